@@ -1,0 +1,1 @@
+"""Compiled eBPF objects (built from ``bpf/`` by ``build_bpf.py``)."""

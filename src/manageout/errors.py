@@ -1,0 +1,79 @@
+"""Every exception that this project raises on purpose, on one screen.
+
+A message is one line that says what is wrong; ``hint`` is one line that says how to mend it. The command
+line prints both and exits with ``exit_code``; a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class ManageoutError(Exception):
+    """The root. ``hint`` says how to mend it; ``exit_code`` is what a command returns."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class WireError(ManageoutError, ValueError):
+    """Bytes that are not what they claim to be. The message names the field."""
+
+
+class Fault(NamedTuple):
+    """One mistake in a configuration file: dotted path, what is wrong, how to mend it."""
+
+    path: str
+    message: str
+    hint: str = ""
+
+
+class ConfigError(ManageoutError):
+    """A configuration that cannot be used; carries every fault that was found."""
+
+    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
+        count = len(faults)
+        super().__init__(f"{source}: {count} fault{'s' if count != 1 else ''}")
+        self.source = source
+        self.faults = tuple(faults)
+
+
+class AddressError(ManageoutError, ValueError):
+    """An address or prefix that cannot be derived or explained."""
+
+
+class KernelError(ManageoutError):
+    """The kernel refused something: a device, a route, a program, a rule."""
+
+
+class FastPathUnavailable(KernelError):
+    """eBPF cannot be used here; the slow path goes on alone."""
+
+
+class PkiError(ManageoutError):
+    """A certificate or key that cannot be made, read or used."""
+
+
+class LinkError(ManageoutError):
+    """A tunnel that cannot be brought up or was ended by the other side."""
+
+
+class LabError(ManageoutError):
+    """The lab cannot do what was asked."""
+
+
+class DaemonUnreachable(ManageoutError):
+    """No daemon answers on the control socket."""
+
+    exit_code = 3
+
+
+class NotPermitted(ManageoutError):
+    """The caller lacks a privilege."""
+
+    exit_code = 4

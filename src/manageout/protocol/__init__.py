@@ -1,0 +1,1 @@
+"""Sans-IO protocol machines: time is an argument; no socket, clock, task or log."""

@@ -1,0 +1,75 @@
+"""Why a packet was dropped. Every drop has one of these names, one counter, one place in ``manageout drops``.
+
+Values below 64 are shared with the fast path: ``bpf/lib/verdict.h`` holds the same numbers, and a test keeps
+the two equal. Values never change meaning; new ones are appended.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Drop(IntEnum):
+    """A named reason. The docstring of each value is in :data:`MEANING`."""
+
+    # ISATAP data path: the fast path decides these as well.
+    TRUNCATED = 1
+    NOT_IPV6 = 2
+    HOST_NOT_ALLOWED = 3
+    SOURCE_MISMATCH = 4
+    SOURCE_ILLEGAL = 5
+    DESTINATION_ILLEGAL = 6
+    LOOP = 7
+    ECN = 8
+    HOP_LIMIT = 9
+    OUTER_SOURCE_ILLEGAL = 10
+    NO_NEIGHBOUR = 11
+    NOT_FORWARDED = 12
+    # Slow path and Neighbour Discovery.
+    TOO_BIG = 16
+    ND_INVALID = 17
+    RATE_LIMITED = 18
+    TABLE_FULL = 19
+    MALFORMED = 20
+    # IP-HTTPS (Python only).
+    NOT_OWNER = 64
+    ADDRESS_LIMIT = 65
+    ADDRESS_TAKEN = 66
+    MULTICAST = 67
+    LINK_LOCAL = 68
+    FROM_CLIENT_FORBIDDEN = 69
+    HAIRPIN = 70
+    UNKNOWN_CLIENT = 71
+    QUEUE_FULL = 72
+    OVERSIZE = 73
+
+
+MEANING: dict[Drop, str] = {
+    Drop.TRUNCATED: "shorter than its own headers say",
+    Drop.NOT_IPV6: "the inner packet is not IPv6",
+    Drop.HOST_NOT_ALLOWED: "IPv4 source is not in isatap.hosts",
+    Drop.SOURCE_MISMATCH: "inner source does not embed the IPv4 source (RFC 5214 7.3): spoofed",
+    Drop.SOURCE_ILLEGAL: "inner source may not appear on a link (multicast, ::1, mapped)",
+    Drop.DESTINATION_ILLEGAL: "inner destination may not be forwarded",
+    Drop.LOOP: "would travel in a loop between tunnel routers (RFC 6324)",
+    Drop.ECN: "congestion marked outside, not ECN-capable inside (RFC 6040)",
+    Drop.HOP_LIMIT: "hop limit reached",
+    Drop.OUTER_SOURCE_ILLEGAL: "IPv4 source is not a unicast address of a host",
+    Drop.NO_NEIGHBOUR: "no IPv4 tunnel end point for this destination",
+    Drop.NOT_FORWARDED: "destination is not behind this router",
+    Drop.TOO_BIG: "larger than the link's MTU",
+    Drop.ND_INVALID: "Neighbour Discovery message that RFC 4861 says to discard",
+    Drop.RATE_LIMITED: "more than the configured rate",
+    Drop.TABLE_FULL: "a bounded table is full",
+    Drop.MALFORMED: "cannot be parsed",
+    Drop.NOT_OWNER: "source address is not this client's",
+    Drop.ADDRESS_LIMIT: "client holds as many addresses as it may",
+    Drop.ADDRESS_TAKEN: "source address belongs to another client",
+    Drop.MULTICAST: "multicast is not forwarded in this mode",
+    Drop.LINK_LOCAL: "link-local traffic between clients",
+    Drop.FROM_CLIENT_FORBIDDEN: "a client may not send this (RA, Redirect, routing header)",
+    Drop.HAIRPIN: "client to client, and policy.hairpin is off",
+    Drop.UNKNOWN_CLIENT: "no connected client holds this address",
+    Drop.QUEUE_FULL: "the client does not read fast enough",
+    Drop.OVERSIZE: "announces more bytes than the link may carry",
+}

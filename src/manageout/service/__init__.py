@@ -1,0 +1,1 @@
+"""Asyncio drivers: one machine and its sockets each; the daemon that runs them."""
