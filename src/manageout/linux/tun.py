@@ -1,0 +1,218 @@
+"""A TUN device: the link that a protocol of ours serves from its file descriptor.
+
+``Tun.open`` creates the device (it vanishes with the descriptor) and sets it up so that the kernel sends
+nothing of its own into it: no generated link-local address, no router solicitation. Bringing it up, its
+addresses and its routes belong to netlink.
+
+With ``vnet_hdr`` every packet has a 10-byte ``virtio_net_hdr`` in front. When offloads are on as well, the
+kernel hands over and accepts super-packets: up to 64 KiB of one TCP (or UDP) flow as a single packet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from manageout.errors import KernelError, NotPermitted
+
+VNET_HDR = 10
+MAX_PACKET = 65535 + 40
+READ_SIZE = VNET_HDR + MAX_PACKET
+BATCH = 64
+
+# include/uapi/linux/if_tun.h
+_TUNSETIFF = 0x400454CA
+_TUNSETOFFLOAD = 0x400454D0
+_TUNSETVNETHDRSZ = 0x400454D8
+_IFF_TUN = 0x0001
+_IFF_NAPI = 0x0010
+_IFF_NO_PI = 0x1000
+_IFF_VNET_HDR = 0x4000
+_IFF_TUN_EXCL = 0x8000
+_F_CSUM, _F_TSO4, _F_TSO6, _F_USO4, _F_USO6 = 0x01, 0x02, 0x04, 0x20, 0x40
+
+# include/uapi/linux/virtio_net.h
+NEEDS_CSUM, DATA_VALID = 1, 2
+GSO_NONE, GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, GSO_ECN = 0, 1, 3, 4, 5, 0x80
+_VNET = struct.Struct("=BBHHHH")
+PLAIN = bytes(VNET_HDR)
+"""The header of a packet without offload."""
+
+
+class VnetHdr(NamedTuple):
+    """``struct virtio_net_hdr``; lengths and offsets in bytes from the start of the packet."""
+
+    flags: int = 0
+    gso_type: int = GSO_NONE
+    hdr_len: int = 0
+    gso_size: int = 0
+    csum_start: int = 0
+    csum_offset: int = 0
+
+    def pack(self) -> bytes:
+        """As the kernel wants it (host byte order)."""
+        return _VNET.pack(*self)
+
+
+def unpack_vnet(data: bytes | bytearray | memoryview) -> VnetHdr:
+    """The header at the start of ``data`` (at least 10 bytes)."""
+    return VnetHdr(*_VNET.unpack_from(data))
+
+
+class Tun:
+    """An open TUN device. The descriptor is non-blocking."""
+
+    def __init__(self, fd: int, name: str, ifindex: int, vnet_hdr: bool) -> None:
+        self.fd = fd
+        self.name = name
+        self.ifindex = ifindex
+        self.vnet_hdr = vnet_hdr
+        self.offloads = 0
+
+    @classmethod
+    def open(cls, name: str, mtu: int, vnet_hdr: bool = False, *, napi: bool = False) -> Tun:
+        """Create the device ``name`` with ``mtu`` bytes, down and without addresses.
+
+        Raises :class:`NotPermitted` without CAP_NET_ADMIN, :class:`KernelError` when the name is taken or
+        the kernel has no TUN driver.
+        """
+        if not 0 < len(name.encode()) < 16:
+            raise KernelError(f"device name {name!r} is not of 1 to 15 characters", "choose a shorter one")
+        flags = _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL
+        flags |= (_IFF_VNET_HDR if vnet_hdr else 0) | (_IFF_NAPI if napi else 0)
+        try:
+            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise _open_error(error) from None
+        try:
+            fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
+            if vnet_hdr:
+                fcntl.ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("i", VNET_HDR))
+            tun = cls(fd, name, socket.if_nametoindex(name), vnet_hdr)
+            _quieten(name, mtu)
+        except OSError as error:
+            os.close(fd)
+            raise _create_error(name, error) from None
+        return tun
+
+    def set_offloads(self, on: bool = True) -> bool:
+        """Let the kernel pass super-packets (TSO, and USO where the kernel knows it); needs ``vnet_hdr``.
+
+        Returns whether UDP super-packets (USO, Linux 6.2) are among them.
+        """
+        base = _F_CSUM | _F_TSO4 | _F_TSO6
+        for offloads in (base | _F_USO4 | _F_USO6, base) if on else (0,):
+            try:
+                fcntl.ioctl(self.fd, _TUNSETOFFLOAD, offloads)
+            except OSError:
+                continue
+            self.offloads = offloads
+            break
+        else:
+            raise KernelError(f"device {self.name}: offloads refused", "Linux 5.4 or later is needed")
+        return bool(self.offloads & _F_USO6)
+
+    def fileno(self) -> int:
+        """For selectors and ``loop.add_reader``."""
+        return self.fd
+
+    def read_batch(self, limit: int = BATCH) -> list[bytes]:
+        """Up to ``limit`` waiting packets (each with its ``virtio_net_hdr`` if asked for at open).
+
+        Empty when none waits. Raises :class:`KernelError` when the device has gone.
+        """
+        packets: list[bytes] = []
+        append, read, fd = packets.append, os.read, self.fd
+        try:
+            while len(packets) < limit:
+                append(read(fd, READ_SIZE))
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if not packets:
+                raise self._gone(error) from None
+        return packets
+
+    def write(self, packet: bytes | memoryview, header: bytes = PLAIN) -> bool:
+        """Hand one packet to the kernel, as received on the link. ``header`` is used with ``vnet_hdr`` only.
+
+        False when the kernel refuses it (device down, no room, or bytes that are no IP packet).
+        """
+        try:
+            if self.vnet_hdr:
+                os.writev(self.fd, (header, packet))
+            else:
+                os.write(self.fd, packet)
+        except OSError as error:
+            return self._refused(error)
+        return True
+
+    def write_parts(self, parts: Sequence[bytes | memoryview]) -> bool:
+        """Like :meth:`write`, in pieces; with ``vnet_hdr`` the first begins with the header."""
+        try:
+            os.writev(self.fd, parts)
+        except OSError as error:
+            return self._refused(error)
+        return True
+
+    def close(self) -> None:
+        """Close the descriptor; the device goes with it. May be called twice."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+    def __enter__(self) -> Tun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _refused(self, error: OSError) -> bool:
+        # EIO: device down. EINVAL: not IP, or a header that does not fit. ENOBUFS/ENOMEM/EAGAIN: no room.
+        if error.errno in (errno.EIO, errno.EINVAL, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN):
+            return False
+        raise self._gone(error) from None
+
+    def _gone(self, error: OSError) -> KernelError:
+        return KernelError(
+            f"device {self.name}: {error.strerror}", "someone removed the device: start this command again"
+        )
+
+
+def _quieten(name: str, mtu: int) -> None:
+    """Set the MTU; no kernel-made addresses, no acceptance of router advertisements."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, 0x8922, struct.pack("16si20x", name.encode(), mtu))  # SIOCSIFMTU
+    conf = Path("/proc/sys/net/ipv6/conf") / name
+    # The kernel would otherwise solicit routers and report multicast into the tunnel by itself.
+    for key, value in (("addr_gen_mode", "1"), ("accept_ra", "0"), ("router_solicitations", "0")):
+        with contextlib.suppress(FileNotFoundError):
+            (conf / key).write_text(value)
+
+
+def _open_error(error: OSError) -> KernelError | NotPermitted:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return NotPermitted("not permitted to open /dev/net/tun", "run as root, or grant CAP_NET_ADMIN")
+    if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        return KernelError("no TUN driver: /dev/net/tun is missing", "run: modprobe tun")
+    return KernelError(f"/dev/net/tun: {error.strerror}", "see `dmesg`")
+
+
+def _create_error(name: str, error: OSError) -> KernelError | NotPermitted:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return NotPermitted(
+            f"not permitted to create the device {name}", "run as root, or grant CAP_NET_ADMIN"
+        )
+    if error.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL):
+        return KernelError(
+            f"the device name {name} is taken",
+            f"another manageout runs here, or remove it: ip link delete {name}",
+        )
+    return KernelError(f"device {name} cannot be created: {error.strerror}", "see `dmesg`")
