@@ -1,0 +1,66 @@
+"""The Internet checksum: whole (RFC 1071) and by difference (RFC 1624).
+
+A big-endian integer modulo 0xffff is its ones' complement word sum, because 2**16 = 1 (mod 0xffff). Zero has
+two names in that arithmetic: a sum is 0 only when every word was 0, and 0xffff otherwise.
+"""
+
+from __future__ import annotations
+
+UDP = 17
+
+Buffer = bytes | bytearray | memoryview
+
+
+def _fold(total: int) -> int:
+    return total and (total % 0xFFFF or 0xFFFF)
+
+
+def _words(data: Buffer) -> int:
+    value = int.from_bytes(data, "big")
+    return value << 8 if len(data) & 1 else value
+
+
+def sum16(data: Buffer) -> int:
+    """The ones' complement sum of the 16-bit words of ``data`` (an odd last byte is padded with zero)."""
+    return _fold(_words(data))
+
+
+def checksum(data: Buffer, initial: int = 0) -> int:
+    """The value to put into a header whose checksum field is zero in ``data``.
+
+    ``initial``: a partial sum, as of :func:`pseudo6`. Over data with its checksum in place, the result is 0 when
+    that checksum is right.
+    """
+    return 0xFFFF - _fold(_words(data) + initial)
+
+
+def pseudo6(src: bytes, dst: bytes, length: int, next_header: int) -> int:
+    """Partial sum of the IPv6 pseudo-header (RFC 8200 8.1), not folded."""
+    return int.from_bytes(src, "big") + int.from_bytes(dst, "big") + length + next_header
+
+
+def pseudo4(src: bytes, dst: bytes, length: int, protocol: int) -> int:
+    """Partial sum of the IPv4 pseudo-header (RFC 9293 3.1), not folded."""
+    return int.from_bytes(src, "big") + int.from_bytes(dst, "big") + length + protocol
+
+
+def update(old_checksum: int, old: bytes, new: bytes) -> int:
+    """The checksum after words ``old`` became ``new``: HC' = ~(~HC + ~m + m') (RFC 1624, equation 3).
+
+    Both have the same even length and begin at an even offset of the summed data. For UDP, the caller maps 0 to
+    0xffff.
+    """
+    inverted = int.from_bytes(old, "big") ^ ((1 << 8 * len(old)) - 1)
+    return 0xFFFF - _fold((old_checksum ^ 0xFFFF) + inverted + int.from_bytes(new, "big"))
+
+
+def transport_checksum6(src: bytes, dst: bytes, next_header: int, segment: Buffer) -> int:
+    """Checksum of ``segment`` (its field zero) over IPv6; UDP never gets 0 (RFC 8200 8.1)."""
+    value = checksum(segment, pseudo6(src, dst, len(segment), next_header))
+    return value or (0xFFFF if next_header == UDP else 0)
+
+
+def transport_checksum4(src: bytes, dst: bytes, protocol: int, segment: Buffer) -> int:
+    """Checksum of ``segment`` (its field zero) over IPv4; UDP never gets 0, which means none (RFC 768)."""
+    value = checksum(segment, pseudo4(src, dst, len(segment), protocol))
+    return value or (0xFFFF if protocol == UDP else 0)
