@@ -1,0 +1,83 @@
+"""Network namespaces by name (``/run/netns``), through ``ip netns``.
+
+``ip netns exec`` also mounts ``/etc/netns/NAME/*`` over ``/etc``, but remounts /sys, which hides bpffs:
+:func:`enter` therefore enters only the network namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from manageout.errors import KernelError, NotPermitted
+
+ROOT = Path("/run/netns")
+
+
+def names() -> list[str]:
+    """Every named namespace."""
+    return sorted(path.name for path in ROOT.iterdir()) if ROOT.is_dir() else []
+
+
+def exists(name: str) -> bool:
+    """Whether ``name`` is there."""
+    return (ROOT / name).exists()
+
+
+def create(name: str) -> None:
+    """Make ``name`` with its loopback up; one that is there stays."""
+    if not exists(name):
+        _ip(["netns", "add", name])
+    _ip(["-n", name, "link", "set", "lo", "up"])
+
+
+def delete(name: str) -> None:
+    """Remove ``name`` if it is there. Processes inside keep it alive until they end."""
+    if exists(name):
+        _ip(["netns", "delete", name])
+
+
+def pids(name: str) -> list[int]:
+    """Processes inside ``name``."""
+    return [int(line) for line in _ip(["netns", "pids", name]).split()] if exists(name) else []
+
+
+def run(name: str, argv: Sequence[str], check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run ``argv`` inside ``name`` to its end, output captured; :class:`KernelError` if it fails."""
+    result = subprocess.run(command(name, argv), capture_output=True, text=True, check=False)
+    if check and result.returncode:
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        raise KernelError(f"in {name}: {' '.join(argv)}: {lines[-1] if lines else result.returncode}")
+    return result
+
+
+def command(name: str, argv: Sequence[str]) -> list[str]:
+    """The command line that runs ``argv`` inside ``name`` (network namespace only)."""
+    return ["nsenter", f"--net={ROOT / name}", "--", *argv]
+
+
+def enter(name: str) -> None:
+    """Move this thread into ``name``. Raises :class:`KernelError`, :class:`NotPermitted`."""
+    import ctypes
+
+    try:
+        descriptor = os.open(ROOT / name, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise KernelError(f"no network namespace {name}", "see `ip netns`") from None
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(descriptor, 0x40000000):  # CLONE_NEWNET
+            raise NotPermitted(f"enter {name}: {os.strerror(ctypes.get_errno())}", "run as root")
+    finally:
+        os.close(descriptor)
+
+
+def _ip(arguments: Sequence[str]) -> str:
+    result = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if result.returncode:
+        complaint = result.stderr.strip().splitlines() or [f"exit status {result.returncode}"]
+        failure = NotPermitted if "not permitted" in result.stderr else KernelError
+        raise failure(f"ip {' '.join(arguments)}: {complaint[-1]}", "run as root; needs iproute2")
+    return result.stdout

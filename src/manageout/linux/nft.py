@@ -1,0 +1,48 @@
+"""nftables, by the ``nft`` program: one table of our own, replaced as a whole, deleted at the end."""
+
+from __future__ import annotations
+
+import subprocess
+
+from manageout.errors import KernelError, NotPermitted
+
+TABLE = "inet manageout"
+
+
+def apply(ruleset: str) -> None:
+    """Load ``ruleset`` in one transaction. Raises :class:`KernelError` with nft's first complaint."""
+    _nft(["-f", "-"], ruleset, "load the packet filter rules")
+
+
+def replace_table(table: str, body: str) -> None:
+    """Make ``table`` ("FAMILY NAME") hold exactly ``body``, in one transaction."""
+    # The first line creates the table when it is missing, because deleting a missing one is an error.
+    apply(f"table {table} {{ }}\ndelete table {table}\ntable {table} {{\n{body}\n}}\n")
+
+
+def delete_table(table: str) -> None:
+    """Remove ``table`` if it is there."""
+    apply(f"table {table} {{ }}\ndelete table {table}\n")
+
+
+def table_text(table: str) -> str | None:
+    """What the kernel holds for ``table``, or None when it is not there."""
+    result = _run(["list", "table", *table.split()], None)
+    return result.stdout if result.returncode == 0 else None
+
+
+def _nft(arguments: list[str], text: str | None, what: str) -> None:
+    result = _run(arguments, text)
+    if result.returncode == 0:
+        return
+    complaint = next(iter(result.stderr.strip().splitlines()), "nft failed")
+    if "Operation not permitted" in result.stderr:
+        raise NotPermitted(f"{what}: not permitted", "run as root, or with CAP_NET_ADMIN")
+    raise KernelError(f"{what}: {complaint}", "see `nft list ruleset`; the kernel needs nf_tables")
+
+
+def _run(arguments: list[str], text: str | None) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise KernelError("nft is not installed", "apt-get install nftables") from None

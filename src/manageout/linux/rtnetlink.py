@@ -1,0 +1,148 @@
+"""The rtnetlink messages themselves: one blocking socket, requests and their answers (rtnetlink(7)).
+
+Written out rather than taken from pyroute2, whose synchronous interface cannot be called from inside a
+running event loop and whose start-up costs more than all that is here; see docs/adr/0003.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from manageout.errors import KernelError, NotPermitted
+
+NEWLINK, GETLINK = 16, 18
+NEWADDR, DELADDR, GETADDR = 20, 21, 22
+NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
+
+_ERROR, _DONE = 2, 3
+_REQUEST, _ACK, _DUMP = 0x001, 0x004, 0x300
+CREATE_OR_REPLACE = 0x100 | 0x400
+
+_HEADER = struct.Struct("=IHHII")
+_ATTRIBUTE = struct.Struct("=HH")
+_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+
+GROUP_LINK, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS = 0x1, 0x10, 0x100
+
+
+class Message(NamedTuple):
+    """One answer: its type and what follows the netlink header."""
+
+    type: int
+    body: bytes
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded to four bytes."""
+    return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def attributes(data: bytes) -> dict[int, bytes]:
+    """The attributes in ``data`` by type; the last of a repeated type wins."""
+    found: dict[int, bytes] = {}
+    offset = 0
+    while offset + 4 <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, offset)
+        if length < 4:
+            break
+        found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
+        offset += length + 3 & ~3
+    return found
+
+
+class Refused(KernelError):
+    """A negative answer of the kernel; ``number`` is its errno."""
+
+    def __init__(self, number: int, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.number = number
+
+
+def refused(number: int, what: str) -> Refused | NotPermitted:
+    """The exception for errno ``number`` in answer to ``what``."""
+    if number in (errno.EPERM, errno.EACCES):
+        return NotPermitted(f"{what}: not permitted", "run as root, or with CAP_NET_ADMIN")
+    hints = {
+        errno.ENODEV: "the network device does not exist",
+        errno.EEXIST: "something else already put it there: see `ip address` and `ip -6 route`",
+        errno.ENETUNREACH: "there is no route to it: see `ip route`",
+        errno.EHOSTUNREACH: "the next hop is not on a link of this machine",
+    }
+    return Refused(number, f"{what}: {os.strerror(number)}", hints.get(number, ""))
+
+
+class Socket:
+    """A netlink socket that sends one request at a time and reads its whole answer."""
+
+    def __init__(self, groups: int = 0) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._socket.bind((0, groups))
+        self._sequence = 0
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def fileno(self) -> int:
+        """For an event loop that waits for notifications."""
+        return self._socket.fileno()
+
+    def request(self, kind: int, body: bytes, what: str, flags: int = 0) -> None:
+        """Ask for a change and wait for the acknowledgement; raises :func:`refused` naming ``what``."""
+        for _ in self._exchange(kind, body, what, _ACK | flags):
+            pass
+
+    def get(self, kind: int, body: bytes, what: str) -> Message:
+        """Ask for one object."""
+        return next(self._exchange(kind, body, what, 0))
+
+    def dump(self, kind: int, body: bytes, what: str) -> list[Message]:
+        """Ask for all objects of a kind."""
+        return list(self._exchange(kind, body, what, _DUMP))
+
+    def notifications(self) -> list[Message]:
+        """What arrived on the subscribed groups since the last call; never waits."""
+        found: list[Message] = []
+        while True:
+            try:
+                data = self._socket.recv(65536, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return found
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                continue  # notifications were lost: the caller looks at the whole state anyway
+            found += [message for _, message in _split(data)]
+
+    def _exchange(self, kind: int, body: bytes, what: str, flags: int) -> Iterator[Message]:
+        self._sequence += 1
+        header = _HEADER.pack(16 + len(body), kind, _REQUEST | flags, self._sequence, 0)
+        self._socket.send(header + body)
+        while True:
+            for sequence, message in _split(self._socket.recv(1 << 17)):
+                if sequence != self._sequence:
+                    continue
+                if message.type == _DONE:
+                    return
+                if message.type == _ERROR:
+                    number = -int.from_bytes(message.body[:4], sys.byteorder, signed=True)
+                    if number:
+                        raise refused(number, what)
+                    return
+                yield message
+
+
+def _split(data: bytes) -> Iterator[tuple[int, Message]]:
+    offset = 0
+    while offset + 16 <= len(data):
+        length, kind, _, sequence, _ = _HEADER.unpack_from(data, offset)
+        if length < 16:
+            return
+        yield sequence, Message(kind, data[offset + 16 : offset + length])
+        offset += length + 3 & ~3
