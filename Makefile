@@ -1,0 +1,82 @@
+# Manageout. `make help` lists the targets; each installs what it needs, once.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet
+SOURCES := src tests build_bpf.py
+FUZZ ?= 1000000
+
+.PHONY: help setup demo test check lint type contracts bench format fuzz bpf clean packages-demo packages-test packages-bench
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+# --- installing ------------------------------------------------------------------------------------------
+
+$(VENV)/runtime: pyproject.toml scripts/packages
+	@scripts/packages setup
+	@echo "Installing Python packages into $(VENV)"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > $@.build
+	@$(PIP) install --requirement $@.build
+	@$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/development: $(VENV)/runtime
+	@echo "Installing development tools into $(VENV)"
+	@$(PIP) install --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+packages-demo:
+	@scripts/packages setup demo
+
+packages-test:
+	@scripts/packages setup demo test
+
+packages-bench:
+	@scripts/packages setup demo test bench
+
+setup: $(VENV)/runtime bpf ## install; the command is then .venv/bin/manageout
+
+bpf: $(VENV)/runtime ## compile the eBPF programs (only what changed)
+	@$(BIN)/python build_bpf.py
+
+# --- running ---------------------------------------------------------------------------------------------
+
+demo: packages-demo setup ## the whole site on this machine, in namespaces, step by step
+	@scripts/with-lab $(BIN)/manageout lab demo $(DEMO)
+
+check: lint type contracts ## everything that needs no packet
+
+lint: $(VENV)/development ## style and format
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+type: $(VENV)/development ## types, strictly
+	$(BIN)/mypy
+
+contracts: $(VENV)/development ## the layers of docs/adr/0001
+	$(BIN)/lint-imports
+
+test: packages-test setup check ## check, then every test (system tests need root)
+	scripts/with-lab $(BIN)/python -m pytest $(PYTEST)
+
+fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
+	$(BIN)/python -m tests.fuzz --count $(FUZZ)
+
+bench: packages-bench setup $(VENV)/development ## measure; ONLY="name name" for some
+	@scripts/with-lab $(BIN)/python -m tests.bench $(ONLY)
+
+format: $(VENV)/development ## rewrite in the house style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+clean: ## remove what was built and installed here
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f src/manageout/bpf/*.o
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
