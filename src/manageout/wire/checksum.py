@@ -28,8 +28,8 @@ def sum16(data: Buffer) -> int:
 def checksum(data: Buffer, initial: int = 0) -> int:
     """The value to put into a header whose checksum field is zero in ``data``.
 
-    ``initial``: a partial sum, as of :func:`pseudo6`. Over data with its checksum in place, the result is 0 when
-    that checksum is right.
+    ``initial``: a partial sum, as of :func:`pseudo6`. Over data with its checksum in place, the result is 0
+    when that checksum is right.
     """
     return 0xFFFF - _fold(_words(data) + initial)
 
@@ -47,8 +47,8 @@ def pseudo4(src: bytes, dst: bytes, length: int, protocol: int) -> int:
 def update(old_checksum: int, old: bytes, new: bytes) -> int:
     """The checksum after words ``old`` became ``new``: HC' = ~(~HC + ~m + m') (RFC 1624, equation 3).
 
-    Both have the same even length and begin at an even offset of the summed data. For UDP, the caller maps 0 to
-    0xffff.
+    Both have the same even length and begin at an even offset of the summed data. For UDP, the caller maps 0
+    to 0xffff.
     """
     inverted = int.from_bytes(old, "big") ^ ((1 << 8 * len(old)) - 1)
     return 0xFFFF - _fold((old_checksum ^ 0xFFFF) + inverted + int.from_bytes(new, "big"))

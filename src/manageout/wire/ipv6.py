@@ -41,7 +41,7 @@ class Fragment(NamedTuple):
 
 
 class Extensions(NamedTuple):
-    """What stands behind the IPv6 header. ``offset``: where ``next_header`` begins, from the packet's start."""
+    """What stands behind the IPv6 header; ``next_header`` begins at ``offset`` from the packet's start."""
 
     next_header: int
     offset: int
@@ -93,9 +93,9 @@ def build(
 def walk_extensions(packet: bytes | memoryview) -> Extensions:
     """Find the upper-layer header of a packet (or of a quotation that is cut behind that header).
 
-    Stops at ESP, at No Next Header, and behind the Fragment header of a later fragment, whose data is no header.
-    Raises :class:`WireError` when a header runs past the end, when Hop-by-Hop Options do not come first, or when
-    there are too many headers.
+    Stops at ESP, at No Next Header, and behind the Fragment header of a later fragment, whose data is no
+    header. Raises :class:`WireError` when a header runs past the end, when Hop-by-Hop Options do not come
+    first, or when there are too many headers.
     """
     header = parse_header(packet)
     end = min(len(packet), HEADER_LENGTH + header.payload_length)
