@@ -14,10 +14,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ImportError:  # run as a script by `make bpf`, outside a build environment
-    BuildHookInterface = object
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
 OUTPUT = ROOT / "src" / "manageout" / "bpf"
@@ -63,7 +60,7 @@ def compile_all() -> list[Path]:
     return objects
 
 
-class BpfBuildHook(BuildHookInterface):  # type: ignore[misc]
+class BpfBuildHook(BuildHookInterface[Any]):
     """Puts the compiled objects into the wheel (and beside the sources for an editable install)."""
 
     PLUGIN_NAME = "custom"

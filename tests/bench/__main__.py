@@ -1,0 +1,95 @@
+"""``python -m tests.bench [NAME...]``: measure, print a table, write ``build/bench.json``.
+
+Each module runs in a process of its own, in network and mount namespaces of its own: fixed names (namespaces,
+sockets, the lab) never meet those of the machine, and whatever an interrupted module leaves behind ends with
+it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from tests.bench.report import Result, machine, save, say, table, verdict
+
+MODULES = ("isatap_forwarding", "isatap_rs", "isatap_memory", "iphttps", "cli")
+OUTPUT = Path("build/bench.json")
+PRIVATE = ("/run/netns", "/run/manageout", "/run/manageout-lab", "/var/lib/manageout", "/etc/netns")
+
+# Everything below the module dies with it: it is process 1 of its process namespace.
+ENTER = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def main(arguments: list[str]) -> int:
+    """Measure what is named, or everything."""
+    if arguments[:1] == ["--module"]:
+        return _inside(arguments[1], frozenset(arguments[2:]))
+    if os.geteuid() != 0:
+        say("bench: needs root, for namespaces\n  run: sudo make bench")
+        return 4
+    chosen = _choose(arguments)
+    if chosen is None:
+        return 2
+    results: list[Result] = []
+    failed = False
+    for module, names in chosen.items():
+        say(f"{module}: {' '.join(sorted(names))}")
+        measured, code = _run(module, names)
+        results += measured
+        failed |= code != 0 or {result.name for result in measured} < names
+    print(f"\n{machine()}\n\n{table(results)}")
+    save(results, OUTPUT)
+    return 1 if failed or any(verdict(result) == "MISSED" for result in results) else 0
+
+
+def _choose(wanted: Collection[str]) -> dict[str, frozenset[str]] | None:
+    offered = {
+        module: frozenset(importlib.import_module(f"tests.bench.{module}").NAMES) for module in MODULES
+    }
+    unknown = set(wanted) - frozenset().union(*offered.values())
+    if unknown:
+        say(f"bench: nothing measures {' '.join(sorted(unknown))}")
+        say("  there are: " + " ".join(sorted(frozenset().union(*offered.values()))))
+        return None
+    chosen = {module: names & frozenset(wanted) if wanted else names for module, names in offered.items()}
+    return {module: names for module, names in chosen.items() if names}
+
+
+def _run(module: str, names: frozenset[str]) -> tuple[list[Result], int]:
+    command = [*ENTER, sys.executable, "-m", "tests.bench", "--module", module, *sorted(names)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_die_with_parent) as child:
+        assert child.stdout is not None
+        results = [Result(**json.loads(line)) for line in child.stdout]
+    return results, child.returncode
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _inside(module: str, names: frozenset[str]) -> int:
+    """In the new namespaces: measure, one JSON object a line on stdout."""
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    for path in PRIVATE:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
+    subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
+    subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    results: Iterator[Result] = importlib.import_module(f"tests.bench.{module}").measure(names)
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)  # whatever tools print is progress, not a result
+        for result in results:
+            print(json.dumps(result._asdict()), file=out, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
