@@ -1,0 +1,260 @@
+"""IP-HTTPS: the values that the machines and their drivers exchange ([MS-IPHTTPS]).
+
+``TUN`` is the kernel's side of the link. For the server every other endpoint is a session, an int >= 1 that the
+driver chooses and never uses twice. For the client there is one other endpoint, ``SERVER``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from ipaddress import IPv6Address, IPv6Network
+from typing import Literal, NamedTuple
+
+from manageout.config import Site
+from manageout.plan import Plan
+from manageout.protocol.drops import Drop
+
+TUN = 0
+SERVER = 1
+MTU = 1280
+"""The link's MTU (3.2.3.1)."""
+STRICT_LIMIT = 1500
+"""A stock peer that announces a longer packet does not speak this protocol (3.1.5.3 sets no bound)."""
+
+Mode = Literal["certificates", "none"]
+Framing = Literal["stock", "own"]
+
+FRAMING_HEADER = "Manageout-Framing"
+ADDRESS_HEADER = "Manageout-Address"
+
+
+class Peer(NamedTuple):
+    """Who is at the other end of a connection: IP address and port; name in its certificate, or None."""
+
+    address: str
+    port: int
+    identity: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How this client is called in lists and counters."""
+        return self.identity or self.address
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """What the server machine needs to know. Times in seconds."""
+
+    prefix: IPv6Network
+    """The /64 of the link."""
+    link_local: IPv6Address
+    address: IPv6Address
+    """The gateway's own two addresses on the link."""
+    routes: tuple[IPv6Network, ...] = ()
+    """Prefixes behind the gateway: Route Information options."""
+    mode: Mode = "certificates"
+    hairpin: bool = False
+    fixed: Mapping[str, IPv6Address] = field(default_factory=dict)
+    """Certificate name -> the address that nobody else may take."""
+    paths: tuple[str, ...] = ("/IPHTTPS", "/IPTLS")
+    server_header: str = "Microsoft-HTTPAPI/2.0"
+    own_framing: bool = True
+    vnet_hdr: bool = False
+    """Packets to and from TUN have a 10-byte ``virtio_net_hdr`` in front and may be super-packets."""
+    coalesce: bool = True
+    """With ``vnet_hdr``: join a stock client's TCP segments into super-packets."""
+    head_timeout: float = 10.0
+    stall_timeout: float = 30.0
+    dead_after: float = 60.0
+    max_addresses: int = 16
+
+    @classmethod
+    def of(cls, site: Site, plan: Plan, *, vnet_hdr: bool = False, coalesce: bool = True) -> ServerConfig:
+        """From a site file with a ``[gateway]`` table."""
+        if site.gateway is None:
+            raise ValueError("the site has no [gateway]")
+        limits = site.gateway.iphttps
+        return cls(
+            prefix=plan.client_prefix,
+            link_local=plan.gateway_link_local,
+            address=plan.gateway_address,
+            routes=plan.client_routes,
+            mode=site.gateway.authentication,
+            hairpin=site.policy.hairpin,
+            fixed=site.gateway.fixed,
+            paths=limits.paths,
+            server_header=limits.server_header,
+            own_framing=limits.own_framing,
+            vnet_hdr=vnet_hdr,
+            coalesce=coalesce,
+            head_timeout=limits.head_timeout,
+            stall_timeout=limits.stall_timeout,
+            dead_after=limits.dead_after,
+            max_addresses=limits.max_addresses,
+        )
+
+
+# Events of the server.
+
+
+class Opened(NamedTuple):
+    """The HTTP exchange is done; the session carries packets."""
+
+    session: int
+    identity: str | None
+    framing: Framing
+
+
+class AddressBound(NamedTuple):
+    """The client holds one more IPv6 address (16 bytes)."""
+
+    session: int
+    address: bytes
+
+
+class AddressReleased(NamedTuple):
+    """The client no longer holds the address."""
+
+    session: int
+    address: bytes
+
+
+class Close(NamedTuple):
+    """Send what ``transmit`` returned for the session, then close it; the machine has forgotten it."""
+
+    session: int
+    reason: str
+    drop: Drop | None = None
+
+
+ServerEvent = Opened | AddressBound | AddressReleased | Close
+
+
+class ClientView(NamedTuple):
+    """One connected client, for lists. Packets are counted as they cross the link: a super-packet is one."""
+
+    session: int
+    name: str
+    peer: Peer
+    framing: Framing
+    since: float
+    """Monotonic time at which the connection was opened."""
+    last_seen: float
+    addresses: tuple[bytes, ...]
+    packets_in: int
+    """From the client, accepted."""
+    bytes_in: int
+    packets_out: int
+    """To the client."""
+    bytes_out: int
+
+
+# The client.
+
+
+class ConnectFault(IntEnum):
+    """Why a connection failed. Values: the code that Windows shows for the same fault, for log searches."""
+
+    INVALID_URL = 0x4BE
+    NO_CERTIFICATE = 0x103
+    HOST_NOT_FOUND = 0x2AF9
+    NO_PREFIX = 0x2AFC
+    TIMED_OUT = 0x274C
+    TLS = 0x80090326
+    CERTIFICATE_WANTED = 0x90320
+    UNTRUSTED_ROOT = 0x800B0109
+    OTHER = 0
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """What the client machine needs to know. Times in seconds."""
+
+    host: str
+    path: str = "/IPHTTPS"
+    own_framing: bool = True
+    """Ask for larger framing; False speaks like a stock client."""
+    vnet_hdr: bool = False
+    coalesce: bool = True
+    first_retry: float = 30.0
+    """Wait after the first failure (3.1.2.1)."""
+    last_retry: float = 900.0
+    response_timeout: float = 30.0
+    stall_timeout: float = 30.0
+    dead_after: float = 60.0
+
+
+class Connect(NamedTuple):
+    """Open TCP and TLS to the server after this many seconds (0: now), then call ``connected``."""
+
+    after: float
+
+
+class Disconnect(NamedTuple):
+    """Close the transport; the machine has already given it up."""
+
+    reason: str
+
+
+class AddressAdded(NamedTuple):
+    """Give the device this address (16 bytes, a /64), or change its lifetimes (seconds, 0xffffffff: for ever)."""
+
+    address: bytes
+    valid: int
+    preferred: int
+
+
+class AddressRemoved(NamedTuple):
+    """Take the address from the device."""
+
+    address: bytes
+
+
+class RouteAdded(NamedTuple):
+    """Send this prefix (16 bytes, length) into the device; lifetime in seconds."""
+
+    prefix: bytes
+    length: int
+    lifetime: int
+    preference: int
+
+
+class RouteRemoved(NamedTuple):
+    """No longer send this prefix into the device."""
+
+    prefix: bytes
+    length: int
+
+
+class LinkUp(NamedTuple):
+    """The server answered 200."""
+
+    framing: Framing
+
+
+class LinkDown(NamedTuple):
+    """An established link was lost."""
+
+    reason: str
+
+
+class Failed(NamedTuple):
+    """An attempt failed, or the link cannot be used. ``windows_code`` as in :class:`ConnectFault`, 0: none."""
+
+    reason: str
+    windows_code: int
+
+
+ClientEvent = (
+    Connect
+    | Disconnect
+    | AddressAdded
+    | AddressRemoved
+    | RouteAdded
+    | RouteRemoved
+    | LinkUp
+    | LinkDown
+    | Failed
+)
