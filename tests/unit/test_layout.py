@@ -1,0 +1,97 @@
+"""The house rules that a program can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "manageout"
+TESTS = ROOT / "tests"
+MAX_FILE = 500
+MAX_FUNCTION = 60
+
+# Sources whose test is not named after them; each says which test reads like its test.
+TESTED_BY: dict[str, str] = {}
+NOTHING_TO_TEST = {"__init__.py", "__main__.py", "errors.py", "machine.py"}
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.name not in NOTHING_TO_TEST)
+
+
+def everything() -> list[Path]:
+    return [ROOT / "build_bpf.py", *sorted(PACKAGE.rglob("*.py")), *sorted(TESTS.rglob("*.py"))]
+
+
+def written() -> list[Path]:
+    return sorted(TESTS.rglob("test_*.py"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("source", sources(), ids=name)
+def test_every_source_has_its_test(source: Path) -> None:
+    relative = source.relative_to(PACKAGE)
+    named = TESTED_BY.get(str(relative))
+    if named is not None:
+        assert (TESTS / named).exists(), f"{named} is gone"
+        return
+    mirror = TESTS / "unit" / relative.parent / f"test_{source.stem}.py"
+    elsewhere = [
+        path for path in written() if path.stem == f"test_{source.stem}" and "unit" not in path.parts
+    ]
+    assert mirror.exists() or elsewhere, f"write {name(mirror)}"
+
+
+@pytest.mark.parametrize("test", sorted((TESTS / "unit").rglob("test_*.py")), ids=name)
+def test_every_unit_test_has_its_source(test: Path) -> None:
+    relative = test.relative_to(TESTS / "unit")
+    if relative.parent == Path() and test.stem in ("test_layout", "test_build_bpf"):
+        return
+    stem = test.stem.removeprefix("test_")
+    folder = PACKAGE / relative.parent
+    split = stem.rpartition("_")[0]  # test_nd_vectors.py is a second file for nd.py
+    assert any((folder / f"{part}.py").exists() for part in (stem, split)), "nothing of that name to test"
+
+
+@pytest.mark.parametrize("path", everything(), ids=name)
+def test_files_and_functions_stay_short(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= MAX_FILE
+    for node in functions(ast.parse(text)):
+        length = (node.end_lineno or node.lineno) - node.lineno + 1
+        assert length <= MAX_FUNCTION, f"{node.name} has {length} lines"
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@pytest.mark.parametrize("path", everything(), ids=name)
+def test_every_file_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text())), "no module docstring"
+
+
+@pytest.mark.parametrize("path", everything(), ids=name)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    marks = re.findall(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b", path.read_text())
+    assert not marks
+
+
+def test_the_command_starts_without_the_heavy_libraries() -> None:
+    """What every invocation pays for: `manageout status` has 150 ms in all."""
+    heavy = ("pyroute2", "pydantic", "rich", "dns", "cryptography", "uvloop", "asyncio")
+    code = f"import sys, manageout.cli; print(*[m for m in {heavy!r} if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []
