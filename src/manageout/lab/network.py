@@ -1,0 +1,309 @@
+"""The lab's bare networks: namespaces, bridges, addresses, NAT; and everything's removal.
+
+Node N is the namespace ``mo-N``; segment S is the bridge ``br0`` in ``mo-seg-S``, so that anything else can be
+plugged in. What exists is told by names alone, not by a record: a lab that was cut short at any point is
+found and removed by :func:`down`. Files live in ``/run/manageout-lab`` and ``/etc/netns/mo-*``, nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from manageout.errors import LabError, NotPermitted
+from manageout.lab.topology import NAMES, SEGMENTS, Node, Topology, topology
+from manageout.linux import netns
+
+STATE = Path("/run/manageout-lab")
+ETC = Path("/etc/netns")
+TERM_SECONDS = 8.0
+"""How long processes may take to end before they are killed."""
+LOCK_SECONDS = 60.0
+
+# Mounts the node's own /etc files, as `ip netns exec` does, but leaves /sys alone and works in a chroot whose
+# root is no mount point (the first line then fails, and such a chroot has nothing to propagate to).
+_ENTER = """mount --make-rslave / 2>/dev/null
+for file in /etc/netns/"$0"/*; do mount --bind "$file" "/etc/${file##*/}" || exit; done
+exec "$@"
+"""
+
+
+def namespace(node: str) -> str:
+    """The namespace of a node."""
+    return f"mo-{node}"
+
+
+def segment_namespace(segment: str) -> str:
+    """The namespace that holds a segment's bridge."""
+    return f"mo-seg-{segment}"
+
+
+def directory(node: str) -> Path:
+    """Where a node keeps its configuration, logs and control socket."""
+    return STATE / node
+
+
+def command(node: str, argv: Sequence[str]) -> list[str]:
+    """The command line that runs ``argv`` on ``node``: its network, its resolver, its runtime directory."""
+    path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+    environment = ["env", f"PATH={path}", f"MANAGEOUT_RUNTIME_DIR={directory(node)}"]
+    network = ["nsenter", f"--net={netns.ROOT / namespace(node)}", "--"]
+    mounts = ["unshare", "--mount", "--propagation", "unchanged", "--", "sh", "-c", _ENTER, namespace(node)]
+    return [*network, *mounts, *environment, *argv]
+
+
+def run(
+    node: str, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """Run ``argv`` on ``node`` to its end, output captured. :class:`LabError` if it fails or takes too long."""
+    what = f"{' '.join(argv)} on {node}"
+    try:
+        result = subprocess.run(
+            command(node, argv),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{what}: not finished after {timeout:g} s") from None
+    if check and result.returncode:
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        raise LabError(f"{what}: {lines[-1] if lines else f'exit status {result.returncode}'}")
+    return result
+
+
+def require_root() -> None:
+    """Raise :class:`NotPermitted` unless we may make namespaces."""
+    if os.geteuid() != 0:
+        raise NotPermitted("the lab makes network namespaces, which needs root", "run it with sudo")
+
+
+def current() -> Topology | None:
+    """The lab that is up, complete or not; None when there is none."""
+    try:
+        return topology((STATE / "topology").read_text().strip())
+    except (FileNotFoundError, LabError):
+        return None
+
+
+def up(wanted: Topology) -> None:
+    """Build the networks of ``wanted``. Raises :class:`LabError` if a complete lab is there already.
+
+    The remains of an incomplete one are removed first.
+    """
+    require_root()
+    if (STATE / "ready").exists():
+        raise LabError("a lab is up already", "remove it with `manageout lab down`")
+    down()
+    with _lock() as lock:
+        (STATE / "topology").write_text(wanted.name + "\n")
+        for node in wanted.nodes:
+            directory(node.name).mkdir()
+            _write_resolver(node)
+        _finish([_start(["ip", "-batch", "-"], _links(wanted), lock)])
+        scripts = {segment_namespace(name): _segment_script(name, wanted) for name in SEGMENTS}
+        scripts |= {namespace(node.name): _node_script(node) for node in wanted.nodes}
+        _finish([_start(netns.command(name, ["sh", "-e"]), script, lock) for name, script in scripts.items()])
+        (STATE / "ready").touch()
+
+
+def down() -> bool:
+    """Remove every trace of a lab, whatever state it is in; False when there was none."""
+    require_root()
+    if not (STATE.is_dir() and any(STATE.iterdir())) and not any(map(netns.exists, _every_namespace())):
+        return False
+    with _lock():
+        (STATE / "ready").unlink(missing_ok=True)
+        names = [name for name in _every_namespace() if netns.exists(name)]
+        end_processes(names)
+        for name in names:
+            netns.delete(name)
+        for name in _every_namespace():
+            shutil.rmtree(ETC / name, ignore_errors=True)
+        with contextlib.suppress(OSError):  # not empty: other people's
+            ETC.rmdir()
+        for entry in STATE.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        with contextlib.suppress(OSError):  # a mount of its own
+            STATE.rmdir()
+    return True
+
+
+def processes(names: Sequence[str]) -> dict[int, str]:
+    """Processes that live in the network namespaces ``names``: pid -> command line."""
+    inodes = set()
+    for name in names:
+        with contextlib.suppress(OSError):
+            inodes.add(_identity(netns.ROOT / name))
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):  # it ended while we looked
+            if _identity(entry / "ns/net") in inodes:
+                arguments = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+                found[int(entry.name)] = b" ".join(arguments).decode(errors="replace")
+    return found
+
+
+def end_processes(names: Sequence[str]) -> None:
+    """Ask every process in ``names`` to end, then insist."""
+    for sign, seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, TERM_SECONDS)):
+        deadline = time.monotonic() + seconds
+        asked: set[int] = set()
+        while alive := processes(names):
+            for pid in alive.keys() - asked:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, sign)
+            asked |= alive.keys()
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        else:
+            return
+    raise LabError(f"processes do not end: {', '.join(map(str, processes(names)))}")
+
+
+def _identity(file: Path | int) -> tuple[int, int]:
+    status = os.stat(file)
+    return status.st_dev, status.st_ino
+
+
+def _every_namespace() -> list[str]:
+    nodes = dict.fromkeys(node.name for name in NAMES for node in topology(name).nodes)
+    return [*map(namespace, nodes), *map(segment_namespace, SEGMENTS)]
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[int]:
+    """One builder at a time. The lock is the state directory itself, held by the build's children too, so
+    that a killed `up` cannot go on behind the back of `down`."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        STATE.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(STATE, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever held it before may have removed the directory.
+                if _identity(STATE) == _identity(descriptor):
+                    yield descriptor
+                    return
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(descriptor)
+        if time.monotonic() > deadline:
+            raise LabError("another `manageout lab` command is still at work", "wait for it to end")
+        time.sleep(0.05)
+
+
+def _write_resolver(node: Node) -> None:
+    if node.resolver is not None:
+        etc = ETC / namespace(node.name)
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "resolv.conf").write_text(f"nameserver {node.resolver}\nsearch corp.example\n")
+
+
+def _links(wanted: Topology) -> str:
+    lines = [f"netns add {segment_namespace(name)}" for name in SEGMENTS]
+    lines += [f"netns add {namespace(node.name)}" for node in wanted.nodes]
+    lines += [
+        f"link add br0 netns {segment_namespace(name)} type bridge forward_delay 0 stp_state 0 mcast_snooping 0"
+        for name in SEGMENTS
+    ]
+    lines += [
+        f"link add {port.segment} netns {namespace(node.name)} type veth"
+        f" peer name {node.name} netns {segment_namespace(port.segment)}"
+        for node in wanted.nodes
+        for port in node.ports
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _segment_script(segment: str, wanted: Topology) -> str:
+    plugs = [node.name for node in wanted.nodes for port in node.ports if port.segment == segment]
+    links = [f"link set {plug} master br0 up" for plug in plugs]
+    lines = _sysctls({"all.disable_ipv6": 1, "default.disable_ipv6": 1})
+    lines += [f"ethtool -K {plug} gro on" for plug in plugs]
+    return "\n".join([*lines, *_batch(["link set lo up", *links, "link set br0 up"])]) + "\n"
+
+
+def _node_script(node: Node) -> str:
+    # Duplicate address detection would keep addresses unusable for a second, and nobody here can clash.
+    lines = _sysctls({"all.accept_dad": 0, "default.accept_dad": 0})
+    commands = ["link set lo up"]
+    for port in node.ports:
+        device = port.segment
+        lines.append(f"ethtool -K {device} gro on")
+        if port.address6 is None:
+            lines += _sysctls({f"{device}.disable_ipv6": 1})
+        else:
+            lines += _sysctls({f"{device}.accept_dad": 0, f"{device}.accept_ra": 0})
+            commands.append(f"address add {port.address6} dev {device} nodad")
+        commands += [f"address add {port.address} dev {device}", f"link set {device} up"]
+    commands += [f"route add {network} via {via}" for network, via in node.routes]
+    lines += _batch(commands)
+    if node.forwarding:
+        lines.append("echo 1 >/proc/sys/net/ipv4/ip_forward")
+    if node.masquerade:
+        lines += [
+            "nft -f - <<END",
+            "add table ip nat",
+            "add chain ip nat postrouting { type nat hook postrouting priority srcnat; }",
+            f"add rule ip nat postrouting oifname {node.masquerade} masquerade",
+            "END",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _sysctls(values: Mapping[str, int]) -> list[str]:
+    root = "/proc/sys/net/ipv6/conf"
+    return [f"echo {value} >{root}/{name.replace('.', '/')}" for name, value in values.items()]
+
+
+def _batch(commands: Sequence[str]) -> list[str]:
+    return ["ip -batch - <<END", *commands, "END"]
+
+
+def _start(argv: Sequence[str], text: str, lock: int) -> subprocess.Popen[str]:
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=[lock],
+        )
+    except FileNotFoundError:
+        raise LabError(f"{argv[0]} is not installed", "apt-get install iproute2 util-linux") from None
+    assert process.stdin
+    process.stdin.write(text)
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def _finish(started: Sequence[subprocess.Popen[str]]) -> None:
+    complaints = []
+    for process in started:
+        _, error = process.communicate(timeout=LOCK_SECONDS)
+        if process.returncode:
+            lines = error.strip().splitlines()
+            complaints.append(lines[0] if lines else f"exit status {process.returncode}")
+    if complaints:
+        raise LabError(
+            f"the networks cannot be built: {complaints[0]}",
+            "needs root, namespaces, veth, bridge and nftables in the kernel; ethtool and nftables installed",
+        )
