@@ -1,0 +1,343 @@
+"""IP-HTTPS on the wire ([MS-IPHTTPS] 2, 4.1): one HTTP head each way, then IPv6 packets back to back.
+
+Heads are written by hand, because HTTP libraries would chunk a body without end. The framing of our own
+clients, which a stock client never meets, is at the end: records that may carry super-packets.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from struct import Struct
+from typing import NamedTuple
+
+from manageout.errors import WireError
+
+MAX_HEAD = 8192
+"""Bytes of one HTTP head, its blank line included."""
+ENDLESS = 2**64 - 1
+"""The Content-Length that means "without end" ([MS-IPHTTPS] 3.1.5.2)."""
+
+Header = tuple[str, str]
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/(1\.[0-9])")
+_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9]{2})(?: (.*))?")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNFIT_FOR_HEADER = re.compile(r"[^\t\x20-\x7e]")
+
+
+# --- Heads (RFC 9112) -----------------------------------------------------------------------------------
+
+
+class RequestHead(NamedTuple):
+    """Header names are lower case; repeated ones are joined by ", ". ``version`` is "1.0" or "1.1"."""
+
+    method: str
+    path: str
+    version: str
+    headers: dict[str, str]
+
+
+class StatusHead(NamedTuple):
+    """The same for an answer."""
+
+    version: str
+    status: int
+    reason: str
+    headers: dict[str, str]
+
+
+class HeadParser:
+    """Collects one head, of a request or an answer; ``head`` is None until its blank line was fed."""
+
+    def __init__(self) -> None:
+        self.head: RequestHead | StatusHead | None = None
+        self.rest = b""
+        """What followed the blank line."""
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take a stretch of the stream.
+
+        Raises :class:`WireError` as soon as this cannot become a head; the parser is then of no more use.
+        """
+        if self.head is not None:
+            self.rest += bytes(data)
+            return
+        buffer = self._buffer
+        searched = max(0, len(buffer) - 3)
+        buffer += data
+        start = 2 if buffer.startswith(b"\r\n") else 0  # RFC 9112 2.2: ignore one empty line before it
+        end = buffer.find(b"\r\n\r\n", max(start, searched))
+        if _CONTROL.search(buffer, searched, end if end >= 0 else MAX_HEAD):
+            raise WireError("not HTTP: control character in the head")
+        if end > MAX_HEAD - 4 or (end < 0 and len(buffer) >= MAX_HEAD):
+            raise WireError(f"HTTP head too long: more than {MAX_HEAD} bytes")
+        if end >= 0:
+            self.head = _parse_head(buffer[start:end].decode("latin-1"))
+            self.rest = bytes(buffer[end + 4 :])
+            buffer.clear()
+
+
+def _parse_head(text: str) -> RequestHead | StatusHead:
+    first, *lines = text.split("\r\n")
+    if status := _STATUS_LINE.fullmatch(first):
+        return StatusHead(status[1], int(status[2]), status[3] or "", _parse_headers(lines))
+    if request := _REQUEST_LINE.fullmatch(first):
+        # RFC 9112 3.2.2: a server must accept the absolute form of a target.
+        path = _ABSOLUTE.sub("", request[2], count=1) if "://" in request[2] else request[2]
+        return RequestHead(request[1], path or "/", request[3], _parse_headers(lines))
+    raise WireError(f"not HTTP: {first[:60]!r}")
+
+
+def _parse_headers(lines: Iterable[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        # RFC 9112 5.1, 5.2: no white space before the colon, no folded lines; and no stray CR or LF (2.2).
+        if not colon or not _TOKEN.fullmatch(name) or "\r" in value or "\n" in value:
+            raise WireError(f"broken HTTP header {line[:60]!r}")
+        key, value = name.lower(), value.strip(" \t")
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+def build_request(path: str, host: str, extra: Sequence[Header] = ()) -> bytes:
+    """The client's POST with its endless body. Raises :class:`WireError` for what no head can hold."""
+    headers = [("Host", host), ("Content-Length", str(ENDLESS)), *extra]
+    return _build_head(f"POST {_target(path)} HTTP/1.1", headers)
+
+
+def build_response(server: str, date: str, extra: Sequence[Header] = ()) -> bytes:
+    """The server's 200 ([MS-IPHTTPS] 3.2.5.1), ``date`` as HTTP writes it; it ends with the stream."""
+    return _build_head("HTTP/1.1 200 OK", [("Server", server), ("Date", date), *extra])
+
+
+def build_refusal(status: int, reason: str, server: str, date: str) -> bytes:
+    """An answer that ends the connection, such as 404 for another path."""
+    headers = [("Server", server), ("Date", date), ("Content-Length", "0"), ("Connection", "close")]
+    return _build_head(f"HTTP/1.1 {status} {reason}", headers)
+
+
+def build_connect(host: str, port: int, basic: tuple[str, str] | None = None) -> bytes:
+    """CONNECT to ``host:port`` through a proxy; ``basic``: user and password (RFC 9110 9.3.6, RFC 7617)."""
+    authority = _target(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    headers = [("Host", authority)]
+    if basic is not None:
+        if ":" in basic[0]:
+            raise WireError("a proxy user name cannot contain a colon")
+        credentials = b64encode(":".join(basic).encode()).decode("ascii")
+        headers.append(("Proxy-Authorization", f"Basic {credentials}"))
+    return _build_head(f"CONNECT {authority} HTTP/1.1", headers)
+
+
+def _target(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise WireError(f"{text[:60]!r} cannot stand in an HTTP request line")
+    return text
+
+
+def _build_head(first: str, headers: Iterable[Header]) -> bytes:
+    lines = [first]
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name) or _UNFIT_FOR_HEADER.search(value):
+            raise WireError(f"{name!r}: {value[:60]!r} cannot be an HTTP header")
+        lines.append(f"{name}: {value}")
+    return "\r\n".join((*lines, "", "")).encode("ascii")
+
+
+# --- Stock framing ([MS-IPHTTPS] 3.1.5.3, 3.2.5.2) ------------------------------------------------------
+
+
+class PacketFramer:
+    """Splits a stream into IPv6 packets; nothing but the Payload Length marks their ends."""
+
+    __slots__ = ("_limit", "_pending", "_wanted")
+
+    def __init__(self, max_packet: int) -> None:
+        """``max_packet``: bytes, header included, that one packet may announce."""
+        self._limit = max_packet
+        self._pending = bytearray()
+        self._wanted = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes held of a packet that is not yet whole."""
+        return len(self._pending)
+
+    def feed(self, data: bytes | memoryview) -> list[bytes]:
+        """The packets that ``data`` completes, in order.
+
+        Raises :class:`WireError` at a byte that cannot begin an IPv6 packet, or at a length over the limit.
+        The stream cannot be followed behind it.
+        """
+        if self._pending:
+            self._pending += data
+            if len(self._pending) < self._wanted:
+                return []
+            data = bytes(self._pending)
+            self._pending.clear()
+        elif type(data) is not bytes:
+            data = bytes(data)
+        packets: list[bytes] = []
+        start, end = 0, len(data)
+        size = 6
+        while start < end:
+            if data[start] >> 4 != 6:
+                raise WireError(f"not IPv6: version {data[start] >> 4} in the stream")
+            if end - start < 6:
+                size = 6
+                break
+            size = 40 + (data[start + 4] << 8 | data[start + 5])
+            if size > self._limit:
+                raise WireError(f"oversize packet: {size} bytes, at most {self._limit}")
+            if end - start < size:
+                break
+            packets.append(data[start : start + size])
+            start += size
+        if start < end:
+            self._pending += data[start:]
+            self._wanted = size
+        return packets
+
+
+class DeChunker:
+    """Takes chunked transfer coding off a stream (RFC 9112 7.1), should a server use it against the rule."""
+
+    def __init__(self) -> None:
+        self.done = False
+        """The last chunk was seen: the other side has ended the stream."""
+        self._buffer = bytearray()
+        self._left = 0
+        """Bytes of the present chunk still to come, its final CRLF included."""
+
+    def feed(self, data: bytes | memoryview) -> bytes:
+        """The content in ``data``. Raises :class:`WireError` for broken framing."""
+        self._buffer += data
+        content = bytearray()
+        position = 0
+        while not self.done and position < len(self._buffer):
+            if self._left:
+                position += self._take(position, content)
+                continue
+            end = self._buffer.find(b"\r\n", position, position + 256)
+            if end < 0:
+                if len(self._buffer) - position >= 256:
+                    raise WireError("chunk size line too long")
+                break
+            self._left = self._size(self._buffer[position:end])
+            self.done = not self._left
+            position = end + 2
+        del self._buffer[:position]
+        return bytes(content)
+
+    def _take(self, position: int, content: bytearray) -> int:
+        stretch = self._buffer[position : position + self._left]
+        text = max(0, self._left - 2)
+        content += stretch[:text]
+        ending = b"\r\n"[max(0, 2 - self._left) :]
+        if not ending.startswith(stretch[text:]):
+            raise WireError("chunk does not end with a line end")
+        self._left -= len(stretch)
+        return len(stretch)
+
+    @staticmethod
+    def _size(line: bytearray) -> int:
+        digits = bytes(line).partition(b";")[0].strip(b" \t")
+        if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", digits):
+            raise WireError(f"broken chunk size {bytes(line[:40])!r}")
+        size = int(digits, 16)
+        return size + 2 if size else 0
+
+
+# --- Our own framing ------------------------------------------------------------------------------------
+
+PACKET, SUPER_PACKET, KEEPALIVE = 0, 1, 2
+VNET_HEADER = 10
+"""Bytes of ``struct virtio_net_hdr`` before a super-packet; its 16-bit fields are little-endian."""
+MAX_IPV6 = 40 + 65535
+MAX_KEEPALIVE = 64
+
+_RECORD = Struct("!IB")
+
+
+class OwnFramer:
+    """Splits a stream into records: u32 length of the body, u8 type, body.
+
+    Type 0 is an IPv6 packet; 1 a virtio_net_hdr and an IPv6 packet of up to 64 KiB; 2 a keepalive, to be
+    echoed.
+    """
+
+    __slots__ = ("_pending", "_wanted")
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._wanted = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes held of a record that is not yet whole."""
+        return len(self._pending)
+
+    def feed(self, data: bytes | memoryview) -> list[tuple[int, bytes]]:
+        """The records (type, body) that ``data`` completes.
+
+        Raises :class:`WireError`; the stream cannot be followed behind it.
+        """
+        if self._pending:
+            self._pending += data
+            if len(self._pending) < self._wanted:
+                return []
+            data = bytes(self._pending)
+            self._pending.clear()
+        elif type(data) is not bytes:
+            data = bytes(data)
+        records: list[tuple[int, bytes]] = []
+        start, end = 0, len(data)
+        size = _RECORD.size
+        while end - start >= _RECORD.size:
+            length, kind = _RECORD.unpack_from(data, start)
+            _check_length(kind, length)
+            size = _RECORD.size + length
+            if end - start < size:
+                break
+            body = data[start + _RECORD.size : start + size]
+            _check_packet(kind, body)
+            records.append((kind, body))
+            start += size
+            size = _RECORD.size
+        if start < end:
+            self._pending += data[start:]
+            self._wanted = size
+        return records
+
+
+def _check_length(kind: int, length: int) -> None:
+    if kind == PACKET:
+        fits = 40 <= length <= MAX_IPV6
+    elif kind == SUPER_PACKET:
+        fits = VNET_HEADER + 40 <= length <= VNET_HEADER + MAX_IPV6
+    elif kind == KEEPALIVE:
+        fits = length <= MAX_KEEPALIVE
+    else:
+        raise WireError(f"unknown record type {kind}")
+    if not fits:
+        raise WireError(f"record of type {kind} with {length} bytes")
+
+
+def _check_packet(kind: int, body: bytes) -> None:
+    if kind == KEEPALIVE:
+        return
+    start = VNET_HEADER if kind == SUPER_PACKET else 0
+    if body[start] >> 4 != 6:
+        raise WireError(f"not IPv6: version {body[start] >> 4} in a record")
+    if len(body) - start != 40 + (body[start + 4] << 8 | body[start + 5]):
+        raise WireError("record length and IPv6 payload length differ")
+
+
+def build_record(kind: int, body: bytes) -> bytes:
+    """One record of our own framing."""
+    return _RECORD.pack(len(body), kind) + body
