@@ -1,1 +1,123 @@
-"""The command line."""
+"""The command line: one table of commands, each imported only when it is called.
+
+Reading commands must start fast, so nothing under ``cli/`` imports pydantic, rich, dnspython or asyncio at
+its top; a test measures it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+
+import click
+
+from manageout import __version__
+from manageout.errors import ConfigError, ManageoutError
+
+COMMANDS = {
+    "run": ("manageout.cli.run", "run", "The daemon: every role that the site file names."),
+    "plan": ("manageout.cli.plan", "plan", "Addresses, routes and names that follow from the site file."),
+    "check": ("manageout.cli.check", "check", "Validate the site file and this machine."),
+    "status": ("manageout.cli.status", "status", "What the daemon does and how it fares."),
+    "hosts": ("manageout.cli.hosts", "hosts", "ISATAP hosts that were seen."),
+    "clients": ("manageout.cli.clients", "clients", "Remote clients that are connected."),
+    "drops": ("manageout.cli.drops", "drops", "Packets that were refused, why and from whom."),
+    "connect": ("manageout.cli.connect", "connect", "Be a remote client: connect to a gateway."),
+    "join": ("manageout.cli.join", "join", "Be an ISATAP host on this Linux machine."),
+    "address": (
+        "manageout.cli.address",
+        "address",
+        "Derive or explain ISATAP, 6to4, Teredo, NAT64 addresses.",
+    ),
+    "pki": ("manageout.cli.pki", "pki", "Certificates for gateways and clients."),
+    "lab": ("manageout.cli.lab", "lab", "A whole site on this machine, in network namespaces."),
+}
+"""Name -> module, click command in it, one line for ``--help``."""
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group whose commands live in :data:`COMMANDS` and are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module of ``name``."""
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest name for one that does not exist."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
+            hint = f"did you mean `manageout {near[0]}`?" if near else "the help lists them"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, so that ``--help`` imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 well, 1 a finding or a failure, 2 usage, 3 daemon unreachable, 4 not permitted.",
+)
+@click.version_option(__version__, prog_name="manageout", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Manage-out for IPv6-only remote access: let intranet machines reach remote clients."""
+
+
+def main() -> None:
+    """Run a command; every failure becomes one line and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        where = getattr(error, "ctx", None)
+        path = where.command_path if where else "manageout"
+        report(ManageoutError(error.format_message(), f"see `{path} --help`"))
+        code = error.exit_code
+    except ManageoutError as error:
+        report(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:  # `manageout hosts | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    except Exception as error:
+        if os.environ.get("MANAGEOUT_DEBUG"):
+            raise
+        detail = f"{type(error).__name__}: {error}".splitlines()[0]
+        report(ManageoutError(f"internal error: {detail}", "please report it; MANAGEOUT_DEBUG=1 shows where"))
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def report(error: ManageoutError) -> None:
+    """One line what, one line how to mend it, on standard error; a configuration's faults one by one."""
+    lines = [f"manageout: {error.message}"]
+    if error.hint:
+        lines.append(f"  {error.hint}")
+    if isinstance(error, ConfigError):
+        for fault in error.faults:
+            lines.append(f"  {fault.path}: {fault.message}")
+            if fault.hint:
+                lines.append(f"      {fault.hint}")
+    with contextlib.suppress(BrokenPipeError):
+        click.echo("\n".join(lines), err=True)

@@ -1,0 +1,36 @@
+"""``manageout clients``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from manageout.cli.output import ago, reading, table, traffic
+
+
+def render(clients: list[dict[str, Any]]) -> str:
+    """Remote clients that are connected: certificate name, addresses, where from, since when, traffic."""
+    if not clients:
+        return "No client is connected."
+    headings = ("NAME", "ADDRESS", "FROM", "SINCE", "LAST SEEN", "FRAMING", "FROM IT", "TO IT")
+    rows = []
+    for client in clients:
+        addresses = client.get("addresses") or ["-"]
+        rows.append(
+            (
+                client.get("name") or "-",
+                addresses[0],
+                client.get("peer") or "-",
+                ago(client.get("since")),
+                ago(client.get("last_seen")),
+                client.get("framing") or "-",
+                traffic(client, "rx"),
+                traffic(client, "tx"),
+            )
+        )
+        rows += [("", address, "", "", "", "", "", "") for address in addresses[1:]]
+    return table(headings, rows, right=(3, 4, 6, 7))
+
+
+clients = click.command("clients")(reading(render, "clients"))

@@ -1,0 +1,33 @@
+"""``manageout hosts``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from manageout.cli.output import ago, moment, reading, table, traffic
+
+
+def render(hosts: list[dict[str, Any]]) -> str:
+    """ISATAP hosts that were seen: who they are, when, and how much they sent and received."""
+    if not hosts:
+        return "No ISATAP host has been seen yet."
+    headings = ("IPV4", "IPV6", "NAME", "FIRST SEEN", "LAST RS", "LAST PACKET", "FROM IT", "TO IT")
+    rows = [
+        (
+            host["ipv4"],
+            host.get("ipv6") or "-",
+            host.get("name") or "-",
+            moment(host.get("first_seen")),
+            ago(host.get("last_rs")),
+            ago(host.get("last_packet")),
+            traffic(host, "rx"),
+            traffic(host, "tx"),
+        )
+        for host in hosts
+    ]
+    return table(headings, rows, right=(4, 5, 6, 7))
+
+
+hosts = click.command("hosts")(reading(render, "hosts"))

@@ -1,0 +1,79 @@
+"""The runtime directory: one process at a time, its lock, and what it must undo if it was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from manageout.errors import ManageoutError, NotPermitted
+
+CONTROL_SOCKET = "control.sock"
+
+
+class RuntimeDir:
+    """``/run/manageout`` or another; a context manager that holds its lock.
+
+    Raises :class:`ManageoutError` when another process holds it, :class:`NotPermitted` without the right to
+    write there. The lock ends with the process, however it ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the control socket of the process is."""
+        return self.path / CONTROL_SOCKET
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except PermissionError:
+            raise NotPermitted(f"not permitted to write in {self.path}", "run as root") from None
+        except OSError as error:
+            raise ManageoutError(f"{self.path}: {error.strerror}", "choose another --runtime-dir") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(self._lock, 20).decode(errors="replace").strip() or "unknown"
+            self._release()
+            hint = "stop it first, or give this one another --runtime-dir"
+            raise ManageoutError(f"already running in {self.path} (process {owner})", hint) from None
+        os.ftruncate(self._lock, 0)
+        os.write(self._lock, f"{os.getpid()}\n".encode())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The lock file stays: removing it would let two processes lock two files of the same name.
+        os.ftruncate(self._lock, 0)
+        self._release()
+
+    def _release(self) -> None:
+        os.close(self._lock)
+        self._lock = -1
+
+    def remember_sysctls(self, previous: dict[str, str]) -> None:
+        """Keep the values to be restored, for the process after this one if this one is killed."""
+        file = self.path / "restore.json"
+        if not previous:
+            file.unlink(missing_ok=True)
+            return
+        partial = file.with_suffix(".new")
+        partial.write_text(json.dumps(previous))
+        partial.replace(file)
+
+    def remembered_sysctls(self) -> dict[str, str]:
+        """What a killed process left to be restored."""
+        try:
+            found = json.loads((self.path / "restore.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
