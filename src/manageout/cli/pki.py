@@ -1,0 +1,137 @@
+"""``manageout pki``: certificates for gateways and for their clients."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from manageout.service.pki import Authority, Written
+
+_directory = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("pki"),
+    show_default=True,
+    envvar="MANAGEOUT_PKI_DIR",
+    help="The authority's directory.",
+)
+
+
+@click.group()
+def pki() -> None:
+    """Make certificates for gateways and clients."""
+
+
+@pki.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("pki"))
+@click.option("--name", default="Manageout CA", show_default=True, help="Common name of the authority.")
+@click.option("--rsa", "rsa_key", is_flag=True, help="RSA-2048 instead of ECDSA P-256.")
+@click.option("--force", is_flag=True, help="Replace an authority that exists; all it issued becomes void.")
+def init(directory: Path, name: str, rsa_key: bool, force: bool) -> None:
+    """Make a certificate authority in DIRECTORY."""
+    from manageout.service.pki import Authority
+
+    authority = Authority.create(directory, name, rsa_key=rsa_key, force=force)
+    _print_files(
+        ("authority", authority.certificate_path),
+        ("its key", authority.key_path),
+        ("revocations", authority.crl_path),
+    )
+    click.echo(f"\nKeep {authority.key_path} off the gateway. Next, with your gateway's public DNS name:")
+    click.echo(f"  manageout pki issue gateway.example.com --server --dir {directory}")
+
+
+@pki.command()
+@click.argument("name")
+@_directory
+@click.option("--server/--client", default=False, help="For a gateway, or for a client (the default).")
+@click.option(
+    "--dns", multiple=True, metavar="NAME", help="A further DNS name or IP address; may be repeated."
+)
+@click.option("--days", type=click.IntRange(1, 36500), default=825, show_default=True, help="Validity.")
+@click.option("--rsa", "rsa_key", is_flag=True, help="RSA-2048 instead of ECDSA P-256, for old Windows.")
+@click.option("--force", is_flag=True, help="Replace files that exist; the old certificate stays good.")
+def issue(
+    name: str, directory: Path, server: bool, dns: tuple[str, ...], days: int, rsa_key: bool, force: bool
+) -> None:
+    """Issue a certificate for NAME, a DNS name."""
+    from manageout.service.pki import Authority
+
+    authority = Authority(directory)
+    files = authority.issue(name, server=server, dns=dns, days=days, rsa_key=rsa_key, force=force)
+    _print_files(("certificate", files.certificate), ("its key", files.key))
+    _print_server_use(authority, files) if server else _print_client_use(authority, files)
+
+
+@pki.command()
+@click.argument("name")
+@_directory
+def revoke(name: str, directory: Path) -> None:
+    """Revoke every good certificate of NAME."""
+    from manageout.service.pki import Authority
+
+    authority = Authority(directory)
+    for entry in authority.revoke(name):
+        click.echo(f"revoked      {entry.name} (serial {entry.serial})")
+    _print_files(("revocations", authority.crl_path))
+    click.echo("\nCopy it to client_crl on every gateway: it is read again when it changes.")
+
+
+@pki.command()
+@_directory
+@click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="Validity.")
+def crl(directory: Path, days: int) -> None:
+    """Make the revocation list anew, before it expires."""
+    from manageout.service.pki import Authority
+
+    authority = Authority(directory)
+    authority.write_crl(days)
+    _print_files(("revocations", authority.crl_path))
+
+
+@pki.command()
+@_directory
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def show(directory: Path, as_json: bool) -> None:
+    """List what was issued, and until when it is good."""
+    from manageout.service.pki import Authority
+
+    authority = Authority(directory)
+    entries, crl_until = authority.entries(), authority.crl_valid_until().isoformat()
+    if as_json:
+        items = [{**entry._asdict(), "state": entry.state} for entry in entries]
+        click.echo(json.dumps({"directory": str(directory), "crl_valid_until": crl_until, "issued": items}))
+        return
+    click.echo(f"authority    {authority.certificate.subject.rfc4514_string()}")
+    click.echo(f"revocations  {authority.crl_path}, good until {crl_until}")
+    for entry in entries:
+        click.echo(f"{entry.state:12} {entry.usage:7} {entry.not_after[:10]}  {entry.name}")
+
+
+def _print_files(*files: tuple[str, Path]) -> None:
+    for what, path in files:
+        click.echo(f"{what:12} {path}")
+
+
+def _print_server_use(authority: Authority, files: Written) -> None:
+    click.echo("\nIn the site file:\n\n[gateway]")
+    for key, path in (
+        ("certificate", files.certificate),
+        ("key", files.key),
+        ("client_ca", authority.certificate_path),
+        ("client_crl", authority.crl_path),
+    ):
+        click.echo(f'{key} = "{path.resolve()}"')
+
+
+def _print_client_use(authority: Authority, files: Written) -> None:
+    click.echo("\nCopy both and the authority's certificate to the client, and run there:\n")
+    click.echo(
+        f"  manageout connect https://GATEWAY/IPHTTPS --cert {files.certificate.name} --key {files.key.name}"
+        f" --ca {authority.certificate_path.name}"
+    )

@@ -1,0 +1,158 @@
+"""X.509 values: keys, names, extensions, and files that are replaced in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from manageout.errors import PkiError
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+BACKDATE = timedelta(minutes=10)
+"""Clients' clocks may be slow."""
+
+
+def load_certificate(path: Path) -> x509.Certificate:
+    """The first certificate of a PEM file. Raises :class:`PkiError`."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
+        raise PkiError(f"{path}: {reason}", "give a readable PEM file") from None
+
+
+def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The names by which a certificate is known: DNS names of its SAN, else its common name."""
+    names: list[str] = []
+    with contextlib.suppress(x509.ExtensionNotFound, ValueError):
+        san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names.extend(san.get_values_for_type(x509.DNSName))
+    if not names:
+        names.extend(str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+    return tuple(names)
+
+
+def load_key(path: Path) -> PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not an unencrypted PEM key"
+        raise PkiError(f"{path}: {reason}", "give a readable PEM key") from None
+    if not isinstance(key, PrivateKey):
+        raise PkiError(f"{path}: neither an RSA nor an EC key", "make the authority anew")
+    return key
+
+
+def new_key(rsa_key: bool) -> PrivateKey:
+    if rsa_key:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def certificate_builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    days: int,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now() - BACKDATE)
+        .not_valid_after(now() + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def subject(name: str) -> x509.Name:
+    # The common name holds at most 64 characters; the whole name is in the SAN.
+    try:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    except ValueError as error:
+        raise PkiError(f"{name!r} cannot be a name: {error}", "give a plain name") from None
+
+
+def general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        pass
+    try:
+        return x509.DNSName(name)
+    except ValueError:
+        raise PkiError(f"{name!r} is no DNS name", "write it in ASCII (punycode)") from None
+
+
+def authority_key(key: PrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+
+
+def key_usage(
+    *,
+    digital_signature: bool = False,
+    key_encipherment: bool = False,
+    key_cert_sign: bool = False,
+    crl_sign: bool = False,
+) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        content_commitment=False,
+        key_encipherment=key_encipherment,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def write_key(path: Path, key: PrivateKey) -> None:
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write(path, pem, 0o600)
+
+
+def write(path: Path, data: bytes, mode: int) -> None:
+    """Replace ``path`` in one step; nobody ever sees half of it, nor a key with a wider mode."""
+    try:
+        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                os.fchmod(fd, mode)
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise PkiError(f"{path}: {error.strerror}", "check the directory's owner, mode and space") from None
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
