@@ -1,7 +1,7 @@
 """The lab's bare networks: namespaces, bridges, addresses, NAT; and everything's removal.
 
-Node N is the namespace ``mo-N``; segment S is the bridge ``br0`` in ``mo-seg-S``, so that anything else can be
-plugged in. What exists is told by names alone, not by a record: a lab that was cut short at any point is
+Node N is the namespace ``mo-N``; segment S is the bridge ``br0`` in ``mo-seg-S``, so that anything else can
+be plugged in. What exists is told by names alone, not by a record: a lab that was cut short at any point is
 found and removed by :func:`down`. Files live in ``/run/manageout-lab`` and ``/etc/netns/mo-*``, nowhere else.
 """
 
@@ -28,6 +28,7 @@ TERM_SECONDS = 8.0
 """How long processes may take to end before they are killed."""
 LOCK_SECONDS = 60.0
 
+_BRIDGE = "forward_delay 0 stp_state 0 mcast_snooping 0"
 # Mounts the node's own /etc files, as `ip netns exec` does, but leaves /sys alone and works in a chroot whose
 # root is no mount point (the first line then fails, and such a chroot has nothing to propagate to).
 _ENTER = """mount --make-rslave / 2>/dev/null
@@ -63,7 +64,7 @@ def command(node: str, argv: Sequence[str]) -> list[str]:
 def run(
     node: str, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``argv`` on ``node`` to its end, output captured. :class:`LabError` if it fails or takes too long."""
+    """Run ``argv`` on ``node`` to its end, output captured. :class:`LabError` when it fails or is too slow."""
     what = f"{' '.join(argv)} on {node}"
     try:
         result = subprocess.run(
@@ -218,10 +219,7 @@ def _write_resolver(node: Node) -> None:
 def _links(wanted: Topology) -> str:
     lines = [f"netns add {segment_namespace(name)}" for name in SEGMENTS]
     lines += [f"netns add {namespace(node.name)}" for node in wanted.nodes]
-    lines += [
-        f"link add br0 netns {segment_namespace(name)} type bridge forward_delay 0 stp_state 0 mcast_snooping 0"
-        for name in SEGMENTS
-    ]
+    lines += [f"link add br0 netns {segment_namespace(name)} type bridge {_BRIDGE}" for name in SEGMENTS]
     lines += [
         f"link add {port.segment} netns {namespace(node.name)} type veth"
         f" peer name {node.name} netns {segment_namespace(port.segment)}"
