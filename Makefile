@@ -64,13 +64,13 @@ contracts: $(VENV)/development ## the layers of docs/adr/0001
 	$(BIN)/lint-imports
 
 test: packages-test setup check ## check, then every test (system tests need root)
-	scripts/with-lab $(BIN)/python -m pytest $(PYTEST)
+	scripts/private $(BIN)/python -m pytest $(PYTEST)
 
 fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
 	$(BIN)/python -m tests.fuzz --count $(FUZZ)
 
 bench: packages-bench setup $(VENV)/development ## measure; ONLY="name name" for some
-	@scripts/with-lab $(BIN)/python -m tests.bench $(ONLY)
+	@$(BIN)/python -m tests.bench $(ONLY)
 
 format: $(VENV)/development ## rewrite in the house style
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -1,13 +1,11 @@
 """``python -m tests.bench [NAME...]``: measure, print a table, write ``build/bench.json``.
 
-Each module runs in a process of its own, in network and mount namespaces of its own: fixed names (namespaces,
-sockets, the lab) never meet those of the machine, and whatever an interrupted module leaves behind ends with
-it.
+Each module runs in a process and namespaces of its own (``scripts/private``): fixed names (namespaces,
+sockets, the lab) never meet those of the machine, and what an interrupted module leaves behind ends with it.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -21,10 +19,7 @@ from tests.bench.report import Result, machine, save, say, table, verdict
 
 MODULES = ("isatap_forwarding", "isatap_rs", "isatap_memory", "iphttps", "cli")
 OUTPUT = Path("build/bench.json")
-PRIVATE = ("/run/netns", "/run/manageout", "/run/manageout-lab", "/var/lib/manageout", "/etc/netns")
-
-# Everything below the module dies with it: it is process 1 of its process namespace.
-ENTER = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+PRIVATE = Path(__file__).parents[2] / "scripts" / "private"
 
 
 def main(arguments: list[str]) -> int:
@@ -63,26 +58,19 @@ def _choose(wanted: Collection[str]) -> dict[str, frozenset[str]] | None:
 
 
 def _run(module: str, names: frozenset[str]) -> tuple[list[Result], int]:
-    command = [*ENTER, sys.executable, "-m", "tests.bench", "--module", module, *sorted(names)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_die_with_parent) as child:
+    command = [str(PRIVATE), sys.executable, "-m", "tests.bench", "--module", module, *sorted(names)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        results = [Result(**json.loads(line)) for line in child.stdout]
+        try:
+            results = [Result(**json.loads(line)) for line in child.stdout]
+        except BaseException:
+            child.terminate()
+            raise
     return results, child.returncode
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def _inside(module: str, names: frozenset[str]) -> int:
-    """In the new namespaces: measure, one JSON object a line on stdout."""
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    for path in PRIVATE:
-        Path(path).mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
-    subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
-    subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    """Measure; one JSON object a line on stdout."""
     results: Iterator[Result] = importlib.import_module(f"tests.bench.{module}").measure(names)
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)  # whatever tools print is progress, not a result
@@ -92,4 +80,5 @@ def _inside(module: str, names: frozenset[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))
