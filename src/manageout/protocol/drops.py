@@ -25,6 +25,7 @@ class Drop(IntEnum):
     OUTER_SOURCE_ILLEGAL = 10
     NO_NEIGHBOUR = 11
     NOT_FORWARDED = 12
+    NOT_LOCATOR = 13
     # Slow path and Neighbour Discovery.
     TOO_BIG = 16
     ND_INVALID = 17
@@ -57,6 +58,7 @@ MEANING: dict[Drop, str] = {
     Drop.OUTER_SOURCE_ILLEGAL: "IPv4 source is not a unicast address of a host",
     Drop.NO_NEIGHBOUR: "no IPv4 tunnel end point for this destination",
     Drop.NOT_FORWARDED: "destination is not behind this router",
+    Drop.NOT_LOCATOR: "IPv4 destination is not one of our locators",
     Drop.TOO_BIG: "larger than the link's MTU",
     Drop.ND_INVALID: "Neighbour Discovery message that RFC 4861 says to discard",
     Drop.RATE_LIMITED: "more than the configured rate",
