@@ -179,14 +179,16 @@ def explain(
     """
     if isinstance(address, IPv4Address):
         return _explain_v4(address)
-    for reader in (_explain_teredo, _explain_isatap, _explain_sixtofour):
-        found = reader(address)
-        if found:
-            return found
     for prefix in nat64:
         v4 = rfc6052_extract(prefix, address)
         if v4 is not None:
             return _explain_nat64(prefix, v4)
+    for reader in (_explain_teredo, _explain_isatap, _explain_sixtofour):
+        found = reader(address)
+        if found:
+            return found
+    if address.ipv4_mapped is not None:
+        return [("kind", "IPv4-mapped (RFC 4291 2.5.5.2)"), ("IPv4", str(address.ipv4_mapped))]
     return [("kind", f"{_scope(address)} IPv6"), ("embedded IPv4", "none")]
 
 
@@ -194,7 +196,7 @@ def _explain_v4(v4: IPv4Address) -> list[tuple[str, str]]:
     lines = [
         ("kind", f"{_scope(v4)} IPv4"),
         ("6to4 prefix", str(sixtofour_prefix(v4))),
-        ("NAT64 (well-known)", str(rfc6052_embed(WELL_KNOWN_NAT64, v4))),
+        ("NAT64 address", str(rfc6052_embed(WELL_KNOWN_NAT64, v4))),
     ]
     if int(v4):
         lines.insert(1, ("ISATAP link-local", str(IPv6Address(isatap_link_local(v4.packed)))))

@@ -1,6 +1,6 @@
 """UDP over IPv4 and IPv6 (RFC 768, RFC 8200 8.1); the address length says which.
 
-The two pseudo-headers sum alike, because the sum does not see how many zeros an address or length has before it.
+The two pseudo-headers sum alike, because a sum does not see how wide its fields are.
 """
 
 from __future__ import annotations

@@ -1,0 +1,164 @@
+"""``manageout address``: derive or explain the IPv6 addresses that carry an IPv4 address."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import TypeVar
+
+import click
+
+from manageout.errors import AddressError
+from manageout.wire import address as wire
+
+Lines = Sequence[tuple[str, str]]
+Value = TypeVar("Value")
+
+_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+
+
+def _reader(read: Callable[[str], Value], wanted: str) -> Callable[[str], Value]:
+    """An argument type: what ``read`` makes of the text, or one line says why not."""
+
+    def convert(text: str) -> Value:
+        try:
+            return read(text)
+        except ValueError as error:
+            why = ": it has host bits set" if "host bits" in str(error) else ""
+            raise click.BadParameter(f"{text!r} is not {wanted}{why}") from None
+
+    return convert
+
+
+_v4 = _reader(IPv4Address, "an IPv4 address, such as 10.0.0.1")
+_any = _reader(ip_address, "an IPv4 or IPv6 address")
+_prefix = _reader(IPv6Network, "an IPv6 prefix, such as fd12:3456:789a:1::/64")
+
+
+@click.group()
+def address() -> None:
+    """Derive or explain ISATAP, NAT64, 6to4 and Teredo addresses."""
+
+
+@address.command()
+@click.argument("ipv4", type=_v4)
+@click.option(
+    "--prefix",
+    type=_prefix,
+    metavar="PREFIX",
+    help="The /64 of the ISATAP link, for the host's address on it.",
+)
+@_json
+def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None:
+    """The ISATAP addresses of IPV4 (RFC 5214), as Linux and Windows form them."""
+    if not int(ipv4) or int(ipv4) >= 0xE0000000:
+        raise click.BadParameter(f"{ipv4} is not the address of a host", param_hint="'IPV4'")
+    if prefix is not None and prefix.prefixlen != 64:
+        raise click.BadParameter(f"{prefix} is not a /64: give the prefix of a link", param_hint="'--prefix'")
+    identifier = wire.isatap_interface_id(ipv4)
+    lines = [("link-local", str(IPv6Address(wire.isatap_link_local(ipv4.packed))))]
+    if prefix is not None:
+        lines.append(("address", str(IPv6Address(int(prefix.network_address) | identifier))))
+    lines.append(("interface identifier", _identifier(identifier)))
+    strict = wire.isatap_interface_id_rfc(ipv4)
+    if strict != identifier:
+        lines.append(("by RFC 5214", _identifier(strict)))
+        lines.append(("note", "Linux sets the u bit otherwise than RFC 5214 here; receivers accept both"))
+    _print(lines, as_json)
+
+
+@address.command()
+@click.argument("address", type=_any)
+@click.option(
+    "--prefix", type=_prefix, metavar="PREFIX", default=str(wire.WELL_KNOWN_NAT64), show_default=True
+)
+@_json
+def nat64(address: IPv4Address | IPv6Address, prefix: IPv6Network, as_json: bool) -> None:
+    """The NAT64 address of an IPv4 address, or the IPv4 address in a NAT64 address (RFC 6052)."""
+    try:
+        if isinstance(address, IPv4Address):
+            v4, v6 = address, wire.rfc6052_embed(prefix, address)
+        else:
+            extracted = wire.rfc6052_extract(prefix, address)
+            if extracted is None:
+                raise click.BadParameter(
+                    f"{address} is not in {prefix}; give --prefix", param_hint="'ADDRESS'"
+                )
+            v4, v6 = extracted, address
+    except AddressError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="'--prefix'") from None
+    lines = [("IPv6", str(v6)), ("IPv4", str(v4)), ("prefix", str(prefix))]
+    if prefix == wire.WELL_KNOWN_NAT64 and not v4.is_global:
+        lines.append(("note", "not a global IPv4 address: translators drop it in this prefix (RFC 6052 3.1)"))
+    _print(lines, as_json)
+
+
+@address.command(name="6to4")
+@click.argument("address", type=_any)
+@_json
+def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
+    """The 6to4 prefix of an IPv4 address, or the IPv4 address in a 6to4 address (RFC 3056)."""
+    if isinstance(address, IPv4Address):
+        v4 = address
+    else:
+        embedded = wire.embedded_sixtofour(address.packed)
+        if embedded is None:
+            raise click.BadParameter(f"{address} is not in {wire.SIXTOFOUR}", param_hint="'ADDRESS'")
+        v4 = IPv4Address(embedded)
+    lines = [("prefix", str(wire.sixtofour_prefix(v4))), ("IPv4", str(v4))]
+    if not v4.is_global:
+        lines.append(("note", "not a global IPv4 address: 6to4 routers drop it (RFC 3964 5.3)"))
+    _print(lines, as_json)
+
+
+@address.command()
+@click.argument("server", type=_v4)
+@click.argument("client", type=_v4)
+@click.argument("port", type=click.IntRange(0, 65535))
+@click.option("--cone", is_flag=True, help="Set the cone flag, which RFC 5991 retired.")
+@_json
+def teredo(server: IPv4Address, client: IPv4Address, port: int, cone: bool, as_json: bool) -> None:
+    """The Teredo address of a client: its SERVER, and its mapped IPv4 address and PORT (RFC 4380)."""
+    flags = wire.CONE if cone else 0
+    derived = wire.TeredoAddress(server, flags, port, client)
+    link_local = IPv6Address(0xFE80 << 112 | derived.identifier())
+    lines = [("address", str(derived.address())), ("link-local", str(link_local))]
+    lines.append(("note", "real clients put random bits (mask 0x3cff) into the flags (RFC 5991)"))
+    _print(lines, as_json)
+
+
+@address.command()
+@click.argument("address", type=_any)
+@click.option(
+    "--nat64",
+    "prefixes",
+    type=_prefix,
+    metavar="PREFIX",
+    multiple=True,
+    help="A NAT64 prefix to try; repeatable.",
+)
+@_json
+def explain(address: IPv4Address | IPv6Address, prefixes: tuple[IPv6Network, ...], as_json: bool) -> None:
+    """Say what ADDRESS is and which IPv4 address lies in it."""
+    try:
+        lines = wire.explain(address, (*prefixes, wire.WELL_KNOWN_NAT64))
+    except AddressError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="'--nat64'") from None
+    _print(lines, as_json)
+
+
+def _identifier(value: int) -> str:
+    """Sixteen hexadecimal digits in groups of four, as in an address."""
+    digits = f"{value:016x}"
+    return ":".join(digits[start : start + 4] for start in range(0, 16, 4))
+
+
+def _print(lines: Lines, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({re.sub("[^a-z0-9]+", "_", label.lower()): value for label, value in lines}))
+        return
+    width = max(len(label) for label, _ in lines)
+    for label, value in lines:
+        click.echo(f"{label:<{width}}  {value}")
