@@ -94,7 +94,7 @@ class GatewayTable(_Table):
     """``[gateway]``: this machine terminates the tunnels of remote clients."""
 
     node: Annotated[int, Field(ge=0, le=31)] = 0
-    listen: tuple[Listener, ...] = ("0.0.0.0:443",)  # noqa: S104 - a public listener is the point
+    listen: tuple[Listener, ...] = ("0.0.0.0:443",)
     certificate: Path
     key: Path
     authentication: Literal["certificates", "none"] = "certificates"
