@@ -1,7 +1,8 @@
 """What a host keeps from Router Advertisements: addresses (RFC 4862 5.5.3) and routes (RFC 4191 3).
 
 Both tables hold lifetimes as monotonic deadlines and work for any link: the caller supplies the interface
-identifier, and ``router`` is whatever it names its routers by. Nothing here sends or decides; the machines do.
+identifier, and ``router`` is whatever it names its routers by. Nothing here sends or decides; the machines
+do.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ class RouteTable(Generic[Router]):
     def _set(self, router: Router, prefix: Prefix, preference: Preference, life: int, now: float) -> None:
         if life == 0:
             offers = self._routes.get(prefix)
-            if offers is not None and offers.pop(router, None) and not offers:
+            if offers is not None and offers.pop(router, None) is not None and not offers:
                 del self._routes[prefix]
         elif prefix in self._routes or len(self._routes) < MAX_ROUTES:
             self._routes.setdefault(prefix, {})[router] = Route(preference, deadline(life, now))

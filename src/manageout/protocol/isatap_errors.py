@@ -1,0 +1,63 @@
+"""ICMP errors of the ISATAP link: what ICMPv4 errors mean for IPv6 (RFC 4213 3.4), how many we send."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from manageout.wire import icmpv4, ipv4, ipv6
+from manageout.wire.address import embedded_isatap
+
+_PROTOCOL = 41
+_UNREACHABLE, _TIME_EXCEEDED, _PARAMETER_PROBLEM = 3, 11, 12
+_FRAGMENTATION_NEEDED = 4
+
+
+class FailedDelivery(NamedTuple):
+    """A packet of ours that did not arrive. ``inner`` is what is left of the IPv6 packet, perhaps nothing."""
+
+    locator: bytes
+    peer: bytes
+    inner: bytes
+
+
+def failed_delivery(outer: bytes) -> FailedDelivery | None:
+    """Read an ICMPv4 error about protocol 41.
+
+    None for anything else, and for "fragmentation needed", which cannot be about us: we never set DF.
+    ``inner`` is empty when the error quotes less than the IPv6 header, as old routers do. Raises
+    :class:`WireError`.
+    """
+    _, payload = ipv4.parse(outer)
+    message = icmpv4.parse(payload)
+    if message.type not in (_UNREACHABLE, _TIME_EXCEEDED, _PARAMETER_PROBLEM):
+        return None
+    if message.type == _UNREACHABLE and message.code == _FRAGMENTATION_NEEDED:
+        return None
+    quoted = payload[8:]
+    header = ipv4.parse_header(quoted)
+    if header.protocol != _PROTOCOL:
+        return None
+    inner = quoted[header.header_length :]
+    return FailedDelivery(header.src, header.dst, inner if len(inner) >= ipv6.HEADER_LENGTH else b"")
+
+
+def answerable(failure: FailedDelivery) -> bool:
+    """Whether the inner source may be told: the quotation names it, and the failed host was the last hop."""
+    return bool(failure.inner) and embedded_isatap(failure.inner[24:40]) == failure.peer
+
+
+class ErrorBudget:
+    """A token bucket for ICMPv6 errors (RFC 4443 2.4 (f))."""
+
+    def __init__(self, rate: float = 200.0, burst: float = 50.0) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens, self._at = burst, 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether one more error may be sent."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,338 @@
+"""The ISATAP router (RFC 5214 8.2): advertisements, neighbours, errors and the slow path of the data.
+
+One packet's way, in the order of the functions below:
+
+* from the underlay, IPv4 as it came: a solicitation takes the fast lane or the long one and gets its answer
+  0 to 0.5 s later; an ICMPv4 error becomes an ICMPv6 error; anything else is checked and decapsulated by
+  :class:`LinkState`, Neighbour Discovery is served here, and the rest goes to the kernel;
+* from the TUN device, IPv6 that the kernel routed into the link: encapsulated by :class:`LinkState`, or
+  refused with an ICMPv6 error.
+
+The kernel routes, and decrements the hop limit. Endpoints are :data:`TUN` and :data:`UNDERLAY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from manageout.errors import WireError
+from manageout.protocol.drop_table import DropTable
+from manageout.protocol.drops import Drop
+from manageout.protocol.isatap_errors import ErrorBudget, answerable, failed_delivery
+from manageout.protocol.isatap_link import LinkState, Verdict
+from manageout.protocol.isatap_nd import (
+    PROTOCOL,
+    TTL,
+    AdvertisementTemplate,
+    answer_solicitation,
+    is_plain_solicitation,
+    link_local_forms,
+)
+from manageout.protocol.registry import Registry
+from manageout.wire import icmpv6, ipv4, ipv6, nd
+from manageout.wire.address import embedded_isatap, isatap_link_local
+
+TUN, UNDERLAY = 0, 1
+
+MAX_RA_DELAY = 0.5
+SLOT = 0.02
+"""Advertisements wait in slots of this many seconds, so that one timer serves thousands (RFC 4861 6.2.6)."""
+HOP_LIMIT = 64
+
+_MAY_BE_ND = frozenset({ipv6.ICMPV6, ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.FRAGMENT, ipv6.DESTINATION_OPTIONS})
+_UNREACHABLE = {
+    Drop.NO_NEIGHBOUR: icmpv6.ADDRESS_UNREACHABLE,
+    Drop.HOST_NOT_ALLOWED: icmpv6.PROHIBITED,
+    Drop.SOURCE_ILLEGAL: icmpv6.POLICY,
+}
+"""Refusals of encapsulation that the sender is told about, with the code of Destination Unreachable."""
+
+
+@dataclass(frozen=True)
+class RouterConfig:
+    """What the router advertises. Prefixes: (16 bytes, length). Times in seconds."""
+
+    prefix: bytes
+    locators: tuple[bytes, ...]
+    advertised: tuple[tuple[bytes, int], ...]
+    retired: tuple[bytes, ...] = ()
+    """/64 prefixes that hosts may still hold: advertised with lifetime 0, so that they let go."""
+    preference: nd.Preference = nd.Preference.MEDIUM
+    default_route: bool = False
+    router_lifetime: int = 1800
+    valid: int = 86400
+    preferred: int = 14400
+    mtu: int = 1280
+    rs_per_second: int = 100000
+    max_drop_sources: int = 4096
+
+    def advertisement(self, farewell: bool = False) -> nd.RouterAdvertisement:
+        """The Router Advertisement; ``farewell`` is the one with every lifetime 0 (RFC 4861 6.2.5)."""
+        lifetime = 0 if farewell else self.router_lifetime
+        prefixes = [nd.PrefixInformation(prefix, 64, True, True, 0, 0) for prefix in self.retired]
+        valid, preferred = (0, 0) if farewell else (self.valid, self.preferred)
+        return nd.RouterAdvertisement(
+            hop_limit=HOP_LIMIT,
+            preference=self.preference,
+            router_lifetime=lifetime if self.default_route else 0,
+            options=(
+                nd.Mtu(self.mtu),
+                nd.PrefixInformation(self.prefix, 64, True, True, valid, preferred),
+                *prefixes,
+                *(
+                    nd.RouteInformation(prefix, size, self.preference, lifetime)
+                    for prefix, size in self.advertised
+                ),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen:
+    """A host that is new, or that now talks to another locator of ours."""
+
+    v4: bytes
+    locator: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HostForgotten:
+    """A host left the registry."""
+
+    v4: bytes
+
+
+Event = HostSeen | HostForgotten
+
+
+class IsatapRouter:
+    """The machine. ``random`` returns a float in [0, 1)."""
+
+    def __init__(
+        self, config: RouterConfig, link: LinkState, registry: Registry, random: Callable[[], float]
+    ) -> None:
+        self.registry = registry
+        self.drops = DropTable(config.max_drop_sources)
+        self.solicitations = 0
+        self.advertisements = 0
+        self._random = random
+        self._errors = ErrorBudget()
+        self._ident = int(random() * 65536)
+        self._out: list[tuple[int, bytes]] = []
+        self._events: list[Event] = []
+        # Slot number -> hosts to answer in it; a host that waits already is not noted again.
+        self._slots: dict[int, list[bytes]] = {}
+        self._waiting: set[bytes] = set()
+        self._second, self._in_second = 0, 0
+        self.configure(config, link)
+
+    def configure(self, config: RouterConfig, link: LinkState) -> None:
+        """Start to use another configuration; ``link`` learns the hosts of the registry that it allows."""
+        self.config, self.link = config, link
+        self._templates = self._make_templates(config.advertisement())
+        self._solicited = {
+            locator: frozenset((nd.ALL_ROUTERS, *link_local_forms(locator))) for locator in config.locators
+        }
+        self._addresses = {
+            locator: config.prefix[:8] + isatap_link_local(locator)[8:] for locator in config.locators
+        }
+        forms = chain.from_iterable(map(link_local_forms, config.locators))
+        self._own = frozenset((*forms, *self._addresses.values()))
+        self.drops.max_sources = config.max_drop_sources
+        for v4 in self.registry.hosts:
+            if v4 not in link.hosts:
+                link.register(v4)
+
+    def _make_templates(self, message: nd.RouterAdvertisement) -> dict[bytes, AdvertisementTemplate]:
+        return {locator: AdvertisementTemplate(locator, message) for locator in self.config.locators}
+
+    # The five verbs
+
+    def receive(self, data: bytes, source: int, now: float) -> None:
+        """Take an IPv4 packet from the underlay or an IPv6 packet from the TUN device."""
+        if source == TUN:
+            self._from_tun(data, now)
+        elif is_plain_solicitation(data) and data[12:16] in self.link.hosts:
+            self._plain_solicitation(data, now)
+        else:
+            self._from_underlay(data, now)
+
+    def on_timer(self, now: float) -> None:
+        """Send the advertisements that are due, forget old hosts."""
+        current = int(now / SLOT)
+        for slot in sorted(slot for slot in self._slots if slot <= current):
+            for key in self._slots.pop(slot):
+                self._waiting.discard(key)
+                self._advertise(self._templates, key)
+        for v4 in self.registry.clear_old(now):
+            self.link.forget(v4)
+            self._events.append(HostForgotten(v4))
+
+    def timer(self) -> float | None:
+        """The next slot with an advertisement in it."""
+        return min(self._slots) * SLOT if self._slots else None
+
+    def transmit(self) -> Sequence[tuple[int, bytes]]:
+        """IPv4 packets for the underlay, IPv6 packets for the TUN device."""
+        out, self._out = self._out, []
+        return out
+
+    def events(self) -> Sequence[Event]:
+        """Hosts that came and went."""
+        events, self._events = self._events, []
+        return events
+
+    def farewell(self, within: float, now: float) -> None:
+        """Tell the hosts seen in the last ``within`` seconds that everything is gone (RFC 4861 6.2.5)."""
+        templates = self._make_templates(self.config.advertisement(farewell=True))
+        for host in self.registry.active(within, now):
+            for locator in self.config.locators:
+                self._advertise(templates, host.interface_id() + locator)
+
+    # From the underlay
+
+    def _plain_solicitation(self, outer: bytes, now: float) -> None:
+        wanted = self._solicited.get(outer[16:20])
+        if wanted is None or outer[44:60] not in wanted:
+            self._from_underlay(outer, now)
+        else:
+            self._solicitation(outer[36:44], outer[16:20], now)
+
+    def _from_underlay(self, outer: bytes, now: float) -> None:
+        if len(outer) >= 20 and outer[9] == ipv4.ICMP:
+            self._icmp_error(outer, now)
+            return
+        verdict, reason, packet, peer = self.link.decapsulate(outer, complete=True)
+        if verdict is not Verdict.FORWARD:
+            self.drops.count(reason or Drop.MALFORMED, peer, now)
+            if reason is Drop.SOURCE_MISMATCH:
+                self._stale_source(outer, now)
+            return
+        following = packet[6]
+        if following in _MAY_BE_ND and nd.message_type(packet) is not None:
+            self._neighbour(packet, outer, peer, now)
+        elif self._known(self.registry.received(peer, len(packet), now), peer, outer[16:20], now):
+            self._out.append((TUN, packet))
+
+    def _known(self, found: bool, peer: bytes, locator: bytes, now: float) -> bool:
+        """See that the link knows a host, and its locator; False when the registry has no room for it."""
+        if not found:
+            self.drops.count(Drop.TABLE_FULL, peer, now)
+            return False
+        if self.link.hosts.get(peer) != locator:
+            self.link.register(peer, locator)
+            self._events.append(HostSeen(peer, locator))
+        return True
+
+    # Neighbour Discovery
+
+    def _neighbour(self, packet: bytes, outer: bytes, peer: bytes, now: float) -> None:
+        """Serve a Neighbour Discovery message that passed the checks of the link."""
+        try:
+            header, message = nd.parse(packet)
+            if isinstance(message, nd.RouterSolicitation):
+                if header.src == nd.UNSPECIFIED or header.dst not in self._solicited[outer[16:20]]:
+                    raise WireError("nobody to answer, or not for us")
+                self._solicitation(header.src[8:], outer[16:20], now)
+            elif isinstance(message, nd.NeighbourSolicitation):
+                self._known(self.registry.received(peer, len(packet), now), peer, outer[16:20], now)
+                answer = answer_solicitation(header, message, self._own, router=True)
+                if answer is not None:
+                    self._send(answer, outer[16:20], peer)
+            # Advertisements: other routers' and our neighbours' need no answer (RFC 4861 6.2.7, 7.2.5).
+        except WireError:
+            self.drops.count(Drop.ND_INVALID, peer, now)
+
+    def _solicitation(self, identifier: bytes, locator: bytes, now: float) -> None:
+        """Note that a host is to be answered. ``identifier`` is its interface identifier (8 bytes)."""
+        v4 = identifier[4:]
+        second = int(now)
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        if self._in_second > self.config.rs_per_second:
+            self.drops.count(Drop.RATE_LIMITED, v4, now)
+            return
+        if not self._known(self.registry.solicited(v4, identifier[0] == 2, now), v4, locator, now):
+            return
+        self.solicitations += 1
+        key = identifier + locator
+        if key not in self._waiting:
+            self._waiting.add(key)
+            slot = int((now + self._random() * (MAX_RA_DELAY - SLOT)) / SLOT) + 1
+            self._slots.setdefault(slot, []).append(key)
+
+    def _advertise(self, templates: dict[bytes, AdvertisementTemplate], key: bytes) -> None:
+        template = templates.get(key[8:])
+        if template is None:  # the locator was removed while the host waited
+            return
+        v4 = key[4:8]
+        self._ident = ident = self._ident + 1 & 0xFFFF
+        self._out.append((UNDERLAY, template.address(v4, key[0] == 2, ident)))
+        self.advertisements += 1
+        self.registry.sent(v4, template.size)
+
+    # Errors
+
+    def _stale_source(self, outer: bytes, now: float) -> None:
+        """Answer a host that still uses an address of another prefix.
+
+        Its identifier embeds its IPv4 address, so it is who it says it is. RFC 7084 L-14 (for a prefix that
+        is no longer valid) and RFC 4443 3.1: Destination Unreachable, code 5, which makes the host try
+        another source. For a prefix that this router itself has retired, an advertisement with lifetime 0 as
+        well (RFC 7084 L-13).
+        """
+        inner, peer, locator = outer[20:], outer[12:16], outer[16:20]
+        source = inner[8:24]
+        if outer[0] != 0x45 or locator not in self._addresses or embedded_isatap(source) != peer:
+            return
+        if not self._errors.take(now):
+            return
+        error = icmpv6.unreachable(self._addresses[locator], source, icmpv6.POLICY, inner)
+        if error is not None:
+            self._send(error, locator, peer)
+        if source[:8] + bytes(8) in self.config.retired:
+            self._solicitation(source[8:], locator, now)
+
+    def _icmp_error(self, outer: bytes, now: float) -> None:
+        """RFC 4213 3.4: tell the inner source that the host cannot be reached, if enough was quoted."""
+        try:
+            failure = failed_delivery(outer)
+        except WireError:
+            self.drops.count(Drop.MALFORMED, outer[12:16], now)
+            return
+        if failure is None or failure.locator not in self._addresses or not answerable(failure):
+            return
+        self._tell_tun(failure.inner, failure.locator, icmpv6.ADDRESS_UNREACHABLE, now)
+
+    def _tell_tun(self, original: bytes, locator: bytes, code: int, now: float) -> None:
+        if self._errors.take(now):
+            error = icmpv6.unreachable(self._addresses[locator], original[8:24], code, original)
+            if error is not None:
+                self._out.append((TUN, error))
+
+    # From the TUN device
+
+    def _from_tun(self, packet: bytes, now: float) -> None:
+        self._ident = ident = self._ident + 1 & 0xFFFF
+        verdict, reason, outer, peer = self.link.encapsulate(packet, ident, complete=True)
+        if verdict is Verdict.FORWARD:
+            self._out.append((UNDERLAY, outer))
+            self.registry.sent(peer, len(packet))
+            return
+        self.drops.count(reason or Drop.MALFORMED, peer, now)
+        locator = self.config.locators[0]
+        if reason is Drop.TOO_BIG and self._errors.take(now):
+            error = icmpv6.packet_too_big(self._addresses[locator], packet[8:24], self.config.mtu, packet)
+            if error is not None:
+                self._out.append((TUN, error))
+        elif reason in _UNREACHABLE:
+            self._tell_tun(packet, locator, _UNREACHABLE[reason], now)
+
+    def _send(self, packet: bytes, locator: bytes, peer: bytes) -> None:
+        """Encapsulate a packet of our own."""
+        self._ident = ident = self._ident + 1 & 0xFFFF
+        self._out.append((UNDERLAY, ipv4.build(locator, peer, PROTOCOL, packet, ttl=TTL, ident=ident)))
+        self.registry.sent(peer, len(packet))

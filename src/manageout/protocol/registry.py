@@ -1,0 +1,246 @@
+"""Every ISATAP host that was ever seen, in columns rather than objects: about 200 bytes a host.
+
+A host is known by its IPv4 address (4 bytes). Totals are kept in two parts, what the slow path counted (and
+what was read back from disk) and the latest absolute reading of the fast path's own counters, so that a
+reading can simply be stored. Times are wall-clock seconds, because they outlive the process: ``wall_offset``
+is what the driver adds to the monotonic clock to get there.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator, KeysView
+from typing import NamedTuple
+
+U_BIT = 1
+"""Flag: the host's interface identifier has the u bit set (0200:5efe)."""
+
+_RECHECK = 60.0
+
+
+class HostRecord(NamedTuple):
+    """One host as it is stored and shown. Times: wall-clock seconds, 0 for never."""
+
+    v4: bytes
+    flags: int
+    first_seen: int
+    last_rs: int
+    last_packet: int
+    packets_in: int
+    bytes_in: int
+    packets_out: int
+    bytes_out: int
+    name: str
+    name_checked: int
+
+    def interface_id(self) -> bytes:
+        """The 8 bytes that follow a prefix in this host's addresses (RFC 5214 6.1)."""
+        return interface_id(self.v4, bool(self.flags & U_BIT))
+
+
+def interface_id(v4: bytes, u_bit: bool) -> bytes:
+    """An ISATAP interface identifier with the u bit given rather than derived."""
+    return (b"\x02\x00\x5e\xfe" if u_bit else b"\x00\x00\x5e\xfe") + v4
+
+
+class Registry:
+    """The bounded table of hosts. ``hosts`` is a live view for membership tests."""
+
+    def __init__(self, capacity: int = 131072, forget_after: float = math.inf) -> None:
+        self.capacity = capacity
+        self.forget_after = forget_after
+        self.wall_offset = 0.0
+        self._rows: dict[bytes, int] = {}
+        self._keys: list[bytes] = []
+        self._flags = bytearray()
+        self._dirty = bytearray()
+        self._dirty_rows: list[int] = []
+        self._removed: list[bytes] = []
+        self._first_seen, self._last_rs, self._last_packet, self._name_checked = (
+            array("I") for _ in range(4)
+        )
+        # Packets in, bytes in, packets out, bytes out: the slow path's, then the fast path's reading.
+        self._slow = tuple(array("Q") for _ in range(4))
+        self._fast = tuple(array("Q") for _ in range(4))
+        self._columns: tuple[array[int], ...] = (
+            self._first_seen, self._last_rs, self._last_packet, self._name_checked, *self._slow, *self._fast,
+        )  # fmt: skip
+        self._names: dict[bytes, str] = {}
+        self._next_clearing = -math.inf
+
+    @property
+    def hosts(self) -> KeysView[bytes]:
+        """The IPv4 addresses of every host; follows the registry."""
+        return self._rows.keys()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, v4: bytes) -> bool:
+        return v4 in self._rows
+
+    # Signs of life: the hot calls
+
+    def solicited(self, v4: bytes, u_bit: bool, now: float) -> bool:
+        """A router solicitation came. False when the host is new and the table full."""
+        row = self._rows.get(v4)
+        if row is None:
+            row = self._add(v4, now)
+            if row is None:
+                return False
+        self._last_rs[row] = int(now + self.wall_offset)
+        self._flags[row] = U_BIT if u_bit else 0
+        if not self._dirty[row]:
+            self._dirty[row] = 1
+            self._dirty_rows.append(row)
+        return True
+
+    def received(self, v4: bytes, size: int, now: float) -> bool:
+        """A packet of ``size`` bytes came from the host. False when the host is new and the table full."""
+        row = self._rows.get(v4)
+        if row is None:
+            row = self._add(v4, now)
+            if row is None:
+                return False
+        self._last_packet[row] = int(now + self.wall_offset)
+        self._slow[0][row] += 1
+        self._slow[1][row] += size
+        self._touch(row)
+        return True
+
+    def sent(self, v4: bytes, size: int) -> None:
+        """A packet went to the host. An unknown one is not registered: traffic must not fill the table."""
+        row = self._rows.get(v4)
+        if row is not None:
+            self._slow[2][row] += 1
+            self._slow[3][row] += size
+            self._touch(row)
+
+    def fast_path(self, v4: bytes, counters: tuple[int, int, int, int], last_seen: float) -> None:
+        """Store a reading: packets and bytes in, packets and bytes out, monotonic time of the last."""
+        row = self._rows.get(v4)
+        if row is None or (self._fast[0][row], self._fast[2][row]) == (counters[0], counters[2]):
+            return
+        for column, value in zip(self._fast, counters, strict=True):
+            column[row] = value
+        self._last_packet[row] = max(self._last_packet[row], int(last_seen + self.wall_offset))
+        self._touch(row)
+
+    # Names
+
+    def named(self, v4: bytes, name: str, now: float) -> None:
+        """The PTR name was looked up; ``""`` when there is none."""
+        row = self._rows.get(v4)
+        if row is None:
+            return
+        self._name_checked[row] = int(now + self.wall_offset)
+        if name:
+            self._names[v4] = name
+        else:
+            self._names.pop(v4, None)
+        self._touch(row)
+
+    def unnamed(self, start: int, count: int, older_than: float, now: float) -> list[bytes]:
+        """Of ``count`` hosts from row ``start`` on, those not looked up in the last ``older_than`` seconds."""
+        limit = int(now + self.wall_offset - older_than)
+        end = min(start + count, len(self._keys))
+        return [self._keys[row] for row in range(start, end) if self._name_checked[row] < limit]
+
+    # Reading and keeping
+
+    def record(self, v4: bytes) -> HostRecord | None:
+        """What is known of one host."""
+        row = self._rows.get(v4)
+        return None if row is None else self._record(row)
+
+    def __iter__(self) -> Iterator[HostRecord]:
+        return map(self._record, range(len(self._keys)))
+
+    def active(self, within: float, now: float) -> Iterator[HostRecord]:
+        """Hosts that gave a sign of life in the last ``within`` seconds."""
+        limit = now + self.wall_offset - within
+        return (self._record(r) for r in range(len(self._keys)) if self._seen(r) >= limit)
+
+    def load(self, records: Iterator[HostRecord]) -> int:
+        """Take what an earlier process stored; how many were taken."""
+        before = len(self._keys)
+        for record in records:
+            if record.v4 in self._rows or len(self._keys) >= self.capacity:
+                continue
+            self._append(record.v4, record.first_seen)
+            self._flags[-1] = record.flags
+            self._last_rs[-1], self._last_packet[-1] = record.last_rs, record.last_packet
+            self._name_checked[-1] = record.name_checked
+            for column, value in zip(self._slow, record[5:9], strict=True):
+                column[-1] = value
+            if record.name:
+                self._names[record.v4] = record.name
+        return len(self._keys) - before
+
+    def changes(self, limit: int) -> tuple[list[HostRecord], list[bytes]]:
+        """At most ``limit`` hosts that changed since they were last given, and those that were forgotten."""
+        rows, self._dirty_rows = self._dirty_rows[:limit], self._dirty_rows[limit:]
+        for row in rows:
+            self._dirty[row] = 0
+        removed, self._removed = self._removed, []
+        return [self._record(row) for row in rows], removed
+
+    def clear_old(self, now: float) -> list[bytes]:
+        """Forget the hosts without a sign of life for ``forget_after`` seconds; at most once a minute."""
+        if now < self._next_clearing or math.isinf(self.forget_after):
+            return []
+        self._next_clearing = now + _RECHECK
+        limit = now + self.wall_offset - self.forget_after
+        old = [self._keys[row] for row in range(len(self._keys)) if self._seen(row) < limit]
+        for v4 in old:
+            self._remove(v4)
+        if old:  # row numbers moved
+            self._dirty_rows = [row for row, dirty in enumerate(self._dirty) if dirty]
+        return old
+
+    def _seen(self, row: int) -> int:
+        return max(self._last_rs[row], self._last_packet[row], self._first_seen[row])
+
+    def _record(self, row: int) -> HostRecord:
+        v4 = self._keys[row]
+        totals = [slow[row] + fast[row] for slow, fast in zip(self._slow, self._fast, strict=True)]
+        return HostRecord(
+            v4, self._flags[row], self._first_seen[row], self._last_rs[row], self._last_packet[row],
+            totals[0], totals[1], totals[2], totals[3], self._names.get(v4, ""), self._name_checked[row],
+        )  # fmt: skip
+
+    def _touch(self, row: int) -> None:
+        if not self._dirty[row]:
+            self._dirty[row] = 1
+            self._dirty_rows.append(row)
+
+    def _add(self, v4: bytes, now: float) -> int | None:
+        if len(self._keys) >= self.capacity:
+            return None
+        return self._append(v4, int(now + self.wall_offset))
+
+    def _append(self, v4: bytes, first_seen: int) -> int:
+        row = len(self._keys)
+        self._rows[v4] = row
+        self._keys.append(v4)
+        self._flags.append(0)
+        self._dirty.append(0)
+        for column in self._columns:
+            column.append(0)
+        self._first_seen[row] = first_seen
+        return row
+
+    def _remove(self, v4: bytes) -> None:
+        """Fill the hole with the last row, so that the columns stay dense."""
+        row, last = self._rows.pop(v4), len(self._keys) - 1
+        self._names.pop(v4, None)
+        self._removed.append(v4)
+        if row != last:
+            moved = self._keys[row] = self._keys[last]
+            self._rows[moved] = row
+            for column in (self._flags, self._dirty, *self._columns):
+                column[row] = column[last]
+        self._keys.pop()
+        for column in (self._flags, self._dirty, *self._columns):
+            column.pop()
