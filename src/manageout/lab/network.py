@@ -64,7 +64,7 @@ def command(node: str, argv: Sequence[str]) -> list[str]:
 def run(
     node: str, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``argv`` on ``node`` to its end, output captured. :class:`LabError` when it fails or is too slow."""
+    """Run ``argv`` on ``node`` to its end, output captured; :class:`LabError` when it fails or is slow."""
     what = f"{' '.join(argv)} on {node}"
     try:
         result = subprocess.run(

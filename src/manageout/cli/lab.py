@@ -1,0 +1,128 @@
+"""``manageout lab``: the whole site on one machine, in network namespaces."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from manageout.errors import LabError
+
+_topology = click.option(
+    "--topology",
+    "name",
+    type=click.Choice(["single", "external-router"]),
+    default="single",
+    show_default=True,
+    help="Gateway and ISATAP router in one machine, or in two.",
+)
+
+
+@click.group()
+def lab() -> None:
+    """A whole site on this machine, in network namespaces named mo-*. Needs root."""
+
+
+@lab.command()
+@_topology
+@click.option("--bare", is_flag=True, help="Only the networks: no server, no daemon.")
+@click.option("--no-ebpf", is_flag=True, help="Daemons without the eBPF fast path.")
+def up(name: str, bare: bool, no_ebpf: bool) -> None:
+    """Build the lab and start everything in it."""
+    from manageout.lab import draw, network, site, topology
+
+    wanted = topology.topology(name)
+    if bare:
+        network.up(wanted)
+    else:
+        site.up(wanted, fast_path=not no_ebpf)
+    click.echo(draw.picture(wanted))
+    if not bare:
+        laptop = site.laptop_address()
+        click.echo(f"\n{draw.links(wanted, laptop, site.host_address('helpdesk'))}\n")
+        click.echo(f"Try     manageout lab exec helpdesk -- ping {laptop}")
+        click.echo(f"        manageout lab exec {wanted.router} -- manageout hosts")
+    click.echo("Remove  manageout lab down")
+
+
+@lab.command()
+def down() -> None:
+    """Remove the lab, whatever state it is in."""
+    from manageout.lab import network
+
+    click.echo("The lab is gone." if network.down() else "There was no lab.")
+
+
+@lab.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("node")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def execute(node: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND on NODE (a shell when left out): its network, its DNS, its daemon for `manageout status`."""
+    from manageout.lab import network
+
+    network.require_root()
+    current = network.current()
+    if current is None:
+        raise LabError("there is no lab", "build it with `manageout lab up`")
+    current.node(node)
+    argv = network.command(node, command or (os.environ.get("SHELL", "/bin/sh"),))
+    os.execvp(argv[0], argv)  # noqa: S606 - the lab is its user's
+
+
+@lab.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def list_nodes(as_json: bool) -> None:
+    """Nodes, their addresses, and what runs on them."""
+    from manageout.cli.output import table
+    from manageout.lab import network, process
+
+    current = network.current()
+    if current is None:
+        click.echo(json.dumps({"topology": None, "nodes": []}) if as_json else "There is no lab.")
+        return
+    running = process.running()
+    nodes = [
+        {
+            "name": node.name,
+            "namespace": network.namespace(node.name),
+            "role": node.role,
+            "addresses": [str(port.address) for port in node.ports],
+            "running": [{"name": each.name, "pid": each.pid} for each in running if each.node == node.name],
+            "directory": str(network.directory(node.name)),
+        }
+        for node in current.nodes
+    ]
+    if as_json:
+        click.echo(json.dumps({"topology": current.name, "nodes": nodes}))
+        return
+    rows = [
+        (
+            node.name,
+            node.role,
+            " ".join(str(port.address) for port in node.ports),
+            " ".join(each.name for each in running if each.node == node.name) or "-",
+        )
+        for node in current.nodes
+    ]
+    click.echo(table(("NODE", "ROLE", "ADDRESSES", "RUNNING"), rows))
+
+
+@lab.command()
+@_topology
+@click.option("--no-ebpf", is_flag=True, help="Only the run without the eBPF fast path.")
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the steps to FILE."
+)
+def demo(name: str, no_ebpf: bool, file: Path | None) -> None:
+    """Show it all, step by step, with and without eBPF; remove the lab afterwards."""
+    from manageout.lab import steps, topology
+
+    paths = (False,) if no_ebpf else (True, False)
+    outcomes = steps.demonstrate(topology.topology(name), paths, click.echo)
+    if file:
+        file.write_text(json.dumps([outcome._asdict() for outcome in outcomes], indent=2) + "\n")
+    failed = [outcome.name for outcome in outcomes if outcome.verdict == "failed"]
+    if failed:
+        raise LabError(f"{len(failed)} of {len(outcomes)} steps failed: {', '.join(failed)}")

@@ -1,0 +1,213 @@
+"""The site on the lab's networks: site files, certificates, daemons, the connected laptop, the joined helpdesk.
+
+Everything is started as a user would start it, by ``manageout`` commands with their own runtime directories.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from ipaddress import IPv6Address, IPv6Network
+from pathlib import Path
+from typing import Any
+
+from manageout.cli import client
+from manageout.errors import DaemonUnreachable
+from manageout.lab import network, servers
+from manageout.lab.process import Process, start, wait_until
+from manageout.lab.topology import (
+    CLIENT_PREFIX,
+    DOMAIN,
+    GATEWAY_INTRANET,
+    GATEWAY_NAME,
+    GATEWAY_PUBLIC,
+    HELPDESK,
+    ISATAP_NAME,
+    ISATAP_PREFIX,
+    LAPTOP_NAME,
+    ROUTER_INTRANET,
+    SITE,
+    Topology,
+)
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE
+
+READY_SECONDS = 30.0
+URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
+MANAGEOUT = (sys.executable, "-m", "manageout")
+
+
+def up(wanted: Topology, *, fast_path: bool = True) -> None:
+    """Everything: networks, servers, daemons, laptop connected, helpdesk joined.
+
+    Raises :class:`LabError`; what was started is left for inspection and for ``lab down``.
+    """
+    network.up(wanted)
+    servers.start_all(wanted)
+    make_certificates()
+    start_daemons(wanted, fast_path=fast_path)
+    connect()
+    join("helpdesk", fast_path=fast_path)
+
+
+def make_certificates() -> None:
+    """An authority, and certificates for gateway and laptop."""
+    from manageout.service.pki import Authority
+
+    authority = Authority.create(pki_directory(), "Lab CA")
+    authority.issue(GATEWAY_NAME, server=True)
+    authority.issue(LAPTOP_NAME, server=False)
+
+
+def pki_directory() -> Path:
+    """Where the lab's certificates are."""
+    return network.STATE / "pki"
+
+
+def write_site_file(wanted: Topology, node: str, *, fast_path: bool) -> Path:
+    """The configuration of the daemon on ``node``."""
+    pki, directory = pki_directory(), network.directory(node)
+    tables: dict[str, dict[str, object]] = {"site": {"name": "lab", "prefix": SITE, "domain": DOMAIN}}
+    if node == "gateway":
+        tables["gateway"] = {
+            "listen": [f"{GATEWAY_PUBLIC}:443"],
+            "certificate": pki / f"{GATEWAY_NAME}.pem",
+            "key": pki / f"{GATEWAY_NAME}.key",
+            "client_ca": pki / "ca.pem",
+            "client_crl": pki / "crl.pem",
+            "allow": [LAPTOP_NAME],
+        }
+        if wanted.router != node:
+            tables["gateway"]["isatap_router"] = ROUTER_INTRANET.ip
+    if node == wanted.router:
+        tables["isatap"] = {
+            "name": ISATAP_NAME,
+            "locators": [wanted.router_locator],
+            "hosts": [f"{HELPDESK}/32"],
+        }
+    tables["daemon"] = {"state_dir": directory / "state", "fast_path": fast_path}
+    text = "\n".join(f"[{name}]\n{_toml(values)}" for name, values in tables.items())
+    if node == wanted.router != "gateway":
+        route = _toml({"prefix": CLIENT_PREFIX, "via": GATEWAY_INTRANET.ip})
+        text += f"\n[[isatap.routes]]\n{route}"
+    file = directory / "site.toml"
+    file.write_text(text)
+    return file
+
+
+def daemon_nodes(wanted: Topology) -> list[str]:
+    """The nodes that run ``manageout run``."""
+    return list(dict.fromkeys(["gateway", wanted.router]))
+
+
+def start_daemons(wanted: Topology, *, fast_path: bool) -> list[Process]:
+    """Gateway and ISATAP router, ready to serve."""
+    started = []
+    for node in daemon_nodes(wanted):
+        write_site_file(wanted, node, fast_path=fast_path)
+        started.append(start_daemon(node))
+    for process in started:
+        wait_until(
+            f"the daemon on {process.node} is ready",
+            functools.partial(ready, process.node),
+            READY_SECONDS,
+            [process],
+        )
+    return started
+
+
+def start_daemon(node: str) -> Process:
+    """``manageout run`` with the node's site file; it may not be ready yet."""
+    directory = network.directory(node)
+    options = ["--config", str(directory / "site.toml"), "--runtime-dir", str(directory)]
+    return start(node, "run", [*MANAGEOUT, "run", *options])
+
+
+def connect(*options: str) -> Process:
+    """``manageout connect`` on the laptop, up to its address."""
+    pki = pki_directory()
+    files = [
+        "--cert",
+        f"{pki / LAPTOP_NAME}.pem",
+        "--key",
+        f"{pki / LAPTOP_NAME}.key",
+        "--ca",
+        str(pki / "ca.pem"),
+    ]
+    argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory("laptop")), *options]
+    process = start("laptop", "connect", argv)
+    wait_until("the laptop connects", laptop_address, READY_SECONDS, [process])
+    return process
+
+
+def join(node: str, *, fast_path: bool) -> Process:
+    """``manageout join`` on an allowed host, up to its address and its route to the clients."""
+    process = start_join(node, fast_path=fast_path)
+    wait_until(f"{node} joins", lambda: host_address(node) and _has_route(node), READY_SECONDS, [process])
+    return process
+
+
+def start_join(node: str, *, fast_path: bool) -> Process:
+    """``manageout join``; it may not have an address yet."""
+    options = ["--runtime-dir", str(network.directory(node)), *([] if fast_path else ["--no-ebpf"])]
+    return start(node, "join", [*MANAGEOUT, "join", ISATAP_NAME, *options])
+
+
+def laptop_address() -> IPv6Address | None:
+    """The laptop's address inside the tunnel."""
+    return _address("laptop", IPHTTPS_DEVICE, CLIENT_PREFIX)
+
+
+def host_address(node: str) -> IPv6Address | None:
+    """The ISATAP address of ``node``."""
+    return _address(node, ISATAP_DEVICE, ISATAP_PREFIX)
+
+
+def ask(node: str, command: str) -> Any:
+    """What ``manageout COMMAND --json`` prints on ``node``."""
+    return client.ask(network.directory(node) / "control.sock", command)
+
+
+def ready(node: str) -> bool:
+    """Whether the daemon on ``node`` serves all its roles."""
+    try:
+        roles = ask(node, "status")["roles"].values()
+    except DaemonUnreachable:
+        return False
+    return all(role.get("ready", True) for role in roles)
+
+
+def _address(node: str, device: str, prefix: IPv6Network) -> IPv6Address | None:
+    for link in _ip(node, ["address", "show", "dev", device]):
+        for item in link.get("addr_info", ()):
+            address = ipaddress.ip_address(item["local"])
+            if isinstance(address, IPv6Address) and address in prefix and not item.get("tentative"):
+                return address
+    return None
+
+
+def _has_route(node: str) -> bool:
+    return any(
+        route.get("dev") == ISATAP_DEVICE for route in _ip(node, ["route", "get", str(CLIENT_PREFIX[1])])
+    )
+
+
+def _ip(node: str, arguments: Sequence[str]) -> list[dict[str, Any]]:
+    argv = ["ip", "-netns", network.namespace(node), "-6", "-json", *arguments]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    found: list[dict[str, Any]] = (
+        json.loads(result.stdout) if result.returncode == 0 and result.stdout else []
+    )
+    return found
+
+
+def _toml(values: dict[str, object]) -> str:
+    def value(item: object) -> str:
+        if isinstance(item, list):
+            return f"[{', '.join(map(value, item))}]"
+        return json.dumps(item) if isinstance(item, (bool, int)) else json.dumps(str(item))
+
+    return "".join(f"{key} = {value(item)}\n" for key, item in values.items())
