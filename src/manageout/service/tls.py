@@ -1,0 +1,145 @@
+"""TLS contexts for IP-HTTPS, and plain words for what goes wrong with certificates.
+
+TLS 1.2 and 1.3, no ALPN (HTTP/2 cannot carry IP-HTTPS), no session resumption: a resumed session would pass
+by the certificate and revocation checks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from pathlib import Path
+
+from manageout.errors import PkiError
+
+# OpenSSL's X509_V_ERR_* numbers (x509_vfy.h) that an administrator can do something about.
+_VERIFY_WORDS = {
+    2: "its issuer is not known",
+    3: "no revocation list of its issuer",
+    9: "not yet valid",
+    10: "expired",
+    12: "the revocation list has expired",
+    18: "self-signed",
+    19: "self-signed authority in its chain",
+    20: "its issuer is not known",
+    21: "its issuer is not known",
+    23: "revoked",
+    26: "not made for this purpose (extended key usage)",
+    62: "made for another name",
+    64: "made for another address",
+}
+_OTHER_WORDS = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no client certificate",
+    "HTTP_REQUEST": "plain HTTP instead of TLS",
+    "WRONG_VERSION_NUMBER": "not TLS",
+    "UNSUPPORTED_PROTOCOL": "TLS older than 1.2",
+    "NO_SHARED_CIPHER": "no cipher in common",
+    "UNEXPECTED_EOF_WHILE_READING": "the connection ended",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the other side wants a client certificate",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the other side says: our certificate is revoked",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the other side says: our certificate has expired",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the other side refuses our certificate",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the other side refuses our certificate",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the other side says: our certificate is not made for clients",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the other side refuses the handshake (it may want a client certificate)",
+    "TLSV1_ALERT_UNKNOWN_CA": "the other side does not know the issuer of our certificate",
+    "TLSV1_ALERT_ACCESS_DENIED": "the other side does not let us in",
+}
+
+
+def explain(error: ssl.SSLError | OSError, whose: str) -> str:
+    """One phrase for a failed handshake; ``whose`` certificate a verification error is about."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = _VERIFY_WORDS.get(error.verify_code, error.verify_message)
+        return f"{whose} certificate: {words}"
+    if isinstance(error, ssl.SSLError):
+        reason = error.reason or ""
+        return _OTHER_WORDS.get(reason) or reason.replace("_", " ").lower() or "TLS failed"
+    return error.strerror or type(error).__name__
+
+
+def server_context(
+    certificate: Path, key: Path, client_ca: Path | None, client_crl: Path | None
+) -> ssl.SSLContext:
+    """For the gateway; with ``client_ca`` a client certificate is required, with ``client_crl`` an unrevoked one.
+
+    Raises :class:`PkiError` that names the file.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _common(context)
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_CIPHER_SERVER_PREFERENCE
+    _load_chain(context, certificate, key)
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        _load_authorities(context, client_ca)
+        if client_crl is not None:
+            _load_authorities(context, client_crl)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    return context
+
+
+def client_context(authorities: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """For a client; the system's authorities are trusted when none are given. Raises :class:`PkiError`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _common(context)
+    if authorities is None:
+        context.load_default_certs()
+    else:
+        _load_authorities(context, authorities)
+    if certificate is not None:
+        _load_chain(context, certificate, key)
+    return context
+
+
+def _common(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+
+
+def _load_chain(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    for path in (certificate, key or certificate):
+        _readable(path)
+    try:
+        # An encrypted key would make OpenSSL ask on the terminal.
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise PkiError(
+                f"{key} is not the key of {certificate}", "give the two files that belong together"
+            ) from None
+        raise PkiError(
+            f"{certificate} with {key or certificate}: not a PEM certificate and its key",
+            "both must be PEM; see: openssl x509 -in FILE -noout -text",
+        ) from None
+
+
+def _no_password() -> str:
+    raise PkiError("the private key is encrypted", "decrypt it: openssl pkey -in FILE -out PLAIN_FILE")
+
+
+def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+    _readable(path)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        raise PkiError(f"{path}: holds no PEM certificate or revocation list", "give a PEM file") from None
+
+
+def _readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise PkiError(f"{path}: {error.strerror}", "check the path, and who may read it") from None
+
+
+def fingerprint(*paths: Path | None) -> tuple[object, ...]:
+    """Changes whenever one of the files does; a missing file counts as one that is empty."""
+    found: list[object] = []
+    for path in paths:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((str(path), status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(found)
