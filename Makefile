@@ -61,7 +61,7 @@ type: $(VENV)/development ## types, strictly
 	$(BIN)/mypy
 
 contracts: $(VENV)/development ## the layers of docs/adr/0001
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 test: packages-test setup check ## check, then every test (system tests need root)
 	scripts/private $(BIN)/python -m pytest $(PYTEST)
