@@ -43,6 +43,17 @@ class Drop(IntEnum):
     UNKNOWN_CLIENT = 71
     QUEUE_FULL = 72
     OVERSIZE = 73
+    # Connections of remote clients that were refused or ended (Python only).
+    TOO_MANY_CONNECTIONS = 80
+    TOO_MANY_FROM_SOURCE = 81
+    TOO_MANY_HANDSHAKES = 82
+    HANDSHAKE_TIMEOUT = 83
+    TLS_FAILED = 84
+    CERTIFICATE_MISSING = 85
+    CERTIFICATE_INVALID = 86
+    CERTIFICATE_EXPIRED = 87
+    CERTIFICATE_REVOKED = 88
+    CERTIFICATE_UNLISTED = 89
 
 
 MEANING: dict[Drop, str] = {
@@ -74,4 +85,14 @@ MEANING: dict[Drop, str] = {
     Drop.UNKNOWN_CLIENT: "no connected client holds this address",
     Drop.QUEUE_FULL: "the client does not read fast enough",
     Drop.OVERSIZE: "announces more bytes than the link may carry",
+    Drop.TOO_MANY_CONNECTIONS: "connection refused: gateway.iphttps.max_connections reached",
+    Drop.TOO_MANY_FROM_SOURCE: "connection refused: gateway.iphttps.max_per_source reached",
+    Drop.TOO_MANY_HANDSHAKES: "connection refused: gateway.iphttps.max_handshakes reached",
+    Drop.HANDSHAKE_TIMEOUT: "connection refused: TLS did not finish in time",
+    Drop.TLS_FAILED: "connection refused: TLS handshake failed",
+    Drop.CERTIFICATE_MISSING: "connection refused: no client certificate",
+    Drop.CERTIFICATE_INVALID: "connection refused: client certificate does not verify",
+    Drop.CERTIFICATE_EXPIRED: "connection refused: client certificate has expired",
+    Drop.CERTIFICATE_REVOKED: "connection refused: client certificate is revoked",
+    Drop.CERTIFICATE_UNLISTED: "connection refused: client certificate is not in gateway.allow",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import NamedTuple
 from cryptography import x509
 
 from manageout.config import GatewayTable
-from manageout.errors import LinkError, PkiError
+from manageout.errors import PkiError
+from manageout.protocol.drops import Drop
 from manageout.service import certificates, tls
+
+_END = b"-----END X509 CRL-----"
 
 
 class PeerCertificate(NamedTuple):
@@ -27,6 +31,13 @@ class PeerCertificate(NamedTuple):
     def identity(self) -> str:
         """The name under which the client is listed."""
         return self.names[0]
+
+
+class Refusal(NamedTuple):
+    """Why a client may not connect: the counter, and words for the log."""
+
+    drop: Drop
+    words: str
 
 
 class Trust:
@@ -50,53 +61,50 @@ class Trust:
         """Whether a file is another than the one that was read."""
         return self._files != self._fingerprint()
 
-    def admit(self, der: bytes | None) -> PeerCertificate | None:
-        """The certificate of a client that TLS has accepted; None in mode ``none``.
-
-        Raises :class:`LinkError` for one that may not connect.
-        """
-        if not self.required:
-            return None
-        if der is None:
-            raise LinkError("no client certificate")
-        certificate = _read(der)
-        self.check(certificate)
-        return certificate
-
-    def check(self, certificate: PeerCertificate | None) -> None:
-        """Raises :class:`LinkError` when a client that was let in once may no longer be."""
+    def check(self, certificate: PeerCertificate | None) -> Refusal | None:
+        """Whether a client that TLS accepts, now or when it came, may be connected. None: it may."""
         if certificate is None:
-            if self.required:
-                raise LinkError("no client certificate")
-            return
+            return Refusal(Drop.CERTIFICATE_MISSING, "no client certificate") if self.required else None
         if not any(
             fnmatchcase(name.lower(), pattern) for name in certificate.names for pattern in self._allow
         ):
-            raise LinkError(f"client certificate: {certificate.identity} is not on the allow-list")
+            return Refusal(Drop.CERTIFICATE_UNLISTED, f"{certificate.identity} is not in gateway.allow")
         if (certificate.issuer, certificate.serial) in self._revoked:
-            raise LinkError("client certificate: revoked")
+            return Refusal(Drop.CERTIFICATE_REVOKED, "client certificate: revoked")
         if certificate.not_after < time.time():
-            raise LinkError("client certificate: expired")
+            return Refusal(Drop.CERTIFICATE_EXPIRED, "client certificate: expired")
+        return None
 
     def _fingerprint(self) -> tuple[object, ...]:
         gateway = self._gateway
         return tls.fingerprint(gateway.certificate, gateway.key, gateway.client_ca, gateway.client_crl)
 
 
-def _read(der: bytes) -> PeerCertificate:
+def read_peer(der: bytes) -> PeerCertificate | Refusal:
+    """The certificate that a client has shown."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         names = certificates.names_of(certificate)
     except ValueError:
-        raise LinkError("client certificate: cannot be read") from None
+        return Refusal(Drop.CERTIFICATE_INVALID, "client certificate: cannot be read")
     if not names:
-        raise LinkError("client certificate: names nobody (neither DNS name nor common name)")
+        return Refusal(Drop.CERTIFICATE_INVALID, "client certificate: has neither DNS name nor common name")
     return PeerCertificate(
         names,
         certificate.issuer.public_bytes(),
         certificate.serial_number,
         certificate.not_valid_after_utc.timestamp(),
     )
+
+
+def refusal(error: ssl.SSLError) -> Refusal:
+    """What a failed handshake of a client comes to."""
+    words = tls.explain(error, "client")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        known = {10: Drop.CERTIFICATE_EXPIRED, 23: Drop.CERTIFICATE_REVOKED}
+        return Refusal(known.get(error.verify_code, Drop.CERTIFICATE_INVALID), words)
+    missing = error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+    return Refusal(Drop.CERTIFICATE_MISSING if missing else Drop.TLS_FAILED, words)
 
 
 def _revoked(path: Path) -> frozenset[tuple[bytes, int]]:
@@ -108,6 +116,3 @@ def _revoked(path: Path) -> frozenset[tuple[bytes, int]]:
     except (OSError, ValueError) as error:
         raise PkiError(f"{path}: not a revocation list: {error}", "give a PEM file") from None
     return frozenset((item.issuer.public_bytes(), entry.serial_number) for item in lists for entry in item)
-
-
-_END = b"-----END X509 CRL-----"
