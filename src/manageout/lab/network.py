@@ -24,7 +24,7 @@ from manageout.linux import netns
 
 STATE = Path("/run/manageout-lab")
 ETC = Path("/etc/netns")
-TERM_SECONDS = 8.0
+TERM_SECONDS = 4.0
 """How long processes may take to end before they are killed."""
 LOCK_SECONDS = 60.0
 

@@ -1,0 +1,71 @@
+"""Nothing of a lab stays, however it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from manageout.lab import network
+from manageout.lab.topology import SEGMENTS, topology
+from manageout.linux import netns
+from tests.system.conftest import machine_state, manageout
+
+
+def nothing_left() -> bool:
+    """Whether no file, namespace or process of a lab is there."""
+    names = [name for name in netns.names() if name.startswith("mo-")]
+    left = [*network.STATE.glob("*"), *network.ETC.glob("mo-*")]
+    return not names and not left
+
+
+def test_down_leaves_nothing() -> None:
+    before = machine_state()
+    manageout("lab", "up", "--bare")
+    sleeper = subprocess.Popen(network.command("app", ["sleep", "100"]))
+    stubborn = subprocess.Popen(network.command("dc", ["sh", "-c", "trap '' TERM; sleep 100 & wait; wait"]))
+    assert manageout("lab", "down").stdout == "The lab is gone.\n"
+    assert sleeper.wait(5) and stubborn.wait(5)
+    assert nothing_left()
+    assert machine_state() == before
+    assert manageout("lab", "down").stdout == "There was no lab.\n"
+
+
+@pytest.mark.parametrize("seconds", [0.08, 0.12, 0.14, 0.16, 0.2])
+def test_down_after_up_was_killed(seconds: float) -> None:
+    before = machine_state()
+    up = subprocess.Popen([sys.executable, "-m", "manageout", "lab", "up", "--bare"], start_new_session=True)
+    time.sleep(seconds)
+    os.killpg(up.pid, signal.SIGKILL)
+    up.wait()
+    network.down()
+    assert nothing_left()
+    assert machine_state() == before
+
+
+def test_up_replaces_half_a_lab() -> None:
+    wanted = topology("single")
+    try:
+        network.up(wanted)
+        (network.STATE / "ready").unlink()
+        netns.delete(network.namespace("core"))
+        netns.delete(network.segment_namespace("home"))
+        network.up(wanted)
+        assert all(map(netns.exists, map(network.segment_namespace, SEGMENTS)))
+        assert network.run("helpdesk", ["ping", "-c", "1", "-W", "2", "10.0.0.1"])
+    finally:
+        network.down()
+    assert nothing_left()
+
+
+def test_without_root_one_clear_line() -> None:
+    argv = ["setpriv", "--reuid", "65534", "--clear-groups", sys.executable, "-m", "manageout", "lab", "up"]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if "Permission denied" in result.stderr:
+        pytest.skip("the Python of these tests is not readable for others")
+    assert result.returncode == 4
+    assert "needs root" in result.stderr and "Traceback" not in result.stderr
