@@ -22,6 +22,14 @@ def get(name: str) -> str:
         raise KernelError(f"kernel parameter {name}: {os.strerror(error.errno or 0)}") from None
 
 
+def find(name: str) -> str | None:
+    """The present value, or None when there is no such parameter (any more)."""
+    try:
+        return get(name)
+    except KernelError:
+        return None
+
+
 def set(name: str, value: str | int) -> str | None:
     """Set the parameter; returns the previous value, or None when it already had this one."""
     before = get(name)
@@ -35,6 +43,22 @@ def set(name: str, value: str | int) -> str | None:
         reason = os.strerror(error.errno or 0)
         raise KernelError(f"set kernel parameter {name} to {value}: {reason}") from None
     return before
+
+
+def affected(name: str) -> dict[str, str]:
+    """Present values of ``name`` and of all that writing it would change, in the order to restore them.
+
+    Writing ``net.ipv6.conf.all.forwarding`` writes every device's own value as well.
+    """
+    path = _path(name)
+    values = {name: get(name)}
+    if path.parent.name == "all":
+        for other in sorted(path.parent.parent.glob(f"*/{path.name}")):
+            each = str(other.relative_to(ROOT))
+            value = find(each)
+            if other.parent.name != "all" and value is not None:
+                values[each] = value
+    return values
 
 
 def _path(name: str) -> Path:

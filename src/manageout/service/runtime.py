@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from manageout.errors import ManageoutError, NotPermitted
 
@@ -29,6 +29,17 @@ class RuntimeDir:
     def control_socket(self) -> Path:
         """Where the control socket of the process is."""
         return self.path / CONTROL_SOCKET
+
+    def busy(self) -> bool:
+        """Whether another process holds the lock now. Makes nothing."""
+        try:
+            with open(self.path / "lock") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
 
     def __enter__(self) -> Self:
         try:
@@ -60,20 +71,20 @@ class RuntimeDir:
         os.close(self._lock)
         self._lock = -1
 
-    def remember_sysctls(self, previous: dict[str, str]) -> None:
-        """Keep the values to be restored, for the process after this one if this one is killed."""
-        file = self.path / "restore.json"
-        if not previous:
+    def remember(self, left: dict[str, Any]) -> None:
+        """Keep what has to be undone, for the process after this one if this one is killed; empty: nothing."""
+        file = self.path / "undo.json"
+        if not left:
             file.unlink(missing_ok=True)
             return
         partial = file.with_suffix(".new")
-        partial.write_text(json.dumps(previous))
+        partial.write_text(json.dumps(left))
         partial.replace(file)
 
-    def remembered_sysctls(self) -> dict[str, str]:
-        """What a killed process left to be restored."""
+    def remembered(self) -> dict[str, Any]:
+        """What a killed process has left to be undone."""
         try:
-            found = json.loads((self.path / "restore.json").read_text())
+            found = json.loads((self.path / "undo.json").read_text())
         except (OSError, ValueError):
             return {}
-        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else {}

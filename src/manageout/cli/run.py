@@ -1,0 +1,45 @@
+"""``manageout run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+DEFAULT_CONFIG = "/etc/manageout/site.toml"
+
+config_option = click.option(
+    "--config",
+    "-c",
+    "file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    envvar="MANAGEOUT_CONFIG",
+    help="The site file.",
+)
+
+
+@click.command()
+@config_option
+@click.option(
+    "--runtime-dir",
+    type=click.Path(path_type=Path),
+    envvar="MANAGEOUT_RUNTIME_DIR",
+    help="Instead of daemon.runtime_dir of the file.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be done to the kernel, in order; do nothing.")
+def run(file: Path, runtime_dir: Path | None, dry_run: bool) -> None:
+    """The daemon: take every role that the site file names, in the foreground.
+
+    SIGHUP reads the file again (one with faults is refused and the old one runs on); SIGTERM and SIGINT stop
+    and remove everything that was made.
+    """
+    from manageout.service import daemon
+
+    if not dry_run:
+        daemon.run(file, runtime_dir)
+        return
+    steps = daemon.preview(file, runtime_dir)
+    for number, step in enumerate(steps, 1):
+        click.echo(f"{number:3}  {step.text}")

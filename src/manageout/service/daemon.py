@@ -1,0 +1,230 @@
+"""``manageout run``: site file -> kernel state -> roles, until told to stop.
+
+The order: lock the runtime directory, make the kernel as desired, open the sockets that may be taken, give up
+privileges, run the roles, say READY. At the end the same backwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+from manageout.config import Site
+from manageout.errors import ConfigError, ManageoutError, NotPermitted
+from manageout.linux import privileges, systemd
+from manageout.linux.netlink import Netlink
+from manageout.plan import Plan
+from manageout.service.control import ControlServer
+from manageout.service.desired import desired
+from manageout.service.metrics import MetricsServer
+from manageout.service.overview import SAMPLE, Overview
+from manageout.service.reconcile import Reconciler, Step
+from manageout.service.role import Role, roles_of
+from manageout.service.runtime import RuntimeDir
+from manageout.site import read_site
+
+log = logging.getLogger(__name__)
+
+
+def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
+    """The steps that a start, or a reload of the running daemon, would take. Changes nothing."""
+    site, plan = read_site(file)
+    runtime = RuntimeDir(runtime_dir or site.daemon.runtime_dir)
+    with Netlink() as netlink:
+        beside = runtime.busy()
+        reconciler = Reconciler(netlink, runtime, beside)
+        left = [] if beside else reconciler.undo_steps()
+        return left + reconciler.steps(desired(site, plan))
+
+
+def run(file: Path, runtime_dir: Path | None = None) -> None:
+    """Run the daemon until SIGINT or SIGTERM. Raises :class:`ManageoutError` when it cannot go on."""
+    site, plan = read_site(file)
+    set_up_logging(site.daemon.log_level)
+    privileges.require(privileges.Capability.NET_ADMIN, "the daemon")
+    with RuntimeDir(runtime_dir or site.daemon.runtime_dir) as runtime, Netlink() as netlink:
+        reconciler = Reconciler(netlink, runtime)
+        try:
+            reconciler.undo()  # what a killed daemon has left
+            reconciler.apply(desired(site, plan))
+            _make_state_dir(site.daemon.state_dir)
+            run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
+        finally:
+            reconciler.undo()
+    log.info("stopped")
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run ``main`` on uvloop if it is installed; the first failure of a task comes out by itself."""
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main)
+    except BaseExceptionGroup as group:
+        failures = list(_leaves(group))
+        for failure in failures:
+            if isinstance(failure, ManageoutError):
+                raise failure from None
+        raise failures[0] from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def set_up_logging(level: str) -> None:
+    """To standard error; systemd's journal adds time and priority by itself."""
+    journal = "JOURNAL_STREAM" in os.environ
+    form = "%(message)s" if journal else "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=level.upper(), format=form)
+
+
+async def _serve(
+    file: Path, site: Site, plan: Plan, runtime: RuntimeDir, netlink: Netlink, reconciler: Reconciler
+) -> None:
+    roles = roles_of(site, plan, reconciler.tuns, netlink, site.daemon.state_dir)
+    await _Daemon(file, site, plan, runtime, netlink, reconciler, roles).run()
+
+
+class _Daemon:
+    """Everything between the first and the last task."""
+
+    def __init__(
+        self,
+        file: Path,
+        site: Site,
+        plan: Plan,
+        runtime: RuntimeDir,
+        netlink: Netlink,
+        reconciler: Reconciler,
+        roles: dict[str, Role],
+    ) -> None:
+        self._file, self._site, self._plan = file, site, plan
+        self._runtime, self._reconciler = runtime, reconciler
+        self._loaded = time.time()
+        self._rejected: dict[str, object] | None = None
+        self._roles = roles
+        self._overview = Overview(roles, netlink, self._about)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        metrics = MetricsServer(self._site.daemon.metrics, self._overview.metrics)
+        control = ControlServer(self._runtime.control_socket, self._overview.handlers())
+        async with metrics, control, asyncio.TaskGroup() as group:
+            privileges.raise_limits()
+            privileges.keep_only(privileges.DAEMON)
+            self._handle_signals()
+            tasks = [group.create_task(self._run_role(role), name=name) for name, role in self._roles.items()]
+            tasks.append(group.create_task(self._watch(), name="watch"))
+            tasks.append(group.create_task(self._announce(), name="announce"))
+            await self._stop.wait()
+            systemd.notify("STOPPING=1")
+            for task in tasks:
+                task.cancel()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def _run_role(self, role: Role) -> None:
+        await role.run()
+        raise ManageoutError(f"{role.name} ended by itself", "see the log above")
+
+    async def _announce(self) -> None:
+        for role in self._roles.values():
+            await role.ready.wait()
+        log.info("ready: %s", ", ".join(self._roles))
+        systemd.notify(f"READY=1\nSTATUS=serving: {', '.join(self._roles)}")
+
+    async def _watch(self) -> None:
+        interval = min(SAMPLE, systemd.watchdog_interval() or SAMPLE)
+        sampled = 0.0
+        while True:
+            now = time.monotonic()
+            if now - sampled >= SAMPLE:
+                sampled = now
+                self._overview.history.sample(now, self._overview.drop_totals())
+            systemd.notify("WATCHDOG=1")
+            await asyncio.sleep(interval)
+
+    def reload(self) -> None:
+        """Read the file again; one that cannot be used leaves everything as it is."""
+        systemd.reloading()
+        try:
+            site, plan = read_site(self._file)
+            _refuse_restart_only(self._site, site)
+            self._switch(site, plan)
+        except ManageoutError as error:
+            faults = (
+                [f"{f.path}: {f.message}" for f in error.faults] if isinstance(error, ConfigError) else []
+            )
+            log.error(
+                "reload rejected, the old configuration runs on: %s", "; ".join([error.message, *faults])
+            )
+            self._rejected = {"at": time.time(), "message": error.message, "faults": faults}
+        else:
+            log.info("reloaded %s", self._file)
+            self._site, self._plan, self._loaded, self._rejected = site, plan, time.time(), None
+        systemd.notify("READY=1")
+
+    def _switch(self, site: Site, plan: Plan) -> None:
+        changed: list[Role] = []
+        try:
+            self._reconciler.apply(desired(site, plan))
+            for role in self._roles.values():
+                changed.append(role)
+                role.reload(site, plan)
+        except ManageoutError:
+            for role in changed:
+                role.reload(self._site, self._plan)
+            self._reconciler.apply(desired(self._site, self._plan))
+            raise
+
+    def _about(self) -> dict[str, object]:
+        config = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
+        return {"site": self._site.site.name, "config": config, "metrics": self._site.daemon.metrics}
+
+
+def _refuse_restart_only(old: Site, new: Site) -> None:
+    """Raise when something changed that only a restart can change."""
+    pairs: list[tuple[str, Callable[[Site], object]]] = [
+        ("the [gateway] table was added or removed", lambda site: site.gateway is None),
+        ("the [isatap] table was added or removed", lambda site: site.isatap is None),
+        ("daemon.state_dir changed", lambda site: site.daemon.state_dir),
+        ("daemon.runtime_dir changed", lambda site: site.daemon.runtime_dir),
+        ("daemon.metrics changed", lambda site: site.daemon.metrics),
+        ("daemon.fast_path changed", lambda site: site.daemon.fast_path),
+    ]
+    reasons = [text for text, read in pairs if read(old) != read(new)]
+    if reasons:
+        raise ManageoutError(f"{'; '.join(reasons)}: needs a restart", "systemctl restart manageout")
+
+
+def _make_state_dir(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except PermissionError:
+        raise NotPermitted(
+            f"not permitted to create {path}", "run as root, or change daemon.state_dir"
+        ) from None
+    except OSError as error:
+        raise ManageoutError(f"daemon.state_dir {path}: {error.strerror}", "choose another") from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,104 @@
+"""Site and plan -> what the kernel should hold: devices, addresses, routes, parameters, packet filter. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from typing import NamedTuple
+
+from manageout.config import Site
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+
+IPHTTPS_MTU = 1280  # [MS-IPHTTPS] 3.2.3.1
+LINK_PREFIX_LENGTH = 64
+
+# RFC 4890 4.3.1: errors that must pass, whoever sends them.
+_ERRORS = "destination-unreachable, packet-too-big, time-exceeded, parameter-problem"
+
+
+class Device(NamedTuple):
+    """A TUN device and what it carries. ``vnet_hdr``: the role reads and writes super-packets."""
+
+    name: str
+    mtu: int
+    vnet_hdr: bool
+    addresses: tuple[IPv6Interface, ...]
+
+
+class WantedRoute(NamedTuple):
+    """A route through another machine."""
+
+    prefix: IPv6Network
+    via: IPv6Address
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The blueprint; :mod:`manageout.service.reconcile` makes the kernel equal to it."""
+
+    devices: tuple[Device, ...]
+    routes: tuple[WantedRoute, ...]
+    sysctls: tuple[tuple[str, str], ...]
+    filter: str
+    """Body of the nftables table ``inet manageout``."""
+
+
+def desired(site: Site, plan: Plan) -> Desired:
+    """Everything that ``site`` needs from the kernel of this machine."""
+    devices, routes = [], []
+    if site.isatap is not None:
+        addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
+        devices.append(Device(ISATAP_DEVICE, site.isatap.mtu, True, addresses))
+        routes += [WantedRoute(route.prefix, route.via) for route in site.isatap.routes]
+    if site.gateway is not None:
+        addresses = _interfaces((plan.gateway_link_local, plan.gateway_address))
+        devices.append(Device(IPHTTPS_DEVICE, IPHTTPS_MTU, True, addresses))
+        if site.gateway.isatap_router is not None:
+            routes.append(WantedRoute(plan.isatap_prefix, site.gateway.isatap_router))
+    return Desired(
+        tuple(devices),
+        tuple(routes),
+        (("net.ipv6.conf.all.forwarding", "1"),),
+        _filter(site, plan),
+    )
+
+
+def _interfaces(addresses: Iterable[IPv6Address]) -> tuple[IPv6Interface, ...]:
+    return tuple(IPv6Interface((address, LINK_PREFIX_LENGTH)) for address in addresses)
+
+
+def _filter(site: Site, plan: Plan) -> str:
+    """Forwarding rules: what enters or leaves our links stays between the prefixes that belong together.
+
+    By prefix and without connection tracking, which would cost each packet more than the whole tunnel does.
+    Traffic of other devices is not ours to judge.
+    """
+    rules = [
+        "type filter hook forward priority filter; policy accept;",
+        'iifname != "mo-*" oifname != "mo-*" accept',
+    ]
+    if site.isatap is not None:
+        beyond = "::/0" if site.isatap.default_route else _set((*plan.advertised, plan.site))
+        rules += _pair(ISATAP_DEVICE, _set([plan.isatap_prefix]), beyond)
+    if site.gateway is not None:
+        if not site.policy.hairpin:
+            rules.append(f"iifname {IPHTTPS_DEVICE} oifname {IPHTTPS_DEVICE} counter drop")
+        beyond = _set((*plan.client_routes, plan.isatap_prefix, plan.site))
+        rules += _pair(IPHTTPS_DEVICE, _set([plan.client_prefix]), beyond)
+    rules += ["icmpv6 type { " + _ERRORS + " } accept", "counter drop"]
+    return "  chain forward {\n" + "\n".join(f"    {rule}" for rule in rules) + "\n  }"
+
+
+def _pair(device: str, own: str, beyond: str) -> list[str]:
+    return [
+        f"iifname {device} ip6 saddr {own} ip6 daddr {beyond} accept",
+        f"oifname {device} ip6 saddr {beyond} ip6 daddr {own} accept",
+    ]
+
+
+def _set(prefixes: Iterable[IPv6Network]) -> str:
+    """An nftables set without overlapping members."""
+    unique = list(dict.fromkeys(prefixes))
+    kept = [p for p in unique if not any(p != q and p.subnet_of(q) for q in unique)]
+    return "{ " + ", ".join(map(str, kept)) + " }"

@@ -1,0 +1,131 @@
+"""What the daemon tells about itself: the answers of the control socket and the figures for Prometheus."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from manageout import __version__
+from manageout.linux import privileges
+from manageout.linux.netlink import Netlink
+from manageout.protocol.drops import MEANING, Drop
+from manageout.service.metrics import Metric
+from manageout.service.role import Role
+
+HISTORY = 300.0
+SAMPLE = 15.0
+
+_MEANINGS = {drop.name.lower().replace("_", "-"): MEANING[drop] for drop in Drop}
+
+
+class DropHistory:
+    """How many drops there were lately, by reason, from samples of totals that only grow."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, dict[str, int]]] = deque()
+
+    def sample(self, now: float, totals: dict[str, int]) -> None:
+        """Note ``totals``; keep the last :data:`HISTORY` seconds."""
+        self._samples.append((now, totals))
+        while len(self._samples) > 1 and self._samples[1][0] <= now - HISTORY:
+            self._samples.popleft()
+
+    def recent(self, now: float, totals: dict[str, int]) -> dict[str, object]:
+        """Growth since the oldest sample."""
+        start, before = self._samples[0] if self._samples else (now, {})
+        growth = {reason: count - before.get(reason, 0) for reason, count in totals.items()}
+        counts = {reason: count for reason, count in growth.items() if count > 0}
+        return {"seconds": now - start, "counts": counts}
+
+
+class Overview:
+    """Reads the roles on demand. ``about`` adds what only the daemon knows (configuration, reloads)."""
+
+    def __init__(
+        self, roles: Mapping[str, Role], netlink: Netlink, about: Callable[[], dict[str, object]]
+    ) -> None:
+        self._roles = roles
+        self._netlink = netlink
+        self._about = about
+        self._started = time.time()
+        self.history = DropHistory()
+        self.history.sample(time.monotonic(), {})
+
+    def handlers(self) -> dict[str, Callable[[], object]]:
+        """For the control socket."""
+        return {"status": self.status, "hosts": self.hosts, "clients": self.clients, "drops": self.drops}
+
+    def status(self) -> dict[str, object]:
+        """Everything on one screen."""
+        return {
+            "what": "daemon",
+            "version": __version__,
+            "pid": os.getpid(),
+            "node": socket.gethostname(),
+            "since": self._started,
+            **self._about(),
+            "roles": {name: self._role(role) for name, role in self._roles.items()},
+            "links": self._links(),
+            "recent_drops": self.history.recent(time.monotonic(), self.drop_totals()),
+            "privileges": {
+                "capabilities": privileges.names(privileges.effective()),
+                "no_new_privs": privileges.no_new_privileges(),
+            },
+        }
+
+    def hosts(self) -> list[dict[str, Any]]:
+        """ISATAP hosts of every role that has some."""
+        return self._rows("hosts")
+
+    def clients(self) -> list[dict[str, Any]]:
+        """Remote clients of every role that has some."""
+        return self._rows("clients")
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Counters by reason and source, each with its meaning."""
+        rows = self._rows("drops")
+        return [row | {"meaning": _MEANINGS.get(row["reason"], "")} for row in rows]
+
+    def drop_totals(self) -> dict[str, int]:
+        """Counters by reason, exact where a role keeps exact ones."""
+        totals: dict[str, int] = {}
+        for role in self._roles.values():
+            for reason, count in role.drop_totals().items():
+                totals[reason] = totals.get(reason, 0) + count
+        return totals
+
+    def metrics(self) -> Iterable[Metric]:
+        """Ours, then those of the roles."""
+        drops = [({"reason": reason}, float(count)) for reason, count in self.drop_totals().items()]
+        yield Metric("drops", "Packets that were refused, by reason.", "counter", drops)
+        yield Metric("start_time_seconds", "Unix time of the start.", "gauge", [({}, self._started)])
+        yield Metric("build_info", "Version.", "gauge", [({"version": __version__}, 1.0)])
+        expiries = []
+        for name, role in self._roles.items():
+            certificate = role.status().get("certificate")
+            if isinstance(certificate, dict):
+                expiries.append(({"role": name}, float(certificate["not_after"])))
+        yield Metric("certificate_expiry_seconds", "Unix time when it ends.", "gauge", expiries)
+        for role in self._roles.values():
+            yield from role.metrics()
+
+    def _rows(self, kind: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for role in self._roles.values():
+            read = getattr(role, kind, None)
+            rows += read() if read else []
+        return rows
+
+    def _role(self, role: Role) -> dict[str, object]:
+        return {"ready": role.ready.is_set(), **role.status()}
+
+    def _links(self) -> list[dict[str, object]]:
+        ours = [link for link in self._netlink.links() if link.name.startswith("mo-")]
+        return [
+            link._asdict() | {"addresses": [str(address) for address in self._netlink.addresses(link.name)]}
+            for link in ours
+        ]

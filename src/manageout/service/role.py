@@ -1,0 +1,56 @@
+"""What the daemon asks of a role, and which roles a site file names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from manageout.config import Site
+from manageout.linux.netlink import Netlink
+from manageout.linux.tun import Tun
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+from manageout.service.metrics import Metric
+
+
+class Role(Protocol):
+    """One job of this machine, run by the daemon. It may also have ``hosts()`` and ``clients()``."""
+
+    name: str
+    ready: asyncio.Event
+    """Set once the role serves."""
+
+    async def run(self) -> None:
+        """Serve until cancelled; clean up in ``finally``. Raises :class:`ManageoutError` when it cannot."""
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on with another site file; :class:`ManageoutError` when that cannot be."""
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``: short and flat."""
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Rows of reason, source, count, last."""
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Count by reason; only grows."""
+
+    def metrics(self) -> Iterable[Metric]:
+        """What the daemon does not derive from the above."""
+
+
+def roles_of(
+    site: Site, plan: Plan, tuns: Mapping[str, Tun], netlink: Netlink, state_dir: Path
+) -> dict[str, Role]:
+    """The roles of this machine by name, not yet running."""
+    roles: list[Role] = []
+    if site.isatap is not None:
+        from manageout.service.isatap_router import IsatapRouterService
+
+        roles.append(IsatapRouterService(site, plan, tuns[ISATAP_DEVICE], netlink, state_dir))
+    if site.gateway is not None:
+        from manageout.service.iphttps_server import IpHttpsServerService
+
+        roles.append(IpHttpsServerService(site, plan, tuns[IPHTTPS_DEVICE], netlink, state_dir))
+    return {role.name: role for role in roles}
