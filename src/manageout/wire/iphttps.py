@@ -24,7 +24,7 @@ Header = tuple[str, str]
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/(1\.[0-9])")
 _STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9]{2})(?: (.*))?")
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
+_ABSOLUTE = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UNFIT_FOR_HEADER = re.compile(r"[^\t\x20-\x7e]")
 
@@ -88,8 +88,8 @@ def _parse_head(text: str) -> RequestHead | StatusHead:
         return StatusHead(status[1], int(status[2]), status[3] or "", _parse_headers(lines))
     if request := _REQUEST_LINE.fullmatch(first):
         # RFC 9112 3.2.2: a server must accept the absolute form of a target.
-        path = _ABSOLUTE.sub("", request[2], count=1) if "://" in request[2] else request[2]
-        return RequestHead(request[1], path or "/", request[3], _parse_headers(lines))
+        path = _ABSOLUTE.sub("", request[2]) or "/"
+        return RequestHead(request[1], path, request[3], _parse_headers(lines))
     raise WireError(f"not HTTP: {first[:60]!r}")
 
 
