@@ -153,7 +153,11 @@ class IsatapTable(_Table):
     mtu: Annotated[int, Field(ge=1280, le=1480)] = 1280
     max_hosts: Annotated[int, Field(ge=1, le=1000000)] = 131072
     max_drop_sources: Annotated[int, Field(ge=16, le=1000000)] = 4096
-    rs_per_second: Annotated[int, Field(ge=1)] = 50000
+    rs_per_second: Annotated[int, Field(ge=1)] = 100000
+    retired: tuple[LinkPrefix, ...] = ()
+    """Former link prefixes: advertised with lifetime 0, so that hosts drop their addresses in them."""
+    farewell: bool = False
+    """At a clean stop, tell every active host that prefix and routes are gone. Off: a restart goes unnoticed."""
     forget_after: Annotated[int, Field(ge=60)] = 90 * 86400
     """Seconds without a sign of life after which a host leaves the registry."""
 

@@ -12,6 +12,11 @@ from enum import IntEnum
 class Drop(IntEnum):
     """A named reason. The docstring of each value is in :data:`MEANING`."""
 
+    @property
+    def label(self) -> str:
+        """As lists and metrics show it: ``source-mismatch``."""
+        return self.name.lower().replace("_", "-")
+
     # ISATAP data path: the fast path decides these as well.
     TRUNCATED = 1
     NOT_IPV6 = 2

@@ -127,6 +127,13 @@ class Registry:
         self._last_packet[row] = max(self._last_packet[row], int(last_seen + self.wall_offset))
         self._touch(row)
 
+    def settle(self) -> None:
+        """The fast path ends: its counters start from zero when it comes back."""
+        for slow, fast in zip(self._slow, self._fast, strict=True):
+            for row, count in enumerate(fast):
+                slow[row] += count
+                fast[row] = 0
+
     # Names
 
     def named(self, v4: bytes, name: str, now: float) -> None:
@@ -185,6 +192,13 @@ class Registry:
             self._dirty[row] = 0
         removed, self._removed = self._removed, []
         return [self._record(row) for row in rows], removed
+
+    def unsaved(self, records: list[HostRecord]) -> None:
+        """Give these again at the next :meth:`changes`: they could not be stored."""
+        for record in records:
+            row = self._rows.get(record.v4)
+            if row is not None:
+                self._touch(row)
 
     def clear_old(self, now: float) -> list[bytes]:
         """Forget the hosts without a sign of life for ``forget_after`` seconds; at most once a minute."""

@@ -1,0 +1,64 @@
+"""PTR names of ISATAP hosts: looked up in the background, few at a time, cached in the registry."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from ipaddress import IPv4Address
+
+import dns.asyncresolver
+import dns.exception
+import dns.reversename
+
+from manageout.protocol.registry import Registry
+
+AT_ONCE = 8
+QUEUE = 4096
+RECHECK = 86400.0
+"""Seconds until a name, or its absence, is looked up again."""
+_SCAN = 256
+_PAUSE = 1.0
+_LIFETIME = 3.0
+
+
+class HostNames:
+    """Keeps the names of ``registry`` fresh while :meth:`run` runs."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._wanted: deque[bytes] = deque(maxlen=QUEUE)
+        self._row = 0
+
+    def seen(self, v4: bytes) -> None:
+        """A new host: its name comes first. When too many come at once, the round finds the rest."""
+        self._wanted.append(v4)
+
+    async def run(self) -> None:
+        """Until cancelled. A resolver that does not answer only means that there are no names."""
+        try:
+            resolver = dns.asyncresolver.Resolver()
+        except dns.exception.DNSException:  # no /etc/resolv.conf
+            return
+        resolver.lifetime = _LIFETIME
+        while True:
+            await asyncio.sleep(_PAUSE)
+            batch = [self._wanted.popleft() for _ in range(min(len(self._wanted), _SCAN))] or self._stale()
+            for start in range(0, len(batch), AT_ONCE):
+                async with asyncio.TaskGroup() as group:
+                    for v4 in batch[start : start + AT_ONCE]:
+                        group.create_task(self._look_up(resolver, v4))
+
+    def _stale(self) -> list[bytes]:
+        """The next stretch of the registry, round and round."""
+        found = self._registry.unnamed(self._row, _SCAN, RECHECK, time.monotonic())
+        self._row = self._row + _SCAN if self._row + _SCAN < len(self._registry) else 0
+        return found
+
+    async def _look_up(self, resolver: dns.asyncresolver.Resolver, v4: bytes) -> None:
+        try:
+            answer = await resolver.resolve(dns.reversename.from_address(str(IPv4Address(v4))), "PTR")
+            name = answer[0].target.to_text(omit_final_dot=True)
+        except (dns.exception.DNSException, OSError):
+            name = ""
+        self._registry.named(v4, name, time.monotonic())

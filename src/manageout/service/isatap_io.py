@@ -1,0 +1,109 @@
+"""The sockets of an ISATAP link around one machine: raw sockets on one side, the TUN device on the other.
+
+Router and host share it. Readiness -> a batch into the machine -> everything it wants sent -> one timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from manageout.linux.offload import header_for
+from manageout.linux.rawsock import RawSocket
+from manageout.linux.tun import Tun
+from manageout.protocol.segment import segment
+
+TUN, UNDERLAY = 0, 1
+
+
+class LinkMachine(Protocol):
+    """The part of the five verbs that packets need; events stay the driver's business."""
+
+    def receive(self, data: bytes, source: int, now: float) -> None: ...
+    def on_timer(self, now: float) -> None: ...
+    def timer(self) -> float | None: ...
+    def transmit(self) -> Sequence[tuple[int, bytes]]: ...
+
+
+class IsatapIo:
+    """Runs ``machine`` on the loop from ``with`` to its end. ``after`` is called after each turn.
+
+    Raises :class:`NotPermitted` or :class:`KernelError` on entry.
+    """
+
+    def __init__(self, machine: LinkMachine, tun: Tun, mtu: int, after: Callable[[], None]) -> None:
+        self.machine = machine
+        self.tun = tun
+        self.mtu = mtu
+        self._after = after
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self.raw = RawSocket()
+        data, errors = self.raw.filenos()
+        self._loop.add_reader(data, self._from_underlay, self.raw.receive)
+        self._loop.add_reader(errors, self._from_underlay, self.raw.receive_errors)
+        self._loop.add_reader(self.tun.fd, self._from_tun)
+        self.turn()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for descriptor in (*self.raw.filenos(), self.tun.fd):
+            if descriptor >= 0:
+                self._loop.remove_reader(descriptor)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.send()
+        self.raw.close()
+
+    def _from_underlay(self, receive: Callable[[], list[bytes]]) -> None:
+        now, take = time.monotonic(), self.machine.receive
+        for packet in receive():
+            take(packet, UNDERLAY, now)
+        self.turn()
+
+    def _from_tun(self) -> None:
+        now, take, vnet = time.monotonic(), self.machine.receive, self.tun.vnet_hdr
+        for data in self.tun.read_batch():
+            for packet in segment(data) if vnet else (data,):
+                take(packet, TUN, now)
+        self.turn()
+
+    def _on_timer(self) -> None:
+        self._due = None
+        self.machine.on_timer(time.monotonic())
+        self.turn()
+
+    def turn(self) -> None:
+        """Send what the machine has, let the driver look, arm the timer."""
+        self.send()
+        self._after()
+        due = self.machine.timer()
+        if due == self._due:
+            return
+        self._due = due
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = None if due is None else max(0.0, due - time.monotonic())
+        self._timer = None if delay is None else self._loop.call_later(delay, self._on_timer)
+
+    def send(self) -> None:
+        """Send what the machine has."""
+        underlay = []
+        for destination, packet in self.machine.transmit():
+            if destination == UNDERLAY:
+                underlay.append(packet)
+            elif self.tun.vnet_hdr:
+                header, packet = header_for(packet, self.mtu)
+                self.tun.write(packet, header)
+            else:
+                self.tun.write(packet)
+        if underlay:
+            self.raw.send(underlay)

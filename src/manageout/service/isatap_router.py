@@ -1,0 +1,272 @@
+"""The ISATAP router as a role of the daemon: machine, sockets, fast path, registry on disk, names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any
+
+from manageout.config import IsatapTable, Site
+from manageout.errors import FastPathUnavailable
+from manageout.linux.netlink import Netlink
+from manageout.linux.tun import Tun
+from manageout.plan import Plan
+from manageout.protocol.isatap_link import LinkState, Role
+from manageout.protocol.isatap_router import HostSeen, IsatapRouter, RouterConfig
+from manageout.protocol.prefixes import Prefix
+from manageout.protocol.registry import HostRecord, Registry
+from manageout.service.host_names import HostNames
+from manageout.service.isatap_io import IsatapIo
+from manageout.service.metrics import Metric
+from manageout.service.registry_store import RegistryStore
+from manageout.wire.nd import Preference
+
+TICK = 1.0
+FLUSH = 20000
+"""Hosts stored in one transaction; the rest waits for the next tick."""
+COUNTER_SHARE = 20
+"""Reading the fast path's counters may take one part in so many of our time."""
+
+log = logging.getLogger(__name__)
+
+
+def router_config(isatap: IsatapTable, plan: Plan) -> RouterConfig:
+    """What the machine needs of the site file."""
+    return RouterConfig(
+        prefix=plan.isatap_prefix.network_address.packed,
+        locators=tuple(locator.packed for locator in isatap.locators),
+        advertised=tuple((prefix.network_address.packed, prefix.prefixlen) for prefix in plan.advertised),
+        retired=tuple(prefix.network_address.packed for prefix in isatap.retired),
+        preference=Preference[isatap.preference.upper()],
+        default_route=isatap.default_route,
+        router_lifetime=isatap.router_lifetime,
+        valid=isatap.prefix_valid,
+        preferred=isatap.prefix_preferred,
+        mtu=isatap.mtu,
+        rs_per_second=isatap.rs_per_second,
+        max_drop_sources=isatap.max_drop_sources,
+    )
+
+
+def link_state(isatap: IsatapTable, plan: Plan) -> LinkState:
+    """The rules of the data path, without hosts."""
+    return LinkState(
+        Role.ROUTER,
+        prefixes=[plan.isatap_prefix.network_address.packed],
+        locators=[locator.packed for locator in isatap.locators],
+        allowed=[Prefix(net.network_address.packed, net.prefixlen) for net in isatap.hosts],
+        routers=[router.packed for router in isatap.routers],
+    )
+
+
+class IsatapRouterService:
+    """Serves the link on ``tun`` until cancelled. Raises :class:`ManageoutError` when it cannot start."""
+
+    name = "isatap"
+
+    def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, state_dir: Path) -> None:
+        self.ready = asyncio.Event()
+        self._tun, self._netlink = tun, netlink
+        self._site, isatap = site, _table(site)
+        self._store = RegistryStore(state_dir)
+        self._registry = Registry(isatap.max_hosts, isatap.forget_after)
+        self._registry.wall_offset = time.time() - time.monotonic()
+        self._registry.load(self._store.load())
+        self._machine = IsatapRouter(
+            router_config(isatap, plan), link_state(isatap, plan), self._registry, random.random
+        )
+        self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
+        self._names = HostNames(self._registry)
+        self._fast: Any = None
+        self._no_fast = "switched off by daemon.fast_path"
+        self._next_reading = 0.0
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            self._attach()
+            with self._io:
+                self.ready.set()
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._keep(), name="isatap-registry")
+                        group.create_task(self._names.run(), name="isatap-names")
+                finally:
+                    self._say_farewell()
+        finally:
+            self._read_counters()
+            if self._fast is not None:
+                self._fast.close()
+            while (changes := self._registry.changes(FLUSH)) != ([], []) and self._store.write(*changes):
+                pass
+            self._store.close()
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on with another site file; what hosts have stays theirs."""
+        isatap, link = _table(site), link_state(_table(site), plan)
+        for v4, locator in self._machine.link.hosts.items():
+            link.register(v4, locator)
+        self._registry.capacity, self._registry.forget_after = isatap.max_hosts, isatap.forget_after
+        self._machine.configure(router_config(isatap, plan), link)
+        self._io.mtu = isatap.mtu
+        moved = _table(self._site).locators != isatap.locators or _table(self._site).mtu != isatap.mtu
+        self._site = site
+        if moved:
+            self._detach()
+            self._attach()
+        elif self._fast is not None:
+            self._fast.sync(link)
+
+    def _attach(self) -> None:
+        """Put the fast path in front, if it may and can be."""
+        if not self._site.daemon.fast_path:
+            return
+        isatap, link = _table(self._site), self._machine.link
+        try:
+            from manageout.linux.isatap_bpf import IsatapFastPath
+
+            self._fast = IsatapFastPath(
+                self._tun.ifindex, self._underlays(), Role.ROUTER, link, link.locators, isatap.mtu
+            )
+            self._tun.set_offloads(True)
+        except ImportError:
+            self._no_fast = "not built"
+        except FastPathUnavailable as error:
+            self._no_fast = error.message
+            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+
+    def _detach(self) -> None:
+        if self._fast is not None:
+            self._read_counters()
+            self._registry.settle()
+            self._fast.close()
+            self._fast = None
+
+    def _underlays(self) -> list[int]:
+        """The devices that hold a locator."""
+        locators = set(_table(self._site).locators)
+        return [
+            link.ifindex
+            for link in self._netlink.links()
+            if any(address.ip in locators for address in self._netlink.addresses(link.name))
+        ]
+
+    def _after(self) -> None:
+        """Tell the fast path and the names of hosts that came and went."""
+        for event in self._machine.events():
+            if isinstance(event, HostSeen):
+                self._names.seen(event.v4)
+                if self._fast is not None:
+                    self._fast.add_host(event.v4)
+            elif self._fast is not None:
+                self._fast.remove_host(event.v4)
+
+    async def _keep(self) -> None:
+        """About once a second: counters into the registry, the registry onto disk, old hosts out of it."""
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            self._registry.wall_offset = time.time() - now
+            self._machine.on_timer(now)
+            self._io.turn()
+            if now >= self._next_reading:
+                self._read_counters()
+                self._next_reading = time.monotonic() + COUNTER_SHARE * (time.monotonic() - now)
+            changed, removed = self._registry.changes(FLUSH)
+            if (changed or removed) and not await asyncio.to_thread(self._store.write, changed, removed):
+                self._registry.unsaved(changed)
+
+    def _read_counters(self) -> None:
+        if self._fast is None:
+            return
+        for v4, rx_packets, rx_bytes, tx_packets, tx_bytes, last in self._fast.counters():
+            self._registry.fast_path(v4, (rx_packets, rx_bytes, tx_packets, tx_bytes), last)
+
+    def _say_farewell(self) -> None:
+        isatap = _table(self._site)
+        if isatap.farewell:
+            self._machine.farewell(isatap.prefix_valid, time.monotonic())
+
+    # What the daemon shows
+
+    def status(self) -> dict[str, Any]:
+        """Short and flat."""
+        isatap, machine = _table(self._site), self._machine
+        return {
+            "fast_path": {"on": self._fast is not None, "reason": "" if self._fast else self._no_fast},
+            "hosts": len(self._registry),
+            "locators": [str(locator) for locator in isatap.locators],
+            "name": isatap.name,
+            "allowed": [str(network) for network in isatap.hosts],
+            "solicitations": machine.solicitations,
+            "advertisements": machine.advertisements,
+        }
+
+    def hosts(self) -> list[dict[str, Any]]:
+        """Every host of the registry, with counters as of now. Times are Unix seconds."""
+        self._read_counters()
+        prefix = self._machine.config.prefix[:8]
+        return [_host_row(record, prefix) for record in self._registry]
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Refused packets by reason and source."""
+        offset = self._registry.wall_offset
+        counts: dict[tuple[str, str], tuple[int, float | None]] = {}
+        for row in self._machine.drops.by_source():
+            counts[row.reason.label, _text(row.source)] = row.times, row.last + offset
+        for reason, source, times in self._fast.drops() if self._fast else ():
+            known, last = counts.get((reason.label, _text(source)), (0, None))
+            counts[reason.label, _text(source)] = known + times, last
+        return [
+            {"reason": reason, "source": source, "count": count, "last": last}
+            for (reason, source), (count, last) in counts.items()
+        ]
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Exact totals by reason."""
+        totals = {reason.label: count for reason, count in self._machine.drops.totals.items()}
+        for reason, count in self._fast.totals().items() if self._fast else ():
+            totals[reason.label] = totals.get(reason.label, 0) + count
+        return totals
+
+    def metrics(self) -> Iterable[Metric]:
+        """Hosts and Neighbour Discovery."""
+        machine = self._machine
+        yield Metric("isatap_hosts", "ISATAP hosts in the registry.", "gauge", [({}, len(self._registry))])
+        yield Metric(
+            "isatap_solicitations", "Router solicitations.", "counter", [({}, machine.solicitations)]
+        )
+        yield Metric(
+            "isatap_advertisements", "Router advertisements.", "counter", [({}, machine.advertisements)]
+        )
+        on = float(self._fast is not None)
+        yield Metric("isatap_fast_path", "1 when eBPF carries the packets.", "gauge", [({}, on)])
+
+
+def _table(site: Site) -> IsatapTable:
+    assert site.isatap is not None, "roles_of makes this role only for a site with [isatap]"
+    return site.isatap
+
+
+def _text(v4: bytes) -> str:
+    return str(IPv4Address(v4)) if v4 else ""
+
+
+def _host_row(record: HostRecord, prefix: bytes) -> dict[str, Any]:
+    return {
+        "ipv4": _text(record.v4),
+        "ipv6": str(IPv6Address(prefix + record.interface_id())),
+        "name": record.name,
+        "first_seen": record.first_seen,
+        "last_rs": record.last_rs,
+        "last_packet": record.last_packet,
+        "rx_packets": record.packets_in,
+        "rx_bytes": record.bytes_in,
+        "tx_packets": record.packets_out,
+        "tx_bytes": record.bytes_out,
+    }
