@@ -9,7 +9,8 @@ import pytest
 
 hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+CI = os.environ.get("CI") == "true"
+hypothesis.settings.load_profile("ci" if CI else "default")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
