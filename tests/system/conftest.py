@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from manageout.lab import network, site
-from manageout.lab.topology import Topology, topology
+from manageout.lab.topology import topology
 from manageout.linux import netns
+from tests.system.support import Lab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,20 +45,6 @@ def namespaces() -> Iterator[Callable[[str], str]]:
         netns.delete(name)
 
 
-@dataclass(frozen=True)
-class Lab:
-    """A lab that is up."""
-
-    topology: Topology
-    fast_path: bool | None
-    """None in a bare lab."""
-
-    @property
-    def router(self) -> str:
-        """The node that is the ISATAP router."""
-        return self.topology.router
-
-
 @pytest.fixture(scope="module")
 def bare_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Only the networks; ``single`` unless parametrised with another topology."""
@@ -82,30 +66,3 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield Lab(wanted, fast_path)
     finally:
         network.down()
-
-
-def manageout(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run ``manageout ARGUMENTS`` to its end."""
-    argv = [sys.executable, "-m", "manageout", *arguments]
-    result = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=110)
-    assert not check or result.returncode == 0, result.stdout + result.stderr
-    return result
-
-
-def machine_state(prefix: Sequence[str] = ()) -> dict[str, str]:
-    """Links, addresses, routes, rules and namespaces, as text; ``prefix`` enters a namespace."""
-    commands = {
-        "links": ["ip", "-o", "link"],
-        "addresses": ["ip", "-o", "address"],
-        "routes": ["ip", "route", "show", "table", "all"],
-        "routes6": ["ip", "-6", "route", "show", "table", "all"],
-        "rules": ["ip", "rule"],
-        "nft": ["nft", "list", "ruleset"],
-    }
-    state = {name: _output([*prefix, *argv]) for name, argv in commands.items()}
-    state["namespaces"] = "\n".join(netns.names())
-    return state
-
-
-def _output(argv: Sequence[str]) -> str:
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout

@@ -13,7 +13,7 @@ import pytest
 from manageout.lab import network
 from manageout.lab.topology import SEGMENTS, topology
 from manageout.linux import netns
-from tests.system.conftest import machine_state, manageout
+from tests.system.support import machine_state, manageout
 
 
 def nothing_left() -> bool:

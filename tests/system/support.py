@@ -1,0 +1,103 @@
+"""What the system tests do again and again: run commands, capture packets, compare the machine's state."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manageout.lab import network, process, site
+from manageout.lab.topology import Topology
+from manageout.linux import netns
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab that is up."""
+
+    topology: Topology
+    fast_path: bool | None
+    """None in a bare lab."""
+
+    @property
+    def router(self) -> str:
+        """The node that is the ISATAP router."""
+        return self.topology.router
+
+
+def manageout(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run ``manageout ARGUMENTS`` to its end."""
+    argv = [sys.executable, "-m", "manageout", *arguments]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=110)
+    assert not check or result.returncode == 0, result.stdout + result.stderr
+    return result
+
+
+def machine_state(prefix: Sequence[str] = ()) -> dict[str, str]:
+    """Links, addresses, routes, rules and namespaces, as text; ``prefix`` enters a namespace."""
+    commands = {
+        "links": ["ip", "-o", "link"],
+        "addresses": ["ip", "-o", "address"],
+        "routes": ["ip", "route", "show", "table", "all"],
+        "routes6": ["ip", "-6", "route", "show", "table", "all"],
+        "rules": ["ip", "rule"],
+        "nft": ["nft", "list", "ruleset"],
+    }
+    state = {name: _output([*prefix, *argv]) for name, argv in commands.items()}
+    state["namespaces"] = "\n".join(netns.names())
+    return state
+
+
+def _output(argv: Sequence[str]) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+@contextlib.contextmanager
+def capture(node: str, device: str, what: str) -> Iterator[Path]:
+    """Capture the packets that match ``what`` while the block runs; the file is complete after it."""
+    file = network.directory(node) / f"{device}.pcap"
+    argv = ["tcpdump", "--immediate-mode", "-U", "-n", "-i", device, "-w", str(file), what]
+    tcpdump = process.start(node, "tcpdump", argv)
+    process.wait_until("tcpdump listens", lambda: "listening on" in tcpdump.tail(), 10, [tcpdump])
+    try:
+        yield file
+    finally:
+        process.stop(tcpdump, signal.SIGINT)
+
+
+def frames(file: Path) -> list[bytes]:
+    """The frames of a capture file of this machine's byte order."""
+    data, found, at = file.read_bytes(), [], 24
+    while at < len(data):
+        (length,) = struct.unpack_from("=I", data, at + 8)
+        found.append(data[at + 16 : at + 16 + length])
+        at += 16 + length
+    return found
+
+
+def tshark(file: Path, *arguments: str) -> list[str]:
+    """What tshark prints of a capture file."""
+    argv = ["tshark", "-n", "-r", str(file), *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def ping(node: str, target: object, *options: str) -> subprocess.CompletedProcess[str]:
+    """Ping ``target`` from ``node``; once unless ``options`` say more."""
+    return network.run(node, ["ping", "-n", "-c", "1", "-W", "2", *options, str(target)], check=False)
+
+
+def host(node: str, ipv4: object) -> dict[str, Any] | None:
+    """The row of ``ipv4`` in ``manageout hosts``."""
+    rows = site.ask(node, "hosts")
+    return next((row for row in rows if row["ipv4"] == str(ipv4)), None)
+
+
+def drops(node: str) -> dict[tuple[str, str | None], int]:
+    """(reason, source) -> count in ``manageout drops``."""
+    return {(row["reason"], row.get("source")): row["count"] for row in site.ask(node, "drops")}
