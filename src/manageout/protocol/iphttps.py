@@ -1,7 +1,7 @@
 """IP-HTTPS: the values that the machines and their drivers exchange ([MS-IPHTTPS]).
 
-``TUN`` is the kernel's side of the link. For the server every other endpoint is a session, an int >= 1 that the
-driver chooses and never uses twice. For the client there is one other endpoint, ``SERVER``.
+``TUN`` is the kernel's side of the link. For the server every other endpoint is a session, an int >= 1 that
+the driver chooses and never uses twice. For the client there is one other endpoint, ``SERVER``.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class Disconnect(NamedTuple):
 
 
 class AddressAdded(NamedTuple):
-    """Give the device this address (16 bytes, a /64), or change its lifetimes (seconds, 0xffffffff: for ever)."""
+    """Give the device this address (16 bytes, a /64), or change its lifetimes (seconds; 0xffffffff: ever)."""
 
     address: bytes
     valid: int
@@ -241,7 +241,7 @@ class LinkDown(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """An attempt failed, or the link cannot be used. ``windows_code`` as in :class:`ConnectFault`, 0: none."""
+    """An attempt failed, or the link is of no use. ``windows_code`` as in :class:`ConnectFault`, 0: none."""
 
     reason: str
     windows_code: int

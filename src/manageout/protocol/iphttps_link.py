@@ -1,0 +1,242 @@
+"""The packets of the server's IP-HTTPS link: between clients, kernel and each other.
+
+The way of a packet is decided in this order. From a client: plain data from one of its own addresses to
+somewhere beyond the link goes to the kernel without more ado (the packet path); everything else passes
+:meth:`Link._odd`: Neighbour Discovery, source routing, multicast, binding of the source, and the three kinds of
+destination on the link. From the kernel: the holder of the destination address, or nobody.
+
+The link is no router: the kernel counts hop limits. Only between two clients there is no kernel in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from manageout.errors import WireError
+from manageout.protocol.allowance import Allowance
+from manageout.protocol.drops import Drop
+from manageout.protocol.iphttps import ServerConfig
+from manageout.protocol.iphttps_nd import Discovery, is_link_local
+from manageout.protocol.iphttps_session import PLAIN, Outbox, Session
+from manageout.protocol.neighbours import Neighbours
+from manageout.protocol.segment import coalesce, segment
+from manageout.wire import icmpv6, ipv6, nd
+from manageout.wire.iphttps import SUPER_PACKET, VNET_HEADER, build_record
+
+ERRORS_PER_SECOND, ERROR_BURST = 100.0, 50.0
+_ODD_HEADERS = frozenset(
+    {ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.DESTINATION_OPTIONS, ipv6.ICMPV6, ipv6.FRAGMENT}
+)
+"""Next headers behind which Neighbour Discovery or a source route may hide."""
+_NOWHERE = bytes(8)
+"""::/64 has the unspecified, loopback, IPv4-compatible and IPv4-mapped addresses; none is beyond the link."""
+
+
+class Link:
+    """The packet path. What is to be sent is collected in ``outbox``."""
+
+    def __init__(
+        self, config: ServerConfig, neighbours: Neighbours, discovery: Discovery, outbox: Outbox
+    ) -> None:
+        self._neighbours = neighbours
+        self._discovery = discovery
+        self._outbox = outbox
+        self._errors = Allowance(ERRORS_PER_SECOND, ERROR_BURST)
+        self.configure(config)
+
+    def configure(self, config: ServerConfig) -> None:
+        """Forward by this configuration from now on."""
+        self._prefix = config.prefix.network_address.packed[:8]
+        self._address = config.address.packed
+        self._own = frozenset({self._address, config.link_local.packed})
+        self._flooding = config.mode == "certificates"
+        self._hairpin = config.hairpin
+        self._join = config.coalesce
+        self._vnet_hdr = config.vnet_hdr
+
+    # --- From a client ----------------------------------------------------------------------------------
+
+    def from_client(self, session: Session, packets: Sequence[bytes], now: float, header: int = 0) -> None:
+        """Whole IPv6 packets, each behind ``header`` bytes (those of a ``virtio_net_hdr``, or none)."""
+        owner = self._neighbours.owners.get
+        prefix = self._prefix
+        next_header, source, subnet, destination = header + 6, header + 8, header + 24, header + 32
+        passed: list[bytes] = []
+        for packet in packets:
+            holder = owner(packet[source:subnet])
+            if (
+                holder is None
+                or holder.session is not session
+                or packet[next_header] in _ODD_HEADERS
+                or packet[subnet] >= 0xFE
+                or (network := packet[subnet:destination]) == prefix
+                or network == _NOWHERE
+            ):
+                if self._odd(session, packet, now, header):
+                    passed.append(packet)
+            else:
+                holder.used = now
+                passed.append(packet)
+        session.packets_in += len(passed)
+        session.bytes_in += sum(map(len, passed)) - header * len(passed)
+        if header or not self._vnet_hdr:
+            self._outbox.tun += passed
+        elif self._join and len(passed) > 1:
+            self._outbox.tun += coalesce(passed)
+        else:
+            self._outbox.tun += [PLAIN + packet for packet in passed]
+
+    def _odd(self, session: Session, data: bytes, now: float, header: int) -> bool:
+        """Anything but plain data. True: let it go to the kernel; False: it was served, relayed or dropped."""
+        packet = data[header:] if header else data
+        source, destination = packet[8:24], packet[24:40]
+        reason: Drop | None = None
+        if packet[6] in _ODD_HEADERS:
+            kind = nd.message_type(packet)
+            if kind is not None:
+                self._discovery.receive(session, packet, kind, now)
+                return False
+            reason = _hidden(packet)
+        if reason is None:
+            reason = self._source(session, source, destination, now)
+        if reason is None:
+            if destination in self._own:
+                return True
+            subnet = destination[:8]
+            if subnet == _NOWHERE:
+                reason = Drop.DESTINATION_ILLEGAL
+            elif subnet == self._prefix or destination[0] == 0xFF or is_link_local(destination):
+                reason = self._on_link(session, data, destination, now, header)
+            else:
+                return True
+        if reason is None:
+            session.packets_in += 1
+            session.bytes_in += len(packet)
+        else:
+            self._outbox.drop(reason, session.name, now)
+        return False
+
+    def _source(self, session: Session, source: bytes, destination: bytes, now: float) -> Drop | None:
+        holder = self._neighbours.owners.get(source)
+        if holder is not None and holder.session is session:
+            holder.used = now
+            return None
+        if source == nd.UNSPECIFIED and destination[0] == 0xFF:
+            return None  # MLD before an address is sure (RFC 3590)
+        if not session.allowance.take(now):
+            return Drop.RATE_LIMITED
+        return self._neighbours.claim(source, session, now)
+
+    def _on_link(
+        self, session: Session, data: bytes, destination: bytes, now: float, header: int
+    ) -> Drop | None:
+        """Multicast, or another client. None: it was passed on."""
+        if destination[0] == 0xFF:
+            if not session.allowance.take(now):
+                return Drop.RATE_LIMITED
+            return self._discovery.flood(session, data[header:], now)
+        if destination[:8] == self._prefix:
+            return self._to_client(session, data, destination, now, header)
+        if not self._flooding:
+            return Drop.LINK_LOCAL
+        holder = self._neighbours.owners.get(destination)
+        if holder is None:
+            return Drop.UNKNOWN_CLIENT
+        return self._deliver(holder.session, data, header)
+
+    def _to_client(
+        self, session: Session, data: bytes, destination: bytes, now: float, header: int
+    ) -> Drop | None:
+        if not self._hairpin:
+            return Drop.HAIRPIN
+        packet = data[header:]
+        holder = self._neighbours.owners.get(destination)
+        error: bytes | None = None
+        reason: Drop | None = None
+        if holder is None:
+            error = icmpv6.unreachable(self._address, packet[8:24], icmpv6.ADDRESS_UNREACHABLE, packet)
+            reason = Drop.UNKNOWN_CLIENT
+        elif packet[7] <= 1:
+            error = icmpv6.time_exceeded(self._address, packet[8:24], packet)
+            reason = Drop.HOP_LIMIT
+        else:
+            forwarded = b"".join((data[: header + 7], bytes((packet[7] - 1,)), data[header + 8 :]))
+            return self._deliver(holder.session, forwarded, header)
+        if error is not None and self._errors.take(now):
+            self._outbox.packet(session, error)
+        return reason
+
+    def _deliver(self, session: Session, data: bytes, header: int) -> Drop | None:
+        if session.blocked:
+            return Drop.QUEUE_FULL
+        if not header:
+            self._outbox.packet(session, data)
+        elif session.own:
+            self._outbox.super_packet(session, data)
+        else:
+            for packet in segment(data):
+                self._outbox.packet(session, packet)
+        return None
+
+    # --- From the kernel --------------------------------------------------------------------------------
+
+    def from_kernel(self, packets: Sequence[bytes], now: float) -> None:
+        """What the TUN device gave, each with its ``virtio_net_hdr`` if configured so."""
+        owner = self._neighbours.owners.get
+        dirty = self._outbox.dirty
+        header = VNET_HEADER if self._vnet_hdr else 0
+        source, destination = header + 24, header + 40
+        for packet in packets:
+            holder = owner(packet[source:destination])
+            if holder is None or packet[header] >> 4 != 6:
+                self._nobody(packet[header:], now)
+                continue
+            session = holder.session
+            if session.blocked:
+                self._outbox.drop(Drop.QUEUE_FULL, session.name, now)
+                continue
+            out = session.out
+            if not out:
+                dirty.append(session)
+            if session.own:
+                out.append(build_record(SUPER_PACKET, packet))
+            elif not header:
+                out.append(packet)
+            elif packet.startswith(PLAIN):
+                out.append(packet[header:])
+            else:
+                out += self._segmented(session, packet)
+                continue
+            session.packets_out += 1
+            session.bytes_out += len(packet) - header
+
+    @staticmethod
+    def _segmented(session: Session, packet: bytes) -> list[bytes]:
+        pieces = segment(packet)
+        session.packets_out += len(pieces)
+        session.bytes_out += sum(map(len, pieces))
+        return pieces
+
+    def _nobody(self, packet: bytes, now: float) -> None:
+        """A packet of the kernel that no client is there for."""
+        if len(packet) < ipv6.HEADER_LENGTH or packet[0] >> 4 != 6:
+            reason = Drop.NOT_IPV6
+        elif packet[24] == 0xFF:
+            # 3.2.5.2.1: of multicast the server sends Router Advertisements only, and makes those itself.
+            reason = Drop.MULTICAST
+        else:
+            reason = Drop.UNKNOWN_CLIENT
+            error = icmpv6.unreachable(self._address, packet[8:24], icmpv6.ADDRESS_UNREACHABLE, packet)
+            if error is not None and self._errors.take(now):
+                self._outbox.kernel(error)
+        self._outbox.drop(reason, "", now)
+
+
+def _hidden(packet: bytes) -> Drop | None:
+    """Why extension headers forbid a packet of a client."""
+    try:
+        upper = ipv6.walk_extensions(packet)
+    except WireError:
+        return Drop.MALFORMED
+    # RFC 5095 forbids routing header 0; no other type has a use on this link either.
+    return Drop.FROM_CLIENT_FORBIDDEN if upper.routing_segments_left else None

@@ -1,0 +1,236 @@
+"""Neighbour Discovery and multicast on the server's IP-HTTPS link ([MS-IPHTTPS] 3.2.5.2).
+
+The server is a node of the link and its only router. It is also what a switch is elsewhere, with rules that
+depend on the authentication mode (3.2.5.2.2):
+
+* none: clients never hear each other. No multicast is forwarded; for Duplicate Address Detection the server
+  answers as the client that holds the address.
+* certificates: multicast goes to every other client, except that Duplicate Address Detection for an address
+  that somebody holds goes to its holder alone, and the holder's answer to the claimant alone.
+
+Redirects and Router Advertisements of clients are dropped in both (RFC 4861 allows them of routers alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from manageout.errors import WireError
+from manageout.protocol.allowance import Allowance
+from manageout.protocol.drops import Drop
+from manageout.protocol.iphttps import MTU, ServerConfig
+from manageout.protocol.iphttps_session import Outbox, Session
+from manageout.protocol.neighbours import Neighbours
+from manageout.wire import nd
+from manageout.wire.icmpv6 import REDIRECT, ROUTER_ADVERTISEMENT
+
+RA_INTERVAL = 600.0
+"""MaxRtrAdvInterval (RFC 4861 6.2.1), seconds; the minimum is a third of it."""
+ROUTE_LIFETIME = 1800
+PREFIX_VALID, PREFIX_PREFERRED = 86400, 14400
+CURRENT_HOP_LIMIT = 64
+RECENTLY = 5.0
+"""A client heard within so many seconds is not probed before the server answers for it."""
+COPIES_PER_SECOND = 100_000.0
+"""Multicast copies that may be made on the whole link: a flood must not cost quadratically."""
+
+
+def is_link_local(address: bytes) -> bool:
+    """fe80::/10 (RFC 4291 2.4)."""
+    return address[0] == 0xFE and address[1] & 0xC0 == 0x80
+
+
+class Discovery:
+    """What the server does with Neighbour Discovery and multicast, and says by itself."""
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        neighbours: Neighbours,
+        outbox: Outbox,
+        sessions: Mapping[int, Session],
+        random: Callable[[], float],
+    ) -> None:
+        """``sessions``: those that carry packets."""
+        self._neighbours = neighbours
+        self._outbox = outbox
+        self._sessions = sessions
+        self._random = random
+        self._copies = Allowance(COPIES_PER_SECOND, COPIES_PER_SECOND)
+        self.configure(config)
+
+    def configure(self, config: ServerConfig) -> None:
+        """Speak by this configuration from now on."""
+        self._flooding = config.mode == "certificates"
+        self._hairpin = config.hairpin
+        self.source = config.link_local.packed
+        self.own = frozenset({self.source, config.address.packed})
+        prefix = nd.PrefixInformation(
+            config.prefix.network_address.packed, 64, True, True, PREFIX_VALID, PREFIX_PREFERRED
+        )
+        self._advertisement = self._advertise_routes(config, prefix, ROUTE_LIFETIME)
+        self._farewell = self._advertise_routes(config, prefix, 0)
+
+    @staticmethod
+    def _advertise_routes(
+        config: ServerConfig, prefix: nd.PrefixInformation, lifetime: int
+    ) -> nd.RouterAdvertisement:
+        # Router lifetime 0: the tunnel must not capture the client's Internet traffic (RFC 4191 covers routes).
+        routes = [
+            nd.RouteInformation(r.network_address.packed, r.prefixlen, nd.Preference.MEDIUM, lifetime)
+            for r in dict.fromkeys(config.routes)
+        ]
+        return nd.RouterAdvertisement(CURRENT_HOP_LIMIT, options=(nd.Mtu(MTU), prefix, *routes))
+
+    # --- From a client ----------------------------------------------------------------------------------
+
+    def receive(self, session: Session, packet: bytes, kind: int, now: float) -> None:
+        """One packet of ICMPv6 type 133 to 137, valid or not."""
+        if kind in (ROUTER_ADVERTISEMENT, REDIRECT):
+            self._outbox.drop(Drop.FROM_CLIENT_FORBIDDEN, session.name, now)
+            return
+        if not session.allowance.take(now):
+            self._outbox.drop(Drop.RATE_LIMITED, session.name, now)
+            return
+        try:
+            header, message = nd.parse(packet)
+        except WireError:
+            self._outbox.drop(Drop.ND_INVALID, session.name, now)
+            return
+        reason = self._claim(session, header.src, message, now)
+        if reason is None:
+            reason = self._serve(session, packet, header.src, header.dst, message, now)
+        if reason is None:
+            session.packets_in += 1
+            session.bytes_in += len(packet)
+        else:
+            self._outbox.drop(reason, session.name, now)
+
+    def _claim(self, session: Session, source: bytes, message: nd.Message, now: float) -> Drop | None:
+        if source == nd.UNSPECIFIED:
+            return None  # nd.parse has seen to it that this is an RS or DAD
+        reason = self._neighbours.claim(source, session, now)
+        if reason is None and isinstance(message, nd.NeighbourAdvertisement):
+            reason = self._neighbours.claim(message.target, session, now)
+        return reason
+
+    def _serve(
+        self,
+        session: Session,
+        packet: bytes,
+        source: bytes,
+        destination: bytes,
+        message: nd.Message,
+        now: float,
+    ) -> Drop | None:
+        multicast = destination[0] == 0xFF
+        match message:
+            case nd.RouterSolicitation():
+                # A reply to one host alone needs no random delay (RFC 4861 6.2.6 spreads replies of many).
+                self.advertise(session, nd.ALL_NODES if source == nd.UNSPECIFIED else source)
+                return self.flood(session, packet, now) if multicast and self._flooding else None
+            case nd.NeighbourSolicitation() if source == nd.UNSPECIFIED:
+                return self._detect_duplicate(session, packet, message.target, now)
+            case nd.NeighbourSolicitation() if message.target in self.own and (
+                self._flooding or not multicast
+            ):
+                self._answer(session, source, message.target)
+                return self.flood(session, packet, now) if multicast else None
+            case nd.NeighbourAdvertisement() if multicast and self._flooding:
+                return self._announce(session, packet, message.target)
+        if multicast:
+            return self.flood(session, packet, now)
+        return None if destination in self.own else self._relay(packet, destination)
+
+    def _answer(self, session: Session, destination: bytes, target: bytes) -> None:
+        solicited = destination != nd.ALL_NODES
+        answer = nd.NeighbourAdvertisement(target, router=True, solicited=solicited, override=True)
+        self._outbox.packet(session, nd.build(target, destination, answer))
+
+    def _relay(self, packet: bytes, destination: bytes) -> Drop | None:
+        """Reachability probes between clients cross unchanged, where the clients may speak at all."""
+        if is_link_local(destination):
+            if not self._flooding:
+                return Drop.LINK_LOCAL
+        elif not self._hairpin:
+            return Drop.HAIRPIN
+        holder = self._neighbours.owners.get(destination)
+        if holder is None:
+            return Drop.UNKNOWN_CLIENT
+        self._outbox.packet(holder.session, packet)
+        return None
+
+    def flood(self, session: Session, packet: bytes, now: float) -> Drop | None:
+        """Multicast of a client: to all others, or to nobody."""
+        if not self._flooding:
+            return Drop.MULTICAST
+        if not self._copies.take(now, len(self._sessions)):
+            return Drop.RATE_LIMITED
+        for other in self._sessions.values():
+            if other is not session and not other.blocked:
+                self._outbox.packet(other, packet)
+        return None
+
+    def _announce(self, session: Session, packet: bytes, target: bytes) -> Drop | None:
+        # 3.2.5.2.2: an NA for a known target goes to those alone that have an entry for it: the sender, who
+        # holds it (``_claim``), and whoever claims it at this moment.
+        contest = self._neighbours.contests.pop(target, None)
+        if contest is not None:
+            self._outbox.packet(contest.claimant, packet)
+        return None
+
+    # --- Duplicate Address Detection --------------------------------------------------------------------
+
+    def _detect_duplicate(self, session: Session, packet: bytes, target: bytes, now: float) -> Drop | None:
+        if target in self.own:
+            self._answer(session, nd.ALL_NODES, target)
+            return None
+        before = self._neighbours.owners.get(target)
+        reason = self._neighbours.claim(target, session, now)
+        if reason is None:
+            if before is None and self._flooding:
+                self.flood(session, packet, now)
+            return None
+        if reason is Drop.ADDRESS_TAKEN and before is not None:
+            self._contest(session, packet, before.session, target, now)
+            return None
+        if reason is not Drop.NOT_OWNER:
+            # Reserved for another, or one too many: as a duplicate, the client will not use it.
+            self._defend(session, target)
+        return reason
+
+    def _contest(self, session: Session, packet: bytes, holder: Session, target: bytes, now: float) -> None:
+        if self._flooding:
+            if self._neighbours.contest(target, session, now):
+                self._outbox.packet(holder, packet)
+        elif now - holder.last_seen < RECENTLY:
+            self._defend(session, target)
+        elif self._neighbours.contest(target, session, now):
+            self.probe(holder, target)
+
+    def _defend(self, session: Session, target: bytes) -> None:
+        """The proxy NA (3.2.5.2.2): as the holder; R must be 0, no link-layer option, so O is 0 as well."""
+        answer = nd.NeighbourAdvertisement(target)
+        self._outbox.packet(session, nd.build(target, nd.ALL_NODES, answer))
+
+    def settle(self, now: float) -> None:
+        """Close the contests that are over at ``now``."""
+        for contest, alive in self._neighbours.ended(now, early=not self._flooding):
+            if alive and not self._flooding:
+                self._defend(contest.claimant, contest.address)
+
+    # --- By itself --------------------------------------------------------------------------------------
+
+    def advertise(self, session: Session, destination: bytes = nd.ALL_NODES, farewell: bool = False) -> None:
+        """Send a Router Advertisement; ``farewell`` withdraws the routes (RFC 4861 6.2.5)."""
+        message = self._farewell if farewell else self._advertisement
+        self._outbox.packet(session, nd.build(self.source, destination, message))
+
+    def next_advertisement(self, now: float) -> float:
+        """When the next unsolicited one is due (RFC 4861 6.2.4)."""
+        return now + RA_INTERVAL * (1 + 2 * self._random()) / 3
+
+    def probe(self, session: Session, target: bytes) -> None:
+        """Ask a client, unicast, whether it still has ``target`` (RFC 4861 7.3.3)."""
+        question = nd.NeighbourSolicitation(target)
+        self._outbox.packet(session, nd.build(self.source, target, question))
