@@ -52,7 +52,11 @@ class KernelError(ManageoutError):
 
 
 class FastPathUnavailable(KernelError):
-    """eBPF cannot be used here; the slow path goes on alone."""
+    """eBPF cannot be used here; the slow path goes on alone. ``log``: what libbpf and the verifier said."""
+
+    def __init__(self, message: str, hint: str = "", log: str = "") -> None:
+        super().__init__(message, hint)
+        self.log = log
 
 
 class PkiError(ManageoutError):

@@ -24,7 +24,8 @@ Arriving (decapsulate): outer IPv4 packet from the underlay -> inner IPv6 packet
  7. Inner destination ::/96, ::ffff:0:0/96: DESTINATION_ILLEGAL. Off-link, yet it embeds one of our locators
     (ISATAP or 6to4): LOOP (RFC 6324 3.3, check b).
  8. Outer CE on an inner Not-ECT: ECN; else the inner mark follows RFC 6040 4.2.
- 9. The IPv4 source is not a registered peer: SLOW [pass]. Else FORWARD; the kernel lowers the hop limit.
+ 9. The IPv4 source is not a registered peer: SLOW [pass]. Else FORWARD, and remember which locator the peer
+    talks to; the kernel lowers the hop limit.
 
 Leaving (encapsulate): inner IPv6 packet from the kernel -> outer IPv4 packet
 
@@ -142,21 +143,24 @@ class LinkState:
         self.prefixes = frozenset(prefix[:8] for prefix in prefixes)
         self.locators = tuple(dict.fromkeys(locators))
         self.allowed = PrefixTable((prefix, True) for prefix in allowed)
+        if self.role is Role.HOST:
+            for departed in self.routers.difference(routers):
+                self.forget(departed)
         self.routers = frozenset(routers)
         self.routes = PrefixTable(routes)
         self._own = frozenset(self.locators)
         self._admitted: dict[bytes, Drop | None] = {}
         for host, locator in list(self.hosts.items()):
-            if not self.locators or self.refusal(host) is not None:
-                del self.hosts[host]
-            elif locator not in self._own:
-                self.hosts[host] = self.locators[0]
+            self.forget(host)
+            self.register(host, locator)
+        for router in self.routers if self.role is Role.HOST else ():
+            self.register(router, self.hosts.get(router))
 
     def register(self, host: bytes, locator: bytes | None = None) -> bool:
         """Make ``host`` a known peer that talks to ``locator``; False when the rules refuse it."""
         if not self.locators or self.refusal(host) is not None:
             return False
-        self.hosts[host] = locator if locator in self._own and locator is not None else self.locators[0]
+        self.hosts[host] = locator if locator is not None and locator in self._own else self.locators[0]
         return True
 
     def forget(self, host: bytes) -> None:
@@ -181,9 +185,6 @@ class LinkState:
         if self.role is Role.ROUTER and self.allowed.get(peer) is None:
             return Drop.HOST_NOT_ALLOWED
         return None
-
-    def _registered(self, peer: bytes) -> bool:
-        return peer in self.hosts or (self.role is Role.HOST and peer in self.routers)
 
     def _loops(self, address: bytes) -> bool:
         """RFC 6324 3.3: an off-link address that embeds one of our locators, as ISATAP or as 6to4."""
@@ -215,7 +216,10 @@ class LinkState:
             if not complete:
                 return _SLOW
             inner = inner[:length]
-        return self._arrived(inner, peer, outer[1] & 3, complete)
+        result = self._arrived(inner, peer, outer[1] & 3, complete)
+        if result.verdict is Verdict.FORWARD and peer in self.hosts:
+            self.hosts[peer] = outer[16:20]
+        return result
 
     def _outer_fault(self, outer: bytes) -> Drop | None:
         """Rule 1 but for options."""
@@ -263,7 +267,7 @@ class LinkState:
             reason = Drop.ECN
         if reason is not None:
             return Result(Verdict.DROP, reason, b"", peer)
-        if not complete and not self._registered(peer):
+        if not complete and peer not in self.hosts:
             return _SLOW
         marked = _combined_ecn(inner_ecn, outer_ecn)
         if marked != inner_ecn:
@@ -300,7 +304,7 @@ class LinkState:
             reason = Drop.DESTINATION_ILLEGAL
         if reason is not None:
             return Result(Verdict.DROP, reason, b"", peer)
-        if not complete and not self._registered(peer):
+        if not complete and peer not in self.hosts:
             return _SLOW
         locator = self.hosts.get(peer) or self.locators[0]
         header = outer_header(locator, peer, OUTER_HEADER + length, inner[1] >> 4 & 3, ident)

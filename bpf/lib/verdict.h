@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Why a packet was dropped: the numbers of protocol/drops.py (a test holds them equal), one function to drop,
+ * one exact counter for each reason, and a bounded table of who sent what was dropped. */
+#pragma once
+
+#include "helpers.h"
+
+enum drop {
+	TRUNCATED = 1,
+	NOT_IPV6 = 2,
+	HOST_NOT_ALLOWED = 3,
+	SOURCE_MISMATCH = 4,
+	SOURCE_ILLEGAL = 5,
+	DESTINATION_ILLEGAL = 6,
+	LOOP = 7,
+	ECN = 8,
+	HOP_LIMIT = 9,
+	OUTER_SOURCE_ILLEGAL = 10,
+	NO_NEIGHBOUR = 11,
+	NOT_FORWARDED = 12,
+	NOT_LOCATOR = 13,
+	TOO_BIG = 16,
+	ND_INVALID = 17,
+	RATE_LIMITED = 18,
+	TABLE_FULL = 19,
+	MALFORMED = 20,
+	DROP_REASONS = 64,
+};
+
+/* What a tc or tcx program may answer. SLOW: the next program, in the end the kernel. */
+enum verdict { SLOW = -1, DROPPED = 2 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DROP_REASONS);
+	__type(key, __u32);
+	__type(value, __u64);
+} totals SEC(".maps");
+
+struct drop_source {
+	__u32 reason;
+	__be32 peer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct drop_source);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+INLINE int drop(struct __sk_buff *skb, __u32 reason, __be32 peer)
+{
+	struct drop_source source = {reason, peer};
+	__u64 *total, *count, one = 1;
+
+	total = bpf_map_lookup_elem(&totals, &reason);
+	if (total)
+		*total += 1;
+	count = bpf_map_lookup_elem(&drops, &source);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&drops, &source, &one, BPF_ANY);
+	skb->cb[0] = reason; /* for BPF_PROG_TEST_RUN */
+	return DROPPED;
+}
