@@ -16,7 +16,6 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,10 +153,10 @@ class Tun:
             return self._refused(error)
         return True
 
-    def write_parts(self, parts: Sequence[bytes | memoryview]) -> bool:
-        """Like :meth:`write`, in pieces; with ``vnet_hdr`` the first begins with the header."""
+    def write_raw(self, data: bytes) -> bool:
+        """Like :meth:`write`; with ``vnet_hdr``, ``data`` begins with the packet's header."""
         try:
-            os.writev(self.fd, parts)
+            os.write(self.fd, data)
         except OSError as error:
             return self._refused(error)
         return True

@@ -61,6 +61,10 @@ class Trust:
         """Whether a file is another than the one that was read."""
         return self._files != self._fingerprint()
 
+    def forget_change(self) -> None:
+        """The files as they are now were tried and are no good: wait for the next change."""
+        self._files = self._fingerprint()
+
     def check(self, certificate: PeerCertificate | None) -> Refusal | None:
         """Whether a client that TLS accepts, now or when it came, may be connected. None: it may."""
         if certificate is None:

@@ -1,0 +1,100 @@
+"""What ``manageout clients`` and ``drops`` and Prometheus are told about the gateway's clients."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv6Address
+
+from manageout.protocol.drop_table import DropTable
+from manageout.protocol.drops import Drop
+from manageout.protocol.iphttps import ClientView
+from manageout.service.metrics import Metric
+
+
+def clients(views: Sequence[ClientView]) -> list[dict[str, object]]:
+    """One row a connected client; times since the epoch."""
+    epoch = time.time() - time.monotonic()
+    return [
+        {
+            "name": view.name,
+            "addresses": [str(IPv6Address(address)) for address in view.addresses],
+            "peer": f"[{view.peer.address}]:{view.peer.port}"
+            if ":" in view.peer.address
+            else f"{view.peer.address}:{view.peer.port}",
+            "since": epoch + view.since,
+            "last_seen": epoch + view.last_seen,
+            "framing": view.framing,
+            "rx_packets": view.packets_in,
+            "rx_bytes": view.bytes_in,
+            "tx_packets": view.packets_out,
+            "tx_bytes": view.bytes_out,
+        }
+        for view in views
+    ]
+
+
+PacketDrops = Sequence[tuple[Drop, str, int]]
+"""Reason, client's name, count."""
+
+
+def packet_drops(drops: PacketDrops) -> list[dict[str, object]]:
+    """One row a reason and client."""
+    return [
+        {"reason": _word(reason), "source": name, "count": count, "last": None}
+        for reason, name, count in drops
+    ]
+
+
+def refusals(table: DropTable) -> list[dict[str, object]]:
+    """One row a reason and network address of refused connections."""
+    epoch = time.time() - time.monotonic()
+    return [
+        {
+            "reason": _word(item.reason),
+            "source": item.source.decode(errors="replace"),
+            "count": item.times,
+            "last": epoch + item.last,
+        }
+        for item in table.by_source()
+    ]
+
+
+def metrics(
+    views: Sequence[ClientView], packets: PacketDrops, refused: DropTable, not_after: float
+) -> Iterator[Metric]:
+    """Gauges and counters; a client that has gone takes its counters with it."""
+    yield Metric("iphttps_clients", "Connected clients.", "gauge", [({}, float(len(views)))])
+    yield Metric(
+        "iphttps_certificate_expiry_seconds",
+        "When the gateway's certificate expires, since the epoch.",
+        "gauge",
+        [({}, not_after)],
+    )
+    dropped: Counter[Drop] = Counter()
+    for reason, _, count in packets:
+        dropped[reason] += count
+    yield _total("iphttps_drops", "Dropped packets.", dropped)
+    yield _total("iphttps_refused", "Refused connections.", refused.totals)
+    for name, attribute in (("receive", "bytes_in"), ("transmit", "bytes_out")):
+        yield Metric(
+            f"iphttps_client_{name}_bytes",
+            f"Bytes, {name} direction of the gateway, of IPv6 packets.",
+            "counter",
+            [({"client": view.name}, float(getattr(view, attribute))) for view in _by_name(views)],
+        )
+
+
+def _total(name: str, help_text: str, counts: Mapping[Drop, int]) -> Metric:
+    samples = [({"reason": _word(reason)}, float(count)) for reason, count in counts.items()]
+    return Metric(name, help_text, "counter", samples)
+
+
+def _word(reason: Drop) -> str:
+    return reason.name.lower().replace("_", "-")
+
+
+def _by_name(views: Sequence[ClientView]) -> Iterable[ClientView]:
+    """One view a name, the latest: a label must not appear twice."""
+    return {view.name: view for view in views}.values()

@@ -1,0 +1,277 @@
+"""The gateway's IP-HTTPS listener: sockets, TLS and the TUN device around one :class:`IpHttpsServer`.
+
+The way of the bytes::
+
+    accept -> admission -> TLS handshake -> trust -> machine.open
+    socket readable -> decrypt  -> machine.receive       \\
+    TUN readable    -> packets  -> machine.receive_many   > _pump: transmit to sockets and TUN, events, timer
+    timer           ->             machine.on_timer      /
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+import ssl
+import time
+from collections.abc import Iterable, Sequence
+from email.utils import formatdate
+from pathlib import Path
+
+from manageout.config import Site
+from manageout.errors import ManageoutError
+from manageout.linux.netlink import Netlink
+from manageout.linux.tun import Tun
+from manageout.plan import Plan
+from manageout.protocol.iphttps import TUN, Close, Opened, Peer, ServerConfig
+from manageout.protocol.iphttps_server import IpHttpsServer
+from manageout.service import iphttps_report as report
+from manageout.service.iphttps_acceptor import Acceptor
+from manageout.service.iphttps_connection import Connection
+from manageout.service.metrics import Metric
+from manageout.service.tls_stream import PLAIN
+from manageout.service.trust import Trust
+
+TUN_BATCH = 128
+WATCH = 2.0
+"""Seconds between two looks at the certificate files."""
+
+log = logging.getLogger(__name__)
+
+
+class IpHttpsServerService:
+    """The role. Built before :meth:`run`, so that faults of files and ports are known at once."""
+
+    name = "iphttps"
+
+    def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, state_dir: Path) -> None:
+        """``netlink`` and ``state_dir`` are what every role is given; this one needs neither.
+
+        Raises :class:`PkiError`.
+        """
+        if site.gateway is None:
+            raise ValueError("the site has no [gateway]")
+        self._gateway = site.gateway
+        self._tun = tun
+        self.acceptor = Acceptor(Trust(site.gateway), site.gateway.iphttps, self._on_ready)
+        config = ServerConfig.of(site, plan, vnet_hdr=tun.vnet_hdr)
+        self.machine = IpHttpsServer(config, _http_date, random.random)
+        self.ready = asyncio.Event()
+        self._connections: dict[int, Connection] = {}
+        self._framings = {"stock": 0, "own": 0}
+        self._plain = memoryview(bytearray(PLAIN))
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled; every client is disconnected then."""
+        loop = self._loop = asyncio.get_running_loop()
+        self.acceptor.listen(self._gateway.listen)
+        loop.add_reader(self._tun.fd, self._on_tun)
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        self._pump()
+        self.ready.set()
+        try:
+            while True:
+                await asyncio.sleep(WATCH)
+                self._watch()
+        finally:
+            self._stop()
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Take a changed file; sessions that stay allowed go on. Raises before anything has changed."""
+        if site.gateway is None:
+            raise ValueError("the site has no [gateway]")
+        trust = Trust(site.gateway)
+        self.acceptor.listen(site.gateway.listen)
+        self.acceptor.trust, self._gateway = trust, site.gateway
+        self.acceptor.admission.limits = site.gateway.iphttps
+        config = ServerConfig.of(site, plan, vnet_hdr=self._tun.vnet_hdr)
+        self.machine.reconfigure(config, time.monotonic())
+        self._recheck()
+        self._pump()
+
+    def _stop(self) -> None:
+        self.acceptor.stop()
+        self.machine.shutdown(time.monotonic())
+        self._pump()
+        self._loop.remove_reader(self._tun.fd)
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._connections.values()):
+            self._drop(connection)
+        self.ready.clear()
+
+    def _watch(self) -> None:
+        """The certificate, key, authority and revocation files may be replaced at any time."""
+        if self.acceptor.trust.changed():
+            try:
+                self.acceptor.trust = Trust(self._gateway)
+                log.info("certificate files read again")
+            except ManageoutError as error:
+                self.acceptor.trust.forget_change()
+                log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
+        self._recheck()
+        self._pump()
+
+    def _recheck(self) -> None:
+        for connection in list(self._connections.values()):
+            if fault := self.acceptor.trust.check(connection.certificate):
+                self.acceptor.refuse(connection, fault)
+                self._lost(connection, fault.words)
+
+    # --- Connections ------------------------------------------------------------------------------------
+
+    def _on_ready(self, connection: Connection) -> None:
+        self._connections[connection.number] = connection
+        identity = connection.certificate.identity if connection.certificate else None
+        self.machine.open(connection.number, Peer(*connection.peer, identity), time.monotonic())
+        self._loop.add_reader(connection.stream, self._on_client, connection)
+        self._on_client(connection)  # what came behind the handshake is in OpenSSL already
+
+    def _lost(self, connection: Connection, reason: str) -> None:
+        """The transport is gone, or is to go, without the machine's asking."""
+        self.machine.closed(connection.number, reason, time.monotonic())
+        log.info("client %s disconnected: %s", connection.peer[0], reason)
+        self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        del self._connections[connection.number]
+        self._loop.remove_reader(connection.stream)
+        if connection.writing:
+            self._loop.remove_writer(connection.stream)
+        connection.stream.close()
+        self.acceptor.left(connection)
+        if connection.framing:
+            self._framings[connection.framing] -= 1
+            self._choose_offloads()
+
+    def _choose_offloads(self) -> None:
+        """Super-packets only while no stock client is there: cutting them up costs more than it saves."""
+        if self._tun.vnet_hdr:
+            wanted = self._framings["own"] > 0 and not self._framings["stock"]
+            if wanted != bool(self._tun.offloads):
+                self._tun.set_offloads(wanted)
+
+    # --- Packets ----------------------------------------------------------------------------------------
+
+    def _on_client(self, connection: Connection) -> None:
+        try:
+            size = connection.stream.receive(self._plain)
+        except EOFError:
+            self._lost(connection, "the client ended the connection")
+        except (ssl.SSLError, OSError) as error:
+            self._lost(connection, str(error))
+        else:
+            if not size:
+                return
+            self.machine.receive(bytes(self._plain[:size]), connection.number, time.monotonic())
+        self._pump()
+
+    def _on_tun(self) -> None:
+        packets = self._tun.read_batch(TUN_BATCH)
+        self.machine.receive_many(packets, TUN, time.monotonic())
+        self._pump()
+
+    def _pump(self) -> None:
+        """Carry out what the machine wants, and ask when it wants to be called."""
+        for destination, data in self.machine.transmit():
+            if destination == TUN:
+                write = self._tun.write_raw
+                for packet in data:
+                    write(packet)
+            elif connection := self._connections.get(destination):
+                self._send(connection, data)
+        for event in self.machine.events():
+            if isinstance(event, Close):
+                if connection := self._connections.get(event.session):
+                    log.info("client %s disconnected: %s", connection.peer[0], event.reason)
+                    self._drop(connection)
+            elif isinstance(event, Opened) and (connection := self._connections.get(event.session)):
+                connection.framing = event.framing
+                self._framings[event.framing] += 1
+                self._choose_offloads()
+                log.info("client %s connected from %s", event.identity, connection.peer[0])
+        due = self.machine.timer()
+        if due != self._due:
+            self._arm(due)
+
+    def _send(self, connection: Connection, data: Sequence[bytes]) -> None:
+        stream = connection.stream
+        try:
+            stream.send(data)
+        except (ssl.SSLError, OSError) as error:
+            # The reader meets the same fault, and reports it outside this loop.
+            log.debug("client %s: %s", connection.peer[0], error)
+            return
+        if stream.queued and not connection.writing:
+            connection.writing = True
+            self._loop.add_writer(stream, self._on_writable, connection)
+        if stream.queued > self.acceptor.admission.limits.send_buffer:
+            self.machine.congested(connection.number, True)
+
+    def _on_writable(self, connection: Connection) -> None:
+        try:
+            empty = connection.stream.flush()
+        except OSError as error:
+            self._lost(connection, error.strerror or "connection lost")
+            self._pump()
+            return
+        if connection.stream.queued <= self.acceptor.admission.limits.send_buffer // 2:
+            self.machine.congested(connection.number, False)
+        if empty:
+            connection.writing = False
+            self._loop.remove_writer(connection.stream)
+
+    def _arm(self, due: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = due
+        if due is not None:
+            self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer, self._due = None, None
+        self.machine.on_timer(time.monotonic())
+        self._pump()
+
+    # --- What others may know ---------------------------------------------------------------------------
+
+    def status(self) -> dict[str, object]:
+        """For ``manageout status``."""
+        return {
+            "ready": self.ready.is_set(),
+            "clients": len(self.machine.clients()),
+            "handshakes": self.acceptor.admission.handshakes,
+            "listen": self.acceptor.listeners,
+            "certificate": {
+                "subject": self.acceptor.trust.subject,
+                "not_after": self.acceptor.trust.not_after,
+            },
+        }
+
+    def clients(self) -> list[dict[str, object]]:
+        """For ``manageout clients``."""
+        return report.clients(self.machine.clients())
+
+    def drops(self) -> list[dict[str, object]]:
+        """For ``manageout drops``: packets by client, and refused connections by source."""
+        return report.packet_drops(self.machine.drops()) + report.refusals(self.acceptor.refused)
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        acceptor = self.acceptor
+        return report.metrics(
+            self.machine.clients(), self.machine.drops(), acceptor.refused, acceptor.trust.not_after
+        )
+
+
+def _http_date() -> str:
+    return formatdate(usegmt=True)
