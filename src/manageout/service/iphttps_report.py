@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv6Address
 
@@ -62,7 +61,7 @@ def refusals(table: DropTable) -> list[dict[str, object]]:
 
 
 def metrics(
-    views: Sequence[ClientView], packets: PacketDrops, refused: DropTable, not_after: float
+    views: Sequence[ClientView], dropped: Mapping[Drop, int], refused: DropTable, not_after: float
 ) -> Iterator[Metric]:
     """Gauges and counters; a client that has gone takes its counters with it."""
     yield Metric("iphttps_clients", "Connected clients.", "gauge", [({}, float(len(views)))])
@@ -72,9 +71,6 @@ def metrics(
         "gauge",
         [({}, not_after)],
     )
-    dropped: Counter[Drop] = Counter()
-    for reason, _, count in packets:
-        dropped[reason] += count
     yield _total("iphttps_drops", "Dropped packets.", dropped)
     yield _total("iphttps_refused", "Refused connections.", refused.totals)
     for name, attribute in (("receive", "bytes_in"), ("transmit", "bytes_out")):

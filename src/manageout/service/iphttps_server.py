@@ -269,7 +269,7 @@ class IpHttpsServerService:
         """For Prometheus."""
         acceptor = self.acceptor
         return report.metrics(
-            self.machine.clients(), self.machine.drops(), acceptor.refused, acceptor.trust.not_after
+            self.machine.clients(), self.machine.drop_totals(), acceptor.refused, acceptor.trust.not_after
         )
 
 
