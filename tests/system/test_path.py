@@ -111,7 +111,7 @@ def test_mtu_edge(lab: Lab, wide_links: None, node: str) -> None:
     ],
 )
 def test_spoofs_are_refused(lab: Lab, sender: str, source: IPv6Address, reason: Drop) -> None:
-    key = (reason.name, str(lab.topology.node(sender).address))
+    key = (reason.label, str(lab.topology.node(sender).address))
     before = drops(lab.router).get(key, 0)
     with capture("laptop", IPHTTPS_DEVICE, "icmp6 and ip6[40] == 128") as file:
         inject.send(sender, lab.topology.router_locator, [echo(source, laptop())] * 7)
@@ -123,12 +123,12 @@ def test_spoofs_are_refused(lab: Lab, sender: str, source: IPv6Address, reason: 
 
 def test_a_client_cannot_spoof(lab: Lab) -> None:
     address = CLIENT_PREFIX[0xBAD]
-    before = sum(count for (reason, _), count in drops("gateway").items() if reason == "NOT_OWNER")
+    before = sum(count for (reason, _), count in drops("gateway").items() if reason == Drop.NOT_OWNER.label)
     for foreign in (STRANGER, IPv6Address("2001:db8::1")):
         network.run("laptop", ["ip", "address", "add", f"{foreign}/128", "dev", IPHTTPS_DEVICE, "nodad"])
         assert ping("laptop", OUR_ISATAP, "-I", str(foreign), "-W", "1").returncode != 0
         network.run("laptop", ["ip", "address", "delete", f"{foreign}/128", "dev", IPHTTPS_DEVICE])
-    after = sum(count for (reason, _), count in drops("gateway").items() if reason == "NOT_OWNER")
+    after = sum(count for (reason, _), count in drops("gateway").items() if reason == Drop.NOT_OWNER.label)
     assert after - before == 2
     assert address not in {row for client in site.ask("gateway", "clients") for row in client["addresses"]}
 
@@ -141,7 +141,7 @@ def test_loops_are_bounded(lab: Lab) -> None:
         IPv6Address(CLIENT_PREFIX.network_address.packed[:8] + bytes.fromhex("00005efe") + locator.packed),
         IPv6Address(CLIENT_PREFIX.network_address.packed[:8] + bytes.fromhex("02005efe") + locator.packed),
     ]
-    key = (Drop.LOOP.name, str(HELPDESK))
+    key = (Drop.LOOP.label, str(HELPDESK))
     before = drops(lab.router).get(key, 0)
     # On core, the way between helpdesk and router: what multiplies is seen there.
     with capture("core", "intranet", "ip proto 41") as file:

@@ -175,7 +175,7 @@ def _kiosk(run: Run) -> str:
             process.stop(joining)
     if address := site.host_address("kiosk"):
         raise LabError(f"kiosk got the address {address}")
-    return f"no address; {count} of its packets in drops: {Drop.HOST_NOT_ALLOWED.name}"
+    return f"no address; {count} of its packets in drops: {Drop.HOST_NOT_ALLOWED.label}"
 
 
 def _spoof(run: Run) -> str:
@@ -184,7 +184,7 @@ def _spoof(run: Run) -> str:
     _refused(run, _echo(other, run.laptop), Drop.SOURCE_MISMATCH)
     if _kernel_counter("laptop", "web", "Icmp6InEchos") != echoes:
         raise LabError("a spoofed packet reached the laptop")
-    return f"{FORGED} from {other}, sent by {HELPDESK}: {Drop.SOURCE_MISMATCH.name}, none forwarded"
+    return f"{FORGED} from {other}, sent by {HELPDESK}: {Drop.SOURCE_MISMATCH.label}, none forwarded"
 
 
 def _loop(run: Run) -> str:
@@ -195,7 +195,7 @@ def _loop(run: Run) -> str:
     _refused(run, _echo(source, again, hop_limit=255), Drop.LOOP)
     if _kernel_counter(run.topology.router, "run", "Ip6OutForwDatagrams") != forwarded:
         raise LabError("a looping packet was forwarded")
-    return f"{FORGED} to {again}: {Drop.LOOP.name}, none forwarded"
+    return f"{FORGED} to {again}: {Drop.LOOP.label}, none forwarded"
 
 
 def _counters(run: Run) -> str:
@@ -245,7 +245,7 @@ def _rows(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _dropped(run: Run, reason: Drop, source: IPv4Address) -> int:
     rows = site.ask(run.topology.router, "drops")
-    return sum(row["count"] for row in rows if (row["reason"], row["source"]) == (reason.name, str(source)))
+    return sum(row["count"] for row in rows if (row["reason"], row["source"]) == (reason.label, str(source)))
 
 
 def _refused(run: Run, packet: bytes, reason: Drop) -> None:
@@ -253,7 +253,7 @@ def _refused(run: Run, packet: bytes, reason: Drop) -> None:
     before = _dropped(run, reason, HELPDESK)
     inject.send("helpdesk", run.topology.router_locator, [packet] * FORGED)
     process.wait_until(
-        f"{FORGED} packets are dropped as {reason.name}",
+        f"{FORGED} packets are dropped as {reason.label}",
         lambda: _dropped(run, reason, HELPDESK) - before >= FORGED,
         DROP_SECONDS,
     )
