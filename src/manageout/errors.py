@@ -67,6 +67,14 @@ class LinkError(ManageoutError):
     """A tunnel that cannot be brought up or was ended by the other side."""
 
 
+class ConnectError(LinkError):
+    """One attempt to reach a gateway failed; ``windows_code`` is what Windows shows for the same fault, or 0."""
+
+    def __init__(self, message: str, hint: str = "", windows_code: int = 0) -> None:
+        super().__init__(message, hint)
+        self.windows_code = windows_code
+
+
 class LabError(ManageoutError):
     """The lab cannot do what was asked."""
 

@@ -60,31 +60,21 @@ def refusals(table: DropTable) -> list[dict[str, object]]:
     ]
 
 
-def metrics(
-    views: Sequence[ClientView], dropped: Mapping[Drop, int], refused: DropTable, not_after: float
-) -> Iterator[Metric]:
+def totals(packets: Mapping[Drop, int], refused: DropTable) -> dict[str, int]:
+    """Exact counts by reason."""
+    return {_word(reason): count for reason, count in {**packets, **refused.totals}.items()}
+
+
+def metrics(views: Sequence[ClientView]) -> Iterator[Metric]:
     """Gauges and counters; a client that has gone takes its counters with it."""
     yield Metric("iphttps_clients", "Connected clients.", "gauge", [({}, float(len(views)))])
-    yield Metric(
-        "iphttps_certificate_expiry_seconds",
-        "When the gateway's certificate expires, since the epoch.",
-        "gauge",
-        [({}, not_after)],
-    )
-    yield _total("iphttps_drops", "Dropped packets.", dropped)
-    yield _total("iphttps_refused", "Refused connections.", refused.totals)
     for name, attribute in (("receive", "bytes_in"), ("transmit", "bytes_out")):
         yield Metric(
             f"iphttps_client_{name}_bytes",
-            f"Bytes, {name} direction of the gateway, of IPv6 packets.",
+            f"Bytes of IPv6 packets, {name} direction of the gateway.",
             "counter",
             [({"client": view.name}, float(getattr(view, attribute))) for view in _by_name(views)],
         )
-
-
-def _total(name: str, help_text: str, counts: Mapping[Drop, int]) -> Metric:
-    samples = [({"reason": _word(reason)}, float(count)) for reason, count in counts.items()]
-    return Metric(name, help_text, "counter", samples)
 
 
 def _word(reason: Drop) -> str:

@@ -16,7 +16,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import formatdate
 from pathlib import Path
 
@@ -265,12 +265,13 @@ class IpHttpsServerService:
         """For ``manageout drops``: packets by client, and refused connections by source."""
         return report.packet_drops(self.machine.drops()) + report.refusals(self.acceptor.refused)
 
+    def drop_totals(self) -> Mapping[str, int]:
+        """Exact counts by reason; they only grow."""
+        return report.totals(self.machine.drop_totals(), self.acceptor.refused)
+
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
-        acceptor = self.acceptor
-        return report.metrics(
-            self.machine.clients(), self.machine.drop_totals(), acceptor.refused, acceptor.trust.not_after
-        )
+        return report.metrics(self.machine.clients())
 
 
 def _http_date() -> str:

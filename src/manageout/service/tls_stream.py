@@ -73,6 +73,11 @@ class TlsStream:
                 self._flush_tls()
                 return True
 
+    def feed(self, data: bytes) -> None:
+        """Take encrypted bytes that somebody else has read from the socket."""
+        if data:
+            self._incoming.write(data)
+
     def receive(self, plain: memoryview) -> int:
         """Read once from the socket and decrypt into ``plain`` (at least PLAIN bytes); returns how much.
 

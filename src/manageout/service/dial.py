@@ -1,0 +1,191 @@
+"""Reach a gateway: name, TCP (through an HTTP proxy if told), TLS. Every fault says what was tried."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from manageout.errors import ConnectError, LinkError, WireError
+from manageout.protocol.iphttps import ConnectFault
+from manageout.service import tls
+from manageout.service.tls_stream import TlsStream
+from manageout.wire.iphttps import HeadParser, StatusHead, build_connect
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for TCP to one address."""
+TALK_TIMEOUT = 20.0
+"""Seconds for the proxy's answer, and for the TLS handshake."""
+
+_Wait = Callable[[], Awaitable[None]]
+_TCP_OPTIONS = (
+    (socket.TCP_NODELAY, 1),
+    # [MS-IPHTTPS] has no keepalive of its own; NAT and proxies forget idle connections.
+    (socket.TCP_KEEPIDLE, 45),
+    (socket.TCP_KEEPINTVL, 15),
+    (socket.TCP_KEEPCNT, 4),
+    # Milliseconds that sent data may stay unacknowledged.
+    (socket.TCP_USER_TIMEOUT, 105_000),
+)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Where to connect, from a URL such as ``https://gateway.corp.example/IPHTTPS``."""
+
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, url: str) -> Gateway:
+        """Raises :class:`LinkError` for what cannot be a gateway's URL."""
+        host, port, parts = _split(url, "https", 443)
+        return cls(host, port, parts.path if parts.path not in ("", "/") else "/IPHTTPS")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy, from ``http://[USER:PASSWORD@]HOST[:PORT]``."""
+
+    host: str
+    port: int
+    basic: tuple[str, str] | None
+
+    @classmethod
+    def parse(cls, url: str) -> Proxy:
+        """Raises :class:`LinkError` for what cannot be a proxy's URL."""
+        host, port, parts = _split(url if "://" in url else f"http://{url}", "http", 8080)
+        basic = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        return cls(host, port, basic)
+
+
+async def dial(gateway: Gateway, proxy: Proxy | None, context: ssl.SSLContext) -> TlsStream:
+    """A TLS connection to ``gateway``, its certificate verified. Raises :class:`ConnectError`."""
+    first = proxy or gateway
+    sock = await _connect(first.host, first.port, "proxy" if proxy else "gateway")
+    try:
+        rest = await _through(proxy, gateway, sock) if proxy else b""
+        # The name in the URL is the name that the certificate must carry ([MS-IPHTTPS] 4.2.3).
+        stream = TlsStream(sock, context, server_hostname=gateway.host)
+        stream.feed(rest)
+        await _handshake(stream, gateway)
+    except BaseException:
+        sock.close()
+        raise
+    return stream
+
+
+async def _connect(host: str, port: int, what: str) -> socket.socket:
+    """TCP to the first address of ``host`` that answers; names are resolved anew each time."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise ConnectError(
+            f"{what} {host}: {words}", "check the name and the DNS server", ConnectFault.HOST_NOT_FOUND
+        ) from None
+    faults: list[str] = []
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await loop.sock_connect(sock, address)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _TCP_OPTIONS:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        except (OSError, TimeoutError) as error:
+            sock.close()
+            faults.append(f"{address[0]}: {getattr(error, 'strerror', None) or 'no answer'}")
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise ConnectError(
+        f"{what} {host} port {port}: {'; '.join(faults)}",
+        "check that the port is open on the way",
+        ConnectFault.TIMED_OUT,
+    )
+
+
+async def _through(proxy: Proxy, gateway: Gateway, sock: socket.socket) -> bytes:
+    """CONNECT; returns bytes that came behind the proxy's answer: they are TLS already."""
+    loop = asyncio.get_running_loop()
+    parser = HeadParser()
+    try:
+        async with asyncio.timeout(TALK_TIMEOUT):
+            await loop.sock_sendall(sock, build_connect(gateway.host, gateway.port, proxy.basic))
+            while parser.head is None:
+                if not (data := await loop.sock_recv(sock, 4096)):
+                    raise ConnectError(f"proxy {proxy.host} ended the connection")
+                parser.feed(data)
+    except TimeoutError:
+        raise ConnectError(f"proxy {proxy.host} does not answer", "", ConnectFault.TIMED_OUT) from None
+    except (OSError, WireError) as error:
+        raise ConnectError(f"proxy {proxy.host}: {error}") from None
+    if not isinstance(parser.head, StatusHead):
+        raise ConnectError(f"proxy {proxy.host}: not an HTTP answer")
+    if parser.head.status == 407:
+        asked = parser.head.headers.get("proxy-authenticate", "unknown").split(" ")[0]
+        hint = "write it into the URL: --proxy http://USER:PASSWORD@HOST:PORT"
+        if proxy.basic is not None or asked.lower() != "basic":
+            hint = f"it asks for {asked}; Basic is what can be given"
+        raise ConnectError(f"proxy {proxy.host} wants a user name and password", hint)
+    if not 200 <= parser.head.status < 300:
+        raise ConnectError(f"proxy {proxy.host} refuses: {parser.head.status} {parser.head.reason}")
+    return parser.rest
+
+
+async def _handshake(stream: TlsStream, gateway: Gateway) -> None:
+    try:
+        async with asyncio.timeout(TALK_TIMEOUT):
+            async with _readable(stream.sock) as wait:
+                while not stream.handshake():
+                    await wait()
+    except TimeoutError:
+        raise ConnectError(f"gateway {gateway.host}: no TLS answer", "", ConnectFault.TIMED_OUT) from None
+    except ssl.SSLCertVerificationError as error:
+        hint = f"it must carry the name {gateway.host}, and its authority be in --ca"
+        code = ConnectFault.NO_CERTIFICATE if error.verify_code in (62, 64) else ConnectFault.UNTRUSTED_ROOT
+        raise ConnectError(tls.explain(error, "the gateway's"), hint, code) from None
+    except ssl.SSLError as error:
+        raise ConnectError(f"TLS: {tls.explain(error, 'the gateway')}", "", ConnectFault.TLS) from None
+    except (OSError, EOFError) as error:
+        words = getattr(error, "strerror", None) or "the connection ended in the TLS handshake"
+        raise ConnectError(f"gateway {gateway.host}: {words}", "", ConnectFault.TLS) from None
+
+
+@contextlib.asynccontextmanager
+async def _readable(sock: socket.socket) -> AsyncIterator[_Wait]:
+    loop, event = asyncio.get_running_loop(), asyncio.Event()
+
+    async def wait() -> None:
+        await event.wait()
+        event.clear()
+
+    loop.add_reader(sock, event.set)
+    try:
+        yield wait
+    finally:
+        loop.remove_reader(sock)
+
+
+def _split(url: str, scheme: str, default_port: int) -> tuple[str, int, SplitResult]:
+    example = {"https": "https://gateway.example.com/IPHTTPS", "http": "http://proxy.example.com:8080"}[
+        scheme
+    ]
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError:
+        raise LinkError(f"{url!r} is no URL", f"write it like {example}") from None
+    if parts.scheme != scheme or not host:
+        raise LinkError(f"{url!r} is no {scheme} URL", f"write it like {example}")
+    return host, port, parts
