@@ -1,0 +1,1 @@
+"""Fuzz drivers: one for each decoder and machine. ``python -m tests.fuzz --help`` runs them."""
