@@ -67,7 +67,7 @@ test: packages-test setup check ## check, then every test (system tests need roo
 	scripts/private $(BIN)/python -m pytest $(PYTEST)
 
 fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
-	$(BIN)/python -m tests.fuzz --count $(FUZZ)
+	$(BIN)/python -m tests.fuzz --inputs $(FUZZ)
 
 bench: packages-bench setup $(VENV)/development ## measure; ONLY="name name" for some
 	@$(BIN)/python -m tests.bench $(ONLY)
