@@ -48,6 +48,7 @@ class Drop(IntEnum):
     UNKNOWN_CLIENT = 71
     QUEUE_FULL = 72
     OVERSIZE = 73
+    LINK_IS_DOWN = 74
     # Connections of remote clients that were refused or ended (Python only).
     TOO_MANY_CONNECTIONS = 80
     TOO_MANY_FROM_SOURCE = 81
@@ -90,6 +91,7 @@ MEANING: dict[Drop, str] = {
     Drop.UNKNOWN_CLIENT: "no connected client holds this address",
     Drop.QUEUE_FULL: "the client does not read fast enough",
     Drop.OVERSIZE: "announces more bytes than the link may carry",
+    Drop.LINK_IS_DOWN: "the tunnel is not connected",
     Drop.TOO_MANY_CONNECTIONS: "connection refused: gateway.iphttps.max_connections reached",
     Drop.TOO_MANY_FROM_SOURCE: "connection refused: gateway.iphttps.max_per_source reached",
     Drop.TOO_MANY_HANDSHAKES: "connection refused: gateway.iphttps.max_handshakes reached",

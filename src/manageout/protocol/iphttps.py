@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from manageout.config import Site
 from manageout.plan import Plan
 from manageout.protocol.drops import Drop
+from manageout.wire.nd import Preference
 
 TUN = 0
 SERVER = 1
@@ -213,12 +214,11 @@ class AddressRemoved(NamedTuple):
 
 
 class RouteAdded(NamedTuple):
-    """Send this prefix (16 bytes, length) into the device; lifetime in seconds."""
+    """Send this prefix (16 bytes, length) into the device, until ``RouteRemoved``."""
 
     prefix: bytes
     length: int
-    lifetime: int
-    preference: int
+    preference: Preference
 
 
 class RouteRemoved(NamedTuple):

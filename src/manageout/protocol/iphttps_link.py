@@ -24,9 +24,7 @@ from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.iphttps import SUPER_PACKET, VNET_HEADER, build_record
 
 ERRORS_PER_SECOND, ERROR_BURST = 100.0, 50.0
-_ODD_HEADERS = frozenset(
-    {ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.DESTINATION_OPTIONS, ipv6.ICMPV6, ipv6.FRAGMENT}
-)
+ODD_HEADERS = frozenset({ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.DESTINATION_OPTIONS, ipv6.ICMPV6, ipv6.FRAGMENT})
 """Next headers behind which Neighbour Discovery or a source route may hide."""
 _NOWHERE = bytes(8)
 """::/64 has the unspecified, loopback, IPv4-compatible and IPv4-mapped addresses; none is beyond the link."""
@@ -67,7 +65,7 @@ class Link:
             if (
                 holder is None
                 or holder.session is not session
-                or packet[next_header] in _ODD_HEADERS
+                or packet[next_header] in ODD_HEADERS
                 or packet[subnet] >= 0xFE
                 or (network := packet[subnet:destination]) == prefix
                 or network == _NOWHERE
@@ -91,12 +89,12 @@ class Link:
         packet = data[header:] if header else data
         source, destination = packet[8:24], packet[24:40]
         reason: Drop | None = None
-        if packet[6] in _ODD_HEADERS:
+        if packet[6] in ODD_HEADERS:
             kind = nd.message_type(packet)
             if kind is not None:
                 self._discovery.receive(session, packet, kind, now)
                 return False
-            reason = _hidden(packet)
+            reason = hidden_by_extensions(packet)
         if reason is None:
             reason = self._source(session, source, destination, now)
         if reason is None:
@@ -232,8 +230,8 @@ class Link:
         self._outbox.drop(reason, "", now)
 
 
-def _hidden(packet: bytes) -> Drop | None:
-    """Why extension headers forbid a packet of a client."""
+def hidden_by_extensions(packet: bytes) -> Drop | None:
+    """Why extension headers forbid a packet."""
     try:
         upper = ipv6.walk_extensions(packet)
     except WireError:

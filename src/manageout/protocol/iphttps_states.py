@@ -1,0 +1,42 @@
+"""The states of an IP-HTTPS client, as a table ([MS-IPHTTPS] 3.1.1, figure 6)."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class ClientState(Enum):
+    """3.1.1, figure 6."""
+
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    LINK_DOWN = "link down"
+    ESTABLISHED = "established"
+    LINK_UP = "link up"
+
+
+class Trigger(Enum):
+    """What moves the client from state to state."""
+
+    ENABLE = "enable"
+    START = "start"
+    CONNECTED = "connected"
+    ANSWERED = "answered"
+    LOST = "lost"
+    DISABLE = "disable"
+
+
+TRANSITIONS = {
+    (ClientState.DISABLED, Trigger.ENABLE): ClientState.ENABLED,
+    (ClientState.ENABLED, Trigger.START): ClientState.LINK_DOWN,
+    (ClientState.LINK_DOWN, Trigger.CONNECTED): ClientState.ESTABLISHED,
+    (ClientState.LINK_DOWN, Trigger.LOST): ClientState.LINK_DOWN,
+    (ClientState.ESTABLISHED, Trigger.ANSWERED): ClientState.LINK_UP,
+    (ClientState.ESTABLISHED, Trigger.LOST): ClientState.LINK_DOWN,
+    (ClientState.LINK_UP, Trigger.LOST): ClientState.LINK_DOWN,
+    (ClientState.ENABLED, Trigger.DISABLE): ClientState.DISABLED,
+    (ClientState.LINK_DOWN, Trigger.DISABLE): ClientState.DISABLED,
+    (ClientState.ESTABLISHED, Trigger.DISABLE): ClientState.DISABLED,
+    (ClientState.LINK_UP, Trigger.DISABLE): ClientState.DISABLED,
+}
+"""What is not in it does nothing: news of a transport that was given up already, for example."""
