@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import re
 import tomllib
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from manageout.errors import ConfigError, Fault
+from manageout.faults import Unfit, describe
 
 Preference = Literal["low", "medium", "high"]
 
@@ -25,31 +35,51 @@ class _Table(BaseModel):
 
 def _not_bare_isatap(name: str) -> str:
     if name.lower() == "isatap" or name.lower().startswith("isatap."):
-        raise ValueError(
-            "the name 'isatap' is found by every Windows host and is on the DNS query block list; "
-            "choose a unique one, for example manageout-isatap.corp.example"
+        raise Unfit(
+            "every Windows host looks for the name 'isatap', and DNS servers block it",
+            "choose a unique one, for example manageout-isatap.corp.example",
         )
     return name
 
 
 def _listener(value: str) -> str:
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+):(\d{1,5})", value)
-    if not match or not 0 < int(match[2]) < 65536:
-        raise ValueError("write ADDRESS:PORT, for example 0.0.0.0:443 or [::]:443")
-    host = match[1].strip("[]")
-    (IPv6Address if ":" in host else IPv4Address)(host)
+    try:
+        if not match or not 0 < int(match[2]) < 65536:
+            raise ValueError
+        (IPv6Address if match[1].startswith("[") else IPv4Address)(match[1].strip("[]"))
+    except ValueError:
+        raise Unfit(f"{value!r} is not ADDRESS:PORT", "for example 0.0.0.0:443 or [::]:443") from None
+    return value
+
+
+def _metrics(value: str) -> str:
+    hint = 'write "127.0.0.1:9464", "[::1]:9464", "unix:/run/manageout/metrics.sock" or "off"'
+    if value == "off" or value.startswith("unix:/"):
+        return value
+    try:
+        host = _listener(value).rpartition(":")[0]
+    except ValueError:
+        raise Unfit(f"{value!r} is not a place for the metrics", hint) from None
+    if not ip_address(host.strip("[]")).is_loopback:
+        raise Unfit(f"{host} is not a loopback address, and metrics have no password", hint)
     return value
 
 
 def _site_prefix(prefix: IPv6Network) -> IPv6Network:
+    example = "`manageout plan --new` proposes one"
     if prefix.prefixlen != 48:
-        raise ValueError(f"the site prefix is a /48, this is a /{prefix.prefixlen}")
+        raise Unfit(f"the site prefix is a /48, this is a /{prefix.prefixlen}", example)
+    if prefix.is_multicast or prefix.is_link_local or prefix.is_loopback or prefix.is_unspecified:
+        raise Unfit(f"{prefix} cannot be routed", example)
     return prefix
 
 
 def _subnet64(prefix: IPv6Network) -> IPv6Network:
     if prefix.prefixlen != 64:
-        raise ValueError(f"a link prefix is a /64, this is a /{prefix.prefixlen}")
+        raise Unfit(
+            f"a link prefix is a /64, this is a /{prefix.prefixlen}", "addresses form themselves in a /64"
+        )
     return prefix
 
 
@@ -61,7 +91,9 @@ class SiteTable(_Table):
     """``[site]``: the intranet."""
 
     name: str = "site"
+    """For people."""
     prefix: Annotated[IPv6Network, AfterValidator(_site_prefix)]
+    """The intranet's /48: its own, a 6to4 one, or a random unique local one (`manageout plan --new`)."""
     domain: str = ""
     """DNS suffix of the intranet, for example ``corp.example``."""
 
@@ -70,16 +102,21 @@ class IpHttpsTable(_Table):
     """``[gateway.iphttps]``: limits and time-outs of the listener. Times in seconds."""
 
     server_header: str = "Microsoft-HTTPAPI/2.0"
+    """What the listener calls itself in HTTP."""
     paths: tuple[str, ...] = ("/IPHTTPS", "/IPTLS")
+    """URL paths that are answered; upper and lower case are the same."""
     own_framing: bool = True
     """Offer larger packets to our own clients; a stock client never sees it."""
     max_connections: Annotated[int, Field(ge=1, le=65536)] = 4096
+    """Clients at a time."""
     max_per_source: Annotated[int, Field(ge=1)] = 256
     """Connections from one IPv4 address or IPv6 /64 (many clients may share a NAT)."""
     max_handshakes: Annotated[int, Field(ge=1)] = 256
     """Connections that have not yet finished TLS and the HTTP head."""
     handshake_timeout: Annotated[float, Field(gt=0)] = 10.0
+    """For TLS."""
     head_timeout: Annotated[float, Field(gt=0)] = 10.0
+    """For the HTTP head after TLS."""
     stall_timeout: Annotated[float, Field(gt=0)] = 30.0
     """A packet that stays half received this long ends the session."""
     dead_after: Annotated[float, Field(gt=0)] = 60.0
@@ -94,12 +131,19 @@ class GatewayTable(_Table):
     """``[gateway]``: this machine terminates the tunnels of remote clients."""
 
     node: Annotated[int, Field(ge=0, le=31)] = 0
-    listen: tuple[Listener, ...] = ("0.0.0.0:443",)
+    """Number of this gateway in a cluster; it numbers the client prefix."""
+    listen: Annotated[tuple[Listener, ...], Field(min_length=1)] = ("0.0.0.0:443",)
+    """Where clients connect: ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``."""
     certificate: Path
+    """PEM file: our certificate, then its intermediates."""
     key: Path
+    """PEM file: the key of the certificate. The daemon's user must own it."""
     authentication: Literal["certificates", "none"] = "certificates"
-    client_ca: Path | None = None
+    """``none`` lets everybody in who reaches the port."""
+    client_ca: Annotated[Path | None, Field(validate_default=True)] = None
+    """PEM file: the CA that signs the certificates of clients."""
     client_crl: Path | None = None
+    """PEM file: certificates of that CA that are revoked."""
     allow: tuple[str, ...] = ("*",)
     """Certificate names (with * and ?) that may connect."""
     fixed: dict[str, IPv6Address] = {}
@@ -111,21 +155,26 @@ class GatewayTable(_Table):
     isatap_router: IPv6Address | None = None
     """Next hop towards the ISATAP link when the router is another machine."""
     iphttps: IpHttpsTable = IpHttpsTable()
+    """The ``[gateway.iphttps]`` table."""
 
-    @model_validator(mode="after")
-    def _certificates_need_a_ca(self) -> GatewayTable:
-        if self.authentication == "certificates" and self.client_ca is None:
-            raise ValueError(
-                'authentication = "certificates" needs client_ca: the file with the CA that signs your clients'
+    @field_validator("client_ca")
+    @classmethod
+    def _certificates_need_a_ca(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None and info.data.get("authentication") == "certificates":
+            raise Unfit(
+                'authentication = "certificates" needs it',
+                "name the file with the CA that signs your clients' certificates",
             )
-        return self
+        return value
 
 
 class RouteTable(_Table):
     """``[[isatap.routes]]``: a client prefix that another machine owns."""
 
     prefix: IPv6Network
+    """The client prefix."""
     via: IPv6Address
+    """Next hop towards it, on a link of this machine."""
 
 
 class IsatapTable(_Table):
@@ -140,20 +189,29 @@ class IsatapTable(_Table):
     routers: tuple[IPv4Address, ...] = ()
     """The other ISATAP routers of this site (the rest of the potential router list)."""
     prefix: LinkPrefix | None = None
+    """The /64 of the ISATAP link; derived from the site prefix when left out."""
     routes: tuple[RouteTable, ...] = ()
+    """``[[isatap.routes]]`` tables: client prefixes of gateways on other machines."""
     advertise: tuple[IPv6Network, ...] = ()
     """Prefixes in Route Information options; the client prefixes when left out."""
     preference: Preference = "medium"
+    """Of this router, where there are several."""
     default_route: bool = False
     """Advertise ourselves as a default router. Off: only client prefixes go through us."""
     router_lifetime: Annotated[int, Field(ge=0, le=9000)] = 1800
     """Seconds; used for Route Information, and for the router itself when default_route is on."""
     prefix_valid: Annotated[int, Field(ge=60)] = 86400
+    """Seconds that a host keeps its address without hearing from us."""
     prefix_preferred: Annotated[int, Field(ge=60)] = 14400
+    """Seconds that it uses the address for new connections; not more than prefix_valid."""
     mtu: Annotated[int, Field(ge=1280, le=1480)] = 1280
+    """Of the ISATAP link; 20 bytes less than every IPv4 path has, or 1280."""
     max_hosts: Annotated[int, Field(ge=1, le=1000000)] = 131072
+    """Size of the registry."""
     max_drop_sources: Annotated[int, Field(ge=16, le=1000000)] = 4096
+    """Sources that are counted one by one in `manageout drops`."""
     rs_per_second: Annotated[int, Field(ge=1)] = 100000
+    """Router solicitations answered in a second."""
     retired: tuple[LinkPrefix, ...] = ()
     """Former link prefixes: advertised with lifetime 0, so that hosts drop their addresses in them."""
     farewell: bool = False
@@ -161,15 +219,16 @@ class IsatapTable(_Table):
     forget_after: Annotated[int, Field(ge=60)] = 90 * 86400
     """Seconds without a sign of life after which a host leaves the registry."""
 
-    @model_validator(mode="after")
-    def _preferred_within_valid(self) -> IsatapTable:
-        if self.prefix_preferred > self.prefix_valid:
-            raise ValueError("prefix_preferred must not exceed prefix_valid")
-        return self
+    @field_validator("prefix_preferred")
+    @classmethod
+    def _preferred_within_valid(cls, value: int, info: ValidationInfo) -> int:
+        if value > info.data.get("prefix_valid", value):
+            raise Unfit("must not exceed prefix_valid", f"at most {info.data['prefix_valid']}")
+        return value
 
 
 class PolicyTable(_Table):
-    """``[policy]``."""
+    """``[policy]``: what is allowed."""
 
     hairpin: bool = False
     """Clients may open connections to other clients of this gateway."""
@@ -179,11 +238,15 @@ class DaemonTable(_Table):
     """``[daemon]``: where the daemon keeps and shows things."""
 
     state_dir: Path = Path("/var/lib/manageout")
+    """The registry of ISATAP hosts is kept here."""
     runtime_dir: Path = Path("/run/manageout")
-    metrics: str = "127.0.0.1:9464"
-    """``ADDRESS:PORT`` on loopback, ``unix:/path``, or ``off``."""
+    """The control socket is here; one daemon a directory."""
+    metrics: Annotated[str, AfterValidator(_metrics)] = "127.0.0.1:9464"
+    """For Prometheus: ``ADDRESS:PORT`` on loopback, ``unix:/path``, or ``off``."""
     fast_path: bool = True
+    """Use eBPF where the kernel can."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What goes to the log."""
 
 
 class Site(_Table):
@@ -198,14 +261,8 @@ class Site(_Table):
     @model_validator(mode="after")
     def _at_least_one_role(self) -> Site:
         if self.gateway is None and self.isatap is None:
-            raise ValueError("no role: add a [gateway] table, an [isatap] table, or both")
+            raise Unfit("no role", "add a [gateway] table, an [isatap] table, or both")
         return self
-
-
-_HINTS = {
-    "extra_forbidden": "remove it, or check the spelling against `manageout check --reference`",
-    "missing": "add it",
-}
 
 
 def parse(text: str, source: str = "site.toml") -> Site:
@@ -221,15 +278,7 @@ def parse(text: str, source: str = "site.toml") -> Site:
     try:
         return Site.model_validate(data)
     except ValidationError as error:
-        faults = [
-            Fault(
-                ".".join(str(part) for part in item["loc"]) or "(file)",
-                item["msg"].removeprefix("Value error, "),
-                _HINTS.get(item["type"], ""),
-            )
-            for item in error.errors(include_url=False)
-        ]
-        raise ConfigError(source, faults) from None
+        raise ConfigError(source, describe(error, Site)) from None
 
 
 def load(path: Path) -> Site:
