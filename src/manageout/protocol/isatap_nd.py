@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Container
 
 from manageout.protocol.registry import interface_id
-from manageout.wire import ipv4, nd
+from manageout.wire import ipv4, ipv6, nd
 from manageout.wire.address import isatap_link_local
 from manageout.wire.checksum import sum16
-from manageout.wire.ipv6 import Ipv6
 
 PROTOCOL = 41
 """IPv6 in IPv4 (RFC 4213 3.5)."""
 TTL = 64
+MAY_BE_ND = frozenset(
+    {ipv6.ICMPV6, ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.FRAGMENT, ipv6.AUTHENTICATION, ipv6.DESTINATION_OPTIONS}
+)
+"""Next headers behind which Neighbour Discovery can be; the other packets need no closer look."""
 LINK_LOCAL_PREFIX = b"\xfe\x80" + bytes(6)
 
 _U_CLEAR, _U_SET = b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe"
@@ -96,7 +99,7 @@ class AdvertisementTemplate:
 
 
 def answer_solicitation(
-    header: Ipv6, message: nd.NeighbourSolicitation, own: Container[bytes], router: bool
+    header: ipv6.Ipv6, message: nd.NeighbourSolicitation, own: Container[bytes], router: bool
 ) -> bytes | None:
     """The Neighbour Advertisement that answers a solicitation for one of our addresses.
 

@@ -23,6 +23,7 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.isatap_errors import ErrorBudget, answerable, failed_delivery
 from manageout.protocol.isatap_link import LinkState, Verdict
 from manageout.protocol.isatap_nd import (
+    MAY_BE_ND,
     PROTOCOL,
     TTL,
     AdvertisementTemplate,
@@ -31,7 +32,7 @@ from manageout.protocol.isatap_nd import (
     link_local_forms,
 )
 from manageout.protocol.registry import Registry
-from manageout.wire import icmpv6, ipv4, ipv6, nd
+from manageout.wire import icmpv6, ipv4, nd
 from manageout.wire.address import embedded_isatap, isatap_link_local
 
 TUN, UNDERLAY = 0, 1
@@ -41,7 +42,6 @@ SLOT = 0.02
 """Advertisements wait in slots of this many seconds, so that one timer serves thousands (RFC 4861 6.2.6)."""
 HOP_LIMIT = 64
 
-_MAY_BE_ND = frozenset({ipv6.ICMPV6, ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.FRAGMENT, ipv6.DESTINATION_OPTIONS})
 _UNREACHABLE = {
     Drop.NO_NEIGHBOUR: icmpv6.ADDRESS_UNREACHABLE,
     Drop.HOST_NOT_ALLOWED: icmpv6.PROHIBITED,
@@ -210,8 +210,7 @@ class IsatapRouter:
             if reason is Drop.SOURCE_MISMATCH:
                 self._stale_source(outer, now)
             return
-        following = packet[6]
-        if following in _MAY_BE_ND and nd.message_type(packet) is not None:
+        if packet[6] in MAY_BE_ND and nd.message_type(packet) is not None:
             self._neighbour(packet, outer, peer, now)
         elif self._known(self.registry.received(peer, len(packet), now), peer, outer[16:20], now):
             self._out.append((TUN, packet))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
+from manageout.errors import ManageoutError
 from manageout.linux.offload import header_for
 from manageout.linux.rawsock import RawSocket
 from manageout.linux.tun import Tun
@@ -41,14 +42,16 @@ class IsatapIo:
         self._after = after
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
+        self._failed: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._failed = self._loop.create_future()
         self.raw = RawSocket()
         data, errors = self.raw.filenos()
-        self._loop.add_reader(data, self._from_underlay, self.raw.receive)
-        self._loop.add_reader(errors, self._from_underlay, self.raw.receive_errors)
-        self._loop.add_reader(self.tun.fd, self._from_tun)
+        self._loop.add_reader(data, self._guarded, self._from_underlay, self.raw.receive)
+        self._loop.add_reader(errors, self._guarded, self._from_underlay, self.raw.receive_errors)
+        self._loop.add_reader(self.tun.fd, self._guarded, self._from_tun)
         self.turn()
         return self
 
@@ -62,6 +65,18 @@ class IsatapIo:
             self._timer.cancel()
         self.send()
         self.raw.close()
+
+    async def failure(self) -> None:
+        """Wait for the error that ends the link (the device was removed), and raise it."""
+        if self._failed is not None:
+            await self._failed
+
+    def _guarded(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            callback(*arguments)
+        except ManageoutError as error:
+            if self._failed is not None and not self._failed.done():
+                self._failed.set_exception(error)
 
     def _from_underlay(self, receive: Callable[[], list[bytes]]) -> None:
         now, take = time.monotonic(), self.machine.receive
@@ -92,7 +107,7 @@ class IsatapIo:
         if self._timer is not None:
             self._timer.cancel()
         delay = None if due is None else max(0.0, due - time.monotonic())
-        self._timer = None if delay is None else self._loop.call_later(delay, self._on_timer)
+        self._timer = None if delay is None else self._loop.call_later(delay, self._guarded, self._on_timer)
 
     def send(self) -> None:
         """Send what the machine has."""

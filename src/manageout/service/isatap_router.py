@@ -13,6 +13,7 @@ from typing import Any
 
 from manageout.config import IsatapTable, Site
 from manageout.errors import FastPathUnavailable
+from manageout.linux.isatap_bpf import IsatapFastPath
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.plan import Plan
@@ -82,7 +83,7 @@ class IsatapRouterService:
         )
         self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
         self._names = HostNames(self._registry)
-        self._fast: Any = None
+        self._fast: IsatapFastPath | None = None
         self._no_fast = "switched off by daemon.fast_path"
         self._next_reading = 0.0
 
@@ -94,6 +95,7 @@ class IsatapRouterService:
                 self.ready.set()
                 try:
                     async with asyncio.TaskGroup() as group:
+                        group.create_task(self._io.failure(), name="isatap-link")
                         group.create_task(self._keep(), name="isatap-registry")
                         group.create_task(self._names.run(), name="isatap-names")
                 finally:
@@ -128,14 +130,17 @@ class IsatapRouterService:
             return
         isatap, link = _table(self._site), self._machine.link
         try:
-            from manageout.linux.isatap_bpf import IsatapFastPath
-
             self._fast = IsatapFastPath(
-                self._tun.ifindex, self._underlays(), Role.ROUTER, link, link.locators, isatap.mtu
+                self._tun.ifindex,
+                self._underlays(),
+                Role.ROUTER,
+                link,
+                link.locators,
+                isatap.mtu,
+                max_hosts=isatap.max_hosts,
+                max_drop_sources=isatap.max_drop_sources,
             )
             self._tun.set_offloads(True)
-        except ImportError:
-            self._no_fast = "not built"
         except FastPathUnavailable as error:
             self._no_fast = error.message
             log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
@@ -161,8 +166,11 @@ class IsatapRouterService:
         for event in self._machine.events():
             if isinstance(event, HostSeen):
                 self._names.seen(event.v4)
-                if self._fast is not None:
-                    self._fast.add_host(event.v4)
+                if self._fast is not None and not self._fast.add_host(event.v4, event.locator):
+                    # It talks to another locator now; its counters start anew.
+                    self._registry.settle()
+                    self._fast.remove_host(event.v4)
+                    self._fast.add_host(event.v4, event.locator)
             elif self._fast is not None:
                 self._fast.remove_host(event.v4)
 

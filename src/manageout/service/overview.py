@@ -14,7 +14,7 @@ from manageout.linux import privileges
 from manageout.linux.netlink import Netlink
 from manageout.protocol.drops import MEANING, Drop
 from manageout.service.metrics import Metric
-from manageout.service.role import Role
+from manageout.service.role import Shown
 
 HISTORY = 300.0
 SAMPLE = 15.0
@@ -46,7 +46,7 @@ class Overview:
     """Reads the roles on demand. ``about`` adds what only the daemon knows (configuration, reloads)."""
 
     def __init__(
-        self, roles: Mapping[str, Role], netlink: Netlink, about: Callable[[], dict[str, object]]
+        self, roles: Mapping[str, Shown], netlink: Netlink, about: Callable[[], dict[str, object]]
     ) -> None:
         self._roles = roles
         self._netlink = netlink
@@ -120,7 +120,7 @@ class Overview:
             rows += read() if read else []
         return rows
 
-    def _role(self, role: Role) -> dict[str, object]:
+    def _role(self, role: Shown) -> dict[str, object]:
         return {"ready": role.ready.is_set(), **role.status()}
 
     def _links(self) -> list[dict[str, object]]:

@@ -14,18 +14,12 @@ from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
 from manageout.service.metrics import Metric
 
 
-class Role(Protocol):
-    """One job of this machine, run by the daemon. It may also have ``hosts()`` and ``clients()``."""
+class Shown(Protocol):
+    """What is shown of one job of this machine. It may also have ``hosts()`` and ``clients()``."""
 
     name: str
     ready: asyncio.Event
-    """Set once the role serves."""
-
-    async def run(self) -> None:
-        """Serve until cancelled; clean up in ``finally``. Raises :class:`ManageoutError` when it cannot."""
-
-    def reload(self, site: Site, plan: Plan) -> None:
-        """Go on with another site file; :class:`ManageoutError` when that cannot be."""
+    """Set once it serves."""
 
     def status(self) -> dict[str, Any]:
         """For ``manageout status``: short and flat."""
@@ -38,6 +32,16 @@ class Role(Protocol):
 
     def metrics(self) -> Iterable[Metric]:
         """What the daemon does not derive from the above."""
+
+
+class Role(Shown, Protocol):
+    """One job of this machine, run by the daemon."""
+
+    async def run(self) -> None:
+        """Serve until cancelled; clean up in ``finally``. Raises :class:`ManageoutError` when it cannot."""
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on with another site file; :class:`ManageoutError` when that cannot be."""
 
 
 def roles_of(

@@ -1,0 +1,38 @@
+"""``manageout join``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from manageout.cli.output import runtime_dir_option
+from manageout.errors import ManageoutError
+
+
+@click.command()
+@click.argument("name")
+@click.option("--device", default="mo-isatap0", show_default=True, help="Name of the tunnel device.")
+@runtime_dir_option
+@click.option("--no-ebpf", is_flag=True, help="Carry every packet in user space.")
+@click.option(
+    "--metric", type=click.IntRange(1), default=1024, show_default=True, help="Metric of the routes."
+)
+@click.option("--force", is_flag=True, help="Accept the bare name `isatap`.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+def join(
+    name: str, device: str, runtime_dir: Path, no_ebpf: bool, metric: int, force: bool, log_level: str
+) -> None:
+    """Be an ISATAP host: find the routers of NAME (a DNS name or an IPv4 address) and use their prefixes.
+
+    Runs in the foreground; SIGINT or SIGTERM ends it and removes everything that was made.
+    """
+    if name.lower().rstrip(".").split(".")[0] == "isatap" and not force:
+        raise ManageoutError(
+            "the name `isatap` is not used: whoever can register it in the DNS becomes everybody's router, and "
+            "most DNS servers block it",
+            "give the unique name that your site publishes (isatap.name in its site file), or insist with --force",
+        )
+    from manageout.service.isatap_join import run
+
+    run(name, device, runtime_dir, fast_path=not no_ebpf, metric=metric, log_level=log_level)

@@ -1,0 +1,76 @@
+"""The router's name: all its IPv4 addresses, and when to ask again (RFC 5214 8.3.2)."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from ipaddress import IPv4Address
+
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
+
+PRL_REFRESH_INTERVAL = 3600.0
+MIN_REFRESH = 5.0
+"""A shorter TTL is not followed more often than this."""
+FIRST_RETRY, LAST_RETRY = 2.0, 60.0
+LIFETIME = 6.0
+
+log = logging.getLogger(__name__)
+
+
+class RouterName:
+    """A DNS name, or an IPv4 address in its place. ``state`` is one line for people."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state = "not yet resolved"
+        self._ttl = 0.0
+        self._retry = 0.0
+        self._known: list[IPv4Address] | None = None
+        try:
+            self._literal: IPv4Address | None = IPv4Address(name)
+        except ValueError:
+            self._literal = None
+
+    async def resolve(self) -> list[IPv4Address] | None:
+        """The addresses; empty when the name does not exist any more; None when nobody could say."""
+        if self._literal is not None:
+            self.state, self._ttl = "an address", math.inf
+            return [self._literal]
+        try:
+            # A new resolver each time follows changes of resolv.conf.
+            resolver = dns.asyncresolver.Resolver()
+            resolver.lifetime = LIFETIME
+            answer = await resolver.resolve(self.name, "A", search=True)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            self._failed(
+                f"the name {self.name} has no IPv4 address", "check the name, or publish its A record"
+            )
+            return []
+        except (dns.exception.DNSException, OSError) as error:
+            what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else str(error)
+            self._failed(f"the name {self.name} cannot be resolved: {what}", "check /etc/resolv.conf")
+            return None
+        found = sorted({IPv4Address(record.address) for record in answer})
+        self._ttl, self._retry = float(answer.chaining_result.minimum_ttl), 0.0
+        self.state = f"resolved, TTL {answer.chaining_result.minimum_ttl} s"
+        if found != self._known:
+            log.info("%s is %s", self.name, ", ".join(map(str, found)))
+        self._known = found
+        return found
+
+    def pause(self, until_solicitation: float) -> float:
+        """Seconds until the name is to be resolved again; a TTL of 0 means before each solicitation."""
+        if self._retry:
+            return self._retry * (0.75 + 0.5 * random.random())  # noqa: S311 - spreads load, hides nothing
+        wanted = self._ttl or until_solicitation - 1.0
+        return max(MIN_REFRESH, min(wanted, PRL_REFRESH_INTERVAL))
+
+    def _failed(self, message: str, hint: str) -> None:
+        if self.state != message:
+            log.warning("%s: %s; trying on", message, hint)
+        self.state = message
+        self._known = None
+        self._retry = min(self._retry * 2 or FIRST_RETRY, LAST_RETRY)
