@@ -41,7 +41,7 @@ PacketDrops = Sequence[tuple[Drop, str, int]]
 def packet_drops(drops: PacketDrops) -> list[dict[str, object]]:
     """One row a reason and client."""
     return [
-        {"reason": _word(reason), "source": name, "count": count, "last": None}
+        {"reason": reason.label, "source": name, "count": count, "last": None}
         for reason, name, count in drops
     ]
 
@@ -51,7 +51,7 @@ def refusals(table: DropTable) -> list[dict[str, object]]:
     epoch = time.time() - time.monotonic()
     return [
         {
-            "reason": _word(item.reason),
+            "reason": item.reason.label,
             "source": item.source.decode(errors="replace"),
             "count": item.times,
             "last": epoch + item.last,
@@ -62,7 +62,7 @@ def refusals(table: DropTable) -> list[dict[str, object]]:
 
 def totals(packets: Mapping[Drop, int], refused: DropTable) -> dict[str, int]:
     """Exact counts by reason."""
-    return {_word(reason): count for reason, count in {**packets, **refused.totals}.items()}
+    return {reason.label: count for reason, count in {**packets, **refused.totals}.items()}
 
 
 def metrics(views: Sequence[ClientView]) -> Iterator[Metric]:
@@ -75,10 +75,6 @@ def metrics(views: Sequence[ClientView]) -> Iterator[Metric]:
             "counter",
             [({"client": view.name}, float(getattr(view, attribute))) for view in _by_name(views)],
         )
-
-
-def _word(reason: Drop) -> str:
-    return reason.name.lower().replace("_", "-")
 
 
 def _by_name(views: Sequence[ClientView]) -> Iterable[ClientView]:

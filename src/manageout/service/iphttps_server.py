@@ -21,7 +21,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 from manageout.config import Site
-from manageout.errors import ManageoutError
+from manageout.errors import KernelError, ManageoutError
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.plan import Plan
@@ -70,6 +70,7 @@ class IpHttpsServerService:
     async def run(self) -> None:
         """Serve until cancelled; every client is disconnected then."""
         loop = self._loop = asyncio.get_running_loop()
+        self._failure: asyncio.Future[None] = loop.create_future()
         self.acceptor.listen(self._gateway.listen)
         loop.add_reader(self._tun.fd, self._on_tun)
         # What exists now lives as long as the process: the collector need not look at it again.
@@ -78,9 +79,9 @@ class IpHttpsServerService:
         self._pump()
         self.ready.set()
         try:
-            while True:
-                await asyncio.sleep(WATCH)
+            while not (await asyncio.wait({self._failure}, timeout=WATCH))[0]:
                 self._watch()
+            self._failure.result()
         finally:
             self._stop()
 
@@ -175,7 +176,12 @@ class IpHttpsServerService:
         self._pump()
 
     def _on_tun(self) -> None:
-        packets = self._tun.read_batch(TUN_BATCH)
+        try:
+            packets = self._tun.read_batch(TUN_BATCH)
+        except KernelError as error:  # the device has gone
+            self._loop.remove_reader(self._tun.fd)
+            self._failure.set_exception(error)
+            return
         self.machine.receive_many(packets, TUN, time.monotonic())
         self._pump()
 

@@ -1,0 +1,51 @@
+"""``manageout connect``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from manageout.cli.output import runtime_dir_option
+
+_file = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("url")
+@click.option("--cert", type=_file, help="Our certificate (PEM).")
+@click.option("--key", type=_file, help="Its key (PEM); may be in the same file.")
+@click.option("--ca", type=_file, help="Authorities that the gateway's certificate must come from.")
+@click.option("--proxy", metavar="URL", help="HTTP proxy, http://[USER:PASSWORD@]HOST:PORT.")
+@click.option("--proxy-from-env", is_flag=True, help="Use the proxy that HTTPS_PROXY names.")
+@click.option("--device", default="mo-iphttps0", show_default=True, help="Name of the tunnel device.")
+@click.option("--stock", is_flag=True, help="Speak like a stock client: no larger framing.")
+@click.option(
+    "--iid", metavar="::A:B:C:D", help="Interface identifier; derived from the certificate if absent."
+)
+@runtime_dir_option
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+def connect(
+    url: str,
+    cert: Path | None,
+    key: Path | None,
+    ca: Path | None,
+    proxy: str | None,
+    proxy_from_env: bool,
+    device: str,
+    stock: bool,
+    iid: str | None,
+    runtime_dir: Path,
+    log_level: str,
+) -> None:
+    """Be a remote client of the gateway at URL, https://NAME[:PORT]/IPHTTPS.
+
+    Runs in the foreground and connects again when the connection is lost; SIGINT or SIGTERM ends it and removes
+    everything that was made.
+    """
+    from manageout.service.iphttps_connect import ConnectOptions, run
+
+    if proxy is None and proxy_from_env:
+        proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or None
+    run(ConnectOptions(url, cert, key, ca, proxy, device, runtime_dir, stock, iid), log_level)

@@ -1,0 +1,341 @@
+"""A remote client's tunnel: TLS, the TUN device and the kernel's addresses and routes around one machine.
+
+``_connections`` dials when the machine asks for it; everything else is called by the event loop, ends in
+:meth:`_pump`, and never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import random
+import ssl
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from typing import Any, Literal, cast
+
+from manageout.errors import ConnectError, ManageoutError
+from manageout.linux.netlink import AddressMonitor, Netlink
+from manageout.linux.tun import Tun
+from manageout.protocol import iphttps
+from manageout.protocol.iphttps import SERVER, TUN, ClientConfig, ConnectFault
+from manageout.protocol.iphttps_client import IpHttpsClient
+from manageout.protocol.slaac import INFINITE
+from manageout.service.dial import Gateway, Proxy, dial
+from manageout.service.metrics import Metric
+from manageout.service.tls_stream import PLAIN, TlsStream
+
+TUN_BATCH = 128
+SEND_BUFFER = 1 << 20
+"""Bytes that wait for the socket before packets are dropped."""
+SETTLE = 2.0
+"""Seconds from a change of this machine's addresses to an attempt over them."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """What the command line says, as values."""
+
+    gateway: Gateway
+    proxy: Proxy | None
+    context: ssl.SSLContext
+    identity: bytes
+    """What interface identifiers are derived from."""
+    interface_id: bytes | None = None
+    own_framing: bool = True
+
+
+class IpHttpsClientService:
+    """Runs until cancelled. Raises :class:`ManageoutError` when it cannot go on."""
+
+    name = "iphttps-client"
+
+    def __init__(self, options: ClientOptions, tun: Tun, netlink: Netlink) -> None:
+        self.ready = asyncio.Event()
+        self._options, self._tun, self._netlink = options, tun, netlink
+        config = ClientConfig(
+            options.gateway.host, options.gateway.path, options.own_framing, vnet_hdr=tun.vnet_hdr
+        )
+        self.machine = IpHttpsClient(config, self._interface_id, random.random)
+        self._stream: TlsStream | None = None
+        self._writing = False
+        self._plain = memoryview(bytearray(PLAIN))
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self._connect_at: float | None = None
+        self._wake = asyncio.Event()
+        self._framing, self._trouble, self._since = "", "", 0.0
+        self._addresses: dict[str, None] = {}
+        self._routes: dict[str, None] = {}
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep the tunnel up until cancelled, then take everything back."""
+        self._loop = asyncio.get_running_loop()
+        self._failure: asyncio.Future[None] = self._loop.create_future()
+        monitor = AddressMonitor()
+        self._loop.add_reader(self._tun.fd, self._on_tun)
+        self._loop.add_reader(monitor.fileno(), self._on_network_change, monitor)
+        try:
+            self.machine.enable(time.monotonic())
+            self._pump()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._connections(), name="connections")
+                await self._failure
+        finally:
+            self._loop.remove_reader(self._tun.fd)
+            self._loop.remove_reader(monitor.fileno())
+            monitor.close()
+            self.machine.disable(time.monotonic())
+            with contextlib.suppress(ManageoutError):  # the device may be what has failed
+                self._carry_out()
+            self._hang_up()
+
+    async def _connections(self) -> None:
+        """Dial whenever the machine wants it, at the time it wants it."""
+        while True:
+            wait = None if self._connect_at is None else self._connect_at - time.monotonic()
+            if wait is None or wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+                self._wake.clear()
+                continue
+            self._connect_at = None
+            options = self._options
+            try:
+                stream = await dial(options.gateway, options.proxy, options.context)
+            except ConnectError as error:
+                hint = f" ({error.hint})" if error.hint and error.message != self._trouble else ""
+                self._trouble = error.message
+                log.warning("not connected: %s%s", error.message, hint)
+                fault = ConnectFault(error.windows_code)
+                self.machine.failed(fault, error.message, time.monotonic())
+            else:
+                self._stream = stream
+                self._loop.add_reader(stream, self._on_server)
+                self.machine.connected(time.monotonic())
+            self._pump()
+
+    def _hang_up(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._loop.remove_reader(stream)
+            if self._writing:
+                self._loop.remove_writer(stream)
+                self._writing = False
+            stream.close()
+        self._set_framing("")
+
+    def _lost(self, reason: str) -> None:
+        self._hang_up()
+        self.machine.closed(reason, time.monotonic())
+        self._pump()
+
+    def _on_network_change(self, monitor: AddressMonitor) -> None:
+        """The network of this machine has changed: while not connected, do not wait for the timer."""
+        if monitor.drain() and self._connect_at is not None:
+            self._connect_at = min(self._connect_at, time.monotonic() + SETTLE)
+            self._wake.set()
+
+    # --- Packets ----------------------------------------------------------------------------------------
+
+    def _on_server(self) -> None:
+        if self._stream is None:
+            return
+        try:
+            size = self._stream.receive(self._plain)
+        except EOFError:
+            self._lost("the gateway ended the connection")
+        except ssl.SSLError as error:
+            self._lost(f"TLS: {error.reason or error}")
+        except OSError as error:
+            self._lost(error.strerror or "connection lost")
+        else:
+            if size:
+                self.machine.receive(bytes(self._plain[:size]), SERVER, time.monotonic())
+                self._pump()
+
+    def _on_tun(self) -> None:
+        try:
+            packets = self._tun.read_batch(TUN_BATCH)
+        except ManageoutError as error:
+            self._fail(error)
+            return
+        self.machine.receive_many(packets, TUN, time.monotonic())
+        self._pump()
+
+    def _fail(self, error: ManageoutError) -> None:
+        self._loop.remove_reader(self._tun.fd)
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    def _pump(self) -> None:
+        """Carry out what the machine wants, and ask when it wants to be called."""
+        try:
+            self._carry_out()
+        except ManageoutError as error:
+            self._fail(error)
+        due = self.machine.timer()
+        if due != self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._due, self._timer = due, None
+            if due is not None:
+                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer, self._due = None, None
+        self.machine.on_timer(time.monotonic())
+        self._pump()
+
+    def _carry_out(self) -> None:
+        for destination, data in self.machine.transmit():
+            if destination == TUN:
+                write = self._tun.write_raw
+                for packet in data:
+                    write(packet)
+            elif self._stream is not None:
+                self._send(self._stream, data)
+        for event in self.machine.events():
+            self._apply(event)
+
+    def _send(self, stream: TlsStream, data: Sequence[bytes]) -> None:
+        try:
+            stream.send(data)
+        except (ssl.SSLError, OSError) as error:
+            log.debug("sending: %s", error)  # the reader meets the same fault, outside this loop
+            return
+        if stream.queued and not self._writing:
+            self._writing = True
+            self._loop.add_writer(stream, self._on_writable)
+        if stream.queued > SEND_BUFFER:
+            self.machine.congested(True)
+
+    def _on_writable(self) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        try:
+            empty = stream.flush()
+        except OSError as error:
+            self._lost(error.strerror or "connection lost")
+            return
+        if stream.queued <= SEND_BUFFER // 2:
+            self.machine.congested(False)
+        if empty:
+            self._writing = False
+            self._loop.remove_writer(stream)
+
+    # --- What the machine wants -------------------------------------------------------------------------
+
+    def _apply(self, event: iphttps.ClientEvent) -> None:
+        """Raises :class:`KernelError`."""
+        device, netlink = self._tun.name, self._netlink
+        match event:
+            case iphttps.Connect():
+                self._connect_at = time.monotonic() + event.after
+                self._wake.set()
+                if event.after:
+                    log.info("next attempt in %.0f s", event.after)
+            case iphttps.Disconnect():
+                self._hang_up()
+            case iphttps.LinkUp():
+                self._set_framing(event.framing)
+                self._trouble, self._since = "", time.time()
+                log.info("connected to %s", self._options.gateway.host)
+            case iphttps.LinkDown() | iphttps.Failed():
+                self._trouble = event.reason
+                log.warning("%s", event.reason)
+            case iphttps.AddressAdded():
+                address = IPv6Interface((event.address, 64))
+                # Duplicate Address Detection is the machine's: the kernel's would wait for nothing.
+                lifetimes = {"valid": _life(event.valid), "preferred": _life(event.preferred)}
+                netlink.add_address(device, address, nodad=True, prefix_route=False, **lifetimes)
+                self._addresses[str(address.ip)] = None
+                if not address.ip.is_link_local:
+                    self.ready.set()
+            case iphttps.AddressRemoved():
+                address = IPv6Interface((event.address, 64))
+                netlink.delete_address(device, address)
+                self._addresses.pop(str(address.ip), None)
+            case iphttps.RouteAdded():
+                prefix = IPv6Network((event.prefix, event.length))
+                preference = cast(Literal["low", "medium", "high"], event.preference.name.lower())
+                netlink.replace_route(prefix, device, preference=preference)
+                self._routes[str(prefix)] = None
+            case iphttps.RouteRemoved():
+                prefix = IPv6Network((event.prefix, event.length))
+                netlink.delete_route(prefix, device)
+                self._routes.pop(str(prefix), None)
+
+    def _set_framing(self, framing: str) -> None:
+        """A stock server takes no super-packets: then the kernel cuts them up, which costs least."""
+        if self._framing != framing:
+            self._framing = framing
+            if self._tun.vnet_hdr and self._tun.fd >= 0:
+                self._tun.set_offloads(framing == "own")
+
+    def _interface_id(self, prefix: bytes, duplicates: int) -> bytes:
+        """Stable and opaque (RFC 7217 5): the same for the same prefix, another after a duplicate."""
+        if self._options.interface_id is not None and not duplicates:
+            return self._options.interface_id
+        while True:
+            seed = b"".join((prefix, duplicates.to_bytes(4, "big"), self._options.identity))
+            found = hashlib.sha256(seed).digest()[:8]
+            # Not the subnet-router anycast, the reserved anycasts (RFC 5453), or what looks like ISATAP.
+            if any(found) and found[:4] not in (b"\xfd\xff\xff\xff", b"\0\0^\xfe", b"\2\0^\xfe"):
+                return found
+            duplicates += 1 << 16
+
+    # --- What is shown ----------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """Short and flat."""
+        machine, up = self.machine, bool(self._framing)
+        return {
+            "ready": self.ready.is_set(),
+            "gateway": f"{self._options.gateway.host}:{self._options.gateway.port}",
+            "state": machine.state.value,
+            "framing": self._framing,
+            **({"connected_for": f"{time.time() - self._since:.0f} s"} if up else {"trouble": self._trouble}),
+            "device": self._tun.name,
+            "addresses": list(self._addresses),
+            "routes": list(self._routes),
+            "rx_packets": machine.packets_in,
+            "rx_bytes": machine.bytes_in,
+            "tx_packets": machine.packets_out,
+            "tx_bytes": machine.bytes_out,
+        }
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Both directions together."""
+        totals = self.drop_totals().items()
+        return [{"reason": reason, "source": "", "count": count, "last": None} for reason, count in totals]
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """By reason."""
+        return {reason.label: count for reason, count in self.machine.drop_totals().items()}
+
+    def metrics(self) -> Iterable[Metric]:
+        """None: a client is no server."""
+        return ()
+
+
+def _life(lifetime: int) -> int | None:
+    return None if lifetime >= INFINITE else lifetime
+
+
+def interface_id(text: str) -> bytes:
+    """From ``::1:2:3:4``, the last 64 bits of an address. Raises ValueError."""
+    packed = IPv6Address(text).packed
+    if any(packed[:8]) or not any(packed[8:]):
+        raise ValueError("not an interface identifier")
+    return packed[8:]

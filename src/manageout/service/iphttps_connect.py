@@ -1,0 +1,103 @@
+"""``manageout connect`` as a process: files, device, control socket, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from manageout.errors import LinkError
+from manageout.linux import privileges
+from manageout.linux.netlink import Netlink
+from manageout.linux.tun import Tun
+from manageout.protocol.iphttps import MTU
+from manageout.service import tls
+from manageout.service.certificates import load_certificate, names_of
+from manageout.service.control import ControlServer
+from manageout.service.daemon import run_loop, set_up_logging
+from manageout.service.dial import Gateway, Proxy
+from manageout.service.iphttps_client import ClientOptions, IpHttpsClientService, interface_id
+from manageout.service.overview import Overview
+from manageout.service.runtime import RuntimeDir
+
+
+@dataclass(frozen=True)
+class ConnectOptions:
+    """What the command line says, as it was typed."""
+
+    url: str
+    certificate: Path | None
+    key: Path | None
+    authorities: Path | None
+    proxy: str | None
+    device: str
+    runtime_dir: Path
+    stock: bool = False
+    interface_id: str | None = None
+
+
+def run(options: ConnectOptions, log_level: str) -> None:
+    """Connect, and stay connected until SIGINT or SIGTERM. Raises :class:`ManageoutError`."""
+    set_up_logging(log_level)
+    client = _client_options(options)
+    privileges.require(privileges.Capability.NET_ADMIN, "make a tunnel device")
+    with (
+        RuntimeDir(options.runtime_dir) as runtime,
+        Tun.open(options.device, MTU, vnet_hdr=True) as tun,
+        Netlink() as netlink,
+    ):
+        netlink.set_up(tun.name)
+        privileges.keep_only([privileges.Capability.NET_ADMIN])
+        run_loop(_serve(client, options, runtime, tun, netlink))
+
+
+async def _serve(
+    client: ClientOptions, options: ConnectOptions, runtime: RuntimeDir, tun: Tun, netlink: Netlink
+) -> None:
+    service = IpHttpsClientService(client, tun, netlink)
+    about: dict[str, object] = {"what": "connect", "url": options.url}
+    overview = Overview({service.name: service}, netlink, lambda: about)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
+        task = group.create_task(service.run(), name=service.name)
+        await stop.wait()
+        task.cancel()
+
+
+def _client_options(options: ConnectOptions) -> ClientOptions:
+    found = None
+    if options.interface_id is not None:
+        try:
+            found = interface_id(options.interface_id)
+        except ValueError:
+            hint = "write its last 64 bits like ::a:b:c:d"
+            raise LinkError(f"{options.interface_id!r} is no interface identifier", hint) from None
+    return ClientOptions(
+        Gateway.parse(options.url),
+        Proxy.parse(options.proxy) if options.proxy else None,
+        tls.client_context(options.authorities, options.certificate, options.key),
+        _identity(options.certificate),
+        found,
+        not options.stock,
+    )
+
+
+def _identity(certificate: Path | None) -> bytes:
+    """What stays the same for this client: the key and name of its certificate, or the machine's own number."""
+    if certificate is not None:
+        loaded = load_certificate(certificate)
+        key = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return hashlib.sha256(key + "\0".join(names_of(loaded)).encode()).digest()
+    try:
+        machine = Path("/etc/machine-id").read_bytes()
+    except OSError:
+        machine = os.uname().nodename.encode()
+    return hashlib.sha256(b"manageout" + machine).digest()
