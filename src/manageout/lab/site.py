@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,10 @@ def pki_directory() -> Path:
     return network.STATE / "pki"
 
 
-def write_site_file(wanted: Topology, node: str, *, fast_path: bool) -> Path:
-    """The configuration of the daemon on ``node``."""
+def write_site_file(
+    wanted: Topology, node: str, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
+) -> Path:
+    """The configuration of the daemon on ``node``; ``locators`` if not the router's usual one."""
     pki, directory = pki_directory(), network.directory(node)
     tables: dict[str, dict[str, object]] = {"site": {"name": "lab", "prefix": SITE, "domain": DOMAIN}}
     if node == "gateway":
@@ -85,7 +87,7 @@ def write_site_file(wanted: Topology, node: str, *, fast_path: bool) -> Path:
     if node == wanted.router:
         tables["isatap"] = {
             "name": ISATAP_NAME,
-            "locators": [wanted.router_locator],
+            "locators": list(locators) or [wanted.router_locator],
             "hosts": [f"{HELPDESK}/32"],
         }
     tables["daemon"] = {"state_dir": directory / "state", "fast_path": fast_path}
@@ -103,11 +105,13 @@ def daemon_nodes(wanted: Topology) -> list[str]:
     return list(dict.fromkeys(["gateway", wanted.router]))
 
 
-def start_daemons(wanted: Topology, *, fast_path: bool) -> list[Process]:
+def start_daemons(
+    wanted: Topology, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
+) -> list[Process]:
     """Gateway and ISATAP router, ready to serve."""
     started = []
     for node in daemon_nodes(wanted):
-        write_site_file(wanted, node, fast_path=fast_path)
+        write_site_file(wanted, node, fast_path=fast_path, locators=locators)
         started.append(start_daemon(node))
     for process in started:
         wait_until(

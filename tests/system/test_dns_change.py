@@ -1,0 +1,66 @@
+"""The router's name changes in DNS: helpdesk follows and keeps its tunnel."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+
+from manageout.lab import network, process, servers, site
+from manageout.lab.process import wait_until
+from manageout.lab.topology import ISATAP_NAME, topology
+from tests.system.support import Lab
+
+SECOND = IPv4Address("10.0.0.3")
+
+
+@pytest.fixture(params=[True, False], ids=["ebpf", "python"])
+def two_locators(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab whose router has two intranet addresses; the name has the first."""
+    wanted = topology("single")
+    try:
+        network.up(wanted)
+        network.run("gateway", ["ip", "address", "add", f"{SECOND}/24", "dev", "intranet"])
+        servers.start_all(wanted)
+        site.make_certificates()
+        site.start_daemons(wanted, fast_path=request.param, locators=[wanted.router_locator, SECOND])
+        site.connect()
+        site.join("helpdesk", fast_path=request.param)
+        yield Lab(wanted, request.param)
+    finally:
+        network.down()
+
+
+def point_name_at(*addresses: IPv4Address) -> None:
+    """Replace the A records of the router's name, by dynamic update."""
+    lines = ["server 10.0.0.10", f"update delete {ISATAP_NAME} A"]
+    lines += [f"update add {ISATAP_NAME} {servers.ROUTER_TTL} A {address}" for address in addresses]
+    script = "\\n".join([*lines, "send"])
+    network.run("dc", ["sh", "-c", f"printf '{script}\\n' | nsupdate"])
+
+
+def routers() -> list[str]:
+    """The routers that helpdesk uses now, best first."""
+    rows: list[dict[str, Any]] = site.ask("helpdesk", "status")["roles"]["isatap-host"]["routers"]
+    return [row["address"] for row in rows]
+
+
+def test_join_follows_the_record(two_locators: Lab) -> None:
+    address, laptop = site.host_address("helpdesk"), site.laptop_address()
+    ping = ["ping", "-n", "-i", "0.1", "-W", "1", "-w", "60", "-O", str(laptop)]
+    pinging = process.start("helpdesk", "ping", ping)
+    point_name_at(SECOND)
+    wait_until("helpdesk follows", lambda: routers() == [str(SECOND)], 40, [pinging])
+    wait_until("pings go on", lambda: pinging.tail().count("bytes from") > 5, 10, [pinging])
+    process.stop(pinging, signal.SIGINT)
+    assert " 0% packet loss" in pinging.tail()
+    assert site.host_address("helpdesk") == address
+
+
+def test_a_name_that_vanishes_changes_nothing(two_locators: Lab) -> None:
+    point_name_at()
+    laptop = site.laptop_address()
+    assert network.run("helpdesk", ["ping", "-n", "-c", "40", "-i", "0.2", str(laptop)]).returncode == 0
