@@ -1,3 +1,5 @@
+"""The picture of the lab."""
+
 from __future__ import annotations
 
 from ipaddress import IPv6Address

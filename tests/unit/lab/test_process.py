@@ -1,3 +1,5 @@
+"""Programs on the lab's nodes: what is told about them."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,3 +1,5 @@
+"""The lab's networks as data."""
+
 from __future__ import annotations
 
 from ipaddress import ip_address
