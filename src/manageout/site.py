@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from ipaddress import IPv6Network
 from pathlib import Path
 
 from manageout import config, plan
-from manageout.config import Site
+from manageout.config import GatewayTable, IsatapTable, Site
 from manageout.errors import ConfigError, Fault
 from manageout.plan import Plan
 
@@ -14,7 +16,7 @@ def read_site(file: Path) -> tuple[Site, Plan]:
     """The site in ``file`` and its plan. Raises :class:`ConfigError` with every fault of either."""
     site = config.load(file)
     derived = plan.plan(site)
-    faults = list(contradictions(site, derived))
+    faults = contradictions(site, derived)
     if faults:
         raise ConfigError(str(file), faults)
     return site, derived
@@ -22,4 +24,89 @@ def read_site(file: Path) -> tuple[Site, Plan]:
 
 def contradictions(site: Site, derived: Plan) -> list[Fault]:
     """What cannot be together although each value is right by itself."""
-    return []
+    checks: list[Callable[[Site, Plan], Iterator[Fault]]] = [_prefixes, _gateway, _isatap]
+    return [fault for check in checks for fault in check(site, derived)]
+
+
+def _prefixes(site: Site, derived: Plan) -> Iterator[Fault]:
+    """Every prefix has one meaning: none lies within another."""
+    used: list[tuple[str, IPv6Network]] = [
+        ("the DNS64 subnet", IPv6Network((int(derived.dns64) >> 64 << 64, 64))),
+        ("the NAT64 prefix", derived.nat64),
+    ]
+    if site.isatap or (site.gateway and site.gateway.isatap_router):
+        used.append(("isatap.prefix", derived.isatap_prefix))
+    if site.gateway:
+        used.append(("gateway.prefix", derived.client_prefix))
+    if site.isatap:
+        used += [(f"isatap.retired.{n}", prefix) for n, prefix in enumerate(site.isatap.retired)]
+        used += [(f"isatap.routes.{n}.prefix", route.prefix) for n, route in enumerate(site.isatap.routes)]
+    for number, (path, prefix) in enumerate(used):
+        for other, taken in used[:number]:
+            # A node's own /64 within a route to the aggregate of all nodes is how clusters are written.
+            if prefix.overlaps(taken) and not (other == "gateway.prefix" and taken != prefix):
+                yield Fault(path, f"{prefix} overlaps {other} ({taken})", "give each its own prefix")
+
+
+def _gateway(site: Site, derived: Plan) -> Iterator[Fault]:
+    gateway = site.gateway
+    if gateway is None:
+        return
+    yield from _fixed(gateway, derived)
+    for path, values in (
+        ("gateway.listen", gateway.listen),
+        ("gateway.iphttps.paths", gateway.iphttps.paths),
+    ):
+        if len(set(values)) != len(values):
+            yield Fault(path, "the same entry twice", "remove one")
+    if gateway.isatap_router and site.isatap:
+        yield Fault(
+            "gateway.isatap_router",
+            "this machine is itself the ISATAP router",
+            "remove it, or the [isatap] table",
+        )
+    if gateway.isatap_router and gateway.isatap_router in derived.client_prefix:
+        yield Fault("gateway.isatap_router", "lies in the client prefix", "name its address on the intranet")
+
+
+def _fixed(gateway: GatewayTable, derived: Plan) -> Iterator[Fault]:
+    example = derived.client_prefix[0x10]
+    holders: dict[object, str] = {}
+    for name, address in gateway.fixed.items():
+        path = f"gateway.fixed.{name}"
+        if address not in derived.client_prefix:
+            yield Fault(path, f"{address} is not in {derived.client_prefix}", f"for example {example}")
+        elif address in (derived.gateway_address, derived.client_prefix[0]):
+            yield Fault(path, f"{address} is the gateway's own", f"for example {example}")
+        elif address in holders:
+            yield Fault(path, f"{address} is already that of {holders[address]}", "one address, one client")
+        holders[address] = name
+
+
+def _isatap(site: Site, derived: Plan) -> Iterator[Fault]:
+    isatap = site.isatap
+    if isatap is None:
+        return
+    yield from _locators(isatap)
+    for number, route in enumerate(isatap.routes):
+        if route.via in route.prefix:
+            yield Fault(
+                f"isatap.routes.{number}.via",
+                f"{route.via} lies in the prefix that it is the way to",
+                "name the gateway's address on a link that this machine shares with it",
+            )
+        if route.via.is_link_local or route.via.is_multicast:
+            yield Fault(f"isatap.routes.{number}.via", f"{route.via} names no link", "use a global address")
+
+
+def _locators(isatap: IsatapTable) -> Iterator[Fault]:
+    for number, locator in enumerate(isatap.locators):
+        path = f"isatap.locators.{number}"
+        if locator.is_multicast or locator.is_loopback or locator.is_unspecified or locator.is_reserved:
+            yield Fault(
+                path, f"{locator} is no address of a machine", "name an intranet address of this machine"
+            )
+        if locator in isatap.locators[:number]:
+            yield Fault(path, f"{locator} is there twice", "remove one")
+        if locator in isatap.routers:
+            yield Fault("isatap.routers", f"{locator} is this machine", "list only the other routers")

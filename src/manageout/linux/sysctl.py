@@ -46,9 +46,9 @@ def set(name: str, value: str | int) -> str | None:
 
 
 def affected(name: str) -> dict[str, str]:
-    """Present values of ``name`` and of all that writing it would change, in the order to restore them.
+    """Present values of ``name`` and of what writing it would overwrite, in the order to restore them.
 
-    Writing ``net.ipv6.conf.all.forwarding`` writes every device's own value as well.
+    Writing ``net.ipv6.conf.all.forwarding`` writes every device's own value: those that differ are lost.
     """
     path = _path(name)
     values = {name: get(name)}
@@ -56,8 +56,8 @@ def affected(name: str) -> dict[str, str]:
         for other in sorted(path.parent.parent.glob(f"*/{path.name}")):
             each = str(other.relative_to(ROOT))
             value = find(each)
-            if other.parent.name != "all" and value is not None:
-                values[each] = value
+            if value not in (None, values[name]):
+                values[each] = str(value)
     return values
 
 

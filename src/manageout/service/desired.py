@@ -16,6 +16,12 @@ LINK_PREFIX_LENGTH = 64
 # RFC 4890 4.3.1: errors that must pass, whoever sends them.
 _ERRORS = "destination-unreachable, packet-too-big, time-exceeded, parameter-problem"
 
+# The kernel reports its own multicast groups into every link; ours carry none, and would count them as drops.
+_OWN_MULTICAST = (
+    "type filter hook output priority filter; policy accept;",
+    'oifname "mo-*" icmpv6 type { mld-listener-report, mld2-listener-report, mld-listener-done } drop',
+)
+
 
 class Device(NamedTuple):
     """A TUN device and what it carries. ``vnet_hdr``: the role reads and writes super-packets."""
@@ -87,7 +93,11 @@ def _filter(site: Site, plan: Plan) -> str:
         beyond = _set((*plan.client_routes, plan.isatap_prefix, plan.site))
         rules += _pair(IPHTTPS_DEVICE, _set([plan.client_prefix]), beyond)
     rules += ["icmpv6 type { " + _ERRORS + " } accept", "counter drop"]
-    return "  chain forward {\n" + "\n".join(f"    {rule}" for rule in rules) + "\n  }"
+    return _chain("forward", rules) + "\n" + _chain("output", _OWN_MULTICAST)
+
+
+def _chain(name: str, rules: Iterable[str]) -> str:
+    return f"  chain {name} {{\n" + "\n".join(f"    {rule}" for rule in rules) + "\n  }"
 
 
 def _pair(device: str, own: str, beyond: str) -> list[str]:
