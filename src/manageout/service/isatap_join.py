@@ -20,6 +20,8 @@ from manageout.service.isatap_host import IsatapHostService
 from manageout.service.overview import SAMPLE, Overview
 from manageout.service.runtime import RuntimeDir
 
+KEPT = tuple(kept for kept in privileges.DAEMON if kept is not privileges.Capability.NET_BIND_SERVICE)
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +33,8 @@ def run(router: str, device: str, runtime_dir: Path, *, fast_path: bool, metric:
         with contextlib.suppress(KernelError):  # where IPv6 is off for new devices
             sysctl.set(f"net/ipv6/conf/{device}/disable_ipv6", 0)
         netlink.set_up(device, MIN_MTU)
+        privileges.raise_limits()
+        privileges.keep_only(KEPT)
         host = IsatapHostService(router, tun, netlink, fast_path=fast_path, metric=metric)
         run_loop(_serve(host, runtime, netlink))
     log.info("stopped")
