@@ -25,6 +25,7 @@ _CLSACT_INGRESS, _CLSACT_EGRESS = 1, 2
 _TC_REPLACE = 1
 # "mo": by this handle and priority we know filters of ours that outlived their process.
 _TC_HANDLE = _TC_PRIORITY = 0x6D6F
+_PER_CPU = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH
 _BATCH = 4096
 
 _PRINT = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
@@ -38,6 +39,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "bpf_object__find_map_by_name": (_pointer, [_pointer, _text]),
     "bpf_object__find_program_by_name": (_pointer, [_pointer, _text]),
     "bpf_map__fd": (_int, [_pointer]),
+    "bpf_map__type": (_int, [_pointer]),
     "bpf_map__key_size": (_u32, [_pointer]),
     "bpf_map__value_size": (_u32, [_pointer]),
     "bpf_map__set_max_entries": (_int, [_pointer, _u32]),
@@ -109,14 +111,16 @@ def _libbpf() -> c.CDLL:
 _log: list[str] = []
 
 
-@_PRINT
-def _collect(level: int, template: bytes, arguments: int) -> int:
+def _keep(level: int, template: bytes, arguments: int) -> int:
     """libbpf's own messages (level 0 warning, 1 info) and the verifier's log; 2, debug, is left out."""
     if level < 2:
         buffer = c.create_string_buffer(1 << 16)
         c.CDLL(None).vsnprintf(buffer, _size(len(buffer)), template, _pointer(arguments))
         _log.append(buffer.value.decode(errors="replace"))
     return 0
+
+
+_collect = _PRINT(_keep)  # module level: libbpf keeps the pointer
 
 
 def _failure(what: str, code: int) -> FastPathUnavailable:
@@ -139,21 +143,16 @@ def _verifier_line(log: str) -> str:
     return f"refused by the verifier: {lines[-1]}" if lines else ""
 
 
-def possible_cpus() -> int:
-    """How many values a per-CPU map holds for each key."""
-    return int(_libbpf().libbpf_num_possible_cpus())
-
-
 class Map:
-    """A map of a loaded object; keys and values are packed bytes."""
+    """A map of a loaded object; keys and values are packed bytes. A per-CPU map's value holds all CPUs'."""
 
     def __init__(self, fd: int, name: str, key_size: int, value_size: int) -> None:
         self.fd, self.name, self.key_size, self.value_size = fd, name, key_size, value_size
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> bool:
-        """Set an entry; False when ``flags`` forbid it (it exists, or does not)."""
+        """Set an entry; False when ``flags`` forbid it (it exists, or does not) or the map is full."""
         code = -_libbpf().bpf_map_update_elem(self.fd, key, value, flags)
-        if code in (errno.EEXIST, errno.ENOENT):
+        if code in (errno.EEXIST, errno.ENOENT, errno.E2BIG):
             return False
         if code:
             raise _failure(f"map {self.name}", code)
@@ -168,7 +167,7 @@ class Map:
         """Remove an entry, if it is there."""
         _libbpf().bpf_map_delete_elem(self.fd, key)
 
-    def keys(self) -> list[bytes]:
+    def all_keys(self) -> list[bytes]:
         """Every key; for the small maps."""
         found: list[bytes] = []
         key: bytes | None = None
@@ -307,8 +306,10 @@ class Object:
     def map(self, name: str) -> Map:
         """A map, after loading."""
         pointer, library = self._map(name), _libbpf()
-        sizes = library.bpf_map__key_size(pointer), library.bpf_map__value_size(pointer)
-        return Map(library.bpf_map__fd(pointer), name, *sizes)
+        value_size = library.bpf_map__value_size(pointer)
+        if library.bpf_map__type(pointer) in _PER_CPU:
+            value_size = (value_size + 7) // 8 * 8 * library.libbpf_num_possible_cpus()
+        return Map(library.bpf_map__fd(pointer), name, library.bpf_map__key_size(pointer), value_size)
 
     def program(self, name: str) -> Program:
         """A program, after loading."""

@@ -128,6 +128,7 @@ class LinkState:
     ) -> None:
         self.role = role
         self.hosts: dict[bytes, bytes] = {}
+        self.routers: frozenset[bytes] = frozenset()
         self.configure(prefixes=prefixes, locators=locators, allowed=allowed, routers=routers, routes=routes)
 
     def configure(
@@ -143,10 +144,11 @@ class LinkState:
         self.prefixes = frozenset(prefix[:8] for prefix in prefixes)
         self.locators = tuple(dict.fromkeys(locators))
         self.allowed = PrefixTable((prefix, True) for prefix in allowed)
+        members = frozenset(routers)
         if self.role is Role.HOST:
-            for departed in self.routers.difference(routers):
+            for departed in self.routers.difference(members):
                 self.forget(departed)
-        self.routers = frozenset(routers)
+        self.routers = members
         self.routes = PrefixTable(routes)
         self._own = frozenset(self.locators)
         self._admitted: dict[bytes, Drop | None] = {}

@@ -1,0 +1,206 @@
+"""The ISATAP fast path: loads ``isatap.bpf.o``, attaches it, keeps its maps equal to a :class:`LinkState`.
+
+Layouts of keys and values repeat ``bpf/lib/maps.h``; IPv4 addresses are 4 bytes in network order on both sides.
+Nothing is pinned: the descriptors of this process hold it all, so it ends with the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from importlib import resources
+
+from manageout.errors import FastPathUnavailable
+from manageout.linux.libbpf import BPF_NOEXIST, Attachment, Map, Object, Program
+from manageout.linux.netlink import Netlink
+from manageout.protocol.drops import Drop
+from manageout.protocol.isatap_link import LinkState, Role
+from manageout.protocol.prefixes import Prefix
+
+MAX_LOCATORS = 8
+MAX_PREFIXES = 4
+SHARED_REASONS = 64
+_SIOCGIFHWADDR = 0x8927
+_ARPHRD_ETHER = 1
+_CONFIG = struct.Struct("=IIII")
+_LOCATOR = struct.Struct("=4sI")
+_PEER = struct.Struct("=QQQQQQ4sIII")
+_U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
+
+
+class IsatapFastPath:
+    """The programs, attached. Raises :class:`FastPathUnavailable` when they cannot be.
+
+    ``underlay_ifindexes`` are the devices that hold the locators; those that are not Ethernet stay with the
+    slow path, by name in ``skipped``. ``mtu`` is the TUN's. ``max_hosts`` and ``max_drop_sources`` bound
+    the tables.
+    """
+
+    def __init__(
+        self,
+        tun_ifindex: int,
+        underlay_ifindexes: Sequence[int],
+        role: Role,
+        state: LinkState,
+        locators: Sequence[bytes],
+        mtu: int,
+        *,
+        max_hosts: int = 131072,
+        max_drop_sources: int = 4096,
+        tcx: bool = True,
+    ) -> None:
+        self._role = role
+        self._attachments: list[Attachment] = []
+        names = {ifindex: socket.if_indextoname(ifindex) for ifindex in underlay_ifindexes}
+        self._underlays = [ifindex for ifindex, name in names.items() if _is_ethernet(name)]
+        self.skipped = [name for ifindex, name in names.items() if ifindex not in self._underlays]
+        if not self._underlays:
+            raise FastPathUnavailable(
+                f"no Ethernet device among {', '.join(names.values()) or 'none'}",
+                "nothing to mend: the slow path serves such devices",
+            )
+        self._object = load(role, tun_ifindex, mtu, max_hosts=max_hosts, max_drop_sources=max_drop_sources)
+        try:
+            self._settings, self._peers = self._object.map("settings"), self._object.map("peers")
+            self._allowed, self._routes = self._object.map("allowed"), self._object.map("routes")
+            self._drops, self._totals = self._object.map("drops"), self._object.map("totals")
+            self.sync(state, locators)
+            self._attach(self._object.program("tun_out"), tun_ifindex, True, tcx)
+            for ifindex in self._underlays:
+                self._attach(self._object.program("underlay_in"), ifindex, False, tcx)
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self, program: Program, ifindex: int, egress: bool, tcx: bool) -> None:
+        self._attachments.append(Attachment(program, ifindex, egress, tcx))
+
+    @property
+    def attached_by(self) -> str:
+        """``tcx`` or ``clsact``."""
+        return "tcx" if all(attachment.link >= 0 for attachment in self._attachments) else "clsact"
+
+    def sync(self, state: LinkState, locators: Sequence[bytes] | None = None) -> None:
+        """Make the maps equal to ``state``; peers that stay keep their counters."""
+        self._locators = [
+            v4 for v4 in (state.locators if locators is None else locators) if v4 in state.locators
+        ][:MAX_LOCATORS]
+        prefixes = sorted(state.prefixes)[:MAX_PREFIXES]
+        devices = _devices_of(self._locators, self._underlays)
+        pairs = [_LOCATOR.pack(v4, devices.get(v4, 0)) for v4 in self._locators]
+        settings = struct.pack("=II", len(pairs), len(prefixes))
+        settings += b"".join(pairs).ljust(8 * MAX_LOCATORS, b"\0") + b"".join(prefixes)
+        self._settings.update(_U32.pack(0), settings.ljust(self._settings.value_size, b"\0"))
+        _replace(self._allowed, {_lpm_key(prefix): _U32.pack(1) for prefix, _ in state.allowed.items()})
+        _replace(self._routes, {_lpm_key(prefix): v4 for prefix, v4 in state.routes.items()})
+        wanted = dict.fromkeys(state.hosts, False) | dict.fromkeys(state.routers, True)
+        for v4, value in list(self._peers.items()):
+            is_router = bool(_PEER.unpack(value)[8])
+            if wanted.get(v4) is not is_router:
+                self._peers.delete(v4)
+        for v4, is_router in wanted.items():
+            self._peers.update(v4, self._new_peer(state.hosts.get(v4), is_router), BPF_NOEXIST)
+
+    def _new_peer(self, locator: bytes | None, is_router: bool) -> bytes:
+        index = self._locators.index(locator) if locator in self._locators else 0
+        return _PEER.pack(0, 0, 0, 0, 0, 0, bytes(4), index, is_router, 0)
+
+    def add_host(self, v4: bytes, locator: bytes | None = None) -> bool:
+        """Take a registered host's packets from now on; False when the table is full or knows it already."""
+        return self._peers.update(v4, self._new_peer(locator, False), BPF_NOEXIST)
+
+    def remove_host(self, v4: bytes) -> None:
+        """Leave a host to the slow path; its counters are gone."""
+        self._peers.delete(v4)
+
+    def counters(self) -> Iterator[tuple[bytes, int, int, int, int, float]]:
+        """(IPv4, packets and bytes from it, packets and bytes to it, monotonic second last heard from).
+
+        Bytes are those of IPv6; a super-packet counts as the packets it becomes.
+        """
+        for v4, value in self._peers.items():
+            rx_packets, rx_bytes, tx_packets, tx_bytes, seen, _, _, _, is_router, _ = _PEER.unpack(value)
+            if self._role is Role.HOST or not is_router:
+                yield v4, rx_packets, rx_bytes, tx_packets, tx_bytes, seen / 1e9
+
+    def drops(self) -> Iterator[tuple[Drop, bytes, int]]:
+        """(reason, IPv4 of the other end, packets), the most recent sources only."""
+        for key, value in self._drops.items():
+            yield Drop(_U32.unpack(key[:4])[0]), key[4:], _U64.unpack(value)[0]
+
+    def totals(self) -> dict[Drop, int]:
+        """Packets dropped for each reason, exact."""
+        found = {}
+        for reason in Drop:
+            if reason < SHARED_REASONS:
+                values = self._totals.lookup(_U32.pack(reason)) or b""
+                if count := sum(value for (value,) in _U64.iter_unpack(values)):
+                    found[reason] = count
+        return found
+
+    def close(self) -> None:
+        """Detach and forget."""
+        while self._attachments:
+            self._attachments.pop().close()
+        self._object.close()
+
+
+def load(
+    role: Role,
+    tun_ifindex: int,
+    mtu: int,
+    *,
+    max_hosts: int = 131072,
+    max_drop_sources: int = 4096,
+    tun_header: int = 0,
+) -> Object:
+    """The object, verified by the kernel but not attached. ``tun_header``: 14 for BPF_PROG_TEST_RUN."""
+    data = resources.files("manageout.bpf").joinpath("isatap.bpf.o")
+    if not data.is_file():
+        raise FastPathUnavailable(
+            "isatap.bpf.o was not built", "run `make bpf`, or install the package again"
+        )
+    loaded = Object(data.read_bytes(), "isatap")
+    loaded.constants(".rodata.config", _CONFIG.pack(role, tun_ifindex, mtu, tun_header))
+    loaded.resize("peers", max_hosts)
+    loaded.resize("drops", max_drop_sources)
+    try:
+        loaded.load()
+    except BaseException:
+        loaded.close()
+        raise
+    return loaded
+
+
+def _lpm_key(prefix: Prefix) -> bytes:
+    return _U32.pack(prefix.length) + prefix.address
+
+
+def _replace(table: Map, wanted: dict[bytes, bytes]) -> None:
+    for key in table.all_keys():
+        if key not in wanted:
+            table.delete(key)
+    for key, value in wanted.items():
+        if not table.update(key, value):
+            raise FastPathUnavailable(
+                f"map {table.name} is full at {len(wanted)} entries", "use fewer prefixes"
+            )
+
+
+def _is_ethernet(name: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        answer = fcntl.ioctl(probe, _SIOCGIFHWADDR, struct.pack("40s", name.encode()))
+    return bool(struct.unpack_from("=H", answer, 16)[0] == _ARPHRD_ETHER)
+
+
+def _devices_of(locators: Sequence[bytes], underlays: Sequence[int]) -> dict[bytes, int]:
+    """Locator -> the underlay device that holds it."""
+    with Netlink() as netlink:
+        return {
+            address.ip.packed: ifindex
+            for ifindex in underlays
+            for address in netlink.addresses(socket.if_indextoname(ifindex))
+            if address.ip.packed in locators
+        }
