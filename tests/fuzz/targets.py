@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.fuzz import wire
+from tests.fuzz import iphttps, isatap, site, wire
 from tests.fuzz.engine import Target
 
-TARGETS: dict[str, Target] = {target.name: target for target in wire.TARGETS}
+TARGETS: dict[str, Target] = {
+    target.name: target for module in (wire, isatap, iphttps, site) for target in module.TARGETS
+}
