@@ -107,7 +107,7 @@ def test_listeners_of_both_families(listener: str) -> None:
 
 def test_certificates_need_a_ca() -> None:
     text = GATEWAY.replace("client_ca", "# client_ca")
-    assert "client_ca" in faults(text)["gateway"]
+    assert "gateway.client_ca" in faults(text)
     assert parse(text + 'authentication = "none"\n').gateway is not None
 
 
@@ -116,7 +116,7 @@ def test_a_file_without_a_role_is_refused() -> None:
 
 
 def test_preferred_is_within_valid() -> None:
-    assert "isatap" in faults(ROUTER + "prefix_valid = 100\nprefix_preferred = 200\n")
+    assert "isatap.prefix_preferred" in faults(ROUTER + "prefix_valid = 100\nprefix_preferred = 200\n")
 
 
 def test_not_toml() -> None:
@@ -138,3 +138,18 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     good = tmp_path / "good.toml"
     good.write_text(GATEWAY)
     assert load(good) == parse(GATEWAY)
+
+
+@pytest.mark.parametrize("place", ["0.0.0.0:9464", "9464", "192.0.2.1:9464", "[::]:9464", "unix:relative"])
+def test_metrics_stay_on_this_machine(place: str) -> None:
+    assert "daemon.metrics" in faults(ROUTER + f'[daemon]\nmetrics = "{place}"\n')
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:9464", "[::1]:1", "unix:/run/metrics.sock", "off"])
+def test_places_for_metrics(place: str) -> None:
+    assert parse(ROUTER + f'[daemon]\nmetrics = "{place}"\n').daemon.metrics == place
+
+
+@pytest.mark.parametrize("prefix", ["ff00::/48", "fe80::/48", "::/48"])
+def test_a_site_prefix_can_be_routed(prefix: str) -> None:
+    assert "site.prefix" in faults(ROUTER.replace("fd12:3456:789a::/48", prefix))
