@@ -29,6 +29,9 @@ from manageout.faults import Unfit, describe
 Preference = Literal["low", "medium", "high"]
 
 
+_USABLE = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
@@ -70,8 +73,8 @@ def _site_prefix(prefix: IPv6Network) -> IPv6Network:
     example = "`manageout plan --new` proposes one"
     if prefix.prefixlen != 48:
         raise Unfit(f"the site prefix is a /48, this is a /{prefix.prefixlen}", example)
-    if prefix.is_multicast or prefix.is_link_local or prefix.is_loopback or prefix.is_unspecified:
-        raise Unfit(f"{prefix} cannot be routed", example)
+    if not any(prefix.subnet_of(space) for space in _USABLE):
+        raise Unfit(f"{prefix} is neither global (2000::/3) nor unique local (fc00::/7)", example)
     return prefix
 
 
