@@ -33,6 +33,7 @@ from manageout.lab.topology import (
     SITE,
     Topology,
 )
+from manageout.linux import netns
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE
 
 READY_SECONDS = 30.0
@@ -200,7 +201,7 @@ def _has_route(node: str) -> bool:
 
 
 def _ip(node: str, arguments: Sequence[str]) -> list[dict[str, Any]]:
-    argv = ["ip", "-netns", network.namespace(node), "-6", "-json", *arguments]
+    argv = netns.command(network.namespace(node), ["ip", "-6", "-json", *arguments])
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     found: list[dict[str, Any]] = (
         json.loads(result.stdout) if result.returncode == 0 and result.stdout else []

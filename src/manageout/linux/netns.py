@@ -1,7 +1,8 @@
 """Network namespaces by name (``/run/netns``), through ``ip netns``.
 
 ``ip netns exec`` also mounts ``/etc/netns/NAME/*`` over ``/etc``, but remounts /sys, which hides bpffs:
-:func:`enter` therefore enters only the network namespace.
+:func:`enter` therefore enters only the network namespace. Nor does ``ip -n`` do: it refuses in a chroot whose root
+is no mount point.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def create(name: str) -> None:
     """Make ``name`` with its loopback up; one that is there stays."""
     if not exists(name):
         _ip(["netns", "add", name])
-    _ip(["-n", name, "link", "set", "lo", "up"])
+    run(name, ["ip", "link", "set", "lo", "up"])
 
 
 def delete(name: str) -> None:
