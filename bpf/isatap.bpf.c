@@ -176,30 +176,33 @@ SEC("tc") int underlay_in(struct __sk_buff *skb)
 	return bpf_redirect(config.tun_ifindex, BPF_F_INGRESS);
 }
 
-/* Refresh the next hop towards a peer from the routing table. False: the kernel had better send this. */
-INLINE bool find_next_hop(struct __sk_buff *skb, struct peer *peer, __be32 to, const struct locator *from,
-			  __u64 now)
+/* Refresh the next hop towards a peer from the routing table. False: the kernel had better send this.
+ * The question is put as if the packet came in by the TUN, where user space has turned IPv4 forwarding on:
+ * the helper refuses to answer for a device without it, and other devices are not ours to change. */
+INLINE bool find_next_hop(struct __sk_buff *skb, const struct settings *site, struct peer *peer, __be32 to,
+			  __be32 from, __u64 now)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
 		.l4_protocol = PROTOCOL_41,
 		.tot_len = config.tun_mtu + OUTER_SIZE, /* too long for the route: the kernel fragments */
-		.ifindex = from->ifindex,
-		.ipv4_src = from->address,
+		.ifindex = config.tun_ifindex,
+		.ipv4_src = from,
 		.ipv4_dst = to,
 	};
-	long found = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT);
+	long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 
 	if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return false;
-	if (fib.ifindex != from->ifindex)
+	if (!is_underlay(site, fib.ifindex))
 		return false;
 	peer->next_hop = fib.ipv4_dst;
+	peer->next_ifindex = fib.ifindex;
 	peer->next_hop_until = now + NEXT_HOP_LIFE;
 	return true;
 }
 
-INLINE int put_outer(struct __sk_buff *skb, __u32 offset, struct peer *peer, __be32 to, const struct locator *from,
+INLINE int put_outer(struct __sk_buff *skb, __u32 offset, struct peer *peer, __be32 to, __be32 from,
 		     const struct amount *amount, __u32 length, __u8 ecn)
 {
 	struct ipv4 header = {
@@ -208,7 +211,7 @@ INLINE int put_outer(struct __sk_buff *skb, __u32 offset, struct peer *peer, __b
 		.total = htons(OUTER_SIZE + length),
 		.ttl = OUTER_TTL,
 		.protocol = PROTOCOL_41,
-		.source = from->address,
+		.source = from,
 		.destination = to,
 	};
 
@@ -228,12 +231,11 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 	const __u32 offset = config.tun_header;
 	struct bpf_redir_neigh hop = {.nh_family = AF_INET};
 	const struct settings *site;
-	const struct locator *from;
 	const struct ipv6 *inner;
 	struct amount amount;
 	struct peer *peer;
-	__be32 to = 0, *route;
-	__u32 length, have = skb->len - offset, locator, ifindex;
+	__be32 to, from, *route;
+	__u32 length, have = skb->len - offset, locator;
 	__u64 now;
 	int reason;
 	__u8 ecn;
@@ -289,10 +291,9 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 	locator = peer->locator;
 	if (locator >= site->locator_count || locator >= MAX_LOCATORS)
 		locator = 0;
-	from = &site->locators[locator];
-	ifindex = from->ifindex;
+	from = site->locators[locator];
 	now = bpf_ktime_get_coarse_ns();
-	if (now >= peer->next_hop_until && !find_next_hop(skb, peer, to, from, now))
+	if (now >= peer->next_hop_until && !find_next_hop(skb, site, peer, to, from, now))
 		return SLOW;
 	amount = amount_of(skb, inner, length);
 	ecn = inner->class_flow >> 4 & 3;
@@ -302,7 +303,7 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 	if (offset == 0 && bpf_skb_change_head(skb, ETH_HEADER, 0))
 		return DROPPED;
 	hop.ipv4_nh = peer->next_hop;
-	return bpf_redirect_neigh(ifindex, &hop, sizeof(hop), 0);
+	return bpf_redirect_neigh(peer->next_ifindex, &hop, sizeof(hop), 0);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

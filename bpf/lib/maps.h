@@ -7,6 +7,7 @@
 
 #define MAX_LOCATORS 8
 #define MAX_PREFIXES 4
+#define MAX_UNDERLAYS 8
 
 enum role { ROUTER = 0, HOST = 1 };
 
@@ -20,15 +21,12 @@ struct config {
 
 const volatile struct config config SEC(".rodata.config") = {0};
 
-struct locator {
-	__be32 address;
-	__u32 ifindex; /* of the underlay device that holds it */
-};
-
 struct settings {
 	__u32 locator_count;
 	__u32 prefix_count;
-	struct locator locators[MAX_LOCATORS];
+	__u32 underlay_count;
+	__be32 locators[MAX_LOCATORS];
+	__u32 underlays[MAX_UNDERLAYS]; /* interface numbers */
 	struct {
 		__be32 word[2];
 	} prefixes[MAX_PREFIXES]; /* the /64s on the link */
@@ -49,9 +47,9 @@ struct peer {
 	__u64 last_seen;      /* CLOCK_MONOTONIC, ns, of the last packet from the peer */
 	__u64 next_hop_until; /* when to ask the routing table again */
 	__be32 next_hop;
+	__u32 next_ifindex;
 	__u32 locator; /* index of the locator that the peer talks to */
 	__u32 is_router;
-	__u32 reserved;
 };
 
 struct {
@@ -99,9 +97,17 @@ INLINE const struct settings *get_settings(void)
 INLINE int locator_index(const struct settings *site, __be32 address)
 {
 	for (__u32 i = 0; i < MAX_LOCATORS && i < site->locator_count; i++)
-		if (site->locators[i].address == address)
+		if (site->locators[i] == address)
 			return i;
 	return -1;
+}
+
+INLINE bool is_underlay(const struct settings *site, __u32 ifindex)
+{
+	for (__u32 i = 0; i < MAX_UNDERLAYS && i < site->underlay_count; i++)
+		if (site->underlays[i] == ifindex)
+			return true;
+	return false;
 }
 
 INLINE bool is_on_link(const struct settings *site, const struct ipv6_address *address)

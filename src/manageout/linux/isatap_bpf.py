@@ -12,20 +12,19 @@ import struct
 from collections.abc import Iterator, Sequence
 from importlib import resources
 
-from manageout.errors import FastPathUnavailable
+from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
+from manageout.linux import sysctl
 from manageout.linux.libbpf import BPF_NOEXIST, Attachment, Map, Object, Program
-from manageout.linux.netlink import Netlink
 from manageout.protocol.drops import Drop
 from manageout.protocol.isatap_link import LinkState, Role
 from manageout.protocol.prefixes import Prefix
 
 MAX_LOCATORS = 8
 MAX_PREFIXES = 4
+MAX_UNDERLAYS = 8
 SHARED_REASONS = 64
 _SIOCGIFHWADDR = 0x8927
 _ARPHRD_ETHER = 1
-_CONFIG = struct.Struct("=IIII")
-_LOCATOR = struct.Struct("=4sI")
 _PEER = struct.Struct("=QQQQQQ4sIII")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
@@ -35,7 +34,7 @@ class IsatapFastPath:
 
     ``underlay_ifindexes`` are the devices that hold the locators; those that are not Ethernet stay with the
     slow path, by name in ``skipped``. ``mtu`` is the TUN's. ``max_hosts`` and ``max_drop_sources`` bound
-    the tables.
+    the tables. ``tun_header``: bytes in front of IPv6 at the TUN's egress, 14 for BPF_PROG_TEST_RUN.
     """
 
     def __init__(
@@ -50,18 +49,26 @@ class IsatapFastPath:
         max_hosts: int = 131072,
         max_drop_sources: int = 4096,
         tcx: bool = True,
+        tun_header: int = 0,
     ) -> None:
         self._role = role
         self._attachments: list[Attachment] = []
         names = {ifindex: socket.if_indextoname(ifindex) for ifindex in underlay_ifindexes}
-        self._underlays = [ifindex for ifindex, name in names.items() if _is_ethernet(name)]
+        self._underlays = [ifindex for ifindex, name in names.items() if _is_ethernet(name)][:MAX_UNDERLAYS]
         self.skipped = [name for ifindex, name in names.items() if ifindex not in self._underlays]
         if not self._underlays:
             raise FastPathUnavailable(
                 f"no Ethernet device among {', '.join(names.values()) or 'none'}",
                 "nothing to mend: the slow path serves such devices",
             )
-        self._object = load(role, tun_ifindex, mtu, max_hosts=max_hosts, max_drop_sources=max_drop_sources)
+        # The route look-up helper answers only for a device that forwards IPv4; this one is ours.
+        try:
+            sysctl.set(f"net/ipv4/conf/{socket.if_indextoname(tun_ifindex)}/forwarding", 1)
+        except (KernelError, NotPermitted) as error:
+            raise FastPathUnavailable(error.message, error.hint) from None
+        self._object = _load(
+            struct.pack("=IIII", role, tun_ifindex, mtu, tun_header), max_hosts, max_drop_sources
+        )
         try:
             self._settings, self._peers = self._object.map("settings"), self._object.map("peers")
             self._allowed, self._routes = self._object.map("allowed"), self._object.map("routes")
@@ -82,22 +89,26 @@ class IsatapFastPath:
         """``tcx`` or ``clsact``."""
         return "tcx" if all(attachment.link >= 0 for attachment in self._attachments) else "clsact"
 
+    def program(self, name: str) -> Program:
+        """A program, for BPF_PROG_TEST_RUN."""
+        return self._object.program(name)
+
     def sync(self, state: LinkState, locators: Sequence[bytes] | None = None) -> None:
         """Make the maps equal to ``state``; peers that stay keep their counters."""
         self._locators = [
             v4 for v4 in (state.locators if locators is None else locators) if v4 in state.locators
         ][:MAX_LOCATORS]
         prefixes = sorted(state.prefixes)[:MAX_PREFIXES]
-        devices = _devices_of(self._locators, self._underlays)
-        pairs = [_LOCATOR.pack(v4, devices.get(v4, 0)) for v4 in self._locators]
-        settings = struct.pack("=II", len(pairs), len(prefixes))
-        settings += b"".join(pairs).ljust(8 * MAX_LOCATORS, b"\0") + b"".join(prefixes)
+        settings = struct.pack("=III", len(self._locators), len(prefixes), len(self._underlays))
+        settings += b"".join(self._locators).ljust(4 * MAX_LOCATORS, b"\0")
+        settings += struct.pack(f"={len(self._underlays)}I", *self._underlays).ljust(4 * MAX_UNDERLAYS, b"\0")
+        settings += b"".join(prefixes)
         self._settings.update(_U32.pack(0), settings.ljust(self._settings.value_size, b"\0"))
         _replace(self._allowed, {_lpm_key(prefix): _U32.pack(1) for prefix, _ in state.allowed.items()})
         _replace(self._routes, {_lpm_key(prefix): v4 for prefix, v4 in state.routes.items()})
         wanted = dict.fromkeys(state.hosts, False) | dict.fromkeys(state.routers, True)
         for v4, value in list(self._peers.items()):
-            is_router = bool(_PEER.unpack(value)[8])
+            is_router = bool(_PEER.unpack(value)[9])
             if wanted.get(v4) is not is_router:
                 self._peers.delete(v4)
         for v4, is_router in wanted.items():
@@ -105,7 +116,7 @@ class IsatapFastPath:
 
     def _new_peer(self, locator: bytes | None, is_router: bool) -> bytes:
         index = self._locators.index(locator) if locator in self._locators else 0
-        return _PEER.pack(0, 0, 0, 0, 0, 0, bytes(4), index, is_router, 0)
+        return _PEER.pack(0, 0, 0, 0, 0, 0, bytes(4), 0, index, is_router)
 
     def add_host(self, v4: bytes, locator: bytes | None = None) -> bool:
         """Take a registered host's packets from now on; False when the table is full or knows it already."""
@@ -121,7 +132,7 @@ class IsatapFastPath:
         Bytes are those of IPv6; a super-packet counts as the packets it becomes.
         """
         for v4, value in self._peers.items():
-            rx_packets, rx_bytes, tx_packets, tx_bytes, seen, _, _, _, is_router, _ = _PEER.unpack(value)
+            rx_packets, rx_bytes, tx_packets, tx_bytes, seen, *_, is_router = _PEER.unpack(value)
             if self._role is Role.HOST or not is_router:
                 yield v4, rx_packets, rx_bytes, tx_packets, tx_bytes, seen / 1e9
 
@@ -147,23 +158,15 @@ class IsatapFastPath:
         self._object.close()
 
 
-def load(
-    role: Role,
-    tun_ifindex: int,
-    mtu: int,
-    *,
-    max_hosts: int = 131072,
-    max_drop_sources: int = 4096,
-    tun_header: int = 0,
-) -> Object:
-    """The object, verified by the kernel but not attached. ``tun_header``: 14 for BPF_PROG_TEST_RUN."""
+def _load(config: bytes, max_hosts: int, max_drop_sources: int) -> Object:
+    """The object, verified by the kernel but not attached."""
     data = resources.files("manageout.bpf").joinpath("isatap.bpf.o")
     if not data.is_file():
         raise FastPathUnavailable(
             "isatap.bpf.o was not built", "run `make bpf`, or install the package again"
         )
     loaded = Object(data.read_bytes(), "isatap")
-    loaded.constants(".rodata.config", _CONFIG.pack(role, tun_ifindex, mtu, tun_header))
+    loaded.constants(".rodata.config", config)
     loaded.resize("peers", max_hosts)
     loaded.resize("drops", max_drop_sources)
     try:
@@ -193,14 +196,3 @@ def _is_ethernet(name: str) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         answer = fcntl.ioctl(probe, _SIOCGIFHWADDR, struct.pack("40s", name.encode()))
     return bool(struct.unpack_from("=H", answer, 16)[0] == _ARPHRD_ETHER)
-
-
-def _devices_of(locators: Sequence[bytes], underlays: Sequence[int]) -> dict[bytes, int]:
-    """Locator -> the underlay device that holds it."""
-    with Netlink() as netlink:
-        return {
-            address.ip.packed: ifindex
-            for ifindex in underlays
-            for address in netlink.addresses(socket.if_indextoname(ifindex))
-            if address.ip.packed in locators
-        }

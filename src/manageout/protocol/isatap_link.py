@@ -51,6 +51,7 @@ from typing import NamedTuple
 
 from manageout.protocol.drops import Drop
 from manageout.protocol.prefixes import Prefix, PrefixTable
+from manageout.wire.ecn import ecn_decapsulate, ecn_encapsulate
 
 PROTOCOL_41 = 41
 OUTER_HEADER = 20
@@ -264,16 +265,15 @@ class LinkState:
             reason = Drop.DESTINATION_ILLEGAL
         elif self._loops(destination):
             reason = Drop.LOOP
-        inner_ecn = inner[1] >> 4 & 3
-        if reason is None and outer_ecn == 3 and inner_ecn == 0:
+        ecn = ecn_decapsulate(inner[1] >> 4, outer_ecn)
+        if ecn is None and reason is None:
             reason = Drop.ECN
-        if reason is not None:
+        if reason is not None or ecn is None:
             return Result(Verdict.DROP, reason, b"", peer)
         if not complete and peer not in self.hosts:
             return _SLOW
-        marked = _combined_ecn(inner_ecn, outer_ecn)
-        if marked != inner_ecn:
-            inner = inner[:1] + bytes([inner[1] & 0xCF | marked << 4]) + inner[2:]
+        if ecn != inner[1] >> 4 & 3:
+            inner = inner[:1] + bytes([inner[1] & 0xCF | ecn << 4]) + inner[2:]
         return Result(Verdict.FORWARD, None, inner, peer)
 
     def encapsulate(self, inner: bytes, ident: int, complete: bool = False) -> Result:
@@ -309,7 +309,7 @@ class LinkState:
         if not complete and peer not in self.hosts:
             return _SLOW
         locator = self.hosts.get(peer) or self.locators[0]
-        header = outer_header(locator, peer, OUTER_HEADER + length, inner[1] >> 4 & 3, ident)
+        header = outer_header(locator, peer, OUTER_HEADER + length, ecn_encapsulate(inner[1] >> 4), ident)
         return Result(Verdict.FORWARD, None, header + inner, peer)
 
     def end_point(self, destination: bytes) -> bytes | None:
@@ -336,10 +336,3 @@ def _for_the_link(inner: bytes) -> bool:
     if inner[24] == 0xFF or inner[8:16] == LINK_LOCAL or inner[24:32] == LINK_LOCAL:
         return True
     return is_neighbour_discovery(inner)
-
-
-def _combined_ecn(inner: int, outer: int) -> int:
-    """RFC 6040 4.2 for the pairs that are not dropped. 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE."""
-    if outer == 3 or (outer == 1 and inner == 2):
-        return outer
-    return inner

@@ -1,0 +1,82 @@
+"""The eBPF fast path and its Python twin judge the same packets alike: verdict, reason, every byte."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+
+import pytest
+
+from manageout.protocol.drops import Drop
+from manageout.protocol.isatap_link import LinkState, Result, Role, Verdict
+from tests.differential.kernel import Kernel, in_namespace
+from tests.differential.packets import Generator, state
+from tests.vectors import names, vector
+
+pytestmark = pytest.mark.system
+PACKETS = int(os.environ.get("DIFFERENTIAL_PACKETS", "100000"))
+SEED = int(os.environ.get("DIFFERENTIAL_SEED", str(random.SystemRandom().randrange(1 << 32))))
+
+
+def arriving_alike(link: LinkState, kernel: Kernel, outer: bytes) -> Result:
+    expected, got = link.decapsulate(outer), kernel.decapsulate(outer)
+    assert got == expected, f"arriving {outer.hex()}"
+    return got
+
+
+def leaving_alike(link: LinkState, kernel: Kernel, inner: bytes) -> Result:
+    got = kernel.encapsulate(inner)
+    ident = int.from_bytes(got.packet[4:6], "big")
+    expected = link.encapsulate(inner, ident)
+    if expected.verdict is not Verdict.FORWARD:
+        expected = expected._replace(peer=b"")
+    assert got == expected, f"leaving {inner.hex()}"
+    return got
+
+
+@pytest.mark.parametrize("role", Role)
+def test_random_packets(role: Role) -> None:
+    seen: Counter[tuple[str, Verdict, Drop | None]] = Counter()
+
+    def compare() -> None:
+        generator, link = Generator(SEED + role), state(role)
+        kernel = Kernel(link)
+        for _ in range(PACKETS // 2):
+            result = arriving_alike(link, kernel, generator.arriving())
+            seen["arriving", result.verdict, result.reason] += 1
+            result = leaving_alike(link, kernel, generator.leaving())
+            seen["leaving", result.verdict, result.reason] += 1
+        kernel.path.close()
+
+    print(f"seed {SEED}: to repeat, DIFFERENTIAL_SEED={SEED}")
+    in_namespace(compare)
+    for outcome, count in sorted(seen.items(), key=str):
+        print(role.name, *outcome, count)
+    assert seen["arriving", Verdict.FORWARD, None] > PACKETS // 50
+    assert seen["leaving", Verdict.FORWARD, None] > PACKETS // 50
+
+
+@pytest.mark.parametrize("role", Role)
+def test_vectors(role: Role) -> None:
+    packets = [vector(name) for name in names() if binary(name)]
+    assert len(packets) > 40
+
+    def compare() -> None:
+        link = state(role)
+        kernel = Kernel(link)
+        for packet in packets:
+            arriving_alike(link, kernel, packet)
+            if len(packet) >= 40:
+                leaving_alike(link, kernel, packet)
+        kernel.path.close()
+
+    in_namespace(compare)
+
+
+def binary(name: str) -> bool:
+    """Whether a vector is a string of octets that could be a packet."""
+    try:
+        return len(vector(name)) >= 20
+    except ValueError:
+        return False
