@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 from manageout.errors import KernelError, NotPermitted
 
 TABLE = "inet manageout"
+
+# We receive IPv4 (protocol 41, TLS) and forward IPv6.
+_CONCERNS_US = {("inet", "input"), ("ip", "input"), ("inet", "forward"), ("ip6", "forward")}
 
 
 def apply(ruleset: str) -> None:
@@ -29,6 +33,19 @@ def table_text(table: str) -> str | None:
     """What the kernel holds for ``table``, or None when it is not there."""
     result = _run(["list", "table", *table.split()], None)
     return result.stdout if result.returncode == 0 else None
+
+
+def dropping_chains() -> list[tuple[str, str]]:
+    """("FAMILY NAME", hook) of chains that drop by default what we receive or forward. Needs CAP_NET_ADMIN."""
+    result = _run(["-j", "list", "chains"], None)
+    listed = json.loads(result.stdout or "{}").get("nftables", [])
+    chains = [item["chain"] for item in listed if "chain" in item]
+    found = [
+        (f"{chain['family']} {chain['table']}", chain["hook"])
+        for chain in chains
+        if chain.get("policy") == "drop" and (chain["family"], chain.get("hook")) in _CONCERNS_US
+    ]
+    return sorted(set(found))
 
 
 def _nft(arguments: list[str], text: str | None, what: str) -> None:

@@ -1,0 +1,327 @@
+"""``manageout check``: hold a site file against this machine, before the daemon does. Changes nothing.
+
+Each check is a function that yields findings; the table at the end names them in the order in which they are
+shown. A check that cannot be made (no privilege) says so instead of passing silently.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib import resources
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from manageout.config import Site
+from manageout.errors import FastPathUnavailable, KernelError, ManageoutError
+from manageout.linux import nft, privileges, sysctl
+from manageout.linux.libbpf import Object
+from manageout.linux.netlink import Link, Netlink
+from manageout.plan import Plan
+from manageout.service import check_files
+from manageout.service.desired import desired
+from manageout.service.runtime import RuntimeDir
+
+ISATAP_OVERHEAD = 20
+_LEARNT_FROM_RA = 9  # RTPROT_RA
+BROAD = 4096
+"""More hosts than this in isatap.hosts are hardly all managers."""
+
+
+class Finding(NamedTuple):
+    """``note`` is worth knowing, ``warning`` will trouble somebody, ``error`` keeps the daemon from working."""
+
+    severity: Literal["note", "warning", "error"]
+    message: str
+    remedy: str
+
+
+class Host(NamedTuple):
+    """What the checks look at."""
+
+    site: Site
+    plan: Plan
+    netlink: Netlink
+    running: bool
+    """Our own daemon is running: what it holds is not taken by somebody else."""
+
+
+Findings = Iterator[Finding]
+
+
+def check(site: Site, plan: Plan, runtime_dir: Path | None = None) -> list[tuple[str, list[Finding]]]:
+    """Every check by its title, with what it found."""
+    with Netlink() as netlink:
+        running = RuntimeDir(runtime_dir or site.daemon.runtime_dir).busy()
+        host = Host(site, plan, netlink, running)
+        return [(title, _findings(each, host)) for title, each in _CHECKS.items()]
+
+
+def _findings(each: Callable[[Host], Findings], host: Host) -> list[Finding]:
+    try:
+        return list(each(host))
+    except ManageoutError as error:
+        return [Finding("error", error.message, error.hint)]
+
+
+def _error(message: str, remedy: str) -> Finding:
+    return Finding("error", message, remedy)
+
+
+def _warning(message: str, remedy: str) -> Finding:
+    return Finding("warning", message, remedy)
+
+
+def _note(message: str, remedy: str = "") -> Finding:
+    return Finding("note", message, remedy)
+
+
+def _policy(host: Host) -> Findings:
+    """What is legal in the file and yet perhaps not meant."""
+    gateway, isatap = host.site.gateway, host.site.isatap
+    if gateway and gateway.authentication == "none":
+        remedy = 'set gateway.authentication = "certificates" and client_ca'
+        yield _warning("everybody on the Internet may connect a tunnel", remedy)
+    if gateway and not gateway.allow:
+        yield _warning("gateway.allow is empty: no client may connect", 'list certificate names, or "*"')
+    if isatap and not isatap.hosts:
+        yield _warning("isatap.hosts is empty: no host is answered", "list the managers' IPv4 addresses")
+    for network in isatap.hosts if isatap else ():
+        if network.num_addresses > BROAD:
+            remedy = "list the managers only: each host in it can reach every client"
+            yield _warning(f"isatap.hosts {network} allows {network.num_addresses} hosts", remedy)
+    if isatap and not isatap.name:
+        yield _warning(
+            "isatap.name is empty: `plan` cannot say what hosts resolve", "name it, never bare 'isatap'"
+        )
+    if isatap and not host.plan.advertised:
+        remedy = "add [[isatap.routes]] for the gateway's client prefix, or a [gateway] table"
+        yield _warning("ISATAP hosts are told of no client prefix", remedy)
+    if isatap and isatap.default_route:
+        yield _note("ISATAP hosts will send all IPv6 through this router", "isatap.default_route = false")
+
+
+def _prefix(host: Host) -> Findings:
+    prefix = host.site.site.prefix
+    first = prefix.network_address.packed
+    if first[0] == 0xFD and len(set(first[1:6])) < 3:
+        remedy = "before anybody uses it, take a random one: `manageout plan --new`"
+        yield _warning(
+            f"{prefix} is not random: joined with another such site it collides (RFC 4193)", remedy
+        )
+    if first[0] == 0xFC:
+        yield _warning(
+            f"{prefix}: fc00::/8 is not assigned", "take one below fd00::/8: `manageout plan --new`"
+        )
+    if first[:4] == b"\x20\x01\x0d\xb8":
+        yield _warning(f"{prefix} is for documentation only", "take your own, or `manageout plan --new`")
+    if first[:2] == b"\x20\x02":
+        embedded = IPv4Address(first[2:6])
+        if not embedded.is_global:
+            yield _warning(
+                f"{prefix} is 6to4 of {embedded}, which is not public", "see `manageout plan --public`"
+            )
+        elif embedded not in _own_addresses(host):
+            yield _note(f"{prefix} belongs to {embedded}, which this machine does not have")
+
+
+def _own_addresses(host: Host) -> set[object]:
+    return {address.ip for address in host.netlink.addresses()}
+
+
+def _locators(host: Host) -> Findings:
+    isatap = host.site.isatap
+    own = _own_addresses(host)
+    for locator in isatap.locators if isatap else ():
+        if locator not in own:
+            remedy = "give an address that `ip -4 address` shows, or add it to a device"
+            yield _error(f"isatap.locators: {locator} is not on this machine", remedy)
+
+
+def _underlay(host: Host) -> Findings:
+    """The IPv4 path to the managers: MTU and reverse path filter."""
+    isatap = host.site.isatap
+    if isatap is None:
+        return
+    for locator in isatap.locators:
+        link = _link_of(host.netlink, locator)
+        if link is None:
+            continue
+        if link.mtu < isatap.mtu + ISATAP_OVERHEAD:
+            needed = link.mtu - ISATAP_OVERHEAD
+            yield _warning(
+                f"{link.name} has MTU {link.mtu}: packets are fragmented", f"isatap.mtu = {needed}"
+            )
+        yield from _reverse_path(host, link, isatap.hosts)
+
+
+def _link_of(netlink: Netlink, locator: IPv4Address) -> Link | None:
+    for link in netlink.links():
+        if any(address.ip == locator for address in netlink.addresses(link.name)):
+            return link
+    return None
+
+
+def _reverse_path(host: Host, link: Link, hosts: tuple[IPv4Network, ...]) -> Findings:
+    modes = [sysctl.find(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", link.name)]
+    strict = max(int(mode or 0) for mode in modes) == 1
+    for network in hosts:
+        try:
+            back = host.netlink.route_get(network[0]).dev
+        except KernelError:
+            yield _error(f"there is no route to {network}", "add an IPv4 route: `ip route`")
+            continue
+        if strict and back != link.name:
+            yield _warning(
+                f"packets from {network} may come by {link.name}, but the way back is {back}: rp_filter drops them",
+                f"sysctl net.ipv4.conf.{link.name}.rp_filter=2 and net.ipv4.conf.all.rp_filter=2",
+            )
+
+
+def _routes(host: Host) -> Findings:
+    """Next hops must be on a link of this machine."""
+    wanted = [(r.prefix, r.via) for r in host.site.isatap.routes] if host.site.isatap else []
+    if host.site.gateway and host.site.gateway.isatap_router:
+        wanted.append((host.plan.isatap_prefix, host.site.gateway.isatap_router))
+    ours = (host.plan.isatap_prefix, host.plan.client_prefix)
+    for prefix, via in wanted:
+        if any(via in link for link in ours):
+            continue
+        try:
+            hop = host.netlink.route_get(via)
+        except KernelError:
+            hop = None
+        if hop is None or hop.via is not None:
+            remedy = "give this machine an IPv6 address on the link that it shares with the next hop"
+            yield _error(f"the next hop {via} to {prefix} is on no link of this machine", remedy)
+
+
+def _forwarding(host: Host) -> Findings:
+    """Forwarding turns off router advertisements on the other links (accept_ra = 1 becomes 0)."""
+    forwarding = sysctl.find("net.ipv6.conf.all.forwarding")
+    if forwarding is None:
+        yield _error("this kernel runs without IPv6", "boot it without ipv6.disable=1")
+    if forwarding != "0":
+        return
+    for dev in sorted({str(route.dev) for route in host.netlink.routes(protocol=_LEARNT_FROM_RA)}):
+        if sysctl.find(f"net/ipv6/conf/{dev}/accept_ra") == "1":
+            yield _warning(
+                f"{dev} learns IPv6 routes from router advertisements; forwarding will end that",
+                f"sysctl net.ipv6.conf.{dev}.accept_ra=2, or configure the routes by hand",
+            )
+
+
+def _devices(host: Host) -> Findings:
+    if not Path("/dev/net/tun").exists():
+        yield _error("/dev/net/tun is missing: no TUN driver", "modprobe tun")
+    for device in desired(host.site, host.plan).devices:
+        if not host.running and host.netlink.index(device.name) is not None:
+            yield _error(f"the device name {device.name} is taken", f"ip link delete {device.name}")
+
+
+def _ports(host: Host) -> Findings:
+    if host.running:
+        yield _note("our daemon is running: its ports are not tried")
+        return
+    places = [*(host.site.gateway.listen if host.site.gateway else ())]
+    if not host.site.daemon.metrics.startswith("unix:") and host.site.daemon.metrics != "off":
+        places.append(host.site.daemon.metrics)
+    for place in places:
+        address, _, port = place.rpartition(":")
+        family = socket.AF_INET6 if address.startswith("[") else socket.AF_INET
+        try:
+            socket.create_server((address.strip("[]"), int(port)), family=family).close()
+        except PermissionError:
+            yield _note(f"{place}: not permitted to try", "run check as root")
+        except OSError as error:
+            yield _error(f"{place}: {error.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
+
+
+def _packet_filter(host: Host) -> Findings:
+    if shutil.which("nft") is None:
+        yield _error("nft is not installed", "apt-get install nftables")
+        return
+    if privileges.Capability.NET_ADMIN not in privileges.effective():
+        yield _note("not permitted to read the packet filter", "run check as root")
+        return
+    for table, hook in nft.dropping_chains():
+        text = f"table {table} drops by default what is {'forwarded' if hook == 'forward' else 'received'}"
+        if hook == "forward":
+            yield _warning(
+                text, 'accept iifname "mo-*" and oifname "mo-*" there: our table cannot overrule it'
+            )
+        else:
+            yield _warning(text, "accept there protocol 41 from isatap.hosts, and TCP to gateway.listen")
+
+
+def _fast_path(host: Host) -> Findings:
+    if not host.site.daemon.fast_path or host.site.isatap is None:
+        return
+    program = resources.files("manageout.bpf").joinpath("isatap.bpf.o")
+    if not program.is_file():
+        yield _warning("the eBPF program was not built: no fast path", "install the package again")
+        return
+    if privileges.Capability.BPF not in privileges.effective():
+        yield _note("not permitted to try eBPF", "run check as root")
+        return
+    try:
+        loaded = Object(program.read_bytes(), "isatap")
+        with closing(loaded):
+            loaded.load()
+    except FastPathUnavailable as error:
+        yield _warning(f"no fast path, the daemon goes on without: {error.message}", error.hint)
+    major, minor = (int(part) for part in platform.release().split(".")[:2])
+    if (major, minor) < (6, 6):
+        yield _note(f"Linux {major}.{minor} has no tcx: the fast path uses clsact", "Linux 6.6 or later")
+
+
+def _name(host: Host) -> Findings:
+    """Whether the name that hosts resolve leads here."""
+    isatap = host.site.isatap
+    if isatap is None or not isatap.name:
+        return
+    try:
+        answers = socket.getaddrinfo(isatap.name, None, socket.AF_INET, socket.SOCK_RAW)
+    except OSError as error:
+        text = error.strerror or "no answer"
+        yield _warning(f"{isatap.name} does not resolve here: {text}", "create the records that `plan` shows")
+        return
+    found = {IPv4Address(answer[4][0]) for answer in answers}
+    for locator in set(isatap.locators) - found:
+        yield _warning(f"{isatap.name} does not lead to {locator}", "add an A record")
+    for stranger in found - set(isatap.locators) - set(isatap.routers):
+        remedy = "remove the A record, or list it in isatap.routers"
+        yield _warning(f"{isatap.name} also leads to {stranger}, which is not of this site", remedy)
+
+
+def _privileges(host: Host) -> Findings:
+    missing = set(map(int, privileges.DAEMON)) - privileges.effective()
+    if missing:
+        names = ", ".join(privileges.names(missing))
+        yield _note(f"you lack {names}: the daemon needs them", "run it as root or by systemd")
+
+
+def _files(host: Host) -> Findings:
+    for severity, message, remedy in check_files.certificates(host.site):
+        yield Finding(severity, message, remedy)
+
+
+_CHECKS: dict[str, Callable[[Host], Findings]] = {
+    "policy": _policy,
+    "site prefix": _prefix,
+    "certificates": _files,
+    "locators": _locators,
+    "path to the managers": _underlay,
+    "next hops": _routes,
+    "forwarding": _forwarding,
+    "devices": _devices,
+    "ports": _ports,
+    "packet filter": _packet_filter,
+    "fast path": _fast_path,
+    "router name": _name,
+    "privileges": _privileges,
+}
