@@ -7,9 +7,7 @@ from typing import NamedTuple
 from manageout.wire import icmpv4, ipv4, ipv6
 from manageout.wire.address import embedded_isatap
 
-_PROTOCOL = 41
-_UNREACHABLE, _TIME_EXCEEDED, _PARAMETER_PROBLEM = 3, 11, 12
-_FRAGMENTATION_NEEDED = 4
+_REPORTS = (icmpv4.DESTINATION_UNREACHABLE, icmpv4.TIME_EXCEEDED, icmpv4.PARAMETER_PROBLEM)
 
 
 class FailedDelivery(NamedTuple):
@@ -29,15 +27,13 @@ def failed_delivery(outer: bytes) -> FailedDelivery | None:
     """
     _, payload = ipv4.parse(outer)
     message = icmpv4.parse(payload)
-    if message.type not in (_UNREACHABLE, _TIME_EXCEEDED, _PARAMETER_PROBLEM):
+    if message.type not in _REPORTS:
         return None
-    if message.type == _UNREACHABLE and message.code == _FRAGMENTATION_NEEDED:
+    if (message.type, message.code) == (icmpv4.DESTINATION_UNREACHABLE, icmpv4.FRAGMENTATION_NEEDED):
         return None
-    quoted = payload[8:]
-    header = ipv4.parse_header(quoted)
-    if header.protocol != _PROTOCOL:
+    header, inner = message.quoted()
+    if header.protocol != ipv4.IPV6:
         return None
-    inner = quoted[header.header_length :]
     return FailedDelivery(header.src, header.dst, inner if len(inner) >= ipv6.HEADER_LENGTH else b"")
 
 

@@ -134,7 +134,8 @@ class IsatapHost:
             return
         self.locator = locator
         for router in self.routers.values():
-            router.restart(now)
+            if router.tries or router.address:
+                router.restart(now)
             if router.address:
                 router.probe(now)
         self._settle(now)
