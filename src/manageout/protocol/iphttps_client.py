@@ -260,7 +260,10 @@ class IpHttpsClient:
         if packet[6] in ODD_HEADERS:
             if nd.message_type(packet) is not None:
                 reason = self._host.receive(packet, now)
-                if reason is not None:
+                if reason is None:
+                    self.packets_in += 1
+                    self.bytes_in += len(packet)
+                else:
                     self._drop(reason)
                 return False
             reason = hidden_by_extensions(packet)

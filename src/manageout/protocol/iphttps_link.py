@@ -203,17 +203,18 @@ class Link:
             elif packet.startswith(PLAIN):
                 out.append(packet[header:])
             else:
-                out += self._segmented(session, packet)
+                self._cut(session, packet, now)
                 continue
             session.packets_out += 1
             session.bytes_out += len(packet) - header
 
-    @staticmethod
-    def _segmented(session: Session, packet: bytes) -> list[bytes]:
+    def _cut(self, session: Session, packet: bytes, now: float) -> None:
         pieces = segment(packet)
+        if not pieces:
+            self._outbox.drop(Drop.MALFORMED, session.name, now)
+        session.out += pieces
         session.packets_out += len(pieces)
         session.bytes_out += sum(map(len, pieces))
-        return pieces
 
     def _nobody(self, packet: bytes, now: float) -> None:
         """A packet of the kernel that no client is there for."""

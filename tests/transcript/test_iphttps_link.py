@@ -1,0 +1,268 @@
+"""Packets at the server: source binding, destinations, hairpin, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv6Address
+
+import pytest
+
+from manageout.protocol.iphttps import AddressBound
+from manageout.protocol.segment import HEADER
+from manageout.wire import icmpv6, ipv6, tcp
+from manageout.wire.iphttps import PACKET, SUPER_PACKET, OwnFramer, build_record
+from tests.transcript.iphttps_tools import BEYOND, GATEWAY, GATEWAY_LL, Site, dad, datagram, gua, ll
+
+both = pytest.mark.parametrize("mode", ["none", "certificates"])
+VNET = bytes(10)
+
+
+def two(**changes: object) -> Site:
+    """Two clients that hold gua(n) and ll(n)."""
+    site = Site(**changes)
+    for number in (1, 2):
+        site.connect(number)
+    for number in (1, 2):
+        site.feed(number, dad(gua(number)) + dad(ll(number)))
+    site.packets(1), site.packets(2)
+    return site
+
+
+def error(packet: bytes) -> tuple[ipv6.Ipv6, icmpv6.Icmpv6]:
+    header, payload = ipv6.parse(packet)
+    return header, icmpv6.parse(header.src, header.dst, payload)
+
+
+# --- To and from the kernel -----------------------------------------------------------------------------
+
+
+@both
+def test_plain_data_passes_unchanged_both_ways(mode: str) -> None:
+    site = two(mode=mode)
+    up = [datagram(gua(1), BEYOND, bytes((n,)), hop_limit=n) for n in range(1, 9)]
+    site.feed(1, b"".join(up))
+    assert site.kernel() == up
+    down = [datagram(BEYOND, gua(2), bytes((n,)), hop_limit=n) for n in range(1, 9)]
+    site.tell_kernel_side(*down)
+    assert site.packets(2) == down and site.packets(1) == []
+
+
+@both
+def test_the_gateway_itself_can_be_reached(mode: str) -> None:
+    site = two(mode=mode)
+    packets = [datagram(ll(1), GATEWAY_LL), datagram(gua(1), GATEWAY), datagram(gua(1), GATEWAY_LL)]
+    site.feed(1, b"".join(packets))
+    assert site.kernel() == packets
+
+
+def test_echo_and_errors_are_plain_data() -> None:
+    site = two()
+    echo = icmpv6.build(gua(1), BEYOND, icmpv6.ECHO_REQUEST, 0, b"12345678")
+    packet = ipv6.build(gua(1), BEYOND, ipv6.ICMPV6, echo)
+    site.feed(1, packet)
+    assert site.kernel() == [packet]
+
+
+def test_nobody_there_is_told_within_a_limit() -> None:
+    site = two()
+    lost = datagram(BEYOND, gua(99))
+    site.tell_kernel_side(lost)
+    header, message = error(site.kernel()[0])
+    assert (header.src, header.dst) == (GATEWAY, BEYOND)
+    assert (message.type, message.code) == (icmpv6.DESTINATION_UNREACHABLE, icmpv6.ADDRESS_UNREACHABLE)
+    assert message.body[4:] == lost
+    site.tell_kernel_side(*[lost] * 1000)
+    assert len(site.kernel()) < 100
+    assert site.drops() == {"UNKNOWN_CLIENT": 1001}
+
+
+def test_what_is_not_ipv6_from_the_kernel_is_dropped() -> None:
+    site = two()
+    site.tell_kernel_side(b"", b"\x45" + bytes(60), b"\x60" + bytes(10))
+    assert site.kernel() == [] and site.drops() == {"NOT_IPV6": 3}
+
+
+def test_an_ipv4_packet_that_looks_addressed_to_a_client_is_not_sent() -> None:
+    site = two()
+    site.tell_kernel_side(b"\x45" + datagram(BEYOND, gua(1))[1:])
+    assert site.packets(1) == [] and site.drops() == {"NOT_IPV6": 1}
+
+
+# --- Source binding -------------------------------------------------------------------------------------
+
+
+@both
+def test_a_client_cannot_use_anothers_address(mode: str) -> None:
+    site = two(mode=mode)
+    site.feed(2, datagram(gua(1), BEYOND) + datagram(ll(1), GATEWAY_LL))
+    assert site.kernel() == [] and site.drops() == {"ADDRESS_TAKEN": 2}
+    assert [client.packets_in for client in site.server.clients()] == [2, 2]
+
+
+@both
+def test_nor_one_that_is_not_of_the_link(mode: str) -> None:
+    site = two(mode=mode)
+    for source in (BEYOND, bytes(16), GATEWAY, GATEWAY_LL, bytes(15) + b"\x01", b"\xff" * 16):
+        site.feed(2, datagram(source, BEYOND))
+    site.feed(2, datagram(IPv6Address("fe80:0:0:1::7").packed, GATEWAY_LL))
+    assert site.kernel() == [] and site.drops() == {"NOT_OWNER": 5, "ADDRESS_TAKEN": 2}
+
+
+def test_first_use_binds() -> None:
+    site = two()
+    site.feed(2, datagram(gua(7), BEYOND))
+    assert len(site.kernel()) == 1 and site.events[-1] == AddressBound(2, gua(7))
+    site.tell_kernel_side(datagram(BEYOND, gua(7)))
+    assert len(site.packets(2)) == 1
+
+
+def test_a_scan_of_sources_is_bounded() -> None:
+    site = Site(max_addresses=4)
+    site.connect(1)
+    site.feed(1, b"".join(datagram(gua(n), BEYOND) for n in range(1000)))
+    assert len(site.kernel()) == 4
+    (client,) = site.server.clients()
+    assert len(client.addresses) == 4
+    assert sum(site.drops().values()) == 996
+
+
+# --- Between clients ------------------------------------------------------------------------------------
+
+
+def test_link_local_between_clients_depends_on_the_mode() -> None:
+    site = two(mode="none")
+    site.feed(1, datagram(ll(1), ll(2)))
+    assert site.packets(2) == [] and site.drops() == {"LINK_LOCAL": 1}
+    site = two(mode="certificates")
+    site.feed(1, datagram(ll(1), ll(2)))
+    assert site.packets(2) == [datagram(ll(1), ll(2))] and site.kernel() == []
+    site.feed(1, datagram(ll(1), ll(9)))
+    assert site.drops() == {"UNKNOWN_CLIENT": 1}
+
+
+@both
+def test_clients_do_not_reach_each_other(mode: str) -> None:
+    site = two(mode=mode)
+    site.feed(1, datagram(gua(1), gua(2)) + datagram(gua(1), gua(99)))
+    assert site.packets(2) == site.packets(1) == site.kernel() == []
+    assert site.drops() == {"HAIRPIN": 2}
+
+
+@both
+def test_unless_policy_allows_it(mode: str) -> None:
+    site = two(mode=mode, hairpin=True)
+    site.feed(1, datagram(gua(1), gua(2), hop_limit=64))
+    assert site.packets(2) == [datagram(gua(1), gua(2), hop_limit=63)] and site.kernel() == []
+
+
+def test_hairpin_counts_hops() -> None:
+    site = two(hairpin=True)
+    original = datagram(gua(1), gua(2), hop_limit=1)
+    site.feed(1, original)
+    assert site.packets(2) == [] and site.drops() == {"HOP_LIMIT": 1}
+    header, message = error(site.packets(1)[0])
+    assert (header.src, header.dst, message.type) == (GATEWAY, gua(1), icmpv6.TIME_EXCEEDED)
+    assert message.body[4:] == original
+
+
+def test_hairpin_to_nobody_is_told() -> None:
+    site = two(hairpin=True)
+    site.feed(1, datagram(gua(1), gua(99)))
+    _, message = error(site.packets(1)[0])
+    assert (message.type, message.code) == (1, icmpv6.ADDRESS_UNREACHABLE)
+    assert site.drops() == {"UNKNOWN_CLIENT": 1}
+
+
+def test_hairpin_to_a_slow_client_is_dropped() -> None:
+    site = two(hairpin=True)
+    site.server.congested(2, True)
+    site.feed(1, datagram(gua(1), gua(2)))
+    assert site.packets(2) == [] and site.drops() == {"QUEUE_FULL": 1}
+
+
+def test_hairpin_of_a_super_packet_suits_the_receiver() -> None:
+    site = Site(hairpin=True, vnet_hdr=True)
+    for number in (1, 2):
+        site.connect(number, f"own{number}", ("Manageout-Framing", "1"))
+        site.feed(number, build_record(PACKET, dad(gua(number))))
+    site.connect(3)
+    site.feed(3, dad(gua(3)))
+    for number in (1, 2, 3):
+        site.stream(number)
+    whole = VNET + datagram(gua(1), gua(2), bytes(5000))
+    site.feed(1, build_record(SUPER_PACKET, whole))
+    ((kind, body),) = OwnFramer().feed(site.stream(2))
+    assert kind == SUPER_PACKET and body[:17] + b"\x40" + body[18:] == whole
+    gso = HEADER.pack(1, 5, 48, 100, 40, 6) + datagram(gua(1), gua(3), bytes(250))
+    site.feed(1, build_record(SUPER_PACKET, gso))
+    assert [len(packet) for packet in site.packets(3)] == [148, 148, 98]
+
+
+# --- What no client may send ----------------------------------------------------------------------------
+
+
+def with_routing_header(kind: int, left: int) -> Callable[[bytes, bytes], bytes]:
+    def build(src: bytes, dst: bytes) -> bytes:
+        routing = bytes((ipv6.UDP, 2, kind, left)) + bytes(4) + BEYOND
+        return ipv6.build(src, dst, ipv6.ROUTING, routing + datagram(src, dst)[40:])
+
+    return build
+
+
+@pytest.mark.parametrize("kind", [0, 2, 4])
+def test_source_routes_are_dropped(kind: int) -> None:
+    site = two()
+    site.feed(1, with_routing_header(kind, 1)(gua(1), BEYOND))
+    assert site.kernel() == [] and site.drops() == {"FROM_CLIENT_FORBIDDEN": 1}
+    site.feed(1, with_routing_header(kind, 0)(gua(1), BEYOND))
+    assert len(site.kernel()) == 1
+
+
+def test_broken_extension_headers_are_dropped() -> None:
+    site = two()
+    site.feed(1, ipv6.build(gua(1), BEYOND, ipv6.HOP_BY_HOP, b"\x11\xff" + bytes(6)))
+    assert site.kernel() == [] and site.drops() == {"MALFORMED": 1}
+
+
+@pytest.mark.parametrize("text", ["::", "::1", "::192.0.2.1", "::ffff:192.0.2.1"])
+def test_destinations_that_are_nowhere(text: str) -> None:
+    site = two()
+    site.feed(1, datagram(gua(1), IPv6Address(text).packed))
+    assert site.kernel() == [] and site.drops() == {"DESTINATION_ILLEGAL": 1}
+
+
+def test_a_nat64_destination_is_somewhere() -> None:
+    site = two()
+    site.feed(1, datagram(gua(1), IPv6Address("64:ff9b::192.0.2.1").packed))
+    assert len(site.kernel()) == 1
+
+
+# --- virtio_net_hdr -------------------------------------------------------------------------------------
+
+
+def test_stock_segments_become_one_super_packet_for_the_kernel() -> None:
+    site = two(vnet_hdr=True)
+    stream = b""
+    for n in range(5):
+        header = tcp.Tcp(80, 5000, n * 100, 1, 0x10, 500, 0, b"")
+        segment = tcp.build(gua(1), BEYOND, header, bytes(100))
+        stream += ipv6.build(gua(1), BEYOND, ipv6.TCP, segment)
+    site.feed(1, stream)
+    (whole,) = site.kernel()
+    assert HEADER.unpack_from(whole) == (1, 4, 60, 100, 40, 16) and len(whole) == 10 + 60 + 500
+
+
+def test_a_super_packet_is_cut_for_a_stock_client_and_counted_in_pieces() -> None:
+    site = two(vnet_hdr=True)
+    before = site.server.clients()[0]
+    site.tell_kernel_side(HEADER.pack(1, 5, 48, 100, 40, 6) + datagram(BEYOND, gua(1), bytes(250)))
+    assert [len(packet) for packet in site.packets(1)] == [148, 148, 98]
+    client = site.server.clients()[0]
+    assert client.packets_out - before.packets_out == 3
+    assert client.bytes_out - before.bytes_out == 394
+
+
+def test_a_header_that_fits_no_packet_is_dropped() -> None:
+    site = two(vnet_hdr=True)
+    site.tell_kernel_side(*[HEADER.pack(1, 4, 48, 0, 40, 6) + datagram(BEYOND, gua(1))] * 2)
+    assert site.packets(1) == [] and site.drops() == {"MALFORMED": 2}
