@@ -17,6 +17,7 @@ from manageout.wire.nd import Preference, PrefixInformation, RouteInformation, R
 INFINITE = 0xFFFFFFFF
 TWO_HOURS = 7200.0
 LINK_LOCAL = b"\xfe\x80"
+MULTICAST = b"\xff"
 MAX_PREFIXES = 16
 """Prefixes of one link that we follow; a flood of them must not fill memory (RFC 8504 5.3 in spirit)."""
 MAX_ROUTES = 256
@@ -73,10 +74,11 @@ class PrefixTable:
         """Take one Prefix Information option. True when a lifetime changed, or a prefix is new.
 
         RFC 4862 5.5.3 (a)-(e): not autonomous, link-local, preferred > valid or another length than 64 are
-        ignored; a valid lifetime never falls below what is left of two hours by an unauthenticated message.
+        ignored, and so is multicast, of which no address can be made; a valid lifetime never falls below what
+        is left of two hours by an unauthenticated message.
         """
         usable = option.autonomous and option.length == 64 and option.preferred <= option.valid
-        if not usable or option.prefix.startswith(LINK_LOCAL):
+        if not usable or option.prefix.startswith((LINK_LOCAL, MULTICAST)):
             return False
         prefix = masked(option.prefix, 64)
         valid, preferred = deadline(option.valid, now), deadline(option.preferred, now)

@@ -57,6 +57,7 @@ def test_masked() -> None:
         option(valid=10, preferred=11),
         option(valid=0, preferred=0),
         option(prefix=IPv6Address("fe80::").packed),
+        option(prefix=IPv6Address("ff12::").packed),
     ],
 )
 def test_an_option_that_must_be_ignored(refused: PrefixInformation) -> None:
