@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.fuzz import iphttps, isatap, site, wire
+from tests.fuzz import hosts, iphttps, isatap, site, wire
 from tests.fuzz.engine import Target
 
 TARGETS: dict[str, Target] = {
-    target.name: target for module in (wire, isatap, iphttps, site) for target in module.TARGETS
+    target.name: target for module in (wire, isatap, iphttps, hosts, site) for target in module.TARGETS
 }
