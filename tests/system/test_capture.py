@@ -9,6 +9,7 @@ from manageout.lab.topology import HELPDESK, ISATAP_PREFIX, KIOSK
 from manageout.plan import isatap_address
 from tests.system.support import Lab, capture, ping, tshark
 
+ROUTE_INFORMATION = "24"
 RS, RA, NS, NA = "133", "134", "135", "136"
 COMPLAINTS = "_ws.malformed || _ws.expert.severity == error || ip.checksum.status == bad"
 
@@ -48,11 +49,12 @@ def test_router_advertisement(lab: Lab) -> None:
         "icmpv6.nd.ra.router_lifetime",
         "icmpv6.opt.mtu",
         "icmpv6.opt.prefix",
-        "icmpv6.opt.route_info.prefix",
+        "icmpv6.opt.type",
     ]
     columns = [argument for field in fields for argument in ("-e", field)]
     rows = tshark(file, "-Y", f"icmpv6.type == {RA}", "-T", "fields", *columns)
     assert rows
-    lifetime, mtu, prefix, _ = rows[0].split("\t")
+    lifetime, mtu, prefix, options = rows[0].split("\t")
     assert (lifetime, mtu) == ("0", "1280")
     assert str(ISATAP_PREFIX.network_address) in prefix
+    assert ROUTE_INFORMATION in options.split(",")
