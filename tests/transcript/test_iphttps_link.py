@@ -198,6 +198,24 @@ def test_hairpin_of_a_super_packet_suits_the_receiver() -> None:
     assert [len(packet) for packet in site.packets(3)] == [148, 148, 98]
 
 
+def test_nothing_too_long_reaches_a_stock_client() -> None:
+    site = Site(hairpin=True, vnet_hdr=True)
+    site.connect(1, "own", ("Manageout-Framing", "1"))
+    site.connect(2)
+    site.feed(1, build_record(PACKET, dad(gua(1))))
+    site.feed(1, build_record(PACKET, dad(ll(1))))
+    site.feed(2, dad(gua(2)))
+    site.packets(2)
+    group = IPv6Address("ff02::1:3").packed
+    for packet in (datagram(gua(1), gua(2), bytes(1500)), datagram(ll(1), group, bytes(1500))):
+        site.feed(1, build_record(SUPER_PACKET, VNET + packet))
+    broken = HEADER.pack(1, 4, 0, 0, 0, 0) + datagram(gua(1), gua(2))
+    site.feed(1, build_record(SUPER_PACKET, broken))
+    assert site.packets(2) == [] and site.drops() == {"TOO_BIG": 2, "MALFORMED": 1}
+    site.feed(1, build_record(PACKET, datagram(gua(1), BEYOND, bytes(1500))))
+    assert site.closed(1) is not None and site.drops()["OVERSIZE"] == 1
+
+
 # --- What no client may send ----------------------------------------------------------------------------
 
 

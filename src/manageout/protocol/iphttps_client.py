@@ -65,7 +65,6 @@ class IpHttpsClient:
         self._host = Host(interface_id, random, self._own_packets, self._events)
         self._reconnect = Reconnect(random, config.first_retry, config.last_retry)
         self._drops: dict[Drop, int] = {}
-        self._full = False
         self.packets_in = self.bytes_in = self.packets_out = self.bytes_out = 0
         self._reset()
 
@@ -79,6 +78,7 @@ class IpHttpsClient:
         self._heard = 0.0
         self._next_probe = 0.0
         self._half_since = math.inf
+        self._full = False
 
     def _move(self, trigger: Trigger) -> bool:
         state = TRANSITIONS.get((self.state, trigger))

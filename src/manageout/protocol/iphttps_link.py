@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from manageout.errors import WireError
 from manageout.protocol.allowance import Allowance
 from manageout.protocol.drops import Drop
-from manageout.protocol.iphttps import ServerConfig
+from manageout.protocol.iphttps import STRICT_LIMIT, ServerConfig
 from manageout.protocol.iphttps_nd import Discovery, is_link_local
 from manageout.protocol.iphttps_session import PLAIN, Outbox, Session
 from manageout.protocol.neighbours import Neighbours
@@ -111,7 +111,7 @@ class Link:
             session.packets_in += 1
             session.bytes_in += len(packet)
         else:
-            self._outbox.drop(reason, session.name, now)
+            self._outbox.drop(reason, session.name)
         return False
 
     def _source(self, session: Session, source: bytes, destination: bytes, now: float) -> Drop | None:
@@ -165,15 +165,16 @@ class Link:
         return reason
 
     def _deliver(self, session: Session, data: bytes, header: int) -> Drop | None:
-        if session.blocked:
-            return Drop.QUEUE_FULL
-        if not header:
-            self._outbox.packet(session, data)
-        elif session.own:
+        if header and session.own:
             self._outbox.super_packet(session, data)
-        else:
-            for packet in segment(data):
-                self._outbox.packet(session, packet)
+            return None
+        packets = segment(data) if header else [data]
+        if not packets:
+            return Drop.MALFORMED
+        if max(map(len, packets)) > STRICT_LIMIT:
+            return Drop.TOO_BIG  # would end the session of a stock client
+        for packet in packets:
+            self._outbox.packet(session, packet)
         return None
 
     # --- From the kernel --------------------------------------------------------------------------------
@@ -191,7 +192,7 @@ class Link:
                 continue
             session = holder.session
             if session.blocked:
-                self._outbox.drop(Drop.QUEUE_FULL, session.name, now)
+                self._outbox.drop(Drop.QUEUE_FULL, session.name)
                 continue
             out = session.out
             if not out:
@@ -203,15 +204,15 @@ class Link:
             elif packet.startswith(PLAIN):
                 out.append(packet[header:])
             else:
-                self._cut(session, packet, now)
+                self._cut(session, packet)
                 continue
             session.packets_out += 1
             session.bytes_out += len(packet) - header
 
-    def _cut(self, session: Session, packet: bytes, now: float) -> None:
+    def _cut(self, session: Session, packet: bytes) -> None:
         pieces = segment(packet)
         if not pieces:
-            self._outbox.drop(Drop.MALFORMED, session.name, now)
+            self._outbox.drop(Drop.MALFORMED, session.name)
         session.out += pieces
         session.packets_out += len(pieces)
         session.bytes_out += sum(map(len, pieces))
@@ -228,7 +229,7 @@ class Link:
             error = icmpv6.unreachable(self._address, packet[8:24], icmpv6.ADDRESS_UNREACHABLE, packet)
             if error is not None and self._errors.take(now):
                 self._outbox.kernel(error)
-        self._outbox.drop(reason, "", now)
+        self._outbox.drop(reason, "")
 
 
 def hidden_by_extensions(packet: bytes) -> Drop | None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from manageout.errors import WireError
 from manageout.protocol.allowance import Allowance
 from manageout.protocol.drops import Drop
-from manageout.protocol.iphttps import MTU, ServerConfig
+from manageout.protocol.iphttps import MTU, STRICT_LIMIT, ServerConfig
 from manageout.protocol.iphttps_session import Outbox, Session
 from manageout.protocol.neighbours import Neighbours
 from manageout.wire import nd
@@ -87,15 +87,15 @@ class Discovery:
     def receive(self, session: Session, packet: bytes, kind: int, now: float) -> None:
         """One packet of ICMPv6 type 133 to 137, valid or not."""
         if kind in (ROUTER_ADVERTISEMENT, REDIRECT):
-            self._outbox.drop(Drop.FROM_CLIENT_FORBIDDEN, session.name, now)
+            self._outbox.drop(Drop.FROM_CLIENT_FORBIDDEN, session.name)
             return
         if not session.allowance.take(now):
-            self._outbox.drop(Drop.RATE_LIMITED, session.name, now)
+            self._outbox.drop(Drop.RATE_LIMITED, session.name)
             return
         try:
             header, message = nd.parse(packet)
         except WireError:
-            self._outbox.drop(Drop.ND_INVALID, session.name, now)
+            self._outbox.drop(Drop.ND_INVALID, session.name)
             return
         reason = self._claim(session, header.src, message, now)
         if reason is None:
@@ -104,7 +104,7 @@ class Discovery:
             session.packets_in += 1
             session.bytes_in += len(packet)
         else:
-            self._outbox.drop(reason, session.name, now)
+            self._outbox.drop(reason, session.name)
 
     def _claim(self, session: Session, source: bytes, message: nd.Message, now: float) -> Drop | None:
         if source == nd.UNSPECIFIED:
@@ -164,10 +164,12 @@ class Discovery:
         """Multicast of a client: to all others, or to nobody."""
         if not self._flooding:
             return Drop.MULTICAST
+        if len(packet) > STRICT_LIMIT:
+            return Drop.TOO_BIG
         if not self._copies.take(now, len(self._sessions)):
             return Drop.RATE_LIMITED
         for other in self._sessions.values():
-            if other is not session and not other.blocked:
+            if other is not session:
                 self._outbox.packet(other, packet)
         return None
 

@@ -17,6 +17,7 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import (
     ADDRESS_HEADER,
     FRAMING_HEADER,
+    STRICT_LIMIT,
     TUN,
     ClientView,
     Close,
@@ -111,9 +112,9 @@ class IpHttpsServer:
         self._up.pop(session.number, None)
         self._neighbours.forget(session)
 
-    def _end(self, session: Session, reason: str, drop: Drop | None = None, now: float = 0.0) -> None:
+    def _end(self, session: Session, reason: str, drop: Drop | None = None) -> None:
         if drop is not None:
-            self._outbox.drop(drop, session.name, now)
+            self._outbox.drop(drop, session.name)
         self._forget(session)
         self._events.append(Close(session.number, reason, drop))
 
@@ -126,6 +127,7 @@ class IpHttpsServer:
 
     def receive(self, data: bytes, source: int, now: float) -> None:
         """Bytes of a connection's stream, or one packet of the kernel (``TUN``)."""
+        self._outbox.now = now
         if source == TUN:
             self._link.from_kernel((data,), now)
             return
@@ -137,7 +139,7 @@ class IpHttpsServer:
             whole = self._stream(session, data, now)
         except WireError as error:
             oversize = error.message.startswith("oversize")
-            self._end(session, error.message, Drop.OVERSIZE if oversize else Drop.NOT_IPV6, now)
+            self._end(session, error.message, Drop.OVERSIZE if oversize else Drop.NOT_IPV6)
             return
         if whole or not session.pending:
             session.half_since = 0.0
@@ -162,6 +164,7 @@ class IpHttpsServer:
     def receive_many(self, packets: Sequence[bytes], source: int, now: float) -> None:
         """Like :meth:`receive`, for a batch; the fast way for packets of the kernel."""
         if source == TUN:
+            self._outbox.now = now
             self._link.from_kernel(packets, now)
         else:
             self.receive(b"".join(packets), source, now)
@@ -169,13 +172,16 @@ class IpHttpsServer:
     def _records(self, session: Session, records: list[tuple[int, bytes]], now: float) -> None:
         supers = [body for kind, body in records if kind == SUPER_PACKET]
         plain = [body for kind, body in records if kind == PACKET]
+        for packet in plain:
+            if len(packet) > STRICT_LIMIT:
+                raise WireError(f"oversize packet: {len(packet)} bytes, at most {STRICT_LIMIT}")
         # Neighbour Discovery comes in plain records: what it binds, the others may use.
         if plain:
             self._link.from_client(session, plain, now)
         if supers:
             self._link.from_client(session, supers, now, VNET_HEADER)
         for kind, body in records:
-            if kind == KEEPALIVE:
+            if kind == KEEPALIVE and not session.blocked:
                 self._outbox.stream(session, build_record(KEEPALIVE, body))
 
     # --- The HTTP exchange (3.2.5.1) --------------------------------------------------------------------
@@ -230,6 +236,7 @@ class IpHttpsServer:
 
     def on_timer(self, now: float) -> None:
         """Do what is due at ``now``."""
+        self._outbox.now = now
         self._discovery.settle(now)
         while self._wakes and self._wakes[0][0] <= now:
             when, _, session = heappop(self._wakes)
@@ -250,7 +257,7 @@ class IpHttpsServer:
             return
         if session.half_since and now >= session.half_since + config.stall_timeout:
             reason = f"a packet stayed half received for {config.stall_timeout:g} s"
-            self._end(session, reason, Drop.TRUNCATED, now)
+            self._end(session, reason, Drop.TRUNCATED)
             return
         probing, ending = session.last_seen + config.dead_after, session.last_seen + config.dead_after * 1.5
         if now >= ending:

@@ -115,6 +115,8 @@ class Outbox:
         self.dirty: list[Session] = []
         """Sessions whose ``out`` is not empty, each once."""
         self.drops = DropTable(MAX_DROP_SOURCES)
+        self.now = 0.0
+        """The time of the input that is being served."""
 
     def stream(self, session: Session, data: bytes) -> None:
         """Bytes of the stream that are no packet: heads and keepalives."""
@@ -124,23 +126,31 @@ class Outbox:
 
     def packet(self, session: Session, packet: bytes) -> None:
         """One IPv6 packet to a client, in its framing."""
-        session.packets_out += 1
-        session.bytes_out += len(packet)
-        self.stream(session, build_record(PACKET, packet) if session.own else packet)
+        if self._room(session):
+            session.packets_out += 1
+            session.bytes_out += len(packet)
+            self.stream(session, build_record(PACKET, packet) if session.own else packet)
 
     def super_packet(self, session: Session, packet: bytes) -> None:
         """One packet with its ``virtio_net_hdr`` to a client with our framing."""
-        session.packets_out += 1
-        session.bytes_out += len(packet) - VNET_HEADER
-        self.stream(session, build_record(SUPER_PACKET, packet))
+        if self._room(session):
+            session.packets_out += 1
+            session.bytes_out += len(packet) - VNET_HEADER
+            self.stream(session, build_record(SUPER_PACKET, packet))
+
+    def _room(self, session: Session) -> bool:
+        """A client that does not read must not make us remember what it asks for."""
+        if session.blocked:
+            self.drop(Drop.QUEUE_FULL, session.name)
+        return not session.blocked
 
     def kernel(self, packet: bytes) -> None:
         """One IPv6 packet of ours to the kernel."""
         self.tun.append(PLAIN + packet if self.vnet_hdr else packet)
 
-    def drop(self, reason: Drop, name: str, now: float, times: int = 1) -> None:
+    def drop(self, reason: Drop, name: str) -> None:
         """Every packet that is dropped passes here. ``name``: the client, or ``""`` for the kernel's side."""
-        self.drops.count(reason, name.encode(), now, times)
+        self.drops.count(reason, name.encode(), self.now)
 
     def take(self) -> list[tuple[int, list[bytes]]]:
         """Everything, and forget it."""

@@ -43,7 +43,7 @@ def test_packets_wear_what_their_way_needs() -> None:
 def test_drops_are_bounded_by_client_and_exact_in_total() -> None:
     outbox = Outbox(False)
     for n in range(MAX_DROP_SOURCES + 100):
-        outbox.drop(Drop.NOT_OWNER, f"client{n}", float(n))
+        outbox.drop(Drop.NOT_OWNER, f"client{n}")
     assert outbox.drops.totals == {Drop.NOT_OWNER: MAX_DROP_SOURCES + 100}
     assert len(outbox.drops.by_source()) == MAX_DROP_SOURCES
 
@@ -51,3 +51,12 @@ def test_drops_are_bounded_by_client_and_exact_in_total() -> None:
 def test_the_view_of_a_session() -> None:
     view = session(7, own=True).view()
     assert (view.session, view.name, view.framing, view.since) == (7, "192.0.2.1", "own", 5.0)
+
+
+def test_a_client_that_does_not_read_is_not_remembered() -> None:
+    outbox, slow = Outbox(False), session(1)
+    slow.blocked = True
+    outbox.packet(slow, PACKET)
+    outbox.super_packet(slow, bytes(10) + PACKET)
+    assert outbox.take() == [] and slow.packets_out == 0
+    assert outbox.drops.totals == {Drop.QUEUE_FULL: 2}
