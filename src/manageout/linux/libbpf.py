@@ -188,10 +188,12 @@ class Map:
             code = -_libbpf().bpf_map_lookup_batch(self.fd, start, cursor, keys, values, c.byref(count), None)
             if code not in (0, errno.ENOENT):
                 raise _failure(f"map {self.name}", code)
+            # ``raw`` copies the whole buffer: once a batch, not once an entry.
+            all_keys, all_values = keys.raw, values.raw
             for i in range(count.value):
                 yield (
-                    keys.raw[i * self.key_size : (i + 1) * self.key_size],
-                    values.raw[i * self.value_size : (i + 1) * self.value_size],
+                    all_keys[i * self.key_size : (i + 1) * self.key_size],
+                    all_values[i * self.value_size : (i + 1) * self.value_size],
                 )
             if code == errno.ENOENT:
                 return
