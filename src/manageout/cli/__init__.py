@@ -85,7 +85,7 @@ def cli() -> None:
 def main() -> None:
     """Run a command; every failure becomes one line and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="manageout", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         where = getattr(error, "ctx", None)

@@ -1,0 +1,40 @@
+"""``manageout clients``."""
+
+from __future__ import annotations
+
+import time
+
+from manageout.cli.clients import render
+
+
+def test_one_line_an_address() -> None:
+    client = {
+        "name": "laptop.corp.example",
+        "addresses": ["fd12:3456:789a:1000::5", "fe80::5"],
+        "peer": "198.51.100.20:4711",
+        "since": time.time() - 7200,
+        "last_seen": time.time(),
+        "framing": "stock",
+        "rx_packets": 1,
+        "rx_bytes": 40,
+    }
+    lines = render([client]).splitlines()
+    assert len(lines) == 3
+    for cell in (
+        "laptop.corp.example",
+        "fd12:3456:789a:1000::5",
+        "198.51.100.20:4711",
+        "2 h",
+        "stock",
+        "1 / 40",
+    ):
+        assert cell in lines[1]
+    assert lines[2].strip() == "fe80::5"
+
+
+def test_a_client_without_certificate_and_address() -> None:
+    assert "192.0.2.1:5" in render([{"name": None, "addresses": [], "peer": "192.0.2.1:5"}])
+
+
+def test_none() -> None:
+    assert render([]) == "No client is connected."

@@ -1,0 +1,45 @@
+"""``manageout run``: what is said before anything is touched. The daemon itself: system/test_daemon.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def manageout(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "manageout", *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def test_every_fault_of_the_file_is_shown_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text('[site]\nprefix = "fd12::/32"\n[isatap]\nname = "isatap"\nlocators = ["10.0.0.300"]\n')
+    result = manageout("run", "--config", str(file), "--runtime-dir", str(tmp_path / "run"))
+    assert result.returncode == 1
+    assert result.stdout == ""
+    for part in ("3 faults", "site.prefix: ", "isatap.name: ", "isatap.locators.0: "):
+        assert part in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_file(tmp_path: Path) -> None:
+    result = manageout("run", "--config", str(tmp_path / "absent.toml"))
+    assert result.returncode == 1
+    assert "cannot be read" in result.stderr
+
+
+def test_help_and_version_and_suggestion() -> None:
+    assert "--dry-run" in manageout("run", "--help").stdout
+    assert manageout("--version").stdout.startswith("manageout ")
+    result = manageout("rnu")
+    assert result.returncode == 2
+    assert "did you mean `manageout run`?" in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_a_wrong_option_is_one_line_and_a_hint() -> None:
+    result = manageout("status", "--colour")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[1] == "  see `manageout status --help`"

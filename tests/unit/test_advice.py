@@ -1,0 +1,49 @@
+"""What is to be done elsewhere follows from the roles."""
+
+from __future__ import annotations
+
+from manageout.advice import Section, advice
+from manageout.config import parse
+from manageout.plan import plan
+
+SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
+GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+ROUTER = '[isatap]\nname = "mo-isatap.corp"\nlocators = ["10.0.0.1"]\nhosts = ["10.0.1.30/32"]\n'
+
+
+def sections(*tables: str) -> dict[str, Section]:
+    site = parse(SITE + "".join(tables))
+    return {section.title: section for section in advice(site, plan(site))}
+
+
+def text(section: Section) -> str:
+    return "\n".join(f"{label} {value}" for label, value in section.lines)
+
+
+def test_one_machine_needs_no_routes_elsewhere() -> None:
+    assert text(sections(GATEWAY, ROUTER)["Routes on other machines"]).startswith("nowhere")
+
+
+def test_a_router_apart_needs_routes_on_both_sides() -> None:
+    route = '[[isatap.routes]]\nprefix = "fd12:3456:789a:1000::/64"\nvia = "fd12:3456:789a:2::1"\n'
+    routes = text(sections(ROUTER, route)["Routes on other machines"])
+    assert "fd12:3456:789a:1000::/64 via fd12:3456:789a:2::1 (the daemon adds it)" in routes
+    for command in ("ip -6 route add fd12:3456:789a:1::/64", "netsh interface ipv6 add route", "ipv6 route"):
+        assert command in routes
+    other = text(sections(GATEWAY, 'isatap_router = "fd12:3456:789a:2::2"\n')["Routes on other machines"])
+    assert "fd12:3456:789a:1::/64 via fd12:3456:789a:2::2 (the daemon adds it)" in other
+    assert "ip -6 route add fd12:3456:789a:1000::/64" in other
+
+
+def test_the_bare_name_is_never_proposed() -> None:
+    names = sections(GATEWAY, ROUTER)["DNS names to create"].lines
+    assert ("mo-isatap.corp", "A 10.0.0.1   (intranet DNS)") in names
+    assert all(value.startswith("never") for label, value in names if label == "isatap")
+
+
+def test_firewalls_and_windows_concern_the_roles_only() -> None:
+    assert "protocol 41" in text(sections(ROUTER)["Firewalls"])
+    assert "TCP" not in text(sections(ROUTER)["Firewalls"])
+    windows = text(sections(GATEWAY)["Windows"])
+    assert "https://NAME:443/IPHTTPS enabled certificates" in windows
+    assert "isatap" not in windows

@@ -1,0 +1,68 @@
+"""What cannot be together in a site file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from manageout.config import parse
+from manageout.errors import ConfigError
+from manageout.plan import plan
+from manageout.site import contradictions, read_site
+
+SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
+GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+ROUTER = '[isatap]\nlocators = ["10.0.0.1"]\nhosts = ["10.0.1.30/32"]\n'
+
+
+def faults(*tables: str) -> dict[str, str]:
+    site = parse(SITE + "".join(tables))
+    return {fault.path: fault.message for fault in contradictions(site, plan(site))}
+
+
+def route(prefix: str, via: str) -> str:
+    return f'[[isatap.routes]]\nprefix = "{prefix}"\nvia = "{via}"\n'
+
+
+def test_what_is_meant_is_accepted() -> None:
+    aggregate = route("fd12:3456:789a:1000::/59", "fd12:3456:789a:2::1")
+    assert faults(GATEWAY, ROUTER, aggregate) == {}
+    assert faults(GATEWAY, 'isatap_router = "fd12:3456:789a:2::2"\n') == {}
+
+
+@pytest.mark.parametrize(
+    ("tables", "path"),
+    [
+        ((GATEWAY, 'prefix = "fd12:3456:789a:1::/64"\n', ROUTER), "gateway.prefix"),
+        ((ROUTER, 'prefix = "fd12:3456:789a:3333::/64"\n'), "isatap.prefix"),
+        ((ROUTER, 'prefix = "fd12:3456:789a:7777::/64"\n'), "isatap.prefix"),
+        ((ROUTER, 'retired = ["fd12:3456:789a:1::/64"]\n'), "isatap.retired.0"),
+        ((ROUTER, route("fd12:3456:789a::/48", "fd00::1")), "isatap.routes.0.prefix"),
+        ((ROUTER, route("fd00:1::/64", "fd00:1::1")), "isatap.routes.0.via"),
+        ((ROUTER, route("fd00:1::/64", "fe80::1")), "isatap.routes.0.via"),
+        ((GATEWAY, 'isatap_router = "fd00::1"\n', ROUTER), "gateway.isatap_router"),
+        ((GATEWAY, 'isatap_router = "fd12:3456:789a:1000::9"\n'), "gateway.isatap_router"),
+        ((GATEWAY, 'listen = ["0.0.0.0:443", "0.0.0.0:443"]\n'), "gateway.listen"),
+        ((GATEWAY, 'fixed = {"a" = "fd12:3456:789a:2::5"}\n'), "gateway.fixed.a"),
+        ((GATEWAY, 'fixed = {"a" = "fd12:3456:789a:1000::1"}\n'), "gateway.fixed.a"),
+        (
+            (GATEWAY, 'fixed = {"a" = "fd12:3456:789a:1000::5", "b" = "fd12:3456:789a:1000::5"}\n'),
+            "gateway.fixed.b",
+        ),
+        ((ROUTER.replace("10.0.0.1", "127.0.0.1"),), "isatap.locators.0"),
+        ((ROUTER.replace('["10.0.0.1"]', '["10.0.0.1", "10.0.0.1"]'),), "isatap.locators.1"),
+        ((ROUTER, 'routers = ["10.0.0.1"]\n'), "isatap.routers"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(tables: tuple[str, ...], path: str) -> None:
+    assert list(faults(*tables)) == [path]
+
+
+def test_reading_raises_with_all_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(SITE + ROUTER + 'routers = ["10.0.0.1"]\n' + route("fd00:1::/64", "fd00:1::1"))
+    with pytest.raises(ConfigError) as caught:
+        read_site(file)
+    assert [fault.path for fault in caught.value.faults] == ["isatap.routers", "isatap.routes.0.via"]
+    assert all(fault.hint for fault in caught.value.faults)
