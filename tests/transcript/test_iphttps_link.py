@@ -165,6 +165,12 @@ def test_hairpin_counts_hops() -> None:
     assert message.body[4:] == original
 
 
+def test_hairpin_does_not_forward_link_local_sources() -> None:
+    site = two(hairpin=True)
+    site.feed(1, datagram(ll(1), gua(2)))
+    assert site.packets(2) == [] and site.drops() == {"LINK_LOCAL": 1}
+
+
 def test_hairpin_to_nobody_is_told() -> None:
     site = two(hairpin=True)
     site.feed(1, datagram(gua(1), gua(99)))

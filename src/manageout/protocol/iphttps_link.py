@@ -19,7 +19,7 @@ from manageout.protocol.iphttps import STRICT_LIMIT, ServerConfig
 from manageout.protocol.iphttps_nd import Discovery, is_link_local
 from manageout.protocol.iphttps_session import PLAIN, Outbox, Session
 from manageout.protocol.neighbours import Neighbours
-from manageout.protocol.segment import coalesce, segment
+from manageout.protocol.segment import more, segment
 from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.iphttps import SUPER_PACKET, VNET_HEADER, build_record
 
@@ -49,7 +49,6 @@ class Link:
         self._own = frozenset({self._address, config.link_local.packed})
         self._flooding = config.mode == "certificates"
         self._hairpin = config.hairpin
-        self._join = config.coalesce
         self._vnet_hdr = config.vnet_hdr
 
     # --- From a client ----------------------------------------------------------------------------------
@@ -77,10 +76,14 @@ class Link:
                 passed.append(packet)
         session.packets_in += len(passed)
         session.bytes_in += sum(map(len, passed)) - header * len(passed)
+        if header:
+            for packet in passed:
+                if packet[1]:  # gso_type: a super-packet
+                    packets, size = more(packet)
+                    session.packets_in += packets
+                    session.bytes_in += size
         if header or not self._vnet_hdr:
             self._outbox.tun += passed
-        elif self._join and len(passed) > 1:
-            self._outbox.tun += coalesce(passed)
         else:
             self._outbox.tun += [PLAIN + packet for packet in passed]
 
@@ -148,6 +151,8 @@ class Link:
         if not self._hairpin:
             return Drop.HAIRPIN
         packet = data[header:]
+        if is_link_local(packet[8:24]):
+            return Drop.LINK_LOCAL  # RFC 4291 2.5.6: never forwarded
         holder = self._neighbours.owners.get(destination)
         error: bytes | None = None
         reason: Drop | None = None
