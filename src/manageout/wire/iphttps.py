@@ -23,7 +23,7 @@ Header = tuple[str, str]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/(1\.[0-9])")
-_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9]{2})(?: (.*))?")
+_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9]{2})(?: ([^\r\n]*))?")
 _ABSOLUTE = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UNFIT_FOR_HEADER = re.compile(r"[^\t\x20-\x7e]")
@@ -216,6 +216,8 @@ class DeChunker:
 
     def feed(self, data: bytes | memoryview) -> bytes:
         """The content in ``data``. Raises :class:`WireError` for broken framing."""
+        if self.done:
+            return b""
         self._buffer += data
         content = bytearray()
         position = 0

@@ -13,6 +13,7 @@ from enum import IntEnum
 from struct import Struct
 
 from manageout.errors import WireError
+from manageout.wire.cursor import Cursor
 
 SOURCE_LINK_LAYER, TARGET_LINK_LAYER, PREFIX_INFORMATION, MTU = 1, 2, 3, 5
 ROUTE_INFORMATION, RDNSS, DNSSL, PREF64 = 24, 25, 31, 38
@@ -116,19 +117,14 @@ Option = LinkLayer | PrefixInformation | Mtu | RouteInformation | Rdnss | Dnssl 
 def parse_options(data: bytes) -> tuple[Option, ...]:
     """Read the options of one message, in order. Raises :class:`WireError`."""
     options: list[Option] = []
-    position, end = 0, len(data)
-    while position < end:
-        if position + 2 > end:
-            raise WireError("truncated ND option")
-        kind, length = data[position], data[position + 1] * 8
-        if not length:
+    cursor = Cursor(data, "ND option")
+    while cursor.remaining:
+        kind, units = cursor.u8(), cursor.u8()
+        if not units:
             raise WireError(f"ND option {kind} has length 0")
-        if position + length > end:
-            raise WireError(f"truncated ND option {kind}: {length} bytes, {end - position} left")
-        body = data[position + 2 : position + length]
+        body = cursor.take(units * 8 - 2)
         reader = _READERS.get(kind)
         options.append((reader(kind, body) if reader else None) or UnknownOption(kind, body))
-        position += length
     return tuple(options)
 
 
@@ -173,7 +169,10 @@ def _read_rdnss(_: int, body: bytes) -> Option | None:
 
 
 def _read_dnssl(_: int, body: bytes) -> Option | None:
-    names = _parse_names(body[6:])
+    try:
+        names = _parse_names(Cursor(body[6:], "name"))
+    except WireError:
+        return None
     return Dnssl(_SHORT_WORD.unpack_from(body)[0], names) if names else None
 
 
@@ -187,29 +186,24 @@ def _read_pref64(_: int, body: bytes) -> Option | None:
     return Pref64(_masked(prefix, length), length, (word >> 3) * 8)
 
 
-def _parse_names(data: bytes) -> tuple[str, ...] | None:
-    """Uncompressed names up to the zero padding; None when one is broken (RFC 8106 5.2)."""
+def _parse_names(cursor: Cursor) -> tuple[str, ...]:
+    """Uncompressed names up to the zero padding (RFC 8106 5.2). Raises :class:`WireError`."""
     names: list[str] = []
     labels: list[str] = []
-    position = 0
-    while position < len(data):
-        size = data[position]
-        label = data[position + 1 : position + 1 + size]
-        position += 1 + size
-        if size > 63 or len(label) != size or not label.isascii() or b"." in label:
-            return None
+    while cursor.remaining:
+        size = cursor.u8()
         if size:
+            label = cursor.take(size)
+            if size > 63 or not label.isascii() or b"." in label:
+                raise WireError("not a label")
             labels.append(label.decode("ascii"))
         elif labels:
-            name = ".".join(labels)
-            if len(name) > 253:
-                return None
-            names.append(name)
+            names.append(".".join(labels))
             labels = []
-        else:
-            break  # padding
-    if labels or any(data[position:]):
-        return None
+        elif any(cursor.rest()):
+            raise WireError("the padding is not zero")
+    if labels or any(len(name) > 253 for name in names):
+        raise WireError("not a name")
     return tuple(names)
 
 

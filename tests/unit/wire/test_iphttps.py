@@ -110,6 +110,7 @@ def test_status_lines(line: bytes, wanted: tuple[int, str]) -> None:
         (b"GET /\r\n\r\n", "not HTTP"),
         (b"GET  / HTTP/1.1\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 20 OK\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 O\rK\r\n\r\n", "not HTTP"),
         (b"\r\n\r\n\r\n", "not HTTP"),
         (b"POST /\xc3\xa4 HTTP/1.1\r\n\r\n", "not HTTP"),
         (b"\x16\x03\x01\x02\x00\x01", "not HTTP: control character"),
@@ -253,7 +254,13 @@ def test_chunks_cut_anywhere() -> None:
         chunks = DeChunker()
         assert chunks.feed(CHUNKED[:cut]) + chunks.feed(memoryview(CHUNKED[cut:])) == STREAM
         assert not chunks.done
-        assert chunks.feed(b"0\r\n\r\n") == b"" and chunks.done
+
+
+def test_nothing_comes_after_the_last_chunk() -> None:
+    chunks = DeChunker()
+    assert chunks.feed(CHUNKED + b"0\r\n\r\n") == STREAM
+    assert chunks.done
+    assert chunks.feed(b"5\r\nafter\r\n") == b""
 
 
 def test_chunks_byte_by_byte() -> None:
