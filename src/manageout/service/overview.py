@@ -19,7 +19,7 @@ from manageout.service.role import Shown
 HISTORY = 300.0
 SAMPLE = 15.0
 
-_MEANINGS = {drop.name.lower().replace("_", "-"): MEANING[drop] for drop in Drop}
+MEANINGS = {drop.label: MEANING[drop] for drop in Drop}
 
 
 class DropHistory:
@@ -88,7 +88,7 @@ class Overview:
     def drops(self) -> list[dict[str, Any]]:
         """Counters by reason and source, each with its meaning."""
         rows = self._rows("drops")
-        return [row | {"meaning": _MEANINGS.get(row["reason"], "")} for row in rows]
+        return [row | {"meaning": MEANINGS.get(row["reason"], "")} for row in rows]
 
     def drop_totals(self) -> dict[str, int]:
         """Counters by reason, exact where a role keeps exact ones."""
