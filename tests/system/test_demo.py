@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,4 +26,18 @@ def test_demo(name: str, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert [step["name"] for step in steps] == 2 * [name for name, _ in STEPS]
     assert "192.168.1.0/24" in result.stdout and "fd12:3456:789a:1:0:5efe:a00:11e" in result.stdout
+    assert machine_state() == before
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_demo_leaves_nothing(sign: signal.Signals, code: int) -> None:
+    before = machine_state()
+    argv = [sys.executable, "-m", "manageout", "lab", "demo"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout and demo.stderr
+        assert any("laptop connects" in line for line in demo.stdout)
+        demo.send_signal(sign)
+        demo.stdout.read()
+        assert "Traceback" not in demo.stderr.read()
+        assert demo.wait(30) == code
     assert machine_state() == before

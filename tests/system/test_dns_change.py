@@ -11,7 +11,7 @@ import pytest
 
 from manageout.lab import network, process, servers, site
 from manageout.lab.process import wait_until
-from manageout.lab.topology import ISATAP_NAME, topology
+from manageout.lab.topology import topology
 from tests.system.support import Lab
 
 SECOND = IPv4Address("10.0.0.3")
@@ -34,14 +34,6 @@ def two_locators(request: pytest.FixtureRequest) -> Iterator[Lab]:
         network.down()
 
 
-def point_name_at(*addresses: IPv4Address) -> None:
-    """Replace the A records of the router's name, by dynamic update."""
-    lines = ["server 10.0.0.10", f"update delete {ISATAP_NAME} A"]
-    lines += [f"update add {ISATAP_NAME} {servers.ROUTER_TTL} A {address}" for address in addresses]
-    script = "\\n".join([*lines, "send"])
-    network.run("dc", ["sh", "-c", f"printf '{script}\\n' | nsupdate"])
-
-
 def routers() -> list[str]:
     """The routers that helpdesk uses now, best first."""
     rows: dict[str, Any] = site.ask("helpdesk", "status")["roles"]["isatap-host"]["routers"]
@@ -52,7 +44,7 @@ def test_join_follows_the_record(two_locators: Lab) -> None:
     address, laptop = site.host_address("helpdesk"), site.laptop_address()
     ping = ["ping", "-n", "-i", "0.1", "-W", "1", "-w", "60", "-O", str(laptop)]
     pinging = process.start("helpdesk", "ping", ping)
-    point_name_at(SECOND)
+    servers.set_router(SECOND)
     wait_until("helpdesk follows", lambda: routers() == [str(SECOND)], 40, [pinging])
     wait_until("pings go on", lambda: pinging.tail().count("bytes from") > 5, 10, [pinging])
     process.stop(pinging, signal.SIGINT)
@@ -61,6 +53,6 @@ def test_join_follows_the_record(two_locators: Lab) -> None:
 
 
 def test_a_name_that_vanishes_changes_nothing(two_locators: Lab) -> None:
-    point_name_at()
+    servers.set_router()
     laptop = site.laptop_address()
     assert network.run("helpdesk", ["ping", "-n", "-c", "40", "-i", "0.2", str(laptop)]).returncode == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -119,6 +121,9 @@ def demo(name: str, no_ebpf: bool, file: Path | None) -> None:
     """Show it all, step by step, with and without eBPF; remove the lab afterwards."""
     from manageout.lab import steps, topology
 
+    # The lab is removed also when we are told to stop.
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, lambda number, _: sys.exit(128 + number))
     paths = (False,) if no_ebpf else (True, False)
     outcomes = steps.demonstrate(topology.topology(name), paths, click.echo)
     if file:

@@ -7,12 +7,10 @@ header the kernel makes. :func:`send` is the other end of the pipe.
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 
-from manageout.errors import LabError
 from manageout.lab import network
 
 PROTOCOL_41 = socket.IPPROTO_IPV6
@@ -21,10 +19,7 @@ PROTOCOL_41 = socket.IPPROTO_IPV6
 def send(node: str, destination: IPv4Address, packets: Iterable[bytes]) -> None:
     """Send each of ``packets`` (IPv6) in protocol 41 from ``node`` to ``destination``."""
     text = "".join(f"{packet.hex()}\n" for packet in packets)
-    argv = network.command(node, [sys.executable, "-m", __name__, str(destination)])
-    result = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60)
-    if result.returncode:
-        raise LabError(f"sending hand-made packets from {node}: {result.stderr.strip()[-200:]}")
+    network.run(node, [sys.executable, "-m", __name__, str(destination)], text=text)
 
 
 def main() -> None:

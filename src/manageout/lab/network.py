@@ -62,16 +62,19 @@ def command(node: str, argv: Sequence[str]) -> list[str]:
 
 
 def run(
-    node: str, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0
+    node: str, argv: Sequence[str], *, text: str = "", check: bool = True, timeout: float = 60.0
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``argv`` on ``node`` to its end, output captured; :class:`LabError` when it fails or is slow."""
+    """Run ``argv`` on ``node`` to its end with ``text`` as its input, output captured.
+
+    :class:`LabError` when it fails or is not finished after ``timeout`` seconds.
+    """
     what = f"{' '.join(argv)} on {node}"
     try:
         result = subprocess.run(
             command(node, argv),
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
+            input=text,
             timeout=timeout,
             check=False,
         )

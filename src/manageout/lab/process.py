@@ -101,7 +101,9 @@ def stop(process: Process, sign: signal.Signals = signal.SIGTERM) -> None:
         os.waitpid(process.pid, os.WNOHANG)
 
 
-def wait_until(what: str, condition: Callable[[], T], seconds: float, needs: Sequence[Process] = ()) -> T:
+def wait_until(
+    what: str, condition: Callable[[], T | None], seconds: float, needs: Sequence[Process] = ()
+) -> T:
     """Poll until ``condition`` is true and return its value.
 
     :class:`LabError` when ``seconds`` pass, or one of ``needs`` ends, first; with the end of their logs.

@@ -18,7 +18,15 @@ from pathlib import Path
 from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.process import Process, start, wait_until
-from manageout.lab.topology import DNS_HOME, DNS_INTRANET, DOMAIN, GATEWAY_PUBLIC, SEGMENTS, Topology
+from manageout.lab.topology import (
+    DNS_HOME,
+    DNS_INTRANET,
+    DOMAIN,
+    GATEWAY_PUBLIC,
+    ISATAP_NAME,
+    SEGMENTS,
+    Topology,
+)
 
 START_SECONDS = 20.0
 WEB_PORT = 80
@@ -67,6 +75,13 @@ def start_dns(node: str, address: IPv4Address, zones: Mapping[str, str]) -> Proc
     return start(node, "named", [*binary, "-g", "-4", "-n", "1", "-c", str(directory / "named.conf")])
 
 
+def set_router(*addresses: IPv4Address) -> None:
+    """Replace the A records of the ISATAP router's name, by dynamic update."""
+    lines = [f"server {DNS_INTRANET}", f"update delete {ISATAP_NAME} A"]
+    lines += [f"update add {ISATAP_NAME} {ROUTER_TTL} A {address}" for address in addresses]
+    network.run("dc", ["nsupdate"], text="\n".join([*lines, "send"]) + "\n")
+
+
 def make_download() -> str:
     """The file that the laptop offers, made once; returns its SHA-256 in hex."""
     path = network.directory("laptop") / "www" / DOWNLOAD
@@ -100,9 +115,7 @@ def _intranet_zones(wanted: Topology) -> dict[str, str]:
         if port.segment in ("intranet", "branch")
     }
     zones = {
-        DOMAIN: _zone(
-            hosts | {"ns": DNS_INTRANET}, f"manageout-isatap {ROUTER_TTL} A {wanted.router_locator}"
-        )
+        DOMAIN: _zone(hosts | {"ns": DNS_INTRANET}, f"{ISATAP_NAME}. {ROUTER_TTL} A {wanted.router_locator}")
     }
     for segment in ("intranet", "branch"):
         network4: IPv4Network = SEGMENTS[segment]

@@ -76,6 +76,8 @@ def demonstrate(wanted: Topology, fast_paths: Sequence[bool], say: Callable[[str
             outcomes += perform(run, say)
         finally:
             network.down()
+    good = sum(outcome.verdict == "ok" for outcome in outcomes)
+    say(f"\n{good} of {len(outcomes)} steps ok, {sum(outcome.seconds for outcome in outcomes):.0f} s")
     return outcomes
 
 

@@ -1,0 +1,48 @@
+"""Named network namespaces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from manageout.errors import KernelError
+from manageout.linux import netns
+from manageout.linux.netlink import Netlink
+
+NAME = "mo-test-netns"
+
+
+def test_create_run_delete(namespaces: Callable[[str], str]) -> None:
+    assert not netns.exists(NAME)
+    for _ in range(2):
+        namespaces(NAME)
+    assert netns.exists(NAME)
+    assert NAME in netns.names()
+    assert "LOOPBACK,UP" in netns.run(NAME, ["ip", "link", "show", "lo"]).stdout
+    assert netns.pids(NAME) == []
+    for _ in range(2):
+        netns.delete(NAME)
+    assert not netns.exists(NAME)
+    assert netns.pids(NAME) == []
+
+
+def test_a_block_inside(namespaces: Callable[[str], str]) -> None:
+    home = os.readlink("/proc/thread-self/ns/net")
+    with netns.inside(namespaces(NAME)), Netlink() as netlink:
+        assert [link.name for link in netlink.links()][:1] == ["lo"]
+        assert os.getpid() in netns.pids(NAME)
+        assert os.readlink("/proc/thread-self/ns/net") != home
+    assert os.readlink("/proc/thread-self/ns/net") == home
+
+
+def test_failures_are_told(namespaces: Callable[[str], str]) -> None:
+    with pytest.raises(KernelError) as caught, netns.inside("absent"):
+        pass
+    assert "absent" in caught.value.message
+    namespaces(NAME)
+    with pytest.raises(KernelError) as caught:
+        netns.run(NAME, ["ip", "link", "show", "absent"])
+    assert "does not exist" in caught.value.message
+    assert netns.run(NAME, ["false"], check=False).returncode == 1

@@ -1,0 +1,62 @@
+"""Our table comes and goes as a whole; others stay."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from manageout.errors import KernelError
+from manageout.linux import netns, nft
+
+BODY = "chain forward { type filter hook forward priority 0; policy accept; %s\n }"
+
+
+@pytest.fixture(autouse=True)
+def inside(namespaces: Callable[[str], str]) -> Iterator[None]:
+    with netns.inside(namespaces("mo-test-nft")):
+        yield
+
+
+def ruleset() -> str:
+    return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_table_is_replaced_and_deleted() -> None:
+    nft.apply("table ip6 theirs { chain c { } }")
+    nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
+    nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd01::/16 drop")
+    text = nft.table_text(nft.TABLE)
+    assert text and "fd01::/16" in text and "fd00::/8" not in text
+    for _ in range(2):
+        nft.delete_table(nft.TABLE)
+    assert nft.table_text(nft.TABLE) is None
+    assert "theirs" in ruleset()
+
+
+def test_a_refused_replacement_changes_nothing() -> None:
+    nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
+    before = ruleset()
+    with pytest.raises(KernelError) as caught:
+        nft.replace_table(nft.TABLE, BODY % "what is this")
+    assert "syntax error" in caught.value.message
+    assert ruleset() == before
+
+
+def test_chains_that_drop_what_we_need() -> None:
+    nft.replace_table(nft.TABLE, BODY % "")
+    nft.apply(
+        "table ip6 a { chain f { type filter hook forward priority 0; policy drop; }\n }\n"
+        "table inet b { chain i { type filter hook input priority 0; policy drop; }\n }\n"
+        "table ip c { chain f { type filter hook forward priority 0; policy drop; }\n }\n"
+        "table ip6 d { chain i { type filter hook input priority 0; policy accept; }\n }\n"
+    )
+    assert nft.dropping_chains() == [("inet b", "input"), ("ip6 a", "forward")]
+
+
+def test_no_nft_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(KernelError) as caught:
+        nft.delete_table(nft.TABLE)
+    assert caught.value.hint == "apt-get install nftables"
