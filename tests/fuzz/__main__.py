@@ -36,7 +36,7 @@ def main() -> int:
     if arguments.replay:
         return replay(*arguments.replay)
     if arguments.atheris:
-        return guided(TARGETS[arguments.atheris])
+        return guided(arguments.atheris)
     return sum(fuzz(TARGETS[name], arguments) for name in arguments.only or TARGETS) > 0
 
 
@@ -76,13 +76,17 @@ def replay(name: str, text: str) -> int:
     return 0
 
 
-def guided(target: engine.Target) -> int:
-    """Hand one driver to atheris; does not return."""
+def guided(name: str) -> int:
+    """Hand one driver to atheris, with coverage of our own modules; does not return."""
     try:
         atheris = importlib.import_module("atheris")
     except ImportError:
         print("atheris is not installed: pip install atheris", file=sys.stderr)
         return 2
+    for module in [module for module in sys.modules if module.startswith(("manageout", "tests"))]:
+        del sys.modules[module]
+    with atheris.instrument_imports(include=["manageout"]):
+        target: engine.Target = importlib.import_module("tests.fuzz.targets").TARGETS[name]
 
     def once(data: bytes) -> None:
         try:
@@ -90,7 +94,6 @@ def guided(target: engine.Target) -> int:
         except target.refuses:
             return
 
-    atheris.instrument_all()
     atheris.Setup([sys.argv[0]], once)
     atheris.Fuzz()
     return 0
