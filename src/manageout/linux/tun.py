@@ -22,6 +22,8 @@ from typing import NamedTuple
 from manageout.errors import KernelError, NotPermitted
 
 VNET_HDR = 10
+QUEUE = 2000
+"""Packets that wait in the kernel while this process is busy; the default of 500 is ten super-packets cut up."""
 MAX_PACKET = 65535 + 40
 READ_SIZE = VNET_HDR + MAX_PACKET
 BATCH = 64
@@ -186,9 +188,10 @@ class Tun:
 
 
 def _quieten(name: str, mtu: int) -> None:
-    """Set the MTU; no kernel-made addresses, no acceptance of router advertisements."""
+    """Set MTU and queue; no kernel-made addresses, no acceptance of router advertisements."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, 0x8922, struct.pack("16si20x", name.encode(), mtu))  # SIOCSIFMTU
+        fcntl.ioctl(control, 0x8943, struct.pack("16si20x", name.encode(), QUEUE))  # SIOCSIFTXQLEN
     conf = Path("/proc/sys/net/ipv6/conf") / name
     # The kernel would otherwise solicit routers and report multicast into the tunnel by itself.
     for key, value in (("addr_gen_mode", "1"), ("accept_ra", "0"), ("router_solicitations", "0")):

@@ -134,7 +134,7 @@ ServerEvent = Opened | AddressBound | AddressReleased | Close
 
 
 class ClientView(NamedTuple):
-    """One connected client, for lists. Packets are counted as they cross the link: a super-packet is one."""
+    """One connected client, for lists. A super-packet counts as the packets that it stands for."""
 
     session: int
     name: str

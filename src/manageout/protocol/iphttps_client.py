@@ -31,7 +31,8 @@ from manageout.protocol.iphttps_host import Host, InterfaceId
 from manageout.protocol.iphttps_link import ODD_HEADERS, hidden_by_extensions
 from manageout.protocol.iphttps_states import TRANSITIONS, ClientState, Trigger
 from manageout.protocol.reconnect import Reconnect
-from manageout.protocol.segment import PLAIN, coalesce, segment
+from manageout.protocol.segment import PLAIN, more, segment
+from manageout.protocol.stock_stream import StockStream
 from manageout.wire import ipv6, nd
 from manageout.wire.iphttps import (
     PACKET,
@@ -72,7 +73,7 @@ class IpHttpsClient:
         """Forget what belongs to one connection."""
         self._head: HeadParser | None = None
         self._chunks: DeChunker | None = None
-        self._stock: PacketFramer | None = None
+        self._stock: StockStream | PacketFramer | None = None
         self._own: OwnFramer | None = None
         self._answer_by = math.inf
         self._heard = 0.0
@@ -150,10 +151,10 @@ class IpHttpsClient:
 
     # --- From the server --------------------------------------------------------------------------------
 
-    def receive(self, data: bytes, source: int, now: float) -> None:
+    def receive(self, data: bytes | memoryview, source: int, now: float) -> None:
         """Bytes of the stream from ``SERVER``, or one packet from ``TUN``."""
         if source == TUN:
-            self._from_kernel((data,))
+            self._from_kernel((bytes(data),))
         elif self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
             self._heard = now
             try:
@@ -179,7 +180,7 @@ class IpHttpsClient:
         if pending and self._half_since == math.inf:
             self._half_since = now
 
-    def _feed(self, data: bytes, now: float) -> int:
+    def _feed(self, data: bytes | memoryview, now: float) -> int:
         """Serve what ``data`` completes; how many packets that was."""
         if self._head is not None:
             return self._answer(self._head, data, now)
@@ -194,11 +195,11 @@ class IpHttpsClient:
             return len(records)
         if self._stock is not None:
             packets = self._stock.feed(data)
-            self._from_server(packets, now, 0)
+            self._from_server(packets, now, VNET_HEADER if self._config.vnet_hdr else 0)
             return len(packets)
         return 0
 
-    def _answer(self, parser: HeadParser, data: bytes, now: float) -> int:
+    def _answer(self, parser: HeadParser, data: bytes | memoryview, now: float) -> int:
         parser.feed(data)
         head = parser.head
         if head is None:
@@ -216,7 +217,9 @@ class IpHttpsClient:
         if own and self._config.vnet_hdr:
             self._own = OwnFramer()
         else:
-            self._stock = PacketFramer(STRICT_LIMIT)
+            config = self._config
+            joins = config.coalesce
+            self._stock = StockStream(STRICT_LIMIT, joins) if config.vnet_hdr else PacketFramer(STRICT_LIMIT)
         self._move(Trigger.ANSWERED)
         self._reconnect.succeeded()
         self._events.append(LinkUp("own" if self._own else "stock"))
@@ -247,10 +250,14 @@ class IpHttpsClient:
                 passed.append(packet)
         self.packets_in += len(passed)
         self.bytes_in += sum(map(len, passed)) - header * len(passed)
+        if header:
+            for packet in passed:
+                if packet[1]:  # gso_type: a super-packet
+                    further, size = more(packet)
+                    self.packets_in += further
+                    self.bytes_in += size
         if header or not self._config.vnet_hdr:
             self._tun += passed
-        elif self._config.coalesce and len(passed) > 1:
-            self._tun += coalesce(passed)
         else:
             self._tun += [PLAIN + packet for packet in passed]
 
@@ -297,6 +304,10 @@ class IpHttpsClient:
                 continue
             if self._own is not None:
                 out.append(build_record(SUPER_PACKET, packet))
+                if packet[1]:
+                    further, size = more(packet)
+                    self.packets_out += further
+                    self.bytes_out += size
             elif not header:
                 out.append(packet)
             else:

@@ -79,8 +79,8 @@ class Link:
         if header:
             for packet in passed:
                 if packet[1]:  # gso_type: a super-packet
-                    packets, size = more(packet)
-                    session.packets_in += packets
+                    further, size = more(packet)
+                    session.packets_in += further
                     session.bytes_in += size
         if header or not self._vnet_hdr:
             self._outbox.tun += passed
@@ -204,6 +204,10 @@ class Link:
                 dirty.append(session)
             if session.own:
                 out.append(build_record(SUPER_PACKET, packet))
+                if packet[1]:  # gso_type: a super-packet
+                    further, size = more(packet)
+                    session.packets_out += further
+                    session.bytes_out += size
             elif not header:
                 out.append(packet)
             elif packet.startswith(PLAIN):

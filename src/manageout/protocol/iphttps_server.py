@@ -66,6 +66,7 @@ class IpHttpsServer:
         self._serial = 0
         self._order = count()
         self._outbox = Outbox(config.vnet_hdr)
+        self._header = VNET_HEADER if config.vnet_hdr else 0
         self._build(config)
 
     def _build(self, config: ServerConfig) -> None:
@@ -125,11 +126,11 @@ class IpHttpsServer:
 
     # --- Input ------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes, source: int, now: float) -> None:
+    def receive(self, data: bytes | memoryview, source: int, now: float) -> None:
         """Bytes of a connection's stream, or one packet of the kernel (``TUN``)."""
         self._outbox.now = now
         if source == TUN:
-            self._link.from_kernel((data,), now)
+            self._link.from_kernel((bytes(data),), now)
             return
         session = self._sessions.get(source)
         if session is None:
@@ -149,11 +150,11 @@ class IpHttpsServer:
         if self._neighbours.contests:
             self._discovery.settle(now)
 
-    def _stream(self, session: Session, data: bytes, now: float) -> int:
+    def _stream(self, session: Session, data: bytes | memoryview, now: float) -> int:
         """Serve what ``data`` completes; how many packets or records that was."""
         if session.stock is not None:
             packets = session.stock.feed(data)
-            self._link.from_client(session, packets, now)
+            self._link.from_client(session, packets, now, self._header)
             return len(packets)
         if session.own is not None:
             records = session.own.feed(data)
@@ -186,7 +187,7 @@ class IpHttpsServer:
 
     # --- The HTTP exchange (3.2.5.1) --------------------------------------------------------------------
 
-    def _head(self, session: Session, parser: HeadParser, data: bytes, now: float) -> int:
+    def _head(self, session: Session, parser: HeadParser, data: bytes | memoryview, now: float) -> int:
         try:
             parser.feed(data)
         except WireError as error:
@@ -219,7 +220,7 @@ class IpHttpsServer:
         if asked is not None and fixed is not None:
             extra.append((ADDRESS_HEADER, str(fixed)))
         self._outbox.stream(session, build_response(config.server_header, self._date(), extra))
-        session.establish(own)
+        session.establish(own, config.vnet_hdr, config.coalesce)
         self._up[session.number] = session
         self._events.append(Opened(session.number, session.identity, "own" if own else "stock"))
         session.next_ra = self._discovery.next_advertisement(now)

@@ -9,6 +9,7 @@ from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import STRICT_LIMIT, TUN, ClientView, Peer
 from manageout.protocol.neighbours import Neighbour
+from manageout.protocol.stock_stream import StockStream
 from manageout.wire.iphttps import (
     PACKET,
     SUPER_PACKET,
@@ -63,7 +64,7 @@ class Session:
         self.name = peer.name
         self.since = self.last_seen = now
         self.head: HeadParser | None = HeadParser()
-        self.stock: PacketFramer | None = None
+        self.stock: StockStream | PacketFramer | None = None
         self.own: OwnFramer | None = None
         self.addresses: dict[bytes, Neighbour] = {}
         self.allowance = Allowance(ODD_PER_SECOND, ODD_BURST)
@@ -75,13 +76,13 @@ class Session:
         self.next_ra = self.next_probe = now
         self.packets_in = self.bytes_in = self.packets_out = self.bytes_out = 0
 
-    def establish(self, own: bool) -> None:
-        """The HTTP exchange is done: packets from here on."""
+    def establish(self, own: bool, vnet_hdr: bool = False, joins: bool = True) -> None:
+        """The HTTP exchange is done: packets from here on. ``joins``: make super-packets for the kernel."""
         self.head = None
         if own:
             self.own = OwnFramer()
         else:
-            self.stock = PacketFramer(STRICT_LIMIT)
+            self.stock = StockStream(STRICT_LIMIT, joins) if vnet_hdr else PacketFramer(STRICT_LIMIT)
 
     @property
     def pending(self) -> int:

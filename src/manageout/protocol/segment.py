@@ -116,6 +116,21 @@ def _segment_udp(packet: bytes, start: int, size: int) -> list[bytes]:
     return pieces
 
 
+def more(data: bytes) -> tuple[int, int]:
+    """How many packets and bytes a super-packet stands for beyond the one that it is; (0, 0) for a packet."""
+    _, gso_type, _, size, start, _ = HEADER.unpack_from(data)
+    if not gso_type or not size:
+        return 0, 0
+    total = len(data) - HEADER.size
+    if gso_type == GSO_UDP_L4:
+        end = start + 8
+    else:
+        at = HEADER.size + start + 12
+        end = start + (data[at] >> 4) * 4 if at < len(data) else total
+    count = max(0, -(-(total - end) // size) - 1)
+    return count, count * end
+
+
 # --- Together -------------------------------------------------------------------------------------------
 
 

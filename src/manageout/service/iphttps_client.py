@@ -160,7 +160,7 @@ class IpHttpsClientService:
             self._lost(error.strerror or "connection lost")
         else:
             if size:
-                self.machine.receive(bytes(self._plain[:size]), SERVER, time.monotonic())
+                self.machine.receive(self._plain[:size], SERVER, time.monotonic())
                 self._pump()
 
     def _on_tun(self) -> None:

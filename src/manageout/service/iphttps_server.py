@@ -172,7 +172,7 @@ class IpHttpsServerService:
         else:
             if not size:
                 return
-            self.machine.receive(bytes(self._plain[:size]), connection.number, time.monotonic())
+            self.machine.receive(self._plain[:size], connection.number, time.monotonic())
         self._pump()
 
     def _on_tun(self) -> None:

@@ -289,32 +289,43 @@ class OwnFramer:
 
         Raises :class:`WireError`; the stream cannot be followed behind it.
         """
-        if self._pending:
-            self._pending += data
-            if len(self._pending) < self._wanted:
-                return []
-            data = bytes(self._pending)
-            self._pending.clear()
-        elif type(data) is not bytes:
-            data = bytes(data)
+        view, start, end = memoryview(data), 0, len(data)
+        pending = self._pending
         records: list[tuple[int, bytes]] = []
-        start, end = 0, len(data)
-        size = _RECORD.size
-        while end - start >= _RECORD.size:
-            length, kind = _RECORD.unpack_from(data, start)
-            _check_length(kind, length)
-            size = _RECORD.size + length
-            if end - start < size:
+        while True:
+            if pending:
+                after = min(end, start + self._wanted - len(pending))
+                pending += view[start:after]
+                start = after
+                if len(pending) < self._wanted:
+                    break
+                if self._wanted == _RECORD.size and (size := _size_of(pending, 0)) > _RECORD.size:
+                    self._wanted = size
+                    continue
+                kind, body = pending[4], bytes(memoryview(pending)[_RECORD.size :])
+                pending.clear()
+            elif end - start < _RECORD.size:
+                self._wanted = _RECORD.size
+                pending += view[start:]
                 break
-            body = data[start + _RECORD.size : start + size]
+            else:
+                size = _size_of(view, start)
+                if end - start < size:
+                    self._wanted = size
+                    pending += view[start:]
+                    break
+                kind, body = view[start + 4], bytes(view[start + _RECORD.size : start + size])
+                start += size
             _check_packet(kind, body)
             records.append((kind, body))
-            start += size
-            size = _RECORD.size
-        if start < end:
-            self._pending += data[start:]
-            self._wanted = size
         return records
+
+
+def _size_of(data: bytearray | memoryview, start: int) -> int:
+    """Bytes of the record that begins at ``start``, its header included."""
+    length, kind = _RECORD.unpack_from(data, start)
+    _check_length(kind, length)
+    return _RECORD.size + int(length)
 
 
 def _check_length(kind: int, length: int) -> None:
