@@ -17,7 +17,7 @@ from manageout.errors import KernelError, NotPermitted
 BATCH = 64
 PROTOCOL_41 = 41
 _LARGEST = 65535
-_BUFFER = 8 << 20
+_BUFFER = 16 << 20
 
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT, _IP_PKTINFO = 10, 0, 8

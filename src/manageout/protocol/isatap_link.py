@@ -65,7 +65,7 @@ UNSPECIFIED = bytes(16)
 ISATAP_IDS = frozenset({b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe"})
 ICMPV6 = 58
 ND_TYPES = range(133, 138)
-ADMITTED_CACHE = 65536
+ADMITTED_CACHE = 4096
 
 _OUTER = struct.Struct("!BBHHHBBH4s4s")
 
@@ -172,6 +172,8 @@ class LinkState:
 
     def refusal(self, peer: bytes) -> Drop | None:
         """Rule 2: why an IPv4 address may not be the other end, or None."""
+        if peer in self.hosts:
+            return None
         try:
             return self._admitted[peer]
         except KeyError:

@@ -154,7 +154,7 @@ class IsatapRouter:
         """Take an IPv4 packet from the underlay or an IPv6 packet from the TUN device."""
         if source == TUN:
             self._from_tun(data, now)
-        elif is_plain_solicitation(data) and data[12:16] in self.link.hosts:
+        elif is_plain_solicitation(data) and self.link.refusal(data[12:16]) is None:
             self._plain_solicitation(data, now)
         else:
             self._from_underlay(data, now)
@@ -166,6 +166,8 @@ class IsatapRouter:
             for key in self._slots.pop(slot):
                 self._waiting.discard(key)
                 self._advertise(self._templates, key)
+        if not self._slots:
+            self._waiting.clear()  # gives the memory of a rush back
         for v4 in self.registry.clear_old(now):
             self.link.forget(v4)
             self._events.append(HostForgotten(v4))

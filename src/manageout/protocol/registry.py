@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, KeysView
+from collections.abc import Iterable, Iterator, KeysView
 from typing import NamedTuple
 
 U_BIT = 1
 """Flag: the host's interface identifier has the u bit set (0200:5efe)."""
 
 _RECHECK = 60.0
+_GROWTH = 1024
+"""The columns grow by so many rows at a time."""
 
 
 class HostRecord(NamedTuple):
@@ -159,15 +161,15 @@ class Registry:
     def record(self, v4: bytes) -> HostRecord | None:
         """What is known of one host."""
         row = self._rows.get(v4)
-        return None if row is None else self._record(row)
+        return None if row is None else next(self._records((row,)))
 
     def __iter__(self) -> Iterator[HostRecord]:
-        return map(self._record, range(len(self._keys)))
+        return self._records(range(len(self._keys)))
 
     def active(self, within: float, now: float) -> Iterator[HostRecord]:
         """Hosts that gave a sign of life in the last ``within`` seconds."""
         limit = now + self.wall_offset - within
-        return (self._record(r) for r in range(len(self._keys)) if self._seen(r) >= limit)
+        return self._records(row for row in range(len(self._keys)) if self._seen(row) >= limit)
 
     def load(self, records: Iterator[HostRecord]) -> int:
         """Take what an earlier process stored; how many were taken."""
@@ -175,12 +177,12 @@ class Registry:
         for record in records:
             if record.v4 in self._rows or len(self._keys) >= self.capacity:
                 continue
-            self._append(record.v4, record.first_seen)
-            self._flags[-1] = record.flags
-            self._last_rs[-1], self._last_packet[-1] = record.last_rs, record.last_packet
-            self._name_checked[-1] = record.name_checked
+            row = self._append(record.v4, record.first_seen)
+            self._flags[row] = record.flags
+            self._last_rs[row], self._last_packet[row] = record.last_rs, record.last_packet
+            self._name_checked[row] = record.name_checked
             for column, value in zip(self._slow, record[5:9], strict=True):
-                column[-1] = value
+                column[row] = value
             if record.name:
                 self._names[record.v4] = record.name
         return len(self._keys) - before
@@ -191,7 +193,7 @@ class Registry:
         for row in rows:
             self._dirty[row] = 0
         removed, self._removed = self._removed, []
-        return [self._record(row) for row in rows], removed
+        return list(self._records(rows)), removed
 
     def unsaved(self, records: list[HostRecord]) -> None:
         """Give these again at the next :meth:`changes`: they could not be stored."""
@@ -216,12 +218,21 @@ class Registry:
     def _seen(self, row: int) -> int:
         return max(self._last_rs[row], self._last_packet[row], self._first_seen[row])
 
-    def _record(self, row: int) -> HostRecord:
-        v4 = self._keys[row]
-        totals = [slow[row] + fast[row] for slow, fast in zip(self._slow, self._fast, strict=True)]
-        return HostRecord(
-            v4, self._flags[row], self._first_seen[row], self._last_rs[row], self._last_packet[row],
-            totals[0], totals[1], totals[2], totals[3], self._names.get(v4, ""), self._name_checked[row],
+    def _records(self, rows: Iterable[int]) -> Iterator[HostRecord]:
+        keys, flags, name = self._keys, self._flags, self._names.get
+        first, rs, packet, checked = self._first_seen, self._last_rs, self._last_packet, self._name_checked
+        (in_a, octets_in_a, out_a, octets_out_a), (in_b, octets_in_b, out_b, octets_out_b) = (
+            self._slow,
+            self._fast,
+        )
+        return (
+            HostRecord(
+                keys[row], flags[row], first[row], rs[row], packet[row],
+                in_a[row] + in_b[row], octets_in_a[row] + octets_in_b[row],
+                out_a[row] + out_b[row], octets_out_a[row] + octets_out_b[row],
+                name(keys[row], ""), checked[row],
+            )
+            for row in rows
         )  # fmt: skip
 
     def _touch(self, row: int) -> None:
@@ -238,10 +249,11 @@ class Registry:
         row = len(self._keys)
         self._rows[v4] = row
         self._keys.append(v4)
-        self._flags.append(0)
-        self._dirty.append(0)
-        for column in self._columns:
-            column.append(0)
+        if row == len(self._flags):
+            self._flags.extend(bytes(_GROWTH))
+            self._dirty.extend(bytes(_GROWTH))
+            for column in self._columns:
+                column.frombytes(bytes(_GROWTH * column.itemsize))
         self._first_seen[row] = first_seen
         return row
 
@@ -257,4 +269,4 @@ class Registry:
                 column[row] = column[last]
         self._keys.pop()
         for column in (self._flags, self._dirty, *self._columns):
-            column.pop()
+            column[last] = 0

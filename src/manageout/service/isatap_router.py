@@ -28,8 +28,10 @@ from manageout.service.registry_store import RegistryStore
 from manageout.wire.nd import Preference
 
 TICK = 1.0
-FLUSH = 20000
-"""Hosts stored in one transaction; the rest waits for the next tick."""
+FLUSH = 4000
+"""Hosts stored in one transaction."""
+TRANSACTIONS = 5
+"""At most so many a tick: the rest waits for the next, for storing must not starve answering."""
 COUNTER_SHARE = 20
 """Reading the fast path's counters may take one part in so many of our time."""
 
@@ -185,9 +187,13 @@ class IsatapRouterService:
             if now >= self._next_reading:
                 self._read_counters()
                 self._next_reading = time.monotonic() + COUNTER_SHARE * (time.monotonic() - now)
-            changed, removed = self._registry.changes(FLUSH)
-            if (changed or removed) and not await asyncio.to_thread(self._store.write, changed, removed):
-                self._registry.unsaved(changed)
+            for _ in range(TRANSACTIONS):
+                changed, removed = self._registry.changes(FLUSH)
+                if not changed and not removed:
+                    break
+                if not await asyncio.to_thread(self._store.write, changed, removed):
+                    self._registry.unsaved(changed)
+                    break
 
     def _read_counters(self) -> None:
         if self._fast is None:

@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS hosts (
-  v4 INTEGER PRIMARY KEY, flags INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_rs INTEGER NOT NULL,
+  v4 BLOB PRIMARY KEY, flags INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_rs INTEGER NOT NULL,
   last_packet INTEGER NOT NULL, packets_in INTEGER NOT NULL, bytes_in INTEGER NOT NULL,
   packets_out INTEGER NOT NULL, bytes_out INTEGER NOT NULL, name TEXT NOT NULL, name_checked INTEGER NOT NULL
-) STRICT
+) STRICT, WITHOUT ROWID
 """
 _WRITE = "INSERT OR REPLACE INTO hosts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -67,16 +67,15 @@ class RegistryStore:
 
     def load(self) -> Iterator[HostRecord]:
         """Every stored host."""
-        for v4, *rest in self._db.execute("SELECT * FROM hosts"):
-            yield HostRecord(int(v4).to_bytes(4, "big"), *rest)
+        return map(HostRecord._make, self._db.execute("SELECT * FROM hosts"))
 
     def write(self, changed: Sequence[HostRecord], removed: Sequence[bytes]) -> bool:
         """Store in one transaction. False when that failed, which is logged once until it works again."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.executemany("DELETE FROM hosts WHERE v4 = ?", ((_key(v4),) for v4 in removed))
-                self._db.executemany(_WRITE, ((_key(record.v4), *record[1:]) for record in changed))
+                self._db.executemany("DELETE FROM hosts WHERE v4 = ?", ((v4,) for v4 in removed))
+                self._db.executemany(_WRITE, changed)
                 self._db.execute("COMMIT")
             except sqlite3.Error:
                 self._db.execute("ROLLBACK")
@@ -92,7 +91,3 @@ class RegistryStore:
     def close(self) -> None:
         """Fold the log into the file."""
         self._db.close()
-
-
-def _key(v4: bytes) -> int:
-    return int.from_bytes(v4, "big")
