@@ -15,6 +15,7 @@ HOST_UNREACHABLE, PROTOCOL_UNREACHABLE, PORT_UNREACHABLE, FRAGMENTATION_NEEDED, 
 
 _HEADER = Struct("!BBHI")
 _ERRORS = frozenset({DESTINATION_UNREACHABLE, 4, 5, TIME_EXCEEDED, PARAMETER_PROBLEM})  # 4 quench, 5 redirect
+_EXTENSIBLE = frozenset({DESTINATION_UNREACHABLE, TIME_EXCEEDED, PARAMETER_PROBLEM})
 # RFC 1812 4.3.2.3: quote as much as fits into 576 bytes.
 _QUOTE = 576 - ipv4.HEADER_LENGTH - _HEADER.size
 
@@ -41,8 +42,11 @@ class Icmpv4(NamedTuple):
         """The offending packet's header and what is left of its payload. Raises :class:`WireError`."""
         if not self.is_error:
             raise WireError(f"ICMP type {self.type} quotes no packet")
-        header = ipv4.parse_header(self.body)
-        return header, self.body[header.header_length : header.total_length]
+        # RFC 4884 4: words of the quotation, when extensions follow it; 0 from routers that add none.
+        words = self.word >> 16 & 0xFF if self.type in _EXTENSIBLE else 0
+        quotation = self.body[: words * 4] if words else self.body
+        header = ipv4.parse_header(quotation)
+        return header, quotation[header.header_length : header.total_length]
 
 
 def parse(segment: bytes | memoryview) -> Icmpv4:

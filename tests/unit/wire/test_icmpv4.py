@@ -46,6 +46,15 @@ def test_an_old_router_quotes_eight_bytes() -> None:
     assert header.dst == bytes((10, 0, 0, 5)) and len(inner) == 8
 
 
+def test_extensions_behind_a_quotation_are_left_out() -> None:
+    """RFC 4884: 32 words of the packet, then a label stack."""
+    extended = TUNNELLED[:128] + bytes.fromhex("2000 1234 0008 0101 00001101")
+    _, rest = icmpv4.parse(icmpv4.build(icmpv4.Icmpv4(icmpv4.TIME_EXCEEDED, 0, 32 << 16, extended))).quoted()
+    assert rest == TUNNELLED[20:128]
+    redirect = icmpv4.Icmpv4(5, 1, int.from_bytes(bytes((10, 1, 0, 254)), "big"), TUNNELLED)
+    assert redirect.quoted()[1] == TUNNELLED[20:]  # the word is an address there
+
+
 def test_the_other_errors() -> None:
     assert icmpv4.parse(icmpv4.time_exceeded(TUNNELLED, 1)).code == 1
     problem = icmpv4.parse(icmpv4.parameter_problem(20, TUNNELLED))
