@@ -24,7 +24,7 @@ def ruleset() -> str:
 
 
 def test_a_table_is_replaced_and_deleted() -> None:
-    nft.apply("table ip6 theirs { chain c { } }")
+    nft.apply("table ip6 theirs { chain c { }\n }")
     nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
     nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd01::/16 drop")
     text = nft.table_text(nft.TABLE)

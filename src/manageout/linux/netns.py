@@ -1,20 +1,23 @@
 """Network namespaces by name (``/run/netns``), through ``ip netns``.
 
 ``ip netns exec`` also mounts ``/etc/netns/NAME/*`` over ``/etc``, but remounts /sys, which hides bpffs:
-:func:`enter` therefore enters only the network namespace. Nor does ``ip -n`` do: it refuses in a chroot whose root
-is no mount point.
+:func:`run` and :func:`inside` therefore enter only the network namespace. Nor does ``ip -n`` do: it refuses in
+a chroot whose root is no mount point.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from manageout.errors import KernelError, NotPermitted
 
 ROOT = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
 
 
 def names() -> list[str]:
@@ -59,20 +62,35 @@ def command(name: str, argv: Sequence[str]) -> list[str]:
     return ["nsenter", f"--net={ROOT / name}", "--", *argv]
 
 
-def enter(name: str) -> None:
-    """Move this thread into ``name``. Raises :class:`KernelError`, :class:`NotPermitted`."""
-    import ctypes
+@contextmanager
+def inside(name: str) -> Iterator[None]:
+    """This thread within ``name`` for a block. Raises :class:`KernelError`, :class:`NotPermitted`."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _enter(ROOT / name)
+        try:
+            yield
+        finally:
+            _set(home)
+    finally:
+        os.close(home)
 
+
+def _enter(path: Path) -> None:
     try:
-        descriptor = os.open(ROOT / name, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise KernelError(f"no network namespace {name}", "see `ip netns`") from None
+        raise KernelError(f"no network namespace {path.name}", "see `ip netns`") from None
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(descriptor, 0x40000000):  # CLONE_NEWNET
-            raise NotPermitted(f"enter {name}: {os.strerror(ctypes.get_errno())}", "run as root")
+        _set(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _set(descriptor: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _CLONE_NEWNET):
+        raise NotPermitted(f"enter a network namespace: {os.strerror(ctypes.get_errno())}", "run as root")
 
 
 def _ip(arguments: Sequence[str]) -> str:
