@@ -160,11 +160,18 @@ class RouteTable(Generic[Router]):
         """The route to use for every prefix.
 
         RFC 4191 3.2: reachable routers first, then by preference; among equals the one learnt first, so that
-        a choice is stable.
+        a choice is stable. A prefix with no reachable router is left out when one behind a shorter prefix is.
         """
-        return {
+        chosen = {
             prefix: min(offers.items(), key=lambda item: (not reachable(item[0]), _RANK[item[1].preference]))
             for prefix, offers in self._routes.items()
+        }
+        alive = [prefix for prefix, (router, _) in chosen.items() if reachable(router)]
+        return {
+            (prefix, length): choice
+            for (prefix, length), choice in chosen.items()
+            if (prefix, length) in alive
+            or not any(length > other and masked(prefix, other) == shorter for shorter, other in alive)
         }
 
     def next_expiry(self) -> float:

@@ -121,6 +121,17 @@ def test_routes_are_chosen_by_reachability_then_preference_then_age() -> None:
     assert chosen("a", "c") == "c"
 
 
+def test_a_reachable_router_behind_a_shorter_prefix_beats_an_unreachable_one() -> None:
+    table: RouteTable[str] = RouteTable()
+    table.update("a", RouterAdvertisement(options=(route(P1, 64, 100, Preference.HIGH),)), 0.0)
+    table.update("b", RouterAdvertisement(options=(route(P1, 48, 100, Preference.LOW),)), 0.0)
+    long, short = (masked(P1, 64), 64), (masked(P1, 48), 48)
+    assert table.choose(lambda _: True).keys() == {long, short}
+    assert table.choose(lambda router: router == "b").keys() == {short}
+    assert table.choose(lambda router: router == "a").keys() == {long, short}
+    assert table.choose(lambda _: False).keys() == {long, short}
+
+
 def test_the_default_route_comes_from_the_header_and_an_option_overrides_it() -> None:
     table: RouteTable[str] = RouteTable()
     table.update("a", RouterAdvertisement(router_lifetime=600, preference=Preference.LOW), 0.0)
