@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from manageout.errors import ManageoutError
 from manageout.lab import network, site
 from manageout.lab.topology import topology
 from manageout.linux import netns
+from manageout.service.pki import Authority
+from tests.system import daemon_place
+from tests.system.daemon_place import Place
 from tests.system.support import Lab
 
 
@@ -19,6 +23,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.system)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the hint of our own errors: it has the end of the logs."""
+    report = yield
+    if call.excinfo and isinstance(call.excinfo.value, ManageoutError):
+        report.sections.append(("hint", call.excinfo.value.hint))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,3 +81,20 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield Lab(wanted, fast_path)
     finally:
         network.down()
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority with a certificate for a gateway."""
+    directory = tmp_path_factory.mktemp("pki")
+    Authority.create(directory, "Test CA").issue("gateway.corp.example", server=True)
+    return directory
+
+
+@pytest.fixture
+def place(namespaces: Callable[[str], str], tmp_path: Path, pki: Path) -> Iterator[Place]:
+    """Where a daemon can run."""
+    namespaces(daemon_place.NAME)
+    made = Place(tmp_path, pki)
+    yield made
+    made.end_all()

@@ -1,0 +1,206 @@
+"""The daemon's life: start, reload, kill, stop; and that it leaves the machine as it was."""
+
+from __future__ import annotations
+
+import ctypes.util
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from manageout.linux import netns
+from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
+
+
+def test_a_stop_leaves_what_was_there_and_nothing_else(place: Place) -> None:
+    place.write(ROUTER, ROUTE, place.gateway)
+    place.run(["nft", "add table inet theirs"])
+    before = place.state()
+    daemon = place.start()
+    serving = place.state()
+    assert all(serving[part] != before[part] for part in ("links", "routes6", "nft", "sysctls"))
+    assert place.stop(daemon) == 0
+    assert place.state() == before
+    assert [path.name for path in place.runtime.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_either_signal_is_a_clean_stop(place: Place, sign: signal.Signals) -> None:
+    assert place.stop(place.start(), sign) == 0
+    assert place.log().rstrip().endswith("stopped")
+
+
+def test_a_forwarding_machine_stays_one(place: Place) -> None:
+    place.run(["sysctl", "-q", "net.ipv6.conf.all.forwarding=1"])
+    before = place.state()
+    place.stop(place.start())
+    assert place.state() == before
+
+
+def test_one_device_that_forwarded_before_still_does(place: Place) -> None:
+    place.run(["sysctl", "-q", "net.ipv6.conf.e0.forwarding=1"])
+    before = place.state()
+    place.stop(place.start())
+    assert place.state() == before
+
+
+def test_dry_run_says_what_and_does_nothing(place: Place) -> None:
+    place.write(ROUTER, ROUTE, place.gateway)
+    before = place.state()
+    command = place.argv("--dry-run")
+    steps = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert place.state() == before
+    assert not place.runtime.exists()
+    words = [step.split(maxsplit=1)[1] for step in steps]
+    assert words == [
+        "create device mo-isatap0, MTU 1280",
+        "create device mo-iphttps0, MTU 1280",
+        "set net.ipv6.conf.all.forwarding = 1 (now 0)",
+        "load the packet filter table inet manageout",
+        "add address fe80::5efe:a00:1/64 to mo-isatap0",
+        f"add address {PREFIX}:1:0:5efe:a00:1/64 to mo-isatap0",
+        "bring mo-isatap0 up, MTU 1280",
+        "add address fe80::1/64 to mo-iphttps0",
+        f"add address {PREFIX}:1000::1/64 to mo-iphttps0",
+        "bring mo-iphttps0 up, MTU 1280",
+        f"add route {PREFIX}:1001::/64 via fd99::2",
+    ]
+
+
+def test_dry_run_beside_a_daemon_shows_what_a_reload_would_do(place: Place) -> None:
+    place.start()
+    place.write(ROUTER.replace('["10.0.0.1"]', '["10.0.0.1", "10.0.0.9"]'), ROUTE)
+    steps = subprocess.run(place.argv("--dry-run"), capture_output=True, text=True, check=True).stdout
+    assert "create device" not in steps
+    assert "add address fe80::5efe:a00:9/64 to mo-isatap0" in steps
+    assert "a00:1/64" not in steps
+    assert f"add route {PREFIX}:1001::/64 via fd99::2" in steps
+
+
+def test_reload_takes_what_changed(place: Place) -> None:
+    daemon = place.start()
+    place.write(ROUTER.replace("10.0.1.30/32", "10.0.1.0/24"), ROUTE)
+    status = place.reload(daemon)
+    assert status["config"]["rejected"] is None
+    assert status["roles"]["isatap"]["allowed"] == ["10.0.1.0/24"]
+    assert f"{PREFIX}:1001::/64 via fd99::2" in place.run(["ip", "-6", "route"]).stdout
+    place.write(ROUTER)
+    place.reload(daemon)
+    assert "fd99::2" not in place.run(["ip", "-6", "route"]).stdout
+    assert place.stop(daemon) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[isatap]\nlocators = []\nhots = []\n", "isatap.hots: there is no such option"),
+        (ROUTER + ROUTE.replace("fd99::2", "2001:db8::1"), "add the route"),
+        ("", "(file): no role"),
+    ],
+)
+def test_a_bad_file_leaves_the_old_one_running_and_says_so(place: Place, text: str, said: str) -> None:
+    daemon = place.start()
+    before = place.state()
+    place.write(text)
+    rejected = place.reload(daemon)["config"]["rejected"]
+    assert said in rejected["message"] + " ".join(rejected["faults"])
+    assert "reload rejected" in place.log() and said in place.log()
+    after = place.state()
+    assert {**after, "nft": ""} == {**before, "nft": ""}
+    place.write(ROUTER)
+    assert place.reload(daemon)["config"]["rejected"] is None
+
+
+def test_a_role_cannot_be_added_by_reload(place: Place) -> None:
+    daemon = place.start()
+    place.write(ROUTER, place.gateway, daemon='metrics = "off"\n')
+    rejected = place.reload(daemon)["config"]["rejected"]
+    assert "[gateway] table was added" in rejected["message"]
+    assert "daemon.metrics changed" in rejected["message"]
+
+
+def test_after_a_kill_the_next_one_cleans_up(place: Place) -> None:
+    place.write(ROUTER, ROUTE)
+    before = place.state()
+    place.stop(place.start(), signal.SIGKILL)
+    assert place.state() != before
+    assert (place.runtime / "control.sock").exists()
+    undo = place.undo()
+    assert undo["filter"] is True
+    assert undo["routes"] == [[f"{PREFIX}:1001::/64", "fd99::2"]]
+    place.write(ROUTER)  # the route is no longer wanted
+    daemon = place.start()
+    assert "fd99::2" not in place.run(["ip", "-6", "route"]).stdout
+    assert place.stop(daemon) == 0
+    assert place.state() == before
+
+
+def test_metrics_on_loopback(place: Place) -> None:
+    place.write(ROUTER, place.gateway)
+    place.start()
+    code = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
+    text = place.run(["python3", "-c", code]).stdout
+    for name in (
+        "manageout_isatap_hosts 0.0",
+        "manageout_certificate_expiry_seconds{",
+        "manageout_build_info{",
+    ):
+        assert name in text
+
+
+def test_privileges_are_given_up(place: Place) -> None:
+    daemon = place.start()
+    lines = Path(f"/proc/{daemon.pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    wanted = "000000c000003400"
+    assert (status["CapEff"], status["CapPrm"], status["CapBnd"]) == (wanted,) * 3
+    assert status["NoNewPrivs"] == "1"
+    for task in Path(f"/proc/{daemon.pid}/task").iterdir():
+        assert f"CapEff:\t{wanted}" in (task / "status").read_text()
+    shown = place.ask("status")["privileges"]
+    assert shown["no_new_privs"] is True
+    assert "CAP_NET_ADMIN" in shown["capabilities"] and "CAP_SYS_ADMIN" not in shown["capabilities"]
+
+
+def test_without_libbpf_it_goes_on_and_says_so_once(place: Place) -> None:
+    found = ctypes.util.find_library("bpf")
+    if found is None:
+        pytest.skip("libbpf is not installed")
+    listed = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    path = next(line.split("=> ")[1] for line in listed.splitlines() if "libbpf.so.1 " in line)
+    hide = ["unshare", "--mount", "sh", "-c", f'mount --bind /dev/null "{path}"; exec "$@"', "sh"]
+    daemon = place.start(*hide)
+    fast = place.ask("status")["roles"]["isatap"]["fast_path"]
+    assert fast["on"] is False
+    assert "libbpf" in fast["reason"]
+    assert place.log().count("no fast path") == 1
+    assert place.stop(daemon) == 0
+
+
+def test_systemd_hears_when_it_serves_and_when_it_stops(place: Place) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(place.directory / "notify"))
+        listener.settimeout(10)
+        daemon = place.start("env", f"NOTIFY_SOCKET={place.directory / 'notify'}")
+
+        def heard() -> str:
+            while (message := listener.recv(1000).decode()) == "WATCHDOG=1":
+                pass
+            return message
+
+        assert heard().startswith("READY=1")
+        daemon.send_signal(signal.SIGHUP)
+        assert heard().startswith("RELOADING=1")
+        assert heard() == "READY=1"
+        place.stop(daemon)
+        assert heard() == "STOPPING=1"
+
+
+def test_a_device_that_somebody_removes_ends_the_daemon_with_one_line(place: Place) -> None:
+    daemon = place.start()
+    netns.run(NAME, ["ip", "link", "delete", "mo-isatap0"])
+    assert daemon.wait(30) == 1
+    assert "manageout: device mo-isatap0" in place.log()
+    assert "Traceback" not in place.log()
