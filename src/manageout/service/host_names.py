@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import dns.asyncresolver
@@ -25,8 +26,12 @@ _LIFETIME = 3.0
 class HostNames:
     """Keeps the names of ``registry`` fresh while :meth:`run` runs."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(
+        self,
+        registry: Registry,
+        resolver: Callable[[], dns.asyncresolver.Resolver] = dns.asyncresolver.Resolver,
+    ) -> None:
+        self._registry, self._resolver = registry, resolver
         self._wanted: deque[bytes] = deque(maxlen=QUEUE)
         self._row = 0
 
@@ -37,7 +42,7 @@ class HostNames:
     async def run(self) -> None:
         """Until cancelled. A resolver that does not answer only means that there are no names."""
         try:
-            resolver = dns.asyncresolver.Resolver()
+            resolver = self._resolver()
         except dns.exception.DNSException:  # no /etc/resolv.conf
             return
         resolver.lifetime = _LIFETIME

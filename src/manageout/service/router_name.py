@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import random
+import time
+from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import dns.asyncresolver
@@ -23,9 +25,16 @@ log = logging.getLogger(__name__)
 class RouterName:
     """A DNS name, or an IPv4 address in its place. ``state`` is one line for people."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        resolver: Callable[[], dns.asyncresolver.Resolver] = dns.asyncresolver.Resolver,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
         self.state = "not yet resolved"
+        self._resolver, self._clock = resolver, clock
+        self._gone_since: float | None = None
         self._ttl = 0.0
         self._retry = 0.0
         self._known: list[IPv4Address] | None = None
@@ -35,26 +44,30 @@ class RouterName:
             self._literal = None
 
     async def resolve(self) -> list[IPv4Address] | None:
-        """The addresses; empty when the name does not exist any more; None when nobody could say."""
+        """The addresses; None when nobody could say; empty when the name has had none for long.
+
+        A record that vanishes may be an administrator's slip: what works goes on for a refresh interval.
+        """
         if self._literal is not None:
             self.state, self._ttl = "an address", math.inf
             return [self._literal]
         try:
             # A new resolver each time follows changes of resolv.conf.
-            resolver = dns.asyncresolver.Resolver()
+            resolver = self._resolver()
             resolver.lifetime = LIFETIME
             answer = await resolver.resolve(self.name, "A", search=True)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             self._failed(
                 f"the name {self.name} has no IPv4 address", "check the name, or publish its A record"
             )
-            return []
+            self._gone_since = self._clock() if self._gone_since is None else self._gone_since
+            return [] if self._clock() - self._gone_since >= PRL_REFRESH_INTERVAL else None
         except (dns.exception.DNSException, OSError) as error:
             what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else str(error)
             self._failed(f"the name {self.name} cannot be resolved: {what}", "check /etc/resolv.conf")
             return None
         found = sorted({IPv4Address(record.address) for record in answer})
-        self._ttl, self._retry = float(answer.chaining_result.minimum_ttl), 0.0
+        self._ttl, self._retry, self._gone_since = float(answer.chaining_result.minimum_ttl), 0.0, None
         self.state = f"resolved, TTL {answer.chaining_result.minimum_ttl} s"
         if found != self._known:
             log.info("%s is %s", self.name, ", ".join(map(str, found)))
