@@ -10,6 +10,7 @@
 #define MAX_UNDERLAYS 8
 
 enum role { ROUTER = 0, HOST = 1 };
+enum direct { DIRECT_OFF = 0, DIRECT_UDP = 1, DIRECT_TCP = 2 };
 
 /* Constants, written before loading, so that the verifier removes the branches they exclude. */
 struct config {
@@ -17,6 +18,7 @@ struct config {
 	__u32 tun_ifindex;
 	__u32 tun_mtu;
 	__u32 tun_header; /* bytes before IPv6 at the TUN's egress: 0; BPF_PROG_TEST_RUN always has 14 */
+	__u32 direct;	  /* enum direct */
 };
 
 const volatile struct config config SEC(".rodata.config") = {0};

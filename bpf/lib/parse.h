@@ -5,13 +5,13 @@
 #include "helpers.h"
 
 #define ETH_HEADER 14
-#define ETH_PROTOCOL_OFFSET 12
 #define ETH_IPV4 htons(0x0800)
 #define ETH_IPV6 htons(0x86dd)
 #define PROTOCOL_41 41
 #define TCP 6
 #define UDP 17
 #define ICMPV6 58
+#define HOP_LIMIT_OFFSET 7
 #define OUTER_TTL 64
 #define FRAGMENT htons(0x3fff) /* more fragments, or an offset */
 #define AF_INET 2
@@ -46,13 +46,15 @@ struct ipv6 {
 
 #define OUTER_SIZE ((int)sizeof(struct ipv4))
 #define INNER_SIZE ((int)sizeof(struct ipv6))
+#define UPPER_SIZE 20 /* what we look at behind the IPv6 header: a TCP header */
 
-/* Make the first `want` bytes directly readable, or as many as there are; false when even `least` are not. */
-INLINE bool readable(struct __sk_buff *skb, __u32 want)
+/* Make the first `want` bytes directly readable, or all when there are fewer. */
+INLINE void make_readable(struct __sk_buff *skb, __u32 want)
 {
-	if ((void *)(long)skb->data + want <= (void *)(long)skb->data_end)
-		return true;
-	return skb->len >= want && bpf_skb_pull_data(skb, want) == 0;
+	__u32 most = skb->len < want ? skb->len : want;
+
+	if ((void *)(long)skb->data + most > (void *)(long)skb->data_end)
+		bpf_skb_pull_data(skb, most);
 }
 
 /* Not 0/8, 127/8, multicast, reserved, broadcast. */

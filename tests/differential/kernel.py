@@ -59,7 +59,7 @@ class Kernel:
         underlay = socket.if_nametoindex("mo-u0")
         try:
             self.path = IsatapFastPath(
-                1, [underlay], link.role, link, link.locators, 1280, tun_header=ETHERNET
+                1, [underlay], link.role, link, link.locators, 1280, direct=False, tun_header=ETHERNET
             )
         except FastPathUnavailable as error:
             pytest.skip(f"fast path: {error.message}")

@@ -10,6 +10,7 @@ import fcntl
 import socket
 import struct
 from collections.abc import Iterator, Sequence
+from enum import IntEnum
 from importlib import resources
 
 from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
@@ -23,10 +24,19 @@ MAX_LOCATORS = 8
 MAX_PREFIXES = 4
 MAX_UNDERLAYS = 8
 SHARED_REASONS = 64
+MAX_FLOWS = 16384
 _SIOCGIFHWADDR = 0x8927
 _ARPHRD_ETHER = 1
 _PEER = struct.Struct("=QQQQQQ4sIII")
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
+
+
+class Direct(IntEnum):
+    """Which flows a router sends on without the kernel for two seconds after it let them through."""
+
+    OFF = 0
+    UDP = 1
+    TCP = 2
 
 
 class IsatapFastPath:
@@ -34,7 +44,8 @@ class IsatapFastPath:
 
     ``underlay_ifindexes`` are the devices that hold the locators; those that are not Ethernet stay with the
     slow path, by name in ``skipped``. ``mtu`` is the TUN's. ``max_hosts`` and ``max_drop_sources`` bound
-    the tables. ``tun_header``: bytes in front of IPv6 at the TUN's egress, 14 for BPF_PROG_TEST_RUN.
+    the tables. ``direct`` allows the direct path (bpf/lib/direct.h) in a router's role. ``tun_header`` is
+    how many bytes stand in front of IPv6 at the TUN's egress: 14 for BPF_PROG_TEST_RUN.
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class IsatapFastPath:
         *,
         max_hosts: int = 131072,
         max_drop_sources: int = 4096,
+        direct: bool = True,
         tcx: bool = True,
         tun_header: int = 0,
     ) -> None:
@@ -66,9 +78,9 @@ class IsatapFastPath:
             sysctl.set(f"net/ipv4/conf/{socket.if_indextoname(tun_ifindex)}/forwarding", 1)
         except (KernelError, NotPermitted) as error:
             raise FastPathUnavailable(error.message, error.hint) from None
-        self._object = _load(
-            struct.pack("=IIII", role, tun_ifindex, mtu, tun_header), max_hosts, max_drop_sources
-        )
+        self.direct = _direct() if direct and role is Role.ROUTER else Direct.OFF
+        config = struct.pack("=5I", role, tun_ifindex, mtu, tun_header, self.direct)
+        self._object = _load(config, max_hosts, max_drop_sources, MAX_FLOWS if self.direct else 1)
         try:
             self._settings, self._peers = self._object.map("settings"), self._object.map("peers")
             self._allowed, self._routes = self._object.map("allowed"), self._object.map("routes")
@@ -77,6 +89,8 @@ class IsatapFastPath:
             self._attach(self._object.program("tun_out"), tun_ifindex, True, tcx)
             for ifindex in self._underlays:
                 self._attach(self._object.program("underlay_in"), ifindex, False, tcx)
+                if self.direct:
+                    self._attach(self._object.program("underlay_out"), ifindex, True, tcx)
         except BaseException:
             self.close()
             raise
@@ -158,7 +172,12 @@ class IsatapFastPath:
         self._object.close()
 
 
-def _load(config: bytes, max_hosts: int, max_drop_sources: int) -> Object:
+def _direct() -> Direct:
+    """TCP too only where conntrack, which would miss most of its segments, is told not to mind."""
+    return Direct.TCP if sysctl.find("net.netfilter.nf_conntrack_tcp_be_liberal") == "1" else Direct.UDP
+
+
+def _load(config: bytes, max_hosts: int, max_drop_sources: int, max_flows: int) -> Object:
     """The object, verified by the kernel but not attached."""
     data = resources.files("manageout.bpf").joinpath("isatap.bpf.o")
     if not data.is_file():
@@ -169,6 +188,7 @@ def _load(config: bytes, max_hosts: int, max_drop_sources: int) -> Object:
     loaded.constants(".rodata.config", config)
     loaded.resize("peers", max_hosts)
     loaded.resize("drops", max_drop_sources)
+    loaded.resize("flows", max_flows)
     try:
         loaded.load()
     except BaseException:
