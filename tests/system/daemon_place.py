@@ -51,12 +51,17 @@ client_ca = "{pki}/ca.pem"
             "ip link add e0 type veth peer name e1",
             "ip address add 10.0.0.1/24 dev e0",
             "ip address add fd99::1/64 dev e0 nodad",
-            "ip link set e0 up",
+            # The kernel would give each device a link-local address in its own time: have none.
+            "sysctl -q net.ipv6.conf.e0.addr_gen_mode=1 net.ipv6.conf.e1.addr_gen_mode=1",
             "ip link set e1 up",
+            "ip link set e0 up",
         ):
             self.run(command.split())
-        # The kernel gives each device a link-local address in its own time: have none.
-        self.run(["ip", "-6", "address", "flush", "scope", "link"])
+        wait_until("both ends are up", self._settled, 10)
+
+    def _settled(self) -> bool:
+        routes = self.run(["ip", "-6", "route", "show", "table", "all"]).stdout
+        return routes.count("multicast") == 2 and "linkdown" not in self.run(["ip", "route"]).stdout
 
     def write(self, *tables: str, daemon: str = "") -> None:
         """A site file with ``tables``; ``daemon`` adds to its ``[daemon]`` table."""
@@ -67,14 +72,15 @@ client_ca = "{pki}/ca.pem"
         """Run something in the namespace."""
         return netns.run(NAME, argv, check)
 
-    def argv(self, *arguments: str, runtime: Path | None = None) -> list[str]:
-        """``manageout run`` in the namespace."""
+    def argv(self, *arguments: str, prefix: Sequence[str] = (), runtime: Path | None = None) -> list[str]:
+        """``manageout run`` in the namespace; ``prefix`` is a command that runs it."""
         options = ["--config", str(self.file), "--runtime-dir", str(runtime or self.runtime)]
-        return netns.command(NAME, [sys.executable, "-m", "manageout", "run", *options, *arguments])
+        run = [*prefix, sys.executable, "-m", "manageout", "run", *options, *arguments]
+        return netns.command(NAME, run)
 
     def fails(self, *prefix: str, runtime: Path | None = None) -> tuple[int, list[str]]:
         """Run the daemon, which cannot start; exit code and what it says itself, without its log."""
-        command = [*prefix, *self.argv(runtime=runtime)]
+        command = self.argv(prefix=prefix, runtime=runtime)
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert "Traceback" not in result.stderr
         log = re.compile(r"\d{4}-\d\d-\d\d ")
@@ -83,7 +89,7 @@ client_ca = "{pki}/ca.pem"
     def start(self, *prefix: str) -> subprocess.Popen[str]:
         """Start the daemon and wait until it serves."""
         log = open(self.directory / "log", "w")  # noqa: SIM115 - lives as long as the daemon
-        daemon = subprocess.Popen([*prefix, *self.argv()], stderr=log, text=True)
+        daemon = subprocess.Popen(self.argv(prefix=prefix), stderr=log, text=True)
         self._started.append(daemon)
         wait_until("the daemon serves", lambda: daemon.poll() is not None or self.ready(), 30)
         assert daemon.poll() is None, self.log()

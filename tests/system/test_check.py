@@ -1,0 +1,128 @@
+"""``manageout check`` in a namespace: each thing that is wrong there is found, with its remedy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from manageout.linux import netns
+from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
+
+KNOWN = {"router name"}
+"""Found in every namespace: no DNS."""
+
+
+def check(place: Place, *prefix: str, code: int = 1) -> dict[str, list[dict[str, Any]]]:
+    argv = [*prefix, sys.executable, "-m", "manageout", "check", "--json", "--config", str(place.file)]
+    command = netns.command(NAME, [*argv, "--runtime-dir", str(place.runtime)])
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == code, result.stdout + result.stderr
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in json.loads(result.stdout):
+        if row["check"] not in KNOWN and "clock" not in row["message"]:
+            found.setdefault(row["check"], []).append(row)
+    return found
+
+
+def only(place: Place, title: str, *prefix: str) -> str:
+    """The message of the only finding."""
+    found = check(place, *prefix)
+    assert list(found) == [title], found
+    (finding,) = found[title]
+    assert finding["remedy"]
+    return str(finding["message"])
+
+
+@pytest.fixture(autouse=True)
+def all_well(place: Place) -> None:
+    """A site file and a machine without findings."""
+    place.write(ROUTER, ROUTE)
+    place.run(["ip", "route", "add", "10.0.1.0/24", "via", "10.0.0.254"])
+
+
+def test_a_machine_that_fits(place: Place) -> None:
+    assert check(place) == {}
+    place.write(ROUTER, place.gateway)
+    assert "no client_crl" in only(place, "certificates")
+
+
+def test_a_locator_of_another_machine(place: Place) -> None:
+    place.write(ROUTER.replace('"10.0.0.1"', '"10.0.0.7"'), ROUTE)
+    assert "10.0.0.7 is not on this machine" in only(place, "locators")
+
+
+def test_the_path_to_the_managers(place: Place) -> None:
+    place.run(["ip", "link", "set", "e0", "mtu", "1290"])
+    assert "MTU 1290" in only(place, "path to the managers")
+    place.run(["ip", "link", "set", "e0", "mtu", "1500"])
+    place.run(["ip", "route", "delete", "10.0.1.0/24"])
+    assert "no route to 10.0.1.30/32" in only(place, "path to the managers")
+    place.run(["ip", "link", "add", "f0", "type", "veth", "peer", "name", "f1"])
+    place.run(["ip", "link", "set", "f0", "up"])
+    place.run(["ip", "route", "add", "10.0.1.0/24", "dev", "f0"])
+    place.run(["sysctl", "-q", "net.ipv4.conf.all.rp_filter=1"])
+    assert "rp_filter drops them" in only(place, "path to the managers")
+
+
+def test_next_hops(place: Place) -> None:
+    place.write(ROUTER, ROUTE.replace("fd99::2", "2001:db8::1"))
+    assert "2001:db8::1" in only(place, "next hops")
+
+
+def test_routes_learnt_by_advertisement(place: Place) -> None:
+    place.run(["ip", "-6", "route", "add", "default", "via", "fd99::9", "proto", "ra"])
+    assert "forwarding will end that" in only(place, "forwarding")
+
+
+def test_names_and_ports_that_are_taken(place: Place) -> None:
+    place.run(["ip", "link", "add", "mo-isatap0", "type", "veth", "peer", "name", "f1"])
+    assert "mo-isatap0 is taken" in only(place, "devices")
+    place.run(["ip", "link", "delete", "mo-isatap0"])
+    place.write(ROUTER, ROUTE, daemon='metrics = "[::1]:9464"\n')
+    place.run(["ip", "address", "delete", "::1/128", "dev", "lo"])
+    assert "[::1]:9464" in only(place, "ports")
+
+
+def test_other_peoples_packet_filter(place: Place) -> None:
+    place.run(["nft", "add table ip6 theirs"])
+    place.run(["nft", "add chain ip6 theirs f { type filter hook forward priority 0; policy drop; }"])
+    assert "table ip6 theirs drops" in only(place, "packet filter")
+
+
+def test_beside_our_own_daemon_nothing_is_taken(place: Place) -> None:
+    place.start()
+    found = check(place)
+    assert [row["severity"] for rows in found.values() for row in rows] == ["note"]
+
+
+def test_without_privileges_it_says_what_it_could_not_look_at(place: Place) -> None:
+    found = check(place, "setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    assert {"packet filter", "fast path", "privileges"} <= set(found)
+    assert {row["severity"] for rows in found.values() for row in rows} == {"note"}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (ROUTER.replace("10.0.1.30/32", "10.0.0.0/8"), "allows 16777216 hosts"),
+        (ROUTER.replace('hosts = ["10.0.1.30/32"]', ""), "no host is answered"),
+        (ROUTER.replace('name = "manageout-isatap.corp.example"', ""), "name is empty"),
+    ],
+)
+def test_what_is_legal_and_perhaps_not_meant(place: Place, table: str, message: str) -> None:
+    place.write(table, ROUTE)
+    place.run(["ip", "route", "add", "default", "via", "10.0.0.254"])
+    assert message in only(place, "policy")
+
+
+def test_a_file_with_faults_is_not_checked_further(place: Place) -> None:
+    place.write("[isatap]\nlocators = []\n")
+    argv = netns.command(NAME, [sys.executable, "-m", "manageout", "check", "--config", str(place.file)])
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "isatap.locators: must not be empty" in result.stderr
+    assert result.stdout == ""
