@@ -103,10 +103,19 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("MANAGEOUT_DEBUG"):
             raise
-        detail = f"{type(error).__name__}: {error}".splitlines()[0]
-        report(ManageoutError(f"internal error: {detail}", "please report it; MANAGEOUT_DEBUG=1 shows where"))
+        report(_bug(error))
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _bug(error: Exception) -> ManageoutError:
+    """What nobody foresaw, with the place where it happened."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}" if frame else "?"
+    detail = f"{type(error).__name__}: {error}".splitlines()[0]
+    return ManageoutError(f"internal error: {detail} ({place})", "please report it; MANAGEOUT_DEBUG=1 shows more")
 
 
 def report(error: ManageoutError) -> None:
