@@ -9,7 +9,8 @@ from statistics import median
 
 from manageout.protocol.iphttps import TUN, Peer
 from manageout.protocol.iphttps_server import IpHttpsServer
-from manageout.protocol.segment import PLAIN, coalesce, segment
+from manageout.protocol.segment import PLAIN, segment
+from manageout.protocol.stock_stream import StockStream
 from manageout.wire import ipv6, tcp, udp
 from manageout.wire.iphttps import SUPER_PACKET, build_record, build_request
 from tests.transcript.iphttps_tools import BEYOND, CONFIG, gua
@@ -74,18 +75,19 @@ def _up(vnet_hdr: bool, own: bool = False) -> float:
     return _measure(once, BATCH)
 
 
-def _super_packet() -> bytes:
+def _segments() -> list[bytes]:
     segments = []
     for n in range(40):
         header = tcp.Tcp(80, 5000, n * 1200, 1, 0x10, 500, 0, b"")
         segments.append(ipv6.build(BEYOND, gua(1), ipv6.TCP, tcp.build(BEYOND, gua(1), header, bytes(1200))))
-    return coalesce(segments)[0]
+    return segments
 
 
 def main() -> None:
     """Print the table."""
-    whole = _super_packet()
-    pieces = segment(whole)
+    pieces = _segments()
+    stream = b"".join(pieces)
+    whole = StockStream(1500).feed(stream)[0]
     rows = {
         "server, kernel to stock clients": _down(False),
         "server, stock client to kernel": _up(False),
@@ -94,7 +96,7 @@ def main() -> None:
         "server, kernel to own clients": _down(True, own=True),
         "server, own client to kernel": _up(True, own=True),
         "segment, a piece": _measure(lambda: segment(whole), len(pieces)),
-        "coalesce, a piece": _measure(lambda: coalesce(pieces), len(pieces)),
+        "join, a piece": _measure(lambda: StockStream(1500).feed(stream), len(pieces)),
     }
     for name, value in rows.items():
         print(f"{name:45} {value:6.2f} us/packet")

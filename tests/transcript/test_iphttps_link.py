@@ -264,16 +264,44 @@ def test_a_nat64_destination_is_somewhere() -> None:
 # --- virtio_net_hdr -------------------------------------------------------------------------------------
 
 
+def tcp_run(source: bytes, destination: bytes, count: int = 5) -> bytes:
+    """Segments of 100 bytes, in order: what a stock client sends in bulk."""
+    stream = b""
+    for n in range(count):
+        header = tcp.Tcp(80, 5000, n * 100, 1, 0x10, 500, 0, b"")
+        segment = tcp.build(source, destination, header, bytes(100))
+        stream += ipv6.build(source, destination, ipv6.TCP, segment)
+    return stream
+
+
 def test_stock_segments_become_one_super_packet_for_the_kernel() -> None:
     site = two(vnet_hdr=True)
-    stream = b""
-    for n in range(5):
-        header = tcp.Tcp(80, 5000, n * 100, 1, 0x10, 500, 0, b"")
-        segment = tcp.build(gua(1), BEYOND, header, bytes(100))
-        stream += ipv6.build(gua(1), BEYOND, ipv6.TCP, segment)
-    site.feed(1, stream)
+    site.feed(1, tcp_run(gua(1), BEYOND))
     (whole,) = site.kernel()
     assert HEADER.unpack_from(whole) == (1, 4, 60, 100, 40, 16) and len(whole) == 10 + 60 + 500
+
+
+def test_joined_segments_are_counted_each_wherever_they_go() -> None:
+    site = two(vnet_hdr=True, hairpin=True)
+    before = {client.session: client for client in site.server.clients()}
+    site.feed(1, tcp_run(gua(1), BEYOND))
+    site.feed(1, tcp_run(gua(1), gua(2)))
+    assert len(site.packets(2)) == 5
+    site.feed(1, tcp_run(gua(2), BEYOND, 7) + tcp_run(gua(1), gua(99)))
+    first, second = site.server.clients()
+    assert first.packets_in - before[1].packets_in == 10
+    assert first.bytes_in - before[1].bytes_in == second.bytes_out - before[2].bytes_out + 800 == 1600
+    assert second.packets_out - before[2].packets_out == 5
+    assert site.drops() == {"ADDRESS_TAKEN": 7, "UNKNOWN_CLIENT": 5}
+
+
+def test_super_packets_of_the_kernel_are_counted_by_piece_when_dropped() -> None:
+    site = two(vnet_hdr=True)
+    site.server.congested(1, True)
+    header = HEADER.pack(1, 5, 48, 100, 40, 6)
+    site.tell_kernel_side(header + datagram(BEYOND, gua(1), bytes(250)))
+    site.tell_kernel_side(header + datagram(BEYOND, gua(99), bytes(150)))
+    assert site.drops() == {"QUEUE_FULL": 3, "UNKNOWN_CLIENT": 2}
 
 
 def test_a_super_packet_is_cut_for_a_stock_client_and_counted_in_pieces() -> None:

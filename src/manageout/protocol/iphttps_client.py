@@ -15,6 +15,7 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import (
     ADDRESS_HEADER,
     FRAMING_HEADER,
+    MTU,
     SERVER,
     STRICT_LIMIT,
     TUN,
@@ -31,7 +32,7 @@ from manageout.protocol.iphttps_host import Host, InterfaceId
 from manageout.protocol.iphttps_link import ODD_HEADERS, hidden_by_extensions
 from manageout.protocol.iphttps_states import TRANSITIONS, ClientState, Trigger
 from manageout.protocol.reconnect import Reconnect
-from manageout.protocol.segment import PLAIN, more, segment
+from manageout.protocol.segment import PLAIN, alike, more, packets_of, segment
 from manageout.protocol.stock_stream import StockStream
 from manageout.wire import ipv6, nd
 from manageout.wire.iphttps import (
@@ -246,7 +247,7 @@ class IpHttpsClient:
                 and packet[destination:end] in mine
                 and packet[source] != 0xFF
                 and packet[source:destination] not in mine
-            ) or self._odd(packet[header:], now):
+            ) or self._odd(packet, now, header):
                 passed.append(packet)
         self.packets_in += len(passed)
         self.bytes_in += sum(map(len, passed)) - header * len(passed)
@@ -261,31 +262,28 @@ class IpHttpsClient:
         else:
             self._tun += [PLAIN + packet for packet in passed]
 
-    def _odd(self, packet: bytes, now: float) -> bool:
+    def _odd(self, data: bytes, now: float, header: int) -> bool:
         """Anything but plain data for us. True: let it go to the kernel."""
+        packet = data[header:]
         source, destination = packet[8:24], packet[24:40]
-        if packet[6] in ODD_HEADERS:
-            if nd.message_type(packet) is not None:
-                reason = self._host.receive(packet, now)
-                if reason is None:
-                    self.packets_in += 1
-                    self.bytes_in += len(packet)
-                else:
-                    self._drop(reason)
-                return False
-            reason = hidden_by_extensions(packet)
-            if reason is not None:
-                self._drop(reason)
-                return False
-        if destination[0] == 0xFF:
-            self._drop(Drop.MULTICAST)
-        elif destination not in self._host.assigned:
-            self._drop(Drop.DESTINATION_ILLEGAL)
-        elif source[0] == 0xFF or source in self._host.assigned:
-            self._drop(Drop.SOURCE_ILLEGAL)
-        else:
-            return True
-        return False
+        if packet[6] in ODD_HEADERS and nd.message_type(packet) is not None:
+            reason = self._host.receive(packet, now)
+            if reason is None:
+                self.packets_in += 1
+                self.bytes_in += len(packet)
+            else:
+                self._drop(reason, data, header)
+            return False
+        reason = hidden_by_extensions(packet) if packet[6] in ODD_HEADERS else None
+        if reason is None and destination[0] == 0xFF:
+            reason = Drop.MULTICAST
+        elif reason is None and destination not in self._host.assigned:
+            reason = Drop.DESTINATION_ILLEGAL
+        elif reason is None and (source[0] == 0xFF or source in self._host.assigned):
+            reason = Drop.SOURCE_ILLEGAL
+        if reason is not None:
+            self._drop(reason, data, header)
+        return reason is None
 
     # --- From the kernel --------------------------------------------------------------------------------
 
@@ -300,7 +298,7 @@ class IpHttpsClient:
                 or self._full
                 or self.state is not ClientState.LINK_UP
             ):
-                self._drop(self._why_not(packet[header:]))
+                self._drop(self._why_not(packet[header:]), packet, header)
                 continue
             if self._own is not None:
                 out.append(build_record(SUPER_PACKET, packet))
@@ -319,6 +317,34 @@ class IpHttpsClient:
             self.packets_out += 1
             self.bytes_out += len(packet) - header
 
+    def receive_blocks(self, data: memoryview, spans: Sequence[tuple[int, int]], now: float) -> None:
+        """Packets of the kernel without ``virtio_net_hdr``, back to back in stretches of ``data``.
+
+        All packets of a stretch have MTU bytes, of which the last may be shorter. The fastest way.
+        """
+        singles: list[bytes] = []
+        header = PLAIN if self._config.vnet_hdr else b""
+        usable = self.state is ClientState.LINK_UP and self._stock is not None and not self._full
+        for start, end in spans:
+            block = data[start:end]
+            if (
+                end - start <= MTU
+                or not usable
+                or block[24] == 0xFF
+                or bytes(block[8:24]) not in self._host.assigned
+                or not alike(block, MTU)
+            ):
+                singles += [header + packet for packet in packets_of(block, MTU)]
+                continue
+            if singles:
+                self._from_kernel(singles)
+                singles = []
+            self._stream.append(bytes(block))
+            self.packets_out += -(-(end - start) // MTU)
+            self.bytes_out += end - start
+        if singles:
+            self._from_kernel(singles)
+
     def _why_not(self, packet: bytes) -> Drop:
         if len(packet) < ipv6.HEADER_LENGTH or packet[0] >> 4 != 6:
             return Drop.NOT_IPV6
@@ -328,8 +354,9 @@ class IpHttpsClient:
             return Drop.NOT_OWNER
         return Drop.QUEUE_FULL if self.state is ClientState.LINK_UP else Drop.LINK_IS_DOWN
 
-    def _drop(self, reason: Drop) -> None:
-        self._drops[reason] = self._drops.get(reason, 0) + 1
+    def _drop(self, reason: Drop, data: bytes, header: int) -> None:
+        further, _ = more(data) if header else (0, 0)
+        self._drops[reason] = self._drops.get(reason, 0) + 1 + further
 
     # --- Time -------------------------------------------------------------------------------------------
 

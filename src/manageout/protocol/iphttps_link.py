@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from manageout.errors import WireError
 from manageout.protocol.allowance import Allowance
 from manageout.protocol.drops import Drop
-from manageout.protocol.iphttps import STRICT_LIMIT, ServerConfig
+from manageout.protocol.iphttps import MTU, STRICT_LIMIT, ServerConfig
 from manageout.protocol.iphttps_nd import Discovery, is_link_local
 from manageout.protocol.iphttps_session import PLAIN, Outbox, Session
 from manageout.protocol.neighbours import Neighbours
-from manageout.protocol.segment import more, segment
+from manageout.protocol.segment import alike, more, packets_of, segment
 from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.iphttps import SUPER_PACKET, VNET_HEADER, build_record
 
@@ -110,11 +110,12 @@ class Link:
                 reason = self._on_link(session, data, destination, now, header)
             else:
                 return True
+        further, size = more(data) if header else (0, 0)
         if reason is None:
-            session.packets_in += 1
-            session.bytes_in += len(packet)
+            session.packets_in += 1 + further
+            session.bytes_in += len(packet) + size
         else:
-            self._outbox.drop(reason, session.name)
+            self._outbox.drop(reason, session.name, 1 + further)
         return False
 
     def _source(self, session: Session, source: bytes, destination: bytes, now: float) -> Drop | None:
@@ -193,11 +194,12 @@ class Link:
         for packet in packets:
             holder = owner(packet[source:destination])
             if holder is None or packet[header] >> 4 != 6:
-                self._nobody(packet[header:], now)
+                self._nobody(packet, now, header)
                 continue
             session = holder.session
             if session.blocked:
-                self._outbox.drop(Drop.QUEUE_FULL, session.name)
+                further, _ = more(packet) if header else (0, 0)
+                self._outbox.drop(Drop.QUEUE_FULL, session.name, 1 + further)
                 continue
             out = session.out
             if not out:
@@ -218,6 +220,31 @@ class Link:
             session.packets_out += 1
             session.bytes_out += len(packet) - header
 
+    def from_kernel_blocks(self, data: memoryview, spans: Sequence[tuple[int, int]], now: float) -> None:
+        """Packets of MTU bytes back to back (the last of a stretch may be shorter), without headers."""
+        singles: list[bytes] = []
+        header = PLAIN if self._vnet_hdr else b""
+        for start, end in spans:
+            block = data[start:end]
+            holder = self._neighbours.owners.get(bytes(block[24:40])) if end - start > MTU else None
+            if (
+                holder is None
+                or holder.session.stock is None
+                or holder.session.blocked
+                or not alike(block, MTU)
+            ):
+                singles += [header + packet for packet in packets_of(block, MTU)]
+                continue
+            if singles:
+                self.from_kernel(singles, now)
+                singles = []
+            session = holder.session
+            self._outbox.stream(session, bytes(block))
+            session.packets_out += -(-(end - start) // MTU)
+            session.bytes_out += end - start
+        if singles:
+            self.from_kernel(singles, now)
+
     def _cut(self, session: Session, packet: bytes) -> None:
         pieces = segment(packet)
         if not pieces:
@@ -226,8 +253,9 @@ class Link:
         session.packets_out += len(pieces)
         session.bytes_out += sum(map(len, pieces))
 
-    def _nobody(self, packet: bytes, now: float) -> None:
+    def _nobody(self, data: bytes, now: float, header: int) -> None:
         """A packet of the kernel that no client is there for."""
+        packet = data[header:]
         if len(packet) < ipv6.HEADER_LENGTH or packet[0] >> 4 != 6:
             reason = Drop.NOT_IPV6
         elif packet[24] == 0xFF:
@@ -238,7 +266,8 @@ class Link:
             error = icmpv6.unreachable(self._address, packet[8:24], icmpv6.ADDRESS_UNREACHABLE, packet)
             if error is not None and self._errors.take(now):
                 self._outbox.kernel(error)
-        self._outbox.drop(reason, "")
+        further, _ = more(data) if header else (0, 0)
+        self._outbox.drop(reason, "", 1 + further)
 
 
 def hidden_by_extensions(packet: bytes) -> Drop | None:

@@ -9,6 +9,7 @@ from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import STRICT_LIMIT, TUN, ClientView, Peer
 from manageout.protocol.neighbours import Neighbour
+from manageout.protocol.segment import more
 from manageout.protocol.stock_stream import StockStream
 from manageout.wire.iphttps import (
     PACKET,
@@ -134,24 +135,25 @@ class Outbox:
 
     def super_packet(self, session: Session, packet: bytes) -> None:
         """One packet with its ``virtio_net_hdr`` to a client with our framing."""
-        if self._room(session):
-            session.packets_out += 1
-            session.bytes_out += len(packet) - VNET_HEADER
+        further, size = more(packet)
+        if self._room(session, 1 + further):
+            session.packets_out += 1 + further
+            session.bytes_out += len(packet) - VNET_HEADER + size
             self.stream(session, build_record(SUPER_PACKET, packet))
 
-    def _room(self, session: Session) -> bool:
+    def _room(self, session: Session, packets: int = 1) -> bool:
         """A client that does not read must not make us remember what it asks for."""
         if session.blocked:
-            self.drop(Drop.QUEUE_FULL, session.name)
+            self.drop(Drop.QUEUE_FULL, session.name, packets)
         return not session.blocked
 
     def kernel(self, packet: bytes) -> None:
         """One IPv6 packet of ours to the kernel."""
         self.tun.append(PLAIN + packet if self.vnet_hdr else packet)
 
-    def drop(self, reason: Drop, name: str) -> None:
+    def drop(self, reason: Drop, name: str, times: int = 1) -> None:
         """Every packet that is dropped passes here. ``name``: the client, or ``""`` for the kernel's side."""
-        self.drops.count(reason, name.encode(), self.now)
+        self.drops.count(reason, name.encode(), self.now, times)
 
     def take(self) -> list[tuple[int, list[bytes]]]:
         """Everything, and forget it."""

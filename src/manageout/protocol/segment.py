@@ -1,4 +1,4 @@
-"""Super-packets of a TUN device, taken apart and put together: what a network card does elsewhere.
+"""Super-packets of a TUN device, taken apart: what a network card does elsewhere. Joining is ``stock_stream``'s.
 
 A super-packet is up to 64 KiB of one TCP or UDP flow with one header, behind a ``struct virtio_net_hdr`` (include/
 uapi/linux/virtio_net.h, host byte order) that says how it would be cut, and where a checksum is missing. A peer
@@ -7,7 +7,6 @@ with stock framing, or a path that cannot carry them, gets packets instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from struct import Struct
 
 from manageout.wire.checksum import checksum, pseudo6
@@ -26,10 +25,6 @@ _IPV6 = 40
 _WORD = Struct("!H")
 _SEQUENCE = Struct("!I")
 _FIN_PSH, _CWR = 0x09, 0x80
-_ACK, _ACK_PSH = 0x10, 0x18
-
-
-# --- Apart ----------------------------------------------------------------------------------------------
 
 
 def segment(data: bytes) -> list[bytes]:
@@ -118,8 +113,10 @@ def _segment_udp(packet: bytes, start: int, size: int) -> list[bytes]:
 
 def more(data: bytes) -> tuple[int, int]:
     """How many packets and bytes a super-packet stands for beyond the one that it is; (0, 0) for a packet."""
+    if len(data) < HEADER.size or not data[1]:
+        return 0, 0
     _, gso_type, _, size, start, _ = HEADER.unpack_from(data)
-    if not gso_type or not size:
+    if not size:
         return 0, 0
     total = len(data) - HEADER.size
     if gso_type == GSO_UDP_L4:
@@ -131,93 +128,27 @@ def more(data: bytes) -> tuple[int, int]:
     return count, count * end
 
 
-# --- Together -------------------------------------------------------------------------------------------
+def alike(block: memoryview, size: int) -> bool:
+    """Whether the packets back to back in ``block`` are of one kind: all of them can be sent on as they are.
 
-
-def _mask(header_length: int) -> int:
-    """Ones over the fields that all segments of one super-packet have alike (Linux tcp_gro_receive)."""
-    mask = bytearray(b"\xff" * (_IPV6 + header_length))
-    for differs in (4, 5, 44, 45, 46, 47, 53, 56, 57):  # payload length, sequence, flags, checksum
-        mask[differs] = 0
-    return int.from_bytes(mask, "big")
-
-
-_MASKS = {length: _mask(length) for length in range(20, 64, 4)}
-
-
-class _Run:
-    """Consecutive segments of one flow."""
-
-    __slots__ = ("alike", "first", "header", "next", "payloads", "psh", "size", "total")
-
-    def __init__(self, packet: bytes, header: int, alike: int, sequence: int) -> None:
-        self.first = packet
-        self.header = header
-        self.alike = alike
-        self.size = self.total = len(packet) - header
-        self.next = sequence + self.size & 0xFFFFFFFF
-        self.payloads = [packet[header:]]
-        self.psh = packet[53]
-
-    def build(self) -> bytes:
-        """As for the kernel, with its ``virtio_net_hdr``."""
-        first, end = self.first, self.header
-        if len(self.payloads) == 1:
-            return PLAIN + first
-        length = end - _IPV6 + self.total
-        partial = pseudo6(first[8:24], first[24:40], length, TCP) % 0xFFFF or 0xFFFF
-        vnet = HEADER.pack(NEEDS_CSUM, GSO_TCPV6, end, self.size, _IPV6, 16)
-        head = (vnet, first[:4], _WORD.pack(length), first[6:53], bytes((self.psh,)), first[54:56])
-        return b"".join((*head, _WORD.pack(partial), first[58:end], *self.payloads))
-
-
-def coalesce(packets: Sequence[bytes]) -> list[bytes]:
-    """Packets -> packets and super-packets, each with its ``virtio_net_hdr``; order within a flow is kept.
-
-    Only TCP segments with data, in order, alike in all but length and PSH, and with right checksums are joined,
-    so that :func:`segment` gives the same packets back.
+    Each has ``size`` bytes, a multiple of 8, as its own header says, and the source and destination of the first;
+    the last may have fewer.
     """
-    done: list[bytes] = []
-    runs: dict[bytes, _Run] = {}
-    for packet in packets:
-        if packet[6] != TCP or len(packet) < _IPV6 + 20:
-            done.append(PLAIN + packet)
-            continue
-        flow = packet[8:44]
-        run = runs.get(flow)
-        end = _IPV6 + (packet[52] >> 4) * 4
-        payload = len(packet) - end
-        flags = packet[53]
-        joinable = flags in (_ACK, _ACK_PSH) and payload > 0 and end >= _IPV6 + 20 and _sound(packet)
-        if not joinable:
-            if run is not None:
-                done.append(runs.pop(flow).build())
-            done.append(PLAIN + packet)
-            continue
-        alike = int.from_bytes(packet[:end], "big") & _MASKS[end - _IPV6]
-        sequence = _SEQUENCE.unpack_from(packet, 44)[0]
-        if run is not None:
-            fits = run.next == sequence and run.alike == alike
-            if fits and payload <= run.size and run.header + run.total + payload <= MAX_LENGTH:
-                run.payloads.append(packet[end:])
-                run.total += payload
-                run.next = sequence + payload & 0xFFFFFFFF
-                run.psh = flags
-                if payload < run.size or flags == _ACK_PSH:
-                    done.append(runs.pop(flow).build())
-                continue
-            done.append(runs.pop(flow).build())
-        if flags == _ACK_PSH:
-            done.append(PLAIN + packet)
-        else:
-            runs[flow] = _Run(packet, end, alike, sequence)
-    done += [run.build() for run in runs.values()]
-    return done
+    count, rest = divmod(len(block), size)
+    whole = len(block) - rest
+    words, step = block[:whole].cast("Q"), size // 8
+    return (
+        size_of(block, 0) == size
+        and all(bytes(words[at::step]) == bytes(block[8 * at : 8 * at + 8]) * count for at in range(5))
+        and (not rest or (size_of(block, whole) == rest and block[whole + 8 : whole + 40] == block[8:40]))
+    )
 
 
-def _sound(packet: bytes) -> bool:
-    # The super-packet gets a new checksum: a wrong one must not become right. Over the addresses and all behind
-    # them, plus length and protocol, the sum is that of pseudo-header and segment.
-    return (int.from_bytes(packet[8:], "big") << 8 * (len(packet) & 1)) % 0xFFFF == (
-        -(len(packet) - 34)
-    ) % 0xFFFF
+def packets_of(block: memoryview, size: int) -> list[bytes]:
+    """The packets back to back in ``block``, each of ``size`` bytes or, the last, fewer; what is cut off is no more."""
+    return [bytes(block[at : at + size]) for at in range(0, len(block), size) if size_of(block, at) <= size]
+
+
+def size_of(block: memoryview, at: int) -> int:
+    """Bytes of the IPv6 packet that begins there, as its header says."""
+    return _IPV6 + (block[at + 4] << 8 | block[at + 5])

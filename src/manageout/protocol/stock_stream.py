@@ -3,8 +3,8 @@
 The framing rule is :class:`manageout.wire.iphttps.PacketFramer`'s. In bulk transfer a stretch of the stream is a
 run: TCP segments of one flow with one length, whose headers differ in nothing but sequence number, checksum and
 a last PSH. Such a run is compared column by column, four bytes of every packet at once, and joined into one
-super-packet as :func:`manageout.protocol.segment.coalesce` would, with one difference: the segments' checksums are
-not looked at. TLS has already vouched for every byte since the sender (``docs/adr/0003-iphttps-throughput.md``).
+super-packet as the kernel's GRO would, with one difference: the segments' checksums are not looked at. TLS has
+already vouched for every byte since the sender (``docs/adr/0003-iphttps-throughput.md``).
 """
 
 from __future__ import annotations

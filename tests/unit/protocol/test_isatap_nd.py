@@ -82,7 +82,8 @@ def test_a_damaged_one_is_recognised_only_if_the_long_way_agrees(position: int, 
 @given(st.integers(0, len(RS)), st.binary(max_size=4))
 def test_another_length_is_never_plain(length: int, more: bytes) -> None:
     other = RS[:length] + more
-    assert not is_plain_solicitation(other) or other == RS
+    # Of the same length another one may be right: the checksum takes 0xffff for 0.
+    assert len(other) == len(RS) or not is_plain_solicitation(other)
 
 
 @given(st.lists(st.tuples(st.integers(0, len(RS) - 1), st.integers(0, 255)), max_size=3))

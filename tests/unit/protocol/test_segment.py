@@ -1,4 +1,4 @@
-"""Super-packets: cut and joined, against the obvious way and scapy's checksums."""
+"""Super-packets: cut and counted, against parsing and scapy's checksums."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import IPv6
 
-from manageout.errors import WireError
-from manageout.protocol.segment import HEADER, NEEDS_CSUM, PLAIN, coalesce, segment
-from manageout.wire import icmpv6, ipv6, tcp, udp
+from manageout.protocol.segment import HEADER, NEEDS_CSUM, PLAIN, more, segment
+from manageout.wire import ipv6, tcp, udp
 from manageout.wire.checksum import pseudo6
 from tests.transcript.iphttps_tools import BEYOND, gua
 
@@ -104,88 +103,21 @@ def test_any_header_before_any_packet_is_survived(
         assert piece[:4] == packet[:4]
 
 
-# --- Together -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("length", [0, 1, 99, 100, 101, 5000])
+def test_what_a_super_packet_stands_for(length: int) -> None:
+    supers = [super_tcp(bytes(length), 100)]
+    datagram = ipv6.build(gua(1), BEYOND, ipv6.UDP, udp.build(gua(1), BEYOND, 1, 2, bytes(length)))
+    supers.append(HEADER.pack(NEEDS_CSUM, 5, 48, 100, 40, 6) + partial(datagram, 46))
+    for data in supers:
+        pieces = segment(data) or [data[10:]]
+        assert more(data) == (len(pieces) - 1, sum(map(len, pieces)) - len(data) + 10)
 
 
-def cut(supers: list[bytes]) -> list[bytes]:
-    return [piece for data in supers for piece in segment(data)]
+def test_a_packet_stands_for_itself() -> None:
+    assert more(PLAIN + tcp_packet(b"x")) == more(b"") == more(b"\0\4") == (0, 0)
 
 
-def test_a_run_is_joined_and_cut_again() -> None:
-    packets = [tcp_packet(bytes((n,)) * 1208, 2**32 - 3000 + n * 1208) for n in range(30)]
-    packets.append(tcp_packet(b"end", 2**32 - 3000 + 30 * 1208, 0x18))
-    joined = coalesce(packets)
-    assert len(joined) == 1
-    assert cut(joined) == packets
-
-
-def test_the_same_header_as_the_kernel_makes() -> None:
-    data = Random(2).randbytes(10000)
-    whole = super_tcp(data, 1208)
-    assert coalesce(segment(whole)) == [whole]
-
-
-def test_64_kib_is_the_end_of_a_super_packet() -> None:
-    packets = [tcp_packet(bytes(1208), n * 1208) for n in range(100)]
-    joined = coalesce(packets)
-    assert len(joined) == 2 and max(map(len, joined)) <= 65535 + len(PLAIN)
-    assert cut(joined) == packets
-
-
-@pytest.mark.parametrize(
-    "second",
-    [
-        tcp_packet(bytes(100), 102),  # a gap
-        tcp_packet(bytes(100), 1),  # again
-        tcp_packet(bytes(101), 101),  # longer than the first
-        tcp_packet(b"", 101),  # no data
-        tcp_packet(bytes(100), 101, 0x11),  # FIN
-        tcp_packet(bytes(100), 101, 0x90),  # CWR
-        tcp_packet(bytes(100), 101, options=b""),
-        tcp_packet(bytes(100), 101, ack=10),
-        tcp_packet(bytes(100), 101)[:56] + b"\x00\x01" + tcp_packet(bytes(100), 101)[58:],  # wrong checksum
-        tcp_packet(bytes(100), 101)[:7] + b"\x05" + tcp_packet(bytes(100), 101)[8:],  # hop limit
-    ],
-)
-def test_what_is_not_joined_keeps_its_place(second: bytes) -> None:
-    first = tcp_packet(bytes(100), 1)
-    assert coalesce([first, second]) == [PLAIN + first, PLAIN + second]
-
-
-def test_flows_are_joined_side_by_side() -> None:
-    packets = [tcp_packet(bytes(100), 1 + n // 2 * 100, source=80 + n % 2) for n in range(10)]
-    assert len(coalesce(packets)) == 2
-    assert sorted(cut(coalesce(packets))) == sorted(packets)
-
-
-@given(st.integers(0, 2**32), st.integers(1, 60))
-def test_order_within_a_flow_and_every_byte_are_kept(seed: int, count: int) -> None:
-    random = Random(seed)
-    packets: list[bytes] = []
-    sequence = [random.randrange(2**32) for _ in range(3)]
-    for _ in range(count):
-        flow = random.randrange(3)
-        payload = random.randbytes(random.choice((0, 1, 99, 100, 100, 100)))
-        flags = random.choice((0x10, 0x10, 0x10, 0x18, 0x11, 0x02))
-        packet = tcp_packet(payload, sequence[flow], flags, source=80 + flow)
-        sequence[flow] += len(payload) if random.random() < 0.9 else 7
-        if random.random() < 0.1:
-            at = random.randrange(40, len(packet))
-            packet = packet[:at] + bytes((packet[at] ^ 1 << random.randrange(8),)) + packet[at + 1 :]
-        packets.append(packet)
-        if random.random() < 0.1:
-            packets.append(
-                ipv6.build(gua(1), BEYOND, ipv6.ICMPV6, icmpv6.build(gua(1), BEYOND, 128, 0, payload))
-            )
-    back = cut(coalesce(packets))
-    flows = {packet[8:44] for packet in packets}
-    for flow_ in flows:
-        assert [p for p in back if p[8:44] == flow_] == [p for p in packets if p[8:44] == flow_]
-    assert len(back) == len(packets)
-
-
-def test_short_and_odd_packets_pass() -> None:
-    packets = [tcp_packet(b"")[:59], tcp_packet(b"")[:52] + b"\xf0" + tcp_packet(b"")[53:]]
-    assert coalesce(packets) == [PLAIN + packet for packet in packets]
-    with pytest.raises(WireError):
-        tcp.parse(gua(1), BEYOND, packets[1][40:])
+@given(st.binary(min_size=10, max_size=80))
+def test_anything_can_be_counted(data: bytes) -> None:
+    packets, size = more(data)
+    assert packets >= 0 and size >= 0
