@@ -70,7 +70,14 @@ def unpack_vnet(data: bytes | bytearray | memoryview) -> VnetHdr:
 class Tun:
     """An open TUN device. The descriptor is non-blocking."""
 
-    def __init__(self, fd: int, name: str, ifindex: int, vnet_hdr: bool) -> None:
+    def __init__(self, fd: int, name: str, ifindex: int, vnet_hdr: bool, mtu: int) -> None:
+        self._mtu = mtu
+        self._in_block = 65536 // mtu
+        room = bytearray(2 * self._in_block * mtu if vnet_hdr else 0)
+        self.blocks = memoryview(room)
+        """What :meth:`read_blocks` has read; good until it is called again."""
+        header = bytearray(VNET_HDR)
+        self._slots = [(header, self.blocks[at : at + mtu]) for at in range(0, len(room), mtu)]
         self.fd = fd
         self.name = name
         self.ifindex = ifindex
@@ -96,7 +103,7 @@ class Tun:
             fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
             if vnet_hdr:
                 fcntl.ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("i", VNET_HDR))
-            tun = cls(fd, name, socket.if_nametoindex(name), vnet_hdr)
+            tun = cls(fd, name, socket.if_nametoindex(name), vnet_hdr, mtu)
             _quieten(name, mtu)
         except OSError as error:
             os.close(fd)
@@ -140,6 +147,32 @@ class Tun:
             if not packets:
                 raise self._gone(error) from None
         return packets
+
+    def read_blocks(self) -> list[tuple[int, int]]:
+        """Waiting packets into :attr:`blocks`, one behind the other, without their headers.
+
+        For a device with ``vnet_hdr`` and offloads off, where headers say nothing. Returns stretches (start,
+        end) of ``blocks``: each is packets of MTU bytes, of which the last may be shorter, up to 64 KiB. Raises
+        :class:`KernelError` when the device has gone.
+        """
+        spans: list[tuple[int, int]] = []
+        slots, mtu, readv, fd = self._slots, self._mtu, os.readv, self.fd
+        start = slot = 0
+        try:
+            for slot, into in enumerate(slots):
+                size = readv(fd, into) - VNET_HDR
+                if size < mtu or slot % self._in_block == self._in_block - 1:
+                    spans.append((start, slot * mtu + size))
+                    start = slot * mtu + mtu
+            slot += 1
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if not slot:
+                raise self._gone(error) from None
+        if start < slot * mtu:
+            spans.append((start, slot * mtu))
+        return spans
 
     def write(self, packet: bytes | memoryview, header: bytes = PLAIN) -> bool:
         """Hand one packet to the kernel, as received on the link. ``header`` is used with ``vnet_hdr`` only.

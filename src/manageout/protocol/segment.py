@@ -140,13 +140,21 @@ def alike(block: memoryview, size: int) -> bool:
     return (
         size_of(block, 0) == size
         and all(bytes(words[at::step]) == bytes(block[8 * at : 8 * at + 8]) * count for at in range(5))
-        and (not rest or (size_of(block, whole) == rest and block[whole + 8 : whole + 40] == block[8:40]))
+        and (
+            not rest
+            or (
+                rest >= _IPV6
+                and size_of(block, whole) == rest
+                and block[whole + 8 : whole + 40] == block[8:40]
+            )
+        )
     )
 
 
 def packets_of(block: memoryview, size: int) -> list[bytes]:
-    """The packets back to back in ``block``, each of ``size`` bytes or, the last, fewer; what is cut off is no more."""
-    return [bytes(block[at : at + size]) for at in range(0, len(block), size) if size_of(block, at) <= size]
+    """The packets back to back in ``block``, each of ``size`` bytes (the last may have fewer), less what is cut off."""
+    starts = range(0, len(block) - _IPV6 + 1, size)
+    return [bytes(block[at : at + size]) for at in starts if size_of(block, at) <= size]
 
 
 def size_of(block: memoryview, at: int) -> int:

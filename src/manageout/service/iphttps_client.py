@@ -165,11 +165,14 @@ class IpHttpsClientService:
 
     def _on_tun(self) -> None:
         try:
-            packets = self._tun.read_batch(TUN_BATCH)
+            if self._tun.vnet_hdr and not self._tun.offloads:
+                spans = self._tun.read_blocks()
+                self.machine.receive_blocks(self._tun.blocks, spans, time.monotonic())
+            else:
+                self.machine.receive_many(self._tun.read_batch(TUN_BATCH), TUN, time.monotonic())
         except ManageoutError as error:
             self._fail(error)
             return
-        self.machine.receive_many(packets, TUN, time.monotonic())
         self._pump()
 
     def _fail(self, error: ManageoutError) -> None:

@@ -177,12 +177,15 @@ class IpHttpsServerService:
 
     def _on_tun(self) -> None:
         try:
-            packets = self._tun.read_batch(TUN_BATCH)
+            if self._tun.vnet_hdr and not self._tun.offloads:
+                spans = self._tun.read_blocks()
+                self.machine.receive_blocks(self._tun.blocks, spans, time.monotonic())
+            else:
+                self.machine.receive_many(self._tun.read_batch(TUN_BATCH), TUN, time.monotonic())
         except KernelError as error:  # the device has gone
             self._loop.remove_reader(self._tun.fd)
             self._failure.set_exception(error)
             return
-        self.machine.receive_many(packets, TUN, time.monotonic())
         self._pump()
 
     def _pump(self) -> None:
