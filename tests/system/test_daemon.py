@@ -164,6 +164,18 @@ def test_privileges_are_given_up(place: Place) -> None:
     assert "CAP_NET_ADMIN" in shown["capabilities"] and "CAP_SYS_ADMIN" not in shown["capabilities"]
 
 
+def test_what_the_systemd_unit_grants_is_enough(place: Place) -> None:
+    unit = Path(__file__).parents[2] / "packaging" / "systemd" / "manageout.service"
+    (line,) = (line for line in unit.read_text().splitlines() if line.startswith("CapabilityBoundingSet="))
+    granted = ",".join("+" + name.removeprefix("CAP_").lower() for name in line.split("=")[1].split())
+    place.write(ROUTER, place.gateway)
+    daemon = place.start("setpriv", f"--bounding-set=-all,{granted}", "--inh-caps=-all", "--no-new-privs")
+    assert place.ask("status")["roles"]["isatap"]["fast_path"]["on"] is True
+    before = place.ask("status")["config"]["loaded"]
+    assert place.reload(daemon)["config"]["loaded"] > before
+    assert place.stop(daemon) == 0
+
+
 def test_without_libbpf_it_goes_on_and_says_so_once(place: Place) -> None:
     found = ctypes.util.find_library("bpf")
     if found is None:

@@ -105,6 +105,17 @@ async def _write(writer: asyncio.StreamWriter, answer: dict[str, object]) -> Non
     await writer.drain()
 
 
+def _mode(path: Path) -> int:
+    """Give the socket to its group if there is one; who may then open it."""
+    try:
+        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+    except KeyError:
+        return 0o666
+    except PermissionError:
+        log.warning("%s cannot be given to the group %s: only root can read it", path, GROUP)
+    return 0o660
+
+
 def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     directory = -1
@@ -113,11 +124,7 @@ def _listen(path: Path) -> socket.socket:
         directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
         # Through the descriptor, because a socket's name may have 107 bytes only.
         listener.bind(f"/proc/self/fd/{directory}/{path.name}")
-        try:
-            os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
-            path.chmod(0o660)
-        except (KeyError, PermissionError):
-            path.chmod(0o666)
+        path.chmod(_mode(path))
     except OSError as error:
         listener.close()
         raise ManageoutError(
