@@ -1,9 +1,14 @@
-"""The reference page is what the program prints, and says something about every option."""
+"""The reference pages: what the program prints about the site file; every command and option."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
+import pytest
+
+from manageout.cli import COMMANDS, cli
 from manageout.reference import reference_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
@@ -21,3 +26,26 @@ def test_every_option_is_described() -> None:
     for row in rows:
         *_, text = (cell.strip() for cell in row.rstrip(" |").split(" | "))
         assert len(text) > 5, row
+
+
+def options(command: click.Command) -> Iterator[str]:
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            yield from (name for name in parameter.opts if name.startswith("--") and name != "--help")
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield name
+            inner = command.get_command(context, name)
+            assert inner
+            yield from options(inner)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_commands_page_knows_every_command_and_option(name: str) -> None:
+    text = (PAGE.parent / "commands.md").read_text()
+    assert f"manageout {name}" in text
+    command = cli.get_command(click.Context(cli), name)
+    assert command
+    unknown = {option for option in options(command) if option not in text}
+    assert not unknown
