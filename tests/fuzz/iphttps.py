@@ -9,7 +9,8 @@ from manageout.errors import WireError
 from manageout.protocol.iphttps import FRAMING_HEADER, TUN, Peer, ServerConfig
 from manageout.protocol.iphttps_server import IpHttpsServer
 from manageout.protocol.segment import segment
-from manageout.wire import ipv6, nd, udp
+from manageout.protocol.stock_stream import StockStream
+from manageout.wire import ipv6, nd, tcp, udp
 from manageout.wire.iphttps import (
     KEEPALIVE,
     PACKET,
@@ -22,6 +23,7 @@ from manageout.wire.iphttps import (
 )
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
+from tests.fuzz.wire import cuts, outcome
 
 
 def v6(text: str) -> bytes:
@@ -194,7 +196,44 @@ def super_packet(data: bytes) -> None:
     assert len(pieces) <= len(packet)
 
 
+def _run(sizes: list[int], flags: int = tcp.ACK, options: bytes = b"") -> bytes:
+    """Consecutive segments of one flow, the last with PSH."""
+    packets, sequence = [], 0xFFFFFF00
+    for number, size in enumerate(sizes, 1):
+        bits = flags | (tcp.PSH if number == len(sizes) else 0)
+        header = tcp.Tcp(1000, 80, sequence & 0xFFFFFFFF, 7, bits, 512, 0, options)
+        packets.append(
+            ipv6.build(MINE, BEYOND, ipv6.TCP, tcp.build(MINE, BEYOND, header, bytes([number]) * size))
+        )
+        sequence += size
+    return b"".join(packets)
+
+
+STAMPS = bytes.fromhex("0101080a 00000001 00000002")
+RUNS = [_run([100] * 6), _run([100] * 4, options=STAMPS) + _run([40] * 5), _run([64] * 3 + [20]) + TALK[7]]
+
+
+def _without_checksum(packet: bytes) -> bytes:
+    return packet[:56] + bytes(2) + packet[58:] if packet[6] == ipv6.TCP and len(packet) >= 60 else packet
+
+
+def stock_stream(data: bytes) -> None:
+    """Joined or not, cut here or there: the kernel is given the very packets of the stream."""
+    packets, error = outcome([data], PacketFramer(1500))
+    for pieces in ([data], cuts(data)):
+        items, other = outcome(pieces, StockStream(1500))
+        assert (error is None) == (other is None)
+        parts = [part for found in items for item in found for part in segment(item)]
+        if error is None:
+            assert list(map(_without_checksum, parts)) == [
+                _without_checksum(p) for found in packets for p in found
+            ]
+    if error is not None:
+        raise error
+
+
 TARGETS = [
+    Target("stock_stream", stock_stream, RUNS),
     Target("iphttps_server_certificates", server_certificates, STREAMS, refuses=()),
     Target("iphttps_server_none", server_none, STREAMS, refuses=()),
     Target("iphttps_server_own", server_own, OWN_STREAMS + STREAMS[:1], refuses=()),

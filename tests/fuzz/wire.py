@@ -173,13 +173,13 @@ class Feeds(Protocol[Item]):
         """Take a stretch."""
 
 
-def _pieces(data: bytes) -> list[bytes]:
+def cuts(data: bytes) -> list[bytes]:
     """The data cut in places that it chooses itself."""
     size = 1 + (data[0] ^ data[-1]) % 61 if data else 1
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def _outcome(data: list[bytes], decoder: Feeds[Item]) -> tuple[list[Item], WireError | None]:
+def outcome(data: list[bytes], decoder: Feeds[Item]) -> tuple[list[Item], WireError | None]:
     """What the stretches gave until one was refused."""
     found: list[Item] = []
     for piece in data:
@@ -193,7 +193,7 @@ def _outcome(data: list[bytes], decoder: Feeds[Item]) -> tuple[list[Item], WireE
 def head(data: bytes) -> None:
     """A head reads alike however it is cut."""
     whole, parts = HeadParser(), HeadParser()
-    error, other = _outcome([data], whole)[1], _outcome(_pieces(data), parts)[1]
+    error, other = outcome([data], whole)[1], outcome(cuts(data), parts)[1]
     assert (error is None) == (other is None) and whole.head == parts.head
     if whole.head is not None:
         assert whole.rest == parts.rest
@@ -204,8 +204,8 @@ def head(data: bytes) -> None:
 def framer(data: bytes) -> None:
     """Packets come out alike however the stream is cut, and together they are the stream."""
     whole, parts = PacketFramer(1500), PacketFramer(1500)
-    found, error = _outcome([data], whole)
-    pieces, other = _outcome(_pieces(data), parts)
+    found, error = outcome([data], whole)
+    pieces, other = outcome(cuts(data), parts)
     packets = [packet for piece in pieces for packet in piece]
     assert (error is None) == (other is None)
     assert data.startswith(b"".join(packets))
@@ -219,8 +219,8 @@ def framer(data: bytes) -> None:
 def own_framer(data: bytes) -> None:
     """Records come out alike however the stream is cut, and together they are the stream."""
     whole, parts = OwnFramer(), OwnFramer()
-    found, error = _outcome([data], whole)
-    pieces, other = _outcome(_pieces(data), parts)
+    found, error = outcome([data], whole)
+    pieces, other = outcome(cuts(data), parts)
     records = [record for piece in pieces for record in piece]
     assert (error is None) == (other is None)
     assert data.startswith(b"".join(build_record(*record) for record in records))
@@ -232,8 +232,8 @@ def own_framer(data: bytes) -> None:
 def chunks(data: bytes) -> None:
     """Content comes out alike however the stream is cut."""
     whole, parts = DeChunker(), DeChunker()
-    found, error = _outcome([data], whole)
-    pieces, other = _outcome(_pieces(data), parts)
+    found, error = outcome([data], whole)
+    pieces, other = outcome(cuts(data), parts)
     assert (error is None) == (other is None)
     if error is not None:
         raise error
