@@ -21,7 +21,7 @@ def header_for(packet: bytes, mtu: int) -> tuple[bytes, bytes]:
     kind = packet[6]
     offset = _CHECKSUM_AT.get(kind)
     length = len(packet) - HEADER_LENGTH
-    if offset is None or length < offset + 4:
+    if offset is None or length < offset + 2:
         return PLAIN, packet
     at = HEADER_LENGTH + offset
     partial = _pseudo_sum(packet, length, kind)

@@ -196,6 +196,13 @@ class Tun:
             return self._refused(error)
         return True
 
+    def require(self) -> None:
+        """Raise :class:`KernelError` when the device has gone: its descriptor alone may stay silent about it."""
+        try:
+            socket.if_indextoname(self.ifindex)
+        except OSError as error:
+            raise self._gone(error) from None
+
     def close(self) -> None:
         """Close the descriptor; the device goes with it. May be called twice."""
         if self.fd >= 0:

@@ -18,6 +18,8 @@ from manageout.linux.tun import Tun
 from manageout.protocol.segment import segment
 
 TUN, UNDERLAY = 0, 1
+CHECK = 1.0
+"""Seconds between looks at whether the device is still there."""
 
 
 class LinkMachine(Protocol):
@@ -68,8 +70,11 @@ class IsatapIo:
 
     async def failure(self) -> None:
         """Wait for the error that ends the link (the device was removed), and raise it."""
-        if self._failed is not None:
-            await self._failed
+        assert self._failed is not None, "inside the with block"
+        while not self._failed.done():
+            self.tun.require()
+            await asyncio.wait({self._failed}, timeout=CHECK)
+        self._failed.result()
 
     def _guarded(self, callback: Callable[..., None], *arguments: object) -> None:
         try:

@@ -1,0 +1,225 @@
+"""``manageout join`` against a router on the same wire: what goes wrong around it, and the two speeds mixed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manageout.cli import client
+from manageout.errors import DaemonUnreachable
+from manageout.lab.process import wait_until
+from manageout.linux import netns
+
+ROUTER, HOST, BEHIND = "mo-j-router", "mo-j-host", "mo-j-behind"
+PREFIX = "fd12:3456:789a"
+SERVER = f"{PREFIX}:1000::2"
+SITE = f"""
+[site]
+prefix = "{PREFIX}::/48"
+[isatap]
+locators = ["10.0.0.1"]
+hosts = ["10.0.0.0/24"]
+advertise = ["{PREFIX}:1000::/59"]
+[daemon]
+metrics = "off"
+"""
+WIRES = (
+    f"ip link add e0 netns {ROUTER} type veth peer name e0 netns {HOST}",
+    f"ip link add e1 netns {ROUTER} type veth peer name e1 netns {BEHIND}",
+    f"ip -n {ROUTER} address add 10.0.0.1/24 dev e0",
+    f"ip -n {HOST} address add 10.0.0.30/24 dev e0",
+    f"ip -n {ROUTER} address add {PREFIX}:1000::1/64 dev e1 nodad",
+    f"ip -n {BEHIND} address add {SERVER}/64 dev e1 nodad",
+    *(f"ip -n {name} link set {dev} up" for name in (ROUTER, HOST, BEHIND) for dev in ("lo", "e0", "e1")
+      if (name, dev) not in ((HOST, "e1"), (BEHIND, "e0"))),
+    f"ip -n {BEHIND} route add default via {PREFIX}:1000::1",
+)  # fmt: skip
+
+
+class Wire:
+    """Router, host and a server behind the router, each in a namespace."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def run(self, name: str, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return netns.run(name, argv, check=check)
+
+    def start(self, name: str, *argv: str) -> subprocess.Popen[bytes]:
+        log = (self.directory / f"{name}.log").open("ab")
+        child = subprocess.Popen(netns.command(name, argv), stdout=log, stderr=log)
+        self._started.append(child)
+        return child
+
+    def manageout(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        runtime = ["--runtime-dir", str(self.directory / name)]
+        return self.start(name, sys.executable, "-m", "manageout", *arguments, *runtime)
+
+    def router(self, fast_path: bool = False) -> subprocess.Popen[bytes]:
+        site = self.directory / "site.toml"
+        site.write_text(
+            f'{SITE}state_dir = "{self.directory / "state"}"\nfast_path = {str(fast_path).lower()}\n'
+        )
+        child = self.manageout(ROUTER, "run", "--config", str(site))
+        wait_until("the router serves", lambda: self.ask(ROUTER, "status"), 20)
+        return child
+
+    def join(self, target: str, fast_path: bool = False) -> subprocess.Popen[bytes]:
+        return self.manageout(HOST, "join", target, *([] if fast_path else ["--no-ebpf"]))
+
+    def ask(self, name: str, command: str) -> Any:
+        try:
+            return client.ask(self.directory / name / "control.sock", command)
+        except DaemonUnreachable:
+            return None
+
+    def host(self) -> dict[str, Any]:
+        status = self.ask(HOST, "status")
+        return dict(status["roles"]["isatap-host"]) if status else {}
+
+    def reaches(self, *options: str) -> bool:
+        return self.run(HOST, "ping", "-c", "1", "-W", "1", *options, SERVER, check=False).returncode == 0
+
+    def log(self, name: str) -> str:
+        return (self.directory / f"{name}.log").read_text()
+
+    def stop(self) -> None:
+        for child in reversed(self._started):
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture
+def wire(namespaces: Callable[[str], str], tmp_path: Path) -> Iterator[Wire]:
+    for name in (ROUTER, HOST, BEHIND):
+        namespaces(name)
+    for command in WIRES:
+        subprocess.run(command.split(), check=True)
+    made = Wire(tmp_path)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+SPEEDS = pytest.mark.parametrize(
+    ("router", "host"), [(False, False), (False, True), (True, False), (True, True)],
+    ids=["slow-slow", "slow-fast", "fast-slow", "fast-fast"],
+)  # fmt: skip
+
+
+def stream(wire: Wire, direction: Sequence[str]) -> int:
+    """Bytes that arrive when TCP sends 8 MiB."""
+    server = wire.start(BEHIND, "iperf3", "--server", "--one-off", "--bind", SERVER)
+    wait_until("iperf3 listens", lambda: ":5201" in wire.run(BEHIND, "ss", "-6ltn").stdout, 10)
+    argv = ["iperf3", "--client", SERVER, "--bytes", "8M", "--json", *direction]
+    result = wire.run(HOST, *argv)
+    server.wait(20)
+    return int(json.loads(result.stdout)["end"]["sum_received"]["bytes"])
+
+
+@SPEEDS
+def test_fast_and_slow_ends_understand_each_other(wire: Wire, router: bool, host: bool) -> None:
+    """A fast end sends super-packets and leaves checksums open; a slow one must cope."""
+    wire.router(router)
+    wire.join("10.0.0.1", host)
+    wait_until("the host reaches the server", wire.reaches, 20)
+    assert wire.host()["fast_path"]["on"] is host
+    assert wire.reaches("-s", "1232", "-M", "do")
+    assert not wire.reaches("-s", "1233", "-M", "do")
+    for direction in ((), ("--reverse",)):
+        assert stream(wire, direction) >= 4_000_000  # what is still on its way at the end does not count
+    assert wire.ask(HOST, "drops") == []
+
+
+def test_another_ipv4_address_is_followed(wire: Wire) -> None:
+    wire.router()
+    wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    wire.run(HOST, "ip", "address", "delete", "10.0.0.30/24", "dev", "e0")
+    wire.run(HOST, "ip", "address", "add", "10.0.0.31/24", "dev", "e0")
+    wait_until("it has moved", lambda: wire.host().get("locators") == ["10.0.0.31"], 20)
+    wait_until("the host reaches the server again", wire.reaches, 20)
+    addresses = wire.run(HOST, "ip", "-6", "address", "show", "dev", "mo-isatap0").stdout
+    assert "a00:1f" in addresses and "a00:1e" not in addresses
+    wire.run(HOST, "ip", "address", "delete", "10.0.0.31/24", "dev", "e0")
+    wait_until("it waits", lambda: wire.host().get("locators") == [], 20)
+    wire.run(HOST, "ip", "address", "add", "10.0.0.32/24", "dev", "e0")
+    wait_until("the host reaches the server once more", wire.reaches, 20)
+
+
+def test_it_waits_for_its_router(wire: Wire) -> None:
+    """The router comes 4 s late: the next solicitation finds it."""
+    wire.join("10.0.0.1")
+    wait_until("the host runs", lambda: wire.host().get("locators") == ["10.0.0.30"], 20)
+    wire.router()
+    wait_until("the host reaches the server", wire.reaches, 20)
+
+
+def test_an_unknown_name_is_one_line_and_no_end(wire: Wire) -> None:
+    child = wire.join("nowhere.invalid")
+    wait_until("it says so", lambda: "nowhere.invalid" in wire.log(HOST), 20)
+    assert child.poll() is None
+    assert wire.host()["name_state"] != "not yet resolved"
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(10) == 0
+    lines = [line for line in wire.log(HOST).splitlines() if "WARNING" in line]
+    assert len(lines) == 1 and "trying on" in lines[0] and "Traceback" not in wire.log(HOST)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left(wire: Wire, sign: signal.Signals) -> None:
+    wire.router()
+    child = wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    child.send_signal(sign)
+    child.wait(10)
+    assert "mo-isatap0" not in wire.run(HOST, "ip", "link").stdout
+    routes = wire.run(HOST, "ip", "-6", "route", "show", "table", "all").stdout
+    assert "mo-" not in routes and "proto 61" not in routes
+
+
+def test_a_device_that_someone_removes_ends_it_with_one_clear_line(wire: Wire) -> None:
+    wire.router()
+    child = wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    wire.run(HOST, "ip", "link", "delete", "mo-isatap0")
+    assert child.wait(20) == 1
+    assert "Traceback" not in wire.log(HOST)
+    assert "mo-isatap0" in wire.log(HOST).splitlines()[-2]
+
+
+def test_the_device_name_can_be_taken(wire: Wire) -> None:
+    wire.run(HOST, "ip", "link", "add", "mo-isatap0", "type", "veth", "peer", "name", "other")
+    child = wire.join("10.0.0.1")
+    assert child.wait(20) == 1
+    assert "the device name mo-isatap0 is taken" in wire.log(HOST)
+
+
+def test_the_registry_survives_sigkill(wire: Wire) -> None:
+    router = wire.router()
+    wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    wait_until("the registry is on disk", lambda: _stored(wire) >= 1, 10)
+    (before,) = wire.ask(ROUTER, "hosts")
+    router.kill()
+    router.wait()
+    wire.router()
+    (after,) = wire.ask(ROUTER, "hosts")
+    assert (after["ipv4"], after["first_seen"]) == (before["ipv4"], before["first_seen"])
+    assert after["rx_packets"] >= 1
+    wait_until("the host reaches the server again", wire.reaches, 20)
+
+
+def _stored(wire: Wire) -> int:
+    with sqlite3.connect(wire.directory / "state" / "isatap-hosts.db") as db:
+        return int(db.execute("SELECT coalesce(max(packets_in), 0) FROM hosts").fetchone()[0])

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from manageout.cli.join import join
+from manageout.errors import ManageoutError
+
+
+@pytest.mark.parametrize("name", ["isatap", "ISATAP", "isatap.corp.example", "isatap."])
+def test_the_bare_name_is_refused_with_a_reason(name: str) -> None:
+    result = CliRunner().invoke(join, [name])
+    assert isinstance(result.exception, ManageoutError)
+    assert "everybody's router" in result.exception.message
+    assert "--force" in result.exception.hint
+
+
+def test_the_command_line_shows_two_lines() -> None:
+    argv = [sys.executable, "-m", "manageout", "join", "isatap"]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 2 and "Traceback" not in result.stderr
+
+
+def test_help_says_what_it_is() -> None:
+    result = CliRunner().invoke(join, ["--help"])
+    assert result.exit_code == 0
+    for option in ("--no-ebpf", "--force", "--device", "--runtime-dir"):
+        assert option in result.output
