@@ -25,7 +25,7 @@ def render(hosts: list[dict[str, Any]]) -> str:
             traffic(host, "rx"),
             traffic(host, "tx"),
         )
-        for host in hosts
+        for host in sorted(hosts, key=lambda host: [int(part) for part in host["ipv4"].split(".")])
     ]
     return table(headings, rows, right=(4, 5, 6, 7))
 

@@ -5,6 +5,7 @@ The table is drawn here in a few lines rather than by rich, which would double t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -23,19 +24,20 @@ Rows = Sequence[Sequence[str]]
 def reading(command: Callable[[Any], str], ask_for: str) -> Callable[..., None]:
     """The body of a reading command: ask, then print ``command(answer)`` or JSON, once or repeatedly."""
 
+    def show(runtime_dir: Path, as_json: bool, clear: bool) -> None:
+        answer = client.ask(runtime_dir / "control.sock", ask_for)
+        text = json.dumps(answer) if as_json else command(answer)
+        click.echo("\x1b[H\x1b[2J" + text if clear else text)
+
     def body(runtime_dir: Path, as_json: bool, watch: float | None) -> None:
-        while True:
-            answer = client.ask(runtime_dir / "control.sock", ask_for)
-            text = json.dumps(answer) if as_json else command(answer)
-            if watch is not None and not as_json and sys.stdout.isatty():
-                text = "\x1b[H\x1b[2J" + text
-            click.echo(text)
-            if watch is None:
-                return
-            try:
+        if watch is None:
+            show(runtime_dir, as_json, clear=False)
+            return
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                show(runtime_dir, as_json, clear=not as_json and sys.stdout.isatty())
+                sys.stdout.flush()
                 time.sleep(watch)
-            except KeyboardInterrupt:
-                return
 
     body.__doc__ = command.__doc__
     options = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from manageout.cli.output import ago, duration, moment, printable, reading, size, table
+from manageout.cli.output import ago, duration, moment, printable, reading, table
 
 SOON = 30 * 86400
 _KNOWN = ("fast_path", "hosts", "clients", "certificate", "listen", "locators", "ready")
@@ -90,13 +90,11 @@ def _links(links: list[dict[str, Any]]) -> str:
             link["name"],
             "up" if link["up"] and link["carrier"] else "DOWN",
             str(link["mtu"]),
-            f"{link['rx_packets']} / {size(link['rx_bytes'])}",
-            f"{link['tx_packets']} / {size(link['tx_bytes'])}",
             " ".join(link["addresses"]),
         )
         for link in links
     ]
-    return table(("LINK", "STATE", "MTU", "FROM IT", "TO IT", "ADDRESSES"), rows, right=(2, 3, 4))
+    return table(("LINK", "STATE", "MTU", "ADDRESSES"), rows, right=(2,))
 
 
 def _drops(status: dict[str, Any]) -> list[str]:

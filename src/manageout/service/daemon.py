@@ -154,7 +154,7 @@ class _Daemon:
             now = time.monotonic()
             if now - sampled >= SAMPLE:
                 sampled = now
-                self._overview.history.sample(now, self._overview.drop_totals())
+                self._overview.sample()
             systemd.notify("WATCHDOG=1")
             await asyncio.sleep(interval)
 

@@ -42,6 +42,24 @@ class DropHistory:
         return {"seconds": now - start, "counts": counts}
 
 
+class LastSeen:
+    """When each counter of drops last grew, for counters of the kernel, which do not say."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def fill(self, rows: list[dict[str, Any]], now: float) -> None:
+        """Give every row without a ``last`` the time when its count was first seen to be what it is."""
+        known: dict[tuple[str, str], tuple[int, float]] = {}
+        for row in rows:
+            if row.get("last") is None:
+                key = (row["reason"], row["source"])
+                count, last = self._known.get(key, (0, now))
+                known[key] = row["count"], last if row["count"] == count else now
+                row["last"] = known[key][1]
+        self._known = known
+
+
 class Overview:
     """Reads the roles on demand. ``about`` adds what only the daemon knows (configuration, reloads)."""
 
@@ -54,6 +72,12 @@ class Overview:
         self._started = time.time()
         self.history = DropHistory()
         self.history.sample(time.monotonic(), {})
+        self._last_seen = LastSeen()
+
+    def sample(self) -> None:
+        """To be called every :data:`SAMPLE` seconds."""
+        self.history.sample(time.monotonic(), self.drop_totals())
+        self._last_seen.fill(self._rows("drops"), time.time())
 
     def handlers(self) -> dict[str, Callable[[], object]]:
         """For the control socket."""
@@ -86,8 +110,10 @@ class Overview:
         return self._rows("clients")
 
     def drops(self) -> list[dict[str, Any]]:
-        """Counters by reason and source, each with its meaning."""
+        """Counters by reason and source, each with its meaning, the latest first."""
         rows = self._rows("drops")
+        self._last_seen.fill(rows, time.time())
+        rows.sort(key=lambda row: row["last"], reverse=True)
         return [row | {"meaning": MEANINGS.get(row["reason"], "")} for row in rows]
 
     def drop_totals(self) -> dict[str, int]:
