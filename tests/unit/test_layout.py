@@ -25,6 +25,7 @@ TESTED_BY: dict[str, str] = {
     "lab/servers.py": "system/test_path.py",
     "lab/site.py": "system/test_restart.py",
     "lab/steps.py": "system/test_demo.py",
+    "service/isatap_io.py": "system/test_isatap_join.py",
     "service/role.py": "system/test_daemon.py",
 }
 NOTHING_TO_TEST = {"__init__.py", "__main__.py", "errors.py", "machine.py"}

@@ -1,3 +1,5 @@
+"""The command line of ``manageout join``; what it does is in ``tests/system/test_isatap_join.py``."""
+
 from __future__ import annotations
 
 import subprocess

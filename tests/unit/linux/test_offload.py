@@ -1,3 +1,5 @@
+"""Headers made up for packets from a raw socket, read back by the segmenter."""
+
 from __future__ import annotations
 
 from ipaddress import IPv6Address

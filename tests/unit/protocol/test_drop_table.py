@@ -1,3 +1,5 @@
+"""Counts of drops: exact totals, bounded sources."""
+
 from __future__ import annotations
 
 from manageout.protocol.drop_table import DropTable, SourceDrops

@@ -1,3 +1,5 @@
+"""ICMPv4 errors about the tunnel, and the budget for our own."""
+
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address

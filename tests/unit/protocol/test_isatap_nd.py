@@ -1,3 +1,5 @@
+"""The router's fast lane against the codec and the long way."""
+
 from __future__ import annotations
 
 from ipaddress import IPv4Address

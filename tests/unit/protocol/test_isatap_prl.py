@@ -1,3 +1,5 @@
+"""One router of the list: solicitation and reachability, state by state."""
+
 from __future__ import annotations
 
 import math

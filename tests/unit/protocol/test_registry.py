@@ -1,3 +1,5 @@
+"""The table of hosts, against a plain dictionary too."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""Addresses and routes from advertisements, and how long they last."""
+
 from __future__ import annotations
 
 import math

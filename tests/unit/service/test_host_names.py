@@ -1,3 +1,5 @@
+"""PTR names, asked of a real server on loopback."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The registry's file: SIGKILL, damage, a locked disk."""
+
 from __future__ import annotations
 
 import logging

@@ -1,3 +1,5 @@
+"""The router's name, asked of a real server on loopback."""
+
 from __future__ import annotations
 
 import asyncio
