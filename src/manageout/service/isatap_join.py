@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
 from pathlib import Path
 
 from manageout.errors import KernelError
@@ -55,5 +54,5 @@ async def _serve(host: IsatapHostService, runtime: RuntimeDir, netlink: Netlink)
 async def _sample(overview: Overview) -> None:
     """So that the status can tell recent drops from old ones."""
     while True:
-        overview.history.sample(time.monotonic(), overview.drop_totals())
+        overview.sample()
         await asyncio.sleep(SAMPLE)
