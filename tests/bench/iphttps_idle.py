@@ -26,7 +26,9 @@ def memory_of(pid: int) -> int:
 
 def connect(context: ssl.SSLContext, number: int) -> ssl.SSLSocket:
     """One client: the HTTP exchange, then the ND messages that give it a link-local and a global address."""
-    tls = context.wrap_socket(socket.create_connection((GATEWAY_V4, 443)), server_hostname=GATEWAY_NAME)
+    transport = socket.create_connection((GATEWAY_V4, 443))
+    transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    tls = context.wrap_socket(transport, server_hostname=GATEWAY_NAME)
     tls.sendall(build_request("/IPHTTPS", GATEWAY_NAME))
     assert tls.recv(4096).startswith(b"HTTP/1.1 200")
     suffix = (1 << 32 | number).to_bytes(8, "big")

@@ -183,8 +183,8 @@ class IsatapHostService:
         match event:
             case AddressSet():
                 address = IPv6Interface((event.address, 64))
-                lifetimes = {"valid": _life(event.valid), "preferred": _life(event.preferred)}
-                netlink.add_address(device, address, **lifetimes)
+                valid, preferred = _life(event.valid), _life(event.preferred)
+                netlink.add_address(device, address, valid=valid, preferred=preferred)
                 self._addresses[str(address)] = None
             case AddressRemoved():
                 address = IPv6Interface((event.address, 64))
