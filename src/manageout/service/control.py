@@ -14,7 +14,8 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,14 +25,15 @@ from manageout.errors import ManageoutError
 GROUP = "manageout"
 MAX_CONNECTIONS = 32
 IDLE_TIMEOUT = 30.0
-_SLICE = 500
+_SLICE = 200
 
 log = logging.getLogger(__name__)
 Handlers = Mapping[str, Callable[[], object]]
 
 
 class ControlServer:
-    """Answers on ``path`` from ``handlers`` (command -> function that returns something JSON can hold).
+    """Answers on ``path`` from ``handlers`` (command -> function that returns something JSON can hold,
+    or an iterator of rows, which are asked for as they are sent).
 
     An asynchronous context manager. Whoever holds the lock of the runtime directory may start one: a socket
     that is found there belongs to a dead process and is replaced.
@@ -66,7 +68,7 @@ class ControlServer:
         self._connections += 1
         try:
             while line := await asyncio.wait_for(reader.readline(), IDLE_TIMEOUT):
-                await asyncio.wait_for(_write(writer, self._answer(line)), IDLE_TIMEOUT)
+                await _write(writer, self._answer(line))
         except (OSError, ValueError, TimeoutError):  # gone, a line without end, or silent
             pass
         finally:
@@ -90,19 +92,20 @@ class ControlServer:
 
 
 async def _write(writer: asyncio.StreamWriter, answer: dict[str, object]) -> None:
-    """One line; a long list in slices, so that packets are served in between."""
+    """One line; the rows of an iterator in slices, so that packets are served in between."""
     rows = answer.get("result")
-    if isinstance(rows, Sequence) and not isinstance(rows, str) and len(rows) > _SLICE:
+    if isinstance(rows, Iterator):
         writer.write(b'{"result": [')
-        for start in range(0, len(rows), _SLICE):
-            part = json.dumps(rows[start : start + _SLICE])[1:-1]
-            writer.write((", " if start else "").encode() + part.encode())
-            await writer.drain()
+        separator = b""
+        while part := list(islice(rows, _SLICE)):
+            writer.write(separator + json.dumps(part)[1:-1].encode())
+            separator = b", "
+            await asyncio.wait_for(writer.drain(), IDLE_TIMEOUT)
             await asyncio.sleep(0)
         writer.write(b"]}\n")
     else:
         writer.write(json.dumps(answer).encode() + b"\n")
-    await writer.drain()
+    await asyncio.wait_for(writer.drain(), IDLE_TIMEOUT)
 
 
 def _mode(path: Path) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
@@ -221,11 +221,12 @@ class IsatapRouterService:
             "advertisements": machine.advertisements,
         }
 
-    def hosts(self) -> list[dict[str, Any]]:
+    def hosts(self) -> Iterator[dict[str, Any]]:
         """Every host of the registry, with counters as of now. Times are Unix seconds."""
         self._read_counters()
         prefix = self._machine.config.prefix[:8]
-        return [_host_row(record, prefix) for record in self._registry]
+        # The rows are made while they are sent: there may be many, and packets come first.
+        return (_host_row(record, prefix) for record in list(self._registry))
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""

@@ -6,7 +6,8 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from manageout import __version__
@@ -101,9 +102,10 @@ class Overview:
             },
         }
 
-    def hosts(self) -> list[dict[str, Any]]:
+    def hosts(self) -> Iterator[dict[str, Any]]:
         """ISATAP hosts of every role that has some."""
-        return self._rows("hosts")
+        reads = [getattr(role, "hosts", None) for role in self._roles.values()]
+        return chain.from_iterable([read() for read in reads if read])
 
     def clients(self) -> list[dict[str, Any]]:
         """Remote clients of every role that has some."""

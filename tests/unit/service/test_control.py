@@ -25,7 +25,7 @@ HANDLERS: Handlers = {
     "status": lambda: {"pid": 1},
     "refuse": refuse,
     "fail": fail,
-    "many": lambda: [1] * 1201,
+    "many": lambda: iter([1] * 1201),
 }
 
 
