@@ -17,7 +17,7 @@
 #include "lib/verdict.h"
 
 #define NEXT_HOP_LIFE 1000000000ull /* ns */
-#define STRIP (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_DECAP_L3_IPV6)
+#define STRIP (BPF_F_ADJ_ROOM_FIXED_GSO | DECAP_L3_IPV6)
 #define WRAP (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)
 
 /* --- rules of both directions -------------------------------------------------------------------------- */
@@ -159,6 +159,16 @@ INLINE int judge_arriving(struct __sk_buff *skb, struct arrival *arrival)
 	return 0;
 }
 
+/* Take off the outer header, so that the packet is IPv6 in skb->protocol as well. Before Linux 6.3 only a change
+ * of protocol did the latter; it makes the outer header 40 bytes long, and those go. */
+INLINE long strip(struct __sk_buff *skb)
+{
+	if (!config.old_kernel)
+		return bpf_skb_adjust_room(skb, -OUTER_SIZE, BPF_ADJ_ROOM_MAC, STRIP);
+	return bpf_skb_change_proto(skb, ETH_IPV6, 0) ||
+	       bpf_skb_adjust_room(skb, -INNER_SIZE, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+}
+
 /* The outer header is gone: on to where the kernel lately sent this flow. */
 INLINE int send_straight(struct __sk_buff *skb, const struct arrival *arrival)
 {
@@ -184,7 +194,7 @@ INLINE int arrive(struct __sk_buff *skb)
 	reason = judge_arriving(skb, &arrival);
 	if (reason > 0)
 		return drop(skb, reason, arrival.source);
-	if (reason < 0 || bpf_skb_adjust_room(skb, -OUTER_SIZE, BPF_ADJ_ROOM_MAC, STRIP))
+	if (reason < 0 || strip(skb))
 		return SLOW;
 	inner_ecn = arrival.class_flow >> 4 & 3;
 	ecn = combined_ecn(inner_ecn, arrival.outer_ecn);

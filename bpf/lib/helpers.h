@@ -5,7 +5,10 @@
 
 #include <linux/bpf.h>
 #include <linux/types.h>
-#include <stdbool.h>
+
+#define bool _Bool
+#define true 1
+#define false 0
 
 #define SEC(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
@@ -18,6 +21,9 @@
 #define ntohs(x) ((__u16)__builtin_bswap16(x))
 #define ntohl(x) ((__u32)__builtin_bswap32(x))
 
+/* Newer than the kernel headers of Debian 12. */
+#define DECAP_L3_IPV6 (1ull << 8) /* BPF_F_ADJ_ROOM_DECAP_L3_IPV6, Linux 6.3 */
+
 #define HELPER(type, name, number, ...)                                                                      \
 	static type (*const name)(__VA_ARGS__) __attribute__((unused)) = (void *)number
 
@@ -26,6 +32,7 @@ HELPER(long, bpf_map_update_elem, 2, void *map, const void *key, const void *val
 HELPER(long, bpf_skb_store_bytes, 9, struct __sk_buff *skb, __u32 offset, const void *from, __u32 length,
        __u64 flags);
 HELPER(long, bpf_redirect, 23, __u32 ifindex, __u64 flags);
+HELPER(long, bpf_skb_change_proto, 31, struct __sk_buff *skb, __be16 protocol, __u64 flags);
 HELPER(long, bpf_skb_pull_data, 39, struct __sk_buff *skb, __u32 length);
 HELPER(long, bpf_skb_change_head, 43, struct __sk_buff *skb, __u32 length, __u64 flags);
 HELPER(long, bpf_skb_adjust_room, 50, struct __sk_buff *skb, __s32 difference, __u32 mode, __u64 flags);

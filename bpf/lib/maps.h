@@ -19,6 +19,7 @@ struct config {
 	__u32 tun_mtu;
 	__u32 tun_header; /* bytes before IPv6 at the TUN's egress: 0; BPF_PROG_TEST_RUN always has 14 */
 	__u32 direct;	  /* enum direct */
+	__u32 old_kernel; /* before Linux 6.3: see strip() */
 };
 
 const volatile struct config config SEC(".rodata.config") = {0};

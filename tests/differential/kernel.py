@@ -55,11 +55,19 @@ def in_namespace(work: Callable[[], T]) -> T:
 class Kernel:
     """Both directions of the fast path."""
 
-    def __init__(self, link: LinkState) -> None:
+    def __init__(self, link: LinkState, old_kernel: bool) -> None:
         underlay = socket.if_nametoindex("mo-u0")
         try:
             self.path = IsatapFastPath(
-                1, [underlay], link.role, link, link.locators, 1280, direct=False, tun_header=ETHERNET
+                1,
+                [underlay],
+                link.role,
+                link,
+                link.locators,
+                1280,
+                direct=False,
+                tun_header=ETHERNET,
+                old_kernel=old_kernel,
             )
         except FastPathUnavailable as error:
             pytest.skip(f"fast path: {error.message}")

@@ -35,14 +35,15 @@ def leaving_alike(link: LinkState, kernel: Kernel, inner: bytes) -> Result:
     return got
 
 
+@pytest.mark.parametrize("old_kernel", [False, True])
 @pytest.mark.parametrize("role", Role)
-def test_random_packets(role: Role) -> None:
+def test_random_packets(role: Role, old_kernel: bool) -> None:
     seen: Counter[tuple[str, Verdict, Drop | None]] = Counter()
 
     def compare() -> None:
         generator, link = Generator(SEED + role), state(role)
-        kernel = Kernel(link)
-        for _ in range(PACKETS // 2):
+        kernel = Kernel(link, old_kernel)
+        for _ in range(PACKETS // 4):
             result = arriving_alike(link, kernel, generator.arriving())
             seen["arriving", result.verdict, result.reason] += 1
             result = leaving_alike(link, kernel, generator.leaving())
@@ -64,7 +65,7 @@ def test_vectors(role: Role) -> None:
 
     def compare() -> None:
         link = state(role)
-        kernel = Kernel(link)
+        kernel = Kernel(link, old_kernel=False)
         for packet in packets:
             arriving_alike(link, kernel, packet)
             if len(packet) >= 40:

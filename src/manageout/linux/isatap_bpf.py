@@ -7,6 +7,7 @@ Nothing is pinned: the descriptors of this process hold it all, so it ends with 
 from __future__ import annotations
 
 import fcntl
+import platform
 import socket
 import struct
 from collections.abc import Iterator, Sequence
@@ -45,7 +46,8 @@ class IsatapFastPath:
     ``underlay_ifindexes`` are the devices that hold the locators; those that are not Ethernet stay with the
     slow path, by name in ``skipped``. ``mtu`` is the TUN's. ``max_hosts`` and ``max_drop_sources`` bound
     the tables. ``direct`` allows the direct path (bpf/lib/direct.h) in a router's role. ``tun_header`` is
-    how many bytes stand in front of IPv6 at the TUN's egress: 14 for BPF_PROG_TEST_RUN.
+    how many bytes stand in front of IPv6 at the TUN's egress: 14 for BPF_PROG_TEST_RUN. ``tcx`` and
+    ``old_kernel`` choose how to attach and to strip, which is otherwise found out.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class IsatapFastPath:
         direct: bool = True,
         tcx: bool = True,
         tun_header: int = 0,
+        old_kernel: bool | None = None,
     ) -> None:
         self._role = role
         self._attachments: list[Attachment] = []
@@ -79,7 +82,8 @@ class IsatapFastPath:
         except (KernelError, NotPermitted) as error:
             raise FastPathUnavailable(error.message, error.hint) from None
         self.direct = _direct() if direct and role is Role.ROUTER else Direct.OFF
-        config = struct.pack("=5I", role, tun_ifindex, mtu, tun_header, self.direct)
+        old = _is_old_kernel() if old_kernel is None else old_kernel
+        config = struct.pack("=6I", role, tun_ifindex, mtu, tun_header, self.direct, old)
         self._object = _load(config, max_hosts, max_drop_sources, MAX_FLOWS if self.direct else 1)
         try:
             self._settings, self._peers = self._object.map("settings"), self._object.map("peers")
@@ -170,6 +174,11 @@ class IsatapFastPath:
         while self._attachments:
             self._attachments.pop().close()
         self._object.close()
+
+
+def _is_old_kernel() -> bool:
+    major, minor = platform.release().split(".")[:2]
+    return (int(major), int("".join(c for c in minor if c.isdigit()))) < (6, 3)
 
 
 def _direct() -> Direct:
