@@ -289,6 +289,7 @@ def load(path: Path) -> Site:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         hint = "give the file with --config, or create it: see docs/guide/first-site.md"
-        raise ConfigError(str(path), [Fault("(file)", f"cannot be read: {error}", hint)]) from None
+        raise ConfigError(str(path), [Fault("(file)", f"cannot be read: {reason}", hint)]) from None
     return parse(text, str(path))

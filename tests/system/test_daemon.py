@@ -92,6 +92,23 @@ def test_reload_takes_what_changed(place: Place) -> None:
     assert place.stop(daemon) == 0
 
 
+def test_reload_takes_another_locator_and_another_port(place: Place) -> None:
+    place.write(ROUTER, place.gateway)
+    daemon = place.start()
+    place.run(["ip", "address", "add", "10.0.0.9/24", "dev", "e0"])
+    moved = place.gateway.replace("10.0.0.1:443", "10.0.0.9:8443")
+    place.write(ROUTER.replace('["10.0.0.1"]', '["10.0.0.9"]'), moved)
+    roles = place.reload(daemon)["roles"]
+    assert roles["isatap"]["locators"] == ["10.0.0.9"]
+    assert roles["isatap"]["fast_path"]["on"] is True
+    assert roles["iphttps"]["listen"] == ["10.0.0.9:8443"]
+    addresses = place.run(["ip", "-6", "-o", "address", "show", "dev", "mo-isatap0"]).stdout
+    assert "a00:9/64" in addresses and "a00:1/64" not in addresses
+    listening = place.run(["ss", "-ltn"]).stdout
+    assert "10.0.0.9:8443" in listening and "10.0.0.1:443" not in listening
+    assert place.stop(daemon) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -87,6 +87,9 @@ def main() -> None:
     try:
         code = cli.main(prog_name="manageout", standalone_mode=False)
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
     except click.ClickException as error:
         where = getattr(error, "ctx", None)
         path = where.command_path if where else "manageout"
@@ -115,7 +118,9 @@ def _bug(error: Exception) -> ManageoutError:
         frame = frame.tb_next
     place = f"{os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}" if frame else "?"
     detail = f"{type(error).__name__}: {error}".splitlines()[0]
-    return ManageoutError(f"internal error: {detail} ({place})", "please report it; MANAGEOUT_DEBUG=1 shows more")
+    return ManageoutError(
+        f"internal error: {detail} ({place})", "please report it; MANAGEOUT_DEBUG=1 shows more"
+    )
 
 
 def report(error: ManageoutError) -> None:

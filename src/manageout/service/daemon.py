@@ -45,6 +45,7 @@ def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:
     """Run the daemon until SIGINT or SIGTERM. Raises :class:`ManageoutError` when it cannot go on."""
+    file = file.absolute()
     site, plan = read_site(file)
     set_up_logging(site.daemon.log_level)
     privileges.require(privileges.Capability.NET_ADMIN, "the daemon")
@@ -160,23 +161,26 @@ class _Daemon:
 
     def reload(self) -> None:
         """Read the file again; one that cannot be used leaves everything as it is."""
+        if not all(role.ready.is_set() for role in self._roles.values()):
+            log.warning("reload ignored: still starting, with the file as it is")
+            return
         systemd.reloading()
         try:
             site, plan = read_site(self._file)
             _refuse_restart_only(self._site, site)
             self._switch(site, plan)
         except ManageoutError as error:
-            faults = (
-                [f"{f.path}: {f.message}" for f in error.faults] if isinstance(error, ConfigError) else []
-            )
-            log.error(
-                "reload rejected, the old configuration runs on: %s", "; ".join([error.message, *faults])
-            )
-            self._rejected = {"at": time.time(), "message": error.message, "faults": faults}
+            self._reject(error)
         else:
             log.info("reloaded %s", self._file)
             self._site, self._plan, self._loaded, self._rejected = site, plan, time.time(), None
         systemd.notify("READY=1")
+
+    def _reject(self, error: ManageoutError) -> None:
+        faults = [f"{f.path}: {f.message}" for f in error.faults] if isinstance(error, ConfigError) else []
+        text = "; ".join([error.message, *faults])
+        log.error("reload rejected, the old configuration runs on: %s", text)
+        self._rejected = {"at": time.time(), "message": error.message, "faults": faults}
 
     def _switch(self, site: Site, plan: Plan) -> None:
         changed: list[Role] = []

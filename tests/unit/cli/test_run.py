@@ -39,6 +39,12 @@ def test_help_and_version_and_suggestion() -> None:
     assert len(result.stderr.splitlines()) == 2
 
 
+def test_nothing_to_do_is_help() -> None:
+    result = manageout()
+    assert result.returncode == 2
+    assert result.stderr.startswith("Usage: manageout ")
+
+
 def test_a_wrong_option_is_one_line_and_a_hint() -> None:
     result = manageout("status", "--colour")
     assert result.returncode == 2
