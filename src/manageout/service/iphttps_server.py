@@ -167,8 +167,10 @@ class IpHttpsServerService:
             size = connection.stream.receive(self._plain)
         except EOFError:
             self._lost(connection, "the client ended the connection")
-        except (ssl.SSLError, OSError) as error:
-            self._lost(connection, str(error))
+        except ssl.SSLError as error:
+            self._lost(connection, f"TLS: {error.reason or error}")
+        except OSError as error:
+            self._lost(connection, error.strerror or "connection lost")
         else:
             if not size:
                 return

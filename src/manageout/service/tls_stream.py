@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
-RECEIVE = 256 * 1024
+RECEIVE = 128 * 1024
 """Bytes read from the socket at once."""
 PLAIN = RECEIVE + 32 * 1024
 """Room for what those decrypt to, and for the record that was begun before."""
