@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from manageout.protocol.isatap_host import (
+    HAND_OVER,
     AddressRemoved,
     AddressSet,
     LinkChanged,
@@ -344,6 +345,39 @@ def test_a_new_record_brings_the_new_router_and_removes_the_old() -> None:
     assert host.underlay(outer(ROUTER, HOST, host.advertisement(ROUTER))) == []
     assert host.drops() == {"nd-invalid": 1}
     assert not any(isinstance(event, AddressRemoved) for event in host.events())
+
+
+def test_the_old_router_serves_until_the_new_one_has_advertised() -> None:
+    host = HostSite(ROUTER)
+    host.advertise()
+    host.events()
+    host.host.set_routers([ROUTER_2], host.now)
+    assert not any(isinstance(event, RouteRemoved) for event in host.events())
+    assert host.host.link.end_point(LAPTOP) == ROUTER
+    assert messages(host.passes(1), host.now - 1) == [(0.5, "RS", ROUTER_2)]
+    host.advertise(ROUTER_2)
+    assert RouteSet(CLIENTS, 59, ROUTER_2, link_local(ROUTER_2), MEDIUM) in host.events()
+    assert list(host.host.routers) == [ROUTER_2]
+
+
+def test_the_old_router_does_not_serve_for_ever() -> None:
+    host = HostSite(ROUTER)
+    host.advertise()
+    host.events()
+    host.host.set_routers([ROUTER_2], host.now)
+    host.passes(HAND_OVER + 1)
+    assert RouteRemoved(CLIENTS, 59) in host.events()
+    assert list(host.host.routers) == [ROUTER_2]
+
+
+def test_a_router_that_comes_back_stays() -> None:
+    host = HostSite(ROUTER)
+    host.advertise()
+    host.host.set_routers([ROUTER_2], host.now)
+    host.host.set_routers([ROUTER], host.now)
+    host.passes(HAND_OVER + 1)
+    assert list(host.host.routers) == [ROUTER]
+    assert host.host.link.end_point(LAPTOP) == ROUTER
 
 
 def test_a_name_without_addresses_ends_the_routes_but_not_the_address() -> None:

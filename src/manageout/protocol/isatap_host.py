@@ -28,6 +28,8 @@ MIN_MTU, MAX_MTU = 1280, 1480
 MAX_PEERS = 4096
 """Other hosts of the link that the fast path is told of; the rest goes the slow path."""
 MAX_DROP_SOURCES = 256
+HAND_OVER = 12.0
+"""Seconds that a router which left the list still serves when no other has advertised: three solicitations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class IsatapHost:
         self.locator = b""
         self.mtu = mtu
         self._random = random
+        self._leaving: dict[bytes, float] = {}
         self._prefixes = PrefixTable()
         self._routes: RouteTable[bytes] = RouteTable()
         self._errors = ErrorBudget()
@@ -141,16 +144,31 @@ class IsatapHost:
         self._settle(now)
 
     def set_routers(self, found: Iterable[bytes], now: float) -> None:
-        """The name has these IPv4 addresses. A router that is gone takes its routes along; prefixes run out."""
+        """The name has these IPv4 addresses. A router that is gone takes its routes along; prefixes run out.
+
+        When the name has moved, the old router serves until a new one has advertised.
+        """
         found = dict.fromkeys(found)
-        for v4 in self.routers.keys() - found.keys():
-            del self.routers[v4]
-            self._reach.pop(v4, None)
-            self._routes.forget(v4)
+        for v4 in self.routers.keys() - found.keys() - self._leaving.keys():
+            self._leaving[v4] = now + HAND_OVER if found else now
+            self.routers[v4].next_rs = math.inf
         for v4 in found:
             if v4 not in self.routers:
                 self.routers[v4] = PrlRouter(v4, now + self._random() * MAX_SOLICITATION_DELAY)
+            elif self._leaving.pop(v4, None) is not None:
+                self.routers[v4].restart(now)
+        self._retire(now)
         self._settle(now)
+
+    def _retire(self, now: float) -> None:
+        """Forget the routers that left the list, once others have taken over or their time is up."""
+        stay = [router for v4, router in self.routers.items() if v4 not in self._leaving]
+        taken_over = any(router.address and not router.failed for router in stay)
+        for v4, until in list(self._leaving.items()):
+            if taken_over or until <= now:
+                del self._leaving[v4], self.routers[v4]
+                self._reach.pop(v4, None)
+                self._routes.forget(v4)
 
     def traffic(self, peer: bytes, now: float) -> None:
         """Packets went to ``peer`` past this machine (by the fast path)."""
@@ -178,11 +196,12 @@ class IsatapHost:
                 self._send(nd.build(self._link_local(), router.address, probe), router.v4)
         self._prefixes.expire(now)
         self._routes.expire(now)
+        self._retire(now)
         self._settle(now)
 
     def timer(self) -> float | None:
         """The first thing to become due."""
-        due = [self._prefixes.next_expiry(), self._routes.next_expiry()]
+        due = [self._prefixes.next_expiry(), self._routes.next_expiry(), *self._leaving.values()]
         if self.locator:
             due += [min(router.next_rs, router.due) for router in self.routers.values()]
         first = min(due)
@@ -251,6 +270,7 @@ class IsatapHost:
             elif isinstance(option, nd.Mtu) and MIN_MTU <= option.mtu <= MAX_MTU and option.mtu != self.mtu:
                 self.mtu = option.mtu
                 self._events.append(MtuChanged(option.mtu))
+        self._retire(now)
         self._settle(now)
 
     def _icmp_error(self, outer: bytes, now: float) -> None:
