@@ -172,6 +172,7 @@ class _Daemon:
         except ManageoutError as error:
             self._reject(error)
         else:
+            logging.getLogger().setLevel(site.daemon.log_level.upper())
             log.info("reloaded %s", self._file)
             self._site, self._plan, self._loaded, self._rejected = site, plan, time.time(), None
         systemd.notify("READY=1")
