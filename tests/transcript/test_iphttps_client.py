@@ -425,7 +425,7 @@ def test_joined_counters_agree() -> None:
     joined.server.receive_many([plain + datagram(BEYOND, FIXED)] * 4, TUN, joined.now)
     joined.exchange()
     (view,) = joined.server.clients()
-    client = joined.client
+    client = joined.client.link
     assert (view.packets_in, view.bytes_in) == (client.packets_out, client.bytes_out)
     assert len(joined.kernel) == 4
     assert (view.packets_out, view.bytes_out) == (client.packets_in, client.bytes_in)

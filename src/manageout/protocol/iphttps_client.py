@@ -1,7 +1,8 @@
-"""The IP-HTTPS client ([MS-IPHTTPS] 3.1) as a machine: the state table, the HTTP exchange, packets.
+"""The IP-HTTPS client ([MS-IPHTTPS] 3.1) as a machine: the state table, the HTTP exchange, time-outs.
 
 TCP, the way through an HTTP proxy, and TLS are the driver's: it connects when told by ``Connect``, and answers with
-``connected`` or ``failed``. Addresses and routes are in ``iphttps_host``, waits between attempts in ``reconnect``.
+``connected`` or ``failed``. Packets are in ``iphttps_client_link``, addresses and routes in
+``iphttps_host``, waits between attempts in ``reconnect``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import (
     ADDRESS_HEADER,
     FRAMING_HEADER,
-    MTU,
-    SERVER,
     STRICT_LIMIT,
     TUN,
     ClientConfig,
@@ -28,13 +27,11 @@ from manageout.protocol.iphttps import (
     LinkDown,
     LinkUp,
 )
+from manageout.protocol.iphttps_client_link import ClientLink
 from manageout.protocol.iphttps_host import Host, InterfaceId
-from manageout.protocol.iphttps_link import ODD_HEADERS, hidden_by_extensions
 from manageout.protocol.iphttps_states import TRANSITIONS, ClientState, Trigger
 from manageout.protocol.reconnect import Reconnect
-from manageout.protocol.segment import PLAIN, alike, more, packets_of, segment
 from manageout.protocol.stock_stream import StockStream
-from manageout.wire import ipv6, nd
 from manageout.wire.iphttps import (
     PACKET,
     SUPER_PACKET,
@@ -44,7 +41,6 @@ from manageout.wire.iphttps import (
     OwnFramer,
     PacketFramer,
     StatusHead,
-    build_record,
     build_request,
 )
 
@@ -60,14 +56,12 @@ class IpHttpsClient:
         self._config = config
         self.state = ClientState.DISABLED
         self._events: list[ClientEvent] = []
-        self._stream: list[bytes] = []
-        self._tun: list[bytes] = []
         self._own_packets: list[bytes] = []
         """Neighbour Discovery that ``_host`` wants to send."""
         self._host = Host(interface_id, random, self._own_packets, self._events)
+        self.link = ClientLink(self._host, config.vnet_hdr)
+        """The packet path, with the counters of the tunnel."""
         self._reconnect = Reconnect(random, config.first_retry, config.last_retry)
-        self._drops: dict[Drop, int] = {}
-        self.packets_in = self.bytes_in = self.packets_out = self.bytes_out = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -80,7 +74,8 @@ class IpHttpsClient:
         self._heard = 0.0
         self._next_probe = 0.0
         self._half_since = math.inf
-        self._full = False
+        self.link.framing = None
+        self.link.full = False
 
     def _move(self, trigger: Trigger) -> bool:
         state = TRANSITIONS.get((self.state, trigger))
@@ -120,7 +115,7 @@ class IpHttpsClient:
         self._head = HeadParser()
         self._heard, self._answer_by = now, now + self._config.response_timeout
         extra = [(FRAMING_HEADER, "1" if self._config.vnet_hdr else "0")] if self._config.own_framing else []
-        self._stream.append(build_request(self._config.path, self._config.host, extra))
+        self.link.stream.append(build_request(self._config.path, self._config.host, extra))
 
     def failed(self, fault: ConnectFault, reason: str, now: float) -> None:
         """The attempt that ``Connect`` asked for came to nothing."""
@@ -134,13 +129,13 @@ class IpHttpsClient:
 
     def congested(self, full: bool) -> None:
         """The driver holds more unsent bytes than it may (or no longer does)."""
-        self._full = full
+        self.link.full = full
 
     def _lost(self, reason: str, fault: ConnectFault, now: float) -> None:
         was_up = self.state is ClientState.LINK_UP
         if self._move(Trigger.LOST):
             self._reset()
-            self._stream.clear()
+            self.link.stream.clear()
             self._own_packets.clear()
             self._host.link_down()
             self._events.append(LinkDown(reason) if was_up else Failed(reason, fault))
@@ -155,7 +150,7 @@ class IpHttpsClient:
     def receive(self, data: bytes | memoryview, source: int, now: float) -> None:
         """Bytes of the stream from ``SERVER``, or one packet from ``TUN``."""
         if source == TUN:
-            self._from_kernel((bytes(data),))
+            self.link.from_kernel((bytes(data),))
         elif self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
             self._heard = now
             try:
@@ -169,7 +164,7 @@ class IpHttpsClient:
     def receive_many(self, packets: Sequence[bytes], source: int, now: float) -> None:
         """Like :meth:`receive`, for a batch."""
         if source == TUN:
-            self._from_kernel(packets)
+            self.link.from_kernel(packets)
         else:
             self.receive(b"".join(packets), source, now)
 
@@ -191,12 +186,12 @@ class IpHttpsClient:
                 raise WireError("the server ended the stream")
         if self._own is not None:
             records = self._own.feed(data)
-            self._from_server([body for kind, body in records if kind == PACKET], now, 0)
-            self._from_server([body for kind, body in records if kind == SUPER_PACKET], now, VNET_HEADER)
+            self.link.from_server([body for kind, body in records if kind == PACKET], now, 0)
+            self.link.from_server([body for kind, body in records if kind == SUPER_PACKET], now, VNET_HEADER)
             return len(records)
         if self._stock is not None:
             packets = self._stock.feed(data)
-            self._from_server(packets, now, VNET_HEADER if self._config.vnet_hdr else 0)
+            self.link.from_server(packets, now, VNET_HEADER if self._config.vnet_hdr else 0)
             return len(packets)
         return 0
 
@@ -223,7 +218,8 @@ class IpHttpsClient:
             self._stock = StockStream(STRICT_LIMIT, joins) if config.vnet_hdr else PacketFramer(STRICT_LIMIT)
         self._move(Trigger.ANSWERED)
         self._reconnect.succeeded()
-        self._events.append(LinkUp("own" if self._own else "stock"))
+        self.link.framing = "own" if self._own else "stock"
+        self._events.append(LinkUp(self.link.framing))
         self._host.link_up(self._fixed(head), now)
         return self._feed(parser.rest, now) if parser.rest else 1
 
@@ -236,127 +232,14 @@ class IpHttpsClient:
         except ValueError:
             raise WireError(f"{ADDRESS_HEADER}: {text[:60]!r} is no IPv6 address") from None
 
-    def _from_server(self, packets: Sequence[bytes], now: float, header: int) -> None:
-        """Whole packets, each behind ``header`` bytes (those of a ``virtio_net_hdr``, or none)."""
-        mine = self._host.assigned
-        next_header, source, destination, end = header + 6, header + 8, header + 24, header + 40
-        passed: list[bytes] = []
-        for packet in packets:
-            if (
-                packet[next_header] not in ODD_HEADERS
-                and packet[destination:end] in mine
-                and packet[source] != 0xFF
-                and packet[source:destination] not in mine
-            ) or self._odd(packet, now, header):
-                passed.append(packet)
-        self.packets_in += len(passed)
-        self.bytes_in += sum(map(len, passed)) - header * len(passed)
-        if header:
-            for packet in passed:
-                if packet[1]:  # gso_type: a super-packet
-                    further, size = more(packet)
-                    self.packets_in += further
-                    self.bytes_in += size
-        if header or not self._config.vnet_hdr:
-            self._tun += passed
-        else:
-            self._tun += [PLAIN + packet for packet in passed]
-
-    def _odd(self, data: bytes, now: float, header: int) -> bool:
-        """Anything but plain data for us. True: let it go to the kernel."""
-        packet = data[header:]
-        source, destination = packet[8:24], packet[24:40]
-        if packet[6] in ODD_HEADERS and nd.message_type(packet) is not None:
-            reason = self._host.receive(packet, now)
-            if reason is None:
-                self.packets_in += 1
-                self.bytes_in += len(packet)
-            else:
-                self._drop(reason, data, header)
-            return False
-        reason = hidden_by_extensions(packet) if packet[6] in ODD_HEADERS else None
-        if reason is None and destination[0] == 0xFF:
-            reason = Drop.MULTICAST
-        elif reason is None and destination not in self._host.assigned:
-            reason = Drop.DESTINATION_ILLEGAL
-        elif reason is None and (source[0] == 0xFF or source in self._host.assigned):
-            reason = Drop.SOURCE_ILLEGAL
-        if reason is not None:
-            self._drop(reason, data, header)
-        return reason is None
-
     # --- From the kernel --------------------------------------------------------------------------------
-
-    def _from_kernel(self, packets: Sequence[bytes]) -> None:
-        header = VNET_HEADER if self._config.vnet_hdr else 0
-        source, destination = header + 8, header + 24
-        mine, out = self._host.assigned, self._stream
-        for packet in packets:
-            if (
-                packet[source:destination] not in mine
-                or packet[destination] == 0xFF
-                or self._full
-                or self.state is not ClientState.LINK_UP
-            ):
-                self._drop(self._why_not(packet[header:]), packet, header)
-                continue
-            if self._own is not None:
-                out.append(build_record(SUPER_PACKET, packet))
-                if packet[1]:
-                    further, size = more(packet)
-                    self.packets_out += further
-                    self.bytes_out += size
-            elif not header:
-                out.append(packet)
-            else:
-                pieces = [packet[header:]] if packet.startswith(PLAIN) else segment(packet)
-                out += pieces
-                self.packets_out += len(pieces)
-                self.bytes_out += sum(map(len, pieces))
-                continue
-            self.packets_out += 1
-            self.bytes_out += len(packet) - header
 
     def receive_blocks(self, data: memoryview, spans: Sequence[tuple[int, int]], now: float) -> None:
         """Packets of the kernel without ``virtio_net_hdr``, back to back in stretches of ``data``.
 
         All packets of a stretch have MTU bytes, of which the last may be shorter. The fastest way.
         """
-        singles: list[bytes] = []
-        header = PLAIN if self._config.vnet_hdr else b""
-        usable = self.state is ClientState.LINK_UP and self._stock is not None and not self._full
-        for start, end in spans:
-            block = data[start:end]
-            if (
-                end - start <= MTU
-                or not usable
-                or block[24] == 0xFF
-                or bytes(block[8:24]) not in self._host.assigned
-                or not alike(block, MTU)
-            ):
-                singles += [header + packet for packet in packets_of(block, MTU)]
-                continue
-            if singles:
-                self._from_kernel(singles)
-                singles = []
-            self._stream.append(bytes(block))
-            self.packets_out += -(-(end - start) // MTU)
-            self.bytes_out += end - start
-        if singles:
-            self._from_kernel(singles)
-
-    def _why_not(self, packet: bytes) -> Drop:
-        if len(packet) < ipv6.HEADER_LENGTH or packet[0] >> 4 != 6:
-            return Drop.NOT_IPV6
-        if packet[24] == 0xFF:
-            return Drop.MULTICAST  # we speak Neighbour Discovery ourselves; the rest has no listener
-        if packet[8:24] not in self._host.assigned:
-            return Drop.NOT_OWNER
-        return Drop.QUEUE_FULL if self.state is ClientState.LINK_UP else Drop.LINK_IS_DOWN
-
-    def _drop(self, reason: Drop, data: bytes, header: int) -> None:
-        further, _ = more(data) if header else (0, 0)
-        self._drops[reason] = self._drops.get(reason, 0) + 1 + further
+        self.link.from_kernel_blocks(data, spans)
 
     # --- Time -------------------------------------------------------------------------------------------
 
@@ -391,20 +274,10 @@ class IpHttpsClient:
 
     def transmit(self) -> list[tuple[int, list[bytes]]]:
         """For each end point its chunks: stream bytes for ``SERVER``, or packets for ``TUN``, one write each."""
-        taken: list[tuple[int, list[bytes]]] = []
         if self._own_packets:
-            self.packets_out += len(self._own_packets)
-            self.bytes_out += sum(map(len, self._own_packets))
-            own = self._own is not None
-            self._stream += [build_record(PACKET, p) if own else p for p in self._own_packets]
+            self.link.send(self._own_packets)
             self._own_packets.clear()
-        if self._tun:
-            taken.append((TUN, self._tun))
-            self._tun = []
-        if self._stream:
-            taken.append((SERVER, self._stream.copy()))
-            self._stream.clear()
-        return taken
+        return self.link.take()
 
     def events(self) -> list[ClientEvent]:
         """What happened, in order."""
@@ -419,4 +292,4 @@ class IpHttpsClient:
 
     def drop_totals(self) -> dict[Drop, int]:
         """Dropped packets by reason, both directions."""
-        return dict(self._drops)
+        return dict(self.link.drops)

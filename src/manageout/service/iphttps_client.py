@@ -312,10 +312,10 @@ class IpHttpsClientService:
             "device": self._tun.name,
             "addresses": list(self._addresses),
             "routes": list(self._routes),
-            "rx_packets": machine.packets_in,
-            "rx_bytes": machine.bytes_in,
-            "tx_packets": machine.packets_out,
-            "tx_bytes": machine.bytes_out,
+            "rx_packets": machine.link.packets_in,
+            "rx_bytes": machine.link.bytes_in,
+            "tx_packets": machine.link.packets_out,
+            "tx_bytes": machine.link.bytes_out,
         }
 
     def drops(self) -> list[dict[str, Any]]:
