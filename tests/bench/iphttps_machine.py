@@ -78,8 +78,8 @@ def _up(vnet_hdr: bool, own: bool = False) -> float:
 def _segments() -> list[bytes]:
     segments = []
     for n in range(40):
-        header = tcp.Tcp(80, 5000, n * 1200, 1, 0x10, 500, 0, b"")
-        segments.append(ipv6.build(BEYOND, gua(1), ipv6.TCP, tcp.build(BEYOND, gua(1), header, bytes(1200))))
+        header = tcp.Tcp(80, 5000, n * 1220, 1, 0x10, 500, 0, b"")
+        segments.append(ipv6.build(BEYOND, gua(1), ipv6.TCP, tcp.build(BEYOND, gua(1), header, bytes(1220))))
     return segments
 
 
