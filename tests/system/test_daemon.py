@@ -32,6 +32,19 @@ def test_either_signal_is_a_clean_stop(place: Place, sign: signal.Signals) -> No
     assert place.log().rstrip().endswith("stopped")
 
 
+def test_a_stop_in_the_middle_of_the_start_leaves_nothing(place: Place) -> None:
+    before = place.state()
+    for line in ("create device", "load the packet filter", "bring mo-isatap0 up"):
+        daemon = subprocess.Popen(place.argv(), stderr=subprocess.PIPE, text=True)
+        assert daemon.stderr
+        for text in daemon.stderr:
+            if line in text:
+                break
+        assert place.stop(daemon) == 0
+        daemon.stderr.close()
+        assert place.state() == before
+
+
 def test_a_forwarding_machine_stays_one(place: Place) -> None:
     place.run(["sysctl", "-q", "net.ipv6.conf.all.forwarding=1"])
     before = place.state()

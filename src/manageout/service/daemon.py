@@ -52,13 +52,27 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
     with RuntimeDir(runtime_dir or site.daemon.runtime_dir) as runtime, Netlink() as netlink:
         reconciler = Reconciler(netlink, runtime)
         try:
+            _stop_at_once()
             reconciler.undo()  # what a killed daemon has left
             reconciler.apply(desired(site, plan))
             _make_state_dir(site.daemon.state_dir)
             run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # a second one must not leave half of it
             reconciler.undo()
     log.info("stopped")
+
+
+def _stop_at_once() -> None:
+    """Until the loop handles signals, a stop is an exception, so that what was begun is undone."""
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
