@@ -41,7 +41,7 @@ def routers() -> list[str]:
 
 def test_join_follows_the_record(two_locators: Lab) -> None:
     address, laptop = site.host_address("helpdesk"), site.laptop_address()
-    pinging = process.start("helpdesk", "ping", ["ping", "-n", "-c", "100", "-i", "0.1", str(laptop)])
+    pinging = process.start("helpdesk", "ping", ["ping", "-n", "-c", "60", "-i", "0.1", str(laptop)])
     servers.set_router(SECOND)
     wait_until("helpdesk follows", lambda: routers() == [str(SECOND)], 40, [pinging])
     wait_until("ping ends", lambda: not pinging.alive, 30)
@@ -52,4 +52,4 @@ def test_join_follows_the_record(two_locators: Lab) -> None:
 def test_a_name_that_vanishes_changes_nothing(two_locators: Lab) -> None:
     servers.set_router()
     laptop = site.laptop_address()
-    assert network.run("helpdesk", ["ping", "-n", "-c", "40", "-i", "0.2", str(laptop)]).returncode == 0
+    assert network.run("helpdesk", ["ping", "-n", "-c", "40", "-i", "0.1", str(laptop)]).returncode == 0

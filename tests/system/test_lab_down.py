@@ -35,16 +35,37 @@ def test_down_leaves_nothing() -> None:
     assert manageout("lab", "down").stdout == "There was no lab.\n"
 
 
-@pytest.mark.parametrize("seconds", [0.08, 0.12, 0.14, 0.16, 0.2])
-def test_down_after_up_was_killed(seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("option", "seconds"),
+    [
+        *(("--bare", seconds) for seconds in (0.08, 0.12, 0.16, 0.2)),
+        *(("--no-ebpf", seconds) for seconds in (0.4, 0.8, 1.6)),
+    ],
+)
+def test_down_after_up_was_killed(option: str, seconds: float) -> None:
     before = machine_state()
-    up = subprocess.Popen([sys.executable, "-m", "manageout", "lab", "up", "--bare"], start_new_session=True)
+    argv = [sys.executable, "-m", "manageout", "lab", "up", option]
+    up = subprocess.Popen(argv, stdout=subprocess.DEVNULL, start_new_session=True)
     time.sleep(seconds)
     os.killpg(up.pid, signal.SIGKILL)
     up.wait()
     network.down()
     assert nothing_left()
     assert machine_state() == before
+
+
+def test_two_at_once_make_one_lab() -> None:
+    argv = [sys.executable, "-m", "manageout", "lab", "up", "--bare"]
+    both = [
+        subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in "ab"
+    ]
+    try:
+        complaints = "".join(up.communicate(timeout=30)[1] for up in both)
+        assert sorted(up.returncode for up in both) == [0, 1]
+        assert complaints.startswith("manageout: a lab is up already\n")
+        network.run("helpdesk", ["ping", "-c", "1", "-W", "2", "10.0.0.1"])
+    finally:
+        network.down()
 
 
 def test_up_replaces_half_a_lab() -> None:

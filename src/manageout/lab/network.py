@@ -106,10 +106,10 @@ def up(wanted: Topology) -> None:
     The remains of an incomplete one are removed first.
     """
     require_root()
-    if (STATE / "ready").exists():
-        raise LabError("a lab is up already", "remove it with `manageout lab down`")
-    down()
     with _lock() as lock:
+        if (STATE / "ready").exists():
+            raise LabError("a lab is up already", "remove it with `manageout lab down`")
+        _clear()
         (STATE / "topology").write_text(wanted.name + "\n")
         for node in wanted.nodes:
             directory(node.name).mkdir()
@@ -127,36 +127,24 @@ def down() -> bool:
     if not (STATE.is_dir() and any(STATE.iterdir())) and not any(map(netns.exists, _every_namespace())):
         return False
     with _lock():
-        (STATE / "ready").unlink(missing_ok=True)
-        names = [name for name in _every_namespace() if netns.exists(name)]
-        end_processes(names)
-        for name in names:
-            netns.delete(name)
-        for name in _every_namespace():
-            shutil.rmtree(ETC / name, ignore_errors=True)
-        with contextlib.suppress(OSError):  # not empty: other people's
-            ETC.rmdir()
-        for entry in STATE.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        _clear()
         with contextlib.suppress(OSError):  # a mount of its own
             STATE.rmdir()
     return True
 
 
-def processes(names: Sequence[str]) -> dict[int, str]:
-    """Processes that live in the network namespaces ``names``: pid -> command line."""
+def processes(names: Sequence[str]) -> set[int]:
+    """Processes that live in the network namespaces ``names``."""
     inodes = set()
     for name in names:
         with contextlib.suppress(OSError):
             inodes.add(_identity(netns.ROOT / name))
-    found = {}
+    found = set()
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        with contextlib.suppress(OSError):  # it ended while we looked
-            if _identity(entry / "ns/net") in inodes:
-                arguments = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-                found[int(entry.name)] = b" ".join(arguments).decode(errors="replace")
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):  # it ended while we looked
+                if _identity(entry / "ns/net") in inodes:
+                    found.add(int(entry.name))
     return found
 
 
@@ -166,16 +154,30 @@ def end_processes(names: Sequence[str]) -> None:
         deadline = time.monotonic() + seconds
         asked: set[int] = set()
         while alive := processes(names):
-            for pid in alive.keys() - asked:
+            for pid in alive - asked:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, sign)
-            asked |= alive.keys()
+            asked |= alive
             if time.monotonic() > deadline:
                 break
             time.sleep(0.02)
         else:
             return
     raise LabError(f"processes do not end: {', '.join(map(str, processes(names)))}")
+
+
+def _clear() -> None:
+    (STATE / "ready").unlink(missing_ok=True)
+    names = [name for name in _every_namespace() if netns.exists(name)]
+    end_processes(names)
+    for name in names:
+        netns.delete(name)
+    for name in _every_namespace():
+        shutil.rmtree(ETC / name, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty: other people's
+        ETC.rmdir()
+    for entry in STATE.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _identity(file: Path | int) -> tuple[int, int]:

@@ -33,7 +33,7 @@ WEB_PORT = 80
 SSH_PORT = 22
 DOWNLOAD = "image.bin"
 DOWNLOAD_BYTES = 50_000_000
-ROUTER_TTL = 5
+ROUTER_TTL = 2
 """Seconds; short, so that a changed router address is followed while one watches."""
 
 # AppArmor confines the path /usr/sbin/named to /etc/bind and /var/cache/bind; another path is not confined.

@@ -1,0 +1,217 @@
+"""Who and what the gateway's listener refuses, each for a reason that has a name."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from manageout.service import certificates
+from manageout.service.pki import Authority
+from manageout.wire.iphttps import build_request
+from tests.iphttps_pair import GATEWAY_NAME, Pair, in_namespace, sh, wait_for
+
+LIMITS = (
+    "handshake_timeout = 1.5\nhead_timeout = 1.5\nmax_handshakes = 4\nmax_per_source = 6\nmax_connections = 8"
+)
+REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with Pair() as pair:
+        pair.add_client("cl2")
+        pair.start_gateway(gateway='allow = ["*.corp.example"]', iphttps=LIMITS)
+        yield pair
+
+
+def closed(sock: socket.socket) -> bool:
+    """The gateway ends the connection within ten seconds."""
+    sock.settimeout(10)
+    try:
+        while sock.recv(4096):
+            pass
+    except (ConnectionResetError, ssl.SSLError):
+        pass
+    return True
+
+
+def counted(pair: Pair, reason: str, before: dict[str, int]) -> bool:
+    """The reason is counted once more than before."""
+    return bool(wait_for(reason, lambda: pair.drops().get(reason, 0) == before.get(reason, 0) + 1))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_both_tls_versions_are_served_without_alpn_and_without_resumption(
+    pair: Pair, version: ssl.TLSVersion
+) -> None:
+    with pair.tls(version=version) as tls:
+        tls.sendall(REQUEST)
+        assert tls.recv(4096).startswith(b"HTTP/1.1 200 OK\r\nServer: Microsoft-HTTPAPI/2.0\r\nDate: ")
+        assert tls.selected_alpn_protocol() is None
+        assert not (tls.session and tls.session.has_ticket)
+
+
+def test_no_certificate(pair: Pair) -> None:
+    before = pair.drops()
+    with pytest.raises((ssl.SSLError, ConnectionResetError)), pair.tls(None) as tls:
+        tls.sendall(REQUEST)
+        tls.recv(100)
+    assert counted(pair, "certificate-missing", before)
+
+
+def test_an_expired_certificate(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(certificates, "now", lambda: datetime(2024, 1, 1, tzinfo=UTC))
+        pair.ca.issue("late.corp.example", server=False, days=1)
+        pair.ca.write_crl()
+    pair.ca.write_crl()
+    before = pair.drops()
+    with pytest.raises((ssl.SSLError, ConnectionResetError)), pair.tls("late.corp.example") as tls:
+        tls.sendall(REQUEST)
+        tls.recv(100)
+    assert counted(pair, "certificate-expired", before)
+
+
+def test_a_certificate_of_another_authority(pair: Pair) -> None:
+    other = Authority.create(pair.directory / "other", "Other CA")
+    files = other.issue("stranger.corp.example", server=False)
+    before = pair.drops()
+    context = ssl.create_default_context(cafile=str(pair.ca.certificate_path))
+    context.load_cert_chain(*files)
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        tls = context.wrap_socket(pair.tcp(), server_hostname=GATEWAY_NAME)
+        tls.sendall(REQUEST)
+        tls.recv(100)
+    assert counted(pair, "certificate-invalid", before)
+
+
+def test_a_server_certificate_is_no_client_certificate(pair: Pair) -> None:
+    before = pair.drops()
+    with pytest.raises((ssl.SSLError, ConnectionResetError)), pair.tls(GATEWAY_NAME) as tls:
+        tls.sendall(REQUEST)
+        tls.recv(100)
+    assert counted(pair, "certificate-invalid", before)
+
+
+def test_a_name_that_is_not_on_the_allow_list(pair: Pair) -> None:
+    before = pair.drops()
+    with pair.tls("laptop.elsewhere.example") as tls:
+        assert closed(tls)
+    assert counted(pair, "certificate-unlisted", before)
+
+
+def test_a_revoked_certificate_ends_the_session_and_the_next_attempt(pair: Pair) -> None:
+    with pair.tls("lost.corp.example") as tls, pair.tls("kept.corp.example") as kept:
+        for connection in (tls, kept):
+            connection.sendall(REQUEST)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        before = pair.drops()
+        pair.ca.revoke("lost.corp.example")  # the file is read again within seconds
+        assert closed(tls)
+        assert counted(pair, "certificate-revoked", before)
+        before = pair.drops()
+        with pytest.raises((ssl.SSLError, ConnectionResetError)), pair.tls("lost.corp.example") as again:
+            again.sendall(REQUEST)
+            again.recv(100)
+        assert counted(pair, "certificate-revoked", before)
+        assert "kept.corp.example" in {row["name"] for row in pair.ask("clients")}
+
+
+def test_plain_http_and_rubbish(pair: Pair) -> None:
+    for said in (REQUEST, bytes(300)):
+        before = pair.drops()
+        with pair.tcp() as tcp:
+            tcp.sendall(said)
+            assert closed(tcp)
+        assert counted(pair, "tls-failed", before)
+
+
+def test_a_handshake_that_does_not_end(pair: Pair) -> None:
+    before = pair.drops()
+    with pair.tcp() as tcp:
+        assert closed(tcp)
+    assert counted(pair, "handshake-timeout", before)
+
+
+def test_a_head_that_does_not_end(pair: Pair) -> None:
+    with pair.tls() as tls:
+        tls.sendall(REQUEST[:20])
+        assert tls.recv(4096).startswith(b"HTTP/1.1 408")
+    with pair.tls() as tls:
+        tls.sendall(b"POST /IPHTTPS HTTP/1.1\r\n" + b"X-Long: " + b"x" * 9000)
+        assert tls.recv(4096).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (build_request("/other", GATEWAY_NAME), b"404"),
+        (b"GET /IPHTTPS HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+        (b"rubbish\r\n\r\n", b"400"),
+    ],
+)
+def test_requests_that_are_none_of_ours(pair: Pair, request_head: bytes, status: bytes) -> None:
+    with pair.tls() as tls:
+        tls.sendall(request_head)
+        assert tls.recv(4096).startswith(b"HTTP/1.1 " + status)
+        assert closed(tls)
+
+
+def test_a_stream_that_is_not_ipv6_ends_the_session(pair: Pair) -> None:
+    before = pair.drops()
+    with pair.tls() as tls:
+        tls.sendall(REQUEST)
+        assert tls.recv(4096).startswith(b"HTTP/1.1 200")
+        tls.sendall(b"\x45" + bytes(40))
+        assert closed(tls)
+    assert counted(pair, "not-ipv6", before)
+
+
+def test_too_many_handshakes_connections_and_connections_of_one_source(pair: Pair) -> None:
+    wait_for("nobody is there", lambda: not pair.ask("clients"))
+    before = pair.drops()
+    idle = [pair.tcp() for _ in range(5)]
+    assert counted(pair, "too-many-handshakes", before)
+    for tcp in idle:
+        tcp.close()
+    wait_for("the handshakes are over", lambda: pair.ask("status")["roles"]["iphttps"]["handshakes"] == 0)
+    before = pair.drops()
+    clients = [pair.tls() for _ in range(6)]
+    with pair.tcp() as tcp:
+        assert closed(tcp)
+    assert counted(pair, "too-many-from-source", before)
+    clients += [pair.tls(namespace="cl2") for _ in range(2)]
+    with pair.tcp("cl2") as tcp:
+        assert closed(tcp)
+    assert counted(pair, "too-many-connections", before)
+    for client in clients:
+        client.close()
+
+
+def test_a_reload_ends_only_who_is_no_longer_allowed() -> None:
+    with Pair() as pair:
+        gateway = pair.start_gateway(gateway='allow = ["*.corp.example"]')
+        with pair.tls("one.corp.example") as one, pair.tls("two.corp.example") as two:
+            for tls in (one, two):
+                tls.sendall(REQUEST)
+                assert tls.recv(4096).startswith(b"HTTP/1.1 200")
+            pair.write_site(gateway='allow = ["TWO.*"]')
+            gateway.process.send_signal(signal.SIGHUP)
+            assert closed(one)
+            assert [row["name"] for row in pair.ask("clients")] == ["two.corp.example"]
+            assert pair.drops()["certificate-unlisted"] == 1
+
+
+def test_nmap_takes_us_for_an_ip_https_server() -> None:
+    script = "/usr/share/nmap/scripts/ip-https-discover.nse"
+    if not sh(f"ls {script} 2>/dev/null || true"):
+        pytest.skip("nmap with its script ip-https-discover is not installed")
+    with Pair() as pair:
+        pair.start_gateway(gateway='authentication = "none"')
+        found = in_namespace("cl", lambda: sh(f"nmap -Pn -n -p 443 --script {script} 198.51.100.10"))
+    assert "IP-HTTPS is supported" in found
