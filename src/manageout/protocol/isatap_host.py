@@ -15,6 +15,7 @@ from manageout.errors import WireError
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.isatap_errors import ErrorBudget, answerable, failed_delivery
+from manageout.protocol.isatap_flows import Flows
 from manageout.protocol.isatap_link import LinkState, Role, Verdict
 from manageout.protocol.isatap_nd import MAY_BE_ND, PROTOCOL, TTL, answer_solicitation
 from manageout.protocol.isatap_prl import MAX_SOLICITATION_DELAY, PrlRouter, Reach
@@ -111,6 +112,7 @@ class IsatapHost:
 
     def __init__(self, random: Callable[[], float], mtu: int = MIN_MTU) -> None:
         self.link = LinkState(Role.HOST)
+        self._flows = Flows(self.link)
         self.routers: dict[bytes, PrlRouter] = {}
         self.drops = DropTable(MAX_DROP_SOURCES)
         self.locator = b""
@@ -227,7 +229,7 @@ class IsatapHost:
         if len(outer) >= 20 and outer[9] == ipv4.ICMP:
             self._icmp_error(outer, now)
             return
-        verdict, reason, packet, peer = self.link.decapsulate(outer, complete=True)
+        verdict, reason, packet, peer = self._flows.decapsulate(outer)
         if verdict is not Verdict.FORWARD:
             self.drops.count(reason or Drop.MALFORMED, peer, now)
         elif packet[6] in MAY_BE_ND and nd.message_type(packet) is not None:
@@ -292,7 +294,7 @@ class IsatapHost:
 
     def _from_tun(self, packet: bytes, now: float) -> None:
         self._ident = ident = self._ident + 1 & 0xFFFF
-        verdict, reason, outer, peer = self.link.encapsulate(packet, ident, complete=True)
+        verdict, reason, outer, peer = self._flows.encapsulate(packet, ident)
         if verdict is Verdict.FORWARD:
             self._out.append((UNDERLAY, outer))
             self.traffic(peer, now)
@@ -363,4 +365,5 @@ class IsatapHost:
                 routers=self.routers,
                 routes=routes,
             )
+            self._flows = Flows(self.link)
             self._events.append(LinkChanged())

@@ -21,6 +21,7 @@ from manageout.errors import WireError
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.isatap_errors import ErrorBudget, answerable, failed_delivery
+from manageout.protocol.isatap_flows import Flows
 from manageout.protocol.isatap_link import LinkState, Verdict
 from manageout.protocol.isatap_nd import (
     MAY_BE_ND,
@@ -130,7 +131,7 @@ class IsatapRouter:
 
     def configure(self, config: RouterConfig, link: LinkState) -> None:
         """Start to use another configuration; ``link`` learns the hosts of the registry that it allows."""
-        self.config, self.link = config, link
+        self.config, self.link, self._flows = config, link, Flows(link)
         self._templates = self._make_templates(config.advertisement())
         self._solicited = {
             locator: frozenset((nd.ALL_ROUTERS, *link_local_forms(locator))) for locator in config.locators
@@ -206,7 +207,7 @@ class IsatapRouter:
         if len(outer) >= 20 and outer[9] == ipv4.ICMP:
             self._icmp_error(outer, now)
             return
-        verdict, reason, packet, peer = self.link.decapsulate(outer, complete=True)
+        verdict, reason, packet, peer = self._flows.decapsulate(outer)
         if verdict is not Verdict.FORWARD:
             self.drops.count(reason or Drop.MALFORMED, peer, now)
             if reason is Drop.SOURCE_MISMATCH:
@@ -224,6 +225,7 @@ class IsatapRouter:
             return False
         if self.link.hosts.get(peer) != locator:
             self.link.register(peer, locator)
+            self._flows = Flows(self.link)
             self._events.append(HostSeen(peer, locator))
         return True
 
@@ -318,7 +320,7 @@ class IsatapRouter:
 
     def _from_tun(self, packet: bytes, now: float) -> None:
         self._ident = ident = self._ident + 1 & 0xFFFF
-        verdict, reason, outer, peer = self.link.encapsulate(packet, ident, complete=True)
+        verdict, reason, outer, peer = self._flows.encapsulate(packet, ident)
         if verdict is Verdict.FORWARD:
             self._out.append((UNDERLAY, outer))
             self.registry.sent(peer, len(packet))

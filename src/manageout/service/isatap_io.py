@@ -1,5 +1,7 @@
 """The sockets of an ISATAP link around one machine: raw sockets on one side, the TUN device on the other.
 
+The TUN has a ``virtio_net_hdr``.
+
 Router and host share it. Readiness -> a batch into the machine -> everything it wants sent -> one timer.
 """
 
@@ -90,9 +92,9 @@ class IsatapIo:
         self.turn()
 
     def _from_tun(self) -> None:
-        now, take, vnet = time.monotonic(), self.machine.receive, self.tun.vnet_hdr
+        now, take = time.monotonic(), self.machine.receive
         for data in self.tun.read_batch():
-            for packet in segment(data) if vnet else (data,):
+            for packet in segment(data):
                 take(packet, TUN, now)
         self.turn()
 
@@ -120,10 +122,8 @@ class IsatapIo:
         for destination, packet in self.machine.transmit():
             if destination == UNDERLAY:
                 underlay.append(packet)
-            elif self.tun.vnet_hdr:
+            else:
                 header, packet = header_for(packet, self.mtu)
                 self.tun.write(packet, header)
-            else:
-                self.tun.write(packet)
         if underlay:
             self.raw.send(underlay)
