@@ -1,0 +1,45 @@
+"""The numbers that C and Python share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from manageout.linux import isatap_bpf
+from manageout.protocol.drops import MEANING, Drop
+from manageout.protocol.isatap_link import Role
+
+LIB = Path(__file__).parents[2] / "bpf" / "lib"
+
+
+def enum(file: str, name: str) -> dict[str, int]:
+    """The members of a C enum."""
+    body = re.search(rf"enum {name} {{(.*?)}};", (LIB / file).read_text(), re.DOTALL)
+    assert body is not None
+    return {key: int(number) for key, number in re.findall(r"(\w+) = (-?\d+)", body[1])}
+
+
+def define(file: str, name: str) -> int:
+    found = re.search(rf"#define {name} (\d+)", (LIB / file).read_text())
+    assert found is not None
+    return int(found[1])
+
+
+def test_drop_reasons() -> None:
+    shared = enum("verdict.h", "drop")
+    assert shared.pop("DROP_REASONS") == isatap_bpf.SHARED_REASONS
+    assert shared == {drop.name: drop for drop in Drop if drop < isatap_bpf.SHARED_REASONS}
+
+
+def test_every_reason_has_a_meaning() -> None:
+    assert set(MEANING) == set(Drop)
+
+
+def test_roles_and_direct() -> None:
+    assert enum("maps.h", "role") == {role.name: role for role in Role}
+    assert enum("maps.h", "direct") == {f"DIRECT_{direct.name}": direct for direct in isatap_bpf.Direct}
+
+
+def test_sizes_of_tables() -> None:
+    for name in ("MAX_LOCATORS", "MAX_PREFIXES", "MAX_UNDERLAYS"):
+        assert define("maps.h", name) == getattr(isatap_bpf, name)
