@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -78,19 +79,19 @@ def execute(node: str, command: tuple[str, ...]) -> None:
 def list_nodes(as_json: bool) -> None:
     """Nodes, their addresses, and what runs on them."""
     from manageout.cli.output import table
-    from manageout.lab import network, process
+    from manageout.lab import network, process, site
 
     current = network.current()
     if current is None:
         click.echo(json.dumps({"topology": None, "nodes": []}) if as_json else "There is no lab.")
         return
     running = process.running()
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {
             "name": node.name,
             "namespace": network.namespace(node.name),
             "role": node.role,
-            "addresses": [str(port.address) for port in node.ports],
+            "addresses": [*(str(port.address) for port in node.ports), *site.addresses6(node.name)],
             "running": [{"name": each.name, "pid": each.pid} for each in running if each.node == node.name],
             "directory": str(network.directory(node.name)),
         }
@@ -99,15 +100,14 @@ def list_nodes(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"topology": current.name, "nodes": nodes}))
         return
-    rows = [
-        (
-            node.name,
-            node.role,
-            " ".join(str(port.address) for port in node.ports),
-            " ".join(each.name for each in running if each.node == node.name) or "-",
-        )
-        for node in current.nodes
-    ]
+    rows = []
+    for node in nodes:
+        first, *others = node["addresses"]
+        programs = " ".join(each["name"] for each in node["running"])
+        rows += [
+            (node["name"], node["role"], first, programs or "-"),
+            *(("", "", other, "") for other in others),
+        ]
     click.echo(table(("NODE", "ROLE", "ADDRESSES", "RUNNING"), rows))
 
 

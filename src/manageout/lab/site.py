@@ -171,6 +171,12 @@ def host_address(node: str) -> IPv6Address | None:
     return _address(node, ISATAP_DEVICE, ISATAP_PREFIX)
 
 
+def addresses6(node: str) -> list[str]:
+    """The IPv6 addresses with which ``node`` can be reached from elsewhere."""
+    found = [item for link in _ip(node, ["address", "show"]) for item in link["addr_info"]]
+    return [f"{item['local']}/{item['prefixlen']}" for item in found if item["scope"] == "global"]
+
+
 def ask(node: str, command: str) -> Any:
     """What ``manageout COMMAND --json`` prints on ``node``."""
     return client.ask(network.directory(node) / "control.sock", command)
