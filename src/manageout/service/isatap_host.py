@@ -101,8 +101,10 @@ class IsatapHostService:
     async def _follow_locator(self) -> None:
         """Our IPv4 address is the one from which the kernel would send to the router."""
         while True:
+            # Not wait_for: before Python 3.12 that loses a cancellation which comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), POLL)
+                async with asyncio.timeout(POLL):
+                    await self._changed.wait()
             self._changed.clear()
             self._find_locator()
             self._io.turn()
