@@ -84,7 +84,7 @@ struct v6_prefix {
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 65536);
 	__type(key, struct v6_prefix);
 	__type(value, __be32);
 } routes SEC(".maps");

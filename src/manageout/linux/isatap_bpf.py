@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from importlib import resources
+from typing import Self
 
 from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
 from manageout.linux import sysctl
@@ -26,6 +27,7 @@ MAX_PREFIXES = 4
 MAX_UNDERLAYS = 8
 SHARED_REASONS = 64
 MAX_FLOWS = 16384
+MAX_LISTED = 65536
 _SIOCGIFHWADDR = 0x8927
 _ARPHRD_ETHER = 1
 _PEER = struct.Struct("=QQQQQQ4sIII")
@@ -169,6 +171,12 @@ class IsatapFastPath:
                     found[reason] = count
         return found
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Detach and forget."""
         while self._attachments:
@@ -198,6 +206,8 @@ def _load(config: bytes, max_hosts: int, max_drop_sources: int, max_flows: int) 
     loaded.resize("peers", max_hosts)
     loaded.resize("drops", max_drop_sources)
     loaded.resize("flows", max_flows)
+    loaded.resize("allowed", MAX_LISTED)
+    loaded.resize("routes", MAX_LISTED)
     try:
         loaded.load()
     except BaseException:

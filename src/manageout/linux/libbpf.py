@@ -152,7 +152,7 @@ class Map:
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> bool:
         """Set an entry; False when ``flags`` forbid it (it exists, or does not) or the map is full."""
         code = -_libbpf().bpf_map_update_elem(self.fd, key, value, flags)
-        if code in (errno.EEXIST, errno.ENOENT, errno.E2BIG):
+        if code in (errno.EEXIST, errno.ENOENT, errno.E2BIG, errno.ENOSPC):
             return False
         if code:
             raise _failure(f"map {self.name}", code)
