@@ -6,20 +6,27 @@ and the client, 198.51.100.N. Everything runs as the command line would.
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from manageout.cli import client as control
 from manageout.errors import DaemonUnreachable
 from manageout.service.pki import Authority
+
+_T = TypeVar("_T")
 
 GATEWAY_NAME = "gateway.corp.example"
 GATEWAY_V4 = "198.51.100.10"
@@ -114,7 +121,7 @@ class Pair:
         self._namespace(name)
         address = f"198.51.100.{19 + len(self._namespaces)}"
         sh(f"ip link add eth0 netns {name} type veth peer name {name}0 netns gw")
-        sh(f"ip -n gw link set {name}0 master br0 up; ip -n {name} link set eth0 up")
+        sh(f"ip -n gw link set {name}0 master br0 up; ip -n {name} link set eth0 addrgenmode none up")
         sh(f"ip -n {name} addr add {address}/24 dev eth0")
         return address
 
@@ -145,7 +152,8 @@ class Pair:
         file = self.write_site(gateway, iphttps, policy)
         argv = ("run", "--config", str(file), "--runtime-dir", str(self.directory / "gw"))
         running = self.start("gw", sys.executable, "-m", "manageout", *argv, name="gateway")
-        wait_for("the gateway is ready", lambda: "ready" in running.text() or self._ended(running))
+        self.gateway = running
+        wait_for("the gateway is ready", lambda: "ready: " in running.text() or self._ended(running))
         return running
 
     @staticmethod
@@ -190,9 +198,51 @@ class Pair:
         except DaemonUnreachable:
             return None
 
+    def tls(
+        self,
+        name: str | None = "laptop.corp.example",
+        version: ssl.TLSVersion | None = None,
+        namespace: str = "cl",
+    ) -> ssl.SSLSocket:
+        """A bare TLS connection to the gateway, with the certificate of ``name`` or none; raises ssl.SSLError."""
+        context = ssl.create_default_context(cafile=str(self.ca.certificate_path))
+        if name is not None:
+            certificate = self.ca.directory / f"{name}.pem"
+            if not certificate.exists():
+                self.ca.issue(name, server=False)
+            context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        if version is not None:
+            context.maximum_version = version
+        tls = context.wrap_socket(self.tcp(namespace), server_hostname=GATEWAY_NAME)
+        tls.settimeout(10)
+        return tls
+
+    def tcp(self, namespace: str = "cl") -> socket.socket:
+        """A TCP connection to the gateway."""
+        return in_namespace(namespace, lambda: socket.create_connection((GATEWAY_V4, 443), 10))
+
     def drops(self) -> dict[str, int]:
         """Reason -> count at the gateway, over all sources."""
         counts: dict[str, int] = {}
         for row in self.ask("drops") or ():
             counts[row["reason"]] = counts.get(row["reason"], 0) + row["count"]
         return counts
+
+
+def in_namespace(name: str, make: Callable[[], _T]) -> _T:
+    """What ``make`` returns when it runs in the namespace; sockets stay in it for ever."""
+    found: list[_T] = []
+
+    def run() -> None:
+        descriptor = os.open(f"/run/netns/{name}", os.O_RDONLY)
+        try:
+            assert ctypes.CDLL(None, use_errno=True).setns(descriptor, 0x40000000) == 0
+        finally:
+            os.close(descriptor)
+        found.append(make())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(30)
+    assert found, f"nothing came out of {name}"
+    return found[0]

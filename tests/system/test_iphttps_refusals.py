@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 from manageout.service import certificates
 from manageout.service.pki import Authority
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, Pair, in_namespace, sh, wait_for
+from tests.iphttps_pair import GATEWAY_NAME, Pair, wait_for
 
 LIMITS = (
     "handshake_timeout = 1.5\nhead_timeout = 1.5\nmax_handshakes = 4\nmax_per_source = 6\nmax_connections = 8"
@@ -191,27 +190,3 @@ def test_too_many_handshakes_connections_and_connections_of_one_source(pair: Pai
     assert counted(pair, "too-many-connections", before)
     for client in clients:
         client.close()
-
-
-def test_a_reload_ends_only_who_is_no_longer_allowed() -> None:
-    with Pair() as pair:
-        gateway = pair.start_gateway(gateway='allow = ["*.corp.example"]')
-        with pair.tls("one.corp.example") as one, pair.tls("two.corp.example") as two:
-            for tls in (one, two):
-                tls.sendall(REQUEST)
-                assert tls.recv(4096).startswith(b"HTTP/1.1 200")
-            pair.write_site(gateway='allow = ["TWO.*"]')
-            gateway.process.send_signal(signal.SIGHUP)
-            assert closed(one)
-            assert [row["name"] for row in pair.ask("clients")] == ["two.corp.example"]
-            assert pair.drops()["certificate-unlisted"] == 1
-
-
-def test_nmap_takes_us_for_an_ip_https_server() -> None:
-    script = "/usr/share/nmap/scripts/ip-https-discover.nse"
-    if not sh(f"ls {script} 2>/dev/null || true"):
-        pytest.skip("nmap with its script ip-https-discover is not installed")
-    with Pair() as pair:
-        pair.start_gateway(gateway='authentication = "none"')
-        found = in_namespace("cl", lambda: sh(f"nmap -Pn -n -p 443 --script {script} 198.51.100.10"))
-    assert "IP-HTTPS is supported" in found

@@ -25,6 +25,7 @@ from manageout.protocol import iphttps
 from manageout.protocol.iphttps import SERVER, TUN, ClientConfig, ConnectFault
 from manageout.protocol.iphttps_client import IpHttpsClient
 from manageout.protocol.slaac import INFINITE
+from manageout.service import tls
 from manageout.service.dial import Gateway, Proxy, dial
 from manageout.service.metrics import Metric
 from manageout.service.tls_stream import PLAIN, TlsStream
@@ -70,7 +71,7 @@ class IpHttpsClientService:
         self._due: float | None = None
         self._connect_at: float | None = None
         self._wake = asyncio.Event()
-        self._framing, self._trouble, self._since = "", "", 0.0
+        self._framing, self._trouble, self._hint, self._since = "", "", "", 0.0
         self._addresses: dict[str, None] = {}
         self._routes: dict[str, None] = {}
 
@@ -113,9 +114,7 @@ class IpHttpsClientService:
             try:
                 stream = await dial(options.gateway, options.proxy, options.context)
             except ConnectError as error:
-                hint = f" ({error.hint})" if error.hint and error.message != self._trouble else ""
-                self._trouble = error.message
-                log.warning("not connected: %s%s", error.message, hint)
+                self._hint = f" ({error.hint})" if error.hint else ""
                 fault = ConnectFault(error.windows_code)
                 self.machine.failed(fault, error.message, time.monotonic())
             else:
@@ -155,7 +154,7 @@ class IpHttpsClientService:
         except EOFError:
             self._lost("the gateway ended the connection")
         except ssl.SSLError as error:
-            self._lost(f"TLS: {error.reason or error}")
+            self._lost(tls.explain(error, "the gateway's"))
         except OSError as error:
             self._lost(error.strerror or "connection lost")
         else:
@@ -255,8 +254,9 @@ class IpHttpsClientService:
                 self._trouble, self._since = "", time.time()
                 log.info("connected to %s", self._options.gateway.host)
             case iphttps.LinkDown() | iphttps.Failed():
-                self._trouble = event.reason
-                log.warning("%s", event.reason)
+                hint = self._hint if event.reason != self._trouble else ""  # once is enough
+                self._trouble, self._hint = event.reason, ""
+                log.warning("not connected: %s%s", event.reason, hint)
             case iphttps.AddressAdded():
                 address = IPv6Interface((event.address, 64))
                 # Duplicate Address Detection is the machine's: the kernel's would wait for nothing.
