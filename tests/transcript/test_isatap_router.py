@@ -333,6 +333,12 @@ def test_a_kernel_packet_without_a_tunnel_end_is_refused_with_an_error() -> None
     assert error_of(error) == (1, icmpv6.PROHIBITED, packet)
 
 
+def test_the_kernels_own_multicast_goes_nowhere_quietly() -> None:
+    site = RouterSite()
+    assert site.tun(datagram(link_local(ROUTER), v6("ff02::16"))) == []
+    assert site.drops() == {}
+
+
 def test_errors_are_limited() -> None:
     site = RouterSite()
     packet = datagram(LAPTOP, isatap(KIOSK))

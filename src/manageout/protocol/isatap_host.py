@@ -299,6 +299,8 @@ class IsatapHost:
             self._out.append((UNDERLAY, outer))
             self.traffic(peer, now)
             return
+        if packet[24:25] == b"\xff":
+            return  # the kernel's own listener reports; this link has no multicast (RFC 5214 6.3)
         self.drops.count(reason or Drop.MALFORMED, peer, now)
         if reason is Drop.NO_NEIGHBOUR:
             self._refuse(packet, icmpv6.ADDRESS_UNREACHABLE, now)

@@ -325,6 +325,8 @@ class IsatapRouter:
             self._out.append((UNDERLAY, outer))
             self.registry.sent(peer, len(packet))
             return
+        if packet[24:25] == b"\xff":
+            return  # the kernel's own listener reports; this link has no multicast (RFC 5214 6.3)
         self.drops.count(reason or Drop.MALFORMED, peer, now)
         locator = self.config.locators[0]
         if reason is Drop.TOO_BIG and self._errors.take(now):
