@@ -25,6 +25,12 @@ TESTED_BY: dict[str, str] = {
     "lab/servers.py": "system/test_path.py",
     "lab/site.py": "system/test_restart.py",
     "lab/steps.py": "system/test_demo.py",
+    "cli/connect.py": "system/test_iphttps_tunnel.py",
+    "service/certificates.py": "unit/service/test_pki.py",
+    "service/iphttps_acceptor.py": "system/test_iphttps_refusals.py",
+    "service/iphttps_client.py": "system/test_iphttps_tunnel.py",
+    "service/iphttps_connect.py": "system/test_iphttps_tunnel.py",
+    "service/iphttps_server.py": "system/test_iphttps_tunnel.py",
     "service/isatap_io.py": "system/test_isatap_join.py",
     "service/role.py": "system/test_daemon.py",
 }

@@ -1,0 +1,37 @@
+"""``manageout pki``: what it prints is what one needs next."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from manageout.cli.pki import pki
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(pki, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_from_nothing_to_a_revoked_client(tmp_path: Path) -> None:
+    where = str(tmp_path / "pki")
+    assert "manageout pki issue" in run("init", where, "--name", "Corp CA")
+    printed = run("issue", "gateway.corp.example", "--server", "--dir", where)
+    gateway = tomllib.loads(printed[printed.index("[gateway]") :])["gateway"]
+    assert all(Path(path).exists() for path in gateway.values())
+    assert set(gateway) == {"certificate", "key", "client_ca", "client_crl"}
+    assert "manageout connect https://GATEWAY/IPHTTPS --cert laptop.pem" in run(
+        "issue", "laptop", "--dir", where
+    )
+    assert "revoked      laptop (serial" in run("revoke", "laptop", "--dir", where)
+    assert "crl.pem" in run("crl", "--dir", where, "--days", "10")
+    shown = json.loads(run("show", "--dir", where, "--json"))
+    assert [(item["name"], item["usage"], item["state"]) for item in shown["issued"]] == [
+        ("gateway.corp.example", "server", "good"),
+        ("laptop", "client", "revoked"),
+    ]
+    assert "CN=Corp CA" in run("show", "--dir", where)

@@ -1,0 +1,46 @@
+"""URLs of gateways and proxies. Dialling itself is tested against real servers in tests/system."""
+
+from __future__ import annotations
+
+import pytest
+
+from manageout.errors import LinkError
+from manageout.service.dial import Gateway, Proxy
+
+
+@pytest.mark.parametrize(
+    ("url", "gateway"),
+    [
+        ("https://gateway.corp.example", Gateway("gateway.corp.example", 443, "/IPHTTPS")),
+        ("https://gateway.corp.example:8443/IPTLS", Gateway("gateway.corp.example", 8443, "/IPTLS")),
+        ("https://[2001:db8::1]/x", Gateway("2001:db8::1", 443, "/x")),
+    ],
+)
+def test_gateways(url: str, gateway: Gateway) -> None:
+    assert Gateway.parse(url) == gateway
+
+
+@pytest.mark.parametrize(
+    "url", ["", "gateway", "http://gateway", "https://", "https://x:port/", "https://[::1"]
+)
+def test_what_is_no_gateway(url: str) -> None:
+    with pytest.raises(LinkError) as caught:
+        Gateway.parse(url)
+    assert "https://gateway.example.com/IPHTTPS" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("http://proxy:3128", Proxy("proxy", 3128, None)),
+        ("proxy:3128", Proxy("proxy", 3128, None)),
+        ("http://us%40er:pass%3Aword@proxy", Proxy("proxy", 8080, ("us@er", "pass:word"))),
+    ],
+)
+def test_proxies(url: str, proxy: Proxy) -> None:
+    assert Proxy.parse(url) == proxy
+
+
+def test_only_http_proxies() -> None:
+    with pytest.raises(LinkError, match="is no http URL"):
+        Proxy.parse("socks5://proxy")

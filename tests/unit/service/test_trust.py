@@ -1,0 +1,113 @@
+"""Who may connect: allow-list, revocation, expiry, and files that change."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+import pytest
+
+from manageout.config import GatewayTable
+from manageout.errors import PkiError
+from manageout.protocol.drops import Drop
+from manageout.service import certificates
+from manageout.service.pki import Authority
+from manageout.service.trust import PeerCertificate, Refusal, Trust, read_peer, refusal
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    authority = Authority.create(tmp_path, "CA")
+    authority.issue("gateway", server=True)
+    return authority
+
+
+def trust(authority: Authority, **more: object) -> Trust:
+    table = {
+        "certificate": authority.directory / "gateway.pem",
+        "key": authority.directory / "gateway.key",
+        "client_ca": authority.certificate_path,
+        "client_crl": authority.crl_path,
+    }
+    return Trust(GatewayTable.model_validate(table | more))
+
+
+def peer(authority: Authority, name: str) -> PeerCertificate:
+    files = authority.issue(name, server=False)
+    der = ssl.PEM_cert_to_DER_cert(files.certificate.read_text())
+    found = read_peer(der)
+    assert isinstance(found, PeerCertificate)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [("*", True), ("LAPTOP?.corp.example", True), ("*.CORP.*", True), ("laptop", False), ("*.other", False)],
+)
+def test_the_allow_list_knows_patterns_and_no_case(authority: Authority, pattern: str, fits: bool) -> None:
+    certificate = peer(authority, "Laptop7.corp.example")
+    found = trust(authority, allow=[pattern]).check(certificate)
+    assert (found is None) == fits
+    assert fits or (found and found.drop is Drop.CERTIFICATE_UNLISTED)
+
+
+def test_revoked_and_expired(authority: Authority) -> None:
+    certificate = peer(authority, "laptop")
+    before = trust(authority)
+    assert before.check(certificate) is None
+    authority.revoke("laptop")
+    assert before.changed()
+    after = trust(authority)
+    assert after.check(certificate) == Refusal(Drop.CERTIFICATE_REVOKED, "client certificate: revoked")
+    late = peer(authority, "late")._replace(not_after=1.0)
+    assert after.check(late) == Refusal(Drop.CERTIFICATE_EXPIRED, "client certificate: expired")
+
+
+def test_without_a_certificate(authority: Authority) -> None:
+    found = trust(authority).check(None)
+    assert found and found.drop is Drop.CERTIFICATE_MISSING
+    open_to_all = trust(authority, authentication="none", client_ca=None, client_crl=None)
+    assert open_to_all.check(None) is None
+    assert open_to_all.context.verify_mode == ssl.CERT_NONE
+
+
+def test_a_change_is_seen_once_it_is_known_bad(authority: Authority) -> None:
+    known = trust(authority)
+    authority.crl_path.write_text("rubbish")
+    assert known.changed()
+    with pytest.raises(PkiError, match="holds no PEM certificate or revocation list"):
+        trust(authority)
+    known.forget_change()
+    assert not known.changed()
+    os.utime(authority.crl_path, (1, 1))
+    assert known.changed()
+
+
+def test_a_certificate_that_is_none() -> None:
+    found = read_peer(b"rubbish")
+    assert isinstance(found, Refusal) and found.drop is Drop.CERTIFICATE_INVALID
+
+
+def test_the_name_may_stand_in_the_common_name_alone(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = authority.issue("laptop", server=False)
+    assert certificates.names_of(certificates.load_certificate(files.certificate)) == ("laptop",)
+
+
+def test_faults_of_tls_have_names() -> None:
+    missing = ssl.SSLError(1, "x")
+    missing.reason = "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+    assert refusal(missing) == Refusal(Drop.CERTIFICATE_MISSING, "no client certificate")
+    other = ssl.SSLError(1, "x")
+    other.reason = "BAD_SIGNATURE"
+    assert refusal(other) == Refusal(Drop.TLS_FAILED, "bad signature")
+    for code, drop in (
+        (10, Drop.CERTIFICATE_EXPIRED),
+        (23, Drop.CERTIFICATE_REVOKED),
+        (12, Drop.CERTIFICATE_INVALID),
+    ):
+        error = ssl.SSLCertVerificationError(1, "x")
+        error.verify_code, error.verify_message = code, "?"
+        assert refusal(error).drop is drop
