@@ -124,17 +124,22 @@ class Registry:
         row = self._rows.get(v4)
         if row is None or (self._fast[0][row], self._fast[2][row]) == (counters[0], counters[2]):
             return
+        if counters[0] < self._fast[0][row] or counters[2] < self._fast[2][row]:
+            self._settle(row)  # they have started from zero meanwhile
         for column, value in zip(self._fast, counters, strict=True):
             column[row] = value
         self._last_packet[row] = max(self._last_packet[row], int(last_seen + self.wall_offset))
         self._touch(row)
 
-    def settle(self) -> None:
-        """The fast path ends: its counters start from zero when it comes back."""
+    def settle(self, v4: bytes | None = None) -> None:
+        """The fast path ends, or forgets a host: its counters start from zero when it comes back."""
+        for row in range(len(self._keys)) if v4 is None else (self._rows[v4],):
+            self._settle(row)
+
+    def _settle(self, row: int) -> None:
         for slow, fast in zip(self._slow, self._fast, strict=True):
-            for row, count in enumerate(fast):
-                slow[row] += count
-                fast[row] = 0
+            slow[row] += fast[row]
+            fast[row] = 0
 
     # Names
 

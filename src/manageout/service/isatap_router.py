@@ -170,7 +170,8 @@ class IsatapRouterService:
                 self._names.seen(event.v4)
                 if self._fast is not None and not self._fast.add_host(event.v4, event.locator):
                     # It talks to another locator now; its counters start anew.
-                    self._registry.settle()
+                    self._read_counters()
+                    self._registry.settle(event.v4)
                     self._fast.remove_host(event.v4)
                     self._fast.add_host(event.v4, event.locator)
             elif self._fast is not None:

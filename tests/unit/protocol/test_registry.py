@@ -61,6 +61,18 @@ def test_readings_of_the_fast_path_add_to_what_is_known() -> None:
     made.settle()
     made.fast_path(A, (1, 100, 0, 0), 7.0)
     assert record(made, A)[5:9] == (13, 1300, 20, 2000)
+    made.settle(A)
+    made.fast_path(A, (1, 100, 0, 0), 7.0)
+    assert record(made, A)[5:9] == (14, 1400, 20, 2000)
+
+
+def test_a_fast_path_that_started_from_zero_unasked_takes_nothing_away() -> None:
+    made = registry()
+    made.received(A, 100, 0.0)
+    made.fast_path(A, (10, 1000, 20, 2000), 5.0)
+    made.fast_path(A, (2, 200, 1, 100), 6.0)
+    made.fast_path(A, (3, 300, 1, 100), 7.0)
+    assert record(made, A)[5:9] == (14, 1400, 21, 2100)
 
 
 def test_changes_are_given_once_and_again_when_they_were_not_stored() -> None:
