@@ -25,6 +25,7 @@ from manageout.lab.topology import (
     KIOSK,
     LAPTOP_NAME,
     NAMES,
+    SEGMENTS,
 )
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, isatap_address
 from manageout.protocol.drops import Drop
@@ -108,6 +109,26 @@ def test_mtu_edge(lab: Lab, wide_links: None, node: str) -> None:
     over = ping(node, target, "-M", "do", "-s", str(MTU - HEADERS + 1))
     assert over.returncode != 0
     assert f"Packet too big: mtu={MTU}" in over.stdout, over.stdout
+
+
+@pytest.fixture
+def narrow_core() -> Iterator[None]:
+    """The IPv4 network between router and helpdesk carries less than the link: outer packets are fragmented."""
+    # Not the devices' MTU: veth drops what is larger than the receiver's.
+    for limit in (["mtu", "lock", "1000"], []):
+        for segment in ("intranet", "branch"):
+            route = ["ip", "route", "change", str(SEGMENTS[segment]), "dev", segment, "proto", "kernel"]
+            network.run("core", [*route, *limit])
+        if limit:
+            yield
+
+
+@pytest.mark.parametrize("node", ["helpdesk", "laptop"])
+def test_fragments_on_the_way(lab: Lab, narrow_core: None, node: str) -> None:
+    target = laptop() if node == "helpdesk" else OUR_ISATAP
+    with capture("core", "branch", "ip[6:2] & 0x3fff != 0") as file:
+        assert " 3 received" in ping(node, target, "-s", str(MTU - HEADERS), "-c", "3", "-i", "0.1").stdout
+    assert len(frames(file)) == 12  # requests and replies, two fragments each
 
 
 @pytest.mark.parametrize(
