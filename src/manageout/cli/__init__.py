@@ -103,6 +103,8 @@ def main() -> None:
     except BrokenPipeError:  # `manageout hosts | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
+    except SystemExit as stop:  # of a signal; with 1, click's word for a closed pipe
+        code = 0 if stop.code == 1 else stop.code
     except Exception as error:
         if os.environ.get("MANAGEOUT_DEBUG"):
             raise

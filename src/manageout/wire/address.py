@@ -268,4 +268,6 @@ def _scope(address: IPv4Address | IPv6Address) -> str:
         return "link-local"
     if isinstance(address, IPv6Address) and address in IPv6Network("fc00::/7"):
         return "unique local"
+    if isinstance(address, IPv6Address) and address.sixtofour is not None:
+        return "global"  # Python before 3.11.4 says private
     return "global" if address.is_global else "private"

@@ -21,7 +21,7 @@ def status(**changes: Any) -> dict[str, Any]:
         "config": {"file": "/etc/manageout/site.toml", "loaded": NOW, "rejected": None},
         "roles": {
             "isatap": {"ready": True, "fast_path": {"on": False, "reason": "no libbpf"}, "hosts": 3, "name": "x"},
-            "iphttps": {"ready": False, "clients": 2, "certificate": {"subject": "g", "not_after": NOW + 86460}},
+            "iphttps": {"ready": False, "clients": 2, "certificate": {"subject": "g", "not_after": NOW + 86400 + 3000}},
         },
         "links": [
             {
