@@ -27,6 +27,14 @@ ETC = Path("/etc/netns")
 TERM_SECONDS = 4.0
 """How long processes may take to end before they are killed."""
 LOCK_SECONDS = 60.0
+PROGRAMS = {
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "ethtool": "ethtool",
+    "nft": "nftables",
+}
+"""Program -> Debian package."""
 
 _BRIDGE = "forward_delay 0 stp_state 0 mcast_snooping 0"
 # Mounts the node's own /etc files, as `ip netns exec` does, but leaves /sys alone and works in a chroot whose
@@ -54,8 +62,7 @@ def directory(node: str) -> Path:
 
 def command(node: str, argv: Sequence[str]) -> list[str]:
     """The command line that runs ``argv`` on ``node``: its network, its resolver, its runtime directory."""
-    path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
-    environment = ["env", f"PATH={path}", f"MANAGEOUT_RUNTIME_DIR={directory(node)}"]
+    environment = ["env", f"PATH={_path()}", f"MANAGEOUT_RUNTIME_DIR={directory(node)}"]
     network = ["nsenter", f"--net={netns.ROOT / namespace(node)}", "--"]
     mounts = ["unshare", "--mount", "--propagation", "unchanged", "--", "sh", "-c", _ENTER, namespace(node)]
     return [*network, *mounts, *environment, *argv]
@@ -92,6 +99,14 @@ def require_root() -> None:
         raise NotPermitted("the lab makes network namespaces, which needs root", "run it with sudo")
 
 
+def require_programs(packages: Mapping[str, str]) -> None:
+    """Raise :class:`LabError` unless every program is there; ``packages`` says which Debian package has it."""
+    missing = [program for program in packages if shutil.which(program, path=_path()) is None]
+    if missing:
+        wanted = " ".join(dict.fromkeys(packages[program] for program in missing))
+        raise LabError(f"the lab needs {', '.join(missing)}", f"apt-get install {wanted}")
+
+
 def current() -> Topology | None:
     """The lab that is up, complete or not; None when there is none."""
     try:
@@ -106,6 +121,7 @@ def up(wanted: Topology) -> None:
     The remains of an incomplete one are removed first.
     """
     require_root()
+    require_programs(PROGRAMS)
     with _lock() as lock:
         if (STATE / "ready").exists():
             raise LabError("a lab is up already", "remove it with `manageout lab down`")
@@ -164,6 +180,11 @@ def end_processes(names: Sequence[str]) -> None:
         else:
             return
     raise LabError(f"processes do not end: {', '.join(map(str, processes(names)))}")
+
+
+def _path() -> str:
+    """Where programs are: beside our Python, where the caller has them, and where administrators' are."""
+    return f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 def _clear() -> None:
@@ -280,17 +301,14 @@ def _batch(commands: Sequence[str]) -> list[str]:
 
 
 def _start(argv: Sequence[str], text: str, lock: int) -> subprocess.Popen[str]:
-    try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            pass_fds=[lock],
-        )
-    except FileNotFoundError:
-        raise LabError(f"{argv[0]} is not installed", "apt-get install iproute2 util-linux") from None
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=[lock],
+    )
     assert process.stdin
     process.stdin.write(text)
     process.stdin.close()
@@ -308,5 +326,5 @@ def _finish(started: Sequence[subprocess.Popen[str]]) -> None:
     if complaints:
         raise LabError(
             f"the networks cannot be built: {complaints[0]}",
-            "needs root, namespaces, veth, bridge and nftables in the kernel; ethtool and nftables installed",
+            "the kernel must have network namespaces, veth, bridge and nftables with masquerade",
         )

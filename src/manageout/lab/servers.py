@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import (
@@ -29,6 +28,14 @@ from manageout.lab.topology import (
 )
 
 START_SECONDS = 20.0
+PROGRAMS = {
+    "named": "bind9",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "curl": "curl",
+    "ping": "iputils-ping",
+}
+"""Program -> Debian package, of the servers and of those who call them."""
 WEB_PORT = 80
 SSH_PORT = 22
 DOWNLOAD = "image.bin"
@@ -44,7 +51,8 @@ exec /usr/sbin/sshd -D -e -f /run/config"""
 
 
 def start_all(wanted: Topology) -> None:
-    """Start every server and wait until each one listens."""
+    """Start every server and wait until each one listens. Raises :class:`LabError`."""
+    network.require_programs(PROGRAMS)
     dc = start_dns("dc", DNS_INTRANET, _intranet_zones(wanted))
     home = start_dns("home", DNS_HOME, {DOMAIN: _zone({"gateway": GATEWAY_PUBLIC})})
     app = _start_web("app", "10.0.0.20", "IPv4 only\n")
@@ -161,9 +169,4 @@ def _start_sshd(node: str) -> Process:
 def _keygen(path: Path) -> None:
     path.unlink(missing_ok=True)
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
-    try:
-        subprocess.run(argv, check=True, capture_output=True)
-    except FileNotFoundError:
-        raise LabError(
-            "ssh-keygen is not installed", "apt-get install openssh-client openssh-server"
-        ) from None
+    subprocess.run(argv, check=True, capture_output=True)
