@@ -443,8 +443,10 @@ def test_a_host_that_is_no_longer_allowed_is_refused_although_it_is_registered()
 def test_a_host_that_moves_to_another_locator_is_announced() -> None:
     site = RouterSite(locators=(ROUTER, ROUTER_2))
     site.underlay(solicitation())
+    assert site.tun(datagram(LAPTOP, isatap(HOST)))[0][1][12:20] == ROUTER + HOST
     site.underlay(solicitation(dst=ROUTER_2))
     assert site.events == [HostSeen(HOST, ROUTER), HostSeen(HOST, ROUTER_2)]
+    assert site.tun(datagram(LAPTOP, isatap(HOST)))[0][1][12:20] == ROUTER_2 + HOST
 
 
 def test_a_silent_host_is_forgotten() -> None:

@@ -223,9 +223,11 @@ class IsatapRouter:
         if not found:
             self.drops.count(Drop.TABLE_FULL, peer, now)
             return False
-        if self.link.hosts.get(peer) != locator:
+        before = self.link.hosts.get(peer)
+        if before != locator:
             self.link.register(peer, locator)
-            self._flows = Flows(self.link)
+            if locator != (before or self.config.locators[0]):
+                self._flows = Flows(self.link)
             self._events.append(HostSeen(peer, locator))
         return True
 

@@ -120,7 +120,7 @@ class Registry:
             self._touch(row)
 
     def fast_path(self, v4: bytes, counters: tuple[int, int, int, int], last_seen: float) -> None:
-        """Store a reading: packets and bytes in, packets and bytes out, monotonic time of the last."""
+        """Store a reading: packets and bytes in, packets and bytes out, monotonic time of the last in."""
         row = self._rows.get(v4)
         if row is None or (self._fast[0][row], self._fast[2][row]) == (counters[0], counters[2]):
             return
@@ -128,7 +128,8 @@ class Registry:
             self._settle(row)  # they have started from zero meanwhile
         for column, value in zip(self._fast, counters, strict=True):
             column[row] = value
-        self._last_packet[row] = max(self._last_packet[row], int(last_seen + self.wall_offset))
+        if last_seen:
+            self._last_packet[row] = max(self._last_packet[row], int(last_seen + self.wall_offset))
         self._touch(row)
 
     def settle(self, v4: bytes | None = None) -> None:

@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ class IsatapRouterService:
             router_config(isatap, plan), link_state(isatap, plan), self._registry, random.random
         )
         self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
+        self._writer = ThreadPoolExecutor(1, "isatap-registry")
         self._names = HostNames(self._registry)
         self._fast: IsatapFastPath | None = None
         self._no_fast = "switched off by daemon.fast_path"
@@ -103,6 +105,7 @@ class IsatapRouterService:
                 finally:
                     self._say_farewell()
         finally:
+            self._writer.shutdown()
             self._read_counters()
             if self._fast is not None:
                 self._fast.close()
@@ -179,6 +182,7 @@ class IsatapRouterService:
 
     async def _keep(self) -> None:
         """About once a second: counters into the registry, the registry onto disk, old hosts out of it."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK)
             now = time.monotonic()
@@ -192,7 +196,8 @@ class IsatapRouterService:
                 changed, removed = self._registry.changes(FLUSH)
                 if not changed and not removed:
                     break
-                if not await asyncio.to_thread(self._store.write, changed, removed):
+                written = loop.run_in_executor(self._writer, self._store.write, changed, removed)
+                if not await written:
                     self._registry.unsaved(changed)
                     break
 
