@@ -16,6 +16,10 @@ from manageout.lab import network, process, site
 from manageout.lab.topology import Topology
 from manageout.linux import netns
 
+# Somebody without any privilege but to read: a checkout below /root is closed to others.
+_READ = "-all,+dac_read_search"
+AS_NOBODY = ("setpriv", "--reuid=65534", "--clear-groups", f"--inh-caps={_READ}", f"--ambient-caps={_READ}")
+
 
 @dataclass(frozen=True)
 class Lab:

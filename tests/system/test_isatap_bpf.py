@@ -24,6 +24,7 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.isatap_link import LinkState, Role
 from manageout.protocol.prefixes import Prefix
 from manageout.wire import ipv4, ipv6, tcp, udp
+from tests.system.support import AS_NOBODY
 
 LINK = bytes.fromhex("fd123456789a0001")
 CLIENT = bytes.fromhex("fd123456789a10000000000000000005")
@@ -387,7 +388,7 @@ def unavailable(*prefix: str) -> str:
 
 
 def test_without_privilege() -> None:
-    said = unavailable("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534", "--clear-groups")
+    said = unavailable(*AS_NOBODY)
     assert said == "object isatap: eBPF is not permitted | run as root, or with CAP_BPF and CAP_NET_ADMIN"
 
 
