@@ -116,9 +116,9 @@ def current() -> Topology | None:
 
 
 def up(wanted: Topology) -> None:
-    """Build the networks of ``wanted``. Raises :class:`LabError` if a complete lab is there already.
+    """Build the networks of ``wanted``; all or nothing.
 
-    The remains of an incomplete one are removed first.
+    Raises :class:`LabError` if a complete lab is there. The remains of an incomplete one are removed first.
     """
     require_root()
     require_programs(PROGRAMS)
@@ -126,14 +126,11 @@ def up(wanted: Topology) -> None:
         if (STATE / "ready").exists():
             raise LabError("a lab is up already", "remove it with `manageout lab down`")
         _clear()
-        (STATE / "topology").write_text(wanted.name + "\n")
-        for node in wanted.nodes:
-            directory(node.name).mkdir()
-            _write_resolver(node)
-        _finish([_start(["ip", "-batch", "-"], _links(wanted), lock)])
-        scripts = {segment_namespace(name): _segment_script(name, wanted) for name in SEGMENTS}
-        scripts |= {namespace(node.name): _node_script(node) for node in wanted.nodes}
-        _finish([_start(netns.command(name, ["sh", "-e"]), script, lock) for name, script in scripts.items()])
+        try:
+            _build(wanted, lock)
+        except BaseException:  # also when interrupted
+            _clear()
+            raise
         (STATE / "ready").touch()
 
 
@@ -180,6 +177,17 @@ def end_processes(names: Sequence[str]) -> None:
         else:
             return
     raise LabError(f"processes do not end: {', '.join(map(str, processes(names)))}")
+
+
+def _build(wanted: Topology, lock: int) -> None:
+    (STATE / "topology").write_text(wanted.name + "\n")
+    for node in wanted.nodes:
+        directory(node.name).mkdir()
+        _write_resolver(node)
+    _finish([_start(["ip", "-batch", "-"], _links(wanted), lock)])
+    scripts = {segment_namespace(name): _segment_script(name, wanted) for name in SEGMENTS}
+    scripts |= {namespace(node.name): _node_script(node) for node in wanted.nodes}
+    _finish([_start(netns.command(name, ["sh", "-e"]), script, lock) for name, script in scripts.items()])
 
 
 def _path() -> str:
