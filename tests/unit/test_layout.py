@@ -104,6 +104,16 @@ def test_nothing_is_left_for_later(path: Path) -> None:
     assert not marks
 
 
+def test_documents_that_are_named_exist() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    links = {(page, link) for page in pages for link in re.findall(r"\]\(([^):#]+)\)", page.read_text())}
+    missing = {f"{name(page)}: {link}" for page, link in links if not (page.parent / link).exists()}
+    for path in everything():
+        named = re.findall(r"docs/[\w/-]+\.md", path.read_text())
+        missing |= {f"{name(path)}: {document}" for document in named if not (ROOT / document).exists()}
+    assert not missing
+
+
 def test_the_command_starts_without_the_heavy_libraries() -> None:
     """What every invocation pays for: `manageout status` has 150 ms in all."""
     heavy = ("pyroute2", "pydantic", "rich", "dns", "cryptography", "uvloop", "asyncio")
