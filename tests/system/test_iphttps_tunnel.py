@@ -270,3 +270,23 @@ def test_a_device_name_or_port_that_is_taken_is_one_clear_line(pair: Pair) -> No
         ),
     ):
         pair.start_gateway()
+
+
+def test_a_device_that_is_set_down_and_up_carries_again(pair: Pair) -> None:
+    pair.start_gateway()
+    pair.start_client()
+    address = pair.address()
+    sh("ip -n gw link set mo-iphttps0 down")
+    assert not ping("cl", GATEWAY_V6)
+    sh("ip -n gw link set mo-iphttps0 up")
+    sh(f"ip -n gw addr replace {GATEWAY_V6}/64 dev mo-iphttps0 nodad")  # Linux forgets it at "down"
+    wait_for("it carries again", lambda: ping("gw", address))
+
+
+def test_a_device_that_somebody_removes_ends_the_client_with_a_clear_line(pair: Pair) -> None:
+    pair.start_gateway()
+    client = pair.start_client()
+    pair.address()
+    sh("ip -n cl link delete mo-iphttps0")
+    assert client.process.wait(20) == 1
+    assert "manageout: device mo-iphttps0: " in client.text()

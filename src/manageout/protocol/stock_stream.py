@@ -4,7 +4,7 @@ The framing rule is :class:`manageout.wire.iphttps.PacketFramer`'s. In bulk tran
 run: TCP segments of one flow with one length, whose headers differ in nothing but sequence number, checksum and
 a last PSH. One regular expression with back-references finds the end of a run, at the speed of C, and the run is
 joined into one super-packet as the kernel's GRO would, with one difference: the segments' checksums are not
-looked at. TLS has already vouched for every byte since the sender (``docs/adr/0003-iphttps-throughput.md``).
+looked at. TLS has already vouched for every byte since the sender (``docs/adr/0006-iphttps-throughput.md``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from manageout.errors import ConnectError, LinkError, WireError
 from manageout.protocol.iphttps import ConnectFault
 from manageout.service import tls
-from manageout.service.tls_stream import TlsStream
+from manageout.service.tls_stream import TlsStream, tune
 from manageout.wire.iphttps import HeadParser, StatusHead, build_connect
 
 CONNECT_TIMEOUT = 10.0
@@ -22,15 +22,6 @@ TALK_TIMEOUT = 20.0
 """Seconds for the proxy's answer, and for the TLS handshake."""
 
 _Wait = Callable[[], Awaitable[None]]
-_TCP_OPTIONS = (
-    (socket.TCP_NODELAY, 1),
-    # [MS-IPHTTPS] has no keepalive of its own; NAT and proxies forget idle connections.
-    (socket.TCP_KEEPIDLE, 45),
-    (socket.TCP_KEEPINTVL, 15),
-    (socket.TCP_KEEPCNT, 4),
-    # Milliseconds that sent data may stay unacknowledged.
-    (socket.TCP_USER_TIMEOUT, 105_000),
-)
 
 
 @dataclass(frozen=True)
@@ -97,9 +88,7 @@ async def _connect(host: str, port: int, what: str) -> socket.socket:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await loop.sock_connect(sock, address)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _TCP_OPTIONS:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            tune(sock)
         except (OSError, TimeoutError) as error:
             sock.close()
             faults.append(f"{address[0]}: {getattr(error, 'strerror', None) or 'no answer'}")

@@ -14,7 +14,8 @@ from manageout.config import IpHttpsTable
 from manageout.errors import ManageoutError
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
-from manageout.service.iphttps_connection import Admission, Connection, listen, tune
+from manageout.service.iphttps_connection import Admission, Connection, listen
+from manageout.service.tls_stream import tune
 from manageout.service.trust import Refusal, Trust, read_peer, refusal
 
 ACCEPT_BATCH = 64

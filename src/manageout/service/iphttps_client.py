@@ -13,12 +13,12 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, Literal, cast
 
-from manageout.errors import ConnectError, ManageoutError
+from manageout.errors import ConnectError, ManageoutError, PkiError
 from manageout.linux.netlink import AddressMonitor, Netlink
 from manageout.linux.tun import Tun
 from manageout.protocol import iphttps
@@ -45,7 +45,8 @@ class ClientOptions:
 
     gateway: Gateway
     proxy: Proxy | None
-    context: ssl.SSLContext
+    context: Callable[[], ssl.SSLContext]
+    """Reads the certificate files: they may have been replaced since the last attempt."""
     identity: bytes
     """What interface identifiers are derived from."""
     interface_id: bytes | None = None
@@ -112,10 +113,11 @@ class IpHttpsClientService:
             self._connect_at = None
             options = self._options
             try:
-                stream = await dial(options.gateway, options.proxy, options.context)
-            except ConnectError as error:
+                stream = await dial(options.gateway, options.proxy, options.context())
+            except (ConnectError, PkiError) as error:
                 self._hint = f" ({error.hint})" if error.hint else ""
-                fault = ConnectFault(error.windows_code)
+                code = error.windows_code if isinstance(error, ConnectError) else ConnectFault.NO_CERTIFICATE
+                fault = ConnectFault(code)
                 self.machine.failed(fault, error.message, time.monotonic())
             else:
                 self._stream = stream

@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -80,10 +81,12 @@ def _client_options(options: ConnectOptions) -> ClientOptions:
         except ValueError:
             hint = "write its last 64 bits like ::a:b:c:d"
             raise LinkError(f"{options.interface_id!r} is no interface identifier", hint) from None
+    context = partial(tls.client_context, options.authorities, options.certificate, options.key)
+    context()  # a file that is no good is better known now
     return ClientOptions(
         Gateway.parse(options.url),
         Proxy.parse(options.proxy) if options.proxy else None,
-        tls.client_context(options.authorities, options.certificate, options.key),
+        context,
         _identity(options.certificate),
         found,
         not options.stock,

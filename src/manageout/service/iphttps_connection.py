@@ -14,16 +14,6 @@ from manageout.protocol.drops import Drop
 from manageout.service.tls_stream import TlsStream
 from manageout.service.trust import PeerCertificate
 
-_TCP_OPTIONS = (
-    (socket.TCP_NODELAY, 1),
-    # [MS-IPHTTPS] has no keepalive of its own; NAT and proxies forget idle connections.
-    (socket.TCP_KEEPIDLE, 45),
-    (socket.TCP_KEEPINTVL, 15),
-    (socket.TCP_KEEPCNT, 4),
-    # Data that stays unacknowledged this long (ms) ends the connection.
-    (socket.TCP_USER_TIMEOUT, 105_000),
-)
-
 
 class Connection:
     """One accepted connection; its number is that of the machine's session."""
@@ -90,14 +80,6 @@ def source_of(address: str) -> str:
     """What counts as one source: an IPv4 address, or an IPv6 /64 (a host can use all of it)."""
     ip = ip_address(address.partition("%")[0])
     return str(IPv6Network((ip, 64), strict=False)) if isinstance(ip, IPv6Address) else str(ip)
-
-
-def tune(sock: socket.socket) -> None:
-    """Non-blocking, no delay, keepalive."""
-    sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _TCP_OPTIONS:
-        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def listen(listener: str) -> socket.socket:
