@@ -290,3 +290,28 @@ def test_a_device_that_somebody_removes_ends_the_client_with_a_clear_line(pair: 
     sh("ip -n cl link delete mo-iphttps0")
     assert client.process.wait(20) == 1
     assert "manageout: device mo-iphttps0: " in client.text()
+
+
+def test_a_client_that_does_not_read_costs_bounded_memory_and_recovers(pair: Pair) -> None:
+    gateway = pair.start_gateway()
+    client = pair.start_client()
+    address = pair.address()
+    wait_for("the tunnel carries", lambda: ping("gw", address))
+    sender = in_namespace("gw", lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+    before = memory(gateway.pid)
+    client.process.send_signal(signal.SIGSTOP)
+    with sender:
+        for _ in range(40):  # 48 MB, in steps that the TUN's queue holds
+            for _ in range(1000):
+                sender.sendto(bytes(1200), (address, 9))
+            wait_for("the gateway has read them", lambda: pair.ask("status") is not None)
+    assert pair.drops()["queue-full"] > 0
+    assert memory(gateway.pid) - before < 16 << 20
+    client.process.send_signal(signal.SIGCONT)
+    wait_for("it carries again", lambda: ping("gw", address))
+
+
+def memory(pid: int) -> int:
+    """Bytes of resident memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
