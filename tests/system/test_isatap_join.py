@@ -64,10 +64,12 @@ class Wire:
         runtime = ["--runtime-dir", str(self.directory / name)]
         return self.start(name, sys.executable, "-m", "manageout", *arguments, *runtime)
 
-    def router(self, fast_path: bool = False) -> subprocess.Popen[bytes]:
+    def router(self, fast_path: bool = False, **isatap: bool) -> subprocess.Popen[bytes]:
         site = self.directory / "site.toml"
+        text = "".join(f"{key} = {str(value).lower()}\n" for key, value in isatap.items())
+        text = SITE.replace("[daemon]", text + "[daemon]")
         site.write_text(
-            f'{SITE}state_dir = "{self.directory / "state"}"\nfast_path = {str(fast_path).lower()}\n'
+            f'{text}state_dir = "{self.directory / "state"}"\nfast_path = {str(fast_path).lower()}\n'
         )
         child = self.manageout(ROUTER, "run", "--config", str(site))
         wait_until("the router serves", lambda: self.ask(ROUTER, "status"), 20)
@@ -155,6 +157,21 @@ def test_another_ipv4_address_is_followed(wire: Wire) -> None:
     wait_until("it waits", lambda: wire.host().get("locators") == [], 20)
     wire.run(HOST, "ip", "address", "add", "10.0.0.32/24", "dev", "e0")
     wait_until("the host reaches the server once more", wire.reaches, 20)
+
+
+@pytest.mark.parametrize("farewell", [False, True])
+def test_only_a_farewell_takes_the_routes_away(wire: Wire, farewell: bool) -> None:
+    router = wire.router(farewell=farewell)
+    wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    router.terminate()
+    assert router.wait(20) == 0
+    if farewell:
+        wait_until("the route is gone", lambda: wire.host()["routes"] == {}, 10)
+    else:
+        assert list(wire.host()["routes"]) == [f"{PREFIX}:1000::/59"]
+        wire.router()
+        wait_until("the host reaches the server again", wire.reaches, 20)
 
 
 def test_it_waits_for_its_router(wire: Wire) -> None:

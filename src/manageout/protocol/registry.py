@@ -1,4 +1,4 @@
-"""Every ISATAP host that was ever seen, in columns rather than objects: about 200 bytes a host.
+"""Every ISATAP host that was ever seen, in columns rather than objects: a few hundred bytes a host.
 
 A host is known by its IPv4 address (4 bytes). Totals are kept in two parts, what the slow path counted (and
 what was read back from disk) and the latest absolute reading of the fast path's own counters, so that a
