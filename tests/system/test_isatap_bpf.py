@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import signal
 import socket
 import struct
@@ -136,9 +137,15 @@ def test_counters_are_exact_and_survive_a_sync(tun: Tun) -> None:
 HOST_NAME = "mo-test-bpf-host"
 
 
-def test_tcp_between_a_host_and_a_router(tun: Tun, namespaces: Callable[[str], str]) -> None:
-    """Nobody serves the TUN devices or a raw socket here: every packet takes the fast path."""
+@pytest.mark.parametrize("card", ["on", "off"])
+def test_tcp_between_a_host_and_a_router(tun: Tun, namespaces: Callable[[str], str], card: str) -> None:
+    """Nobody serves the TUN devices or a raw socket here: every packet takes the fast path.
+
+    With the card's help ``off`` the kernel cuts super-packets and sums them behind our programs.
+    """
     namespaces(HOST_NAME)
+    netns.run(NAME, ["ethtool", "-K", "u0", "tx", card, "tso", card, "gso", card])
+    netns.run(NAME, ["ethtool", "-K", "u1", "tx", card, "tso", card, "gso", card])
     netns.run(NAME, ["ip", "link", "set", "u1", "netns", HOST_NAME])
     for line in ("link set u1 up", "addr add 10.0.0.254/24 dev u1", "addr add 10.0.1.30/32 dev u1"):
         netns.run(HOST_NAME, ["ip", *line.split()])
@@ -157,6 +164,9 @@ def test_tcp_between_a_host_and_a_router(tun: Tun, namespaces: Callable[[str], s
                 octets = transfer(listener, 10_000_000)
                 sent, received = mine(host, ROUTER), mine(router, HOST)
     assert sent[2:] == received[:2] and sent[:2] == received[2:]
+    if card == "off":
+        shown = json.loads(netns.run(NAME, ["ip", "-stats", "-json", "link", "show", "dev", "u0"]).stdout)
+        assert shown[0]["stats64"]["rx"]["packets"] >= received[0]
     # A super-packet counts as the packets that it becomes: each has its own 40 + 32 octets of headers. The SYN
     # has 8 more; a segment that was sent again (this machine may be busy) counts again.
     payload = received[1] - 72 * received[0] - 8
@@ -220,6 +230,15 @@ def test_a_changed_state_bites_at_once(tun: Tun) -> None:
         assert path.run("underlay_in", packet)[0] == DROP
         assert path.totals() == {Drop.HOST_NOT_ALLOWED: 1}
         assert list(path.counters()) == [], "a sibling is no host"
+
+
+def test_forwarding_on_the_tun_is_turned_on_again(tun: Tun) -> None:
+    with Path41(tun, state(HOST)) as path:
+        sysctl.set("net.ipv4.conf.all.forwarding", 1)
+        sysctl.set("net.ipv4.conf.all.forwarding", 0)  # sets every device's, so that routes are not told
+        assert path.run("tun_out", datagram(CLIENT, HOST6))[0] == SLOW
+        list(path.counters())
+        assert path.run("tun_out", datagram(CLIENT, HOST6))[0] == FORWARD
 
 
 def test_without_a_route_the_kernel_decides(tun: Tun) -> None:

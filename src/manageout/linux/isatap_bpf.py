@@ -6,6 +6,7 @@ Nothing is pinned: the descriptors of this process hold it all, so it ends with 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import platform
 import socket
@@ -78,11 +79,8 @@ class IsatapFastPath:
                 f"no Ethernet device among {', '.join(names.values()) or 'none'}",
                 "nothing to mend: the slow path serves such devices",
             )
-        # The route look-up helper answers only for a device that forwards IPv4; this one is ours.
-        try:
-            sysctl.set(f"net/ipv4/conf/{socket.if_indextoname(tun_ifindex)}/forwarding", 1)
-        except (KernelError, NotPermitted) as error:
-            raise FastPathUnavailable(error.message, error.hint) from None
+        self._tun = socket.if_indextoname(tun_ifindex)
+        self._let_routes_be_told()
         self.direct = _direct() if direct and role is Role.ROUTER else Direct.OFF
         old = _is_old_kernel() if old_kernel is None else old_kernel
         config = struct.pack("=6I", role, tun_ifindex, mtu, tun_header, self.direct, old)
@@ -100,6 +98,16 @@ class IsatapFastPath:
         except BaseException:
             self.close()
             raise
+
+    def _let_routes_be_told(self) -> None:
+        """The route look-up helper answers only for a device that forwards IPv4; the TUN is ours to change.
+
+        Whoever writes the parameter of ``all`` devices writes this one too, so it is looked at again.
+        """
+        try:
+            sysctl.set(f"net/ipv4/conf/{self._tun}/forwarding", 1)
+        except (KernelError, NotPermitted) as error:
+            raise FastPathUnavailable(error.message, error.hint) from None
 
     def _attach(self, program: Program, ifindex: int, egress: bool, tcx: bool) -> None:
         self._attachments.append(Attachment(program, ifindex, egress, tcx))
@@ -149,8 +157,11 @@ class IsatapFastPath:
     def counters(self) -> Iterator[tuple[bytes, int, int, int, int, float]]:
         """(IPv4, packets and bytes from it, packets and bytes to it, monotonic second last heard from).
 
-        Bytes are those of IPv6; a super-packet counts as the packets it becomes.
+        Bytes are those of IPv6; a super-packet counts as the packets it becomes. Call it every second or so: it
+        also sees to the parameter that the programs need.
         """
+        with contextlib.suppress(FastPathUnavailable):  # the device is on its way out
+            self._let_routes_be_told()
         for v4, value in self._peers.items():
             rx_packets, rx_bytes, tx_packets, tx_bytes, seen, *_, is_router = _PEER.unpack(value)
             if self._role is Role.HOST or not is_router:
