@@ -133,15 +133,8 @@ def start_daemon(node: str) -> Process:
 
 def connect(*options: str) -> Process:
     """``manageout connect`` on the laptop, up to its address."""
-    pki = pki_directory()
-    files = [
-        "--cert",
-        f"{pki / LAPTOP_NAME}.pem",
-        "--key",
-        f"{pki / LAPTOP_NAME}.key",
-        "--ca",
-        str(pki / "ca.pem"),
-    ]
+    certificate, ca = pki_directory() / LAPTOP_NAME, pki_directory() / "ca.pem"
+    files = ["--cert", f"{certificate}.pem", "--key", f"{certificate}.key", "--ca", str(ca)]
     argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory("laptop")), *options]
     process = start("laptop", "connect", argv)
     wait_until("the laptop connects", laptop_address, READY_SECONDS, [process])
