@@ -18,7 +18,7 @@ import pytest
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux import isatap_bpf, netns, sysctl
-from manageout.linux.isatap_bpf import Direct, IsatapFastPath
+from manageout.linux.isatap_bpf import Direct, IsatapFastPath, remove_leftovers
 from manageout.linux.libbpf import BPF_TCX_EGRESS, BPF_TCX_INGRESS
 from manageout.linux.tun import Tun
 from manageout.protocol.drops import Drop
@@ -371,8 +371,16 @@ def test_after_a_kill_nothing_of_ours_stays_for_long(tun: Tun, tcx: str, left: i
     while programs("u0") != left:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    Path41(tun, state(HOST), tcx=True).close()
-    assert programs("u0") == 0, "the next start removes what a clsact filter left"
+    remove_leftovers([socket.if_nametoindex("u0")])
+    assert programs("u0") == 0
+
+
+def test_the_next_start_takes_the_place_of_what_was_left(tun: Tun) -> None:
+    left = Path41(tun, state(HOST), tcx=False)
+    with Path41(tun, state(HOST), tcx=True):
+        assert programs("u0") == 2
+    left.close()
+    assert programs("u0") == 0
 
 
 def test_a_device_that_is_not_ethernet_stays_with_the_slow_path(tun: Tun) -> None:

@@ -11,14 +11,14 @@ import fcntl
 import platform
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from importlib import resources
 from typing import Self
 
 from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
 from manageout.linux import sysctl
-from manageout.linux.libbpf import BPF_NOEXIST, Attachment, Map, Object, Program
+from manageout.linux.libbpf import BPF_NOEXIST, Attachment, Map, Object, Program, remove_leftover
 from manageout.protocol.drops import Drop
 from manageout.protocol.isatap_link import LinkState, Role
 from manageout.protocol.prefixes import Prefix
@@ -193,6 +193,14 @@ class IsatapFastPath:
         while self._attachments:
             self._attachments.pop().close()
         self._object.close()
+
+
+def remove_leftovers(underlay_ifindexes: Iterable[int]) -> None:
+    """For a start without the fast path: remove the clsact filters that a killed process of ours left."""
+    with contextlib.suppress(FastPathUnavailable):  # without libbpf nothing can have been left
+        for ifindex in underlay_ifindexes:
+            remove_leftover(ifindex, egress=False)
+            remove_leftover(ifindex, egress=True)
 
 
 def _is_old_kernel() -> bool:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, Literal, cast
 
 from manageout.errors import FastPathUnavailable, KernelError
-from manageout.linux.isatap_bpf import IsatapFastPath
+from manageout.linux.isatap_bpf import IsatapFastPath, remove_leftovers
 from manageout.linux.netlink import AddressMonitor, Netlink
 from manageout.linux.tun import Tun
 from manageout.protocol.isatap_host import (
@@ -146,7 +146,10 @@ class IsatapHostService:
 
     def _attach(self) -> None:
         index = self._netlink.index(self._underlay)
-        if not self._want_fast or index is None:
+        if index is None:
+            return
+        if not self._want_fast:
+            remove_leftovers([index])
             return
         link = self._machine.link
         try:

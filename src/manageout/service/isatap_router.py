@@ -14,7 +14,7 @@ from typing import Any
 
 from manageout.config import IsatapTable, Site
 from manageout.errors import FastPathUnavailable
-from manageout.linux.isatap_bpf import IsatapFastPath
+from manageout.linux.isatap_bpf import IsatapFastPath, remove_leftovers
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.plan import Plan
@@ -132,6 +132,7 @@ class IsatapRouterService:
     def _attach(self) -> None:
         """Put the fast path in front, if it may and can be."""
         if not self._site.daemon.fast_path:
+            remove_leftovers(self._underlays())
             return
         isatap, link = _table(self._site), self._machine.link
         try:
