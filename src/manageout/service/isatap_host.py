@@ -157,6 +157,8 @@ class IsatapHostService:
                 self._tun.ifindex, [index], Role.HOST, link, link.locators, self._machine.mtu
             )
             self._tun.set_offloads(True)
+            for name in self._fast.skipped:
+                log.warning("%s is not Ethernet: its packets take the slow path", name)
         except FastPathUnavailable as error:
             self._no_fast = error.message
             log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)

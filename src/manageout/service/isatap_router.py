@@ -147,6 +147,8 @@ class IsatapRouterService:
                 max_drop_sources=isatap.max_drop_sources,
             )
             self._tun.set_offloads(True)
+            for name in self._fast.skipped:
+                log.warning("%s is not Ethernet: its packets take the slow path", name)
         except FastPathUnavailable as error:
             self._no_fast = error.message
             log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
