@@ -13,6 +13,8 @@ NAMES = ("isatap_host_bytes",)
 HOSTS = 100_000
 WARM = 1000
 BATCH = 20_000
+QUIET, PATIENCE = 5, 60
+"""Seconds."""
 
 
 def measure(wanted: Collection[str]) -> Iterator[Result]:
@@ -39,15 +41,12 @@ def _grow(running: Daemon, start: int, end: int) -> None:
 
 
 def _settled(running: Daemon) -> int:
-    """Memory that the process has for itself, once it no longer changes."""
-    last = -1
-    for _ in range(60):
-        now = _memory(running.pid)
-        if now == last:
-            break
-        last = now
+    """Memory that the process has for itself, once it has not changed for some seconds."""
+    taken = [_memory(running.pid)]
+    while len(taken) < PATIENCE and len(set(taken[-QUIET:])) + (len(taken) < QUIET) > 1:
         time.sleep(1)
-    return last
+        taken.append(_memory(running.pid))
+    return taken[-1]
 
 
 def _memory(pid: int) -> int:

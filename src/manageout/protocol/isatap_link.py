@@ -151,7 +151,7 @@ class LinkState:
                 self.forget(departed)
         self.routers = members
         self.routes = PrefixTable(routes)
-        self._own = frozenset(self.locators)
+        self._own = {locator: locator for locator in self.locators}  # so that all hosts share its bytes
         self._admitted: dict[bytes, Drop | None] = {}
         for host, locator in list(self.hosts.items()):
             self.forget(host)
@@ -163,7 +163,7 @@ class LinkState:
         """Make ``host`` a known peer that talks to ``locator``; False when the rules refuse it."""
         if not self.locators or self.refusal(host) is not None:
             return False
-        self.hosts[host] = locator if locator is not None and locator in self._own else self.locators[0]
+        self.hosts[host] = self._own.get(locator or b"", self.locators[0])
         return True
 
     def forget(self, host: bytes) -> None:

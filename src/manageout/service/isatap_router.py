@@ -15,57 +15,29 @@ from typing import Any
 from manageout.config import IsatapTable, Site
 from manageout.errors import FastPathUnavailable
 from manageout.linux.isatap_bpf import IsatapFastPath, remove_leftovers
+from manageout.linux.memory import give_back
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.plan import Plan
-from manageout.protocol.isatap_link import LinkState, Role
-from manageout.protocol.isatap_router import HostSeen, IsatapRouter, RouterConfig
-from manageout.protocol.prefixes import Prefix
+from manageout.protocol.isatap_link import Role
+from manageout.protocol.isatap_router import HostSeen, IsatapRouter, RouterConfig, link_of
 from manageout.protocol.registry import HostRecord, Registry
 from manageout.service.host_names import HostNames
 from manageout.service.isatap_io import IsatapIo
 from manageout.service.metrics import Metric
 from manageout.service.registry_store import RegistryStore
-from manageout.wire.nd import Preference
 
 TICK = 1.0
 FLUSH = 4000
 """Hosts stored in one transaction."""
 TRANSACTIONS = 5
 """At most so many a tick: the rest waits for the next, for storing must not starve answering."""
+RUSH = 1000
+"""So many new hosts leave something behind that is worth giving back."""
 COUNTER_SHARE = 20
 """Reading the fast path's counters may take one part in so many of our time."""
 
 log = logging.getLogger(__name__)
-
-
-def router_config(isatap: IsatapTable, plan: Plan) -> RouterConfig:
-    """What the machine needs of the site file."""
-    return RouterConfig(
-        prefix=plan.isatap_prefix.network_address.packed,
-        locators=tuple(locator.packed for locator in isatap.locators),
-        advertised=tuple((prefix.network_address.packed, prefix.prefixlen) for prefix in plan.advertised),
-        retired=tuple(prefix.network_address.packed for prefix in isatap.retired),
-        preference=Preference[isatap.preference.upper()],
-        default_route=isatap.default_route,
-        router_lifetime=isatap.router_lifetime,
-        valid=isatap.prefix_valid,
-        preferred=isatap.prefix_preferred,
-        mtu=isatap.mtu,
-        rs_per_second=isatap.rs_per_second,
-        max_drop_sources=isatap.max_drop_sources,
-    )
-
-
-def link_state(isatap: IsatapTable, plan: Plan) -> LinkState:
-    """The rules of the data path, without hosts."""
-    return LinkState(
-        Role.ROUTER,
-        prefixes=[plan.isatap_prefix.network_address.packed],
-        locators=[locator.packed for locator in isatap.locators],
-        allowed=[Prefix(net.network_address.packed, net.prefixlen) for net in isatap.hosts],
-        routers=[router.packed for router in isatap.routers],
-    )
 
 
 class IsatapRouterService:
@@ -82,7 +54,7 @@ class IsatapRouterService:
         self._registry.wall_offset = time.time() - time.monotonic()
         self._registry.load(self._store.load())
         self._machine = IsatapRouter(
-            router_config(isatap, plan), link_state(isatap, plan), self._registry, random.random
+            RouterConfig.of(isatap, plan), link_of(isatap, plan), self._registry, random.random
         )
         self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
         self._writer = ThreadPoolExecutor(1, "isatap-registry")
@@ -90,6 +62,7 @@ class IsatapRouterService:
         self._fast: IsatapFastPath | None = None
         self._no_fast = "switched off by daemon.fast_path"
         self._next_reading = 0.0
+        self._hosts = self._tidied = len(self._registry)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -115,11 +88,11 @@ class IsatapRouterService:
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file; what hosts have stays theirs."""
-        isatap, link = _table(site), link_state(_table(site), plan)
+        isatap, link = _table(site), link_of(_table(site), plan)
         for v4, locator in self._machine.link.hosts.items():
             link.register(v4, locator)
         self._registry.capacity, self._registry.forget_after = isatap.max_hosts, isatap.forget_after
-        self._machine.configure(router_config(isatap, plan), link)
+        self._machine.configure(RouterConfig.of(isatap, plan), link)
         self._io.mtu = isatap.mtu
         moved = _table(self._site).locators != isatap.locators or _table(self._site).mtu != isatap.mtu
         self._site = site
@@ -198,11 +171,19 @@ class IsatapRouterService:
             for _ in range(TRANSACTIONS):
                 changed, removed = self._registry.changes(FLUSH)
                 if not changed and not removed:
+                    self._tidy()
                     break
                 written = loop.run_in_executor(self._writer, self._store.write, changed, removed)
                 if not await written:
                     self._registry.unsaved(changed)
                     break
+
+    def _tidy(self) -> None:
+        """When a rush of new hosts is over, give back what the tables left behind as they grew."""
+        before, self._hosts = self._hosts, len(self._registry)
+        if self._hosts == before and before > self._tidied + RUSH:
+            self._tidied = before
+            give_back()
 
     def _read_counters(self) -> None:
         if self._fast is None:

@@ -59,6 +59,7 @@ class RegistryStore:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA cache_size = -256")  # KiB: it is written, hardly read
             db.execute(_SCHEMA)
         except sqlite3.Error:
             db.close()
