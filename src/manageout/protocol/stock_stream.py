@@ -23,6 +23,9 @@ _WORD = Struct("!H")
 _SEQUENCE = Struct("!I")
 _SIZE = MTU
 """Bytes of a packet that may be part of a run: in bulk transfer all are as long as the link allows."""
+_ACK, _ACK_PSH = 0x10, 0x18
+_ALIKE = ((0, 4), (6, 44), (48, 53), (54, 56))
+"""Fields that all segments of a run have alike, payload length and everything behind the checksum left out."""
 _FEWEST = 3
 """Packets that are worth joining."""
 
@@ -79,8 +82,10 @@ class StockStream:
             ):
                 count, header = _run(whole, start, end)
                 if count >= _FEWEST:
-                    items.append(_join(whole, start, header, count))
-                    start += count * _SIZE
+                    tail = start + count * _SIZE
+                    after = tail + _shorter(whole, start, tail, header, end)
+                    items.append(_join(whole, start, header, tail, after))
+                    start = after
                     continue
             items.append(PLAIN + whole[start:after])
             start = after
@@ -131,22 +136,41 @@ def _run(whole: bytes, start: int, end: int) -> tuple[int, int]:
     return count, header
 
 
-def _join(whole: bytes, start: int, header: int, count: int) -> bytes:
-    """The super-packet of ``count`` segments, with its ``virtio_net_hdr``."""
+def _shorter(whole: bytes, start: int, tail: int, header: int, end: int) -> int:
+    """Bytes of the packet at ``tail`` if it is a shorter segment that ends the run from ``start``; else 0."""
+    if end - tail < header or whole[tail - _SIZE + 53] != _ACK:
+        return 0
+    size = _IPV6 + (whole[tail + 4] << 8 | whole[tail + 5])
+    after = _SEQUENCE.unpack_from(whole, tail - _SIZE + 44)[0] + _SIZE - header
+    ends = (
+        header < size < _SIZE
+        and tail + size <= end
+        and (tail - start) // _SIZE * (_SIZE - header) + size <= MAX_LENGTH
+        and _SEQUENCE.unpack_from(whole, tail + 44)[0] == after
+        and whole[tail + 53] in (_ACK, _ACK_PSH)
+        and all(whole[tail + a : tail + b] == whole[start + a : start + b] for a, b in _ALIKE)
+        and whole[tail + 58 : tail + header] == whole[start + 58 : start + header]
+    )
+    return size if ends else 0
+
+
+def _join(whole: bytes, start: int, header: int, tail: int, end: int) -> bytes:
+    """The super-packet of full-sized segments and, from ``tail`` to ``end``, perhaps a shorter one."""
+    count = (tail - start) // _SIZE
+    last = tail if end > tail else tail - _SIZE
+    rest = (memoryview(whole)[tail + header : end],) if end > tail else ()
     payload = _SIZE - header
-    end = start + count * _SIZE
-    length = header - _IPV6 + count * payload
+    length = header - _IPV6 + count * payload + sum(map(len, rest))
     partial = pseudo6(whole[start + 8 : start + 24], whole[start + 24 : start + 40], length, TCP) % 0xFFFF
-    flags = end - _SIZE + 53
     head = (
         HEADER.pack(NEEDS_CSUM, GSO_TCPV6, header, payload, _IPV6, 16),
         whole[start : start + 4],
         _WORD.pack(length),
         whole[start + 6 : start + 53],
-        whole[flags : flags + 1],
+        whole[last + 53 : last + 54],
         whole[start + 54 : start + 56],
         _WORD.pack(partial or 0xFFFF),
         whole[start + 58 : start + header],
     )
-    take = memoryview(whole)[start:end].__getitem__
-    return b"".join((*head, *map(take, _PATTERNS[header][1][:count])))
+    take = memoryview(whole)[start:tail].__getitem__
+    return b"".join((*head, *map(take, _PATTERNS[header][1][:count]), *rest))

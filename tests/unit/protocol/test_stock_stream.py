@@ -47,6 +47,16 @@ def test_a_push_ends_a_run_and_a_super_packet_holds_64_kib() -> None:
     assert [len(segment(item)) for item in items] == [54, 6]
 
 
+@pytest.mark.parametrize(
+    ("full", "payload", "joined"), [(3, 1, 1), (10, 1200, 1), (54, 100, 1), (54, 300, 2)]
+)
+def test_a_shorter_segment_ends_a_run_and_belongs_to_it(full: int, payload: int, joined: int) -> None:
+    packets = segments(full) + segments(1, payload, 1000 + full * 1208, psh_every=1) + segments(1, port=7)
+    items = StockStream(1500).feed(b"".join(packets))
+    assert len(items) == joined + 1
+    assert apart(items) == packets
+
+
 def test_flows_in_turn_are_left_alone() -> None:
     first, second = segments(4), segments(4, port=6000)
     packets = [packet for pair in zip(first, second, strict=True) for packet in pair]
@@ -85,6 +95,10 @@ def test_random_streams_cut_anywhere_come_out_as_they_went_in() -> None:
             first = source.choice([1000, 2**32 - 2400, 2**32 - 1])
             size, psh = source.choice([1208, 100, 8, 1, 3]), source.choice([3, 5, 0])
             packets += segments(source.randint(1, 9), size, first, psh)
+            if source.random() < 0.5:
+                packets += segments(
+                    1, source.choice([1, 77, 1207, 1208]), first + 1208 * source.randint(1, 9)
+                )
         for number, packet in enumerate(packets):
             if source.random() < 0.1:
                 damaged = bytearray(packet)
