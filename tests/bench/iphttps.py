@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -184,8 +185,12 @@ def _iperf_server(pair: Pair, address: str) -> Running:
 
 def _iperf(address: str, reverse: bool) -> float:
     argv = ["iperf3", "--client", address, "--time", str(SECONDS), "--omit", "1", "--json"]
-    report = json.loads(_in_client([*argv, "--reverse"] if reverse else argv))
-    return float(report["end"]["sum_received"]["bits_per_second"]) / 1e9
+    for _ in range(20):
+        report = json.loads(_in_client([*argv, "--reverse"] if reverse else argv))
+        if "sum_received" in report["end"]:
+            return float(report["end"]["sum_received"]["bits_per_second"]) / 1e9
+        time.sleep(0.25)  # the server is still busy with the end of the last test
+    raise AssertionError(report.get("error"))
 
 
 def _in_client(argv: list[str]) -> str:

@@ -22,8 +22,8 @@ from typing import NamedTuple
 from manageout.errors import KernelError, NotPermitted
 
 VNET_HDR = 10
-QUEUE = 2000
-"""Packets that wait in the kernel while this process is busy; the default of 500 is ten super-packets cut up."""
+QUEUE, SUPER_QUEUE = 5000, 500
+"""Packets, or super-packets, that wait in the kernel while this process is busy: 6 or 32 MB at most."""
 MAX_PACKET = 65535 + 40
 READ_SIZE = VNET_HDR + MAX_PACKET
 BATCH = 64
@@ -122,6 +122,7 @@ class Tun:
             except OSError:
                 continue
             self.offloads = offloads
+            _set_queue(self.name, SUPER_QUEUE if on else QUEUE)
             break
         else:
             raise KernelError(f"device {self.name}: offloads refused", "Linux 5.4 or later is needed")
@@ -227,11 +228,17 @@ class Tun:
         )
 
 
+def _set_queue(name: str, length: int) -> None:
+    # A matter of speed only; the device may be in another namespace by now.
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, 0x8943, struct.pack("16si20x", name.encode(), length))  # SIOCSIFTXQLEN
+
+
 def _quieten(name: str, mtu: int) -> None:
     """Set MTU and queue; no kernel-made addresses, no acceptance of router advertisements."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, 0x8922, struct.pack("16si20x", name.encode(), mtu))  # SIOCSIFMTU
-        fcntl.ioctl(control, 0x8943, struct.pack("16si20x", name.encode(), QUEUE))  # SIOCSIFTXQLEN
+    _set_queue(name, QUEUE)
     conf = Path("/proc/sys/net/ipv6/conf") / name
     # The kernel would otherwise solicit routers and report multicast into the tunnel by itself.
     for key, value in (("addr_gen_mode", "1"), ("accept_ra", "0"), ("router_solicitations", "0")):
