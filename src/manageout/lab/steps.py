@@ -6,6 +6,8 @@ one line of detail; it fails by raising :class:`LabError`. The steps after a fai
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from manageout.wire import icmpv6, ipv6
 FORGED = 10
 COUNTED = 20
 COUNTED_BYTES = 1000
+COUNTER_SECONDS = 2.0
 DROP_SECONDS = 15.0
 ECHO_REQUEST = 128
 
@@ -135,7 +138,7 @@ def _join(run: Run) -> str:
 
 
 def _ping(run: Run) -> str:
-    result = network.run("helpdesk", ["ping", "-n", "-c", "5", "-i", "0.1", "-W", "2", str(run.laptop)])
+    result = network.run("helpdesk", ["ping", "-n", "-c", "5", "-i", "0.2", "-w", "10", str(run.laptop)])
     lines = result.stdout.strip().splitlines()
     if ", 5 received" not in result.stdout:
         raise LabError(f"packets were lost: {lines[-2]}")
@@ -201,24 +204,38 @@ def _loop(run: Run) -> str:
 
 
 def _counters(run: Run) -> str:
-    packets, size = COUNTED, COUNTED_BYTES + 48
-    expected = {"rx_packets": packets, "rx_bytes": packets * size}
-    expected |= {"tx_packets": packets, "tx_bytes": packets * size}
-    argv = ["ping", "-n", "-c", str(COUNTED), "-i", "0.02", "-s", str(COUNTED_BYTES), str(run.laptop)]
+    names = [row["name"] for row in _rows(run)]
+    octets = count_pings(run, COUNTED, COUNTED_BYTES)
+    moved = f"+{COUNTED} packets, +{octets} bytes each way"
+    return f"{COUNTED} pings of {octets // COUNTED} bytes are exactly {moved} at {' and '.join(names)}"
+
+
+def count_pings(run: Run, packets: int, size: int) -> int:
+    """Ping with ``size`` bytes of data and see both ends' counters move by exactly that; the bytes each way.
+
+    Raises :class:`LabError` when they do not.
+    """
+    octets = packets * (size + 48)
+    expected = {"rx_packets": packets, "rx_bytes": octets, "tx_packets": packets, "tx_bytes": octets}
+    argv = ["ping", "-n", "-c", str(packets), "-i", "0.01", "-s", str(size), str(run.laptop)]
     # Neighbour Discovery may fall into the measurement, truly counted as well: not three times in a row.
     for _ in range(3):
         before = _rows(run)
         network.run("helpdesk", argv)
-        after = _rows(run)
-        seen = [
-            {key: new[key] - old[key] for key in expected} for old, new in zip(before, after, strict=True)
-        ]
-        if all(each == expected for each in seen):
-            return (
-                f"{after[0]['name']} and {after[1]['name']}: {COUNTED} pings of {size} bytes are exactly"
-                f" +{packets} packets, +{packets * size} bytes each way in both"
-            )
-    raise LabError(f"counters moved by {seen} instead of {expected}")
+        # The last reply may come after ping has ended.
+        moved = functools.partial(_moved_by, run, before, expected)
+        with contextlib.suppress(LabError):
+            process.wait_until("the counters move", moved, COUNTER_SECONDS)
+            return octets
+    raise LabError(f"counters of {packets} pings of {size + 48} bytes did not move by {expected}")
+
+
+def _moved_by(run: Run, before: Sequence[dict[str, Any]], expected: dict[str, int]) -> bool:
+    return all(
+        new[key] - old[key] == count
+        for old, new in zip(before, _rows(run), strict=True)
+        for key, count in expected.items()
+    )
 
 
 STEPS: tuple[tuple[str, Callable[[Run], str]], ...] = (
