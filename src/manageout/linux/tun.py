@@ -71,7 +71,8 @@ class Tun:
     """An open TUN device. The descriptor is non-blocking."""
 
     def __init__(self, fd: int, name: str, ifindex: int, vnet_hdr: bool, mtu: int) -> None:
-        self._mtu = mtu
+        self.mtu = mtu
+        """When it was opened; that of :meth:`read_blocks`."""
         self._in_block = 65536 // mtu
         room = bytearray(2 * self._in_block * mtu if vnet_hdr else 0)
         self.blocks = memoryview(room)
@@ -157,7 +158,7 @@ class Tun:
         :class:`KernelError` when the device has gone.
         """
         spans: list[tuple[int, int]] = []
-        slots, mtu, readv, fd = self._slots, self._mtu, os.readv, self.fd
+        slots, mtu, readv, fd = self._slots, self.mtu, os.readv, self.fd
         start = slot = 0
         try:
             for slot, into in enumerate(slots):

@@ -187,6 +187,22 @@ class IsatapHost:
         else:
             self._from_underlay(data, now)
 
+    def receive_run(self, first: bytes, source: int, count: int, octets: int, now: float) -> bytes | None:
+        """Take ``count`` packets of ``octets`` bytes of IPv6 that are all like ``first`` (``isatap_run``).
+
+        What ``first`` becomes, when it and so all of them just go on; None when they are to come one by one.
+        """
+        del count, octets
+        if source == TUN:
+            verdict, _, packet, peer = self._flows.encapsulate(first, 0)
+            if verdict is Verdict.FORWARD:
+                self.traffic(peer, now)
+        else:
+            verdict, _, packet, peer = self._flows.decapsulate(first)
+            if peer not in self.link.hosts:
+                return None
+        return packet if verdict is Verdict.FORWARD else None
+
     def on_timer(self, now: float) -> None:
         """Solicit, probe and expire whatever is due."""
         for router in self.routers.values():

@@ -192,6 +192,22 @@ class IsatapRouter:
         else:
             self._from_underlay(data, now)
 
+    def receive_run(self, first: bytes, source: int, count: int, octets: int, now: float) -> bytes | None:
+        """Take ``count`` packets of ``octets`` bytes of IPv6 that are all like ``first`` (``isatap_run``).
+
+        What ``first`` becomes, when it and so all of them just go on; None when they are to come one by one.
+        """
+        if source == TUN:
+            verdict, _, packet, peer = self._flows.encapsulate(first, 0)
+            if verdict is not Verdict.FORWARD:
+                return None
+            self.registry.sent(peer, octets, count)
+            return packet
+        verdict, _, packet, peer = self._flows.decapsulate(first)
+        if verdict is not Verdict.FORWARD or self.link.hosts.get(peer) != first[16:20]:
+            return None
+        return packet if self.registry.received(peer, octets, now, count) else None
+
     def on_timer(self, now: float) -> None:
         """Send the advertisements that are due, forget old hosts."""
         current = int(now / SLOT)

@@ -98,24 +98,24 @@ class Registry:
             self._dirty_rows.append(row)
         return True
 
-    def received(self, v4: bytes, size: int, now: float) -> bool:
-        """A packet of ``size`` bytes came from the host. False when the host is new and the table full."""
+    def received(self, v4: bytes, size: int, now: float, packets: int = 1) -> bool:
+        """``packets`` of ``size`` bytes together came from the host. False when it is new and the table full."""
         row = self._rows.get(v4)
         if row is None:
             row = self._add(v4, now)
             if row is None:
                 return False
         self._last_packet[row] = int(now + self.wall_offset)
-        self._slow[0][row] += 1
+        self._slow[0][row] += packets
         self._slow[1][row] += size
         self._touch(row)
         return True
 
-    def sent(self, v4: bytes, size: int) -> None:
-        """A packet went to the host. An unknown one is not registered: traffic must not fill the table."""
+    def sent(self, v4: bytes, size: int, packets: int = 1) -> None:
+        """Packets went to the host. An unknown one is not registered: traffic must not fill the table."""
         row = self._rows.get(v4)
         if row is not None:
-            self._slow[2][row] += 1
+            self._slow[2][row] += packets
             self._slow[3][row] += size
             self._touch(row)
 

@@ -21,7 +21,7 @@ from manageout.wire.ipv6 import TCP
 _IPV6 = 40
 _WORD = Struct("!H")
 _SEQUENCE = Struct("!I")
-_SIZE = MTU
+SIZE = MTU
 """Bytes of a packet that may be part of a run: in bulk transfer all are as long as the link allows."""
 _ACK, _ACK_PSH = 0x10, 0x18
 _ALIKE = ((0, 4), (6, 44), (48, 53), (54, 56))
@@ -74,17 +74,17 @@ class StockStream:
                 break
             # Cheap signs of a run: full-sized TCP, and two more of the same flow behind it.
             if (
-                size == _SIZE
+                size == SIZE
                 and joins
-                and after + 2 * _SIZE <= end
+                and after + 2 * SIZE <= end
                 and whole[start + 6] == TCP
                 and whole[start : start + 44] == whole[after : after + 44]
             ):
-                count, header = _run(whole, start, end)
+                count, header = run(whole, start, end)
                 if count >= _FEWEST:
-                    tail = start + count * _SIZE
+                    tail = start + count * SIZE
                     after = tail + _shorter(whole, start, tail, header, end)
-                    items.append(_join(whole, start, header, tail, after))
+                    items.append(join(whole, start, header, tail, after))
                     start = after
                     continue
             items.append(PLAIN + whole[start:after])
@@ -99,13 +99,13 @@ def _patterns() -> dict[int, tuple[re.Pattern[bytes], tuple[slice, ...]]]:
     and where their payloads are, from the beginning of a run on."""
     made = {}
     for header in range(_IPV6 + 20, _IPV6 + 64, 4):
-        payload = _SIZE - header
+        payload = SIZE - header
         most = (MAX_LENGTH - header) // payload
         again = rb"\1.{4}\2%b\3..\4.{%d}"
         first = rb"(.{44}).{4}(.{5})\x10(..)..(.{%d}).{%d}" % (header - 58, payload)
         further = rb"(?:%b){0,%d}+" % (again % (rb"\x10", payload), most - 1)
         last = rb"(?:%b)?" % (again % (rb"\x18", payload))
-        payloads = tuple(slice(at + header, at + _SIZE) for at in range(0, most * _SIZE, _SIZE))
+        payloads = tuple(slice(at + header, at + SIZE) for at in range(0, most * SIZE, SIZE))
         made[header] = re.compile(first + further + last, re.DOTALL), payloads
     return made
 
@@ -113,7 +113,7 @@ def _patterns() -> dict[int, tuple[re.Pattern[bytes], tuple[slice, ...]]]:
 _PATTERNS = _patterns()
 
 
-def _run(whole: bytes, start: int, end: int) -> tuple[int, int]:
+def run(whole: bytes, start: int, end: int) -> tuple[int, int]:
     """How many full-sized packets from ``start`` on are consecutive segments of one flow; their header's length."""
     header = _IPV6 + (whole[start + 52] >> 4) * 4
     if header not in _PATTERNS:
@@ -122,11 +122,11 @@ def _run(whole: bytes, start: int, end: int) -> tuple[int, int]:
     found = pattern.match(whole, start, end)
     if found is None:
         return 1, 0
-    count = min((found.end() - start) // _SIZE, len(payloads))
-    words = memoryview(whole)[start : start + count * _SIZE].cast("I")
-    sequences = bytes(words[11 :: _SIZE // 4])
+    count = min((found.end() - start) // SIZE, len(payloads))
+    words = memoryview(whole)[start : start + count * SIZE].cast("I")
+    sequences = bytes(words[11 :: SIZE // 4])
     first = _SEQUENCE.unpack_from(sequences)[0]
-    payload = _SIZE - header
+    payload = SIZE - header
     # Where the numbers wrap, the run ends as well.
     count = min(count, ((1 << 32) - first - 1) // payload + 1)
     wanted = pack(f"!{count}I", *range(first, first + count * payload, payload))
@@ -138,14 +138,14 @@ def _run(whole: bytes, start: int, end: int) -> tuple[int, int]:
 
 def _shorter(whole: bytes, start: int, tail: int, header: int, end: int) -> int:
     """Bytes of the packet at ``tail`` if it is a shorter segment that ends the run from ``start``; else 0."""
-    if end - tail < header or whole[tail - _SIZE + 53] != _ACK:
+    if end - tail < header or whole[tail - SIZE + 53] != _ACK:
         return 0
     size = _IPV6 + (whole[tail + 4] << 8 | whole[tail + 5])
-    after = _SEQUENCE.unpack_from(whole, tail - _SIZE + 44)[0] + _SIZE - header
+    after = _SEQUENCE.unpack_from(whole, tail - SIZE + 44)[0] + SIZE - header
     ends = (
-        header < size < _SIZE
+        header < size < SIZE
         and tail + size <= end
-        and (tail - start) // _SIZE * (_SIZE - header) + size <= MAX_LENGTH
+        and (tail - start) // SIZE * (SIZE - header) + size <= MAX_LENGTH
         and _SEQUENCE.unpack_from(whole, tail + 44)[0] == after
         and whole[tail + 53] in (_ACK, _ACK_PSH)
         and all(whole[tail + a : tail + b] == whole[start + a : start + b] for a, b in _ALIKE)
@@ -154,12 +154,12 @@ def _shorter(whole: bytes, start: int, tail: int, header: int, end: int) -> int:
     return size if ends else 0
 
 
-def _join(whole: bytes, start: int, header: int, tail: int, end: int) -> bytes:
+def join(whole: bytes, start: int, header: int, tail: int, end: int) -> bytes:
     """The super-packet of full-sized segments and, from ``tail`` to ``end``, perhaps a shorter one."""
-    count = (tail - start) // _SIZE
-    last = tail if end > tail else tail - _SIZE
+    count = (tail - start) // SIZE
+    last = tail if end > tail else tail - SIZE
     rest = (memoryview(whole)[tail + header : end],) if end > tail else ()
-    payload = _SIZE - header
+    payload = SIZE - header
     length = header - _IPV6 + count * payload + sum(map(len, rest))
     partial = pseudo6(whole[start + 8 : start + 24], whole[start + 24 : start + 40], length, TCP) % 0xFFFF
     head = (

@@ -1,0 +1,107 @@
+"""Many packets a system call, in and out of a raw IPv4 socket: ``recvmmsg`` and ``sendmmsg`` over fixed slots.
+
+The structures that the kernel wants are laid out once; a call then costs Python nothing for each packet.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+import mmap
+import socket
+import struct
+
+_LARGEST = 65535
+_HEADER = 20
+
+
+class _Vector(c.Structure):
+    _fields_ = (("base", c.c_void_p), ("length", c.c_size_t))
+
+
+class _Header(c.Structure):
+    """``struct msghdr``."""
+
+    _fields_ = (
+        ("name", c.c_void_p),
+        ("name_length", c.c_uint32),
+        ("vectors", c.c_void_p),
+        ("vector_count", c.c_size_t),
+        ("control", c.c_void_p),
+        ("control_length", c.c_size_t),
+        ("flags", c.c_int),
+    )
+
+
+class _Message(c.Structure):
+    """``struct mmsghdr``."""
+
+    _fields_ = (("header", _Header), ("length", c.c_uint32))
+
+
+_libc = c.CDLL(None, use_errno=True)
+
+
+class Inbox:
+    """Receives up to ``slots`` packets a call. Those of at most ``size`` bytes lie ``size`` bytes apart."""
+
+    def __init__(self, sock: socket.socket, size: int, slots: int) -> None:
+        self._fd, self._size, self._slots = sock.fileno(), size, slots
+        # Behind the slots, room for what does not fit into one: memory only when it is ever touched.
+        rest = _LARGEST - size
+        self._room = mmap.mmap(-1, slots * (size + rest))
+        start = c.addressof(c.c_char.from_buffer(self._room))
+        self.block = memoryview(self._room)[: slots * size]
+        """What :meth:`receive` has received; good until it is called again."""
+        self._rest = [
+            memoryview(self._room)[at : at + rest] for at in range(slots * size, len(self._room), rest)
+        ]
+        self._vectors = (_Vector * (2 * slots))()
+        self._messages = (_Message * slots)()
+        for slot, message in enumerate(self._messages):
+            self._vectors[2 * slot] = _Vector(start + slot * size, size)
+            self._vectors[2 * slot + 1] = _Vector(start + slots * size + slot * rest, rest)
+            message.header.vectors = c.addressof(self._vectors) + 2 * slot * c.sizeof(_Vector)
+            message.header.vector_count = 2
+        step, at = c.sizeof(_Message) // 4, _Message.length.offset // 4
+        self._lengths = memoryview(self._messages).cast("B").cast("I")[at::step]
+
+    def receive(self) -> list[int]:
+        """Take what waits; the lengths, slot by slot. An error reads as nothing there: the next call has it."""
+        count = _libc.recvmmsg(self._fd, self._messages, self._slots, socket.MSG_DONTWAIT, None)
+        return self._lengths[:count].tolist() if count > 0 else []
+
+    def packet(self, slot: int, length: int) -> bytes:
+        """One packet of the last call."""
+        start, size = slot * self._size, self._size
+        if length <= size:
+            return bytes(self.block[start : start + length])
+        return b"".join((self.block[start : start + size], self._rest[slot][: length - size]))
+
+
+class Outbox:
+    """Sends packets of ``size`` bytes that lie ``size`` bytes apart in ``block``, one IPv4 header in front of each."""
+
+    def __init__(self, sock: socket.socket, block: memoryview, size: int) -> None:
+        self._fd = sock.fileno()
+        self._header = c.create_string_buffer(_HEADER)
+        self._name = c.create_string_buffer(16)
+        start = c.addressof(c.c_char.from_buffer(block))
+        slots = len(block) // size
+        self._vectors = (_Vector * (2 * slots))()
+        self._messages = (_Message * slots)()
+        for slot, message in enumerate(self._messages):
+            self._vectors[2 * slot] = _Vector(c.addressof(self._header), _HEADER)
+            self._vectors[2 * slot + 1] = _Vector(start + slot * size, size)
+            message.header.vectors = c.addressof(self._vectors) + 2 * slot * c.sizeof(_Vector)
+            message.header.vector_count = 2
+            message.header.name, message.header.name_length = c.addressof(self._name), len(self._name)
+
+    def send(self, header: bytes, slot: int, count: int) -> int:
+        """How many of ``count`` packets from ``slot`` on the kernel took.
+
+        It puts total length, identification and checksum of the IPv4 header in, packet by packet (raw(7)).
+        """
+        self._header.raw = header[:4] + bytes(2) + header[6:]
+        self._name.raw = struct.pack("=HH4s8x", socket.AF_INET, 0, header[16:20])
+        first = c.addressof(self._messages) + slot * c.sizeof(_Message)
+        return max(0, int(_libc.sendmmsg(self._fd, c.c_void_p(first), count, socket.MSG_DONTWAIT)))
