@@ -37,6 +37,9 @@ from manageout.service.trust import Trust
 TUN_BATCH = 128
 WATCH = 2.0
 """Seconds between two looks at the certificate files."""
+RECHECK = 60.0
+"""Seconds between two looks at the certificates of connected clients."""
+SOON = 14 * 86400.0
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,7 @@ class IpHttpsServerService:
         self._plain = memoryview(bytearray(PLAIN))
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
+        self._rechecked = time.monotonic()
 
     # --- Life -------------------------------------------------------------------------------------------
 
@@ -76,6 +80,7 @@ class IpHttpsServerService:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        self._warn()
         self._pump()
         self.ready.set()
         try:
@@ -116,12 +121,21 @@ class IpHttpsServerService:
                 self.acceptor.trust = Trust(self._gateway)
                 log.info("certificate files read again")
             except ManageoutError as error:
-                self.acceptor.trust.forget_change()
                 log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
-        self._recheck()
+            self._warn()
+            self._recheck()
+        elif time.monotonic() - self._rechecked > RECHECK:  # certificates expire
+            self._recheck()
         self._pump()
 
+    def _warn(self) -> None:
+        until = self.acceptor.trust.revocations_until
+        if until is not None and until - time.time() < SOON:
+            day = time.strftime("%Y-%m-%d", time.gmtime(until))
+            log.warning("the revocation list ends on %s; no client can connect after that: renew it", day)
+
     def _recheck(self) -> None:
+        self._rechecked = time.monotonic()
         for connection in list(self._connections.values()):
             if fault := self.acceptor.trust.check(connection.certificate):
                 self.acceptor.refuse(connection, fault)

@@ -52,18 +52,21 @@ class Trust:
         self.context = tls.server_context(gateway.certificate, gateway.key, client_ca, gateway.client_crl)
         self.required = with_clients
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
-        self._revoked = _revoked(gateway.client_crl) if with_clients and gateway.client_crl else frozenset()
+        lists = _lists(gateway.client_crl) if with_clients and gateway.client_crl else []
+        self._revoked = frozenset(
+            (item.issuer.public_bytes(), entry.serial_number) for item in lists for entry in item
+        )
+        ends = [item.next_update_utc.timestamp() for item in lists if item.next_update_utc]
+        self.revocations_until = min(ends, default=None)
+        """When a revocation list ends, and with it every client's way in; seconds since the epoch."""
         own = certificates.load_certificate(gateway.certificate)
         self.subject = ", ".join(certificates.names_of(own))
         self.not_after = own.not_valid_after_utc.timestamp()
 
     def changed(self) -> bool:
-        """Whether a file is another than the one that was read."""
-        return self._files != self._fingerprint()
-
-    def forget_change(self) -> None:
-        """The files as they are now were tried and are no good: wait for the next change."""
-        self._files = self._fingerprint()
+        """Whether a file is another than when it was read, or when this was asked last."""
+        before, self._files = self._files, self._fingerprint()
+        return before != self._files
 
     def check(self, certificate: PeerCertificate | None) -> Refusal | None:
         """Whether a client that TLS accepts, now or when it came, may be connected. None: it may."""
@@ -111,12 +114,11 @@ def refusal(error: ssl.SSLError) -> Refusal:
     return Refusal(Drop.CERTIFICATE_MISSING if missing else Drop.TLS_FAILED, words)
 
 
-def _revoked(path: Path) -> frozenset[tuple[bytes, int]]:
-    """Issuer and serial number of everything on the lists in a PEM file."""
+def _lists(path: Path) -> list[x509.CertificateRevocationList]:
+    """The revocation lists in a PEM file."""
     try:
         text = path.read_bytes()
         blocks = [part + _END for part in text.split(_END) if b"-----BEGIN X509 CRL-----" in part]
-        lists = [x509.load_pem_x509_crl(block) for block in blocks]
+        return [x509.load_pem_x509_crl(block) for block in blocks]
     except (OSError, ValueError) as error:
         raise PkiError(f"{path}: not a revocation list: {error}", "give a PEM file") from None
-    return frozenset((item.issuer.public_bytes(), entry.serial_number) for item in lists for entry in item)
