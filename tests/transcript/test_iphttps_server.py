@@ -9,6 +9,7 @@ import pytest
 
 from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import AddressBound, AddressReleased, Opened, Peer
+from manageout.protocol.segment import HEADER, NEEDS_CSUM
 from manageout.wire import nd
 from manageout.wire.iphttps import KEEPALIVE, PACKET, SUPER_PACKET, OwnFramer, build_record, build_request
 from tests.transcript.iphttps_tools import BEYOND, DATE, Site, dad, datagram, gua
@@ -216,6 +217,17 @@ def test_own_framing_has_the_same_checks() -> None:
     site.feed(1, build_record(SUPER_PACKET, VNET + datagram(gua(1), gua(2))))
     assert site.kernel() == []
     assert site.drops() == {"ADDRESS_TAKEN": 1, "HAIRPIN": 1}
+
+
+def test_a_super_packets_header_cannot_change_the_source_that_was_checked() -> None:
+    site = Site(vnet_hdr=True)
+    site.connect(1, "laptop", OWN)
+    site.feed(1, build_record(PACKET, dad(gua(1))))
+    over_the_source = HEADER.pack(NEEDS_CSUM, 0, 0, 0, 8, 14)  # where the kernel would put the checksum
+    site.feed(1, build_record(SUPER_PACKET, over_the_source + datagram(gua(1), BEYOND)))
+    site.feed(1, build_record(SUPER_PACKET, VNET + datagram(gua(1), BEYOND)))
+    assert site.kernel() == [VNET + datagram(gua(1), BEYOND)]
+    assert site.drops() == {"MALFORMED": 1}
 
 
 def test_keepalives_are_echoed() -> None:

@@ -30,6 +30,7 @@ from manageout.protocol.iphttps_link import Link
 from manageout.protocol.iphttps_nd import Discovery
 from manageout.protocol.iphttps_session import Outbox, Session
 from manageout.protocol.neighbours import Neighbours
+from manageout.protocol.segment import harmless
 from manageout.wire.iphttps import (
     KEEPALIVE,
     PACKET,
@@ -179,7 +180,7 @@ class IpHttpsServer:
         self._link.from_kernel_blocks(data, spans, now)
 
     def _records(self, session: Session, records: list[tuple[int, bytes]], now: float) -> None:
-        supers = [body for kind, body in records if kind == SUPER_PACKET]
+        supers = self._harmless(session, [body for kind, body in records if kind == SUPER_PACKET])
         plain = [body for kind, body in records if kind == PACKET]
         for packet in plain:
             if len(packet) > STRICT_LIMIT:
@@ -192,6 +193,12 @@ class IpHttpsServer:
         for kind, body in records:
             if kind == KEEPALIVE and not session.blocked:
                 self._outbox.stream(session, build_record(KEEPALIVE, body))
+
+    def _harmless(self, session: Session, supers: list[bytes]) -> list[bytes]:
+        kept = [packet for packet in supers if harmless(packet)]
+        if len(kept) < len(supers):
+            self._outbox.drop(Drop.MALFORMED, session.name, len(supers) - len(kept))
+        return kept
 
     # --- The HTTP exchange (3.2.5.1) --------------------------------------------------------------------
 

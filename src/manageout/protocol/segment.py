@@ -9,22 +9,49 @@ from __future__ import annotations
 
 from struct import Struct
 
+from manageout.errors import WireError
 from manageout.wire.checksum import checksum, pseudo6
-from manageout.wire.ipv6 import TCP, UDP
+from manageout.wire.ipv6 import TCP, UDP, walk_extensions
 
 HEADER = Struct("=BBHHHH")
 """flags, gso_type, hdr_len, gso_size, csum_start, csum_offset."""
 PLAIN = bytes(HEADER.size)
-NEEDS_CSUM = 1
+NEEDS_CSUM, DATA_VALID = 1, 2
 GSO_NONE, GSO_TCPV6, GSO_UDP_L4 = 0, 4, 5
 GSO_ECN = 0x80
 MAX_LENGTH = 65535
 """Bytes of a super-packet, its IPv6 header included."""
+MAX_SEGMENTS = 128
+"""Packets that one super-packet of a peer may become: 64 KiB at the smallest usual segment size of 536."""
 
 _IPV6 = 40
+_CHECKSUM_AT = {TCP: 16, UDP: 6}
+_GSO_PROTOCOL = {GSO_TCPV6: TCP, GSO_UDP_L4: UDP}
 _WORD = Struct("!H")
 _SEQUENCE = Struct("!I")
 _FIN_PSH, _CWR = 0x09, 0x80
+
+
+def harmless(data: bytes) -> bool:
+    """Whether the kernel may be given a packet with the ``virtio_net_hdr`` that a peer wrote.
+
+    The kernel puts a checksum wherever the header tells it to, which could be over a source address that was
+    checked, and cuts as finely as it is told to, which would multiply packets.
+    """
+    if data.startswith(PLAIN):
+        return True
+    flags, gso_type, _, size, start, offset = HEADER.unpack_from(data)
+    kind = gso_type & ~GSO_ECN
+    if not flags & NEEDS_CSUM:
+        return flags in (0, DATA_VALID) and gso_type == GSO_NONE
+    try:
+        upper = walk_extensions(data[HEADER.size :])
+    except WireError:
+        return False
+    fits = start == upper.offset and upper.fragment is None and offset == _CHECKSUM_AT.get(upper.next_header)
+    if kind == GSO_NONE:
+        return fits
+    return fits and _GSO_PROTOCOL.get(kind) == upper.next_header and size > 0 and more(data)[0] < MAX_SEGMENTS
 
 
 def segment(data: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import IPv6
 
-from manageout.protocol.segment import HEADER, NEEDS_CSUM, PLAIN, more, segment
+from manageout.protocol.segment import HEADER, NEEDS_CSUM, PLAIN, harmless, more, segment
 from manageout.wire import ipv6, tcp, udp
 from manageout.wire.checksum import pseudo6
 from tests.transcript.iphttps_tools import BEYOND, gua
@@ -121,3 +121,26 @@ def test_a_packet_stands_for_itself() -> None:
 def test_anything_can_be_counted(data: bytes) -> None:
     packets, size = more(data)
     assert packets >= 0 and size >= 0
+
+
+def test_a_peers_header_may_only_complete_the_checksum_of_its_own_transport() -> None:
+    packet = tcp_packet(bytes(300))
+    assert harmless(PLAIN + packet) and harmless(HEADER.pack(2, 0, 0, 0, 0, 0) + packet)
+    assert harmless(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 40, 16) + packet)
+    assert harmless(HEADER.pack(NEEDS_CSUM, 4, 72, 100, 40, 16) + packet)
+    options = ipv6.build(
+        gua(1), BEYOND, ipv6.DESTINATION_OPTIONS, bytes((6, 0, 1, 4, 0, 0, 0, 0)) + packet[40:]
+    )
+    assert harmless(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 48, 16) + options)
+    for start, offset in ((0, 22), (8, 14), (40, 0), (40, 6), (44, 12), (65535, 16)):
+        assert not harmless(HEADER.pack(NEEDS_CSUM, 0, 0, 0, start, offset) + packet), (start, offset)
+    assert not harmless(HEADER.pack(NEEDS_CSUM, 5, 48, 100, 40, 16) + packet)  # UDP, says the header
+    assert not harmless(HEADER.pack(0, 4, 72, 100, 40, 16) + packet)
+    assert not harmless(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 40, 16) + packet[:6] + b"\x2b" + packet[7:])
+
+
+def test_a_peers_header_may_not_multiply_packets() -> None:
+    packet = tcp_packet(bytes(12800))
+    assert harmless(HEADER.pack(NEEDS_CSUM, 4, 72, 100, 40, 16) + packet)
+    assert not harmless(HEADER.pack(NEEDS_CSUM, 4, 72, 99, 40, 16) + packet)
+    assert not harmless(HEADER.pack(NEEDS_CSUM, 4, 72, 0, 40, 16) + packet)
