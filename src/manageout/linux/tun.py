@@ -77,8 +77,11 @@ class Tun:
         room = bytearray(2 * self._in_block * mtu if vnet_hdr else 0)
         self.blocks = memoryview(room)
         """What :meth:`read_blocks` has read; good until it is called again."""
-        header = bytearray(VNET_HDR)
-        self._slots = [(header, self.blocks[at : at + mtu]) for at in range(0, len(room), mtu)]
+        self.oversize: list[bytes] = []
+        """What :meth:`read_blocks` has read that is longer: the device's MTU was raised."""
+        header, self._rest = bytearray(VNET_HDR), memoryview(bytearray(MAX_PACKET - mtu if vnet_hdr else 0))
+        slots = range(0, len(room), mtu)
+        self._slots = [(header, self.blocks[at : at + mtu], self._rest) for at in slots]
         self.fd = fd
         self.name = name
         self.ifindex = ifindex
@@ -160,10 +163,16 @@ class Tun:
         spans: list[tuple[int, int]] = []
         slots, mtu, readv, fd = self._slots, self.mtu, os.readv, self.fd
         start = slot = 0
+        self.oversize = []
         try:
             for slot, into in enumerate(slots):
                 size = readv(fd, into) - VNET_HDR
-                if size < mtu or slot % self._in_block == self._in_block - 1:
+                if size > mtu:
+                    self.oversize.append(b"".join((into[1], self._rest[: size - mtu])))
+                    if start < slot * mtu:
+                        spans.append((start, slot * mtu))
+                    start = slot * mtu + mtu
+                elif size < mtu or slot % self._in_block == self._in_block - 1:
                     spans.append((start, slot * mtu + size))
                     start = slot * mtu + mtu
             slot += 1

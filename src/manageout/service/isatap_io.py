@@ -147,6 +147,8 @@ class IsatapIo:
                 block = block[whole * SIZE :]
             for packet in packets_of(block, SIZE):
                 take(packet, TUN, now)
+        for packet in self.tun.oversize:
+            take(packet, TUN, now)
         self.turn()
 
     def _run_leaves(self, start: int, count: int, now: float) -> bool:
