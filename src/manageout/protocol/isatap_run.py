@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.protocol.segment import alike
+from manageout.protocol.segment import alike, size_of
 from manageout.protocol.stock_stream import SIZE, join, run
 from manageout.wire.checksum import sum16
 from manageout.wire.ipv6 import TCP
@@ -25,9 +25,12 @@ _NEXT_HEADER = 6
 def alike_arriving(block: memoryview) -> bool:
     """Whether the IPv4 packets back to back in ``block``, each of ARRIVING_SIZE bytes, are one TCP flow's.
 
-    Both headers of all are equal but for identification and checksum of the outer one.
+    Both headers of all are equal but for identification and checksum of the outer one, and the inner packet
+    goes on as it is: no padding to cut off, no congestion mark to carry over.
     """
-    if block[OUTER + _NEXT_HEADER] != TCP or block[0] != 0x45:
+    if block[OUTER + _NEXT_HEADER] != TCP or block[0] != 0x45 or size_of(block, OUTER) != SIZE:
+        return False
+    if block[1] & 3 != block[OUTER + 1] >> 4 & 3:
         return False
     count = len(block) // ARRIVING_SIZE
     halves, words = block.cast("H"), block.cast("I")

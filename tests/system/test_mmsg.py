@@ -1,0 +1,73 @@
+"""Many packets a system call, over loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from manageout.linux import netns
+from manageout.linux.mmsg import Inbox
+from manageout.linux.rawsock import BATCH, RawSocket
+from manageout.wire import ipv4
+
+HERE, THERE = bytes([127, 0, 0, 1]), bytes([127, 0, 0, 2])
+SIZE = 1280
+
+
+@pytest.fixture
+def raw(namespaces: Callable[[str], str]) -> Iterator[RawSocket]:
+    namespaces("mo-test-mmsg")
+    with netns.inside("mo-test-mmsg"):
+        sock = RawSocket()
+        yield sock
+        sock.close()
+
+
+def take(inbox: Inbox, wanted: int) -> list[bytes]:
+    """As many packets as are wanted, in as many calls as it takes."""
+    got: list[bytes] = []
+    for _ in range(1000):
+        got += [inbox.packet(slot, length) for slot, length in enumerate(inbox.receive())]
+        if len(got) >= wanted:
+            break
+    return got
+
+
+def test_short_and_long_packets_come_whole(raw: RawSocket) -> None:
+    inbox = raw.inbox(20 + SIZE)
+    bodies = [bytes([n]) * size for n, size in enumerate((0, 1, SIZE - 1, SIZE, SIZE + 1, 20_000, 65_000))]
+    raw.send(ipv4.build(HERE, THERE, 41, body) for body in bodies)
+    assert [ipv4.parse(packet)[1] for packet in take(inbox, len(bodies))] == bodies
+    assert inbox.receive() == []
+
+
+def test_more_than_a_call_takes(raw: RawSocket) -> None:
+    inbox = raw.inbox(20 + SIZE)
+    bodies = [n.to_bytes(2, "big") for n in range(BATCH * 2 + 5)]
+    raw.send(ipv4.build(HERE, THERE, 41, body) for body in bodies)
+    assert len(inbox.receive()) == BATCH
+    raw.send([ipv4.build(HERE, THERE, 41, b"last")])
+    rest = take(inbox, BATCH + 6)
+    assert [ipv4.parse(packet)[1] for packet in rest] == [*bodies[BATCH:], b"last"]
+
+
+def test_packets_of_a_block_get_a_header_each(raw: RawSocket) -> None:
+    inbox, block = raw.inbox(20 + SIZE), memoryview(bytearray(SIZE * 10))
+    for slot in range(10):
+        block[slot * SIZE : (slot + 1) * SIZE] = bytes([slot]) * SIZE
+    outbox = raw.outbox(block, SIZE)
+    assert outbox.send(ipv4.build(HERE, THERE, 41, bytes(SIZE), tos=2, ttl=63)[:20], 3, 5) == 5
+    packets = [ipv4.parse(packet) for packet in take(inbox, 5)]
+    assert [body for _, body in packets] == [bytes([slot]) * SIZE for slot in range(3, 8)]
+    assert {(header.src, header.dst, header.tos, header.ttl) for header, _ in packets} == {
+        (HERE, THERE, 2, 63)
+    }
+    assert len({header.ident for header, _ in packets}) == 5
+    assert not any(header.dont_fragment for header, _ in packets)
+
+
+def test_what_the_kernel_refuses_is_not_counted_as_sent(raw: RawSocket) -> None:
+    outbox = raw.outbox(memoryview(bytearray(SIZE * 4)), SIZE)
+    nowhere = bytes([192, 0, 2, 1])
+    assert outbox.send(ipv4.build(HERE, nowhere, 41, bytes(SIZE))[:20], 0, 4) == 0
