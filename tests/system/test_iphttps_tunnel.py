@@ -168,7 +168,7 @@ def test_clients_reach_each_other_only_if_policy_says_so(pair: Pair, allowed: bo
     pair.start_client("one.corp.example")
     pair.start_client("two.corp.example", "--stock", namespace="cl2")
     there = pair.address("cl2")
-    assert ping("cl", GATEWAY_V6) and ping("cl2", GATEWAY_V6)
+    wait_for("both tunnels carry", lambda: ping("cl", GATEWAY_V6) and ping("cl2", GATEWAY_V6))
     assert ping("cl", there) == allowed
     assert bool(pair.drops().get("hairpin")) != allowed
 
@@ -232,6 +232,27 @@ def test_a_reload_ends_only_who_is_no_longer_allowed(pair: Pair) -> None:
         assert closed(one)
         assert [row["name"] for row in pair.ask("clients")] == ["two.corp.example"]
         assert pair.drops()["certificate-unlisted"] == 1
+
+
+def test_several_listeners_which_a_reload_changes(pair: Pair) -> None:
+    first = 'listen = ["0.0.0.0:443", "[::]:443", "127.0.0.1:8443"]'
+    gateway = pair.start_gateway(gateway=first)
+    for address, port in (("127.0.0.1", 443), ("::1", 443), ("127.0.0.1", 8443)):
+        assert connects(address, port)
+    pair.write_site(gateway='listen = ["0.0.0.0:443", "[::]:444"]')
+    gateway.process.send_signal(signal.SIGHUP)
+    listening = ["0.0.0.0:443", "[::]:444"]
+    wait_for(
+        "the listeners are others", lambda: pair.ask("status")["roles"]["iphttps"]["listen"] == listening
+    )
+    assert connects("::1", 444) and not connects("127.0.0.1", 8443)
+
+
+def connects(address: str, port: int) -> bool:
+    """Whether something listens there in the gateway's namespace."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with in_namespace("gw", lambda: socket.socket(family, socket.SOCK_STREAM)) as sock:
+        return sock.connect_ex((address, port)) == 0
 
 
 def test_nmap_takes_us_for_an_ip_https_server(pair: Pair) -> None:
