@@ -114,8 +114,8 @@ class IpHttpsTable(_Table):
     """Clients at a time."""
     max_per_source: Annotated[int, Field(ge=1)] = 256
     """Connections from one IPv4 address or IPv6 /64 (many clients may share a NAT)."""
-    max_handshakes: Annotated[int, Field(ge=1)] = 256
-    """Connections that have not yet finished TLS and the HTTP head."""
+    max_handshakes: Annotated[int, Field(ge=1)] = 1024
+    """Connections before the end of their HTTP head; above max_per_source, or one source locks out all."""
     handshake_timeout: Annotated[float, Field(gt=0)] = 10.0
     """For TLS."""
     head_timeout: Annotated[float, Field(gt=0)] = 10.0

@@ -171,6 +171,14 @@ def test_a_stream_that_is_not_ipv6_ends_the_session(pair: Pair) -> None:
     assert counted(pair, "not-ipv6", before)
 
 
+def established(pair: Pair, namespace: str = "cl") -> ssl.SSLSocket:
+    """A connection that has sent its head."""
+    tls = pair.tls(namespace=namespace)
+    tls.sendall(REQUEST)
+    assert tls.recv(4096).startswith(b"HTTP/1.1 200 OK")
+    return tls
+
+
 def test_too_many_handshakes_connections_and_connections_of_one_source(pair: Pair) -> None:
     wait_for("nobody is there", lambda: not pair.ask("clients"))
     before = pair.drops()
@@ -180,11 +188,19 @@ def test_too_many_handshakes_connections_and_connections_of_one_source(pair: Pai
         tcp.close()
     wait_for("the handshakes are over", lambda: pair.ask("status")["roles"]["iphttps"]["handshakes"] == 0)
     before = pair.drops()
-    clients = [pair.tls() for _ in range(6)]
+    half_open = [pair.tls() for _ in range(4)]
+    with pair.tcp() as tcp:
+        assert closed(tcp)
+    assert counted(pair, "too-many-handshakes", before)
+    for tls in half_open:
+        tls.close()
+    wait_for("the heads are over", lambda: pair.ask("status")["roles"]["iphttps"]["handshakes"] == 0)
+    before = pair.drops()
+    clients = [established(pair) for _ in range(6)]
     with pair.tcp() as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-from-source", before)
-    clients += [pair.tls(namespace="cl2") for _ in range(2)]
+    clients += [established(pair, "cl2") for _ in range(2)]
     with pair.tcp("cl2") as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-connections", before)

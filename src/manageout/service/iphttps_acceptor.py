@@ -14,7 +14,7 @@ from manageout.config import IpHttpsTable
 from manageout.errors import ManageoutError
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
-from manageout.service.iphttps_connection import Admission, Connection, listen
+from manageout.service.iphttps_connection import Admission, Connection, listen, source_of
 from manageout.service.tls_stream import tune
 from manageout.service.trust import Refusal, Trust, read_peer, refusal
 
@@ -77,7 +77,7 @@ class Acceptor:
 
     def left(self, connection: Connection) -> None:
         """A connection that was handed over is closed."""
-        self.admission.leave(connection.source)
+        self.admission.leave(connection.source, established=bool(connection.framing))
 
     def _on_accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPT_BATCH):
@@ -90,14 +90,14 @@ class Acceptor:
                     self._pause(listener, error)
                     return
                 continue  # only this connection failed (accept(2): ECONNABORTED and network errors)
-            self._last_number += 1
-            tune(sock)
-            connection = Connection(self._last_number, sock, (address, port), self.trust.context)
-            if fault := self.admission.refuse(connection.source):
-                self.refused.count(fault, connection.source.encode(), time.monotonic())
+            source = source_of(address)
+            if fault := self.admission.refuse(source):
+                self.refused.count(fault, source.encode(), time.monotonic())
                 sock.close()
                 continue
-            self._begin(connection)
+            self._last_number += 1
+            tune(sock)
+            self._begin(Connection(self._last_number, sock, (address, port), self.trust.context))
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         log.error("cannot accept connections: %s", error.strerror)
@@ -154,7 +154,6 @@ class Acceptor:
         """The handshake has ended, well or not."""
         asyncio.get_running_loop().remove_reader(connection.stream)
         self._handshakes.discard(connection)
-        self.admission.handshakes -= 1
         if connection.deadline is not None:
             connection.deadline.cancel()
             connection.deadline = None

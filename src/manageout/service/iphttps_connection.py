@@ -50,6 +50,7 @@ class Admission:
         self.limits = limits
         self.total = 0
         self.handshakes = 0
+        """Connections whose TLS handshake or HTTP head is not yet done."""
         self._sources: Counter[str] = Counter()
 
     def refuse(self, source: str) -> Drop | None:
@@ -68,9 +69,15 @@ class Admission:
         self._sources[source] += 1
         self.handshakes += 1
 
-    def leave(self, source: str) -> None:
+    def established(self) -> None:
+        """A connection has sent its HTTP head."""
+        self.handshakes -= 1
+
+    def leave(self, source: str, established: bool) -> None:
         """A connection has ended."""
         self.total -= 1
+        if not established:
+            self.handshakes -= 1
         self._sources[source] -= 1
         if self._sources[source] <= 0:
             del self._sources[source]

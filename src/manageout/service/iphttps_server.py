@@ -220,9 +220,10 @@ class IpHttpsServerService:
                     self._drop(connection)
             elif isinstance(event, Opened) and (connection := self._connections.get(event.session)):
                 connection.framing = event.framing
+                self.acceptor.admission.established()
                 self._framings[event.framing] += 1
                 self._choose_offloads()
-                log.info("client %s connected from %s", event.identity, connection.peer[0])
+                log.info("client %s connected from %s", event.identity or "without a name", connection.peer[0])
         due = self.machine.timer()
         if due != self._due:
             self._arm(due)

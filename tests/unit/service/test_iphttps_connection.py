@@ -25,12 +25,30 @@ def test_each_limit_has_its_own_name() -> None:
         admission.enter(source)
     assert admission.refuse("a") is Drop.TOO_MANY_FROM_SOURCE
     assert admission.refuse("b") is Drop.TOO_MANY_HANDSHAKES
-    admission.handshakes = 0
+    admission.established()
+    admission.established()
     assert admission.refuse("b") is None
     admission.enter("b")
     assert admission.refuse("c") is Drop.TOO_MANY_CONNECTIONS
-    admission.leave("a")
+    admission.leave("a", established=True)
     assert admission.refuse("a") is None
+
+
+def test_a_connection_is_half_open_until_its_head_has_come() -> None:
+    admission = Admission(IpHttpsTable(max_handshakes=1))
+    admission.enter("a")
+    assert admission.refuse("b") is Drop.TOO_MANY_HANDSHAKES
+    admission.leave("a", established=False)
+    assert admission.refuse("b") is None
+    admission.enter("a")
+    admission.established()
+    admission.leave("a", established=True)
+    assert admission.handshakes == 0
+
+
+def test_one_source_alone_cannot_use_up_the_handshakes() -> None:
+    limits = IpHttpsTable()
+    assert limits.max_handshakes > limits.max_per_source
 
 
 def test_a_port_that_is_taken() -> None:
