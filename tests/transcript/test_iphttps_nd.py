@@ -222,13 +222,16 @@ def test_none_a_holder_that_answers_the_probe_keeps_it() -> None:
     assert site.events == []
 
 
-def test_certificates_a_silent_holder_loses_its_address() -> None:
+def test_certificates_a_silent_holder_does_not_lose_its_address_to_another() -> None:
     site = two("certificates")
     site.pass_time(30)
     site.feed(2, dad(gua(1)))
     assert site.packets(1) == [dad(gua(1))]
     site.pass_time(1)
-    assert site.events == [AddressReleased(1, gua(1)), AddressBound(2, gua(1))]
+    assert site.events == []
+    assert nd.parse(site.packets(2)[0])[1] == nd.NeighbourAdvertisement(gua(1))  # in time for its DAD
+    site.feed(2, datagram(gua(1), BEYOND))
+    assert site.kernel() == [] and site.drops() == {"ADDRESS_TAKEN": 1}
 
 
 def test_certificates_a_live_holder_keeps_it_even_without_an_answer() -> None:
@@ -239,6 +242,7 @@ def test_certificates_a_live_holder_keeps_it_even_without_an_answer() -> None:
     site.feed(1, datagram(gua(1), BEYOND))
     site.pass_time(2)
     assert site.events == []
+    assert nd.parse(site.packets(2)[0])[1] == nd.NeighbourAdvertisement(gua(1))
 
 
 @both

@@ -218,8 +218,8 @@ class Discovery:
 
     def settle(self, now: float) -> None:
         """Close the contests that are over at ``now``."""
-        for contest, alive in self._neighbours.ended(now, early=not self._flooding):
-            if alive and not self._flooding:
+        for contest, kept in self._neighbours.ended(now, early=not self._flooding):
+            if kept:
                 self._defend(contest.claimant, contest.address)
 
     # --- By itself --------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 An address is bound by Duplicate Address Detection or by first use, and only inside the link's /64 or as a
 link-local address. It goes to another connection in three ways alone: its holder lets go of it, a newer
-connection with the same certificate identity uses it, or a :class:`Contest` ends with the holder silent.
+connection with the same certificate identity uses it, or a :class:`Contest` ends with the holder silent. The
+last is for clients without certificates, who cannot be told from a stranger otherwise; silence does not give
+the address of one certificate to another.
 """
 
 from __future__ import annotations
@@ -125,7 +127,7 @@ class Neighbours:
         return True
 
     def ended(self, now: float, early: bool) -> list[tuple[Contest, bool]]:
-        """The contests that are over, removed, each with whether the holder is alive and keeps the address.
+        """The contests that are over, removed, each with whether the holder keeps the address.
 
         A contest that the holder lost has bound the address to the claimant. ``early``: a sign of life ends a
         contest at once; otherwise it lasts until its time, so that the holder's own answer finds the claimant.
@@ -137,9 +139,10 @@ class Neighbours:
             if now < contest.started + CONTEST and holder is not None and not (alive and early):
                 continue
             del self.contests[contest.address]
-            if not alive and self._refusal(contest.address, contest.claimant) is None:
+            kept = holder is not None and (alive or holder.session.identity is not None)
+            if not kept and self._refusal(contest.address, contest.claimant) is None:
                 self._bind(contest.address, contest.claimant, now)
-            over.append((contest, alive))
+            over.append((contest, kept))
         return over
 
     def next_end(self) -> float | None:
