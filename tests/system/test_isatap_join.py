@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from manageout.cli import client
 from manageout.errors import DaemonUnreachable
 from manageout.lab.process import wait_until
 from manageout.linux import netns
+from manageout.wire import ipv4, ipv6
 
 ROUTER, HOST, BEHIND = "mo-j-router", "mo-j-host", "mo-j-behind"
 PREFIX = "fd12:3456:789a"
@@ -172,6 +174,30 @@ def test_only_a_farewell_takes_the_routes_away(wire: Wire, farewell: bool) -> No
         assert list(wire.host()["routes"]) == [f"{PREFIX}:1000::/59"]
         wire.router()
         wait_until("the host reaches the server again", wire.reaches, 20)
+
+
+def test_drops_of_the_fast_path_outlive_a_change_of_address(wire: Wire) -> None:
+    wire.router(True)
+    wire.join("10.0.0.1", True)
+    wait_until("the host reaches the server", wire.reaches, 20)
+    # Protocol 41 from the router's other address, which is in no list, with a foreign IPv6 source.
+    wire.run(ROUTER, "ip", "address", "add", "10.0.0.9/24", "dev", "e0")
+    spoofed = ipv4.build(
+        IPv4Address("10.0.0.9").packed, IPv4Address("10.0.0.30").packed, 41,
+        ipv6.build(IPv6Address(SERVER).packed, IPv6Address(f"{PREFIX}:1:0:5efe:a00:1e").packed, 59, b""),
+    )  # fmt: skip
+    script = "import socket, sys; s = socket.socket(2, 3, 255); s.sendto(bytes.fromhex(sys.argv[1]), (sys.argv[2], 0))"
+    wire.run(ROUTER, sys.executable, "-c", script, spoofed.hex(), "10.0.0.30")
+    spoof = [("source-mismatch", "10.0.0.9", 1)]
+
+    def dropped() -> list[tuple[str, str, int]]:
+        return [(row["reason"], row["source"], row["count"]) for row in wire.ask(HOST, "drops")]
+
+    wait_until("it is dropped by name", lambda: dropped() == spoof, 10)
+    wire.run(HOST, "ip", "address", "delete", "10.0.0.30/24", "dev", "e0")
+    wire.run(HOST, "ip", "address", "add", "10.0.0.31/24", "dev", "e0")
+    wait_until("the host reaches the server again", wire.reaches, 20)
+    assert dropped() == spoof
 
 
 def test_it_waits_for_its_router(wire: Wire) -> None:

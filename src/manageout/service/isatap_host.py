@@ -32,6 +32,7 @@ from manageout.protocol.isatap_link import Role
 from manageout.protocol.isatap_prl import Reach
 from manageout.protocol.slaac import INFINITE
 from manageout.service.isatap_io import IsatapIo
+from manageout.service.isatap_report import drop_rows, drop_totals, keep_drops
 from manageout.service.metrics import Metric
 from manageout.service.router_name import RouterName
 from manageout.wire.nd import Preference
@@ -165,6 +166,7 @@ class IsatapHostService:
 
     def _detach(self) -> None:
         if self._fast is not None:
+            keep_drops(self._machine.drops, self._fast, time.monotonic())
             self._fast.close()
             self._fast = None
             self._sent.clear()
@@ -240,20 +242,11 @@ class IsatapHostService:
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""
-        offset = time.time() - time.monotonic()
-        return [
-            {
-                "reason": row.reason.label,
-                "source": str(IPv4Address(row.source)) if row.source else "",
-                "count": row.times,
-                "last": row.last + offset,
-            }
-            for row in self._machine.drops.by_source()
-        ]
+        return drop_rows(self._machine.drops, self._fast, time.time() - time.monotonic())
 
     def drop_totals(self) -> Mapping[str, int]:
         """Exact totals by reason."""
-        return {reason.label: count for reason, count in self._machine.drops.totals.items()}
+        return drop_totals(self._machine.drops, self._fast)
 
     def metrics(self) -> Iterable[Metric]:
         """None: a host is no server."""

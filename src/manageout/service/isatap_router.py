@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ from manageout.linux.tun import Tun
 from manageout.plan import Plan
 from manageout.protocol.isatap_link import Role
 from manageout.protocol.isatap_router import HostSeen, IsatapRouter, RouterConfig, link_of
-from manageout.protocol.registry import HostRecord, Registry
+from manageout.protocol.registry import Registry
 from manageout.service.host_names import HostNames
 from manageout.service.isatap_io import IsatapIo
+from manageout.service.isatap_report import drop_rows, drop_totals, host_row, keep_drops
 from manageout.service.metrics import Metric
 from manageout.service.registry_store import RegistryStore
 
@@ -130,6 +130,7 @@ class IsatapRouterService:
         if self._fast is not None:
             self._read_counters()
             self._registry.settle()
+            keep_drops(self._machine.drops, self._fast, time.monotonic())
             self._fast.close()
             self._fast = None
 
@@ -216,28 +217,15 @@ class IsatapRouterService:
         self._read_counters()
         prefix = self._machine.config.prefix[:8]
         # The rows are made while they are sent: there may be many, and packets come first.
-        return (_host_row(record, prefix) for record in list(self._registry))
+        return (host_row(record, prefix) for record in list(self._registry))
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""
-        offset = self._registry.wall_offset
-        counts: dict[tuple[str, str], tuple[int, float | None]] = {}
-        for row in self._machine.drops.by_source():
-            counts[row.reason.label, _text(row.source)] = row.times, row.last + offset
-        for reason, source, times in self._fast.drops() if self._fast else ():
-            known, last = counts.get((reason.label, _text(source)), (0, None))
-            counts[reason.label, _text(source)] = known + times, last
-        return [
-            {"reason": reason, "source": source, "count": count, "last": last}
-            for (reason, source), (count, last) in counts.items()
-        ]
+        return drop_rows(self._machine.drops, self._fast, self._registry.wall_offset)
 
     def drop_totals(self) -> Mapping[str, int]:
         """Exact totals by reason."""
-        totals = {reason.label: count for reason, count in self._machine.drops.totals.items()}
-        for reason, count in self._fast.totals().items() if self._fast else ():
-            totals[reason.label] = totals.get(reason.label, 0) + count
-        return totals
+        return drop_totals(self._machine.drops, self._fast)
 
     def metrics(self) -> Iterable[Metric]:
         """Hosts and Neighbour Discovery."""
@@ -256,22 +244,3 @@ class IsatapRouterService:
 def _table(site: Site) -> IsatapTable:
     assert site.isatap is not None, "roles_of makes this role only for a site with [isatap]"
     return site.isatap
-
-
-def _text(v4: bytes) -> str:
-    return str(IPv4Address(v4)) if v4 else ""
-
-
-def _host_row(record: HostRecord, prefix: bytes) -> dict[str, Any]:
-    return {
-        "ipv4": _text(record.v4),
-        "ipv6": str(IPv6Address(prefix + record.interface_id())),
-        "name": record.name,
-        "first_seen": record.first_seen,
-        "last_rs": record.last_rs,
-        "last_packet": record.last_packet,
-        "rx_packets": record.packets_in,
-        "rx_bytes": record.bytes_in,
-        "tx_packets": record.packets_out,
-        "tx_bytes": record.bytes_out,
-    }
