@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+import re
 import signal
 import socket
 import subprocess
@@ -141,6 +142,22 @@ def test_a_bad_file_leaves_the_old_one_running_and_says_so(place: Place, text: s
     assert {**after, "nft": ""} == {**before, "nft": ""}
     place.write(ROUTER)
     assert place.reload(daemon)["config"]["rejected"] is None
+
+
+def test_a_rejected_reload_is_taken_back_although_a_certificate_broke_meanwhile(place: Place) -> None:
+    certificate = place.directory / "gateway.pem"
+    here = re.sub(r'certificate = "(.*)"', f'certificate = "{certificate}"', place.gateway)
+    certificate.write_bytes(Path(re.findall(r'certificate = "(.*)"', place.gateway)[0]).read_bytes())
+    place.write(ROUTER, here)
+    daemon = place.start()
+    before = place.state()
+    certificate.write_text("half of a certificate")
+    place.write(ROUTER.replace("10.0.1.30/32", "10.0.1.0/24"), ROUTE, here)
+    status = place.reload(daemon)
+    assert "not a PEM certificate" in status["config"]["rejected"]["message"]
+    assert status["roles"]["isatap"]["allowed"] == ["10.0.1.30/32"]
+    after = place.state()
+    assert {**after, "nft": ""} == {**before, "nft": ""}
 
 
 def test_a_role_cannot_be_added_by_reload(place: Place) -> None:

@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -205,10 +206,17 @@ class _Daemon:
                 changed.append(role)
                 role.reload(site, plan)
         except ManageoutError:
-            for role in changed:
-                role.reload(self._site, self._plan)
-            self._reconciler.apply(desired(self._site, self._plan))
+            self._switch_back(changed)
             raise
+
+    def _switch_back(self, changed: list[Role]) -> None:
+        """All of it, even if a part fails: a file that the old configuration names may be broken by now."""
+        kernel = partial(self._reconciler.apply, desired(self._site, self._plan))
+        for undo in [*(partial(role.reload, self._site, self._plan) for role in changed), kernel]:
+            try:
+                undo()
+            except ManageoutError as error:
+                log.error("the old configuration is not wholly back: %s (%s)", error.message, error.hint)
 
     def _about(self) -> dict[str, object]:
         config = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
