@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,19 @@ def capture(node: str, device: str, what: str) -> Iterator[Path]:
     process.wait_until("tcpdump listens", lambda: "listening on" in tcpdump.tail(), 10, [tcpdump])
     try:
         yield file
+        _settle(file)
     finally:
         process.stop(tcpdump, signal.SIGINT)
+
+
+def _settle(file: Path) -> None:
+    """Wait until nothing has been written for a while: tcpdump may be behind."""
+    sizes = [-1]
+    for _ in range(100):
+        sizes.append(file.stat().st_size)
+        if sizes[-10:] == [sizes[-1]] * 10:
+            return
+        time.sleep(0.02)
 
 
 def frames(file: Path) -> list[bytes]:
