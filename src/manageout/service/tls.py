@@ -1,7 +1,8 @@
 """TLS contexts for IP-HTTPS, and plain words for what goes wrong with certificates.
 
-TLS 1.2 and 1.3, no ALPN (HTTP/2 cannot carry IP-HTTPS), no session resumption: a resumed session would pass
-by the certificate and revocation checks.
+TLS 1.2 and 1.3, no ALPN (HTTP/2 cannot carry IP-HTTPS), no session tickets. A TLS 1.2 session can still be resumed
+by its number from OpenSSL's own bounded cache, which Python cannot switch off; the certificate comes back with it,
+so :meth:`Trust.check` looks at name, revocation and expiry of every connection by itself.
 """
 
 from __future__ import annotations

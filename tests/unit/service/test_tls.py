@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import subprocess
 from pathlib import Path
@@ -35,6 +36,30 @@ def test_what_a_client_demands(authority: Authority) -> None:
     context = tls.client_context(authority.certificate_path, None, None)
     assert context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED
     assert tls.client_context(None, None, None).verify_mode == ssl.CERT_REQUIRED
+
+
+def test_a_resumed_session_shows_its_certificate_again(authority: Authority) -> None:
+    authority.issue("laptop", server=False)
+    place = authority.directory
+    server = tls.server_context(
+        place / "gateway.pem", place / "gateway.key", place / "ca.pem", place / "crl.pem"
+    )
+    client = tls.client_context(place / "ca.pem", place / "laptop.pem", place / "laptop.key")
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def connect(session: ssl.SSLSession | None) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+        up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+        there = server.wrap_bio(up, down, server_side=True)
+        here = client.wrap_bio(down, up, server_hostname="gateway", session=session)
+        for side in (here, there, here, there, here):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        return here, there
+
+    first, _ = connect(None)
+    assert first.session is not None and not first.session.has_ticket
+    _, again = connect(first.session)
+    assert again.session_reused and again.getpeercert(binary_form=True)
 
 
 def test_the_file_at_fault_is_named(authority: Authority, tmp_path: Path) -> None:
