@@ -185,7 +185,7 @@ class IsatapTable(_Table):
 
     name: Annotated[str, AfterValidator(_not_bare_isatap)] = ""
     """The DNS name that chosen hosts resolve; never the bare ``isatap``."""
-    locators: Annotated[tuple[IPv4Address, ...], Field(min_length=1)]
+    locators: Annotated[tuple[IPv4Address, ...], Field(min_length=1, max_length=8)]
     """Our own intranet IPv4 addresses; hosts send protocol 41 to one of them."""
     hosts: tuple[IPv4Network, ...] = ()
     """Only these are answered and forwarded; empty means nobody."""

@@ -36,6 +36,7 @@ _WORDS = {
     "model_type": ("{input!r} is not a table", "write a table of KEY = VALUE lines"),
     "model_attributes_type": ("{input!r} is not a table", "write a table of KEY = VALUE lines"),
     "too_short": ("must not be empty", "give at least {min_length}"),
+    "too_long": ("has too many entries", "at most {max_length}"),
     "literal_error": ("{input!r} is not one of them", "write {expected}"),
     "less_than_equal": ("{input} is too large", "at most {le}"),
     "greater_than_equal": ("{input} is too small", "at least {ge}"),

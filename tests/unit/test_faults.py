@@ -44,6 +44,12 @@ def only_fault(text: str) -> Fault:
         (GATEWAY.replace('key = "k"\n', ""), "gateway.key", "is required", "add it"),
         (GATEWAY + "fixed = 1\n", "gateway.fixed", "not a table", "KEY = VALUE"),
         (GATEWAY + 'listen = ["443"]\n', "gateway.listen.0", "not ADDRESS:PORT", "for example"),
+        (
+            ROUTER.replace('"10.0.0.1"', ", ".join(f'"10.0.0.{n}"' for n in range(1, 10))),
+            "isatap.locators",
+            "too many entries",
+            "at most 8",
+        ),
         (GATEWAY + "listen = []\n", "gateway.listen", "must not be empty", "at least 1"),
         (
             GATEWAY + "[gateway.iphttps]\ndead_after = 0\n",
