@@ -201,9 +201,10 @@ class Registry:
         removed, self._removed = self._removed, []
         return list(self._records(rows)), removed
 
-    def unsaved(self, records: list[HostRecord]) -> None:
+    def unsaved(self, changed: list[HostRecord], removed: list[bytes]) -> None:
         """Give these again at the next :meth:`changes`: they could not be stored."""
-        for record in records:
+        self._removed += [v4 for v4 in removed if v4 not in self._rows]
+        for record in changed:
             row = self._rows.get(record.v4)
             if row is not None:
                 self._touch(row)

@@ -176,7 +176,7 @@ class IsatapRouterService:
                     break
                 written = loop.run_in_executor(self._writer, self._store.write, changed, removed)
                 if not await written:
-                    self._registry.unsaved(changed)
+                    self._registry.unsaved(changed, removed)
                     break
 
     def _tidy(self) -> None:

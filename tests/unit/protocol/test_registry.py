@@ -83,7 +83,7 @@ def test_changes_are_given_once_and_again_when_they_were_not_stored() -> None:
     second, _ = made.changes(2)
     assert [host.v4 for host in first + second] == [A, B, C]
     assert made.changes(2) == ([], [])
-    made.unsaved(second)
+    made.unsaved(second, [])
     assert [host.v4 for host in made.changes(2)[0]] == [C]
 
 
@@ -109,6 +109,8 @@ def test_silent_hosts_are_forgotten_at_most_once_a_minute() -> None:
     made.changes(9)
     assert made.clear_old(120.0) == [A, C]
     assert list(made.hosts) == [B]
+    assert made.changes(9) == ([], [A, C])
+    made.unsaved([], [A, C])
     assert made.changes(9) == ([], [A, C])
     assert made.clear_old(170.0) == []
     assert made.clear_old(181.0) == [B]
