@@ -103,25 +103,32 @@ class IsatapIo:
         self.turn()
 
     def _from_underlay(self) -> None:
-        now, take, packet = time.monotonic(), self.machine.receive, self._inbox.packet
-        lengths = self._inbox.receive()
+        now, lengths = time.monotonic(), self._inbox.receive()
         slot = 0
         while slot < len(lengths):
-            after = slot
-            while after < len(lengths) and lengths[after] == ARRIVING_SIZE:
+            after = slot + 1
+            while after < len(lengths) and lengths[slot] == lengths[after] == ARRIVING_SIZE:
                 after += 1
-            if after - slot < FEWEST or not self._run_arrives(slot, after, now):
-                after = max(after, slot + 1)
-                for each in range(slot, after):
-                    take(packet(each, lengths[each]), UNDERLAY, now)
+            self._arrive(slot, after, lengths[slot], now)
             slot = after
         self.turn()
 
-    def _run_arrives(self, slot: int, after: int, now: float) -> bool:
-        block = self._inbox.block[slot * ARRIVING_SIZE : after * ARRIVING_SIZE]
-        if not alike_arriving(block):
-            return False
-        count = after - slot
+    def _arrive(self, slot: int, after: int, length: int, now: float) -> None:
+        """Take packets of one length; a mixture of flows is halved until its parts are runs."""
+        if after - slot >= FEWEST:
+            block = self._inbox.block[slot * ARRIVING_SIZE : after * ARRIVING_SIZE]
+            if alike_arriving(block):
+                if self._run_arrives(block, after - slot, now):
+                    return
+            elif after - slot >= 2 * FEWEST:
+                middle = (slot + after) // 2
+                self._arrive(slot, middle, length, now)
+                self._arrive(middle, after, length, now)
+                return
+        for each in range(slot, after):
+            self.machine.receive(self._inbox.packet(each, length), UNDERLAY, now)
+
+    def _run_arrives(self, block: memoryview, count: int, now: float) -> bool:
         if self.machine.receive_run(bytes(block[:ARRIVING_SIZE]), UNDERLAY, count, count * SIZE, now) is None:
             return False
         self.send()  # what came before it goes before it
@@ -141,25 +148,33 @@ class IsatapIo:
             self.turn()
             return
         for start, end in self.tun.read_blocks():
-            block = self.tun.blocks[start:end]
-            whole = len(block) // SIZE
-            if whole >= FEWEST and self._run_leaves(start, whole, now):
-                block = block[whole * SIZE :]
-            for packet in packets_of(block, SIZE):
-                take(packet, TUN, now)
+            self._leave(start, end, now)
         for packet in self.tun.oversize:
             take(packet, TUN, now)
         self.turn()
 
-    def _run_leaves(self, start: int, count: int, now: float) -> bool:
-        block = self.tun.blocks[start : start + count * SIZE]
-        if self._outbox is None or not alike_leaving(block):
-            return False
+    def _leave(self, start: int, end: int, now: float) -> None:
+        """Take a stretch of the TUN's blocks; a mixture of flows is halved until its parts are runs."""
+        count = (end - start) // SIZE
+        if count >= FEWEST:
+            block = self.tun.blocks[start : start + count * SIZE]
+            if alike_leaving(block):
+                if self._run_leaves(block, start // SIZE, count, now):
+                    start += count * SIZE
+            elif count >= 2 * FEWEST:
+                middle = start + count // 2 * SIZE
+                self._leave(start, middle, now)
+                self._leave(middle, end, now)
+                return
+        for packet in packets_of(self.tun.blocks[start:end], SIZE):
+            self.machine.receive(packet, TUN, now)
+
+    def _run_leaves(self, block: memoryview, slot: int, count: int, now: float) -> bool:
         outer = self.machine.receive_run(bytes(block[:SIZE]), TUN, count, count * SIZE, now)
-        if outer is None:
+        if outer is None or self._outbox is None:
             return False
         self.send()  # what came before it goes before it
-        sent = self._outbox.send(outer[:20], start // SIZE, count)
+        sent = self._outbox.send(outer[:20], slot, count)
         # The kernel's reason for stopping short is the single packet's to find.
         self.raw.send(outer[:20] + bytes(block[at * SIZE : (at + 1) * SIZE]) for at in range(sent, count))
         return True
