@@ -27,6 +27,7 @@ TESTED_BY: dict[str, str] = {
     "lab/steps.py": "system/test_demo.py",
     "cli/connect.py": "system/test_iphttps_tunnel.py",
     "service/certificates.py": "unit/service/test_pki.py",
+    "service/client_settings.py": "system/test_iphttps_tunnel.py",
     "service/iphttps_acceptor.py": "system/test_iphttps_refusals.py",
     "service/iphttps_client.py": "system/test_iphttps_tunnel.py",
     "service/iphttps_connect.py": "system/test_iphttps_tunnel.py",

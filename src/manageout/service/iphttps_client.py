@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import random
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Interface, IPv6Network
-from typing import Any, Literal, cast
+from typing import Any
 
 from manageout.errors import ConnectError, ManageoutError, PkiError
 from manageout.linux.netlink import AddressMonitor, Netlink
@@ -24,9 +22,10 @@ from manageout.linux.tun import Tun
 from manageout.protocol import iphttps
 from manageout.protocol.iphttps import SERVER, TUN, ClientConfig, ConnectFault
 from manageout.protocol.iphttps_client import IpHttpsClient
-from manageout.protocol.slaac import INFINITE
 from manageout.service import tls
+from manageout.service.client_settings import ClientSettings
 from manageout.service.dial import Gateway, Proxy, dial
+from manageout.service.interface_id import InterfaceId
 from manageout.service.metrics import Metric
 from manageout.service.tls_stream import PLAIN, TlsStream
 
@@ -47,9 +46,7 @@ class ClientOptions:
     proxy: Proxy | None
     context: Callable[[], ssl.SSLContext]
     """Reads the certificate files: they may have been replaced since the last attempt."""
-    identity: bytes
-    """What interface identifiers are derived from."""
-    interface_id: bytes | None = None
+    interface_id: InterfaceId
     own_framing: bool = True
 
 
@@ -60,11 +57,12 @@ class IpHttpsClientService:
 
     def __init__(self, options: ClientOptions, tun: Tun, netlink: Netlink) -> None:
         self.ready = asyncio.Event()
-        self._options, self._tun, self._netlink = options, tun, netlink
+        self._options, self._tun = options, tun
+        self._settings = ClientSettings(netlink, tun.name)
         config = ClientConfig(
             options.gateway.host, options.gateway.path, options.own_framing, vnet_hdr=tun.vnet_hdr
         )
-        self.machine = IpHttpsClient(config, self._interface_id, random.random)
+        self.machine = IpHttpsClient(config, options.interface_id, random.random)
         self._stream: TlsStream | None = None
         self._writing = False
         self._plain = memoryview(bytearray(PLAIN))
@@ -73,8 +71,6 @@ class IpHttpsClientService:
         self._connect_at: float | None = None
         self._wake = asyncio.Event()
         self._framing, self._trouble, self._hint, self._since = "", "", "", 0.0
-        self._addresses: dict[str, None] = {}
-        self._routes: dict[str, None] = {}
 
     # --- Life -------------------------------------------------------------------------------------------
 
@@ -242,7 +238,6 @@ class IpHttpsClientService:
 
     def _apply(self, event: iphttps.ClientEvent) -> None:
         """Raises :class:`KernelError`."""
-        device, netlink = self._tun.name, self._netlink
         match event:
             case iphttps.Connect():
                 self._connect_at = time.monotonic() + event.after
@@ -259,27 +254,10 @@ class IpHttpsClientService:
                 hint = self._hint if event.reason != self._trouble else ""  # once is enough
                 self._trouble, self._hint = event.reason, ""
                 log.warning("not connected: %s%s", event.reason, hint)
-            case iphttps.AddressAdded():
-                address = IPv6Interface((event.address, 64))
-                # Duplicate Address Detection is the machine's: the kernel's would wait for nothing.
-                lifetimes = {"valid": _life(event.valid), "preferred": _life(event.preferred)}
-                netlink.add_address(device, address, nodad=True, prefix_route=False, **lifetimes)
-                self._addresses[str(address.ip)] = None
-                if not address.ip.is_link_local:
+            case _:
+                self._settings.apply(event)
+                if self._settings.usable:
                     self.ready.set()
-            case iphttps.AddressRemoved():
-                address = IPv6Interface((event.address, 64))
-                netlink.delete_address(device, address)
-                self._addresses.pop(str(address.ip), None)
-            case iphttps.RouteAdded():
-                prefix = IPv6Network((event.prefix, event.length))
-                preference = cast(Literal["low", "medium", "high"], event.preference.name.lower())
-                netlink.replace_route(prefix, device, preference=preference)
-                self._routes[str(prefix)] = None
-            case iphttps.RouteRemoved():
-                prefix = IPv6Network((event.prefix, event.length))
-                netlink.delete_route(prefix, device)
-                self._routes.pop(str(prefix), None)
 
     def _set_framing(self, framing: str) -> None:
         """A stock server takes no super-packets: then the kernel cuts them up, which costs least."""
@@ -287,18 +265,6 @@ class IpHttpsClientService:
             self._framing = framing
             if self._tun.vnet_hdr and self._tun.fd >= 0:
                 self._tun.set_offloads(framing == "own")
-
-    def _interface_id(self, prefix: bytes, duplicates: int) -> bytes:
-        """Stable and opaque (RFC 7217 5): the same for the same prefix, another after a duplicate."""
-        if self._options.interface_id is not None and not duplicates:
-            return self._options.interface_id
-        while True:
-            seed = b"".join((prefix, duplicates.to_bytes(4, "big"), self._options.identity))
-            found = hashlib.sha256(seed).digest()[:8]
-            # Not the subnet-router anycast, the reserved anycasts (RFC 5453), or what looks like ISATAP.
-            if any(found) and found[:4] not in (b"\xfd\xff\xff\xff", b"\0\0^\xfe", b"\2\0^\xfe"):
-                return found
-            duplicates += 1 << 16
 
     # --- What is shown ----------------------------------------------------------------------------------
 
@@ -312,8 +278,8 @@ class IpHttpsClientService:
             "framing": self._framing,
             **({"connected_for": f"{time.time() - self._since:.0f} s"} if up else {"trouble": self._trouble}),
             "device": self._tun.name,
-            "addresses": list(self._addresses),
-            "routes": list(self._routes),
+            "addresses": list(self._settings.addresses),
+            "routes": list(self._settings.routes),
             "rx_packets": machine.link.packets_in,
             "rx_bytes": machine.link.bytes_in,
             "tx_packets": machine.link.packets_out,
@@ -332,15 +298,3 @@ class IpHttpsClientService:
     def metrics(self) -> Iterable[Metric]:
         """None: a client is no server."""
         return ()
-
-
-def _life(lifetime: int) -> int | None:
-    return None if lifetime >= INFINITE else lifetime
-
-
-def interface_id(text: str) -> bytes:
-    """From ``::1:2:3:4``, the last 64 bits of an address. Raises ValueError."""
-    packed = IPv6Address(text).packed
-    if any(packed[:8]) or not any(packed[8:]):
-        raise ValueError("not an interface identifier")
-    return packed[8:]

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import signal
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from manageout.errors import LinkError
 from manageout.linux import privileges
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.protocol.iphttps import MTU
-from manageout.service import tls
-from manageout.service.certificates import load_certificate, names_of
+from manageout.service import interface_id, tls
 from manageout.service.control import ControlServer
 from manageout.service.daemon import run_loop, set_up_logging
 from manageout.service.dial import Gateway, Proxy
-from manageout.service.iphttps_client import ClientOptions, IpHttpsClientService, interface_id
+from manageout.service.interface_id import InterfaceId
+from manageout.service.iphttps_client import ClientOptions, IpHttpsClientService
 from manageout.service.overview import Overview
 from manageout.service.runtime import RuntimeDir
 
@@ -74,33 +69,13 @@ async def _serve(
 
 
 def _client_options(options: ConnectOptions) -> ClientOptions:
-    found = None
-    if options.interface_id is not None:
-        try:
-            found = interface_id(options.interface_id)
-        except ValueError:
-            hint = "write its last 64 bits like ::a:b:c:d"
-            raise LinkError(f"{options.interface_id!r} is no interface identifier", hint) from None
+    chosen = interface_id.parse(options.interface_id) if options.interface_id is not None else None
     context = partial(tls.client_context, options.authorities, options.certificate, options.key)
     context()  # a file that is no good is better known now
     return ClientOptions(
         Gateway.parse(options.url),
         Proxy.parse(options.proxy) if options.proxy else None,
         context,
-        _identity(options.certificate),
-        found,
+        InterfaceId(interface_id.secret_of(options.certificate), chosen),
         not options.stock,
     )
-
-
-def _identity(certificate: Path | None) -> bytes:
-    """What stays the same for this client: the key and name of its certificate, or the machine's own number."""
-    if certificate is not None:
-        loaded = load_certificate(certificate)
-        key = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return hashlib.sha256(key + "\0".join(names_of(loaded)).encode()).digest()
-    try:
-        machine = Path("/etc/machine-id").read_bytes()
-    except OSError:
-        machine = os.uname().nodename.encode()
-    return hashlib.sha256(b"manageout" + machine).digest()

@@ -39,7 +39,6 @@ WATCH = 2.0
 """Seconds between two looks at the certificate files."""
 RECHECK = 60.0
 """Seconds between two looks at the certificates of connected clients."""
-SOON = 14 * 86400.0
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ class IpHttpsServerService:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        self._warn()
+        self.acceptor.trust.warn()
         self._pump()
         self.ready.set()
         try:
@@ -122,17 +121,11 @@ class IpHttpsServerService:
                 log.info("certificate files read again")
             except ManageoutError as error:
                 log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
-            self._warn()
+            self.acceptor.trust.warn()
             self._recheck()
         elif time.monotonic() - self._rechecked > RECHECK:  # certificates expire
             self._recheck()
         self._pump()
-
-    def _warn(self) -> None:
-        until = self.acceptor.trust.revocations_until
-        if until is not None and until - time.time() < SOON:
-            day = time.strftime("%Y-%m-%d", time.gmtime(until))
-            log.warning("the revocation list ends on %s; no client can connect after that: renew it", day)
 
     def _recheck(self) -> None:
         self._rechecked = time.monotonic()
@@ -223,7 +216,9 @@ class IpHttpsServerService:
                 self.acceptor.admission.established()
                 self._framings[event.framing] += 1
                 self._choose_offloads()
-                log.info("client %s connected from %s", event.identity or "without a name", connection.peer[0])
+                log.info(
+                    "client %s connected from %s", event.identity or "without a name", connection.peer[0]
+                )
         due = self.machine.timer()
         if due != self._due:
             self._arm(due)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from fnmatch import fnmatchcase
@@ -15,6 +16,8 @@ from manageout.errors import PkiError
 from manageout.protocol.drops import Drop
 from manageout.service import certificates, tls
 
+SOON = 14 * 86400.0
+log = logging.getLogger(__name__)
 _END = b"-----END X509 CRL-----"
 
 
@@ -67,6 +70,13 @@ class Trust:
         """Whether a file is another than when it was read, or when this was asked last."""
         before, self._files = self._files, self._fingerprint()
         return before != self._files
+
+    def warn(self) -> None:
+        """Log when the revocation list ends soon."""
+        until = self.revocations_until
+        if until is not None and until - time.time() < SOON:
+            day = time.strftime("%Y-%m-%d", time.gmtime(until))
+            log.warning("the revocation list ends on %s; no client can connect after that: renew it", day)
 
     def check(self, certificate: PeerCertificate | None) -> Refusal | None:
         """Whether a client that TLS accepts, now or when it came, may be connected. None: it may."""
