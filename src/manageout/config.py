@@ -234,7 +234,7 @@ class PolicyTable(_Table):
     """``[policy]``: what is allowed."""
 
     hairpin: bool = False
-    """Clients may open connections to other clients of this gateway."""
+    """Clients may talk to other clients of this gateway, also by link-local addresses."""
 
 
 class DaemonTable(_Table):

@@ -130,11 +130,14 @@ def test_a_scan_of_sources_is_bounded() -> None:
 # --- Between clients ------------------------------------------------------------------------------------
 
 
-def test_link_local_between_clients_depends_on_the_mode() -> None:
-    site = two(mode="none")
+def test_link_local_between_clients_depends_on_mode_and_policy() -> None:
+    site = two(mode="none", hairpin=True)
     site.feed(1, datagram(ll(1), ll(2)))
     assert site.packets(2) == [] and site.drops() == {"LINK_LOCAL": 1}
-    site = two(mode="certificates")
+    site = two(mode="certificates", hairpin=False)
+    site.feed(1, datagram(ll(1), ll(2)))
+    assert site.packets(2) == [] and site.drops() == {"HAIRPIN": 1}
+    site = two(mode="certificates", hairpin=True)
     site.feed(1, datagram(ll(1), ll(2)))
     assert site.packets(2) == [datagram(ll(1), ll(2))] and site.kernel() == []
     site.feed(1, datagram(ll(1), ll(9)))

@@ -141,6 +141,8 @@ class Link:
             return self._to_client(session, data, destination, now, header)
         if not self._flooding:
             return Drop.LINK_LOCAL
+        if not self._hairpin:  # stricter than the specification, which lets link-local traffic cross
+            return Drop.HAIRPIN
         holder = self._neighbours.owners.get(destination)
         if holder is None:
             return Drop.UNKNOWN_CLIENT

@@ -22,7 +22,7 @@ from manageout.linux import privileges, systemd
 from manageout.linux.netlink import Netlink
 from manageout.plan import Plan
 from manageout.service.control import ControlServer
-from manageout.service.desired import desired
+from manageout.service.desired import Desired, desired
 from manageout.service.metrics import MetricsServer
 from manageout.service.overview import SAMPLE, Overview
 from manageout.service.reconcile import Reconciler, Step
@@ -41,7 +41,23 @@ def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
         beside = runtime.busy()
         reconciler = Reconciler(netlink, runtime, beside)
         left = [] if beside else reconciler.undo_steps()
-        return left + reconciler.steps(desired(site, plan))
+        return left + reconciler.steps(_desired(netlink, site, plan))
+
+
+def _desired(netlink: Netlink, site: Site, plan: Plan) -> Desired:
+    """What ``site`` wants on this machine, whose devices hold the locators.
+
+    A locator on the loopback device may be reached by any device, so then nothing is said about them.
+    """
+    locators = set(site.isatap.locators) if site.isatap else set()
+    holders = {
+        address.ip: link.name
+        for link in netlink.links()
+        for address in netlink.addresses(link.name)
+        if address.ip in locators
+    }
+    found = locators == holders.keys() and "lo" not in holders.values()
+    return desired(site, plan, sorted(set(holders.values())) if found else ())
 
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:
@@ -55,7 +71,7 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
         try:
             _stop_at_once()
             reconciler.undo()  # what a killed daemon has left
-            reconciler.apply(desired(site, plan))
+            reconciler.apply(_desired(netlink, site, plan))
             _make_state_dir(site.daemon.state_dir)
             run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
         finally:
@@ -125,7 +141,7 @@ class _Daemon:
         roles: dict[str, Role],
     ) -> None:
         self._file, self._site, self._plan = file, site, plan
-        self._runtime, self._reconciler = runtime, reconciler
+        self._runtime, self._netlink, self._reconciler = runtime, netlink, reconciler
         self._loaded = time.time()
         self._rejected: dict[str, object] | None = None
         self._roles = roles
@@ -201,7 +217,7 @@ class _Daemon:
     def _switch(self, site: Site, plan: Plan) -> None:
         changed: list[Role] = []
         try:
-            self._reconciler.apply(desired(site, plan))
+            self._reconciler.apply(_desired(self._netlink, site, plan))
             for role in self._roles.values():
                 changed.append(role)
                 role.reload(site, plan)
@@ -211,7 +227,7 @@ class _Daemon:
 
     def _switch_back(self, changed: list[Role]) -> None:
         """All of it, even if a part fails: a file that the old configuration names may be broken by now."""
-        kernel = partial(self._reconciler.apply, desired(self._site, self._plan))
+        kernel = partial(self._reconciler.apply, _desired(self._netlink, self._site, self._plan))
         for undo in [*(partial(role.reload, self._site, self._plan) for role in changed), kernel]:
             try:
                 undo()

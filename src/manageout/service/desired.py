@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
 from manageout.config import Site
@@ -50,8 +50,11 @@ class Desired:
     """Body of the nftables table ``inet manageout``."""
 
 
-def desired(site: Site, plan: Plan) -> Desired:
-    """Everything that ``site`` needs from the kernel of this machine."""
+def desired(site: Site, plan: Plan, underlays: Sequence[str] = ()) -> Desired:
+    """Everything that ``site`` needs from the kernel of this machine.
+
+    ``underlays``: the devices that hold the ISATAP locators, if all locators are on such devices.
+    """
     devices, routes = [], []
     if site.isatap is not None:
         addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
@@ -66,7 +69,7 @@ def desired(site: Site, plan: Plan) -> Desired:
         tuple(devices),
         tuple(routes),
         (("net.ipv6.conf.all.forwarding", "1"),),
-        _filter(site, plan),
+        _filter(site, plan, underlays),
     )
 
 
@@ -74,7 +77,7 @@ def _interfaces(addresses: Iterable[IPv6Address]) -> tuple[IPv6Interface, ...]:
     return tuple(IPv6Interface((address, LINK_PREFIX_LENGTH)) for address in addresses)
 
 
-def _filter(site: Site, plan: Plan) -> str:
+def _filter(site: Site, plan: Plan, underlays: Sequence[str]) -> str:
     """Forwarding rules: what enters or leaves our links stays between the prefixes that belong together.
 
     By prefix and without connection tracking, which would cost each packet more than the whole tunnel does.
@@ -93,7 +96,23 @@ def _filter(site: Site, plan: Plan) -> str:
         beyond = _set((*plan.client_routes, plan.isatap_prefix, plan.site))
         rules += _pair(IPHTTPS_DEVICE, _set([plan.client_prefix]), beyond)
     rules += ["icmpv6 type { " + _ERRORS + " } accept", "counter drop"]
-    return _chain("forward", rules) + "\n" + _chain("output", _OWN_MULTICAST)
+    chains = [_chain("forward", rules), _chain("output", _OWN_MULTICAST)]
+    if site.isatap is not None and underlays:
+        chains.append(_chain("input", _arrival(site.isatap.locators, underlays)))
+    return "\n".join(chains)
+
+
+def _arrival(locators: Iterable[IPv4Address], underlays: Iterable[str]) -> list[str]:
+    """RFC 5214 7.3 rule 1: protocol 41 to a locator counts only on the device that holds it.
+
+    The Internet side of a gateway thus cannot speak for an intranet host.
+    """
+    devices = ", ".join(f'"{name}"' for name in underlays)
+    addresses = ", ".join(map(str, locators))
+    return [
+        "type filter hook input priority filter; policy accept;",
+        f"meta l4proto 41 ip daddr {{ {addresses} }} iifname != {{ {devices} }} counter drop",
+    ]
 
 
 def _chain(name: str, rules: Iterable[str]) -> str:

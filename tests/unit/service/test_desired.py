@@ -61,3 +61,10 @@ def test_hairpin_and_default_route_are_explicit() -> None:
 def test_sets_have_no_overlapping_members() -> None:
     rules = wanted(GATEWAY, 'routes = ["fd12:3456:789a:2::/64", "2001:db8::/32"]\n').filter
     assert "{ 2001:db8::/32, fd12:3456:789a::/48 }" in rules
+
+
+def test_protocol_41_counts_only_where_the_locator_is() -> None:
+    site = parse(SITE + ROUTER)
+    rules = desired(site, plan(site), ["eth1"]).filter
+    assert 'meta l4proto 41 ip daddr { 10.0.0.1, 10.0.0.2 } iifname != { "eth1" } counter drop' in rules
+    assert "chain input" not in wanted(ROUTER).filter
