@@ -25,7 +25,7 @@ NAMES = (
     "isatap_pps_vs_native",
     "isatap_slow_tcp_vs_native",
 )
-RUNS = 9
+RUNS = 11
 ON_ONE_CPU = ["taskset", "--cpu-list", "0"]
 """The kernel then carries each packet to the gateway before the sender goes on: nothing overflows on the way."""
 SECONDS = 1.0
