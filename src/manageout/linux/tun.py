@@ -33,7 +33,6 @@ _TUNSETIFF = 0x400454CA
 _TUNSETOFFLOAD = 0x400454D0
 _TUNSETVNETHDRSZ = 0x400454D8
 _IFF_TUN = 0x0001
-_IFF_NAPI = 0x0010
 _IFF_NO_PI = 0x1000
 _IFF_VNET_HDR = 0x4000
 _IFF_TUN_EXCL = 0x8000
@@ -73,15 +72,17 @@ class Tun:
     def __init__(self, fd: int, name: str, ifindex: int, vnet_hdr: bool, mtu: int) -> None:
         self.mtu = mtu
         """When it was opened; that of :meth:`read_blocks`."""
-        self._in_block = 65536 // mtu
-        room = bytearray(2 * self._in_block * mtu if vnet_hdr else 0)
+        block = 65536 // mtu * mtu
+        room = bytearray(2 * block if vnet_hdr else 0)
         self.blocks = memoryview(room)
         """What :meth:`read_blocks` has read; good until it is called again."""
         self.oversize: list[bytes] = []
         """What :meth:`read_blocks` has read that is longer: the device's MTU was raised."""
         header, self._rest = bytearray(VNET_HDR), memoryview(bytearray(MAX_PACKET - mtu if vnet_hdr else 0))
-        slots = range(0, len(room), mtu)
-        self._slots = [(header, self.blocks[at : at + mtu], self._rest) for at in slots]
+        self._slots = [
+            [(header, self.blocks[at : at + mtu], self._rest) for at in range(start, start + block, mtu)]
+            for start in range(0, len(room), block)
+        ]
         self.fd = fd
         self.name = name
         self.ifindex = ifindex
@@ -89,7 +90,7 @@ class Tun:
         self.offloads = 0
 
     @classmethod
-    def open(cls, name: str, mtu: int, vnet_hdr: bool = False, *, napi: bool = False) -> Tun:
+    def open(cls, name: str, mtu: int, vnet_hdr: bool = False) -> Tun:
         """Create the device ``name`` with ``mtu`` bytes, down and without addresses.
 
         Raises :class:`NotPermitted` without CAP_NET_ADMIN, :class:`KernelError` when the name is taken or
@@ -98,7 +99,7 @@ class Tun:
         if not 0 < len(name.encode()) < 16:
             raise KernelError(f"device name {name!r} is not of 1 to 15 characters", "choose a shorter one")
         flags = _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL
-        flags |= (_IFF_VNET_HDR if vnet_hdr else 0) | (_IFF_NAPI if napi else 0)
+        flags |= _IFF_VNET_HDR if vnet_hdr else 0
         try:
             fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -161,28 +162,33 @@ class Tun:
         :class:`KernelError` when the device has gone.
         """
         spans: list[tuple[int, int]] = []
-        slots, mtu, readv, fd = self._slots, self.mtu, os.readv, self.fd
-        start = slot = 0
+        mtu, full, readv, fd = self.mtu, self.mtu + VNET_HDR, os.readv, self.fd
+        start = at = 0
         self.oversize = []
         try:
-            for slot, into in enumerate(slots):
-                size = readv(fd, into) - VNET_HDR
-                if size > mtu:
-                    self.oversize.append(b"".join((into[1], self._rest[: size - mtu])))
-                    if start < slot * mtu:
-                        spans.append((start, slot * mtu))
-                    start = slot * mtu + mtu
-                elif size < mtu or slot % self._in_block == self._in_block - 1:
-                    spans.append((start, slot * mtu + size))
-                    start = slot * mtu + mtu
-            slot += 1
+            for slots in self._slots:
+                for into in slots:
+                    size = readv(fd, into)
+                    at += mtu
+                    if size != full:
+                        end = at - mtu
+                        if size > full:
+                            self.oversize.append(b"".join((into[1], self._rest[: size - full])))
+                        else:
+                            end += size - VNET_HDR
+                        if start < end:
+                            spans.append((start, end))
+                        start = at
+                if start < at:
+                    spans.append((start, at))
+                    start = at
         except BlockingIOError:
             pass
         except OSError as error:
-            if not slot:
+            if not at:
                 raise self._gone(error) from None
-        if start < slot * mtu:
-            spans.append((start, slot * mtu))
+        if start < at:
+            spans.append((start, at))
         return spans
 
     def write(self, packet: bytes | memoryview, header: bytes = PLAIN) -> bool:
