@@ -9,6 +9,7 @@ import pytest
 
 from manageout.protocol.isatap_host import (
     HAND_OVER,
+    LINGER,
     AddressRemoved,
     AddressSet,
     LinkChanged,
@@ -357,7 +358,11 @@ def test_the_old_router_serves_until_the_new_one_has_advertised() -> None:
     assert messages(host.passes(1), host.now - 1) == [(0.5, "RS", ROUTER_2)]
     host.advertise(ROUTER_2)
     assert RouteSet(CLIENTS, 59, ROUTER_2, link_local(ROUTER_2), MEDIUM) in host.events()
+    late = datagram(LAPTOP, isatap(HOST))
+    assert host.underlay(outer(ROUTER, HOST, late)) == [(TUN, late)]
+    host.passes(LINGER)
     assert list(host.host.routers) == [ROUTER_2]
+    assert host.underlay(outer(ROUTER, HOST, late)) == []
 
 
 def test_the_old_router_does_not_serve_for_ever() -> None:

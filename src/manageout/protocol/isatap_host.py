@@ -31,6 +31,8 @@ MAX_PEERS = 4096
 MAX_DROP_SOURCES = 256
 HAND_OVER = 12.0
 """Seconds that a router which left the list still serves when no other has advertised: three solicitations."""
+LINGER = 2.0
+"""Seconds that packets from a router are still taken after another has taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,11 @@ class IsatapHost:
         stay = [router for v4, router in self.routers.items() if v4 not in self._leaving]
         taken_over = any(router.address and not router.failed for router in stay)
         for v4, until in list(self._leaving.items()):
-            if taken_over or until <= now:
+            if taken_over:
+                # Nothing goes through it any more, but what it has sent may still be on its way.
+                self._routes.forget(v4)
+                until = self._leaving[v4] = min(until, now + LINGER)
+            if until <= now:
                 del self._leaving[v4], self.routers[v4]
                 self._reach.pop(v4, None)
                 self._routes.forget(v4)
@@ -278,7 +284,7 @@ class IsatapHost:
     def _advertisement(self, source: bytes, message: nd.RouterAdvertisement, peer: bytes, now: float) -> None:
         """RFC 5214 8.3.2: only from a router of the list, and with that router's own address as source."""
         router = self.routers.get(peer)
-        if router is None or embedded_isatap(source) != peer:
+        if router is None or peer in self._leaving or embedded_isatap(source) != peer:
             raise WireError("not from a router of the list")
         router.advertised(source, message, now)
         self._routes.update(peer, message, now)
