@@ -81,6 +81,11 @@ def dropped(reason: Drop, error: bytes | None = None) -> Translation:
     return Translation(Verdict.DROP, reason, b"", error)
 
 
+def forwarded(packets: list[bytes]) -> list[Translation]:
+    """What goes on."""
+    return [Translation(Verdict.FORWARD, None, packet) for packet in packets]
+
+
 def fold(total: int) -> int:
     """A ones' complement sum of 16 bits; 0 only for 0."""
     return total and (total % 0xFFFF or 0xFFFF)
@@ -186,7 +191,7 @@ class FastPath:
         if src4 is None or packet[7] < 2 or largest - DIFFERENCE > self.mtus.mtu4:
             return SLOW
         old, new = addresses(source, destination), addresses(src4, dst4)
-        upper = _upper(packet, HEADER6, packet[6], old, new, partial)
+        upper = upper_layer(packet, HEADER6, packet[6], old, new, partial)
         if upper is None:
             return SLOW
         total = length - DIFFERENCE
@@ -221,7 +226,9 @@ class FastPath:
         if dst6 is None or packet[8] < 2 or largest + DIFFERENCE > limit:
             return SLOW
         src6 = maps.embed(source)
-        upper = _upper(packet, HEADER4, protocol, addresses(packet[12:20]), addresses(src6, dst6), partial)
+        upper = upper_layer(
+            packet, HEADER4, protocol, addresses(packet[12:20]), addresses(src6, dst6), partial
+        )
         if upper is None:
             return SLOW
         following = ICMPV6 if protocol == ICMP else protocol
@@ -230,7 +237,7 @@ class FastPath:
         return Translation(Verdict.FORWARD, None, header + upper)
 
 
-def _upper(packet: bytes, start: int, protocol: int, old: int, new: int, partial: bool) -> bytes | None:
+def upper_layer(packet: bytes, start: int, protocol: int, old: int, new: int, partial: bool) -> bytes | None:
     """The transport segment with its checksum for addresses that sum to ``new``; None: not for the fast path."""
     if len(packet) < start + _SHORTEST.get(protocol, 0x10000):
         return None
