@@ -338,7 +338,7 @@ class Translator(FastPath):
             # RFC 6791 3: any of the pool, at random, or traceroute would show loops that are none.
             src4 = maps.pool6791[int(self._random() * len(maps.pool6791))]
             router = header.src if self._name_routers else None
-        turns = self._turns(header.dst, dst4, body[12:28] if error else b"")
+        turns = self._turns(header.dst, dst4, body[16:32] if error else b"")
         if not turns and maps.in_pool(dst4) and maps.explicit6(dst4) is None:
             answer = self._answers.unreachable6(packet, icmpv6.ADDRESS_UNREACHABLE, now)
             return [dropped(Drop.UNKNOWN_LEASE, answer)]

@@ -46,7 +46,9 @@ def to4(kind: int, code: int, word: int = 0) -> icmpv4.Icmpv4 | None:
     return translated
 
 
-UNREACHABLE4 = {code: (1, 0) for code in (0, 1, 5, 6, 7, 8, 11, 12)} | {code: (1, 1) for code in (9, 10, 13, 15)}
+UNREACHABLE4 = {code: (1, 0) for code in (0, 1, 5, 6, 7, 8, 11, 12)} | {
+    code: (1, 1) for code in (9, 10, 13, 15)
+}
 UNREACHABLE4 |= {2: (4, 1), 3: (1, 4), 4: (2, 0)}
 
 
@@ -114,7 +116,8 @@ def test_rfc7915_4_2_mtu_formula(mtu: int, mtu6: int, mtu4: int, expected: int) 
 
 
 @pytest.mark.parametrize(
-    ("total", "expected"), [(65535, 32020), (1500, 1512), (2002, 1512), (4352, 2022), (1492, 1280), (100, 1280)]
+    ("total", "expected"),
+    [(65535, 32020), (1500, 1512), (2002, 1512), (4352, 2022), (1492, 1280), (100, 1280)],
 )
 def test_rfc7915_4_2_mtu_zero_takes_a_plateau(total: int, expected: int) -> None:
     quoted = SENT4[:2] + total.to_bytes(2, "big") + SENT4[4:]
@@ -156,7 +159,9 @@ def test_rfc7915_5_2_packet_too_big(mtu: int, mtu6: int, mtu4: int, expected: in
     assert (translated.type, translated.code, translated.next_hop_mtu) == (3, 4, expected)
 
 
-POINTERS6 = {0: 0, 1: 1, 4: 2, 5: 2, 6: 9, 7: 8} | dict.fromkeys(range(8, 24), 12) | dict.fromkeys(range(24, 40), 16)
+POINTERS6 = (
+    {0: 0, 1: 1, 4: 2, 5: 2, 6: 9, 7: 8} | dict.fromkeys(range(8, 24), 12) | dict.fromkeys(range(24, 40), 16)
+)
 
 
 @pytest.mark.parametrize("pointer", [*range(48), 2**24, 2**32 - 1])
