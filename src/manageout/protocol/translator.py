@@ -146,12 +146,14 @@ class Translator(FastPath):
 
         ``turned``: the packet came as IPv6, and its hop limit has been lowered.
         """
+        if packet and packet[0] >> 4 != 4:
+            return [dropped(Drop.NOT_IPV6)]
         if len(packet) < HEADER4 or not HEADER4 <= packet[2] << 8 | packet[3] <= len(packet):
             return [dropped(Drop.TRUNCATED)]
         try:
             header, body = ipv4.parse(packet)
         except WireError:
-            return [dropped(Drop.MALFORMED if packet[0] >> 4 == 4 else Drop.NOT_IPV6)]
+            return [dropped(Drop.MALFORMED)]
         error = (
             header.protocol == ICMP and not header.fragment_offset and body[:1] != b"" and body[0] in ERRORS4
         )
@@ -283,10 +285,10 @@ class Translator(FastPath):
 
         ``split``: the packet was put together from fragments, and may be taken apart again.
         """
+        if packet and packet[0] >> 4 != 6:
+            return [dropped(Drop.NOT_IPV6)]
         if len(packet) < HEADER6 or HEADER6 + (packet[4] << 8 | packet[5]) > len(packet):
             return [dropped(Drop.TRUNCATED)]
-        if packet[0] >> 4 != 6:
-            return [dropped(Drop.NOT_IPV6)]
         packet = packet[: HEADER6 + (packet[4] << 8 | packet[5])]
         header = ipv6.parse_header(packet)
         reason = self._refused6(header)

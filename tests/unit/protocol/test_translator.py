@@ -251,10 +251,19 @@ def test_padding_is_cut_off() -> None:
     assert made().to_ipv4(datagram6() + b"pad", 7, 0) == made().to_ipv4(datagram6(), 7, 0)
 
 
-@pytest.mark.parametrize("packet", [b"", b"\x45", datagram4()[:-1], datagram6()[:-1]])
-def test_truncated(packet: bytes) -> None:
+@pytest.mark.parametrize("packet", [b"", b"\x45", datagram4()[:-1]])
+def test_truncated_ipv4(packet: bytes) -> None:
     refused(made().to_ipv6(packet, 0), Drop.TRUNCATED)
-    refused(made().to_ipv4(packet[:39], 7, 0), Drop.TRUNCATED)
+
+
+@pytest.mark.parametrize("packet", [b"", b"\x60", datagram6()[:39], datagram6()[:-1]])
+def test_truncated_ipv6(packet: bytes) -> None:
+    refused(made().to_ipv4(packet, 7, 0), Drop.TRUNCATED)
+
+
+def test_the_other_version_is_refused() -> None:
+    refused(made().to_ipv6(datagram6(), 0), Drop.NOT_IPV6)
+    refused(made().to_ipv4(datagram4(), 7, 0), Drop.NOT_IPV6)
 
 
 def test_tcp_mss_is_left_alone() -> None:
