@@ -54,6 +54,7 @@ class Drop(IntEnum):
     FRAGMENT_INCOMPLETE = 45
     FRAGMENTS_FULL = 46
     FRAGMENT_OVERLAP = 47
+    PROTOCOL_FORBIDDEN = 48
     # IP-HTTPS (Python only).
     NOT_OWNER = 64
     ADDRESS_LIMIT = 65
@@ -114,6 +115,7 @@ MEANING: dict[Drop, str] = {
     Drop.FRAGMENT_INCOMPLETE: "fragments that were not completed in time",
     Drop.FRAGMENTS_FULL: "more fragments waiting than there is room for",
     Drop.FRAGMENT_OVERLAP: "fragments that overlap (RFC 5722)",
+    Drop.PROTOCOL_FORBIDDEN: "its protocol number means something else in the other family",
     Drop.NOT_OWNER: "source address is not this client's",
     Drop.ADDRESS_LIMIT: "client holds as many addresses as it may",
     Drop.ADDRESS_TAKEN: "source address belongs to another client",

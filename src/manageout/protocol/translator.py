@@ -61,37 +61,23 @@ from manageout.protocol.translate_fast import (
     HEADER6,
     ICMP,
     ICMPV6,
-    TCP,
     UDP,
     FastPath,
     Mtus,
     Translation,
     Verdict,
-    addresses,
     dropped,
     forwarded,
-    upper_layer,
 )
-from manageout.protocol.translate_icmp import (
-    ECHO4,
-    ECHO6,
-    ERRORS4,
-    ERRORS6,
-    echo_to4,
-    echo_to6,
-    error_to4,
-    error_to6,
-)
+from manageout.protocol.translate_icmp import ERRORS4, ERRORS6
 from manageout.protocol.translate_quote import Untranslatable
+from manageout.protocol.translate_transport import Transport
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
-from manageout.wire.checksum import transport_checksum6
 
 __all__ = ["Mtus", "Translation", "Translator", "Verdict"]
 
-IGMP = 2
 SOURCE_ROUTES = frozenset({131, 137})
 """IPv4 options LSRR and SSRR (RFC 791 3.1)."""
-TCP_HEADER, UDP_HEADER = 20, 8
 
 
 class Translator(FastPath):
@@ -118,6 +104,7 @@ class Translator(FastPath):
         super().__init__(mappings, Mtus(mtu4, mtu6, lowest_ipv6_mtu))
         self._random = random
         self._compute = compute_udp_zero
+        self._transport = Transport(mappings, self.mtus, compute_udp_zero)
         self._name_routers = name_routers
         self._answers = Answers(mappings, errors_per_second, errors_per_second)
         self._fragments = Fragments()
@@ -172,11 +159,24 @@ class Translator(FastPath):
             return [dropped(Drop.NOT_GLOBAL)]
         if not turned and header.ttl < 2:
             return [dropped(Drop.HOP_LIMIT, self._answers.time_exceeded4(packet, now))]
+        return self._mapped6(packet, header, body, (src6, dst6), now, turned)
+
+    def _mapped6(
+        self,
+        packet: bytes,
+        header: ipv4.Ipv4,
+        body: bytes,
+        ends: tuple[bytes, bytes],
+        now: float,
+        turned: bool,
+    ) -> list[Translation]:
+        """The transport, between the two addresses of ``ends``."""
+        src6, dst6 = ends
         whole = self._collect4(header, body, now)
         if whole is not body:
             return self._waited(whole, lambda data: self._to6(_whole4(header, data), now, turned))
         try:
-            segment = self._segment6(header, body, src6, dst6, turned)
+            segment = self._transport.to6(header, body, src6, dst6, turned)
         except Untranslatable as untranslatable:
             return [dropped(untranslatable.reason)]
         out = Out6(
@@ -222,44 +222,6 @@ class Translator(FastPath):
         return self._fragments.add(
             key, header.src, header.fragment_offset * 8, header.more_fragments, body, now
         )
-
-    def _segment6(self, header: ipv4.Ipv4, body: bytes, src6: bytes, dst6: bytes, turned: bool) -> bytes:
-        """The transport segment behind the IPv6 header. Raises :class:`Untranslatable`."""
-        old, new = addresses(header.src, header.dst), addresses(src6, dst6)
-        if header.protocol == IGMP:
-            raise Untranslatable(Drop.ICMP_UNTRANSLATABLE)
-        if header.protocol == ICMP:
-            return self._icmp6(body, src6, dst6, new, turned)
-        if header.fragment_offset or header.protocol not in (TCP, UDP):
-            return body
-        if header.protocol == UDP and len(body) >= UDP_HEADER and body[6:8] == b"\0\0":
-            return self._checksum_computed(body, src6, dst6)
-        segment = upper_layer(body, 0, header.protocol, old, new, False)
-        if segment is None:
-            raise Untranslatable(Drop.MALFORMED)
-        return segment
-
-    def _checksum_computed(self, datagram: bytes, src6: bytes, dst6: bytes) -> bytes:
-        """RFC 7915 4.5: UDP without a checksum gets one, or is dropped."""
-        if not self._compute:
-            raise Untranslatable(Drop.UDP_NO_CHECKSUM)
-        length = datagram[4] << 8 | datagram[5]
-        if not UDP_HEADER <= length <= len(datagram):
-            raise Untranslatable(Drop.MALFORMED)
-        value = transport_checksum6(src6, dst6, UDP, datagram[:length])
-        return b"".join((datagram[:6], value.to_bytes(2, "big"), datagram[8:]))
-
-    def _icmp6(self, body: bytes, src6: bytes, dst6: bytes, new: int, turned: bool) -> bytes:
-        if len(body) < 8:
-            raise Untranslatable(Drop.MALFORMED)
-        if body[0] in ECHO4:
-            return echo_to6(body, new)
-        try:
-            message = icmpv4.parse(body)
-        except WireError:
-            raise Untranslatable(Drop.MALFORMED) from None
-        kind, code, rest = error_to6(self.mappings, self.mtus, message, turned)
-        return icmpv6.build(src6, dst6, kind, code, rest)
 
     def _emit6(
         self, packet: bytes, header: ipv4.Ipv4, out: Out6, segment: bytes, now: float
@@ -350,7 +312,7 @@ class Translator(FastPath):
             low = fragment.ident & 0xFFFF
             return self._waited(data, lambda whole: self._to4(_whole6(header, whole), low, now, True))
         try:
-            segment = self._segment4(header, chain, body, src4, dst4, router)
+            segment = self._transport.to4(header, chain, body, src4, dst4, router)
         except Untranslatable as untranslatable:
             return [dropped(untranslatable.reason)]
         protocol = ICMP if chain.next_header == ICMPV6 else chain.next_header
@@ -374,34 +336,6 @@ class Translator(FastPath):
             answer = self._to6(result.error, now, True)[0].packet if result.error is not None else None
             results.append(result._replace(error=answer or None))
         return results
-
-    def _segment4(
-        self, header: ipv6.Ipv6, chain: Chain, body: bytes, src4: bytes, dst4: bytes, router: bytes | None
-    ) -> bytes:
-        """The transport segment behind the IPv4 header. Raises :class:`Untranslatable`."""
-        old, new = addresses(header.src, header.dst), addresses(src4, dst4)
-        protocol, fragment = chain.next_header, chain.fragment
-        if protocol == ICMPV6:
-            return self._icmp4(header, body, old, router)
-        if protocol not in (TCP, UDP) or (fragment is not None and fragment.offset):
-            return body
-        if protocol == UDP and len(body) >= UDP_HEADER and body[6:8] == b"\0\0":
-            return body  # RFC 6936 allows it over IPv6 for tunnels; over IPv4 it means the same
-        segment = upper_layer(body, 0, protocol, old, new, False)
-        if segment is None:
-            raise Untranslatable(Drop.MALFORMED)
-        return segment
-
-    def _icmp4(self, header: ipv6.Ipv6, body: bytes, old: int, router: bytes | None) -> bytes:
-        if len(body) < 8:
-            raise Untranslatable(Drop.MALFORMED)
-        if body[0] in ECHO6:
-            return echo_to4(body, old)
-        try:
-            message = icmpv6.parse(header.src, header.dst, body)
-        except WireError:
-            raise Untranslatable(Drop.MALFORMED) from None
-        return icmpv4.build(error_to4(self.mappings, self.mtus, message, router))
 
     def _emit4(
         self, packet: bytes, chain: Chain, out: Out4, segment: bytes, ident: int, now: float, split: bool
