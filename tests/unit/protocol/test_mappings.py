@@ -93,3 +93,10 @@ def test_illegal_addresses() -> None:
     assert not any(
         illegal6(IPv6Address(text).packed) for text in ("fec0::1", "64:ff9b::1", "fd00::1", "2001::1")
     )
+
+
+def test_rfc6052_2_2_u_octet_and_suffix_are_ignored() -> None:
+    maps = made("2001:db8:122:344::/64")
+    v6 = bytearray(maps.embed(packed("192.0.2.33")))
+    v6[8], v6[15] = 0xFF, 0x55
+    assert maps.extract(bytes(v6)) == packed("192.0.2.33")
