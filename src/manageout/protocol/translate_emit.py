@@ -31,6 +31,8 @@ class Out6(NamedTuple):
         ``more``: it is not the datagram's end. The identification has 16 bits, as IPv4's.
         """
         room = (limit - _FRAGMENT_ROOM) // 8 * 8
+        if len(body) + _FRAGMENT_ROOM <= limit:
+            room = max(room, len(body))  # as it came, whatever its length
         packets = []
         for at in range(0, len(body) or 1, room):
             piece = body[at : at + room]

@@ -18,6 +18,7 @@ from manageout.protocol.mappings import Mappings, illegal4, illegal6
 HEADER4, HEADER6 = 20, 40
 DIFFERENCE = HEADER6 - HEADER4
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+LARGEST4 = 0xFFFF
 DF_LIMIT = 1260
 """RFC 7915 5.1: an IPv4 packet up to this size goes out without DF, for its IPv6 path might be a tunnel's."""
 
@@ -148,6 +149,8 @@ class FastPath:
         if kind and (kind == segment.GSO_UDP_L4) != (protocol == UDP):
             return SLOW
         upper = 8 if protocol == UDP else (packet[ip + 12] >> 4) * 4
+        if kind and (not size or upper < _SHORTEST[protocol] or ip + upper > len(packet)):
+            return SLOW
         largest = ip + upper + size if kind else len(packet)
         result = self._judge(packet, ident, largest, True)
         if result.verdict is not Verdict.FORWARD:
@@ -189,6 +192,8 @@ class FastPath:
             return SLOW
         src4 = maps.leases.get(source)
         if src4 is None or packet[7] < 2 or largest - DIFFERENCE > self.mtus.mtu4:
+            return SLOW
+        if length - DIFFERENCE > LARGEST4:
             return SLOW
         old, new = addresses(source, destination), addresses(src4, dst4)
         upper = upper_layer(packet, HEADER6, packet[6], old, new, partial)

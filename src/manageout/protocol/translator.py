@@ -39,7 +39,8 @@ Every FORWARD of the fast path is, byte for byte, what the slow path makes of th
  7. FORWARD: traffic class = TOS, flow label 0, hop limit = TTL - 1, source = NAT64 prefix and the IPv4 source.
 
 Super-packets (``virtio_net_hdr``): a partial checksum is the pseudo-header's sum, and is adjusted as such; the kind
-of TCP changes between 4 and 6; ``hdr_len`` and ``csum_start`` move by 20. Anything unusual: SLOW.
+of TCP changes between 4 and 6; ``hdr_len`` and ``csum_start`` move by 20. Anything unusual: SLOW, also a result
+above 65535 bytes.
 
 What the slow path adds, in order, is written at the methods below.
 """
@@ -61,6 +62,7 @@ from manageout.protocol.translate_fast import (
     HEADER6,
     ICMP,
     ICMPV6,
+    LARGEST4,
     UDP,
     FastPath,
     Mtus,
@@ -315,6 +317,9 @@ class Translator(FastPath):
             segment = self._transport.to4(header, chain, body, src4, dst4, router)
         except Untranslatable as untranslatable:
             return [dropped(untranslatable.reason)]
+        if HEADER4 + len(segment) > LARGEST4:
+            answer = self._answers.too_big6(packet, self.mtus.mtu4 + DIFFERENCE, now)
+            return [dropped(Drop.TOO_BIG, answer)]
         protocol = ICMP if chain.next_header == ICMPV6 else chain.next_header
         out = Out4(header.traffic_class, header.hop_limit - 1, protocol, src4, dst4)
         if turns:

@@ -28,6 +28,12 @@ def test_ipv6(limit: int, more: bool) -> None:
     assert body == BODY
 
 
+@pytest.mark.parametrize("size", [1, 1449, 1452])
+def test_a_fragment_that_fits_stays_one(size: int) -> None:
+    out = Out6(3, 60, 17, bytes(15) + b"\1", bytes(15) + b"\2")
+    assert len(out.fragments(bytes(size), 5, False, 1, 1500)) == 1
+
+
 @pytest.mark.parametrize("limit", [68, 576, 1279, 1500])
 @pytest.mark.parametrize("fragment", [None, Fragment(5, True, 0x1234ABCD), Fragment(5, False, 9)])
 def test_ipv4(limit: int, fragment: Fragment | None) -> None:

@@ -181,6 +181,16 @@ def test_super_packet_translates_as_its_segments_do(version: int) -> None:
     assert there == alone
 
 
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(("at", "value"), [(1, 3), (1, 5), (4, 0), (6, 41), (8, 6), (0, 0)])
+def test_odd_super_packets_are_slow(version: int, at: int, value: int) -> None:
+    """A kind, a size, an offset that does not fit, or no checksum to complete."""
+    header, packet = super_packet(version, bytes(5000), 1000)
+    odd = bytearray(header)
+    odd[at : at + 2 - (at < 2)] = value.to_bytes(2 - (at < 2), "little")
+    assert FAST.translate_gso(bytes(odd), packet, 9).verdict is Verdict.SLOW
+
+
 def test_super_packet_too_large_for_the_next_hop_is_slow() -> None:
     header, packet = super_packet(6, bytes(5000), 1480)
     assert FAST.translate_gso(header, packet, 9).verdict is Verdict.SLOW

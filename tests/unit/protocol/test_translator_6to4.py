@@ -8,7 +8,7 @@ import pytest
 
 from manageout.protocol.drops import Drop
 from manageout.protocol.mappings import Mappings
-from manageout.protocol.translator import Translator
+from manageout.protocol.translator import Translator, Verdict
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp
 from tests.unit.protocol.test_translate_fast import CLIENT, LEASE, SERVER, SERVER4, v4, v6
 from tests.unit.protocol.test_translator import (
@@ -116,6 +116,14 @@ def test_rfc7915_5_small_packets_are_fragmented_for_a_small_ipv4_mtu() -> None:
 def test_rfc7915_5_large_packets_are_too_big_for_a_small_ipv4_mtu() -> None:
     answer = error6(refused(made(mtu4=1400).to_ipv4(datagram6(1400), 7, 0), Drop.TOO_BIG))
     assert (answer.type, int.from_bytes(answer.body[:4], "big")) == (2, 1420)
+
+
+def test_what_no_ipv4_packet_can_hold_is_too_big() -> None:
+    packet = ipv6.build(CLIENT, SERVER, 17, udp.build(CLIENT, SERVER, 1, 2, bytes(65527)))
+    maker = made(mtu4=65535)
+    assert maker.fast(packet, 7).verdict is Verdict.SLOW
+    answer = error6(refused(maker.to_ipv4(packet, 7, 0), Drop.TOO_BIG))
+    assert int.from_bytes(answer.body[:4], "big") == 65555
 
 
 def test_fragmented_echo_is_put_together_and_taken_apart() -> None:
