@@ -37,7 +37,7 @@ class Drop(IntEnum):
     RATE_LIMITED = 18
     TABLE_FULL = 19
     MALFORMED = 20
-    # Translation: the fast path decides the first four as well.
+    # Translation: the fast path decides the first two as well.
     SOURCE_IN_PREF64 = 32
     LEASE_SPOOFED = 33
     UNKNOWN_LEASE = 34
@@ -82,11 +82,11 @@ class Drop(IntEnum):
 
 MEANING: dict[Drop, str] = {
     Drop.TRUNCATED: "shorter than its own headers say",
-    Drop.NOT_IPV6: "the inner packet is not IPv6",
+    Drop.NOT_IPV6: "the packet is not of the IP version expected here",
     Drop.HOST_NOT_ALLOWED: "IPv4 source is not in isatap.hosts",
     Drop.SOURCE_MISMATCH: "inner source does not embed the IPv4 source (RFC 5214 7.3): spoofed",
-    Drop.SOURCE_ILLEGAL: "inner source may not appear on a link (multicast, ::1, mapped)",
-    Drop.DESTINATION_ILLEGAL: "inner destination may not be forwarded",
+    Drop.SOURCE_ILLEGAL: "source may not appear on a link (multicast, loopback, mapped)",
+    Drop.DESTINATION_ILLEGAL: "destination may not be forwarded",
     Drop.LOOP: "would travel in a loop between tunnel routers (RFC 6324)",
     Drop.ECN: "congestion marked outside, not ECN-capable inside (RFC 6040)",
     Drop.HOP_LIMIT: "hop limit reached",
