@@ -37,6 +37,24 @@ class Drop(IntEnum):
     RATE_LIMITED = 18
     TABLE_FULL = 19
     MALFORMED = 20
+    # Translation: the fast path decides the first two as well.
+    SOURCE_IN_PREF64 = 32
+    LEASE_SPOOFED = 33
+    UNKNOWN_LEASE = 34
+    NO_LEASE = 35
+    NOT_TRANSLATED = 36
+    NOT_GLOBAL = 37
+    SOURCE_ROUTE = 38
+    ROUTING_HEADER = 39
+    FRAGMENT_CHAIN = 40
+    UDP_NO_CHECKSUM = 41
+    ICMP_UNTRANSLATABLE = 42
+    ERROR_IN_ERROR = 43
+    QUOTE_MALFORMED = 44
+    FRAGMENT_INCOMPLETE = 45
+    FRAGMENTS_FULL = 46
+    FRAGMENT_OVERLAP = 47
+    PROTOCOL_FORBIDDEN = 48
     # IP-HTTPS (Python only).
     NOT_OWNER = 64
     ADDRESS_LIMIT = 65
@@ -64,11 +82,11 @@ class Drop(IntEnum):
 
 MEANING: dict[Drop, str] = {
     Drop.TRUNCATED: "shorter than its own headers say",
-    Drop.NOT_IPV6: "the inner packet is not IPv6",
+    Drop.NOT_IPV6: "the packet is not of the IP version expected here",
     Drop.HOST_NOT_ALLOWED: "IPv4 source is not in isatap.hosts",
     Drop.SOURCE_MISMATCH: "inner source does not embed the IPv4 source (RFC 5214 7.3): spoofed",
-    Drop.SOURCE_ILLEGAL: "inner source may not appear on a link (multicast, ::1, mapped)",
-    Drop.DESTINATION_ILLEGAL: "inner destination may not be forwarded",
+    Drop.SOURCE_ILLEGAL: "source may not appear on a link (multicast, loopback, mapped)",
+    Drop.DESTINATION_ILLEGAL: "destination may not be forwarded",
     Drop.LOOP: "would travel in a loop between tunnel routers (RFC 6324)",
     Drop.ECN: "congestion marked outside, not ECN-capable inside (RFC 6040)",
     Drop.HOP_LIMIT: "hop limit reached",
@@ -81,6 +99,23 @@ MEANING: dict[Drop, str] = {
     Drop.RATE_LIMITED: "more than the configured rate",
     Drop.TABLE_FULL: "a bounded table is full",
     Drop.MALFORMED: "cannot be parsed",
+    Drop.SOURCE_IN_PREF64: "IPv6 source lies in the NAT64 prefix: a loop, or spoofed (RFC 6146 3.5)",
+    Drop.LEASE_SPOOFED: "IPv4 source is one of our leases, but came from outside",
+    Drop.UNKNOWN_LEASE: "no client holds this IPv4 address",
+    Drop.NO_LEASE: "the client holds no IPv4 address",
+    Drop.NOT_TRANSLATED: "destination is neither in the NAT64 prefix nor mapped",
+    Drop.NOT_GLOBAL: "private IPv4 address under 64:ff9b::/96 (RFC 6052 3.1)",
+    Drop.SOURCE_ROUTE: "IPv4 source route that is not used up (RFC 7915 4.1)",
+    Drop.ROUTING_HEADER: "routing header with segments left (RFC 7915 5.1)",
+    Drop.FRAGMENT_CHAIN: "extension header behind a Fragment header (RFC 7915 5.1.1)",
+    Drop.UDP_NO_CHECKSUM: "UDP without a checksum, which cannot be computed (RFC 7915 4.5)",
+    Drop.ICMP_UNTRANSLATABLE: "ICMP or IGMP message without a counterpart (RFC 7915 4.2, 5.2)",
+    Drop.ERROR_IN_ERROR: "ICMP error that quotes an ICMP error (RFC 7915 4.3, 5.3)",
+    Drop.QUOTE_MALFORMED: "ICMP error whose quoted packet cannot be translated",
+    Drop.FRAGMENT_INCOMPLETE: "fragments that were not completed in time",
+    Drop.FRAGMENTS_FULL: "more fragments waiting than there is room for",
+    Drop.FRAGMENT_OVERLAP: "fragments that overlap (RFC 5722)",
+    Drop.PROTOCOL_FORBIDDEN: "its protocol number means something else in the other family",
     Drop.NOT_OWNER: "source address is not this client's",
     Drop.ADDRESS_LIMIT: "client holds as many addresses as it may",
     Drop.ADDRESS_TAKEN: "source address belongs to another client",

@@ -132,7 +132,7 @@ class TeredoAddress(NamedTuple):
 # --- RFC 6052 -------------------------------------------------------------------------------------------
 
 
-def _rfc6052_octets(prefix: IPv6Network) -> tuple[int, int, int, int]:
+def rfc6052_octets(prefix: IPv6Network) -> tuple[int, int, int, int]:
     octets = _RFC6052_OCTETS.get(prefix.prefixlen)
     if octets is None:
         raise AddressError(
@@ -150,7 +150,7 @@ def _rfc6052_octets(prefix: IPv6Network) -> tuple[int, int, int, int]:
 def rfc6052_embed(prefix: IPv6Network, v4: IPv4Address) -> IPv6Address:
     """Put ``v4`` into ``prefix``, suffix zero. Raises :class:`AddressError` for an impossible prefix."""
     packed = bytearray(prefix.network_address.packed)
-    for position, octet in zip(_rfc6052_octets(prefix), v4.packed, strict=True):
+    for position, octet in zip(rfc6052_octets(prefix), v4.packed, strict=True):
         packed[position] = octet
     return IPv6Address(bytes(packed))
 
@@ -161,7 +161,7 @@ def rfc6052_extract(prefix: IPv6Network, v6: IPv6Address) -> IPv4Address | None:
     The u octet and the suffix are skipped, not judged (RFC 6052 2.3). Raises :class:`AddressError` for an
     impossible prefix.
     """
-    octets = _rfc6052_octets(prefix)
+    octets = rfc6052_octets(prefix)
     if v6 not in prefix:
         return None
     return IPv4Address(bytes(v6.packed[position] for position in octets))

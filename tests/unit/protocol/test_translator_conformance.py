@@ -1,0 +1,42 @@
+"""The conformance page names tests that exist, and every test that is named after a clause stands on it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "reference" / "conformance.md").read_text()
+TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+# Second looks at a clause; the page names the first.
+MORE = {
+    "test_rfc1812_4_3_2_3_errors_stay_within_576",
+    "test_rfc1812_4_3_2_7_about_a_query",
+    "test_rfc1812_4_3_2_7_never_about",
+    "test_rfc4443_2_4_errors_stay_within_1280",
+    "test_rfc4443_2_4_f_rate",
+    "test_rfc6052_3_1_private_under_the_well_known_prefix",
+    "test_rfc6936_udp_over_ipv6_without_a_checksum_stays_without",
+    "test_rfc7757_figure_7_without_a_mapping",
+    "test_rfc7915_4_3_no_error_about_an_error",
+}
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", PAGE))
+    assert len(named) > 60
+    assert not {name for name in named if f"def {name}(" not in TESTS}
+
+
+def test_every_clause_that_is_tested_is_named() -> None:
+    source = "\n".join(path.read_text() for path in Path(__file__).parent.glob("test_translat*.py"))
+    tested = set(re.findall(r"def (test_rfc\d+_[a-z0-9_]+)\(", source))
+    assert not {name for name in tested if f"`{name}`" not in PAGE} - MORE
+
+
+def test_every_row_has_a_verdict() -> None:
+    rows = [line.split(" | ") for line in PAGE.splitlines() if line.startswith("| ") and "clause" not in line]
+    assert len(rows) > 60
+    for row in rows:
+        assert re.match(r"yes|choice|no\b", row[2]), row
+        assert row[2].startswith("no") or "`test_" in row[3], row

@@ -1,0 +1,45 @@
+"""RFC 4884 lengths, and the RFC 5837 object as its section 4 draws it."""
+
+from __future__ import annotations
+
+import pytest
+
+from manageout.wire.checksum import checksum
+from manageout.wire.icmp_extensions import join, split, with_interface
+
+EXTENSION = bytes.fromhex("2000dfff0008010161626364")
+QUOTE = bytes(range(128))
+
+
+def test_split() -> None:
+    assert split(QUOTE + EXTENSION, 128) == (QUOTE, EXTENSION)
+
+
+@pytest.mark.parametrize("length", [0, 132, 136, 140, 1020])
+def test_rfc4884_5_5_without_an_extension_all_is_quotation(length: int) -> None:
+    body = QUOTE + b"\x10\0\0\0" + bytes(8)
+    assert split(body, length) == (body, b"")
+
+
+@pytest.mark.parametrize(
+    ("size", "unit", "words"), [(20, 4, 32), (20, 8, 16), (130, 4, 33), (130, 8, 17), (999, 4, 137)]
+)
+def test_join(size: int, unit: int, words: int) -> None:
+    quote = bytes(range(256)) * 4
+    body, length = join(quote[:size], EXTENSION, 560, unit)
+    assert length == words and body[length * unit :] == EXTENSION
+    assert len(body) <= 560 and body.startswith(quote[: min(size, length * unit)])
+
+
+def test_no_room_for_an_extension() -> None:
+    assert join(QUOTE, EXTENSION, 139, 4) == (QUOTE, 0)
+    assert join(QUOTE * 3, b"", 200, 4) == ((QUOTE * 3)[:200], 0)
+
+
+def test_rfc5837_4_1_interface_information() -> None:
+    address = bytes(range(16))
+    alone = with_interface(b"", address)
+    assert alone[0] == 0x20 and checksum(alone) == 0
+    assert alone[4:] == bytes.fromhex("0018020400020000") + address
+    both = with_interface(EXTENSION, address)
+    assert both[4:] == EXTENSION[4:] + alone[4:] and checksum(both) == 0
