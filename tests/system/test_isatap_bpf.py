@@ -137,8 +137,12 @@ def test_counters_are_exact_and_survive_a_sync(tun: Tun) -> None:
 HOST_NAME = "mo-test-bpf-host"
 
 
-@pytest.mark.parametrize("card", ["on", "off"])
-def test_tcp_between_a_host_and_a_router(tun: Tun, namespaces: Callable[[str], str], card: str) -> None:
+@pytest.mark.parametrize(
+    ("card", "old"), [("on", False), ("off", False), ("on", True)], ids=["tcx", "no card", "old kernel"]
+)
+def test_tcp_between_a_host_and_a_router(
+    tun: Tun, namespaces: Callable[[str], str], card: str, old: bool
+) -> None:
     """Nobody serves the TUN devices or a raw socket here: every packet takes the fast path.
 
     With the card's help ``off`` the kernel cuts super-packets and sums them behind our programs.
@@ -150,7 +154,14 @@ def test_tcp_between_a_host_and_a_router(tun: Tun, namespaces: Callable[[str], s
     for line in ("link set u1 up", "addr add 10.0.0.254/24 dev u1", "addr add 10.0.1.30/32 dev u1"):
         netns.run(HOST_NAME, ["ip", *line.split()])
     with IsatapFastPath(
-        tun.ifindex, [socket.if_nametoindex("u0")], Role.ROUTER, state(HOST), [ROUTER], 1280
+        tun.ifindex,
+        [socket.if_nametoindex("u0")],
+        Role.ROUTER,
+        state(HOST),
+        [ROUTER],
+        1280,
+        tcx=not old,
+        old_kernel=old,
     ) as router:
         netns.run(NAME, ["ip", "addr", "add", text(ROUTER) + "/64", "dev", "mo-isatap0", "nodad"])
         listener = socket.create_server((text(ROUTER), 0), family=socket.AF_INET6)
@@ -159,7 +170,14 @@ def test_tcp_between_a_host_and_a_router(tun: Tun, namespaces: Callable[[str], s
             netns.run(HOST_NAME, ["ip", "addr", "add", text(HOST) + "/64", "dev", "mo-isatap0", "nodad"])
             link = LinkState(Role.HOST, prefixes=[LINK], locators=[HOST], routers=[ROUTER])
             with IsatapFastPath(
-                host_tun.ifindex, [socket.if_nametoindex("u1")], Role.HOST, link, [HOST], 1280
+                host_tun.ifindex,
+                [socket.if_nametoindex("u1")],
+                Role.HOST,
+                link,
+                [HOST],
+                1280,
+                tcx=not old,
+                old_kernel=old,
             ) as host:
                 octets = transfer(listener, 10_000_000)
                 sent, received = mine(host, ROUTER), mine(router, HOST)
