@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Any
@@ -42,13 +43,13 @@ def routers() -> list[str]:
 
 def test_join_follows_the_record(two_locators: Lab) -> None:
     address, laptop = site.host_address("helpdesk"), site.laptop_address()
-    pinging = process.start("helpdesk", "ping", ["ping", "-n", "-c", "60", "-i", "0.1", str(laptop)])
+    pinging = process.start("helpdesk", "ping", ["ping", "-n", "-i", "0.1", "-w", "60", str(laptop)])
     servers.set_router(SECOND)
     wait_until("helpdesk follows", lambda: routers() == [str(SECOND)], 40, [pinging])
-    wait_until("ping ends", lambda: not pinging.alive, 30)
+    process.stop(pinging, signal.SIGINT)
     answered = {int(number) for number in re.findall(r"icmp_seq=(\d+)", pinging.log.read_text())}
-    # For the last one ping does not wait longer than for those before.
-    assert set(range(1, 60)) - answered == set()
+    assert answered == set(range(1, len(answered) + 1)), pinging.log.read_text()
+    assert len(answered) > 10
     assert site.host_address("helpdesk") == address
 
 
