@@ -8,10 +8,12 @@ from collections import Counter
 
 import pytest
 
+from manageout.linux.isatap_bpf import MAX_PREFIXES
 from manageout.protocol.drops import Drop
 from manageout.protocol.isatap_link import LinkState, Result, Role, Verdict
+from manageout.wire import ipv6
 from tests.differential.kernel import Kernel, in_namespace
-from tests.differential.packets import Generator, state
+from tests.differential.packets import LOCATORS, SIBLING, Generator, isatap, state
 from tests.vectors import names, vector
 
 pytestmark = pytest.mark.system
@@ -73,6 +75,24 @@ def test_vectors(role: Role) -> None:
         kernel.path.close()
 
     in_namespace(compare)
+
+
+def test_more_prefixes_than_the_fast_path_holds() -> None:
+    """Everything is left to the slow path; above all, nothing of ours looks like a loop."""
+    prefixes = [bytes.fromhex(f"fd99999999990{n:03x}") for n in range(MAX_PREFIXES + 1)]
+    link = LinkState(Role.HOST, prefixes=prefixes, locators=LOCATORS[:1], routers=[SIBLING])
+    packets = [
+        ipv6.build(isatap(prefix, LOCATORS[0]), isatap(prefix, SIBLING), ipv6.UDP, bytes(8))
+        for prefix in prefixes
+    ]
+
+    def compare() -> None:
+        kernel = Kernel(link, old_kernel=False)
+        assert {kernel.encapsulate(packet).verdict for packet in packets} == {Verdict.SLOW}
+        kernel.path.close()
+
+    in_namespace(compare)
+    assert all(link.encapsulate(packet, 1).verdict is Verdict.FORWARD for packet in packets)
 
 
 def binary(name: str) -> bool:

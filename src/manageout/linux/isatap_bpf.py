@@ -127,7 +127,9 @@ class IsatapFastPath:
             v4 for v4 in (state.locators if locators is None else locators) if v4 in state.locators
         ][:MAX_LOCATORS]
         prefixes = sorted(state.prefixes)[:MAX_PREFIXES]
-        settings = struct.pack("=III", len(self._locators), len(prefixes), len(self._underlays))
+        # A prefix it does not know would look like another link's: then no locator, so that all is SLOW.
+        locator_count = len(self._locators) if len(state.prefixes) <= MAX_PREFIXES else 0
+        settings = struct.pack("=III", locator_count, len(prefixes), len(self._underlays))
         settings += b"".join(self._locators).ljust(4 * MAX_LOCATORS, b"\0")
         settings += struct.pack(f"={len(self._underlays)}I", *self._underlays).ljust(4 * MAX_UNDERLAYS, b"\0")
         settings += b"".join(prefixes)
