@@ -36,7 +36,7 @@ from manageout.lab.topology import (
 from manageout.linux import netns
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE
 
-READY_SECONDS = 30.0
+READY_SECONDS = 75.0  # a client whose first attempt fails tries again after 30 s ([MS-IPHTTPS] 3.1.2.1)
 URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
