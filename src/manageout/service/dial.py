@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -91,7 +92,9 @@ async def _connect(host: str, port: int, what: str) -> socket.socket:
             tune(sock)
         except (OSError, TimeoutError) as error:
             sock.close()
-            faults.append(f"{address[0]}: {getattr(error, 'strerror', None) or 'no answer'}")
+            # Not strerror: asyncio writes "Connect call failed" over what the kernel said.
+            number = error.errno if isinstance(error, OSError) else None
+            faults.append(f"{address[0]}: {os.strerror(number) if number else 'no answer'}")
         except BaseException:
             sock.close()
             raise

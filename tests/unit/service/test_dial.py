@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import ssl
+
 import pytest
 
-from manageout.errors import LinkError
-from manageout.service.dial import Gateway, Proxy
+from manageout.errors import ConnectError, LinkError
+from manageout.service.dial import Gateway, Proxy, dial
 
 
 @pytest.mark.parametrize(
@@ -44,3 +48,12 @@ def test_proxies(url: str, proxy: Proxy) -> None:
 def test_only_http_proxies() -> None:
     with pytest.raises(LinkError, match="is no http URL"):
         Proxy.parse("socks5://proxy")
+
+
+def test_a_closed_port_is_called_refused() -> None:
+    """What the kernel said, and not asyncio's words for every fault."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and no listen
+        gateway = Gateway("127.0.0.1", taken.getsockname()[1], "/IPHTTPS")
+        with pytest.raises(ConnectError, match=r"127\.0\.0\.1: Connection refused"):
+            asyncio.run(dial(gateway, None, ssl.create_default_context()))
