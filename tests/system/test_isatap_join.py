@@ -208,6 +208,14 @@ def test_it_waits_for_its_router(wire: Wire) -> None:
     wait_until("the host reaches the server", wire.reaches, 20)
 
 
+def test_a_router_that_does_not_answer_is_named(wire: Wire) -> None:
+    """A host that the router refuses hears nothing: its own log must say where to look."""
+    wire.join("10.0.0.1")
+    wait_until("it says so", lambda: "does not answer" in wire.log(HOST), 40)
+    (line,) = [line for line in wire.log(HOST).splitlines() if "does not answer" in line]
+    assert "router 10.0.0.1" in line and "isatap.hosts has 10.0.0.30" in line
+
+
 def test_an_unknown_name_is_one_line_and_no_end(wire: Wire) -> None:
     child = wire.join("nowhere.invalid")
     wait_until("it says so", lambda: "nowhere.invalid" in wire.log(HOST), 20)

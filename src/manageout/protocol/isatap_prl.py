@@ -69,6 +69,11 @@ class PrlRouter:
         self.next_rs = now + pause
         return True
 
+    def silent(self, now: float) -> bool:
+        """Whether it was solicited as often as RFC 4861 6.3.7 says, and never answered."""
+        answer_by = self.next_rs - MIN_SOLICIT_INTERVAL + SOLICITATION_INTERVAL
+        return self.reach is Reach.NEW and self.tries >= MAX_SOLICITATIONS and now >= answer_by
+
     def advertised(self, source: bytes, message: RouterAdvertisement, now: float) -> None:
         """An advertisement came: schedule its refreshment, and confirm the router if that is open."""
         self.address = source

@@ -65,6 +65,7 @@ class IsatapHostService:
         self._fast: IsatapFastPath | None = None
         self._no_fast = "not attached yet" if fast_path else "switched off by --no-ebpf"
         self._underlay = ""
+        self._silent: set[bytes] = set()
         self._sent: dict[bytes, int] = {}
         self._routes: dict[str, str] = {}
         self._addresses: dict[str, None] = {}
@@ -109,6 +110,20 @@ class IsatapHostService:
             self._changed.clear()
             self._find_locator()
             self._io.turn()
+            self._name_the_silent()
+
+    def _name_the_silent(self) -> None:
+        """Say once of each router that it never answered: a refused host gets no other word."""
+        now, locator = time.monotonic(), self._machine.locator
+        for v4, router in self._machine.routers.items():
+            if router.silent(now) and v4 not in self._silent:
+                self._silent.add(v4)
+                log.warning(
+                    "router %s does not answer: check that its isatap.hosts has %s (see `manageout drops` there), "
+                    "and that IPv4 protocol 41 passes both ways; trying on",
+                    IPv4Address(v4),
+                    IPv4Address(locator) if locator else "our address",
+                )
 
     def _address_event(self, monitor: AddressMonitor) -> None:
         if monitor.drain():
