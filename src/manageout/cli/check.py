@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from manageout.cli.run import config_option
+from manageout.errors import ConfigError
 
 if TYPE_CHECKING:
     from manageout.service.check import Finding
@@ -40,7 +41,17 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
     from manageout.service.check import check as run_checks
     from manageout.site import read_site
 
-    results = run_checks(*read_site(file), runtime_dir)
+    try:
+        results = run_checks(*read_site(file), runtime_dir)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        rows = [
+            {"check": fault.path, "severity": "error", "message": fault.message, "remedy": fault.hint}
+            for fault in error.faults
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        ctx.exit(1)
     findings = [finding for _, found in results for finding in found]
     if as_json:
         rows = [{"check": title, **finding._asdict()} for title, found in results for finding in found]
