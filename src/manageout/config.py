@@ -6,102 +6,34 @@ The file says who we are and which roles this machine takes: a ``[gateway]`` tab
 
 from __future__ import annotations
 
-import re
 import tomllib
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from manageout.config_names import Dns64Table, NamesTable
+from manageout.config_translation import PolicyTable, TranslationTable
+from manageout.config_types import LinkPrefix, Listener, Table, metrics_place, router_name, site_prefix
 from manageout.errors import ConfigError, Fault
 from manageout.faults import Unfit, describe
 
 Preference = Literal["low", "medium", "high"]
 
 
-_USABLE = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-def _not_bare_isatap(name: str) -> str:
-    if name.lower() == "isatap" or name.lower().startswith("isatap."):
-        raise Unfit(
-            "every Windows host looks for the name 'isatap', and DNS servers block it",
-            "choose a unique one, for example manageout-isatap.corp.example",
-        )
-    return name
-
-
-def _listener(value: str) -> str:
-    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+):(\d{1,5})", value)
-    try:
-        if not match or not 0 < int(match[2]) < 65536:
-            raise ValueError
-        (IPv6Address if match[1].startswith("[") else IPv4Address)(match[1].strip("[]"))
-    except ValueError:
-        raise Unfit(f"{value!r} is not ADDRESS:PORT", "for example 0.0.0.0:443 or [::]:443") from None
-    return value
-
-
-def _metrics(value: str) -> str:
-    hint = 'write "127.0.0.1:9464", "[::1]:9464", "unix:/run/manageout/metrics.sock" or "off"'
-    if value == "off" or value.startswith("unix:/"):
-        return value
-    try:
-        host = _listener(value).rpartition(":")[0]
-    except ValueError:
-        raise Unfit(f"{value!r} is not a place for the metrics", hint) from None
-    if not ip_address(host.strip("[]")).is_loopback:
-        raise Unfit(f"{host} is not a loopback address, and metrics have no password", hint)
-    return value
-
-
-def _site_prefix(prefix: IPv6Network) -> IPv6Network:
-    example = "`manageout plan --new` proposes one"
-    if prefix.prefixlen != 48:
-        raise Unfit(f"the site prefix is a /48, this is a /{prefix.prefixlen}", example)
-    if not any(prefix.subnet_of(space) for space in _USABLE):
-        raise Unfit(f"{prefix} is neither global (2000::/3) nor unique local (fc00::/7)", example)
-    return prefix
-
-
-def _subnet64(prefix: IPv6Network) -> IPv6Network:
-    if prefix.prefixlen != 64:
-        raise Unfit(
-            f"a link prefix is a /64, this is a /{prefix.prefixlen}", "addresses form themselves in a /64"
-        )
-    return prefix
-
-
-Listener = Annotated[str, AfterValidator(_listener)]
-LinkPrefix = Annotated[IPv6Network, AfterValidator(_subnet64)]
-
-
-class SiteTable(_Table):
+class SiteTable(Table):
     """``[site]``: the intranet."""
 
     name: str = "site"
     """For people."""
-    prefix: Annotated[IPv6Network, AfterValidator(_site_prefix)]
+    prefix: Annotated[IPv6Network, AfterValidator(site_prefix)]
     """The intranet's /48: its own, a 6to4 one, or a random unique local one (`manageout plan --new`)."""
     domain: str = ""
     """DNS suffix of the intranet, for example ``corp.example``."""
 
 
-class IpHttpsTable(_Table):
+class IpHttpsTable(Table):
     """``[gateway.iphttps]``: limits and time-outs of the listener. Times in seconds."""
 
     server_header: str = "Microsoft-HTTPAPI/2.0"
@@ -130,7 +62,7 @@ class IpHttpsTable(_Table):
     """Bytes queued for one slow client before packets to it are dropped."""
 
 
-class GatewayTable(_Table):
+class GatewayTable(Table):
     """``[gateway]``: this machine terminates the tunnels of remote clients."""
 
     node: Annotated[int, Field(ge=0, le=31)] = 0
@@ -149,7 +81,7 @@ class GatewayTable(_Table):
     """PEM file: certificates of that CA that are revoked."""
     allow: tuple[str, ...] = ("*",)
     """Certificate names (with * and ?) that may connect."""
-    fixed: dict[str, IPv6Address] = {}
+    fixed: dict[str, IPv6Address] = Field(default_factory=dict)
     """Certificate name -> the one address that client gets on the link (its /64 must be the node's)."""
     prefix: LinkPrefix | None = None
     """Client link prefix of this node; derived from the site prefix when left out."""
@@ -171,7 +103,7 @@ class GatewayTable(_Table):
         return value
 
 
-class RouteTable(_Table):
+class RouteTable(Table):
     """``[[isatap.routes]]``: a client prefix that another machine owns."""
 
     prefix: IPv6Network
@@ -180,10 +112,10 @@ class RouteTable(_Table):
     """Next hop towards it, on a link of this machine."""
 
 
-class IsatapTable(_Table):
+class IsatapTable(Table):
     """``[isatap]``: this machine is an ISATAP router (RFC 5214)."""
 
-    name: Annotated[str, AfterValidator(_not_bare_isatap)] = ""
+    name: Annotated[str, AfterValidator(router_name)] = ""
     """The DNS name that chosen hosts resolve; never the bare ``isatap``."""
     locators: Annotated[tuple[IPv4Address, ...], Field(min_length=1, max_length=8)]
     """Our own intranet IPv4 addresses; hosts send protocol 41 to one of them."""
@@ -230,21 +162,14 @@ class IsatapTable(_Table):
         return value
 
 
-class PolicyTable(_Table):
-    """``[policy]``: what is allowed."""
-
-    hairpin: bool = False
-    """Clients may talk to other clients of this gateway, also by link-local addresses."""
-
-
-class DaemonTable(_Table):
+class DaemonTable(Table):
     """``[daemon]``: where the daemon keeps and shows things."""
 
     state_dir: Path = Path("/var/lib/manageout")
     """The registry of ISATAP hosts is kept here."""
     runtime_dir: Path = Path("/run/manageout")
     """The control socket is here; one daemon a directory."""
-    metrics: Annotated[str, AfterValidator(_metrics)] = "127.0.0.1:9464"
+    metrics: Annotated[str, AfterValidator(metrics_place)] = "127.0.0.1:9464"
     """For Prometheus: ``ADDRESS:PORT`` on loopback, ``unix:/path``, or ``off``."""
     fast_path: bool = True
     """Use eBPF where the kernel can."""
@@ -252,12 +177,15 @@ class DaemonTable(_Table):
     """What goes to the log."""
 
 
-class Site(_Table):
+class Site(Table):
     """One site, one file."""
 
     site: SiteTable
     gateway: GatewayTable | None = None
     isatap: IsatapTable | None = None
+    translation: TranslationTable | None = None
+    dns64: Dns64Table | None = None
+    names: NamesTable | None = None
     policy: PolicyTable = PolicyTable()
     daemon: DaemonTable = DaemonTable()
 

@@ -7,7 +7,7 @@ overridden in the file, because an existing farm has its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from manageout.config import Site
 from manageout.wire.address import isatap_interface_id
@@ -20,6 +20,7 @@ LINK_LOCAL = IPv6Network("fe80::/64")
 
 ISATAP_DEVICE = "mo-isatap0"
 IPHTTPS_DEVICE = "mo-iphttps0"
+XLAT_DEVICE = "mo-xlat0"
 
 
 def subnet(prefix: IPv6Network, number: int, length: int = 64) -> IPv6Network:
@@ -47,6 +48,8 @@ class Plan:
     gateway_link_local: IPv6Address
     dns64: IPv6Address
     nat64: IPv6Network
+    leases: IPv4Network | None
+    """This node's block of the pool, or None without translation."""
     isatap_link_locals: tuple[IPv6Address, ...]
     """The router's own addresses, one a locator, in the order of the file."""
     isatap_addresses: tuple[IPv6Address, ...]
@@ -58,7 +61,7 @@ class Plan:
 
 def plan(site: Site) -> Plan:
     """Derive the plan of ``site``."""
-    prefix, gateway, isatap = site.site.prefix, site.gateway, site.isatap
+    prefix, gateway, isatap, translation = site.site.prefix, site.gateway, site.isatap, site.translation
     node = gateway.node if gateway else 0
     isatap_prefix = (isatap and isatap.prefix) or subnet(prefix, ISATAP_SUBNET)
     client_prefix = (gateway and gateway.prefix) or subnet(prefix, CLIENT_SUBNET + node)
@@ -72,12 +75,19 @@ def plan(site: Site) -> Plan:
         gateway_address=client_prefix[1],
         gateway_link_local=LINK_LOCAL[1],
         dns64=subnet(prefix, DNS64_SUBNET)[1 + node],
-        nat64=subnet(prefix, NAT64_SUBNET, 96),
+        nat64=(translation and translation.prefix) or subnet(prefix, NAT64_SUBNET, 96),
+        leases=_block(translation.pool, translation.block, node) if translation else None,
         isatap_link_locals=tuple(isatap_address(LINK_LOCAL, locator) for locator in locators),
         isatap_addresses=tuple(isatap_address(isatap_prefix, locator) for locator in locators),
         advertised=tuple((isatap and isatap.advertise) or _advertised(site, client_prefix, aggregate)),
         client_routes=tuple((gateway and gateway.routes) or (prefix,)),
     )
+
+
+def _block(pool: IPv4Network, length: int | None, node: int) -> IPv4Network:
+    """Block ``node`` of ``pool``; beyond its end if there are fewer (the site file is then refused)."""
+    length = max(length or pool.prefixlen, pool.prefixlen)
+    return IPv4Network((int(pool.network_address) + (node << 32 - length), length))
 
 
 def _advertised(site: Site, client_prefix: IPv6Network, aggregate: IPv6Network) -> tuple[IPv6Network, ...]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from manageout import config
+from manageout import config, config_names, config_translation
 
 _TABLES = (
     config.SiteTable,
@@ -21,7 +22,13 @@ _TABLES = (
     config.IpHttpsTable,
     config.IsatapTable,
     config.RouteTable,
-    config.PolicyTable,
+    config_translation.TranslationTable,
+    config_translation.EamTable,
+    config_names.Dns64Table,
+    config_names.Dns64PrefixTable,
+    config_names.NamesTable,
+    config_translation.PolicyTable,
+    config_translation.ManagerTable,
     config.DaemonTable,
 )
 _NAMES = {
@@ -60,9 +67,10 @@ def _table(model: type[BaseModel], texts: dict[tuple[str, str], str]) -> Iterato
     yield ""
     yield "| option | value | default | |"
     yield "|---|---|---|---|"
-    for name, field in model.model_fields.items():
+    for key, field in model.model_fields.items():
+        name = field.alias or key
         if not _models(field.annotation):
-            text = texts.get((model.__name__, name), "").replace("``", "`").replace("|", "\\|")
+            text = texts.get((model.__name__, key), "").replace("``", "`").replace("|", "\\|")
             yield f"| `{name}` | {_value(field)} | {_default(field)} | {text} |"
 
 
@@ -91,8 +99,11 @@ def _words(annotation: Any) -> str:
         return f"list of {_words(arguments[0])}"
     if origin is dict:
         return f"table of {_words(arguments[0])} = {_words(arguments[1])}"
-    if origin is UnionType:
-        return _words(next(choice for choice in arguments if choice is not NoneType))
+    if origin in (UnionType, Union):
+        kinds = (
+            choice for choice in arguments if choice is not NoneType and get_origin(choice) is not Literal
+        )
+        return " or ".join(map(_words, kinds))
     if origin is not None:
         return _words(arguments[0])
     return _NAMES[annotation.__name__]
@@ -100,6 +111,8 @@ def _words(annotation: Any) -> str:
 
 def _default(field: FieldInfo) -> str:
     default = field.default
+    if field.default_factory is dict:
+        return "`{}`"
     if default is PydanticUndefined:
         return "**required**"
     if default is None or default == "":
@@ -118,7 +131,8 @@ def _default(field: FieldInfo) -> str:
 def _field_texts() -> dict[tuple[str, str], str]:
     """(class, field) -> the string literal under the field."""
     found = {}
-    for item in ast.parse(inspect.getsource(config)).body:
+    sources = map(inspect.getsource, (config, config_translation, config_names))
+    for item in chain.from_iterable(ast.parse(source).body for source in sources):
         if not isinstance(item, ast.ClassDef):
             continue
         for field, text in zip(item.body, item.body[1:], strict=False):

@@ -24,7 +24,13 @@ def read_site(file: Path) -> tuple[Site, Plan]:
 
 def contradictions(site: Site, derived: Plan) -> list[Fault]:
     """What cannot be together although each value is right by itself."""
-    checks: list[Callable[[Site, Plan], Iterator[Fault]]] = [_prefixes, _gateway, _isatap]
+    checks: list[Callable[[Site, Plan], Iterator[Fault]]] = [
+        _prefixes,
+        _gateway,
+        _isatap,
+        _translation,
+        _names,
+    ]
     return [fault for check in checks for fault in check(site, derived)]
 
 
@@ -110,3 +116,47 @@ def _locators(isatap: IsatapTable) -> Iterator[Fault]:
             yield Fault(path, f"{locator} is there twice", "remove one")
         if locator in isatap.routers:
             yield Fault("isatap.routers", f"{locator} is this machine", "list only the other routers")
+
+
+def _translation(site: Site, derived: Plan) -> Iterator[Fault]:
+    table, block = site.translation, derived.leases
+    if table is None or block is None:
+        return
+    if site.gateway is None:
+        yield Fault(
+            "translation", "needs a gateway", "clients get leases: add a [gateway] table, or remove this"
+        )
+    if table.block is not None and table.block < table.pool.prefixlen:
+        yield Fault("translation.block", f"is larger than {table.pool}", f"at least {table.pool.prefixlen}")
+    elif not block.subnet_of(table.pool):
+        nodes = 2 ** (block.prefixlen - table.pool.prefixlen)
+        hint = f"{table.pool} has {nodes} blocks of /{block.prefixlen}: enlarge the pool, or set translation.block"
+        yield Fault("gateway.node", "has no block in translation.pool", hint)
+    if site.isatap:
+        for locator in site.isatap.locators:
+            if locator in table.pool:
+                yield Fault(
+                    "translation.pool", f"holds our locator {locator}", "choose addresses nobody uses"
+                )
+    holders: dict[object, str] = {}
+    for name, address in table.fixed.items():
+        path = f"translation.fixed.{name}"
+        if address not in block:
+            yield Fault(
+                path, f"{address} is not in {block}", f"for example {block[min(10, block.num_addresses - 1)]}"
+            )
+        elif address in holders:
+            yield Fault(path, f"{address} is already that of {holders[address]}", "one address, one client")
+        holders[address] = name
+
+
+def _names(site: Site, derived: Plan) -> Iterator[Fault]:
+    for path, table in (("dns64", site.dns64), ("names", site.names)):
+        if table is not None and site.gateway is None:
+            yield Fault(path, "needs a gateway", "it serves clients: add a [gateway] table, or remove this")
+    if site.names is not None and not (site.names.zone or site.site.domain):
+        yield Fault("names.zone", "is required without site.domain", "for example corp.example")
+    if site.names is not None and not site.names.servers and site.dns64 is None:
+        yield Fault(
+            "names.servers", "is required without a [dns64] table", "name the zone's primary DNS server"
+        )

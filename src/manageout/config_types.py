@@ -1,0 +1,127 @@
+"""What the tables of the site file are made of: values with their own checks, and the strict table."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
+
+from manageout.faults import Unfit
+
+_USABLE = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
+
+
+class Table(BaseModel):
+    """Immutable; an option that it does not know is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+def router_name(name: str) -> str:
+    """A unique DNS name for ISATAP routers. Raises :class:`Unfit` for the bare ``isatap``."""
+    if name.lower() == "isatap" or name.lower().startswith("isatap."):
+        raise Unfit(
+            "every Windows host looks for the name 'isatap', and DNS servers block it",
+            "choose a unique one, for example manageout-isatap.corp.example",
+        )
+    return name
+
+
+def _listener(value: str) -> str:
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+):(\d{1,5})", value)
+    try:
+        if not match or not 0 < int(match[2]) < 65536:
+            raise ValueError
+        (IPv6Address if match[1].startswith("[") else IPv4Address)(match[1].strip("[]"))
+    except ValueError:
+        raise Unfit(f"{value!r} is not ADDRESS:PORT", "for example 0.0.0.0:443 or [::]:443") from None
+    return value
+
+
+def metrics_place(value: str) -> str:
+    """Where the metrics are served: loopback, a Unix socket, nowhere. Raises :class:`Unfit`."""
+    hint = 'write "127.0.0.1:9464", "[::1]:9464", "unix:/run/manageout/metrics.sock" or "off"'
+    if value == "off" or value.startswith("unix:/"):
+        return value
+    try:
+        host = _listener(value).rpartition(":")[0]
+    except ValueError:
+        raise Unfit(f"{value!r} is not a place for the metrics", hint) from None
+    if not ip_address(host.strip("[]")).is_loopback:
+        raise Unfit(f"{host} is not a loopback address, and metrics have no password", hint)
+    return value
+
+
+def site_prefix(prefix: IPv6Network) -> IPv6Network:
+    """A usable /48. Raises :class:`Unfit`."""
+    example = "`manageout plan --new` proposes one"
+    if prefix.prefixlen != 48:
+        raise Unfit(f"the site prefix is a /48, this is a /{prefix.prefixlen}", example)
+    if not any(prefix.subnet_of(space) for space in _USABLE):
+        raise Unfit(f"{prefix} is neither global (2000::/3) nor unique local (fc00::/7)", example)
+    return prefix
+
+
+def _subnet64(prefix: IPv6Network) -> IPv6Network:
+    if prefix.prefixlen != 64:
+        raise Unfit(
+            f"a link prefix is a /64, this is a /{prefix.prefixlen}", "addresses form themselves in a /64"
+        )
+    return prefix
+
+
+def service(value: str) -> str:
+    """What a manager may open: ``any``, ``icmp``, ``tcp/22``, ``udp/5000-5010``. Raises :class:`Unfit`."""
+    if value in ("any", "icmp", "tcp", "udp"):
+        return value
+    match = re.fullmatch(r"(?:tcp|udp)/(\d{1,5})(?:-(\d{1,5}))?", value)
+    if not match or not 0 < int(match[1]) <= int(match[2] or match[1]) < 65536:
+        raise Unfit(
+            f"{value!r} is no protocol and port", 'write "tcp/3389", "udp/5000-5010", "icmp" or "any"'
+        )
+    return value
+
+
+def _dns_server(value: str) -> str:
+    try:
+        ip_address(value)
+    except ValueError:
+        try:
+            return _listener(value)
+        except ValueError:
+            raise Unfit(
+                f"{value!r} is no address of a DNS server", "for example 10.0.0.10 or [fd12::1]:53"
+            ) from None
+    return value
+
+
+def _domain(value: str) -> str:
+    name = value.lower().strip(".")
+    labels = name.split(".")
+    fine = all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels)
+    if not fine or len(name) > 253 or labels[-1].isdecimal():
+        raise Unfit(f"{value!r} is no DNS name", "for example corp.example")
+    return name
+
+
+def _source(value: object) -> IPv4Network | IPv6Network | str:
+    """What looks like an address is one, right or wrong; anything else is a name."""
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        if not re.search(r"[:/]|^[0-9.]*$", str(value)):
+            return _domain(str(value))
+        raise Unfit(
+            f"{value!r} is no network, address or DNS name",
+            "for example 10.0.1.0/24 or helpdesk.corp.example",
+        ) from None
+
+
+Listener = Annotated[str, AfterValidator(_listener)]
+LinkPrefix = Annotated[IPv6Network, AfterValidator(_subnet64)]
+DnsServer = Annotated[str, AfterValidator(_dns_server)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Service = Annotated[str, AfterValidator(service)]
+Source = Annotated[IPv4Network | IPv6Network | str, PlainValidator(_source)]
