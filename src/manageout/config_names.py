@@ -45,7 +45,7 @@ class Dns64Table(Table):
 class NamesTable(Table):
     """``[names]``: clients in the intranet's DNS, by dynamic update (RFC 2136)."""
 
-    zone: Domain | Literal[""] = ""
+    zone: Domain = ""
     """Zone of the clients' names; site.domain when left out."""
     servers: tuple[DnsServer, ...] = ()
     """Where updates go; the zone's primary server when left out."""
