@@ -217,9 +217,7 @@ class IsatapRouter:
                 self._advertise(self._templates, key)
         if not self._slots:
             self._waiting.clear()  # gives the memory of a rush back
-        for v4 in self.registry.clear_old(now):
-            self.link.forget(v4)
-            self._events.append(HostForgotten(v4))
+        self._forget(self.registry.clear_old(now))
 
     def timer(self) -> float | None:
         """The next slot with an advertisement in it."""
@@ -270,6 +268,7 @@ class IsatapRouter:
         """See that the link knows a host, and its locator; False when the registry has no room for it."""
         if not found:
             self.drops.count(Drop.TABLE_FULL, peer, now)
+            self._forget(self.registry.make_room(now))  # for its next attempt
             return False
         before = self.link.hosts.get(peer)
         if before != locator:
@@ -278,6 +277,11 @@ class IsatapRouter:
                 self._flows = Flows(self.link)
             self._events.append(HostSeen(peer, locator))
         return True
+
+    def _forget(self, hosts: list[bytes]) -> None:
+        for v4 in hosts:
+            self.link.forget(v4)
+            self._events.append(HostForgotten(v4))
 
     # Neighbour Discovery
 

@@ -69,7 +69,7 @@ class Registry:
             self._first_seen, self._last_rs, self._last_packet, self._name_checked, *self._slow, *self._fast,
         )  # fmt: skip
         self._names: dict[bytes, str] = {}
-        self._next_clearing = -math.inf
+        self._next_clearing = self._next_room = -math.inf
 
     @property
     def hosts(self) -> KeysView[bytes]:
@@ -215,7 +215,23 @@ class Registry:
             return []
         self._next_clearing = now + _RECHECK
         limit = now + self.wall_offset - self.forget_after
-        old = [self._keys[row] for row in range(len(self._keys)) if self._seen(row) < limit]
+        return self._forget([row for row in range(len(self._keys)) if self._seen(row) < limit])
+
+    def make_room(self, now: float) -> list[bytes]:
+        """Forget hosts that have sent no packet ever, nor anything lately; at most once a second.
+
+        For a full table: what was entered by solicitations alone (perhaps forged) does not keep others out.
+        """
+        if now < self._next_room or len(self._keys) < self.capacity:
+            return []
+        self._next_room = now + 1.0
+        limit = now + self.wall_offset - _RECHECK
+        slow, fast = self._slow[0], self._fast[0]
+        rows = range(len(self._keys))
+        return self._forget([row for row in rows if not (slow[row] or fast[row]) and self._seen(row) < limit])
+
+    def _forget(self, rows: list[int]) -> list[bytes]:
+        old = [self._keys[row] for row in rows]
         for v4 in old:
             self._remove(v4)
         if old:  # row numbers moved

@@ -52,6 +52,19 @@ def test_a_full_table_refuses_new_hosts_only() -> None:
     assert made.received(A, 1, 0.0)
 
 
+def test_a_full_table_makes_room_of_hosts_that_only_ever_solicited() -> None:
+    made = registry(capacity=3)
+    made.solicited(A, False, 0.0)
+    made.received(B, 40, 0.0)
+    made.solicited(C, False, 50.0)
+    assert made.make_room(59.0) == []
+    assert made.make_room(61.0) == [A]
+    assert made.make_room(200.0) == []  # it is not full
+    assert sorted(made.hosts) == sorted([B, C])
+    assert made.solicited(A, False, 200.0)
+    assert made.changes(10)[1] == [A]
+
+
 def test_readings_of_the_fast_path_add_to_what_is_known() -> None:
     made = registry()
     made.received(A, 100, 0.0)
