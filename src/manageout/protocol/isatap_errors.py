@@ -1,4 +1,4 @@
-"""ICMP errors of the ISATAP link: what ICMPv4 errors mean for IPv6 (RFC 4213 3.4), how many we send."""
+"""ICMP errors of the ISATAP link: what ICMPv4 errors mean for IPv6 (RFC 4213 3.4)."""
 
 from __future__ import annotations
 
@@ -40,20 +40,3 @@ def failed_delivery(outer: bytes) -> FailedDelivery | None:
 def answerable(failure: FailedDelivery) -> bool:
     """Whether the inner source may be told: the quotation names it, and the failed host was the last hop."""
     return bool(failure.inner) and embedded_isatap(failure.inner[24:40]) == failure.peer
-
-
-class ErrorBudget:
-    """A token bucket for ICMPv6 errors (RFC 4443 2.4 (f))."""
-
-    def __init__(self, rate: float = 200.0, burst: float = 50.0) -> None:
-        self._rate, self._burst = rate, burst
-        self._tokens, self._at = burst, 0.0
-
-    def take(self, now: float) -> bool:
-        """Whether one more error may be sent."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from manageout.errors import WireError
+from manageout.protocol.budget import Budget
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
-from manageout.protocol.isatap_errors import ErrorBudget, answerable, failed_delivery
+from manageout.protocol.isatap_errors import answerable, failed_delivery
 from manageout.protocol.isatap_flows import Flows
 from manageout.protocol.isatap_link import LinkState, Role, Verdict
 from manageout.protocol.isatap_nd import MAY_BE_ND, PROTOCOL, TTL, answer_solicitation
@@ -123,7 +124,7 @@ class IsatapHost:
         self._leaving: dict[bytes, float] = {}
         self._prefixes = PrefixTable()
         self._routes: RouteTable[bytes] = RouteTable()
-        self._errors = ErrorBudget()
+        self._errors = Budget(rate=200.0, burst=50.0)
         self._ident = int(random() * 65536)
         self._out: list[tuple[int, bytes]] = []
         self._events: list[Event] = []

@@ -20,9 +20,10 @@ from itertools import chain
 from manageout.config import IsatapTable
 from manageout.errors import WireError
 from manageout.plan import Plan
+from manageout.protocol.budget import Budget
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
-from manageout.protocol.isatap_errors import ErrorBudget, answerable, failed_delivery
+from manageout.protocol.isatap_errors import answerable, failed_delivery
 from manageout.protocol.isatap_flows import Flows
 from manageout.protocol.isatap_link import LinkState, Role, Verdict
 from manageout.protocol.isatap_nd import (
@@ -151,7 +152,7 @@ class IsatapRouter:
         self.solicitations = 0
         self.advertisements = 0
         self._random = random
-        self._errors = ErrorBudget()
+        self._errors = Budget(rate=200.0, burst=50.0)
         self._ident = int(random() * 65536)
         self._out: list[tuple[int, bytes]] = []
         self._events: list[Event] = []
@@ -362,6 +363,8 @@ class IsatapRouter:
             return
         if failure is None or failure.locator not in self._addresses or not answerable(failure):
             return
+        if self.link.refusal(failure.peer) is not None:
+            return  # we have sent it nothing: the quotation is invented
         self._tell_tun(failure.inner, failure.locator, icmpv6.ADDRESS_UNREACHABLE, now)
 
     def _tell_tun(self, original: bytes, locator: bytes, code: int, now: float) -> None:

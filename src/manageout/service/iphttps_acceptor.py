@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from manageout.config import IpHttpsTable
 from manageout.errors import ManageoutError
+from manageout.protocol.budget import Budget
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
 from manageout.service.iphttps_connection import Admission, Connection, listen, source_of
@@ -37,6 +38,8 @@ class Acceptor:
         self._listeners: dict[str, socket.socket] = {}
         self._handshakes: set[Connection] = set()
         self._last_number = 0
+        self._words = Budget(rate=2.0, burst=20.0)
+        self._unsaid = 0
 
     @property
     def listeners(self) -> list[str]:
@@ -72,8 +75,15 @@ class Acceptor:
 
     def refuse(self, connection: Connection, fault: Refusal) -> None:
         """Count and log a client that may not connect, or may no longer."""
-        log.info("client %s refused: %s", connection.peer[0], fault.words)
-        self.refused.count(fault.drop, connection.source.encode(), time.monotonic())
+        now = time.monotonic()
+        self.refused.count(fault.drop, connection.source.encode(), now)
+        # A stranger must not write the log at his own rate.
+        if not self._words.take(now):
+            self._unsaid += 1
+            return
+        more = f" ({self._unsaid} more refusals before this one are not in the log)" if self._unsaid else ""
+        self._unsaid = 0
+        log.info("client %s refused: %s%s", connection.peer[0], fault.words, more)
 
     def left(self, connection: Connection) -> None:
         """A connection that was handed over is closed."""
@@ -133,7 +143,7 @@ class Acceptor:
         found = None
         if self.trust.required and (der := connection.stream.tls.getpeercert(binary_form=True)):
             found = read_peer(der)
-        fault = found if isinstance(found, Refusal) else self.trust.check(found)
+        fault = found if isinstance(found, Refusal) else self.trust.admit(found)
         if fault is not None:
             self._give_up(connection, fault)
             return

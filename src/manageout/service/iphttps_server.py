@@ -95,7 +95,8 @@ class IpHttpsServerService:
             raise ValueError("the site has no [gateway]")
         trust = Trust(site.gateway)
         self.acceptor.listen(site.gateway.listen)
-        self.acceptor.trust, self._gateway = trust, site.gateway
+        self._gateway = site.gateway
+        self._replace_trust(trust)
         self.acceptor.admission.limits = site.gateway.iphttps
         config = ServerConfig.of(site, plan, vnet_hdr=self._tun.vnet_hdr)
         self.machine.reconfigure(config, time.monotonic())
@@ -117,7 +118,7 @@ class IpHttpsServerService:
         """The certificate, key, authority and revocation files may be replaced at any time."""
         if self.acceptor.trust.changed():
             try:
-                self.acceptor.trust = Trust(self._gateway)
+                self._replace_trust(Trust(self._gateway))
                 log.info("certificate files read again")
             except ManageoutError as error:
                 log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
@@ -126,6 +127,14 @@ class IpHttpsServerService:
         elif time.monotonic() - self._rechecked > RECHECK:  # certificates expire
             self._recheck()
         self._pump()
+
+    def _replace_trust(self, trust: Trust) -> None:
+        before, self.acceptor.trust = self.acceptor.trust, trust
+        if not trust.lets_in_all_of(before):
+            for connection in list(self._connections.values()):
+                self._lost(
+                    connection, "the authority of clients has changed: they must show a certificate again"
+                )
 
     def _recheck(self) -> None:
         self._rechecked = time.monotonic()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from manageout.config import GatewayTable
 from manageout.errors import PkiError
@@ -53,6 +54,7 @@ class Trust:
         with_clients = gateway.authentication == "certificates"
         client_ca = gateway.client_ca if with_clients else None
         self.context = tls.server_context(gateway.certificate, gateway.key, client_ca, gateway.client_crl)
+        self._authorities = _authorities(client_ca) if client_ca else frozenset()
         self.required = with_clients
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
         lists = _lists(gateway.client_crl) if with_clients and gateway.client_crl else []
@@ -71,12 +73,22 @@ class Trust:
         before, self._files = self._files, self._fingerprint()
         return before != self._files
 
+    def lets_in_all_of(self, old: Trust) -> bool:
+        """Whether every authority of ``old`` still counts; if not, everybody has to show a certificate again."""
+        return self.required == old.required and self._authorities >= old._authorities
+
     def warn(self) -> None:
         """Log when the revocation list ends soon."""
         until = self.revocations_until
         if until is not None and until - time.time() < SOON:
             day = time.strftime("%Y-%m-%d", time.gmtime(until))
             log.warning("the revocation list ends on %s; no client can connect after that: renew it", day)
+
+    def admit(self, certificate: PeerCertificate | None) -> Refusal | None:
+        """As :meth:`check`, for a client that comes now; a resumed TLS session looks at no revocation list."""
+        if self.revocations_until is not None and self.revocations_until < time.time():
+            return Refusal(Drop.CERTIFICATE_REVOKED, "the revocation list has ended: renew it")
+        return self.check(certificate)
 
     def check(self, certificate: PeerCertificate | None) -> Refusal | None:
         """Whether a client that TLS accepts, now or when it came, may be connected. None: it may."""
@@ -122,6 +134,12 @@ def refusal(error: ssl.SSLError) -> Refusal:
         return Refusal(known.get(error.verify_code, Drop.CERTIFICATE_INVALID), words)
     missing = error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
     return Refusal(Drop.CERTIFICATE_MISSING if missing else Drop.TLS_FAILED, words)
+
+
+def _authorities(path: Path) -> frozenset[bytes]:
+    """The fingerprints of the authorities in a PEM file, which TLS has been able to read."""
+    found = x509.load_pem_x509_certificates(path.read_bytes())
+    return frozenset(certificate.fingerprint(hashes.SHA256()) for certificate in found)
 
 
 def _lists(path: Path) -> list[x509.CertificateRevocationList]:

@@ -1,4 +1,4 @@
-"""ICMPv4 errors about the tunnel, and the budget for our own."""
+"""ICMPv4 errors about the tunnel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from manageout.errors import WireError
-from manageout.protocol.isatap_errors import ErrorBudget, FailedDelivery, answerable, failed_delivery
+from manageout.protocol.isatap_errors import FailedDelivery, answerable, failed_delivery
 from manageout.wire import icmpv4, ipv4, ipv6
 
 ROUTER, HOST = IPv4Address("10.0.0.1").packed, IPv4Address("10.0.1.30").packed
@@ -54,10 +54,3 @@ def test_rubbish_is_our_own_error() -> None:
 
 def test_a_host_that_is_not_the_last_hop_cannot_be_answered_for() -> None:
     assert not answerable(FailedDelivery(ROUTER, IPv4Address("10.0.0.2").packed, INNER))
-
-
-def test_the_budget_refills() -> None:
-    budget = ErrorBudget(rate=10.0, burst=2.0)
-    assert [budget.take(100.0) for _ in range(3)] == [True, True, False]
-    assert budget.take(100.125)
-    assert not budget.take(100.125)

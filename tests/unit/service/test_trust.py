@@ -72,6 +72,29 @@ def test_the_end_of_the_revocation_list_is_known(authority: Authority) -> None:
     assert trust(authority, client_crl=None).revocations_until is None
 
 
+def test_nobody_is_admitted_after_the_end_of_the_revocation_list(authority: Authority) -> None:
+    certificate = peer(authority, "laptop")
+    known = trust(authority)
+    assert known.admit(certificate) is None
+    known.revocations_until = time.time() - 1
+    found = known.admit(certificate)
+    assert found is not None and found.drop is Drop.CERTIFICATE_REVOKED
+    assert known.check(certificate) is None  # those who are connected stay
+
+
+def test_another_authority_lets_in_others(authority: Authority, tmp_path: Path) -> None:
+    before = trust(authority)
+    other = Authority.create(tmp_path / "other", "Other CA").certificate_path
+    both = tmp_path / "both.pem"
+    both.write_text(authority.certificate_path.read_text() + other.read_text())
+    wider = trust(authority, client_ca=both, client_crl=None)
+    assert wider.lets_in_all_of(before)
+    assert not before.lets_in_all_of(wider)
+    assert not trust(authority, client_ca=other, client_crl=None).lets_in_all_of(before)
+    open_to_all = trust(authority, authentication="none", client_ca=None, client_crl=None)
+    assert not before.lets_in_all_of(open_to_all)
+
+
 def test_without_a_certificate(authority: Authority) -> None:
     found = trust(authority).check(None)
     assert found and found.drop is Drop.CERTIFICATE_MISSING
