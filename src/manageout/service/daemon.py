@@ -210,8 +210,9 @@ class _Daemon:
 
     def _reject(self, error: ManageoutError) -> None:
         faults = [f"{f.path}: {f.message}" for f in error.faults] if isinstance(error, ConfigError) else []
-        text = "; ".join([error.message, *faults])
-        log.error("reload rejected, the old configuration runs on: %s", text)
+        remedies = [f.hint for f in error.faults] if isinstance(error, ConfigError) else [error.hint]
+        text, remedy = "; ".join([error.message, *faults]), "; ".join(filter(None, remedies))
+        log.error("reload rejected, the old configuration runs on: %s (%s)", text, remedy)
         self._rejected = {"at": time.time(), "message": error.message, "faults": faults}
 
     def _switch(self, site: Site, plan: Plan) -> None:

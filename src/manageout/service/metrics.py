@@ -140,7 +140,9 @@ def _listen(where: str) -> socket.socket:
     except PermissionError:
         raise NotPermitted(f"metrics address {where}: not permitted", hint) from None
     except OSError as error:
-        raise ManageoutError(f"metrics address {where}: {error.strerror}", hint) from None
+        # Not strerror: create_server() writes more than the kernel said.
+        words = os.strerror(error.errno) if error.errno else "cannot be used"
+        raise ManageoutError(f"metrics address {where}: {words}", hint) from None
 
 
 def _listen_unix(path: Path) -> socket.socket:
