@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from manageout.config_names import Dns64Table, NamesTable
+from manageout.config_rollout import RolloutTable
 from manageout.config_translation import PolicyTable, TranslationTable
 from manageout.config_types import LinkPrefix, Listener, Table, metrics_place, router_name, site_prefix
 from manageout.errors import ConfigError, Fault
@@ -186,6 +187,7 @@ class Site(Table):
     translation: TranslationTable | None = None
     dns64: Dns64Table | None = None
     names: NamesTable | None = None
+    rollout: RolloutTable | None = None
     policy: PolicyTable = PolicyTable()
     daemon: DaemonTable = DaemonTable()
 

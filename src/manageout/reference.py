@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from manageout import config, config_names, config_translation
+from manageout import config, config_names, config_rollout, config_translation
 
 _TABLES = (
     config.SiteTable,
@@ -29,6 +29,7 @@ _TABLES = (
     config_names.NamesTable,
     config_translation.PolicyTable,
     config_translation.ManagerTable,
+    config_rollout.RolloutTable,
     config.DaemonTable,
 )
 _NAMES = {
@@ -131,7 +132,7 @@ def _default(field: FieldInfo) -> str:
 def _field_texts() -> dict[tuple[str, str], str]:
     """(class, field) -> the string literal under the field."""
     found = {}
-    sources = map(inspect.getsource, (config, config_translation, config_names))
+    sources = map(inspect.getsource, (config, config_translation, config_names, config_rollout))
     for item in chain.from_iterable(ast.parse(source).body for source in sources):
         if not isinstance(item, ast.ClassDef):
             continue

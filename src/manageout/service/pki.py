@@ -29,13 +29,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from manageout.errors import PkiError
 from manageout.service import certificates
+from manageout.service.files import replace_file
 
 CA_DAYS = 3650
 LEAF_DAYS = 825
 CRL_DAYS = 365
 CRL_RENEW_DAYS = 30
 """A list with less left than this is made anew by any command that writes."""
-certificates.BACKDATE = timedelta(minutes=10)
 _RESERVED = frozenset({"ca", "crl", "index"})
 
 
@@ -113,7 +113,7 @@ class Authority:
             .add_extension(usage, critical=True)
         )
         certificates.write_key(directory / "ca.key", key)
-        certificates.write(directory / "ca.pem", certificates.pem(builder.sign(key, hashes.SHA256())), 0o644)
+        replace_file(directory / "ca.pem", certificates.pem(builder.sign(key, hashes.SHA256())), 0o644)
         authority = cls(directory)
         authority._store([])
         authority.write_crl()
@@ -154,7 +154,7 @@ class Authority:
             # The index first: a certificate that exists can then always be revoked.
             self._store([*entries, entry])
             certificates.write_key(files.key, key)
-            certificates.write(files.certificate, certificates.pem(certificate), 0o644)
+            replace_file(files.certificate, certificates.pem(certificate), 0o644)
             self._renew_crl()
         return files
 
@@ -215,7 +215,7 @@ class Authority:
                     .build()
                 )
         crl = builder.sign(self._key, hashes.SHA256())
-        certificates.write(self.crl_path, crl.public_bytes(serialization.Encoding.PEM), 0o644)
+        replace_file(self.crl_path, crl.public_bytes(serialization.Encoding.PEM), 0o644)
 
     def _renew_crl(self) -> None:
         with contextlib.suppress(PkiError):
@@ -248,7 +248,7 @@ class Authority:
 
     def _store(self, entries: Sequence[Entry]) -> None:
         text = json.dumps([entry._asdict() for entry in entries], indent=1) + "\n"
-        certificates.write(self.directory / "index.json", text.encode(), 0o600)
+        replace_file(self.directory / "index.json", text.encode(), 0o600)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

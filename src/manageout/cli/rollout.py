@@ -1,0 +1,183 @@
+"""``manageout rollout``: tell chosen Windows machines, and only them, what they need to know; each with its undo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from manageout.cli.run import config_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from manageout.config import Site
+
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_UNCONFIRMED = (
+    "Rendered from Windows' documentation; not yet confirmed on a Windows machine. Try -WhatIf first."
+)
+
+
+@click.group()
+def rollout() -> None:
+    """Tell chosen Windows machines about the ISATAP router or the gateway.
+
+    Everything is rendered from the site file, so that policies, DNS name and router never disagree. Nothing here
+    changes a machine by itself: the commands print or write files, each with an exact inverse.
+    """
+
+
+def _machines(command: Decorated) -> Decorated:
+    options = [
+        click.option("--undo", is_flag=True, help="The inverse instead."),
+        click.option(
+            "--computer", "computers", multiple=True, metavar="NAME", help="For this machine; repeatable."
+        ),
+        click.option("--router", metavar="NAME", help="Instead of isatap.name."),
+        click.option("--force", is_flag=True, help="Also for the bare name isatap."),
+        click.option(
+            "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A file, not the screen."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@rollout.command()
+@config_option
+@_machines
+def powershell(
+    file: Path, undo: bool, computers: tuple[str, ...], router: str | None, force: bool, output: Path | None
+) -> None:
+    """A PowerShell script that makes machines ISATAP hosts; --undo restores what it found there."""
+    from manageout.windows import powershell as scripts
+
+    name = _router(file, router, force)
+    about = f"{'No longer an' if undo else 'An'} ISATAP host of {name}.\n{_UNCONFIRMED}"
+    body = scripts.isatap_off() if undo else scripts.isatap_on(name)
+    _write(scripts.script(body, computers, about), output)
+
+
+@rollout.command()
+@config_option
+@_machines
+def netsh(
+    file: Path, undo: bool, computers: tuple[str, ...], router: str | None, force: bool, output: Path | None
+) -> None:
+    """A batch file with netsh that makes machines ISATAP hosts; --undo sets Windows' defaults."""
+    from manageout.windows import netsh as scripts
+
+    name = _router(file, router, force)
+    _write(scripts.isatap_off(computers) if undo else scripts.isatap_on(name, computers), output)
+
+
+@rollout.command("hosts-file")
+@config_option
+@_machines
+@click.option("--lines", "only_lines", is_flag=True, help="Only the lines, no script.")
+def hosts_file(
+    file: Path,
+    undo: bool,
+    computers: tuple[str, ...],
+    router: str | None,
+    force: bool,
+    output: Path | None,
+    only_lines: bool,
+) -> None:
+    """A PowerShell script that puts the router's name into HOSTS; --undo takes out its lines and nothing else.
+
+    The name alone changes nothing since Windows 10 1703: ISATAP must be enabled as well (`rollout powershell`).
+    """
+    from manageout.windows import powershell as scripts
+    from manageout.windows.rollout import hosts_lines
+
+    name = _router(file, router, force)
+    lines = hosts_lines(_site(file), name)
+    if only_lines:
+        _write("".join(f"{line}\n" for line in lines), output)
+        return
+    about = (
+        f"{'Takes' if undo else 'Puts'} {name} {'out of' if undo else 'into'} the HOSTS file.\n{_UNCONFIRMED}"
+    )
+    _write(scripts.script(scripts.hosts_off() if undo else scripts.hosts_on(lines), computers, about), output)
+
+
+@rollout.command()
+@config_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("gpo"),
+    show_default=True,
+    help="Folder; files of an earlier rendering in it are replaced.",
+)
+def gpo(file: Path, output: Path) -> None:
+    """Group policies: a folder for Import-GPO, a script that creates, filters and links them, and a summary.
+
+    The folder gets on/ and off/ (the same turned off) for Import-GPO, publish.ps1, unpublish.ps1 and SUMMARY.md.
+    """
+    from datetime import UTC, datetime
+
+    from manageout.site import read_site
+    from manageout.windows import gpo_backup, powershell, rollout
+
+    site, plan = read_site(file)
+    wanted = rollout.targets(site, plan)
+    made = datetime.now(UTC).replace(tzinfo=None)
+    files = {"SUMMARY.md": rollout.summary(wanted).encode()}
+    files["publish.ps1"] = _windows_text(powershell.domain(wanted, site.site.domain))
+    files["unpublish.ps1"] = _windows_text(powershell.domain_undo(wanted, site.site.domain))
+    for folder, targets in (("on", wanted), ("off", rollout.targets(site, plan, on=False))):
+        rendered = gpo_backup.render([target.policy for target in targets], site.site.domain, made)
+        files |= {f"{folder}/{name}": content for name, content in rendered.items()}
+    for name, content in files.items():
+        _save(output / name, content)
+    for target in wanted:
+        click.echo(
+            f"{target.policy.name}: {len(target.policy.values)} values, for {target.group} in {target.unit}"
+        )
+    click.echo(f"\n{len(files)} files in {output}; read SUMMARY.md first. {_UNCONFIRMED}")
+
+
+def _site(file: Path) -> Site:
+    from manageout.site import read_site
+
+    return read_site(file)[0]
+
+
+def _router(file: Path, override: str | None, force: bool) -> str:
+    from manageout.windows import rollout
+
+    name = rollout.router_name(_site(file), override, force=force)
+    if name.lower().split(".")[0] == "isatap":
+        click.echo("\n".join(rollout.bare_name_consequences(name)), err=True)
+    return name
+
+
+def _windows_text(text: str) -> bytes:
+    """UTF-8 with a byte order mark, without which Windows PowerShell reads the OEM code page."""
+    return b"\xef\xbb\xbf" + text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(text.replace("\r\n", "\n"), nl=False)
+        return
+    _save(output, text.encode() if text.startswith("@echo off") else _windows_text(text))
+    click.echo(f"{output} is written")
+
+
+def _save(path: Path, content: bytes) -> None:
+    from manageout.errors import ManageoutError
+    from manageout.service.files import replace_file
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ManageoutError(f"{path.parent}: {error.strerror}", "choose another --output") from None
+    replace_file(path, content, 0o644)

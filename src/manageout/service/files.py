@@ -1,0 +1,28 @@
+"""Files that others may read at any time are replaced in one step."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from manageout.errors import ManageoutError
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Replace ``path``; nobody ever sees half of it, nor a key with a wider mode. Raises :class:`ManageoutError`."""
+    try:
+        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                os.fchmod(fd, mode)
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        hint = "check the directory's owner, mode and space"
+        raise ManageoutError(f"{path}: {error.strerror}", hint) from None

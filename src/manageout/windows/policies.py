@@ -1,0 +1,192 @@
+"""The group policies of a site: every registry value, and why it is there.
+
+Values of the IPv6 transition technologies are those of ``tcpip.admx``; firewall rules are [MS-GPFAS] 2.2.2;
+name-resolution rules are [MS-GPNRPT] 2.2.2.2.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
+
+TRANSITION = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
+IPHTTPS = rf"{TRANSITION}\IPHTTPS\IPHTTPSInterface"
+FIREWALL = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
+FIREWALL_RULES = rf"{FIREWALL}\FirewallRules"
+NRPT = r"Software\Policies\Microsoft\Windows NT\DNSClient\DnsPolicyConfig"
+CONNECTIVITY = r"Software\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity"
+ASSISTANT = r"Software\Policies\Microsoft\Windows\NetworkConnectivityAssistant"
+
+REGISTRY_EXTENSION = "{35378EAC-683F-11D2-A89A-00C04FBBCFA2}"
+TCPIP_EXTENSION = "{CDEAFC3D-948D-49DD-AB12-E578BA4AF7AA}"
+ADMINISTRATIVE_TOOL = "{D02B1F72-3407-48AE-BA88-E8213C6761F1}"
+FIREWALL_TOOL = "{B05566AC-FE9C-4368-BE01-7A4CBB6CBA11}"
+
+_RULE_VERSION = "v2.10"
+"""Of the firewall rule's text: Windows 7 and Server 2008 R2, and everything later."""
+_POLICY_VERSION = 0x020A
+_PROTOCOLS = {"tcp": 6, "udp": 17}
+_OWN = uuid.UUID("6f1d0f0e-6d6f-5c2a-9d4b-6d616e616765")
+"""Names our rules, so that the same site file gives the same GUIDs."""
+
+Content = str | int | tuple[str, ...]
+
+
+class Value(NamedTuple):
+    """One registry value below HKLM."""
+
+    key: str
+    name: str
+    content: Content
+    """Text REG_SZ, number REG_DWORD, texts REG_MULTI_SZ."""
+    reason: str
+    """For the administrator who reads the summary."""
+
+    @property
+    def kind(self) -> str:
+        """As ``Set-GPRegistryValue -Type`` and people call it."""
+        if isinstance(self.content, int):
+            return "DWord"
+        return "String" if isinstance(self.content, str) else "MultiString"
+
+
+class Policy(NamedTuple):
+    """One group policy object for computers."""
+
+    name: str
+    about: str
+    values: tuple[Value, ...]
+    firewall: bool = False
+    transition: bool = False
+    """Holds values of the transition technologies, for which Windows has a client-side extension of its own."""
+
+    @property
+    def extensions(self) -> str:
+        """``gPCMachineExtensionNames``: client-side extension, then its tools, in the order of their GUIDs."""
+        tools = [
+            tool for tool, there in ((FIREWALL_TOOL, self.firewall), (ADMINISTRATIVE_TOOL, True)) if there
+        ]
+        text = f"[{REGISTRY_EXTENSION}{''.join(tools)}]"
+        return text + f"[{TCPIP_EXTENSION}{ADMINISTRATIVE_TOOL}]" * self.transition
+
+
+def isatap_managers(name: str, router: str, *, on: bool = True) -> Policy:
+    """ISATAP on for chosen machines, with a router name of their own; or off for them."""
+    state = Value(
+        TRANSITION,
+        "ISATAP_State",
+        "Enabled" if on else "Disabled",
+        "Since Windows 10 1703 'Default' means off" if on else "Takes the ISATAP interfaces away",
+    )
+    if not on:
+        return Policy(name, "Turns ISATAP off.", (state,), transition=True)
+    router_value = Value(
+        TRANSITION,
+        "ISATAP_RouterName",
+        router,
+        "A name that only these machines look for; the bare 'isatap' would catch every machine",
+    )
+    about = f"Makes its members ISATAP hosts of the router {router}."
+    return Policy(name, about, (state, router_value), transition=True)
+
+
+def firewall_rules(
+    name: str, services: Iterable[str], sources: Sequence[IPv4Network | IPv6Network], *, on: bool = True
+) -> Policy:
+    """Let ``sources`` open ``services`` (``tcp/3389``, ``udp/5000-5010``, ``icmp``, ``tcp``, ``any``) on clients."""
+    version = Value(FIREWALL, "PolicyVersion", _POLICY_VERSION, "Firewall rules by policy need it (2.10)")
+    rules = []
+    for service in dict.fromkeys(services):
+        rule = f"manageout-{service.replace('/', '-')}-in"
+        words = f"Managers may use {service} on clients, on private and public networks"
+        rules.append(Value(FIREWALL_RULES, rule, _rule(service, sources, on), words))
+    return Policy(name, "Opens the clients' firewall for managers.", (version, *rules), firewall=True)
+
+
+def _rule(service: str, sources: Sequence[IPv4Network | IPv6Network], active: bool) -> str:
+    protocol, _, ports = service.partition("/")
+    parts = [_RULE_VERSION, "Action=Allow", f"Active={str(active).upper()}", "Dir=In"]
+    if protocol == "icmp":
+        parts.append("Protocol=58")
+    elif protocol != "any":
+        parts.append(f"Protocol={_PROTOCOLS[protocol]}")
+    # Outside, a client is never in the domain profile.
+    parts += ["Profile=Private", "Profile=Public"]
+    if ports:
+        parts.append(f"{'LPort2_10' if '-' in ports else 'LPort'}={ports}")
+    if protocol == "icmp":
+        parts.append("ICMP6=128:*")
+    parts += [f"RA{source.version}={source}" for source in sources]
+    parts += [f"Name=Manageout: {service}", "Desc=Manage-out from the intranet", "EmbedCtxt=Manageout"]
+    # Through Teredo nothing comes in without it.
+    parts.append("Edge=TRUE")
+    return "|".join(parts) + "|"
+
+
+def remote_clients(
+    name: str,
+    url: str,
+    namespaces: Iterable[str],
+    dns: str,
+    *,
+    exempt: Iterable[str] = (),
+    location: str = "",
+    resources: Iterable[str] = (),
+    site: IPv6Network | None = None,
+) -> Policy:
+    """Windows clients of our gateway: IP-HTTPS, name-resolution rules, connectivity probes.
+
+    ``dns``: the DNS64 address for ``namespaces``; ``exempt``: names that stay with the local resolver; ``location``:
+    HTTPS URL that answers only inside; ``resources``: ``PING:name`` or ``HTTP:url`` for the connectivity assistant.
+    """
+    values = [
+        Value(IPHTTPS, "IPHTTPS_ClientUrl", url, "Our gateway; the name must be the one in its certificate"),
+        Value(IPHTTPS, "IPHTTPS_ClientState", 2, "2: on, also where a direct path might exist"),
+    ]
+    for namespace in dict.fromkeys(namespaces):
+        values += _nrpt(f".{namespace.strip('.')}", dns, f"Names in {namespace} are asked of the gateway")
+    for exemption in dict.fromkeys(exempt):
+        values += _nrpt(
+            exemption.strip("."), "", f"{exemption} is asked of the local resolver, as if not connected"
+        )
+    if location:
+        reason = "Answers only inside; then the name rules are off"
+        values.append(Value(CONNECTIVITY, "DomainLocationDeterminationUrl", location, reason))
+    if site is not None:
+        values.append(Value(CONNECTIVITY, "SitePrefixes", str(site), "Addresses that are the intranet's"))
+    for resource in dict.fromkeys(resources):
+        values.append(Value(rf"{ASSISTANT}\Probes", resource, "", "Reachable: the connection works"))
+    return Policy(name, f"Connects its members to {url}.", tuple(values), transition=True)
+
+
+def remote_clients_off(name: str) -> Policy:
+    """The same turned off: IP-HTTPS disabled; without the other values Windows resolves names as before."""
+    values = (Value(IPHTTPS, "IPHTTPS_ClientState", 3, "3: off"),)
+    return Policy(name, "Disconnects its members from the gateway.", values, transition=True)
+
+
+def _nrpt(namespace: str, dns: str, reason: str) -> list[Value]:
+    """One rule; an empty server list is an exemption."""
+    key = rf"{NRPT}\{{{str(uuid.uuid5(_OWN, namespace)).upper()}}}"
+    return [
+        Value(key, "Version", 1, reason),
+        Value(key, "ConfigOptions", 4, "4: a DirectAccess rule"),
+        Value(key, "Name", (namespace,), "A leading dot: everything below it; without: this very name"),
+        Value(key, "DirectAccessDNSServers", dns, "DNS64 of the gateway" if dns else "None: an exemption"),
+        Value(key, "DirectAccessProxyType", 0 if dns else 1, "0: no web proxy inside; 1: the machine's own"),
+        Value(key, "DirectAccessQueryIPSECRequired", 0, "The tunnel is TLS already"),
+        Value(key, "DirectAccessQueryIPSECEncryption", 0, "As above"),
+        Value(key, "IPSECCARestriction", "", "No certificate authority to restrict"),
+    ]
+
+
+def isatap_sources(prefix: IPv6Network, networks: Iterable[IPv4Network]) -> list[IPv6Network]:
+    """ISATAP addresses of the hosts in ``networks`` within the link ``prefix`` (a /64), u bit clear and set."""
+    found = []
+    for network in networks:
+        for identifier in (0x0000_5EFE, 0x0200_5EFE):
+            base = int(prefix.network_address) | identifier << 32 | int(network.network_address)
+            found.append(IPv6Network((base, 96 + network.prefixlen)))
+    return found

@@ -1,0 +1,102 @@
+"""PowerShell scripts for chosen machines and for the domain: idempotent, each with its inverse.
+
+Their texts stand in ``scripts/*.ps1`` with ``@@NAME@@`` where a literal belongs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from manageout.windows.policies import TCPIP_EXTENSION, Content, Policy
+
+_STORE = r"HKLM:\SOFTWARE\Manageout\Rollout"
+_BEGIN, _END = "# Manageout: begin", "# Manageout: end"
+
+
+class Target(NamedTuple):
+    """To whom a policy applies: a group of computers, and the organisational unit where it is linked."""
+
+    policy: Policy
+    group: str
+    unit: str
+
+
+def quoted(text: str) -> str:
+    """A literal in single quotes; PowerShell takes the typographic ones for quotes too."""
+    for mark in "'‘’‚‛":
+        text = text.replace(mark, mark * 2)
+    return f"'{text}'"
+
+
+def script(body: str, computers: Sequence[str], about: str) -> str:
+    """``body`` for this machine, or for ``computers`` by PowerShell remoting; each told by name when it fails."""
+    if not computers:
+        return _filled("machine", ABOUT=_comment(about), BODY=body.rstrip())
+    names = ",\n    ".join(map(quoted, computers))
+    inner = "\n".join(f"    {line}" if line else "" for line in body.splitlines())
+    return _filled("machines", ABOUT=_comment(about), NAMES=f"@(\n    {names}\n)", BODY=inner)
+
+
+def isatap_on(router: str) -> str:
+    """Body that makes a machine an ISATAP host of ``router``; what was set before is kept for the inverse."""
+    return _filled("isatap-on", ROUTER=quoted(router), STORE=quoted(_STORE))
+
+
+def isatap_off() -> str:
+    """Body that restores what :func:`isatap_on` found."""
+    return _filled("isatap-off", STORE=quoted(_STORE))
+
+
+def hosts_on(lines: Sequence[str]) -> str:
+    """Body that puts ``lines`` between marks into the HOSTS file, once."""
+    wanted = ",\n    ".join(map(quoted, (_BEGIN, *lines, _END)))
+    return _filled("hosts", WANTED=f"@(\n    {wanted}\n)", BEGIN=quoted(_BEGIN), END=quoted(_END))
+
+
+def hosts_off() -> str:
+    """Body that takes out of the HOSTS file what :func:`hosts_on` has put in, and nothing else."""
+    return _filled("hosts", WANTED="@()", BEGIN=quoted(_BEGIN), END=quoted(_END))
+
+
+def domain(targets: Iterable[Target], name: str) -> str:
+    """Create, fill, filter and link the policies in the domain ``name``."""
+    calls = "\n".join(_call(target) for target in targets)
+    return _filled("domain", DOMAIN=quoted(name), TCPIP=quoted(TCPIP_EXTENSION), CALLS=calls.rstrip())
+
+
+def domain_undo(targets: Iterable[Target], name: str) -> str:
+    """Remove the policies that :func:`domain` has made; with them go their links."""
+    names = ",\n    ".join(quoted(target.policy.name) for target in targets)
+    return _filled("domain-undo", DOMAIN=quoted(name), NAMES=f"@(\n    {names}\n)")
+
+
+def _filled(name: str, **literals: str) -> str:
+    text = files("manageout.windows").joinpath("scripts", f"{name}.ps1").read_text(encoding="utf-8")
+    return re.sub("@@([A-Z]+)@@", lambda match: literals[match[1]], text)
+
+
+def _call(target: Target) -> str:
+    lines = [
+        f"    @({quoted(value.key)}, {quoted(value.name)}, {quoted(value.kind)}, {_content(value.content)})"
+        for value in target.policy.values
+    ]
+    values = "\n".join(lines)
+    transition = "$true" if target.policy.transition else "$false"
+    return (
+        f"Set-ManageoutPolicy -Name {quoted(target.policy.name)} -About {quoted(target.policy.about)} `\n"
+        f"    -Group {quoted(target.group)} -Unit {quoted(target.unit)} -Transition {transition} -Values @(\n"
+        f"{values}\n)\n"
+    )
+
+
+def _content(content: Content) -> str:
+    if isinstance(content, int):
+        return str(content)
+    return quoted(content) if isinstance(content, str) else f"@({', '.join(map(quoted, content))})"
+
+
+def _comment(text: str) -> str:
+    return "\n".join(f"# {line}" for line in text.splitlines())

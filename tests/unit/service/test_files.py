@@ -1,0 +1,31 @@
+"""Replacing a file in one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from manageout.errors import ManageoutError
+from manageout.service.files import replace_file
+
+
+def test_content_and_mode(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_text("old")
+    replace_file(file, b"new", 0o600)
+    assert file.read_bytes() == b"new"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(ManageoutError, match="No such file"):
+        replace_file(tmp_path / "missing" / "f", b"", 0o600)
+
+
+def test_nothing_is_left_when_it_cannot_be_put_in_place(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    with pytest.raises(ManageoutError):
+        replace_file(tmp_path / "f", b"x", 0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
