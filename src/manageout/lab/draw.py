@@ -14,7 +14,7 @@ def picture(topology: Topology) -> str:
 
 
 def _nodes(*, external: bool) -> list[str]:
-    intranet = [".10 dc (DNS)", ".20 app (IPv4-only web)"]
+    intranet = [".10 dc (DNS)", ".20 app (IPv4-only web)", ".128/26 leases of clients"]
     if external:
         intranet.insert(0, ".2 isatap (ISATAP router)")
     branch = [".30 helpdesk (allowed)", ".40 kiosk (not allowed)"]
@@ -22,9 +22,9 @@ def _nodes(*, external: bool) -> list[str]:
         "      home              internet                    intranet                branch",
         " 192.168.1.0/24      198.51.100.0/24              10.0.0.0/24             10.0.1.0/24",
         "┌────────┐     ┌──────┐         ┌─────────┐                     ┌──────┐",
-        "│ laptop ├─────┤ home ├─────────┤ gateway ├────┬────────────────┤ core ├─────┐",
-        "└────────┘.2 .1└──────┘.20   .10└─────────┘.1  │            .254└──────┘.1   │",
-        "                  NAT                          │                             │",
+        "│ laptop ├──┬──┤ home ├─────────┤ gateway ├────┬────────────────┤ core ├─────┐",
+        "└────────┘.2│.1└──────┘.20   .10└─────────┘.1  │            .254└──────┘.1   │",
+        " tablet .3 ─┘     NAT                          │                             │",
     ]
     for left, right in zip_longest(_plugs(intranet), _plugs(branch), fillvalue=""):
         lines.append(f"{'':47}{left:30}{right}".rstrip())

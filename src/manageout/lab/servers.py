@@ -6,24 +6,27 @@ that is what manage-out must work with.
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
 from manageout.lab import network
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import (
+    APP,
     DNS_HOME,
     DNS_INTRANET,
     DOMAIN,
     GATEWAY_PUBLIC,
     ISATAP_NAME,
     SEGMENTS,
+    SITE,
     Topology,
 )
 
@@ -36,6 +39,7 @@ PROGRAMS = {
     "ping": "iputils-ping",
 }
 """Program -> Debian package, of the servers and of those who call them."""
+UPDATE_KEY = "manageout"
 WEB_PORT = 80
 SSH_PORT = 22
 DOWNLOAD = "image.bin"
@@ -64,7 +68,7 @@ def start_all(wanted: Topology) -> None:
 
 
 def start_dns(node: str, address: IPv4Address, zones: Mapping[str, str]) -> Process:
-    """BIND with ``zones`` (name -> zone file), which anyone in the lab may update."""
+    """BIND with ``zones`` (name -> zone file), which the node itself and the gateway's key may update."""
     directory = network.directory(node) / "named"
     directory.mkdir(exist_ok=True)
     lines = [
@@ -74,13 +78,30 @@ def start_dns(node: str, address: IPv4Address, zones: Mapping[str, str]) -> Proc
         "};",
         "controls { };",
     ]
+    lines.append(_update_key())
+    update = f"allow-update {{ {address}; key {UPDATE_KEY}; }};"
     for name, text in zones.items():
         (directory / f"{name}.zone").write_text(text)
-        lines.append(f'zone "{name}" {{ type primary; file "{name}.zone"; allow-update {{ any; }}; }};')
+        lines.append(f'zone "{name}" {{ type primary; file "{name}.zone"; {update} }};')
     (directory / "named.conf").write_text("\n".join(lines) + "\n")
     (directory / "named").touch()
     binary = ["sh", "-c", _NAMED, str(directory / "named")]
     return start(node, "named", [*binary, "-g", "-4", "-n", "1", "-c", str(directory / "named.conf")])
+
+
+def key_file() -> Path:
+    """The key of the gateway's account for dynamic updates."""
+    return network.STATE / "update.key"
+
+
+def _update_key() -> str:
+    """The text of :func:`key_file`, which is made when it is not there."""
+    file = key_file()
+    if not file.exists():
+        secret = base64.b64encode(os.urandom(32)).decode()
+        file.touch(mode=0o600)
+        file.write_text(f'key "{UPDATE_KEY}" {{ algorithm hmac-sha256; secret "{secret}"; }};\n')
+    return file.read_text()
 
 
 def set_router(*addresses: IPv4Address) -> None:
@@ -123,7 +144,9 @@ def _intranet_zones(wanted: Topology) -> dict[str, str]:
         if port.segment in ("intranet", "branch")
     }
     zones = {
-        DOMAIN: _zone(hosts | {"ns": DNS_INTRANET}, f"{ISATAP_NAME}. {ROUTER_TTL} A {wanted.router_locator}")
+        DOMAIN: _zone(
+            hosts | {"ns": DNS_INTRANET, "nls": APP}, f"{ISATAP_NAME}. {ROUTER_TTL} A {wanted.router_locator}"
+        )
     }
     for segment in ("intranet", "branch"):
         network4: IPv4Network = SEGMENTS[segment]
@@ -131,7 +154,14 @@ def _intranet_zones(wanted: Topology) -> dict[str, str]:
         inside = [(address, host) for host, address in hosts.items() if address in network4]
         pointers = [f"{int(address) & 255} PTR {host}.{DOMAIN}." for address, host in inside]
         zones[name] = _zone({}, *pointers)
+    # Below the site prefix nobody has a name until a client registers.
+    zones[_reverse6(SITE)] = _zone({})
     return zones
+
+
+def _reverse6(prefix: IPv6Network) -> str:
+    """The zone below ip6.arpa of a prefix whose length is a multiple of four."""
+    return ".".join(prefix.network_address.reverse_pointer.split(".")[32 - prefix.prefixlen // 4 :])
 
 
 def _zone(hosts: Mapping[str, IPv4Address], *more: str) -> str:

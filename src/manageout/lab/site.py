@@ -20,7 +20,9 @@ from manageout.errors import DaemonUnreachable
 from manageout.lab import network, servers
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import (
+    APP,
     CLIENT_PREFIX,
+    DNS_INTRANET,
     DOMAIN,
     GATEWAY_INTRANET,
     GATEWAY_NAME,
@@ -29,8 +31,10 @@ from manageout.lab.topology import (
     ISATAP_NAME,
     ISATAP_PREFIX,
     LAPTOP_NAME,
+    LEASES,
     ROUTER_INTRANET,
     SITE,
+    TABLET_NAME,
     Topology,
 )
 from manageout.linux import netns
@@ -38,6 +42,8 @@ from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE
 
 READY_SECONDS = 75.0  # a client whose first attempt fails tries again after 30 s ([MS-IPHTTPS] 3.1.2.1)
 URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
+REMOTE = {"laptop": LAPTOP_NAME, "tablet": TABLET_NAME}
+"""Node -> name in the certificate of the remote clients."""
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
 
@@ -55,12 +61,13 @@ def up(wanted: Topology, *, fast_path: bool = True) -> None:
 
 
 def make_certificates() -> None:
-    """An authority, and certificates for gateway and laptop."""
+    """An authority, and certificates for the gateway and the remote clients."""
     from manageout.service.pki import Authority
 
     authority = Authority.create(pki_directory(), "Lab CA")
     authority.issue(GATEWAY_NAME, server=True)
-    authority.issue(LAPTOP_NAME, server=False)
+    for name in REMOTE.values():
+        authority.issue(name, server=False)
 
 
 def pki_directory() -> Path:
@@ -81,8 +88,11 @@ def write_site_file(
             "key": pki / f"{GATEWAY_NAME}.key",
             "client_ca": pki / "ca.pem",
             "client_crl": pki / "crl.pem",
-            "allow": [LAPTOP_NAME],
+            "allow": list(REMOTE.values()),
         }
+        tables["translation"] = {"pool": LEASES}
+        tables["dns64"] = {"upstreams": [DNS_INTRANET]}
+        tables["names"] = {"authentication": "tsig", "key_file": servers.key_file()}
         if wanted.router != node:
             tables["gateway"]["isatap_router"] = ROUTER_INTRANET.ip
     if node == wanted.router:
@@ -93,12 +103,29 @@ def write_site_file(
         }
     tables["daemon"] = {"state_dir": directory / "state", "fast_path": fast_path}
     text = "\n".join(f"[{name}]\n{_toml(values)}" for name, values in tables.items())
+    for manager in _managers(node):
+        text += f"\n[[policy.managers]]\n{_toml(manager)}"
     if node == wanted.router != "gateway":
         route = _toml({"prefix": CLIENT_PREFIX, "via": GATEWAY_INTRANET.ip})
         text += f"\n[[isatap.routes]]\n{route}"
     file = directory / "site.toml"
     file.write_text(text)
     return file
+
+
+def _managers(node: str) -> list[dict[str, object]]:
+    """Who may call clients. A router apart does not know the clients' names, and app's calls do not pass it."""
+    helpdesk: dict[str, object] = {
+        "name": "helpdesk",
+        "from": [HELPDESK],
+        "services": ["icmp", "tcp/22", "tcp/80"],
+    }
+    if node != "gateway":
+        return [helpdesk]
+    return [
+        helpdesk,
+        {"name": "app", "from": [APP], "to": [LAPTOP_NAME], "services": ["icmp", "tcp/80"]},
+    ]
 
 
 def daemon_nodes(wanted: Topology) -> list[str]:
@@ -131,13 +158,14 @@ def start_daemon(node: str) -> Process:
     return start(node, "run", [*MANAGEOUT, "run", *options])
 
 
-def connect(*options: str) -> Process:
-    """``manageout connect`` on the laptop, up to its address."""
-    certificate, ca = pki_directory() / LAPTOP_NAME, pki_directory() / "ca.pem"
+def connect(*options: str, node: str = "laptop") -> Process:
+    """``manageout connect`` on a remote client, up to its address."""
+    certificate, ca = pki_directory() / REMOTE[node], pki_directory() / "ca.pem"
     files = ["--cert", f"{certificate}.pem", "--key", f"{certificate}.key", "--ca", str(ca)]
-    argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory("laptop")), *options]
-    process = start("laptop", "connect", argv)
-    wait_until("the laptop connects", laptop_address, READY_SECONDS, [process])
+    argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory(node)), *options]
+    process = start(node, "connect", argv)
+    connected = functools.partial(client_address, node)
+    wait_until(f"the {node} connects", connected, READY_SECONDS, [process])
     return process
 
 
@@ -156,7 +184,12 @@ def start_join(node: str, *, fast_path: bool) -> Process:
 
 def laptop_address() -> IPv6Address | None:
     """The laptop's address inside the tunnel."""
-    return _address("laptop", IPHTTPS_DEVICE, CLIENT_PREFIX)
+    return client_address("laptop")
+
+
+def client_address(node: str) -> IPv6Address | None:
+    """The address of a remote client inside the tunnel."""
+    return _address(node, IPHTTPS_DEVICE, CLIENT_PREFIX)
 
 
 def host_address(node: str) -> IPv6Address | None:

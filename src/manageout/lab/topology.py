@@ -18,11 +18,17 @@ DOMAIN = "corp.example"
 ISATAP_NAME = f"manageout-isatap.{DOMAIN}"
 GATEWAY_NAME = f"gateway.{DOMAIN}"
 LAPTOP_NAME = f"laptop.{DOMAIN}"
+TABLET_NAME = f"tablet.{DOMAIN}"
+APP_NAME = f"app.{DOMAIN}"
+LOCATION_NAME = f"nls.{DOMAIN}"
 GATEWAY_PUBLIC = IPv4Address("198.51.100.10")
 DNS_INTRANET = IPv4Address("10.0.0.10")
 DNS_HOME = IPv4Address("192.168.1.1")
 HELPDESK = IPv4Address("10.0.1.30")
 KIOSK = IPv4Address("10.0.1.40")
+APP = IPv4Address("10.0.0.20")
+LEASES = IPv4Network("10.0.0.128/26")
+"""Within the intranet's own segment: the gateway answers ARP for them."""
 # Between the gateway and a router of its own, over the intranet (external-router only).
 GATEWAY_INTRANET = IPv6Interface("fd12:3456:789a:2::1/64")
 ROUTER_INTRANET = IPv6Interface("fd12:3456:789a:2::2/64")
@@ -103,13 +109,8 @@ def topology(name: str) -> Topology:
     gateway6 = GATEWAY_INTRANET if external else None
     branch = (SEGMENTS["branch"], IPv4Address("10.0.0.254"))
     nodes = [
-        Node(
-            "laptop",
-            "remote client",
-            (_port("home", 2),),
-            ((IPv4Network("0.0.0.0/0"), DNS_HOME),),
-            resolver=DNS_HOME,
-        ),
+        _remote("laptop", "remote client", 2),
+        _remote("tablet", "second remote client", 3),
         Node(
             "home",
             "home router with NAT",
@@ -138,13 +139,18 @@ def topology(name: str) -> Topology:
         _branch("kiosk", "not allowed", 40),
     ]
     if external:
-        nodes.insert(3, _intranet("isatap", "ISATAP router", 2, ROUTER_INTRANET))
+        nodes.insert(4, _intranet("isatap", "ISATAP router", 2, ROUTER_INTRANET))
     return Topology(name, tuple(nodes))
 
 
 def _port(segment: str, host: int, address6: IPv6Interface | None = None) -> Port:
     network = SEGMENTS[segment]
     return Port(segment, IPv4Interface((network[host], network.prefixlen)), address6)
+
+
+def _remote(name: str, role: str, host: int) -> Node:
+    default = ((IPv4Network("0.0.0.0/0"), DNS_HOME),)
+    return Node(name, role, (_port("home", host),), default, resolver=DNS_HOME)
 
 
 def _intranet(name: str, role: str, host: int, address6: IPv6Interface | None = None) -> Node:
