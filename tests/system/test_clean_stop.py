@@ -27,7 +27,6 @@ def served_lab(request: pytest.FixtureRequest) -> Iterator[tuple[Topology, dict[
     try:
         network.up(wanted)
         servers.start_all(wanted)
-        site.make_certificates()
         # The kernel tells of a carrier up to a second late.
         wait_until("every link is up", lambda: "NO-CARRIER" not in str(states(wanted)), 10)
         yield wanted, states(wanted)

@@ -26,7 +26,6 @@ def two_locators(request: pytest.FixtureRequest) -> Iterator[Lab]:
         network.up(wanted)
         network.run("gateway", ["ip", "address", "add", f"{SECOND}/24", "dev", "intranet"])
         servers.start_all(wanted)
-        site.make_certificates()
         site.start_daemons(wanted, fast_path=request.param, locators=[wanted.router_locator, SECOND])
         site.connect()
         site.join("helpdesk", fast_path=request.param)

@@ -26,7 +26,6 @@ def two_routers(request: pytest.FixtureRequest) -> Iterator[Lab]:
         network.up(wanted)
         servers.start_all(wanted)
         servers.set_router(*ROUTERS.values())
-        site.make_certificates()
         files = {node: site.write_site_file(wanted, node, fast_path=request.param) for node in ROUTERS}
         text = files["gateway"].read_text()
         files["gateway"].write_text(

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from manageout.lab import inject, network, process, servers, site, steps
+from manageout.lab import inject, network, process, servers, site, steps_isatap
+from manageout.lab.run import Run
 from manageout.lab.topology import (
     CLIENT_PREFIX,
     GATEWAY_NAME,
@@ -66,7 +67,7 @@ def test_the_fast_path_is_as_asked_for(lab: Lab) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 56, 1000, MTU - HEADERS])
 def test_counters_are_exact(lab: Lab, size: int) -> None:
-    steps.count_pings(steps.Run(lab.topology, bool(lab.fast_path)), 20, size)
+    steps_isatap.count_pings(Run(lab.topology, bool(lab.fast_path)), 20, size)
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_the_gateway_refuses_foreign_sources(lab: Lab) -> None:
     before = drops("gateway").get(key, 0)
     sources = [STRANGER, IPv6Address("2001:db8::1"), OUR_ISATAP]
     packets = "".join(f"{echo(source, OUR_ISATAP).hex()}\n" for source in sources)
-    rogue = ["-m", "tests.system.rogue_client", GATEWAY_NAME, str(site.pki_directory()), LAPTOP_NAME]
+    rogue = ["-m", "tests.system.rogue_client", GATEWAY_NAME, str(servers.pki_directory()), LAPTOP_NAME]
     with capture("helpdesk", ISATAP_DEVICE, "icmp6 and ip6[40] == 128") as file:
         argv = network.command("laptop", [sys.executable, *rogue])
         subprocess.run(argv, input=packets, text=True, check=True, timeout=30)
@@ -207,7 +208,7 @@ def test_fifty_flows_from_the_laptop(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_whole_file(lab: Lab) -> None:
-    wanted = servers.make_download()
+    wanted = servers.make_download("laptop")
     url = f"http://[{laptop()}]/{servers.DOWNLOAD}"
     result = network.run("helpdesk", ["sh", "-c", f"curl --globoff --silent --fail '{url}' | sha256sum"])
     assert result.stdout.split()[0] == wanted

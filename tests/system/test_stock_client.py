@@ -18,7 +18,7 @@ def test_stock_framing(lab: Lab) -> None:
     laptop = site.laptop_address()
     assert [client["framing"] for client in site.ask("gateway", "clients")] == ["stock"]
     assert ping("helpdesk", laptop, "-s", "1232").returncode == 0
-    wanted = servers.make_download()
+    wanted = servers.make_download("laptop")
     url = f"http://[{laptop}]/{servers.DOWNLOAD}"
     result = network.run("helpdesk", ["sh", "-c", f"curl --globoff --silent --fail '{url}' | sha256sum"])
     assert result.stdout.split()[0] == wanted

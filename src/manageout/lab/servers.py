@@ -23,8 +23,11 @@ from manageout.lab.topology import (
     DNS_HOME,
     DNS_INTRANET,
     DOMAIN,
+    GATEWAY_NAME,
     GATEWAY_PUBLIC,
     ISATAP_NAME,
+    LOCATION_NAME,
+    REMOTE,
     SEGMENTS,
     SITE,
     Topology,
@@ -40,7 +43,10 @@ PROGRAMS = {
 }
 """Program -> Debian package, of the servers and of those who call them."""
 UPDATE_KEY = "manageout"
+DNS_PORT = 53
 WEB_PORT = 80
+HTTPS_PORT = 443
+APP_PAGE = "IPv4 only\n"
 SSH_PORT = 22
 DOWNLOAD = "image.bin"
 DOWNLOAD_BYTES = 50_000_000
@@ -55,14 +61,23 @@ exec /usr/sbin/sshd -D -e -f /run/config"""
 
 
 def start_all(wanted: Topology) -> None:
-    """Start every server and wait until each one listens. Raises :class:`LabError`."""
+    """Make their certificates, start every server and wait until each one listens. Raises :class:`LabError`."""
     network.require_programs(PROGRAMS)
+    make_certificates()
     dc = start_dns("dc", DNS_INTRANET, _intranet_zones(wanted))
     home = start_dns("home", DNS_HOME, {DOMAIN: _zone({"gateway": GATEWAY_PUBLIC})})
-    app = _start_web("app", "10.0.0.20", "IPv4 only\n")
+    app = _start_web("app", str(APP), APP_PAGE)
+    location = _start_location()
     laptop = _start_web("laptop", "::", "managed out\n")
     ssh = _start_sshd("laptop")
-    for process, port in ((dc, 53), (home, 53), (app, WEB_PORT), (laptop, WEB_PORT), (ssh, SSH_PORT)):
+    for process, port in (
+        (dc, DNS_PORT),
+        (home, DNS_PORT),
+        (app, WEB_PORT),
+        (location, HTTPS_PORT),
+        (laptop, WEB_PORT),
+        (ssh, SSH_PORT),
+    ):
         what = f"{process.name} on {process.node} listens on port {port}"
         wait_until(what, functools.partial(process.listens, port), START_SECONDS, [process])
 
@@ -89,6 +104,22 @@ def start_dns(node: str, address: IPv4Address, zones: Mapping[str, str]) -> Proc
     return start(node, "named", [*binary, "-g", "-4", "-n", "1", "-c", str(directory / "named.conf")])
 
 
+def pki_directory() -> Path:
+    """Where the lab's certificates are."""
+    return network.STATE / "pki"
+
+
+def make_certificates() -> None:
+    """An authority, and certificates for the gateway, the location page and the remote clients."""
+    from manageout.service.pki import Authority
+
+    authority = Authority.create(pki_directory(), "Lab CA")
+    for name in (GATEWAY_NAME, LOCATION_NAME):
+        authority.issue(name, server=True)
+    for name in REMOTE.values():
+        authority.issue(name, server=False)
+
+
 def key_file() -> Path:
     """The key of the gateway's account for dynamic updates."""
     return network.STATE / "update.key"
@@ -111,9 +142,9 @@ def set_router(*addresses: IPv4Address) -> None:
     network.run("dc", ["nsupdate"], text="\n".join([*lines, "send"]) + "\n")
 
 
-def make_download() -> str:
-    """The file that the laptop offers, made once; returns its SHA-256 in hex."""
-    path = network.directory("laptop") / "www" / DOWNLOAD
+def make_download(node: str) -> str:
+    """The file that ``node``'s web server offers, made once; returns its SHA-256 in hex."""
+    path = network.directory(node) / "www" / DOWNLOAD
     if not path.exists():
         path.write_bytes(os.urandom(DOWNLOAD_BYTES))
     with path.open("rb") as file:
@@ -177,6 +208,17 @@ def _start_web(node: str, address: str, text: str) -> Process:
     (directory / "index.html").write_text(text)
     serve = ["-m", "http.server", "--bind", address, "--directory", str(directory), str(WEB_PORT)]
     return start(node, "web", [sys.executable, *serve])
+
+
+def _start_location() -> Process:
+    """The page by which clients tell that they are inside. Its certificate is the lab's."""
+    directory = network.directory("app") / "location"
+    directory.mkdir(exist_ok=True)
+    (directory / "index.html").write_text("inside\n")
+    files = [str(directory), *(str(pki_directory() / f"{LOCATION_NAME}.{kind}") for kind in ("pem", "key"))]
+    return start(
+        "app", "location", [sys.executable, "-m", "manageout.lab.web", str(APP), str(HTTPS_PORT), *files]
+    )
 
 
 def _start_sshd(node: str) -> Process:

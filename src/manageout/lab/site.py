@@ -32,9 +32,9 @@ from manageout.lab.topology import (
     ISATAP_PREFIX,
     LAPTOP_NAME,
     LEASES,
+    REMOTE,
     ROUTER_INTRANET,
     SITE,
-    TABLET_NAME,
     Topology,
 )
 from manageout.linux import netns
@@ -42,8 +42,6 @@ from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE
 
 READY_SECONDS = 75.0  # a client whose first attempt fails tries again after 30 s ([MS-IPHTTPS] 3.1.2.1)
 URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
-REMOTE = {"laptop": LAPTOP_NAME, "tablet": TABLET_NAME}
-"""Node -> name in the certificate of the remote clients."""
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
 
@@ -54,32 +52,16 @@ def up(wanted: Topology, *, fast_path: bool = True) -> None:
     """
     network.up(wanted)
     servers.start_all(wanted)
-    make_certificates()
     start_daemons(wanted, fast_path=fast_path)
     connect()
     join("helpdesk", fast_path=fast_path)
-
-
-def make_certificates() -> None:
-    """An authority, and certificates for the gateway and the remote clients."""
-    from manageout.service.pki import Authority
-
-    authority = Authority.create(pki_directory(), "Lab CA")
-    authority.issue(GATEWAY_NAME, server=True)
-    for name in REMOTE.values():
-        authority.issue(name, server=False)
-
-
-def pki_directory() -> Path:
-    """Where the lab's certificates are."""
-    return network.STATE / "pki"
 
 
 def write_site_file(
     wanted: Topology, node: str, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
 ) -> Path:
     """The configuration of the daemon on ``node``; ``locators`` if not the router's usual one."""
-    pki, directory = pki_directory(), network.directory(node)
+    pki, directory = servers.pki_directory(), network.directory(node)
     tables: dict[str, dict[str, object]] = {"site": {"name": "lab", "prefix": SITE, "domain": DOMAIN}}
     if node == "gateway":
         tables["gateway"] = {
@@ -160,7 +142,7 @@ def start_daemon(node: str) -> Process:
 
 def connect(*options: str, node: str = "laptop") -> Process:
     """``manageout connect`` on a remote client, up to its address."""
-    certificate, ca = pki_directory() / REMOTE[node], pki_directory() / "ca.pem"
+    certificate, ca = servers.pki_directory() / REMOTE[node], servers.pki_directory() / "ca.pem"
     files = ["--cert", f"{certificate}.pem", "--key", f"{certificate}.key", "--ca", str(ca)]
     argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory(node)), *options]
     process = start(node, "connect", argv)

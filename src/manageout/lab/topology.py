@@ -19,6 +19,8 @@ ISATAP_NAME = f"manageout-isatap.{DOMAIN}"
 GATEWAY_NAME = f"gateway.{DOMAIN}"
 LAPTOP_NAME = f"laptop.{DOMAIN}"
 TABLET_NAME = f"tablet.{DOMAIN}"
+REMOTE = {"laptop": LAPTOP_NAME, "tablet": TABLET_NAME}
+"""Node -> name in the certificate of the remote clients."""
 APP_NAME = f"app.{DOMAIN}"
 LOCATION_NAME = f"nls.{DOMAIN}"
 GATEWAY_PUBLIC = IPv4Address("198.51.100.10")
