@@ -20,6 +20,7 @@ MAX_FUNCTION = 60
 # Sources whose test is not named after them; each says which test reads like its test.
 TESTED_BY: dict[str, str] = {
     "cli/lab.py": "system/test_lab_network.py",
+    "lab/bind.py": "system/test_demo.py",
     "lab/inject.py": "system/test_path.py",
     "lab/network.py": "system/test_lab_network.py",
     "lab/run.py": "system/test_demo.py",

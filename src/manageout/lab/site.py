@@ -17,7 +17,7 @@ from typing import Any
 
 from manageout.cli import client
 from manageout.errors import DaemonUnreachable
-from manageout.lab import network, servers
+from manageout.lab import bind, network, servers
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import (
     APP,
@@ -74,7 +74,7 @@ def write_site_file(
         }
         tables["translation"] = {"pool": LEASES}
         tables["dns64"] = {"upstreams": [DNS_INTRANET]}
-        tables["names"] = {"authentication": "tsig", "key_file": servers.key_file()}
+        tables["names"] = {"authentication": "tsig", "key_file": bind.key_file()}
         if wanted.router != node:
             tables["gateway"]["isatap_router"] = ROUTER_INTRANET.ip
     if node == wanted.router:
