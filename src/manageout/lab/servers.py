@@ -26,10 +26,13 @@ from manageout.lab.topology import (
 START_SECONDS = 20.0
 PROGRAMS = {
     "named": "bind9",
+    "dig": "bind9-dnsutils",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
     "curl": "curl",
     "ping": "iputils-ping",
+    "tracepath": "iputils-tracepath",
+    "traceroute": "traceroute",
 }
 """Program -> Debian package, of the servers and of those who call them."""
 DNS_PORT = 53
