@@ -38,7 +38,8 @@ from manageout.lab.topology import (
     Topology,
 )
 from manageout.linux import netns
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+from manageout.site import read_site
 
 READY_SECONDS = 75.0  # a client whose first attempt fails tries again after 30 s ([MS-IPHTTPS] 3.1.2.1)
 URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
@@ -172,6 +173,17 @@ def laptop_address() -> IPv6Address | None:
 def client_address(node: str) -> IPv6Address | None:
     """The address of a remote client inside the tunnel."""
     return _address(node, IPHTTPS_DEVICE, CLIENT_PREFIX)
+
+
+def lease(node: str) -> IPv4Address | None:
+    """The intranet IPv4 address of a remote client, while it is connected."""
+    rows = [row for row in ask("gateway", "leases") if row["name"] == REMOTE[node] and row["state"] == "held"]
+    return IPv4Address(rows[0]["ipv4"]) if rows else None
+
+
+def gateway_plan() -> Plan:
+    """What follows from the gateway's site file."""
+    return read_site(network.directory("gateway") / "site.toml")[1]
 
 
 def host_address(node: str) -> IPv6Address | None:
