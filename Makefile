@@ -11,10 +11,10 @@ PIP := $(BIN)/pip --quiet
 SOURCES := src tests build_bpf.py
 FUZZ ?= 1000000
 
-.PHONY: help setup demo test check lint type contracts bench format fuzz bpf clean packages-demo packages-test packages-bench
+.PHONY: help setup demo demo-ad test check lint type contracts bench format fuzz bpf clean packages-demo packages-ad packages-test packages-bench
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 # --- installing ------------------------------------------------------------------------------------------
 
@@ -32,11 +32,21 @@ $(VENV)/development: $(VENV)/runtime
 	@$(PIP) install --no-build-isolation --editable '.[dev]'
 	@touch $@
 
+# Kerberos is compiled here, so it comes after its Debian packages.
+$(VENV)/directory: $(VENV)/runtime
+	@echo "Installing Kerberos for Python into $(VENV)"
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["ad"], sep="\n")' > $@.needs
+	@$(PIP) install --requirement $@.needs
+	@touch $@
+
+packages-ad:
+	@scripts/packages setup demo ad
+
 packages-demo:
 	@scripts/packages setup demo
 
 packages-test:
-	@scripts/packages setup demo test
+	@scripts/packages setup demo ad test
 
 packages-bench:
 	@scripts/packages setup demo test bench
@@ -51,6 +61,9 @@ bpf: $(VENV)/runtime ## compile the eBPF programs (only what changed)
 demo: packages-demo setup ## the whole site on this machine, in namespaces, step by step
 	@scripts/with-lab $(BIN)/manageout lab demo $(DEMO)
 
+demo-ad: packages-ad setup $(VENV)/directory ## the same with an Active Directory domain controller
+	@scripts/with-lab $(BIN)/manageout lab demo --ad $(DEMO)
+
 check: lint type contracts ## everything that needs no packet
 
 lint: $(VENV)/development ## style and format
@@ -63,7 +76,7 @@ type: $(VENV)/development ## types, strictly
 contracts: $(VENV)/development ## the layers of docs/adr/0001
 	$(BIN)/lint-imports --no-logo
 
-test: packages-test setup check ## check, then every test (system tests need root)
+test: packages-test setup $(VENV)/directory check ## check, then every test (system tests need root)
 	scripts/private $(BIN)/python -m pytest $(PYTEST)
 
 fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
