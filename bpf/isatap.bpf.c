@@ -14,7 +14,6 @@
 #include "lib/direct.h"
 #include "lib/maps.h"
 #include "lib/parse.h"
-#include "lib/verdict.h"
 
 #define NEXT_HOP_LIFE 1000000000ull /* ns */
 #define STRIP (BPF_F_ADJ_ROOM_FIXED_GSO | DECAP_L3_IPV6)

@@ -31,11 +31,13 @@ HELPER(void *, bpf_map_lookup_elem, 1, void *map, const void *key);
 HELPER(long, bpf_map_update_elem, 2, void *map, const void *key, const void *value, __u64 flags);
 HELPER(long, bpf_skb_store_bytes, 9, struct __sk_buff *skb, __u32 offset, const void *from, __u32 length,
        __u64 flags);
+HELPER(long, bpf_l4_csum_replace, 11, struct __sk_buff *skb, __u32 offset, __u64 from, __u64 to, __u64 flags);
 HELPER(long, bpf_redirect, 23, __u32 ifindex, __u64 flags);
 HELPER(long, bpf_skb_change_proto, 31, struct __sk_buff *skb, __be16 protocol, __u64 flags);
 HELPER(long, bpf_skb_pull_data, 39, struct __sk_buff *skb, __u32 length);
 HELPER(long, bpf_skb_change_head, 43, struct __sk_buff *skb, __u32 length, __u64 flags);
 HELPER(long, bpf_skb_adjust_room, 50, struct __sk_buff *skb, __s32 difference, __u32 mode, __u64 flags);
 HELPER(long, bpf_fib_lookup, 69, void *skb, struct bpf_fib_lookup *params, int size, __u32 flags);
+HELPER(long, bpf_csum_level, 135, struct __sk_buff *skb, __u64 level);
 HELPER(long, bpf_redirect_neigh, 152, __u32 ifindex, struct bpf_redir_neigh *params, int size, __u64 flags);
 HELPER(__u64, bpf_ktime_get_coarse_ns, 160, void);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "parse.h"
+#include "verdict.h"
 
 #define MAX_LOCATORS 8
 #define MAX_PREFIXES 4
@@ -88,6 +89,25 @@ struct {
 	__type(key, struct v6_prefix);
 	__type(value, __be32);
 } routes SEC(".maps");
+
+struct drop_source {
+	__u32 reason;
+	__be32 peer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct drop_source);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+INLINE int drop(struct __sk_buff *skb, __u32 reason, __be32 peer)
+{
+	struct drop_source source = {reason, peer};
+
+	return drop_of(skb, reason, &drops, &source);
+}
 
 INLINE const struct settings *get_settings(void)
 {

@@ -10,6 +10,7 @@
 #define PROTOCOL_41 41
 #define TCP 6
 #define UDP 17
+#define ICMP 1
 #define ICMPV6 58
 #define HOP_LIMIT_OFFSET 7
 #define OUTER_TTL 64

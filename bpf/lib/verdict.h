@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Why a packet was dropped: the numbers of protocol/drops.py (a test holds them equal), one function to drop,
- * one exact counter for each reason, and a bounded table of who sent what was dropped. */
+ * one exact counter for each reason. Each program keeps a bounded table of who sent what was dropped. */
 #pragma once
 
 #include "helpers.h"
@@ -54,31 +54,19 @@ struct {
 	__type(value, __u64);
 } totals SEC(".maps");
 
-struct drop_source {
-	__u32 reason;
-	__be32 peer;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct drop_source);
-	__type(value, __u64);
-} drops SEC(".maps");
-
-INLINE int drop(struct __sk_buff *skb, __u32 reason, __be32 peer)
+/* Count a drop: exactly by its reason, and by its source in `sources`, a map of the program's own. */
+INLINE int drop_of(struct __sk_buff *skb, __u32 reason, void *sources, const void *source)
 {
-	struct drop_source source = {reason, peer};
 	__u64 *total, *count, one = 1;
 
 	total = bpf_map_lookup_elem(&totals, &reason);
 	if (total)
 		*total += 1;
-	count = bpf_map_lookup_elem(&drops, &source);
+	count = bpf_map_lookup_elem(sources, source);
 	if (count)
 		__sync_fetch_and_add(count, 1);
 	else
-		bpf_map_update_elem(&drops, &source, &one, BPF_ANY);
+		bpf_map_update_elem(sources, source, &one, BPF_ANY);
 	skb->cb[0] = reason; /* for BPF_PROG_TEST_RUN */
 	return DROPPED;
 }

@@ -176,13 +176,7 @@ class IsatapFastPath:
 
     def totals(self) -> dict[Drop, int]:
         """Packets dropped for each reason, exact."""
-        found = {}
-        for reason in Drop:
-            if reason < SHARED_REASONS:
-                values = self._totals.lookup(_U32.pack(reason)) or b""
-                if count := sum(value for (value,) in _U64.iter_unpack(values)):
-                    found[reason] = count
-        return found
+        return totals(self._totals)
 
     def __enter__(self) -> Self:
         return self
@@ -195,6 +189,17 @@ class IsatapFastPath:
         while self._attachments:
             self._attachments.pop().close()
         self._object.close()
+
+
+def totals(counters: Map) -> dict[Drop, int]:
+    """Sums of the per-CPU counters of dropped packets, a reason each."""
+    found = {}
+    for reason in Drop:
+        if reason < SHARED_REASONS:
+            values = counters.lookup(_U32.pack(reason)) or b""
+            if count := sum(value for (value,) in _U64.iter_unpack(values)):
+                found[reason] = count
+    return found
 
 
 def remove_leftovers(underlay_ifindexes: Iterable[int]) -> None:

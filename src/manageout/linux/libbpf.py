@@ -25,6 +25,8 @@ _CLSACT_INGRESS, _CLSACT_EGRESS = 1, 2
 _TC_REPLACE = 1
 # "mo": by this handle and priority we know filters of ours that outlived their process.
 _TC_HANDLE = _TC_PRIORITY = 0x6D6F
+TUNNEL, TRANSLATOR = 0, 1
+"""Slots: both fast paths may have a program on one device, with handles and priorities one behind the other."""
 _PER_CPU = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH
 _BATCH = 4096
 
@@ -231,11 +233,14 @@ class Attachment:
     so that the next start finds and replaces it.
     """
 
-    def __init__(self, program: Program, ifindex: int, egress: bool, tcx: bool = True) -> None:
+    def __init__(
+        self, program: Program, ifindex: int, egress: bool, tcx: bool = True, slot: int = TUNNEL
+    ) -> None:
+        self._slot = slot
         self._hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
         self._ours = False
         self.link = -1
-        remove_leftover(ifindex, egress)
+        remove_leftover(ifindex, egress, slot)
         where = BPF_TCX_EGRESS if egress else BPF_TCX_INGRESS
         if tcx:
             self.link = _libbpf().bpf_link_create(program.fd, ifindex, where, None)
@@ -249,7 +254,8 @@ class Attachment:
         if code not in (0, errno.EEXIST):
             raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
         self._ours = code == 0
-        options = _TcOpts(c.sizeof(_TcOpts), program.fd, _TC_REPLACE, 0, _TC_HANDLE, _TC_PRIORITY)
+        known_by = _TC_HANDLE + self._slot, _TC_PRIORITY + self._slot
+        options = _TcOpts(c.sizeof(_TcOpts), program.fd, _TC_REPLACE, 0, *known_by)
         code = -_libbpf().bpf_tc_attach(c.byref(self._hook), c.byref(options))
         if code:
             raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
@@ -260,17 +266,17 @@ class Attachment:
             os.close(self.link)
             self.link = -1
             return
-        remove_leftover(self._hook.ifindex, self._hook.point == _CLSACT_EGRESS)
+        remove_leftover(self._hook.ifindex, self._hook.point == _CLSACT_EGRESS, self._slot)
         if self._ours:
             both = _TcHook(c.sizeof(_TcHook), self._hook.ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
             _libbpf().bpf_tc_hook_destroy(c.byref(both))
         _log.clear()
 
 
-def remove_leftover(ifindex: int, egress: bool) -> None:
+def remove_leftover(ifindex: int, egress: bool, slot: int = TUNNEL) -> None:
     """Remove the clsact filter that an earlier process of ours may have left on a device."""
     hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
-    options = _TcOpts(c.sizeof(_TcOpts), 0, 0, 0, _TC_HANDLE, _TC_PRIORITY)
+    options = _TcOpts(c.sizeof(_TcOpts), 0, 0, 0, _TC_HANDLE + slot, _TC_PRIORITY + slot)
     _libbpf().bpf_tc_detach(c.byref(hook), c.byref(options))
     _log.clear()
 

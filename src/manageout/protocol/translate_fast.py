@@ -224,7 +224,7 @@ class FastPath:
             return SLOW if protocol == ICMP else dropped(Drop.SOURCE_ILLEGAL)
         if maps.in_pool(source):
             return dropped(Drop.LEASE_SPOOFED)
-        if packet[6] & 0x3F or packet[7] or (maps.eam and maps.explicit6(source) is not None):
+        if packet[6] & 0xBF or packet[7] or (maps.eam and maps.explicit6(source) is not None):
             return SLOW
         dst6 = maps.leases4.get(packet[16:20])
         limit = mtus.mtu6 if packet[6] & 0x40 else mtus.fragment6
