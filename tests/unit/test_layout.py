@@ -18,6 +18,7 @@ MAX_FILE = 500
 MAX_FUNCTION = 60
 
 # Sources whose test is not named after them; each says which test reads like its test.
+RULE_THEMES = ("addresses", "client", "dns", "machine", "manager", "server")
 TESTED_BY: dict[str, str] = {
     "cli/lab.py": "system/test_lab_network.py",
     "lab/bind.py": "system/test_demo.py",
@@ -28,7 +29,13 @@ TESTED_BY: dict[str, str] = {
     "lab/site.py": "system/test_restart.py",
     "lab/steps.py": "system/test_demo.py",
     "lab/steps_isatap.py": "system/test_demo.py",
+    "lab/steps_names.py": "system/test_demo.py",
+    "lab/steps_translation.py": "system/test_demo.py",
     "lab/web.py": "system/test_demo.py",
+    **{
+        f"doctor/{name}.py": "unit/doctor/test_findings_rules.py"
+        for name in ("facts", "read_json", *(f"rules/{theme}" for theme in RULE_THEMES))
+    },
     "cli/connect.py": "system/test_iphttps_tunnel.py",
     "service/certificates.py": "unit/service/test_pki.py",
     "service/client_settings.py": "system/test_iphttps_tunnel.py",

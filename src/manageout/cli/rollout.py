@@ -144,6 +144,21 @@ def gpo(file: Path, output: Path) -> None:
     click.echo(f"\n{len(files)} files in {output}; read SUMMARY.md first. {_UNCONFIRMED}")
 
 
+@rollout.command("server-reset")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A file, not the screen."
+)
+def server_reset(output: Path | None) -> None:
+    """The start-up script for a Windows Server that is kept as ISATAP router and forgets its settings.
+
+    It finds the ISATAP adapter of the internal card by the card's GUID, sets forwarding, advertising and the
+    published route, and says what it changed. Register it as a start-up task on each such server.
+    """
+    from manageout.windows.powershell import server_reset as text
+
+    _write(text(), output)
+
+
 def _site(file: Path) -> Site:
     from manageout.site import read_site
 

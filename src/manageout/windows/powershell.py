@@ -73,6 +73,11 @@ def domain_undo(targets: Iterable[Target], name: str) -> str:
     return _filled("domain-undo", DOMAIN=quoted(name), NAMES=f"@(\n    {names}\n)")
 
 
+def server_reset() -> str:
+    """The start-up script for a Windows Server that is an ISATAP router."""
+    return _filled("server-reset")
+
+
 def _filled(name: str, **literals: str) -> str:
     text = files("manageout.windows").joinpath("scripts", f"{name}.ps1").read_text(encoding="utf-8")
     return re.sub("@@([A-Z]+)@@", lambda match: literals[match[1]], text)

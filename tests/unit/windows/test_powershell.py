@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
@@ -31,6 +33,7 @@ SCRIPTS = {
     "hosts on": powershell.script(powershell.hosts_on(LINES), [], "about"),
     "hosts off": powershell.script(powershell.hosts_off(), ["pc1"], "about"),
     "domain": powershell.domain(TARGETS, "corp.example"),
+    "server reset": powershell.server_reset(),
     "domain undo": powershell.domain_undo(TARGETS, "corp.example"),
 }
 
@@ -43,6 +46,11 @@ def faults(node: Node) -> list[str]:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_is_powershell(name: str) -> None:
     assert faults(PARSER.parse(SCRIPTS[name].encode()).root_node) == []
+
+
+def test_the_collector_is_powershell() -> None:
+    text = files("manageout.windows").joinpath("scripts", "collect.ps1").read_bytes()
+    assert faults(PARSER.parse(text).root_node) == []
 
 
 def test_the_parser_finds_faults() -> None:

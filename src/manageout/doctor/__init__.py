@@ -1,0 +1,1 @@
+"""Evidence -> facts -> findings: why a machine cannot be managed out, or cannot manage. Pure."""

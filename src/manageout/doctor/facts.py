@@ -1,0 +1,158 @@
+"""What is known of one Windows machine, wherever it comes from: the collector's JSON or the text of its commands.
+
+Everything is optional: evidence is never whole. A :class:`Seen` value remembers the words it was read from, which
+a finding quotes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+from manageout.doctor.ipconfig import Kind
+
+T = TypeVar("T")
+Role = Literal["manager", "client", "server", "dns", "unknown"]
+
+
+class Seen(NamedTuple, Generic[T]):
+    """A value and the words that say so."""
+
+    value: T
+    quote: str
+
+
+@dataclass
+class Interface:
+    """One IPv6 interface. ``guid``: for ISATAP that of the network card below it."""
+
+    name: str
+    kind: Kind = "other"
+    index: int | None = None
+    guid: str | None = None
+    description: str = ""
+    suffix: str = ""
+    link_local: list[IPv6Address] = field(default_factory=list)
+    ipv6: list[IPv6Address] = field(default_factory=list)
+    ipv4: list[IPv4Address] = field(default_factory=list)
+    gateways: list[IPv4Address | IPv6Address] = field(default_factory=list)
+    forwarding: Seen[bool] | None = None
+    advertising: Seen[bool] | None = None
+    advertise_default: Seen[bool] | None = None
+    ignore_default: Seen[bool] | None = None
+    router_discovery: Seen[bool] | None = None
+    mtu: int | None = None
+    connected: bool | None = None
+    quote: str = ""
+
+
+class Route(NamedTuple):
+    """An IPv6 route. ``published``: it is advertised to hosts of the interface."""
+
+    prefix: IPv6Network
+    interface: int
+    next_hop: IPv6Address | None
+    published: bool
+    quote: str
+
+
+class PrefixPolicy(NamedTuple):
+    """A row of the address selection table (RFC 6724 2.1)."""
+
+    precedence: int
+    label: int
+    prefix: IPv6Network
+    quote: str
+
+
+class Lookup(NamedTuple):
+    """A DNS answer. ``error``: what the machine said instead of addresses."""
+
+    name: str
+    server: str
+    addresses: tuple[IPv4Address | IPv6Address, ...]
+    error: str
+    quote: str
+
+
+class NrptRule(NamedTuple):
+    """One effective rule of the name-resolution policy table."""
+
+    namespace: str
+    servers: tuple[str, ...]
+    quote: str
+
+
+class FirewallRule(NamedTuple):
+    """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal."""
+
+    protocol: str
+    ports: tuple[str, ...]
+    profiles: frozenset[str]
+    remote: tuple[str, ...]
+    edge: bool
+    quote: str
+
+
+@dataclass
+class Facts:
+    """One machine."""
+
+    source: str
+    """Of the evidence, such as a file's name."""
+    computer: str = ""
+    role: Role = "unknown"
+    build: int | None = None
+    """Of Windows, such as 19045."""
+    clock: Seen[float] | None = None
+    """Unix time that the machine believed in, when the evidence was taken."""
+    clock_error: Seen[float] | None = None
+    """Seconds by which it is ahead of its domain controller."""
+    isatap_state: Seen[str] | None = None
+    """default, automatic, enabled or disabled; what is in force."""
+    isatap_policy_state: Seen[str] | None = None
+    """The same by group policy."""
+    isatap_router: Seen[str] | None = None
+    isatap_policy_router: Seen[str] | None = None
+    interfaces: list[Interface] = field(default_factory=list)
+    routes: list[Route] | None = None
+    policies: list[PrefixPolicy] | None = None
+    lookups: list[Lookup] = field(default_factory=list)
+    nrpt: list[NrptRule] | None = None
+    firewall: list[FirewallRule] | None = None
+    """Inbound rules for what managers use."""
+    services: dict[str, Seen[bool]] = field(default_factory=dict)
+    """Lower-case name -> running."""
+    registry: dict[tuple[str, str], Seen[object]] = field(default_factory=dict)
+    """(key, value), lower case, without the hive."""
+    block_list: Seen[tuple[str, ...]] | None = None
+    """The DNS server's global query block list; empty when it is off."""
+    iphttps_url: Seen[str] | None = None
+    iphttps_error: Seen[int] | None = None
+    iphttps_status: Seen[str] | None = None
+    teredo_type: Seen[str] | None = None
+    teredo_state: Seen[str] | None = None
+    teredo_error: Seen[str] | None = None
+    inside: Seen[bool] | None = None
+    """Whether the machine believes that it is in the intranet (network location server)."""
+    load_balancing: Seen[str] | None = None
+    """Of a DirectAccess server: none, nlb, external."""
+    sites: int | None = None
+    """Entry points of a DirectAccess deployment."""
+    internal_prefix: Seen[IPv6Network] | None = None
+    client_prefix: Seen[IPv6Network] | None = None
+    unread: list[str] = field(default_factory=list)
+    """What the evidence holds that nobody understood."""
+
+    def of_kind(self, kind: Kind) -> list[Interface]:
+        """The interfaces of one kind."""
+        return [interface for interface in self.interfaces if interface.kind == kind]
+
+    def value(self, key: str, name: str) -> Seen[object] | None:
+        """A registry value by key and name in any case."""
+        return self.registry.get((key.lower(), name.lower()))
+
+    def interface(self, index: int) -> Interface | None:
+        """An interface by its index."""
+        return next((interface for interface in self.interfaces if interface.index == index), None)

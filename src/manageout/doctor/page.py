@@ -1,0 +1,50 @@
+"""The troubleshooting page of the guide, from the rules: never out of date."""
+
+from __future__ import annotations
+
+from manageout.doctor import rules
+from manageout.doctor.findings import RULES, Rule
+
+_THEMES = (
+    ("Any Windows machine", ("TUNNELS", "IPV6", "IPHLPSVC", "DNSCACHE", "CLOCK", "EVIDENCE")),
+    ("ISATAP hosts (managers)", ("ISATAP",)),
+    ("DirectAccess servers and farms", ("SERVER", "FARM")),
+    ("Names", ("DNS",)),
+    ("Which address is preferred", ("PREFER", "RESOLVER")),
+    ("Remote clients", ("IPHTTPS", "NRPT", "LOCATION", "TEREDO", "FIREWALL")),
+)
+_PROGRAMS = ("netsh", "reg", "manageout", "w32tm", "gpupdate", "gpresult", "ipconfig", "certutil")
+_HEAD = """# Troubleshooting
+
+`manageout doctor` finds these causes. On Windows, as administrator, run the script that `manageout doctor --collector`
+prints, and give the file it writes to `manageout doctor FILE`. Saved output of `ipconfig /all` and netsh does too, in
+any of the languages that the doctor knows. A cause hides its consequences: of a chain only the first is shown.
+
+This page is printed by `manageout doctor --rules --markdown`. No Windows machine has confirmed the remedies yet, but
+each comes from Windows' documentation or from administrators who were cured by it.
+"""
+
+
+def troubleshooting_text() -> str:
+    """Markdown: every rule by theme, with severity, cause, remedy and what it hides."""
+    assert rules.__all__  # importing it registers them
+    parts = [_HEAD]
+    for title, prefixes in _THEMES:
+        parts.append(f"## {title}\n")
+        parts += [_rule(rule) for rule in RULES.values() if rule.code.split("-")[0] in prefixes]
+    return "\n".join(parts)
+
+
+def _rule(rule: Rule) -> str:
+    steps = "\n".join(f"- {_code(step)}" for step in rule.remedy)
+    hides = f"\nHides {', '.join(f'`{code}`' for code in sorted(rule.hides))}.\n" if rule.hides else ""
+    return f"### {rule.code}: {rule.title}\n\n*{rule.severity}.* {rule.cause}\n\n{steps}\n{hides}"
+
+
+def _code(step: str) -> str:
+    """A command in code style, with what is said about it behind."""
+    command, _, words = step.partition("   (")
+    word = command.split(" ")[0]
+    cmdlet = "-" in word and word[0].isupper()
+    shown = f"`{command}`" if cmdlet or word in _PROGRAMS else command
+    return f"{shown} ({words}" if words else shown

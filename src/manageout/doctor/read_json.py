@@ -1,0 +1,302 @@
+"""The collector's JSON (``manageout doctor --collector`` prints the script) -> facts. CIM's words, in no language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+from manageout.doctor import netsh
+from manageout.doctor.facts import Facts, FirewallRule, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
+from manageout.doctor.ipconfig import Kind
+from manageout.errors import ManageoutError
+
+VERSION = 1
+MAX_ROWS = 20_000
+"""Of one section; a server has a few hundred routes."""
+Row = dict[str, Any]
+
+
+def is_bundle(text: str) -> bool:
+    """Whether ``text`` claims to be the collector's."""
+    return '"collector"' in text[:2000] and "manageout" in text[:2000]
+
+
+def read(facts: Facts, text: str) -> None:
+    """Add to ``facts`` what the collector found. Raises :class:`ManageoutError` for what is no such file."""
+    try:
+        bundle = json.loads(text)
+        sections, version = bundle["sections"], bundle["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ManageoutError(
+            f"{facts.source}: not whole, or not from the collector", "run the script again"
+        ) from None
+    if version != VERSION or not isinstance(sections, dict):
+        raise ManageoutError(
+            f"{facts.source}: version {version} of the collector", f"this knows version {VERSION}"
+        )
+    facts.computer = str(bundle.get("computer") or "")
+    facts.build = bundle.get("build") if isinstance(bundle.get("build"), int) else None
+    if isinstance(taken := bundle.get("taken"), int | float):
+        facts.clock = Seen(float(taken), f"the clock said {taken}")
+    for name, reader in _READERS.items():
+        rows = sections.get(name)
+        if rows is not None:
+            _guarded(facts, name, reader, rows)
+    for name, message in (
+        (bundle.get("errors") or {}).items() if isinstance(bundle.get("errors"), dict) else ()
+    ):
+        facts.unread.append(f"{name}: {message}")
+    _role(facts, sections)
+
+
+def _guarded(facts: Facts, name: str, reader: Callable[[Facts, Iterator[Row]], None], rows: object) -> None:
+    listed = rows if isinstance(rows, list) else [rows]
+    try:
+        reader(facts, (row for row in listed[:MAX_ROWS] if isinstance(row, dict | str)))  # type: ignore[misc]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        facts.unread.append(f"{name}: not as the collector writes it")
+
+
+def _role(facts: Facts, sections: dict[str, Any]) -> None:
+    if sections.get("remoteAccess"):
+        facts.role = "server"
+    elif facts.block_list is not None:
+        facts.role = "dns"
+    elif facts.isatap_state is not None and facts.isatap_state.value == "enabled":
+        facts.role = "manager"
+    elif facts.iphttps_url is not None or facts.nrpt:
+        facts.role = "client"
+
+
+def _isatap(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        state = str(row.get("State") or "default").lower()
+        quote = (
+            f"Get-NetIsatapConfiguration: State {row.get('State')}, Router {row.get('Router') or '(none)'}"
+        )
+        facts.isatap_state = Seen(state, quote)
+        facts.isatap_router = Seen(str(row.get("Router") or ""), quote)
+
+
+def _adapters(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        name, description = str(row.get("Name") or ""), str(row.get("InterfaceDescription") or "")
+        interface = _at(facts, row.get("ifIndex"), name)
+        interface.description = description
+        interface.kind = _kind(f"{name} {description}")
+        interface.guid = str(row.get("InterfaceGuid") or "").strip("{}").upper() or None
+        interface.quote = f"adapter {name!r} ({description}), {row.get('Status')}"
+
+
+def _kind(text: str) -> Kind:
+    lower = text.lower()
+    kinds: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
+    return next((kind for kind in kinds if kind in lower.replace("ip-https", "iphttps")), "other")
+
+
+def _at(facts: Facts, index: object, name: str = "") -> Interface:
+    number = index if isinstance(index, int) else None
+    found = facts.interface(number) if number is not None else None
+    if found is None:
+        found = Interface(name, index=number, kind=_kind(name))
+        facts.interfaces.append(found)
+    return found
+
+
+def _interfaces(facts: Facts, rows: Iterator[Row]) -> None:
+    pairs = (
+        ("forwarding", "Forwarding"),
+        ("advertising", "Advertising"),
+        ("advertise_default", "AdvertiseDefaultRoute"),
+        ("ignore_default", "IgnoreDefaultRoutes"),
+        ("router_discovery", "RouterDiscovery"),
+    )
+    for row in rows:
+        interface = _at(facts, row.get("ifIndex"), str(row.get("InterfaceAlias") or ""))
+        for name, key in pairs:
+            word = str(row.get(key) or "").lower()
+            if word in ("enabled", "disabled"):
+                quote = f"{interface.name or interface.index}: {key} {row[key]}"
+                setattr(interface, name, Seen(word == "enabled", quote))
+        interface.connected = str(row.get("ConnectionState")) == "Connected"
+        interface.mtu = row.get("NlMtu") if isinstance(row.get("NlMtu"), int) else None
+
+
+def _addresses(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        address = ip_address(str(row.get("IPAddress")).partition("%")[0])
+        interface = _at(facts, row.get("InterfaceIndex"))
+        if isinstance(address, IPv4Address):
+            interface.ipv4.append(address)
+        else:
+            (interface.link_local if address.is_link_local else interface.ipv6).append(address)
+
+
+def _routes(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.routes = []
+    for row in rows:
+        prefix = IPv6Network(str(row["DestinationPrefix"]), strict=False)
+        hop = IPv6Address(str(row.get("NextHop") or "::").partition("%")[0])
+        quote = (
+            f"route {prefix} next hop {hop} interface {row['InterfaceIndex']} Publish {row.get('Publish')}"
+        )
+        published = str(row.get("Publish")) in ("Yes", "Age")
+        facts.routes.append(
+            Route(prefix, int(row["InterfaceIndex"]), hop if int(hop) else None, published, quote)
+        )
+    for route in facts.routes:
+        interface = facts.interface(route.interface)
+        if route.prefix.prefixlen == 0 and route.next_hop is not None and interface is not None:
+            interface.gateways.append(route.next_hop)
+
+
+def _suffixes(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if (interface := facts.interface(int(row["InterfaceIndex"]))) is not None:
+            interface.suffix = str(row.get("ConnectionSpecificSuffix") or "")
+
+
+def _services(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        quote = f"service {row['Name']}: {row.get('Status')}, start {row.get('StartType')}"
+        facts.services[str(row["Name"]).lower()] = Seen(str(row.get("Status")) == "Running", quote)
+
+
+def _registry(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        key, name = str(row["Key"]), str(row["Name"])
+        facts.registry[key.lower(), name.lower()] = Seen(
+            row.get("Value"), f"HKLM\\{key}\\{name} = {row.get('Value')}"
+        )
+    key = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
+    if (state := facts.value(key, "ISATAP_State")) is not None:
+        facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
+    if (router := facts.value(key, "ISATAP_RouterName")) is not None:
+        facts.isatap_policy_router = Seen(str(router.value), router.quote)
+
+
+def _iphttps(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        code, status = int(row.get("LastErrorCode") or 0), str(row.get("InterfaceStatus") or "").strip()
+        facts.iphttps_error = Seen(code, f"IP-HTTPS last error 0x{code:x}")
+        facts.iphttps_status = Seen(status, f"IP-HTTPS status: {status}")
+
+
+def _iphttps_configuration(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if row.get("ServerURL"):
+            facts.iphttps_url = Seen(str(row["ServerURL"]), f"IP-HTTPS URL {row['ServerURL']}")
+
+
+def _teredo(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        facts.teredo_type = Seen(str(row.get("Type") or "").lower(), f"Teredo type {row.get('Type')}")
+
+
+def _teredo_state(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        facts.teredo_state = Seen(str(row.get("State") or "").lower(), f"Teredo state {row.get('State')}")
+        if row.get("Error"):
+            facts.teredo_error = Seen(str(row["Error"]), f"Teredo error {row['Error']}")
+
+
+def _nrpt(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.nrpt = []
+    for row in rows:
+        servers = tuple(_texts(row.get("DirectAccessDnsServers"))) or tuple(_texts(row.get("NameServers")))
+        for namespace in _texts(row.get("Namespace")):
+            words = ", ".join(servers) or "no server (an exemption)"
+            facts.nrpt.append(NrptRule(namespace, servers, f"name rule {namespace}: {words}"))
+
+
+def _texts(value: object) -> list[str]:
+    found = value if isinstance(value, list) else [value] if value else []
+    return [str(item) for item in found if item]
+
+
+def _location(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        status = str(row.get("Status"))
+        if status in ("ConnectedLocally", "ConnectedRemotely"):
+            facts.inside = Seen(status == "ConnectedLocally", f"Get-DAConnectionStatus: {status}")
+
+
+def _block_list(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        names = tuple(name.lower() for name in _texts(row.get("List"))) if row.get("Enable") else ()
+        facts.block_list = Seen(
+            names, f"Get-DnsServerGlobalQueryBlockList: Enable {row.get('Enable')}, List {row.get('List')}"
+        )
+
+
+def _remote_access(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        balancing = str(row.get("LoadBalancing") or "").lower()
+        kind = (
+            "none" if balancing in ("", "disabled", "none") else "nlb" if "nlb" in balancing else "external"
+        )
+        facts.load_balancing = Seen(kind, f"Get-RemoteAccess: LoadBalancing {row.get('LoadBalancing')}")
+        for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
+            if texts := _texts(row.get(key)):
+                setattr(facts, name, Seen(IPv6Network(texts[0], strict=False), f"{key} {texts[0]}"))
+
+
+def _entry_points(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.sites = sum(1 for _ in rows)
+
+
+def _prefix_policies(facts: Facts, rows: Iterator[Any]) -> None:
+    found = netsh.prefix_policies([str(row) for row in rows])
+    facts.policies = [PrefixPolicy(*row[:3], row.text) for row in found]
+
+
+def _lookups(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        addresses = tuple(ip_address(text) for text in _texts(row.get("Addresses")))
+        error = str(row.get("Error") or "")
+        words = ", ".join(map(str, addresses)) or error or "no address"
+        quote = f"Resolve-DnsName {row['Name']} -Type {row.get('Type')}: {words}"
+        facts.lookups.append(Lookup(str(row["Name"]), "", addresses, error, quote))
+
+
+def _rules(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.firewall = []
+    for row in rows:
+        remote = ", ".join(_texts(row.get("RemoteAddress")))
+        quote = f"firewall rule {row.get('Name')!r}: {row.get('Profile')}, from {remote}"
+        facts.firewall.append(
+            FirewallRule(
+                str(row.get("Protocol")),
+                tuple(_texts(row.get("LocalPort"))),
+                frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
+                tuple(_texts(row.get("RemoteAddress"))),
+                str(row.get("EdgeTraversalPolicy")).lower() not in ("", "none", "block", "false"),
+                quote,
+            )
+        )
+
+
+_READERS: dict[str, Callable[[Facts, Iterator[Row]], None]] = {
+    "isatap": _isatap,
+    "adapters": _adapters,
+    "interfaces": _interfaces,
+    "addresses": _addresses,
+    "routes": _routes,
+    "suffixes": _suffixes,
+    "services": _services,
+    "registry": _registry,
+    "iphttps": _iphttps,
+    "iphttpsConfiguration": _iphttps_configuration,
+    "teredo": _teredo,
+    "teredoState": _teredo_state,
+    "nrpt": _nrpt,
+    "location": _location,
+    "blockList": _block_list,
+    "remoteAccess": _remote_access,
+    "entryPoints": _entry_points,
+    "prefixPolicies": _prefix_policies,
+    "lookups": _lookups,
+    "rules": _rules,
+}

@@ -1,0 +1,125 @@
+"""Names: the block list of DNS servers, records that are stale, missing or lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.findings import rule
+from manageout.doctor.rules.manager import router_lookup
+from manageout.wire.address import embedded_isatap
+
+REGISTERS_NOT = 19041
+"""Windows 10 2004: since then clients do not register in servers that come from the NRPT."""
+DNSCACHE = r"SYSTEM\CurrentControlSet\Services\Dnscache\Parameters"
+
+
+def _by_name(facts: Facts) -> dict[str, tuple[list[IPv4Address], list[IPv6Address], list[str]]]:
+    """Name -> A, AAAA, quotes; without the router's own name."""
+    routers = {lookup.name.lower() for lookup in router_lookup(facts)}
+    found: dict[str, tuple[list[IPv4Address], list[IPv6Address], list[str]]] = {}
+    for lookup in facts.lookups:
+        if lookup.name.lower() in routers:
+            continue
+        four, six, quotes = found.setdefault(lookup.name.lower(), ([], [], []))
+        four += [address for address in lookup.addresses if isinstance(address, IPv4Address)]
+        six += [address for address in lookup.addresses if isinstance(address, IPv6Address)]
+        quotes.append(lookup.quote)
+    return found
+
+
+@rule(
+    "DNS-BLOCKED",
+    "error",
+    "the DNS server blocks the ISATAP router's name",
+    cause="The first label of the name is on the global query block list: the record exists, but is never "
+    "answered.",
+    remedy=(
+        "use a unique name (best): manageout rollout gpo",
+        "or Set-DnsServerGlobalQueryBlockList -List wpad   (on every DNS server; then every machine finds it)",
+    ),
+    hides=("ISATAP-NO-NAME",),
+)
+def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The configured name's first label is in the list."""
+    named = facts.isatap_policy_router or facts.isatap_router
+    label = (named.value if named and named.value else "isatap").lower().split(".")[0]
+    if facts.block_list is not None and named is not None and label in facts.block_list.value:
+        yield (facts.block_list.quote,)
+
+
+@rule(
+    "DNS-BLOCK-LIST-OPEN",
+    "note",
+    "the bare name isatap is not blocked",
+    cause="If anybody registers it, by intent or by a machine of that name, every machine with ISATAP "
+    "follows it.",
+    remedy=("Set-DnsServerGlobalQueryBlockList -Enable $true -List wpad,isatap",),
+)
+def open_list(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A list that lacks it."""
+    if facts.block_list is not None and "isatap" not in facts.block_list.value:
+        yield (facts.block_list.quote,)
+
+
+@rule(
+    "DNS-NO-AAAA",
+    "error",
+    "a client's name has no IPv6 address",
+    cause="The client does not register it: since Windows 10 2004 it is off, and secure-only zones refuse "
+    "what is not in "
+    "the domain.",
+    remedy=(
+        "let the gateway register its clients: [names] in the site file",
+        rf"on the client: HKLM\{DNSCACHE}\DisableNRPTForAdapterRegistration = 0 (DWORD), then ipconfig "
+        rf"/registerdns",
+    ),
+)
+def no_aaaa(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A manager resolves a name to IPv4 only."""
+    if facts.role == "manager":
+        for four, six, quotes in _by_name(facts).values():
+            if four and not six:
+                yield tuple(quotes)
+
+
+@rule(
+    "DNS-STALE-ISATAP",
+    "error",
+    "a name leads to an ISATAP address",
+    cause="Hosts register their ISATAP addresses, and the records outlive ISATAP: whoever calls this name "
+    "waits for an "
+    "address that nobody holds.",
+    remedy=(
+        "look through the zone for more: AAAA records that end in 0:5efe:... or 200:5efe:...",
+        "Remove-DnsServerResourceRecord -ZoneName ZONE -RRType AAAA -Name NAME -RecordData ADDRESS",
+    ),
+)
+def stale_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """AAAA with an ISATAP interface identifier, for another than the machine itself."""
+    own = {address for one in facts.interfaces for address in one.ipv6}
+    for _, six, quotes in _by_name(facts).values():
+        if any(embedded_isatap(address.packed) and address not in own for address in six):
+            yield tuple(quotes)
+
+
+@rule(
+    "DNS-REGISTRATION-OFF",
+    "warning",
+    "this client does not register its address",
+    cause="Since Windows 10 2004 adapters do not register in DNS servers that come from the "
+    "name-resolution policy.",
+    remedy=(
+        "let the gateway register its clients: [names] in the site file",
+        rf'reg add "HKLM\{DNSCACHE}" /v DisableNRPTForAdapterRegistration /t REG_DWORD /d 0 /f',
+    ),
+)
+def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A client of such a build without the value."""
+    found = facts.value(DNSCACHE, "DisableNRPTForAdapterRegistration")
+    modern = facts.build is not None and facts.build >= REGISTERS_NOT
+    if facts.role == "client" and modern and (found is None or found.value != 0):
+        yield (
+            found.quote if found else f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",
+        )

@@ -1,0 +1,58 @@
+"""Bytes of a saved or pasted console -> clean lines: code page, line ends, the wrapping at 80 columns."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+MAX_BYTES = 4 * 1024 * 1024
+"""More than any of the commands prints; what is beyond is not looked at."""
+WIDTHS = (79, 80, 120)
+"""Console widths at which a capture is cut: that of the console, or one less."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def decode(data: bytes) -> str:
+    """Text in whatever Windows wrote it: UTF-8, UTF-16 (a redirected PowerShell), or the OEM code page 850.
+
+    Never fails: what is no text becomes text that no rule knows.
+    """
+    data = data[:MAX_BYTES]
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return _clean(data[len(mark) :].decode(name, "replace"))
+    odd, even = data[1:4096:2].count(0), data[0:4096:2].count(0)
+    half = max(len(data[:4096]) // 4, 1)
+    if odd > half or even > half:
+        return _clean(data.decode("utf-16-le" if odd > even else "utf-16-be", "replace"))
+    try:
+        return _clean(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _clean(data.decode("cp850"))
+
+
+def lines(text: str) -> list[str]:
+    """The lines without what is at their ends; those that a console of a usual width has cut are whole again.
+
+    A cut line fills the width, and its rest stands at column 0. Trailing blanks of a line are the console's too.
+    """
+    found: list[str] = []
+    cut = False
+    for line in text.split("\n"):
+        rest = bool(line) and not line[0].isspace()
+        if cut and rest and found[-1] and not found[-1].endswith(":"):
+            found[-1] += line.rstrip()
+        else:
+            found.append(line.rstrip())
+        cut = len(line) in WIDTHS
+    return found
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " "))

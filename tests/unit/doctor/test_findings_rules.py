@@ -1,0 +1,245 @@
+"""Every rule has a case that fires it and machines on which it is silent; a root cause silences its consequences."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import manageout.doctor.rules
+from manageout.doctor.facts import Facts, Seen
+from manageout.doctor.findings import RULES, diagnose
+from manageout.doctor.rules.client import IPHTTPS
+from manageout.doctor.rules.dns import DNSCACHE
+from manageout.doctor.rules.machine import PARAMETERS
+from tests.unit.doctor.bundles import (
+    CARD,
+    CLIENT,
+    DNS,
+    HEALTHY,
+    ISATAP,
+    MANAGER,
+    POLICIES,
+    SERVER,
+    Bundle,
+    changed,
+    facts,
+    interface,
+)
+
+TRANSITION = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
+NAME = "manageout-isatap.corp.example"
+
+
+def registry(bundle: Bundle, key: str, name: str, value: object) -> Bundle:
+    return changed(bundle, "registry", lambda rows: [*rows, {"Key": key, "Name": name, "Value": value}])
+
+
+def isatap(bundle: Bundle, state: str, router: str = NAME) -> Bundle:
+    return changed(bundle, "isatap", [{"State": state, "Router": router}])
+
+
+def without_address(bundle: Bundle) -> Bundle:
+    keep = lambda rows: [row for row in rows if not row["IPAddress"].startswith("fd12")]  # noqa: E731
+    return changed(bundle, "addresses", keep)
+
+
+def lookups(bundle: Bundle, *rows: tuple[str, str, list[str]]) -> Bundle:
+    return changed(
+        bundle,
+        "lookups",
+        [{"Name": name, "Type": kind, "Addresses": found, "Error": "" if found else "DNS name does not exist"}
+         for name, kind, found in rows],
+    )  # fmt: skip
+
+
+def build(bundle: Bundle, number: int) -> Bundle:
+    made = copy.deepcopy(bundle)
+    made["build"] = number
+    return made
+
+
+def code(number: int) -> Bundle:
+    return changed(CLIENT, "iphttps", [{"InterfaceStatus": "failed to connect", "LastErrorCode": number}])
+
+
+def server_interface(**words: str) -> Bundle:
+    base = {"Forwarding": "Enabled", "Advertising": "Enabled", "AdvertiseDefaultRoute": "Enabled"}
+    return changed(SERVER, "interfaces", [interface(15, **(base | words))])
+
+
+def service(bundle: Bundle, name: str) -> Bundle:
+    return changed(bundle, "services", [{"Name": name, "Status": "Stopped", "StartType": "Disabled"}])
+
+
+def farm(**fields: object) -> Bundle:
+    return changed(SERVER, "remoteAccess", lambda rows: [rows[0] | fields])
+
+
+def rules(**fields: object) -> Bundle:
+    return changed(CLIENT, "rules", lambda rows: [rows[0] | fields])
+
+
+def without_nrpt(name: str) -> Bundle:
+    return changed(CLIENT, "nrpt", lambda rows: [row for row in rows if row["Namespace"] != name])
+
+
+def with_error() -> Bundle:
+    made = copy.deepcopy(MANAGER)
+    made["errors"] = {"nrpt": "Access is denied."}
+    return made
+
+
+CASES: dict[str, Callable[[], Bundle | Facts]] = {
+    "TUNNELS-OFF": lambda: registry(without_address(MANAGER), PARAMETERS, "DisabledComponents", 0x01),
+    "IPV6-WRONG-VALUE": lambda: registry(MANAGER, PARAMETERS, "DisabledComponents", 0xFFFFFFFF),
+    "IPHLPSVC-STOPPED": lambda: service(without_address(MANAGER), "iphlpsvc"),
+    "DNSCACHE-STOPPED": lambda: service(MANAGER, "Dnscache"),
+    "CLOCK": lambda: skewed(),
+    "EVIDENCE": with_error,
+    "ISATAP-POLICY-OFF": lambda: registry(
+        isatap(without_address(MANAGER), "Disabled"), TRANSITION, "ISATAP_State", "Disabled"),
+    "ISATAP-POLICY-DEFAULT": lambda: registry(isatap(MANAGER, "Default"), TRANSITION, "ISATAP_State", "Default"),
+    "ISATAP-DISABLED": lambda: isatap(without_address(MANAGER), "Disabled"),
+    "ISATAP-DEFAULT": lambda: isatap(without_address(MANAGER), "Default"),
+    "ISATAP-NO-ADAPTER": lambda: changed(
+        changed(changed(without_address(MANAGER), "adapters", [CARD]), "interfaces", [interface(12)]),
+        "addresses", [{"IPAddress": "10.0.1.30", "InterfaceIndex": 12}]),
+    "ISATAP-NO-NAME": lambda: lookups(without_address(MANAGER), (NAME, "A", [])),
+    "ISATAP-NO-ROUTER": lambda: lookups(isatap(without_address(MANAGER), "Enabled", "")),
+    "ISATAP-BARE-NAME": lambda: lookups(
+        isatap(MANAGER, "Enabled", "isatap.corp.example"), ("isatap.corp.example", "A", ["10.0.0.1"])),
+    "ISATAP-LINK-LOCAL-ONLY": lambda: without_address(MANAGER),
+    "ISATAP-NO-ROUTE": lambda: changed(MANAGER, "routes", lambda rows: rows[:1]),
+    "ISATAP-DISCOVERY-OFF": lambda: changed(
+        without_address(MANAGER), "interfaces", [interface(15, RouterDiscovery="Disabled")]),
+    "ISATAP-FORWARDS": lambda: changed(MANAGER, "interfaces", [interface(15, Forwarding="Enabled")]),
+    "ISATAP-SEVERAL": lambda: changed(
+        changed(MANAGER, "adapters", lambda rows: [*rows, ISATAP | {"ifIndex": 16, "Name": "isatap.{2}"}]),
+        "addresses", lambda rows: [*rows, {"IPAddress": "fe80::5efe:10.9.0.1%16", "InterfaceIndex": 16}]),
+    "ISATAP-BEHIND-NAT": lambda: lookups(without_address(MANAGER), (NAME, "A", ["8.8.8.8"])),
+    "ISATAP-MTU": lambda: changed(MANAGER, "interfaces", [interface(15, NlMtu=1500)]),
+    "ISATAP-CLIENT-TOO": lambda: changed(MANAGER, "iphttpsConfiguration", [{"ServerURL": "https://g.example/IPHTTPS"}]),
+    "SERVER-RESET": lambda: server_interface(Forwarding="Disabled", Advertising="Disabled"),
+    "SERVER-FORWARDING": lambda: server_interface(Forwarding="Disabled"),
+    "SERVER-ADVERTISING": lambda: server_interface(Advertising="Disabled"),
+    "SERVER-ROUTE-UNPUBLISHED": lambda: changed(SERVER, "routes", lambda rows: [rows[0] | {"Publish": "No"}]),
+    "SERVER-NO-DEFAULT": lambda: server_interface(AdvertiseDefaultRoute="Disabled"),
+    "SERVER-NO-ISATAP": lambda: changed(
+        changed(changed(SERVER, "adapters", [CARD]), "interfaces", [interface(12)]), "addresses", []),
+    "SERVER-SEVERAL": lambda: changed(
+        changed(SERVER, "adapters", lambda rows: [*rows, ISATAP | {"ifIndex": 16, "Name": "isatap.{2}"}]),
+        "addresses", lambda rows: [*rows, {"IPAddress": "fe80::5efe:10.9.0.1%16", "InterfaceIndex": 16}]),
+    "SERVER-NAMED-BY-SUFFIX": lambda: changed(
+        SERVER, "adapters", lambda rows: [rows[0], rows[1] | {"Name": "isatap.corp.example"}]),
+    "SERVER-PUBLIC-INSIDE": lambda: changed(
+        SERVER, "addresses", lambda rows: [*rows, {"IPAddress": "fe80::200:5efe:8.8.8.8%15", "InterfaceIndex": 15}]),
+    "SERVER-PREFIX-DIFFERS": lambda: farm(InternalIPv6Prefix=["fd99:1:1:1::/64"]),
+    "FARM-EXTERNAL": lambda: farm(LoadBalancing="ThirdParty", ClientIPv6Prefix="fd12:3456:789a:1000::/59"),
+    "FARM-NLB-NAMES": lambda: farm(LoadBalancing="WindowsNLB", ClientIPv6Prefix="fd12:3456:789a:1000::/59"),
+    "FARM-CLIENT-PREFIX": lambda: lookups(
+        farm(LoadBalancing="WindowsNLB"), (NAME, "A", ["10.0.0.1", "10.0.0.2", "10.0.0.3"])),
+    "DNS-BLOCKED": lambda: isatap(DNS, "Default", "isatap"),
+    "DNS-BLOCK-LIST-OPEN": lambda: changed(DNS, "blockList", [{"Enable": True, "List": ["wpad"]}]),
+    "DNS-NO-AAAA": lambda: lookups(
+        MANAGER, (NAME, "A", ["10.0.0.1"]), ("laptop", "A", ["10.0.1.77"]), ("laptop", "AAAA", [])),
+    "DNS-STALE-ISATAP": lambda: lookups(
+        MANAGER, (NAME, "A", ["10.0.0.1"]), ("pc", "AAAA", ["fd12:3456:789a:1:0:5efe:10.0.1.99"])),
+    "DNS-REGISTRATION-OFF": lambda: registry(CLIENT, DNSCACHE, "DisableNRPTForAdapterRegistration", 1),
+    "PREFER-STALE-A": lambda: lookups(
+        MANAGER, (NAME, "A", ["10.0.0.1"]), ("laptop", "A", ["10.0.1.77"]),
+        ("laptop", "AAAA", ["fd12:3456:789a:1000::10"])),
+    "PREFER-NOWHERE": lambda: changed(
+        changed(MANAGER, "prefixPolicies", [line for line in POLICIES if "fc00" not in line]), "routes",
+        [{"DestinationPrefix": "::/0", "NextHop": "fe80::5efe:10.0.0.1", "InterfaceIndex": 15, "Publish": "No"}]),
+    "RESOLVER-1511": lambda: build(MANAGER, 10586),
+    "IPHTTPS-CERTIFICATE": lambda: code(0x103),
+    "IPHTTPS-NAME": lambda: code(0x2AF9),
+    "IPHTTPS-NO-DATA": lambda: code(0x2AFC),
+    "IPHTTPS-TIMEOUT": lambda: code(0x274C),
+    "IPHTTPS-CREATE": lambda: code(0x34),
+    "IPHTTPS-INSTALL": lambda: code(0x643),
+    "IPHTTPS-OTHER": lambda: code(0x57),
+    "IPHTTPS-OFF": lambda: registry(CLIENT, IPHTTPS, "IPHTTPS_ClientState", 3),
+    "NRPT-GATEWAY": lambda: changed(
+        without_nrpt("gateway.corp.example"), "iphttps", code(0x2AF9)["sections"]["iphttps"]),
+    "NRPT-LOCATION": lambda: without_nrpt("nls.corp.example"),
+    "NRPT-MISSING": lambda: changed(CLIENT, "nrpt", []),
+    "LOCATION-STRANDED": lambda: changed(
+        code(0x274C), "suffixes", [{"InterfaceIndex": 8, "ConnectionSpecificSuffix": "corp.example"}]),
+    "TEREDO-OFFLINE": lambda: changed(
+        CLIENT, "teredoState", [{"State": "offline", "Error": "client is in a managed network"}]),
+    "FIREWALL-PROFILE": lambda: rules(Profile="Domain", RemoteAddress=["fd12:3456:789a:1:0:5efe::/96"]),
+    "FIREWALL-CLOSED": lambda: changed(CLIENT, "rules", []),
+    "FIREWALL-SCOPE": lambda: rules(RemoteAddress=["fd12:3456:789a:1:0:5efe::/96"]),
+    "FIREWALL-EDGE": lambda: rules(EdgeTraversalPolicy="Block"),
+}  # fmt: skip
+
+
+def skewed() -> Facts:
+    found = facts(CLIENT)
+    found.clock_error = Seen(-420.0, "the clock is 420 s behind that of dc.corp.example")
+    return found
+
+
+def read(case: Bundle | Facts) -> Facts:
+    return case if isinstance(case, Facts) else facts(case)
+
+
+def codes(case: Bundle | Facts) -> list[str]:
+    return [finding.code for finding in diagnose([read(case)])]
+
+
+def test_there_are_many_rules_and_each_has_a_case() -> None:
+    assert manageout.doctor.rules.__all__
+    assert len(RULES) >= 40
+    assert set(CASES) == set(RULES)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_said_of_a_healthy_machine(name: str) -> None:
+    assert codes(HEALTHY[name]) == []
+
+
+BESIDE: dict[str, set[str]] = {"IPV6-WRONG-VALUE": {"TUNNELS-OFF"}}
+"""Where a second finding is right beside the first."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_is_named_and_its_consequences_are_not(name: str) -> None:
+    assert set(codes(CASES[name]())) == {name} | BESIDE.get(name, set())
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_explains_itself(name: str) -> None:
+    rule = RULES[name]
+    assert rule.title[0].islower() or rule.title.startswith(("IP", "DisabledComponents", "ISATAP", "Teredo"))
+    assert rule.cause.endswith(".") and rule.remedy
+    assert rule.hides <= set(RULES)
+
+
+def test_findings_quote_what_was_seen() -> None:
+    for name, case in CASES.items():
+        for finding in diagnose([read(case())]):
+            assert finding.seen and all(finding.seen), name
+
+
+def test_what_is_hidden_is_told() -> None:
+    (finding,) = diagnose([read(CASES["ISATAP-NO-NAME"]())])
+    assert finding.hidden == ("ISATAP-LINK-LOCAL-ONLY",)
+
+
+def test_several_machines_the_worst_first() -> None:
+    found = diagnose([read(CASES[name]()) for name in ("EVIDENCE", "ISATAP-MTU", "IPHTTPS-NAME")])
+    assert [finding.severity for finding in found] == ["error", "warning", "note"]
+
+
+def any_row(value: Any) -> Bundle:
+    return changed(MANAGER, "adapters", value)
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [None, 7, "x"], [{"ifIndex": "x"}], {"ifIndex": 15}])
+def test_strange_sections_do_no_harm(value: object) -> None:
+    diagnose([read(any_row(value))])
