@@ -24,6 +24,7 @@ TESTED_BY: dict[str, str] = {
     "lab/bind.py": "system/test_demo.py",
     "lab/inject.py": "system/test_path.py",
     "lab/network.py": "system/test_lab_network.py",
+    "lab/samba.py": "system/test_demo.py",
     "lab/run.py": "system/test_demo.py",
     "lab/servers.py": "system/test_path.py",
     "lab/site.py": "system/test_restart.py",

@@ -28,11 +28,15 @@ def lab() -> None:
     """A whole site on this machine, in network namespaces named mo-*. Needs root."""
 
 
+_ad = click.option("--ad", is_flag=True, help="dc is an Active Directory domain controller (Samba).")
+
+
 @lab.command()
 @_topology
+@_ad
 @click.option("--bare", is_flag=True, help="Only the networks: no server, no daemon.")
 @click.option("--no-ebpf", is_flag=True, help="Daemons without the eBPF fast path.")
-def up(name: str, bare: bool, no_ebpf: bool) -> None:
+def up(name: str, ad: bool, bare: bool, no_ebpf: bool) -> None:
     """Build the lab and start everything in it."""
     from manageout.lab import draw, network, site, topology
 
@@ -40,8 +44,8 @@ def up(name: str, bare: bool, no_ebpf: bool) -> None:
     if bare:
         network.up(wanted)
     else:
-        site.up(wanted, fast_path=not no_ebpf)
-    click.echo(draw.picture(wanted))
+        site.up(wanted, fast_path=not no_ebpf, ad=ad)
+    click.echo(draw.picture(wanted, ad=ad))
     if not bare:
         laptop = site.laptop_address()
         click.echo(f"\n{draw.links(wanted, laptop, site.host_address('helpdesk'))}\n")
@@ -113,11 +117,12 @@ def list_nodes(as_json: bool) -> None:
 
 @lab.command()
 @_topology
+@_ad
 @click.option("--no-ebpf", is_flag=True, help="Only the run without the eBPF fast path.")
 @click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the steps to FILE."
 )
-def demo(name: str, no_ebpf: bool, file: Path | None) -> None:
+def demo(name: str, ad: bool, no_ebpf: bool, file: Path | None) -> None:
     """Show it all, step by step, with and without eBPF; remove the lab afterwards."""
     from manageout.lab import steps, topology
 
@@ -125,7 +130,7 @@ def demo(name: str, no_ebpf: bool, file: Path | None) -> None:
     for sign in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, lambda number, _: sys.exit(128 + number))
     paths = (False,) if no_ebpf else (True, False)
-    outcomes = steps.demonstrate(topology.topology(name), paths, click.echo)
+    outcomes = steps.demonstrate(topology.topology(name), paths, click.echo, ad=ad)
     if file:
         file.write_text(json.dumps([outcome._asdict() for outcome in outcomes], indent=2) + "\n")
     failed = [outcome.name for outcome in outcomes if outcome.verdict == "failed"]

@@ -8,13 +8,13 @@ from itertools import zip_longest
 from manageout.lab.topology import CLIENT_PREFIX, GATEWAY_NAME, ISATAP_PREFIX, Topology
 
 
-def picture(topology: Topology) -> str:
-    """Segments and nodes."""
-    return "\n".join(_nodes(external=topology.router != "gateway"))
+def picture(topology: Topology, *, ad: bool = False) -> str:
+    """Segments and nodes; with ``ad`` dc is an Active Directory domain controller."""
+    return "\n".join(_nodes(external=topology.router != "gateway", dc="AD, DNS" if ad else "DNS"))
 
 
-def _nodes(*, external: bool) -> list[str]:
-    intranet = [".10 dc (DNS)", ".20 app (IPv4-only web)", ".128/26 leases of clients"]
+def _nodes(*, external: bool, dc: str) -> list[str]:
+    intranet = [f".10 dc ({dc})", ".20 app (IPv4-only web)", ".128/26 leases of clients"]
     if external:
         intranet.insert(0, ".2 isatap (ISATAP router)")
     branch = [".30 helpdesk (allowed)", ".40 kiosk (not allowed)"]

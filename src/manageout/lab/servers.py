@@ -17,6 +17,7 @@ from manageout.lab import bind, network
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import (
     APP,
+    DNS_INTRANET,
     GATEWAY_NAME,
     LOCATION_NAME,
     REMOTE,
@@ -48,11 +49,11 @@ _SSHD = """mount --bind "$0/shadow" /etc/shadow && mount --bind "$0" /run &&
 exec /usr/sbin/sshd -D -e -f /run/config"""
 
 
-def start_all(wanted: Topology) -> None:
+def start_all(wanted: Topology, *, ad: bool = False) -> None:
     """Make their certificates, start every server and wait until each one listens. Raises :class:`LabError`."""
     network.require_programs(PROGRAMS)
     make_certificates()
-    dc, home = bind.start_intranet(wanted), bind.start_home()
+    dc, home = _start_directory(wanted) if ad else bind.start_intranet(wanted), bind.start_home()
     app = _start_web("app", str(APP), APP_PAGE)
     location = _start_location()
     laptop = _start_web("laptop", "::", "managed out\n")
@@ -67,6 +68,12 @@ def start_all(wanted: Topology) -> None:
     ):
         what = f"{process.name} on {process.node} listens on port {port}"
         wait_until(what, functools.partial(process.listens, port), START_SECONDS, [process])
+
+
+def _start_directory(wanted: Topology) -> Process:
+    from manageout.lab import samba
+
+    return samba.start_directory("dc", DNS_INTRANET, bind.records(wanted))
 
 
 def pki_directory() -> Path:

@@ -17,7 +17,7 @@ from typing import Any
 
 from manageout.cli import client
 from manageout.errors import DaemonUnreachable
-from manageout.lab import bind, network, servers
+from manageout.lab import bind, network, samba, servers
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import (
     APP,
@@ -46,13 +46,13 @@ URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
 
-def up(wanted: Topology, *, fast_path: bool = True) -> None:
+def up(wanted: Topology, *, fast_path: bool = True, ad: bool = False) -> None:
     """Everything: networks, servers, daemons, laptop connected, helpdesk joined.
 
     Raises :class:`LabError`; what was started is left for inspection and for ``lab down``.
     """
     network.up(wanted)
-    servers.start_all(wanted)
+    servers.start_all(wanted, ad=ad)
     start_daemons(wanted, fast_path=fast_path)
     connect()
     join("helpdesk", fast_path=fast_path)
@@ -75,7 +75,7 @@ def write_site_file(
         }
         tables["translation"] = {"pool": LEASES}
         tables["dns64"] = {"upstreams": [DNS_INTRANET]}
-        tables["names"] = {"authentication": "tsig", "key_file": bind.key_file()}
+        tables["names"] = _credentials()
         if wanted.router != node:
             tables["gateway"]["isatap_router"] = ROUTER_INTRANET.ip
     if node == wanted.router:
@@ -94,6 +94,13 @@ def write_site_file(
     file = directory / "site.toml"
     file.write_text(text)
     return file
+
+
+def _credentials() -> dict[str, object]:
+    """By what the gateway may write into the DNS of dc, whichever that is."""
+    if samba.keytab("dc").exists():
+        return {"authentication": "kerberos", "keytab": samba.keytab("dc"), "principal": samba.PRINCIPAL}
+    return {"authentication": "tsig", "key_file": bind.key_file()}
 
 
 def _managers(node: str) -> list[dict[str, object]]:
@@ -138,7 +145,8 @@ def start_daemon(node: str) -> Process:
     """``manageout run`` with the node's site file; it may not be ready yet."""
     directory = network.directory(node)
     options = ["--config", str(directory / "site.toml"), "--runtime-dir", str(directory)]
-    return start(node, "run", [*MANAGEOUT, "run", *options])
+    environment = ["env", f"KRB5_CONFIG={samba.krb5_conf('dc')}"] if samba.keytab("dc").exists() else []
+    return start(node, "run", [*environment, *MANAGEOUT, "run", *options])
 
 
 def connect(*options: str, node: str = "laptop") -> Process:

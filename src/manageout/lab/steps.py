@@ -50,7 +50,7 @@ def demonstrate(
 def perform(run: Run, say: Callable[[str], object]) -> list[Outcome]:
     """Go through the steps in a lab whose bare networks are up."""
     outcomes = []
-    say(f"\n{draw.picture(run.topology)}\n")
+    say(f"\n{draw.picture(run.topology, ad=run.ad)}\n")
     for name, act in steps_of(ad=run.ad):
         started = time.monotonic()
         try:
@@ -74,9 +74,10 @@ def _line(outcome: Outcome) -> str:
 
 
 def _start(run: Run) -> str:
-    servers.start_all(run.topology)
+    servers.start_all(run.topology, ad=run.ad)
+    dns = "Active Directory, BIND" if run.ad else "BIND"
     daemons = site.start_daemons(run.topology, fast_path=run.fast_path)
-    return f"manageout run on {' and '.join(daemon.node for daemon in daemons)}; BIND, sshd, web servers"
+    return f"manageout run on {' and '.join(daemon.node for daemon in daemons)}; {dns}, sshd, web servers"
 
 
 def _connect(run: Run) -> str:

@@ -1,0 +1,150 @@
+"""A real Active Directory domain controller: Samba on one node, provisioned anew, all of it in the node's directory.
+
+The domain is corp.example. Its zones take secure updates only (Samba's default); the account ``manageout``, an
+ordinary one, is the gateway's, and has a keytab.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from manageout.lab import network
+from manageout.lab.bind import Record, reverse_zones
+from manageout.lab.process import Process, start, wait_until
+from manageout.lab.topology import DOMAIN
+
+PROGRAMS = {
+    "samba": "samba-ad-dc",
+    "samba-tool": "samba-ad-dc",
+    "ldbsearch": "ldb-tools",
+    "kinit": "krb5-user",
+}
+"""Program -> Debian package."""
+REALM = DOMAIN.upper()
+ADMINISTRATOR = ("Administrator", "Passw0rd!x")
+ACCOUNT = "manageout"
+PRINCIPAL = f"{ACCOUNT}@{REALM}"
+MANAGERS, CLIENTS = "ISATAP Managers", "Remote Clients"
+START_SECONDS = 30.0
+PORTS = (53, 88, 135, 389)
+"""DNS, Kerberos, the end-point mapper, LDAP."""
+
+_PYTHON = "/usr/bin/python3"  # Samba's modules are Debian's, not the virtual environment's
+# Every line of input is one samba-tool command; one interpreter for all saves its start, which is most of the time.
+_BATCH = """import shlex, sys
+from samba.netcmd.main import cmd_sambatool
+for line in sys.stdin:
+    if cmd_sambatool()._run("samba-tool", *shlex.split(line)):
+        sys.exit(f"samba-tool {line}")
+"""
+_DIRECTORY = f"""\
+ou create OU=Workstations
+ou create OU=Laptops
+group add '{MANAGERS}'
+group add '{CLIENTS}'
+computer create helpdesk --computerou=OU=Workstations
+computer create laptop --computerou=OU=Laptops
+group addmembers '{MANAGERS}' helpdesk$
+group addmembers '{CLIENTS}' laptop$
+user create {ACCOUNT} --random-password
+user setexpiry {ACCOUNT} --noexpiry
+"""
+
+
+def start_directory(node: str, address: IPv4Address, records: Sequence[Record]) -> Process:
+    """A new domain controller on ``node``, which answers at ``address`` and knows ``records``.
+
+    Raises :class:`LabError`.
+    """
+    network.require_programs(PROGRAMS)
+    _provision(node, address)
+    _tool(node, [*_DIRECTORY.splitlines(), f"domain exportkeytab {keytab(node)} --principal={ACCOUNT}"])
+    process = start(
+        node, "samba", ["samba", "-F", "--no-process-group", "--debug-stdout", "-s", _settings(node)]
+    )
+    for port in PORTS:
+        listens = functools.partial(process.listens, port)
+        wait_until(f"samba on {node} listens on port {port}", listens, START_SECONDS, [process])
+    _tool(node, _dns(address, records), "-U", "%".join(ADMINISTRATOR))
+    return process
+
+
+def keytab(node: str) -> Path:
+    """The key of the gateway's account; there once a domain controller has been made on ``node``."""
+    return _directory(node) / "manageout.keytab"
+
+
+def krb5_conf(node: str) -> Path:
+    """What KRB5_CONFIG names for members of the domain."""
+    return _directory(node) / "krb5.conf"
+
+
+def sam(node: str) -> Path:
+    """The database of the directory, for ldbsearch."""
+    return _directory(node) / "private" / "sam.ldb"
+
+
+def _directory(node: str) -> Path:
+    return network.directory(node) / "samba"
+
+
+def _settings(node: str) -> str:
+    return str(_directory(node) / "etc" / "smb.conf")
+
+
+def _provision(node: str, address: IPv4Address) -> None:
+    directory = _directory(node)
+    (directory / "run").mkdir(parents=True, exist_ok=True)
+    krb5_conf(node).write_text(
+        f"[libdefaults]\ndefault_realm = {REALM}\ndns_lookup_kdc = true\ndns_canonicalize_hostname = false\n"
+    )
+    base = directory / "base.conf"
+    base.write_text(
+        f"[global]\ninterfaces = {address}\nbind interfaces only = yes\n"
+        f"logging = file\nlog file = {directory}/log.samba\n"
+        f"pid directory = {directory}/run\nncalrpc dir = {directory}/run/ncalrpc\n"
+        f"winbindd socket directory = {directory}/run/winbindd\n"
+        f"ntp signd socket directory = {directory}/run/ntp_signd\n"
+        # Not every file system has the extended attributes that Windows' access lists are kept in.
+        f"posix:eadb = {directory}/private/eadb.tdb\n"
+        "server services = ldap, cldap, kdc, dns, rpc\n"
+    )
+    options = {
+        "configfile": base,
+        "targetdir": directory,
+        "realm": REALM,
+        "domain": REALM.partition(".")[0],
+        "host-name": node,
+        "host-ip": address,
+        "adminpass": ADMINISTRATOR[1],
+        "server-role": "dc",
+        "dns-backend": "SAMBA_INTERNAL",
+    }
+    argv = ["samba-tool", "domain", "provision", "--quiet"]
+    network.run(node, [*argv, *(f"--{name}={value}" for name, value in options.items())])
+    file = Path(_settings(node))
+    # It takes the machine's own resolver for where to forward to.
+    lines = [line for line in file.read_text().splitlines() if "dns forwarder" not in line]
+    file.write_text("\n".join(lines) + "\n")
+
+
+def _dns(address: IPv4Address, records: Iterable[Record]) -> list[str]:
+    """The commands that make the zones and fill them."""
+    zones = reverse_zones()
+    lines = [f"dns zonecreate {address} {zone}" for zone in zones]
+    for record in records:
+        zone = next((each for each in zones if record.name.endswith(f".{each}")), DOMAIN)
+        if record.value != str(address):  # its own name is there
+            name = record.name.removesuffix(f".{zone}")
+            lines.append(f"dns add {address} {zone} {name} {record.type} {record.value}")
+    return lines
+
+
+def _tool(node: str, commands: Iterable[str], *options: str) -> None:
+    """Run samba-tool commands, one a line."""
+    more = " ".join([f"--configfile={_settings(node)}", *options])
+    text = "".join(f"{command} {more}\n" for command in commands)
+    network.run(node, [_PYTHON, "-c", _BATCH], text=text)
