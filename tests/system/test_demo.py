@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,21 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from manageout.lab import samba
 from manageout.lab.steps import steps_of
 from manageout.lab.topology import NAMES
 from tests.system.support import machine_state, manageout
 
 
+@pytest.mark.parametrize("ad", [False, True], ids=["bind", "ad"])
 @pytest.mark.parametrize("name", NAMES)
-def test_demo(name: str, tmp_path: Path) -> None:
+def test_demo(name: str, ad: bool, tmp_path: Path) -> None:
+    if ad and (missing := [program for program in samba.PROGRAMS if shutil.which(program) is None]):
+        pytest.skip(f"needs {', '.join(missing)}: Debian's samba-ad-dc, ldb-tools, krb5-user")
     before = machine_state()
     file = tmp_path / "demo.json"
-    result = manageout("lab", "demo", "--topology", name, "--json", str(file), check=False)
+    options = ["--ad"] if ad else []
+    result = manageout("lab", "demo", "--topology", name, "--json", str(file), *options, check=False)
     print(result.stdout)
     steps = json.loads(file.read_text())
     assert [step for step in steps if step["verdict"] != "ok"] == []
     assert result.returncode == 0, result.stderr
-    assert [step["name"] for step in steps] == 2 * [name for name, _ in steps_of(ad=False)]
+    assert [step["name"] for step in steps] == 2 * [name for name, _ in steps_of(ad=ad)]
     assert "192.168.1.0/24" in result.stdout and "fd12:3456:789a:1:0:5efe:a00:11e" in result.stdout
     assert machine_state() == before
 

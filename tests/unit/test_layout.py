@@ -29,6 +29,7 @@ TESTED_BY: dict[str, str] = {
     "lab/servers.py": "system/test_path.py",
     "lab/site.py": "system/test_restart.py",
     "lab/steps.py": "system/test_demo.py",
+    "lab/steps_directory.py": "system/test_demo.py",
     "lab/steps_isatap.py": "system/test_demo.py",
     "lab/steps_names.py": "system/test_demo.py",
     "lab/steps_translation.py": "system/test_demo.py",

@@ -24,7 +24,10 @@ PROGRAMS = {
 }
 """Program -> Debian package."""
 REALM = DOMAIN.upper()
-ADMINISTRATOR = ("Administrator", "Passw0rd!x")
+WORKGROUP = REALM.partition(".")[0]
+PASSWORD = "Passw0rd!x"  # noqa: S105 - the lab's Administrator
+LOGIN = f"{WORKGROUP}/Administrator%{PASSWORD}"
+"""For the option -U of Samba's programs."""
 ACCOUNT = "manageout"
 PRINCIPAL = f"{ACCOUNT}@{REALM}"
 MANAGERS, CLIENTS = "ISATAP Managers", "Remote Clients"
@@ -68,7 +71,7 @@ def start_directory(node: str, address: IPv4Address, records: Sequence[Record]) 
     for port in PORTS:
         listens = functools.partial(process.listens, port)
         wait_until(f"samba on {node} listens on port {port}", listens, START_SECONDS, [process])
-    _tool(node, _dns(address, records), "-U", "%".join(ADMINISTRATOR))
+    _tool(node, _dns(address, records), "-U", LOGIN)
     return process
 
 
@@ -116,10 +119,10 @@ def _provision(node: str, address: IPv4Address) -> None:
         "configfile": base,
         "targetdir": directory,
         "realm": REALM,
-        "domain": REALM.partition(".")[0],
+        "domain": WORKGROUP,
         "host-name": node,
         "host-ip": address,
-        "adminpass": ADMINISTRATOR[1],
+        "adminpass": PASSWORD,
         "server-role": "dc",
         "dns-backend": "SAMBA_INTERNAL",
     }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from manageout.errors import ManageoutError
-from manageout.lab import draw, network, servers, site, steps_isatap
+from manageout.lab import draw, network, servers, site, steps_directory, steps_isatap
 from manageout.lab.run import Run, Skipped, Step
 from manageout.lab.topology import Topology
 
@@ -88,6 +88,7 @@ def _connect(run: Run) -> str:
 STEPS: tuple[Step, ...] = (
     Step("servers and daemons start", _start),
     Step("laptop connects", _connect),
+    *steps_directory.STEPS,
     *steps_isatap.STEPS,
 )
 
