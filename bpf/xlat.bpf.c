@@ -7,10 +7,17 @@
  *
  *   tun_out   tc/tcx egress of the TUN: a packet of either family -> judge, translate -> ingress of the TUN, where
  *             the kernel sees it come in as a packet of the other family
+ *
+ * With the direct path (lib/shortcut.h), on each device that may lead to IPv4:
+ *
+ *   underlay_out  tc/tcx egress: note what the kernel decided about packets that were translated
+ *   underlay_in   tc/tcx ingress: an IPv4 packet of a flow that lately was let into the TUN -> translate -> ingress
+ *                 of the TUN
  */
 #include "lib/csum.h"
 #include "lib/leases.h"
 #include "lib/parse.h"
+#include "lib/shortcut.h"
 #include "lib/verdict.h"
 
 #define DIFFERENCE (INNER_SIZE - OUTER_SIZE)
@@ -25,6 +32,9 @@ struct found {
 	struct lease6 *from; /* 6 to 4 */
 	struct lease4 *to;   /* 4 to 6 */
 	__be32 v4;	     /* of the other end */
+	__be32 lease;	     /* 4 to 6: the destination */
+	__be32 ports;
+	__u32 skipped;	     /* hops of the kernel's that the packet is spared */
 	__u32 length;	     /* of the packet as it came */
 	__u32 upper;	     /* bytes of TCP's or UDP's header */
 	__u32 size;	     /* of the largest packet that it stands for, as it came */
@@ -69,10 +79,11 @@ INLINE bool is_taken(struct __sk_buff *skb, const __u8 *upper, __u8 icmp, __u8 r
 {
 	const void *end = (void *)(long)skb->data_end;
 
-	if (found->protocol == TCP)
-		return (void *)(upper + 20) <= end;
 	if ((void *)(upper + 8) > end)
 		return false;
+	found->ports = *(const __be32 *)upper;
+	if (found->protocol == TCP)
+		return (void *)(upper + 20) <= end;
 	if (found->protocol == UDP)
 		return upper[6] || upper[7];
 	found->type = upper[0];
@@ -176,8 +187,27 @@ INLINE int judge6(struct __sk_buff *skb, const struct settings *site, __u32 offs
 	return 0;
 }
 
+/* The packet is IPv4 now: on to where the kernel lately sent this flow. */
+INLINE int send_straight(struct __sk_buff *skb, __u32 offset, const struct decision *decision)
+{
+	struct {
+		__u8 addresses[12];
+		__be16 protocol;
+	} ethernet = {.protocol = ETH_IPV4};
+	__u32 out = decision->out;
+
+	__builtin_memcpy(ethernet.addresses, decision->ethernet, sizeof(ethernet.addresses));
+	if (offset == 0 && bpf_skb_change_head(skb, ETH_HEADER, 0))
+		return DROPPED;
+	if (bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0))
+		return DROPPED;
+	return bpf_redirect(out, 0);
+}
+
 INLINE int to_ipv4(struct __sk_buff *skb, __u32 offset, const struct found *found)
 {
+	struct flow flow = {found->from->v4, found->v4, found->ports, found->protocol};
+	const struct decision *decision = 0;
 	__u64 packets = packets_of(skb, found, INNER_SIZE), before;
 	__u32 difference = found->from->difference;
 	struct ipv4 header = {
@@ -191,6 +221,13 @@ INLINE int to_ipv4(struct __sk_buff *skb, __u32 offset, const struct found *foun
 		.destination = found->v4,
 	};
 
+	if (may_be_direct(found->protocol) && found->hop_limit > 2) {
+		decision = decided(&flow, config.tun_ifindex);
+		if (decision && found->size - DIFFERENCE > decision->size)
+			decision = 0;
+		if (decision)
+			header.ttl--;
+	}
 	if (bpf_skb_change_proto(skb, ETH_IPV4, 0))
 		return SLOW;
 	/* Counting the packets of a lease gives each of them, and each segment, an identification of its own. */
@@ -204,6 +241,8 @@ INLINE int to_ipv4(struct __sk_buff *skb, __u32 offset, const struct found *foun
 	if (bpf_skb_store_bytes(skb, offset, &header, sizeof(header), BPF_F_RECOMPUTE_CSUM) ||
 	    mend_upper(skb, offset + OUTER_SIZE, found, difference, found->type == 128 ? 8 : 0))
 		return DROPPED;
+	if (config.direct && decision)
+		return send_straight(skb, offset, decision);
 	return bpf_redirect(config.tun_ifindex, BPF_F_INGRESS);
 }
 
@@ -221,7 +260,8 @@ INLINE int judge_addresses4(const struct settings *site, const struct ipv4 *pack
 		return LEASE_SPOOFED;
 	if (packet->fragment & NOT_WHOLE || (site->is_explicit && has_mapping(site, found->v4)))
 		return SLOW;
-	found->to = bpf_map_lookup_elem(&by_v4, &packet->destination);
+	found->lease = packet->destination;
+	found->to = bpf_map_lookup_elem(&by_v4, &found->lease);
 	if (!found->to || packet->ttl < 2 || found->size + DIFFERENCE > limit)
 		return SLOW;
 	return 0;
@@ -265,7 +305,7 @@ INLINE int to_ipv6(struct __sk_buff *skb, const struct settings *site, __u32 off
 		.class_flow = found->tos << 4,
 		.payload = htons(found->length - OUTER_SIZE),
 		.next = found->protocol == ICMP ? ICMPV6 : found->protocol,
-		.hop_limit = found->hop_limit - 1,
+		.hop_limit = found->hop_limit - 1 - found->skipped,
 		.source = {{site->prefix[0], site->prefix[1], site->prefix[2], found->v4}},
 		.destination = found->to->v6,
 	};
@@ -307,6 +347,7 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 	const struct settings *site = get_settings();
 	const __u8 *packet;
 	struct found found = {0};
+	struct flow flow;
 	__u8 version;
 	int reason;
 
@@ -325,8 +366,61 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 		return drop(skb, config.tun_header, reason);
 	if (reason < 0)
 		return SLOW;
-	return version == 6 ? to_ipv4(skb, config.tun_header, &found)
-			    : to_ipv6(skb, site, config.tun_header, &found);
+	if (version == 6)
+		return to_ipv4(skb, config.tun_header, &found);
+	if (may_be_direct(found.protocol) && skb->ingress_ifindex) {
+		flow = (struct flow){found.v4, found.lease, found.ports, found.protocol};
+		note(skb, &flow, 0, config.tun_ifindex, 0);
+	}
+	return to_ipv6(skb, site, config.tun_header, &found);
+}
+
+SEC("tc") int underlay_in(struct __sk_buff *skb)
+{
+	const struct settings *site = get_settings();
+	const struct decision *decision;
+	const struct ipv4 *packet;
+	struct found found = {.skipped = 1};
+	struct flow flow;
+
+	/* A tag that the card took off means: for a VLAN device on top of this one. */
+	if (skb->protocol != ETH_IPV4 || skb->vlan_present || skb->pkt_type != 0 || !site)
+		return SLOW;
+	make_readable(skb, ETH_HEADER + OUTER_SIZE + UPPER_SIZE);
+	packet = (void *)(long)skb->data + ETH_HEADER;
+	if ((void *)(packet + 1) > (void *)(long)skb->data_end || !in_pool(site, packet->destination) ||
+	    !may_be_direct(packet->protocol) || packet->ttl <= 2)
+		return SLOW;
+	if (judge4(skb, site, ETH_HEADER, &found)) /* for the kernel, and then tun_out, to say */
+		return SLOW;
+	flow = (struct flow){found.v4, found.lease, found.ports, found.protocol};
+	decision = decided(&flow, skb->ifindex);
+	if (!decision || decision->out != config.tun_ifindex)
+		return SLOW;
+	return to_ipv6(skb, site, ETH_HEADER, &found);
+}
+
+SEC("tc") int underlay_out(struct __sk_buff *skb)
+{
+	const struct ipv4 *packet;
+	const __be32 *ports;
+	struct flow flow;
+	__u32 size;
+
+	if (skb->protocol != ETH_IPV4 || skb->ingress_ifindex != config.tun_ifindex)
+		return SLOW;
+	make_readable(skb, ETH_HEADER + OUTER_SIZE + UPPER_SIZE);
+	packet = (void *)(long)skb->data + ETH_HEADER;
+	ports = (const void *)(packet + 1);
+	if ((void *)(ports + 1) > (void *)(long)skb->data_end || packet->version_ihl != 0x45 ||
+	    packet->fragment & NOT_WHOLE || !may_be_direct(packet->protocol))
+		return SLOW;
+	size = ntohs(packet->total);
+	if (skb->gso_size)
+		size = skb->gso_size + OUTER_SIZE + 8; /* at least, with either header */
+	flow = (struct flow){packet->source, packet->destination, *ports, packet->protocol};
+	note(skb, &flow, size, skb->ifindex, (void *)(long)skb->data);
+	return SLOW;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -10,7 +10,10 @@
 struct config {
 	__u32 tun_ifindex;
 	__u32 tun_header; /* bytes before IP at the TUN's egress: 0; BPF_PROG_TEST_RUN always has 14 */
+	__u32 direct;	  /* enum direct */
 };
+
+enum direct { DIRECT_OFF = 0, DIRECT_UDP = 1, DIRECT_TCP = 2 };
 
 const volatile struct config config SEC(".rodata.config") = {0};
 

@@ -72,7 +72,7 @@ class IsatapFastPath:
         self._role = role
         self._attachments: list[Attachment] = []
         names = {ifindex: socket.if_indextoname(ifindex) for ifindex in underlay_ifindexes}
-        self._underlays = [ifindex for ifindex, name in names.items() if _is_ethernet(name)][:MAX_UNDERLAYS]
+        self._underlays = [ifindex for ifindex, name in names.items() if is_ethernet(name)][:MAX_UNDERLAYS]
         self.skipped = [name for ifindex, name in names.items() if ifindex not in self._underlays]
         if not self._underlays:
             raise FastPathUnavailable(
@@ -81,7 +81,7 @@ class IsatapFastPath:
             )
         self._tun = socket.if_indextoname(tun_ifindex)
         self._let_routes_be_told()
-        self.direct = _direct() if direct and role is Role.ROUTER else Direct.OFF
+        self.direct = allowed() if direct and role is Role.ROUTER else Direct.OFF
         old = _is_old_kernel() if old_kernel is None else old_kernel
         config = struct.pack("=6I", role, tun_ifindex, mtu, tun_header, self.direct, old)
         self._object = _load(config, max_hosts, max_drop_sources, MAX_FLOWS if self.direct else 1)
@@ -215,7 +215,7 @@ def _is_old_kernel() -> bool:
     return (int(major), int("".join(c for c in minor if c.isdigit()))) < (6, 3)
 
 
-def _direct() -> Direct:
+def allowed() -> Direct:
     """TCP too only where conntrack, which would miss most of its segments, is told not to mind."""
     return Direct.TCP if sysctl.find("net.netfilter.nf_conntrack_tcp_be_liberal") == "1" else Direct.UDP
 
@@ -257,7 +257,7 @@ def _replace(table: Map, wanted: dict[bytes, bytes]) -> None:
             )
 
 
-def _is_ethernet(name: str) -> bool:
+def is_ethernet(name: str) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         answer = fcntl.ioctl(probe, _SIOCGIFHWADDR, struct.pack("40s", name.encode()))
     return bool(struct.unpack_from("=H", answer, 16)[0] == _ARPHRD_ETHER)

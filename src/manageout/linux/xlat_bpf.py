@@ -7,15 +7,16 @@ each with the counters of its direction. Nothing is pinned: it all ends with the
 from __future__ import annotations
 
 import contextlib
+import socket
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib import resources
 from typing import Self
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.isatap_bpf import totals
+from manageout.linux.isatap_bpf import MAX_FLOWS, Direct, allowed, is_ethernet, totals
 from manageout.linux.libbpf import BPF_NOEXIST, TRANSLATOR, Attachment, Object, Program, remove_leftover
 from manageout.protocol.drops import Drop
 from manageout.protocol.mappings import Mappings
@@ -48,6 +49,9 @@ class XlatFastPath:
         *,
         max_leases: int = MAX_LEASES,
         max_drop_sources: int = 4096,
+        underlay_ifindexes: Sequence[int] = (),
+        direct: bool = True,
+        untracked: bool = False,
         tcx: bool = True,
         tun_header: int = 0,
     ) -> None:
@@ -57,7 +61,12 @@ class XlatFastPath:
                 "use a NAT64 prefix of 96 bits other than 64:ff9b::/96",
             )
         self._attachments: list[Attachment] = []
-        self._object = _load(struct.pack("=II", tun_ifindex, tun_header), max_leases, max_drop_sources)
+        names = {ifindex: socket.if_indextoname(ifindex) for ifindex in underlay_ifindexes}
+        underlays = [ifindex for ifindex, name in names.items() if is_ethernet(name)]
+        self.skipped = [name for ifindex, name in names.items() if ifindex not in underlays]
+        self.direct = (Direct.TCP if untracked else allowed()) if direct and underlays else Direct.OFF
+        config = struct.pack("=III", tun_ifindex, tun_header, self.direct)
+        self._object = _load(config, max_leases, max_drop_sources, MAX_FLOWS if self.direct else 1)
         try:
             self._settings, self._mapped = self._object.map("settings"), self._object.map("mapped")
             self._by_v6, self._by_v4 = self._object.map("by_v6"), self._object.map("by_v4")
@@ -66,6 +75,9 @@ class XlatFastPath:
             self._mtus = mtus
             self.sync(mappings)
             self._attach(self._object.program("tun_out"), tun_ifindex, True, tcx)
+            for ifindex in underlays if self.direct else ():
+                self._attach(self._object.program("underlay_in"), ifindex, False, tcx)
+                self._attach(self._object.program("underlay_out"), ifindex, True, tcx)
         except BaseException:
             self.close()
             raise
@@ -194,7 +206,7 @@ def remove_leftovers(ifindexes: Iterable[int]) -> None:
             remove_leftover(ifindex, egress=True, slot=TRANSLATOR)
 
 
-def _load(config: bytes, max_leases: int, max_drop_sources: int) -> Object:
+def _load(config: bytes, max_leases: int, max_drop_sources: int, max_flows: int) -> Object:
     """The object, verified by the kernel but not attached."""
     data = resources.files("manageout.bpf").joinpath("xlat.bpf.o")
     if not data.is_file():
@@ -205,6 +217,7 @@ def _load(config: bytes, max_leases: int, max_drop_sources: int) -> Object:
     loaded.resize("by_v4", max_leases)
     loaded.resize("mapped", MAX_MAPPED)
     loaded.resize("drops", max_drop_sources)
+    loaded.resize("flows", max_flows)
     try:
         loaded.load()
     except BaseException:
