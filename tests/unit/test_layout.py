@@ -21,7 +21,6 @@ MAX_FUNCTION = 60
 RULE_THEMES = ("addresses", "client", "dns", "machine", "manager", "server")
 TESTED_BY: dict[str, str] = {
     "cli/lab.py": "system/test_lab_network.py",
-    "lab/bind.py": "system/test_demo.py",
     "lab/inject.py": "system/test_path.py",
     "lab/network.py": "system/test_lab_network.py",
     "lab/samba.py": "system/test_demo.py",
