@@ -78,6 +78,11 @@ class Drop(IntEnum):
     CERTIFICATE_EXPIRED = 87
     CERTIFICATE_REVOKED = 88
     CERTIFICATE_UNLISTED = 89
+    # The packet filter (nftables).
+    POLICY = 96
+    OUTSIDE = 97
+    WRONG_WAY = 98
+    FOREIGN = 99
 
 
 MEANING: dict[Drop, str] = {
@@ -137,4 +142,8 @@ MEANING: dict[Drop, str] = {
     Drop.CERTIFICATE_EXPIRED: "connection refused: client certificate has expired",
     Drop.CERTIFICATE_REVOKED: "connection refused: client certificate is revoked",
     Drop.CERTIFICATE_UNLISTED: "connection refused: client certificate is not in gateway.allow",
+    Drop.POLICY: "no [[policy.managers]] table lets this machine call this client on this port",
+    Drop.OUTSIDE: "a client's destination is not in policy.intranet",
+    Drop.WRONG_WAY: "its source belongs to a link that it does not come from: spoofed, or routed astray",
+    Drop.FOREIGN: "would cross our links, but belongs to neither clients nor intranet",
 }

@@ -1,15 +1,30 @@
-"""Site and plan -> the body of our nftables table ``inet manageout``: one text, replaced as a whole. Pure."""
+"""Site and plan -> the body of our nftables table ``inet manageout``: one text, replaced as a whole. Pure.
+
+What enters or leaves a link of ours is judged in the chain ``forward``, in this order: what belongs to a
+connection that was let through; what cannot come from there; errors; then who may begin a connection::
+
+    client  -> intranet   from_clients    policy.intranet and the site prefix; other clients by policy.hairpin
+    manager -> client     managers        only by [[policy.managers]], whether by ISATAP, to its lease or in IPv6
+    anything else                         refused
+
+Traffic between other devices is not ours to judge. What is refused is counted by reason, and by source in
+bounded sets.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Network
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from manageout.config import Site
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.protocol.drops import Drop
+from manageout.service.filter_managers import Contents, managers
+from manageout.service.filter_text import chain, embedded, mapping, nets, source_sets
 
-# RFC 4890 4.3.1: errors that must pass, whoever sends them.
+# RFC 4890 4.3.1: errors that must pass, whoever sends them; and their like in IPv4.
 _ERRORS = "destination-unreachable, packet-too-big, time-exceeded, parameter-problem"
+_ERRORS4 = "destination-unreachable, time-exceeded, parameter-problem"
 
 # The kernel reports its own multicast groups into every link; ours carry none, and would count them as drops.
 _OWN_MULTICAST = (
@@ -17,58 +32,185 @@ _OWN_MULTICAST = (
     'oifname "mo-*" icmpv6 type { mld-listener-report, mld2-listener-report, mld-listener-done } drop',
 )
 
+_MSS = 1280 - 60  # the MTU of the clients' link ([MS-IPHTTPS] 3.2.3.1) less the headers of IPv6 and TCP
 
-def table(site: Site, plan: Plan, underlays: Sequence[str] = ()) -> str:
-    """Forwarding rules: what enters or leaves our links stays between the prefixes that belong together.
+REFUSALS: dict[Drop, str] = {
+    Drop.POLICY: "reject with icmpx admin-prohibited",
+    Drop.OUTSIDE: "reject with icmpx admin-prohibited",
+    Drop.HAIRPIN: "reject with icmpx admin-prohibited",
+    Drop.WRONG_WAY: "drop",
+    Drop.FOREIGN: "drop",
+}
+"""Why the filter refuses, and how: whoever is what it says is told so, others are not."""
 
-    By prefix and without connection tracking, which would cost each packet more than the whole tunnel does.
-    Traffic of other devices is not ours to judge.
-    """
-    rules = [
-        "type filter hook forward priority filter; policy accept;",
-        'iifname != "mo-*" oifname != "mo-*" accept',
-    ]
-    if site.isatap is not None:
-        beyond = "::/0" if site.isatap.default_route else _set((*plan.advertised, plan.site))
-        rules += _pair(ISATAP_DEVICE, _set([plan.isatap_prefix]), beyond)
+
+def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Contents | None = None) -> str:
+    """The whole table. ``contents``: members of its sets that are known by now."""
+    contents = contents or Contents()
+    sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY))
+    for reason in REFUSALS:
+        sets += source_sets(set_name(reason))
+    chains = [chain("forward", _forward(site, plan))]
     if site.gateway is not None:
-        if not site.policy.hairpin:
-            rules.append(f"iifname {IPHTTPS_DEVICE} oifname {IPHTTPS_DEVICE} counter drop")
-        beyond = _set((*plan.client_routes, plan.isatap_prefix, plan.site))
-        rules += _pair(IPHTTPS_DEVICE, _set([plan.client_prefix]), beyond)
-    rules += ["icmpv6 type { " + _ERRORS + " } accept", "counter drop"]
-    chains = [_chain("forward", rules), _chain("output", _OWN_MULTICAST)]
+        chains.append(chain("from_clients", _from_clients(site, plan)))
+    chains += manager_chains
+    chains += [chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()]
+    chains += [chain("output", _OWN_MULTICAST), chain("input", _input(site, plan, underlays))]
+    if site.gateway is not None:
+        chains.append(chain("mss", _clamp()))
+    if site.translation is not None:
+        sets.append(mapping("others", contents.others))
+        chains.append(chain("postrouting", _source_addresses(site, plan)))
+        if not site.translation.masquerade:
+            chains.append(chain("untracked", _untracked(plan)))
+    return "\n".join([*sets, *chains])
+
+
+def set_name(reason: Drop) -> str:
+    """The chain and counter of a refusal; the sets of its sources end in 4 and 6."""
+    return f"refused_{reason.name.lower()}"
+
+
+def _forward(site: Site, plan: Plan) -> Iterator[str]:
+    yield "type filter hook forward priority filter; policy accept;"
+    yield 'iifname != "mo-*" oifname != "mo-*" accept'
+    yield "ct state established,related accept"
+    yield from _origins(site, plan)
+    yield "icmpv6 type { " + _ERRORS + " } accept"
+    yield "icmp type { " + _ERRORS4 + " } accept"
+    if site.gateway is not None:
+        yield f"iifname {IPHTTPS_DEVICE} goto from_clients"
+    if site.translation is not None:
+        yield from _translated(site, plan)
+    if site.gateway is not None:
+        yield f"oifname {IPHTTPS_DEVICE} ip6 daddr {nets([plan.client_prefix])} goto managers"
+    if site.isatap is not None:
+        yield from _isatap(site, plan)
+    yield f"goto {set_name(Drop.FOREIGN)}"
+
+
+def _origins(site: Site, plan: Plan) -> Iterator[str]:
+    """What has a source of one link must come from that link."""
+    refuse = f"goto {set_name(Drop.WRONG_WAY)}"
+    if site.gateway is not None:
+        yield f"iifname != {IPHTTPS_DEVICE} ip6 saddr {plan.client_prefix} {refuse}"
+    if site.translation is not None:  # towards the translator, it says so itself
+        yield f"iifname != {XLAT_DEVICE} oifname {IPHTTPS_DEVICE} ip6 saddr {plan.nat64} {refuse}"
+    if site.isatap is not None and not site.isatap.routers:
+        yield f"iifname != {ISATAP_DEVICE} ip6 saddr {plan.isatap_prefix} {refuse}"
+
+
+def _from_clients(site: Site, plan: Plan) -> Iterator[str]:
+    between = "accept" if site.policy.hairpin else f"goto {set_name(Drop.HAIRPIN)}"
+    outside = f"goto {set_name(Drop.OUTSIDE)}"
+    yield f"oifname {IPHTTPS_DEVICE} {between}"
+    yield f"ip6 saddr != {plan.client_prefix} goto {set_name(Drop.WRONG_WAY)}"
+    prefixes = [each.prefix for each in site.dns64.prefixes] if site.dns64 else []
+    if site.translation is not None:
+        yield f"ip6 daddr {embedded(plan.nat64, site.translation.pool)} {between}"
+        prefixes.append(plan.nat64)
+    for prefix in dict.fromkeys(prefixes):
+        reached = [embedded(prefix, each) for each in _intranet4(site)]
+        if reached:
+            yield f"ip6 daddr {nets(reached)} accept"
+        yield f"ip6 daddr {prefix} {outside}"
+    intranet = [each for each in site.policy.intranet if isinstance(each, IPv6Network)]
+    yield f"ip6 daddr {nets([*plan.client_routes, plan.isatap_prefix, plan.site, *intranet])} accept"
+    yield outside
+
+
+def _translated(site: Site, plan: Plan) -> Iterator[str]:
+    """A packet through the translator is judged where it is IPv6; there both ends are known.
+
+    Its IPv4 half passes unseen, also by connection tracking, unless that must masquerade.
+    """
+    assert site.translation is not None, "the caller has looked"
+    between = "accept" if site.policy.hairpin else f"goto {set_name(Drop.HAIRPIN)}"
+    clients = embedded(plan.nat64, site.translation.pool)
+    yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 accept"
+    yield f"oifname {XLAT_DEVICE} ip daddr {site.translation.pool} accept"
+    yield f"iifname {XLAT_DEVICE} oifname {IPHTTPS_DEVICE} ip6 saddr {clients} {between}"
+    machines4 = [eam.ipv4 for eam in site.translation.eam]
+    machines6 = [eam.ipv6 for eam in site.translation.eam]
+    intranet = _intranet4(site)
+    if machines4 and intranet:
+        reached = nets(embedded(plan.nat64, each) for each in intranet)
+        yield f"oifname {XLAT_DEVICE} ip saddr {nets(intranet)} ip daddr {nets(machines4)} accept"
+        yield f"oifname {XLAT_DEVICE} ip6 saddr {nets(machines6)} ip6 daddr {reached} accept"
+        yield f"iifname {XLAT_DEVICE} ip6 saddr {reached} ip6 daddr {nets(machines6)} accept"
+
+
+def _isatap(site: Site, plan: Plan) -> Iterator[str]:
+    assert site.isatap is not None, "the caller has looked"
+    own = plan.isatap_prefix
+    beyond = "::/0" if site.isatap.default_route else nets((*plan.advertised, plan.site))
+    yield f"iifname {ISATAP_DEVICE} ip6 saddr {own} ip6 daddr {nets(_client_prefixes(site, plan))} goto managers"
+    yield f"iifname {ISATAP_DEVICE} ip6 saddr {own} ip6 daddr {beyond} accept"
+    yield f"oifname {ISATAP_DEVICE} ip6 saddr {beyond} ip6 daddr {own} accept"
+
+
+def _client_prefixes(site: Site, plan: Plan) -> Iterator[IPv6Network]:
+    """Where clients are, as far as an ISATAP router knows."""
+    yield plan.client_aggregate
+    if site.gateway is not None:
+        yield plan.client_prefix
+    if site.isatap is not None:
+        yield from (route.prefix for route in site.isatap.routes)
+    # Who advertises the whole site does not mean that all of it is clients.
+    yield from (prefix for prefix in plan.advertised if not plan.isatap_prefix.subnet_of(prefix))
+
+
+def _refusal(reason: Drop, verdict: str) -> Iterator[str]:
+    """Two rules for the source, because a full set ends its rule."""
+    name = set_name(reason)
+    yield f"update @{name}4 {{ ip saddr counter }}"
+    yield f"update @{name}6 {{ ip6 saddr counter }}"
+    yield f"counter name {name} {verdict}"
+
+
+def _input(site: Site, plan: Plan, underlays: Sequence[str]) -> Iterator[str]:
+    yield "type filter hook input priority filter; policy accept;"
     if site.isatap is not None and underlays:
-        chains.append(_chain("input", _arrival(site.isatap.locators, underlays)))
-    return "\n".join(chains)
+        yield _arrival(site.isatap.locators, underlays)
+    if site.dns64 is not None:  # ours is no open resolver
+        yield f'ip6 daddr {plan.dns64} iifname != "mo-*" iifname != "lo" counter drop'
 
 
-def _arrival(locators: Iterable[IPv4Address], underlays: Iterable[str]) -> list[str]:
+def _arrival(locators: Iterable[IPv4Address], underlays: Iterable[str]) -> str:
     """RFC 5214 7.3 rule 1: protocol 41 to a locator counts only on the device that holds it.
 
     The Internet side of a gateway thus cannot speak for an intranet host.
     """
     devices = ", ".join(f'"{name}"' for name in underlays)
     addresses = ", ".join(map(str, locators))
-    return [
-        "type filter hook input priority filter; policy accept;",
-        f"meta l4proto 41 ip daddr {{ {addresses} }} iifname != {{ {devices} }} counter drop",
-    ]
+    return f"meta l4proto 41 ip daddr {{ {addresses} }} iifname != {{ {devices} }} counter drop"
 
 
-def _chain(name: str, rules: Iterable[str]) -> str:
-    return f"  chain {name} {{\n" + "\n".join(f"    {rule}" for rule in rules) + "\n  }"
+def _clamp() -> Iterator[str]:
+    """No black hole for TCP, whatever an end believes of the clients' link (RFC 4459 3.2)."""
+    yield "type filter hook forward priority mangle; policy accept;"
+    for way in ("iifname", "oifname"):
+        yield (
+            f"{way} {IPHTTPS_DEVICE} tcp flags & (syn | rst) == syn"
+            f" tcp option maxseg size > {_MSS} tcp option maxseg size set {_MSS}"
+        )
 
 
-def _pair(device: str, own: str, beyond: str) -> list[str]:
-    return [
-        f"iifname {device} ip6 saddr {own} ip6 daddr {beyond} accept",
-        f"oifname {device} ip6 saddr {beyond} ip6 daddr {own} accept",
-    ]
+def _source_addresses(site: Site, plan: Plan) -> Iterator[str]:
+    """A client's further addresses have no lease: they are rewritten to the one that has."""
+    assert site.translation is not None, "the caller has looked"
+    yield "type nat hook postrouting priority srcnat; policy accept;"
+    yield f"oifname {XLAT_DEVICE} snat ip6 to ip6 saddr map @others"
+    if site.translation.masquerade:
+        yield f'ip saddr {site.translation.pool} oifname != "mo-*" masquerade'
 
 
-def _set(prefixes: Iterable[IPv6Network]) -> str:
-    """An nftables set without overlapping members."""
-    unique = list(dict.fromkeys(prefixes))
-    kept = [p for p in unique if not any(p != q and p.subnet_of(q) for q in unique)]
-    return "{ " + ", ".join(map(str, kept)) + " }"
+def _untracked(plan: Plan) -> Iterator[str]:
+    """The IPv4 half of translated flows: the other half has their state."""
+    yield "type filter hook prerouting priority raw; policy accept;"
+    yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 notrack"
+    yield f"ip daddr {plan.leases} notrack"
+
+
+def _intranet4(site: Site) -> list[IPv4Network]:
+    return [each for each in site.policy.intranet if isinstance(each, IPv4Network)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from manageout.config import parse
 from manageout.plan import plan
 from manageout.service.filter import table
+from manageout.service.filter_managers import Contents
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\nmtu = 1400\n'
+TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 
 
 def wanted(*tables: str) -> str:
@@ -16,27 +18,145 @@ def wanted(*tables: str) -> str:
     return table(site, plan(site))
 
 
-def test_rules_say_who_may_talk_to_whom_and_deny_the_rest() -> None:
-    rules = wanted(GATEWAY, ROUTER)
-    assert "iifname mo-isatap0 ip6 saddr { fd12:3456:789a:1::/64 }" in rules
-    assert "oifname mo-iphttps0 ip6 saddr" in rules
-    assert "iifname mo-iphttps0 oifname mo-iphttps0 counter drop" in rules
-    assert rules.index("icmpv6 type { destination") < rules.rindex("counter drop")
+def chain(text: str, name: str) -> list[str]:
+    body = text.partition(f"  chain {name} {{\n")[2].partition("  }")[0]
+    return [line.strip() for line in body.splitlines()]
+
+
+def test_nothing_new_passes_a_gateway_unless_a_client_or_a_manager_begins() -> None:
+    rules = chain(wanted(GATEWAY), "forward")
+    assert rules == [
+        "type filter hook forward priority filter; policy accept;",
+        'iifname != "mo-*" oifname != "mo-*" accept',
+        "ct state established,related accept",
+        "iifname != mo-iphttps0 ip6 saddr fd12:3456:789a:1000::/64 goto refused_wrong_way",
+        "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept",
+        "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",
+        "iifname mo-iphttps0 goto from_clients",
+        "oifname mo-iphttps0 ip6 daddr { fd12:3456:789a:1000::/64 } goto managers",
+        "goto refused_foreign",
+    ]
+    assert chain(wanted(GATEWAY), "managers") == ["goto refused_policy"]
+
+
+def test_clients_reach_the_intranet() -> None:
+    assert chain(wanted(GATEWAY), "from_clients") == [
+        "oifname mo-iphttps0 goto refused_hairpin",
+        "ip6 saddr != fd12:3456:789a:1000::/64 goto refused_wrong_way",
+        "ip6 daddr { fd12:3456:789a::/48 } accept",
+        "goto refused_outside",
+    ]
+
+
+def test_clients_reach_the_ipv4_destinations_of_the_file_and_no_other_lease() -> None:
+    policy = '[policy]\nintranet = ["10.0.0.0/16", "10.1.0.0/16", "2001:db8::/32"]\n'
+    assert chain(wanted(GATEWAY, TRANSLATION, policy), "from_clients")[2:] == [
+        "ip6 daddr fd12:3456:789a:7777::a00:800/120 goto refused_hairpin",
+        "ip6 daddr { fd12:3456:789a:7777::a00:0/111 } accept",
+        "ip6 daddr fd12:3456:789a:7777::/96 goto refused_outside",
+        "ip6 daddr { 2001:db8::/32, fd12:3456:789a::/48 } accept",
+        "goto refused_outside",
+    ]
+
+
+def test_another_translator_carries_to_the_same_destinations() -> None:
+    dns64 = '[dns64]\nupstreams = ["10.0.0.10"]\n[[dns64.prefixes]]\nprefix = "64:ff9b:1::/48"\n'
+    rules = chain(wanted(GATEWAY, dns64, '[policy]\nintranet = ["10.0.0.0/8"]\n'), "from_clients")
+    assert "ip6 daddr { 64:ff9b:1:a00::/56 } accept" in rules
+    assert "ip6 daddr 64:ff9b:1::/48 goto refused_outside" in rules
 
 
 def test_hairpin_and_default_route_are_explicit() -> None:
-    assert "oifname mo-iphttps0 counter drop" not in wanted(GATEWAY, "[policy]\nhairpin = true\n")
-    assert "ip6 daddr ::/0" in wanted(ROUTER, "default_route = true\n")
+    hairpin = wanted(GATEWAY, TRANSLATION, "[policy]\nhairpin = true\n")
+    assert "oifname mo-iphttps0 accept" in chain(hairpin, "from_clients")
+    assert "ip6 daddr fd12:3456:789a:7777::a00:800/120 accept" in chain(hairpin, "from_clients")
+    assert "iifname mo-xlat0 oifname mo-iphttps0 ip6 saddr fd12:3456:789a:7777::a00:800/120 accept" in hairpin
+    assert "ip6 daddr ::/0 accept" in wanted(ROUTER, "default_route = true\n")
     assert "::/0" not in wanted(ROUTER)
 
 
-def test_sets_have_no_overlapping_members() -> None:
-    rules = wanted(GATEWAY, 'routes = ["fd12:3456:789a:2::/64", "2001:db8::/32"]\n')
-    assert "{ 2001:db8::/32, fd12:3456:789a::/48 }" in rules
+def test_hosts_of_the_isatap_link_reach_the_site_but_clients_only_as_managers() -> None:
+    own = "ip6 saddr fd12:3456:789a:1::/64"
+    assert chain(wanted(ROUTER), "forward")[3:] == [
+        f"iifname != mo-isatap0 {own} goto refused_wrong_way",
+        "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept",
+        "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",
+        f"iifname mo-isatap0 {own} ip6 daddr {{ fd12:3456:789a:1000::/59 }} goto managers",
+        f"iifname mo-isatap0 {own} ip6 daddr {{ fd12:3456:789a::/48 }} accept",
+        "oifname mo-isatap0 ip6 saddr { fd12:3456:789a::/48 } ip6 daddr fd12:3456:789a:1::/64 accept",
+        "goto refused_foreign",
+    ]
+    assert "refused_wrong_way" not in chain(wanted(ROUTER, 'routers = ["10.0.0.3"]\n'), "forward")[3]
+
+
+def test_who_advertises_the_site_does_not_call_all_of_it_clients() -> None:
+    text = wanted(ROUTER, 'advertise = ["fd12:3456:789a::/48", "2001:db8:1::/48"]\n')
+    assert "ip6 daddr { 2001:db8:1::/48, fd12:3456:789a:1000::/59 } goto managers" in text
+
+
+def test_translated_packets_are_judged_in_ipv6_and_tracked_once() -> None:
+    text = wanted(GATEWAY, TRANSLATION)
+    assert chain(text, "untracked")[1:] == [
+        "iifname mo-xlat0 meta nfproto ipv4 notrack",
+        "ip daddr 10.0.8.0/24 notrack",
+    ]
+    rules = chain(text, "forward")
+    assert "iifname mo-xlat0 meta nfproto ipv4 accept" in rules
+    assert "oifname mo-xlat0 ip daddr 10.0.8.0/24 accept" in rules
+    assert chain(text, "postrouting")[1:] == ["oifname mo-xlat0 snat ip6 to ip6 saddr map @others"]
+
+
+def test_masquerade_needs_the_state_of_the_ipv4_half() -> None:
+    text = wanted(GATEWAY, TRANSLATION, "masquerade = true\n")
+    assert "notrack" not in text
+    assert chain(text, "postrouting")[2:] == ['ip saddr 10.0.8.0/24 oifname != "mo-*" masquerade']
+
+
+def test_explicit_mappings_are_machines_of_the_intranet() -> None:
+    eam = (
+        '[[translation.eam]]\nipv4 = "10.0.9.1"\nipv6 = "2001:db8::1"\n[policy]\nintranet = ["10.0.0.0/8"]\n'
+    )
+    rules = chain(wanted(GATEWAY, TRANSLATION, eam), "forward")
+    reached = "{ fd12:3456:789a:7777::a00:0/104 }"
+    assert "oifname mo-xlat0 ip saddr { 10.0.0.0/8 } ip daddr { 10.0.9.1/32 } accept" in rules
+    assert f"oifname mo-xlat0 ip6 saddr {{ 2001:db8::1/128 }} ip6 daddr {reached} accept" in rules
+    assert f"iifname mo-xlat0 ip6 saddr {reached} ip6 daddr {{ 2001:db8::1/128 }} accept" in rules
+
+
+def test_what_is_refused_is_counted_by_source_and_said_to_those_who_ask_rightly() -> None:
+    assert chain(wanted(GATEWAY), "refused_policy") == [
+        "update @refused_policy4 { ip saddr counter }",
+        "update @refused_policy6 { ip6 saddr counter }",
+        "counter name refused_policy reject with icmpx admin-prohibited",
+    ]
+    assert chain(wanted(GATEWAY), "refused_wrong_way")[-1] == "counter name refused_wrong_way drop"
 
 
 def test_protocol_41_counts_only_where_the_locator_is() -> None:
     site = parse(SITE + ROUTER)
     rules = table(site, plan(site), ["eth1"])
     assert 'meta l4proto 41 ip daddr { 10.0.0.1, 10.0.0.2 } iifname != { "eth1" } counter drop' in rules
-    assert "chain input" not in wanted(ROUTER)
+    assert "l4proto 41" not in wanted(ROUTER)
+
+
+def test_dns64_answers_only_on_links_of_ours() -> None:
+    rules = chain(wanted(GATEWAY, '[dns64]\nupstreams = ["10.0.0.10"]\n'), "input")
+    assert rules[1:] == ['ip6 daddr fd12:3456:789a:3333::1 iifname != "mo-*" iifname != "lo" counter drop']
+
+
+def test_tcp_fits_the_clients_link() -> None:
+    assert all("size set 1220" in rule for rule in chain(wanted(GATEWAY), "mss")[1:])
+    assert "chain mss" not in wanted(ROUTER)
+
+
+def test_members_and_map_come_with_the_table() -> None:
+    site = parse(
+        SITE
+        + GATEWAY
+        + TRANSLATION
+        + '[[policy.managers]]\nfrom = ["10.0.0.5"]\nto = ["lap*"]\nservices = ["any"]\n'
+    )
+    one, two = (bytes(15) + bytes([last]) for last in (1, 2))
+    text = table(site, plan(site), (), Contents({"m0_to": [one, two]}, {two: one}))
+    assert "set m0_to {\n    type ipv6_addr;\n    elements = { ::1, ::2 }" in text
+    assert "elements = { ::2 : ::1 }" in text

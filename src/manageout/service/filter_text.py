@@ -1,0 +1,85 @@
+"""The words of nftables: chains, sets, networks, and where IPv4 networks lie within IPv6."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
+from typing import TypeVar
+
+from manageout.wire.address import rfc6052_embed
+
+_ISATAP = 0x00005EFE << 32
+_U_BIT = 0x02000000 << 32
+
+Network = TypeVar("Network", IPv4Network, IPv6Network)
+
+SOURCES = 4096
+"""Refused sources that a set holds; further ones are only counted."""
+REMEMBERED = "1h"
+
+
+def chain(name: str, rules: Iterable[str]) -> str:
+    """A chain; a base chain's first rule is its hook."""
+    return _block(f"chain {name}", rules)
+
+
+def nets(prefixes: Iterable[Network]) -> str:
+    """An anonymous set without overlapping members."""
+    return "{ " + ", ".join(map(str, collapse_addresses(prefixes))) + " }"
+
+
+def networks(name: str, members: Collection[IPv6Network]) -> str:
+    """A named set of IPv6 networks."""
+    elements = _elements(map(str, collapse_addresses(members)))
+    return _block(f"set {name}", ["type ipv6_addr; flags interval;", *elements])
+
+
+def addresses(name: str, members: Collection[bytes]) -> str:
+    """A named set of IPv6 addresses, which come and go."""
+    return _block(f"set {name}", ["type ipv6_addr;", *_elements(map(_address, members))])
+
+
+def mapping(name: str, members: Mapping[bytes, bytes]) -> str:
+    """A named map from IPv6 address to IPv6 address."""
+    pairs = (f"{_address(key)} : {_address(value)}" for key, value in members.items())
+    return _block(f"map {name}", ["type ipv6_addr : ipv6_addr;", *_elements(pairs)])
+
+
+def source_sets(name: str) -> list[str]:
+    """Two sets that count packets by source, and the counter of all of them."""
+    limits = f"size {SOURCES}; flags dynamic,timeout; timeout {REMEMBERED};"
+    return [
+        _block(f"set {name}4", [f"type ipv4_addr; {limits}"]),
+        _block(f"set {name}6", [f"type ipv6_addr; {limits}"]),
+        _block(f"counter {name}", []),
+    ]
+
+
+def embedded(prefix: IPv6Network, network: IPv4Network) -> IPv6Network:
+    """The addresses of ``network`` under a NAT64 ``prefix`` (RFC 6052 2.2)."""
+    first = rfc6052_embed(prefix, network.network_address)
+    bits = prefix.prefixlen + network.prefixlen
+    # Bits 64 to 71 are always zero, and count for prefixes that the address steps over them.
+    octet = 8 if prefix.prefixlen < 96 and bits > 64 else 0
+    return IPv6Network((first, bits + octet))
+
+
+def as_isatap(prefix: IPv6Network, network: IPv4Network) -> list[IPv6Network]:
+    """The ISATAP addresses of ``network`` (RFC 5214 6.1), with and without the u bit: systems differ in when
+    they set it.
+    """
+    base = int(prefix.network_address) | _ISATAP | int(network.network_address)
+    return [IPv6Network((value, 96 + network.prefixlen)) for value in (base, base | _U_BIT)]
+
+
+def _block(head: str, lines: Iterable[str]) -> str:
+    return f"  {head} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
+
+
+def _elements(texts: Iterable[str]) -> list[str]:
+    listed = ", ".join(texts)
+    return [f"elements = {{ {listed} }}"] if listed else []
+
+
+def _address(packed: bytes) -> str:
+    return str(ip_address(packed))
