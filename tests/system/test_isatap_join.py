@@ -30,6 +30,9 @@ prefix = "{PREFIX}::/48"
 locators = ["10.0.0.1"]
 hosts = ["10.0.0.0/24"]
 advertise = ["{PREFIX}:1000::/59"]
+[[policy.managers]]
+from = ["10.0.0.0/24"]
+services = ["any"]
 [daemon]
 metrics = "off"
 """

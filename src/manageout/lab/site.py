@@ -104,14 +104,14 @@ def _credentials() -> dict[str, object]:
 
 
 def _managers(node: str) -> list[dict[str, object]]:
-    """Who may call clients. A router apart does not know the clients' names, and app's calls do not pass it."""
+    """Who may call clients. A router apart leaves names and ports to the gateway, and app's calls do not pass it."""
     helpdesk: dict[str, object] = {
         "name": "helpdesk",
         "from": [HELPDESK],
         "services": ["icmp", "tcp/22", "tcp/80"],
     }
     if node != "gateway":
-        return [helpdesk]
+        return [helpdesk | {"services": ["any"]}]
     return [
         helpdesk,
         {"name": "app", "from": [APP], "to": [LAPTOP_NAME], "services": ["icmp", "tcp/80"]},
