@@ -22,7 +22,8 @@ from manageout.linux import privileges, systemd
 from manageout.linux.netlink import Netlink
 from manageout.plan import Plan
 from manageout.service.control import ControlServer
-from manageout.service.desired import Desired, desired
+from manageout.service.desired import IPV4_FORWARDING, Desired, Surroundings, desired
+from manageout.service.ipv4_side import ipv4_side, proxy_device
 from manageout.service.metrics import MetricsServer
 from manageout.service.overview import SAMPLE, Overview
 from manageout.service.reconcile import Reconciler, Step
@@ -41,13 +42,13 @@ def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
         beside = runtime.busy()
         reconciler = Reconciler(netlink, runtime, beside)
         left = [] if beside else reconciler.undo_steps()
-        return left + reconciler.steps(_desired(netlink, site, plan))
+        return left + reconciler.steps(_desired(netlink, reconciler, site, plan))
 
 
-def _desired(netlink: Netlink, site: Site, plan: Plan) -> Desired:
-    """What ``site`` wants on this machine, whose devices hold the locators.
+def _desired(netlink: Netlink, reconciler: Reconciler, site: Site, plan: Plan) -> Desired:
+    """What ``site`` wants on this machine, as it is.
 
-    A locator on the loopback device may be reached by any device, so then nothing is said about them.
+    A locator on the loopback device may be reached by any device, so then no device is said to hold it.
     """
     locators = set(site.isatap.locators) if site.isatap else set()
     holders = {
@@ -57,7 +58,10 @@ def _desired(netlink: Netlink, site: Site, plan: Plan) -> Desired:
         if address.ip in locators
     }
     found = locators == holders.keys() and "lo" not in holders.values()
-    return desired(site, plan, sorted(set(holders.values())) if found else ())
+    underlays = tuple(sorted(set(holders.values()))) if found else ()
+    proxy = proxy_device(ipv4_side(netlink, site, plan), site, plan)
+    forwards = reconciler.was(IPV4_FORWARDING) == "1"
+    return desired(site, plan, Surroundings(underlays, proxy, forwards))
 
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:
@@ -71,7 +75,7 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
         try:
             _stop_at_once()
             reconciler.undo()  # what a killed daemon has left
-            reconciler.apply(_desired(netlink, site, plan))
+            reconciler.apply(_desired(netlink, reconciler, site, plan))
             _make_state_dir(site.daemon.state_dir)
             run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
         finally:
@@ -218,7 +222,7 @@ class _Daemon:
     def _switch(self, site: Site, plan: Plan) -> None:
         changed: list[Role] = []
         try:
-            self._reconciler.apply(_desired(self._netlink, site, plan))
+            self._reconciler.apply(self._wanted(site, plan))
             for role in self._roles.values():
                 changed.append(role)
                 role.reload(site, plan)
@@ -226,9 +230,12 @@ class _Daemon:
             self._switch_back(changed)
             raise
 
+    def _wanted(self, site: Site, plan: Plan) -> Desired:
+        return _desired(self._netlink, self._reconciler, site, plan)
+
     def _switch_back(self, changed: list[Role]) -> None:
         """All of it, even if a part fails: a file that the old configuration names may be broken by now."""
-        kernel = partial(self._reconciler.apply, _desired(self._netlink, self._site, self._plan))
+        kernel = partial(self._reconciler.apply, self._wanted(self._site, self._plan))
         for undo in [*(partial(role.reload, self._site, self._plan) for role in changed), kernel]:
             try:
                 undo()
@@ -245,6 +252,7 @@ def _refuse_restart_only(old: Site, new: Site) -> None:
     pairs: list[tuple[str, Callable[[Site], object]]] = [
         ("the [gateway] table was added or removed", lambda site: site.gateway is None),
         ("the [isatap] table was added or removed", lambda site: site.isatap is None),
+        ("the [translation] table was added or removed", lambda site: site.translation is None),
         ("daemon.state_dir changed", lambda site: site.daemon.state_dir),
         ("daemon.runtime_dir changed", lambda site: site.daemon.runtime_dir),
         ("daemon.metrics changed", lambda site: site.daemon.metrics),

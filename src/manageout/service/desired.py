@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
 from manageout.config import Site
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.filter import table
 
 IPHTTPS_MTU = 1280  # [MS-IPHTTPS] 3.2.3.1
+XLAT_MTU = 1500  # the intranet's; the translator itself says what is too big for the clients' link
 LINK_PREFIX_LENGTH = 64
+IPV4_FORWARDING = "net.ipv4.conf.all.forwarding"
+
+# We make the machine an IPv4 router for leases; it must not become one between its other links, such as from the
+# Internet into the intranet.
+_GUARD = """  chain guard {
+    type filter hook forward priority filter - 1; policy accept;
+    meta nfproto ipv4 iifname != "mo-*" oifname != "mo-*" counter drop
+  }"""
 
 
 class Device(NamedTuple):
@@ -25,10 +34,25 @@ class Device(NamedTuple):
 
 
 class WantedRoute(NamedTuple):
-    """A route through another machine."""
+    """A route through another machine, or into a device of ours."""
 
-    prefix: IPv6Network
-    via: IPv6Address
+    prefix: IPv4Network | IPv6Network
+    via: IPv6Address | None = None
+    dev: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.prefix} via {self.via}" if self.via else f"{self.prefix} into {self.dev}"
+
+
+class Surroundings(NamedTuple):
+    """What the rules depend on that is neither in the site file nor ours to change."""
+
+    underlays: tuple[str, ...] = ()
+    """The devices that hold the ISATAP locators, if all locators are on such devices."""
+    proxy: str | None = None
+    """The device where hosts ask by ARP for leases."""
+    forwards: bool = True
+    """This machine forwarded IPv4 before we came."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +66,11 @@ class Desired:
     """Body of the nftables table ``inet manageout``."""
 
 
-def desired(site: Site, plan: Plan, underlays: Sequence[str] = ()) -> Desired:
-    """Everything that ``site`` needs from the kernel of this machine.
-
-    ``underlays``: the devices that hold the ISATAP locators, if all locators are on such devices.
-    """
+def desired(site: Site, plan: Plan, around: Surroundings = Surroundings()) -> Desired:
+    """Everything that ``site`` needs from the kernel of this machine."""
     devices, routes = [], []
+    sysctls = [("net.ipv6.conf.all.forwarding", "1")]
+    rules = [table(site, plan, around.underlays)]
     if site.isatap is not None:
         addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
         devices.append(Device(ISATAP_DEVICE, site.isatap.mtu, True, addresses))
@@ -57,12 +80,21 @@ def desired(site: Site, plan: Plan, underlays: Sequence[str] = ()) -> Desired:
         devices.append(Device(IPHTTPS_DEVICE, IPHTTPS_MTU, True, addresses))
         if site.gateway.isatap_router is not None:
             routes.append(WantedRoute(plan.isatap_prefix, site.gateway.isatap_router))
-    return Desired(
-        tuple(devices),
-        tuple(routes),
-        (("net.ipv6.conf.all.forwarding", "1"),),
-        table(site, plan, underlays),
-    )
+    if site.translation is not None:
+        devices.append(Device(XLAT_DEVICE, XLAT_MTU, True, ()))
+        routes += [WantedRoute(prefix, dev=XLAT_DEVICE) for prefix in _translated(site, plan)]
+        sysctls.append((IPV4_FORWARDING, "1"))
+        if around.proxy is not None:
+            sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))
+        if not around.forwards:
+            rules.append(_GUARD)
+    return Desired(tuple(devices), tuple(routes), tuple(sysctls), "\n".join(rules))
+
+
+def _translated(site: Site, plan: Plan) -> list[IPv4Network | IPv6Network]:
+    """What the translator serves."""
+    explicit = [entry.ipv4 for entry in site.translation.eam] if site.translation else []
+    return [plan.nat64, *([plan.leases] if plan.leases else []), *explicit]
 
 
 def _interfaces(addresses: Iterable[IPv6Address]) -> tuple[IPv6Interface, ...]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address, ip_network
 from typing import NamedTuple
 
 from manageout.errors import KernelError, ManageoutError
-from manageout.linux import nft, sysctl
+from manageout.linux import nft, proxy_arp, sysctl
 from manageout.linux.netlink import Interface, Netlink
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
@@ -47,7 +48,10 @@ class Leftovers:
         """From the runtime directory; what cannot be read counts as nothing."""
         found = runtime.remembered()
         try:
-            routes = {WantedRoute(IPv6Network(prefix), IPv6Address(via)) for prefix, via in found["routes"]}
+            routes = {
+                WantedRoute(ip_network(prefix), IPv6Address(via) if via else None, dev)
+                for prefix, via, dev in found["routes"]
+            }
             sysctls = {str(name): (str(old), str(ours)) for name, (old, ours) in found["sysctls"].items()}
             return cls(sysctls, routes, bool(found["filter"]))
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -55,7 +59,10 @@ class Leftovers:
 
     def write(self, runtime: RuntimeDir) -> None:
         """Into the runtime directory."""
-        routes = [[str(route.prefix), str(route.via)] for route in sorted(self.routes)]
+        routes = [
+            [str(route.prefix), str(route.via) if route.via else None, route.dev]
+            for route in sorted(self.routes, key=str)
+        ]
         something = self.sysctls or self.routes or self.filter
         left = {"sysctls": self.sysctls, "routes": routes, "filter": self.filter}
         runtime.remember(left if something else {})
@@ -166,24 +173,35 @@ class Reconciler:
         )
 
     def _route_steps(self, desired: Desired) -> Iterator[Step]:
-        have = {(route.prefix, route.via) for route in self._netlink.routes()}
-        for gone in self._left.routes - set(desired.routes):
-            yield Step(f"remove route {gone.prefix} via {gone.via}", partial(self._remove, gone))
+        have = {
+            (route.prefix, route.via or route.dev)
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for route in self._netlink.routes(family)
+        }
+        for gone in sorted(self._left.routes - set(desired.routes), key=str):
+            yield Step(f"remove route {gone}", partial(self._remove, gone))
         for route in desired.routes:
-            if (route.prefix, route.via) not in have or route not in self._left.routes:
-                yield Step(f"add route {route.prefix} via {route.via}", partial(self._route, route))
+            if (route.prefix, route.via or route.dev) not in have or route not in self._left.routes:
+                yield Step(f"add route {route}", partial(self._route, route))
 
     def _route(self, route: WantedRoute) -> None:
         self._left.routes.add(route)
-        self._netlink.replace_route(route.prefix, via=route.via)
+        self._netlink.replace_route(route.prefix, dev=route.dev, via=route.via)
 
     def _remove(self, route: WantedRoute) -> None:
-        self._netlink.delete_route(route.prefix, via=route.via)
+        self._netlink.delete_route(route.prefix, dev=route.dev, via=route.via)
         self._left.routes.discard(route)
 
+    def was(self, name: str) -> str | None:
+        """The value of a kernel parameter before us."""
+        ours = self._left.sysctls.get(name)
+        return ours[0] if ours else sysctl.find(name)
+
     def _undo_steps(self) -> Iterator[Step]:
-        for route in sorted(self._left.routes):
-            yield Step(f"remove route {route.prefix} via {route.via}", partial(self._remove, route))
+        if proxied := proxy_arp.proxied():
+            yield Step(f"answer no more ARP for {len(proxied)} leases", proxy_arp.remove_all)
+        for route in sorted(self._left.routes, key=str):
+            yield Step(f"remove route {route}", partial(self._remove, route))
         for name, tun in self.tuns.items():
             yield Step(f"remove device {name}", tun.close)
         if self._left.filter:
