@@ -72,7 +72,7 @@ class Wire:
     def router(self, fast_path: bool = False, **isatap: bool) -> subprocess.Popen[bytes]:
         site = self.directory / "site.toml"
         text = "".join(f"{key} = {str(value).lower()}\n" for key, value in isatap.items())
-        text = SITE.replace("[daemon]", text + "[daemon]")
+        text = SITE.replace("[[policy", text + "[[policy")
         site.write_text(
             f'{text}state_dir = "{self.directory / "state"}"\nfast_path = {str(fast_path).lower()}\n'
         )
