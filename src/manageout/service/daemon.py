@@ -42,10 +42,10 @@ def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
         beside = runtime.busy()
         reconciler = Reconciler(netlink, runtime, beside)
         left = [] if beside else reconciler.undo_steps()
-        return left + reconciler.steps(_desired(netlink, reconciler, site, plan))
+        return left + reconciler.steps(desired_here(netlink, reconciler, site, plan))
 
 
-def _desired(netlink: Netlink, reconciler: Reconciler, site: Site, plan: Plan) -> Desired:
+def desired_here(netlink: Netlink, reconciler: Reconciler, site: Site, plan: Plan) -> Desired:
     """What ``site`` wants on this machine, as it is.
 
     A locator on the loopback device may be reached by any device, so then no device is said to hold it.
@@ -75,7 +75,7 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
         try:
             _stop_at_once()
             reconciler.undo()  # what a killed daemon has left
-            reconciler.apply(_desired(netlink, reconciler, site, plan))
+            reconciler.apply(desired_here(netlink, reconciler, site, plan))
             _make_state_dir(site.daemon.state_dir)
             run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
         finally:
@@ -231,7 +231,7 @@ class _Daemon:
             raise
 
     def _wanted(self, site: Site, plan: Plan) -> Desired:
-        return _desired(self._netlink, self._reconciler, site, plan)
+        return desired_here(self._netlink, self._reconciler, site, plan)
 
     def _switch_back(self, changed: list[Role]) -> None:
         """All of it, even if a part fails: a file that the old configuration names may be broken by now."""

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import NamedTuple
 
 from manageout.config import Site
 from manageout.errors import KernelError
 from manageout.linux.netlink import Netlink
-from manageout.plan import Plan
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 
+DEVICES = frozenset({ISATAP_DEVICE, IPHTTPS_DEVICE, XLAT_DEVICE})
 DUMMY = IPv4Address("192.0.0.8")
 """RFC 7600: the source of errors of a machine without any IPv4 address."""
 
 
 class Ipv4Side(NamedTuple):
-    """``own``: the source of the translator's ICMP errors. ``connected``: device -> its subnets."""
+    """``own``: the source of the translator's ICMP errors. ``connected``: device -> its subnets. ``others``: the
+    indexes of the devices that are up and not ours."""
 
     own: IPv4Address
     connected: dict[str, tuple[IPv4Network, ...]]
+    others: tuple[int, ...]
 
     def device_for(self, network: IPv4Network) -> str | None:
         """The device whose subnet holds all of ``network``, so that hosts there ask by ARP for its addresses."""
@@ -31,12 +33,18 @@ class Ipv4Side(NamedTuple):
 
 def ipv4_side(netlink: Netlink, site: Site, plan: Plan) -> Ipv4Side:
     """As the machine is now."""
-    held = list(_held(netlink))
+    links = [link for link in netlink.links() if link.up and link.name != "lo" and link.name not in DEVICES]
+    held = [
+        (link.name, address)
+        for link in links
+        for address in netlink.addresses(link.name)
+        if isinstance(address, IPv4Interface)
+    ]
     connected: dict[str, tuple[IPv4Network, ...]] = {}
     for dev, address in held:
         if address.network.prefixlen < 31:
             connected[dev] = (*connected.get(dev, ()), address.network)
-    return Ipv4Side(_own(netlink, site, plan, held), connected)
+    return Ipv4Side(_own(netlink, site, plan, held), connected, tuple(link.ifindex for link in links))
 
 
 def proxy_device(side: Ipv4Side, site: Site, plan: Plan) -> str | None:
@@ -44,14 +52,6 @@ def proxy_device(side: Ipv4Side, site: Site, plan: Plan) -> str | None:
     if site.translation is None or site.translation.masquerade or plan.leases is None:
         return None
     return side.device_for(plan.leases)
-
-
-def _held(netlink: Netlink) -> Iterator[tuple[str, IPv4Interface]]:
-    for link in netlink.links():
-        if link.up and link.name != "lo":
-            for address in netlink.addresses(link.name):
-                if isinstance(address, IPv4Interface):
-                    yield link.name, address
 
 
 def _own(netlink: Netlink, site: Site, plan: Plan, held: list[tuple[str, IPv4Interface]]) -> IPv4Address:

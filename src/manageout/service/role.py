@@ -10,12 +10,17 @@ from typing import Any, Protocol
 from manageout.config import Site
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.metrics import Metric
+from manageout.service.presence import Watcher
 
 
 class Shown(Protocol):
-    """What is shown of one job of this machine. It may also have ``hosts()`` and ``clients()``."""
+    """What is shown of one job of this machine.
+
+    It may also have ``hosts()``, ``clients()``, ``leases()``, and ``findings()``: what somebody should look at,
+    each with ``code``, ``severity`` (note, warning or error), ``what`` and ``remedy``.
+    """
 
     name: str
     ready: asyncio.Event
@@ -49,12 +54,21 @@ def roles_of(
 ) -> dict[str, Role]:
     """The roles of this machine by name, not yet running."""
     roles: list[Role] = []
+    watchers: list[Watcher] = []
+    if site.translation is not None:
+        from manageout.service.translator import TranslatorService
+
+        translator = TranslatorService(site, plan, tuns[XLAT_DEVICE], netlink)
+        roles.append(translator)
+        watchers.append(translator)
     if site.isatap is not None:
         from manageout.service.isatap_router import IsatapRouterService
 
         roles.append(IsatapRouterService(site, plan, tuns[ISATAP_DEVICE], netlink, state_dir))
     if site.gateway is not None:
         from manageout.service.iphttps_server import IpHttpsServerService
+        from manageout.service.lease_keeper import LeaseKeeper
 
-        roles.append(IpHttpsServerService(site, plan, tuns[IPHTTPS_DEVICE], netlink, state_dir))
+        keeper = LeaseKeeper(site, plan, netlink, state_dir, watchers)
+        roles += [keeper, IpHttpsServerService(site, plan, tuns[IPHTTPS_DEVICE], keeper)]
     return {role.name: role for role in roles}

@@ -1,0 +1,80 @@
+"""The daemon's kernel state and its translator alone, with leases given on the command line: no tunnel, no keeper.
+
+``python -m tests.system.translator_process SITE_FILE RUNTIME_DIR IPV6=IPV4...``; clients are ordinary IPv6 nodes on
+an Ethernet device that bears the name of the tunnel's, ``mo-iphttps0``, for the rules go by name.
+Standard input: ``+IPV6=IPV4`` or ``-IPV6=IPV4`` adds or ends a lease. SIGTERM ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from manageout.linux.netlink import Netlink
+from manageout.plan import XLAT_DEVICE
+from manageout.service import daemon
+from manageout.service.control import ControlServer
+from manageout.service.presence import Client
+from manageout.service.reconcile import Reconciler
+from manageout.service.runtime import RuntimeDir
+from manageout.service.translator import TranslatorService
+from manageout.site import read_site
+
+
+def client(text: str) -> Client:
+    """Of ``IPV6=IPV4``."""
+    v6, v4 = text.split("=")
+    return Client(v6, IPv6Address(v6).packed, (), IPv4Address(v4).packed, "192.0.2.1", "test", 0.0)
+
+
+async def serve(role: TranslatorService, runtime: RuntimeDir, leases: list[str]) -> None:
+    """Until a signal."""
+    loop, end = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+
+    def command() -> None:
+        line = sys.stdin.readline().strip()
+        if not line:
+            loop.remove_reader(sys.stdin)
+        elif line[0] == "+":
+            role.present(client(line[1:]))
+        else:
+            role.absent(client(line[1:]))
+
+    loop.add_reader(sys.stdin, command)
+    for lease in leases:
+        role.present(client(lease))
+    handlers = {
+        "status": lambda: {"roles": {role.name: {**role.status(), "ready": role.ready.is_set()}}},
+        "drops": role.drops,
+    }
+    async with ControlServer(runtime.control_socket, handlers), asyncio.TaskGroup() as group:
+        task = group.create_task(role.run())
+        await end.wait()
+        task.cancel()
+
+
+def main() -> None:
+    """Run as the daemon does: kernel state, role, and everything back again."""
+    file, directory, *leases = sys.argv[1:]
+    daemon.set_up_logging("info")
+    site, plan = read_site(Path(file))
+    with RuntimeDir(Path(directory)) as runtime, Netlink() as netlink:
+        reconciler = Reconciler(netlink, runtime)
+        reconciler.undo()
+        try:
+            wanted = daemon.desired_here(netlink, reconciler, site, plan)
+            reconciler.apply(replace(wanted, devices=wanted.devices[-1:]))
+            role = TranslatorService(site, plan, reconciler.tuns[XLAT_DEVICE], netlink)
+            daemon.run_loop(serve(role, runtime, leases))
+        finally:
+            reconciler.undo()
+
+
+if __name__ == "__main__":
+    main()
