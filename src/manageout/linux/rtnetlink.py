@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from manageout.errors import KernelError, NotPermitted
@@ -39,6 +39,19 @@ class Message(NamedTuple):
     body: bytes
 
 
+class Request(NamedTuple):
+    """One question of a batch."""
+
+    kind: int
+    body: bytes
+    flags: int = 0
+
+    def pack(self, sequence: int, acknowledged: bool) -> bytes:
+        """With its header; ``acknowledged``: the kernel is to say how it went."""
+        flags = _REQUEST | self.flags | (_ACK if acknowledged else 0)
+        return _HEADER.pack(16 + len(self.body), self.kind, flags, sequence, 0) + self.body
+
+
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute, padded to four bytes."""
     return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
@@ -46,15 +59,18 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes in ``data`` by type; the last of a repeated type wins."""
-    found: dict[int, bytes] = {}
+    return dict(attribute_list(data))
+
+
+def attribute_list(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes in ``data`` in their order."""
     offset = 0
     while offset + 4 <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if length < 4:
             break
-        found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
+        yield kind & _TYPE_MASK, data[offset + 4 : offset + length]
         offset += length + 3 & ~3
-    return found
 
 
 class Refused(KernelError):
@@ -81,8 +97,9 @@ def refused(number: int, what: str) -> Refused | NotPermitted:
 class Socket:
     """A netlink socket that sends one request at a time and reads its whole answer."""
 
-    def __init__(self, groups: int = 0) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    def __init__(self, groups: int = 0, protocol: int = 0) -> None:
+        """``protocol``: of netlink; rtnetlink unless told."""
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.bind((0, groups))
         self._sequence = 0
 
@@ -105,7 +122,28 @@ class Socket:
 
     def dump(self, kind: int, body: bytes, what: str) -> list[Message]:
         """Ask for all objects of a kind."""
-        return list(self._exchange(kind, body, what, _DUMP))
+        return list(self.each(kind, body, what))
+
+    def each(self, kind: int, body: bytes, what: str) -> Iterator[Message]:
+        """The same one by one, as they are read: nothing else may be asked of this socket before the end."""
+        return self._exchange(kind, body, what, _DUMP)
+
+    def batch(self, begin: Request, changes: Sequence[Request], end: Request, what: str) -> None:
+        """Ask for all ``changes`` or none, between ``begin`` and ``end``; raises :func:`refused`."""
+        first = self._sequence + 1
+        data = b""
+        for request in (begin, *changes, end):
+            self._sequence += 1
+            data += request.pack(self._sequence, acknowledged=request not in (begin, end))
+        self._socket.send(data)
+        waiting = set(range(first + 1, self._sequence))
+        while waiting:
+            for sequence, message in _split(self._socket.recv(1 << 17)):
+                if message.type != _ERROR or not first <= sequence <= self._sequence:
+                    continue
+                waiting.discard(sequence)
+                if number := _error(message):
+                    raise refused(number, what)
 
     def notifications(self) -> list[Message]:
         """What arrived on the subscribed groups since the last call; never waits."""
@@ -132,11 +170,15 @@ class Socket:
                 if message.type == _DONE:
                     return
                 if message.type == _ERROR:
-                    number = -int.from_bytes(message.body[:4], sys.byteorder, signed=True)
-                    if number:
+                    if number := _error(message):
                         raise refused(number, what)
                     return
                 yield message
+
+
+def _error(message: Message) -> int:
+    """The errno of an acknowledgement; 0 when all is well."""
+    return -int.from_bytes(message.body[:4], sys.byteorder, signed=True)
 
 
 def _split(data: bytes) -> Iterator[tuple[int, Message]]:
