@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -24,6 +25,38 @@ _file = click.Path(path_type=Path)
 @click.option(
     "--iid", metavar="::A:B:C:D", help="Interface identifier; derived from the certificate if absent."
 )
+@click.option(
+    "--namespace",
+    "domains",
+    multiple=True,
+    metavar="DOMAIN",
+    help="Names below it go through the tunnel; instead of what the gateway advertises. Repeatable.",
+)
+@click.option(
+    "--dns",
+    "servers",
+    multiple=True,
+    metavar="ADDRESS",
+    help="DNS server of the site; instead of what the gateway advertises. Repeatable.",
+)
+@click.option(
+    "--exempt",
+    multiple=True,
+    metavar="DOMAIN",
+    help="Names below it are resolved locally all the same. Repeatable.",
+)
+@click.option(
+    "--location-url",
+    metavar="URL",
+    help="https URL that only the intranet answers: if it does, names stay local.",
+)
+@click.option(
+    "--resolver",
+    type=click.Choice(["auto", "resolved", "stub", "off"]),
+    default="auto",
+    show_default=True,
+    help="What carries the name policy.",
+)
 @runtime_dir_option
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 def connect(
@@ -36,6 +69,11 @@ def connect(
     device: str,
     stock: bool,
     iid: str | None,
+    domains: tuple[str, ...],
+    servers: tuple[str, ...],
+    exempt: tuple[str, ...],
+    location_url: str | None,
+    resolver: Literal["auto", "resolved", "stub", "off"],
     runtime_dir: Path,
     log_level: str,
 ) -> None:
@@ -44,8 +82,9 @@ def connect(
     Runs in the foreground and connects again when the connection is lost; SIGINT or SIGTERM ends it and removes
     everything that was made.
     """
-    from manageout.service.iphttps_connect import ConnectOptions, run
+    from manageout.service.iphttps_connect import ConnectOptions, NameWishes, run
 
     if proxy is None and proxy_from_env:
         proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or None
-    run(ConnectOptions(url, cert, key, ca, proxy, device, runtime_dir, stock, iid), log_level)
+    names = NameWishes(resolver, domains, servers, exempt, location_url)
+    run(ConnectOptions(url, cert, key, ca, proxy, device, runtime_dir, stock, iid, names), log_level)

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from manageout.config import Site
 from manageout.plan import Plan
 from manageout.protocol.drops import Drop
+from manageout.protocol.link_names import NamesSeen
 from manageout.wire.nd import Preference
 
 TUN = 0
@@ -234,10 +235,17 @@ class LinkUp(NamedTuple):
     framing: Framing
 
 
+class NamesChanged(NamedTuple):
+    """The server advertises other DNS servers, domains or NAT64 prefixes than before."""
+
+    names: NamesSeen
+
+
 class LinkDown(NamedTuple):
-    """An established link was lost."""
+    """An established link was lost. ``hint``: how to mend it, when that can be told."""
 
     reason: str
+    hint: str = ""
 
 
 class Failed(NamedTuple):
@@ -245,6 +253,7 @@ class Failed(NamedTuple):
 
     reason: str
     windows_code: int
+    hint: str = ""
 
 
 ClientEvent = (
@@ -254,6 +263,7 @@ ClientEvent = (
     | AddressRemoved
     | RouteAdded
     | RouteRemoved
+    | NamesChanged
     | LinkUp
     | LinkDown
     | Failed

@@ -22,9 +22,11 @@ from manageout.protocol.iphttps import (
     ClientEvent,
     ConnectFault,
     Failed,
+    NamesChanged,
     RouteAdded,
     RouteRemoved,
 )
+from manageout.protocol.link_names import LinkNames, NamesSeen
 from manageout.protocol.neighbours import LINK_LOCAL
 from manageout.protocol.slaac import INFINITE, Prefix, PrefixTable, RouteTable, remaining
 from manageout.wire import nd
@@ -76,6 +78,8 @@ class Host:
         self._prefixes = PrefixTable()
         self._routes: RouteTable[bytes] = RouteTable()
         self._told: dict[Prefix, nd.Preference] = {}
+        self._names = LinkNames()
+        self._told_names = NamesSeen()
         self._up = False
         self._solicit_at = math.inf
         self._solicited = 0
@@ -111,7 +115,9 @@ class Host:
             self._remove(subnet)
         self._prefixes = PrefixTable()
         self._routes = RouteTable()
+        self._names = LinkNames()
         self._tell_routes()
+        self._tell_names()
         self.router = None
 
     def probe(self) -> None:
@@ -127,7 +133,7 @@ class Host:
     def timer(self) -> float:
         """When :meth:`on_timer` wants to be called; infinity for never."""
         detecting = (a.detecting for a in self._addresses.values() if a.detecting is not None)
-        expiry = min(self._prefixes.next_expiry(), self._routes.next_expiry())
+        expiry = self._next_expiry()
         return min(self._solicit_at, expiry, min(detecting, default=math.inf))
 
     def on_timer(self, now: float) -> None:
@@ -144,6 +150,9 @@ class Host:
         if self._routes.next_expiry() <= now:
             self._routes.expire(now)
             self._tell_routes()
+        if self._names.next_expiry() <= now:
+            self._names.expire(now)
+            self._tell_names()
         if now >= self._solicit_at:
             self._solicit(now)
 
@@ -212,10 +221,14 @@ class Host:
             self._remove(prefix[:8])
         self._routes.update(router, message, now)
         self._tell_routes()
+        self._names.update(message.options, now)
+        self._tell_names()
         # The server advertises by itself; ask when half of the shortest lifetime went by without.
         self._solicited = 0
-        shortest = min(self._prefixes.next_expiry(), self._routes.next_expiry()) - now
-        self._solicit_at = now + max(shortest / 2, SOLICIT_FIRST)
+        self._solicit_at = now + max((self._next_expiry() - now) / 2, SOLICIT_FIRST)
+
+    def _next_expiry(self) -> float:
+        return min(self._prefixes.next_expiry(), self._routes.next_expiry(), self._names.next_expiry())
 
     # --- Addresses (RFC 4862) and routes (RFC 4191) -----------------------------------------------------
 
@@ -271,3 +284,9 @@ class Host:
             if self._told.get(prefix) != route.preference:
                 self._told[prefix] = route.preference
                 self._events.append(RouteAdded(*prefix, route.preference))
+
+    def _tell_names(self) -> None:
+        seen = self._names.seen()
+        if seen != self._told_names:
+            self._told_names = seen
+            self._events.append(NamesChanged(seen))

@@ -22,6 +22,7 @@ from manageout.linux.tun import Tun
 from manageout.protocol import iphttps
 from manageout.protocol.iphttps import SERVER, TUN, ClientConfig, ConnectFault
 from manageout.protocol.iphttps_client import IpHttpsClient
+from manageout.protocol.link_names import NamesSeen
 from manageout.service import tls
 from manageout.service.client_settings import ClientSettings
 from manageout.service.dial import Gateway, Proxy, dial
@@ -55,10 +56,18 @@ class IpHttpsClientService:
 
     name = "iphttps-client"
 
-    def __init__(self, options: ClientOptions, tun: Tun, netlink: Netlink) -> None:
+    def __init__(
+        self,
+        options: ClientOptions,
+        tun: Tun,
+        netlink: Netlink,
+        on_names: Callable[[NamesSeen], None] = lambda names: None,
+    ) -> None:
+        """``on_names`` is told what the gateway advertises of names, whenever that changes."""
         self.ready = asyncio.Event()
         self._options, self._tun = options, tun
-        self._settings = ClientSettings(netlink, tun.name)
+        self.settings = ClientSettings(netlink, tun.name)
+        self._on_names = on_names
         config = ClientConfig(
             options.gateway.host, options.gateway.path, options.own_framing, vnet_hdr=tun.vnet_hdr
         )
@@ -254,9 +263,11 @@ class IpHttpsClientService:
                 hint = self._hint if event.reason != self._trouble else ""  # once is enough
                 self._trouble, self._hint = event.reason, ""
                 log.warning("not connected: %s%s", event.reason, hint)
+            case iphttps.NamesChanged():
+                self._on_names(event.names)
             case _:
-                self._settings.apply(event)
-                if self._settings.usable:
+                self.settings.apply(event)
+                if self.settings.usable:
                     self.ready.set()
 
     def _set_framing(self, framing: str) -> None:
@@ -278,8 +289,8 @@ class IpHttpsClientService:
             "framing": self._framing,
             **({"connected_for": f"{time.time() - self._since:.0f} s"} if up else {"trouble": self._trouble}),
             "device": self._tun.name,
-            "addresses": list(self._settings.addresses),
-            "routes": list(self._settings.routes),
+            "addresses": list(self.settings.addresses),
+            "routes": list(self.settings.routes),
             "rx_packets": machine.link.packets_in,
             "rx_bytes": machine.link.bytes_in,
             "tx_packets": machine.link.packets_out,

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
+from manageout.errors import LinkError
 from manageout.linux import privileges
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.protocol.iphttps import MTU
+from manageout.protocol.name_policy import domain
 from manageout.service import interface_id, tls
 from manageout.service.control import ControlServer
 from manageout.service.daemon import run_loop, set_up_logging
 from manageout.service.dial import Gateway, Proxy
 from manageout.service.interface_id import InterfaceId
 from manageout.service.iphttps_client import ClientOptions, IpHttpsClientService
+from manageout.service.location import LocationUrl
+from manageout.service.name_policy import NameOptions, NamePolicyService, Way
 from manageout.service.overview import Overview
 from manageout.service.runtime import RuntimeDir
+
+KEPT = (privileges.Capability.NET_ADMIN, privileges.Capability.NET_BIND_SERVICE)
+"""For the device, and for port 53 of the DNS stub."""
+
+
+@dataclass(frozen=True)
+class NameWishes:
+    """What the command line says of names, as it was typed."""
+
+    way: Way = "auto"
+    domains: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+    location: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,12 +54,13 @@ class ConnectOptions:
     runtime_dir: Path
     stock: bool = False
     interface_id: str | None = None
+    names: NameWishes = field(default_factory=NameWishes)
 
 
 def run(options: ConnectOptions, log_level: str) -> None:
     """Connect, and stay connected until SIGINT or SIGTERM. Raises :class:`ManageoutError`."""
     set_up_logging(log_level)
-    client = _client_options(options)
+    client, wishes = _client_options(options), _name_options(options)
     privileges.require(privileges.Capability.NET_ADMIN, "make a tunnel device")
     with (
         RuntimeDir(options.runtime_dir) as runtime,
@@ -48,24 +68,35 @@ def run(options: ConnectOptions, log_level: str) -> None:
         Netlink() as netlink,
     ):
         netlink.set_up(tun.name)
-        privileges.keep_only([privileges.Capability.NET_ADMIN])
-        run_loop(_serve(client, options, runtime, tun, netlink))
+        service = IpHttpsClientService(client, tun, netlink, lambda seen: names.advertised(seen))
+        settings = service.settings
+        names = NamePolicyService(
+            wishes, tun.name, addresses=lambda: settings.addresses, routes=lambda: settings.routes
+        )
+        names.prepare()
+        privileges.keep_only(KEPT)
+        run_loop(_serve(service, names, options.url, runtime, netlink))
 
 
 async def _serve(
-    client: ClientOptions, options: ConnectOptions, runtime: RuntimeDir, tun: Tun, netlink: Netlink
+    service: IpHttpsClientService,
+    names: NamePolicyService,
+    url: str,
+    runtime: RuntimeDir,
+    netlink: Netlink,
 ) -> None:
-    service = IpHttpsClientService(client, tun, netlink)
-    about: dict[str, object] = {"what": "connect", "url": options.url}
-    overview = Overview({service.name: service}, netlink, lambda: about)
+    about: dict[str, object] = {"what": "connect", "url": url}
+    overview = Overview({role.name: role for role in (service, names)}, netlink, lambda: about)
+    handlers = overview.handlers() | {"nat64": names.nat64}
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
-        task = group.create_task(service.run(), name=service.name)
+    async with ControlServer(runtime.control_socket, handlers), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(role.run(), name=role.name) for role in (names, service)]
         await stop.wait()
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 def _client_options(options: ConnectOptions) -> ClientOptions:
@@ -79,3 +110,35 @@ def _client_options(options: ConnectOptions) -> ClientOptions:
         InterfaceId(interface_id.secret_of(options.certificate), chosen),
         not options.stock,
     )
+
+
+def _name_options(options: ConnectOptions) -> NameOptions:
+    wishes = options.names
+    location = LocationUrl.parse(wishes.location) if wishes.location else None
+    # The way to the gateway cannot lead through its own tunnel, and the location is to be asked from outside.
+    hosts = [Gateway.parse(options.url).host, *([location.host] if location else [])]
+    always = [domain(host) for host in hosts if not _is_address(host)]
+    return NameOptions(
+        wishes.way,
+        tuple(map(domain, wishes.domains)),
+        tuple(str(_dns_server(text)) for text in wishes.servers),
+        tuple(dict.fromkeys((*always, *map(domain, wishes.exempt)))),
+        location,
+        partial(tls.client_context, options.authorities, None, None),
+    )
+
+
+def _dns_server(text: str) -> IPv6Address:
+    try:
+        return IPv6Address(text)
+    except ValueError:
+        hint = "give the one that `manageout plan` shows on the gateway"
+        raise LinkError(f"--dns: {text!r} is no IPv6 address", hint) from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""The NAT64 prefixes of a network, found out by a client (RFC 7050, RFC 8781).
+
+A DNS64 answers for ``ipv4only.arpa``, which has two well-known IPv4 addresses, with IPv6 addresses made of them:
+where they lie tells the prefix and its length. A prefix that a router advertises goes first: it needs no question,
+and its lifetime is told (RFC 8781 5).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+
+from manageout.errors import AddressError
+from manageout.protocol.dns_stub import NOERROR, NXDOMAIN, question
+from manageout.wire.address import rfc6052_embed, rfc6052_extract
+
+NAME = "ipv4only.arpa"
+WELL_KNOWN = (IPv4Address("192.0.0.170"), IPv4Address("192.0.0.171"))
+LENGTHS = (96, 64, 56, 48, 40, 32)
+REFRESH_EARLY = 10.0
+"""Seconds before the end of the TTL at which to ask again (RFC 7050 3)."""
+FIRST_RETRY, LAST_RETRY = 1.0, 60.0
+ANSWER_TIMEOUT = 3.0
+NO_ANSWER_TTL = 60.0
+"""When a negative answer does not say how long it holds."""
+MAX_TTL = 86400
+MAX_PREFIXES = 8
+
+_AAAA, _SOA, _IN = 28, 6, 1
+
+
+def query(number: int) -> bytes:
+    """A question for the AAAA records of ``ipv4only.arpa``; checking is not disabled (RFC 7050 3: CD=0)."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in NAME.split("."))
+    return number.to_bytes(2, "big") + b"\1\0\0\1" + bytes(6) + labels + b"\0\0\x1c\0\1"
+
+
+def prefixes_of(addresses: Iterable[IPv6Address]) -> list[IPv6Network]:
+    """The prefixes that AAAA records of ``ipv4only.arpa`` show, in their order (RFC 7050 3).
+
+    Where one of the well-known addresses lies at two places of an address, the other one decides, for which
+    the prefix must be the same.
+    """
+    addresses = list(addresses)
+    found: dict[IPv6Network, None] = {}
+    unclear: list[list[IPv6Network]] = []
+    for address in addresses:
+        places = _places(address)
+        if len(places) == 1:
+            found[places[0]] = None
+        elif places:
+            unclear.append(places)
+    for places in unclear:
+        if not any(place in found for place in places):
+            # Every address of a prefix must fit: only then is it the one.
+            fitting = [place for place in places if _complete(place, addresses)]
+            if len(fitting) == 1:
+                found[fitting[0]] = None
+    return list(found)[:MAX_PREFIXES]
+
+
+def _places(address: IPv6Address) -> list[IPv6Network]:
+    """Every prefix in which ``address`` holds a well-known address, suffix and u octet zero."""
+    places = []
+    for length in LENGTHS:
+        network = IPv6Network((address, length), strict=False)
+        try:
+            inside = rfc6052_extract(network, address)
+            if inside in WELL_KNOWN and inside and rfc6052_embed(network, inside) == address:
+                places.append(network)
+        except AddressError:  # bits 64 to 71 of a /96 are not zero
+            continue
+    return places
+
+
+def _complete(network: IPv6Network, addresses: list[IPv6Address]) -> bool:
+    return all(rfc6052_embed(network, known) in addresses for known in WELL_KNOWN)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an answer says: prefixes, and seconds for which it holds."""
+
+    prefixes: tuple[IPv6Network, ...]
+    ttl: float
+
+
+def read(message: bytes, asked: bytes) -> Answer | None:
+    """The answer to ``asked``; None when it is none (another question, an error of the server, nonsense)."""
+    found = question(message)
+    fits = message[:2] == asked[:2] and len(message) > 12 and message[2] & 0x80
+    if found is None or not fits or found[1] != asked[12:] or message[3] & 15 not in (NOERROR, NXDOMAIN):
+        return None
+    try:
+        addresses, lives, negative = _records(message, 12 + len(found[1]))
+    except IndexError:
+        return None
+    prefixes = prefixes_of(addresses)
+    if prefixes:
+        return Answer(tuple(prefixes), min(lives))
+    return Answer((), negative)
+
+
+def _records(message: bytes, at: int) -> tuple[list[IPv6Address], list[int], float]:
+    """AAAA records with their TTLs, and how long the absence of any holds. Raises :class:`IndexError`."""
+    counts = [int.from_bytes(message[place : place + 2], "big") for place in (6, 8)]
+    addresses: list[IPv6Address] = []
+    lives: list[int] = []
+    negative = NO_ANSWER_TTL
+    for _ in range(sum(counts)):
+        at = _skip_name(message, at)
+        kind, kin = (int.from_bytes(message[at + place : at + place + 2], "big") for place in (0, 2))
+        ttl = min(MAX_TTL, int.from_bytes(message[at + 4 : at + 8], "big"))
+        size = int.from_bytes(message[at + 8 : at + 10], "big")
+        data = message[at + 10 : at + 10 + size]
+        at += 10 + size
+        if at > len(message) or len(data) != size:
+            raise IndexError
+        if (kind, kin, size) == (_AAAA, _IN, 16):
+            addresses.append(IPv6Address(data))
+            lives.append(ttl)
+        elif (kind, kin) == (_SOA, _IN) and size > 20:
+            negative = float(min(ttl, int.from_bytes(data[-4:], "big")))  # RFC 2308 5
+    return addresses, lives, negative
+
+
+def _skip_name(message: bytes, at: int) -> int:
+    while size := message[at]:
+        if size >= 0xC0:
+            return at + 2
+        at += 1 + size
+    return at + 1
+
+
+class Discovery:
+    """The prefixes of one link, kept fresh: ``ask_at`` says when the driver should ask, and then tells the result."""
+
+    def __init__(self) -> None:
+        self.advertised: tuple[IPv6Network, ...] = ()
+        """From Router Advertisements, which has the say while there is any."""
+        self.answered: tuple[IPv6Network, ...] = ()
+        self.ask_at = math.inf
+        self._failures = 0
+
+    @property
+    def prefixes(self) -> tuple[IPv6Network, ...]:
+        """The prefixes to use; the first one for literals."""
+        return self.advertised or self.answered
+
+    @property
+    def origin(self) -> str:
+        """Where they come from, for people; empty without any."""
+        if self.advertised:
+            return "router advertisement"
+        return NAME if self.answered else ""
+
+    def start(self, now: float) -> None:
+        """There is a DNS server to ask, or another than before."""
+        self._failures = 0
+        self.ask_at = now
+
+    def stop(self) -> None:
+        """There is none."""
+        self.answered = ()
+        self.ask_at = math.inf
+
+    def note(self, answer: Answer | None, now: float) -> None:
+        """The result of a question: None when nobody answered well, then what was known holds on."""
+        if answer is None:
+            wait = min(LAST_RETRY, FIRST_RETRY * 2**self._failures)
+            self._failures = min(self._failures + 1, 16)
+        else:
+            self._failures = 0
+            self.answered = answer.prefixes
+            wait = max(FIRST_RETRY, answer.ttl - REFRESH_EARLY if answer.prefixes else answer.ttl)
+        self.ask_at = now + wait

@@ -1,0 +1,364 @@
+"""A remote client's name policy: which names go through the tunnel, and whether they do just now.
+
+Like the Name Resolution Policy Table of Windows: while the machine is outside, the names of the site go to the
+gateway's DNS64 and all others stay with the DNS servers of the network that the machine is in. Inside, told by
+the network-location probe, everything stays there. What is needed comes from the gateway's router advertisements
+(RFC 8106: servers and domains) unless the command line says it.
+
+Carried out through systemd-resolved where ``/etc/resolv.conf`` leads to it, else by our own stub, which takes
+that file over. The NAT64 prefix, for IPv4 literals, comes from the advertisement or from a question (RFC 7050).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any, Literal
+
+from manageout.errors import ManageoutError
+from manageout.linux.netlink import AddressMonitor
+from manageout.protocol import pref64
+from manageout.protocol.link_names import NamesSeen
+from manageout.protocol.name_policy import Rules, reverse_zone
+from manageout.service import resolv_conf, resolved
+from manageout.service.dns_stub import DnsStubService, exchange
+from manageout.service.location import Location, LocationUrl, probe
+from manageout.service.metrics import Metric
+from manageout.service.resolv_conf import ResolvConf
+from manageout.service.resolved import Resolved
+
+Way = Literal["auto", "resolved", "stub", "off"]
+PROBES_AFTER_CHANGE = (1.0, 3.0, 10.0, 30.0)
+"""Seconds from a change of this machine's network to probes of the location: DHCP and DNS take their time."""
+PROBE_EVERY = 300.0
+LOOK_EVERY = 2.0
+"""Seconds between looks at /etc/resolv.conf, which others may write at any time."""
+RETRY = 30.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NameOptions:
+    """What the command line says."""
+
+    way: Way = "auto"
+    domains: tuple[str, ...] = ()
+    """Instead of the advertised ones."""
+    servers: tuple[str, ...] = ()
+    """Instead of the advertised ones."""
+    exempt: tuple[str, ...] = ()
+    location: LocationUrl | None = None
+    context: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    """For the location."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the policy is to be; ``reason``: why it is off, empty when it is on."""
+
+    reason: str = ""
+    servers: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+
+
+class NamePolicyService:
+    """Runs until cancelled, then leaves the resolver as it was. Shown as the role ``names``."""
+
+    name = "names"
+
+    def __init__(
+        self,
+        options: NameOptions,
+        device: str,
+        *,
+        addresses: Callable[[], Container[str]],
+        routes: Callable[[], Iterable[str]],
+        path: ResolvConf | None = None,
+    ) -> None:
+        """``addresses`` and ``routes``: those of the tunnel ``device``, at any time."""
+        self.ready = asyncio.Event()
+        self.stub = DnsStubService(device)
+        self.discovery = pref64.Discovery()
+        self._options, self._device = options, device
+        self._addresses, self._routes = addresses, routes
+        self._file = path or ResolvConf()
+        self._resolved = Resolved(device)
+        self._seen = NamesSeen()
+        self._location: Location | None = None
+        self._probed = 0.0
+        self._applied = Wanted("not yet connected")
+        self._way, self._fault = "", ""
+        self._changed, self._moved, self._asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._may_touch = False
+        self._stub_task: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Before any privilege is given up: undo what a dead process has left. Raises :class:`ManageoutError`."""
+        # Now, because /proc/1 is hidden from a process without privileges.
+        self._may_touch = resolv_conf.machine_network() or resolv_conf.is_mounted()
+        if self._options.way == "off" or not self._may_touch:
+            return
+        if self._file.recover():
+            log.warning("%s was left by a process that was killed: put right", resolv_conf.PATH)
+
+    def advertised(self, names: NamesSeen) -> None:
+        """What the gateway advertises has changed."""
+        self._seen = names
+        prefixes = (IPv6Network(prefix) for prefix in names.nat64)
+        self.discovery.advertised = tuple(prefixes)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Keep the policy as it should be."""
+        monitor = AddressMonitor()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(monitor.fileno(), self._on_network_change, monitor)
+        self._changed.set()
+        self.ready.set()
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._group.create_task(self._settle(), name="settle")
+                self._group.create_task(self._discover(), name="nat64 prefix")
+                self._group.create_task(self._look(), name="resolv.conf")
+                if self._options.location is not None:
+                    self._group.create_task(self._locate(self._options.location), name="location")
+        finally:
+            loop.remove_reader(monitor.fileno())
+            monitor.close()
+            # What systemd-resolved was told goes with the device.
+            with contextlib.suppress(ManageoutError):
+                self._file.give_back()
+
+    def _on_network_change(self, monitor: AddressMonitor) -> None:
+        if monitor.drain():
+            self._moved.set()
+
+    # --- What it is to be -------------------------------------------------------------------------------
+
+    def _wanted(self) -> Wanted:
+        options = self._options
+        servers = options.servers or tuple(map(self._server, self._seen.servers))
+        domains = options.domains or self._seen.search
+        if options.way == "off":
+            return Wanted("switched off by --resolver off")
+        if options.location is not None and (self._location is None or self._location.inside):
+            where = f"inside: {self._location.reason}" if self._location else "the location is being asked"
+            return Wanted(where)
+        if not servers:
+            return Wanted("the gateway advertises no DNS server; --dns names one")
+        if not domains:
+            return Wanted("the gateway advertises no domain; --namespace names one")
+        prefixes = [str(prefix) for prefix in self.discovery.prefixes]
+        zones = [reverse_zone(_split(prefix)) for prefix in (*self._routes(), *prefixes)]
+        covered = (*domains, *(zone for zone in zones if zone))
+        search = () if options.domains else self._seen.search
+        return Wanted("", servers, tuple(dict.fromkeys(covered)), search, options.exempt)
+
+    def _server(self, address: bytes) -> str:
+        server = IPv6Address(address)
+        return f"{server}%{self._device}" if server.is_link_local else str(server)
+
+    # --- Making it so -----------------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        known: tuple[str, ...] = ()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY if self._fault else None):
+                    await self._changed.wait()
+            self._changed.clear()
+            wanted = self._wanted()
+            servers = self._options.servers or tuple(map(self._server, self._seen.servers))
+            if servers != known:
+                known = servers
+                if servers:
+                    self.discovery.start(time.monotonic())
+                else:
+                    self.discovery.stop()
+                self._asked.set()
+            try:
+                await self._apply(wanted)
+                self._fault = ""
+            except ManageoutError as error:
+                if error.message != self._fault:
+                    log.warning("names: %s (%s)", error.message, error.hint)
+                self._fault = error.message
+
+    async def _apply(self, wanted: Wanted) -> None:
+        if wanted.reason:
+            await self._switch_off()
+        else:
+            way = self._way or self._choose()
+            await (
+                self._through_resolved(wanted) if way == "systemd-resolved" else self._through_stub(wanted)
+            )
+            self._way = way
+        if wanted != self._applied:
+            self._applied = wanted
+            if wanted.reason:
+                log.info("names of the site stay local: %s", wanted.reason)
+            else:
+                log.info("names below %s go to %s", ", ".join(wanted.domains), ", ".join(wanted.servers))
+
+    def _choose(self) -> str:
+        """Raises :class:`ManageoutError` when neither may be used."""
+        way = self._options.way
+        if way == "resolved" or (way == "auto" and self._may_touch and resolved.serves(self._file.servers())):
+            return "systemd-resolved"
+        if not self._may_touch:
+            raise ManageoutError(
+                f"{resolv_conf.PATH} belongs to the machine, not to this network namespace",
+                "run it by `ip netns exec`, with /etc/netns/NAME/resolv.conf; or --resolver off",
+            )
+        return "stub"
+
+    async def _through_resolved(self, wanted: Wanted) -> None:
+        if wanted != self._applied or not self._resolved.applied:
+            await self._resolved.apply(wanted.servers, wanted.domains, wanted.search)
+
+    async def _through_stub(self, wanted: Wanted) -> None:
+        if self._stub_task is None or self._stub_task.done():
+            self.stub.listen()
+            self._stub_task = self._group.create_task(self.stub.run(), name="DNS stub")
+        machine = self.stub.machine
+        machine.rules = Rules(wanted.domains, wanted.exempt)
+        machine.site_servers = wanted.servers
+        machine.local_servers = self._local_servers()
+        self._file.take(self.stub.address, wanted.search)
+
+    async def _switch_off(self) -> None:
+        self._way = ""
+        await self._resolved.revert()
+        self._file.give_back()
+        self.stub.machine.rules = Rules()
+
+    def _local_servers(self) -> Sequence[str]:
+        return [server for server in self._file.servers() if server != self.stub.address]
+
+    async def _look(self) -> None:
+        """Follow what others do to the resolver's file."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._file.taken:
+                if self._file.changed():
+                    log.info("%s was written by another program: followed", resolv_conf.PATH)
+                    self._changed.set()
+                else:
+                    self.stub.machine.local_servers = self._local_servers()
+
+    # --- Inside or outside, and the NAT64 prefix --------------------------------------------------------
+
+    async def _locate(self, url: LocationUrl) -> None:
+        waits: Iterable[float] = (0.0, *PROBES_AFTER_CHANGE)
+        while True:
+            for wait in (*waits, PROBE_EVERY):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._moved.wait()
+                if self._moved.is_set():
+                    break
+                await self._probe(url)
+            moved = self._moved.is_set()
+            self._moved.clear()
+            waits = PROBES_AFTER_CHANGE if moved else ()
+
+    async def _probe(self, url: LocationUrl) -> None:
+        try:
+            found = await probe(url, self._options.context, self._addresses)
+        except ManageoutError as error:  # the authorities' file
+            found = Location(False, error.message)
+        self._probed = time.time()
+        if found != self._location:
+            log.info("%s: %s", "inside" if found.inside else "outside", found.reason)
+            self._location = found
+            self._changed.set()
+
+    async def _discover(self) -> None:
+        while True:
+            wait = self.discovery.ask_at - time.monotonic()
+            if wait > 0 or self.discovery.advertised:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(1.0, min(wait, pref64.MAX_TTL))):
+                        await self._asked.wait()
+                self._asked.clear()
+                continue
+            before = self.discovery.prefixes
+            self.discovery.note(await self._ask(), time.monotonic())
+            if self.discovery.prefixes != before:
+                self._changed.set()
+
+    async def _ask(self) -> pref64.Answer | None:
+        for server in self._options.servers or tuple(map(self._server, self._seen.servers)):
+            asked = pref64.query(secrets.randbelow(0x10000))
+            message = await exchange(server, self._device, asked, pref64.ANSWER_TIMEOUT)
+            answer = pref64.read(message, asked) if message else None
+            if answer is not None:
+                return answer
+        return None
+
+    # --- What is shown ----------------------------------------------------------------------------------
+
+    def nat64(self) -> dict[str, object]:
+        """For ``manageout address nat64``: the prefixes in use and where they come from."""
+        return {
+            "prefixes": [str(prefix) for prefix in self.discovery.prefixes],
+            "from": self.discovery.origin,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Short and flat."""
+        applied, totals = self._applied, self.stub.machine.totals
+        state = "off" if applied.reason else "on"
+        shown: dict[str, Any] = {"policy": "failed" if self._fault else state}
+        shown["reason"] = self._fault or applied.reason or self._why_on()
+        if self._options.location is not None and self._location is not None:
+            where = "inside" if self._location.inside else "outside"
+            shown["location"] = f"{where}: {self._location.reason}"
+            shown["probed"] = self._probed
+        if not applied.reason:
+            shown["through"] = f"stub on {self.stub.address}" if self._way == "stub" else self._way
+            shown |= {"namespaces": list(applied.domains), "dns": list(applied.servers)}
+            shown["exempt"] = list(applied.exempt)
+            if self._way == "stub":
+                shown["local_dns"] = list(self.stub.machine.local_servers)
+                shown["questions"] = {
+                    "site": totals.site,
+                    "local": totals.local,
+                    "unanswered": totals.timeouts,
+                }
+        if self.discovery.prefixes:
+            shown["nat64"] = [str(prefix) for prefix in self.discovery.prefixes]
+            shown["nat64_from"] = self.discovery.origin
+        return shown
+
+    def _why_on(self) -> str:
+        if self._location is not None:
+            return f"outside: {self._location.reason}"
+        return "no location is set, so always outside"
+
+    def drops(self) -> list[dict[str, Any]]:
+        """None: this carries no packets."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """None."""
+        return {}
+
+    def metrics(self) -> Iterable[Metric]:
+        """None: a client is no server."""
+        return ()
+
+
+def _split(prefix: str) -> tuple[bytes, int]:
+    network = IPv6Network(prefix)
+    return network.network_address.packed, network.prefixlen

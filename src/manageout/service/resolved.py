@@ -1,0 +1,78 @@
+"""systemd-resolved, told by ``resolvectl`` which names go to which DNS servers.
+
+What is set belongs to the tunnel's link: it vanishes with the device, also when this process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from manageout.errors import ManageoutError
+
+TIMEOUT = 10.0
+_OURS = ("127.0.0.53", "127.0.0.54")
+UPLINKS = Path("/run/systemd/resolve/resolv.conf")
+"""The servers of the other links, as systemd-resolved writes them."""
+
+
+def serves(servers: Sequence[str]) -> bool:
+    """Whether the DNS servers of ``/etc/resolv.conf`` are systemd-resolved, and we can talk to it."""
+    return bool(servers) and all(server in _OURS for server in servers) and available()
+
+
+def available() -> bool:
+    """Whether ``resolvectl`` is installed."""
+    return shutil.which("resolvectl") is not None
+
+
+class Resolved:
+    """The settings of the link ``device``. Methods raise :class:`ManageoutError`."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self.applied = False
+
+    async def apply(self, servers: Sequence[str], domains: Sequence[str], search: Sequence[str]) -> None:
+        """Names below ``domains`` to ``servers``, and no others; ``search``: those to append to short names."""
+        routes = [domain if domain in search else f"~{domain}" for domain in domains]
+        device = self._device
+        # First what this link is not for, so that no other question comes its way in between.
+        await _run("default-route", device, "no")
+        await _run("domain", device, *routes)
+        await _run("llmnr", device, "no")
+        await _run("mdns", device, "no")
+        # A DNS64 makes records that no zone has signed (RFC 6147 5.5).
+        await _run("dnssec", device, "no")
+        await _run("dnsovertls", device, "no")
+        await _run("dns", device, *servers)
+        self.applied = True
+
+    async def revert(self) -> None:
+        """As if nothing had been set."""
+        if self.applied:
+            self.applied = False
+            await _run("revert", self._device)
+
+
+async def _run(*arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "resolvectl",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            _, stderr = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise ManageoutError("systemd-resolved does not answer", "see: resolvectl status") from None
+    if process.returncode:
+        said = stderr.decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"]
+        hint = "see: resolvectl status; or --resolver stub"
+        raise ManageoutError(f"resolvectl {' '.join(arguments[:2])}: {said[-1]}", hint)
