@@ -10,6 +10,7 @@ import click
 from manageout.cli.output import ago, duration, moment, printable, reading, table
 
 SOON = 30 * 86400
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _KNOWN = ("fast_path", "hosts", "clients", "certificate", "listen", "locators", "ready")
 
 
@@ -21,6 +22,7 @@ def render(status: dict[str, Any]) -> str:
     )
     lines = [f"{head}, up {duration(time.time() - since) if since else '?'} (since {moment(since)})"]
     lines += _config(status.get("config"))
+    lines += _findings(status.get("findings", []))
     for name, role in status.get("roles", {}).items():
         lines += ["", click.style(name, bold=True), *_role(role)]
     if links := status.get("links"):
@@ -47,6 +49,17 @@ def _config(config: dict[str, Any] | None) -> list[str]:
         lines.append(_line("last reload", click.style(text, fg="red")))
         lines += [_line("", fault) for fault in rejected.get("faults", ())]
     return lines
+
+
+def _findings(findings: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for found in findings:
+        mark = click.style(found["severity"], fg=_COLOURS[found["severity"]])
+        lines += [
+            f"  {mark} {found['code']}: {printable(found['what'])}",
+            f"    {printable(found['remedy'])}",
+        ]
+    return ["", *lines] if lines else []
 
 
 def _role(role: dict[str, Any]) -> list[str]:

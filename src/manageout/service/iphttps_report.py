@@ -19,9 +19,7 @@ def clients(views: Sequence[ClientView]) -> list[dict[str, object]]:
         {
             "name": view.name,
             "addresses": [str(IPv6Address(address)) for address in view.addresses],
-            "peer": f"[{view.peer.address}]:{view.peer.port}"
-            if ":" in view.peer.address
-            else f"{view.peer.address}:{view.peer.port}",
+            "peer": place(view.peer.address, view.peer.port),
             "since": epoch + view.since,
             "last_seen": epoch + view.last_seen,
             "framing": view.framing,
@@ -32,6 +30,11 @@ def clients(views: Sequence[ClientView]) -> list[dict[str, object]]:
         }
         for view in views
     ]
+
+
+def place(address: str, port: int) -> str:
+    """Where a client connects from."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 PacketDrops = Sequence[tuple[Drop, str, int]]

@@ -18,18 +18,26 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from email.utils import formatdate
-from pathlib import Path
 
 from manageout.config import Site
 from manageout.errors import KernelError, ManageoutError
-from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.plan import Plan
-from manageout.protocol.iphttps import TUN, Close, Opened, Peer, ServerConfig
+from manageout.protocol.iphttps import (
+    TUN,
+    AddressBound,
+    AddressReleased,
+    Close,
+    Opened,
+    Peer,
+    ServerConfig,
+    ServerEvent,
+)
 from manageout.protocol.iphttps_server import IpHttpsServer
 from manageout.service import iphttps_report as report
 from manageout.service.iphttps_acceptor import Acceptor
 from manageout.service.iphttps_connection import Connection
+from manageout.service.lease_keeper import LeaseKeeper
 from manageout.service.metrics import Metric
 from manageout.service.tls_stream import PLAIN
 from manageout.service.trust import Trust
@@ -48,15 +56,13 @@ class IpHttpsServerService:
 
     name = "iphttps"
 
-    def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, state_dir: Path) -> None:
-        """``netlink`` and ``state_dir`` are what every role is given; this one needs neither.
-
-        Raises :class:`PkiError`.
-        """
+    def __init__(self, site: Site, plan: Plan, tun: Tun, keeper: LeaseKeeper) -> None:
+        """``keeper`` is told who is here. Raises :class:`PkiError`."""
         if site.gateway is None:
             raise ValueError("the site has no [gateway]")
         self._gateway = site.gateway
         self._tun = tun
+        self._keeper = keeper
         self.acceptor = Acceptor(Trust(site.gateway), site.gateway.iphttps, self._on_ready)
         config = ServerConfig.of(site, plan, vnet_hdr=tun.vnet_hdr)
         self.machine = IpHttpsServer(config, _http_date, random.random)
@@ -111,7 +117,7 @@ class IpHttpsServerService:
         if self._timer is not None:
             self._timer.cancel()
         for connection in list(self._connections.values()):
-            self._drop(connection)
+            self._drop(connection, "the gateway stopped")
         self.ready.clear()
 
     def _watch(self) -> None:
@@ -156,10 +162,11 @@ class IpHttpsServerService:
         """The transport is gone, or is to go, without the machine's asking."""
         self.machine.closed(connection.number, reason, time.monotonic())
         log.info("client %s disconnected: %s", connection.peer[0], reason)
-        self._drop(connection)
+        self._drop(connection, reason)
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: Connection, reason: str) -> None:
         del self._connections[connection.number]
+        self._keeper.closed(connection.number, reason)
         self._loop.remove_reader(connection.stream)
         if connection.writing:
             self._loop.remove_writer(connection.stream)
@@ -216,21 +223,29 @@ class IpHttpsServerService:
             elif connection := self._connections.get(destination):
                 self._send(connection, data)
         for event in self.machine.events():
-            if isinstance(event, Close):
-                if connection := self._connections.get(event.session):
-                    log.info("client %s disconnected: %s", connection.peer[0], event.reason)
-                    self._drop(connection)
-            elif isinstance(event, Opened) and (connection := self._connections.get(event.session)):
-                connection.framing = event.framing
-                self.acceptor.admission.established()
-                self._framings[event.framing] += 1
-                self._choose_offloads()
-                log.info(
-                    "client %s connected from %s", event.identity or "without a name", connection.peer[0]
-                )
+            self._obey(event)
         due = self.machine.timer()
         if due != self._due:
             self._arm(due)
+
+    def _obey(self, event: ServerEvent) -> None:
+        connection = self._connections.get(event.session)
+        if connection is None:
+            return
+        if isinstance(event, AddressBound):
+            self._keeper.bound(event.session, event.address)
+        elif isinstance(event, AddressReleased):
+            self._keeper.unbound(event.session, event.address)
+        elif isinstance(event, Close):
+            log.info("client %s disconnected: %s", connection.peer[0], event.reason)
+            self._drop(connection, event.reason)
+        elif isinstance(event, Opened):
+            connection.framing = event.framing
+            self.acceptor.admission.established()
+            self._framings[event.framing] += 1
+            self._choose_offloads()
+            self._keeper.opened(event.session, event.identity, report.place(*connection.peer))
+            log.info("client %s connected from %s", event.identity or "without a name", connection.peer[0])
 
     def _send(self, connection: Connection, data: Sequence[bytes]) -> None:
         stream = connection.stream

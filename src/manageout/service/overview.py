@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -82,7 +82,13 @@ class Overview:
 
     def handlers(self) -> dict[str, Callable[[], object]]:
         """For the control socket."""
-        return {"status": self.status, "hosts": self.hosts, "clients": self.clients, "drops": self.drops}
+        return {
+            "status": self.status,
+            "hosts": self.hosts,
+            "clients": self.clients,
+            "leases": self.leases,
+            "drops": self.drops,
+        }
 
     def status(self) -> dict[str, object]:
         """Everything on one screen."""
@@ -94,6 +100,7 @@ class Overview:
             "since": self._started,
             **self._about(),
             "roles": {name: self._role(role) for name, role in self._roles.items()},
+            "findings": self.findings(),
             "links": self._links(),
             "recent_drops": self.history.recent(time.monotonic(), self.drop_totals()),
             "privileges": {
@@ -104,8 +111,16 @@ class Overview:
 
     def hosts(self) -> Iterator[dict[str, Any]]:
         """ISATAP hosts of every role that has some."""
-        reads = [getattr(role, "hosts", None) for role in self._roles.values()]
-        return chain.from_iterable([read() for read in reads if read])
+        return self._many("hosts")
+
+    def leases(self) -> Iterator[dict[str, Any]]:
+        """IPv4 addresses of remote clients, of every role that gives some."""
+        return self._many("leases")
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What somebody should look at, the worst first."""
+        severity = ("error", "warning", "note")
+        return sorted(self._rows("findings"), key=lambda row: severity.index(row["severity"]))
 
     def clients(self) -> list[dict[str, Any]]:
         """Remote clients of every role that has some."""
@@ -138,8 +153,16 @@ class Overview:
             if isinstance(certificate, dict):
                 expiries.append(({"role": name}, float(certificate["not_after"])))
         yield Metric("certificate_expiry_seconds", "Unix time when it ends.", "gauge", expiries)
+        found = Counter((row["code"], row["severity"]) for row in self.findings())
+        labelled = [({"code": code, "severity": kind}, float(n)) for (code, kind), n in found.items()]
+        yield Metric("findings", "What `manageout status` shows as found.", "gauge", labelled)
         for role in self._roles.values():
             yield from role.metrics()
+
+    def _many(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Rows of every role that has some, asked for as they are sent."""
+        reads = [getattr(role, kind, None) for role in self._roles.values()]
+        return chain.from_iterable([read() for read in reads if read])
 
     def _rows(self, kind: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []

@@ -1,0 +1,285 @@
+"""Who holds which intranet IPv4 address. Pure; every operation costs the same at ten leases and at 60,000.
+
+A lease's way::
+
+    HELD --let_go--> GRACE --time--> QUARANTINE --time--> PAST --hold by another--> HELD
+      ^                |                 |                  |
+      +---------- hold by the same identity ----------------+
+
+In ``GRACE`` and ``QUARANTINE`` nobody else gets the address; with the end of ``GRACE`` it is no longer its holder's
+(names and routes to it go), with the end of ``QUARANTINE`` what others remember about it is assumed forgotten.
+``PAST`` is only memory: whoever returns gets its former address while nobody needed it. New identities get
+addresses that never were anybody's, then those that are ``PAST`` for the longest time.
+
+``now`` is Unix time, because leases outlive the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+
+
+class State(StrEnum):
+    """Of an address."""
+
+    HELD = "held"
+    GRACE = "grace"
+    QUARANTINE = "quarantine"
+    PAST = "past"
+
+
+@dataclass(slots=True)
+class Lease:
+    """One address and whose it is, or last was."""
+
+    v4: bytes
+    identity: str
+    state: State
+    since: float
+    """When it came into ``state``."""
+    v6: bytes = b""
+    """The stable IPv6 address that the holder had; empty: none yet."""
+
+
+class Leases:
+    """The table. What is to be stored is in :meth:`take_changes`."""
+
+    def __init__(
+        self,
+        block: IPv4Network,
+        *,
+        grace: float,
+        quarantine: float,
+        fixed: Mapping[str, bytes] | None = None,
+        excluded: Collection[bytes] = (),
+    ) -> None:
+        """``fixed``: identity -> the one address for it; ``excluded``: addresses of ``block`` that nobody gets."""
+        self._by_v4: dict[bytes, Lease] = {}
+        self._by_identity: dict[str, Lease] = {}
+        # One queue a state, oldest first: all leases stay equally long in it.
+        self._queues: dict[State, dict[bytes, Lease]] = {state: {} for state in State}
+        self._changed: dict[bytes, Lease | None] = {}
+        self._set(block, grace, quarantine, fixed or {}, excluded)
+
+    def _set(
+        self,
+        block: IPv4Network,
+        grace: float,
+        quarantine: float,
+        fixed: Mapping[str, bytes],
+        excluded: Collection[bytes],
+    ) -> None:
+        self._first, self._last = _ends(block)
+        self._grace, self._quarantine = grace, quarantine
+        self._excluded = frozenset(excluded)
+        self._fixed = {identity: v4 for identity, v4 in fixed.items() if v4 not in self._excluded}
+        self._reserved = frozenset(self._fixed.values())
+        self._fresh = self._never_given()
+
+    def _never_given(self) -> Iterator[bytes]:
+        for number in range(self._first, self._last + 1):
+            v4 = number.to_bytes(4, "big")
+            if v4 not in self._by_v4 and v4 not in self._reserved and v4 not in self._excluded:
+                yield v4
+
+    # --- Reading ----------------------------------------------------------------------------------------
+
+    def get(self, identity: str) -> Lease | None:
+        """The lease of ``identity`` in whatever state."""
+        return self._by_identity.get(identity)
+
+    def __iter__(self) -> Iterator[Lease]:
+        return iter(self._by_v4.values())
+
+    def count(self, state: State) -> int:
+        """How many there are in ``state``."""
+        return len(self._queues[state])
+
+    @property
+    def size(self) -> int:
+        """How many addresses the block has for clients."""
+        inside = sum(self._first <= int.from_bytes(v4, "big") <= self._last for v4 in self._excluded)
+        return self._last - self._first + 1 - inside
+
+    def is_fixed(self, v4: bytes) -> bool:
+        """Whether the address is reserved for one identity."""
+        return v4 in self._reserved
+
+    def ends(self, lease: Lease) -> float | None:
+        """When ``lease`` leaves its state by itself."""
+        wait = {State.GRACE: self._grace, State.QUARANTINE: self._quarantine}.get(lease.state)
+        return None if wait is None else lease.since + wait
+
+    # --- Changing ---------------------------------------------------------------------------------------
+
+    def hold(self, identity: str, now: float) -> Lease | None:
+        """Give ``identity`` its address, or one; None when all are somebody's."""
+        lease = self._by_identity.get(identity)
+        if lease is not None and lease.state is State.HELD:
+            return lease
+        wanted = self._fixed.get(identity)
+        if lease is None or not self._allowed(lease.v4, identity):
+            v4 = wanted or self._free()
+            if v4 is None:
+                return None
+            self._abandon(identity, now)
+            return self._take(v4, identity, now)
+        self._enter(lease, State.HELD, now)
+        return lease
+
+    def let_go(self, identity: str, now: float, v6: bytes = b"") -> None:
+        """The holder has disconnected; ``v6`` is remembered as its address."""
+        lease = self._by_identity.get(identity)
+        if lease is not None and lease.state is State.HELD:
+            lease.v6 = v6 or lease.v6
+            self._enter(lease, State.GRACE, now)
+
+    def remember(self, identity: str, v6: bytes) -> None:
+        """Note the stable address of a holder that had none."""
+        lease = self._by_identity.get(identity)
+        if lease is not None and lease.v6 != v6:
+            lease.v6 = v6
+            self._changed[lease.v4] = lease
+
+    def _free(self) -> bytes | None:
+        # Skipped: what was taken since the iterator passed its place.
+        v4 = next(self._fresh, None)
+        if v4 is not None:
+            return v4
+        for v4 in self._queues[State.PAST]:
+            if self._allowed(v4, None):
+                return v4
+        return None
+
+    def _take(self, v4: bytes, identity: str, now: float) -> Lease:
+        """``v4`` is for ``identity`` now, whoever had it."""
+        before = self._by_v4.get(v4)
+        if before is not None:
+            del self._queues[before.state][v4]
+            if self._by_identity.get(before.identity) is before:
+                del self._by_identity[before.identity]
+        lease = Lease(v4, identity, State.HELD, now)
+        self._by_v4[v4] = self._by_identity[identity] = self._queues[State.HELD][v4] = lease
+        self._changed[v4] = lease
+        return lease
+
+    def _abandon(self, identity: str, now: float) -> None:
+        """``identity`` moves to another address: the old one is nobody's, and is not given away at once."""
+        lease = self._by_identity.pop(identity, None)
+        if lease is None:
+            return
+        if not self._inside(lease.v4):
+            self._forget(lease)
+        elif lease.state in (State.HELD, State.GRACE):
+            self._enter(lease, State.QUARANTINE, now)
+
+    def _forget(self, lease: Lease) -> None:
+        del self._by_v4[lease.v4]
+        del self._queues[lease.state][lease.v4]
+        if self._by_identity.get(lease.identity) is lease:
+            del self._by_identity[lease.identity]
+        self._changed[lease.v4] = None
+
+    def _enter(self, lease: Lease, state: State, now: float) -> None:
+        del self._queues[lease.state][lease.v4]
+        lease.state, lease.since = state, now
+        self._queues[state][lease.v4] = lease
+        self._changed[lease.v4] = lease
+
+    def _allowed(self, v4: bytes, identity: str | None) -> bool:
+        """Whether ``identity`` (None: somebody without a fixed address) may hold ``v4``."""
+        wanted = self._fixed.get(identity) if identity is not None else None
+        if wanted is not None:
+            return v4 == wanted
+        return self._inside(v4) and v4 not in self._reserved and v4 not in self._excluded
+
+    def _inside(self, v4: bytes) -> bool:
+        return self._first <= int.from_bytes(v4, "big") <= self._last
+
+    # --- Time -------------------------------------------------------------------------------------------
+
+    def timer(self) -> float | None:
+        """When :meth:`on_timer` has something to do, or None."""
+        heads = (next(iter(self._queues[state].values()), None) for state in (State.GRACE, State.QUARANTINE))
+        return min((end for lease in heads if lease and (end := self.ends(lease)) is not None), default=None)
+
+    def on_timer(self, now: float) -> list[Lease]:
+        """Move on what is due; the leases whose time of grace is over."""
+        released = self._due(State.GRACE, now)
+        for lease in released:
+            self._enter(lease, State.QUARANTINE, now)
+        for lease in self._due(State.QUARANTINE, now):
+            if self._by_identity.get(lease.identity) is lease and self._inside(lease.v4):
+                self._enter(lease, State.PAST, now)
+            else:
+                self._forget(lease)
+                self._fresh = self._never_given()
+        return released
+
+    def _due(self, state: State, now: float) -> list[Lease]:
+        due: list[Lease] = []
+        for lease in self._queues[state].values():
+            end = self.ends(lease)
+            if end is None or end > now:
+                break
+            due.append(lease)
+        return due
+
+    # --- Beginnings -------------------------------------------------------------------------------------
+
+    def restore(self, stored: Iterable[Lease], now: float) -> None:
+        """Take over what was stored. Nobody is connected yet: what was held is in grace from now."""
+        leases = list(stored)
+        for lease in leases:
+            lease.since = min(
+                lease.since, now
+            )  # the clock was set back: never wait longer than a whole period
+            if lease.state is State.HELD:
+                lease.state, lease.since = State.GRACE, now
+                self._changed[lease.v4] = lease
+        # An address that its holder left for another one came into quarantine when it got that other one.
+        for lease in sorted(leases, key=lambda each: (each.since, each.state is State.GRACE)):
+            self._by_v4[lease.v4] = self._queues[lease.state][lease.v4] = lease
+            self._by_identity[lease.identity] = lease
+        self._drop_misfits()
+        self._fresh = self._never_given()
+
+    def configure(
+        self,
+        block: IPv4Network,
+        *,
+        grace: float,
+        quarantine: float,
+        fixed: Mapping[str, bytes] | None = None,
+        excluded: Collection[bytes] = (),
+    ) -> list[Lease]:
+        """Go on with other rules; the leases that may no longer be held, which are gone."""
+        self._set(block, grace, quarantine, fixed or {}, excluded)
+        return self._drop_misfits()
+
+    def _drop_misfits(self) -> list[Lease]:
+        misfits = [lease for lease in self._by_v4.values() if not self._fits(lease)]
+        for lease in misfits:
+            self._forget(lease)
+        return [lease for lease in misfits if lease.state in (State.HELD, State.GRACE)]
+
+    def _fits(self, lease: Lease) -> bool:
+        if self._by_identity.get(lease.identity) is not lease:  # left behind, waits for its time
+            return self._inside(lease.v4) and lease.v4 not in self._excluded
+        return self._allowed(lease.v4, lease.identity)
+
+    # --- Storing ----------------------------------------------------------------------------------------
+
+    def take_changes(self) -> dict[bytes, Lease | None]:
+        """What differs from the last time, by address; None: nothing is known of it any more."""
+        taken, self._changed = self._changed, {}
+        return taken
+
+
+def _ends(block: IPv4Network) -> tuple[int, int]:
+    """First and last address for a machine: not the network's own and not broadcast, where there are such."""
+    edge = 1 if block.prefixlen <= 30 else 0
+    return int(block.network_address) + edge, int(block.broadcast_address) - edge

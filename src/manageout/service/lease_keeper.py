@@ -1,0 +1,337 @@
+"""Connections -> one :class:`Client` an identity, with its lease; told to those who want to know.
+
+The way of a change::
+
+    opened, bound, unbound, closed  ->  attendance; the identity is dirty
+    end of the loop's turn          ->  leases given and taken, audit rows: one commit for all dirty identities
+    committed                       ->  watchers: absent, released, present
+
+Whatever watchers hear is on the disk before. While a commit runs, further changes collect for the next one, so that
+many connections share one sync of the disk. While the disk refuses, nothing is told, and no lease counts as held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from manageout.config import Site
+from manageout.linux.netlink import Netlink
+from manageout.plan import Plan
+from manageout.protocol.attendance import Attendance, Seen
+from manageout.protocol.leases import Lease, Leases, State
+from manageout.service import lease_report as report
+from manageout.service.lease_store import AuditRow, Changes, LeaseStore, StoredLease
+from manageout.service.lease_writer import LeaseWriter
+from manageout.service.metrics import Metric
+from manageout.service.presence import Client, Watcher
+
+LOOK = 30.0
+"""Seconds between two looks at the clock, which may be set, and at this machine's own addresses."""
+
+log = logging.getLogger(__name__)
+
+
+class _Batch(NamedTuple):
+    """What one commit makes true."""
+
+    changes: Changes
+    audit: list[AuditRow]
+    released: list[tuple[str, bytes]]
+    clients: dict[str, Client | None]
+
+
+class LeaseKeeper:
+    """The role. Raises :class:`ManageoutError` when the leases cannot be stored."""
+
+    name = "leases"
+
+    def __init__(
+        self, site: Site, plan: Plan, netlink: Netlink, state_dir: Path, watchers: Sequence[Watcher] = ()
+    ) -> None:
+        self._netlink = netlink
+        self._watchers = watchers
+        self.ready = asyncio.Event()
+        self.attendance = Attendance()
+        self.waiting: dict[str, None] = {}
+        """Present, and without a lease for want of addresses; the first come is the first served."""
+        self.denied = 0
+        self.told: dict[str, Client] = {}
+        self._dirty: dict[str, None] = {}
+        self._released: list[tuple[str, bytes]] = []
+        self._reasons: dict[str, str] = {}
+        self._periods: dict[str, AuditRow] = {}
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._adopt(site, plan)
+        self.table = Leases(plan.leases, **self._rules()) if plan.leases is not None else None
+        self.store = LeaseStore(state_dir) if self.table is not None else None
+        self._writer: LeaseWriter | None = None
+        if self.table is not None and self.store is not None:
+            now = time.time()
+            self.store.end_open_periods(now)
+            self._next_period = self.store.next_period()
+            self.table.restore(self.store.load(), now)
+
+    # --- The site file ----------------------------------------------------------------------------------
+
+    def _adopt(self, site: Site, plan: Plan) -> None:
+        self.site, self.plan = site, plan
+        self.attendance.fixed = {n: v6.packed for n, v6 in site.gateway.fixed.items()} if site.gateway else {}
+        self._own = self._own_addresses()
+
+    def _rules(self) -> dict[str, Any]:
+        table = self.site.translation
+        if table is None:
+            return {}
+        fixed = {name: v4.packed for name, v4 in table.fixed.items()}
+        times = {"grace": table.grace, "quarantine": table.quarantine}
+        return times | {"fixed": fixed, "excluded": self._own}
+
+    def _own_addresses(self) -> frozenset[bytes]:
+        """IPv4 addresses of this machine: never a client's."""
+        found = (address.ip for address in self._netlink.addresses())
+        return frozenset(ip.packed for ip in found if isinstance(ip, IPv4Address))
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on by other rules. Clients whose lease they forbid get another at once."""
+        self._adopt(site, plan)
+        forbidden: list[Lease] = []
+        if self.table is not None and plan.leases is not None:
+            forbidden = self.table.configure(plan.leases, **self._rules())
+        for lease in forbidden:
+            ipv4 = IPv4Address(lease.v4)
+            log.warning("%s loses its lease %s: it is not for it any more", lease.identity, ipv4)
+            self._reasons[lease.identity] = "the site file changed"
+            if lease.state is State.GRACE:
+                self._released.append((lease.identity, lease.v4))
+        for identity in self.attendance.identities():
+            self._touch(identity)
+        self._schedule()
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled; then everybody counts as disconnected, which is stored, not told."""
+        self._loop = asyncio.get_running_loop()
+        if self.store is not None:
+            self._writer = LeaseWriter(self.store)
+        self.ready.set()
+        self._schedule()
+        try:
+            while True:
+                await asyncio.sleep(LOOK)
+                if self.table is not None and self._own_addresses() != self._own:
+                    self.reload(self.site, self.plan)
+                self._schedule()
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        for number in self.attendance.connections():
+            self.closed(number, "the gateway stopped")
+        self.ready.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.store is None or self._writer is None:
+            return
+        self._writer.close()
+        batch = self._batch()
+        try:
+            self.store.commit(batch.changes, batch.audit)
+        except sqlite3.Error as error:
+            log.error("the last changes of the leases could not be stored: %s", error)
+        self.store.close()
+
+    # --- What transports say ----------------------------------------------------------------------------
+
+    def opened(self, number: int, identity: str | None, peer: str, transport: str = "ip-https") -> None:
+        """A connection carries packets; ``number`` is its own until :meth:`closed`."""
+        lease = self.table.get(identity) if self.table and identity else None
+        last_time = lease.v6 if lease else b""
+        self.attendance.opened(number, identity, peer, transport, time.time(), last_time)
+
+    def bound(self, number: int, address: bytes) -> None:
+        """The connection holds one more IPv6 address."""
+        self._touch(self.attendance.bound(number, address))
+
+    def unbound(self, number: int, address: bytes) -> None:
+        """The connection no longer holds the address."""
+        self._touch(self.attendance.unbound(number, address))
+
+    def closed(self, number: int, reason: str = "disconnected") -> None:
+        """The connection has ended; an unknown one is ignored."""
+        identity = self.attendance.closed(number)
+        if identity is not None:
+            self._reasons[identity] = reason
+            self._touch(identity)
+
+    # --- From what happened to what is told -------------------------------------------------------------
+
+    def _touch(self, identity: str | None) -> None:
+        if identity is not None:
+            self._dirty[identity] = None
+            self._schedule()
+
+    def _schedule(self) -> None:
+        """Carry out everything that has changed, once, at the end of this turn of the loop."""
+        if self.ready.is_set() and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if not self.ready.is_set() or (self._writer is not None and self._writer.busy):
+            return
+        batch = self._batch()
+        if self._writer is not None and (batch.changes or batch.audit):
+            self._writer.write(batch.changes, batch.audit, partial(self._committed, batch))
+        else:
+            self._tell(batch)
+        self._arm()
+
+    def _committed(self, batch: _Batch) -> None:
+        if self.ready.is_set():
+            self._tell(batch)
+            self._flush()  # what has collected meanwhile
+
+    def _batch(self) -> _Batch:
+        """Give and take leases for all that is dirty or due."""
+        now = time.time()
+        if self.table is not None:
+            for lease in self.table.on_timer(now):
+                self._released.append((lease.identity, lease.v4))
+        dirty, self._dirty = self._dirty, {}
+        seen = {identity: self.attendance.seen(identity) for identity in dirty}
+        audit: list[AuditRow] = []
+        for identity in [identity for identity, found in seen.items() if found is None]:
+            self._leave(identity, now, audit)
+        clients: dict[str, Client | None] = dict.fromkeys(seen)
+        for identity, found in seen.items():
+            if found is not None:
+                clients[identity] = self._serve(identity, found, now, audit)
+        clients.update(self._serve_waiting(now, audit))
+        released, self._released = self._released, []
+        changes: dict[bytes, StoredLease | None] = {}
+        if self.table is not None:
+            for v4, lease in self.table.take_changes().items():
+                changes[v4] = StoredLease.of(lease) if lease else None
+        return _Batch(changes, audit, released, clients)
+
+    def _leave(self, identity: str, now: float, audit: list[AuditRow]) -> None:
+        self.waiting.pop(identity, None)
+        if self.table is not None:
+            told = self.told.get(identity)
+            self.table.let_go(identity, now, told.address if told else b"")
+        self._log_end(identity, now, audit)
+        self._reasons.pop(identity, None)
+
+    def _serve(self, identity: str, seen: Seen, now: float, audit: list[AuditRow]) -> Client:
+        lease = self.table.hold(identity, now) if self.table is not None else None
+        if lease is not None and self.table is not None:
+            self.waiting.pop(identity, None)
+            if not lease.v6:
+                self.table.remember(identity, seen.address)
+            self._log_held(identity, lease, seen, now, audit)
+        else:
+            self._log_end(identity, now, audit)
+            if self.table is not None and identity not in self.waiting:
+                self.waiting[identity] = None
+                self.denied += 1
+                log.warning("no lease for %s: all %d are somebody's", identity, self.table.size)
+        self._reasons.pop(identity, None)
+        v4 = lease.v4 if lease else None
+        return Client(identity, seen.address, seen.others, v4, seen.peer, seen.transport, seen.since)
+
+    def _serve_waiting(self, now: float, audit: list[AuditRow]) -> dict[str, Client]:
+        """Leases for those that came when there was none, as far as there are some now."""
+        served: dict[str, Client] = {}
+        while self.waiting and self.table is not None:
+            identity = next(iter(self.waiting))
+            seen = self.attendance.seen(identity)
+            if seen is None or self.table.hold(identity, now) is None:
+                break
+            served[identity] = self._serve(identity, seen, now, audit)
+        return served
+
+    def _log_held(self, identity: str, lease: Lease, seen: Seen, now: float, audit: list[AuditRow]) -> None:
+        what = (lease.v4, identity, seen.address, seen.transport, seen.peer)
+        before = self._periods.get(identity)
+        if before is not None and before[3:8] == what:
+            return
+        self._log_end(identity, now, audit)
+        row = self._periods[identity] = AuditRow(self._next_period, "held", now, *what, "")
+        self._next_period += 1
+        audit.append(row)
+
+    def _log_end(self, identity: str, now: float, audit: list[AuditRow]) -> None:
+        row = self._periods.pop(identity, None)
+        if row is not None:
+            reason = self._reasons.get(identity, "connected in another way")
+            audit.append(row._replace(event="ended", at=now, reason=reason))
+
+    def _tell(self, batch: _Batch) -> None:
+        for identity, client in batch.clients.items():
+            if client is None and identity in self.told:
+                self._each(lambda watcher, gone: watcher.absent(gone), self.told.pop(identity))
+        for identity, v4 in batch.released:
+            self._each(lambda watcher, which: watcher.released(*which), (identity, v4))
+        for identity, client in batch.clients.items():
+            if client is not None and client != self.told.get(identity):
+                self.told[identity] = client
+                self._each(lambda watcher, here: watcher.present(here), client)
+
+    def _each(self, tell: Callable[[Watcher, Any], None], what: object) -> None:
+        for watcher in self._watchers:
+            try:
+                tell(watcher, what)
+            except Exception:  # the fault of one must not keep the others from hearing it
+                log.exception("%s was not told of %s", type(watcher).__name__, what)
+
+    # --- Time -------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        due = self.table.timer() if self.table is not None else None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = self._loop.call_later(min(max(0.0, due - time.time()), LOOK), self._schedule)
+
+    # --- What others may know ---------------------------------------------------------------------------
+
+    @property
+    def failing(self) -> str:
+        """Why leases cannot be stored at present, or nothing."""
+        return self._writer.failing if self._writer is not None else ""
+
+    def status(self) -> dict[str, object]:
+        """For ``manageout status``."""
+        return report.status(self)
+
+    def leases(self) -> Iterator[dict[str, object]]:
+        """For ``manageout leases``."""
+        return report.rows(self)
+
+    def findings(self) -> list[dict[str, str]]:
+        """What somebody should look at."""
+        return report.findings(self)
+
+    def drops(self) -> list[dict[str, object]]:
+        """None: this role carries no packets."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """None."""
+        return {}
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        return report.metrics(self)

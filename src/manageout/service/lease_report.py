@@ -1,0 +1,131 @@
+"""What ``manageout leases``, ``status`` and Prometheus are told about the leases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
+
+from manageout.protocol.leases import Lease, Leases, State
+from manageout.service.metrics import Metric
+from manageout.service.presence import Client
+
+if TYPE_CHECKING:
+    from manageout.service.lease_keeper import LeaseKeeper
+
+SHOWN = (State.HELD, State.GRACE, State.QUARANTINE)
+
+
+def status(keeper: LeaseKeeper) -> dict[str, object]:
+    """How many there are."""
+    table = keeper.table
+    if table is None:
+        return {"pool": None}
+    counts = {state.value: table.count(state) for state in SHOWN}
+    return {"pool": str(keeper.plan.leases), **counts, "free": free(table), "waiting": len(keeper.waiting)}
+
+
+def free(table: Leases) -> int:
+    """Addresses that a new client could get."""
+    return max(0, table.size - sum(table.count(state) for state in SHOWN))
+
+
+def rows(keeper: LeaseKeeper) -> Iterator[dict[str, object]]:
+    """One row a lease, by address; then the clients that are without one for want of addresses."""
+    table = keeper.table
+    leases = sorted(table, key=lambda lease: lease.v4) if table is not None else []
+    for lease in leases:
+        if table is not None and lease.state is not State.PAST:
+            held = table.get(lease.identity) is lease and lease.state is State.HELD
+            client = keeper.told.get(lease.identity) if held else None
+            yield _row(lease, client, table.ends(lease)) | {"fixed": table.is_fixed(lease.v4)}
+    for identity in list(keeper.waiting):
+        client = keeper.told.get(identity)
+        yield {"name": identity, "ipv4": None, "state": "waiting", "fixed": False} | _about(client)
+
+
+def _row(lease: Lease, client: Client | None, until: float | None) -> dict[str, object]:
+    row: dict[str, object] = {
+        "name": lease.identity,
+        "ipv4": str(IPv4Address(lease.v4)),
+        "state": lease.state.value,
+        "until": until,
+    }
+    row |= _about(client)
+    if client is None:
+        row |= {"address": str(IPv6Address(lease.v6)) if lease.v6 else None, "since": lease.since}
+    return row
+
+
+def _about(client: Client | None) -> dict[str, object]:
+    if client is None:
+        return {"address": None, "others": [], "since": None, "peer": None, "transport": None}
+    return {
+        "address": str(IPv6Address(client.address)),
+        "others": [str(IPv6Address(address)) for address in client.others],
+        "since": client.since,
+        "peer": client.peer,
+        "transport": client.transport,
+    }
+
+
+def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
+    """What somebody should look at."""
+    found = []
+    if keeper.waiting:
+        found.append(
+            _finding(
+                "POOL_EXHAUSTED",
+                "error",
+                f"{len(keeper.waiting)} clients have no IPv4 address: all of {keeper.plan.leases} are taken",
+                "enlarge translation.pool (or block), or shorten translation.grace and translation.quarantine",
+            )
+        )
+    if keeper.failing:
+        found.append(
+            _finding(
+                "LEASES_NOT_STORED",
+                "error",
+                f"leases cannot be stored, new ones wait: {keeper.failing}",
+                "make room on the disk that has daemon.state_dir",
+            )
+        )
+    if keeper.store is not None and keeper.store.set_aside is not None:
+        found.append(
+            _finding(
+                "LEASES_UNREADABLE",
+                "warning",
+                f"the stored leases could not be read, all clients got new ones: {keeper.store.set_aside}",
+                "keep that file for the audit, or remove it; then restart",
+            )
+        )
+    if keeper.table is not None and keeper.attendance.anonymous:
+        found.append(
+            _finding(
+                "CLIENTS_WITHOUT_NAME",
+                "warning",
+                f"{keeper.attendance.anonymous} clients have no certificate, so no IPv4 address and no DNS name",
+                'set gateway.authentication = "certificates"',
+            )
+        )
+    return found
+
+
+def _finding(code: str, severity: str, what: str, remedy: str) -> dict[str, str]:
+    return {"code": code, "severity": severity, "what": what, "remedy": remedy}
+
+
+def metrics(keeper: LeaseKeeper) -> Iterator[Metric]:
+    """How full the pool is."""
+    table = keeper.table
+    if table is None:
+        return
+    states = [({"state": state.value}, float(table.count(state))) for state in SHOWN]
+    states.append(({"state": "free"}, float(free(table))))
+    yield Metric("leases", "Intranet IPv4 addresses of the pool, by state.", "gauge", states)
+    yield Metric(
+        "leases_waiting", "Clients that wait for an address.", "gauge", [({}, float(len(keeper.waiting)))]
+    )
+    yield Metric(
+        "leases_denied", "Clients that got no address at first.", "counter", [({}, float(keeper.denied))]
+    )

@@ -1,0 +1,213 @@
+"""Leases and their audit log on disk: SQLite in WAL mode, synced at every commit, so that SIGKILL loses nothing.
+
+The audit log is append-only: triggers refuse to change or delete a row. A period in which somebody held an address
+is a row ``held``, and later a row ``ended`` that names the first by its number. A file that cannot be read is
+set aside, never deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from manageout.errors import ManageoutError
+from manageout.protocol.leases import Lease, State
+
+FILE = "leases.db"
+LOST = "unknown: the gateway ended without notice, at this time or earlier"
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS leases (
+  v4 BLOB PRIMARY KEY, identity TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, v6 BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (
+  id INTEGER PRIMARY KEY, period INTEGER NOT NULL, event TEXT NOT NULL CHECK (event IN ('held', 'ended')),
+  at REAL NOT NULL, v4 BLOB NOT NULL, identity TEXT NOT NULL, v6 BLOB NOT NULL, transport TEXT NOT NULL,
+  peer TEXT NOT NULL, reason TEXT NOT NULL, UNIQUE (period, event)
+) STRICT;
+CREATE TABLE IF NOT EXISTS running (period INTEGER PRIMARY KEY) STRICT;
+CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS audit_is_not_shortened BEFORE DELETE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+"""
+_PERIODS = """
+SELECT held.v4, held.identity, held.v6, held.transport, held.peer, held.at, ended.at, ended.reason
+FROM audit AS held LEFT JOIN audit AS ended ON ended.period = held.period AND ended.event = 'ended'
+WHERE held.event = 'held' ORDER BY held.id DESC LIMIT ?
+"""
+_OPEN = """
+SELECT period, v4, identity, v6, transport, peer FROM audit
+WHERE event = 'held' AND period IN (SELECT period FROM running)
+"""
+_WRITE = "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)"
+_AUDIT = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class AuditRow(NamedTuple):
+    """One entry of the log."""
+
+    period: int
+    """What ``held`` and ``ended`` of the same period have in common."""
+    event: str
+    """``held`` or ``ended``."""
+    at: float
+    v4: bytes
+    identity: str
+    v6: bytes
+    transport: str
+    peer: str
+    reason: str
+    """Of ``ended``."""
+
+
+class StoredLease(NamedTuple):
+    """A copy of a :class:`Lease` that another thread may read."""
+
+    v4: bytes
+    identity: str
+    state: str
+    since: float
+    v6: bytes
+
+    @classmethod
+    def of(cls, lease: Lease) -> StoredLease:
+        """As it is now."""
+        return cls(lease.v4, lease.identity, lease.state.value, lease.since, lease.v6)
+
+
+Changes = Mapping[bytes, StoredLease | None]
+"""By address; None: nothing is known of it any more."""
+
+
+class LeaseStore:
+    """The file ``leases.db`` in ``directory``. Raises :class:`ManageoutError` when it cannot be made."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / FILE
+        self.set_aside: Path | None = None
+        """An unreadable file that was found, under its new name."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            try:
+                self._db = self._open()
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self.set_aside = _free_name(self.path)
+                self.path.replace(self.set_aside)
+                log.error("%s is not a database any more: set aside as %s", self.path, self.set_aside.name)
+                self._db = self._open()
+        except (OSError, sqlite3.Error) as error:
+            raise ManageoutError(
+                f"cannot keep the leases in {self.path}: {error}",
+                "set daemon.state_dir to a directory that can be written",
+            ) from None
+
+    def _open(self) -> sqlite3.Connection:
+        # The connection moves between the event loop (load, close) and one worker at a time (commit).
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(_SCHEMA)
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+    def load(self) -> list[Lease]:
+        """Every stored lease."""
+        rows = self._db.execute("SELECT v4, identity, state, since, v6 FROM leases")
+        return [Lease(v4, identity, State(state), since, v6) for v4, identity, state, since, v6 in rows]
+
+    def next_period(self) -> int:
+        """A number that no period in the log has, nor any above it."""
+        (last,) = self._db.execute("SELECT max(period) FROM audit").fetchone()
+        return int(last or 0) + 1
+
+    def end_open_periods(self, now: float) -> None:
+        """What a killed gateway has left open ends, with an honest reason. Raises :class:`sqlite3.Error`."""
+        rows = [
+            AuditRow(period, "ended", now, v4, identity, v6, transport, peer, LOST)
+            for period, v4, identity, v6, transport, peer in self._db.execute(_OPEN)
+        ]
+        if rows:
+            self.commit({}, rows)
+
+    def commit(self, changes: Changes, audit: Sequence[AuditRow]) -> None:
+        """Store in one transaction; when it returns, it is on the disk. Raises :class:`sqlite3.Error`."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            gone = ((v4,) for v4, lease in changes.items() if lease is None)
+            self._db.executemany("DELETE FROM leases WHERE v4 = ?", gone)
+            self._db.executemany(_WRITE, (lease for lease in changes.values() if lease is not None))
+            self._db.executemany(_AUDIT, audit)
+            begun = ((row.period,) for row in audit if row.event == "held")
+            self._db.executemany("INSERT INTO running VALUES (?)", begun)
+            ended = ((row.period,) for row in audit if row.event == "ended")
+            self._db.executemany("DELETE FROM running WHERE period = ?", ended)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Fold the log into the file."""
+        self._db.close()
+
+
+def _free_name(path: Path) -> Path:
+    for number in range(1, 1000):
+        aside = path.with_suffix(f".unreadable-{number}")
+        if not aside.exists():
+            return aside
+    return path.with_suffix(".unreadable")
+
+
+# --- Reading, also without the daemon -------------------------------------------------------------------------
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """The database of a daemon that may run or not. Raises :class:`ManageoutError`."""
+    try:
+        if not path.exists():
+            raise ManageoutError(f"{path} does not exist", "say where: --state-dir, as daemon.state_dir")
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)
+    except (OSError, sqlite3.Error) as error:
+        raise ManageoutError(f"{path} cannot be read: {error}", "run as root, or say another file") from None
+
+
+def periods(db: sqlite3.Connection, limit: int = -1) -> Iterator[dict[str, Any]]:
+    """Who held what from when to when, the latest first. ``until`` None: still."""
+    for v4, identity, v6, transport, peer, since, until, reason in db.execute(_PERIODS, (limit,)):
+        yield {
+            "name": identity,
+            "ipv4": str(IPv4Address(v4)),
+            "address": str(IPv6Address(v6)) if v6 else None,
+            "since": since,
+            "until": until,
+            "transport": transport,
+            "peer": peer,
+            "ended": reason,
+        }
+
+
+def stored(leases: Iterable[Lease]) -> Iterator[dict[str, Any]]:
+    """The leases of a gateway that does not run, in the form of its own answer."""
+    for lease in leases:
+        if lease.state is not State.PAST:
+            yield {
+                "name": lease.identity,
+                "ipv4": str(IPv4Address(lease.v4)),
+                "state": lease.state.value,
+                "address": str(IPv6Address(lease.v6)) if lease.v6 else None,
+                "since": lease.since,
+            }
