@@ -24,39 +24,47 @@ Rows = Sequence[Sequence[str]]
 def reading(command: Callable[[Any], str], ask_for: str) -> Callable[..., None]:
     """The body of a reading command: ask, then print ``command(answer)`` or JSON, once or repeatedly."""
 
-    def show(runtime_dir: Path, as_json: bool, clear: bool) -> None:
-        answer = client.ask(runtime_dir / "control.sock", ask_for)
+    def body(runtime_dir: Path, as_json: bool, watch: float | None) -> None:
+        repeated(lambda: client.ask(runtime_dir / "control.sock", ask_for), command, as_json, watch)
+
+    body.__doc__ = command.__doc__
+    return runtime_dir_option(watching_options(body))
+
+
+def repeated(
+    read: Callable[[], Any], command: Callable[[Any], str], as_json: bool, watch: float | None
+) -> None:
+    """Print what ``read`` returns, as JSON or by ``command``; every ``watch`` seconds, if that is not None."""
+
+    def show(clear: bool) -> None:
+        answer = read()
         text = json.dumps(answer) if as_json else command(answer)
         click.echo("\x1b[H\x1b[2J" + text if clear else text)
 
-    def body(runtime_dir: Path, as_json: bool, watch: float | None) -> None:
-        if watch is None:
-            show(runtime_dir, as_json, clear=False)
-            return
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                show(runtime_dir, as_json, clear=not as_json and sys.stdout.isatty())
-                sys.stdout.flush()
-                time.sleep(watch)
+    if watch is None:
+        show(clear=False)
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            show(clear=not as_json and sys.stdout.isatty())
+            sys.stdout.flush()
+            time.sleep(watch)
 
-    body.__doc__ = command.__doc__
-    options = (
-        runtime_dir_option,
-        click.option(
-            "--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds."
-        ),
-        click.option(
-            "--watch",
-            type=click.FloatRange(min=0.1),
-            is_flag=False,
-            flag_value=2.0,
-            metavar="[SECONDS]",
-            help="Repeat, every two seconds unless told; with --json one line each time.",
-        ),
+
+def watching_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--json`` and ``--watch``."""
+    json_option = click.option(
+        "--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds."
     )
-    for option in reversed(options):
-        body = option(body)
-    return body
+    watch_option = click.option(
+        "--watch",
+        type=click.FloatRange(min=0.1),
+        is_flag=False,
+        flag_value=2.0,
+        metavar="[SECONDS]",
+        help="Repeat, every two seconds unless told; with --json one line each time.",
+    )
+    return json_option(watch_option(function))
 
 
 def runtime_dir_option(function: Callable[..., Any]) -> Callable[..., Any]:

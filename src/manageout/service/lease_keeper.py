@@ -27,12 +27,14 @@ from manageout.linux.netlink import Netlink
 from manageout.plan import Plan
 from manageout.protocol.attendance import Attendance, Seen
 from manageout.protocol.leases import Lease, Leases, State
+from manageout.service import lease_file
 from manageout.service import lease_report as report
 from manageout.service.lease_store import AuditRow, Changes, LeaseStore, StoredLease
 from manageout.service.lease_writer import LeaseWriter
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client, Watcher
 
+AUDIT_SHOWN = 10_000
 LOOK = 30.0
 """Seconds between two looks at the clock, which may be set, and at this machine's own addresses."""
 
@@ -221,8 +223,8 @@ class LeaseKeeper:
         released, self._released = self._released, []
         changes: dict[bytes, StoredLease | None] = {}
         if self.table is not None:
-            for v4, lease in self.table.take_changes().items():
-                changes[v4] = StoredLease.of(lease) if lease else None
+            for v4, changed in self.table.take_changes().items():
+                changes[v4] = StoredLease.of(changed) if changed else None
         return _Batch(changes, audit, released, clients)
 
     def _leave(self, identity: str, now: float, audit: list[AuditRow]) -> None:
@@ -319,6 +321,10 @@ class LeaseKeeper:
     def leases(self) -> Iterator[dict[str, object]]:
         """For ``manageout leases``."""
         return report.rows(self)
+
+    def audit(self) -> Iterator[dict[str, object]]:
+        """For ``manageout leases --audit``: the latest entries."""
+        return lease_file.periods(self.store.path.parent, AUDIT_SHOWN) if self.store is not None else iter(())
 
     def findings(self) -> list[dict[str, str]]:
         """What somebody should look at."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.protocol.leases import Lease, State
+from manageout.service.lease_file import FILE
 
-FILE = "leases.db"
 LOST = "unknown: the gateway ended without notice, at this time or earlier"
 
 log = logging.getLogger(__name__)
@@ -36,11 +35,6 @@ CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS audit_is_not_shortened BEFORE DELETE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-"""
-_PERIODS = """
-SELECT held.v4, held.identity, held.v6, held.transport, held.peer, held.at, ended.at, ended.reason
-FROM audit AS held LEFT JOIN audit AS ended ON ended.period = held.period AND ended.event = 'ended'
-WHERE held.event = 'held' ORDER BY held.id DESC LIMIT ?
 """
 _OPEN = """
 SELECT period, v4, identity, v6, transport, peer FROM audit
@@ -170,44 +164,3 @@ def _free_name(path: Path) -> Path:
         if not aside.exists():
             return aside
     return path.with_suffix(".unreadable")
-
-
-# --- Reading, also without the daemon -------------------------------------------------------------------------
-
-
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """The database of a daemon that may run or not. Raises :class:`ManageoutError`."""
-    try:
-        if not path.exists():
-            raise ManageoutError(f"{path} does not exist", "say where: --state-dir, as daemon.state_dir")
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2.0)
-    except (OSError, sqlite3.Error) as error:
-        raise ManageoutError(f"{path} cannot be read: {error}", "run as root, or say another file") from None
-
-
-def periods(db: sqlite3.Connection, limit: int = -1) -> Iterator[dict[str, Any]]:
-    """Who held what from when to when, the latest first. ``until`` None: still."""
-    for v4, identity, v6, transport, peer, since, until, reason in db.execute(_PERIODS, (limit,)):
-        yield {
-            "name": identity,
-            "ipv4": str(IPv4Address(v4)),
-            "address": str(IPv6Address(v6)) if v6 else None,
-            "since": since,
-            "until": until,
-            "transport": transport,
-            "peer": peer,
-            "ended": reason,
-        }
-
-
-def stored(leases: Iterable[Lease]) -> Iterator[dict[str, Any]]:
-    """The leases of a gateway that does not run, in the form of its own answer."""
-    for lease in leases:
-        if lease.state is not State.PAST:
-            yield {
-                "name": lease.identity,
-                "ipv4": str(IPv4Address(lease.v4)),
-                "state": lease.state.value,
-                "address": str(IPv6Address(lease.v6)) if lease.v6 else None,
-                "since": lease.since,
-            }

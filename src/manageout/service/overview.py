@@ -87,6 +87,7 @@ class Overview:
             "hosts": self.hosts,
             "clients": self.clients,
             "leases": self.leases,
+            "audit": self.audit,
             "drops": self.drops,
         }
 
@@ -116,6 +117,10 @@ class Overview:
     def leases(self) -> Iterator[dict[str, Any]]:
         """IPv4 addresses of remote clients, of every role that gives some."""
         return self._many("leases")
+
+    def audit(self) -> Iterator[dict[str, Any]]:
+        """Who held which of them from when to when."""
+        return self._many("audit")
 
     def findings(self) -> list[dict[str, Any]]:
         """What somebody should look at, the worst first."""
