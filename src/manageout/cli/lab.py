@@ -48,8 +48,9 @@ def up(name: str, ad: bool, bare: bool, no_ebpf: bool) -> None:
     click.echo(draw.picture(wanted, ad=ad))
     if not bare:
         laptop = site.laptop_address()
-        click.echo(f"\n{draw.links(wanted, laptop, site.host_address('helpdesk'))}\n")
+        click.echo(f"\n{site.links(wanted)}\n")
         click.echo(f"Try     manageout lab exec helpdesk -- ping {laptop}")
+        click.echo("        manageout lab exec app -- curl http://laptop.corp.example/")
         click.echo(f"        manageout lab exec {wanted.router} -- manageout hosts")
     click.echo("Remove  manageout lab down")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from itertools import zip_longest
 
-from manageout.lab.topology import CLIENT_PREFIX, GATEWAY_NAME, ISATAP_PREFIX, Topology
+from manageout.lab.topology import APP, CLIENT_PREFIX, GATEWAY_NAME, ISATAP_PREFIX, LEASES, Topology
 
 
 def picture(topology: Topology, *, ad: bool = False) -> str:
@@ -35,8 +35,13 @@ def _plugs(nodes: list[str]) -> list[str]:
     return [*(f"├─ {node}" for node in nodes[:-1]), f"└─ {nodes[-1]}"]
 
 
-def links(topology: Topology, laptop: IPv6Address | None, helpdesk: IPv6Address | None) -> str:
-    """Who speaks IPv6 to whom, by which addresses and over what."""
+def links(
+    topology: Topology,
+    laptop: IPv6Address | None,
+    helpdesk: IPv6Address | None,
+    lease: IPv4Address | None = None,
+) -> str:
+    """Who speaks to the laptop, by which addresses and over what; ``lease`` is its IPv4 address inside."""
     router = f"{topology.router} {topology.router_locator}"
     lines = [
         f"  laptop    {laptop or '(not connected)'}",
@@ -49,4 +54,10 @@ def links(topology: Topology, laptop: IPv6Address | None, helpdesk: IPv6Address 
         f"    ║ ISATAP: protocol 41 to {router}, over routed IPv4   [{ISATAP_PREFIX}]",
         f"  helpdesk  {helpdesk or '(not joined)'}",
     ]
+    if lease:
+        lines += [
+            f"  laptop    {lease} inside, its lease",
+            f"    │ plain IPv4, which the gateway translates   [{LEASES}]",
+            f"  app       {APP}",
+        ]
     return "\n".join(lines)

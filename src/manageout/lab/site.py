@@ -17,7 +17,7 @@ from typing import Any
 
 from manageout.cli import client
 from manageout.errors import DaemonUnreachable
-from manageout.lab import bind, network, samba, servers
+from manageout.lab import bind, draw, network, samba, servers
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import (
     APP,
@@ -187,6 +187,11 @@ def lease(node: str) -> IPv4Address | None:
     """The intranet IPv4 address of a remote client, while it is connected."""
     rows = [row for row in ask("gateway", "leases") if row["name"] == REMOTE[node] and row["state"] == "held"]
     return IPv4Address(rows[0]["ipv4"]) if rows else None
+
+
+def links(wanted: Topology) -> str:
+    """Who speaks to the laptop now, drawn."""
+    return draw.links(wanted, laptop_address(), host_address("helpdesk"), lease("laptop"))
 
 
 def gateway_plan() -> Plan:

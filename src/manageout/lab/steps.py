@@ -63,7 +63,7 @@ def perform(run: Run, say: Callable[[str], object]) -> list[Outcome]:
         outcomes.append(Outcome(run.name, name, verdict, seconds, detail))
         say(_line(outcomes[-1]))
         if act is steps_isatap.join:
-            say(f"\n{draw.links(run.topology, site.laptop_address(), site.host_address('helpdesk'))}\n")
+            say(f"\n{site.links(run.topology)}\n")
     return outcomes
 
 

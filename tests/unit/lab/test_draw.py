@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
@@ -10,6 +10,7 @@ from manageout.lab import draw
 from manageout.lab.topology import NAMES, topology
 
 LAPTOP = IPv6Address("fd12:3456:789a:1000::77")
+LEASE = IPv4Address("10.0.0.129")
 HELPDESK = IPv6Address("fd12:3456:789a:1:0:5efe:a00:11e")
 
 
@@ -26,7 +27,8 @@ def test_every_node_and_address_is_drawn(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_links_show_the_addresses_in_use(name: str) -> None:
-    text = draw.links(topology(name), LAPTOP, HELPDESK)
+    text = draw.links(topology(name), LAPTOP, HELPDESK, LEASE)
+    assert str(LEASE) in text
     assert str(LAPTOP) in text and str(HELPDESK) in text
     assert ("isatap    fd12:3456:789a:2::2" in text) == (name == "external-router")
 
