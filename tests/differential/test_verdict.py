@@ -37,7 +37,8 @@ def test_every_reason_has_a_meaning() -> None:
 
 def test_roles_and_direct() -> None:
     assert enum("maps.h", "role") == {role.name: role for role in Role}
-    assert enum("maps.h", "direct") == {f"DIRECT_{direct.name}": direct for direct in isatap_bpf.Direct}
+    for header in ("maps.h", "leases.h"):
+        assert enum(header, "direct") == {f"DIRECT_{direct.name}": direct for direct in isatap_bpf.Direct}
 
 
 def test_sizes_of_tables() -> None:
