@@ -12,7 +12,6 @@ from manageout.cli.output import ago, duration, moment, repeated, runtime_dir_op
 from manageout.errors import DaemonUnreachable, ManageoutError
 
 DEFAULT_STATE_DIR = "/var/lib/manageout"
-_COLOURS = {"held": "green", "waiting": "red"}
 
 
 def render(leases: list[dict[str, Any]]) -> str:

@@ -17,7 +17,7 @@ addresses that never were anybody's, then those that are ``PAST`` for the longes
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network
 
@@ -118,16 +118,11 @@ class Leases:
     def hold(self, identity: str, now: float) -> Lease | None:
         """Give ``identity`` its address, or one; None when all are somebody's."""
         lease = self._by_identity.get(identity)
-        if lease is not None and lease.state is State.HELD:
-            return lease
-        wanted = self._fixed.get(identity)
-        if lease is None or not self._allowed(lease.v4, identity):
-            v4 = wanted or self._free()
-            if v4 is None:
-                return None
-            self._abandon(identity, now)
-            return self._take(v4, identity, now)
-        self._enter(lease, State.HELD, now)
+        if lease is None:
+            v4 = self._fixed.get(identity) or self._free()
+            return self._take(v4, identity, now) if v4 is not None else None
+        if lease.state is not State.HELD:
+            self._enter(lease, State.HELD, now)
         return lease
 
     def let_go(self, identity: str, now: float, v6: bytes = b"") -> None:
@@ -145,14 +140,8 @@ class Leases:
             self._changed[lease.v4] = lease
 
     def _free(self) -> bytes | None:
-        # Skipped: what was taken since the iterator passed its place.
         v4 = next(self._fresh, None)
-        if v4 is not None:
-            return v4
-        for v4 in self._queues[State.PAST]:
-            if self._allowed(v4, None):
-                return v4
-        return None
+        return v4 if v4 is not None else next(iter(self._queues[State.PAST]), None)
 
     def _take(self, v4: bytes, identity: str, now: float) -> Lease:
         """``v4`` is for ``identity`` now, whoever had it."""
@@ -165,16 +154,6 @@ class Leases:
         self._by_v4[v4] = self._by_identity[identity] = self._queues[State.HELD][v4] = lease
         self._changed[v4] = lease
         return lease
-
-    def _abandon(self, identity: str, now: float) -> None:
-        """``identity`` moves to another address: the old one is nobody's, and is not given away at once."""
-        lease = self._by_identity.pop(identity, None)
-        if lease is None:
-            return
-        if not self._inside(lease.v4):
-            self._forget(lease)
-        elif lease.state in (State.HELD, State.GRACE):
-            self._enter(lease, State.QUARANTINE, now)
 
     def _forget(self, lease: Lease) -> None:
         del self._by_v4[lease.v4]
@@ -189,15 +168,13 @@ class Leases:
         self._queues[state][lease.v4] = lease
         self._changed[lease.v4] = lease
 
-    def _allowed(self, v4: bytes, identity: str | None) -> bool:
-        """Whether ``identity`` (None: somebody without a fixed address) may hold ``v4``."""
-        wanted = self._fixed.get(identity) if identity is not None else None
-        if wanted is not None:
-            return v4 == wanted
-        return self._inside(v4) and v4 not in self._reserved and v4 not in self._excluded
+    def _allowed(self, v4: bytes, identity: str) -> bool:
+        """Whether ``identity`` may hold ``v4``."""
+        wanted = self._fixed.get(identity)
+        return v4 == wanted if wanted is not None else self._inside(v4) and v4 not in self._reserved
 
     def _inside(self, v4: bytes) -> bool:
-        return self._first <= int.from_bytes(v4, "big") <= self._last
+        return self._first <= int.from_bytes(v4, "big") <= self._last and v4 not in self._excluded
 
     # --- Time -------------------------------------------------------------------------------------------
 
@@ -212,7 +189,7 @@ class Leases:
         for lease in released:
             self._enter(lease, State.QUARANTINE, now)
         for lease in self._due(State.QUARANTINE, now):
-            if self._by_identity.get(lease.identity) is lease and self._inside(lease.v4):
+            if self._by_identity.get(lease.identity) is lease:
                 self._enter(lease, State.PAST, now)
             else:
                 self._forget(lease)
@@ -230,8 +207,11 @@ class Leases:
 
     # --- Beginnings -------------------------------------------------------------------------------------
 
-    def restore(self, stored: Iterable[Lease], now: float) -> None:
-        """Take over what was stored. Nobody is connected yet: what was held is in grace from now."""
+    def restore(self, stored: Iterable[Lease], now: float) -> list[Lease]:
+        """Take over what was stored. Nobody is connected yet: what was held is in grace from now.
+
+        Returns copies of the leases that their holders have lost, because the rules are others.
+        """
         leases = list(stored)
         for lease in leases:
             lease.since = min(
@@ -244,11 +224,13 @@ class Leases:
         for lease in sorted(leases, key=lambda each: (each.since, each.state is State.GRACE)):
             self._by_v4[lease.v4] = self._queues[lease.state][lease.v4] = lease
             self._by_identity[lease.identity] = lease
-        self._drop_misfits()
+        lost = self._drop_misfits(now)
         self._fresh = self._never_given()
+        return lost
 
     def configure(
         self,
+        now: float,
         block: IPv4Network,
         *,
         grace: float,
@@ -256,20 +238,30 @@ class Leases:
         fixed: Mapping[str, bytes] | None = None,
         excluded: Collection[bytes] = (),
     ) -> list[Lease]:
-        """Go on with other rules; the leases that may no longer be held, which are gone."""
+        """Go on with other rules; returns copies of the leases that their holders have lost by that."""
         self._set(block, grace, quarantine, fixed or {}, excluded)
-        return self._drop_misfits()
+        return self._drop_misfits(now)
 
-    def _drop_misfits(self) -> list[Lease]:
+    def _drop_misfits(self, now: float) -> list[Lease]:
         misfits = [lease for lease in self._by_v4.values() if not self._fits(lease)]
+        lost = [replace(lease) for lease in misfits if lease.state in (State.HELD, State.GRACE)]
         for lease in misfits:
-            self._forget(lease)
-        return [lease for lease in misfits if lease.state in (State.HELD, State.GRACE)]
+            if self._inside(lease.v4) and lease.v4 not in self._reserved and lease.state is not State.PAST:
+                self._leave_behind(lease, now)
+            else:
+                self._forget(lease)
+        return lost
 
     def _fits(self, lease: Lease) -> bool:
-        if self._by_identity.get(lease.identity) is not lease:  # left behind, waits for its time
-            return self._inside(lease.v4) and lease.v4 not in self._excluded
-        return self._allowed(lease.v4, lease.identity)
+        if self._by_identity.get(lease.identity) is lease:
+            return self._allowed(lease.v4, lease.identity)
+        return self._inside(lease.v4)
+
+    def _leave_behind(self, lease: Lease, now: float) -> None:
+        """Its holder has, or will have, another one: the address is nobody's, and is not given away at once."""
+        del self._by_identity[lease.identity]
+        if lease.state is not State.QUARANTINE:
+            self._enter(lease, State.QUARANTINE, now)
 
     # --- Storing ----------------------------------------------------------------------------------------
 

@@ -80,7 +80,8 @@ class LeaseKeeper:
             now = time.time()
             self.store.end_open_periods(now)
             self._next_period = self.store.next_period()
-            self.table.restore(self.store.load(), now)
+            lost = self.table.restore(self.store.load(), now)
+            self._released += [(lease.identity, lease.v4) for lease in lost]
 
     # --- The site file ----------------------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ class LeaseKeeper:
         self._adopt(site, plan)
         forbidden: list[Lease] = []
         if self.table is not None and plan.leases is not None:
-            forbidden = self.table.configure(plan.leases, **self._rules())
+            forbidden = self.table.configure(time.time(), plan.leases, **self._rules())
         for lease in forbidden:
             ipv4 = IPv4Address(lease.v4)
             log.warning("%s loses its lease %s: it is not for it any more", lease.identity, ipv4)
@@ -308,6 +309,11 @@ class LeaseKeeper:
             self._timer = self._loop.call_later(min(max(0.0, due - time.time()), LOOK), self._schedule)
 
     # --- What others may know ---------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Something that happened is not yet stored and told."""
+        return self._scheduled or bool(self._dirty) or (self._writer is not None and self._writer.busy)
 
     @property
     def failing(self) -> str:

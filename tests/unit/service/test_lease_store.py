@@ -1,0 +1,103 @@
+"""The lease database: what is committed survives, and the audit log only grows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from manageout.errors import ManageoutError
+from manageout.protocol.leases import Lease, State
+from manageout.service.lease_file import FILE, periods
+from manageout.service.lease_store import LOST, AuditRow, LeaseStore, StoredLease
+
+NOW = 1_700_000_000.0
+V4, V6 = bytes((10, 0, 8, 1)), b"\xfd" + bytes(14) + b"\x01"
+LEASE = StoredLease(V4, "laptop", "held", NOW, V6)
+HELD = AuditRow(1, "held", NOW, V4, "laptop", V6, "ip-https", "192.0.2.1:5", "")
+ENDED = HELD._replace(event="ended", at=NOW + 60, reason="dead peer")
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.unit.service.test_lease_store import HELD, LEASE, LeaseStore
+store = LeaseStore(Path(sys.argv[1]))
+store.commit({LEASE.v4: LEASE}, [HELD])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_is_committed_is_read_again(tmp_path: Path) -> None:
+    store = LeaseStore(tmp_path)
+    store.commit({V4: LEASE}, [])
+    store.close()
+    assert LeaseStore(tmp_path).load() == [Lease(V4, "laptop", State.HELD, NOW, V6)]
+
+
+def test_what_is_gone_is_gone(tmp_path: Path) -> None:
+    store = LeaseStore(tmp_path)
+    store.commit({V4: LEASE}, [])
+    store.commit({V4: None}, [])
+    assert store.load() == []
+
+
+def test_a_commit_survives_sigkill(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(tmp_path)], cwd=root, check=False, env=os.environ
+    )
+    assert done.returncode == -signal.SIGKILL
+    store = LeaseStore(tmp_path)
+    assert [lease.identity for lease in store.load()] == ["laptop"]
+    store.end_open_periods(NOW + 99)
+    (period,) = periods(tmp_path)
+    assert (period["since"], period["until"], period["ended"]) == (NOW, NOW + 99, LOST)
+
+
+def test_a_period_has_a_beginning_and_an_end(tmp_path: Path) -> None:
+    store = LeaseStore(tmp_path)
+    store.commit({}, [HELD])
+    assert [row["until"] for row in periods(tmp_path)] == [None]
+    store.commit({}, [ENDED, HELD._replace(period=2, at=NOW + 90)])
+    store.end_open_periods(NOW + 100)
+    store.end_open_periods(NOW + 200)
+    assert [(row["since"], row["until"], row["ended"]) for row in periods(tmp_path)] == [
+        (NOW + 90, NOW + 100, LOST),
+        (NOW, NOW + 60, "dead peer"),
+    ]
+    assert store.next_period() == 3
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit SET identity = 'x'", "DELETE FROM audit"])
+def test_the_audit_log_is_append_only(tmp_path: Path, statement: str) -> None:
+    LeaseStore(tmp_path).commit({}, [HELD])
+    with sqlite3.connect(tmp_path / FILE) as db, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        db.execute(statement)
+
+
+def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
+    store = LeaseStore(tmp_path)
+    with pytest.raises(sqlite3.IntegrityError):
+        store.commit({V4: LEASE}, [HELD, HELD])
+    assert store.load() == [] and list(periods(tmp_path)) == []
+    store.commit({V4: LEASE}, [HELD])
+
+
+def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / FILE).write_bytes(b"no database " * 100)
+        store = LeaseStore(tmp_path)
+        assert store.set_aside == tmp_path / f"leases.unreadable-{number}"
+        assert store.load() == []
+        store.close()
+
+
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(ManageoutError, match="cannot keep the leases"):
+        LeaseStore(tmp_path / "state")
