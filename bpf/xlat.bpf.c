@@ -91,25 +91,6 @@ INLINE bool is_taken(struct __sk_buff *skb, const __u8 *upper, __u8 icmp, __u8 r
 	       !skb->gso_size;
 }
 
-INLINE __u32 fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
-}
-
-INLINE __u64 sum_of(const struct ipv6_address *address)
-{
-	return (__u64)address->word[0] + address->word[1] + address->word[2] + address->word[3];
-}
-
-/* What ICMPv6 covers of the IPv6 header (RFC 8200 8.1), folded. */
-INLINE __u32 pseudo_sum(const struct ipv6_address *source, const struct ipv6_address *destination, __u32 length)
-{
-	return fold(sum_of(source) + sum_of(destination) + htons(length) + htons(ICMPV6));
-}
-
 /* Packets on the wire. */
 INLINE __u64 packets_of(struct __sk_buff *skb, const struct found *found, __u32 ip)
 {
@@ -185,23 +166,6 @@ INLINE int judge6(struct __sk_buff *skb, const struct settings *site, __u32 offs
 		found->pseudo =
 			pseudo_sum(&packet->source, &packet->destination, found->length - INNER_SIZE);
 	return 0;
-}
-
-/* The packet is IPv4 now: on to where the kernel lately sent this flow. */
-INLINE int send_straight(struct __sk_buff *skb, __u32 offset, const struct decision *decision)
-{
-	struct {
-		__u8 addresses[12];
-		__be16 protocol;
-	} ethernet = {.protocol = ETH_IPV4};
-	__u32 out = decision->out;
-
-	__builtin_memcpy(ethernet.addresses, decision->ethernet, sizeof(ethernet.addresses));
-	if (offset == 0 && bpf_skb_change_head(skb, ETH_HEADER, 0))
-		return DROPPED;
-	if (bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0))
-		return DROPPED;
-	return bpf_redirect(out, 0);
 }
 
 INLINE int to_ipv4(struct __sk_buff *skb, __u32 offset, const struct found *found)

@@ -63,3 +63,20 @@ INLINE const struct decision *decided(const struct flow *flow, __u32 in)
 
 	return decision && decision->in == in && bpf_ktime_get_coarse_ns() < decision->until ? decision : 0;
 }
+
+/* The packet is IPv4 now: on to where the kernel lately sent this flow. */
+INLINE int send_straight(struct __sk_buff *skb, __u32 offset, const struct decision *decision)
+{
+	struct {
+		__u8 addresses[12];
+		__be16 protocol;
+	} ethernet = {.protocol = ETH_IPV4};
+	__u32 out = decision->out;
+
+	__builtin_memcpy(ethernet.addresses, decision->ethernet, sizeof(ethernet.addresses));
+	if (offset == 0 && bpf_skb_change_head(skb, ETH_HEADER, 0))
+		return DROPPED;
+	if (bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0))
+		return DROPPED;
+	return bpf_redirect(out, 0);
+}

@@ -50,7 +50,7 @@ def test_random_packets(table: str) -> None:
             if result.reason is not None:
                 sources[result.reason, claimed_source(packet)] += 1
         listed = list(kernel.path.drops())  # some have been pushed out by others
-        assert len(listed) > 100
+        assert listed
         assert all(0 < count <= sources[reason, source] for reason, source, count in listed)
         totals = kernel.path.totals()
         assert totals == {
@@ -64,7 +64,7 @@ def test_random_packets(table: str) -> None:
     for outcome, count in sorted(seen.items(), key=str):
         print(table, *outcome, count)
     for version in (4, 6):
-        assert seen[version, Verdict.FORWARD, None] > PACKETS // 50
+        assert seen[version, Verdict.FORWARD, None] > PACKETS // 40
         assert seen[version, Verdict.SLOW, None] > PACKETS // 100
 
 

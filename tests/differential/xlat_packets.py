@@ -83,7 +83,7 @@ class Generator:
             destination,
             kind,
             body,
-            hop_limit=choose.choice((0, 1, 2, 64, 64, 64, 255)),
+            hop_limit=choose.choice((0, 1, 2, 2, 64, 64, 64, 64, 64, 64, 64, 255)),
             traffic_class=choose.randrange(256),
             flow_label=choose.randrange(1 << 20),
         )
@@ -101,7 +101,7 @@ class Generator:
             destination,
             kind,
             body,
-            ttl=choose.choice((0, 1, 2, 64, 64, 64, 255)),
+            ttl=choose.choice((0, 1, 2, 2, 64, 64, 64, 64, 64, 64, 64, 255)),
             tos=choose.randrange(256),
             ident=choose.randrange(65536),
             dont_fragment=choose.random() < 0.5,
@@ -152,14 +152,14 @@ class Generator:
 
     def _upper6(self, source: bytes, destination: bytes) -> tuple[int, bytes]:
         choose = self.random
-        kind = choose.choice((6, 6, 6, 17, 17, 17, 58, 58, 0, 1, 2, 43, 44, 50, 59, 60, 132))
+        kind = choose.choice((*(6, 17, 58) * 6, 0, 1, 2, 43, 44, 50, 59, 60, 132))
         data = choose.randbytes(self._size())
         if kind == 6:
             return kind, tcp.build(source, destination, self._tcp(4000, 80), data)
         if kind == 17:
             return kind, self._udp(udp.build(source, destination, 4000, 53, data))
         if kind == 58:
-            number = choose.choice((128, 128, 129, 129, 1, 2, 3, 4, 133, 135, 143))
+            number = choose.choice((*(128, 129) * 4, 1, 2, 3, 4, 133, 135, 143))
             return kind, icmpv6.build(
                 source, destination, number, int(choose.random() < 0.1), b"\0\1\0\2" + data
             )
@@ -167,14 +167,14 @@ class Generator:
 
     def _upper4(self, source: bytes, destination: bytes) -> tuple[int, bytes]:
         choose = self.random
-        kind = choose.choice((6, 6, 6, 17, 17, 17, 1, 1, 2, 41, 47, 50, 58, 132))
+        kind = choose.choice((*(6, 17, 1) * 5, 2, 41, 47, 50, 58, 132))
         data = choose.randbytes(self._size())
         if kind == 6:
             return kind, tcp.build(source, destination, self._tcp(80, 4000), data)
         if kind == 17:
             return kind, self._udp(udp.build(source, destination, 53, 4000, data))
         if kind == 1:
-            number = choose.choice((8, 8, 0, 0, 3, 4, 5, 11, 12, 13, 17))
+            number = choose.choice((*(8, 0) * 4, 3, 4, 5, 11, 12, 13, 17))
             return kind, icmpv4.build(icmpv4.Icmpv4(number, int(choose.random() < 0.1), 0x10002, data))
         return kind, data
 
