@@ -132,8 +132,8 @@ class Pair:
         self._running.append(running)
         return running
 
-    def write_site(self, gateway: str = "", iphttps: str = "", policy: str = "") -> Path:
-        """The site file, with more lines for its tables."""
+    def write_site(self, gateway: str = "", iphttps: str = "", policy: str = "", tables: str = "") -> Path:
+        """The site file, with more lines for its tables, and more tables."""
         pki = self.ca.directory
         file = self.directory / "site.toml"
         mode = (
@@ -143,13 +143,15 @@ class Pair:
             f'[site]\nprefix = "{SITE}:/48"\n'
             f'[gateway]\ncertificate = "{pki}/{GATEWAY_NAME}.pem"\nkey = "{pki}/{GATEWAY_NAME}.key"\n'
             f"{mode}\n{gateway}\n[gateway.iphttps]\n{iphttps}\n[policy]\n{policy}\n"
-            f'[daemon]\nstate_dir = "{self.directory}/state"\nmetrics = "off"\n'
+            f'[daemon]\nstate_dir = "{self.directory}/state"\nmetrics = "off"\n{tables}'
         )
         return file
 
-    def start_gateway(self, gateway: str = "", iphttps: str = "", policy: str = "") -> Running:
+    def start_gateway(
+        self, gateway: str = "", iphttps: str = "", policy: str = "", tables: str = ""
+    ) -> Running:
         """The daemon, ready."""
-        file = self.write_site(gateway, iphttps, policy)
+        file = self.write_site(gateway, iphttps, policy, tables)
         argv = ("run", "--config", str(file), "--runtime-dir", str(self.directory / "gw"))
         running = self.start("gw", sys.executable, "-m", "manageout", *argv, name="gateway")
         self.gateway = running
