@@ -67,6 +67,12 @@ class LinkError(ManageoutError):
     """A tunnel that cannot be brought up or was ended by the other side."""
 
 
+class BadArgument(LinkError, ValueError):
+    """A URL, name or number for a tunnel that cannot be what it was given for."""
+
+    exit_code = 2
+
+
 class ConnectError(LinkError):
     """One attempt to reach a gateway failed; ``windows_code`` is what Windows shows for the same fault, or 0."""
 

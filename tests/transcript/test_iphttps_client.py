@@ -173,13 +173,43 @@ def test_other_answers_fail(answer: bytes, reason: str) -> None:
     assert tunnel.state() is ClientState.LINK_DOWN
 
 
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (404, "the path in the URL"),
+        (403, "does not let us in"),
+        (407, "--proxy"),
+        (302, "redirects"),
+        (503, "cannot serve just now"),
+        (204, "is it an IP-HTTPS gateway"),
+    ],
+)
+def test_every_status_has_its_remedy(status: int, remedy: str) -> None:
+    tunnel = Tunnel()
+    tunnel.client.enable(0)
+    tunnel.client.connected(0)
+    tunnel.feed(f"HTTP/1.1 {status} X\r\n\r\n".encode())
+    (failed,) = [event for event in tunnel.events if isinstance(event, Failed)]
+    assert remedy in failed.hint
+
+
+def test_a_lost_transport_says_what_its_driver_says() -> None:
+    tunnel = Tunnel()
+    tunnel.client.enable(0)
+    tunnel.client.connected(0)
+    tunnel.client.closed("the end", 0, "look there")
+    tunnel.collect()
+    assert Failed("the end", 0, "look there") in tunnel.events
+
+
 def test_no_answer_times_out() -> None:
     tunnel = Tunnel()
     tunnel.client.enable(0)
     tunnel.client.connected(0)
     tunnel.pass_time(31)
     reason = "the server does not answer the request"
-    assert tunnel.events[1:] == [Disconnect(reason), Failed(reason, 0x274C), Connect(30.0)]
+    hint = "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"
+    assert tunnel.events[1:] == [Disconnect(reason), Failed(reason, 0x274C, hint), Connect(30.0)]
 
 
 def test_the_reconnect_schedule_of_attempts_that_fail_at_once() -> None:

@@ -6,11 +6,14 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from manageout.errors import AddressError
+from manageout.cli.client import ask
+from manageout.cli.output import runtime_dir_option
+from manageout.errors import AddressError, ManageoutError
 from manageout.wire import address as wire
 
 Lines = Sequence[tuple[str, str]]
@@ -72,27 +75,71 @@ def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None
 @address.command()
 @click.argument("address", type=_any)
 @click.option(
-    "--prefix", type=_prefix, metavar="PREFIX", default=str(wire.WELL_KNOWN_NAT64), show_default=True
+    "--prefix",
+    "chosen",
+    type=_prefix,
+    metavar="PREFIX",
+    help="The NAT64 prefix; without it that of a running `manageout connect` or gateway, else what the DNS says, "
+    f"else {wire.WELL_KNOWN_NAT64}.",
 )
+@click.option("--offline", is_flag=True, help="Ask neither a running process nor the DNS.")
+@runtime_dir_option
 @_json
-def nat64(address: IPv4Address | IPv6Address, prefix: IPv6Network, as_json: bool) -> None:
+def nat64(
+    address: IPv4Address | IPv6Address,
+    chosen: IPv6Network | None,
+    offline: bool,
+    runtime_dir: Path,
+    as_json: bool,
+) -> None:
     """The NAT64 address of an IPv4 address, or the IPv4 address in a NAT64 address (RFC 6052)."""
+    well_known = isinstance(address, IPv6Address) and address in wire.WELL_KNOWN_NAT64
+    if chosen is not None:
+        prefixes, origin = [chosen], "--prefix"
+    elif offline or well_known:
+        prefixes, origin = [wire.WELL_KNOWN_NAT64], "the well-known prefix"
+    else:
+        prefixes, origin = _discover(runtime_dir)
     try:
-        if isinstance(address, IPv4Address):
-            v4, v6 = address, wire.rfc6052_embed(prefix, address)
-        else:
-            extracted = wire.rfc6052_extract(prefix, address)
-            if extracted is None:
-                raise click.BadParameter(
-                    f"{address} is not in {prefix}; give --prefix", param_hint="'ADDRESS'"
-                )
-            v4, v6 = extracted, address
+        prefix, v4, v6 = _translate(address, prefixes)
     except AddressError as error:
         raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="'--prefix'") from None
-    lines = [("IPv6", str(v6)), ("IPv4", str(v4)), ("prefix", str(prefix))]
+    lines = [("IPv6", str(v6)), ("IPv4", str(v4)), ("prefix", str(prefix)), ("prefix from", origin)]
+    lines += [("prefixes too", ", ".join(map(str, prefixes[1:])))] if prefixes[1:] else []
     if prefix == wire.WELL_KNOWN_NAT64 and not v4.is_global:
         lines.append(("note", "not a global IPv4 address: translators drop it in this prefix (RFC 6052 3.1)"))
     _print(lines, as_json)
+
+
+def _discover(runtime_dir: Path) -> tuple[list[IPv6Network], str]:
+    """The NAT64 prefixes of where we are, and who says so."""
+    try:
+        answer = ask(runtime_dir / "control.sock", "nat64")
+    except ManageoutError:
+        answer = {"prefixes": []}
+    if answer["prefixes"]:
+        return [
+            IPv6Network(prefix) for prefix in answer["prefixes"]
+        ], f"{answer['process']} ({answer['from']})"
+    from manageout.service.nat64_query import prefixes
+
+    if found := prefixes():
+        return found, "ipv4only.arpa (RFC 7050)"
+    return [wire.WELL_KNOWN_NAT64], "the well-known prefix: none was found here"
+
+
+def _translate(
+    address: IPv4Address | IPv6Address, prefixes: Sequence[IPv6Network]
+) -> tuple[IPv6Network, IPv4Address, IPv6Address]:
+    """Prefix, IPv4 and IPv6 address. Raises :class:`AddressError`."""
+    if isinstance(address, IPv4Address):
+        return prefixes[0], address, wire.rfc6052_embed(prefixes[0], address)
+    for prefix in prefixes:
+        extracted = wire.rfc6052_extract(prefix, address)
+        if extracted is not None:
+            return prefix, extracted, address
+    where = " or ".join(map(str, prefixes))
+    raise click.BadParameter(f"{address} is not in {where}; give --prefix", param_hint="'ADDRESS'")
 
 
 @address.command(name="6to4")

@@ -16,7 +16,8 @@ def render(clients: list[dict[str, Any]]) -> str:
     headings = ("NAME", "ADDRESS", "FROM", "SINCE", "LAST SEEN", "FRAMING", "FROM IT", "TO IT")
     rows = []
     for client in clients:
-        addresses = client.get("addresses") or ["-"]
+        # The one to call first: nobody behind the gateway can use the link-local one.
+        addresses = sorted(client.get("addresses", ()), key=_is_link_local) or ["-"]
         rows.append(
             (
                 client.get("name") or "-",
@@ -31,6 +32,10 @@ def render(clients: list[dict[str, Any]]) -> str:
         )
         rows += [("", address, "", "", "", "", "", "") for address in addresses[1:]]
     return table(headings, rows, right=(3, 4, 6, 7))
+
+
+def _is_link_local(address: str) -> bool:
+    return address.lower().startswith("fe80:")
 
 
 clients = click.command("clients")(reading(render, "clients"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from pathlib import Path
 
 import click
@@ -33,6 +35,21 @@ def join(
             "most DNS servers block it",
             "give the unique name that your site publishes (isatap.name in its site file), or insist with --force",
         )
+    if re.fullmatch(r"[0-9.]+|.*:.*", name):
+        _want_address(name)
     from manageout.service.isatap_join import run
 
     run(name, device, runtime_dir, fast_path=not no_ebpf, metric=metric, log_level=log_level)
+
+
+def _want_address(text: str) -> None:
+    """Digits and dots, or colons, are no name: what is meant must be an IPv4 address that a host can have."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not an IPv4 address", param_hint="'NAME'") from None
+    if address.version != 4:
+        why = "a router of an ISATAP link is reached over IPv4: give its IPv4 address or its name"
+        raise click.BadParameter(f"{text} is an IPv6 address; {why}", param_hint="'NAME'")
+    if address.is_multicast or address.is_unspecified or address.is_reserved:
+        raise click.BadParameter(f"{text} is not the address of a host", param_hint="'NAME'")

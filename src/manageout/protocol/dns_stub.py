@@ -228,7 +228,7 @@ def question(message: bytes) -> tuple[str, bytes] | None:
         if not size:
             break
         # A dot within a label must not look like one between two.
-        label = message[at - size : at].decode("latin-1").replace(".", "\\.")
+        label = message[at - size : at].decode("latin-1").replace(".", "\\046")
         labels.append(label.translate(_LOWER))
     if at + 4 > len(message) or at - _HEADER > 255:
         return None

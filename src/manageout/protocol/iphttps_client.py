@@ -122,28 +122,30 @@ class IpHttpsClient:
         if self.state is ClientState.LINK_DOWN:
             self._lost(reason, fault, now)
 
-    def closed(self, reason: str, now: float) -> None:
+    def closed(self, reason: str, now: float, hint: str = "") -> None:
         """The transport was lost. Ignored when the machine gave it up itself (``Disconnect``)."""
         if self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
-            self._lost(reason, ConnectFault.OTHER, now)
+            self._lost(reason, ConnectFault.OTHER, now, hint)
 
     def congested(self, full: bool) -> None:
         """The driver holds more unsent bytes than it may (or no longer does)."""
         self.link.full = full
 
-    def _lost(self, reason: str, fault: ConnectFault, now: float) -> None:
+    def _lost(self, reason: str, fault: ConnectFault, now: float, hint: str = "") -> None:
         was_up = self.state is ClientState.LINK_UP
         if self._move(Trigger.LOST):
             self._reset()
             self.link.stream.clear()
             self._own_packets.clear()
             self._host.link_down()
-            self._events.append(LinkDown(reason) if was_up else Failed(reason, fault))
+            self._events.append(LinkDown(reason, hint) if was_up else Failed(reason, fault, hint))
             self._events.append(Connect(self._reconnect.failed(now)))
 
-    def _give_up(self, reason: str, now: float, fault: ConnectFault = ConnectFault.OTHER) -> None:
+    def _give_up(
+        self, reason: str, now: float, fault: ConnectFault = ConnectFault.OTHER, hint: str = ""
+    ) -> None:
         self._events.append(Disconnect(reason))
-        self._lost(reason, fault, now)
+        self._lost(reason, fault, now, hint)
 
     # --- From the server --------------------------------------------------------------------------------
 
@@ -203,7 +205,8 @@ class IpHttpsClient:
         if not isinstance(head, StatusHead):
             raise WireError("not an HTTP answer")
         if head.status != 200:
-            self._give_up(f"the server answered {head.status} {head.reason}".rstrip(), now)
+            reason = f"the server answered {head.status} {head.reason}".rstrip()
+            self._give_up(reason, now, hint=_remedy(head.status))
             return 0
         self._head, self._answer_by = None, math.inf
         # Against the rule, but seen behind proxies: a coded body.
@@ -254,7 +257,8 @@ class IpHttpsClient:
         """Do what is due at ``now``."""
         config = self._config
         if now >= self._answer_by:
-            self._give_up("the server does not answer the request", now, ConnectFault.TIMED_OUT)
+            hint = "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"
+            self._give_up("the server does not answer the request", now, ConnectFault.TIMED_OUT, hint)
         elif now >= self._half_since + config.stall_timeout:
             self._give_up(f"a packet stayed half received for {config.stall_timeout:g} s", now)
         elif self.state is ClientState.LINK_UP:
@@ -293,3 +297,18 @@ class IpHttpsClient:
     def drop_totals(self) -> dict[Drop, int]:
         """Dropped packets by reason, both directions."""
         return dict(self.link.drops)
+
+
+def _remedy(status: int) -> str:
+    """What to do about an HTTP status that is not 200."""
+    if status == 404:
+        return "the path in the URL is not the gateway's: stock gateways have /IPHTTPS"
+    if status in (401, 403):
+        return "the gateway does not let us in: see --cert, and the gateway's log and `manageout drops`"
+    if status == 407:
+        return "a proxy on the way wants a user name: --proxy http://USER:PASSWORD@HOST:PORT"
+    if 300 <= status < 400:
+        return "something before the gateway redirects, perhaps the log-in page of this network"
+    if status >= 500:
+        return "the gateway, or a balancer before it, cannot serve just now: see its log"
+    return "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"

@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv6Address
 
-from manageout.errors import ManageoutError
+from manageout.errors import BadArgument
 from manageout.protocol.slaac import Prefix
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
-
-
-class BadName(ManageoutError, ValueError):
-    """Not a domain name."""
 
 
 class Rules:
@@ -43,14 +39,14 @@ class Rules:
 
 
 def domain(text: str) -> str:
-    """``text`` as a rule: lower case ASCII, no dot before or behind. Raises :class:`BadName`."""
+    """``text`` as a rule: lower case ASCII, no dot before or behind. Raises :class:`BadArgument`."""
     stripped = text.strip().removesuffix(".").removeprefix(".").lower()
     try:
         name = stripped if stripped.isascii() else stripped.encode("idna").decode("ascii")
     except UnicodeError:
         name = ""
     if not name or len(name) > 253 or not all(map(_is_label, name.split("."))):
-        raise BadName(f"{text!r} is no domain name", "write it like corp.example")
+        raise BadArgument(f"{text!r} is no domain name", "write it like corp.example")
     return name
 
 

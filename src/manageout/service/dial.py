@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from manageout.errors import ConnectError, LinkError, WireError
+from manageout.errors import BadArgument, ConnectError, WireError
 from manageout.protocol.iphttps import ConnectFault
 from manageout.service import tls
 from manageout.service.tls_stream import TlsStream, tune
@@ -35,7 +35,7 @@ class Gateway:
 
     @classmethod
     def parse(cls, url: str) -> Gateway:
-        """Raises :class:`LinkError` for what cannot be a gateway's URL."""
+        """Raises :class:`BadArgument` for what cannot be a gateway's URL."""
         host, port, parts = _split(url, "https", 443)
         return cls(host, port, parts.path if parts.path not in ("", "/") else "/IPHTTPS")
 
@@ -50,7 +50,7 @@ class Proxy:
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
-        """Raises :class:`LinkError` for what cannot be a proxy's URL."""
+        """Raises :class:`BadArgument` for what cannot be a proxy's URL."""
         host, port, parts = _split(url if "://" in url else f"http://{url}", "http", 8080)
         basic = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         return cls(host, port, basic)
@@ -177,7 +177,7 @@ def _split(url: str, scheme: str, default_port: int) -> tuple[str, int, SplitRes
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or default_port
     except ValueError:
-        raise LinkError(f"{url!r} is no URL", f"write it like {example}") from None
+        raise BadArgument(f"{url!r} is no URL", f"write it like {example}") from None
     if parts.scheme != scheme or not host:
-        raise LinkError(f"{url!r} is no {scheme} URL", f"write it like {example}")
+        raise BadArgument(f"{url!r} is no {scheme} URL", f"write it like {example}")
     return host, port, parts

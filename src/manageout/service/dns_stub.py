@@ -1,6 +1,6 @@
 """The DNS stub of a remote client: sockets around :class:`~manageout.protocol.dns_stub.DnsStub`.
 
-It listens on a loopback address of its own, over UDP and TCP. Every question goes out of a fresh socket, whose
+It listens on one local address, over UDP and TCP. Every question goes out of a fresh socket, whose
 random port the kernel chooses; one to the site's servers is tied to the tunnel device, so that it can never leave
 through the network that the machine is in.
 """
@@ -14,6 +14,7 @@ import logging
 import random
 import socket
 import time
+from collections.abc import Iterable
 from typing import cast
 
 from manageout.errors import ManageoutError
@@ -32,11 +33,11 @@ log = logging.getLogger(__name__)
 class DnsStubService:
     """``device``: the tunnel. Runs within :meth:`run`; :attr:`machine` holds servers and rules."""
 
-    def __init__(self, device: str, addresses: tuple[str, ...] = ADDRESSES) -> None:
+    def __init__(self, device: str) -> None:
         self.machine = DnsStub(random.SystemRandom().random)
         self.address = ""
-        """Where it listens; empty before :meth:`listen`."""
-        self._device, self._addresses = device, addresses
+        """Where it listens; empty when it does not."""
+        self._device = device
         self._udp: socket.socket | None = None
         self._tcp: socket.socket | None = None
         self._exchanges: dict[int, socket.socket] = {}
@@ -44,12 +45,10 @@ class DnsStubService:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
 
-    def listen(self) -> None:
-        """Take the first address that is free. Raises :class:`ManageoutError`; may be called again."""
-        if self._udp is not None:
-            return
-        fault = ""
-        for address in self._addresses:
+    def listen(self, addresses: Iterable[str] = ADDRESSES) -> None:
+        """Take the first of ``addresses`` that is free. Raises :class:`ManageoutError`."""
+        fault = "none given"
+        for address in addresses:
             udp, tcp = _open(address, socket.SOCK_DGRAM), _open(address, socket.SOCK_STREAM)
             try:
                 udp.bind((address, PORT))
@@ -86,6 +85,7 @@ class DnsStubService:
                 self._forget(number)
             udp.close()
             self._udp = self._tcp = None
+            self.address = ""
 
     # --- Clients ----------------------------------------------------------------------------------------
 
@@ -235,7 +235,8 @@ def _index(zone: str) -> int:
 
 
 def _open(address: str, kind: socket.SocketKind) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     if kind is socket.SOCK_STREAM:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return sock

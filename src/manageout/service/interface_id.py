@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from manageout.errors import LinkError
+from manageout.errors import BadArgument
 from manageout.service.certificates import load_certificate, names_of
 
 # The reserved anycasts of RFC 5453, and what looks like ISATAP.
@@ -38,14 +38,20 @@ class InterfaceId:
 
 
 def parse(text: str) -> bytes:
-    """From ``::1:2:3:4``, the last 64 bits of an address. Raises :class:`LinkError`."""
+    """From ``::1:2:3:4``, the last 64 bits of an address. Raises :class:`BadArgument`."""
     try:
         packed = IPv6Address(text).packed
     except ValueError:
         packed = bytes(16)
     if any(packed[:8]) or not any(packed[8:]):
-        raise LinkError(f"{text!r} is no interface identifier", "write its last 64 bits like ::a:b:c:d")
-    return packed[8:]
+        raise BadArgument(f"{text!r} is no interface identifier", "write its last 64 bits like ::a:b:c:d")
+    chosen = packed[8:]
+    if not any(chosen[:6]):
+        # ::1 is the gateway's, and the other small ones are where administrators put servers.
+        raise BadArgument(f"{text!r} is kept for gateways and servers", "take one of at least ::1:0:0")
+    if chosen[:4] in _RESERVED:
+        raise BadArgument(f"{text!r} is reserved (RFC 5453) or an ISATAP identifier", "choose another one")
+    return chosen
 
 
 def secret_of(certificate: Path | None) -> bytes:

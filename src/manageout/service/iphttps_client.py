@@ -79,7 +79,7 @@ class IpHttpsClientService:
         self._due: float | None = None
         self._connect_at: float | None = None
         self._wake = asyncio.Event()
-        self._framing, self._trouble, self._hint, self._since = "", "", "", 0.0
+        self._framing, self._trouble, self._remedy, self._since = "", "", "", 0.0
 
     # --- Life -------------------------------------------------------------------------------------------
 
@@ -120,12 +120,12 @@ class IpHttpsClientService:
             try:
                 stream = await dial(options.gateway, options.proxy, options.context())
             except (ConnectError, PkiError) as error:
-                self._hint = f" ({error.hint})" if error.hint else ""
+                self._remedy = error.hint
                 code = error.windows_code if isinstance(error, ConnectError) else ConnectFault.NO_CERTIFICATE
                 fault = ConnectFault(code)
                 self.machine.failed(fault, error.message, time.monotonic())
             else:
-                self._stream = stream
+                self._stream, self._remedy = stream, ""
                 self._loop.add_reader(stream, self._on_server)
                 self.machine.connected(time.monotonic())
             self._pump()
@@ -140,9 +140,9 @@ class IpHttpsClientService:
             stream.close()
         self._set_framing("")
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, hint: str = "") -> None:
         self._hang_up()
-        self.machine.closed(reason, time.monotonic())
+        self.machine.closed(reason, time.monotonic(), hint)
         self._pump()
 
     def _on_network_change(self, monitor: AddressMonitor) -> None:
@@ -159,7 +159,10 @@ class IpHttpsClientService:
         try:
             size = self._stream.receive(self._plain)
         except EOFError:
-            self._lost("the gateway ended the connection")
+            self._lost(
+                "the gateway ended the connection",
+                "its log and `manageout drops` there say why: a reload, our certificate, another client with it",
+            )
         except ssl.SSLError as error:
             self._lost(tls.explain(error, "the gateway's"))
         except OSError as error:
@@ -257,11 +260,12 @@ class IpHttpsClientService:
                 self._hang_up()
             case iphttps.LinkUp():
                 self._set_framing(event.framing)
-                self._trouble, self._since = "", time.time()
+                self._trouble, self._remedy, self._since = "", "", time.time()
                 log.info("connected to %s", self._options.gateway.host)
             case iphttps.LinkDown() | iphttps.Failed():
-                hint = self._hint if event.reason != self._trouble else ""  # once is enough
-                self._trouble, self._hint = event.reason, ""
+                again = event.reason == self._trouble  # then its remedy has been said
+                self._trouble, self._remedy = event.reason, event.hint or self._remedy
+                hint = f" ({self._remedy})" if self._remedy and not again else ""
                 log.warning("not connected: %s%s", event.reason, hint)
             case iphttps.NamesChanged():
                 self._on_names(event.names)
@@ -287,7 +291,7 @@ class IpHttpsClientService:
             "gateway": f"{self._options.gateway.host}:{self._options.gateway.port}",
             "state": machine.state.value,
             "framing": self._framing,
-            **({"connected_for": f"{time.time() - self._since:.0f} s"} if up else {"trouble": self._trouble}),
+            **({"connected_for": f"{time.time() - self._since:.0f} s"} if up else self._why_down()),
             "device": self._tun.name,
             "addresses": list(self.settings.addresses),
             "routes": list(self.settings.routes),
@@ -296,6 +300,9 @@ class IpHttpsClientService:
             "tx_packets": machine.link.packets_out,
             "tx_bytes": machine.link.bytes_out,
         }
+
+    def _why_down(self) -> dict[str, str]:
+        return {"trouble": self._trouble} | ({"remedy": self._remedy} if self._remedy else {})
 
     def drops(self) -> list[dict[str, Any]]:
         """Both directions together."""

@@ -9,7 +9,7 @@ from functools import partial
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
-from manageout.errors import LinkError
+from manageout.errors import BadArgument
 from manageout.linux import privileges
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
@@ -87,12 +87,11 @@ async def _serve(
 ) -> None:
     about: dict[str, object] = {"what": "connect", "url": url}
     overview = Overview({role.name: role for role in (service, names)}, netlink, lambda: about)
-    handlers = overview.handlers() | {"nat64": names.nat64}
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with ControlServer(runtime.control_socket, handlers), asyncio.TaskGroup() as group:
+    async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
         tasks = [group.create_task(role.run(), name=role.name) for role in (names, service)]
         await stop.wait()
         for task in tasks:
@@ -133,7 +132,7 @@ def _dns_server(text: str) -> IPv6Address:
         return IPv6Address(text)
     except ValueError:
         hint = "give the one that `manageout plan` shows on the gateway"
-        raise LinkError(f"--dns: {text!r} is no IPv6 address", hint) from None
+        raise BadArgument(f"--dns: {text!r} is no IPv6 address", hint) from None
 
 
 def _is_address(host: str) -> bool:

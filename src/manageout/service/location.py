@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from manageout.errors import LinkError, WireError
+from manageout.errors import BadArgument, WireError
 from manageout.service import tls
 from manageout.wire.iphttps import HeadParser, StatusHead
 
@@ -35,14 +35,14 @@ class LocationUrl:
 
     @classmethod
     def parse(cls, url: str) -> LocationUrl:
-        """Raises :class:`LinkError`."""
+        """Raises :class:`BadArgument`."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port or 443
         except ValueError:
             parts, host, port = urlsplit(""), None, 0
         if parts.scheme != "https" or not host or not url.isascii() or not url.isprintable() or " " in url:
-            raise LinkError(f"{url!r} is no https URL", "write it like https://nls.corp.example/")
+            raise BadArgument(f"{url!r} is no https URL", "write it like https://nls.corp.example/")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(host, port, target)
 

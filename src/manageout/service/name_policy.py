@@ -17,7 +17,7 @@ import logging
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Literal
@@ -28,7 +28,7 @@ from manageout.protocol import pref64
 from manageout.protocol.link_names import NamesSeen
 from manageout.protocol.name_policy import Rules, reverse_zone
 from manageout.service import resolv_conf, resolved
-from manageout.service.dns_stub import DnsStubService, exchange
+from manageout.service.dns_stub import ADDRESSES, DnsStubService, exchange
 from manageout.service.location import Location, LocationUrl, probe
 from manageout.service.metrics import Metric
 from manageout.service.resolv_conf import ResolvConf
@@ -81,7 +81,7 @@ class NamePolicyService:
         options: NameOptions,
         device: str,
         *,
-        addresses: Callable[[], Container[str]],
+        addresses: Callable[[], Collection[str]],
         routes: Callable[[], Iterable[str]],
         path: ResolvConf | None = None,
     ) -> None:
@@ -100,6 +100,7 @@ class NamePolicyService:
         self._way, self._fault = "", ""
         self._changed, self._moved, self._asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._may_touch = False
+        self._told: tuple[tuple[str, ...], ...] | None = None
         self._stub_task: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
@@ -142,6 +143,7 @@ class NamePolicyService:
     def _on_network_change(self, monitor: AddressMonitor) -> None:
         if monitor.drain():
             self._moved.set()
+            self._changed.set()  # the tunnel may have another address
 
     # --- What it is to be -------------------------------------------------------------------------------
 
@@ -192,17 +194,14 @@ class NamePolicyService:
             except ManageoutError as error:
                 if error.message != self._fault:
                     log.warning("names: %s (%s)", error.message, error.hint)
-                self._fault = error.message
+                self._fault, self._way = error.message, ""
 
     async def _apply(self, wanted: Wanted) -> None:
         if wanted.reason:
             await self._switch_off()
         else:
-            way = self._way or self._choose()
-            await (
-                self._through_resolved(wanted) if way == "systemd-resolved" else self._through_stub(wanted)
-            )
-            self._way = way
+            self._way = self._way or self._choose()
+            await (self._through_stub(wanted) if self._way == "stub" else self._through_resolved(wanted))
         if wanted != self._applied:
             self._applied = wanted
             if wanted.reason:
@@ -223,38 +222,58 @@ class NamePolicyService:
         return "stub"
 
     async def _through_resolved(self, wanted: Wanted) -> None:
-        if wanted != self._applied or not self._resolved.applied:
-            await self._resolved.apply(wanted.servers, wanted.domains, wanted.search)
+        servers = wanted.servers
+        if Rules(wanted.domains, wanted.exempt).exempt_within():
+            # It knows domains of links, but no exemptions: our stub in between does. It asks the servers of
+            # a link through that link, where only the link's own address is our stub.
+            own = [address for address in self._addresses() if not address.startswith("fe80:")]
+            if not own:
+                raise ManageoutError("the tunnel has no address yet", "it gets one from the gateway")
+            await self._serve_stub(own, wanted)
+            servers = (self.stub.address,)
+        told = (servers, wanted.domains, wanted.search)
+        if told != self._told:
+            await self._resolved.apply(*told)
+            self._told = told
 
     async def _through_stub(self, wanted: Wanted) -> None:
-        if self._stub_task is None or self._stub_task.done():
-            self.stub.listen()
+        await self._serve_stub(ADDRESSES, wanted)
+        self._file.take(self.stub.address, wanted.search)
+
+    async def _serve_stub(self, addresses: Sequence[str], wanted: Wanted) -> None:
+        """Have the stub serve ``wanted`` on one of ``addresses``."""
+        if self._stub_task is not None and self.stub.address not in addresses:
+            self._stub_task.cancel()
+            await asyncio.wait([self._stub_task])
+            self._stub_task = None
+        if self._stub_task is None:
+            self.stub.listen(addresses)
             self._stub_task = self._group.create_task(self.stub.run(), name="DNS stub")
         machine = self.stub.machine
         machine.rules = Rules(wanted.domains, wanted.exempt)
         machine.site_servers = wanted.servers
         machine.local_servers = self._local_servers()
-        self._file.take(self.stub.address, wanted.search)
 
     async def _switch_off(self) -> None:
-        self._way = ""
+        self._way, self._told = "", None
         await self._resolved.revert()
         self._file.give_back()
         self.stub.machine.rules = Rules()
 
-    def _local_servers(self) -> Sequence[str]:
-        return [server for server in self._file.servers() if server != self.stub.address]
+    def _local_servers(self) -> list[str]:
+        servers = self._file.servers() if self._way == "stub" else resolved.uplinks()
+        ours = (self.stub.address, *self.stub.machine.site_servers)
+        return [server for server in servers if server not in ours]
 
     async def _look(self) -> None:
         """Follow what others do to the resolver's file."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            if self._file.taken:
-                if self._file.changed():
-                    log.info("%s was written by another program: followed", resolv_conf.PATH)
-                    self._changed.set()
-                else:
-                    self.stub.machine.local_servers = self._local_servers()
+            if self._file.changed():
+                log.info("%s was written by another program: followed", resolv_conf.PATH)
+                self._changed.set()
+            elif self.stub.address:
+                self.stub.machine.local_servers = self._local_servers()
 
     # --- Inside or outside, and the NAT64 prefix --------------------------------------------------------
 
@@ -326,10 +345,11 @@ class NamePolicyService:
             shown["location"] = f"{where}: {self._location.reason}"
             shown["probed"] = self._probed
         if not applied.reason:
-            shown["through"] = f"stub on {self.stub.address}" if self._way == "stub" else self._way
-            shown |= {"namespaces": list(applied.domains), "dns": list(applied.servers)}
+            ways = [self._way] if self._way != "stub" else []
+            ways += [f"stub on {self.stub.address}"] if self.stub.address else []
+            shown |= {"through": ways, "namespaces": list(applied.domains), "dns": list(applied.servers)}
             shown["exempt"] = list(applied.exempt)
-            if self._way == "stub":
+            if self.stub.address:
                 shown["local_dns"] = list(self.stub.machine.local_servers)
                 shown["questions"] = {
                     "site": totals.site,

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from manageout import __version__
+from manageout.errors import ManageoutError
 from manageout.linux import privileges
 from manageout.linux.netlink import Netlink
 from manageout.protocol.drops import MEANING, Drop
@@ -89,6 +90,8 @@ class Overview:
             "leases": self.leases,
             "audit": self.audit,
             "drops": self.drops,
+            "sessions": self.sessions,
+            "nat64": self.nat64,
         }
 
     def status(self) -> dict[str, object]:
@@ -111,7 +114,8 @@ class Overview:
         }
 
     def hosts(self) -> Iterator[dict[str, Any]]:
-        """ISATAP hosts of every role that has some."""
+        """ISATAP hosts of every role that has some. Raises :class:`ManageoutError` when none can have any."""
+        self._need("hosts", "no ISATAP router", "the router's lists its hosts")
         return self._many("hosts")
 
     def leases(self) -> Iterator[dict[str, Any]]:
@@ -128,8 +132,20 @@ class Overview:
         return sorted(self._rows("findings"), key=lambda row: severity.index(row["severity"]))
 
     def clients(self) -> list[dict[str, Any]]:
-        """Remote clients of every role that has some."""
+        """Remote clients of every role that has some. Raises :class:`ManageoutError` when none can have any."""
+        self._need("clients", "no gateway", "the gateway's lists its clients")
         return self._rows("clients")
+
+    def nat64(self) -> dict[str, object]:
+        """The NAT64 prefixes that hold here, and who says so."""
+        for role in self._roles.values():
+            if read := getattr(role, "nat64", None):
+                return {"process": self._about().get("what", "daemon"), **read()}
+        raise ManageoutError("this process knows no NAT64 prefix", "ask `manageout connect` or a gateway")
+
+    def sessions(self) -> Iterator[dict[str, Any]]:
+        """Who is connected to whom, through this machine."""
+        return self._many("sessions")
 
     def drops(self) -> list[dict[str, Any]]:
         """Counters by reason and source, each with its meaning, the latest first."""
@@ -163,6 +179,11 @@ class Overview:
         yield Metric("findings", "What `manageout status` shows as found.", "gauge", labelled)
         for role in self._roles.values():
             yield from role.metrics()
+
+    def _need(self, kind: str, lacking: str, hint: str) -> None:
+        if not any(hasattr(role, kind) for role in self._roles.values()):
+            what = self._about().get("what", "daemon")
+            raise ManageoutError(f"this process ({what}) is {lacking}", f"ask another: --runtime-dir; {hint}")
 
     def _many(self, kind: str) -> Iterator[dict[str, Any]]:
         """Rows of every role that has some, asked for as they are sent."""

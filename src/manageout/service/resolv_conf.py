@@ -120,7 +120,7 @@ class ResolvConf:
 
     def _read(self) -> str:
         try:
-            with open(self._path, encoding="utf-8", errors="surrogateescape") as file:
+            with open(self._path, encoding="utf-8", errors="surrogateescape", newline="") as file:
                 return file.read(MAX_SIZE)
         except FileNotFoundError:
             return ""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manageout.errors import ManageoutError
+from manageout.service.resolv_conf import servers_of
 
 TIMEOUT = 10.0
 _OURS = ("127.0.0.53", "127.0.0.54")
@@ -21,6 +22,14 @@ UPLINKS = Path("/run/systemd/resolve/resolv.conf")
 def serves(servers: Sequence[str]) -> bool:
     """Whether the DNS servers of ``/etc/resolv.conf`` are systemd-resolved, and we can talk to it."""
     return bool(servers) and all(server in _OURS for server in servers) and available()
+
+
+def uplinks() -> list[str]:
+    """The DNS servers of all links together, ours among them."""
+    try:
+        return servers_of(UPLINKS.read_text(errors="replace"))
+    except OSError:
+        return []
 
 
 def available() -> bool:

@@ -26,7 +26,15 @@ def run(*arguments: str) -> Result:
             {"interface_identifier": "0200:5efe:6440:0001", "by_rfc_5214": "0000:5efe:6440:0001"},
         ),
         ("nat64 10.0.0.20 --prefix fd12:3456:789a:7777::/96", {"ipv6": "fd12:3456:789a:7777::a00:14"}),
-        ("nat64 64:ff9b::8.8.8.8", {"ipv4": "8.8.8.8"}),
+        ("nat64 64:ff9b::8.8.8.8", {"ipv4": "8.8.8.8", "prefix_from": "the well-known prefix"}),
+        ("nat64 8.8.8.8 --offline", {"ipv6": "64:ff9b::808:808"}),
+        # RFC 6052 2.4, all six lengths.
+        ("nat64 192.0.2.33 --prefix 2001:db8::/32", {"ipv6": "2001:db8:c000:221::"}),
+        ("nat64 192.0.2.33 --prefix 2001:db8:100::/40", {"ipv6": "2001:db8:1c0:2:21::"}),
+        ("nat64 192.0.2.33 --prefix 2001:db8:122::/48", {"ipv6": "2001:db8:122:c000:2:2100::"}),
+        ("nat64 192.0.2.33 --prefix 2001:db8:122:300::/56", {"ipv6": "2001:db8:122:3c0:0:221::"}),
+        ("nat64 192.0.2.33 --prefix 2001:db8:122:344::/64", {"ipv6": "2001:db8:122:344:c0:2:2100:0"}),
+        ("nat64 192.0.2.33 --prefix 2001:db8:122:344::/96", {"ipv6": "2001:db8:122:344::c000:221"}),
         ("6to4 1.2.3.4", {"prefix": "2002:102:304::/48"}),
         ("6to4 2002:102:304::1", {"ipv4": "1.2.3.4"}),
         (
@@ -47,7 +55,7 @@ def test_derives(arguments: str, wanted: dict[str, str]) -> None:
 
 
 def test_warns_of_what_others_will_drop() -> None:
-    for arguments in (("nat64", "10.0.0.1"), ("6to4", "10.0.0.1")):
+    for arguments in (("nat64", "10.0.0.1", "--offline"), ("6to4", "10.0.0.1")):
         assert "not a global IPv4 address" in run(*arguments).stdout
 
 
@@ -59,7 +67,7 @@ def test_warns_of_what_others_will_drop() -> None:
         ("isatap 224.0.0.1", "224.0.0.1 is not the address of a host"),
         ("isatap 10.0.0.1 --prefix fd00::/48", "fd00::/48 is not a /64"),
         ("isatap 10.0.0.1 --prefix fd00::1/64", "host bits set"),
-        ("nat64 fd00::1", "fd00::1 is not in 64:ff9b::/96"),
+        ("nat64 fd00::1 --offline", "fd00::1 is not in 64:ff9b::/96"),
         ("nat64 1.2.3.4 --prefix fd00::/50", "/50 is not an RFC 6052 length"),
         ("6to4 fd00::1", "fd00::1 is not in 2002::/16"),
         ("teredo 1.1.1.1 2.2.2.2 65536", "65536 is not in the range"),

@@ -10,7 +10,7 @@ from manageout.cli.clients import render
 def test_one_line_an_address() -> None:
     client = {
         "name": "laptop.corp.example",
-        "addresses": ["fd12:3456:789a:1000::5", "fe80::5"],
+        "addresses": ["fe80::5", "fd12:3456:789a:1000::5"],
         "peer": "198.51.100.20:4711",
         "since": time.time() - 7200,
         "last_seen": time.time(),

@@ -27,6 +27,23 @@ def test_the_command_line_shows_two_lines() -> None:
     assert result.stderr.count("\n") == 2 and "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("300.1.1.1", "'300.1.1.1' is not an IPv4 address"),
+        ("10.0.0", "'10.0.0' is not an IPv4 address"),
+        ("10", "'10' is not an IPv4 address"),
+        ("fd12::1", "fd12::1 is an IPv6 address; a router of an ISATAP link is reached over IPv4"),
+        ("224.0.0.1", "224.0.0.1 is not the address of a host"),
+        ("0.0.0.0", "0.0.0.0 is not the address of a host"),
+    ],
+)
+def test_a_wrong_address_is_not_taken_for_a_name(name: str, message: str) -> None:
+    result = CliRunner().invoke(join, [name])
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+
+
 def test_help_says_what_it_is() -> None:
     result = CliRunner().invoke(join, ["--help"])
     assert result.exit_code == 0

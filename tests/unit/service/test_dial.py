@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from manageout.errors import ConnectError, LinkError
+from manageout.errors import BadArgument, ConnectError
 from manageout.service.dial import Gateway, Proxy, dial
 
 
@@ -28,7 +28,7 @@ def test_gateways(url: str, gateway: Gateway) -> None:
     "url", ["", "gateway", "http://gateway", "https://", "https://x:port/", "https://[::1"]
 )
 def test_what_is_no_gateway(url: str) -> None:
-    with pytest.raises(LinkError) as caught:
+    with pytest.raises(BadArgument) as caught:
         Gateway.parse(url)
     assert "https://gateway.example.com/IPHTTPS" in caught.value.hint
 
@@ -46,7 +46,7 @@ def test_proxies(url: str, proxy: Proxy) -> None:
 
 
 def test_only_http_proxies() -> None:
-    with pytest.raises(LinkError, match="is no http URL"):
+    with pytest.raises(BadArgument, match="is no http URL"):
         Proxy.parse("socks5://proxy")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from manageout.errors import LinkError, PkiError
+from manageout.errors import BadArgument, PkiError
 from manageout.service import interface_id
 from manageout.service.interface_id import InterfaceId
 from manageout.service.pki import Authority
@@ -34,8 +34,17 @@ def test_a_chosen_one_is_left_when_it_is_a_duplicate() -> None:
 
 @pytest.mark.parametrize("text", ["", "hello", "::", "fe80::1", "1.2.3.4"])
 def test_what_is_no_interface_identifier(text: str) -> None:
-    with pytest.raises(LinkError, match="is no interface identifier"):
+    with pytest.raises(BadArgument, match="is no interface identifier"):
         interface_id.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["::1", "::5", "::ffff", "::200:5efe:a00:1", "::5efe:10.0.0.1", "::fdff:ffff:ffff:ff80"]
+)
+def test_what_belongs_to_others(text: str) -> None:
+    with pytest.raises(BadArgument, match="is kept for gateways|is reserved") as caught:
+        interface_id.parse(text)
+    assert caught.value.exit_code == 2
 
 
 def test_the_secret_follows_the_certificate(tmp_path: Path) -> None:
