@@ -71,8 +71,10 @@ def test_dry_run_says_what_and_does_nothing(place: Place) -> None:
     assert words == [
         "create device mo-isatap0, MTU 1280",
         "create device mo-iphttps0, MTU 1280",
-        "set net.ipv6.conf.all.forwarding = 1 (now 0)",
         "load the packet filter table inet manageout",
+        "set net.ipv6.conf.all.forwarding = 1 (now 0)",
+        "set net.netfilter.nf_conntrack_acct = 1 (now 0)",
+        "set net.netfilter.nf_conntrack_timestamp = 1 (now 0)",
         "add address fe80::5efe:a00:1/64 to mo-isatap0",
         f"add address {PREFIX}:1:0:5efe:a00:1/64 to mo-isatap0",
         "bring mo-isatap0 up, MTU 1280",

@@ -23,9 +23,11 @@ from manageout.linux.netlink import Netlink
 from manageout.plan import Plan
 from manageout.service.control import ControlServer
 from manageout.service.desired import IPV4_FORWARDING, Desired, Surroundings, desired
+from manageout.service.filter_managers import EMPTY, Contents
 from manageout.service.ipv4_side import ipv4_side, proxy_device
 from manageout.service.metrics import MetricsServer
 from manageout.service.overview import SAMPLE, Overview
+from manageout.service.policy import PolicyService
 from manageout.service.reconcile import Reconciler, Step
 from manageout.service.role import Role, roles_of
 from manageout.service.runtime import RuntimeDir
@@ -45,8 +47,10 @@ def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
         return left + reconciler.steps(desired_here(netlink, reconciler, site, plan))
 
 
-def desired_here(netlink: Netlink, reconciler: Reconciler, site: Site, plan: Plan) -> Desired:
-    """What ``site`` wants on this machine, as it is.
+def desired_here(
+    netlink: Netlink, reconciler: Reconciler, site: Site, plan: Plan, contents: Contents = EMPTY
+) -> Desired:
+    """What ``site`` wants on this machine, as it is; ``contents`` are known members of the filter's sets.
 
     A locator on the loopback device may be reached by any device, so then no device is said to hold it.
     """
@@ -61,7 +65,7 @@ def desired_here(netlink: Netlink, reconciler: Reconciler, site: Site, plan: Pla
     underlays = tuple(sorted(set(holders.values()))) if found else ()
     proxy = proxy_device(ipv4_side(netlink, site, plan), site, plan)
     forwards = reconciler.was(IPV4_FORWARDING) == "1"
-    return desired(site, plan, Surroundings(underlays, proxy, forwards))
+    return desired(site, plan, Surroundings(underlays, proxy, forwards, contents))
 
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:
@@ -149,6 +153,10 @@ class _Daemon:
         self._loaded = time.time()
         self._rejected: dict[str, object] | None = None
         self._roles = roles
+        policy = roles["policy"]
+        assert isinstance(policy, PolicyService), "roles_of makes it on every machine"
+        self._policy = policy
+        policy.restore = self._restore
         self._overview = Overview(roles, netlink, self._about)
         self._stop = asyncio.Event()
 
@@ -231,7 +239,12 @@ class _Daemon:
             raise
 
     def _wanted(self, site: Site, plan: Plan) -> Desired:
-        return desired_here(self._netlink, self._reconciler, site, plan)
+        contents = self._policy.contents(site, plan)
+        return desired_here(self._netlink, self._reconciler, site, plan, contents)
+
+    def _restore(self) -> None:
+        """Somebody took our rules away."""
+        self._reconciler.apply(self._wanted(self._site, self._plan))
 
     def _switch_back(self, changed: list[Role]) -> None:
         """All of it, even if a part fails: a file that the old configuration names may be broken by now."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
 from manageout.config import Site
+from manageout.linux.conntrack import ACCOUNTING, TIMESTAMPS
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.filter import table
+from manageout.service.filter_managers import EMPTY, Contents
 
 IPHTTPS_MTU = 1280  # [MS-IPHTTPS] 3.2.3.1
 XLAT_MTU = 1500  # the intranet's; the translator itself says what is too big for the clients' link
@@ -53,6 +55,8 @@ class Surroundings(NamedTuple):
     """The device where hosts ask by ARP for leases."""
     forwards: bool = True
     """This machine forwarded IPv4 before we came."""
+    contents: Contents = EMPTY
+    """What the sets of the packet filter hold by now."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,14 @@ class Desired:
     """Body of the nftables table ``inet manageout``."""
 
 
-def desired(site: Site, plan: Plan, around: Surroundings = Surroundings()) -> Desired:
+NOWHERE = Surroundings()
+
+
+def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
     devices, routes = [], []
-    sysctls = [("net.ipv6.conf.all.forwarding", "1")]
-    rules = [table(site, plan, around.underlays)]
+    sysctls = [("net.ipv6.conf.all.forwarding", "1"), (ACCOUNTING, "1"), (TIMESTAMPS, "1")]
+    rules = [table(site, plan, around.underlays, around.contents)]
     if site.isatap is not None:
         addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
         devices.append(Device(ISATAP_DEVICE, site.isatap.mtu, True, addresses))

@@ -19,8 +19,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from manageout.config import Site
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.protocol.drops import Drop
-from manageout.service.filter_managers import Contents, managers
-from manageout.service.filter_text import chain, embedded, mapping, nets, source_sets
+from manageout.service.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers
+from manageout.service.filter_text import addresses, chain, embedded, mapping, nets, source_sets
 
 # RFC 4890 4.3.1: errors that must pass, whoever sends them; and their like in IPv4.
 _ERRORS = "destination-unreachable, packet-too-big, time-exceeded, parameter-problem"
@@ -38,18 +38,18 @@ REFUSALS: dict[Drop, str] = {
     Drop.POLICY: "reject with icmpx admin-prohibited",
     Drop.OUTSIDE: "reject with icmpx admin-prohibited",
     Drop.HAIRPIN: "reject with icmpx admin-prohibited",
+    Drop.UNKNOWN_CLIENT: "drop",
     Drop.WRONG_WAY: "drop",
     Drop.FOREIGN: "drop",
 }
 """Why the filter refuses, and how: whoever is what it says is told so, others are not."""
 
 
-def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Contents | None = None) -> str:
+def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Contents = EMPTY) -> str:
     """The whole table. ``contents``: members of its sets that are known by now."""
-    contents = contents or Contents()
     sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY))
     for reason in REFUSALS:
-        sets += source_sets(set_name(reason))
+        sets += source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
     chains = [chain("forward", _forward(site, plan))]
     if site.gateway is not None:
         chains.append(chain("from_clients", _from_clients(site, plan)))
@@ -59,7 +59,8 @@ def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Conte
     if site.gateway is not None:
         chains.append(chain("mss", _clamp()))
     if site.translation is not None:
-        sets.append(mapping("others", contents.others))
+        sets.append(addresses(CLIENTS, contents.members.get(CLIENTS, ())))
+        sets.append(mapping(OTHERS, contents.others))
         chains.append(chain("postrouting", _source_addresses(site, plan)))
         if not site.translation.masquerade:
             chains.append(chain("untracked", _untracked(plan)))
@@ -105,6 +106,9 @@ def _from_clients(site: Site, plan: Plan) -> Iterator[str]:
     outside = f"goto {set_name(Drop.OUTSIDE)}"
     yield f"oifname {IPHTTPS_DEVICE} {between}"
     yield f"ip6 saddr != {plan.client_prefix} goto {set_name(Drop.WRONG_WAY)}"
+    if site.translation is not None:
+        # Before its address is in the sets, a connection would begin with the wrong one, and keep it.
+        yield f"oifname {XLAT_DEVICE} ip6 saddr != @{CLIENTS} goto {set_name(Drop.UNKNOWN_CLIENT)}"
     prefixes = [each.prefix for each in site.dns64.prefixes] if site.dns64 else []
     if site.translation is not None:
         yield f"ip6 daddr {embedded(plan.nat64, site.translation.pool)} {between}"
@@ -200,7 +204,7 @@ def _source_addresses(site: Site, plan: Plan) -> Iterator[str]:
     """A client's further addresses have no lease: they are rewritten to the one that has."""
     assert site.translation is not None, "the caller has looked"
     yield "type nat hook postrouting priority srcnat; policy accept;"
-    yield f"oifname {XLAT_DEVICE} snat ip6 to ip6 saddr map @others"
+    yield f"oifname {XLAT_DEVICE} snat ip6 to ip6 saddr map @{OTHERS}"
     if site.translation.masquerade:
         yield f'ip saddr {site.translation.pool} oifname != "mo-*" masquerade'
 

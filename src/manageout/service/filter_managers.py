@@ -19,14 +19,23 @@ from manageout.plan import Plan
 from manageout.service.filter_text import addresses, as_isatap, chain, embedded, networks
 
 EVERYBODY = "*"
+CLIENTS = "clients"
+"""The set of all addresses of connected clients."""
+OTHERS = "others"
+"""The map of clients' further addresses to the ones that have leases."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the site file does not say: members of sets by name, and the map of further addresses."""
+    """What the site file does not say: members of sets by name, the map of further addresses, counters."""
 
     members: Mapping[str, Collection[bytes]] = field(default_factory=dict)
     others: Mapping[bytes, bytes] = field(default_factory=dict)
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """Packets that counters of refusals have counted by now."""
+
+
+EMPTY = Contents()
 
 
 def to_set(number: int) -> str:

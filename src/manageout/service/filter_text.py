@@ -45,13 +45,13 @@ def mapping(name: str, members: Mapping[bytes, bytes]) -> str:
     return _block(f"map {name}", ["type ipv6_addr : ipv6_addr;", *_elements(pairs)])
 
 
-def source_sets(name: str) -> list[str]:
-    """Two sets that count packets by source, and the counter of all of them."""
+def source_sets(name: str, packets: int = 0) -> list[str]:
+    """Two sets that count packets by source, and the counter of all of them, which goes on at ``packets``."""
     limits = f"size {SOURCES}; flags dynamic,timeout; timeout {REMEMBERED};"
     return [
         _block(f"set {name}4", [f"type ipv4_addr; {limits}"]),
         _block(f"set {name}6", [f"type ipv6_addr; {limits}"]),
-        _block(f"counter {name}", []),
+        _block(f"counter {name}", [f"packets {packets} bytes 0"]),
     ]
 
 

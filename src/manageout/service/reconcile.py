@@ -1,7 +1,7 @@
 """Desired state -> ordered steps, each harmless when repeated -> the kernel; and back again at the end.
 
-The order: devices (still down; taking their names proves that no other daemon runs here), parameters, packet
-filter, addresses, routes: nothing can pass before the rules stand. What must be undone outlives a SIGKILL in
+The order: devices (still down; taking their names proves that no other daemon runs here), packet filter,
+parameters, addresses, routes: nothing can pass before the rules stand. What must be undone outlives a SIGKILL in
 the runtime directory, so the next start or stop undoes it. Devices need no record: they vanish with the process
 that holds them.
 """
@@ -86,8 +86,8 @@ class Reconciler:
         """What has to be done now, in order; reads the kernel, changes nothing."""
         return [
             *self._create_steps(desired),
-            *self._sysctl_steps(desired),
             *self._filter_steps(desired),
+            *self._sysctl_steps(desired),
             *self._address_steps(desired),
             *self._route_steps(desired),
         ]
@@ -117,9 +117,10 @@ class Reconciler:
 
     def _sysctl_steps(self, desired: Desired) -> Iterator[Step]:
         for name, value in desired.sysctls:
-            now = sysctl.get(name)
+            now = sysctl.find(name)  # those of connection tracking come with the packet filter
             if now != value:
-                yield Step(f"set {name} = {value} (now {now})", partial(self._set, name, value))
+                text = f"set {name} = {value} (now {'not there' if now is None else now})"
+                yield Step(text, partial(self._set, name, value))
 
     def _set(self, name: str, value: str) -> None:
         for each, before in sysctl.affected(name).items():

@@ -53,7 +53,10 @@ def roles_of(
     site: Site, plan: Plan, tuns: Mapping[str, Tun], netlink: Netlink, state_dir: Path
 ) -> dict[str, Role]:
     """The roles of this machine by name, not yet running."""
-    roles: list[Role] = []
+    from manageout.service.policy import PolicyService
+
+    policy = PolicyService(site, plan)
+    roles: list[Role] = [policy]
     watchers: list[Watcher] = []
     if site.translation is not None:
         from manageout.service.translator import TranslatorService
@@ -61,6 +64,7 @@ def roles_of(
         translator = TranslatorService(site, plan, tuns[XLAT_DEVICE], netlink)
         roles.append(translator)
         watchers.append(translator)
+    watchers.append(policy)
     if site.isatap is not None:
         from manageout.service.isatap_router import IsatapRouterService
 

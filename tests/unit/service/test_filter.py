@@ -51,6 +51,7 @@ def test_clients_reach_the_intranet() -> None:
 def test_clients_reach_the_ipv4_destinations_of_the_file_and_no_other_lease() -> None:
     policy = '[policy]\nintranet = ["10.0.0.0/16", "10.1.0.0/16", "2001:db8::/32"]\n'
     assert chain(wanted(GATEWAY, TRANSLATION, policy), "from_clients")[2:] == [
+        "oifname mo-xlat0 ip6 saddr != @clients goto refused_unknown_client",
         "ip6 daddr fd12:3456:789a:7777::a00:800/120 goto refused_hairpin",
         "ip6 daddr { fd12:3456:789a:7777::a00:0/111 } accept",
         "ip6 daddr fd12:3456:789a:7777::/96 goto refused_outside",

@@ -1,0 +1,207 @@
+"""The policy as a role of the daemon: fills the packet filter's sets and tells what the filter has counted.
+
+The rules are a text (:mod:`manageout.service.filter`) that the daemon loads as a whole, together with what the
+sets hold at that moment (:meth:`PolicyService.contents`). Between two loads clients come and go, and names
+change: those elements are changed one by one, at the end of the loop's turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from manageout.config import Site
+from manageout.errors import ManageoutError
+from manageout.linux import conntrack, nft, sysctl
+from manageout.linux.nft_sets import Counted, NftSets
+from manageout.plan import Plan
+from manageout.service.filter import REFUSALS, set_name
+from manageout.service.filter_managers import Contents, counter
+from manageout.service.manager_names import Address, ManagerNames, resolver_of
+from manageout.service.metrics import Metric
+from manageout.service.peer_names import PeerNames
+from manageout.service.policy_members import Members
+from manageout.service.policy_report import findings, machine, rule_names
+from manageout.service.presence import Client
+from manageout.service.sessions import Sessions
+
+LOOK = 2.0
+"""Seconds between two looks whether the rules are still there."""
+
+log = logging.getLogger(__name__)
+
+
+class PolicyService:
+    """The role, on every machine; a Watcher where there are clients. Raises :class:`ManageoutError`."""
+
+    name = "policy"
+
+    def __init__(self, site: Site, plan: Plan) -> None:
+        self.ready = asyncio.Event()
+        self.restore: Callable[[], None] | None = None
+        """Loads the rules again; the daemon sets it."""
+        self._site, self._plan = site, plan
+        self._sets = NftSets(nft.TABLE.partition(" ")[2])
+        self._members = Members(site, plan)
+        self._names = ManagerNames(self._resolved, partial(resolver_of, site))
+        self._names.configure(self._members.names(), partial(resolver_of, site))
+        self._peers = PeerNames(partial(resolver_of, site))
+        self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
+        self._latest: dict[str, int] = {}
+        self._scheduled = False
+        self._removed = 0
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        self.ready.set()
+        self._flush()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._names.run(), name="manager-names")
+                group.create_task(self._peers.run(), name="peer-names")
+                group.create_task(self._watch(), name="policy-rules")
+        finally:
+            self.ready.clear()
+            self._sets.close()
+
+    # --- The rules --------------------------------------------------------------------------------------
+
+    def contents(self, site: Site, plan: Plan) -> Contents:
+        """What the sets hold under ``site``; the caller loads it together with the rules of ``site``."""
+        counts = self._counts()
+        refusals = {name: counts[name] for name in map(set_name, REFUSALS) if name in counts}
+        return replace(self._members.configure(site, plan), counters=refusals)
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """The rules of ``site`` are loaded by now."""
+        self._site, self._plan = site, plan
+        self._names.configure(self._members.names(), partial(resolver_of, site))
+        self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
+
+    async def _watch(self) -> None:
+        """Somebody may have flushed all rules of this machine; without ours everybody may call everybody."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if not self._sets.counters():
+                self._lost("the packet filter table was removed by somebody")
+
+    def _lost(self, what: str) -> None:
+        log.error("%s; loading it again", what)
+        self._removed += 1
+        try:
+            if self.restore is not None:
+                self.restore()
+        except ManageoutError as error:
+            log.error("the packet filter cannot be loaded: %s (%s)", error.message, error.hint)
+
+    # --- Who is in the sets -----------------------------------------------------------------------------
+
+    def present(self, client: Client) -> None:
+        """A client has arrived, or has other addresses."""
+        self._members.present(client)
+        self._schedule()
+
+    def absent(self, client: Client) -> None:
+        """A client has gone."""
+        self._members.absent(client)
+        self._schedule()
+
+    def released(self, identity: str, lease: bytes | None) -> None:
+        """Nothing to do: rules go by the clients that are there."""
+
+    def _resolved(self, name: str, addresses: Collection[Address]) -> None:
+        log.info("the manager %s is %s", name, ", ".join(map(str, addresses)) or "nowhere")
+        self._members.resolved(name, addresses)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if not self.ready.is_set():
+            return
+        try:
+            self._sets.change(self._members.changes())
+        except ManageoutError as error:
+            self._lost(f"the packet filter's sets are not as they were left ({error.message})")
+
+    # --- What is shown ----------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        counts = self._counts()
+        return {
+            "managers": len(self._site.policy.managers),
+            "refused": sum(counts.get(set_name(reason), 0) for reason in REFUSALS),
+            "connections": sysctl.find(conntrack.COUNT),
+            "most_connections": sysctl.find(conntrack.MAXIMUM),
+        }
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What an administrator should know."""
+        return findings(self._names.states, self._removed)
+
+    def sessions(self) -> Iterator[dict[str, Any]]:
+        """For ``manageout sessions``: read while they are sent."""
+        return self._sessions.rows()
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Refused packets by reason and source."""
+        now = time.time()
+        rows: list[dict[str, Any]] = []
+        for reason in REFUSALS:
+            for version in (4, 6):
+                rows += [
+                    {
+                        "reason": reason.label,
+                        "source": self._source(element.key),
+                        "count": element.packets,
+                        "last": None if element.age is None else now - element.age,
+                    }
+                    for element in self._counted(f"{set_name(reason)}{version}")
+                ]
+        return rows
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Exact counts by reason; they only grow."""
+        counts = self._counts()
+        return {reason.label: counts.get(set_name(reason), 0) for reason in REFUSALS}
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        counts = self._counts()
+        allowed = [
+            ({"rule": name}, float(counts.get(counter(number), 0)))
+            for number, name in enumerate(rule_names(self._site.policy.managers))
+        ]
+        yield Metric(
+            "policy_connections", "Connections that managers have begun, by rule.", "counter", allowed
+        )
+        yield Metric(
+            "policy_clients", "Clients that rules can name.", "gauge", [({}, float(len(self._members)))]
+        )
+
+    def _source(self, key: bytes) -> str:
+        """The client's name, or the address of the machine as the intranet knows it."""
+        return self._members.identity(key) or str(machine(key, self._site, self._plan)[0])
+
+    def _counted(self, name: str) -> list[Counted]:
+        try:
+            return self._sets.counted(name)
+        except ManageoutError:  # the table is gone; it will be loaded again
+            return []
+
+    def _counts(self) -> dict[str, int]:
+        """Packets by counter; refusals since the daemon's start, for a new table goes on with them."""
+        found = self._sets.counters()
+        if found:
+            self._latest = {name: packets for name, (packets, _) in found.items()}
+        return self._latest

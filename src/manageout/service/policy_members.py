@@ -1,0 +1,178 @@
+"""Who is in the sets of the packet filter: connected clients, and the addresses of managers' names. Pure.
+
+A change is an element that comes or goes; whoever asks for :meth:`Members.changes` has to make it in the kernel.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from manageout.config import Site
+from manageout.linux.nft_sets import Change
+from manageout.plan import Plan
+from manageout.service.filter_managers import (
+    CLIENTS,
+    OTHERS,
+    Contents,
+    calls_everybody,
+    names_of,
+    names_set,
+    seen_as,
+    to_set,
+)
+from manageout.service.presence import Client
+
+Address = IPv4Address | IPv6Address
+Element = tuple[str, bytes]
+"""Set and key."""
+
+
+class Members:
+    """The members of every set, by what has been said of clients and names."""
+
+    def __init__(self, site: Site, plan: Plan) -> None:
+        self._site, self._plan = site, plan
+        self._clients: dict[str, Client] = {}
+        self._owners: dict[bytes, str] = {}
+        self._addresses: dict[str, Collection[Address]] = {}
+        self._uses: Counter[Element] = Counter()
+        """Two clients, or two names, may put the same element into a set."""
+        self._others: dict[bytes, bytes] = {}
+        self._kernel: dict[Element, bytes | None] = {}
+        """What the sets hold by now, and with which value in a map."""
+        self._touched: set[Element] = set()
+
+    def configure(self, site: Site, plan: Plan) -> Contents:
+        """Go on by another site file; what the sets hold then. No change of before remains to be made."""
+        self._site, self._plan = site, plan
+        names = {name for manager in site.policy.managers for name in names_of(manager)}
+        self._addresses = {name: known for name, known in self._addresses.items() if name in names}
+        self._uses.clear()
+        self._others = {}
+        for client in self._clients.values():
+            self._uses.update(self._of_client(client))
+            self._others |= dict.fromkeys(client.others, client.address)
+        for name, addresses in self._addresses.items():
+            self._uses.update(self._of_name(name, addresses))
+        self._touched.clear()
+        self._kernel = dict.fromkeys(self._uses) | {(OTHERS, key): to for key, to in self._others.items()}
+        return self.contents()
+
+    def contents(self) -> Contents:
+        """Everything that the sets and the map hold."""
+        members: dict[str, list[bytes]] = {}
+        for name, key in self._uses:
+            members.setdefault(name, []).append(key)
+        return Contents(members, dict(self._others))
+
+    def changes(self) -> list[Change]:
+        """What has changed since the last call: first what goes, then what comes."""
+        gone, come = [], []
+        for element in sorted(self._touched):
+            name, key = element
+            value = self._others.get(key) if name == OTHERS else None
+            wanted = value is not None if name == OTHERS else element in self._uses
+            there = element in self._kernel
+            if there and not (wanted and self._kernel[element] == value):  # a map's element cannot change
+                del self._kernel[element]
+                gone.append(Change(name, False, key))
+            if wanted and element not in self._kernel:
+                self._kernel[element] = value
+                come.append(Change(name, True, key, value))
+        self._touched.clear()
+        return gone + come
+
+    # --- Clients ----------------------------------------------------------------------------------------
+
+    def present(self, client: Client) -> None:
+        """It has arrived or has other addresses."""
+        before = self._clients.get(client.identity)
+        self._clients[client.identity] = client
+        if before is not None:
+            self._disown(before)
+        self._owners |= dict.fromkeys((client.address, *client.others), client.identity)
+        self._move(self._of_client(before) if before else (), self._of_client(client))
+        if before is not None:
+            self._unmap(before)
+        if self._site.translation is not None:
+            self._others |= dict.fromkeys(client.others, client.address)
+            self._touched |= {(OTHERS, key) for key in client.others}
+
+    def absent(self, client: Client) -> None:
+        """It has gone."""
+        before = self._clients.pop(client.identity, None)
+        if before is not None:
+            self._disown(before)
+            self._move(self._of_client(before), ())
+            self._unmap(before)
+
+    def identity(self, address: bytes) -> str | None:
+        """Whose address this is."""
+        return self._owners.get(address)
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def _of_client(self, client: Client) -> list[Element]:
+        sets = [CLIENTS] if self._site.translation is not None else []
+        for number, manager in enumerate(self._site.policy.managers):
+            if not calls_everybody(manager) and any(_fits(client.identity, each) for each in manager.to):
+                sets.append(to_set(number))
+        addresses = dict.fromkeys((client.address, *client.others))
+        return [(name, address) for name in sets for address in addresses]
+
+    def _disown(self, before: Client) -> None:
+        for address in (before.address, *before.others):
+            if self._owners.get(address) == before.identity:
+                del self._owners[address]
+
+    def _unmap(self, before: Client) -> None:
+        """Forget its further addresses, but for those that another client has by now."""
+        for key in before.others:
+            if self._owners.get(key) in (None, before.identity):
+                self._others.pop(key, None)
+                self._touched.add((OTHERS, key))
+
+    # --- Names ------------------------------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """Every name of the site file, once."""
+        return list(dict.fromkeys(n for manager in self._site.policy.managers for n in names_of(manager)))
+
+    def resolved(self, name: str, addresses: Collection[Address]) -> None:
+        """All addresses that ``name`` has now."""
+        before = self._addresses.get(name, ())
+        self._addresses[name] = addresses
+        self._move(self._of_name(name, before), self._of_name(name, addresses))
+
+    def addresses(self) -> Mapping[str, Collection[Address]]:
+        """What is known of the names."""
+        return self._addresses
+
+    def _of_name(self, name: str, addresses: Iterable[Address]) -> list[Element]:
+        keys = dict.fromkeys(key for address in addresses for key in self._keys(address))
+        tables = enumerate(self._site.policy.managers)
+        return [(names_set(n), key) for n, manager in tables if name in names_of(manager) for key in keys]
+
+    def _keys(self, address: Address) -> Iterator[bytes]:
+        network = IPv4Network(address) if isinstance(address, IPv4Address) else IPv6Network(address)
+        return (each.network_address.packed for each in seen_as(network, self._site, self._plan))
+
+    # --- Elements ---------------------------------------------------------------------------------------
+
+    def _move(self, before: Iterable[Element], after: Iterable[Element]) -> None:
+        old, new = set(before), set(after)
+        for element in old - new:
+            self._uses[element] -= 1
+            if not self._uses[element]:
+                del self._uses[element]
+        for element in new - old:
+            self._uses[element] += 1
+        self._touched |= old ^ new
+
+
+def _fits(identity: str, pattern: str) -> bool:
+    return fnmatchcase(identity.lower(), pattern.lower())

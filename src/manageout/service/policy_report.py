@@ -1,0 +1,73 @@
+"""How the policy names machines, ways and rules to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from manageout.config import Site
+from manageout.config_translation import ManagerTable
+from manageout.linux import conntrack, sysctl
+from manageout.plan import Plan
+from manageout.wire.address import embedded_isatap, rfc6052_extract
+
+CROWDED = 0.9
+"""Of the kernel's table of connections."""
+
+
+class Way(StrEnum):
+    """Through what an IPv4 machine of the intranet and a client meet."""
+
+    NAT64 = "NAT64"
+    NAT46 = "NAT46"
+    ISATAP = "ISATAP"
+    IPV6 = "IPv6"
+
+
+def machine(packed: bytes, site: Site, plan: Plan) -> tuple[IPv4Address | IPv6Address, Way]:
+    """The address by which the intranet knows a machine, and the way to it; NAT64 stands for both directions."""
+    address = ip_address(packed)
+    if isinstance(address, IPv4Address):
+        return address, Way.NAT64
+    if site.translation is not None and address in plan.nat64:
+        return rfc6052_extract(plan.nat64, address) or address, Way.NAT64
+    v4 = embedded_isatap(packed) if address in plan.isatap_prefix else None
+    if v4 is not None:
+        return IPv4Address(v4), Way.ISATAP
+    return address, Way.IPV6
+
+
+def rule_name(number: int, manager: ManagerTable) -> str:
+    """As the file calls it."""
+    return manager.name or f"managers.{number}"
+
+
+def rule_names(managers: tuple[ManagerTable, ...]) -> list[str]:
+    """Of every table; a name that is there twice gets its number too, for metrics need different ones."""
+    names = [rule_name(number, manager) for number, manager in enumerate(managers)]
+    return [name if names.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(names)]
+
+
+def findings(names: Mapping[str, str], removed: int) -> list[dict[str, Any]]:
+    """What an administrator should know. ``names``: state of each manager's name; ``removed``: times that
+    somebody took our rules away.
+    """
+    return [
+        dict(zip(("code", "severity", "what", "remedy"), row, strict=True)) for row in _found(names, removed)
+    ]
+
+
+def _found(names: Mapping[str, str], removed: int) -> Iterator[tuple[str, str, str, str]]:
+    for name, state in names.items():
+        if state:
+            remedy = "correct its DNS record, or the name in [[policy.managers]]"
+            yield "MANAGER_NAME", "warning", f"the manager {name} {state}", remedy
+    if removed:
+        what = f"something removed our packet filter, {removed} times so far; it was loaded again"
+        yield "RULES_REMOVED", "warning", what, "let other firewalls flush their own tables only"
+    count, limit = sysctl.find(conntrack.COUNT), sysctl.find(conntrack.MAXIMUM)
+    if count and limit and int(count) > CROWDED * int(limit):
+        what = f"the kernel follows {count} connections and has room for {limit}: new ones soon fail"
+        yield "CONNECTIONS_FULL", "error", what, f"raise {conntrack.MAXIMUM}"
