@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.bench.report import Result, machine, save, say, table, verdict
 
-MODULES = ("isatap_forwarding", "isatap_scale", "isatap_rs", "isatap_memory", "iphttps", "cli")
+MODULES = ("isatap_forwarding", "isatap_scale", "isatap_rs", "isatap_memory", "iphttps", "leases", "cli")
 OUTPUT = Path("build/bench.json")
 PRIVATE = Path(__file__).parents[2] / "scripts" / "private"
 
