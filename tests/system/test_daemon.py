@@ -178,7 +178,7 @@ def test_after_a_kill_the_next_one_cleans_up(place: Place) -> None:
     assert (place.runtime / "control.sock").exists()
     undo = place.undo()
     assert undo["filter"] is True
-    assert undo["routes"] == [[f"{PREFIX}:1001::/64", "fd99::2"]]
+    assert undo["routes"] == [[f"{PREFIX}:1001::/64", "fd99::2", None]]
     place.write(ROUTER)  # the route is no longer wanted
     daemon = place.start()
     assert "fd99::2" not in place.run(["ip", "-6", "route"]).stdout
