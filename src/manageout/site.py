@@ -30,6 +30,7 @@ def contradictions(site: Site, derived: Plan) -> list[Fault]:
         _isatap,
         _translation,
         _names,
+        _managers,
     ]
     return [fault for check in checks for fault in check(site, derived)]
 
@@ -160,3 +161,17 @@ def _names(site: Site, derived: Plan) -> Iterator[Fault]:
         yield Fault(
             "names.servers", "is required without a [dns64] table", "name the zone's primary DNS server"
         )
+
+
+def _managers(site: Site, derived: Plan) -> Iterator[Fault]:
+    """Rules that name clients need somebody who knows their names."""
+    for number, manager in enumerate(site.policy.managers):
+        if "*" in manager.to:
+            continue
+        path = f"policy.managers.{number}.to"
+        if site.gateway is None:
+            hint = 'write to = ["*"] here, and the names in the gateway\'s file: it judges every packet too'
+            yield Fault(path, "a router without a gateway does not know the clients' names", hint)
+        elif site.gateway.authentication == "none":
+            hint = 'write to = ["*"], or set gateway.authentication to "certificates"'
+            yield Fault(path, "clients without certificates have no names", hint)

@@ -66,3 +66,12 @@ def test_reading_raises_with_all_of_them(tmp_path: Path) -> None:
         read_site(file)
     assert [fault.path for fault in caught.value.faults] == ["isatap.routers", "isatap.routes.0.via"]
     assert all(fault.hint for fault in caught.value.faults)
+
+
+def test_managers_call_clients_by_name_only_where_names_are_known() -> None:
+    manager = '[[policy.managers]]\nfrom = ["10.0.1.0/24"]\nservices = ["any"]\nto = ["lap*"]\n'
+    assert faults(GATEWAY, manager) == {}
+    assert "does not know" in faults(ROUTER, manager)["policy.managers.0.to"]
+    assert faults(ROUTER, manager.replace("lap*", "*")) == {}
+    anybody = GATEWAY + 'authentication = "none"\n'
+    assert "have no names" in faults(anybody, manager)["policy.managers.0.to"]

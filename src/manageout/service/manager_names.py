@@ -66,17 +66,21 @@ class ManagerNames:
         self.states: dict[str, str] = {}
         """Of each name, one line for people; empty when all is well."""
         self._found, self._clock = found, clock
-        self._resolver = resolver
+        self.resolver = resolver
         self._due: dict[str, float] = {}
         self._known: dict[str, Collection[Address]] = {}
         self._changed = asyncio.Event()
 
     def configure(self, names: Collection[str], resolver: Callable[[], dns.asyncresolver.Resolver]) -> None:
         """Other names from now on, or other servers: all are looked up at once."""
-        self._resolver = resolver
+        self.resolver = resolver
         self._due = dict.fromkeys(names, 0.0)
         self._known = {name: known for name, known in self._known.items() if name in self._due}
-        self.states = {name: self.states.get(name, "not yet resolved") for name in names}
+        self.states = {name: self.states.get(name, "is not yet resolved") for name in names}
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at the clock now."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -101,7 +105,7 @@ class ManagerNames:
 
     async def _look_up(self, name: str) -> None:
         try:
-            resolver = self._resolver()
+            resolver = self.resolver()
             addresses, ttl = await _resolve(resolver, name)
         except (dns.exception.DNSException, OSError) as error:
             what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else str(error)

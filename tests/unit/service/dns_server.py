@@ -17,10 +17,11 @@ Zone = dict[tuple[str, str], tuple[int, list[str]]]
 
 
 class Server(asyncio.DatagramProtocol):
-    """Answers from ``zone``; stays silent when ``silent``."""
+    """Answers from ``zone``; stays silent when ``silent``, and refuses when ``refusing``."""
 
     def __init__(self, zone: Zone) -> None:
         self.zone, self.silent, self.asked = zone, False, 0
+        self.refusing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.DatagramTransport = transport  # type: ignore[assignment]
@@ -34,7 +35,9 @@ class Server(asyncio.DatagramProtocol):
         answer.flags |= dns.flags.AA
         name, kind = query.question[0].name.to_text(), dns.rdatatype.to_text(query.question[0].rdtype)
         found = self.zone.get((name, kind))
-        if found:
+        if self.refusing:
+            answer.set_rcode(dns.rcode.REFUSED)
+        elif found:
             answer.answer.append(dns.rrset.from_text(name, found[0], "IN", kind, *found[1]))
         elif not any(known == name for known, _ in self.zone):
             answer.set_rcode(dns.rcode.NXDOMAIN)

@@ -1,0 +1,50 @@
+"""How the policy names machines, rules and what is wrong."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+
+from manageout.config import parse
+from manageout.plan import plan
+from manageout.service.policy_report import Way, findings, machine, rule_names
+
+SITE = parse(
+    '[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+    '[translation]\npool = "10.0.8.0/24"\n'
+    + '[[policy.managers]]\nname = "desk"\nfrom = ["10.0.1.0/24"]\nservices = ["any"]\n' * 2
+    + '[[policy.managers]]\nfrom = ["10.0.1.0/24"]\nservices = ["any"]\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("packet", "shown", "way"),
+    [
+        ("fd12:3456:789a:7777::a00:14", "10.0.0.20", Way.NAT64),
+        ("fd12:3456:789a:1:0:5efe:a00:11e", "10.0.1.30", Way.ISATAP),
+        ("fd12:3456:789a:1:200:5efe:c633:6407", "198.51.100.7", Way.ISATAP),
+        ("fd12:3456:789a:1::7", "fd12:3456:789a:1::7", Way.IPV6),
+        ("fd99::5efe:a00:1", "fd99::5efe:a00:1", Way.IPV6),
+    ],
+)
+def test_a_machine_is_shown_as_the_intranet_knows_it(packet: str, shown: str, way: Way) -> None:
+    address, through = machine(IPv6Address(packet).packed, SITE, plan(SITE))
+    assert (str(address), through) == (shown, way)
+
+
+def test_ipv4_stays_ipv4() -> None:
+    address = IPv4Address("10.0.0.20")
+    assert machine(address.packed, SITE, plan(SITE))[0] == address
+
+
+def test_every_rule_has_a_name_of_its_own() -> None:
+    assert rule_names(SITE.policy.managers) == ["desk (0)", "desk (1)", "managers.2"]
+
+
+def test_findings() -> None:
+    assert findings({"helpdesk.corp.example": ""}, 0) == []
+    found = findings({"helpdesk.corp.example": "has no address"}, 2)
+    assert [row["code"] for row in found] == ["MANAGER_NAME", "RULES_REMOVED"]
+    assert found[0]["what"] == "the manager helpdesk.corp.example has no address"
+    assert all(row["remedy"] for row in found)
