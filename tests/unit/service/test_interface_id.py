@@ -42,7 +42,7 @@ def test_what_is_no_interface_identifier(text: str) -> None:
     "text", ["::1", "::5", "::ffff", "::200:5efe:a00:1", "::5efe:10.0.0.1", "::fdff:ffff:ffff:ff80"]
 )
 def test_what_belongs_to_others(text: str) -> None:
-    with pytest.raises(BadArgument, match="is kept for gateways|is reserved") as caught:
+    with pytest.raises(BadArgument, match=r"is kept for gateways|is reserved") as caught:
         interface_id.parse(text)
     assert caught.value.exit_code == 2
 

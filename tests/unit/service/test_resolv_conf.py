@@ -36,9 +36,7 @@ def test_taken_and_given_back(file: Path) -> None:
     file.chmod(0o640)
     before = state(file)
     ours = ResolvConf(file)
-    assert not ours.taken
     ours.take(STUB, ["corp.example"])
-    assert ours.taken
     assert effective(file) == [
         f"nameserver {STUB}",
         "options ndots:2 rotate",
@@ -46,7 +44,7 @@ def test_taken_and_given_back(file: Path) -> None:
     ]
     assert ours.servers() == ["192.168.1.1", "fe80::1%eth0"]
     ours.give_back()
-    assert state(file) == before and not ours.taken
+    assert state(file) == before
     ours.give_back()
     assert state(file) == before
     assert list(file.parent.iterdir()) == [file], "nothing is left beside it"
