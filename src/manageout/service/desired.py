@@ -84,6 +84,8 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
         routes += [WantedRoute(route.prefix, route.via) for route in site.isatap.routes]
     if site.gateway is not None:
         addresses = _interfaces((plan.gateway_link_local, plan.gateway_address))
+        if site.dns64 is not None:
+            addresses += (IPv6Interface(plan.dns64),)
         devices.append(Device(IPHTTPS_DEVICE, IPHTTPS_MTU, True, addresses))
         if site.gateway.isatap_router is not None:
             routes.append(WantedRoute(plan.isatap_prefix, site.gateway.isatap_router))

@@ -69,6 +69,12 @@ def roles_of(
         from manageout.service.isatap_router import IsatapRouterService
 
         roles.append(IsatapRouterService(site, plan, tuns[ISATAP_DEVICE], netlink, state_dir))
+    if site.dns64 is not None:
+        from manageout.service.dns64 import Dns64Service
+
+        dns64 = Dns64Service(site, plan)
+        roles.append(dns64)
+        watchers.append(dns64)
     if site.gateway is not None:
         from manageout.service.iphttps_server import IpHttpsServerService
         from manageout.service.lease_keeper import LeaseKeeper

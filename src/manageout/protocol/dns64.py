@@ -1,0 +1,394 @@
+"""A DNS64 resolver as a machine (RFC 6147): it forwards questions, and gives names with only IPv4 addresses IPv6 ones.
+
+The way of a question::
+
+    cache                       a current answer: done
+    blocked, ipv4only.arpa      our own answer: done
+    one exchange with a server  any type but AAAA, and AAAA where nothing may be synthesised
+    AAAA, then A                NXDOMAIN is final (5.1.2); any other error and silence count as empty (5.1.3)
+    PTR below a NAT64 prefix    PTR of the IPv4 address, and a CNAME to it (5.3.1)
+
+The same question of several clients is asked once. A server that is silent or fails is followed by the next, and comes
+last for a while. When none is left, an answer that is out of date may serve (RFC 8767), else SERVFAIL does.
+We do not validate: a validating server does (5.5), and its AD bit and SERVFAIL are passed on.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from manageout.errors import WireError
+from manageout.protocol import dns64_answers as answers
+from manageout.protocol.dns64_prefixes import Prefixes
+from manageout.protocol.dns64_servers import Ask, Exchange, Forget, Reply, Servers
+from manageout.protocol.dns_cache import DnsCache, Key, aged
+from manageout.wire import dns
+
+MAX_PENDING = 4096
+"""Questions under way; more are refused."""
+MAX_WAITING = 256
+"""Clients that wait for the same answer."""
+MAX_QUERY = 4096
+_KEY_BITS = dns.RD | dns.AD | dns.CD
+_TRANSFERS = (249, 250, 251, 252)  # TKEY, TSIG, IXFR, AXFR
+
+
+class Config(NamedTuple):
+    """What the site says. Names are in wire form and lower case."""
+
+    servers: tuple[str, ...]
+    prefixes: Prefixes
+    exclude_domains: tuple[bytes, ...] = ()
+    blocked: tuple[bytes, ...] = ()
+    cache_size: int = 20000
+    serve_stale: float = 0.0
+
+
+class Blocked(NamedTuple):
+    """A client asked for a name of the block list."""
+
+    client: object
+    name: bytes
+
+
+class _Waiting(NamedTuple):
+    client: object
+    query: dns.Query
+    message: bytes
+    tcp: bool
+
+
+@dataclass(slots=True)
+class _Job:
+    """A question under way. ``target``: the in-addr.arpa name of a PTR question below a prefix."""
+
+    key: Key
+    query: dns.Query
+    waiting: list[_Waiting] = field(default_factory=list)
+    aaaa: bytes | None = None
+    stage: str = "plain"
+    target: bytes = b""
+
+
+class Dns64:
+    """``random``: uniform in [0, 1). Clients are whatever the driver passes as ``client``."""
+
+    def __init__(self, config: Config, random: Callable[[], float]) -> None:
+        self.config = config
+        self.cache = DnsCache(config.cache_size, config.serve_stale)
+        self.servers = Servers(config.servers, random)
+        self.counts: Counter[str] = Counter()
+        self.blocked: Counter[object] = Counter()
+        self._jobs: dict[Key, _Job] = {}
+        self._numbers: dict[int, _Job] = {}
+        self._timers: list[tuple[float, int]] = []
+        self._out: list[Ask | Forget | Reply] = []
+        self._events: list[Blocked] = []
+
+    def configure(self, config: Config) -> None:
+        """Go on with other settings; questions under way end as they began."""
+        self.config = config
+        self.cache = DnsCache(config.cache_size, config.serve_stale)
+        self.servers.configure(config.servers)
+
+    # --- The five verbs ---------------------------------------------------------------------------------
+
+    def receive(
+        self, message: bytes, client: object, now: float, *, tcp: bool = False, excluded: bool = False
+    ) -> None:
+        """A client's message. ``excluded``: nothing is synthesised for it."""
+        if len(message) < dns.HEADER or message[2] & dns.QR >> 8:
+            self.counts["malformed"] += 1
+            return
+        self.counts["queries"] += 1
+        try:
+            if message[2] & dns.OPCODE >> 8:
+                self._refuse_message(client, message, dns.NOTIMP)
+                return
+            if len(message) > MAX_QUERY:
+                raise WireError("DNS query: too long")
+            query = dns.parse_query(message)
+        except WireError:
+            self.counts["malformed"] += 1
+            self._refuse_message(client, message, dns.FORMERR)
+            return
+        self._question(_Waiting(client, query, message, tcp), now, excluded=excluded)
+
+    def quick(self, message: bytes, now: float) -> bytes | None:
+        """The answer to a query over UDP that the cache has at hand; not for clients that are excluded."""
+        return self.cache.quick(message, now)
+
+    def answered(self, number: int, message: bytes, now: float) -> None:
+        """A server's message for the exchange ``number``."""
+        job = self._numbers.get(number)
+        if job is None:
+            return
+        verdict = self.servers.judge(number, message)
+        match verdict:
+            case Exchange.FOREIGN:
+                self.counts["spoofed"] += 1  # wait on: the true answer may come yet
+            case Exchange.TRUNCATED:
+                self._ask_again(number, now, tcp=True)
+            case Exchange.FAILED:
+                self._ask_again(number, now, failure=message)
+            case Exchange.GOOD:
+                self._over(number)
+                self._result(job, message, now)
+
+    def failed(self, number: int, now: float) -> None:
+        """The exchange cannot be: no route, refused, closed."""
+        if number in self._numbers:
+            self._ask_again(number, now)
+
+    def gone(self, client: object) -> None:
+        """A client over TCP has closed."""
+        for job in self._jobs.values():
+            job.waiting = [each for each in job.waiting if each.client is not client]
+
+    def on_timer(self, now: float) -> None:
+        """Servers that have been silent for too long are given up."""
+        while self._timers and self._timers[0][0] <= now:
+            _, number = heapq.heappop(self._timers)
+            if number in self._numbers:
+                self.counts["timeouts"] += 1
+                self._ask_again(number, now)
+
+    def timer(self) -> float | None:
+        """When :meth:`on_timer` is due."""
+        while self._timers and self._timers[0][1] not in self._numbers:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def transmit(self) -> Sequence[Ask | Forget | Reply]:
+        """Orders for the driver."""
+        out, self._out = self._out, []
+        return out
+
+    def events(self) -> Sequence[Blocked]:
+        """Who asked for names of the block list."""
+        events, self._events = self._events, []
+        return events
+
+    def pending(self) -> int:
+        """Questions under way."""
+        return len(self._jobs)
+
+    # --- Questions --------------------------------------------------------------------------------------
+
+    def _question(self, asked: _Waiting, now: float, *, excluded: bool) -> None:
+        query = asked.query
+        if query.version:
+            self._reply(asked, answers.error(query, dns.BADVERS))
+            return
+        if query.type in _TRANSFERS:
+            self._reply(asked, answers.error(query, dns.REFUSED))
+            return
+        if query.klass == dns.IN and self._ours(asked, excluded=excluded):
+            return
+        key = Key(
+            query.name,
+            query.type,
+            query.klass,
+            query.flags & _KEY_BITS,
+            query.dnssec,
+            query.edns,
+            excluded and query.type == dns.AAAA,
+        )
+        stored = self.cache.get(key, now)
+        if stored is not None:
+            self.cache.hits += 1
+            reply = self._reply(asked, aged(stored, now))
+            if not asked.tcp and not excluded:
+                self.cache.remember(asked.message, reply, now, stored.ends)
+            return
+        self.cache.misses += 1
+        self._start(key, asked, now)
+
+    def _ours(self, asked: _Waiting, *, excluded: bool) -> bool:
+        """Answer what we answer ourselves."""
+        query = asked.query
+        if any(dns.below(query.name, name) for name in self.config.blocked):
+            self.counts["blocked"] += 1
+            self._events.append(Blocked(asked.client, query.name))
+            self._reply(asked, answers.error(query, dns.NXDOMAIN))
+            return True
+        # RFC 8880 7.1: not even this resolver's own servers are asked, but for DS.
+        if dns.below(query.name, answers.WELL_KNOWN) and query.type != dns.DS:
+            self._reply(asked, answers.well_known(query, self.config.prefixes, excluded=excluded))
+            return True
+        return False
+
+    def _start(self, key: Key, asked: _Waiting, now: float) -> None:
+        job = self._jobs.get(key)
+        if job is not None and len(job.waiting) < MAX_WAITING:
+            job.waiting.append(asked)
+            return
+        if job is not None or len(self._jobs) >= MAX_PENDING:
+            self.counts["busy"] += 1
+            self._reply(asked, answers.error(asked.query, dns.SERVFAIL))
+            return
+        query = asked.query
+        job = self._jobs[key] = _Job(key, query, [asked])
+        question = query.question
+        if query.klass == dns.IN and query.type == dns.PTR:
+            target = self.config.prefixes.reverse(query.name)
+            if target is not None:
+                job.stage, job.target = "reverse", target
+                question = target + struct.pack(">HH", dns.PTR, dns.IN)
+        elif query.type == dns.AAAA and self._may_synthesise(key, query):
+            job.stage = "aaaa"
+        self._ask(job, question, now)
+
+    def _may_synthesise(self, key: Key, query: dns.Query) -> bool:
+        if query.klass != dns.IN or key.excluded or not self.config.prefixes.all:
+            return False
+        # RFC 6147 5.5, (3): the client validates by itself, and could not validate ours.
+        if query.dnssec and query.flags & dns.CD:
+            return False
+        return not any(dns.below(query.name, domain) for domain in self.config.exclude_domains)
+
+    # --- Answers ----------------------------------------------------------------------------------------
+
+    def _result(self, job: _Job, answer: bytes | None, now: float) -> None:
+        """What the servers said; None when none of them said anything."""
+        try:
+            reply = self._next(job, answer, now)
+        except WireError:
+            self.counts["broken"] += 1
+            reply = None if job.stage == "aaaa" and self._ask_a(job, now) else self._failure(job, now)
+        if reply is not None:
+            self._finish(job, reply, now)
+
+    def _next(self, job: _Job, answer: bytes | None, now: float) -> bytes | None:
+        """The reply, or None while there is more to ask."""
+        match job.stage:
+            case "aaaa":
+                return self._after_aaaa(job, answer, now)
+            case "a":
+                return self._after_a(job, answer, now)
+            case "reverse":
+                if answer is None or _failing(answer):
+                    return self._failure(job, now)
+                return answers.reverse(job.query, job.target, answer)
+        if answer is None:
+            return self._failure(job, now)
+        if _failing(answer):
+            return self._failure(job, now, answer)
+        if job.query.type == dns.AAAA and answers.aaaa_records(answer, self.config.prefixes).excluded:
+            return answers.without_excluded(job.query, answer, self.config.prefixes)
+        return answers.forwarded(job.query, answer)
+
+    def _after_aaaa(self, job: _Job, answer: bytes | None, now: float) -> bytes | None:
+        rcode = answer[3] & dns.RCODE if answer is not None else dns.SERVFAIL
+        if answer is not None and rcode == dns.NXDOMAIN:
+            return answers.forwarded(job.query, answer)  # 5.1.2: final
+        if answer is not None and rcode == dns.NOERROR:
+            found = answers.aaaa_records(answer, self.config.prefixes)
+            if found.usable and found.excluded:
+                return answers.without_excluded(job.query, answer, self.config.prefixes)
+            if found.usable:
+                return answers.forwarded(job.query, answer)  # 5.1.1
+            # 5.1.4: answers that are all excluded count as none.
+            job.aaaa = (
+                answers.without_excluded(job.query, answer, self.config.prefixes)
+                if found.excluded
+                else answer
+            )
+        self._ask_a(job, now)
+        return None
+
+    def _ask_a(self, job: _Job, now: float) -> bool:
+        job.stage = "a"
+        self._ask(job, job.query.question[:-4] + struct.pack(">HH", dns.A, dns.IN), now)
+        return True
+
+    def _after_a(self, job: _Job, answer: bytes | None, now: float) -> bytes | None:
+        if answer is None:
+            return self._failure(job, now)
+        if answer[3] & dns.RCODE == dns.NOERROR:
+            made = answers.synthesised(job.query, job.aaaa, answer, self.config.prefixes)
+            if made is not None:
+                self.counts["synthesised"] += 1
+                return made
+            # 5.4: without A records, what was said about AAAA.
+            return answers.forwarded(job.query, answer if job.aaaa is None else job.aaaa)
+        if _failing(answer):
+            return self._failure(job, now, answer)
+        return answers.forwarded(job.query, answer)  # 5.1.6
+
+    def _failure(self, job: _Job, now: float, answer: bytes | None = None) -> bytes:
+        """What there is when the servers have nothing: an old answer, or what they gave as their reason."""
+        stale = self.cache.get_stale(job.key, now) if self.config.serve_stale else None
+        if stale is not None:
+            self.counts["stale"] += 1
+            job.stage = "stale"
+            return aged(stale, now)
+        self.counts["failed"] += 1
+        if answer is not None:
+            return answers.forwarded(job.query, answer)
+        return answers.error(job.query, dns.SERVFAIL)
+
+    def _finish(self, job: _Job, reply: bytes, now: float) -> None:
+        self._jobs.pop(job.key, None)
+        if job.stage != "stale":  # which would be young again
+            self._keep(job, reply, now)
+        for asked in job.waiting:
+            self._reply(asked, reply)
+
+    def _keep(self, job: _Job, reply: bytes, now: float) -> None:
+        try:
+            self.cache.put(job.key, reply, now)
+        except WireError:
+            self.counts["broken"] += 1
+
+    def _reply(self, asked: _Waiting, reply: bytes) -> bytes:
+        query = asked.query
+        if not asked.tcp and len(reply) > min(query.size, MAX_QUERY):
+            reply = answers.truncated(reply, query)
+            self.counts["truncated"] += 1
+        at = dns.HEADER + len(query.question)
+        # The question as this client wrote it, capitals and all.
+        reply = query.id + reply[2 : dns.HEADER] + query.question + reply[at:]
+        self._out.append(Reply(asked.client, reply))
+        return reply
+
+    def _refuse_message(self, client: object, message: bytes, rcode: int) -> None:
+        flags = dns.QR | int.from_bytes(message[2:4], "big") & (dns.OPCODE | dns.RD) | rcode
+        self._out.append(Reply(client, message[:2] + struct.pack(">H", flags) + bytes(8)))
+
+    # --- Exchanges with servers -------------------------------------------------------------------------
+
+    def _ask(self, job: _Job, question: bytes, now: float) -> None:
+        query = job.query
+        flags = dns.RD | query.flags & dns.CD
+        self._send(job, self.servers.open(question, flags, now, dnssec=query.dnssec), now)
+
+    def _send(self, job: _Job, order: Ask, now: float) -> None:
+        self.counts["upstream"] += 1
+        self._numbers[order.number] = job
+        heapq.heappush(self._timers, (now + self.servers.patience(tcp=order.tcp), order.number))
+        self._out.append(order)
+
+    def _ask_again(self, number: int, now: float, *, tcp: bool = False, failure: bytes | None = None) -> None:
+        job = self._numbers.pop(number)
+        self._out.append(Forget(number))
+        order = self.servers.again(number, now, tcp=tcp, failure=failure)
+        if isinstance(order, Ask):
+            self._send(job, order, now)
+        else:
+            self._result(job, order, now)
+
+    def _over(self, number: int) -> None:
+        del self._numbers[number]
+        self._out.append(Forget(number))
+        self.servers.close(number)
+
+
+def _failing(answer: bytes) -> bool:
+    """Whether an answer is neither data nor the word that there is none."""
+    return answer[3] & dns.RCODE not in (dns.NOERROR, dns.NXDOMAIN)

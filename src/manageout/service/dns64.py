@@ -1,0 +1,382 @@
+"""The driver of the DNS64: sockets for clients at its own address, one for each question to a server.
+
+It answers only at the DNS64 address; the packet filter lets only our own links reach that. A question
+leaves from a fresh socket, so its port is random, and its socket takes answers from that server alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fnmatch
+import ipaddress
+import logging
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Address
+from typing import Any
+
+from manageout.config import Site
+from manageout.errors import ManageoutError
+from manageout.plan import Plan
+from manageout.protocol.dns64 import Config, Dns64
+from manageout.protocol.dns64_prefixes import Prefixes
+from manageout.protocol.dns64_servers import Ask, Forget, Reply
+from manageout.service.metrics import Metric
+from manageout.service.presence import Client
+from manageout.wire import dns
+
+PORT = 53
+BATCH = 64
+"""Datagrams taken before anything else gets its turn."""
+BUFFER = 1 << 20
+MAX_CONNECTIONS = 256
+MAX_PER_CLIENT = 16
+IDLE_TIMEOUT = 10.0
+BIND_SECONDS = 10.0
+MAX_BLOCKED_CLIENTS = 1024
+
+log = logging.getLogger(__name__)
+
+
+def settings(site: Site, plan: Plan) -> Config:
+    """What the machine needs of the site."""
+    table = site.dns64
+    if table is None:
+        raise ManageoutError("the site has no [dns64]")
+    anything = (IPv4Network("0.0.0.0/0"),)
+    prefixes = [(each.prefix, each.ipv4) for each in table.prefixes]
+    if not prefixes and site.translation is not None:
+        prefixes = [(plan.nat64, anything)]
+    domain = site.site.domain
+    blocked = [*table.blocked, *(f"{name}.{domain}" for name in table.blocked if domain)]
+    return Config(
+        servers=table.upstreams,
+        prefixes=Prefixes(prefixes, table.exclude_prefixes),
+        exclude_domains=tuple(map(dns.to_wire, table.exclude_domains)),
+        blocked=tuple(map(dns.to_wire, dict.fromkeys(blocked))),
+        cache_size=table.cache_size,
+        serve_stale=table.serve_stale,
+    )
+
+
+class Dns64Service:
+    """The role; also told who is connected, for the clients that are excluded."""
+
+    name = "dns64"
+
+    def __init__(self, site: Site, plan: Plan) -> None:
+        self.ready = asyncio.Event()
+        self._address = plan.dns64
+        self._machine = Dns64(settings(site, plan), random.SystemRandom().random)
+        self._patterns = _patterns(site)
+        self._names: dict[str, str] = {}
+        self._excluded: set[str] = set()
+        self._blocked: Counter[tuple[str, str]] = Counter()
+        self._exchanges: dict[int, socket.socket] = {}
+        self._connections: dict[asyncio.StreamWriter, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self._udp: socket.socket | None = None
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises :class:`ManageoutError` when the address cannot be had."""
+        self._loop = asyncio.get_running_loop()
+        udp = await self._bind(socket.SOCK_DGRAM)
+        tcp = await self._bind(socket.SOCK_STREAM)
+        server = await asyncio.start_server(self._serve, sock=tcp)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        self._udp = udp
+        self._loop.add_reader(udp, self._on_clients, udp)
+        self.ready.set()
+        log.info("DNS64 at %s, from %s", self._address, ", ".join(self._machine.config.servers))
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                await self._loop.create_future()
+        finally:
+            self._loop.remove_reader(udp)
+            server.close()
+            for writer in list(self._connections):
+                writer.close()
+            if self._timer is not None:
+                self._timer.cancel()
+            for number in list(self._exchanges):
+                self._forget(number)
+            udp.close()
+            self._udp = None
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Other servers, prefixes, names; the cache begins anew."""
+        if plan.dns64 != self._address:
+            raise ManageoutError("the DNS64 address has changed", "restart the daemon")
+        self._machine.configure(settings(site, plan))
+        self._patterns = _patterns(site)
+        self._excluded = {address for address, name in self._names.items() if self._is_excluded(name)}
+
+    # --- Who is connected -------------------------------------------------------------------------------
+
+    def present(self, client: Client) -> None:
+        """It has arrived, or its addresses have changed."""
+        self.absent(client)
+        for address in (client.address, *client.others):
+            text = str(IPv6Address(address))
+            self._names[text] = client.identity
+            if self._is_excluded(client.identity):
+                self._excluded.add(text)
+
+    def absent(self, client: Client) -> None:
+        """It has gone."""
+        for text in [text for text, name in self._names.items() if name == client.identity]:
+            del self._names[text]
+            self._excluded.discard(text)
+
+    def released(self, identity: str, lease: bytes | None) -> None:
+        """Its lease is nobody's: nothing to us."""
+
+    def _is_excluded(self, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in self._patterns)
+
+    # --- Clients ----------------------------------------------------------------------------------------
+
+    async def _bind(self, kind: socket.SocketKind) -> socket.socket:
+        """A socket at our address, which may have to come up first."""
+        deadline = time.monotonic() + BIND_SECONDS
+        while True:
+            sock = socket.socket(socket.AF_INET6, kind | socket.SOCK_NONBLOCK)
+            try:
+                if kind is socket.SOCK_STREAM:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((str(self._address), PORT))
+            except OSError as error:
+                sock.close()
+                if time.monotonic() > deadline:
+                    hint = f"see what uses it: ss -lnp 'src [{self._address}]:{PORT}'"
+                    raise ManageoutError(
+                        f"DNS64 cannot use {self._address} port {PORT}: {error.strerror}", hint
+                    ) from None
+            else:
+                if kind is socket.SOCK_STREAM:
+                    sock.listen(128)
+                return sock
+            await asyncio.sleep(0.1)
+
+    def _on_clients(self, udp: socket.socket) -> None:
+        machine, excluded, now = self._machine, self._excluded, time.monotonic()
+        quick, receive, send = machine.quick, udp.recvfrom, udp.sendto
+        slow = False
+        for _ in range(BATCH):
+            try:
+                message, source = receive(65535)
+            except OSError:
+                break
+            if not excluded or source[0] not in excluded:
+                reply = quick(message, now)
+                if reply is not None:
+                    with contextlib.suppress(OSError):
+                        send(reply, source)
+                    continue
+            machine.receive(message, source, now, excluded=source[0] in excluded)
+            slow = True
+        if slow:
+            self._pump()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
+        source: str = writer.get_extra_info("peername")[0]
+        full = len(self._connections) >= MAX_CONNECTIONS
+        if full or list(self._connections.values()).count(source) >= MAX_PER_CLIENT:
+            self._machine.counts["busy"] += 1
+            writer.close()
+            return
+        self._connections[writer] = source
+        try:
+            while True:
+                async with asyncio.timeout(IDLE_TIMEOUT):
+                    message = await _read_message(reader)
+                now = time.monotonic()
+                self._machine.receive(message, writer, now, tcp=True, excluded=source in self._excluded)
+                self._pump()
+                async with asyncio.timeout(IDLE_TIMEOUT):
+                    await writer.drain()
+        except (OSError, EOFError, TimeoutError):
+            pass
+        finally:
+            self._connections.pop(writer, None)
+            self._machine.gone(writer)
+            writer.close()
+
+    def _reply(self, order: Reply) -> None:
+        if isinstance(order.client, asyncio.StreamWriter):
+            if not order.client.is_closing():
+                order.client.write(len(order.message).to_bytes(2, "big") + order.message)
+        elif self._udp is not None and isinstance(order.client, tuple):
+            with contextlib.suppress(OSError):  # the client has gone, or reads too slowly
+                self._udp.sendto(order.message, order.client)
+
+    # --- Servers ----------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Carry out what the machine wants, and ask when it wants to be called."""
+        while orders := self._machine.transmit():
+            for order in orders:
+                match order:
+                    case Reply():
+                        self._reply(order)
+                    case Ask():
+                        self._ask(order)
+                    case Forget():
+                        self._forget(order.number)
+        for event in self._machine.events():
+            self._note_blocked(event.client, event.name)
+        due = self._machine.timer()
+        if due != self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._due, self._timer = due, None
+            if due is not None:
+                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._due = self._timer = None
+        self._machine.on_timer(time.monotonic())
+        self._pump()
+
+    def _ask(self, order: Ask) -> None:
+        place = _endpoint(order.server)
+        kind = socket.SOCK_STREAM if order.tcp else socket.SOCK_DGRAM
+        try:
+            sock = socket.socket(
+                socket.AF_INET6 if ":" in place[0] else socket.AF_INET, kind | socket.SOCK_NONBLOCK
+            )
+            self._exchanges[order.number] = sock
+            if order.tcp:
+                self._group.create_task(self._ask_tcp(order, sock, place))
+                return
+            sock.connect(place)
+            sock.send(order.message)
+        except OSError as error:
+            log.debug("DNS server %s: %s", order.server, error.strerror)
+            self._loop.call_soon(self._on_failure, order.number)
+            return
+        self._loop.add_reader(sock, self._on_answer, order.number, sock)
+
+    def _on_failure(self, number: int) -> None:
+        self._machine.failed(number, time.monotonic())
+        self._pump()
+
+    def _on_answer(self, number: int, sock: socket.socket) -> None:
+        try:
+            message = sock.recv(65535)
+        except BlockingIOError:
+            return
+        except OSError:  # port unreachable
+            self._machine.failed(number, time.monotonic())
+        else:
+            self._machine.answered(number, message, time.monotonic())
+        self._pump()
+
+    async def _ask_tcp(self, order: Ask, sock: socket.socket, place: tuple[str, int]) -> None:
+        writer: asyncio.StreamWriter | None = None
+        try:
+            await self._loop.sock_connect(sock, place)
+            # The stream closes what it is given; the exchange keeps its own descriptor.
+            reader, writer = await asyncio.open_connection(sock=sock.dup())
+            writer.write(len(order.message).to_bytes(2, "big") + order.message)
+            answer = await _read_message(reader)
+        except (OSError, EOFError):
+            self._machine.failed(order.number, time.monotonic())
+        else:
+            self._machine.answered(order.number, answer, time.monotonic())
+        finally:
+            if writer is not None:
+                writer.close()
+        self._pump()
+
+    def _forget(self, number: int) -> None:
+        sock = self._exchanges.pop(number, None)
+        if sock is not None:
+            self._loop.remove_reader(sock)
+            if sock.type & socket.SOCK_STREAM:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)  # ends a question over TCP
+            sock.close()
+
+    # --- Report -----------------------------------------------------------------------------------------
+
+    def _note_blocked(self, client: object, name: bytes) -> None:
+        source = self._connections.get(client, "") if isinstance(client, asyncio.StreamWriter) else ""
+        source = source or (client[0] if isinstance(client, tuple) else "")
+        key = (self._names.get(source, source), b".".join(dns.labels_of(name)).decode("ascii", "replace"))
+        if key in self._blocked or len(self._blocked) < MAX_BLOCKED_CLIENTS:
+            self._blocked[key] += 1
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        machine, cache = self._machine, self._machine.cache
+        silent = machine.servers.silent(time.monotonic())
+        shown: dict[str, Any] = {
+            "address": str(self._address),
+            "servers": [f"{each} (silent)" if each in silent else each for each in machine.config.servers],
+            "prefixes": [str(prefix) for prefix in machine.config.prefixes.all],
+            "queries": cache.hits + cache.misses,
+            "cached": len(cache),
+            "pending": machine.pending(),
+        }
+        if self._blocked:
+            shown["blocked"] = [
+                f"{who} asked for {what}: {count}" for (who, what), count in self._blocked.most_common(5)
+            ]
+        return shown
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Nothing is dropped without an answer but what is no question."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """As above."""
+        return {}
+
+    def findings(self) -> list[dict[str, str]]:
+        """Servers that do not answer."""
+        servers, silent = self._machine.config.servers, self._machine.servers.silent(time.monotonic())
+        if len(silent) < len(servers):
+            return []
+        what = f"no DNS server answers the DNS64: {', '.join(silent)}"
+        remedy = f"try `dig @{silent[0].partition(':')[0]} .` on the gateway; mend dns64.upstreams"
+        return [{"code": "DNS_SERVERS_SILENT", "severity": "error", "what": what, "remedy": remedy}]
+
+    def metrics(self) -> Iterable[Metric]:
+        """What Prometheus may know."""
+        machine, cache = self._machine, self._machine.cache
+        lookups = [({"cache": "hit"}, cache.hits), ({"cache": "miss"}, cache.misses)]
+        yield Metric("dns64_queries", "Questions of clients", "counter", lookups)
+        kinds = [({"kind": kind}, count) for kind, count in sorted(machine.counts.items())]
+        yield Metric("dns64_events", "What else happened to questions", "counter", kinds)
+        yield Metric("dns64_cached", "Answers that are kept", "gauge", [({}, len(cache))])
+        blocked: Counter[str] = Counter()
+        for (_, name), count in self._blocked.items():
+            blocked[name] += count
+        named = [({"name": name}, count) for name, count in blocked.items()]
+        yield Metric("dns64_blocked", "Questions for names of the block list", "counter", named)
+
+
+def _patterns(site: Site) -> tuple[str, ...]:
+    return tuple(pattern.lower() for pattern in site.dns64.exclude_clients) if site.dns64 else ()
+
+
+def _endpoint(server: str) -> tuple[str, int]:
+    """``10.0.0.10``, ``10.0.0.10:5353``, ``fd12::1`` or ``[fd12::1]:53``."""
+    try:
+        return str(ipaddress.ip_address(server)), PORT
+    except ValueError:
+        host, _, port = server.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+async def _read_message(reader: asyncio.StreamReader) -> bytes:
+    """One message behind its two bytes of length. Raises :class:`EOFError`, :class:`OSError`."""
+    size = int.from_bytes(await reader.readexactly(2), "big")
+    return await reader.readexactly(size)
