@@ -49,8 +49,7 @@ def _run(pair: Pair) -> float:
     for first in range(1, CLIENTS + 1, share):
         arguments = (str(pair.ca.directory), str(first), str(share))
         loaders.append(pair.start("cl", sys.executable, "-m", "tests.bench.leases_load", *arguments))
-    for loader in loaders:
-        wait_for("it is prepared", lambda loader=loader: "prepared" in loader.text(), 60)
+    wait_for("all are prepared", lambda: all("prepared" in loader.text() for loader in loaders), 60)
     start = time.monotonic()
     for loader in loaders:
         loader.process.send_signal(signal.SIGUSR1)

@@ -102,12 +102,12 @@ def test_a_restart_of_the_gateway_keeps_every_lease(pair: Pair, sign: signal.Sig
 def test_a_killed_client_is_missed_and_its_second_connection_takes_over(pair: Pair) -> None:
     gateway(pair)
     laptop, first = connected(pair, LAPTOP)
-    began = lease(pair, LAPTOP)
+    before = lease(pair, LAPTOP) or {}
     laptop.process.kill()
     laptop.process.wait(10)
     again, second = connected(pair, LAPTOP)
     wait_for(
-        "it is told from its new place", lambda: (lease(pair, LAPTOP) or {}).get("peer") != began["peer"]
+        "it is told from its new place", lambda: (lease(pair, LAPTOP) or {}).get("peer") != before["peer"]
     )
     assert second == first
     again.stop()

@@ -45,8 +45,10 @@ TESTED_BY: dict[str, str] = {
     "service/iphttps_connect.py": "system/test_iphttps_tunnel.py",
     "service/iphttps_server.py": "system/test_iphttps_tunnel.py",
     "service/isatap_io.py": "system/test_isatap_join.py",
+    "linux/arp.py": "system/test_check_pool.py",
     "service/lease_report.py": "unit/service/test_lease_keeper.py",
     "service/lease_writer.py": "unit/service/test_lease_keeper.py",
+    "service/presence.py": "unit/service/test_lease_keeper.py",
     "service/role.py": "system/test_daemon.py",
 }
 NOTHING_TO_TEST = {"__init__.py", "__main__.py", "errors.py", "machine.py"}

@@ -72,7 +72,7 @@ class Leases:
         fixed: Mapping[str, bytes],
         excluded: Collection[bytes],
     ) -> None:
-        self._first, self._last = _ends(block)
+        self._first, self._last = machines_of(block)
         self._grace, self._quarantine = grace, quarantine
         self._excluded = frozenset(excluded)
         self._fixed = {identity: v4 for identity, v4 in fixed.items() if v4 not in self._excluded}
@@ -271,7 +271,7 @@ class Leases:
         return taken
 
 
-def _ends(block: IPv4Network) -> tuple[int, int]:
+def machines_of(block: IPv4Network) -> tuple[int, int]:
     """First and last address for a machine: not the network's own and not broadcast, where there are such."""
     edge = 1 if block.prefixlen <= 30 else 0
     return int(block.network_address) + edge, int(block.broadcast_address) - edge

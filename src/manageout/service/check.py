@@ -22,7 +22,7 @@ from manageout.linux import nft, privileges, sysctl
 from manageout.linux.libbpf import Object
 from manageout.linux.netlink import Link, Netlink
 from manageout.plan import Plan
-from manageout.service import check_files
+from manageout.service import check_files, check_pool
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
 
@@ -310,6 +310,11 @@ def _files(host: Host) -> Findings:
         yield Finding(severity, message, remedy)
 
 
+def _pool(host: Host) -> Findings:
+    for severity, message, remedy in check_pool.pool(host.site, host.plan, host.netlink):
+        yield Finding(severity, message, remedy)
+
+
 _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "policy": _policy,
     "site prefix": _prefix,
@@ -317,6 +322,7 @@ _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "locators": _locators,
     "path to the managers": _underlay,
     "next hops": _routes,
+    "leases": _pool,
     "forwarding": _forwarding,
     "devices": _devices,
     "ports": _ports,
