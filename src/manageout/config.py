@@ -16,7 +16,15 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 from manageout.config_names import Dns64Table, NamesTable
 from manageout.config_rollout import RolloutTable
 from manageout.config_translation import PolicyTable, TranslationTable
-from manageout.config_types import LinkPrefix, Listener, Table, metrics_place, router_name, site_prefix
+from manageout.config_types import (
+    Domain,
+    LinkPrefix,
+    Listener,
+    Table,
+    metrics_place,
+    router_name,
+    site_prefix,
+)
 from manageout.errors import ConfigError, Fault
 from manageout.faults import Unfit, describe
 
@@ -30,7 +38,7 @@ class SiteTable(Table):
     """For people."""
     prefix: Annotated[IPv6Network, AfterValidator(site_prefix)]
     """The intranet's /48: its own, a 6to4 one, or a random unique local one (`manageout plan --new`)."""
-    domain: str = ""
+    domain: Domain = ""
     """DNS suffix of the intranet, for example ``corp.example``."""
 
 

@@ -74,14 +74,32 @@ def plan(site: Site) -> Plan:
         client_aggregate=aggregate,
         gateway_address=client_prefix[1],
         gateway_link_local=LINK_LOCAL[1],
-        dns64=subnet(prefix, DNS64_SUBNET)[1 + node],
+        dns64=_dns64(site),
         nat64=(translation and translation.prefix) or subnet(prefix, NAT64_SUBNET, 96),
         leases=_block(translation.pool, translation.block, node) if translation else None,
         isatap_link_locals=tuple(isatap_address(LINK_LOCAL, locator) for locator in locators),
         isatap_addresses=tuple(isatap_address(isatap_prefix, locator) for locator in locators),
         advertised=tuple((isatap and isatap.advertise) or _advertised(site, client_prefix, aggregate)),
-        client_routes=tuple((gateway and gateway.routes) or (prefix,)),
+        client_routes=_client_routes(site),
     )
+
+
+def _client_routes(site: Site) -> tuple[IPv6Network, ...]:
+    """The site, or what the file says instead; and NAT64 prefixes that lie elsewhere."""
+    gateway, translation, dns64 = site.gateway, site.translation, site.dns64
+    routes = [*((gateway and gateway.routes) or (site.site.prefix,))]
+    wanted = [translation.prefix or subnet(site.site.prefix, NAT64_SUBNET, 96)] if translation else []
+    if dns64 is not None:
+        wanted += [entry.prefix for entry in dns64.prefixes]
+        wanted.append(IPv6Network(_dns64(site)))
+    for prefix in wanted:
+        if not any(prefix.subnet_of(route) for route in routes):
+            routes.append(prefix)
+    return tuple(routes)
+
+
+def _dns64(site: Site) -> IPv6Address:
+    return subnet(site.site.prefix, DNS64_SUBNET)[1 + (site.gateway.node if site.gateway else 0)]
 
 
 def _block(pool: IPv4Network, length: int | None, node: int) -> IPv4Network:

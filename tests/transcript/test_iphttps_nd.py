@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any
+
 import pytest
 
 from manageout.protocol.iphttps import AddressBound, AddressReleased
@@ -55,6 +58,42 @@ def test_a_router_solicitation_is_answered_to_its_sender(mode: str) -> None:
     header, message = nd.parse(site.packets(2)[0])
     assert (header.src, header.dst, header.hop_limit) == (GATEWAY_LL, ll(2), 255)
     assert message == nd.parse(vector("IPHTTPS_RA_multicast"))[1]
+
+
+NAMES: dict[str, Any] = {
+    "dns": (IPv6Address("2001:db8:1:3333::1"),),
+    "search": ("corp.example",),
+    "nat64": (IPv6Network("2001:db8:1:7777::/96"),),
+}
+
+
+def names_options(packet: bytes) -> list[nd.Option]:
+    message = nd.parse(packet)[1]
+    assert isinstance(message, nd.RouterAdvertisement)
+    return [o for o in message.options if isinstance(o, (nd.Rdnss, nd.Dnssl, nd.Pref64))]
+
+
+@both
+def test_rfc8106_5_1_and_5_2_and_rfc8781_4_1_names_are_advertised_for_three_intervals(mode: str) -> None:
+    site = Site(mode=mode, **NAMES)
+    site.connect(1)
+    site.feed(1, nd.build(ll(1), nd.ALL_ROUTERS, nd.RouterSolicitation()))
+    assert names_options(site.packets(1)[-1]) == [
+        nd.Rdnss(1800, (IPv6Address("2001:db8:1:3333::1").packed,)),
+        nd.Dnssl(1800, ("corp.example",)),
+        nd.Pref64(IPv6Address("2001:db8:1:7777::").packed, 96, 1800),
+    ]
+
+
+@both
+def test_rfc8106_5_1_names_are_withdrawn_at_the_end(mode: str) -> None:
+    site = Site(mode=mode, **NAMES)
+    site.connect(1)
+    site.server.shutdown(site.now)
+    site.pass_time(0)
+    site.feed(1, b"")
+    lifetimes = [getattr(o, "lifetime", None) for o in names_options(site.packets(1)[-1])]
+    assert lifetimes == [0, 0, 0]
 
 
 @both

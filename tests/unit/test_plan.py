@@ -71,3 +71,20 @@ def test_subnets_and_addresses() -> None:
         "2002:c633:640a:1:0:5efe:a00:1"
     )
     assert isatap_address(subnet(prefix, 1), IPv4Address("8.8.8.8")).packed[8] == 2
+
+
+def test_clients_reach_nat64_prefixes_outside_the_site_through_the_tunnel() -> None:
+    pool = '[translation]\npool = "10.0.8.0/24"\nprefix = "2001:db8:64::/96"\n'
+    dns64 = '[dns64]\nupstreams = ["10.0.0.10"]\n[[dns64.prefixes]]\nprefix = "64:ff9b::/96"\n'
+    result = planned(GATEWAY, pool, dns64)
+    assert result.client_routes == (
+        IPv6Network("fd12:3456:789a::/48"),
+        IPv6Network("2001:db8:64::/96"),
+        IPv6Network("64:ff9b::/96"),
+    )
+    routes = planned(GATEWAY, 'routes = ["2001:db8::/32"]\n', pool, dns64).client_routes
+    assert routes == (
+        IPv6Network("2001:db8::/32"),
+        IPv6Network("64:ff9b::/96"),
+        IPv6Network("fd12:3456:789a:3333::1/128"),
+    )

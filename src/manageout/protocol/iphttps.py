@@ -56,6 +56,12 @@ class ServerConfig:
     """The gateway's own two addresses on the link."""
     routes: tuple[IPv6Network, ...] = ()
     """Prefixes behind the gateway: Route Information options."""
+    dns: tuple[IPv6Address, ...] = ()
+    """DNS servers of the clients: RDNSS option (RFC 8106)."""
+    search: tuple[str, ...] = ()
+    """Domains of the site: DNSSL option."""
+    nat64: tuple[IPv6Network, ...] = ()
+    """NAT64 prefixes: PREF64 options (RFC 8781)."""
     mode: Mode = "certificates"
     hairpin: bool = False
     fixed: Mapping[str, IPv6Address] = field(default_factory=dict)
@@ -83,6 +89,9 @@ class ServerConfig:
             link_local=plan.gateway_link_local,
             address=plan.gateway_address,
             routes=plan.client_routes,
+            dns=(plan.dns64,) if site.dns64 else (),
+            search=(site.site.domain,) if site.dns64 and site.site.domain else (),
+            nat64=(plan.nat64,) if site.translation else (),
             mode=site.gateway.authentication,
             hairpin=site.policy.hairpin,
             fixed=site.gateway.fixed,

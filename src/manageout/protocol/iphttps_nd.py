@@ -27,6 +27,7 @@ from manageout.wire.icmpv6 import REDIRECT, ROUTER_ADVERTISEMENT
 RA_INTERVAL = 600.0
 """MaxRtrAdvInterval (RFC 4861 6.2.1), seconds; the minimum is a third of it."""
 ROUTE_LIFETIME = 1800
+"""Also that of names and NAT64 prefixes: three intervals (RFC 8106 5.1, RFC 8781 4.1)."""
 PREFIX_VALID, PREFIX_PREFERRED = 86400, 14400
 CURRENT_HOP_LIMIT = 64
 RECENTLY = 5.0
@@ -69,11 +70,11 @@ class Discovery:
         prefix = nd.PrefixInformation(
             config.prefix.network_address.packed, 64, True, True, PREFIX_VALID, PREFIX_PREFERRED
         )
-        self._advertisement = self._advertise_routes(config, prefix, ROUTE_LIFETIME)
-        self._farewell = self._advertise_routes(config, prefix, 0)
+        self._advertisement = self._advertise(config, prefix, ROUTE_LIFETIME)
+        self._farewell = self._advertise(config, prefix, 0)
 
     @staticmethod
-    def _advertise_routes(
+    def _advertise(
         config: ServerConfig, prefix: nd.PrefixInformation, lifetime: int
     ) -> nd.RouterAdvertisement:
         # Router lifetime 0: the tunnel must not capture the client's Internet traffic (RFC 4191 covers routes).
@@ -81,7 +82,13 @@ class Discovery:
             nd.RouteInformation(r.network_address.packed, r.prefixlen, nd.Preference.MEDIUM, lifetime)
             for r in dict.fromkeys(config.routes)
         ]
-        return nd.RouterAdvertisement(CURRENT_HOP_LIMIT, options=(nd.Mtu(MTU), prefix, *routes))
+        names: list[nd.Option] = []
+        if config.dns:
+            names.append(nd.Rdnss(lifetime, tuple(server.packed for server in config.dns)))
+        if config.search:
+            names.append(nd.Dnssl(lifetime, config.search))
+        names += [nd.Pref64(p.network_address.packed, p.prefixlen, lifetime) for p in config.nat64]
+        return nd.RouterAdvertisement(CURRENT_HOP_LIMIT, options=(nd.Mtu(MTU), prefix, *routes, *names))
 
     # --- From a client ----------------------------------------------------------------------------------
 

@@ -40,6 +40,29 @@ def test_a_site_file_becomes_a_server() -> None:
     assert server.vnet_hdr and server.coalesce and not server.own_framing
 
 
+NAMES = """
+[translation]
+pool = "10.0.8.0/24"
+[dns64]
+upstreams = ["10.0.0.10"]
+"""
+
+
+def test_clients_are_told_the_resolver_the_domain_and_the_nat64_prefix() -> None:
+    text = TEXT.replace("[site]", '[site]\ndomain = "Corp.Example"') + NAMES
+    site = config.parse(text)
+    server = ServerConfig.of(site, plan.plan(site))
+    assert server.dns == (IPv6Address("fd12:3456:789a:3333::3"),)
+    assert server.search == ("corp.example",)
+    assert server.nat64 == (IPv6Network("fd12:3456:789a:7777::/96"),)
+
+
+def test_clients_are_told_no_names_without_a_resolver() -> None:
+    site = config.parse(TEXT)
+    server = ServerConfig.of(site, plan.plan(site))
+    assert (server.dns, server.search, server.nat64) == ((), (), ())
+
+
 def test_a_site_without_a_gateway_has_no_server() -> None:
     site = config.parse('[site]\nprefix = "fd12:3456:789a::/48"\n[isatap]\nlocators = ["10.0.0.1"]\n')
     with pytest.raises(ValueError, match="gateway"):
