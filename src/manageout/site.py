@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
-from ipaddress import IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
 from manageout import config, plan
@@ -133,12 +134,9 @@ def _translation(site: Site, derived: Plan) -> Iterator[Fault]:
         nodes = 2 ** (block.prefixlen - table.pool.prefixlen)
         hint = f"{table.pool} has {nodes} blocks of /{block.prefixlen}: enlarge the pool, or set translation.block"
         yield Fault("gateway.node", "has no block in translation.pool", hint)
-    if site.isatap:
-        for locator in site.isatap.locators:
-            if locator in table.pool:
-                yield Fault(
-                    "translation.pool", f"holds our locator {locator}", "choose addresses nobody uses"
-                )
+    for what, machine in _machines(site):
+        if machine in table.pool:
+            yield Fault("translation.pool", f"holds {machine}, {what}", "choose addresses nobody uses")
     holders: dict[object, str] = {}
     for name, address in table.fixed.items():
         path = f"translation.fixed.{name}"
@@ -148,7 +146,30 @@ def _translation(site: Site, derived: Plan) -> Iterator[Fault]:
             )
         elif address in holders:
             yield Fault(path, f"{address} is already that of {holders[address]}", "one address, one client")
+        elif block.prefixlen < 31 and address in (block[0], block[-1]):
+            yield Fault(path, f"{address} is no address of a machine", f"{block[1]} to {block[-2]} are")
         holders[address] = name
+
+
+def _machines(site: Site) -> Iterator[tuple[str, object]]:
+    """IPv4 addresses that the file says somebody has, and who."""
+    if site.isatap:
+        yield from (("our locator", locator) for locator in site.isatap.locators)
+        yield from (("the other ISATAP router", router) for router in site.isatap.routers)
+    servers: list[tuple[str, str]] = []
+    if site.gateway:
+        servers += [("where the gateway listens", listener) for listener in site.gateway.listen]
+    if site.dns64:
+        servers += [("a DNS server", server) for server in site.dns64.upstreams]
+    if site.names:
+        servers += [("a DNS server", server) for server in site.names.servers]
+    for what, server in servers:
+        with contextlib.suppress(ValueError):  # an IPv6 address, perhaps with a port
+            yield what, IPv4Address(server.partition(":")[0])
+    for manager in site.policy.managers:
+        for source in manager.source:
+            if isinstance(source, IPv4Network) and source.prefixlen == 32:
+                yield f"the manager {manager.name}".rstrip(), source.network_address
 
 
 def _names(site: Site, derived: Plan) -> Iterator[Fault]:

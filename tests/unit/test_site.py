@@ -75,3 +75,32 @@ def test_managers_call_clients_by_name_only_where_names_are_known() -> None:
     assert faults(ROUTER, manager.replace("lap*", "*")) == {}
     anybody = GATEWAY + 'authentication = "none"\n'
     assert "have no names" in faults(anybody, manager)["policy.managers.0.to"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (ROUTER, "holds 10.0.0.1, our locator"),
+        ('listen = ["10.0.0.5:443"]\n', "holds 10.0.0.5, where the gateway listens"),
+        ('[dns64]\nupstreams = ["10.0.0.10", "10.0.9.9"]\n', "holds 10.0.0.10, a DNS server"),
+        ('[names]\nzone = "corp.example"\nservers = ["10.0.0.10:53"]\n', "holds 10.0.0.10, a DNS server"),
+        (
+            '[[policy.managers]]\nname = "app"\nfrom = ["10.0.0.20"]\nservices = ["any"]\n',
+            "holds 10.0.0.20, the manager app",
+        ),
+    ],
+)
+def test_the_pool_holds_nobody_that_the_file_names(tables: str, said: str) -> None:
+    assert faults(GATEWAY, tables, '[translation]\npool = "10.0.0.0/24"\n') == {"translation.pool": said}
+
+
+def test_networks_of_managers_may_hold_the_pool() -> None:
+    manager = '[[policy.managers]]\nfrom = ["10.0.0.0/24"]\nservices = ["any"]\n'
+    dns = '[dns64]\nupstreams = ["fd12:3456:789a::53", "10.0.0.10"]\n'
+    assert faults(GATEWAY, manager, dns, '[translation]\npool = "10.0.0.128/26"\n') == {}
+
+
+@pytest.mark.parametrize("address", ["10.0.8.0", "10.0.8.255"])
+def test_a_fixed_lease_is_an_address_of_a_machine(address: str) -> None:
+    table = f'[translation]\npool = "10.0.8.0/24"\nfixed = {{ "laptop" = "{address}" }}\n'
+    assert faults(GATEWAY, table) == {"translation.fixed.laptop": f"{address} is no address of a machine"}

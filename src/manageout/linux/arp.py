@@ -30,8 +30,9 @@ _OUTGOING = 4
 def who_has(dev: str, own: bytes, addresses: Collection[bytes], wait: float) -> dict[bytes, bytes]:
     """Ask on ``dev`` as ``own``, this machine's address there.
 
-    Address -> Ethernet address of whoever has it, for those that somebody has. ``wait``: seconds to listen after the last question. Blocks. Raises :class:`NotPermitted` without CAP_NET_RAW,
-    :class:`KernelError` when the device cannot be used, and ValueError for more than :data:`MAX_ASKED` addresses.
+    Address -> Ethernet address of whoever has it, for those that somebody has. ``wait``: seconds to listen after
+    the last question. Blocks. Raises :class:`NotPermitted` without CAP_NET_RAW, :class:`KernelError` when the
+    device cannot be used, and ValueError for more than :data:`MAX_ASKED` addresses.
     """
     if len(addresses) > MAX_ASKED:
         raise ValueError(f"{len(addresses)} addresses, at most {MAX_ASKED}")

@@ -87,14 +87,15 @@ class LeaseKeeper:
 
     def _adopt(self, site: Site, plan: Plan) -> None:
         self.site, self.plan = site, plan
-        self.attendance.fixed = {n: v6.packed for n, v6 in site.gateway.fixed.items()} if site.gateway else {}
+        fixed = site.gateway.fixed if site.gateway else {}
+        self.attendance.fixed = {name.lower(): v6.packed for name, v6 in fixed.items()}
         self._own = self._own_addresses()
 
     def _rules(self) -> dict[str, Any]:
         table = self.site.translation
         if table is None:
             return {}
-        fixed = {name: v4.packed for name, v4 in table.fixed.items()}
+        fixed = {name.lower(): v4.packed for name, v4 in table.fixed.items()}
         times = {"grace": table.grace, "quarantine": table.quarantine}
         return times | {"fixed": fixed, "excluded": self._own}
 
@@ -157,6 +158,8 @@ class LeaseKeeper:
 
     def opened(self, number: int, identity: str | None, peer: str, transport: str = "ip-https") -> None:
         """A connection carries packets; ``number`` is its own until :meth:`closed`."""
+        # A renewed certificate may write the same name in other letters (RFC 4343).
+        identity = identity.lower() if identity else None
         lease = self.table.get(identity) if self.table and identity else None
         last_time = lease.v6 if lease else b""
         self.attendance.opened(number, identity, peer, transport, time.time(), last_time)

@@ -13,7 +13,7 @@ class Client(NamedTuple):
     """One connected client."""
 
     identity: str
-    """The name in its certificate."""
+    """The name in its certificate, in lower case."""
     address: bytes
     """Its stable IPv6 address (16 bytes): the one of the lease and of its AAAA record."""
     others: tuple[bytes, ...]

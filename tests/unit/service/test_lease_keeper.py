@@ -252,6 +252,16 @@ def test_clients_without_a_certificate_have_no_lease_and_are_not_told(scene: Sce
     play(scene, story)
 
 
+def test_upper_and_lower_case_are_one_identity(scene: Scene) -> None:
+    async def story(scene: Scene) -> None:
+        scene.arrive(1, LAPTOP.upper(), A)
+        await scene.quiet()
+        assert scene.told.heard == [("present", LAPTOP, "10.0.8.5")]
+
+    scene.make('fixed = { "LapTop.corp.example" = "10.0.8.5" }')
+    play(scene, story)
+
+
 def test_without_translation_clients_are_told_without_a_lease(scene: Scene) -> None:
     async def story(scene: Scene) -> None:
         scene.arrive(1, LAPTOP, A)
