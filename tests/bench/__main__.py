@@ -17,7 +17,16 @@ from pathlib import Path
 
 from tests.bench.report import Result, machine, save, say, table, verdict
 
-MODULES = ("isatap_forwarding", "isatap_scale", "isatap_rs", "isatap_memory", "iphttps", "leases", "cli")
+MODULES = (
+    "isatap_forwarding",
+    "isatap_scale",
+    "isatap_rs",
+    "isatap_memory",
+    "xlat",
+    "iphttps",
+    "leases",
+    "cli",
+)
 OUTPUT = Path("build/bench.json")
 PRIVATE = Path(__file__).parents[2] / "scripts" / "private"
 

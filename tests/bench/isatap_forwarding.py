@@ -54,10 +54,11 @@ NATIVE_SETUP = {
 }
 # A UDP socket and sendmmsg: 1,024 packets a system call, so that the path is the limit and not Python. Without
 # a receiver the gateway would answer with errors: its socket takes what fits, and is never read.
-_SENDER = """
+SENDER = """
 import ctypes, socket, sys
 address, port, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+sock = socket.socket(family, socket.SOCK_DGRAM)
 sock.connect((address, port))
 class Vector(ctypes.Structure):
     _fields_ = (("base", ctypes.c_char_p), ("length", ctypes.c_size_t))
@@ -71,7 +72,7 @@ send = ctypes.CDLL(None).sendmmsg
 while True:
     send(sock.fileno(), messages, 1024, 0)
 """
-_SINK = """
+SINK = """
 import socket, sys
 sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
@@ -109,7 +110,7 @@ def lab(fast_path: bool) -> Iterator[None]:
             enable_ipv6(node)
             for line in lines:
                 netns.run(f"mo-{node}", ["ip", "-6", *line.split()])
-        for argv in (["iperf3", "--server", "--port", str(PORT)], [sys.executable, "-c", _SINK, str(PORT)]):
+        for argv in (["iperf3", "--server", "--port", str(PORT)], [sys.executable, "-c", SINK, str(PORT)]):
             command = netns.command("mo-gateway", argv)
             server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
             stack.enter_context(server)
@@ -149,7 +150,7 @@ def iperf(address: str) -> float | None:
 
 def packets(address: str) -> float:
     """Packets of 64 bytes of UDP that reach the gateway, a second."""
-    argv = [*ON_ONE_CPU, sys.executable, "-c", _SENDER, address, str(PORT), str(PAYLOAD)]
+    argv = [*ON_ONE_CPU, sys.executable, "-c", SENDER, address, str(PORT), str(PAYLOAD)]
     with subprocess.Popen(netns.command("mo-helpdesk", argv)) as sender:
         try:
             before = received()

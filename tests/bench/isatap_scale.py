@@ -42,7 +42,7 @@ def measure(wanted: frozenset[str]) -> Iterator[Result]:
 
 def by_hosts() -> Iterator[Result]:
     with lab(fast_path=True):
-        table = router_table()
+        table = table_of("peers", HELPDESK.packed, PEER_SIZE)
         median = alternate(RUNS, **{str(count): partial(with_hosts, table, count) for count in HOSTS})
     few = median[str(HOSTS[0])]
     for count in HOSTS:
@@ -62,19 +62,19 @@ def with_hosts(table: Map, count: int) -> float:
             table.delete(v4)
 
 
-def router_table() -> Map:
-    """The hosts of the lab's router, found among the maps of the machine."""
+def table_of(name: str, member: bytes, value_size: int) -> Map:
+    """The map called ``name`` with a ``member`` as key, found among all maps of the machine."""
     library = ctypes.CDLL("libbpf.so.1")
     number = ctypes.c_uint32(0)
     while library.bpf_map_get_next_id(number, ctypes.byref(number)) == 0:
         descriptor = library.bpf_map_get_fd_by_id(number)
         info = (ctypes.c_uint32 * 32)()
         library.bpf_obj_get_info_by_fd(descriptor, info, ctypes.byref(ctypes.c_uint32(ctypes.sizeof(info))))
-        if bytes(info)[24:40].rstrip(b"\0") == b"peers":
-            table = Map(descriptor, "peers", 4, PEER_SIZE)
-            if table.lookup(HELPDESK.packed):
+        if bytes(info)[24:40].rstrip(b"\0") == name.encode():
+            table = Map(descriptor, name, len(member), value_size)
+            if table.lookup(member):
                 return table
-    raise LookupError("no router with a fast path in this lab")
+    raise LookupError(f"no fast path with a map {name} in this lab")
 
 
 def programs() -> Iterator[Result]:
