@@ -21,7 +21,7 @@ APP_AT_HOME = "192.168.1.66"
 RESOLV_CONF = Path("/etc/netns/cl/resolv.conf")
 TEXT = f"# of the home router\nnameserver {HOME_DNS}\nsearch home.example\noptions ndots:1 timeout:1\n"
 
-_SITE_ZONE = {"corp.example": "app 60 A 10.0.0.20\n", "example.org": "* 60 A 10.0.0.99\n"}
+_SITE_ZONE = {"corp.example": "app 60 A 10.0.0.20\n", "far.example": "app 60 A 10.0.0.20\n", "example.org": "* 60 A 10.0.0.99\n"}
 _HOME_ZONE = {
     "corp.example": f"app 60 A {APP_AT_HOME}\nwww 60 A 203.0.113.80\nnls 60 A 203.0.113.7\n",
     "example.org": "* 60 A 203.0.113.1\nbig 60 TXT " + " ".join(f'"{"x" * 250}"' for _ in range(10)) + "\n",

@@ -108,11 +108,23 @@ def test_a_dead_tunnel_does_not_leak_the_sites_names(place: NamesPlace) -> None:
     assert place.names()["questions"]["unanswered"] > 0
 
 
-def test_after_sigkill_the_next_start_puts_it_right(place: NamesPlace) -> None:
+def test_after_sigkill_it_is_given_back(place: NamesPlace) -> None:
     place.start_site()
     client = place.connect()
     place.wait_policy("on")
     os.kill(client.pid, signal.SIGKILL)
+    client.process.wait(10)
+    wait_for("the guard has given it back", lambda: RESOLV_CONF.read_text() == TEXT)
+    assert place.dig("x.example.org", "A") == ["203.0.113.1"]
+
+
+def test_after_the_death_of_all_the_next_start_puts_it_right(place: NamesPlace) -> None:
+    place.start_site()
+    client = place.connect()
+    place.wait_policy("on")
+    children = sh(f"cat /proc/{client.pid}/task/{client.pid}/children").split()
+    for process in (*map(int, children), client.pid):
+        os.kill(process, signal.SIGKILL)
     client.process.wait(10)
     assert effective()[0] == "nameserver 127.0.0.153"
     again = place.connect("--resolver", "stub")

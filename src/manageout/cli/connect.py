@@ -30,7 +30,7 @@ _file = click.Path(path_type=Path)
     "domains",
     multiple=True,
     metavar="DOMAIN",
-    help="Names below it go through the tunnel; instead of what the gateway advertises. Repeatable.",
+    help="Names below it go through the tunnel, besides those that the gateway advertises. Repeatable.",
 )
 @click.option(
     "--dns",

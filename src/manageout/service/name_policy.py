@@ -31,7 +31,7 @@ from manageout.service import resolv_conf, resolved
 from manageout.service.dns_stub import ADDRESSES, DnsStubService, exchange
 from manageout.service.location import Location, LocationUrl, probe
 from manageout.service.metrics import Metric
-from manageout.service.resolv_conf import ResolvConf
+from manageout.service.resolv_conf import Guard, ResolvConf
 from manageout.service.resolved import Resolved
 
 Way = Literal["auto", "resolved", "stub", "off"]
@@ -51,7 +51,7 @@ class NameOptions:
 
     way: Way = "auto"
     domains: tuple[str, ...] = ()
-    """Instead of the advertised ones."""
+    """Besides the advertised ones."""
     servers: tuple[str, ...] = ()
     """Instead of the advertised ones."""
     exempt: tuple[str, ...] = ()
@@ -101,6 +101,7 @@ class NamePolicyService:
         self._changed, self._moved, self._asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._may_touch = False
         self._told: tuple[tuple[str, ...], ...] | None = None
+        self._guard: Guard | None = None
         self._stub_task: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
@@ -139,6 +140,8 @@ class NamePolicyService:
             # What systemd-resolved was told goes with the device.
             with contextlib.suppress(ManageoutError):
                 self._file.give_back()
+            if self._guard is not None:
+                self._guard.dismiss()
 
     def _on_network_change(self, monitor: AddressMonitor) -> None:
         if monitor.drain():
@@ -150,7 +153,7 @@ class NamePolicyService:
     def _wanted(self) -> Wanted:
         options = self._options
         servers = options.servers or tuple(map(self._server, self._seen.servers))
-        domains = options.domains or self._seen.search
+        domains = (*options.domains, *self._seen.search)
         if options.way == "off":
             return Wanted("switched off by --resolver off")
         if options.location is not None and (self._location is None or self._location.inside):
@@ -163,8 +166,7 @@ class NamePolicyService:
         prefixes = [str(prefix) for prefix in self.discovery.prefixes]
         zones = [reverse_zone(_split(prefix)) for prefix in (*self._routes(), *prefixes)]
         covered = (*domains, *(zone for zone in zones if zone))
-        search = () if options.domains else self._seen.search
-        return Wanted("", servers, tuple(dict.fromkeys(covered)), search, options.exempt)
+        return Wanted("", servers, tuple(dict.fromkeys(covered)), self._seen.search, options.exempt)
 
     def _server(self, address: bytes) -> str:
         server = IPv6Address(address)
@@ -238,6 +240,7 @@ class NamePolicyService:
 
     async def _through_stub(self, wanted: Wanted) -> None:
         await self._serve_stub(ADDRESSES, wanted)
+        self._guard = self._guard or Guard()
         self._file.take(self.stub.address, wanted.search)
 
     async def _serve_stub(self, addresses: Sequence[str], wanted: Wanted) -> None:

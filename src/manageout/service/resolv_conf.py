@@ -1,9 +1,10 @@
 """Taking over ``/etc/resolv.conf``, and giving it back.
 
 The file that is put there holds, as comments, what it replaces. So whoever comes later can give it back without any
-other record: this process at its end, or the next one if this one was killed. It is replaced in one
-step; where it is a mount of its own (a container, ``ip netns exec``), which cannot be replaced, it is written in
-place. A file that somebody else has written meanwhile is never overwritten with an older one.
+other record: this process at its end; if it was killed, a small guard that has outlived it (:class:`Guard`), or the
+next start. It is replaced in one step; where it is a mount of its own (a container, ``ip netns exec``), which cannot
+be replaced, it is written in place. A file that somebody else has written meanwhile is never overwritten with an
+older one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import errno
 import ipaddress
 import os
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +70,9 @@ class ResolvConf:
         if found is None:
             return False
         owner, original = found
-        if owner != os.getpid() and Path(f"/proc/{owner}").exists():
+        if owner != _owner(os.getpid()) and owner == _owner(int(owner.partition("/")[0])):
             raise ManageoutError(
-                f"{self._path}: process {owner}, another `manageout connect`, has taken it over",
+                f"{self._path}: process {owner.partition('/')[0]}, another `manageout connect`, has taken it over",
                 "end that one first, or give this one --resolver off",
             )
         self._restore(original)
@@ -174,6 +178,48 @@ def _write_in_place(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def _owner(process: int) -> str:
+    """A process that lives: its number and when it started, for numbers are used again. Else an empty string."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return ""
+    return "" if fields[0] in "ZX" else f"{process}/{fields[19]}"
+
+
+class Guard:
+    """A shell that waits for the end of this process, however it comes, and then has the file given back.
+
+    Not when the whole control group is killed at once; then the next start does it.
+    """
+
+    def __init__(self, path: Path = PATH) -> None:
+        # A line says that all is well; the end of the pipe without one, that this process was killed.
+        script = 'trap "" HUP INT TERM; read -r line || exec "$0" -m manageout.service.resolv_conf "$1"'
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", script, sys.executable, os.fspath(path)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+        )
+
+    def dismiss(self) -> None:
+        """The file has been given back, or will be by somebody else."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            self._shell.communicate(b"\n", timeout=2)
+
+
+def recover_after_death(path: Path) -> None:
+    """What the guard does: the dead may take a moment to be gone."""
+    for _ in range(50):
+        try:
+            ResolvConf(path).recover()
+        except ManageoutError:
+            time.sleep(0.1)
+        else:
+            return
+
+
 def machine_network() -> bool:
     """Whether this process is in the network namespace of the machine (or container), not in one within it."""
     try:
@@ -202,7 +248,7 @@ def servers_of(text: str) -> list[str]:
 
 def _wrap(original: Original, server: str, search: Sequence[str]) -> str:
     """The file that is put in place of ``original``."""
-    lines = [f"{_MARK}{os.getpid()}, which puts back what was here when it ends.\n"]
+    lines = [f"{_MARK}{_owner(os.getpid())}, which puts back what was here when it ends.\n"]
     if original.absent:
         lines.append(f"{_NONE}\n")
     elif original.link is not None:
@@ -225,23 +271,27 @@ def _wrap(original: Original, server: str, search: Sequence[str]) -> str:
     return "".join(lines)
 
 
-def _unwrap(text: str) -> tuple[int, Original] | None:
+def _unwrap(text: str) -> tuple[str, Original] | None:
     """Who has written this file of ours, and what it replaced; None when it is not one."""
     lines = text.splitlines(keepends=True)
     if len(lines) < 2 or not lines[0].startswith(_MARK):
         return None
-    digits = lines[0].removeprefix(_MARK).partition(",")[0]
+    owner = lines[0].removeprefix(_MARK).partition(",")[0]
     kind = lines[1].rstrip("\n")
     body = "".join(line.removeprefix(_LINE) for line in lines[2:] if line.startswith(_LINE))
     if f"{_UNENDED}\n" in lines:
         body = body.removesuffix("\n")
-    if not digits.isdecimal():
+    if not all(part.isdecimal() for part in owner.partition("/")[::2]):
         return None
     if kind.startswith(_LINK):
-        return int(digits), Original(body, link=kind.removeprefix(_LINK))
+        return owner, Original(body, link=kind.removeprefix(_LINK))
     if kind.startswith(_FILE):
         try:
-            return int(digits), Original(body, int(kind.removeprefix(_FILE), 8) & 0o777)
+            return owner, Original(body, int(kind.removeprefix(_FILE), 8) & 0o777)
         except ValueError:
             return None
-    return (int(digits), Original(absent=True)) if kind == _NONE else None
+    return (owner, Original(absent=True)) if kind == _NONE else None
+
+
+if __name__ == "__main__":
+    recover_after_death(Path(sys.argv[1]))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from manageout.errors import ManageoutError
+from manageout.service import resolv_conf
 from manageout.service.resolv_conf import ResolvConf, is_mounted, machine_network, servers_of
 
 STUB = "127.0.0.153"
@@ -124,8 +126,13 @@ def test_it_is_written_only_when_something_changes(file: Path) -> None:
 
 def test_what_a_killed_process_left_is_put_right(file: Path) -> None:
     file.write_text(TEXT)
-    code = f"import os, sys; from pathlib import Path; from manageout.service.resolv_conf import ResolvConf\n\
-ResolvConf(Path({str(file)!r})).take({STUB!r}); os.kill(os.getpid(), 9)"
+    code = f"""if True:
+        import os
+        from pathlib import Path
+        from manageout.service.resolv_conf import ResolvConf
+        ResolvConf(Path({str(file)!r})).take({STUB!r})
+        os.kill(os.getpid(), 9)
+    """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert effective(file)[0] == f"nameserver {STUB}"
     assert ResolvConf(file).servers() == ["192.168.1.1", "fe80::1%eth0"], "its servers are known from there"
@@ -137,7 +144,9 @@ ResolvConf(Path({str(file)!r})).take({STUB!r}); os.kill(os.getpid(), 9)"
 def test_what_a_living_process_has_taken_is_left(file: Path) -> None:
     file.write_text(TEXT)
     ResolvConf(file).take(STUB)
-    text = file.read_text().replace(f"process {os.getpid()},", f"process {os.getppid()},")
+    other = resolv_conf._owner(os.getppid())
+    text = file.read_text().replace(f"process {resolv_conf._owner(os.getpid())},", f"process {other},")
+    assert other in text
     file.write_text(text)
     with pytest.raises(ManageoutError, match="another `manageout connect`") as caught:
         ResolvConf(file).recover()
@@ -157,6 +166,37 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ManageoutError) as caught:
         ResolvConf(tmp_path / "none" / "resolv.conf").take(STUB)
     assert "--resolver off" in caught.value.hint
+
+
+def test_another_process_with_the_number_of_a_dead_one_is_not_taken_for_it(file: Path) -> None:
+    file.write_text(TEXT)
+    ResolvConf(file).take(STUB)
+    mine = resolv_conf._owner(os.getpid())
+    file.write_text(file.read_text().replace(mine, f"{os.getppid()}/1"))
+    assert ResolvConf(file).recover()
+    assert file.read_text() == TEXT
+
+
+def test_the_guard_outlives_the_killed_and_does_nothing_for_the_others(file: Path) -> None:
+    file.write_text(TEXT)
+    code = f"""if True:
+        import os, sys
+        from pathlib import Path
+        from manageout.service.resolv_conf import Guard, ResolvConf
+        path = Path({str(file)!r})
+        guard = Guard(path)
+        ResolvConf(path).take({STUB!r})
+        guard.dismiss() if sys.argv[1:] else os.kill(os.getpid(), 9)
+    """
+    subprocess.run([sys.executable, "-c", code, "well"], check=True)
+    assert effective(file)[0] == f"nameserver {STUB}", "dismissed: nobody gives it back"
+    file.write_text(TEXT)
+    subprocess.run([sys.executable, "-c", code], check=False)
+    for _ in range(200):
+        if file.read_text() == TEXT:
+            break
+        time.sleep(0.05)
+    assert file.read_text() == TEXT
 
 
 def test_servers() -> None:
