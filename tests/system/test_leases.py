@@ -68,7 +68,7 @@ def test_a_client_that_returns_gets_the_same_lease_and_another_waits_for_quarant
     waiting = wait_for("kiosk waits", lambda: lease(pair, KIOSK, "waiting"), 6)
     assert waiting["ipv4"] is None and waiting["address"]
     status = pair.ask("status")
-    assert [found["code"] for found in status["findings"]] == ["POOL_EXHAUSTED"]
+    assert [found["code"] for found in status["findings"]] == ["POOL-EXHAUSTED"]
     assert status["roles"]["leases"]["waiting"] == 1
     got = wait_for("kiosk gets what was the laptop's", lambda: lease(pair, KIOSK), 20)
     assert got["ipv4"] == first
@@ -129,7 +129,7 @@ def test_without_certificates_there_is_no_lease_and_a_finding(pair: Pair) -> Non
     pair.start_client(LAPTOP)
     pair.address()
     status = wait_for("a finding", lambda: (s := pair.ask("status"))["findings"] and s)
-    assert [found["code"] for found in status["findings"]] == ["CLIENTS_WITHOUT_NAME"]
+    assert [found["code"] for found in status["findings"]] == ["CLIENTS-WITHOUT-NAME"]
     assert pair.ask("leases") == []
 
 
@@ -141,7 +141,7 @@ def test_the_command_with_and_without_the_daemon(pair: Pair) -> None:
     assert LAPTOP in shown and first in shown and "held" in shown
     (row,) = json.loads(manageout("leases", "--audit", "--json", *runtime).stdout)
     assert (row["name"], row["ipv4"], row["until"], row["transport"]) == (LAPTOP, first, None, "ip-https")
-    assert "POOL_EXHAUSTED" not in manageout("status", *runtime).stdout
+    assert "POOL-EXHAUSTED" not in manageout("status", *runtime).stdout
     running.process.kill()
     running.process.wait(10)
     state = ("--state-dir", str(pair.directory / "state"))
@@ -157,7 +157,7 @@ def test_a_disk_that_refuses_is_a_finding_and_heals(pair: Pair) -> None:
     pair.start_client(LAPTOP)
     pair.address()
     status = wait_for("a finding", lambda: (s := pair.ask("status"))["findings"] and s, 30)
-    assert status["findings"][0]["code"] == "LEASES_NOT_STORED"
+    assert status["findings"][0]["code"] == "LEASES-NOT-STORED"
     other.execute("ALTER TABLE elsewhere RENAME TO leases")
     wait_for("the finding goes", lambda: not pair.ask("status")["findings"])
     assert other.execute("SELECT identity FROM leases").fetchall() == [(LAPTOP,)]

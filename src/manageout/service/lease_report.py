@@ -75,7 +75,7 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
     if keeper.waiting:
         found.append(
             _finding(
-                "POOL_EXHAUSTED",
+                "POOL-EXHAUSTED",
                 "error",
                 f"{len(keeper.waiting)} clients have no IPv4 address: all of {keeper.plan.leases} are taken",
                 "enlarge translation.pool (or block), or shorten translation.grace and translation.quarantine",
@@ -84,7 +84,7 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
     if keeper.failing:
         found.append(
             _finding(
-                "LEASES_NOT_STORED",
+                "LEASES-NOT-STORED",
                 "error",
                 f"leases cannot be stored, new ones wait: {keeper.failing}",
                 "make room on the disk that has daemon.state_dir",
@@ -93,7 +93,7 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
     if keeper.store is not None and keeper.store.set_aside is not None:
         found.append(
             _finding(
-                "LEASES_UNREADABLE",
+                "LEASES-UNREADABLE",
                 "warning",
                 f"the stored leases could not be read, all clients got new ones: {keeper.store.set_aside}",
                 "keep that file for the audit, or remove it; then restart",
@@ -102,7 +102,7 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
     if keeper.table is not None and keeper.attendance.anonymous:
         found.append(
             _finding(
-                "CLIENTS_WITHOUT_NAME",
+                "CLIENTS-WITHOUT-NAME",
                 "warning",
                 f"{keeper.attendance.anonymous} clients have no certificate, so no IPv4 address and no DNS name",
                 'set gateway.authentication = "certificates"',

@@ -226,7 +226,7 @@ def test_an_exhausted_pool_is_a_finding_and_the_next_free_address_goes_to_who_wa
         scene.arrive(3, "c", C)
         await scene.quiet()
         assert scene.told.clients["c"].lease is None
-        assert scene.codes() == ["POOL_EXHAUSTED"]
+        assert scene.codes() == ["POOL-EXHAUSTED"]
         assert scene.rows()[2] == ("c", None, "waiting")
         figures = {metric.name: list(metric.samples) for metric in scene.keeper.metrics()}
         assert figures["leases_denied"] == figures["leases_waiting"] == [({}, 1.0)]
@@ -244,7 +244,7 @@ def test_clients_without_a_certificate_have_no_lease_and_are_not_told(scene: Sce
         scene.arrive(1, None, A)
         await scene.quiet()
         assert scene.told.heard == []
-        assert scene.codes() == ["CLIENTS_WITHOUT_NAME"]
+        assert scene.codes() == ["CLIENTS-WITHOUT-NAME"]
         scene.keeper.closed(1)
         assert scene.codes() == []
 
@@ -321,7 +321,7 @@ def test_while_the_disk_refuses_nobody_is_told_and_then_everybody(scene: Scene) 
         other = sqlite3.connect(scene.directory / "leases.db", isolation_level=None)
         other.execute("ALTER TABLE leases RENAME TO elsewhere")
         scene.arrive(1, LAPTOP, A)
-        await scene.hears(lambda: scene.codes() == ["LEASES_NOT_STORED"])
+        await scene.hears(lambda: scene.codes() == ["LEASES-NOT-STORED"])
         scene.arrive(2, TABLET, B)
         assert scene.told.heard == []
         other.execute("ALTER TABLE elsewhere RENAME TO leases")
