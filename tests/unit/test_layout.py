@@ -37,7 +37,10 @@ TESTED_BY: dict[str, str] = {
         f"doctor/{name}.py": "unit/doctor/test_findings_rules.py"
         for name in ("facts", "read_json", *(f"rules/{theme}" for theme in RULE_THEMES))
     },
+    "directory/gss_tsig.py": "system/test_names_ad.py",
+    "directory/update_answer.py": "system/test_dns_update.py",
     "cli/connect.py": "system/test_iphttps_tunnel.py",
+    "protocol/dns64_answers.py": "transcript/test_dns64.py",
     "service/certificates.py": "unit/service/test_pki.py",
     "service/client_settings.py": "system/test_iphttps_tunnel.py",
     "service/iphttps_acceptor.py": "system/test_iphttps_refusals.py",

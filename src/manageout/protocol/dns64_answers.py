@@ -138,7 +138,7 @@ def without_excluded(query: wire.Query, answer: bytes, prefixes: Prefixes) -> by
     message = _parse(answer)
     kept = []
     for rrset in message.answer:
-        if rrset.rdtype == dns.rdatatype.AAAA:
+        if _is(rrset, dns.rdatatype.AAAA):
             good = [each for each in rrset if not prefixes.excludes(IPv6Address(each.address).packed)]
             if good:
                 kept.append(dns.rrset.from_rdata_list(rrset.name, rrset.ttl, good))
@@ -170,7 +170,7 @@ def synthesised(query: wire.Query, negative: bytes | None, answer: bytes, prefix
     values: list[tuple[bytes, int]] = []
     for number, record in enumerate(wire.records(answer, at, answers + authorities + additional)):
         if number < answers:
-            direct = record.type == wire.A and record.end - record.data == 4
+            direct = record.type == wire.A and record.klass == wire.IN and record.end - record.data == 4
             if not direct or answer[record.start : record.start + 2] != _POINTER:
                 return _synthesised_chain(query, answer, prefixes, most, authentic=authentic)
             made = prefixes.synthesise(answer[record.data : record.end])
@@ -192,7 +192,7 @@ def _synthesised_chain(
     message = _parse(answer)
     kept, made = [], []
     for rrset in message.answer:
-        if rrset.rdtype == dns.rdatatype.A:
+        if _is(rrset, dns.rdatatype.A):
             values = [
                 dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.AAAA, str(IPv6Address(v6)))
                 for each in rrset
@@ -216,11 +216,11 @@ def reverse(query: wire.Query, target: bytes, answer: bytes) -> bytes:
     message = _parse(answer)
     name, chain = dns.name.from_wire(target, 0)[0], {}
     for rrset in message.answer:
-        if rrset.rdtype == dns.rdatatype.CNAME:
+        if _is(rrset, dns.rdatatype.CNAME):
             chain[rrset.name] = rrset[0].target
     for _ in range(MAX_CHAIN):
         name = chain.get(name, name)
-    ends = [r for r in message.answer if r.rdtype == dns.rdatatype.PTR and r.name == name]
+    ends = [each for each in message.answer if _is(each, dns.rdatatype.PTR) and each.name == name]
     if not ends:
         message.answer = []
         return _render(query, message, authentic=False)
@@ -228,6 +228,10 @@ def reverse(query: wire.Query, target: bytes, answer: bytes) -> bytes:
     alias = dns.rrset.from_text(owner, ends[0].ttl, "IN", "CNAME", name.to_text())
     message.answer = [alias, *ends]
     return _render(query, message, authentic=False)
+
+
+def _is(rrset: dns.rrset.RRset, kind: dns.rdatatype.RdataType) -> bool:
+    return rrset.rdtype == kind and rrset.rdclass == dns.rdataclass.IN
 
 
 def _signs(rrset: dns.rrset.RRset, kind: dns.rdatatype.RdataType) -> bool:
@@ -257,4 +261,7 @@ def _render(query: wire.Query, message: dns.message.Message, *, authentic: bool)
     message.flags = dns.flags.Flag(int.from_bytes(flags_of(query, authentic=authentic), "big"))
     message.set_rcode(rcode if query.edns else rcode & wire.RCODE)  # type: ignore[arg-type]
     message.request_payload = 65535
-    return query.id + message.to_wire(max_size=65535)[2:]
+    try:
+        return query.id + message.to_wire(max_size=65535)[2:]
+    except (dns.exception.DNSException, ValueError) as fault:
+        raise WireError(f"DNS message: {fault}") from None

@@ -1,0 +1,314 @@
+"""DNS64 and its servers as a transcript: fail-over, forgeries, TCP, the cache, floods, broken messages."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import dns.flags
+import dns.message
+import pytest
+
+from manageout.protocol import dns64 as module
+from manageout.protocol.dns64_servers import MAX_TRIES, PENALTY, Ask, Reply
+from manageout.wire import dns as wire
+from tests.transcript.dns64_tools import SOA, World, config, rcode, values
+
+APP = "app.corp.example"
+SYNTHETIC = "2001:db8:64::a00:14"
+TWO = config(servers=("10.0.0.10", "10.0.0.11"))
+
+
+def asked_of(world: World) -> str:
+    (ask,) = world.asked
+    return ask.server
+
+
+def test_a_silent_server_is_followed_by_the_next_and_comes_last_for_a_while() -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    assert asked_of(world) == "10.0.0.10"
+    world.pass_time(1.0)
+    assert asked_of(world) == "10.0.0.11"
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert values(world.reply, "A") == ["10.0.0.20"]
+    world.ask("b.corp.example", "A")
+    assert asked_of(world) == "10.0.0.11" and world.machine.servers.silent(world.now) == ["10.0.0.10"]
+    world.answer()
+    world.pass_time(PENALTY)
+    world.ask("c.corp.example", "A")
+    assert asked_of(world) == "10.0.0.10"
+
+
+@pytest.mark.parametrize("code", ["SERVFAIL", "REFUSED"])
+def test_a_failing_server_is_followed_by_the_next(code: str) -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    world.answer(rcode=code)
+    assert asked_of(world) == "10.0.0.11"
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert values(world.reply, "A") == ["10.0.0.20"]
+
+
+def test_one_that_nobody_listens_on_is_followed_at_once() -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    world.fail()
+    assert asked_of(world) == "10.0.0.11"
+
+
+def test_when_all_are_silent_the_client_hears_servfail() -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    world.silence()
+    assert rcode(world.reply) == "SERVFAIL"
+    assert world.machine.counts["timeouts"] == MAX_TRIES and not world.machine.pending()
+
+
+def test_a_server_from_before_edns_is_asked_without() -> None:
+    world = World()
+    world.ask(APP, "A")
+    world.answer(rcode="FORMERR")
+    assert dns.message.from_wire(world.asked[0].message).edns == -1
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert values(world.reply, "A") == ["10.0.0.20"]
+
+
+def test_a_truncated_answer_is_asked_for_over_tcp() -> None:
+    world = World()
+    world.ask(APP, "A")
+    world.answer(flags=dns.flags.TC)
+    assert world.asked[0].tcp
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert values(world.reply, "A") == ["10.0.0.20"]
+
+
+@pytest.mark.parametrize("forgery", ["id", "question", "no answer", "type"])
+def test_rfc5452_what_was_not_asked_is_no_answer(forgery: str) -> None:
+    world = World()
+    world.ask(APP, "A")
+    (ask,) = world.asked
+    good = world.response(ask, f"{APP}. 60 A 10.6.6.6")
+    bad = {
+        "id": bytes((good[0] ^ 1,)) + good[1:],
+        "question": good.replace(b"\x03app", b"\x03apq"),
+        "no answer": good[:2] + bytes((good[2] & 0x7F,)) + good[3:],
+        "type": good[: 12 + len(wire.to_wire(APP))]
+        + struct.pack(">H", wire.AAAA)
+        + good[14 + len(wire.to_wire(APP)) :],
+    }[forgery]
+    world.deliver(ask, bad)
+    assert not world.replies and world.asked == [ask] and world.machine.counts["spoofed"] == 1
+    world.deliver(ask, world.response(ask, f"{APP}. 60 A 10.0.0.20"))
+    assert values(world.reply, "A") == ["10.0.0.20"]
+
+
+def test_ids_are_drawn_anew_for_each_question() -> None:
+    world = World()
+    for number in range(50):
+        world.ask(f"n{number}.corp.example", "A")
+    assert len({ask.message[:2] for ask in world.asked}) > 45
+
+
+def test_a_broken_answer_counts_as_a_failure() -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    (ask,) = world.asked
+    world.deliver(ask, world.response(ask, f"{APP}. 60 A 10.0.0.20")[:-3])
+    assert asked_of(world) == "10.0.0.11"
+
+
+def test_compression_loops_end() -> None:
+    world = World()
+    world.ask(APP)
+    world.answer()
+    (ask,) = world.asked
+    question = ask.message[12 : 12 + len(wire.to_wire(APP)) + 4]
+    at = 12 + len(question)
+    loop = struct.pack(">HHHIH", 0xC000 | at, wire.A, wire.IN, 60, 4) + bytes(4)
+    for _ in range(MAX_TRIES):
+        if world.asked:
+            world.deliver(
+                world.asked[0],
+                world.asked[0].message[:2] + b"\x80\x80" + struct.pack(">HHHH", 1, 1, 0, 0) + question + loop,
+            )
+    assert rcode(world.reply) == "SERVFAIL"
+
+
+def test_the_same_question_of_several_clients_is_asked_once() -> None:
+    world = World()
+    for client in ("laptop", "tablet", "phone"):
+        world.ask(APP, "A", client=client)
+    assert len(world.asked) == 1
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert [client for client, _ in world.replies] == ["laptop", "tablet", "phone"]
+
+
+def test_answers_are_kept_for_as_long_as_they_say_and_count_down() -> None:
+    world = World()
+    world.resolve(APP, f"{APP}. 60 A 10.0.0.20")
+    for passed in (1, 30, 28):
+        world.pass_time(passed)
+        world.ask(APP)
+        assert not world.asked
+        assert world.reply.answer[0].ttl == 160 - world.now
+    world.pass_time(1)
+    world.ask(APP)
+    assert world.asked
+
+
+def test_negative_answers_are_kept_as_their_soa_says() -> None:
+    world = World()
+    world.ask("nobody.corp.example", "A")
+    world.answer(rcode="NXDOMAIN", authority=[SOA.format(ttl=300, minimum=5)])
+    world.replies.clear()
+    world.pass_time(4)
+    world.ask("nobody.corp.example", "A")
+    assert rcode(world.reply) == "NXDOMAIN"
+    world.pass_time(1)
+    world.ask("nobody.corp.example", "A")
+    assert world.asked
+
+
+def test_errors_are_not_kept() -> None:
+    world = World()
+    for _ in range(2):
+        world.ask(APP, "A")
+        assert world.asked
+        world.silence()
+        assert rcode(world.reply) == "SERVFAIL"
+
+
+def test_rfc8767_stale_answers_serve_while_no_server_answers() -> None:
+    world = World(config(serve_stale=3600))
+    world.resolve(APP, f"{APP}. 60 A 10.0.0.20")
+    for _ in range(2):
+        world.pass_time(600)
+        world.ask(APP)
+        world.silence()
+        reply = world.reply
+        assert values(reply) == [SYNTHETIC] and reply.answer[0].ttl <= 30
+    world.pass_time(3600)
+    world.ask(APP)
+    world.silence()
+    assert rcode(world.reply) == "SERVFAIL"
+
+
+def test_rfc8767_not_by_default() -> None:
+    world = World()
+    world.resolve(APP, f"{APP}. 60 A 10.0.0.20")
+    world.pass_time(61)
+    world.ask(APP)
+    world.silence()
+    assert rcode(world.reply) == "SERVFAIL"
+
+
+def test_a_name_that_is_gone_is_not_served_stale() -> None:
+    world = World(config(serve_stale=3600))
+    world.resolve(APP, f"{APP}. 60 A 10.0.0.20")
+    world.pass_time(61)
+    world.ask(APP)
+    world.answer(rcode="NXDOMAIN", authority=[SOA.format(ttl=60, minimum=60)])
+    assert rcode(world.reply) == "NXDOMAIN"
+
+
+def test_the_cache_is_bounded() -> None:
+    world = World(config(cache_size=3))
+    for number in range(9):
+        world.resolve(f"n{number}.corp.example", f"n{number}.corp.example. 60 A 10.0.0.{number}")
+    assert len(world.machine.cache) == 3
+
+
+def test_questions_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PENDING", 5)
+    world = World()
+    for number in range(8):
+        world.ask(f"n{number}.corp.example", "A")
+    assert len(world.asked) == 5 and len(world.replies) == 3 and world.machine.counts["busy"] == 3
+
+
+def test_a_large_answer_is_truncated_over_udp_and_whole_over_tcp() -> None:
+    world = World()
+    texts = [f'big.corp.example. 60 TXT "{number:0200d}"' for number in range(20)]
+    world.ask("big.corp.example", "TXT")
+    world.answer(*texts)
+    assert world.reply.flags & dns.flags.TC
+    world.ask("big.corp.example", "TXT", tcp=True)
+    reply = world.reply
+    assert len(values(reply, "TXT")) == 20 and not reply.flags & dns.flags.TC
+
+
+def test_edns_is_answered_with_edns_and_nothing_else() -> None:
+    world = World()
+    world.resolve(APP, f"{APP}. 60 A 10.0.0.20")
+    world.ask(APP, use_edns=0)
+    world.answer()
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    reply = world.reply
+    assert reply.edns == 0 and values(reply) == [SYNTHETIC]
+
+
+def test_rfc6891_6_1_3_an_unknown_version_is_refused() -> None:
+    world = World()
+    world.ask(APP, use_edns=1)
+    assert rcode(world.reply) == "BADVERS"
+
+
+@pytest.mark.parametrize("kind", ["AXFR", "IXFR"])
+def test_zones_are_not_transferred(kind: str) -> None:
+    world = World()
+    world.ask("corp.example", kind)
+    assert rcode(world.reply) == "REFUSED" and not world.asked
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        (b"", None),
+        (b"\x00" * 11, None),
+        (b"\x12\x34\x80\x00" + bytes(8), None),  # an answer
+        (b"\x12\x34\x01\x00" + bytes(8), "FORMERR"),  # no question
+        (b"\x12\x34\x28\x00" + bytes(8), "NOTIMP"),  # an update
+        (b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\xc0\x0c\x00\x01\x00\x01", "FORMERR"),
+        (b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\x3f" + b"a" * 20, "FORMERR"),
+        (b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\x3fa" * 200 + b"\x00\x00\x01\x00\x01", "FORMERR"),
+        (b"\x12\x34\x01\x00\x00\x02" + bytes(6) + b"\x00\x00\x01\x00\x01" * 2, "FORMERR"),
+    ],
+)
+def test_what_is_no_question_is_refused_or_ignored(message: bytes, answer: str | None) -> None:
+    world = World()
+    world.machine.receive(message, "laptop", world.now)
+    replies = [order for order in world.machine.transmit() if isinstance(order, Reply)]
+    assert not world.asked and len(replies) == (answer is not None)
+    if answer:
+        assert wire.RCODE & replies[0].message[3] == {"FORMERR": 1, "NOTIMP": 4}[answer]
+
+
+def test_a_client_over_tcp_that_has_gone_gets_nothing() -> None:
+    world = World()
+    world.ask(APP, "A", client="gone", tcp=True)
+    world.machine.gone("gone")
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert not world.replies
+
+
+def test_random_bytes_never_escape() -> None:
+    world, draw = World(), random.Random(3)
+    for _ in range(5000):
+        good = bytearray(dns.message.make_query(APP, "AAAA", use_edns=0).to_wire())
+        for _ in range(draw.randrange(1, 5)):
+            good[draw.randrange(len(good))] = draw.randrange(256)
+        world.machine.receive(bytes(good), "laptop", world.now)
+        for order in world.machine.transmit():
+            if isinstance(order, Ask):
+                reply = bytearray(
+                    world.response(order, f"{APP}. 60 A 10.0.0.20")
+                    if order.message.find(b"app") > 0
+                    else order.message
+                )
+                reply[draw.randrange(12, len(reply))] = draw.randrange(256)
+                world.machine.answered(order.number, bytes(reply), world.now)
+        world.machine.transmit()
+        world.machine.events()
+        world.now += 10
+        world.machine.on_timer(world.now)

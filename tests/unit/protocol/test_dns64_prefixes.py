@@ -1,0 +1,50 @@
+"""NAT64 prefixes as DNS64 uses them, all lengths of RFC 6052; vectors are the tables of the RFCs."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+import pytest
+
+from manageout.protocol.dns64_prefixes import Prefixes
+from manageout.wire import dns as wire
+
+ANY = (IPv4Network("0.0.0.0/0"),)
+LENGTHS = [
+    ("2001:db8::/32", "2001:db8:c000:221::"),
+    ("2001:db8:100::/40", "2001:db8:1c0:2:21::"),
+    ("2001:db8:122::/48", "2001:db8:122:c000:2:2100::"),
+    ("2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::"),
+    ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::"),
+    ("2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33"),
+]
+
+
+@pytest.mark.parametrize(("prefix", "address"), LENGTHS)
+def test_rfc6052_2_4_there_and_back(prefix: str, address: str) -> None:
+    prefixes = Prefixes([(IPv6Network(prefix), ANY)])
+    v6 = IPv6Address(address)
+    assert prefixes.synthesise(IPv4Address("192.0.2.33").packed) == (v6.packed,)
+    assert prefixes.reverse(wire.to_wire(v6.reverse_pointer)) == wire.to_wire("33.2.0.192.in-addr.arpa")
+    assert prefixes.excludes(v6.packed)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ip6.arpa",
+        "1.ip6.arpa",
+        "20.0.0.10.in-addr.arpa",
+        "x" + ".0" * 31 + ".ip6.arpa",
+        "00" + ".0" * 31 + ".ip6.arpa",
+    ],
+)
+def test_what_is_no_address_below_a_prefix(name: str) -> None:
+    assert Prefixes([(IPv6Network("::/96"), ANY)]).reverse(wire.to_wire(name)) is None
+
+
+def test_ranges_hold_both_ways() -> None:
+    prefixes = Prefixes([(IPv6Network("2001:db8::/96"), (IPv4Network("10.0.0.0/8"),))])
+    assert prefixes.synthesise(bytes((192, 0, 2, 1))) == ()
+    outside = IPv6Address("2001:db8::192.0.2.1")
+    assert prefixes.reverse(wire.to_wire(outside.reverse_pointer)) is None
