@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import struct
 import subprocess
@@ -117,3 +118,27 @@ def host(node: str, ipv4: object) -> dict[str, Any] | None:
 def drops(node: str) -> dict[tuple[str, str | None], int]:
     """(reason, source) -> count in ``manageout drops``."""
     return {(row["reason"], row.get("source")): row["count"] for row in site.ask(node, "drops")}
+
+
+def reload(node: str, text: str) -> None:
+    """Give the daemon on ``node`` another site file, and wait until it goes by it."""
+    (network.directory(node) / "site.toml").write_text(text)
+    daemon = process.find(node, "run")
+    assert daemon, f"no daemon runs on {node}"
+    loaded = site.ask(node, "status")["config"]["loaded"]
+    os.kill(daemon.pid, signal.SIGHUP)
+    process.wait_until(
+        "reloaded", lambda: site.ask(node, "status")["config"]["loaded"] > loaded, 10, [daemon]
+    )
+
+
+@contextlib.contextmanager
+def other_rules(node: str, old: str, new: str) -> Iterator[None]:
+    """While the block runs, the site file of ``node`` has ``new`` in place of ``old``."""
+    text = (network.directory(node) / "site.toml").read_text()
+    assert old in text
+    reload(node, text.replace(old, new))
+    try:
+        yield
+    finally:
+        reload(node, text)

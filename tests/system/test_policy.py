@@ -1,0 +1,169 @@
+"""Who may call whom, in the lab: refused packets, rules that change, rules that somebody takes away."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address
+
+import pytest
+
+from manageout.lab import network, process, site
+from manageout.lab.process import wait_until
+from manageout.lab.topology import APP, HELPDESK, LAPTOP_NAME, SITE
+from manageout.plan import Plan
+from manageout.wire.address import rfc6052_embed
+from tests.system.support import Lab, drops, other_rules
+
+pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
+NATIVE = f"{str(SITE.network_address).removesuffix('::')}:2"
+
+
+def calls(node: str, address: object, port: int) -> bool:
+    """Whether TCP connects."""
+    script = f"exec 3<>/dev/tcp/{address}/{port}"
+    return network.run(node, ["timeout", "3", "bash", "-c", script], check=False).returncode == 0
+
+
+def lease(node: str) -> IPv4Address:
+    """The lease of a connected client."""
+    return wait_until(f"{node} has a lease", lambda: site.lease(node), 20)
+
+
+def policy_drops(source: object) -> int:
+    """How often a source was refused as a manager."""
+    return drops("gateway").get(("policy", str(source)), 0)
+
+
+def plan() -> Plan:
+    return site.gateway_plan()
+
+
+@pytest.fixture
+def tablet(lab: Lab) -> None:
+    """The second client is connected."""
+    if site.client_address("tablet") is None:
+        site.connect(node="tablet")
+
+
+def test_a_manager_by_isatap_opens_what_the_table_says(lab: Lab) -> None:
+    laptop = site.laptop_address()
+    before = policy_drops(HELPDESK)
+    assert calls("helpdesk", laptop, 22)
+    assert policy_drops(HELPDESK) == before
+    assert not calls("helpdesk", laptop, 81)
+    assert policy_drops(HELPDESK) > before
+
+
+def test_a_manager_by_lease_opens_what_the_table_says(lab: Lab) -> None:
+    before = policy_drops(APP)
+    assert calls("app", lease("laptop"), 80)
+    assert policy_drops(APP) == before
+    assert not calls("app", lease("laptop"), 22)
+    assert policy_drops(APP) > before
+    row = next(row for row in site.ask("gateway", "drops") if row["source"] == str(APP))
+    assert "[[policy.managers]]" in row["meaning"]
+
+
+def test_a_manager_of_one_client_is_none_of_another(lab: Lab, tablet: None) -> None:
+    before = policy_drops(APP)
+    assert not calls("app", lease("tablet"), 80)
+    assert policy_drops(APP) > before
+
+
+def test_clients_reach_what_the_file_says(lab: Lab) -> None:
+    outside = rfc6052_embed(plan().nat64, IPv4Address("198.51.100.20"))
+    assert calls("laptop", rfc6052_embed(plan().nat64, APP), 80)
+    assert not calls("laptop", outside, 80)
+    assert drops("gateway")["outside", LAPTOP_NAME] > 0
+
+
+def test_clients_do_not_reach_each_other(lab: Lab, tablet: None) -> None:
+    before = drops("gateway").get(("hairpin", LAPTOP_NAME), 0)
+    assert not calls("laptop", rfc6052_embed(plan().nat64, lease("tablet")), 80)
+    assert drops("gateway")["hairpin", LAPTOP_NAME] > before
+
+
+def test_plain_ipv6_is_judged_alike_and_strangers_cannot_pose_as_clients(lab: Lab) -> None:
+    client = site.laptop_address()
+    prefix = plan().client_prefix
+    for node, lines in {
+        "gateway": [f"address add {NATIVE}::1/64 dev intranet nodad"],
+        "app": [
+            f"address add {NATIVE}::20/64 dev intranet nodad",
+            f"address add {prefix[0x99]}/128 dev lo nodad",
+            f"route add {prefix} via {NATIVE}::1 src {NATIVE}::20",
+        ],
+    }.items():
+        network.run(
+            node,
+            ["sysctl", "-qw", "net.ipv6.conf.intranet.disable_ipv6=0", "net.ipv6.conf.lo.disable_ipv6=0"],
+        )
+        for line in lines:
+            network.run(node, ["ip", "-6", *line.split()])
+    assert not calls("app", client, 22)
+    assert policy_drops(f"{NATIVE}::20") > 0
+    ping = ["ping", "-c", "1", "-W", "1", "-I", str(prefix[0x99]), str(client)]
+    assert network.run("app", ping, check=False).returncode
+    assert drops("gateway")["wrong-way", str(prefix[0x99])] == 1
+
+
+def test_another_file_bites_at_once_and_keeps_who_is_there(lab: Lab, tablet: None) -> None:
+    assert not calls("app", lease("tablet"), 80)
+    before = site.ask("gateway", "status")["roles"]["policy"]["refused"]
+    with other_rules("gateway", f'to = ["{LAPTOP_NAME}"]', 'to = ["TABLET.*"]'):
+        # Nobody listens there, so what counts is that the call was let through.
+        refused = policy_drops(APP)
+        calls("app", lease("tablet"), 80)
+        assert policy_drops(APP) == refused, "its address came with the rules"
+        assert not calls("app", lease("laptop"), 80)
+        assert site.ask("gateway", "status")["roles"]["policy"]["refused"] > before, "counters go on"
+    assert calls("app", lease("laptop"), 80)
+
+
+def test_a_manager_by_name(lab: Lab) -> None:
+    names = 'from = ["app.corp.example", "nobody.corp.example"]'
+    with other_rules("gateway", f'from = ["{APP}"]', names):
+        wait_until("the name is resolved", lambda: calls("app", lease("laptop"), 80), 20)
+        findings = [row["what"] for row in site.ask("gateway", "status")["findings"]]
+        assert "the manager nobody.corp.example has no address" in findings
+
+
+def test_who_leaves_is_nobodys_to_call(lab: Lab, tablet: None) -> None:
+    def elements(name: str) -> int:
+        argv = ["nft", "list", "set" if name != "others" else "map", "inet", "manageout", name]
+        return len(re.findall(r"fd12:[0-9a-f:]+", network.run("gateway", argv).stdout))
+
+    before = elements("clients")
+    running = process.find("tablet", "connect")
+    assert running
+    process.stop(running)
+    wait_until("its addresses are gone", lambda: elements("clients") < before, 20)
+    site.connect(node="tablet")
+    wait_until("its addresses are back", lambda: elements("clients") == before, 20)
+
+
+def test_rules_that_somebody_takes_away_come_back(lab: Lab) -> None:
+    def rules() -> str:
+        return network.run(
+            "gateway", ["nft", "list", "chain", "inet", "manageout", "managers"], check=False
+        ).stdout
+
+    before = site.ask("gateway", "status")["roles"]["policy"]["refused"]
+    network.run("gateway", ["nft", "flush", "ruleset"])
+    wait_until("the rules are back", rules, 10)
+    assert not calls("app", lease("laptop"), 22)
+    assert calls("app", lease("laptop"), 80), "with everybody who is there"
+    assert policy_drops(APP) > 0
+    codes = [row["code"] for row in site.ask("gateway", "status")["findings"]]
+    assert "RULES_REMOVED" in codes
+    assert site.ask("gateway", "status")["roles"]["policy"]["refused"] > before
+
+
+def test_other_tables_stay_theirs(lab: Lab) -> None:
+    network.run("gateway", ["nft", "add", "table", "inet", "theirs"])
+    daemon = process.find("gateway", "run")
+    assert daemon
+    process.stop(daemon)
+    tables = network.run("gateway", ["nft", "list", "tables"]).stdout
+    assert "inet theirs" in tables
+    assert "manageout" not in tables
