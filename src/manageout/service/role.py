@@ -75,6 +75,12 @@ def roles_of(
         dns64 = Dns64Service(site, plan)
         roles.append(dns64)
         watchers.append(dns64)
+    if site.names is not None:
+        from manageout.service.names import NamesService
+
+        names = NamesService(site, plan, state_dir)
+        roles.append(names)
+        watchers.append(names)
     if site.gateway is not None:
         from manageout.service.iphttps_server import IpHttpsServerService
         from manageout.service.lease_keeper import LeaseKeeper

@@ -1,0 +1,1 @@
+"""What talks to other people's servers: DNS updates, Active Directory."""

@@ -1,0 +1,175 @@
+"""Dynamic updates (RFC 2136) that never touch a record of somebody else, signed by TSIG or GSS-TSIG.
+
+A name of ours holds, beside its records, a TXT record with our mark. Every update says in its prerequisites that the
+mark is there, or that the name is not in use at all, and the server judges that in the same step (RFC 2136 3.2).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Protocol
+
+import dns.exception
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.update
+
+from manageout.directory.update_answer import Answer, read_answer
+from manageout.directory.zones import Place, Server, Unreachable, Zones
+from manageout.errors import ManageoutError
+from manageout.protocol.names import NOTHING, Outcome, Problem, Records, Task
+
+TIMEOUT = 5.0
+_TYPES = ("A", "AAAA", "PTR")
+
+
+class Signer(Protocol):
+    """Signs updates; ``None`` in its place sends them unsigned."""
+
+    def sign(self, update: dns.update.UpdateMessage, place: Place) -> None:
+        """Prepare ``update`` for the server of ``place``. Raises :class:`SignerError`."""
+
+    def reset(self) -> None:
+        """The server knows the key no longer."""
+
+
+class SignerError(ManageoutError):
+    """Nothing can be signed now: no ticket, no key. ``code``: of the finding."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class Updater:
+    """Carries out tasks, one at a time; blocks. ``mark``: the text of our TXT records."""
+
+    def __init__(self, zones: Zones, signer: Signer | None, mark: str, ttl: int) -> None:
+        self._zones, self._signer, self._mark, self._ttl = zones, signer, mark, ttl
+
+    def perform(self, task: Task) -> tuple[Outcome, Problem | None]:
+        """Make the server's records as wanted; what became of it."""
+        try:
+            place = self._zones.place(task.name)
+            if place is None:
+                if task.name.endswith(".arpa"):
+                    return Outcome.NO_ZONE, None
+                return Outcome.FAILED, Problem("DNS-NO-ZONE", f"no server here holds a zone for {task.name}")
+            return self._remove(task, place) if not task.wanted else self._set(task, place)
+        except SignerError as error:
+            return Outcome.FAILED, Problem(error.code, error.message)
+        except Unreachable as error:
+            return Outcome.FAILED, Problem("DNS-UNREACHABLE", error.message)
+        except (dns.exception.DNSException, OSError, EOFError) as error:
+            self._zones.forget()
+            words = str(error) or type(error).__name__
+            return Outcome.FAILED, Problem("DNS-UNREACHABLE", f"{task.name}: {words}")
+
+    def _set(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """Where our mark is: replace. Where nothing is: add. Else it is somebody's."""
+        update = self._update(place)
+        update.present(self._relative(task, place), "TXT", self._quoted())
+        self._replace(update, task, place)
+        answer = self._send(update, place)
+        if answer.rcode == dns.rcode.NXRRSET:
+            update = self._update(place)
+            update.absent(self._relative(task, place))
+            update.add(self._relative(task, place), self._ttl, "TXT", self._quoted())
+            self._replace(update, task, place)
+            answer = self._send(update, place)
+        if answer.rcode in (dns.rcode.YXDOMAIN, dns.rcode.YXRRSET):
+            words = f"{task.name} has records that are not ours: they stay as they are"
+            return Outcome.TAKEN, Problem("NAME-TAKEN", words)
+        return self._judge(answer, task, place)
+
+    def _remove(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """Only if our mark is there, and only the records that we have put there: another gateway of this site may
+        have registered the client meanwhile."""
+        if task.known == NOTHING:
+            return Outcome.DONE, None
+        update = self._update(place)
+        name = self._relative(task, place)
+        update.present(name, "TXT", self._quoted())
+        for kind in _TYPES:
+            texts = [text for one, text in task.known if one == kind]
+            if texts:
+                update.present(name, kind, *texts)
+                update.delete(name, kind)
+        update.delete(name, "TXT", self._quoted())
+        answer = self._send(update, place)
+        if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.NXDOMAIN):
+            return Outcome.DONE, None
+        return self._judge(answer, task, place)
+
+    def _update(self, place: Place) -> dns.update.UpdateMessage:
+        return dns.update.UpdateMessage(place.zone)
+
+    def _relative(self, task: Task, place: Place) -> dns.name.Name:
+        return dns.name.from_text(task.name).relativize(dns.name.from_text(place.zone))
+
+    def _quoted(self) -> str:
+        return f'"{self._mark}"'
+
+    def _replace(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
+        name = self._relative(task, place)
+        for kind in _kinds(task.wanted | task.known):
+            update.delete(name, kind)
+        for kind, text in sorted(task.wanted):
+            update.add(name, self._ttl, kind, text)
+
+    def _send(self, update: dns.update.UpdateMessage, place: Place) -> Answer:
+        if self._signer is not None:
+            self._signer.sign(update, place)
+        return exchange(update, place)
+
+    def _judge(self, answer: Answer, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
+            if self._signer is None or answer.authentic:
+                return Outcome.DONE, None
+            return Outcome.FAILED, Problem("DNS-UNSIGNED", f"{place.server.address} did not sign its consent")
+        if answer.tsig_error and self._signer is not None:
+            self._signer.reset()
+        self._zones.forget()
+        return Outcome.FAILED, problem_of(answer, task, place)
+
+
+def over_tcp(wire: bytes, server: Server) -> bytes:
+    """One message there, one back (RFC 7766 8). Raises :class:`OSError`, :class:`EOFError`."""
+    with socket.create_connection(server, TIMEOUT) as sock, sock.makefile("rb") as stream:
+        sock.sendall(struct.pack("!H", len(wire)) + wire)
+        head = stream.read(2)
+        answer = stream.read(int.from_bytes(head, "big"))
+        if len(head) < 2 or len(answer) < int.from_bytes(head, "big"):
+            raise EOFError("the server ended the connection")
+        return answer
+
+
+def _kinds(records: Records) -> list[str]:
+    return sorted({kind for kind, _ in records})
+
+
+def exchange(update: dns.update.UpdateMessage, place: Place) -> Answer:
+    """Send over TCP, and read the answer. Raises what sockets and dnspython raise."""
+    return read_answer(over_tcp(update.to_wire(max_size=65535), place.server), update)
+
+
+_TSIG = {
+    "BADKEY": ("DNS-BAD-KEY", "the server does not know our key"),
+    "BADSIG": ("DNS-BAD-SIGNATURE", "the server finds our signature wrong: the key differs"),
+    "BADTIME": ("DNS-BAD-TIME", "the clocks of this machine and of the server differ by more than 5 minutes"),
+}
+_CODES = {
+    dns.rcode.REFUSED: ("DNS-REFUSED", "the server refuses: the zone takes no updates from us"),
+    dns.rcode.NOTAUTH: ("DNS-NOT-AUTHORITATIVE", "the server is not authoritative for the zone"),
+    dns.rcode.NOTZONE: ("DNS-NOT-ZONE", "the name is not in the zone"),
+}
+
+
+def problem_of(answer: Answer, task: Task, place: Place) -> Problem:
+    """The finding for a refusal."""
+    code, words = _TSIG.get(answer.tsig_error) or _CODES.get(
+        answer.rcode, ("DNS-FAILED", f"the server answered {dns.rcode.to_text(answer.rcode)}")
+    )
+    return Problem(code, f"{task.name} in zone {place.zone} on {place.server.address}: {words}")

@@ -1,0 +1,118 @@
+"""Which zone holds a name, and which server takes its updates (RFC 2136 4.3): by SOA queries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from manageout.errors import ManageoutError
+
+TIMEOUT = 3.0
+KEPT = 300.0
+"""Seconds that an answer is used."""
+
+
+class Server(NamedTuple):
+    """Address and port of a DNS server."""
+
+    address: str
+    port: int = 53
+
+    @classmethod
+    def parse(cls, text: str) -> Server:
+        """As in the site file: ``10.0.0.10``, ``10.0.0.10:5353``, ``fd12::1``, ``[fd12::1]:53``."""
+        if text.startswith("["):
+            host, _, port = text[1:].partition("]")
+            return cls(host, int(port.removeprefix(":") or 53))
+        if text.count(":") == 1:
+            host, _, port = text.partition(":")
+            return cls(host, int(port))
+        return cls(text)
+
+
+class Place(NamedTuple):
+    """Where updates for a zone go. ``host``: the server's name, for Kerberos."""
+
+    zone: str
+    server: Server
+    host: str
+
+
+class Unreachable(ManageoutError):
+    """No DNS server answers."""
+
+
+class Zones:
+    """Finds and remembers. ``servers`` take the updates if they are given, else each zone's primary server does."""
+
+    def __init__(self, servers: Sequence[str], resolvers: Sequence[str]) -> None:
+        self._servers = [Server.parse(text) for text in servers]
+        self._resolvers = [Server.parse(text) for text in resolvers] or self._servers
+        self._known: dict[str, tuple[float, Place | None]] = {}
+
+    def place(self, name: str) -> Place | None:
+        """Where ``name`` is to be updated; None when no zone of these servers holds it.
+
+        Raises :class:`Unreachable`.
+        """
+        now = time.monotonic()
+        parent = name.partition(".")[2]
+        kept = self._known.get(parent)
+        if kept is not None and now - kept[0] < KEPT:
+            return kept[1]
+        found = self._find(name)
+        if len(self._known) > 10_000:
+            self._known.clear()
+        self._known[parent] = (now, found)
+        return found
+
+    def forget(self) -> None:
+        """Ask anew: a server has refused."""
+        self._known.clear()
+
+    def _find(self, name: str) -> Place | None:
+        """Up the labels until somebody is authoritative."""
+        owner = dns.name.from_text(name)
+        while len(owner) > 2:
+            answer = self._ask(owner, dns.rdatatype.SOA)
+            soa = next(
+                (s for s in (*answer.answer, *answer.authority) if s.rdtype == dns.rdatatype.SOA), None
+            )
+            if soa is not None and owner.is_subdomain(soa.name) and len(soa.name) > 2:
+                return self._primary(soa.name, soa[0].mname)
+            owner = owner.parent()
+        return None
+
+    def _primary(self, zone: dns.name.Name, primary: dns.name.Name) -> Place:
+        host = primary.to_text(omit_final_dot=True)
+        text = zone.to_text(omit_final_dot=True)
+        if self._servers:
+            return Place(text, self._servers[0], host)
+        for kind in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            for rrset in self._ask(primary, kind).answer:
+                if rrset.rdtype == kind:
+                    return Place(text, Server(rrset[0].address), host)
+        return Place(text, self._resolvers[0], host)
+
+    def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.message.Message:
+        query = dns.message.make_query(name, kind)
+        faults = []
+        for server in self._resolvers:
+            try:
+                answer, _ = dns.query.udp_with_fallback(query, server.address, TIMEOUT, server.port)
+            except (dns.exception.DNSException, OSError) as error:
+                faults.append(f"{server.address}: {error or type(error).__name__}")
+                continue
+            if answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.REFUSED):
+                return answer
+            faults.append(f"{server.address}: {dns.rcode.to_text(answer.rcode())}")
+        raise Unreachable("; ".join(faults), "see that the DNS servers of [names] or [dns64] answer")

@@ -1,0 +1,254 @@
+"""Which records of clients the intranet's DNS should hold, and what has still to be done about it. No I/O.
+
+Each owner name (``laptop.corp.example``, the two reverse names) is one :class:`Entry`: what is wanted there and what
+the server has last confirmed. A difference becomes a :class:`Task`; the driver carries it out and tells the
+:class:`Outcome`. Failures are tried again with a growing delay; an entry outlives a restart in the driver's store.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 300.0
+TAKEN_DELAY = 300.0
+"""Before looking again whether a name that somebody else holds is free."""
+SWEEP_AFTER = 60.0
+"""Seconds after a start that clients have to return before their records of before are removed."""
+MAX_ENTRIES = 200_000
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+Records = frozenset[tuple[str, str]]
+"""(type, text): ``("A", "10.0.0.130")``; empty: nothing of ours."""
+NOTHING: Records = frozenset()
+
+
+class Outcome(Enum):
+    """What became of a task."""
+
+    DONE = "done"
+    TAKEN = "taken"
+    """Somebody else's records stand there; nothing was changed."""
+    NO_ZONE = "no-zone"
+    """No zone of the server holds the name: there is nothing to do."""
+    FAILED = "failed"
+    """Try again later."""
+
+
+class Task(NamedTuple):
+    """Make the records of ``name`` equal to ``wanted``. ``known``: what we have put there, as far as we know."""
+
+    name: str
+    wanted: Records
+    known: Records
+
+
+class Problem(NamedTuple):
+    """Why a task was not done: a code for findings, and words."""
+
+    code: str
+    words: str
+
+
+@dataclass
+class Entry:
+    """One owner name."""
+
+    identity: str
+    wanted: Records = NOTHING
+    known: Records = NOTHING
+    due: float = 0.0
+    delay: float = FIRST_DELAY
+    busy: bool = False
+    problem: Problem | None = None
+
+
+class StoredEntry(NamedTuple):
+    """An entry as it is kept."""
+
+    name: str
+    identity: str
+    wanted: Records
+    known: Records
+
+
+@dataclass
+class Names:
+    """All entries of this gateway. ``zone`` without a final dot; ``keep_in_grace``: records outlive the connection."""
+
+    zone: str
+    reverse: bool = True
+    keep_in_grace: bool = False
+    entries: dict[str, Entry] = field(default_factory=dict)
+    _changed: set[str] = field(default_factory=set)
+    _pending: dict[str, None] = field(default_factory=dict)
+    """Names that are not as wanted, the oldest first."""
+    _of: dict[str, set[str]] = field(default_factory=dict)
+    """Identity -> owner names."""
+    unfit: dict[str, Problem] = field(default_factory=dict)
+    """Identities without a name, and why."""
+
+    # --- What is wanted ---------------------------------------------------------------------------------
+
+    def present(self, identity: str, address: bytes, lease: bytes | None, now: float) -> None:
+        """The client holds these addresses (16 and 4 bytes)."""
+        name = self.name_of(identity)
+        if name is None:
+            self.unfit[identity] = Problem("NAME-UNFIT", f"{identity!r} cannot be a DNS name")
+            return
+        holder = self.entries.get(name)
+        if holder is not None and holder.identity != identity and holder.wanted:
+            words = f"{identity} would be {name}, which {holder.identity} is already"
+            self.unfit[identity] = Problem("NAME-TWICE", words)
+            return
+        self.unfit.pop(identity, None)
+        wanted = {name: self._forward(address, lease)}
+        if self.reverse:
+            wanted[IPv6Address(address).reverse_pointer] = frozenset({("PTR", f"{name}.")})
+            if lease is not None:
+                wanted[IPv4Address(lease).reverse_pointer] = frozenset({("PTR", f"{name}.")})
+        for owner in self._of.get(identity, set()) - wanted.keys():
+            self._want(owner, identity, NOTHING, now)
+        for owner, records in wanted.items():
+            self._want(owner, identity, records, now)
+
+    def absent(self, identity: str, now: float) -> None:
+        """The client has disconnected."""
+        self.unfit.pop(identity, None)
+        if not self.keep_in_grace:
+            self._remove(identity, now)
+
+    def released(self, identity: str, now: float) -> None:
+        """Its lease is no longer its own."""
+        self._remove(identity, now)
+
+    def name_of(self, identity: str) -> str | None:
+        """Its own name if that lies in the zone, else its first label in the zone; None if that is no name."""
+        lower = identity.lower().rstrip(".")
+        inside = lower.endswith(f".{self.zone}")
+        labels = lower.removesuffix(f".{self.zone}").split(".") if inside else lower.split(".")[:1]
+        name = ".".join([*labels, self.zone])
+        fits = all(_LABEL.fullmatch(label) for label in labels) and len(name) <= 253
+        return name if fits else None
+
+    def restore(self, stored: Iterable[StoredEntry], now: float) -> None:
+        """Take what an earlier process left: wanted again by clients that return soon, removed otherwise."""
+        for name, identity, wanted, known in stored:
+            entry = Entry(identity, wanted if self.keep_in_grace else NOTHING, known, now + SWEEP_AFTER)
+            if not self.keep_in_grace and wanted - known:
+                # A task may have been under way: the server may hold what was wanted.
+                entry.known = known | wanted
+            self.entries[name] = entry
+            self._of.setdefault(identity, set()).add(name)
+            self._look_at(name, entry)
+
+    # --- What is to be done -----------------------------------------------------------------------------
+
+    def tasks(self, now: float, limit: int) -> list[Task]:
+        """At most ``limit`` tasks that are due; each is the driver's until :meth:`finished`."""
+        found: list[Task] = []
+        for name in self._pending:
+            entry = self.entries[name]
+            if len(found) >= limit:
+                break
+            if not entry.busy and entry.due <= now:
+                entry.busy = True
+                found.append(Task(name, entry.wanted, entry.known))
+        return found
+
+    def finished(self, task: Task, outcome: Outcome, problem: Problem | None, now: float) -> None:
+        """What became of a task."""
+        entry = self.entries.get(task.name)
+        if entry is None:
+            return
+        entry.busy, entry.problem = False, problem
+        if outcome in (Outcome.DONE, Outcome.NO_ZONE):
+            entry.known, entry.delay, entry.due = task.wanted, FIRST_DELAY, now
+        elif outcome is Outcome.TAKEN:
+            entry.known = NOTHING
+            entry.due = now + TAKEN_DELAY
+        else:
+            entry.due = now + entry.delay
+            entry.delay = min(entry.delay * 2, LONGEST_DELAY)
+        self._changed.add(task.name)
+        self._look_at(task.name, entry)
+
+    def timer(self) -> float | None:
+        """When :meth:`tasks` has something, or None; a time that has passed means now."""
+        idle = (entry for name in self._pending if not (entry := self.entries[name]).busy)
+        return min((entry.due for entry in idle), default=None)
+
+    def changes(self) -> list[tuple[str, StoredEntry | None]]:
+        """What is to be stored: name, entry, or None for an entry that is gone."""
+        changed, self._changed = self._changed, set()
+        found = []
+        for name in changed:
+            entry = self.entries.get(name)
+            stored = StoredEntry(name, entry.identity, entry.wanted, entry.known) if entry else None
+            found.append((name, stored))
+        return found
+
+    # --- What can be seen -------------------------------------------------------------------------------
+
+    def problems(self) -> Iterator[tuple[str, Problem]]:
+        """Names, or identities, that are not as wanted, and why."""
+        for name, entry in self.entries.items():
+            if entry.problem is not None:
+                yield name, entry.problem
+        yield from self.unfit.items()
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are not yet as wanted."""
+        return len(self._pending)
+
+    @property
+    def registered(self) -> int:
+        """Entries that stand in the DNS as wanted."""
+        return sum(bool(entry.wanted) and entry.wanted == entry.known for entry in self.entries.values())
+
+    def _forward(self, address: bytes, lease: bytes | None) -> Records:
+        records = {("AAAA", str(IPv6Address(address)))}
+        if lease is not None:
+            records.add(("A", str(IPv4Address(lease))))
+        return frozenset(records)
+
+    def _remove(self, identity: str, now: float) -> None:
+        for owner in list(self._of.get(identity, ())):
+            self._want(owner, identity, NOTHING, now)
+
+    def _want(self, owner: str, identity: str, records: Records, now: float) -> None:
+        entry = self.entries.get(owner)
+        if entry is None:
+            if not records or len(self.entries) >= MAX_ENTRIES:
+                return
+            entry = self.entries[owner] = Entry(identity)
+        elif entry.identity != identity:
+            if not records:
+                return  # it has another holder by now
+            self._of.get(entry.identity, set()).discard(owner)
+            entry.identity = identity
+        self._of.setdefault(identity, set()).add(owner)
+        if entry.wanted != records or entry.due > now:
+            entry.wanted, entry.due, entry.delay = records, now, FIRST_DELAY
+            self._changed.add(owner)
+        self._look_at(owner, entry)
+
+    def _look_at(self, name: str, entry: Entry) -> None:
+        """Note whether there is something to do; forget what is neither wanted nor there."""
+        if entry.wanted != entry.known or entry.busy:
+            self._pending[name] = None
+            return
+        self._pending.pop(name, None)
+        if not entry.wanted:
+            del self.entries[name]
+            owned = self._of[entry.identity]
+            owned.discard(name)
+            if not owned:
+                del self._of[entry.identity]

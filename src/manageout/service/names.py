@@ -1,0 +1,267 @@
+"""The role ``names``: clients in the intranet's DNS. Tells a worker what to update, and keeps the queue on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manageout.config import Site
+from manageout.plan import Plan
+from manageout.protocol.names import Names, Outcome, Problem, Task
+from manageout.service.metrics import Metric
+from manageout.service.names_store import NamesStore
+from manageout.service.presence import Client
+
+if TYPE_CHECKING:
+    from manageout.directory.dns_update import Signer, Updater
+
+WORKERS = 4
+"""Updates at a time; with Kerberos one, because a context orders its messages."""
+BATCH = 0.05
+"""Seconds in which what happens together is stored together."""
+FAREWELL = 5.0
+"""Seconds for removing every record at a clean stop; the rest is swept at the next start."""
+SHOWN = 3
+
+log = logging.getLogger(__name__)
+
+REMEDIES = {
+    "NAME-TAKEN": "give clients a zone of their own (names.zone), or remove the other record if it is stale",
+    "NAME-TWICE": "give each client a certificate with a name of its own in the zone",
+    "NAME-UNFIT": "put a DNS name into the client's certificate",
+    "DNS-NO-ZONE": "set names.zone to a zone of these servers",
+    "DNS-UNREACHABLE": "see that the DNS servers answer over TCP port 53 from this machine",
+    "DNS-UNSIGNED": "a proxy or firewall may be changing DNS messages in between",
+    "DNS-BAD-KEY": "put the key of names.key_file into the server's configuration, under the same name",
+    "DNS-BAD-SIGNATURE": "compare the secret of names.key_file with the server's",
+    "DNS-BAD-TIME": "set the clock: chronyc makestep, or timedatectl",
+    "DNS-REFUSED": 'allow updates for our key or account; secure-only zones need authentication = "kerberos"',
+    "DNS-NOT-AUTHORITATIVE": "set names.servers to the zone's primary server",
+    "DNS-NOT-ZONE": "set names.zone to the zone that the server holds",
+    "DNS-FAILED": "see the DNS server's log",
+    "KERBEROS-NO-KDC": "see that a domain controller answers on port 88, and /etc/krb5.conf",
+    "KERBEROS-CLOCK": "set the clock: within 5 minutes of the domain controller's",
+    "KERBEROS-ACCOUNT": "export the account's keytab again: its password has changed, or the account is gone",
+    "KERBEROS-REFUSED": "see the DNS server's log; the account needs the right to create records",
+    "KERBEROS-FAILED": "try: kinit -k -t KEYTAB PRINCIPAL, then kvno DNS/SERVER",
+}
+
+
+def machine_of(site: Site) -> Names:
+    """The machine for a site with a ``[names]`` table."""
+    table = site.names
+    assert table is not None
+    return Names(table.zone or site.site.domain, table.reverse, table.keep == "grace")
+
+
+def updater_of(site: Site) -> Updater:
+    """What carries out the tasks. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
+    from manageout.directory.dns_update import Updater
+    from manageout.directory.zones import Zones
+
+    table = site.names
+    assert table is not None
+    signer: Signer | None = None
+    if table.authentication == "tsig" and table.key_file is not None:
+        from manageout.directory.tsig import KeySigner
+
+        signer = KeySigner(table.key_file)
+    elif table.authentication == "kerberos" and table.keytab is not None:
+        from manageout.directory.gss_tsig import KerberosSigner
+
+        signer = KerberosSigner(table.keytab, table.principal)
+    zones = Zones(table.servers, site.dns64.upstreams if site.dns64 else ())
+    # All gateways of a site own its names together.
+    return Updater(zones, signer, f"manageout {site.site.prefix}", table.ttl)
+
+
+def _result(
+    task: Task, done: asyncio.Future[tuple[Outcome, Problem | None]]
+) -> tuple[Outcome, Problem | None]:
+    if (error := done.exception()) is not None:
+        log.error("update of %s failed inside", task.name, exc_info=error)
+        return Outcome.FAILED, Problem("DNS-FAILED", f"{task.name}: internal error: {error}")
+    return done.result()
+
+
+class NamesService:
+    """The role; a watcher of clients."""
+
+    name = "names"
+
+    def __init__(self, site: Site, plan: Plan, state_dir: Path) -> None:
+        """Raises :class:`ManageoutError` when key, keytab or store cannot be used."""
+        self._site = site
+        self.machine = machine_of(site)
+        self._updater = updater_of(site)
+        self._store = NamesStore(state_dir)
+        self._clients: dict[str, Client] = {}
+        self._outcomes: Counter[str] = Counter()
+        self._told: dict[str, str] = {}
+        self._running: set[asyncio.Future[tuple[Outcome, Problem | None]]] = set()
+        self._wake = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    # --- Watcher ----------------------------------------------------------------------------------------
+
+    def present(self, client: Client) -> None:
+        """Register it."""
+        self._clients[client.identity] = client
+        self.machine.present(client.identity, client.address, client.lease, time.monotonic())
+        self._wake.set()
+
+    def absent(self, client: Client) -> None:
+        """Remove its records, or wait for the end of its grace."""
+        self._clients.pop(client.identity, None)
+        self.machine.absent(client.identity, time.monotonic())
+        self._wake.set()
+
+    def released(self, identity: str, lease: bytes | None) -> None:
+        """Remove its records, if they are still there and it has not returned."""
+        if identity not in self._clients:
+            self.machine.released(identity, time.monotonic())
+            self._wake.set()
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled; then remove what can be removed in a short time."""
+        self.machine.restore(self._store.load(), time.monotonic())
+        for client in self._clients.values():  # they came before us
+            self.machine.present(client.identity, client.address, client.lease, time.monotonic())
+        kerberos = self._site.names is not None and self._site.names.authentication == "kerberos"
+        self._pool = ThreadPoolExecutor(1 if kerberos else WORKERS, thread_name_prefix="names")
+        self._limit = 1 if kerberos else WORKERS
+        self.ready.set()
+        try:
+            while True:
+                await self._turn()
+        finally:
+            self.ready.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._farewell(), FAREWELL)
+            self._keep()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._store.close()
+
+    async def _turn(self) -> None:
+        """Start what is due, store what has changed, wait for the next event."""
+        self._start()
+        self._keep()
+        due = self.machine.timer() if len(self._running) < self._limit else None
+        timeout = None if due is None else max(0.0, due - time.monotonic())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), timeout)
+        await asyncio.sleep(BATCH)
+        self._wake.clear()
+
+    def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for task in self.machine.tasks(time.monotonic(), self._limit - len(self._running)):
+            future = loop.run_in_executor(self._pool, self._updater.perform, task)
+            self._running.add(future)
+            future.add_done_callback(lambda done, task=task: self._finished(task, done))  # type: ignore[misc]
+
+    def _finished(self, task: Task, done: asyncio.Future[tuple[Outcome, Problem | None]]) -> None:
+        self._running.discard(done)
+        if done.cancelled():
+            return
+        outcome, problem = _result(task, done)
+        self._outcomes[outcome.value] += 1
+        self._tell(task, outcome, problem)
+        self.machine.finished(task, outcome, problem, time.monotonic())
+        self._wake.set()
+
+    def _tell(self, task: Task, outcome: Outcome, problem: Problem | None) -> None:
+        """Once for each change of fortune of a name, not for each attempt."""
+        if problem is None:
+            self._told.pop(task.name, None)
+            if outcome is Outcome.DONE:
+                texts = ", ".join(text for _, text in sorted(task.wanted)) or "removed"
+                log.info("DNS: %s: %s", task.name, texts)
+        elif self._told.get(task.name) != problem.code:
+            if len(self._told) > 10_000:
+                self._told.clear()
+            self._told[task.name] = problem.code
+            log.warning("DNS: %s (%s)", problem.words, REMEDIES.get(problem.code, "see the DNS server's log"))
+
+    async def _farewell(self) -> None:
+        for identity in list(self._clients):
+            self.machine.released(identity, time.monotonic())
+        while self.machine.waiting:
+            self._start()
+            if not self._running:
+                return  # the rest waits for a server that refuses
+            await asyncio.wait(set(self._running), return_when=asyncio.FIRST_COMPLETED)
+
+    def _keep(self) -> None:
+        if changes := self.machine.changes():
+            self._store.write(changes)
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Another zone or key: names move there. Raises :class:`ManageoutError` before anything has changed."""
+        if site.names is None:
+            return
+        changed = (site.names, site.site, site.dns64) != (self._site.names, self._site.site, self._site.dns64)
+        if changed:
+            updater, machine = updater_of(site), machine_of(site)
+            self._updater, self._site = updater, site
+            self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
+            self.machine.keep_in_grace = machine.keep_in_grace
+            for client in self._clients.values():
+                self.machine.present(client.identity, client.address, client.lease, time.monotonic())
+            self._wake.set()
+
+    # --- What others may know ---------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        table = self._site.names
+        return {
+            "ready": self.ready.is_set(),
+            "zone": self.machine.zone,
+            "authentication": table.authentication if table else "",
+            "registered": self.machine.registered,
+            "waiting": self.machine.waiting,
+        }
+
+    def findings(self) -> list[dict[str, str]]:
+        """One for each kind of trouble, with the first few names."""
+        kinds: dict[str, list[Problem]] = {}
+        for _, problem in self.machine.problems():
+            kinds.setdefault(problem.code, []).append(problem)
+        found = []
+        for code, problems in sorted(kinds.items()):
+            words = "; ".join(problem.words for problem in problems[:SHOWN])
+            more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+            severity = "warning" if code.startswith("NAME-") else "error"
+            found.append(
+                {"code": code, "severity": severity, "what": words + more, "remedy": REMEDIES.get(code, "")}
+            )
+        return found
+
+    def drops(self) -> list[dict[str, Any]]:
+        """No packets here."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """No packets here."""
+        return {}
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        yield Metric(
+            "names_registered", "Owner names in the DNS as wanted.", "gauge", [({}, self.machine.registered)]
+        )
+        yield Metric(
+            "names_waiting", "Owner names still to be changed.", "gauge", [({}, self.machine.waiting)]
+        )
+        samples = [({"outcome": outcome}, float(count)) for outcome, count in sorted(self._outcomes.items())]
+        yield Metric("names_updates", "DNS updates by outcome.", "counter", samples)

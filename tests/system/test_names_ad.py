@@ -1,0 +1,128 @@
+"""Names in a real Active Directory: secure updates only, signed by Kerberos; and what goes wrong with Kerberos."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+
+from manageout.errors import ManageoutError
+from manageout.lab import network, samba
+from manageout.lab.bind import Record
+from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+from manageout.protocol.names import NOTHING, Records, Task
+
+pytestmark = pytest.mark.system
+gssapi = pytest.importorskip("gssapi")
+NAME = f"laptop.{DOMAIN}"
+SIX = "fd12:3456:789a:1000::10"
+FORWARD: Records = frozenset({("A", "10.0.0.130"), ("AAAA", SIX)})
+POINTER: Records = frozenset({("PTR", f"{NAME}.")})
+MARK = "manageout fd12:3456:789a::/48"
+PERFORM = """
+import sys
+from pathlib import Path
+from manageout.directory.dns_update import Updater
+from manageout.directory.gss_tsig import KerberosSigner
+from manageout.directory.zones import Zones
+from manageout.protocol.names import Task
+server, keytab, principal, mark = sys.argv[1:5]
+updater = Updater(Zones([], [server]), KerberosSigner(Path(keytab), principal), mark, 60)
+for line in sys.stdin:
+    name, wanted, known = eval(line)
+    outcome, problem = updater.perform(Task(name, frozenset(wanted), frozenset(known)))
+    print(outcome.name, problem.code if problem else "", problem.words if problem else "", sep="|")
+"""
+
+
+@pytest.fixture(scope="module")
+def domain() -> Iterator[None]:
+    if shutil.which("samba") is None:
+        pytest.skip("samba-ad-dc is not installed")
+    network.up(topology("single"))
+    try:
+        samba.start_directory("dc", DNS_INTRANET, [Record(f"printer.{DOMAIN}", "A", "10.0.0.77")])
+        yield
+    finally:
+        network.down()
+
+
+def perform(*tasks: Task, keytab: Path | None = None, principal: str = samba.PRINCIPAL) -> list[list[str]]:
+    """On the gateway, as its daemon does it."""
+    text = "".join(f"{(task.name, sorted(task.wanted), sorted(task.known))!r}\n" for task in tasks)
+    argv = [
+        sys.executable,
+        "-c",
+        PERFORM,
+        str(DNS_INTRANET),
+        str(keytab or samba.keytab("dc")),
+        principal,
+        MARK,
+    ]
+    setting = {"KRB5_CONFIG": str(samba.krb5_conf("dc")), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = [f"{name}={value}" for name, value in setting.items()]
+    result = network.run("gateway", ["env", *environment, *argv], text=text, timeout=60)
+    return [line.split("|") for line in result.stdout.splitlines()]
+
+
+def answers(name: str, kind: str) -> list[str]:
+    result = network.run("gateway", ["dig", "+short", f"@{DNS_INTRANET}", name, kind])
+    return sorted(result.stdout.split("\n"))[1:]
+
+
+def test_a_name_and_its_pointers_come_and_go(domain: None) -> None:
+    reverse6 = IPv6Address(SIX).reverse_pointer
+    tasks = [
+        Task(NAME, FORWARD, NOTHING),
+        Task("130.0.0.10.in-addr.arpa", POINTER, NOTHING),
+        Task(reverse6, POINTER, NOTHING),
+    ]
+    assert [row[0] for row in perform(*tasks)] == ["DONE"] * 3
+    assert answers(NAME, "A") == ["10.0.0.130"] and answers(NAME, "AAAA") == [SIX]
+    assert answers("130.0.0.10.in-addr.arpa", "PTR") == answers(reverse6, "PTR") == [f"{NAME}."]
+    removals = [Task(task.name, NOTHING, task.wanted) for task in tasks]
+    assert [row[0] for row in perform(*removals)] == ["DONE"] * 3
+    assert answers(NAME, "A") == answers(NAME, "AAAA") == answers(reverse6, "PTR") == []
+
+
+def test_a_changed_address_and_a_return(domain: None) -> None:
+    other: Records = frozenset({("AAAA", "fd12:3456:789a:1000::11")})
+    rows = perform(Task(NAME, FORWARD, NOTHING), Task(NAME, other, FORWARD), Task(NAME, FORWARD, NOTHING))
+    assert [row[0] for row in rows] == ["DONE"] * 3
+    assert answers(NAME, "AAAA") == [SIX]
+    perform(Task(NAME, NOTHING, FORWARD))
+
+
+def test_a_name_of_a_real_machine_is_left_alone(domain: None) -> None:
+    name = f"printer.{DOMAIN}"
+    ((outcome, code, _),) = perform(Task(name, FORWARD, NOTHING))
+    assert (outcome, code) == ("TAKEN", "NAME-TAKEN")
+    assert answers(name, "A") == ["10.0.0.77"]
+
+
+def test_an_unknown_account(domain: None) -> None:
+    ((outcome, code, _),) = perform(Task(NAME, FORWARD, NOTHING), principal=f"nobody@{samba.REALM}")
+    assert outcome == "FAILED" and code.startswith("KERBEROS-")
+
+
+def test_no_kerberos_server(domain: None) -> None:
+    hook = "type filter hook input priority 0;"
+    rules = f"table inet mo-test {{\nchain closed {{\n{hook}\nmeta l4proto {{ tcp, udp }} th dport 88 drop\n}}\n}}\n"
+    network.run("dc", ["nft", "-f", "-"], text=rules)
+    try:
+        ((outcome, code, _),) = perform(Task(NAME, FORWARD, NOTHING))
+    finally:
+        network.run("dc", ["nft", "delete", "table", "inet", "mo-test"])
+    assert (outcome, code) == ("FAILED", "KERBEROS-NO-KDC")
+
+
+def test_no_keytab(tmp_path: Path) -> None:
+    from manageout.directory.gss_tsig import KerberosSigner
+
+    with pytest.raises(ManageoutError, match="no such file"):
+        KerberosSigner(tmp_path / "missing", "")

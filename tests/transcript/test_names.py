@@ -1,0 +1,243 @@
+"""The registrar's life as transcripts: clients come and go, servers refuse, processes die."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+
+from manageout.protocol.names import (
+    LONGEST_DELAY,
+    NOTHING,
+    SWEEP_AFTER,
+    TAKEN_DELAY,
+    Names,
+    Outcome,
+    Problem,
+    Task,
+)
+
+SIX = IPv6Address("fd12:3456:789a:1000::10").packed
+OTHER = IPv6Address("fd12:3456:789a:1000::11").packed
+FOUR = IPv4Address("10.0.0.130").packed
+NAME = "laptop.corp.example"
+FORWARD = frozenset({("A", "10.0.0.130"), ("AAAA", "fd12:3456:789a:1000::10")})
+POINTER = frozenset({("PTR", f"{NAME}.")})
+REVERSE4, REVERSE6 = "130.0.0.10.in-addr.arpa", IPv6Address(SIX).reverse_pointer
+REFUSED = Problem("DNS-REFUSED", "refused")
+
+
+def do(
+    names: Names, now: float, outcome: Outcome = Outcome.DONE, problem: Problem | None = None
+) -> list[Task]:
+    tasks = names.tasks(now, 100)
+    for task in tasks:
+        names.finished(task, outcome, problem, now)
+    return tasks
+
+
+def wanted(tasks: list[Task]) -> dict[str, object]:
+    return {task.name: task.wanted for task in tasks}
+
+
+def test_a_client_gets_its_name_and_both_pointers() -> None:
+    names = Names("corp.example")
+    names.present(NAME, SIX, FOUR, 0.0)
+    assert wanted(do(names, 0.0)) == {NAME: FORWARD, REVERSE4: POINTER, REVERSE6: POINTER}
+    assert names.registered == 3 and names.waiting == 0
+    assert names.timer() is None
+
+
+def test_without_a_lease_there_is_no_ipv4() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, None, 0.0)
+    assert wanted(do(names, 0.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::10")})}
+
+
+def test_everything_goes_when_it_disconnects() -> None:
+    names = Names("corp.example")
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    names.absent(NAME, 5.0)
+    assert set(wanted(do(names, 5.0)).values()) == {NOTHING}
+    assert names.entries == {}
+
+
+def test_or_when_its_grace_is_over() -> None:
+    names = Names("corp.example", keep_in_grace=True)
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    names.absent(NAME, 5.0)
+    assert do(names, 5.0) == []
+    names.released(NAME, 99.0)
+    assert len(do(names, 99.0)) == 3
+
+
+def test_a_new_address_moves_the_pointer() -> None:
+    names = Names("corp.example")
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    names.present(NAME, OTHER, FOUR, 1.0)
+    changed = wanted(do(names, 1.0))
+    assert changed[REVERSE6] == NOTHING and changed[IPv6Address(OTHER).reverse_pointer] == POINTER
+    assert REVERSE4 not in changed
+
+
+def test_the_same_again_is_no_work() -> None:
+    names = Names("corp.example")
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    names.present(NAME, SIX, FOUR, 1.0)
+    assert do(names, 1.0) == []
+
+
+def test_failures_are_tried_again_ever_more_slowly() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    now, waits = 0.0, []
+    for _ in range(12):
+        assert len(do(names, now, Outcome.FAILED, REFUSED)) == 1
+        due = names.timer()
+        assert due is not None
+        waits.append(due - now)
+        now = due
+    assert waits[:4] == [1.0, 2.0, 4.0, 8.0] and waits[-1] == LONGEST_DELAY
+    assert dict(names.problems()) == {NAME: REFUSED}
+    do(names, now)
+    assert dict(names.problems()) == {}
+
+
+def test_a_change_is_tried_at_once_whatever_the_delay() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0, Outcome.FAILED, REFUSED)
+    names.present(NAME, OTHER, FOUR, 0.1)
+    assert len(do(names, 0.1)) == 1
+
+
+def test_a_name_of_somebody_else_is_left_alone_and_looked_at_again() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0, Outcome.TAKEN, Problem("NAME-TAKEN", "x"))
+    assert do(names, TAKEN_DELAY - 1) == []
+    assert len(do(names, TAKEN_DELAY)) == 1
+
+
+def test_what_was_never_ours_needs_no_removal() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0, Outcome.TAKEN, Problem("NAME-TAKEN", "x"))
+    names.absent(NAME, 1.0)
+    assert do(names, 1.0) == [] and names.entries == {}
+
+
+def test_a_client_that_leaves_while_its_task_is_under_way() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    (task,) = names.tasks(0.0, 1)
+    names.absent(NAME, 0.1)
+    assert names.tasks(0.1, 1) == []  # one at a time for a name
+    names.finished(task, Outcome.DONE, None, 0.2)
+    assert wanted(do(names, 0.2)) == {NAME: NOTHING}
+    assert names.entries == {}
+
+
+def test_a_reverse_zone_that_is_not_there_is_no_trouble() -> None:
+    names = Names("corp.example")
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0, Outcome.NO_ZONE)
+    assert names.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("identity", "name"),
+    [
+        ("laptop.corp.example", "laptop.corp.example"),
+        ("Laptop.Corp.Example.", "laptop.corp.example"),
+        ("laptop", "laptop.corp.example"),
+        ("laptop.other.example", "laptop.corp.example"),
+        ("a.b.corp.example", "a.b.corp.example"),
+        ("corp.example", "corp.corp.example"),
+        ("John's PC", None),
+        ("-x", None),
+        ("", None),
+        ("ü", None),
+        ("x" * 64, None),
+    ],
+)
+def test_the_name_of_a_certificate(identity: str, name: str | None) -> None:
+    assert Names("corp.example").name_of(identity) == name
+
+
+def test_what_cannot_be_a_name_is_told() -> None:
+    names = Names("corp.example")
+    names.present("John's PC", SIX, FOUR, 0.0)
+    assert names.entries == {}
+    assert [problem.code for _, problem in names.problems()] == ["NAME-UNFIT"]
+    names.absent("John's PC", 1.0)
+    assert list(names.problems()) == []
+
+
+def test_two_clients_of_one_name() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present("laptop.a.example", SIX, None, 0.0)
+    names.present("laptop.b.example", OTHER, None, 0.0)
+    assert [problem.code for _, problem in names.problems()] == ["NAME-TWICE"]
+    assert wanted(do(names, 0.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::10")})}
+
+
+def restarted(names: Names) -> Names:
+    stored = [entry for _, entry in names.changes() if entry is not None]
+    after = Names(names.zone, names.reverse, names.keep_in_grace)
+    after.restore(stored, 0.0)
+    return after
+
+
+def test_a_crash_leaves_nothing_behind() -> None:
+    names = Names("corp.example")
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    after = restarted(names)
+    assert do(after, SWEEP_AFTER - 1) == []
+    assert set(wanted(do(after, SWEEP_AFTER)).values()) == {NOTHING}
+    assert after.entries == {}
+
+
+def test_a_client_that_returns_after_a_crash_keeps_its_records_without_work() -> None:
+    names = Names("corp.example")
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    after = restarted(names)
+    after.present(NAME, SIX, FOUR, 10.0)
+    assert do(after, SWEEP_AFTER) == []
+    assert after.registered == 3
+
+
+def test_what_was_queued_at_a_crash_is_done_or_undone() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    names.tasks(0.0, 1)  # under way: nobody knows whether it was done
+    after = restarted(names)
+    assert wanted(do(after, SWEEP_AFTER)) == {NAME: NOTHING}
+
+
+def test_the_sweep_waits_for_the_grace_where_records_are_kept_in_it() -> None:
+    names = Names("corp.example", keep_in_grace=True)
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    after = restarted(names)
+    assert do(after, SWEEP_AFTER) == []
+    after.released(NAME, 500.0)
+    assert len(do(after, 500.0)) == 3
+
+
+def test_changes_are_told_once() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    ((name, stored),) = names.changes()
+    assert name == NAME and stored is not None and stored.wanted == FORWARD and stored.known == NOTHING
+    assert names.changes() == []
+    do(names, 0.0)
+    names.absent(NAME, 1.0)
+    do(names, 1.0)
+    assert names.changes() == [(NAME, None)]
