@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network
+from itertools import islice
 
 
 class State(StrEnum):
@@ -183,12 +184,12 @@ class Leases:
         heads = (next(iter(self._queues[state].values()), None) for state in (State.GRACE, State.QUARANTINE))
         return min((end for lease in heads if lease and (end := self.ends(lease)) is not None), default=None)
 
-    def on_timer(self, now: float) -> list[Lease]:
-        """Move on what is due; the leases whose time of grace is over."""
-        released = self._due(State.GRACE, now)
+    def on_timer(self, now: float, limit: int = 1 << 32) -> list[Lease]:
+        """Move on what is due, ``limit`` of each kind at most; the leases whose time of grace is over."""
+        released = self._due(State.GRACE, now, limit)
         for lease in released:
             self._enter(lease, State.QUARANTINE, now)
-        for lease in self._due(State.QUARANTINE, now):
+        for lease in self._due(State.QUARANTINE, now, limit):
             if self._by_identity.get(lease.identity) is lease:
                 self._enter(lease, State.PAST, now)
             else:
@@ -196,9 +197,9 @@ class Leases:
                 self._fresh = self._never_given()
         return released
 
-    def _due(self, state: State, now: float) -> list[Lease]:
+    def _due(self, state: State, now: float, limit: int) -> list[Lease]:
         due: list[Lease] = []
-        for lease in self._queues[state].values():
+        for lease in islice(self._queues[state].values(), limit):
             end = self.ends(lease)
             if end is None or end > now:
                 break

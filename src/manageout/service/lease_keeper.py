@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ from manageout.service.lease_writer import LeaseWriter
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client, Watcher
 
+BATCH = 500
+"""Identities a turn of the loop: when thousands come or go at once, packets are served in between."""
 AUDIT_SHOWN = 10_000
 LOOK = 30.0
 """Seconds between two looks at the clock, which may be set, and at this machine's own addresses."""
@@ -147,7 +150,7 @@ class LeaseKeeper:
         if self.store is None or self._writer is None:
             return
         self._writer.close()
-        batch = self._batch()
+        batch = self._batch(len(self._dirty))
         try:
             self.store.commit(batch.changes, batch.audit)
         except sqlite3.Error as error:
@@ -196,11 +199,13 @@ class LeaseKeeper:
         self._scheduled = False
         if not self.ready.is_set() or (self._writer is not None and self._writer.busy):
             return
-        batch = self._batch()
+        batch = self._batch(BATCH)
         if self._writer is not None and (batch.changes or batch.audit):
             self._writer.write(batch.changes, batch.audit, partial(self._committed, batch))
         else:
             self._tell(batch)
+            if self._dirty:
+                self._schedule()
         self._arm()
 
     def _committed(self, batch: _Batch) -> None:
@@ -208,13 +213,15 @@ class LeaseKeeper:
             self._tell(batch)
             self._flush()  # what has collected meanwhile
 
-    def _batch(self) -> _Batch:
-        """Give and take leases for all that is dirty or due."""
+    def _batch(self, limit: int) -> _Batch:
+        """Give and take leases for ``limit`` identities that are dirty, and as many leases that are due."""
         now = time.time()
         if self.table is not None:
-            for lease in self.table.on_timer(now):
+            for lease in self.table.on_timer(now, limit):
                 self._released.append((lease.identity, lease.v4))
-        dirty, self._dirty = self._dirty, {}
+        dirty = list(islice(self._dirty, limit))
+        for identity in dirty:
+            del self._dirty[identity]
         seen = {identity: self.attendance.seen(identity) for identity in dirty}
         audit: list[AuditRow] = []
         for identity in [identity for identity, found in seen.items() if found is None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,11 +37,9 @@ class LeaseWriter:
             if error is None:
                 self._succeeded()
                 then()
-            elif isinstance(error, sqlite3.Error):
+            else:
                 self._failed(error)
                 self._retry = loop.call_later(RETRY, self.write, changes, audit, then)
-            else:
-                raise error
 
         loop.run_in_executor(self._worker, self._store.commit, changes, audit).add_done_callback(ended)
 
@@ -51,7 +48,7 @@ class LeaseWriter:
             log.warning("leases can be stored again")
         self.busy, self.failing = False, ""
 
-    def _failed(self, error: sqlite3.Error) -> None:
+    def _failed(self, error: BaseException) -> None:
         if not self.failing:
             log.error("leases cannot be stored in %s, new ones wait: %s", self._store.path, error)
         self.failing = str(error)

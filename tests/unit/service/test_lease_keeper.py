@@ -348,15 +348,45 @@ def test_a_watcher_that_fails_does_not_keep_the_others_from_hearing(scene: Scene
     play(scene, story)
 
 
-def test_two_thousand_arrivals_in_one_turn_are_few_commits(scene: Scene) -> None:
+def test_two_thousand_come_and_go_in_a_few_commits(scene: Scene) -> None:
     async def story(scene: Scene) -> None:
         for number in range(2000):
             scene.arrive(number, f"c{number}", A[:-4] + number.to_bytes(4, "big"))
         await scene.quiet()
         assert len(scene.told.clients) == 2000
+        for number in range(2000):
+            scene.keeper.closed(number)
+        await scene.quiet()
+        assert scene.told.clients == {}
 
     scene.make('pool = "10.0.8.0/21"')
     play(scene, story)
-    log = scene.directory / "leases.db"
-    with sqlite3.connect(log) as db:
-        assert db.execute("SELECT count(DISTINCT at) FROM audit WHERE event = 'held'").fetchone() == (1,)
+    with sqlite3.connect(scene.directory / "leases.db") as db:
+        commits = "SELECT event, count(DISTINCT at), count(*) FROM audit GROUP BY event"
+        assert db.execute(commits).fetchall() == [("ended", 4, 2000), ("held", 4, 2000)]
+
+
+def test_a_stop_in_the_middle_stores_what_happened(scene: Scene) -> None:
+    async def story(scene: Scene) -> None:
+        for number in range(1500):
+            scene.arrive(number, f"c{number}", A[:-4] + number.to_bytes(4, "big"))
+
+    scene.make('pool = "10.0.8.0/21"')
+    play(scene, story)
+    assert scene.told.heard == []
+    assert all(row["until"] for row in scene.keeper.audit())
+    scene.make('pool = "10.0.8.0/21"')
+    assert {state for _, _, state in scene.rows()} <= {"grace"}
+
+
+def test_many_leases_end_together(scene: Scene) -> None:
+    async def story(scene: Scene) -> None:
+        for number in range(1200):
+            scene.arrive(number, f"c{number}", A[:-4] + number.to_bytes(4, "big"))
+        await scene.quiet()
+        for number in range(1200):
+            scene.keeper.closed(number)
+        await scene.hears(lambda: len(scene.told.heard) == 3600)
+
+    scene.make('pool = "10.0.8.0/21"\ngrace = 0.05')
+    play(scene, story)
