@@ -38,6 +38,7 @@ TESTED_BY: dict[str, str] = {
         for name in ("facts", "read_json", *(f"rules/{theme}" for theme in RULE_THEMES))
     },
     "directory/gss_tsig.py": "system/test_names_ad.py",
+    "service/names.py": "system/test_names_service.py",
     "directory/update_answer.py": "system/test_dns_update.py",
     "cli/connect.py": "system/test_iphttps_tunnel.py",
     "protocol/dns64_answers.py": "transcript/test_dns64.py",

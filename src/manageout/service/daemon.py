@@ -266,6 +266,8 @@ def _refuse_restart_only(old: Site, new: Site) -> None:
         ("the [gateway] table was added or removed", lambda site: site.gateway is None),
         ("the [isatap] table was added or removed", lambda site: site.isatap is None),
         ("the [translation] table was added or removed", lambda site: site.translation is None),
+        ("the [dns64] table was added or removed", lambda site: site.dns64 is None),
+        ("the [names] table was added or removed", lambda site: site.names is None),
         ("daemon.state_dir changed", lambda site: site.daemon.state_dir),
         ("daemon.runtime_dir changed", lambda site: site.daemon.runtime_dir),
         ("daemon.metrics changed", lambda site: site.daemon.metrics),

@@ -1,0 +1,170 @@
+"""The role that registers names, with a real BIND: clients come and go, the process dies, the server refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+import pytest
+
+from manageout import config
+from manageout.plan import plan
+from manageout.protocol import names as machine
+from manageout.service.names import NamesService
+from manageout.service.presence import Client
+from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
+
+pytestmark = pytest.mark.system
+NAME = f"laptop.{ZONE}"
+CLIENT = Client(
+    NAME,
+    IPv6Address("fd12:3456:789a:1000::10").packed,
+    (),
+    IPv4Address("10.0.0.130").packed,
+    "192.0.2.1",
+    "ip-https",
+    0.0,
+)
+SITE = f"""
+[site]
+prefix = "fd12:3456:789a::/48"
+domain = "{ZONE}"
+[gateway]
+certificate = "/c"
+key = "/k"
+client_ca = "/ca"
+[names]
+servers = ["{ADDRESS}:{PORT}"]
+"""
+
+
+def service(directory: Path, more: str = "") -> NamesService:
+    site = config.parse(SITE + more)
+    return NamesService(site, plan(site), directory)
+
+
+@contextlib.asynccontextmanager
+async def running(role: NamesService, kill: bool = False) -> AsyncIterator[NamesService]:
+    """``kill``: it ends without a farewell, as after SIGKILL."""
+    task = asyncio.create_task(role.run())  # noqa: TID251 - ended below
+    await asyncio.wait_for(role.ready.wait(), 5)
+    try:
+        yield role
+    finally:
+        if kill:
+            role.machine.entries.clear()
+            role.machine._pending.clear()
+            role.machine._changed.clear()
+            role._clients.clear()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(15):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it is another process's state
+            await asyncio.sleep(0.02)
+
+
+def test_a_client_comes_and_goes(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: answers("130.0.0.10.in-addr.arpa", "PTR") == [f"{NAME}."])
+            await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
+            await until(lambda: role.status()["registered"] == 3)
+            role.absent(CLIENT)
+            await until(lambda: answers(NAME, "AAAA") == [])
+            await until(lambda: role.status()["waiting"] == 0)
+            assert role.findings() == []
+
+    with bind(tmp_path / "named"):
+        asyncio.run(main())
+
+
+def test_a_clean_stop_removes_everything(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3)
+
+    with bind(tmp_path / "named"):
+        asyncio.run(main())
+        assert answers(NAME, "AAAA") == [] and answers("130.0.0.10.in-addr.arpa", "PTR") == []
+
+
+def test_what_a_crash_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def crash() -> None:
+        async with running(service(tmp_path / "state"), kill=True) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3)
+
+    async def sweep() -> None:
+        async with running(service(tmp_path / "state")):
+            await until(lambda: answers(NAME, "AAAA") == [])
+
+    with bind(tmp_path / "named"):
+        asyncio.run(crash())
+        assert answers(NAME, "A") == ["10.0.0.130"]
+        monkeypatch.setattr(machine, "SWEEP_AFTER", 0.1)
+        asyncio.run(sweep())
+
+
+def test_a_name_of_somebody_else_is_a_finding(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.findings())
+            (finding,) = role.findings()
+            assert (finding["code"], finding["severity"]) == ("NAME-TAKEN", "warning")
+            assert NAME in finding["what"] and "names.zone" in finding["remedy"]
+
+    with bind(tmp_path / "named", records="laptop A 10.0.0.77\n"):
+        asyncio.run(main())
+        assert answers(NAME, "A") == ["10.0.0.77"]
+
+
+def test_a_server_that_refuses_is_a_finding_until_it_does_not(tmp_path: Path) -> None:
+    async def main() -> None:
+        key = tmp_path / "key"
+        key.write_text(KEY)
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.findings())
+            assert role.findings()[0]["code"] == "DNS-REFUSED"
+            site = config.parse(f'{SITE}authentication = "tsig"\nkey_file = "{key}"\n')
+            role.reload(site, plan(site))
+            await until(lambda: role.status()["registered"] == 3)
+            assert role.findings() == []
+
+    with bind(tmp_path / "named", 'key "manageout"'):
+        asyncio.run(main())
+
+
+def test_the_queue_waits_for_a_server_that_is_down(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.findings())
+            assert role.findings()[0]["code"] == "DNS-UNREACHABLE"
+            with bind(tmp_path / "named"):
+                await until(lambda: role.status()["registered"] == 3)
+
+    asyncio.run(main())
+
+
+def test_metrics_count_outcomes(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3)
+            found = {metric.name: list(metric.samples) for metric in role.metrics()}
+            assert found["names_registered"] == [({}, 3)]
+            assert found["names_updates"] == [({"outcome": "done"}, 3.0)]
+
+    with bind(tmp_path / "named"):
+        asyncio.run(main())
