@@ -155,7 +155,7 @@ def test_rules_that_somebody_takes_away_come_back(lab: Lab) -> None:
     assert calls("app", lease("laptop"), 80), "with everybody who is there"
     assert policy_drops(APP) > 0
     codes = [row["code"] for row in site.ask("gateway", "status")["findings"]]
-    assert "RULES_REMOVED" in codes
+    assert "RULES-REMOVED" in codes
     assert site.ask("gateway", "status")["roles"]["policy"]["refused"] > before
 
 

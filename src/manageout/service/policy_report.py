@@ -63,11 +63,11 @@ def _found(names: Mapping[str, str], removed: int) -> Iterator[tuple[str, str, s
     for name, state in names.items():
         if state:
             remedy = "correct its DNS record, or the name in [[policy.managers]]"
-            yield "MANAGER_NAME", "warning", f"the manager {name} {state}", remedy
+            yield "MANAGER-NAME", "warning", f"the manager {name} {state}", remedy
     if removed:
         what = f"something removed our packet filter, {removed} times so far; it was loaded again"
-        yield "RULES_REMOVED", "warning", what, "let other firewalls flush their own tables only"
+        yield "RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only"
     count, limit = sysctl.find(conntrack.COUNT), sysctl.find(conntrack.MAXIMUM)
     if count and limit and int(count) > CROWDED * int(limit):
         what = f"the kernel follows {count} connections and has room for {limit}: new ones soon fail"
-        yield "CONNECTIONS_FULL", "error", what, f"raise {conntrack.MAXIMUM}"
+        yield "CONNECTIONS-FULL", "error", what, f"raise {conntrack.MAXIMUM}"

@@ -45,6 +45,6 @@ def test_every_rule_has_a_name_of_its_own() -> None:
 def test_findings() -> None:
     assert findings({"helpdesk.corp.example": ""}, 0) == []
     found = findings({"helpdesk.corp.example": "has no address"}, 2)
-    assert [row["code"] for row in found] == ["MANAGER_NAME", "RULES_REMOVED"]
+    assert [row["code"] for row in found] == ["MANAGER-NAME", "RULES-REMOVED"]
     assert found[0]["what"] == "the manager helpdesk.corp.example has no address"
     assert all(row["remedy"] for row in found)
