@@ -11,7 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from manageout.errors import ManageoutError
-from manageout.lab import draw, network, servers, site, steps_directory, steps_isatap
+from manageout.lab import (
+    draw,
+    network,
+    servers,
+    site,
+    steps_directory,
+    steps_isatap,
+    steps_names,
+    steps_translation,
+)
 from manageout.lab.run import Run, Skipped, Step
 from manageout.lab.topology import Topology
 
@@ -90,6 +99,9 @@ STEPS: tuple[Step, ...] = (
     Step("laptop connects", _connect),
     *steps_directory.STEPS,
     *steps_isatap.STEPS,
+    *steps_names.APPEAR,
+    *steps_translation.STEPS,
+    *steps_names.DISAPPEAR,
 )
 
 

@@ -1,0 +1,107 @@
+"""The demo's steps of names: clients come and go in the intranet's real DNS, and resolve what is inside."""
+
+from __future__ import annotations
+
+import functools
+from ipaddress import IPv4Address, IPv6Address
+
+from manageout.errors import LabError
+from manageout.lab import network, process, site
+from manageout.lab.run import Run, Step
+from manageout.lab.topology import (
+    APP,
+    APP_NAME,
+    DNS_INTRANET,
+    DOMAIN,
+    GATEWAY_NAME,
+    GATEWAY_PUBLIC,
+    LAPTOP_NAME,
+    REMOTE,
+)
+from manageout.wire.address import rfc6052_embed
+
+NAMES_SECONDS = 20.0
+"""Within which records come and go: a first update that is answered late is tried again after a few seconds."""
+FOREIGN_NAME = f"printer.{DOMAIN}"
+
+
+def look_up(name: str, kind: str, *, node: str = "app", server: IPv4Address | None = None) -> list[str]:
+    """What the DNS server of ``node``, or ``server``, says of ``name``: the records of type ``kind``."""
+    at = [f"@{server}"] if server else []
+    text = network.run(node, ["dig", *at, "+short", "+tries=2", "+time=3", name, kind]).stdout
+    return sorted(line.rstrip(".").lower() for line in text.splitlines() if not line.startswith(";"))
+
+
+def registered(node: str) -> bool:
+    """Whether the DNS has exactly the records that the connected client on ``node`` is to have."""
+    address, ipv4, name = site.client_address(node), site.lease(node), REMOTE[node]
+    if address is None or ipv4 is None:
+        return False
+    wanted = {
+        (name, "A"): [str(ipv4)],
+        (name, "AAAA"): [str(address)],
+        (ipv4.reverse_pointer, "PTR"): [name],
+        (address.reverse_pointer, "PTR"): [name],
+    }
+    return all(look_up(*question) == answer for question, answer in wanted.items())
+
+
+def gone(name: str, *addresses: IPv4Address | IPv6Address) -> bool:
+    """Whether the DNS knows neither ``name`` nor whose ``addresses`` are."""
+    questions = [(name, "A"), (name, "AAAA"), *((each.reverse_pointer, "PTR") for each in addresses)]
+    return not any(look_up(*question) for question in questions)
+
+
+def await_registered(node: str) -> None:
+    """Wait until :func:`registered`; :class:`LabError` when it takes too long."""
+    what = f"{REMOTE[node]} is in the DNS of dc"
+    process.wait_until(what, functools.partial(registered, node), NAMES_SECONDS)
+
+
+def _appear(run: Run) -> str:
+    await_registered("laptop")
+    return f"dc says: {LAPTOP_NAME} A {site.lease('laptop')}, AAAA {run.laptop}, and both PTR"
+
+
+def _resolve(run: Run) -> str:
+    nat64 = site.gateway_plan().nat64
+    wanted = str(rfc6052_embed(nat64, APP))
+    if (got := look_up(APP_NAME, "AAAA", node="laptop")) != [wanted]:
+        raise LabError(f"{APP_NAME} is {' '.join(got) or 'unknown'} on the laptop instead of {wanted}")
+    if (got := look_up(GATEWAY_NAME, "A", node="laptop")) != [str(GATEWAY_PUBLIC)]:
+        raise LabError(
+            f"{GATEWAY_NAME} is {' '.join(got) or 'unknown'} on the laptop: not its public address"
+        )
+    return f"{APP_NAME} is {wanted} by DNS64; {GATEWAY_NAME} stays {GATEWAY_PUBLIC}, by the home's DNS"
+
+
+def _unsigned(run: Run) -> str:
+    lines = f"server {DNS_INTRANET}\nupdate add {FOREIGN_NAME} 60 A 10.0.0.66\nsend\n"
+    result = network.run("app", ["nsupdate"], text=lines, check=False)
+    if look_up(FOREIGN_NAME, "A"):
+        raise LabError("anybody may write into the zone")
+    return f"app's nsupdate of {FOREIGN_NAME}: {(result.stdout + result.stderr).strip().splitlines()[-1]}"
+
+
+def _disappear(run: Run) -> str:
+    held: dict[str, list[IPv4Address | IPv6Address]] = {}
+    for node in REMOTE:
+        ipv4 = site.lease(node)
+        held[node] = [run.client(node), *([ipv4] if ipv4 else [])]
+    for node in REMOTE:
+        connected = process.find(node, "connect")
+        if connected is None:
+            raise LabError(f"the {node} is not connected")
+        process.stop(connected)
+    for node, addresses in held.items():
+        absent = functools.partial(gone, REMOTE[node], *addresses)
+        process.wait_until(f"{REMOTE[node]} is no longer in the DNS of dc", absent, NAMES_SECONDS)
+    return f"{' and '.join(REMOTE.values())} have left, and the DNS knows them no more"
+
+
+APPEAR: tuple[Step, ...] = (
+    Step("laptop appears in the DNS", _appear),
+    Step("DNS refuses strangers' updates", _unsigned),
+    Step("laptop resolves names inside", _resolve),
+)
+DISAPPEAR: tuple[Step, ...] = (Step("clients vanish from the DNS", _disappear),)
