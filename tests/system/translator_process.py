@@ -1,4 +1,4 @@
-"""The daemon's kernel state and its translator alone, with leases given on the command line: no tunnel, no keeper.
+"""The daemon's kernel state, translator and policy, with leases given on the command line: no tunnel, no keeper.
 
 ``python -m tests.system.translator_process SITE_FILE RUNTIME_DIR IPV6=IPV4...``; clients are ordinary IPv6 nodes on
 an Ethernet device that bears the name of the tunnel's, ``mo-iphttps0``, for the rules go by name.
@@ -18,6 +18,7 @@ from manageout.linux.netlink import Netlink
 from manageout.plan import XLAT_DEVICE
 from manageout.service import daemon
 from manageout.service.control import ControlServer
+from manageout.service.policy import PolicyService
 from manageout.service.presence import Client
 from manageout.service.reconcile import Reconciler
 from manageout.service.runtime import RuntimeDir
@@ -31,7 +32,9 @@ def client(text: str) -> Client:
     return Client(v6, IPv6Address(v6).packed, (), IPv4Address(v4).packed, "192.0.2.1", "test", 0.0)
 
 
-async def serve(role: TranslatorService, runtime: RuntimeDir, leases: list[str]) -> None:
+async def serve(
+    role: TranslatorService, policy: PolicyService, runtime: RuntimeDir, leases: list[str]
+) -> None:
     """Until a signal."""
     loop, end = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,22 +44,26 @@ async def serve(role: TranslatorService, runtime: RuntimeDir, leases: list[str])
         line = sys.stdin.readline().strip()
         if not line:
             loop.remove_reader(sys.stdin)
-        elif line[0] == "+":
-            role.present(client(line[1:]))
-        else:
-            role.absent(client(line[1:]))
+        for watcher in (role, policy) if line else ():
+            if line[0] == "+":
+                watcher.present(client(line[1:]))
+            else:
+                watcher.absent(client(line[1:]))
 
     loop.add_reader(sys.stdin, command)
     for lease in leases:
         role.present(client(lease))
+        policy.present(client(lease))
+    ready = role.ready.is_set, policy.ready.is_set
     handlers = {
-        "status": lambda: {"roles": {role.name: {**role.status(), "ready": role.ready.is_set()}}},
-        "drops": role.drops,
+        "status": lambda: {"roles": {role.name: {**role.status(), "ready": all(each() for each in ready)}}},
+        "drops": lambda: [*role.drops(), *policy.drops()],
     }
     async with ControlServer(runtime.control_socket, handlers), asyncio.TaskGroup() as group:
-        task = group.create_task(role.run())
+        tasks = [group.create_task(each.run()) for each in (role, policy)]
         await end.wait()
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 def main() -> None:
@@ -71,7 +78,7 @@ def main() -> None:
             wanted = daemon.desired_here(netlink, reconciler, site, plan)
             reconciler.apply(replace(wanted, devices=wanted.devices[-1:]))
             role = TranslatorService(site, plan, reconciler.tuns[XLAT_DEVICE], netlink)
-            daemon.run_loop(serve(role, runtime, leases))
+            daemon.run_loop(serve(role, PolicyService(site, plan), runtime, leases))
         finally:
             reconciler.undo()
 

@@ -85,10 +85,11 @@ SOURCE_ROUTES = frozenset({131, 137})
 class Translator(FastPath):
     """Both speeds over one set of mappings.
 
-    ``mtu4``, ``mtu6``: the next hops' MTUs, bytes. ``random`` gives numbers in [0, 1) and chooses among the
-    RFC 6791 addresses. ``compute_udp_zero``: give UDP without a checksum one (RFC 7915 4.5), else drop it.
-    ``name_routers``: RFC 6791's advice to name the IPv6 router in an RFC 5837 extension. ``errors_per_second``
-    bounds the errors we send ourselves.
+    ``mtu4``, ``mtu6``: the next hops' MTUs, bytes. ``largest6``: what the IPv6 link carries in one piece; a larger
+    packet was put together from fragments by the kernel (connection tracking does that), and may be taken apart
+    again. ``random`` gives numbers in [0, 1) and chooses among the RFC 6791 addresses. ``compute_udp_zero``: give UDP
+    without a checksum one (RFC 7915 4.5), else drop it. ``name_routers``: RFC 6791's advice to name the IPv6 router
+    in an RFC 5837 extension. ``errors_per_second`` bounds the errors we send ourselves.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Translator(FastPath):
         mtu4: int = 1500,
         mtu6: int = 1500,
         lowest_ipv6_mtu: int = ipv6.MINIMUM_MTU,
+        largest6: int = HEADER6 + 0xFFFF,
         random: Callable[[], float],
         compute_udp_zero: bool = True,
         name_routers: bool = True,
@@ -105,6 +107,7 @@ class Translator(FastPath):
     ) -> None:
         super().__init__(mappings, Mtus(mtu4, mtu6, lowest_ipv6_mtu))
         self._random = random
+        self._largest6 = largest6
         self._compute = compute_udp_zero
         self._transport = Transport(mappings, self.mtus, compute_udp_zero)
         self._name_routers = name_routers
@@ -118,7 +121,7 @@ class Translator(FastPath):
     def to_ipv4(self, packet: bytes, ident: int, now: float) -> list[Translation]:
         """What becomes of an IPv6 packet; ``ident`` (not 0) as of :meth:`fast`. A packet from client to client
         turns round at once and stays IPv6 (RFC 7757 4.2.2)."""
-        return [*self.on_timer(now), *self._to4(packet, ident, now, False)]
+        return [*self.on_timer(now), *self._to4(packet, ident, now, len(packet) > self._largest6)]
 
     def timer(self) -> float | None:
         """When :meth:`on_timer` is due."""

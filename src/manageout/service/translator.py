@@ -21,8 +21,9 @@ from manageout.linux.xlat_bpf import XlatFastPath, remove_leftovers
 from manageout.plan import Plan
 from manageout.protocol.drops import Drop
 from manageout.protocol.mappings import Mappings
+from manageout.protocol.translate_fast import DIFFERENCE
 from manageout.protocol.translator import Translator
-from manageout.service.desired import IPHTTPS_MTU, XLAT_MTU
+from manageout.service.desired import IPHTTPS_MTU
 from manageout.service.ipv4_side import Ipv4Side, ipv4_side, proxy_device
 from manageout.service.lease_arp import LeaseArp
 from manageout.service.metrics import Metric
@@ -264,7 +265,10 @@ def _mappings(site: Site, plan: Plan, side: Ipv4Side) -> Mappings:
 
 
 def _translator(mappings: Mappings) -> Translator:
-    return Translator(mappings, mtu4=XLAT_MTU, mtu6=IPHTTPS_MTU, random=random.random)
+    # What a client sends fits into 1260 bytes of IPv4. What is larger came in fragments, which connection tracking
+    # has put together: the slow path cuts it up again.
+    mtu4 = IPHTTPS_MTU - DIFFERENCE
+    return Translator(mappings, mtu4=mtu4, mtu6=IPHTTPS_MTU, largest6=IPHTTPS_MTU, random=random.random)
 
 
 def _text(address: bytes) -> str:

@@ -1,0 +1,390 @@
+"""Through the gateway's translator, both ways, on both paths: TCP, UDP, ICMP, sizes, traces, restarts."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from manageout.lab.process import wait_until
+from manageout.linux import netns
+from manageout.wire import ipv4
+from tests.system.support import machine_state
+from tests.system.translation_place import (
+    CLIENT,
+    FAR,
+    FREE_LEASE,
+    GATEWAY,
+    LEASE,
+    OTHER,
+    OTHER_LEASE,
+    SERVER,
+    TranslationPlace,
+    namespace,
+    nat64,
+)
+
+IP_MTU_DISCOVER, IP_MTU = 10, 14
+NEVER, ALWAYS = 0, 2
+LARGEST = 1280 - 48
+"""UDP payload of an IPv6 packet of 1280 bytes."""
+
+
+@pytest.fixture(params=[True, False], ids=["ebpf", "python"])
+def place(
+    request: pytest.FixtureRequest, namespaces: Callable[[str], str], tmp_path: Path
+) -> Iterator[TranslationPlace]:
+    """With both clients' leases, on one of the paths."""
+    made = TranslationPlace(namespaces, tmp_path)
+    try:
+        made.start(fast_path=request.param)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(autouse=True)
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Shows the translator's log where a test fails."""
+    yield
+    with contextlib.suppress(FileNotFoundError):
+        sys.stderr.write((tmp_path / "log").read_text())
+
+
+@pytest.fixture
+def bare(namespaces: Callable[[str], str], tmp_path: Path) -> Iterator[TranslationPlace]:
+    """Nothing started."""
+    made = TranslationPlace(namespaces, tmp_path)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def carried(sender: socket.socket, receiver: socket.socket, size: int, to: tuple[str, int]) -> bool:
+    """Whether a datagram of ``size`` bytes arrives unharmed."""
+    data = bytes(number * 7 & 255 for number in range(size))
+    sender.sendto(data, to)
+    with contextlib.suppress(TimeoutError):
+        return receiver.recv(65535) == data
+    return False
+
+
+def ping(place: TranslationPlace, node: str, to: str, *options: str) -> str:
+    """What ping says."""
+    return place.run(node, "ping", "-n", "-c", "1", "-W", "2", *options, to, check=False)
+
+
+def fetched(place: TranslationPlace, ends: tuple[str, str, str, str], size: int) -> bool:
+    """Whether ``size`` bytes come unharmed by TCP from a server; (client's node, address, server's node, address)."""
+    node, to, serving, listening = ends
+    data = hashlib.sha256(str(size).encode()).digest() * (size // 32)
+    with place.socket(serving, socket.SOCK_STREAM, listening, 8000) as server:
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(10.0)
+                connection.sendall(data)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with place.socket(node, socket.SOCK_STREAM, "::" if ":" in to else "0.0.0.0") as asking:
+            asking.connect((to, 8000))
+            got = b""
+            while piece := asking.recv(1 << 18):
+                got += piece
+        thread.join()
+    return got == data
+
+
+def test_tcp_both_ways(place: TranslationPlace) -> None:
+    assert fetched(place, ("client", nat64(SERVER), "server", "0.0.0.0"), 5_000_000)
+    assert fetched(place, ("server", LEASE, "client", "::"), 5_000_000)
+    assert fetched(place, ("client", nat64(FAR), "far", "0.0.0.0"), 500_000)
+    assert fetched(place, ("far", LEASE, "client", "::"), 500_000)
+
+
+def test_the_server_sees_the_lease_and_the_client_the_server(place: TranslationPlace) -> None:
+    with (
+        place.socket("client", socket.SOCK_DGRAM, CLIENT) as inside,
+        place.socket("server", socket.SOCK_DGRAM, SERVER, 7000) as server,
+    ):
+        inside.sendto(b"question", (nat64(SERVER), 7000))
+        data, source = server.recvfrom(100)
+        assert (data, source) == (b"question", (LEASE, inside.getsockname()[1]))
+        server.sendto(b"answer", source)
+        assert inside.recvfrom(100)[1][0] == f"fd12:3456:789a:7777::{0x0A00:x}:{20:x}"
+
+
+def test_ping_both_ways_of_every_size(place: TranslationPlace) -> None:
+    for size in ("0", "56", "1232", "1233", "3000", "20000"):
+        assert "1 received" in ping(place, "client", nat64(SERVER), "-M", "dont", "-s", size), size
+        assert "1 received" in ping(place, "server", LEASE, "-M", "dont", "-s", size), size
+        assert "1 received" in ping(place, "client", nat64(FAR), "-M", "dont", "-s", size), size
+        assert "1 received" in ping(place, "far", LEASE, "-M", "dont", "-s", size), size
+
+
+@pytest.mark.parametrize("mode", [NEVER, ALWAYS])
+def test_the_largest_datagram_from_ipv4_and_one_byte_more(place: TranslationPlace, mode: int) -> None:
+    with (
+        place.socket("server", socket.SOCK_DGRAM, SERVER) as server,
+        place.socket("client", socket.SOCK_DGRAM, CLIENT, 7000) as inside,
+    ):
+        server.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, mode)
+        assert carried(server, inside, LARGEST, (LEASE, 7000))
+        if mode == NEVER:
+            for size in (LARGEST + 1, 1473, 8000, 60000):
+                assert carried(server, inside, size, (LEASE, 7000)), size
+            return
+        server.connect((LEASE, 7000))
+        server.send(bytes(LARGEST + 1))
+        wait_until("the path's MTU is learnt", lambda: path_mtu(server) == 1260, 5)
+        with pytest.raises(OSError) as caught:
+            server.send(bytes(LARGEST + 1))
+        assert caught.value.errno == errno.EMSGSIZE
+        assert carried_again(server, inside)
+
+
+def path_mtu(connected: socket.socket) -> int:
+    """What the kernel believes; the error that taught it is taken away."""
+    connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return connected.getsockopt(socket.IPPROTO_IP, IP_MTU)
+
+
+def carried_again(server: socket.socket, inside: socket.socket) -> bool:
+    """Whether the largest datagram arrives still."""
+    server.send(b"x" * LARGEST)
+    return len(inside.recv(65535)) == LARGEST
+
+
+def test_the_largest_datagram_from_a_client_and_more(place: TranslationPlace) -> None:
+    with place.socket("client", socket.SOCK_DGRAM, CLIENT) as inside:
+        for node, address in (("server", SERVER), ("far", FAR)):
+            with place.socket(node, socket.SOCK_DGRAM, address, 7000) as server:
+                # Behind the router's 1,000 bytes the packets are cut up by IPv4: they carry no DF.
+                for size in (952, 953, LARGEST, LARGEST + 1, 1473, 8000, 60000):
+                    assert carried(inside, server, size, (nat64(address), 7000)), (node, size)
+
+
+def test_udp_without_a_checksum(place: TranslationPlace) -> None:
+    so_no_check = 11
+    with (
+        place.socket("server", socket.SOCK_DGRAM, SERVER) as server,
+        place.socket("client", socket.SOCK_DGRAM, CLIENT, 7000) as inside,
+    ):
+        server.setsockopt(socket.SOL_SOCKET, so_no_check, 1)
+        server.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, NEVER)
+        for size in (1, 100, LARGEST, 5000):
+            assert carried(server, inside, size, (LEASE, 7000)), size
+
+
+@pytest.mark.parametrize("method", ["-I", "-T", "-U"])
+def test_traceroute_both_ways(place: TranslationPlace, method: str) -> None:
+    options = ("-n", "-q", "1", "-w", "2", "-m", "8", method)
+    there = place.run("client", "traceroute", "-6", *options, nat64(FAR))
+    hops = re.findall(r"^ *\d+ +(\S+)", there, re.MULTILINE)
+    # Kernel, translator, kernel of the gateway; the router; the end.
+    assert hops[-2:] == ["fd12:3456:789a:7777::a00:fe", "fd12:3456:789a:7777::a00:914"], there
+    assert set(hops[:-2]) <= {"fd12:3456:789a:1000::1", "fd12:3456:789a:7777::a00:1"}, there
+    back = place.run("far", "traceroute", "-4", *options, LEASE)
+    hops = re.findall(r"^ *\d+ +(\S+)", back, re.MULTILINE)
+    assert hops[0] == "10.0.9.254" and hops[-1] == LEASE, back
+    assert set(hops[1:-1]) == {GATEWAY}, back
+
+
+def test_tracepath_finds_the_mtu_both_ways(place: TranslationPlace) -> None:
+    assert "pmtu 1260" in place.run("server", "tracepath", "-4", "-n", "-m", "8", LEASE)
+    assert "pmtu 1280" in place.run("client", "tracepath", "-6", "-n", "-m", "8", nat64(SERVER))
+
+
+def test_a_closed_port_is_told_both_ways(place: TranslationPlace) -> None:
+    for node, own, to in (("client", CLIENT, nat64(SERVER)), ("server", SERVER, LEASE)):
+        with place.socket(node, socket.SOCK_DGRAM, own) as asking:
+            asking.connect((to, 9))
+            asking.send(b"x")
+            with pytest.raises(ConnectionRefusedError):
+                asking.recv(10)
+        with place.socket(node, socket.SOCK_STREAM, own) as asking, pytest.raises(ConnectionRefusedError):
+            asking.connect((to, 9))
+
+
+def test_from_client_to_client_by_lease(place: TranslationPlace) -> None:
+    assert "1 received" in ping(place, "client", nat64(OTHER_LEASE))
+    with (
+        place.socket("client", socket.SOCK_DGRAM, CLIENT) as one,
+        place.socket("other", socket.SOCK_DGRAM, OTHER, 7000) as other,
+    ):
+        one.sendto(b"x", (nat64(OTHER_LEASE), 7000))
+        source = other.recvfrom(10)[1][0]
+        assert source == "fd12:3456:789a:7777::a00:82"
+
+
+def test_arp_is_answered_for_held_leases_only(place: TranslationPlace) -> None:
+    assert "1 received" in ping(place, "server", LEASE)
+    assert "Unreachable" in ping(place, "server", FREE_LEASE, "-W", "5")
+    assert place.run("gateway", "ip", "neigh", "show", "proxy").count(" proxy") == 2
+    # Gone for a while: the address stays ours, and callers are told.
+    place.lease(f"-{OTHER}={OTHER_LEASE}")
+    assert f"From {GATEWAY} icmp_seq=1 Destination Host Unreachable" in ping(place, "server", OTHER_LEASE)
+    assert place.drops()["unknown-lease", SERVER] == 1
+    place.lease(f"+{OTHER}={OTHER_LEASE}")
+    assert "1 received" in ping(place, "server", OTHER_LEASE)
+
+
+def test_an_address_without_a_lease_stays_inside(place: TranslationPlace) -> None:
+    stranger = "fd12:3456:789a:1000::66"
+    place.run("client", "ip", "address", "add", f"{stranger}/64", "dev", "t0", "nodad")
+    assert "0 received" in ping(place, "client", nat64(SERVER), "-I", stranger)
+    assert place.drops()["unknown-client", stranger] == 1
+    # Nor does one that pretends to be an IPv4 host.
+    pretended = "fd12:3456:789a:7777::a00:63"
+    place.run("client", "ip", "address", "add", f"{pretended}/128", "dev", "t0", "nodad")
+    assert "0 received" in ping(place, "client", nat64(SERVER), "-I", pretended)
+    assert place.dropped("wrong-way") == 1
+
+
+def test_a_flood_of_fragments_harms_nobody(place: TranslationPlace) -> None:
+    with netns.inside(namespace("server")):
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with raw:
+        for number in range(2000):
+            body = b"\x11\x11\x11\x11\x06\x00\x00\x00" + bytes(1000)
+            whole = ipv4.build(bytes((10, 0, 0, 20)), bytes((10, 0, 0, 130)), 17, body, ident=number)
+            first = (
+                whole[:6] + b"\x20\x00" + whole[8:10] + b"\0\0" + whole[12:]
+            )  # the kernel fills in the sum
+            with contextlib.suppress(OSError):
+                raw.sendto(first, (LEASE, 0))
+    assert "1 received" in ping(place, "server", LEASE)
+    assert fetched(place, ("server", LEASE, "client", "::"), 100_000)
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+def test_masquerade(bare: TranslationPlace, fast_path: bool) -> None:
+    bare.start(fast_path, "masquerade = true")
+    bare.run("server", "ip", "route", "add", "unreachable", "10.0.0.128/26")
+    with (
+        bare.socket("client", socket.SOCK_DGRAM, CLIENT) as inside,
+        bare.socket("server", socket.SOCK_DGRAM, SERVER, 7000) as server,
+    ):
+        inside.sendto(b"x", (nat64(SERVER), 7000))
+        source = server.recvfrom(10)[1]
+        assert source[0] == GATEWAY
+        server.sendto(b"y" * 5000, source)
+        assert inside.recv(9000) == b"y" * 5000
+    assert fetched(bare, ("client", nat64(SERVER), "server", "0.0.0.0"), 2_000_000)
+    assert "1 received" in ping(bare, "client", nat64(FAR), "-s", "3000")
+    trace = bare.run("client", "traceroute", "-6", "-n", "-q", "1", "-w", "2", "-m", "8", "-I", nat64(FAR))
+    assert "fd12:3456:789a:7777::a00:914" in trace
+    assert bare.run("gateway", "ip", "neigh", "show", "proxy") == ""
+
+
+def test_an_end_takes_everything_back_even_after_a_kill(bare: TranslationPlace) -> None:
+    before = machine_state(netns.command(namespace("gateway"), []))
+    settings = "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.neigh.e0.proxy_delay"
+    values = bare.run("gateway", "sysctl", *settings)
+    for sign in (signal.SIGKILL, signal.SIGTERM):
+        bare.start()
+        assert "1 received" in ping(bare, "server", LEASE)
+        assert bare.run("gateway", "ip", "neigh", "show", "proxy").count("proto 61") == 2
+        bare.stop(sign)
+    assert machine_state(netns.command(namespace("gateway"), [])) == before
+    assert bare.run("gateway", "sysctl", *settings) == values
+    assert bare.run("gateway", "ip", "neigh", "show", "proxy") == ""
+
+
+def test_a_session_outlives_a_restart(bare: TranslationPlace) -> None:
+    bare.start()
+    with bare.socket("client", socket.SOCK_STREAM, CLIENT, 8000) as listening:
+        listening.listen()
+        with bare.socket("server", socket.SOCK_STREAM, SERVER) as calling:
+            calling.connect((LEASE, 8000))
+            called, _ = listening.accept()
+            with called:
+                called.settimeout(10.0)
+                calling.sendall(b"before")
+                assert called.recv(10) == b"before"
+                bare.stop(signal.SIGKILL)
+                bare.start()
+                calling.sendall(b"after")
+                assert called.recv(10) == b"after"
+
+
+def test_a_lease_is_announced_to_those_who_remember_another(bare: TranslationPlace) -> None:
+    bare.start(leases=[f"{CLIENT}={LEASE}"])
+    # Somebody else had this address a moment ago.
+    bare.run(
+        "server",
+        "ip",
+        "neigh",
+        "add",
+        OTHER_LEASE,
+        "lladdr",
+        "02:00:00:00:00:01",
+        "nud",
+        "reachable",
+        "dev",
+        "e0",
+    )
+    bare.lease(f"+{OTHER}={OTHER_LEASE}")
+    own = bare.run("gateway", "ip", "-br", "link", "show", "e0").split()[2]
+    wait_until(
+        "the server has learnt", lambda: own in bare.run("server", "ip", "neigh", "show", OTHER_LEASE), 5
+    )
+    assert "1 received" in ping(bare, "server", OTHER_LEASE)
+
+
+def test_a_gateway_becomes_no_router_for_others(bare: TranslationPlace) -> None:
+    bare.start()
+    bare.run("router", "ip", "route", "add", "10.99.0.0/24", "via", GATEWAY)
+    bare.run("server", "ip", "address", "add", "10.99.0.1/24", "dev", "e0")
+    bare.run("gateway", "ip", "route", "add", "10.99.0.0/24", "dev", "e0")
+    assert "0 received" in ping(bare, "far", "10.99.0.1")
+    assert "1 received" in ping(bare, "far", LEASE)
+
+
+def test_a_pool_beyond_the_subnet_is_routed(bare: TranslationPlace) -> None:
+    bare.start(leases=[f"{CLIENT}=10.77.0.9"], pool="10.77.0.0/24")
+    assert bare.run("gateway", "ip", "neigh", "show", "proxy") == ""
+    bare.run("router", "ip", "route", "add", "10.77.0.0/24", "via", GATEWAY)
+    assert "1 received" in ping(bare, "far", "10.77.0.9")
+    assert fetched(bare, ("client", nat64(FAR), "far", "0.0.0.0"), 100_000)
+    assert "Destination Host Unreachable" in ping(bare, "far", "10.77.0.10")
+    assert bare.drops()["unknown-lease", FAR] == 1
+
+
+def test_an_intranet_device_that_comes_later(bare: TranslationPlace) -> None:
+    bare.run("gateway", "ip", "address", "del", f"{GATEWAY}/24", "dev", "e0")
+    bare.start()
+    assert "arp" not in bare.status()
+    bare.run("gateway", "ip", "address", "add", f"{GATEWAY}/24", "dev", "e0")
+    wait_until("ARP is answered", lambda: bare.status().get("arp", "").startswith("e0"), 10)
+    assert "1 received" in ping(bare, "server", LEASE)
+
+
+def test_an_explicit_mapping(bare: TranslationPlace) -> None:
+    """RFC 7757: a machine that is no client has an IPv4 address too."""
+    host = "fd12:3456:789a:20::66"
+    link = ["ip", "link", "add", "n0", "type", "veth", "peer", "name", "n0", "netns", namespace("other")]
+    bare.run("gateway", *link)
+    for node, address in (("gateway", "fd12:3456:789a:20::1"), ("other", host)):
+        bare.run(node, "ip", "address", "add", f"{address}/64", "dev", "n0", "nodad")
+        bare.run(node, "ip", "link", "set", "n0", "up")
+    bare.run("other", "ip", "-6", "route", "replace", "default", "via", "fd12:3456:789a:20::1")
+    eam = f'[[translation.eam]]\nipv4 = "10.0.0.66/32"\nipv6 = "{host}/128"\n'
+    bare.start(translation=eam, leases=[f"{CLIENT}={LEASE}"])
+    assert "1 received" in ping(bare, "server", "10.0.0.66", "-M", "dont", "-s", "3000")
+    assert "1 received" in ping(bare, "far", "10.0.0.66")
+    assert fetched(bare, ("server", "10.0.0.66", "other", "::"), 100_000)
+    assert fetched(bare, ("other", nat64(SERVER), "server", "0.0.0.0"), 100_000)
