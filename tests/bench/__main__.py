@@ -23,6 +23,7 @@ MODULES = (
     "isatap_rs",
     "isatap_memory",
     "xlat",
+    "dns64",
     "iphttps",
     "leases",
     "cli",

@@ -49,6 +49,8 @@ TARGETS: dict[str, Target] = {
     "isatap_rs_per_second": Target(10_000, 50_000),
     "isatap_host_bytes": Target(1_000, 300, smaller=True),
     "iphttps_client_bytes": Target(120_000, 60_000, smaller=True),
+    "dns64_cached_qps_vs_unbound": Target(0.5, 1.0),
+    "dns64_miss_qps": Target(3_000, 10_000),
     "leases_connect_per_second": Target(100, 500),
     "cli_status_ms": Target(150, 80, smaller=True),
 }
