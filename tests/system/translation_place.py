@@ -76,6 +76,13 @@ class TranslationPlace:
         self.run("gateway", "sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1")
         self._clients()
         self._intranet()
+        wait_until("every device is up", self._up, 10)
+
+    def _up(self) -> bool:
+        down = (
+            "linkdown" in self.run(node, "ip", *family, "route") for node in NODES for family in ((), ("-6",))
+        )
+        return not any(down) and "state DOWN" not in self.run("gateway", "ip", "link")
 
     def _clients(self) -> None:
         self._ip("gateway", "link add mo-iphttps0 type bridge forward_delay 0 mcast_snooping 0")

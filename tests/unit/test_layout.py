@@ -53,7 +53,11 @@ TESTED_BY: dict[str, str] = {
     "service/lease_report.py": "unit/service/test_lease_keeper.py",
     "service/lease_writer.py": "unit/service/test_lease_keeper.py",
     "service/presence.py": "unit/service/test_lease_keeper.py",
+    "service/ipv4_side.py": "system/test_translation.py",
+    "service/lease_arp.py": "system/test_translation.py",
     "service/role.py": "system/test_daemon.py",
+    "service/translator.py": "system/test_translation.py",
+    "service/translator_io.py": "system/test_translation.py",
 }
 NOTHING_TO_TEST = {"__init__.py", "__main__.py", "errors.py", "machine.py"}
 
