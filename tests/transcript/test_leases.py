@@ -159,8 +159,16 @@ def test_the_stable_address_is_remembered() -> None:
 def test_a_fixed_address_waits_for_its_client() -> None:
     table = leases(fixed={"f": v4(1)})
     assert [held(table, name) for name in "abcdeg"] == [2, 3, 4, 5, 6, None]
+    assert (table.size, table.free) == (6, 0)
     assert held(table, "f") == 1
+    assert table.free == 0
     assert table.is_fixed(v4(1)) and not table.is_fixed(v4(2))
+
+
+def test_a_fixed_address_stays_reserved_when_its_client_is_long_gone() -> None:
+    table = leases(IPv4Network("10.0.8.0/30"), fixed={"f": v4(1)})
+    assert ended(table, "f") and held(table, "a") == 2
+    assert held(table, "b", NOW + 1e6) is None
 
 
 def test_a_fixed_address_that_is_this_machines_own_is_no_clients() -> None:

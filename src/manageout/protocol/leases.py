@@ -105,6 +105,13 @@ class Leases:
         inside = sum(self._first <= int.from_bytes(v4, "big") <= self._last for v4 in self._excluded)
         return self._last - self._first + 1 - inside
 
+    @property
+    def free(self) -> int:
+        """How many of them anybody could get now."""
+        promised = (self._by_v4.get(v4) for v4 in self._reserved)
+        kept = sum(lease is None or lease.state is State.PAST for lease in promised)
+        return self.size - kept - sum(self.count(state) for state in State if state is not State.PAST)
+
     def is_fixed(self, v4: bytes) -> bool:
         """Whether the address is reserved for one identity."""
         return v4 in self._reserved
@@ -142,7 +149,9 @@ class Leases:
 
     def _free(self) -> bytes | None:
         v4 = next(self._fresh, None)
-        return v4 if v4 is not None else next(iter(self._queues[State.PAST]), None)
+        if v4 is not None:
+            return v4
+        return next((v4 for v4 in self._queues[State.PAST] if v4 not in self._reserved), None)
 
     def _take(self, v4: bytes, identity: str, now: float) -> Lease:
         """``v4`` is for ``identity`` now, whoever had it."""
@@ -247,7 +256,7 @@ class Leases:
         misfits = [lease for lease in self._by_v4.values() if not self._fits(lease)]
         lost = [replace(lease) for lease in misfits if lease.state in (State.HELD, State.GRACE)]
         for lease in misfits:
-            if self._inside(lease.v4) and lease.v4 not in self._reserved and lease.state is not State.PAST:
+            if self._inside(lease.v4) and lease.state is not State.PAST:
                 self._leave_behind(lease, now)
             else:
                 self._forget(lease)

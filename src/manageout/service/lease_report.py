@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from manageout.protocol.leases import Lease, Leases, State
+from manageout.protocol.leases import Lease, State
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
 
@@ -22,12 +22,7 @@ def status(keeper: LeaseKeeper) -> dict[str, object]:
     if table is None:
         return {"pool": None}
     counts = {state.value: table.count(state) for state in SHOWN}
-    return {"pool": str(keeper.plan.leases), **counts, "free": free(table), "waiting": len(keeper.waiting)}
-
-
-def free(table: Leases) -> int:
-    """Addresses that a new client could get."""
-    return max(0, table.size - sum(table.count(state) for state in SHOWN))
+    return {"pool": str(keeper.plan.leases), **counts, "free": table.free, "waiting": len(keeper.waiting)}
 
 
 def rows(keeper: LeaseKeeper) -> Iterator[dict[str, object]]:
@@ -121,7 +116,7 @@ def metrics(keeper: LeaseKeeper) -> Iterator[Metric]:
     if table is None:
         return
     states = [({"state": state.value}, float(table.count(state))) for state in SHOWN]
-    states.append(({"state": "free"}, float(free(table))))
+    states.append(({"state": "free"}, float(table.free)))
     yield Metric("leases", "Intranet IPv4 addresses of the pool, by state.", "gauge", states)
     yield Metric(
         "leases_waiting", "Clients that wait for an address.", "gauge", [({}, float(len(keeper.waiting)))]
