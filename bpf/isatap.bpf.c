@@ -417,7 +417,8 @@ SEC("tc") int underlay_out(struct __sk_buff *skb)
 {
 	const struct ipv6 *packet;
 
-	if (skb->protocol != ETH_IPV6 || skb->ingress_ifindex != config.tun_ifindex)
+	/* A tag to be put on means: on its way out of a VLAN device on top of this one, which has noted it. */
+	if (skb->protocol != ETH_IPV6 || skb->ingress_ifindex != config.tun_ifindex || skb->vlan_present)
 		return SLOW;
 	make_readable(skb, ETH_HEADER + INNER_SIZE + UPPER_SIZE);
 	packet = (void *)(long)skb->data + ETH_HEADER;

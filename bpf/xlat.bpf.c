@@ -367,23 +367,25 @@ SEC("tc") int underlay_in(struct __sk_buff *skb)
 SEC("tc") int underlay_out(struct __sk_buff *skb)
 {
 	const struct ipv4 *packet;
-	const __be32 *ports;
+	const __u8 *frame, *upper;
+	struct found found = {0};
 	struct flow flow;
-	__u32 size;
 
-	if (skb->protocol != ETH_IPV4 || skb->ingress_ifindex != config.tun_ifindex)
+	/* A tag to be put on means: on its way out of a VLAN device on top of this one, which has noted it. */
+	if (skb->protocol != ETH_IPV4 || skb->ingress_ifindex != config.tun_ifindex || skb->vlan_present)
 		return SLOW;
 	make_readable(skb, ETH_HEADER + OUTER_SIZE + UPPER_SIZE);
-	packet = (void *)(long)skb->data + ETH_HEADER;
-	ports = (const void *)(packet + 1);
-	if ((void *)(ports + 1) > (void *)(long)skb->data_end || packet->version_ihl != 0x45 ||
+	frame = (void *)(long)skb->data;
+	packet = (const void *)(frame + ETH_HEADER);
+	upper = (const void *)(packet + 1);
+	if ((void *)(upper + 8) > (void *)(long)skb->data_end || packet->version_ihl != 0x45 ||
 	    packet->fragment & NOT_WHOLE || !may_be_direct(packet->protocol))
 		return SLOW;
-	size = ntohs(packet->total);
-	if (skb->gso_size)
-		size = skb->gso_size + OUTER_SIZE + 8; /* at least, with either header */
-	flow = (struct flow){packet->source, packet->destination, *ports, packet->protocol};
-	note(skb, &flow, size, skb->ifindex, (void *)(long)skb->data);
+	found.protocol = packet->protocol;
+	found.size = found.length = ntohs(packet->total);
+	flow = (struct flow){packet->source, packet->destination, *(const __be32 *)upper, packet->protocol};
+	if (!skb->gso_size || read_super(skb, upper, OUTER_SIZE, &found))
+		note(skb, &flow, found.size, skb->ifindex, frame);
 	return SLOW;
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
@@ -44,6 +45,11 @@ SETUP = {
 }
 CLIENT6, SERVER4, SERVER6, LEASE = "fd12::5", "10.0.0.20", "fd64::10.0.0.20", "10.9.0.5"
 OCTETS = 5_000_000
+COUNTED = """
+table ip seen {
+  chain forward { type filter hook forward priority 0; policy accept; meta l4proto { tcp, udp } counter; }
+}
+"""
 SEGMENT, UDP_SEGMENT = 1000, 103  # linux/udp.h
 
 
@@ -85,6 +91,7 @@ def path(
             "ip route add 10.9.0.0/16 dev mo-xlat0",
         ):
             netns.run(GATEWAY, line.split())
+        subprocess.run(netns.command(GATEWAY, ["nft", "-f", "-"]), input=COUNTED, text=True, check=True)
         devices = [socket.if_nametoindex("towards_server")] if request.param else []
         with XlatFastPath(tun.ifindex, maps, Mtus(), underlay_ifindexes=devices, untracked=True) as fast:
             assert fast.direct is (Direct.TCP if request.param else Direct.OFF)
@@ -119,6 +126,12 @@ def counted(path: XlatFastPath, sender: str) -> tuple[int, int]:
     return (row[2], row[3]) if sender == CLIENT else (row[4], row[5])
 
 
+def forwarded() -> int:
+    """Octets of TCP and UDP that the kernel of the gateway has forwarded as IPv4."""
+    shown = netns.run(GATEWAY, ["nft", "list", "table", "ip", "seen"]).stdout
+    return int(shown.split(" bytes ")[1].split()[0])
+
+
 @WAYS
 def test_tcp(path: XlatFastPath, sender: str, receiver: str, family: int, listen: str, address: str) -> None:
     octets = random.Random(1).randbytes(OCTETS)
@@ -140,6 +153,10 @@ def test_tcp(path: XlatFastPath, sender: str, receiver: str, family: int, listen
     # A super-packet counts as the packets that it becomes, each with 40 octets of IPv6 and at least 20 of TCP.
     assert packets > OCTETS // 1460
     assert OCTETS + 60 * packets <= size <= OCTETS + 80 * packets + 200 * 1460
+    if path.direct:
+        assert 0 < forwarded() < OCTETS // 2
+    else:
+        assert forwarded() > OCTETS
 
 
 @WAYS
