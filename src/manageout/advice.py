@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Network
 from typing import NamedTuple
 
 from manageout.config import Site
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.wire.address import sixtofour_prefix
 
 
@@ -30,8 +30,8 @@ def prefix_of(public: IPv4Address) -> IPv6Network:
 
 def advice(site: Site, plan: Plan) -> list[Section]:
     """Every section that concerns ``site``."""
-    sections = [_addresses(site, plan), _routes(site, plan), _names(site, plan), _firewalls(site, plan)]
-    sections.append(_windows(site, plan))
+    sections = [_addresses(site, plan), _routes(site, plan), _leases(site, plan), _names(site, plan)]
+    sections += [_firewalls(site, plan), _windows(site, plan)]
     return [section for section in sections if section.lines]
 
 
@@ -50,8 +50,10 @@ def _addresses(site: Site, plan: Plan) -> Section:
         lines.append(("clients of all nodes", str(plan.client_aggregate)))
         lines.append(("gateway", f"{plan.gateway_address}, {plan.gateway_link_local}"))
         lines.append(("told to clients", f"{', '.join(map(str, plan.client_routes))} through us"))
-    lines.append(("kept for DNS64", str(plan.dns64)))
-    lines.append(("kept for NAT64", str(plan.nat64)))
+    lines.append(("DNS64" if site.dns64 else "kept for DNS64", str(plan.dns64)))
+    lines.append(("NAT64" if site.translation else "kept for NAT64", str(plan.nat64)))
+    if site.translation and plan.leases:
+        lines.append(("leases of this node", f"{plan.leases} of {site.translation.pool}, on {XLAT_DEVICE}"))
     return Section("Addresses and prefixes", lines)
 
 
@@ -83,6 +85,31 @@ def _commands(machine: str, prefix: IPv6Network, via: str) -> list[tuple[str, st
     ]
 
 
+def _leases(site: Site, plan: Plan) -> Section:
+    """How the intranet finds the clients' IPv4 addresses."""
+    title = "Way of the intranet to the leases"
+    if site.translation is None or plan.leases is None:
+        return Section(title, [])
+    pool = plan.leases
+    if site.translation.masquerade:
+        clients = "clients appear with this machine's own IPv4 address; nobody can call them"
+        return Section(title, [("nothing to do", clients)])
+    via = str(site.isatap.locators[0]) if site.isatap else "THIS-MACHINE"
+    cisco = f"{pool.network_address} {pool.netmask}"
+    lines = [
+        ("nothing to do", f"if {pool} lies in a subnet of this machine: it answers ARP for the leases"),
+        ("otherwise", f"a route on the router of the intranet: {pool} via {via}"),
+        ("  Linux", f"ip route add {pool} via {via}"),
+        ("  FRR", f"ip route {pool} {via}"),
+        ("  BIRD", f"protocol static {{ ipv4; route {pool} via {via}; }}"),
+        ("  Cisco", f"ip route {cisco} {via}"),
+        ("  Windows", f"route -p add {pool.network_address} mask {pool.netmask} {via}"),
+    ]
+    if not site.isatap:
+        lines.append(("  THIS-MACHINE", "is an IPv4 address of this machine on a link that both share"))
+    return Section(title, lines)
+
+
 def _names(site: Site, plan: Plan) -> Section:
     lines: list[tuple[str, str]] = []
     if site.isatap:
@@ -109,6 +136,8 @@ def _firewalls(site: Site, plan: Plan) -> Section:
         lines.append(
             ("on the clients", f"allow what managers use (RDP, SSH, WinRM) from {plan.isatap_prefix}")
         )
+        if site.translation and not site.translation.masquerade:
+            lines.append(("", f"and from {plan.nat64}: managers that call by lease"))
     return Section("Firewalls", lines)
 
 

@@ -47,3 +47,28 @@ def test_firewalls_and_windows_concern_the_roles_only() -> None:
     windows = text(sections(GATEWAY)["Windows"])
     assert "https://NAME:443/IPHTTPS enabled certificates" in windows
     assert "isatap" not in windows
+
+
+def test_the_way_to_the_leases_for_every_router() -> None:
+    translation = '[translation]\npool = "10.0.8.0/22"\n'
+    way = text(sections(GATEWAY, ROUTER, translation)["Way of the intranet to the leases"])
+    for line in (
+        "nothing to do if 10.0.8.0/22 lies in a subnet of this machine",
+        "ip route add 10.0.8.0/22 via 10.0.0.1",
+        "FRR ip route 10.0.8.0/22 10.0.0.1",
+        "route 10.0.8.0/22 via 10.0.0.1;",
+        "Cisco ip route 10.0.8.0 255.255.252.0 10.0.0.1",
+        "route -p add 10.0.8.0 mask 255.255.252.0 10.0.0.1",
+    ):
+        assert line in way
+    assert "THIS-MACHINE is an IPv4 address" in text(
+        sections(GATEWAY, translation)["Way of the intranet to the leases"]
+    )
+    assert "fd12:3456:789a:7777::/96" in text(sections(GATEWAY, translation)["Firewalls"])
+
+
+def test_a_masquerade_needs_no_way_back() -> None:
+    hidden = sections(GATEWAY, '[translation]\npool = "10.0.8.0/22"\nmasquerade = true\n')
+    assert "nobody can call them" in text(hidden["Way of the intranet to the leases"])
+    assert "7777" not in text(hidden["Firewalls"])
+    assert "Way of the intranet to the leases" not in sections(GATEWAY)
