@@ -23,7 +23,6 @@ class LeasesMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
-        self.rules: dict[str, object] = {"grace": GRACE, "quarantine": QUARANTINE}
         self.block, self.fixed, self.excluded = BLOCKS[0], dict[str, bytes](), frozenset[bytes]()
         self.table = Leases(self.block, grace=GRACE, quarantine=QUARANTINE)
         self.stored: dict[bytes, Lease] = {}
