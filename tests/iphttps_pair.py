@@ -132,7 +132,9 @@ class Pair:
         self._running.append(running)
         return running
 
-    def write_site(self, gateway: str = "", iphttps: str = "", policy: str = "", tables: str = "") -> Path:
+    def write_site(
+        self, gateway: str = "", iphttps: str = "", policy: str = "", tables: str = "", site: str = ""
+    ) -> Path:
         """The site file, with more lines for its tables, and more tables."""
         pki = self.ca.directory
         file = self.directory / "site.toml"
@@ -140,7 +142,7 @@ class Pair:
             "" if "authentication" in gateway else f'client_ca = "{pki}/ca.pem"\nclient_crl = "{pki}/crl.pem"'
         )
         file.write_text(
-            f'[site]\nprefix = "{SITE}:/48"\n'
+            f'[site]\nprefix = "{SITE}:/48"\n{site}\n'
             f'[gateway]\ncertificate = "{pki}/{GATEWAY_NAME}.pem"\nkey = "{pki}/{GATEWAY_NAME}.key"\n'
             f"{mode}\n{gateway}\n[gateway.iphttps]\n{iphttps}\n[policy]\n{policy}\n"
             f'[daemon]\nstate_dir = "{self.directory}/state"\nmetrics = "off"\n{tables}'
@@ -148,10 +150,10 @@ class Pair:
         return file
 
     def start_gateway(
-        self, gateway: str = "", iphttps: str = "", policy: str = "", tables: str = ""
+        self, gateway: str = "", iphttps: str = "", policy: str = "", tables: str = "", site: str = ""
     ) -> Running:
         """The daemon, ready."""
-        file = self.write_site(gateway, iphttps, policy, tables)
+        file = self.write_site(gateway, iphttps, policy, tables, site)
         argv = ("run", "--config", str(file), "--runtime-dir", str(self.directory / "gw"))
         running = self.start("gw", sys.executable, "-m", "manageout", *argv, name="gateway")
         self.gateway = running

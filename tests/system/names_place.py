@@ -21,7 +21,11 @@ APP_AT_HOME = "192.168.1.66"
 RESOLV_CONF = Path("/etc/netns/cl/resolv.conf")
 TEXT = f"# of the home router\nnameserver {HOME_DNS}\nsearch home.example\noptions ndots:1 timeout:1\n"
 
-_SITE_ZONE = {"corp.example": "app 60 A 10.0.0.20\n", "far.example": "app 60 A 10.0.0.20\n", "example.org": "* 60 A 10.0.0.99\n"}
+_SITE_ZONE = {
+    "corp.example": "app 60 A 10.0.0.20\n",
+    "far.example": "app 60 A 10.0.0.20\n",
+    "example.org": "* 60 A 10.0.0.99\n",
+}
 _HOME_ZONE = {
     "corp.example": f"app 60 A {APP_AT_HOME}\nwww 60 A 203.0.113.80\nnls 60 A 203.0.113.7\n",
     "example.org": "* 60 A 203.0.113.1\nbig 60 TXT " + " ".join(f'"{"x" * 250}"' for _ in range(10)) + "\n",
@@ -50,6 +54,15 @@ class NamesPlace:
         sh(f"ip -n gw addr add {SITE_DNS}/128 dev mo-iphttps0 nodad")
         options = f"listen-on {{ none; }}; listen-on-v6 {{ {SITE_DNS}; }}; dns64 {NAT64}/96 {{ }};"
         self.site = self.start_dns("site", options, _SITE_ZONE)
+
+    def start_advertising_site(self) -> None:
+        """A gateway with DNS64 and NAT64 of its own, which tells its clients all of it."""
+        sh("ip -n gw addr add 198.51.100.13/24 dev br0")
+        self.site = self.start_dns(
+            "site", "listen-on { 198.51.100.13; }; listen-on-v6 { none; };", _SITE_ZONE
+        )
+        tables = '[dns64]\nupstreams = ["198.51.100.13"]\n[translation]\npool = "10.7.0.128/26"\n'
+        self.pair.start_gateway(site='domain = "corp.example"', tables=tables)
 
     def start_dns(self, name: str, options: str, zones: dict[str, str]) -> Running:
         """A BIND in ``gw``, ready."""

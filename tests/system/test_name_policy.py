@@ -76,6 +76,38 @@ def test_the_sites_names_go_through_the_tunnel_and_the_rest_stays(place: NamesPl
     assert place.dig("app.corp.example", "A") == [APP_AT_HOME]
 
 
+def test_what_the_gateway_advertises_is_enough(place: NamesPlace) -> None:
+    place.start_advertising_site()
+    client = place.connect(advertised=True)
+    names = place.wait_policy("on")
+    assert names["namespaces"][0] == "corp.example" and names["dns"] == [SITE_DNS]
+    assert names["nat64"] == [f"{NAT64}/96"] and names["nat64_from"] == "router advertisement"
+    assert place.dig("app.corp.example") == [APP_LITERAL]
+    assert place.getent("app") == APP_LITERAL, "the advertised domain is searched"
+    assert place.dig("x.example.org", "A") == ["203.0.113.1"]
+    # The gateway goes, and says so: its names stay where they are, lest somebody else answer for them.
+    assert place.pair.gateway.stop() == 0
+    wait_for(
+        "the loss is noticed",
+        lambda: place.pair.ask("status", "cl")["roles"]["iphttps-client"].get("trouble"),
+    )
+    assert place.names()["policy"] == "on"
+    assert place.dig("app.corp.example", "A", "+time=9") == []
+    assert client.stop() == 0
+    assert RESOLV_CONF.read_text() == TEXT
+
+
+def test_a_site_that_no_longer_has_a_dns64_is_believed_after_a_while(place: NamesPlace) -> None:
+    place.start_advertising_site()
+    place.connect(advertised=True)
+    place.wait_policy("on")
+    assert place.pair.gateway.stop() == 0
+    place.pair.start_gateway(site='domain = "corp.example"')
+    sh("ip -n cl addr add 10.99.0.1/24 dev eth0")  # a change of the network: connect at once
+    assert "advertises no DNS server" in place.wait_policy("off")["reason"]
+    assert RESOLV_CONF.read_text() == TEXT
+
+
 def test_the_literal_of_a_running_client(place: NamesPlace) -> None:
     place.start_site()
     place.connect()
@@ -152,9 +184,10 @@ def test_two_clients_do_not_take_it_from_each_other(place: NamesPlace) -> None:
             str(place.directory / "second"),
         ),
         *("--ca", str(place.pair.ca.certificate_path), "--device", "mo-two"),
+        *("--dns", SITE_DNS, "--namespace", "corp.example"),
     )
-    assert second.process.wait(15) == 1
-    assert "has taken it over" in second.text() and "--resolver off" in second.text()
+    wait_for("it says so", lambda: "has taken it over" in second.text())
+    assert "--resolver off" in second.text()
     assert place.dig("app.corp.example") == [APP_LITERAL]
 
 

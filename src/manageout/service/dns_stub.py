@@ -40,7 +40,7 @@ class DnsStubService:
         self._device = device
         self._udp: socket.socket | None = None
         self._tcp: socket.socket | None = None
-        self._exchanges: dict[int, socket.socket] = {}
+        self._exchanges: dict[int, socket.socket | asyncio.Task[None]] = {}
         self._connections: set[asyncio.StreamWriter] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
@@ -95,12 +95,13 @@ class DnsStubService:
                 message, source = udp.recvfrom(65535)
             except OSError:
                 break
-            self.machine.receive(message, source, time.monotonic())
+            if self._is_local(source):
+                self.machine.receive(message, source, time.monotonic())
         self._pump()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._connections) >= MAX_CONNECTIONS or not self._is_local(writer.get_extra_info("peername")):
             writer.close()
             return
         self._connections.add(writer)
@@ -117,6 +118,10 @@ class DnsStubService:
             self.machine.gone(writer)
             self._pump()
             writer.close()
+
+    def _is_local(self, source: tuple[str, int]) -> bool:
+        """On an address of the tunnel we could be reached from the other side: it is no business of theirs."""
+        return ":" not in self.address or source[0] == self.address
 
     def _reply(self, order: Reply) -> None:
         if isinstance(order.client, asyncio.StreamWriter):
@@ -153,24 +158,19 @@ class DnsStubService:
         self._pump()
 
     def _ask(self, order: Ask) -> None:
-        try:
-            sock = socket_to(order.server, self._device if order.inside else "", tcp=order.tcp)
-        except OSError as error:
-            log.debug("DNS server %s: %s", order.server, error.strerror)
-            self.machine.failed(order.number, time.monotonic())
-            return
-        self._exchanges[order.number] = sock
         if order.tcp:
-            self._group.create_task(self._ask_tcp(order, sock))
+            self._exchanges[order.number] = self._group.create_task(self._ask_tcp(order))
             return
         try:
+            sock = socket_to(order.server, self._device if order.inside else "", tcp=False)
+            self._exchanges[order.number] = sock
             sock.connect(_endpoint(order.server))
             sock.send(order.message)
         except OSError as error:
             log.debug("DNS server %s: %s", order.server, error.strerror)
             self.machine.failed(order.number, time.monotonic())
-            return
-        self._loop.add_reader(sock, self._on_answer, order.number, sock)
+        else:
+            self._loop.add_reader(sock, self._on_answer, order.number, sock)
 
     def _on_answer(self, number: int, sock: socket.socket) -> None:
         try:
@@ -183,12 +183,12 @@ class DnsStubService:
             self.machine.answered(number, message, time.monotonic())
         self._pump()
 
-    async def _ask_tcp(self, order: Ask, sock: socket.socket) -> None:
+    async def _ask_tcp(self, order: Ask) -> None:
         writer: asyncio.StreamWriter | None = None
         try:
-            await self._loop.sock_connect(sock, _endpoint(order.server))
-            # The stream closes what it is given; the exchange keeps its own descriptor.
-            reader, writer = await asyncio.open_connection(sock=sock.dup())
+            with socket_to(order.server, self._device if order.inside else "", tcp=True) as sock:
+                await self._loop.sock_connect(sock, _endpoint(order.server))
+                reader, writer = await asyncio.open_connection(sock=sock.dup())
             writer.write(len(order.message).to_bytes(2, "big") + order.message)
             answer = await _read_message(reader)
         except (OSError, EOFError):
@@ -201,12 +201,12 @@ class DnsStubService:
         self._pump()
 
     def _forget(self, number: int) -> None:
-        sock = self._exchanges.pop(number, None)
-        if sock is not None:
-            self._loop.remove_reader(sock)
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # ends a question over TCP
-            sock.close()
+        exchange = self._exchanges.pop(number, None)
+        if isinstance(exchange, socket.socket):
+            self._loop.remove_reader(exchange)
+            exchange.close()
+        elif exchange is not None and exchange is not asyncio.current_task():
+            exchange.cancel()
 
 
 def socket_to(server: str, device: str, *, tcp: bool) -> socket.socket:

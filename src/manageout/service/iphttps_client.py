@@ -81,6 +81,11 @@ class IpHttpsClientService:
         self._wake = asyncio.Event()
         self._framing, self._trouble, self._remedy, self._since = "", "", "", 0.0
 
+    @property
+    def connected(self) -> bool:
+        """Whether the tunnel carries packets just now."""
+        return bool(self._framing)
+
     # --- Life -------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

@@ -71,7 +71,11 @@ def run(options: ConnectOptions, log_level: str) -> None:
         service = IpHttpsClientService(client, tun, netlink, lambda seen: names.advertised(seen))
         settings = service.settings
         names = NamePolicyService(
-            wishes, tun.name, addresses=lambda: settings.addresses, routes=lambda: settings.routes
+            wishes,
+            tun.name,
+            addresses=lambda: settings.addresses,
+            routes=lambda: settings.routes,
+            connected=lambda: service.connected,
         )
         names.prepare()
         privileges.keep_only(KEPT)

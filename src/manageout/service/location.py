@@ -11,17 +11,20 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Container
+from collections.abc import AsyncIterator, Callable, Container
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from manageout.errors import BadArgument, WireError
+from manageout.errors import BadArgument, ManageoutError, WireError
 from manageout.service import tls
 from manageout.wire.iphttps import HeadParser, StatusHead
 
 TIMEOUT = 8.0
 """Seconds for everything: name, TCP, TLS, answer."""
+PROBES_AFTER_CHANGE = (1.0, 3.0, 10.0, 30.0)
+"""Seconds from a change of this machine's network, or from the probe before: DHCP and DNS take their time."""
+PROBE_EVERY = 300.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,27 @@ class Location(NamedTuple):
 
     inside: bool
     reason: str
+
+
+async def watch(
+    url: LocationUrl,
+    context: Callable[[], ssl.SSLContext],
+    own: Callable[[], Container[str]],
+    moved: asyncio.Event,
+) -> AsyncIterator[Location]:
+    """A verdict now, after each change of the network (``moved``, which is cleared), and now and then."""
+    waits: list[float] = [0.0, *PROBES_AFTER_CHANGE]
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(waits.pop(0) if waits else PROBE_EVERY):
+                await moved.wait()
+                moved.clear()
+                waits = [*PROBES_AFTER_CHANGE]
+                continue
+        try:
+            yield await probe(url, context, own)
+        except ManageoutError as error:  # the authorities' file
+            yield Location(False, error.message)
 
 
 async def probe(

@@ -29,18 +29,16 @@ from manageout.protocol.link_names import NamesSeen
 from manageout.protocol.name_policy import Rules, reverse_zone
 from manageout.service import resolv_conf, resolved
 from manageout.service.dns_stub import ADDRESSES, DnsStubService, exchange
-from manageout.service.location import Location, LocationUrl, probe
+from manageout.service.location import Location, LocationUrl, watch
 from manageout.service.metrics import Metric
 from manageout.service.resolv_conf import Guard, ResolvConf
 from manageout.service.resolved import Resolved
 
 Way = Literal["auto", "resolved", "stub", "off"]
-PROBES_AFTER_CHANGE = (1.0, 3.0, 10.0, 30.0)
-"""Seconds from a change of this machine's network to probes of the location: DHCP and DNS take their time."""
-PROBE_EVERY = 300.0
 LOOK_EVERY = 2.0
 """Seconds between looks at /etc/resolv.conf, which others may write at any time."""
 RETRY = 30.0
+WITHDRAWN_FOR = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -83,17 +81,19 @@ class NamePolicyService:
         *,
         addresses: Callable[[], Collection[str]],
         routes: Callable[[], Iterable[str]],
+        connected: Callable[[], bool],
         path: ResolvConf | None = None,
     ) -> None:
-        """``addresses`` and ``routes``: those of the tunnel ``device``, at any time."""
+        """``addresses`` and ``routes`` of the tunnel ``device``, and whether it is ``connected``, at any time."""
         self.ready = asyncio.Event()
         self.stub = DnsStubService(device)
         self.discovery = pref64.Discovery()
         self._options, self._device = options, device
-        self._addresses, self._routes = addresses, routes
+        self._addresses, self._routes, self._connected = addresses, routes, connected
         self._file = path or ResolvConf()
         self._resolved = Resolved(device)
         self._seen = NamesSeen()
+        self._withdrawn: float | None = None
         self._location: Location | None = None
         self._probed = 0.0
         self._applied = Wanted("not yet connected")
@@ -110,14 +110,23 @@ class NamePolicyService:
         self._may_touch = resolv_conf.machine_network() or resolv_conf.is_mounted()
         if self._options.way == "off" or not self._may_touch:
             return
-        if self._file.recover():
-            log.warning("%s was left by a process that was killed: put right", resolv_conf.PATH)
+        with contextlib.suppress(ManageoutError):  # another client has it: a fault if we need it ourselves
+            if self._file.recover():
+                log.warning("%s was left by a process that was killed: put right", resolv_conf.PATH)
 
     def advertised(self, names: NamesSeen) -> None:
-        """What the gateway advertises has changed."""
-        self._seen = names
-        prefixes = (IPv6Network(prefix) for prefix in names.nat64)
-        self.discovery.advertised = tuple(prefixes)
+        """What the gateway advertises has changed.
+
+        A gateway that stops withdraws its servers, and lifetimes may end while it is away. Names of the site must
+        not go elsewhere meanwhile: that counts only once the tunnel has been up without them for a while.
+        """
+        self._withdrawn = time.monotonic() if self._seen.servers and not names.servers else None
+        if self._withdrawn is None:
+            self._believe(names)
+
+    def _believe(self, names: NamesSeen) -> None:
+        self._seen, self._withdrawn = names, None
+        self.discovery.advertised = tuple(IPv6Network(prefix) for prefix in names.nat64)
         self._changed.set()
 
     async def run(self) -> None:
@@ -272,6 +281,10 @@ class NamePolicyService:
         """Follow what others do to the resolver's file."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            if self._withdrawn is not None and not self._connected():
+                self._withdrawn = time.monotonic()
+            elif self._withdrawn is not None and time.monotonic() >= self._withdrawn + WITHDRAWN_FOR:
+                self._believe(NamesSeen())
             if self._file.changed():
                 log.info("%s was written by another program: followed", resolv_conf.PATH)
                 self._changed.set()
@@ -281,29 +294,12 @@ class NamePolicyService:
     # --- Inside or outside, and the NAT64 prefix --------------------------------------------------------
 
     async def _locate(self, url: LocationUrl) -> None:
-        waits: Iterable[float] = (0.0, *PROBES_AFTER_CHANGE)
-        while True:
-            for wait in (*waits, PROBE_EVERY):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._moved.wait()
-                if self._moved.is_set():
-                    break
-                await self._probe(url)
-            moved = self._moved.is_set()
-            self._moved.clear()
-            waits = PROBES_AFTER_CHANGE if moved else ()
-
-    async def _probe(self, url: LocationUrl) -> None:
-        try:
-            found = await probe(url, self._options.context, self._addresses)
-        except ManageoutError as error:  # the authorities' file
-            found = Location(False, error.message)
-        self._probed = time.time()
-        if found != self._location:
-            log.info("%s: %s", "inside" if found.inside else "outside", found.reason)
-            self._location = found
-            self._changed.set()
+        async for found in watch(url, self._options.context, self._addresses, self._moved):
+            self._probed = time.time()
+            if found != self._location:
+                log.info("%s: %s", "inside" if found.inside else "outside", found.reason)
+                self._location = found
+                self._changed.set()
 
     async def _discover(self) -> None:
         while True:

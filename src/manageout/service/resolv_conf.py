@@ -79,7 +79,12 @@ class ResolvConf:
         return True
 
     def take(self, server: str, search: Sequence[str] = ()) -> None:
-        """Name ``server`` as the only DNS server; ``search``: domains to try first, before those there were."""
+        """Name ``server`` as the only DNS server; ``search``: domains to try first, before those there were.
+
+        Raises :class:`ManageoutError`, also when another process that lives has taken it.
+        """
+        if self._original is None:
+            self.recover()
         original = self._original or self._find()
         content = _wrap(original, server, search)
         if content != self._written:
