@@ -310,6 +310,19 @@ def test_attached_and_gone_beside_the_tunnel(tun: Tun, tcx: bool, by: str) -> No
     assert "clsact" not in subprocess.run(["tc", "qdisc"], capture_output=True, text=True, check=True).stdout
 
 
+def test_the_first_to_leave_takes_nothing_of_the_other_with_it(tun: Tun) -> None:
+    """Before tcx both hang on one queueing discipline, which whoever came first has made."""
+    link, underlays = LinkState(Role.ROUTER, locators=[ROUTER]), [socket.if_nametoindex("u0")]
+    first = Path64(tun, mappings(), tcx=False)
+    with (
+        Tun.open("mo-isatap0", 1280) as other,
+        IsatapFastPath(other.ifindex, underlays, Role.ROUTER, link, [ROUTER], 1280, tcx=False),
+    ):
+        first.close()
+        assert programs("u0") == 2
+    assert "clsact" not in subprocess.run(["tc", "qdisc"], capture_output=True, text=True, check=True).stdout
+
+
 KILLED = """
 import sys, time
 from manageout.linux.tun import Tun

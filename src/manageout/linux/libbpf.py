@@ -12,9 +12,10 @@ from __future__ import annotations
 import ctypes as c
 import errno
 import os
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from manageout.errors import FastPathUnavailable
 
@@ -230,15 +231,18 @@ class Attachment:
     """A program on the ingress or egress of a device: tcx when the kernel has it (6.6), else clsact.
 
     A tcx link lives in a descriptor and dies with the process. A clsact filter does not: it carries our handle,
-    so that the next start finds and replaces it.
+    so that the next start finds and replaces it. A queueing discipline that we made for it goes with the last
+    filter that we have on the device.
     """
+
+    _filters: ClassVar[Counter[int]] = Counter()
+    _made: ClassVar[set[int]] = set()
 
     def __init__(
         self, program: Program, ifindex: int, egress: bool, tcx: bool = True, slot: int = TUNNEL
     ) -> None:
         self._slot = slot
         self._hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
-        self._ours = False
         self.link = -1
         remove_leftover(ifindex, egress, slot)
         where = BPF_TCX_EGRESS if egress else BPF_TCX_INGRESS
@@ -253,12 +257,14 @@ class Attachment:
         code = -_libbpf().bpf_tc_hook_create(c.byref(both))
         if code not in (0, errno.EEXIST):
             raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
-        self._ours = code == 0
+        if code == 0:
+            self._made.add(self._hook.ifindex)
         known_by = _TC_HANDLE + self._slot, _TC_PRIORITY + self._slot
         options = _TcOpts(c.sizeof(_TcOpts), program.fd, _TC_REPLACE, 0, *known_by)
         code = -_libbpf().bpf_tc_attach(c.byref(self._hook), c.byref(options))
         if code:
             raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
+        self._filters[self._hook.ifindex] += 1
 
     def close(self) -> None:
         """Detach."""
@@ -266,9 +272,12 @@ class Attachment:
             os.close(self.link)
             self.link = -1
             return
-        remove_leftover(self._hook.ifindex, self._hook.point == _CLSACT_EGRESS, self._slot)
-        if self._ours:
-            both = _TcHook(c.sizeof(_TcHook), self._hook.ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
+        ifindex = self._hook.ifindex
+        remove_leftover(ifindex, self._hook.point == _CLSACT_EGRESS, self._slot)
+        self._filters[ifindex] -= 1
+        if ifindex in self._made and self._filters[ifindex] <= 0:
+            self._made.discard(ifindex)
+            both = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
             _libbpf().bpf_tc_hook_destroy(c.byref(both))
         _log.clear()
 
