@@ -1,7 +1,6 @@
-"""The driver of the DNS64: sockets for clients at its own address, one for each question to a server.
+"""The driver of the DNS64: sockets for clients at its own address, which the packet filter shows only to our links.
 
-It answers only at the DNS64 address; the packet filter lets only our own links reach that. A question
-leaves from a fresh socket, so its port is random, and its socket takes answers from that server alone.
+Those to the servers are in :mod:`manageout.service.dns64_upstream`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fnmatch
-import ipaddress
 import logging
 import random
 import socket
@@ -25,11 +23,11 @@ from manageout.plan import Plan
 from manageout.protocol.dns64 import Config, Dns64
 from manageout.protocol.dns64_prefixes import Prefixes
 from manageout.protocol.dns64_servers import Ask, Forget, Reply
+from manageout.service.dns64_upstream import PORT, Upstreams, read_message
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
 from manageout.wire import dns
 
-PORT = 53
 BATCH = 64
 """Datagrams taken before anything else gets its turn."""
 BUFFER = 1 << 20
@@ -76,7 +74,7 @@ class Dns64Service:
         self._names: dict[str, str] = {}
         self._excluded: set[str] = set()
         self._blocked: Counter[tuple[str, str]] = Counter()
-        self._exchanges: dict[int, socket.socket] = {}
+        self._upstreams = Upstreams(self._on_answer, self._on_failure, self._pump)
         self._connections: dict[asyncio.StreamWriter, str] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
@@ -94,7 +92,8 @@ class Dns64Service:
         self.ready.set()
         log.info("DNS64 at %s, from %s", self._address, ", ".join(self._machine.config.servers))
         try:
-            async with asyncio.TaskGroup() as self._group:
+            async with asyncio.TaskGroup() as group:
+                self._upstreams.open(group)
                 await self._loop.create_future()
         finally:
             self._loop.remove_reader(udp)
@@ -103,8 +102,7 @@ class Dns64Service:
                 writer.close()
             if self._timer is not None:
                 self._timer.cancel()
-            for number in list(self._exchanges):
-                self._forget(number)
+            self._upstreams.close()
             udp.close()
             self._udp = None
 
@@ -195,7 +193,7 @@ class Dns64Service:
         try:
             while True:
                 async with asyncio.timeout(IDLE_TIMEOUT):
-                    message = await _read_message(reader)
+                    message = await read_message(reader)
                 now = time.monotonic()
                 self._machine.receive(message, writer, now, tcp=True, excluded=source in self._excluded)
                 self._pump()
@@ -226,9 +224,9 @@ class Dns64Service:
                     case Reply():
                         self._reply(order)
                     case Ask():
-                        self._ask(order)
+                        self._upstreams.ask(order)
                     case Forget():
-                        self._forget(order.number)
+                        self._upstreams.forget(order.number)
         for event in self._machine.events():
             self._note_blocked(event.client, event.name)
         due = self._machine.timer()
@@ -244,65 +242,11 @@ class Dns64Service:
         self._machine.on_timer(time.monotonic())
         self._pump()
 
-    def _ask(self, order: Ask) -> None:
-        place = _endpoint(order.server)
-        kind = socket.SOCK_STREAM if order.tcp else socket.SOCK_DGRAM
-        try:
-            sock = socket.socket(
-                socket.AF_INET6 if ":" in place[0] else socket.AF_INET, kind | socket.SOCK_NONBLOCK
-            )
-            self._exchanges[order.number] = sock
-            if order.tcp:
-                self._group.create_task(self._ask_tcp(order, sock, place))
-                return
-            sock.connect(place)
-            sock.send(order.message)
-        except OSError as error:
-            log.debug("DNS server %s: %s", order.server, error.strerror)
-            self._loop.call_soon(self._on_failure, order.number)
-            return
-        self._loop.add_reader(sock, self._on_answer, order.number, sock)
+    def _on_answer(self, number: int, message: bytes) -> None:
+        self._machine.answered(number, message, time.monotonic())
 
     def _on_failure(self, number: int) -> None:
         self._machine.failed(number, time.monotonic())
-        self._pump()
-
-    def _on_answer(self, number: int, sock: socket.socket) -> None:
-        try:
-            message = sock.recv(65535)
-        except BlockingIOError:
-            return
-        except OSError:  # port unreachable
-            self._machine.failed(number, time.monotonic())
-        else:
-            self._machine.answered(number, message, time.monotonic())
-        self._pump()
-
-    async def _ask_tcp(self, order: Ask, sock: socket.socket, place: tuple[str, int]) -> None:
-        writer: asyncio.StreamWriter | None = None
-        try:
-            await self._loop.sock_connect(sock, place)
-            # The stream closes what it is given; the exchange keeps its own descriptor.
-            reader, writer = await asyncio.open_connection(sock=sock.dup())
-            writer.write(len(order.message).to_bytes(2, "big") + order.message)
-            answer = await _read_message(reader)
-        except (OSError, EOFError):
-            self._machine.failed(order.number, time.monotonic())
-        else:
-            self._machine.answered(order.number, answer, time.monotonic())
-        finally:
-            if writer is not None:
-                writer.close()
-        self._pump()
-
-    def _forget(self, number: int) -> None:
-        sock = self._exchanges.pop(number, None)
-        if sock is not None:
-            self._loop.remove_reader(sock)
-            if sock.type & socket.SOCK_STREAM:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)  # ends a question over TCP
-            sock.close()
 
     # --- Report -----------------------------------------------------------------------------------------
 
@@ -346,7 +290,7 @@ class Dns64Service:
             return []
         what = f"no DNS server answers the DNS64: {', '.join(silent)}"
         remedy = f"try `dig @{silent[0].partition(':')[0]} .` on the gateway; mend dns64.upstreams"
-        return [{"code": "DNS_SERVERS_SILENT", "severity": "error", "what": what, "remedy": remedy}]
+        return [{"code": "DNS-SERVERS-SILENT", "severity": "error", "what": what, "remedy": remedy}]
 
     def metrics(self) -> Iterable[Metric]:
         """What Prometheus may know."""
@@ -365,18 +309,3 @@ class Dns64Service:
 
 def _patterns(site: Site) -> tuple[str, ...]:
     return tuple(pattern.lower() for pattern in site.dns64.exclude_clients) if site.dns64 else ()
-
-
-def _endpoint(server: str) -> tuple[str, int]:
-    """``10.0.0.10``, ``10.0.0.10:5353``, ``fd12::1`` or ``[fd12::1]:53``."""
-    try:
-        return str(ipaddress.ip_address(server)), PORT
-    except ValueError:
-        host, _, port = server.rpartition(":")
-        return host.strip("[]"), int(port)
-
-
-async def _read_message(reader: asyncio.StreamReader) -> bytes:
-    """One message behind its two bytes of length. Raises :class:`EOFError`, :class:`OSError`."""
-    size = int.from_bytes(await reader.readexactly(2), "big")
-    return await reader.readexactly(size)
