@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from manageout.errors import KernelError
 from manageout.linux import netns, nft
-from manageout.linux.nft_sets import Change, NftSets
+from manageout.linux.nft_sets import Change, NftSets, TableMonitor
 from manageout.linux.rtnetlink import Refused
 
 BODY = """
@@ -82,3 +83,13 @@ def test_counters_and_sources_in_bounded_number(sets: NftSets) -> None:
     counted = {element.key[-1]: element for element in sets.counted("sources")}
     assert {last: element.packets for last, element in counted.items()} == {1: 2, 2: 1}
     assert all(element.age is not None and element.age < 60 for element in counted.values())
+
+
+def test_a_monitor_tells_of_removed_tables_only(sets: NftSets) -> None:
+    monitor = TableMonitor()
+    sets.change([Change("names", True, ONE)])
+    assert not monitor.removed()
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    assert monitor.removed()
+    assert not monitor.removed()
+    monitor.close()

@@ -21,6 +21,8 @@ PER_BATCH = 5000
 _SUBSYSTEM = 10 << 8
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = _SUBSYSTEM | 12, _SUBSYSTEM | 13, _SUBSYSTEM | 14
 _GET_OBJECT = _SUBSYSTEM | 19
+_DELETE_TABLE = _SUBSYSTEM | 2
+_GROUP_NFTABLES = 1 << 7 - 1
 _INET = 1
 _CREATE = 0x400
 _NESTED = 0x8000
@@ -138,3 +140,22 @@ def _text(kind: int, text: str) -> bytes:
 
 def _nest(kind: int, value: bytes) -> bytes:
     return attribute(kind | _NESTED, value)
+
+
+class TableMonitor:
+    """Tells when somebody removed a table: wait on :meth:`fileno`, then ask :meth:`removed`."""
+
+    def __init__(self) -> None:
+        self._socket = rtnetlink.Socket(_GROUP_NFTABLES, NETFILTER)
+
+    def fileno(self) -> int:
+        """For ``loop.add_reader``."""
+        return self._socket.fileno()
+
+    def removed(self) -> bool:
+        """Empty the socket; whether any table was removed, ours or another one."""
+        return any(message.type == _DELETE_TABLE for message in self._socket.notifications())
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()

@@ -13,7 +13,7 @@ _U_BIT = 0x02000000 << 32
 
 Network = TypeVar("Network", IPv4Network, IPv6Network)
 
-SOURCES = 4096
+SOURCES = 1024
 """Refused sources that a set holds; further ones are only counted."""
 REMEMBERED = "1h"
 

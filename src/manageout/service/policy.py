@@ -18,7 +18,7 @@ from typing import Any
 from manageout.config import Site
 from manageout.errors import ManageoutError
 from manageout.linux import conntrack, nft, sysctl
-from manageout.linux.nft_sets import Counted, NftSets
+from manageout.linux.nft_sets import Counted, NftSets, TableMonitor
 from manageout.plan import Plan
 from manageout.service.filter import REFUSALS, set_name
 from manageout.service.filter_managers import Contents, counter
@@ -60,6 +60,8 @@ class PolicyService:
         """Serve until cancelled."""
         self.ready.set()
         self._flush()
+        loop, monitor = asyncio.get_running_loop(), TableMonitor()
+        loop.add_reader(monitor.fileno(), self._on_removal, monitor)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._names.run(), name="manager-names")
@@ -67,6 +69,8 @@ class PolicyService:
                 group.create_task(self._watch(), name="policy-rules")
         finally:
             self.ready.clear()
+            loop.remove_reader(monitor.fileno())
+            monitor.close()
             self._sets.close()
 
     # --- The rules --------------------------------------------------------------------------------------
@@ -83,12 +87,20 @@ class PolicyService:
         self._names.configure(self._members.names(), partial(resolver_of, site))
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
 
+    def _on_removal(self, monitor: TableMonitor) -> None:
+        if monitor.removed():
+            self._look()
+
     async def _watch(self) -> None:
-        """Somebody may have flushed all rules of this machine; without ours everybody may call everybody."""
+        """The kernel tells when a table goes, but may lose that message."""
         while True:
             await asyncio.sleep(LOOK)
-            if not self._sets.counters():
-                self._lost("the packet filter table was removed by somebody")
+            self._look()
+
+    def _look(self) -> None:
+        """Somebody may have flushed all rules of this machine; without ours everybody may call everybody."""
+        if not self._sets.counters():
+            self._lost("the packet filter table was removed by somebody")
 
     def _lost(self, what: str) -> None:
         log.error("%s; loading it again", what)
@@ -139,11 +151,17 @@ class PolicyService:
         """For ``manageout status``."""
         counts = self._counts()
         return {
-            "managers": len(self._site.policy.managers),
+            "managers": [f"{name}: {count} calls" for name, count in self._calls()]
+            or "none: nobody may call clients",
             "refused": sum(counts.get(set_name(reason), 0) for reason in REFUSALS),
-            "connections": sysctl.find(conntrack.COUNT),
-            "most_connections": sysctl.find(conntrack.MAXIMUM),
+            "connections": f"{sysctl.find(conntrack.COUNT)} of {sysctl.find(conntrack.MAXIMUM)}",
         }
+
+    def _calls(self) -> list[tuple[str, int]]:
+        """Connections that managers have begun since the rules were loaded, by rule."""
+        counts = self._counts()
+        names = rule_names(self._site.policy.managers)
+        return [(name, counts.get(counter(number), 0)) for number, name in enumerate(names)]
 
     def findings(self) -> list[dict[str, Any]]:
         """What an administrator should know."""
@@ -177,11 +195,7 @@ class PolicyService:
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
-        counts = self._counts()
-        allowed = [
-            ({"rule": name}, float(counts.get(counter(number), 0)))
-            for number, name in enumerate(rule_names(self._site.policy.managers))
-        ]
+        allowed = [({"rule": name}, float(count)) for name, count in self._calls()]
         yield Metric(
             "policy_connections", "Connections that managers have begun, by rule.", "counter", allowed
         )

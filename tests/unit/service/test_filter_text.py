@@ -42,4 +42,4 @@ def test_sets_have_no_overlapping_members() -> None:
 
 
 def test_sets_of_sources_are_bounded() -> None:
-    assert all("size 4096; flags dynamic,timeout; timeout 1h;" in text for text in source_sets("s")[:2])
+    assert all("size 1024; flags dynamic,timeout; timeout 1h;" in text for text in source_sets("s")[:2])
