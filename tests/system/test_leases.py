@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from manageout.service.lease_store import LOST
-from tests.iphttps_pair import Pair, Running, wait_for
+from tests.iphttps_pair import Pair, Running, sh, wait_for
 from tests.system.support import manageout
 
 LAPTOP, TABLET, KIOSK = "laptop.corp.example", "tablet.corp.example", "kiosk.corp.example"
@@ -150,15 +149,26 @@ def test_the_command_with_and_without_the_daemon(pair: Pair) -> None:
     assert first in manageout("leases", "--audit", *state).stdout
 
 
-def test_a_disk_that_refuses_is_a_finding_and_heals(pair: Pair) -> None:
-    gateway(pair)
-    other = sqlite3.connect(pair.directory / "state" / "leases.db", isolation_level=None)
-    other.execute("ALTER TABLE leases RENAME TO elsewhere")
-    pair.start_client(LAPTOP)
-    pair.address()
-    status = wait_for("a finding", lambda: (s := pair.ask("status"))["findings"] and s, 30)
-    assert status["findings"][0]["code"] == "LEASES-NOT-STORED"
-    other.execute("ALTER TABLE elsewhere RENAME TO leases")
-    wait_for("the finding goes", lambda: not pair.ask("status")["findings"])
-    assert other.execute("SELECT identity FROM leases").fetchall() == [(LAPTOP,)]
-    other.close()
+def test_a_full_disk_is_a_finding_and_heals(pair: Pair) -> None:
+    state = pair.directory / "state"
+    state.mkdir()
+    sh(f"mount -t tmpfs -o size=512k state {state}")
+    try:
+        gateway(pair)
+        pair.add_client("c2")
+        connected(pair, TABLET, "c2")
+        filler = state / "filler"
+        sh(f"dd if=/dev/zero of={filler} bs=4k 2>/dev/null || true")
+        pair.start_client(LAPTOP)
+        pair.address()
+        codes = wait_for("a finding", lambda: [found["code"] for found in pair.ask("status")["findings"]], 30)
+        assert "LEASES-NOT-STORED" in codes
+        assert lease(pair, LAPTOP, "held") is None, "what is not on the disk is not told"
+        assert lease(pair, TABLET), "who is here stays"
+        filler.unlink()
+        wait_for("it heals", lambda: lease(pair, LAPTOP), 30)
+        codes = [found["code"] for found in pair.ask("status")["findings"]]
+        assert "LEASES-NOT-STORED" not in codes
+    finally:
+        pair.gateway.stop()
+        sh(f"umount {state}")

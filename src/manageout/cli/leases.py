@@ -77,7 +77,8 @@ def leases(
 ) -> None:
     """Intranet IPv4 addresses of remote clients: who has which, since when, and where from.
 
-    held: connected. grace: disconnected, kept for it. quarantine: kept from others. waiting: none was left.
+    held: connected. grace: disconnected, kept for it. quarantine: kept from others. waiting: none
+    was left, or the disk refuses to store it.
     Without a daemon it shows what that had stored, and says so. The daemon tells the latest 10,000 entries of
     the audit log; --state-dir reads all.
     """

@@ -26,14 +26,18 @@ def status(keeper: LeaseKeeper) -> dict[str, object]:
 
 
 def rows(keeper: LeaseKeeper) -> Iterator[dict[str, object]]:
-    """One row a lease, by address; then the clients that are without one for want of addresses."""
+    """One row a lease, by address; then the clients that are without one for want of addresses.
+
+    A lease that is not on the disk yet is still waited for.
+    """
     table = keeper.table
     leases = sorted(table, key=lambda lease: lease.v4) if table is not None else []
     for lease in leases:
         if table is not None and lease.state is not State.PAST:
-            held = table.get(lease.identity) is lease and lease.state is State.HELD
-            client = keeper.told.get(lease.identity) if held else None
-            yield _row(lease, client, table.ends(lease)) | {"fixed": table.is_fixed(lease.v4)}
+            client = keeper.told.get(lease.identity) if lease.state is State.HELD else None
+            row = _row(lease, client, table.ends(lease)) | {"fixed": table.is_fixed(lease.v4)}
+            stored = client is not None and client.lease == lease.v4
+            yield row if stored or lease.state is not State.HELD else row | {"state": "waiting"}
     for identity in list(keeper.waiting):
         client = keeper.told.get(identity)
         yield {"name": identity, "ipv4": None, "state": "waiting", "fixed": False} | _about(client)
