@@ -90,9 +90,9 @@ class NamesPlace:
         return running
 
     def names(self) -> dict[str, Any]:
-        """The role ``names`` in the client's status."""
+        """The role ``name-policy`` in the client's status."""
         status = self.pair.ask("status", "cl")
-        return dict(status["roles"]["names"]) if status else {}
+        return dict(status["roles"]["name-policy"]) if status else {}
 
     def wait_policy(self, state: str) -> dict[str, Any]:
         """Until the policy is ``on``, ``off`` or ``failed``."""

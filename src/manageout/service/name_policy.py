@@ -70,9 +70,9 @@ class Wanted:
 
 
 class NamePolicyService:
-    """Runs until cancelled, then leaves the resolver as it was. Shown as the role ``names``."""
+    """Runs until cancelled, then leaves the resolver as it was. Shown as the role ``name-policy``."""
 
-    name = "names"
+    name = "name-policy"
 
     def __init__(
         self,
