@@ -18,7 +18,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from manageout.errors import WireError
 from manageout.protocol.name_policy import Rules
+from manageout.wire.dns import (
+    FORMERR,
+    HEADER,
+    NOTIMP,
+    OPCODE,
+    QR,
+    RA,
+    RD,
+    REFUSED,
+    SERVFAIL,
+    labels_of,
+    parse_query,
+)
 
 QUERY_TIMEOUT = 2.0
 """Seconds that a server gets."""
@@ -28,10 +42,6 @@ MAX_PENDING = 512
 """Questions at a time; more are refused."""
 MAX_QUERY = 4096
 """Bytes of a question, of which no honest one has so many."""
-
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = range(6)
-_HEADER = 12
-_QR, _OPCODE, _RD, _RA, _TC = 0x8000, 0x7800, 0x0100, 0x0080, 0x0200
 
 
 class Ask(NamedTuple):
@@ -109,23 +119,26 @@ class DnsStub:
 
     def receive(self, message: bytes, client: object, now: float, *, tcp: bool = False) -> None:
         """A question of ``client``, whatever that is to the driver; it came over TCP or UDP."""
-        if len(message) < _HEADER or message[2] & 0x80:
+        if len(message) < HEADER or message[2] & 0x80:
             self.totals.malformed += 1
             return
-        if int.from_bytes(message[2:4], "big") & _OPCODE:
+        if int.from_bytes(message[2:4], "big") & OPCODE:
             self._refuse(client, message, NOTIMP)
             return
-        found = question(message)
-        if found is None or len(message) > MAX_QUERY:
+        try:
+            if len(message) > MAX_QUERY:
+                raise WireError("DNS query: too long")
+            query = parse_query(message)
+        except WireError:
             self.totals.malformed += 1
             self._refuse(client, message, FORMERR)
             return
-        name, asked = found
+        asked = query.question
         if len(self._pending) >= MAX_PENDING:
             self.totals.refused += 1
             self._refuse(client, message, SERVFAIL, asked)
             return
-        inside = self.rules.covers(name)
+        inside = self.rules.covers(_text(query.name))
         if inside:
             self.totals.site += 1
         else:
@@ -153,7 +166,7 @@ class DnsStub:
         self._orders.append(order)
 
     def _refuse(self, client: object, query: bytes, rcode: int, asked: bytes = b"") -> None:
-        flags = int.from_bytes(query[2:4], "big") & (_OPCODE | _RD) | _QR | _RA | rcode
+        flags = int.from_bytes(query[2:4], "big") & (OPCODE | RD) | QR | RA | rcode
         count = b"\0\1" if asked else b"\0\0"
         self._orders.append(Reply(client, query[:2] + flags.to_bytes(2, "big") + count + bytes(6) + asked))
 
@@ -211,38 +224,16 @@ class DnsStub:
         return taken
 
 
-def question(message: bytes) -> tuple[str, bytes] | None:
-    """The name asked for (lower case) and the bytes of the question; None unless there is exactly one."""
-    if message[4:6] != b"\0\1":
-        return None
-    labels: list[str] = []
-    at = _HEADER
-    while True:
-        if at >= len(message):
-            return None
-        size = message[at]
-        # A pointer has nothing before it to point at in the first name of a message (RFC 1035 4.1.4).
-        if size > 63 or at + 1 + size > len(message):
-            return None
-        at += 1 + size
-        if not size:
-            break
-        # A dot within a label must not look like one between two.
-        label = message[at - size : at].decode("latin-1").replace(".", "\\046")
-        labels.append(label.translate(_LOWER))
-    if at + 4 > len(message) or at - _HEADER > 255:
-        return None
-    return ".".join(labels), message[_HEADER : at + 4]
-
-
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+def _text(name: bytes) -> str:
+    """A name in wire form as the rules have it; a dot within a label must not look like one between two."""
+    return ".".join(label.replace(b".", b"\\046").decode("latin-1") for label in labels_of(name))
 
 
 def _fits(message: bytes, pending: _Pending) -> bool:
     """An answer to this very question (RFC 5452 9.1), compared as sent: the case of letters, too."""
-    end = _HEADER + len(pending.question)
-    if len(message) < _HEADER or message[:2] != pending.id or not message[2] & 0x80:
+    end = HEADER + len(pending.question)
+    if len(message) < HEADER or message[:2] != pending.id or not message[2] & 0x80:
         return False
     if message[4:6] == b"\0\0" and message[3] & 15 in (FORMERR, SERVFAIL, NOTIMP, REFUSED):
         return True  # servers that did not get so far as to read the question
-    return message[4:6] == b"\0\1" and message[_HEADER:end] == pending.question
+    return message[4:6] == b"\0\1" and message[HEADER:end] == pending.question

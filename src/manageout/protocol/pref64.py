@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
-from manageout.errors import AddressError
-from manageout.protocol.dns_stub import NOERROR, NXDOMAIN, question
+from manageout.errors import AddressError, WireError
 from manageout.wire.address import rfc6052_embed, rfc6052_extract
+from manageout.wire.dns import AAAA, HEADER, IN, NOERROR, NXDOMAIN, RCODE, SOA, records, to_wire
 
 NAME = "ipv4only.arpa"
 WELL_KNOWN = (IPv4Address("192.0.0.170"), IPv4Address("192.0.0.171"))
@@ -28,13 +28,11 @@ NO_ANSWER_TTL = 60.0
 MAX_TTL = 86400
 MAX_PREFIXES = 8
 
-_AAAA, _SOA, _IN = 28, 6, 1
-
 
 def query(number: int) -> bytes:
     """A question for the AAAA records of ``ipv4only.arpa``; checking is not disabled (RFC 7050 3: CD=0)."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in NAME.split("."))
-    return number.to_bytes(2, "big") + b"\1\0\0\1" + bytes(6) + labels + b"\0\0\x1c\0\1"
+    head = number.to_bytes(2, "big") + b"\1\0\0\1" + bytes(6)
+    return head + to_wire(NAME) + AAAA.to_bytes(2, "big") + IN.to_bytes(2, "big")
 
 
 def prefixes_of(addresses: Iterable[IPv6Address]) -> list[IPv6Network]:
@@ -89,13 +87,13 @@ class Answer:
 
 def read(message: bytes, asked: bytes) -> Answer | None:
     """The answer to ``asked``; None when it is none (another question, an error of the server, nonsense)."""
-    found = question(message)
-    fits = message[:2] == asked[:2] and len(message) > 12 and message[2] & 0x80
-    if found is None or not fits or found[1] != asked[12:] or message[3] & 15 not in (NOERROR, NXDOMAIN):
+    end = len(asked)  # the question comes back as it was
+    fits = message[:2] == asked[:2] and message[HEADER:end] == asked[HEADER:] and message[4:6] == b"\0\1"
+    if not fits or not message[2] & 0x80 or message[3] & RCODE not in (NOERROR, NXDOMAIN):
         return None
     try:
-        addresses, lives, negative = _records(message, 12 + len(found[1]))
-    except IndexError:
+        addresses, lives, negative = _records(message, end)
+    except WireError:
         return None
     prefixes = prefixes_of(addresses)
     if prefixes:
@@ -104,34 +102,20 @@ def read(message: bytes, asked: bytes) -> Answer | None:
 
 
 def _records(message: bytes, at: int) -> tuple[list[IPv6Address], list[int], float]:
-    """AAAA records with their TTLs, and how long the absence of any holds. Raises :class:`IndexError`."""
-    counts = [int.from_bytes(message[place : place + 2], "big") for place in (6, 8)]
+    """AAAA records with their TTLs, and how long the absence of any holds. Raises :class:`WireError`."""
+    count = int.from_bytes(message[6:8], "big") + int.from_bytes(message[8:10], "big")
     addresses: list[IPv6Address] = []
     lives: list[int] = []
     negative = NO_ANSWER_TTL
-    for _ in range(sum(counts)):
-        at = _skip_name(message, at)
-        kind, kin = (int.from_bytes(message[at + place : at + place + 2], "big") for place in (0, 2))
-        ttl = min(MAX_TTL, int.from_bytes(message[at + 4 : at + 8], "big"))
-        size = int.from_bytes(message[at + 8 : at + 10], "big")
-        data = message[at + 10 : at + 10 + size]
-        at += 10 + size
-        if at > len(message) or len(data) != size:
-            raise IndexError
-        if (kind, kin, size) == (_AAAA, _IN, 16):
+    for record in records(message, at, count):
+        data = message[record.data : record.end]
+        ttl = min(MAX_TTL, record.ttl)
+        if (record.type, record.klass, len(data)) == (AAAA, IN, 16):
             addresses.append(IPv6Address(data))
             lives.append(ttl)
-        elif (kind, kin) == (_SOA, _IN) and size > 20:
+        elif (record.type, record.klass) == (SOA, IN) and len(data) > 20:
             negative = float(min(ttl, int.from_bytes(data[-4:], "big")))  # RFC 2308 5
     return addresses, lives, negative
-
-
-def _skip_name(message: bytes, at: int) -> int:
-    while size := message[at]:
-        if size >= 0xC0:
-            return at + 2
-        at += 1 + size
-    return at + 1
 
 
 class Discovery:

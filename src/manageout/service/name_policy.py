@@ -97,7 +97,7 @@ class NamePolicyService:
         self._location: Location | None = None
         self._probed = 0.0
         self._applied = Wanted("not yet connected")
-        self._way, self._fault = "", ""
+        self._way, self._fault, self._remedy = "", "", ""
         self._changed, self._moved, self._asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._may_touch = False
         self._told: tuple[tuple[str, ...], ...] | None = None
@@ -205,7 +205,7 @@ class NamePolicyService:
             except ManageoutError as error:
                 if error.message != self._fault:
                     log.warning("names: %s (%s)", error.message, error.hint)
-                self._fault, self._way = error.message, ""
+                self._fault, self._remedy, self._way = error.message, error.hint, ""
 
     async def _apply(self, wanted: Wanted) -> None:
         if wanted.reason:
@@ -364,6 +364,13 @@ class NamePolicyService:
         if self._location is not None:
             return f"outside: {self._location.reason}"
         return "no location is set, so always outside"
+
+    def findings(self) -> list[dict[str, str]]:
+        """The policy that cannot be carried out."""
+        if not self._fault:
+            return []
+        what = f"names of the site are not resolved through the tunnel: {self._fault}"
+        return [{"code": "NAME-POLICY-FAILED", "severity": "error", "what": what, "remedy": self._remedy}]
 
     def drops(self) -> list[dict[str, Any]]:
         """None: this carries no packets."""
