@@ -14,6 +14,12 @@ from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
 
 KNOWN = {"router name"}
 """Found in every namespace: no DNS."""
+USUAL = ("clock", "nobody may call clients")
+MANAGER = """
+[[policy.managers]]
+from = ["%s", "helpdesk.corp.example"]
+services = ["any"]
+"""
 
 
 def check(place: Place, *prefix: str, code: int = 1) -> dict[str, list[dict[str, Any]]]:
@@ -23,7 +29,7 @@ def check(place: Place, *prefix: str, code: int = 1) -> dict[str, list[dict[str,
     assert result.returncode == code, result.stdout + result.stderr
     found: dict[str, list[dict[str, Any]]] = {}
     for row in json.loads(result.stdout):
-        if row["check"] not in KNOWN and "clock" not in row["message"]:
+        if row["check"] not in KNOWN and not any(word in row["message"] for word in USUAL):
             found.setdefault(row["check"], []).append(row)
     return found
 
@@ -53,6 +59,19 @@ def test_a_machine_that_fits(place: Place) -> None:
 def test_a_locator_of_another_machine(place: Place) -> None:
     place.write(ROUTER.replace('"10.0.0.1"', '"10.0.0.7"'), ROUTE)
     assert "10.0.0.7 is not on this machine" in only(place, "locators")
+
+
+def test_managers_need_a_way_to_clients(place: Place) -> None:
+    place.write(ROUTER, ROUTE, MANAGER % "10.0.1.0/24")
+    assert check(place) == {}
+    place.write(ROUTER, ROUTE, MANAGER % "10.0.2.0/24")
+    assert "10.0.2.0/24 has no way to clients" in only(place, "managers")
+
+
+def test_it_says_when_nobody_may_call_clients(place: Place) -> None:
+    argv = [sys.executable, "-m", "manageout", "check", "--config", str(place.file)]
+    result = subprocess.run(netns.command(NAME, argv), capture_output=True, text=True, check=False)
+    assert "nobody may call clients" in result.stdout
 
 
 def test_the_path_to_the_managers(place: Place) -> None:

@@ -92,7 +92,7 @@ def _policy(host: Host) -> Findings:
         yield _warning("isatap.hosts is empty: no host is answered", "list the managers' IPv4 addresses")
     for network in isatap.hosts if isatap else ():
         if network.num_addresses > BROAD:
-            remedy = "list the managers only: each host in it can reach every client"
+            remedy = "list the managers only"
             yield _warning(f"isatap.hosts {network} allows {network.num_addresses} hosts", remedy)
     if isatap and not isatap.name:
         yield _warning(
@@ -103,6 +103,23 @@ def _policy(host: Host) -> Findings:
         yield _warning("ISATAP hosts are told of no client prefix", remedy)
     if isatap and isatap.default_route:
         yield _note("ISATAP hosts will send all IPv6 through this router", "isatap.default_route = false")
+
+
+def _managers(host: Host) -> Findings:
+    """Who may call clients, and whether a way leads there."""
+    site = host.site
+    if not site.policy.managers:
+        yield _note("nobody may call clients", "name the machines that may in [[policy.managers]]")
+    if site.translation is not None and not site.translation.masquerade:
+        return  # every IPv4 machine reaches leases
+    hosts = site.isatap.hosts if site.isatap is not None else ()
+    behind_another = site.gateway is not None and site.gateway.isatap_router is not None
+    for number, manager in enumerate(site.policy.managers):
+        for network in manager.source:
+            known = not isinstance(network, IPv4Network) or any(network.overlaps(each) for each in hosts)
+            if not known and not behind_another:
+                what = f"policy.managers.{number}: {network} has no way to clients"
+                yield _warning(what, "list it in isatap.hosts, or give clients leases: [translation]")
 
 
 def _prefix(host: Host) -> Findings:
@@ -317,6 +334,7 @@ def _pool(host: Host) -> Findings:
 
 _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "policy": _policy,
+    "managers": _managers,
     "site prefix": _prefix,
     "certificates": _files,
     "locators": _locators,
