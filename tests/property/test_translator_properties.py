@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from manageout.protocol import segment
 from manageout.protocol.mappings import Mappings
+from manageout.protocol.translate_fast import HEAD as FRONT
 from manageout.protocol.translate_fast import segments
 from manageout.protocol.translator import Translator, Verdict
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
@@ -166,6 +167,9 @@ def test_super_packets_translate_as_their_segments_do(
     header = segment.HEADER.pack(1, kind, start + 20, size, start, 16)
     result = FAST.translate_gso(header, packet, ident)
     assert result.verdict is Verdict.FORWARD
+    # The headers alone tell as much.
+    cut = FAST.translate_gso(header, packet[:FRONT], ident, len(packet))
+    assert cut.packet + packet[FRONT:] == result.packet
     there = segments(result.packet[:10], result.packet[10:])
     pieces = segments(header, packet)
     alone = [FAST.fast(piece, ident + number).packet for number, piece in enumerate(pieces)]

@@ -19,6 +19,8 @@ HEADER4, HEADER6 = 20, 40
 DIFFERENCE = HEADER6 - HEADER4
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 LARGEST4 = 0xFFFF
+HEAD = 128
+"""Bytes that hold every header the fast path looks at."""
 DF_LIMIT = 1260
 """RFC 7915 5.1: an IPv4 packet up to this size goes out without DF, for its IPv6 path might be a tunnel's."""
 
@@ -122,17 +124,19 @@ class FastPath:
 
     def fast(self, packet: bytes, ident: int) -> Translation:
         """Judge a packet of either family; ``ident`` (16 bits, not 0) is the IPv4 identification to use."""
-        return self._judge(packet, ident, len(packet), False)
+        return self._judge(packet, ident, len(packet), False, len(packet))
 
-    def translate_gso(self, vnet_header: bytes, packet: bytes, ident: int) -> Translation:
-        """The same for a packet of a TUN device with ``struct virtio_net_hdr``, which ``packet`` begins with.
+    def translate_gso(self, vnet_header: bytes, packet: bytes, ident: int, size: int = 0) -> Translation:
+        """The same for a packet of a TUN device with ``struct virtio_net_hdr``, which the result begins with.
 
-        SLOW: take it apart (:func:`segments`) and translate what it stands for.
+        ``packet`` may be cut off after :data:`HEAD` bytes, if ``size`` tells its whole length: the rest goes on as it
+        is. SLOW: take it apart (:func:`segments`) and translate what it stands for.
         """
-        flags, gso, header_length, size, start, offset = segment.HEADER.unpack(vnet_header)
+        size = size or len(packet)
+        flags, gso, header_length, piece, start, offset = segment.HEADER.unpack(vnet_header)
         version = packet[0] >> 4 if packet else 0
         if not flags & segment.NEEDS_CSUM:
-            result = SLOW if gso else self.fast(packet, ident)
+            result = SLOW if gso else self._judge(packet, ident, size, False, size)
             return result._replace(packet=segment.PLAIN + result.packet) if result.packet else result
         kinds = _GSO_KINDS.get(version)
         kind = kinds.get(gso & ~segment.GSO_ECN) if kinds else None
@@ -149,30 +153,30 @@ class FastPath:
         if kind and (kind == segment.GSO_UDP_L4) != (protocol == UDP):
             return SLOW
         upper = 8 if protocol == UDP else (packet[ip + 12] >> 4) * 4
-        if kind and (not size or upper < _SHORTEST[protocol] or ip + upper > len(packet)):
+        if kind and (not piece or upper < _SHORTEST[protocol] or ip + upper > len(packet)):
             return SLOW
-        largest = ip + upper + size if kind else len(packet)
-        result = self._judge(packet, ident, largest, True)
+        largest = ip + upper + piece if kind else size
+        result = self._judge(packet, ident, largest, True, size)
         if result.verdict is not Verdict.FORWARD:
             return result
         change = -DIFFERENCE if version == 6 else DIFFERENCE
         header = segment.HEADER.pack(
-            flags, kind | gso & segment.GSO_ECN, max(0, header_length + change), size, start + change, offset
+            flags, kind | gso & segment.GSO_ECN, max(0, header_length + change), piece, start + change, offset
         )
         return result._replace(packet=header + result.packet)
 
-    def _judge(self, packet: bytes, ident: int, largest: int, partial: bool) -> Translation:
+    def _judge(self, packet: bytes, ident: int, largest: int, partial: bool, size: int) -> Translation:
         if not packet:
             return dropped(Drop.TRUNCATED)
         version = packet[0] >> 4
         if version == 6:
-            return self._from6(packet, ident, largest, partial)
+            return self._from6(packet, ident, largest, partial, size)
         if version == 4:
-            return self._from4(packet, largest, partial)
+            return self._from4(packet, largest, partial, size)
         return dropped(Drop.NOT_IPV6)
 
-    def _from6(self, packet: bytes, ident: int, largest: int, partial: bool) -> Translation:
-        maps, size = self.mappings, len(packet)
+    def _from6(self, packet: bytes, ident: int, largest: int, partial: bool, size: int) -> Translation:
+        maps = self.mappings
         length = HEADER6 + (packet[4] << 8 | packet[5]) if size >= HEADER6 else size + 1
         if length > size:
             return dropped(Drop.TRUNCATED)
@@ -196,7 +200,7 @@ class FastPath:
         if length - DIFFERENCE > LARGEST4:
             return SLOW
         old, new = addresses(source, destination), addresses(src4, dst4)
-        upper = upper_layer(packet, HEADER6, packet[6], old, new, partial)
+        upper = upper_layer(packet, HEADER6, packet[6], old, new, partial, size)
         if upper is None:
             return SLOW
         total = length - DIFFERENCE
@@ -206,8 +210,8 @@ class FastPath:
         header = header4(tos, total, ident, fragment, packet[7] - 1, protocol, src4, dst4)
         return Translation(Verdict.FORWARD, None, header + upper)
 
-    def _from4(self, packet: bytes, largest: int, partial: bool) -> Translation:
-        maps, mtus, size = self.mappings, self.mtus, len(packet)
+    def _from4(self, packet: bytes, largest: int, partial: bool, size: int) -> Translation:
+        maps, mtus = self.mappings, self.mtus
         total = packet[2] << 8 | packet[3] if size >= HEADER4 else size + 1
         if not HEADER4 <= total <= size:
             return dropped(Drop.TRUNCATED)
@@ -232,7 +236,7 @@ class FastPath:
             return SLOW
         src6 = maps.embed(source)
         upper = upper_layer(
-            packet, HEADER4, protocol, addresses(packet[12:20]), addresses(src6, dst6), partial
+            packet, HEADER4, protocol, addresses(packet[12:20]), addresses(src6, dst6), partial, size
         )
         if upper is None:
             return SLOW
@@ -242,8 +246,13 @@ class FastPath:
         return Translation(Verdict.FORWARD, None, header + upper)
 
 
-def upper_layer(packet: bytes, start: int, protocol: int, old: int, new: int, partial: bool) -> bytes | None:
-    """The transport segment with its checksum for addresses that sum to ``new``; None: not for the fast path."""
+def upper_layer(
+    packet: bytes, start: int, protocol: int, old: int, new: int, partial: bool, size: int = 0
+) -> bytes | None:
+    """The transport segment with its checksum for addresses that sum to ``new``; None: not for the fast path.
+
+    ``size``: the length of the whole packet, of which ``packet`` may be the beginning.
+    """
     if len(packet) < start + _SHORTEST.get(protocol, 0x10000):
         return None
     field = start + _CHECKSUM_AT[protocol]
@@ -254,7 +263,7 @@ def upper_layer(packet: bytes, start: int, protocol: int, old: int, new: int, pa
         if number is None or packet[start + 1] or partial or (protocol == ICMP) != (start == HEADER4):
             return None
         words = packet[start] << 8, number << 8
-        pseudo = len(packet) - start + ICMPV6
+        pseudo = (size or len(packet)) - start + ICMPV6
         if protocol == ICMP:
             value = adjusted(value, words[0], words[1] + new + pseudo)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -16,11 +17,12 @@ from manageout.errors import KernelError, ManageoutError, NotPermitted
 from manageout.linux.tun import PLAIN, VNET_HDR, Tun
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
-from manageout.protocol.translate_fast import HEADER4, HEADER6, Translation, Verdict, segments
+from manageout.protocol.translate_fast import HEAD, HEADER4, HEADER6, Translation, Verdict, segments
 from manageout.protocol.translator import Translator
 
 CHECK = 1.0
 """Seconds between looks at whether the device is still there."""
+FRONT = VNET_HDR + HEAD
 MAX_SOURCES = 4096
 """Sources of drops that are remembered by address."""
 
@@ -43,6 +45,7 @@ class TranslatorIo:
         self.refused = 0
         """Packets that the kernel would not take."""
         self._ident = 0
+        """The IPv4 identification used last; the kernel counts on from it when it takes a super-packet apart."""
         self._timer: asyncio.TimerHandle | None = None
         self._failed: asyncio.Future[None] | None = None
 
@@ -75,28 +78,37 @@ class TranslatorIo:
         now = time.monotonic()
         try:
             for data in self.tun.read_batch():
-                self._translate(data[:VNET_HDR], data[VNET_HDR:], now)
+                self._translate(data, now)
         except ManageoutError as error:
             if self._failed is not None and not self._failed.done():
                 self._loop.remove_reader(self.tun.fd)
                 self._failed.set_exception(error)
         self._arm()
 
-    def _translate(self, header: bytes, packet: bytes, now: float) -> None:
-        result = self.translator.translate_gso(header, packet, self._next_ident(header, packet))
+    def _translate(self, data: bytes, now: float) -> None:
+        """One packet, or one super-packet, of which only the headers are looked at."""
+        size = len(data) - VNET_HDR
+        header, head = data[:VNET_HDR], data[VNET_HDR:FRONT]
+        ident, piece = self._ident, int.from_bytes(header[4:6], sys.byteorder)
+        self._ident = (ident + 1 + (size // piece if header[1] and piece else 0)) % 0xFFFF
+        result = self.translator.translate_gso(header, head, ident + 1, size)
         if result.verdict is Verdict.FORWARD:
-            self._note(packet)
-            if not self.tun.write_raw(result.packet):
+            version = head[0] >> 4
+            self.packets[version] += 1
+            self.octets[version] += size
+            if not self.tun.write(memoryview(data)[FRONT:], result.packet):
                 self.refused += 1
         elif result.verdict is Verdict.DROP:
-            self._count(result, packet, now)
+            self._count(result, head, now)
         else:
+            packet = data[VNET_HDR:]
             for piece in segments(header, packet) if header != PLAIN else (packet,):
                 self._slowly(piece, now)
 
     def _slowly(self, packet: bytes, now: float) -> None:
         if packet[0] >> 4 == 6:
-            results = self.translator.to_ipv4(packet, self._next_ident(PLAIN, packet), now)
+            self._ident = (self._ident + 1) % 0xFFFF
+            results = self.translator.to_ipv4(packet, self._ident + 1, now)
         else:
             results = self.translator.to_ipv6(packet, now)
         for result in results:
@@ -105,13 +117,6 @@ class TranslatorIo:
                 self._send(result.packet)
             else:
                 self._count(result, packet, now)
-
-    def _next_ident(self, header: bytes, packet: bytes) -> int:
-        """An IPv4 identification; the kernel counts on from it when it takes a super-packet apart."""
-        size = int.from_bytes(header[4:6], "little")
-        ident = self._ident
-        self._ident = (ident + 1 + (len(packet) // size if header[1] and size else 0)) % 0xFFFF
-        return ident + 1
 
     def _note(self, packet: bytes) -> None:
         version = packet[0] >> 4
