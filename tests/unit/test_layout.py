@@ -44,6 +44,7 @@ TESTED_BY: dict[str, str] = {
     "protocol/dns64_answers.py": "transcript/test_dns64.py",
     "service/certificates.py": "unit/service/test_pki.py",
     "service/client_settings.py": "system/test_iphttps_tunnel.py",
+    "service/dns64_upstream.py": "system/test_dns64.py",
     "service/iphttps_acceptor.py": "system/test_iphttps_refusals.py",
     "service/iphttps_client.py": "system/test_iphttps_tunnel.py",
     "service/iphttps_connect.py": "system/test_iphttps_tunnel.py",

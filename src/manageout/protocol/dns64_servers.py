@@ -22,6 +22,10 @@ MAX_TRIES = 3
 PENALTY = 20.0
 """Seconds that a silent server comes last."""
 OUR_SIZE = 1232
+_QUESTION = b"\xc0\x0c"
+"""A pointer to the name in the question."""
+_NAMED = (dns.NS, dns.CNAME, dns.SOA, dns.PTR, dns.DNAME)
+"""Types whose data begins with a name."""
 _FAILURES = (dns.FORMERR, dns.SERVFAIL, dns.NOTIMP, dns.REFUSED)
 
 
@@ -120,8 +124,11 @@ class Servers:
         if flags & dns.TC and not exchange.tcp:
             return Exchange.TRUNCATED
         try:  # what is broken is no answer
-            for _ in dns.records(message, end, sum(struct.unpack_from(">HHH", message, 6))):
-                pass
+            for record in dns.records(message, end, sum(struct.unpack_from(">HHH", message, 6))):
+                if message[record.start : record.start + 2] != _QUESTION:
+                    dns.read_name(message, record.start)
+                if record.type in _NAMED:
+                    dns.read_name(message, record.data)
         except WireError:
             return Exchange.FAILED
         self._bad.pop(exchange.server, None)
