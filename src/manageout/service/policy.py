@@ -85,6 +85,7 @@ class PolicyService:
         """The rules of ``site`` are loaded by now."""
         self._site, self._plan = site, plan
         self._names.configure(self._members.names(), partial(resolver_of, site))
+        self._peers.resolver = partial(resolver_of, site)
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
 
     def _on_removal(self, monitor: TableMonitor) -> None:
