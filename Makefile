@@ -47,6 +47,7 @@ packages-demo:
 
 packages-test:
 	@scripts/packages setup demo ad test
+	@scripts/resolved
 
 packages-bench:
 	@scripts/packages setup demo test bench

@@ -342,7 +342,7 @@ class NamePolicyService:
         if self._options.location is not None and self._location is not None:
             where = "inside" if self._location.inside else "outside"
             shown["location"] = f"{where}: {self._location.reason}"
-            shown["probed"] = self._probed
+            shown["location_asked"] = f"{time.time() - self._probed:.0f} s ago"
         if not applied.reason:
             ways = [self._way] if self._way != "stub" else []
             ways += [f"stub on {self.stub.address}"] if self.stub.address else []

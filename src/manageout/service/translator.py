@@ -237,6 +237,10 @@ class TranslatorService:
             totals[reason.label] = totals.get(reason.label, 0) + count
         return totals
 
+    def nat64(self) -> dict[str, object]:
+        """For ``manageout address nat64``."""
+        return {"prefixes": [str(self._plan.nat64)], "from": "the site file"}
+
     def metrics(self) -> Iterable[Metric]:
         """What else Prometheus may know."""
         io = self._io
