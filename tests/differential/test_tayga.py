@@ -20,7 +20,7 @@ from manageout.wire.checksum import checksum, pseudo6
 from tests.differential.kernel import in_namespace
 from tests.differential.tayga import Tayga
 from tests.differential.test_isatap import SEED
-from tests.differential.xlat_packets import Generator, mappings
+from tests.differential.xlat_packets import ErrorGenerator, Generator, mappings
 
 pytestmark = pytest.mark.system
 PACKETS = 10_000
@@ -69,6 +69,55 @@ def test_tayga(tmp_path: Path) -> None:
     assert seen["none"] > PACKETS // 2
     listed = DOCUMENT.read_text()
     assert all(f"| {name} |" in listed for name in seen if name != "none")
+
+
+def test_errors_about_translated_packets(tmp_path: Path) -> None:
+    """Well-formed ICMP errors of every type and code that has a counterpart, about packets that were translated."""
+    seen: Counter[str] = Counter()
+
+    def compare() -> None:
+        maps = mappings()
+        ours = Translator(maps, mtu4=MTU, mtu6=MTU, random=lambda: 0.0, errors_per_second=1e9)
+        generator = ErrorGenerator(SEED, maps)
+        with Tayga(maps, MTU, tmp_path) as tayga:
+            for number in range(PACKETS // 4):
+                packet = generator.packet()
+                results = translated(ours, packet, 10.0 * number)
+                theirs = tayga.translate(packet)
+                made = [result.packet for result in results if result.packet]
+                alike = list(map(quote_too, made)) == list(map(quote_too, theirs))
+                seen["none" if alike else error_named(packet)] += 1
+
+    print(f"seed {SEED}: to repeat, DIFFERENTIAL_SEED={SEED}")
+    in_namespace(compare)
+    for name, count in seen.most_common():
+        print(count, name)
+    assert seen["none"] > PACKETS // 8
+    listed = DOCUMENT.read_text()
+    assert all(f"| {name} |" in listed for name in seen if name != "none")
+
+
+def error_named(packet: bytes) -> str:
+    """The name of a difference in what becomes of an error; a failure if it has none."""
+    at = 40 if packet[0] >> 4 == 6 else 20
+    kind, code, mtu = packet[at], packet[at + 1], int.from_bytes(packet[at + 6 : at + 8], "big")
+    names = {(6, 4): "Parameter Problem", (4, 12): "Parameter Problem"}
+    name = names.get((packet[0] >> 4, kind))
+    if (packet[0] >> 4, kind, code) == (6, 1, 3):
+        name = "Address Unreachable"
+    if mtu < 88 and (packet[0] >> 4, kind) in ((6, 2), (4, 3)):
+        name = "impossible MTUs"
+    assert name, packet.hex()
+    return name
+
+
+def quote_too(packet: bytes) -> bytes:
+    """Comparable, an IPv4 packet that is quoted as well."""
+    packet = comparable(packet)
+    if packet[0] >> 4 == 6:
+        return packet
+    at = 16 + 8  # comparable() takes 4 bytes away
+    return packet[:at] + comparable(packet[at:])
 
 
 def takes(packet: bytes) -> bool:

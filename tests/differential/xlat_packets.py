@@ -208,6 +208,44 @@ class Generator:
         return bytes(changed)
 
 
+class ErrorGenerator:
+    """Errors about packets that were translated, from their receivers to their senders."""
+
+    def __init__(self, seed: int, maps: Mappings) -> None:
+        self.random, self.maps = random.Random(seed), maps
+
+    def packet(self) -> bytes:
+        """Of either family."""
+        choose = self.random
+        client, lease = choose.choice(list(self.maps.leases.items()))
+        host = choose.choice(HOSTS4)
+        size, mtu = (
+            choose.choice((0, 8, 300, 700)),
+            choose.choice((0, 68, 576, 1260, 1280, 1400, 1480, 1500, 9000)),
+        )
+        ports = (4000).to_bytes(2, "big") + choose.randrange(65536).to_bytes(2, "big")
+        pointer, common = choose.randrange(44), {"ttl": choose.choice((1, 64))}
+        if choose.random() < 0.5:
+            server = self.maps.embed(host)
+            segment = udp.build(server, client, 53, 4000, choose.randbytes(size))
+            about = ipv6.build(server, client, 17, segment, hop_limit=choose.choice((1, 55)))
+            kind, codes = choose.choice(((1, 8), (2, 1), (3, 2), (4, 3)))
+            word = mtu if kind == 2 else pointer if kind == 4 else 0
+            body = icmpv6.build(
+                client, server, kind, choose.randrange(codes), word.to_bytes(4, "big") + about[: 1280 - 48]
+            )
+            return ipv6.build(client, server, 58, body, hop_limit=common["ttl"] + 1)
+        segment = ports + (8 + size).to_bytes(2, "big") + choose.randbytes(2 + size)
+        about = ipv4.build(lease, host, 17, segment, ttl=choose.choice((1, 55)), ident=5, tos=8)
+        kind, codes = choose.choice(((3, 17), (11, 2), (12, 3)))
+        code = choose.randrange(codes)
+        word = mtu if (kind, code) == (3, 4) else pointer << 24 if kind == 12 else 0
+        quote = about[: choose.choice((28, 548))]
+        return ipv4.build(
+            host, lease, 1, icmpv4.build(icmpv4.Icmpv4(kind, code, word, quote)), ttl=common["ttl"] + 1
+        )
+
+
 def rechecked(packet: bytes) -> bytes:
     """With a right IPv4 header checksum, if the header is there."""
     size = (packet[0] & 15) * 4 if packet else 0
