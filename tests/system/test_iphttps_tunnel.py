@@ -265,15 +265,15 @@ def test_nmap_takes_us_for_an_ip_https_server(pair: Pair) -> None:
 
 
 def test_faults_of_the_command_line_are_one_clear_line(pair: Pair) -> None:
-    for options, words in (
-        (("--cert", "/nowhere.pem"), "/nowhere.pem: No such file or directory"),
-        (("--ca", str(pair.directory / "site.toml")), "holds no PEM certificate"),
-        (("--iid", "hello"), "is no interface identifier"),
-        (("--proxy", "ftp://proxy"), "is no http URL"),
+    for options, code, words in (
+        (("--cert", "/nowhere.pem"), 1, "/nowhere.pem: No such file or directory"),
+        (("--ca", str(pair.directory / "site.toml")), 1, "holds no PEM certificate"),
+        (("--iid", "hello"), 2, "is no interface identifier"),
+        (("--proxy", "ftp://proxy"), 2, "is no http URL"),
     ):
         pair.write_site()
         client = pair.start_client("laptop.corp.example", *options)
-        assert client.process.wait(20) == 1
+        assert client.process.wait(20) == code
         lines = client.text().splitlines()
         assert len(lines) == 2 and lines[0].startswith("manageout: ") and words in lines[0], lines
 
