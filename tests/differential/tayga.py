@@ -6,12 +6,15 @@ packet before has come back as well.
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
+
+import pytest
 
 from manageout.linux import sysctl
 from manageout.protocol.mappings import Mappings
@@ -27,6 +30,8 @@ class Tayga:
     """A context manager. The device is of this thread's network namespace; ``directory`` takes its files."""
 
     def __init__(self, maps: Mappings, mtu: int, directory: Path) -> None:
+        if shutil.which("tayga") is None:
+            pytest.skip("tayga is not installed")
         self._stack = ExitStack()
         file = directory / "tayga.conf"
         lines = [
