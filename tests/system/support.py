@@ -37,10 +37,10 @@ class Lab:
         return self.topology.router
 
 
-def manageout(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def manageout(*arguments: str, check: bool = True, seconds: float = 110) -> subprocess.CompletedProcess[str]:
     """Run ``manageout ARGUMENTS`` to its end."""
     argv = [sys.executable, "-m", "manageout", *arguments]
-    result = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=110)
+    result = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds)
     assert not check or result.returncode == 0, result.stdout + result.stderr
     return result
 

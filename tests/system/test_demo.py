@@ -17,6 +17,7 @@ from manageout.lab.topology import NAMES
 from tests.system.support import machine_state, manageout
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("ad", [False, True], ids=["bind", "ad"])
 @pytest.mark.parametrize("name", NAMES)
 def test_demo(name: str, ad: bool, tmp_path: Path) -> None:
@@ -25,7 +26,8 @@ def test_demo(name: str, ad: bool, tmp_path: Path) -> None:
     before = machine_state()
     file = tmp_path / "demo.json"
     options = ["--ad"] if ad else []
-    result = manageout("lab", "demo", "--topology", name, "--json", str(file), *options, check=False)
+    arguments = ["lab", "demo", "--topology", name, "--json", str(file), *options]
+    result = manageout(*arguments, check=False, seconds=280)
     print(result.stdout)
     steps = json.loads(file.read_text())
     assert [step for step in steps if step["verdict"] != "ok"] == []
