@@ -378,7 +378,7 @@ def test_an_explicit_mapping(bare: TranslationPlace) -> None:
     host = "fd12:3456:789a:20::66"
     link = ["ip", "link", "add", "n0", "type", "veth", "peer", "name", "n0", "netns", namespace("other")]
     bare.run("gateway", *link)
-    for node, address in (("gateway", "fd12:3456:789a:20::1"), ("other", host)):
+    for node, address in (("gateway", "fd12:3456:789a:20::1"), ("gateway", "fe80::1"), ("other", host)):
         bare.run(node, "ip", "address", "add", f"{address}/64", "dev", "n0", "nodad")
         bare.run(node, "ip", "link", "set", "n0", "up")
     bare.run("other", "ip", "-6", "route", "replace", "default", "via", "fd12:3456:789a:20::1")

@@ -30,6 +30,8 @@ from manageout.service.metrics import Metric
 from manageout.service.presence import Client
 from manageout.service.translator_io import TranslatorIo
 
+MOST_EXPLICIT = 256
+"""Addresses of one explicit mapping that ARP is answered for; a larger block is routed, not asked for."""
 SETTLE = 1.0
 """Seconds after a change of this machine's addresses before it is looked at: changes come in groups."""
 
@@ -52,6 +54,7 @@ class TranslatorService:
         self._translator = _translator(_mappings(site, plan, self._side))
         self._io = TranslatorIo(self._translator, tun)
         self._arp = LeaseArp(proxy_device(self._side, site, plan))
+        self._explicit: set[bytes] = set()
         self._fast: XlatFastPath | None = None
         self._attached = self._attachment()
         self._no_fast = "switched off by daemon.fast_path"
@@ -104,13 +107,19 @@ class TranslatorService:
                 changed.set()
 
         loop.add_reader(monitor.fileno(), note)
+        changed.set()  # something may have happened since this role was made
         try:
             while True:
                 await changed.wait()
                 await asyncio.sleep(SETTLE)
                 changed.clear()
-                if ipv4_side(self._netlink, self._site, self._plan) != self._side:
-                    self._renew()
+                try:
+                    if ipv4_side(self._netlink, self._site, self._plan) != self._side:
+                        self._renew()
+                except (
+                    ManageoutError
+                ) as error:  # a device that goes while it is looked at: the next change tells
+                    log.warning("%s (%s)", error.message, error.hint)
         finally:
             loop.remove_reader(monitor.fileno())
             monitor.close()
@@ -194,11 +203,18 @@ class TranslatorService:
 
     def _answer_for_explicit(self) -> None:
         """Explicitly mapped addresses in a connected subnet are asked for by ARP as leases are."""
-        table = self._site.translation
-        for entry in table.eam if table else ():
-            if self._side.device_for(entry.ipv4) == self._arp.dev and entry.ipv4.num_addresses <= 256:
-                for address in entry.ipv4:
-                    self._arp.hold(address.packed)
+        table, before = self._site.translation, self._explicit
+        self._explicit = {
+            address.packed
+            for entry in (table.eam if table else ())
+            if entry.ipv4.num_addresses <= MOST_EXPLICIT
+            and self._side.device_for(entry.ipv4) == self._arp.dev
+            for address in entry.ipv4
+        }
+        for v4 in before - self._explicit - set(self._held.values()):
+            self._arp.drop(v4)
+        for v4 in self._explicit:
+            self._arp.hold(v4)
 
     # --- Report -----------------------------------------------------------------------------------------
 
