@@ -170,11 +170,15 @@ class TranslationPlace:
 
     def lease(self, text: str) -> None:
         """``+IPV6=IPV4``: a client comes; ``-IPV6=IPV4``: it goes."""
-        assert self._process is not None and self._process.stdin is not None, "it runs"
         before = self.status()["translating"]
+        self.say(text)
+        wait_until("the lease is taken up", lambda: self.status()["translating"] != before, 10)
+
+    def say(self, text: str) -> None:
+        """One line to the process."""
+        assert self._process is not None and self._process.stdin is not None, "it runs"
         self._process.stdin.write(text + "\n")
         self._process.stdin.flush()
-        wait_until("the lease is taken up", lambda: self.status()["translating"] != before, 10)
 
     def status(self) -> dict[str, Any]:
         """Of the role."""

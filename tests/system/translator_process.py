@@ -27,9 +27,11 @@ from manageout.site import read_site
 
 
 def client(text: str) -> Client:
-    """Of ``IPV6=IPV4``."""
-    v6, v4 = text.split("=")
-    return Client(v6, IPv6Address(v6).packed, (), IPv4Address(v4).packed, "192.0.2.1", "test", 0.0)
+    """Of ``IPV6[,FURTHER...]=IPV4``."""
+    names, v4 = text.split("=")
+    v6, *others = (IPv6Address(name).packed for name in names.split(","))
+    identity = names.partition(",")[0]
+    return Client(identity, v6, tuple(others), IPv4Address(v4).packed, "192.0.2.1", "test", 0.0)
 
 
 async def serve(
