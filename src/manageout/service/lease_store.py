@@ -41,7 +41,8 @@ SELECT period, v4, identity, v6, transport, peer FROM audit
 WHERE event = 'held' AND period IN (SELECT period FROM running)
 """
 _WRITE = "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)"
-_AUDIT = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# A commit that the disk reported as failed may have succeeded all the same, and is tried again.
+_AUDIT = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (period, event) DO NOTHING"
 
 
 class AuditRow(NamedTuple):
@@ -144,7 +145,7 @@ class LeaseStore:
             self._db.executemany(_WRITE, (lease for lease in changes.values() if lease is not None))
             self._db.executemany(_AUDIT, audit)
             begun = ((row.period,) for row in audit if row.event == "held")
-            self._db.executemany("INSERT INTO running VALUES (?)", begun)
+            self._db.executemany("INSERT OR IGNORE INTO running VALUES (?)", begun)
             ended = ((row.period,) for row in audit if row.event == "ended")
             self._db.executemany("DELETE FROM running WHERE period = ?", ended)
             self._db.execute("COMMIT")

@@ -93,3 +93,15 @@ def test_values_of_every_kind() -> None:
     ):
         assert part in text
     assert "\x1b" not in text
+
+
+def test_findings_come_first_each_with_its_remedy() -> None:
+    found = {
+        "code": "POOL-EXHAUSTED",
+        "severity": "error",
+        "what": "3 clients\x1b wait",
+        "remedy": "enlarge it",
+    }
+    lines = shown(findings=[found]).splitlines()
+    assert lines[3:5] == ["  error POOL-EXHAUSTED: 3 clients? wait", "    enlarge it"]
+    assert "POOL" not in shown(findings=[])

@@ -83,9 +83,16 @@ def test_the_audit_log_is_append_only(tmp_path: Path, statement: str) -> None:
 def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
     store = LeaseStore(tmp_path)
     with pytest.raises(sqlite3.IntegrityError):
-        store.commit({V4: LEASE}, [HELD, HELD])
+        store.commit({V4: LEASE}, [HELD, HELD._replace(event="neither")])
     assert store.load() == [] and list(periods(tmp_path)) == []
     store.commit({V4: LEASE}, [HELD])
+
+
+def test_a_commit_that_is_tried_again_changes_nothing(tmp_path: Path) -> None:
+    store = LeaseStore(tmp_path)
+    for _ in range(2):
+        store.commit({V4: LEASE}, [HELD])
+    assert len(store.load()) == len(list(periods(tmp_path))) == 1
 
 
 def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:

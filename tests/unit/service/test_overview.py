@@ -1,9 +1,13 @@
-"""Drops of the last minutes, from totals that only grow."""
+"""Drops of the last minutes, from totals that only grow; what several roles tell, as one."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+from manageout.linux.netlink import Netlink
 from manageout.protocol.drops import Drop
-from manageout.service.overview import HISTORY, MEANINGS, DropHistory, LastSeen
+from manageout.service.overview import HISTORY, MEANINGS, DropHistory, LastSeen, Overview
 
 
 def test_growth_since_the_start() -> None:
@@ -45,3 +49,50 @@ def test_a_counter_of_the_kernel_gets_its_time() -> None:
 def test_every_reason_has_a_meaning() -> None:
     assert len(MEANINGS) == len(Drop)
     assert all(MEANINGS.values())
+
+
+class Finder:
+    """A role that has found something."""
+
+    def __init__(self, name: str, *severities: str) -> None:
+        self.name = name
+        self.ready = asyncio.Event()
+        self._severities = severities
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+    def drops(self) -> list[dict[str, Any]]:
+        return []
+
+    def drop_totals(self) -> dict[str, int]:
+        return {}
+
+    def metrics(self) -> tuple[()]:
+        return ()
+
+    def findings(self) -> list[dict[str, str]]:
+        return [{"code": "A-CODE", "severity": kind, "what": "w", "remedy": "r"} for kind in self._severities]
+
+    def leases(self) -> list[dict[str, Any]]:
+        return [{"name": self.name}]
+
+
+def test_what_roles_find_is_told_the_worst_first_and_counted() -> None:
+    roles = {
+        name: Finder(name, *kinds) for name, kinds in (("a", ["note", "warning"]), ("b", ["error", "note"]))
+    }
+    with Netlink() as netlink:
+        overview = Overview(roles, netlink, dict)
+        found: Any = overview.status()["findings"]
+    assert [row["severity"] for row in found] == ["error", "warning", "note", "note"]
+    (metric,) = [metric for metric in overview.metrics() if metric.name == "findings"]
+    counts = {labels["severity"]: number for labels, number in metric.samples}
+    assert counts == {"error": 1.0, "warning": 1.0, "note": 2.0}
+
+
+def test_rows_of_several_roles_are_one_list() -> None:
+    with Netlink() as netlink:
+        overview = Overview({name: Finder(name) for name in "ab"}, netlink, dict)
+    assert list(overview.leases()) == [{"name": "a"}, {"name": "b"}]
+    assert list(overview.audit()) == []
