@@ -101,7 +101,7 @@ def forwarded(query: wire.Query, answer: bytes) -> bytes:
     """``answer`` of a server, for the client: everything but the OPT record, which is between neighbours."""
     answers, authorities, additional = struct.unpack_from(">HHH", answer, 6)
     at = wire.HEADER + len(query.question)
-    end, extended = len(answer), 0
+    end, extended = at, 0
     kept = additional
     for number, record in enumerate(wire.records(answer, at, answers + authorities + additional)):
         if record.type == wire.OPT:
