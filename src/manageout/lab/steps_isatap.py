@@ -24,6 +24,8 @@ COUNTED_BYTES = 1000
 COUNTER_SECONDS = 2.0
 DROP_SECONDS = 15.0
 ECHO_REQUEST = 128
+CLOSED_PORT = 3389
+"""Remote desktop, which no table of the lab's site file allows."""
 
 
 def join(run: Run) -> str:
@@ -84,6 +86,17 @@ def _kiosk(run: Run) -> str:
     if address := site.host_address("kiosk"):
         raise LabError(f"kiosk got the address {address}")
     return f"no address; {count} of its packets in drops: {Drop.HOST_NOT_ALLOWED.label}"
+
+
+def _policy(run: Run) -> str:
+    # With a router apart, the gateway has the last word.
+    refused = functools.partial(_dropped, run, Drop.POLICY, HELPDESK, node="gateway")
+    before = refused()
+    try_it = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{run.laptop}/{CLOSED_PORT}"]
+    if network.run("helpdesk", try_it, check=False).returncode == 0:
+        raise LabError(f"helpdesk reached the laptop's port {CLOSED_PORT}")
+    count = process.wait_until("helpdesk is refused", lambda: refused() - before, DROP_SECONDS)
+    return f"tcp/{CLOSED_PORT}: no connection; {count} of its packets in drops: {Drop.POLICY.label}"
 
 
 def _spoof(run: Run) -> str:
@@ -150,8 +163,9 @@ def _rows(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     return hosts[0], clients[0]
 
 
-def _dropped(run: Run, reason: Drop, source: IPv4Address) -> int:
-    rows = site.ask(run.topology.router, "drops")
+def _dropped(run: Run, reason: Drop, source: IPv4Address, node: str = "") -> int:
+    """How many packets of ``source`` the daemon on ``node`` has dropped; the ISATAP router's unless told."""
+    rows = site.ask(node or run.topology.router, "drops")
     return sum(row["count"] for row in rows if (row["reason"], row["source"]) == (reason.label, str(source)))
 
 
@@ -190,6 +204,7 @@ STEPS: tuple[Step, ...] = (
     Step("helpdesk pings the laptop", _ping),
     Step("helpdesk fetches a file by HTTP", _fetch),
     Step("helpdesk runs a command by SSH", _ssh),
+    Step("helpdesk's other services are refused", _policy),
     Step("kiosk is refused", _kiosk),
     Step("spoofed inner source is refused", _spoof),
     Step("loop packet (RFC 6324) is refused", _loop),
