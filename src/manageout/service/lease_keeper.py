@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from manageout.config import Site
+from manageout.errors import ManageoutError
 from manageout.linux.netlink import Netlink
 from manageout.plan import Plan
 from manageout.protocol.attendance import Attendance, Seen
@@ -335,12 +336,20 @@ class LeaseKeeper:
         return report.status(self)
 
     def leases(self) -> Iterator[dict[str, object]]:
-        """For ``manageout leases``."""
+        """For ``manageout leases``. Raises :class:`ManageoutError` without translation."""
+        self._stored()
         return report.rows(self)
 
     def audit(self) -> Iterator[dict[str, object]]:
-        """For ``manageout leases --audit``: the latest entries."""
-        return lease_file.periods(self.store.path.parent, AUDIT_SHOWN) if self.store is not None else iter(())
+        """For ``manageout leases --audit``: the latest entries. Raises :class:`ManageoutError` likewise."""
+        return lease_file.periods(self._stored().path.parent, AUDIT_SHOWN)
+
+    def _stored(self) -> LeaseStore:
+        if self.store is None:
+            raise ManageoutError(
+                "this gateway gives no leases", "add a [translation] table to its site file, and restart"
+            )
+        return self.store
 
     def findings(self) -> list[dict[str, str]]:
         """What somebody should look at."""

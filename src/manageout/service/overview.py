@@ -119,11 +119,13 @@ class Overview:
         return self._many("hosts")
 
     def leases(self) -> Iterator[dict[str, Any]]:
-        """IPv4 addresses of remote clients, of every role that gives some."""
+        """IPv4 addresses of remote clients. Raises :class:`ManageoutError` when nobody gives any."""
+        self._need("leases", "no gateway", "the gateway's lists the leases")
         return self._many("leases")
 
     def audit(self) -> Iterator[dict[str, Any]]:
-        """Who held which of them from when to when."""
+        """Who held which of them from when to when. Raises :class:`ManageoutError` when nobody gives any."""
+        self._need("audit", "no gateway", "the gateway's lists the leases")
         return self._many("audit")
 
     def findings(self) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from manageout.config import Site, parse
+from manageout.errors import ManageoutError
 from manageout.linux.netlink import Netlink
 from manageout.plan import Plan, plan
 from manageout.service.lease_keeper import LeaseKeeper
@@ -269,7 +270,10 @@ def test_without_translation_clients_are_told_without_a_lease(scene: Scene) -> N
         scene.keeper.closed(1)
         await scene.quiet()
         assert scene.told.heard == [("present", LAPTOP, None), ("absent", LAPTOP, None)]
-        assert scene.rows() == [] and scene.keeper.status() == {"pool": None}
+        assert scene.keeper.status() == {"pool": None}
+        for rows in (scene.keeper.leases, scene.keeper.audit):
+            with pytest.raises(ManageoutError, match="gives no leases"):
+                rows()
 
     scene.make(None)
     play(scene, story)
