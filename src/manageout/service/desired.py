@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
@@ -10,20 +10,15 @@ from typing import NamedTuple
 from manageout.config import Site
 from manageout.linux.conntrack import ACCOUNTING, TIMESTAMPS
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
-from manageout.service.filter import table
+from manageout.protocol.drops import Drop
+from manageout.service.filter import set_name, table
 from manageout.service.filter_managers import EMPTY, Contents
+from manageout.service.filter_text import chain
 
 IPHTTPS_MTU = 1280  # [MS-IPHTTPS] 3.2.3.1
 XLAT_MTU = 1500  # the intranet's; the translator itself says what is too big for the clients' link
 LINK_PREFIX_LENGTH = 64
 IPV4_FORWARDING = "net.ipv4.conf.all.forwarding"
-
-# We make the machine an IPv4 router for leases; it must not become one between its other links, such as from the
-# Internet into the intranet.
-_GUARD = """  chain guard {
-    type filter hook forward priority filter - 1; policy accept;
-    meta nfproto ipv4 iifname != "mo-*" oifname != "mo-*" counter drop
-  }"""
 
 
 class Device(NamedTuple):
@@ -95,9 +90,23 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
         sysctls.append((IPV4_FORWARDING, "1"))
         if around.proxy is not None:
             sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))
-        if not around.forwards:
-            rules.append(_GUARD)
+        rules.append(chain("guard", _guard(plan, around.forwards)))
     return Desired(tuple(devices), tuple(routes), tuple(sysctls), "\n".join(rules))
+
+
+def _guard(plan: Plan, forwards: bool) -> Iterator[str]:
+    """What making this machine an IPv4 router for leases must not open.
+
+    Managers are told by their IPv4 source, so a packet to a lease must come from where its source lies: the Internet side
+    of a gateway cannot speak for the intranet. And between its other links, such as from the Internet into the intranet,
+    the machine must not become a router if it was none.
+    """
+    yield "type filter hook forward priority filter - 1; policy accept;"
+    wrong_way = f"goto {set_name(Drop.WRONG_WAY)}"
+    if plan.leases is not None:
+        yield f'iifname != "mo-*" ip daddr {plan.leases} fib saddr . iif oif missing {wrong_way}'
+    if not forwards:
+        yield 'meta nfproto ipv4 iifname != "mo-*" oifname != "mo-*" counter drop'
 
 
 def _translated(site: Site, plan: Plan) -> list[IPv4Network | IPv6Network]:

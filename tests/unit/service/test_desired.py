@@ -28,7 +28,11 @@ def test_a_router() -> None:
     assert IPv6Interface("fe80::5efe:a00:2/64") in device.addresses
     assert IPv6Interface("fd12:3456:789a:1:0:5efe:a00:1/64") in device.addresses
     assert len(device.addresses) == 4
-    assert result.sysctls == (("net.ipv6.conf.all.forwarding", "1"),)
+    assert [name.rpartition(".")[2] for name, _ in result.sysctls] == [
+        "forwarding",
+        "nf_conntrack_acct",
+        "nf_conntrack_timestamp",
+    ]
 
 
 def test_a_gateway_has_the_mtu_of_the_specification() -> None:
@@ -71,3 +75,8 @@ def test_we_make_no_router_between_other_links() -> None:
     assert guard in wanted(GATEWAY, TRANSLATION, around=Surroundings(forwards=False)).filter
     assert guard not in wanted(GATEWAY, TRANSLATION, around=Surroundings(forwards=True)).filter
     assert guard not in wanted(GATEWAY, around=Surroundings(forwards=False)).filter
+
+
+def test_a_packet_to_a_lease_comes_from_where_its_source_lives() -> None:
+    rule = 'iifname != "mo-*" ip daddr 10.0.0.128/26 fib saddr . iif oif missing goto refused_wrong_way'
+    assert rule in wanted(GATEWAY, TRANSLATION).filter
