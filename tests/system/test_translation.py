@@ -354,6 +354,22 @@ def test_a_gateway_becomes_no_router_for_others(bare: TranslationPlace) -> None:
     assert "1 received" in ping(bare, "far", LEASE)
 
 
+def test_another_side_of_the_gateway_cannot_speak_for_managers(bare: TranslationPlace) -> None:
+    """Managers are known by their IPv4 source: it must come from where it lives."""
+    bare.run(
+        "gateway", "ip", "link", "add", "n1", "type", "veth", "peer", "name", "n1", "netns", namespace("far")
+    )
+    for node, address in (("gateway", "198.51.100.1"), ("far", "198.51.100.2")):
+        bare.run(node, "ip", "address", "add", f"{address}/24", "dev", "n1")
+        bare.run(node, "ip", "link", "set", "n1", "up")
+    bare.run("far", "ip", "address", "add", f"{SERVER}/32", "dev", "lo")
+    bare.run("far", "ip", "route", "add", f"{LEASE}/32", "via", "198.51.100.1", "src", SERVER)
+    bare.start()
+    assert "1 received" in ping(bare, "server", LEASE)
+    assert "0 received" in ping(bare, "far", LEASE)
+    assert bare.drops()["wrong-way", SERVER] == 1
+
+
 def test_a_pool_beyond_the_subnet_is_routed(bare: TranslationPlace) -> None:
     bare.start(leases=[f"{CLIENT}=10.77.0.9"], pool="10.77.0.0/24")
     assert bare.run("gateway", "ip", "neigh", "show", "proxy") == ""

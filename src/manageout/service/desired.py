@@ -97,9 +97,9 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
 def _guard(plan: Plan, forwards: bool) -> Iterator[str]:
     """What making this machine an IPv4 router for leases must not open.
 
-    Managers are told by their IPv4 source, so a packet to a lease must come from where its source lies: the Internet side
-    of a gateway cannot speak for the intranet. And between its other links, such as from the Internet into the intranet,
-    the machine must not become a router if it was none.
+    Managers are told by their IPv4 source, so a packet to a lease must come from where its source lies: the
+    Internet side of a gateway cannot speak for the intranet. And between its other links, such as from the
+    Internet into the intranet, the machine must not become a router if it was none.
     """
     yield "type filter hook forward priority filter - 1; policy accept;"
     wrong_way = f"goto {set_name(Drop.WRONG_WAY)}"

@@ -16,7 +16,10 @@ ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\nmtu = 1400\n'
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
 
 
-def wanted(*tables: str, around: Surroundings = Surroundings()) -> Desired:
+AROUND = Surroundings()
+
+
+def wanted(*tables: str, around: Surroundings = AROUND) -> Desired:
     site = parse(SITE + "".join(tables))
     return desired(site, plan(site), around)
 
