@@ -118,6 +118,26 @@ def test_a_broken_answer_counts_as_a_failure() -> None:
     assert asked_of(world) == "10.0.0.11"
 
 
+@pytest.mark.parametrize("records", [(), (f"{APP}. 60 A 10.0.0.20",)])
+def test_what_stands_behind_the_last_record_is_not_passed_on(records: tuple[str, ...]) -> None:
+    world = World()
+    world.ask(APP, "A", use_edns=False)
+    (ask,) = world.asked
+    world.deliver(ask, world.response(ask, *records) + b"surplus")
+    assert not world.raw[-1].endswith(b"surplus")
+    assert values(world.reply, "A") == [record.split()[-1] for record in records]
+
+
+def test_an_alias_that_loops_is_no_answer() -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    (ask,) = world.asked
+    good = world.response(ask, f"{APP}. 60 CNAME x.")
+    at = good.index(b"\x01x\x00")
+    world.deliver(ask, good[: at - 2] + b"\0\2" + struct.pack(">H", 0xC000 | at) + good[at + 3 :])
+    assert asked_of(world) == "10.0.0.11"
+
+
 def test_compression_loops_end() -> None:
     world = World()
     world.ask(APP)
