@@ -56,11 +56,23 @@ def test_rfc8781_4_the_longest_lifetime_is_no_infinity() -> None:
     assert after((0, Pref64(NAT64, 96, 65528))).next_expiry() == 65528
 
 
+def test_what_cannot_be_is_not_kept() -> None:
+    """Names end in the resolver's file and on command lines."""
+    bad = ("corp.example\nnameserver 203.0.113.6", "a b", "~.", "-x.example", "a.b;c", "x" * 64)
+    servers = [IPv6Address(text).packed for text in ("::", "::1", "ff02::1", "::ffff:192.0.2.1")]
+    names = after((0, Dnssl(600, bad)), (0, Rdnss(600, tuple(servers))))
+    for prefix, length in (("::", 96), ("ff00::", 32), ("fd12:0:0:0:100::", 96)):
+        names.update((Pref64(IPv6Address(prefix).packed, length, 600),), 0)
+    assert names.seen() == NamesSeen()
+
+
 def test_a_flood_of_options_is_bounded() -> None:
-    servers = tuple(IPv6Address(number).packed for number in range(1, 100))
+    servers = tuple(IPv6Address(0xFD12 << 112 | number).packed for number in range(1, 100))
     domains = tuple(f"d{number}.example" for number in range(100))
     names = after((0, Rdnss(600, servers)), (0, Dnssl(600, domains)))
-    names.update((Pref64(IPv6Address(number << 96).packed, 96, 600) for number in range(100)), 0)
+    names.update(
+        (Pref64(IPv6Address(0xFD12 << 112 | number << 80).packed, 96, 600) for number in range(100)), 0
+    )
     assert tuple(map(len, names.seen())) == (MAX_SERVERS, MAX_NAMES, MAX_PREFIXES)
 
 

@@ -1,16 +1,21 @@
 """What Router Advertisements say of names: DNS servers and search list (RFC 8106), NAT64 prefixes (RFC 8781).
 
 Each entry lives as long as its option says; an option with lifetime 0 withdraws its entries. Bounded, so that a
-flood of options fills no memory.
+flood of options fills no memory; and only what can be what it claims to be is kept, for it ends in the resolver's
+file, where a name with a line break would be a line of its own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv6Network
 from typing import NamedTuple, TypeVar
 
+from manageout.errors import AddressError, BadArgument
+from manageout.protocol.name_policy import domain
 from manageout.protocol.slaac import Prefix, deadline
+from manageout.wire.address import rfc6052_octets
 from manageout.wire.nd_options import Dnssl, Option, Pref64, Rdnss
 
 MAX_SERVERS = 3
@@ -45,13 +50,14 @@ class LinkNames:
         for option in options:
             match option:
                 case Rdnss():
-                    _note(self._servers, option.addresses, deadline(option.lifetime, now), now, MAX_SERVERS)
+                    servers = [address for address in option.addresses if _is_server(address)]
+                    _note(self._servers, servers, deadline(option.lifetime, now), now, MAX_SERVERS)
                 case Dnssl():
-                    names = [name.lower() for name in option.names]
+                    names = [name for name in map(_domain, option.names) if name]
                     _note(self._search, names, deadline(option.lifetime, now), now, MAX_NAMES)
                 case Pref64():
-                    prefix = (option.prefix, option.length)
-                    _note(self._nat64, [prefix], now + option.lifetime, now, MAX_PREFIXES)
+                    prefixes = [(option.prefix, option.length)] if _holds_ipv4(option) else []
+                    _note(self._nat64, prefixes, now + option.lifetime, now, MAX_PREFIXES)
 
     def expire(self, now: float) -> None:
         """Forget what has ended."""
@@ -75,6 +81,26 @@ def _note(table: dict[Entry, float], entries: Sequence[Entry], until: float, now
             table.pop(entry, None)
         elif entry in table or len(table) < most:
             table[entry] = until
+
+
+def _is_server(address: bytes) -> bool:
+    """A unicast address of another machine; the first 96 bits zero are loopback, and IPv4 in disguise."""
+    return any(address[:10]) and address[0] != 0xFF
+
+
+def _domain(name: str) -> str | None:
+    try:
+        return domain(name)
+    except BadArgument:
+        return None
+
+
+def _holds_ipv4(option: Pref64) -> bool:
+    try:
+        rfc6052_octets(IPv6Network((option.prefix, option.length)))
+    except AddressError:
+        return False
+    return any(option.prefix[:4]) and option.prefix[0] != 0xFF
 
 
 def _drop_ended(table: dict[Entry, float], now: float) -> None:

@@ -275,7 +275,8 @@ class NamePolicyService:
     def _local_servers(self) -> list[str]:
         servers = self._file.servers() if self._way == "stub" else resolved.uplinks()
         ours = (self.stub.address, *self.stub.machine.site_servers)
-        return [server for server in servers if server not in ours]
+        # Without any, the C library asks this machine.
+        return [server for server in servers if server not in ours] or ["127.0.0.1"]
 
     async def _look(self) -> None:
         """Follow what others do to the resolver's file."""
