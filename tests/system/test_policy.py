@@ -105,6 +105,10 @@ def test_plain_ipv6_is_judged_alike_and_strangers_cannot_pose_as_clients(lab: La
     ping = ["ping", "-c", "1", "-W", "1", "-I", str(prefix[0x99]), str(client)]
     assert network.run("app", ping, check=False).returncode
     assert drops("gateway")["wrong-way", str(prefix[0x99])] == 1
+    # An intranet source, from a device that leads elsewhere.
+    network.run("gateway", ["ip", "-6", "route", "add", f"{NATIVE}::20/128", "dev", "lo"])
+    assert not calls("app", client, 22)
+    assert drops("gateway")["wrong-way", f"{NATIVE}::20"] > 0
 
 
 def test_another_file_bites_at_once_and_keeps_who_is_there(lab: Lab, tablet: None) -> None:

@@ -47,7 +47,7 @@ REFUSALS: dict[Drop, str] = {
 
 def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Contents = EMPTY) -> str:
     """The whole table. ``contents``: members of its sets that are known by now."""
-    sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY))
+    sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY), set_name(Drop.WRONG_WAY))
     for reason in REFUSALS:
         sets += source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
     chains = [chain("forward", _forward(site, plan))]

@@ -63,11 +63,15 @@ def calls_everybody(manager: ManagerTable) -> bool:
     return EVERYBODY in manager.to
 
 
-def managers(site: Site, plan: Plan, contents: Contents, refused: str) -> tuple[list[str], list[str]]:
-    """(sets and counters, chains); whoever fits no table goes to the chain ``refused``."""
+def managers(
+    site: Site, plan: Plan, contents: Contents, refused: str, astray: str
+) -> tuple[list[str], list[str]]:
+    """(sets and counters, chains). Whoever fits no table goes to the chain ``refused``; what does not come from
+    where its source lies, to ``astray``: the Internet's side must not speak for the intranet.
+    """
     sets: list[str] = []
     chains: list[str] = []
-    ways: list[str] = []
+    ways = [f"fib saddr . iif oif missing goto {astray}"]
     for number, manager in enumerate(site.policy.managers):
         sets += _sets(number, manager, site, plan, contents)
         chains.append(chain(counter(number), _services(number, manager.services)))

@@ -36,7 +36,10 @@ def test_nothing_new_passes_a_gateway_unless_a_client_or_a_manager_begins() -> N
         "oifname mo-iphttps0 ip6 daddr { fd12:3456:789a:1000::/64 } goto managers",
         "goto refused_foreign",
     ]
-    assert chain(wanted(GATEWAY), "managers") == ["goto refused_policy"]
+    assert chain(wanted(GATEWAY), "managers") == [
+        "fib saddr . iif oif missing goto refused_wrong_way",
+        "goto refused_policy",
+    ]
 
 
 def test_clients_reach_the_intranet() -> None:

@@ -12,7 +12,9 @@ TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 
 def rendered(*tables: str) -> str:
     site = parse(SITE + "".join(tables))
-    return "\n".join([part for parts in managers(site, plan(site), Contents(), "nobody") for part in parts])
+    return "\n".join(
+        [part for parts in managers(site, plan(site), Contents(), "nobody", "astray") for part in parts]
+    )
 
 
 def manager(source: str, to: str = "*", services: str = "tcp/22") -> str:
@@ -21,7 +23,9 @@ def manager(source: str, to: str = "*", services: str = "tcp/22") -> str:
 
 
 def test_without_managers_nobody_calls() -> None:
-    assert rendered() == "  chain managers {\n    goto nobody\n  }"
+    assert rendered() == (
+        "  chain managers {\n    fib saddr . iif oif missing goto astray\n    goto nobody\n  }"
+    )
 
 
 def test_an_ipv4_network_is_seen_in_both_isatap_forms_and_behind_the_translator() -> None:
