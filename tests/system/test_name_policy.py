@@ -204,6 +204,17 @@ def test_what_dhcp_writes_meanwhile_is_followed_and_kept(place: NamesPlace) -> N
     assert RESOLV_CONF.read_text() == "nameserver 198.51.100.11\n"
 
 
+def test_a_client_is_no_router_and_no_gateway_and_says_so(place: NamesPlace) -> None:
+    place.start_site()
+    place.connect()
+    for command, what in (("hosts", "is no ISATAP router"), ("clients", "is no gateway")):
+        argv = [sys.executable, "-m", "manageout", command, "--runtime-dir", str(place.directory / "cl")]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 2), done.stderr
+        assert f"this process (connect) {what}" in done.stderr and "--runtime-dir" in done.stderr
+    assert place.pair.ask("clients")[0]["name"] == "laptop.corp.example"
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
