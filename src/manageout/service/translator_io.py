@@ -102,8 +102,8 @@ class TranslatorIo:
             self._count(result, head, now)
         else:
             packet = data[VNET_HDR:]
-            for piece in segments(header, packet) if header != PLAIN else (packet,):
-                self._slowly(piece, now)
+            for each in segments(header, packet) if header != PLAIN else (packet,):
+                self._slowly(each, now)
 
     def _slowly(self, packet: bytes, now: float) -> None:
         if packet[0] >> 4 == 6:
