@@ -145,3 +145,14 @@ def test_a_file_with_faults_is_not_checked_further(place: Place) -> None:
     assert result.returncode == 1
     assert "isatap.locators: must not be empty" in result.stderr
     assert result.stdout == ""
+
+
+def test_a_nat64_prefix_that_reaches_nothing_private(place: Place) -> None:
+    pool = '[translation]\npool = "10.0.0.128/26"\nprefix = "64:ff9b::/96"\n'
+    place.write(place.gateway, pool)
+    place.run(["nft", "add table ip theirs"])
+    place.run(["nft", "add chain ip theirs f { type filter hook forward priority 0; policy drop; }"])
+    found = check(place)
+    assert "cannot be reached" in found["NAT64 prefix"][0]["message"]
+    assert "every packet goes through Python" in found["fast path"][0]["message"]
+    assert "table ip theirs drops" in found["packet filter"][0]["message"]

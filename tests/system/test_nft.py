@@ -53,6 +53,11 @@ def test_chains_that_drop_what_we_need() -> None:
         "table ip6 d { chain i { type filter hook input priority 0; policy accept; }\n }\n"
     )
     assert nft.dropping_chains() == [("inet b", "input"), ("ip6 a", "forward")]
+    assert nft.dropping_chains(leases=True) == [
+        ("inet b", "input"),
+        ("ip c", "forward"),
+        ("ip6 a", "forward"),
+    ]
 
 
 def test_no_nft_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ from manageout.errors import KernelError, NotPermitted
 
 TABLE = "inet manageout"
 
-# We receive IPv4 (protocol 41, TLS) and forward IPv6.
+# We receive IPv4 (protocol 41, TLS) and forward IPv6; IPv4 only between leases and the intranet.
 _CONCERNS_US = {("inet", "input"), ("ip", "input"), ("inet", "forward"), ("ip6", "forward")}
+_CONCERNS_LEASES = {("ip", "forward")}
 
 
 def apply(ruleset: str) -> None:
@@ -35,15 +36,19 @@ def table_text(table: str) -> str | None:
     return result.stdout if result.returncode == 0 else None
 
 
-def dropping_chains() -> list[tuple[str, str]]:
-    """("FAMILY NAME", hook) of chains that drop by default what we receive or forward. Needs CAP_NET_ADMIN."""
+def dropping_chains(leases: bool = False) -> list[tuple[str, str]]:
+    """("FAMILY NAME", hook) of chains that drop by default what we receive or forward. Needs CAP_NET_ADMIN.
+
+    ``leases``: we forward IPv4 too.
+    """
+    concern = _CONCERNS_US | (_CONCERNS_LEASES if leases else set())
     result = _run(["-j", "list", "chains"], None)
     listed = json.loads(result.stdout or "{}").get("nftables", [])
     chains = [item["chain"] for item in listed if "chain" in item]
     found = [
         (f"{chain['family']} {chain['table']}", chain["hook"])
         for chain in chains
-        if chain.get("policy") == "drop" and (chain["family"], chain.get("hook")) in _CONCERNS_US
+        if chain.get("policy") == "drop" and (chain["family"], chain.get("hook")) in concern
     ]
     return sorted(set(found))
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import resources
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -25,6 +25,7 @@ from manageout.plan import Plan
 from manageout.service import check_files, check_pool
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
+from manageout.wire.address import WELL_KNOWN_NAT64
 
 ISATAP_OVERHEAD = 20
 _LEARNT_FROM_RA = 9  # RTPROT_RA
@@ -265,7 +266,7 @@ def _packet_filter(host: Host) -> Findings:
     if privileges.Capability.NET_ADMIN not in privileges.effective():
         yield _note("not permitted to read the packet filter", "run check as root")
         return
-    for table, hook in nft.dropping_chains():
+    for table, hook in nft.dropping_chains(leases=host.site.translation is not None):
         text = f"table {table} drops by default what is {'forwarded' if hook == 'forward' else 'received'}"
         if hook == "forward":
             yield _warning(
@@ -276,24 +277,48 @@ def _packet_filter(host: Host) -> Findings:
 
 
 def _fast_path(host: Host) -> Findings:
-    if not host.site.daemon.fast_path or host.site.isatap is None:
+    site = host.site
+    roles = {"isatap": site.isatap is not None, "xlat": site.translation is not None}
+    wanted = [name for name, needed in roles.items() if needed and site.daemon.fast_path]
+    if not wanted:
         return
-    program = resources.files("manageout.bpf").joinpath("isatap.bpf.o")
-    if not program.is_file():
+    programs = {name: resources.files("manageout.bpf").joinpath(f"{name}.bpf.o") for name in wanted}
+    if not all(program.is_file() for program in programs.values()):
         yield _warning("the eBPF program was not built: no fast path", "install the package again")
         return
     if privileges.Capability.BPF not in privileges.effective():
         yield _note("not permitted to try eBPF", "run check as root")
         return
-    try:
-        loaded = Object(program.read_bytes(), "isatap")
-        with closing(loaded):
-            loaded.load()
-    except FastPathUnavailable as error:
-        yield _warning(f"no fast path, the daemon goes on without: {error.message}", error.hint)
+    for name, program in programs.items():
+        try:
+            loaded = Object(program.read_bytes(), name)
+            with closing(loaded):
+                loaded.load()
+        except FastPathUnavailable as error:
+            yield _warning(f"no fast path, the daemon goes on without: {error.message}", error.hint)
+    if site.translation is not None and not _short(host.plan.nat64):
+        hint = "leave translation.prefix out, or use a /96 other than 64:ff9b::/96"
+        yield _warning(f"eBPF cannot translate {host.plan.nat64}: every packet goes through Python", hint)
     major, minor = (int(part) for part in platform.release().split(".")[:2])
     if (major, minor) < (6, 6):
         yield _note(f"Linux {major}.{minor} has no tcx: the fast path uses clsact", "Linux 6.6 or later")
+
+
+def _short(prefix: IPv6Network) -> bool:
+    """Whether the NAT64 prefix is one that the fast path serves."""
+    return prefix.prefixlen == 96 and prefix != WELL_KNOWN_NAT64
+
+
+def _unreachable(host: Host) -> Findings:
+    """RFC 6052 3.1: nothing private under the Well-Known Prefix."""
+    if host.site.translation is None or host.plan.nat64 != WELL_KNOWN_NAT64:
+        return
+    private = [
+        each for each in host.site.policy.intranet if isinstance(each, IPv4Network) and each.is_private
+    ]
+    if private:
+        text = f"{WELL_KNOWN_NAT64} carries no private addresses: {', '.join(map(str, private))} cannot be reached"
+        yield _error(text, "leave translation.prefix out (RFC 6052 3.1)")
 
 
 def _name(host: Host) -> Findings:
@@ -341,6 +366,7 @@ _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "path to the managers": _underlay,
     "next hops": _routes,
     "leases": _pool,
+    "NAT64 prefix": _unreachable,
     "forwarding": _forwarding,
     "devices": _devices,
     "ports": _ports,
