@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 from manageout import config, plan
@@ -176,6 +176,11 @@ def _names(site: Site, derived: Plan) -> Iterator[Fault]:
     for path, table in (("dns64", site.dns64), ("names", site.names)):
         if table is not None and site.gateway is None:
             yield Fault(path, "needs a gateway", "it serves clients: add a [gateway] table, or remove this")
+    for number, server in enumerate(site.dns64.upstreams if site.dns64 else ()):
+        with contextlib.suppress(ValueError):  # an IPv4 address
+            if IPv6Address(server.partition("]")[0].strip("[")) == derived.dns64:
+                hint = "name a DNS server of the intranet"
+                yield Fault(f"dns64.upstreams.{number}", f"{server} is the DNS64 itself", hint)
     if site.names is not None and not (site.names.zone or site.site.domain):
         yield Fault("names.zone", "is required without site.domain", "for example corp.example")
     if site.names is not None and not site.names.servers and site.dns64 is None:

@@ -53,6 +53,8 @@ def test_what_is_meant_is_accepted() -> None:
         ((ROUTER.replace("10.0.0.1", "127.0.0.1"),), "isatap.locators.0"),
         ((ROUTER.replace('["10.0.0.1"]', '["10.0.0.1", "10.0.0.1"]'),), "isatap.locators.1"),
         ((ROUTER, 'routers = ["10.0.0.1"]\n'), "isatap.routers"),
+        ((GATEWAY, '[dns64]\nupstreams = ["10.0.0.9", "fd12:3456:789a:3333:0::1"]\n'), "dns64.upstreams.1"),
+        ((GATEWAY, '[dns64]\nupstreams = ["[fd12:3456:789a:3333::1]:53"]\n'), "dns64.upstreams.0"),
     ],
 )
 def test_what_contradicts_itself_is_refused(tables: tuple[str, ...], path: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from manageout.config import Site
 from manageout.errors import ManageoutError
 from manageout.plan import Plan
-from manageout.protocol.dns64 import Config, Dns64
+from manageout.protocol.dns64 import MAX_QUERY, Config, Dns64
 from manageout.protocol.dns64_prefixes import Prefixes
 from manageout.protocol.dns64_servers import Ask, Forget, Reply
 from manageout.service.dns64_upstream import PORT, Upstreams, read_message
@@ -30,6 +30,8 @@ from manageout.wire import dns
 
 BATCH = 64
 """Datagrams taken before anything else gets its turn."""
+LARGEST = MAX_QUERY + 1
+"""Bytes taken of a datagram: one more than a query may have. (Room for 65,535 would cost half of the speed.)"""
 BUFFER = 1 << 20
 MAX_CONNECTIONS = 256
 MAX_PER_CLIENT = 16
@@ -167,14 +169,16 @@ class Dns64Service:
         slow = False
         for _ in range(BATCH):
             try:
-                message, source = receive(65535)
+                message, source = receive(LARGEST)
             except OSError:
                 break
             if not excluded or source[0] not in excluded:
                 reply = quick(message, now)
                 if reply is not None:
-                    with contextlib.suppress(OSError):
+                    try:
                         send(reply, source)
+                    except OSError:  # the client has gone, or the device is full
+                        machine.counts["unsent"] += 1
                     continue
             machine.receive(message, source, now, excluded=source[0] in excluded)
             slow = True

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from manageout.protocol.dns64_servers import Ask
 
 PORT = 53
-LARGEST = 65535
+LARGEST = 4096
+"""Bytes taken of an answer over UDP: more than we say that we take."""
 MAX_EVENTS = 256
 
 log = logging.getLogger(__name__)
