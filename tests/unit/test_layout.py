@@ -30,6 +30,7 @@ TESTED_BY: dict[str, str] = {
     "lab/steps.py": "system/test_demo.py",
     "lab/steps_directory.py": "system/test_demo.py",
     "lab/steps_isatap.py": "system/test_demo.py",
+    "lab/steps_location.py": "system/test_demo.py",
     "lab/steps_names.py": "system/test_demo.py",
     "lab/steps_translation.py": "system/test_demo.py",
     "lab/web.py": "system/test_demo.py",

@@ -32,6 +32,7 @@ from manageout.lab.topology import (
     ISATAP_PREFIX,
     LAPTOP_NAME,
     LEASES,
+    LOCATION_NAME,
     REMOTE,
     ROUTER_INTRANET,
     SITE,
@@ -43,6 +44,7 @@ from manageout.site import read_site
 
 READY_SECONDS = 75.0  # a client whose first attempt fails tries again after 30 s ([MS-IPHTTPS] 3.1.2.1)
 URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
+LOCATION_URL = f"https://{LOCATION_NAME}/"
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
 
@@ -153,6 +155,7 @@ def connect(*options: str, node: str = "laptop") -> Process:
     """``manageout connect`` on a remote client, up to its address."""
     certificate, ca = servers.pki_directory() / REMOTE[node], servers.pki_directory() / "ca.pem"
     files = ["--cert", f"{certificate}.pem", "--key", f"{certificate}.key", "--ca", str(ca)]
+    files += ["--location-url", LOCATION_URL]
     argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory(node)), *options]
     process = start(node, "connect", argv)
     connected = functools.partial(client_address, node)

@@ -18,6 +18,7 @@ from manageout.lab import (
     site,
     steps_directory,
     steps_isatap,
+    steps_location,
     steps_names,
     steps_translation,
 )
@@ -101,6 +102,7 @@ STEPS: tuple[Step, ...] = (
     *steps_isatap.STEPS,
     *steps_names.APPEAR,
     *steps_translation.STEPS,
+    *steps_location.STEPS,
     *steps_names.DISAPPEAR,
 )
 
