@@ -10,7 +10,7 @@ import dns.message
 import pytest
 
 from manageout.protocol import dns64 as module
-from manageout.protocol.dns64_servers import MAX_TRIES, PENALTY, Ask, Reply
+from manageout.protocol.dns64_servers import MAX_FOREIGN, MAX_TRIES, PENALTY, Ask, Reply
 from manageout.wire import dns as wire
 from tests.transcript.dns64_tools import SOA, World, config, rcode, values
 
@@ -100,6 +100,21 @@ def test_rfc5452_what_was_not_asked_is_no_answer(forgery: str) -> None:
     world.deliver(ask, bad)
     assert not world.replies and world.asked == [ask] and world.machine.counts["spoofed"] == 1
     world.deliver(ask, world.response(ask, f"{APP}. 60 A 10.0.0.20"))
+    assert values(world.reply, "A") == ["10.0.0.20"]
+
+
+def test_rfc5452_somebody_who_guesses_makes_us_ask_over_tcp() -> None:
+    world = World()
+    world.ask(APP, "A")
+    (ask,) = world.asked
+    good = world.response(ask, f"{APP}. 60 A 10.6.6.6")
+    for guess in range(1, MAX_FOREIGN + 1):
+        assert world.asked == [ask]
+        world.deliver(ask, bytes((good[0] ^ guess,)) + good[1:])
+    world.deliver(ask, good)  # too late
+    (again,) = world.asked
+    assert again.tcp and again.server == ask.server
+    world.answer(f"{APP}. 60 A 10.0.0.20")
     assert values(world.reply, "A") == ["10.0.0.20"]
 
 
@@ -245,6 +260,20 @@ def test_questions_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     for number in range(8):
         world.ask(f"n{number}.corp.example", "A")
     assert len(world.asked) == 5 and len(world.replies) == 3 and world.machine.counts["busy"] == 3
+
+
+def test_one_client_cannot_take_all_questions_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PER_CLIENT", 3)
+    world = World()
+    for number in range(4):
+        world.ask(f"n{number}.corp.example", "A", client=("fd12::1", 1000 + number, 0, 0))
+    assert rcode(world.reply) == "SERVFAIL" and world.machine.counts["busy"] == 1
+    world.ask("n9.corp.example", "A", client=("fd12::2", 1000, 0, 0))
+    assert len(world.asked) == 4
+    world.silence()
+    world.replies.clear()
+    world.ask("n5.corp.example", "A", client=("fd12::1", 1000, 0, 0))
+    assert world.question == ("n5.corp.example", "A")
 
 
 def test_a_large_answer_is_truncated_over_udp_and_whole_over_tcp() -> None:

@@ -26,15 +26,16 @@ from manageout.errors import WireError
 from manageout.protocol import dns64_answers as answers
 from manageout.protocol.dns64_prefixes import Prefixes
 from manageout.protocol.dns64_servers import Ask, Exchange, Forget, Reply, Servers
-from manageout.protocol.dns_cache import DnsCache, Key, aged
+from manageout.protocol.dns_cache import DnsCache, Key, aged, key_of
 from manageout.wire import dns
 
 MAX_PENDING = 4096
 """Questions under way; more are refused."""
+MAX_PER_CLIENT = 512
+"""Of them begun by one client."""
 MAX_WAITING = 256
 """Clients that wait for the same answer."""
 MAX_QUERY = 4096
-_KEY_BITS = dns.RD | dns.AD | dns.CD
 _TRANSFERS = (249, 250, 251, 252)  # TKEY, TSIG, IXFR, AXFR
 
 
@@ -69,6 +70,7 @@ class _Job:
 
     key: Key
     query: dns.Query
+    source: object
     waiting: list[_Waiting] = field(default_factory=list)
     aaaa: bytes | None = None
     stage: str = "plain"
@@ -85,6 +87,7 @@ class Dns64:
         self.counts: Counter[str] = Counter()
         self.blocked: Counter[object] = Counter()
         self._jobs: dict[Key, _Job] = {}
+        self._begun: Counter[object] = Counter()
         self._numbers: dict[int, _Job] = {}
         self._timers: list[tuple[float, int]] = []
         self._out: list[Ask | Forget | Reply] = []
@@ -190,15 +193,7 @@ class Dns64:
             return
         if query.klass == dns.IN and self._ours(asked, excluded=excluded):
             return
-        key = Key(
-            query.name,
-            query.type,
-            query.klass,
-            query.flags & _KEY_BITS,
-            query.dnssec,
-            query.edns,
-            excluded and query.type == dns.AAAA,
-        )
+        key = key_of(query, excluded=excluded)
         stored = self.cache.get(key, now)
         if stored is not None:
             self.cache.hits += 1
@@ -228,12 +223,14 @@ class Dns64:
         if job is not None and len(job.waiting) < MAX_WAITING:
             job.waiting.append(asked)
             return
-        if job is not None or len(self._jobs) >= MAX_PENDING:
+        source = _source(asked.client)
+        if job is not None or len(self._jobs) >= MAX_PENDING or self._begun[source] >= MAX_PER_CLIENT:
             self.counts["busy"] += 1
             self._reply(asked, answers.error(asked.query, dns.SERVFAIL))
             return
         query = asked.query
-        job = self._jobs[key] = _Job(key, query, [asked])
+        self._begun[source] += 1
+        job = self._jobs[key] = _Job(key, query, source, [asked])
         question = query.question
         if query.klass == dns.IN and query.type == dns.PTR:
             target = self.config.prefixes.reverse(query.name)
@@ -334,7 +331,10 @@ class Dns64:
         return answers.error(job.query, dns.SERVFAIL)
 
     def _finish(self, job: _Job, reply: bytes, now: float) -> None:
-        self._jobs.pop(job.key, None)
+        del self._jobs[job.key]
+        self._begun[job.source] -= 1
+        if not self._begun[job.source]:
+            del self._begun[job.source]
         if job.stage != "stale":  # which would be young again
             self._keep(job, reply, now)
         for asked in job.waiting:
@@ -387,6 +387,11 @@ class Dns64:
         del self._numbers[number]
         self._out.append(Forget(number))
         self.servers.close(number)
+
+
+def _source(client: object) -> object:
+    """The address of a client over UDP; one over TCP is bounded by its connection."""
+    return client[0] if isinstance(client, tuple) else client
 
 
 def _failing(answer: bytes) -> bool:

@@ -22,6 +22,8 @@ MAX_TRIES = 3
 PENALTY = 20.0
 """Seconds that a silent server comes last."""
 OUR_SIZE = 1232
+MAX_FOREIGN = 10
+"""Messages that are no answer until we go over to TCP, where nobody can guess."""
 _QUESTION = b"\xc0\x0c"
 """A pointer to the name in the question."""
 _NAMED = (dns.NS, dns.CNAME, dns.SOA, dns.PTR, dns.DNAME)
@@ -58,6 +60,7 @@ class Exchange(enum.Enum):
     FOREIGN = "foreign"
     """Not an answer to what was asked: a forgery, or too late."""
     TRUNCATED = "truncated"
+    """Ask over TCP: there is more, or somebody tries to guess the number."""
     FAILED = "failed"
     """The server cannot or will not: another one may."""
 
@@ -65,7 +68,19 @@ class Exchange(enum.Enum):
 class _Open:
     """One exchange under way."""
 
-    __slots__ = ("dnssec", "edns", "failure", "flags", "id", "question", "rest", "server", "tcp", "tries")
+    __slots__ = (
+        "dnssec",
+        "edns",
+        "failure",
+        "flags",
+        "foreign",
+        "id",
+        "question",
+        "rest",
+        "server",
+        "tcp",
+        "tries",
+    )
 
     def __init__(self, question: bytes, flags: int, rest: list[str], *, dnssec: bool) -> None:
         self.question, self.flags, self.dnssec = question, flags, dnssec
@@ -73,7 +88,7 @@ class _Open:
         self.server, self.id = "", b""
         self.tcp = False
         self.edns = True
-        self.tries = 0
+        self.tries = self.foreign = 0
         self.failure: bytes | None = None
 
 
@@ -110,6 +125,14 @@ class Servers:
     def judge(self, number: int, message: bytes) -> Exchange:
         """What a message on the socket of an exchange is."""
         exchange = self._open[number]
+        found = self._judge(exchange, message)
+        if found is Exchange.FOREIGN:
+            exchange.foreign += 1
+            if exchange.foreign >= MAX_FOREIGN and not exchange.tcp:
+                return Exchange.TRUNCATED
+        return found
+
+    def _judge(self, exchange: _Open, message: bytes) -> Exchange:
         if len(message) < dns.HEADER or message[:2] != exchange.id or not message[2] & dns.QR >> 8:
             return Exchange.FOREIGN
         flags, questions = struct.unpack_from(">HH", message, 2)

@@ -33,6 +33,13 @@ class Key(NamedTuple):
     """Nothing is synthesised for this client."""
 
 
+def key_of(query: dns.Query, *, excluded: bool) -> Key:
+    """What answers to ``query`` are kept by."""
+    bits = query.flags & (dns.RD | dns.AD | dns.CD)
+    apart = excluded and query.type == dns.AAAA
+    return Key(query.name, query.type, query.klass, bits, query.dnssec, query.edns, apart)
+
+
 class Stored(NamedTuple):
     """One answer. ``lifetimes``: offsets of the TTL fields."""
 
