@@ -71,7 +71,10 @@ def managers(
     """
     sets: list[str] = []
     chains: list[str] = []
-    ways = [f"fib saddr . iif oif missing goto {astray}"]
+    # With several ISATAP routers a host sends by one, and is answered by another.
+    several = site.isatap is not None and bool(site.isatap.routers)
+    but = f"ip6 saddr != {plan.isatap_prefix} " if several else ""
+    ways = [f"{but}fib saddr . iif oif missing goto {astray}"]
     for number, manager in enumerate(site.policy.managers):
         sets += _sets(number, manager, site, plan, contents)
         chains.append(chain(counter(number), _services(number, manager.services)))

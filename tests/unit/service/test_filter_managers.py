@@ -57,3 +57,10 @@ def test_services() -> None:
     assert "  chain m0 {\n    counter name m0 accept\n  }" in rendered(
         manager("10.0.0.5", services="any tcp/1")
     )
+
+
+def test_hosts_of_several_isatap_routers_may_come_by_another_one() -> None:
+    router = '[isatap]\nlocators = ["10.0.0.1"]\nrouters = ["10.0.0.2"]\n'
+    rule = "ip6 saddr != fd12:3456:789a:1::/64 fib saddr . iif oif missing goto astray"
+    assert rule in rendered(router)
+    assert rule not in rendered(router.replace('routers = ["10.0.0.2"]\n', ""))
