@@ -102,8 +102,10 @@ async def probe(
 
 
 async def _ask(url: LocationUrl, context: ssl.SSLContext, own: Callable[[], Container[str]]) -> Location:
+    # As it stands: below a search domain it would be another name, and one of the site's.
+    absolute = f"{url.host}." if "." in url.host and url.host[-1] not in ".0123456789" else url.host
     reader, writer = await asyncio.open_connection(
-        url.host, url.port, ssl=context, server_hostname=url.host, ssl_shutdown_timeout=0.5
+        absolute, url.port, ssl=context, server_hostname=url.host, ssl_shutdown_timeout=0.5
     )
     try:
         # Before the question: a server behind the tunnel would answer it as one in front.
