@@ -33,7 +33,11 @@ COMMANDS = {
         "address",
         "Derive or explain ISATAP, 6to4, Teredo, NAT64 addresses.",
     ),
-    "doctor": ("manageout.cli.doctor", "doctor", "Why a Windows machine cannot manage out: cause and remedy."),
+    "doctor": (
+        "manageout.cli.doctor",
+        "doctor",
+        "Why a Windows machine cannot manage out: cause and remedy.",
+    ),
     "rollout": ("manageout.cli.rollout", "rollout", "Tell chosen Windows machines; each way with its undo."),
     "pki": ("manageout.cli.pki", "pki", "Certificates for gateways and clients."),
     "lab": ("manageout.cli.lab", "lab", "A whole site on this machine, in network namespaces."),

@@ -22,7 +22,9 @@ def signer(tmp_path: Path, text: str) -> KeySigner:
     return KeySigner(file)
 
 
-@pytest.mark.parametrize("text", [KEY, KEY.replace('"', ""), "# a comment\n" + KEY, KEY.replace("sha256", "sha512")])
+@pytest.mark.parametrize(
+    "text", [KEY, KEY.replace('"', ""), "# a comment\n" + KEY, KEY.replace("sha256", "sha512")]
+)
 def test_a_key(tmp_path: Path, text: str) -> None:
     update = dns.update.UpdateMessage("corp.example")
     signer(tmp_path, text).sign(update, PLACE)
