@@ -23,6 +23,8 @@ from tests.system.support import machine_state, manageout
 def test_demo(name: str, ad: bool, tmp_path: Path) -> None:
     if ad and (missing := [program for program in samba.PROGRAMS if shutil.which(program) is None]):
         pytest.skip(f"needs {', '.join(missing)}: Debian's samba-ad-dc, ldb-tools, krb5-user")
+    if ad:
+        pytest.importorskip("gssapi", reason="needs the extra manageout[ad]")
     before = machine_state()
     file = tmp_path / "demo.json"
     options = ["--ad"] if ad else []

@@ -7,10 +7,12 @@ ordinary one, is the gateway's, and has a keytab.
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.bind import Record, reverse_zones
 from manageout.lab.process import Process, start, wait_until
@@ -63,6 +65,10 @@ def start_directory(node: str, address: IPv4Address, records: Sequence[Record]) 
     Raises :class:`LabError`.
     """
     network.require_programs(PROGRAMS)
+    if importlib.util.find_spec("gssapi") is None:
+        raise LabError(
+            "the gateway needs Kerberos for this domain", "pip install 'manageout[ad]', or make demo-ad"
+        )
     _provision(node, address)
     _tool(node, [*_DIRECTORY.splitlines(), f"domain exportkeytab {keytab(node)} --principal={ACCOUNT}"])
     process = start(
