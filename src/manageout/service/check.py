@@ -22,7 +22,7 @@ from manageout.linux import nft, privileges, sysctl
 from manageout.linux.libbpf import Object
 from manageout.linux.netlink import Link, Netlink
 from manageout.plan import Plan
-from manageout.service import check_files, check_pool
+from manageout.service import check_dns, check_files, check_pool
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
 from manageout.wire.address import WELL_KNOWN_NAT64
@@ -120,7 +120,8 @@ def _managers(host: Host) -> Findings:
             known = not isinstance(network, IPv4Network) or any(network.overlaps(each) for each in hosts)
             if not known and not behind_another:
                 what = f"policy.managers.{number}: {network} has no way to clients"
-                yield _warning(what, "list it in isatap.hosts, or give clients leases: [translation]")
+                leases = "leave out masquerade" if site.translation else "give clients leases: [translation]"
+                yield _warning(what, f"list it in isatap.hosts, or {leases}")
 
 
 def _prefix(host: Host) -> Findings:
@@ -284,7 +285,9 @@ def _fast_path(host: Host) -> Findings:
         return
     programs = {name: resources.files("manageout.bpf").joinpath(f"{name}.bpf.o") for name in wanted}
     if not all(program.is_file() for program in programs.values()):
-        yield _warning("the eBPF program was not built: no fast path", "install the package again")
+        yield _warning(
+            "the eBPF program was not built: no fast path", "run `make bpf`, or install the package again"
+        )
         return
     if privileges.Capability.BPF not in privileges.effective():
         yield _note("not permitted to try eBPF", "run check as root")
@@ -357,6 +360,16 @@ def _pool(host: Host) -> Findings:
         yield Finding(severity, message, remedy)
 
 
+def _upstreams(host: Host) -> Findings:
+    for severity, message, remedy in check_dns.upstreams(host.site):
+        yield Finding(severity, message, remedy)
+
+
+def _updates(host: Host) -> Findings:
+    for severity, message, remedy in check_dns.updates(host.site):
+        yield Finding(severity, message, remedy)
+
+
 _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "policy": _policy,
     "managers": _managers,
@@ -373,5 +386,7 @@ _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "packet filter": _packet_filter,
     "fast path": _fast_path,
     "router name": _name,
+    "DNS servers": _upstreams,
+    "names": _updates,
     "privileges": _privileges,
 }

@@ -67,13 +67,17 @@ class Resolved:
 
 
 async def _run(*arguments: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        "resolvectl",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "resolvectl",
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        hint = "install systemd-resolved, or --resolver stub"
+        raise ManageoutError(f"resolvectl: {error.strerror}", hint) from None
     try:
         async with asyncio.timeout(TIMEOUT):
             _, stderr = await process.communicate()
