@@ -101,7 +101,8 @@ def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[dict[str, Any
     try:
         found = _from_file(Path(DEFAULT_STATE_DIR), audit)
     except ManageoutError:
-        raise error from None
+        hint = f"{error.hint}; or read the file that it left: --state-dir (daemon.state_dir)"
+        raise DaemonUnreachable(error.message, hint) from None
     click.echo(f"manageout: {error.message}; this is what it has stored", err=True)
     return found
 

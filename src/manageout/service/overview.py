@@ -146,7 +146,8 @@ class Overview:
         raise ManageoutError("this process knows no NAT64 prefix", "ask `manageout connect` or a gateway")
 
     def sessions(self) -> Iterator[dict[str, Any]]:
-        """Who is connected to whom, through this machine."""
+        """Who is connected to whom, through this machine. Raises :class:`ManageoutError` when nobody can be."""
+        self._need("sessions", "no gateway and no ISATAP router", "theirs list who is connected to whom")
         return self._many("sessions")
 
     def drops(self) -> list[dict[str, Any]]:
