@@ -168,3 +168,18 @@ def test_metrics_count_outcomes(tmp_path: Path) -> None:
 
     with bind(tmp_path / "named"):
         asyncio.run(main())
+
+
+def test_with_masquerade_nobody_is_told_of_the_lease(tmp_path: Path) -> None:
+    async def main() -> None:
+        hidden = '[translation]\npool = "10.0.0.128/26"\nmasquerade = true\n'
+        async with running(service(tmp_path / "state", hidden)) as role:
+            role.present(CLIENT)
+            await until(lambda: answers(NAME, "AAAA"))
+            assert not answers(NAME, "A")
+            site = config.parse(SITE + hidden.replace("true", "false"))
+            role.reload(site, plan(site))
+            await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
+
+    with bind(tmp_path / "named"):
+        asyncio.run(main())

@@ -114,7 +114,7 @@ class NamesService:
     def present(self, client: Client) -> None:
         """Register it."""
         self._clients[client.identity] = client
-        self.machine.present(client.identity, client.address, client.lease, time.monotonic())
+        self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
         self._wake.set()
 
     def absent(self, client: Client) -> None:
@@ -122,6 +122,11 @@ class NamesService:
         self._clients.pop(client.identity, None)
         self.machine.absent(client.identity, time.monotonic())
         self._wake.set()
+
+    def _lease(self, client: Client) -> bytes | None:
+        """For the A record: none with masquerade, where nobody reaches the lease."""
+        translation = self._site.translation
+        return None if translation is not None and translation.masquerade else client.lease
 
     def released(self, identity: str, lease: bytes | None) -> None:
         """Remove its records, if they are still there and it has not returned."""
@@ -135,7 +140,7 @@ class NamesService:
         """Serve until cancelled; then remove what can be removed in a short time."""
         self.machine.restore(self._store.load(), time.monotonic())
         for client in self._clients.values():  # they came before us
-            self.machine.present(client.identity, client.address, client.lease, time.monotonic())
+            self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
         kerberos = self._site.names is not None and self._site.names.authentication == "kerberos"
         self._pool = ThreadPoolExecutor(1 if kerberos else WORKERS, thread_name_prefix="names")
         self._limit = 1 if kerberos else WORKERS
@@ -209,14 +214,15 @@ class NamesService:
         """Another zone or key: names move there. Raises :class:`ManageoutError` before anything has changed."""
         if site.names is None:
             return
-        changed = (site.names, site.site, site.dns64) != (self._site.names, self._site.site, self._site.dns64)
-        if changed:
+        before = self._site
+        changed = (site.names, site.site, site.dns64) != (before.names, before.site, before.dns64)
+        if changed or site.translation != before.translation:
             updater, machine = updater_of(site), machine_of(site)
             self._updater, self._site = updater, site
             self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
             self.machine.keep_in_grace = machine.keep_in_grace
             for client in self._clients.values():
-                self.machine.present(client.identity, client.address, client.lease, time.monotonic())
+                self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
             self._wake.set()
 
     # --- What others may know ---------------------------------------------------------------------------
