@@ -43,7 +43,7 @@ class Dns64Table(Table):
 
 
 class NamesTable(Table):
-    """``[names]``: clients in the intranet's DNS, by dynamic update (RFC 2136)."""
+    """``[names]``: clients, and the ISATAP router's name, in the intranet's DNS, by dynamic update (RFC 2136)."""
 
     zone: Domain = ""
     """Zone of the clients' names; site.domain when left out."""

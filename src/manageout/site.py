@@ -173,9 +173,11 @@ def _machines(site: Site) -> Iterator[tuple[str, object]]:
 
 
 def _names(site: Site, derived: Plan) -> Iterator[Fault]:
-    for path, table in (("dns64", site.dns64), ("names", site.names)):
-        if table is not None and site.gateway is None:
-            yield Fault(path, "needs a gateway", "it serves clients: add a [gateway] table, or remove this")
+    if site.dns64 is not None and site.gateway is None:
+        yield Fault("dns64", "needs a gateway", "it serves clients: add a [gateway] table, or remove this")
+    if site.names is not None and site.gateway is None and not (site.isatap and site.isatap.name):
+        hint = "it is for clients and for isatap.name: add either, or remove this"
+        yield Fault("names", "needs a gateway or the router's name", hint)
     for number, server in enumerate(site.dns64.upstreams if site.dns64 else ()):
         with contextlib.suppress(ValueError):  # an IPv4 address
             if IPv6Address(server.partition("]")[0].strip("[")) == derived.dns64:

@@ -40,6 +40,8 @@ TESTED_BY: dict[str, str] = {
     },
     "directory/gss_tsig.py": "system/test_names_ad.py",
     "service/names.py": "system/test_names_service.py",
+    "directory/router_record.py": "system/test_rollout_dns.py",
+    "service/router_dns.py": "system/test_rollout_dns.py",
     "directory/update_answer.py": "system/test_dns_update.py",
     "cli/connect.py": "system/test_iphttps_tunnel.py",
     "protocol/dns64_answers.py": "transcript/test_dns64.py",

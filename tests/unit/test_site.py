@@ -106,3 +106,10 @@ def test_networks_of_managers_may_hold_the_pool() -> None:
 def test_a_fixed_lease_is_an_address_of_a_machine(address: str) -> None:
     table = f'[translation]\npool = "10.0.8.0/24"\nfixed = {{ "laptop" = "{address}" }}\n'
     assert faults(GATEWAY, table) == {"translation.fixed.laptop": f"{address} is no address of a machine"}
+
+
+def test_names_are_for_clients_or_for_the_routers_name() -> None:
+    names = '[names]\nzone = "corp.example"\nservers = ["10.0.0.10"]\n'
+    router = '[isatap]\nlocators = ["10.0.0.1"]\n'
+    assert faults(router, names) == {"names": "needs a gateway or the router's name"}
+    assert faults(router + 'name = "mo-isatap.corp.example"\n', names) == {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from manageout.cli.rollout_dns import dns
 from manageout.cli.run import config_option
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ def rollout() -> None:
     """Tell chosen Windows machines about the ISATAP router or the gateway.
 
     Everything is rendered from the site file, so that policies, DNS name and router never disagree. Nothing here
-    changes a machine by itself: the commands print or write files, each with an exact inverse.
+    changes a machine by itself: the commands print or write files, each with an exact inverse. Only dns changes
+    something at once: a record in the DNS.
     """
+
+
+rollout.add_command(dns)
 
 
 def _machines(command: Decorated) -> Decorated:

@@ -75,6 +75,15 @@ class Zones:
         self._known[parent] = (now, found)
         return found
 
+    def addresses(self, host: str, port: int) -> list[Server]:
+        """Where ``host`` is, at ``port``. Raises :class:`Unreachable`."""
+        name = dns.name.from_text(host)
+        found = []
+        for kind in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            rows = [row for row in self._ask(name, kind).answer if row.rdtype == kind]
+            found += [Server(item.address, port) for row in rows for item in row]
+        return found
+
     def forget(self) -> None:
         """Ask anew: a server has refused."""
         self._known.clear()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manageout.config import Site
+from manageout.config_names import NamesTable
 from manageout.plan import Plan
 from manageout.protocol.names import Names, Outcome, Problem, Task
 from manageout.service.metrics import Metric
@@ -21,6 +22,7 @@ from manageout.service.presence import Client
 
 if TYPE_CHECKING:
     from manageout.directory.dns_update import Signer, Updater
+    from manageout.directory.zones import Zones
 
 WORKERS = 4
 """Updates at a time; with Kerberos one, because a context orders its messages."""
@@ -64,22 +66,32 @@ def machine_of(site: Site) -> Names:
 def updater_of(site: Site) -> Updater:
     """What carries out the tasks. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
     from manageout.directory.dns_update import Updater
-    from manageout.directory.zones import Zones
 
     table = site.names
     assert table is not None
-    signer: Signer | None = None
+    # All gateways of a site own its names together.
+    return Updater(zones_of(site), signer_of(table), f"manageout {site.site.prefix}", table.ttl)
+
+
+def zones_of(site: Site) -> Zones:
+    """Where the site's names are updated."""
+    from manageout.directory.zones import Zones
+
+    assert site.names is not None
+    return Zones(site.names.servers, site.dns64.upstreams if site.dns64 else ())
+
+
+def signer_of(table: NamesTable) -> Signer | None:
+    """What signs updates, or None. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
     if table.authentication == "tsig" and table.key_file is not None:
         from manageout.directory.tsig import KeySigner
 
-        signer = KeySigner(table.key_file)
-    elif table.authentication == "kerberos" and table.keytab is not None:
+        return KeySigner(table.key_file)
+    if table.authentication == "kerberos" and table.keytab is not None:
         from manageout.directory.gss_tsig import KerberosSigner
 
-        signer = KerberosSigner(table.keytab, table.principal)
-    zones = Zones(table.servers, site.dns64.upstreams if site.dns64 else ())
-    # All gateways of a site own its names together.
-    return Updater(zones, signer, f"manageout {site.site.prefix}", table.ttl)
+        return KerberosSigner(table.keytab, table.principal)
+    return None
 
 
 def _result(

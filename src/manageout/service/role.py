@@ -75,7 +75,7 @@ def roles_of(
         dns64 = Dns64Service(site, plan)
         roles.append(dns64)
         watchers.append(dns64)
-    if site.names is not None:
+    if site.names is not None and site.gateway is not None:
         from manageout.service.names import NamesService
 
         names = NamesService(site, plan, state_dir)
