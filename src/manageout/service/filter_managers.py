@@ -84,9 +84,13 @@ def managers(
 
 
 def seen_as(source: IPv4Network | IPv6Network, site: Site, plan: Plan) -> Iterator[IPv6Network]:
-    """The IPv6 sources that packets of ``source`` have when they reach a client's link."""
+    """The IPv6 sources that packets of ``source`` have when they reach a client's link.
+
+    An IPv6 network, the whole site for instance, does not mean the IPv4 machines that the translator shows in it.
+    """
     if isinstance(source, IPv6Network):
-        yield source
+        inside = site.translation is not None and plan.nat64 != source and plan.nat64.subnet_of(source)
+        yield from source.address_exclude(plan.nat64) if inside else (source,)
         return
     yield from as_isatap(plan.isatap_prefix, source)
     if site.translation is not None and not site.translation.masquerade:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, IPv6Network
+
 from manageout.config import parse
 from manageout.plan import plan
-from manageout.service.filter_managers import Contents, managers
+from manageout.service.filter_managers import Contents, managers, seen_as
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
@@ -35,6 +37,17 @@ def test_an_ipv4_network_is_seen_in_both_isatap_forms_and_behind_the_translator(
         " fd12:3456:789a:7777::a00:100/120 }"
     ) in text
     assert "7777" not in rendered(TRANSLATION, "masquerade = true\n", manager("10.0.1.0/24"))
+
+
+def test_an_ipv6_network_does_not_let_in_the_ipv4_machines_that_are_seen_within_it() -> None:
+    behind = IPv6Network("fd12:3456:789a:7777::/96")
+    for wide in ("fd12:3456:789a::/48", "::/0"):
+        site = parse(SITE + TRANSLATION + manager(wide))
+        seen = list(seen_as(IPv6Network(wide), site, plan(site)))
+        assert not any(behind.overlaps(each) for each in seen)
+        assert any(IPv6Address("fd12:3456:789a:1:0:5efe:a00:105") in each for each in seen)
+        assert list(seen_as(behind, site, plan(site))) == [behind]
+    assert "fd12:3456:789a::/48" in rendered(manager("fd12:3456:789a::/48"))
 
 
 def test_who_may_call_everybody_needs_no_set_of_clients() -> None:
