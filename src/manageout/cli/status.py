@@ -37,7 +37,7 @@ def render(status: dict[str, Any]) -> str:
 
 
 def _line(label: str, value: str) -> str:
-    return f"  {label:<13} {value}"
+    return f"  {label:<14} {value}"
 
 
 def _config(config: dict[str, Any] | None) -> list[str]:

@@ -161,7 +161,7 @@ class IpHttpsServerService:
     def _lost(self, connection: Connection, reason: str) -> None:
         """The transport is gone, or is to go, without the machine's asking."""
         self.machine.closed(connection.number, reason, time.monotonic())
-        log.info("client %s disconnected: %s", connection.peer[0], reason)
+        log.info("client %s disconnected: %s", _known_as(connection), reason)
         self._drop(connection, reason)
 
     def _drop(self, connection: Connection, reason: str) -> None:
@@ -237,7 +237,7 @@ class IpHttpsServerService:
         elif isinstance(event, AddressReleased):
             self._keeper.unbound(event.session, event.address)
         elif isinstance(event, Close):
-            log.info("client %s disconnected: %s", connection.peer[0], event.reason)
+            log.info("client %s disconnected: %s", _known_as(connection), event.reason)
             self._drop(connection, event.reason)
         elif isinstance(event, Opened):
             connection.framing = event.framing
@@ -245,7 +245,7 @@ class IpHttpsServerService:
             self._framings[event.framing] += 1
             self._choose_offloads()
             self._keeper.opened(event.session, event.identity, report.place(*connection.peer))
-            log.info("client %s connected from %s", event.identity or "without a name", connection.peer[0])
+            log.info("client %s connected", _known_as(connection))
 
     def _send(self, connection: Connection, data: Sequence[bytes]) -> None:
         stream = connection.stream
@@ -317,6 +317,12 @@ class IpHttpsServerService:
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
         return report.metrics(self.machine.clients())
+
+
+def _known_as(connection: Connection) -> str:
+    """For the log: the name in the certificate, and from where."""
+    identity = connection.certificate.identity if connection.certificate else None
+    return f"{identity or 'without a name'} from {connection.peer[0]}"
 
 
 def _http_date() -> str:

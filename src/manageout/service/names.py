@@ -257,8 +257,9 @@ class NamesService:
             kinds.setdefault(problem.code, []).append(problem)
         found = []
         for code, problems in sorted(kinds.items()):
-            words = "; ".join(problem.words for problem in problems[:SHOWN])
-            more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+            each = list(dict.fromkeys(problem.words for problem in problems))
+            words = "; ".join(each[:SHOWN])
+            more = f"; and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
             severity = "warning" if code.startswith("NAME-") else "error"
             found.append(
                 {"code": code, "severity": severity, "what": words + more, "remedy": REMEDIES.get(code, "")}

@@ -48,8 +48,8 @@ def test_all_of_it() -> None:
         "/etc/manageout/site.toml",
         "off: no libbpf",
         "starting",
-        "hosts         3",
-        "clients       2",
+        "hosts          3",
+        "clients        2",
         "in 24 h",
         "DOWN",
         "loop 4",
@@ -85,11 +85,11 @@ def test_values_of_every_kind() -> None:
     role = {"a": True, "b": False, "c": None, "d": [1, "x"], "e": {"k": 1}, "f": "\x1b[31m", "g": []}
     text = shown(roles={"r": role})
     for part in (
-        "a             yes",
-        "b             no",
-        "c             -",
-        "d             1, x",
-        "e             k 1",
+        "a              yes",
+        "b              no",
+        "c              -",
+        "d              1, x",
+        "e              k 1",
     ):
         assert part in text
     assert "\x1b" not in text
