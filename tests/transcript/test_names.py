@@ -163,6 +163,9 @@ def test_a_reverse_zone_that_is_not_there_is_no_trouble() -> None:
         ("", None),
         ("ü", None),
         ("x" * 64, None),
+        ("WPAD", None),
+        ("isatap.corp.example", None),
+        ("isatap.other.example", None),
     ],
 )
 def test_the_name_of_a_certificate(identity: str, name: str | None) -> None:

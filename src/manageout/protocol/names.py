@@ -22,6 +22,11 @@ SWEEP_AFTER = 60.0
 """Seconds after a start that clients have to return before their records of before are removed."""
 MAX_ENTRIES = 200_000
 
+TRUSTED = frozenset({"isatap", "wpad"})
+"""First labels of names that machines ask for by themselves, and believe: no client's, whatever its certificate
+says. DNS servers block them for the same reason.
+"""
+
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 Records = frozenset[tuple[str, str]]
@@ -100,7 +105,7 @@ class Names:
         """The client holds these addresses (16 and 4 bytes)."""
         name = self.name_of(identity)
         if name is None:
-            self.unfit[identity] = Problem("NAME-UNFIT", f"{identity!r} cannot be a DNS name")
+            self.unfit[identity] = Problem("NAME-UNFIT", f"{identity!r} cannot be a client's DNS name")
             return
         holder = self.entries.get(name)
         if holder is not None and holder.identity != identity and holder.wanted:
@@ -129,12 +134,13 @@ class Names:
         self._remove(identity, now)
 
     def name_of(self, identity: str) -> str | None:
-        """Its own name if that lies in the zone, else its first label in the zone; None if that is no name."""
+        """Its own name if that lies in the zone, else its first label in the zone; None if that is no name for it."""
         lower = identity.lower().rstrip(".")
         inside = lower.endswith(f".{self.zone}")
         labels = lower.removesuffix(f".{self.zone}").split(".") if inside else lower.split(".")[:1]
         name = ".".join([*labels, self.zone])
         fits = all(_LABEL.fullmatch(label) for label in labels) and len(name) <= 253
+        fits = fits and labels[0] not in TRUSTED
         return name if fits else None
 
     def restore(self, stored: Iterable[StoredEntry], now: float) -> None:
