@@ -175,7 +175,7 @@ class DaemonTable(Table):
     """``[daemon]``: where the daemon keeps and shows things."""
 
     state_dir: Path = Path("/var/lib/manageout")
-    """The registry of ISATAP hosts is kept here."""
+    """The registry of ISATAP hosts, leases with their audit log, and names are kept here."""
     runtime_dir: Path = Path("/run/manageout")
     """The control socket is here; one daemon a directory."""
     metrics: Annotated[str, AfterValidator(metrics_place)] = "127.0.0.1:9464"
