@@ -114,6 +114,8 @@ def _from_clients(site: Site, plan: Plan) -> Iterator[str]:
         yield f"ip6 daddr {embedded(plan.nat64, site.translation.pool)} {between}"
         prefixes.append(plan.nat64)
     for prefix in dict.fromkeys(prefixes):
+        # An ISATAP router would take a tunnelling client for an ISATAP host, and for a manager if its lease is one.
+        yield f"ip6 daddr {prefix} meta l4proto 41 {outside}"
         reached = [embedded(prefix, each) for each in _intranet4(site)]
         if reached:
             yield f"ip6 daddr {nets(reached)} accept"

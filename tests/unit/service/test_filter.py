@@ -56,6 +56,7 @@ def test_clients_reach_the_ipv4_destinations_of_the_file_and_no_other_lease() ->
     assert chain(wanted(GATEWAY, TRANSLATION, policy), "from_clients")[2:] == [
         "oifname mo-xlat0 ip6 saddr != @clients goto refused_unknown_client",
         "ip6 daddr fd12:3456:789a:7777::a00:800/120 goto refused_hairpin",
+        "ip6 daddr fd12:3456:789a:7777::/96 meta l4proto 41 goto refused_outside",
         "ip6 daddr { fd12:3456:789a:7777::a00:0/111 } accept",
         "ip6 daddr fd12:3456:789a:7777::/96 goto refused_outside",
         "ip6 daddr { 2001:db8::/32, fd12:3456:789a::/48 } accept",
