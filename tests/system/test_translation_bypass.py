@@ -1,0 +1,55 @@
+"""What a client cannot do through the gateway's translator, on both paths."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from manageout.linux import netns
+from tests.system.translation_place import CLIENT, LEASE, SERVER, TranslationPlace, namespace, nat64
+
+PROTOCOL_41, SCTP = 41, 132
+
+
+@pytest.fixture(params=[True, False], ids=["ebpf", "python"])
+def place(
+    request: pytest.FixtureRequest, namespaces: Callable[[str], str], tmp_path: Path
+) -> Iterator[TranslationPlace]:
+    """With both clients' leases, on one of the paths."""
+    made = TranslationPlace(namespaces, tmp_path)
+    try:
+        made.start(fast_path=request.param)
+        yield made
+    finally:
+        made.stop()
+
+
+def raw(node: str, address: str, protocol: int) -> socket.socket:
+    """A raw socket on a node."""
+    with netns.inside(namespace(node)):
+        opened = socket.socket(
+            socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_RAW, protocol
+        )
+    opened.settimeout(5.0)
+    opened.bind((address, 0))
+    return opened
+
+
+def test_a_client_does_not_become_an_isatap_host(place: TranslationPlace) -> None:
+    """Any other protocol passes (RFC 7915 5.1), and shows that the tunnelled packet would have been there by now."""
+    with (
+        raw("client", CLIENT, PROTOCOL_41) as tunnel,
+        raw("client", CLIENT, SCTP) as other,
+        raw("server", SERVER, PROTOCOL_41) as refused,
+        raw("server", SERVER, SCTP) as reached,
+    ):
+        tunnel.sendto(b"\x60" + bytes(39), (nat64(SERVER), 0))
+        other.sendto(bytes(40), (nat64(SERVER), 0))
+        packet, (source, _) = reached.recvfrom(2048)
+        assert (source, packet[9]) == (LEASE, SCTP)
+        refused.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            refused.recvfrom(2048)
