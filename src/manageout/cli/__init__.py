@@ -39,6 +39,7 @@ COMMANDS = {
         "Why a Windows machine cannot manage out: cause and remedy.",
     ),
     "rollout": ("manageout.cli.rollout", "rollout", "Tell chosen Windows machines; each way with its undo."),
+    "import": ("manageout.cli.import_", "import_", "A site file from an existing DirectAccess farm."),
     "pki": ("manageout.cli.pki", "pki", "Certificates for gateways and clients."),
     "lab": ("manageout.cli.lab", "lab", "A whole site on this machine, in network namespaces."),
 }

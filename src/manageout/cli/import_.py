@@ -1,0 +1,131 @@
+"""``manageout import``: an existing DirectAccess farm -> a site file."""
+
+from __future__ import annotations
+
+import sys
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from manageout.doctor.farm import Farm
+    from manageout.doctor.farm_site import Imported
+
+Value = TypeVar("Value")
+
+
+@click.command("import")
+@click.argument("evidence", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--locator",
+    "locators",
+    multiple=True,
+    required=True,
+    metavar="IPV4",
+    help="Of the router to be; repeatable.",
+)
+@click.option("--name", default="", help="The router's DNS name; manageout-isatap.DOMAIN when left out.")
+@click.option(
+    "--host", "hosts", multiple=True, metavar="NETWORK", help="Managers that it answers; repeatable."
+)
+@click.option(
+    "--via",
+    "vias",
+    multiple=True,
+    metavar="SERVER|PREFIX=IPV6",
+    help="The way to a server's clients; repeatable.",
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A new file, not the screen."
+)
+def import_(
+    evidence: tuple[Path, ...],
+    locators: tuple[str, ...],
+    name: str,
+    hosts: tuple[str, ...],
+    vias: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Write the site file of an ISATAP router in front of an existing DirectAccess farm.
+
+    EVIDENCE is what the collector (`manageout doctor --collector`) wrote on each server, or saved text of
+    Get-RemoteAccess; without any, paste it, then press Ctrl-D. What was taken, what is left to do and what was not
+    understood is said on standard error.
+    """
+    from manageout.doctor.farm_site import Wishes, site_of
+    from manageout.errors import ManageoutError
+
+    wishes = Wishes(
+        tuple(_typed(IPv4Address, text, "--locator") for text in locators),
+        name,
+        tuple(_typed(IPv4Network, text, "--host") for text in hosts),
+        dict(_via(text) for text in vias),
+    )
+    made = site_of(_farm(evidence), wishes)
+    if output is None:
+        click.echo(made.text, nl=False)
+    else:
+        if output.exists():
+            raise ManageoutError(f"{output} is there already", "choose another --output, or remove it")
+        _save(output, made.text)
+        click.echo(f"{output} is written")
+    _report(made)
+
+
+def _farm(evidence: tuple[Path, ...]) -> Farm:
+    from manageout.doctor.farm import Farm, add
+    from manageout.doctor.text import MAX_BYTES, decode
+    from manageout.errors import ManageoutError
+
+    farm = Farm()
+    if not evidence:
+        if sys.stdin.isatty():
+            click.echo("Paste the output of Get-RemoteAccess, then press Ctrl-D:", err=True)
+        add(farm, "(pasted)", decode(sys.stdin.buffer.read(MAX_BYTES)))
+    for path in evidence:
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            hint = "check the name, and who may read it"
+            raise ManageoutError(f"{path}: {error.strerror}", hint) from None
+        if len(data) > MAX_BYTES:
+            raise ManageoutError(f"{path}: more than {MAX_BYTES >> 20} MB", "give one file of one server")
+        add(farm, path.name, decode(data))
+    return farm
+
+
+def _via(text: str) -> tuple[str, IPv6Address]:
+    key, sign, address = text.rpartition("=")
+    if not sign or not key:
+        raise click.BadParameter(f"{text!r} is not SERVER=IPV6 or PREFIX=IPV6", param_hint="--via")
+    via = _typed(IPv6Address, address, "--via")
+    return (str(_typed(IPv6Network, key, "--via")) if "/" in key else key.lower()), via
+
+
+def _typed(kind: Callable[[str], Value], text: str, option: str) -> Value:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}", param_hint=option) from None
+
+
+def _save(path: Path, text: str) -> None:
+    from manageout.errors import ManageoutError
+    from manageout.service.files import replace_file
+
+    if not path.parent.is_dir():
+        raise ManageoutError(f"{path.parent}: no such directory", "choose another --output")
+    replace_file(path, text.encode(), 0o644)
+
+
+def _report(made: Imported) -> None:
+    for title, lines in (("Taken", made.taken), ("Left to do", made.left), ("Not understood", made.unread)):
+        if lines:
+            click.secho(f"\n{title}", bold=True, err=True)
+        for line in lines:
+            click.echo(f"  {line}", err=True)

@@ -1,0 +1,200 @@
+"""A :class:`Farm` -> the site file of an ISATAP router in front of it, and what is left for a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
+
+from manageout import config
+from manageout.doctor.farm import Farm, Node
+from manageout.errors import ConfigError, ManageoutError
+from manageout.plan import ISATAP_SUBNET, plan, subnet
+from manageout.site import contradictions
+
+SERVICES = ("icmp", "tcp/22", "tcp/3389", "tcp/5985-5986")
+_HEAD = "# An ISATAP router in front of a DirectAccess farm; made by `manageout import`."
+
+
+class Wishes(NamedTuple):
+    """What no server can know. ``vias``: prefix or server (lower case) -> next hop."""
+
+    locators: tuple[IPv4Address, ...]
+    name: str = ""
+    hosts: tuple[IPv4Network, ...] = ()
+    vias: Mapping[str, IPv6Address] = {}
+
+
+@dataclass
+class Imported:
+    """``text``: the site file; ``taken``, ``left``, ``unread``: what it says, what is to be done, what was not read."""
+
+    text: str = ""
+    taken: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+class _Way(NamedTuple):
+    node: str
+    prefix: IPv6Network
+    via: IPv6Address | None
+
+
+def site_of(farm: Farm, wishes: Wishes) -> Imported:
+    """Raises :class:`ManageoutError` when nothing in ``farm`` leads to a site file."""
+    clients = [node.client for node in farm.nodes if node.client is not None]
+    if not clients:
+        hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
+        raise ManageoutError("no ClientIPv6Prefix there", hint)
+    made = Imported(unread=list(farm.unread))
+    site = IPv6Network((int(clients[0].network_address), 48), strict=False)
+    domain = next((node.domain for node in farm.nodes if _is_domain(node.domain)), "")
+    lines = [_HEAD, "[site]", f'prefix = "{site}"', *([f'domain = "{domain}"'] if domain else [])]
+    made.taken.append(f"site {site}, of ClientIPv6Prefix {clients[0]}; domain {domain or 'unknown'}")
+    lines += _isatap(farm, wishes, site, domain, made)
+    for way in _ways(farm, wishes, made):
+        mark = "# " if way.via is None else ""
+        lines += ["", f"{mark}[[isatap.routes]]  # {way.node}"]
+        lines += [f'{mark}prefix = "{way.prefix}"', f'{mark}via = "{way.via or "ADDRESS"}"']
+    lines += _policy(wishes, made)
+    _kind(farm, made)
+    made.text = "\n".join(lines) + "\n"
+    parsed = config.parse(made.text, "what would be written")
+    if faults := contradictions(parsed, plan(parsed)):
+        raise ConfigError("what would be written", faults)
+    return made
+
+
+def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Imported) -> list[str]:
+    name = wishes.name or (f"manageout-isatap.{domain}" if domain else "")
+    if not name:
+        made.left.append("no domain was found: give --name, or hosts must be told the router's address")
+    listed = ", ".join(f'"{locator}"' for locator in wishes.locators)
+    lines = ["", "[isatap]", *([f"name = {json.dumps(name)}"] if name else []), f"locators = [{listed}]"]
+    lines.append(f"hosts = [{', '.join(json.dumps(str(host)) for host in wishes.hosts)}]")
+    if not wishes.hosts:
+        made.left.append(
+            "isatap.hosts is empty, so nobody is answered: list the managers' addresses (--host)"
+        )
+    own = subnet(site, ISATAP_SUBNET)
+    links = [prefix for node in farm.nodes for prefix in node.internal if prefix.prefixlen == 64]
+    if links:
+        if links[0] != own:
+            lines.append(f'prefix = "{links[0]}"')
+        made.taken.append(f"ISATAP link {links[0]}, of InternalIPv6Prefix")
+        made.left.append(
+            f"turn ISATAP off on every server of the farm before the router starts, it takes {links[0]} over: "
+            "Set-NetIsatapConfiguration -State Disabled"
+        )
+    else:
+        made.left.append(f"the farm names no /64 for ISATAP: {own} is used; add it to InternalIPv6Prefix")
+    return lines
+
+
+def _ways(farm: Farm, wishes: Wishes, made: Imported) -> list[_Way]:
+    """A route for each node's clients; those that are not known stand as comments."""
+    ways: list[_Way] = []
+    used: set[str] = set()
+    shared = Counter(way for node in farm.nodes for way in node.ways)
+    for node in farm.nodes:
+        if node.client is None:
+            made.left.append(
+                f"{node.name}: no ClientIPv6Prefix; a named entry point has blank ones elsewhere"
+            )
+            continue
+        for prefix in node.slices or ([] if node.client.prefixlen < 64 else [node.client]):
+            ways.append(_way(node, prefix, wishes, used, shared))
+    ways += _named_by_prefix(farm, wishes, used, {way.prefix for way in ways})
+    for node in farm.nodes:
+        if node.client and not any(way.prefix.subnet_of(node.client) for way in ways):
+            made.left.append(
+                f"{node.name}: which /64 of {node.client} is its own is not known: run the collector on it, "
+                "or give --via PREFIX=ADDRESS"
+            )
+    if unknown := sorted(set(wishes.vias) - used):
+        raise ManageoutError(f"--via {unknown[0]}: no such server or client prefix", "the report names them")
+    return _distinct(ways, made)
+
+
+def _way(
+    node: Node, prefix: IPv6Network, wishes: Wishes, used: set[str], shared: Mapping[IPv6Address, int]
+) -> _Way:
+    """An address that several nodes hold is their cluster's, and leads to any of them."""
+    via = next((way for way in node.ways if shared[way] == 1), None)
+    for key in (node.name.lower(), str(prefix)):
+        if key in wishes.vias:
+            used.add(key)
+            via = wishes.vias[key]
+    return _Way(node.name, prefix, via)
+
+
+def _named_by_prefix(farm: Farm, wishes: Wishes, used: set[str], known: set[IPv6Network]) -> list[_Way]:
+    """Slices of a cluster of which the command line alone knows."""
+    found = []
+    for key, via in wishes.vias.items():
+        if "/" not in key or key in used:
+            continue
+        prefix = IPv6Network(key)
+        owner = next((node for node in farm.nodes if node.client and prefix.subnet_of(node.client)), None)
+        if owner is not None and prefix not in known:
+            used.add(key)
+            found.append(_Way("by --via", prefix, via))
+    return found
+
+
+def _distinct(ways: Sequence[_Way], made: Imported) -> list[_Way]:
+    kept: dict[IPv6Network, _Way] = {}
+    for way in ways:
+        other = kept.get(way.prefix)
+        if other is not None:
+            if other.via != way.via or way.via is None:
+                made.left.append(
+                    f"{way.prefix} is said to be that of {other.node} and of {way.node}: only {other.node} is taken"
+                )
+            continue
+        kept[way.prefix] = way
+        if way.via is None:
+            made.left.append(
+                f"{way.node}: no address inside is known by which {way.prefix} is reached: give its internal card "
+                f"one on a link with the router, and --via {way.prefix}=ADDRESS"
+            )
+        else:
+            made.taken.append(f"clients {way.prefix} by {way.via} ({way.node})")
+    return list(kept.values())
+
+
+def _policy(wishes: Wishes, made: Imported) -> list[str]:
+    if not wishes.hosts:
+        return []
+    made.left.append(f"managers may open {', '.join(SERVICES)} on every client: see [[policy.managers]]")
+    hosts = ", ".join(f'"{host}"' for host in wishes.hosts)
+    services = ", ".join(f'"{service}"' for service in SERVICES)
+    return ["", "[[policy.managers]]", 'name = "managers"', f"from = [{hosts}]", f"services = [{services}]"]
+
+
+def _kind(farm: Farm, made: Imported) -> None:
+    points = {node.entry_point.lower() for node in farm.nodes if node.entry_point}
+    balanced = {
+        node.balancing for node in farm.nodes if node.balancing.lower() not in ("", "disabled", "none")
+    }
+    words = f"{len(farm.nodes)} server{'s' if len(farm.nodes) != 1 else ''}"
+    made.taken.append(
+        f"{words}; balancing {', '.join(sorted(balanced)) or 'none'}; entry points {len(points) or 1}"
+    )
+    missing = farm.servers - {node.name.partition(".")[0].lower() for node in farm.nodes}
+    for name in sorted(missing):
+        made.left.append(f"no file of the server {name}: run the collector there and give it as well")
+    if farm.nat64:
+        made.taken.append(
+            f"NAT64 {farm.nat64[0]}: the servers go on translating, the router does not need it"
+        )
+    made.left.append("then: `manageout plan` prints the way back for each server")
+
+
+def _is_domain(text: str) -> bool:
+    return bool(re.fullmatch(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", text)) and len(text) <= 200

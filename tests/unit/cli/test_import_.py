@@ -1,0 +1,52 @@
+"""``manageout import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from manageout.cli.import_ import import_
+from manageout.errors import ManageoutError
+from manageout.site import read_site
+from tests.unit.doctor.farm_evidence import PASTED, bundle
+
+
+def run(*arguments: str, pasted: str | None = None) -> Result:
+    return CliRunner().invoke(
+        import_, ["--locator", "10.0.0.1", *arguments], input=pasted, catch_exceptions=False
+    )
+
+
+def test_files_of_the_collector(tmp_path: Path) -> None:
+    files = []
+    for number in (1, 2):
+        file = tmp_path / f"da{number}.json"
+        file.write_bytes(b"\xef\xbb\xbf" + bundle(number).encode())  # as Windows PowerShell writes UTF-8
+        files.append(str(file))
+    out = tmp_path / "site.toml"
+    done = run(*files, "--host", "10.0.1.0/24", "-o", str(out))
+    assert done.exit_code == 0 and "Taken" in done.stderr and "Not understood" not in done.stderr
+    site, _ = read_site(out)
+    assert site.isatap and len(site.isatap.routes) == 2
+    with pytest.raises(ManageoutError, match="there already"):
+        run(*files, "-o", str(out))
+
+
+def test_pasted(tmp_path: Path) -> None:
+    done = run("--via", "2002:836b:1:1000::/64=2002:836b:1:2::11", pasted=PASTED)
+    assert "[[isatap.routes]]" in done.stdout and "NewerThanThis" in done.stderr
+    out = tmp_path / "site.toml"
+    out.write_text(done.stdout)
+    read_site(out)
+
+
+@pytest.mark.parametrize("wrong", [("--via", "x"), ("--via", "a=b"), ("--via", "1/2=::1"), ("--host", "h")])
+def test_values_that_are_none(wrong: tuple[str, str]) -> None:
+    assert run(*wrong, pasted=PASTED).exit_code == 2
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ManageoutError, match="No such file"):
+        run(str(tmp_path / "none"))
