@@ -145,6 +145,24 @@ def test_a_server_that_refuses_is_a_finding_until_it_does_not(tmp_path: Path) ->
         asyncio.run(main())
 
 
+def test_a_key_that_cannot_be_used_is_a_finding_until_it_can(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    more = f'authentication = "tsig"\nkey_file = "{key}"\n'
+
+    async def main() -> None:
+        async with running(service(tmp_path / "state", more)) as role:
+            (finding,) = role.findings()
+            assert finding["code"] == "NAMES-UNUSABLE" and str(key) in finding["what"]
+            role.present(CLIENT)
+            await until(lambda: role.machine.entries[NAME].delay > 1)
+            key.write_text(KEY)
+            await until(lambda: role.status()["registered"] == 3)
+            assert role.findings() == []
+
+    with bind(tmp_path / "named", 'key "manageout"'):
+        asyncio.run(main())
+
+
 def test_the_queue_waits_for_a_server_that_is_down(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:

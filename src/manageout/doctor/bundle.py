@@ -29,14 +29,23 @@ def read(paths: Iterable[Path]) -> list[Facts]:
             _add(machines, name, decode(data))
     if not machines:
         raise ManageoutError("no evidence there", "give files that the collector or a console has written")
-    return list(machines.values())
+    return _understood(machines)
 
 
 def read_pasted(text: str) -> list[Facts]:
     """The machine whose commands' output was pasted."""
     machines: dict[str, Facts] = {}
     _add(machines, "(pasted)", text)
-    return list(machines.values())
+    return _understood(machines)
+
+
+def _understood(machines: dict[str, Facts]) -> list[Facts]:
+    """Evidence of which not a word is known would look like health."""
+    found = list(machines.values())
+    if all(facts.unread == [read_text.NOTHING] for facts in found):
+        hint = "give what the collector wrote (--collector prints it), or ipconfig /all and netsh"
+        raise ManageoutError("nothing there is the output of a command that the doctor knows", hint)
+    return found
 
 
 def _add(machines: dict[str, Facts], name: str, text: str) -> None:

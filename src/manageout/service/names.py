@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from manageout.config import Site
 from manageout.config_names import NamesTable
+from manageout.errors import ManageoutError
 from manageout.plan import Plan
 from manageout.protocol.names import Names, Outcome, Problem, Task
 from manageout.service.metrics import Metric
@@ -109,10 +110,19 @@ class NamesService:
     name = "names"
 
     def __init__(self, site: Site, plan: Plan, state_dir: Path) -> None:
-        """Raises :class:`ManageoutError` when key, keytab or store cannot be used."""
+        """A key or keytab that cannot be used is a finding, tried again with each update: tunnels do without names.
+
+        Raises :class:`ManageoutError` when the store cannot be used.
+        """
         self._site = site
         self.machine = machine_of(site)
-        self._updater = updater_of(site)
+        self._updater: Updater | None = None
+        self._fault: ManageoutError | None = None
+        try:
+            self._updater = updater_of(site)
+        except ManageoutError as error:
+            self._fault = error
+            log.error("%s; no names are registered (%s)", error.message, error.hint)
         self._store = NamesStore(state_dir)
         self._clients: dict[str, Client] = {}
         self._outcomes: Counter[str] = Counter()
@@ -182,9 +192,20 @@ class NamesService:
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
         for task in self.machine.tasks(time.monotonic(), self._limit - len(self._running)):
-            future = loop.run_in_executor(self._pool, self._updater.perform, task)
+            future = loop.run_in_executor(self._pool, self._perform, task)
             self._running.add(future)
             future.add_done_callback(lambda done, task=task: self._finished(task, done))  # type: ignore[misc]
+
+    def _perform(self, task: Task) -> tuple[Outcome, Problem | None]:
+        """In a worker. What could not be used before may have been mended."""
+        if self._updater is None:
+            try:
+                self._updater = updater_of(self._site)
+            except ManageoutError as error:
+                self._fault = error
+                return Outcome.FAILED, None
+            self._fault = None
+        return self._updater.perform(task)
 
     def _finished(self, task: Task, done: asyncio.Future[tuple[Outcome, Problem | None]]) -> None:
         self._running.discard(done)
@@ -230,7 +251,7 @@ class NamesService:
         changed = (site.names, site.site, site.dns64) != (before.names, before.site, before.dns64)
         if changed or site.translation != before.translation:
             updater, machine = updater_of(site), machine_of(site)
-            self._updater, self._site = updater, site
+            self._updater, self._site, self._fault = updater, site, None
             self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
             self.machine.keep_in_grace = machine.keep_in_grace
             for client in self._clients.values():
@@ -256,6 +277,9 @@ class NamesService:
         for _, problem in self.machine.problems():
             kinds.setdefault(problem.code, []).append(problem)
         found = []
+        if self._fault is not None:
+            fault = {"code": "NAMES-UNUSABLE", "severity": "error", "what": self._fault.message}
+            found.append(fault | {"remedy": self._fault.hint})
         for code, problems in sorted(kinds.items()):
             each = list(dict.fromkeys(problem.words for problem in problems))
             words = "; ".join(each[:SHOWN])

@@ -78,7 +78,14 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         bundle.read([tmp_path])
 
 
-def test_rubbish_becomes_a_note(tmp_path: Path) -> None:
+def test_rubbish_alone_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(range(256)) * 50)
-    (facts,) = bundle.read([tmp_path / "x"])
-    assert facts.unread
+    with pytest.raises(ManageoutError, match="nothing there is the output"):
+        bundle.read([tmp_path / "x"])
+
+
+def test_rubbish_beside_evidence_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(ENGLISH)
+    (tmp_path / "b.txt").write_bytes(bytes(range(256)) * 50)
+    (facts,) = bundle.read([tmp_path])
+    assert facts.computer == "HELPDESK1"
