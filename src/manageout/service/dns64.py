@@ -74,6 +74,8 @@ class Dns64Service:
         self._machine = Dns64(settings(site, plan), random.SystemRandom().random)
         self._patterns = _patterns(site)
         self._names: dict[str, str] = {}
+        self._addresses: dict[str, list[str]] = {}
+        """Identity -> its addresses: each arrival must cost the same, however many are there."""
         self._excluded: set[str] = set()
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._upstreams = Upstreams(self._on_answer, self._on_failure, self._pump)
@@ -121,17 +123,19 @@ class Dns64Service:
     def present(self, client: Client) -> None:
         """It has arrived, or its addresses have changed."""
         self.absent(client)
-        for address in (client.address, *client.others):
-            text = str(IPv6Address(address))
+        texts = [str(IPv6Address(address)) for address in (client.address, *client.others)]
+        self._addresses[client.identity] = texts
+        excluded = self._is_excluded(client.identity)
+        for text in texts:
             self._names[text] = client.identity
-            if self._is_excluded(client.identity):
-                self._excluded.add(text)
+            (self._excluded.add if excluded else self._excluded.discard)(text)
 
     def absent(self, client: Client) -> None:
         """It has gone."""
-        for text in [text for text, name in self._names.items() if name == client.identity]:
-            del self._names[text]
-            self._excluded.discard(text)
+        for text in self._addresses.pop(client.identity, ()):
+            if self._names.get(text) == client.identity:
+                del self._names[text]
+                self._excluded.discard(text)
 
     def released(self, identity: str, lease: bytes | None) -> None:
         """Its lease is nobody's: nothing to us."""
