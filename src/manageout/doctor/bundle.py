@@ -42,7 +42,7 @@ def read_pasted(text: str) -> list[Facts]:
 def _understood(machines: dict[str, Facts]) -> list[Facts]:
     """Evidence of which not a word is known would look like health."""
     found = list(machines.values())
-    if all(facts.unread == [read_text.NOTHING] for facts in found):
+    if not any(facts.understood for facts in found):
         hint = "give what the collector wrote (--collector prints it), or ipconfig /all and netsh"
         raise ManageoutError("nothing there is the output of a command that the doctor knows", hint)
     return found

@@ -142,6 +142,8 @@ class Facts:
     """Entry points of a DirectAccess deployment."""
     internal_prefix: Seen[IPv6Network] | None = None
     client_prefix: Seen[IPv6Network] | None = None
+    understood: bool = False
+    """Whether anything in the evidence was."""
     unread: list[str] = field(default_factory=list)
     """What the evidence holds that nobody understood."""
 

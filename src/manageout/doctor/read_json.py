@@ -36,6 +36,7 @@ def read(facts: Facts, text: str) -> None:
         raise ManageoutError(
             f"{facts.source}: version {version} of the collector", f"this knows version {VERSION}"
         )
+    facts.understood = True
     facts.computer = str(bundle.get("computer") or "")
     facts.build = bundle.get("build") if isinstance(bundle.get("build"), int) else None
     if isinstance(taken := bundle.get("taken"), int | float):

@@ -15,7 +15,6 @@ from manageout.doctor.facts import Facts, Interface, Lookup, NrptRule, PrefixPol
 from manageout.doctor.netsh import Setting
 
 MAX_LINES = 50_000
-NOTHING = "nothing in this text is the output of a command that is known"
 _PROMPT = re.compile(r"^(?:PS )?[A-Za-z]:\\[^>]*>\s*(\S.*)$")
 _STATES = {
     "default": "default",
@@ -44,8 +43,9 @@ def read(facts: Facts, lines: list[str]) -> None:
         understood |= _size(facts) != before
         if part.command and _size(facts) == before and any(line.strip() for line in part.lines):
             facts.unread.append(part.command)
+    facts.understood |= understood
     if not understood and not facts.unread:
-        facts.unread.append(NOTHING)
+        facts.unread.append("nothing in this text is the output of a command that is known")
 
 
 def parts(lines: list[str]) -> Iterator[Part]:
