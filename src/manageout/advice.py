@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from manageout.config import Site
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.topologies import name_commands, topologies
 from manageout.wire.address import sixtofour_prefix
 
 
@@ -31,7 +32,9 @@ def prefix_of(public: IPv4Address) -> IPv6Network:
 def advice(site: Site, plan: Plan) -> list[Section]:
     """Every section that concerns ``site``."""
     sections = [_addresses(site, plan), _routes(site, plan), _leases(site, plan), _names(site, plan)]
+    sections.append(Section("The router's name as commands", name_commands(site)))
     sections += [_firewalls(site, plan), _windows(site, plan)]
+    sections.append(Section("Farms: what works", topologies(site, plan)))
     return [section for section in sections if section.lines]
 
 
@@ -82,6 +85,8 @@ def _commands(machine: str, prefix: IPv6Network, via: str) -> list[tuple[str, st
         ("  Linux", f"ip -6 route add {prefix} via {via}"),
         ("  Windows", f'netsh interface ipv6 add route {prefix} "INTERFACE" {via}'),
         ("  FRR", f"ipv6 route {prefix} {via}"),
+        ("  BIRD", f"protocol static {{ ipv6; route {prefix} via {via}; }}"),
+        ("  Cisco", f"ipv6 route {prefix} {via}"),
     ]
 
 

@@ -28,7 +28,13 @@ def test_a_router_apart_needs_routes_on_both_sides() -> None:
     route = '[[isatap.routes]]\nprefix = "fd12:3456:789a:1000::/64"\nvia = "fd12:3456:789a:2::1"\n'
     routes = text(sections(ROUTER, route)["Routes on other machines"])
     assert "fd12:3456:789a:1000::/64 via fd12:3456:789a:2::1 (the daemon adds it)" in routes
-    for command in ("ip -6 route add fd12:3456:789a:1::/64", "netsh interface ipv6 add route", "ipv6 route"):
+    for command in (
+        "ip -6 route add fd12:3456:789a:1::/64",
+        "netsh interface ipv6 add route",
+        "ipv6 route",
+        "BIRD",
+        "Cisco",
+    ):
         assert command in routes
     other = text(sections(GATEWAY, 'isatap_router = "fd12:3456:789a:2::2"\n')["Routes on other machines"])
     assert "fd12:3456:789a:1::/64 via fd12:3456:789a:2::2 (the daemon adds it)" in other
