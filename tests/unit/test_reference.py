@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import click
 import pytest
 
 from manageout.cli import COMMANDS, cli
+from manageout.config import parse
+from manageout.plan import plan
 from manageout.reference import reference_text
+from manageout.site import contradictions
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
@@ -49,3 +53,27 @@ def test_the_commands_page_knows_every_command_and_option(name: str) -> None:
     assert command
     unknown = {option for option in options(command) if option not in text}
     assert not unknown
+
+
+@pytest.mark.parametrize("page", ["targeted-rollout", "load-balanced-farms"])
+def test_the_guide_names_only_what_exists(page: str) -> None:
+    text = (PAGE.parents[1] / "guide" / f"{page}.md").read_text()
+    used = [
+        line.split()
+        for line in re.findall(r"^    manageout (.*)$|`manageout ([^`]*)`", text, re.M)
+        for line in line
+    ]
+    assert any(used)
+    for words in filter(None, used):
+        command = cli.get_command(click.Context(cli), words[0])
+        assert command, words
+        if isinstance(command, click.Group) and len(words) > 1:
+            command = command.get_command(click.Context(command), words[1])
+            assert command, words
+        assert {word for word in words if word.startswith("--")} <= set(options(command)), words
+
+
+def test_the_site_file_of_the_targeted_rollout_is_one() -> None:
+    text = (PAGE.parents[1] / "guide" / "targeted-rollout.md").read_text()
+    site = parse(text.partition("```toml\n")[2].partition("```")[0])
+    assert contradictions(site, plan(site)) == []
