@@ -126,3 +126,27 @@ def test_no_keytab(tmp_path: Path) -> None:
 
     with pytest.raises(ManageoutError, match="no such file"):
         KerberosSigner(tmp_path / "missing", "")
+
+
+def test_the_routers_name_comes_changes_and_goes(domain: None, tmp_path: Path) -> None:
+    """`manageout rollout dns`, as an administrator calls it."""
+    file, name = tmp_path / "site.toml", f"manageout-isatap.{DOMAIN}"
+    environment = [f"KRB5_CONFIG={samba.krb5_conf('dc')}", f"PYTHONPATH={os.pathsep.join(sys.path)}"]
+
+    def rollout(routers: str, *options: str) -> str:
+        file.write_text(
+            f'[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "{DOMAIN}"\n'
+            f'[isatap]\nname = "{name}"\nlocators = ["10.0.0.1"]\nrouters = [{routers}]\n'
+            f'[names]\nservers = ["{DNS_INTRANET}"]\nauthentication = "kerberos"\n'
+            f'keytab = "{samba.keytab("dc")}"\nprincipal = "{samba.PRINCIPAL}"\n'
+        )
+        argv = [sys.executable, "-m", "manageout", "rollout", "dns", "-c", str(file), *options]
+        return network.run("gateway", ["env", *environment, *argv], timeout=60).stdout
+
+    for _ in range(2):  # what was there once is free again
+        assert "10.0.0.1, 10.0.0.2, as it should be" in rollout('"10.0.0.2"')
+        assert answers(name, "A") == ["10.0.0.1", "10.0.0.2"]
+        rollout('"10.0.0.3"')
+        assert answers(name, "A") == ["10.0.0.1", "10.0.0.3"]
+        assert "removed A 10.0.0.1, 10.0.0.3" in rollout('"10.0.0.2"', "--undo")
+        assert answers(name, "A") == answers(name, "TXT") == []
