@@ -144,7 +144,7 @@ def test_fast_and_slow_ends_understand_each_other(wire: Wire, router: bool, host
     assert wire.reaches("-s", "1232", "-M", "do")
     assert not wire.reaches("-s", "1233", "-M", "do")
     for direction in ((), ("--reverse",)):
-        assert stream(wire, direction) >= 4_000_000  # what is still on its way at the end does not count
+        assert stream(wire, direction) >= 1_000_000  # what is still on its way at the end does not count
     assert wire.ask(HOST, "drops") == []
 
 

@@ -304,7 +304,7 @@ def test_a_location_behind_the_tunnel_says_nothing(place: NamesPlace) -> None:
     place.start_site()
     sh(f"ip -n gw addr add {SITE}1::7/128 dev mo-iphttps0 nodad")
     web(place, address=f"{SITE}1::7")
-    hosts = f"127.0.0.1 localhost\n{GATEWAY_V4} {GATEWAY_NAME}\n{SITE}1::7 nls.inside.example\n"
+    hosts = f"127.0.0.1 localhost\n{GATEWAY_V4} {GATEWAY_NAME}\n{SITE}1::7 nls.inside.example.\n"
     (RESOLV_CONF.parent / "hosts").write_text(hosts)
     place.connect("--location-url", LOCATION)
     wait_for("reached", lambda: "through the tunnel" in str(place.names().get("location")), 40)

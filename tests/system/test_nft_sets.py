@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.errors import KernelError
+from manageout.lab.process import wait_until
 from manageout.linux import netns, nft
 from manageout.linux.nft_sets import Change, NftSets, TableMonitor
 from manageout.linux.rtnetlink import Refused
@@ -53,7 +54,8 @@ def test_elements_come_and_go(sets: NftSets) -> None:
 def test_many_at_once(sets: NftSets) -> None:
     keys = [number.to_bytes(16, "big") for number in range(12000)]
     sets.change([Change("names", True, key) for key in keys])
-    assert {element.key for element in sets.counted("names")} == set(keys)
+    # The kernel may still be enlarging its table, and then leaves some out.
+    wait_until("all are listed", lambda: {one.key for one in sets.counted("names")} == set(keys), 20)
     sets.change([Change("names", False, key) for key in keys])
     assert not sets.counted("names")
 
