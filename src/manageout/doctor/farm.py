@@ -18,6 +18,8 @@ from manageout.errors import ManageoutError
 LINK_LOCAL = IPv6Network("fe80::/10")
 DNS64_SUBNET = 0x3333
 MAX_NODES = 512
+MAX_VALUE = 4096
+"""Characters of a value that goes on over several lines."""
 Row = dict[str, Any]
 
 _USED_WORDS = (
@@ -196,7 +198,7 @@ def _records(farm: Farm, source: str, text: str) -> list[Row]:
                 records.append({})
             records[-1][last] = match[2].strip()
         elif line[:1].isspace() and last and line.strip():
-            if last not in _CERTIFICATES:
+            if last not in _CERTIFICATES and len(records[-1][last]) < MAX_VALUE:
                 records[-1][last] = f"{records[-1][last]} {line.strip()}"
         elif match:
             last = ""

@@ -17,6 +17,8 @@ from manageout.plan import ISATAP_SUBNET, plan, subnet
 from manageout.site import contradictions
 
 SERVICES = ("icmp", "tcp/22", "tcp/3389", "tcp/5985-5986")
+SHOWN = 40
+"""Things that were not understood, of which each is named."""
 _HEAD = "# An ISATAP router in front of a DirectAccess farm; made by `manageout import`."
 
 
@@ -51,7 +53,9 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
     if not clients:
         hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
         raise ManageoutError("no ClientIPv6Prefix there", hint)
-    made = Imported(unread=list(farm.unread))
+    unread = list(dict.fromkeys(farm.unread))
+    more = [f"and {len(unread) - SHOWN} more"] if len(unread) > SHOWN else []
+    made = Imported(unread=[*unread[:SHOWN], *more])
     site = IPv6Network((int(clients[0].network_address), 48), strict=False)
     domain = next((node.domain for node in farm.nodes if _is_domain(node.domain)), "")
     lines = [_HEAD, "[site]", f'prefix = "{site}"', *([f'domain = "{domain}"'] if domain else [])]

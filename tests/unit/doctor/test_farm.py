@@ -90,3 +90,8 @@ def test_rubbish_ends_in_words() -> None:
             changes: dict[str, Any] = {section: rubbish}
             read(bundle(1, **changes))
     assert read("\x00\x01 nothing : here\n").nodes == []
+
+
+def test_a_value_without_end_is_cut() -> None:
+    text = "ClientIPv6Prefix : fd12::/64\nNlsUrl : a\n" + " x\n" * 200_000 + "DAStatus : Installed\n"
+    assert read(text).nodes[0].client == IPv6Network("fd12::/64")

@@ -87,3 +87,9 @@ def test_nothing_to_go_by() -> None:
         made("nothing")
     with pytest.raises(ManageoutError, match="no such server"):
         made(PASTED, wishes=Wishes(LOCATOR, vias={"da7": IPv6Address("fd12::1")}))
+
+
+def test_of_much_rubbish_the_first_is_named() -> None:
+    text = PASTED + "".join(f"Novel{n} : x\nNovel{n} : x\n" for n in range(100))
+    unread = made(text).unread
+    assert len(unread) == 41 and unread[-1] == "and 62 more"
