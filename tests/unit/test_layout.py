@@ -38,6 +38,9 @@ TESTED_BY: dict[str, str] = {
         f"doctor/{name}.py": "unit/doctor/test_findings_rules.py"
         for name in ("facts", "read_json", *(f"rules/{theme}" for theme in RULE_THEMES))
     },
+    "cli/rollout_ad.py": "system/test_gpo_publish.py",
+    "directory/gpo_domain.py": "system/test_gpo_publish.py",
+    "directory/gpo_samba.py": "system/test_gpo_publish.py",
     "directory/gss_tsig.py": "system/test_names_ad.py",
     "service/names.py": "system/test_names_service.py",
     "directory/router_record.py": "system/test_rollout_dns.py",

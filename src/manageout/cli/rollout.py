@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from manageout.cli.rollout_ad import backups_option, directory_options, rollout_status, rollout_undo
 from manageout.cli.rollout_dns import dns
 from manageout.cli.run import config_option
 
@@ -121,11 +122,26 @@ def hosts_file(
     show_default=True,
     help="Folder; files of an earlier rendering in it are replaced.",
 )
-def gpo(file: Path, output: Path) -> None:
+@click.option("--publish", "into_directory", is_flag=True, help="Write them into Active Directory instead.")
+@click.option("--dry-run", is_flag=True, help="With --publish: only show what differs.")
+@directory_options
+@backups_option
+def gpo(
+    file: Path, output: Path, into_directory: bool, dry_run: bool, server: str, user: str, backups: Path
+) -> None:
     """Group policies: a folder for Import-GPO, a script that creates, filters and links them, and a summary.
 
     The folder gets on/ and off/ (the same turned off) for Import-GPO, publish.ps1, unpublish.ps1 and SUMMARY.md.
+    With --publish they are written into Active Directory itself, by python3-samba; `rollout undo` restores what was
+    there before.
     """
+    if into_directory:
+        from manageout.cli.rollout_ad import publish
+
+        publish(file, (server, user), backups, dry_run)
+        return
+    if dry_run:
+        raise click.UsageError("--dry-run goes with --publish")
     from datetime import UTC, datetime
 
     from manageout.site import read_site
@@ -147,6 +163,10 @@ def gpo(file: Path, output: Path) -> None:
             f"{target.policy.name}: {len(target.policy.values)} values, for {target.group} in {target.unit}"
         )
     click.echo(f"\n{len(files)} files in {output}; read SUMMARY.md first. {_UNCONFIRMED}")
+
+
+rollout.add_command(rollout_status)
+rollout.add_command(rollout_undo)
 
 
 @rollout.command("server-reset")

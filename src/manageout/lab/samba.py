@@ -36,8 +36,12 @@ MANAGERS, CLIENTS = "ISATAP Managers", "Remote Clients"
 START_SECONDS = 30.0
 PORTS = (53, 88, 135, 389)
 """DNS, Kerberos, the end-point mapper, LDAP."""
+SMB = 445
 
 _PYTHON = "/usr/bin/python3"  # Samba's modules are Debian's, not the virtual environment's
+# Samba's file server asks winbind, by a socket whose place is fixed when it is built.
+_OWN_RUN = """mkdir -p /run/samba && mount -t tmpfs tmpfs /run/samba && exec "$@"
+"""
 # Every line of input is one samba-tool command; one interpreter for all saves its start, which is most of the time.
 _BATCH = """import shlex, sys
 from samba.netcmd.main import cmd_sambatool
@@ -59,25 +63,35 @@ user setexpiry {ACCOUNT} --noexpiry
 """
 
 
-def start_directory(node: str, address: IPv4Address, records: Sequence[Record]) -> Process:
+def start_directory(
+    node: str, address: IPv4Address, records: Sequence[Record], *, shares: bool = False
+) -> Process:
     """A new domain controller on ``node``, which answers at ``address`` and knows ``records``.
 
-    Raises :class:`LabError`.
+    With ``shares`` it serves SYSVOL too, where group policies live. Raises :class:`LabError`.
     """
     network.require_programs(PROGRAMS)
     if importlib.util.find_spec("gssapi") is None:
         raise LabError(
             "the gateway needs Kerberos for this domain", "pip install 'manageout[ad]', or make demo-ad"
         )
-    _provision(node, address)
-    _tool(node, [*_DIRECTORY.splitlines(), f"domain exportkeytab {keytab(node)} --principal={ACCOUNT}"])
-    process = start(
-        node, "samba", ["samba", "-F", "--no-process-group", "--debug-stdout", "-s", _settings(node)]
-    )
-    for port in PORTS:
+    _provision(node, address, shares)
+    commands = [*_DIRECTORY.splitlines(), f"domain exportkeytab {keytab(node)} --principal={ACCOUNT}"]
+    if shares:  # a service of Samba's that does not run here would register it
+        commands.append(f"spn add ldap/{node}.{DOMAIN} {node.upper()}$")
+    _tool(node, commands)
+    process = serve(node, shares=shares)
+    _tool(node, _dns(address, records), "-U", LOGIN)
+    return process
+
+
+def serve(node: str, *, shares: bool = False) -> Process:
+    """Start the domain controller that :func:`start_directory` has made on ``node``, again."""
+    argv = ["samba", "-F", "--no-process-group", "--debug-stdout", "-s", _settings(node)]
+    process = start(node, "samba", ["sh", "-c", _OWN_RUN, "sh", *argv] if shares else argv)
+    for port in (*PORTS, SMB) if shares else PORTS:
         listens = functools.partial(process.listens, port)
         wait_until(f"samba on {node} listens on port {port}", listens, START_SECONDS, [process])
-    _tool(node, _dns(address, records), "-U", LOGIN)
     return process
 
 
@@ -104,7 +118,7 @@ def _settings(node: str) -> str:
     return str(_directory(node) / "etc" / "smb.conf")
 
 
-def _provision(node: str, address: IPv4Address) -> None:
+def _provision(node: str, address: IPv4Address, shares: bool) -> None:
     directory = _directory(node)
     (directory / "run").mkdir(parents=True, exist_ok=True)
     krb5_conf(node).write_text(
@@ -115,11 +129,11 @@ def _provision(node: str, address: IPv4Address) -> None:
         f"[global]\ninterfaces = {address}\nbind interfaces only = yes\n"
         f"logging = file\nlog file = {directory}/log.samba\n"
         f"pid directory = {directory}/run\nncalrpc dir = {directory}/run/ncalrpc\n"
-        f"winbindd socket directory = {directory}/run/winbindd\n"
-        f"ntp signd socket directory = {directory}/run/ntp_signd\n"
+        + ("" if shares else f"winbindd socket directory = {directory}/run/winbindd\n")
+        + f"ntp signd socket directory = {directory}/run/ntp_signd\n"
         # Not every file system has the extended attributes that Windows' access lists are kept in.
         f"posix:eadb = {directory}/private/eadb.tdb\n"
-        "server services = ldap, cldap, kdc, dns, rpc\n"
+        f"server services = ldap, cldap, kdc, dns, rpc{', s3fs, winbindd' if shares else ''}\n"
     )
     options = {
         "configfile": base,

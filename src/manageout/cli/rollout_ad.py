@@ -1,0 +1,127 @@
+"""``manageout rollout gpo --publish | status | undo``: the rendered policies in a real Active Directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from manageout.cli.run import config_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from manageout.directory.gpo import Wanted
+    from manageout.directory.gpo_domain import Domain
+
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+DRIFT = 1
+"""Exit code of ``rollout status`` when something differs."""
+
+
+def directory_options(command: Decorated) -> Decorated:
+    """Which domain controller, and as whom."""
+    options = [
+        click.option("--server", default="", metavar="NAME", help="Domain controller; else found by DNS."),
+        click.option(
+            "--user",
+            default="",
+            metavar="NAME",
+            help="Ask for this account's password (or take MANAGEOUT_PASSWORD); else the Kerberos ticket.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def backups_option(command: Decorated) -> Decorated:
+    """Where what was there before is kept."""
+    return click.option(
+        "--backups",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("gpo-backups"),
+        show_default=True,
+        help="Folder in which what was there before is kept.",
+    )(command)
+
+
+@click.command("status")
+@config_option
+@directory_options
+def rollout_status(file: Path, server: str, user: str) -> None:
+    """What differs between Active Directory and the site file; exit status 1 when anything does."""
+    from manageout.service import gpo_publish
+
+    name, wanted = policies(file)
+    lines = gpo_publish.compare(domain(name, server, user), wanted)
+    for line in lines:
+        click.echo(line)
+    if lines:
+        raise click.exceptions.Exit(DRIFT)
+    click.echo(f"{len(wanted)} policies in {name} are as the site file says")
+
+
+@click.command("undo")
+@config_option
+@directory_options
+@backups_option
+def rollout_undo(file: Path, server: str, user: str, backups: Path) -> None:
+    """Restore in Active Directory what was there before the last `rollout gpo --publish`."""
+    from manageout.service import gpo_publish
+    from manageout.site import read_site
+
+    name = read_site(file)[0].site.domain
+    for line in gpo_publish.undo(domain(name, server, user), backups, click.echo):
+        click.echo(f"changed since it was published, kept in {backups}: {line}")
+    click.echo(f"{name} is as it was before")
+
+
+def publish(file: Path, target: tuple[str, str], backups: Path, dry_run: bool) -> None:
+    """For ``rollout gpo``; ``target``: server and user."""
+    from manageout.service import gpo_publish
+
+    name, wanted = policies(file)
+    where = domain(name, *target)
+    if dry_run:
+        for line in gpo_publish.compare(where, wanted) or ["nothing differs"]:
+            click.echo(line)
+        return
+    backup = gpo_publish.publish(where, wanted, backups, click.echo)
+    click.echo(
+        f"published; what was there before: {backup}" if backup else "nothing differs, nothing written"
+    )
+
+
+def policies(file: Path) -> tuple[str, Sequence[Wanted]]:
+    """The domain and the policies that the site file asks for."""
+    from datetime import UTC, datetime
+
+    from manageout.directory.gpo import Wanted
+    from manageout.site import read_site
+    from manageout.windows import gpo_backup, rollout
+
+    site, plan = read_site(file)
+    made = datetime.now(UTC).replace(tzinfo=None)
+    found = []
+    for target in rollout.targets(site, plan):
+        guid = gpo_backup.Backup(target.policy, site.site.domain, made).policy_guid
+        content = gpo_backup.registry_file(target.policy)
+        policy = target.policy
+        found.append(Wanted(guid, policy.name, policy.extensions, content, target.group, target.unit))
+    return site.site.domain, found
+
+
+def domain(name: str, server: str, user: str) -> Domain:
+    """The domain, after asking for the password if ``user`` is named."""
+    from manageout.directory.gpo_domain import Domain
+
+    password = ""
+    if user:
+        password = os.environ.get("MANAGEOUT_PASSWORD") or click.prompt(
+            f"Password of {user}", hide_input=True, err=True
+        )
+    return Domain(name, server, user, password)

@@ -1,0 +1,316 @@
+"""Group policies in a real Active Directory: published, verified by Samba's own programs, changed, undone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manageout.lab import network, process, samba
+from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+
+pytestmark = pytest.mark.system
+SITE = """
+[site]
+prefix = "fd12:3456:789a::/48"
+domain = "corp.example"
+[isatap]
+locators = ["10.0.0.5"]
+name = "manageout-isatap.corp.example"
+[rollout]
+managers_group = "ISATAP Managers"
+managers_unit = "OU=Workstations,DC=corp,DC=example"
+"""
+UNIT = "OU=Workstations,DC=corp,DC=example"
+NAME = "Manageout: ISATAP managers"
+SERVER = f"dc.{DOMAIN}"
+PREG = """
+import json, sys
+from samba.dcerpc import preg
+from samba.ndr import ndr_unpack
+file = ndr_unpack(preg.file, sys.stdin.buffer.read())
+print(json.dumps([[e.keyname, e.valuename, e.type, str(e.data)] for e in file.entries]))
+"""
+
+
+@pytest.fixture(scope="module")
+def domain() -> Iterator[None]:
+    if shutil.which("samba") is None or shutil.which("smbclient") is None:
+        pytest.skip("samba-ad-dc or smbclient is not installed")
+    network.up(topology("single"))
+    try:
+        samba.start_directory("dc", DNS_INTRANET, [], shares=True)
+        yield
+    finally:
+        network.down()
+
+
+@pytest.fixture
+def folder(domain: None, tmp_path: Path) -> Path:
+    (tmp_path / "site.toml").write_text(SITE)
+    return tmp_path
+
+
+def run(argv: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+    """On the machine of a manager."""
+    setting = {"KRB5_CONFIG": str(samba.krb5_conf("dc")), "PYTHONPATH": os.pathsep.join(sys.path), **more}
+    environment = [f"{name}={value}" for name, value in setting.items()]
+    return network.run("helpdesk", ["env", *environment, *argv], check=False)
+
+
+def rollout(
+    folder: Path, *argv: str, user: str = "Administrator", password: str = samba.PASSWORD
+) -> tuple[int, str]:
+    command = [sys.executable, "-m", "manageout", "rollout", *argv, "--config", str(folder / "site.toml")]
+    command += ["--server", SERVER, *(["--user", user] if user else [])]
+    if argv[0] != "status":
+        command += ["--backups", str(folder / "backups")]
+    result = run(command, MANAGEOUT_PASSWORD=password)
+    return result.returncode, result.stdout + result.stderr
+
+
+def tool(*argv: str) -> str:
+    result = run([*argv, "-U", samba.LOGIN])
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def gpo_tool(*argv: str) -> str:
+    return tool("samba-tool", "gpo", *argv, "-H", f"ldap://{SERVER}")
+
+
+def directory() -> str:
+    """All policies and links, by a program that had no part in writing them."""
+    attributes = ["dn", "displayName", "versionNumber", "flags", "gPCFileSysPath", "gPCMachineExtensionNames"]
+    words = "(|(objectClass=groupPolicyContainer)(gPLink=*))"
+    sd = "nTSecurityDescriptor"
+    text = tool("ldbsearch", "-H", f"ldap://{SERVER}", words, *attributes, "gPLink", sd, "--show-binary")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def sysvol(folder: Path) -> dict[str, bytes]:
+    """SYSVOL's policies, fetched by smbclient."""
+    copy = folder / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    tool("smbclient", f"//{SERVER}/sysvol", "-c", f"lcd {copy}; recurse; prompt off; mget {DOMAIN}")
+    return {
+        str(path.relative_to(copy)): path.read_bytes() if path.is_file() else b"" for path in copy.rglob("*")
+    }
+
+
+def guid_of(name: str) -> str:
+    text = gpo_tool("listall")
+    block = next(each for each in text.split("\n\n") if f"display name : {name}" in each)
+    return block.partition("{")[2].partition("}")[0]
+
+
+def test_published_changed_by_hand_and_undone_exactly(folder: Path) -> None:
+    before, files_before = directory(), sysvol(folder)
+    code, out = rollout(folder, "gpo", "--publish", "--dry-run")
+    assert code == 0 and f"{NAME}: not in the directory" in out
+    assert directory() == before
+
+    code, out = rollout(folder, "gpo", "--publish")
+    assert code == 0, out
+    guid = guid_of(NAME)
+    assert "version      : 1" in gpo_tool("show", f"{{{guid}}}")
+    assert guid in gpo_tool("getlink", UNIT)
+    gpo_tool("aclcheck")
+    published = directory()
+    assert "[{35378EAC-683F-11D2-A89A-00C04FBBCFA2}{D02B1F72-3407-48AE-BA88-E8213C6761F1}]" in published
+    assert "[{CDEAFC3D-948D-49DD-AB12-E578BA4AF7AA}{D02B1F72-3407-48AE-BA88-E8213C6761F1}]" in published
+    files = sysvol(folder)
+    root = f"{DOMAIN}/Policies/{{{guid}}}"
+    assert files[f"{root}/GPT.INI"] == b"[General]\r\nVersion=1\r\n"
+    assert registry(files[f"{root}/Machine/Registry.pol"]) == {
+        "ISATAP_State": "Enabled",
+        "ISATAP_RouterName": "manageout-isatap.corp.example",
+    }
+    assert rollout(folder, "status") == (0, "1 policies in corp.example are as the site file says\n")
+    assert rollout(folder, "gpo", "--publish")[1] == "nothing differs, nothing written\n"
+
+    by_hand(folder, guid)
+    code, out = rollout(folder, "status")
+    assert code == 1
+    assert "ISATAP_State is missing, should be 'Enabled'" in out
+    assert "displayName is Mine now" in out
+    assert f"not linked at {UNIT}" in out
+
+    code, out = rollout(folder, "undo")
+    assert code == 0, out
+    assert "changed since it was published" in out
+    assert directory() == before
+    assert sysvol(folder) == files_before
+    gpo_tool("aclcheck")
+
+
+def registry(content: bytes) -> dict[str, str]:
+    result = subprocess.run([samba_python(), "-c", PREG], input=content, capture_output=True, check=True)
+    found: list[list[Any]] = json.loads(result.stdout)
+    assert {kind for _, _, kind, _ in found} == {1}
+    assert {key for key, *_ in found} == {r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"}
+    return {value: data for _, value, _, data in found}
+
+
+def samba_python() -> str:
+    return "/usr/bin/python3"
+
+
+def by_hand(folder: Path, guid: str) -> None:
+    """Somebody empties the values, renames the policy and takes its link away."""
+    empty = folder / "empty.pol"
+    empty.write_bytes(base64.b64decode("UFJlZwEAAAA="))
+    path = f"{DOMAIN}\\Policies\\{{{guid}}}\\Machine\\Registry.pol"
+    tool("smbclient", f"//{SERVER}/sysvol", "-c", f'put {empty} "{path}"')
+    gpo_tool("dellink", UNIT, f"{{{guid}}}")
+    change = folder / "change.ldif"
+    dn = f"CN={{{guid}}},CN=Policies,CN=System,DC=corp,DC=example"
+    change.write_text(f"dn: {dn}\nchangetype: modify\nreplace: displayName\ndisplayName: Mine now\n")
+    tool("ldbmodify", "-H", f"ldap://{SERVER}", str(change))
+
+
+def test_an_update_raises_the_version_and_keeps_the_links_of_others(folder: Path) -> None:
+    assert rollout(folder, "gpo", "--publish")[0] == 0
+    guid = guid_of(NAME)
+    middle, middle_files = directory(), sysvol(folder)
+    site = folder / "site.toml"
+    site.write_text(SITE.replace("manageout-isatap", "other-isatap"))
+    code, out = rollout(folder, "status")
+    assert code == 1 and "ISATAP_RouterName is 'manageout-isatap.corp.example'" in out
+    assert rollout(folder, "gpo", "--publish")[0] == 0
+    assert "version      : 2" in gpo_tool("show", f"{{{guid}}}")
+    gpo_tool("aclcheck")
+    assert rollout(folder, "undo")[0] == 0
+    assert directory() == middle
+    assert sysvol(folder) == middle_files
+    others = "{31B2F340-016D-11D2-945F-00C04FB984F9}"
+    gpo_tool("setlink", UNIT, others)
+    assert rollout(folder, "undo")[0] == 0
+    links = gpo_tool("getlink", UNIT)
+    assert others in links and guid not in links
+    gpo_tool("dellink", UNIT, others)
+    code, out = rollout(folder, "undo")
+    assert code == 1 and "nothing to undo" in out
+
+
+def test_what_cannot_be_published_changes_nothing(folder: Path) -> None:
+    before = directory()
+    site = folder / "site.toml"
+    code, out = rollout(folder, "gpo", "--publish", password="wrong")
+    assert code == 1 and "--user" in out
+    site.write_text(SITE.replace("ISATAP Managers", "Nobody"))
+    code, out = rollout(folder, "gpo", "--publish")
+    assert code == 1 and "no security group 'Nobody'" in out
+    site.write_text(SITE.replace("OU=Work", "OU=Play"))
+    code, out = rollout(folder, "gpo", "--publish")
+    assert code == 1 and "no place 'OU=Playstations,DC=corp,DC=example'" in out
+    site.write_text(SITE)
+    tool("samba-tool", "user", "create", "anybody", "Passw0rd!y", "-H", f"ldap://{SERVER}")
+    code, out = rollout(folder, "gpo", "--publish", user="anybody", password="Passw0rd!y")
+    assert code == 1 and "Domain Admin" in out
+    assert directory() == before
+
+
+def test_a_policy_of_that_name_that_is_not_ours_stays(folder: Path) -> None:
+    gpo_tool("create", NAME)
+    foreign = guid_of(NAME)
+    try:
+        before = directory()
+        code, out = rollout(folder, "gpo", "--publish")
+        assert code == 1 and "is not ours" in out and foreign in out
+        assert directory() == before
+    finally:
+        gpo_tool("del", f"{{{foreign}}}")
+
+
+def test_by_a_kerberos_ticket(folder: Path) -> None:
+    cache = f"FILE:{folder / 'ticket'}"
+    environment = ["env", f"KRB5_CONFIG={samba.krb5_conf('dc')}", f"KRB5CCNAME={cache}"]
+    code, out = rollout(folder, "status", user="")
+    assert code == 1 and "kinit" in out
+    network.run("helpdesk", [*environment, "kinit", "Administrator"], text=f"{samba.PASSWORD}\n")
+    command = [sys.executable, "-m", "manageout", "rollout", "status", "--config", str(folder / "site.toml")]
+    result = run([*command, "--server", SERVER], KRB5CCNAME=cache)
+    assert f"{NAME}: not in the directory" in result.stdout, result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_rolled_back(folder: Path) -> None:
+    """A file stands where the policy's folder belongs: the object is made, and must go again."""
+    assert rollout(folder, "gpo", "--publish")[0] == 0
+    guid = guid_of(NAME)
+    assert rollout(folder, "undo")[0] == 0
+    before = directory()
+    path = f'"{DOMAIN}\\Policies\\{{{guid}}}'
+    file = folder / "file"
+    file.write_text("in the way")
+    tool("smbclient", f"//{SERVER}/sysvol", "-c", f'put {file} {path}"')
+    try:
+        code, out = rollout(folder, "gpo", "--publish")
+        assert code == 1 and "Traceback" not in out
+        assert directory() == before
+    finally:
+        run(["smbclient", f"//{SERVER}/sysvol", "-U", samba.LOGIN, "-c", f'del {path}"'])
+
+
+def test_a_domain_controller_that_is_lost_half_way(folder: Path) -> None:
+    """Nothing can be taken back then; it is said, and `undo` does it when the controller is there again."""
+    before, files_before = directory(), sysvol(folder)
+    publishing = start_publishing(folder)
+    assert publishing.stdout and publishing.stderr
+    assert publishing.stdout.readline().startswith("writing ")
+    policies = samba.sam("dc").parents[1] / "state" / "sysvol" / DOMAIN / "Policies"
+    deadline = time.monotonic() + 20
+    while len(list(policies.iterdir())) == 2:  # the domain's own; without a pause, to be in time
+        assert time.monotonic() < deadline
+    (child,) = Path(f"/proc/{publishing.pid}/task/{publishing.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGSTOP)
+    rules = "type filter hook output priority 0; tcp dport { 389, 445 } reject with tcp reset;"
+    rules = f"table ip lost {{ chain output {{ {rules} }}; }}"
+    network.run("helpdesk", ["nft", "-f", "-"], text=rules)
+    os.kill(int(child), signal.SIGCONT)
+    _, errors = publishing.communicate(timeout=60)
+    network.run("helpdesk", ["nft", "delete", "table", "ip", "lost"])
+    assert publishing.returncode == 1
+    assert "could not be restored" in errors and "manageout rollout undo" in errors
+    assert directory() != before or sysvol(folder) != files_before
+    code, out = rollout(folder, "undo")
+    assert code == 0, out
+    assert directory() == before
+    assert sysvol(folder) == files_before
+
+
+def start_publishing(folder: Path) -> subprocess.Popen[str]:
+    setting = {
+        "KRB5_CONFIG": str(samba.krb5_conf("dc")),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONUNBUFFERED": "1",
+        "MANAGEOUT_PASSWORD": samba.PASSWORD,
+    }
+    command = [sys.executable, "-m", "manageout", "rollout", "gpo", "--publish", "--server", SERVER]
+    command += ["--config", str(folder / "site.toml"), "--backups", str(folder / "backups")]
+    argv = [*(f"{name}={value}" for name, value in setting.items()), *command, "--user", "Administrator"]
+    return subprocess.Popen(
+        network.command("helpdesk", ["env", *argv]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_domain_controller_that_is_not_there(folder: Path) -> None:
+    before = directory()
+    running = process.find("dc", "samba")
+    assert running
+    process.stop(running, signal.SIGTERM)
+    code, out = rollout(folder, "gpo", "--publish")
+    assert code == 1 and "--server" in out and "Traceback" not in out
+    samba.serve("dc", shares=True)
+    assert directory() == before
