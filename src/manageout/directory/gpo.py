@@ -60,6 +60,12 @@ def refuse(wanted: Iterable[Wanted], found: State) -> None:
                 f"a policy named {each.name!r} is there, and is not ours: {foreign[0]}",
                 "rename or remove it, or choose another rollout.prefix; it is not touched",
             )
+        policy = found["policies"][each.guid]
+        if policy is not None and policy["attributes"] is None:
+            raise ManageoutError(
+                f"{each.name}: SYSVOL has the folder {each.guid}, the directory has no policy of it",
+                "wait for replication, then remove the folder, or: manageout rollout undo",
+            )
         if found["groups"][each.group] is None:
             raise ManageoutError(
                 f"no security group {each.group!r} in {found['base']}", "make it, or correct [rollout]"

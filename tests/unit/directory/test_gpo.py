@@ -101,6 +101,10 @@ def test_refusals() -> None:
         gpo.refuse([WANTED], empty() | {"groups": {"Managers": None}})
     with pytest.raises(ManageoutError, match="no place"):
         gpo.refuse([WANTED], empty() | {"links": {UNIT: None}})
+    orphan = published()
+    orphan["policies"][GUID]["attributes"] = None
+    with pytest.raises(ManageoutError, match="the directory has no policy of it"):
+        gpo.refuse([WANTED], orphan)
     gpo.refuse([WANTED], published())
 
 
