@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from manageout.errors import ManageoutError
 
 PYTHON = "/usr/bin/python3"
-"""The system's: Samba's bindings are not on PyPI."""
+"""The system's: Samba's bindings come with Samba only."""
 _PROGRAM = Path(__file__).with_name("gpo_samba.py")
 _HINTS = {
     "credentials": "try --user NAME with its password, or get a ticket: kinit NAME",
