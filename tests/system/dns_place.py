@@ -25,17 +25,26 @@ KEY = f'key "manageout" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
 
 @contextmanager
 def bind(
-    directory: Path, update: str = "any", records: str = "", zones: tuple[str, ...] = ZONES
+    directory: Path,
+    update: str = "any",
+    records: str = "",
+    zones: tuple[str, ...] = ZONES,
+    recursion: bool = False,
 ) -> Iterator[None]:
-    """BIND with ``zones``, which take updates from whom ``update`` says; ``records`` are added to the first."""
+    """BIND with ``zones``, which take updates from whom ``update`` says; ``records`` are added to the first.
+
+    With ``recursion`` it has also the empty reverse zones of RFC 6303.
+    """
     if shutil.which("named") is None:
         pytest.skip("bind9 is not installed")
     directory.mkdir(exist_ok=True)
     (directory / "key").write_text(KEY)
+    recurse = "yes" if recursion else "no"
     lines = [
         f'include "{directory}/key";',
         f'options {{ directory "{directory}"; pid-file none; session-keyfile none; lock-file none;',
-        f"listen-on port {PORT} {{ {ADDRESS}; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; }};",
+        f"listen-on port {PORT} {{ {ADDRESS}; }}; listen-on-v6 {{ none; }};",
+        f"recursion {recurse}; dnssec-validation no; }};",
         "controls { };",
     ]
     for zone in zones:

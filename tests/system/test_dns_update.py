@@ -101,6 +101,22 @@ def test_others_records_beside_ours_stay(open_bind: None) -> None:
     assert '"a note"' in answers(NAME, "TXT")
 
 
+def test_of_what_may_be_there_all_that_is_there_goes(open_bind: None) -> None:
+    updater().perform(Task(NAME, FORWARD, NOTHING))
+    doubtful = FORWARD | {("AAAA", "fd12:3456:789a:1000::11")}  # an update of which no answer came
+    assert updater().perform(Task(NAME, NOTHING, doubtful)) == (Outcome.DONE, None)
+    assert [answers(NAME, kind) for kind in ("A", "AAAA", "TXT")] == [[], [], []]
+
+
+def test_a_name_is_ours_as_long_as_a_record_stands_there(open_bind: None) -> None:
+    updater().perform(Task(NAME, FORWARD, NOTHING))
+    only_six: Records = frozenset({("AAAA", SIX)})
+    assert updater().perform(Task(NAME, NOTHING, only_six)) == (Outcome.DONE, None)
+    assert answers(NAME, "A") == ["10.0.0.130"] and answers(NAME, "AAAA") == []
+    assert answers(NAME, "TXT") == [f'"{MARK}"']
+    assert updater().perform(Task(NAME, FORWARD, NOTHING)) == (Outcome.DONE, None)
+
+
 def test_what_is_gone_already_needs_no_removal(open_bind: None) -> None:
     assert updater().perform(Task(NAME, NOTHING, FORWARD)) == (Outcome.DONE, None)
 
@@ -109,6 +125,14 @@ def test_reverse_names_without_a_zone_are_no_trouble(open_bind: None) -> None:
     assert updater().perform(Task("1.2.0.192.in-addr.arpa", POINTER, NOTHING)) == (Outcome.NO_ZONE, None)
     result = updater().perform(Task("laptop.other.example", FORWARD, NOTHING))
     assert result[0] is Outcome.FAILED and code(result) == "DNS-NO-ZONE"
+
+
+def test_the_empty_reverse_zones_of_a_resolver_are_no_trouble(tmp_path: Path) -> None:
+    with bind(tmp_path / "named", zones=(ZONE,), recursion=True):
+        for zones in (Zones([SERVER], []), Zones([], [SERVER])):
+            for name in ("130.0.0.10.in-addr.arpa", IPv6Address(SIX).reverse_pointer):
+                result = Updater(zones, None, MARK, 60).perform(Task(name, POINTER, NOTHING))
+                assert result == (Outcome.NO_ZONE, None)
 
 
 def test_a_zone_without_updates_refuses(tmp_path: Path) -> None:

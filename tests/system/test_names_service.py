@@ -175,6 +175,19 @@ def test_the_queue_waits_for_a_server_that_is_down(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_without_a_lease_no_grace_is_waited_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(service(tmp_path / "state", 'keep = "grace"\n')) as role:
+            client = CLIENT._replace(lease=None)
+            role.present(client)
+            await until(lambda: role.status()["registered"] == 2)
+            role.absent(client)
+            await until(lambda: answers(NAME, "AAAA") == [])
+
+    with bind(tmp_path / "named"):
+        asyncio.run(main())
+
+
 def test_metrics_count_outcomes(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:

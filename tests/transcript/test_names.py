@@ -224,6 +224,42 @@ def test_what_was_queued_at_a_crash_is_done_or_undone() -> None:
     assert wanted(do(after, SWEEP_AFTER)) == {NAME: NOTHING}
 
 
+def test_a_client_that_was_queued_at_a_crash_and_returns_is_registered() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    names.tasks(0.0, 1)  # under way: nobody knows whether it was done
+    after = restarted(names)
+    after.present(NAME, SIX, FOUR, 1.0)
+    assert after.registered == 0
+    assert wanted(do(after, 1.0)) == {NAME: FORWARD}
+    assert after.registered == 1
+
+
+@pytest.mark.parametrize("keep_in_grace", [False, True])
+def test_a_doubt_outlives_a_crash(keep_in_grace: bool) -> None:
+    names = Names("corp.example", reverse=False, keep_in_grace=keep_in_grace)
+    names.present(NAME, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    names.released(NAME, 1.0)
+    (task,) = names.tasks(1.0, 1)
+    names.finished(task, Outcome.DOUBTFUL, None, 1.0)  # it may be gone
+    names.present(NAME, SIX, FOUR, 2.0)
+    after = restarted(names)
+    after.present(NAME, SIX, FOUR, 3.0)
+    assert wanted(do(after, 3.0)) == {NAME: FORWARD}
+
+
+def test_what_may_have_been_done_is_undone() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, FOUR, 0.0)
+    (task,) = names.tasks(0.0, 1)
+    names.finished(task, Outcome.DOUBTFUL, Problem("DNS-UNREACHABLE", "timed out"), 0.0)
+    names.absent(NAME, 1.0)
+    (task,) = do(names, 1.0)
+    assert (task.wanted, task.known) == (NOTHING, FORWARD)
+    assert names.entries == {}
+
+
 def test_the_sweep_waits_for_the_grace_where_records_are_kept_in_it() -> None:
     names = Names("corp.example", keep_in_grace=True)
     names.present(NAME, SIX, FOUR, 0.0)

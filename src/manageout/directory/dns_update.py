@@ -13,7 +13,6 @@ from typing import Protocol
 import dns.exception
 import dns.name
 import dns.rcode
-import dns.rdatatype
 import dns.update
 
 from manageout.directory.update_answer import Answer, read_answer
@@ -65,12 +64,12 @@ class Updater:
         except (dns.exception.DNSException, OSError, EOFError) as error:
             self._zones.forget()
             words = str(error) or type(error).__name__
-            return Outcome.FAILED, Problem("DNS-UNREACHABLE", f"{task.name}: {words}")
+            outcome = Outcome.FAILED if isinstance(error, ConnectionRefusedError) else Outcome.DOUBTFUL
+            return outcome, Problem("DNS-UNREACHABLE", f"{task.name}: {words}")
 
     def _set(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
         """Where our mark is: replace. Where nothing is: add. Else it is somebody's."""
-        update = self._update(place)
-        update.present(self._relative(task, place), "TXT", self._quoted())
+        update = self._marked(task, place)
         self._replace(update, task, place)
         answer = self._send(update, place)
         if answer.rcode == dns.rcode.NXRRSET:
@@ -89,19 +88,48 @@ class Updater:
         have registered the client meanwhile."""
         if task.known == NOTHING:
             return Outcome.DONE, None
-        update = self._update(place)
-        name = self._relative(task, place)
-        update.present(name, "TXT", self._quoted())
+        answer = self._send(self._removal(task, place), place)
+        if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
+            return self._remove_in_steps(task, place)
+        return self._judge(answer, task, place)
+
+    def _removal(self, task: Task, place: Place) -> dns.update.UpdateMessage:
+        """Everything at once, if exactly what we know of stands there."""
+        update, name = self._marked(task, place), self._relative(task, place)
         for kind in _TYPES:
             texts = [text for one, text in task.known if one == kind]
             if texts:
                 update.present(name, kind, *texts)
                 update.delete(name, kind)
+            else:
+                update.absent(name, kind)
+        update.delete(name, "TXT", self._quoted())
+        return update
+
+    def _remove_in_steps(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """Less stands there, or something else: first our records one by one, then the mark if nothing is left."""
+        update, name = self._marked(task, place), self._relative(task, place)
+        for kind, text in sorted(task.known):
+            update.delete(name, kind, text)
+        answer = self._send(update, place)
+        if answer.rcode == dns.rcode.NXRRSET:
+            return Outcome.DONE, None  # nothing of ours is there
+        outcome, problem = self._judge(answer, task, place)
+        if outcome is not Outcome.DONE:
+            return outcome, problem
+        update = self._marked(task, place)
+        for kind in _TYPES:
+            update.absent(name, kind)
         update.delete(name, "TXT", self._quoted())
         answer = self._send(update, place)
-        if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.NXDOMAIN):
+        if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
             return Outcome.DONE, None
         return self._judge(answer, task, place)
+
+    def _marked(self, task: Task, place: Place) -> dns.update.UpdateMessage:
+        update = self._update(place)
+        update.present(self._relative(task, place), "TXT", self._quoted())
+        return update
 
     def _update(self, place: Place) -> dns.update.UpdateMessage:
         return dns.update.UpdateMessage(place.zone)
@@ -128,7 +156,9 @@ class Updater:
         if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
             if self._signer is None or answer.authentic:
                 return Outcome.DONE, None
-            return Outcome.FAILED, Problem("DNS-UNSIGNED", f"{place.server.address} did not sign its consent")
+            return Outcome.DOUBTFUL, Problem(
+                "DNS-UNSIGNED", f"{place.server.address} did not sign its consent"
+            )
         if answer.tsig_error and self._signer is not None:
             self._signer.reset()
         self._zones.forget()

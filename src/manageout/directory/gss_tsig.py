@@ -30,6 +30,8 @@ ROUNDS = 10
 """Of tokens, at most."""
 LIFETIME = 3600.0
 """Seconds after which a context is agreed on anew, well within a ticket's life."""
+MARGIN = 60.0
+"""Seconds before its ticket's end at which a context is no longer used."""
 _SPNEGO = "1.3.6.1.5.5.2"
 
 
@@ -61,7 +63,10 @@ class KerberosSigner:
             key, until = self._contexts.get(place, (None, 0.0))
             if key is None or until < time.monotonic():
                 key = self._agree(place)
-                self._contexts[place] = (key, time.monotonic() + LIFETIME)
+                # None: a context without end. A ticket may be an old one, near its end.
+                left = getattr(key.secret, "lifetime", None)
+                lasts = LIFETIME if left is None else min(LIFETIME, left - MARGIN)
+                self._contexts[place] = (key, time.monotonic() + lasts)
         update.use_tsig({key.name: key}, algorithm=dns.tsig.GSS_TSIG)
 
     def reset(self) -> None:

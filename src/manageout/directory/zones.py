@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import dns.exception
+import dns.flags
 import dns.message
 import dns.name
 import dns.query
@@ -19,6 +20,10 @@ from manageout.errors import ManageoutError
 TIMEOUT = 3.0
 KEPT = 300.0
 """Seconds that an answer is used."""
+
+_ARPA = dns.name.from_text("arpa.")
+_SINKS = [dns.name.from_text(name) for name in ("localhost.", "prisoner.iana.org.", "blackhole.as112.arpa.")]
+"""Primaries of zones that take no updates: Unbound's own, AS112's (RFC 7534, 7535)."""
 
 
 class Server(NamedTuple):
@@ -49,6 +54,11 @@ class Place(NamedTuple):
 
 class Unreachable(ManageoutError):
     """No DNS server answers."""
+
+
+def _is_empty(zone: dns.name.Name, primary: dns.name.Name) -> bool:
+    """One of the reverse zones that servers have by themselves, to keep questions from the Internet (RFC 6303 3)."""
+    return zone.is_subdomain(_ARPA) and primary in (zone, *_SINKS)
 
 
 class Zones:
@@ -97,9 +107,18 @@ class Zones:
                 (s for s in (*answer.answer, *answer.authority) if s.rdtype == dns.rdatatype.SOA), None
             )
             if soa is not None and owner.is_subdomain(soa.name) and len(soa.name) > 2:
+                if _is_empty(soa.name, soa[0].mname) or not self._held(soa.name):
+                    return None
                 return self._primary(soa.name, soa[0].mname)
             owner = owner.parent()
         return None
+
+    def _held(self, zone: dns.name.Name) -> bool:
+        """A reverse zone of our servers, not one that they only find on the Internet."""
+        if not self._servers or not zone.is_subdomain(_ARPA):
+            return True
+        answer = self._ask(zone, dns.rdatatype.SOA, self._servers[:1])
+        return bool(answer.flags & dns.flags.AA and answer.answer)
 
     def _primary(self, zone: dns.name.Name, primary: dns.name.Name) -> Place:
         host = primary.to_text(omit_final_dot=True)
@@ -112,10 +131,12 @@ class Zones:
                     return Place(text, Server(rrset[0].address), host)
         return Place(text, self._resolvers[0], host)
 
-    def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.message.Message:
+    def _ask(
+        self, name: dns.name.Name, kind: dns.rdatatype.RdataType, servers: Sequence[Server] = ()
+    ) -> dns.message.Message:
         query = dns.message.make_query(name, kind)
         faults = []
-        for server in self._resolvers:
+        for server in servers or self._resolvers:
             try:
                 answer, _ = dns.query.udp_with_fallback(query, server.address, TIMEOUT, server.port)
             except (dns.exception.DNSException, OSError) as error:

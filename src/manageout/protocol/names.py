@@ -43,11 +43,13 @@ class Outcome(Enum):
     NO_ZONE = "no-zone"
     """No zone of the server holds the name: there is nothing to do."""
     FAILED = "failed"
-    """Try again later."""
+    """Nothing was changed. Try again later."""
+    DOUBTFUL = "doubtful"
+    """No answer came: it may have been done. Try again later."""
 
 
 class Task(NamedTuple):
-    """Make the records of ``name`` equal to ``wanted``. ``known``: what we have put there, as far as we know."""
+    """Make the records of ``name`` equal to ``wanted``. ``known``: what we have put there, or may have."""
 
     name: str
     wanted: Records
@@ -68,10 +70,17 @@ class Entry:
     identity: str
     wanted: Records = NOTHING
     known: Records = NOTHING
+    doubtful: Records = NOTHING
+    """What may stand there too, after a task whose end nobody knows."""
     due: float = 0.0
     delay: float = FIRST_DELAY
     busy: bool = False
     problem: Problem | None = None
+
+    @property
+    def settled(self) -> bool:
+        """The server holds what is wanted, for certain."""
+        return self.wanted == self.known and not self.doubtful
 
 
 class StoredEntry(NamedTuple):
@@ -146,10 +155,10 @@ class Names:
     def restore(self, stored: Iterable[StoredEntry], now: float) -> None:
         """Take what an earlier process left: wanted again by clients that return soon, removed otherwise."""
         for name, identity, wanted, known in stored:
-            entry = Entry(identity, wanted if self.keep_in_grace else NOTHING, known, now + SWEEP_AFTER)
-            if not self.keep_in_grace and wanted - known:
-                # A task may have been under way: the server may hold what was wanted.
-                entry.known = known | wanted
+            # A task may have been under way: the server may hold what was wanted.
+            doubtful = wanted if wanted != known else NOTHING
+            wanted_now = wanted if self.keep_in_grace else NOTHING
+            entry = Entry(identity, wanted_now, known, doubtful, now + SWEEP_AFTER)
             self.entries[name] = entry
             self._of.setdefault(identity, set()).add(name)
             self._look_at(name, entry)
@@ -165,7 +174,7 @@ class Names:
                 break
             if not entry.busy and entry.due <= now:
                 entry.busy = True
-                found.append(Task(name, entry.wanted, entry.known))
+                found.append(Task(name, entry.wanted, entry.known | entry.doubtful))
         return found
 
     def finished(self, task: Task, outcome: Outcome, problem: Problem | None, now: float) -> None:
@@ -175,11 +184,14 @@ class Names:
             return
         entry.busy, entry.problem = False, problem
         if outcome in (Outcome.DONE, Outcome.NO_ZONE):
-            entry.known, entry.delay, entry.due = task.wanted, FIRST_DELAY, now
+            entry.known, entry.doubtful = task.wanted, NOTHING
+            entry.delay, entry.due = FIRST_DELAY, now
         elif outcome is Outcome.TAKEN:
-            entry.known = NOTHING
+            entry.known = entry.doubtful = NOTHING
             entry.due = now + TAKEN_DELAY
         else:
+            if outcome is Outcome.DOUBTFUL:
+                entry.doubtful |= task.wanted | task.known
             entry.due = now + entry.delay
             entry.delay = min(entry.delay * 2, LONGEST_DELAY)
         self._changed.add(task.name)
@@ -196,8 +208,7 @@ class Names:
         found = []
         for name in changed:
             entry = self.entries.get(name)
-            stored = StoredEntry(name, entry.identity, entry.wanted, entry.known) if entry else None
-            found.append((name, stored))
+            found.append((name, self._stored(name, entry) if entry else None))
         return found
 
     # --- What can be seen -------------------------------------------------------------------------------
@@ -217,7 +228,14 @@ class Names:
     @property
     def registered(self) -> int:
         """Entries that stand in the DNS as wanted."""
-        return sum(bool(entry.wanted) and entry.wanted == entry.known for entry in self.entries.values())
+        return sum(bool(entry.wanted) and entry.settled for entry in self.entries.values())
+
+    @staticmethod
+    def _stored(name: str, entry: Entry) -> StoredEntry:
+        """Doubts are kept as what is known; where that would look settled, :meth:`restore` doubts what is wanted."""
+        both = entry.known | entry.doubtful
+        known = NOTHING if both == entry.wanted and not entry.settled else both
+        return StoredEntry(name, entry.identity, entry.wanted, known)
 
     def _forward(self, address: bytes, lease: bytes | None) -> Records:
         records = {("AAAA", str(IPv6Address(address)))}
@@ -248,7 +266,7 @@ class Names:
 
     def _look_at(self, name: str, entry: Entry) -> None:
         """Note whether there is something to do; forget what is neither wanted nor there."""
-        if entry.wanted != entry.known or entry.busy:
+        if not entry.settled or entry.busy:
             self._pending[name] = None
             return
         self._pending.pop(name, None)

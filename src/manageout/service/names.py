@@ -143,6 +143,8 @@ class NamesService:
         """Remove its records, or wait for the end of its grace."""
         self._clients.pop(client.identity, None)
         self.machine.absent(client.identity, time.monotonic())
+        if client.lease is None:  # there is no grace that could end
+            self.machine.released(client.identity, time.monotonic())
         self._wake.set()
 
     def _lease(self, client: Client) -> bytes | None:
