@@ -1,0 +1,183 @@
+"""What the probes of a running Linux machine found: plain values, which are saved and read back as JSON.
+
+Addresses and prefixes are text in their usual form, times are Unix seconds, durations are seconds. A field ``error``
+says in words why there is no answer; it is empty when there is one.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Literal, NamedTuple
+
+Address = IPv4Address | IPv6Address
+
+
+class DnsAnswer(NamedTuple):
+    """One question to one DNS server. ``rcode``: NOERROR, NXDOMAIN, ...; empty when it said nothing."""
+
+    name: str
+    kind: str
+    server: str
+    """As in the site file: an address, with a port if it is not 53."""
+    rcode: str
+    records: tuple[str, ...] = ()
+    """Of the kind that was asked for; behind aliases too."""
+    authoritative: bool = False
+    error: str = ""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The records of kind A or AAAA."""
+        return tuple(ip_address(text) for text in self.records) if self.kind in ("A", "AAAA") else ()
+
+
+class AdvertisedPrefix(NamedTuple):
+    """A prefix from which hosts make addresses; lifetimes in seconds."""
+
+    prefix: str
+    valid: int
+    preferred: int
+    autonomous: bool
+
+
+class AdvertisedRoute(NamedTuple):
+    """A route through the router (RFC 4191); lifetime in seconds, 0 withdraws it."""
+
+    prefix: str
+    lifetime: int
+    preference: str
+
+
+class Advertisement(NamedTuple):
+    """A Router Advertisement. ``lifetime`` in seconds; 0: not a default router."""
+
+    source: str
+    lifetime: int
+    preference: str
+    mtu: int | None
+    prefixes: tuple[AdvertisedPrefix, ...]
+    routes: tuple[AdvertisedRoute, ...]
+    pref64: tuple[str, ...]
+
+
+class RouterAnswer(NamedTuple):
+    """What an ISATAP router said to a solicitation over protocol 41."""
+
+    router: str
+    source: str
+    """The IPv4 address that asked."""
+    seconds: float | None = None
+    advertisement: Advertisement | None = None
+    error: str = ""
+
+
+class PathMtu(NamedTuple):
+    """How large packets may be to get to a machine and back. ``mtu`` is None when not even small ones do."""
+
+    target: str
+    first: int
+    """MTU of the first link, bytes."""
+    mtu: int | None
+    """The largest size that was answered, bytes."""
+    told: tuple[tuple[str, int], ...] = ()
+    """Who said "too big", and for which MTU."""
+    error: str = ""
+
+    @property
+    def black_hole(self) -> bool:
+        """Large packets vanish, and nobody says so."""
+        return self.mtu is not None and self.mtu < self.first and not self.told
+
+
+class Echo(NamedTuple):
+    """A ping. ``by``: who sent an ICMP error instead of an answer."""
+
+    target: str
+    seconds: float | None = None
+    by: str = ""
+    error: str = ""
+
+
+class TcpAnswer(NamedTuple):
+    """An attempt to open a TCP connection. ``by``: who sent an ICMP error."""
+
+    target: str
+    port: int
+    result: Literal["open", "refused", "prohibited", "unreachable", "silent"]
+    seconds: float = 0.0
+    by: str = ""
+    error: str = ""
+
+
+class Neighbour(NamedTuple):
+    """The kernel's neighbour entry. ``state``: reachable, stale, delay, probe, incomplete, failed, permanent, noarp,
+    or none where there is no entry."""
+
+    address: str
+    dev: str
+    state: str
+    hardware: str = ""
+
+
+class NextHop(NamedTuple):
+    """The way of a packet from here, and whether its next hop answers. ``dev`` is empty when there is no route."""
+
+    target: str
+    dev: str = ""
+    source: str = ""
+    via: str = ""
+    """Empty: the target is on the link."""
+    neighbour: Neighbour | None = None
+    error: str = ""
+
+
+class Certificate(NamedTuple):
+    """An X.509 certificate. ``chain``: why the authority does not vouch for it; empty when it does or was not asked."""
+
+    place: str
+    names: tuple[str, ...]
+    issuer: str
+    serial: str
+    not_before: float
+    not_after: float
+    chain: str = ""
+    error: str = ""
+    """Why it cannot be read at all."""
+
+
+class Crl(NamedTuple):
+    """A certificate revocation list. ``next_update`` is None when it has no end."""
+
+    place: str
+    issuer: str
+    this_update: float
+    next_update: float | None
+    revoked: tuple[str, ...] = ()
+    """Serial numbers, hexadecimal; at most a thousand."""
+    signed: bool = True
+    """By the authority in whose name it speaks."""
+    error: str = ""
+
+
+class GatewayAnswer(NamedTuple):
+    """What a gateway's URL leads to. ``verify``: why a client would refuse the certificate."""
+
+    url: str
+    address: str = ""
+    certificate: Certificate | None = None
+    verify: str = ""
+    status: int | None = None
+    """Of HTTP."""
+    ahead: float | None = None
+    """Seconds by which our clock is ahead of the Date that it sent."""
+    error: str = ""
+    """Why there is no TLS connection."""
+
+
+class Clock(NamedTuple):
+    """Another machine's clock. ``ahead``: seconds by which ours is."""
+
+    server: str
+    how: str
+    ahead: float | None = None
+    error: str = ""
