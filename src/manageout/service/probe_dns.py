@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +79,28 @@ def ask_all(
         return []
     with ThreadPoolExecutor(max_workers=min(32, len(jobs))) as pool:
         return list(pool.map(lambda job: ask(job[0], job[1], job[2], wait), jobs))
+
+
+def resolve(host: str, wait: float = 3.0) -> tuple[list[str], str]:
+    """Addresses of ``host`` as programs of this machine get them (hosts file and all), or why there are none."""
+    found: list[str] = []
+    faults: list[str] = []
+
+    def look() -> None:
+        try:
+            rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            faults.append(getattr(error, "strerror", None) or "not a host name")
+        else:
+            found.extend(dict.fromkeys(str(row[4][0]) for row in rows))
+
+    # The resolver's patience is not ours to set, so it is left alone when it takes too long.
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(wait)
+    if thread.is_alive():
+        return [], f"no answer in {wait:g} s"
+    return found, faults[0] if faults else ""
 
 
 def reverse_name(address: str) -> str:

@@ -1,0 +1,225 @@
+"""Certificates and revocation lists: those in files, and those that a gateway's URL leads to."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+import urllib.request
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from itertools import islice, pairwise
+from pathlib import Path
+from urllib.error import URLError
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from manageout.doctor.live import Certificate, Crl, GatewayAnswer
+from manageout.errors import ManageoutError
+from manageout.service import tls
+from manageout.service.certificates import load_certificate, names_of
+from manageout.service.dial import Gateway
+from manageout.service.probe_dns import resolve
+
+WAIT = 5.0
+MAX_FILE = 4 << 20
+MAX_REVOKED = 1000
+_HEAD = 4096
+
+
+def from_file(path: Path) -> Certificate:
+    """The first certificate of a PEM file; ``chain`` says which of the others does not stand behind the one before."""
+    place = str(path)
+    try:
+        found = x509.load_pem_x509_certificates(_read(path))
+    except (OSError, ValueError) as error:
+        return _unread(place, error)
+    return described(found[0], place)._replace(chain=_chain_fault(found))
+
+
+def described(certificate: x509.Certificate, place: str) -> Certificate:
+    """A certificate in words."""
+    return Certificate(
+        place,
+        names_of(certificate),
+        certificate.issuer.rfc4514_string(),
+        f"{certificate.serial_number:x}",
+        certificate.not_valid_before_utc.timestamp(),
+        certificate.not_valid_after_utc.timestamp(),
+    )
+
+
+def revocation_points(path: Path) -> list[str]:
+    """The http URLs where the first certificate of ``path`` says that its revocation list is."""
+    try:
+        certificate = load_certificate(path)
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except (ManageoutError, ValueError, x509.ExtensionNotFound):
+        return []
+    names = [name.value for point in points for name in point.full_name or ()]
+    return [name for name in names if isinstance(name, str) and name.startswith("http://")]
+
+
+def crl_from_file(path: Path, authority: Path | None = None) -> Crl:
+    """A revocation list, PEM or DER; signed by the first certificate of ``authority``, if that is given."""
+    try:
+        data = _read(path)
+    except OSError as error:
+        return _no_crl(str(path), error.strerror or "unreadable")
+    return _crl(str(path), data, authority)
+
+
+def crl_from_url(url: str, authority: Path | None = None, wait: float = WAIT) -> Crl:
+    """The same from where certificates say that it is; only http, as usual for revocation lists."""
+    if not url.startswith("http://"):
+        return _no_crl(url, "not an http URL")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=wait) as answer:
+            data = answer.read(MAX_FILE)
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return _no_crl(url, getattr(reason, "strerror", None) or str(reason) or "no answer")
+    return _crl(url, data, authority)
+
+
+def gateway(
+    url: str, authorities: Path | None = None, address: str = "", wait: float = WAIT
+) -> GatewayAnswer:
+    """What ``https://NAME/IPHTTPS`` leads to: TLS, certificate, HTTP. Raises BadArgument for what is no such URL.
+
+    ``authorities``: PEM file that clients trust; the system's else. ``address``: instead of asking the DNS.
+    """
+    place = Gateway.parse(url)
+    if not address:
+        found, error = resolve(place.host, wait)
+        if not found:
+            return GatewayAnswer(url, error=f"{place.host}: {error or 'no address'}")
+        address = found[0]
+    answer = _greet(GatewayAnswer(url, address), place, wait)
+    if answer.certificate is None:
+        return answer
+    return answer._replace(verify=_verify(place, address, authorities, wait))
+
+
+def _greet(answer: GatewayAnswer, place: Gateway, wait: float) -> GatewayAnswer:
+    """TLS without judging the certificate, then one HTTP request of which the head is read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with _connect(context, place, answer.address, wait) as stream:
+            data = stream.getpeercert(binary_form=True)
+            if data is not None:
+                seen = described(x509.load_der_x509_certificate(data), answer.url)
+                answer = answer._replace(certificate=seen)
+            # A gateway that wants a client certificate ends the connection here, by an alert.
+            with contextlib.suppress(OSError):
+                return _ask_http(answer, stream, place, time.monotonic() + wait)
+    except (OSError, ValueError) as error:
+        return answer._replace(error=_words(error))
+    return answer
+
+
+def _connect(context: ssl.SSLContext, place: Gateway, address: str, wait: float) -> ssl.SSLSocket:
+    plain = socket.create_connection((address, place.port), wait)
+    try:
+        return context.wrap_socket(plain, server_hostname=place.host)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _ask_http(answer: GatewayAnswer, stream: ssl.SSLSocket, place: Gateway, until: float) -> GatewayAnswer:
+    """A path that no gateway serves, so that no tunnel begins."""
+    request = f"GET /manageout-probe HTTP/1.1\r\nHost: {place.host}\r\nConnection: close\r\n\r\n"
+    stream.sendall(request.encode("ascii", "replace"))
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < _HEAD and (left := until - time.monotonic()) > 0:
+        stream.settimeout(left)
+        if not (data := stream.recv(_HEAD)):
+            break
+        head += data
+    now = time.time()
+    first, *lines = head.decode("latin-1").split("\r\n")
+    words = first.split(" ")
+    if len(words) > 1 and words[0].startswith("HTTP/") and words[1].isdigit():
+        answer = answer._replace(status=int(words[1]))
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.lower() == "date":
+            with contextlib.suppress(ValueError, TypeError):
+                answer = answer._replace(ahead=now - parsedate_to_datetime(value.strip()).timestamp())
+    return answer
+
+
+def _verify(place: Gateway, address: str, authorities: Path | None, wait: float) -> str:
+    """Why a client would refuse the certificate; empty when it would not."""
+    try:
+        context = tls.client_context(authorities, None, None)
+        with _connect(context, place, address, wait):
+            return ""
+    except ManageoutError as error:
+        return error.message
+    except ssl.SSLCertVerificationError as error:
+        return tls.explain(error, "the gateway's")
+    except (OSError, ValueError):
+        return ""  # about the connection, not the certificate; the first attempt has told it
+
+
+def _words(error: OSError | ValueError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return tls.explain(error, "the gateway's") if isinstance(error, OSError) else str(error)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_FILE)
+
+
+def _unread(place: str, error: OSError | ValueError) -> Certificate:
+    reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
+    return Certificate(place, (), "", "", 0.0, 0.0, error=reason or "unreadable")
+
+
+def _chain_fault(certificates: list[x509.Certificate]) -> str:
+    for lower, upper in pairwise(certificates):
+        try:
+            lower.verify_directly_issued_by(upper)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            name = lower.subject.rfc4514_string()
+            return f"{name} was not issued by {upper.subject.rfc4514_string()}, which follows it in the file"
+    return ""
+
+
+def _no_crl(place: str, error: str) -> Crl:
+    return Crl(place, "", 0.0, None, error=error)
+
+
+def _crl(place: str, data: bytes, authority: Path | None) -> Crl:
+    try:
+        pem = b"-----BEGIN" in data[:4096]
+        found = x509.load_pem_x509_crl(data) if pem else x509.load_der_x509_crl(data)
+        revoked = tuple(f"{one.serial_number:x}" for one in islice(found, MAX_REVOKED))
+        this, following = found.last_update_utc, found.next_update_utc
+        signed = _signed(found, authority)
+    except (ValueError, TypeError):
+        return _no_crl(place, "not a revocation list")
+    return Crl(place, found.issuer.rfc4514_string(), this.timestamp(), _stamp(following), revoked, signed)
+
+
+def _stamp(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None
+
+
+def _signed(crl: x509.CertificateRevocationList, authority: Path | None) -> bool:
+    """Whether the authority signed it; true when none is given."""
+    if authority is None:
+        return True
+    with contextlib.suppress(ManageoutError, UnsupportedAlgorithm):
+        key = load_certificate(authority).public_key()
+        return isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) and crl.is_signature_valid(key)
+    return True
