@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from typing import Any
 
 from manageout.errors import KernelError, NotPermitted
 
@@ -51,6 +52,40 @@ def dropping_chains(leases: bool = False) -> list[tuple[str, str]]:
         if chain.get("policy") == "drop" and (chain["family"], chain.get("hook")) in concern
     ]
     return sorted(set(found))
+
+
+def ruleset() -> tuple[list[Any], dict[tuple[str, str, str, int], str]]:
+    """Everything that the kernel holds: nft's objects with plain numbers, and the words of each rule by
+    (family, table, chain, handle).
+
+    Raises :class:`NotPermitted` without CAP_NET_ADMIN, :class:`KernelError` when nft fails.
+    """
+    found = _run(["-n", "-j", "list", "ruleset"], None)
+    if found.returncode:
+        complaint = next(iter(found.stderr.strip().splitlines()), "nft failed")
+        failure = NotPermitted if "not permitted" in found.stderr else KernelError
+        raise failure(f"read the packet filter: {complaint}", "run as root; needs nftables")
+    try:
+        objects = json.loads(found.stdout or "{}").get("nftables", [])
+    except ValueError:
+        raise KernelError("nft prints no JSON", "update nftables: 1.0 or later") from None
+    return objects, _texts(_run(["-a", "list", "ruleset"], None).stdout)
+
+
+def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:
+    """The words of rules, from what ``nft -a list ruleset`` prints."""
+    texts: dict[tuple[str, str, str, int], str] = {}
+    family = table = chain = ""
+    for line in listing.splitlines():
+        words, _, handle = line.strip().rpartition(" # handle ")
+        first = words.split(" ")
+        if first[0] == "table" and len(first) > 2 and not line.startswith("\t"):
+            family, table = first[1], first[2]
+        elif line.startswith("\t") and line[1:2] not in ("\t", "}"):
+            chain = first[1] if first[0] == "chain" and len(first) > 1 else ""
+        elif chain and handle.isdigit():
+            texts[family, table, chain, int(handle)] = words
+    return texts
 
 
 def _nft(arguments: list[str], text: str | None, what: str) -> None:

@@ -1,0 +1,319 @@
+"""What an nftables ruleset does with one packet: a walk through the chains of a hook as nft(8) describes it.
+
+The ruleset is what ``nft -n -j list ruleset`` prints. Matches that cannot be decided from the outside (marks, rates,
+xtables' own) are open; then an answer may be "maybe". Address translation is not followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any, Literal, NamedTuple
+
+PROTOCOL_41, TCP, UDP, ICMP, ICMPV6 = 41, 6, 17, 1, 58
+MAX_DEPTH = 16
+"""Of jumps (NFT_JUMP_STACK_SIZE)."""
+_STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
+_SYN = 2
+
+Hook = Literal["prerouting", "input", "forward", "output", "postrouting"]
+Result = Literal["accept", "drop", "maybe"]
+Json = Any
+
+
+class Packet(NamedTuple):
+    """The first packet of a connection, unless ``state`` says another (established, related, untracked)."""
+
+    src: str
+    dst: str
+    protocol: int
+    dport: int | None = None
+    sport: int | None = None
+    iif: str = ""
+    oif: str = ""
+    icmp_type: int | None = None
+    state: str = "new"
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return ip_address(self.dst).version
+
+
+class Judgement(NamedTuple):
+    """``rule``: where it falls and its words; empty when nothing in the ruleset cares."""
+
+    result: Result
+    rule: str = ""
+
+
+class Absent(Exception):
+    """A match asks for a header that the packet does not have: the rule does not apply."""
+
+
+class Ruleset:
+    """``objects``: the list below "nftables"; ``texts``: (family, table, chain, handle) -> a rule's words."""
+
+    def __init__(
+        self, objects: Sequence[Json], texts: Mapping[tuple[str, str, str, int], str] | None = None
+    ) -> None:
+        self._texts = texts or {}
+        self._chains: dict[tuple[str, str, str], Json] = {}
+        self._rules: dict[tuple[str, str, str], list[Json]] = {}
+        self._sets: dict[tuple[str, str, str], Json] = {}
+        for item in objects:
+            if isinstance(item, dict):
+                self._add(item)
+
+    def _add(self, item: Json) -> None:
+        for kind, body in item.items():
+            if not isinstance(body, dict):
+                continue
+            place = (str(body.get("family")), str(body.get("table")), str(body.get("name")))
+            if kind == "chain":
+                self._chains[place] = body
+            elif kind in ("set", "map"):
+                self._sets[place] = body.get("elem", [])
+            elif kind == "rule":
+                self._rules.setdefault((*place[:2], str(body.get("chain"))), []).append(body)
+
+    def judge(self, hook: Hook, packet: Packet) -> Judgement:
+        """What becomes of ``packet`` at ``hook``: every filter chain there has a say, in the order of priority."""
+        families = ("inet", "ip" if packet.version == 4 else "ip6")
+        chains = [
+            (chain.get("prio", 0), place)
+            for place, chain in self._chains.items()
+            if place[0] in families and chain.get("hook") == hook and chain.get("type") == "filter"
+        ]
+        doubt: Judgement | None = None
+        for _, place in sorted(chains):
+            found = self._base(place, packet)
+            if found.result == "drop":
+                return found if doubt is None else doubt
+            if found.result == "maybe":
+                doubt = doubt or found
+        return doubt or Judgement("accept")
+
+    def _base(self, place: tuple[str, str, str], packet: Packet) -> Judgement:
+        """One base chain; where nothing decides, its policy does."""
+        possible: list[Judgement] = []
+        found = self._walk(place, packet, possible, 0)
+        if found is None:
+            policy: Result = "drop" if self._chains[place].get("policy") == "drop" else "accept"
+            found = Judgement(policy, f"{_where(place)}: policy {policy}")
+        if all(each.result == found.result for each in possible):
+            return found
+        refusal = next(each for each in (*possible, found) if each.result == "drop")
+        return Judgement("maybe", refusal.rule)
+
+    def _walk(
+        self, place: tuple[str, str, str], packet: Packet, possible: list[Judgement], depth: int
+    ) -> Judgement | None:
+        """What the rules of a chain decide; what they may decide is added to ``possible``. None: it falls through."""
+        if depth > MAX_DEPTH:
+            return None
+        for rule in self._rules.get(place, ()):
+            certain = True
+            for statement in rule.get("expr", ()):
+                applies = self._applies(statement, packet, place)
+                if applies is False:
+                    break
+                certain = certain and applies is True
+                verdict = self._verdict(statement, packet, place)
+                if verdict is None:
+                    continue
+                found = self._follow(verdict, rule, place, packet, possible, depth)
+                if found == "return":
+                    if certain:
+                        return None
+                    break
+                if isinstance(found, Judgement):
+                    if certain:
+                        return found
+                    possible.append(found)
+                if certain and verdict[0] == "goto":
+                    return None
+                break
+        return None
+
+    def _follow(
+        self,
+        verdict: tuple[str, str],
+        rule: Json,
+        place: tuple[str, str, str],
+        packet: Packet,
+        possible: list[Judgement],
+        depth: int,
+    ) -> Judgement | Literal["return"] | None:
+        kind, target = verdict
+        if kind == "return":
+            return "return"
+        if kind in ("jump", "goto"):
+            return self._walk((*place[:2], target), packet, possible, depth + 1)
+        if kind in ("accept", "drop", "reject"):
+            result: Result = "accept" if kind == "accept" else "drop"
+            return Judgement(result, f"{_where(place)}: {self._text(rule, place, kind)}")
+        return None
+
+    def _text(self, rule: Json, place: tuple[str, str, str], kind: str) -> str:
+        handle = rule.get("handle")
+        words = self._texts.get((*place, handle)) if isinstance(handle, int) else None
+        return words or f"rule {handle} ({kind})"
+
+    # --- Matches ----------------------------------------------------------------------------------------
+
+    def _applies(self, statement: Json, packet: Packet, place: tuple[str, str, str]) -> bool | None:
+        """Whether a statement lets its rule go on; None: that cannot be told."""
+        if "match" in statement:
+            match = statement["match"]
+            try:
+                left = _value(match.get("left"), packet)
+            except Absent:
+                return False
+            if left is None:
+                return None
+            equal = self._equal(left, match.get("right"), place)
+            return not equal if match.get("op") == "!=" and equal is not None else equal
+        return None if statement.keys() & {"limit", "quota", "xt", "ct count", "queue", "meter"} else True
+
+    def _verdict(
+        self, statement: Json, packet: Packet, place: tuple[str, str, str]
+    ) -> tuple[str, str] | None:
+        if "vmap" in statement:
+            return self._mapped(statement["vmap"], packet, place)
+        return _plain_verdict(statement)
+
+    def _mapped(self, vmap: Json, packet: Packet, place: tuple[str, str, str]) -> tuple[str, str] | None:
+        try:
+            key = _value(vmap.get("key"), packet)
+        except Absent:
+            return None
+        if key is None:
+            return None
+        for each in self._elements(vmap.get("data"), place):
+            if isinstance(each, list) and len(each) == 2 and self._equal(key, each[0], place):
+                return _plain_verdict(each[1])
+        return None
+
+    def _elements(self, data: Json, place: tuple[str, str, str]) -> Iterator[Json]:
+        if isinstance(data, str) and data.startswith("@"):
+            data = self._sets.get((*place[:2], data[1:]), [])
+        elif isinstance(data, dict) and "set" in data:
+            data = data["set"]
+        yield from data if isinstance(data, list) else [data]
+
+    def _equal(self, value: Json, right: Json, place: tuple[str, str, str]) -> bool | None:
+        """Whether ``value`` is ``right`` or in it; None when ``right`` cannot be read."""
+        if isinstance(right, dict) and "elem" in right:
+            return self._equal(value, right["elem"].get("val"), place)
+        if (isinstance(right, str) and right.startswith("@")) or (isinstance(right, dict) and "set" in right):
+            answers = [self._equal(value, each, place) for each in self._elements(right, place)]
+            return True if True in answers else None if None in answers else False
+        if isinstance(right, list):  # flags: any of them
+            return any(isinstance(value, int) and isinstance(each, int) and value & each for each in right)
+        if isinstance(value, tuple):
+            parts = right.get("concat") if isinstance(right, dict) else None
+            if not isinstance(parts, list) or len(parts) != len(value):
+                return None
+            answers = [self._equal(*pair, place) for pair in zip(value, parts, strict=True)]
+            return False if False in answers else None if None in answers else True
+        try:
+            return _same(value, right)
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+def _plain_verdict(statement: Json) -> tuple[str, str] | None:
+    for kind in ("accept", "drop", "reject", "return"):
+        if kind in statement:
+            return kind, ""
+    for kind in ("jump", "goto"):
+        if kind in statement:
+            return kind, str(statement[kind].get("target"))
+    return None
+
+
+def _where(place: tuple[str, str, str]) -> str:
+    return f"nft table {place[0]} {place[1]}, chain {place[2]}"
+
+
+def _same(value: Json, right: Json) -> bool:
+    if isinstance(right, dict) and "prefix" in right:
+        prefix = right["prefix"]
+        return ip_address(value) in ip_network(f"{prefix['addr']}/{prefix['len']}", strict=False)
+    if isinstance(right, dict) and "range" in right:
+        first, last = right["range"]
+        if isinstance(value, str):
+            return int(ip_address(first)) <= int(ip_address(value)) <= int(ip_address(last))
+        return bool(first <= value <= last)
+    if isinstance(value, str) and isinstance(right, str):
+        if ":" in value or value.count(".") == 3:
+            return ip_address(value) == ip_address(right)
+        return value.startswith(right[:-1]) if right.endswith("*") else value == right
+    if type(value) is not type(right):
+        raise TypeError("cannot be compared")
+    return bool(value == right)
+
+
+def _value(left: Json, packet: Packet) -> Json:
+    """What a match looks at, of ``packet``; None when that is not known. Raises :class:`Absent`."""
+    if not isinstance(left, dict):
+        return None
+    if "meta" in left:
+        return _meta(str(left["meta"].get("key")), packet)
+    if "ct" in left:
+        return _STATES.get(packet.state) if left["ct"].get("key") == "state" else None
+    if "payload" in left:
+        return _payload(left["payload"], packet)
+    if "concat" in left:
+        parts = tuple(_value(part, packet) for part in left["concat"])
+        return None if None in parts else parts
+    if "&" in left:
+        whole, mask = _value(left["&"][0], packet), _mask(left["&"][1])
+        return whole & mask if isinstance(whole, int) and isinstance(mask, int) else None
+    return None
+
+
+def _mask(text: Json) -> Json:
+    if isinstance(text, list) and all(isinstance(each, int) for each in text):
+        return sum(text)
+    if isinstance(text, dict) and "|" in text:
+        first, second = (_mask(each) for each in text["|"])
+        return first | second if isinstance(first, int) and isinstance(second, int) else None
+    return text
+
+
+def _meta(key: str, packet: Packet) -> Json:
+    four = packet.version == 4
+    known: dict[str, Json] = {
+        "nfproto": 2 if four else 10,
+        "protocol": 0x0800 if four else 0x86DD,
+        "l4proto": packet.protocol,
+        "iifname": packet.iif or None,
+        "iif": packet.iif or None,
+        "oifname": packet.oif or None,
+        "oif": packet.oif or None,
+    }
+    return known.get(key)
+
+
+def _payload(payload: Json, packet: Packet) -> Json:
+    protocol, field = payload.get("protocol"), payload.get("field")
+    if protocol in ("ip", "ip6"):
+        if (protocol == "ip") != (packet.version == 4):
+            raise Absent
+        names = {"saddr": packet.src, "daddr": packet.dst, "protocol": packet.protocol}
+        return names.get("protocol" if field == "nexthdr" else str(field))
+    if protocol in ("icmp", "icmpv6"):
+        if packet.protocol != (ICMP if protocol == "icmp" else ICMPV6):
+            raise Absent
+        return packet.icmp_type if field == "type" else None
+    numbers = {"tcp": (TCP,), "udp": (UDP,), "th": (TCP, UDP, 132, 33)}.get(str(protocol))
+    if numbers is None:
+        return None
+    if packet.protocol not in numbers:
+        raise Absent
+    known = {"dport": packet.dport, "sport": packet.sport}
+    if protocol == "tcp" and packet.state == "new":
+        known["flags"] = _SYN
+    return known.get(str(field))
