@@ -1,0 +1,108 @@
+"""The way out of ISATAP as a state machine: which step may follow which, and how old its evidence must be. Pure.
+
+    not begun -census-> counted -judge-> judged -pilot-> pilot -forward-> retired -remove-> removed
+                                           ^---------------- undo ----------------------------'
+
+A census and a judgement may be taken again at any time: after the pilot has begun they change no phase.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from manageout.errors import ManageoutError
+
+EVIDENCE_AGE = 7 * 86400
+
+
+class Step(StrEnum):
+    """What is noted in the log."""
+
+    CENSUS = "census"
+    JUDGE = "judge"
+    PILOT = "pilot"
+    FORWARD = "forward"
+    REMOVE = "remove"
+    UNDO = "undo"
+
+
+class Phase(StrEnum):
+    """Where a site is on its way."""
+
+    NOT_BEGUN = "not begun"
+    COUNTED = "counted"
+    JUDGED = "judged"
+    PILOT = "pilot"
+    RETIRED = "retired"
+    """Every host is told to let go."""
+    REMOVED = "removed"
+    """Names and policies are gone too."""
+
+
+_AFTERWARDS = (Phase.PILOT, Phase.RETIRED, Phase.REMOVED)
+_NEXT: dict[tuple[Phase, Step], Phase] = {
+    **{(phase, Step.CENSUS): Phase.COUNTED for phase in (Phase.NOT_BEGUN, Phase.COUNTED, Phase.JUDGED)},
+    **{(phase, Step.CENSUS): phase for phase in _AFTERWARDS},
+    **{(phase, Step.JUDGE): Phase.JUDGED for phase in (Phase.COUNTED, Phase.JUDGED)},
+    **{(phase, Step.JUDGE): phase for phase in _AFTERWARDS},
+    (Phase.JUDGED, Step.PILOT): Phase.PILOT,
+    (Phase.PILOT, Step.PILOT): Phase.PILOT,
+    (Phase.PILOT, Step.FORWARD): Phase.PILOT,
+    (Phase.RETIRED, Step.REMOVE): Phase.REMOVED,
+    **{(phase, Step.UNDO): Phase.JUDGED for phase in _AFTERWARDS},
+}
+_HINTS = {
+    Phase.NOT_BEGUN: "begin with `manageout retire census`",
+    Phase.COUNTED: "the next step is `manageout retire judge`",
+    Phase.JUDGED: "the next step is to choose a pilot group",
+    Phase.PILOT: "the pilot is running: go forward with the rest, or undo it",
+    Phase.RETIRED: "every host retires already: remove names and policies, or undo",
+    Phase.REMOVED: "everything is done; undo brings it back",
+}
+
+
+def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
+    """What ``step`` leads to. ``whole``: it goes forward with everybody. Raises :class:`ManageoutError`."""
+    try:
+        return Phase.RETIRED if whole and _NEXT[phase, step] is Phase.PILOT else _NEXT[phase, step]
+    except KeyError:
+        raise ManageoutError(
+            f"{step} cannot follow here: the site is {_words(phase)}", _HINTS[phase]
+        ) from None
+
+
+def require_age(step: Step, since: float, now: float, wanted: float, force: bool) -> bool:
+    """Refuse ``step`` while what it rests upon is observed for less than ``wanted`` seconds.
+
+    ``since``: when the observation began. True: it was too young, and forced.
+    """
+    age = max(0.0, now - since)
+    if age >= wanted:
+        return False
+    if not force:
+        raise ManageoutError(
+            f"{step} is refused: its evidence is {duration(age)} old and should be {duration(wanted)}",
+            f"wait {duration(wanted - age)}, or insist with --force (that is noted)",
+        )
+    return True
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit that fits: ``3 days``, ``5 hours``."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    count = round(seconds)
+    return f"{count} second{'s' if count != 1 else ''}"
+
+
+def _words(phase: Phase) -> str:
+    return {
+        Phase.NOT_BEGUN: "not counted yet",
+        Phase.COUNTED: "counted, not judged",
+        Phase.JUDGED: "judged, without a pilot",
+        Phase.PILOT: "in its pilot",
+        Phase.RETIRED: "retired",
+        Phase.REMOVED: "through with it",
+    }[phase]
