@@ -160,6 +160,8 @@ class IsatapTable(Table):
     """Former link prefixes: advertised with lifetime 0, so that hosts drop their addresses in them."""
     farewell: bool = False
     """At a clean stop, tell every active host that prefix and routes are gone. Off: a restart goes unnoticed."""
+    retire_evidence: Annotated[int, Field(ge=0)] = 7 * 86400
+    """Seconds that each step of `manageout retire` must have been observed before the next one."""
     forget_after: Annotated[int, Field(ge=60)] = 90 * 86400
     """Seconds without a sign of life after which a host leaves the registry."""
 
