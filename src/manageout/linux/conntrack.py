@@ -72,15 +72,16 @@ def connections(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection]:
     socket = rtnetlink.Socket(protocol=NETFILTER)
     try:
         for message in socket.each(_GET, _GENERIC.pack(AF_INET6, 0, 0), "read the connections"):
-            found = _connection(message.body[_GENERIC.size :], wanted)
+            found = connection(message.body, wanted)
             if found is not None:
                 yield found
     finally:
         socket.close()
 
 
-def _connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> Connection | None:
-    values = attributes(body)
+def connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> Connection | None:
+    """What a message of ctnetlink says, if it is about IPv6 and ``wanted``."""
+    values = attributes(body[_GENERIC.size :])
     original = attributes(values.get(_ORIGINAL, b""))
     addresses = attributes(original.get(_ADDRESSES, b""))
     source, destination = addresses.get(_SOURCE, b""), addresses.get(_DESTINATION, b"")

@@ -102,6 +102,8 @@ class Socket:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.bind((0, groups))
         self._sequence = 0
+        self.lost = 0
+        """Times that notifications were lost, because nobody read them soon enough."""
 
     def close(self) -> None:
         """Give the socket back."""
@@ -145,10 +147,14 @@ class Socket:
                 if number := _error(message):
                     raise refused(number, what)
 
-    def notifications(self) -> list[Message]:
-        """What arrived on the subscribed groups since the last call; never waits."""
+    def option(self, number: int, value: bytes | int) -> None:
+        """Set an option of the socket (SOL_SOCKET)."""
+        self._socket.setsockopt(socket.SOL_SOCKET, number, value)
+
+    def notifications(self, limit: int = sys.maxsize) -> list[Message]:
+        """What arrived on the subscribed groups since the last call, about ``limit`` at most; never waits."""
         found: list[Message] = []
-        while True:
+        while len(found) < limit:
             try:
                 data = self._socket.recv(65536, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -156,8 +162,10 @@ class Socket:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                continue  # notifications were lost: the caller looks at the whole state anyway
+                self.lost += 1  # the caller looks at the whole state
+                continue
             found += [message for _, message in _split(data)]
+        return found
 
     def _exchange(self, kind: int, body: bytes, what: str, flags: int) -> Iterator[Message]:
         self._sequence += 1
