@@ -18,6 +18,8 @@ MAX_FILE = 500
 MAX_FUNCTION = 60
 
 # Sources whose test is not named after them; each says which test reads like its test.
+LIVE_THEMES = ("live", "live_certificates", "live_host", "live_isatap", "live_names")
+PROBES = ("certificate", "clock", "dns", "filter", "path", "router")
 RULE_THEMES = ("addresses", "client", "dns", "machine", "manager", "server")
 TESTED_BY: dict[str, str] = {
     "cli/lab.py": "system/test_lab_network.py",
@@ -38,6 +40,17 @@ TESTED_BY: dict[str, str] = {
         f"doctor/{name}.py": "unit/doctor/test_findings_rules.py"
         for name in ("facts", "read_json", *(f"rules/{theme}" for theme in RULE_THEMES))
     },
+    **{f"doctor/rules/{theme}.py": "unit/doctor/test_live_rules.py" for theme in LIVE_THEMES},
+    "doctor/live.py": "unit/doctor/test_live_json.py",
+    **{f"service/probe_{name}.py": "system/test_probes.py" for name in PROBES},
+    "linux/error_queue.py": "system/test_probes.py",
+    "linux/neighbour_table.py": "system/test_probes.py",
+    "cli/doctor_live.py": "system/test_doctor_live.py",
+    "cli/findings.py": "system/test_doctor_live.py",
+    "service/live.py": "system/test_doctor_live.py",
+    "service/live_host.py": "system/test_doctor_live.py",
+    "service/live_records.py": "system/test_doctor_live.py",
+    "service/support_bundle.py": "system/test_doctor_live.py",
     "cli/rollout_ad.py": "system/test_gpo_publish.py",
     "directory/gpo_domain.py": "system/test_gpo_publish.py",
     "directory/gpo_samba.py": "system/test_gpo_publish.py",

@@ -5,21 +5,54 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from manageout.cli.findings import report, show, wrong
 from manageout.errors import ManageoutError
 
 if TYPE_CHECKING:
     from manageout.doctor.facts import Facts
     from manageout.doctor.findings import Finding
 
-_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_file = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("evidence", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("evidence", nargs=-1, type=_file)
+@click.option("--live", is_flag=True, help="Look at this Linux machine and what it reaches, now.")
+@click.option("--save", type=_file, metavar="FILE.zip", help="Look, and save it all for somebody else.")
+@click.option(
+    "--config",
+    "-c",
+    "file",
+    type=_file,
+    envvar="MANAGEOUT_CONFIG",
+    help="The site file. [/etc/manageout/site.toml]",
+)
+@click.option(
+    "--runtime-dir",
+    type=_file,
+    envvar="MANAGEOUT_RUNTIME_DIR",
+    help="Directory of the control socket. [as in the site file]",
+)
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Name server to ask, not resolv.conf's. Repeatable.",
+)
+@click.option("--router", default="", metavar="NAME|ADDRESS", help="ISATAP router to solicit.")
+@click.option(
+    "--gateway",
+    "gateways",
+    multiple=True,
+    metavar="URL",
+    help="Gateway to try, as a client would. Repeatable.",
+)
+@click.option("--ca", "authorities", type=_file, help="Authorities that clients of --gateway trust (PEM).")
 @click.option(
     "--collector", is_flag=True, help="Print the PowerShell script that gathers evidence on Windows."
 )
@@ -29,17 +62,25 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 @click.pass_context
 def doctor(
     ctx: click.Context,
+    /,
     evidence: tuple[Path, ...],
+    live: bool,
+    save: Path | None,
     collector: bool,
     list_rules: bool,
     markdown: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Say why a Windows machine cannot manage out, or cannot be reached: cause and remedy.
+    """Say why managing out fails: cause and remedy.
 
-    EVIDENCE is what the collector wrote on the machine (`--collector` prints the script), or saved output of
-    `ipconfig /all` and netsh in any language; files, folders and zip archives. Without any, paste it, then press
-    Ctrl-D. Exits with 1 when there is an error or a warning.
+    EVIDENCE is what the collector wrote on a Windows machine (`--collector` prints the script), or saved output of
+    `ipconfig /all` and netsh in any language, or what `--save` has saved; files, folders and zip archives. Without
+    any, paste it, then press Ctrl-D.
+
+    With --live this machine is the evidence: a gateway, an ISATAP router, an ISATAP host or any other. As root it
+    sees most. It asks every name server, solicits ISATAP routers, measures paths and looks at certificates, clocks
+    and the packet filter; nothing is changed. Exits with 1 when there is an error or a warning.
     """
     if collector:
         click.echo(_collector(), nl=False)
@@ -53,13 +94,45 @@ def doctor(
     from manageout.doctor.findings import diagnose
 
     assert rules.__all__  # importing it registers them
-    machines = bundle.read(evidence) if evidence else bundle.read_pasted(_pasted())
+    if live or save is not None:
+        if evidence:
+            raise click.UsageError("--live and --save look at this machine, not at files", ctx)
+        machines = [_live(options)]
+    else:
+        _without(ctx, options)
+        machines = bundle.read(evidence) if evidence else bundle.read_pasted(_pasted())
     found = diagnose(machines)
+    if save is not None:
+        _save(save, options, machines[0], found)
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
     else:
         _print(machines, found)
-    ctx.exit(1 if any(finding.severity != "note" for finding in found) else 0)
+    ctx.exit(1 if wrong(found) else 0)
+
+
+def _live(options: dict[str, Any]) -> Facts:
+    from manageout.cli import doctor_live
+
+    for server in options["servers"]:
+        doctor_live.valid_server(server)
+    return doctor_live.look(doctor_live.wanted(**options))
+
+
+def _save(path: Path, options: dict[str, Any], machine: Facts, found: list[Finding]) -> None:
+    from manageout.cli import doctor_live
+
+    doctor_live.save(path, doctor_live.wanted(**options), machine, found, options["file"])
+    click.echo(f"saved {path}: secrets are removed, names and addresses are not", err=True)
+
+
+def _without(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Options of a live look, without one."""
+    given = [name for name in ("servers", "router", "gateways", "authorities") if options[name]]
+    if given:
+        raise click.UsageError(
+            f"--{given[0].removesuffix('s').replace('authoritie', 'ca')} goes with --live", ctx
+        )
 
 
 def _collector() -> str:
@@ -103,19 +176,9 @@ def _print_rules(as_json: bool, markdown: bool) -> None:
 
 
 def _print(machines: list[Facts], found: list[Finding]) -> None:
-    for finding in found:
-        mark = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
-        click.echo(f"{mark} {finding.code} on {finding.computer}: {finding.title}")
-        for quote in finding.seen:
-            click.echo(f"  seen    {quote}")
-        click.echo(f"  cause   {finding.cause}")
-        for step in finding.remedy:
-            click.echo(f"  remedy  {step}")
-        if finding.hidden:
-            click.echo(f"  hence   {', '.join(finding.hidden)}")
-        click.echo()
-    names = ", ".join(f"{facts.computer or facts.source} ({facts.role})" for facts in machines)
-    if not any(finding.severity != "note" for finding in found):
-        click.echo(f"nothing wrong that can be seen from {names}")
-    else:
-        click.echo(f"looked at {names}")
+    for facts in machines:
+        if facts.live is not None:
+            report(facts.live)
+    show(found)
+    names = ", ".join(f"{facts.computer or facts.source} ({facts.kind})" for facts in machines)
+    click.echo(f"looked at {names}" if wrong(found) else f"nothing wrong that can be seen from {names}")

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import dns.exception
+import dns.message
 import dns.name
 import dns.tsig
 import dns.update
@@ -57,6 +58,10 @@ class KeySigner:
     def sign(self, update: dns.update.UpdateMessage, place: Place) -> None:
         """The same key for every server."""
         update.use_tsig({self._key.name: self._key})
+
+    def sign_query(self, query: dns.message.Message) -> None:
+        """The same for a question."""
+        query.use_tsig({self._key.name: self._key})
 
     def reset(self) -> None:
         """A shared key does not end."""

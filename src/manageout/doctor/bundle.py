@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from manageout.doctor import read_json, read_text
+from manageout.doctor import live_json, read_json, read_text
 from manageout.doctor.facts import Facts
 from manageout.doctor.text import MAX_BYTES, decode, lines
 from manageout.errors import ManageoutError
@@ -50,6 +50,10 @@ def _understood(machines: dict[str, Facts]) -> list[Facts]:
 
 def _add(machines: dict[str, Facts], name: str, text: str) -> None:
     """A file of the collector is a machine; texts of one folder belong together."""
+    if live_json.is_live(text):
+        machines[name] = Facts(name)
+        live_json.read(machines[name], text)
+        return
     if read_json.is_bundle(text):
         machines[name] = Facts(name)
         read_json.read(machines[name], text)
@@ -85,9 +89,10 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     """What an archive holds, read in memory: names in it are labels and never become paths."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist()[: MAX_FILES + 1]:
-                if member.is_dir():
-                    continue
+            members = [member for member in archive.infolist()[: MAX_FILES + 1] if not member.is_dir()]
+            # What `doctor --save` writes beside it is for people.
+            saved = [member for member in members if member.filename == live_json.FILE]
+            for member in saved or members:
                 with archive.open(member) as file:  # what it claims about its size does not count
                     yield f"{path.name}/{member.filename}", file.read(MAX_BYTES)
     except (

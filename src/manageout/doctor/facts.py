@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from manageout.doctor.ipconfig import Kind
+from manageout.doctor.live import Live
 
 T = TypeVar("T")
 Role = Literal["manager", "client", "server", "dns", "unknown"]
@@ -142,10 +143,17 @@ class Facts:
     """Entry points of a DirectAccess deployment."""
     internal_prefix: Seen[IPv6Network] | None = None
     client_prefix: Seen[IPv6Network] | None = None
+    live: Live | None = None
+    """A running Linux machine instead, by the probes."""
     understood: bool = False
     """Whether anything in the evidence was."""
     unread: list[str] = field(default_factory=list)
     """What the evidence holds that nobody understood."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of machine, for people."""
+        return self.live.kind if self.live is not None else self.role
 
     def of_kind(self, kind: Kind) -> list[Interface]:
         """The interfaces of one kind."""

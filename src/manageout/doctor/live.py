@@ -6,10 +6,7 @@ says in words why there is no answer; it is empty when there is one.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, NamedTuple
-
-Address = IPv4Address | IPv6Address
 
 
 class DnsAnswer(NamedTuple):
@@ -26,9 +23,10 @@ class DnsAnswer(NamedTuple):
     error: str = ""
 
     @property
-    def addresses(self) -> tuple[Address, ...]:
-        """The records of kind A or AAAA."""
-        return tuple(ip_address(text) for text in self.records) if self.kind in ("A", "AAAA") else ()
+    def quote(self) -> str:
+        """In words, as evidence."""
+        said = ", ".join(self.records) or self.rcode.replace("NOERROR", "no such record") or self.error
+        return f"{self.name} {self.kind} on {self.server}: {said}"
 
 
 class AdvertisedPrefix(NamedTuple):
@@ -181,3 +179,92 @@ class Clock(NamedTuple):
     how: str
     ahead: float | None = None
     error: str = ""
+
+
+Kind = Literal["protocol 41 in", "protocol 41 out", "TLS in", "clients' packets", "leases' packets"]
+
+
+class Judged(NamedTuple):
+    """What the packet filter does with one kind of packet that must pass. ``rule``: whose doing that is."""
+
+    what: Kind
+    packet: str
+    result: Literal["accept", "drop", "maybe"]
+    rule: str = ""
+
+
+class ReversePath(NamedTuple):
+    """The kernel's check of sources on a device. ``back``: the device of the way back to ``network``, else empty."""
+
+    dev: str
+    strict: bool
+    network: str
+    back: str
+
+
+class Record(NamedTuple):
+    """A DNS record that a lease should have, and what each server has instead of it."""
+
+    client: str
+    name: str
+    kind: Literal["A", "AAAA", "PTR"]
+    wanted: tuple[str, ...]
+    answers: tuple[DnsAnswer, ...]
+
+
+class Daemon(NamedTuple):
+    """Our own process here. ``error``: why it says nothing; ``waiting``: roles that do not serve yet."""
+
+    running: bool
+    error: str = ""
+    waiting: tuple[str, ...] = ()
+    findings: tuple[tuple[str, str, str, str], ...] = ()
+    """What it has found itself: code, severity, message, remedy."""
+
+
+class Expected(NamedTuple):
+    """What the site file says, as far as it is held against the network."""
+
+    router_name: str = ""
+    domain: str = ""
+    routers: tuple[str, ...] = ()
+    """IPv4 addresses that the name may lead to."""
+    isatap_prefix: str = ""
+    isatap_mtu: int = 0
+    gateway: bool = False
+    isatap: bool = False
+    translation: bool = False
+
+
+class Live(NamedTuple):
+    """A running Linux machine, as probes and kernel tell of it."""
+
+    host: str
+    taken: float
+    kind: Literal["gateway", "router", "host", "plain"]
+    """By its site file, else by the ISATAP link that it has."""
+    expected: Expected = Expected()
+    daemon: Daemon | None = None
+    """None: no site file says that there should be one."""
+    servers: tuple[str, ...] = ()
+    answers: tuple[DnsAnswer, ...] = ()
+    """About the router's name and the bare ``isatap``."""
+    routers: tuple[RouterAnswer, ...] = ()
+    hops: tuple[NextHop, ...] = ()
+    paths: tuple[PathMtu, ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    reverse_paths: tuple[ReversePath, ...] = ()
+    filters: tuple[Judged, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    crls: tuple[Crl, ...] = ()
+    gateways: tuple[GatewayAnswer, ...] = ()
+    records: tuple[Record, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    clock_set: bool | None = None
+    """Whether the kernel believes its clock."""
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
+
+    def sysctl(self, name: str) -> str | None:
+        """A kernel parameter, or None when it is not known."""
+        return dict(self.sysctls).get(name)

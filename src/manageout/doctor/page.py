@@ -12,8 +12,13 @@ _THEMES = (
     ("Names", ("DNS",)),
     ("Which address is preferred", ("PREFER", "RESOLVER")),
     ("Remote clients", ("IPHTTPS", "NRPT", "LOCATION", "TEREDO", "FIREWALL")),
+    ("Linux machines, live", ("LIVE",)),
 )
-_PROGRAMS = ("netsh", "reg", "manageout", "w32tm", "gpupdate", "gpresult", "ipconfig", "certutil")
+_PROGRAMS = (
+    "netsh", "reg", "manageout", "w32tm", "gpupdate", "gpresult", "ipconfig", "certutil", "repadmin", "apt-get",
+    "cat", "chronyc", "curl", "date", "grep", "ip", "journalctl", "nft", "openssl", "ping", "sysctl", "systemctl",
+    "timedatectl",
+)  # fmt: skip
 _HEAD = """# Troubleshooting
 
 `manageout doctor` finds these causes. On Windows, as administrator, run the script that `manageout doctor --collector`

@@ -54,5 +54,10 @@ def lines(text: str) -> list[str]:
     return found
 
 
+def printable(text: str) -> str:
+    """``text`` for a terminal: whatever would move its cursor is a question mark."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _clean(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " "))

@@ -1,5 +1,27 @@
 """The rules, a file a theme; importing this package registers them all."""
 
-from manageout.doctor.rules import addresses, client, dns, machine, manager, server
+from manageout.doctor.rules import (
+    addresses,
+    client,
+    dns,
+    live_certificates,
+    live_host,
+    live_isatap,
+    live_names,
+    machine,
+    manager,
+    server,
+)
 
-__all__ = ["addresses", "client", "dns", "machine", "manager", "server"]
+__all__ = [
+    "addresses",
+    "client",
+    "dns",
+    "live_certificates",
+    "live_host",
+    "live_isatap",
+    "live_names",
+    "machine",
+    "manager",
+    "server",
+]

@@ -1,0 +1,79 @@
+"""``manageout doctor --live`` and ``--save``: this Linux machine instead of somebody's evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manageout.cli import client
+from manageout.cli.run import DEFAULT_CONFIG
+from manageout.errors import ManageoutError
+
+if TYPE_CHECKING:
+    from manageout.config import Site
+    from manageout.doctor.facts import Facts
+    from manageout.doctor.findings import Finding
+    from manageout.plan import Plan
+    from manageout.service.live import Wanted
+
+
+def wanted(
+    file: Path | None,
+    runtime_dir: Path | None,
+    servers: tuple[str, ...],
+    router: str,
+    gateways: tuple[str, ...],
+    authorities: Path | None,
+) -> Wanted:
+    """What to look at. Raises :class:`ManageoutError` for a site file that cannot be used."""
+    from manageout.service.live import Wanted
+
+    site, plan = site_of(file)
+    directory = runtime_dir or (site.daemon.runtime_dir if site else Path(client.DEFAULT_RUNTIME_DIR))
+
+    def ask(command: str) -> Any:
+        return client.ask(directory / "control.sock", command)
+
+    return Wanted(ask, site, plan, servers, router, gateways, authorities)
+
+
+def site_of(file: Path | None) -> tuple[Site | None, Plan | None]:
+    """The site file that was named, else the usual one if it is there."""
+    from manageout.site import read_site
+
+    if file is None and not Path(DEFAULT_CONFIG).exists():
+        return None, None
+    return read_site(file or Path(DEFAULT_CONFIG))
+
+
+def look(what: Wanted) -> Facts:
+    """This machine as evidence."""
+    from manageout.doctor.facts import Facts
+    from manageout.service import live
+
+    found = live.look(what)
+    return Facts("(live)", computer=found.host, live=found, understood=True)
+
+
+def save(path: Path, what: Wanted, machine: Facts, found: list[Finding], file: Path | None) -> None:
+    """The archive for somebody else."""
+    from manageout.service import support_bundle
+
+    assert machine.live is not None
+    text = ""
+    if what.site is not None:
+        text = (file or Path(DEFAULT_CONFIG)).read_text(encoding="utf-8")
+    support_bundle.save(path, what, machine.live, found, text)
+
+
+def valid_server(text: str) -> str:
+    """A name server as in the site file. Raises :class:`ManageoutError`."""
+    from ipaddress import ip_address
+
+    from manageout.directory.zones import Server
+
+    try:
+        ip_address(Server.parse(text).address)
+    except ValueError:
+        raise ManageoutError(f"{text!r} is no address of a name server", "for example 10.0.0.10") from None
+    return text

@@ -1,0 +1,186 @@
+"""This machine's own part of the live facts: kernel parameters, reverse path check, packet filter, clock.
+
+Only tables of others are asked of the packet filter: ours judges clients by policy, which is no obstacle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from manageout.config import Site
+from manageout.doctor.filter_walk import PROTOCOL_41, TCP, Hook, Packet, Ruleset
+from manageout.doctor.live import Judged, Kind, ReversePath
+from manageout.errors import KernelError, ManageoutError
+from manageout.linux import nft, sysctl
+from manageout.linux.netlink import Netlink
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.service.ipv4_side import ipv4_side
+from manageout.wire.address import rfc6052_embed
+
+SYSCTLS = (
+    "net.ipv6.conf.all.forwarding",
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.all.disable_ipv6",
+    "net.ipv4.conf.all.rp_filter",
+)
+SOMEBODY = "203.0.113.1"
+"""A client somewhere in the Internet (RFC 5737)."""
+MAX_NETWORKS = 8
+"""So many of isatap.hosts are tried, by their first address."""
+
+_Question = tuple[Hook, Kind, Packet]
+
+
+def sysctls() -> tuple[tuple[str, str], ...]:
+    """Those that matter here and exist."""
+    found = ((name, sysctl.find(name)) for name in SYSCTLS)
+    return tuple((name, value) for name, value in found if value is not None)
+
+
+def reverse_paths(site: Site) -> tuple[ReversePath, ...]:
+    """The devices of our locators, and the way back to the managers."""
+    isatap = site.isatap
+    if isatap is None:
+        return ()
+    found = []
+    with Netlink() as netlink:
+        for locator in isatap.locators:
+            dev = device_of(netlink, locator)
+            if dev:
+                strict = _strict(dev)
+                for network in isatap.hosts[:MAX_NETWORKS]:
+                    back = _way(netlink, network[0])
+                    found.append(ReversePath(dev, strict, str(network), back))
+    return tuple(found)
+
+
+def _strict(dev: str) -> bool:
+    modes = [sysctl.find(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", dev)]
+    return max(int(mode or 0) for mode in modes) == 1
+
+
+def _way(netlink: Netlink, address: IPv4Address) -> str:
+    try:
+        return netlink.route_get(address).dev
+    except KernelError:
+        return ""
+
+
+def device_of(netlink: Netlink, address: IPv4Address) -> str:
+    """The device that holds ``address``; empty when none does."""
+    for link in netlink.links():
+        if any(interface.ip == address for interface in netlink.addresses(link.name)):
+            return link.name
+    return ""
+
+
+def filters(site: Site | None, plan: Plan | None, routers: tuple[IPv4Address, ...]) -> tuple[Judged, ...]:
+    """What the tables of others do with packets that must pass here. Raises NotPermitted, KernelError."""
+    objects, texts = nft.ruleset()
+    family, name = nft.TABLE.split()
+    others = [item for item in objects if not _of_table(item, family, name)]
+    ruleset = Ruleset(others, texts)
+    with Netlink() as netlink:
+        questions = [*_of_host(netlink, routers)]
+        if site is not None and plan is not None:
+            questions += [
+                *_of_router(netlink, site),
+                *_of_gateway(netlink, site),
+                *_forwarded(netlink, site, plan),
+            ]
+        found = []
+        for hook, what, packet in questions:
+            judgement = ruleset.judge(hook, packet)
+            found.append(Judged(what, _words(packet), judgement.result, judgement.rule))
+    return tuple(found)
+
+
+def _of_table(item: object, family: str, name: str) -> bool:
+    body = next(iter(item.values()), None) if isinstance(item, dict) else None
+    return (
+        isinstance(body, dict)
+        and body.get("family") == family
+        and name in (body.get("table"), body.get("name"))
+    )
+
+
+def _words(packet: Packet) -> str:
+    port = f" port {packet.dport}" if packet.dport else ""
+    ways = [f"from {packet.iif}" if packet.iif else "", f"to {packet.oif}" if packet.oif else ""]
+    protocol = {PROTOCOL_41: "protocol 41", TCP: "TCP"}.get(packet.protocol, f"protocol {packet.protocol}")
+    return f"{protocol} {packet.src} > {packet.dst}{port} {' '.join(filter(None, ways))}".rstrip()
+
+
+def _of_host(netlink: Netlink, routers: tuple[IPv4Address, ...]) -> Iterator[_Question]:
+    """An ISATAP host asks first, so that what its router sends belongs to a connection."""
+    for router in routers:
+        try:
+            hop = netlink.route_get(router)
+        except ManageoutError:
+            continue
+        own = str(hop.src)
+        yield "output", "protocol 41 out", Packet(own, str(router), PROTOCOL_41, oif=hop.dev)
+        back = Packet(str(router), own, PROTOCOL_41, iif=hop.dev, state="established")
+        yield "input", "protocol 41 in", back
+
+
+def _of_router(netlink: Netlink, site: Site) -> Iterator[_Question]:
+    isatap = site.isatap
+    if isatap is None:
+        return
+    for locator in isatap.locators:
+        dev = device_of(netlink, locator)
+        for network in isatap.hosts[:MAX_NETWORKS]:
+            manager, own = str(network[0]), str(locator)
+            yield "input", "protocol 41 in", Packet(manager, own, PROTOCOL_41, iif=dev)
+            out = Packet(own, manager, PROTOCOL_41, oif=dev, state="established")
+            yield "output", "protocol 41 out", out
+
+
+def _of_gateway(netlink: Netlink, site: Site) -> Iterator[_Question]:
+    for place in site.gateway.listen if site.gateway is not None else ():
+        address, _, port = place.rpartition(":")
+        if ":" in address:
+            continue  # IPv6 listeners: a client in documentation's IPv6 would say nothing about IPv4's rules
+        own = IPv4Address(address)
+        if own.is_unspecified:
+            dev = next((r.dev for r in netlink.routes(2, None) if not r.prefix.prefixlen and r.dev), "")
+            own = next((i.ip for i in netlink.addresses(dev) if i.version == 4), own) if dev else own
+        else:
+            dev = device_of(netlink, own)
+        yield "input", "TLS in", Packet(SOMEBODY, str(own), TCP, dport=int(port), iif=dev or "")
+
+
+def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[_Question]:
+    """First packets of connections that our own table would let through."""
+    if site.gateway is None:
+        return
+    client = str(plan.client_prefix[0x10])
+    if site.isatap is not None:
+        manager = str(plan.isatap_addresses[0])
+        yield (
+            "forward",
+            "clients' packets",
+            Packet(manager, client, TCP, dport=3389, iif=ISATAP_DEVICE, oif=IPHTTPS_DEVICE),
+        )
+    if site.translation is None or plan.leases is None:
+        return
+    server = str(rfc6052_embed(plan.nat64, IPv4Address("10.0.0.1")))
+    out = Packet(client, server, TCP, dport=443, iif=IPHTTPS_DEVICE, oif=XLAT_DEVICE)
+    yield "forward", "clients' packets", out
+    side = ipv4_side(netlink, site, plan)
+    lease, network = str(plan.leases[1]), next(iter(_networks(side.connected)), None)
+    if network is not None:
+        dev, somebody = network
+        yield "forward", "leases' packets", Packet(lease, somebody, TCP, dport=443, iif=XLAT_DEVICE, oif=dev)
+        if not site.translation.masquerade:
+            back = Packet(somebody, lease, TCP, dport=3389, iif=dev, oif=XLAT_DEVICE)
+            yield "forward", "leases' packets", back
+
+
+def _networks(connected: dict[str, tuple[IPv4Network, ...]]) -> Iterator[tuple[str, str]]:
+    """A device of the intranet with somebody on it; the private ones first."""
+    pairs = [(dev, network) for dev, networks in connected.items() for network in networks]
+    for dev, network in sorted(pairs, key=lambda pair: not pair[1].is_private):
+        yield dev, str(network[-2])

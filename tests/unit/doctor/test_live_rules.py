@@ -1,0 +1,59 @@
+"""Every rule about a running machine: what makes it speak, alone; and silence about healthy machines."""
+
+from __future__ import annotations
+
+import pytest
+
+import manageout.doctor.rules
+from manageout.doctor.findings import RULES, diagnose
+from manageout.doctor.live import Live
+from tests.unit.doctor.live_cases import CASES, HEALTHY, HOST, NAME, answer, facts, host
+
+LIVE = [code for code in RULES if code.startswith("LIVE-")]
+
+
+def codes(live: Live) -> list[str]:
+    return [finding.code for finding in diagnose([facts(live)])]
+
+
+def test_each_rule_has_a_case() -> None:
+    assert manageout.doctor.rules.__all__
+    assert set(CASES) == set(LIVE)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_said_of_a_healthy_machine(name: str) -> None:
+    assert codes(HEALTHY[name]) == []
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_case_is_named_and_its_consequences_are_not(code: str) -> None:
+    assert codes(CASES[code]()) == [code]
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_what_was_seen_is_quoted(code: str) -> None:
+    (finding,) = diagnose([facts(CASES[code]())])
+    assert finding.seen and all(finding.seen) and finding.computer
+
+
+def test_a_wildcard_covers_one_label() -> None:
+    shown = HOST.gateways[0].certificate
+    assert shown is not None
+    for names, right in (
+        (("*.corp.example",), True),
+        (("*.example",), False),
+        (("GATEWAY.corp.example",), True),
+    ):
+        changed = HOST.gateways[0]._replace(certificate=shown._replace(names=names))
+        assert ("LIVE-CERT-NAME" not in codes(host(gateways=(changed,)))) is right
+
+
+def test_a_server_that_knows_nothing_of_the_zone_differs() -> None:
+    refusing = answer(NAME, "A", server="10.0.0.11", rcode="REFUSED")
+    assert codes(host(answers=(*HOST.answers, refusing))) == ["LIVE-NAME-DIFFERS"]
+
+
+def test_a_farewell_is_no_fault() -> None:
+    (finding,) = diagnose([facts(CASES["LIVE-ROUTER-FAREWELL"]())])
+    assert finding.severity == "note" and finding.hidden == ("LIVE-ROUTER-NO-ROUTE",)
