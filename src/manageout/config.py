@@ -177,11 +177,13 @@ class DaemonTable(Table):
     """``[daemon]``: where the daemon keeps and shows things."""
 
     state_dir: Path = Path("/var/lib/manageout")
-    """The registry of ISATAP hosts, leases with their audit log, and names are kept here."""
+    """The registry of ISATAP hosts, leases with their audit log, names, and who called clients are kept here."""
     runtime_dir: Path = Path("/run/manageout")
     """The control socket is here; one daemon a directory."""
     metrics: Annotated[str, AfterValidator(metrics_place)] = "127.0.0.1:9464"
     """For Prometheus: ``ADDRESS:PORT`` on loopback, ``unix:/path``, or ``off``."""
+    usage_days: Annotated[int, Field(ge=0, le=3650)] = 90
+    """Days that it is kept who opened connections to which clients, for `manageout retire`; 0: not recorded."""
     fast_path: bool = True
     """Use eBPF where the kernel can."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

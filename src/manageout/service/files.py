@@ -1,4 +1,4 @@
-"""Files that others may read at any time are replaced in one step."""
+"""Files that others may read at any time are replaced in one step; unreadable ones are set aside, never deleted."""
 
 from __future__ import annotations
 
@@ -26,3 +26,14 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
     except OSError as error:
         hint = "check the directory's owner, mode and space"
         raise ManageoutError(f"{path}: {error.strerror}", hint) from None
+
+
+def set_aside(path: Path) -> Path:
+    """Move ``path``, which cannot be read, out of the way, over no other one. Its new name."""
+    aside = path.with_suffix(".unreadable")
+    for number in range(1, 1000):
+        if not aside.exists():
+            break
+        aside = path.with_suffix(f".unreadable-{number}")
+    path.replace(aside)
+    return aside

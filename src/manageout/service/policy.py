@@ -28,7 +28,7 @@ from manageout.service.peer_names import PeerNames
 from manageout.service.policy_members import Members
 from manageout.service.policy_report import findings, machine, rule_names
 from manageout.service.presence import Client
-from manageout.service.sessions import Sessions
+from manageout.service.sessions import Call, Sessions
 
 LOOK = 2.0
 """Seconds between two looks whether the rules are still there."""
@@ -171,6 +171,10 @@ class PolicyService:
     def sessions(self) -> Iterator[dict[str, Any]]:
         """For ``manageout sessions``: read while they are sent."""
         return self._sessions.rows()
+
+    def call(self, connection: conntrack.Connection) -> Call | None:
+        """What a connection is, if a manager has begun it to a client."""
+        return self._sessions.call(connection)
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""

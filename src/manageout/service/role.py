@@ -54,9 +54,10 @@ def roles_of(
 ) -> dict[str, Role]:
     """The roles of this machine by name, not yet running."""
     from manageout.service.policy import PolicyService
+    from manageout.service.usage_log import UsageLog
 
     policy = PolicyService(site, plan)
-    roles: list[Role] = [policy]
+    roles: list[Role] = [policy, UsageLog(site, plan, state_dir, policy.call)]
     watchers: list[Watcher] = []
     if site.translation is not None:
         from manageout.service.translator import TranslatorService

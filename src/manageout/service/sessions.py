@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
-from typing import Any
+from typing import Any, NamedTuple
 
 from manageout.config import Site
 from manageout.linux.conntrack import Connection, connections
@@ -15,6 +15,17 @@ from manageout.plan import Plan
 from manageout.service.policy_report import Way, machine
 
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 47: "gre", 50: "esp", 132: "sctp"}
+
+
+class Call(NamedTuple):
+    """A connection that a machine of the intranet has begun to a client."""
+
+    manager: IPv4Address | IPv6Address
+    """As the intranet knows it."""
+    way: Way
+    client: str
+    """Its name; empty where only its address is known."""
+    client_address: str
 
 
 class Sessions:
@@ -63,6 +74,21 @@ class Sessions:
             "tx_bytes": received[1],
             "through": str(Way.NAT46 if outbound and way is Way.NAT64 else way),
         }
+
+    def call(self, connection: Connection) -> Call | None:
+        """Who calls whom, if it is a call of a manager."""
+        source, client = connection.source, connection.destination
+        if (
+            self._is_client(source)
+            or not self._is_client(client)
+            or client in self._own
+            or source in self._own
+        ):
+            return None
+        manager, way = machine(source, self._site, self._plan)
+        if way is Way.NAT64:
+            way = Way.NAT46
+        return Call(manager, way, self._identity(client) or "", str(IPv6Address(client)))
 
     def _concerns_us(self, source: bytes, destination: bytes) -> bool:
         """One end is a client; what the gateway itself is asked is no session of the site."""

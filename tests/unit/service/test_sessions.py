@@ -59,3 +59,26 @@ def test_client_to_client_and_protocols_without_a_name() -> None:
     row = sessions().row(connection(CLIENT, OTHER, 99, 0))
     assert (row["client"], row["peer_name"]) == ("laptop.corp.example", "tablet.corp.example")
     assert (row["protocol"], row["through"]) == ("99", "IPv6")
+
+
+def test_only_managers_make_calls() -> None:
+    made = sessions()
+    call = made.call(connection(HELPDESK, CLIENT))
+    assert call is not None
+    assert (str(call.manager), call.way, call.client) == ("10.0.1.30", "ISATAP", "laptop.corp.example")
+    call = made.call(connection(APP, CLIENT))
+    assert call is not None
+    assert (str(call.manager), call.way) == ("10.0.0.20", "NAT46")
+    for source, destination in (
+        (CLIENT, APP),
+        (CLIENT, OTHER),
+        (HELPDESK, plan(SITE).gateway_address.packed),
+    ):
+        assert made.call(connection(source, destination)) is None
+
+
+def test_a_call_of_a_client_without_a_name_has_its_address() -> None:
+    stranger = IPv6Address(f"{PREFIX}:1000::99")
+    call = sessions().call(connection(HELPDESK, stranger.packed))
+    assert call is not None
+    assert (call.client, call.client_address) == ("", str(stranger))

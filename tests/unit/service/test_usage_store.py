@@ -1,0 +1,113 @@
+"""The record of calls on disk: adds up, is bounded, survives, and says when nobody watched."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from manageout.errors import ManageoutError
+from manageout.service import usage_store
+from manageout.service.usage_file import DAY, FILE, Usage, UsageFile
+from manageout.service.usage_store import UsageStore
+
+DAY_NUMBER = 20_000
+NOW = DAY_NUMBER * DAY + 100.0
+RDP = Usage(DAY_NUMBER, "10.0.1.30", "ISATAP", "laptop", "tcp", 3389, NOW, NOW, 1, 0, 0)
+
+
+def test_rows_add_up(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    assert store.write([RDP], NOW, NOW, 0)
+    assert store.write([RDP._replace(first=NOW + 5, last=NOW + 9, calls=2, bytes=10)], NOW, NOW + 10, 0)
+    assert list(UsageFile(tmp_path).rows()) == [RDP._replace(last=NOW + 9, calls=3, bytes=10)]
+
+
+def test_an_end_adds_to_a_row_but_makes_none(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    store.write([RDP], NOW, NOW, 0)
+    end = RDP._replace(calls=0, unanswered=1, bytes=60)
+    store.write([end, end._replace(client="gone")], NOW, NOW, 0)
+    assert list(UsageFile(tmp_path).rows()) == [RDP._replace(unanswered=1, bytes=60)]
+
+
+def test_a_restart_within_a_minute_is_no_gap(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    assert store.run(NOW) == (NOW, 0.0)
+    store.write([], NOW, NOW + 50, 0)
+    assert store.run(NOW + 100) == (NOW, NOW + 50)
+    assert store.run(NOW + 500) == (NOW + 500, NOW + 50)
+    assert store.run(NOW + 10) == (NOW + 10, NOW + 50), "a clock that was set back"
+    store.write([], NOW + 500, NOW + 600, 0)
+    file = UsageFile(tmp_path)
+    assert file.runs() == [(NOW, NOW + 50), (NOW + 500, NOW + 600)]
+    assert file.watched() == 150
+
+
+def test_without_a_watcher_no_time_is_watched(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    store.write([RDP], None, NOW, 0)
+    assert UsageFile(tmp_path).watched() == 0
+
+
+def test_old_days_go(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    store.write([RDP, RDP._replace(day=DAY_NUMBER - 90)], NOW, NOW, DAY_NUMBER - 89)
+    assert [row.day for row in UsageFile(tmp_path).rows()] == [DAY_NUMBER]
+
+
+def test_too_many_rows_cost_whole_days_the_oldest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage_store, "MAX_ROWS", 5)
+    store = UsageStore(tmp_path)
+    for day in range(4):
+        rows = [RDP._replace(day=DAY_NUMBER + day, port=port) for port in range(2)]
+        store.write(rows, NOW, NOW, 0)
+    store.bound(0)
+    assert sorted({row.day for row in UsageFile(tmp_path).rows()}) == [DAY_NUMBER + 2, DAY_NUMBER + 3]
+
+
+def test_runs_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_store, "MAX_RUNS", 3)
+    store = UsageStore(tmp_path)
+    for number in range(6):
+        store.write([], NOW + number * DAY, NOW + number * DAY + 1, 0)
+    store.bound(DAY_NUMBER + 5)
+    assert [begun for begun, _ in UsageFile(tmp_path).runs()] == [NOW + 5 * DAY]
+
+
+def test_the_keys_of_a_day(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    store.write([RDP, RDP._replace(day=DAY_NUMBER - 1, port=22)], NOW, NOW, 0)
+    assert store.keys(DAY_NUMBER) == [("10.0.1.30", "ISATAP", "laptop", "tcp", 3389)]
+
+
+def test_a_damaged_file_is_set_aside_and_not_over_another(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / FILE).write_bytes(b"rubbish %d" % number * 1000)
+        store = UsageStore(tmp_path)
+        assert store.write([RDP], NOW, NOW, 0)
+        store.close()
+    assert (tmp_path / "usage.unreadable").read_bytes().startswith(b"rubbish 0")
+    assert (tmp_path / "usage.unreadable-1").read_bytes().startswith(b"rubbish 1")
+
+
+def test_a_write_that_fails_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("PRAGMA max_page_count = 1")
+    store._db.execute("PRAGMA max_page_count = 4")
+    many = [RDP._replace(port=port) for port in range(5000)]
+    assert not store.write(many, NOW, NOW, 0)
+    assert "full" in store.failing
+    store._db.execute("PRAGMA max_page_count = 100000")
+    assert store.write(many, NOW, NOW, 0)
+    assert (store.failing, len(list(UsageFile(tmp_path).rows()))) == ("", 5000)
+
+
+def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ManageoutError, match="cannot keep who opens connections"):
+        UsageStore(tmp_path / "file" / "below")
