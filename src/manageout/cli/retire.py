@@ -1,0 +1,109 @@
+"""``manageout retire``: the way out of ISATAP, a step at a time; what its commands have in common."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pwd
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from manageout.cli.run import config_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from manageout.config import Site
+    from manageout.plan import Plan
+    from manageout.service.retire_store import RetireStore
+
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+STEPS = {
+    "census": (
+        "manageout.cli.retire_census",
+        "census",
+        "Who has to do with ISATAP: hosts, records, names, policies.",
+    ),
+    "judge": (
+        "manageout.cli.retire_judge",
+        "judge",
+        "Who really calls clients by it, and what will serve them instead.",
+    ),
+    "status": ("manageout.cli.retire_judge", "status", "How far it is, who did what, and what comes next."),
+}
+"""Name -> module, click command in it, one line for ``--help``; in the order of the way."""
+
+
+class Steps(click.Group):
+    """A group whose commands live in :data:`STEPS` and are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the way."""
+        return list(STEPS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module of ``name``."""
+        if name not in STEPS:
+            return None
+        module, attribute, _ = STEPS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, so that ``--help`` imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in STEPS.items()])
+
+
+@click.group(cls=Steps)
+def retire() -> None:
+    """The way out of ISATAP, a step at a time, each with its undo.
+
+    Run it as root on the ISATAP router: what it knows and does is kept in daemon.state_dir (retire.db). Each step
+    rests upon the one before and is refused while that has been observed for too short a time
+    (isatap.retire_evidence, 7 days); --force insists, and is noted.
+    """
+
+
+def site_options(command: Decorated) -> Decorated:
+    """``--config``, ``--state-dir``."""
+    state = click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Instead of daemon.state_dir of the site file.",
+    )
+    return config_option(state(command))
+
+
+force_option = click.option("--force", is_flag=True, help="Even if the evidence is too young; it is noted.")
+
+
+def opened(file: Path, state_dir: Path | None) -> tuple[Site, Plan, RetireStore]:
+    """The site and what is known of its way out."""
+    from manageout.service.retire_store import RetireStore
+    from manageout.site import read_site
+
+    site, plan = read_site(file)
+    return site, plan, RetireStore(state_dir or site.daemon.state_dir)
+
+
+def evidence_age(site: Site) -> float:
+    """Seconds for which each step must have been observed."""
+    from manageout.service.retire_phases import EVIDENCE_AGE
+
+    return float(site.isatap.retire_evidence) if site.isatap else EVIDENCE_AGE
+
+
+def who() -> str:
+    """Who runs this command, for the log: ``anna@router``, also behind sudo."""
+    name = os.environ.get("SUDO_USER", "")
+    if not name:
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
