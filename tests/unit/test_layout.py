@@ -61,6 +61,7 @@ TESTED_BY: dict[str, str] = {
     "directory/update_answer.py": "system/test_dns_update.py",
     "cli/connect.py": "system/test_iphttps_tunnel.py",
     "protocol/dns64_answers.py": "transcript/test_dns64.py",
+    "protocol/isatap_advertising.py": "transcript/test_isatap_retire.py",
     "service/certificates.py": "unit/service/test_pki.py",
     "service/client_settings.py": "system/test_iphttps_tunnel.py",
     "service/dns64_upstream.py": "system/test_dns64.py",

@@ -81,7 +81,9 @@ class PrlRouter:
             self.reachable_time = message.reachable_ms / 1000
         if message.retrans_ms:
             self.retrans = message.retrans_ms / 1000
-        self.restart(now + max(MIN_SOLICIT_INTERVAL, REFRESH * shortest_lifetime(message)))
+        # One that offers nothing (any more) is asked again: it may once more.
+        refresh = REFRESH * shortest_lifetime(message) if offers(message) else 0.0
+        self.restart(now + max(MIN_SOLICIT_INTERVAL, refresh))
         # RFC 5214 8.4: an initial confirmation. An advertisement proves only one direction.
         if self.reach in (Reach.NEW, Reach.UNREACHABLE):
             self.probe(now)
@@ -125,10 +127,20 @@ class PrlRouter:
 
 def shortest_lifetime(message: RouterAdvertisement) -> float:
     """The first lifetime to end, in seconds: router, prefixes (valid and preferred), routes; infinity if none."""
+    finite = (float(life) for life in _lifetimes(message) if 0 < life < 0xFFFFFFFF)
+    return min(finite, default=math.inf)
+
+
+def offers(message: RouterAdvertisement) -> bool:
+    """Whether any lifetime is above 0."""
+    return any(_lifetimes(message))
+
+
+def _lifetimes(message: RouterAdvertisement) -> list[int]:
     lifetimes = [message.router_lifetime]
     for option in message.options:
         if isinstance(option, PrefixInformation):
             lifetimes += [option.valid, option.preferred]
         elif isinstance(option, RouteInformation):
             lifetimes.append(option.lifetime)
-    return min((float(life) for life in lifetimes if 0 < life < 0xFFFFFFFF), default=math.inf)
+    return lifetimes

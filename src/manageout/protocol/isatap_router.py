@@ -13,7 +13,7 @@ The kernel routes, and decrements the hop limit. Endpoints are :data:`TUN` and :
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -23,6 +23,7 @@ from manageout.plan import Plan
 from manageout.protocol.budget import Budget
 from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
+from manageout.protocol.isatap_advertising import Advertiser
 from manageout.protocol.isatap_errors import answerable, failed_delivery
 from manageout.protocol.isatap_flows import Flows
 from manageout.protocol.isatap_link import LinkState, Role, Verdict
@@ -30,7 +31,6 @@ from manageout.protocol.isatap_nd import (
     MAY_BE_ND,
     PROTOCOL,
     TTL,
-    AdvertisementTemplate,
     answer_solicitation,
     is_plain_solicitation,
     link_local_forms,
@@ -42,9 +42,6 @@ from manageout.wire.address import embedded_isatap, isatap_link_local
 
 TUN, UNDERLAY = 0, 1
 
-MAX_RA_DELAY = 0.5
-SLOT = 0.02
-"""Advertisements wait in slots of this many seconds, so that one timer serves thousands (RFC 4861 6.2.6)."""
 HOP_LIMIT = 64
 
 _UNREACHABLE = {
@@ -151,21 +148,19 @@ class IsatapRouter:
         self.drops = DropTable(config.max_drop_sources)
         self.solicitations = 0
         self.advertisements = 0
-        self._random = random
+        self._advertiser = Advertiser(random)
         self._errors = Budget(rate=200.0, burst=50.0)
         self._ident = int(random() * 65536)
         self._out: list[tuple[int, bytes]] = []
         self._events: list[Event] = []
-        # Slot number -> hosts to answer in it; a host that waits already is not noted again.
-        self._slots: dict[int, list[bytes]] = {}
-        self._waiting: set[bytes] = set()
         self._second, self._in_second = 0, 0
         self.configure(config, link)
 
     def configure(self, config: RouterConfig, link: LinkState) -> None:
         """Start to use another configuration; ``link`` learns the hosts of the registry that it allows."""
         self.config, self.link, self._flows = config, link, Flows(link)
-        self._templates = self._make_templates(config.advertisement())
+        farewell = config.advertisement(farewell=True)
+        self._advertiser.configure(config.locators, config.advertisement(), farewell)
         self._solicited = {
             locator: frozenset((nd.ALL_ROUTERS, *link_local_forms(locator))) for locator in config.locators
         }
@@ -179,8 +174,22 @@ class IsatapRouter:
             if v4 not in link.hosts:
                 link.register(v4)
 
-    def _make_templates(self, message: nd.RouterAdvertisement) -> dict[bytes, AdvertisementTemplate]:
-        return {locator: AdvertisementTemplate(locator, message) for locator in self.config.locators}
+    def retire(self, networks: Iterable[Prefix], now: float) -> None:
+        """From now on the hosts in these IPv4 ``networks`` are told to let go, and no others.
+
+        What they send is still forwarded. Known hosts that begin or cease to retire are told at once.
+        """
+        before = set(self.retiring())
+        self._advertiser.retire(networks)
+        changed = before.symmetric_difference(self.retiring())
+        records = (self.registry.record(v4) for v4 in changed if self.link.refusal(v4) is None)
+        names = [record.interface_id() for record in records if record is not None]
+        keys = [name + locator for name in names for locator in self.config.locators]
+        self._advertiser.tell(keys, now)
+
+    def retiring(self) -> Iterator[bytes]:
+        """The hosts of the registry that are told to let go."""
+        return filter(self._advertiser.retires, self.registry.hosts)
 
     # The five verbs
 
@@ -211,18 +220,13 @@ class IsatapRouter:
 
     def on_timer(self, now: float) -> None:
         """Send the advertisements that are due, forget old hosts."""
-        current = int(now / SLOT)
-        for slot in sorted(slot for slot in self._slots if slot <= current):
-            for key in self._slots.pop(slot):
-                self._waiting.discard(key)
-                self._advertise(self._templates, key)
-        if not self._slots:
-            self._waiting.clear()  # gives the memory of a rush back
+        for key in self._advertiser.due(now):
+            self._advertise(key)
         self._forget(self.registry.clear_old(now))
 
     def timer(self) -> float | None:
-        """The next slot with an advertisement in it."""
-        return min(self._slots) * SLOT if self._slots else None
+        """When the next advertisement is due."""
+        return self._advertiser.timer()
 
     def transmit(self) -> Sequence[tuple[int, bytes]]:
         """IPv4 packets for the underlay, IPv6 packets for the TUN device."""
@@ -236,10 +240,9 @@ class IsatapRouter:
 
     def farewell(self, within: float, now: float) -> None:
         """Tell the hosts seen in the last ``within`` seconds that everything is gone (RFC 4861 6.2.5)."""
-        templates = self._make_templates(self.config.advertisement(farewell=True))
         for host in self.registry.active(within, now):
             for locator in self.config.locators:
-                self._advertise(templates, host.interface_id() + locator)
+                self._advertise(host.interface_id() + locator, farewell=True)
 
     # From the underlay
 
@@ -295,7 +298,8 @@ class IsatapRouter:
                     raise WireError("nobody to answer, or not for us")
                 self._solicitation(header.src[8:], outer[16:20], now)
             elif isinstance(message, nd.NeighbourSolicitation):
-                self._known(self.registry.received(peer, len(packet), now), peer, outer[16:20], now)
+                # A sign of life, and no traffic: that is how one sees which hosts have let go.
+                self._known(self.registry.received(peer, 0, now, 0), peer, outer[16:20], now)
                 answer = answer_solicitation(header, message, self._own, router=True)
                 if answer is not None:
                     self._send(answer, outer[16:20], peer)
@@ -316,21 +320,15 @@ class IsatapRouter:
         if not self._known(self.registry.solicited(v4, identifier[0] == 2, now), v4, locator, now):
             return
         self.solicitations += 1
-        key = identifier + locator
-        if key not in self._waiting:
-            self._waiting.add(key)
-            slot = int((now + self._random() * (MAX_RA_DELAY - SLOT)) / SLOT) + 1
-            self._slots.setdefault(slot, []).append(key)
+        self._advertiser.answer(identifier + locator, now)
 
-    def _advertise(self, templates: dict[bytes, AdvertisementTemplate], key: bytes) -> None:
-        template = templates.get(key[8:])
-        if template is None:  # the locator was removed while the host waited
-            return
-        v4 = key[4:8]
+    def _advertise(self, key: bytes, farewell: bool = False) -> None:
         self._ident = ident = self._ident + 1 & 0xFFFF
-        self._out.append((UNDERLAY, template.address(v4, key[0] == 2, ident)))
-        self.advertisements += 1
-        self.registry.sent(v4, template.size)
+        packet = self._advertiser.build(key, ident, farewell)
+        if packet is not None:
+            self._out.append((UNDERLAY, packet))
+            self.advertisements += 1
+            self.registry.sent(key[4:8], len(packet) - ipv4.HEADER_LENGTH)
 
     # Errors
 

@@ -72,3 +72,24 @@ def test_the_shortest_lifetime() -> None:
     assert shortest_lifetime(MESSAGE) == 5000
     route = nd.RouteInformation(bytes(16), 0, nd.Preference.MEDIUM, 600)
     assert shortest_lifetime(nd.RouterAdvertisement(router_lifetime=1800, options=(route,))) == 600
+
+
+def test_a_router_that_offers_nothing_is_asked_again_in_two_minutes() -> None:
+    router = confirmed()
+    nothing = nd.RouterAdvertisement(
+        options=(
+            nd.PrefixInformation(bytes(16), 64, True, True, 0, 0),
+            nd.RouteInformation(bytes(16), 48, nd.Preference.MEDIUM, 0),
+        )
+    )
+    router.advertised(ADDRESS, nothing, 1000.0)
+    assert router.next_rs == 1120.0
+
+
+def test_a_router_that_offers_something_for_ever_is_not() -> None:
+    router = confirmed()
+    for_ever = nd.RouterAdvertisement(
+        options=(nd.PrefixInformation(bytes(16), 64, True, True, 0xFFFFFFFF, 0xFFFFFFFF),)
+    )
+    router.advertised(ADDRESS, for_ever, 1000.0)
+    assert math.isinf(router.next_rs)
