@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet
 SOURCES := src tests build_bpf.py
 FUZZ ?= 1000000
+WORKERS ?= 3
+# Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
+SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo demo-ad test check lint type contracts bench format fuzz bpf clean packages-demo packages-ad packages-test packages-bench
 
@@ -78,7 +81,7 @@ contracts: $(VENV)/development ## the layers of docs/adr/0001
 	$(BIN)/lint-imports --no-logo
 
 test: packages-test setup $(VENV)/directory check ## check, then every test (system tests need root)
-	scripts/private $(BIN)/python -m pytest $(PYTEST)
+	scripts/private $(BIN)/python -m pytest $(if $(filter 1,$(WORKERS)),,$(SIDE_BY_SIDE)) $(PYTEST)
 
 fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
 	$(BIN)/python -m tests.fuzz --inputs $(FUZZ)

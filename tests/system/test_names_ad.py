@@ -112,7 +112,7 @@ def test_an_unknown_account(domain: None) -> None:
 
 def test_no_kerberos_server(domain: None) -> None:
     hook = "type filter hook input priority 0;"
-    rules = f"table inet mo-test {{\nchain closed {{\n{hook}\nmeta l4proto {{ tcp, udp }} th dport 88 drop\n}}\n}}\n"
+    rules = f"table inet mo-test {{\nchain closed {{\n{hook}\nmeta l4proto {{ tcp, udp }} th dport 88 reject\n}}\n}}\n"
     network.run("dc", ["nft", "-f", "-"], text=rules)
     try:
         ((outcome, code, _),) = perform(Task(NAME, FORWARD, NOTHING))

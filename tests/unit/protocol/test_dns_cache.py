@@ -16,7 +16,7 @@ SOA = "ns. admin. 1 1 1 1 {minimum}"
 
 
 def answer(*ttls: int, kind: str = "A", rcode: str = "NOERROR", soa: tuple[int, int] | None = None) -> bytes:
-    message = dns.message.make_response(dns.message.make_query(NAME, "A"))
+    message = dns.message.make_response(dns.message.make_query(NAME, "A", id=7))  # a test has one name
     message.set_rcode(dns.rcode.from_text(rcode))
     for number, ttl in enumerate(ttls):
         data = f"10.0.0.{number}" if kind == "A" else "other."
