@@ -35,7 +35,7 @@ def _gone(live: Live, word: str) -> Iterator[tuple[str, ...]]:
     "error",
     "an ISATAP router does not answer",
     cause="It is off, does not allow this machine (isatap.hosts), or IP protocol 41 is dropped on the way "
-    "without a word.",
+    "without a word (Linux says nothing about this protocol even where nftables rejects it).",
     remedy=(
         "manageout status, manageout hosts, manageout drops   (on the router: has it seen and refused us?)",
         "on firewalls in between: IP protocol 41 both ways",
