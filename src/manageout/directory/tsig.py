@@ -55,6 +55,11 @@ class KeySigner:
             raise ManageoutError(f"names.key_file {path}: name or secret cannot be read", hint) from None
         self._key = dns.tsig.Key(name, data, _KNOWN[algorithm[1].lower()])
 
+    @property
+    def keyring(self) -> dict[dns.name.Name, dns.tsig.Key]:
+        """For a zone transfer."""
+        return {self._key.name: self._key}
+
     def sign(self, update: dns.update.UpdateMessage, place: Place) -> None:
         """The same key for every server."""
         update.use_tsig({self._key.name: self._key})
