@@ -12,7 +12,7 @@ from manageout.errors import ManageoutError
 
 PYTHON = "/usr/bin/python3"
 """The system's: Samba's bindings come with Samba only."""
-_PROGRAM = Path(__file__).with_name("gpo_samba.py")
+_PROGRAM, _CENSUS = (Path(__file__).with_name(name) for name in ("gpo_samba.py", "census_samba.py"))
 _HINTS = {
     "credentials": "try --user NAME with its password, or get a ticket: kinit NAME",
     "rights": "the account must be a Domain Admin, or a Group Policy Creator Owner who may link at that place",
@@ -47,11 +47,17 @@ class Domain(NamedTuple):
         """
         self._ask({"do": "put", "before": before, "after": after}, say)
 
-    def _ask(self, request: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    def census(self) -> dict[str, Any]:
+        """Policies that name ISATAP, and every address in the zones. Raises :class:`ManageoutError`."""
+        return self._ask({}, lambda step: None, _CENSUS)
+
+    def _ask(
+        self, request: dict[str, Any], say: Callable[[str], None], program: Path = _PROGRAM
+    ) -> dict[str, Any]:
         who = {"domain": self.name, "server": self.server, "user": self.user, "password": self.password}
         try:
             process = subprocess.Popen(
-                [PYTHON, "-I", str(_PROGRAM)],
+                [PYTHON, "-I", str(program)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
