@@ -149,6 +149,7 @@ class IsatapRouter:
         self.solicitations = 0
         self.advertisements = 0
         self._advertiser = Advertiser(random)
+        self.retires = self._advertiser.retires
         self._errors = Budget(rate=200.0, burst=50.0)
         self._ident = int(random() * 65536)
         self._out: list[tuple[int, bytes]] = []
@@ -189,7 +190,7 @@ class IsatapRouter:
 
     def retiring(self) -> Iterator[bytes]:
         """The hosts of the registry that are told to let go."""
-        return filter(self._advertiser.retires, self.registry.hosts)
+        return filter(self.retires, self.registry.hosts)
 
     # The five verbs
 

@@ -41,8 +41,8 @@ def keep_drops(table: DropTable, fast: IsatapFastPath, now: float) -> None:
     table.totals.update(totals)
 
 
-def host_row(record: HostRecord, prefix: bytes) -> dict[str, Any]:
-    """One host of the registry. ``prefix``: 8 bytes. Times are Unix seconds."""
+def host_row(record: HostRecord, prefix: bytes, retires: bool) -> dict[str, Any]:
+    """One host of the registry. ``prefix``: 8 bytes; ``retires``: it is told to let go. Times: Unix seconds."""
     return {
         "ipv4": _text(record.v4),
         "ipv6": str(IPv6Address(prefix + record.interface_id())),
@@ -54,6 +54,7 @@ def host_row(record: HostRecord, prefix: bytes) -> dict[str, Any]:
         "rx_bytes": record.bytes_in,
         "tx_packets": record.packets_out,
         "tx_bytes": record.bytes_out,
+        "retires": retires,
     }
 
 

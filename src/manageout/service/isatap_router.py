@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from manageout.service.isatap_io import IsatapIo
 from manageout.service.isatap_report import drop_rows, drop_totals, host_row, keep_drops
 from manageout.service.metrics import Metric
 from manageout.service.registry_store import RegistryStore
+from manageout.service.retiring import Retiring
 
 TICK = 1.0
 FLUSH = 4000
@@ -56,6 +58,9 @@ class IsatapRouterService:
         self._machine = IsatapRouter(
             RouterConfig.of(isatap, plan), link_of(isatap, plan), self._registry, random.random
         )
+        self._retiring = Retiring(state_dir)
+        self._machine.retire(self._retiring.prefixes(), time.monotonic())
+        self._retire(self._retiring.read())
         self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
         self._writer = ThreadPoolExecutor(1, "isatap-registry")
         self._names = HostNames(self._registry)
@@ -164,6 +169,8 @@ class IsatapRouterService:
             await asyncio.sleep(TICK)
             now = time.monotonic()
             self._registry.wall_offset = time.time() - now
+            if self._retiring.stale():
+                self._retire(await loop.run_in_executor(self._writer, self._retiring.read))
             self._machine.on_timer(now)
             self._io.turn()
             if now >= self._next_reading:
@@ -178,6 +185,10 @@ class IsatapRouterService:
                 if not await written:
                     self._registry.unsaved(changed, removed)
                     break
+
+    def _retire(self, networks: list[IPv4Network]) -> None:
+        self._retiring.take(networks)
+        self._machine.retire(self._retiring.prefixes(), time.monotonic())
 
     def _tidy(self) -> None:
         """When a rush of new hosts is over, give back what the tables left behind as they grew."""
@@ -210,14 +221,19 @@ class IsatapRouterService:
             "allowed": [str(network) for network in isatap.hosts],
             "solicitations": machine.solicitations,
             "advertisements": machine.advertisements,
+            **({"retiring": ", ".join(map(str, self._retiring.networks))} if self._retiring.networks else {}),
         }
 
     def hosts(self) -> Iterator[dict[str, Any]]:
         """Every host of the registry, with counters as of now. Times are Unix seconds."""
         self._read_counters()
-        prefix = self._machine.config.prefix[:8]
+        prefix, retires = self._machine.config.prefix[:8], self._machine.retires
         # The rows are made while they are sent: there may be many, and packets come first.
-        return (host_row(record, prefix) for record in list(self._registry))
+        return (host_row(record, prefix, retires(record.v4)) for record in list(self._registry))
+
+    def findings(self) -> list[dict[str, str]]:
+        """What somebody should look at."""
+        return self._retiring.findings()
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""
@@ -237,6 +253,8 @@ class IsatapRouterService:
         yield Metric(
             "isatap_advertisements", "Router advertisements.", "counter", [({}, machine.advertisements)]
         )
+        retiring = sum(1 for _ in machine.retiring())
+        yield Metric("isatap_retiring", "Hosts that are told to let go.", "gauge", [({}, retiring)])
         on = float(self._fast is not None)
         yield Metric("isatap_fast_path", "1 when eBPF carries the packets.", "gauge", [({}, on)])
 

@@ -23,7 +23,7 @@ def test_drops_by_reason_and_source() -> None:
 
 def test_a_host() -> None:
     record = HostRecord(A, U_BIT, 1, 2, 3, 4, 5, 6, 7, "a.example", 8)
-    assert host_row(record, bytes.fromhex("fd123456789a0001")) == {
+    assert host_row(record, bytes.fromhex("fd123456789a0001"), True) == {
         "ipv4": "10.0.0.1",
         "ipv6": "fd12:3456:789a:1:200:5efe:a00:1",
         "name": "a.example",
@@ -34,4 +34,5 @@ def test_a_host() -> None:
         "rx_bytes": 5,
         "tx_packets": 6,
         "tx_bytes": 7,
+        "retires": True,
     }
