@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manageout.cli.findings import report, show, wrong
+from manageout.cli.output import printable
 from manageout.errors import ManageoutError
 
 if TYPE_CHECKING:
@@ -180,5 +181,5 @@ def _print(machines: list[Facts], found: list[Finding]) -> None:
         if facts.live is not None:
             report(facts.live)
     show(found)
-    names = ", ".join(f"{facts.computer or facts.source} ({facts.kind})" for facts in machines)
+    names = ", ".join(f"{printable(facts.computer or facts.source)} ({facts.kind})" for facts in machines)
     click.echo(f"looked at {names}" if wrong(found) else f"nothing wrong that can be seen from {names}")

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
 
 from manageout.doctor import live_json, read_json, read_text
 from manageout.doctor.facts import Facts
-from manageout.doctor.text import MAX_BYTES, decode, lines
+from manageout.doctor.text import MAX_BYTES, decode, lines, printable
 from manageout.errors import ManageoutError
 
-MAX_FILES = 500
-MAX_TOTAL = 64 * 1024 * 1024
+MAX_FILES = 200
+MAX_TOTAL = 32 * 1024 * 1024
 """Bytes of all files together, unpacked."""
+MAX_DIRECTORY = 1024 * 1024
+"""Bytes of an archive's list of members, which the library reads whole."""
+_PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class _File(NamedTuple):
+    name: str
+    data: bytes
+    """Its first :data:`MAX_BYTES`."""
+    cut: bool
+    """Whether it goes on."""
 
 
 def read(paths: Iterable[Path]) -> list[Facts]:
-    """The machines in files, folders and zip archives. Raises :class:`ManageoutError` for what cannot be read."""
+    """The machines in files, folders and zip archives. Raises :class:`ManageoutError` for what cannot be read.
+
+    Of several files one may be broken: that is told with the findings. A single one is refused.
+    """
     machines: dict[str, Facts] = {}
+    faults: list[ManageoutError] = []
     total = count = 0
     for path in paths:
-        for name, data in _files(path):
-            count, total = count + 1, total + len(data)
+        for file in _files(path):
+            count, total = count + 1, total + len(file.data)
             if count > MAX_FILES or total > MAX_TOTAL:
                 hint = f"at most {MAX_FILES} files and {MAX_TOTAL >> 20} MB are looked at: give fewer"
-                raise ManageoutError(f"{path}: too much evidence", hint)
-            _add(machines, name, decode(data))
+                raise ManageoutError(f"{printable(str(path))}: too much evidence", hint)
+            try:
+                _add(machines, file.name, decode(file.data), file.cut)
+            except ManageoutError as error:
+                faults.append(error)
+                machines[file.name].unread.append(error.message)
     if not machines:
         raise ManageoutError("no evidence there", "give files that the collector or a console has written")
+    if faults and not any(facts.understood for facts in machines.values()):
+        raise faults[0]
     return _understood(machines)
 
 
@@ -44,65 +68,98 @@ def _understood(machines: dict[str, Facts]) -> list[Facts]:
     found = list(machines.values())
     if not any(facts.understood for facts in found):
         hint = "give what the collector wrote (--collector prints it), or ipconfig /all and netsh"
-        raise ManageoutError("nothing there is the output of a command that the doctor knows", hint)
+        message = "nothing could be judged: not a word there is the output of a command that the doctor knows"
+        raise ManageoutError(message, hint)
     return found
 
 
-def _add(machines: dict[str, Facts], name: str, text: str) -> None:
-    """A file of the collector is a machine; texts of one folder belong together."""
+def _add(machines: dict[str, Facts], name: str, text: str, cut: bool = False) -> None:
+    """A file of the collector is a machine; texts of one folder belong together, if they name the same one."""
     if live_json.is_live(text):
-        machines[name] = Facts(name)
-        live_json.read(machines[name], text)
+        facts = machines[name] = Facts(name, read_at=time.time())
+        live_json.read(facts, text)
         return
     if read_json.is_bundle(text):
-        machines[name] = Facts(name)
-        read_json.read(machines[name], text)
+        facts = machines[name] = Facts(name, read_at=time.time())
+        read_json.read(facts, text)
         return
     folder = str(PurePosixPath(name).parent)
     place = name if folder == "." else folder
+    rows = lines(text)
+    host = read_text.host(rows)
+    known = machines.get(place)
+    if known is not None and host and known.computer and host.lower() != known.computer.lower():
+        place = f"{place} ({host})"
     facts = machines.setdefault(place, Facts(place))
-    read_text.read(facts, lines(text))
+    read_text.read(facts, rows)
+    if cut:
+        facts.unread.append(f"{name}: longer than {MAX_BYTES >> 20} MB, the rest was not looked at")
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+def _files(path: Path) -> Iterator[_File]:
     try:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
                 if file.is_file() and not file.is_symlink():
-                    yield str(file.relative_to(path.parent)), _start(file)
+                    yield _start(file, str(file.relative_to(path.parent)))
             return
-        data = _start(path)
-        if data.startswith(b"PK\x03\x04"):
+        found = _start(path, path.name)
+        if found.data.startswith(b"PK\x03\x04"):
             yield from _members(path)
         else:
-            yield path.name, data
+            yield found
     except OSError as error:
-        raise ManageoutError(f"{path}: {error.strerror}", "check the name, and who may read it") from None
+        message = f"{printable(str(path))}: {error.strerror or error}"
+        raise ManageoutError(message, "check the name, and who may read it") from None
 
 
-def _start(path: Path) -> bytes:
+def _start(path: Path, name: str) -> _File:
     with path.open("rb") as file:
-        return file.read(MAX_BYTES)
+        data = file.read(MAX_BYTES)
+        return _File(name, data, bool(file.read(1)))
 
 
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+def _members(path: Path) -> Iterator[_File]:
     """What an archive holds, read in memory: names in it are labels and never become paths."""
+    name = printable(str(path))
+    hint = "unpack it, and give the folder"
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist()[: MAX_FILES + 1] if not member.is_dir()]
-            # What `doctor --save` writes beside it is for people.
-            saved = [member for member in members if member.filename == live_json.FILE]
-            for member in saved or members:
-                with archive.open(member) as file:  # what it claims about its size does not count
-                    yield f"{path.name}/{member.filename}", file.read(MAX_BYTES)
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-    ) as error:
-        raise ManageoutError(
-            f"{path}: not a readable archive: {error}", "unpack it, and give the folder"
-        ) from None
+        with path.open("rb") as whole:
+            if _directory_size(whole) > MAX_DIRECTORY:
+                raise ManageoutError(f"{name}: too much evidence", hint)
+            with zipfile.ZipFile(whole) as archive:
+                members = [member for member in archive.infolist()[: MAX_FILES + 1] if not member.is_dir()]
+                # What `doctor --save` writes beside it is for people.
+                saved = [member for member in members if member.filename == live_json.FILE]
+                for member in saved or members:
+                    yield _member(archive, member, path.name)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        message = f"{name}: not a readable archive: {printable(str(error))}"
+        raise ManageoutError(message, hint) from None
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> _File:
+    """What it claims about its size does not count. The other compressions may claim gigabytes of memory."""
+    if member.compress_type not in _PLAIN:
+        raise NotImplementedError("a member is neither stored nor deflated")
+    with archive.open(member) as file:
+        data = file.read(MAX_BYTES)
+        return _File(f"{name}/{member.filename}", data, bool(file.read(1)))
+
+
+def _directory_size(file: BinaryIO) -> int:
+    """Bytes of the list of members, as its end record says; very many for the 64-bit form (APPNOTE 4.3.15)."""
+    end = file.seek(0, 2)
+    file.seek(max(0, end - (1 << 16) - 64))
+    tail = file.read()
+    file.seek(0)
+    plain = tail[-22:].startswith(_END) and tail.endswith(b"\0\0")
+    place = len(tail) - 22 if plain else tail.rfind(_END)
+    if place < 0:
+        return 0  # no archive: the library says so
+    if tail[max(0, place - 20) : place].startswith(b"PK\6\7"):
+        return 1 << 32
+    return int.from_bytes(tail[place + 12 : place + 16], "little")
+
+
+_END = b"PK\5\6"

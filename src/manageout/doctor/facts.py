@@ -14,6 +14,12 @@ from manageout.doctor.ipconfig import Kind
 from manageout.doctor.live import Live
 
 T = TypeVar("T")
+EVENTS = (
+    "0x490",
+    "Windows System Error 87",
+    "ParameterArgumentValidationErrorNullNotAllowed,Set-NetIPInterface",
+)
+"""What pasted errors and event logs are known by, in any language."""
 Role = Literal["manager", "client", "server", "dns", "unknown"]
 
 
@@ -145,8 +151,16 @@ class Facts:
     client_prefix: Seen[IPv6Network] | None = None
     live: Live | None = None
     """A running Linux machine instead, by the probes."""
+    sections: frozenset[str] = frozenset()
+    """Those that the collector could read; empty for text."""
+    read_at: float | None = None
+    """Unix time here, when the evidence was read."""
     understood: bool = False
     """Whether anything in the evidence was."""
+    events: list[str] = field(default_factory=list)
+    """Errors that it reported, those of :data:`EVENTS`."""
+    others: list[Seen[str]] = field(default_factory=list)
+    """Machines whose evidence lay among that of this one, and was not used."""
     unread: list[str] = field(default_factory=list)
     """What the evidence holds that nobody understood."""
 

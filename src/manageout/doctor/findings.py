@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from manageout.doctor.facts import Facts
 
 Severity = Literal["error", "warning", "note"]
+MAX_QUOTES = 20
+MAX_QUOTE = 400
+"""Characters of a quote that are shown."""
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -68,7 +72,8 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
 
 def _apply(one: Rule, facts: Facts) -> Iterator[Finding]:
     name = facts.computer or facts.source
-    for quotes in one.look(facts):
+    for found in islice(one.look(facts), MAX_QUOTES):
+        quotes = tuple(quote[:MAX_QUOTE] for quote in found[:MAX_QUOTES])
         yield Finding(one.code, one.severity, one.title, quotes, one.cause, one.remedy, name)
 
 

@@ -1,9 +1,14 @@
 """``ipconfig /all`` -> adapters, in any language: by the shape of lines and values, and by names that are never
-translated (ISATAP, Teredo, IP-HTTPS, the address of a tunnel adapter)."""
+translated (ISATAP, Teredo, IP-HTTPS, the address of a tunnel adapter).
+
+In every language an adapter's own addresses come first (with a remark in brackets, if it was ``/all``), then the
+mask; the next line that holds an address, or nothing, is that of the default gateway.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
@@ -11,15 +16,18 @@ from typing import Literal
 Kind = Literal["isatap", "teredo", "6to4", "iphttps", "other"]
 TUNNEL_ADDRESS = "00-00-00-00-00-00-00-E0"
 
-_ENTRY = re.compile(r"^\s{1,6}(\S[^:]*?)[ .]*:(?:\s+(.*))?$")
+MAX_ADAPTERS = 500
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _ADDRESS = re.compile(r"^([0-9A-Fa-f:.]+)(?:%(\d+))?(?:\((.*)\))?\s*$")
-_GATEWAYS = (
-    "default gateway", "standardgateway", "standard-gateway", "standaardgateway", "passerelle par défaut",
-    "puerta de enlace predeterminada", "gateway predefinito", "gateway padrão", "gateway predefinido",
-    "brama domyślna", "výchozí brána", "основной шлюз", "oletusyhdyskäytävä", "默认网关", "預設閘道",
-    "デフォルト ゲートウェイ", "기본 게이트웨이",
-)  # fmt: skip
+
+
+@dataclass
+class _Entry:
+    """A label, the words behind it, and the addresses there and on the lines that go on: index, remark or not."""
+
+    label: str
+    value: str
+    addresses: list[tuple[IPv4Address | IPv6Address, int | None, bool]] = field(default_factory=list)
 
 
 @dataclass
@@ -53,51 +61,87 @@ class Adapter:
 def parse(lines: list[str]) -> list[Adapter]:
     """The adapters in ``lines``; empty when it is no such output."""
     adapters: list[Adapter] = []
-    label = ""
+    entries: list[_Entry] = []
     for line in lines:
         if line and not line[0].isspace():
-            if line.endswith(":") and ". ." not in line:
+            if line.endswith((":", "\uff1a")) and ". ." not in line and len(adapters) < MAX_ADAPTERS:
                 adapters.append(Adapter(line[:-1].strip(), text=[line]))
-            label = ""
-            continue
-        if not adapters or not line.strip():
-            continue
-        adapters[-1].text.append(line)
-        entry = _ENTRY.match(line)
-        if entry:
-            label = entry[1].lower()
-        _value(adapters[-1], label, (entry[2] or "") if entry else line.strip())
+                entries = []
+        elif adapters and line.strip():
+            adapters[-1].text.append(line)
+            _line(adapters[-1], entries, line)
+        elif adapters and len(adapters[-1].text) > 1:
+            _sort(adapters[-1], entries)
+            entries = []
+    if adapters:
+        _sort(adapters[-1], entries)
     for adapter in adapters:
         _classify(adapter)
     return [adapter for adapter in adapters if len(adapter.text) > 1]
 
 
-def _value(adapter: Adapter, label: str, value: str) -> None:
-    """One value, or a further line of the one before, which belongs to the same label."""
-    if value == TUNNEL_ADDRESS:
-        adapter.tunnel = True
-    match = _ADDRESS.match(value)
-    if match is None:
-        if not adapter.description and re.search(
-            r"adapter|isatap|teredo|6to4|http|ethernet|adapt|карта", value, re.I
-        ):
-            adapter.description = value
+def _line(adapter: Adapter, entries: list[_Entry], line: str) -> None:
+    """Keep the addresses of a line; a line without a label belongs to the one before."""
+    label, colon, value = line.replace("\uff1a", ":").partition(":")
+    indent = len(label) - len(label.lstrip())
+    if colon and 1 <= indent <= 6 and (not value or value[0].isspace()):
+        value = value.strip()
+        entries.append(_Entry(label.strip(" ."), value))
+    elif entries:
+        value = line.strip()
+    else:
         return
+    adapter.tunnel = adapter.tunnel or value == TUNNEL_ADDRESS
+    match = _ADDRESS.match(value)
     try:
-        address = ip_address(match[1])
+        if match is not None:
+            index = int(match[2]) if match[2] else None
+            entries[-1].addresses.append((ip_address(match[1]), index, match[3] is not None))
+            return
     except ValueError:
         return
-    index = int(match[2]) if match[2] else None
-    if label in _GATEWAYS:
-        adapter.gateways.append(address)
-    elif match[3] is None and index is None and isinstance(address, IPv4Address):
-        pass  # masks, servers of DHCP and DNS
-    elif isinstance(address, IPv4Address):
-        adapter.ipv4.append(address)
-    elif address.is_link_local:
-        adapter.link_local.append((address, index))
-    elif match[3] is not None:
-        adapter.ipv6.append(address)
+    if not adapter.description and _DESCRIPTION.search(value):
+        adapter.description = value
+
+
+def _sort(adapter: Adapter, entries: list[_Entry]) -> None:
+    """Which addresses are its own, and which are gateways."""
+    useful = [entry for entry in entries if entry.addresses or not entry.value]
+    last = _last_own(useful)
+    if last is None:
+        return
+    for address, index, _ in (found for entry in useful[: last + 1] for found in entry.addresses):
+        if isinstance(address, IPv4Address):
+            adapter.ipv4 += [] if _is_mask(address) else [address]
+        elif address.is_link_local:
+            adapter.link_local.append((address, index))
+        else:
+            adapter.ipv6.append(address)
+    if last + 1 < len(useful):
+        adapter.gateways += [address for address, _, _ in useful[last + 1].addresses]
+
+
+def _last_own(entries: list[_Entry]) -> int | None:
+    """The last mask; else the last with a remark; else the last that is called as the first link-local one is."""
+
+    def last(wanted: Callable[[_Entry], bool]) -> int | None:
+        return max((number for number, entry in enumerate(entries) if wanted(entry)), default=None)
+
+    found = last(lambda entry: any(_is_mask(address) for address, _, _ in entry.addresses))
+    if found is None:
+        found = last(lambda entry: any(remark for _, _, remark in entry.addresses))
+    if found is None:
+        links = [entry.label for entry in entries if any(a.is_link_local for a, _, _ in entry.addresses)]
+        found = last(lambda entry: entry.label in links[:1])
+    return last(lambda entry: bool(entry.addresses)) if found is None else found
+
+
+def _is_mask(address: IPv4Address | IPv6Address) -> bool:
+    number = int(address) ^ 0xFFFFFFFF
+    return isinstance(address, IPv4Address) and int(address) > 0 and number & (number + 1) == 0
+
+
+_DESCRIPTION = re.compile(r"adapter|isatap|teredo|6to4|http|ethernet|adapt|карта", re.I)
 
 
 def _classify(adapter: Adapter) -> None:

@@ -1,23 +1,32 @@
 """Output of netsh, in any language: tables by their columns, lists of settings by their order.
 
 Labels are translated, keywords (``enabled``, ``disabled``) mostly are not; where they are, :data:`_STATES` knows
-the common languages.
+the common languages. In the others, and where a code page has garbled the words, they are known by where they stand:
+every interface looks for neighbours, and nobody publishes a route to all multicast.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, IPv6Network
+from itertools import islice, pairwise
 from typing import NamedTuple
 
-_PAIR = re.compile(r"^(.*?)\s*: ?(.*)$")
-_RULE = re.compile(r"^-{3,}[- ]*$")
+RULE = re.compile(r"^\s*-{3,}[- ]*$")
+"""The line below a heading."""
+MAX_ROWS = 1000
+"""Of a table; a server has some hundred routes."""
 _STATES = {
     "enabled": True, "aktiviert": True, "activé": True, "habilitado": True, "abilitato": True, "ingeschakeld": True,
-    "włączony": True, "povoleno": True, "включен": True, "已启用": True, "已啟用": True, "有効": True,
+    "włączony": True, "povoleno": True, "включен": True, "已启用": True, "已啟用": True, "有効": True, "사용": True,
+    "ativado": True, "aktiverad": True, "aktiveret": True, "aktivert": True, "käytössä": True, "etkin": True,
     "disabled": False, "deaktiviert": False, "désactivé": False, "deshabilitado": False, "disabilitato": False,
     "uitgeschakeld": False, "wyłączony": False, "zakázáno": False, "отключен": False, "已禁用": False, "無効": False,
+    "已停用": False, "사용 안 함": False, "desativado": False, "inaktiverad": False, "deaktiveret": False,
+    "deaktivert": False, "ei käytössä": False, "devre dışı": False,
 }  # fmt: skip
+NUMBER = re.compile(r"[0-9]{1,9}")
 INTERFACE_ORDER = (
     "luid", "index", "state", "metric", "mtu", "reachable", "base_reachable", "retransmit", "dad", "site_length",
     "site_id", "forwarding", "advertising", "neighbour_discovery", "unreachability", "router_discovery", "managed",
@@ -84,43 +93,55 @@ def settings(lines: list[str]) -> list[Setting]:
     """Every ``label : value``. Values may hold colons themselves, labels not."""
     found = []
     for line in lines:
-        match = _PAIR.match(line.strip())
-        if match and match[1] and not _RULE.match(line.strip()):
-            found.append(Setting(match[1].strip(), match[2].strip(), line.strip()))
+        label, colon, value = line.replace("\uff1a", ":").partition(":")
+        if colon and label.strip():
+            found.append(Setting(label.strip(), value.strip(), line.strip()))
     return found
 
 
 def interface(lines: list[str]) -> dict[str, Setting]:
     """The settings of ``show interface INDEX`` by the names of :data:`INTERFACE_ORDER`; empty if it is not that."""
+    return next(each_interface(lines), {})
+
+
+def each_interface(lines: list[str]) -> Iterator[dict[str, Setting]]:
+    """The same for several outputs, one behind the other."""
     found = settings(lines)
-    while (
-        found
-        and not re.fullmatch(r"ifguid_\w+|\w+_\d+", found[0].value)
-        and "luid" not in found[0].label.lower()
-    ):
-        found = found[1:]
-    if len(found) < 12 or not found[1].value.isdecimal():
-        return {}
-    return dict(zip(INTERFACE_ORDER, found, strict=False))
+    starts = [number for number, one in enumerate(found) if _is_luid(one)]
+    for start, end in pairwise([*starts[:MAX_ROWS], len(found)]):
+        if end - start >= 12 and NUMBER.fullmatch(found[start + 1].value):
+            yield dict(zip(INTERFACE_ORDER, found[start:end], strict=False))
+
+
+def _is_luid(setting: Setting) -> bool:
+    return re.fullmatch(r"[a-z]\w*_\d+", setting.value) is not None or "luid" in setting.label.lower()
+
+
+def on(found: dict[str, Setting], name: str) -> bool | None:
+    """Whether a setting of :func:`interface` is enabled, by the word or by that of the search for neighbours."""
+    setting, known = found.get(name), found.get("neighbour_discovery")
+    if setting is None or setting.on is not None or known is None or known.on is not None:
+        return setting.on if setting is not None else None
+    return setting.value == known.value
 
 
 def interfaces(lines: list[str]) -> list[InterfaceRow]:
     """The rows of ``show interfaces``."""
-    pattern = re.compile(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S.*)$")
-    rows = [(match, line) for line in lines if (match := pattern.match(line))]
+    pattern = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{3,10})\s+(\S+)\s+(\S.*)$")
+    rows = ((match, line) for line in lines if (match := pattern.match(line)))
     return [
         InterfaceRow(int(m[1]), int(m[2]), int(m[3]), m[4], m[5].strip(), line.strip())
-        for m, line in rows
+        for m, line in islice(rows, MAX_ROWS)
         if int(m[3]) >= 576
     ]
 
 
 def routes(lines: list[str]) -> list[RouteRow]:
     """The rows of ``show route`` as a table."""
-    pattern = re.compile(r"^\s*(\S+)\s+(\S+)\s+(\d+)\s+([0-9A-Fa-f:.]+/\d+)\s+(\d+)\s+(\S.*)$")
-    found = []
+    pattern = re.compile(r"^\s*(\S+)\s+(\S+)\s+([0-9]{1,9})\s+([0-9A-Fa-f:.]+/\d+)\s+([0-9]{1,9})\s+(\S.*)$")
+    found: list[RouteRow] = []
     for line in lines:
-        if match := pattern.match(line):
+        if (match := pattern.match(line)) and len(found) < MAX_ROWS:
             prefix = _network(match[4])
             if prefix is not None:
                 numbers = int(match[3]), prefix, int(match[5])
@@ -130,31 +151,29 @@ def routes(lines: list[str]) -> list[RouteRow]:
 
 def prefix_policies(lines: list[str]) -> list[PolicyRow]:
     """The rows of ``show prefixpolicies``."""
-    pattern = re.compile(r"^\s*(\d+)\s+(\d+)\s+([0-9A-Fa-f:.]+/\d+)\s*$")
-    found = []
-    for line in lines:
-        if (match := pattern.match(line)) and (prefix := _network(match[3])) is not None:
+    pattern = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9A-Fa-f:.]+/\d+)\s*$")
+    found: list[PolicyRow] = []
+    for line in lines[: 20 * MAX_ROWS]:
+        if (
+            len(found) < MAX_ROWS
+            and (match := pattern.match(line))
+            and (prefix := _network(match[3])) is not None
+        ):
             found.append(PolicyRow(int(match[1]), int(match[2]), prefix, line.strip()))
     return found
 
 
-def published(row: RouteRow) -> bool:
-    """Whether a route is advertised: ``Yes`` or ``Age``, in a language that is known."""
-    return row.publish.lower() in (
-        "yes",
-        "age",
-        "ja",
-        "oui",
-        "sí",
-        "si",
-        "sì",
-        "sim",
-        "tak",
-        "ano",
-        "да",
-        "是",
-        "はい",
-    )
+def published(row: RouteRow, rows: Iterable[RouteRow] = ()) -> bool:
+    """Whether a route is advertised: ``Yes`` or ``Age``; in a language that is not known, not as multicast is."""
+    if (word := row.publish.lower()) in _PUBLISHED or word in _UNPUBLISHED:
+        return word in _PUBLISHED
+    never = {other.publish.lower() for other in rows if other.prefix == MULTICAST}
+    return bool(never) and word not in never
+
+
+MULTICAST = IPv6Network("ff00::/8")
+_PUBLISHED = frozenset(("yes", "age", "ja", "oui", "sí", "si", "sì", "sim", "tak", "ano", "да", "是", "はい"))
+_UNPUBLISHED = frozenset(("no", "nein", "non", "não", "nie", "ne", "нет", "否", "いいえ"))
 
 
 def _network(text: str) -> IPv6Network | None:

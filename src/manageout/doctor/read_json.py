@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -13,8 +14,13 @@ from manageout.doctor.ipconfig import Kind
 from manageout.errors import ManageoutError
 
 VERSION = 1
-MAX_ROWS = 20_000
+MAX_ROWS = 1000
 """Of one section; a server has a few hundred routes."""
+MAX_ITEMS = 64
+"""Of a list in a row."""
+MAX_TEXT = 1000
+MAX_TIME = 4e9
+"""Unix time of the year 2096; whatever is beyond is no clock."""
 Row = dict[str, Any]
 
 
@@ -37,10 +43,10 @@ def read(facts: Facts, text: str) -> None:
             f"{facts.source}: version {version} of the collector", f"this knows version {VERSION}"
         )
     facts.understood = True
-    facts.computer = str(bundle.get("computer") or "")
+    facts.computer = str(bundle.get("computer") or "")[:255]
     facts.build = bundle.get("build") if isinstance(bundle.get("build"), int) else None
-    if isinstance(taken := bundle.get("taken"), int | float):
-        facts.clock = Seen(float(taken), f"the clock said {taken}")
+    facts.clock = _clock(bundle.get("taken"))
+    facts.sections = frozenset(name for name in _READERS if name in sections)
     for name, reader in _READERS.items():
         rows = sections.get(name)
         if rows is not None:
@@ -48,15 +54,27 @@ def read(facts: Facts, text: str) -> None:
     for name, message in (
         (bundle.get("errors") or {}).items() if isinstance(bundle.get("errors"), dict) else ()
     ):
-        facts.unread.append(f"{name}: {message}")
+        if len(facts.unread) < MAX_ITEMS:
+            facts.unread.append(f"{name}: {message}"[:MAX_TEXT])
     _role(facts, sections)
+
+
+def _clock(taken: object) -> Seen[float] | None:
+    """What the machine took for the time. Nonsense is a time too, and is shown as it is."""
+    if isinstance(taken, bool) or not isinstance(taken, int | float):
+        return None
+    if not 0 <= taken <= MAX_TIME:
+        return Seen(-1.0, f"the clock said {str(taken)[:40]}, which is no time")
+    return Seen(float(taken), f"the clock said {datetime.fromtimestamp(taken, UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _guarded(facts: Facts, name: str, reader: Callable[[Facts, Iterator[Row]], None], rows: object) -> None:
     listed = rows if isinstance(rows, list) else [rows]
+    if len(listed) > MAX_ROWS:
+        facts.unread.append(f"{name}: {len(listed)} rows, the first {MAX_ROWS} are looked at")
     try:
         reader(facts, (row for row in listed[:MAX_ROWS] if isinstance(row, dict | str)))  # type: ignore[misc]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         facts.unread.append(f"{name}: not as the collector writes it")
 
 
@@ -213,8 +231,8 @@ def _nrpt(facts: Facts, rows: Iterator[Row]) -> None:
 
 
 def _texts(value: object) -> list[str]:
-    found = value if isinstance(value, list) else [value] if value else []
-    return [str(item) for item in found if item]
+    found = value[:MAX_ITEMS] if isinstance(value, list) else [value] if value else []
+    return [str(item)[:MAX_TEXT] for item in found if item]
 
 
 def _location(facts: Facts, rows: Iterator[Row]) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 MAX_BYTES = 4 * 1024 * 1024
 """More than any of the commands prints; what is beyond is not looked at."""
 WIDTHS = (79, 80, 120)
 """Console widths at which a capture is cut: that of the console, or one less."""
+MAX_LINE = 1000
+"""Characters of a line; no command prints longer ones."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_OWN_LINE = re.compile(r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|(?:PS )?[A-Za-z]:\\")
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -45,13 +49,25 @@ def lines(text: str) -> list[str]:
     found: list[str] = []
     cut = False
     for line in text.split("\n"):
-        rest = bool(line) and not line[0].isspace()
-        if cut and rest and found[-1] and not found[-1].endswith(":"):
+        line = line[:MAX_LINE]
+        if cut and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE:
             found[-1] += line.rstrip()
         else:
             found.append(line.rstrip())
-        cut = len(line) in WIDTHS
+        cut = _cells(line) in WIDTHS
     return found
+
+
+def _is_rest(line: str) -> bool:
+    """Whether ``line`` may be the rest of the one before: not a row of a table of routes, nor a prompt."""
+    return bool(line) and not line[0].isspace() and _OWN_LINE.match(line) is None
+
+
+def _cells(line: str) -> int:
+    """How many cells of a console the line fills: East Asian characters take two."""
+    if line.isascii():
+        return len(line)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
 
 def printable(text: str) -> str:

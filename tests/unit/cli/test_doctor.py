@@ -62,7 +62,7 @@ def test_nothing_pasted() -> None:
 
 
 def test_something_else_pasted() -> None:
-    with pytest.raises(ManageoutError, match="nothing there is the output"):
+    with pytest.raises(ManageoutError, match="nothing could be judged"):
         run(text="lorem ipsum\n")
 
 

@@ -80,7 +80,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 def test_rubbish_alone_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(range(256)) * 50)
-    with pytest.raises(ManageoutError, match="nothing there is the output"):
+    with pytest.raises(ManageoutError, match="nothing could be judged"):
         bundle.read([tmp_path / "x"])
 
 
