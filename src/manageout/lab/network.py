@@ -27,6 +27,8 @@ ETC = Path("/etc/netns")
 TERM_SECONDS = 4.0
 """How long processes may take to end before they are killed."""
 LOCK_SECONDS = 60.0
+DNS_NODE = "dc"
+"""Where the intranet's DNS server is."""
 PROGRAMS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
@@ -198,6 +200,8 @@ def _path() -> str:
 def _clear() -> None:
     (STATE / "ready").unlink(missing_ok=True)
     names = [name for name in _every_namespace() if netns.exists(name)]
+    # A gateway takes its clients out of the DNS, which therefore ends last.
+    end_processes([name for name in names if name != namespace(DNS_NODE)])
     end_processes(names)
     for name in names:
         netns.delete(name)
