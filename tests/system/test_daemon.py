@@ -138,7 +138,7 @@ def test_a_bad_file_leaves_the_old_one_running_and_says_so(place: Place, text: s
     before = place.state()
     place.write(text)
     rejected = place.reload(daemon)["config"]["rejected"]
-    assert said in rejected["message"] + " ".join(rejected["faults"])
+    assert said in rejected["message"] + " ".join(fault["what"] for fault in rejected["faults"])
     assert "reload rejected" in place.log() and said in place.log()
     after = place.state()
     assert {**after, "nft": ""} == {**before, "nft": ""}
@@ -168,6 +168,7 @@ def test_a_role_cannot_be_added_by_reload(place: Place) -> None:
     rejected = place.reload(daemon)["config"]["rejected"]
     assert "[gateway] table was added" in rejected["message"]
     assert "daemon.metrics changed" in rejected["message"]
+    assert rejected["remedy"] == "systemctl restart manageout"
 
 
 def test_after_a_kill_the_next_one_cleans_up(place: Place) -> None:

@@ -45,9 +45,11 @@ def _config(config: dict[str, Any] | None) -> list[str]:
         return []
     lines = [_line("config", f"{config['file']}, loaded {moment(config['loaded'])}")]
     if rejected := config.get("rejected"):
-        text = f"REJECTED {ago(rejected['at'])} ago, the old one runs on: {rejected['message']}"
+        text = f"REJECTED {ago(rejected['at'])} ago, the old one runs on: {printable(rejected['message'])}"
         lines.append(_line("last reload", click.style(text, fg="red")))
-        lines += [_line("", fault) for fault in rejected.get("faults", ())]
+        for told in (rejected, *rejected.get("faults", ())):
+            lines += [_line("", printable(told["what"]))] if "what" in told else []
+            lines += [_line("", "  " + printable(told["remedy"]))] if told.get("remedy") else []
     return lines
 
 

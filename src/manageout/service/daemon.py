@@ -221,11 +221,13 @@ class _Daemon:
         systemd.notify("READY=1")
 
     def _reject(self, error: ManageoutError) -> None:
-        faults = [f"{f.path}: {f.message}" for f in error.faults] if isinstance(error, ConfigError) else []
-        remedies = [f.hint for f in error.faults] if isinstance(error, ConfigError) else [error.hint]
-        text, remedy = "; ".join([error.message, *faults]), "; ".join(filter(None, remedies))
+        found = error.faults if isinstance(error, ConfigError) else ()
+        faults = [{"what": f"{fault.path}: {fault.message}", "remedy": fault.hint} for fault in found]
+        text = "; ".join([error.message, *(fault["what"] for fault in faults)])
+        remedy = "; ".join(filter(None, [error.hint, *(fault["remedy"] for fault in faults)]))
         log.error("reload rejected, the old configuration runs on: %s (%s)", text, remedy)
-        self._rejected = {"at": time.time(), "message": error.message, "faults": faults}
+        told = {"message": error.message, "remedy": error.hint, "faults": faults}
+        self._rejected = {"at": time.time(), **told}
 
     def _switch(self, site: Site, plan: Plan) -> None:
         changed: list[Role] = []

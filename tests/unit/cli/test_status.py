@@ -67,11 +67,14 @@ def test_a_rejected_reload_is_told_with_its_faults() -> None:
     rejected = {
         "at": time.time() - 600,
         "message": "site.toml: 1 fault",
-        "faults": ["isatap.mtu: 1 is too small"],
+        "remedy": "",
+        "faults": [{"what": "isatap.mtu: 1 is too small", "remedy": "1280 or more"}],
     }
     text = shown(config={"file": "f", "loaded": NOW, "rejected": rejected})
     assert "REJECTED 10 min ago" in text
-    assert "isatap.mtu: 1 is too small" in text
+    assert "isatap.mtu: 1 is too small" in text and "1280 or more" in text
+    restart = {"at": time.time(), "message": "needs a restart", "remedy": "systemctl restart manageout"}
+    assert "systemctl restart manageout" in shown(config={"file": "f", "loaded": NOW, "rejected": restart})
 
 
 def test_a_process_that_is_no_daemon() -> None:
