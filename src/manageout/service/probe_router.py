@@ -20,7 +20,7 @@ from manageout.protocol.isatap_nd import TTL, link_local_forms
 from manageout.wire import icmpv4, ipv4, nd
 from manageout.wire.address import isatap_link_local
 
-WAIT = 3.0
+WAIT = 2.0
 TRIES = 3
 """Solicitations to each router within the time, since any may be lost."""
 MAX_ROUTERS = 64

@@ -1,0 +1,127 @@
+"""The walk through an nftables ruleset; ``system/test_probes.py`` holds it against the kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from manageout.doctor.filter_walk import MAX_DEPTH, PROTOCOL_41, TCP, Packet, Ruleset
+
+PACKET = Packet("10.0.1.30", "10.0.0.1", PROTOCOL_41, iif="eth0")
+SIX = Packet("fd00::1", "fd00::2", TCP, 3389, iif="mo-isatap0", oif="mo-iphttps0")
+
+
+def base(
+    name: str = "i", hook: str = "input", policy: str = "accept", prio: int = 0, family: str = "inet"
+) -> Any:
+    chain = {"family": family, "table": "t", "name": name, "type": "filter", "hook": hook, "prio": prio}
+    return {"chain": chain | {"policy": policy}}
+
+
+def rule(*expr: Any, chain: str = "i", handle: int = 7, family: str = "inet") -> Any:
+    return {"rule": {"family": family, "table": "t", "chain": chain, "handle": handle, "expr": list(expr)}}
+
+
+def match(left: Any, right: Any, op: str = "==") -> Any:
+    return {"match": {"op": op, "left": left, "right": right}}
+
+
+PROTOCOL = match({"meta": {"key": "l4proto"}}, 41)
+MARK = match({"meta": {"key": "mark"}}, 5)
+DROP, ACCEPT, COUNTER = {"drop": None}, {"accept": None}, {"counter": {"packets": 1, "bytes": 2}}
+
+
+def test_an_empty_ruleset_lets_everything_pass() -> None:
+    assert Ruleset([]).judge("input", PACKET) == ("accept", "")
+
+
+def test_a_rule_and_its_words() -> None:
+    objects = [base(), rule(PROTOCOL, COUNTER, DROP)]
+    found = Ruleset(objects, {("inet", "t", "i", 7): "meta l4proto 41 counter drop"}).judge("input", PACKET)
+    assert found == ("drop", "nft table inet t, chain i: meta l4proto 41 counter drop")
+    assert Ruleset(objects).judge("input", PACKET).rule.endswith("rule 7 (drop)")
+    assert Ruleset(objects).judge("forward", PACKET).result == "accept"
+
+
+def test_a_policy_is_named() -> None:
+    found = Ruleset([base(policy="drop")]).judge("input", PACKET)
+    assert found == ("drop", "nft table inet t, chain i: policy drop")
+
+
+def test_accept_ends_only_its_own_chain() -> None:
+    objects = [base("a", prio=0), base("b", prio=10, policy="drop"), rule(ACCEPT, chain="a")]
+    assert Ruleset(objects).judge("input", PACKET).result == "drop"
+
+
+def test_families_and_hooks_that_do_not_apply() -> None:
+    objects = [base(family="ip6", policy="drop"), base("f", "forward", "drop", family="ip")]
+    assert Ruleset(objects).judge("input", PACKET).result == "accept"
+    assert Ruleset(objects).judge("forward", SIX).result == "accept"
+
+
+@pytest.mark.parametrize("statement", [MARK, {"limit": {"rate": 5}}, {"xt": None}])
+def test_what_cannot_be_seen_leaves_it_open(statement: Any) -> None:
+    assert Ruleset([base(), rule(statement, DROP)]).judge("input", PACKET).result == "maybe"
+    assert Ruleset([base(policy="drop"), rule(statement, ACCEPT)]).judge("input", PACKET).result == "maybe"
+    assert Ruleset([base(), rule(statement, ACCEPT)]).judge("input", PACKET).result == "accept"
+    # A match that fails decides, whatever stands beside it.
+    other = match({"meta": {"key": "l4proto"}}, 6)
+    assert Ruleset([base(), rule(statement, other, DROP)]).judge("input", PACKET).result == "accept"
+
+
+def test_a_refusal_after_a_doubt_is_still_a_doubt() -> None:
+    objects = [base(policy="drop"), rule(MARK, {"jump": {"target": "side"}}), rule(ACCEPT, chain="side")]
+    assert Ruleset(objects).judge("input", PACKET).result == "maybe"
+
+
+def test_jumps_return_and_gotos_do_not() -> None:
+    side = [rule({"return": None}, chain="side"), rule(DROP, chain="side")]
+    jump = [base(policy="drop"), rule({"jump": {"target": "side"}}), rule(ACCEPT, handle=8), *side]
+    goto = [base(policy="drop"), rule({"goto": {"target": "side"}}), rule(ACCEPT, handle=8), *side]
+    assert Ruleset(jump).judge("input", PACKET).result == "accept"
+    assert Ruleset(goto).judge("input", PACKET).result == "drop"
+
+
+def test_a_circle_comes_to_an_end() -> None:
+    objects = [base(), rule({"jump": {"target": "i"}})]
+    assert MAX_DEPTH == 16 and Ruleset(objects).judge("input", PACKET).result == "accept"
+
+
+def test_names_with_a_star_and_the_state() -> None:
+    inward = match({"meta": {"key": "oifname"}}, "mo-*")
+    known = match({"ct": {"key": "state"}}, [2, 4], "in")
+    objects = [base("f", "forward", "drop"), rule(known, ACCEPT, chain="f"), rule(inward, ACCEPT, chain="f")]
+    assert Ruleset(objects).judge("forward", SIX).result == "accept"
+    assert Ruleset(objects).judge("forward", SIX._replace(oif="eth0")).result == "drop"
+    back = SIX._replace(oif="eth0", state="established")
+    assert Ruleset(objects).judge("forward", back).result == "accept"
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        None,
+        5,
+        {},
+        {"rule": 5},
+        {
+            "rule": {
+                "family": "inet",
+                "table": "t",
+                "chain": "i",
+                "expr": [{"match": {"left": {"payload": {}}}}],
+            }
+        },
+        rule(
+            match({"payload": {"protocol": "ip", "field": "saddr"}}, {"prefix": {"addr": "x", "len": 8}}),
+            DROP,
+        ),
+        rule(match({"payload": {"protocol": "ip", "field": "saddr"}}, {"range": [1]}), DROP),
+        rule(match({"concat": [{"meta": {"key": "l4proto"}}]}, {"concat": [1, 2]}), DROP),
+        rule({"vmap": {"key": {"meta": {"key": "l4proto"}}, "data": "@none"}}),
+        rule({"jump": {"target": "none"}}),
+    ],
+)
+def test_what_nobody_expects_does_no_harm(junk: Any) -> None:
+    assert Ruleset([base(), junk]).judge("input", PACKET).result in ("accept", "maybe")
