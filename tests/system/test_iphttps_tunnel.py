@@ -270,6 +270,7 @@ def test_faults_of_the_command_line_are_one_clear_line(pair: Pair) -> None:
         (("--ca", str(pair.directory / "site.toml")), 1, "holds no PEM certificate"),
         (("--iid", "hello"), 2, "is no interface identifier"),
         (("--proxy", "ftp://proxy"), 2, "is no http URL"),
+        (("--proxy", "foo"), 2, "the proxy 'foo' has no port"),
     ):
         pair.write_site()
         client = pair.start_client("laptop.corp.example", *options)

@@ -227,7 +227,10 @@ def test_a_client_is_no_router_and_no_gateway_and_says_so(place: NamesPlace) -> 
 def test_off_and_why(place: NamesPlace, options: tuple[str, ...], reason: str) -> None:
     place.start_site()
     client = place.connect(*options, advertised=True)
-    assert place.names()["policy"] == "off" and place.names()["reason"] == reason
+    wait_for("it says why", lambda: place.names()["reason"] == reason)
+    assert place.names()["policy"] == "off"
+    told = [line for line in client.text().splitlines() if "stay local" in line]
+    assert len(told) == 1 and reason in told[0], "and not before it has connected"
     assert RESOLV_CONF.read_text() == TEXT
     assert client.stop() == 0
     assert RESOLV_CONF.read_text() == TEXT

@@ -21,6 +21,7 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for TCP to one address."""
 TALK_TIMEOUT = 20.0
 """Seconds for the proxy's answer, and for the TLS handshake."""
+EXAMPLES = {"https": "https://gateway.example.com/IPHTTPS", "http": "http://proxy.example.com:8080"}
 
 _Wait = Callable[[], Awaitable[None]]
 
@@ -42,7 +43,7 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Proxy:
-    """An HTTP proxy, from ``http://[USER:PASSWORD@]HOST[:PORT]``."""
+    """An HTTP proxy, from ``http://[USER:PASSWORD@]HOST[:PORT]`` or ``HOST:PORT``."""
 
     host: str
     port: int
@@ -51,7 +52,10 @@ class Proxy:
     @classmethod
     def parse(cls, url: str) -> Proxy:
         """Raises :class:`BadArgument` for what cannot be a proxy's URL."""
-        host, port, parts = _split(url if "://" in url else f"http://{url}", "http", 8080)
+        full = url if "://" in url else f"http://{url}"
+        host, port, parts = _split(full, "http", 8080)
+        if full != url and parts.port is None:  # a word that got here by mistake
+            raise BadArgument(f"the proxy {url!r} has no port", f"write it like {EXAMPLES['http']}")
         basic = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         return cls(host, port, basic)
 
@@ -170,9 +174,7 @@ async def _readable(sock: socket.socket) -> AsyncIterator[_Wait]:
 
 
 def _split(url: str, scheme: str, default_port: int) -> tuple[str, int, SplitResult]:
-    example = {"https": "https://gateway.example.com/IPHTTPS", "http": "http://proxy.example.com:8080"}[
-        scheme
-    ]
+    example = EXAMPLES[scheme]
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or default_port

@@ -58,6 +58,9 @@ class NameOptions:
     """For the location."""
 
 
+NOT_YET = "not yet connected"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the policy is to be; ``reason``: why it is off, empty when it is on."""
@@ -96,7 +99,8 @@ class NamePolicyService:
         self._withdrawn: float | None = None
         self._location: Location | None = None
         self._probed = 0.0
-        self._applied = Wanted("not yet connected")
+        self._applied = Wanted(NOT_YET)
+        self._heard = False
         self._way, self._fault, self._remedy = "", "", ""
         self._changed, self._moved, self._asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._may_touch = False
@@ -168,6 +172,10 @@ class NamePolicyService:
         if options.location is not None and (self._location is None or self._location.inside):
             where = f"inside: {self._location.reason}" if self._location else "the location is being asked"
             return Wanted(where)
+        # A router advertisement brings an address too: before the first one nothing can be said of it.
+        self._heard = self._heard or any(not each.startswith("fe80:") for each in self._addresses())
+        if not (servers and domains) and not self._heard:
+            return Wanted(NOT_YET)
         if not servers:
             return Wanted("the gateway advertises no DNS server; --dns names one")
         if not domains:

@@ -50,6 +50,13 @@ def test_only_http_proxies() -> None:
         Proxy.parse("socks5://proxy")
 
 
+@pytest.mark.parametrize("text", ["foo", "foo:", "http", "foo/bar:80"])
+def test_a_word_is_no_proxy(text: str) -> None:
+    with pytest.raises(BadArgument, match="has no port") as caught:
+        Proxy.parse(text)
+    assert "http://proxy.example.com:8080" in caught.value.hint
+
+
 def test_a_closed_port_is_called_refused() -> None:
     """What the kernel said, and not asyncio's words for every fault."""
     with socket.socket() as taken:
