@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -15,7 +16,9 @@ from manageout.errors import ManageoutError
 from manageout.lab import network, samba
 from manageout.lab.bind import Record
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+from manageout.linux import netns
 from manageout.protocol.names import NOTHING, Records, Task
+from manageout.service import probe_clock
 
 pytestmark = pytest.mark.system
 gssapi = pytest.importorskip("gssapi")
@@ -150,3 +153,17 @@ def test_the_routers_name_comes_changes_and_goes(domain: None, tmp_path: Path) -
         assert answers(name, "A") == ["10.0.0.1", "10.0.0.3"]
         assert "removed A 10.0.0.1, 10.0.0.3" in rollout('"10.0.0.2"', "--undo")
         assert answers(name, "A") == answers(name, "TXT") == []
+
+
+@pytest.mark.parametrize("ahead", [0.0, 900.0])
+def test_the_clock_of_a_domain_controller(
+    domain: None, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    """By an error of Kerberos, without an account; `manageout doctor --live` asks so."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + ahead)
+    with netns.inside(network.namespace("gateway")):
+        found = probe_clock.kerberos(str(DNS_INTRANET), DOMAIN)
+        elsewhere = probe_clock.kerberos(str(DNS_INTRANET), "another.example")
+    for clock in (found, elsewhere):
+        assert not clock.error and clock.ahead is not None and abs(clock.ahead - ahead) < 3
