@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from manageout.errors import LabError
+from manageout.words import counted
 
 _topology = click.option(
     "--topology",
@@ -136,4 +137,4 @@ def demo(name: str, ad: bool, no_ebpf: bool, file: Path | None) -> None:
         file.write_text(json.dumps([outcome._asdict() for outcome in outcomes], indent=2) + "\n")
     failed = [outcome.name for outcome in outcomes if outcome.verdict == "failed"]
     if failed:
-        raise LabError(f"{len(failed)} of {len(outcomes)} steps failed: {', '.join(failed)}")
+        raise LabError(f"{len(failed)} of {counted(len(outcomes), 'step')} failed: {', '.join(failed)}")

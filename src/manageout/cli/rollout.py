@@ -10,6 +10,7 @@ import click
 from manageout.cli.rollout_ad import backups_option, directory_options, rollout_status, rollout_undo
 from manageout.cli.rollout_dns import dns
 from manageout.cli.run import config_option
+from manageout.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,9 +161,9 @@ def gpo(
         _save(output / name, content)
     for target in wanted:
         click.echo(
-            f"{target.policy.name}: {len(target.policy.values)} values, for {target.group} in {target.unit}"
+            f"{target.policy.name}: {counted(len(target.policy.values), 'value')}, for {target.group} in {target.unit}"
         )
-    click.echo(f"\n{len(files)} files in {output}; read SUMMARY.md first. {_UNCONFIRMED}")
+    click.echo(f"\n{counted(len(files), 'file')} in {output}; read SUMMARY.md first. {_UNCONFIRMED}")
 
 
 rollout.add_command(rollout_status)

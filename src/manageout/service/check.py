@@ -26,6 +26,7 @@ from manageout.service import check_dns, check_files, check_pool
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
 from manageout.wire.address import WELL_KNOWN_NAT64
+from manageout.words import counted
 
 ISATAP_OVERHEAD = 20
 _LEARNT_FROM_RA = 9  # RTPROT_RA
@@ -94,7 +95,7 @@ def _policy(host: Host) -> Findings:
     for network in isatap.hosts if isatap else ():
         if network.num_addresses > BROAD:
             remedy = "list the managers only"
-            yield _warning(f"isatap.hosts {network} allows {network.num_addresses} hosts", remedy)
+            yield _warning(f"isatap.hosts {network} allows {counted(network.num_addresses, 'host')}", remedy)
     if isatap and not isatap.name:
         yield _warning(
             "isatap.name is empty: `plan` cannot say what hosts resolve", "name it, never bare 'isatap'"

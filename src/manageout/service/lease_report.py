@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from manageout.protocol.leases import Lease, State
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
+from manageout.words import counted
 
 if TYPE_CHECKING:
     from manageout.service.lease_keeper import LeaseKeeper
@@ -76,7 +77,8 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
             _finding(
                 "POOL-EXHAUSTED",
                 "error",
-                f"{len(keeper.waiting)} clients have no IPv4 address: all of {keeper.plan.leases} are taken",
+                f"{counted(len(keeper.waiting), 'client has', 'clients have')} no IPv4 address:"
+                f" all of {keeper.plan.leases} are taken",
                 "enlarge translation.pool (or block), or shorten translation.grace and translation.quarantine",
             )
         )
@@ -103,7 +105,8 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
             _finding(
                 "CLIENTS-WITHOUT-NAME",
                 "warning",
-                f"{keeper.attendance.anonymous} clients have no certificate, so no IPv4 address and no DNS name",
+                f"{counted(keeper.attendance.anonymous, 'client has', 'clients have')} no certificate,"
+                " so no IPv4 address and no DNS name",
                 'set gateway.authentication = "certificates"',
             )
         )

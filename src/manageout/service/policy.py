@@ -29,6 +29,7 @@ from manageout.service.policy_members import Members
 from manageout.service.policy_report import findings, machine, rule_names
 from manageout.service.presence import Client
 from manageout.service.sessions import Call, Sessions
+from manageout.words import counted
 
 LOOK = 2.0
 """Seconds between two looks whether the rules are still there."""
@@ -152,7 +153,7 @@ class PolicyService:
         """For ``manageout status``."""
         counts = self._counts()
         return {
-            "managers": [f"{name}: {count} calls" for name, count in self._calls()]
+            "managers": [f"{name}: {counted(count, 'call')}" for name, count in self._calls()]
             or "none: nobody may call clients",
             "refused": sum(counts.get(set_name(reason), 0) for reason in REFUSALS),
             "connections": f"{sysctl.find(conntrack.COUNT)} of {sysctl.find(conntrack.MAXIMUM)}",

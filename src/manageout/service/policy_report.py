@@ -12,6 +12,7 @@ from manageout.config_translation import ManagerTable
 from manageout.linux import conntrack, sysctl
 from manageout.plan import Plan
 from manageout.wire.address import embedded_isatap, rfc6052_extract
+from manageout.words import counted
 
 CROWDED = 0.9
 """Of the kernel's table of connections."""
@@ -65,7 +66,7 @@ def _found(names: Mapping[str, str], removed: int) -> Iterator[tuple[str, str, s
             remedy = "correct its DNS record, or the name in [[policy.managers]]"
             yield "MANAGER-NAME", "warning", f"the manager {name} {state}", remedy
     if removed:
-        what = f"something removed our packet filter, {removed} times so far; it was loaded again"
+        what = f"something removed our packet filter, {counted(removed, 'time')} so far; it was loaded again"
         yield "RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only"
     count, limit = sysctl.find(conntrack.COUNT), sysctl.find(conntrack.MAXIMUM)
     if count and limit and int(count) > CROWDED * int(limit):

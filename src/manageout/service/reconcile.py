@@ -23,6 +23,7 @@ from manageout.linux.netlink import Interface, Netlink
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
 from manageout.service.runtime import RuntimeDir
+from manageout.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ class Reconciler:
 
     def _undo_steps(self) -> Iterator[Step]:
         if proxied := proxy_arp.proxied():
-            yield Step(f"answer no more ARP for {len(proxied)} leases", proxy_arp.remove_all)
+            yield Step(f"answer no more ARP for {counted(len(proxied), 'lease')}", proxy_arp.remove_all)
         for route in sorted(self._left.routes, key=str):
             yield Step(f"remove route {route}", partial(self._remove, route))
         for name, tun in self.tuns.items():

@@ -29,6 +29,7 @@ from manageout.service.lease_arp import LeaseArp
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
 from manageout.service.translator_io import TranslatorIo
+from manageout.words import counted
 
 MOST_EXPLICIT = 256
 """Addresses of one explicit mapping that ARP is answered for; a larger block is routed, not asked for."""
@@ -230,7 +231,7 @@ class TranslatorService:
             "translating": len(mappings.leases),
         }
         if self._arp.dev is not None:
-            shown["arp"] = f"{self._arp.dev}, {len(self._arp)} addresses"
+            shown["arp"] = f"{self._arp.dev}, {counted(len(self._arp), 'address', 'addresses')}"
         return shown
 
     def drops(self) -> list[dict[str, Any]]:
