@@ -213,6 +213,13 @@ def test_no_daemon(lab: Lab, tmp_path: Path) -> None:
     assert gateway("--runtime-dir", str(tmp_path)) == {"LIVE-DAEMON-DOWN", "LIVE-UNSEEN"}
 
 
+def test_a_site_file_with_faults(lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text('[site]\nprefix = "fd12::/48"\n')
+    (found,) = doctor("gateway", "--live", "--config", str(file))
+    assert found["code"] == "LIVE-CONFIG" and "no role" in found["seen"][0]
+
+
 def test_kernel_parameters(lab: Lab) -> None:
     with broken("gateway", "sysctl -qw net.ipv4.ip_forward=0", "sysctl -qw net.ipv4.ip_forward=1"):
         assert gateway() == {"LIVE-FORWARDING"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from manageout.cli import client
 from manageout.cli.run import DEFAULT_CONFIG
-from manageout.errors import ManageoutError
+from manageout.errors import ConfigError, ManageoutError
 
 if TYPE_CHECKING:
     from manageout.config import Site
@@ -25,20 +25,25 @@ def wanted(
     gateways: tuple[str, ...],
     authorities: Path | None,
 ) -> Wanted:
-    """What to look at. Raises :class:`ManageoutError` for a site file that cannot be used."""
+    """What to look at; a site file with faults is one of the things to find."""
     from manageout.service.live import Wanted
 
-    site, plan = site_of(file)
+    faults: tuple[str, ...] = ()
+    try:
+        site, plan = site_of(file)
+    except ConfigError as error:
+        site = plan = None
+        faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
     directory = runtime_dir or (site.daemon.runtime_dir if site else Path(client.DEFAULT_RUNTIME_DIR))
 
     def ask(command: str) -> Any:
         return client.ask(directory / "control.sock", command)
 
-    return Wanted(ask, site, plan, servers, router, gateways, authorities)
+    return Wanted(ask, site, plan, faults, servers, router, gateways, authorities)
 
 
 def site_of(file: Path | None) -> tuple[Site | None, Plan | None]:
-    """The site file that was named, else the usual one if it is there."""
+    """The site file that was named, else the usual one if it is there. Raises :class:`ConfigError`."""
     from manageout.site import read_site
 
     if file is None and not Path(DEFAULT_CONFIG).exists():
@@ -60,10 +65,7 @@ def save(path: Path, what: Wanted, machine: Facts, found: list[Finding], file: P
     from manageout.service import support_bundle
 
     assert machine.live is not None
-    text = ""
-    if what.site is not None:
-        text = (file or Path(DEFAULT_CONFIG)).read_text(encoding="utf-8")
-    support_bundle.save(path, what, machine.live, found, text)
+    support_bundle.save(path, what, machine.live, found, file or Path(DEFAULT_CONFIG))
 
 
 def valid_server(text: str) -> str:

@@ -67,6 +67,7 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
     found: list[Finding] = []
     for facts in machines:
         found += _without_consequences([f for one in chosen for f in _apply(one, facts)], chosen)
+        found += _told(facts)
     return sorted(found, key=lambda finding: (_ORDER[finding.severity], finding.computer, finding.code))
 
 
@@ -75,6 +76,15 @@ def _apply(one: Rule, facts: Facts) -> Iterator[Finding]:
     for found in islice(one.look(facts), MAX_QUOTES):
         quotes = tuple(quote[:MAX_QUOTE] for quote in found[:MAX_QUOTES])
         yield Finding(one.code, one.severity, one.title, quotes, one.cause, one.remedy, name)
+
+
+def _told(facts: Facts) -> Iterator[Finding]:
+    """What the machine's own daemon has found, in its words."""
+    daemon = facts.live.daemon if facts.live is not None else None
+    for code, severity, message, remedy in daemon.findings if daemon is not None else ():
+        known: Severity = severity if severity in _ORDER else "warning"  # type: ignore[assignment]
+        name = facts.computer or facts.source
+        yield Finding(code, known, "the daemon has found something", (message,), "", (remedy,), name)
 
 
 def _without_consequences(found: list[Finding], rules: Sequence[Rule]) -> list[Finding]:

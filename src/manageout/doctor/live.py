@@ -264,6 +264,8 @@ class Live(NamedTuple):
     """Whether the kernel believes its clock."""
     unseen: tuple[str, ...] = ()
     """What could not be looked at, and why."""
+    faults: tuple[str, ...] = ()
+    """Of the site file, which then was not used."""
 
     def sysctl(self, name: str) -> str | None:
         """A kernel parameter, or None when it is not known."""

@@ -54,6 +54,8 @@ class Wanted:
     ask: Ask
     site: Site | None = None
     plan: Plan | None = None
+    faults: tuple[str, ...] = ()
+    """Of the site file, if it cannot be used."""
     servers: tuple[str, ...] = ()
     router: str = ""
     """A name or an IPv4 address."""
@@ -106,6 +108,7 @@ class _Look:
             reverse_paths=live_host.reverse_paths(self._site) if self._site is not None else (),
             clock_set=check_files.clock_is_set(),
             unseen=tuple(self._unseen),
+            faults=self._wanted.faults,
             **found,
         )
 

@@ -6,7 +6,8 @@ Only tables of others are asked of the packet filter: ours judges clients by pol
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from socket import AF_INET, AF_INET6
 
 from manageout.config import Site
 from manageout.doctor.filter_walk import PROTOCOL_41, TCP, Hook, Packet, Ruleset
@@ -24,8 +25,8 @@ SYSCTLS = (
     "net.ipv6.conf.all.disable_ipv6",
     "net.ipv4.conf.all.rp_filter",
 )
-SOMEBODY = "203.0.113.1"
-"""A client somewhere in the Internet (RFC 5737)."""
+SOMEBODY = {4: "203.0.113.1", 6: "2001:db8::1"}
+"""A client somewhere in the Internet (RFC 5737, RFC 3849)."""
 MAX_NETWORKS = 8
 """So many of isatap.hosts are tried, by their first address."""
 
@@ -67,7 +68,7 @@ def _way(netlink: Netlink, address: IPv4Address) -> str:
         return ""
 
 
-def device_of(netlink: Netlink, address: IPv4Address) -> str:
+def device_of(netlink: Netlink, address: IPv4Address | IPv6Address) -> str:
     """The device that holds ``address``; empty when none does."""
     for link in netlink.links():
         if any(interface.ip == address for interface in netlink.addresses(link.name)):
@@ -140,16 +141,20 @@ def _of_router(netlink: Netlink, site: Site) -> Iterator[_Question]:
 
 def _of_gateway(netlink: Netlink, site: Site) -> Iterator[_Question]:
     for place in site.gateway.listen if site.gateway is not None else ():
-        address, _, port = place.rpartition(":")
-        if ":" in address:
-            continue  # IPv6 listeners: a client in documentation's IPv6 would say nothing about IPv4's rules
-        own = IPv4Address(address)
-        if own.is_unspecified:
-            dev = next((r.dev for r in netlink.routes(2, None) if not r.prefix.prefixlen and r.dev), "")
-            own = next((i.ip for i in netlink.addresses(dev) if i.version == 4), own) if dev else own
-        else:
-            dev = device_of(netlink, own)
-        yield "input", "TLS in", Packet(SOMEBODY, str(own), TCP, dport=int(port), iif=dev or "")
+        text, _, port = place.rpartition(":")
+        own = ip_address(text.strip("[]"))
+        dev = _default_device(netlink, own.version) if own.is_unspecified else device_of(netlink, own)
+        if own.is_unspecified and dev:
+            held = (
+                i.ip for i in netlink.addresses(dev) if i.version == own.version and not i.ip.is_link_local
+            )
+            own = next(held, own)
+        yield "input", "TLS in", Packet(SOMEBODY[own.version], str(own), TCP, dport=int(port), iif=dev)
+
+
+def _default_device(netlink: Netlink, version: int) -> str:
+    routes = netlink.routes(AF_INET if version == 4 else AF_INET6, protocol=None)
+    return next((route.dev for route in routes if not route.prefix.prefixlen and route.dev), "")
 
 
 def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[_Question]:

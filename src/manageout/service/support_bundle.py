@@ -64,26 +64,25 @@ Private keys, passwords, tokens and shared keys were removed. Names and addresse
 """
 
 
-def save(path: Path, wanted: Wanted, live: Live, found: Sequence[Finding], site_text: str = "") -> None:
+def save(path: Path, wanted: Wanted, live: Live, found: Sequence[Finding], site_file: Path) -> None:
     """Write the archive. Raises :class:`ManageoutError` when it cannot be written."""
     redactor = Redactor(secrets_of(wanted.site))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in _members(wanted, live, found, site_text):
+        for name, text in _members(wanted, live, found, site_file):
             archive.writestr(name, redactor.clean(text[:MAX_MEMBER]))
     replace_file(path, buffer.getvalue(), 0o600)
 
 
 def _members(
-    wanted: Wanted, live: Live, found: Sequence[Finding], site_text: str
+    wanted: Wanted, live: Live, found: Sequence[Finding], site_file: Path
 ) -> Iterator[tuple[str, str]]:
     moment = datetime.fromtimestamp(live.taken, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     yield "README.txt", _README.format(version=__version__, moment=moment, host=live.host)
     yield live_json.FILE, live_json.to_json(live)
     yield "findings.json", json.dumps([finding._asdict() for finding in found], indent=1)
     yield "versions.txt", _versions()
-    if site_text:
-        yield "site.toml", site_text
+    yield "site.toml", _text(site_file)
     if wanted.plan is not None:
         rows = (f"{name}: {value}" for name, value in vars(wanted.plan).items())
         yield "plan.txt", "\n".join(rows) + "\n"

@@ -181,6 +181,7 @@ CASES: dict[str, Callable[[], Live]] = {
     ),
     "LIVE-MTU-BLACK-HOLE": lambda: host(paths=(PathMtu(ROUTER, 1500, 1280),)),
     "LIVE-MTU-SMALL": lambda: host(paths=(PathMtu(ROUTER, 1500, 1290, (("10.0.1.1", 1290),)),)),
+    "LIVE-CONFIG": lambda: PLAIN._replace(faults=("site.toml: isatap.locators: is required",)),
     "LIVE-DAEMON-DOWN": lambda: gateway(
         daemon=Daemon(False, "nothing answers on /run/manageout/control.sock"),
         sysctls=(("net.ipv6.conf.all.forwarding", "0"),),

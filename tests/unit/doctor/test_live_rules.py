@@ -6,8 +6,8 @@ import pytest
 
 import manageout.doctor.rules
 from manageout.doctor.findings import RULES, diagnose
-from manageout.doctor.live import Live
-from tests.unit.doctor.live_cases import CASES, HEALTHY, HOST, NAME, answer, facts, host
+from manageout.doctor.live import Daemon, Live
+from tests.unit.doctor.live_cases import CASES, HEALTHY, HOST, NAME, answer, facts, gateway, host
 
 LIVE = [code for code in RULES if code.startswith("LIVE-")]
 
@@ -57,3 +57,13 @@ def test_a_server_that_knows_nothing_of_the_zone_differs() -> None:
 def test_a_farewell_is_no_fault() -> None:
     (finding,) = diagnose([facts(CASES["LIVE-ROUTER-FAREWELL"]())])
     assert finding.severity == "note" and finding.hidden == ("LIVE-ROUTER-NO-ROUTE",)
+
+
+def test_what_the_daemon_has_found_itself_is_told() -> None:
+    row = ("POOL-LOW", "warning", "only 2 addresses are left", "enlarge translation.pool")
+    strange = ("X", "catastrophe", "nobody knows", "")
+    found = diagnose([facts(gateway(daemon=Daemon(True, findings=(row, strange))))])
+    assert [(f.code, f.severity, f.seen, f.remedy) for f in found] == [
+        ("POOL-LOW", "warning", ("only 2 addresses are left",), ("enlarge translation.pool",)),
+        ("X", "warning", ("nobody knows",), ("",)),
+    ]

@@ -17,6 +17,20 @@ _FIREWALL_REMEDY = (
 
 
 @live_rule(
+    "LIVE-CONFIG",
+    "error",
+    "the site file cannot be used",
+    cause="It has faults, so that the daemon does not start with it, or runs on with what it read before. What "
+    "depends on the file was not looked at.",
+    remedy=("manageout check   (names each fault and how to mend it)",),
+)
+def config(live: Live) -> Iterator[tuple[str, ...]]:
+    """Faults when it was read."""
+    if live.faults:
+        yield live.faults[:20]
+
+
+@live_rule(
     "LIVE-DAEMON-DOWN",
     "error",
     "the daemon does not run",
