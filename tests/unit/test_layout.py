@@ -20,7 +20,9 @@ MAX_FUNCTION = 60
 # Sources whose test is not named after them; each says which test reads like its test.
 LIVE_THEMES = ("live", "live_certificates", "live_host", "live_isatap", "live_names")
 PROBES = ("certificate", "clock", "dns", "filter", "path", "router")
-RULE_THEMES = ("addresses", "client", "dns", "machine", "manager", "server")
+RULE_THEMES = (
+    "addresses", "client", "connection", "deployment", "discovery", "dns", "evidence", "machine", "manager", "server",
+)  # fmt: skip
 TESTED_BY: dict[str, str] = {
     "cli/lab.py": "system/test_lab_network.py",
     "lab/inject.py": "system/test_path.py",

@@ -84,11 +84,12 @@ class Lookup(NamedTuple):
 
 
 class NrptRule(NamedTuple):
-    """One effective rule of the name-resolution policy table."""
+    """One effective rule of the name-resolution policy table. ``direct``: one of DirectAccess, for outside."""
 
     namespace: str
     servers: tuple[str, ...]
     quote: str
+    direct: bool = True
 
 
 class FirewallRule(NamedTuple):
@@ -129,6 +130,8 @@ class Facts:
     nrpt: list[NrptRule] | None = None
     firewall: list[FirewallRule] | None = None
     """Inbound rules for what managers use."""
+    firewall_off: Seen[bool] | None = None
+    """Whether the firewall is off in the profiles of foreign networks."""
     services: dict[str, Seen[bool]] = field(default_factory=dict)
     """Lower-case name -> running."""
     registry: dict[tuple[str, str], Seen[object]] = field(default_factory=dict)
@@ -143,6 +146,18 @@ class Facts:
     teredo_error: Seen[str] | None = None
     inside: Seen[bool] | None = None
     """Whether the machine believes that it is in the intranet (network location server)."""
+    connection: Seen[str] | None = None
+    """What DirectAccess says of its connection when it is none."""
+    nrpt_for: Seen[str] | None = None
+    """In which networks the name-resolution policy is followed, lower case; disableda: in none."""
+    nrpt_fallback: Seen[str] | None = None
+    probe: Seen[tuple[str, str]] | None = None
+    """Name and address that DNS must give for a client to call itself connected."""
+    nat64: Seen[bool] | None = None
+    dns64: Seen[bool] | None = None
+    dns64_only_a: Seen[bool] | None = None
+    """Whether DNS64 never asks for IPv6 addresses."""
+    teredo_server: Seen[bool] | None = None
     load_balancing: Seen[str] | None = None
     """Of a DirectAccess server: none, nlb, external."""
     sites: int | None = None

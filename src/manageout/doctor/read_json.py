@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from itertools import islice
 from typing import Any
 
 from manageout.doctor import netsh
@@ -224,10 +226,12 @@ def _teredo_state(facts: Facts, rows: Iterator[Row]) -> None:
 def _nrpt(facts: Facts, rows: Iterator[Row]) -> None:
     facts.nrpt = []
     for row in rows:
-        servers = tuple(_texts(row.get("DirectAccessDnsServers"))) or tuple(_texts(row.get("NameServers")))
+        other = tuple(_texts(row.get("NameServers")))
+        servers = tuple(_texts(row.get("DirectAccessDnsServers"))) or other
         for namespace in _texts(row.get("Namespace")):
             words = ", ".join(servers) or "no server (an exemption)"
-            facts.nrpt.append(NrptRule(namespace, servers, f"name rule {namespace}: {words}"))
+            quote = f"name rule {namespace}: {words}"
+            facts.nrpt.append(NrptRule(namespace, servers, quote, direct=servers != other))
 
 
 def _texts(value: object) -> list[str]:
@@ -240,6 +244,9 @@ def _location(facts: Facts, rows: Iterator[Row]) -> None:
         status = str(row.get("Status"))
         if status in ("ConnectedLocally", "ConnectedRemotely"):
             facts.inside = Seen(status == "ConnectedLocally", f"Get-DAConnectionStatus: {status}")
+        elif row.get("Status"):
+            words = f"{status} {row.get('Substatus') or ''}".strip()
+            facts.connection = Seen(words, f"Get-DAConnectionStatus: {words}")
 
 
 def _block_list(facts: Facts, rows: Iterator[Row]) -> None:
@@ -260,6 +267,60 @@ def _remote_access(facts: Facts, rows: Iterator[Row]) -> None:
         for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
             if texts := _texts(row.get(key)):
                 setattr(facts, name, Seen(IPv6Network(texts[0], strict=False), f"{key} {texts[0]}"))
+
+        if row.get("TeredoState"):
+            quote = f"Get-RemoteAccess: TeredoState {row['TeredoState']}"
+            facts.teredo_server = Seen(str(row["TeredoState"]).lower() == "enabled", quote)
+
+
+def _translation(name: str, command: str) -> Callable[[Facts, Iterator[Row]], None]:
+    def read(facts: Facts, rows: Iterator[Row]) -> None:
+        for row in rows:
+            state = str(row.get("State") or "")
+            if state.lower() in ("enabled", "disabled"):
+                setattr(facts, name, Seen(state.lower() == "enabled", f"{command}: State {state}"))
+            if isinstance(only := row.get("OnlySendAQuery"), bool):
+                facts.dns64_only_a = Seen(only, f"{command}: OnlySendAQuery {only}")
+
+    return read
+
+
+def _nrpt_global(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        for name, key in (
+            ("nrpt_for", "EnableDAForAllNetworks"),
+            ("nrpt_fallback", "SecureNameQueryFallback"),
+        ):
+            word = str(row.get(key) or "")
+            setattr(facts, name, Seen(word.lower(), f"Get-DnsClientNrptGlobal: {key} {word}"))
+
+
+def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        name, address = (str(row.get(f"CorporateDNSProbeHost{key}") or "") for key in ("Name", "Address"))
+        if name and address:
+            quote = f"the probe: {name} must be {address}"
+            facts.probe = Seen((name.lower().rstrip("."), str(ip_address(address))), quote)
+
+
+def _profiles(facts: Facts, rows: Iterator[Row]) -> None:
+    outside = [row for row in rows if str(row.get("Name")) in ("Private", "Public")]
+    off = [str(row["Name"]) for row in outside if str(row.get("Enabled")).lower() in ("false", "0")]
+    if outside:
+        facts.firewall_off = Seen(bool(off), f"Get-NetFirewallProfile: off in {', '.join(off)}")
+
+
+def _offset(facts: Facts, rows: Iterator[Any]) -> None:
+    """What w32tm prints: by how much the other clock is ahead of this one."""
+    for row in rows:
+        if match := re.search(r", ([+-]\d{1,12}\.\d+)s", str(row)[:MAX_TEXT]):
+            ahead = -float(match[1])
+            way = "ahead of" if ahead > 0 else "behind"
+            facts.clock_error = Seen(ahead, f"the clock is {abs(ahead):.0f} s {way} the domain controller's")
+
+
+def _events(facts: Facts, rows: Iterator[Any]) -> None:
+    facts.events += [str(row)[:MAX_TEXT] for row in islice(rows, MAX_ITEMS)]
 
 
 def _entry_points(facts: Facts, rows: Iterator[Row]) -> None:
@@ -318,4 +379,11 @@ _READERS: dict[str, Callable[[Facts, Iterator[Row]], None]] = {
     "prefixPolicies": _prefix_policies,
     "lookups": _lookups,
     "rules": _rules,
+    "nrptGlobal": _nrpt_global,
+    "ncsi": _ncsi,
+    "firewall": _profiles,
+    "natTransition": _translation("nat64", "Get-NetNatTransitionConfiguration"),
+    "dnsTransition": _translation("dns64", "Get-NetDnsTransitionConfiguration"),
+    "clock": _offset,
+    "events": _events,
 }

@@ -72,7 +72,7 @@ def parts(lines: list[str]) -> Iterator[Part]:
 def _size(facts: Facts) -> tuple[object, ...]:
     simple = (
         facts.isatap_state, facts.isatap_router, facts.iphttps_url, facts.iphttps_error, facts.teredo_type,
-        facts.teredo_state, facts.computer, len(facts.events),
+        facts.teredo_state, facts.computer, len(facts.events), len(facts.others),
     )  # fmt: skip
     told = sum(interface.forwarding is not None for interface in facts.interfaces)
     sizes = [

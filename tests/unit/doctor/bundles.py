@@ -56,7 +56,7 @@ def _bundle(computer: str, sections: dict[str, Any]) -> Bundle:
         "computer": computer,
         "build": 19045,
         "product": 1,
-        "taken": 1795000000,
+        "taken": 1700000000,
         "sections": sections,
         "errors": {},
     }
@@ -134,6 +134,30 @@ CLIENT = _bundle(
             {"Namespace": "gateway.corp.example", "DirectAccessDnsServers": []},
             {"Namespace": "nls.corp.example", "DirectAccessDnsServers": []},
         ],
+        "nrptGlobal": [
+            {"EnableDAForAllNetworks": "EnableOnNetworkID", "SecureNameQueryFallback": "FallbackPrivate"}
+        ],
+        "ncsi": [
+            {
+                "CorporateDNSProbeHostName": "directaccess-corpConnectivityHost.corp.example",
+                "CorporateDNSProbeHostAddress": "fd12:3456:789a:7777::7f00:1",
+            }
+        ],
+        "lookups": [
+            {
+                "Name": "directaccess-corpConnectivityHost.corp.example",
+                "Type": "AAAA",
+                "Addresses": ["fd12:3456:789a:7777::7f00:1"],
+                "Error": "",
+            }
+        ],
+        "firewall": [
+            {"Name": "Domain", "Enabled": "False", "DefaultInboundAction": "NotConfigured"},
+            {"Name": "Private", "Enabled": "True", "DefaultInboundAction": "NotConfigured"},
+            {"Name": "Public", "Enabled": "True", "DefaultInboundAction": "NotConfigured"},
+        ],
+        "clock": ["Tracking DC1 [10.0.0.10:123].", "12:00:00, +00.0123456s"],
+        "events": [],
         "location": [{"Status": "ConnectedRemotely"}],
         "rules": [
             {
@@ -150,6 +174,11 @@ CLIENT = _bundle(
                 "Key": r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity",
                 "Name": "DomainLocationDeterminationUrl",
                 "Value": "https://nls.corp.example/",
+            },
+            {
+                "Key": r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityAssistant\Probes",
+                "Name": "PING:app.corp.example",
+                "Value": "PING:app.corp.example",
             },
             {
                 "Key": r"SYSTEM\CurrentControlSet\Services\Dnscache\Parameters",
@@ -191,8 +220,11 @@ SERVER = _bundle(
                 "LoadBalancing": "Disabled",
                 "InternalIPv6Prefix": ["fd12:3456:789a:1::/64"],
                 "ClientIPv6Prefix": "fd12:3456:789a:1000::/64",
+                "TeredoState": "Enabled",
             }
         ],
+        "natTransition": [{"State": "Enabled", "PrefixMapping": ["fd12:3456:789a:7777::/96,0.0.0.0/0"]}],
+        "dnsTransition": [{"State": "Enabled", "OnlySendAQuery": True}],
         "entryPoints": [{"EntryPointName": "one"}],
         "lookups": [
             {"Name": "manageout-isatap.corp.example", "Type": "A", "Addresses": ["10.0.0.1"], "Error": ""}
@@ -202,6 +234,7 @@ SERVER = _bundle(
 DNS = _bundle(
     "DC1",
     {
+        "isatap": [{"PolicyStore": "ActiveStore", "State": "Default", "Router": ""}],
         "services": [{"Name": "Dnscache", "Status": "Running"}],
         "blockList": [{"Enable": True, "List": ["wpad", "isatap"]}],
     },

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import manageout.doctor.rules
-from manageout.doctor.facts import Facts, Seen
+from manageout.doctor import read_json, read_text
+from manageout.doctor.facts import Facts
 from manageout.doctor.findings import RULES, diagnose
 from manageout.doctor.rules.client import IPHTTPS
 from manageout.doctor.rules.dns import DNSCACHE
@@ -28,6 +30,7 @@ from tests.unit.doctor.bundles import (
     facts,
     interface,
 )
+from tests.unit.doctor.test_ipconfig import ENGLISH
 
 TRANSITION = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
 NAME = "manageout-isatap.corp.example"
@@ -119,9 +122,51 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "ISATAP-SEVERAL": lambda: changed(
         changed(MANAGER, "adapters", lambda rows: [*rows, ISATAP | {"ifIndex": 16, "Name": "isatap.{2}"}]),
         "addresses", lambda rows: [*rows, {"IPAddress": "fe80::5efe:10.9.0.1%16", "InterfaceIndex": 16}]),
-    "ISATAP-BEHIND-NAT": lambda: lookups(without_address(MANAGER), (NAME, "A", ["8.8.8.8"])),
+    "ISATAP-BEHIND-NAT": lambda: lookups(
+        changed(without_address(MANAGER), "routes", []), (NAME, "A", ["8.8.8.8"])),
     "ISATAP-MTU": lambda: changed(MANAGER, "interfaces", [interface(15, NlMtu=1500)]),
     "ISATAP-CLIENT-TOO": lambda: changed(MANAGER, "iphttpsConfiguration", [{"ServerURL": "https://g.example/IPHTTPS"}]),
+    "ISATAP-NAME-BLOCKED": lambda: lookups(
+        isatap(without_address(MANAGER), "Enabled", "isatap.corp.example"), ("isatap.corp.example", "A", [])),
+    "ISATAP-DISCONNECTED": lambda: changed(
+        MANAGER, "addresses", [{"IPAddress": "10.0.1.30", "InterfaceIndex": 12}]),
+    "ISATAP-OLD-ROUTER": lambda: lookups(MANAGER, (NAME, "A", ["10.0.0.2"])),
+    "ISATAP-NO-GATEWAY": lambda: pasted(ENGLISH.replace("fe80::5efe:10.0.0.1%15", "")),
+    "ISATAP-EVENT-490": lambda: pasted(
+        "C:\\>wevtutil qe System\nUnable to update the IP address on ISATAP.corp.example. Update type: 1. "
+        "Error Code: 0x490\n"),
+    "PREFER-IPV4": lambda: registry(MANAGER, PARAMETERS, "DisabledComponents", 0x20),
+    "EVIDENCE-MIXED": lambda: pasted(ENGLISH + ENGLISH.replace("HELPDESK1", "HELPDESK2"), cut="Windows IP"),
+    "EVIDENCE-CLOCK": lambda: taken(4_000_000_000),
+    "SERVER-POLICY-OFF": lambda: registry(
+        changed(changed(SERVER, "adapters", [CARD]), "addresses", []), TRANSITION, "ISATAP_State", "Disabled"),
+    "SERVER-NAME-UNPUBLISHED": lambda: lookups(SERVER, (NAME, "A", [])),
+    "SERVER-TRANSLATION-OFF": lambda: changed(SERVER, "natTransition", [{"State": "Disabled"}]),
+    "SERVER-DNS64-ONLY-A": lambda: native(),
+    "SERVER-ERROR-87": lambda: pasted(
+        "PS C:\\> Set-NetIPInterface -InterfaceIndex 15 -Forwarding Enabled\nSet-NetIPInterface : Falscher Parameter.\n"
+        "    + FullyQualifiedErrorId : Windows System Error 87,Set-NetIPInterface\n"),
+    "SERVER-SCRIPT-NULL": lambda: pasted(
+        "Set-NetIPInterface : Das Argument ist NULL.\n"
+        "    + FullyQualifiedErrorId : ParameterArgumentValidationErrorNullNotAllowed,Set-NetIPInterface\n"),
+    "FARM-TEREDO": lambda: changed(
+        changed(farm(LoadBalancing="ThirdParty", ClientIPv6Prefix="fd12:3456:789a:1000::/59"), "adapters", [CARD]),
+        "addresses", []),
+    "IPHTTPS-NO-URL": lambda: changed(CLIENT, "iphttpsConfiguration", []),
+    "NRPT-OFF": lambda: changed(changed(CLIENT, "nrpt", []), "nrptGlobal", [{"EnableDAForAllNetworks": "DisableDA"}]),
+    "NRPT-IPV4-SERVER": lambda: changed(
+        CLIENT, "nrpt", lambda rows: [rows[0] | {"DirectAccessDnsServers": ["10.0.0.10"]}, *rows[1:]]),
+    "NRPT-FALLBACK": lambda: changed(CLIENT, "nrptGlobal", [{"SecureNameQueryFallback": "FallbackUnsecure"}]),
+    "NRPT-NSLOOKUP": lambda: pasted(NSLOOKUP),
+    "LOCATION-FAILED": lambda: changed(
+        CLIENT, "location", [{"Status": "Error", "Substatus": "RemoteNetworkAuthenticationFailure"}]),
+    "LOCATION-PROBE": lambda: lookups(CLIENT, ("directaccess-corpconnectivityhost.corp.example", "AAAA", [])),
+    "LOCATION-NO-PING": lambda: changed(
+        CLIENT, "registry",
+        lambda rows: [row | {"Name": row["Name"].replace("PING:", "HTTP:")} for row in rows]),
+    "FIREWALL-OFF": lambda: changed(
+        changed(CLIENT, "rules", []), "firewall", lambda rows: [row | {"Enabled": "False"} for row in rows]),
+    "FIREWALL-NO-IPV6": lambda: rules(RemoteAddress=["LocalSubnet", "10.0.0.0/8"]),
     "SERVER-RESET": lambda: server_interface(Forwarding="Disabled", Advertising="Disabled"),
     "SERVER-FORWARDING": lambda: server_interface(Forwarding="Disabled"),
     "SERVER-ADVERTISING": lambda: server_interface(Advertising="Disabled"),
@@ -137,7 +182,8 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "SERVER-PUBLIC-INSIDE": lambda: changed(
         SERVER, "addresses", lambda rows: [*rows, {"IPAddress": "fe80::200:5efe:8.8.8.8%15", "InterfaceIndex": 15}]),
     "SERVER-PREFIX-DIFFERS": lambda: farm(InternalIPv6Prefix=["fd99:1:1:1::/64"]),
-    "FARM-EXTERNAL": lambda: farm(LoadBalancing="ThirdParty", ClientIPv6Prefix="fd12:3456:789a:1000::/59"),
+    "FARM-EXTERNAL": lambda: farm(
+        LoadBalancing="ThirdParty", ClientIPv6Prefix="fd12:3456:789a:1000::/59", TeredoState="Disabled"),
     "FARM-NLB-NAMES": lambda: farm(LoadBalancing="WindowsNLB", ClientIPv6Prefix="fd12:3456:789a:1000::/59"),
     "FARM-CLIENT-PREFIX": lambda: lookups(
         farm(LoadBalancing="WindowsNLB"), (NAME, "A", ["10.0.0.1", "10.0.0.2", "10.0.0.3"])),
@@ -178,10 +224,47 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
 }  # fmt: skip
 
 
-def skewed() -> Facts:
-    found = facts(CLIENT)
-    found.clock_error = Seen(-420.0, "the clock is 420 s behind that of dc.corp.example")
+NSLOOKUP = """C:\\>netsh namespace show effectivepolicy
+
+DNS Effective Name Resolution Policy Table Settings
+
+Settings for .corp.example
+----------------------------------------------------------------------
+DirectAccess (DNS Servers)              : fd12:3456:789a:3333::1
+
+C:\\>nslookup app.corp.example
+Server:  router.home
+Address:  192.168.1.1
+
+*** app.corp.example: Non-existent domain
+"""
+
+
+def pasted(text: str, cut: str = "") -> Facts:
+    """Of a console; ``cut``: a prompt stands before each line that begins so."""
+    found = Facts("(pasted)")
+    lines = [
+        f"C:\\>ipconfig /all\n{line}" if cut and line.startswith(cut) else line for line in text.split("\n")
+    ]
+    read_text.read(found, "\n".join(lines).split("\n"))
     return found
+
+
+def taken(when: object) -> Facts:
+    found = Facts("x", read_at=1_800_000_000.0)
+    read_json.read(found, json.dumps(MANAGER | {"taken": when}))
+    return found
+
+
+def native() -> Bundle:
+    """A server in an intranet with IPv6 of its own."""
+    made = json.loads(json.dumps(SERVER).replace("fd12:3456:789a", "2a00:1450:9"))
+    return copy.deepcopy(made)
+
+
+def skewed() -> Bundle:
+    """Seven minutes behind the domain controller, as w32tm says it."""
+    return changed(CLIENT, "clock", ["Tracking DC1 [10.0.0.10:123].", "12:00:00, +420.0123456s"])
 
 
 def read(case: Bundle | Facts) -> Facts:
@@ -212,10 +295,13 @@ def test_a_case_is_named_and_its_consequences_are_not(name: str) -> None:
     assert set(codes(CASES[name]())) == {name} | BESIDE.get(name, set())
 
 
+NAMES = ("IP", "DisabledComponents", "ISATAP", "Teredo", "NAT64", "DNS64", "Windows", "DirectAccess")
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_explains_itself(name: str) -> None:
     rule = RULES[name]
-    assert rule.title[0].islower() or rule.title.startswith(("IP", "DisabledComponents", "ISATAP", "Teredo"))
+    assert rule.title[0].islower() or rule.title.startswith(NAMES)
     assert rule.cause.endswith(".") and rule.remedy
     assert rule.hides <= set(RULES)
 

@@ -3,7 +3,11 @@
 from manageout.doctor.rules import (
     addresses,
     client,
+    connection,
+    deployment,
+    discovery,
     dns,
+    evidence,
     live_certificates,
     live_host,
     live_isatap,
@@ -16,7 +20,11 @@ from manageout.doctor.rules import (
 __all__ = [
     "addresses",
     "client",
+    "connection",
+    "deployment",
+    "discovery",
     "dns",
+    "evidence",
     "live_certificates",
     "live_host",
     "live_isatap",

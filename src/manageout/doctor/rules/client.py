@@ -11,6 +11,8 @@ from manageout.doctor.findings import Look, rule
 IPHTTPS = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition\IPHTTPS\IPHTTPSInterface"
 CONNECTIVITY = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity"
 MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
+NOT_CONNECTED = ("LOCATION-FAILED", "LOCATION-PROBE", "NRPT-NSLOOKUP")
+"""What a client shows while its tunnel is down."""
 _KNOWN = (0x103, 0x2AF9, 0x2AFC, 0x274C, 0x34, 0x643)
 
 
@@ -24,7 +26,7 @@ def _code(number: int) -> Look:
 
 
 def _iphttps(code: str, title: str, cause: str, remedy: tuple[str, ...], number: int) -> None:
-    rule(code, "error", title, cause=cause, remedy=remedy)(_code(number))
+    rule(code, "error", title, cause=cause, remedy=remedy, hides=NOT_CONNECTED)(_code(number))
 
 
 _iphttps(
@@ -85,6 +87,7 @@ _iphttps(
         "certutil -error CODE   (what Windows calls it)",
         "on the gateway: journalctl -u manageout, manageout drops",
     ),
+    hides=NOT_CONNECTED,
 )
 def other_code(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Any other than 0 and the known ones."""
@@ -99,7 +102,7 @@ def other_code(facts: Facts) -> Iterator[tuple[str, ...]]:
     "group policy switches IP-HTTPS off",
     cause="The policy 'Set IP-HTTPS State' is Disabled for this machine.",
     remedy=("gpresult /h report.html   (shows which policy)", "take the machine out of it"),
-    hides=("IPHTTPS-OTHER",),
+    hides=("IPHTTPS-OTHER", *NOT_CONNECTED),
 )
 def off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """IPHTTPS_ClientState = 3."""
@@ -113,7 +116,7 @@ def _covers(namespace: str, name: str) -> bool:
     return name.endswith(space) if space.startswith(".") else name == space
 
 
-def _rule_of(facts: Facts, name: str) -> tuple[str, tuple[str, ...], str] | None:
+def rule_of(facts: Facts, name: str) -> tuple[str, tuple[str, ...], str] | None:
     """The most specific rule for a name: namespace, servers, quote."""
     fitting = [one for one in facts.nrpt or [] if _covers(one.namespace, name.lower())]
     best = max(fitting, key=lambda one: len(one.namespace), default=None)
@@ -130,12 +133,12 @@ def _rule_of(facts: Facts, name: str) -> tuple[str, tuple[str, ...], str] | None
     remedy=(
         "exempt it: rollout.gateway_name in the site file, or an NRPT rule for the name without a server",
     ),
-    hides=("IPHTTPS-NAME",),
+    hides=("IPHTTPS-NAME", *NOT_CONNECTED),
 )
 def gateway_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A rule with servers covers the URL's host."""
     host = urlsplit(facts.iphttps_url.value).hostname if facts.iphttps_url else None
-    found = _rule_of(facts, host) if host else None
+    found = rule_of(facts, host) if host else None
     if found is not None and found[1] and facts.iphttps_url is not None:
         yield facts.iphttps_url.quote, found[2]
 
@@ -155,7 +158,7 @@ def location_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A rule with servers covers the location URL's host."""
     url = facts.value(CONNECTIVITY, "DomainLocationDeterminationUrl")
     host = urlsplit(str(url.value)).hostname if url is not None else None
-    found = _rule_of(facts, host) if host else None
+    found = rule_of(facts, host) if host else None
     if found is not None and found[1] and url is not None:
         yield url.quote, found[2]
 
@@ -169,7 +172,10 @@ def location_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     remedy=(
         "gpupdate /force   (through the tunnel)",
         "Get-DnsClientNrptPolicy   (must list the intranet's domain)",
+        "gpresult /r /scope computer   (the client policy must be applied: is the machine in its group?)",
+        "or the user has chosen Disconnect, which takes the rules away: choose Connect",
     ),
+    hides=NOT_CONNECTED,
 )
 def no_rules(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A URL, outside, no rule."""
@@ -189,7 +195,7 @@ def no_rules(facts: Facts) -> Iterator[tuple[str, ...]]:
         "look at the location server: certificate, revocation list, name, TCP 443",
         "ipconfig /flushdns; gpupdate /force",
     ),
-    hides=("IPHTTPS-TIMEOUT", "IPHTTPS-NO-DATA", "IPHTTPS-OTHER"),
+    hides=("IPHTTPS-TIMEOUT", "IPHTTPS-NO-DATA", "IPHTTPS-OTHER", *NOT_CONNECTED),
 )
 def stranded(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Said to be outside, with an interface in the intranet's DNS domain."""
@@ -244,7 +250,8 @@ def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
     "FIREWALL-CLOSED",
     "error",
     "the client's firewall has no rule for managers",
-    cause="No inbound rule allows remote desktop, SSH, WinRM or remote control.",
+    cause="No inbound rule allows remote desktop, SSH, WinRM or remote control. DirectAccess' own client policy "
+    "loses its firewall rules whenever the wizard is run again: they belong into a policy of their own.",
     remedy=("manageout rollout gpo   (renders the rules for policy.managers)",),
 )
 def firewall_closed(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -284,9 +291,9 @@ def firewall_scope(facts: Facts) -> Iterator[tuple[str, ...]]:
     ),
 )
 def firewall_edge(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Teredo is qualified, and a managed port's rule lacks it."""
+    """Teredo is qualified, and the rule of a managed port or of ICMPv6 lacks it."""
     if facts.role != "client" or facts.teredo_state is None or facts.teredo_state.value != "qualified":
         return
     for one in facts.firewall or []:
-        if set(one.ports) & MANAGED and not one.edge:
+        if (set(one.ports) & MANAGED or one.protocol == "ICMPv6") and not one.edge:
             yield one.quote, facts.teredo_state.quote

@@ -42,10 +42,10 @@ def _by_name(facts: Facts) -> dict[str, tuple[list[IPv4Address], list[IPv6Addres
     hides=("ISATAP-NO-NAME",),
 )
 def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """The configured name's first label is in the list."""
+    """The first label of the name, when one is set, is in the list: by default nobody needs 'isatap'."""
     named = facts.isatap_policy_router or facts.isatap_router
-    label = (named.value if named and named.value else "isatap").lower().split(".")[0]
-    if facts.block_list is not None and named is not None and label in facts.block_list.value:
+    label = named.value.lower().split(".")[0] if named is not None else ""
+    if facts.block_list is not None and label and label in facts.block_list.value:
         yield (facts.block_list.quote,)
 
 

@@ -18,6 +18,7 @@ _CONSEQUENCES = (
     "ISATAP-DISABLED", "ISATAP-DEFAULT", "ISATAP-NO-ADAPTER", "ISATAP-NO-NAME", "ISATAP-LINK-LOCAL-ONLY",
     "ISATAP-NO-ROUTE", "SERVER-NO-ISATAP", "SERVER-RESET", "SERVER-FORWARDING", "SERVER-ADVERTISING",
     "SERVER-ROUTE-UNPUBLISHED", "IPHTTPS-INSTALL", "IPHTTPS-CREATE", "IPHTTPS-OTHER", "TEREDO-OFFLINE",
+    "ISATAP-DISCONNECTED", "ISATAP-EVENT-490", "LOCATION-FAILED", "LOCATION-PROBE",
 )  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def resolver_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
     "the clock is wrong",
     cause="Beyond 5 minutes Kerberos fails, and certificates seem expired or not yet valid.",
     remedy=("w32tm /resync /force", "w32tm /query /status"),
-    hides=("IPHTTPS-CERTIFICATE",),
+    hides=("IPHTTPS-CERTIFICATE", "LOCATION-FAILED", "LOCATION-PROBE"),
 )
 def clock(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than Kerberos tolerates."""

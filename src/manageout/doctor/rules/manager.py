@@ -17,15 +17,17 @@ _NO_ADDRESS = (
     "ISATAP-LINK-LOCAL-ONLY",
     "ISATAP-NO-ROUTE",
     "ISATAP-DEFAULT",
+    "ISATAP-DISCONNECTED",
+    "ISATAP-NAME-BLOCKED",
 )
 
 
-def _wanted(facts: Facts) -> bool:
+def wanted(facts: Facts) -> bool:
     """Whether the machine is meant to be an ISATAP host."""
     return facts.role in ("manager", "unknown") and facts.load_balancing is None
 
 
-def _enabled(facts: Facts) -> bool:
+def enabled(facts: Facts) -> bool:
     return facts.isatap_state is not None and facts.isatap_state.value in ("enabled", "automatic")
 
 
@@ -36,7 +38,7 @@ def router_lookup(facts: Facts) -> list[Lookup]:
     return [lookup for lookup in facts.lookups if name and lookup.name.lower() == name]
 
 
-def _live(facts: Facts) -> list[Interface]:
+def addressed(facts: Facts) -> list[Interface]:
     """ISATAP interfaces that hold an address."""
     return [one for one in facts.of_kind("isatap") if one.link_local or one.ipv6]
 
@@ -55,7 +57,7 @@ def _live(facts: Facts) -> list[Interface]:
 def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State = Disabled by policy."""
     found = facts.isatap_policy_state
-    if _wanted(facts) and found is not None and found.value == "disabled":
+    if wanted(facts) and found is not None and found.value == "disabled":
         yield (found.quote,)
 
 
@@ -75,7 +77,7 @@ def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State = Default by policy on a system where that is off."""
     found = facts.isatap_policy_state
     modern = facts.build is None or facts.build >= OFF_BY_DEFAULT
-    if _wanted(facts) and modern and found is not None and found.value == "default":
+    if wanted(facts) and modern and found is not None and found.value == "default":
         yield (found.quote,)
 
 
@@ -90,7 +92,7 @@ def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
 def disabled(facts: Facts) -> Iterator[tuple[str, ...]]:
     """State disabled though a router is named."""
     found = facts.isatap_state
-    if _wanted(facts) and found is not None and found.value == "disabled":
+    if wanted(facts) and found is not None and found.value == "disabled":
         yield (found.quote,)
 
 
@@ -102,7 +104,7 @@ def disabled(facts: Facts) -> Iterator[tuple[str, ...]]:
     "at all. "
     "Setting only the router's name is not enough.",
     remedy=("Set-NetIsatapConfiguration -State Enabled -Router NAME", "Restart-Service iphlpsvc"),
-    hides=("ISATAP-NO-ADAPTER", "ISATAP-NO-NAME", "ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE"),
+    hides=tuple(code for code in _NO_ADDRESS if code != "ISATAP-DEFAULT"),
 )
 def default_state(facts: Facts) -> Iterator[tuple[str, ...]]:
     """State default with a router name set, or in a role that needs it."""
@@ -110,7 +112,7 @@ def default_state(facts: Facts) -> Iterator[tuple[str, ...]]:
     named = router is not None and bool(router.value)
     modern = facts.build is None or facts.build >= OFF_BY_DEFAULT
     if (
-        _wanted(facts)
+        wanted(facts)
         and modern
         and found is not None
         and found.value == "default"
@@ -129,11 +131,11 @@ def default_state(facts: Facts) -> Iterator[tuple[str, ...]]:
         "Restart-Service iphlpsvc",
         "Get-NetAdapter -IncludeHidden | Where-Object InterfaceDescription -like '*ISATAP*'",
     ),
-    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE"),
+    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
 )
 def no_adapter(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Enabled, interfaces are known, none is ISATAP's."""
-    if _wanted(facts) and _enabled(facts) and facts.interfaces and not facts.of_kind("isatap"):
+    if wanted(facts) and enabled(facts) and facts.interfaces and not facts.of_kind("isatap"):
         assert facts.isatap_state is not None
         yield (facts.isatap_state.quote, f"{len(facts.interfaces)} interfaces, none of them ISATAP")
 
@@ -149,13 +151,13 @@ def no_adapter(facts: Facts) -> Iterator[tuple[str, ...]]:
         "manageout rollout hosts-file   (for a single machine without DNS)",
         "Restart-Service iphlpsvc   (else the name is asked for again only after up to a day)",
     ),
-    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE"),
+    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
 )
 def no_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Every look-up of the router's name failed."""
     lookups = router_lookup(facts)
     resolved = any(isinstance(address, IPv4Address) for lookup in lookups for address in lookup.addresses)
-    if _wanted(facts) and _enabled(facts) and lookups and not resolved:
+    if wanted(facts) and enabled(facts) and lookups and not resolved:
         yield tuple(lookup.quote for lookup in lookups)
 
 
@@ -165,7 +167,7 @@ def no_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     "ISATAP is enabled without a router's name",
     cause="Then Windows looks for the bare name 'isatap', which DNS servers block and which should not exist.",
     remedy=("Set-NetIsatapConfiguration -State Enabled -Router NAME", "Restart-Service iphlpsvc"),
-    hides=("ISATAP-NO-NAME", "ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE"),
+    hides=("ISATAP-NO-NAME", "ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
 )
 def no_router(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Enabled, no name, no address."""
@@ -173,8 +175,8 @@ def no_router(facts: Facts) -> Iterator[tuple[str, ...]]:
     by_policy = facts.isatap_policy_router is not None and facts.isatap_policy_router.value
     addressed = any(one.ipv6 for one in facts.of_kind("isatap"))
     if (
-        _wanted(facts)
-        and _enabled(facts)
+        wanted(facts)
+        and enabled(facts)
         and found is not None
         and not found.value
         and not by_policy
@@ -195,7 +197,7 @@ def no_router(facts: Facts) -> Iterator[tuple[str, ...]]:
 def bare_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The configured name is the bare one."""
     found = facts.isatap_policy_router or facts.isatap_router
-    if _wanted(facts) and found is not None and found.value.lower().split(".")[0] == "isatap":
+    if wanted(facts) and found is not None and found.value.lower().split(".")[0] == "isatap":
         yield (found.quote,)
 
 
@@ -210,13 +212,14 @@ def bare_name(facts: Facts) -> Iterator[tuple[str, ...]]:
         "manageout hosts, manageout drops   (on the router: has it seen this machine, has it refused it?)",
         "on a Windows router: forwarding, advertising and a published route (SERVER-... findings)",
         "on firewalls: IP protocol 41 both ways between this machine and the router",
+        "Restart-Service iphlpsvc   (a router that is new in the DNS is taken up only after up to a day)",
     ),
-    hides=("ISATAP-NO-ROUTE",),
+    hides=("ISATAP-NO-ROUTE", "ISATAP-NO-GATEWAY"),
 )
 def link_local_only(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A link-local address and no other on every ISATAP adapter."""
-    live = _live(facts)
-    if _wanted(facts) and live and not any(one.ipv6 for one in live):
+    live = addressed(facts)
+    if wanted(facts) and live and not any(one.ipv6 for one in live):
         yield tuple(f"{one.quote or one.name}: {', '.join(map(str, one.link_local))}" for one in live)
 
 
@@ -234,8 +237,8 @@ def link_local_only(facts: Facts) -> Iterator[tuple[str, ...]]:
 )
 def no_route(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Addressed, routes known, none of them through a next hop on an ISATAP interface."""
-    live = [one for one in _live(facts) if one.ipv6]
-    if not _wanted(facts) or not live or facts.routes is None:
+    live = [one for one in addressed(facts) if one.ipv6]
+    if not wanted(facts) or not live or facts.routes is None:
         return
     indexes = {one.index for one in live}
     if not any(route.next_hop is not None and route.interface in indexes for route in facts.routes):
@@ -248,12 +251,12 @@ def no_route(facts: Facts) -> Iterator[tuple[str, ...]]:
     "router discovery is off on the ISATAP interface",
     cause="Advertisements are ignored, so neither prefix nor route is taken.",
     remedy=("Set-NetIPInterface -InterfaceIndex N -RouterDiscovery Enabled",),
-    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE"),
+    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
 )
 def discovery_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """RouterDiscovery disabled."""
     for one in facts.of_kind("isatap"):
-        if _wanted(facts) and one.router_discovery is not None and not one.router_discovery.value:
+        if wanted(facts) and one.router_discovery is not None and not one.router_discovery.value:
             yield (one.router_discovery.quote,)
 
 
@@ -283,8 +286,8 @@ def forwards(facts: Facts) -> Iterator[tuple[str, ...]]:
 )
 def several(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than one live adapter."""
-    live = _live(facts)
-    if _wanted(facts) and len(live) > 1:
+    live = addressed(facts)
+    if wanted(facts) and len(live) > 1:
         yield tuple(one.quote or one.name for one in live)
 
 
@@ -302,10 +305,13 @@ def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A private host and a public router."""
     routers = [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]
     own = [
-        v4 for one in _live(facts) for a in one.link_local if (v4 := embedded_isatap(a.packed)) is not None
+        v4
+        for one in addressed(facts)
+        for a in one.link_local
+        if (v4 := embedded_isatap(a.packed)) is not None
     ]
     private = [IPv4Address(v4) for v4 in own if not IPv4Address(v4).is_global]
-    if _wanted(facts) and private and routers and all(router.is_global for router in routers):
+    if wanted(facts) and private and routers and all(router.is_global for router in routers):
         yield (f"own address {private[0]}, router {routers[0]}",)
 
 
@@ -318,7 +324,7 @@ def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
 )
 def mtu(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Outside 1280 to 1480."""
-    for one in _live(facts):
+    for one in addressed(facts):
         if one.mtu is not None and not 1280 <= one.mtu <= 1480:
             yield (f"{one.quote or one.name}: MTU {one.mtu}",)
 
@@ -335,5 +341,5 @@ def mtu(facts: Facts) -> Iterator[tuple[str, ...]]:
 )
 def client_too(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP and IP-HTTPS on one machine."""
-    if _enabled(facts) and facts.iphttps_url is not None and facts.isatap_state is not None:
+    if enabled(facts) and facts.iphttps_url is not None and facts.isatap_state is not None:
         yield facts.isatap_state.quote, facts.iphttps_url.quote

@@ -12,12 +12,12 @@ FORGETS = 14393
 """Server 2016: since then the router's settings do not survive a restart."""
 
 
-def _server(facts: Facts) -> bool:
+def is_server(facts: Facts) -> bool:
     return facts.role == "server" or facts.load_balancing is not None
 
 
 def _isatap(facts: Facts) -> list[Interface]:
-    return facts.of_kind("isatap") if _server(facts) else []
+    return facts.of_kind("isatap") if is_server(facts) else []
 
 
 def _off(one: Interface, name: str) -> bool:
@@ -136,7 +136,7 @@ def no_default(facts: Facts) -> Iterator[tuple[str, ...]]:
 )
 def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A single server with interfaces, none of them ISATAP's."""
-    if _server(facts) and facts.interfaces and not facts.of_kind("isatap") and not _farm(facts):
+    if is_server(facts) and facts.interfaces and not facts.of_kind("isatap") and not _farm(facts):
         yield (f"{len(facts.interfaces)} interfaces, none of them ISATAP",)
 
 

@@ -6,8 +6,10 @@ $ErrorActionPreference = 'Stop'
 $sections = [ordered]@{}
 $errors = [ordered]@{}
 
+# A machine without the command that a section needs is no DNS or DirectAccess server: nothing is missing there.
 function Add-Section {
-    param([string]$Title, [scriptblock]$Read)
+    param([string]$Title, [scriptblock]$Read, [string]$Needs = '')
+    if ($Needs -and -not (Get-Command -Name $Needs -ErrorAction SilentlyContinue)) { return }
     try {
         $sections[$Title] = @(& $Read)
     } catch {
@@ -48,6 +50,8 @@ Add-Section 'iphttpsConfiguration' { Get-NetIPHttpsConfiguration | Select-Text '
 Add-Section 'teredo' { Get-NetTeredoConfiguration | Select-Text 'Type ServerName ClientPort' }
 Add-Section 'teredoState' { Get-NetTeredoState | Select-Text 'State Error NetworkType NatType' }
 Add-Section 'nrpt' { Get-DnsClientNrptPolicy | Select-Text 'Namespace DirectAccessDnsServers NameServers DirectAccessProxyType' }
+Add-Section 'nrptGlobal' { Get-DnsClientNrptGlobal | Select-Text 'EnableDAForAllNetworks QueryPolicy SecureNameQueryFallback' }
+Add-Section 'ncsi' { Get-NCSIPolicyConfiguration | Select-Text 'CorporateDNSProbeHostName CorporateDNSProbeHostAddress' }
 Add-Section 'location' { Get-DAConnectionStatus | Select-Text 'Status Substatus' }
 Add-Section 'firewall' { Get-NetFirewallProfile -PolicyStore ActiveStore | Select-Text 'Name Enabled DefaultInboundAction' }
 Add-Section 'rules' {
@@ -66,13 +70,13 @@ Add-Section 'rules' {
         }
     }
 }
-Add-Section 'blockList' { Get-DnsServerGlobalQueryBlockList | Select-Text 'Enable List' }
-Add-Section 'remoteAccess' {
-    Get-RemoteAccess | Select-Text 'DAStatus DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName NlsUrl IsNatDeployed IsSingleNic'
+Add-Section 'blockList' -Needs 'Get-DnsServerGlobalQueryBlockList' { Get-DnsServerGlobalQueryBlockList | Select-Text 'Enable List' }
+Add-Section 'remoteAccess' -Needs 'Get-RemoteAccess' {
+    Get-RemoteAccess | Select-Text 'DAStatus DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName TeredoState NlsUrl IsNatDeployed IsSingleNic'
 }
-Add-Section 'entryPoints' { Get-DAEntryPoint | Select-Text 'EntryPointName Servers' }
-Add-Section 'natTransition' { Get-NetNatTransitionConfiguration | Select-Text 'State PrefixMapping' }
-Add-Section 'dnsTransition' { Get-NetDnsTransitionConfiguration | Select-Text 'State OnlySendAQuery AcceptInterface PrefixMapping' }
+Add-Section 'entryPoints' -Needs 'Get-DAEntryPoint' { Get-DAEntryPoint | Select-Text 'EntryPointName Servers' }
+Add-Section 'natTransition' -Needs 'Get-NetNatTransitionConfiguration' { Get-NetNatTransitionConfiguration | Select-Text 'State PrefixMapping' }
+Add-Section 'dnsTransition' -Needs 'Get-NetDnsTransitionConfiguration' { Get-NetDnsTransitionConfiguration | Select-Text 'State OnlySendAQuery AcceptInterface PrefixMapping' }
 Add-Section 'registry' {
     $keys = @(
         'SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition',
@@ -81,7 +85,9 @@ Add-Section 'registry' {
         'SYSTEM\CurrentControlSet\Services\iphlpsvc\config',
         'SYSTEM\CurrentControlSet\Services\Dnscache\Parameters',
         'SOFTWARE\Policies\Microsoft\Windows NT\DNSClient',
-        'SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity'
+        'SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity',
+        'SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityAssistant',
+        'SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityAssistant\Probes'
     )
     foreach ($key in $keys) {
         $item = Get-Item -Path "HKLM:\$key" -ErrorAction SilentlyContinue
@@ -96,8 +102,21 @@ Add-Section 'registry' {
     }
 }
 Add-Section 'prefixPolicies' { netsh interface ipv6 show prefixpolicies }
+# The difference to the domain controller's clock, which w32tm writes in no language: ", -00.0123456s".
+Add-Section 'clock' {
+    $controller = "$env:LOGONSERVER".Trim('\')
+    if ($controller) { w32tm /stripchart /computer:$controller /dataonly /samples:1 }
+}
+Add-Section 'events' {
+    $wanted = @{ LogName = 'System'; ProviderName = 'Microsoft-Windows-Iphlpsvc' }
+    Get-WinEvent -FilterHashtable $wanted -MaxEvents 200 -ErrorAction SilentlyContinue |
+        Where-Object Message -match '0x490' | Select-Object -First 3 |
+        ForEach-Object { "$($_.TimeCreated.ToString('s')) $($_.Message)" }
+}
 Add-Section 'lookups' {
     $wanted = @($Name)
+    $probe = (Get-NCSIPolicyConfiguration -ErrorAction SilentlyContinue).CorporateDNSProbeHostName
+    if ($probe) { $wanted += $probe }
     $router = (Get-NetIsatapConfiguration).Router
     if ($router) { $wanted += $router }
     foreach ($one in ($wanted | Select-Object -Unique)) {

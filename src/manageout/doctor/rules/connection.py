@@ -1,0 +1,200 @@
+"""A remote client: whether DirectAccess calls itself connected, its name rules as a whole, its firewall as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.findings import rule
+from manageout.doctor.rules.client import MANAGED, NOT_CONNECTED, rule_of
+
+ASSISTANT = r"software\policies\microsoft\windows\networkconnectivityassistant"
+_LOCAL = ("localsubnet", "localsubnet4", "localsubnet6")
+
+
+def _ipv4_only(texts: tuple[str, ...]) -> bool:
+    try:
+        return bool(texts) and all(isinstance(ip_address(text), IPv4Address) for text in texts)
+    except ValueError:
+        return False
+
+
+@rule(
+    "IPHTTPS-NO-URL",
+    "error",
+    "name rules for outside, but no gateway",
+    cause="The client policy has reached this machine in part only: intranet names are sent to a server beyond a "
+    "tunnel that nothing opens.",
+    remedy=(
+        "gpresult /r /scope computer   (is the client policy applied, all of it?)",
+        "gpupdate /force   (in the office, or through another VPN)",
+    ),
+    hides=NOT_CONNECTED,
+)
+def no_url(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The section was read and holds no URL."""
+    rules = [one for one in facts.nrpt or [] if one.direct and one.servers]
+    if rules and facts.iphttps_url is None and "iphttpsConfiguration" in facts.sections:
+        yield rules[0].quote, "Get-NetIPHttpsConfiguration: no URL"
+
+
+@rule(
+    "NRPT-OFF",
+    "error",
+    "the name rules are switched off",
+    cause="EnableDAForAllNetworks is DisableDA: no DirectAccess rule is followed in any network.",
+    remedy=("Set-DnsClientNrptGlobal -EnableDAForAllNetworks EnableOnNetworkID   (or in the client policy)",),
+    hides=("NRPT-MISSING", *NOT_CONNECTED),
+)
+def rules_off(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """DisableDA."""
+    if facts.nrpt_for is not None and facts.nrpt_for.value == "disableda":
+        yield (facts.nrpt_for.quote,)
+
+
+@rule(
+    "NRPT-IPV4-SERVER",
+    "error",
+    "a name rule sends queries to an IPv4 address",
+    cause="Outside a client reaches the intranet over IPv6 only. The rule must name the gateway's DNS64 address, even "
+    "where the DNS servers have addresses of their own.",
+    remedy=(
+        "set the rule to the DNS64 address: manageout plan shows it, manageout rollout gpo renders the rule",
+    ),
+    hides=NOT_CONNECTED,
+)
+def ipv4_server(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A rule of DirectAccess all of whose servers are IPv4."""
+    for one in facts.nrpt or []:
+        if one.direct and _ipv4_only(one.servers):
+            yield (one.quote,)
+
+
+@rule(
+    "NRPT-FALLBACK",
+    "note",
+    "intranet names are asked of any network when the tunnel is down",
+    cause="SecureNameQueryFallback is FallbackUnsecure: every hotspot sees the names of your servers, and may answer "
+    "them.",
+    remedy=("Set-DnsClientNrptGlobal -SecureNameQueryFallback FallbackPrivate   (or in the client policy)",),
+)
+def fallback(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """FallbackUnsecure."""
+    if facts.nrpt_fallback is not None and facts.nrpt_fallback.value == "fallbackunsecure":
+        yield (facts.nrpt_fallback.quote,)
+
+
+@rule(
+    "NRPT-NSLOOKUP",
+    "note",
+    "nslookup does not follow the name rules",
+    cause="It asks the network's own DNS server, which does not know the name. That says nothing about what programs "
+    "get.",
+    remedy=(
+        "Resolve-DnsName NAME   (follows the rules)",
+        "or nslookup NAME SERVER with the rule's own server",
+    ),
+)
+def nslookup(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A failed nslookup of a name for which there is a rule with servers, at another server."""
+    for lookup in facts.lookups:
+        found = rule_of(facts, lookup.name)
+        failed = lookup.server and not lookup.addresses
+        if failed and found is not None and found[1] and lookup.server not in found[1]:
+            yield lookup.quote, found[2]
+
+
+@rule(
+    "LOCATION-FAILED",
+    "error",
+    "DirectAccess says that it is not connected",
+    cause="Nothing else in this evidence says why. The word behind the status tells where it stopped.",
+    remedy=(
+        "CouldNotContactDirectAccessServer: Test-NetConnection GATEWAY -Port 443",
+        "NameResolutionFailure: Resolve-DnsName of an intranet name; is the DNS64 address reached?",
+        "RemoteNetworkAuthenticationFailure: certificate and clock of the computer, IPsec on the server",
+        "Restart-Service iphlpsvc   (if it comes and goes)",
+    ),
+    hides=("LOCATION-PROBE",),
+)
+def failed(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Get-DAConnectionStatus with another status than connected."""
+    if facts.connection is not None:
+        yield (facts.connection.quote,)
+
+
+@rule(
+    "LOCATION-PROBE",
+    "warning",
+    "the connection's probe is answered wrongly",
+    cause="Windows calls itself connected only when a certain name gives a certain address. Removing one of two "
+    "DirectAccess deployments deletes the record, and clients then flap between 'connecting' and transports.",
+    remedy=(
+        "register the name again: A 127.0.0.1 and AAAA NAT64-PREFIX::7f00:1",
+        "Get-NCSIPolicyConfiguration   (the name, and the address that it must have)",
+    ),
+)
+def probe(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Looked up, and the address is not among the answers."""
+    if facts.probe is None or (facts.inside is not None and facts.inside.value):
+        return
+    name, address = facts.probe.value
+    lookups = [lookup for lookup in facts.lookups if lookup.name.lower().rstrip(".") == name]
+    if lookups and ip_address(address) not in {a for lookup in lookups for a in lookup.addresses}:
+        yield facts.probe.quote, *(lookup.quote for lookup in lookups)
+
+
+@rule(
+    "LOCATION-NO-PING",
+    "warning",
+    "the connectivity assistant has nothing to ping",
+    cause="At least one of its probes must be PING:..., else it never calls the client connected.",
+    remedy=(
+        "add a resource PING:NAME to the client policy (Network Connectivity Assistant, Corporate Resources)",
+    ),
+)
+def no_ping(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Probes are configured, and none of them is a PING."""
+    names = {name: seen for (key, name), seen in facts.registry.items() if key == rf"{ASSISTANT}\probes"}
+    if names and not any(name.startswith("ping:") for name in names):
+        yield tuple(seen.quote for seen in names.values())
+
+
+@rule(
+    "FIREWALL-OFF",
+    "warning",
+    "the client's firewall is off outside",
+    cause="Its rules do not count then, neither those for managers nor the IPsec rules that DirectAccess needs.",
+    remedy=(
+        "Set-NetFirewallProfile -Profile Private,Public -Enabled True   (or in the policy that switches it off)",
+    ),
+    hides=("FIREWALL-CLOSED", "FIREWALL-PROFILE", "FIREWALL-SCOPE", "FIREWALL-EDGE", "FIREWALL-NO-IPV6"),
+)
+def firewall_off(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Disabled in the private or the public profile of a client."""
+    if facts.role == "client" and facts.firewall_off is not None and facts.firewall_off.value:
+        yield (facts.firewall_off.quote,)
+
+
+@rule(
+    "FIREWALL-NO-IPV6",
+    "warning",
+    "a firewall rule lets in the local network or IPv4 alone",
+    cause="Managers come over IPv6 from the ISATAP prefix, or from the NAT64 prefix, which is neither. Windows' own "
+    "rules for WinRM and for echo are such rules.",
+    remedy=("a rule for the managers' prefixes on Private and Public: manageout rollout gpo renders it",),
+)
+def no_ipv6(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Of a managed port, no rule that applies outside has a scope with IPv6 from elsewhere."""
+    for port in sorted(MANAGED) if facts.role == "client" else ():
+        rules = [
+            r for r in facts.firewall or [] if port in r.ports and r.profiles & {"any", "public", "private"}
+        ]
+        if rules and all(r.remote and all(map(_near, r.remote)) for r in rules):
+            yield tuple(r.quote for r in rules)
+
+
+def _near(scope: str) -> bool:
+    """The local network, or an IPv4 address, network or range."""
+    return scope.lower() in _LOCAL or (scope[:1].isdigit() and ":" not in scope)

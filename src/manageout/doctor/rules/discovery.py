@@ -1,0 +1,124 @@
+"""An ISATAP host whose router's name is blocked, whose adapter sleeps, or that follows a router of yesterday."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.findings import rule
+from manageout.doctor.rules.machine import ISATAP_OFF, PARAMETERS, TUNNELS_OFF, disabled_components
+from manageout.doctor.rules.manager import OFF_BY_DEFAULT, addressed, enabled, router_lookup, wanted
+from manageout.wire.address import embedded_isatap
+
+BLOCKED = ("isatap", "wpad")
+"""Labels on the global query block list of a new DNS server."""
+PREFER_IPV4 = 0x20
+
+
+def _routers(facts: Facts) -> list[IPv4Address]:
+    return [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]
+
+
+@rule(
+    "ISATAP-NAME-BLOCKED",
+    "error",
+    "the bare name 'isatap' is not answered",
+    cause="Windows' DNS servers block this name from their first start on (global query block list): the record may "
+    "exist and is never answered. Each server has a list of its own.",
+    remedy=(
+        "use a unique name (best): manageout rollout dns, then manageout rollout gpo",
+        "Get-DnsServerGlobalQueryBlockList -ComputerName DNSSERVER   (on each: is isatap in it?)",
+    ),
+    hides=(
+        "ISATAP-NO-NAME",
+        "ISATAP-BARE-NAME",
+        "ISATAP-LINK-LOCAL-ONLY",
+        "ISATAP-DISCONNECTED",
+        "ISATAP-NO-ROUTE",
+    ),
+)
+def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A router's name whose first label is blocked by default, and no look-up of it found an address."""
+    lookups = [one for one in router_lookup(facts) if one.name.lower().split(".")[0] in BLOCKED]
+    if wanted(facts) and enabled(facts) and lookups and not any(one.addresses for one in lookups):
+        yield tuple(lookup.quote for lookup in lookups)
+
+
+@rule(
+    "ISATAP-DISCONNECTED",
+    "error",
+    "the ISATAP adapter is there but disconnected",
+    cause="Up to Windows 10 1607 it stays so until the router's name resolves. Later it means that IP Helper has not "
+    "taken up the settings yet, or that the adapter belongs to a network card without IPv4.",
+    remedy=(
+        "Restart-Service iphlpsvc",
+        "Resolve-DnsName NAME -Type A   (the router's name, on this machine)",
+    ),
+    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE"),
+)
+def disconnected(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Wanted, adapters are known, none of them holds an address though other interfaces do."""
+    named = facts.isatap_router is not None and bool(facts.isatap_router.value)
+    old = facts.build is not None and facts.build < OFF_BY_DEFAULT
+    found = facts.of_kind("isatap")
+    if not wanted(facts) or not (enabled(facts) or (old and named)) or not found:
+        return
+    if not addressed(facts) and any(one.ipv4 for one in facts.interfaces):
+        yield tuple(one.quote or one.name for one in found)
+
+
+@rule(
+    "ISATAP-OLD-ROUTER",
+    "warning",
+    "this machine follows a router that is no longer in the DNS",
+    cause="The router's name is asked for again only after up to a day. Until then hosts use the address that it had.",
+    remedy=(
+        "Restart-Service iphlpsvc   (on each manager)",
+        "or let the old address answer a day longer",
+    ),
+    hides=("ISATAP-NO-ROUTE",),
+)
+def old_router(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A next hop of the ISATAP interface embeds an address that the name does not have."""
+    routers = set(_routers(facts))
+    for one in addressed(facts) if wanted(facts) and routers else []:
+        hops = [route.next_hop for route in facts.routes or [] if route.interface == one.index]
+        for hop in dict.fromkeys([*one.gateways, *hops]):
+            found = embedded_isatap(hop.packed) if isinstance(hop, IPv6Address) else None
+            if found is not None and IPv4Address(found) not in routers:
+                quotes = (lookup.quote for lookup in router_lookup(facts))
+                yield f"{one.quote or one.name}: next hop {hop}", *quotes
+
+
+@rule(
+    "ISATAP-NO-GATEWAY",
+    "note",
+    "no default gateway on the ISATAP adapter",
+    cause="That is right where the router advertises routes to the clients alone, as ours does; a Windows router "
+    "advertises itself as default gateway. This evidence does not show the routes.",
+    remedy=("netsh interface ipv6 show route   (a next hop of the ISATAP interface must be there)",),
+)
+def no_gateway(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """An address beyond fe80, no gateway, and no routes in the evidence."""
+    for one in addressed(facts):
+        if wanted(facts) and facts.routes is None and one.ipv6 and not one.gateways:
+            yield (f"{one.quote or one.name}: {', '.join(map(str, one.ipv6))}",)
+
+
+@rule(
+    "PREFER-IPV4",
+    "note",
+    "the registry makes this machine prefer IPv4",
+    cause="DisabledComponents has the bit 0x20: a client's name that has an IPv4 address too is called at that one.",
+    remedy=(
+        "nothing, if clients are called by their leases",
+        rf'reg add "HKLM\{PARAMETERS}" /v DisabledComponents /t REG_DWORD /d 0 /f   (then restart)',
+    ),
+)
+def prefers_ipv4(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The bit on a manager, without those that switch tunnels off."""
+    found = disabled_components(facts)
+    bits = found.value & (PREFER_IPV4 | TUNNELS_OFF | ISATAP_OFF) if found is not None else 0
+    if found is not None and facts.role == "manager" and bits == PREFER_IPV4:
+        yield (found.quote,)
