@@ -16,9 +16,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from manageout.lab import bind, network, servers
+from manageout.lab.topology import APP
+from manageout.linux import netns
 from manageout.service import certificates
+from manageout.service.pki import Authority
 from tests.system.support import Lab
 from tests.system.test_doctor_live import codes, doctor
+from tests.system.test_probes import https
 
 DAY = timedelta(days=1)
 
@@ -109,6 +113,17 @@ def test_a_certificate_that_is_revoked(lab: Lab, ca: Ca, tmp_path: Path) -> None
 def test_a_list_that_nobody_can_fetch(lab: Lab, ca: Ca, tmp_path: Path) -> None:
     leaf = ca.certificate("gateway.corp.example", -DAY, 90 * DAY, "http://10.0.0.20:81/ca.crl")
     assert with_files(tmp_path, certificate=leaf) == {"LIVE-CRL-UNREACHABLE"}
+
+
+def test_a_clock_that_is_wrong(lab: Lab, tmp_path: Path) -> None:
+    """Against the Date of a web server, whose clock stands for everybody's."""
+    name, ca = "app.corp.example", Authority(servers.pki_directory())
+    written = ca.issue(name, server=True)
+    files = (written.certificate, written.key)
+    with netns.inside(network.namespace("app")), https(*files, ahead=4000, address=str(APP)) as port:
+        options = ["--gateway", f"https://{name}:{port}/", "--ca", str(ca.certificate_path)]
+        (found,) = doctor("helpdesk", "--live", *options)
+    assert found["code"] == "LIVE-CLOCK" and "behind" in found["seen"][0]
 
 
 # --- The archive --------------------------------------------------------------------------------------

@@ -360,7 +360,7 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @contextmanager
-def https(certificate: Path, key: Path, ahead: float = 0.0) -> Iterator[int]:
+def https(certificate: Path, key: Path, ahead: float = 0.0, address: str = "127.0.0.1") -> Iterator[int]:
     """A web server whose clock is ``ahead`` of ours."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -374,7 +374,7 @@ def https(certificate: Path, key: Path, ahead: float = 0.0) -> Iterator[int]:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer((address, 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -43,6 +43,8 @@ from manageout.service import (
 
 T = TypeVar("T")
 MAX_TARGETS = 16
+ACTIVE = 4
+"""So many managers are pinged from their router, to see how wide the way is."""
 WORKERS = 16
 Ask = Callable[[str], Any]
 
@@ -74,10 +76,12 @@ class _Look:
     def __init__(self, wanted: Wanted) -> None:
         self._wanted, self._site, self._plan = wanted, wanted.site, wanted.plan
         self._unseen: list[str] = []
-        self._running: list[tuple[str, Future[Any]]] = []
+        self._up = False
+        """Whether the daemon answers."""
 
     def run(self) -> Live:
         status = self._status()
+        self._up = isinstance(status, dict)
         kind = self._kind(status)
         expected = self._expected(status, kind)
         servers = self._servers()
@@ -187,7 +191,7 @@ class _Look:
 
     def _records(self, servers: tuple[str, ...]) -> Iterable[Any]:
         site = self._site
-        if site is None or site.names is None:
+        if site is None or site.names is None or not self._up:
             return ()
         asked = site.names.servers or (site.dns64.upstreams if site.dns64 else ()) or servers
         return live_records.records(self._wanted.ask("leases"), site, asked)
@@ -225,9 +229,17 @@ class _Look:
         return list(dict.fromkeys(found))[:MAX_TARGETS]
 
     def _paths(self, routers: tuple[IPv4Address, ...]) -> Iterable[PathMtu]:
+        targets = [*self._targets(routers), *self._active_hosts()]
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            found = list(pool.map(_path, self._targets(routers)))
+            found = list(pool.map(_path, targets))
         return [path for path in found if path is not None]
+
+    def _active_hosts(self) -> list[IPv4Address]:
+        """On an ISATAP router: the managers that it heard last."""
+        if not self._up or self._site is None or self._site.isatap is None:
+            return []
+        rows = sorted(self._wanted.ask("hosts"), key=lambda row: row["last_packet"] or 0, reverse=True)
+        return [IPv4Address(row["ipv4"]) for row in rows[:ACTIVE]]
 
     def _hops(self, routers: tuple[IPv4Address, ...]) -> Iterable[NextHop]:
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:

@@ -214,7 +214,7 @@ def black_hole(live: Live) -> Iterator[tuple[str, ...]]:
 @live_rule(
     "LIVE-MTU-SMALL",
     "warning",
-    "the way to the ISATAP router is too narrow for the tunnel's MTU",
+    "the way between ISATAP host and router is too narrow for the tunnel's MTU",
     cause="Packets of full size are fragmented on the way, which is slow, and which some firewalls drop.",
     remedy=("set isatap.mtu in the site file to at most the path's MTU less 20, but not below 1280",),
 )
@@ -222,7 +222,9 @@ def mtu_small(live: Live) -> Iterator[tuple[str, ...]]:
     """The path's MTU is less than the tunnel's and its header."""
     mtus = {a.router: m.mtu or live.expected.isatap_mtu for a, m in _advertised(live)}
     for path in live.paths:
-        needed = mtus.get(path.target, 0) + OVERHEAD
-        if path.mtu is not None and path.target in mtus and path.mtu < needed:
+        # A router's paths in IPv4 are those to its hosts.
+        mtu = mtus.get(path.target) or (live.expected.isatap_mtu if "." in path.target else 0)
+        needed = mtu + OVERHEAD
+        if path.mtu is not None and mtu and path.mtu < needed:
             told = "".join(f"; {who} says {mtu}" for who, mtu in path.told)
             yield (f"to {path.target}: {path.mtu} bytes, the tunnel needs {needed}{told}",)
