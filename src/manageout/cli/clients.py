@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from manageout.cli.output import ago, reading, table, traffic
+from manageout.cli.fitted import fitted, reading_table
+from manageout.cli.output import ago, traffic
 
 
-def render(clients: list[dict[str, Any]]) -> str:
+def render(clients: list[dict[str, Any]], wide: bool = False) -> str:
     """Remote clients that are connected: certificate name, addresses, where from, since when, traffic."""
     if not clients:
         return "No client is connected."
@@ -31,11 +32,11 @@ def render(clients: list[dict[str, Any]]) -> str:
             )
         )
         rows += [("", address, "", "", "", "", "", "") for address in addresses[1:]]
-    return table(headings, rows, right=(3, 4, 6, 7))
+    return fitted(headings, rows, right=(3, 4, 6, 7), spare=("FRAMING", "LAST SEEN", "FROM"), wide=wide)
 
 
 def _is_link_local(address: str) -> bool:
     return address.lower().startswith("fe80:")
 
 
-clients = click.command("clients")(reading(render, "clients"))
+clients = click.command("clients")(reading_table(render, "clients"))

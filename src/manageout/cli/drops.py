@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from manageout.cli.output import ago, reading, table
+from manageout.cli.fitted import fitted, reading_table
+from manageout.cli.output import ago
 
 
-def render(drops: list[dict[str, Any]]) -> str:
+def render(drops: list[dict[str, Any]], wide: bool = False) -> str:
     """Packets that were refused: the reason, what it means, from whom, how many, when last."""
     if not drops:
         return "Nothing has been dropped."
@@ -23,7 +24,9 @@ def render(drops: list[dict[str, Any]]) -> str:
         )
         for row in drops
     ]
-    return table(("COUNT", "REASON", "FROM", "LAST", "MEANING"), rows, right=(0, 3))
+    return fitted(
+        ("COUNT", "REASON", "FROM", "LAST", "MEANING"), rows, right=(0, 3), fold="MEANING", wide=wide
+    )
 
 
-drops = click.command("drops")(reading(render, "drops"))
+drops = click.command("drops")(reading_table(render, "drops"))

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from manageout.cli.output import ago, moment, reading, table, traffic
+from manageout.cli.fitted import fitted, reading_table
+from manageout.cli.output import ago, moment, traffic
 
 
-def render(hosts: list[dict[str, Any]]) -> str:
+def render(hosts: list[dict[str, Any]], wide: bool = False) -> str:
     """ISATAP hosts that were seen: who they are, when, and how much they sent and received."""
     if not hosts:
         return "No ISATAP host has been seen yet."
@@ -27,7 +28,7 @@ def render(hosts: list[dict[str, Any]]) -> str:
         )
         for host in sorted(hosts, key=lambda host: [int(part) for part in host["ipv4"].split(".")])
     ]
-    return table(headings, rows, right=(4, 5, 6, 7))
+    return fitted(headings, rows, right=(4, 5, 6, 7), spare=("FIRST SEEN", "IPV6", "LAST RS"), wide=wide)
 
 
-hosts = click.command("hosts")(reading(render, "hosts"))
+hosts = click.command("hosts")(reading_table(render, "hosts"))

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from manageout.cli import client
-from manageout.cli.output import ago, duration, moment, repeated, runtime_dir_option, table, watching_options
+from manageout.cli.fitted import fitted, wide_option
+from manageout.cli.output import ago, duration, moment, repeated, runtime_dir_option, watching_options
 from manageout.errors import DaemonUnreachable, ManageoutError
 
 DEFAULT_STATE_DIR = "/var/lib/manageout"
 
 
-def render(leases: list[dict[str, Any]]) -> str:
+def render(leases: list[dict[str, Any]], wide: bool = False) -> str:
     """The table of leases."""
     if not leases:
         return "No client has, or lately had, an IPv4 address."
@@ -33,10 +34,10 @@ def render(leases: list[dict[str, Any]]) -> str:
         for row in leases
     ]
     note = "\n* fixed in the site file" if any(row.get("fixed") for row in leases) else ""
-    return table(headings, rows, right=(3, 4)) + note
+    return fitted(headings, rows, right=(3, 4), spare=("BY", "FROM", "IPV6"), wide=wide) + note
 
 
-def render_audit(periods: list[dict[str, Any]]) -> str:
+def render_audit(periods: list[dict[str, Any]], wide: bool = False) -> str:
     """The table of the audit log."""
     if not periods:
         return "No client has ever had an IPv4 address."
@@ -54,7 +55,7 @@ def render_audit(periods: list[dict[str, Any]]) -> str:
         )
         for row in periods
     ]
-    return table(headings, rows)
+    return fitted(headings, rows, spare=("BY", "ENDED", "IPV6", "PEER"), wide=wide)
 
 
 def _left(until: float | None) -> str:
@@ -72,8 +73,9 @@ def _left(until: float | None) -> str:
     help="Read the file in this directory (daemon.state_dir) instead of asking the daemon: all of the audit log.",
 )
 @watching_options
+@wide_option
 def leases(
-    runtime_dir: Path, audit: bool, state_dir: Path | None, as_json: bool, watch: float | None
+    runtime_dir: Path, audit: bool, state_dir: Path | None, as_json: bool, watch: float | None, wide: bool
 ) -> None:
     """Intranet IPv4 addresses of remote clients: who has which, since when, and where from.
 
@@ -94,7 +96,8 @@ def leases(
             return _without_daemon(error, audit)
         return answer
 
-    repeated(read, render_audit if audit else render, as_json, watch)
+    shown = render_audit if audit else render
+    repeated(read, lambda rows: shown(rows, wide), as_json, watch)
 
 
 def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[dict[str, Any]]:

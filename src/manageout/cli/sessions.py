@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from manageout.cli.output import ago, reading, table, traffic
+from manageout.cli.fitted import fitted, reading_table
+from manageout.cli.output import ago, traffic
 
 
-def render(sessions: list[dict[str, Any]]) -> str:
+def render(sessions: list[dict[str, Any]], wide: bool = False) -> str:
     """Who is connected to whom: client, the other end, who began, on what port, since when, bytes each way."""
     if not sessions:
         return "Nobody is connected to anybody."
@@ -28,7 +29,13 @@ def render(sessions: list[dict[str, Any]]) -> str:
         )
         for row in sorted(sessions, key=lambda row: (row.get("client") or "", -(row.get("since") or 0)))
     ]
-    return table(headings, rows, right=(5, 6, 7))
+    return fitted(
+        headings,
+        rows,
+        right=(5, 6, 7),
+        spare=("STATE", "THROUGH", "TO CLIENT", "FROM CLIENT"),
+        wide=wide,
+    )
 
 
-sessions = click.command("sessions")(reading(render, "sessions"))
+sessions = click.command("sessions")(reading_table(render, "sessions"))

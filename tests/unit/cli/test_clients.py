@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import click
+
 from manageout.cli.clients import render
 
 
@@ -18,7 +20,7 @@ def test_one_line_an_address() -> None:
         "rx_packets": 1,
         "rx_bytes": 40,
     }
-    lines = render([client]).splitlines()
+    lines = render([client], wide=True).splitlines()
     assert len(lines) == 3
     for cell in (
         "laptop.corp.example",
@@ -30,6 +32,9 @@ def test_one_line_an_address() -> None:
     ):
         assert cell in lines[1]
     assert lines[2].strip() == "fe80::5"
+    narrow = click.unstyle(render([client]))
+    assert "stock" not in narrow and "Left out: FRAMING" in narrow
+    assert max(map(len, narrow.splitlines())) <= 100
 
 
 def test_a_client_without_certificate_and_address() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import click
+
 from manageout.cli.hosts import render
 
 
@@ -21,10 +23,12 @@ def test_every_column() -> None:
         "tx_packets": 9,
         "tx_bytes": 120,
     }
-    heading, row = render([host]).splitlines()
+    heading, row = render([host], wide=True).splitlines()
     assert "FIRST SEEN" in heading
     for cell in ("10.0.1.30", "a00:11e", "helpdesk.corp.example", "10 min", "3 s", "12 / 3.4k", "9 / 120"):
         assert cell in row
+    narrow = click.unstyle(render([host]))
+    assert "Left out: FIRST SEEN" in narrow and max(map(len, narrow.splitlines())) <= 100
 
 
 def test_a_host_of_which_little_is_known() -> None:

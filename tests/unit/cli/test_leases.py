@@ -29,13 +29,21 @@ ROW = {
 
 def test_the_table_shows_who_has_what() -> None:
     waiting = ROW | {"name": "tablet", "ipv4": None, "state": "waiting", "fixed": False, "address": None}
-    text = click.unstyle(module.render([ROW | {"fixed": True}, waiting]))
+    text = click.unstyle(module.render([ROW | {"fixed": True}, waiting], wide=True))
     heading, first, second, note = text.splitlines()
     assert heading.split()[:3] == ["NAME", "IPV4", "STATE"]
     assert first.split()[:3] == ["laptop.corp.example", "10.0.0.129*", "held"]
     assert first.split()[-3:] == ["fd12::7", "198.51.100.7:5000", "ip-https"]
     assert second.split()[:3] == ["tablet", "-", "waiting"]
     assert note == "* fixed in the site file"
+
+
+def test_both_tables_fit_a_terminal() -> None:
+    period = ROW | {"since": 1.0, "until": 2.0, "ended": "taken over by another connection of its own"}
+    held = ROW | {"address": "fd12:3456:789a:1000:10e8:c4af:1:77"}
+    for text in (module.render([held]), module.render_audit([period])):
+        assert "; --wide shows all." in text
+        assert max(map(len, click.unstyle(text).splitlines())) <= 100
 
 
 def test_nothing_is_said_in_words() -> None:
