@@ -34,51 +34,52 @@ def quoted(text: str) -> str:
 def script(body: str, computers: Sequence[str], about: str) -> str:
     """``body`` for this machine, or for ``computers`` by PowerShell remoting; each told by name when it fails."""
     if not computers:
-        return _filled("machine", ABOUT=_comment(about), BODY=body.rstrip())
+        return filled("machine", ABOUT=_comment(about), BODY=body.rstrip())
     names = ",\n    ".join(map(quoted, computers))
     inner = "\n".join(f"    {line}" if line else "" for line in body.splitlines())
-    return _filled("machines", ABOUT=_comment(about), NAMES=f"@(\n    {names}\n)", BODY=inner)
+    return filled("machines", ABOUT=_comment(about), NAMES=f"@(\n    {names}\n)", BODY=inner)
 
 
 def isatap_on(router: str) -> str:
     """Body that makes a machine an ISATAP host of ``router``; what was set before is kept for the inverse."""
-    return _filled("isatap-on", ROUTER=quoted(router), STORE=quoted(_STORE))
+    return filled("isatap-on", ROUTER=quoted(router), STORE=quoted(_STORE))
 
 
 def isatap_off() -> str:
     """Body that restores what :func:`isatap_on` found."""
-    return _filled("isatap-off", STORE=quoted(_STORE))
+    return filled("isatap-off", STORE=quoted(_STORE))
 
 
 def hosts_on(lines: Sequence[str]) -> str:
     """Body that puts ``lines`` between marks into the HOSTS file, once."""
     wanted = ",\n    ".join(map(quoted, (_BEGIN, *lines, _END)))
-    return _filled("hosts", WANTED=f"@(\n    {wanted}\n)", BEGIN=quoted(_BEGIN), END=quoted(_END))
+    return filled("hosts", WANTED=f"@(\n    {wanted}\n)", BEGIN=quoted(_BEGIN), END=quoted(_END))
 
 
 def hosts_off() -> str:
     """Body that takes out of the HOSTS file what :func:`hosts_on` has put in, and nothing else."""
-    return _filled("hosts", WANTED="@()", BEGIN=quoted(_BEGIN), END=quoted(_END))
+    return filled("hosts", WANTED="@()", BEGIN=quoted(_BEGIN), END=quoted(_END))
 
 
 def domain(targets: Iterable[Target], name: str) -> str:
     """Create, fill, filter and link the policies in the domain ``name``."""
     calls = "\n".join(_call(target) for target in targets)
-    return _filled("domain", DOMAIN=quoted(name), TCPIP=quoted(TCPIP_EXTENSION), CALLS=calls.rstrip())
+    return filled("domain", DOMAIN=quoted(name), TCPIP=quoted(TCPIP_EXTENSION), CALLS=calls.rstrip())
 
 
 def domain_undo(targets: Iterable[Target], name: str) -> str:
     """Remove the policies that :func:`domain` has made; with them go their links."""
     names = ",\n    ".join(quoted(target.policy.name) for target in targets)
-    return _filled("domain-undo", DOMAIN=quoted(name), NAMES=f"@(\n    {names}\n)")
+    return filled("domain-undo", DOMAIN=quoted(name), NAMES=f"@(\n    {names}\n)")
 
 
 def server_reset() -> str:
     """The start-up script for a Windows Server that is an ISATAP router."""
-    return _filled("server-reset")
+    return filled("server-reset")
 
 
-def _filled(name: str, **literals: str) -> str:
+def filled(name: str, **literals: str) -> str:
+    """The script ``scripts/NAME.ps1`` with its literals."""
     text = files("manageout.windows").joinpath("scripts", f"{name}.ps1").read_text(encoding="utf-8")
     return re.sub("@@([A-Z]+)@@", lambda match: literals[match[1]], text)
 

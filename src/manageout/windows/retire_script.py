@@ -1,0 +1,54 @@
+"""Scripts for Windows that take ISATAP's records and policy settings away, and bring the same ones back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+from manageout.windows.powershell import filled, quoted
+
+
+class Record(NamedTuple):
+    """A record in the DNS. ``kind``: A or AAAA."""
+
+    name: str
+    kind: str
+    address: str
+
+
+class Value(NamedTuple):
+    """A value of ISATAP in a group policy."""
+
+    guid: str
+    policy: str
+    name: str
+
+
+def remove(records: Iterable[Record], values: Iterable[Value], by_hand: Sequence[str], *, block: bool) -> str:
+    """``remove.ps1``; ``by_hand``: what it leaves alone, a line each; ``block``: the bare name is to be blocked."""
+    about = ["Takes away what is left of ISATAP in DNS and group policies."]
+    if by_hand:
+        about += ["", "Not touched by it, look at this yourself:", *(f"  {line}" for line in by_hand)]
+    return filled(
+        "retire-remove",
+        ABOUT="\n".join(f"# {line}".rstrip() for line in map(_one_line, about)),
+        RECORDS=_table(map(tuple, records)),
+        VALUES=_table(map(tuple, values)),
+        BLOCK="$true" if block else "$false",
+    )
+
+
+def restore() -> str:
+    """``restore.ps1``, the inverse."""
+    place = files("manageout.windows").joinpath("scripts", "retire-restore.ps1")
+    return place.read_text(encoding="utf-8")
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"    ,@({', '.join(map(quoted, row))})" for row in rows]
+    return "@(\n" + "\n".join(lines) + "\n)" if lines else "@()"
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
