@@ -21,13 +21,16 @@ while ($removed.Count -gt 0) {
         continue
     }
     if ($item.Kind -eq 'record') {
-        $ttl = New-TimeSpan -Seconds $item.Seconds
+        $wanted = @{
+            ComputerName = $item.Server; ZoneName = $item.Zone; Name = $item.Name
+            TimeToLive = New-TimeSpan -Seconds $item.Seconds
+        }
         if ($item.Type -eq 'A') {
-            Add-DnsServerResourceRecordA -ComputerName $item.Server -ZoneName $item.Zone -Name $item.Name `
-                -TimeToLive $ttl -IPv4Address $item.Data
+            $wanted['IPv4Address'] = $item.Data
+            Add-DnsServerResourceRecordA @wanted
         } else {
-            Add-DnsServerResourceRecordAAAA -ComputerName $item.Server -ZoneName $item.Zone -Name $item.Name `
-                -TimeToLive $ttl -IPv6Address $item.Data
+            $wanted['IPv6Address'] = $item.Data
+            Add-DnsServerResourceRecordAAAA @wanted
         }
     } elseif ($item.Kind -eq 'value') {
         $null = Set-GPRegistryValue -Guid $item.Policy -Key $key -ValueName $item.Name -Type $item.Type `
