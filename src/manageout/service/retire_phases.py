@@ -51,7 +51,7 @@ _NEXT: dict[tuple[Phase, Step], Phase] = {
     (Phase.RETIRED, Step.REMOVE): Phase.REMOVED,
     **{(phase, Step.UNDO): Phase.JUDGED for phase in _AFTERWARDS},
 }
-_HINTS = {
+HINTS = {
     Phase.NOT_BEGUN: "begin with `manageout retire census`",
     Phase.COUNTED: "the next step is `manageout retire judge`",
     Phase.JUDGED: "the next step is to choose a pilot group",
@@ -59,6 +59,7 @@ _HINTS = {
     Phase.RETIRED: "every host retires already: remove names and policies, or undo",
     Phase.REMOVED: "everything is done; undo brings it back",
 }
+"""What comes next."""
 
 
 def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
@@ -67,7 +68,7 @@ def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
         return Phase.RETIRED if whole and _NEXT[phase, step] is Phase.PILOT else _NEXT[phase, step]
     except KeyError:
         raise ManageoutError(
-            f"{step} cannot follow here: the site is {_words(phase)}", _HINTS[phase]
+            f"{step} cannot follow here: the site is {_words(phase)}", HINTS[phase]
         ) from None
 
 
