@@ -25,6 +25,11 @@ RULE_THEMES = (
 )  # fmt: skip
 TESTED_BY: dict[str, str] = {
     "cli/lab.py": "system/test_lab_network.py",
+    **{
+        name: "system/test_census.py"
+        for name in ("cli/retire_census.py", "cli/retire_judge.py", "service/census.py", "service/census_names.py")
+    },
+    "directory/census_samba.py": "system/test_census_ad.py",
     "lab/inject.py": "system/test_path.py",
     "lab/network.py": "system/test_lab_network.py",
     "lab/samba.py": "system/test_demo.py",

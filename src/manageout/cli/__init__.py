@@ -36,9 +36,10 @@ COMMANDS = {
     "doctor": (
         "manageout.cli.doctor",
         "doctor",
-        "Why a Windows machine cannot manage out: cause and remedy.",
+        "Why managing out fails: cause and remedy.",
     ),
     "rollout": ("manageout.cli.rollout", "rollout", "Tell chosen Windows machines; each way with its undo."),
+    "retire": ("manageout.cli.retire", "retire", "The way out of ISATAP: census, pilot, watch, undo."),
     "import": ("manageout.cli.import_", "import_", "A site file from an existing DirectAccess farm."),
     "pki": ("manageout.cli.pki", "pki", "Certificates for gateways and clients."),
     "lab": ("manageout.cli.lab", "lab", "A whole site on this machine, in network namespaces."),
