@@ -1,4 +1,4 @@
-"""Counts as people write them."""
+"""Counts and faults as people write them."""
 
 from __future__ import annotations
 
@@ -6,3 +6,9 @@ from __future__ import annotations
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 client``, ``2 clients``; ``many`` where an s does not do it."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def said(error: BaseException) -> str:
+    """What an exception of others says, in one line: the kernel's words without their number, never nothing."""
+    words = (isinstance(error, OSError) and error.strerror) or str(error)
+    return " ".join(words.split()) or type(error).__name__

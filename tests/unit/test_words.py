@@ -1,10 +1,13 @@
-"""Counts in words."""
+"""Counts and faults in words."""
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
-from manageout.words import counted
+from manageout.words import counted, said
 
 
 @pytest.mark.parametrize(
@@ -16,3 +19,16 @@ def test_one_and_many(count: int, text: str) -> None:
 
 def test_an_s_is_usual() -> None:
     assert [counted(count, "call") for count in (1, 2)] == ["1 call", "2 calls"]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)), "Connection refused"),
+        (OSError("timed out"), "timed out"),
+        (TimeoutError(), "TimeoutError"),
+        (ValueError("two\n  lines"), "two lines"),
+    ],
+)
+def test_faults_have_no_number_and_are_never_empty(error: Exception, text: str) -> None:
+    assert said(error) == text

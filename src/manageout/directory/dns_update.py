@@ -19,6 +19,7 @@ from manageout.directory.update_answer import Answer, read_answer
 from manageout.directory.zones import Place, Server, Unreachable, Zones
 from manageout.errors import ManageoutError
 from manageout.protocol.names import NOTHING, Outcome, Problem, Records, Task
+from manageout.words import said
 
 TIMEOUT = 5.0
 _TYPES = ("A", "AAAA", "PTR")
@@ -63,9 +64,8 @@ class Updater:
             return Outcome.FAILED, Problem("DNS-UNREACHABLE", error.message)
         except (dns.exception.DNSException, OSError, EOFError) as error:
             self._zones.forget()
-            words = str(error) or type(error).__name__
             outcome = Outcome.FAILED if isinstance(error, ConnectionRefusedError) else Outcome.DOUBTFUL
-            return outcome, Problem("DNS-UNREACHABLE", f"{task.name}: {words}")
+            return outcome, Problem("DNS-UNREACHABLE", f"{task.name}: {said(error)}")
 
     def _set(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
         """Where our mark is: replace. Where nothing is: add. Else it is somebody's."""

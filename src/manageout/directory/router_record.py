@@ -26,6 +26,7 @@ from manageout.directory.update_answer import Answer
 from manageout.directory.zones import TIMEOUT, Place, Server, Zones
 from manageout.errors import ManageoutError
 from manageout.protocol.names import NOTHING, Task
+from manageout.words import said
 
 ATTEMPTS = 3
 """Somebody may change the name between our look and our update."""
@@ -167,7 +168,7 @@ class RouterRecord:
         except SignerError as error:
             raise RecordError(error.code, error.message) from None
         except Silent as error:
-            raise RecordError("DNS-UNREACHABLE", f"{self.name}: {error or type(error).__name__}") from None
+            raise RecordError("DNS-UNREACHABLE", f"{self.name}: {said(error)}") from None
 
     def _rows(self, place: Place, kind: str) -> list[str]:
         query = dns.message.make_query(self.name, kind, flags=0)
@@ -201,7 +202,7 @@ class RouterRecord:
         try:
             rows = self._rows(Place("", server, host), "A")
         except Silent as error:
-            return ReadBack(host, server, frozenset(), f"does not answer: {error or type(error).__name__}")
+            return ReadBack(host, server, frozenset(), f"does not answer: {said(error)}")
         except RecordError as error:
             return ReadBack(host, server, frozenset(), error.message)
         found = frozenset(_addresses(rows))

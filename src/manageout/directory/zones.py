@@ -16,6 +16,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from manageout.errors import ManageoutError
+from manageout.words import said
 
 TIMEOUT = 3.0
 KEPT = 300.0
@@ -140,7 +141,7 @@ class Zones:
             try:
                 answer, _ = dns.query.udp_with_fallback(query, server.address, TIMEOUT, server.port)
             except (dns.exception.DNSException, OSError) as error:
-                faults.append(f"{server.address}: {error or type(error).__name__}")
+                faults.append(f"{server.address}: {said(error)}")
                 continue
             if answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.REFUSED):
                 return answer

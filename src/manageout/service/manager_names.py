@@ -19,6 +19,7 @@ import dns.resolver
 from dns.rdatatype import RdataType
 
 from manageout.config import Site
+from manageout.words import said
 
 SHORTEST, LONGEST = 5.0, 3600.0
 """Seconds between two looks at a name, whatever its TTL says."""
@@ -108,7 +109,7 @@ class ManagerNames:
             resolver = self.resolver()
             addresses, ttl = await _resolve(resolver, name)
         except (dns.exception.DNSException, OSError) as error:
-            what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else str(error)
+            what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else said(error)
             self._say(name, f"cannot be resolved: {what}")
             self._again(name, RETRY)
             return
