@@ -57,6 +57,9 @@ _file = click.Path(path_type=Path)
 @click.option(
     "--collector", is_flag=True, help="Print the PowerShell script that gathers evidence on Windows."
 )
+@click.option(
+    "--explain", metavar="CODE", help="Say what a code means, and in what words people complain of it."
+)
 @click.option("--rules", "list_rules", is_flag=True, help="List every rule.")
 @click.option("--markdown", is_flag=True, help="With --rules: the troubleshooting page.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
@@ -68,6 +71,7 @@ def doctor(
     live: bool,
     save: Path | None,
     collector: bool,
+    explain: str | None,
     list_rules: bool,
     markdown: bool,
     as_json: bool,
@@ -85,6 +89,9 @@ def doctor(
     """
     if collector:
         click.echo(_collector(), nl=False)
+        return
+    if explain is not None:
+        _explain(explain, as_json)
         return
     if markdown and not list_rules:
         raise click.UsageError("--markdown goes with --rules", ctx)
@@ -152,6 +159,12 @@ def _pasted() -> str:
     if not data.strip():
         raise ManageoutError("nothing to look at", "name a file, or see `manageout doctor --help`")
     return decode(data)
+
+
+def _explain(code: str, as_json: bool) -> None:
+    from manageout.cli.doctor_explain import explain
+
+    explain(code, as_json)
 
 
 def _print_rules(as_json: bool, markdown: bool) -> None:

@@ -25,13 +25,13 @@ def show(found: Iterable[Finding]) -> None:
         mark = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
         click.echo(f"{mark} {finding.code} on {printable(finding.computer)}: {printable(finding.title)}")
         for quote in finding.seen:
-            click.echo(_folded("seen", quote))
+            click.echo(folded("seen", quote))
         if finding.cause:
-            click.echo(_folded("cause", finding.cause))
+            click.echo(folded("cause", finding.cause))
         for step in finding.remedy:
             click.echo(f"  remedy  {printable(step)}")  # in one piece: it is to be copied
         if finding.hidden:
-            click.echo(_folded("hence", ", ".join(finding.hidden)))
+            click.echo(folded("hence", ", ".join(finding.hidden)))
         click.echo()
 
 
@@ -49,7 +49,8 @@ def wrong(found: Iterable[Finding]) -> bool:
     return any(finding.severity != "note" for finding in found)
 
 
-def _folded(label: str, text: str) -> str:
+def folded(label: str, text: str) -> str:
+    """A labelled text in lines of the width."""
     return textwrap.fill(
         printable(text),
         WIDTH,

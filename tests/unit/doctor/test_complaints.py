@@ -1,0 +1,49 @@
+"""Every complaint has a cause that the doctor knows, or words on why it cannot know; the page follows the table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import manageout.doctor.rules
+from manageout.cli import COMMANDS
+from manageout.doctor.complaints import about, all_complaints, complaints_text
+from manageout.doctor.findings import RULES
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "complaints.md"
+THREADS = set(range(1, 25)) - {9}
+"""Of the article, those of which a fault or a question is known."""
+
+
+def test_the_page_is_as_the_table_is() -> None:
+    assert PAGE.read_text() == complaints_text(), (
+        "python -m manageout.doctor.complaints > docs/reference/complaints.md"
+    )
+
+
+@pytest.mark.parametrize("complaint", list(all_complaints()), ids=lambda one: one.words[:40])
+def test_each_has_a_cause_or_a_reason(complaint) -> None:  # type: ignore[no-untyped-def]
+    assert manageout.doctor.rules.__all__
+    codes = complaint.codes.split()
+    assert codes or complaint.instead
+    assert set(codes) <= set(RULES)
+    assert complaint.instead == "" or complaint.instead.endswith(".")
+    for name in re.findall(r"manageout ([a-z]+)", complaint.instead):
+        assert name in COMMANDS
+
+
+def test_every_thread_of_the_article_is_there() -> None:
+    assert {thread for one in all_complaints() for thread in one.threads} == THREADS
+
+
+def test_every_cause_on_windows_is_somebodys_complaint() -> None:
+    named = {code for one in all_complaints() for code in one.codes.split()}
+    ours = {code for code in RULES if not code.startswith(("LIVE-", "REACH-"))}
+    assert ours - named == {"EVIDENCE", "EVIDENCE-MIXED"}
+
+
+def test_complaints_of_a_cause() -> None:
+    assert about("IPHTTPS-CERTIFICATE") == ["IP-HTTPS error 0x103"]
+    assert about("EVIDENCE") == []
