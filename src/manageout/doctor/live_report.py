@@ -10,8 +10,12 @@ from manageout.doctor.rules.live import day
 
 def lines(live: Live) -> list[str]:
     """Subject and words, one thing a line."""
-    parts = (_names, _routers, _ways, _machine, _certificates, _clocks)
+    parts = (_head, _names, _routers, _ways, _machine, _certificates, _clocks)
     return [f"{subject:<12}  {words}" for part in parts for subject, words in part(live)]
+
+
+def _head(live: Live) -> Iterator[tuple[str, str]]:
+    yield "machine", f"{live.host} ({live.kind}), {day(live.taken)}"
 
 
 def _names(live: Live) -> Iterator[tuple[str, str]]:

@@ -23,10 +23,13 @@ _HEAD = """# Troubleshooting
 
 `manageout doctor` finds these causes. On Windows, as administrator, run the script that `manageout doctor --collector`
 prints, and give the file it writes to `manageout doctor FILE`. Saved output of `ipconfig /all` and netsh does too, in
-any of the languages that the doctor knows. A cause hides its consequences: of a chain only the first is shown.
+any of the languages that the doctor knows. On a Linux gateway, router, ISATAP host or any other machine,
+`manageout doctor --live` looks for itself, as root, and changes nothing; `manageout doctor --save FILE.zip` also keeps
+what it saw, without secrets, for somebody else to judge by `manageout doctor FILE.zip`.
+A cause hides its consequences: of a chain only the first is shown.
 
-This page is printed by `manageout doctor --rules --markdown`. No Windows machine has confirmed the remedies yet, but
-each comes from Windows' documentation or from administrators who were cured by it.
+This page is printed by `manageout doctor --rules --markdown`. No Windows machine has confirmed the remedies for
+Windows yet, but each comes from its documentation or from administrators who were cured by it.
 """
 
 

@@ -93,7 +93,7 @@ class _Look:
                 "paths": pool.submit(self._try, "path MTU", self._paths, routers),
                 "hops": pool.submit(self._try, "next hops", self._hops, routers),
                 "records": pool.submit(self._try, "records of leases", self._records, servers),
-                "filters": pool.submit(self._try, "packet filter", self._filters, routers, kind),
+                "filters": pool.submit(self._try, "packet filter", self._filters, routers),
                 "certificates": pool.submit(self._try, "certificates", self._certificates),
                 "crls": pool.submit(self._try, "revocation lists", self._crls),
                 "gateways": pool.submit(self._try, "gateways", self._gateways),
@@ -247,7 +247,9 @@ class _Look:
 
     # The machine
 
-    def _filters(self, routers: tuple[IPv4Address, ...], kind: str) -> Iterable[Any]:
+    def _filters(self, routers: tuple[IPv4Address, ...]) -> Iterable[Any]:
+        if legacy := live_host.legacy_tables():
+            self._unseen.append(f"iptables-legacy: tables {', '.join(legacy)}; see iptables-legacy-save")
         return live_host.filters(self._site, self._plan, routers)
 
     def _certificates(self) -> Iterable[Certificate]:

@@ -5,8 +5,10 @@ Only tables of others are asked of the packet filter: ours judges clients by pol
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from pathlib import Path
 from socket import AF_INET, AF_INET6
 
 from manageout.config import Site
@@ -24,6 +26,8 @@ SYSCTLS = (
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.disable_ipv6",
     "net.ipv4.conf.all.rp_filter",
+    "net.netfilter.nf_conntrack_count",
+    "net.netfilter.nf_conntrack_max",
 )
 SOMEBODY = {4: "203.0.113.1", 6: "2001:db8::1"}
 """A client somewhere in the Internet (RFC 5737, RFC 3849)."""
@@ -95,6 +99,15 @@ def filters(site: Site | None, plan: Plan | None, routers: tuple[IPv4Address, ..
             judgement = ruleset.judge(hook, packet)
             found.append(Judged(what, _words(packet), judgement.result, judgement.rule))
     return tuple(found)
+
+
+def legacy_tables(root: Path = Path("/proc/net")) -> list[str]:
+    """Tables of the older iptables, which nft does not show; they filter beside it."""
+    found = []
+    for file in ("ip_tables_names", "ip6_tables_names"):
+        with contextlib.suppress(OSError):
+            found += [f"{file.partition('_')[0]} {name}" for name in (root / file).read_text().split()]
+    return found
 
 
 def _of_table(item: object, family: str, name: str) -> bool:

@@ -33,6 +33,8 @@ MAX_ROWS = 5000
 """Of one of these answers."""
 MAX_MEMBER = 3 * 1024 * 1024
 """Characters of one file in the archive."""
+MAX_TOTAL = 16 * 1024 * 1024
+"""Characters of all of them; the last ones are cut."""
 WAIT = 10.0
 """Seconds for one program."""
 
@@ -68,9 +70,11 @@ def save(path: Path, wanted: Wanted, live: Live, found: Sequence[Finding], site_
     """Write the archive. Raises :class:`ManageoutError` when it cannot be written."""
     redactor = Redactor(secrets_of(wanted.site))
     buffer = io.BytesIO()
+    left = MAX_TOTAL
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in _members(wanted, live, found, site_file):
-            archive.writestr(name, redactor.clean(text[:MAX_MEMBER]))
+            archive.writestr(name, redactor.clean(text[: min(MAX_MEMBER, left)]))
+            left = max(left - len(text), 1000)
     replace_file(path, buffer.getvalue(), 0o600)
 
 

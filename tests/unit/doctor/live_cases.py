@@ -191,6 +191,9 @@ CASES: dict[str, Callable[[], Live]] = {
         sysctls=(("net.ipv6.conf.all.forwarding", "1"), ("net.ipv4.ip_forward", "0"))
     ),
     "LIVE-IPV6-OFF": lambda: gateway(sysctls=(("net.ipv6.conf.all.disable_ipv6", "1"),)),
+    "LIVE-CONNTRACK-FULL": lambda: gateway(
+        sysctls=(("net.netfilter.nf_conntrack_count", "250000"), ("net.netfilter.nf_conntrack_max", "262144"))
+    ),
     "LIVE-RP-FILTER": lambda: gateway(reverse_paths=(ReversePath("eth1", True, "10.0.1.30/32", "eth0"),)),
     "LIVE-FILTER-41": lambda: filtering("protocol 41 in"),
     "LIVE-FILTER-TLS": lambda: filtering("TLS in"),

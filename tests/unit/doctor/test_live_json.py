@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from manageout.doctor import live_json
+from manageout.doctor import bundle, live_json
 from manageout.doctor.facts import Facts
 from manageout.doctor.live import Live
 from manageout.errors import ManageoutError
@@ -77,3 +79,16 @@ def test_terminal_codes_and_long_texts_are_tamed() -> None:
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(ManageoutError):
         again('{"manageout-live": 1, "live": ' + "[" * 100_000)
+
+
+def test_an_archive_is_read_by_its_facts_alone(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("kernel/addresses.txt", "Windows IP Configuration\n")
+        archive.writestr("live.json", live_json.to_json(HOST))
+        archive.writestr("control/status.json", '{"collector": "manageout", "version": 1}')
+    (found,) = bundle.read([file])
+    assert found.live == HOST and found.kind == "host"
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ManageoutError):
+        bundle.read([file])

@@ -67,3 +67,7 @@ def test_what_the_daemon_has_found_itself_is_told() -> None:
         ("POOL-LOW", "warning", ("only 2 addresses are left",), ("enlarge translation.pool",)),
         ("X", "warning", ("nobody knows",), ("",)),
     ]
+
+
+def test_a_machine_without_any_name_server() -> None:
+    assert codes(host(servers=(), answers=())) == ["LIVE-DNS-NONE"]

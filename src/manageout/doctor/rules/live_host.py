@@ -118,6 +118,24 @@ def rp_filter(live: Live) -> Iterator[tuple[str, ...]]:
         )
 
 
+@live_rule(
+    "LIVE-CONNTRACK-FULL",
+    "error",
+    "the table of tracked connections is nearly full",
+    cause="The kernel drops the first packet of every connection that does not fit: whatever is new fails, what "
+    "is open goes on.",
+    remedy=(
+        "sysctl -w net.netfilter.nf_conntrack_max=NUMBER   (twice as many; each takes about 300 bytes)",
+        "manageout sessions   (who has so many)",
+    ),
+)
+def conntrack_full(live: Live) -> Iterator[tuple[str, ...]]:
+    """More than nine tenths."""
+    used, most = (live.sysctl(f"net.netfilter.nf_conntrack_{name}") or "" for name in ("count", "max"))
+    if used.isdecimal() and most.isdecimal() and int(used) * 10 > int(most) * 9 > 0:
+        yield (f"{used} of {most} connections",)
+
+
 def _dropped(live: Live, whats: tuple[str, ...], result: str = "drop") -> list[Judged]:
     return [judged for judged in live.filters if judged.what in whats and judged.result == result]
 

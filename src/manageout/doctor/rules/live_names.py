@@ -41,7 +41,7 @@ def _blocked(live: Live, answer: DnsAnswer) -> bool:
     "LIVE-DNS-NONE",
     "error",
     "no name server answers",
-    cause="None of the servers in /etc/resolv.conf answers from here, so that no name can be found.",
+    cause="None of the servers in /etc/resolv.conf answers from here, or there are none: no name can be found.",
     remedy=(
         "cat /etc/resolv.conf   (are these the intranet's servers?)",
         "ping ADDRESS   (is the server there? a firewall may still block UDP and TCP port 53)",
@@ -49,9 +49,11 @@ def _blocked(live: Live, answer: DnsAnswer) -> bool:
     hides=("LIVE-DNS-SILENT", *NAMES),
 )
 def none_answers(live: Live) -> Iterator[tuple[str, ...]]:
-    """Servers are known or asked, and all are silent."""
+    """Servers are known or asked, and all are silent; or there are none."""
     heard = _answered(live)
-    if heard and not any(heard.values()):
+    if not live.servers and not heard:
+        yield ("/etc/resolv.conf names no server",)
+    elif heard and not any(heard.values()):
         yield tuple(_silence(live, server) for server in heard)
 
 
