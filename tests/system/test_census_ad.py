@@ -1,0 +1,120 @@
+"""The census of a real Active Directory: policies and zones, as Samba's own programs have made them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manageout.lab import network, samba
+from manageout.lab.bind import Record
+from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+
+SITE = """
+[site]
+prefix = "fd12:3456:789a::/48"
+domain = "corp.example"
+[isatap]
+locators = ["10.0.0.5"]
+name = "manageout-isatap.corp.example"
+[rollout]
+managers_group = "ISATAP Managers"
+managers_unit = "OU=Workstations,DC=corp,DC=example"
+"""
+NAME = "Manageout: ISATAP managers"
+UNIT = "OU=Workstations,DC=corp,DC=example"
+SERVER = f"dc.{DOMAIN}"
+ISATAP = "fd12:3456:789a:1:0:5efe:a00:11e"
+RECORDS = [
+    Record(f"manageout-isatap.{DOMAIN}", "A", "10.0.0.5"),
+    Record(f"helpdesk.{DOMAIN}", "AAAA", ISATAP),
+    Record(f"helpdesk.{DOMAIN}", "AAAA", "fd12:9::30"),
+    Record(f"isatap.{DOMAIN}", "CNAME", f"old.{DOMAIN}"),
+]
+
+
+@pytest.fixture(scope="module")
+def domain() -> Iterator[None]:
+    if shutil.which("samba") is None or shutil.which("smbclient") is None:
+        pytest.skip("samba-ad-dc or smbclient is not installed")
+    network.up(topology("single"))
+    try:
+        samba.start_directory("dc", DNS_INTRANET, RECORDS, shares=True)
+        yield
+    finally:
+        network.down()
+
+
+@pytest.fixture
+def folder(domain: None, tmp_path: Path) -> Path:
+    (tmp_path / "site.toml").write_text(SITE + f'[daemon]\nstate_dir = "{tmp_path}/state"\n')
+    return tmp_path
+
+
+def run(argv: list[str], password: str = samba.PASSWORD) -> subprocess.CompletedProcess[str]:
+    setting = {
+        "KRB5_CONFIG": str(samba.krb5_conf("dc")),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "MANAGEOUT_PASSWORD": password,
+    }
+    environment = [f"{name}={value}" for name, value in setting.items()]
+    return network.run("helpdesk", ["env", *environment, *argv], check=False)
+
+
+def manageout(folder: Path, *argv: str, password: str = samba.PASSWORD) -> subprocess.CompletedProcess[str]:
+    where = ["--config", str(folder / "site.toml"), "--server", SERVER, "--user", "Administrator"]
+    return run([sys.executable, "-m", "manageout", *argv, *where], password)
+
+
+def census(folder: Path) -> dict[str, Any]:
+    result = manageout(folder, "retire", "census", "--ad", "--json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)  # type: ignore[no-any-return]
+
+
+def test_policies_and_zones_of_a_domain(folder: Path) -> None:
+    assert census(folder)["policies"] == []
+    published = manageout(folder, "rollout", "gpo", "--publish", "--backups", str(folder / "backups"))
+    assert published.returncode == 0, published.stderr
+    script = folder / "tunnel.cmd"
+    script.write_text("netsh interface isatap set router 10.0.0.5\r\n")
+    place = f"{DOMAIN}\\Policies\\{{31B2F340-016D-11D2-945F-00C04FB984F9}}\\MACHINE\\tunnel.cmd"
+    login = [f"//{SERVER}/sysvol", "-U", samba.LOGIN, "-c", f'put {script} "{place}"']
+    put = run(["smbclient", *login])
+    assert put.returncode == 0, put.stdout
+
+    found = census(folder)
+    by_policy = {(row["policy"], row["what"]): row for row in found["policies"]}
+    state = by_policy[NAME, "ISATAP_State = Enabled"]
+    assert (state["turns"], state["links"]) == ("on", [UNIT])
+    assert by_policy[NAME, "ISATAP_RouterName = manageout-isatap.corp.example"]["turns"] == "router name"
+    assert (
+        by_policy["Default Domain Policy", "netsh interface isatap set router 10.0.0.5"]["turns"] == "unclear"
+    )
+    assert found["figures"]["policies"] == 2
+
+    (host,) = found["hosts"]
+    assert (host["ipv4"], host["native"]) == ("10.0.1.30", ["fd12:9::30"])
+    assert host["records"] == [{"name": f"helpdesk.{DOMAIN}", "address": ISATAP}]
+    zone = {
+        row["name"]: row["values"]
+        for row in found["names"]
+        if row["place"] == f"zone {DOMAIN} in Active Directory"
+    }
+    assert zone == {f"isatap.{DOMAIN}": [f"old.{DOMAIN}"], f"manageout-isatap.{DOMAIN}": ["10.0.0.5"]}
+    assert all("zone" not in what for what in found["unseen"])
+
+
+def test_a_wrong_password_records_nothing(folder: Path) -> None:
+    result = manageout(folder, "retire", "census", "--ad", password="wrong")
+    assert result.returncode == 1
+    assert "--user" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "state" / "retire.db").exists()
