@@ -33,6 +33,11 @@ STEPS = {
         "judge",
         "Who really calls clients by it, and what will serve them instead.",
     ),
+    "pilot": ("manageout.cli.retire_pilot", "pilot", "Chosen hosts let go by themselves."),
+    "watch": ("manageout.cli.retire_watch", "watch", "Who let go, who still sends, what fails."),
+    "forward": ("manageout.cli.retire_pilot", "forward", "The next hosts, or all of them."),
+    "remove": ("manageout.cli.retire_remove", "remove", "Records and policies go, too."),
+    "undo": ("manageout.cli.retire_pilot", "undo", "Everything is as it was before the pilot."),
     "status": ("manageout.cli.retire_judge", "status", "How far it is, who did what, and what comes next."),
 }
 """Name -> module, click command in it, one line for ``--help``; in the order of the way."""

@@ -107,6 +107,19 @@ def desired(wanted: Iterable[Wanted], found: State, used: Mapping[str, int]) -> 
     return {"policies": policies, "links": changed}
 
 
+def without(guids: Iterable[str], found: State) -> State:
+    """The state in which these policies, and their links, are gone."""
+    there = [guid for guid in guids if found["policies"].get(guid) is not None]
+    links = {}
+    for place, link in found["links"].items():
+        text = before = (link and link["gPLink"]) or ""
+        for guid in there:
+            text = _without(text, guid)
+        if text != before:
+            links[place] = {"gPLink": text or None}
+    return {"policies": dict.fromkeys(there), "links": links}
+
+
 def part(found: State, of: State) -> State:
     """What ``found`` holds of the policies and places that are in ``of``."""
     return {kind: {key: found[kind].get(key) for key in of[kind]} for kind in ("policies", "links")}

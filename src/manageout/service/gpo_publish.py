@@ -47,6 +47,18 @@ def publish(domain: Domain, wanted: Sequence[gpo.Wanted], backups: Path, say: Sa
     return file
 
 
+def remove(domain: Domain, guids: Sequence[str], backups: Path, say: Say) -> Path | None:
+    """Remove our policies and their links; :func:`undo` brings them back. None when none of them is there.
+
+    Raises as :func:`publish`.
+    """
+    found = domain.read({"guids": list(guids), "names": [], "groups": [], "units": []})
+    after = gpo.without(guids, found)
+    if not after["policies"]:
+        return None
+    return _write(domain, backups, gpo.part(found, after), after, say)
+
+
 def undo(domain: Domain, backups: Path, say: Say) -> list[str]:
     """Restore what the newest backup that is not undone holds; what was changed by hand meanwhile is saved too.
 

@@ -48,7 +48,7 @@ _NEXT: dict[tuple[Phase, Step], Phase] = {
     (Phase.JUDGED, Step.PILOT): Phase.PILOT,
     (Phase.PILOT, Step.PILOT): Phase.PILOT,
     (Phase.PILOT, Step.FORWARD): Phase.PILOT,
-    (Phase.RETIRED, Step.REMOVE): Phase.REMOVED,
+    **{(phase, Step.REMOVE): Phase.REMOVED for phase in (Phase.RETIRED, Phase.REMOVED)},
     **{(phase, Step.UNDO): Phase.JUDGED for phase in _AFTERWARDS},
 }
 HINTS = {

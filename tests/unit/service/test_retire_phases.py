@@ -38,7 +38,7 @@ def test_the_way_out_and_back() -> None:
         (Phase.JUDGED, Step.UNDO),
         (Phase.PILOT, Step.REMOVE),
         (Phase.RETIRED, Step.FORWARD),
-        (Phase.REMOVED, Step.REMOVE),
+        (Phase.REMOVED, Step.FORWARD),
     ],
 )
 def test_a_step_out_of_turn_is_refused_with_the_one_that_fits(phase: Phase, step: Step) -> None:

@@ -1,0 +1,81 @@
+"""What the commands that follow a retirement look at: the running router, the record of calls, the store."""
+
+from __future__ import annotations
+
+import time
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from manageout.cli import client
+from manageout.errors import DaemonUnreachable, ManageoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from manageout.service.retire_store import Member, RetireStore
+    from manageout.service.retire_watch import Seen
+    from manageout.service.usage_file import Usage
+
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+PATIENCE = 5.0
+"""Seconds in which a running router takes up who retires; it looks once a second."""
+
+
+def usage_option(command: Decorated) -> Decorated:
+    """``--usage``."""
+    return click.option(
+        "--usage",
+        multiple=True,
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        help="Directory with a copy of a gateway's usage.db, where that is another machine; repeatable.",
+    )(command)
+
+
+def calls(store: RetireStore, others: Iterable[Path]) -> list[Usage]:
+    """Who has opened what, here and where ``others`` were copied from."""
+    from manageout.service.usage_file import UsageFile
+
+    rows: list[Usage] = []
+    if (store.path.parent / "usage.db").exists():
+        rows += UsageFile(store.path.parent).rows()
+    for directory in others:
+        rows += UsageFile(directory).rows()
+    return rows
+
+
+def look(store: RetireStore, runtime_dir: Path, usage: Iterable[Path]) -> tuple[Seen, str]:
+    """Everything, and why the router cannot be asked (or nothing)."""
+    from manageout.service.retire_watch import BASELINE, Seen
+
+    hosts, drops, fault = [], [], ""
+    try:
+        hosts = client.ask(runtime_dir / "control.sock", "hosts")
+        drops = client.ask(runtime_dir / "control.sock", "drops")
+    except (DaemonUnreachable, ManageoutError) as error:
+        fault = error.message
+    rows = store.found("verdict"), store.found(BASELINE)
+    return Seen(store.members(), *rows, hosts, calls(store, usage), drops), fault
+
+
+def taken(runtime_dir: Path, members: Iterable[Member]) -> str:
+    """Wait until the running router does as told; a line on what it does. Empty: it does."""
+    wanted = {member.network for member in members}
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            status = client.ask(runtime_dir / "control.sock", "status")
+        except ManageoutError as error:
+            return f"{error.message}: the router takes it up when it starts"
+        role = status.get("roles", {}).get("isatap")
+        if role is None:
+            return "the daemon here is no ISATAP router: run this on the router"
+        texts = str(role.get("retiring", "")).split(", ")
+        if {IPv4Network(text) for text in texts if text} == wanted:
+            return ""
+        if time.monotonic() >= deadline:
+            return f"the router has not taken it up in {PATIENCE:.0f} s: see `manageout status` and its log"
+        time.sleep(0.1)
