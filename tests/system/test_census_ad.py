@@ -109,7 +109,7 @@ def test_policies_and_zones_of_a_domain(folder: Path) -> None:
         if row["place"] == f"zone {DOMAIN} in Active Directory"
     }
     assert zone == {f"isatap.{DOMAIN}": [f"old.{DOMAIN}"], f"manageout-isatap.{DOMAIN}": ["10.0.0.5"]}
-    assert all("zone" not in what for what in found["unseen"])
+    assert not [what for what in found["unseen"] if what.startswith("zone")]
 
 
 def test_a_wrong_password_records_nothing(folder: Path) -> None:

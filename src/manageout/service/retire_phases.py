@@ -52,12 +52,12 @@ _NEXT: dict[tuple[Phase, Step], Phase] = {
     **{(phase, Step.UNDO): Phase.JUDGED for phase in _AFTERWARDS},
 }
 HINTS = {
-    Phase.NOT_BEGUN: "begin with `manageout retire census`",
-    Phase.COUNTED: "the next step is `manageout retire judge`",
-    Phase.JUDGED: "the next step is to choose a pilot group",
-    Phase.PILOT: "the pilot is running: go forward with the rest, or undo it",
-    Phase.RETIRED: "every host retires already: remove names and policies, or undo",
-    Phase.REMOVED: "everything is done; undo brings it back",
+    Phase.NOT_BEGUN: "manageout retire census",
+    Phase.COUNTED: "manageout retire judge",
+    Phase.JUDGED: "manageout retire pilot GROUP|NETWORK|HOST",
+    Phase.PILOT: "manageout retire watch, then manageout retire forward (or undo)",
+    Phase.RETIRED: "manageout retire watch, then manageout retire remove (or undo)",
+    Phase.REMOVED: "nothing; manageout retire undo brings everything back",
 }
 """What comes next."""
 
