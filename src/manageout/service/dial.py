@@ -16,6 +16,7 @@ from manageout.protocol.iphttps import ConnectFault
 from manageout.service import tls
 from manageout.service.tls_stream import TlsStream, tune
 from manageout.wire.iphttps import HeadParser, StatusHead, build_connect
+from manageout.words import said
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for TCP to one address."""
@@ -125,7 +126,7 @@ async def _through(proxy: Proxy, gateway: Gateway, sock: socket.socket) -> bytes
     except TimeoutError:
         raise ConnectError(f"proxy {proxy.host} does not answer", "", ConnectFault.TIMED_OUT) from None
     except (OSError, WireError) as error:
-        raise ConnectError(f"proxy {proxy.host}: {error}") from None
+        raise ConnectError(f"proxy {proxy.host}: {said(error)}") from None
     if not isinstance(parser.head, StatusHead):
         raise ConnectError(f"proxy {proxy.host}: not an HTTP answer")
     if parser.head.status == 407:

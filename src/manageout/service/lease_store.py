@@ -16,6 +16,7 @@ from typing import NamedTuple
 from manageout.errors import ManageoutError
 from manageout.protocol.leases import Lease, State
 from manageout.service.lease_file import FILE
+from manageout.words import said
 
 LOST = "unknown: the gateway ended without notice, at this time or earlier"
 
@@ -101,7 +102,7 @@ class LeaseStore:
                 self._db = self._open()
         except (OSError, sqlite3.Error) as error:
             raise ManageoutError(
-                f"cannot keep the leases in {self.path}: {error}",
+                f"cannot keep the leases in {self.path}: {said(error)}",
                 "set daemon.state_dir to a directory that can be written",
             ) from None
 

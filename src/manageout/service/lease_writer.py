@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from manageout.service.lease_store import AuditRow, Changes, LeaseStore
+from manageout.words import said
 
 RETRY = 1.0
 """Seconds until a commit that failed is tried again."""
@@ -51,7 +52,7 @@ class LeaseWriter:
     def _failed(self, error: BaseException) -> None:
         if not self.failing:
             log.error("leases cannot be stored in %s, new ones wait: %s", self._store.path, error)
-        self.failing = str(error)
+        self.failing = said(error)
 
     def close(self) -> None:
         """End with what is under way; nothing is tried again."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from manageout.errors import ManageoutError
 from manageout.protocol.names import Records, StoredEntry
+from manageout.words import said
 
 FILE = "names.db"
 _SCHEMA = """
@@ -38,7 +39,7 @@ class NamesStore:
                 self._db = self._open()
         except (OSError, sqlite3.Error) as error:
             raise ManageoutError(
-                f"cannot keep the names in {self.path}: {error}",
+                f"cannot keep the names in {self.path}: {said(error)}",
                 "set daemon.state_dir to a directory that can be written",
             ) from None
 

@@ -30,6 +30,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from manageout.errors import PkiError
 from manageout.service import certificates
 from manageout.service.files import replace_file
+from manageout.words import said
 
 CA_DAYS = 3650
 LEAF_DAYS = 825
@@ -185,7 +186,7 @@ class Authority:
         try:
             return [Entry(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
         except (OSError, ValueError, TypeError) as error:
-            raise PkiError(f"{path}: cannot be read: {error}", "restore it from a backup") from None
+            raise PkiError(f"{path}: cannot be read: {said(error)}", "restore it from a backup") from None
 
     def crl_valid_until(self) -> datetime:
         """When gateways stop believing the list (and so every client). Raises :class:`PkiError`."""
@@ -193,7 +194,7 @@ class Authority:
             crl = x509.load_pem_x509_crl(self.crl_path.read_bytes())
         except (OSError, ValueError) as error:
             hint = f"make it anew: manageout pki crl --dir {self.directory}"
-            raise PkiError(f"{self.crl_path}: cannot be read: {error}", hint) from None
+            raise PkiError(f"{self.crl_path}: cannot be read: {said(error)}", hint) from None
         return crl.next_update_utc or datetime.max.replace(tzinfo=UTC)
 
     def write_crl(self, days: int = CRL_DAYS) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from manageout.errors import ManageoutError
 from manageout.protocol.registry import HostRecord
+from manageout.words import said
 
 FILE = "isatap-hosts.db"
 
@@ -49,7 +50,7 @@ class RegistryStore:
                 self._db = self._open()
         except (OSError, sqlite3.Error) as error:
             raise ManageoutError(
-                f"cannot keep the host registry in {self.path}: {error}",
+                f"cannot keep the host registry in {self.path}: {said(error)}",
                 "set daemon.state_dir to a directory that can be written",
             ) from None
 

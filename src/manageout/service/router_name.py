@@ -13,6 +13,8 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
+from manageout.words import said
+
 PRL_REFRESH_INTERVAL = 3600.0
 MIN_REFRESH = 5.0
 """A shorter TTL is not followed more often than this."""
@@ -63,7 +65,7 @@ class RouterName:
             self._gone_since = self._clock() if self._gone_since is None else self._gone_since
             return [] if self._clock() - self._gone_since >= PRL_REFRESH_INTERVAL else None
         except (dns.exception.DNSException, OSError) as error:
-            what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else str(error)
+            what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else said(error)
             self._failed(f"the name {self.name} cannot be resolved: {what}", "check /etc/resolv.conf")
             return None
         found = sorted({IPv4Address(record.address) for record in answer})

@@ -13,6 +13,7 @@ from pathlib import Path
 from manageout.errors import ManageoutError
 from manageout.service.files import set_aside
 from manageout.service.usage_file import COLUMNS, FILE, Usage
+from manageout.words import said
 
 MAX_ROWS, MAX_RUNS = 200_000, 1000
 SAME_RUN = 60.0
@@ -60,7 +61,7 @@ class UsageStore:
                 self._db = self._open()
         except (OSError, sqlite3.Error) as error:
             raise ManageoutError(
-                f"cannot keep who opens connections in {self.path}: {error}",
+                f"cannot keep who opens connections in {self.path}: {said(error)}",
                 "set daemon.state_dir to a directory that can be written",
             ) from None
 
@@ -110,7 +111,7 @@ class UsageStore:
         except sqlite3.Error as error:
             if not self.failing:
                 log.warning("who opens connections cannot be stored in %s: %s", self.path, error)
-            self.failing = str(error)
+            self.failing = said(error)
             return False
         self.failing = ""
         return True
