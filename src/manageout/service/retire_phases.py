@@ -68,7 +68,7 @@ def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
         return Phase.RETIRED if whole and _NEXT[phase, step] is Phase.PILOT else _NEXT[phase, step]
     except KeyError:
         raise ManageoutError(
-            f"{step} cannot follow here: the site is {_words(phase)}", HINTS[phase]
+            f"{step} cannot follow here: the site is {_words(phase)}", f"next: {HINTS[phase]}"
         ) from None
 
 
