@@ -212,6 +212,26 @@ def test_nobody_there(path: None) -> None:
     assert near.neighbour and near.neighbour.state in ("incomplete", "failed")
 
 
+def test_a_neighbour_that_is_only_remembered(path: None) -> None:
+    """The kernel would believe in it for long; it is made to ask."""
+    entry = [
+        "ip",
+        "neigh",
+        "replace",
+        str(NOBODY_NEAR),
+        "lladdr",
+        "02:00:00:00:00:99",
+        "dev",
+        "near0",
+        "nud",
+        "stale",
+    ]
+    netns.run("mo-pa", entry)
+    with netns.inside("mo-pa"):
+        found = probe_path.next_hop(NOBODY_NEAR)
+    assert found.neighbour and found.neighbour.state == "failed"
+
+
 def test_no_route(namespaces: Callable[[str], str]) -> None:
     with netns.inside(namespaces("mo-alone")):
         assert probe_path.next_hop(FAR).error and not probe_path.next_hop(FAR).dev

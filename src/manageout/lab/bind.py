@@ -67,10 +67,15 @@ def records(wanted: Topology) -> list[Record]:
     for node in wanted.nodes:
         # The first one inside is the one by which a machine is known.
         inside = [port.address.ip for port in node.ports if port.segment in ("intranet", "branch")]
-        name = f"{node.name}.{DOMAIN}"
+        name = host_name(node.name)
         found += [Record(name, "A", str(address)) for address in inside[:1]]
         found += [Record(address.reverse_pointer, "PTR", f"{name}.") for address in inside]
     return found
+
+
+def host_name(node: str) -> str:
+    """A machine's name in the DNS. Nobody may be called ``isatap``: all Windows machines with ISATAP would follow."""
+    return f"{'isatap-router' if node == 'isatap' else node}.{DOMAIN}"
 
 
 def reverse_zones() -> list[str]:

@@ -27,6 +27,8 @@ from manageout.wire.checksum import checksum
 Address = IPv4Address | IPv6Address
 
 WAIT = 1.0
+VERIFY = 3.5
+"""Seconds for three unicast probes of a neighbour that was there (RFC 4861 10)."""
 LARGEST = 9000
 """Bytes beyond which no path is looked at: loopback has 65536."""
 _USUAL = (576, 1280, 1400, 1420, 1452, 1460, 1472, 1480, 1492, 1500)
@@ -132,21 +134,28 @@ def next_hop(target: Address, wait: float = WAIT) -> NextHop:
 
 
 def neighbour(address: Address, dev: str, wait: float = WAIT) -> Neighbour:
-    """The kernel's entry for ``address`` on ``dev``, after giving it a reason to look."""
+    """The kernel's entry for ``address`` on ``dev``, after giving it a reason to look; ``wait`` is for a new entry.
+
+    One that is merely remembered is verified first, which takes another three seconds when nobody is there.
+    """
     _poke(address, dev)
-    until = time.monotonic() + wait
-    while (found := _entry(address, dev)).state in ("incomplete", "probe", "none"):
-        if time.monotonic() >= until or (found.state == "none" and time.monotonic() >= until - wait / 2):
+    begin, verified = time.monotonic(), False
+    patience = {"none": wait / 2, "incomplete": wait, "probe": VERIFY}
+    while True:
+        entry = _entry(address, dev)
+        state = entry.state if entry else "none"
+        if entry and state in ("stale", "delay") and not verified:
+            neighbour_table.verify(entry)
+            verified = True
+        elif time.monotonic() - begin >= patience.get(state, 0.0):
             break
-        time.sleep(0.05)
-    return found
+        time.sleep(0.02)
+    return Neighbour(str(address), dev, state, entry.hardware if entry else "")
 
 
-def _entry(address: Address, dev: str) -> Neighbour:
-    for entry in neighbour_table.entries():
-        if entry.address == address and entry.dev == dev:
-            return Neighbour(str(address), dev, entry.state, entry.hardware)
-    return Neighbour(str(address), dev, "none")
+def _entry(address: Address, dev: str) -> neighbour_table.Entry | None:
+    entries = neighbour_table.entries()
+    return next((entry for entry in entries if entry.address == address and entry.dev == dev), None)
 
 
 def _poke(address: Address, dev: str) -> None:

@@ -19,10 +19,12 @@ def test_every_machine_inside_has_its_name_both_ways(name: str) -> None:
         if port.segment in ("intranet", "branch")
     ]
     for node, address in inside:
-        assert (address.reverse_pointer, "PTR", f"{node.name}.corp.example.") in {each[:3] for each in found}
-    forward = [record for record in found if record.name == f"{wanted.router}.corp.example"]
+        assert (address.reverse_pointer, "PTR", f"{bind.host_name(node.name)}.") in {
+            each[:3] for each in found
+        }
+    forward = [record for record in found if record.name == bind.host_name(wanted.router)]
     assert [record.value for record in forward] == [str(wanted.router_locator)]
-    assert not [record for record in found if record.name.startswith(("laptop", "tablet"))]
+    assert not [record for record in found if record.name.startswith(("laptop", "tablet", "isatap."))]
 
 
 @pytest.mark.parametrize("name", NAMES)
