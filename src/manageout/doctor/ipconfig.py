@@ -82,7 +82,7 @@ def parse(lines: list[str]) -> list[Adapter]:
 
 def _line(adapter: Adapter, entries: list[_Entry], line: str) -> None:
     """Keep the addresses of a line; a line without a label belongs to the one before."""
-    label, colon, value = line.replace("\uff1a", ":").partition(":")
+    label, colon, value = _split(line.replace("\uff1a", ":"))
     indent = len(label) - len(label.lstrip())
     if colon and 1 <= indent <= 6 and (not value or value[0].isspace()):
         value = value.strip()
@@ -102,6 +102,12 @@ def _line(adapter: Adapter, entries: list[_Entry], line: str) -> None:
         return
     if not adapter.description and _DESCRIPTION.search(value):
         adapter.description = value
+
+
+def _split(line: str) -> tuple[str, str, str]:
+    """At the colon behind the dots; Spanish has another in a label. Without dots at the first one."""
+    match = re.search(r"[ .]:(?=\s|$)", line)
+    return (line[: match.start()], ":", line[match.end() :]) if match else line.partition(":")
 
 
 def _sort(adapter: Adapter, entries: list[_Entry]) -> None:

@@ -20,7 +20,8 @@ MAX_ROWS = 1000
 _STATES = {
     "enabled": True, "aktiviert": True, "activé": True, "habilitado": True, "abilitato": True, "ingeschakeld": True,
     "włączony": True, "povoleno": True, "включен": True, "已启用": True, "已啟用": True, "有効": True, "사용": True,
-    "ativado": True, "aktiverad": True, "aktiveret": True, "aktivert": True, "käytössä": True, "etkin": True,
+    "ativado": True, "engedélyezve": True, "ενεργό": True, "desabilitado": False, "letiltva": False, "ανενεργό": False,
+    "aktiverad": True, "aktiveret": True, "aktivert": True, "käytössä": True, "etkin": True,
     "disabled": False, "deaktiviert": False, "désactivé": False, "deshabilitado": False, "disabilitato": False,
     "uitgeschakeld": False, "wyłączony": False, "zakázáno": False, "отключен": False, "已禁用": False, "無効": False,
     "已停用": False, "사용 안 함": False, "desativado": False, "inaktiverad": False, "deaktiveret": False,
@@ -120,8 +121,10 @@ def _is_luid(setting: Setting) -> bool:
 def on(found: dict[str, Setting], name: str) -> bool | None:
     """Whether a setting of :func:`interface` is enabled, by the word or by that of the search for neighbours."""
     setting, known = found.get(name), found.get("neighbour_discovery")
-    if setting is None or setting.on is not None or known is None or known.on is not None:
+    if setting is None or setting.on is not None:
         return setting.on if setting is not None else None
+    if known is None or known.on is False or setting.value.lower() == "dhcp":
+        return None
     return setting.value == known.value
 
 
