@@ -23,6 +23,7 @@ from manageout.service import tls
 from manageout.service.certificates import load_certificate, names_of
 from manageout.service.dial import Gateway
 from manageout.service.probe_dns import resolve
+from manageout.words import said
 
 WAIT = 5.0
 MAX_FILE = 4 << 20
@@ -68,7 +69,7 @@ def crl_from_file(path: Path, authority: Path | None = None) -> Crl:
     try:
         data = _read(path)
     except OSError as error:
-        return _no_crl(str(path), error.strerror or "unreadable")
+        return _no_crl(str(path), said(error))
     return _crl(str(path), data, authority)
 
 
@@ -82,7 +83,7 @@ def crl_from_url(url: str, authority: Path | None = None, wait: float = WAIT) ->
             data = answer.read(MAX_FILE)
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        return _no_crl(url, getattr(reason, "strerror", None) or str(reason) or "no answer")
+        return _no_crl(url, said(reason) if isinstance(reason, Exception) else str(reason))
     return _crl(url, data, authority)
 
 
@@ -181,8 +182,8 @@ def _read(path: Path) -> bytes:
 
 
 def _unread(place: str, error: OSError | ValueError) -> Certificate:
-    reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
-    return Certificate(place, (), "", "", 0.0, 0.0, error=reason or "unreadable")
+    reason = said(error) if isinstance(error, OSError) else "not a PEM certificate"
+    return Certificate(place, (), "", "", 0.0, 0.0, error=reason)
 
 
 def _chain_fault(certificates: list[x509.Certificate]) -> str:

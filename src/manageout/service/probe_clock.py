@@ -22,6 +22,7 @@ from manageout.directory.tsig import KeySigner
 from manageout.directory.zones import Server
 from manageout.doctor.live import Clock
 from manageout.errors import ManageoutError
+from manageout.words import said
 
 WAIT = 2.0
 KERBEROS_PORT = 88
@@ -44,7 +45,7 @@ def kerberos(address: str, realm: str, wait: float = WAIT) -> Clock:
     except TimeoutError:
         return Clock(address, how, error=f"no answer in {wait:g} s")
     except OSError as error:
-        return Clock(address, how, error=error.strerror or "unreachable")
+        return Clock(address, how, error=said(error))
     try:
         told = _server_time(answer)
     except (ValueError, IndexError):
@@ -73,7 +74,7 @@ def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> Clock:
     except ManageoutError as error:
         return Clock(server, how, error=error.message)
     except (OSError, ValueError, dns.exception.DNSException) as error:
-        return Clock(server, how, error=getattr(error, "strerror", None) or str(error) or "no DNS answer")
+        return Clock(server, how, error=said(error))
     told = _signed_at(message)
     if told is None:
         return Clock(server, how, error="the answer is not signed with our key")

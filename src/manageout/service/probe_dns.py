@@ -19,6 +19,7 @@ import dns.reversename
 
 from manageout.directory.zones import Server
 from manageout.doctor.live import DnsAnswer
+from manageout.words import said
 
 WAIT = 2.0
 MAX_SERVERS = 16
@@ -64,7 +65,7 @@ def ask(name: str, kind: str, server: str, wait: float = WAIT) -> DnsAnswer:
     except dns.exception.Timeout:
         return DnsAnswer(name, kind, server, "", error=f"no answer in {wait:g} s")
     except _UNUSABLE as error:
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        words = said(error)
         return DnsAnswer(name, kind, server, "", error=words)
     wanted = dns.rdatatype.from_text(kind)
     found = [item.to_text() for rrset in answer.answer if rrset.rdtype == wanted for item in rrset]
@@ -93,7 +94,7 @@ def resolve(host: str, wait: float = 3.0) -> tuple[list[str], str]:
         try:
             rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            faults.append(getattr(error, "strerror", None) or "not a host name")
+            faults.append(said(error) if isinstance(error, OSError) else "not a host name")
         else:
             found.extend(dict.fromkeys(str(row[4][0]) for row in rows))
 

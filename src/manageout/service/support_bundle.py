@@ -26,6 +26,7 @@ from manageout.errors import ManageoutError
 from manageout.service.files import replace_file
 from manageout.service.live import Wanted
 from manageout.service.redact import Redactor, secrets_of
+from manageout.words import said
 
 CONTROL = ("status", "hosts", "clients", "leases", "audit", "sessions", "drops", "nat64")
 """What is asked on the control socket."""
@@ -127,7 +128,7 @@ def _text(path: Path) -> str:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(MAX_MEMBER)
     except OSError as error:
-        return f"{path}: {error.strerror}\n"
+        return f"{path}: {said(error)}\n"
 
 
 def _versions() -> str:

@@ -101,7 +101,7 @@ def _farewell(message: Advertisement) -> bool:
     "note",
     "the ISATAP router tells this machine to let go",
     cause="All lifetimes that it advertises are zero: ISATAP is being retired here, or the prefix was.",
-    remedy=("manageout status   (on the router: what it serves, and to whom)",),
+    remedy=("manageout retire status   (on the router)",),
     hides=ADVERTISED,
 )
 def router_farewell(live: Live) -> Iterator[tuple[str, ...]]:

@@ -155,7 +155,8 @@ def name_astray(live: Live) -> Iterator[tuple[str, ...]]:
     cause="Every Windows machine with ISATAP looks for it: machines become ISATAP hosts that nobody has "
     "chosen, and wait for IPv6 that may lead nowhere.",
     remedy=(
-        "manageout rollout gpo   (first give the managers a unique name)",
+        "manageout retire census   (who publishes it, who follows it)",
+        "manageout rollout gpo   (give the managers a unique name first)",
         "then remove the record isatap, and see that the block list is on: "
         "Set-DnsServerGlobalQueryBlockList -Enable $true -List wpad,isatap",
     ),
