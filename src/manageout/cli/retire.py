@@ -6,15 +6,17 @@ import importlib
 import os
 import pwd
 import socket
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from manageout.cli.output import printable
 from manageout.cli.run import config_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from manageout.config import Site
     from manageout.plan import Plan
@@ -38,9 +40,12 @@ STEPS = {
     "forward": ("manageout.cli.retire_pilot", "forward", "The next hosts, or all of them."),
     "remove": ("manageout.cli.retire_remove", "remove", "Records and policies go, too."),
     "undo": ("manageout.cli.retire_pilot", "undo", "Everything is as it was before the pilot."),
+    "report": ("manageout.cli.retire_report", "report", "For the change board: a page, and Markdown."),
     "status": ("manageout.cli.retire_judge", "status", "How far it is, who did what, and what comes next."),
 }
 """Name -> module, click command in it, one line for ``--help``; in the order of the way."""
+
+WIDTH = 100
 
 
 class Steps(click.Group):
@@ -101,6 +106,19 @@ def evidence_age(site: Site) -> float:
     from manageout.service.retire_phases import EVIDENCE_AGE
 
     return float(site.isatap.retire_evidence) if site.isatap else EVIDENCE_AGE
+
+
+def short(text: str, width: int) -> str:
+    """Cut to ``width`` columns; --json has all of it."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def listed(title: str, texts: Iterable[str]) -> str:
+    """A title, and texts below it, folded at 100 columns."""
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join([title, *(wrapper.fill(printable(text)) for text in texts)])
 
 
 def who() -> str:

@@ -153,7 +153,6 @@ def _told(site: Site, store: RetireStore, entry: Entry, fault: str, as_json: boo
 @click.command()
 @site_options
 @directory_options
-@usage_option
 @runtime_dir_option
 @_json_option
 def undo(
@@ -161,7 +160,6 @@ def undo(
     state_dir: Path | None,
     server: str,
     user: str,
-    usage: tuple[Path, ...],
     runtime_dir: Path,
     as_json: bool,
 ) -> None:
@@ -173,7 +171,6 @@ def undo(
     from manageout.cli.rollout_ad import domain
     from manageout.service import retire_pilot, retire_remove
 
-    del usage
     site, _, store = opened(file, state_dir)
     whom = retire_pilot.Who(who(), time.time(), 0.0, False)
     said: list[str] = []

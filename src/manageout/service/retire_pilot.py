@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.service import retire_watch
+from manageout.service.judge import ready
 from manageout.service.retire_members import EVERYBODY, joined, member_of
 from manageout.service.retire_phases import Step, next_phase, require_age
 from manageout.service.retire_store import Entry, Member, RetireStore
@@ -49,7 +50,7 @@ def widen(
     rows = {row["ipv4"]: dict(row) for row in seen.baseline} if before else {}
     rows = retire_watch.baseline(new, seen, who.now) | rows
     told = [row for row in hosts if member_of(members, IPv4Address(row["ipv4"]))]
-    figures = {"hosts": len(told), "networks": len(members), "waves": list(wanted)}
+    figures = {"hosts": len(told), "networks": len(members), "chosen": ", ".join(wanted)}
     return store.record(
         step,
         phase,
@@ -75,9 +76,9 @@ def _require_evidence(store: RetireStore, step: Step, who: Who) -> bool:
 def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], who: Who) -> bool:
     """Refuse what would leave somebody without a way, and going on while something fails. True: forced."""
     lost = [
-        f"{row['ipv4']} ({row['name'] or 'no name'}): {row['blockers'][0]}"
+        f"{row['ipv4']} ({row['name'] or 'no name'}): {next(iter(row['blockers']), 'nothing serves it')}"
         for row in seen.verdicts
-        if row["blockers"] and member_of(new, IPv4Address(row["ipv4"]))
+        if not ready(row) and member_of(new, IPv4Address(row["ipv4"]))
     ]
     fails = []
     if step is Step.FORWARD:

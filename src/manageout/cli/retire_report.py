@@ -1,0 +1,66 @@
+"""``manageout retire report``: for the change board."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from manageout.cli.output import runtime_dir_option
+from manageout.cli.retire import opened, site_options
+from manageout.cli.retire_seen import look, usage_option
+
+
+@click.command()
+@site_options
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    show_default="here",
+    help="Folder for retirement.html and retirement.md.",
+)
+@usage_option
+@runtime_dir_option
+def report(
+    file: Path, state_dir: Path | None, output: Path, usage: tuple[Path, ...], runtime_dir: Path
+) -> None:
+    """A report for the change board, as a web page that stands alone and as Markdown.
+
+    Figures before and now, a chart of who calls clients which way, who was told and what serves them, what was done by
+    whom. May be made at any time, also without the router.
+    """
+    from manageout.errors import ManageoutError
+    from manageout.service import retire_report
+    from manageout.service.files import replace_file
+    from manageout.service.retire_watch import observe
+    from manageout.service.usage_file import UsageFile
+
+    site, _, store = opened(file, state_dir)
+    now = time.time()
+    seen, fault = look(store, runtime_dir, usage)
+    record = UsageFile(store.path.parent)
+    known = record.path.exists()
+    made = retire_report.Report(
+        site.site.name,
+        now,
+        store.phase(),
+        store.entries(),
+        observe(seen, now),
+        seen.verdicts,
+        record.days() if known else [],
+        record.runs() if known else [],
+        fault,
+    )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ManageoutError(f"{output}: {error.strerror}", "choose another --output") from None
+    for name, text in (
+        ("retirement.html", retire_report.html(made)),
+        ("retirement.md", retire_report.markdown(made)),
+    ):
+        replace_file(output / name, text.encode(), 0o644)
+        click.echo(f"{output / name} is written")
