@@ -77,7 +77,8 @@ def parse(lines: list[str]) -> list[Adapter]:
         _sort(adapters[-1], entries)
     for adapter in adapters:
         _classify(adapter)
-    return [adapter for adapter in adapters if len(adapter.text) > 1]
+    # Whatever ends in a colon may be a header; the dots behind a label are nobody else's.
+    return [adapter for adapter in adapters if any(". . ." in line for line in adapter.text)]
 
 
 def _line(adapter: Adapter, entries: list[_Entry], line: str) -> None:

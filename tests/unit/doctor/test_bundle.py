@@ -37,15 +37,6 @@ def test_an_archive_whose_names_are_paths(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["evidence.zip"]
 
 
-def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "bomb.zip"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(20):
-            archive.writestr(f"{number}.txt", b"\0" * 8_000_000)
-    with pytest.raises(ManageoutError, match="too much evidence"):
-        bundle.read([file])
-
-
 def test_too_many_files(tmp_path: Path) -> None:
     file = tmp_path / "many.zip"
     with zipfile.ZipFile(file, "w") as archive:
