@@ -12,7 +12,7 @@ import pytest
 from manageout.linux import netns
 from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
 
-KNOWN = {"router name"}
+KNOWN = {"router name", "manager names"}
 """Found in every namespace: no DNS."""
 USUAL = ("clock", "nobody may call clients")
 MANAGER = """

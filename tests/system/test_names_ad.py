@@ -41,6 +41,13 @@ for line in sys.stdin:
     outcome, problem = updater.perform(Task(name, frozenset(wanted), frozenset(known)))
     print(outcome.name, problem.code if problem else "", problem.words if problem else "", sep="|")
 """
+CHECK = """
+import sys
+from manageout.config import parse
+from manageout.service.check_dns import updates
+for found in updates(parse(sys.stdin.read())):
+    print(*found, sep="|")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +116,25 @@ def test_a_name_of_a_real_machine_is_left_alone(domain: None) -> None:
 
 
 def test_an_unknown_account(domain: None) -> None:
-    ((outcome, code, _),) = perform(Task(NAME, FORWARD, NOTHING), principal=f"nobody@{samba.REALM}")
+    ((outcome, code, words),) = perform(Task(NAME, FORWARD, NOTHING), principal=f"nobody@{samba.REALM}")
     assert outcome == "FAILED" and code.startswith("KERBEROS-")
+    assert "Major" not in words and "Minor" not in words
+
+
+def test_check_tries_the_keytab(domain: None, tmp_path: Path) -> None:
+    def found(principal: str) -> list[str]:
+        head = f'[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "{DOMAIN}"\n'
+        gateway = '[gateway]\ncertificate = "/c.pem"\nkey = "/c.key"\nclient_ca = "/ca.pem"\n'
+        table = f'[names]\nservers = ["{DNS_INTRANET}"]\nauthentication = "kerberos"\n'
+        site = f'{head}{gateway}{table}keytab = "{samba.keytab("dc")}"\nprincipal = "{principal}"\n'
+        setting = {"KRB5_CONFIG": str(samba.krb5_conf("dc")), "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = [f"{name}={value}" for name, value in setting.items()]
+        argv = ["env", *environment, sys.executable, "-c", CHECK]
+        return network.run("gateway", argv, text=site, timeout=60).stdout.splitlines()
+
+    assert found(samba.PRINCIPAL) == []
+    (line,) = found(f"nobody@{samba.REALM}")
+    assert line.startswith("error|") and "KERBEROS-" in line and "Major" not in line
 
 
 def test_no_kerberos_server(domain: None) -> None:

@@ -13,7 +13,7 @@ import pytest
 from manageout import config
 from manageout.plan import plan
 from manageout.protocol import names as machine
-from manageout.service.names import NamesService
+from manageout.service.names import NamesService, remedy_of
 from manageout.service.presence import Client
 from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
 
@@ -186,6 +186,17 @@ def test_without_a_lease_no_grace_is_waited_for(tmp_path: Path) -> None:
 
     with bind(tmp_path / "named"):
         asyncio.run(main())
+
+
+def test_a_remedy_has_the_values_of_the_file(tmp_path: Path) -> None:
+    head = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n'
+    gateway = '[gateway]\ncertificate = "/c.pem"\nkey = "/c.key"\nclient_ca = "/ca.pem"\n'
+    table = '[names]\nservers = ["10.0.0.10"]\nauthentication = "kerberos"\nkeytab = "/etc/m.keytab"\n'
+    named = config.parse(head + gateway + table + 'principal = "gw@CORP.EXAMPLE"\n').names
+    assert "kinit -k -t /etc/m.keytab gw@CORP.EXAMPLE;" in remedy_of("KERBEROS-FAILED", named)
+    unnamed = config.parse(head + gateway + table).names
+    assert "klist -k /etc/m.keytab" in remedy_of("KERBEROS-FAILED", unnamed)
+    assert remedy_of("NEVER-HEARD", named) == "see the DNS server's log"
 
 
 def test_metrics_count_outcomes(tmp_path: Path) -> None:

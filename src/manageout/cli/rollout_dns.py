@@ -13,6 +13,7 @@ from manageout.cli.run import config_option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from manageout.config import Site
     from manageout.directory.router_record import Addresses, ReadBack, RouterRecord, Standing
 
 _REPLICATION = "secondaries and other domain controllers may follow later: run it again, or give --wait more"
@@ -60,7 +61,7 @@ def dns(
     if not only_check:
         if name.lower().startswith("isatap.") and not undo:
             click.echo("\n".join(rollout.bare_name_consequences(name)), err=True)
-        before = _changed(lambda: record.withdraw() if undo else record.publish(wanted))
+        before = _changed(site, lambda: record.withdraw() if undo else record.publish(wanted))
     found = _read(record, wanted, before, 0.0 if only_check else wait)
     if as_json:
         click.echo(json.dumps(_rows(name, wanted, before, found), indent=2))
@@ -69,15 +70,15 @@ def dns(
     ctx.exit(1 if any(one.fault for one in found) else 0)
 
 
-def _changed(step: Callable[[], Standing]) -> Standing:
+def _changed(site: Site, step: Callable[[], Standing]) -> Standing:
     from manageout.directory.router_record import RecordError
     from manageout.errors import ManageoutError
-    from manageout.service.names import REMEDIES
+    from manageout.service.names import remedy_of
 
     try:
         return step()
     except RecordError as error:
-        remedy = REMEDIES.get(error.code, "see the DNS server's log")
+        remedy = remedy_of(error.code, site.names)
         if error.code == "NAME-TAKEN":
             remedy = "choose another isatap.name, or remove the other records if they are stale"
         raise ManageoutError(f"{error.message} ({error.code})", remedy) from None

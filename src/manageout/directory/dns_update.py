@@ -11,8 +11,10 @@ import struct
 from typing import Protocol
 
 import dns.exception
+import dns.message
 import dns.name
 import dns.rcode
+import dns.rdatatype
 import dns.update
 
 from manageout.directory.update_answer import Answer, read_answer
@@ -28,7 +30,7 @@ _TYPES = ("A", "AAAA", "PTR")
 class Signer(Protocol):
     """Signs updates; ``None`` in its place sends them unsigned."""
 
-    def sign(self, update: dns.update.UpdateMessage, place: Place) -> None:
+    def sign(self, update: dns.message.Message, place: Place) -> None:
         """Prepare ``update`` for the server of ``place``. Raises :class:`SignerError`."""
 
     def reset(self) -> None:
@@ -180,9 +182,23 @@ def _kinds(records: Records) -> list[str]:
     return sorted({kind for kind, _ in records})
 
 
-def exchange(update: dns.update.UpdateMessage, place: Place) -> Answer:
+def exchange(update: dns.message.Message, place: Place) -> Answer:
     """Send over TCP, and read the answer. Raises what sockets and dnspython raise."""
     return read_answer(over_tcp(update.to_wire(max_size=65535), place.server), update)
+
+
+def signed_question(signer: Signer, place: Place) -> Problem | None:
+    """Ask for the zone's SOA, signed: what the server holds of our signature, without changing anything.
+
+    Raises what sockets and dnspython raise, and :class:`SignerError`.
+    """
+    query = dns.message.make_query(place.zone, dns.rdatatype.SOA)
+    signer.sign(query, place)
+    answer = exchange(query, place)
+    if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
+        return None
+    code, words = _refusal(answer)
+    return Problem(code, f"zone {place.zone} on {place.server.address}: {words}")
 
 
 _TSIG = {
@@ -199,7 +215,11 @@ _CODES = {
 
 def problem_of(answer: Answer, task: Task, place: Place) -> Problem:
     """The finding for a refusal."""
-    code, words = _TSIG.get(answer.tsig_error) or _CODES.get(
-        answer.rcode, ("DNS-FAILED", f"the server answered {dns.rcode.to_text(answer.rcode)}")
-    )
+    code, words = _refusal(answer)
     return Problem(code, f"{task.name} in zone {place.zone} on {place.server.address}: {words}")
+
+
+def _refusal(answer: Answer) -> tuple[str, str]:
+    """Code and words."""
+    unknown = "DNS-FAILED", f"the server answered {dns.rcode.to_text(answer.rcode)}"
+    return _TSIG.get(answer.tsig_error) or _CODES.get(answer.rcode, unknown)

@@ -56,7 +56,7 @@ class KerberosSigner:
         self._contexts: dict[Place, tuple[dns.tsig.Key, float]] = {}
         self._lock = threading.Lock()
 
-    def sign(self, update: dns.update.UpdateMessage, place: Place) -> None:
+    def sign(self, update: dns.message.Message, place: Place) -> None:
         """With the context for that server, agreed on now if there is none. Raises :class:`SignerError`."""
         with self._lock:
             place = place._replace(zone="")
@@ -165,8 +165,8 @@ def _next_token(answer: dns.message.Message, context: Any) -> bytes:
 
 
 def _explained(error: Exception, place: Place) -> SignerError:
-    text = " ".join(str(error).split())
-    lower = text.lower()
+    text = _words(str(error))
+    lower = str(error).lower()
     if "cannot contact" in lower or "cannot find kdc" in lower or "unable to reach" in lower:
         return SignerError("KERBEROS-NO-KDC", f"no Kerberos server answers: {text}")
     if "clock skew" in lower:
@@ -174,3 +174,13 @@ def _explained(error: Exception, place: Place) -> SignerError:
     if "preauthentication failed" in lower or "not found in kerberos database" in lower or "keytab" in lower:
         return SignerError("KERBEROS-ACCOUNT", f"the keytab's account cannot log in: {text}")
     return SignerError("KERBEROS-FAILED", f"no ticket for DNS/{place.host}: {text}")
+
+
+def _words(text: str) -> str:
+    """``Major (458752): what GSSAPI says, Minor (2529639107): what Kerberos says`` -> what Kerberos says, or else
+    GSSAPI."""
+    major, _, minor = " ".join(text.split()).partition(", Minor ")
+    known = minor.partition(": ")[2].strip()
+    if not known or "unknown" in known.lower() or known.lower() == "success":
+        known = major.partition(": ")[2] if major.startswith("Major ") else major
+    return known.strip(" .")

@@ -60,7 +60,7 @@ class KeySigner:
         """For a zone transfer."""
         return {self._key.name: self._key}
 
-    def sign(self, update: dns.update.UpdateMessage, place: Place) -> None:
+    def sign(self, update: dns.message.Message, place: Place) -> None:
         """The same key for every server."""
         update.use_tsig({self._key.name: self._key})
 

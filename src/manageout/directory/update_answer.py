@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     """BADKEY, BADSIG or BADTIME: what the server holds of our signature; BADSIG also if its own is wrong."""
 
 
-def read_answer(wire: bytes, update: dns.update.UpdateMessage) -> Answer:
+def read_answer(wire: bytes, update: dns.message.Message) -> Answer:
     """Read and judge ``wire``. Raises :class:`EOFError` for an answer to something else, and what dnspython raises."""
     try:
         answer = dns.message.from_wire(wire, keyring=update.keyring, request_mac=update.mac)
@@ -47,7 +47,7 @@ def read_answer(wire: bytes, update: dns.update.UpdateMessage) -> Answer:
     return Answer(answer.rcode(), answer.had_tsig)
 
 
-def _otherwise_signed(wire: bytes, update: dns.update.UpdateMessage) -> Answer:
+def _otherwise_signed(wire: bytes, update: dns.message.Message) -> Answer:
     """A signature that is not the RFC's: a refusal is believed, consent only if it is Samba's form."""
     answer = dns.message.from_wire(wire, keyring=False)
     if answer.id != update.id:
@@ -59,7 +59,7 @@ def _otherwise_signed(wire: bytes, update: dns.update.UpdateMessage) -> Answer:
     return Answer(dns.rcode.NOTAUTH, False, "BADSIG")
 
 
-def _samba_signed(wire: bytes, answer: dns.message.Message, update: dns.update.UpdateMessage) -> bool:
+def _samba_signed(wire: bytes, answer: dns.message.Message, update: dns.message.Message) -> bool:
     """RFC 8945 4.3.1 without the two bytes of length before the request's MAC."""
     key: Any = update.keyring
     record = answer.tsig

@@ -11,6 +11,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from importlib import resources
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
@@ -361,13 +362,8 @@ def _pool(host: Host) -> Findings:
         yield Finding(severity, message, remedy)
 
 
-def _upstreams(host: Host) -> Findings:
-    for severity, message, remedy in check_dns.upstreams(host.site):
-        yield Finding(severity, message, remedy)
-
-
-def _updates(host: Host) -> Findings:
-    for severity, message, remedy in check_dns.updates(host.site):
+def _dns(ask: Callable[[Site], Iterator[check_dns.Found]], host: Host) -> Findings:
+    for severity, message, remedy in ask(host.site):
         yield Finding(severity, message, remedy)
 
 
@@ -387,7 +383,8 @@ _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "packet filter": _packet_filter,
     "fast path": _fast_path,
     "router name": _name,
-    "DNS servers": _upstreams,
-    "names": _updates,
+    "DNS servers": partial(_dns, check_dns.upstreams),
+    "manager names": partial(_dns, check_dns.managers),
+    "names": partial(_dns, check_dns.updates),
     "privileges": _privileges,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -12,11 +14,20 @@ import dns.query
 import dns.rdatatype
 
 from manageout.config import Site
-from manageout.directory.zones import Server, Unreachable, Zones
-from manageout.service.names import updater_of
+from manageout.config_names import NamesTable
+from manageout.directory.dns_update import Signer, SignerError, signed_question
+from manageout.directory.zones import Place, Server, Unreachable
+from manageout.protocol.names import Problem
+from manageout.service.filter_managers import names_of
+from manageout.service.manager_names import look_up, resolver_of
+from manageout.service.names import remedy_of, signer_of, zones_of
+from manageout.words import said
 
 WAIT = 2.0
 """Seconds to wait for a server."""
+KERBEROS_WAIT = 10.0
+"""Its library asks a silent server for half a minute."""
+AT_ONCE = 64
 
 Found = tuple[Literal["note", "warning", "error"], str, str]
 
@@ -52,11 +63,10 @@ def updates(site: Site) -> Iterator[Found]:
     table = site.names
     if table is None:
         return
-    updater_of(site)
+    signer = signer_of(table)
     zone = table.zone or site.site.domain
-    zones = Zones(table.servers, site.dns64.upstreams if site.dns64 else ())
     try:
-        place = zones.place(f"manageout-check.{zone}")
+        place = zones_of(site).place(f"manageout-check.{zone}")
     except Unreachable as error:
         yield "warning", f"the zone {zone} cannot be looked for: {error.message}", error.hint
         return
@@ -67,3 +77,51 @@ def updates(site: Site) -> Iterator[Found]:
             f"no server holds the zone {zone}{found}",
             "set names.zone to a zone of these servers",
         )
+    elif signer is not None and (problem := _refused(signer, place, table)) is not None:
+        yield "error", f"{problem.words} ({problem.code})", remedy_of(problem.code, table)
+
+
+def _refused(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
+    """What the server says against our signature; a Kerberos library has to be left behind when it waits."""
+    silent = Problem("DNS-UNREACHABLE", f"{place.server.address} does not answer a signed question in time")
+    answers: list[Problem | None] = []
+    asking = threading.Thread(target=lambda: answers.append(_signed(signer, place, table)), daemon=True)
+    asking.start()
+    asking.join(KERBEROS_WAIT)
+    return answers[0] if answers else silent
+
+
+def _signed(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
+    try:
+        if (
+            table.authentication == "kerberos"
+        ):  # agreeing on a key says it; not every server takes more than updates
+            signer.sign(dns.message.make_query(place.zone, dns.rdatatype.SOA), place)
+            return None
+        return signed_question(signer, place)
+    except SignerError as error:
+        return Problem(error.code, error.message)
+    except (dns.exception.DNSException, OSError, EOFError) as error:
+        return Problem("DNS-UNREACHABLE", f"{place.server.address}: {said(error)}")
+
+
+def managers(site: Site) -> Iterator[Found]:
+    """The names in ``[[policy.managers]]``: one that has no address lets nobody in."""
+    names = dict.fromkeys(name for manager in site.policy.managers for name in names_of(manager))
+    for name, state in zip(names, asyncio.run(_states(site, names)), strict=True):
+        if state:
+            yield (
+                "warning",
+                f"the manager {name} {state}",
+                "correct its DNS record, or the name in [[policy.managers]]",
+            )
+
+
+async def _states(site: Site, names: Collection[str]) -> list[str]:
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def state(name: str) -> str:
+        async with limit:
+            return (await look_up(name, lambda: resolver_of(site, WAIT)))[0]
+
+    return await asyncio.gather(*map(state, names))

@@ -33,7 +33,7 @@ Address = IPv4Address | IPv6Address
 log = logging.getLogger(__name__)
 
 
-def resolver_of(site: Site) -> dns.asyncresolver.Resolver:
+def resolver_of(site: Site, lifetime: float = _LIFETIME) -> dns.asyncresolver.Resolver:
     """The intranet's DNS servers: those of DNS64, else this machine's own.
 
     Raises :class:`dns.resolver.NoResolverConfiguration`.
@@ -42,7 +42,7 @@ def resolver_of(site: Site) -> dns.asyncresolver.Resolver:
     resolver = dns.asyncresolver.Resolver(configure=not upstreams)
     if upstreams:
         resolver.nameservers = [_nameserver(each) for each in upstreams]
-    resolver.lifetime = _LIFETIME
+    resolver.lifetime = lifetime
     return resolver
 
 
@@ -105,16 +105,11 @@ class ManagerNames:
             pass
 
     async def _look_up(self, name: str) -> None:
-        try:
-            resolver = self.resolver()
-            addresses, ttl = await _resolve(resolver, name)
-        except (dns.exception.DNSException, OSError) as error:
-            what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else said(error)
-            self._say(name, f"cannot be resolved: {what}")
-            self._again(name, RETRY)
-            return
+        state, addresses, ttl = await look_up(name, self.resolver)
         self._again(name, ttl)
-        self._say(name, "" if addresses else "has no address")
+        self._say(name, state)
+        if addresses is None:
+            return
         if name in self._due and set(addresses) != set(self._known.get(name, ())):
             self._known[name] = addresses
             self._found(name, addresses)
@@ -129,6 +124,18 @@ class ManagerNames:
         if state and state != self.states.get(name):
             log.warning("the manager %s %s; see [[policy.managers]]", name, state)
         self.states[name] = state
+
+
+async def look_up(
+    name: str, resolver: Callable[[], dns.asyncresolver.Resolver]
+) -> tuple[str, list[Address] | None, float]:
+    """One line for people, empty when all is well; its addresses, None when nobody knows; when to look again."""
+    try:
+        addresses, ttl = await _resolve(resolver(), name)
+    except (dns.exception.DNSException, OSError) as error:
+        what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else said(error)
+        return f"cannot be resolved: {what}", None, RETRY
+    return "" if addresses else "has no address", addresses, ttl
 
 
 async def _resolve(resolver: dns.asyncresolver.Resolver, name: str) -> tuple[list[Address], float]:

@@ -53,8 +53,15 @@ REMEDIES = {
     "KERBEROS-CLOCK": "set the clock: within 5 minutes of the domain controller's",
     "KERBEROS-ACCOUNT": "export the account's keytab again: its password has changed, or the account is gone",
     "KERBEROS-REFUSED": "see the DNS server's log; the account needs the right to create records",
-    "KERBEROS-FAILED": "try: kinit -k -t KEYTAB PRINCIPAL, then kvno DNS/SERVER",
+    "KERBEROS-FAILED": "try: {kinit}; then kvno with the DNS/ name that is said here",
 }
+
+
+def remedy_of(code: str, table: NamesTable | None) -> str:
+    """What mends a trouble of updates, in the values of the site file."""
+    keytab, principal = (table.keytab, table.principal) if table else (None, "")
+    kinit = f"kinit -k -t {keytab} {principal}" if principal else f"klist -k {keytab}, kinit -k -t {keytab}"
+    return REMEDIES.get(code, "see the DNS server's log").replace("{kinit}", kinit)
 
 
 def machine_of(site: Site) -> Names:
@@ -230,7 +237,7 @@ class NamesService:
             if len(self._told) > 10_000:
                 self._told.clear()
             self._told[task.name] = problem.code
-            log.warning("DNS: %s (%s)", problem.words, REMEDIES.get(problem.code, "see the DNS server's log"))
+            log.warning("DNS: %s (%s)", problem.words, remedy_of(problem.code, self._site.names))
 
     async def _farewell(self) -> None:
         for identity in list(self._clients):
@@ -288,7 +295,12 @@ class NamesService:
             more = f"; and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
             severity = "warning" if code.startswith("NAME-") else "error"
             found.append(
-                {"code": code, "severity": severity, "what": words + more, "remedy": REMEDIES.get(code, "")}
+                {
+                    "code": code,
+                    "severity": severity,
+                    "what": words + more,
+                    "remedy": remedy_of(code, self._site.names),
+                }
             )
         return found
 
