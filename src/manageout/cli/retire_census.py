@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manageout.cli.output import ago, printable, size, table
-from manageout.cli.retire import opened, site_options, who
+from manageout.cli.output import ago, size, table
+from manageout.cli.retire import listed, opened, short, site_options, who
 from manageout.cli.rollout_ad import directory_options
+from manageout.words import counted
 
 if TYPE_CHECKING:
     from manageout.service.census import Census
@@ -110,14 +111,14 @@ def render(found: Census, now: float, limit: int | None = None) -> str:
     if found.policies:
         parts.append(table(("POLICY", "SAYS", "ISATAP"), [_policy(row) for row in found.policies]))
     if found.unseen:
-        parts.append("\n".join(["Not seen:", *(f"  {printable(what)}" for what in found.unseen)]))
+        parts.append(listed("Not seen:", found.unseen))
     parts.append("Next: manageout retire judge")
     return "\n\n".join(parts)
 
 
 def _head(figures: dict[str, int], no_policies: bool) -> str:
-    hosts, names = _count(figures["hosts"], "host"), _count(figures["published names"], "name")
-    policies = _count(figures["policies"], "group policy", "group policies")
+    hosts, names = counted(figures["hosts"], "host"), counted(figures["published names"], "name")
+    policies = counted(figures["policies"], "group policy", "group policies")
     day, month = figures["seen in a day"], figures["seen in 30 days"]
     strangers = figures["of other routers"]
     lines = [
@@ -129,23 +130,20 @@ def _head(figures: dict[str, int], no_policies: bool) -> str:
     return "\n".join(lines)
 
 
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
-
-
 def _host(row: dict[str, Any], now: float) -> tuple[str, ...]:
     where = ", ".join([*row["routers"], *(["DNS"] if row["records"] else [])])
     mark = "*" if row["foreign"] else ""
     last = ago(row["last_seen"], now)
-    return row["ipv4"] + mark, row["name"] or "-", where, last, str(row["packets"]), size(row["bytes"])
+    name = short(row["name"] or "-", 30)
+    return row["ipv4"] + mark, name, short(where, 22), last, str(row["packets"]), size(row["bytes"])
 
 
 def _name(row: dict[str, Any]) -> tuple[str, ...]:
     says = ", ".join(row["values"]) or row["said"] or "-"
     if row["blocked"]:
-        says += " although the zone has it: the server's block list"
-    return row["name"], row["place"], says
+        says = "blocked: the zone has it"
+    return short(row["name"], 36), short(row["place"], 30), short(says, 30)
 
 
 def _policy(row: dict[str, Any]) -> tuple[str, ...]:
-    return row["policy"], row["what"], row["turns"]
+    return short(row["policy"], 30), short(row["what"], 54), row["turns"]

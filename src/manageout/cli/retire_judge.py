@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manageout.cli.output import ago, duration, moment, printable, table
-from manageout.cli.retire import evidence_age, force_option, opened, site_options, who
+from manageout.cli.output import ago, duration, moment, table
+from manageout.cli.retire import evidence_age, force_option, listed, opened, short, site_options, who
 
 if TYPE_CHECKING:
     from manageout.service.judge import Judgement
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DAY = 86400
 FINDING = 1
 """Exit code of ``judge`` when somebody would be served by nothing."""
-SERVICES, LINES = 4, 5
+SERVICES, LINES = 2, 5
 
 
 @click.command()
@@ -32,15 +32,28 @@ SERVICES, LINES = 4, 5
 @click.option(
     "--days", type=click.FloatRange(min=0.01), default=30, show_default=True, help="Look back so far."
 )
+@click.option(
+    "--usage",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Judge by this record of calls (usage.db of the gateway, or of each router) instead; repeatable.",
+)
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds.")
 def judge(
-    file: Path, state_dir: Path | None, gateway: Path | None, days: float, force: bool, as_json: bool
+    file: Path,
+    state_dir: Path | None,
+    gateway: Path | None,
+    days: float,
+    usage: tuple[Path, ...],
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Who really calls clients by ISATAP, who only holds an address, and what will serve the former instead.
 
-    Judged from the last census and from the daemon's record of calls (daemon.usage_days). Exit status 1 when somebody
-    would be left with nothing; what stands in the way is named.
+    Judged from the last census and from the daemon's record of calls (daemon.usage_days). Where there are several
+    routers, the gateway's record has all calls, with the clients' names: --usage. Exit status 1 when somebody would be
+    left with nothing; what stands in the way is named.
     """
     from manageout.service.judge import Gateway
     from manageout.service.judge import judge as judged
@@ -50,12 +63,13 @@ def judge(
 
     site, plan, store = opened(file, state_dir)
     phase = next_phase(store.phase(), Step.JUDGE)
-    calls = UsageFile(store.path.parent)
+    records = [UsageFile(path.parent, path.name) for path in usage] or [UsageFile(store.path.parent)]
     now = time.time()
-    since = now - calls.watched()
+    since = now - min(record.watched() for record in records)
     forced = require_age(Step.JUDGE, since, now, evidence_age(site), force)
     served = Gateway(*read_site(gateway)) if gateway else Gateway(site, plan)
-    found = judged(store.found("host"), calls.rows(), served, now - days * DAY)
+    calls = (row for record in records for row in record.rows())
+    found = judged(store.found("host"), calls, served, now - days * DAY)
     rows = {
         "verdict": found.verdicts,
         "blocker": {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)},
@@ -91,26 +105,25 @@ def render(found: Judgement, watched: float, now: float) -> str:
     obstacles = [
         line for row in callers if row["serves"] == "nothing" for line in _obstacles(row, found.blockers)
     ]
-    lines = [f"  {printable(text)}" for text in [*found.blockers, *obstacles]]
-    if lines:
-        parts.append("\n".join(["In the way:", *lines]))
+    if found.blockers or obstacles:
+        parts.append(listed("In the way:", [*found.blockers, *obstacles]))
     return "\n\n".join(parts)
 
 
 def _caller(row: dict[str, Any], now: float) -> tuple[str, ...]:
     services = list(dict.fromkeys(_service(each) for each in row["opens"]))
     more = f" +{len(services) - SERVICES}" if len(services) > SERVICES else ""
-    already = ", ".join(f"{count} calls by {way}" for way, count in row["already"].items())
+    already = sum(row["already"].values())
     then = {"nothing": "nothing yet", "native": "native IPv6"}.get(row["serves"], row["serves"])
     clients = {each["client"] for each in row["opens"]}
     return (
         row["ipv4"],
-        row["name"] or "-",
+        short(row["name"] or "-", 20),
         str(row["calls"]),
         ago(row["last_call"], now),
         " ".join(services[:SERVICES]) + more,
         str(len(clients)),
-        then + (f" ({already} already)" if already else ""),
+        then + (f" ({already} calls so)" if already else ""),
     )
 
 

@@ -19,7 +19,8 @@ from manageout.plan import Plan
 from manageout.service import census_hosts, census_names, census_policies, registry_file
 from manageout.service.census_hosts import Addresses
 
-MAX_LOOKUPS = 2000
+MAX_LOOKUPS = 500
+"""Names asked for one by one, where a zone cannot be read."""
 THIS_ROUTER = "this router"
 
 Row = dict[str, Any]
@@ -72,6 +73,7 @@ class _Taking:
         names_zone = [site.names.zone] if site.names and site.names.zone else []
         self._zones = list(dict.fromkeys([*sources.zones, *domain, *names_zone]))
         self._servers = census_names.servers(site, sources.servers)
+        self._answering = census_names.answering(self._servers)
         self._wanted = census_names.names(site, self._zones)
         self._addresses = Addresses()
         self._published: dict[str, list[ZoneRecord]] = {}
@@ -89,15 +91,15 @@ class _Taking:
             self._keep(path.name, from_file(path, self._zones[0] if self._zones else ""))
         self._transfers()
         routers = self._routers()
-        census_names.name([row for rows in routers.values() for row in rows], self._servers, MAX_LOOKUPS)
-        if self._servers and any(zone not in self._published for zone in self._zones):
+        census_names.name([row for rows in routers.values() for row in rows], self._answering, MAX_LOOKUPS)
+        if any(zone not in self._published for zone in self._zones):
             rows = (row for rows in routers.values() for row in rows)
-            self._keep("", census_names.lookups(rows, self._servers, MAX_LOOKUPS))
+            self._keep("", census_names.lookups(rows, self._answering, MAX_LOOKUPS))
         prefixes = [self._plan.isatap_prefix, *(self._site.isatap.retired if self._site.isatap else ())]
         census.hosts = census_hosts.combined(routers, self._addresses, prefixes)
         census.names = census_names.published(self._wanted, self._servers, self._published)
-        if not self._servers:
-            census.unseen.append("who publishes the names: no DNS server is known here, give --dns")
+        if not self._answering:
+            census.unseen.append("who publishes the names: no DNS server answers here, give --dns")
         answering = [row for row in census.names if row["values"]]
         census.figures = {
             **census_hosts.figures(census.hosts.values(), now),
@@ -126,7 +128,7 @@ class _Taking:
                 self._published.setdefault(zone, [])
                 continue
             fault: ManageoutError | None = None
-            for server in self._servers:
+            for server in self._answering:
                 try:
                     self._keep(zone, transferred(zone, server, self._key()))
                     break
@@ -135,7 +137,7 @@ class _Taking:
             else:
                 if asked_for and fault is not None:
                     raise fault
-                text = fault.message if fault else f"zone {zone}: no DNS server is known here"
+                text = fault.message if fault else f"zone {zone}: no DNS server answers here"
                 self._census.unseen.append(f"{text}; {fault.hint if fault else 'give --dns'}")
 
     def _key(self) -> KeySigner | None:

@@ -38,6 +38,11 @@ def servers(site: Site, given: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))[: probe_dns.MAX_SERVERS]
 
 
+def answering(asked: Sequence[str]) -> list[str]:
+    """Those that answer at all: a thousand questions are not asked of a server that is down."""
+    return [answer.server for answer in probe_dns.ask_all([(".", "SOA")], asked) if answer.rcode]
+
+
 def published(
     wanted: Sequence[str], asked: Sequence[str], zones: Mapping[str, Sequence[ZoneRecord]]
 ) -> list[Row]:

@@ -21,7 +21,7 @@ from manageout.errors import ManageoutError, NotPermitted
 from manageout.service.retire_phases import Phase, Step
 
 FILE = "retire.db"
-KEEP = 12
+KEEP = 4
 """Entries with their rows; of older ones only the figures are kept, and the rows of the first."""
 
 _SCHEMA = """
@@ -156,15 +156,15 @@ class RetireStore:
             db.executemany("DELETE FROM kept WHERE key = ?", ((key,) for key in keys))
 
     def _read(self, query: str, *values: object) -> list[Any]:
-        if not self.path.exists():
-            return []
         try:
+            if not self.path.exists():
+                return []
             # Whoever may, mends what a command left that was killed while it wrote.
             mode = "rw" if os.access(self.path, os.W_OK) else "ro"
             uri = f"{self.path.absolute().as_uri()}?mode={mode}"
             with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as db:
                 return db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._fault(error) from None
 
     @contextmanager

@@ -59,8 +59,8 @@ class Day(NamedTuple):
 class UsageFile:
     """The file in ``directory``. Every method raises :class:`ManageoutError`."""
 
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / FILE
+    def __init__(self, directory: Path, name: str = FILE) -> None:
+        self.path = directory / name
 
     def rows(self, since: float = 0.0) -> Iterator[Usage]:
         """Rows with a connection that began at ``since`` or later."""
@@ -79,15 +79,17 @@ class UsageFile:
         return sum(ended - begun for begun, ended in self.runs())
 
     def _read(self, query: str, *values: object) -> Iterator[Any]:
-        if not self.path.exists():
-            raise ManageoutError(
-                f"there is no {self.path}: nobody has watched who opens connections",
-                "run the daemon, with daemon.usage_days above 0; --state-dir is daemon.state_dir of the file",
-            )
         try:
+            if not self.path.exists():
+                raise ManageoutError(
+                    f"there is no {self.path}: nobody has watched who opens connections",
+                    "run the daemon, with daemon.usage_days above 0; --state-dir is daemon.state_dir of the file",
+                )
             uri = f"{self.path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as db:
                 yield from db.execute(query, values)
+        except PermissionError:
+            raise NotPermitted(f"not permitted to read {self.path}", "run as root") from None
         except sqlite3.Error as error:
             if "unable to open" in str(error):
                 raise NotPermitted(f"not permitted to read {self.path}", "run as root") from None
