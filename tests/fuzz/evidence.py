@@ -1,0 +1,181 @@
+"""Drivers for what strangers give to the doctor and to ``import``, and for the policy files of a domain."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import manageout.doctor.rules
+from manageout import config
+from manageout.cli import findings as shown
+from manageout.doctor import bundle, live_json, read_json
+from manageout.doctor.facts import Facts
+from manageout.doctor.farm import Farm, add
+from manageout.doctor.farm_site import Wishes, site_of
+from manageout.doctor.findings import MAX_QUOTE, MAX_QUOTES, RULES, diagnose
+from manageout.doctor.text import decode
+from manageout.errors import ManageoutError, WireError
+from manageout.windows import registry_pol
+from tests.fuzz.engine import Target
+from tests.unit.doctor import farm_evidence, live_cases
+from tests.unit.doctor.bundles import HEALTHY
+from tests.unit.doctor.languages import ipconfig
+from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
+from tests.unit.doctor.test_read_text import SESSION
+
+WEIRD: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1 << 31, 1 << 64, 1e308, float("inf"), float("nan"), "", "x", "::", "0.0.0.0",
+    "fe80::1%9", "fd12::/200", "2002:836b:1:1000::/59", "\ud800", "\x1b[2J", "Enabled", "9" * 30, [], [[]], {}, [None], ["x"] * 3,
+    {"Name": "x", "Value": []}, "ff00::/8", "isatap", "Yes", -2147483649, "0x490",
+)  # fmt: skip
+
+
+def _judge(machines: Iterable[Facts]) -> None:
+    """Whatever was read can be judged, and shown on a terminal."""
+    assert manageout.doctor.rules.__all__
+    found = diagnose(list(machines))
+    for finding in found:
+        assert finding.code in RULES and finding.seen and all(finding.seen)
+        assert len(finding.seen) <= MAX_QUOTES and max(map(len, finding.seen)) <= MAX_QUOTE
+    shown.show(found)
+    json.dumps([finding._asdict() for finding in found])
+
+
+def text(data: bytes) -> None:
+    """Saved output of a console, in any code page."""
+    _judge(bundle.read_pasted(decode(data)))
+
+
+def archive(data: bytes) -> None:
+    """An archive, through a file as the command reads it."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        file.write(data)
+        file.flush()
+        _judge(bundle.read([Path(file.name)]))
+
+
+def _altered(value: Any, dice: random.Random) -> Any:
+    """``value`` with one place in it made weird: a leaf, a row, a section, a key."""
+    if not isinstance(value, dict | list) or not value or dice.random() < 0.04:
+        return WEIRD[int(dice.random() * len(WEIRD))]
+    made: Any = value.copy()
+    key = (
+        list(value)[int(dice.random() * len(value))]
+        if isinstance(value, dict)
+        else int(dice.random() * len(value))
+    )
+    if dice.random() < 0.05:
+        made.pop(key)
+    else:
+        made[key] = _altered(value[key], dice)
+    return made
+
+
+def _structured(values: list[Any], judge: Callable[[str], None]) -> Callable[[bytes], None]:
+    """The input chooses one of ``values`` and what is altered in it, so that nearly every input is whole JSON."""
+
+    def run(data: bytes) -> None:
+        dice = random.Random(data)
+        value = values[int(dice.random() * len(values))]
+        for _ in range(1 + int(dice.random() * 4)):
+            value = _altered(value, dice)
+        judge(json.dumps(value))
+
+    return run
+
+
+def _collected(source: str) -> None:
+    facts = Facts("x.json", read_at=1_800_000_000.0)
+    read_json.read(facts, source)
+    _judge([facts])
+
+
+def _live(source: str) -> None:
+    facts = Facts("live.json")
+    live_json.read(facts, source)
+    _judge([facts])
+
+
+def _farm(source: str) -> None:
+    """What an import writes is a site file, or it says why there is none."""
+    farm = Farm()
+    add(farm, "x", source)
+    made = site_of(farm, Wishes((IPv4Address("10.0.0.1"),), "manageout-isatap.corp.example"))
+    config.parse(made.text)
+    assert all(line.isprintable() for line in (*made.unread, *made.left, *made.taken))
+
+
+def farm_text(data: bytes) -> None:
+    """Pasted output of Get-RemoteAccess."""
+    _farm(decode(data))
+
+
+def policy(data: bytes) -> None:
+    """Registry.pol: what is read is what would be written, and its content is something of Python's."""
+    records = registry_pol.parse(data)
+    assert registry_pol.build(records) == data
+    for record in records:
+        record.content()
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return made.getvalue()
+
+
+def _records() -> bytes:
+    key = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
+    contents: list[Any] = ["Enabled", 3, ["a", "b"]]
+    records = [registry_pol.Record.of(key, f"v{n}", content) for n, content in enumerate(contents)]
+    return registry_pol.build([*records, registry_pol.Record.deletion(key, "ISATAP_State")])
+
+
+_TEXTS = [part.encode() for part in (INTERFACE, INTERFACES, ROUTES, POLICIES)]
+_TEXTS += [f"C:\\>{part}".encode() for part in SESSION.split("C:\\>")[1:]]
+_TEXTS += [ipconfig("en").encode(), ipconfig("de").encode("cp850"), ipconfig("ja").encode("cp932")]
+_TEXTS += [ipconfig("fr", stranded=True).encode("utf-16")]
+_SMALL = json.dumps({"collector": "manageout", "version": 1, "sections": {"isatap": [{"State": "Enabled"}]}})
+_ARCHIVES = [
+    _zip({"a/ipconfig.txt": _TEXTS[-3], "a/state.txt": b"ISATAP State : enabled\n"}),
+    _zip({"x.json": _SMALL.encode(), "../y.txt": _TEXTS[0]}),
+]
+_FARMS = [json.loads(farm_evidence.bundle(number)) for number in (1, 2)]
+_LIVE = [json.loads(live_json.to_json(live)) for live in live_cases.HEALTHY.values()]
+_NUMBERS = [bytes([number]) for number in range(8)]
+
+
+def _quietly(run: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """Without what is shown."""
+
+    def quiet(data: bytes) -> None:
+        with redirect_stdout(io.StringIO()):
+            run(data)
+
+    return quiet
+
+
+TARGETS = [
+    Target("evidence_text", _quietly(text), _TEXTS, refuses=(ManageoutError,)),
+    Target("evidence_archive", _quietly(archive), _ARCHIVES, refuses=(ManageoutError,)),
+    Target(
+        "evidence_collected",
+        _quietly(_structured([*HEALTHY.values()], _collected)),
+        _NUMBERS,
+        refuses=(ManageoutError,),
+    ),
+    Target("evidence_live", _quietly(_structured(_LIVE, _live)), _NUMBERS, refuses=(ManageoutError,)),
+    Target("farm_collected", _structured(_FARMS, _farm), _NUMBERS, refuses=(ManageoutError,)),
+    Target("farm_text", farm_text, [farm_evidence.PASTED.encode()], refuses=(ManageoutError,)),
+    Target("registry_pol", policy, [_records()], refuses=(WireError,)),
+]
