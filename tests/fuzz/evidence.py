@@ -33,8 +33,8 @@ from tests.unit.doctor.test_read_text import SESSION
 
 WEIRD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1 << 31, 1 << 64, 1e308, float("inf"), float("nan"), "", "x", "::", "0.0.0.0",
-    "fe80::1%9", "fd12::/200", "2002:836b:1:1000::/59", "\ud800", "\x1b[2J", "Enabled", "9" * 30, [], [[]], {}, [None], ["x"] * 3,
-    {"Name": "x", "Value": []}, "ff00::/8", "isatap", "Yes", -2147483649, "0x490",
+    "fe80::1%9", "fd12::/200", "2002:836b:1:1000::/59", "\ud800", "\x1b[2J", "Enabled", "9" * 30, [], [[]], {},
+    [None], ["x"] * 3, {"Name": "x", "Value": []}, "ff00::/8", "isatap", "Yes", -2147483649, "0x490",
 )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def _structured(values: list[Any], judge: Callable[[str], None]) -> Callable[[by
     def run(data: bytes) -> None:
         dice = random.Random(data)
         value = values[int(dice.random() * len(values))]
-        for _ in range(1 + int(dice.random() * 4)):
+        for _ in range(int(dice.random() * 4) if len(data) > 1 else 0):
             value = _altered(value, dice)
         judge(json.dumps(value))
 
