@@ -14,6 +14,7 @@ import pytest
 from manageout.lab import bind, network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME, KIOSK
+from manageout.service.registry_file import stored
 from manageout.service.retire_phases import Phase, Step
 from manageout.service.retire_store import RetireStore
 from manageout.service.usage_file import UsageFile
@@ -56,6 +57,7 @@ def records(lab: Lab) -> Iterator[None]:
 @pytest.fixture
 def fresh(lab: Lab) -> Iterator[RetireStore]:
     store = RetireStore(network.directory(lab.router) / "state")
+    wait_until("the registry is written", lambda: list(stored(store.path.parent, bytes(8))), 10)
     yield store
     store.path.unlink(missing_ok=True)
 
