@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 import zipfile
 import zlib
@@ -133,9 +134,16 @@ def _members(path: Path) -> Iterator[_File]:
                 saved = [member for member in members if member.filename == live_json.FILE]
                 for member in saved or members:
                     yield _member(archive, member, path.name)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except _BROKEN as error:
         message = f"{name}: not a readable archive: {printable(str(error))}"
         raise ManageoutError(message, hint) from None
+
+
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, ValueError, IndexError,
+    OverflowError,
+)  # fmt: skip
+"""What the library raises for archives that are none."""
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> _File:

@@ -111,6 +111,13 @@ def off(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def _covers(namespace: str, name: str) -> bool:
     space = namespace.lower()
     return name.endswith(space) if space.startswith(".") else name == space
@@ -137,7 +144,7 @@ def rule_of(facts: Facts, name: str) -> tuple[str, tuple[str, ...], str] | None:
 )
 def gateway_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A rule with servers covers the URL's host."""
-    host = urlsplit(facts.iphttps_url.value).hostname if facts.iphttps_url else None
+    host = _host(facts.iphttps_url.value) if facts.iphttps_url else None
     found = rule_of(facts, host) if host else None
     if found is not None and found[1] and facts.iphttps_url is not None:
         yield facts.iphttps_url.quote, found[2]
@@ -157,7 +164,7 @@ def gateway_name(facts: Facts) -> Iterator[tuple[str, ...]]:
 def location_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A rule with servers covers the location URL's host."""
     url = facts.value(CONNECTIVITY, "DomainLocationDeterminationUrl")
-    host = urlsplit(str(url.value)).hostname if url is not None else None
+    host = _host(str(url.value)) if url is not None else None
     found = rule_of(facts, host) if host else None
     if found is not None and found[1] and url is not None:
         yield url.quote, found[2]
