@@ -21,6 +21,7 @@ from manageout.directory.tsig import KeySigner
 from manageout.directory.zones import Server
 from manageout.errors import ManageoutError
 from manageout.windows.gpo_read import decoded
+from manageout.words import said
 
 SECONDS = 60.0
 """For a whole zone."""
@@ -63,8 +64,7 @@ def transferred(zone: str, server: str, key: KeySigner | None = None) -> Iterato
         reason = f"{server} refuses it ({dns.rcode.to_text(error.rcode)})"
         raise ManageoutError(f"zone {zone}: {reason}", _HINT) from None
     except (dns.exception.DNSException, OSError, ValueError, EOFError) as error:
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ManageoutError(f"zone {zone} from {server}: {words}", _HINT) from None
+        raise ManageoutError(f"zone {zone} from {server}: {said(error)}", _HINT) from None
 
 
 def from_file(path: Path, zone: str) -> Iterator[ZoneRecord]:
@@ -102,7 +102,7 @@ def _zone_file(path: Path, text: str, zone: str) -> Iterator[ZoneRecord]:
         hint = (
             "give a whole zone file, with --zone NAME for the zone's name, or a list of names and addresses"
         )
-        raise ManageoutError(f"{path}: not a zone file: {str(error) or type(error).__name__}", hint) from None
+        raise ManageoutError(f"{path}: not a zone file: {said(error)}", hint) from None
     for name, _, item in found.iterate_rdatas():
         if item.rdtype in _KINDS:
             yield ZoneRecord(_text(name), _KINDS[item.rdtype], _value(item))

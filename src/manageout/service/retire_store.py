@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError, NotPermitted
 from manageout.service.retire_phases import Phase, Step
+from manageout.words import said
 
 FILE = "retire.db"
 KEEP = 4
@@ -198,7 +199,7 @@ class RetireStore:
         if not os.access(self.path.parent, os.R_OK | os.X_OK) or "readonly" in str(error):
             return NotPermitted(f"not permitted to use {self.path}", "run as root")
         hint = "check the disk and the file; moved away, its steps and their undo are forgotten"
-        return ManageoutError(f"{self.path}: {error}", hint)
+        return ManageoutError(f"{self.path}: {said(error)}", hint)
 
 
 def _entry(row: Sequence[Any]) -> Entry:
