@@ -28,6 +28,7 @@ def wanted(
     """What to look at; a site file with faults is one of the things to find."""
     from manageout.service.live import Wanted
 
+    valid_router(router)
     faults: tuple[str, ...] = ()
     try:
         site, plan = site_of(file)
@@ -78,4 +79,18 @@ def valid_server(text: str) -> str:
         ip_address(Server.parse(text).address)
     except ValueError:
         raise ManageoutError(f"{text!r} is no address of a name server", "for example 10.0.0.10") from None
+    return text
+
+
+def valid_router(text: str) -> str:
+    """A DNS name or an IPv4 address. Raises :class:`ManageoutError`."""
+    import dns.exception
+    import dns.name
+
+    try:
+        if ":" in text or (text and not dns.name.from_text(text).labels[0]):
+            raise ValueError
+    except (dns.exception.DNSException, ValueError, UnicodeError):
+        hint = "for example manageout-isatap.corp.example, or 10.0.0.1"
+        raise ManageoutError(f"{text!r} is neither a name nor an IPv4 address", hint) from None
     return text

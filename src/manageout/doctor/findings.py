@@ -82,6 +82,8 @@ def _told(facts: Facts) -> Iterator[Finding]:
     """What the machine's own daemon has found, in its words."""
     daemon = facts.live.daemon if facts.live is not None else None
     for code, severity, message, remedy in daemon.findings if daemon is not None else ():
+        if not code:
+            continue
         known: Severity = severity if severity in _ORDER else "warning"  # type: ignore[assignment]
         name = facts.computer or facts.source
         yield Finding(code, known, "the daemon has found something", (message,), "", (remedy,), name)

@@ -73,7 +73,7 @@ def _width(path: PathMtu) -> str:
 
 def _machine(live: Live) -> Iterator[tuple[str, str]]:
     if live.daemon is not None:
-        yield "daemon", "runs" if live.daemon.running else live.daemon.error
+        yield "daemon", live.daemon.error or "runs"
     for judged in live.filters:
         yield "filter", f"{judged.packet}: {judged.result}"
 

@@ -162,8 +162,10 @@ class _Look:
         if isinstance(status, ManageoutError):
             if self._site is None:
                 return None
-            # Not permitted to ask is not down.
-            return Daemon(status.exit_code == 4, status.message)
+            forbidden = status.exit_code == 4  # which is not down
+            if forbidden:
+                self._unseen.append(f"daemon: {status.message}")
+            return Daemon(forbidden, status.message)
         roles = status.get("roles", {})
         waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
         keys = ("code", "severity", "message", "remedy")

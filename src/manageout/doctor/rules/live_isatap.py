@@ -197,7 +197,8 @@ def next_hop(live: Live) -> Iterator[tuple[str, ...]]:
     "error",
     "large packets vanish on the way",
     cause="Small packets are answered and large ones are not, and no router says that they are too big: a "
-    "firewall drops those messages (ICMP type 3 code 4; ICMPv6 type 2). Connections open, and then hang.",
+    "firewall drops those messages (ICMP type 3 code 4; ICMPv6 type 2). Connections open, and then hang. (Or a "
+    "machine there answers small pings only: then nothing else hangs.)",
     remedy=(
         "on firewalls in between: let ICMP destination-unreachable and ICMPv6 packet-too-big through",
         "or isatap.mtu = 1280 in the site file   (it always fits into 1300 bytes of IPv4)",
