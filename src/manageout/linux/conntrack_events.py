@@ -19,7 +19,7 @@ from manageout.linux import rtnetlink
 from manageout.linux.conntrack import Connection, connection
 from manageout.linux.nft_sets import NETFILTER
 
-LIMIT = 1000
+LIMIT = 200
 """Events read in one go: other work comes in between."""
 BUFFER = 4 << 20
 

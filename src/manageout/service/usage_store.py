@@ -14,7 +14,6 @@ from manageout.errors import ManageoutError
 from manageout.service.files import set_aside
 from manageout.service.usage_file import COLUMNS, FILE, Usage
 from manageout.words import said
-from manageout.words import said
 
 MAX_ROWS, MAX_RUNS = 200_000, 1000
 SAME_RUN = 60.0
