@@ -11,7 +11,7 @@ import click
 
 from manageout.cli.output import printable, runtime_dir_option
 from manageout.cli.retire import evidence_age, force_option, opened, site_options, who
-from manageout.cli.retire_seen import calls, look, taken, usage_option
+from manageout.cli.retire_seen import look, taken, usage_option
 from manageout.cli.rollout_ad import directory_options
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _widen(
         wanted = retire_members.chosen(site, words, names)
     now = time.time()
     whom = retire_pilot.Who(who(), now, evidence_age(site), force)
-    entry = retire_pilot.widen(store, step, wanted, whom, seen.hosts, calls(store, usage))
+    entry = retire_pilot.widen(store, step, wanted, whom, seen.hosts, seen.usage)
     _told(site, store, entry, taken(runtime_dir, store.members()), as_json)
 
 

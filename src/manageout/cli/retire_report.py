@@ -9,7 +9,7 @@ import click
 
 from manageout.cli.output import runtime_dir_option
 from manageout.cli.retire import opened, site_options
-from manageout.cli.retire_seen import look, usage_option
+from manageout.cli.retire_seen import look, records, usage_option
 
 
 @click.command()
@@ -36,13 +36,10 @@ def report(
     from manageout.service import retire_report
     from manageout.service.files import replace_file
     from manageout.service.retire_watch import observe
-    from manageout.service.usage_file import UsageFile
 
     site, _, store = opened(file, state_dir)
     now = time.time()
     seen, fault = look(store, runtime_dir, usage)
-    record = UsageFile(store.path.parent)
-    known = record.path.exists()
     made = retire_report.Report(
         site.site.name,
         now,
@@ -50,8 +47,8 @@ def report(
         store.entries(),
         observe(seen, now),
         seen.verdicts,
-        record.days() if known else [],
-        record.runs() if known else [],
+        retire_report.days(seen.usage),
+        [run for record in records(store, usage) for run in record.runs()],
         fault,
     )
     try:

@@ -13,11 +13,11 @@ from manageout.cli import client
 from manageout.errors import DaemonUnreachable, ManageoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from manageout.service.retire_store import Member, RetireStore
     from manageout.service.retire_watch import Seen
-    from manageout.service.usage_file import Usage
+    from manageout.service.usage_file import UsageFile
 
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -30,24 +30,22 @@ def usage_option(command: Decorated) -> Decorated:
     return click.option(
         "--usage",
         multiple=True,
-        type=click.Path(path_type=Path, file_okay=False, exists=True),
-        help="Directory with a copy of a gateway's usage.db, where that is another machine; repeatable.",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Use this record of calls (usage.db of the gateway, or of each router) instead; repeatable.",
     )(command)
 
 
-def calls(store: RetireStore, others: Iterable[Path]) -> list[Usage]:
-    """Who has opened what, here and where ``others`` were copied from."""
-    from manageout.service.usage_file import UsageFile
+def records(store: RetireStore, given: Sequence[Path]) -> list[UsageFile]:
+    """Those that are ``given``, or the one here if there is one."""
+    from manageout.service.usage_file import FILE, UsageFile
 
-    rows: list[Usage] = []
-    if (store.path.parent / "usage.db").exists():
-        rows += UsageFile(store.path.parent).rows()
-    for directory in others:
-        rows += UsageFile(directory).rows()
-    return rows
+    here = store.path.parent
+    if given:
+        return [UsageFile(path.parent, path.name) for path in given]
+    return [UsageFile(here)] if (here / FILE).exists() else []
 
 
-def look(store: RetireStore, runtime_dir: Path, usage: Iterable[Path]) -> tuple[Seen, str]:
+def look(store: RetireStore, runtime_dir: Path, usage: Sequence[Path]) -> tuple[Seen, str]:
     """Everything, and why the router cannot be asked (or nothing)."""
     from manageout.service.retire_watch import BASELINE, Seen
 
@@ -58,7 +56,8 @@ def look(store: RetireStore, runtime_dir: Path, usage: Iterable[Path]) -> tuple[
     except (DaemonUnreachable, ManageoutError) as error:
         fault = error.message
     rows = store.found("verdict"), store.found(BASELINE)
-    return Seen(store.members(), *rows, hosts, calls(store, usage), drops), fault
+    calls = [row for record in records(store, usage) for row in record.rows()]
+    return Seen(store.members(), *rows, hosts, calls, drops), fault
 
 
 def taken(runtime_dir: Path, members: Iterable[Member]) -> str:

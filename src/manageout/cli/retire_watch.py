@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manageout.cli.output import ago, printable, runtime_dir_option, table, watching_options
-from manageout.cli.retire import opened, site_options
+from manageout.cli.fitted import fitted, wide_option
+from manageout.cli.output import ago, printable, runtime_dir_option, watching_options
+from manageout.cli.retire import opened, short, site_options
 from manageout.cli.retire_seen import look, usage_option
+from manageout.words import counted
 
 if TYPE_CHECKING:
     from manageout.service.retire_store import RetireStore
@@ -31,6 +33,7 @@ _NOBODY = "Nobody retires. `manageout retire status` says what comes next."
     "--all", "everybody", is_flag=True, help=f"Every host, not only {SHOWN} and those with a fault."
 )
 @watching_options
+@wide_option
 def watch(
     file: Path,
     state_dir: Path | None,
@@ -39,6 +42,7 @@ def watch(
     everybody: bool,
     as_json: bool,
     watch: float | None,
+    wide: bool,
 ) -> None:
     """Who has let go, who still sends, what fails, and what serves them now.
 
@@ -52,7 +56,7 @@ def watch(
             click.echo(json.dumps(_answer(found, fault)))
         else:
             clear = "\x1b[H\x1b[2J" if watch is not None and sys.stdout.isatty() else ""
-            click.echo(clear + render(found, fault, time.time(), everybody))
+            click.echo(clear + render(found, fault, time.time(), everybody, wide))
         if watch is None:
             break
         time.sleep(watch)
@@ -80,7 +84,7 @@ def _answer(found: list[Watched], fault: str) -> dict[str, Any]:
 _KINDS = ("still", "served", "fails")
 
 
-def render(found: list[Watched], fault: str, now: float, everybody: bool = False) -> str:
+def render(found: list[Watched], fault: str, now: float, everybody: bool = False, wide: bool = False) -> str:
     """Figures, the hosts, and what fails."""
     from manageout.service.retire_watch import figures
 
@@ -89,7 +93,7 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
         return "\n".join([*head, _NOBODY])
     sums = figures(found)
     head.append(
-        f"{_hosts(sums['hosts'])}: {sums['let_go']} let go, {sums['being_told']} being told, "
+        f"{counted(sums['hosts'], 'host')}: {sums['let_go']} let go, {sums['being_told']} being told, "
         f"{sums['still_sends']} still send, {sums['not_heard']} not heard; "
         f"{sums['served']} served another way, {sums['failing']} with something that fails"
     )
@@ -99,7 +103,13 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
     headings = ("HOST", "NAME", "WAVE", "STATE", "LAST PACKET", "PACKETS", "SERVED", "FAILS", "UNTRIED")
     parts = [
         "\n".join(head),
-        table(headings, [_row(each, now) for each in shown], right=(4, 5, 6, 7, 8)),
+        fitted(
+            headings,
+            [_row(each, now) for each in shown],
+            right=(4, 5, 6, 7, 8),
+            spare=("UNTRIED", "PACKETS", "WAVE"),
+            wide=wide,
+        ),
     ]
     if len(shown) < len(found):
         parts.append(f"and {len(found) - len(shown)} more: --all")
@@ -107,15 +117,11 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
     return "\n\n".join([*parts, *(["\n".join(details)] if details else [])])
 
 
-def _hosts(count: int) -> str:
-    return f"{count} host{'s' if count != 1 else ''}"
-
-
 def _row(each: Watched, now: float) -> tuple[str, ...]:
     return (
         each.ipv4,
-        each.name[:24] or "-",
-        each.wave[:16],
+        each.name or "-",
+        short(each.wave, 16),
         each.state,
         ago(each.last_packet, now),
         str(each.packets),

@@ -5,7 +5,8 @@ One content, two forms: a page that stands alone, and Markdown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from manageout.service.retire_chart import Line, Mark, chart
 from manageout.service.retire_phases import Phase, Step, duration
 from manageout.service.retire_store import Entry
 from manageout.service.retire_watch import State, Watched, figures
-from manageout.service.usage_file import DAY, Day
+from manageout.service.usage_file import DAY, Day, Usage
 from manageout.words import counted
 
 ISATAP = "ISATAP"
@@ -166,6 +167,19 @@ def _mean(report: Report, way: str, days: Sequence[int], read: Callable[[Day], i
     wanted = set(days)
     total = sum(read(day) for day in report.days if day.way == way and day.day in wanted)
     return f"{total / len(days):.1f}".removesuffix(".0")
+
+
+def days(usage: Iterable[Usage]) -> list[Day]:
+    """Each day, each way; the same call may stand in the records of several machines, a manager counts once."""
+    managers: dict[tuple[int, str], set[str]] = {}
+    calls: Counter[tuple[int, str]] = Counter()
+    octets: Counter[tuple[int, str]] = Counter()
+    for row in usage:
+        key = row.day, row.way
+        managers.setdefault(key, set()).add(row.manager)
+        calls[key] += row.calls
+        octets[key] += row.bytes
+    return [Day(*key, len(managers[key]), calls[key], octets[key]) for key in sorted(managers)]
 
 
 def _looked(runs: Sequence[tuple[float, float]]) -> list[int]:
