@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,10 @@ def host(node: str, ipv4: object) -> dict[str, Any] | None:
 
 def drops(node: str) -> dict[tuple[str, str | None], int]:
     """(reason, source) -> count in ``manageout drops``."""
-    return {(row["reason"], row.get("source")): row["count"] for row in site.ask(node, "drops")}
+    totals: Counter[tuple[str, str | None]] = Counter()
+    for row in site.ask(node, "drops"):
+        totals[row["reason"], row.get("source")] += row["count"]
+    return dict(totals)
 
 
 def reload(node: str, text: str) -> None:

@@ -11,7 +11,10 @@ from manageout.cli.output import ago
 
 
 def render(drops: list[dict[str, Any]], wide: bool = False) -> str:
-    """Packets that were refused: the reason, what it means, from whom, how many, when last."""
+    """Packets that were refused: the reason, what it means, from whom, how many, when last.
+
+    Where the policy refuses, TO says which client, and which service of it.
+    """
     if not drops:
         return "Nothing has been dropped."
     rows = [
@@ -19,13 +22,14 @@ def render(drops: list[dict[str, Any]], wide: bool = False) -> str:
             str(row["count"]),
             row["reason"],
             row.get("source") or "-",
+            " ".join(filter(None, (row.get("to"), row.get("service")))) or "-",
             ago(row.get("last")),
             row.get("meaning", ""),
         )
         for row in drops
     ]
     return fitted(
-        ("COUNT", "REASON", "FROM", "LAST", "MEANING"), rows, right=(0, 3), fold="MEANING", wide=wide
+        ("COUNT", "REASON", "FROM", "TO", "LAST", "MEANING"), rows, right=(0, 4), fold="MEANING", wide=wide
     )
 
 

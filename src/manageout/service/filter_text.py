@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from typing import TypeVar
 
@@ -53,6 +53,25 @@ def source_sets(name: str, packets: int = 0) -> list[str]:
         _block(f"set {name}6", [f"type ipv6_addr; {limits}"]),
         _block(f"counter {name}", [f"packets {packets} bytes 0"]),
     ]
+
+
+def pair_sets(name: str) -> list[str]:
+    """Two sets that count packets by source, destination, protocol and port."""
+    key = "{0} . {0} . inet_proto . inet_service"
+    limits = f"size {SOURCES}; flags dynamic,timeout; timeout {REMEMBERED};"
+    return [
+        _block(f"set {name}_to{version}", [f"type {key.format(kind)}; {limits}"])
+        for version, kind in (("4", "ipv4_addr"), ("6", "ipv6_addr"))
+    ]
+
+
+def pair_rules(name: str) -> Iterator[str]:
+    """Fill the sets of :func:`pair_sets`; other protocols than TCP and UDP have port 0."""
+    ported = "meta l4proto { tcp, udp }"
+    for version, ip in (("4", "ip"), ("6", "ip6")):
+        ends = f"{ip} saddr . {ip} daddr . meta l4proto"
+        yield f"{ported} update @{name}_to{version} {{ {ends} . th dport counter }}"
+        yield f"{ported.replace('{', '!= {', 1)} update @{name}_to{version} {{ {ends} . 0 counter }}"
 
 
 def embedded(prefix: IPv6Network, network: IPv4Network) -> IPv6Network:

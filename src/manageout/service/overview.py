@@ -48,14 +48,14 @@ class LastSeen:
     """When each counter of drops last grew, for counters of the kernel, which do not say."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[int, float]] = {}
+        self._known: dict[tuple[str | None, ...], tuple[int, float]] = {}
 
     def fill(self, rows: list[dict[str, Any]], now: float) -> None:
         """Give every row without a ``last`` the time when its count was first seen to be what it is."""
-        known: dict[tuple[str, str], tuple[int, float]] = {}
+        known: dict[tuple[str | None, ...], tuple[int, float]] = {}
         for row in rows:
             if row.get("last") is None:
-                key = (row["reason"], row["source"])
+                key = (row["reason"], row["source"], row.get("to"), row.get("service"))
                 count, last = self._known.get(key, (0, now))
                 known[key] = row["count"], last if row["count"] == count else now
                 row["last"] = known[key][1]
