@@ -208,6 +208,29 @@ def test_narrow_paths_and_black_holes(lab: Lab) -> None:
             assert codes("helpdesk") == {"LIVE-MTU-BLACK-HOLE"}
 
 
+def test_a_host_that_waits_for_a_router(lab: Lab) -> None:
+    """Its own program says that it waits; why is said first."""
+    from manageout.lab import process, site
+
+    joining = site.start_join("kiosk", fast_path=False)
+    try:
+        process.wait_until("join answers", lambda: waiting("kiosk"), 20, [joining])
+        silent, *_ = doctor("kiosk", "--live")
+    finally:
+        process.stop(joining)
+    assert silent["code"] == "LIVE-ROUTER-SILENT" and "LIVE-DAEMON-WAITING" in silent["hidden"]
+
+
+def waiting(node: str) -> bool:
+    from manageout.errors import DaemonUnreachable
+    from manageout.lab import site
+
+    try:
+        return bool(site.ask(node, "status")["roles"]["isatap-host"]["name_state"].startswith("resolved"))
+    except DaemonUnreachable:
+        return False
+
+
 # --- The machine ----------------------------------------------------------------------------------------
 
 

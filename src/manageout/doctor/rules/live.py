@@ -18,6 +18,7 @@ NAMES = (
     "LIVE-RECORD-MISSING",
     "LIVE-RECORD-STALE",
     "LIVE-RECORD-PTR",
+    "LIVE-DAEMON-WAITING",
 )
 """What cannot be told while no name server answers."""
 ADVERTISED = ("LIVE-ROUTER-NO-PREFIX", "LIVE-ROUTER-NO-ROUTE", "LIVE-ROUTER-OTHER-PREFIX")

@@ -40,7 +40,7 @@ def _gone(live: Live, word: str) -> Iterator[tuple[str, ...]]:
         "manageout status, manageout hosts, manageout drops   (on the router: has it seen and refused us?)",
         "on firewalls in between: IP protocol 41 both ways",
     ),
-    hides=ADVERTISED,
+    hides=("LIVE-DAEMON-WAITING", *ADVERTISED),
 )
 def router_silent(live: Live) -> Iterator[tuple[str, ...]]:
     """Three solicitations, no advertisement, and nobody complained."""
@@ -57,7 +57,7 @@ def router_silent(live: Live) -> Iterator[tuple[str, ...]]:
         "on the machine that says so: allow IP protocol 41 between this machine and the router, both ways",
         "nft list ruleset   (if it is a Linux router; on the ISATAP router itself: its input chain)",
     ),
-    hides=("LIVE-ROUTER-SILENT", *ADVERTISED),
+    hides=("LIVE-ROUTER-SILENT", "LIVE-DAEMON-WAITING", *ADVERTISED),
 )
 def router_filtered(live: Live) -> Iterator[tuple[str, ...]]:
     """Prohibited, or port unreachable for a protocol without ports."""
@@ -71,7 +71,7 @@ def router_filtered(live: Live) -> Iterator[tuple[str, ...]]:
     cause="The machine answers that it does not speak IP protocol 41: its daemon is stopped, or the address "
     "is another machine's.",
     remedy=("systemctl status manageout   (on that machine)", "manageout status   (on that machine)"),
-    hides=("LIVE-ROUTER-SILENT", *ADVERTISED),
+    hides=("LIVE-ROUTER-SILENT", "LIVE-DAEMON-WAITING", *ADVERTISED),
 )
 def router_off(live: Live) -> Iterator[tuple[str, ...]]:
     """ICMP protocol unreachable."""
@@ -84,7 +84,7 @@ def router_off(live: Live) -> Iterator[tuple[str, ...]]:
     "there is no IPv4 route to the ISATAP router",
     cause="This machine does not know where to send packets for it.",
     remedy=("ip route get ADDRESS", "ip route   (is there a default route, or one to the router's network?)"),
-    hides=("LIVE-ROUTER-SILENT", *ADVERTISED),
+    hides=("LIVE-ROUTER-SILENT", "LIVE-DAEMON-WAITING", *ADVERTISED),
 )
 def router_no_way(live: Live) -> Iterator[tuple[str, ...]]:
     """The kernel has none."""
@@ -121,7 +121,7 @@ def router_farewell(live: Live) -> Iterator[tuple[str, ...]]:
         "on our router: manageout status   (is the role ready?)",
         "on a Windows router: manageout rollout server-reset   (prints the script that mends it)",
     ),
-    hides=("LIVE-ROUTER-NO-ROUTE", "LIVE-ROUTER-OTHER-PREFIX"),
+    hides=("LIVE-ROUTER-NO-ROUTE", "LIVE-ROUTER-OTHER-PREFIX", "LIVE-DAEMON-WAITING"),
 )
 def router_no_prefix(live: Live) -> Iterator[tuple[str, ...]]:
     """An advertisement without a prefix for addresses."""
@@ -182,7 +182,7 @@ def _lost(hop: NextHop) -> bool:
     cause="The neighbour through which packets leave does not answer ARP or Neighbour Discovery: it is off, "
     "in another VLAN, or the address is wrong.",
     remedy=("ip neigh", "ip route get ADDRESS   (is this the right next hop?)"),
-    hides=("LIVE-ROUTER-SILENT", *ADVERTISED),
+    hides=("LIVE-ROUTER-SILENT", "LIVE-DAEMON-WAITING", *ADVERTISED),
 )
 def next_hop(live: Live) -> Iterator[tuple[str, ...]]:
     """The neighbour's state is failed."""
@@ -197,8 +197,8 @@ def next_hop(live: Live) -> Iterator[tuple[str, ...]]:
     "error",
     "large packets vanish on the way",
     cause="Small packets are answered and large ones are not, and no router says that they are too big: a "
-    "firewall drops those messages (ICMP type 3 code 4; ICMPv6 type 2). Connections open, and then hang. (Or a "
-    "machine there answers small pings only: then nothing else hangs.)",
+    "firewall drops those messages (ICMP type 3 code 4; ICMPv6 type 2). Connections open, and then hang. If nothing "
+    "hangs, a machine there only refuses large pings.",
     remedy=(
         "on firewalls in between: let ICMP destination-unreachable and ICMPv6 packet-too-big through",
         "or isatap.mtu = 1280 in the site file   (it always fits into 1300 bytes of IPv4)",

@@ -83,7 +83,7 @@ def silent(live: Live) -> Iterator[tuple[str, ...]]:
         "manageout rollout dns   (with [names] in the site file it registers the name)",
         "manageout plan   (shows the records that are wanted)",
     ),
-    hides=("LIVE-NAME-DIFFERS",),
+    hides=("LIVE-NAME-DIFFERS", "LIVE-DAEMON-WAITING"),
 )
 def name_missing(live: Live) -> Iterator[tuple[str, ...]]:
     """Asked and answered, and nowhere."""
@@ -102,7 +102,7 @@ def name_missing(live: Live) -> Iterator[tuple[str, ...]]:
         "choose a unique name: isatap.name in the site file, then manageout rollout gpo",
         "on the DNS server: Get-DnsServerGlobalQueryBlockList   (shows whether it is blocked there)",
     ),
-    hides=("LIVE-NAME-MISSING", "LIVE-NAME-DIFFERS"),
+    hides=("LIVE-NAME-MISSING", "LIVE-NAME-DIFFERS", "LIVE-DAEMON-WAITING"),
 )
 def name_blocked(live: Live) -> Iterator[tuple[str, ...]]:
     """The bare name, and a server of its zone that has nothing."""
