@@ -13,7 +13,7 @@ import pytest
 
 from manageout.lab import bind, network, site
 from manageout.lab.process import wait_until
-from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME, KIOSK
+from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME, KIOSK, LAPTOP_NAME
 from manageout.service.registry_file import stored
 from manageout.service.retire_phases import Phase, Step
 from manageout.service.retire_store import RetireStore
@@ -157,6 +157,22 @@ def test_judgement_of_real_calls(lab: Lab, fresh: RetireStore) -> None:
     text = retire(lab.router, "judge", "--force", "--gateway", gateway).stdout
     assert max(map(len, text.splitlines())) <= 100
     assert "1 call clients by ISATAP: 0 will be served by native IPv6, 1 by a lease" in text
+
+
+@LAB
+def test_judgement_by_the_record_of_the_gateway_knows_the_names_of_clients(
+    lab: Lab, fresh: RetireStore
+) -> None:
+    answer(lab.router, "census")
+    usage = UsageFile(network.directory("gateway") / "state")
+    call(site.laptop_address(), 22)
+    wait_until("the call is recorded", lambda: [row for row in usage.rows() if row.port == 22], 10)
+    gateway = str(network.directory("gateway") / "site.toml")
+    found = answer(lab.router, "judge", "--force", "--gateway", gateway, "--usage", str(usage.path))
+    assert LAPTOP_NAME in {each["client"] for each in found["verdicts"][0]["opens"]}
+    missing = retire(lab.router, "judge", "--force", "--usage", "/nowhere/usage.db")
+    assert missing.returncode == 1
+    assert "there is no /nowhere/usage.db" in missing.stderr
 
 
 @LAB

@@ -13,6 +13,8 @@ from manageout.cli.output import ago, duration, moment, table
 from manageout.cli.retire import evidence_age, force_option, listed, opened, short, site_options, who
 
 if TYPE_CHECKING:
+    from manageout.config import Site
+    from manageout.plan import Plan
     from manageout.service.judge import Judgement
     from manageout.service.retire_store import Entry, RetireStore
 
@@ -55,26 +57,9 @@ def judge(
     routers, the gateway's record has all calls, with the clients' names: --usage. Exit status 1 when somebody would be
     left with nothing; what stands in the way is named.
     """
-    from manageout.service.judge import Gateway
-    from manageout.service.judge import judge as judged
-    from manageout.service.retire_phases import Step, next_phase, require_age
-    from manageout.service.usage_file import UsageFile
-    from manageout.site import read_site
-
     site, plan, store = opened(file, state_dir)
-    phase = next_phase(store.phase(), Step.JUDGE)
-    records = [UsageFile(path.parent, path.name) for path in usage] or [UsageFile(store.path.parent)]
     now = time.time()
-    since = now - min(record.watched() for record in records)
-    forced = require_age(Step.JUDGE, since, now, evidence_age(site), force)
-    served = Gateway(*read_site(gateway)) if gateway else Gateway(site, plan)
-    calls = (row for record in records for row in record.rows())
-    found = judged(store.found("host"), calls, served, now - days * DAY)
-    rows = {
-        "verdict": found.verdicts,
-        "blocker": {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)},
-    }
-    store.record(Step.JUDGE, phase, now, who(), since=since, forced=forced, figures=found.figures, found=rows)
+    found, since = _judged(site, plan, store, gateway, usage, now - days * DAY, force)
     if as_json:
         answer = {"at": now, "watched": now - since, "figures": found.figures, "blockers": found.blockers}
         click.echo(json.dumps(answer | {"verdicts": list(found.verdicts.values())}))
@@ -82,6 +67,38 @@ def judge(
         click.echo(render(found, now - since, now))
     if found.figures["served by nothing yet"]:
         raise click.exceptions.Exit(FINDING)
+
+
+def _judged(
+    site: Site,
+    plan: Plan,
+    store: RetireStore,
+    gateway: Path | None,
+    usage: tuple[Path, ...],
+    after: float,
+    force: bool,
+) -> tuple[Judgement, float]:
+    """Judge by calls since ``after`` and record it; also from when on calls were watched."""
+    from manageout.service.judge import Gateway, caveats, judge
+    from manageout.service.retire_phases import Step, next_phase, require_age
+    from manageout.service.usage_file import UsageFile
+    from manageout.site import read_site
+
+    phase = next_phase(store.phase(), Step.JUDGE)
+    records = [UsageFile(path.parent, path.name) for path in usage] or [UsageFile(store.path.parent)]
+    now = time.time()
+    since = now - min(record.watched() for record in records)
+    forced = require_age(Step.JUDGE, since, now, evidence_age(site), force)
+    served = Gateway(*read_site(gateway)) if gateway else Gateway(site, plan)
+    calls = (row for record in records for row in record.rows())
+    found = judge(store.found("host"), calls, served, after)
+    found.blockers += caveats(site)
+    rows = {
+        "verdict": found.verdicts,
+        "blocker": {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)},
+    }
+    store.record(Step.JUDGE, phase, now, who(), since=since, forced=forced, figures=found.figures, found=rows)
+    return found, since
 
 
 def render(found: Judgement, watched: float, now: float) -> str:

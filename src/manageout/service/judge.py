@@ -79,6 +79,15 @@ def judge(hosts: Iterable[Row], calls: Iterable[Usage], gateway: Gateway, since:
     return found
 
 
+def caveats(site: Site) -> list[str]:
+    """What the record of this router's calls cannot know."""
+    if site.isatap is not None and site.isatap.default_route:
+        return [
+            "isatap.default_route is on: what hosts send elsewhere than to clients is not recorded, ask them"
+        ]
+    return []
+
+
 def general_blockers(gateway: Gateway, clients: int) -> list[str]:
     """Why nobody can call clients by their leases. ``clients``: that were called."""
     translation, leases = gateway.site.translation, gateway.plan.leases

@@ -9,7 +9,7 @@ import pytest
 from manageout.config import parse
 from manageout.plan import plan
 from manageout.service.census_hosts import fresh
-from manageout.service.judge import Gateway, Judgement, judge, ready
+from manageout.service.judge import Gateway, Judgement, caveats, judge, ready
 from manageout.service.usage_file import DAY, Usage
 from manageout.service.usage_rows import MANY
 
@@ -171,3 +171,8 @@ def test_more_callers_than_are_recorded_are_told_but_block_nobody() -> None:
     assert "some are not judged" in found.blockers[0]
     assert verdict(found)["serves"] == "lease"
     assert MANY not in found.verdicts
+
+
+def test_a_default_route_carries_what_is_not_recorded() -> None:
+    assert caveats(parse(HEAD + ROUTER)) == []
+    assert "default_route" in caveats(parse(HEAD + ROUTER + "default_route = true\n"))[0]
