@@ -113,8 +113,8 @@ class KerberosSigner:
             query.keyring = ring
             wire = over_tcp(query.to_wire(max_size=65535), place.server)
             answer = _read(wire, ring)
-            if answer.rcode() != dns.rcode.NOERROR:
-                words = f"{place.host} does not agree on a key: {dns.rcode.to_text(answer.rcode())}"
+            if (error := _error(answer)) != dns.rcode.NOERROR:
+                words = f"{place.host} does not agree on a key: {dns.rcode.to_text(error)}"
                 raise SignerError("KERBEROS-REFUSED", words)
             if context.complete:
                 return key
@@ -155,6 +155,14 @@ def _read(wire: bytes, ring: Any) -> dns.message.Message:
         raise SignerError("KERBEROS-REFUSED", f"the server does not agree on a key: {error}") from None
     except (dns.tsig.BadSignature, dns.tsig.BadTime) as error:
         raise SignerError("KERBEROS-REFUSED", f"the server's signature is wrong: {error}") from None
+
+
+def _error(answer: dns.message.Message) -> dns.rcode.Rcode:
+    """That of the message, else that of its TKEY record (RFC 2930 2.6): a message without an error may hold one."""
+    if answer.rcode() != dns.rcode.NOERROR:
+        return answer.rcode()
+    keys = [rrset[0] for rrset in answer.answer if rrset.rdtype == dns.rdatatype.TKEY]
+    return dns.rcode.Rcode.make(min(keys[0].error, 4095) if keys else 0)
 
 
 def _next_token(answer: dns.message.Message, context: Any) -> bytes:

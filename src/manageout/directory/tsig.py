@@ -16,6 +16,8 @@ import dns.update
 from manageout.directory.zones import Place
 from manageout.errors import ManageoutError
 
+# As BIND reads it: a key that is commented out is none, but a secret may hold two slashes.
+_COMMENT = re.compile(r'("[^"]*")|//[^\n]*|#[^\n]*|/\*.*?\*/', re.S)
 _KEY = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{(.*?)\}', re.S)
 _ALGORITHM = re.compile(r'algorithm\s+"?([A-Za-z0-9.-]+)"?\s*;')
 _SECRET = re.compile(r'secret\s+"?([A-Za-z0-9+/=\s]+)"?\s*;')
@@ -38,7 +40,13 @@ class KeySigner:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not text"
             raise ManageoutError(f"names.key_file {path}: {reason}", hint) from None
-        match = _KEY.search(text)
+        found = list(_KEY.finditer(_COMMENT.sub(lambda comment: comment[1] or " ", text)))
+        if len(found) > 1:
+            names = ", ".join(key[1] for key in found[:5])
+            raise ManageoutError(
+                f"names.key_file {path}: holds {len(found)} keys: {names}", "leave one in it"
+            )
+        match = found[0] if found else None
         algorithm = match and _ALGORITHM.search(match[2])
         secret = match and _SECRET.search(match[2])
         if not match or not algorithm or not secret:
@@ -53,6 +61,8 @@ class KeySigner:
             data = base64.b64decode("".join(secret[1].split()), validate=True)
         except (dns.exception.DNSException, binascii.Error):
             raise ManageoutError(f"names.key_file {path}: name or secret cannot be read", hint) from None
+        if not data:
+            raise ManageoutError(f"names.key_file {path}: the secret is empty", hint)
         self._key = dns.tsig.Key(name, data, _KNOWN[algorithm[1].lower()])
 
     @property

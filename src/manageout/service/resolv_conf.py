@@ -25,6 +25,8 @@ from manageout.errors import ManageoutError
 
 PATH = Path("/etc/resolv.conf")
 MAX_SIZE = 1 << 16
+MAX_ORIGINAL = MAX_SIZE // 8
+"""Characters of what is taken over. Kept as comments it is up to four times as long, and must be readable whole."""
 _MARK = "# Written by `manageout connect`, process "
 _FILE, _LINK, _NONE, _LINE, _UNENDED = "#= file ", "#= link ", "#= none", "#| ", "#= no newline"
 _IN_PLACE = (errno.EBUSY, errno.EXDEV)
@@ -86,6 +88,11 @@ class ResolvConf:
         if self._original is None:
             self.recover()
         original = self._original or self._find()
+        if len(original.text) > MAX_ORIGINAL:
+            hint = "shorten it, or --resolver off"
+            raise ManageoutError(
+                f"{self._path}: longer than {MAX_ORIGINAL >> 10} KB, so not taken over", hint
+            )
         content = _wrap(original, server, search)
         if content != self._written:
             self._replace(content, 0o644)

@@ -207,3 +207,27 @@ def test_servers() -> None:
 def test_this_machine_can_be_asked() -> None:
     assert isinstance(machine_network(), bool)
     assert is_mounted(Path("/proc")) and not is_mounted(Path("/proc/self"))
+
+
+def test_a_file_that_is_too_long_to_be_kept_stays_as_it_is(file: Path) -> None:
+    """What replaces it would be longer than what is read, and so could never be given back."""
+    file.write_text("nameserver 192.168.1.1\n" + "#\n" * resolv_conf.MAX_ORIGINAL)
+    before = state(file)
+    ours = ResolvConf(file)
+    with pytest.raises(ManageoutError, match="longer than 8 KB"):
+        ours.take(STUB)
+    assert state(file) == before and not ours.taken
+
+
+@pytest.mark.parametrize("line", ["#", "x" * 70, "search a b c", "options ndots:2"])
+def test_the_longest_that_is_taken_is_given_back(file: Path, line: str) -> None:
+    text = (f"{line}\n" * resolv_conf.MAX_ORIGINAL)[: resolv_conf.MAX_ORIGINAL]
+    file.write_text(text)
+    ResolvConf(file).take(STUB, ["corp.example"])
+    assert len(file.read_text()) < resolv_conf.MAX_SIZE
+    ours = ResolvConf(file)
+    assert ours.servers() == []
+    ours.take(STUB, ["other.example"])
+    assert not ours.changed()
+    ours.give_back()
+    assert file.read_text() == text
