@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import conntrack, netns, nft, sysctl
+from manageout.linux import conntrack, conntrack_change, netns, nft, sysctl
 from manageout.linux.conntrack import Connection
 
 ONE = socket.inet_pton(socket.AF_INET6, "::1")
@@ -18,6 +18,7 @@ BODY = """
 chain output { type filter hook output priority 0; ct state established accept; }
 chain source { type nat hook postrouting priority srcnat; ip6 daddr ::1 udp dport 9 snat ip6 to fd00::1; }
 """
+MARKED = "chain marked { type filter hook output priority 1; ct mark 0x40000001 drop; }"
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +65,28 @@ def test_what_nobody_asked_for_is_left_out() -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
         sender.sendto(b"x", ("fd00::1", 9))
     assert found() == []
+
+
+def sent_to(port: int) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("::1", port))
+
+
+def test_chosen_connections_are_forgotten_and_the_others_are_not() -> None:
+    sent_to(9)
+    sent_to(10)
+    assert conntrack_change.forget(lambda connection: connection.port == 9) == 1
+    assert [connection.port for connection in found()] == [10]
+    assert conntrack_change.forget(lambda connection: connection.port == 9) == 0
+
+
+def test_a_bit_in_the_mark_leaves_the_other_bits() -> None:
+    sent_to(9)
+    sent_to(10)
+    conntrack_change.mark(lambda connection: connection.port == 9, 0x1)
+    assert conntrack_change.mark(lambda connection: connection.port == 9, 0x40000000) == 1
+    nft.replace_table(nft.TABLE, BODY + MARKED)
+    sent_to(10)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender, pytest.raises(PermissionError):
+        sender.bind(("::", next(each.source_port for each in found() if each.port == 9)))
+        sender.sendto(b"x", ("::1", 9))

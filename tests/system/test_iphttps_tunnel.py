@@ -216,7 +216,7 @@ def test_a_refused_client_is_told_why(pair: Pair) -> None:
 
 def test_a_fixed_address_is_for_its_owner(pair: Pair) -> None:
     fixed = f"{SITE}1000::cafe"
-    pair.start_gateway(gateway=f'fixed = {{ "laptop.corp.example" = "{fixed}" }}')
+    pair.start_gateway(gateway=f'fixed = {{ "LapTop.corp.example" = "{fixed}" }}')
     pair.start_client()
     assert pair.address() == fixed
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address
 
 import pytest
@@ -11,6 +15,7 @@ from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, HELPDESK, LAPTOP_NAME, SITE
 from manageout.plan import Plan
+from manageout.service.revision import REFUSED_MARK
 from manageout.wire.address import rfc6052_embed
 from tests.system.support import Lab, drops, other_rules
 
@@ -122,6 +127,69 @@ def test_another_file_bites_at_once_and_keeps_who_is_there(lab: Lab, tablet: Non
         assert not calls("app", lease("laptop"), 80)
         assert site.ask("gateway", "status")["roles"]["policy"]["refused"] > before, "counters go on"
     assert calls("app", lease("laptop"), 80)
+
+
+ECHO = """
+import socket
+with socket.create_server(("::", 7777), family=socket.AF_INET6) as server:
+    print("ready", flush=True)
+    here, _ = server.accept()
+    while data := here.recv(100):
+        here.sendall(data)
+"""
+TALK = """
+import socket, sys
+one = socket.create_connection((sys.argv[1], 7777), 5)
+one.settimeout(3)
+print(one.getsockname()[1], flush=True)
+for line in sys.stdin:
+    try:
+        one.sendall(line.encode())
+        print(one.recv(100).decode().strip(), flush=True)
+    except OSError:
+        print("cut off", flush=True)
+"""
+
+
+@contextmanager
+def session(lab: Lab) -> Iterator[tuple[Callable[[str], str], str]]:
+    """An open connection of the helpdesk to the laptop's lease: asks it, and its port."""
+    pipe = subprocess.PIPE
+    serve = network.command("laptop", [sys.executable, "-c", ECHO])
+    talk = network.command("helpdesk", [sys.executable, "-c", TALK, str(lease("laptop"))])
+    with ExitStack() as stack:
+        server = stack.enter_context(subprocess.Popen(serve, stdout=pipe, text=True))
+        stack.callback(server.kill)
+        assert server.stdout and server.stdout.readline() == "ready\n"
+        client = stack.enter_context(subprocess.Popen(talk, stdin=pipe, stdout=pipe, text=True))
+        stack.callback(client.kill)
+        assert client.stdin and client.stdout
+        stdin, stdout = client.stdin, client.stdout
+
+        def ask(text: str) -> str:
+            print(text, file=stdin, flush=True)
+            return stdout.readline().strip()
+
+        yield ask, stdout.readline().strip()
+
+
+def test_an_open_session_ends_with_its_permission_and_only_then(lab: Lab) -> None:
+    open_7777 = other_rules("gateway", '"tcp/22", "tcp/80"]', '"tcp/22", "tcp/80", "tcp/7777"]')
+    with open_7777, session(lab) as (ask, port):
+
+        def marked() -> bool:
+            argv = ["conntrack", "-L", "-f", "ipv6", "--mark", f"{REFUSED_MARK}"]
+            return f"sport={port} dport=7777 " in network.run("gateway", argv).stdout
+
+        with other_rules("gateway", '"icmp", "tcp/80"]', '"icmp", "tcp/80", "tcp/8080"]'):
+            assert ask("one") == "one"
+            assert not marked()
+        before = policy_drops(HELPDESK)
+        with other_rules("gateway", f'from = ["{HELPDESK}"]', 'from = ["10.0.0.99"]'):
+            wait_until("the session is refused", marked, 10)
+            assert ask("two") == "cut off"
+            assert policy_drops(HELPDESK) > before
+        assert ask("three") == "cut off", "a permission that comes back is for new ones"
 
 
 def test_a_manager_by_name(lab: Lab) -> None:

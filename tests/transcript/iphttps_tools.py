@@ -51,7 +51,9 @@ class Site:
     def __init__(self, **changes: Any) -> None:
         self.now = 1000.0
         self.config = replace(CONFIG, **changes)
-        self.server = IpHttpsServer(self.config, lambda: DATE, lambda: 0.5)
+        self.kept: dict[bytes, str] = {}
+        """Addresses that are kept for an identity."""
+        self.server = IpHttpsServer(self.config, lambda: DATE, lambda: 0.5, self.kept.get)
         self.events: list[ServerEvent] = []
         self._streams: dict[int, bytes] = {}
         self._kernel: list[bytes] = []

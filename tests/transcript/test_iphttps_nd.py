@@ -408,3 +408,18 @@ def test_an_idle_address_is_solicited_and_then_released() -> None:
     assert probes.count(nd.NeighbourSolicitation(gua(1))) == 3
     assert AddressReleased(1, gua(1)) in site.events
     assert AddressReleased(1, ll(1)) not in site.events
+
+
+def test_an_address_kept_for_who_is_away_comes_to_nobody_else() -> None:
+    site = Site()
+    site.kept[gua(1)] = "laptop"
+    site.connect(1, "other")
+    site.feed(1, dad(gua(1)))
+    assert nd.parse(site.packets(1)[0])[1] == nd.NeighbourAdvertisement(gua(1)), (
+        "another host has it, says DAD"
+    )
+    site.feed(1, datagram(gua(1), BEYOND))
+    assert site.kernel() == [] and site.drops() == {"ADDRESS_TAKEN": 2}
+    site.connect(2, "laptop")
+    site.feed(2, dad(gua(1)))
+    assert AddressBound(2, gua(1)) in site.events

@@ -318,3 +318,20 @@ def test_sixty_thousand_leases_come_and_go() -> None:
     assert None not in others
     assert table.hold("one more", NOW + 1e6) is None
     assert IPv4Address(others[0].v4) == IPv4Address("10.64.234.97")  # type: ignore[union-attr]
+
+
+def test_an_ipv6_address_is_kept_until_the_grace_is_over() -> None:
+    table, v6 = leases(), bytes(15) + b"\x07"
+    table.hold("a", NOW)
+    assert table.keeper(v6) is None
+    table.remember("a", v6)
+    assert table.keeper(v6) == "a"
+    table.let_go("a", NOW, v6)
+    assert table.keeper(v6) == "a", "it may return"
+    assert restored(table, NOW).keeper(v6) == "a", "also after a restart"
+    table.on_timer(NOW + GRACE)
+    assert table.keeper(v6) is None
+    table.hold("a", NOW + GRACE)
+    assert table.keeper(v6) == "a"
+    table.let_go("a", NOW + GRACE, bytes(15) + b"\x08")
+    assert table.keeper(v6) is None, "it has another one"

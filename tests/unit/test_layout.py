@@ -24,6 +24,8 @@ RULE_THEMES = (
     "addresses", "client", "connection", "deployment", "discovery", "dns", "evidence", "machine", "manager", "server",
 )  # fmt: skip
 TESTED_BY: dict[str, str] = {
+    "linux/conntrack_change.py": "system/test_conntrack.py",
+    "service/revision.py": "system/test_policy.py",
     "cli/lab.py": "system/test_lab_network.py",
     **{
         name: "system/test_census.py"

@@ -33,7 +33,7 @@ ADDRESS_HEADER = "Manageout-Address"
 
 
 class Peer(NamedTuple):
-    """Who is at the other end of a connection: IP address and port; name in its certificate, or None."""
+    """Who is at the other end of a connection: IP address and port; name in its certificate in lower case, or None."""
 
     address: str
     port: int
@@ -65,7 +65,7 @@ class ServerConfig:
     mode: Mode = "certificates"
     hairpin: bool = False
     fixed: Mapping[str, IPv6Address] = field(default_factory=dict)
-    """Certificate name -> the address that nobody else may take."""
+    """Identity, in lower case -> the address that nobody else may take."""
     paths: tuple[str, ...] = ("/IPHTTPS", "/IPTLS")
     server_header: str = "Microsoft-HTTPAPI/2.0"
     own_framing: bool = True
@@ -94,7 +94,7 @@ class ServerConfig:
             nat64=(plan.nat64,) if site.translation else (),
             mode=site.gateway.authentication,
             hairpin=site.policy.hairpin,
-            fixed=site.gateway.fixed,
+            fixed={name.lower(): address for name, address in site.gateway.fixed.items()},
             paths=limits.paths,
             server_header=limits.server_header,
             own_framing=limits.own_framing,

@@ -55,8 +55,17 @@ PROBES_IN_DEAD_TIME = 10
 class IpHttpsServer:
     """One link with all its clients. Endpoints: ``TUN``, or a session's number."""
 
-    def __init__(self, config: ServerConfig, date: Callable[[], str], random: Callable[[], float]) -> None:
-        """``date``: the present time as an HTTP Date; ``random``: 0.0 <= x < 1.0."""
+    def __init__(
+        self,
+        config: ServerConfig,
+        date: Callable[[], str],
+        random: Callable[[], float],
+        keeper: Callable[[bytes], str | None] = lambda address: None,
+    ) -> None:
+        """``date``: the present time as an HTTP Date; ``random``: 0.0 <= x < 1.0; ``keeper``: for which identity an
+        address is kept though it may be away.
+        """
+        self._keeper = keeper
         self._date = date
         self._random = random
         self._sessions: dict[int, Session] = {}
@@ -73,7 +82,7 @@ class IpHttpsServer:
     def _build(self, config: ServerConfig) -> None:
         own = frozenset({config.address.packed, config.link_local.packed})
         prefix = config.prefix.network_address.packed[:8]
-        self._neighbours = Neighbours(prefix, own, self._events)
+        self._neighbours = Neighbours(prefix, own, self._events, self._keeper)
         self._discovery = Discovery(config, self._neighbours, self._outbox, self._up, self._random)
         self._link = Link(config, self._neighbours, self._discovery, self._outbox)
         self._apply(config)

@@ -60,6 +60,7 @@ class Leases:
         """``fixed``: identity -> the one address for it; ``excluded``: addresses of ``block`` that nobody gets."""
         self._by_v4: dict[bytes, Lease] = {}
         self._by_identity: dict[str, Lease] = {}
+        self._by_v6: dict[bytes, Lease] = {}
         # One queue a state, oldest first: all leases stay equally long in it.
         self._queues: dict[State, dict[bytes, Lease]] = {state: {} for state in State}
         self._changed: dict[bytes, Lease | None] = {}
@@ -91,6 +92,11 @@ class Leases:
     def get(self, identity: str) -> Lease | None:
         """The lease of ``identity`` in whatever state."""
         return self._by_identity.get(identity)
+
+    def keeper(self, v6: bytes) -> str | None:
+        """Who has, or had until a moment ago, ``v6`` as its stable address: nobody else should get it."""
+        lease = self._by_v6.get(v6)
+        return lease.identity if lease and lease.state in (State.HELD, State.GRACE) else None
 
     def __iter__(self) -> Iterator[Lease]:
         return iter(self._by_v4.values())
@@ -137,15 +143,25 @@ class Leases:
         """The holder has disconnected; ``v6`` is remembered as its address."""
         lease = self._by_identity.get(identity)
         if lease is not None and lease.state is State.HELD:
-            lease.v6 = v6 or lease.v6
+            self._note(lease, v6 or lease.v6)
             self._enter(lease, State.GRACE, now)
 
     def remember(self, identity: str, v6: bytes) -> None:
         """Note the stable address of a holder that had none."""
         lease = self._by_identity.get(identity)
         if lease is not None and lease.v6 != v6:
-            lease.v6 = v6
+            self._note(lease, v6)
             self._changed[lease.v4] = lease
+
+    def _note(self, lease: Lease, v6: bytes) -> None:
+        self._unnote(lease)
+        lease.v6 = v6
+        if v6:
+            self._by_v6[v6] = lease
+
+    def _unnote(self, lease: Lease) -> None:
+        if self._by_v6.get(lease.v6) is lease:
+            del self._by_v6[lease.v6]
 
     def _free(self) -> bytes | None:
         v4 = next(self._fresh, None)
@@ -158,6 +174,7 @@ class Leases:
         before = self._by_v4.get(v4)
         if before is not None:
             del self._queues[before.state][v4]
+            self._unnote(before)
             if self._by_identity.get(before.identity) is before:
                 del self._by_identity[before.identity]
         lease = Lease(v4, identity, State.HELD, now)
@@ -168,6 +185,7 @@ class Leases:
     def _forget(self, lease: Lease) -> None:
         del self._by_v4[lease.v4]
         del self._queues[lease.state][lease.v4]
+        self._unnote(lease)
         if self._by_identity.get(lease.identity) is lease:
             del self._by_identity[lease.identity]
         self._changed[lease.v4] = None
@@ -234,6 +252,7 @@ class Leases:
         for lease in sorted(leases, key=lambda each: (each.since, each.state is State.GRACE)):
             self._by_v4[lease.v4] = self._queues[lease.state][lease.v4] = lease
             self._by_identity[lease.identity] = lease
+            self._note(lease, lease.v6)
         lost = self._drop_misfits(now)
         self._fresh = self._never_given()
         return lost

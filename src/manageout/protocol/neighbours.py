@@ -9,7 +9,7 @@ the address of one certificate to another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,13 +50,22 @@ class Contest:
 class Neighbours:
     """The table. ``owners`` is read on the packet path; everything that changes it is here."""
 
-    def __init__(self, prefix: bytes, own: frozenset[bytes], events: list[ServerEvent]) -> None:
-        """``prefix``: 8 bytes; ``own``: the gateway's addresses; ``events``: where changes are told."""
+    def __init__(
+        self,
+        prefix: bytes,
+        own: frozenset[bytes],
+        events: list[ServerEvent],
+        keeper: Callable[[bytes], str | None] = lambda address: None,
+    ) -> None:
+        """``prefix``: 8 bytes; ``own``: the gateway's addresses; ``events``: where changes are told; ``keeper``: for
+        which identity an address is kept though it may be away.
+        """
         self.owners: dict[bytes, Neighbour] = {}
         self.contests: dict[bytes, Contest] = {}
         self._prefix = prefix
         self._own = own
         self._events = events
+        self._keeper = keeper
         self.configure({}, 0)
 
     def configure(self, reserved: Mapping[bytes, str], limit: int) -> None:
@@ -97,6 +106,9 @@ class Neighbours:
         reserved = self._reserved.get(address)
         if reserved is not None:
             return None if reserved == session.identity else Drop.ADDRESS_TAKEN
+        if self._keeper(address) not in (None, session.identity):
+            # What managers have open to its holder, and its name in the DNS, must not come to a newcomer.
+            return Drop.ADDRESS_TAKEN
         return Drop.ADDRESS_LIMIT if len(session.addresses) >= self._limit else None
 
     def _bind(self, address: bytes, session: Session, now: float) -> None:

@@ -20,7 +20,17 @@ from manageout.config import Site
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.protocol.drops import Drop
 from manageout.service.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers
-from manageout.service.filter_text import addresses, chain, embedded, mapping, nets, source_sets
+from manageout.service.filter_text import (
+    addresses,
+    chain,
+    embedded,
+    mapping,
+    nets,
+    pair_rules,
+    pair_sets,
+    source_sets,
+)
+from manageout.service.revision import REFUSED_MARK
 
 # RFC 4890 4.3.1: errors that must pass, whoever sends them; and their like in IPv4.
 _ERRORS = "destination-unreachable, packet-too-big, time-exceeded, parameter-problem"
@@ -50,6 +60,7 @@ def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Conte
     sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY), set_name(Drop.WRONG_WAY))
     for reason in REFUSALS:
         sets += source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
+    sets += pair_sets(set_name(Drop.POLICY))
     chains = [chain("forward", _forward(site, plan))]
     if site.gateway is not None:
         chains.append(chain("from_clients", _from_clients(site, plan)))
@@ -75,6 +86,8 @@ def set_name(reason: Drop) -> str:
 def _forward(site: Site, plan: Plan) -> Iterator[str]:
     yield "type filter hook forward priority filter; policy accept;"
     yield 'iifname != "mo-*" oifname != "mo-*" accept'
+    mark = f"{REFUSED_MARK:#x}"
+    yield f"ct state established,related ct mark & {mark} == {mark} goto {set_name(Drop.POLICY)}"
     yield "ct state established,related accept"
     yield from _origins(site, plan)
     yield "icmpv6 type { " + _ERRORS + " } accept"
@@ -171,6 +184,8 @@ def _refusal(reason: Drop, verdict: str) -> Iterator[str]:
     name = set_name(reason)
     yield f"update @{name}4 {{ ip saddr counter }}"
     yield f"update @{name}6 {{ ip6 saddr counter }}"
+    if reason is Drop.POLICY:
+        yield from pair_rules(name)
     yield f"counter name {name} {verdict}"
 
 

@@ -65,7 +65,7 @@ class IpHttpsServerService:
         self._keeper = keeper
         self.acceptor = Acceptor(Trust(site.gateway), site.gateway.iphttps, self._on_ready)
         config = ServerConfig.of(site, plan, vnet_hdr=tun.vnet_hdr)
-        self.machine = IpHttpsServer(config, _http_date, random.random)
+        self.machine = IpHttpsServer(config, _http_date, random.random, keeper.keeper)
         self.ready = asyncio.Event()
         self._connections: dict[int, Connection] = {}
         self._framings = {"stock": 0, "own": 0}
@@ -153,7 +153,8 @@ class IpHttpsServerService:
 
     def _on_ready(self, connection: Connection) -> None:
         self._connections[connection.number] = connection
-        identity = connection.certificate.identity if connection.certificate else None
+        # A renewed certificate may write the same name in other letters (RFC 4343).
+        identity = connection.certificate.identity.lower() if connection.certificate else None
         self.machine.open(connection.number, Peer(*connection.peer, identity), time.monotonic())
         self._loop.add_reader(connection.stream, self._on_client, connection)
         self._on_client(connection)  # what came behind the handshake is in OpenSSL already

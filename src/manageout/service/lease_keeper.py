@@ -162,8 +162,6 @@ class LeaseKeeper:
 
     def opened(self, number: int, identity: str | None, peer: str, transport: str = "ip-https") -> None:
         """A connection carries packets; ``number`` is its own until :meth:`closed`."""
-        # A renewed certificate may write the same name in other letters (RFC 4343).
-        identity = identity.lower() if identity else None
         lease = self.table.get(identity) if self.table and identity else None
         last_time = lease.v6 if lease else b""
         self.attendance.opened(number, identity, peer, transport, time.time(), last_time)
@@ -175,6 +173,10 @@ class LeaseKeeper:
     def unbound(self, number: int, address: bytes) -> None:
         """The connection no longer holds the address."""
         self._touch(self.attendance.unbound(number, address))
+
+    def keeper(self, address: bytes) -> str | None:
+        """For which identity an IPv6 address is kept."""
+        return self.table.keeper(address) if self.table is not None else None
 
     def closed(self, number: int, reason: str = "disconnected") -> None:
         """The connection has ended; an unknown one is ignored."""

@@ -20,6 +20,7 @@ from manageout.errors import ManageoutError
 from manageout.linux import conntrack, nft, sysctl
 from manageout.linux.nft_sets import Counted, NftSets, TableMonitor
 from manageout.plan import Plan
+from manageout.service import policy_drops
 from manageout.service.filter import REFUSALS, set_name
 from manageout.service.filter_managers import Contents, counter
 from manageout.service.manager_names import Address, ManagerNames, resolver_of
@@ -28,6 +29,7 @@ from manageout.service.peer_names import PeerNames
 from manageout.service.policy_members import Members
 from manageout.service.policy_report import findings, machine, rule_names
 from manageout.service.presence import Client
+from manageout.service.revision import Revision
 from manageout.service.sessions import Call, Sessions
 from manageout.words import counted
 
@@ -53,6 +55,7 @@ class PolicyService:
         self._names.configure(self._members.names(), partial(resolver_of, site))
         self._peers = PeerNames(partial(resolver_of, site))
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
+        self._revision = Revision()
         self._latest: dict[str, int] = {}
         self._scheduled = False
         self._removed = 0
@@ -68,6 +71,7 @@ class PolicyService:
                 group.create_task(self._names.run(), name="manager-names")
                 group.create_task(self._peers.run(), name="peer-names")
                 group.create_task(self._watch(), name="policy-rules")
+                group.create_task(self._revision.run(), name="policy-revision")
         finally:
             self.ready.clear()
             loop.remove_reader(monitor.fileno())
@@ -87,6 +91,7 @@ class PolicyService:
         self._site, self._plan = site, plan
         self._names.configure(self._members.names(), partial(resolver_of, site))
         self._peers.resolver = partial(resolver_of, site)
+        self._revision.rules_changed(site, plan)
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
 
     def _on_removal(self, monitor: TableMonitor) -> None:
@@ -118,6 +123,7 @@ class PolicyService:
     def present(self, client: Client) -> None:
         """A client has arrived, or has other addresses."""
         self._members.present(client)
+        self._revision.inherited(self._members.inherited())
         self._schedule()
 
     def absent(self, client: Client) -> None:
@@ -178,21 +184,8 @@ class PolicyService:
         return self._sessions.call(connection)
 
     def drops(self) -> list[dict[str, Any]]:
-        """Refused packets by reason and source."""
-        now = time.time()
-        rows: list[dict[str, Any]] = []
-        for reason in REFUSALS:
-            for version in (4, 6):
-                rows += [
-                    {
-                        "reason": reason.label,
-                        "source": self._source(element.key),
-                        "count": element.packets,
-                        "last": None if element.age is None else now - element.age,
-                    }
-                    for element in self._counted(f"{set_name(reason)}{version}")
-                ]
-        return rows
+        """Refused packets by reason and source, those of the policy also by client and service."""
+        return list(policy_drops.rows(self._counted, self._source, time.time()))
 
     def drop_totals(self) -> Mapping[str, int]:
         """Exact counts by reason; they only grow."""

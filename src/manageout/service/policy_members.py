@@ -5,7 +5,7 @@ A change is an element that comes or goes; whoever asks for :meth:`Members.chang
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -25,6 +25,9 @@ from manageout.service.filter_managers import (
 )
 from manageout.service.presence import Client
 
+FORMER = 65_536
+"""Addresses whose last holder is remembered."""
+
 Address = IPv4Address | IPv6Address
 Element = tuple[str, bytes]
 """Set and key."""
@@ -37,6 +40,9 @@ class Members:
         self._site, self._plan = site, plan
         self._clients: dict[str, Client] = {}
         self._owners: dict[bytes, str] = {}
+        self._former: OrderedDict[bytes, str] = OrderedDict()
+        """Who had an address last, the longest ago first."""
+        self._inherited: set[bytes] = set()
         self._addresses: dict[str, Collection[Address]] = {}
         self._uses: Counter[Element] = Counter()
         """Two clients, or two names, may put the same element into a set."""
@@ -93,7 +99,7 @@ class Members:
         self._clients[client.identity] = client
         if before is not None:
             self._disown(before)
-        self._owners |= dict.fromkeys((client.address, *client.others), client.identity)
+        self._own(client)
         self._move(self._of_client(before) if before else (), self._of_client(client))
         if before is not None:
             self._unmap(before)
@@ -113,8 +119,23 @@ class Members:
         """Whose address this is."""
         return self._owners.get(address)
 
+    def inherited(self) -> set[bytes]:
+        """Addresses that have come to another client than their last one, since the last call."""
+        taken, self._inherited = self._inherited, set()
+        return taken
+
     def __len__(self) -> int:
         return len(self._clients)
+
+    def _own(self, client: Client) -> None:
+        for address in (client.address, *client.others):
+            self._owners[address] = client.identity
+            if self._former.get(address, client.identity) != client.identity:
+                self._inherited.add(address)
+            self._former[address] = client.identity
+            self._former.move_to_end(address)
+        while len(self._former) > FORMER:
+            self._former.popitem(last=False)
 
     def _of_client(self, client: Client) -> list[Element]:
         sets = [CLIENTS] if self._site.translation is not None else []

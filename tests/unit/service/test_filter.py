@@ -6,6 +6,7 @@ from manageout.config import parse
 from manageout.plan import plan
 from manageout.service.filter import table
 from manageout.service.filter_managers import Contents
+from manageout.service.filter_text import pair_rules
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
@@ -28,6 +29,7 @@ def test_nothing_new_passes_a_gateway_unless_a_client_or_a_manager_begins() -> N
     assert rules == [
         "type filter hook forward priority filter; policy accept;",
         'iifname != "mo-*" oifname != "mo-*" accept',
+        "ct state established,related ct mark & 0x40000000 == 0x40000000 goto refused_policy",
         "ct state established,related accept",
         "iifname != mo-iphttps0 ip6 saddr fd12:3456:789a:1000::/64 goto refused_wrong_way",
         "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept",
@@ -132,6 +134,7 @@ def test_what_is_refused_is_counted_by_source_and_said_to_those_who_ask_rightly(
     assert chain(wanted(GATEWAY), "refused_policy") == [
         "update @refused_policy4 { ip saddr counter }",
         "update @refused_policy6 { ip6 saddr counter }",
+        *pair_rules("refused_policy"),
         "counter name refused_policy reject with icmpx admin-prohibited",
     ]
     assert chain(wanted(GATEWAY), "refused_wrong_way")[-1] == "counter name refused_wrong_way drop"

@@ -253,9 +253,9 @@ def test_clients_without_a_certificate_have_no_lease_and_are_not_told(scene: Sce
     play(scene, story)
 
 
-def test_upper_and_lower_case_are_one_identity(scene: Scene) -> None:
+def test_a_name_of_the_site_file_may_be_in_any_case(scene: Scene) -> None:
     async def story(scene: Scene) -> None:
-        scene.arrive(1, LAPTOP.upper(), A)
+        scene.arrive(1, LAPTOP, A)
         await scene.quiet()
         assert scene.told.heard == [("present", LAPTOP, "10.0.8.5")]
 

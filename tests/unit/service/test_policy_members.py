@@ -153,3 +153,15 @@ def test_changes_lead_to_the_contents_whatever_happens() -> None:
             contents = who.contents()
             sets = {(name, key): None for name, keys in contents.members.items() for key in keys}
             assert kernel == sets | {("others", key): value for key, value in contents.others.items()}
+
+
+def test_an_address_that_comes_to_another_client_is_told_once() -> None:
+    who = members(TRANSLATION)
+    who.present(client("laptop", STABLE, TEMPORARY))
+    who.absent(client("laptop", STABLE, TEMPORARY))
+    who.present(client("laptop", STABLE, ANOTHER))
+    assert who.inherited() == set(), "its own"
+    who.absent(client("laptop", STABLE, ANOTHER))
+    who.present(client("tablet", ANOTHER, TEMPORARY))
+    assert who.inherited() == {TEMPORARY, ANOTHER}
+    assert who.inherited() == set()

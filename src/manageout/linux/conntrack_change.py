@@ -1,0 +1,71 @@
+"""Connections that the kernel shall forget, or carry a mark from now on: changes by ctnetlink."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from errno import ENOENT
+from socket import AF_INET6
+
+from manageout.linux import rtnetlink
+from manageout.linux.conntrack import Connection, connection
+from manageout.linux.nft_sets import NETFILTER
+from manageout.linux.rtnetlink import Refused, attribute, attributes
+
+_NEW, _GET, _DELETE = 1 << 8, 1 << 8 | 1, 1 << 8 | 2
+_GENERIC = struct.Struct("!BBH")
+_NESTED = 0x8000
+_ORIGINAL, _MARK, _ID, _MARK_MASK = 1, 8, 12, 21
+
+Chosen = Callable[[Connection], bool]
+
+
+def forget(chosen: Chosen) -> int:
+    """Forget the connections in IPv6 for which ``chosen`` is true; how many.
+
+    Raises :class:`KernelError`, :class:`NotPermitted`.
+    """
+    return _each(chosen, _DELETE, "forget a connection", b"")
+
+
+def mark(chosen: Chosen, bit: int) -> int:
+    """Set one ``bit`` in the marks of those connections, and leave the others as they are; how many.
+
+    Raises :class:`KernelError`, :class:`NotPermitted`.
+    """
+    value = struct.pack("!I", bit)
+    return _each(chosen, _NEW, "mark a connection", attribute(_MARK, value) + attribute(_MARK_MASK, value))
+
+
+def _each(chosen: Chosen, kind: int, what: str, change: bytes) -> int:
+    socket = rtnetlink.Socket(protocol=NETFILTER)
+    try:
+        # The table is read to its end first: a socket has one conversation at a time.
+        bodies = [
+            values
+            for message in socket.each(_GET, _GENERIC.pack(AF_INET6, 0, 0), "read the connections")
+            if (values := _request(message.body, chosen)) is not None
+        ]
+        return sum(_changed(socket, kind, body + change, what) for body in bodies)
+    finally:
+        socket.close()
+
+
+def _request(body: bytes, chosen: Chosen) -> bytes | None:
+    """What names the connection: its tuple, and its number, so that no later one of the same tuple is meant."""
+    found = connection(body, lambda source, destination: True)
+    if found is None or not chosen(found):
+        return None
+    values = attributes(body[_GENERIC.size :])
+    named = attribute(_ORIGINAL | _NESTED, values[_ORIGINAL])
+    return _GENERIC.pack(AF_INET6, 0, 0) + named + (attribute(_ID, values[_ID]) if _ID in values else b"")
+
+
+def _changed(socket: rtnetlink.Socket, kind: int, body: bytes, what: str) -> bool:
+    try:
+        socket.request(kind, body, what)
+    except Refused as error:
+        if error.number != ENOENT:
+            raise
+        return False  # it has ended meanwhile
+    return True
