@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from manageout.lab import bind, network, servers
+from manageout.errors import DaemonUnreachable
+from manageout.lab import bind, network, process, servers, site
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, ISATAP_NAME, LAPTOP_NAME
 from manageout.wire import nd
 from tests.system.strange_router import advertising
-from tests.system.support import Lab
+from tests.system.support import AS_NOBODY, Lab
 
 URL = "https://gateway.corp.example:443/IPHTTPS"
 NOTES = {"LIVE-CLOCK-FREE"}
@@ -77,6 +78,10 @@ def records(*lines: str) -> Iterator[None]:
         yield
     finally:
         update(*reversed(back))
+        # The running join follows its router's name.
+        process.wait_until(
+            "helpdesk has its router again", lambda: set(routers("helpdesk")) == {"10.0.0.1"}, 30
+        )
 
 
 def update(*lines: str) -> None:
@@ -123,8 +128,6 @@ def test_a_server_of_another_network(lab: Lab) -> None:
     try:
         found = codes("helpdesk", "--server", str(DNS_INTRANET), "--server", str(APP))
     finally:
-        from manageout.lab import process
-
         process.stop(wrong)
     assert found == {"LIVE-NAME-DIFFERS"}
 
@@ -149,8 +152,6 @@ def test_records_of_leases(lab: Lab) -> None:
 
 
 def ask_leases() -> list[dict[str, Any]]:
-    from manageout.lab import site
-
     return list(site.ask("gateway", "leases"))
 
 
@@ -198,6 +199,10 @@ def test_routers_of_one_name_that_disagree(lab: Lab) -> None:
         assert codes("helpdesk", "--router", ISATAP_NAME) == {"LIVE-ROUTER-OTHER-PREFIX"}
 
 
+def routers(node: str) -> dict[str, str]:
+    return dict(site.ask(node, "status")["roles"]["isatap-host"]["routers"])
+
+
 def test_narrow_paths_and_black_holes(lab: Lab) -> None:
     narrow = ("ip link set intranet mtu 1290", "ip link set intranet mtu 1500")
     with broken("core", *narrow):
@@ -210,8 +215,6 @@ def test_narrow_paths_and_black_holes(lab: Lab) -> None:
 
 def test_a_host_that_waits_for_a_router(lab: Lab) -> None:
     """Its own program says that it waits; why is said first."""
-    from manageout.lab import process, site
-
     joining = site.start_join("kiosk", fast_path=False)
     try:
         process.wait_until("join answers", lambda: waiting("kiosk"), 20, [joining])
@@ -222,9 +225,6 @@ def test_a_host_that_waits_for_a_router(lab: Lab) -> None:
 
 
 def waiting(node: str) -> bool:
-    from manageout.errors import DaemonUnreachable
-    from manageout.lab import site
-
     try:
         return bool(site.ask(node, "status")["roles"]["isatap-host"]["name_state"].startswith("resolved"))
     except DaemonUnreachable:
@@ -290,8 +290,6 @@ def test_a_host_that_drops_what_its_router_sends(lab: Lab) -> None:
 
 
 def test_nobody_may_look_without_privileges(lab: Lab) -> None:
-    from tests.system.support import AS_NOBODY
-
     argv = [*AS_NOBODY, sys.executable, "-m", "manageout", "doctor", "--json", "--live"]
     result = network.run("helpdesk", argv, check=False)
     found = {row["code"]: row["seen"] for row in json.loads(result.stdout)}
