@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from typing import Protocol
 
 import dns.exception
@@ -169,13 +170,25 @@ class Updater:
 
 def over_tcp(wire: bytes, server: Server) -> bytes:
     """One message there, one back (RFC 7766 8). Raises :class:`OSError`, :class:`EOFError`."""
-    with socket.create_connection(server, TIMEOUT) as sock, sock.makefile("rb") as stream:
+    with socket.create_connection(server, TIMEOUT) as sock:
+        until = time.monotonic() + TIMEOUT
         sock.sendall(struct.pack("!H", len(wire)) + wire)
-        head = stream.read(2)
-        answer = stream.read(int.from_bytes(head, "big"))
-        if len(head) < 2 or len(answer) < int.from_bytes(head, "big"):
+        return _received(sock, int.from_bytes(_received(sock, 2, until), "big"), until)
+
+
+def _received(sock: socket.socket, size: int, until: float) -> bytes:
+    """So many bytes, all of them in time: a server that sends one now and then may not keep us."""
+    data = b""
+    while len(data) < size:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        sock.settimeout(left)
+        part = sock.recv(size - len(data))
+        if not part:
             raise EOFError("the server ended the connection")
-        return answer
+        data += part
+    return data
 
 
 def _kinds(records: Records) -> list[str]:
