@@ -49,7 +49,8 @@ def widen(
     forced |= _require_well(seen, step, new, who)
     rows = {row["ipv4"]: dict(row) for row in seen.baseline} if before else {}
     rows = retire_watch.baseline(new, seen, who.now) | rows
-    told = [row for row in hosts if member_of(members, IPv4Address(row["ipv4"]))]
+    known = {row["ipv4"] for row in [*hosts, *store.found("host")]}
+    told = [text for text in known if member_of(members, IPv4Address(text))]
     figures = {"hosts": len(told), "networks": len(members), "chosen": ", ".join(wanted)}
     return store.record(
         step,
