@@ -19,7 +19,7 @@ MAX_FUNCTION = 60
 
 # Sources whose test is not named after them; each says which test reads like its test.
 LIVE_THEMES = ("live", "live_certificates", "live_host", "live_isatap", "live_names")
-PROBES = ("certificate", "clock", "dns", "filter", "path", "router")
+PROBES = {"test_probes": ("certificate", "clock", "dns"), "test_probe_paths": ("filter", "path", "router")}
 RULE_THEMES = (
     "addresses", "client", "connection", "deployment", "discovery", "dns", "evidence", "machine", "manager", "server",
 )  # fmt: skip
@@ -51,9 +51,9 @@ TESTED_BY: dict[str, str] = {
     },
     **{f"doctor/rules/{theme}.py": "unit/doctor/test_live_rules.py" for theme in LIVE_THEMES},
     "doctor/live.py": "unit/doctor/test_live_json.py",
-    **{f"service/probe_{name}.py": "system/test_probes.py" for name in PROBES},
-    "linux/error_queue.py": "system/test_probes.py",
-    "linux/neighbour_table.py": "system/test_probes.py",
+    **{f"service/probe_{name}.py": f"system/{test}.py" for test, names in PROBES.items() for name in names},
+    "linux/error_queue.py": "system/test_probe_paths.py",
+    "linux/neighbour_table.py": "system/test_probe_paths.py",
     "cli/doctor_live.py": "system/test_doctor_live.py",
     "cli/findings.py": "system/test_doctor_live.py",
     "service/live.py": "system/test_doctor_live.py",
@@ -85,6 +85,7 @@ TESTED_BY: dict[str, str] = {
     "service/presence.py": "unit/service/test_lease_keeper.py",
     "service/ipv4_side.py": "system/test_translation.py",
     "service/lease_arp.py": "system/test_translation.py",
+    "service/own_lease.py": "system/test_leases.py",
     "service/role.py": "system/test_daemon.py",
     "service/translator.py": "system/test_translation.py",
     "service/translator_io.py": "system/test_translation.py",
