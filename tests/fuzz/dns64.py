@@ -31,7 +31,7 @@ def _query(kind: str = "AAAA", name: str = NAME, *, dnssec: bool = False) -> dns
 
 def queries(data: bytes) -> None:
     """A message of a client, to a resolver whose servers are silent; the second time the same."""
-    machine = Dns64(CONFIG, lambda: 0.5)
+    machine = Dns64(CONFIG, lambda: 0.5, str)
     replies = []
     for now in (0.0, LONG):
         machine.receive(data, CLIENT, now)
@@ -57,7 +57,7 @@ def answers(data: bytes) -> None:
         ("PTR", "4.1.0.0.0.0.a.0.0.0.0.0.0.0.0.0.7.7.7.7.a.9.8.7.6.5.4.3.2.1.d.f.ip6.arpa"),
         ("TXT", NAME),
     ):
-        machine = Dns64(CONFIG, lambda: 0.5)
+        machine = Dns64(CONFIG, lambda: 0.5, str)
         query = _query(kind, name).to_wire()
         machine.receive(query, CLIENT, 0.0)
         replies: list[Reply] = []

@@ -1,4 +1,4 @@
-"""The DNS64 role by itself: ``python -m tests.system.dns64_process SITE.toml [V6=NAME...]``.
+"""The DNS64 role by itself: ``python -m tests.system.dns64_process SITE.toml [V6[,V6...]=NAME...]``.
 
 In a namespace that has its address. The clients named are connected. A line on stdin, any line, asks for the
 report, which is a line of JSON: ``status``, ``findings``, ``metrics``. SIGTERM ends it.
@@ -34,8 +34,9 @@ async def serve(file: Path, clients: list[str]) -> None:
     site, plan = read_site(file)
     role = Dns64Service(site, plan)
     for entry in clients:
-        address, _, name = entry.partition("=")
-        role.present(Client(name, IPv6Address(address).packed, (), None, "192.0.2.1", "ip-https", 0.0))
+        addresses, _, name = entry.partition("=")
+        first, *others = (IPv6Address(address).packed for address in addresses.split(","))
+        role.present(Client(name, first, tuple(others), None, "192.0.2.1", "ip-https", 0.0))
     loop = asyncio.get_running_loop()
 
     def asked() -> None:

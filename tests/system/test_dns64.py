@@ -277,9 +277,9 @@ def test_old_answers_serve_while_no_server_does(place: Place) -> None:
 # --- Clients that do wrong ------------------------------------------------------------------------------
 
 
-def connect() -> socket.socket:
+def connect(source: str = CLIENT) -> socket.socket:
     with netns.inside(NAME):
-        return socket.create_connection((ADDRESS, 53), 5, (CLIENT, 0))
+        return socket.create_connection((ADDRESS, 53), 5, (source, 0))
 
 
 def test_several_questions_on_one_connection(place: Place, role: Dns64) -> None:
@@ -307,6 +307,21 @@ def test_one_client_cannot_take_all_connections(place: Place, role: Dns64) -> No
         for sock in held:
             sock.close()
     wait_until("there is room again", lambda: place.answers(APP, tcp=True) == [MADE], 5)
+
+
+def test_all_addresses_of_one_client_count_together(place: Place) -> None:
+    with running(place, clients=[f"{CLIENT},{OTHER_CLIENT}=laptop.corp.example"]) as role:
+        held = [connect(source) for source in (CLIENT, OTHER_CLIENT) * 16]
+        wait_until("some are refused", lambda: role.count("dns64_events busy") == 16, 5)
+        for sock in held:
+            sock.close()
+
+
+def test_silence_is_told_before_clients_lose_patience(place: Place) -> None:
+    """glibc waits for 5 seconds."""
+    with liar(SECOND, dns_liar.silent), running(place, [SECOND]):
+        assert place.ask(APP, timeout=5).rcode() == dns.rcode.SERVFAIL
+        assert place.ask(APP, timeout=5, tcp=True).rcode() == dns.rcode.SERVFAIL
 
 
 def test_malformed_queries_do_no_harm(place: Place, role: Dns64) -> None:

@@ -47,7 +47,9 @@ class World:
     """The machine, its orders and a clock."""
 
     def __init__(self, settings: Config | None = None) -> None:
-        self.machine = Dns64(settings or config(), random.Random(7).random)
+        self.machine = Dns64(settings or config(), random.Random(7).random, self.whose)
+        self.owners: dict[object, str] = {}
+        """Address of a client over UDP -> whose it is."""
         self.now = 100.0
         self.asked: list[Ask] = []
         """Questions to servers that are open."""
@@ -79,6 +81,10 @@ class World:
         else:
             self.machine.receive(message, client, self.now, tcp=tcp, excluded=excluded)
             self._collect()
+
+    def whose(self, client: object) -> str:
+        address = client[0] if isinstance(client, tuple) else client
+        return self.owners.get(address, str(address))
 
     @property
     def question(self) -> tuple[str, str]:

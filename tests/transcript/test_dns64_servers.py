@@ -10,6 +10,7 @@ import dns.message
 import pytest
 
 from manageout.protocol import dns64 as module
+from manageout.protocol.dns64 import LIMIT
 from manageout.protocol.dns64_servers import MAX_FOREIGN, MAX_TRIES, PENALTY, Ask, Reply
 from manageout.wire import dns as wire
 from tests.transcript.dns64_tools import SOA, World, config, rcode, values
@@ -63,6 +64,40 @@ def test_when_all_are_silent_the_client_hears_servfail() -> None:
     world.silence()
     assert rcode(world.reply) == "SERVFAIL"
     assert world.machine.counts["timeouts"] == MAX_TRIES and not world.machine.pending()
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+def test_silence_is_told_before_clients_lose_patience(kind: str, servers: int) -> None:
+    world = World(config(servers=[f"10.0.0.{number}" for number in range(10, 10 + servers)]))
+    for longest in (4.5, 3.0):  # the second question finds them known to be silent
+        begun = world.now
+        world.ask(APP, kind)
+        world.silence()
+        assert rcode(world.reply) == "SERVFAIL" and world.now - begun <= longest
+        assert not world.machine.pending()
+
+
+def test_silence_over_tcp_is_told_before_clients_lose_patience() -> None:
+    world = World(TWO)
+    world.ask(APP)
+    while world.asked:
+        if world.asked[0].tcp:
+            world.pass_time(0.5)
+        else:
+            world.answer(flags=dns.flags.TC)
+    assert rcode(world.reply) == "SERVFAIL" and world.now - 100.0 == LIMIT
+
+
+def test_a_silent_server_that_is_back_is_heard_at_once() -> None:
+    world = World()
+    world.ask(APP, "A")
+    world.silence()
+    world.replies.clear()
+    world.ask(APP, "A")
+    world.pass_time(0.4)
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert values(world.reply, "A") == ["10.0.0.20"] and not world.machine.servers.silent(world.now)
 
 
 def test_a_server_from_before_edns_is_asked_without() -> None:
@@ -274,6 +309,15 @@ def test_one_client_cannot_take_all_questions_under_way(monkeypatch: pytest.Monk
     world.replies.clear()
     world.ask("n5.corp.example", "A", client=("fd12::1", 1000, 0, 0))
     assert world.question == ("n5.corp.example", "A")
+
+
+def test_all_addresses_of_one_client_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PER_CLIENT", 3)
+    world = World()
+    world.owners = {f"fd12::{number}": "laptop" for number in range(4)}
+    for number in range(4):
+        world.ask(f"n{number}.corp.example", "A", client=(f"fd12::{number}", 1000, 0, 0))
+    assert rcode(world.reply) == "SERVFAIL" and len(world.asked) == 3
 
 
 def test_a_large_answer_is_truncated_over_udp_and_whole_over_tcp() -> None:

@@ -9,7 +9,7 @@ The way of a question::
     PTR below a NAT64 prefix    PTR of the IPv4 address, and a CNAME to it (5.3.1)
 
 The same question of several clients is asked once. A server that is silent or fails is followed by the next, and comes
-last for a while. When none is left, an answer that is out of date may serve (RFC 8767), else SERVFAIL does.
+last for a while. When none or no time is left, an answer that is out of date may serve (RFC 8767), else SERVFAIL does.
 We do not validate: a validating server does (5.5), and its AD bit and SERVFAIL are passed on.
 """
 
@@ -33,6 +33,8 @@ MAX_PENDING = 4096
 """Questions under way; more are refused."""
 MAX_PER_CLIENT = 512
 """Of them begun by one client."""
+LIMIT = 4.5
+"""Seconds for a question: less than the 5 after which resolvers think of us as silent."""
 MAX_WAITING = 256
 """Clients that wait for the same answer."""
 MAX_QUERY = 4096
@@ -71,6 +73,7 @@ class _Job:
     key: Key
     query: dns.Query
     source: object
+    until: float
     waiting: list[_Waiting] = field(default_factory=list)
     aaaa: bytes | None = None
     stage: str = "plain"
@@ -78,9 +81,10 @@ class _Job:
 
 
 class Dns64:
-    """``random``: uniform in [0, 1). Clients are whatever the driver passes as ``client``."""
+    """``random``: uniform in [0, 1). Clients are what the driver passes as ``client``; ``source`` says whose one is."""
 
-    def __init__(self, config: Config, random: Callable[[], float]) -> None:
+    def __init__(self, config: Config, random: Callable[[], float], source: Callable[[object], str]) -> None:
+        self._source = source
         self.config = config
         self.cache = DnsCache(config.cache_size, config.serve_stale)
         self.servers = Servers(config.servers, random)
@@ -223,14 +227,14 @@ class Dns64:
         if job is not None and len(job.waiting) < MAX_WAITING:
             job.waiting.append(asked)
             return
-        source = _source(asked.client)
+        source = self._source(asked.client)
         if job is not None or len(self._jobs) >= MAX_PENDING or self._begun[source] >= MAX_PER_CLIENT:
             self.counts["busy"] += 1
             self._reply(asked, answers.error(asked.query, dns.SERVFAIL))
             return
         query = asked.query
         self._begun[source] += 1
-        job = self._jobs[key] = _Job(key, query, source, [asked])
+        job = self._jobs[key] = _Job(key, query, source, now + LIMIT, [asked])
         question = query.question
         if query.klass == dns.IN and query.type == dns.PTR:
             target = self.config.prefixes.reverse(query.name)
@@ -366,12 +370,12 @@ class Dns64:
     def _ask(self, job: _Job, question: bytes, now: float) -> None:
         query = job.query
         flags = dns.RD | query.flags & dns.CD
-        self._send(job, self.servers.open(question, flags, now, dnssec=query.dnssec), now)
+        self._send(job, self.servers.open(question, flags, now, job.until, dnssec=query.dnssec), now)
 
     def _send(self, job: _Job, order: Ask, now: float) -> None:
         self.counts["upstream"] += 1
         self._numbers[order.number] = job
-        heapq.heappush(self._timers, (now + self.servers.patience(tcp=order.tcp), order.number))
+        heapq.heappush(self._timers, (self.servers.due(order.number, now), order.number))
         self._out.append(order)
 
     def _ask_again(self, number: int, now: float, *, tcp: bool = False, failure: bytes | None = None) -> None:
@@ -387,11 +391,6 @@ class Dns64:
         del self._numbers[number]
         self._out.append(Forget(number))
         self.servers.close(number)
-
-
-def _source(client: object) -> object:
-    """The address of a client over UDP; one over TCP is bounded by its connection."""
-    return client[0] if isinstance(client, tuple) else client
 
 
 def _failing(answer: bytes) -> bool:

@@ -16,6 +16,8 @@ from manageout.wire import dns
 
 PATIENCE = 1.0
 """Seconds that a server gets over UDP."""
+SHORT_PATIENCE = 0.5
+"""Seconds for one that is known to be silent: enough to notice that it is back."""
 TCP_PATIENCE = 4.0
 MAX_TRIES = 3
 """Questions sent for one exchange; one server alone is asked twice."""
@@ -80,10 +82,12 @@ class _Open:
         "server",
         "tcp",
         "tries",
+        "until",
     )
 
-    def __init__(self, question: bytes, flags: int, rest: list[str], *, dnssec: bool) -> None:
+    def __init__(self, question: bytes, flags: int, rest: list[str], until: float, *, dnssec: bool) -> None:
         self.question, self.flags, self.dnssec = question, flags, dnssec
+        self.until = until
         self.rest = rest
         self.server, self.id = "", b""
         self.tcp = False
@@ -107,20 +111,23 @@ class Servers:
         self._servers = tuple(servers)
         self._bad = {server: until for server, until in self._bad.items() if server in servers}
 
-    def patience(self, *, tcp: bool) -> float:
-        """Seconds that a server gets."""
-        return TCP_PATIENCE if tcp else PATIENCE
+    def due(self, number: int, now: float) -> float:
+        """Until when the server gets time for the question sent now in an exchange."""
+        exchange = self._open[number]
+        silent = self._bad.get(exchange.server, 0.0) > now
+        patience = TCP_PATIENCE if exchange.tcp else SHORT_PATIENCE if silent else PATIENCE
+        return min(now + patience, exchange.until)
 
     def silent(self, now: float) -> list[str]:
         """Servers that come last at the moment."""
         return [server for server in self._servers if self._bad.get(server, 0.0) > now]
 
-    def open(self, question: bytes, flags: int, now: float, *, dnssec: bool) -> Ask:
-        """Begin an exchange about ``question`` (name, type, class)."""
+    def open(self, question: bytes, flags: int, now: float, until: float, *, dnssec: bool) -> Ask:
+        """Begin an exchange about ``question`` (name, type, class), for which there is time ``until`` then."""
         bad = self._bad
         order = sorted(self._servers, key=lambda server: bad.get(server, 0.0) > now) if bad else self._servers
         rest = (list(order) * 2)[:MAX_TRIES]
-        return self._ask(_Open(question, flags, rest, dnssec=dnssec))
+        return self._ask(_Open(question, flags, rest, until, dnssec=dnssec))
 
     def judge(self, number: int, message: bytes) -> Exchange:
         """What a message on the socket of an exchange is."""
@@ -175,7 +182,7 @@ class Servers:
         elif len(failure) >= dns.HEADER + len(exchange.question):
             exchange.failure = failure
         exchange.tcp = False
-        if exchange.rest and exchange.tries < MAX_TRIES:
+        if exchange.rest and exchange.tries < MAX_TRIES and now < exchange.until:
             return self._ask(exchange)
         return exchange.failure
 

@@ -71,7 +71,7 @@ class Dns64Service:
     def __init__(self, site: Site, plan: Plan) -> None:
         self.ready = asyncio.Event()
         self._address = plan.dns64
-        self._machine = Dns64(settings(site, plan), random.SystemRandom().random)
+        self._machine = Dns64(settings(site, plan), random.SystemRandom().random, self._whose)
         self._patterns = _patterns(site)
         self._names: dict[str, str] = {}
         self._addresses: dict[str, list[str]] = {}
@@ -193,7 +193,8 @@ class Dns64Service:
         """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
         source: str = writer.get_extra_info("peername")[0]
         full = len(self._connections) >= MAX_CONNECTIONS
-        if full or list(self._connections.values()).count(source) >= MAX_PER_CLIENT:
+        others = [self._names.get(each, each) for each in self._connections.values()]
+        if full or others.count(self._names.get(source, source)) >= MAX_PER_CLIENT:
             self._machine.counts["busy"] += 1
             writer.close()
             return
@@ -213,6 +214,14 @@ class Dns64Service:
             self._connections.pop(writer, None)
             self._machine.gone(writer)
             writer.close()
+
+    def _whose(self, client: object) -> str:
+        """The identity of a client, which may have many addresses; without one, the address it has asked from."""
+        if isinstance(client, asyncio.StreamWriter):
+            address = self._connections.get(client, "")
+        else:
+            address = str(client[0]) if isinstance(client, tuple) else ""
+        return self._names.get(address, address)
 
     def _reply(self, order: Reply) -> None:
         if isinstance(order.client, asyncio.StreamWriter):
@@ -259,9 +268,7 @@ class Dns64Service:
     # --- Report -----------------------------------------------------------------------------------------
 
     def _note_blocked(self, client: object, name: bytes) -> None:
-        source = self._connections.get(client, "") if isinstance(client, asyncio.StreamWriter) else ""
-        source = source or (client[0] if isinstance(client, tuple) else "")
-        key = (self._names.get(source, source), b".".join(dns.labels_of(name)).decode("ascii", "replace"))
+        key = (self._whose(client), b".".join(dns.labels_of(name)).decode("ascii", "replace"))
         if key in self._blocked or len(self._blocked) < MAX_BLOCKED_CLIENTS:
             self._blocked[key] += 1
 
