@@ -108,10 +108,14 @@ class DnsStubService:
         try:
             while True:
                 async with asyncio.timeout(IDLE_TIMEOUT):
+                    await writer.drain()  # who does not read answers may not fill the memory with them
                     message = await _read_message(reader)
                 self.machine.receive(message, writer, time.monotonic(), tcp=True)
                 self._pump()
-        except (OSError, EOFError, TimeoutError):
+        except TimeoutError:
+            if writer.transport.get_write_buffer_size():  # closing would wait for it
+                writer.transport.abort()
+        except (OSError, EOFError):
             pass
         finally:
             self._connections.discard(writer)
