@@ -43,7 +43,11 @@ def codes(node: str, *options: str) -> set[str]:
 
 
 def gateway(*options: str) -> set[str]:
-    return codes("gateway", "--config", str(network.directory("gateway") / "site.toml"), *options)
+    return codes("gateway", "--config", site_file(), *options)
+
+
+def site_file() -> str:
+    return str(network.directory("gateway") / "site.toml")
 
 
 def run(node: str, command: str) -> None:
@@ -145,7 +149,7 @@ def test_records_of_leases(lab: Lab) -> None:
     with records(f"delete {own}"):
         assert gateway() == {"LIVE-RECORD-MISSING"}
     with records(f"add {LAPTOP_NAME} 60 A 10.0.0.200"):
-        (found,) = doctor("gateway", "--live", "--config", str(network.directory("gateway") / "site.toml"))
+        (found,) = doctor("gateway", "--live", "--config", site_file())
     assert found["code"] == "LIVE-RECORD-STALE" and "10.0.0.200" in found["seen"][0]
     with records(f"delete {pointer} 60 PTR {LAPTOP_NAME}."):
         assert gateway() == {"LIVE-RECORD-PTR"}
@@ -270,13 +274,17 @@ def test_a_way_back_by_another_device(lab: Lab) -> None:
 )
 def test_other_tables_that_receive_nothing(lab: Lab, rule: str, code: str) -> None:
     with filtered("gateway", INPUT % rule):
-        (found,) = doctor("gateway", "--live", "--config", str(network.directory("gateway") / "site.toml"))
+        (found,) = doctor("gateway", "--live", "--config", site_file())
     assert found["code"] == code and rule.split(" ")[-1] in found["seen"][0]
 
 
 def test_a_table_that_forwards_nothing(lab: Lab) -> None:
     with filtered("gateway", "chain f { type filter hook forward priority 10; policy drop;\n }"):
         assert gateway() == {"LIVE-FILTER-FORWARD"}
+        quotes = [
+            line for row in doctor("gateway", "--live", "--config", site_file()) for line in row["seen"]
+        ]
+    assert [line for line in quotes if "from mo-xlat0 to intranet:" in line and "policy drop" in line]
     accept = 'iifname "mo-*" accept\n oifname "mo-*" accept'
     with filtered(
         "gateway", f"chain f {{ type filter hook forward priority 10; policy drop;\n {accept}\n }}"

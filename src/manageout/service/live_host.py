@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 
@@ -18,7 +18,7 @@ from manageout.errors import KernelError, ManageoutError
 from manageout.linux import nft, sysctl
 from manageout.linux.netlink import Netlink
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
-from manageout.service.ipv4_side import ipv4_side
+from manageout.service.ipv4_side import Ipv4Side, ipv4_side
 from manageout.wire.address import rfc6052_embed
 
 SYSCTLS = (
@@ -188,7 +188,7 @@ def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[_Question]:
     out = Packet(client, server, TCP, dport=443, iif=IPHTTPS_DEVICE, oif=XLAT_DEVICE)
     yield "forward", "clients' packets", out
     side = ipv4_side(netlink, site, plan)
-    lease, network = str(plan.leases[1]), next(iter(_networks(side.connected)), None)
+    lease, network = str(plan.leases[1]), _somebody(netlink, site, plan, side)
     if network is not None:
         dev, somebody = network
         yield "forward", "leases' packets", Packet(lease, somebody, TCP, dport=443, iif=XLAT_DEVICE, oif=dev)
@@ -197,8 +197,13 @@ def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[_Question]:
             yield "forward", "leases' packets", back
 
 
-def _networks(connected: dict[str, tuple[IPv4Network, ...]]) -> Iterator[tuple[str, str]]:
-    """A device of the intranet with somebody on it; the private ones first."""
-    pairs = [(dev, network) for dev, networks in connected.items() for network in networks]
-    for dev, network in sorted(pairs, key=lambda pair: not pair[1].is_private):
-        yield dev, str(network[-2])
+def _somebody(netlink: Netlink, site: Site, plan: Plan, side: Ipv4Side) -> tuple[str, str] | None:
+    """A device of the intranet, and an address on it: where leases are, else locators, else anywhere."""
+    assert plan.leases is not None
+    locators = site.isatap.locators if site.isatap is not None else ()
+    likely = [side.device_for(plan.leases), *(device_of(netlink, locator) for locator in locators)]
+    inward = [dev for dev in side.connected if dev != _default_device(netlink, 4)]
+    for dev in (*likely, *inward, *side.connected):
+        if dev and (networks := side.connected.get(dev)):
+            return dev, str(networks[0][-2])
+    return None
