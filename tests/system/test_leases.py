@@ -172,3 +172,23 @@ def test_a_full_disk_is_a_finding_and_heals(pair: Pair) -> None:
     finally:
         pair.gateway.stop()
         sh(f"umount {state}")
+
+
+def test_a_client_sees_its_lease_and_the_want_of_one(pair: Pair) -> None:
+    tables = translation(pool=f"{POOL}.0/30") + '[dns64]\nupstreams = ["127.0.0.1:1"]\n'
+    fixed = f'[translation.fixed]\n"{LAPTOP}" = "{POOL}.1"\n"{TABLET}" = "{POOL}.2"\n'
+    pair.start_gateway(tables=tables + fixed)
+    laptop, held = connected(pair, LAPTOP)
+
+    def own() -> str | None:
+        status = pair.ask("status", "cl")
+        return status["roles"]["lease"]["ipv4"] if status else None
+
+    wait_for("the laptop knows its lease", lambda: own() == held)
+    assert pair.ask("status", "cl")["findings"] == []
+    laptop.stop()
+    kiosk = pair.start_client(KIOSK)
+    wait_for("the kiosk knows that it has none", lambda: own() == "none")
+    (finding,) = pair.ask("status", "cl")["findings"]
+    assert finding["code"] == "NO-LEASE" and "POOL-EXHAUSTED" in finding["remedy"]
+    assert "no IPv4 address for us" in kiosk.text()

@@ -20,6 +20,7 @@ MAX_FUNCTION = 60
 # Sources whose test is not named after them; each says which test reads like its test.
 LIVE_THEMES = ("live", "live_certificates", "live_host", "live_isatap", "live_names")
 PROBES = {"test_probes": ("certificate", "clock", "dns"), "test_probe_paths": ("filter", "path", "router")}
+RETIRE_STEPS = ("pilot", "remove", "report", "seen", "watch")
 RULE_THEMES = (
     "addresses", "client", "connection", "deployment", "discovery", "dns", "evidence", "machine", "manager", "server",
 )  # fmt: skip
@@ -29,7 +30,12 @@ TESTED_BY: dict[str, str] = {
     "cli/lab.py": "system/test_lab_network.py",
     **{
         name: "system/test_census.py"
-        for name in ("cli/retire_census.py", "cli/retire_judge.py", "service/census.py", "service/census_names.py")
+        for name in (
+            "cli/retire_census.py",
+            "cli/retire_judge.py",
+            "service/census.py",
+            "service/census_names.py",
+        )
     },
     "directory/census_samba.py": "system/test_census_ad.py",
     "lab/inject.py": "system/test_path.py",
@@ -71,6 +77,10 @@ TESTED_BY: dict[str, str] = {
     "cli/connect.py": "system/test_iphttps_tunnel.py",
     "protocol/dns64_answers.py": "transcript/test_dns64.py",
     "protocol/isatap_advertising.py": "transcript/test_isatap_retire.py",
+    **{f"cli/retire_{name}.py": "system/test_retire_lab.py" for name in RETIRE_STEPS},
+    "directory/isatap_records.py": "system/test_retire_remove.py",
+    "service/retire_remove.py": "system/test_retire_remove.py",
+    "service/retire_chart.py": "unit/service/test_retire_report.py",
     "service/certificates.py": "unit/service/test_pki.py",
     "service/client_settings.py": "system/test_iphttps_tunnel.py",
     "service/dns64_upstream.py": "system/test_dns64.py",

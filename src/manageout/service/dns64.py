@@ -20,6 +20,7 @@ from typing import Any
 from manageout.config import Site
 from manageout.errors import ManageoutError
 from manageout.plan import Plan
+from manageout.protocol import lease_name
 from manageout.protocol.dns64 import MAX_QUERY, Config, Dns64
 from manageout.protocol.dns64_prefixes import Prefixes
 from manageout.protocol.dns64_servers import Ask, Forget, Reply
@@ -77,6 +78,8 @@ class Dns64Service:
         self._addresses: dict[str, list[str]] = {}
         """Identity -> its addresses: each arrival must cost the same, however many are there."""
         self._excluded: set[str] = set()
+        self._leases: dict[str, bytes | None] = {}
+        self._leasing = site.translation is not None
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._upstreams = Upstreams(self._on_answer, self._on_failure, self._pump)
         self._connections: dict[asyncio.StreamWriter, str] = {}
@@ -125,6 +128,7 @@ class Dns64Service:
         self.absent(client)
         texts = [str(IPv6Address(address)) for address in (client.address, *client.others)]
         self._addresses[client.identity] = texts
+        self._leases[client.identity] = client.lease
         excluded = self._is_excluded(client.identity)
         for text in texts:
             self._names[text] = client.identity
@@ -132,6 +136,7 @@ class Dns64Service:
 
     def absent(self, client: Client) -> None:
         """It has gone."""
+        self._leases.pop(client.identity, None)
         for text in self._addresses.pop(client.identity, ()):
             if self._names.get(text) == client.identity:
                 del self._names[text]
@@ -184,10 +189,21 @@ class Dns64Service:
                     except OSError:  # the client has gone, or the device is full
                         machine.counts["unsent"] += 1
                     continue
-            machine.receive(message, source, now, excluded=source[0] in excluded)
+            self._receive(message, source[0], source, now)
             slow = True
         if slow:
             self._pump()
+
+    def _receive(self, message: bytes, source: str, client: object, now: float, *, tcp: bool = False) -> None:
+        """For the machine, unless somebody asks for its own lease."""
+        if not (self._leasing and lease_name.asks(message)):
+            self._machine.receive(message, client, now, tcp=tcp, excluded=source in self._excluded)
+            return
+        identity = self._names.get(source)
+        lease = self._leases.get(identity) if identity is not None else None
+        reply = lease_name.answer(message, lease, known=identity is not None)
+        if reply is not None:
+            self._reply(Reply(client, reply))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
@@ -204,7 +220,7 @@ class Dns64Service:
                 async with asyncio.timeout(IDLE_TIMEOUT):
                     message = await read_message(reader)
                 now = time.monotonic()
-                self._machine.receive(message, writer, now, tcp=True, excluded=source in self._excluded)
+                self._receive(message, source, writer, now, tcp=True)
                 self._pump()
                 async with asyncio.timeout(IDLE_TIMEOUT):
                     await writer.drain()

@@ -24,6 +24,7 @@ from manageout.service.iphttps_client import ClientOptions, IpHttpsClientService
 from manageout.service.location import LocationUrl
 from manageout.service.name_policy import NameOptions, NamePolicyService, Way
 from manageout.service.overview import Overview
+from manageout.service.own_lease import OwnLease
 from manageout.service.runtime import RuntimeDir
 
 KEPT = (privileges.Capability.NET_ADMIN, privileges.Capability.NET_BIND_SERVICE)
@@ -77,26 +78,26 @@ def run(options: ConnectOptions, log_level: str) -> None:
             routes=lambda: settings.routes,
             connected=lambda: service.connected,
         )
+        lease = OwnLease(tun.name, lambda: names.site_servers() if service.connected else ())
         names.prepare()
         privileges.keep_only(KEPT)
-        run_loop(_serve(service, names, options.url, runtime, netlink))
+        run_loop(_serve((service, names, lease), options.url, runtime, netlink))
 
 
 async def _serve(
-    service: IpHttpsClientService,
-    names: NamePolicyService,
+    roles: tuple[IpHttpsClientService, NamePolicyService, OwnLease],
     url: str,
     runtime: RuntimeDir,
     netlink: Netlink,
 ) -> None:
     about: dict[str, object] = {"what": "connect", "url": url}
-    overview = Overview({role.name: role for role in (service, names)}, netlink, lambda: about)
+    overview = Overview({role.name: role for role in roles}, netlink, lambda: about)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(role.run(), name=role.name) for role in (names, service)]
+        tasks = [group.create_task(role.run(), name=role.name) for role in reversed(roles)]
         await stop.wait()
         for task in tasks:
             task.cancel()

@@ -165,7 +165,7 @@ class NamePolicyService:
 
     def _wanted(self) -> Wanted:
         options = self._options
-        servers = options.servers or tuple(map(self._server, self._seen.servers))
+        servers = self.site_servers()
         domains = (*options.domains, *self._seen.search)
         if options.way == "off":
             return Wanted("switched off by --resolver off")
@@ -181,9 +181,14 @@ class NamePolicyService:
         if not domains:
             return Wanted("the gateway advertises no domain; --namespace names one")
         prefixes = [str(prefix) for prefix in self.discovery.prefixes]
-        zones = [reverse_zone(_split(prefix)) for prefix in (*self._routes(), *prefixes)]
+        networks = [IPv6Network(prefix) for prefix in (*self._routes(), *prefixes)]
+        zones = [reverse_zone((each.network_address.packed, each.prefixlen)) for each in networks]
         covered = (*domains, *(zone for zone in zones if zone))
         return Wanted("", servers, tuple(dict.fromkeys(covered)), self._seen.search, options.exempt)
+
+    def site_servers(self) -> tuple[str, ...]:
+        """The site's DNS servers: those of the command line, else what the gateway advertises."""
+        return self._options.servers or tuple(map(self._server, self._seen.servers))
 
     def _server(self, address: bytes) -> str:
         server = IPv6Address(address)
@@ -199,7 +204,7 @@ class NamePolicyService:
                     await self._changed.wait()
             self._changed.clear()
             wanted = self._wanted()
-            servers = self._options.servers or tuple(map(self._server, self._seen.servers))
+            servers = self.site_servers()
             if servers != known:
                 known = servers
                 if servers:
@@ -325,7 +330,7 @@ class NamePolicyService:
                 self._changed.set()
 
     async def _ask(self) -> pref64.Answer | None:
-        for server in self._options.servers or tuple(map(self._server, self._seen.servers)):
+        for server in self.site_servers():
             asked = pref64.query(secrets.randbelow(0x10000))
             message = await exchange(server, self._device, asked, pref64.ANSWER_TIMEOUT)
             answer = pref64.read(message, asked) if message else None
@@ -392,8 +397,3 @@ class NamePolicyService:
     def metrics(self) -> Iterable[Metric]:
         """None: a client is no server."""
         return ()
-
-
-def _split(prefix: str) -> tuple[bytes, int]:
-    network = IPv6Network(prefix)
-    return network.network_address.packed, network.prefixlen
