@@ -64,3 +64,14 @@ def test_who_does_not_read_is_not_served_for_ever(monkeypatch: pytest.MonkeyPatc
             return sent
 
     assert asyncio.run(run()) < MUCH
+
+
+def test_the_end_with_a_client_connected_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        async with served() as service:
+            reader, writer = await asyncio.open_connection(service.address, PORT)
+            writer.write(FRAMED)
+            await reader.readexactly(2)
+
+    asyncio.run(run())
+    assert not [record for record in caplog.records if record.name == "asyncio"]

@@ -117,6 +117,8 @@ class DnsStubService:
                 writer.transport.abort()
         except (OSError, EOFError):
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()  # all ends; asyncio would log it as a fault, were it raised
         finally:
             self._connections.discard(writer)
             self.machine.gone(writer)
