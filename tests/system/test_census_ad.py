@@ -16,6 +16,10 @@ import pytest
 from manageout.lab import network, samba
 from manageout.lab.bind import Record
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+from manageout.service.retire_phases import Phase, Step
+from manageout.service.retire_remove import restore
+from manageout.service.retire_store import RetireStore
+from manageout.site import read_site
 
 SITE = """
 [site]
@@ -118,3 +122,40 @@ def test_a_wrong_password_records_nothing(folder: Path) -> None:
     assert "--user" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (folder / "state" / "retire.db").exists()
+
+
+def policies() -> str:
+    """All policies and links, by a program that has no part in changing them."""
+    attributes = ["dn", "displayName", "versionNumber", "gPCMachineExtensionNames", "gPLink"]
+    words = "(|(objectClass=groupPolicyContainer)(gPLink=*))"
+    argv = ["ldbsearch", "-H", f"ldap://{SERVER}", words, *attributes, "-U", samba.LOGIN]
+    text = run(argv).stdout
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_our_policy_goes_at_the_end_of_a_retirement_and_comes_back(folder: Path) -> None:
+    published = manageout(folder, "rollout", "gpo", "--publish", "--backups", str(folder / "backups"))
+    assert published.returncode == 0, published.stderr
+    before = policies()
+    assert NAME in before
+    store = RetireStore(folder / "state")
+    store.record(Step.FORWARD, Phase.RETIRED, 1.0, "anna@router")
+    remove = ("retire", "remove", "--policies", "--scripts", str(folder / "scripts"))
+    dry = manageout(folder, *remove, "--dry-run")
+    assert f"would remove the policy {NAME}" in dry.stdout and policies() == before
+    wrong = manageout(folder, *remove, password="wrong")
+    assert wrong.returncode == 1 and store.phase() is Phase.RETIRED and policies() == before
+    assert (
+        restore(store, read_site(folder / "site.toml")[0], lambda: pytest.fail("nothing went"), print) == []
+    )
+    done = manageout(folder, *remove)
+    assert done.returncode == 0, done.stderr
+    after = policies()
+    assert NAME not in after and "Default Domain Policy" in after
+    assert store.phase() is Phase.REMOVED
+    refused = manageout(folder, "retire", "undo", password="wrong")
+    assert refused.returncode == 1 and "not restored: policies of corp.example" in refused.stdout
+    back = manageout(folder, "retire", "undo")
+    assert back.returncode == 0, back.stderr
+    assert policies() == before
+    assert (store.phase(), store.kept()) == (Phase.JUDGED, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.query
@@ -53,7 +54,7 @@ helpdesk 44 AAAA {ISATAP}
 helpdesk 44 AAAA fd12:9::30
 old 55 AAAA {OTHER_PREFIX}
 """
-HOSTS = {
+HOSTS: dict[str, dict[str, Any]] = {
     "10.0.1.30": {
         "ipv4": "10.0.1.30",
         "name": "helpdesk",
@@ -68,11 +69,11 @@ HOSTS = {
         ],
     },
 }
-NAMES = {
+NAMES: dict[str, dict[str, Any]] = {
     "1": {"name": NAME, "place": ADDRESS, "values": ["10.0.0.1", "10.0.0.2", "10.0.0.77"]},
     "2": {"name": f"isatap.{ZONE}", "place": ADDRESS, "values": ["10.0.0.1", "10.0.0.99", f"da.{ZONE}"]},
 }
-POLICIES = {
+POLICIES: dict[str, dict[str, Any]] = {
     "1": {
         "policy": "Old DirectAccess",
         "guid": "{31B2F340-016D-11D2-945F-00C04FB984F9}",

@@ -89,6 +89,11 @@ def undo(domain: Domain, backups: Path, say: Say) -> list[str]:
     return changed
 
 
+def pending(backups: Path, domain: str) -> bool:
+    """Whether :func:`undo` has something to restore."""
+    return any(not backup["undone"] for _, backup in _all(backups, domain))
+
+
 def _write(
     domain: Domain, backups: Path, before: gpo.State, after: gpo.State, say: Say, *, undone: bool = False
 ) -> Path:

@@ -147,8 +147,6 @@ def remove_policies(
     store.keep(POLICIES, {"domain": domain.name, "backups": str(backups)})
     if gpo_publish.remove(domain, guids, backups, say) is None:
         say("no policy of ours is there")
-        if not any(backups.glob("gpo-*.json")):
-            store.forget([POLICIES])
 
 
 def our_policies(site: Site, plan: Plan) -> list[str]:
@@ -239,8 +237,12 @@ def _restore_policies(
 
     from manageout.service import gpo_publish
 
+    backups = Path(kept["backups"])
     try:
-        for line in gpo_publish.undo(domain(), Path(kept["backups"]), say):
+        if not gpo_publish.pending(backups, kept["domain"]):
+            store.forget([POLICIES])
+            return
+        for line in gpo_publish.undo(domain(), backups, say):
             say(f"changed since it was removed, kept in {kept['backups']}: {line}")
     except ManageoutError as error:
         yield f"policies of {kept['domain']}: {error.message} ({error.hint})"
