@@ -67,6 +67,7 @@ def test_a_manager_by_lease_opens_what_the_table_says(lab: Lab) -> None:
     assert policy_drops(APP) > before
     row = next(row for row in site.ask("gateway", "drops") if row["source"] == str(APP))
     assert "[[policy.managers]]" in row["meaning"]
+    assert (row["to"], row["service"]) == (LAPTOP_NAME, "tcp/22")
 
 
 def test_a_manager_of_one_client_is_none_of_another(lab: Lab, tablet: None) -> None:
