@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 _file = click.Path(path_type=Path)
 
 
-@click.command()
+class Doctor(click.Command):
+    """Evidence is files; but the word ``reach`` in front is a command of its own (a file of that name is ./reach)."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Of the command that is meant."""
+        if args and args[0] == "reach":
+            from manageout.cli.doctor_reach import reach
+
+            return reach.make_context(f"{info_name} reach", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=Doctor)
 @click.argument("evidence", nargs=-1, type=_file)
 @click.option("--live", is_flag=True, help="Look at this Linux machine and what it reaches, now.")
 @click.option("--save", type=_file, metavar="FILE.zip", help="Look, and save it all for somebody else.")
@@ -86,6 +100,8 @@ def doctor(
     With --live this machine is the evidence: a gateway, an ISATAP router, an ISATAP host or any other. As root it
     sees most. It asks every name server, solicits ISATAP routers, measures paths and looks at certificates, clocks
     and the packet filter; nothing is changed. Exits with 1 when there is an error or a warning.
+
+    `manageout doctor reach HOST CLIENT` says hop by hop why a manager cannot reach a client; see its own --help.
     """
     if collector:
         click.echo(_collector(), nl=False)

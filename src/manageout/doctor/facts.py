@@ -12,6 +12,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 from manageout.doctor.ipconfig import Kind
 from manageout.doctor.live import Live
+from manageout.doctor.reach import Reach
 
 T = TypeVar("T")
 EVENTS = (
@@ -166,6 +167,8 @@ class Facts:
     client_prefix: Seen[IPv6Network] | None = None
     live: Live | None = None
     """A running Linux machine instead, by the probes."""
+    reach: Reach | None = None
+    """The way from one manager to one client, as a Linux machine sees it."""
     sections: frozenset[str] = frozenset()
     """Those that the collector could read; empty for text."""
     read_at: float | None = None

@@ -13,11 +13,12 @@ _THEMES = (
     ("Which address is preferred", ("PREFER", "RESOLVER")),
     ("Remote clients", ("IPHTTPS", "NRPT", "LOCATION", "TEREDO", "FIREWALL")),
     ("Linux machines, live", ("LIVE",)),
+    ("From a manager to a client (doctor reach)", ("REACH",)),
 )
 _PROGRAMS = (
     "netsh", "reg", "manageout", "w32tm", "gpupdate", "gpresult", "ipconfig", "certutil", "repadmin", "apt-get",
     "cat", "chronyc", "curl", "date", "grep", "ip", "journalctl", "nft", "openssl", "ping", "sysctl", "systemctl",
-    "timedatectl",
+    "timedatectl", "ss",
 )  # fmt: skip
 _HEAD = """# Troubleshooting
 
@@ -27,6 +28,12 @@ any of the languages that the doctor knows. On a Linux gateway, router, ISATAP h
 `manageout doctor --live` looks for itself, as root, and changes nothing; `manageout doctor --save FILE.zip` also keeps
 what it saw, without secrets, for somebody else to judge by `manageout doctor FILE.zip`.
 A cause hides its consequences: of a chain only the first is shown.
+
+When one manager cannot reach one client, `manageout doctor reach HOST CLIENT --port 3389` walks the way between them,
+both by the client's lease (IPv4) and by ISATAP, and says of each hop: ok, FAILS, or not seen from here and where it
+can be. Begin on the gateway, as root: it knows names, policy, connection and lease, and asks the client in the
+manager's name whether the port opens. The ISATAP router, where it is another machine, sees whether IP protocol 41
+passes; a Linux manager sees its own names, the router's answer and the port. Nothing is changed.
 
 This page is printed by `manageout doctor --rules --markdown`. No Windows machine has confirmed the remedies for
 Windows yet, but each comes from its documentation or from administrators who were cured by it.

@@ -40,6 +40,7 @@ _HEADERS = {4: 20 + 8, 6: 40 + 8}
 _REQUEST, _REPLY = {4: 8, 6: 128}, {4: 0, 6: 129}
 _MTU_DISCOVER = {4: (socket.IPPROTO_IP, 10), 6: (socket.IPPROTO_IPV6, 23)}
 _PROBE = 3  # IP_PMTUDISC_PROBE: DF, and no heed to what the kernel believes of the path
+PROHIBITED = "prohibited (a packet filter refuses)"
 _PROHIBITED = {4: {(3, 3), (3, 9), (3, 10), (3, 13)}, 6: {(1, 1), (1, 4), (1, 5), (1, 6)}}
 """(type, code) that packet filters send; a port that nobody serves answers a SYN by RST."""
 _TOO_BIG = {4: (3, 4), 6: (2, 0)}
@@ -217,7 +218,8 @@ class _Pinger:
     def complaint(self, otherwise: str) -> tuple[str, str]:
         """Who said what about our packets."""
         for one in self.said:
-            return one.by, os.strerror(one.number)
+            prohibited = (one.type, one.code) in _PROHIBITED[self._version]
+            return one.by, PROHIBITED if prohibited else os.strerror(one.number)
         return ("this machine", self.unsent) if self.unsent else ("", otherwise)
 
     def _send(self, size: int) -> int | None:

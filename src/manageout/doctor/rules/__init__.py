@@ -14,6 +14,7 @@ from manageout.doctor.rules import (
     live_names,
     machine,
     manager,
+    reach,
     server,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "live_names",
     "machine",
     "manager",
+    "reach",
     "server",
 ]
