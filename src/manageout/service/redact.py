@@ -19,7 +19,10 @@ _SHORTEST = 8
 """Characters of a word of a key file that is taken for secret."""
 
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.S)
-_WORDS = r"passw(?:or)?d|passphrase|passwort|pwd|secret|token|api[_-]?key|credentials?|psk|shared[_-]?key|private[_-]?key"
+_WORDS = (
+    r"passw(?:or)?d|passphrase|passwort|pwd|secret|token|api[_-]?key|credentials?|psk"
+    r"|shared[_-]?key|private[_-]?key"
+)
 _ASSIGNED = re.compile(
     rf"""(["']?[\w.-]{{0,64}}(?:{_WORDS})["']?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;}}\]]+)""", re.I
 )
