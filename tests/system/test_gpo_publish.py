@@ -3,116 +3,36 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from manageout.lab import network, process, samba
-from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+from manageout.lab.topology import DOMAIN
+from tests.system.gpo_place import (
+    NAME,
+    SERVER,
+    SITE,
+    UNIT,
+    directory,
+    domain,
+    folder,
+    gpo_tool,
+    guid_of,
+    registry,
+    rollout,
+    run,
+    sysvol,
+    tool,
+)
 
+assert domain and folder  # fixtures
 pytestmark = pytest.mark.system
-SITE = """
-[site]
-prefix = "fd12:3456:789a::/48"
-domain = "corp.example"
-[isatap]
-locators = ["10.0.0.5"]
-name = "manageout-isatap.corp.example"
-[rollout]
-managers_group = "ISATAP Managers"
-managers_unit = "OU=Workstations,DC=corp,DC=example"
-"""
-UNIT = "OU=Workstations,DC=corp,DC=example"
-NAME = "Manageout: ISATAP managers"
-SERVER = f"dc.{DOMAIN}"
-PREG = """
-import json, sys
-from samba.dcerpc import preg
-from samba.ndr import ndr_unpack
-file = ndr_unpack(preg.file, sys.stdin.buffer.read())
-print(json.dumps([[e.keyname, e.valuename, e.type, str(e.data)] for e in file.entries]))
-"""
-
-
-@pytest.fixture(scope="module")
-def domain() -> Iterator[None]:
-    if shutil.which("samba") is None or shutil.which("smbclient") is None:
-        pytest.skip("samba-ad-dc or smbclient is not installed")
-    network.up(topology("single"))
-    try:
-        samba.start_directory("dc", DNS_INTRANET, [], shares=True)
-        yield
-    finally:
-        network.down()
-
-
-@pytest.fixture
-def folder(domain: None, tmp_path: Path) -> Path:
-    (tmp_path / "site.toml").write_text(SITE)
-    return tmp_path
-
-
-def run(argv: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-    """On the machine of a manager."""
-    setting = {"KRB5_CONFIG": str(samba.krb5_conf("dc")), "PYTHONPATH": os.pathsep.join(sys.path), **more}
-    environment = [f"{name}={value}" for name, value in setting.items()]
-    return network.run("helpdesk", ["env", *environment, *argv], check=False)
-
-
-def rollout(
-    folder: Path, *argv: str, user: str = "Administrator", password: str = samba.PASSWORD
-) -> tuple[int, str]:
-    command = [sys.executable, "-m", "manageout", "rollout", *argv, "--config", str(folder / "site.toml")]
-    command += ["--server", SERVER, *(["--user", user] if user else [])]
-    if argv[0] != "status":
-        command += ["--backups", str(folder / "backups")]
-    result = run(command, MANAGEOUT_PASSWORD=password)
-    return result.returncode, result.stdout + result.stderr
-
-
-def tool(*argv: str) -> str:
-    result = run([*argv, "-U", samba.LOGIN])
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-def gpo_tool(*argv: str) -> str:
-    return tool("samba-tool", "gpo", *argv, "-H", f"ldap://{SERVER}")
-
-
-def directory() -> str:
-    """All policies and links, by a program that had no part in writing them."""
-    attributes = ["dn", "displayName", "versionNumber", "flags", "gPCFileSysPath", "gPCMachineExtensionNames"]
-    words = "(|(objectClass=groupPolicyContainer)(gPLink=*))"
-    sd = "nTSecurityDescriptor"
-    text = tool("ldbsearch", "-H", f"ldap://{SERVER}", words, *attributes, "gPLink", sd, "--show-binary")
-    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-
-
-def sysvol(folder: Path) -> dict[str, bytes]:
-    """SYSVOL's policies, fetched by smbclient."""
-    copy = folder / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir()
-    tool("smbclient", f"//{SERVER}/sysvol", "-c", f"lcd {copy}; recurse; prompt off; mget {DOMAIN}")
-    return {
-        str(path.relative_to(copy)): path.read_bytes() if path.is_file() else b"" for path in copy.rglob("*")
-    }
-
-
-def guid_of(name: str) -> str:
-    text = gpo_tool("listall")
-    block = next(each for each in text.split("\n\n") if f"display name : {name}" in each)
-    return block.partition("{")[2].partition("}")[0]
 
 
 def test_published_changed_by_hand_and_undone_exactly(folder: Path) -> None:
@@ -133,11 +53,12 @@ def test_published_changed_by_hand_and_undone_exactly(folder: Path) -> None:
     files = sysvol(folder)
     root = f"{DOMAIN}/Policies/{{{guid}}}"
     assert files[f"{root}/GPT.INI"] == b"[General]\r\nVersion=1\r\n"
-    assert registry(files[f"{root}/Machine/Registry.pol"]) == {
-        "ISATAP_State": "Enabled",
-        "ISATAP_RouterName": "manageout-isatap.corp.example",
-    }
-    assert rollout(folder, "status") == (0, "1 policies in corp.example are as the site file says\n")
+    key = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
+    assert registry(files[f"{root}/Machine/Registry.pol"]) == [
+        [key, "ISATAP_State", 1, "Enabled"],
+        [key, "ISATAP_RouterName", 1, "manageout-isatap.corp.example"],
+    ]
+    assert rollout(folder, "status") == (0, "as the site file says: 1 policy in corp.example\n")
     assert rollout(folder, "gpo", "--publish")[1] == "nothing differs, nothing written\n"
 
     by_hand(folder, guid)
@@ -153,18 +74,6 @@ def test_published_changed_by_hand_and_undone_exactly(folder: Path) -> None:
     assert directory() == before
     assert sysvol(folder) == files_before
     gpo_tool("aclcheck")
-
-
-def registry(content: bytes) -> dict[str, str]:
-    result = subprocess.run([samba_python(), "-c", PREG], input=content, capture_output=True, check=True)
-    found: list[list[Any]] = json.loads(result.stdout)
-    assert {kind for _, _, kind, _ in found} == {1}
-    assert {key for key, *_ in found} == {r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"}
-    return {value: data for _, value, _, data in found}
-
-
-def samba_python() -> str:
-    return "/usr/bin/python3"
 
 
 def by_hand(folder: Path, guid: str) -> None:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from manageout.cli.rollout_ad import backups_option, directory_options, rollout_status, rollout_undo
+from manageout.cli.rollout_ad import (
+    backups_option,
+    directory_options,
+    off_option,
+    rollout_status,
+    rollout_undo,
+)
 from manageout.cli.rollout_dns import dns
 from manageout.cli.run import config_option
 from manageout.words import counted
@@ -125,24 +131,32 @@ def hosts_file(
 )
 @click.option("--publish", "into_directory", is_flag=True, help="Write them into Active Directory instead.")
 @click.option("--dry-run", is_flag=True, help="With --publish: only show what differs.")
+@off_option
 @directory_options
 @backups_option
 def gpo(
-    file: Path, output: Path, into_directory: bool, dry_run: bool, server: str, user: str, backups: Path
+    file: Path,
+    output: Path,
+    into_directory: bool,
+    dry_run: bool,
+    off: bool,
+    server: str,
+    user: str,
+    backups: Path,
 ) -> None:
     """Group policies: a folder for Import-GPO, a script that creates, filters and links them, and a summary.
 
     The folder gets on/ and off/ (the same turned off) for Import-GPO, publish.ps1, unpublish.ps1 and SUMMARY.md.
-    With --publish they are written into Active Directory itself, by python3-samba; `rollout undo` restores what was
-    there before.
+    With --publish they are written into Active Directory itself, by python3-samba; with --off too, the same policies
+    turn everything off. `rollout undo` restores what was there before.
     """
     if into_directory:
         from manageout.cli.rollout_ad import publish
 
-        publish(file, (server, user), backups, dry_run)
+        publish(file, (server, user), backups, dry_run=dry_run, on=not off)
         return
-    if dry_run:
-        raise click.UsageError("--dry-run goes with --publish")
+    if dry_run or off:
+        raise click.UsageError(f"{'--dry-run' if dry_run else '--off'} goes with --publish")
     from datetime import UTC, datetime
 
     from manageout.site import read_site

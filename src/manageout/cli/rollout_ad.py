@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from manageout.cli.run import config_option
+from manageout.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,20 +50,28 @@ def backups_option(command: Decorated) -> Decorated:
     )(command)
 
 
+def off_option(command: Decorated) -> Decorated:
+    """The policies turned off."""
+    return click.option("--off", is_flag=True, help="With --publish: the same policies, turned off.")(command)
+
+
 @click.command("status")
 @config_option
 @directory_options
-def rollout_status(file: Path, server: str, user: str) -> None:
+@click.option("--off", is_flag=True, help="They should be turned off, as `gpo --publish --off` did.")
+def rollout_status(file: Path, server: str, user: str, off: bool) -> None:
     """What differs between Active Directory and the site file; exit status 1 when anything does."""
     from manageout.service import gpo_publish
 
-    name, wanted = policies(file)
+    name, wanted = policies(file, on=not off)
     lines = gpo_publish.compare(domain(name, server, user), wanted)
     for line in lines:
         click.echo(line)
     if lines:
         raise click.exceptions.Exit(DRIFT)
-    click.echo(f"{len(wanted)} policies in {name} are as the site file says")
+    click.echo(
+        f"as the site file says{', turned off' * off}: {counted(len(wanted), 'policy', 'policies')} in {name}"
+    )
 
 
 @click.command("undo")
@@ -80,11 +89,11 @@ def rollout_undo(file: Path, server: str, user: str, backups: Path) -> None:
     click.echo(f"{name} is as it was before")
 
 
-def publish(file: Path, target: tuple[str, str], backups: Path, dry_run: bool) -> None:
-    """For ``rollout gpo``; ``target``: server and user."""
+def publish(file: Path, target: tuple[str, str], backups: Path, *, dry_run: bool, on: bool) -> None:
+    """For ``rollout gpo``; ``target``: server and user; ``on``: not turned off."""
     from manageout.service import gpo_publish
 
-    name, wanted = policies(file)
+    name, wanted = policies(file, on=on)
     where = domain(name, *target)
     if dry_run:
         for line in gpo_publish.compare(where, wanted) or ["nothing differs"]:
@@ -96,8 +105,8 @@ def publish(file: Path, target: tuple[str, str], backups: Path, dry_run: bool) -
     )
 
 
-def policies(file: Path) -> tuple[str, Sequence[Wanted]]:
-    """The domain and the policies that the site file asks for."""
+def policies(file: Path, *, on: bool = True) -> tuple[str, Sequence[Wanted]]:
+    """The domain and the policies that the site file asks for, or the same turned off."""
     from datetime import UTC, datetime
 
     from manageout.directory.gpo import Wanted
@@ -107,7 +116,7 @@ def policies(file: Path) -> tuple[str, Sequence[Wanted]]:
     site, plan = read_site(file)
     made = datetime.now(UTC).replace(tzinfo=None)
     found = []
-    for target in rollout.targets(site, plan):
+    for target in rollout.targets(site, plan, on=on):
         guid = gpo_backup.Backup(target.policy, site.site.domain, made).policy_guid
         content = gpo_backup.registry_file(target.policy)
         policy = target.policy

@@ -199,6 +199,14 @@ def domain_of(base: str) -> str:
 
 
 def _differences(wanted: Wanted, policy: State, found: State) -> list[str]:
+    lines = _object_lines(wanted, policy, found)
+    if not policy["files"] and not policy["folders"]:
+        return [*lines, "its folder in SYSVOL is not there: replication lags behind, or somebody removed it"]
+    return lines + _folder_lines(wanted, policy)
+
+
+def _object_lines(wanted: Wanted, policy: State, found: State) -> list[str]:
+    """Of the object in the directory, and its access list."""
     lines = []
     expected, attributes = _attributes(wanted, found), policy["attributes"]
     for name in sorted((expected | attributes).keys() - {"versionNumber"}):
@@ -208,10 +216,15 @@ def _differences(wanted: Wanted, policy: State, found: State) -> list[str]:
     group = found["groups"][wanted.group]
     if group is not None and _entries(policy["security"]) != _entries(access(group)):
         lines += _access_lines(policy["security"], access(group))
-    elif not policy["consistent"]:
+    elif policy["files"] and not policy["consistent"]:
         lines.append("the access list of its folder in SYSVOL does not match the directory's")
+    return lines
+
+
+def _folder_lines(wanted: Wanted, policy: State) -> list[str]:
+    """Of the folder in SYSVOL."""
     files = {path.lower(): base64.b64decode(text) for path, text in policy["files"].items()}
-    lines += _registry_lines(wanted.registry, files.get(REGISTRY.lower()))
+    lines = _registry_lines(wanted.registry, files.get(REGISTRY.lower()))
     lines += [
         f"{path} is there too"
         for path in sorted(files)
@@ -219,11 +232,9 @@ def _differences(wanted: Wanted, policy: State, found: State) -> list[str]:
     ]
     text = files.get(VERSION_FILE.lower(), b"").decode("latin-1")
     number = re.search(r"(?im)^\s*version\s*=\s*(\d+)", text)
-    if number is None or number[1] != attributes.get("versionNumber"):
-        inside = number[1] if number else "none"
-        lines.append(
-            f"version {attributes.get('versionNumber')} in the directory, {inside} in {VERSION_FILE}"
-        )
+    is_ = policy["attributes"].get("versionNumber")
+    if number is None or number[1] != is_:
+        lines.append(f"version {is_} in the directory, {number[1] if number else 'none'} in {VERSION_FILE}")
     return lines
 
 

@@ -262,14 +262,20 @@ class Domain:
             if self.one(f"CN={child},{dn}", ["cn"]) is None:
                 self.db.add({"dn": f"CN={child},{dn}", "objectClass": "container"})
         sddl = self._secure(dn, policy["security"])
-        create_directory_hier(self.share, folder)
-        access = policy["access"]
-        self._allow(folder, access.get("") or dsacl2fsacl(sddl, self.sid))
-        self._fill(folder, policy)
-        for path in [*policy["folders"], *policy["files"]]:
-            self._allow(f"{folder}\\{path}", access.get(path) or dsacl2fsacl(sddl, self.sid))
+        if policy["files"] or policy["access"]:
+            self._write_folder(folder, policy, dsacl2fsacl(sddl, self.sid))
+        elif self.share.chkpath(folder):  # there was none, because replication lagged behind
+            self.share.deltree(folder)
         # The version last: machines must not take it up before the rest is there.
         self._replace(dn, {name: values.get(name) for name in ATTRIBUTES})
+
+    def _write_folder(self, folder: str, policy: dict[str, Any], access: str) -> None:
+        """``access``: for what has no access list of its own to be restored."""
+        create_directory_hier(self.share, folder)
+        self._allow(folder, policy["access"].get("") or access)
+        self._fill(folder, policy)
+        for path in [*policy["folders"], *policy["files"]]:
+            self._allow(f"{folder}\\{path}", policy["access"].get(path) or access)
 
     def _secure(self, dn: str, sddl: str) -> str:
         """Set the object's access list (with owner and group, if told), unless it is so; what it is then."""
