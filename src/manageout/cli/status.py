@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from manageout.cli.output import ago, duration, moment, printable, reading, table
+from manageout.cli.fitted import fitted
+from manageout.cli.output import ago, duration, moment, printable, reading
 
 SOON = 30 * 86400
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -109,7 +110,7 @@ def _links(links: list[dict[str, Any]]) -> str:
         )
         for link in links
     ]
-    return table(("LINK", "STATE", "MTU", "ADDRESSES"), rows, right=(2,))
+    return fitted(("LINK", "STATE", "MTU", "ADDRESSES"), rows, right=(2,), fold="ADDRESSES")
 
 
 def _drops(status: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from manageout.service.metrics import Metric
 
 FIRST, EVERY = 1.0, 30.0
 """Seconds between two questions: at first, doubling until there is an answer, and then."""
-PATIENCE = 3.0
+PATIENCE = 2.0
 
 log = logging.getLogger(__name__)
 
