@@ -129,8 +129,8 @@ def policies() -> str:
     attributes = ["dn", "displayName", "versionNumber", "gPCMachineExtensionNames", "gPLink"]
     words = "(|(objectClass=groupPolicyContainer)(gPLink=*))"
     argv = ["ldbsearch", "-H", f"ldap://{SERVER}", words, *attributes, "-U", samba.LOGIN]
-    text = run(argv).stdout
-    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    lines = [line for line in run(argv).stdout.splitlines() if not line.startswith("#")]
+    return "\n\n".join(sorted("\n".join(lines).split("\n\n")))  # they come in no certain order
 
 
 def test_our_policy_goes_at_the_end_of_a_retirement_and_comes_back(folder: Path) -> None:
