@@ -25,6 +25,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Machine-rea
 def _members_of(words: tuple[str, ...]) -> list[str]:
     """``@FILE`` stands for its lines."""
     from manageout.errors import ManageoutError
+    from manageout.windows.gpo_read import decoded
 
     found: list[str] = []
     for word in words:
@@ -32,10 +33,9 @@ def _members_of(words: tuple[str, ...]) -> list[str]:
             found.append(word)
             continue
         try:
-            text = Path(word[1:]).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise ManageoutError(f"{word[1:]}: {reason}", "one name or address a line") from None
+            text = decoded(Path(word[1:]).read_bytes())
+        except OSError as error:
+            raise ManageoutError(f"{word[1:]}: {error.strerror}", "one name or address a line") from None
         found += [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return found
 
