@@ -73,7 +73,7 @@ def start_all(wanted: Topology, *, ad: bool = False) -> None:
 def _start_directory(wanted: Topology) -> Process:
     from manageout.lab import samba
 
-    return samba.start_directory("dc", DNS_INTRANET, bind.records(wanted))
+    return samba.start_directory("dc", DNS_INTRANET, bind.records(wanted), shares=True)
 
 
 def pki_directory() -> Path:

@@ -86,6 +86,8 @@ def write_site_file(
             "locators": list(locators) or [wanted.router_locator],
             "hosts": [f"{HELPDESK}/32"],
         }
+    if samba.keytab("dc").exists():
+        tables["rollout"] = _rollout(node, wanted)
     tables["daemon"] = {"state_dir": directory / "state", "fast_path": fast_path}
     text = "\n".join(f"[{name}]\n{_toml(values)}" for name, values in tables.items())
     for manager in _managers(node):
@@ -103,6 +105,18 @@ def _credentials() -> dict[str, object]:
     if samba.keytab("dc").exists():
         return {"authentication": "kerberos", "keytab": samba.keytab("dc"), "principal": samba.PRINCIPAL}
     return {"authentication": "tsig", "key_file": bind.key_file()}
+
+
+def _rollout(node: str, wanted: Topology) -> dict[str, object]:
+    """The Windows machines of the domain that are told by policy."""
+    base = ",".join(f"DC={label}" for label in DOMAIN.split("."))
+    table: dict[str, object] = {}
+    if node == wanted.router:
+        table |= {"managers_group": samba.MANAGERS, "managers_unit": f"OU=Workstations,{base}"}
+    if node == "gateway":
+        table |= {"clients_group": samba.CLIENTS, "clients_unit": f"OU=Laptops,{base}"}
+        table |= {"gateway_name": GATEWAY_NAME, "location_url": LOCATION_URL}
+    return table
 
 
 def _managers(node: str) -> list[dict[str, object]]:

@@ -1,39 +1,107 @@
-"""The demo's step for a lab with Active Directory: the domain is a real one, with everybody in place."""
+"""The demo's steps for a lab with Active Directory: a real domain, with everybody and our group policies in place."""
 
 from __future__ import annotations
 
 from manageout.errors import LabError
 from manageout.lab import network, samba
 from manageout.lab.run import Run, Step
-from manageout.lab.topology import DNS_INTRANET, DOMAIN
+from manageout.lab.site import MANAGEOUT
+from manageout.lab.topology import DNS_INTRANET, DOMAIN, ISATAP_NAME
 
 PLACES = {"helpdesk": ("Workstations", samba.MANAGERS), "laptop": ("Laptops", samba.CLIENTS)}
 """Computer -> its organisational unit and group."""
+BASE = ",".join(f"DC={label}" for label in DOMAIN.split("."))
+SERVER = f"dc.{DOMAIN}"
+POLICY = "Manageout: ISATAP managers"
 
 
 def _domain(run: Run) -> str:
-    base = ",".join(f"DC={label}" for label in DOMAIN.split("."))
     for computer, (unit, group) in PLACES.items():
-        found = _search(f"(sAMAccountName={computer}$)")
-        wanted = (f"dn: CN={computer},OU={unit},{base}", f"memberOf: CN={group},CN=Users,{base}")
+        found = _search(f"(sAMAccountName={computer}$)", "memberOf")
+        wanted = (f"dn: CN={computer},OU={unit},{BASE}", f"memberOf: CN={group},CN=Users,{BASE}")
         if missing := [line for line in wanted if line not in found]:
             raise LabError(f"the directory does not say {missing[0]}", "\n".join(found))
     places = ", ".join(f"{computer} in {unit} and {group}" for computer, (unit, group) in PLACES.items())
     return f"{DOMAIN}: {places}"
 
 
-def _search(what: str) -> list[str]:
+def _published(run: Run) -> str:
+    """Group policies, looked at by Samba's programs, which had no part in writing them."""
+    before = _policies()
+    _rollout(run, "gpo", "--publish")
+    guid = _guid()
+    _expect(_tool("gpo", "getlink", f"OU=Workstations,{BASE}"), guid)
+    _tool("gpo", "aclcheck")
+    path = f"{DOMAIN}\\Policies\\{guid}\\Machine\\Registry.pol"
+    argv = ["smbclient", f"//{SERVER}/sysvol", "-U", samba.LOGIN, "-c", f'get "{path}" /dev/stdout']
+    text = network.run("helpdesk", [*_environment(), "sh", "-c", '"$@" | tr -d "\\0"', "sh", *argv]).stdout
+    _expect(text, ISATAP_NAME)
+    return (
+        f"{_policies() - before} policies linked, access lists consistent; Registry.pol names {ISATAP_NAME}"
+    )
+
+
+def _undone(run: Run) -> str:
+    """What somebody changes by hand is shown; undo leaves the directory as it was before us."""
+    dn = f"CN={_guid()},CN=Policies,CN=System,{BASE}"
+    change = f"dn: {dn}\nchangetype: modify\nreplace: displayName\ndisplayName: Mine now\n"
+    argv = ["ldbmodify", "-H", f"ldap://{DNS_INTRANET}", "-U", samba.LOGIN]
+    network.run("helpdesk", argv, text=change)
+    drift = _rollout(run, "status", fails=True)
+    _expect(drift, "displayName is Mine now")
+    _rollout(run, "undo")
+    if _policies() != 2:  # the domain's own
+        raise LabError("policies are left after the undo")
+    _expect(_rollout(run, "status", fails=True), f"{POLICY}: not in the directory")
+    return "the drift is shown line by line; undone: only the domain's own policies are left"
+
+
+def _rollout(run: Run, command: str, *options: str, fails: bool = False) -> str:
+    """``manageout rollout`` on helpdesk, as the Administrator, for the ISATAP router's site file."""
+    environment = [*_environment(), f"MANAGEOUT_PASSWORD={samba.PASSWORD}"]
+    directory = network.directory(run.topology.router)
+    argv = [*environment, *MANAGEOUT, "rollout", command, *options, "--config", str(directory / "site.toml")]
+    argv += ["--server", SERVER, "--user", "Administrator"]
+    if command != "status":
+        argv += ["--backups", str(directory / "gpo-backups")]
+    result = network.run("helpdesk", argv, check=False)
+    if bool(result.returncode) is not fails:
+        raise LabError(f"rollout {command} ended with {result.returncode}", result.stdout + result.stderr)
+    return result.stdout
+
+
+def _guid() -> str:
+    """The GUID of the managers' policy."""
+    found = _search(f"(displayName={POLICY})", "cn")
+    return next((line.partition(": ")[2] for line in found if line.startswith("cn: ")), "none")
+
+
+def _policies() -> int:
+    return sum(line.startswith("dn: ") for line in _search("(objectClass=groupPolicyContainer)", "cn"))
+
+
+def _tool(*argv: str) -> str:
+    tool = ["samba-tool", *argv, "-H", f"ldap://{SERVER}", "-U", samba.LOGIN]
+    return network.run("helpdesk", [*_environment(), *tool]).stdout
+
+
+def _environment() -> list[str]:
+    return ["env", f"KRB5_CONFIG={samba.krb5_conf('dc')}"]
+
+
+def _expect(text: str, wanted: str) -> None:
+    if wanted not in text:
+        raise LabError(f"{wanted!r} is not there", text)
+
+
+def _search(what: str, *attributes: str) -> list[str]:
     """The lines that an LDAP search of the Administrator finds, asked from helpdesk."""
-    argv = [
-        "ldbsearch",
-        "-H",
-        f"ldap://{DNS_INTRANET}",
-        "-U",
-        samba.LOGIN,
-        what,
-        "memberOf",
-    ]
+    argv = ["ldbsearch", "-H", f"ldap://{DNS_INTRANET}", "-U", samba.LOGIN, what, *attributes]
     return network.run("helpdesk", argv).stdout.splitlines()
 
 
-STEPS: tuple[Step, ...] = (Step("the domain is in place", _domain, needs_ad=True),)
+STEPS: tuple[Step, ...] = (
+    Step("the domain is in place", _domain, needs_ad=True),
+    Step("policies for Windows are published", _published, needs_ad=True),
+    Step("a change by hand is shown, and all undone", _undone, needs_ad=True),
+)
