@@ -164,7 +164,7 @@ NAMES = (
     Complaint(
         "Years after ISATAP was removed its AAAA records are there, and calls run into them",
         "DNS-STALE-ISATAP",
-        "All of a zone: `manageout retire` has a census.",
+        "All of a zone: `manageout retire census`.",
         threads=(16,),
     ),
     Complaint("A client's old A record of its days in the office", "PREFER-STALE-A LIVE-RECORD-STALE"),
@@ -249,7 +249,7 @@ QUESTIONS = (
     Complaint(
         "Do I need ISATAP at all, and on which machines?",
         instead="Only machines that open connections to clients do. `manageout sessions` shows who does, "
-        "`manageout retire` judges it.",
+        "`manageout retire judge` says who needs it.",
         threads=(3, 4, 5),
     ),
     Complaint(
@@ -262,7 +262,15 @@ QUESTIONS = (
         instead="`manageout rollout gpo`; for single machines `manageout rollout powershell`, netsh or hosts-file.",
         threads=(1, 5),
     ),
-    Complaint("How do I remove it safely?", instead="`manageout retire`.", threads=(16,)),
+    Complaint(
+        "One manager cannot reach one client, and nobody knows why",
+        instead="`manageout doctor reach HOST CLIENT`, on the gateway or the router: hop by hop, with the one cause.",
+    ),
+    Complaint(
+        "How do I remove it safely?",
+        instead="`manageout retire`, step by step, each with its undo.",
+        threads=(16,),
+    ),
     Complaint(
         "Remote control and software push to laptops in the field",
         "FIREWALL-CLOSED FIREWALL-NO-IPV6",
