@@ -7,6 +7,7 @@ from manageout.lab import network, samba
 from manageout.lab.run import Run, Step
 from manageout.lab.site import MANAGEOUT
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, ISATAP_NAME
+from manageout.words import counted
 
 PLACES = {"helpdesk": ("Workstations", samba.MANAGERS), "laptop": ("Laptops", samba.CLIENTS)}
 """Computer -> its organisational unit and group."""
@@ -36,9 +37,8 @@ def _published(run: Run) -> str:
     argv = ["smbclient", f"//{SERVER}/sysvol", "-U", samba.LOGIN, "-c", f'get "{path}" /dev/stdout']
     text = network.run("helpdesk", [*_environment(), "sh", "-c", '"$@" | tr -d "\\0"', "sh", *argv]).stdout
     _expect(text, ISATAP_NAME)
-    return (
-        f"{_policies() - before} policies linked, access lists consistent; Registry.pol names {ISATAP_NAME}"
-    )
+    linked = counted(_policies() - before, "policy", "policies")
+    return f"{linked} linked, access lists consistent; Registry.pol names {ISATAP_NAME}"
 
 
 def _undone(run: Run) -> str:
@@ -103,5 +103,5 @@ def _search(what: str, *attributes: str) -> list[str]:
 STEPS: tuple[Step, ...] = (
     Step("the domain is in place", _domain, needs_ad=True),
     Step("policies for Windows are published", _published, needs_ad=True),
-    Step("a change by hand is shown, and all undone", _undone, needs_ad=True),
+    Step("a change by hand shows; all is undone", _undone, needs_ad=True),
 )
