@@ -71,7 +71,6 @@ HOSTS = (
     Complaint(
         "Works by IPv6 address, slow or wrong by name",
         "PREFER-STALE-A PREFER-IPV4 LIVE-RECORD-STALE DNS-NO-AAAA",
-        threads=(11,),
     ),
     Complaint(
         "ISATAP for everybody made the Internet slow, and nobody can see the traffic",
@@ -260,7 +259,6 @@ QUESTIONS = (
     Complaint(
         "How do I give it to a few machines only, by policy?",
         instead="`manageout rollout gpo`; for single machines `manageout rollout powershell`, netsh or hosts-file.",
-        threads=(1, 5),
     ),
     Complaint(
         "One manager cannot reach one client, and nobody knows why",
