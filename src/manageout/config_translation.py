@@ -85,5 +85,7 @@ class PolicyTable(Table):
     """Clients may talk to other clients of this gateway, also by link-local addresses."""
     intranet: tuple[IPv4Network | IPv6Network, ...] = RFC_1918
     """IPv4 and IPv6 destinations that clients may reach, beside the site prefix."""
+    gateway_services: tuple[Service, ...] = ()
+    """What clients may open on the gateway itself, by whatever address of it, beside ICMP and its DNS64: "tcp/22"."""
     managers: tuple[ManagerTable, ...] = ()
     """``[[policy.managers]]`` tables."""

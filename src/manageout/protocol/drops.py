@@ -83,6 +83,7 @@ class Drop(IntEnum):
     OUTSIDE = 97
     WRONG_WAY = 98
     FOREIGN = 99
+    GATEWAY_SERVICE = 100
 
 
 MEANING: dict[Drop, str] = {
@@ -146,4 +147,5 @@ MEANING: dict[Drop, str] = {
     Drop.OUTSIDE: "a client's destination is not in policy.intranet",
     Drop.WRONG_WAY: "its source belongs to a link that it does not come from: spoofed, or routed astray",
     Drop.FOREIGN: "would cross our links, but belongs to neither clients nor intranet",
+    Drop.GATEWAY_SERVICE: "a client calls a service of the gateway itself that policy.gateway_services does not name",
 }

@@ -1,14 +1,15 @@
 """Site and plan -> the body of our nftables table ``inet manageout``: one text, replaced as a whole. Pure.
 
 What enters or leaves a link of ours is judged in the chain ``forward``, in this order: what belongs to a
-connection that was let through; what cannot come from there; errors; then who may begin a connection::
+connection that was let through; what cannot come from there; then who may begin a connection::
 
     client  -> intranet   from_clients    policy.intranet and the site prefix; other clients by policy.hairpin
+    client  -> gateway    to_gateway      ICMP, the DNS64, policy.gateway_services
     manager -> client     managers        only by [[policy.managers]], whether by ISATAP, to its lease or in IPv6
     anything else                         refused
 
-Traffic between other devices is not ours to judge. What is refused is counted by reason, and by source in
-bounded sets.
+ICMP errors pass with the connection that they are about. Traffic between other devices is not ours to judge. What is
+refused is counted by reason, and by source in bounded sets.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from manageout.config import Site
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.protocol.drops import Drop
-from manageout.service.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers
+from manageout.service.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers, service_rules
 from manageout.service.filter_text import (
     addresses,
     chain,
@@ -48,6 +49,7 @@ REFUSALS: dict[Drop, str] = {
     Drop.POLICY: "reject with icmpx admin-prohibited",
     Drop.OUTSIDE: "reject with icmpx admin-prohibited",
     Drop.HAIRPIN: "reject with icmpx admin-prohibited",
+    Drop.GATEWAY_SERVICE: "reject with icmpx admin-prohibited",
     Drop.UNKNOWN_CLIENT: "drop",
     Drop.WRONG_WAY: "drop",
     Drop.FOREIGN: "drop",
@@ -65,6 +67,8 @@ def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Conte
     if site.gateway is not None:
         chains.append(chain("from_clients", _from_clients(site, plan)))
     chains += manager_chains
+    if site.gateway is not None:
+        chains.append(chain("to_gateway", _to_gateway(site, plan)))
     chains += [chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()]
     chains += [chain("output", _OWN_MULTICAST), chain("input", _input(site, plan, underlays))]
     if site.gateway is not None:
@@ -90,8 +94,7 @@ def _forward(site: Site, plan: Plan) -> Iterator[str]:
     yield f"ct state established,related ct mark & {mark} == {mark} goto {set_name(Drop.POLICY)}"
     yield "ct state established,related accept"
     yield from _origins(site, plan)
-    yield "icmpv6 type { " + _ERRORS + " } accept"
-    yield "icmp type { " + _ERRORS4 + " } accept"
+    yield from _strange_errors(site)
     if site.gateway is not None:
         yield f"iifname {IPHTTPS_DEVICE} goto from_clients"
     if site.translation is not None:
@@ -112,6 +115,17 @@ def _origins(site: Site, plan: Plan) -> Iterator[str]:
         yield f"iifname != {XLAT_DEVICE} oifname {IPHTTPS_DEVICE} ip6 saddr {plan.nat64} {refuse}"
     if site.isatap is not None and not site.isatap.routers:
         yield f"iifname != {ISATAP_DEVICE} ip6 saddr {plan.isatap_prefix} {refuse}"
+
+
+def _strange_errors(site: Site) -> Iterator[str]:
+    """Errors about connections that this machine has not seen."""
+    if site.isatap is not None and site.isatap.routers:
+        # What another router has carried. Of clients every packet passes here, there and back.
+        elsewhere = f"iifname != {IPHTTPS_DEVICE} oifname != {IPHTTPS_DEVICE} "
+        yield f"{elsewhere}icmpv6 type {{ {_ERRORS} }} accept"
+    if site.translation is not None and site.translation.eam:
+        machines = nets(eam.ipv4 for eam in site.translation.eam)
+        yield f"oifname {XLAT_DEVICE} ip daddr {machines} icmp type {{ {_ERRORS4} }} accept"
 
 
 def _from_clients(site: Site, plan: Plan) -> Iterator[str]:
@@ -193,8 +207,24 @@ def _input(site: Site, plan: Plan, underlays: Sequence[str]) -> Iterator[str]:
     yield "type filter hook input priority filter; policy accept;"
     if site.isatap is not None and underlays:
         yield _arrival(site.isatap.locators, underlays)
+    if site.gateway is not None:
+        yield f"iifname {IPHTTPS_DEVICE} goto to_gateway"
+    if site.translation is not None:
+        pool = site.translation.pool
+        yield f"iifname {XLAT_DEVICE} ip saddr {pool} goto to_gateway"
+        yield f"iifname {XLAT_DEVICE} ip6 saddr {embedded(plan.nat64, pool)} goto to_gateway"
     if site.dns64 is not None:  # ours is no open resolver
         yield f'ip6 daddr {plan.dns64} iifname != "mo-*" iifname != "lo" counter drop'
+
+
+def _to_gateway(site: Site, plan: Plan) -> Iterator[str]:
+    """A client's packets for this machine. What it has begun is judged at each packet, what we have begun passes."""
+    yield "ct state established ct direction reply accept"
+    yield "meta l4proto { icmp, icmpv6 } accept"
+    if site.dns64 is not None:
+        yield f"ip6 daddr {plan.dns64} meta l4proto {{ tcp, udp }} th dport 53 accept"
+    yield from service_rules(site.policy.gateway_services, "accept")
+    yield f"goto {set_name(Drop.GATEWAY_SERVICE)}"
 
 
 def _arrival(locators: Iterable[IPv4Address], underlays: Iterable[str]) -> str:
@@ -227,9 +257,9 @@ def _source_addresses(site: Site, plan: Plan) -> Iterator[str]:
 
 
 def _untracked(plan: Plan) -> Iterator[str]:
-    """The IPv4 half of translated flows: the other half has their state."""
+    """The IPv4 half of translated flows: the other half has their state. Those with this machine itself have two."""
     yield "type filter hook prerouting priority raw; policy accept;"
-    yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 notrack"
+    yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 fib daddr type != local notrack"
     yield f"ip daddr {plan.leases} notrack"
 
 

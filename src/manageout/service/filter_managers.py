@@ -77,7 +77,8 @@ def managers(
     ways = [f"{but}fib saddr . iif oif missing goto {astray}"]
     for number, manager in enumerate(site.policy.managers):
         sets += _sets(number, manager, site, plan, contents)
-        chains.append(chain(counter(number), _services(number, manager.services)))
+        accept = f"counter name {counter(number)} accept"
+        chains.append(chain(counter(number), service_rules(manager.services, accept)))
         ways += _ways(number, manager)
     ways.append(f"goto {refused}")
     return sets, [*chains, chain("managers", ways)]
@@ -116,8 +117,8 @@ def _ways(number: int, manager: ManagerTable) -> Iterator[str]:
         yield f"ip6 saddr @{names_set(number)}{to} jump {counter(number)}"
 
 
-def _services(number: int, services: Sequence[str]) -> Iterator[str]:
-    accept = f"counter name {counter(number)} accept"
+def service_rules(services: Sequence[str], accept: str) -> Iterator[str]:
+    """Rules that ``accept`` what ``services`` of the file mean."""
     if "any" in services:
         yield accept
         return

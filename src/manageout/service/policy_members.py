@@ -116,7 +116,7 @@ class Members:
             self._unmap(before)
 
     def identity(self, address: bytes) -> str | None:
-        """Whose address this is."""
+        """Whose address this is, or whose lease."""
         return self._owners.get(address)
 
     def inherited(self) -> set[bytes]:
@@ -134,6 +134,8 @@ class Members:
                 self._inherited.add(address)
             self._former[address] = client.identity
             self._former.move_to_end(address)
+        if client.lease is not None:
+            self._owners[client.lease] = client.identity
         while len(self._former) > FORMER:
             self._former.popitem(last=False)
 
@@ -146,7 +148,7 @@ class Members:
         return [(name, address) for name in sets for address in addresses]
 
     def _disown(self, before: Client) -> None:
-        for address in (before.address, *before.others):
+        for address in (before.address, *before.others, before.lease or b""):
             if self._owners.get(address) == before.identity:
                 del self._owners[address]
 

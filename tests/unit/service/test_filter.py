@@ -11,6 +11,7 @@ from manageout.service.filter_text import pair_rules
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\nmtu = 1400\n'
+ONE_OF_TWO = 'routers = ["10.0.0.3"]\n'
 TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 
 
@@ -32,8 +33,6 @@ def test_nothing_new_passes_a_gateway_unless_a_client_or_a_manager_begins() -> N
         "ct state established,related ct mark & 0x40000000 == 0x40000000 goto refused_policy",
         "ct state established,related accept",
         "iifname != mo-iphttps0 ip6 saddr fd12:3456:789a:1000::/64 goto refused_wrong_way",
-        "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept",
-        "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",
         "iifname mo-iphttps0 goto from_clients",
         "oifname mo-iphttps0 ip6 daddr { fd12:3456:789a:1000::/64 } goto managers",
         "goto refused_foreign",
@@ -84,16 +83,23 @@ def test_hairpin_and_default_route_are_explicit() -> None:
 
 def test_hosts_of_the_isatap_link_reach_the_site_but_clients_only_as_managers() -> None:
     own = "ip6 saddr fd12:3456:789a:1::/64"
-    assert chain(wanted(ROUTER), "forward")[3:] == [
+    assert chain(wanted(ROUTER), "forward")[4:] == [
         f"iifname != mo-isatap0 {own} goto refused_wrong_way",
-        "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept",
-        "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",
         f"iifname mo-isatap0 {own} ip6 daddr {{ fd12:3456:789a:1000::/59 }} goto managers",
         f"iifname mo-isatap0 {own} ip6 daddr {{ fd12:3456:789a::/48 }} accept",
         "oifname mo-isatap0 ip6 saddr { fd12:3456:789a::/48 } ip6 daddr fd12:3456:789a:1::/64 accept",
         "goto refused_foreign",
     ]
-    assert "refused_wrong_way" not in chain(wanted(ROUTER, 'routers = ["10.0.0.3"]\n'), "forward")[3]
+    assert "refused_wrong_way" not in chain(wanted(ROUTER, 'routers = ["10.0.0.3"]\n'), "forward")[4]
+
+
+def test_errors_pass_with_their_connection_or_where_other_routers_have_seen_it() -> None:
+    assert "icmp" not in "".join(chain(wanted(GATEWAY, ROUTER, TRANSLATION), "forward"))
+    (rule,) = [each for each in chain(wanted(GATEWAY, ROUTER, ONE_OF_TWO), "forward") if "icmpv6" in each]
+    assert rule.startswith("iifname != mo-iphttps0 oifname != mo-iphttps0 icmpv6 type { destination-un")
+    eam = '[[translation.eam]]\nipv4 = "10.0.9.1"\nipv6 = "2001:db8::1"\n'
+    (rule,) = [each for each in chain(wanted(GATEWAY, TRANSLATION, eam), "forward") if "icmp" in each]
+    assert rule.startswith("oifname mo-xlat0 ip daddr { 10.0.9.1/32 } icmp type { destination-unreachable,")
 
 
 def test_who_advertises_the_site_does_not_call_all_of_it_clients() -> None:
@@ -104,7 +110,7 @@ def test_who_advertises_the_site_does_not_call_all_of_it_clients() -> None:
 def test_translated_packets_are_judged_in_ipv6_and_tracked_once() -> None:
     text = wanted(GATEWAY, TRANSLATION)
     assert chain(text, "untracked")[1:] == [
-        "iifname mo-xlat0 meta nfproto ipv4 notrack",
+        "iifname mo-xlat0 meta nfproto ipv4 fib daddr type != local notrack",
         "ip daddr 10.0.8.0/24 notrack",
     ]
     rules = chain(text, "forward")
@@ -149,7 +155,28 @@ def test_protocol_41_counts_only_where_the_locator_is() -> None:
 
 def test_dns64_answers_only_on_links_of_ours() -> None:
     rules = chain(wanted(GATEWAY, '[dns64]\nupstreams = ["10.0.0.10"]\n'), "input")
-    assert rules[1:] == ['ip6 daddr fd12:3456:789a:3333::1 iifname != "mo-*" iifname != "lo" counter drop']
+    assert rules[2:] == ['ip6 daddr fd12:3456:789a:3333::1 iifname != "mo-*" iifname != "lo" counter drop']
+
+
+def test_clients_reach_of_the_gateway_itself_only_what_the_file_says() -> None:
+    dns64 = '[dns64]\nupstreams = ["10.0.0.10"]\n'
+    services = '[policy]\ngateway_services = ["udp/123", "tcp/22", "tcp/80-90"]\n'
+    text = wanted(GATEWAY, TRANSLATION, dns64, services)
+    assert chain(text, "input")[1:4] == [
+        "iifname mo-iphttps0 goto to_gateway",
+        "iifname mo-xlat0 ip saddr 10.0.8.0/24 goto to_gateway",
+        "iifname mo-xlat0 ip6 saddr fd12:3456:789a:7777::a00:800/120 goto to_gateway",
+    ]
+    assert chain(text, "to_gateway") == [
+        "ct state established ct direction reply accept",
+        "meta l4proto { icmp, icmpv6 } accept",
+        "ip6 daddr fd12:3456:789a:3333::1 meta l4proto { tcp, udp } th dport 53 accept",
+        "tcp dport { 22, 80-90 } accept",
+        "udp dport { 123 } accept",
+        "goto refused_gateway_service",
+    ]
+    assert chain(wanted(GATEWAY), "to_gateway")[2:] == ["goto refused_gateway_service"]
+    assert "to_gateway" not in wanted(ROUTER)
 
 
 def test_tcp_fits_the_clients_link() -> None:

@@ -59,6 +59,18 @@ def test_all_its_addresses_count_and_the_others_are_rewritten() -> None:
     assert who.identity(TEMPORARY) is None
 
 
+def test_a_lease_is_its_holders() -> None:
+    who, lease = members(TRANSLATION), bytes((10, 0, 8, 5))
+    laptop, tablet = (client(name)._replace(lease=lease) for name in ("laptop", "tablet"))
+    who.present(laptop)
+    assert who.identity(lease) == "laptop"
+    who.present(tablet)
+    who.absent(laptop)
+    assert who.identity(lease) == "tablet"
+    who.absent(tablet)
+    assert who.identity(lease) is None
+
+
 def test_an_element_of_a_map_goes_before_it_comes_again() -> None:
     who = members(TRANSLATION)
     who.present(client("laptop", STABLE, TEMPORARY))
