@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from manageout.config import Site
 from manageout.errors import ManageoutError
@@ -52,9 +52,28 @@ def joined(before: Sequence[Member], wanted: Mapping[str, Sequence[IPv4Network]]
     return [*before, *new.values()]
 
 
-def member_of(members: Iterable[Member], address: IPv4Address) -> Member | None:
-    """By whom a host retires: the earliest that covers it."""
-    return min((each for each in members if address in each), key=lambda each: each.since, default=None)
+class Index:
+    """By which member a host retires; members and hosts may be many."""
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        self._by_length: dict[int, dict[int, Member]] = {}
+        for member in members:
+            shift = 32 - member.network.prefixlen
+            known = self._by_length.setdefault(shift, {})
+            key = int(member.network.network_address) >> shift
+            if key not in known or member.since < known[key].since:
+                known[key] = member
+
+    def get(self, ipv4: str) -> Member | None:
+        """The earliest that covers the address; None for one that does not retire, or is no IPv4 address."""
+        try:
+            number = int(IPv4Address(ipv4))
+        except AddressValueError:
+            return None
+        found = [
+            known[number >> shift] for shift, known in self._by_length.items() if number >> shift in known
+        ]
+        return min(found, key=lambda member: member.since, default=None)
 
 
 def groups_left(site: Site, members: Sequence[Member]) -> list[str]:

@@ -6,13 +6,13 @@ Raises :class:`ManageoutError` where a step is refused; then nothing has changed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.service import retire_watch
 from manageout.service.judge import ready
-from manageout.service.retire_members import EVERYBODY, joined, member_of
+from manageout.service.retire_members import EVERYBODY, Index, joined
 from manageout.service.retire_phases import Step, next_phase, require_age
 from manageout.service.retire_store import Entry, Member, RetireStore
 
@@ -49,9 +49,9 @@ def widen(
     forced |= _require_well(seen, step, new, who)
     rows = {row["ipv4"]: dict(row) for row in seen.baseline} if before else {}
     rows = retire_watch.baseline(new, seen, who.now) | rows
-    known = {row["ipv4"] for row in [*hosts, *store.found("host")]}
-    told = [text for text in known if member_of(members, IPv4Address(text))]
-    figures = {"hosts": len(told), "networks": len(members), "chosen": ", ".join(wanted)}
+    known, index = {row["ipv4"] for row in [*hosts, *store.found("host")]}, Index(members)
+    told = sum(1 for text in known if index.get(text))
+    figures = {"hosts": told, "networks": len(members), "chosen": ", ".join(wanted)}
     return store.record(
         step,
         phase,
@@ -76,10 +76,11 @@ def _require_evidence(store: RetireStore, step: Step, who: Who) -> bool:
 
 def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], who: Who) -> bool:
     """Refuse what would leave somebody without a way, and going on while something fails. True: forced."""
+    chosen = Index(new)
     lost = [
         f"{row['ipv4']} ({row['name'] or 'no name'}): {next(iter(row['blockers']), 'nothing serves it')}"
         for row in seen.verdicts
-        if not ready(row) and member_of(new, IPv4Address(row["ipv4"]))
+        if not ready(row) and chosen.get(row["ipv4"])
     ]
     fails = []
     if step is Step.FORWARD:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
-from manageout.service.retire_members import member_of
+from manageout.service.retire_members import Index
 from manageout.service.retire_store import Member
 from manageout.service.usage_file import DAY, Usage
 
@@ -98,11 +98,11 @@ def observe(seen: Seen, now: float) -> list[Watched]:
         usage.setdefault(aliases.get(each.manager, each.manager), []).append(each)
     hosts = {row["ipv4"]: row for row in seen.hosts}
     baseline = {row["ipv4"]: row for row in seen.baseline}
+    members = Index(seen.members)
     found = []
     for text in {*hosts, *verdicts, *usage}:
-        address = _ipv4(text)
-        member = address and member_of(seen.members, address)
-        if member:
+        member = members.get(text)
+        if member is not None:
             host = _Host(text, member, hosts.get(text, {}), verdicts.get(text, {}), baseline.get(text, {}))
             found.append(host.watched(usage.get(text, []), seen.drops, now))
     return sorted(found, key=lambda each: int(IPv4Address(each.ipv4)))
@@ -110,7 +110,7 @@ def observe(seen: Seen, now: float) -> list[Watched]:
 
 def baseline(members: Iterable[Member], seen: Seen, now: float) -> dict[str, dict[str, Any]]:
     """What is to be kept of hosts that begin to retire: their counters, and what they did today."""
-    members, today = list(members), int(now // DAY)
+    index, today = Index(members), int(now // DAY)
     calls: dict[str, list[list[Any]]] = {}
     for row in seen.usage:
         if row.day == today:
@@ -119,8 +119,7 @@ def baseline(members: Iterable[Member], seen: Seen, now: float) -> dict[str, dic
     packets = {row["ipv4"]: row["rx_packets"] for row in seen.hosts}
     rows = {}
     for text in {*packets, *calls}:
-        address = _ipv4(text)
-        if address is not None and member_of(members, address):
+        if index.get(text) is not None:
             rows[text] = {
                 "ipv4": text,
                 "day": today,
@@ -213,10 +212,3 @@ class _Host:
         calls, unanswered = before.get((flow.client, flow.protocol, flow.port), (0, 0))
         was_well = not calls or unanswered < HALF * calls
         return flow.unanswered >= HALF * flow.calls and flow.unanswered > 0 and was_well
-
-
-def _ipv4(text: str) -> IPv4Address | None:
-    try:
-        return IPv4Address(text)
-    except AddressValueError:
-        return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 import pytest
 
 from manageout.config import Site, parse
 from manageout.errors import ManageoutError
-from manageout.service.retire_members import chosen, everybody, groups_left, joined, member_of
+from manageout.service.retire_members import Index, chosen, everybody, groups_left, joined
 from manageout.service.retire_store import Member
 
 SITE = """
@@ -85,9 +85,17 @@ def test_who_retires_already_keeps_wave_and_time() -> None:
     wanted = {"everybody": networks("10.0.1.30/32", "10.0.1.0/24")}
     after = joined(before, wanted, 9.0)
     assert after == [*before, Member(IPv4Network("10.0.1.0/24"), "everybody", 9.0)]
-    assert member_of(after, IPv4Address("10.0.1.30")) == before[0]
-    assert member_of(after, IPv4Address("10.0.1.31")) == after[1]
-    assert member_of(after, IPv4Address("10.0.3.1")) is None
+    index = Index(after)
+    assert index.get("10.0.1.30") == before[0]
+    assert index.get("10.0.1.31") == after[1]
+    assert index.get("10.0.3.1") is None and index.get("fd12::1") is None
+
+
+def test_the_earliest_counts_whatever_its_size() -> None:
+    wide, narrow = Member(IPv4Network("10.0.0.0/8"), "w", 1.0), Member(IPv4Network("10.0.1.30"), "n", 2.0)
+    assert Index([narrow, wide]).get("10.0.1.30") == wide
+    assert Index([narrow, wide._replace(since=3.0)]).get("10.0.1.30") == narrow
+    assert Index([Member(IPv4Network("0.0.0.0/0"), "all", 1.0)]).get("192.0.2.1") is not None
 
 
 def test_groups_that_are_left(site: Site) -> None:
