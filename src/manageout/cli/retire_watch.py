@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manageout.cli.fitted import fitted, wide_option
-from manageout.cli.output import ago, printable, runtime_dir_option, watching_options
-from manageout.cli.retire import opened, short, site_options
+from manageout.cli.output import ago, runtime_dir_option, watching_options
+from manageout.cli.retire import listed, opened, short, site_options
 from manageout.cli.retire_seen import look, usage_option
 from manageout.words import counted
 
@@ -94,7 +94,7 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
     sums = figures(found)
     head.append(
         f"{counted(sums['hosts'], 'host')}: {sums['let_go']} let go, {sums['being_told']} being told, "
-        f"{sums['still_sends']} still send, {sums['not_heard']} not heard; "
+        f"{sums['still_sends']} still send, {sums['not_heard']} not heard;\n"
         f"{sums['served']} served another way, {sums['failing']} with something that fails"
     )
     faulty = [each for each in found if each.fails or each.refused or each.state == "still sends"]
@@ -114,7 +114,7 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
     if len(shown) < len(found):
         parts.append(f"and {len(found) - len(shown)} more: --all")
     details = [line for each in shown for line in _details(each, now)]
-    return "\n\n".join([*parts, *(["\n".join(details)] if details else [])])
+    return "\n\n".join([*parts, *([listed("To be looked at:", details)] if details else [])])
 
 
 def _row(each: Watched, now: float) -> tuple[str, ...]:
@@ -132,12 +132,12 @@ def _row(each: Watched, now: float) -> tuple[str, ...]:
 
 
 def _details(each: Watched, now: float) -> list[str]:
-    lines = [f"  {each.ipv4} still opens {flow}, {ago(flow.last, now)} ago" for flow in each.still[:FLOWS]]
+    lines = [f"{each.ipv4} still opens {flow}, {ago(flow.last, now)} ago" for flow in each.still[:FLOWS]]
     lines += [
-        f"  {each.ipv4} FAILS: {flow}, {flow.unanswered} of {flow.calls} without an answer, "
+        f"{each.ipv4} FAILS: {flow}, {flow.unanswered} of {flow.calls} without an answer, "
         f"{ago(flow.last, now)} ago"
         for flow in each.fails[:FLOWS]
     ]
     if each.refused:
-        lines.append(f"  {each.ipv4} is refused: {', '.join(each.refused)}; `manageout drops` says why")
-    return [printable(line) for line in lines]
+        lines.append(f"{each.ipv4} is refused: {', '.join(each.refused)}; `manageout drops` says why")
+    return lines
