@@ -1,17 +1,13 @@
-"""`manageout doctor reach` in the lab: silent about the healthy site, and right about each way of breaking it."""
+"""`manageout doctor reach` in the lab: silent about the healthy site; right about names, permission, connection."""
 
 from __future__ import annotations
 
 import json
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
@@ -21,45 +17,9 @@ from manageout.lab.steps_names import await_registered
 from manageout.lab.topology import APP, HELPDESK, ISATAP_NAME, LAPTOP_NAME, REMOTE
 from manageout.service import certificates
 from manageout.service.pki import Authority
-from tests.system.support import Lab, other_rules
-from tests.system.test_doctor_live import broken, filtered, records, run
-
-FORWARD = "chain f { type filter hook forward priority 0; policy accept;\n %s\n }"
-OUTPUT = "chain o { type filter hook output priority 0; policy accept;\n %s\n }"
-INPUT = "chain i { type filter hook input priority 0; policy accept;\n %s\n }"
-
-
-def reach(node: str, *arguments: str) -> dict[str, Any]:
-    """What it says as JSON; its exit code is as its findings are."""
-    argv = [sys.executable, "-m", "manageout", "doctor", "reach", "--json", *arguments]
-    result = network.run(node, argv, check=False)
-    assert result.returncode in (0, 1) and "Traceback" not in result.stderr, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    assert result.returncode == bool(found["findings"])
-    return found
-
-
-def codes(node: str, *arguments: str) -> list[str]:
-    """The findings about helpdesk and laptop, unless others are named."""
-    pair = () if len(arguments) > 1 and not arguments[0].startswith("-") else ("helpdesk", "laptop")
-    found = reach(node, *pair, *arguments)
-    return [finding["code"].removeprefix("REACH-") for finding in found["findings"]]
-
-
-@contextmanager
-def resolver(node: str, address: object) -> Iterator[None]:
-    file = network.ETC / network.namespace(node) / "resolv.conf"
-    text = file.read_text()
-    file.write_text(f"nameserver {address}\nsearch corp.example\n")
-    try:
-        yield
-    finally:
-        file.write_text(text)
-
-
-def hops(found: dict[str, Any], verdict: str) -> set[tuple[str, str]]:
-    return {(hop["way"], hop["what"]) for hop in found["hops"] if hop["verdict"] == verdict}
-
+from tests.system.reach_place import codes, hops, reach, resolver
+from tests.system.support import AS_NOBODY, Lab, other_rules
+from tests.system.test_doctor_live import records
 
 # --- Healthy --------------------------------------------------------------------------------------------
 
@@ -105,7 +65,8 @@ def test_names(lab: Lab) -> None:
     address, lease = site.laptop_address(), site.lease("laptop")
     both = [f"{LAPTOP_NAME} 60 A {lease}", f"{LAPTOP_NAME} 60 AAAA {address}"]
     with records(*(f"delete {record}" for record in both)):
-        assert codes("gateway") == codes("helpdesk") == ["NAME-MISSING"]
+        assert codes("gateway") == ["NAME-MISSING"]
+        assert codes("helpdesk") == ["NAME-MISSING"]
     with records(f"delete {both[0]}", f"add {LAPTOP_NAME} 60 A 10.0.0.200"):
         assert codes("gateway") == ["NAME-STALE"]
         assert codes("helpdesk") == ["LEASE-NO-WAY"]
@@ -128,7 +89,8 @@ def test_name_servers(lab: Lab) -> None:
 def test_the_router_s_name(lab: Lab) -> None:
     own = f"{ISATAP_NAME} 2 A 10.0.0.1"
     with records(f"delete {own}"):
-        assert codes("gateway") == codes("helpdesk") == ["ROUTER-NAME"]
+        assert codes("gateway") == ["ROUTER-NAME"]
+        assert codes("helpdesk") == ["ROUTER-NAME"]
     with records(f"delete {own}", f"add {ISATAP_NAME} 2 A 10.0.0.20"):
         assert codes("gateway") == ["ROUTER-ASTRAY"]
         assert codes("helpdesk") == []  # it still has its old router
@@ -240,71 +202,7 @@ def expired_gateway(lab: Lab) -> None:
     assert codes("gateway", *options) == ["GATEWAY-CERTIFICATE"]
 
 
-# --- The way --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("node", ["gateway", "helpdesk"])
-def test_protocol_41_is_filtered(lab: Lab, node: str) -> None:
-    wanted = "PROTOCOL-41" if node == "gateway" else "ROUTER-SILENT"
-    with filtered("core", FORWARD % "meta l4proto 41 drop"):
-        assert codes(node, "--port", "80") == [wanted]
-    with broken("core", "ip rule add pref 10 ipproto 41 prohibit", "ip rule del pref 10"):
-        assert codes(node, "--port", "80") == ["PROTOCOL-41"]
-
-
-def test_a_black_hole_for_large_packets(lab: Lab) -> None:
-    narrow = ("ip link set intranet mtu 1200", "ip link set intranet mtu 1500")
-    drop = OUTPUT % "icmp type destination-unreachable drop"
-    with broken("core", *narrow), filtered("core", drop):
-        assert codes("gateway", "--port", "80") == codes("helpdesk", "--port", "80") == ["MTU"]
-
-
-def test_nobody_answers_for_the_lease(lab: Lab) -> None:
-    lease = site.lease("laptop")
-    entry = f"ip neigh {{}} proxy {lease} dev intranet protocol 61"
-    run("gateway", entry.format("del").removesuffix(" protocol 61"))
-    try:
-        for node in ("core", "app"):
-            run(node, "ip neigh flush all")
-        assert codes("gateway", "--port", "80") == ["LEASE-NO-WAY"]
-        assert codes("helpdesk", "--port", "80") == ["LEASE-NO-WAY"]
-        assert codes("app", "app", "laptop", "--port", "80") == ["LEASE-NO-WAY"]
-    finally:
-        run("gateway", entry.format("add"))
-
-
-@pytest.mark.parametrize("verdict", ["drop", "reject"])
-def test_the_client_s_firewall(lab: Lab, verdict: str) -> None:
-    with filtered("laptop", INPUT % f"tcp dport 80 {verdict}"):
-        for node in ("gateway", "helpdesk"):
-            assert codes(node, "--port", "80") == ["CLIENT-FIREWALL"]
-            assert codes(node, "--port", "22") == []
-
-
-def test_a_firewall_that_lets_only_the_gateway_in(lab: Lab) -> None:
-    """Asked in the manager's name, the gateway sees what the manager sees."""
-    own = site.gateway_plan().client_prefix
-    with filtered("laptop", INPUT % f"ip6 saddr {own} accept\n tcp dport 80 drop"):
-        assert codes("gateway", "--port", "80") == ["CLIENT-FIREWALL"]
-
-
-def test_a_port_that_nobody_serves(lab: Lab) -> None:
-    with other_rules("gateway", '"tcp/22"', '"tcp/22", "tcp/3389"'):
-        assert codes("gateway", "--port", "3389") == codes("helpdesk", "--port", "3389") == ["CLIENT-CLOSED"]
-
-
-def test_a_client_that_says_nothing(lab: Lab) -> None:
-    with filtered("laptop", INPUT % 'iifname "mo-*" drop'):
-        assert codes("helpdesk", "--port", "80") == ["CLIENT-SILENT"]
-
-
-def test_somebody_else_s_packet_filter(lab: Lab) -> None:
-    with filtered("gateway", FORWARD % 'oifname "mo-iphttps0" tcp dport 80 drop'):
-        assert codes("gateway", "--port", "80") == ["FILTER"]
-        assert codes("gateway", "--port", "22") == []
-
-
-# --- The daemon, and another topology -------------------------------------------------------------------
+# --- The daemon, and who asks ---------------------------------------------------------------------------
 
 
 def test_no_daemon(lab: Lab, tmp_path: Path) -> None:
@@ -338,8 +236,6 @@ def test_usage(lab: Lab) -> None:
 
 
 def test_without_privileges_it_says_what_it_cannot_see(lab: Lab) -> None:
-    from tests.system.support import AS_NOBODY
-
     argv = [*AS_NOBODY, sys.executable, "-m", "manageout", "doctor", "reach", "helpdesk", "laptop", "--json"]
     result = network.run("helpdesk", argv, check=False)
     assert "Traceback" not in result.stderr

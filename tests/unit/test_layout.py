@@ -59,7 +59,6 @@ TESTED_BY: dict[str, str] = {
     "doctor/live.py": "unit/doctor/test_live_json.py",
     "doctor/reach.py": "unit/doctor/test_reach_hops.py",
     "doctor/rules/reach.py": "unit/doctor/test_reach_hops.py",
-    "cli/doctor_reach.py": "system/test_doctor_reach.py",
     "service/probe_client.py": "system/test_doctor_reach.py",
     "service/probe_host.py": "system/test_doctor_reach.py",
     "service/reach.py": "system/test_doctor_reach.py",

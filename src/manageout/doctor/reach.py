@@ -129,6 +129,8 @@ class Reach(NamedTuple):
     """None: the ISATAP router is another machine."""
     router: RouterAnswer | None = None
     """What the ISATAP router answers to this machine."""
+    beyond: Echo | None = None
+    """A ping of the manager through an ISATAP router that is another machine, from the gateway."""
     router_route: bool | None = None
     """Whether this manager has a route to the client through ISATAP."""
     lease_way: LeaseWay | None = None

@@ -13,6 +13,7 @@ from manageout.doctor.reach import HEARD, Answer, Hop, Reach, Verdict, Way
 
 LARGE: dict[str, int] = {"lease": 1260, "isatap": 1300}
 """Bytes of IPv4 that must pass: the clients' link has 1280, less or more the translated or added header."""
+NO_ROUTE = "Network is unreachable"
 BLOCKED = ("isatap", "wpad")
 RUN_ON = {
     "gateway": "run this on the gateway",
@@ -213,7 +214,7 @@ def _router(reach: Reach) -> Iterator[Hop]:
     answer = reach.router
     if answer is None:
         if reach.isatap is None:
-            yield Hop("isatap", "ISATAP router", "unseen", RUN_ON["router"])
+            yield _beyond(reach)
         return
     asked = f"{answer.router}, asked by {answer.source or 'this machine'}"
     if answer.advertisement is not None and reach.router_route is False:
@@ -230,6 +231,19 @@ def _router(reach: Reach) -> Iterator[Hop]:
         yield Hop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-SILENT")
 
 
+def _beyond(reach: Reach) -> Hop:
+    """The ISATAP router is another machine; the gateway can look through it."""
+    ping = reach.beyond
+    if ping is not None and ping.seconds is not None:
+        words = f"the manager answers a ping to {ping.target} through it"
+        return Hop("isatap", "ISATAP router", "ok", words)
+    if ping is not None and ping.by and ping.error == NO_ROUTE:
+        words = f"ping {ping.target}: {ping.by} says {ping.error}"
+        return Hop("isatap", "ISATAP router", "fails", words, "REACH-ROUTER-OFF")
+    seen = f"ping {ping.target}: {ping.error}; " if ping is not None else ""
+    return Hop("isatap", "ISATAP router", "unseen", f"{seen}{RUN_ON['router']}")
+
+
 def _registered(reach: Reach) -> Iterator[Hop]:
     known = reach.isatap
     assert known is not None, "the caller has looked"
@@ -238,6 +252,11 @@ def _registered(reach: Reach) -> Iterator[Hop]:
     if not known.allowed:
         words = f"isatap.hosts does not hold {who}; {known.refused} packets of it were refused lately"
         yield Hop("isatap", "ISATAP host allowed", "fails", words, "REACH-ISATAP-HOSTS")
+        return
+    if not known.ready:
+        yield Hop(
+            "isatap", "ISATAP host allowed", "unseen", "the daemon's router is not ready yet: try again"
+        )
         return
     if known.retires:
         words = f"{who} is told to let go of ISATAP (manageout retire)"

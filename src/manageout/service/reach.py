@@ -7,7 +7,6 @@ hosts, protocol 41. On the manager: names, the router, and the client itself. El
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +19,8 @@ from manageout.doctor.reach import Answer, Client, Isatap, LeaseWay, Policy, Rea
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.linux import nft, proxy_arp
 from manageout.linux.netlink import Netlink
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan, isatap_address
 from manageout.service import (
-    probe_certificate,
     probe_client,
     probe_dns,
     probe_host,
@@ -30,6 +28,7 @@ from manageout.service import (
     probe_router,
     reach_pair,
     reach_policy,
+    reach_site,
 )
 from manageout.service.ipv4_side import ipv4_side
 
@@ -173,49 +172,20 @@ class _Look:
         names = (reach.host, reach_pair.full_name(reach.host, self._domain))
         reach = reach._replace(
             policy=self._policy(site, hosts, names),
-            lease_unused=_no_lease(site),
-            certificate=self._certificate(site) if reach.target.connected is False else "",
+            lease_unused=reach_site.no_lease(site),
+            certificate=reach_site.certificate(site) if reach.target.connected is False else "",
         )
         if site.isatap is None:
             without = site.gateway is not None and site.gateway.isatap_router is None
             return reach._replace(isatap_unused="the site file names no ISATAP router" if without else "")
-        isatap = self._isatap(hosts[0])
+        ready = bool(self._roles.get("isatap", {}).get("ready", True))
+        isatap = reach_site.isatap(site.isatap, hosts[0], self._rows("hosts"), self._rows("drops"), ready)
         unused = not isatap.allowed and not isatap.refused and isatap.heard is None and not reach.lease_unused
         words = f"{hosts[0]} is not in isatap.hosts, and needs it not" if unused else ""
         return reach._replace(isatap=isatap, isatap_unused=words)
 
     def _policy(self, site: Site, hosts: Sequence[IPv4Address], names: Sequence[str]) -> Policy:
         return reach_policy.judge(site, hosts, names, self._identity, self._wanted.service)
-
-    def _certificate(self, site: Site) -> str:
-        """Why every client would refuse the gateway's certificate; empty when none would for its dates."""
-        if site.gateway is None:
-            return ""
-        found, now = probe_certificate.from_file(site.gateway.certificate), time.time()
-        if found.error:
-            return f"{found.place}: {found.error}"
-        if not found.not_before <= now <= found.not_after:
-            days = [time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (found.not_before, found.not_after)]
-            return f"{found.place} is valid from {days[0]} to {days[1]}, today is {time.strftime('%Y-%m-%d')}"
-        return ""
-
-    def _isatap(self, host: IPv4Address) -> Isatap:
-        site = self._site
-        assert site is not None and site.isatap is not None, "the caller has looked"
-        row = next((each for each in self._rows("hosts") if each["ipv4"] == str(host)), None)
-        now, refused = time.time(), 0
-        for drop in self._rows("drops"):
-            recent = (drop.get("last") or 0) > now - reach_pair.RECENT
-            if recent and (drop["reason"], drop["source"]) == ("host-not-allowed", str(host)):
-                refused += drop["count"]
-        last = max(row["last_rs"] or 0, row["last_packet"] or 0) if row else 0
-        return Isatap(
-            any(host in network for network in site.isatap.hosts),
-            now - last if last else None,
-            refused,
-            ready=bool(self._roles.get("isatap", {}).get("ready", True)),
-            retires=bool(row and row.get("retires")),
-        )
 
     # --- The way itself ---------------------------------------------------------------------------------
 
@@ -231,10 +201,13 @@ class _Look:
                 jobs["router_route"] = pool.submit(self._try, "route", None, self._route, reach)
             elif reach.views:
                 jobs["host_echo"] = pool.submit(self._try, "ping", None, probe_path.echo, host)
-                jobs["paths"] = pool.submit(self._try, "path", (), self._path_to, host)
+                jobs["paths"] = pool.submit(self._try, "path", (), self._path_to, reach, host)
                 jobs["filters"] = pool.submit(self._try, "packet filter", (), self._filters, reach, host)
                 jobs["isatap"] = pool.submit(
                     self._try, "protocol 41", reach.isatap, self._tunnel, reach, host
+                )
+                jobs["beyond"] = pool.submit(
+                    self._try, "ping through the router", None, self._beyond, reach, host
                 )
                 jobs["lease_way"] = pool.submit(self._try, "ARP", None, self._lease_way, reach)
                 jobs["answers"] = pool.submit(self._try, "client", (), self._as_manager, reach, host)
@@ -283,8 +256,8 @@ class _Look:
     def _paths_from_here(self, reach: Reach) -> tuple[tuple[Way, PathMtu], ...]:
         return _each(lambda way, address: (way, probe_path.path_mtu(address)), self._targets(reach))
 
-    def _path_to(self, host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
-        return (("both", probe_path.path_mtu(host)),)
+    def _path_to(self, reach: Reach, host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
+        return (("both" if "gateway" in reach.views else "isatap", probe_path.path_mtu(host)),)
 
     def _router(self, reach: Reach) -> RouterAnswer | None:
         if reach.isatap_unused or self._site is not None:
@@ -307,6 +280,21 @@ class _Look:
             return isatap
         found = any(probe_host.answers(host, locator) for locator in site.isatap.locators[:2])
         return isatap._replace(answers=found)
+
+    def _beyond(self, reach: Reach, host: IPv4Address) -> Echo | None:
+        """Through an ISATAP router that is another machine."""
+        site, plan = self._site, self._plan
+        if site is None or plan is None or site.gateway is None or site.gateway.isatap_router is None:
+            return None
+        if reach.isatap_unused:
+            return None
+        target = isatap_address(plan.isatap_prefix, host)
+        found = probe_path.echo(target, WAIT, plan.gateway_address)
+        if found.seconds is not None or found.by:
+            return found
+        # Managers know no way back to other addresses of ours; but a router without a daemon knows none to this one.
+        other = probe_path.echo(target, WAIT)
+        return other if other.by else found
 
     def _lease_way(self, reach: Reach) -> LeaseWay | None:
         site, plan = self._site, self._plan
@@ -377,18 +365,6 @@ def _each(function: Callable[[Way, A], T], targets: Sequence[tuple[Way, A]]) -> 
     """Of every way, side by side."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         return tuple(pool.map(lambda target: function(*target), targets))
-
-
-def _no_lease(site: Site) -> str:
-    if site.gateway is None:
-        return ""
-    if site.translation is None:
-        return "the site file gives clients no leases ([translation])"
-    if site.translation.masquerade:
-        return (
-            "clients hide behind the gateway's address (translation.masquerade): nobody calls them by lease"
-        )
-    return ""
 
 
 def _port(service: str) -> int | None:

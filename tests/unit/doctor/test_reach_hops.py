@@ -154,3 +154,18 @@ def test_a_tunnel_that_could_not_be_tried() -> None:
     blind = gateway(isatap=known._replace(answers=None))
     assert hop(blind, "isatap", "protocol 41").verdict == "unseen"
     assert HOST in hop(blind, "isatap", "protocol 41").words
+
+
+def test_through_a_router_that_is_another_machine() -> None:
+    apart = gateway(isatap=None, views=("gateway",))
+    good = apart._replace(beyond=Echo(HOST, 0.002))
+    assert codes(good) == [] and hop(good, "isatap", "ISATAP router").verdict == "ok"
+    for error, expected in (("Network is unreachable", ["ROUTER-OFF"]), ("No route to host", [])):
+        assert codes(apart._replace(beyond=Echo(HOST, None, "fd12::2", error))) == expected
+
+
+def test_a_router_that_has_just_started() -> None:
+    known = GATEWAY.isatap
+    assert known is not None
+    young = gateway(isatap=known._replace(ready=False, answers=False))
+    assert codes(young) == [] and hop(young, "isatap", "ISATAP host allowed").verdict == "unseen"

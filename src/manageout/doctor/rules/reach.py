@@ -214,8 +214,8 @@ _rule(
 _rule(
     "ROUTER-OFF",
     "no ISATAP router runs on that machine",
-    "The machine answers that it does not speak IP protocol 41: its daemon is stopped, or the address is another "
-    "machine's.",
+    "The machine does not speak IP protocol 41, or has no route to the ISATAP link: its daemon is stopped, or the "
+    "address is another machine's.",
     ("systemctl status manageout   (on that machine)", "manageout status   (on that machine)"),
     (*AT_ROUTER, *UNANSWERED),
 )
