@@ -135,7 +135,7 @@ class Pair:
     def write_site(
         self, gateway: str = "", iphttps: str = "", policy: str = "", tables: str = "", site: str = ""
     ) -> Path:
-        """The site file, with more lines for its tables, and more tables."""
+        """The site file, with more lines for its tables, and more tables. Behind the gateway is nothing: it serves."""
         pki = self.ca.directory
         file = self.directory / "site.toml"
         mode = (
@@ -144,7 +144,8 @@ class Pair:
         file.write_text(
             f'[site]\nprefix = "{SITE}:/48"\n{site}\n'
             f'[gateway]\ncertificate = "{pki}/{GATEWAY_NAME}.pem"\nkey = "{pki}/{GATEWAY_NAME}.key"\n'
-            f"{mode}\n{gateway}\n[gateway.iphttps]\n{iphttps}\n[policy]\n{policy}\n"
+            f"{mode}\n{gateway}\n[gateway.iphttps]\n{iphttps}\n[policy]\n"
+            f'gateway_services = ["any"]\n{policy}\n'
             f'[daemon]\nstate_dir = "{self.directory}/state"\nmetrics = "off"\n{tables}'
         )
         return file

@@ -60,7 +60,7 @@ def sites() -> Iterator[str]:
         ("", DNS64),
         INTRANETS,
         ("", MANAGERS),
-        ("", "hairpin = true\n"),
+        ("", 'hairpin = true\ngateway_services = ["tcp/22", "tcp/20-25", "udp", "icmp"]\n'),
     ):
         text = SITE + role + leases + dns64 + "[policy]\n" + intranet + flag + managers
         site = parse(text)
