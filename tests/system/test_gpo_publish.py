@@ -167,6 +167,7 @@ def test_a_folder_that_cannot_be_made_is_rolled_back(folder: Path) -> None:
     try:
         code, out = rollout(folder, "gpo", "--publish")
         assert code == 1 and "taking back what was done" in out and "Traceback" not in out
+        assert "in the way in SYSVOL" in out and "port" not in out
         assert directory() == before
     finally:
         run(["smbclient", f"//{SERVER}/sysvol", "-U", samba.LOGIN, "-c", f'del {path}"'])

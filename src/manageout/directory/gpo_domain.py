@@ -15,7 +15,8 @@ PYTHON = "/usr/bin/python3"
 _PROGRAM, _CENSUS = (Path(__file__).with_name(name) for name in ("gpo_samba.py", "census_samba.py"))
 _HINTS = {
     "credentials": "try --user NAME with its password, or get a ticket: kinit NAME",
-    "rights": "the account must be a Domain Admin, or a Group Policy Creator Owner who may link at that place",
+    "rights": "the account must be a Domain Admin",
+    "collision": "something of that name is in the way in SYSVOL: see the policy's folder, then try again",
     "size": "look at that folder in SYSVOL",
     "directory": "is the domain controller reachable (ports 53, 88, 389, 445)? name it with --server",
     "fault": "please report this",

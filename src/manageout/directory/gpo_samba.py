@@ -49,6 +49,10 @@ FOLDER = 0x10
 MAX_FILES, MAX_BYTES = 1000, 16 << 20
 
 
+# NT_STATUS_OBJECT_NAME_COLLISION, NT_STATUS_NOT_A_DIRECTORY
+COLLISIONS = (0xC0000035, 0xC0000103)
+
+
 class Refused(Exception):
     """With what is said to the user, and its kind."""
 
@@ -359,6 +363,8 @@ def refused(error: Exception) -> Refused:
     rights = (ldb.ERR_INSUFFICIENT_ACCESS_RIGHTS,) if isinstance(error, ldb.LdbError) else (0xC0000022,)
     if code in rights:
         return Refused("rights", text)
+    if code in COLLISIONS:
+        return Refused("collision", text)
     if "LOGON_FAILURE" in text or "INVALID_CREDENTIALS" in text or "Invalid credentials" in text:
         return Refused("credentials", text)
     if isinstance(error, ldb.LdbError | NTSTATUSError | OSError | RuntimeError):
