@@ -10,6 +10,7 @@ from typing import Any
 from manageout.config import Site
 from manageout.doctor.live import DnsAnswer
 from manageout.doctor.reach import Client
+from manageout.errors import AddressError
 from manageout.service import probe_dns
 from manageout.wire.address import embedded_isatap
 
@@ -30,7 +31,10 @@ def full_name(name: str, domain: str) -> str:
 def manager(
     text: str, domain: str, servers: Sequence[str], site: Site | None
 ) -> tuple[list[IPv4Address], str, list[DnsAnswer]]:
-    """IPv4 addresses of HOST, or why there are none; and what name servers said."""
+    """IPv4 addresses of HOST, or why there are none; and what name servers said.
+
+    Raises :class:`AddressError` for a manager that has IPv6 of its own: leases and ISATAP are not its ways.
+    """
     try:
         address = ip_address(text)
     except ValueError:
@@ -40,7 +44,8 @@ def manager(
     inside = embedded_isatap(address.packed)
     if inside is not None:
         return [IPv4Address(inside)], "", []
-    return [], "no ISATAP address: give the manager's IPv4 address", []
+    hint = "give the IPv4 address of a manager; one with IPv6 of its own needs neither lease nor ISATAP"
+    raise AddressError(f"{text} is no ISATAP address", hint)
 
 
 def _named(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import manageout.doctor.rules
 from manageout.doctor.findings import RULES, diagnose
@@ -169,3 +171,18 @@ def test_a_router_that_has_just_started() -> None:
     assert known is not None
     young = gateway(isatap=known._replace(ready=False, answers=False))
     assert codes(young) == [] and hop(young, "isatap", "ISATAP host allowed").verdict == "unseen"
+
+
+ALL = [*HEALTHY.values(), *(case() for case in CASES.values())]
+
+
+@given(st.data())
+def test_whatever_comes_together_no_failure_stays_without_a_finding(data: st.DataObject) -> None:
+    """Parts of two cases, mixed: what fails has a rule, something is said about it, and what is hidden is there."""
+    one, other = data.draw(st.sampled_from(ALL)), data.draw(st.sampled_from(ALL))
+    mixed = Reach(*(data.draw(st.sampled_from(pair)) for pair in zip(one, other, strict=True)))
+    failed = {each.code for each in hops(mixed) if each.verdict == "fails"}
+    found = diagnose([facts(mixed)])
+    told = {code for finding in found for code in (finding.code, *finding.hidden)}
+    assert told == failed <= set(RULES)
+    assert bool(found) is bool(failed)

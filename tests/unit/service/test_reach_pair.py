@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from manageout.config import parse
+from manageout.errors import AddressError
 from manageout.service import reach_pair
 
 DOMAIN = "corp.example"
@@ -101,10 +102,8 @@ def test_a_stranger_s_refusals_must_be_of_now() -> None:
 def test_managers() -> None:
     for text in ("10.0.1.30", "fd12:3456:789a:1:0:5efe:a00:11e", "fe80::200:5efe:a00:11e"):
         assert reach_pair.manager(text, DOMAIN, [], None)[0] == [IPv4Address("10.0.1.30")]
-    assert reach_pair.manager("fd12::1", DOMAIN, [], None)[:2] == (
-        [],
-        "no ISATAP address: give the manager's IPv4 address",
-    )
+    with pytest.raises(AddressError, match="no ISATAP address"):
+        reach_pair.manager("fd12::1", DOMAIN, [], None)
     assert reach_pair.manager("HelpDesk", DOMAIN, [], SITE)[0] == [IPv4Address("10.0.1.30")]
 
 

@@ -147,7 +147,8 @@ _rule(
 _rule(
     "CLIENT-OFFLINE",
     "the client is not connected",
-    "It is switched off, asleep, inside the intranet, or does not get through to the gateway.",
+    "It is switched off, asleep, inside the intranet, connected to another gateway of the site, or does not get "
+    "through to this one.",
     (
         "on the client: is it on, and online? (Windows: Get-DAConnectionStatus; Linux: manageout status)",
         "manageout drops   (on the gateway: are connections of it refused?)",
