@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manageout.cli.output import printable, runtime_dir_option
+from manageout.cli.output import printable
 from manageout.cli.retire import evidence_age, force_option, opened, site_options, who
-from manageout.cli.retire_seen import look, taken, usage_option
+from manageout.cli.retire_seen import look, runtime_dir_option, taken, usage_option
 from manageout.cli.rollout_ad import directory_options
 
 if TYPE_CHECKING:
@@ -91,12 +91,13 @@ def _widen(
     state_dir: Path | None,
     force: bool,
     usage: tuple[Path, ...],
-    runtime_dir: Path,
+    runtime_dir: Path | None,
     as_json: bool,
 ) -> None:
     from manageout.service import retire_members, retire_pilot
 
     site, _, store = opened(file, state_dir)
+    runtime_dir = runtime_dir or site.daemon.runtime_dir
     seen, _ = look(store, runtime_dir, usage)
     names: dict[str, str] = {}
     for row in [*store.found("host"), *seen.hosts]:
@@ -160,7 +161,7 @@ def undo(
     state_dir: Path | None,
     server: str,
     user: str,
-    runtime_dir: Path,
+    runtime_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Everything is as it was before the pilot: hosts come back at once, names and policies too.
@@ -181,7 +182,7 @@ def undo(
             store, site, lambda: domain(site.site.domain, server, user), said.append
         ),
     )
-    fault = taken(runtime_dir, [])
+    fault = taken(runtime_dir or site.daemon.runtime_dir, [])
     if as_json:
         answer = {"phase": entry.phase, "restored": said, "left": left, "router": fault}
         click.echo(json.dumps(answer))

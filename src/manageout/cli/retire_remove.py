@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manageout.cli.output import printable, runtime_dir_option
+from manageout.cli.output import printable
 from manageout.cli.retire import evidence_age, force_option, opened, site_options, who
-from manageout.cli.retire_seen import look, usage_option
+from manageout.cli.retire_seen import look, runtime_dir_option, usage_option
 from manageout.cli.rollout_ad import directory_options
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def remove(
     server: str,
     user: str,
     usage: tuple[Path, ...],
-    runtime_dir: Path,
+    runtime_dir: Path | None,
 ) -> None:
     """Records and policies go, when every host has let go: only what is ISATAP's and this site's.
 
@@ -65,6 +65,9 @@ def remove(
     site, plan, store = opened(file, state_dir)
     phase = next_phase(store.phase(), Step.REMOVE)
     now = time.time()
+    if dns:
+        retire_remove.updates_of(site)
+    runtime_dir = runtime_dir or site.daemon.runtime_dir
     forced = False if dry_run else _require(store, runtime_dir, usage, evidence_age(site), now, force)
     wanted = retire_remove.wanted(store, site, plan)
     if dry_run:
@@ -112,6 +115,7 @@ def _write(wanted: Wanted, folder: Path) -> None:
     from manageout.errors import ManageoutError
     from manageout.service.files import replace_file
     from manageout.windows import retire_script
+    from manageout.words import counted
 
     text = retire_script.remove(wanted.records, wanted.values, wanted.by_hand, block=wanted.block)
     try:
@@ -123,7 +127,8 @@ def _write(wanted: Wanted, folder: Path) -> None:
         data = b"\xef\xbb\xbf" + content.replace("\n", "\r\n").encode()
         replace_file(folder / name, data, 0o644)
     click.echo(
-        f"{folder}/remove.ps1 takes away {len(wanted.records)} records and {len(wanted.values)} settings; "
+        f"{folder}/remove.ps1 takes away {counted(len(wanted.records), 'record')} and "
+        f"{counted(len(wanted.values), 'setting')} of policies; "
         f"{folder}/restore.ps1 is its inverse"
     )
     _by_hand(wanted)

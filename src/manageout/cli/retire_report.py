@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.output import runtime_dir_option
 from manageout.cli.retire import opened, site_options
-from manageout.cli.retire_seen import look, records, usage_option
+from manageout.cli.retire_seen import look, records, runtime_dir_option, usage_option
 
 
 @click.command()
@@ -25,7 +24,7 @@ from manageout.cli.retire_seen import look, records, usage_option
 @usage_option
 @runtime_dir_option
 def report(
-    file: Path, state_dir: Path | None, output: Path, usage: tuple[Path, ...], runtime_dir: Path
+    file: Path, state_dir: Path | None, output: Path, usage: tuple[Path, ...], runtime_dir: Path | None
 ) -> None:
     """A report for the change board, as a web page that stands alone and as Markdown.
 
@@ -39,7 +38,7 @@ def report(
 
     site, _, store = opened(file, state_dir)
     now = time.time()
-    seen, fault = look(store, runtime_dir, usage)
+    seen, fault = look(store, runtime_dir or site.daemon.runtime_dir, usage)
     made = retire_report.Report(
         site.site.name,
         now,

@@ -35,6 +35,16 @@ def usage_option(command: Decorated) -> Decorated:
     )(command)
 
 
+def runtime_dir_option(command: Decorated) -> Decorated:
+    """``--runtime-dir``."""
+    return click.option(
+        "--runtime-dir",
+        type=click.Path(path_type=Path),
+        envvar="MANAGEOUT_RUNTIME_DIR",
+        help="Directory of the router's control socket; daemon.runtime_dir of the site file when left out.",
+    )(command)
+
+
 def records(store: RetireStore, given: Sequence[Path]) -> list[UsageFile]:
     """Those that are ``given``, or the one here if there is one."""
     from manageout.service.usage_file import FILE, UsageFile

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manageout.cli.fitted import fitted, wide_option
-from manageout.cli.output import ago, runtime_dir_option, watching_options
+from manageout.cli.output import ago, watching_options
 from manageout.cli.retire import listed, opened, short, site_options
-from manageout.cli.retire_seen import look, usage_option
+from manageout.cli.retire_seen import look, runtime_dir_option, usage_option
 from manageout.words import counted
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def watch(
     file: Path,
     state_dir: Path | None,
     usage: tuple[Path, ...],
-    runtime_dir: Path,
+    runtime_dir: Path | None,
     everybody: bool,
     as_json: bool,
     watch: float | None,
@@ -49,9 +49,9 @@ def watch(
     Exit status 1 when a host still sends by ISATAP, or something fails that worked before. A host that was switched off
     since it was told is "not heard": it lets go when it comes.
     """
-    store = opened(file, state_dir)[2]
+    site, _, store = opened(file, state_dir)
     while True:
-        found, fault = _observed(store, runtime_dir, usage)
+        found, fault = _observed(store, runtime_dir or site.daemon.runtime_dir, usage)
         if as_json:
             click.echo(json.dumps(_answer(found, fault)))
         else:

@@ -48,7 +48,7 @@ def chart(first: int, lines: Sequence[Line], marks: Sequence[Mark], what: str) -
         f'xmlns="http://www.w3.org/2000/svg">',
         *_grid(scale),
         *(part for number, mark in enumerate(marks) for part in _mark(scale, mark, number)),
-        *(part for line in lines for part in _line(scale, line)),
+        *(part for number, line in enumerate(lines) for part in _line(scale, line, 4.5 - number)),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -95,8 +95,8 @@ def _mark(scale: _Scale, mark: Mark, number: int) -> Iterator[str]:
     yield (f'<text {_TEXT} x="{x + shift:.1f}" y="{y}" text-anchor="{anchor}">{escape(mark.label)}</text>')
 
 
-def _line(scale: _Scale, line: Line) -> Iterator[str]:
-    """Its pieces between the days when nobody looked, and a dot for each day."""
+def _line(scale: _Scale, line: Line, dot: float) -> Iterator[str]:
+    """Its pieces between the days when nobody looked, and a dot for each day; the next line's dot is smaller."""
     piece: list[str] = []
     pieces = [piece]
     for number, value in enumerate(line.values):
@@ -106,7 +106,7 @@ def _line(scale: _Scale, line: Line) -> Iterator[str]:
             continue
         x, y = scale.x(scale.first + number + 0.5), scale.y(value)
         piece.append(f"{x:.1f},{y:.1f}")
-        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{line.colour}"/>'
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{dot:g}" fill="{line.colour}"/>'
     dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
     for points in pieces:
         if len(points) > 1:

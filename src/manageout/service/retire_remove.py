@@ -69,7 +69,7 @@ def remove_records(store: RetireStore, site: Site, plan: Plan, say: Say, *, dry:
     """
     from manageout.directory.router_record import RecordError
 
-    dns, rule = _records(site), rule_of(site, plan)
+    dns, rule = updates_of(site), rule_of(site, plan)
     left: list[str] = []
     for name in names(store, site, rule):
         try:
@@ -202,7 +202,7 @@ def restore(store: RetireStore, site: Site, domain: Callable[[], Domain], say: S
     names = {key.removeprefix(DNS): rows for key, rows in kept.items() if key.startswith(DNS)}
     if names:
         try:
-            left += _restore_records(store, _records(site), names, say)
+            left += _restore_records(store, updates_of(site), names, say)
         except ManageoutError as error:
             left.append(f"records of {len(names)} names: {error.message}")
     return left
@@ -251,7 +251,8 @@ def _restore_policies(
     say(f"restored the policies of {kept['domain']}")
 
 
-def _records(site: Site) -> IsatapRecords:
+def updates_of(site: Site) -> IsatapRecords:
+    """What changes records. Raises :class:`ConfigError` without ``[names]``."""
     from manageout.directory.isatap_records import IsatapRecords
     from manageout.service.names import signer_of, zones_of
 
