@@ -218,6 +218,8 @@ class _Pinger:
     def complaint(self, otherwise: str) -> tuple[str, str]:
         """Who said what about our packets."""
         for one in self.said:
+            if _says_too_big(one, self._version):
+                continue  # about larger packets of somebody else: raw sockets hear of all errors
             prohibited = (one.type, one.code) in _PROHIBITED[self._version]
             return one.by, PROHIBITED if prohibited else os.strerror(one.number)
         return ("this machine", self.unsent) if self.unsent else ("", otherwise)
