@@ -36,6 +36,8 @@ class TranslationTable(Table):
     """Seconds that a disconnected client's lease is held for it."""
     quarantine: Annotated[float, Field(ge=0)] = 3600.0
     """Seconds after that before anybody else gets the address."""
+    audit_days: Annotated[int, Field(ge=1, le=36500)] = 365
+    """Days after its end for which the audit log says who held a lease; it has a million entries at most."""
     fixed: dict[str, IPv4Address] = Field(default_factory=dict)
     """Certificate name -> the one lease of that client."""
     masquerade: bool = False

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ from manageout.protocol.attendance import Attendance, Seen
 from manageout.protocol.leases import Lease, Leases, State
 from manageout.service import lease_file
 from manageout.service import lease_report as report
-from manageout.service.lease_store import AuditRow, Changes, LeaseStore, StoredLease
+from manageout.service.lease_store import DAY, AuditRow, Changes, LeaseStore, StoredLease
 from manageout.service.lease_writer import LeaseWriter
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client, Watcher
@@ -69,6 +70,7 @@ class LeaseKeeper:
         self.waiting: dict[str, None] = {}
         """Present, and without a lease for want of addresses; the first come is the first served."""
         self.denied = 0
+        self._denied_told = -math.inf
         self.told: dict[str, Client] = {}
         self._dirty: dict[str, None] = {}
         self._released: list[tuple[str, bytes]] = []
@@ -79,6 +81,7 @@ class LeaseKeeper:
         self._adopt(site, plan)
         self.table = Leases(plan.leases, **self._rules()) if plan.leases is not None else None
         self.store = LeaseStore(state_dir) if self.table is not None else None
+        self._keep_audit()
         self._writer: LeaseWriter | None = None
         if self.table is not None and self.store is not None:
             now = time.time()
@@ -94,6 +97,10 @@ class LeaseKeeper:
         fixed = site.gateway.fixed if site.gateway else {}
         self.attendance.fixed = {name.lower(): v6.packed for name, v6 in fixed.items()}
         self._own = self._own_addresses()
+
+    def _keep_audit(self) -> None:
+        if self.store is not None and self.site.translation is not None:
+            self.store.keep = self.site.translation.audit_days * DAY
 
     def _rules(self) -> dict[str, Any]:
         table = self.site.translation
@@ -111,6 +118,7 @@ class LeaseKeeper:
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on by other rules. Clients whose lease they forbid get another at once."""
         self._adopt(site, plan)
+        self._keep_audit()
         forbidden: list[Lease] = []
         if self.table is not None and plan.leases is not None:
             forbidden = self.table.configure(time.time(), plan.leases, **self._rules())
@@ -261,10 +269,16 @@ class LeaseKeeper:
             if self.table is not None and identity not in self.waiting:
                 self.waiting[identity] = None
                 self.denied += 1
-                log.warning("no lease for %s: all %d are somebody's", identity, self.table.size)
+                self._tell_denied(identity, now)
         self._reasons.pop(identity, None)
         v4 = lease.v4 if lease else None
         return Client(identity, seen.address, seen.others, v4, seen.peer, seen.transport, seen.since)
+
+    def _tell_denied(self, identity: str, now: float) -> None:
+        """Not each time that somebody comes again: the finding names those who wait."""
+        if self.table is not None and not 0 <= now - self._denied_told < LOOK:
+            self._denied_told = now
+            log.warning("no lease for %s: all %d are somebody's", identity, self.table.size)
 
     def _serve_waiting(self, now: float, audit: list[AuditRow]) -> dict[str, Client]:
         """Leases for those that came when there was none, as far as there are some now."""

@@ -1,13 +1,14 @@
 """Leases and their audit log on disk: SQLite in WAL mode, synced at every commit, so that SIGKILL loses nothing.
 
-The audit log is append-only: triggers refuse to change or delete a row. A period in which somebody held an address
-is a row ``held``, and later a row ``ended`` that names the first by its number. A file that cannot be read is
-set aside, never deleted.
+The audit log is append-only: triggers refuse to change a row, or to delete one before its time. A period in which
+somebody held an address is a row ``held``, and later a row ``ended`` that names the first by its number; both go
+when it ended long enough ago, or when there are too many. A file that cannot be read is set aside, never deleted.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,15 @@ from typing import NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.protocol.leases import Lease, State
+from manageout.service.files import set_aside
 from manageout.service.lease_file import FILE
 from manageout.words import said
 
+DAY = 86400.0
+MAX_PERIODS = 1_000_000
+"""That have ended and are in the log; with their index about 400 MB."""
+_PRUNED = 2
+"""Old periods that make way for a new entry: a wrong clock must not cost the whole log at once."""
 LOST = "unknown: the gateway ended without notice, at this time or earlier"
 
 log = logging.getLogger(__name__)
@@ -34,8 +41,15 @@ CREATE TABLE IF NOT EXISTS audit (
 CREATE TABLE IF NOT EXISTS running (period INTEGER PRIMARY KEY) STRICT;
 CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS audit_is_not_shortened BEFORE DELETE ON audit
+CREATE INDEX IF NOT EXISTS audit_by_end ON audit (at) WHERE event = 'ended';
+CREATE TABLE IF NOT EXISTS expired (period INTEGER PRIMARY KEY) STRICT;
+DROP TRIGGER IF EXISTS audit_is_not_shortened;
+CREATE TRIGGER IF NOT EXISTS audit_keeps_its_time BEFORE DELETE ON audit
+  WHEN OLD.period NOT IN (SELECT period FROM expired)
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+"""
+_EXPIRE = """
+INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND at < ? ORDER BY at LIMIT ?
 """
 _OPEN = """
 SELECT period, v4, identity, v6, transport, peer FROM audit
@@ -89,6 +103,8 @@ class LeaseStore:
         self.path = directory / FILE
         self.set_aside: Path | None = None
         """An unreadable file that was found, under its new name."""
+        self.keep = math.inf
+        """Seconds that an audit entry is kept after its period's end."""
         try:
             directory.mkdir(parents=True, exist_ok=True)
             try:
@@ -96,10 +112,10 @@ class LeaseStore:
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
-                self.set_aside = _free_name(self.path)
-                self.path.replace(self.set_aside)
+                self.set_aside = set_aside(self.path)
                 log.error("%s is not a database any more: set aside as %s", self.path, self.set_aside.name)
                 self._db = self._open()
+            self._ended = self._past()
         except (OSError, sqlite3.Error) as error:
             raise ManageoutError(
                 f"cannot keep the leases in {self.path}: {said(error)}",
@@ -117,6 +133,11 @@ class LeaseStore:
             db.close()
             raise
         return db
+
+    def _past(self) -> int:
+        """Periods in the log that have ended."""
+        (count,) = self._db.execute("SELECT count(*) FROM audit WHERE event = 'ended'").fetchone()
+        return int(count)
 
     def load(self) -> list[Lease]:
         """Every stored lease."""
@@ -149,20 +170,25 @@ class LeaseStore:
             self._db.executemany("INSERT OR IGNORE INTO running VALUES (?)", begun)
             ended = ((row.period,) for row in audit if row.event == "ended")
             self._db.executemany("DELETE FROM running WHERE period = ?", ended)
+            expired = self._expire(audit)
             self._db.execute("COMMIT")
         except sqlite3.Error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+        self._ended += sum(row.event == "ended" for row in audit) - expired
+
+    def _expire(self, audit: Sequence[AuditRow]) -> int:
+        """Take old periods out of the log, a few for each entry that comes; how many."""
+        if not audit:
+            return 0
+        before = math.inf if self._ended >= MAX_PERIODS else audit[-1].at - self.keep
+        expired = self._db.execute(_EXPIRE, (before, _PRUNED * len(audit))).rowcount
+        if expired:
+            self._db.execute("DELETE FROM audit WHERE period IN (SELECT period FROM expired)")
+            self._db.execute("DELETE FROM expired")
+        return expired
 
     def close(self) -> None:
         """Fold the log into the file."""
         self._db.close()
-
-
-def _free_name(path: Path) -> Path:
-    for number in range(1, 1000):
-        aside = path.with_suffix(f".unreadable-{number}")
-        if not aside.exists():
-            return aside
-    return path.with_suffix(".unreadable")

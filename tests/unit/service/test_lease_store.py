@@ -13,8 +13,9 @@ import pytest
 
 from manageout.errors import ManageoutError
 from manageout.protocol.leases import Lease, State
+from manageout.service import lease_store
 from manageout.service.lease_file import FILE, periods
-from manageout.service.lease_store import LOST, AuditRow, LeaseStore, StoredLease
+from manageout.service.lease_store import DAY, LOST, AuditRow, LeaseStore, StoredLease
 
 NOW = 1_700_000_000.0
 V4, V6 = bytes((10, 0, 8, 1)), b"\xfd" + bytes(14) + b"\x01"
@@ -73,6 +74,42 @@ def test_a_period_has_a_beginning_and_an_end(tmp_path: Path) -> None:
     assert store.next_period() == 3
 
 
+def span(number: int, begin: float, end: float) -> list[AuditRow]:
+    return [HELD._replace(period=number, at=begin), ENDED._replace(period=number, at=end)]
+
+
+def test_old_periods_make_way_and_those_that_last_do_not(tmp_path: Path) -> None:
+    store = LeaseStore(tmp_path)
+    store.keep = 10 * DAY
+    store.commit({}, [HELD._replace(period=1)])
+    for number in range(2, 12):
+        store.commit({}, span(number, NOW + number, NOW + number + 1))
+    store.commit({}, span(12, NOW + 12, NOW + 9 * DAY))  # it has ended within the time
+    assert len(list(periods(tmp_path))) == 12
+    later = NOW + 15 * DAY
+    store.commit({}, [HELD._replace(period=13, at=later)])
+    assert len(list(periods(tmp_path))) == 11, "two for one: a wrong clock does not cost the log at once"
+    for number in range(14, 20):
+        store.commit({}, [HELD._replace(period=number, at=later)])
+    begun = [row["since"] for row in periods(tmp_path)]
+    assert begun == [later] * 7 + [NOW + 12, NOW]
+    store.close()
+    assert LeaseStore(tmp_path).next_period() == 20
+
+
+def test_the_audit_log_is_bounded_however_often_clients_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_store, "MAX_PERIODS", 20)
+    for start in (1, 51):
+        store = LeaseStore(tmp_path)
+        for number in range(start, start + 50):
+            store.commit({}, span(number, NOW + number, NOW + number))
+            assert len(list(periods(tmp_path))) <= 21
+        store.close()
+    assert next(iter(periods(tmp_path)))["since"] == NOW + 100
+
+
 @pytest.mark.parametrize("statement", ["UPDATE audit SET identity = 'x'", "DELETE FROM audit"])
 def test_the_audit_log_is_append_only(tmp_path: Path, statement: str) -> None:
     LeaseStore(tmp_path).commit({}, [HELD])
@@ -99,7 +136,7 @@ def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / FILE).write_bytes(b"no database " * 100)
         store = LeaseStore(tmp_path)
-        assert store.set_aside == tmp_path / f"leases.unreadable-{number}"
+        assert store.set_aside == tmp_path / ("leases.unreadable" if number == 1 else "leases.unreadable-1")
         assert store.load() == []
         store.close()
 
