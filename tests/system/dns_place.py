@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,8 +30,10 @@ def bind(
     records: str = "",
     zones: tuple[str, ...] = ZONES,
     recursion: bool = False,
+    updates: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """BIND with ``zones``, which take updates from whom ``update`` says; ``records`` are added to the first.
+    """BIND with ``zones``, which take updates from whom ``update`` says, or ``updates`` for each; ``records`` are
+    added to the first.
 
     With ``recursion`` it has also the empty reverse zones of RFC 6303.
     """
@@ -51,7 +53,8 @@ def bind(
         head = f"$TTL 60\n@ SOA ns.{zones[0]}. admin.{zones[0]}. 1 3600 600 86400 5\n@ NS ns.{zones[0]}.\n"
         own = f"ns A {ADDRESS}\n{records}" if zone == zones[0] else ""
         (directory / f"{zone}.zone").write_text(head + own)
-        lines.append(f'zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ {update}; }}; }};')
+        who = (updates or {}).get(zone, update)
+        lines.append(f'zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ {who}; }}; }};')
     (directory / "named.conf").write_text("\n".join(lines) + "\n")
     binary = directory / "named"
     shutil.copy(str(shutil.which("named")), binary)  # AppArmor confines the usual path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from manageout import config
 from manageout.plan import plan
 from manageout.protocol import names as machine
+from manageout.service import names
 from manageout.service.names import NamesService, remedy_of
 from manageout.service.presence import Client
 from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
@@ -62,6 +64,12 @@ async def running(role: NamesService, kill: bool = False) -> AsyncIterator[Names
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def stored(directory: Path) -> int:
+    """Entries on the disk."""
+    with contextlib.closing(sqlite3.connect(directory / "names.db")) as db:
+        return int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -207,6 +215,74 @@ def test_metrics_count_outcomes(tmp_path: Path) -> None:
             found = {metric.name: list(metric.samples) for metric in role.metrics()}
             assert found["names_registered"] == [({}, 3)]
             assert found["names_updates"] == [({"outcome": "done"}, 3.0)]
+
+    with bind(tmp_path / "named"):
+        asyncio.run(main())
+
+
+def test_another_zone_and_key_take_the_old_records_away(tmp_path: Path) -> None:
+    """Each zone takes updates from one key alone, as two administrators have it."""
+    other = "lab.example"
+    (tmp_path / "key").write_text(KEY)
+    table = f'authentication = "tsig"\nkey_file = "{tmp_path}/key"\n'
+
+    async def main() -> None:
+        async with running(service(tmp_path / "state", table)) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3)
+            site = config.parse(SITE + f'zone = "{other}"\n')
+            role.reload(site, plan(site))
+            await until(lambda: answers(f"laptop.{other}", "AAAA"))
+            await until(lambda: answers(NAME, "AAAA") == [])
+            await until(lambda: role.status()["waiting"] == 0)
+            assert role.findings() == []
+
+    policy = {ZONE: 'key "manageout"', "0.0.10.in-addr.arpa": "any", other: "any"}
+    with bind(tmp_path / "named", zones=tuple(policy), updates=policy):
+        asyncio.run(main())
+
+
+def test_records_that_the_new_key_cannot_remove_are_a_finding(tmp_path: Path) -> None:
+    other = "lab.example"
+    (tmp_path / "key").write_text(KEY)
+    table = f'authentication = "tsig"\nkey_file = "{tmp_path}/key"\n'
+
+    async def crash() -> None:
+        async with running(service(tmp_path / "state", table), kill=True) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3)
+
+    async def moved() -> None:
+        async with running(service(tmp_path / "state", f'zone = "{other}"\n')) as role:
+            role.present(CLIENT)
+            await until(role.findings)
+            (finding,) = role.findings()
+            assert (finding["code"], finding["severity"]) == ("NAMES-LEFT-BEHIND", "warning")
+            assert NAME in finding["what"] and f"update delete {NAME}" in finding["remedy"]
+
+    policy = {ZONE: 'key "manageout"', "0.0.10.in-addr.arpa": "any", other: "any"}
+    with bind(tmp_path / "named", zones=tuple(policy), updates=policy):
+        asyncio.run(crash())
+        asyncio.run(moved())
+        assert answers(NAME, "A") == ["10.0.0.130"]
+
+
+def test_a_full_disk_is_a_finding_and_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "RETRY", 0.1)
+
+    async def main() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role._store._db.execute("PRAGMA max_page_count = 3")
+            for number in range(60):
+                address = CLIENT.address[:-1] + bytes([number])
+                role.present(CLIENT._replace(identity=f"c{number}.{ZONE}", address=address, lease=None))
+            await until(role.findings)
+            (finding,) = role.findings()
+            assert (finding["code"], finding["severity"]) == ("NAMES-NOT-STORED", "error")
+            assert str(tmp_path / "state") in finding["remedy"]
+            role._store._db.execute("PRAGMA max_page_count = 10000")
+            await until(lambda: not role.findings() and role.status()["registered"] == 120)
+            await until(lambda: stored(tmp_path / "state") == 120)
 
     with bind(tmp_path / "named"):
         asyncio.run(main())

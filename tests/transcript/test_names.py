@@ -189,6 +189,49 @@ def test_two_clients_of_one_name() -> None:
     assert wanted(do(names, 0.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::10")})}
 
 
+def test_a_name_that_becomes_free_is_the_next_ones() -> None:
+    names = Names("corp.example", reverse=False)
+    for number in range(4):
+        names.present(f"laptop.{number}.example", SIX[:-1] + bytes([number]), None, 0.0)
+    do(names, 0.0)
+    names.absent("laptop.1.example", 1.0)
+    names.present("laptop.3.example", OTHER, None, 1.0)  # with another address
+    names.absent("laptop.0.example", 1.0)
+    assert wanted(do(names, 1.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::2")})}
+    words = [problem.words for _, problem in names.problems()]
+    assert words == [f"laptop.3.example would be {NAME}, which laptop.2.example is already"]
+    names.absent("laptop.2.example", 2.0)
+    assert wanted(do(names, 2.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::11")})}
+    names.absent("laptop.3.example", 3.0)
+    do(names, 3.0)
+    assert not (names.entries or names.unfit or names._heirs or names._heir_of)
+
+
+def test_a_name_stays_its_holders_in_grace() -> None:
+    names = Names("corp.example", reverse=False, keep_in_grace=True)
+    names.present("laptop.a.example", SIX, FOUR, 0.0)
+    names.present("laptop.b.example", OTHER, None, 0.0)
+    names.absent("laptop.a.example", 1.0)
+    assert wanted(do(names, 1.0)) == {NAME: FORWARD}
+    names.released("laptop.a.example", 2.0)
+    assert wanted(do(names, 2.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::11")})}
+
+
+def test_in_another_zone_names_are_given_anew() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present("laptop.a.example", SIX, None, 0.0)
+    names.present("laptop.b.example", OTHER, None, 0.0)
+    do(names, 0.0)
+    names.zone = "b.example"
+    names.present("laptop.a.example", SIX, None, 1.0)
+    names.present("laptop.b.example", OTHER, None, 1.0)
+    assert wanted(do(names, 1.0)) == {
+        NAME: NOTHING,
+        "laptop.b.example": frozenset({("AAAA", "fd12:3456:789a:1000::10")}),
+    }
+    assert [problem.code for _, problem in names.problems()] == ["NAME-TWICE"]
+
+
 def restarted(names: Names) -> Names:
     stored = [entry for _, entry in names.changes() if entry is not None]
     after = Names(names.zone, names.reverse, names.keep_in_grace)

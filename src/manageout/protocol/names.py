@@ -106,20 +106,27 @@ class Names:
     _of: dict[str, set[str]] = field(default_factory=dict)
     """Identity -> owner names."""
     unfit: dict[str, Problem] = field(default_factory=dict)
-    """Identities without a name, and why."""
+    """Identities that cannot have a name, and why."""
+    _heirs: dict[str, dict[str, tuple[bytes, bytes | None]]] = field(default_factory=dict)
+    """Name -> who would have it if its holder had not: identity, and its addresses."""
+    _heir_of: dict[str, str] = field(default_factory=dict)
 
     # --- What is wanted ---------------------------------------------------------------------------------
 
     def present(self, identity: str, address: bytes, lease: bytes | None, now: float) -> None:
         """The client holds these addresses (16 and 4 bytes)."""
+        self._renounce(identity)
         name = self.name_of(identity)
         if name is None:
+            self._remove(identity, now)  # it had one in another zone
             self.unfit[identity] = Problem("NAME-UNFIT", f"{identity!r} cannot be a client's DNS name")
             return
         holder = self.entries.get(name)
         if holder is not None and holder.identity != identity and holder.wanted:
-            words = f"{identity} would be {name}, which {holder.identity} is already"
-            self.unfit[identity] = Problem("NAME-TWICE", words)
+            self._remove(identity, now)
+            self.unfit.pop(identity, None)
+            self._heirs.setdefault(name, {})[identity] = address, lease
+            self._heir_of[identity] = name
             return
         self.unfit.pop(identity, None)
         wanted = {name: self._forward(address, lease)}
@@ -127,14 +134,17 @@ class Names:
             wanted[IPv6Address(address).reverse_pointer] = frozenset({("PTR", f"{name}.")})
             if lease is not None:
                 wanted[IPv4Address(lease).reverse_pointer] = frozenset({("PTR", f"{name}.")})
-        for owner in self._of.get(identity, set()) - wanted.keys():
+        former = self._of.get(identity, set()) - wanted.keys()
+        for owner in former:
             self._want(owner, identity, NOTHING, now)
         for owner, records in wanted.items():
             self._want(owner, identity, records, now)
+        self._bequeath(former, now)
 
     def absent(self, identity: str, now: float) -> None:
         """The client has disconnected."""
         self.unfit.pop(identity, None)
+        self._renounce(identity)
         if not self.keep_in_grace:
             self._remove(identity, now)
 
@@ -219,6 +229,10 @@ class Names:
             if entry.problem is not None:
                 yield name, entry.problem
         yield from self.unfit.items()
+        for identity, name in self._heir_of.items():
+            if (holder := self.entries.get(name)) is not None:
+                words = f"{identity} would be {name}, which {holder.identity} is already"
+                yield identity, Problem("NAME-TWICE", words)
 
     @property
     def waiting(self) -> int:
@@ -244,8 +258,26 @@ class Names:
         return frozenset(records)
 
     def _remove(self, identity: str, now: float) -> None:
-        for owner in list(self._of.get(identity, ())):
+        owned = list(self._of.get(identity, ()))
+        for owner in owned:
             self._want(owner, identity, NOTHING, now)
+        self._bequeath(owned, now)
+
+    def _renounce(self, identity: str) -> None:
+        """It is no heir any more."""
+        name = self._heir_of.pop(identity, None)
+        if name is not None:
+            self._heirs[name].pop(identity)
+            if not self._heirs[name]:
+                del self._heirs[name]
+
+    def _bequeath(self, names: Iterable[str], now: float) -> None:
+        """Whose holder is gone gets the one that has waited for it the longest."""
+        for name in names:
+            heir = next(iter(self._heirs.get(name, ())), None)
+            if heir is not None:
+                address, lease = self._heirs[name][heir]
+                self.present(heir, address, lease, now)
 
     def _want(self, owner: str, identity: str, records: Records, now: float) -> None:
         entry = self.entries.get(owner)

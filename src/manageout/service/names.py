@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from manageout.config import Site
 from manageout.config_names import NamesTable
 from manageout.errors import ManageoutError
 from manageout.plan import Plan
-from manageout.protocol.names import Names, Outcome, Problem, Task
+from manageout.protocol.names import Names, Outcome, Problem, StoredEntry, Task
 from manageout.service.metrics import Metric
 from manageout.service.names_store import NamesStore
 from manageout.service.presence import Client
@@ -29,6 +29,8 @@ WORKERS = 4
 """Updates at a time; with Kerberos one, because a context orders its messages."""
 BATCH = 0.05
 """Seconds in which what happens together is stored together."""
+RETRY = 5.0
+"""Seconds until what a full disk has refused is stored again."""
 FAREWELL = 5.0
 """Seconds for removing every record at a clean stop; the rest is swept at the next start."""
 SHOWN = 3
@@ -130,7 +132,11 @@ class NamesService:
         except ManageoutError as error:
             self._fault = error
             log.error("%s; no names are registered (%s)", error.message, error.hint)
+        self._former: Updater | None = None
+        """What could change the zone of before a reload, to take its records away."""
         self._store = NamesStore(state_dir)
+        self._unstored: dict[str, StoredEntry | None] = {}
+        self._disk_fault = ""
         self._clients: dict[str, Client] = {}
         self._outcomes: Counter[str] = Counter()
         self._told: dict[str, str] = {}
@@ -193,6 +199,8 @@ class NamesService:
         self._keep()
         due = self.machine.timer() if len(self._running) < self._limit else None
         timeout = None if due is None else max(0.0, due - time.monotonic())
+        if self._unstored:
+            timeout = RETRY if timeout is None else min(timeout, RETRY)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), timeout)
         await asyncio.sleep(BATCH)
@@ -207,6 +215,10 @@ class NamesService:
 
     def _perform(self, task: Task) -> tuple[Outcome, Problem | None]:
         """In a worker. What could not be used before may have been mended."""
+        if self._former is not None and not task.wanted and self._elsewhere(task.name):
+            outcome, problem = self._former.perform(task)
+            if outcome is not Outcome.FAILED:
+                return outcome, problem
         if self._updater is None:
             try:
                 self._updater = updater_of(self._site)
@@ -215,6 +227,10 @@ class NamesService:
                 return Outcome.FAILED, None
             self._fault = None
         return self._updater.perform(task)
+
+    def _elsewhere(self, name: str) -> bool:
+        """It lies in a zone that the site had before."""
+        return not name.endswith((f".{self.machine.zone}", ".arpa"))
 
     def _finished(self, task: Task, done: asyncio.Future[tuple[Outcome, Problem | None]]) -> None:
         self._running.discard(done)
@@ -249,8 +265,15 @@ class NamesService:
             await asyncio.wait(set(self._running), return_when=asyncio.FIRST_COMPLETED)
 
     def _keep(self) -> None:
-        if changes := self.machine.changes():
-            self._store.write(changes)
+        self._unstored.update(self.machine.changes())
+        if not self._unstored:
+            return
+        fault = self._store.write(self._unstored.items())
+        if not fault:
+            self._unstored.clear()
+        elif not self._disk_fault:
+            log.error("names cannot be stored in %s: %s", self._store.path, fault)
+        self._disk_fault = fault
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Another zone or key: names move there. Raises :class:`ManageoutError` before anything has changed."""
@@ -260,6 +283,8 @@ class NamesService:
         changed = (site.names, site.site, site.dns64) != (before.names, before.site, before.dns64)
         if changed or site.translation != before.translation:
             updater, machine = updater_of(site), machine_of(site)
+            if machine.zone != self.machine.zone:
+                self._former = self._updater
             self._updater, self._site, self._fault = updater, site, None
             self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
             self.machine.keep_in_grace = machine.keep_in_grace
@@ -283,9 +308,13 @@ class NamesService:
     def findings(self) -> list[dict[str, str]]:
         """One for each kind of trouble, with the first few names."""
         kinds: dict[str, list[Problem]] = {}
-        for _, problem in self.machine.problems():
-            kinds.setdefault(problem.code, []).append(problem)
-        found = []
+        left = []
+        for name, problem in self.machine.problems():
+            if name in self.machine.entries and self._elsewhere(name):
+                left.append(name)
+            else:
+                kinds.setdefault(problem.code, []).append(problem)
+        found = [*self._stored_badly(), *self._left_behind(left)]
         if self._fault is not None:
             fault = {"code": "NAMES-UNUSABLE", "severity": "error", "what": self._fault.message}
             found.append(fault | {"remedy": self._fault.hint})
@@ -303,6 +332,20 @@ class NamesService:
                 }
             )
         return found
+
+    def _stored_badly(self) -> Iterator[dict[str, str]]:
+        if self._disk_fault:
+            what = f"names cannot be stored, after a crash some would stay in the DNS: {self._disk_fault}"
+            remedy = f"make room on the disk of {self._store.path.parent}"
+            yield {"code": "NAMES-NOT-STORED", "severity": "error", "what": what, "remedy": remedy}
+
+    def _left_behind(self, names: list[str]) -> Iterator[dict[str, str]]:
+        """Of a zone that the site had before, and that its key cannot change."""
+        if names:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            what = f"records of the zone of before cannot be removed: {', '.join(names[:SHOWN])}{more}"
+            remedy = f"let our key change that zone too, or remove them there: update delete {names[0]}"
+            yield {"code": "NAMES-LEFT-BEHIND", "severity": "warning", "what": what, "remedy": remedy}
 
     def drops(self) -> list[dict[str, Any]]:
         """No packets here."""

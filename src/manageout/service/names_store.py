@@ -10,6 +10,7 @@ from pathlib import Path
 
 from manageout.errors import ManageoutError
 from manageout.protocol.names import Records, StoredEntry
+from manageout.service.files import set_aside
 from manageout.words import said
 
 FILE = "names.db"
@@ -33,8 +34,7 @@ class NamesStore:
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
-                aside = self.path.with_suffix(".unreadable")
-                self.path.replace(aside)
+                aside = set_aside(self.path)
                 log.error("%s is not a database any more: set aside as %s", self.path, aside.name)
                 self._db = self._open()
         except (OSError, sqlite3.Error) as error:
@@ -61,10 +61,10 @@ class NamesStore:
             for name, identity, wanted, known in rows
         ]
 
-    def write(self, changes: Iterable[tuple[str, StoredEntry | None]]) -> None:
-        """Store, or remove where it is None; all of it or nothing. A full disk is logged."""
+    def write(self, changes: Iterable[tuple[str, StoredEntry | None]]) -> str:
+        """Store, or remove where it is None; all of it or nothing. Why not, when a full disk refuses."""
         try:
-            with self._db:
+            with self._db:  # ends it, in either way
                 self._db.execute("BEGIN")
                 for name, entry in changes:
                     if entry is None:
@@ -73,7 +73,8 @@ class NamesStore:
                         row = (name, entry.identity, _text(entry.wanted), _text(entry.known))
                         self._db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", row)
         except sqlite3.Error as error:
-            log.error("cannot write %s: %s", self.path, error)
+            return said(error)
+        return ""
 
     def close(self) -> None:
         """At the end."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from manageout.errors import ManageoutError
 from manageout.protocol.registry import HostRecord
+from manageout.service.files import set_aside
 from manageout.words import said
 
 FILE = "isatap-hosts.db"
@@ -42,8 +43,7 @@ class RegistryStore:
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
-                aside = self.path.with_suffix(".unreadable")
-                self.path.replace(aside)
+                aside = set_aside(self.path)
                 log.warning(
                     "%s is not a database any more: set aside as %s, starting anew", self.path, aside.name
                 )

@@ -28,10 +28,24 @@ def test_what_is_gone_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
-    (tmp_path / "names.db").write_text("rubbish " * 200)
+    for content in ("rubbish " * 200, "nonsense " * 200):
+        (tmp_path / "names.db").write_text(content)
+        store = NamesStore(tmp_path)
+        assert store.load() == []
+        store.close()
+    assert (tmp_path / "names.unreadable").read_text().startswith("rubbish")
+    assert (tmp_path / "names.unreadable-1").read_text().startswith("nonsense")
+
+
+def test_a_disk_that_refuses_says_so_and_can_be_tried_again(tmp_path: Path) -> None:
     store = NamesStore(tmp_path)
+    store._db.execute("PRAGMA max_page_count = 3")
+    many = [(f"{number}.{ENTRY.name}", ENTRY._replace(name=f"{number}.{ENTRY.name}")) for number in range(99)]
+    assert "full" in store.write(many)
     assert store.load() == []
-    assert (tmp_path / "names.unreadable").exists()
+    store._db.execute("PRAGMA max_page_count = 1000")
+    assert store.write(many) == ""
+    assert len(store.load()) == 99
 
 
 def test_a_place_where_nothing_can_be_kept(tmp_path: Path) -> None:
