@@ -40,7 +40,9 @@ class Process(NamedTuple):
         """Whether it still runs; one that has ended but was not waited for does not."""
         with contextlib.suppress(OSError):
             # The state follows the name in parentheses, which may hold anything.
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+            ended = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] in "ZX"
+            # Killed, it holds its files and locks until the last of its threads is gone.
+            return not ended or len(os.listdir(f"/proc/{self.pid}/task")) > 1
         return False
 
     def tail(self) -> str:
