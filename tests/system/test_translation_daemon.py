@@ -36,7 +36,7 @@ def test_the_kernel_while_it_runs_and_afterwards(place: Place) -> None:
         assert "10.0.0.66 dev e0 proxy proto 61" in proxied(place)
         status = place.ask("status")["roles"]["translation"]
         assert status["fast_path"] == {"on": True, "reason": ""}
-        assert (status["pool"], status["arp"]) == ("10.0.0.128/26", "e0, 1 addresses")
+        assert (status["pool"], status["arp"]) == ("10.0.0.128/26", "e0, 1 address")
         assert place.run(["sysctl", "-n", "net.ipv4.neigh.e0.proxy_delay"]).stdout == "0\n"
         place.stop(daemon, sign)
     assert place.state() == before

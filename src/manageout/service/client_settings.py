@@ -24,7 +24,11 @@ class ClientSettings:
     @property
     def usable(self) -> bool:
         """Whether there is an address with which the intranet can be reached."""
-        return any(not address.startswith("fe80:") for address in self.addresses)
+        return bool(self.own_address())
+
+    def own_address(self) -> str:
+        """An address with which the intranet can be reached, or nothing."""
+        return next((address for address in self.addresses if not address.startswith("fe80:")), "")
 
     def apply(self, event: Setting) -> None:
         """Raises :class:`KernelError`."""

@@ -254,11 +254,18 @@ async def _read_message(reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(size)
 
 
-async def exchange(server: str, device: str, message: bytes, patience: float) -> bytes | None:
-    """One question over UDP through ``device`` (any, if empty), and the first message that comes back; or None."""
+async def exchange(
+    server: str, device: str, message: bytes, patience: float, source: str = ""
+) -> bytes | None:
+    """One question over UDP through ``device`` (any, if empty), and the first message that comes back; or None.
+
+    ``source``: the address to ask from, if the kernel must not choose.
+    """
     loop = asyncio.get_running_loop()
     try:
         with socket_to(server, device, tcp=False) as sock:
+            if source:
+                sock.bind((source, 0))
             async with asyncio.timeout(patience):
                 await loop.sock_connect(sock, _endpoint(server))
                 await loop.sock_sendall(sock, message)

@@ -78,7 +78,10 @@ def run(options: ConnectOptions, log_level: str) -> None:
             routes=lambda: settings.routes,
             connected=lambda: service.connected,
         )
-        lease = OwnLease(tun.name, lambda: names.site_servers() if service.connected else ())
+        # Before there is an address of the site, another one would be the source, and be dropped.
+        lease = OwnLease(
+            tun.name, names.site_servers, lambda: settings.own_address() if service.connected else ""
+        )
         names.prepare()
         privileges.keep_only(KEPT)
         run_loop(_serve((service, names, lease), options.url, runtime, netlink))

@@ -20,22 +20,22 @@ log = logging.getLogger(__name__)
 
 
 class OwnLease:
-    """Asks the site's DNS again and again; ``servers()`` is empty while there is nobody to ask."""
+    """Asks the site's DNS again and again, from the address ``source()``; "" while there is nothing to ask with."""
 
     name = "lease"
 
-    def __init__(self, device: str, servers: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, device: str, servers: Callable[[], Sequence[str]], source: Callable[[], str]) -> None:
         self.ready = asyncio.Event()
         self.known: str | None = None
         """The lease, :data:`~manageout.protocol.lease_name.NONE`, or None while nobody says."""
-        self._device, self._servers = device, servers
+        self._device, self._servers, self._source = device, servers, source
 
     async def run(self) -> None:
         """Until cancelled."""
         self.ready.set()
         wait = FIRST
         while True:
-            servers = self._servers()
+            servers = self._servers() if self._source() else ()
             known = await self._ask(servers) if servers else None
             if known == lease_name.NONE != self.known:  # it may be on its way
                 await asyncio.sleep(FIRST)
@@ -48,7 +48,7 @@ class OwnLease:
     async def _ask(self, servers: Sequence[str]) -> str | None:
         for server in servers:
             asked = lease_name.question(secrets.randbelow(0x10000))
-            message = await exchange(server, self._device, asked, PATIENCE)
+            message = await exchange(server, self._device, asked, PATIENCE, self._source())
             if message is not None:
                 return lease_name.read(message, asked)
         return None
