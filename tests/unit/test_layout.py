@@ -25,6 +25,7 @@ RULE_THEMES = (
     "addresses", "client", "connection", "deployment", "discovery", "dns", "evidence", "machine", "manager", "server",
 )  # fmt: skip
 TESTED_BY: dict[str, str] = {
+    "doctor/farm_names.py": "unit/doctor/test_farm.py",
     "linux/conntrack_change.py": "system/test_conntrack.py",
     "service/revision.py": "system/test_policy.py",
     "cli/lab.py": "system/test_lab_network.py",

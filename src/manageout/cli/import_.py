@@ -53,7 +53,9 @@ def import_(
     """Write the site file of an ISATAP router in front of an existing DirectAccess farm.
 
     EVIDENCE is what the collector (`manageout doctor --collector`) wrote on each server, or saved text of
-    Get-RemoteAccess; without any, paste it, then press Ctrl-D. What was taken, what is left to do and what was not
+    Get-RemoteAccess or Get-DAServer, and with it, if you like, of Get-DnsClientNrptPolicy,
+    Get-DAClientDnsConfiguration, Get-NetIsatapConfiguration, Get-NetDnsTransitionConfiguration and
+    Get-NetNatTransitionConfiguration; without any, paste it, then press Ctrl-D. What was taken, what is left to do and what was not
     understood is said on standard error.
     """
     from manageout.doctor.farm_site import Wishes, site_of

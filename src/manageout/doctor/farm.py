@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 from manageout.doctor import read_json
+from manageout.doctor.farm_names import FarmNames
 from manageout.errors import ManageoutError
 
 LINK_LOCAL = IPv6Network("fe80::/10")
@@ -24,28 +25,31 @@ Row = dict[str, Any]
 
 _USED_WORDS = (
     "LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix EntrypointName "
-    "DnsSuffix DAInstallType DAStatus PrefixMapping"
+    "DnsSuffix DAInstallType DAStatus PrefixMapping ConnectToAddress NlsUrl Namespace "
+    "DirectAccessDnsServers NameServers DnsIPAddress Router OnlySendAQuery ExclusionList"
 )
 _USED = frozenset(_USED_WORDS.split())
 # Documented, and nothing that a router before the farm needs.
 _OTHER_WORDS = (
-    "VpnStatus VpnS2SStatus ConnectToAddress InternetInterface SslCertificate "
+    "VpnStatus VpnS2SStatus InternetInterface SslCertificate "
     "AppServerSecurityGroupNameList AppServerGpoName ConnectionType TrafficProtection "
     "ClientSecurityGroupNameList ClientGpoName OnlyRemoteComputers Downlevel ForceTunnel "
     "ForceTunnelingNrptSuffix DownlevelSecurityGroupNameList DownlevelGpoName "
     "EnableDAForAllNetworks SecureNameQueryFallback QueryPolicy ServerGpoName UserAuthentication "
     "ComputerCertAuthentication IPsecRootCertificate IntermediateRootCertificate TeredoState "
-    "IsSingleNic IsNatDeployed HealthCheck NlsLocation NlsUrl NlsCertificate NlsReachability "
+    "IsSingleNic IsNatDeployed HealthCheck NlsLocation NlsCertificate NlsReachability "
     "MgmtServer IPAssignmentMethod IPAddressRangeList IPv6Prefix AuthenticationType "
     "RadiusServerList InstanceName State IPv4AddressPortPool InboundInterface OutboundInterface "
-    "TcpMappingTimeoutSeconds PolicyStore OnlySendAQuery LatencyMilliseconds AlwaysSynthesize "
-    "AcceptInterface SendInterface ExclusionList Namespace DirectAccessDnsServers NameServers "
+    "TcpMappingTimeoutSeconds PolicyStore LatencyMilliseconds AlwaysSynthesize "
+    "AcceptInterface SendInterface Description ResolutionState ResolutionIntervalSeconds "
     "DirectAccessProxyType DirectAccessProxyName DirectAccessEnabled NameEncoding "
     "DirectAccessIPsecCARestriction DirectAccessQueryIPsecEncryption "
     "DirectAccessQueryIPsecRequired DnsSecIPsecCARestriction DnsSecQueryIPsecEncryption "
     "DnsSecQueryIPsecRequired DnsSecValidationRequired ConfigureClients PSComputerName"
 )
 _OTHER = frozenset(_OTHER_WORDS.split())
+_NAMES = ("nrpt", "clientNames", "isatap", "dnsTransition")
+"""Sections about names."""
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9]*) *: ?(.*)")
 _CERTIFICATES = ("SslCertificate", "NlsCertificate", "IPsecRootCertificate", "IntermediateRootCertificate")
 
@@ -73,6 +77,7 @@ class Farm:
 
     nodes: list[Node] = field(default_factory=list)
     nat64: list[IPv6Network] = field(default_factory=list)
+    names: FarmNames = field(default_factory=FarmNames)
     servers: set[str] = field(default_factory=set)
     """Servers that some entry point names, lower case, first label."""
     unread: list[str] = field(default_factory=list)
@@ -108,6 +113,12 @@ def _bundle(farm: Farm, source: str, text: str) -> None:
     for row in _rows(sections, "natTransition"):
         _mapping(farm, source, row)
     rows = list(_rows(sections, "remoteAccess"))
+    if servers := list(
+        _rows(sections, "daServer")
+    ):  # of the same computer; says some things in its own words
+        rows = [{**servers[0], **row} for row in rows] or servers[:1]
+    for row in (*rows, *(row for name in _NAMES for row in _rows(sections, name))):
+        farm.names.add(row, _texts)
     if not rows:
         farm.unread.append(f"{source}: no section remoteAccess: not a DirectAccess server, or not run there")
     for row in rows:
@@ -184,6 +195,7 @@ def _pasted(farm: Farm, source: str, text: str) -> None:
         if row.keys() & {"ClientIPv6Prefix", "InternalIPv6Prefix"}:
             name = _clean(row.get("PSComputerName") or row.get("EntrypointName") or f"server {number}")
             farm.nodes.append(_node(farm, source, name, row))
+        farm.names.add(row, _texts)
 
 
 def _records(farm: Farm, source: str, text: str) -> list[Row]:

@@ -57,7 +57,8 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
     more = [f"and {len(unread) - SHOWN} more"] if len(unread) > SHOWN else []
     made = Imported(unread=[*unread[:SHOWN], *more])
     site = IPv6Network((int(clients[0].network_address), 48), strict=False)
-    domain = next((node.domain for node in farm.nodes if _is_domain(node.domain)), "")
+    domains = (*(node.domain for node in farm.nodes), farm.names.domain)
+    domain = next((domain for domain in domains if _is_domain(domain)), "")
     lines = [_HEAD, "[site]", f'prefix = "{site}"', *([f'domain = "{domain}"'] if domain else [])]
     made.taken.append(f"site {site}, of ClientIPv6Prefix {clients[0]}; domain {domain or 'unknown'}")
     lines += _isatap(farm, wishes, site, domain, made)
@@ -65,7 +66,9 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
         mark = "# " if way.via is None else ""
         lines += ["", f"{mark}[[isatap.routes]]  # {way.node}"]
         lines += [f'{mark}prefix = "{way.prefix}"', f'{mark}via = "{way.via or "ADDRESS"}"']
-    lines += _policy(wishes, made)
+    lines += [*_policy(wishes, made), *farm.names.comment()]
+    made.taken += [_clean(line) for line in farm.names.taken()]
+    made.left += [_clean(line) for line in farm.names.left()]
     _kind(farm, made)
     made.text = "\n".join(lines) + "\n"
     parsed = config.parse(made.text, "what would be written")
@@ -198,6 +201,11 @@ def _kind(farm: Farm, made: Imported) -> None:
             f"NAT64 {farm.nat64[0]}: the servers go on translating, the router does not need it"
         )
     made.left.append("then: `manageout plan` prints the way back for each server")
+
+
+def _clean(line: str) -> str:
+    """Nothing that a terminal would act upon."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _is_domain(text: str) -> bool:

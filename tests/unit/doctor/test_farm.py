@@ -95,3 +95,72 @@ def test_rubbish_ends_in_words() -> None:
 def test_a_value_without_end_is_cut() -> None:
     text = "ClientIPv6Prefix : fd12::/64\nNlsUrl : a\n" + " x\n" * 200_000 + "DAStatus : Installed\n"
     assert read(text).nodes[0].client == IPv6Network("fd12::/64")
+
+
+NAMES = """
+Namespace                        : .corp.example
+DirectAccessDnsServers           : {2002:836b:1:3333::1}
+DirectAccessProxyType            : NoProxy
+
+Namespace                        : nls.corp.example
+DirectAccessDnsServers           :
+DirectAccessProxyType            : UseDefault
+
+Description                      :
+State                            : Enabled
+Router                           : isatap-da.corp.example
+ResolutionState                  : Enabled
+PolicyStore                      : PersistentStore
+
+State                            : Enabled
+OnlySendAQuery                   : True
+AlwaysSynthesize                 : False
+ExclusionList                    : {fd00:1::/64}
+PrefixMapping                    : {2002:836b:1:7777::/96,0.0.0.0/0}
+"""
+
+
+def test_the_cmdlets_about_names_in_one_text() -> None:
+    farm = read(PASTED + NAMES)
+    names = farm.names
+    assert names.namespaces == {".corp.example": ("2002:836b:1:3333::1",)} and names.domain == "corp.example"
+    assert names.exempt == ["nls.corp.example"] and names.gateways == ["da.corp.example"]
+    assert names.routers == ["isatap-da.corp.example"] and names.only_a
+    assert names.excluded == ["fd00:1::/64"]
+    assert farm.nat64 == [IPv6Network("2002:836b:1:7777::/96")]
+    assert [line for line in farm.unread if "NewerThanThis" not in line] == [
+        "file1: 1 lines that are no `Name : value`"
+    ]
+
+
+def test_the_collectors_sections_about_names() -> None:
+    more: dict[str, Any] = {
+        "nrpt": [
+            {"Namespace": [".corp.example"], "DirectAccessDnsServers": ["2002:836b:1:3333::1"]},
+            {"Namespace": "da.corp.example", "DirectAccessDnsServers": None},
+        ],
+        "clientNames": [{"DnsSuffix": ".branch.example", "DnsIPAddress": ["2002:836b:1:3333::1"]}],
+        "isatap": [{"State": "Enabled", "Router": "ISATAP-DA.corp.example"}],
+        "dnsTransition": {"State": "Enabled", "OnlySendAQuery": True, "ExclusionList": []},
+    }
+    names = read(bundle(1, **more)).names
+    assert list(names.namespaces) == [".corp.example", ".branch.example"]
+    assert (
+        names.exempt == ["da.corp.example"] and names.routers == ["isatap-da.corp.example"] and names.only_a
+    )
+    assert names.locations == ["https://nls.corp.example/"]
+
+
+def test_get_daserver_alone_will_do_and_adds_to_the_rest() -> None:
+    server = {"ClientIPv6Prefix": "fd12:3456:789a:1000::/64", "ConnectToAddress": "da.corp.example"}
+    (node,) = read(bundle(1, remoteAccess=[], daServer=[server])).nodes
+    assert node.client == IPv6Network("fd12:3456:789a:1000::/64")
+    farm = read(bundle(1, daServer=[{"ClientIPv6Prefix": "fd12::/64", "EntrypointName": "Site A"}]))
+    assert farm.nodes[0].client == IPv6Network("2002:836b:1:1000::/59"), "Get-RemoteAccess has the last word"
+
+
+def test_names_are_bounded() -> None:
+    rows = [
+        {"Namespace": f"n{number}.example", "DirectAccessDnsServers": ["fd12::1"]} for number in range(5000)
+    ]
+    assert len(read(bundle(1, nrpt=rows)).names.namespaces) == 256

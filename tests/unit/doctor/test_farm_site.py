@@ -93,3 +93,28 @@ def test_of_much_rubbish_the_first_is_named() -> None:
     text = PASTED + "".join(f"Novel{n} : x\nNovel{n} : x\n" for n in range(100))
     unread = made(text).unread
     assert len(unread) == 41 and unread[-1] == "and 62 more"
+
+
+def test_names_are_told_and_kept_for_the_day_of_the_move() -> None:
+    rules = (
+        "\nNamespace : .corp.example\nDirectAccessDnsServers : {fd12::1}\n\nNamespace : nls.corp.example\n"
+    )
+    text = PASTED.replace("DnsSuffix                       : {corp.example}\n", "") + rules
+    result = made(
+        text + "NlsUrl : https://nls.corp.example/\nRouter : isatap-da.corp.example\nOnlySendAQuery : True\n"
+    )
+    assert parse(result.text).site.domain == "corp.example", "of the name rules"
+    assert '#   location_url = "https://nls.corp.example/"' in result.text
+    assert '#   gateway_name = "da.corp.example"' in result.text
+    assert '#   exempt = ["nls.corp.example"]' in result.text
+    assert "names in .corp.example are asked of fd12::1" in result.taken
+    assert any("isatap-da.corp.example today" in line for line in result.left)
+    assert any("-OnlySendAQuery $false" in line for line in result.left)
+
+
+def test_hostile_names_stay_words() -> None:
+    row = {"Namespace": 'x"]\n[daemon]\nstate_dir="/"', "DirectAccessDnsServers": None}
+    nls = {"NlsUrl": 'https://x"\n[gateway]', "ClientIPv6Prefix": "fd12::/64"}
+    result = made(bundle(1, nrpt=[row], remoteAccess=[nls]))
+    assert parse(result.text).gateway is None and "daemon" not in result.text
+    assert all(line.isprintable() for line in result.taken)

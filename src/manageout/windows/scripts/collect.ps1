@@ -74,9 +74,13 @@ Add-Section 'blockList' -Needs 'Get-DnsServerGlobalQueryBlockList' { Get-DnsServ
 Add-Section 'remoteAccess' -Needs 'Get-RemoteAccess' {
     Get-RemoteAccess | Select-Text 'DAStatus DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName TeredoState NlsUrl IsNatDeployed IsSingleNic'
 }
+Add-Section 'daServer' -Needs 'Get-DAServer' {
+    Get-DAServer | Select-Text 'DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName NlsUrl'
+}
+Add-Section 'clientNames' -Needs 'Get-DAClientDnsConfiguration' { Get-DAClientDnsConfiguration | Select-Text 'DnsSuffix DnsIPAddress' }
 Add-Section 'entryPoints' -Needs 'Get-DAEntryPoint' { Get-DAEntryPoint | Select-Text 'EntryPointName Servers' }
 Add-Section 'natTransition' -Needs 'Get-NetNatTransitionConfiguration' { Get-NetNatTransitionConfiguration | Select-Text 'State PrefixMapping' }
-Add-Section 'dnsTransition' -Needs 'Get-NetDnsTransitionConfiguration' { Get-NetDnsTransitionConfiguration | Select-Text 'State OnlySendAQuery AcceptInterface PrefixMapping' }
+Add-Section 'dnsTransition' -Needs 'Get-NetDnsTransitionConfiguration' { Get-NetDnsTransitionConfiguration | Select-Text 'State OnlySendAQuery AcceptInterface ExclusionList PrefixMapping' }
 Add-Section 'registry' {
     $keys = @(
         'SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition',

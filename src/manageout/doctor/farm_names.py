@@ -1,0 +1,114 @@
+"""What a DirectAccess farm says of names: name-resolution rules, DNS64, the location page, ISATAP's router name.
+
+A router before the farm needs little of it, the domain; whoever moves the clients to a gateway later needs it all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_NAMES = 256
+Row = dict[str, Any]
+Texts = Callable[[object], list[str]]
+"""The texts of a value, which may be a list or what PowerShell prints of one."""
+
+
+@dataclass
+class FarmNames:
+    """Each bounded; names in lower case."""
+
+    namespaces: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Namespace -> its DNS servers; a leading dot: all names below it."""
+    exempt: list[str] = field(default_factory=list)
+    """Namespaces that stay with the clients' own resolver."""
+    gateways: list[str] = field(default_factory=list)
+    locations: list[str] = field(default_factory=list)
+    """HTTPS URLs of the network location server."""
+    routers: list[str] = field(default_factory=list)
+    """Names of ISATAP routers that its members were told."""
+    only_a: bool = False
+    """Its DNS64 asks for IPv4 addresses alone."""
+    excluded: list[str] = field(default_factory=list)
+    """IPv6 ranges that its DNS64 takes for no answer."""
+
+    def add(self, row: Row, texts: Texts) -> None:
+        """What one record says: of Get-RemoteAccess or Get-DAServer, NRPT, ISATAP or DNS64 cmdlets."""
+        for namespace in texts(row.get("Namespace")):
+            self._rule(namespace, texts(row.get("DirectAccessDnsServers")) or texts(row.get("NameServers")))
+        if "DnsIPAddress" in row:  # Get-DAClientDnsConfiguration
+            for namespace in texts(row.get("DnsSuffix")):
+                self._rule(namespace, texts(row["DnsIPAddress"]))
+        _extend(self.gateways, (text.lower() for text in texts(row.get("ConnectToAddress"))))
+        _extend(self.locations, texts(row.get("NlsUrl")))
+        _extend(self.routers, (text.lower() for text in texts(row.get("Router"))))
+        self.only_a = self.only_a or str(row.get("OnlySendAQuery")).lower() == "true"
+        _extend(self.excluded, texts(row.get("ExclusionList")))
+
+    def _rule(self, namespace: str, servers: list[str]) -> None:
+        name = namespace.lower()
+        if not servers:
+            _extend(self.exempt, [name])
+        elif len(self.namespaces) < MAX_NAMES:
+            self.namespaces[name] = tuple(servers[:8])
+
+    @property
+    def domain(self) -> str:
+        """The first namespace that stands for a whole domain, without its dot; empty: there is none."""
+        return next((name.strip(".") for name in self.namespaces if name.startswith(".")), "")
+
+    def taken(self) -> list[str]:
+        """Each thing in words."""
+        lines = [
+            f"names in {name} are asked of {', '.join(servers)}" for name, servers in self.namespaces.items()
+        ]
+        told = (
+            ("clients ask their own resolver for", self.exempt),
+            ("clients connect to", self.gateways),
+            ("the location page is", self.locations),
+            ("ISATAP hosts look for the router", self.routers),
+            ("the farm's DNS64 takes for no answer", self.excluded),
+        )
+        return lines + [f"{what} {', '.join(values)}" for what, values in told if values]
+
+    def left(self) -> list[str]:
+        """What a person should know of it."""
+        lines = []
+        if self.only_a:
+            lines.append(
+                "the farm's DNS64 asks for IPv4 addresses alone, so clients reach IPv6 servers through the "
+                "translator: Set-NetDnsTransitionConfiguration -OnlySendAQuery $false"
+            )
+        for router in self.routers:
+            lines.append(
+                f"ISATAP hosts are told {router} today: keep it until they are told the new name, and never point it "
+                "at the new router for all at once"
+            )
+        return lines
+
+    def comment(self) -> list[str]:
+        """For the site file: what [rollout] will want when the clients move to a gateway."""
+        values = {
+            "location_url": [url for url in self.locations if url.startswith("https://")][:1],
+            "gateway_name": [name for name in self.gateways if _plain(name)][:1],
+        }
+        lines = [
+            f'#   {key} = "{value}"' for key, found in values.items() for value in found if _plain(value)
+        ]
+        exempt = ", ".join(f'"{name.strip(".")}"' for name in self.exempt if _plain(name))
+        lines += [f"#   exempt = [{exempt}]"] if exempt else []
+        head = "# The clients' policy says, for a [rollout] table when they move to a gateway of this site file's:"
+        return ["", head, *lines] if lines else []
+
+
+def _extend(known: list[str], more: Iterable[str]) -> None:
+    for text in more:
+        if text and text not in known and len(known) < MAX_NAMES:
+            known.append(text)
+
+
+def _plain(text: str) -> bool:
+    """Nothing that means something in TOML."""
+    return re.fullmatch(r"[\w.:/?=&%-]{1,200}", text) is not None
