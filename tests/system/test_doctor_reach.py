@@ -57,6 +57,27 @@ def test_text_for_people(lab: Lab) -> None:
     assert max(map(len, body)) <= 100
 
 
+def test_without_privileges_it_says_what_it_cannot_see(lab: Lab) -> None:
+    for node in ("helpdesk", "gateway"):
+        argv = [
+            *AS_NOBODY,
+            sys.executable,
+            "-m",
+            "manageout",
+            "doctor",
+            "reach",
+            "helpdesk",
+            "laptop",
+            "--json",
+        ]
+        result = network.run(node, argv, check=False)
+        assert result.returncode == 0 and "Traceback" not in result.stderr
+        found = json.loads(result.stdout)
+        assert found["unseen"] and not found["findings"]
+    answers = [hop["words"] for hop in found["hops"] if hop["what"] == "client answers"]
+    assert answers == 2 * ["run this as root, or on the manager"]
+
+
 # --- Names ----------------------------------------------------------------------------------------------
 
 
@@ -231,10 +252,3 @@ def test_usage(lab: Lab) -> None:
         argv = [sys.executable, "-m", "manageout", "doctor", "reach", *arguments]
         result = network.run("helpdesk", argv, check=False)
         assert result.returncode in (1, 2) and "Traceback" not in result.stderr and result.stderr
-
-
-def test_without_privileges_it_says_what_it_cannot_see(lab: Lab) -> None:
-    argv = [*AS_NOBODY, sys.executable, "-m", "manageout", "doctor", "reach", "helpdesk", "laptop", "--json"]
-    result = network.run("helpdesk", argv, check=False)
-    assert "Traceback" not in result.stderr
-    assert json.loads(result.stdout)["unseen"]

@@ -295,7 +295,8 @@ def _path(reach: Reach, way: Way) -> Iterator[Hop]:
         yield _answered(reach, way, answer)
     if not answers and reach.target.connected is not False:
         forbidden = reach.policy is not None and reach.policy.fault
-        words = "not tried: the policy forbids it" if forbidden else RUN_ON["manager"]
+        here = "run this as root, or on the manager" if "gateway" in reach.views else RUN_ON["manager"]
+        words = "not tried: the policy forbids it" if forbidden else here
         yield Hop(way, "client answers", "unseen", words)
 
 

@@ -100,7 +100,7 @@ class _Look:
             if site and site.isatap
             else (),
         )
-        reach = reach._replace(dns=(*said, *self._dns(reach)))
+        reach = reach._replace(dns=tuple(dict.fromkeys((*said, *self._dns(reach)))))
         if hosts and not self._daemon_error:
             reach = self._of_site(reach, hosts)
             reach = self._of_way(reach, hosts[0])
