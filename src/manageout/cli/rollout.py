@@ -165,7 +165,7 @@ def gpo(
     site, plan = read_site(file)
     wanted = rollout.targets(site, plan)
     made = datetime.now(UTC).replace(tzinfo=None)
-    files = {"SUMMARY.md": rollout.summary(wanted).encode()}
+    files = {"SUMMARY.md": rollout.summary(wanted, plan.site).encode()}
     files["publish.ps1"] = _windows_text(powershell.domain(wanted, site.site.domain))
     files["unpublish.ps1"] = _windows_text(powershell.domain_undo(wanted, site.site.domain))
     for folder, targets in (("on", wanted), ("off", rollout.targets(site, plan, on=False))):

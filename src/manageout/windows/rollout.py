@@ -44,7 +44,10 @@ def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
         if site.gateway:
             found.append(Target(_clients(site, plan, table, on), table.clients_group, clients))
     if not found:
-        fault = Fault("rollout", "asks for no policy", "name managers_group or clients_group")
+        hint = (
+            'name a group, for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
+        )
+        fault = Fault("rollout", "asks for no policy", hint)
         raise ConfigError(_SOURCE, [fault])
     return found
 
@@ -82,12 +85,13 @@ def bare_name_consequences(name: str) -> list[str]:
 def hosts_lines(site: Site, name: str) -> list[str]:
     """A HOSTS line for each router of the site. Raises :class:`ConfigError` without an ``[isatap]`` table."""
     if site.isatap is None:
-        raise ConfigError(_SOURCE, [Fault("isatap", "is required", "the table names the routers' addresses")])
+        hint = 'the routers\' addresses, for example [isatap] with locators = ["10.0.0.5"]'
+        raise ConfigError(_SOURCE, [Fault("isatap", "is required", hint)])
     routers: Sequence[IPv4Address] = (*site.isatap.locators, *site.isatap.routers)
     return [f"{address} {name}" for address in routers]
 
 
-def summary(wanted: Sequence[Target]) -> str:
+def summary(wanted: Sequence[Target], site: IPv6Network) -> str:
     """Every value with its key and reason, as Markdown."""
     lines = ["# Group policies of Manageout", ""]
     for target in wanted:
@@ -101,7 +105,25 @@ def summary(wanted: Sequence[Target]) -> str:
                 lines += ["", f"`HKLM\\{key}`", "", "| value | type | content | why |", "|---|---|---|---|"]
             lines.append(f"| `{value.name}` | {value.kind} | {_shown(value.content)} | {value.reason} |")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_address_choice(site), ""])
+
+
+def _address_choice(site: IPv6Network) -> list[str]:
+    """Why no policy touches the table of prefix policies, and the lines for who must."""
+    return [
+        "## Not in these policies: the choice between IPv4 and IPv6",
+        "",
+        "Windows documents no policy for its table of prefix policies, and these policies do not touch it. It matters",
+        "on a manager when a client's name still has a stale A record: Windows ranks IPv4 above the site's prefix.",
+        "Remove the stale record; that mends every manager at once. Where that cannot be, on the manager:",
+        "",
+        f"    netsh interface ipv6 add prefixpolicy {site} 45 14",
+        "    netsh interface ipv6 show prefixpolicies",
+        "",
+        "The second line must still show Windows' own rows, such as `::1/128`. The inverse:",
+        "",
+        f"    netsh interface ipv6 delete prefixpolicy {site}",
+    ]
 
 
 def _shown(content: Content) -> str:
@@ -116,10 +138,24 @@ def _missing(site: Site, table: RolloutTable) -> list[Fault]:
     if table.managers_group and not (site.isatap and site.isatap.name):
         hint = 'for example name = "manageout-isatap.corp.example"'
         faults.append(Fault("isatap.name", "is required for rollout.managers_group", hint))
+    if table.clients_group and not site.gateway and not site.policy.managers:
+        hint = 'say who may call clients, for example from = ["10.0.1.30"] and services = ["tcp/3389"]'
+        faults.append(
+            Fault("policy.managers", "is required for rollout.clients_group without [gateway]", hint)
+        )
     if table.clients_group and site.gateway and not table.gateway_name:
         hint = 'the name in its certificate, for example gateway_name = "gateway.corp.example"'
         faults.append(Fault("rollout.gateway_name", "is required for rollout.clients_group", hint))
     return faults
+
+
+def _nothing(table: RolloutTable) -> Fault:
+    """Which key would make a policy of this site file."""
+    if table.clients_group:
+        hint = 'for example [[policy.managers]] with from = ["10.0.1.0/24"] and services = ["tcp/3389"]'
+        return Fault("policy.managers", "or [gateway] is required for rollout.clients_group", hint)
+    hint = 'for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
+    return Fault("rollout", "asks for no policy", hint)
 
 
 def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:

@@ -119,7 +119,9 @@ def test_hosts_lines_need_a_router() -> None:
 
 def test_the_summary_shows_every_value_with_its_reason() -> None:
     wanted = rollout.targets(site(), plan(site()))
-    text = rollout.summary(wanted)
+    text = rollout.summary(wanted, plan(site()).site)
+    assert "add prefixpolicy fd12:3456:789a::/48 45 14" in text
+    assert "delete prefixpolicy fd12:3456:789a::/48" in text
     for target in wanted:
         for value in target.policy.values:
             assert f"| `{value.name}` | {value.kind} |" in text
