@@ -50,6 +50,24 @@ _WORDS = {
     "ip_v6_network": ("{input!r} is not an IPv6 prefix", "for example fd12:3456:789a::/48"),
 }
 
+EXAMPLES = {
+    "site": '[site] with prefix = "fd12:3456:789a::/48" (`manageout plan --new` makes one)',
+    "site.prefix": 'prefix = "fd12:3456:789a::/48" (`manageout plan --new` makes one)',
+    "gateway.certificate": 'certificate = "/etc/manageout/gateway.corp.example.pem"',
+    "gateway.key": 'key = "/etc/manageout/gateway.corp.example.key"',
+    "isatap.locators": 'locators = ["10.0.0.1"], an IPv4 address of this machine',
+    "isatap.routes.prefix": 'prefix = "fd12:3456:789a:1000::/64"',
+    "isatap.routes.via": 'via = "fd12:3456:789a:2::1"',
+    "translation.pool": 'pool = "10.0.0.128/26"',
+    "translation.eam.ipv4": 'ipv4 = "10.0.0.60/32"',
+    "translation.eam.ipv6": 'ipv6 = "fd12:3456:789a:2::60/128"',
+    "dns64.upstreams": 'upstreams = ["10.0.0.10"], the DNS servers of the intranet',
+    "dns64.prefixes.prefix": 'prefix = "fd12:3456:789a:7777::/96"',
+    "policy.managers.from": 'from = ["10.0.1.30"]',
+    "policy.managers.services": 'services = ["icmp", "tcp/3389"]',
+}
+"""Of what has no default, by its path in the file."""
+
 
 def describe(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Every complaint of ``error`` about a ``model``, in the order of the file."""
@@ -72,6 +90,10 @@ def _fault(item: dict[str, Any], model: type[BaseModel]) -> Fault:
             return Fault(path, f"{item['input']!r} has bits set behind the prefix", f"write {meant}")
     if kind == "value_error" and isinstance(reason := context.get("error"), Unfit):
         return Fault(path, str(reason), reason.hint)
+    if kind == "missing" and (
+        example := EXAMPLES.get(".".join(str(x) for x in location if isinstance(x, str)))
+    ):
+        return Fault(path, "is required", f"for example {example}")
     message, hint = _WORDS.get(kind, (item["msg"], "see `manageout check --reference`"))
     values = {**context, "input": item["input"]}
     return Fault(path, message.format(**values), hint.format(**values))

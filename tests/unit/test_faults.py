@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import typing
+from collections.abc import Iterator
 
-from manageout.config import parse
+import pytest
+from pydantic import BaseModel
+
+from manageout.config import Site, parse
 from manageout.errors import ConfigError, Fault
+from manageout.faults import EXAMPLES
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = SITE + '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
@@ -41,7 +46,7 @@ def only_fault(text: str) -> Fault:
             "'low', 'medium' or 'high'",
         ),
         (GATEWAY.replace('"k"', "1"), "gateway.key", "1 is not a file name", "quotes"),
-        (GATEWAY.replace('key = "k"\n', ""), "gateway.key", "is required", "add it"),
+        (GATEWAY.replace('key = "k"\n', ""), "gateway.key", "is required", "for example key = "),
         (GATEWAY + "fixed = 1\n", "gateway.fixed", "not a table", "KEY = VALUE"),
         (GATEWAY + 'listen = ["443"]\n', "gateway.listen.0", "not ADDRESS:PORT", "for example"),
         (
@@ -65,3 +70,23 @@ def test_each(text: str, path: str, message: str, hint: str) -> None:
     assert fault.path == path
     assert message in fault.message
     assert hint in fault.hint
+
+
+def required(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """The paths of all options without a default."""
+    for name, option in model.model_fields.items():
+        here = f"{path}.{option.alias or name}".lstrip(".")
+        if option.is_required():
+            yield here
+        kinds: list[object] = [option.annotation]
+        while kinds:
+            kind = kinds.pop()
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from required(kind, here)
+            else:
+                kinds += typing.get_args(kind)
+
+
+def test_whatever_is_required_has_an_example() -> None:
+    assert set(required(Site)) == set(EXAMPLES)
+    assert only_fault(SITE + "[dns64]\n").hint.startswith('for example upstreams = ["10.0.0.10"]')

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from manageout.cli.rollout import rollout
-from manageout.errors import ManageoutError
+from manageout.errors import ConfigError, ManageoutError
 
 SITE = """
 [site]
@@ -91,3 +91,45 @@ def test_a_folder_that_cannot_be_made(file: str, tmp_path: Path) -> None:
         CliRunner().invoke(
             rollout, ["gpo", "-c", file, "-o", str(tmp_path / "x" / "y")], catch_exceptions=False
         )
+
+
+BARE = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n'
+ROUTER = BARE + '[isatap]\nlocators = ["10.0.0.1"]\n'
+MANAGER = '[[policy.managers]]\nfrom = ["10.0.1.30"]\nservices = ["tcp/3389"]\n'
+GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "key", "example"),
+    [
+        ("powershell", ROUTER, "isatap.name", "manageout-isatap.corp.example"),
+        ("netsh", ROUTER, "isatap.name", "manageout-isatap.corp.example"),
+        ("hosts-file", ROUTER, "isatap.name", "manageout-isatap.corp.example"),
+        ("hosts-file --router r.corp.example", BARE + GATEWAY, "isatap", "addresses"),
+        ("dns", BARE + GATEWAY, "isatap.name", "manageout-isatap.corp.example"),
+        ("gpo", ROUTER, "rollout", 'managers_group = "ISATAP Managers"'),
+        ("gpo", ROUTER + '[rollout]\nmanagers_group = "M"\n', "isatap.name", "manageout-isatap.corp.example"),
+        ("gpo", ROUTER + '[rollout]\nclients_group = "C"\n', "policy.managers", 'services = ["tcp/3389"]'),
+        (
+            "gpo",
+            BARE + GATEWAY + '[rollout]\nclients_group = "C"\n',
+            "rollout.gateway_name",
+            "gateway.corp.example",
+        ),
+        (
+            "gpo",
+            (ROUTER + '[rollout]\nclients_group = "C"\n' + MANAGER).replace('domain = "corp.example"', ""),
+            "site.domain",
+            "corp.example",
+        ),
+    ],
+)
+def test_what_the_site_file_lacks_is_named_with_an_example(
+    tmp_path: Path, command: str, text: str, key: str, example: str
+) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        CliRunner().invoke(rollout, [*command.split(), "--config", str(file)], catch_exceptions=False)
+    fault = refused.value.faults[0]
+    assert fault.path == key and example in fault.hint
