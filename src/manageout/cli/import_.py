@@ -55,8 +55,8 @@ def import_(
     EVIDENCE is what the collector (`manageout doctor --collector`) wrote on each server, or saved text of
     Get-RemoteAccess or Get-DAServer, and with it, if you like, of Get-DnsClientNrptPolicy,
     Get-DAClientDnsConfiguration, Get-NetIsatapConfiguration, Get-NetDnsTransitionConfiguration and
-    Get-NetNatTransitionConfiguration; without any, paste it, then press Ctrl-D. What was taken, what is left to do and what was not
-    understood is said on standard error.
+    Get-NetNatTransitionConfiguration; without any, paste it, then press Ctrl-D. What was taken, what is left to do
+    and what was not understood is said on standard error.
     """
     from manageout.doctor.farm_site import Wishes, site_of
     from manageout.errors import ManageoutError
