@@ -180,7 +180,7 @@ ALL = [*HEALTHY.values(), *(case() for case in CASES.values())]
 def test_whatever_comes_together_no_failure_stays_without_a_finding(data: st.DataObject) -> None:
     """Parts of two cases, mixed: what fails has a rule, something is said about it, and what is hidden is there."""
     one, other = data.draw(st.sampled_from(ALL)), data.draw(st.sampled_from(ALL))
-    mixed = Reach(*(data.draw(st.sampled_from(pair)) for pair in zip(one, other, strict=True)))
+    mixed = Reach._make(data.draw(st.sampled_from(pair)) for pair in zip(one, other, strict=True))
     failed = {each.code for each in hops(mixed) if each.verdict == "fails"}
     found = diagnose([facts(mixed)])
     told = {code for finding in found for code in (finding.code, *finding.hidden)}
