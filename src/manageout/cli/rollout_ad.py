@@ -80,10 +80,14 @@ def rollout_status(file: Path, server: str, user: str, off: bool) -> None:
 @backups_option
 def rollout_undo(file: Path, server: str, user: str, backups: Path) -> None:
     """Restore in Active Directory what was there before the last `rollout gpo --publish`."""
+    from manageout.errors import ConfigError, Fault
     from manageout.service import gpo_publish
     from manageout.site import read_site
 
     name = read_site(file)[0].site.domain
+    if not name:
+        fault = Fault("site.domain", "is required for policies", 'for example domain = "corp.example"')
+        raise ConfigError("site file", [fault])
     for line in gpo_publish.undo(domain(name, server, user), backups, click.echo):
         click.echo(f"changed since it was published, kept in {backups}: {line}")
     click.echo(f"{name} is as it was before")

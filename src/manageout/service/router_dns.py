@@ -40,5 +40,6 @@ def record_of(site: Site, name: str) -> RouterRecord:
 def addresses_of(site: Site) -> Addresses:
     """Every ISATAP router of the site. Raises :class:`ConfigError` without an ``[isatap]`` table."""
     if site.isatap is None:
-        raise ConfigError("site file", [Fault("isatap", "is required", "it names the routers' addresses")])
+        hint = 'the routers\' addresses, for example [isatap] with locators = ["10.0.0.5"]'
+        raise ConfigError("site file", [Fault("isatap", "is required", hint)])
     return frozenset((*site.isatap.locators, *site.isatap.routers))
