@@ -90,9 +90,8 @@ def set_name(reason: Drop) -> str:
 def _forward(site: Site, plan: Plan) -> Iterator[str]:
     yield "type filter hook forward priority filter; policy accept;"
     yield 'iifname != "mo-*" oifname != "mo-*" accept'
-    mark = f"{REFUSED_MARK:#x}"
-    yield f"ct state established,related ct mark & {mark} == {mark} goto {set_name(Drop.POLICY)}"
-    yield "ct state established,related accept"
+    yield f"ct state established,related ct mark & {REFUSED_MARK:#x} == 0 accept"
+    yield f"ct state established,related goto {set_name(Drop.POLICY)}"
     yield from _origins(site, plan)
     yield from _strange_errors(site)
     if site.gateway is not None:

@@ -30,8 +30,8 @@ def test_nothing_new_passes_a_gateway_unless_a_client_or_a_manager_begins() -> N
     assert rules == [
         "type filter hook forward priority filter; policy accept;",
         'iifname != "mo-*" oifname != "mo-*" accept',
-        "ct state established,related ct mark & 0x40000000 == 0x40000000 goto refused_policy",
-        "ct state established,related accept",
+        "ct state established,related ct mark & 0x40000000 == 0 accept",
+        "ct state established,related goto refused_policy",
         "iifname != mo-iphttps0 ip6 saddr fd12:3456:789a:1000::/64 goto refused_wrong_way",
         "iifname mo-iphttps0 goto from_clients",
         "oifname mo-iphttps0 ip6 daddr { fd12:3456:789a:1000::/64 } goto managers",
