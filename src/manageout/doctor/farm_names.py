@@ -43,7 +43,8 @@ class FarmNames:
                 self._rule(namespace, texts(row["DnsIPAddress"]))
         _extend(self.gateways, (text.lower() for text in texts(row.get("ConnectToAddress"))))
         _extend(self.locations, texts(row.get("NlsUrl")))
-        _extend(self.routers, (text.lower() for text in texts(row.get("Router"))))
+        if str(row.get("State", "Enabled")).lower() in ("enabled", "2"):  # else it is Windows' own guess
+            _extend(self.routers, (text.lower() for text in texts(row.get("Router"))))
         self.only_a = self.only_a or str(row.get("OnlySendAQuery")).lower() == "true"
         _extend(self.excluded, texts(row.get("ExclusionList")))
 

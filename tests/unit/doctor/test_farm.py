@@ -159,6 +159,11 @@ def test_get_daserver_alone_will_do_and_adds_to_the_rest() -> None:
     assert farm.nodes[0].client == IPv6Network("2002:836b:1:1000::/59"), "Get-RemoteAccess has the last word"
 
 
+def test_a_router_that_nobody_set_is_none() -> None:
+    row = {"State": "Default", "Router": "isatap.corp.example."}
+    assert read(bundle(1, isatap=[row])).names.routers == []
+
+
 def test_names_are_bounded() -> None:
     rows = [
         {"Namespace": f"n{number}.example", "DirectAccessDnsServers": ["fd12::1"]} for number in range(5000)
