@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from manageout.cli.fitted import fitted
 from manageout.cli.output import ago, duration, moment, table
 from manageout.cli.retire import evidence_age, force_option, listed, opened, short, site_options, who
 
@@ -215,7 +216,7 @@ def render_status(answer: dict[str, Any], now: float) -> str:
             )
             for each in answer["entries"]
         ]
-        parts.append(table(("WHEN", "STEP", "BY", "RESULT"), rows))
+        parts.append(fitted(("WHEN", "STEP", "BY", "RESULT"), rows, fold="RESULT"))
     if answer["members"]:
         rows3 = [(each["network"], each["wave"], ago(each["since"], now)) for each in answer["members"]]
         parts.append(table(("RETIRES", "CHOSEN AS", "SINCE"), rows3, right=(2,)))

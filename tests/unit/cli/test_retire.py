@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
+from manageout.cli.fitted import COLUMNS
 from manageout.cli.retire import STEPS, retire, who
+from manageout.cli.retire_judge import render_status
 
 
 def test_the_help_lists_the_steps_in_their_order() -> None:
@@ -31,3 +33,15 @@ def test_who_it_was_is_known_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> Non
     assert who().startswith("anna@")
     monkeypatch.delenv("SUDO_USER")
     assert who().partition("@")[0]
+
+
+def test_status_fits_a_terminal() -> None:
+    figures = {"initiate": 1200, "only hold an address": 3400, "gone": 50, "served by nothing yet": 12}
+    entry = {"at": 1.8e9, "step": "judge", "forced": True, "by": "administrator@gateway", "figures": figures}
+    text = render_status(
+        {"phase": "judged", "watched": 0, "evidence": 0, "entries": [entry], "members": [], "next": "-"},
+        1.8e9,
+    )
+    assert max(map(len, text.splitlines())) <= COLUMNS
+    for words in ("initiate 1200", "nothing", "12"):
+        assert words in text
