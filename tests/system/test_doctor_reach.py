@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from manageout.lab import bind, network, process, servers, site
+from manageout.lab.process import wait_until
 from manageout.lab.steps_names import await_registered
 from manageout.lab.topology import APP, HELPDESK, ISATAP_NAME, LAPTOP_NAME, REMOTE
 from manageout.service import certificates
 from manageout.service.pki import Authority
+from manageout.service.usage_file import UsageFile
 from tests.system.reach_place import codes, hops, reach, resolver
 from tests.system.support import AS_NOBODY, Lab, other_rules
 from tests.system.test_doctor_live import records
@@ -45,6 +48,21 @@ def test_what_each_place_sees(lab: Lab) -> None:
     assert {("lease", "client answers"), ("isatap", "client answers")} <= hops(manager, "ok")
     stranger = reach("dc", "helpdesk", "laptop", "--port", "80")
     assert {("lease", "client answers"), ("isatap", "ISATAP router")} <= hops(stranger, "unseen")
+
+
+def test_its_questions_are_nobody_s_calls(lab: Lab) -> None:
+    """A retirement is judged by who calls clients: asking in a manager's name must not count."""
+    usage = UsageFile(network.directory("gateway") / "state")
+    begin = time.time()
+
+    def called() -> list[tuple[str, str, int]]:
+        return [(row.manager, row.protocol, row.port) for row in usage.rows() if row.last >= begin]
+
+    assert codes("gateway", "helpdesk", "laptop", "--port", "80") == []
+    assert codes("gateway", "helpdesk", "laptop", "--port", "22") == []
+    network.run("helpdesk", ["curl", "-s", "-o", "/dev/null", f"http://[{site.laptop_address()}]/"])
+    wait_until("the real call is recorded", called, 10)
+    assert called() == [(str(HELPDESK), "tcp", 80)]
 
 
 def test_text_for_people(lab: Lab) -> None:

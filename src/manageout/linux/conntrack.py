@@ -16,11 +16,14 @@ TIMESTAMPS = "net.netfilter.nf_conntrack_timestamp"
 COUNT = "net.netfilter.nf_conntrack_count"
 MAXIMUM = "net.netfilter.nf_conntrack_max"
 
+PROBE_MARK = 0x20000000
+"""Of packets and connections of our own that speak in a manager's name: they are nobody's calls."""
+
 TCP = 6
 _GET = 1 << 8 | 1
 _GENERIC = struct.Struct("!BBH")
 _ORIGINAL, _REPLY, _STATUS, _PROTOCOL_STATE = 1, 2, 3, 4
-_SENT, _RECEIVED, _TIMESTAMP = 9, 10, 20
+_MARK, _SENT, _RECEIVED, _TIMESTAMP = 8, 9, 10, 20
 _ADDRESSES, _PROTOCOL = 1, 2
 _SOURCE, _DESTINATION = 3, 4  # of IPv6
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
@@ -80,8 +83,10 @@ def connections(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection]:
 
 
 def connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> Connection | None:
-    """What a message of ctnetlink says, if it is about IPv6 and ``wanted``."""
+    """What a message of ctnetlink says, if it is about IPv6, ``wanted``, and no probe of ours."""
     values = attributes(body[_GENERIC.size :])
+    if _number(values, _MARK) & PROBE_MARK:
+        return None
     original = attributes(values.get(_ORIGINAL, b""))
     addresses = attributes(original.get(_ADDRESSES, b""))
     source, destination = addresses.get(_SOURCE, b""), addresses.get(_DESTINATION, b"")

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from manageout.config import Site
+from manageout.linux.conntrack import PROBE_MARK
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.protocol.drops import Drop
 from manageout.service.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers, service_rules
@@ -38,8 +39,10 @@ _ERRORS = "destination-unreachable, packet-too-big, time-exceeded, parameter-pro
 _ERRORS4 = "destination-unreachable, time-exceeded, parameter-problem"
 
 # The kernel reports its own multicast groups into every link; ours carry none, and would count them as drops.
-_OWN_MULTICAST = (
+# What the doctor asks clients in a manager's name is not to count as the manager's call.
+_OUTPUT = (
     "type filter hook output priority filter; policy accept;",
+    f"meta mark {PROBE_MARK:#x} ct mark set meta mark",
     'oifname "mo-*" icmpv6 type { mld-listener-report, mld2-listener-report, mld-listener-done } drop',
 )
 
@@ -70,7 +73,7 @@ def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Conte
     if site.gateway is not None:
         chains.append(chain("to_gateway", _to_gateway(site, plan)))
     chains += [chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()]
-    chains += [chain("output", _OWN_MULTICAST), chain("input", _input(site, plan, underlays))]
+    chains += [chain("output", _OUTPUT), chain("input", _input(site, plan, underlays))]
     if site.gateway is not None:
         chains.append(chain("mss", _clamp()))
     if site.translation is not None:

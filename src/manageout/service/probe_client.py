@@ -2,7 +2,8 @@
 
 Rules of a client's firewall go by the caller's address, so that the gateway's own attempts would prove nothing. The
 packets leave by the clients' link alone; answers are read as they come in there, and go on to the manager, who
-refuses what it has not begun. A port that opens is closed again at once.
+refuses what it has not begun. A port that opens is closed again at once. They carry a mark, so that nobody takes
+them for the manager's calls.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NamedTuple, TypeVar
 
 from manageout.doctor.live import Echo, TcpAnswer
 from manageout.errors import KernelError, NotPermitted, WireError
+from manageout.linux.conntrack import PROBE_MARK
 from manageout.wire import icmpv6, ipv6, tcp
 
 T = TypeVar("T")
@@ -159,5 +161,6 @@ def _send(link: Link, packet: bytes) -> None:
     """As it is, source and all (ipv6(7), IPPROTO_RAW); it counts as sent by this machine, so no policy is asked."""
     with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.device.encode())
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, PROBE_MARK)
         with contextlib.suppress(OSError):  # no route just now: then nobody answers
             raw.sendto(packet, (str(link.target), 0))
