@@ -45,6 +45,8 @@ def ask(name: str, *, tcp: bool = False, namespace: str = "cl", timeout: float =
             return error
 
     found = in_namespace(namespace, exchange)
+    if isinstance(found, dns.exception.Timeout):  # a resolver repeats its question, too
+        found = in_namespace(namespace, exchange)
     if isinstance(found, Exception):
         raise found
     return found
