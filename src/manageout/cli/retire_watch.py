@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from manageout.service.retire_watch import Watched
 
 SHOWN, FLOWS = 30, 3
-FINDING = 1
+FINDING, UNREACHABLE = 1, 3
 _NOBODY = "Nobody retires. `manageout retire status` says what comes next."
 
 
@@ -46,7 +46,8 @@ def watch(
 ) -> None:
     """Who has let go, who still sends, what fails, and what serves them now.
 
-    Exit status 1 when a host still sends by ISATAP, or something fails that worked before. A host that was switched off
+    Exit status 1 when a host still sends by ISATAP, or something fails that worked before; else 3 when the router
+    cannot be asked, so that nobody knows. A host that was switched off
     since it was told is "not heard": it lets go when it comes.
     """
     site, _, store = opened(file, state_dir)
@@ -62,6 +63,8 @@ def watch(
         time.sleep(watch)
     if any(each.state == "still sends" or each.fails for each in found):
         raise click.exceptions.Exit(FINDING)
+    if fault:
+        raise click.exceptions.Exit(UNREACHABLE)
 
 
 def _observed(store: RetireStore, runtime_dir: Path, usage: tuple[Path, ...]) -> tuple[list[Watched], str]:
@@ -94,7 +97,8 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
     sums = figures(found)
     head.append(
         f"{counted(sums['hosts'], 'host')}: {sums['let_go']} let go, {sums['being_told']} being told, "
-        f"{sums['still_sends']} still send, {sums['not_heard']} not heard;\n"
+        f"{'not seen who still sends' if fault else str(sums['still_sends']) + ' still send'}, "
+        f"{sums['not_heard']} not heard;\n"
         f"{sums['served']} served another way, {sums['failing']} with something that fails"
     )
     faulty = [each for each in found if each.fails or each.refused or each.state == "still sends"]

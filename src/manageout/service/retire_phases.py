@@ -67,6 +67,10 @@ def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
     try:
         return Phase.RETIRED if whole and _NEXT[phase, step] is Phase.PILOT else _NEXT[phase, step]
     except KeyError:
+        if step is Step.UNDO:
+            raise ManageoutError(
+                "nothing to undo: nobody retires, and nothing is removed", f"next: {HINTS[phase]}"
+            ) from None
         raise ManageoutError(
             f"{step} cannot follow here: the site is {_words(phase)}", f"next: {HINTS[phase]}"
         ) from None

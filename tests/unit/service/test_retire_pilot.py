@@ -129,7 +129,7 @@ def test_undo_brings_the_judgement_back(store: RetireStore) -> None:
     go(store, Step.PILOT, helpdesk=A)
     entry, left = undo(store, who(), lambda: pytest.fail("nothing was removed"))
     assert (entry.phase, left, store.members()) == (Phase.JUDGED, [], [])
-    with pytest.raises(ManageoutError, match="undo cannot follow here"):
+    with pytest.raises(ManageoutError, match="nothing to undo"):
         undo(store, who(), list)
 
 
