@@ -246,7 +246,7 @@ def test_bad_words(lab: Lab) -> None:
         assert says in said and len(said.splitlines()) == 2
     assert "WHO" in retire("pilot", code=2)
     assert "cannot follow here" in retire("forward", "--all", code=1)
-    assert "cannot follow here" in retire("undo", code=1)
+    assert "nothing to undo" in retire("undo", code=1)
     assert "Nobody retires" in retire("watch")
 
 
