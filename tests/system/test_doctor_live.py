@@ -99,6 +99,7 @@ def update(*lines: str) -> None:
 def test_nothing_is_said_of_the_healthy_site(lab: Lab) -> None:
     ca = str(servers.pki_directory() / "ca.pem")
     assert gateway() == set()
+    assert codes("gateway") == set()  # by the site file of the daemon that runs
     assert codes("helpdesk") == set()
     assert codes("app") == set()
     assert codes("laptop", "--gateway", URL, "--ca", ca) == set()
@@ -106,6 +107,7 @@ def test_nothing_is_said_of_the_healthy_site(lab: Lab) -> None:
 
 def test_what_was_looked_at_is_told(lab: Lab) -> None:
     argv = [sys.executable, "-m", "manageout", "doctor", "--live"]
+    assert "(gateway), " in network.run("gateway", argv).stdout
     text = network.run("helpdesk", argv).stdout
     assert f"name          {ISATAP_NAME} A on {DNS_INTRANET}: 10.0.0.1\n" in text
     assert "prefix fd12:3456:789a:1::/64, valid 86400 s, preferred 14400 s" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -245,6 +246,16 @@ def expired_gateway(lab: Lab) -> None:
 def test_no_daemon(lab: Lab, tmp_path: Path) -> None:
     config = str(network.directory("gateway") / "site.toml")
     assert codes("gateway", "--config", config, "--runtime-dir", str(tmp_path)) == ["DAEMON-DOWN"]
+
+
+def test_a_daemon_that_hangs_is_no_healthy_site(lab: Lab) -> None:
+    daemon = process.find("gateway", "run")
+    assert daemon
+    os.kill(daemon.pid, signal.SIGSTOP)
+    try:
+        assert codes("gateway") == ["DAEMON-DOWN"]
+    finally:
+        os.kill(daemon.pid, signal.SIGCONT)
 
 
 def test_the_router_s_daemon_is_down(lab: Lab) -> None:

@@ -10,6 +10,8 @@ from manageout.cli.run import DEFAULT_CONFIG
 from manageout.errors import ConfigError, ManageoutError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from manageout.config import Site
     from manageout.doctor.facts import Facts
     from manageout.doctor.findings import Finding
@@ -30,16 +32,17 @@ def wanted(
 
     valid_router(router)
     faults: tuple[str, ...] = ()
-    try:
-        site, plan = site_of(file)
-    except ConfigError as error:
-        site = plan = None
-        faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
-    directory = runtime_dir or (site.daemon.runtime_dir if site else Path(client.DEFAULT_RUNTIME_DIR))
+    site = plan = None
+    directory = runtime_dir or Path(client.DEFAULT_RUNTIME_DIR)
 
     def ask(command: str) -> Any:
         return client.ask(directory / "control.sock", command)
 
+    try:
+        site, plan = site_of(file or default_file(ask))
+        directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
+    except ConfigError as error:
+        faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
     return Wanted(ask, site, plan, faults, servers, router, gateways, authorities)
 
 
@@ -50,6 +53,18 @@ def site_of(file: Path | None) -> tuple[Site | None, Plan | None]:
     if file is None and not Path(DEFAULT_CONFIG).exists():
         return None, None
     return read_site(file or Path(DEFAULT_CONFIG))
+
+
+def default_file(ask: Callable[[str], Any]) -> Path | None:
+    """The usual site file if it is there, else the one by which the daemon runs, if we may read it."""
+    if Path(DEFAULT_CONFIG).exists():
+        return Path(DEFAULT_CONFIG)
+    try:
+        named = ask("status").get("config") or {}
+        path = Path(named["file"]) if "file" in named else None
+        return path if path is not None and path.exists() else None
+    except (ManageoutError, OSError):
+        return None
 
 
 def look(what: Wanted) -> Facts:

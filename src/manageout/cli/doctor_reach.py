@@ -12,7 +12,6 @@ import click
 
 from manageout.cli.findings import WIDTH, show, wrong
 from manageout.cli.output import printable
-from manageout.errors import ManageoutError
 
 if TYPE_CHECKING:
     from manageout.doctor.reach import Hop, Reach
@@ -26,6 +25,10 @@ _VERDICTS = {
     "unused": ("-", None),
 }
 _WAYS = {"both": "both ways", "lease": "by lease (IPv4)", "isatap": "by ISATAP (IPv6)"}
+_WELL = "nothing fails that can be seen from here"
+_BLIND = """\
+little can be seen from here: run it on the gateway, the ISATAP router or the manager
+(on the gateway or router already? its daemon is down: name its site file with --config)"""
 _PORT = re.compile(r"(?:(tcp|udp)/)?([0-9]{1,5})|([0-9]{1,5})/(tcp|udp)|icmp", re.IGNORECASE)
 
 
@@ -111,7 +114,7 @@ def reach(ctx: click.Context, /, host: str, client: str, service: str, as_json: 
         _print(seen, walked)
         show(found)
         if not wrong(found):
-            click.echo("nothing fails that can be seen from here")
+            click.echo(_WELL if seen.views else _BLIND)
     ctx.exit(1 if wrong(found) else 0)
 
 
@@ -124,30 +127,20 @@ def _wanted(
     servers: tuple[str, ...],
 ) -> Wanted:
     from manageout.cli import client as socket
-    from manageout.cli.doctor_live import site_of, valid_server
+    from manageout.cli.doctor_live import default_file, site_of, valid_server
     from manageout.service.reach import Wanted
 
     for server in servers:
         valid_server(server)
-    site, plan = site_of(file)
-    directory = runtime_dir or (site.daemon.runtime_dir if site else Path(socket.DEFAULT_RUNTIME_DIR))
+    directory = runtime_dir or Path(socket.DEFAULT_RUNTIME_DIR)
 
     def ask(command: str) -> Any:
         return socket.ask(directory / "control.sock", command)
 
-    if site is None:
-        site, plan = site_of(_file_of_daemon(ask))
-    return Wanted(ask, site, plan, host, client, service, servers)
-
-
-def _file_of_daemon(ask: Any) -> Path | None:
-    """The site file by which the daemon runs, if one does and we may read it."""
-    try:
-        named = ask("status").get("config") or {}
-        path = Path(named["file"]) if "file" in named else None
-        return path if path is not None and path.exists() else None
-    except (ManageoutError, OSError):
-        return None
+    site, plan = site_of(file or default_file(ask))
+    directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
+    socket_there = (directory / "control.sock").exists()
+    return Wanted(ask, site, plan, host, client, service, servers, socket_there)
 
 
 def _print(seen: Reach, walked: list[Hop]) -> None:

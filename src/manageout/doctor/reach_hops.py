@@ -184,6 +184,10 @@ def _isatap(reach: Reach) -> Iterator[Hop]:
     if reach.isatap_unused:
         yield Hop("isatap", "way by ISATAP", "unused", reach.isatap_unused)
         return
+    if reach.isatap is not None and reach.isatap.allowed and reach.isatap.retires:
+        words = f"{', '.join(reach.host_addresses)} is told to let go of ISATAP (manageout retire)"
+        yield Hop("isatap", "way by ISATAP", "unused", words)
+        return
     yield from _router_name(reach)
     yield from _router(reach)
     if reach.isatap is not None:
@@ -257,10 +261,6 @@ def _registered(reach: Reach) -> Iterator[Hop]:
         yield Hop(
             "isatap", "ISATAP host allowed", "unseen", "the daemon's router is not ready yet: try again"
         )
-        return
-    if known.retires:
-        words = f"{who} is told to let go of ISATAP (manageout retire)"
-        yield Hop("isatap", "ISATAP host allowed", "ok", words)
         return
     yield Hop("isatap", "ISATAP host allowed", "ok", f"{who} is in isatap.hosts")
     if known.answers:

@@ -44,7 +44,10 @@ PATIENCE = 4.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """The pair. ``ask``: a control socket's answer to a command. ``service``: tcp/3389, icmp or nothing."""
+    """The pair. ``ask``: a control socket's answer to a command. ``service``: tcp/3389, icmp or nothing.
+
+    ``socket_there``: there is a control socket, so that a daemon that does not answer is hung or dead.
+    """
 
     ask: Ask
     site: Site | None
@@ -53,6 +56,7 @@ class Wanted:
     client: str
     service: str = ""
     servers: tuple[str, ...] = ()
+    socket_there: bool = False
 
 
 def look(wanted: Wanted) -> Reach:
@@ -114,7 +118,7 @@ class _Look:
         try:
             answer = self._wanted.ask("status")
         except DaemonUnreachable as error:
-            if self._site is not None:
+            if self._site is not None or self._wanted.socket_there:
                 self._daemon_error = error.message
             return {}
         roles = answer.get("roles", {}) if isinstance(answer, dict) else {}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import manageout.doctor.rules
 from manageout.doctor.findings import RULES, diagnose
 from manageout.doctor.live import Echo, RouterAnswer, TcpAnswer
-from manageout.doctor.reach import Answer, Hop, Reach
+from manageout.doctor.reach import Answer, Hop, Isatap, Reach
 from manageout.doctor.reach_hops import hops
 from tests.unit.doctor.reach_cases import (
     ADDRESS,
@@ -80,6 +80,13 @@ def test_everything_is_seen_from_a_gateway_that_is_the_router() -> None:
     assert [each.what for each in hops(GATEWAY) if each.way == "isatap"] == [
         "router's name", "ISATAP host allowed", "protocol 41", "large packets", "client answers",
     ]  # fmt: skip
+
+
+def test_a_host_that_retires_has_no_way_by_isatap() -> None:
+    retires = GATEWAY._replace(isatap=Isatap(True, 900.0, 0, False, retires=True))
+    assert [(each.what, each.verdict) for each in hops(retires) if each.way == "isatap"] == [
+        ("way by ISATAP", "unused")
+    ]
 
 
 def test_what_cannot_be_seen_is_told_with_where_it_can() -> None:
