@@ -67,7 +67,6 @@ TESTED_BY: dict[str, str] = {
     "linux/error_queue.py": "system/test_probe_paths.py",
     "linux/neighbour_table.py": "system/test_probe_paths.py",
     "cli/doctor_live.py": "system/test_doctor_live.py",
-    "cli/findings.py": "system/test_doctor_live.py",
     "service/live.py": "system/test_doctor_live.py",
     "service/live_host.py": "system/test_doctor_live.py",
     "service/live_records.py": "system/test_doctor_live.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -17,22 +18,41 @@ if TYPE_CHECKING:
 WIDTH = 100
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _INDENT = " " * 10
+_COMMAND = re.compile(r"(reg|netsh|nft|ip|[A-Z][a-z]+-[A-Z]\w+) ")
 
 
 def show(found: Iterable[Finding]) -> None:
     """Each finding: what, what was seen, why, what mends it, and what else it explains."""
     for finding in found:
         mark = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
-        click.echo(f"{mark} {finding.code} on {printable(finding.computer)}: {printable(finding.title)}")
+        click.echo(_title(finding).replace(finding.severity, mark, 1))
         for quote in finding.seen:
             click.echo(folded("seen", quote))
         if finding.cause:
             click.echo(folded("cause", finding.cause))
         for step in finding.remedy:
-            click.echo(f"  remedy  {printable(step)}")  # in one piece: it is to be copied
+            click.echo(_remedy(printable(step)))
         if finding.hidden:
             click.echo(folded("hence", ", ".join(finding.hidden)))
         click.echo()
+
+
+def _title(finding: Finding) -> str:
+    words = f"{finding.severity} {finding.code} on {printable(finding.computer)}: {printable(finding.title)}"
+    return textwrap.fill(
+        words, WIDTH, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _remedy(step: str) -> str:
+    """The command in one piece, for it is to be copied; what is said about it may go below."""
+    line = f"  remedy  {step}"
+    if len(line) <= WIDTH:
+        return line
+    command, gap, about = step.partition("   (")
+    if gap:
+        return f"  remedy  {command}\n{_INDENT}  ({about}"
+    return line if _COMMAND.match(step) else folded("remedy", step)
 
 
 def report(live: Live) -> None:
