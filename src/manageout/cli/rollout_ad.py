@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from manageout.cli.fitted import COLUMNS
 from manageout.cli.run import config_option
 from manageout.words import counted
 
@@ -65,8 +67,7 @@ def rollout_status(file: Path, server: str, user: str, off: bool) -> None:
 
     name, wanted = policies(file, on=not off)
     lines = gpo_publish.compare(domain(name, server, user), wanted)
-    for line in lines:
-        click.echo(line)
+    _show(lines)
     if lines:
         raise click.exceptions.Exit(DRIFT)
     click.echo(
@@ -100,13 +101,17 @@ def publish(file: Path, target: tuple[str, str], backups: Path, *, dry_run: bool
     name, wanted = policies(file, on=on)
     where = domain(name, *target)
     if dry_run:
-        for line in gpo_publish.compare(where, wanted) or ["nothing differs"]:
-            click.echo(line)
+        _show(gpo_publish.compare(where, wanted) or ["nothing differs"])
         return
     backup = gpo_publish.publish(where, wanted, backups, click.echo)
     click.echo(
         f"published; what was there before: {backup}" if backup else "nothing differs, nothing written"
     )
+
+
+def _show(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(textwrap.fill(line, COLUMNS, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def policies(file: Path, *, on: bool = True) -> tuple[str, Sequence[Wanted]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ _READ = "RPLCLORC"
 _APPLY = "edacfd8f-ffb3-11d1-b41d-00a0c968f939"
 _LINK = re.compile(r"\[LDAP://([^;\]]*);(\d+)\]", re.IGNORECASE)
 _DISABLED = 1
+PART = 60
+"""Characters that are shown of a long value."""
 
 
 class Wanted(NamedTuple):
@@ -260,15 +263,35 @@ def _registry_lines(wanted: bytes, there: bytes | None) -> list[str]:
     except WireError as error:
         return [f"{REGISTRY}: {error}"]
     should = {(r.key.lower(), r.value.lower()): (r.value, r.content()) for r in parse(wanted)}
+    several = Counter(value for _, value in is_.keys() | should.keys())
     lines = []
     for key in sorted(is_.keys() | should.keys()):
+        name = (should.get(key) or is_[key])[0]
+        if several[key[1]] > 1:  # such as one rule's among several
+            name = key[0].rpartition("\\")[2] + "\\" + name
         if key not in is_:
-            lines.append(f"{should[key][0]} is missing, should be {should[key][1]!r}")
+            lines.append(f"{name} is missing, should be {_part(should[key][1])}")
         elif key not in should:
-            lines.append(f"{is_[key][0]} is there too: {is_[key][1]!r}")
+            lines.append(f"{name} is there too: {_part(is_[key][1])}")
         elif is_[key][1] != should[key][1]:
-            lines.append(f"{should[key][0]} is {is_[key][1]!r}, should be {should[key][1]!r}")
+            begin = _same(repr(is_[key][1]), repr(should[key][1]))
+            lines.append(f"{name} is {_part(is_[key][1], begin)}, should be {_part(should[key][1], begin)}")
     return lines
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _part(value: object, begin: int = 0) -> str:
+    """A value; of a long one (a firewall rule) where it begins to differ."""
+    text = repr(value)
+    if len(text) <= PART:
+        return text
+    first = max(0, min(begin - PART // 3, len(text) - PART))
+    return "..." * (first > 0) + text[first : first + PART] + "..." * (first + PART < len(text))
 
 
 def _misplaced(wanted: Wanted, found: State) -> list[str]:

@@ -88,6 +88,23 @@ def test_what_was_changed_by_hand_is_named(where: tuple[str, ...], value: object
     assert gpo.desired([WANTED], found, {})["policies"][GUID]["attributes"]["versionNumber"] in ("2", "3")
 
 
+def test_long_values_are_shown_where_they_differ() -> None:
+    def registry(end: str) -> bytes:
+        return build([Record.of("K\\{1}", "Rule", "x" * 400 + end)])
+
+    (line,) = gpo._registry_lines(registry("new"), registry("old"))
+    assert line.startswith("Rule is ...x") and "xold', should be ...x" in line and line.endswith("xnew'")
+    assert len(line) < 200
+
+
+def test_values_of_one_name_are_told_apart() -> None:
+    both = build([Record.of(f"K\\{{{n}}}", "Version", "1") for n in "AB"])
+    assert gpo._registry_lines(build([]), both) == [
+        "{a}\\Version is there too: '1'",
+        "{b}\\Version is there too: '1'",
+    ]
+
+
 def test_a_number_that_machines_have_seen_is_never_used_again() -> None:
     after = gpo.desired([WANTED], empty(), {GUID: 7})
     assert after["policies"][GUID]["attributes"]["versionNumber"] == "8"
