@@ -34,9 +34,10 @@ _UNCONFIRMED = (
 def rollout() -> None:
     """Tell chosen Windows machines about the ISATAP router or the gateway.
 
-    Everything is rendered from the site file, so that policies, DNS name and router never disagree. Nothing here
-    changes a machine by itself: the commands print or write files, each with an exact inverse. Only dns changes
-    something at once: a record in the DNS.
+    Everything is rendered from the site file, so that policies, DNS name and router never disagree. Most commands
+    print or write files, and change nothing. These change something at once: dns (a record in the DNS, --undo takes
+    it out), gpo --publish (policies in Active Directory, --dry-run shows the difference) and undo (takes the last
+    publishing back).
     """
 
 
