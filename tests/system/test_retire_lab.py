@@ -240,7 +240,7 @@ def test_bad_words(lab: Lab) -> None:
         (["nobody-of-that-name"], "no host that was seen"),
         (["10.9.9.0/24"], "not in isatap.hosts"),
         (["10.0.1.30/24"], "has host bits set"),
-        (["@/nonexistent"], "No such file"),
+        (["@/no/such/file"], "No such file"),
     ):
         said = retire("pilot", *words, code=1)
         assert says in said and len(said.splitlines()) == 2
