@@ -274,12 +274,12 @@ def _registry_lines(wanted: bytes, there: bytes | None) -> list[str]:
         elif key not in should:
             lines.append(f"{name} is there too: {_part(is_[key][1])}")
         elif is_[key][1] != should[key][1]:
-            begin = _same(repr(is_[key][1]), repr(should[key][1]))
+            begin = _common(repr(is_[key][1]), repr(should[key][1]))
             lines.append(f"{name} is {_part(is_[key][1], begin)}, should be {_part(should[key][1], begin)}")
     return lines
 
 
-def _same(one: str, other: str) -> int:
+def _common(one: str, other: str) -> int:
     """How many characters both begin with."""
     pairs = zip(one, other, strict=False)
     return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
