@@ -181,7 +181,9 @@ def test_tcp_between_a_host_and_a_router(
             ) as host:
                 octets = transfer(listener, 10_000_000)
                 sent, received = mine(host, ROUTER), mine(router, HOST)
-    assert sent[2:] == received[:2] and sent[:2] == received[2:]
+    assert sent[2:] == received[:2]
+    # The last acknowledgements may be on their way, or be lost on a busy machine.
+    assert 0 < sent[0] <= received[2] and 0 < sent[1] <= received[3]
     if card == "off":
         shown = json.loads(netns.run(NAME, ["ip", "-stats", "-json", "link", "show", "dev", "u0"]).stdout)
         assert shown[0]["stats64"]["rx"]["packets"] >= received[0]
