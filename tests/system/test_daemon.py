@@ -214,6 +214,17 @@ def test_privileges_are_given_up(place: Place) -> None:
     assert "CAP_NET_ADMIN" in shown["capabilities"] and "CAP_SYS_ADMIN" not in shown["capabilities"]
 
 
+def test_what_it_keeps_is_closed_to_others(place: Place) -> None:
+    """Whatever the umask of who starts it; only the way to the control socket is open."""
+    place.write(ROUTER, place.gateway, '\n[translation]\npool = "10.0.8.0/24"\n')
+    place.stop(place.start("sh", "-c", 'umask 0; exec "$@"', "sh"))
+    state = place.directory / "state"
+    kept = [state, *state.rglob("*")]
+    assert len(kept) > 2
+    assert not [str(each) for each in kept if each.stat().st_mode & 0o007]
+    assert place.runtime.stat().st_mode & 0o777 == 0o755
+
+
 def test_what_the_systemd_unit_grants_is_enough(place: Place) -> None:
     unit = Path(__file__).parents[2] / "packaging" / "systemd" / "manageout.service"
     (line,) = (line for line in unit.read_text().splitlines() if line.startswith("CapabilityBoundingSet="))

@@ -74,6 +74,7 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
     site, plan = read_site(file)
     set_up_logging(site.daemon.log_level)
     privileges.require(privileges.Capability.NET_ADMIN, "the daemon")
+    os.umask(0o027)  # what is known of clients is nobody else's to read, also without the systemd unit
     with RuntimeDir(runtime_dir or site.daemon.runtime_dir) as runtime, Netlink() as netlink:
         reconciler = Reconciler(netlink, runtime)
         try:

@@ -43,7 +43,9 @@ class RuntimeDir:
 
     def __enter__(self) -> Self:
         try:
-            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if not self.path.exists():
+                self.path.mkdir(parents=True)
+                self.path.chmod(0o755)  # whoever may ask has to reach the control socket, whatever the umask
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except PermissionError:
             raise NotPermitted(f"not permitted to write in {self.path}", "run as root") from None
