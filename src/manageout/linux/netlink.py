@@ -125,6 +125,11 @@ class Netlink:
             body += attribute(_IFLA_MTU, struct.pack("=I", mtu))
         self._socket.request(rtnetlink.NEWLINK, body, f"bring {dev} up")
 
+    def set_down(self, dev: str) -> None:
+        """Take ``dev`` down; its IPv6 addresses and its routes go with that."""
+        body = _IFINFO.pack(0, 0, self._index(dev), 0, _UP)
+        self._socket.request(rtnetlink.NEWLINK, body, f"take {dev} down")
+
     # Addresses
 
     def addresses(self, dev: str | None = None) -> list[Interface]:

@@ -22,6 +22,7 @@ from manageout.linux import nft, proxy_arp, sysctl
 from manageout.linux.netlink import Interface, Netlink
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
+from manageout.service.gate import Gate
 from manageout.service.runtime import RuntimeDir
 from manageout.words import counted
 
@@ -78,6 +79,8 @@ class Reconciler:
 
     def __init__(self, netlink: Netlink, runtime: RuntimeDir, beside: bool = False) -> None:
         self.tuns: dict[str, Tun] = {}
+        self.gate = Gate(netlink)
+        """While it is closed no device is brought up, and no route leads into one."""
         self._netlink = netlink
         self._runtime = runtime
         self._beside = beside
@@ -154,7 +157,7 @@ class Reconciler:
             for address in device.addresses:
                 if address not in have:
                     yield self._address_step("add", self._netlink.add_address, device, address)
-            if not self._is_up(device):
+            if not self.gate.closed and not self._is_up(device):
                 up = partial(self._netlink.set_up, device.name, device.mtu)
                 yield Step(f"bring {device.name} up, MTU {device.mtu}", up)
 
@@ -183,6 +186,8 @@ class Reconciler:
         for gone in sorted(self._left.routes - set(desired.routes), key=str):
             yield Step(f"remove route {gone}", partial(self._remove, gone))
         for route in desired.routes:
+            if self.gate.closed and route.dev is not None:
+                continue  # there is no way into a device that is down
             if (route.prefix, route.via or route.dev) not in have or route not in self._left.routes:
                 yield Step(f"add route {route}", partial(self._route, route))
 
