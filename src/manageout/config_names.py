@@ -61,6 +61,8 @@ class NamesTable(Table):
     """Seconds that others may remember a record."""
     reverse: bool = True
     """Also PTR records."""
+    reserved: tuple[Domain, ...] = ()
+    """Names in the zone, or first labels, that no client gets, beside those that machines trust and the site's own."""
     keep: Literal["disconnect", "grace"] = "disconnect"
     """Records go when the client disconnects, or when its lease's grace period is over."""
 

@@ -166,3 +166,87 @@ def test_a_clock_that_is_wrong(tmp_path: Path, key: Path, monkeypatch: pytest.Mo
 def test_no_server() -> None:
     result = updater(server="127.0.0.54:5399").perform(Task(NAME, FORWARD, NOTHING))
     assert result[0] is Outcome.FAILED and code(result) == "DNS-UNREACHABLE"
+
+
+MAPPED = "laptop.branch.example"
+THEIRS: Records = frozenset({("A", "10.0.0.66"), ("AAAA", "fd12:3456:789a:1001::66")})
+
+
+def test_the_mark_says_whose_it_is(open_bind: None) -> None:
+    assert updater().perform(Task(NAME, FORWARD, NOTHING, NAME))[0] is Outcome.DONE
+    assert answers(NAME, "TXT") == [f'"{updater().mark(NAME)}"']
+    assert updater().mark(NAME).startswith(f"{MARK} client ") and updater().mark(NAME) != updater().mark(
+        MAPPED
+    )
+
+
+def test_another_gateway_of_the_site_takes_no_name_from_a_connected_client(open_bind: None) -> None:
+    """Both have the same key, zone and site."""
+    first, second = updater(), updater()
+    first.perform(Task(NAME, FORWARD, NOTHING, NAME))
+    result = second.perform(Task(NAME, THEIRS, NOTHING, MAPPED))
+    assert result[0] is Outcome.TAKEN and code(result) == "NAME-TWICE"
+    assert second.perform(Task(NAME, NOTHING, THEIRS, MAPPED)) == (Outcome.DONE, None)
+    assert answers(NAME, "A") == ["10.0.0.130"] and answers(NAME, "AAAA") == [SIX]
+    result = second.perform(Task(NAME, THEIRS, NOTHING, "laptop.a.example"))
+    assert result[0] is Outcome.TAKEN
+
+
+def test_nor_from_one_that_is_mapped_as_well(open_bind: None) -> None:
+    updater().perform(Task(NAME, THEIRS, NOTHING, MAPPED))
+    assert code(updater().perform(Task(NAME, FORWARD, NOTHING, "laptop.a.example"))) == "NAME-TWICE"
+    assert answers(NAME, "A") == ["10.0.0.66"]
+
+
+def test_the_exact_owner_takes_its_name_at_another_gateway(open_bind: None) -> None:
+    updater().perform(Task(NAME, THEIRS, NOTHING, MAPPED))
+    only_six: Records = frozenset({("AAAA", SIX)})
+    assert updater().perform(Task(NAME, only_six, NOTHING, NAME)) == (Outcome.DONE, None)
+    assert answers(NAME, "A") == [] and answers(NAME, "AAAA") == [SIX]
+    assert answers(NAME, "TXT") == [f'"{updater().mark(NAME)}"']
+    assert updater().perform(Task(NAME, NOTHING, THEIRS, MAPPED)) == (
+        Outcome.DONE,
+        None,
+    )  # by the first gateway
+    assert answers(NAME, "AAAA") == [SIX]
+
+
+def test_a_client_that_comes_to_another_gateway_brings_its_name(open_bind: None) -> None:
+    updater().perform(Task(NAME, THEIRS, NOTHING, MAPPED))
+    assert updater().perform(Task(NAME, FORWARD, NOTHING, MAPPED)) == (Outcome.DONE, None)
+    assert answers(NAME, "A") == ["10.0.0.130"]
+
+
+@pytest.mark.parametrize("owner", [NAME, MAPPED])
+def test_what_the_version_before_wrote_is_taken_over(open_bind: None, owner: str) -> None:
+    updater().perform(Task(NAME, FORWARD, NOTHING))  # a mark of the site, without a client
+    assert answers(NAME, "TXT") == [f'"{MARK}"']
+    assert updater().perform(Task(NAME, FORWARD, FORWARD, owner)) == (Outcome.DONE, None)
+    assert answers(NAME, "A") == ["10.0.0.130"]
+    assert answers(NAME, "TXT") == [f'"{updater().mark(owner)}"']
+
+
+@pytest.mark.parametrize("owner", [NAME, MAPPED])
+def test_and_removed(open_bind: None, owner: str) -> None:
+    updater().perform(Task(NAME, FORWARD, NOTHING))
+    assert updater().perform(Task(NAME, NOTHING, FORWARD, owner)) == (Outcome.DONE, None)
+    assert [answers(NAME, kind) for kind in ("A", "AAAA", "TXT")] == [[], [], []]
+
+
+def test_but_not_what_another_gateway_of_that_version_wrote_for_somebody(open_bind: None) -> None:
+    updater().perform(Task(NAME, FORWARD, NOTHING))
+    for known in (NOTHING, THEIRS):
+        result = updater().perform(Task(NAME, THEIRS, known, MAPPED))
+        assert result[0] is Outcome.TAKEN and code(result) == "NAME-TWICE"
+    assert answers(NAME, "A") == ["10.0.0.130"] and answers(NAME, "TXT") == [f'"{MARK}"']
+    assert updater().perform(Task(NAME, THEIRS, NOTHING, NAME)) == (Outcome.DONE, None)  # its own name
+
+
+@pytest.mark.parametrize(
+    "text", ["somebody else", f"{MARK} client me", f"{MARK} 10.0.0.1", "manageout fd99::/48"]
+)
+def test_the_exact_owner_takes_nothing_of_somebody_elses(tmp_path: Path, text: str) -> None:
+    with bind(tmp_path / "named", records=f'laptop A 10.0.0.77\nlaptop TXT "{text}"\n'):
+        result = updater().perform(Task(NAME, FORWARD, NOTHING, NAME))
+        assert result[0] is Outcome.TAKEN and code(result) == "NAME-TAKEN"
+        assert answers(NAME, "A") == ["10.0.0.77"] and answers(NAME, "TXT") == [f'"{text}"']

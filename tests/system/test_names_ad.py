@@ -37,8 +37,8 @@ from manageout.protocol.names import Task
 server, keytab, principal, mark = sys.argv[1:5]
 updater = Updater(Zones([], [server]), KerberosSigner(Path(keytab), principal), mark, 60)
 for line in sys.stdin:
-    name, wanted, known = eval(line)
-    outcome, problem = updater.perform(Task(name, frozenset(wanted), frozenset(known)))
+    name, wanted, known, owner = eval(line)
+    outcome, problem = updater.perform(Task(name, frozenset(wanted), frozenset(known), owner))
     print(outcome.name, problem.code if problem else "", problem.words if problem else "", sep="|")
 """
 CHECK = """
@@ -64,7 +64,8 @@ def domain() -> Iterator[None]:
 
 def perform(*tasks: Task, keytab: Path | None = None, principal: str = samba.PRINCIPAL) -> list[list[str]]:
     """On the gateway, as its daemon does it."""
-    text = "".join(f"{(task.name, sorted(task.wanted), sorted(task.known))!r}\n" for task in tasks)
+    rows = [(task.name, sorted(task.wanted), sorted(task.known), task.owner) for task in tasks]
+    text = "".join(f"{row!r}\n" for row in rows)
     argv = [
         sys.executable,
         "-c",
@@ -106,6 +107,30 @@ def test_a_changed_address_and_a_return(domain: None) -> None:
     assert [row[0] for row in rows] == ["DONE"] * 3
     assert answers(NAME, "AAAA") == [SIX]
     perform(Task(NAME, NOTHING, FORWARD))
+
+
+def test_a_name_is_its_clients_and_its_owners_before(domain: None) -> None:
+    other = "laptop.branch.example"
+    rows = perform(
+        Task(NAME, FORWARD, NOTHING, "laptop.a.example"),
+        Task(NAME, FORWARD, NOTHING, other),
+        Task(NAME, FORWARD, NOTHING, NAME),
+        Task(NAME, FORWARD, NOTHING, other),
+        Task(NAME, NOTHING, FORWARD, other),
+    )
+    assert [row[:2] for row in rows] == [
+        ["DONE", ""],
+        ["TAKEN", "NAME-TWICE"],
+        ["DONE", ""],
+        ["TAKEN", "NAME-TWICE"],
+        ["DONE", ""],
+    ]
+    assert answers(NAME, "AAAA") == [SIX]
+    perform(Task(NAME, NOTHING, FORWARD, NAME), Task(NAME, FORWARD, NOTHING))  # as an older version wrote it
+    assert [row[0] for row in perform(Task(NAME, FORWARD, FORWARD, other))] == ["DONE"]
+    assert [row[1] for row in perform(Task(NAME, FORWARD, NOTHING, "laptop.a.example"))] == ["NAME-TWICE"]
+    perform(Task(NAME, NOTHING, FORWARD, other))
+    assert answers(NAME, "TXT") == answers(NAME, "A") == []
 
 
 def test_a_name_of_a_real_machine_is_left_alone(domain: None) -> None:

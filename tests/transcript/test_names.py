@@ -14,6 +14,7 @@ from manageout.protocol.names import (
     Names,
     Outcome,
     Problem,
+    StoredEntry,
     Task,
 )
 
@@ -166,6 +167,11 @@ def test_a_reverse_zone_that_is_not_there_is_no_trouble() -> None:
         ("WPAD", None),
         ("isatap.corp.example", None),
         ("isatap.other.example", None),
+        ("localhost", None),
+        ("autodiscover.corp.example", None),
+        ("directaccess-webprobehost.corp.example", None),
+        ("NLS.branch.example", None),
+        ("_mssms_mp_abc._tcp.corp.example", None),
     ],
 )
 def test_the_name_of_a_certificate(identity: str, name: str | None) -> None:
@@ -197,14 +203,16 @@ def test_a_name_that_becomes_free_is_the_next_ones() -> None:
     names.absent("laptop.1.example", 1.0)
     names.present("laptop.3.example", OTHER, None, 1.0)  # with another address
     names.absent("laptop.0.example", 1.0)
+    assert wanted(do(names, 1.0)) == {NAME: NOTHING}  # first nothing of the former is left
     assert wanted(do(names, 1.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::2")})}
     words = [problem.words for _, problem in names.problems()]
     assert words == [f"laptop.3.example would be {NAME}, which laptop.2.example is already"]
     names.absent("laptop.2.example", 2.0)
+    do(names, 2.0)
     assert wanted(do(names, 2.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::11")})}
     names.absent("laptop.3.example", 3.0)
     do(names, 3.0)
-    assert not (names.entries or names.unfit or names._heirs or names._heir_of)
+    assert not (names.entries or names.unfit or list(names.problems()) or names._here or names._of)
 
 
 def test_a_name_stays_its_holders_in_grace() -> None:
@@ -214,6 +222,7 @@ def test_a_name_stays_its_holders_in_grace() -> None:
     names.absent("laptop.a.example", 1.0)
     assert wanted(do(names, 1.0)) == {NAME: FORWARD}
     names.released("laptop.a.example", 2.0)
+    do(names, 2.0)
     assert wanted(do(names, 2.0)) == {NAME: frozenset({("AAAA", "fd12:3456:789a:1000::11")})}
 
 
@@ -227,9 +236,84 @@ def test_in_another_zone_names_are_given_anew() -> None:
     names.present("laptop.b.example", OTHER, None, 1.0)
     assert wanted(do(names, 1.0)) == {
         NAME: NOTHING,
-        "laptop.b.example": frozenset({("AAAA", "fd12:3456:789a:1000::10")}),
+        "laptop.b.example": frozenset(
+            {("AAAA", "fd12:3456:789a:1000::11")}
+        ),  # its own, though it came second
     }
-    assert [problem.code for _, problem in names.problems()] == ["NAME-TWICE"]
+    assert [identity for identity, _ in names.problems()] == ["laptop.a.example"]
+
+
+MAPPED = "laptop.branch.example"
+THEIRS = frozenset({("AAAA", "fd12:3456:789a:1000::11")})
+OURS = frozenset({("AAAA", "fd12:3456:789a:1000::10")})
+
+
+def problems(names: Names) -> list[tuple[str, str]]:
+    return [(identity, problem.code) for identity, problem in names.problems()]
+
+
+def test_who_is_only_mapped_to_a_name_never_inherits_its_owners() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, None, 0.0)
+    names.present(MAPPED, OTHER, None, 0.0)
+    assert [task.owner for task in do(names, 0.0)] == [NAME]
+    names.absent(NAME, 1.0)
+    assert wanted(do(names, 1.0)) == {NAME: NOTHING}
+    assert do(names, 1.0) == [] and problems(names) == [(MAPPED, "NAME-TWICE")]
+    words = [problem.words for _, problem in names.problems()]
+    assert words == [f"{MAPPED} would be {NAME}, which belongs to the client of exactly that name"]
+    names.present(NAME, SIX, None, 2.0)
+    assert wanted(do(names, 2.0)) == {NAME: OURS}
+
+
+def test_nor_after_a_restart() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(NAME, SIX, None, 0.0)
+    do(names, 0.0)
+    names.absent(NAME, 1.0)
+    do(names, 1.0)
+    after = restarted(names)
+    assert after.entries == {}
+    after.present(MAPPED, OTHER, None, 0.0)
+    assert do(after, SWEEP_AFTER) == [] and problems(after) == [(MAPPED, "NAME-TWICE")]
+
+
+def test_the_owner_takes_its_name_back() -> None:
+    names = Names("corp.example")
+    names.present(MAPPED, OTHER, None, 0.0)
+    assert wanted(do(names, 0.0))[NAME] == THEIRS
+    names.present(NAME, SIX, None, 1.0)
+    pointer = IPv6Address(OTHER).reverse_pointer
+    assert wanted(do(names, 1.0)) == {NAME: NOTHING, pointer: NOTHING}  # with the mark of whose it was
+    again = do(names, 1.0)
+    assert wanted(again) == {NAME: OURS, REVERSE6: POINTER}
+    assert {task.name: task.owner for task in again} == {NAME: NAME, REVERSE6: ""}
+    assert problems(names) == [(MAPPED, "NAME-TWICE")]
+    names.absent(MAPPED, 2.0)
+    assert problems(names) == [] and do(names, 2.0) == []
+
+
+def test_the_owner_takes_its_name_back_from_who_is_away() -> None:
+    names = Names("corp.example", reverse=False, keep_in_grace=True)
+    names.present(MAPPED, OTHER, FOUR, 0.0)
+    do(names, 0.0)
+    names.absent(MAPPED, 1.0)
+    names.present(NAME, SIX, None, 2.0)
+    assert wanted(do(names, 2.0)) == {NAME: NOTHING} and wanted(do(names, 2.0)) == {NAME: OURS}
+    names.released(MAPPED, 3.0)
+    assert do(names, 3.0) == [] and problems(names) == []
+
+
+def test_the_owner_waits_until_a_refusing_server_has_let_go_of_the_other() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(MAPPED, OTHER, None, 0.0)
+    do(names, 0.0)
+    names.present(NAME, SIX, None, 1.0)
+    assert wanted(do(names, 1.0, Outcome.FAILED, REFUSED)) == {NAME: NOTHING}
+    after = restarted(names)  # a crash here forgets nothing of what stands there
+    assert [(task.wanted, task.known, task.owner) for task in after.tasks(SWEEP_AFTER, 9)] == [
+        (NOTHING, THEIRS, MAPPED)
+    ]
 
 
 def restarted(names: Names) -> Names:
@@ -322,4 +406,20 @@ def test_changes_are_told_once() -> None:
     do(names, 0.0)
     names.absent(NAME, 1.0)
     do(names, 1.0)
+    assert names.changes() == [(NAME, StoredEntry(NAME, NAME, NOTHING, NOTHING))]  # whose it is
+
+
+def test_of_who_is_only_mapped_nothing_is_kept() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(MAPPED, SIX, FOUR, 0.0)
+    do(names, 0.0)
+    names.absent(MAPPED, 1.0)
+    do(names, 1.0)
     assert names.changes() == [(NAME, None)]
+
+
+def test_the_sites_own_names_are_no_clients() -> None:
+    names = Names("corp.example", reserved=frozenset({"helpdesk", "router.sub.corp.example"}))
+    for identity in ("helpdesk", "Helpdesk.corp.example", "helpdesk.b.example", "router.sub.corp.example"):
+        assert names.name_of(identity) is None
+    assert names.name_of("router.corp.example") == "router.corp.example"

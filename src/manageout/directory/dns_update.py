@@ -1,11 +1,15 @@
 """Dynamic updates (RFC 2136) that never touch a record of somebody else, signed by TSIG or GSS-TSIG.
 
-A name of ours holds, beside its records, a TXT record with our mark. Every update says in its prerequisites that the
-mark is there, or that the name is not in use at all, and the server judges that in the same step (RFC 2136 3.2).
+A name of ours holds, beside its records, a TXT record with our mark, in which the site and the client stand. Every
+update says in its prerequisites that the mark is there, or that the name is not in use at all, and the server judges that
+in the same step (RFC 2136 3.2): so neither a machine nor another client of the site, at whichever gateway, loses its name.
+Only the client that is called exactly like the name takes it from another client.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import socket
 import struct
 import time
@@ -26,6 +30,8 @@ from manageout.words import said
 
 TIMEOUT = 5.0
 _TYPES = ("A", "AAAA", "PTR")
+_ADDRESSES = ("A", "AAAA")
+_OTHERWISE = (dns.rcode.YXDOMAIN, dns.rcode.YXRRSET)
 
 
 class Signer(Protocol):
@@ -47,7 +53,7 @@ class SignerError(ManageoutError):
 
 
 class Updater:
-    """Carries out tasks, one at a time; blocks. ``mark``: the text of our TXT records."""
+    """Carries out tasks, one at a time; blocks. ``mark``: with what the texts of our TXT records begin."""
 
     def __init__(self, zones: Zones, signer: Signer | None, mark: str, ttl: int) -> None:
         self._zones, self._signer, self._mark, self._ttl = zones, signer, mark, ttl
@@ -70,48 +76,100 @@ class Updater:
             outcome = Outcome.FAILED if isinstance(error, ConnectionRefusedError) else Outcome.DOUBTFUL
             return outcome, Problem("DNS-UNREACHABLE", f"{task.name}: {said(error)}")
 
+    def mark(self, owner: str) -> str:
+        """The text of the TXT record. The client is in it as a hash: its certificate's name may be nobody's business,
+        and need not fit a record."""
+        if not owner:
+            return self._mark
+        digest = hashlib.sha256(f"{self._mark} {owner}".encode()).hexdigest()
+        return f"{self._mark} client {digest[:32]}"
+
     def _set(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
         """Where our mark is: replace. Where nothing is: add. Else it is somebody's."""
-        update = self._marked(task, place)
+        update = self._marked(task, place, self.mark(task.owner))
         self._replace(update, task, place)
         answer = self._send(update, place)
         if answer.rcode == dns.rcode.NXRRSET:
             update = self._update(place)
             update.absent(self._relative(task, place))
-            update.add(self._relative(task, place), self._ttl, "TXT", self._quoted())
+            update.add(self._relative(task, place), self._ttl, "TXT", _quoted(self.mark(task.owner)))
             self._replace(update, task, place)
             answer = self._send(update, place)
-        if answer.rcode in (dns.rcode.YXDOMAIN, dns.rcode.YXRRSET):
+        if answer.rcode in _OTHERWISE:
+            return self._take_over(task, place)
+        return self._judge(answer, task, place)
+
+    def _take_over(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """From another client of the site, if it is not called so and ours is; and from ourselves as we were before
+        marks named clients, if exactly what we know of stands there."""
+        found = self._mark_there(task, place)
+        exact = task.owner == task.name
+        if found is None:
             words = f"{task.name} has records that are not ours: they stay as they are"
             return Outcome.TAKEN, Problem("NAME-TAKEN", words)
-        return self._judge(answer, task, place)
+        if exact or (found == self._mark and task.known):
+            update, name = self._marked(task, place, found), self._relative(task, place)
+            if not exact:
+                self._exactly(update, task, place)
+            for kind in _ADDRESSES:
+                update.delete(name, kind)
+            update.delete(name, "TXT", _quoted(found))
+            update.add(name, self._ttl, "TXT", _quoted(self.mark(task.owner)))
+            self._replace(update, task, place)
+            answer = self._send(update, place)
+            if answer.rcode not in (dns.rcode.NXRRSET, *_OTHERWISE):
+                return self._judge(answer, task, place)
+        words = f"{task.name} is the name of another client of this site"
+        return Outcome.TAKEN, Problem("NAME-TWICE", words)
+
+    def _mark_there(self, task: Task, place: Place) -> str | None:
+        """The mark of another client of our site, or one of before they were named; None: it is not our site's."""
+        if not task.owner:
+            return None
+        texts = texts_of(task.name, "TXT", place)
+        found = texts[0].strip('"') if texts and len(texts) == 1 else ""
+        client = re.fullmatch(re.escape(self._mark) + r"( client [0-9a-f]{32})?", found)
+        return found if client else None
 
     def _remove(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
         """Only if our mark is there, and only the records that we have put there: another gateway of this site may
         have registered the client meanwhile."""
+        result: tuple[Outcome, Problem | None] = Outcome.DONE, None
         if task.known == NOTHING:
-            return Outcome.DONE, None
-        answer = self._send(self._removal(task, place), place)
-        if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
-            return self._remove_in_steps(task, place)
-        return self._judge(answer, task, place)
+            return result
+        for mark in dict.fromkeys(
+            (self.mark(task.owner), self._mark)
+        ):  # or as it was before clients were named
+            answer = self._send(self._removal(task, place, mark), place)
+            if answer.rcode not in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
+                return self._judge(answer, task, place)
+            result = self._remove_in_steps(task, place, mark)
+            if result[0] is not Outcome.DONE:
+                break
+        return result
 
-    def _removal(self, task: Task, place: Place) -> dns.update.UpdateMessage:
+    def _removal(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
         """Everything at once, if exactly what we know of stands there."""
-        update, name = self._marked(task, place), self._relative(task, place)
+        update, name = self._marked(task, place, mark), self._relative(task, place)
+        self._exactly(update, task, place)
+        for kind in _kinds(task.known):
+            update.delete(name, kind)
+        update.delete(name, "TXT", _quoted(mark))
+        return update
+
+    def _exactly(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
+        """On condition that the name has the records that we know of, and no others."""
+        name = self._relative(task, place)
         for kind in _TYPES:
             texts = [text for one, text in task.known if one == kind]
             if texts:
                 update.present(name, kind, *texts)
-                update.delete(name, kind)
             else:
                 update.absent(name, kind)
-        update.delete(name, "TXT", self._quoted())
-        return update
 
-    def _remove_in_steps(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+    def _remove_in_steps(self, task: Task, place: Place, mark: str) -> tuple[Outcome, Problem | None]:
         """Less stands there, or something else: first our records one by one, then the mark if nothing is left."""
-        update, name = self._marked(task, place), self._relative(task, place)
+        update, name = self._marked(task, place, mark), self._relative(task, place)
         for kind, text in sorted(task.known):
             update.delete(name, kind, text)
         answer = self._send(update, place)
@@ -120,18 +178,18 @@ class Updater:
         outcome, problem = self._judge(answer, task, place)
         if outcome is not Outcome.DONE:
             return outcome, problem
-        update = self._marked(task, place)
+        update = self._marked(task, place, mark)
         for kind in _TYPES:
             update.absent(name, kind)
-        update.delete(name, "TXT", self._quoted())
+        update.delete(name, "TXT", _quoted(mark))
         answer = self._send(update, place)
         if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
             return Outcome.DONE, None
         return self._judge(answer, task, place)
 
-    def _marked(self, task: Task, place: Place) -> dns.update.UpdateMessage:
+    def _marked(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
         update = self._update(place)
-        update.present(self._relative(task, place), "TXT", self._quoted())
+        update.present(self._relative(task, place), "TXT", _quoted(mark))
         return update
 
     def _update(self, place: Place) -> dns.update.UpdateMessage:
@@ -139,9 +197,6 @@ class Updater:
 
     def _relative(self, task: Task, place: Place) -> dns.name.Name:
         return dns.name.from_text(task.name).relativize(dns.name.from_text(place.zone))
-
-    def _quoted(self) -> str:
-        return f'"{self._mark}"'
 
     def _replace(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
         name = self._relative(task, place)
@@ -191,6 +246,10 @@ def _received(sock: socket.socket, size: int, until: float) -> bytes:
     return data
 
 
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
 def _kinds(records: Records) -> list[str]:
     return sorted({kind for kind, _ in records})
 
@@ -198,6 +257,17 @@ def _kinds(records: Records) -> list[str]:
 def exchange(update: dns.message.Message, place: Place) -> Answer:
     """Send over TCP, and read the answer. Raises what sockets and dnspython raise."""
     return read_answer(over_tcp(update.to_wire(max_size=65535), place.server), update)
+
+
+def texts_of(name: str, kind: str, place: Place) -> list[str] | None:
+    """The records of that type as the server has them, sorted; None if it does not say. Raises what sockets and
+    dnspython raise."""
+    query = dns.message.make_query(name, kind, flags=0)
+    answer = dns.message.from_wire(over_tcp(query.to_wire(), place.server))
+    if not query.is_response(answer) or answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return None
+    rows = [row for row in answer.answer if row.name == query.question[0].name]
+    return sorted(item.to_text() for row in rows if row.rdtype == query.question[0].rdtype for item in row)
 
 
 def signed_question(signer: Signer, place: Place) -> Problem | None:

@@ -118,7 +118,9 @@ class RouterRecord:
         return Standing(frozenset(_addresses(addresses)), ours, tuple(texts))
 
     def _is_mark(self, text: str) -> bool:
-        return (text.strip('"') + " ").startswith(self._mark + " ")
+        """With addresses behind it, or nothing: with anything else it is a client's."""
+        rest = (text.strip('"') + " ").removeprefix(self._mark + " ").split()
+        return (text.strip('"') + " ").startswith(self._mark + " ") and len(_addresses(rest)) == len(rest)
 
     def _update(self, place: Place, before: Standing, wanted: Addresses) -> dns.update.UpdateMessage:
         update = dns.update.UpdateMessage(place.zone)

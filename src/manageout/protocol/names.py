@@ -14,6 +14,9 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
+from manageout.protocol.name_claims import Claims, is_exact, plain
+from manageout.protocol.trusted_names import TRUSTED
+
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 300.0
 TAKEN_DELAY = 300.0
@@ -21,11 +24,6 @@ TAKEN_DELAY = 300.0
 SWEEP_AFTER = 60.0
 """Seconds after a start that clients have to return before their records of before are removed."""
 MAX_ENTRIES = 200_000
-
-TRUSTED = frozenset({"isatap", "wpad"})
-"""First labels of names that machines ask for by themselves, and believe: no client's, whatever its certificate
-says. DNS servers block them for the same reason.
-"""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -39,7 +37,7 @@ class Outcome(Enum):
 
     DONE = "done"
     TAKEN = "taken"
-    """Somebody else's records stand there; nothing was changed."""
+    """Somebody else's records stand there, or another client's; nothing was changed."""
     NO_ZONE = "no-zone"
     """No zone of the server holds the name: there is nothing to do."""
     FAILED = "failed"
@@ -54,6 +52,8 @@ class Task(NamedTuple):
     name: str
     wanted: Records
     known: Records
+    owner: str = ""
+    """The client whose name it is; empty for a reverse name, which belongs to the gateway that gave the address."""
 
 
 class Problem(NamedTuple):
@@ -107,26 +107,29 @@ class Names:
     """Identity -> owner names."""
     unfit: dict[str, Problem] = field(default_factory=dict)
     """Identities that cannot have a name, and why."""
-    _heirs: dict[str, dict[str, tuple[bytes, bytes | None]]] = field(default_factory=dict)
-    """Name -> who would have it if its holder had not: identity, and its addresses."""
-    _heir_of: dict[str, str] = field(default_factory=dict)
+    reserved: frozenset[str] = frozenset()
+    """Names, or first labels, that are the site's own."""
+    _claims: Claims = field(default_factory=Claims)
+    _here: dict[str, tuple[bytes, bytes | None]] = field(default_factory=dict)
+    """Identities that are connected, and their addresses."""
 
     # --- What is wanted ---------------------------------------------------------------------------------
 
     def present(self, identity: str, address: bytes, lease: bytes | None, now: float) -> None:
         """The client holds these addresses (16 and 4 bytes)."""
-        self._renounce(identity)
+        self._claims.renounce(identity)
+        self._here[identity] = address, lease
         name = self.name_of(identity)
         if name is None:
             self._remove(identity, now)  # it had one in another zone
             self.unfit[identity] = Problem("NAME-UNFIT", f"{identity!r} cannot be a client's DNS name")
             return
-        holder = self.entries.get(name)
-        if holder is not None and holder.identity != identity and holder.wanted:
+        if is_exact(identity, name):
+            self._note_owner(name, now)
+        if not self._gets(identity, name):
             self._remove(identity, now)
             self.unfit.pop(identity, None)
-            self._heirs.setdefault(name, {})[identity] = address, lease
-            self._heir_of[identity] = name
+            self._claims.wait(identity, name)
             return
         self.unfit.pop(identity, None)
         wanted = {name: self._forward(address, lease)}
@@ -139,39 +142,44 @@ class Names:
             self._want(owner, identity, NOTHING, now)
         for owner, records in wanted.items():
             self._want(owner, identity, records, now)
-        self._bequeath(former, now)
 
     def absent(self, identity: str, now: float) -> None:
         """The client has disconnected."""
         self.unfit.pop(identity, None)
-        self._renounce(identity)
+        self._claims.renounce(identity)
+        self._here.pop(identity, None)
         if not self.keep_in_grace:
             self._remove(identity, now)
 
     def released(self, identity: str, now: float) -> None:
         """Its lease is no longer its own."""
+        self._here.pop(identity, None)
         self._remove(identity, now)
 
     def name_of(self, identity: str) -> str | None:
         """Its own name if that lies in the zone, else its first label in the zone; None if that is no name for it."""
-        lower = identity.lower().rstrip(".")
+        lower = plain(identity)
         inside = lower.endswith(f".{self.zone}")
         labels = lower.removesuffix(f".{self.zone}").split(".") if inside else lower.split(".")[:1]
         name = ".".join([*labels, self.zone])
         fits = all(_LABEL.fullmatch(label) for label in labels) and len(name) <= 253
-        fits = fits and labels[0] not in TRUSTED
+        fits = fits and labels[0] not in TRUSTED and not self.reserved & {labels[0], name}
         return name if fits else None
 
     def restore(self, stored: Iterable[StoredEntry], now: float) -> None:
         """Take what an earlier process left: wanted again by clients that return soon, removed otherwise."""
         for name, identity, wanted, known in stored:
+            if is_exact(identity, name):
+                self._claims.own(name)
+            if not (wanted or known):
+                continue  # only the owner is remembered
             # A task may have been under way: the server may hold what was wanted.
             doubtful = wanted if wanted != known else NOTHING
             wanted_now = wanted if self.keep_in_grace else NOTHING
             entry = Entry(identity, wanted_now, known, doubtful, now + SWEEP_AFTER)
             self.entries[name] = entry
             self._of.setdefault(identity, set()).add(name)
-            self._look_at(name, entry)
+            self._look_at(name, entry, now)
 
     # --- What is to be done -----------------------------------------------------------------------------
 
@@ -184,7 +192,8 @@ class Names:
                 break
             if not entry.busy and entry.due <= now:
                 entry.busy = True
-                found.append(Task(name, entry.wanted, entry.known | entry.doubtful))
+                owner = "" if name.endswith(".arpa") else plain(entry.identity)
+                found.append(Task(name, entry.wanted, entry.known | entry.doubtful, owner))
         return found
 
     def finished(self, task: Task, outcome: Outcome, problem: Problem | None, now: float) -> None:
@@ -205,7 +214,7 @@ class Names:
             entry.due = now + entry.delay
             entry.delay = min(entry.delay * 2, LONGEST_DELAY)
         self._changed.add(task.name)
-        self._look_at(task.name, entry)
+        self._look_at(task.name, entry, now)
 
     def timer(self) -> float | None:
         """When :meth:`tasks` has something, or None; a time that has passed means now."""
@@ -213,12 +222,13 @@ class Names:
         return min((entry.due for entry in idle), default=None)
 
     def changes(self) -> list[tuple[str, StoredEntry | None]]:
-        """What is to be stored: name, entry, or None for an entry that is gone."""
+        """What is to be stored: name, entry, or None for an entry that is gone. An empty entry: its owner is known."""
         changed, self._changed = self._changed, set()
         found = []
         for name in changed:
             entry = self.entries.get(name)
-            found.append((name, self._stored(name, entry) if entry else None))
+            remembered = StoredEntry(name, name, NOTHING, NOTHING) if name in self._claims.owners else None
+            found.append((name, self._stored(name, entry) if entry else remembered))
         return found
 
     # --- What can be seen -------------------------------------------------------------------------------
@@ -229,10 +239,10 @@ class Names:
             if entry.problem is not None:
                 yield name, entry.problem
         yield from self.unfit.items()
-        for identity, name in self._heir_of.items():
-            if (holder := self.entries.get(name)) is not None:
-                words = f"{identity} would be {name}, which {holder.identity} is already"
-                yield identity, Problem("NAME-TWICE", words)
+        for identity, name in self._claims.waiting():
+            holder = self.entries.get(name)
+            fate = f"{holder.identity} is already" if holder else "belongs to the client of exactly that name"
+            yield identity, Problem("NAME-TWICE", f"{identity} would be {name}, which {fate}")
 
     @property
     def waiting(self) -> int:
@@ -258,26 +268,31 @@ class Names:
         return frozenset(records)
 
     def _remove(self, identity: str, now: float) -> None:
-        owned = list(self._of.get(identity, ()))
-        for owner in owned:
+        for owner in list(self._of.get(identity, ())):
             self._want(owner, identity, NOTHING, now)
-        self._bequeath(owned, now)
 
-    def _renounce(self, identity: str) -> None:
-        """It is no heir any more."""
-        name = self._heir_of.pop(identity, None)
-        if name is not None:
-            self._heirs[name].pop(identity)
-            if not self._heirs[name]:
-                del self._heirs[name]
+    def _note_owner(self, name: str, now: float) -> None:
+        """The exact owner is here: whoever was only mapped to its name gives it back, and is to wait."""
+        if name not in self._claims.owners:
+            self._changed.update({name, self._claims.own(name)} - {None})
+        holder = self.entries.get(name)
+        if holder is not None and not is_exact(holder.identity, name):
+            former = holder.identity
+            if former in self._here:
+                self._claims.wait(former, name)
+            self._remove(former, now)
 
-    def _bequeath(self, names: Iterable[str], now: float) -> None:
-        """Whose holder is gone gets the one that has waited for it the longest."""
-        for name in names:
-            heir = next(iter(self._heirs.get(name, ())), None)
-            if heir is not None:
-                address, lease = self._heirs[name][heir]
-                self.present(heir, address, lease, now)
+    def _gets(self, identity: str, name: str) -> bool:
+        """Nobody has it, or has it still in the DNS, and it may."""
+        holder = self.entries.get(name)
+        return self._claims.may(identity, name) and (holder is None or holder.identity == identity)
+
+    def _bequeath(self, name: str, now: float) -> None:
+        """A name of which nothing is left goes to whoever waits for it."""
+        heir = self._claims.heir(name)
+        if heir is not None:
+            address, lease = self._here[heir]
+            self.present(heir, address, lease, now)
 
     def _want(self, owner: str, identity: str, records: Records, now: float) -> None:
         entry = self.entries.get(owner)
@@ -288,15 +303,15 @@ class Names:
         elif entry.identity != identity:
             if not records:
                 return  # it has another holder by now
-            self._of.get(entry.identity, set()).discard(owner)
+            self._disown(owner, entry.identity)
             entry.identity = identity
         self._of.setdefault(identity, set()).add(owner)
         if entry.wanted != records or entry.due > now:
             entry.wanted, entry.due, entry.delay = records, now, FIRST_DELAY
             self._changed.add(owner)
-        self._look_at(owner, entry)
+        self._look_at(owner, entry, now)
 
-    def _look_at(self, name: str, entry: Entry) -> None:
+    def _look_at(self, name: str, entry: Entry, now: float) -> None:
         """Note whether there is something to do; forget what is neither wanted nor there."""
         if not entry.settled or entry.busy:
             self._pending[name] = None
@@ -304,7 +319,12 @@ class Names:
         self._pending.pop(name, None)
         if not entry.wanted:
             del self.entries[name]
-            owned = self._of[entry.identity]
-            owned.discard(name)
-            if not owned:
-                del self._of[entry.identity]
+            self._changed.add(name)
+            self._disown(name, entry.identity)
+            self._bequeath(name, now)
+
+    def _disown(self, name: str, identity: str) -> None:
+        owned = self._of.get(identity, set())
+        owned.discard(name)
+        if not owned:
+            self._of.pop(identity, None)

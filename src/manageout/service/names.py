@@ -19,6 +19,7 @@ from manageout.plan import Plan
 from manageout.protocol.names import Names, Outcome, Problem, StoredEntry, Task
 from manageout.service.metrics import Metric
 from manageout.service.names_store import NamesStore
+from manageout.service.own_names import own_names
 from manageout.service.presence import Client
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 REMEDIES = {
     "NAME-TAKEN": "give clients a zone of their own (names.zone), or remove the other record if it is stale",
     "NAME-TWICE": "give each client a certificate with a name of its own in the zone",
-    "NAME-UNFIT": "put a DNS name into the client's certificate",
+    "NAME-UNFIT": "give the client a certificate with a DNS name that is neither the site's own nor one machines trust",
     "DNS-NO-ZONE": "set names.zone to a zone of these servers",
     "DNS-UNREACHABLE": "see that the DNS servers answer over TCP port 53 from this machine",
     "DNS-UNSIGNED": "a proxy or firewall may be changing DNS messages in between",
@@ -70,7 +71,8 @@ def machine_of(site: Site) -> Names:
     """The machine for a site with a ``[names]`` table."""
     table = site.names
     assert table is not None
-    return Names(table.zone or site.site.domain, table.reverse, table.keep == "grace")
+    zone = table.zone or site.site.domain
+    return Names(zone, table.reverse, table.keep == "grace", reserved=own_names(site))
 
 
 def updater_of(site: Site) -> Updater:
@@ -280,14 +282,15 @@ class NamesService:
         if site.names is None:
             return
         before = self._site
+        machine = machine_of(site)
         changed = (site.names, site.site, site.dns64) != (before.names, before.site, before.dns64)
-        if changed or site.translation != before.translation:
-            updater, machine = updater_of(site), machine_of(site)
+        if changed or site.translation != before.translation or machine.reserved != self.machine.reserved:
+            updater = updater_of(site)
             if machine.zone != self.machine.zone:
                 self._former = self._updater
             self._updater, self._site, self._fault = updater, site, None
             self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
-            self.machine.keep_in_grace = machine.keep_in_grace
+            self.machine.keep_in_grace, self.machine.reserved = machine.keep_in_grace, machine.reserved
             for client in self._clients.values():
                 self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
             self._wake.set()
