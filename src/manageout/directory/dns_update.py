@@ -1,9 +1,9 @@
 """Dynamic updates (RFC 2136) that never touch a record of somebody else, signed by TSIG or GSS-TSIG.
 
 A name of ours holds, beside its records, a TXT record with our mark, in which the site and the client stand. Every
-update says in its prerequisites that the mark is there, or that the name is not in use at all, and the server judges that
-in the same step (RFC 2136 3.2): so neither a machine nor another client of the site, at whichever gateway, loses its name.
-Only the client that is called exactly like the name takes it from another client.
+update says in its prerequisites that the mark is there, or that the name is not in use at all, and the server judges
+that in the same step (RFC 2136 3.2): so neither a machine nor another client of the site, at whichever gateway, loses
+its name. Only the client that is called exactly like the name takes it from another client.
 """
 
 from __future__ import annotations

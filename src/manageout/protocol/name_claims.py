@@ -1,9 +1,9 @@
 """Who may have a client's name: whoever is called exactly so first, then who has waited longest. No I/O.
 
-A certificate's name outside the zone leads to its first label in the zone. That right is the weaker one: it gives way to
-the identity that is exactly the name, and a name whose exact owner has ever been seen is nobody else's, also while
-that client is away. Or a second certificate ``laptop.branch.example`` would become ``laptop.corp.example``, and get what
-people type for it.
+A certificate's name outside the zone leads to its first label in the zone. That right is the weaker one: it gives way
+to the identity that is exactly the name, and a name whose exact owner has ever been seen is nobody else's, also while
+that client is away. Or a second certificate ``laptop.branch.example`` would become ``laptop.corp.example``, and get
+what people type for it.
 """
 
 from __future__ import annotations

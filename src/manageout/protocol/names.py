@@ -274,7 +274,9 @@ class Names:
     def _note_owner(self, name: str, now: float) -> None:
         """The exact owner is here: whoever was only mapped to its name gives it back, and is to wait."""
         if name not in self._claims.owners:
-            self._changed.update({name, self._claims.own(name)} - {None})
+            self._changed.add(name)
+            if (forgotten := self._claims.own(name)) is not None:
+                self._changed.add(forgotten)
         holder = self.entries.get(name)
         if holder is not None and not is_exact(holder.identity, name):
             former = holder.identity

@@ -1,8 +1,8 @@
 """First labels of names that machines ask for by themselves, and believe: no client's, whatever its certificate says.
 
-Here is what operating systems and common software look up by convention, in the domain that they are in, without anybody
-having typed or configured it. Names that people type (``mail``, ``www``) or that are configured (``sccm``, ``wsus``) are
-not: what exists of them is protected by every update's condition, and ``names.reserved`` takes more.
+Here is what operating systems and common software look up by convention, in the domain that they are in, without
+anybody having typed or configured it. Names that people type (``mail``, ``www``) or that are configured (``sccm``,
+``wsus``) are not: what exists of them is protected by every update's condition, and ``names.reserved`` takes more.
 Names that begin with an underscore (SRV) never fit a client.
 """
 
