@@ -56,9 +56,9 @@ class IpHttpsTable(Table):
     max_per_source: Annotated[int, Field(ge=1)] = 256
     """Connections from one IPv4 address or IPv6 /64 (many clients may share a NAT)."""
     max_handshakes: Annotated[int, Field(ge=1)] = 1024
-    """Connections before the end of their HTTP head; above max_per_source, or one source locks out all."""
+    """Connections before the end of their HTTP head; above that, the oldest of the source that has most gives way."""
     handshake_timeout: Annotated[float, Field(gt=0)] = 10.0
-    """For TLS."""
+    """For TLS; 2 s at most while half of max_handshakes are on their way."""
     head_timeout: Annotated[float, Field(gt=0)] = 10.0
     """For the HTTP head after TLS."""
     stall_timeout: Annotated[float, Field(gt=0)] = 30.0

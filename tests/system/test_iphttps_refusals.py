@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
@@ -179,30 +180,61 @@ def established(pair: Pair, namespace: str = "cl") -> ssl.SSLSocket:
     return tls
 
 
-def test_too_many_handshakes_connections_and_connections_of_one_source(pair: Pair) -> None:
-    wait_for("nobody is there", lambda: not pair.ask("clients"))
+def half_begun(pair: Pair, namespace: str = "cl") -> socket.socket:
+    """A connection that never comes to the end of its TLS handshake; the kernel shows it to the gateway at once."""
+    tcp = pair.tcp(namespace)
+    tcp.sendall(b"\x16")
+    return tcp
+
+
+def handshakes(pair: Pair) -> int:
+    """On their way in."""
+    return int(pair.ask("status")["roles"]["iphttps"]["handshakes"])
+
+
+def test_unfinished_handshakes_do_not_lock_out_newcomers(pair: Pair) -> None:
+    wait_for("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
-    idle = [pair.tcp() for _ in range(5)]
-    assert counted(pair, "too-many-handshakes", before)
-    for tcp in idle:
+    silent = [half_begun(pair, namespace) for namespace in ("cl", "cl2", "cl", "cl2")]
+    wait_for("all places are taken", lambda: handshakes(pair) == 4)
+    for _ in range(3):
+        established(pair).close()
+    assert pair.drops()["too-many-handshakes"] > before.get("too-many-handshakes", 0)
+    for tcp in silent:
         tcp.close()
-    wait_for("the handshakes are over", lambda: pair.ask("status")["roles"]["iphttps"]["handshakes"] == 0)
+
+
+def test_unfinished_heads_do_not_lock_out_newcomers(pair: Pair) -> None:
+    wait_for("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
-    half_open = [pair.tls() for _ in range(4)]
-    with pair.tcp() as tcp:
-        assert closed(tcp)
-    assert counted(pair, "too-many-handshakes", before)
+    half_open = [pair.tls(f"{name}.corp.example", namespace="cl2") for name in "abcd"]
+    wait_for("all places are taken", lambda: handshakes(pair) == 4)
+    for _ in range(3):
+        established(pair).close()
+    assert pair.drops()["too-many-handshakes"] > before.get("too-many-handshakes", 0)
     for tls in half_open:
         tls.close()
-    wait_for("the heads are over", lambda: pair.ask("status")["roles"]["iphttps"]["handshakes"] == 0)
+
+
+def test_too_many_connections_and_connections_of_one_source(pair: Pair) -> None:
+    wait_for("nobody is there", lambda: not pair.ask("clients"))
+    wait_for("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
     clients = [established(pair) for _ in range(6)]
-    with pair.tcp() as tcp:
+    with refused(pair) as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-from-source", before)
     clients += [established(pair, "cl2") for _ in range(2)]
-    with pair.tcp("cl2") as tcp:
+    with refused(pair, "cl2") as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-connections", before)
     for client in clients:
         client.close()
+
+
+def refused(pair: Pair, namespace: str = "cl") -> socket.socket:
+    """A connection that begins to speak, which the gateway may have reset by then."""
+    tcp = pair.tcp(namespace)
+    with contextlib.suppress(ConnectionError):
+        tcp.sendall(b"\x16")
+    return tcp

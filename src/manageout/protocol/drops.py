@@ -78,6 +78,8 @@ class Drop(IntEnum):
     CERTIFICATE_EXPIRED = 87
     CERTIFICATE_REVOKED = 88
     CERTIFICATE_UNLISTED = 89
+    TOO_MANY_FAILURES = 90
+    TOO_MANY_OF_CERTIFICATE = 91
     # The packet filter (nftables).
     POLICY = 96
     OUTSIDE = 97
@@ -135,7 +137,7 @@ MEANING: dict[Drop, str] = {
     Drop.LINK_IS_DOWN: "the tunnel is not connected",
     Drop.TOO_MANY_CONNECTIONS: "connection refused: gateway.iphttps.max_connections reached",
     Drop.TOO_MANY_FROM_SOURCE: "connection refused: gateway.iphttps.max_per_source reached",
-    Drop.TOO_MANY_HANDSHAKES: "connection refused: gateway.iphttps.max_handshakes reached",
+    Drop.TOO_MANY_HANDSHAKES: "connection ended: gateway.iphttps.max_handshakes reached, its source held most",
     Drop.HANDSHAKE_TIMEOUT: "connection refused: TLS did not finish in time",
     Drop.TLS_FAILED: "connection refused: TLS handshake failed",
     Drop.CERTIFICATE_MISSING: "connection refused: no client certificate",
@@ -143,6 +145,8 @@ MEANING: dict[Drop, str] = {
     Drop.CERTIFICATE_EXPIRED: "connection refused: client certificate has expired",
     Drop.CERTIFICATE_REVOKED: "connection refused: client certificate is revoked",
     Drop.CERTIFICATE_UNLISTED: "connection refused: client certificate is not in gateway.allow",
+    Drop.TOO_MANY_FAILURES: "connection refused: too many handshakes of its source failed or never ended",
+    Drop.TOO_MANY_OF_CERTIFICATE: "connection ended: the same certificate has made newer ones, and may have no more",
     Drop.POLICY: "no [[policy.managers]] table lets this machine call this client on this port",
     Drop.OUTSIDE: "a client's destination is not in policy.intranet",
     Drop.WRONG_WAY: "its source belongs to a link that it does not come from: spoofed, or routed astray",

@@ -25,6 +25,7 @@ from manageout.service.control import ControlServer
 from manageout.service.desired import IPV4_FORWARDING, Desired, Surroundings, desired
 from manageout.service.filter_managers import EMPTY, Contents
 from manageout.service.ipv4_side import ipv4_side, proxy_device
+from manageout.service.loops import loop_factory
 from manageout.service.metrics import MetricsServer
 from manageout.service.overview import SAMPLE, Overview
 from manageout.service.policy import PolicyService
@@ -104,7 +105,7 @@ def _stop_at_once() -> None:
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run ``main`` on uvloop if it is installed; the first failure of a task comes out by itself."""
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(main)
     except BaseExceptionGroup as group:
         failures = list(_leaves(group))
@@ -112,14 +113,6 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
             if isinstance(failure, ManageoutError):
                 raise failure from None
         raise failures[0] from None
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
 
 
 def set_up_logging(level: str) -> None:

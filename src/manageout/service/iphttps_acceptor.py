@@ -1,4 +1,12 @@
-"""From a listening socket to a client that may connect: admission, TLS handshake, trust; each refusal has a name."""
+"""From a listening socket to a client that may connect; each refusal has a name.
+
+A connection goes through stages, each of which can end it::
+
+    accepted -> met (limits and budgets of its source) -> TLS handshake -> trust -> handed over (HTTP head, packets)
+
+All but the last happen in a thread with an event loop of its own, so that packets of clients never wait for a
+stranger's cryptography, which OpenSSL does without Python's lock.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +15,62 @@ import errno
 import logging
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable, Iterable
+from typing import TypeVarTuple
 
 from manageout.config import IpHttpsTable
 from manageout.errors import ManageoutError
-from manageout.protocol.budget import Budget
-from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
+from manageout.protocol.newcomers import Source
 from manageout.service.iphttps_connection import Admission, Connection, listen, source_of
+from manageout.service.iphttps_refusals import Refusals
+from manageout.service.loops import LoopThread
 from manageout.service.tls_stream import tune
 from manageout.service.trust import Refusal, Trust, read_peer, refusal
 
-ACCEPT_BATCH = 64
-MAX_REFUSED_SOURCES = 1024
+ACCEPT_BATCH = 16
 PAUSE = 1.0
 """Seconds without accepting when descriptors or memory have run out."""
+SWEEP = 0.25
+"""Seconds between two looks for handshakes that take too long."""
+PRESSED_TIMEOUT = 2.0
+"""Seconds that a handshake gets while half of the places are taken."""
+_Ts = TypeVarTuple("_Ts")
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: close at once, and leave nothing in the kernel."""
 
 log = logging.getLogger(__name__)
 
 
 class Acceptor:
-    """Hands every admitted :class:`Connection` to ``ready``; :meth:`left` must be told when it has ended."""
+    """Hands every admitted :class:`Connection` to ``ready``; :meth:`left` must be told when it has ended.
 
-    def __init__(self, trust: Trust, limits: IpHttpsTable, ready: Callable[[Connection], None]) -> None:
+    Public methods belong to the loop that made it, and so do the calls of ``ready``, and of ``evict``, which takes the
+    number of a connection that was handed over and has to go if it has not yet sent its HTTP head.
+    """
+
+    def __init__(
+        self,
+        trust: Trust,
+        limits: IpHttpsTable,
+        ready: Callable[[Connection], None],
+        evict: Callable[[int], None],
+    ) -> None:
         self.trust = trust
-        self.refused = DropTable(MAX_REFUSED_SOURCES)
+        self.refused = Refusals()
         self.admission = Admission(limits)
-        self._ready = ready
+        self._ready, self._evict = ready, evict
         self._listeners: dict[str, socket.socket] = {}
-        self._handshakes: set[Connection] = set()
+        self._thread: LoopThread | None = None
+        self._stopped = False
+        # What follows belongs to the thread.
+        self._handshakes: dict[int, Connection] = {}
+        self._sweeping = False
         self._last_number = 0
-        self._words = Budget(rate=2.0, burst=20.0)
-        self._unsaid = 0
+
+    # --- For the loop of the packets --------------------------------------------------------------------
 
     @property
     def listeners(self) -> list[str]:
@@ -58,36 +89,54 @@ class Acceptor:
             for sock in opened.values():
                 sock.close()
             raise
-        loop = asyncio.get_running_loop()
+        if self._thread is None:
+            self._thread = LoopThread("iphttps-accept")
         for gone in self._listeners.keys() - set(wanted):
-            sock = self._listeners.pop(gone)
-            loop.remove_reader(sock)
-            sock.close()
+            self._thread.call(self._close_listener, self._listeners.pop(gone))
         for listener, sock in opened.items():
             self._listeners[listener] = sock
-            loop.add_reader(sock, self._on_accept, sock)
+            self._thread.call(self._resume, sock)
 
     def stop(self) -> None:
         """Close the listeners and every connection that is still in its handshake."""
-        self.listen(())
-        for connection in list(self._handshakes):
-            self._end(connection)
+        self._stopped = True
+        if self._thread is not None:
+            for sock in self._listeners.values():
+                self._thread.call(self._close_listener, sock)
+            self._thread.call(self._close_handshakes)
+            self._thread.stop()
+        self._listeners.clear()
 
     def refuse(self, connection: Connection, fault: Refusal) -> None:
         """Count and log a client that may not connect, or may no longer."""
-        now = time.monotonic()
-        self.refused.count(fault.drop, connection.source.encode(), now)
-        # A stranger must not write the log at his own rate.
-        if not self._words.take(now):
-            self._unsaid += 1
-            return
-        more = f" ({self._unsaid} more refusals before this one are not in the log)" if self._unsaid else ""
-        self._unsaid = 0
-        log.info("client %s refused: %s%s", connection.peer[0], fault.words, more)
+        self.refused.tell(fault.drop, connection.source.name, connection.peer[0], fault.words)
+
+    def established(self, connection: Connection) -> None:
+        """A connection that was handed over has sent its HTTP head."""
+        if self._thread is not None:
+            self._thread.call(self.admission.established, connection.number, connection.source)
 
     def left(self, connection: Connection) -> None:
         """A connection that was handed over is closed."""
-        self.admission.leave(connection.source, established=bool(connection.framing))
+        if self._thread is not None:
+            self._thread.call(self._count_out, connection)
+
+    def _take(self, connection: Connection) -> None:
+        """The thread hands over; what it was judged by may have been replaced meanwhile."""
+        fault = None
+        if connection.trust is not self.trust:
+            fault = self.trust.admit(connection.certificate)
+            if not self.trust.lets_in_all_of(connection.trust):
+                fault = Refusal(Drop.CERTIFICATE_INVALID, "the authority of clients has just changed")
+        if fault is not None:
+            self.refuse(connection, fault)
+        if fault is not None or self._stopped:
+            connection.stream.close()
+            self.left(connection)
+        else:
+            self._ready(connection)
+
+    # --- The thread: accepted, met ----------------------------------------------------------------------
 
     def _on_accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPT_BATCH):
@@ -100,14 +149,34 @@ class Acceptor:
                     self._pause(listener, error)
                     return
                 continue  # only this connection failed (accept(2): ECONNABORTED and network errors)
-            source = source_of(address)
-            if fault := self.admission.refuse(source):
-                self.refused.count(fault, source.encode(), time.monotonic())
-                sock.close()
-                continue
-            self._last_number += 1
-            tune(sock)
-            self._begin(Connection(self._last_number, sock, (address, port), self.trust.context))
+            self._meet(sock, (address, port))
+
+    def _meet(self, sock: socket.socket, peer: tuple[str, int]) -> None:
+        """Whether a connection that comes from ``peer`` may begin with TLS; it makes room for it."""
+        source, now = source_of(peer[0]), time.monotonic()
+        if fault := self.admission.refuse(source, now):
+            self.refused.count(fault, source.name)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            sock.close()
+            return
+        if (oldest := self.admission.who_yields(source)) is not None:
+            self._make_room(*oldest)
+        self._last_number += 1
+        self.admission.enter(self._last_number, source)
+        tune(sock)
+        self._begin(Connection(self._last_number, sock, peer, source, self.trust, now))
+
+    def _make_room(self, number: int, source: Source) -> None:
+        if (connection := self._handshakes.get(number)) is not None:
+            words = "newcomers need the place of its unfinished handshake"
+            self._give_up(connection, Refusal(Drop.TOO_MANY_HANDSHAKES, words))
+        else:
+            self.admission.yielded(number, source, at_fault=not self.trust.required)
+            self._tell(self._evict, number)
+
+    def _close_listener(self, listener: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(listener)
+        listener.close()
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         log.error("cannot accept connections: %s", error.strerror)
@@ -119,14 +188,15 @@ class Acceptor:
         if listener.fileno() >= 0:
             asyncio.get_running_loop().add_reader(listener, self._on_accept, listener)
 
+    # --- The thread: handshake, trust -------------------------------------------------------------------
+
     def _begin(self, connection: Connection) -> None:
+        self._handshakes[connection.number] = connection
         loop = asyncio.get_running_loop()
-        self.admission.enter(connection.source)
-        self._handshakes.add(connection)
         loop.add_reader(connection.stream, self._on_handshake, connection)
-        late = Refusal(Drop.HANDSHAKE_TIMEOUT, "the TLS handshake timed out")
-        timeout = self.admission.limits.handshake_timeout
-        connection.deadline = loop.call_later(timeout, self._give_up, connection, late)
+        if not self._sweeping:
+            self._sweeping = True
+            loop.call_later(SWEEP, self._sweep)
 
     def _on_handshake(self, connection: Connection) -> None:
         try:
@@ -140,16 +210,33 @@ class Acceptor:
             return
         if not done:
             return
-        found = None
-        if self.trust.required and (der := connection.stream.tls.getpeercert(binary_form=True)):
+        trust, found = connection.trust, None
+        if trust.required and (der := connection.stream.tls.getpeercert(binary_form=True)):
             found = read_peer(der)
-        fault = found if isinstance(found, Refusal) else self.trust.admit(found)
+        fault = found if isinstance(found, Refusal) else trust.admit(found)
         if fault is not None:
             self._give_up(connection, fault)
             return
         connection.certificate = None if isinstance(found, Refusal) else found
+        if connection.certificate is not None:
+            self.admission.failures.proved(connection.source)
         self._over(connection)
-        self._ready(connection)
+        self._tell(self._take, connection)
+
+    def _sweep(self) -> None:
+        """End the handshakes that take too long; the oldest come first."""
+        timeout = self.admission.limits.handshake_timeout
+        if self.admission.pressed:
+            timeout = min(timeout, PRESSED_TIMEOUT)
+        begun = time.monotonic() - timeout
+        late = Refusal(Drop.HANDSHAKE_TIMEOUT, "the TLS handshake timed out")
+        for connection in list(self._handshakes.values()):
+            if connection.begun > begun:
+                break
+            self._give_up(connection, late)
+        self._sweeping = bool(self._handshakes)
+        if self._sweeping:
+            asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
     def _give_up(self, connection: Connection, fault: Refusal) -> None:
         self.refuse(connection, fault)
@@ -158,12 +245,21 @@ class Acceptor:
     def _end(self, connection: Connection) -> None:
         self._over(connection)
         connection.stream.close()
-        self.left(connection)
+        self._count_out(connection)
+
+    def _count_out(self, connection: Connection) -> None:
+        proven = connection.certificate is not None
+        self.admission.leave(connection.number, connection.source, at_fault=not proven)
 
     def _over(self, connection: Connection) -> None:
         """The handshake has ended, well or not."""
         asyncio.get_running_loop().remove_reader(connection.stream)
-        self._handshakes.discard(connection)
-        if connection.deadline is not None:
-            connection.deadline.cancel()
-            connection.deadline = None
+        self._handshakes.pop(connection.number, None)
+
+    def _tell(self, function: Callable[[*_Ts], None], *arguments: *_Ts) -> None:
+        if self._thread is not None:
+            self._thread.tell(function, *arguments)
+
+    def _close_handshakes(self) -> None:
+        for connection in list(self._handshakes.values()):
+            self._end(connection)

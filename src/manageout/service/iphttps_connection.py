@@ -2,91 +2,131 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import ssl
+import time
 from collections import Counter
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from manageout.config import IpHttpsTable
 from manageout.errors import KernelError, NotPermitted
 from manageout.protocol.drops import Drop
+from manageout.protocol.newcomers import Failures, Places, Source
 from manageout.service.tls_stream import TlsStream
-from manageout.service.trust import PeerCertificate
+from manageout.service.trust import PeerCertificate, Trust
+
+DEFER = 1
+"""Seconds that the kernel keeps a silent connection to itself (TCP_DEFER_ACCEPT): in TLS the client speaks first."""
 
 
 class Connection:
     """One accepted connection; its number is that of the machine's session."""
 
     __slots__ = (
+        "begun",
         "certificate",
-        "deadline",
         "framing",
         "number",
         "peer",
         "source",
         "stream",
+        "trust",
         "writing",
     )
 
     def __init__(
-        self, number: int, sock: socket.socket, peer: tuple[str, int], context: ssl.SSLContext
+        self,
+        number: int,
+        sock: socket.socket,
+        peer: tuple[str, int],
+        source: Source,
+        trust: Trust,
+        now: float,
     ) -> None:
         self.number = number
         self.peer = peer
-        self.source = source_of(peer[0])
-        self.stream = TlsStream(sock, context, server_side=True)
+        self.source = source
+        self.trust = trust
+        """What judges its handshake."""
+        self.begun = now
+        self.stream = TlsStream(sock, trust.context, server_side=True)
         self.certificate: PeerCertificate | None = None
-        self.deadline: asyncio.TimerHandle | None = None
         self.framing = ""
         self.writing = False
         """The event loop watches for room in the socket."""
 
 
 class Admission:
-    """Counts connections; says no above the limits of ``[gateway.iphttps]``."""
+    """Counts connections and their failures; says no above the limits of ``[gateway.iphttps]``."""
 
     def __init__(self, limits: IpHttpsTable) -> None:
         self.limits = limits
         self.total = 0
-        self.handshakes = 0
-        """Connections whose TLS handshake or HTTP head is not yet done."""
+        self.failures = Failures()
+        self._places = Places()
         self._sources: Counter[str] = Counter()
 
-    def refuse(self, source: str) -> Drop | None:
+    @property
+    def handshakes(self) -> int:
+        """Connections whose TLS handshake or HTTP head is not yet done."""
+        return len(self._places)
+
+    @property
+    def pressed(self) -> bool:
+        """Whether so many are on their way in that slow ones cannot be waited for."""
+        return len(self._places) * 2 > self.limits.max_handshakes
+
+    def refuse(self, source: Source, now: float) -> Drop | None:
         """Why one more connection from ``source`` may not be; None: it may."""
         if self.total >= self.limits.max_connections:
             return Drop.TOO_MANY_CONNECTIONS
-        if self._sources[source] >= self.limits.max_per_source:
+        if self._sources[source.name] >= self.limits.max_per_source:
             return Drop.TOO_MANY_FROM_SOURCE
-        if self.handshakes >= self.limits.max_handshakes:
-            return Drop.TOO_MANY_HANDSHAKES
+        if not self.failures.may_try(source, now):
+            return Drop.TOO_MANY_FAILURES
         return None
 
-    def enter(self, source: str) -> None:
+    def who_yields(self, newcomer: Source) -> tuple[int, Source] | None:
+        """Whose place among the handshakes ``newcomer`` gets; None: there is a free one."""
+        if len(self._places) < self.limits.max_handshakes:
+            return None
+        return self._places.who_yields(newcomer)
+
+    def enter(self, number: int, source: Source) -> None:
         """A connection was accepted; its handshake begins."""
         self.total += 1
-        self._sources[source] += 1
-        self.handshakes += 1
+        self._sources[source.name] += 1
+        self._places.enter(number, source)
 
-    def established(self) -> None:
+    def established(self, number: int, source: Source) -> None:
         """A connection has sent its HTTP head."""
-        self.handshakes -= 1
+        if self._places.leave(number):
+            self.failures.proved(source)
 
-    def leave(self, source: str, established: bool) -> None:
-        """A connection has ended."""
+    def yielded(self, number: int, source: Source, at_fault: bool) -> None:
+        """A connection is told to go for its place among the handshakes; ``at_fault`` as in :meth:`leave`."""
+        if self._places.leave(number) and at_fault:
+            self.failures.failed(source, time.monotonic())
+
+    def leave(self, number: int, source: Source, at_fault: bool) -> None:
+        """A connection has ended; ``at_fault``: if it never came to its HTTP head, its source has failed."""
+        self.yielded(number, source, at_fault)
         self.total -= 1
-        if not established:
-            self.handshakes -= 1
-        self._sources[source] -= 1
-        if self._sources[source] <= 0:
-            del self._sources[source]
+        self._sources[source.name] -= 1
+        if self._sources[source.name] <= 0:
+            del self._sources[source.name]
 
 
-def source_of(address: str) -> str:
-    """What counts as one source: an IPv4 address, or an IPv6 /64 (a host can use all of it)."""
-    ip = ip_address(address.partition("%")[0])
-    return str(IPv6Network((ip, 64), strict=False)) if isinstance(ip, IPv6Address) else str(ip)
+def source_of(address: str) -> Source:
+    """An IPv4 address, or an IPv6 /64 (a host can use all of it) with the nets around it."""
+    address = address.partition("%")[0]
+    if ":" not in address:
+        return Source((address,))
+    packed = socket.inet_pton(socket.AF_INET6, address)
+    return Source(tuple(_net(packed, length) for length in (64, 56, 48)))
+
+
+def _net(packed: bytes, length: int) -> str:
+    kept = packed[: length // 8]
+    return f"{socket.inet_ntop(socket.AF_INET6, kept.ljust(16, bytes(1)))}/{length}"
 
 
 def listen(listener: str) -> socket.socket:
@@ -99,6 +139,7 @@ def listen(listener: str) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((host, int(port)))

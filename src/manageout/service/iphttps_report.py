@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv6Address
 
-from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import ClientView
+from manageout.service.iphttps_refusals import Refusals
 from manageout.service.metrics import Metric
 
 
@@ -49,7 +49,7 @@ def packet_drops(drops: PacketDrops) -> list[dict[str, object]]:
     ]
 
 
-def refusals(table: DropTable) -> list[dict[str, object]]:
+def refusals(table: Refusals) -> list[dict[str, object]]:
     """One row a reason and network address of refused connections."""
     epoch = time.time() - time.monotonic()
     return [
@@ -63,7 +63,7 @@ def refusals(table: DropTable) -> list[dict[str, object]]:
     ]
 
 
-def totals(packets: Mapping[Drop, int], refused: DropTable) -> dict[str, int]:
+def totals(packets: Mapping[Drop, int], refused: Refusals) -> dict[str, int]:
     """Exact counts by reason."""
     return {reason.label: count for reason, count in {**packets, **refused.totals}.items()}
 

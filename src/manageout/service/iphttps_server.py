@@ -2,7 +2,7 @@
 
 The way of the bytes::
 
-    accept -> admission -> TLS handshake -> trust -> machine.open
+    accept -> admission -> TLS handshake -> trust -> machine.open     (all but the last in the acceptor's thread)
     socket readable -> decrypt  -> machine.receive       \\
     TUN readable    -> packets  -> machine.receive_many   > _pump: transmit to sockets and TUN, events, timer
     timer           ->             machine.on_timer      /
@@ -23,6 +23,7 @@ from manageout.config import Site
 from manageout.errors import KernelError, ManageoutError
 from manageout.linux.tun import Tun
 from manageout.plan import Plan
+from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import (
     TUN,
     AddressBound,
@@ -40,7 +41,7 @@ from manageout.service.iphttps_connection import Connection
 from manageout.service.lease_keeper import LeaseKeeper
 from manageout.service.metrics import Metric
 from manageout.service.tls_stream import PLAIN
-from manageout.service.trust import Trust
+from manageout.service.trust import Refusal, Trust
 
 TUN_BATCH = 128
 WATCH = 2.0
@@ -63,7 +64,7 @@ class IpHttpsServerService:
         self._gateway = site.gateway
         self._tun = tun
         self._keeper = keeper
-        self.acceptor = Acceptor(Trust(site.gateway), site.gateway.iphttps, self._on_ready)
+        self.acceptor = Acceptor(Trust(site.gateway), site.gateway.iphttps, self._on_ready, self._evict)
         config = ServerConfig.of(site, plan, vnet_hdr=tun.vnet_hdr)
         self.machine = IpHttpsServer(config, _http_date, random.random, keeper.keeper)
         self.ready = asyncio.Event()
@@ -165,6 +166,14 @@ class IpHttpsServerService:
         log.info("client %s disconnected: %s", _known_as(connection), reason)
         self._drop(connection, reason)
 
+    def _evict(self, number: int) -> None:
+        """A newcomer needs the place of a connection whose HTTP head has not come."""
+        connection = self._connections.get(number)
+        if connection is not None and not connection.framing:
+            words = "newcomers need the place of its unfinished HTTP head"
+            self.acceptor.refuse(connection, Refusal(Drop.TOO_MANY_HANDSHAKES, words))
+            self._lost(connection, words)
+
     def _drop(self, connection: Connection, reason: str) -> None:
         del self._connections[connection.number]
         self._keeper.closed(connection.number, reason)
@@ -242,7 +251,7 @@ class IpHttpsServerService:
             self._drop(connection, event.reason)
         elif isinstance(event, Opened):
             connection.framing = event.framing
-            self.acceptor.admission.established()
+            self.acceptor.established(connection)
             self._framings[event.framing] += 1
             self._choose_offloads()
             self._keeper.opened(event.session, event.identity, report.place(*connection.peer))

@@ -19,6 +19,9 @@ PLAIN = RECEIVE + 32 * 1024
 """Room for what those decrypt to, and for the record that was begun before."""
 WRITE = 64 * 1024
 """Plain text encrypted at once; bounds what OpenSSL's buffers keep."""
+HANDSHAKE_READ = 16 * 1024
+HANDSHAKE_MOST = 64 * 1024
+"""Bytes that a handshake may have from the peer: its certificates above all, of which OpenSSL makes more bytes."""
 
 _TCP_OPTIONS = (
     (socket.TCP_NODELAY, 1),
@@ -30,7 +33,7 @@ _TCP_OPTIONS = (
     (socket.TCP_USER_TIMEOUT, 105_000),
 )
 
-# One of each for the process: nothing stays in them between two calls.
+# One for the process: nothing stays in it between two calls of `receive`, which only one thread makes.
 _raw = memoryview(bytearray(RECEIVE))
 
 Part = bytes | bytearray | memoryview
@@ -45,9 +48,12 @@ def tune(sock: socket.socket) -> None:
 
 
 class TlsStream:
-    """One connection. After :meth:`handshake` has returned True, use :meth:`receive` and :meth:`send`."""
+    """One connection. After :meth:`handshake` has returned True, use :meth:`receive` and :meth:`send`.
 
-    __slots__ = ("_incoming", "_outgoing", "_waiting", "queued", "sock", "tls")
+    The handshake may be had in another thread.
+    """
+
+    __slots__ = ("_greeted", "_incoming", "_outgoing", "_waiting", "queued", "sock", "tls")
 
     def __init__(
         self,
@@ -64,6 +70,8 @@ class TlsStream:
             self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
         )
         self._waiting: deque[memoryview] = deque()
+        self._greeted = 0
+        """Bytes that the handshake had from the peer."""
         self.queued = 0
         """Encrypted bytes that the socket has not yet taken."""
 
@@ -81,7 +89,7 @@ class TlsStream:
                 self.tls.do_handshake()
             except ssl.SSLWantReadError:
                 self._flush_tls()
-                if not self._fill():
+                if not self._greet():
                     return False
             except ssl.SSLError:
                 with contextlib.suppress(OSError):
@@ -94,6 +102,7 @@ class TlsStream:
     def feed(self, data: bytes) -> None:
         """Take encrypted bytes that somebody else has read from the socket."""
         if data:
+            self._greeted += len(data)
             self._incoming.write(data)
 
     def receive(self, plain: memoryview) -> int:
@@ -174,6 +183,20 @@ class TlsStream:
         if sent < len(data):
             self._waiting.append(memoryview(data)[sent:])
             self.queued += len(data) - sent
+
+    def _greet(self) -> bool:
+        if self._greeted >= HANDSHAKE_MOST:
+            error = ssl.SSLError(ssl.SSL_ERROR_SSL, "the handshake is too long")
+            error.reason = "HANDSHAKE_TOO_LONG"
+            raise error
+        try:
+            data = self.sock.recv(min(HANDSHAKE_READ, HANDSHAKE_MOST - self._greeted))
+        except BlockingIOError:
+            return False
+        if not data:
+            raise EOFError
+        self.feed(data)
+        return True
 
     def _fill(self) -> bool:
         try:

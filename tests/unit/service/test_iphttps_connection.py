@@ -3,52 +3,79 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 
 from manageout.config import IpHttpsTable
 from manageout.errors import KernelError
 from manageout.protocol.drops import Drop
+from manageout.protocol.newcomers import SOURCE_MOST, SPARE_BURST, Source
 from manageout.service.iphttps_connection import Admission, listen, source_of
 
+A, B, C = (Source((name,)) for name in "abc")
 
-def test_an_ipv6_source_is_its_64() -> None:
-    assert source_of("2001:db8:1:2:3:4:5:6") == source_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
-    assert source_of("fe80::1%eth0") == "fe80::/64"
-    assert source_of("192.0.2.1") == "192.0.2.1"
+
+def test_an_ipv6_source_is_its_64_in_wider_nets() -> None:
+    assert source_of("2001:db8:1:2ab:3:4:5:6").nets == (
+        "2001:db8:1:2ab::/64",
+        "2001:db8:1:200::/56",
+        "2001:db8:1::/48",
+    )
+    assert source_of("2001:db8:1:2ab::9").name == "2001:db8:1:2ab::/64"
+    assert source_of("fe80::1%eth0").name == "fe80::/64"
+    assert source_of("192.0.2.1").nets == ("192.0.2.1",)
 
 
 def test_each_limit_has_its_own_name() -> None:
-    admission = Admission(IpHttpsTable(max_connections=3, max_per_source=2, max_handshakes=2))
-    for source in ("a", "a"):
-        assert admission.refuse(source) is None
-        admission.enter(source)
-    assert admission.refuse("a") is Drop.TOO_MANY_FROM_SOURCE
-    assert admission.refuse("b") is Drop.TOO_MANY_HANDSHAKES
-    admission.established()
-    admission.established()
-    assert admission.refuse("b") is None
-    admission.enter("b")
-    assert admission.refuse("c") is Drop.TOO_MANY_CONNECTIONS
-    admission.leave("a", established=True)
-    assert admission.refuse("a") is None
+    admission = Admission(IpHttpsTable(max_connections=3, max_per_source=2))
+    for number in (1, 2):
+        assert admission.refuse(A, 1.0) is None
+        admission.enter(number, A)
+    assert admission.refuse(A, 1.0) is Drop.TOO_MANY_FROM_SOURCE
+    assert admission.refuse(B, 1.0) is None
+    admission.enter(3, B)
+    assert admission.refuse(C, 1.0) is Drop.TOO_MANY_CONNECTIONS
+    admission.leave(1, A, at_fault=False)
+    assert admission.refuse(A, 1.0) is None
 
 
-def test_a_connection_is_half_open_until_its_head_has_come() -> None:
+def test_a_connection_holds_a_place_until_its_head_has_come() -> None:
     admission = Admission(IpHttpsTable(max_handshakes=1))
-    admission.enter("a")
-    assert admission.refuse("b") is Drop.TOO_MANY_HANDSHAKES
-    admission.leave("a", established=False)
-    assert admission.refuse("b") is None
-    admission.enter("a")
-    admission.established()
-    admission.leave("a", established=True)
-    assert admission.handshakes == 0
+    assert admission.who_yields(B) is None
+    admission.enter(1, A)
+    assert admission.who_yields(B) == (1, A)
+    admission.leave(1, A, at_fault=True)
+    assert admission.who_yields(B) is None
+    admission.enter(2, A)
+    admission.established(2, A)
+    assert admission.who_yields(B) is None
+    admission.leave(2, A, at_fault=True)
+    assert admission.handshakes == admission.total == 0
 
 
-def test_one_source_alone_cannot_use_up_the_handshakes() -> None:
-    limits = IpHttpsTable()
-    assert limits.max_handshakes > limits.max_per_source
+def test_what_never_came_to_its_head_counts_as_failed_once() -> None:
+    admission = Admission(IpHttpsTable(max_handshakes=8))
+    for number in range(1000):
+        admission.enter(number, A)
+        admission.yielded(number, A, at_fault=False)
+        admission.leave(number, A, at_fault=True)
+    assert admission.refuse(A, time.monotonic()) is None
+    for number in range(int(SOURCE_MOST) + 10):
+        admission.enter(number, A)
+        admission.leave(number, A, at_fault=True)
+    refusals = [admission.refuse(A, time.monotonic()) for _ in range(int(SPARE_BURST) + 10)]
+    assert Drop.TOO_MANY_FAILURES in refusals
+    assert admission.refuse(B, time.monotonic()) is None
+
+
+def test_many_on_their_way_are_pressure() -> None:
+    admission = Admission(IpHttpsTable(max_handshakes=4))
+    for number in range(2):
+        admission.enter(number, A)
+    assert not admission.pressed
+    admission.enter(2, B)
+    assert admission.pressed
 
 
 def test_a_port_that_is_taken() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from manageout.protocol.drop_table import DropTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import ClientView, Peer
 from manageout.service import iphttps_report as report
+from manageout.service.iphttps_refusals import Refusals
 
 VIEW = ClientView(
     1, "laptop", Peer("2001:db8::1", 5, "laptop"), "own", 10.0, 20.0, (bytes(15) + b"\1",), 1, 2, 3, 4
@@ -23,8 +23,8 @@ def test_a_client_is_a_row() -> None:
 
 
 def test_drops_have_one_shape() -> None:
-    table = DropTable(4)
-    table.count(Drop.CERTIFICATE_MISSING, b"192.0.2.1", 5.0)
+    table = Refusals()
+    table.count(Drop.CERTIFICATE_MISSING, "192.0.2.1")
     (refused,), (packet,) = report.refusals(table), report.packet_drops([(Drop.HAIRPIN, "laptop", 3)])
     assert refused.keys() == packet.keys()
     assert (refused["reason"], refused["source"], refused["count"]) == ("certificate-missing", "192.0.2.1", 1)

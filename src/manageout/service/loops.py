@@ -1,0 +1,49 @@
+"""Event loops: the kind that the process uses, and one in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVarTuple
+
+_Ts = TypeVarTuple("_Ts")
+
+PATIENCE = 10.0
+"""Seconds that a thread gets to finish what it is about."""
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop if it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+class LoopThread:
+    """An event loop in a thread of its own, beside the running one, which makes it and is told things by it."""
+
+    def __init__(self, name: str) -> None:
+        self._outer = asyncio.get_running_loop()
+        self._inner = loop_factory()()
+        self._thread = threading.Thread(target=self._inner.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def call(self, function: Callable[[*_Ts], object], *arguments: *_Ts) -> None:
+        """Have the thread do something soon; nothing once it was stopped."""
+        if not self._inner.is_closed():
+            self._inner.call_soon_threadsafe(function, *arguments)
+
+    def tell(self, function: Callable[[*_Ts], object], *arguments: *_Ts) -> None:
+        """From the thread: have the outer loop do something soon."""
+        if not self._outer.is_closed():
+            self._outer.call_soon_threadsafe(function, *arguments)
+
+    def stop(self) -> None:
+        """After all that it was told to do; waits for it."""
+        self.call(self._inner.stop)
+        self._thread.join(PATIENCE)
+        if not self._thread.is_alive():
+            self._inner.close()

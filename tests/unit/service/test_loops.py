@@ -1,0 +1,24 @@
+"""A loop in a thread: both sides can have the other do something."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from manageout.service.loops import LoopThread, loop_factory
+
+
+def test_words_go_both_ways() -> None:
+    async def main() -> str:
+        thread = LoopThread("beside")
+        heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        thread.call(lambda: thread.tell(heard.set_result, threading.current_thread().name))
+        try:
+            return await asyncio.wait_for(heard, 10)
+        finally:
+            thread.stop()
+            thread.call(heard.cancel)  # nothing happens any more
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        assert runner.run(main()) == "beside"
+    assert "beside" not in [thread.name for thread in threading.enumerate()]
