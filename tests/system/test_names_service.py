@@ -18,6 +18,7 @@ from manageout.service import names
 from manageout.service.names import NamesService, remedy_of
 from manageout.service.presence import Client
 from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
+from tests.unit.service.test_database import limit
 
 pytestmark = pytest.mark.system
 NAME = f"laptop.{ZONE}"
@@ -272,7 +273,7 @@ def test_a_full_disk_is_a_finding_and_heals(tmp_path: Path, monkeypatch: pytest.
 
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role._store._db.execute("PRAGMA max_page_count = 3")
+            limit(role._store.database, 3)
             for number in range(60):
                 address = CLIENT.address[:-1] + bytes([number])
                 role.present(CLIENT._replace(identity=f"c{number}.{ZONE}", address=address, lease=None))
@@ -280,7 +281,7 @@ def test_a_full_disk_is_a_finding_and_heals(tmp_path: Path, monkeypatch: pytest.
             (finding,) = role.findings()
             assert (finding["code"], finding["severity"]) == ("NAMES-NOT-STORED", "error")
             assert str(tmp_path / "state") in finding["remedy"]
-            role._store._db.execute("PRAGMA max_page_count = 10000")
+            limit(role._store.database, 10000)
             await until(lambda: not role.findings() and role.status()["registered"] == 120)
             await until(lambda: stored(tmp_path / "state") == 120)
 

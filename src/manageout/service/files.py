@@ -29,11 +29,17 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Move ``path``, which cannot be read, out of the way, over no other one. Its new name."""
+    """Move ``path``, which cannot be read, out of the way, over no other one. Its new name.
+
+    A database's log goes with it: it would be taken for that of the file which comes into its place.
+    """
     aside = path.with_suffix(".unreadable")
     for number in range(1, 1000):
         if not aside.exists():
             break
         aside = path.with_suffix(f".unreadable-{number}")
+    for log in ("-wal", "-shm"):
+        if (beside := path.with_name(path.name + log)).exists():
+            beside.replace(aside.with_name(aside.name + log))
     path.replace(aside)
     return aside

@@ -22,6 +22,7 @@ from manageout.plan import Plan
 from manageout.protocol.isatap_link import Role
 from manageout.protocol.isatap_router import HostSeen, IsatapRouter, RouterConfig, link_of
 from manageout.protocol.registry import Registry
+from manageout.service.finding import Finding
 from manageout.service.host_names import HostNames
 from manageout.service.isatap_io import IsatapIo
 from manageout.service.isatap_report import drop_rows, drop_totals, host_row, keep_drops
@@ -54,7 +55,7 @@ class IsatapRouterService:
         self._store = RegistryStore(state_dir)
         self._registry = Registry(isatap.max_hosts, isatap.forget_after)
         self._registry.wall_offset = time.time() - time.monotonic()
-        self._registry.load(self._store.load())
+        self._registry.load(iter(self._store.load()))
         self._machine = IsatapRouter(
             RouterConfig.of(isatap, plan), link_of(isatap, plan), self._registry, random.random
         )
@@ -231,9 +232,10 @@ class IsatapRouterService:
         # The rows are made while they are sent: there may be many, and packets come first.
         return (host_row(record, prefix, retires(record.v4)) for record in list(self._registry))
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """What somebody should look at."""
-        return self._retiring.findings()
+        stored = self._store.database.findings("HOSTS", "after a restart those of now would be forgotten")
+        return [*self._retiring.findings(), *stored]
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""

@@ -32,6 +32,7 @@ from manageout.protocol.attendance import Attendance, Seen
 from manageout.protocol.leases import Lease, Leases, State
 from manageout.service import lease_file
 from manageout.service import lease_report as report
+from manageout.service.finding import Finding
 from manageout.service.lease_store import DAY, AuditRow, Changes, LeaseStore, StoredLease
 from manageout.service.lease_writer import LeaseWriter
 from manageout.service.metrics import Metric
@@ -76,6 +77,8 @@ class LeaseKeeper:
         self._released: list[tuple[str, bytes]] = []
         self._reasons: dict[str, str] = {}
         self._periods: dict[str, AuditRow] = {}
+        self._left_open: list[AuditRow] = []
+        """The ends of periods that a killed gateway left open, still to be stored."""
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._adopt(site, plan)
@@ -85,7 +88,7 @@ class LeaseKeeper:
         self._writer: LeaseWriter | None = None
         if self.table is not None and self.store is not None:
             now = time.time()
-            self.store.end_open_periods(now)
+            self._left_open = self.store.open_periods(now)
             self._next_period = self.store.next_period()
             lost = self.table.restore(self.store.load(), now)
             self._released += [(lease.identity, lease.v4) for lease in lost]
@@ -234,7 +237,7 @@ class LeaseKeeper:
         for identity in dirty:
             del self._dirty[identity]
         seen = {identity: self.attendance.seen(identity) for identity in dirty}
-        audit: list[AuditRow] = []
+        audit, self._left_open = self._left_open, []
         for identity in [identity for identity, found in seen.items() if found is None]:
             self._leave(identity, now, audit)
         clients: dict[str, Client | None] = dict.fromkeys(seen)
@@ -367,7 +370,7 @@ class LeaseKeeper:
             )
         return self.store
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """What somebody should look at."""
         return report.findings(self)
 

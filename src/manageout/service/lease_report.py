@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from manageout.protocol.leases import Lease, State
+from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
 from manageout.words import counted
@@ -69,12 +70,12 @@ def _about(client: Client | None) -> dict[str, object]:
     }
 
 
-def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
+def findings(keeper: LeaseKeeper) -> list[Finding]:
     """What somebody should look at."""
-    found = []
+    found: list[Finding] = []
     if keeper.waiting:
         found.append(
-            _finding(
+            Finding(
                 "POOL-EXHAUSTED",
                 "error",
                 f"{counted(len(keeper.waiting), 'client has', 'clients have')} no IPv4 address:"
@@ -82,27 +83,11 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
                 "enlarge translation.pool (or block), or shorten translation.grace and translation.quarantine",
             )
         )
-    if keeper.failing:
-        found.append(
-            _finding(
-                "LEASES-NOT-STORED",
-                "error",
-                f"leases cannot be stored, new ones wait: {keeper.failing}",
-                "make room on the disk that has daemon.state_dir",
-            )
-        )
-    if keeper.store is not None and keeper.store.set_aside is not None:
-        found.append(
-            _finding(
-                "LEASES-UNREADABLE",
-                "warning",
-                f"the stored leases could not be read, all clients got new ones: {keeper.store.set_aside}",
-                "keep that file for the audit, or remove it; then restart",
-            )
-        )
+    if keeper.store is not None:
+        found += keeper.store.database.findings("LEASES", "new ones wait")
     if keeper.table is not None and keeper.attendance.anonymous:
         found.append(
-            _finding(
+            Finding(
                 "CLIENTS-WITHOUT-NAME",
                 "warning",
                 f"{counted(keeper.attendance.anonymous, 'client has', 'clients have')} no certificate,"
@@ -111,10 +96,6 @@ def findings(keeper: LeaseKeeper) -> list[dict[str, str]]:
             )
         )
     return found
-
-
-def _finding(code: str, severity: str, what: str, remedy: str) -> dict[str, str]:
-    return {"code": code, "severity": severity, "what": what, "remedy": remedy}
 
 
 def metrics(keeper: LeaseKeeper) -> Iterator[Metric]:

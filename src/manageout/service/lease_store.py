@@ -7,18 +7,15 @@ when it ended long enough ago, or when there are too many. A file that cannot be
 
 from __future__ import annotations
 
-import logging
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from manageout.errors import ManageoutError
 from manageout.protocol.leases import Lease, State
-from manageout.service.files import set_aside
+from manageout.service.database import Database, Schema
 from manageout.service.lease_file import FILE
-from manageout.words import said
 
 DAY = 86400.0
 MAX_PERIODS = 1_000_000
@@ -27,9 +24,7 @@ _PRUNED = 2
 """Old periods that make way for a new entry: a wrong clock must not cost the whole log at once."""
 LOST = "unknown: the gateway ended without notice, at this time or earlier"
 
-log = logging.getLogger(__name__)
-
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS leases (
   v4 BLOB PRIMARY KEY, identity TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, v6 BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -48,6 +43,8 @@ CREATE TRIGGER IF NOT EXISTS audit_keeps_its_time BEFORE DELETE ON audit
   WHEN OLD.period NOT IN (SELECT period FROM expired)
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 """
+SCHEMA = Schema("the leases", (_FIRST,), ("synchronous = FULL",))
+_STATES = frozenset(State)
 _EXPIRE = """
 INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND at < ? ORDER BY at LIMIT ?
 """
@@ -97,98 +94,68 @@ Changes = Mapping[bytes, StoredLease | None]
 
 
 class LeaseStore:
-    """The file ``leases.db`` in ``directory``. Raises :class:`ManageoutError` when it cannot be made."""
+    """The file ``leases.db`` in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / FILE
-        self.set_aside: Path | None = None
-        """An unreadable file that was found, under its new name."""
+        self.database = Database(directory / FILE, SCHEMA)
+        self.path = self.database.path
         self.keep = math.inf
         """Seconds that an audit entry is kept after its period's end."""
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            try:
-                self._db = self._open()
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):
-                    raise
-                self.set_aside = set_aside(self.path)
-                log.error("%s is not a database any more: set aside as %s", self.path, self.set_aside.name)
-                self._db = self._open()
-            self._ended = self._past()
-        except (OSError, sqlite3.Error) as error:
-            raise ManageoutError(
-                f"cannot keep the leases in {self.path}: {said(error)}",
-                "set daemon.state_dir to a directory that can be written",
-            ) from None
-
-    def _open(self) -> sqlite3.Connection:
-        # The connection moves between the event loop (load, close) and one worker at a time (commit).
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=2.0)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.executescript(_SCHEMA)
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
+        self._ended = self._past()
 
     def _past(self) -> int:
         """Periods in the log that have ended."""
-        (count,) = self._db.execute("SELECT count(*) FROM audit WHERE event = 'ended'").fetchone()
-        return int(count)
+        return sum(
+            count for (count,) in self.database.rows("SELECT count(*) FROM audit WHERE event = 'ended'")
+        )
 
     def load(self) -> list[Lease]:
-        """Every stored lease."""
-        rows = self._db.execute("SELECT v4, identity, state, since, v6 FROM leases")
-        return [Lease(v4, identity, State(state), since, v6) for v4, identity, state, since, v6 in rows]
+        """Every stored lease; of a damaged file, those that make sense."""
+        rows = self.database.rows("SELECT v4, identity, state, since, v6 FROM leases")
+        return [
+            Lease(v4, identity, State(state), since, v6)
+            for v4, identity, state, since, v6 in rows
+            if len(v4) == 4 and state in _STATES and len(v6) in (0, 16)
+        ]
 
     def next_period(self) -> int:
         """A number that no period in the log has, nor any above it."""
-        (last,) = self._db.execute("SELECT max(period) FROM audit").fetchone()
-        return int(last or 0) + 1
+        return 1 + max(
+            (int(last or 0) for (last,) in self.database.rows("SELECT max(period) FROM audit")), default=0
+        )
 
-    def end_open_periods(self, now: float) -> None:
-        """What a killed gateway has left open ends, with an honest reason. Raises :class:`sqlite3.Error`."""
-        rows = [
+    def open_periods(self, now: float) -> list[AuditRow]:
+        """The ends, with an honest reason, of what a killed gateway has left open: to be committed."""
+        return [
             AuditRow(period, "ended", now, v4, identity, v6, transport, peer, LOST)
-            for period, v4, identity, v6, transport, peer in self._db.execute(_OPEN)
+            for period, v4, identity, v6, transport, peer in self.database.rows(_OPEN)
         ]
-        if rows:
-            self.commit({}, rows)
 
     def commit(self, changes: Changes, audit: Sequence[AuditRow]) -> None:
         """Store in one transaction; when it returns, it is on the disk. Raises :class:`sqlite3.Error`."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self.database.transaction() as db:
             gone = ((v4,) for v4, lease in changes.items() if lease is None)
-            self._db.executemany("DELETE FROM leases WHERE v4 = ?", gone)
-            self._db.executemany(_WRITE, (lease for lease in changes.values() if lease is not None))
-            self._db.executemany(_AUDIT, audit)
+            db.executemany("DELETE FROM leases WHERE v4 = ?", gone)
+            db.executemany(_WRITE, (lease for lease in changes.values() if lease is not None))
+            db.executemany(_AUDIT, audit)
             begun = ((row.period,) for row in audit if row.event == "held")
-            self._db.executemany("INSERT OR IGNORE INTO running VALUES (?)", begun)
+            db.executemany("INSERT OR IGNORE INTO running VALUES (?)", begun)
             ended = ((row.period,) for row in audit if row.event == "ended")
-            self._db.executemany("DELETE FROM running WHERE period = ?", ended)
-            expired = self._expire(audit)
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+            db.executemany("DELETE FROM running WHERE period = ?", ended)
+            expired = self._expire(db, audit)
         self._ended += sum(row.event == "ended" for row in audit) - expired
 
-    def _expire(self, audit: Sequence[AuditRow]) -> int:
+    def _expire(self, db: sqlite3.Connection, audit: Sequence[AuditRow]) -> int:
         """Take old periods out of the log, a few for each entry that comes; how many."""
         if not audit:
             return 0
         before = math.inf if self._ended >= MAX_PERIODS else audit[-1].at - self.keep
-        expired = self._db.execute(_EXPIRE, (before, _PRUNED * len(audit))).rowcount
+        expired = db.execute(_EXPIRE, (before, _PRUNED * len(audit))).rowcount
         if expired:
-            self._db.execute("DELETE FROM audit WHERE period IN (SELECT period FROM expired)")
-            self._db.execute("DELETE FROM expired")
+            db.execute("DELETE FROM audit WHERE period IN (SELECT period FROM expired)")
+            db.execute("DELETE FROM expired")
         return expired
 
     def close(self) -> None:
         """Fold the log into the file."""
-        self._db.close()
+        self.database.close()

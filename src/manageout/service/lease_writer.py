@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,8 +11,6 @@ from manageout.words import said
 
 RETRY = 1.0
 """Seconds until a commit that failed is tried again."""
-
-log = logging.getLogger(__name__)
 
 
 class LeaseWriter:
@@ -36,23 +33,13 @@ class LeaseWriter:
         def ended(done: asyncio.Future[None]) -> None:
             error = done.exception()
             if error is None:
-                self._succeeded()
+                self.busy, self.failing = False, ""
                 then()
             else:
-                self._failed(error)
+                self.failing = said(error)
                 self._retry = loop.call_later(RETRY, self.write, changes, audit, then)
 
         loop.run_in_executor(self._worker, self._store.commit, changes, audit).add_done_callback(ended)
-
-    def _succeeded(self) -> None:
-        if self.failing:
-            log.warning("leases can be stored again")
-        self.busy, self.failing = False, ""
-
-    def _failed(self, error: BaseException) -> None:
-        if not self.failing:
-            log.error("leases cannot be stored in %s, new ones wait: %s", self._store.path, error)
-        self.failing = said(error)
 
     def close(self) -> None:
         """End with what is under way; nothing is tried again."""

@@ -40,6 +40,7 @@ from manageout.service import (
     probe_path,
     probe_router,
 )  # fmt: skip
+from manageout.service.finding import Finding
 
 T = TypeVar("T")
 MAX_TARGETS = 16
@@ -168,9 +169,7 @@ class _Look:
             return Daemon(forbidden, status.message)
         roles = status.get("roles", {})
         waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
-        keys = ("code", "severity", "message", "remedy")
-        rows = [tuple(str(row.get(key, "")) for key in keys) for row in status.get("findings", ())]
-        return Daemon(True, "", waiting, tuple((a, b, c, d) for a, b, c, d in rows))
+        return Daemon(True, "", waiting, tuple(map(Finding.of, status.get("findings", ()))))
 
     # Names
 

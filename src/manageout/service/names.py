@@ -138,7 +138,6 @@ class NamesService:
         """What could change the zone of before a reload, to take its records away."""
         self._store = NamesStore(state_dir)
         self._unstored: dict[str, StoredEntry | None] = {}
-        self._disk_fault = ""
         self._clients: dict[str, Client] = {}
         self._outcomes: Counter[str] = Counter()
         self._told: dict[str, str] = {}
@@ -270,12 +269,8 @@ class NamesService:
         self._unstored.update(self.machine.changes())
         if not self._unstored:
             return
-        fault = self._store.write(self._unstored.items())
-        if not fault:
+        if not self._store.write(self._unstored.items()):
             self._unstored.clear()
-        elif not self._disk_fault:
-            log.error("names cannot be stored in %s: %s", self._store.path, fault)
-        self._disk_fault = fault
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Another zone or key: names move there. Raises :class:`ManageoutError` before anything has changed."""
@@ -337,10 +332,8 @@ class NamesService:
         return found
 
     def _stored_badly(self) -> Iterator[dict[str, str]]:
-        if self._disk_fault:
-            what = f"names cannot be stored, after a crash some would stay in the DNS: {self._disk_fault}"
-            remedy = f"make room on the disk of {self._store.path.parent}"
-            yield {"code": "NAMES-NOT-STORED", "severity": "error", "what": what, "remedy": remedy}
+        consequence = "after a crash some would stay in the DNS"
+        return (found._asdict() for found in self._store.database.findings("NAMES", consequence))
 
     def _left_behind(self, names: list[str]) -> Iterator[dict[str, str]]:
         """Of a zone that the site had before, and that its key cannot change."""

@@ -15,6 +15,7 @@ from manageout.errors import ManageoutError
 from manageout.linux import privileges
 from manageout.linux.netlink import Netlink
 from manageout.protocol.drops import MEANING, Drop
+from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 from manageout.service.role import Shown
 
@@ -131,7 +132,8 @@ class Overview:
     def findings(self) -> list[dict[str, Any]]:
         """What somebody should look at, the worst first."""
         severity = ("error", "warning", "note")
-        return sorted(self._rows("findings"), key=lambda row: severity.index(row["severity"]))
+        rows = [row._asdict() if isinstance(row, Finding) else row for row in self._rows("findings")]
+        return sorted(rows, key=lambda row: severity.index(row["severity"]))
 
     def clients(self) -> list[dict[str, Any]]:
         """Remote clients of every role that has some. Raises :class:`ManageoutError` when none can have any."""

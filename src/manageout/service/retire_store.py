@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError, NotPermitted
+from manageout.service.database import Schema, newer, version_of
 from manageout.service.retire_phases import Phase, Step
 from manageout.words import said
 
@@ -25,7 +26,7 @@ FILE = "retire.db"
 KEEP = 4
 """Entries with their rows; of older ones only the figures are kept, and the rows of the first."""
 
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS steps (
   id INTEGER PRIMARY KEY, step TEXT NOT NULL, phase TEXT NOT NULL, at REAL NOT NULL, since REAL NOT NULL,
   by TEXT NOT NULL, forced INTEGER NOT NULL, figures TEXT NOT NULL
@@ -39,6 +40,7 @@ CREATE TABLE IF NOT EXISTS members (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
+SCHEMA = Schema("the steps of the retirement", (_FIRST,))
 _PRUNE = """
 DELETE FROM found WHERE step NOT IN (SELECT id FROM steps ORDER BY id DESC LIMIT ?)
 AND step NOT IN (SELECT min(step) FROM found GROUP BY kind)
@@ -164,6 +166,7 @@ class RetireStore:
             mode = "rw" if os.access(self.path, os.W_OK) else "ro"
             uri = f"{self.path.absolute().as_uri()}?mode={mode}"
             with closing(sqlite3.connect(uri, uri=True, timeout=5.0)) as db:
+                self._refuse_newer(db)
                 return db.execute(query, values).fetchall()
         except (sqlite3.Error, OSError) as error:
             raise self._fault(error) from None
@@ -176,7 +179,8 @@ class RetireStore:
             with closing(sqlite3.connect(self.path, isolation_level=None, timeout=5.0)) as db:
                 if fresh:
                     self._hand_over()
-                db.executescript(_SCHEMA)
+                self._refuse_newer(db)
+                SCHEMA.bring_up(db)
                 db.execute("BEGIN IMMEDIATE")
                 try:
                     yield db
@@ -187,6 +191,10 @@ class RetireStore:
                     raise
         except (sqlite3.Error, OSError) as error:
             raise self._fault(error) from None
+
+    def _refuse_newer(self, db: sqlite3.Connection) -> None:
+        if (found := version_of(db)) > SCHEMA.version:
+            raise ManageoutError(newer(self.path, found, SCHEMA.version), "use the version that wrote it")
 
     def _hand_over(self) -> None:
         """The daemon may run as another user; it owns the directory."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from manageout.errors import ManageoutError
 from manageout.protocol.prefixes import Prefix
 from manageout.service.files import replace_file
+from manageout.service.finding import Finding
 from manageout.service.retire_store import RetireStore
 
 TOLD = "retire.told"
@@ -63,13 +64,12 @@ class Retiring:
         except ManageoutError as error:
             log.warning("what hosts are told is not kept: %s (%s)", error.message, error.hint)
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """What somebody should look at."""
         if self.fault is None:
             return []
         what = f"who retires cannot be read, what was known holds: {self.fault.message}"
-        row = {"code": "RETIRE-UNREADABLE", "severity": "warning", "what": what, "remedy": self.fault.hint}
-        return [row]
+        return [Finding("RETIRE-UNREADABLE", "warning", what, self.fault.hint)]
 
     def _look(self) -> Stamp | None:
         try:

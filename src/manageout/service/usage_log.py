@@ -21,6 +21,7 @@ from manageout.errors import ManageoutError
 from manageout.linux.conntrack import Connection, connections
 from manageout.linux.conntrack_events import ConnectionEvents
 from manageout.plan import Plan
+from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 from manageout.service.sessions import PROTOCOLS, Call
 from manageout.service.usage_file import DAY, Usage
@@ -196,14 +197,16 @@ class UsageLog:
             return {"calls": "not recorded: daemon.usage_days is 0"}
         return {"calls": f"{self._recorded} recorded since the start, kept for {self._days} days"}
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """What an administrator should know."""
-        reason = self._fault or self._store.failing
-        if not reason or not self._days:
+        if not self._days:
             return []
-        what = f"who opens connections to clients is not recorded: {reason}"
-        remedy = "a retirement is judged by it: check the disk and conntrack, or set daemon.usage_days = 0"
-        return [{"code": "USAGE-NOT-RECORDED", "severity": "warning", "what": what, "remedy": remedy}]
+        found = list(self._store.database.findings("USAGE", "a retirement is judged by them"))
+        if self._fault:
+            what = f"who opens connections to clients is not recorded: {self._fault}"
+            remedy = "a retirement is judged by it: check conntrack, or set daemon.usage_days = 0"
+            found.append(Finding("USAGE-NOT-RECORDED", "warning", what, remedy))
+        return found
 
     def drops(self) -> list[dict[str, Any]]:
         """None: this role carries no packets."""

@@ -104,7 +104,7 @@ class Scene:
         return [(r["name"], r["ipv4"], r["state"]) for r in self.keeper.leases()]
 
     def codes(self) -> list[str]:
-        return [found["code"] for found in self.keeper.findings()]
+        return [found.code for found in self.keeper.findings()]
 
 
 Story = Callable[[Scene], Awaitable[None]]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from manageout.errors import ManageoutError
 from manageout.protocol.leases import Lease, State
 from manageout.service import lease_store
 from manageout.service.lease_file import FILE, periods
@@ -55,7 +54,7 @@ def test_a_commit_survives_sigkill(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     store = LeaseStore(tmp_path)
     assert [lease.identity for lease in store.load()] == ["laptop"]
-    store.end_open_periods(NOW + 99)
+    store.commit({}, store.open_periods(NOW + 99))
     (period,) = periods(tmp_path)
     assert (period["since"], period["until"], period["ended"]) == (NOW, NOW + 99, LOST)
 
@@ -65,8 +64,8 @@ def test_a_period_has_a_beginning_and_an_end(tmp_path: Path) -> None:
     store.commit({}, [HELD])
     assert [row["until"] for row in periods(tmp_path)] == [None]
     store.commit({}, [ENDED, HELD._replace(period=2, at=NOW + 90)])
-    store.end_open_periods(NOW + 100)
-    store.end_open_periods(NOW + 200)
+    store.commit({}, store.open_periods(NOW + 100))
+    assert store.open_periods(NOW + 200) == []
     assert [(row["since"], row["until"], row["ended"]) for row in periods(tmp_path)] == [
         (NOW + 90, NOW + 100, LOST),
         (NOW, NOW + 60, "dead peer"),
@@ -136,12 +135,8 @@ def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / FILE).write_bytes(b"no database " * 100)
         store = LeaseStore(tmp_path)
-        assert store.set_aside == tmp_path / ("leases.unreadable" if number == 1 else "leases.unreadable-1")
+        assert store.database.aside == tmp_path / (
+            "leases.unreadable" if number == 1 else "leases.unreadable-1"
+        )
         assert store.load() == []
         store.close()
-
-
-def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("a file")
-    with pytest.raises(ManageoutError, match="cannot keep the leases"):
-        LeaseStore(tmp_path / "state")

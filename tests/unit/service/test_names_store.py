@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from manageout.errors import ManageoutError
 from manageout.protocol.names import NOTHING, StoredEntry
 from manageout.service.names_store import NamesStore
+from tests.unit.service.test_database import limit
 
 ENTRY = StoredEntry("laptop.corp.example", "laptop", frozenset({("A", "10.0.0.130")}), NOTHING)
 
@@ -39,16 +37,10 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
 
 def test_a_disk_that_refuses_says_so_and_can_be_tried_again(tmp_path: Path) -> None:
     store = NamesStore(tmp_path)
-    store._db.execute("PRAGMA max_page_count = 3")
+    limit(store.database, 3)
     many = [(f"{number}.{ENTRY.name}", ENTRY._replace(name=f"{number}.{ENTRY.name}")) for number in range(99)]
     assert "full" in store.write(many)
     assert store.load() == []
-    store._db.execute("PRAGMA max_page_count = 1000")
+    limit(store.database, 1000)
     assert store.write(many) == ""
     assert len(store.load()) == 99
-
-
-def test_a_place_where_nothing_can_be_kept(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("")
-    with pytest.raises(ManageoutError, match="cannot keep the names"):
-        NamesStore(tmp_path / "x")

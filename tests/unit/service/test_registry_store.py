@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from manageout.errors import ManageoutError
 from manageout.protocol.registry import HostRecord
 from manageout.service.registry_store import FILE, RegistryStore
+from tests.unit.service.test_database import impatient
 
 
 def host(number: int, **changes: object) -> HostRecord:
@@ -60,19 +60,12 @@ def test_a_broken_file_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "set aside" in caplog.text
 
 
-def test_a_directory_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ManageoutError, match="cannot keep the host registry") as caught:
-        RegistryStore(tmp_path / "file" / "state")
-    assert "state_dir" in caught.value.hint
-
-
 def test_a_write_that_fails_is_told_once_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = RegistryStore(tmp_path)
     with sqlite3.connect(tmp_path / FILE, isolation_level=None) as other:
-        store._db.execute("PRAGMA busy_timeout = 1")
+        impatient(store.database)
         other.execute("BEGIN IMMEDIATE")
         with caplog.at_level(logging.WARNING):
             assert not store.write([host(1)], [])

@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
         made.take(made.read())
         assert made.networks == [HOST]
         (row,) = made.findings()
-        assert row["code"] == "RETIRE-UNREADABLE" and "retire.db" in row["what"]
+        assert row.code == "RETIRE-UNREADABLE" and "retire.db" in row.what
     (tmp_path / FILE).unlink()
     note(tmp_path, NETWORK)
     made.take(made.read())

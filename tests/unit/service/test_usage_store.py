@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from manageout.errors import ManageoutError
 from manageout.service import usage_store
 from manageout.service.usage_file import DAY, FILE, Usage, UsageFile
 from manageout.service.usage_store import UsageStore
+from tests.unit.service.test_database import limit
 
 DAY_NUMBER = 20_000
 NOW = DAY_NUMBER * DAY + 100.0
@@ -98,16 +98,10 @@ def test_a_write_that_fails_is_told_and_changes_nothing(tmp_path: Path) -> None:
     store = UsageStore(tmp_path)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("PRAGMA max_page_count = 1")
-    store._db.execute("PRAGMA max_page_count = 4")
+    limit(store.database, 4)
     many = [RDP._replace(port=port) for port in range(5000)]
     assert not store.write(many, NOW, NOW, 0)
-    assert "full" in store.failing
-    store._db.execute("PRAGMA max_page_count = 100000")
+    assert "full" in store.database.refusal
+    limit(store.database, 100000)
     assert store.write(many, NOW, NOW, 0)
-    assert (store.failing, len(list(UsageFile(tmp_path).rows()))) == ("", 5000)
-
-
-def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ManageoutError, match="cannot keep who opens connections"):
-        UsageStore(tmp_path / "file" / "below")
+    assert (store.database.refusal, len(list(UsageFile(tmp_path).rows()))) == ("", 5000)
