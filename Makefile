@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
 SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo demo-ad test check lint type contracts bench format fuzz bpf clean packages-demo packages-ad packages-test packages-bench
+.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format fuzz bpf clean packages-demo packages-ad packages-test packages-bench
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -88,6 +88,9 @@ fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
 
 bench: packages-bench setup $(VENV)/development ## measure; ONLY="name name" for some
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+bench-beside: packages-bench setup $(VENV)/development ## the same in another checkout, taking turns: OTHER=folder ONLY="name"
+	@$(BIN)/python -m tests.bench.beside $(OTHER) $(ONLY)
 
 format: $(VENV)/development ## rewrite in the house style
 	$(BIN)/ruff check --fix $(SOURCES)
