@@ -17,7 +17,7 @@ SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --
 .PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format fuzz bpf clean packages-demo packages-ad packages-test packages-bench
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 # --- installing ------------------------------------------------------------------------------------------
 
