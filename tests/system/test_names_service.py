@@ -44,8 +44,8 @@ servers = ["{ADDRESS}:{PORT}"]
 """
 
 
-def service(directory: Path, more: str = "") -> NamesService:
-    site = config.parse(SITE + more)
+def service(directory: Path, more: str = "", server: str = f"{ADDRESS}:{PORT}") -> NamesService:
+    site = config.parse(SITE.replace(f"{ADDRESS}:{PORT}", server) + more)
     return NamesService(site, plan(site), directory)
 
 

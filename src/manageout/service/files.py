@@ -10,7 +10,9 @@ from manageout.errors import ManageoutError
 
 
 def replace_file(path: Path, data: bytes, mode: int) -> None:
-    """Replace ``path``; nobody ever sees half of it, nor a key with a wider mode. Raises :class:`ManageoutError`."""
+    """Replace ``path``; nobody ever sees half of it, nor a key with a wider mode, and once this returns it outlives a
+    loss
+    of power. Raises :class:`ManageoutError`."""
     try:
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -23,9 +25,19 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
+        _sync(path.parent)
     except OSError as error:
         hint = "check the directory's owner, mode and space"
         raise ManageoutError(f"{path}: {error.strerror}", hint) from None
+
+
+def _sync(directory: Path) -> None:
+    """The new name is in the directory, which has blocks of its own."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def set_aside(path: Path) -> Path:

@@ -195,9 +195,8 @@ class NamesService:
             self._store.close()
 
     async def _turn(self) -> None:
-        """Start what is due, store what has changed, wait for the next event."""
+        """Store what has changed, start what is due, wait for the next event."""
         self._start()
-        self._keep()
         due = self.machine.timer() if len(self._running) < self._limit else None
         timeout = None if due is None else max(0.0, due - time.monotonic())
         if self._unstored:
@@ -208,6 +207,8 @@ class NamesService:
         self._wake.clear()
 
     def _start(self) -> None:
+        """First it is noted, then sent: a process that is killed in between leaves nothing that no start knows of."""
+        self._keep()
         loop = asyncio.get_running_loop()
         for task in self.machine.tasks(time.monotonic(), self._limit - len(self._running)):
             future = loop.run_in_executor(self._pool, self._perform, task)

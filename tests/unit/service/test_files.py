@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,16 @@ def test_nothing_is_left_when_it_cannot_be_put_in_place(tmp_path: Path) -> None:
     with pytest.raises(ManageoutError):
         replace_file(tmp_path / "f", b"x", 0o600)
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_the_file_and_then_its_name_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def noting(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    replace_file(tmp_path / "f", b"x", 0o600)
+    assert len(synced) == 2 and synced[0].startswith(f"{tmp_path}/.f.") and synced[1] == str(tmp_path)
