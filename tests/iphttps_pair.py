@@ -32,6 +32,8 @@ GATEWAY_NAME = "gateway.corp.example"
 GATEWAY_V4 = "198.51.100.10"
 GATEWAY_V6 = "fd12:3456:789a:1000::1"
 SITE = "fd12:3456:789a:"
+PYTHON = os.environ.get("MANAGEOUT_PYTHON", sys.executable)
+"""Whose ``manageout`` runs: that of another build may stand beside ours."""
 URL = f"https://{GATEWAY_NAME}/IPHTTPS"
 
 
@@ -156,7 +158,7 @@ class Pair:
         """The daemon, ready."""
         file = self.write_site(gateway, iphttps, policy, tables, site)
         argv = ("run", "--config", str(file), "--runtime-dir", str(self.directory / "gw"))
-        running = self.start("gw", sys.executable, "-m", "manageout", *argv, name="gateway")
+        running = self.start("gw", PYTHON, "-m", "manageout", *argv, name="gateway")
         self.gateway = running
         wait_for("the gateway is ready", lambda: "ready: " in running.text() or self._ended(running))
         return running
@@ -175,7 +177,7 @@ class Pair:
             self.ca.issue(name, server=False)
         argv = ["connect", url, "--cert", str(certificate), "--key", str(certificate.with_suffix(".key"))]
         argv += ["--ca", str(self.ca.certificate_path), "--runtime-dir", str(self.directory / namespace)]
-        return self.start(namespace, sys.executable, "-m", "manageout", *argv, *options, name="connect")
+        return self.start(namespace, PYTHON, "-m", "manageout", *argv, *options, name="connect")
 
     def address(self, namespace: str = "cl") -> str:
         """The client's address behind the tunnel, as soon as it has one."""

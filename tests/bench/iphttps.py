@@ -9,9 +9,9 @@ import time
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from tests.bench.iphttps_idle import memory_of
 from tests.bench.report import Result, alternate, compared, say
 from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.iphttps_strangers import memory_of
 
 NAMES = (
     "iphttps_down_vs_ocserv",

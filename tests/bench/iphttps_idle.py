@@ -9,19 +9,10 @@ import socket
 import ssl
 import sys
 from ipaddress import IPv6Address
-from pathlib import Path
 
 from manageout.wire import nd
 from manageout.wire.iphttps import build_request
 from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4
-
-
-def memory_of(pid: int) -> int:
-    """Bytes of memory that the process has for itself."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no Pss in smaps_rollup")
 
 
 def connect(context: ssl.SSLContext, number: int) -> ssl.SSLSocket:

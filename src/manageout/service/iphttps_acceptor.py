@@ -164,6 +164,7 @@ class Acceptor:
         self._last_number += 1
         self.admission.enter(self._last_number, source)
         tune(sock)
+        self.trust.relieve()
         self._begin(Connection(self._last_number, sock, peer, source, self.trust, now))
 
     def _make_room(self, number: int, source: Source) -> None:

@@ -1,8 +1,9 @@
 """TLS contexts for IP-HTTPS, and plain words for what goes wrong with certificates.
 
-TLS 1.2 and 1.3, no ALPN (HTTP/2 cannot carry IP-HTTPS), no session tickets. A TLS 1.2 session can still be resumed
-by its number from OpenSSL's own bounded cache, which Python cannot switch off; the certificate comes back with it,
-so :meth:`Trust.check` looks at name, revocation and expiry of every connection by itself.
+TLS 1.2 and 1.3, no ALPN (HTTP/2 cannot carry IP-HTTPS), no session tickets and no cache of sessions: every connection
+of a client shows its certificate anew, and nothing of one that has gone stays in memory. Where this Python does not let
+us switch the cache off, a TLS 1.2 session can be resumed by its number; its certificate comes back with it, and
+:meth:`Trust.check` looks at name, revocation and expiry of every connection by itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ import ssl
 from pathlib import Path
 
 from manageout.errors import PkiError
+from manageout.service.tls_sessions import switch_off
+
+MAX_SESSIONS = 64
+"""Kept sessions, where they cannot be helped, after which the context is made anew."""
 
 # OpenSSL's X509_V_ERR_* numbers (x509_vfy.h) that an administrator can do something about.
 _VERIFY_WORDS = {
@@ -68,6 +73,7 @@ def server_context(
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _common(context)
+    switch_off(context)
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET | ssl.OP_CIPHER_SERVER_PREFERENCE
     _load_chain(context, certificate, key)
@@ -78,6 +84,11 @@ def server_context(
             _load_authorities(context, client_crl)
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return context
+
+
+def crowded(context: ssl.SSLContext) -> bool:
+    """Whether it keeps too many sessions, each with its chain; never where the cache could be switched off."""
+    return context.session_stats()["number"] > MAX_SESSIONS
 
 
 def client_context(authorities: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:

@@ -53,7 +53,7 @@ class Trust:
         self._files = self._fingerprint()
         with_clients = gateway.authentication == "certificates"
         client_ca = gateway.client_ca if with_clients else None
-        self.context = tls.server_context(gateway.certificate, gateway.key, client_ca, gateway.client_crl)
+        self.context = self._context()
         self._authorities = _authorities(client_ca) if client_ca else frozenset()
         self.required = with_clients
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
@@ -72,6 +72,19 @@ class Trust:
         """Whether a file is another than when it was read, or when this was asked last."""
         before, self._files = self._files, self._fingerprint()
         return before != self._files
+
+    def relieve(self) -> None:
+        """Begin with an empty cache of sessions where OpenSSL's cannot be switched off and has grown."""
+        if tls.crowded(self.context):
+            try:
+                self.context = self._context()
+            except PkiError as error:  # a file is just being replaced
+                log.warning("%s; TLS sessions stay in memory (%s)", error.message, error.hint)
+
+    def _context(self) -> ssl.SSLContext:
+        gateway = self._gateway
+        client_ca = gateway.client_ca if gateway.authentication == "certificates" else None
+        return tls.server_context(gateway.certificate, gateway.key, client_ca, gateway.client_crl)
 
     def lets_in_all_of(self, old: Trust) -> bool:
         """Whether every authority of ``old`` still counts; if not, everybody has to show a certificate again."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import PkiError
-from manageout.service import tls
+from manageout.service import tls, tls_sessions
 from manageout.service.pki import Authority
 
 
@@ -38,28 +38,58 @@ def test_what_a_client_demands(authority: Authority) -> None:
     assert tls.client_context(None, None, None).verify_mode == ssl.CERT_REQUIRED
 
 
-def test_a_resumed_session_shows_its_certificate_again(authority: Authority) -> None:
-    authority.issue("laptop", server=False)
-    place = authority.directory
-    server = tls.server_context(
-        place / "gateway.pem", place / "gateway.key", place / "ca.pem", place / "crl.pem"
-    )
-    client = tls.client_context(place / "ca.pem", place / "laptop.pem", place / "laptop.key")
-    client.maximum_version = ssl.TLSVersion.TLSv1_2
+class Shop:
+    """A gateway's context, and a client that speaks TLS 1.2 to it."""
 
-    def connect(session: ssl.SSLSession | None) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    def __init__(self, authority: Authority) -> None:
+        authority.issue("laptop", server=False)
+        place = authority.directory
+        self.server = tls.server_context(
+            place / "gateway.pem", place / "gateway.key", place / "ca.pem", place / "crl.pem"
+        )
+        self._client = tls.client_context(place / "ca.pem", place / "laptop.pem", place / "laptop.key")
+        self._client.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def connect(self, session: ssl.SSLSession | None = None) -> tuple[ssl.SSLObject, ssl.SSLObject]:
         up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-        there = server.wrap_bio(up, down, server_side=True)
-        here = client.wrap_bio(down, up, server_hostname="gateway", session=session)
+        there = self.server.wrap_bio(up, down, server_side=True)
+        here = self._client.wrap_bio(down, up, server_hostname="gateway", session=session)
         for side in (here, there, here, there, here):
             with contextlib.suppress(ssl.SSLWantReadError):
                 side.do_handshake()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            there.unwrap()  # OpenSSL forgets the sessions of connections that just break
         return here, there
 
-    first, _ = connect(None)
-    assert first.session is not None and not first.session.has_ticket
-    _, again = connect(first.session)
+
+def test_no_session_is_kept_or_resumed(authority: Authority) -> None:
+    shop = Shop(authority)
+    first, _ = shop.connect()
+    assert shop.server.session_stats()["number"] == 0
+    _, again = shop.connect(first.session)
+    assert not again.session_reused and again.getpeercert(binary_form=True)
+    for _ in range(tls.MAX_SESSIONS + 1):
+        shop.connect()
+    assert not tls.crowded(shop.server)
+
+
+def test_where_the_cache_cannot_be_switched_off_it_is_seen_to_grow(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_sessions, "_library", lambda: None)
+    shop = Shop(authority)
+    first, _ = shop.connect()
+    _, again = shop.connect(first.session)
     assert again.session_reused and again.getpeercert(binary_form=True)
+    for _ in range(tls.MAX_SESSIONS):
+        assert not tls.crowded(shop.server)
+        shop.connect()
+    assert tls.crowded(shop.server)
+
+
+def test_nobody_renegotiates(authority: Authority) -> None:
+    for context in (Shop(authority).server, tls.client_context(authority.certificate_path, None, None)):
+        assert context.options & ssl.OP_NO_RENEGOTIATION
 
 
 def test_the_file_at_fault_is_named(authority: Authority, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from manageout.config import GatewayTable
 from manageout.errors import PkiError
 from manageout.protocol.drops import Drop
-from manageout.service import certificates
+from manageout.service import certificates, tls
 from manageout.service.pki import Authority
 from manageout.service.trust import PeerCertificate, Refusal, Trust, read_peer, refusal
 
@@ -93,6 +93,23 @@ def test_another_authority_lets_in_others(authority: Authority, tmp_path: Path) 
     assert not trust(authority, client_ca=other, client_crl=None).lets_in_all_of(before)
     open_to_all = trust(authority, authentication="none", client_ca=None, client_crl=None)
     assert not before.lets_in_all_of(open_to_all)
+
+
+def test_a_cache_of_sessions_that_grows_makes_way_for_an_empty_one(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = trust(authority)
+    before = judge.context
+    judge.relieve()
+    assert judge.context is before
+    monkeypatch.setattr(tls, "MAX_SESSIONS", -1)
+    judge.relieve()
+    assert judge.context is not before
+    before = judge.context
+    key = authority.directory / "gateway.key"
+    key.rename(key.with_suffix(".away"))
+    judge.relieve()
+    assert judge.context is before
 
 
 def test_without_a_certificate(authority: Authority) -> None:

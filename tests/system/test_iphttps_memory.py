@@ -1,0 +1,31 @@
+"""What connections leave behind in the gateway's memory: nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.iphttps_pair import Pair, Running, wait_for
+from tests.iphttps_strangers import come_and_go, memory_of, padded_context
+
+TIMES = 400
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[tuple[Pair, Running]]:
+    with Pair() as pair:
+        yield pair, pair.start_gateway()
+
+
+@pytest.mark.parametrize(("padding", "served"), [(4000, True), (6000, False)])
+def test_closed_connections_with_long_chains_leave_nothing(
+    gateway: tuple[Pair, Running], padding: int, served: bool
+) -> None:
+    pair, running = gateway
+    context = padded_context(pair, f"pad{padding}.corp.example", padding)
+    assert come_and_go(pair, context, 20) == 20 * served  # what is made once
+    before = memory_of(running.pid)
+    come_and_go(pair, context, TIMES)
+    wait_for("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])
+    assert memory_of(running.pid) - before < 5_000_000
