@@ -74,11 +74,15 @@ class BadArgument(LinkError, ValueError):
 
 
 class ConnectError(LinkError):
-    """One attempt to reach a gateway failed; ``windows_code`` is what Windows shows for the same fault, or 0."""
+    """One attempt to reach a gateway failed; ``windows_code`` is what Windows shows for the same fault, or 0.
 
-    def __init__(self, message: str, hint: str = "", windows_code: int = 0) -> None:
+    ``refused``: somebody said no, and will do so again until something is mended.
+    """
+
+    def __init__(self, message: str, hint: str = "", windows_code: int = 0, *, refused: bool = False) -> None:
         super().__init__(message, hint)
         self.windows_code = windows_code
+        self.refused = refused
 
 
 class LabError(ManageoutError):

@@ -28,6 +28,7 @@ from manageout.protocol.iphttps import (
 from manageout.protocol.iphttps_client import IpHttpsClient
 from manageout.protocol.iphttps_server import IpHttpsServer
 from manageout.protocol.iphttps_states import ClientState
+from manageout.protocol.reconnect import SPREAD
 from manageout.wire import ipv6, nd
 from manageout.wire.iphttps import PacketFramer
 from tests.transcript.iphttps_tools import BEYOND, CONFIG, GATEWAY_LL, datagram
@@ -37,6 +38,8 @@ OWN_LL = IPv6Address("fe80::aa:0").packed
 OWN = IPv6Address("2001:db8:ff::aa:0").packed
 RA = vector("IPHTTPS_RA_multicast")
 OK = vector("IPHTTPS_response")
+FIRST = 0.5 * (1 - SPREAD)
+"""Our first wait, for a random() of 0."""
 
 
 def interface_id(subnet: bytes, duplicates: int) -> bytes:
@@ -116,7 +119,7 @@ def test_the_request_of_the_specification() -> None:
     assert tunnel.state() is ClientState.LINK_DOWN
     tunnel.client.connected(0)
     tunnel.collect()
-    assert tunnel.events == [Connect(0.0)]
+    assert tunnel.events == [Connect(0.0, 2.0)]
     assert tunnel.state() is ClientState.ESTABLISHED
     assert tunnel.sent == vector("IPHTTPS_request")
     tunnel.feed(OK)
@@ -169,7 +172,7 @@ def test_other_answers_fail(answer: bytes, reason: str) -> None:
     tunnel.events.clear()
     tunnel.feed(answer)
     assert Disconnect(reason) in tunnel.events
-    assert tunnel.events[-1] == Connect(30.0)
+    assert tunnel.events[-1] == Connect(15.0, 2.0)
     assert tunnel.state() is ClientState.LINK_DOWN
 
 
@@ -202,46 +205,16 @@ def test_a_lost_transport_says_what_its_driver_says() -> None:
     assert Failed("the end", 0, "look there") in tunnel.events
 
 
-def test_no_answer_times_out() -> None:
-    tunnel = Tunnel()
+@pytest.mark.parametrize("stock", [False, True])
+def test_no_answer_times_out(stock: bool) -> None:
+    tunnel = Tunnel(stock_retry=stock)
     tunnel.client.enable(0)
     tunnel.client.connected(0)
-    tunnel.pass_time(31)
+    tunnel.pass_time(31 if stock else 2)
     reason = "the server does not answer the request"
     hint = "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"
-    assert tunnel.events[1:] == [Disconnect(reason), Failed(reason, 0x274C, hint), Connect(30.0)]
-
-
-def test_the_reconnect_schedule_of_attempts_that_fail_at_once() -> None:
-    tunnel = Tunnel()
-    tunnel.client.enable(0)
-    tunnel.collect()
-    waits = []
-    for _ in range(8):
-        tunnel.events.clear()
-        tunnel.client.failed(ConnectFault.TIMED_OUT, "timed out", tunnel.now)
-        tunnel.collect()
-        assert tunnel.events[0] == Failed("timed out", 0x274C)
-        connect = tunnel.events[1]
-        assert isinstance(connect, Connect)
-        waits.append(connect.after)
-        tunnel.now += connect.after
-    assert waits == [30, 30, 60, 120, 240, 480, 900, 900]
-
-
-def test_a_lost_link_reconnects_and_success_resets_the_schedule() -> None:
-    tunnel = Tunnel().up()
-    tunnel.client.closed("reset", 10)
-    tunnel.collect()
-    assert tunnel.events == [LinkDown("reset"), Connect(30.0)]
-    tunnel.now = 40
-    tunnel.client.failed(ConnectFault.OTHER, "refused", 40)
-    tunnel.client.connected(500)
-    tunnel.feed(OK)
-    tunnel.events.clear()
-    tunnel.client.closed("reset", 1000)
-    tunnel.collect()
-    assert tunnel.events[-1] == Connect(30.0)
+    again = Connect(30.0, 10.0) if stock else Connect(0.0, 3.0)  # 2 s have been waited already
+    assert tunnel.events[1:] == [Disconnect(reason), Failed(reason, 0x274C, hint), again]
 
 
 def test_disable_takes_everything_back() -> None:
@@ -263,7 +236,7 @@ def test_disable_takes_everything_back() -> None:
     assert tunnel.events == [] and tunnel.sent == b""
     tunnel.client.enable(tunnel.now)
     tunnel.collect()
-    assert tunnel.events == [Connect(0.0)]
+    assert tunnel.events == [Connect(0.0, 2.0)]
 
 
 def test_retry_connects_at_once_only_when_the_link_is_down() -> None:
@@ -274,7 +247,7 @@ def test_retry_connects_at_once_only_when_the_link_is_down() -> None:
     tunnel.client.closed("reset", 0)
     tunnel.client.retry(0)
     tunnel.collect()
-    assert tunnel.events[-1] == Connect(0.0)
+    assert tunnel.events[-1] == Connect(0.0, 2.0)
 
 
 # --- Packets --------------------------------------------------------------------------------------------
@@ -340,7 +313,7 @@ def test_a_stream_that_is_not_ipv6_ends_the_link() -> None:
     tunnel = Tunnel().ready()
     tunnel.feed(vector("IPHTTPS_bad_version"))
     reason = "not IPv6: version 4 in the stream"
-    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(30.0)]
+    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(FIRST, 2.0)]
 
 
 def test_half_a_packet_ends_the_link_after_a_while() -> None:
@@ -362,7 +335,7 @@ def test_a_silent_server_is_probed_and_then_given_up() -> None:
     assert tunnel.packets() and tunnel.events == []
     tunnel.pass_time(30)
     reason = "dead server: silent for 90 s"
-    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(30.0)]
+    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(FIRST, 2.0)]
 
 
 # --- Joined to the server -------------------------------------------------------------------------------

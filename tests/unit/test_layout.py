@@ -91,6 +91,7 @@ TESTED_BY: dict[str, str] = {
     "service/dns64_upstream.py": "system/test_dns64.py",
     "service/iphttps_acceptor.py": "system/test_iphttps_refusals.py",
     "service/iphttps_client.py": "system/test_iphttps_tunnel.py",
+    "service/uplink.py": "system/test_restart_clients.py",
     "service/iphttps_connect.py": "system/test_iphttps_tunnel.py",
     "service/iphttps_server.py": "system/test_iphttps_tunnel.py",
     "service/isatap_io.py": "system/test_isatap_join.py",

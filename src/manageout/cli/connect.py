@@ -21,7 +21,9 @@ _file = click.Path(path_type=Path)
 @click.option("--proxy", metavar="URL", help="HTTP proxy, http://[USER:PASSWORD@]HOST:PORT.")
 @click.option("--proxy-from-env", is_flag=True, help="Use the proxy that HTTPS_PROXY names.")
 @click.option("--device", default="mo-iphttps0", show_default=True, help="Name of the tunnel device.")
-@click.option("--stock", is_flag=True, help="Speak like a stock client: no larger framing.")
+@click.option(
+    "--stock", is_flag=True, help="Speak like a stock client: no larger framing, and its slow retries."
+)
 @click.option(
     "--iid", metavar="::A:B:C:D", help="Interface identifier; derived from the certificate if absent."
 )

@@ -263,8 +263,11 @@ class Netlink:
 class AddressMonitor:
     """Tells when an address or link of this machine changed: wait on :meth:`fileno`, then :meth:`drain`."""
 
-    def __init__(self) -> None:
+    def __init__(self, routes: bool = False) -> None:
+        """``routes``: and when a route did."""
         groups = rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS | rtnetlink.GROUP_IPV6_ADDRESS
+        if routes:
+            groups |= rtnetlink.GROUP_IPV4_ROUTE | rtnetlink.GROUP_IPV6_ROUTE
         self._socket = rtnetlink.Socket(groups)
 
     def fileno(self) -> int:

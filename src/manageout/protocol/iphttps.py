@@ -189,18 +189,24 @@ class ClientConfig:
     """Ask for larger framing; False speaks like a stock client."""
     vnet_hdr: bool = False
     coalesce: bool = True
-    first_retry: float = 30.0
-    """Wait after the first failure (3.1.2.1)."""
-    last_retry: float = 900.0
+    stock_retry: bool = False
+    """Try again as the specification says (3.1.2.1), after 30 s to 15 min."""
     response_timeout: float = 30.0
+    """With ``stock_retry``."""
+    check_timeout: float = 2.0
+    """For a sign of life when the connection is doubted."""
     stall_timeout: float = 30.0
     dead_after: float = 60.0
 
 
 class Connect(NamedTuple):
-    """Open TCP and TLS to the server after this many seconds (0: now), then call ``connected``."""
+    """Open TCP and TLS to the server after this many seconds (0: now), then call ``connected``.
+
+    ``patience``: seconds for the answer to each step.
+    """
 
     after: float
+    patience: float
 
 
 class Disconnect(NamedTuple):

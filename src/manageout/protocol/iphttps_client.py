@@ -30,7 +30,7 @@ from manageout.protocol.iphttps import (
 from manageout.protocol.iphttps_client_link import ClientLink
 from manageout.protocol.iphttps_host import Host, InterfaceId
 from manageout.protocol.iphttps_states import TRANSITIONS, ClientState, Trigger
-from manageout.protocol.reconnect import Reconnect
+from manageout.protocol.reconnect import UNANSWERED_ALLOWED, QuickReconnect, Reconnect, StockReconnect
 from manageout.protocol.stock_stream import StockStream
 from manageout.wire.iphttps import (
     PACKET,
@@ -44,6 +44,8 @@ from manageout.wire.iphttps import (
     build_request,
 )
 
+PASSING = (408, 429, 500, 502, 503, 504)
+"""HTTP statuses that may be others a second later; every other refusal is final until somebody mends it."""
 PROBES_IN_DEAD_TIME = 10
 """A silent server is probed so many times in ``dead_after``, until half of it is over."""
 
@@ -61,7 +63,10 @@ class IpHttpsClient:
         self._host = Host(interface_id, random, self._own_packets, self._events)
         self.link = ClientLink(self._host, config.vnet_hdr)
         """The packet path, with the counters of the tunnel."""
-        self._reconnect = Reconnect(random, config.first_retry, config.last_retry)
+        self._reconnect: Reconnect = StockReconnect(random) if config.stock_retry else QuickReconnect(random)
+        self._attempt_at = 0.0
+        self._unanswered = 0
+        """Connections in a row that ended before the answer to the request."""
         self._reset()
 
     def _reset(self) -> None:
@@ -70,7 +75,7 @@ class IpHttpsClient:
         self._chunks: DeChunker | None = None
         self._stock: StockStream | PacketFramer | None = None
         self._own: OwnFramer | None = None
-        self._answer_by = math.inf
+        self._answer_by = self._alive_by = math.inf
         self._heard = 0.0
         self._next_probe = 0.0
         self._half_since = math.inf
@@ -89,7 +94,7 @@ class IpHttpsClient:
     def enable(self, now: float) -> None:
         """The user wants the tunnel: connect now, and again whenever it is lost."""
         if self._move(Trigger.ENABLE) and self._move(Trigger.START):
-            self._events.append(Connect(0.0))
+            self._connect(0.0, now)
 
     def disable(self, now: float) -> None:
         """Tear everything down (3.1.4.2): transport, addresses, routes."""
@@ -100,12 +105,30 @@ class IpHttpsClient:
             self._reset()
             self._host.stop()
             self._own_packets.clear()
-            self._reconnect.succeeded()
+            self._reconnect.restart()
 
     def retry(self, now: float) -> None:
-        """The network has changed: do not wait for the timer."""
+        """The network has changed: an attempt that goes on, or waits for the timer, begins anew."""
         if self.state is ClientState.LINK_DOWN:
-            self._events.append(Connect(0.0))
+            self._reconnect.restart()
+            self._connect(0.0, now)
+
+    def moved(self, now: float) -> None:
+        """The way of the connection is gone, or no longer the best: connect over the other at once."""
+        if self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
+            reason = "this machine's network has changed"
+            self._events.append(Disconnect(reason))
+            self._lost(reason, ConnectFault.OTHER, now, after=0.0)
+        else:
+            self.retry(now)
+
+    def check(self, now: float) -> None:
+        """The connection may be dead: ask for a sign of life, and connect anew when there is none soon."""
+        if self.state is ClientState.LINK_UP and self._alive_by == math.inf:
+            self._host.probe()
+            self._alive_by = now + self._config.check_timeout
+        elif self.state is ClientState.LINK_DOWN:
+            self.retry(now)
 
     def connected(self, now: float) -> None:
         """TCP and TLS are up."""
@@ -113,39 +136,75 @@ class IpHttpsClient:
             return
         self._reset()
         self._head = HeadParser()
-        self._heard, self._answer_by = now, now + self._config.response_timeout
-        extra = [(FRAMING_HEADER, "1" if self._config.vnet_hdr else "0")] if self._config.own_framing else []
-        self.link.stream.append(build_request(self._config.path, self._config.host, extra))
+        config = self._config
+        patience = config.response_timeout if config.stock_retry else self._reconnect.patience
+        self._heard, self._answer_by = now, now + patience
+        extra = [(FRAMING_HEADER, "1" if config.vnet_hdr else "0")] if config.own_framing else []
+        self.link.stream.append(build_request(config.path, config.host, extra))
 
-    def failed(self, fault: ConnectFault, reason: str, now: float) -> None:
-        """The attempt that ``Connect`` asked for came to nothing."""
+    def failed(self, fault: ConnectFault, reason: str, now: float, *, refused: bool = False) -> None:
+        """The attempt that ``Connect`` asked for came to nothing. ``refused``: and the next one will."""
         if self.state is ClientState.LINK_DOWN:
-            self._lost(reason, fault, now)
+            self._lost(reason, fault, now, refused=refused)
 
-    def closed(self, reason: str, now: float, hint: str = "") -> None:
-        """The transport was lost. Ignored when the machine gave it up itself (``Disconnect``)."""
-        if self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
+    def closed(self, reason: str, now: float, hint: str = "", *, refused: bool = False) -> None:
+        """The transport was lost. Ignored when the machine gave it up itself (``Disconnect``).
+
+        ``refused``: the server says no to us. In TLS 1.3 that comes when the client thinks that the handshake is over.
+        """
+        if self.state is ClientState.ESTABLISHED:
+            # A server that reads our certificate after the handshake may end the connection without a word.
+            self._unanswered += 1
+            refused = refused or self._unanswered >= UNANSWERED_ALLOWED
+            self._lost(reason, ConnectFault.OTHER, now, hint, refused=refused)
+        elif self.state is ClientState.LINK_UP:
             self._lost(reason, ConnectFault.OTHER, now, hint)
 
     def congested(self, full: bool) -> None:
         """The driver holds more unsent bytes than it may (or no longer does)."""
         self.link.full = full
 
-    def _lost(self, reason: str, fault: ConnectFault, now: float, hint: str = "") -> None:
-        was_up = self.state is ClientState.LINK_UP
+    def _connect(self, after: float, now: float) -> None:
+        self._attempt_at = now + after
+        self._events.append(Connect(after, self._reconnect.patience))
+
+    def _lost(
+        self,
+        reason: str,
+        fault: ConnectFault,
+        now: float,
+        hint: str = "",
+        *,
+        refused: bool = False,
+        after: float | None = None,
+    ) -> None:
+        """``after``: seconds until the next attempt, where that is known; the schedule is then not asked."""
+        before = self.state
         if self._move(Trigger.LOST):
             self._reset()
             self.link.stream.clear()
             self._own_packets.clear()
             self._host.link_down()
+            was_up = before is ClientState.LINK_UP
             self._events.append(LinkDown(reason, hint) if was_up else Failed(reason, fault, hint))
-            self._events.append(Connect(self._reconnect.failed(now)))
+            if after is None:
+                spent = 0.0 if was_up else max(0.0, now - self._attempt_at)
+                after = self._reconnect.failed(now, spent, refused)
+            else:
+                self._reconnect.restart()
+            self._connect(after, now)
 
     def _give_up(
-        self, reason: str, now: float, fault: ConnectFault = ConnectFault.OTHER, hint: str = ""
+        self,
+        reason: str,
+        now: float,
+        fault: ConnectFault = ConnectFault.OTHER,
+        hint: str = "",
+        *,
+        refused: bool = False,
     ) -> None:
         self._events.append(Disconnect(reason))
-        self._lost(reason, fault, now, hint)
+        self._lost(reason, fault, now, hint, refused=refused)
 
     # --- From the server --------------------------------------------------------------------------------
 
@@ -154,12 +213,12 @@ class IpHttpsClient:
         if source == TUN:
             self.link.from_kernel((bytes(data),))
         elif self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
-            self._heard = now
+            self._heard, self._alive_by = now, math.inf
             try:
                 whole = self._feed(data, now)
             except WireError as error:
                 # 3.1.5.3 says discard; behind a bad byte there is no next packet to find.
-                self._give_up(error.message, now)
+                self._give_up(error.message, now, refused=self._head is not None)
                 return
             self._note_half(whole, now)
 
@@ -206,9 +265,10 @@ class IpHttpsClient:
             raise WireError("not an HTTP answer")
         if head.status != 200:
             reason = f"the server answered {head.status} {head.reason}".rstrip()
-            self._give_up(reason, now, hint=_remedy(head.status))
+            self._give_up(reason, now, hint=_remedy(head.status), refused=head.status not in PASSING)
             return 0
-        self._head, self._answer_by = None, math.inf
+        fixed = self._fixed(head)
+        self._head, self._answer_by, self._unanswered = None, math.inf, 0
         # Against the rule, but seen behind proxies: a coded body.
         if "chunked" in head.headers.get("transfer-encoding", "").lower():
             self._chunks = DeChunker()
@@ -220,10 +280,10 @@ class IpHttpsClient:
             joins = config.coalesce
             self._stock = StockStream(STRICT_LIMIT, joins) if config.vnet_hdr else PacketFramer(STRICT_LIMIT)
         self._move(Trigger.ANSWERED)
-        self._reconnect.succeeded()
+        self._reconnect.succeeded(now)
         self.link.framing = "own" if self._own else "stock"
         self._events.append(LinkUp(self.link.framing))
-        self._host.link_up(self._fixed(head), now)
+        self._host.link_up(fixed, now)
         return self._feed(parser.rest, now) if parser.rest else 1
 
     def _fixed(self, head: StatusHead) -> bytes | None:
@@ -250,7 +310,7 @@ class IpHttpsClient:
         """When :meth:`on_timer` wants to be called next, or None."""
         due = min(self._host.timer(), self._answer_by, self._half_since + self._config.stall_timeout)
         if self.state is ClientState.LINK_UP:
-            due = min(due, max(self._heard + self._config.dead_after, self._next_probe))
+            due = min(due, self._alive_by, max(self._heard + self._config.dead_after, self._next_probe))
         return None if due == math.inf else due
 
     def on_timer(self, now: float) -> None:
@@ -268,7 +328,13 @@ class IpHttpsClient:
     def _watch(self, now: float) -> None:
         """Dead server detection: probes while it is silent, and an end of patience."""
         dead_after = self._config.dead_after
-        if now >= self._heard + dead_after * 1.5:
+        if now >= self._alive_by:
+            reason = (
+                "the gateway does not answer any more: the way to it has changed, or this machine has slept"
+            )
+            self._events.append(Disconnect(reason))
+            self._lost(reason, ConnectFault.OTHER, now, after=0.0)
+        elif now >= self._heard + dead_after * 1.5:
             self._give_up(f"dead server: silent for {dead_after * 1.5:g} s", now)
         elif now >= self._heard + dead_after and now >= self._next_probe:
             self._host.probe()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,14 +13,15 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from manageout.errors import BadArgument, ConnectError, WireError
 from manageout.protocol.iphttps import ConnectFault
 from manageout.service import tls
-from manageout.service.tls_stream import TlsStream, tune
+from manageout.service.addresses import Addresses
+from manageout.service.tls_stream import TlsStream
 from manageout.wire.iphttps import HeadParser, StatusHead, build_connect
 from manageout.words import said
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds for TCP to one address."""
-TALK_TIMEOUT = 20.0
-"""Seconds for the proxy's answer, and for the TLS handshake."""
+PASSING = (500, 502, 503, 504)
+"""Answers of a proxy that may be others a second later: it cannot reach the gateway just now."""
+HANDSHAKE_LIMIT = 30.0
+"""Seconds for the whole TLS handshake, however it drips."""
 EXAMPLES = {"https": "https://gateway.example.com/IPHTTPS", "http": "http://proxy.example.com:8080"}
 
 _Wait = Callable[[], Awaitable[None]]
@@ -61,63 +61,53 @@ class Proxy:
         return cls(host, port, basic)
 
 
-async def dial(gateway: Gateway, proxy: Proxy | None, context: ssl.SSLContext) -> TlsStream:
-    """A TLS connection to ``gateway``, its certificate verified. Raises :class:`ConnectError`."""
-    first = proxy or gateway
-    sock = await _connect(first.host, first.port, "proxy" if proxy else "gateway")
-    try:
-        rest = await _through(proxy, gateway, sock) if proxy else b""
-        # The name in the URL is the name that the certificate must carry ([MS-IPHTTPS] 4.2.3).
-        stream = TlsStream(sock, context, server_hostname=gateway.host)
-        stream.feed(rest)
-        await _handshake(stream, gateway)
-    except BaseException:
-        sock.close()
-        raise
-    return stream
+class Dialer:
+    """Makes connections to one gateway, and remembers its addresses from one to the next."""
 
+    def __init__(
+        self,
+        gateway: Gateway,
+        proxy: Proxy | None,
+        device: Callable[[str], str | None] = lambda address: None,
+    ) -> None:
+        """``device``: to which device a connection to an address must be bound, if it must."""
+        self._gateway, self._proxy = gateway, proxy
+        self._addresses = Addresses((proxy or gateway).host, (proxy or gateway).port)
+        self._device = device
 
-async def _connect(host: str, port: int, what: str) -> socket.socket:
-    """TCP to the first address of ``host`` that answers; names are resolved anew each time."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "not a host name"
-        raise ConnectError(
-            f"{what} {host}: {words}", "check the name and the DNS server", ConnectFault.HOST_NOT_FOUND
-        ) from None
-    faults: list[str] = []
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        sock.setblocking(False)
+    def network_changed(self) -> None:
+        """Names are asked anew; a question that hangs went to a server of the old network."""
+        self._addresses.forget_question()
+
+    async def dial(self, context: ssl.SSLContext, patience: float) -> TlsStream:
+        """A TLS connection, its certificate verified; ``patience``: seconds for the answer to each step.
+
+        Raises :class:`ConnectError`.
+        """
+        gateway, proxy = self._gateway, self._proxy
+        what = "proxy" if proxy else "gateway"
+        sock = await self._addresses.connect(what, patience, self._device)
+        address = sock.getpeername()[0]
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                await loop.sock_connect(sock, address)
-            tune(sock)
-        except (OSError, TimeoutError) as error:
+            rest = await _through(proxy, gateway, sock, patience) if proxy else b""
+            # The name in the URL is the name that the certificate must carry ([MS-IPHTTPS] 4.2.3).
+            stream = TlsStream(sock, context, server_hostname=gateway.host)
+            stream.feed(rest)
+            await _handshake(stream, gateway, patience)
+        except BaseException as error:
             sock.close()
-            # Not strerror: asyncio writes "Connect call failed" over what the kernel said.
-            number = error.errno if isinstance(error, OSError) else None
-            faults.append(f"{address[0]}: {os.strerror(number) if number else 'no answer'}")
-        except BaseException:
-            sock.close()
+            if isinstance(error, ConnectError):
+                self._addresses.put_last(address)
             raise
-        else:
-            return sock
-    raise ConnectError(
-        f"{what} {host} port {port}: {'; '.join(faults)}",
-        "check that the port is open on the way",
-        ConnectFault.TIMED_OUT,
-    )
+        return stream
 
 
-async def _through(proxy: Proxy, gateway: Gateway, sock: socket.socket) -> bytes:
+async def _through(proxy: Proxy, gateway: Gateway, sock: socket.socket, patience: float) -> bytes:
     """CONNECT; returns bytes that came behind the proxy's answer: they are TLS already."""
     loop = asyncio.get_running_loop()
     parser = HeadParser()
     try:
-        async with asyncio.timeout(TALK_TIMEOUT):
+        async with asyncio.timeout(patience):
             await loop.sock_sendall(sock, build_connect(gateway.host, gateway.port, proxy.basic))
             while parser.head is None:
                 if not (data := await loop.sock_recv(sock, 4096)):
@@ -128,32 +118,34 @@ async def _through(proxy: Proxy, gateway: Gateway, sock: socket.socket) -> bytes
     except (OSError, WireError) as error:
         raise ConnectError(f"proxy {proxy.host}: {said(error)}") from None
     if not isinstance(parser.head, StatusHead):
-        raise ConnectError(f"proxy {proxy.host}: not an HTTP answer")
+        raise ConnectError(f"proxy {proxy.host}: not an HTTP answer", refused=True)
     if parser.head.status == 407:
         asked = parser.head.headers.get("proxy-authenticate", "unknown").split(" ")[0]
         hint = "write it into the URL: --proxy http://USER:PASSWORD@HOST:PORT"
         if proxy.basic is not None or asked.lower() != "basic":
             hint = f"it asks for {asked}; Basic is what can be given"
-        raise ConnectError(f"proxy {proxy.host} wants a user name and password", hint)
-    if not 200 <= parser.head.status < 300:
-        raise ConnectError(f"proxy {proxy.host} refuses: {parser.head.status} {parser.head.reason}")
+        raise ConnectError(f"proxy {proxy.host} wants a user name and password", hint, refused=True)
+    if not 200 <= (status := parser.head.status) < 300:
+        words = f"proxy {proxy.host} refuses: {status} {parser.head.reason}"
+        raise ConnectError(words, refused=status not in PASSING)
     return parser.rest
 
 
-async def _handshake(stream: TlsStream, gateway: Gateway) -> None:
+async def _handshake(stream: TlsStream, gateway: Gateway, patience: float) -> None:
     try:
-        async with asyncio.timeout(TALK_TIMEOUT):
-            async with _readable(stream.sock) as wait:
-                while not stream.handshake():
+        async with asyncio.timeout(HANDSHAKE_LIMIT), _readable(stream.sock) as wait:
+            while not stream.handshake():
+                async with asyncio.timeout(patience):
                     await wait()
     except TimeoutError:
         raise ConnectError(f"gateway {gateway.host}: no TLS answer", "", ConnectFault.TIMED_OUT) from None
     except ssl.SSLCertVerificationError as error:
         hint = f"it must carry the name {gateway.host}, and its authority be in --ca"
         code = ConnectFault.NO_CERTIFICATE if error.verify_code in (62, 64) else ConnectFault.UNTRUSTED_ROOT
-        raise ConnectError(tls.explain(error, "the gateway's"), hint, code) from None
+        raise ConnectError(tls.explain(error, "the gateway's"), hint, code, refused=True) from None
     except ssl.SSLError as error:
-        raise ConnectError(f"TLS: {tls.explain(error, 'the gateway')}", "", ConnectFault.TLS) from None
+        words = f"TLS: {tls.explain(error, 'the gateway')}"
+        raise ConnectError(words, "", ConnectFault.TLS, refused=True) from None
     except (OSError, EOFError) as error:
         words = getattr(error, "strerror", None) or "the connection ended in the TLS handshake"
         raise ConnectError(f"gateway {gateway.host}: {words}", "", ConnectFault.TLS) from None

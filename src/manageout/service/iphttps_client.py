@@ -1,6 +1,6 @@
 """A remote client's tunnel: TLS, the TUN device and the kernel's addresses and routes around one machine.
 
-``_connections`` dials when the machine asks for it; everything else is called by the event loop, ends in
+:meth:`_connect` dials when the machine asks for it; everything else is called by the event loop, ends in
 :meth:`_pump`, and never waits.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,24 +18,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from manageout.errors import ConnectError, ManageoutError, PkiError
-from manageout.linux.netlink import AddressMonitor, Netlink
+from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.protocol import iphttps
+from manageout.protocol.budget import Budget
 from manageout.protocol.iphttps import SERVER, TUN, ClientConfig, ConnectFault
 from manageout.protocol.iphttps_client import IpHttpsClient
 from manageout.protocol.link_names import NamesSeen
+from manageout.protocol.uplink import MOVES_AT_ONCE, MOVES_PER_SECOND, Verdict
 from manageout.service import tls
 from manageout.service.client_settings import ClientSettings
-from manageout.service.dial import Gateway, Proxy, dial
+from manageout.service.dial import Dialer, Gateway, Proxy
 from manageout.service.interface_id import InterfaceId
 from manageout.service.metrics import Metric
 from manageout.service.tls_stream import PLAIN, TlsStream
+from manageout.service.uplink import UplinkWatch
 
 TUN_BATCH = 128
 SEND_BUFFER = 1 << 20
 """Bytes that wait for the socket before packets are dropped."""
-SETTLE = 2.0
-"""Seconds from a change of this machine's addresses to an attempt over them."""
+UNACKNOWLEDGED = 10_000
+"""Milliseconds that our data may stay unacknowledged: connecting anew is quicker than TCP, which waits ever longer."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,8 @@ class ClientOptions:
     """Reads the certificate files: they may have been replaced since the last attempt."""
     interface_id: InterfaceId
     own_framing: bool = True
+    stock_retry: bool = False
+    """Try again as the specification says, not as we do."""
 
 
 class IpHttpsClientService:
@@ -69,16 +75,23 @@ class IpHttpsClientService:
         self.settings = ClientSettings(netlink, tun.name)
         self._on_names = on_names
         config = ClientConfig(
-            options.gateway.host, options.gateway.path, options.own_framing, vnet_hdr=tun.vnet_hdr
+            options.gateway.host,
+            options.gateway.path,
+            options.own_framing,
+            vnet_hdr=tun.vnet_hdr,
+            stock_retry=options.stock_retry,
         )
         self.machine = IpHttpsClient(config, options.interface_id, random.random)
+        self._uplink = UplinkWatch(netlink, tun.name, self._on_verdict, self._on_network_change)
+        self._changes = Budget(MOVES_PER_SECOND, MOVES_AT_ONCE)
+        self._dialer = Dialer(options.gateway, options.proxy, self._uplink.device)
         self._stream: TlsStream | None = None
         self._writing = False
         self._plain = memoryview(bytearray(PLAIN))
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
-        self._connect_at: float | None = None
-        self._wake = asyncio.Event()
+        self._dial: asyncio.Task[None] | None = None
+        """The attempt that waits or goes on."""
         self._framing, self._trouble, self._remedy, self._since = "", "", "", 0.0
 
     @property
@@ -92,51 +105,50 @@ class IpHttpsClientService:
         """Keep the tunnel up until cancelled, then take everything back."""
         self._loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[None] = self._loop.create_future()
-        monitor = AddressMonitor()
         self._loop.add_reader(self._tun.fd, self._on_tun)
-        self._loop.add_reader(monitor.fileno(), self._on_network_change, monitor)
         try:
-            self.machine.enable(time.monotonic())
-            self._pump()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._connections(), name="connections")
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._uplink.run(), name="uplink")
+                self.machine.enable(time.monotonic())
+                self._pump()
                 await self._failure
         finally:
             self._loop.remove_reader(self._tun.fd)
-            self._loop.remove_reader(monitor.fileno())
-            monitor.close()
             self.machine.disable(time.monotonic())
             with contextlib.suppress(ManageoutError):  # the device may be what has failed
                 self._carry_out()
             self._hang_up()
 
-    async def _connections(self) -> None:
-        """Dial whenever the machine wants it, at the time it wants it."""
-        while True:
-            wait = None if self._connect_at is None else self._connect_at - time.monotonic()
-            if wait is None or wait > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
-                self._wake.clear()
-                continue
-            self._connect_at = None
-            options = self._options
-            try:
-                stream = await dial(options.gateway, options.proxy, options.context())
-            except (ConnectError, PkiError) as error:
-                self._remedy = error.hint
-                code = error.windows_code if isinstance(error, ConnectError) else ConnectFault.NO_CERTIFICATE
-                fault = ConnectFault(code)
-                self.machine.failed(fault, error.message, time.monotonic())
-            else:
-                self._stream, self._remedy = stream, ""
-                self._loop.add_reader(stream, self._on_server)
-                self.machine.connected(time.monotonic())
-            self._pump()
+    async def _connect(self, wanted: iphttps.Connect) -> None:
+        """One attempt, at the time that the machine wants it; a later wish ends this one."""
+        await asyncio.sleep(wanted.after)
+        options = self._options
+        try:
+            stream = await self._dialer.dial(options.context(), wanted.patience)
+        except (ConnectError, PkiError) as error:
+            self._dial, self._remedy = None, error.hint
+            code = error.windows_code if isinstance(error, ConnectError) else ConnectFault.NO_CERTIFICATE
+            refused = error.refused if isinstance(error, ConnectError) else True
+            self.machine.failed(ConnectFault(code), error.message, time.monotonic(), refused=refused)
+        else:
+            self._dial = None
+            self._connected(stream)
+        self._pump()
+
+    def _connected(self, stream: TlsStream) -> None:
+        if not self._options.stock_retry:
+            stream.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED)
+        self._stream, self._remedy = stream, ""
+        try:
+            self._uplink.connected(stream.sock)
+        except OSError as error:  # it has ended already
+            log.debug("connected: %s", error)
+        self._loop.add_reader(stream, self._on_server)
+        self.machine.connected(time.monotonic())
 
     def _hang_up(self) -> None:
         stream, self._stream = self._stream, None
+        self._uplink.lost()
         if stream is not None:
             self._loop.remove_reader(stream)
             if self._writing:
@@ -145,16 +157,26 @@ class IpHttpsClientService:
             stream.close()
         self._set_framing("")
 
-    def _lost(self, reason: str, hint: str = "") -> None:
+    def _lost(self, reason: str, hint: str = "", refused: bool = False) -> None:
         self._hang_up()
-        self.machine.closed(reason, time.monotonic(), hint)
+        self.machine.closed(reason, time.monotonic(), hint, refused=refused)
         self._pump()
 
-    def _on_network_change(self, monitor: AddressMonitor) -> None:
-        """The network of this machine has changed: while not connected, do not wait for the timer."""
-        if monitor.drain() and self._connect_at is not None:
-            self._connect_at = min(self._connect_at, time.monotonic() + SETTLE)
-            self._wake.set()
+    def _on_network_change(self) -> None:
+        """While not connected: do not wait for the timer, nor for an attempt that began in the old network."""
+        self._dialer.network_changed()
+        if self._changes.take(time.monotonic()):
+            self.machine.retry(time.monotonic())
+            self._pump()
+
+    def _on_verdict(self, verdict: Verdict) -> None:
+        """The way of the connection has changed, or this machine has slept."""
+        self._dialer.network_changed()
+        if verdict is Verdict.MOVE:
+            self.machine.moved(time.monotonic())
+        else:
+            self.machine.check(time.monotonic())
+        self._pump()
 
     # --- Packets ----------------------------------------------------------------------------------------
 
@@ -169,7 +191,7 @@ class IpHttpsClientService:
                 "its log and `manageout drops` there say why: a reload, our certificate, another client with it",
             )
         except ssl.SSLError as error:
-            self._lost(tls.explain(error, "the gateway's"))
+            self._lost(tls.explain(error, "the gateway's"), refused=True)
         except OSError as error:
             self._lost(error.strerror or "connection lost")
         else:
@@ -257,10 +279,11 @@ class IpHttpsClientService:
         """Raises :class:`KernelError`."""
         match event:
             case iphttps.Connect():
-                self._connect_at = time.monotonic() + event.after
-                self._wake.set()
+                if self._dial is not None:
+                    self._dial.cancel()
+                self._dial = self._tasks.create_task(self._connect(event), name="connect")
                 if event.after:
-                    log.info("next attempt in %.0f s", event.after)
+                    log.debug("next attempt in %.1f s", event.after)
             case iphttps.Disconnect():
                 self._hang_up()
             case iphttps.LinkUp():
@@ -268,10 +291,12 @@ class IpHttpsClientService:
                 self._trouble, self._remedy, self._since = "", "", time.time()
                 log.info("connected to %s", self._options.gateway.host)
             case iphttps.LinkDown() | iphttps.Failed():
-                again = event.reason == self._trouble  # then its remedy has been said
+                again = event.reason == self._trouble  # then all has been said
                 self._trouble, self._remedy = event.reason, event.hint or self._remedy
                 hint = f" ({self._remedy})" if self._remedy and not again else ""
-                log.warning("not connected: %s%s", event.reason, hint)
+                log.log(
+                    logging.DEBUG if again else logging.WARNING, "not connected: %s%s", event.reason, hint
+                )
             case iphttps.NamesChanged():
                 self._on_names(event.names)
             case _:

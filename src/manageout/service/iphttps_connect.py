@@ -115,7 +115,8 @@ def _client_options(options: ConnectOptions) -> ClientOptions:
         Proxy.parse(options.proxy) if options.proxy else None,
         context,
         InterfaceId(interface_id.secret_of(options.certificate), chosen),
-        not options.stock,
+        own_framing=not options.stock,
+        stock_retry=options.stock,
     )
 
 

@@ -1,0 +1,188 @@
+"""Clients come back by themselves: to a gateway that was away, and from another network of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.iphttps_pair import GATEWAY_V4, GATEWAY_V6, Pair, Running, in_namespace, sh, wait_for
+
+BACK = 4.0
+"""Seconds after the gateway is ready, or after another network is there, as promised."""
+SLACK = 2.0
+"""More for a busy machine that runs several tests."""
+GAP = 3.0
+"""Seconds that a flow inside may stand still when the client's own address changes."""
+CABLE = "203.0.113"
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with Pair() as pair:
+        yield pair
+
+
+def end(gateway: Running, sign: signal.Signals) -> None:
+    gateway.process.send_signal(sign)
+    gateway.process.wait(15)
+
+
+@pytest.mark.parametrize("away", [0.0, 7.0])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_a_client_is_back_soon_after_the_gateway_is_ready(
+    pair: Pair, sign: signal.Signals, away: float
+) -> None:
+    gateway = pair.start_gateway()
+    pair.start_client()
+    address = pair.address()
+    end(gateway, sign)
+    time.sleep(away)  # the gateway is away: that is the case
+    pair.start_gateway()
+    ready = time.monotonic()
+    wait_for("the client is back", lambda: pair.ask("clients"), BACK + SLACK)
+    assert time.monotonic() - ready < BACK + SLACK
+    assert pair.address() == address
+
+
+def test_a_silent_machine_in_the_gateways_place_does_not_hold_the_client_up(pair: Pair) -> None:
+    """TCP is answered and TLS is not, as by a balancer without its gateway or by a queue that nobody serves."""
+    pair.write_site()
+    listener = in_namespace("gw", lambda: socket.create_server((GATEWAY_V4, 443)))
+    held: list[socket.socket] = []
+
+    def hold() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(listener.accept()[0])
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    pair.start_client()
+    wait_for("three attempts were made", lambda: len(held) >= 3, 12)
+    # The silent ones stay open: their machine has died, and the gateway starts elsewhere with the same address.
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    holder.join()
+    pair.start_gateway()
+    wait_for("the client is there", lambda: pair.ask("clients"), BACK + SLACK)
+    for sock in held:
+        sock.close()
+
+
+# --- The client's own network ---------------------------------------------------------------------------
+
+
+class Flow:
+    """A TCP connection through the tunnel, with a byte each 20 ms; ``gap`` is the longest silence at its end."""
+
+    def __init__(self, pair: Pair) -> None:
+        listener = in_namespace(
+            "gw", lambda: socket.create_server((GATEWAY_V6, 9999), family=socket.AF_INET6)
+        )
+        with listener:
+            self._out = in_namespace("cl", lambda: socket.create_connection((GATEWAY_V6, 9999), 10))
+            self._in, _ = listener.accept()
+        self._in.settimeout(30)
+        self._over = threading.Event()
+        self.gap = 0.0
+        self.heard = time.monotonic()
+        self._threads = [threading.Thread(target=self._send), threading.Thread(target=self._receive)]
+        for thread in self._threads:
+            thread.start()
+
+    def _send(self) -> None:
+        while not self._over.wait(0.02):
+            self._out.send(b"x")
+        self._out.close()
+
+    def _receive(self) -> None:
+        while self._in.recv(4096):
+            now = time.monotonic()
+            self.gap, self.heard = max(self.gap, now - self.heard), now
+        self._in.close()
+
+    def close(self) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(40)
+
+
+@pytest.fixture
+def moving(pair: Pair) -> Iterator[Pair]:
+    """A client with Wi-Fi (eth0), on which it is connected, and a cable (eth1) through which the gateway is reached."""
+    sh("ip -n gw link add br1 type bridge; ip -n gw link set br1 up")
+    sh(f"ip -n gw addr add {CABLE}.1/24 dev br1")
+    sh("ip link add eth1 netns cl type veth peer name cl1 netns gw")
+    sh("ip -n gw link set cl1 master br1 up; ip -n cl link set eth1 addrgenmode none up")
+    sh(
+        f"ip -n cl addr add {CABLE}.20/24 dev eth1; ip -n cl route add default via {CABLE}.1 dev eth1 metric 600"
+    )
+    pair.start_gateway()
+    pair.start_client()
+    pair.address()
+    assert pair.ask("clients")[0]["peer"].startswith("198.51.100.")
+    yield pair
+
+
+def connected_from(pair: Pair, prefix: str) -> bool:
+    """Whether the newest connection of the client at the gateway comes from there."""
+    rows = pair.ask("clients") or []
+    return bool(rows) and str(rows[-1]["peer"]).startswith(prefix)
+
+
+CHANGES = {
+    "the address is taken away": "ip -n cl addr flush dev eth0",
+    "the device is set down": "ip -n cl link set eth0 down",
+    "the cable is pulled": "ip -n gw link set cl0 down",  # the address stays, and so does the route
+    "a better way appears": f"ip -n cl route add {GATEWAY_V4}/32 via {CABLE}.1 dev eth1",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_flow_inside_survives_the_change_of_the_clients_network(moving: Pair, change: str) -> None:
+    before = moving.address()
+    flow = Flow(moving)
+    sh(CHANGES[change])
+    begun = time.monotonic()
+    wait_for("it is connected over the cable", lambda: connected_from(moving, CABLE), GAP + SLACK)
+    wait_for("the flow goes on", lambda: flow.heard > begun + GAP + SLACK, 20)
+    flow.close()
+    assert flow.gap < GAP + SLACK
+    assert moving.address() == before
+    wait_for("the old connection is forgotten", lambda: addresses_of(moving) == 1)
+
+
+def addresses_of(pair: Pair) -> int:
+    """At how many connections the gateway has an address of the client's."""
+    return sum(bool(row["addresses"]) for row in pair.ask("clients"))
+
+
+def test_a_cable_that_is_pulled_and_put_back_carries_at_once(pair: Pair) -> None:
+    """The same address, and no other way: TCP alone would wait twice as long as the cable was out."""
+    pair.start_gateway()
+    pair.start_client()
+    pair.address()
+    flow = Flow(pair)
+    sh("ip -n gw link set cl0 down")
+    time.sleep(6)  # the cable is out
+    sh("ip -n gw link set cl0 up")
+    back = time.monotonic()
+    wait_for("the flow goes on", lambda: flow.heard > back, GAP + SLACK)
+    flow.close()
+
+
+def test_a_network_that_flaps_does_not_make_a_storm_of_connections(moving: Pair) -> None:
+    before = len(moving.gateway.text().split(" connected"))
+    for _ in range(20):
+        sh(f"ip -n cl route add {GATEWAY_V4}/32 via {CABLE}.1 dev eth1")
+        time.sleep(0.25)  # the flapping itself
+        sh(f"ip -n cl route delete {GATEWAY_V4}/32 via {CABLE}.1 dev eth1")
+        time.sleep(0.25)
+    wait_for("it is connected in the end", lambda: connected_from(moving, "198.51.100."), 15)
+    assert len(moving.gateway.text().split(" connected")) - before < 16
