@@ -27,6 +27,7 @@ RULE_THEMES = (
 TESTED_BY: dict[str, str] = {
     "doctor/farm_names.py": "unit/doctor/test_farm.py",
     "linux/conntrack_change.py": "system/test_conntrack.py",
+    "linux/libnftables.py": "system/test_nft_table.py",
     "service/revision.py": "system/test_policy.py",
     "cli/lab.py": "system/test_lab_network.py",
     **{

@@ -7,7 +7,7 @@ changes of a turn. The rules themselves go through :mod:`manageout.linux.nft`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from manageout.linux import rtnetlink
@@ -21,7 +21,7 @@ PER_BATCH = 5000
 _SUBSYSTEM = 10 << 8
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = _SUBSYSTEM | 12, _SUBSYSTEM | 13, _SUBSYSTEM | 14
 _GET_OBJECT = _SUBSYSTEM | 19
-_DELETE_TABLE = _SUBSYSTEM | 2
+_GET_TABLE, _DELETE_TABLE = _SUBSYSTEM | 1, _SUBSYSTEM | 2
 _GROUP_NFTABLES = 1 << 7 - 1
 _INET = 1
 _CREATE = 0x400
@@ -32,6 +32,7 @@ _KEY, _DATA, _EXPIRATION, _EXPRESSION = 1, 2, 5, 7
 _VALUE = 1
 _EXPRESSION_DATA = 2
 _BYTES, _PACKETS = 1, 2
+_TABLE_NAME = 1
 _OBJECT_TABLE, _OBJECT_NAME, _OBJECT_TYPE, _OBJECT_DATA = 1, 2, 3, 4
 _COUNTER = 1
 
@@ -60,9 +61,10 @@ class Counted(NamedTuple):
 class NftSets:
     """The sets of one table of family inet. Every method raises :class:`KernelError`, :class:`NotPermitted`."""
 
-    def __init__(self, table: str) -> None:
-        """``table``: its name without the family."""
+    def __init__(self, table: str, writer: Callable[[], rtnetlink.Socket | None] = lambda: None) -> None:
+        """``table``: its name without the family. ``writer``: the socket that may change it, if only one may."""
         self._table = table
+        self._writer = writer
         self._socket = rtnetlink.Socket(protocol=NETFILTER)
 
     def close(self) -> None:
@@ -71,9 +73,18 @@ class NftSets:
 
     def change(self, changes: Sequence[Change]) -> None:
         """Make all of ``changes`` in their order, each :data:`PER_BATCH` of them at once or not at all."""
+        socket = self._writer() or self._socket
         for start in range(0, len(changes), PER_BATCH):
             requests = list(self._requests(changes[start : start + PER_BATCH]))
-            self._socket.batch(_BEGIN, requests, _END, f"change sets of the packet filter {self._table}")
+            socket.batch(_BEGIN, requests, _END, f"change sets of the packet filter {self._table}")
+
+    def tables(self) -> set[str]:
+        """The names of all tables of family inet."""
+        messages = self._socket.dump(
+            _GET_TABLE, _GENERIC.pack(_INET, 0, 0), "list the packet filter's tables"
+        )
+        found = (attributes(message.body[_GENERIC.size :]) for message in messages)
+        return {values[_TABLE_NAME].rstrip(b"\0").decode() for values in found if _TABLE_NAME in values}
 
     def counters(self) -> dict[str, tuple[int, int]]:
         """Packets and bytes of every named counter; none without the table."""

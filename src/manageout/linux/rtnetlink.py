@@ -98,10 +98,13 @@ def refused(number: int, what: str) -> Refused | NotPermitted:
 class Socket:
     """A netlink socket that sends one request at a time and reads its whole answer."""
 
-    def __init__(self, groups: int = 0, protocol: int = 0) -> None:
-        """``protocol``: of netlink; rtnetlink unless told."""
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-        self._socket.bind((0, groups))
+    def __init__(self, groups: int = 0, protocol: int = 0, shared: int | None = None) -> None:
+        """``protocol``: of netlink; rtnetlink unless told. ``shared``: the descriptor of a socket to use instead."""
+        if shared is not None:
+            self._socket = socket.socket(fileno=os.dup(shared))
+        else:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+            self._socket.bind((0, groups))
         self._sequence = 0
         self.lost = 0
         """Times that notifications were lost, because nobody read them soon enough."""
@@ -146,6 +149,7 @@ class Socket:
                     continue
                 waiting.discard(sequence)
                 if number := _error(message):
+                    self.notifications()  # the answers to the other requests are there by now
                     raise refused(number, what)
 
     def option(self, number: int, value: bytes | int) -> None:

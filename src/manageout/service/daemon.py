@@ -22,7 +22,7 @@ from manageout.linux import privileges, systemd
 from manageout.linux.netlink import Netlink
 from manageout.plan import Plan
 from manageout.service.control import ControlServer
-from manageout.service.desired import IPV4_FORWARDING, Desired, Surroundings, desired
+from manageout.service.desired import Desired, Surroundings, desired
 from manageout.service.filter_managers import EMPTY, Contents
 from manageout.service.ipv4_side import ipv4_side, proxy_device
 from manageout.service.loops import loop_factory
@@ -65,8 +65,7 @@ def desired_here(
     found = locators == holders.keys() and "lo" not in holders.values()
     underlays = tuple(sorted(set(holders.values()))) if found else ()
     proxy = proxy_device(ipv4_side(netlink, site, plan), site, plan)
-    forwards = reconciler.was(IPV4_FORWARDING) == "1"
-    return desired(site, plan, Surroundings(underlays, proxy, forwards, contents))
+    return desired(site, plan, Surroundings(underlays, proxy, reconciler.router_before(), contents))
 
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:
@@ -125,7 +124,7 @@ def set_up_logging(level: str) -> None:
 async def _serve(
     file: Path, site: Site, plan: Plan, runtime: RuntimeDir, netlink: Netlink, reconciler: Reconciler
 ) -> None:
-    roles = roles_of(site, plan, reconciler.tuns, netlink, site.daemon.state_dir)
+    roles = roles_of(site, plan, reconciler.tuns, reconciler.rules, netlink, site.daemon.state_dir)
     await _Daemon(file, site, plan, runtime, netlink, reconciler, roles).run()
 
 

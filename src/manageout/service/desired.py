@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
@@ -10,15 +10,21 @@ from typing import NamedTuple
 from manageout.config import Site
 from manageout.linux.conntrack import ACCOUNTING, TIMESTAMPS
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
-from manageout.protocol.drops import Drop
-from manageout.service.filter import set_name, table
+from manageout.service.filter import table
 from manageout.service.filter_managers import EMPTY, Contents
 from manageout.service.filter_text import chain
+from manageout.service.guard import (
+    GUARDED,
+    IPV4_FORWARDING,
+    IPV6_FORWARDING,
+    Router,
+    guard_rules,
+    lasting_rules,
+)
 
 IPHTTPS_MTU = 1280  # [MS-IPHTTPS] 3.2.3.1
 XLAT_MTU = 1500  # the intranet's; the translator itself says what is too big for the clients' link
 LINK_PREFIX_LENGTH = 64
-IPV4_FORWARDING = "net.ipv4.conf.all.forwarding"
 
 
 class Device(NamedTuple):
@@ -48,8 +54,8 @@ class Surroundings(NamedTuple):
     """The devices that hold the ISATAP locators, if all locators are on such devices."""
     proxy: str | None = None
     """The device where hosts ask by ARP for leases."""
-    forwards: bool = True
-    """This machine forwarded IPv4 before we came."""
+    before: Router = Router()
+    """What this machine forwarded before we came."""
     contents: Contents = EMPTY
     """What the sets of the packet filter hold by now."""
 
@@ -63,6 +69,8 @@ class Desired:
     sysctls: tuple[tuple[str, str], ...]
     filter: str
     """Body of the nftables table ``inet manageout``."""
+    guard: str = ""
+    """Of the table that outlives us while forwarding is on; empty: none is needed."""
 
 
 NOWHERE = Surroundings()
@@ -71,7 +79,7 @@ NOWHERE = Surroundings()
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
     devices, routes = [], []
-    sysctls = [("net.ipv6.conf.all.forwarding", "1"), (ACCOUNTING, "1"), (TIMESTAMPS, "1")]
+    sysctls = [(IPV6_FORWARDING, "1"), (ACCOUNTING, "1"), (TIMESTAMPS, "1")]
     rules = [table(site, plan, around.underlays, around.contents)]
     if site.isatap is not None:
         addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
@@ -90,23 +98,11 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
         sysctls.append((IPV4_FORWARDING, "1"))
         if around.proxy is not None:
             sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))
-        rules.append(chain("guard", _guard(plan, around.forwards)))
-    return Desired(tuple(devices), tuple(routes), tuple(sysctls), "\n".join(rules))
-
-
-def _guard(plan: Plan, forwards: bool) -> Iterator[str]:
-    """What making this machine an IPv4 router for leases must not open.
-
-    Managers are told by their IPv4 source, so a packet to a lease must come from where its source lies: the
-    Internet side of a gateway cannot speak for the intranet. And between its other links, such as from the
-    Internet into the intranet, the machine must not become a router if it was none.
-    """
-    yield "type filter hook forward priority filter - 1; policy accept;"
-    wrong_way = f"goto {set_name(Drop.WRONG_WAY)}"
-    if plan.leases is not None:
-        yield f'iifname != "mo-*" ip daddr {plan.leases} fib saddr . iif oif missing {wrong_way}'
-    if not forwards:
-        yield 'meta nfproto ipv4 iifname != "mo-*" oifname != "mo-*" counter drop'
+    rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
+    rules.append(chain("guard", guard_rules(site, plan, around.before)))
+    lasting = lasting_rules(site, around.before)
+    guard = chain("guard", lasting) if lasting else ""
+    return Desired(tuple(devices), tuple(routes), tuple(sysctls), "\n".join(rules), guard)
 
 
 def _translated(site: Site, plan: Plan) -> list[IPv4Network | IPv6Network]:

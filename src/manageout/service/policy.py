@@ -19,10 +19,12 @@ from manageout.config import Site
 from manageout.errors import ManageoutError
 from manageout.linux import conntrack, nft, sysctl
 from manageout.linux.nft_sets import Counted, NftSets, TableMonitor
+from manageout.linux.nft_table import RuleTables
 from manageout.plan import Plan
 from manageout.service import policy_drops
 from manageout.service.filter import REFUSALS, set_name
 from manageout.service.filter_managers import Contents, counter
+from manageout.service.guard import GUARDED
 from manageout.service.manager_names import Address, ManagerNames, resolver_of
 from manageout.service.metrics import Metric
 from manageout.service.peer_names import PeerNames
@@ -44,12 +46,13 @@ class PolicyService:
 
     name = "policy"
 
-    def __init__(self, site: Site, plan: Plan) -> None:
+    def __init__(self, site: Site, plan: Plan, rules: RuleTables) -> None:
         self.ready = asyncio.Event()
         self.restore: Callable[[], None] | None = None
         """Loads the rules again; the daemon sets it."""
         self._site, self._plan = site, plan
-        self._sets = NftSets(nft.TABLE.partition(" ")[2])
+        self._rules = rules
+        self._sets = NftSets(nft.TABLE.partition(" ")[2], lambda: rules.writer)
         self._members = Members(site, plan)
         self._names = ManagerNames(self._resolved, partial(resolver_of, site))
         self._names.configure(self._members.names(), partial(resolver_of, site))
@@ -83,7 +86,8 @@ class PolicyService:
     def contents(self, site: Site, plan: Plan) -> Contents:
         """What the sets hold under ``site``; the caller loads it together with the rules of ``site``."""
         counts = self._counts()
-        refusals = {name: counts[name] for name in map(set_name, REFUSALS) if name in counts}
+        lasting = (GUARDED, *map(set_name, REFUSALS))
+        refusals = {name: counts[name] for name in lasting if name in counts}
         return replace(self._members.configure(site, plan), counters=refusals)
 
     def reload(self, site: Site, plan: Plan) -> None:
@@ -106,8 +110,8 @@ class PolicyService:
 
     def _look(self) -> None:
         """Somebody may have flushed all rules of this machine; without ours everybody may call everybody."""
-        if not self._sets.counters():
-            self._lost("the packet filter table was removed by somebody")
+        if gone := self._rules.loaded - self._sets.tables():
+            self._lost(f"the packet filter table {' and '.join(sorted(gone))} was removed by somebody")
 
     def _lost(self, what: str) -> None:
         log.error("%s; loading it again", what)

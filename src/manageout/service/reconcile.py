@@ -20,9 +20,11 @@ from typing import NamedTuple
 from manageout.errors import KernelError, ManageoutError
 from manageout.linux import nft, proxy_arp, sysctl
 from manageout.linux.netlink import Interface, Netlink
+from manageout.linux.nft_table import GUARD_TABLE, RuleTables
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
 from manageout.service.gate import Gate
+from manageout.service.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router
 from manageout.service.runtime import RuntimeDir
 from manageout.words import counted
 
@@ -79,12 +81,15 @@ class Reconciler:
 
     def __init__(self, netlink: Netlink, runtime: RuntimeDir, beside: bool = False) -> None:
         self.tuns: dict[str, Tun] = {}
+        self.rules = RuleTables()
         self.gate = Gate(netlink)
         """While it is closed no device is brought up, and no route leads into one."""
         self._netlink = netlink
         self._runtime = runtime
         self._beside = beside
         self._left = Leftovers.read(runtime)
+        if not self._left.sysctls and not beside:
+            self._left = _by_the_guard(self.rules.guard()) or self._left
 
     def steps(self, desired: Desired) -> list[Step]:
         """What has to be done now, in order; reads the kernel, changes nothing."""
@@ -136,9 +141,10 @@ class Reconciler:
         def load() -> None:
             self._left.filter = True
             self._left.write(self._runtime)
-            nft.replace_table(nft.TABLE, desired.filter)
+            self.rules.load(desired.filter, desired.guard)
 
-        yield Step(f"load the packet filter table {nft.TABLE}", load)
+        tables = f"tables {nft.TABLE} and {GUARD_TABLE}" if desired.guard else f"table {nft.TABLE}"
+        yield Step(f"load the packet filter {tables}", load)
 
     def _create_steps(self, desired: Desired) -> Iterator[Step]:
         for device in desired.devices:
@@ -199,10 +205,23 @@ class Reconciler:
         self._netlink.delete_route(route.prefix, dev=route.dev, via=route.via)
         self._left.routes.discard(route)
 
-    def was(self, name: str) -> str | None:
+    def router_before(self) -> Router:
+        """What this machine forwarded before us."""
+        names = [link.name for link in self._netlink.links() if not link.name.startswith("mo-")]
+        ipv4, ipv6 = (self._was(name) == "1" for name in (IPV4_FORWARDING, IPV6_FORWARDING))
+        touched = IPV4_FORWARDING in self._left.sysctls
+        devices4 = (
+            name
+            for name in names
+            if self._was(f"net/ipv4/conf/{name}/forwarding", "0" if touched else None) == "1"
+        )
+        devices6 = (name for name in names if sysctl.find(f"net/ipv6/conf/{name}/force_forwarding") == "1")
+        return Router(ipv4, ipv6, () if ipv4 else tuple(devices4), () if ipv6 else tuple(devices6))
+
+    def _was(self, name: str, unless_noted: str | None = None) -> str | None:
         """The value of a kernel parameter before us."""
         ours = self._left.sysctls.get(name)
-        return ours[0] if ours else sysctl.find(name)
+        return ours[0] if ours else unless_noted or sysctl.find(name)
 
     def _undo_steps(self) -> Iterator[Step]:
         if proxied := proxy_arp.proxied():
@@ -211,9 +230,26 @@ class Reconciler:
             yield Step(f"remove route {route}", partial(self._remove, route))
         for name, tun in self.tuns.items():
             yield Step(f"remove device {name}", tun.close)
-        if self._left.filter:
-            yield Step(f"remove the packet filter table {nft.TABLE}", partial(nft.delete_table, nft.TABLE))
         for name, (before, ours) in self._left.sysctls.items():
             # Somebody else may have changed it since; that is not ours to undo.
             if sysctl.find(name) == ours:
                 yield Step(f"set {name} = {before}, as before", partial(sysctl.set, name, before))
+        if self._left.filter:
+            yield Step(f"remove the packet filter table {nft.TABLE}", self._unload)
+
+    def _unload(self) -> None:
+        """After the parameters: where forwarding could not be turned off again, the guard stays."""
+        forwarding = [
+            (name, *self._left.sysctls[name])
+            for name in (IPV4_FORWARDING, IPV6_FORWARDING)
+            if name in self._left.sysctls
+        ]
+        still = any(before != ours and sysctl.find(name) == ours for name, before, ours in forwarding)
+        self.rules.delete(guard=not still)
+
+
+def _by_the_guard(text: str) -> Leftovers | None:
+    """What a killed process has left whose note is lost: its guard says which forwarding was off before it."""
+    families = {"ipv4": IPV4_FORWARDING, "ipv6": IPV6_FORWARDING}
+    sysctls = {name: ("0", "1") for family, name in families.items() if f"nfproto {family}" in text}
+    return Leftovers(sysctls, filter=True) if sysctls else None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from manageout.config import Site
 from manageout.linux.netlink import Netlink
+from manageout.linux.nft_table import RuleTables
 from manageout.linux.tun import Tun
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.metrics import Metric
@@ -50,13 +51,13 @@ class Role(Shown, Protocol):
 
 
 def roles_of(
-    site: Site, plan: Plan, tuns: Mapping[str, Tun], netlink: Netlink, state_dir: Path
+    site: Site, plan: Plan, tuns: Mapping[str, Tun], rules: RuleTables, netlink: Netlink, state_dir: Path
 ) -> dict[str, Role]:
     """The roles of this machine by name, not yet running."""
     from manageout.service.policy import PolicyService
     from manageout.service.usage_log import UsageLog
 
-    policy = PolicyService(site, plan)
+    policy = PolicyService(site, plan, rules)
     roles: list[Role] = [policy, UsageLog(site, plan, state_dir, policy.call)]
     watchers: list[Watcher] = []
     if site.translation is not None:

@@ -73,13 +73,6 @@ def test_leases_are_answered_for_without_delay() -> None:
     assert ("net/ipv4/neigh/eth1.7/proxy_delay", "0") in result.sysctls
 
 
-def test_we_make_no_router_between_other_links() -> None:
-    guard = 'iifname != "mo-*" oifname != "mo-*" counter drop'
-    assert guard in wanted(GATEWAY, TRANSLATION, around=Surroundings(forwards=False)).filter
-    assert guard not in wanted(GATEWAY, TRANSLATION, around=Surroundings(forwards=True)).filter
-    assert guard not in wanted(GATEWAY, around=Surroundings(forwards=False)).filter
-
-
 def test_a_packet_to_a_lease_comes_from_where_its_source_lives() -> None:
     rule = 'iifname != "mo-*" ip daddr 10.0.0.128/26 fib saddr . iif oif missing goto refused_wrong_way'
     assert rule in wanted(GATEWAY, TRANSLATION).filter

@@ -1,0 +1,100 @@
+"""A machine that was no router becomes none between devices of others, and a router stays one; also when killed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from manageout.lab.process import wait_until
+from manageout.linux import netns
+from tests.system.daemon_place import ROUTER, Place
+
+TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
+ENDS = {"outside": ("2001:db8:1::", "192.0.2."), "inside": ("2001:db8:2::", "192.0.3.")}
+
+
+@pytest.fixture
+def between(place: Place, namespaces: Callable[[str], str]) -> Place:
+    """The daemon's machine between two others, by devices that are not ours."""
+    place.run(["sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1"])  # no address in its own time
+    for node, (six, four) in ENDS.items():
+        other = namespaces(f"mo-test-{node}")
+        for line in (
+            f"link add {node} type veth peer name e0 netns {other}",
+            f"link set {node} up",
+            f"address add {six}1/64 dev {node} nodad",
+            f"address add fe80::1/64 dev {node} nodad",
+            f"address add {four}1/24 dev {node}",
+            f"-n {other} link set e0 up",
+            f"-n {other} address add {six}2/64 dev e0 nodad",
+            f"-n {other} address add {four}2/24 dev e0",
+            f"-n {other} route add default via {six}1",
+            f"-n {other} route add default via {four}1",
+        ):
+            place.run(["ip", *line.split()])
+    wait_until("the gateway is a neighbour", lambda: ping("outside", ENDS["outside"][0] + "1"), 10)
+    return place
+
+
+def ping(node: str, target: str) -> bool:
+    """Whether it answers."""
+    return netns.run(f"mo-test-{node}", ["ping", "-c1", "-W1", target], check=False).returncode == 0
+
+
+def passes(family: int) -> bool:
+    """Whether the machine routes from outside to inside."""
+    return ping("outside", ENDS["inside"][family == 4] + "2")
+
+
+def forward(place: Place, value: int) -> None:
+    """In both families, as it was before us."""
+    place.run(["sysctl", "-qw", f"net.ipv6.conf.all.forwarding={value}", f"net.ipv4.ip_forward={value}"])
+
+
+@pytest.mark.parametrize("tables", ["router", "gateway", "translation"])
+def test_what_was_no_router_becomes_none(between: Place, tables: str) -> None:
+    text = {"router": ROUTER, "gateway": between.gateway, "translation": between.gateway + TRANSLATION}[
+        tables
+    ]
+    between.write(text)
+    before = between.state()
+    for sign in (signal.SIGKILL, signal.SIGTERM):
+        daemon = between.start()
+        assert not passes(6) and not passes(4)
+        between.run(["nft", "flush", "ruleset"])
+        assert not passes(6) and not passes(4)
+        wait_until("the guard is back", lambda: "inet manageout_guard" in between.state()["nft"], 10)
+        between.stop(daemon, sign)
+        assert not passes(6) and not passes(4)
+    assert between.state() == before
+
+
+def test_a_lost_note_is_made_up_for_by_the_guard(between: Place) -> None:
+    before = between.state()
+    between.stop(between.start(), signal.SIGKILL)
+    (between.runtime / "undo.json").unlink()
+    daemon = between.start()
+    assert not passes(6)
+    between.stop(daemon)
+    assert between.state() == before
+
+
+def test_what_was_a_router_stays_one(between: Place) -> None:
+    between.write(between.gateway + TRANSLATION)
+    forward(between, 1)
+    daemon = between.start()
+    assert passes(6) and passes(4)
+    between.stop(daemon)
+    assert passes(6) and passes(4)
+
+
+def test_a_router_by_one_device_stays_one(between: Place) -> None:
+    """IPv4 can be forwarded for single devices: what one receives, not what the other does."""
+    between.write(between.gateway + TRANSLATION)
+    between.run(["sysctl", "-qw", "net.ipv4.conf.outside.forwarding=1", "net.ipv4.conf.inside.forwarding=1"])
+    daemon = between.start()
+    assert passes(4) and not passes(6)
+    between.stop(daemon)
+    assert passes(4)
