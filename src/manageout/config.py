@@ -85,11 +85,13 @@ class GatewayTable(Table):
     authentication: Literal["certificates", "none"] = "certificates"
     """``none`` lets everybody in who reaches the port."""
     client_ca: Annotated[Path | None, Field(validate_default=True)] = None
-    """PEM file: the CA that signs the certificates of clients."""
+    """PEM file: the CAs that sign the certificates of clients, up to the root."""
     client_crl: Path | None = None
-    """PEM file: certificates of that CA that are revoked."""
+    """PEM file: the revocation lists of that CA and of those below it, one after the other."""
+    common_name: bool = False
+    """Take a certificate without any DNS name in its SAN by its common name, if that is a DNS name."""
     allow: tuple[str, ...] = ("*",)
-    """Certificate names (with * and ?) that may connect."""
+    """Certificate names (with * and ?) that may connect; the first DNS name of a certificate counts."""
     fixed: dict[str, IPv6Address] = Field(default_factory=dict)
     """Certificate name -> the one address that client gets on the link (its /64 must be the node's)."""
     prefix: LinkPrefix | None = None

@@ -12,3 +12,8 @@ def said(error: BaseException) -> str:
     """What an exception of others says, in one line: the kernel's words without their number, never nothing."""
     words = (isinstance(error, OSError) and error.strerror) or str(error)
     return " ".join(words.split()) or type(error).__name__
+
+
+def plain(text: str, longest: int = 80) -> str:
+    """What a stranger calls himself, for a log line: printable ASCII, no longer than ``longest``."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:longest])

@@ -53,7 +53,10 @@ def all_well(place: Place) -> None:
 def test_a_machine_that_fits(place: Place) -> None:
     assert check(place) == {}
     place.write(ROUTER, place.gateway)
-    assert "no client_crl" in only(place, "certificates")
+    found = check(place)
+    assert list(found) == ["certificates"] and all(row["remedy"] for row in found["certificates"])
+    everybody, no_list = (row["message"] for row in found["certificates"])
+    assert "every client certificate of the authority" in everybody and "no list of the authority" in no_list
 
 
 def test_a_locator_of_another_machine(place: Place) -> None:

@@ -13,7 +13,8 @@ from manageout.cli.output import ago
 def render(drops: list[dict[str, Any]], wide: bool = False) -> str:
     """Packets that were refused: the reason, what it means, from whom, how many, when last.
 
-    Where the policy refuses, TO says which client, and which service of it.
+    A refused certificate is shown by its name and serial number, as it calls itself. Where the policy refuses,
+    TO says which client, and which service of it.
     """
     if not drops:
         return "Nothing has been dropped."
@@ -21,7 +22,7 @@ def render(drops: list[dict[str, Any]], wide: bool = False) -> str:
         (
             str(row["count"]),
             row["reason"],
-            row.get("source") or "-",
+            " ".join(filter(None, (row.get("source"), row.get("certificate")))) or "-",
             " ".join(filter(None, (row.get("to"), row.get("service")))) or "-",
             ago(row.get("last")),
             row.get("meaning", ""),

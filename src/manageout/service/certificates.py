@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,8 +16,25 @@ from cryptography.x509.oid import NameOID
 
 from manageout.errors import PkiError
 from manageout.service.files import replace_file
+from manageout.words import plain
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading a strange certificate can raise."""
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
+
+class NoIdentity(ValueError):
+    """A certificate that can be read, but names nobody whom we would know; the words say why."""
+
 
 BACKDATE = timedelta(minutes=10)
 """Clients' clocks may be slow."""
@@ -31,15 +49,58 @@ def load_certificate(path: Path) -> x509.Certificate:
         raise PkiError(f"{path}: {reason}", "give a readable PEM file") from None
 
 
+def load_certificates(path: Path) -> list[x509.Certificate]:
+    """All certificates of a PEM file, at least one. Raises :class:`PkiError`."""
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
+        raise PkiError(f"{path}: {reason}", "give a readable PEM file") from None
+
+
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The names by which a certificate is known: DNS names of its SAN, else its common name."""
+    """The names by which a certificate is shown: DNS names of its SAN, else its common name. For people only."""
     names: list[str] = []
-    with contextlib.suppress(x509.ExtensionNotFound, ValueError):
+    with contextlib.suppress(x509.ExtensionNotFound, *UNREADABLE):
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names.extend(san.get_values_for_type(x509.DNSName))
     if not names:
         names.extend(str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
     return tuple(names)
+
+
+def identities(certificate: x509.Certificate, *, common_name: bool = False) -> tuple[str, ...]:
+    """The names under which a client may be known, the first of which it is: the DNS names of its SAN.
+
+    ``common_name``: where there is none, its one common name. Raises one of :data:`UNREADABLE` for a SAN that
+    cannot be read, and for any name that is no DNS name: such names end in logs, DNS and lists of permissions.
+    """
+    names: list[str] = []
+    with contextlib.suppress(x509.ExtensionNotFound):
+        san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = san.get_values_for_type(x509.DNSName)
+    if not names and common_name:
+        names = [str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)][:2]
+        if len(names) > 1:
+            raise NoIdentity("has several common names")
+    if not names:
+        raise NoIdentity("has no DNS name among its subject alternative names")
+    for name in names:
+        if not is_host_name(name):
+            raise NoIdentity(f"{plain(name)!r} is no DNS name of a machine")
+    return tuple(names)
+
+
+def is_host_name(name: str) -> bool:
+    """Whether it names a machine in the DNS: labels of letters, digits, hyphen and underscore, no wildcard."""
+    labels = name.split(".")
+    return len(name) <= 253 and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdecimal()
+
+
+def described(certificate: x509.Certificate) -> str:
+    """Name and serial number of whoever it is, for log and counters: bounded, printable, believed by nobody."""
+    name = next(iter(names_of(certificate)), "") or "no name"
+    return f"{plain(name)}, serial {f'{certificate.serial_number:x}'[:40]}"
 
 
 def load_key(path: Path) -> PrivateKey:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from manageout.config import GatewayTable, Site
 from manageout.errors import PkiError
-from manageout.service.certificates import load_certificate, load_key, names_of
+from manageout.service import trust_report
+from manageout.service.certificates import load_certificates, load_key, names_of
+from manageout.service.revocation import RevocationLists, issuer_of
 
 SOON = 30 * 86400
 _TIME_ERROR = 5
@@ -29,7 +30,7 @@ def certificates(site: Site) -> Iterator[Found]:
         return
     yield from _own(gateway)
     if gateway.authentication == "certificates" and gateway.client_ca is not None:
-        yield from _authority(gateway.client_ca, gateway.client_crl)
+        yield from _authorities(gateway, gateway.client_ca)
     if not clock_is_set():
         yield (
             "note",
@@ -46,11 +47,12 @@ def clock_is_set() -> bool:
 
 def _own(gateway: GatewayTable) -> Iterator[Found]:
     try:
-        certificate = load_certificate(gateway.certificate)
+        certificate, *above = load_certificates(gateway.certificate)
     except PkiError as error:
         yield "error", f"gateway.certificate {error.message}", error.hint
         return
-    yield from _validity(certificate, gateway.certificate)
+    for each in (certificate, *above):
+        yield from _validity(each, gateway.certificate)
     if not names_of(certificate):
         yield (
             "error",
@@ -86,32 +88,39 @@ def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
         )
 
 
-def _authority(path: Path, crl_path: Path | None) -> Iterator[Found]:
+def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
     try:
-        authority = load_certificate(path)
+        found = load_certificates(path)
     except PkiError as error:
         yield "error", f"gateway.client_ca {error.message}", error.hint
         return
-    yield from _validity(authority, path)
-    if crl_path is None:
-        yield (
-            "note",
-            "no client_crl: a lost client cannot be shut out by its certificate",
-            "`manageout pki revoke`",
-        )
-        return
+    for authority in found:
+        yield from _validity(authority, path)
+    yield from _everybody(gateway, len(found))
+    issuers = [issuer_of(each.public_bytes(Encoding.DER)) for each in found]
     try:
-        crl = x509.load_pem_x509_crl(crl_path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a PEM revocation list"
-        yield "error", f"gateway.client_crl {crl_path}: {reason}", "`manageout pki crl` makes one"
+        known = RevocationLists.read(gateway.client_crl) if gateway.client_crl else RevocationLists()
+    except PkiError as error:
+        yield "error", f"gateway.client_crl {error.message}", error.hint
         return
-    if crl.issuer != authority.subject:
-        yield "error", f"{crl_path} is not of the authority {path}", "take the list of that authority"
-    update = crl.next_update_utc
-    if update is not None and update < datetime.now(UTC):
-        yield (
-            "error",
-            f"{crl_path} expired on {update:%Y-%m-%d}: no client can connect",
-            "`manageout pki crl`",
-        )
+    foreign = list(known.foreign(issuers))
+    for each in foreign:
+        text = f"{gateway.client_crl}: the list of {each.issuer} is not of the authority {path}"
+        if len(foreign) == len(known.all):
+            yield "error", text, "take the list of that authority"
+        else:
+            yield "note", f"{text}, nor of another there", "it counts for clients that bring that authority"
+    for row in trust_report.lists(issuers, known, time.time()):
+        yield ("error" if row["severity"] == "error" else "warning"), row["what"], row["remedy"]
+
+
+def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Found]:
+    """Authorities often certify more than the machines that should connect."""
+    if "*" not in gateway.allow:
+        return
+    whose = f"any of {authorities} authorities" if authorities > 1 else "the authority"
+    yield (
+        "warning" if authorities > 1 else "note",
+        f'gateway.allow has "*": every client certificate of {whose} in gateway.client_ca lets in',
+        'name those that may, for example allow = ["*.corp.example"]',
+    )

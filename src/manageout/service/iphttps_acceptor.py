@@ -28,7 +28,7 @@ from manageout.service.iphttps_connection import Admission, Connection, listen, 
 from manageout.service.iphttps_refusals import Refusals
 from manageout.service.loops import LoopThread
 from manageout.service.tls_stream import tune
-from manageout.service.trust import Refusal, Trust, read_peer, refusal
+from manageout.service.trust import Refusal, Trust, refusal
 
 ACCEPT_BATCH = 16
 PAUSE = 1.0
@@ -109,7 +109,9 @@ class Acceptor:
 
     def refuse(self, connection: Connection, fault: Refusal) -> None:
         """Count and log a client that may not connect, or may no longer."""
-        self.refused.tell(fault.drop, connection.source.name, connection.peer[0], fault.words)
+        self.refused.tell(
+            fault.drop, connection.source.name, connection.peer[0], fault.words, fault.certificate
+        )
 
     def established(self, connection: Connection) -> None:
         """A connection that was handed over has sent its HTTP head."""
@@ -203,7 +205,7 @@ class Acceptor:
         try:
             done = connection.stream.handshake()
         except ssl.SSLError as error:
-            self._give_up(connection, refusal(error))
+            self._give_up(connection, refusal(error, connection.stream.tls))
             return
         except (OSError, EOFError) as error:
             words = getattr(error, "strerror", None) or "the connection ended in the TLS handshake"
@@ -211,15 +213,12 @@ class Acceptor:
             return
         if not done:
             return
-        trust, found = connection.trust, None
-        if trust.required and (der := connection.stream.tls.getpeercert(binary_form=True)):
-            found = read_peer(der)
-        fault = found if isinstance(found, Refusal) else trust.admit(found)
-        if fault is not None:
-            self._give_up(connection, fault)
+        found = connection.trust.meet(connection.stream.tls)
+        if isinstance(found, Refusal):
+            self._give_up(connection, found)
             return
-        connection.certificate = None if isinstance(found, Refusal) else found
-        if connection.certificate is not None:
+        connection.certificate = found
+        if found is not None:
             self.admission.failures.proved(connection.source)
         self._over(connection)
         self._tell(self._take, connection)

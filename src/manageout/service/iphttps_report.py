@@ -50,17 +50,19 @@ def packet_drops(drops: PacketDrops) -> list[dict[str, object]]:
 
 
 def refusals(table: Refusals) -> list[dict[str, object]]:
-    """One row a reason and network address of refused connections."""
+    """One row a reason, network address and certificate of refused connections."""
     epoch = time.time() - time.monotonic()
-    return [
-        {
+    rows: list[dict[str, object]] = []
+    for item in table.by_source():
+        source, _, certificate = item.source.decode(errors="replace").partition(" ")
+        row = {
             "reason": item.reason.label,
-            "source": item.source.decode(errors="replace"),
+            "source": source,
             "count": item.times,
             "last": epoch + item.last,
         }
-        for item in table.by_source()
-    ]
+        rows.append(row | {"certificate": certificate} if certificate else row)
+    return rows
 
 
 def totals(packets: Mapping[Drop, int], refused: Refusals) -> dict[str, int]:

@@ -36,6 +36,7 @@ from manageout.protocol.iphttps import (
 )
 from manageout.protocol.iphttps_server import IpHttpsServer
 from manageout.service import iphttps_report as report
+from manageout.service import trust_report
 from manageout.service.iphttps_acceptor import Acceptor
 from manageout.service.iphttps_connection import Connection
 from manageout.service.lease_keeper import LeaseKeeper
@@ -74,6 +75,8 @@ class IpHttpsServerService:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._rechecked = time.monotonic()
+        self._unread = ""
+        self._told: set[str] = set()
 
     # --- Life -------------------------------------------------------------------------------------------
 
@@ -86,7 +89,7 @@ class IpHttpsServerService:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        self.acceptor.trust.warn()
+        self._tell()
         self._pump()
         self.ready.set()
         try:
@@ -104,6 +107,7 @@ class IpHttpsServerService:
         self.acceptor.listen(site.gateway.listen)
         self._gateway = site.gateway
         self._replace_trust(trust)
+        self._unread = ""
         self.acceptor.admission.limits = site.gateway.iphttps
         config = ServerConfig.of(site, plan, vnet_hdr=self._tun.vnet_hdr)
         self.machine.reconfigure(config, time.monotonic())
@@ -127,9 +131,10 @@ class IpHttpsServerService:
             try:
                 self._replace_trust(Trust(self._gateway))
                 log.info("certificate files read again")
+                self._unread = ""
             except ManageoutError as error:
                 log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
-            self.acceptor.trust.warn()
+                self._unread = error.message
             self._recheck()
         elif time.monotonic() - self._rechecked > RECHECK:  # certificates expire
             self._recheck()
@@ -149,6 +154,16 @@ class IpHttpsServerService:
             if fault := self.acceptor.trust.check(connection.certificate):
                 self.acceptor.refuse(connection, fault)
                 self._lost(connection, fault.words)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Log what is found, each once until it has gone or says something else, such as one day less."""
+        found = self.findings()
+        for row in found:
+            if row["what"] not in self._told:
+                level = logging.ERROR if row["severity"] == "error" else logging.WARNING
+                log.log(level, "%s: %s; %s", row["code"], row["what"], row["remedy"])
+        self._told = {row["what"] for row in found}
 
     # --- Connections ------------------------------------------------------------------------------------
 
@@ -326,7 +341,12 @@ class IpHttpsServerService:
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
-        return report.metrics(self.machine.clients())
+        yield from report.metrics(self.machine.clients())
+        yield from trust_report.metrics(self.acceptor.trust)
+
+    def findings(self) -> list[dict[str, str]]:
+        """What somebody should look at."""
+        return trust_report.findings(self.acceptor.trust, time.time(), self._unread)
 
 
 def _known_as(connection: Connection) -> str:

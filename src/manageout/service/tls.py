@@ -1,16 +1,19 @@
 """TLS contexts for IP-HTTPS, and plain words for what goes wrong with certificates.
 
 TLS 1.2 and 1.3, no ALPN (HTTP/2 cannot carry IP-HTTPS), no session tickets and no cache of sessions: every connection
-of a client shows its certificate anew, and nothing of one that has gone stays in memory. Where this Python does not let
-us switch the cache off, a TLS 1.2 session can be resumed by its number; its certificate comes back with it, and
-:meth:`Trust.check` looks at name, revocation and expiry of every connection by itself.
+of a client shows its certificates anew, and nothing of one that has gone stays in memory. Where this Python does not
+let us switch the cache off, a TLS 1.2 session could be resumed by its number; its chain does not come back with it, and
+:meth:`Trust.meet` refuses what it cannot look at. Revocation is not left to OpenSSL, which refuses every client of an
+authority without a list: :mod:`revocation` looks at the chain that was verified.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from manageout.errors import PkiError
 from manageout.service.tls_sessions import switch_off
@@ -21,15 +24,12 @@ MAX_SESSIONS = 64
 # OpenSSL's X509_V_ERR_* numbers (x509_vfy.h) that an administrator can do something about.
 _VERIFY_WORDS = {
     2: "its issuer is not known",
-    3: "no revocation list of its issuer",
     9: "not yet valid",
     10: "expired",
-    12: "the revocation list has expired",
     18: "self-signed",
     19: "self-signed authority in its chain",
     20: "its issuer is not known",
     21: "its issuer is not known",
-    23: "revoked",
     26: "not made for this purpose (extended key usage)",
     62: "made for another name",
     64: "made for another address",
@@ -64,10 +64,23 @@ def explain(error: ssl.SSLError | OSError, whose: str) -> str:
     return error.strerror or type(error).__name__
 
 
-def server_context(
-    certificate: Path, key: Path, client_ca: Path | None, client_crl: Path | None
-) -> ssl.SSLContext:
-    """For the gateway; with ``client_ca`` a client certificate is required, with ``client_crl`` an unrevoked one.
+def verified_chain(connection: ssl.SSLObject) -> Sequence[bytes]:
+    """The peer's certificate and those that lead from it to an authority, DER, as OpenSSL has put them together.
+
+    Empty when there is none, as in a resumed session. After a failed handshake: as far as it came, unverified.
+    """
+    # Public since Python 3.13 only; the method behind it is there since 3.10.
+    found = getattr(connection, "_sslobj").get_verified_chain()  # noqa: B009 - it is private
+    return [_der(certificate) for certificate in found or ()]
+
+
+def _der(certificate: Any) -> bytes:
+    data = certificate.public_bytes(2)  # _ssl.ENCODING_DER
+    return data if isinstance(data, bytes) else bytes(data)
+
+
+def server_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """For the gateway; with ``client_ca`` a client certificate is required.
 
     Raises :class:`PkiError` that names the file.
     """
@@ -80,9 +93,6 @@ def server_context(
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         _load_authorities(context, client_ca)
-        if client_crl is not None:
-            _load_authorities(context, client_crl)
-            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return context
 
 
@@ -135,7 +145,7 @@ def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
     try:
         context.load_verify_locations(path)
     except ssl.SSLError:
-        raise PkiError(f"{path}: holds no PEM certificate or revocation list", "give a PEM file") from None
+        raise PkiError(f"{path}: holds no PEM certificate", "give a PEM file") from None
 
 
 def _readable(path: Path) -> None:

@@ -5,35 +5,40 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from manageout.config import GatewayTable
 from manageout.errors import PkiError
 from manageout.protocol.drops import Drop
 from manageout.service import certificates, tls
+from manageout.service.revocation import Issuer, Link, RevocationLists, issuer_of, links
 
-SOON = 14 * 86400.0
+MAX_SEEN = 64
+"""Authorities between ours and clients' that are remembered for what is to be reported."""
 log = logging.getLogger(__name__)
-_END = b"-----END X509 CRL-----"
 
 
 class PeerCertificate(NamedTuple):
-    """What stays in memory of a client's certificate."""
+    """What stays in memory of a client's certificate, and of those above it."""
 
     names: tuple[str, ...]
-    issuer: bytes
-    serial: int
-    not_after: float
-    """Seconds since the epoch."""
+    chain: tuple[Link, ...]
+    """Itself first. Authorities may be revoked, and expire, while the client is connected."""
+
+    @property
+    def known_as(self) -> str:
+        """For log and counters."""
+        return f"{self.identity}, serial {self.chain[0].serial:x}"
 
     @property
     def identity(self) -> str:
-        """The name under which the client is listed."""
+        """The name under which the client is listed and judged: the first of its certificate."""
         return self.names[0]
 
 
@@ -42,6 +47,8 @@ class Refusal(NamedTuple):
 
     drop: Drop
     words: str
+    certificate: str = ""
+    """What the certificate says of itself, if one was seen; unverified when TLS has refused it."""
 
 
 class Trust:
@@ -53,20 +60,19 @@ class Trust:
         self._files = self._fingerprint()
         with_clients = gateway.authentication == "certificates"
         client_ca = gateway.client_ca if with_clients else None
+        client_crl = gateway.client_crl if with_clients else None
         self.context = self._context()
-        self._authorities = _authorities(client_ca) if client_ca else frozenset()
+        self.authorities = certificates.load_certificates(client_ca) if client_ca else []
+        self._fingerprints = frozenset(one.fingerprint(hashes.SHA256()) for one in self.authorities)
         self.required = with_clients
+        self._common_name = gateway.common_name
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
-        lists = _lists(gateway.client_crl) if with_clients and gateway.client_crl else []
-        self._revoked = frozenset(
-            (item.issuer.public_bytes(), entry.serial_number) for item in lists for entry in item
-        )
-        ends = [item.next_update_utc.timestamp() for item in lists if item.next_update_utc]
-        self.revocations_until = min(ends, default=None)
-        """When a revocation list ends, and with it every client's way in; seconds since the epoch."""
-        own = certificates.load_certificate(gateway.certificate)
-        self.subject = ", ".join(certificates.names_of(own))
-        self.not_after = own.not_valid_after_utc.timestamp()
+        self.lists = RevocationLists.read(client_crl) if client_crl else RevocationLists()
+        self.seen: dict[Issuer, float] = {}
+        """Authorities in chains of clients that were let in, and when their certificates end."""
+        self.own = certificates.load_certificates(gateway.certificate)
+        self.subject = ", ".join(certificates.names_of(self.own[0]))
+        self.not_after = self.own[0].not_valid_after_utc.timestamp()
 
     def changed(self) -> bool:
         """Whether a file is another than when it was read, or when this was asked last."""
@@ -84,37 +90,57 @@ class Trust:
     def _context(self) -> ssl.SSLContext:
         gateway = self._gateway
         client_ca = gateway.client_ca if gateway.authentication == "certificates" else None
-        return tls.server_context(gateway.certificate, gateway.key, client_ca, gateway.client_crl)
+        return tls.server_context(gateway.certificate, gateway.key, client_ca)
 
     def lets_in_all_of(self, old: Trust) -> bool:
         """Whether every authority of ``old`` still counts; if not, everybody has to show a certificate again."""
-        return self.required == old.required and self._authorities >= old._authorities
+        return self.required == old.required and self._fingerprints >= old._fingerprints
 
-    def warn(self) -> None:
-        """Log when the revocation list ends soon."""
-        until = self.revocations_until
-        if until is not None and until - time.time() < SOON:
-            day = time.strftime("%Y-%m-%d", time.gmtime(until))
-            log.warning("the revocation list ends on %s; no client can connect after that: renew it", day)
+    def issuers(self) -> dict[Issuer, float]:
+        """Every authority that signs here, as far as is known, and when its certificate ends."""
+        ours = {
+            issuer_of(one.public_bytes(Encoding.DER)): one.not_valid_after_utc.timestamp()
+            for one in self.authorities
+        }
+        return {**self.seen, **ours}
+
+    def meet(self, tls_object: ssl.SSLObject) -> PeerCertificate | Refusal | None:
+        """Who has finished a handshake: a client that may be connected, or why it may not. Never looks at files."""
+        if not self.required:
+            return self.admit(None)
+        found = read_peer(tls.verified_chain(tls_object), common_name=self._common_name)
+        if isinstance(found, Refusal):
+            return found
+        return self.admit(found) or found
 
     def admit(self, certificate: PeerCertificate | None) -> Refusal | None:
-        """As :meth:`check`, for a client that comes now; a resumed TLS session looks at no revocation list."""
-        if self.revocations_until is not None and self.revocations_until < time.time():
-            return Refusal(Drop.CERTIFICATE_REVOKED, "the revocation list has ended: renew it")
-        return self.check(certificate)
+        """As :meth:`check`, for a client that comes now."""
+        if fault := self.check(certificate):
+            return fault
+        if certificate is not None and (ended := self.lists.ended(certificate.chain, time.time())):
+            words = f"the revocation list of {ended.name} has ended: renew it"
+            return Refusal(Drop.CERTIFICATE_UNCHECKED, words, certificate.known_as)
+        return None
 
     def check(self, certificate: PeerCertificate | None) -> Refusal | None:
         """Whether a client that TLS accepts, now or when it came, may be connected. None: it may."""
         if certificate is None:
             return Refusal(Drop.CERTIFICATE_MISSING, "no client certificate") if self.required else None
-        if not any(
-            fnmatchcase(name.lower(), pattern) for name in certificate.names for pattern in self._allow
-        ):
-            return Refusal(Drop.CERTIFICATE_UNLISTED, f"{certificate.identity} is not in gateway.allow")
-        if (certificate.issuer, certificate.serial) in self._revoked:
-            return Refusal(Drop.CERTIFICATE_REVOKED, "client certificate: revoked")
-        if certificate.not_after < time.time():
-            return Refusal(Drop.CERTIFICATE_EXPIRED, "client certificate: expired")
+        known_as = certificate.known_as
+        if not any(fnmatchcase(certificate.identity.lower(), pattern) for pattern in self._allow):
+            words = f"{certificate.identity} is not in gateway.allow"
+            return Refusal(Drop.CERTIFICATE_UNLISTED, words, known_as)
+        if link := self.lists.revoked(certificate.chain):
+            words = f"{_whose(link, certificate)}: revoked"
+            return Refusal(Drop.CERTIFICATE_REVOKED, words, known_as)
+        first = min(certificate.chain, key=lambda each: each.not_after)
+        if first.not_after < time.time():
+            return Refusal(Drop.CERTIFICATE_EXPIRED, f"{_whose(first, certificate)}: expired", known_as)
+        if len(self.seen) < MAX_SEEN:
+            above = [*certificate.chain[1:], certificate.chain[-1]]
+            self.seen.update(
+                {link.issuer: each.not_after for link, each in zip(certificate.chain, above, strict=True)}
+            )
         return None
 
     def _fingerprint(self) -> tuple[object, ...]:
@@ -122,44 +148,37 @@ class Trust:
         return tls.fingerprint(gateway.certificate, gateway.key, gateway.client_ca, gateway.client_crl)
 
 
-def read_peer(der: bytes) -> PeerCertificate | Refusal:
-    """The certificate that a client has shown."""
+def read_peer(chain: Sequence[bytes], *, common_name: bool = False) -> PeerCertificate | Refusal:
+    """The certificates, DER, that TLS has verified of a client, its own first."""
+    if not chain:
+        # A resumed session has none; what cannot be looked at is not let in.
+        return Refusal(Drop.CERTIFICATE_INVALID, "client certificate: its chain is not known")
+    known_as = describe(chain)
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        names = certificates.names_of(certificate)
-    except ValueError:
-        return Refusal(Drop.CERTIFICATE_INVALID, "client certificate: cannot be read")
-    if not names:
-        return Refusal(Drop.CERTIFICATE_INVALID, "client certificate: has neither DNS name nor common name")
-    return PeerCertificate(
-        names,
-        certificate.issuer.public_bytes(),
-        certificate.serial_number,
-        certificate.not_valid_after_utc.timestamp(),
-    )
+        found = [x509.load_der_x509_certificate(der) for der in chain]
+        return PeerCertificate(certificates.identities(found[0], common_name=common_name), links(found))
+    except certificates.UNREADABLE as error:
+        words = str(error) if isinstance(error, certificates.NoIdentity) else "cannot be read"
+        return Refusal(Drop.CERTIFICATE_INVALID, f"client certificate: {words}", known_as)
 
 
-def refusal(error: ssl.SSLError) -> Refusal:
-    """What a failed handshake of a client comes to."""
+def refusal(error: ssl.SSLError, tls_object: ssl.SSLObject | None = None) -> Refusal:
+    """What a failed handshake of a client comes to; ``tls_object`` may know whose certificate it was about."""
     words = tls.explain(error, "client")
     if isinstance(error, ssl.SSLCertVerificationError):
-        known = {10: Drop.CERTIFICATE_EXPIRED, 23: Drop.CERTIFICATE_REVOKED}
-        return Refusal(known.get(error.verify_code, Drop.CERTIFICATE_INVALID), words)
+        drop = Drop.CERTIFICATE_EXPIRED if error.verify_code == 10 else Drop.CERTIFICATE_INVALID
+        return Refusal(drop, words, describe(tls.verified_chain(tls_object)) if tls_object else "")
     missing = error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
     return Refusal(Drop.CERTIFICATE_MISSING if missing else Drop.TLS_FAILED, words)
 
 
-def _authorities(path: Path) -> frozenset[bytes]:
-    """The fingerprints of the authorities in a PEM file, which TLS has been able to read."""
-    found = x509.load_pem_x509_certificates(path.read_bytes())
-    return frozenset(certificate.fingerprint(hashes.SHA256()) for certificate in found)
-
-
-def _lists(path: Path) -> list[x509.CertificateRevocationList]:
-    """The revocation lists in a PEM file."""
+def describe(chain: Sequence[bytes]) -> str:
+    """What the first certificate says of itself."""
     try:
-        text = path.read_bytes()
-        blocks = [part + _END for part in text.split(_END) if b"-----BEGIN X509 CRL-----" in part]
-        return [x509.load_pem_x509_crl(block) for block in blocks]
-    except (OSError, ValueError) as error:
-        raise PkiError(f"{path}: not a revocation list: {error}", "give a PEM file") from None
+        return certificates.described(x509.load_der_x509_certificate(chain[0]))
+    except (IndexError, *certificates.UNREADABLE):
+        return ""
+
+
+def _whose(link: Link, certificate: PeerCertificate) -> str:
+    return "client certificate" if link is certificate.chain[0] else f"its authority {link.name}"

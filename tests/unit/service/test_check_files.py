@@ -13,6 +13,7 @@ from manageout.service import certificates
 from manageout.service.check_files import certificates as check
 from manageout.service.check_files import clock_is_set
 from manageout.service.pki import Authority
+from tests.chains import Ca
 
 NAME = "gateway.corp.example"
 
@@ -26,7 +27,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def site(pki: Path, **changes: Path) -> Site:
+def site(pki: Path, allow: str = '["*.corp.example"]', /, **changes: Path | None) -> Site:
     files = {
         "certificate": pki / f"{NAME}.pem",
         "key": pki / f"{NAME}.key",
@@ -34,7 +35,8 @@ def site(pki: Path, **changes: Path) -> Site:
         "client_crl": pki / "crl.pem",
         **changes,
     }
-    lines = "\n".join(f'{option} = "{path}"' for option, path in files.items())
+    lines = "\n".join(f'{option} = "{path}"' for option, path in files.items() if path)
+    lines += f"\nallow = {allow}"
     return parse(f'[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\n{lines}\n')
 
 
@@ -91,14 +93,57 @@ def test_what_has_expired(later: None, tmp_path: Path) -> None:
     authority.issue(NAME, server=True)
     messages = [message for severity, message in found(site(tmp_path)) if severity == "error"]
     assert any("expired on" in message and NAME in message for message in messages)
-    assert any("no client can connect" in message for message in messages)
+    assert any("no client of it can connect" in message for message in messages)
 
 
 def test_the_revocation_list_of_somebody_else(pki: Path, tmp_path: Path) -> None:
     Authority.create(tmp_path, "Another CA")
-    ((severity, message),) = found(site(pki, client_crl=tmp_path / "crl.pem"))
+    (severity, message), missing = found(site(pki, client_crl=tmp_path / "crl.pem"))
     assert severity == "error"
     assert "is not of the authority" in message
+    assert missing[0] == "warning" and "no list of the authority CN=Test CA" in missing[1]
+    both = tmp_path / "both.pem"
+    both.write_bytes((pki / "crl.pem").read_bytes() + (tmp_path / "crl.pem").read_bytes())
+    ((severity, message),) = found(site(pki, client_crl=both))
+    assert severity == "note" and "CN=Another CA" in message
+
+
+def test_every_authority_wants_a_list_that_does_not_end(pki: Path, tmp_path: Path) -> None:
+    ((severity, message),) = found(site(pki, client_crl=None))
+    assert severity == "warning" and "no list of the authority CN=Test CA" in message
+    root = Ca("Root")
+    ca, crl = tmp_path / "ca.pem", tmp_path / "crl.pem"
+    ca.write_bytes((pki / "ca.pem").read_bytes() + root.pem)
+    for text, severity, words in (
+        (b"", "warning", "no list of the authority CN=Root"),
+        (root.crl(days=12.5), "warning", "expires in 12 days"),
+        (root.crl(days=-1), "error", "no client of it can connect"),
+    ):
+        crl.write_bytes((pki / "crl.pem").read_bytes() + text)
+        ((seen, message),) = found(site(pki, client_ca=ca, client_crl=crl))
+        assert seen == severity and words in message
+
+
+def test_every_certificate_of_a_file_is_held_against_the_clock(pki: Path, tmp_path: Path) -> None:
+    ca, late = tmp_path / "ca.pem", Ca("Late", days=-1)
+    ca.write_bytes((pki / "ca.pem").read_bytes() + late.pem)
+    assert any("expired on" in message for _, message in found(site(pki, client_ca=ca)))
+    own = tmp_path / "own.pem"
+    own.write_bytes((pki / f"{NAME}.pem").read_bytes() + late.pem)
+    assert any("expired on" in message for _, message in found(site(pki, certificate=own)))
+
+
+def test_letting_in_everybody_is_said_and_warned_of_with_several_authorities(
+    pki: Path, tmp_path: Path
+) -> None:
+    ((severity, message),) = found(site(pki, '["*"]'))
+    assert severity == "note" and "every client certificate of the authority" in message
+    ca, other = tmp_path / "ca.pem", Ca("Other")
+    ca.write_bytes((pki / "ca.pem").read_bytes() + other.pem)
+    crl = tmp_path / "crl.pem"
+    crl.write_bytes((pki / "crl.pem").read_bytes() + other.crl())
+    ((severity, message),) = found(site(pki, '["*"]', client_ca=ca, client_crl=crl))
+    assert severity == "warning" and "any of 2 authorities" in message
 
 
 def test_the_clock_is_read() -> None:

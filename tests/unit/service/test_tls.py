@@ -24,12 +24,11 @@ def authority(tmp_path: Path) -> Authority:
 
 def test_what_the_gateway_demands(authority: Authority) -> None:
     files = authority.directory / "gateway.pem", authority.directory / "gateway.key"
-    context = tls.server_context(*files, authority.certificate_path, authority.crl_path)
+    context = tls.server_context(*files, authority.certificate_path)
     assert context.verify_mode == ssl.CERT_REQUIRED
-    assert context.verify_flags & ssl.VERIFY_CRL_CHECK_LEAF
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.num_tickets == 0
-    assert tls.server_context(*files, None, None).verify_mode == ssl.CERT_NONE
+    assert tls.server_context(*files, None).verify_mode == ssl.CERT_NONE
 
 
 def test_what_a_client_demands(authority: Authority) -> None:
@@ -44,9 +43,7 @@ class Shop:
     def __init__(self, authority: Authority) -> None:
         authority.issue("laptop", server=False)
         place = authority.directory
-        self.server = tls.server_context(
-            place / "gateway.pem", place / "gateway.key", place / "ca.pem", place / "crl.pem"
-        )
+        self.server = tls.server_context(place / "gateway.pem", place / "gateway.key", place / "ca.pem")
         self._client = tls.client_context(place / "ca.pem", place / "laptop.pem", place / "laptop.key")
         self._client.maximum_version = ssl.TLSVersion.TLSv1_2
 
@@ -95,18 +92,18 @@ def test_nobody_renegotiates(authority: Authority) -> None:
 def test_the_file_at_fault_is_named(authority: Authority, tmp_path: Path) -> None:
     good, key = authority.directory / "gateway.pem", authority.directory / "gateway.key"
     with pytest.raises(PkiError, match=r"nowhere\.pem: No such file"):
-        tls.server_context(tmp_path / "nowhere.pem", key, None, None)
+        tls.server_context(tmp_path / "nowhere.pem", key, None)
     with pytest.raises(PkiError, match=r"other\.key is not the key of .*gateway\.pem"):
-        tls.server_context(good, authority.directory / "other.key", None, None)
+        tls.server_context(good, authority.directory / "other.key", None)
     with pytest.raises(PkiError, match="not a PEM certificate and its key"):
         tls.client_context(authority.certificate_path, key, key)
     with pytest.raises(PkiError, match="holds no PEM certificate"):
-        tls.server_context(good, key, key, None)
+        tls.server_context(good, key, key)
     locked = tmp_path / "locked.key"
     argv = ["openssl", "pkey", "-in", str(key), "-aes256", "-passout", "pass:x", "-out", str(locked)]
     subprocess.run(argv, check=True, capture_output=True)
     with pytest.raises(PkiError, match="the private key is encrypted"):
-        tls.server_context(good, locked, None, None)
+        tls.server_context(good, locked, None)
 
 
 def test_words_for_faults() -> None:

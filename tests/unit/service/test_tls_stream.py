@@ -24,7 +24,7 @@ def sockets(tmp_path: Path) -> Iterator[Pair]:
     left, right = socket.socketpair()
     for sock in (left, right):
         sock.setblocking(False)
-    server = TlsStream(left, tls.server_context(*files, None, None), server_side=True)
+    server = TlsStream(left, tls.server_context(*files, None), server_side=True)
     context = tls.client_context(authority.certificate_path, None, None)
     client = TlsStream(right, context, server_hostname="gateway")
     yield server, client

@@ -1,20 +1,24 @@
-"""Who may connect: allow-list, revocation, expiry, and files that change."""
+"""Who may connect: names, allow-list, revocation and expiry of whole chains, and files that change."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 import time
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from manageout.config import GatewayTable
 from manageout.errors import PkiError
 from manageout.protocol.drops import Drop
-from manageout.service import certificates, tls
+from manageout.service import tls
 from manageout.service.pki import Authority
-from manageout.service.trust import PeerCertificate, Refusal, Trust, read_peer, refusal
+from manageout.service.revocation import RevocationLists
+from manageout.service.trust import MAX_SEEN, PeerCertificate, Refusal, Trust, read_peer, refusal
+from tests.chains import Ca, der
 
 
 @pytest.fixture
@@ -36,10 +40,197 @@ def trust(authority: Authority, **more: object) -> Trust:
 
 def peer(authority: Authority, name: str) -> PeerCertificate:
     files = authority.issue(name, server=False)
-    der = ssl.PEM_cert_to_DER_cert(files.certificate.read_text())
-    found = read_peer(der)
+    chain = [
+        ssl.PEM_cert_to_DER_cert(file.read_text()) for file in (files.certificate, authority.certificate_path)
+    ]
+    found = read_peer(chain)
     assert isinstance(found, PeerCertificate)
     return found
+
+
+def greet(
+    known: Trust, client: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> tuple[PeerCertificate | Refusal | None, ssl.SSLObject]:
+    """A handshake in memory, and what trust makes of it; the client's side."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    there = known.context.wrap_bio(up, down, server_side=True)
+    here = client.wrap_bio(down, up, server_hostname="gateway", session=session)
+    for side in (here, there, here, there, here):
+        try:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        except ssl.SSLError as error:
+            if side is there:
+                return refusal(error, there), here
+    return known.meet(there), here
+
+
+@pytest.fixture
+def site(tmp_path: Path, authority: Authority) -> tuple[Path, Ca, Ca]:
+    """A root, an authority below it that issues, and a client ``laptop`` that shows both its certificates."""
+    root = Ca("Root")
+    issuing = Ca("Issuing", root)
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    issuing.write_leaf(tmp_path, "laptop", ["laptop.corp.example"], [issuing])
+    return tmp_path, root, issuing
+
+
+def chained(authority: Authority, place: Path, *crls: bytes) -> Trust:
+    (place / "chain.crl").write_bytes(b"".join(crls))
+    return trust(authority, client_ca=place / "root.pem", client_crl=place / "chain.crl" if crls else None)
+
+
+def client(place: Path, name: str = "laptop") -> ssl.SSLContext:
+    return tls.client_context(place / "ca.pem", place / f"{name}.pem", place / f"{name}.key")
+
+
+def drop(found: object) -> Drop | None:
+    return found.drop if isinstance(found, Refusal) else None
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_revoked_authority_in_the_middle_refuses_and_cuts_off(
+    authority: Authority, site: tuple[Path, Ca, Ca], version: ssl.TLSVersion
+) -> None:
+    place, root, issuing = site
+    context = client(place)
+    context.maximum_version = version
+    good = chained(authority, place, root.crl(), issuing.crl())
+    found, _ = greet(good, context)
+    assert isinstance(found, PeerCertificate) and found.identity == "laptop.corp.example"
+    assert [link.name for link in found.chain] == ["CN=laptop", "CN=Issuing", "CN=Root"]
+    bad = chained(authority, place, root.crl([issuing.certificate.serial_number]), issuing.crl())
+    assert greet(bad, context)[0] == bad.check(found)
+    refused = bad.check(found)
+    assert drop(refused) is Drop.CERTIFICATE_REVOKED
+    assert refused and refused.words == "its authority CN=Issuing: revoked"
+    assert refused.certificate == found.known_as
+
+
+def test_an_authority_without_a_list_never_refuses(authority: Authority, site: tuple[Path, Ca, Ca]) -> None:
+    place, root, issuing = site
+    for crls in ((), (root.crl(),), (issuing.crl(),)):
+        known = chained(authority, place, *crls)
+        found, _ = greet(known, client(place))
+        assert isinstance(found, PeerCertificate)
+        assert {issuer.name for issuer in known.issuers()} == {"CN=Issuing", "CN=Root"}
+
+
+def test_a_list_that_has_ended_refuses_newcomers_of_its_authority_only(
+    authority: Authority, site: tuple[Path, Ca, Ca]
+) -> None:
+    place, root, issuing = site
+    good, _ = greet(chained(authority, place), client(place))
+    assert isinstance(good, PeerCertificate)
+    for ended in (root.crl(days=-1), issuing.crl(days=-1)):
+        known = chained(authority, place, ended)
+        assert drop(greet(known, client(place))[0]) is Drop.CERTIFICATE_UNCHECKED
+        assert known.check(good) is None  # who is connected stays
+    other = Ca("Other")
+    assert isinstance(greet(chained(authority, place, other.crl(days=-1)), client(place))[0], PeerCertificate)
+
+
+def test_an_authority_in_the_middle_that_expires_cuts_off(authority: Authority, tmp_path: Path) -> None:
+    root = Ca("Root")
+    late = Ca("Late", root, days=-1)
+    found = read_peer(der(late.leaf(), late.certificate, root.certificate))
+    assert isinstance(found, PeerCertificate)
+    known = trust(authority)
+    assert known.check(found) == Refusal(
+        Drop.CERTIFICATE_EXPIRED, "its authority CN=Late: expired", found.known_as
+    )
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_that_is_resumed_is_refused_unless_its_chain_can_be_seen(
+    authority: Authority, site: tuple[Path, Ca, Ca], version: ssl.TLSVersion
+) -> None:
+    place, _, _ = site
+    known, context = chained(authority, place), client(place)
+    context.maximum_version = version
+    first, here = greet(known, context)
+    assert isinstance(first, PeerCertificate)
+    again, here = greet(known, context, here.session)
+    assert drop(again) is Drop.CERTIFICATE_INVALID if here.session_reused else again == first
+
+
+def test_whom_openssl_refuses_is_named(authority: Authority, site: tuple[Path, Ca, Ca]) -> None:
+    place, root, _ = site
+    stranger = Ca("Stranger")
+    stranger.write_leaf(place, "stranger", ["ceo.corp.example"])
+    late = Ca("Late", root, days=-1)
+    late.write_leaf(place, "late", ["late.corp.example"], [late])
+    known = chained(authority, place)
+    for name, reason in (("stranger", Drop.CERTIFICATE_INVALID), ("late", Drop.CERTIFICATE_EXPIRED)):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = client(place, name)
+            context.maximum_version = version
+            found, _ = greet(known, context)
+            assert isinstance(found, Refusal) and found.drop is reason
+            shown = x509.load_pem_x509_certificate((place / f"{name}.pem").read_bytes())
+            who = "ceo" if name == "stranger" else "late"
+            assert found.certificate == f"{who}.corp.example, serial {shown.serial_number:x}"
+
+
+NAMES = ["", " ", "*.corp.example", "a..b", ".a", "a.", "-a", "a-", "a b", "a\nb", "a\x00b", "x\x1b[31m", "1.2.3.4",
+         "a/b", "x" * 64, ".".join(["x" * 49] * 6), "user@corp.example", "a'b", 'a"b']  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", NAMES)
+@pytest.mark.parametrize("where", ["san", "second", "common name"])
+def test_a_name_that_is_no_dns_name_is_refused_and_printed_safely(odd: str, where: str) -> None:
+    ca = Ca("CA")
+    if where == "common name":
+        if not 0 < len(odd) <= 64:
+            return
+        leaf = ca.leaf([], common_name=odd)
+    else:
+        leaf = ca.leaf([odd] if where == "san" else ["laptop.corp.example", odd])
+    found = read_peer(der(leaf, ca.certificate), common_name=True)
+    assert isinstance(found, Refusal) and found.drop is Drop.CERTIFICATE_INVALID
+    said = found.words + found.certificate
+    assert said.isascii() and said.isprintable() and len(said) < 400
+
+
+def test_the_common_name_counts_only_when_told(authority: Authority, tmp_path: Path) -> None:
+    ca = Ca("CA")
+    only_upn = x509.SubjectAlternativeName(
+        [x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c\x01x")]
+    )
+    for leaf in (ca.leaf([], common_name="laptop"), ca.leaf([], common_name="laptop", san=only_upn)):
+        chain = der(leaf, ca.certificate)
+        refused = read_peer(chain)
+        assert isinstance(refused, Refusal) and "no DNS name" in refused.words
+        told = read_peer(chain, common_name=True)
+        assert isinstance(told, PeerCertificate) and told.identity == "laptop"
+
+
+@pytest.mark.parametrize("common_name", [False, True])
+@pytest.mark.parametrize("san", [b"\x30\x03\x82\x05a", b"", b"\x30\x02\x8f\x00", b"\x30\x04\x82\x02\xff\xfe"])
+def test_a_san_that_cannot_be_read_never_falls_back(san: bytes, common_name: bool) -> None:
+    ca = Ca("CA")
+    broken = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), san)
+    found = read_peer(
+        der(ca.leaf([], common_name="laptop", san=broken), ca.certificate), common_name=common_name
+    )
+    assert isinstance(found, Refusal) and found.drop is Drop.CERTIFICATE_INVALID
+
+
+def test_the_first_dns_name_is_the_identity_and_what_allow_means(authority: Authority) -> None:
+    ca = Ca("CA")
+    found = read_peer(der(ca.leaf(["laptop.corp.example", "admin.corp.example"]), ca.certificate))
+    assert isinstance(found, PeerCertificate) and found.identity == "laptop.corp.example"
+    assert trust(authority, allow=["laptop.*"]).check(found) is None
+    assert drop(trust(authority, allow=["admin.*"]).check(found)) is Drop.CERTIFICATE_UNLISTED
+
+
+def test_authorities_that_are_remembered_are_bounded(authority: Authority) -> None:
+    known, certificate = trust(authority), peer(authority, "laptop")
+    link = certificate.chain[0]
+    for number in range(2 * MAX_SEEN):
+        odd = link._replace(issuer=link.issuer._replace(key=str(number).encode()))
+        assert known.check(certificate._replace(chain=(odd,))) is None
+    assert len(known.issuers()) <= MAX_SEEN + 1
 
 
 @pytest.mark.parametrize(
@@ -60,26 +251,30 @@ def test_revoked_and_expired(authority: Authority) -> None:
     authority.revoke("laptop")
     assert before.changed()
     after = trust(authority)
-    assert after.check(certificate) == Refusal(Drop.CERTIFICATE_REVOKED, "client certificate: revoked")
-    late = peer(authority, "late")._replace(not_after=1.0)
-    assert after.check(late) == Refusal(Drop.CERTIFICATE_EXPIRED, "client certificate: expired")
+    revoked = Refusal(Drop.CERTIFICATE_REVOKED, "client certificate: revoked", certificate.known_as)
+    assert after.check(certificate) == revoked
+    late = peer(authority, "late")
+    late = late._replace(chain=(late.chain[0]._replace(not_after=1.0), *late.chain[1:]))
+    assert after.check(late) == Refusal(
+        Drop.CERTIFICATE_EXPIRED, "client certificate: expired", late.known_as
+    )
 
 
-def test_the_end_of_the_revocation_list_is_known(authority: Authority) -> None:
-    authority.write_crl(days=3)
-    until = trust(authority).revocations_until
-    assert until is not None and 2.9 * 86400 < until - time.time() < 3.1 * 86400
-    assert trust(authority, client_crl=None).revocations_until is None
-
-
-def test_nobody_is_admitted_after_the_end_of_the_revocation_list(authority: Authority) -> None:
+def test_nobody_is_admitted_after_the_end_of_the_revocation_list(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     certificate = peer(authority, "laptop")
+    authority.write_crl(days=3)
     known = trust(authority)
     assert known.admit(certificate) is None
-    known.revocations_until = time.time() - 1
-    found = known.admit(certificate)
-    assert found is not None and found.drop is Drop.CERTIFICATE_REVOKED
+    monkeypatch.setattr(time, "time", lambda at=time.time: at() + 4 * 86400)
+    assert drop(known.admit(certificate)) is Drop.CERTIFICATE_UNCHECKED
     assert known.check(certificate) is None  # those who are connected stay
+
+
+def test_without_authentication_no_list_is_read(authority: Authority) -> None:
+    authority.crl_path.write_text("rubbish")
+    assert trust(authority, authentication="none", client_ca=None).lists.all == RevocationLists().all
 
 
 def test_another_authority_lets_in_others(authority: Authority, tmp_path: Path) -> None:
@@ -125,22 +320,16 @@ def test_a_change_is_seen_once(authority: Authority) -> None:
     assert not known.changed()
     authority.crl_path.write_text("rubbish")
     assert known.changed() and not known.changed()
-    with pytest.raises(PkiError, match="holds no PEM certificate or revocation list"):
+    with pytest.raises(PkiError, match="holds no PEM revocation list"):
         trust(authority)
     os.utime(authority.crl_path, (1, 1))
     assert known.changed()
 
 
-def test_a_certificate_that_is_none() -> None:
-    found = read_peer(b"rubbish")
+@pytest.mark.parametrize("chain", [[], [b"rubbish"], [b""]])
+def test_a_certificate_that_is_none(chain: list[bytes]) -> None:
+    found = read_peer(chain)
     assert isinstance(found, Refusal) and found.drop is Drop.CERTIFICATE_INVALID
-
-
-def test_the_name_may_stand_in_the_common_name_alone(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = authority.issue("laptop", server=False)
-    assert certificates.names_of(certificates.load_certificate(files.certificate)) == ("laptop",)
 
 
 def test_faults_of_tls_have_names() -> None:
@@ -152,8 +341,7 @@ def test_faults_of_tls_have_names() -> None:
     assert refusal(other) == Refusal(Drop.TLS_FAILED, "bad signature")
     for code, drop in (
         (10, Drop.CERTIFICATE_EXPIRED),
-        (23, Drop.CERTIFICATE_REVOKED),
-        (12, Drop.CERTIFICATE_INVALID),
+        (20, Drop.CERTIFICATE_INVALID),
     ):
         error = ssl.SSLCertVerificationError(1, "x")
         error.verify_code, error.verify_message = code, "?"
