@@ -277,3 +277,22 @@ def test_the_registry_survives_sigkill(wire: Wire) -> None:
 def _stored(wire: Wire) -> int:
     with sqlite3.connect(wire.directory / "state" / "isatap-hosts.db") as db:
         return int(db.execute("SELECT coalesce(max(packets_in), 0) FROM hosts").fetchone()[0])
+
+
+def test_a_host_that_is_there_learns_at_once_of_what_a_reload_adds_and_takes_away(wire: Wire) -> None:
+    router = wire.router()
+    wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    site, new = wire.directory / "site.toml", f"{PREFIX}:5000::/52"
+    text = site.read_text()
+    site.write_text(text.replace(f'["{PREFIX}:1000::/59"', f'["{PREFIX}:1000::/59", "{new}"'))
+    router.send_signal(signal.SIGHUP)
+    wait_until("the host has the new route", lambda: new in _routes(wire), 10)
+    site.write_text(text)
+    router.send_signal(signal.SIGHUP)
+    wait_until("the host has it no more", lambda: new not in _routes(wire), 10)
+    assert f"{PREFIX}:1000::/59" in _routes(wire) and wire.reaches()
+
+
+def _routes(wire: Wire) -> str:
+    return wire.run(HOST, "ip", "-6", "route", "show", "dev", "mo-isatap0").stdout

@@ -14,7 +14,7 @@ The kernel routes, and decrements the hop limit. Endpoints are :data:`TUN` and :
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from manageout.config import IsatapTable
@@ -43,6 +43,8 @@ from manageout.wire.address import embedded_isatap, isatap_link_local
 TUN, UNDERLAY = 0, 1
 
 HOP_LIMIT = 64
+MAX_WITHDRAWN = 8
+"""Routes that one advertisement takes back; the oldest make room, and end with their lifetime."""
 
 _UNREACHABLE = {
     Drop.NO_NEIGHBOUR: icmpv6.ADDRESS_UNREACHABLE,
@@ -61,6 +63,8 @@ class RouterConfig:
     advertised: tuple[tuple[bytes, int], ...]
     retired: tuple[bytes, ...] = ()
     """/64 prefixes that hosts may still hold: advertised with lifetime 0, so that they let go."""
+    withdrawn: tuple[tuple[bytes, int], ...] = ()
+    """Routes that hosts may still have: the same."""
     preference: nd.Preference = nd.Preference.MEDIUM
     default_route: bool = False
     router_lifetime: int = 1800
@@ -105,8 +109,15 @@ class RouterConfig:
                     nd.RouteInformation(prefix, size, self.preference, lifetime)
                     for prefix, size in self.advertised
                 ),
+                *(nd.RouteInformation(prefix, size, self.preference, 0) for prefix, size in self.withdrawn),
             ),
         )
+
+    def after(self, before: RouterConfig) -> RouterConfig:
+        """The same, and what ``before`` advertised and we do not is taken back."""
+        gone = [route for route in before.advertised if route not in self.advertised]
+        older = [route for route in before.withdrawn if route not in self.advertised and route not in gone]
+        return replace(self, withdrawn=(*gone, *older)[:MAX_WITHDRAWN])
 
 
 def link_of(isatap: IsatapTable, plan: Plan) -> LinkState:
@@ -155,6 +166,7 @@ class IsatapRouter:
         self._out: list[tuple[int, bytes]] = []
         self._events: list[Event] = []
         self._second, self._in_second = 0, 0
+        self._now = 0.0
         self.configure(config, link)
 
     def configure(self, config: RouterConfig, link: LinkState) -> None:
@@ -187,6 +199,22 @@ class IsatapRouter:
         names = [record.interface_id() for record in records if record is not None]
         keys = [name + locator for name in names for locator in self.config.locators]
         self._advertiser.tell(keys, now)
+
+    def announce(self, now: float) -> None:
+        """The advertisement has changed: tell every host that may have the old one, at a bounded pace."""
+        self._advertiser.announce(self._everybody, now)
+
+    def _everybody(self) -> Iterator[bytes]:
+        """A host of which nothing was heard for a prefix's lifetime has nothing of ours any more."""
+        for v4 in list(self.registry.hosts):
+            record, locator = self.registry.record(v4), self.link.hosts.get(v4)
+            if record is None or locator is None or self.link.refusal(v4) is not None:
+                continue
+            if (
+                max(record.last_rs, record.last_packet)
+                >= self.registry.wall_offset + self._now - self.config.valid
+            ):
+                yield record.interface_id() + locator
 
     def retiring(self) -> Iterator[bytes]:
         """The hosts of the registry that are told to let go."""
@@ -221,6 +249,7 @@ class IsatapRouter:
 
     def on_timer(self, now: float) -> None:
         """Send the advertisements that are due, forget old hosts."""
+        self._now = now
         for key in self._advertiser.due(now):
             self._advertise(key)
         self._forget(self.registry.clear_old(now))

@@ -98,7 +98,12 @@ class IsatapRouterService:
         for v4, locator in self._machine.link.hosts.items():
             link.register(v4, locator)
         self._registry.capacity, self._registry.forget_after = isatap.max_hosts, isatap.forget_after
-        self._machine.configure(RouterConfig.of(isatap, plan), link)
+        before = self._machine.config
+        config = RouterConfig.of(isatap, plan).after(before)
+        self._machine.configure(config, link)
+        if config.advertisement() != before.advertisement():
+            self._machine.announce(time.monotonic())
+            self._io.turn()
         self._io.mtu = isatap.mtu
         moved = _table(self._site).locators != isatap.locators or _table(self._site).mtu != isatap.mtu
         self._site = site
