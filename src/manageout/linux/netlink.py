@@ -46,6 +46,7 @@ _IFADDR = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
 
 _IFLA_NAME, _IFLA_MTU, _IFLA_STATS64 = 3, 4, 23
+_FIB_MATCH = 0x2000
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_PREF = 1, 4, 5, 6, 7, 20
 
@@ -91,6 +92,7 @@ class Netlink:
 
     def __init__(self) -> None:
         self._socket = rtnetlink.Socket()
+        self._socket.be_strict()
 
     def __enter__(self) -> Self:
         return self
@@ -135,14 +137,24 @@ class Netlink:
     def addresses(self, dev: str | None = None) -> list[Interface]:
         """The addresses of ``dev``, or of every device."""
         wanted = self._index(dev) if dev else None
-        found: list[Interface] = []
-        for message in self._socket.dump(rtnetlink.GETADDR, _IFADDR.pack(0, 0, 0, 0, 0), "list addresses"):
-            _, length, _, _, index = _IFADDR.unpack_from(message.body)
+        return [address for index, address in self._addresses(wanted or 0) if wanted in (None, index)]
+
+    def holdings(self) -> list[tuple[Link, list[Interface]]]:
+        """Every device with its addresses, in two questions however many devices there are."""
+        held: dict[int, list[Interface]] = {}
+        for index, address in self._addresses():
+            held.setdefault(index, []).append(address)
+        return [(link, held.get(link.ifindex, [])) for link in self.links()]
+
+    def _addresses(self, index: int = 0) -> Iterator[tuple[int, Interface]]:
+        for message in self._socket.dump(
+            rtnetlink.GETADDR, _IFADDR.pack(0, 0, 0, 0, index), "list addresses"
+        ):
+            _, length, _, _, holder = _IFADDR.unpack_from(message.body)
             values = attributes(message.body[8:])
             raw = values.get(_IFA_LOCAL, values.get(_IFA_ADDRESS))
-            if raw is not None and wanted in (None, index):
-                found.append(ip_interface((raw, length)))
-        return found
+            if raw is not None:
+                yield holder, ip_interface((raw, length))
 
     def add_address(
         self,
@@ -210,7 +222,7 @@ class Netlink:
     def routes(self, family: int = socket.AF_INET6, protocol: int | None = PROTO) -> list[Route]:
         """Routes of the main table; ``protocol`` None means everybody's."""
         names: dict[int, str] = {}
-        body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
+        body = _ROUTE.pack(family, 0, 0, 0, 0, protocol or 0, 0, 0, 0)
         messages = self._socket.dump(rtnetlink.GETROUTE, body, "list routes")
         found = [_read_route(message.body, names) for message in messages]
         return [route for route in found if route is not None and protocol in (None, route.protocol)]
@@ -228,6 +240,20 @@ class Netlink:
             ip_address(source) if source else None,
             ip_address(via) if via else None,
         )
+
+    def best_route(self, destination: Address) -> Route | None:
+        """The route of the main table that a packet to ``destination`` follows; None when it is not one of it.
+
+        One question, however many routes there are.
+        """
+        family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+        body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
+        body += attribute(_RTA_DST, destination.packed)
+        try:
+            message = self._socket.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
+        except rtnetlink.Refused:
+            return None
+        return _read_route(message.body, {})
 
     def flush_routes(self) -> int:
         """Remove every route that carries our protocol number; how many there were."""
@@ -324,7 +350,11 @@ def _read_route(body: bytes, names: dict[int, str]) -> Route | None:
     )
 
 
-def _name(index: int, names: dict[int, str]) -> str:
+def _name(index: int, names: dict[int, str]) -> str | None:
+    """None for a device that has gone since it was told of."""
     if index not in names:
-        names[index] = socket.if_indextoname(index)
+        try:
+            names[index] = socket.if_indextoname(index)
+        except OSError:
+            return None
     return names[index]

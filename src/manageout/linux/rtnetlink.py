@@ -6,6 +6,7 @@ running event loop and whose start-up costs more than all that is here; see docs
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -31,6 +32,9 @@ _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
 GROUP_LINK, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS = 0x1, 0x10, 0x100
 GROUP_IPV4_ROUTE, GROUP_IPV6_ROUTE = 0x40, 0x400
+GROUP_IPV4_NETCONF, GROUP_IPV6_NETCONF = 1 << 23, 1 << 24
+
+_SOL_NETLINK, _STRICT = 270, 12
 
 
 class Message(NamedTuple):
@@ -108,6 +112,11 @@ class Socket:
         self._sequence = 0
         self.lost = 0
         """Times that notifications were lost, because nobody read them soon enough."""
+
+    def be_strict(self) -> None:
+        """Let the kernel choose what a dump holds by the header of the request (Linux 4.20), not send everything."""
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(_SOL_NETLINK, _STRICT, 1)
 
     def close(self) -> None:
         """Give the socket back."""
