@@ -26,6 +26,7 @@ RULE_THEMES = (
 )  # fmt: skip
 TESTED_BY: dict[str, str] = {
     "doctor/farm_names.py": "unit/doctor/test_farm.py",
+    "service/kernel_findings.py": "system/test_kernel_watch.py",
     "linux/conntrack_change.py": "system/test_conntrack.py",
     "linux/libnftables.py": "system/test_nft_table.py",
     "service/revision.py": "system/test_policy.py",

@@ -71,7 +71,7 @@ class IsatapFastPath:
     ) -> None:
         self._role = role
         self._attachments: list[Attachment] = []
-        names = {ifindex: socket.if_indextoname(ifindex) for ifindex in underlay_ifindexes}
+        names = names_of(underlay_ifindexes)
         self._underlays = [ifindex for ifindex, name in names.items() if is_ethernet(name)][:MAX_UNDERLAYS]
         self.skipped = [name for ifindex, name in names.items() if ifindex not in self._underlays]
         if not self._underlays:
@@ -116,6 +116,11 @@ class IsatapFastPath:
     def attached_by(self) -> str:
         """``tcx`` or ``clsact``."""
         return "tcx" if all(attachment.link >= 0 for attachment in self._attachments) else "clsact"
+
+    @property
+    def attached(self) -> bool:
+        """Whether every program is still where it was put."""
+        return all(attachment.holds for attachment in self._attachments)
 
     def program(self, name: str) -> Program:
         """A program, for BPF_PROG_TEST_RUN."""
@@ -257,7 +262,20 @@ def _replace(table: Map, wanted: dict[bytes, bytes]) -> None:
             )
 
 
+def names_of(ifindexes: Iterable[int]) -> dict[int, str]:
+    """The devices' names, without those that have gone meanwhile."""
+    found = {}
+    for ifindex in ifindexes:
+        with contextlib.suppress(OSError):
+            found[ifindex] = socket.if_indextoname(ifindex)
+    return found
+
+
 def is_ethernet(name: str) -> bool:
+    """Whether packets there have Ethernet's header; a device that has gone meanwhile is none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        answer = fcntl.ioctl(probe, _SIOCGIFHWADDR, struct.pack("40s", name.encode()))
+        try:
+            answer = fcntl.ioctl(probe, _SIOCGIFHWADDR, struct.pack("40s", name.encode()))
+        except OSError:
+            return False
     return bool(struct.unpack_from("=H", answer, 16)[0] == _ARPHRD_ETHER)

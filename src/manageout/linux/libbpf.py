@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes as c
 import errno
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +31,7 @@ TUNNEL, TRANSLATOR = 0, 1
 """Slots: both fast paths may have a program on one device, with handles and priorities one behind the other."""
 _PER_CPU = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH
 _BATCH = 4096
+_LINK_INFO = 64
 
 _PRINT = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
 _pointer, _int, _size, _text, _u32 = c.c_void_p, c.c_int, c.c_size_t, c.c_char_p, c.c_uint32
@@ -58,6 +60,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "bpf_tc_hook_destroy": (_int, [_pointer]),
     "bpf_tc_attach": (_int, [_pointer, _pointer]),
     "bpf_tc_detach": (_int, [_pointer, _pointer]),
+    "bpf_tc_query": (_int, [_pointer, _pointer]),
+    "bpf_obj_get_info_by_fd": (_int, [_int, _pointer, _pointer]),
     "bpf_prog_test_run_opts": (_int, [_int, _pointer]),
     "libbpf_num_possible_cpus": (_int, []),
 }
@@ -244,6 +248,7 @@ class Attachment:
         self._slot = slot
         self._hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
         self.link = -1
+        self._program_id = 0
         remove_leftover(ifindex, egress, slot)
         where = BPF_TCX_EGRESS if egress else BPF_TCX_INGRESS
         if tcx:
@@ -264,7 +269,22 @@ class Attachment:
         code = -_libbpf().bpf_tc_attach(c.byref(self._hook), c.byref(options))
         if code:
             raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
+        self._program_id = options.prog_id
         self._filters[self._hook.ifindex] += 1
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is still there: others may detach it, and a device takes it along when it goes."""
+        if self.link >= 0:
+            # struct bpf_link_info: of a link without device the ifindex is 0.
+            info, size = c.create_string_buffer(_LINK_INFO), _u32(_LINK_INFO)
+            code = _libbpf().bpf_obj_get_info_by_fd(self.link, info, c.byref(size))
+            return bool(code == 0 and int.from_bytes(info.raw[16:20], sys.byteorder) == self._hook.ifindex)
+        known_by = _TC_HANDLE + self._slot, _TC_PRIORITY + self._slot
+        options = _TcOpts(c.sizeof(_TcOpts), 0, 0, 0, *known_by)
+        code = _libbpf().bpf_tc_query(c.byref(self._hook), c.byref(options))
+        _log.clear()
+        return bool(code == 0 and options.prog_id == self._program_id)
 
     def close(self) -> None:
         """Detach."""

@@ -120,6 +120,17 @@ class Netlink:
         body = _IFINFO.pack(0, 0, 0, 0, 0)
         return [_link(message.body) for message in self._socket.dump(rtnetlink.GETLINK, body, "list links")]
 
+    def link(self, dev: str) -> Link | None:
+        """One device, or None."""
+        index = self.index(dev)
+        if index is None:
+            return None
+        body = _IFINFO.pack(0, 0, index, 0, 0)
+        try:
+            return _link(self._socket.get(rtnetlink.GETLINK, body, f"look at {dev}").body)
+        except rtnetlink.Refused:
+            return None
+
     def set_up(self, dev: str, mtu: int | None = None) -> None:
         """Bring ``dev`` up, with ``mtu`` bytes if given."""
         body = _IFINFO.pack(0, 0, self._index(dev), _UP, _UP)

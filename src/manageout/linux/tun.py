@@ -256,9 +256,10 @@ def _quieten(name: str, mtu: int) -> None:
         fcntl.ioctl(control, 0x8922, struct.pack("16si20x", name.encode(), mtu))  # SIOCSIFMTU
     _set_queue(name, QUEUE)
     conf = Path("/proc/sys/net/ipv6/conf") / name
-    # The kernel would otherwise solicit routers and report multicast into the tunnel by itself.
+    # The kernel would otherwise solicit routers and report multicast into the tunnel by itself. In a container that
+    # may not write parameters it does so, which harms less than no device.
     for key, value in (("addr_gen_mode", "1"), ("accept_ra", "0"), ("router_solicitations", "0")):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             (conf / key).write_text(value)
 
 

@@ -7,7 +7,6 @@ each with the counters of its direction. Nothing is pinned: it all ends with the
 from __future__ import annotations
 
 import contextlib
-import socket
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from importlib import resources
 from typing import Self
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.isatap_bpf import MAX_FLOWS, Direct, allowed, is_ethernet, totals
+from manageout.linux.isatap_bpf import MAX_FLOWS, Direct, allowed, is_ethernet, names_of, totals
 from manageout.linux.libbpf import BPF_NOEXIST, TRANSLATOR, Attachment, Object, Program, remove_leftover
 from manageout.protocol.drops import Drop
 from manageout.protocol.mappings import Mappings
@@ -61,7 +60,7 @@ class XlatFastPath:
                 "use a NAT64 prefix of 96 bits other than 64:ff9b::/96",
             )
         self._attachments: list[Attachment] = []
-        names = {ifindex: socket.if_indextoname(ifindex) for ifindex in underlay_ifindexes}
+        names = names_of(underlay_ifindexes)
         underlays = [ifindex for ifindex, name in names.items() if is_ethernet(name)]
         self.skipped = [name for ifindex, name in names.items() if ifindex not in underlays]
         self.direct = (Direct.TCP if untracked else allowed()) if direct and underlays else Direct.OFF
@@ -89,6 +88,11 @@ class XlatFastPath:
     def attached_by(self) -> str:
         """``tcx`` or ``clsact``."""
         return "tcx" if all(attachment.link >= 0 for attachment in self._attachments) else "clsact"
+
+    @property
+    def attached(self) -> bool:
+        """Whether every program is still where it was put."""
+        return all(attachment.holds for attachment in self._attachments)
 
     def program(self, name: str) -> Program:
         """A program, for BPF_PROG_TEST_RUN."""

@@ -25,6 +25,7 @@ from manageout.service.control import ControlServer
 from manageout.service.desired import Desired, Surroundings, desired
 from manageout.service.filter_managers import EMPTY, Contents
 from manageout.service.ipv4_side import ipv4_side, proxy_device
+from manageout.service.kernel_watch import KernelWatch
 from manageout.service.loops import loop_factory
 from manageout.service.metrics import MetricsServer
 from manageout.service.overview import SAMPLE, Overview
@@ -51,21 +52,27 @@ def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
 def desired_here(
     netlink: Netlink, reconciler: Reconciler, site: Site, plan: Plan, contents: Contents = EMPTY
 ) -> Desired:
-    """What ``site`` wants on this machine, as it is; ``contents`` are known members of the filter's sets.
+    """What ``site`` wants on this machine, as it is; ``contents`` are known members of the filter's sets."""
+    around = surroundings(netlink, site, plan)
+    return desired(site, plan, around._replace(before=reconciler.router_before(), contents=contents))
+
+
+def surroundings(netlink: Netlink, site: Site, plan: Plan) -> Surroundings:
+    """This machine as it is, but for what it forwarded before us.
 
     A locator on the loopback device may be reached by any device, so then no device is said to hold it.
     """
     locators = set(site.isatap.locators) if site.isatap else set()
     holders = {
         address.ip: link.name
-        for link in netlink.links()
-        for address in netlink.addresses(link.name)
+        for link, addresses in netlink.holdings()
+        for address in addresses
         if address.ip in locators
     }
     found = locators == holders.keys() and "lo" not in holders.values()
     underlays = tuple(sorted(set(holders.values()))) if found else ()
     proxy = proxy_device(ipv4_side(netlink, site, plan), site, plan)
-    return desired(site, plan, Surroundings(underlays, proxy, reconciler.router_before(), contents))
+    return Surroundings(underlays, proxy)
 
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:
@@ -150,6 +157,11 @@ class _Daemon:
         assert isinstance(policy, PolicyService), "roles_of makes it on every machine"
         self._policy = policy
         policy.restore = self._restore
+        self._underlays: tuple[str, ...] = ()
+        others = list(roles.values())
+        roles["kernel"] = KernelWatch(
+            site, plan, netlink, reconciler, self._around_now, self._reload_rules, others
+        )
         self._overview = Overview(roles, netlink, self._about)
         self._stop = asyncio.Event()
 
@@ -234,8 +246,23 @@ class _Daemon:
             raise
 
     def _wanted(self, site: Site, plan: Plan) -> Desired:
-        contents = self._policy.contents(site, plan)
-        return desired_here(self._netlink, self._reconciler, site, plan, contents)
+        before, contents = self._reconciler.router_before(), self._policy.contents(site, plan)
+        return desired(site, plan, self._around(site, plan)._replace(before=before, contents=contents))
+
+    def _around(self, site: Site, plan: Plan) -> Surroundings:
+        """While a card is away the rules go on naming it: its packets must not come by another one meanwhile."""
+        around = surroundings(self._netlink, site, plan)
+        same = site.isatap and self._site.isatap and site.isatap.locators == self._site.isatap.locators
+        if around.underlays or not same:
+            self._underlays = around.underlays
+        return around._replace(underlays=self._underlays)
+
+    def _reload_rules(self) -> None:
+        """The devices that the rules name are others now."""
+        self._reconciler.apply(self._wanted(self._site, self._plan))
+
+    def _around_now(self) -> Surroundings:
+        return self._around(self._site, self._plan)
 
     def _restore(self) -> None:
         """Somebody took our rules away."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import NamedTuple
 
@@ -78,9 +78,18 @@ NOWHERE = Surroundings()
 
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
+    rules = [table(site, plan, around.underlays, around.contents)]
+    rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
+    rules.append(chain("guard", guard_rules(site, plan, around.before)))
+    lasting = lasting_rules(site, around.before)
+    guard = chain("guard", lasting) if lasting else ""
+    return replace(without_rules(site, plan, around), filter="\n".join(rules), guard=guard)
+
+
+def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
+    """The same without the packet filter, which may be long: what is compared with the kernel again and again."""
     devices, routes = [], []
     sysctls = [(IPV6_FORWARDING, "1"), (ACCOUNTING, "1"), (TIMESTAMPS, "1")]
-    rules = [table(site, plan, around.underlays, around.contents)]
     if site.isatap is not None:
         addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
         devices.append(Device(ISATAP_DEVICE, site.isatap.mtu, True, addresses))
@@ -98,11 +107,7 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
         sysctls.append((IPV4_FORWARDING, "1"))
         if around.proxy is not None:
             sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))
-    rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
-    rules.append(chain("guard", guard_rules(site, plan, around.before)))
-    lasting = lasting_rules(site, around.before)
-    guard = chain("guard", lasting) if lasting else ""
-    return Desired(tuple(devices), tuple(routes), tuple(sysctls), "\n".join(rules), guard)
+    return Desired(tuple(devices), tuple(routes), tuple(sysctls), "")
 
 
 def _translated(site: Site, plan: Plan) -> list[IPv4Network | IPv6Network]:

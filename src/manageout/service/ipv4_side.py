@@ -33,18 +33,22 @@ class Ipv4Side(NamedTuple):
 
 def ipv4_side(netlink: Netlink, site: Site, plan: Plan) -> Ipv4Side:
     """As the machine is now."""
-    links = [link for link in netlink.links() if link.up and link.name != "lo" and link.name not in DEVICES]
+    holdings = [
+        (link, addresses)
+        for link, addresses in netlink.holdings()
+        if link.up and link.name != "lo" and link.name not in DEVICES
+    ]
     held = [
         (link.name, address)
-        for link in links
-        for address in netlink.addresses(link.name)
+        for link, addresses in holdings
+        for address in addresses
         if isinstance(address, IPv4Interface)
     ]
     connected: dict[str, tuple[IPv4Network, ...]] = {}
     for dev, address in held:
         if address.network.prefixlen < 31:
             connected[dev] = (*connected.get(dev, ()), address.network)
-    return Ipv4Side(_own(netlink, site, plan, held), connected, tuple(link.ifindex for link in links))
+    return Ipv4Side(_own(netlink, site, plan, held), connected, tuple(link.ifindex for link, _ in holdings))
 
 
 def proxy_device(side: Ipv4Side, site: Site, plan: Plan) -> str | None:

@@ -11,15 +11,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from ipaddress import IPv6Address, ip_network
 from typing import NamedTuple
 
-from manageout.errors import KernelError, ManageoutError
+from manageout.errors import ManageoutError
 from manageout.linux import nft, proxy_arp, sysctl
-from manageout.linux.netlink import Interface, Netlink
+from manageout.linux.netlink import PROTO, Interface, Netlink, Route
 from manageout.linux.nft_table import GUARD_TABLE, RuleTables
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
@@ -28,14 +29,37 @@ from manageout.service.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router
 from manageout.service.runtime import RuntimeDir
 from manageout.words import counted
 
+FORWARDING = (IPV4_FORWARDING, IPV6_FORWARDING)
+ONE_BY_ONE = 32
+"""So many routes are asked for singly; with more, all of ours are listed."""
+
 log = logging.getLogger(__name__)
 
 
+class Kind(StrEnum):
+    """What a step mends, as findings call it when it cannot be mended."""
+
+    OTHER = ""
+    FORWARDING = "FORWARDING-OFF"
+    IPV6 = "IPV6-OFF"
+    SETTING = "SETTING-LOST"
+    DEVICE = "DEVICE-DOWN"
+    ADDRESS = "ADDRESS-TAKEN"
+    ROUTE = "ROUTE-TAKEN"
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may have a will of their own about it, or refuse it: a parameter of the kernel."""
+        return self in (Kind.FORWARDING, Kind.IPV6, Kind.SETTING)
+
+
 class Step(NamedTuple):
-    """One change: what it says in ``--dry-run`` and the log, and how it is made."""
+    """One change: what it says in ``--dry-run`` and the log, and how it is made. ``about``: what is changed."""
 
     text: str
     act: Callable[[], object]
+    kind: Kind = Kind.OTHER
+    about: str = ""
 
 
 @dataclass
@@ -102,11 +126,31 @@ class Reconciler:
         ]
 
     def apply(self, desired: Desired) -> None:
-        """Do :meth:`steps`, logging each."""
+        """Do :meth:`steps`, logging each. A parameter that cannot be set is no reason not to serve."""
         for step in self.steps(desired):
             log.info("%s", step.text)
-            step.act()
-            self._left.write(self._runtime)
+            try:
+                self.act(step)
+            except ManageoutError as error:
+                if not step.kind.shared:
+                    raise
+                log.warning("%s", error.message)
+
+    def act(self, step: Step) -> None:
+        """Do one step, and note what has to be undone."""
+        step.act()
+        self._left.write(self._runtime)
+
+    def repairs(self, desired: Desired, settings_only: bool = False) -> Iterator[Step]:
+        """What somebody has changed since :meth:`apply`, without devices that were deleted and the packet filter.
+
+        Each step is looked for when the one before it is done. ``settings_only``: only parameters, which cost least.
+        """
+        yield from self._sysctl_steps(desired)
+        yield from self._device_settings(desired)
+        if not settings_only:
+            yield from self._address_steps(desired)
+            yield from self._route_steps(desired)
 
     def undo(self) -> None:
         """Take back everything that :meth:`apply`, or a killed process before us, has done."""
@@ -128,8 +172,23 @@ class Reconciler:
         for name, value in desired.sysctls:
             now = sysctl.find(name)  # those of connection tracking come with the packet filter
             if now != value:
-                text = f"set {name} = {value} (now {'not there' if now is None else now})"
-                yield Step(text, partial(self._set, name, value))
+                yield self._setting(
+                    name, value, now, Kind.SETTING if name not in FORWARDING else Kind.FORWARDING
+                )
+
+    def _device_settings(self, desired: Desired) -> Iterator[Step]:
+        """Parameters of our own devices that are right by themselves when these are made."""
+        for device in desired.devices:
+            wanted = [(f"net/ipv6/conf/{device.name}/disable_ipv6", "0", Kind.IPV6)]
+            if (IPV4_FORWARDING, "1") in desired.sysctls:
+                wanted.append((f"net/ipv4/conf/{device.name}/forwarding", "1", Kind.FORWARDING))
+            for name, value, kind in wanted:
+                if (now := sysctl.find(name)) not in (None, value):
+                    yield self._setting(name, value, now, kind)
+
+    def _setting(self, name: str, value: str, now: str | None, kind: Kind) -> Step:
+        text = f"set {name} = {value} (now {'not there' if now is None else now})"
+        return Step(text, partial(self._set, name, value), kind, name)
 
     def _set(self, name: str, value: str) -> None:
         for each, before in sysctl.affected(name).items():
@@ -165,37 +224,43 @@ class Reconciler:
                     yield self._address_step("add", self._netlink.add_address, device, address)
             if not self.gate.closed and not self._is_up(device):
                 up = partial(self._netlink.set_up, device.name, device.mtu)
-                yield Step(f"bring {device.name} up, MTU {device.mtu}", up)
+                yield Step(f"bring {device.name} up, MTU {device.mtu}", up, Kind.DEVICE, device.name)
 
     def _create(self, device: Device) -> None:
         self.tuns[device.name] = Tun.open(device.name, device.mtu, device.vnet_hdr)
-        with contextlib.suppress(KernelError):  # where IPv6 is off for new devices
+        with contextlib.suppress(ManageoutError):  # where IPv6 is off for new devices
             sysctl.set(f"net/ipv6/conf/{device.name}/disable_ipv6", 0)
 
     def _address_step(
         self, verb: str, act: Callable[[str, Interface], None], device: Device, address: Interface
     ) -> Step:
-        place = "to" if verb == "add" else "from"
-        return Step(f"{verb} address {address} {place} {device.name}", partial(act, device.name, address))
+        text = f"{verb} address {address} {'to' if verb == 'add' else 'from'} {device.name}"
+        return Step(text, partial(act, device.name, address), Kind.ADDRESS, f"{address} on {device.name}")
 
     def _is_up(self, device: Device) -> bool:
-        return any(
-            link.name == device.name and link.up and link.mtu == device.mtu for link in self._netlink.links()
-        )
+        link = self._netlink.link(device.name)
+        return link is not None and link.up and link.mtu == device.mtu
 
     def _route_steps(self, desired: Desired) -> Iterator[Step]:
-        have = {
-            (route.prefix, route.via or route.dev)
-            for family in (socket.AF_INET, socket.AF_INET6)
-            for route in self._netlink.routes(family)
-        }
+        have = self._have(desired.routes)
         for gone in sorted(self._left.routes - set(desired.routes), key=str):
             yield Step(f"remove route {gone}", partial(self._remove, gone))
         for route in desired.routes:
             if self.gate.closed and route.dev is not None:
                 continue  # there is no way into a device that is down
-            if (route.prefix, route.via or route.dev) not in have or route not in self._left.routes:
-                yield Step(f"add route {route}", partial(self._route, route))
+            if route not in have or route not in self._left.routes:
+                yield Step(f"add route {route}", partial(self._route, route), Kind.ROUTE, str(route.prefix))
+
+    def _have(self, wanted: Sequence[WantedRoute]) -> set[WantedRoute]:
+        """Those of ``wanted`` that are there: one question each, for others may have a hundred thousand routes."""
+        if len(wanted) <= ONE_BY_ONE:
+            best = {route: self._netlink.best_route(route.prefix.network_address) for route in wanted}
+            if all(found is not None and _same(route, found) for route, found in best.items()):
+                return set(wanted)
+        ours = [
+            route for family in (socket.AF_INET, socket.AF_INET6) for route in self._netlink.routes(family)
+        ]
+        return {route for route in wanted if any(_same(route, found) for found in ours)}
 
     def _route(self, route: WantedRoute) -> None:
         self._left.routes.add(route)
@@ -253,3 +318,8 @@ def _by_the_guard(text: str) -> Leftovers | None:
     families = {"ipv4": IPV4_FORWARDING, "ipv6": IPV6_FORWARDING}
     sysctls = {name: ("0", "1") for family, name in families.items() if f"nfproto {family}" in text}
     return Leftovers(sysctls, filter=True) if sysctls else None
+
+
+def _same(wanted: WantedRoute, found: Route) -> bool:
+    way = found.via == wanted.via if wanted.via else found.dev == wanted.dev
+    return way and found.prefix == wanted.prefix and found.protocol == PROTO

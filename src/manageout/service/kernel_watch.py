@@ -1,0 +1,219 @@
+"""The role that keeps the kernel as desired between two reloads, and tells what it cannot mend.
+
+::
+
+    netlink event   -> 30 ms later a look at everything (at most four a second) -> repairs, findings
+    every second    -> a glance at parameters, which have no events, and at eBPF programs
+    every 10 s      -> a look at everything: events may be lost
+
+What is ours alone (devices, their addresses, our routes) is put back each time, slower when it is taken again and
+again. What others own too (parameters of the kernel) is put back three times in a minute and then left, with a
+finding, until it is right again. What is not ours (cards, their addresses) is a finding.
+
+The packet filter of ours is watched by :mod:`manageout.service.policy`, those of others by
+:mod:`manageout.service.filter_watch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any
+
+from manageout.config import Site
+from manageout.errors import ManageoutError
+from manageout.linux.netlink import Netlink
+from manageout.linux.netlink_events import KernelMonitor
+from manageout.plan import Plan
+from manageout.protocol.allowance import Allowance
+from manageout.protocol.restraint import Restraint
+from manageout.service import kernel_findings
+from manageout.service.desired import Desired, Surroundings, without_rules
+from manageout.service.kernel_findings import Board, Row
+from manageout.service.metrics import Metric
+from manageout.service.reconcile import Kind, Reconciler, Step
+
+DEBOUNCE = 0.03
+"""Changes come in groups."""
+PAUSE = 0.25
+"""At least so long between two looks."""
+GLANCE = 1.0
+LOOK = 10.0
+OURS, OURS_AT_ONCE = 0.5, 20.0
+"""So many times a second, and at once, is one thing of ours put back."""
+_SHARED = frozenset(kind.value for kind in Kind if kind.shared)
+
+
+class KernelWatch:
+    """The role, on every machine.
+
+    ``around`` says how the machine is; ``reload_rules`` loads the packet filter for it. ``others`` are the roles that
+    put something into the kernel themselves: those with ``recheck(changed)`` are asked to look at it, ``changed``
+    being whether links or addresses may be others than before.
+    """
+
+    name = "kernel"
+
+    def __init__(
+        self,
+        site: Site,
+        plan: Plan,
+        netlink: Netlink,
+        reconciler: Reconciler,
+        around: Callable[[], Surroundings],
+        reload_rules: Callable[[], None],
+        others: Iterable[object],
+    ) -> None:
+        self.ready = asyncio.Event()
+        self._site, self._plan, self._netlink, self._reconciler = site, plan, netlink, reconciler
+        self._around, self._reload_rules = around, reload_rules
+        self._rechecks = [role.recheck for role in others if hasattr(role, "recheck")]
+        self._seen = around()
+        self._board = Board()
+        self._restraint = Restraint()
+        self._ours: dict[tuple[str, str], Allowance] = {}
+        self._changed = asyncio.Event()
+        self._looked = self._began = 0.0
+        self._looks = 0
+        self._mended: Counter[str] = Counter()
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        loop, monitor = asyncio.get_running_loop(), KernelMonitor()
+
+        def wake() -> None:
+            # Not heard again before it is read: however many messages there are, they wake us once.
+            loop.remove_reader(monitor.fileno())
+            self._changed.set()
+
+        loop.add_reader(monitor.fileno(), wake)
+        self.ready.set()
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GLANCE):
+                        await self._changed.wait()
+                concerns = False
+                if self._changed.is_set():
+                    await asyncio.sleep(max(DEBOUNCE, self._looked + PAUSE - time.monotonic()))
+                    concerns = monitor.drain([route.prefix for route in self._wanted().routes])
+                    self._changed.clear()
+                    loop.add_reader(monitor.fileno(), wake)
+                self._turn(concerns)
+        finally:
+            self.ready.clear()
+            loop.remove_reader(monitor.fileno())
+            monitor.close()
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on with another site file, which is applied by now: what was left is wanted again."""
+        self._site, self._plan = site, plan
+        self._restraint.forget()
+        self._ours.clear()
+        self._seen = self._around()
+        self._look(time.monotonic())
+
+    def _turn(self, concerns: bool) -> None:
+        now = time.monotonic()
+        if concerns or now - self._looked >= LOOK:
+            self._look(now)
+        elif now - self._began >= GLANCE:
+            self._glance(now)
+
+    # --- Looks ------------------------------------------------------------------------------------------
+
+    def _wanted(self) -> Desired:
+        return without_rules(self._site, self._plan, self._seen)
+
+    def _glance(self, now: float) -> None:
+        """What has no events: parameters, programs."""
+        self._began = now
+        self._board.show("settings", self._mend(now, self._reconciler.repairs(self._wanted(), True)), now)
+        self._recheck(False, now)
+
+    def _look(self, now: float) -> None:
+        """At everything."""
+        self._looks += 1
+        try:
+            self._follow(self._around())
+            shown = self._mend(now, self._reconciler.repairs(self._wanted()))
+            self._board.show("settings", [row for row in shown if row.code in _SHARED], now)
+            self._board.show("ours", [row for row in shown if row.code not in _SHARED], now)
+            holdings = self._netlink.holdings()
+            self._board.show("underlays", kernel_findings.underlays(self._site, holdings), now)
+        except ManageoutError as error:  # something went while it was looked at: its event follows
+            self._board.say(logging.WARNING, f"{error.message} ({error.hint})", now)
+        self._recheck(True, now)
+        self._looked = self._began = time.monotonic()
+
+    def _follow(self, around: Surroundings) -> None:
+        """The rules name the devices that hold the locators."""
+        before, self._seen = self._seen, around
+        if around.underlays != before.underlays:
+            self._reload_rules()
+
+    def _recheck(self, changed: bool, now: float) -> None:
+        for recheck in self._rechecks:
+            try:
+                recheck(changed)
+            except ManageoutError as error:
+                self._board.say(logging.WARNING, f"{error.message} ({error.hint})", now)
+
+    # --- Mending ----------------------------------------------------------------------------------------
+
+    def _mend(self, now: float, steps: Iterator[Step]) -> list[Row]:
+        """Take the steps that may be taken; what stays wrong."""
+        rows: list[Row] = []
+        wrong: set[Hashable] = set()
+        for step in steps:
+            key = (step.kind.value, step.about)
+            wrong.add(key)
+            if row := self._take(step, key, now):
+                rows.append(row)
+        for left in self._restraint.left - wrong:
+            self._restraint.found_right(left)
+        return rows
+
+    def _take(self, step: Step, key: tuple[str, str], now: float) -> Row | None:
+        if step.kind.shared and not self._restraint.may(key, now):
+            return kernel_findings.unmended(step, "set otherwise again and again, and left so")
+        ours = self._ours.setdefault(key, Allowance(OURS, OURS_AT_ONCE))
+        if not step.kind.shared and not ours.take(now):
+            return kernel_findings.unmended(step, "taken away again and again")
+        try:
+            self._reconciler.act(step)
+        except ManageoutError as error:
+            return kernel_findings.refused(step, error)
+        self._mended[step.kind.value or "OTHER"] += 1
+        self._board.say(logging.WARNING, f"put back what somebody changed: {step.text}", now)
+        return None
+
+    # --- What is shown ----------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        return {"put_back": sum(self._mended.values()), "looks": self._looks}
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What is wrong now."""
+        return self._board.rows()
+
+    def drops(self) -> list[dict[str, Any]]:
+        """None: no packets come here."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """None."""
+        return {}
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        rows = [({"code": code}, float(count)) for code, count in self._mended.items()]
+        yield Metric("kernel_put_back", "Things of the kernel that were put back, by kind.", "counter", rows)
+        yield Metric("kernel_looks", "Looks at all of it.", "counter", [({}, float(self._looks))])
