@@ -13,7 +13,7 @@ import pytest
 from manageout.service import certificates
 from manageout.service.pki import Authority
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, Pair, wait_for
+from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, Pair, wait_for
 
 LIMITS = (
     "handshake_timeout = 1.5\nhead_timeout = 1.5\nmax_handshakes = 4\nmax_per_source = 6\nmax_connections = 8"
@@ -237,3 +237,18 @@ def refused(pair: Pair, namespace: str = "cl") -> socket.socket:
     with contextlib.suppress(ConnectionError):
         tcp.sendall(b"\x16")
     return tcp
+
+
+def test_a_renegotiation_is_refused_at_once(pair: Pair) -> None:
+    """The alert comes by itself, not with the next packet that the gateway has for the client."""
+    key = pair.ca.directory / "laptop.corp.example.key"
+    if not key.exists():
+        pair.ca.issue("laptop.corp.example", server=False)
+    argv = ["openssl", "s_client", "-connect", f"{GATEWAY_V4}:443", "-tls1_2", "-key", str(key)]
+    argv += ["-cert", str(key.with_suffix(".pem")), "-CAfile", str(pair.ca.certificate_path)]
+    request = pair.directory / "request"
+    request.write_bytes(REQUEST)
+    said = f"(cat {request}; sleep 1; echo R; sleep 20)"
+    client = pair.start("cl", "sh", "-c", f"{said} | {' '.join(argv)}", name="s_client")
+    wait_for("the alert", lambda: "no renegotiation" in client.text())
+    client.stop()

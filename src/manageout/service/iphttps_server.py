@@ -220,6 +220,7 @@ class IpHttpsServerService:
         except OSError as error:
             self._lost(connection, error.strerror or "connection lost")
         else:
+            self._watch_for_room(connection)  # OpenSSL answers some things by itself
             if not size:
                 return
             self.machine.receive(self._plain[:size], connection.number, time.monotonic())
@@ -280,11 +281,14 @@ class IpHttpsServerService:
             # The reader meets the same fault, and reports it outside this loop.
             log.debug("client %s: %s", connection.peer[0], error)
             return
-        if stream.queued and not connection.writing:
-            connection.writing = True
-            self._loop.add_writer(stream, self._on_writable, connection)
+        self._watch_for_room(connection)
         if stream.queued > self.acceptor.admission.limits.send_buffer:
             self.machine.congested(connection.number, True)
+
+    def _watch_for_room(self, connection: Connection) -> None:
+        if connection.stream.queued and not connection.writing:
+            connection.writing = True
+            self._loop.add_writer(connection.stream, self._on_writable, connection)
 
     def _on_writable(self, connection: Connection) -> None:
         try:

@@ -7,6 +7,7 @@ What the socket does not take is kept; the owner looks at ``queued`` before it s
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 from collections import deque
@@ -19,6 +20,8 @@ PLAIN = RECEIVE + 32 * 1024
 """Room for what those decrypt to, and for the record that was begun before."""
 WRITE = 64 * 1024
 """Plain text encrypted at once; bounds what OpenSSL's buffers keep."""
+ANSWERS_MOST = 16 * 1024
+"""Bytes that OpenSSL may want to say by itself, to a peer who does not take them, after the handshake."""
 HANDSHAKE_READ = 16 * 1024
 HANDSHAKE_MOST = 64 * 1024
 """Bytes that a handshake may have from the peer: its certificates above all, of which OpenSSL makes more bytes."""
@@ -53,7 +56,7 @@ class TlsStream:
     The handshake may be had in another thread.
     """
 
-    __slots__ = ("_greeted", "_incoming", "_outgoing", "_waiting", "queued", "sock", "tls")
+    __slots__ = ("_answers", "_greeted", "_incoming", "_outgoing", "_waiting", "queued", "sock", "tls")
 
     def __init__(
         self,
@@ -70,6 +73,8 @@ class TlsStream:
             self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
         )
         self._waiting: deque[memoryview] = deque()
+        self._answers = 0
+        """Bytes of OpenSSL's own that wait."""
         self._greeted = 0
         """Bytes that the handshake had from the peer."""
         self.queued = 0
@@ -109,9 +114,17 @@ class TlsStream:
         """Read once from the socket and decrypt into ``plain`` (at least PLAIN bytes); returns how much.
 
         0 when nothing whole has arrived. Raises EOFError at the end of the stream, ssl.SSLError, OSError.
+        OpenSSL may have something to say to what came (a refused renegotiation, new keys): see ``queued``.
         """
         # Nothing new, and after the handshake the first packets may be waiting in OpenSSL.
         self._fill()
+        try:
+            return self._decrypt(plain)
+        finally:
+            if self._outgoing.pending:
+                self._answer()
+
+    def _decrypt(self, plain: memoryview) -> int:
         # The stub does not know that read() fills a buffer and then returns a number.
         read = cast("Callable[[int, memoryview], int]", self.tls.read)
         end, size = 0, len(plain)
@@ -155,6 +168,7 @@ class TlsStream:
                     waiting.popleft()
         except BlockingIOError:
             return False
+        self._answers = 0
         return True
 
     def close(self) -> None:
@@ -183,6 +197,13 @@ class TlsStream:
         if sent < len(data):
             self._waiting.append(memoryview(data)[sent:])
             self.queued += len(data) - sent
+
+    def _answer(self) -> None:
+        before = self.queued
+        self._flush_tls()
+        self._answers += self.queued - before
+        if self._answers > ANSWERS_MOST:
+            raise OSError(errno.ENOBUFS, "the client does not take the answers that it asks for")
 
     def _greet(self) -> bool:
         if self._greeted >= HANDSHAKE_MOST:

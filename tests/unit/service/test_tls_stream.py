@@ -12,7 +12,7 @@ import pytest
 
 from manageout.service import tls
 from manageout.service.pki import Authority
-from manageout.service.tls_stream import PLAIN, WRITE, TlsStream
+from manageout.service.tls_stream import ANSWERS_MOST, HANDSHAKE_MOST, PLAIN, WRITE, TlsStream
 
 Pair = tuple[TlsStream, TlsStream]
 
@@ -96,3 +96,30 @@ def test_bytes_read_by_somebody_else_are_not_lost(sockets: Pair) -> None:
         client.handshake()
     else:
         raise AssertionError("no handshake")
+
+
+def test_what_openssl_answers_by_itself_is_sent_and_bounded(streams: Pair) -> None:
+    """A refused renegotiation is an alert of 31 bytes, which OpenSSL only puts where we fetch it."""
+    server, client = streams
+    room = memoryview(bytearray(PLAIN))
+    server._outgoing.write(b"alert")
+    server.receive(room)
+    assert client.sock.recv(100) == b"alert"
+    while not server.queued:
+        server.send([bytes(WRITE)])
+    waiting = server.queued
+    with pytest.raises(OSError, match="does not take the answers"):
+        for _ in range(ANSWERS_MOST):
+            server._outgoing.write(b"alert")
+            server.receive(room)
+    assert server.queued <= waiting + ANSWERS_MOST + 5
+
+
+def test_a_handshake_has_a_limit_of_bytes(sockets: Pair) -> None:
+    server, client = sockets
+    # Pieces of one message that announces more: the beginning of an endless client hello.
+    client.sock.sendall(b"\x16\x03\x01\x40\x00\x01\xff\xff\xff" + bytes(16384 - 4))
+    with pytest.raises(ssl.SSLError):
+        while not server.handshake():
+            client.sock.sendall(b"\x16\x03\x01\x40\x00" + bytes(16384))
+    assert server._greeted <= HANDSHAKE_MOST
