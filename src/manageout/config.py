@@ -55,6 +55,8 @@ class IpHttpsTable(Table):
     """Clients at a time."""
     max_per_source: Annotated[int, Field(ge=1)] = 256
     """Connections from one IPv4 address or IPv6 /64 (many clients may share a NAT)."""
+    max_per_certificate: Annotated[int, Field(ge=1)] = 4
+    """Connections with one name in their certificates; a newer one ends the oldest."""
     max_handshakes: Annotated[int, Field(ge=1)] = 1024
     """Connections before the end of their HTTP head; above that, the oldest of the source that has most gives way."""
     handshake_timeout: Annotated[float, Field(gt=0)] = 10.0

@@ -19,6 +19,7 @@ NAMES = (
     "iphttps_own_framing_vs_raw_tls",
     "iphttps_client_bytes",
 )
+LIMITS = "max_per_source = 60000\nmax_handshakes = 60000\nmax_per_certificate = 60000"
 RUNS = 5
 SECONDS = 3
 IDLE_CLIENTS = 2000
@@ -81,7 +82,7 @@ else:
 def measure(wanted: frozenset[str]) -> Iterator[Result]:
     """Whatever of :data:`NAMES` is wanted; throughput in Gbit/s, memory in bytes."""
     with Pair() as pair:
-        gateway = pair.start_gateway(iphttps="max_per_source = 60000\nmax_handshakes = 60000")
+        gateway = pair.start_gateway(iphttps=LIMITS)
         down, up = "iphttps_down_vs_ocserv" in wanted, "iphttps_up_vs_ocserv" in wanted
         if down or up:
             yield from _stock(pair, down, up)
@@ -137,7 +138,7 @@ def _own(pair: Pair) -> Iterator[Result]:
 
 
 def _idle(pair: Pair) -> Result:
-    gateway = pair.start_gateway(iphttps="max_per_source = 60000\nmax_handshakes = 60000")
+    gateway = pair.start_gateway(iphttps=LIMITS)
     name = "laptop.corp.example"
     if not (pair.ca.directory / f"{name}.pem").exists():
         pair.ca.issue(name, server=False)

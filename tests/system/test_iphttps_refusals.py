@@ -171,9 +171,9 @@ def test_a_stream_that_is_not_ipv6_ends_the_session(pair: Pair) -> None:
     assert counted(pair, "not-ipv6", before)
 
 
-def established(pair: Pair, namespace: str = "cl") -> ssl.SSLSocket:
+def established(pair: Pair, namespace: str = "cl", name: str = "laptop.corp.example") -> ssl.SSLSocket:
     """A connection that has sent its head."""
-    tls = pair.tls(namespace=namespace)
+    tls = pair.tls(name, namespace=namespace)
     tls.sendall(REQUEST)
     assert tls.recv(4096).startswith(b"HTTP/1.1 200 OK")
     return tls
@@ -219,14 +219,25 @@ def test_too_many_connections_and_connections_of_one_source(pair: Pair) -> None:
     wait_for("nobody is there", lambda: not pair.ask("clients"))
     wait_for("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
-    clients = [established(pair) for _ in range(6)]
+    clients = [established(pair, name=f"{name}.corp.example") for name in "abcdef"]
     with refused(pair) as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-from-source", before)
-    clients += [established(pair, "cl2") for _ in range(2)]
+    clients += [established(pair, "cl2", f"{name}.corp.example") for name in "gh"]
     with refused(pair, "cl2") as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-connections", before)
+    for client in clients:
+        client.close()
+
+
+def test_one_certificate_takes_no_more_than_its_share(pair: Pair) -> None:
+    wait_for("nobody is there", lambda: not pair.ask("clients"))
+    clients = [established(pair, name="greedy.corp.example") for _ in range(6)]
+    assert closed(clients[0]) and closed(clients[1])
+    assert [row["name"] for row in pair.ask("clients")] == ["greedy.corp.example"] * 4
+    assert pair.drops()["too-many-of-certificate"] == 2
+    clients[-1].sendall(b"\x60")  # still there
     for client in clients:
         client.close()
 

@@ -402,3 +402,39 @@ def test_counters_are_exact() -> None:
     assert (client.packets_in, client.bytes_in) == (8, 64 + 7 * 148)
     assert (client.packets_out, client.bytes_out) == (5, 5 * 1048)
     assert (client.name, client.addresses[0], client.since) == ("client1.example", gua(1), 1000.0)
+
+
+def test_the_newest_connections_of_a_certificate_win() -> None:
+    site = Site(max_per_identity=2)
+    for number in (1, 2, 3):
+        site.connect(number, "laptop.example")
+        site.connect(10 + number, "other.example" if number < 3 else "third.example")
+    ended = site.closed(1)
+    assert ended and ended.reason == "newer connections of the same certificate, of which it may have 2"
+    assert site.drops() == {"TOO_MANY_OF_CERTIFICATE": 1}
+    site.server.closed(3, "gone", site.now)
+    site.connect(4, "laptop.example")
+    assert {view.session for view in site.server.clients()} == {2, 4, 11, 12, 13}
+
+
+def test_without_certificates_nobody_is_the_same() -> None:
+    site = Site(mode="none", max_per_identity=1)
+    site.connect(1)
+    site.connect(2)
+    assert len(site.server.clients()) == 2
+
+
+def test_connections_without_a_head_count_as_well() -> None:
+    site = opened(opened(Site(max_per_identity=1), 1), 2)
+    site.feed(2, b"")
+    assert site.closed(1) and not site.closed(2)
+
+
+def test_a_smaller_limit_holds_from_the_next_connection_on() -> None:
+    site = Site(max_per_identity=3)
+    for number in (1, 2, 3):
+        site.connect(number, "laptop.example")
+    site.server.reconfigure(replace(site.config, max_per_identity=1), site.now)
+    assert len(site.server.clients()) == 3
+    site.connect(4, "laptop.example")
+    assert [view.session for view in site.server.clients()] == [4]

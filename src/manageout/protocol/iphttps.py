@@ -77,6 +77,7 @@ class ServerConfig:
     stall_timeout: float = 30.0
     dead_after: float = 60.0
     max_addresses: int = 16
+    max_per_identity: int = 4
 
     @classmethod
     def of(cls, site: Site, plan: Plan, *, vnet_hdr: bool = False, coalesce: bool = True) -> ServerConfig:
@@ -104,6 +105,7 @@ class ServerConfig:
             stall_timeout=limits.stall_timeout,
             dead_after=limits.dead_after,
             max_addresses=limits.max_addresses,
+            max_per_identity=limits.max_per_certificate,
         )
 
 

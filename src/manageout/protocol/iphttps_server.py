@@ -69,6 +69,8 @@ class IpHttpsServer:
         self._date = date
         self._random = random
         self._sessions: dict[int, Session] = {}
+        self._identities: dict[str, list[Session]] = {}
+        """The sessions of each identity, the oldest first."""
         self._up: dict[int, Session] = {}
         """Those of ``_sessions`` that carry packets."""
         self._events: list[ServerEvent] = []
@@ -104,7 +106,17 @@ class IpHttpsServer:
         if self._config.mode == "certificates" and peer.identity is None:
             self._refuse(entry, 403, "Forbidden", "no client certificate")
             return
+        if peer.identity is not None:
+            self._make_way(self._identities.setdefault(peer.identity, []), entry)
         self._schedule(entry, now + self._config.head_timeout)
+
+    def _make_way(self, others: list[Session], newcomer: Session) -> None:
+        """The newest wins: a client that comes again may have lost the old connection without a word."""
+        others.append(newcomer)
+        for oldest in others[: -self._config.max_per_identity]:
+            most = self._config.max_per_identity
+            reason = f"newer connections of the same certificate, of which it may have {most}"
+            self._end(oldest, reason, Drop.TOO_MANY_OF_CERTIFICATE)
 
     def closed(self, session: int, reason: str, now: float) -> None:
         """The transport of a connection was lost. Unknown numbers are ignored: a ``Close`` came first."""
@@ -120,6 +132,10 @@ class IpHttpsServer:
 
     def _forget(self, session: Session) -> None:
         del self._sessions[session.number]
+        if session.identity is not None and (siblings := self._identities.get(session.identity)):
+            siblings.remove(session)
+            if not siblings:
+                del self._identities[session.identity]
         self._up.pop(session.number, None)
         self._neighbours.forget(session)
 
