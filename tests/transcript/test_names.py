@@ -8,6 +8,7 @@ import pytest
 
 from manageout.protocol.names import (
     LONGEST_DELAY,
+    LOOK_SOON,
     NOTHING,
     SWEEP_AFTER,
     TAKEN_DELAY,
@@ -37,6 +38,17 @@ def do(
     return tasks
 
 
+def looks(
+    names: Names, now: float, count: int, outcome: Outcome = Outcome.DONE, problem: Problem | None = None
+) -> list[Task]:
+    """So many looks, and nothing else, a few at a time."""
+    tasks: list[Task] = []
+    while found := do(names, now, outcome, problem):
+        tasks += found
+    assert len(tasks) == count and all(task.look for task in tasks)
+    return tasks
+
+
 def wanted(tasks: list[Task]) -> dict[str, object]:
     return {task.name: task.wanted for task in tasks}
 
@@ -46,7 +58,7 @@ def test_a_client_gets_its_name_and_both_pointers() -> None:
     names.present(NAME, SIX, FOUR, 0.0)
     assert wanted(do(names, 0.0)) == {NAME: FORWARD, REVERSE4: POINTER, REVERSE6: POINTER}
     assert names.registered == 3 and names.waiting == 0
-    assert names.timer() is None
+    assert names.timer() == LOOK_SOON
 
 
 def test_without_a_lease_there_is_no_ipv4() -> None:
@@ -339,8 +351,8 @@ def test_a_client_that_returns_after_a_crash_keeps_its_records_without_work() ->
     do(names, 0.0)
     after = restarted(names)
     after.present(NAME, SIX, FOUR, 10.0)
-    assert do(after, SWEEP_AFTER) == []
     assert after.registered == 3
+    assert all(task.look for task in looks(after, 10.0, 3)) and do(after, SWEEP_AFTER) == []
 
 
 def test_what_was_queued_at_a_crash_is_done_or_undone() -> None:
@@ -392,7 +404,7 @@ def test_the_sweep_waits_for_the_grace_where_records_are_kept_in_it() -> None:
     names.present(NAME, SIX, FOUR, 0.0)
     do(names, 0.0)
     after = restarted(names)
-    assert do(after, SWEEP_AFTER) == []
+    assert len(looks(after, 0.0, 3)) == 3 and do(after, SWEEP_AFTER) == []
     after.released(NAME, 500.0)
     assert len(do(after, 500.0)) == 3
 

@@ -13,12 +13,14 @@ import re
 import socket
 import struct
 import time
+from ipaddress import IPv6Address, IPv6Network
 from typing import Protocol
 
 import dns.exception
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.update
 
@@ -29,6 +31,7 @@ from manageout.protocol.names import NOTHING, Outcome, Problem, Records, Task
 from manageout.words import said
 
 TIMEOUT = 5.0
+_ANYWHERE = IPv6Network("::/0")
 _TYPES = ("A", "AAAA", "PTR")
 _ADDRESSES = ("A", "AAAA")
 _OTHERWISE = (dns.rcode.YXDOMAIN, dns.rcode.YXRRSET)
@@ -53,10 +56,13 @@ class SignerError(ManageoutError):
 
 
 class Updater:
-    """Carries out tasks, one at a time; blocks. ``mark``: with what the texts of our TXT records begin."""
+    """Carries out tasks, one at a time; blocks. ``mark``: with what the texts of our TXT records begin. ``ours``: where
+    this gateway's clients have their addresses."""
 
-    def __init__(self, zones: Zones, signer: Signer | None, mark: str, ttl: int) -> None:
-        self._zones, self._signer, self._mark, self._ttl = zones, signer, mark, ttl
+    def __init__(
+        self, zones: Zones, signer: Signer | None, mark: str, ttl: int, ours: IPv6Network = _ANYWHERE
+    ) -> None:
+        self._zones, self._signer, self._mark, self._ttl, self._ours = zones, signer, mark, ttl, ours
 
     def perform(self, task: Task) -> tuple[Outcome, Problem | None]:
         """Make the server's records as wanted; what became of it."""
@@ -66,6 +72,8 @@ class Updater:
                 if task.name.endswith(".arpa"):
                     return Outcome.NO_ZONE, None
                 return Outcome.FAILED, Problem("DNS-NO-ZONE", f"no server here holds a zone for {task.name}")
+            if task.look:
+                return self._look(task, place)
             return self._remove(task, place) if not task.wanted else self._set(task, place)
         except SignerError as error:
             return Outcome.FAILED, Problem(error.code, error.message)
@@ -75,6 +83,23 @@ class Updater:
             self._zones.forget()
             outcome = Outcome.FAILED if isinstance(error, ConnectionRefusedError) else Outcome.DOUBTFUL
             return outcome, Problem("DNS-UNREACHABLE", f"{task.name}: {said(error)}")
+
+    def _look(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """Whether it stands there as wanted; if not, once more. A server that does not say is told again."""
+        there: dict[str, list[str]] = {}
+        for kind in ("TXT", *_kinds(task.wanted)):
+            texts = texts_of(task.name, kind, place)
+            if texts is None:
+                return self._set(task, place)
+            there[kind] = texts
+        mine = _quoted(self.mark(task.owner)) in there["TXT"]
+        if mine and all(_canonical(kind, text) in there[kind] for kind, text in task.wanted):
+            return Outcome.DONE, None
+        if mine and not all(IPv6Address(text) in self._ours for text in there.get("AAAA", ())):
+            words = f"the client of {task.name} is connected to another gateway too, and has the addresses of that"
+            return Outcome.ELSEWHERE, Problem("NAME-TWICE", words)
+        outcome, problem = self._set(task, place)
+        return Outcome.RESTORED if outcome is Outcome.DONE else outcome, problem
 
     def mark(self, owner: str) -> str:
         """The text of the TXT record. The client is in it as a hash: its certificate's name may be nobody's business,
@@ -244,6 +269,11 @@ def _received(sock: socket.socket, size: int, until: float) -> bytes:
             raise EOFError("the server ended the connection")
         data += part
     return data
+
+
+def _canonical(kind: str, text: str) -> str:
+    """As :func:`texts_of` says it."""
+    return dns.rdata.from_text("IN", kind, text).to_text()
 
 
 def _quoted(text: str) -> str:

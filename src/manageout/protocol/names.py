@@ -3,6 +3,8 @@
 Each owner name (``laptop.corp.example``, the two reverse names) is one :class:`Entry`: what is wanted there and what
 the server has last confirmed. A difference becomes a :class:`Task`; the driver carries it out and tells the
 :class:`Outcome`. Failures are tried again with a growing delay; an entry outlives a restart in the driver's store.
+What is as wanted is looked at soon after it was written, after a restart, and then hourly: servers scavenge, are
+restored, or say yes and forget.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from heapq import heapify, heappop, heappush
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
+from zlib import crc32
 
 from manageout.protocol.name_claims import Claims, is_exact, plain
 from manageout.protocol.trusted_names import TRUSTED
@@ -23,6 +27,13 @@ TAKEN_DELAY = 300.0
 """Before looking again whether a name that somebody else holds is free."""
 SWEEP_AFTER = 60.0
 """Seconds after a start that clients have to return before their records of before are removed."""
+LOOK_SOON = 10.0
+LOOK_AGAIN = 3600.0
+"""The longest time between two looks at a record that stands as wanted."""
+LOOKS = 2
+"""At a time."""
+FORGETS_AFTER = 2
+"""Looks in a row that found nothing of what the server had taken."""
 MAX_ENTRIES = 200_000
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -44,6 +55,10 @@ class Outcome(Enum):
     """Nothing was changed. Try again later."""
     DOUBTFUL = "doubtful"
     """No answer came: it may have been done. Try again later."""
+    RESTORED = "restored"
+    """A look found it gone, or changed: it was registered again."""
+    ELSEWHERE = "elsewhere"
+    """A look found that the same client is registered by another gateway: that is newer, and stays."""
 
 
 class Task(NamedTuple):
@@ -54,6 +69,8 @@ class Task(NamedTuple):
     known: Records
     owner: str = ""
     """The client whose name it is; empty for a reverse name, which belongs to the gateway that gave the address."""
+    look: bool = False
+    """Only if it is not so already: what is wanted should stand there."""
 
 
 class Problem(NamedTuple):
@@ -76,6 +93,10 @@ class Entry:
     delay: float = FIRST_DELAY
     busy: bool = False
     problem: Problem | None = None
+    look_at: float | None = None
+    """When it is looked at again, if it stands as wanted."""
+    missed: int = 0
+    """Looks in a row that had to restore it."""
 
     @property
     def settled(self) -> bool:
@@ -103,6 +124,9 @@ class Names:
     _changed: set[str] = field(default_factory=set)
     _pending: dict[str, None] = field(default_factory=dict)
     """Names that are not as wanted, the oldest first."""
+    _looks: list[tuple[float, str]] = field(default_factory=list)
+    """A heap; those whose entry has another time are void."""
+    _looking: int = 0
     _of: dict[str, set[str]] = field(default_factory=dict)
     """Identity -> owner names."""
     unfit: dict[str, Problem] = field(default_factory=dict)
@@ -176,7 +200,7 @@ class Names:
             # A task may have been under way: the server may hold what was wanted.
             doubtful = wanted if wanted != known else NOTHING
             wanted_now = wanted if self.keep_in_grace else NOTHING
-            entry = Entry(identity, wanted_now, known, doubtful, now + SWEEP_AFTER)
+            entry = Entry(identity, wanted_now, known, doubtful, now if wanted_now else now + SWEEP_AFTER)
             self.entries[name] = entry
             self._of.setdefault(identity, set()).add(name)
             self._look_at(name, entry, now)
@@ -192,9 +216,20 @@ class Names:
                 break
             if not entry.busy and entry.due <= now:
                 entry.busy = True
-                owner = "" if name.endswith(".arpa") else plain(entry.identity)
-                found.append(Task(name, entry.wanted, entry.known | entry.doubtful, owner))
+                found.append(self._task(name, entry))
+        while len(found) < limit and self._looking < LOOKS and self._looks and self._looks[0][0] <= now:
+            due, name = heappop(self._looks)
+            if (looked := self.entries.get(name)) is not None and looked.look_at == due and not looked.busy:
+                looked.busy, looked.look_at = True, None
+                self._looking += 1
+                found.append(self._task(name, looked)._replace(look=True))
         return found
+
+    def look_again(self, now: float) -> None:
+        """At everything that is held to stand as wanted."""
+        for name, entry in self.entries.items():
+            if entry.look_at is not None:
+                self._plan_look(name, entry, now)
 
     def finished(self, task: Task, outcome: Outcome, problem: Problem | None, now: float) -> None:
         """What became of a task."""
@@ -202,24 +237,33 @@ class Names:
         if entry is None:
             return
         entry.busy, entry.problem = False, problem
-        if outcome in (Outcome.DONE, Outcome.NO_ZONE):
+        self._looking -= task.look
+        look = now
+        if outcome in (Outcome.DONE, Outcome.NO_ZONE, Outcome.RESTORED):
             entry.known, entry.doubtful = task.wanted, NOTHING
             entry.delay, entry.due = FIRST_DELAY, now
+            look = now + self._found(task, outcome, entry)
         elif outcome is Outcome.TAKEN:
             entry.known = entry.doubtful = NOTHING
             entry.due = now + TAKEN_DELAY
+        elif outcome is Outcome.ELSEWHERE:
+            look = now + TAKEN_DELAY
         else:
             if outcome is Outcome.DOUBTFUL:
                 entry.doubtful |= task.wanted | task.known
-            entry.due = now + entry.delay
+            entry.due = look = now + entry.delay
             entry.delay = min(entry.delay * 2, LONGEST_DELAY)
         self._changed.add(task.name)
+        if entry.settled and entry.wanted:
+            self._plan_look(task.name, entry, look)
         self._look_at(task.name, entry, now)
 
     def timer(self) -> float | None:
         """When :meth:`tasks` has something, or None; a time that has passed means now."""
-        idle = (entry for name in self._pending if not (entry := self.entries[name]).busy)
-        return min((entry.due for entry in idle), default=None)
+        dues = [entry.due for name in self._pending if not (entry := self.entries[name]).busy]
+        if self._looks and self._looking < LOOKS:
+            dues.append(self._looks[0][0])
+        return min(dues, default=None)
 
     def changes(self) -> list[tuple[str, StoredEntry | None]]:
         """What is to be stored: name, entry, or None for an entry that is gone. An empty entry: its owner is known."""
@@ -252,7 +296,33 @@ class Names:
     @property
     def registered(self) -> int:
         """Entries that stand in the DNS as wanted."""
-        return sum(bool(entry.wanted) and entry.settled for entry in self.entries.values())
+        fine = (entry.settled and entry.problem is None for entry in self.entries.values() if entry.wanted)
+        return sum(fine)
+
+    def _task(self, name: str, entry: Entry) -> Task:
+        owner = "" if name.endswith(".arpa") else plain(entry.identity)
+        return Task(name, entry.wanted, entry.known | entry.doubtful, owner)
+
+    def _found(self, task: Task, outcome: Outcome, entry: Entry) -> float:
+        """What follows from having written or looked: seconds until the next look."""
+        if outcome is Outcome.RESTORED:
+            entry.missed += 1
+            if entry.missed >= FORGETS_AFTER:
+                words = f"the server took {task.name} {entry.missed} times and has it no longer"
+                entry.problem = Problem("DNS-FORGETS", words)
+            return min(LOOK_SOON * 2.0 ** min(entry.missed, 9), LONGEST_DELAY)
+        if not task.look and outcome is Outcome.DONE:
+            return LOOK_SOON
+        entry.missed = 0
+        return LOOK_AGAIN * (1 - crc32(task.name.encode()) % 1024 / 8192)  # not all at once
+
+    def _plan_look(self, name: str, entry: Entry, when: float) -> None:
+        entry.look_at = when
+        heappush(self._looks, (when, name))
+        if len(self._looks) > 1000 + 2 * len(self.entries):
+            rows = self.entries.items()
+            self._looks = [(each.look_at, one) for one, each in rows if each.look_at is not None]
+            heapify(self._looks)
 
     @staticmethod
     def _stored(name: str, entry: Entry) -> StoredEntry:
@@ -317,8 +387,11 @@ class Names:
         """Note whether there is something to do; forget what is neither wanted nor there."""
         if not entry.settled or entry.busy:
             self._pending[name] = None
+            entry.look_at = None
             return
         self._pending.pop(name, None)
+        if entry.wanted and entry.look_at is None:
+            self._plan_look(name, entry, now)  # of an earlier process: much may have happened since
         if not entry.wanted:
             del self.entries[name]
             self._changed.add(name)

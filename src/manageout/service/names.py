@@ -51,6 +51,7 @@ REMEDIES = {
     "DNS-REFUSED": 'allow updates for our key or account; secure-only zones need authentication = "kerberos"',
     "DNS-NOT-AUTHORITATIVE": "set names.servers to the zone's primary server",
     "DNS-NOT-ZONE": "set names.zone to the zone that the server holds",
+    "DNS-FORGETS": "find what removes it there: scavenging, a clean-up, a zone restored or written by another server",
     "DNS-FAILED": "see the DNS server's log",
     "KERBEROS-NO-KDC": "see that a domain controller answers on port 88, and /etc/krb5.conf",
     "KERBEROS-CLOCK": "set the clock: within 5 minutes of the domain controller's",
@@ -75,14 +76,15 @@ def machine_of(site: Site) -> Names:
     return Names(zone, table.reverse, table.keep == "grace", reserved=own_names(site))
 
 
-def updater_of(site: Site) -> Updater:
+def updater_of(site: Site, plan: Plan) -> Updater:
     """What carries out the tasks. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
     from manageout.directory.dns_update import Updater
 
     table = site.names
     assert table is not None
     # All gateways of a site own its names together.
-    return Updater(zones_of(site), signer_of(table), f"manageout {site.site.prefix}", table.ttl)
+    mark = f"manageout {site.site.prefix}"
+    return Updater(zones_of(site), signer_of(table), mark, table.ttl, plan.client_prefix)
 
 
 def zones_of(site: Site) -> Zones:
@@ -125,12 +127,12 @@ class NamesService:
 
         Raises :class:`ManageoutError` when the store cannot be used.
         """
-        self._site = site
+        self._site, self._plan = site, plan
         self.machine = machine_of(site)
         self._updater: Updater | None = None
         self._fault: ManageoutError | None = None
         try:
-            self._updater = updater_of(site)
+            self._updater = updater_of(site, plan)
         except ManageoutError as error:
             self._fault = error
             log.error("%s; no names are registered (%s)", error.message, error.hint)
@@ -223,7 +225,7 @@ class NamesService:
                 return outcome, problem
         if self._updater is None:
             try:
-                self._updater = updater_of(self._site)
+                self._updater = updater_of(self._site, self._plan)
             except ManageoutError as error:
                 self._fault = error
                 return Outcome.FAILED, None
@@ -248,7 +250,9 @@ class NamesService:
         """Once for each change of fortune of a name, not for each attempt."""
         if problem is None:
             self._told.pop(task.name, None)
-            if outcome is Outcome.DONE:
+            if outcome is Outcome.RESTORED:
+                log.warning("DNS: %s was not there any more as we had put it: registered again", task.name)
+            elif outcome is Outcome.DONE and not task.look:
                 texts = ", ".join(text for _, text in sorted(task.wanted)) or "removed"
                 log.info("DNS: %s: %s", task.name, texts)
         elif self._told.get(task.name) != problem.code:
@@ -281,15 +285,16 @@ class NamesService:
         machine = machine_of(site)
         changed = (site.names, site.site, site.dns64) != (before.names, before.site, before.dns64)
         if changed or site.translation != before.translation or machine.reserved != self.machine.reserved:
-            updater = updater_of(site)
+            updater = updater_of(site, plan)
             if machine.zone != self.machine.zone:
                 self._former = self._updater
-            self._updater, self._site, self._fault = updater, site, None
+            self._updater, self._site, self._plan, self._fault = updater, site, plan, None
             self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
             self.machine.keep_in_grace, self.machine.reserved = machine.keep_in_grace, machine.reserved
             for client in self._clients.values():
                 self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
-            self._wake.set()
+        self.machine.look_again(time.monotonic())
+        self._wake.set()
 
     # --- What others may know ---------------------------------------------------------------------------
 
