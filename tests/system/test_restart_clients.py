@@ -39,9 +39,12 @@ def test_a_client_is_back_soon_after_the_gateway_is_ready(
     pair: Pair, sign: signal.Signals, away: float
 ) -> None:
     gateway = pair.start_gateway()
-    pair.start_client()
+    client = pair.start_client()
     address = pair.address()
     end(gateway, sign)
+    wait_for("the client knows at once", lambda: "not connected" in client.text(), 2 + SLACK)
+    assert ("the gateway is restarting" in client.text()) == (sign == signal.SIGTERM)
+    assert "mo-iphttps0" in sh("ip -n cl -6 route"), "calls that wait inside would end"
     time.sleep(away)  # the gateway is away: that is the case
     pair.start_gateway()
     ready = time.monotonic()

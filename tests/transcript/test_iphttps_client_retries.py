@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 
-from manageout.protocol.iphttps import Connect, ConnectFault, Disconnect, Failed, LinkDown
+from manageout.protocol.iphttps import (
+    TUN,
+    Connect,
+    ConnectFault,
+    Disconnect,
+    Failed,
+    LinkDown,
+    RouteRemoved,
+)
+from manageout.protocol.iphttps_server import IpHttpsServer
 from manageout.wire import nd
-from tests.transcript.iphttps_tools import GATEWAY_LL
-from tests.transcript.test_iphttps_client import FIRST, OK, OWN, OWN_LL, Tunnel
+from manageout.wire.iphttps import build_return
+from tests.transcript.iphttps_tools import CONFIG, GATEWAY_LL
+from tests.transcript.test_iphttps_client import FIRST, OK, OWN, OWN_LL, Joined, Tunnel
 
 
 def waits(tunnel: Tunnel, count: int, *, refused: bool = False) -> list[float]:
@@ -145,3 +157,75 @@ def test_a_doubted_connection_that_stays_silent_is_replaced_at_once() -> None:
     tunnel.client.check(tunnel.now)  # doubts do not give it more time
     tunnel.pass_time(1)
     assert isinstance(tunnel.events[1], LinkDown) and tunnel.events[-1] == Connect(0.0, 2.0)
+
+
+# --- A gateway that stops cleanly ----------------------------------------------------------------------
+
+
+def connected(count: int = 1) -> tuple[IpHttpsServer, list[Joined]]:
+    """A gateway with clients of our own framing."""
+    server = IpHttpsServer(replace(CONFIG, vnet_hdr=True), lambda: "now", lambda: 0.5)
+    clients = []
+    for number in range(count):
+        client = Joined(f"client{number}", server)
+        client.number = number
+        client.client._random = Random(number).random
+        client.client.enable(0)
+        client.connect()
+        client.events.clear()
+        clients.append(client)
+    return server, clients
+
+
+def stopped(server: IpHttpsServer, clients: list[Joined]) -> list[float]:
+    """When each client comes back, after the gateway has stopped to be there again."""
+    server.shutdown(0, returning=True)
+    streams = {number: b"".join(chunks) for number, chunks in server.transmit() if number != TUN}
+    found = []
+    for client in clients:
+        client.feed(streams[client.number])
+        client.client.closed("the gateway ended the connection", client.now)
+        client.collect()
+        connect = client.events[-1]
+        assert isinstance(connect, Connect)
+        found.append(connect.after)
+    return found
+
+
+def test_a_gateway_that_restarts_says_when_to_come_back_and_the_routes_stay() -> None:
+    server, (client,) = connected()
+    client.wait(1)
+    client.events.clear()
+    (after,) = stopped(server, [client])
+    assert 1.0 <= after < 1.1
+    assert LinkDown("the gateway is restarting") in client.events
+    assert not [event for event in client.events if isinstance(event, RouteRemoved)]
+
+
+def test_five_hundred_clients_come_back_over_a_while_and_all_within_four_seconds() -> None:
+    found = sorted(stopped(*connected(500)))
+    assert found[0] >= 1.0 and found[-1] < 3.0
+    for start in range(10, 24):  # in no tenth of a second a quarter of them
+        assert sum(start / 10 <= after < (start + 1) / 10 for after in found) < 125
+
+
+def test_a_client_that_does_not_know_the_message_is_not_sent_it() -> None:
+    server, _ = connected()
+    stock = Joined("stock", server, own_framing=False)
+    stock.number = 7
+    stock.client.enable(0)
+    stock.connect()
+    stock.wait(1)
+    server.shutdown(stock.now, returning=True)
+    streams = {number: b"".join(chunks) for number, chunks in server.transmit() if number != TUN}
+    stock.events.clear()
+    stock.feed(streams[8])
+    assert [event for event in stock.events if isinstance(event, RouteRemoved)]
+
+
+def test_a_gateway_may_not_send_us_away_for_long() -> None:
+    _, (client,) = connected()
+    client.feed(build_return(1000, 1000))
+    client.client.closed("the end", client.now)
+    client.collect()
+    assert client.events[-1] == Connect(10.0, 2.0)

@@ -30,6 +30,8 @@ Framing = Literal["stock", "own"]
 
 FRAMING_HEADER = "Manageout-Framing"
 ADDRESS_HEADER = "Manageout-Address"
+RETURN_HEADER = "Manageout-Return"
+"""A client with it in its request is told, in our own framing, when to come back after a clean stop."""
 
 
 class Peer(NamedTuple):

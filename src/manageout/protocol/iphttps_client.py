@@ -16,6 +16,7 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import (
     ADDRESS_HEADER,
     FRAMING_HEADER,
+    RETURN_HEADER,
     STRICT_LIMIT,
     TUN,
     ClientConfig,
@@ -30,10 +31,17 @@ from manageout.protocol.iphttps import (
 from manageout.protocol.iphttps_client_link import ClientLink
 from manageout.protocol.iphttps_host import Host, InterfaceId
 from manageout.protocol.iphttps_states import TRANSITIONS, ClientState, Trigger
-from manageout.protocol.reconnect import UNANSWERED_ALLOWED, QuickReconnect, Reconnect, StockReconnect
+from manageout.protocol.reconnect import (
+    LONGEST_RETURN,
+    UNANSWERED_ALLOWED,
+    QuickReconnect,
+    Reconnect,
+    StockReconnect,
+)
 from manageout.protocol.stock_stream import StockStream
 from manageout.wire.iphttps import (
     PACKET,
+    RETURN,
     SUPER_PACKET,
     VNET_HEADER,
     DeChunker,
@@ -42,6 +50,7 @@ from manageout.wire.iphttps import (
     PacketFramer,
     StatusHead,
     build_request,
+    parse_return,
 )
 
 PASSING = (408, 429, 500, 502, 503, 504)
@@ -64,6 +73,7 @@ class IpHttpsClient:
         self.link = ClientLink(self._host, config.vnet_hdr)
         """The packet path, with the counters of the tunnel."""
         self._reconnect: Reconnect = StockReconnect(random) if config.stock_retry else QuickReconnect(random)
+        self._random = random
         self._attempt_at = 0.0
         self._unanswered = 0
         """Connections in a row that ended before the answer to the request."""
@@ -79,6 +89,8 @@ class IpHttpsClient:
         self._heard = 0.0
         self._next_probe = 0.0
         self._half_since = math.inf
+        self._return: float | None = None
+        """Seconds after which a server that is stopping wants us back."""
         self.link.framing = None
         self.link.full = False
 
@@ -140,6 +152,8 @@ class IpHttpsClient:
         patience = config.response_timeout if config.stock_retry else self._reconnect.patience
         self._heard, self._answer_by = now, now + patience
         extra = [(FRAMING_HEADER, "1" if config.vnet_hdr else "0")] if config.own_framing else []
+        if config.own_framing and not config.stock_retry:
+            extra.append((RETURN_HEADER, "1"))
         self.link.stream.append(build_request(config.path, config.host, extra))
 
     def failed(self, fault: ConnectFault, reason: str, now: float, *, refused: bool = False) -> None:
@@ -157,6 +171,8 @@ class IpHttpsClient:
             self._unanswered += 1
             refused = refused or self._unanswered >= UNANSWERED_ALLOWED
             self._lost(reason, ConnectFault.OTHER, now, hint, refused=refused)
+        elif self.state is ClientState.LINK_UP and self._return is not None:
+            self._lost("the gateway is restarting", ConnectFault.OTHER, now, after=self._return)
         elif self.state is ClientState.LINK_UP:
             self._lost(reason, ConnectFault.OTHER, now, hint)
 
@@ -249,6 +265,10 @@ class IpHttpsClient:
             records = self._own.feed(data)
             self.link.from_server([body for kind, body in records if kind == PACKET], now, 0)
             self.link.from_server([body for kind, body in records if kind == SUPER_PACKET], now, VNET_HEADER)
+            for kind, body in records:
+                if kind == RETURN:
+                    after, spread = parse_return(body)
+                    self._return = min(after + spread * self._random(), LONGEST_RETURN)
             return len(records)
         if self._stock is not None:
             packets = self._stock.feed(data)

@@ -17,6 +17,7 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import (
     ADDRESS_HEADER,
     FRAMING_HEADER,
+    RETURN_HEADER,
     STRICT_LIMIT,
     TUN,
     ClientView,
@@ -41,6 +42,7 @@ from manageout.wire.iphttps import (
     build_record,
     build_refusal,
     build_response,
+    build_return,
 )
 
 TICK = 10.0
@@ -48,6 +50,10 @@ TICK = 10.0
 ADDRESS_IDLE = 900.0
 """An address unused for so many seconds is solicited, once a tick, and released after three silences."""
 ADDRESS_PROBES = 3
+RETURN_AFTER = 1.0
+"""Seconds that a restart takes at least; who comes earlier is refused by the kernel, and tries again."""
+RETURN_EACH, RETURN_SPREAD = 0.003, 2.5
+"""Seconds for each returning client, more than one handshake takes; and for all of them, so that nobody waits long."""
 PROBES_IN_DEAD_TIME = 10
 """A silent client is probed so many times in ``dead_after``, until half of it is over."""
 
@@ -261,6 +267,7 @@ class IpHttpsServer:
             extra.append((ADDRESS_HEADER, str(fixed)))
         self._outbox.stream(session, build_response(config.server_header, self._date(), extra))
         session.establish(own, config.vnet_hdr, config.coalesce)
+        session.returns = own and RETURN_HEADER.lower() in head.headers
         self._up[session.number] = session
         self._events.append(Opened(session.number, session.identity, "own" if own else "stock"))
         session.next_ra = self._discovery.next_advertisement(now)
@@ -333,10 +340,20 @@ class IpHttpsServer:
 
     # --- Administration (3.2.4, 3.2.7) ------------------------------------------------------------------
 
-    def shutdown(self, now: float, reason: str = "the gateway is stopping") -> None:
-        """End every connection, after a last Router Advertisement that withdraws the routes."""
+    def shutdown(
+        self, now: float, reason: str = "the gateway is stopping", *, returning: bool = False
+    ) -> None:
+        """End every connection, after a last Router Advertisement that withdraws the routes.
+
+        ``returning``: a process like this one is to follow. Clients that understand it keep their routes, and are told
+        when to come back: soon, but not all at the same moment.
+        """
+        spread = min(len(self._up) * RETURN_EACH, RETURN_SPREAD)
         for session in self._up.values():
-            self._discovery.advertise(session, farewell=True)
+            if returning and session.returns:
+                self._outbox.stream(session, build_return(RETURN_AFTER, spread))
+            else:
+                self._discovery.advertise(session, farewell=True)
         for session in list(self._sessions.values()):
             self._end(session, reason)
 

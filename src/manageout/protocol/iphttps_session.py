@@ -50,6 +50,7 @@ class Session:
         "packets_in",
         "packets_out",
         "peer",
+        "returns",
         "serial",
         "since",
         "stock",
@@ -71,6 +72,8 @@ class Session:
         self.allowance = Allowance(ODD_PER_SECOND, ODD_BURST)
         self.out: list[bytes] = []
         self.blocked = False
+        self.returns = False
+        """It understands when it is to come back."""
         self.half_since = 0.0
         """Since when a packet is half received; 0: none is."""
         self.wake = inf

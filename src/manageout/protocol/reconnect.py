@@ -28,6 +28,8 @@ BRIEF = 10.0
 """A connection that ended earlier than this was no success."""
 BRIEF_ALLOWED = 3
 """After so many in a row waits double: another machine with our certificate takes the connection away each time."""
+LONGEST_RETURN = 10.0
+"""A gateway that stops may ask for no longer a wait."""
 UNANSWERED_ALLOWED = 3
 """So many connections in a row may end without a word; then it is taken for a refusal (a certificate, in TLS 1.3)."""
 

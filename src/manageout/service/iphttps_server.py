@@ -116,7 +116,7 @@ class IpHttpsServerService:
 
     def _stop(self) -> None:
         self.acceptor.stop()
-        self.machine.shutdown(time.monotonic())
+        self.machine.shutdown(time.monotonic(), returning=True)
         self._pump()
         self._loop.remove_reader(self._tun.fd)
         if self._timer is not None:

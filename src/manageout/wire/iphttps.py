@@ -257,20 +257,21 @@ class DeChunker:
 
 # --- Our own framing ------------------------------------------------------------------------------------
 
-PACKET, SUPER_PACKET, KEEPALIVE = 0, 1, 2
+PACKET, SUPER_PACKET, KEEPALIVE, RETURN = 0, 1, 2, 3
 VNET_HEADER = 10
 """Bytes of ``struct virtio_net_hdr`` before a super-packet; its 16-bit fields are little-endian."""
 MAX_IPV6 = 40 + 65535
 MAX_KEEPALIVE = 64
 
 _RECORD = Struct("!IB")
+_RETURN = Struct("!II")
 
 
 class OwnFramer:
     """Splits a stream into records: u32 length of the body, u8 type, body.
 
     Type 0 is an IPv6 packet; 1 a virtio_net_hdr and an IPv6 packet of up to 64 KiB; 2 a keepalive, to be
-    echoed.
+    echoed; 3, to clients that asked for it, when to come back after the end that follows.
     """
 
     __slots__ = ("_pending", "_wanted")
@@ -335,6 +336,8 @@ def _check_length(kind: int, length: int) -> None:
         fits = VNET_HEADER + 40 <= length <= VNET_HEADER + MAX_IPV6
     elif kind == KEEPALIVE:
         fits = length <= MAX_KEEPALIVE
+    elif kind == RETURN:
+        fits = length == _RETURN.size
     else:
         raise WireError(f"unknown record type {kind}")
     if not fits:
@@ -342,7 +345,7 @@ def _check_length(kind: int, length: int) -> None:
 
 
 def _check_packet(kind: int, body: bytes) -> None:
-    if kind == KEEPALIVE:
+    if kind in (KEEPALIVE, RETURN):
         return
     start = VNET_HEADER if kind == SUPER_PACKET else 0
     if body[start] >> 4 != 6:
@@ -354,3 +357,14 @@ def _check_packet(kind: int, body: bytes) -> None:
 def build_record(kind: int, body: bytes) -> bytes:
     """One record of our own framing."""
     return _RECORD.pack(len(body), kind) + body
+
+
+def build_return(after: float, spread: float) -> bytes:
+    """Come back ``after`` seconds after the end of the connection, and up to ``spread`` more by chance."""
+    return build_record(RETURN, _RETURN.pack(round(after * 1000), round(spread * 1000)))
+
+
+def parse_return(body: bytes) -> tuple[float, float]:
+    """The two of :func:`build_return`."""
+    after, spread = _RETURN.unpack(body)
+    return after / 1000, spread / 1000

@@ -13,6 +13,7 @@ from manageout.wire.iphttps import (
     KEEPALIVE,
     MAX_HEAD,
     PACKET,
+    RETURN,
     SUPER_PACKET,
     DeChunker,
     HeadParser,
@@ -25,6 +26,8 @@ from manageout.wire.iphttps import (
     build_refusal,
     build_request,
     build_response,
+    build_return,
+    parse_return,
 )
 from tests.vectors import value, vector
 
@@ -325,7 +328,8 @@ def test_the_largest_records() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (build_record(3, b"")[:5], "unknown record type 3"),
+        (build_record(4, b"")[:5], "unknown record type 4"),
+        (build_record(RETURN, b"")[:5], "record of type 3 with 0 bytes"),
         (build_record(PACKET, b"a" * 39)[:5], "record of type 0 with 39 bytes"),
         (b"\0\1\0\x28\0", "record of type 0 with 65576 bytes"),
         (build_record(SUPER_PACKET, b"a" * 49)[:5], "record of type 1 with 49 bytes"),
@@ -340,3 +344,8 @@ def test_the_largest_records() -> None:
 def test_refuses_broken_records(data: bytes, message: str) -> None:
     with pytest.raises(WireError, match=message):
         OwnFramer().feed(data)
+
+
+def test_when_to_return() -> None:
+    ((kind, body),) = OwnFramer().feed(build_return(1.0, 2.5))
+    assert kind == RETURN and parse_return(body) == (1.0, 2.5)
