@@ -80,6 +80,20 @@ def test_chosen_connections_are_forgotten_and_the_others_are_not() -> None:
     assert conntrack_change.forget(lambda connection: connection.port == 9) == 0
 
 
+def test_what_an_address_has_is_forgotten_in_both_families_and_the_rest_is_not() -> None:
+    sent_to(10)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("fd00::1", 9))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("127.0.0.2", 9))
+        sender.sendto(b"x", ("127.0.0.3", 9))
+    gone = {socket.inet_pton(socket.AF_INET6, "fd00::1"), socket.inet_aton("127.0.0.2")}
+    assert conntrack_change.forget_of(gone.__contains__) == 2
+    assert conntrack_change.forget_of(gone.__contains__) == 0
+    assert [connection.port for connection in found()] == [10]
+    assert conntrack_change.forget_of({socket.inet_aton("127.0.0.3")}.__contains__) == 1
+
+
 def test_a_bit_in_the_mark_leaves_the_other_bits() -> None:
     sent_to(9)
     sent_to(10)

@@ -29,6 +29,7 @@ TESTED_BY: dict[str, str] = {
     "service/kernel_findings.py": "system/test_kernel_watch.py",
     "linux/conntrack_change.py": "system/test_conntrack.py",
     "linux/libnftables.py": "system/test_nft_table.py",
+    "service/departed.py": "system/test_connection_limit.py",
     "service/revision.py": "system/test_policy.py",
     "cli/lab.py": "system/test_lab_network.py",
     **{

@@ -174,6 +174,8 @@ class Ruleset:
                 return None
             equal = self._equal(left, match.get("right"), place)
             return not equal if match.get("op") == "!=" and equal is not None else equal
+        if _counts_connections(statement):
+            return False  # it is for who has many: the packet is nobody's thousandth
         return None if statement.keys() & {"limit", "quota", "xt", "ct count", "queue", "meter"} else True
 
     def _verdict(
@@ -223,6 +225,13 @@ class Ruleset:
             return None
 
 
+def _counts_connections(statement: Json) -> bool:
+    """Whether it goes on only for a member of a set that has reached a number of connections."""
+    added = statement.get("set")
+    inner = added.get("stmt") if isinstance(added, dict) else None
+    return isinstance(inner, list) and any(isinstance(each, dict) and "ct count" in each for each in inner)
+
+
 def _plain_verdict(statement: Json) -> tuple[str, str] | None:
     for kind in ("accept", "drop", "reject", "return"):
         if kind in statement:
@@ -262,7 +271,9 @@ def _value(left: Json, packet: Packet) -> Json:
     if "meta" in left:
         return _meta(str(left["meta"].get("key")), packet)
     if "ct" in left:
-        return _STATES.get(packet.state) if left["ct"].get("key") == "state" else None
+        # Of a packet that begins a connection the kernel has noted nothing yet.
+        known = {"state": _STATES.get(packet.state), "status": 0 if packet.state == "new" else None}
+        return known.get(str(left["ct"].get("key")))
     if "payload" in left:
         return _payload(left["payload"], packet)
     if "concat" in left:

@@ -20,6 +20,7 @@ from manageout.config import Site
 from manageout.errors import ConfigError, ManageoutError, NotPermitted
 from manageout.linux import privileges, systemd
 from manageout.linux.netlink import Netlink
+from manageout.linux.nft_features import features
 from manageout.plan import Plan
 from manageout.service.control import ControlServer
 from manageout.service.desired import Desired, Surroundings, desired
@@ -72,7 +73,7 @@ def surroundings(netlink: Netlink, site: Site, plan: Plan) -> Surroundings:
     found = locators == holders.keys() and "lo" not in holders.values()
     underlays = tuple(sorted(set(holders.values()))) if found else ()
     proxy = proxy_device(ipv4_side(netlink, site, plan), site, plan)
-    return Surroundings(underlays, proxy)
+    return Surroundings(underlays, proxy, features=features())
 
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:

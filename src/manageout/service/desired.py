@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from manageout.config import Site
 from manageout.linux.conntrack import ACCOUNTING, TIMESTAMPS
+from manageout.linux.nft_features import ALL, Features
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.filter import table
 from manageout.service.filter_managers import EMPTY, Contents
@@ -58,6 +59,8 @@ class Surroundings(NamedTuple):
     """What this machine forwarded before we came."""
     contents: Contents = EMPTY
     """What the sets of the packet filter hold by now."""
+    features: Features = ALL
+    """What this kernel's packet filter can do."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ NOWHERE = Surroundings()
 
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
-    rules = [table(site, plan, around.underlays, around.contents)]
+    rules = [table(site, plan, around.underlays, around.contents, around.features)]
     rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
     rules.append(chain("guard", guard_rules(site, plan, around.before)))
     lasting = lasting_rules(site, around.before)

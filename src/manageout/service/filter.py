@@ -19,6 +19,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from manageout.config import Site
 from manageout.linux.conntrack import PROBE_MARK
+from manageout.linux.nft_features import ALL, Features
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.protocol.drops import Drop
 from manageout.service.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers, service_rules
@@ -32,6 +33,7 @@ from manageout.service.filter_text import (
     pair_sets,
     source_sets,
 )
+from manageout.service.filter_tracking import tracking
 from manageout.service.revision import REFUSED_MARK
 
 # RFC 4890 4.3.1: errors that must pass, whoever sends them; and their like in IPv4.
@@ -53,6 +55,7 @@ REFUSALS: dict[Drop, str] = {
     Drop.OUTSIDE: "reject with icmpx admin-prohibited",
     Drop.HAIRPIN: "reject with icmpx admin-prohibited",
     Drop.GATEWAY_SERVICE: "reject with icmpx admin-prohibited",
+    Drop.CONNECTION_LIMIT: "reject with icmpx admin-prohibited",
     Drop.UNKNOWN_CLIENT: "drop",
     Drop.WRONG_WAY: "drop",
     Drop.FOREIGN: "drop",
@@ -60,7 +63,13 @@ REFUSALS: dict[Drop, str] = {
 """Why the filter refuses, and how: whoever is what it says is told so, others are not."""
 
 
-def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Contents = EMPTY) -> str:
+def table(
+    site: Site,
+    plan: Plan,
+    underlays: Sequence[str] = (),
+    contents: Contents = EMPTY,
+    features: Features = ALL,
+) -> str:
     """The whole table. ``contents``: members of its sets that are known by now."""
     sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY), set_name(Drop.WRONG_WAY))
     for reason in REFUSALS:
@@ -80,9 +89,8 @@ def table(site: Site, plan: Plan, underlays: Sequence[str] = (), contents: Conte
         sets.append(addresses(CLIENTS, contents.members.get(CLIENTS, ())))
         sets.append(mapping(OTHERS, contents.others))
         chains.append(chain("postrouting", _source_addresses(site, plan)))
-        if not site.translation.masquerade:
-            chains.append(chain("untracked", _untracked(plan)))
-    return "\n".join([*sets, *chains])
+    limits = tracking(site, plan, features, contents.owners, set_name(Drop.CONNECTION_LIMIT))
+    return "\n".join([*sets, *limits[0], *chains, *limits[1]])
 
 
 def set_name(reason: Drop) -> str:
@@ -256,13 +264,6 @@ def _source_addresses(site: Site, plan: Plan) -> Iterator[str]:
     yield f"oifname {XLAT_DEVICE} snat ip6 to ip6 saddr map @{OTHERS}"
     if site.translation.masquerade:
         yield f'ip saddr {site.translation.pool} oifname != "mo-*" masquerade'
-
-
-def _untracked(plan: Plan) -> Iterator[str]:
-    """The IPv4 half of translated flows: the other half has their state. Those with this machine itself have two."""
-    yield "type filter hook prerouting priority raw; policy accept;"
-    yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 fib daddr type != local notrack"
-    yield f"ip daddr {plan.leases} notrack"
 
 
 def _intranet4(site: Site) -> list[IPv4Network]:

@@ -33,6 +33,8 @@ class Contents:
     others: Mapping[bytes, bytes] = field(default_factory=dict)
     counters: Mapping[str, int] = field(default_factory=dict)
     """Packets that counters of refusals have counted by now."""
+    owners: Mapping[bytes, int] = field(default_factory=dict)
+    """The number by which connections of a client's address are counted."""
 
 
 EMPTY = Contents()

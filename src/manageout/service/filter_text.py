@@ -45,6 +45,11 @@ def mapping(name: str, members: Mapping[bytes, bytes]) -> str:
     return _block(f"map {name}", ["type ipv6_addr : ipv6_addr;", *_elements(pairs)])
 
 
+def set_of(name: str, kind: str, size: int) -> str:
+    """A named set that rules fill."""
+    return _block(f"set {name}", [f"type {kind}; size {size}; flags dynamic;"])
+
+
 def source_sets(name: str, packets: int = 0) -> list[str]:
     """Two sets that count packets by source, and the counter of all of them, which goes on at ``packets``."""
     limits = f"size {SOURCES}; flags dynamic,timeout; timeout {REMEMBERED};"

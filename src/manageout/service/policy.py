@@ -18,12 +18,16 @@ from typing import Any
 from manageout.config import Site
 from manageout.errors import ManageoutError
 from manageout.linux import conntrack, nft, sysctl
-from manageout.linux.nft_sets import Counted, NftSets, TableMonitor
+from manageout.linux.nft_features import features
+from manageout.linux.nft_sets import Change, Counted, NftSets, TableMonitor
 from manageout.linux.nft_table import RuleTables
 from manageout.plan import Plan
 from manageout.service import policy_drops
+from manageout.service.charges import Charges
+from manageout.service.departed import Departed
 from manageout.service.filter import REFUSALS, set_name
 from manageout.service.filter_managers import Contents, counter
+from manageout.service.filter_tracking import counts_by_client
 from manageout.service.guard import GUARDED
 from manageout.service.manager_names import Address, ManagerNames, resolver_of
 from manageout.service.metrics import Metric
@@ -59,6 +63,8 @@ class PolicyService:
         self._peers = PeerNames(partial(resolver_of, site))
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
         self._revision = Revision()
+        self._charges = Charges()
+        self._departed = Departed(site, plan, self._charges)
         self._latest: dict[str, int] = {}
         self._scheduled = False
         self._removed = 0
@@ -75,6 +81,7 @@ class PolicyService:
                 group.create_task(self._peers.run(), name="peer-names")
                 group.create_task(self._watch(), name="policy-rules")
                 group.create_task(self._revision.run(), name="policy-revision")
+                group.create_task(self._departed.run(), name="policy-departed")
         finally:
             self.ready.clear()
             loop.remove_reader(monitor.fileno())
@@ -88,12 +95,14 @@ class PolicyService:
         counts = self._counts()
         lasting = (GUARDED, *map(set_name, REFUSALS))
         refusals = {name: counts[name] for name in lasting if name in counts}
-        return replace(self._members.configure(site, plan), counters=refusals)
+        known = self._members.configure(site, plan)
+        return replace(known, owners=self._charges.numbers(), counters=refusals)
 
     def reload(self, site: Site, plan: Plan) -> None:
         """The rules of ``site`` are loaded by now."""
         self._site, self._plan = site, plan
         self._names.configure(self._members.names(), partial(resolver_of, site))
+        self._departed.configure(site, plan)
         self._peers.resolver = partial(resolver_of, site)
         self._revision.rules_changed(site, plan)
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
@@ -127,12 +136,14 @@ class PolicyService:
     def present(self, client: Client) -> None:
         """A client has arrived, or has other addresses."""
         self._members.present(client)
+        self._charges.present(client, time.monotonic())
         self._revision.inherited(self._members.inherited())
         self._schedule()
 
     def absent(self, client: Client) -> None:
         """A client has gone."""
         self._members.absent(client)
+        self._charges.absent(client, time.monotonic())
         self._schedule()
 
     def released(self, identity: str, lease: bytes | None) -> None:
@@ -153,9 +164,12 @@ class PolicyService:
         if not self.ready.is_set():
             return
         try:
-            self._sets.change(self._members.changes())
+            self._sets.change(self._members.changes() + self._charged())
         except ManageoutError as error:
             self._lost(f"the packet filter's sets are not as they were left ({error.message})")
+
+    def _charged(self) -> list[Change]:
+        return self._charges.changes() if counts_by_client(self._site, features()) else []
 
     # --- What is shown ----------------------------------------------------------------------------------
 

@@ -75,6 +75,18 @@ def test_a_refusal_after_a_doubt_is_still_a_doubt() -> None:
     assert Ruleset(objects).judge("input", PACKET).result == "maybe"
 
 
+def test_a_limit_of_connections_is_not_reached_and_a_first_packet_has_no_status() -> None:
+    key = {"meta": {"key": "priority"}}
+    count = {"ct count": {"val": 10, "inv": True}}
+    over = {"set": {"op": "add", "elem": key, "set": "@s", "stmt": [count]}}
+    confirmed = match({"&": [{"ct": {"key": "status"}}, 8]}, 8)
+    objects = [base(), rule(over, DROP)]
+    assert Ruleset(objects).judge("input", PACKET).result == "accept"
+    assert Ruleset([base(), rule(confirmed, DROP)]).judge("input", PACKET).result == "accept"
+    later = PACKET._replace(state="established")
+    assert Ruleset([base(), rule(confirmed, DROP)]).judge("input", later).result == "maybe"
+
+
 def test_jumps_return_and_gotos_do_not() -> None:
     side = [rule({"return": None}, chain="side"), rule(DROP, chain="side")]
     jump = [base(policy="drop"), rule({"jump": {"target": "side"}}), rule(ACCEPT, handle=8), *side]

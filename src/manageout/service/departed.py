@@ -1,0 +1,69 @@
+"""Forgets what clients that have gone have left in the kernel's table of connections.
+
+There it would stand for days, and at a client that has come anew it would not count. Reading a full table takes
+seconds of a thread, so it is read only when somebody has gone, and not more often than every :data:`LOOK`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from manageout.config import Site
+from manageout.errors import ManageoutError
+from manageout.linux import conntrack_change
+from manageout.plan import Plan
+from manageout.service.charges import KEEP, Charges
+from manageout.words import counted
+
+LOOK = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Departed:
+    """Goes by ``charges``, which is told of clients elsewhere."""
+
+    def __init__(self, site: Site, plan: Plan, charges: Charges) -> None:
+        self._charges = charges
+        self.forgotten = 0
+        """Connections so far."""
+        self.configure(site, plan)
+
+    def configure(self, site: Site, plan: Plan) -> None:
+        """Go on by another site file."""
+        # Longer than its lease is held for a client, nothing of it is.
+        self._keep = min(KEEP, site.translation.grace) if site.translation is not None else KEEP
+        leases = plan.leases if site.translation is not None else None
+        blocks = [each for each in (plan.client_prefix if site.gateway else None, leases) if each is not None]
+        self._blocks = [(each.network_address.packed, each.broadcast_address.packed) for each in blocks]
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        begun: float | None = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK)
+            now = time.monotonic()
+            due = self._charges.due(now, self._keep)
+            if begun is not None and begun + self._keep <= now:
+                begun = None  # who was here before us, and has not come again
+                await self._forget(self._strange)
+            if due:
+                await self._forget(due.__contains__)
+
+    def _strange(self, address: bytes) -> bool:
+        """A client's, and no client has it."""
+        ours = any(low <= address <= high for low, high in self._blocks if len(low) == len(address))
+        return ours and not self._charges.holds(address)
+
+    async def _forget(self, gone: Callable[[bytes], bool]) -> None:
+        try:
+            found = await asyncio.to_thread(conntrack_change.forget_of, gone)
+        except ManageoutError as error:
+            log.error("connections of clients that left stay: %s (%s)", error.message, error.hint)
+            return
+        self.forgotten += found
+        if found:
+            log.info("%s of clients that have left forgotten", counted(found, "connection"))

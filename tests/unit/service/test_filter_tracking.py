@@ -1,0 +1,77 @@
+"""What of our traffic the kernel follows, and how much of it."""
+
+from __future__ import annotations
+
+from manageout.config import parse
+from manageout.linux.nft_features import ALL, Features
+from manageout.plan import plan
+from manageout.service.filter import table
+from manageout.service.filter_managers import Contents
+from manageout.service.filter_tracking import class_id
+
+SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
+GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\nlisten = [%s]\n'
+ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\n'
+TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
+
+
+def wanted(*tables: str, features: Features = ALL, contents: Contents = Contents()) -> str:  # noqa: B008
+    site = parse(SITE + "".join(tables))
+    return table(site, plan(site), (), contents, features)
+
+
+def chain(text: str, name: str) -> list[str]:
+    body = text.partition(f"  chain {name} {{\n")[2].partition("  }")[0]
+    return [line.strip() for line in body.splitlines()]
+
+
+def test_clients_tls_is_not_followed_and_neither_are_errors_about_it() -> None:
+    text = wanted(GATEWAY % '"192.0.2.1:443", "[::]:8443"')
+    incoming, outgoing = chain(text, "untracked_in"), chain(text, "untracked_out")
+    elsewhere = 'iifname != "lo" iifname != "mo-*"'
+    assert f"tcp dport 443 {elsewhere} ip daddr 192.0.2.1 notrack" in incoming
+    assert f"tcp dport 8443 {elsewhere} meta nfproto ipv6 fib daddr type local notrack" in incoming
+    assert any("packet-too-big" in rule and "@th,384,16 8443 notrack" in rule for rule in incoming)
+    assert 'tcp sport 443 oifname != "lo" oifname != "mo-*" ip saddr 192.0.2.1 notrack' in outgoing
+    assert 'tcp sport 8443 oifname != "lo" oifname != "mo-*" meta nfproto ipv6 notrack' in outgoing
+
+
+def test_protocol_41_is_not_followed() -> None:
+    text = wanted(ROUTER)
+    assert "meta l4proto 41 ip daddr { 10.0.0.1, 10.0.0.2 } notrack" in chain(text, "untracked_in")
+    assert chain(text, "untracked_out")[1:] == ["meta l4proto 41 ip saddr { 10.0.0.1, 10.0.0.2 } notrack"]
+    assert "ct count" not in text, "a router alone has no clients"
+
+
+def test_all_addresses_of_a_client_count_together() -> None:
+    owners = Contents(owners={bytes(15) + b"\x01": 1, bytes(15) + b"\x02": 0x1001F})
+    text = wanted(GATEWAY % '"0.0.0.0:443"', TRANSLATION, contents=owners)
+    assert "elements = { ::1 : 0:1, ::2 : 1:1f }" in text
+    assert chain(text, "client_limit") == [
+        "meta priority set none",
+        "meta priority set ip6 saddr map @owners",
+        "add @client_connections { meta priority ct count over 1024 } goto refused_connection_limit",
+        "meta priority set none",
+    ]
+    assert chain(text, "begun_forward")[-2:] == [
+        "iifname mo-iphttps0 goto client_limit",
+        "iifname mo-xlat0 ip saddr 10.0.8.0/24 goto lease_limit",
+    ]
+    assert "iifname mo-iphttps0 goto client_limit" in chain(text, "begun_input")
+
+
+def test_nobodys_addresses_count_each() -> None:
+    anonymous = GATEWAY.replace("client_ca", 'authentication = "none"\nclient_ca') % '"0.0.0.0:443"'
+    text = wanted(anonymous)
+    assert "map owners" not in text
+    assert chain(text, "client_limit")[0].startswith("add @client_connections { ip6 saddr ct count over")
+
+
+def test_an_older_kernel_does_without() -> None:
+    text = wanted(GATEWAY % '"0.0.0.0:443"', TRANSLATION, features=Features(False, False))
+    assert "ct count" not in text and "ct timeout" not in text and "@owners" not in text
+    assert "refused_connection_limit" in text, "its counter stays"
+
+
+def test_numbers_as_nftables_writes_them() -> None:
+    assert [class_id(number) for number in (1, 0xFFFF, 0x10000)] == ["0:1", "0:ffff", "1:0"]
