@@ -99,15 +99,16 @@ def test_files_that_do_not_fit(lab: Lab, ca: Ca, tmp_path: Path) -> None:
     assert with_files(tmp_path, certificate=leaf) == {"LIVE-CERT-CHAIN"}
     assert with_files(tmp_path, certificate=tmp_path / "none.pem") == {"LIVE-CERT-UNREADABLE"}
     assert with_files(tmp_path, client_crl=tmp_path / "none.pem") == {"LIVE-CRL-UNREADABLE"}
-    assert with_files(tmp_path, client_crl=stranger.crl(9 * DAY)) == {"LIVE-CRL-FOREIGN"}
+    assert with_files(tmp_path, client_crl=stranger.crl(40 * DAY)) == {"LIVE-CRL-FOREIGN"}
     assert with_files(tmp_path, client_ca=ca.file, client_crl=ca.crl(-DAY)) == {"LIVE-CRL-EXPIRED"}
+    assert with_files(tmp_path, client_ca=ca.file, client_crl=ca.crl(9 * DAY)) == {"LIVE-CRL-SOON"}
 
 
 def test_a_certificate_that_is_revoked(lab: Lab, ca: Ca, tmp_path: Path) -> None:
     leaf = ca.certificate("gateway.corp.example", -DAY, 90 * DAY, serial=0xBAD)
     files = {"certificate": leaf, "client_ca": ca.file}
-    assert with_files(tmp_path, **files, client_crl=ca.crl(9 * DAY, 0xBAD)) == {"LIVE-CERT-REVOKED"}
-    assert with_files(tmp_path, **files, client_crl=ca.crl(9 * DAY, 0xBEE)) == set()
+    assert with_files(tmp_path, **files, client_crl=ca.crl(40 * DAY, 0xBAD)) == {"LIVE-CERT-REVOKED"}
+    assert with_files(tmp_path, **files, client_crl=ca.crl(40 * DAY, 0xBEE)) == set()
 
 
 def test_a_list_that_nobody_can_fetch(lab: Lab, ca: Ca, tmp_path: Path) -> None:

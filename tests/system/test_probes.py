@@ -179,19 +179,26 @@ def test_certificates_and_lists_in_files(authority: Authority, tmp_path: Path) -
     assert leaf.names == ("gw.corp.example",) and not leaf.chain and not leaf.error
     assert datetime.fromtimestamp(leaf.not_after, UTC) > datetime.now(UTC) + timedelta(days=300)
     authority.revoke("gw.corp.example")
-    crl = probe_certificate.crl_from_file(authority.directory / "crl.pem", root)
+    (crl,) = probe_certificate.crls_from_file(authority.directory / "crl.pem", root)
     assert crl.signed and leaf.serial in crl.revoked and crl.issuer == leaf.issuer
     stranger = Authority.create(tmp_path / "other", "Other CA")
-    assert not probe_certificate.crl_from_file(
-        authority.directory / "crl.pem", stranger.certificate_path
-    ).signed
+    (foreign,) = probe_certificate.crls_from_file(authority.directory / "crl.pem", stranger.certificate_path)
+    assert not foreign.signed
+    several = tmp_path / "several.pem"
+    several.write_bytes(b"".join(each.crl_path.read_bytes() for each in (authority, stranger)))
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(root.read_bytes() + stranger.certificate_path.read_bytes())
+    both = probe_certificate.crls_from_file(several, roots)
+    assert len(both) == 2 and all(each.signed and "CN=" in each.place for each in both)
+    assert [each.signed for each in probe_certificate.crls_from_file(several, root)].count(True) == 1
+    assert len(probe_certificate.all_from_file(roots)) == 2
     broken = tmp_path / "chain.pem"
     broken.write_bytes(written.certificate.read_bytes() + stranger.certificate_path.read_bytes())
     assert "was not issued by" in probe_certificate.from_file(broken).chain
     assert probe_certificate.from_file(tmp_path / "none").error == "No such file or directory"
     assert probe_certificate.from_file(written.key).error == "not a PEM certificate"
-    assert probe_certificate.crl_from_file(written.key).error == "not a revocation list"
-    assert probe_certificate.crl_from_file(tmp_path / "none").error == "No such file or directory"
+    assert probe_certificate.crls_from_file(written.key)[0].error == "not a revocation list"
+    assert probe_certificate.crls_from_file(tmp_path / "none")[0].error == "No such file or directory"
     assert probe_certificate.revocation_points(written.certificate) == []
 
 

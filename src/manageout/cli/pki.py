@@ -42,6 +42,7 @@ def init(directory: Path, name: str, rsa_key: bool, force: bool) -> None:
         ("its key", authority.key_path),
         ("revocations", authority.crl_path),
     )
+    _print_life(authority)
     click.echo(f"\nKeep {authority.key_path} off the gateway. Next, with your gateway's public DNS name:")
     click.echo(f"  manageout pki issue gateway.example.com --server --dir {directory}")
 
@@ -65,6 +66,9 @@ def issue(
     authority = Authority(directory)
     files = authority.issue(name, server=server, dns=dns, days=days, rsa_key=rsa_key, force=force)
     _print_files(("certificate", files.certificate), ("its key", files.key))
+    if authority.crl_renewed:
+        _print_files(("revocations", authority.crl_path))
+        _print_life(authority, "made anew, copy it to client_crl on every gateway: it")
     _print_server_use(authority, files) if server else _print_client_use(authority, files)
 
 
@@ -72,13 +76,17 @@ def issue(
 @click.argument("name")
 @_directory
 def revoke(name: str, directory: Path) -> None:
-    """Revoke every good certificate of NAME."""
+    """Revoke every good certificate of NAME.
+
+    The new list is good for a year. Gateways let nobody new in with a list that has ended: `pki crl` renews it.
+    """
     from manageout.service.pki import Authority
 
     authority = Authority(directory)
     for entry in authority.revoke(name):
         click.echo(f"revoked      {entry.name} (serial {entry.serial})")
     _print_files(("revocations", authority.crl_path))
+    _print_life(authority)
     click.echo("\nCopy it to client_crl on every gateway: it is read again when it changes.")
 
 
@@ -86,12 +94,17 @@ def revoke(name: str, directory: Path) -> None:
 @_directory
 @click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="Validity.")
 def crl(directory: Path, days: int) -> None:
-    """Make the revocation list anew, before it expires."""
+    """Make the revocation list anew, before it expires, without revoking anything.
+
+    Gateways let nobody new in with a list that has ended, and say so from 30 days before in `status`.
+    """
     from manageout.service.pki import Authority
 
     authority = Authority(directory)
     authority.write_crl(days)
     _print_files(("revocations", authority.crl_path))
+    _print_life(authority)
+    click.echo("\nCopy it to client_crl on every gateway: it is read again when it changes.")
 
 
 @pki.command()
@@ -111,6 +124,18 @@ def show(directory: Path, as_json: bool) -> None:
     click.echo(f"revocations  {authority.crl_path}, good until {crl_until}")
     for entry in entries:
         click.echo(f"{entry.state:12} {entry.usage:7} {entry.not_after[:10]}  {entry.name}")
+
+
+def _print_life(authority: Authority, what: str = "it") -> None:
+    from manageout.service.certificates import now
+    from manageout.words import counted
+
+    until = authority.crl_valid_until()
+    days = counted(round((until - now()).total_seconds() / 86400), "day")
+    renew = f"manageout pki crl --dir {authority.directory}"
+    click.echo(
+        f"{'':12} {what} ends in {days}, on {until:%Y-%m-%d}; no client can connect then. Before: {renew}"
+    )
 
 
 def _print_files(*files: tuple[str, Path]) -> None:

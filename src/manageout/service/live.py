@@ -258,15 +258,15 @@ class _Look:
         if gateway is None:
             return ()
         files = [gateway.certificate, *([gateway.client_ca] if gateway.client_ca else ())]
-        return [probe_certificate.from_file(file) for file in files]
+        return [each for file in files for each in probe_certificate.all_from_file(file)]
 
     def _crls(self) -> Iterable[Crl]:
         gateway = self._site.gateway if self._site is not None else None
         if gateway is None:
             return ()
-        lists = []
+        lists: list[Crl] = []
         if gateway.client_crl is not None:
-            lists.append(probe_certificate.crl_from_file(gateway.client_crl, gateway.client_ca))
+            lists += probe_certificate.crls_from_file(gateway.client_crl, gateway.client_ca)
         points = probe_certificate.revocation_points(gateway.certificate)[:4]
         return [*lists, *(probe_certificate.crl_from_url(point) for point in points)]
 

@@ -70,6 +70,8 @@ class Authority:
     def __init__(self, directory: Path) -> None:
         """Raises :class:`PkiError` when there is none, or it cannot be read."""
         self.directory = directory
+        self.crl_renewed = False
+        """Whether :meth:`issue` had to make the revocation list anew."""
         if not self.certificate_path.exists():
             raise PkiError(f"{directory}: no authority here", f"make one: manageout pki init {directory}")
         self.certificate = certificates.load_certificate(self.certificate_path)
@@ -137,6 +139,12 @@ class Authority:
         if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?", name) or name in _RESERVED:
             raise PkiError(
                 f"{name!r} cannot name a certificate", "use a DNS name, for example laptop.corp.example"
+            )
+        odd = [each for each in dns if not _may_be_client(each)]
+        if not server and (odd or not certificates.is_host_name(name)):
+            raise PkiError(
+                f"gateways take no client called {(*odd, name)[0]!r}",
+                "use its DNS name, for example laptop.corp.example",
             )
         files = Written(self.directory / f"{name}.pem", self.directory / f"{name}.key")
         with self._locked():
@@ -223,6 +231,7 @@ class Authority:
             if self.crl_valid_until() - certificates.now() > timedelta(days=CRL_RENEW_DAYS):
                 return
         self.write_crl()
+        self.crl_renewed = True
 
     def _sign(
         self, name: str, key: certificates.PrivateKey, server: bool, dns: Sequence[str], days: int
@@ -262,6 +271,11 @@ class Authority:
             yield
         finally:
             os.close(fd)
+
+
+def _may_be_client(name: str) -> bool:
+    """An address among the further names is no name, and harmless."""
+    return certificates.is_host_name(name) or isinstance(certificates.general_name(name), x509.IPAddress)
 
 
 def _refuse_existing(paths: Sequence[Path]) -> None:

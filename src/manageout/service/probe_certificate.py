@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from manageout.doctor.live import Certificate, Crl, GatewayAnswer
 from manageout.errors import ManageoutError
 from manageout.service import tls
-from manageout.service.certificates import load_certificate, names_of
+from manageout.service.certificates import load_certificate, load_certificates, names_of
 from manageout.service.dial import Gateway
 from manageout.service.probe_dns import resolve
+from manageout.service.revocation import RevocationLists
 from manageout.words import said
 
 WAIT = 5.0
@@ -33,12 +34,18 @@ _HEAD = 4096
 
 def from_file(path: Path) -> Certificate:
     """The first certificate of a PEM file; ``chain`` says which of the others does not stand behind the one before."""
+    return all_from_file(path)[0]
+
+
+def all_from_file(path: Path) -> list[Certificate]:
+    """As :func:`from_file`, and the others of the file behind it."""
     place = str(path)
     try:
         found = x509.load_pem_x509_certificates(_read(path))
     except (OSError, ValueError) as error:
-        return _unread(place, error)
-    return described(found[0], place)._replace(chain=_chain_fault(found))
+        return [_unread(place, error)]
+    first = described(found[0], place)._replace(chain=_chain_fault(found))
+    return [first, *(described(each, f"{place}, number {at}") for at, each in enumerate(found[1:], 2))]
 
 
 def described(certificate: x509.Certificate, place: str) -> Certificate:
@@ -64,13 +71,22 @@ def revocation_points(path: Path) -> list[str]:
     return [name for name in names if isinstance(name, str) and name.startswith("http://")]
 
 
-def crl_from_file(path: Path, authority: Path | None = None) -> Crl:
-    """A revocation list, PEM or DER; signed by the first certificate of ``authority``, if that is given."""
+def crls_from_file(path: Path, authorities: Path | None = None) -> list[Crl]:
+    """The revocation lists of a PEM file that have no successor in it, or a DER one.
+
+    Each should be signed by one of the certificates in ``authorities``, if that is given.
+    """
     try:
         data = _read(path)
+        found = RevocationLists.parse(data).newest()
     except OSError as error:
-        return _no_crl(str(path), said(error))
-    return _crl(str(path), data, authority)
+        return [_no_crl(str(path), said(error))]
+    except (ValueError, TypeError, x509.DuplicateExtension):
+        return [_no_crl(str(path), "not a revocation list")]
+    if not found:
+        return [_crl(str(path), data, authorities)]
+    places = [f"{path} ({one.issuer})" if len(found) > 1 else str(path) for one in found]
+    return [_told(place, one.source, authorities) for place, one in zip(places, found, strict=True)]
 
 
 def crl_from_url(url: str, authority: Path | None = None, wait: float = WAIT) -> Crl:
@@ -200,27 +216,33 @@ def _no_crl(place: str, error: str) -> Crl:
     return Crl(place, "", 0.0, None, error=error)
 
 
-def _crl(place: str, data: bytes, authority: Path | None) -> Crl:
+def _crl(place: str, data: bytes, authorities: Path | None) -> Crl:
     try:
         pem = b"-----BEGIN" in data[:4096]
         found = x509.load_pem_x509_crl(data) if pem else x509.load_der_x509_crl(data)
-        revoked = tuple(f"{one.serial_number:x}" for one in islice(found, MAX_REVOKED))
-        this, following = found.last_update_utc, found.next_update_utc
-        signed = _signed(found, authority)
+        return _told(place, found, authorities)
     except (ValueError, TypeError):
         return _no_crl(place, "not a revocation list")
-    return Crl(place, found.issuer.rfc4514_string(), this.timestamp(), _stamp(following), revoked, signed)
+
+
+def _told(place: str, found: x509.CertificateRevocationList, authorities: Path | None) -> Crl:
+    revoked = tuple(f"{one.serial_number:x}" for one in islice(found, MAX_REVOKED))
+    this, following = found.last_update_utc, found.next_update_utc
+    issuer = found.issuer.rfc4514_string()
+    return Crl(place, issuer, this.timestamp(), _stamp(following), revoked, _signed(found, authorities))
 
 
 def _stamp(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment is not None else None
 
 
-def _signed(crl: x509.CertificateRevocationList, authority: Path | None) -> bool:
-    """Whether the authority signed it; true when none is given."""
-    if authority is None:
+def _signed(crl: x509.CertificateRevocationList, authorities: Path | None) -> bool:
+    """Whether one of the authorities signed it; true when none is given, or none can be read."""
+    if authorities is None:
         return True
-    with contextlib.suppress(ManageoutError, UnsupportedAlgorithm):
-        key = load_certificate(authority).public_key()
-        return isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) and crl.is_signature_valid(key)
-    return True
+    try:
+        keys = [each.public_key() for each in load_certificates(authorities)]
+    except (ManageoutError, ValueError, UnsupportedAlgorithm):
+        return True
+    usable = [key for key in keys if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey)]
+    return any(crl.is_signature_valid(key) for key in usable)

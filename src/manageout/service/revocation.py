@@ -98,16 +98,27 @@ class RevocationLists:
     def read(cls, path: Path) -> RevocationLists:
         """The lists of a PEM file. Raises :class:`PkiError`."""
         try:
-            text = path.read_bytes()
-            blocks = [part[part.index(_BEGIN) :] + _END for part in text.split(_END) if _BEGIN in part]
-            found = [_read(x509.load_pem_x509_crl(block)) for block in blocks]
+            found = cls.parse(path.read_bytes())
         except OSError as error:
             raise PkiError(f"{path}: {error.strerror}", "check the path, and who may read it") from None
         except (ValueError, TypeError, x509.DuplicateExtension) as error:
             raise PkiError(f"{path}: not a revocation list: {error}", "give a PEM file") from None
-        if not found:
+        if not found.all:
             raise PkiError(f"{path}: holds no PEM revocation list", "`manageout pki crl` makes one")
-        return cls(found)
+        return found
+
+    @classmethod
+    def parse(cls, text: bytes) -> RevocationLists:
+        """The lists of a PEM text. Raises ValueError, TypeError, x509.DuplicateExtension."""
+        blocks = [part[part.index(_BEGIN) :] + _END for part in text.split(_END) if _BEGIN in part]
+        return cls(_read(x509.load_pem_x509_crl(block)) for block in blocks)
+
+    def newest(self) -> list[List]:
+        """Those without a successor here, as far as names tell whose they are."""
+        found: dict[tuple[str, bytes, bool], List] = {}
+        for one in sorted(self.all, key=lambda each: each.made):
+            found[one.issuer, one.scope, one.delta] = one
+        return list(found.values())
 
     def of(self, issuer: Issuer) -> Standing | None:
         """What they say of this authority; None when no list is signed by it."""

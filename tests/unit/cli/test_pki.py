@@ -35,3 +35,16 @@ def test_from_nothing_to_a_revoked_client(tmp_path: Path) -> None:
         ("laptop", "client", "revoked"),
     ]
     assert "CN=Corp CA" in run("show", "--dir", where)
+
+
+def test_the_life_of_the_revocation_list_is_said_wherever_one_is_written(tmp_path: Path) -> None:
+    where = str(tmp_path / "pki")
+    renew = f"manageout pki crl --dir {where}"
+    for days, printed in (
+        (365, run("init", where)),
+        (20, run("crl", "--dir", where, "--days", "20")),
+        (365, run("issue", "laptop", "--dir", where)),  # 20 days are too few to leave
+        (365, run("revoke", "laptop", "--dir", where)),
+    ):
+        assert f"ends in {days} days, on 2" in printed and renew in printed
+    assert "ends in" not in run("issue", "tablet", "--dir", where)

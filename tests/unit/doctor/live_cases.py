@@ -218,6 +218,7 @@ CASES: dict[str, Callable[[], Live]] = {
     "LIVE-CERT-REFUSED": lambda: reaching(verify="the gateway's certificate: its issuer is not known"),
     "LIVE-CERT-REVOKED": lambda: gateway(crls=(CRL._replace(revoked=("1f",)),)),
     "LIVE-GATEWAY-SILENT": lambda: reaching(certificate=None, error="no answer"),
+    "LIVE-CRL-SOON": lambda: gateway(crls=(CRL._replace(next_update=NOW + 29 * 86400),)),
     "LIVE-CRL-EXPIRED": lambda: gateway(crls=(CRL._replace(next_update=NOW - 1),)),
     "LIVE-CRL-UNREADABLE": lambda: gateway(crls=(CRL._replace(error="No such file or directory"),)),
     "LIVE-CRL-UNREACHABLE": lambda: gateway(

@@ -86,6 +86,15 @@ def test_names_that_are_no_names(authority: Authority, name: str) -> None:
         authority.issue(name, server=False)
 
 
+@pytest.mark.parametrize("name", ["a..b", "10.0.0.1", "x" * 64, "laptop-.example", "laptop.1"])
+def test_a_client_gets_no_name_that_gateways_refuse(authority: Authority, name: str) -> None:
+    with pytest.raises(PkiError, match="gateways take no client called"):
+        authority.issue(name, server=False)
+    with pytest.raises(PkiError, match="gateways take no client called"):
+        authority.issue("laptop", server=False, dns=["*.corp.example"])
+    authority.issue("laptop", server=False, dns=["10.0.0.1", "laptop.corp.example"])
+
+
 def test_a_long_name_is_whole_in_the_san(authority: Authority) -> None:
     name = "laptop-" + "x" * 50 + ".corp.example.with.a.long.suffix.example"
     files = authority.issue(name, server=False)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from manageout.doctor.live import Certificate, Live
 from manageout.doctor.rules.live import day, live_rule
+from manageout.words import counted
 
 SOON = 30 * 86400
 """Seconds before the end at which somebody should act."""
@@ -192,6 +193,26 @@ def crl_expired(live: Live) -> Iterator[tuple[str, ...]]:
     for crl in live.crls:
         if not crl.error and crl.next_update is not None and crl.next_update < live.taken:
             yield (f"{crl.place}: the next list was due on {day(crl.next_update)}",)
+
+
+@live_rule(
+    "LIVE-CRL-SOON",
+    "warning",
+    "a revocation list ends within 30 days",
+    cause="Afterwards no client of that authority connects; who is connected stays.",
+    remedy=(
+        "manageout pki crl   (makes a new list, good for a year unless told; copy it to client_crl on every gateway)",
+        "or have your authority publish one, and copy it by a timer",
+    ),
+)
+def crl_soon(live: Live) -> Iterator[tuple[str, ...]]:
+    """Its next update is near. Those that an authority publishes itself are renewed at the last moment."""
+    for crl in live.crls:
+        if crl.error or crl.next_update is None or crl.place.startswith("http://"):
+            continue
+        if live.taken <= crl.next_update < live.taken + SOON:
+            days = int((crl.next_update - live.taken) // 86400)
+            yield (f"{crl.place} expires in {counted(days, 'day')}, on {day(crl.next_update)}",)
 
 
 @live_rule(

@@ -208,7 +208,14 @@ def filter_unsure(live: Live) -> Iterator[tuple[str, ...]]:
     cause="Beyond 5 minutes Kerberos and signed DNS updates fail, and certificates seem expired or not yet "
     "valid.",
     remedy=("chronyc makestep   (or: timedatectl set-ntp true)", "date -u"),
-    hides=("LIVE-CERT-EXPIRED", "LIVE-CERT-EARLY", "LIVE-CERT-SOON", "LIVE-CRL-EXPIRED", "LIVE-CLOCK-FREE"),
+    hides=(
+        "LIVE-CERT-EXPIRED",
+        "LIVE-CERT-EARLY",
+        "LIVE-CERT-SOON",
+        "LIVE-CRL-EXPIRED",
+        "LIVE-CRL-SOON",
+        "LIVE-CLOCK-FREE",
+    ),
 )
 def clock(live: Live) -> Iterator[tuple[str, ...]]:
     """More than Kerberos and TSIG tolerate, against any other clock."""
