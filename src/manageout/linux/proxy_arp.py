@@ -98,7 +98,8 @@ class ProxyArp:
 def proxied() -> list[tuple[str, bytes]]:
     """Our own entries on all devices: (device, IPv4 address)."""
     with _netlink() as netlink:
-        return [(socket.if_indextoname(index), v4) for index, v4 in _ours(netlink)]
+        names = dict(socket.if_nameindex())
+        return [(names.get(index, ""), v4) for index, v4 in _ours(netlink)]
 
 
 def remove_all() -> int:

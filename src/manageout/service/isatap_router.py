@@ -22,6 +22,7 @@ from manageout.plan import Plan
 from manageout.protocol.isatap_link import Role
 from manageout.protocol.isatap_router import HostSeen, IsatapRouter, RouterConfig, link_of
 from manageout.protocol.registry import Registry
+from manageout.service.fast_path_watch import FastPathWatch
 from manageout.service.finding import Finding
 from manageout.service.host_names import HostNames
 from manageout.service.isatap_io import IsatapIo
@@ -66,6 +67,9 @@ class IsatapRouterService:
         self._writer = ThreadPoolExecutor(1, "isatap-registry")
         self._names = HostNames(self._registry)
         self._fast: IsatapFastPath | None = None
+        self._fast_watch = FastPathWatch("ISATAP", self._attach_again)
+        self._attached: list[int] = []
+        """The devices that the programs were put on, or would have been."""
         self._no_fast = "switched off by daemon.fast_path"
         self._next_reading = 0.0
         self._hosts = self._tidied = len(self._registry)
@@ -105,24 +109,36 @@ class IsatapRouterService:
             self._machine.announce(time.monotonic())
             self._io.turn()
         self._io.mtu = isatap.mtu
+        self._fast_watch.reload()
         moved = _table(self._site).locators != isatap.locators or _table(self._site).mtu != isatap.mtu
         self._site = site
         if moved:
-            self._detach()
-            self._attach()
+            self._attach_again()
         elif self._fast is not None:
             self._fast.sync(link)
 
+    def recheck(self, changed: bool) -> None:
+        """Whether the programs are where they were put; ``changed``: links or addresses may be others."""
+        if self._site.daemon.fast_path and self.ready.is_set():
+            lost = self._fast is not None and not self._fast.attached
+            self._fast_watch.moved((changed or lost) and self._underlays() != self._attached)
+            self._fast_watch.look(self._fast)
+
+    def _attach_again(self) -> None:
+        self._detach()
+        self._attach()
+
     def _attach(self) -> None:
         """Put the fast path in front, if it may and can be."""
+        self._attached = self._underlays()
         if not self._site.daemon.fast_path:
-            remove_leftovers(self._underlays())
+            remove_leftovers(self._attached)
             return
         isatap, link = _table(self._site), self._machine.link
         try:
             self._fast = IsatapFastPath(
                 self._tun.ifindex,
-                self._underlays(),
+                self._attached,
                 Role.ROUTER,
                 link,
                 link.locators,
@@ -150,8 +166,8 @@ class IsatapRouterService:
         locators = set(_table(self._site).locators)
         return [
             link.ifindex
-            for link in self._netlink.links()
-            if any(address.ip in locators for address in self._netlink.addresses(link.name))
+            for link, addresses in self._netlink.holdings()
+            if any(address.ip in locators for address in addresses)
         ]
 
     def _after(self) -> None:
@@ -240,7 +256,7 @@ class IsatapRouterService:
     def findings(self) -> list[Finding]:
         """What somebody should look at."""
         stored = self._store.database.findings("HOSTS", "after a restart those of now would be forgotten")
-        return [*self._retiring.findings(), *stored]
+        return [*self._retiring.findings(), *stored, *self._fast_watch.findings()]
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from manageout.config import Site
 from manageout.errors import ManageoutError
 from manageout.linux.netlink import Interface, Link
 from manageout.protocol.allowance import Allowance
+from manageout.service.finding import Finding
 from manageout.service.reconcile import Kind, Step
 
 LINES, BURST = 0.2, 20.0
@@ -115,7 +116,7 @@ class Board:
             self._unsaid = 0
         log.log(level, "%s", text)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """For ``findings()``."""
-        found = [row for part in self._parts.values() for row in part.values()]
-        return [{"code": r.code, "severity": r.severity, "what": r.what, "remedy": r.remedy} for r in found]
+    def findings(self) -> list[Finding]:
+        """All of them."""
+        rows = [row for part in self._parts.values() for row in part.values()]
+        return [Finding(row.code, row.severity, row.what, row.remedy) for row in rows]

@@ -33,6 +33,7 @@ from manageout.protocol.allowance import Allowance
 from manageout.protocol.restraint import Restraint
 from manageout.service import kernel_findings
 from manageout.service.desired import Desired, Surroundings, without_rules
+from manageout.service.finding import Finding
 from manageout.service.kernel_findings import Board, Row
 from manageout.service.metrics import Metric
 from manageout.service.reconcile import Kind, Reconciler, Step
@@ -200,9 +201,9 @@ class KernelWatch:
         """For ``manageout status``."""
         return {"put_back": sum(self._mended.values()), "looks": self._looks}
 
-    def findings(self) -> list[dict[str, Any]]:
+    def findings(self) -> list[Finding]:
         """What is wrong now."""
-        return self._board.rows()
+        return self._board.findings()
 
     def drops(self) -> list[dict[str, Any]]:
         """None: no packets come here."""

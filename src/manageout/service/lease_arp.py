@@ -52,6 +52,14 @@ class LeaseArp:
         if running:
             self.open()
 
+    def recheck(self) -> None:
+        """A device that was down, or is another one by the same name, has lost its entries."""
+        if self._proxy is None or not self._held:
+            return
+        there = {v4 for dev, v4 in proxy_arp.proxied() if dev == self.dev}
+        for v4 in self._held.keys() - there:
+            self._answer(v4)
+
     def hold(self, v4: bytes) -> None:
         """Answer for ``v4``, and say so on the link."""
         if v4 not in self._held:

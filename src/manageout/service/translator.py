@@ -24,6 +24,8 @@ from manageout.protocol.mappings import Mappings
 from manageout.protocol.translate_fast import DIFFERENCE
 from manageout.protocol.translator import Translator
 from manageout.service.desired import IPHTTPS_MTU
+from manageout.service.fast_path_watch import FastPathWatch
+from manageout.service.finding import Finding
 from manageout.service.ipv4_side import Ipv4Side, ipv4_side, proxy_device
 from manageout.service.lease_arp import LeaseArp
 from manageout.service.metrics import Metric
@@ -33,7 +35,7 @@ from manageout.words import counted
 
 MOST_EXPLICIT = 256
 """Addresses of one explicit mapping that ARP is answered for; a larger block is routed, not asked for."""
-SETTLE = 1.0
+SETTLE = 0.3
 """Seconds after a change of this machine's addresses before it is looked at: changes come in groups."""
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class TranslatorService:
         self._explicit: set[bytes] = set()
         self._fast: XlatFastPath | None = None
         self._attached = self._attachment()
+        self._fast_watch = FastPathWatch("the translator", self._attach_again)
         self._no_fast = "switched off by daemon.fast_path"
 
     # --- Life -------------------------------------------------------------------------------------------
@@ -81,7 +84,10 @@ class TranslatorService:
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file; leases stay, sessions too."""
         self._site, self._plan = site, plan
+        self._fast_watch.reload()
         self._renew()
+        if self._fast is None or self._attached != self._attachment() or not self._translator.mappings.fast:
+            self._attach_again()
 
     def _renew(self) -> None:
         """Mappings anew, of the present file and addresses."""
@@ -93,11 +99,25 @@ class TranslatorService:
         self._translator = self._io.translator = _translator(mappings)
         self._arp.move(proxy_device(self._side, site, plan))
         self._answer_for_explicit()
-        if self._fast is not None and self._attached == self._attachment() and mappings.fast:
+        if self._fast is not None and mappings.fast:
             self._fast.sync(mappings)
-        else:
-            self._detach()
-            self._attach()
+
+    def _attach_again(self) -> None:
+        self._detach()
+        self._attach()
+
+    def recheck(self, changed: bool) -> None:
+        """Whether what was put into the kernel is there; ``changed``: links or addresses may be others."""
+        if not self.ready.is_set():
+            return
+        if self._site.daemon.fast_path:
+            lost = self._fast is not None and not self._fast.attached
+            if lost and ipv4_side(self._netlink, self._site, self._plan) != self._side:
+                self._renew()  # a device went, and took its programs along
+            self._fast_watch.moved(self._attached != self._attachment())
+            self._fast_watch.look(self._fast)
+        if changed:
+            self._arp.recheck()
 
     async def _follow_addresses(self) -> None:
         """An intranet device that appears later, or changes its address, is used from then on."""
@@ -117,6 +137,7 @@ class TranslatorService:
                 try:
                     if ipv4_side(self._netlink, self._site, self._plan) != self._side:
                         self._renew()
+                        self.recheck(True)
                 except (
                     ManageoutError
                 ) as error:  # a device that goes while it is looked at: the next change tells
@@ -216,6 +237,10 @@ class TranslatorService:
             self._arp.drop(v4)
         for v4 in self._explicit:
             self._arp.hold(v4)
+
+    def findings(self) -> list[Finding]:
+        """What somebody should look at."""
+        return self._fast_watch.findings()
 
     # --- Report -----------------------------------------------------------------------------------------
 
