@@ -17,3 +17,8 @@ def said(error: BaseException) -> str:
 def plain(text: str, longest: int = 80) -> str:
     """What a stranger calls himself, for a log line: printable ASCII, no longer than ``longest``."""
     return "".join(c if " " <= c <= "~" else "?" for c in text[:longest])
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters, for a terminal or a log: names come from certificates and DNS."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from manageout.words import counted, said
+from manageout.words import counted, printable, said
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_an_s_is_usual() -> None:
 )
 def test_faults_have_no_number_and_are_never_empty(error: Exception, text: str) -> None:
     assert said(error) == text
+
+
+def test_nothing_moves_a_cursor() -> None:
+    assert printable("dc.corp\x1b[31m\nx") == "dc.corp?[31m?x"
+    assert printable("Käthe") == "Käthe"

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from manageout.cli import client
+from manageout.words import printable as printable
 
 Rows = Sequence[Sequence[str]]
 
@@ -92,11 +93,6 @@ def table(headings: Sequence[str], rows: Rows, right: Sequence[int] = ()) -> str
         return "  ".join(padded).rstrip()
 
     return "\n".join([click.style(line(headings), bold=True), *map(line, rows)])
-
-
-def printable(text: str) -> str:
-    """``text`` without control characters: names come from certificates and DNS, and end on a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def ago(moment: float | None, now: float | None = None) -> str:

@@ -6,6 +6,8 @@ import codecs
 import re
 import unicodedata
 
+from manageout.words import printable as printable
+
 MAX_BYTES = 4 * 1024 * 1024
 """More than any of the commands prints; what is beyond is not looked at."""
 WIDTHS = (79, 80, 120)
@@ -68,11 +70,6 @@ def _cells(line: str) -> int:
     if line.isascii():
         return len(line)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
-
-
-def printable(text: str) -> str:
-    """``text`` for a terminal: whatever would move its cursor is a question mark."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _clean(text: str) -> str:

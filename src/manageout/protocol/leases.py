@@ -56,15 +56,19 @@ class Leases:
         quarantine: float,
         fixed: Mapping[str, bytes] | None = None,
         excluded: Collection[bytes] = (),
+        from_end: bool = False,
     ) -> None:
-        """``fixed``: identity -> the one address for it; ``excluded``: addresses of ``block`` that nobody gets."""
+        """``fixed``: identity -> the one address for it; ``excluded``: addresses of ``block`` that nobody gets.
+
+        ``from_end``: give those first that would come last, because it is not known who had the others.
+        """
         self._by_v4: dict[bytes, Lease] = {}
         self._by_identity: dict[str, Lease] = {}
         self._by_v6: dict[bytes, Lease] = {}
         # One queue a state, oldest first: all leases stay equally long in it.
         self._queues: dict[State, dict[bytes, Lease]] = {state: {} for state in State}
         self._changed: dict[bytes, Lease | None] = {}
-        self._set(block, grace, quarantine, fixed or {}, excluded)
+        self._set(block, grace, quarantine, fixed or {}, excluded, from_end)
 
     def _set(
         self,
@@ -73,7 +77,9 @@ class Leases:
         quarantine: float,
         fixed: Mapping[str, bytes],
         excluded: Collection[bytes],
+        from_end: bool,
     ) -> None:
+        self._from_end = from_end
         self._first, self._last = machines_of(block)
         self._grace, self._quarantine = grace, quarantine
         self._excluded = frozenset(excluded)
@@ -82,7 +88,8 @@ class Leases:
         self._fresh = self._never_given()
 
     def _never_given(self) -> Iterator[bytes]:
-        for number in range(self._first, self._last + 1):
+        numbers = range(self._first, self._last + 1)
+        for number in reversed(numbers) if self._from_end else numbers:
             v4 = number.to_bytes(4, "big")
             if v4 not in self._by_v4 and v4 not in self._reserved and v4 not in self._excluded:
                 yield v4
@@ -266,9 +273,10 @@ class Leases:
         quarantine: float,
         fixed: Mapping[str, bytes] | None = None,
         excluded: Collection[bytes] = (),
+        from_end: bool = False,
     ) -> list[Lease]:
         """Go on with other rules; returns copies of the leases that their holders have lost by that."""
-        self._set(block, grace, quarantine, fixed or {}, excluded)
+        self._set(block, grace, quarantine, fixed or {}, excluded, from_end)
         return self._drop_misfits(now)
 
     def _drop_misfits(self, now: float) -> list[Lease]:

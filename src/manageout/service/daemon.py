@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.config import Site
-from manageout.errors import ConfigError, ManageoutError, NotPermitted
+from manageout.errors import ConfigError, ManageoutError
 from manageout.linux import privileges, systemd
 from manageout.linux.netlink import Netlink
 from manageout.linux.nft_features import features
@@ -35,6 +35,7 @@ from manageout.service.reconcile import Reconciler, Step
 from manageout.service.role import Role, roles_of
 from manageout.service.runtime import RuntimeDir
 from manageout.site import read_site
+from manageout.words import said
 
 log = logging.getLogger(__name__)
 
@@ -302,14 +303,11 @@ def _refuse_restart_only(old: Site, new: Site) -> None:
 
 
 def _make_state_dir(path: Path) -> None:
+    """A disk that refuses is no reason not to start: each store says what it cannot keep, and tries again."""
     try:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except PermissionError:
-        raise NotPermitted(
-            f"not permitted to create {path}", "run as root, or change daemon.state_dir"
-        ) from None
     except OSError as error:
-        raise ManageoutError(f"daemon.state_dir {path}: {error.strerror}", "choose another") from None
+        log.error("daemon.state_dir %s cannot be made, nothing is kept: %s", path, said(error))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -220,6 +220,9 @@ class Database:
             self._refused(error)
             if is_damage(error):
                 self._mend()
+            elif _code(error) in _STALE:
+                self._close_writer()  # SQLite opens a file that it may not write for reading, for good
+                self._read_only()
             raise
         if self.refusal:
             log.warning("%s can be stored again", self.schema.what)
@@ -234,9 +237,7 @@ class Database:
 
     def _mend(self) -> None:
         """Damaged while it is used."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._close_writer()
         try:
             self._begin_anew(self.path.with_suffix(".new"), Damaged("while it was used"))
             self._open()
@@ -277,6 +278,9 @@ class Database:
     def close(self) -> None:
         """Fold the log into the file."""
         self._close_reader()
+        self._close_writer()
+
+    def _close_writer(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -289,6 +293,10 @@ _WAYS = (
 )
 """The first needs no further file, and sees nothing that is in the log only. The second needs one of shared memory,
 which a full or read-only disk may not hold. The third does without, and keeps others from reading."""
+
+
+_STALE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
+"""After such an error the file has to be opened anew."""
 
 
 def is_damage(error: sqlite3.Error) -> bool:

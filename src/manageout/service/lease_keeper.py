@@ -6,8 +6,9 @@ The way of a change::
     end of the loop's turn          ->  leases given and taken, audit rows: one commit for all dirty identities
     committed                       ->  watchers: absent, released, present
 
-Whatever watchers hear is on the disk before. While a commit runs, further changes collect for the next one, so that
-many connections share one sync of the disk. While the disk refuses, nothing is told, and no lease counts as held.
+Whatever is given to a client is on the disk before watchers hear of it. While a commit runs, further changes collect
+for the next one, so that many connections share one sync of the disk. While the disk refuses, clients whose lease is
+there from before keep it or come back to it, the others are told without one, and what is taken away is told at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
@@ -33,7 +33,7 @@ from manageout.protocol.leases import Lease, Leases, State
 from manageout.service import lease_file
 from manageout.service import lease_report as report
 from manageout.service.finding import Finding
-from manageout.service.lease_store import DAY, AuditRow, Changes, LeaseStore, StoredLease
+from manageout.service.lease_store import DAY, AuditRow, LeaseStore, StoredLease
 from manageout.service.lease_writer import LeaseWriter
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client, Watcher
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 class _Batch(NamedTuple):
     """What one commit makes true."""
 
-    changes: Changes
+    changes: dict[bytes, StoredLease | None]
     audit: list[AuditRow]
     released: list[tuple[str, bytes]]
     clients: dict[str, Client | None]
@@ -77,20 +77,28 @@ class LeaseKeeper:
         self._released: list[tuple[str, bytes]] = []
         self._reasons: dict[str, str] = {}
         self._periods: dict[str, AuditRow] = {}
+        self._wary = False
         self._left_open: list[AuditRow] = []
         """The ends of periods that a killed gateway left open, still to be stored."""
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._adopt(site, plan)
+        self.store = LeaseStore(state_dir) if plan.leases is not None else None
+        self._lost_at = self.store.lost_at(time.time()) if self.store is not None else None
         self.table = Leases(plan.leases, **self._rules()) if plan.leases is not None else None
-        self.store = LeaseStore(state_dir) if self.table is not None else None
         self._keep_audit()
         self._writer: LeaseWriter | None = None
+        self._untold = _Batch({}, [], [], {})
+        """What is told when it is on the disk."""
+        self._kept: dict[bytes, str] = {}
+        """Whose each address is on the disk."""
         if self.table is not None and self.store is not None:
             now = time.time()
             self._left_open = self.store.open_periods(now)
             self._next_period = self.store.next_period()
-            lost = self.table.restore(self.store.load(), now)
+            stored = self.store.load()
+            self._kept = {lease.v4: lease.identity for lease in stored}
+            lost = self.table.restore(stored, now)
             self._released += [(lease.identity, lease.v4) for lease in lost]
 
     # --- The site file ----------------------------------------------------------------------------------
@@ -111,7 +119,17 @@ class LeaseKeeper:
             return {}
         fixed = {name.lower(): v4.packed for name, v4 in table.fixed.items()}
         times = {"grace": table.grace, "quarantine": table.quarantine}
-        return times | {"fixed": fixed, "excluded": self._own}
+        self._wary = self.wary_until is not None
+        return times | {"fixed": fixed, "excluded": self._own, "from_end": self._wary}
+
+    @property
+    def wary_until(self) -> float | None:
+        """Until when others may remember of addresses what we have lost; None: they do not."""
+        rules = self.site.translation
+        if self._lost_at is None or rules is None:
+            return None
+        until = self._lost_at + rules.grace + rules.quarantine
+        return until if until > time.time() else None
 
     def _own_addresses(self) -> frozenset[bytes]:
         """IPv4 addresses of this machine: never a client's."""
@@ -141,13 +159,14 @@ class LeaseKeeper:
         """Serve until cancelled; then everybody counts as disconnected, which is stored, not told."""
         self._loop = asyncio.get_running_loop()
         if self.store is not None:
-            self._writer = LeaseWriter(self.store)
+            self._writer = LeaseWriter(self.store, self._committed)
         self.ready.set()
         self._schedule()
         try:
             while True:
                 await asyncio.sleep(LOOK)
-                if self.table is not None and self._own_addresses() != self._own:
+                wary = self.wary_until is not None
+                if self.table is not None and (self._own_addresses(), wary) != (self._own, self._wary):
                     self.reload(self.site, self.plan)
                 self._schedule()
         finally:
@@ -161,10 +180,10 @@ class LeaseKeeper:
             self._timer.cancel()
         if self.store is None or self._writer is None:
             return
-        self._writer.close()
+        changes, audit = self._writer.close()
         batch = self._batch(len(self._dirty))
         try:
-            self.store.commit(batch.changes, batch.audit)
+            self.store.commit({**changes, **batch.changes}, [*audit, *batch.audit])
         except sqlite3.Error as error:
             log.error("the last changes of the leases could not be stored: %s", error)
         self.store.close()
@@ -211,21 +230,46 @@ class LeaseKeeper:
 
     def _flush(self) -> None:
         self._scheduled = False
-        if not self.ready.is_set() or (self._writer is not None and self._writer.busy):
+        if not self.ready.is_set() or (self._writer is not None and self._writer.running):
             return
         batch = self._batch(BATCH)
-        if self._writer is not None and (batch.changes or batch.audit):
-            self._writer.write(batch.changes, batch.audit, partial(self._committed, batch))
+        if self._writer is not None and (batch.changes or batch.audit or self._writer.busy):
+            self._untold.changes.update(batch.changes)
+            self._untold.released.extend(batch.released)
+            self._untold.clients.update(batch.clients)
+            if self._writer.busy:
+                self._tell_safe(batch)
+            self._writer.write(batch.changes, batch.audit)
         else:
             self._tell(batch)
-            if self._dirty:
-                self._schedule()
+        if self._dirty and not (self._writer is not None and self._writer.running):
+            self._schedule()
         self._arm()
 
-    def _committed(self, batch: _Batch) -> None:
-        if self.ready.is_set():
+    def _committed(self, stored: bool) -> None:
+        if not self.ready.is_set():
+            return
+        if stored:
+            batch, self._untold = self._untold, _Batch({}, [], [], {})
+            for v4, lease in batch.changes.items():
+                if lease is None:
+                    self._kept.pop(v4, None)
+                else:
+                    self._kept[v4] = lease.identity
             self._tell(batch)
-            self._flush()  # what has collected meanwhile
+        else:
+            self._tell_safe(self._untold)
+        self._flush()  # what has collected meanwhile
+
+    def _tell_safe(self, batch: _Batch) -> None:
+        """Of what the disk refuses: all but leases that it does not know as their holders'."""
+        clients = {identity: client and self._as_kept(client) for identity, client in batch.clients.items()}
+        self._tell(batch._replace(clients=clients))
+        self._untold.released.clear()
+
+    def _as_kept(self, client: Client) -> Client:
+        known = client.lease is None or self._kept.get(client.lease) == client.identity
+        return client if known else client._replace(lease=None)
 
     def _batch(self, limit: int) -> _Batch:
         """Give and take leases for ``limit`` identities that are dirty, and as many leases that are due."""
@@ -349,6 +393,11 @@ class LeaseKeeper:
     def failing(self) -> str:
         """Why leases cannot be stored at present, or nothing."""
         return self._writer.failing if self._writer is not None else ""
+
+    @property
+    def unlogged(self) -> int:
+        """Entries of the audit log that a disk that refused has cost."""
+        return self._writer.lost if self._writer is not None else 0
 
     def status(self) -> dict[str, object]:
         """For ``manageout status``."""

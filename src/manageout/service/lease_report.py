@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from manageout.protocol.leases import Lease, State
 from manageout.service.finding import Finding
+from manageout.service.lease_store import LeaseStore
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
-from manageout.words import counted
+from manageout.words import counted, printable
 
 if TYPE_CHECKING:
     from manageout.service.lease_keeper import LeaseKeeper
@@ -85,6 +87,13 @@ def findings(keeper: LeaseKeeper) -> list[Finding]:
         )
     if keeper.store is not None:
         found += keeper.store.database.findings("LEASES", "new ones wait")
+        found += _audit_full(keeper.store)
+    if (until := keeper.wary_until) is not None:
+        found.append(_lost(until))
+    if keeper.unlogged:
+        what = f"{counted(keeper.unlogged, 'entry', 'entries')} of the audit log were lost while the disk refused"
+        remedy = "nothing: watch the disk of daemon.state_dir"
+        found.append(Finding("LEASES-AUDIT-INCOMPLETE", "warning", what, remedy))
     if keeper.table is not None and keeper.attendance.anonymous:
         found.append(
             Finding(
@@ -96,6 +105,29 @@ def findings(keeper: LeaseKeeper) -> list[Finding]:
             )
         )
     return found
+
+
+def _audit_full(store: LeaseStore) -> Iterator[Finding]:
+    if store.crowded_by:
+        what = (
+            f"the audit log is full: the oldest connections of {printable(store.crowded_by)} make way, which has the"
+            " most, before translation.audit_days are over"
+        )
+        remedy = f"see why it connects so often: manageout leases --audit; its entries are in {store.path} until then"
+        yield Finding("LEASES-AUDIT-FULL", "warning", what, remedy)
+
+
+def _lost(until: float) -> Finding:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(until))
+    return Finding(
+        "LEASES-LOST",
+        "warning",
+        "leases were lost with their file: clients may get another address than before, and an address may come to"
+        f" another client than intranet hosts remember. Until {when} new ones come from the end of the pool, where"
+        " it was used last",
+        "look at DNS records, firewalls and open sessions that name addresses of the pool; translation.fixed promises"
+        " one to a client",
+    )
 
 
 def metrics(keeper: LeaseKeeper) -> Iterator[Metric]:

@@ -2,14 +2,17 @@
 
 The audit log is append-only: triggers refuse to change a row, or to delete one before its time. A period in which
 somebody held an address is a row ``held``, and later a row ``ended`` that names the first by its number; both go
-when it ended long enough ago, or when there are too many. A file that cannot be read is set aside, never deleted.
+when it ended long enough ago. When there are too many, the oldest go of whoever has the most: who connects again and
+again rotates out what is known of itself, and of nobody else.
 """
 
 from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,11 +46,19 @@ CREATE TRIGGER IF NOT EXISTS audit_keeps_its_time BEFORE DELETE ON audit
   WHEN OLD.period NOT IN (SELECT period FROM expired)
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 """
-SCHEMA = Schema("the leases", (_FIRST,), ("synchronous = FULL",))
+_SECOND = """
+CREATE INDEX audit_by_identity ON audit (identity, at) WHERE event = 'ended';
+CREATE TABLE notes (name TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+"""
+SCHEMA = Schema("the leases", (_FIRST, _SECOND), ("synchronous = FULL",))
 _STATES = frozenset(State)
 _EXPIRE = """
 INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND at < ? ORDER BY at LIMIT ?
 """
+_EXPIRE_OF = """
+INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND identity = ? ORDER BY at LIMIT ?
+"""
+_TAKE = "DELETE FROM audit WHERE period IN (SELECT period FROM expired) RETURNING event, identity"
 _OPEN = """
 SELECT period, v4, identity, v6, transport, peer FROM audit
 WHERE event = 'held' AND period IN (SELECT period FROM running)
@@ -101,13 +112,25 @@ class LeaseStore:
         self.path = self.database.path
         self.keep = math.inf
         """Seconds that an audit entry is kept after its period's end."""
+        self.crowded_by = ""
+        """Who has the most periods in a log that is full; or nothing: it is not."""
         self._ended = self._past()
 
-    def _past(self) -> int:
-        """Periods in the log that have ended."""
-        return sum(
-            count for (count,) in self.database.rows("SELECT count(*) FROM audit WHERE event = 'ended'")
+    def _past(self) -> Counter[str]:
+        """Periods in the log that have ended, by identity."""
+        rows = self.database.rows(
+            "SELECT identity, count(*) FROM audit WHERE event = 'ended' GROUP BY identity"
         )
+        return Counter({identity: count for identity, count in rows})
+
+    def lost_at(self, now: float) -> float | None:
+        """When leases were lost with a damaged file, or are not known now because of a newer one."""
+        lost = self.database.beside or self.database.aside is not None
+        if lost:
+            with suppress(sqlite3.Error), self.database.transaction() as db:
+                db.execute("INSERT OR REPLACE INTO notes VALUES ('lost', ?)", (now,))
+        noted = self.database.rows("SELECT at FROM notes WHERE name = 'lost'")
+        return now if lost else max((float(at) for (at,) in noted), default=None)
 
     def load(self) -> list[Lease]:
         """Every stored lease; of a damaged file, those that make sense."""
@@ -143,18 +166,28 @@ class LeaseStore:
             ended = ((row.period,) for row in audit if row.event == "ended")
             db.executemany("DELETE FROM running WHERE period = ?", ended)
             expired = self._expire(db, audit)
-        self._ended += sum(row.event == "ended" for row in audit) - expired
+        self._ended.update(row.identity for row in audit if row.event == "ended")
+        for identity, count in expired.items():
+            self._ended[identity] -= count
+            if self._ended[identity] <= 0:
+                del self._ended[identity]
 
-    def _expire(self, db: sqlite3.Connection, audit: Sequence[AuditRow]) -> int:
-        """Take old periods out of the log, a few for each entry that comes; how many."""
+    def _expire(self, db: sqlite3.Connection, audit: Sequence[AuditRow]) -> Counter[str]:
+        """Take old periods out of the log, a few for each entry that comes; how many, by identity."""
         if not audit:
-            return 0
-        before = math.inf if self._ended >= MAX_PERIODS else audit[-1].at - self.keep
-        expired = db.execute(_EXPIRE, (before, _PRUNED * len(audit))).rowcount
-        if expired:
-            db.execute("DELETE FROM audit WHERE period IN (SELECT period FROM expired)")
+            return Counter()
+        many = _PRUNED * len(audit)
+        if self._ended.total() < MAX_PERIODS * 0.9:
+            self.crowded_by = ""
+        if self._ended.total() < MAX_PERIODS:
+            db.execute(_EXPIRE, (audit[-1].at - self.keep, many))
+        else:
+            self.crowded_by = max(self._ended, key=self._ended.__getitem__)
+            db.execute(_EXPIRE_OF, (self.crowded_by, many))
+        gone = Counter(identity for event, identity in db.execute(_TAKE).fetchall() if event == "ended")
+        if gone:
             db.execute("DELETE FROM expired")
-        return expired
+        return gone
 
     def close(self) -> None:
         """Fold the log into the file."""

@@ -16,6 +16,7 @@ from manageout.config import Site, parse
 from manageout.errors import ManageoutError
 from manageout.linux.netlink import Netlink
 from manageout.plan import Plan, plan
+from manageout.service import lease_writer
 from manageout.service.lease_keeper import LeaseKeeper
 from manageout.service.presence import Client
 
@@ -320,22 +321,102 @@ def test_a_reload_moves_a_client_to_its_fixed_address(scene: Scene) -> None:
     assert [row["ipv4"] for row in scene.keeper.audit()] == ["10.0.8.5", "10.0.8.1"]
 
 
-def test_while_the_disk_refuses_nobody_is_told_and_then_everybody(scene: Scene) -> None:
+def test_while_the_disk_refuses_nobody_gets_a_lease_and_then_everybody(scene: Scene) -> None:
     async def story(scene: Scene) -> None:
         other = sqlite3.connect(scene.directory / "leases.db", isolation_level=None)
         other.execute("ALTER TABLE leases RENAME TO elsewhere")
         scene.arrive(1, LAPTOP, A)
         await scene.hears(lambda: scene.codes() == ["LEASES-NOT-STORED"])
         scene.arrive(2, TABLET, B)
-        assert scene.told.heard == []
+        without = [("present", LAPTOP, None), ("present", TABLET, None)]
+        await scene.hears(lambda: scene.told.heard == without)
+        assert {state for _, _, state in scene.rows()} == {"waiting"}
         other.execute("ALTER TABLE elsewhere RENAME TO leases")
-        await scene.hears(lambda: len(scene.told.heard) == 2)
+        await scene.hears(lambda: len(scene.told.heard) == 4)
+        assert {client.lease for client in scene.told.clients.values()} == {
+            bytes((10, 0, 8, n)) for n in (1, 2)
+        }
         assert scene.codes() == []
         assert other.execute("SELECT count(*) FROM leases").fetchone() == (2,)
         other.close()
 
     scene.make()
     play(scene, story)
+
+
+def test_while_the_disk_refuses_leases_that_it_knows_are_served(scene: Scene) -> None:
+    async def first(scene: Scene) -> None:
+        scene.arrive(1, LAPTOP, A)
+        scene.arrive(2, TABLET, B)
+        await scene.quiet()
+
+    async def second(scene: Scene) -> None:
+        other = sqlite3.connect(scene.directory / "leases.db", isolation_level=None)
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON leases BEGIN SELECT RAISE(ABORT, 'full'); END")
+        scene.arrive(1, TABLET, B)
+        await scene.hears(lambda: scene.told.heard == [("present", TABLET, "10.0.8.2")])
+        assert scene.codes() == ["LEASES-NOT-STORED"]
+        scene.arrive(2, "new.corp.example", C)
+        await scene.hears(lambda: scene.told.heard[1:] == [("present", "new.corp.example", None)])
+        scene.keeper.closed(1)
+        await scene.hears(lambda: scene.told.heard[2:] == [("absent", TABLET, "10.0.8.2")])
+        scene.arrive(3, TABLET, B)
+        await scene.hears(lambda: scene.told.heard[3:] == [("present", TABLET, "10.0.8.2")])
+        other.execute("DROP TRIGGER full")
+        await scene.hears(lambda: scene.told.heard[4:] == [("present", "new.corp.example", "10.0.8.3")])
+        assert scene.codes() == []
+        await scene.quiet()
+        other.close()
+
+    scene.make()
+    play(scene, first)
+    scene.told.heard.clear()
+    scene.make()
+    play(scene, second)
+    periods = [(row["name"], row["until"] is not None) for row in scene.keeper.audit()]
+    assert sorted(periods) == [(LAPTOP, True), ("new.corp.example", True)] + 3 * [(TABLET, True)]
+
+
+def test_entries_for_a_disk_that_refuses_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_writer, "MAX_UNSTORED", 10)
+
+    async def story(scene: Scene) -> None:
+        other = sqlite3.connect(scene.directory / "leases.db", isolation_level=None)
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
+        for number in range(20):
+            scene.arrive(number, LAPTOP, A)
+            await scene.hears(lambda: LAPTOP in scene.told.clients)
+            scene.keeper.closed(number)
+            await scene.hears(lambda: LAPTOP not in scene.told.clients)
+        assert scene.codes() == ["LEASES-NOT-STORED", "LEASES-AUDIT-INCOMPLETE"]
+        other.execute("DROP TRIGGER full")
+        await scene.quiet()
+        await scene.hears(lambda: scene.codes() == ["LEASES-AUDIT-INCOMPLETE"])
+        other.close()
+
+    scene.make()
+    play(scene, story)
+    assert 4 <= len(list(scene.keeper.audit())) <= 10
+
+
+def test_after_leases_were_lost_new_ones_come_from_the_end_of_the_pool(scene: Scene) -> None:
+    async def story(scene: Scene) -> None:
+        scene.arrive(1, TABLET, B)
+        await scene.quiet()
+        assert scene.told.clients[TABLET].lease == bytes((10, 0, 8, 6))
+        assert "LEASES-LOST" in scene.codes()
+
+    async def later(scene: Scene) -> None:
+        scene.arrive(1, LAPTOP, A)
+        await scene.quiet()
+        assert scene.told.clients[LAPTOP].lease == bytes((10, 0, 8, 1))
+        assert scene.codes() == []
+
+    (scene.directory / "leases.db").write_bytes(b"no database any more" * 1000)
+    scene.make("grace = 5\nquarantine = 5")
+    play(scene, story)
+    scene.make("grace = 0\nquarantine = 0")
+    play(scene, later)
 
 
 def test_a_watcher_that_fails_does_not_keep_the_others_from_hearing(scene: Scene) -> None:

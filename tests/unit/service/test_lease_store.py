@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,39 @@ def test_the_audit_log_is_bounded_however_often_clients_return(
             assert len(list(periods(tmp_path))) <= 21
         store.close()
     assert next(iter(periods(tmp_path)))["since"] == NOW + 100
+
+
+def test_who_connects_again_and_again_rotates_out_its_own_periods_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_store, "MAX_PERIODS", 200)
+    store = LeaseStore(tmp_path)
+    for number in range(1, 21):
+        store.commit(
+            {}, [row._replace(identity="victim") for row in span(number, NOW + number, NOW + number)]
+        )
+    for number in range(21, 421):
+        store.commit(
+            {}, [row._replace(identity="hostile") for row in span(number, NOW + number, NOW + number)]
+        )
+        if number == 300:
+            store.close()
+            store = LeaseStore(tmp_path)
+    found = Counter(row["name"] for row in periods(tmp_path))
+    assert found["victim"] == 20 and 170 < found["hostile"] <= 181
+    assert store.crowded_by == "hostile"
+    assert next(iter(periods(tmp_path)))["since"] == NOW + 420, "its newest are there"
+
+
+def test_what_was_lost_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database " * 100)
+    store = LeaseStore(tmp_path)
+    assert store.lost_at(NOW) == NOW
+    store.close()
+    store = LeaseStore(tmp_path)
+    assert store.lost_at(NOW + 99) == NOW
+    store.close()
+    assert LeaseStore(tmp_path / "new").lost_at(NOW) is None
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET identity = 'x'", "DELETE FROM audit"])
