@@ -53,7 +53,7 @@ class IpHttpsTable(Table):
     """Offer larger packets to our own clients; a stock client never sees it."""
     max_connections: Annotated[int, Field(ge=1, le=65536)] = 4096
     """Clients at a time."""
-    max_per_source: Annotated[int, Field(ge=1)] = 256
+    max_per_source: Annotated[int, Field(ge=1)] = 1024
     """Connections from one IPv4 address or IPv6 /64 (many clients may share a NAT)."""
     max_per_certificate: Annotated[int, Field(ge=1)] = 4
     """Connections with one name in their certificates; a newer one ends the oldest."""

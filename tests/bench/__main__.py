@@ -25,6 +25,7 @@ MODULES = (
     "xlat",
     "dns64",
     "iphttps",
+    "iphttps_flood",
     "leases",
     "cli",
 )

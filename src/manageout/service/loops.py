@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from typing import TypeVarTuple
 
 _Ts = TypeVarTuple("_Ts")
 
+YIELD = 0.0001
+"""Seconds for which one thread may keep another from running Python. The default, 5 ms, is what a packet would wait."""
 PATIENCE = 10.0
 """Seconds that a thread gets to finish what it is about."""
 
@@ -26,6 +29,7 @@ class LoopThread:
     """An event loop in a thread of its own, beside the running one, which makes it and is told things by it."""
 
     def __init__(self, name: str) -> None:
+        sys.setswitchinterval(YIELD)
         self._outer = asyncio.get_running_loop()
         self._inner = loop_factory()()
         self._thread = threading.Thread(target=self._inner.run_forever, name=name, daemon=True)
