@@ -1,4 +1,4 @@
-"""Strangers or newcomers at the gateway's door, at a rate: ``python -m tests.bench.iphttps_load KIND RATE SECONDS ...``.
+"""Strangers or newcomers at the gateway's door: ``python -m tests.bench.iphttps_load KIND RATE SECONDS ...``.
 
 Both print one JSON object when they are done.
 """

@@ -25,6 +25,7 @@ from manageout.errors import ManageoutError
 from manageout.protocol.drops import Drop
 from manageout.protocol.newcomers import Source
 from manageout.service.iphttps_connection import Admission, Connection, listen, source_of
+from manageout.service.iphttps_lines import ConnectionLines
 from manageout.service.iphttps_refusals import Refusals
 from manageout.service.loops import LoopThread
 from manageout.service.tls_stream import tune
@@ -59,7 +60,8 @@ class Acceptor:
         evict: Callable[[int], None],
     ) -> None:
         self.trust = trust
-        self.refused = Refusals()
+        self._lines = ConnectionLines()
+        self.refused = Refusals(self._lines)
         self.admission = Admission(limits)
         self._ready, self._evict = ready, evict
         self._listeners: dict[str, socket.socket] = {}
@@ -112,6 +114,12 @@ class Acceptor:
         self.refused.tell(
             fault.drop, connection.source.name, connection.peer[0], fault.words, fault.certificate
         )
+
+    def say(self, connection: Connection, what: str) -> None:
+        """A line about a connection that was handed over."""
+        identity = connection.certificate.identity if connection.certificate else None
+        text = f"{identity or 'without a name'} from {connection.peer[0]} {what}"
+        self._lines.say(connection.source.name, identity, text)
 
     def established(self, connection: Connection) -> None:
         """A connection that was handed over has sent its HTTP head."""

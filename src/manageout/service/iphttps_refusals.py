@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
 
-from manageout.protocol.budget import Budget
 from manageout.protocol.drop_table import DropTable, SourceDrops
 from manageout.protocol.drops import Drop
+from manageout.service.iphttps_lines import ConnectionLines
 
 MAX_SOURCES = 1024
 MAX_CERTIFICATES = 1024
-
-log = logging.getLogger(__name__)
 
 
 class Refusals:
     """May be told and asked by any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: ConnectionLines | None = None) -> None:
         self._lock = threading.Lock()
         self._sources = DropTable(MAX_SOURCES)
         # Apart, so that a stranger with many certificates hides nobody's address.
         self._certificates = DropTable(MAX_CERTIFICATES)
-        self._words = Budget(rate=2.0, burst=20.0)
-        self._unsaid = 0
+        self._lines = lines or ConnectionLines()
 
     def count(self, drop: Drop, source: str, certificate: str = "") -> None:
         """Note one, without a line in the log; ``certificate`` as it calls itself, if one was seen."""
@@ -38,14 +34,8 @@ class Refusals:
     def tell(self, drop: Drop, source: str, address: str, words: str, certificate: str = "") -> None:
         """Note one, with a line in the log if the budget allows: a stranger must not write the log at his own rate."""
         self.count(drop, source, certificate)
-        with self._lock:
-            if not self._words.take(time.monotonic()):
-                self._unsaid += 1
-                return
-            unsaid, self._unsaid = self._unsaid, 0
-        more = f" ({unsaid} more refusals before this one are not in the log)" if unsaid else ""
         whose = f" ({certificate})" if certificate else ""
-        log.info("client %s refused: %s%s%s", address, words, whose, more)
+        self._lines.say(source, None, f"{address} refused: {words}{whose}")
 
     @property
     def totals(self) -> dict[Drop, int]:

@@ -178,7 +178,7 @@ class IpHttpsServerService:
     def _lost(self, connection: Connection, reason: str) -> None:
         """The transport is gone, or is to go, without the machine's asking."""
         self.machine.closed(connection.number, reason, time.monotonic())
-        log.info("client %s disconnected: %s", _known_as(connection), reason)
+        self.acceptor.say(connection, f"disconnected: {reason}")
         self._drop(connection, reason)
 
     def _evict(self, number: int) -> None:
@@ -263,7 +263,7 @@ class IpHttpsServerService:
         elif isinstance(event, AddressReleased):
             self._keeper.unbound(event.session, event.address)
         elif isinstance(event, Close):
-            log.info("client %s disconnected: %s", _known_as(connection), event.reason)
+            self.acceptor.say(connection, f"disconnected: {event.reason}")
             self._drop(connection, event.reason)
         elif isinstance(event, Opened):
             connection.framing = event.framing
@@ -271,7 +271,7 @@ class IpHttpsServerService:
             self._framings[event.framing] += 1
             self._choose_offloads()
             self._keeper.opened(event.session, event.identity, report.place(*connection.peer))
-            log.info("client %s connected", _known_as(connection))
+            self.acceptor.say(connection, "connected")
 
     def _send(self, connection: Connection, data: Sequence[bytes]) -> None:
         stream = connection.stream
@@ -351,12 +351,6 @@ class IpHttpsServerService:
     def findings(self) -> list[dict[str, str]]:
         """What somebody should look at."""
         return trust_report.findings(self.acceptor.trust, time.time(), self._unread)
-
-
-def _known_as(connection: Connection) -> str:
-    """For the log: the name in the certificate, and from where."""
-    identity = connection.certificate.identity if connection.certificate else None
-    return f"{identity or 'without a name'} from {connection.peer[0]}"
 
 
 def _http_date() -> str:
