@@ -101,6 +101,7 @@ def test_a_server_certificate_is_no_client_certificate(pair: Pair) -> None:
 def test_a_name_that_is_not_on_the_allow_list(pair: Pair) -> None:
     before = pair.drops()
     with pair.tls("laptop.elsewhere.example") as tls:
+        assert tls.recv(4096).startswith(b"HTTP/1.1 403 client certificate is not in gateway.allow\r\n")
         assert closed(tls)
     assert counted(pair, "certificate-unlisted", before)
 

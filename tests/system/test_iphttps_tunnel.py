@@ -211,7 +211,8 @@ def test_a_refused_client_is_told_why(pair: Pair) -> None:
     pair.ca.revoke("lost.corp.example")
     wait_for("the list is read", lambda: "read again" in pair.gateway.text())
     client = pair.start_client("lost.corp.example")
-    wait_for("the reason is shown", lambda: "our certificate is revoked" in client.text())
+    wait_for("the reason is shown", lambda: "403 client certificate is revoked" in client.text())
+    wait_for("and what to do", lambda: "the gateway does not let us in" in client.text())
 
 
 def test_a_fixed_address_is_for_its_owner(pair: Pair) -> None:

@@ -11,6 +11,7 @@ stranger's cryptography, which OpenSSL does without Python's lock.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -18,11 +19,12 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from typing import TypeVarTuple
 
 from manageout.config import IpHttpsTable
 from manageout.errors import ManageoutError
-from manageout.protocol.drops import Drop
+from manageout.protocol.drops import MEANING, Drop
 from manageout.protocol.newcomers import Source
 from manageout.service.iphttps_connection import Admission, Connection, listen, source_of
 from manageout.service.iphttps_lines import ConnectionLines
@@ -30,6 +32,7 @@ from manageout.service.iphttps_refusals import Refusals
 from manageout.service.loops import LoopThread
 from manageout.service.tls_stream import tune
 from manageout.service.trust import Refusal, Trust, refusal
+from manageout.wire.iphttps import build_refusal
 
 ACCEPT_BATCH = 16
 PAUSE = 1.0
@@ -223,6 +226,7 @@ class Acceptor:
             return
         found = connection.trust.meet(connection.stream.tls)
         if isinstance(found, Refusal):
+            self._say(connection, found.drop)
             self._give_up(connection, found)
             return
         connection.certificate = found
@@ -249,6 +253,13 @@ class Acceptor:
     def _give_up(self, connection: Connection, fault: Refusal) -> None:
         self.refuse(connection, fault)
         self._end(connection)
+
+    def _say(self, connection: Connection, drop: Drop) -> None:
+        """Tell a client that TLS has accepted why we do not: there are no alerts for that any more."""
+        server = self.admission.limits.server_header
+        phrase = MEANING[drop].partition(": ")[2]
+        with contextlib.suppress(OSError):  # ssl.SSLError among them
+            connection.stream.send([build_refusal(403, phrase, server, formatdate(usegmt=True))])
 
     def _end(self, connection: Connection) -> None:
         self._over(connection)
