@@ -1,6 +1,6 @@
 """A client that sends whatever it is told: ``python -m tests.system.rogue_client HOST PKI NAME < packets in hex``.
 
-Ends well when the gateway has read everything and still keeps the session.
+Ends well when the gateway has read everything and still keeps the session. Prints the packets that it was sent.
 """
 
 from __future__ import annotations
@@ -26,9 +26,14 @@ def main(host: str, pki: Path, name: str) -> None:
         for line in sys.stdin:
             stream.sendall(bytes.fromhex(line))
         stream.settimeout(0.5)
+        framer = iphttps.PacketFramer(1500)
+        rest = answer.partition(b"\r\n\r\n")[2]
         try:
-            while stream.recv(65536):
-                pass
+            while True:
+                for packet in framer.feed(rest):
+                    print(packet.hex())
+                if not (rest := stream.recv(65536)):
+                    break
         except TimeoutError:
             return
         raise SystemExit("the gateway ended the session")

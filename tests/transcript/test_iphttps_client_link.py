@@ -34,6 +34,22 @@ def test_a_super_packet_to_a_stock_server_is_cut() -> None:
     assert (client.packets_out, client.bytes_out) == (3, 394)
 
 
+def test_a_super_packet_of_the_server_asks_the_kernel_for_nothing_strange() -> None:
+    client = link("own")
+    packet = datagram(BEYOND, gua(1), bytes(250))
+    good = [GSO + packet, HEADER.pack(1, 0, 0, 0, 40, 6) + packet, PLAIN + packet]
+    bad = [
+        HEADER.pack(1, 0, 0, 0, 8, 6) + packet,  # a checksum over the source
+        HEADER.pack(1, 5, 48, 1, 40, 6) + packet,  # as many packets as bytes
+        HEADER.pack(1, 5, 48, 0, 40, 6) + packet,
+        HEADER.pack(0, 5, 48, 100, 40, 6) + packet,
+        HEADER.pack(1, 4, 60, 100, 40, 16) + packet,  # TCP, says the header
+    ]
+    client.super_packets([*bad, *good], 0.0)
+    assert client.take() == [(TUN, good)]
+    assert client.drops.keys() == {Drop.MALFORMED} and client.drops[Drop.MALFORMED] >= len(bad)
+
+
 def test_a_super_packet_to_our_own_server_stays_whole_and_counts_by_piece() -> None:
     client = link("own")
     whole = GSO + datagram(gua(1), BEYOND, bytes(250))

@@ -321,7 +321,7 @@ def test_none_no_multicast_is_forwarded() -> None:
 
 
 def test_certificates_multicast_goes_to_all_others() -> None:
-    site = two("certificates")
+    site = two("certificates", hairpin=True)
     site.connect(3)
     for packet in multicasts():
         site.feed(1, packet)

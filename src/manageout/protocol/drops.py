@@ -67,6 +67,7 @@ class Drop(IntEnum):
     QUEUE_FULL = 72
     OVERSIZE = 73
     LINK_IS_DOWN = 74
+    FRAGMENT_ILLEGAL = 75
     # Connections of remote clients that were refused or ended (Python only).
     TOO_MANY_CONNECTIONS = 80
     TOO_MANY_FROM_SOURCE = 81
@@ -129,7 +130,7 @@ MEANING: dict[Drop, str] = {
     Drop.NOT_OWNER: "source address is not this client's",
     Drop.ADDRESS_LIMIT: "client holds as many addresses as it may",
     Drop.ADDRESS_TAKEN: "source address belongs to another client",
-    Drop.MULTICAST: "multicast is not forwarded in this mode",
+    Drop.MULTICAST: "multicast of a client: not forwarded with authentication none or without policy.hairpin",
     Drop.LINK_LOCAL: "link-local traffic between clients",
     Drop.FROM_CLIENT_FORBIDDEN: "a client may not send this (RA, Redirect, routing header)",
     Drop.HAIRPIN: "client to client, and policy.hairpin is off",
@@ -137,6 +138,7 @@ MEANING: dict[Drop, str] = {
     Drop.QUEUE_FULL: "the client does not read fast enough",
     Drop.OVERSIZE: "announces more bytes than the link may carry",
     Drop.LINK_IS_DOWN: "the tunnel is not connected",
+    Drop.FRAGMENT_ILLEGAL: "a fragment of multicast, or one that hides what it is (RFC 7112)",
     Drop.TOO_MANY_CONNECTIONS: "connection refused: gateway.iphttps.max_connections reached",
     Drop.TOO_MANY_FROM_SOURCE: "connection refused: gateway.iphttps.max_per_source reached",
     Drop.TOO_MANY_HANDSHAKES: "connection ended: gateway.iphttps.max_handshakes reached, its source held most",

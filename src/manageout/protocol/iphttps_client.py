@@ -264,7 +264,7 @@ class IpHttpsClient:
         if self._own is not None:
             records = self._own.feed(data)
             self.link.from_server([body for kind, body in records if kind == PACKET], now, 0)
-            self.link.from_server([body for kind, body in records if kind == SUPER_PACKET], now, VNET_HEADER)
+            self.link.super_packets([body for kind, body in records if kind == SUPER_PACKET], now)
             for kind, body in records:
                 if kind == RETURN:
                     after, spread = parse_return(body)

@@ -12,7 +12,7 @@ from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import MTU, SERVER, TUN, Framing
 from manageout.protocol.iphttps_host import Host
 from manageout.protocol.iphttps_link import ODD_HEADERS, hidden_by_extensions
-from manageout.protocol.segment import PLAIN, alike, more, packets_of, segment
+from manageout.protocol.segment import PLAIN, alike, harmless, more, packets_of, segment
 from manageout.wire import ipv6, nd
 from manageout.wire.iphttps import PACKET, SUPER_PACKET, VNET_HEADER, build_record
 
@@ -52,6 +52,13 @@ class ClientLink:
         return taken
 
     # --- From the server --------------------------------------------------------------------------------
+
+    def super_packets(self, packets: Sequence[bytes], now: float) -> None:
+        """Packets with a ``virtio_net_hdr`` that the server wrote; the kernel gets none that asks too much of it."""
+        for packet in packets:
+            if not harmless(packet):
+                self._drop(Drop.MALFORMED, packet, VNET_HEADER)
+        self.from_server(list(filter(harmless, packets)), now, VNET_HEADER)
 
     def from_server(self, packets: Sequence[bytes], now: float, header: int) -> None:
         """Whole packets, each behind ``header`` bytes (those of a ``virtio_net_hdr``, or none)."""

@@ -26,6 +26,8 @@ from manageout.wire.iphttps import SUPER_PACKET, VNET_HEADER, build_record
 ERRORS_PER_SECOND, ERROR_BURST = 100.0, 50.0
 ODD_HEADERS = frozenset({ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.DESTINATION_OPTIONS, ipv6.ICMPV6, ipv6.FRAGMENT})
 """Next headers behind which Neighbour Discovery or a source route may hide."""
+_SHORTEST = {ipv6.TCP: 20, ipv6.UDP: 8, ipv6.ICMPV6: 8, ipv6.ESP: 8, ipv6.NO_NEXT_HEADER: 0}
+"""Bytes of upper-layer headers."""
 _NOWHERE = bytes(8)
 """::/64 has the unspecified, loopback, IPv4-compatible and IPv4-mapped addresses; none is beyond the link."""
 
@@ -91,13 +93,11 @@ class Link:
         """Anything but plain data. True: let it go to the kernel; False: it was served, relayed or dropped."""
         packet = data[header:] if header else data
         source, destination = packet[8:24], packet[24:40]
-        reason: Drop | None = None
-        if packet[6] in ODD_HEADERS:
-            kind = nd.message_type(packet)
-            if kind is not None:
-                self._discovery.receive(session, packet, kind, now)
-                return False
-            reason = hidden_by_extensions(packet)
+        kind = nd.message_type(packet)
+        if kind is not None:
+            self._discovery.receive(session, packet, kind, now)
+            return False
+        reason = hidden_by_extensions(packet)
         if reason is None:
             reason = self._source(session, source, destination, now)
         if reason is None:
@@ -133,6 +133,9 @@ class Link:
         self, session: Session, data: bytes, destination: bytes, now: float, header: int
     ) -> Drop | None:
         """Multicast, or another client. None: it was passed on."""
+        reason = hidden_in_fragments(data[header:])
+        if reason is not None:
+            return reason
         if destination[0] == 0xFF:
             if not session.allowance.take(now):
                 return Drop.RATE_LIMITED
@@ -278,5 +281,23 @@ def hidden_by_extensions(packet: bytes) -> Drop | None:
         upper = ipv6.walk_extensions(packet)
     except WireError:
         return Drop.MALFORMED
-    # RFC 5095 forbids routing header 0; no other type has a use on this link either.
-    return Drop.FROM_CLIENT_FORBIDDEN if upper.routing_segments_left else None
+    if upper.routing_segments_left:
+        # RFC 5095 forbids routing header 0; no other type has a use on this link either.
+        return Drop.FROM_CLIENT_FORBIDDEN
+    if upper.fragment is not None and not upper.fragment.offset:
+        # RFC 7112: else what it is stands in a fragment that nobody here can read.
+        whole = len(packet) - upper.offset >= _SHORTEST.get(upper.next_header, 1)
+        return None if whole else Drop.FRAGMENT_ILLEGAL
+    return None
+
+
+def hidden_in_fragments(packet: bytes) -> Drop | None:
+    """Why fragments forbid a packet from client to client: one that overlaps the first could make it another message.
+
+    The first says what all are. An extension header behind its Fragment header would leave room for a later one to
+    replace what follows (RFC 5722 tells receivers to refuse that; not all do).
+    """
+    upper = ipv6.walk_extensions(packet)
+    if upper.fragment is None:
+        return None
+    return Drop.FRAGMENT_ILLEGAL if packet[24] == 0xFF or upper.behind_fragment else None

@@ -5,10 +5,12 @@ depend on the authentication mode (3.2.5.2.2):
 
 * none: clients never hear each other. No multicast is forwarded; for Duplicate Address Detection the server
   answers as the client that holds the address.
-* certificates: multicast goes to every other client, except that Duplicate Address Detection for an address
-  that somebody holds goes to its holder alone, and the holder's answer to the claimant alone.
+* certificates: Duplicate Address Detection for an address goes to every other client, or if somebody holds it to the
+  holder alone, and the holder's answer to the claimant alone. Other multicast goes to every other client where
+  ``hairpin`` lets clients talk, else to nobody.
 
-Redirects and Router Advertisements of clients are dropped in both (RFC 4861 allows them of routers alone).
+Redirects and Router Advertisements of clients are dropped in both (RFC 4861 allows them of routers alone). What passes
+of Duplicate Address Detection is written anew, without options: nothing else can ride on it.
 """
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ def is_link_local(address: bytes) -> bool:
     return address[0] == 0xFE and address[1] & 0xC0 == 0x80
 
 
+def _question(target: bytes) -> bytes:
+    """Duplicate Address Detection for ``target`` (RFC 4862 5.4.2)."""
+    return nd.build(nd.UNSPECIFIED, nd.solicited_node(target), nd.NeighbourSolicitation(target))
+
+
 class Discovery:
     """What the server does with Neighbour Discovery and multicast, and says by itself."""
 
@@ -66,6 +73,7 @@ class Discovery:
         """Speak by this configuration from now on."""
         self._flooding = config.mode == "certificates"
         self._hairpin = config.hairpin
+        self._crossing = self._flooding and config.hairpin
         self.source = config.link_local.packed
         self.own = frozenset({self.source, config.address.packed})
         prefix = nd.PrefixInformation(
@@ -137,16 +145,17 @@ class Discovery:
             case nd.RouterSolicitation():
                 # A reply to one host alone needs no random delay (RFC 4861 6.2.6 spreads replies of many).
                 self.advertise(session, nd.ALL_NODES if source == nd.UNSPECIFIED else source)
-                return self.flood(session, packet, now) if multicast and self._flooding else None
+                return self.flood(session, packet, now) if multicast and self._crossing else None
             case nd.NeighbourSolicitation() if source == nd.UNSPECIFIED:
-                return self._detect_duplicate(session, packet, message.target, now)
+                return self._detect_duplicate(session, message.target, now)
             case nd.NeighbourSolicitation() if message.target in self.own and (
                 self._flooding or not multicast
             ):
                 self._answer(session, source, message.target)
-                return self.flood(session, packet, now) if multicast else None
+                return self.flood(session, packet, now) if multicast and self._crossing else None
             case nd.NeighbourAdvertisement() if multicast and self._flooding:
-                return self._announce(session, packet, message.target)
+                self._announce(source, message)
+                return None
         if multicast:
             return self.flood(session, packet, now)
         return None if destination in self.own else self._relay(packet, destination)
@@ -158,10 +167,9 @@ class Discovery:
 
     def _relay(self, packet: bytes, destination: bytes) -> Drop | None:
         """Reachability probes between clients cross unchanged, where the clients may speak at all."""
-        if is_link_local(destination):
-            if not self._flooding:
-                return Drop.LINK_LOCAL
-        elif not self._hairpin:
+        if is_link_local(destination) and not self._flooding:
+            return Drop.LINK_LOCAL
+        if not self._hairpin:
             return Drop.HAIRPIN
         holder = self._neighbours.owners.get(destination)
         if holder is None:
@@ -171,28 +179,33 @@ class Discovery:
 
     def flood(self, session: Session, packet: bytes, now: float) -> Drop | None:
         """Multicast of a client: to all others, or to nobody."""
-        if not self._flooding:
+        if not self._crossing:
             return Drop.MULTICAST
         if len(packet) > STRICT_LIMIT:
             return Drop.TOO_BIG
-        if not self._copies.take(now, len(self._sessions)):
+        return self._copy(session, packet, now)
+
+    def _copy(self, session: Session, packet: bytes, now: float) -> Drop | None:
+        """One client may not use up what all have together."""
+        cost = len(self._sessions)
+        if not session.copies.take(now, cost) or not self._copies.take(now, cost):
             return Drop.RATE_LIMITED
         for other in self._sessions.values():
             if other is not session:
                 self._outbox.packet(other, packet)
         return None
 
-    def _announce(self, session: Session, packet: bytes, target: bytes) -> Drop | None:
+    def _announce(self, source: bytes, message: nd.NeighbourAdvertisement) -> None:
         # 3.2.5.2.2: an NA for a known target goes to those alone that have an entry for it: the sender, who
         # holds it (``_claim``), and whoever claims it at this moment.
-        contest = self._neighbours.contests.pop(target, None)
+        contest = self._neighbours.contests.pop(message.target, None)
         if contest is not None:
-            self._outbox.packet(contest.claimant, packet)
-        return None
+            defence = nd.NeighbourAdvertisement(message.target, override=message.override)
+            self._outbox.packet(contest.claimant, nd.build(source, nd.ALL_NODES, defence))
 
     # --- Duplicate Address Detection --------------------------------------------------------------------
 
-    def _detect_duplicate(self, session: Session, packet: bytes, target: bytes, now: float) -> Drop | None:
+    def _detect_duplicate(self, session: Session, target: bytes, now: float) -> Drop | None:
         if target in self.own:
             self._answer(session, nd.ALL_NODES, target)
             return None
@@ -200,20 +213,20 @@ class Discovery:
         reason = self._neighbours.claim(target, session, now)
         if reason is None:
             if before is None and self._flooding:
-                self.flood(session, packet, now)
+                self._copy(session, _question(target), now)
             return None
         if reason is Drop.ADDRESS_TAKEN and before is not None:
-            self._contest(session, packet, before.session, target, now)
+            self._contest(session, before.session, target, now)
             return None
         if reason is not Drop.NOT_OWNER:
             # Reserved for another, or one too many: as a duplicate, the client will not use it.
             self._defend(session, target)
         return reason
 
-    def _contest(self, session: Session, packet: bytes, holder: Session, target: bytes, now: float) -> None:
+    def _contest(self, session: Session, holder: Session, target: bytes, now: float) -> None:
         if self._flooding:
             if self._neighbours.contest(target, session, now):
-                self._outbox.packet(holder, packet)
+                self._outbox.packet(holder, _question(target))
         elif now - holder.last_seen < RECENTLY:
             self._defend(session, target)
         elif self._neighbours.contest(target, session, now):

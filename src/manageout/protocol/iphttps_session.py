@@ -25,6 +25,8 @@ PLAIN = bytes(VNET_HEADER)
 """The ``virtio_net_hdr`` of a packet without offload."""
 ODD_PER_SECOND, ODD_BURST = 50.0, 100.0
 """Neighbour Discovery and multicast that one client may cause."""
+COPIES_PER_SECOND, COPIES_BURST = 400.0, 2_000.0
+"""Copies of its multicast: a tenth of what the whole link may make (``iphttps_nd``)."""
 MAX_DROP_SOURCES = 4096
 
 
@@ -37,6 +39,7 @@ class Session:
         "blocked",
         "bytes_in",
         "bytes_out",
+        "copies",
         "half_since",
         "head",
         "identity",
@@ -70,6 +73,7 @@ class Session:
         self.own: OwnFramer | None = None
         self.addresses: dict[bytes, Neighbour] = {}
         self.allowance = Allowance(ODD_PER_SECOND, ODD_BURST)
+        self.copies = Allowance(COPIES_PER_SECOND, COPIES_BURST)
         self.out: list[bytes] = []
         self.blocked = False
         self.returns = False

@@ -48,6 +48,8 @@ class Extensions(NamedTuple):
     fragment: Fragment | None
     routing_segments_left: int | None
     """Of the last Routing header; None when there is none."""
+    behind_fragment: bool = False
+    """An extension header follows the Fragment header of a first fragment."""
 
 
 def parse_header(data: bytes | memoryview) -> Ipv6:
@@ -102,14 +104,16 @@ def walk_extensions(packet: bytes | memoryview) -> Extensions:
     kind, offset = header.next_header, HEADER_LENGTH
     fragment: Fragment | None = None
     segments_left: int | None = None
+    behind = False
     for _ in range(MAX_EXTENSIONS + 1):
         if kind not in _PLAIN and kind not in (FRAGMENT, AUTHENTICATION):
-            return Extensions(kind, offset, fragment, segments_left)
+            return Extensions(kind, offset, fragment, segments_left, behind)
         if offset + 8 > end:
             raise WireError(f"truncated IPv6 extension header {kind}")
         if kind == HOP_BY_HOP and offset != HEADER_LENGTH:
             raise WireError("Hop-by-Hop Options are not the first header (RFC 8200 4.1)")
         following = packet[offset]
+        behind = behind or fragment is not None
         if kind == FRAGMENT:
             if fragment is not None:
                 raise WireError("two Fragment headers")

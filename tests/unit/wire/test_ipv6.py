@@ -87,7 +87,9 @@ def test_every_kind_in_one_chain() -> None:
         "3a01" + 10 * "00",  # authentication, 12 bytes
     )
     found = ipv6.walk_extensions(packet)
-    assert found == ipv6.Extensions(ipv6.ICMPV6, 92, ipv6.Fragment(0, True, 0x12345678), 3)
+    assert found == ipv6.Extensions(
+        ipv6.ICMPV6, 92, ipv6.Fragment(0, True, 0x12345678), 3, behind_fragment=True
+    )
     assert packet[found.offset :] == b"upper layer"
 
 
