@@ -80,7 +80,9 @@ def main() -> None:
             wanted = daemon.desired_here(netlink, reconciler, site, plan)
             reconciler.apply(replace(wanted, devices=wanted.devices[-1:]))
             role = TranslatorService(site, plan, reconciler.tuns[XLAT_DEVICE], netlink)
-            daemon.run_loop(serve(role, PolicyService(site, plan, reconciler.rules), runtime, leases))
+            policy = PolicyService(site, plan, reconciler.rules)
+            policy.start()
+            daemon.run_loop(serve(role, policy, runtime, leases))
         finally:
             reconciler.undo()
 

@@ -6,7 +6,7 @@ xtables' own) are open; then an answer may be "maybe". Address translation is no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal, NamedTuple
 
@@ -52,12 +52,18 @@ class Absent(Exception):
 
 
 class Ruleset:
-    """``objects``: the list below "nftables"; ``texts``: (family, table, chain, handle) -> a rule's words."""
+    """``objects``: the list below "nftables"; ``texts``: (family, table, chain, handle) -> a rule's words;
+    ``holds(set, address)``: knows members of sets that are not among the objects, or None.
+    """
 
     def __init__(
-        self, objects: Sequence[Json], texts: Mapping[tuple[str, str, str, int], str] | None = None
+        self,
+        objects: Sequence[Json],
+        texts: Mapping[tuple[str, str, str, int], str] | None = None,
+        holds: Callable[[str, str], bool | None] | None = None,
     ) -> None:
         self._texts = texts or {}
+        self._holds = holds
         self._chains: dict[tuple[str, str, str], Json] = {}
         self._rules: dict[tuple[str, str, str], list[Json]] = {}
         self._sets: dict[tuple[str, str, str], Json] = {}
@@ -208,7 +214,12 @@ class Ruleset:
         """Whether ``value`` is ``right`` or in it; None when ``right`` cannot be read."""
         if isinstance(right, dict) and "elem" in right:
             return self._equal(value, right["elem"].get("val"), place)
-        if (isinstance(right, str) and right.startswith("@")) or (isinstance(right, dict) and "set" in right):
+        named = isinstance(right, str) and right.startswith("@")
+        if named and self._holds is not None and isinstance(value, str):
+            known = self._holds(right[1:], value)
+            if known is not None:
+                return known
+        if named or (isinstance(right, dict) and "set" in right):
             answers = [self._equal(value, each, place) for each in self._elements(right, place)]
             return True if True in answers else None if None in answers else False
         if isinstance(right, list):  # flags: any of them

@@ -72,6 +72,18 @@ def ruleset() -> tuple[list[Any], dict[tuple[str, str, str, int], str]]:
     return objects, _texts(_run(["-a", "list", "ruleset"], None).stdout)
 
 
+def table_objects(table: str) -> list[Any]:
+    """nft's objects of one table with plain numbers, but for members of its sets. Raises :class:`KernelError`."""
+    found = _run(["-n", "-t", "-j", "list", "table", *table.split()], None)
+    if found.returncode:
+        complaint = next(iter(found.stderr.strip().splitlines()), "nft failed")
+        raise KernelError(f"read the packet filter table {table}: {complaint}", "see `nft list ruleset`")
+    try:
+        return json.loads(found.stdout or "{}").get("nftables", [])  # type: ignore[no-any-return]
+    except ValueError:
+        raise KernelError("nft prints no JSON", "update nftables: 1.0 or later") from None
+
+
 def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:
     """The words of rules, from what ``nft -a list ruleset`` prints."""
     texts: dict[tuple[str, str, str, int], str] = {}

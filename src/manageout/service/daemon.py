@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from manageout.service.kernel_watch import KernelWatch
 from manageout.service.loops import loop_factory
 from manageout.service.metrics import MetricsServer
 from manageout.service.overview import SAMPLE, Overview
-from manageout.service.policy import PolicyService
+from manageout.service.policy import Mending, PolicyService
 from manageout.service.reconcile import Reconciler, Step
 from manageout.service.role import Role, roles_of
 from manageout.service.runtime import RuntimeDir
@@ -89,7 +89,9 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
         try:
             _stop_at_once()
             reconciler.undo()  # what a killed daemon has left
-            reconciler.apply(desired_here(netlink, reconciler, site, plan))
+            reconciler.gate.close(())
+            torn = Contents(torn=runtime.torn)
+            reconciler.apply(desired_here(netlink, reconciler, site, plan, torn))
             _make_state_dir(site.daemon.state_dir)
             run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
         finally:
@@ -134,7 +136,19 @@ async def _serve(
     file: Path, site: Site, plan: Plan, runtime: RuntimeDir, netlink: Netlink, reconciler: Reconciler
 ) -> None:
     roles = roles_of(site, plan, reconciler.tuns, reconciler.rules, netlink, site.daemon.state_dir)
+    policy = policy_of(roles)
+    policy.torn = runtime.torn
+    policy.start()
+    reconciler.gate.open()
+    reconciler.apply(desired_here(netlink, reconciler, site, plan), rules=False)
     await _Daemon(file, site, plan, runtime, netlink, reconciler, roles).run()
+
+
+def policy_of(roles: Mapping[str, Role]) -> PolicyService:
+    """The role that every machine has."""
+    policy = roles["policy"]
+    assert isinstance(policy, PolicyService), "roles_of makes it so"
+    return policy
 
 
 class _Daemon:
@@ -155,15 +169,13 @@ class _Daemon:
         self._loaded = time.time()
         self._rejected: dict[str, object] | None = None
         self._roles = roles
-        policy = roles["policy"]
-        assert isinstance(policy, PolicyService), "roles_of makes it on every machine"
-        self._policy = policy
-        policy.restore = self._restore
         self._underlays: tuple[str, ...] = ()
         others = list(roles.values())
         roles["kernel"] = KernelWatch(
             site, plan, netlink, reconciler, self._around_now, self._reload_rules, others
         )
+        self._policy = policy_of(roles)
+        self._policy.mending = Mending(self._shut, self._load_rules, self._reopen)
         self._overview = Overview(roles, netlink, self._about)
         self._stop = asyncio.Event()
 
@@ -266,9 +278,16 @@ class _Daemon:
     def _around_now(self) -> Surroundings:
         return self._around(self._site, self._plan)
 
-    def _restore(self) -> None:
-        """Somebody took our rules away."""
-        self._reconciler.apply(self._wanted(self._site, self._plan))
+    def _shut(self) -> None:
+        self._reconciler.gate.close(self._reconciler.tuns)
+        self._runtime.tear()
+
+    def _load_rules(self) -> None:
+        self._reconciler.load_rules(self._wanted(self._site, self._plan))
+
+    def _reopen(self) -> None:
+        self._reconciler.gate.open()
+        self._reconciler.apply(desired(self._site, self._plan, self._around_now()), rules=False)
 
     def _switch_back(self, changed: list[Role]) -> None:
         """All of it, even if a part fails: a file that the old configuration names may be broken by now."""

@@ -75,7 +75,7 @@ def table(
     for reason in REFUSALS:
         sets += source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
     sets += pair_sets(set_name(Drop.POLICY))
-    chains = [chain("forward", _forward(site, plan))]
+    chains = [chain("forward", _forward(site, plan, contents.torn))]
     if site.gateway is not None:
         chains.append(chain("from_clients", _from_clients(site, plan)))
     chains += manager_chains
@@ -98,11 +98,13 @@ def set_name(reason: Drop) -> str:
     return f"refused_{reason.name.lower()}"
 
 
-def _forward(site: Site, plan: Plan) -> Iterator[str]:
+def _forward(site: Site, plan: Plan, torn: bool) -> Iterator[str]:
     yield "type filter hook forward priority filter; policy accept;"
     yield 'iifname != "mo-*" oifname != "mo-*" accept'
     yield f"ct state established,related ct mark & {REFUSED_MARK:#x} == 0 accept"
     yield f"ct state established,related goto {set_name(Drop.POLICY)}"
+    if torn:  # the middle of a connection would be taken for the beginning of one, in either direction
+        yield f"ct state new tcp flags & (fin | syn | rst | ack) != syn goto {set_name(Drop.POLICY)}"
     yield from _origins(site, plan)
     yield from _strange_errors(site)
     if site.gateway is not None:

@@ -35,9 +35,16 @@ class Contents:
     """Packets that counters of refusals have counted by now."""
     owners: Mapping[bytes, int] = field(default_factory=dict)
     """The number by which connections of a client's address are counted."""
+    torn: bool = False
+    """The rules were gone once: what is not known to have begun under them did not."""
 
 
 EMPTY = Contents()
+
+
+def from_set(number: int) -> str:
+    """The set of networks that manager table ``number`` names."""
+    return f"m{number}_from"
 
 
 def to_set(number: int) -> str:
@@ -101,8 +108,7 @@ def seen_as(source: IPv4Network | IPv6Network, site: Site, plan: Plan) -> Iterat
 
 
 def _sets(number: int, manager: ManagerTable, site: Site, plan: Plan, contents: Contents) -> Iterator[str]:
-    given = [source for source in manager.source if not isinstance(source, str)]
-    yield networks(f"m{number}_from", [each for source in given for each in seen_as(source, site, plan)])
+    yield networks(from_set(number), _given(manager, site, plan))
     if names_of(manager):
         yield addresses(names_set(number), contents.members.get(names_set(number), ()))
     if not calls_everybody(manager):
@@ -110,11 +116,22 @@ def _sets(number: int, manager: ManagerTable, site: Site, plan: Plan, contents: 
     yield f"  counter {counter(number)} {{ }}"
 
 
+def fixed_sets(site: Site, plan: Plan) -> dict[str, list[IPv6Network]]:
+    """The sets whose members the file says, by name."""
+    tables = enumerate(site.policy.managers)
+    return {from_set(number): _given(manager, site, plan) for number, manager in tables}
+
+
+def _given(manager: ManagerTable, site: Site, plan: Plan) -> list[IPv6Network]:
+    given = (source for source in manager.source if not isinstance(source, str))
+    return [each for source in given for each in seen_as(source, site, plan)]
+
+
 def _ways(number: int, manager: ManagerTable) -> Iterator[str]:
     """From the chain of all managers to that of this one."""
     to = "" if calls_everybody(manager) else f" ip6 daddr @{to_set(number)}"
     if len(names_of(manager)) < len(manager.source):
-        yield f"ip6 saddr @m{number}_from{to} jump {counter(number)}"
+        yield f"ip6 saddr @{from_set(number)}{to} jump {counter(number)}"
     if names_of(manager):
         yield f"ip6 saddr @{names_set(number)}{to} jump {counter(number)}"
 

@@ -27,6 +27,7 @@ RETRY = 10.0
 MAX_ADDRESSES = 64
 """Of one name; further ones do not count."""
 AT_ONCE = 8
+UNRESOLVED = "is not yet resolved"
 _LIFETIME = 5.0
 
 Address = IPv4Address | IPv6Address
@@ -77,8 +78,12 @@ class ManagerNames:
         self.resolver = resolver
         self._due = dict.fromkeys(names, 0.0)
         self._known = {name: known for name, known in self._known.items() if name in self._due}
-        self.states = {name: self.states.get(name, "is not yet resolved") for name in names}
+        self.states = {name: self.states.get(name, UNRESOLVED) for name in names}
         self.wake()
+
+    def unresolved(self) -> list[str]:
+        """Names that have not been asked for since they were configured."""
+        return [name for name, state in self.states.items() if state == UNRESOLVED]
 
     def wake(self) -> None:
         """Look at the clock now."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from manageout.config import Site
 from manageout.errors import ManageoutError
@@ -29,20 +29,31 @@ from manageout.service.filter import REFUSALS, set_name
 from manageout.service.filter_managers import Contents, counter
 from manageout.service.filter_tracking import counts_by_client
 from manageout.service.guard import GUARDED
+from manageout.service.holders import Holders
 from manageout.service.manager_names import Address, ManagerNames, resolver_of
 from manageout.service.metrics import Metric
 from manageout.service.peer_names import PeerNames
 from manageout.service.policy_members import Members
-from manageout.service.policy_report import findings, machine, rule_names
+from manageout.service.policy_report import Troubles, findings, machine, rule_names
 from manageout.service.presence import Client
 from manageout.service.revision import Revision
 from manageout.service.sessions import Call, Sessions
 from manageout.words import counted
 
+HOLDERS = "holders"
 LOOK = 2.0
 """Seconds between two looks whether the rules are still there."""
 
 log = logging.getLogger(__name__)
+
+
+class Mending(NamedTuple):
+    """How rules that somebody took away come back. ``load`` and ``reopen`` raise :class:`ManageoutError`."""
+
+    shut: Callable[[], None]
+    """Lets nothing pass our devices."""
+    load: Callable[[], None]
+    reopen: Callable[[], None]
 
 
 class PolicyService:
@@ -52,22 +63,34 @@ class PolicyService:
 
     def __init__(self, site: Site, plan: Plan, rules: RuleTables) -> None:
         self.ready = asyncio.Event()
-        self.restore: Callable[[], None] | None = None
-        """Loads the rules again; the daemon sets it."""
+        self.mending = Mending(lambda: None, lambda: None, lambda: None)
+        """How the rules come back; the daemon sets it."""
+        self.torn = False
+        """The rules were gone once while connections could begin."""
         self._site, self._plan = site, plan
         self._rules = rules
         self._sets = NftSets(nft.TABLE.partition(" ")[2], lambda: rules.writer)
-        self._members = Members(site, plan)
+        self._members = Members(site, plan, Holders(site.daemon.state_dir / HOLDERS))
         self._names = ManagerNames(self._resolved, partial(resolver_of, site))
         self._names.configure(self._members.names(), partial(resolver_of, site))
         self._peers = PeerNames(partial(resolver_of, site))
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
-        self._revision = Revision()
         self._charges = Charges()
         self._departed = Departed(site, plan, self._charges)
+        self._revision = Revision(self._members)
+        self._provisional = False
+        self._gone = asyncio.Event()
+        self._shut = False
+        self._unloaded = ""
+        """Why the rules cannot be loaded; empty while they are."""
         self._latest: dict[str, int] = {}
         self._scheduled = False
         self._removed = 0
+
+    def start(self) -> None:
+        """Judge what is open by the rules, which are loaded; nothing passes yet. Raises :class:`ManageoutError`."""
+        self._expect_names()
+        self._revision.judge_now(self._site, self._plan)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -82,6 +105,7 @@ class PolicyService:
                 group.create_task(self._watch(), name="policy-rules")
                 group.create_task(self._revision.run(), name="policy-revision")
                 group.create_task(self._departed.run(), name="policy-departed")
+                group.create_task(self._mend(), name="policy-mend")
         finally:
             self.ready.clear()
             loop.remove_reader(monitor.fileno())
@@ -96,7 +120,7 @@ class PolicyService:
         lasting = (GUARDED, *map(set_name, REFUSALS))
         refusals = {name: counts[name] for name in lasting if name in counts}
         known = self._members.configure(site, plan)
-        return replace(known, owners=self._charges.numbers(), counters=refusals)
+        return replace(known, owners=self._charges.numbers(), counters=refusals, torn=self.torn)
 
     def reload(self, site: Site, plan: Plan) -> None:
         """The rules of ``site`` are loaded by now."""
@@ -104,8 +128,14 @@ class PolicyService:
         self._names.configure(self._members.names(), partial(resolver_of, site))
         self._departed.configure(site, plan)
         self._peers.resolver = partial(resolver_of, site)
+        self._expect_names()
         self._revision.rules_changed(site, plan)
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
+
+    def _expect_names(self) -> None:
+        """Until they are resolved, any machine that has a connection may have one of them; then all is judged again."""
+        self._members.unresolved = self._names.unresolved()
+        self._provisional = bool(self._members.unresolved)
 
     def _on_removal(self, monitor: TableMonitor) -> None:
         if monitor.removed():
@@ -116,20 +146,45 @@ class PolicyService:
         while True:
             await asyncio.sleep(LOOK)
             self._look()
+            self._revision.inherited(self._members.pushed_out())
+            if self._provisional and not self._names.unresolved():
+                self._expect_names()
+                self._revision.rules_changed(self._site, self._plan)
 
     def _look(self) -> None:
         """Somebody may have flushed all rules of this machine; without ours everybody may call everybody."""
-        if gone := self._rules.loaded - self._sets.tables():
+        gone = self._rules.loaded - self._sets.tables()
+        if gone and not self._gone.is_set():
             self._lost(f"the packet filter table {' and '.join(sorted(gone))} was removed by somebody")
 
     def _lost(self, what: str) -> None:
+        """Before anything else nothing passes any more, unless the rules themselves cannot have gone."""
+        if not self._rules.owned:
+            self.mending.shut()
+            self._shut = self.torn = True
         log.error("%s; loading it again", what)
         self._removed += 1
-        try:
-            if self.restore is not None:
-                self.restore()
-        except ManageoutError as error:
-            log.error("the packet filter cannot be loaded: %s (%s)", error.message, error.hint)
+        self._gone.set()
+
+    async def _mend(self) -> None:
+        """Load the rules again, judge what may have begun without them, and only then let packets pass."""
+        while True:
+            await self._gone.wait()
+            try:
+                self._unloaded = "being loaded"
+                self.mending.load()
+                self._unloaded = ""
+                self._gone.clear()
+                if self._shut:
+                    await self._revision.judge(self._site, self._plan)
+                    if not self._gone.is_set():  # again
+                        self._shut = False
+                        self.mending.reopen()
+            except ManageoutError as error:
+                log.error("the packet filter cannot be loaded: %s (%s)", error.message, error.hint)
+                self._unloaded = error.message
+                self._gone.set()
+                await asyncio.sleep(LOOK)
 
     # --- Who is in the sets -----------------------------------------------------------------------------
 
@@ -161,7 +216,7 @@ class PolicyService:
 
     def _flush(self) -> None:
         self._scheduled = False
-        if not self.ready.is_set():
+        if not self.ready.is_set() or self._gone.is_set():
             return
         try:
             self._sets.change(self._members.changes() + self._charged())
@@ -191,7 +246,8 @@ class PolicyService:
 
     def findings(self) -> list[dict[str, Any]]:
         """What an administrator should know."""
-        return findings(self._names.states, self._removed)
+        troubles = Troubles(self._removed, self._unloaded, self._rules.shared, self._revision.failure)
+        return findings(self._names.states, troubles)
 
     def sessions(self) -> Iterator[dict[str, Any]]:
         """For ``manageout sessions``: read while they are sent."""

@@ -5,7 +5,7 @@ A change is an element that comes or goes; whoever asks for :meth:`Members.chang
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -23,10 +23,11 @@ from manageout.service.filter_managers import (
     seen_as,
     to_set,
 )
+from manageout.service.holders import Holders
 from manageout.service.presence import Client
 
-FORMER = 65_536
-"""Addresses whose last holder is remembered."""
+SEEN_OPEN = 131_072
+"""Addresses with open connections at the start that are remembered; with more, every one is taken for one."""
 
 Address = IPv4Address | IPv6Address
 Element = tuple[str, bytes]
@@ -36,13 +37,15 @@ Element = tuple[str, bytes]
 class Members:
     """The members of every set, by what has been said of clients and names."""
 
-    def __init__(self, site: Site, plan: Plan) -> None:
+    def __init__(self, site: Site, plan: Plan, holders: Holders | None = None) -> None:
+        """``holders``: who had an address last."""
         self._site, self._plan = site, plan
+        self._holders = holders or Holders()
         self._clients: dict[str, Client] = {}
         self._owners: dict[bytes, str] = {}
-        self._former: OrderedDict[bytes, str] = OrderedDict()
-        """Who had an address last, the longest ago first."""
         self._inherited: set[bytes] = set()
+        self._seen_open: set[bytes] = set()
+        """Addresses of clients of an unknown holder that have connections from before the start."""
         self._addresses: dict[str, Collection[Address]] = {}
         self._uses: Counter[Element] = Counter()
         """Two clients, or two names, may put the same element into a set."""
@@ -50,10 +53,14 @@ class Members:
         self._kernel: dict[Element, bytes | None] = {}
         """What the sets hold by now, and with which value in a map."""
         self._touched: set[Element] = set()
+        self.unresolved: Collection[str] = ()
+        """Names that nobody has been asked about yet."""
+        self._client_bounds = _bounds(plan)
 
     def configure(self, site: Site, plan: Plan) -> Contents:
         """Go on by another site file; what the sets hold then. No change of before remains to be made."""
         self._site, self._plan = site, plan
+        self._client_bounds = _bounds(plan)
         names = {name for manager in site.policy.managers for name in names_of(manager)}
         self._addresses = {name: known for name, known in self._addresses.items() if name in names}
         self._uses.clear()
@@ -124,20 +131,48 @@ class Members:
         taken, self._inherited = self._inherited, set()
         return taken
 
+    def pushed_out(self) -> set[bytes]:
+        """Addresses whose holder is no longer remembered, and that nobody has, since the last call."""
+        return {address for address in self._holders.pushed_out() if address not in self._owners}
+
+    def seen_open(self, address: bytes) -> None:
+        """It has a connection from before the start; whoever gets it must not inherit that."""
+        low, high = self._client_bounds
+        if low <= address <= high and self._holders.of(address) is None and len(self._seen_open) < SEEN_OPEN:
+            self._seen_open.add(address)
+
+    def _inherits(self, address: bytes, identity: str) -> bool:
+        former = self._holders.of(address)
+        if former is not None:
+            return former != identity
+        return address in self._seen_open or len(self._seen_open) >= SEEN_OPEN
+
+    def holds(self, name: str, address: bytes) -> bool:
+        """Whether a set is to be taken to hold an address that had a connection before: clients may be on their way
+        back, and names not yet resolved.
+        """
+        if name == CLIENTS:
+            return True
+        for number, manager in enumerate(self._site.policy.managers):
+            if name == to_set(number):
+                identity = self._owners.get(address) or self._holders.of(address) or ""
+                return any(_fits(identity, each) for each in manager.to)
+            if name == names_set(number):
+                waiting = any(each in self.unresolved for each in names_of(manager))
+                return waiting or (name, address) in self._uses
+        return (name, address) in self._uses
+
     def __len__(self) -> int:
         return len(self._clients)
 
     def _own(self, client: Client) -> None:
         for address in (client.address, *client.others):
             self._owners[address] = client.identity
-            if self._former.get(address, client.identity) != client.identity:
+            if self._inherits(address, client.identity):
                 self._inherited.add(address)
-            self._former[address] = client.identity
-            self._former.move_to_end(address)
+            self._holders.note(address, client.identity)
         if client.lease is not None:
             self._owners[client.lease] = client.identity
-        while len(self._former) > FORMER:
-            self._former.popitem(last=False)
 
     def _of_client(self, client: Client) -> list[Element]:
         sets = [CLIENTS] if self._site.translation is not None else []
@@ -199,3 +234,7 @@ class Members:
 
 def _fits(identity: str, pattern: str) -> bool:
     return fnmatchcase(identity.lower(), pattern.lower())
+
+
+def _bounds(plan: Plan) -> tuple[bytes, bytes]:
+    return plan.client_prefix.network_address.packed, plan.client_prefix.broadcast_address.packed

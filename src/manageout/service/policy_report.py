@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from manageout.config import Site
 from manageout.config_translation import ManagerTable
@@ -51,24 +51,49 @@ def rule_names(managers: tuple[ManagerTable, ...]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(names)]
 
 
-def findings(names: Mapping[str, str], removed: int) -> list[dict[str, Any]]:
-    """What an administrator should know. ``names``: state of each manager's name; ``removed``: times that
-    somebody took our rules away.
-    """
+class Troubles(NamedTuple):
+    """What has befallen the rules."""
+
+    removed: int = 0
+    """Times that somebody took them away."""
+    unloaded: str = ""
+    """Why they are not loaded now."""
+    shared: str = ""
+    """Why others can take them away."""
+    unjudged: str = ""
+    """Why the open connections could not be judged by them."""
+
+
+def findings(names: Mapping[str, str], troubles: Troubles) -> list[dict[str, Any]]:
+    """What an administrator should know. ``names``: state of each manager's name."""
     return [
-        dict(zip(("code", "severity", "what", "remedy"), row, strict=True)) for row in _found(names, removed)
+        dict(zip(("code", "severity", "what", "remedy"), row, strict=True)) for row in _found(names, troubles)
     ]
 
 
-def _found(names: Mapping[str, str], removed: int) -> Iterator[tuple[str, str, str, str]]:
+def _found(names: Mapping[str, str], troubles: Troubles) -> Iterator[tuple[str, str, str, str]]:
     for name, state in names.items():
         if state:
             remedy = "correct its DNS record, or the name in [[policy.managers]]"
             yield "MANAGER-NAME", "warning", f"the manager {name} {state}", remedy
-    if removed:
-        what = f"something removed our packet filter, {counted(removed, 'time')} so far; it was loaded again"
-        yield "RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only"
+    yield from _of_rules(troubles)
     count, limit = sysctl.find(conntrack.COUNT), sysctl.find(conntrack.MAXIMUM)
     if count and limit and int(count) > CROWDED * int(limit):
         what = f"the kernel follows {count} connections and has room for {limit}: new ones soon fail"
         yield "CONNECTIONS-FULL", "error", what, f"raise {conntrack.MAXIMUM}"
+
+
+def _of_rules(troubles: Troubles) -> Iterator[tuple[str, str, str, str]]:
+    if troubles.unloaded:
+        what = f"the packet filter is not in force, so nothing passes: {troubles.unloaded}"
+        yield "RULES-MISSING", "error", what, "see the log; it is tried again every two seconds"
+    if troubles.unjudged:
+        what = f"open connections could not be judged by the rules in force: {troubles.unjudged}"
+        yield "RULES-UNJUDGED", "error", what, "see the log; it is tried again every two seconds"
+    if troubles.removed:
+        times = counted(troubles.removed, "time")
+        what = f"something removed our packet filter or its guard, {times} so far; it was loaded again"
+        yield "RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only"
+    if troubles.shared:
+        what = f"other programs can remove our rules; packets stop until they are back ({troubles.shared})"
+        yield "RULES-SHARED", "note", what, "Linux 5.12 or later, and libnftables1 1.0 or later"

@@ -115,19 +115,26 @@ class Reconciler:
         if not self._left.sysctls and not beside:
             self._left = _by_the_guard(self.rules.guard()) or self._left
 
-    def steps(self, desired: Desired) -> list[Step]:
-        """What has to be done now, in order; reads the kernel, changes nothing."""
+    def steps(self, desired: Desired, rules: bool = True) -> list[Step]:
+        """What has to be done now, in order; reads the kernel, changes nothing. Without ``rules``: they stand."""
         return [
             *self._create_steps(desired),
-            *self._filter_steps(desired),
+            *(self._filter_steps(desired) if rules else ()),
             *self._sysctl_steps(desired),
             *self._address_steps(desired),
             *self._route_steps(desired),
         ]
 
-    def apply(self, desired: Desired) -> None:
+    def apply(self, desired: Desired, rules: bool = True) -> None:
         """Do :meth:`steps`, logging each. A parameter that cannot be set is no reason not to serve."""
-        for step in self.steps(desired):
+        self._do(self.steps(desired, rules))
+
+    def load_rules(self, desired: Desired) -> None:
+        """Only these."""
+        self._do(list(self._filter_steps(desired)))
+
+    def _do(self, steps: list[Step]) -> None:
+        for step in steps:
             log.info("%s", step.text)
             try:
                 self.act(step)

@@ -2,33 +2,36 @@
 
 The filter asks for permission once, when a connection begins. So the open ones are looked through again:
 
-* after a reload, each is judged by the rules that are in force now. What would be refused carries
-  :data:`REFUSED_MARK` from then on, and the filter refuses it, whoever speaks next. To forget it would not do:
-  connection tracking picks up the middle of a TCP connection for the beginning of one, in either direction;
+* at the start, before anything passes our devices, after a reload, and when rules that were gone are back, each is
+  judged by the rules that are in force now. What would be refused carries :data:`REFUSED_MARK` from then on, and the
+  filter refuses it, whoever speaks next. To forget it would not do: connection tracking picks up the middle of a TCP
+  connection for the beginning of one, in either direction;
 * when an address comes to another client than its last one, what others had open to it is forgotten.
 
-Both may take a second with a full table, and so have a thread of their own.
+There may be 250,000 of them: they are looked through in slices, between which packets are served.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from functools import cache, partial
-from ipaddress import IPv6Address
+from collections.abc import Callable, Iterator
 
 from manageout.config import Site
-from manageout.doctor.filter_walk import ICMPV6, Packet, Ruleset
 from manageout.errors import ManageoutError
-from manageout.linux import conntrack_change, nft
-from manageout.linux.conntrack import Connection
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.linux import conntrack_walk, nft
+from manageout.linux.conntrack_walk import Ends
+from manageout.plan import Plan
+from manageout.service.policy_members import Members
+from manageout.service.verdicts import Verdicts
 from manageout.words import counted
 
 REFUSED_MARK = 0x40000000
 """The bit in the mark of a connection that the filter shall refuse. Other bits are for others."""
-_ECHO_REQUEST = 128
+AGAIN = 2.0
+"""Seconds until a look that failed is tried again."""
+_INHERITED = "forgotten: their addresses came to other clients"
+_REFUSED = "refused from now on by the rules"
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +39,12 @@ log = logging.getLogger(__name__)
 class Revision:
     """Looks through the open connections when asked, one look at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, members: Members) -> None:
+        self.failure = ""
+        """Why the open connections could not be looked through; empty when all is well."""
+        self._members = members
         self._wake = asyncio.Event()
+        self._one = asyncio.Lock()
         self._inherited: set[bytes] = set()
         self._rules: tuple[Site, Plan] | None = None
 
@@ -59,74 +66,59 @@ class Revision:
             self._wake.clear()
             addresses, self._inherited = self._inherited, set()
             rules, self._rules = self._rules, None
-            if addresses:
-                await self._look(
-                    "forgotten: their addresses came to other clients", partial(_forget, addresses)
-                )
-            if rules is not None:
-                await self._look("refused from now on: the rules are others", partial(_judge, *rules))
+            try:
+                if addresses:
+                    await self._forget(addresses)
+                if rules is not None:
+                    await self.judge(*rules)
+            except ManageoutError as error:
+                self._failed(error)
+                self._inherited |= addresses
+                self._rules = self._rules or rules
+                await asyncio.sleep(AGAIN)
+                self._wake.set()
 
-    async def _look(self, outcome: str, look: Callable[[], int]) -> None:
-        try:
-            found = await asyncio.to_thread(look)
-        except ManageoutError as error:
-            log.error("open connections cannot be looked through: %s (%s)", error.message, error.hint)
-            return
+    def judge_now(self, site: Site, plan: Plan) -> None:
+        """Judge all at once: nothing passes yet. Raises :class:`ManageoutError`."""
+        verdicts = Verdicts(nft.table_objects(nft.TABLE), site, plan, self._members.holds)
+        self._tell(sum(_marked(verdicts, self._members.seen_open)), _REFUSED)
+
+    async def judge(self, site: Site, plan: Plan) -> None:
+        """Judge all by the rules in force, which are those of ``site``. Raises :class:`ManageoutError`."""
+        async with self._one:
+            objects = await asyncio.to_thread(nft.table_objects, nft.TABLE)
+            verdicts = Verdicts(objects, site, plan, self._members.holds)
+            await self._slices(_marked(verdicts), _REFUSED)
+
+    async def _forget(self, addresses: set[bytes]) -> None:
+        def chosen(ends: Ends) -> bool:
+            return ends.source in addresses or ends.destination in addresses or ends.seen_as in addresses
+
+        async with self._one:
+            await self._slices(conntrack_walk.walk(chosen, conntrack_walk.FORGET), _INHERITED)
+
+    async def _slices(self, walk: Iterator[int], outcome: str) -> None:
+        found = 0
+        for changed in walk:
+            found += changed
+            await asyncio.sleep(0)
+        self._tell(found, outcome)
+
+    def _tell(self, found: int, outcome: str) -> None:
+        self.failure = ""
         if found:
             log.info("%s %s", counted(found, "connection"), outcome)
 
-
-def _forget(addresses: set[bytes]) -> int:
-    return conntrack_change.forget(
-        lambda each: each.source in addresses or each.destination in addresses or each.seen_as in addresses
-    )
+    def _failed(self, error: ManageoutError) -> None:
+        log.error("open connections cannot be looked through: %s (%s)", error.message, error.hint)
+        self.failure = error.message
 
 
-def _judge(site: Site, plan: Plan) -> int:
-    objects, _ = nft.ruleset()
-    rules = Ruleset(objects)
-    devices = _devices(site, plan)
+def _marked(verdicts: Verdicts, seen: Callable[[bytes], None] | None = None) -> Iterator[int]:
+    def chosen(ends: Ends) -> bool:
+        if seen is not None:
+            seen(ends.source)
+            seen(ends.destination)
+        return verdicts.refused(ends)
 
-    @cache
-    def refused(packet: Packet) -> bool:
-        return rules.judge("forward", packet).result == "drop"
-
-    def chosen(connection: Connection) -> bool:
-        packet = _first_packet(connection, devices)
-        return packet is not None and refused(packet)
-
-    return conntrack_change.mark(chosen, REFUSED_MARK)
-
-
-def _devices(site: Site, plan: Plan) -> list[tuple[bytes, bytes, str]]:
-    """Which addresses are behind which link of ours: the first, the last, the device."""
-    prefixes = []
-    if site.gateway is not None:
-        prefixes.append((plan.client_prefix, IPHTTPS_DEVICE))
-    if site.isatap is not None:
-        prefixes.append((plan.isatap_prefix, ISATAP_DEVICE))
-    if site.translation is not None:
-        prefixes.append((plan.nat64, XLAT_DEVICE))
-    return [
-        (prefix.network_address.packed, prefix.broadcast_address.packed, name) for prefix, name in prefixes
-    ]
-
-
-def _first_packet(connection: Connection, devices: list[tuple[bytes, bytes, str]]) -> Packet | None:
-    """The packet that began the connection; None when no link of ours is concerned."""
-
-    def device(address: bytes) -> str:
-        return next((name for low, high, name in devices if low <= address <= high), "")
-
-    iif, oif = device(connection.source), device(connection.destination)
-    if not iif and not oif:
-        return None
-    return Packet(
-        src=str(IPv6Address(connection.source)),
-        dst=str(IPv6Address(connection.destination)),
-        protocol=connection.protocol,
-        dport=connection.port or None,
-        iif=iif or "another link",
-        oif=oif or "another link",
-        icmp_type=_ECHO_REQUEST if connection.protocol == ICMPV6 else None,
-    )
+    return conntrack_walk.walk(chosen, conntrack_walk.mark(REFUSED_MARK))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -82,6 +83,16 @@ class RuntimeDir:
         partial = file.with_suffix(".new")
         partial.write_text(json.dumps(left))
         partial.replace(file)
+
+    @property
+    def torn(self) -> bool:
+        """Whether the rules of the packet filter were gone once since the machine has started."""
+        return (self.path / "torn").exists()
+
+    def tear(self) -> None:
+        """They are gone."""
+        with contextlib.suppress(OSError):
+            (self.path / "torn").touch()
 
     def remembered(self) -> dict[str, Any]:
         """What a killed process has left to be undone."""

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from manageout.config import Site, parse
 from manageout.linux.nft_sets import Change
 from manageout.plan import plan
+from manageout.service.holders import Holders
 from manageout.service.policy_members import Members
 from manageout.service.presence import Client
 
@@ -177,3 +178,34 @@ def test_an_address_that_comes_to_another_client_is_told_once() -> None:
     who.present(client("tablet", ANOTHER, TEMPORARY))
     assert who.inherited() == {TEMPORARY, ANOTHER}
     assert who.inherited() == set()
+
+
+def test_what_was_open_before_the_start_is_inherited_by_nobody() -> None:
+    prefix = plan(site()).client_prefix
+    known, unknown, unheard = (prefix[last].packed for last in (7, 8, 9))
+    holders = Holders()
+    holders.note(known, "laptop")
+    who = Members(site(), plan(site()), holders)
+    for address in (known, unknown):
+        who.seen_open(address)
+    who.present(client("laptop", known))
+    assert who.inherited() == set(), "its own"
+    who.present(client("tablet", unknown, unheard))
+    assert who.inherited() == {unknown}
+
+
+def test_a_client_on_its_way_back_is_judged_by_its_name() -> None:
+    holders = Holders()
+    holders.note(STABLE, "LAPTOP.corp.example")
+    wanted = site(manager("lap*"), manager("tab*"))
+    who = Members(wanted, plan(wanted), holders)
+    assert [who.holds(name, STABLE) for name in ("m0_to", "m1_to")] == [True, False]
+    assert not who.holds("m0_to", ANOTHER), "nobody knows whose it was"
+
+
+def test_a_name_may_be_anybody_until_it_is_asked_for() -> None:
+    who = members(manager("*", "app.corp.example"))
+    who.unresolved = ["app.corp.example"]
+    assert who.holds("m0_names", STABLE)
+    who.unresolved = []
+    assert not who.holds("m0_names", STABLE)

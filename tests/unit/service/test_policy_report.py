@@ -8,7 +8,7 @@ import pytest
 
 from manageout.config import parse
 from manageout.plan import plan
-from manageout.service.policy_report import Way, findings, machine, rule_names
+from manageout.service.policy_report import Troubles, Way, findings, machine, rule_names
 
 SITE = parse(
     '[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
@@ -43,8 +43,11 @@ def test_every_rule_has_a_name_of_its_own() -> None:
 
 
 def test_findings() -> None:
-    assert findings({"helpdesk.corp.example": ""}, 0) == []
-    found = findings({"helpdesk.corp.example": "has no address"}, 2)
-    assert [row["code"] for row in found] == ["MANAGER-NAME", "RULES-REMOVED"]
+    assert findings({"helpdesk.corp.example": ""}, Troubles()) == []
+    found = findings(
+        {"helpdesk.corp.example": "has no address"}, Troubles(2, "no nft", "old kernel", "no answer")
+    )
+    codes = ["MANAGER-NAME", "RULES-MISSING", "RULES-UNJUDGED", "RULES-REMOVED", "RULES-SHARED"]
+    assert [row["code"] for row in found] == codes
     assert found[0]["what"] == "the manager helpdesk.corp.example has no address"
     assert all(row["remedy"] for row in found)
