@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -16,7 +18,9 @@ from manageout.plan import plan
 from manageout.protocol import names as machine
 from manageout.service import names
 from manageout.service.names import NamesService, remedy_of
+from manageout.service.names_removal import remove_names
 from manageout.service.presence import Client
+from manageout.service.runtime import RuntimeDir
 from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
 from tests.unit.service.test_database import limit
 
@@ -95,15 +99,101 @@ def test_a_client_comes_and_goes(tmp_path: Path) -> None:
         asyncio.run(main())
 
 
-def test_a_clean_stop_removes_everything(tmp_path: Path) -> None:
-    async def main() -> None:
+def serials(then: Callable[[], None]) -> tuple[list[str], list[str]]:
+    """The zone's SOA before and after: any change of a record shows in it."""
+    before = answers(ZONE, "SOA")
+    then()
+    return before, answers(ZONE, "SOA")
+
+
+@pytest.mark.parametrize("gone_first", [False, True])
+def test_records_stay_over_a_restart_and_nothing_is_written_for_a_client_that_comes_back(
+    tmp_path: Path, gone_first: bool
+) -> None:
+    async def stop() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3)
+            if gone_first:  # the gateway's role that has the connections was the first to end
+                role.absent(CLIENT)
+
+    async def back() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3 and not role.status()["waiting"])
+
+    with bind(tmp_path / "named"):
+        asyncio.run(stop())
+        assert answers(NAME, "A") == ["10.0.0.130"]
+        before, after = serials(lambda: asyncio.run(back()))
+        assert before == after and answers(NAME, "A") == ["10.0.0.130"]
+
+
+def test_who_does_not_come_back_after_a_restart_loses_its_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = CLIENT._replace(
+        identity=f"tablet.{ZONE}",
+        address=IPv6Address("fd12:3456:789a:1000::11").packed,
+        lease=IPv4Address("10.0.0.131").packed,
+    )
+
+    async def stop() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            role.present(other)
+            await until(lambda: role.status()["registered"] == 6)
+
+    async def back() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: answers(f"tablet.{ZONE}", "AAAA") == [])
+            assert answers(NAME, "A") == ["10.0.0.130"]
+
+    with bind(tmp_path / "named"):
+        asyncio.run(stop())
+        monkeypatch.setattr(machine, "SWEEP_AFTER", 0.5)
+        asyncio.run(back())
+
+
+def test_after_the_last_stop_one_command_removes_everything(tmp_path: Path) -> None:
+    async def stop() -> None:
         async with running(service(tmp_path / "state")) as role:
             role.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
 
+    file = tmp_path / "site.toml"
+    file.write_text(f'{SITE}[daemon]\nstate_dir = "{tmp_path}/state"\nruntime_dir = "{tmp_path}/run"\n')
+    argv = [sys.executable, "-m", "manageout", "names", "remove", "--config", str(file)]
+
+    def remove() -> tuple[int, str]:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
     with bind(tmp_path / "named"):
-        asyncio.run(main())
+        asyncio.run(stop())
+        with RuntimeDir(tmp_path / "run"):
+            code, said = remove()
+            assert code == 1 and "the daemon is running" in said
+        code, said = remove()
+        assert code == 0 and f"removed {NAME}" in said
         assert answers(NAME, "AAAA") == [] and answers("130.0.0.10.in-addr.arpa", "PTR") == []
+        assert remove() == (0, "There is nothing of ours.\n")
+
+
+def test_what_a_server_that_is_down_keeps_is_said_and_kept_for_the_next_try(tmp_path: Path) -> None:
+    async def stop() -> None:
+        async with running(service(tmp_path / "state")) as role:
+            role.present(CLIENT)
+            await until(lambda: role.status()["registered"] == 3)
+
+    site = config.parse(f'{SITE}[daemon]\nstate_dir = "{tmp_path}/state"\nruntime_dir = "{tmp_path}/run"\n')
+    with bind(tmp_path / "named"):
+        asyncio.run(stop())
+    removal = remove_names(site, plan(site))
+    assert not removal.removed and NAME in [left.name for left in removal.left]
+    assert all(left.why and left.remedy for left in removal.left)
+    assert stored(tmp_path / "state") >= 3
 
 
 def test_what_a_crash_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,8 @@ TESTED_BY: dict[str, str] = {
     "service/dns64_upstream.py": "system/test_dns64.py",
     "service/iphttps_acceptor.py": "system/test_iphttps_refusals.py",
     "service/iphttps_client.py": "system/test_iphttps_tunnel.py",
+    "cli/names.py": "system/test_names_service.py",
+    "service/names_removal.py": "system/test_names_service.py",
     "service/uplink.py": "system/test_restart_clients.py",
     "service/iphttps_connect.py": "system/test_iphttps_tunnel.py",
     "service/iphttps_server.py": "system/test_iphttps_tunnel.py",

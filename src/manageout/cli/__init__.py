@@ -24,6 +24,7 @@ COMMANDS = {
     "hosts": ("manageout.cli.hosts", "hosts", "ISATAP hosts that were seen."),
     "clients": ("manageout.cli.clients", "clients", "Remote clients that are connected."),
     "leases": ("manageout.cli.leases", "leases", "Intranet IPv4 addresses of remote clients."),
+    "names": ("manageout.cli.names", "names", "Clients' names in the DNS: remove them, after the last stop."),
     "sessions": ("manageout.cli.sessions", "sessions", "Who is connected to whom, on what port, since when."),
     "drops": ("manageout.cli.drops", "drops", "Packets that were refused, why and from whom."),
     "connect": ("manageout.cli.connect", "connect", "Be a remote client: connect to a gateway."),

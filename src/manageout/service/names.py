@@ -33,7 +33,7 @@ BATCH = 0.05
 RETRY = 5.0
 """Seconds until what a full disk has refused is stored again."""
 FAREWELL = 5.0
-"""Seconds for removing every record at a clean stop; the rest is swept at the next start."""
+"""Seconds for updates that are under way at a stop."""
 SHOWN = 3
 
 log = logging.getLogger(__name__)
@@ -177,7 +177,10 @@ class NamesService:
     # --- Life -------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Serve until cancelled; then remove what can be removed in a short time."""
+        """Serve until cancelled. The records stay: most stops are restarts, after which the same clients come back.
+
+        The next start removes those of clients that do not; ``manageout names remove`` all, after the last one.
+        """
         self.machine.restore(self._store.load(), time.monotonic())
         for client in self._clients.values():  # they came before us
             self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
@@ -190,8 +193,7 @@ class NamesService:
                 await self._turn()
         finally:
             self.ready.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._farewell(), FAREWELL)
+            await self._farewell()
             self._keep()
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._store.close()
@@ -204,7 +206,9 @@ class NamesService:
         if self._unstored:
             timeout = RETRY if timeout is None else min(timeout, RETRY)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            # Not wait_for: before Python 3.12 it forgets a stop that comes together with the event.
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
         await asyncio.sleep(BATCH)
         self._wake.clear()
 
@@ -262,13 +266,9 @@ class NamesService:
             log.warning("DNS: %s (%s)", problem.words, remedy_of(problem.code, self._site.names))
 
     async def _farewell(self) -> None:
-        for identity in list(self._clients):
-            self.machine.released(identity, time.monotonic())
-        while self.machine.waiting:
-            self._start()
-            if not self._running:
-                return  # the rest waits for a server that refuses
-            await asyncio.wait(set(self._running), return_when=asyncio.FIRST_COMPLETED)
+        """Begin nothing more; know of what was begun."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=FAREWELL)
 
     def _keep(self) -> None:
         self._unstored.update(self.machine.changes())
