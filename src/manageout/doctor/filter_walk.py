@@ -6,6 +6,7 @@ xtables' own) are open; then an answer may be "maybe". Address translation is no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal, NamedTuple
@@ -122,6 +123,8 @@ class Ruleset:
             certain = True
             for statement in rule.get("expr", ()):
                 applies = self._applies(statement, packet, place)
+                if "xt" in statement:
+                    applies = _xtables(statement["xt"], packet, self._text(rule, place, ""))
                 if applies is False:
                     break
                 certain = certain and applies is True
@@ -234,6 +237,21 @@ class Ruleset:
             return _same(value, right)
         except (ValueError, TypeError, KeyError):
             return None
+
+
+def _xtables(match: Json, packet: Packet, words: str) -> bool | None:
+    """Matches of iptables' own, as ufw writes them: what nft's words say of them, for its JSON has names only."""
+    name = match.get("name") if isinstance(match, dict) else None
+    if name == "rt":
+        return False  # a routing header
+    states = re.findall(r"\bct (\S+) (\S+)", words)
+    if name == "conntrack" and len(states) == 1 and states[0][0] == "state":
+        listed = states[0][1].split(",")
+        return packet.state in listed if all(each in _STATES for each in listed) else None
+    kinds = re.findall(r"\bfib daddr type ([a-z]+)\b", words)
+    if name == "addrtype" and len(kinds) == 1 and words.count("fib ") == 1:
+        return bool(kinds[0] == ("unicast" if packet.oif else "local"))  # received, and for this machine
+    return None
 
 
 def _counts_connections(statement: Json) -> bool:

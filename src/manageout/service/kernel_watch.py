@@ -33,6 +33,7 @@ from manageout.protocol.allowance import Allowance
 from manageout.protocol.restraint import Restraint
 from manageout.service import kernel_findings
 from manageout.service.desired import Desired, Surroundings, without_rules
+from manageout.service.filter_watch import FilterWatch
 from manageout.service.finding import Finding
 from manageout.service.kernel_findings import Board, Row
 from manageout.service.metrics import Metric
@@ -75,6 +76,7 @@ class KernelWatch:
         self._rechecks = [role.recheck for role in others if hasattr(role, "recheck")]
         self._seen = around()
         self._board = Board()
+        self._filters = FilterWatch(site, plan, self._board)
         self._restraint = Restraint()
         self._ours: dict[tuple[str, str], Allowance] = {}
         self._changed = asyncio.Event()
@@ -86,7 +88,19 @@ class KernelWatch:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        loop, monitor = asyncio.get_running_loop(), KernelMonitor()
+        monitor = KernelMonitor()
+        self.ready.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_events(monitor), name="kernel-events")
+                group.create_task(self._filters.run(), name="kernel-filters")
+        finally:
+            self.ready.clear()
+            asyncio.get_running_loop().remove_reader(monitor.fileno())
+            monitor.close()
+
+    async def _follow_events(self, monitor: KernelMonitor) -> None:
+        loop = asyncio.get_running_loop()
 
         def wake() -> None:
             # Not heard again before it is read: however many messages there are, they wake us once.
@@ -94,27 +108,22 @@ class KernelWatch:
             self._changed.set()
 
         loop.add_reader(monitor.fileno(), wake)
-        self.ready.set()
-        try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(GLANCE):
-                        await self._changed.wait()
-                concerns = False
-                if self._changed.is_set():
-                    await asyncio.sleep(max(DEBOUNCE, self._looked + PAUSE - time.monotonic()))
-                    concerns = monitor.drain([route.prefix for route in self._wanted().routes])
-                    self._changed.clear()
-                    loop.add_reader(monitor.fileno(), wake)
-                self._turn(concerns)
-        finally:
-            self.ready.clear()
-            loop.remove_reader(monitor.fileno())
-            monitor.close()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GLANCE):
+                    await self._changed.wait()
+            concerns = False
+            if self._changed.is_set():
+                await asyncio.sleep(max(DEBOUNCE, self._looked + PAUSE - time.monotonic()))
+                concerns = monitor.drain([route.prefix for route in self._wanted().routes])
+                self._changed.clear()
+                loop.add_reader(monitor.fileno(), wake)
+            self._turn(concerns)
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file, which is applied by now: what was left is wanted again."""
         self._site, self._plan = site, plan
+        self._filters.reload(site, plan)
         self._restraint.forget()
         self._ours.clear()
         self._seen = self._around()

@@ -137,3 +137,27 @@ def test_names_with_a_star_and_the_state() -> None:
 )
 def test_what_nobody_expects_does_no_harm(junk: Any) -> None:
     assert Ruleset([base(), junk]).judge("input", PACKET).result in ("accept", "maybe")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "result"),
+    [
+        ("conntrack", "ct state related,established counter packets 0 bytes 0 accept", "drop"),
+        ("conntrack", "ct state invalid,new counter packets 0 bytes 0 accept", "accept"),
+        ("conntrack", "ct state new ct status dnat accept", "maybe"),
+        ("conntrack", "ct mark 1 accept", "maybe"),
+        ("addrtype", "fib daddr type local counter packets 0 bytes 0 accept", "accept"),
+        ("addrtype", "fib daddr type broadcast accept", "drop"),
+        ("addrtype", "fib saddr type local fib daddr type local accept", "maybe"),
+        ("rt", "rt type 0 counter packets 0 bytes 0 accept", "drop"),
+        ("hashlimit", "xt match hashlimit accept", "maybe"),
+    ],
+)
+def test_matches_of_iptables_are_read_from_the_words(name: str, words: str, result: str) -> None:
+    """As ufw's rules come out of nft: the JSON has the match's name only."""
+    where = {"family": "ip", "table": "filter", "chain": "INPUT"}
+    chain = {"family": "ip", "table": "filter", "name": "INPUT", "type": "filter", "hook": "input", "prio": 0}
+    rule = {**where, "handle": 7, "expr": [{"xt": {"type": "match", "name": name}}, {"accept": None}]}
+    texts = {("ip", "filter", "INPUT", 7): words}
+    ruleset = Ruleset([{"chain": chain | {"policy": "drop"}}, {"rule": rule}], texts)
+    assert ruleset.judge("input", Packet("203.0.113.1", "10.0.0.1", 6, 443, iif="e0")).result == result

@@ -1,0 +1,52 @@
+"""Whether rules of the packet filter changed, by netlink: without a process, and without reading what they say."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Container
+
+from manageout.linux import rtnetlink
+from manageout.linux.nft_sets import NETFILTER
+from manageout.linux.rtnetlink import attributes
+
+_SUBSYSTEM = 10 << 8
+_GET_CHAIN, _GET_RULE, _GET_GENERATION = _SUBSYSTEM | 4, _SUBSYSTEM | 7, _SUBSYSTEM | 16
+_GENERIC = struct.Struct("!BBH")
+_CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 1, 3, 4, 5
+_RULE_TABLE, _RULE_CHAIN, _RULE_HANDLE = 1, 2, 3
+_GENERATION = 1
+
+
+class NftRules:
+    """Every method raises :class:`KernelError`, :class:`NotPermitted`."""
+
+    def __init__(self) -> None:
+        self._socket = rtnetlink.Socket(protocol=NETFILTER)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    def generation(self) -> int:
+        """Another number after each change of anything in the packet filter, also of members of sets."""
+        message = self._socket.get(
+            _GET_GENERATION, _GENERIC.pack(0, 0, 0), "read the packet filter's generation"
+        )
+        value = attributes(message.body[_GENERIC.size :]).get(_GENERATION, b"")
+        return int.from_bytes(value, "big")
+
+    def fingerprint(self, but: Container[str]) -> int:
+        """Another number when chains, their policies or rules changed, but for tables named in ``but``.
+
+        Rules never change: another one comes in place, with another handle.
+        """
+        found: set[tuple[bytes, ...]] = set()
+        for kind, wanted in (
+            (_GET_CHAIN, (_CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY)),
+            (_GET_RULE, (_RULE_TABLE, _RULE_CHAIN, _RULE_HANDLE)),
+        ):
+            for message in self._socket.each(kind, _GENERIC.pack(0, 0, 0), "read the packet filter"):
+                values = attributes(message.body[_GENERIC.size :])
+                if values.get(_CHAIN_TABLE, b"").rstrip(b"\0").decode(errors="replace") not in but:
+                    found.add((message.body[:1], *(values.get(each, b"") for each in wanted)))
+        return hash(frozenset(found))

@@ -1,0 +1,88 @@
+"""Beside ufw and firewalld of Debian: our rules stand through their reloads, and what they drop is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from manageout.lab import network, site
+from manageout.lab.process import wait_until
+from tests.system import firewalls
+from tests.system.outage_place import Flow, flows, now
+from tests.system.support import Lab
+
+pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
+DEVICES = ("mo-iphttps0", "mo-isatap0", "mo-xlat0")
+TOLD = 3.0
+"""Seconds until a firewall's doing is told; it is walked in a thread beside the packets."""
+
+
+@pytest.fixture
+def running(lab: Lab) -> Iterator[list[Flow]]:
+    assert not firewalls.programs(), "scripts/packages test"
+    with flows() as opened:
+        yield opened
+
+
+def blocked() -> list[str]:
+    """What other firewalls drop, as the daemon says it."""
+    return [
+        row["what"] for row in site.ask("gateway", "status")["findings"] if row["code"] == "FILTER-BLOCKS"
+    ]
+
+
+def test_ufw(running: list[Flow]) -> None:
+    before = firewalls.rules("gateway")
+    with firewalls.ufw("gateway") as ufw:
+        ufw("--force enable")
+        wait_until("it is told", blocked, TOLD)
+        found = "\n".join(blocked())
+        assert "ip6 filter, chain FORWARD" in found and "TLS in" in found
+        assert (
+            "FILTER-BLOCKS" in network.run("gateway", ["curl", "-s", "http://127.0.0.1:9464/metrics"]).stdout
+        )
+        for words in (
+            "allow in proto tcp to any port 443",
+            "allow in proto ipv6 from 10.0.1.0/24",
+            *(f"route allow {way} on {device}" for way in ("in", "out") for device in DEVICES),
+        ):
+            ufw(words)
+        wait_until("nothing is dropped", lambda: not blocked(), TOLD + 2)
+        for _ in range(3):
+            since = now()
+            ufw("reload")
+            for flow in running:
+                flow.flows(since)
+        assert firewalls.rules("gateway") == before
+    wait_until("nothing is dropped", lambda: not blocked(), TOLD)
+
+
+def test_firewalld(running: list[Flow]) -> None:
+    before = firewalls.rules("gateway")
+    with firewalls.firewalld("gateway") as firewalld:
+        wait_until("it is told", blocked, TOLD)
+        found = "\n".join(blocked())
+        assert "inet firewalld, chain filter_FWD_public" in found and "TLS in" in found
+        for words in (
+            "--zone=public --add-port=443/tcp",
+            "--zone=public --add-protocol=ipv6",
+            *(f"--zone=trusted --add-interface={device}" for device in DEVICES),
+            "--new-policy=out",
+            "--policy=out --set-target=ACCEPT",
+            "--policy=out --add-ingress-zone=trusted",
+            "--policy=out --add-egress-zone=ANY",
+            "--new-policy=in",
+            "--policy=in --set-target=ACCEPT",
+            "--policy=in --add-ingress-zone=ANY",
+            "--policy=in --add-egress-zone=trusted",
+        ):
+            firewalld(f"--permanent {words}")
+        for _ in range(3):
+            since = now()
+            firewalld("--reload")
+            for flow in running:
+                flow.flows(since)
+        wait_until("nothing is dropped", lambda: not blocked(), TOLD)
+        assert firewalls.rules("gateway") == before
+    wait_until("nothing is dropped", lambda: not blocked(), TOLD)
