@@ -82,6 +82,7 @@ class Drop(IntEnum):
     TOO_MANY_FAILURES = 90
     TOO_MANY_OF_CERTIFICATE = 91
     CERTIFICATE_UNCHECKED = 92
+    CERTIFICATE_TOO_OFTEN = 93
     # The packet filter (nftables).
     POLICY = 96
     OUTSIDE = 97
@@ -152,6 +153,7 @@ MEANING: dict[Drop, str] = {
     Drop.TOO_MANY_FAILURES: "connection refused: too many handshakes of its source failed or never ended",
     Drop.TOO_MANY_OF_CERTIFICATE: "connection ended: the same certificate has made newer ones, and may have no more",
     Drop.CERTIFICATE_UNCHECKED: "connection refused: the revocation list of the client's authority has ended",
+    Drop.CERTIFICATE_TOO_OFTEN: "connection refused: the same certificate connects again and again",
     Drop.POLICY: "no [[policy.managers]] table lets this machine call this client on this port",
     Drop.OUTSIDE: "a client's destination is not in policy.intranet",
     Drop.WRONG_WAY: "its source belongs to a link that it does not come from: spoofed, or routed astray",

@@ -106,7 +106,10 @@ ALL_RATE, ALL_MOST = 200.0, 1024.0
 """Failures of everybody, beyond which only sources that had a good handshake before are served without delay."""
 SPARE_RATE, SPARE_BURST = 50.0, 50.0
 """Attempts that are served though their source has failed too often: its neighbours behind the same NAT come in too."""
+COMINGS_RATE, COMINGS_BURST = 0.5, 15.0
+"""Times that a certificate may connect, a second and at once, for each connection that it may have at a time."""
 MAX_NETS = 8192
+MAX_NAMES = 8192
 MAX_PROVEN = 4096
 
 
@@ -142,3 +145,18 @@ class Failures:
         self._proven.move_to_end(source.name)
         while len(self._proven) > MAX_PROVEN:
             self._proven.popitem(last=False)
+
+
+class Comings:
+    """How often each certificate connects: one that does nothing else must not keep the others waiting."""
+
+    def __init__(self) -> None:
+        self._names: OrderedDict[str, Budget] = OrderedDict()
+
+    def may_come(self, name: str, at_a_time: int, now: float) -> bool:
+        """Whether one more connection of ``name``, which may have ``at_a_time``, is to be served."""
+        fresh = Budget(COMINGS_RATE * at_a_time, COMINGS_BURST * at_a_time)
+        budget = self._names[name] = self._names.pop(name, fresh)
+        if len(self._names) > MAX_NAMES:
+            self._names.popitem(last=False)
+        return budget.take(now)

@@ -31,7 +31,7 @@ from manageout.service.iphttps_lines import ConnectionLines
 from manageout.service.iphttps_refusals import Refusals
 from manageout.service.loops import LoopThread
 from manageout.service.tls_stream import tune
-from manageout.service.trust import Refusal, Trust, refusal
+from manageout.service.trust import PeerCertificate, Refusal, Trust, refusal
 from manageout.wire.iphttps import build_refusal
 
 ACCEPT_BATCH = 16
@@ -224,7 +224,7 @@ class Acceptor:
             return
         if not done:
             return
-        found = connection.trust.meet(connection.stream.tls)
+        found = self._judge(connection)
         if isinstance(found, Refusal):
             self._say(connection, found.drop)
             self._give_up(connection, found)
@@ -234,6 +234,15 @@ class Acceptor:
             self.admission.failures.proved(connection.source)
         self._over(connection)
         self._tell(self._take, connection)
+
+    def _judge(self, connection: Connection) -> PeerCertificate | Refusal | None:
+        found = connection.trust.meet(connection.stream.tls)
+        if isinstance(found, PeerCertificate):
+            most, name = self.admission.limits.max_per_certificate, found.identity.lower()
+            if not self.admission.comings.may_come(name, most, time.monotonic()):
+                words = "the same certificate connects too often"
+                return Refusal(Drop.CERTIFICATE_TOO_OFTEN, words, found.known_as)
+        return found
 
     def _sweep(self) -> None:
         """End the handshakes that take too long; the oldest come first."""

@@ -9,7 +9,7 @@ from collections import Counter
 from manageout.config import IpHttpsTable
 from manageout.errors import KernelError, NotPermitted
 from manageout.protocol.drops import Drop
-from manageout.protocol.newcomers import Failures, Places, Source
+from manageout.protocol.newcomers import Comings, Failures, Places, Source
 from manageout.service.tls_stream import TlsStream
 from manageout.service.trust import PeerCertificate, Trust
 
@@ -61,6 +61,7 @@ class Admission:
         self.limits = limits
         self.total = 0
         self.failures = Failures()
+        self.comings = Comings()
         self._places = Places()
         self._sources: Counter[str] = Counter()
 

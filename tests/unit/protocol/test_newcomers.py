@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from manageout.protocol.newcomers import (
     ALL_MOST,
+    COMINGS_BURST,
+    MAX_NAMES,
     MAX_NETS,
     SOURCE_MOST,
     SOURCE_RATE,
     SPARE_BURST,
+    Comings,
     Failures,
     Places,
     Source,
@@ -107,3 +110,15 @@ def test_memory_is_bounded() -> None:
         failures.proved(Source((str(number),)))
     assert len(failures._debts) == MAX_NETS
     assert len(failures._proven) <= MAX_NETS
+
+
+def test_a_certificate_may_come_again_but_not_all_the_time() -> None:
+    comings = Comings()
+    came = sum(comings.may_come("laptop", 4, 10.0) for _ in range(1000))
+    assert came == 4 * COMINGS_BURST
+    assert comings.may_come("other", 4, 10.0)
+    # As often as a client tries: after 0.5, 1, then every 1.5 seconds.
+    assert all(comings.may_come("laptop", 4, 12.0 + 1.5 * attempt) for attempt in range(100))
+    for number in range(MAX_NAMES + 10):
+        comings.may_come(str(number), 4, 10.0)
+    assert len(comings._names) == MAX_NAMES
