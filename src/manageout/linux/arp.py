@@ -57,18 +57,20 @@ def _ask(
         for v4 in sorted(wanted - found.keys()):
             question = _HEAD + _BODY.pack(_REQUEST, sender[:6], sender[6:], bytes(6), v4)
             arp.sendto(question, (dev, _ETH_ARP, 0, 0, _BROADCAST))
-            _listen(arp, wanted, found, PAUSE)
-        _listen(arp, wanted, found, wait / TIMES)
+            _listen(arp, wanted, found, PAUSE, sender[:6])
+        _listen(arp, wanted, found, wait / TIMES, sender[:6])
     return found
 
 
-def _listen(arp: socket.socket, wanted: frozenset[bytes], found: dict[bytes, bytes], seconds: float) -> None:
-    """Note whoever says, in answer or question, that it has one of ``wanted``."""
+def _listen(
+    arp: socket.socket, wanted: frozenset[bytes], found: dict[bytes, bytes], seconds: float, own: bytes
+) -> None:
+    """Note whoever else says, in answer or question, that it has one of ``wanted``."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0 and select.select([arp], [], [], left)[0]:
         packet, (_, _, kind, *_) = arp.recvfrom(64)
         if kind == _OUTGOING or packet[:6] != _HEAD or len(packet) < 6 + _BODY.size:
             continue
         _, hardware, v4, _, _ = _BODY.unpack_from(packet, 6)
-        if v4 in wanted:
+        if v4 in wanted and hardware != own:
             found[v4] = hardware

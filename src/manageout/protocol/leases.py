@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network
-from itertools import islice
+from itertools import chain, islice
 
 
 class State(StrEnum):
@@ -124,6 +124,11 @@ class Leases:
         promised = (self._by_v4.get(v4) for v4 in self._reserved)
         kept = sum(lease is None or lease.state is State.PAST for lease in promised)
         return self.size - kept - sum(self.count(state) for state in State if state is not State.PAST)
+
+    def upcoming(self, count: int) -> list[bytes]:
+        """The addresses that new identities would get next."""
+        past = (v4 for v4 in self._queues[State.PAST] if v4 not in self._reserved)
+        return list(islice(chain(self._never_given(), past), count))
 
     def is_fixed(self, v4: bytes) -> bool:
         """Whether the address is reserved for one identity."""

@@ -33,6 +33,8 @@ from manageout.protocol.leases import Lease, Leases, State
 from manageout.service import lease_file
 from manageout.service import lease_report as report
 from manageout.service.finding import Finding
+from manageout.service.ipv4_side import ipv4_side, proxy_device
+from manageout.service.lease_guard import LeaseGuard
 from manageout.service.lease_store import DAY, AuditRow, LeaseStore, StoredLease
 from manageout.service.lease_writer import LeaseWriter
 from manageout.service.metrics import Metric
@@ -65,7 +67,8 @@ class LeaseKeeper:
         self, site: Site, plan: Plan, netlink: Netlink, state_dir: Path, watchers: Sequence[Watcher] = ()
     ) -> None:
         self._netlink = netlink
-        self._watchers = watchers
+        self.guard = LeaseGuard(self._segment, self._upcoming, self._taken_changed)
+        self._watchers = (*watchers, self.guard)
         self.ready = asyncio.Event()
         self.attendance = Attendance()
         self.waiting: dict[str, None] = {}
@@ -120,7 +123,8 @@ class LeaseKeeper:
         fixed = {name.lower(): v4.packed for name, v4 in table.fixed.items()}
         times = {"grace": table.grace, "quarantine": table.quarantine}
         self._wary = self.wary_until is not None
-        return times | {"fixed": fixed, "excluded": self._own, "from_end": self._wary}
+        excluded = self._own | self.guard.taken.keys()
+        return times | {"fixed": fixed, "excluded": excluded, "from_end": self._wary}
 
     @property
     def wary_until(self) -> float | None:
@@ -136,7 +140,22 @@ class LeaseKeeper:
         found = (address.ip for address in self._netlink.addresses())
         return frozenset(ip.packed for ip in found if isinstance(ip, IPv4Address))
 
-    def reload(self, site: Site, plan: Plan) -> None:
+    def _segment(self) -> tuple[str, bytes] | None:
+        """Where others ask for leases by ARP, and our address there."""
+        side = ipv4_side(self._netlink, self.site, self.plan)
+        device = proxy_device(side, self.site, self.plan)
+        return (device, side.own.packed) if device is not None else None
+
+    def _upcoming(self, count: int) -> list[bytes]:
+        if self.table is None:
+            return []
+        self.guard.room = (self.table.size + len(self.guard.taken)) // 2
+        return self.table.upcoming(count)
+
+    def _taken_changed(self) -> None:
+        self.reload(self.site, self.plan, "another machine has the address")
+
+    def reload(self, site: Site, plan: Plan, reason: str = "the site file changed") -> None:
         """Go on by other rules. Clients whose lease they forbid get another at once."""
         self._adopt(site, plan)
         self._keep_audit()
@@ -145,8 +164,8 @@ class LeaseKeeper:
             forbidden = self.table.configure(time.time(), plan.leases, **self._rules())
         for lease in forbidden:
             ipv4 = IPv4Address(lease.v4)
-            log.warning("%s loses its lease %s: it is not for it any more", lease.identity, ipv4)
-            self._reasons[lease.identity] = "the site file changed"
+            log.warning("%s loses its lease %s: %s", lease.identity, ipv4, reason)
+            self._reasons[lease.identity] = reason
             if lease.state is State.GRACE:
                 self._released.append((lease.identity, lease.v4))
         for identity in self.attendance.identities():
@@ -163,12 +182,15 @@ class LeaseKeeper:
         self.ready.set()
         self._schedule()
         try:
-            while True:
-                await asyncio.sleep(LOOK)
-                wary = self.wary_until is not None
-                if self.table is not None and (self._own_addresses(), wary) != (self._own, self._wary):
-                    self.reload(self.site, self.plan)
-                self._schedule()
+            async with asyncio.TaskGroup() as group:
+                if self.table is not None:
+                    group.create_task(self.guard.run(), name="leases-guard")
+                while True:
+                    await asyncio.sleep(LOOK)
+                    wary = self.wary_until is not None
+                    if self.table is not None and (self._own_addresses(), wary) != (self._own, self._wary):
+                        self.reload(self.site, self.plan, "it is this machine's own address")
+                    self._schedule()
         finally:
             self._stop()
 

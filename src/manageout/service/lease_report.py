@@ -94,6 +94,7 @@ def findings(keeper: LeaseKeeper) -> list[Finding]:
         what = f"{counted(keeper.unlogged, 'entry', 'entries')} of the audit log were lost while the disk refused"
         remedy = "nothing: watch the disk of daemon.state_dir"
         found.append(Finding("LEASES-AUDIT-INCOMPLETE", "warning", what, remedy))
+    found += keeper.guard.findings()
     if keeper.table is not None and keeper.attendance.anonymous:
         found.append(
             Finding(
