@@ -155,7 +155,7 @@ class IsatapTable(Table):
     mtu: Annotated[int, Field(ge=1280, le=1480)] = 1280
     """Of the ISATAP link; 20 bytes less than every IPv4 path has, or 1280."""
     max_hosts: Annotated[int, Field(ge=1, le=1000000)] = 131072
-    """Size of the registry."""
+    """Size of the registry; when it is full, the host that was silent for the longest time makes way."""
     max_drop_sources: Annotated[int, Field(ge=16, le=1000000)] = 4096
     """Sources that are counted one by one in `manageout drops`."""
     rs_per_second: Annotated[int, Field(ge=1)] = 100000

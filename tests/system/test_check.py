@@ -161,3 +161,9 @@ def test_a_nat64_prefix_that_reaches_nothing_private(place: Place) -> None:
     assert "cannot be reached" in found["NAT64 prefix"][0]["message"]
     assert "every packet goes through Python" in found["fast path"][0]["message"]
     assert "table ip theirs drops" in found["packet filter"][0]["message"]
+
+
+def test_more_hosts_than_the_registry_remembers(place: Place) -> None:
+    place.write(ROUTER.replace('10.0.1.30/32"]', '10.0.1.0/24"]\nmax_hosts = 20'), ROUTE)
+    messages = [row["message"] for row in check(place)["policy"]]
+    assert any("max_hosts remembers 20" in message for message in messages)

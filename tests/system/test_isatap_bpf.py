@@ -18,7 +18,7 @@ import pytest
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux import isatap_bpf, netns, sysctl
-from manageout.linux.isatap_bpf import Direct, IsatapFastPath, remove_leftovers
+from manageout.linux.isatap_bpf import Added, Direct, IsatapFastPath, remove_leftovers
 from manageout.linux.libbpf import BPF_TCX_EGRESS, BPF_TCX_INGRESS
 from manageout.linux.tun import Tun
 from manageout.protocol.drops import Drop
@@ -232,9 +232,9 @@ def test_hosts_come_and_go(tun: Tun) -> None:
     with Path41(tun, state(), max_hosts=1) as path:
         packet = wrapped(datagram(HOST6, CLIENT))
         assert path.run("underlay_in", packet)[0] == SLOW
-        assert path.add_host(HOST) and not path.add_host(HOST)
+        assert [path.add_host(HOST), path.add_host(HOST)] == [Added.ADDED, Added.KNOWN]
         assert path.run("underlay_in", packet)[0] == FORWARD
-        assert not path.add_host(OTHER), "the table is full"
+        assert path.add_host(OTHER) is Added.FULL
         path.remove_host(HOST)
         path.remove_host(HOST)
         assert path.run("underlay_in", packet)[0] == SLOW

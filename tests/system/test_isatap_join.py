@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -69,7 +70,7 @@ class Wire:
         runtime = ["--runtime-dir", str(self.directory / name)]
         return self.start(name, sys.executable, "-m", "manageout", *arguments, *runtime)
 
-    def router(self, fast_path: bool = False, **isatap: bool) -> subprocess.Popen[bytes]:
+    def router(self, fast_path: bool = False, **isatap: int) -> subprocess.Popen[bytes]:
         site = self.directory / "site.toml"
         text = "".join(f"{key} = {str(value).lower()}\n" for key, value in isatap.items())
         text = SITE.replace("[[policy", text + "[[policy")
@@ -296,3 +297,50 @@ def test_a_host_that_is_there_learns_at_once_of_what_a_reload_adds_and_takes_awa
 
 def _routes(wire: Wire) -> str:
     return wire.run(HOST, "ip", "-6", "route", "show", "dev", "mo-isatap0").stdout
+
+
+def test_a_reload_gives_the_fast_path_tables_of_the_new_size(wire: Wire) -> None:
+    """Where they stayed as they were, one host too many was slow in silence."""
+    router = wire.router(True, max_hosts=5001, max_drop_sources=5003)
+    assert {5001, 5003} <= _sizes(router.pid)
+    wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    site = wire.directory / "site.toml"
+    site.write_text(site.read_text().replace("5001", "6001").replace("5003", "6003"))
+    router.send_signal(signal.SIGHUP)
+    wait_until("the tables are as large as wanted", lambda: {6001, 6003} <= _sizes(router.pid), 10)
+    assert not {5001, 5003} & _sizes(router.pid)
+    assert wire.reaches()
+    status = wire.ask(ROUTER, "status")
+    assert status["roles"]["isatap"]["fast_path"]["on"] and status["config"]["rejected"] is None
+    assert not [row for row in status["findings"] if row["code"] == "ISATAP-FAST-PATH-FULL"]
+
+
+def _sizes(pid: int) -> set[int]:
+    """Of the eBPF maps that a process has open."""
+    texts = []
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(OSError):
+            texts.append(info.read_text())
+    rows = [line.split() for text in texts if "map_type" in text for line in text.splitlines()]
+    return {int(row[1]) for row in rows if row and row[0] == "max_entries:"}
+
+
+def test_a_registry_that_forged_sources_have_filled_serves_the_newcomer_at_once(wire: Wire) -> None:
+    wire.router(True, max_hosts=50)
+    forge = (
+        "import socket\n"
+        "from tests.transcript.isatap_tools import datagram, isatap, outer, solicitation, v4, v6\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)\n"
+        "for last in range(100, 200):\n"
+        "    source = v4(f'10.0.0.{last}')\n"
+        f"    inner = datagram(isatap(source, v6('{PREFIX}:1::')), v6('{SERVER}'))\n"
+        "    for packet in (outer(source, v4('10.0.0.1'), inner), solicitation(source)):\n"
+        "        s.sendto(packet, ('10.0.0.1', 0))\n"
+    )
+    wire.run(HOST, sys.executable, "-c", forge)
+    wait_until("the table is full", lambda: len(wire.ask(ROUTER, "hosts")) == 50, 10)
+    wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    rows = wire.ask(ROUTER, "hosts")
+    assert "10.0.0.30" in {row["ipv4"] for row in rows} and len(rows) == 50

@@ -163,28 +163,6 @@ def test_more_solicitations_than_the_limit_are_dropped_until_the_next_second() -
     assert len(site.passes(1)) == 1
 
 
-def test_a_full_registry_takes_nobody_new_but_serves_the_old() -> None:
-    site = RouterSite()
-    site.registry.capacity = 1
-    site.underlay(solicitation())
-    site.underlay(solicitation(v4("10.0.2.1")))
-    assert len(site.passes(1)) == 1
-    assert site.drops() == {"table-full": 1}
-    site.underlay(solicitation())
-    assert len(site.passes(1)) == 1
-
-
-def test_a_full_registry_makes_room_for_a_newcomers_next_attempt() -> None:
-    site = RouterSite()
-    site.registry.capacity = 1
-    site.underlay(solicitation())
-    assert len(site.passes(61)) == 1
-    for answers in (0, 1):
-        site.underlay(solicitation(v4("10.0.2.1")))
-        assert len(site.passes(1)) == answers
-    assert set(site.registry.hosts) == {v4("10.0.2.1")} == set(site.router.link.hosts)
-
-
 # --- What is advertised -----------------------------------------------------------------------------------
 
 

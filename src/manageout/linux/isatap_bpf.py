@@ -12,7 +12,7 @@ import platform
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from enum import IntEnum
+from enum import Enum, IntEnum
 from importlib import resources
 from typing import Self
 
@@ -41,6 +41,15 @@ class Direct(IntEnum):
     OFF = 0
     UDP = 1
     TCP = 2
+
+
+class Added(Enum):
+    """What became of a host that was to be taken."""
+
+    ADDED = "added"
+    KNOWN = "known"
+    """It was there already, and stays as it was."""
+    FULL = "full"
 
 
 class IsatapFastPath:
@@ -153,9 +162,11 @@ class IsatapFastPath:
         index = self._locators.index(locator) if locator in self._locators else 0
         return _PEER.pack(0, 0, 0, 0, 0, 0, bytes(4), 0, index, is_router)
 
-    def add_host(self, v4: bytes, locator: bytes | None = None) -> bool:
-        """Take a registered host's packets from now on; False when the table is full or knows it already."""
-        return self._peers.update(v4, self._new_peer(locator, False), BPF_NOEXIST)
+    def add_host(self, v4: bytes, locator: bytes | None = None) -> Added:
+        """Take a registered host's packets from now on."""
+        if self._peers.update(v4, self._new_peer(locator, False), BPF_NOEXIST):
+            return Added.ADDED
+        return Added.KNOWN if self._peers.lookup(v4) is not None else Added.FULL
 
     def remove_host(self, v4: bytes) -> None:
         """Leave a host to the slow path; its counters are gone."""

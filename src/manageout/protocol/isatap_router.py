@@ -186,6 +186,7 @@ class IsatapRouter:
         for v4 in self.registry.hosts:
             if v4 not in link.hosts:
                 link.register(v4)
+        self._forget(self.registry.evicted())
 
     def retire(self, networks: Iterable[Prefix], now: float) -> None:
         """From now on the hosts in these IPv4 ``networks`` are told to let go, and no others.
@@ -245,7 +246,8 @@ class IsatapRouter:
         verdict, _, packet, peer = self._flows.decapsulate(first)
         if verdict is not Verdict.FORWARD or self.link.hosts.get(peer) != first[16:20]:
             return None
-        return packet if self.registry.received(peer, octets, now, count) else None
+        self.registry.received(peer, octets, now, count)
+        return packet
 
     def on_timer(self, now: float) -> None:
         """Send the advertisements that are due, forget old hosts."""
@@ -295,22 +297,20 @@ class IsatapRouter:
             return
         if packet[6] in MAY_BE_ND and nd.message_type(packet) is not None:
             self._neighbour(packet, outer, peer, now)
-        elif self._known(self.registry.received(peer, len(packet), now), peer, outer[16:20], now):
+        else:
+            self.registry.received(peer, len(packet), now)
+            self._meet(peer, outer[16:20])
             self._out.append((TUN, packet))
 
-    def _known(self, found: bool, peer: bytes, locator: bytes, now: float) -> bool:
-        """See that the link knows a host, and its locator; False when the registry has no room for it."""
-        if not found:
-            self.drops.count(Drop.TABLE_FULL, peer, now)
-            self._forget(self.registry.make_room(now))  # for its next attempt
-            return False
+    def _meet(self, peer: bytes, locator: bytes) -> None:
+        """See that the link knows a host that the registry knows, and its locator; forget who made way for it."""
+        self._forget(self.registry.evicted())
         before = self.link.hosts.get(peer)
         if before != locator:
             self.link.register(peer, locator)
             if locator != (before or self.config.locators[0]):
                 self._flows = Flows(self.link)
             self._events.append(HostSeen(peer, locator))
-        return True
 
     def _forget(self, hosts: list[bytes]) -> None:
         for v4 in hosts:
@@ -329,7 +329,8 @@ class IsatapRouter:
                 self._solicitation(header.src[8:], outer[16:20], now)
             elif isinstance(message, nd.NeighbourSolicitation):
                 # A sign of life, and no traffic: that is how one sees which hosts have let go.
-                self._known(self.registry.received(peer, 0, now, 0), peer, outer[16:20], now)
+                self.registry.received(peer, 0, now, 0)
+                self._meet(peer, outer[16:20])
                 answer = answer_solicitation(header, message, self._own, router=True)
                 if answer is not None:
                     self._send(answer, outer[16:20], peer)
@@ -347,8 +348,8 @@ class IsatapRouter:
         if self._in_second > self.config.rs_per_second:
             self.drops.count(Drop.RATE_LIMITED, v4, now)
             return
-        if not self._known(self.registry.solicited(v4, identifier[0] == 2, now), v4, locator, now):
-            return
+        self.registry.solicited(v4, identifier[0] == 2, now)
+        self._meet(v4, locator)
         self.solicitations += 1
         self._advertiser.answer(identifier + locator, now)
 

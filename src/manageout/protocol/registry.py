@@ -4,6 +4,10 @@ A host is known by its IPv4 address (4 bytes). Totals are kept in two parts, wha
 what was read back from disk) and the latest absolute reading of the fast path's own counters, so that a
 reading can simply be stored. Times are wall-clock seconds, because they outlive the process: ``wall_offset``
 is what the driver adds to the monotonic clock to get there.
+
+Sources can be forged, so a full table lets newcomers in: the host that was silent for the longest time makes way,
+first of those with which there never was traffic both ways. Whoever was answered, and was heard from in the last
+minute, stays; only where all are such, whoever sent least makes way, because a stranger can forge that too.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ U_BIT = 1
 """Flag: the host's interface identifier has the u bit set (0200:5efe)."""
 
 _RECHECK = 60.0
+_LOOKED_AT = 64
+"""So many rows are looked at to find the one that makes way: a full table costs no more than an empty one."""
 _GROWTH = 1024
 """The columns grow by so many rows at a time."""
 
@@ -57,8 +63,10 @@ class Registry:
         self._keys: list[bytes] = []
         self._flags = bytearray()
         self._dirty = bytearray()
-        self._dirty_rows: list[int] = []
-        self._removed: list[bytes] = []
+        self._dirty_keys: list[bytes] = []
+        self._removed: dict[bytes, None] = {}
+        self._evicted: list[bytes] = []
+        self._hand = 0
         self._first_seen, self._last_rs, self._last_packet, self._name_checked = (
             array("I") for _ in range(4)
         )
@@ -69,7 +77,7 @@ class Registry:
             self._first_seen, self._last_rs, self._last_packet, self._name_checked, *self._slow, *self._fast,
         )  # fmt: skip
         self._names: dict[bytes, str] = {}
-        self._next_clearing = self._next_room = -math.inf
+        self._next_clearing = -math.inf
 
     @property
     def hosts(self) -> KeysView[bytes]:
@@ -84,32 +92,26 @@ class Registry:
 
     # Signs of life: the hot calls
 
-    def solicited(self, v4: bytes, u_bit: bool, now: float) -> bool:
-        """A router solicitation came. False when the host is new and the table full."""
+    def solicited(self, v4: bytes, u_bit: bool, now: float) -> None:
+        """A router solicitation came."""
         row = self._rows.get(v4)
         if row is None:
             row = self._add(v4, now)
-            if row is None:
-                return False
         self._last_rs[row] = int(now + self.wall_offset)
         self._flags[row] = U_BIT if u_bit else 0
         if not self._dirty[row]:
             self._dirty[row] = 1
-            self._dirty_rows.append(row)
-        return True
+            self._dirty_keys.append(v4)
 
-    def received(self, v4: bytes, size: int, now: float, packets: int = 1) -> bool:
-        """``packets`` of ``size`` bytes together came from the host. False when it is new and the table full."""
+    def received(self, v4: bytes, size: int, now: float, packets: int = 1) -> None:
+        """``packets`` of ``size`` bytes together came from the host."""
         row = self._rows.get(v4)
         if row is None:
             row = self._add(v4, now)
-            if row is None:
-                return False
         self._last_packet[row] = int(now + self.wall_offset)
         self._slow[0][row] += packets
         self._slow[1][row] += size
         self._touch(row)
-        return True
 
     def sent(self, v4: bytes, size: int, packets: int = 1) -> None:
         """Packets went to the host. An unknown one is not registered: traffic must not fill the table."""
@@ -134,7 +136,11 @@ class Registry:
 
     def settle(self, v4: bytes | None = None) -> None:
         """The fast path ends, or forgets a host: its counters start from zero when it comes back."""
-        for row in range(len(self._keys)) if v4 is None else (self._rows[v4],):
+        if v4 is None:
+            rows: Iterable[int] = range(len(self._keys))
+        else:
+            rows = (self._rows[v4],) if v4 in self._rows else ()
+        for row in rows:
             self._settle(row)
 
     def _settle(self, row: int) -> None:
@@ -179,8 +185,10 @@ class Registry:
 
     def load(self, records: Iterator[HostRecord]) -> int:
         """Take what an earlier process stored; how many were taken."""
-        before = len(self._keys)
-        for record in records:
+        before, found = len(self._keys), list(records)
+        if len(found) > self.capacity:
+            found.sort(key=lambda record: max(record.last_rs, record.last_packet), reverse=True)
+        for record in found:
             if record.v4 in self._rows or len(self._keys) >= self.capacity:
                 continue
             row = self._append(record.v4, record.first_seen)
@@ -195,15 +203,24 @@ class Registry:
 
     def changes(self, limit: int) -> tuple[list[HostRecord], list[bytes]]:
         """At most ``limit`` hosts that changed since they were last given, and those that were forgotten."""
-        rows, self._dirty_rows = self._dirty_rows[:limit], self._dirty_rows[limit:]
-        for row in rows:
-            self._dirty[row] = 0
-        removed, self._removed = self._removed, []
+        rows: list[int] = []
+        taken = 0
+        for v4 in self._dirty_keys:  # some have gone, or gone and come back
+            if len(rows) >= limit:
+                break
+            taken += 1
+            row = self._rows.get(v4)
+            if row is not None and self._dirty[row]:
+                self._dirty[row] = 0
+                rows.append(row)
+        del self._dirty_keys[:taken]
+        removed, self._removed = list(self._removed), {}
         return list(self._records(rows)), removed
 
     def unsaved(self, changed: list[HostRecord], removed: list[bytes]) -> None:
         """Give these again at the next :meth:`changes`: they could not be stored."""
-        self._removed += [v4 for v4 in removed if v4 not in self._rows]
+        for v4 in removed:
+            self._note_removed(v4)
         for record in changed:
             row = self._rows.get(record.v4)
             if row is not None:
@@ -217,26 +234,45 @@ class Registry:
         limit = now + self.wall_offset - self.forget_after
         return self._forget([row for row in range(len(self._keys)) if self._seen(row) < limit])
 
-    def make_room(self, now: float) -> list[bytes]:
-        """Forget hosts that have sent no packet ever, nor anything lately; at most once a second.
-
-        For a full table: what was entered by solicitations alone (perhaps forged) does not keep others out.
-        """
-        if now < self._next_room or len(self._keys) < self.capacity:
-            return []
-        self._next_room = now + 1.0
-        limit = now + self.wall_offset - _RECHECK
-        slow, fast = self._slow[0], self._fast[0]
-        rows = range(len(self._keys))
-        return self._forget([row for row in rows if not (slow[row] or fast[row]) and self._seen(row) < limit])
-
     def _forget(self, rows: list[int]) -> list[bytes]:
         old = [self._keys[row] for row in rows]
         for v4 in old:
             self._remove(v4)
-        if old:  # row numbers moved
-            self._dirty_rows = [row for row, dirty in enumerate(self._dirty) if dirty]
         return old
+
+    # A full table
+
+    def resize(self, capacity: int) -> None:
+        """Hold ``capacity`` hosts from now on; those that are too many make way."""
+        self.capacity = capacity
+        many = len(self._keys) - capacity
+        if many > 0:
+            rows = sorted(range(len(self._keys)), key=lambda row: (self._is_proven(row), self._seen(row)))
+            self._evicted += self._forget(rows[:many])
+
+    def evicted(self) -> list[bytes]:
+        """Hosts that made way since the last call."""
+        gone, self._evicted = self._evicted, []
+        return gone
+
+    def is_proven(self, v4: bytes) -> bool:
+        """Whether packets went both ways: a forged source hears no answer, and seldom goes on."""
+        row = self._rows.get(v4)
+        return row is not None and self._is_proven(row)
+
+    def _is_proven(self, row: int) -> bool:
+        (slow_in, _, slow_out, _), (fast_in, _, fast_out, _) = self._slow, self._fast
+        return bool((slow_in[row] or fast_in[row]) and (slow_out[row] or fast_out[row]))
+
+    def _victim(self, now: float) -> int:
+        """The row that makes way, of the next :data:`_LOOKED_AT`."""
+        count, recent = len(self._keys), int(now + self.wall_offset - _RECHECK)
+        rows = [(self._hand + step) % count for step in range(min(_LOOKED_AT, count))]
+        self._hand = (rows[-1] + 1) % count
+        slow, fast, proven = self._slow[0], self._fast[0], self._is_proven
+        if free := [row for row in rows if self._last_packet[row] < recent or not proven(row)]:
+            return min(free, key=lambda row: (proven(row), self._seen(row)))
+        return min(rows, key=lambda row: slow[row] + fast[row])
 
     def _seen(self, row: int) -> int:
         return max(self._last_rs[row], self._last_packet[row], self._first_seen[row])
@@ -261,11 +297,21 @@ class Registry:
     def _touch(self, row: int) -> None:
         if not self._dirty[row]:
             self._dirty[row] = 1
-            self._dirty_rows.append(row)
+            self._dirty_keys.append(self._keys[row])
 
-    def _add(self, v4: bytes, now: float) -> int | None:
+    def _note_removed(self, v4: bytes) -> None:
+        """For the file, which has no more than we had: while the disk refuses, the oldest are given up."""
+        if v4 in self._rows:
+            return
+        self._removed[v4] = None
+        if len(self._removed) > 2 * self.capacity:
+            self._removed = dict.fromkeys(list(self._removed)[self.capacity :])
+
+    def _add(self, v4: bytes, now: float) -> int:
         if len(self._keys) >= self.capacity:
-            return None
+            self._evicted += self._forget([self._victim(now)])
+        if len(self._dirty_keys) > 4 * self.capacity:  # of hosts that came and went while the disk refused
+            self._dirty_keys = [key for key in dict.fromkeys(self._dirty_keys) if key in self._rows]
         return self._append(v4, int(now + self.wall_offset))
 
     def _append(self, v4: bytes, first_seen: int) -> int:
@@ -277,6 +323,7 @@ class Registry:
             self._dirty.extend(bytes(_GROWTH))
             for column in self._columns:
                 column.frombytes(bytes(_GROWTH * column.itemsize))
+        self._removed.pop(v4, None)
         self._first_seen[row] = first_seen
         return row
 
@@ -284,7 +331,7 @@ class Registry:
         """Fill the hole with the last row, so that the columns stay dense."""
         row, last = self._rows.pop(v4), len(self._keys) - 1
         self._names.pop(v4, None)
-        self._removed.append(v4)
+        self._note_removed(v4)
         if row != last:
             moved = self._keys[row] = self._keys[last]
             self._rows[moved] = row

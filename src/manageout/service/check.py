@@ -97,6 +97,11 @@ def _policy(host: Host) -> Findings:
         if network.num_addresses > BROAD:
             remedy = "list the managers only"
             yield _warning(f"isatap.hosts {network} allows {counted(network.num_addresses, 'host')}", remedy)
+    if isatap and (many := sum(network.num_addresses for network in isatap.hosts)) > isatap.max_hosts:
+        what = f"isatap.hosts allows {counted(many, 'host')}, isatap.max_hosts remembers {isatap.max_hosts}"
+        yield _warning(
+            f"{what}: forged sources push others out", "list the managers only, or raise max_hosts"
+        )
     if isatap and not isatap.name:
         yield _warning(
             "isatap.name is empty: `plan` cannot say what hosts resolve", "name it, never bare 'isatap'"

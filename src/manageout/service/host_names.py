@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
 import dns.asyncresolver
@@ -15,6 +15,8 @@ import dns.reversename
 from manageout.protocol.registry import Registry
 
 AT_ONCE = 8
+PROVEN, UNPROVEN = 64, 4
+"""Names looked up in a second, of hosts with traffic both ways and of others: a forged source costs little."""
 QUEUE = 4096
 RECHECK = 86400.0
 """Seconds until a name, or its absence, is looked up again."""
@@ -48,17 +50,28 @@ class HostNames:
         resolver.lifetime = _LIFETIME
         while True:
             await asyncio.sleep(_PAUSE)
-            batch = [self._wanted.popleft() for _ in range(min(len(self._wanted), _SCAN))] or self._stale()
+            batch = self._new() or self._stale()
             for start in range(0, len(batch), AT_ONCE):
                 async with asyncio.TaskGroup() as group:
                     for v4 in batch[start : start + AT_ONCE]:
                         group.create_task(self._look_up(resolver, v4))
 
+    def _new(self) -> list[bytes]:
+        """Those with traffic both ways as they come; of the others, whose source may be forged, a few."""
+        queued = [self._wanted.popleft() for _ in range(min(len(self._wanted), _SCAN))]
+        return self._bounded(v4 for v4 in queued if v4 in self._registry)
+
     def _stale(self) -> list[bytes]:
         """The next stretch of the registry, round and round."""
         found = self._registry.unnamed(self._row, _SCAN, RECHECK, time.monotonic())
         self._row = self._row + _SCAN if self._row + _SCAN < len(self._registry) else 0
-        return found
+        return self._bounded(found)
+
+    def _bounded(self, hosts: Iterable[bytes]) -> list[bytes]:
+        groups: dict[bool, list[bytes]] = {True: [], False: []}
+        for v4 in hosts:
+            groups[self._registry.is_proven(v4)].append(v4)
+        return groups[True][:PROVEN] + groups[False][:UNPROVEN]
 
     async def _look_up(self, resolver: dns.asyncresolver.Resolver, v4: bytes) -> None:
         try:

@@ -8,13 +8,13 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
 from manageout.config import IsatapTable, Site
 from manageout.errors import FastPathUnavailable
-from manageout.linux.isatap_bpf import IsatapFastPath, remove_leftovers
+from manageout.linux.isatap_bpf import Added, IsatapFastPath, remove_leftovers
 from manageout.linux.memory import give_back
 from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
@@ -71,6 +71,8 @@ class IsatapRouterService:
         self._attached: list[int] = []
         """The devices that the programs were put on, or would have been."""
         self._no_fast = "switched off by daemon.fast_path"
+        self._slow_hosts = 0
+        """How often the fast path had no room for one."""
         self._next_reading = 0.0
         self._hosts = self._tidied = len(self._registry)
 
@@ -101,7 +103,8 @@ class IsatapRouterService:
         isatap, link = _table(site), link_of(_table(site), plan)
         for v4, locator in self._machine.link.hosts.items():
             link.register(v4, locator)
-        self._registry.capacity, self._registry.forget_after = isatap.max_hosts, isatap.forget_after
+        self._registry.forget_after = isatap.forget_after
+        self._registry.resize(isatap.max_hosts)
         before = self._machine.config
         config = RouterConfig.of(isatap, plan).after(before)
         self._machine.configure(config, link)
@@ -110,7 +113,7 @@ class IsatapRouterService:
             self._io.turn()
         self._io.mtu = isatap.mtu
         self._fast_watch.reload()
-        moved = _table(self._site).locators != isatap.locators or _table(self._site).mtu != isatap.mtu
+        moved = _in_programs(_table(self._site)) != _in_programs(isatap)
         self._site = site
         if moved:
             self._attach_again()
@@ -136,6 +139,7 @@ class IsatapRouterService:
             return
         isatap, link = _table(self._site), self._machine.link
         try:
+            self._slow_hosts = 0
             self._fast = IsatapFastPath(
                 self._tun.ifindex,
                 self._attached,
@@ -143,7 +147,7 @@ class IsatapRouterService:
                 link,
                 link.locators,
                 isatap.mtu,
-                max_hosts=isatap.max_hosts,
+                max_hosts=isatap.max_hosts + len(link.routers),
                 max_drop_sources=isatap.max_drop_sources,
             )
             self._tun.set_offloads(True)
@@ -175,14 +179,21 @@ class IsatapRouterService:
         for event in self._machine.events():
             if isinstance(event, HostSeen):
                 self._names.seen(event.v4)
-                if self._fast is not None and not self._fast.add_host(event.v4, event.locator):
-                    # It talks to another locator now; its counters start anew.
-                    self._read_counters()
-                    self._registry.settle(event.v4)
-                    self._fast.remove_host(event.v4)
-                    self._fast.add_host(event.v4, event.locator)
+                if self._fast is not None:
+                    self._add_host(self._fast, event.v4, event.locator)
             elif self._fast is not None:
                 self._fast.remove_host(event.v4)
+
+    def _add_host(self, fast: IsatapFastPath, v4: bytes, locator: bytes) -> None:
+        found = fast.add_host(v4, locator)
+        if found is Added.KNOWN:  # it talks to another locator now; its counters start anew
+            self._read_counters()
+            self._registry.settle(v4)
+            fast.remove_host(v4)
+            found = fast.add_host(v4, locator)
+        if found is Added.FULL and not self._slow_hosts:
+            log.warning("the fast path has no room for %s: it takes the slow path", IPv4Address(v4))
+        self._slow_hosts += found is Added.FULL
 
     async def _keep(self) -> None:
         """About once a second: counters into the registry, the registry onto disk, old hosts out of it."""
@@ -256,7 +267,12 @@ class IsatapRouterService:
     def findings(self) -> list[Finding]:
         """What somebody should look at."""
         stored = self._store.database.findings("HOSTS", "after a restart those of now would be forgotten")
-        return [*self._retiring.findings(), *stored, *self._fast_watch.findings()]
+        found = [*self._retiring.findings(), *stored, *self._fast_watch.findings()]
+        if self._slow_hosts and self._fast is not None:
+            what = f"the fast path had no room for a host {self._slow_hosts} times: its packets take the slow path"
+            remedy = "reload, which makes its tables anew; if it comes back, set isatap.max_hosts higher"
+            found.append(Finding("ISATAP-FAST-PATH-FULL", "warning", what, remedy))
+        return found
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""
@@ -280,6 +296,11 @@ class IsatapRouterService:
         yield Metric("isatap_retiring", "Hosts that are told to let go.", "gauge", [({}, retiring)])
         on = float(self._fast is not None)
         yield Metric("isatap_fast_path", "1 when eBPF carries the packets.", "gauge", [({}, on)])
+
+
+def _in_programs(isatap: IsatapTable) -> tuple[object, ...]:
+    """What is fixed when the programs are loaded."""
+    return isatap.locators, isatap.mtu, isatap.max_hosts, isatap.max_drop_sources
 
 
 def _table(site: Site) -> IsatapTable:

@@ -27,8 +27,8 @@ def record(made: Registry, v4: bytes) -> HostRecord:
 
 def test_signs_of_life_are_noted() -> None:
     made = registry()
-    assert made.solicited(A, True, 1.0)
-    assert made.received(A, 100, 2.0)
+    made.solicited(A, True, 1.0)
+    made.received(A, 100, 2.0)
     made.sent(A, 40)
     assert record(made, A) == (A, U_BIT, WALL + 1, WALL + 1, WALL + 2, 1, 100, 1, 40, "", 0)
     assert record(made, A).interface_id() == bytes.fromhex("02005efe0a000001")
@@ -44,25 +44,57 @@ def test_an_unknown_receiver_is_not_registered() -> None:
     assert len(made) == 0 and A not in made and made.record(A) is None
 
 
-def test_a_full_table_refuses_new_hosts_only() -> None:
-    made = registry(capacity=1)
-    assert made.received(A, 1, 0.0)
-    assert not made.received(B, 1, 0.0)
-    assert not made.solicited(B, False, 0.0)
-    assert made.received(A, 1, 0.0)
+def test_a_full_table_lets_the_longest_silent_make_way() -> None:
+    made = registry(capacity=2)
+    made.received(A, 1, 0.0)
+    made.solicited(B, False, 1.0)
+    made.named(A, "a.example", 1.0)
+    assert made.changes(9)[0]
+    made.solicited(C, False, 2.0)
+    assert made.evicted() == [A] and made.evicted() == []
+    assert sorted(made.hosts) == [B, C]
+    assert ([host.v4 for host in made.changes(9)[0]], made.changes(9)) == ([C], ([], []))
+    made.received(A, 1, 3.0)
+    assert record(made, A).name == ""
+    assert made.changes(9) == ([record(made, A)], [B])
 
 
-def test_a_full_table_makes_room_of_hosts_that_only_ever_solicited() -> None:
+def test_a_smaller_table_keeps_those_that_are_proven() -> None:
     made = registry(capacity=3)
+    for now, v4 in enumerate((A, B, C)):
+        made.received(v4, 1, float(now))
+    made.sent(A, 1)
+    made.resize(1)
+    assert list(made.hosts) == [A] and sorted(made.evicted()) == [B, C]
+    made.settle(B)  # nothing is known of it
+
+
+def test_traffic_both_ways_by_the_fast_path_proves_a_host_too() -> None:
+    made = registry(capacity=2)
     made.solicited(A, False, 0.0)
-    made.received(B, 40, 0.0)
-    made.solicited(C, False, 50.0)
-    assert made.make_room(59.0) == []
-    assert made.make_room(61.0) == [A]
-    assert made.make_room(200.0) == []  # it is not full
-    assert sorted(made.hosts) == sorted([B, C])
-    assert made.solicited(A, False, 200.0)
-    assert made.changes(10)[1] == [A]
+    made.solicited(B, False, 11.0)
+    made.fast_path(A, (1, 100, 1, 100), 10.0)
+    assert made.is_proven(A) and not made.is_proven(B)
+    made.solicited(C, False, 12.0)
+    assert made.evicted() == [B]
+
+
+def test_what_is_to_be_removed_from_a_file_that_refuses_is_bounded() -> None:
+    made = registry(capacity=10)
+    for number in range(1000):
+        made.solicited(number.to_bytes(4, "big"), False, float(number))
+        changed, removed = made.changes(100)
+        made.unsaved(changed, removed)
+    changed, removed = made.changes(100)
+    assert len(changed) == 10 and 10 <= len(removed) <= 20
+    assert removed[-1] == (989).to_bytes(4, "big")
+
+
+def test_of_a_file_that_has_too_many_the_latest_are_taken() -> None:
+    large, small = registry(capacity=10), registry(capacity=2)
+    for number, v4 in enumerate((A, B, C)):
+        large.received(v4, 1, 10.0 - number)
+    assert small.load(iter(large)) == 2 and sorted(small.hosts) == [A, B]
 
 
 def test_readings_of_the_fast_path_add_to_what_is_known() -> None:

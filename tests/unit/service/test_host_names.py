@@ -39,3 +39,17 @@ def test_names_are_looked_up_once_and_their_absence_too(monkeypatch: pytest.Monk
 
     assert asyncio.run(main()) == 2
     assert [record.name for record in registry] == ["helpdesk.corp.example", ""]
+
+
+def test_forged_hosts_cost_few_questions() -> None:
+    registry = Registry()
+    registry.wall_offset = 1e9
+    names = HostNames(registry)
+    for number in range(1000):
+        registry.received(number.to_bytes(4, "big"), 1, 0.0)
+        names.seen(number.to_bytes(4, "big"))
+    registry.sent((77).to_bytes(4, "big"), 1)
+    assert names._new() == [(number).to_bytes(4, "big") for number in (77, 0, 1, 2, 3)]
+    assert all(len(names._new()) <= host_names.UNPROVEN for _ in range(3))
+    assert names._new() == []
+    assert len(names._stale()) <= host_names.UNPROVEN + 1
