@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from tests.system.translation_place import CLIENT, LEASE, PREFIX, SERVER, TranslationPlace, nat64
+from tests.system.translation_place import (
+    CLIENT,
+    LEASE,
+    OTHER,
+    OTHER_LEASE,
+    PREFIX,
+    SERVER,
+    TranslationPlace,
+    nat64,
+)
 
 TEMPORARY, LATER = f"{PREFIX}:1000::99", f"{PREFIX}:1000::9a"
 SHOW = ("nft", "list", "map", "inet", "manageout", "others")
@@ -68,3 +78,48 @@ def test_what_comes_too_early_does_not_spoil_the_connection(place: TranslationPl
         inside.sendto(b"again", (nat64(SERVER), 7000))
         data, source = server.recvfrom(100)
         assert (data, source[0]) == (b"again", LEASE)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_an_address_brings_no_connections_of_its_former_holder(
+    namespaces: Callable[[str], str], tmp_path: Path, sign: signal.Signals
+) -> None:
+    place = TranslationPlace(namespaces, tmp_path)
+    try:
+        place.start(leases=[f"{CLIENT}={LEASE}@victim", f"{OTHER}={OTHER_LEASE}@other"])
+        call(place, LEASE)
+        call(place, OTHER_LEASE)
+        assert open_to(place, CLIENT) and open_to(place, OTHER)
+        place.stop(sign)
+        place.start(leases=[f"{CLIENT}={LEASE}@stranger", f"{OTHER}={OTHER_LEASE}@other"])
+        wait_until("they are forgotten", lambda: not open_to(place, CLIENT), 10)
+        assert open_to(place, OTHER), "its own stay"
+    finally:
+        place.stop()
+
+
+def test_nor_of_one_that_nobody_remembers(namespaces: Callable[[str], str], tmp_path: Path) -> None:
+    place = TranslationPlace(namespaces, tmp_path)
+    try:
+        place.start(leases=[f"{CLIENT}={LEASE}@victim"])
+        call(place, LEASE)
+        place.stop()
+        (tmp_path / "state" / "holders").unlink()
+        place.start(leases=[f"{CLIENT}={LEASE}@victim"])
+        wait_until("they are forgotten", lambda: not open_to(place, CLIENT), 10)
+    finally:
+        place.stop()
+
+
+def call(place: TranslationPlace, lease: str) -> None:
+    """The server has a connection open to a client."""
+    with place.socket("server", socket.SOCK_DGRAM, SERVER, 7000) as server:
+        server.sendto(b"x", (lease, 9))
+    node, client = ("client", CLIENT) if lease == LEASE else ("other", OTHER)
+    wait_until(f"the {node} is called", lambda: open_to(place, client), 10)
+
+
+def open_to(place: TranslationPlace, address: str) -> list[str]:
+    """What the kernel of the gateway holds."""
+    lines = place.run("gateway", "conntrack", "-L", "-f", "ipv6").splitlines()
+    return [line for line in lines if f"dst={address} " in line and "dport=9 " in line]

@@ -27,10 +27,11 @@ from manageout.site import read_site
 
 
 def client(text: str) -> Client:
-    """Of ``IPV6[,FURTHER...]=IPV4``."""
-    names, v4 = text.split("=")
+    """Of ``IPV6[,FURTHER...]=IPV4[@NAME]``; its name is its address unless told."""
+    addresses, _, name = text.partition("@")
+    names, v4 = addresses.split("=")
     v6, *others = (IPv6Address(name).packed for name in names.split(","))
-    identity = names.partition(",")[0]
+    identity = name or names.partition(",")[0]
     return Client(identity, v6, tuple(others), IPv4Address(v4).packed, "192.0.2.1", "test", 0.0)
 
 
@@ -73,6 +74,7 @@ def main() -> None:
     file, directory, *leases = sys.argv[1:]
     daemon.set_up_logging("info")
     site, plan = read_site(Path(file))
+    site.daemon.state_dir.mkdir(exist_ok=True)
     with RuntimeDir(Path(directory)) as runtime, Netlink() as netlink:
         reconciler = Reconciler(netlink, runtime)
         reconciler.undo()

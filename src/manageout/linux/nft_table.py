@@ -31,6 +31,7 @@ class RuleTables:
         self._context: Context | None = None
         self._tried = False
         self._held = False
+        self._guard = ""
 
     @property
     def owned(self) -> bool:
@@ -51,8 +52,17 @@ class RuleTables:
         else:
             self._context.run(_replaced(nft.TABLE, rules, "flags owner;", self._held) + text, _LOAD)
             self._held = True
+        self._guard = guard
         names = (nft.TABLE, GUARD_TABLE) if guard else (nft.TABLE,)
         self.loaded = frozenset(name.partition(" ")[2] for name in names)
+
+    def load_guard(self) -> None:
+        """Only this one again, as it was loaded."""
+        text = _replaced(GUARD_TABLE, self._guard)
+        if self._context is None:
+            nft.apply(text)
+        else:
+            self._context.run(text, _LOAD)
 
     def guard(self) -> str:
         """The guard as it is in the kernel; empty without one, or when it cannot be read."""

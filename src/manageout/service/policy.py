@@ -41,6 +41,7 @@ from manageout.service.sessions import Call, Sessions
 from manageout.words import counted
 
 HOLDERS = "holders"
+TABLE = nft.TABLE.partition(" ")[2]
 LOOK = 2.0
 """Seconds between two looks whether the rules are still there."""
 
@@ -69,7 +70,7 @@ class PolicyService:
         """The rules were gone once while connections could begin."""
         self._site, self._plan = site, plan
         self._rules = rules
-        self._sets = NftSets(nft.TABLE.partition(" ")[2], lambda: rules.writer)
+        self._sets = NftSets(TABLE, lambda: rules.writer)
         self._members = Members(site, plan, Holders(site.daemon.state_dir / HOLDERS))
         self._names = ManagerNames(self._resolved, partial(resolver_of, site))
         self._names.configure(self._members.names(), partial(resolver_of, site))
@@ -154,8 +155,22 @@ class PolicyService:
     def _look(self) -> None:
         """Somebody may have flushed all rules of this machine; without ours everybody may call everybody."""
         gone = self._rules.loaded - self._sets.tables()
-        if gone and not self._gone.is_set():
-            self._lost(f"the packet filter table {' and '.join(sorted(gone))} was removed by somebody")
+        if not gone or self._gone.is_set():
+            return
+        what = f"the packet filter table {' and '.join(sorted(gone))} was removed by somebody"
+        if TABLE in gone:
+            self._lost(what)
+        else:
+            self._guard_lost(what)
+
+    def _guard_lost(self, what: str) -> None:
+        """The rules stand, and guard as well; if this fails, the next look finds it so again."""
+        log.warning("%s; loading it again", what)
+        self._removed += 1
+        try:
+            self._rules.load_guard()
+        except ManageoutError as error:
+            log.error("the guard cannot be loaded: %s (%s)", error.message, error.hint)
 
     def _lost(self, what: str) -> None:
         """Before anything else nothing passes any more, unless the rules themselves cannot have gone."""

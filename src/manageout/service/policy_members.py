@@ -40,7 +40,7 @@ class Members:
     def __init__(self, site: Site, plan: Plan, holders: Holders | None = None) -> None:
         """``holders``: who had an address last."""
         self._site, self._plan = site, plan
-        self._holders = holders or Holders()
+        self._holders = Holders() if holders is None else holders
         self._clients: dict[str, Client] = {}
         self._owners: dict[bytes, str] = {}
         self._inherited: set[bytes] = set()
