@@ -17,6 +17,7 @@ from manageout.config_names import Dns64Table, NamesTable
 from manageout.config_rollout import RolloutTable
 from manageout.config_translation import PolicyTable, TranslationTable
 from manageout.config_types import (
+    Balancer,
     Domain,
     LinkPrefix,
     Listener,
@@ -51,6 +52,8 @@ class IpHttpsTable(Table):
     """URL paths that are answered; upper and lower case are the same."""
     own_framing: bool = True
     """Offer larger packets to our own clients; a stock client never sees it."""
+    proxies: tuple[Balancer, ...] = ()
+    """Networks of balancers; they, and nobody else, must say by PROXY protocol version 2 for whom they connect."""
     max_connections: Annotated[int, Field(ge=1, le=65536)] = 4096
     """Clients at a time."""
     max_per_source: Annotated[int, Field(ge=1)] = 1024

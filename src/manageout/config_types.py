@@ -119,6 +119,15 @@ def _source(value: object) -> IPv4Network | IPv6Network | str:
         ) from None
 
 
+def _balancer(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if not network.prefixlen:
+        raise Unfit(
+            f"{network} is everybody, who could then claim any address", "name the balancers' own addresses"
+        )
+    return network
+
+
+Balancer = Annotated[IPv4Network | IPv6Network, AfterValidator(_balancer)]
 Listener = Annotated[str, AfterValidator(_listener)]
 LinkPrefix = Annotated[IPv6Network, AfterValidator(_subnet64)]
 DnsServer = Annotated[str, AfterValidator(_dns_server)]

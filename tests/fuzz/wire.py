@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Protocol, TypeVar
 
 from manageout.errors import WireError
-from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, tcp, udp
+from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, proxy, tcp, udp
 from manageout.wire.cursor import Cursor
 from manageout.wire.iphttps import DeChunker, HeadParser, OwnFramer, PacketFramer, build_record
 from tests.fuzz import repair
@@ -35,6 +35,12 @@ CHAINS = [
         (60, "3c00010400000000" * 15 + "1100010400000000"),
     )
 ]
+
+
+V4, V6 = (
+    proxy.Proxied(an_address, 443) for an_address in (IPv4Address("203.0.113.5"), IPv6Address("2001:db8::5"))
+)
+PROXIED = [proxy.build(None), proxy.build(V4, V4), proxy.build(V6, V6, b"\x04\0\2ab\x05\0\0")]
 
 
 def _segments(mend: Callable[[bytearray], None], *packets: str) -> list[bytes]:
@@ -279,7 +285,22 @@ _UDP = repair.repair_segment(6, 17, length_at=4)
 _TCP = repair.repair_segment(16, 6)
 _ICMPV6 = repair.repair_segment(2, 58)
 
+
+def proxy_header(data: bytes) -> None:
+    """What is whole is read; what it says survives being written; one byte less is never whole."""
+    wanted = proxy.missing(data)
+    if wanted > 0:
+        assert wanted <= proxy.FIXED + proxy.MAX_BODY
+        return
+    data = data[: len(data) + wanted] if wanted < 0 else data
+    assert proxy.missing(data[:-1]) == 1 and proxy.begins(data)
+    if (found := proxy.parse(data)) is not None:
+        assert not found.address.is_multicast and 0 < found.port < 65536
+        assert proxy.parse(proxy.build(found, found)) == found
+
+
 TARGETS = [
+    Target("proxy header", proxy_header, PROXIED),
     Target(
         "cursor",
         cursor,

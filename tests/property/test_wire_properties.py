@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.errors import WireError
-from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, tcp, udp
+from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, proxy, tcp, udp
 from manageout.wire.checksum import checksum, pseudo4, pseudo6, sum16, transport_checksum6, update
 from manageout.wire.cursor import Cursor
 from manageout.wire.iphttps import (
@@ -32,6 +32,8 @@ from tests.property import strategies as any_
 
 SOURCE, TARGET = bytes(15) + b"\1", bytes(15) + b"\2"
 DECODERS: dict[str, Callable[[bytes], object]] = {
+    "proxy header": proxy.parse,
+    "proxy header, missing": proxy.missing,
     "ipv4": ipv4.parse,
     "ipv4 header": ipv4.parse_header,
     "ipv6": ipv6.parse,
@@ -319,3 +321,36 @@ def test_teredo_and_sixtofour_as_the_standard_library_reads_them(
     sixtofour = IPv6Address(address.sixtofour_prefix(IPv4Address(client))[flags])
     assert address.embedded_sixtofour(sixtofour.packed) == client
     assert sixtofour.sixtofour == IPv4Address(client)
+
+
+PROXIED = st.tuples(st.ip_addresses(), st.integers(1, 65535)).map(lambda pair: proxy.Proxied(*pair))
+EXTRAS = st.lists(st.binary(max_size=40), max_size=9).map(
+    lambda values: b"".join(b"\x04" + len(value).to_bytes(2, "big") + value for value in values)
+)
+
+
+@given(PROXIED, PROXIED, EXTRAS, st.binary(max_size=50))
+def test_a_proxy_header_is_read_byte_by_byte_and_not_beyond(
+    source: proxy.Proxied, target: proxy.Proxied, extras: bytes, behind: bytes
+) -> None:
+    if source.address.version != target.address.version:
+        target = source
+    data = proxy.build(source, target, extras)
+    stream, read = data + behind, b""
+    while wanted := proxy.missing(read):
+        assert wanted > 0 and proxy.begins(read or data)
+        read += stream[len(read) : len(read) + wanted]
+    assert read == data
+    if source.address.is_multicast or source.address.is_unspecified:
+        with pytest.raises(WireError):
+            proxy.parse(read)
+    else:
+        plain = getattr(source.address, "ipv4_mapped", None) or source.address
+        assert proxy.parse(read) == proxy.Proxied(plain, source.port)
+
+
+@given(PROXIED, EXTRAS, st.data())
+def test_a_cut_proxy_header_is_never_whole(source: proxy.Proxied, extras: bytes, draw: st.DataObject) -> None:
+    data = proxy.build(source, source, extras)
+    cut = data[: draw.draw(st.integers(0, len(data) - 1))]
+    assert 0 < proxy.missing(cut) <= len(data) - len(cut)

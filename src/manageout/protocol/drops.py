@@ -83,6 +83,8 @@ class Drop(IntEnum):
     TOO_MANY_OF_CERTIFICATE = 91
     CERTIFICATE_UNCHECKED = 92
     CERTIFICATE_TOO_OFTEN = 93
+    PROXY_HEADER = 94
+    PROXY_STRANGER = 95
     # The packet filter (nftables).
     POLICY = 96
     OUTSIDE = 97
@@ -154,6 +156,8 @@ MEANING: dict[Drop, str] = {
     Drop.TOO_MANY_OF_CERTIFICATE: "connection ended: the same certificate has made newer ones, and may have no more",
     Drop.CERTIFICATE_UNCHECKED: "connection refused: the revocation list of the client's authority has ended",
     Drop.CERTIFICATE_TOO_OFTEN: "connection refused: the same certificate connects again and again",
+    Drop.PROXY_HEADER: "connection refused: no valid PROXY protocol header, and it comes from gateway.iphttps.proxies",
+    Drop.PROXY_STRANGER: "connection refused: a PROXY protocol header from elsewhere than gateway.iphttps.proxies",
     Drop.POLICY: "no [[policy.managers]] table lets this machine call this client on this port",
     Drop.OUTSIDE: "a client's destination is not in policy.intranet",
     Drop.WRONG_WAY: "its source belongs to a link that it does not come from: spoofed, or routed astray",

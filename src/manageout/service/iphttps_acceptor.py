@@ -2,7 +2,8 @@
 
 A connection goes through stages, each of which can end it::
 
-    accepted -> met (limits and budgets of its source) -> TLS handshake -> trust -> handed over (HTTP head, packets)
+    accepted (by a balancer: for whom) -> met (limits and budgets of its source)
+             -> TLS handshake -> trust -> handed over (HTTP head, packets)
 
 All but the last happen in a thread with an event loop of its own, so that packets of clients never wait for a
 stranger's cryptography, which OpenSSL does without Python's lock.
@@ -26,6 +27,7 @@ from manageout.config import IpHttpsTable
 from manageout.errors import ManageoutError
 from manageout.protocol.drops import MEANING, Drop
 from manageout.protocol.newcomers import Source
+from manageout.service.iphttps_balancers import Balancers, header_of_a_stranger, is_balancer
 from manageout.service.iphttps_connection import Admission, Connection, listen, source_of
 from manageout.service.iphttps_lines import ConnectionLines
 from manageout.service.iphttps_refusals import Refusals
@@ -71,6 +73,7 @@ class Acceptor:
         self._thread: LoopThread | None = None
         self._stopped = False
         # What follows belongs to the thread.
+        self._balancers = Balancers(self._meet, self._refuse_balancer)
         self._handshakes: dict[int, Connection] = {}
         self._sweeping = False
         self._last_number = 0
@@ -162,7 +165,15 @@ class Acceptor:
                     self._pause(listener, error)
                     return
                 continue  # only this connection failed (accept(2): ECONNABORTED and network errors)
-            self._meet(sock, (address, port))
+            limits = self.admission.limits
+            if is_balancer(address, limits.proxies):
+                self._balancers.take(sock, address, limits.handshake_timeout)
+            else:
+                self._meet(sock, (address, port))
+
+    def _refuse_balancer(self, address: str, why: str) -> None:
+        words = f"PROXY protocol header: {why}"
+        self.refused.tell(Drop.PROXY_HEADER, source_of(address).name, address, words)
 
     def _meet(self, sock: socket.socket, peer: tuple[str, int]) -> None:
         """Whether a connection that comes from ``peer`` may begin with TLS; it makes room for it."""
@@ -178,6 +189,7 @@ class Acceptor:
         self.admission.enter(self._last_number, source)
         tune(sock)
         self.trust.relieve()
+        tune(sock)
         self._begin(Connection(self._last_number, sock, peer, source, self.trust, now))
 
     def _make_room(self, number: int, source: Source) -> None:
@@ -207,10 +219,18 @@ class Acceptor:
     def _begin(self, connection: Connection) -> None:
         self._handshakes[connection.number] = connection
         loop = asyncio.get_running_loop()
-        loop.add_reader(connection.stream, self._on_handshake, connection)
+        loop.add_reader(connection.stream, self._on_first_bytes, connection)
         if not self._sweeping:
             self._sweeping = True
             loop.call_later(SWEEP, self._sweep)
+
+    def _on_first_bytes(self, connection: Connection) -> None:
+        if header_of_a_stranger(connection.stream.sock):
+            words = "a PROXY protocol header from elsewhere than gateway.iphttps.proxies"
+            self._give_up(connection, Refusal(Drop.PROXY_STRANGER, words))
+            return
+        asyncio.get_running_loop().add_reader(connection.stream, self._on_handshake, connection)
+        self._on_handshake(connection)
 
     def _on_handshake(self, connection: Connection) -> None:
         try:
@@ -289,5 +309,6 @@ class Acceptor:
             self._thread.tell(function, *arguments)
 
     def _close_handshakes(self) -> None:
+        self._balancers.close()
         for connection in list(self._handshakes.values()):
             self._end(connection)
