@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,12 @@ import pytest
 from manageout.lab import network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import HELPDESK, LAPTOP_NAME
-from manageout.service.usage_file import Usage, UsageFile
-from tests.system.daemon_place import PREFIX, ROUTE, ROUTER, Place
+from manageout.linux import netns
+from manageout.service.clock import Clock
+from manageout.service.usage_file import DAY, Usage, UsageFile
+from manageout.service.usage_log import UsageLog
+from manageout.site import read_site
+from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
 from tests.system.support import Lab
 
 CLIENT = f"{PREFIX}:1001::5"
@@ -94,6 +100,42 @@ def test_a_killed_daemon_forgets_nothing_and_counts_nothing_twice(place: Place) 
     file = UsageFile(place.directory / "state")
     assert len(file.runs()) == 1, "a restart at once is no gap"
     assert {(row.manager, row.way, row.client) for row in file.rows()} == {("fd99::1", "IPv6", CLIENT)}
+
+
+def test_a_clock_that_is_set_makes_no_evidence_and_forgets_nothing(place: Place) -> None:
+    """Ninety days ahead while it watches: two runs, seconds long, and what is recorded stays."""
+    place.write(ROUTER, ROUTE)
+    ahead = 0.0
+    described: list[object] = []
+
+    def wall() -> float:
+        return time.time() + ahead
+
+    async def main() -> None:
+        nonlocal ahead
+        made = read_site(place.file)
+        role = UsageLog(*made, place.directory / "state", described.append)
+        role._clock = Clock(wall)
+        task = asyncio.create_task(role.run())  # noqa: TID251 - ended below
+        async with asyncio.timeout(30):
+            await role.ready.wait()
+            role._rows.began(("10.0.1.30", "ISATAP", "laptop", "tcp", 22), time.time())
+            while not file.path.exists() or not list(file.rows()):  # noqa: ASYNC110 - a thread's doing
+                await asyncio.sleep(0.05)
+            ahead = 90 * DAY
+            while len(file.runs()) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert [finding.code for finding in role.findings()] == ["CLOCK-JUMPED"]
+        task.cancel()
+        await asyncio.wait([task])
+
+    file = UsageFile(place.directory / "state")
+    begun = time.time()
+    with netns.inside(NAME):
+        asyncio.run(main())
+    assert file.watched(wall()) <= time.time() - begun
+    assert file.watched(wall(), begun + 100) <= time.time() - begun
+    assert [row.port for row in file.rows()] == [22]
 
 
 def test_lost_events_are_made_good_by_the_table(place: Place) -> None:

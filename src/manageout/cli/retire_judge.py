@@ -88,7 +88,7 @@ def _judged(
     phase = next_phase(store.phase(), Step.JUDGE)
     records = [UsageFile(path.parent, path.name) for path in usage] or [UsageFile(store.path.parent)]
     now = time.time()
-    since = now - min(record.watched() for record in records)
+    since = now - min(record.watched(now) for record in records)
     forced = require_age(Step.JUDGE, since, now, evidence_age(site), force)
     served = Gateway(*read_site(gateway)) if gateway else Gateway(site, plan)
     calls = (row for record in records for row in record.rows())
@@ -171,7 +171,7 @@ def _status(store: RetireStore, wanted: float) -> dict[str, Any]:
     from manageout.service.usage_file import UsageFile
 
     try:
-        watched = UsageFile(store.path.parent).watched()
+        watched = UsageFile(store.path.parent).watched(time.time())
     except ManageoutError:
         watched = 0.0
     phase = store.phase()

@@ -11,7 +11,7 @@ import click
 
 from manageout.cli.output import printable
 from manageout.cli.retire import evidence_age, force_option, opened, site_options, who
-from manageout.cli.retire_seen import look, runtime_dir_option, taken, usage_option
+from manageout.cli.retire_seen import look, records, runtime_dir_option, taken, usage_option, watched
 from manageout.cli.rollout_ad import directory_options
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _widen(
     else:
         wanted = retire_members.chosen(site, words, names)
     now = time.time()
-    whom = retire_pilot.Who(who(), now, evidence_age(site), force)
+    kept = records(store, usage)
+    whom = retire_pilot.Who(who(), now, evidence_age(site), force, lambda since: watched(kept, now, since))
     entry = retire_pilot.widen(store, step, wanted, whom, seen.hosts, seen.usage)
     _told(site, store, entry, taken(runtime_dir, store.members()), as_json)
 
@@ -173,7 +174,7 @@ def undo(
     from manageout.service import retire_pilot, retire_remove
 
     site, _, store = opened(file, state_dir)
-    whom = retire_pilot.Who(who(), time.time(), 0.0, False)
+    whom = retire_pilot.Who(who(), time.time(), 0.0, False, lambda _: 0.0)
     said: list[str] = []
     entry, left = retire_pilot.undo(
         store,

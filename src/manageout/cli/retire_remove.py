@@ -10,7 +10,7 @@ import click
 
 from manageout.cli.output import printable
 from manageout.cli.retire import evidence_age, force_option, opened, site_options, who
-from manageout.cli.retire_seen import look, runtime_dir_option, usage_option
+from manageout.cli.retire_seen import look, records, runtime_dir_option, usage_option, watched
 from manageout.cli.rollout_ad import directory_options
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _require(
     if store.phase() is Phase.REMOVED:
         return False  # the first time has required it
     last = store.last(Step.FORWARD, Step.PILOT)
-    forced = require_age(Step.REMOVE, last.at if last else now, now, age, force)
+    seen = watched(records(store, usage), now, last.at) if last else 0.0
+    forced = require_age(Step.REMOVE, now - seen, now, age, force)
     found = observe(look(store, runtime_dir, usage)[0], now)
     bad = [each.ipv4 for each in found if each.state == "still sends" or each.fails]
     if bad and not force:

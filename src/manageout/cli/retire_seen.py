@@ -55,6 +55,11 @@ def records(store: RetireStore, given: Sequence[Path]) -> list[UsageFile]:
     return [UsageFile(here)] if (here / FILE).exists() else []
 
 
+def watched(kept: Sequence[UsageFile], now: float, since: float) -> float:
+    """For how many seconds since ``since`` all of them have watched calls."""
+    return min((record.watched(now, since) for record in kept), default=0.0)
+
+
 def look(store: RetireStore, runtime_dir: Path, usage: Sequence[Path]) -> tuple[Seen, str]:
     """Everything, and why the router cannot be asked (or nothing)."""
     from manageout.service.retire_watch import BASELINE, Seen

@@ -27,6 +27,8 @@ class Who(NamedTuple):
     wanted: float
     """Seconds for which the evidence must have been observed."""
     force: bool
+    watched: Callable[[float], float]
+    """For how many seconds calls were watched since a moment."""
 
 
 def widen(
@@ -67,11 +69,11 @@ def widen(
 def _require_evidence(store: RetireStore, step: Step, who: Who) -> bool:
     if step is Step.PILOT:
         judged = store.last(Step.JUDGE)
-        since = judged.since if judged else who.now
+        age = min(judged.at, who.now) - judged.since + who.watched(judged.at) if judged else 0.0
     else:
         last = store.last(Step.PILOT, Step.FORWARD)
-        since = last.at if last else who.now
-    return require_age(step, since, who.now, who.wanted, who.force)
+        age = who.watched(last.at) if last else 0.0
+    return require_age(step, who.now - age, who.now, who.wanted, who.force)
 
 
 def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], who: Who) -> bool:

@@ -20,6 +20,8 @@ BASELINE = "baseline"
 SETTLE = 45.0
 """Seconds in which a host hears three times that it retires; what it sends until then counts for nothing."""
 ISATAP = "ISATAP"
+SKEW = 60.0
+"""Seconds by which what another process says may lie in the future; what lies beyond says nothing for a host."""
 HALF = 0.5
 """Of the attempts to reach a service must stay without answer to call that failing."""
 
@@ -152,7 +154,8 @@ class _Host:
         still = tuple(flow for flow in after if flow.way == ISATAP and flow.last > self.settled)
         last = float(self.host.get("last_packet") or 0)
         fails = tuple(flow for flow in after if self._fails(flow, before))
-        served = tuple(flow for flow in after if flow.way != ISATAP and flow.calls > flow.unanswered)
+        past = [flow for flow in after if flow.last <= now + SKEW]  # the future speaks against, never for
+        served = tuple(flow for flow in past if flow.way != ISATAP and flow.calls > flow.unanswered)
         used = {(each["client"], each["protocol"], each["port"]) for each in self.verdict.get("opens", ())}
         reasons = [
             f"{row['reason']} ({row['count']})"
@@ -164,7 +167,7 @@ class _Host:
             self.host.get("name") or self.verdict.get("name") or "",
             self.member.wave,
             self.member.since,
-            self._state(packets, last, bool(still), bool(after), now),
+            self._state(packets, last, bool(still), bool(past), now),
             packets,
             last,
             still,
@@ -179,7 +182,8 @@ class _Host:
             return State.SENDS
         if now < self.settled:
             return State.TOLD
-        alive = max(last, float(self.host.get("last_rs") or 0)) >= self.member.since
+        signs = (last, float(self.host.get("last_rs") or 0))
+        alive = any(self.member.since <= sign <= now + SKEW for sign in signs)
         return State.LET_GO if alive or active else State.SILENT
 
     def _split(self, usage: Sequence[Usage]) -> tuple[dict[Service, tuple[int, int]], list[Flow]]:

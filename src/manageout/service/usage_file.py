@@ -12,6 +12,8 @@ from manageout.errors import ManageoutError, NotPermitted
 
 FILE = "usage.db"
 DAY = 86400
+SAME_RUN = 60.0
+"""Seconds: a restart that takes no longer is no gap."""
 
 COLUMNS = "day, manager, way, client, protocol, port, first, last, calls, unanswered, bytes"
 _ROWS = f"SELECT {COLUMNS} FROM usage WHERE last >= ? ORDER BY manager, way, client, protocol, port, day"  # noqa: S608 - a constant
@@ -74,9 +76,14 @@ class UsageFile:
         """When connections were watched: from, until."""
         return [(begun, ended) for begun, ended in self._read(_RUNS)]
 
-    def watched(self) -> float:
-        """For how many seconds connections were watched, all together."""
-        return sum(ended - begun for begun, ended in self.runs())
+    def watched(self, now: float, since: float = 0.0) -> float:
+        """For how many seconds between ``since`` and ``now`` connections were watched, all together.
+
+        By the time that passed: a run ends where somebody sets the clock. What lies in the future is no evidence. Until
+        a moment ago counts as until now, because the daemon notes that it goes on only so often.
+        """
+        runs = [(begun, now if 0 <= now - ended <= SAME_RUN else ended) for begun, ended in self.runs()]
+        return sum(max(0.0, min(ended, now) - max(begun, since)) for begun, ended in runs)
 
     def _read(self, query: str, *values: object) -> Iterator[Any]:
         try:

@@ -21,6 +21,7 @@ from manageout.errors import ManageoutError
 from manageout.linux.conntrack import Connection, connections
 from manageout.linux.conntrack_events import ConnectionEvents
 from manageout.plan import Plan
+from manageout.service.clock import Clock
 from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 from manageout.service.sessions import PROTOCOLS, Call
@@ -50,7 +51,8 @@ class UsageLog:
         self._writer = ThreadPoolExecutor(1, "usage")
         self._events: ConnectionEvents | None = None
         self._fault = ""
-        now = time.time()
+        self._clock = Clock()
+        now = self._clock.now()
         self._rows = UsageRows(now, self._store.keys(int(now // DAY)))
         self._tidied = 0
         self._due = 0.0
@@ -65,6 +67,7 @@ class UsageLog:
         try:
             self._listen()
             while True:
+                self._mind_the_clock()
                 if self._events is not None and self._events.lost != self._lost:
                     until = self._listening_since if self._lost < 0 else time.time()
                     self._lost = self._events.lost
@@ -93,6 +96,13 @@ class UsageLog:
             self._listen()
         self._tidied = 0
         self._due = 0.0
+
+    def _mind_the_clock(self) -> None:
+        """A clock that was set ends what is watched without a gap: the time in between has not passed."""
+        jump = self._clock.look()
+        if jump:
+            log.warning("the clock was set by %.0f seconds", jump)
+            self._begun = self._read_until = self._clock.now()
 
     def _listen(self) -> None:
         if not self._days:
@@ -181,8 +191,8 @@ class UsageLog:
             self._rows.give_back(rows)
 
     def _write(self, rows: list[Usage]) -> bool:
-        now = time.time()
-        today = int(now // DAY)
+        now = self._clock.now()  # steady: a clock that is set ahead must not make the present run longer
+        today = int((now - self._clock.ahead) // DAY)  # nor let the record of what really was be given up
         oldest = today - self._days + 1 if self._days else today + 1
         if today != self._tidied:
             self._tidied = today
@@ -199,9 +209,10 @@ class UsageLog:
 
     def findings(self) -> list[Finding]:
         """What an administrator should know."""
+        found = list(self._clock.findings())
         if not self._days:
-            return []
-        found = list(self._store.database.findings("USAGE", "a retirement is judged by them"))
+            return found
+        found += list(self._store.database.findings("USAGE", "a retirement is judged by them"))
         if self._fault:
             what = f"who opens connections to clients is not recorded: {self._fault}"
             remedy = "a retirement is judged by it: check conntrack, or set daemon.usage_days = 0"

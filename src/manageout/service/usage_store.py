@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manageout.service.database import Database, Schema
-from manageout.service.usage_file import COLUMNS, FILE, Usage
+from manageout.service.usage_file import COLUMNS, FILE, SAME_RUN, Usage
 
 MAX_ROWS, MAX_RUNS = 200_000, 1000
-SAME_RUN = 60.0
-"""A restart that takes no longer is no gap."""
 
 _FIRST = """
 CREATE TABLE IF NOT EXISTS usage (

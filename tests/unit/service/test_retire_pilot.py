@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> RetireStore:
 
 
 def who(now: float = NOW, *, force: bool = False) -> Who:
-    return Who("anna@router", now, WEEK, force)
+    return Who("anna@router", now, WEEK, force, lambda since: max(0.0, now - since))
 
 
 def go(
@@ -76,6 +76,17 @@ def test_evidence_that_is_too_young_is_refused_unless_forced(store: RetireStore)
         go(store, Step.PILOT, young, helpdesk=A)
     assert store.members() == []
     assert go(store, Step.PILOT, young, force=True, helpdesk=A).forced
+
+
+def test_a_clock_that_was_set_ahead_makes_no_evidence(store: RetireStore) -> None:
+    def ahead(step: Step, wanted: dict[str, Any], force: bool = False) -> Entry:
+        """Ninety days later by the clock, while calls were watched for five minutes."""
+        somebody = Who("anna@router", NOW + 90 * DAY, WEEK, force, lambda _: 300.0)
+        return widen(store, step, wanted, somebody, HOSTS, [])
+
+    assert not ahead(Step.PILOT, {"helpdesk": A}).forced  # nine days were watched before it was judged
+    with pytest.raises(ManageoutError, match="forward is refused: its evidence is 5 minutes old"):
+        ahead(Step.FORWARD, {"rest": B})
 
 
 def test_whoever_would_be_left_with_nothing_is_named(store: RetireStore) -> None:

@@ -74,6 +74,15 @@ def test_served_by_lease_is_life() -> None:
     assert (found.state, found.served[0].calls, found.fails) == (State.LET_GO, 3, ())
 
 
+def test_the_future_is_no_sign_of_life_and_serves_nobody() -> None:
+    """The clock was ahead for a while."""
+    later = START + 1000 * DAY
+    found = one(seen(used(1000 * DAY, calls=3), hosts=[row(last_rs=later)]))
+    assert (found.state, found.served) == (State.SILENT, ())
+    assert one(seen(used(1000 * DAY, calls=3, unanswered=3))).fails  # but speaks against
+    assert one(seen(used(1000 * DAY, "ISATAP"), hosts=[])).state is State.SENDS
+
+
 def test_unanswered_now_and_answered_before_fails() -> None:
     found = one(seen(used(-DAY, "ISATAP", calls=9), used(DAY, calls=4, unanswered=2)))
     assert [(flow.calls, flow.unanswered) for flow in found.fails] == [(4, 2)]

@@ -41,7 +41,7 @@ def test_rows_since(file: UsageFile) -> None:
 
 def test_no_file_says_why_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(ManageoutError, match="nobody has watched") as refusal:
-        UsageFile(tmp_path).watched()
+        UsageFile(tmp_path).watched(NOW)
     assert "usage_days" in refusal.value.hint
 
 

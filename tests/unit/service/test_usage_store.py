@@ -42,13 +42,17 @@ def test_a_restart_within_a_minute_is_no_gap(tmp_path: Path) -> None:
     store.write([], NOW + 500, NOW + 600, 0)
     file = UsageFile(tmp_path)
     assert file.runs() == [(NOW, NOW + 50), (NOW + 500, NOW + 600)]
-    assert file.watched() == 150
+    assert file.watched(NOW + 1000) == 150
+    assert file.watched(NOW + 1000, NOW + 40) == 110
+    assert file.watched(NOW + 620) == 170, "it goes on, and will be noted"
+    assert file.watched(NOW + 550) == 100, "the future is no evidence"
+    assert file.watched(NOW + 620, NOW + 630) == 0
 
 
 def test_without_a_watcher_no_time_is_watched(tmp_path: Path) -> None:
     store = UsageStore(tmp_path)
     store.write([RDP], None, NOW, 0)
-    assert UsageFile(tmp_path).watched() == 0
+    assert UsageFile(tmp_path).watched(NOW + 1) == 0
 
 
 def test_old_days_go(tmp_path: Path) -> None:
