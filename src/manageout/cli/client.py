@@ -15,6 +15,10 @@ from manageout.errors import DaemonUnreachable, ManageoutError, NotPermitted
 
 DEFAULT_RUNTIME_DIR = "/run/manageout"
 TIMEOUT = 10.0
+HOW_TO_BE_LET_IN = (
+    "run as root, or join the group manageout: usermod -aG manageout YOU, and log in again"
+    " (docs/reference/commands.md says how to make it, if there is none)"
+)
 
 
 def ask(path: Path, command: str) -> Any:
@@ -27,10 +31,10 @@ def ask(path: Path, command: str) -> Any:
             with connection.makefile("rb") as stream:
                 answer = json.loads(stream.readline() or b"null")
     except PermissionError:
-        raise NotPermitted(f"not permitted to open {path}", "run as root, or join its group") from None
+        raise NotPermitted(f"not permitted to open {path}", HOW_TO_BE_LET_IN) from None
     except TimeoutError:
         raise DaemonUnreachable(f"{path}: no answer in {TIMEOUT:.0f} s", "see the daemon's log") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not an answer"
         hint = "start it: systemctl start manageout; another directory: --runtime-dir"
         raise DaemonUnreachable(f"nothing answers on {path} ({reason})", hint) from None

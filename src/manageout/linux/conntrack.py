@@ -72,12 +72,15 @@ def connections(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection]:
 
     Raises :class:`KernelError`, :class:`NotPermitted`.
     """
+    return (found for found in each_connection(wanted) if found is not None)
+
+
+def each_connection(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection | None]:
+    """The same, with None for each that is not wanted: there may be many, and packets have to be served."""
     socket = rtnetlink.Socket(protocol=NETFILTER)
     try:
         for message in socket.each(_GET, _GENERIC.pack(AF_INET6, 0, 0), "read the connections"):
-            found = connection(message.body, wanted)
-            if found is not None:
-                yield found
+            yield connection(message.body, wanted)
     finally:
         socket.close()
 

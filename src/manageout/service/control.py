@@ -1,8 +1,9 @@
 """The control socket: a Unix socket where ``manageout status`` and its like read what a process knows.
 
 One JSON line ``{"command": NAME}`` in, one line ``{"result": ...}`` or ``{"error": ..., "hint": ...}`` out, then
-the next. Every command only reads, so the socket is open to the group ``manageout`` if there is one, and to
-everybody otherwise.
+the next. Every command only reads, and what is read is confidential: root may, and the group ``manageout`` if there is
+one, nobody else. Packets come first: rows are asked for in slices of :data:`SLICE` seconds, one slice at a time
+whoever asks, and each user has so many connections only.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+import struct
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,17 +27,30 @@ from typing import Self
 from manageout.errors import ManageoutError
 
 GROUP = "manageout"
-MAX_CONNECTIONS = 32
+MAX_LINE = 256
+"""Bytes of a command."""
+PER_USER, ROOTS = 8, 32
+"""Connections of one user, and of root, at a time: nobody's idle ones keep another from asking."""
+MAX_CONNECTIONS = 128
+"""Of all users but root."""
 IDLE_TIMEOUT = 30.0
-_SLICE = 200
+ANSWER_TIMEOUT = 120.0
+"""Seconds for an answer to be taken off our hands."""
+SLICE = 0.002
+"""Seconds that an answer may take of the process before packets come, and as long after that."""
+ALONE = ("sessions",)
+"""Commands that are answered for one at a time."""
+PATIENCE = 8.0
+"""Seconds that another one waits."""
 
 log = logging.getLogger(__name__)
 Handlers = Mapping[str, Callable[[], object]]
+"""Command -> function that returns something JSON can hold, or an iterator of rows, which are asked for as they are
+sent; None instead of a row: there was nothing to tell, and it took time."""
 
 
 class ControlServer:
-    """Answers on ``path`` from ``handlers`` (command -> function that returns something JSON can hold,
-    or an iterator of rows, which are asked for as they are sent).
+    """Answers on ``path`` from ``handlers``.
 
     An asynchronous context manager. Whoever holds the lock of the runtime directory may start one: a socket
     that is found there belongs to a dead process and is replaced.
@@ -42,14 +59,15 @@ class ControlServer:
     def __init__(self, path: Path, handlers: Handlers) -> None:
         self.path = path
         self.handlers = handlers
-        self._connections = 0
+        self._connections: Counter[int] = Counter()
+        self._slices, self._alone = asyncio.Lock(), asyncio.Lock()
         self._server: asyncio.Server | None = None
         self._inode = 0
 
     async def __aenter__(self) -> Self:
         listener = _listen(self.path)
         self._inode = self.path.stat().st_ino
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=4096)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE)
         return self
 
     async def __aexit__(
@@ -62,61 +80,153 @@ class ControlServer:
                 self.path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._connections >= MAX_CONNECTIONS:
-            writer.close()
-            return
-        self._connections += 1
         try:
-            while line := await asyncio.wait_for(reader.readline(), IDLE_TIMEOUT):
-                await _write(writer, self._answer(line))
-        except (OSError, ValueError, TimeoutError):  # gone, a line without end, or silent
+            user = _user(writer.get_extra_info("socket"))
+            with self._place(user) as free:
+                if not free:
+                    hint = "end those that wait: ss -xp | grep control.sock"
+                    await self._write(writer, _fault("this user has too many connections here", hint))
+                    return
+                while line := await asyncio.wait_for(reader.readline(), IDLE_TIMEOUT):
+                    await self._answer(writer, line)
+        except ValueError:
+            await self._refuse(reader, writer)
+        except (OSError, TimeoutError):  # gone, or silent
             pass
+        except ManageoutError as error:
+            log.warning("an answer on %s ended early: %s", self.path, error.message)
         finally:
-            self._connections -= 1
             writer.close()
 
-    def _answer(self, line: bytes) -> dict[str, object]:
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A line without end: say so, and let some of its rest go, lest it keep the answer from being read."""
+        hint = f"a command has at most {MAX_LINE} bytes"
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            await self._write(writer, _fault("that line is too long for a command", hint))
+            async with asyncio.timeout(1.0):
+                for _ in range(64):
+                    if not await reader.read(16384):
+                        break
+
+    @contextlib.contextmanager
+    def _place(self, user: int) -> Iterator[bool]:
+        """Whether ``user`` may have one more connection, while it lasts."""
+        others = self._connections.total() - self._connections[0]
+        bound = ROOTS if user == 0 else PER_USER
+        if self._connections[user] >= bound or (user and others >= MAX_CONNECTIONS):
+            yield False
+            return
+        self._connections[user] += 1
+        try:
+            yield True
+        finally:
+            self._connections[user] -= 1
+            if not self._connections[user]:
+                del self._connections[user]
+
+    async def _answer(self, writer: asyncio.StreamWriter, line: bytes) -> None:
+        command = self._command(line)
+        if command is None:
+            known = ", ".join(self.handlers)
+            unknown = _fault("this process does not know that command", f"it knows: {known}")
+            await self._write(writer, unknown)
+            return
+        async with self._turn(command) as mine:
+            if mine:
+                answer = self._call(command)
+            else:
+                answer = _fault(f"somebody else asks for {command} at this moment", "ask again")
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                await self._write(writer, answer)
+
+    @asynccontextmanager
+    async def _turn(self, command: str) -> AsyncIterator[bool]:
+        if command not in ALONE:
+            yield True
+            return
+        try:
+            await asyncio.wait_for(self._alone.acquire(), PATIENCE)
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._alone.release()
+
+    def _command(self, line: bytes) -> str | None:
         try:
             command = json.loads(line)["command"]
-            handler = self.handlers[command]
-        except (ValueError, KeyError, TypeError):
-            known = ", ".join(self.handlers)
-            return {"error": "this process does not know that command", "hint": f"it knows: {known}"}
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return command if isinstance(command, str) and command in self.handlers else None
+
+    def _call(self, command: str) -> dict[str, object]:
         try:
-            return {"result": handler()}
+            return {"result": self.handlers[command]()}
         except ManageoutError as error:
-            return {"error": error.message, "hint": error.hint}
+            return _fault(error.message, error.hint)
         except Exception:
             log.exception("control command %s failed", command)
-            return {"error": f"{command} failed inside the daemon", "hint": "see its log"}
+            return _fault(f"{command} failed inside the daemon", "see its log")
 
+    async def _write(self, writer: asyncio.StreamWriter, answer: dict[str, object]) -> None:
+        """One line; rows in slices, so that packets are served in between."""
+        rows = answer.get("result")
+        if isinstance(rows, Iterator | list):
+            writer.write(b'{"result": [')
+            await self._write_rows(writer, iter(rows))
+            writer.write(b"]}\n")
+        else:
+            writer.write(json.dumps(answer).encode() + b"\n")
+        await asyncio.wait_for(writer.drain(), IDLE_TIMEOUT)
 
-async def _write(writer: asyncio.StreamWriter, answer: dict[str, object]) -> None:
-    """One line; the rows of an iterator in slices, so that packets are served in between."""
-    rows = answer.get("result")
-    if isinstance(rows, Iterator):
-        writer.write(b'{"result": [')
-        separator = b""
-        while part := list(islice(rows, _SLICE)):
-            writer.write(separator + json.dumps(part)[1:-1].encode())
-            separator = b", "
+    async def _write_rows(self, writer: asyncio.StreamWriter, rows: Iterator[object]) -> None:
+        separator, more = b"", True
+        while more:
+            async with self._slices:
+                part, more = _slice(rows)
+                await asyncio.sleep(SLICE)
+            if part:
+                writer.write(separator + part)
+                separator = b", "
             await asyncio.wait_for(writer.drain(), IDLE_TIMEOUT)
-            await asyncio.sleep(0)
-        writer.write(b"]}\n")
-    else:
-        writer.write(json.dumps(answer).encode() + b"\n")
-    await asyncio.wait_for(writer.drain(), IDLE_TIMEOUT)
 
 
-def _mode(path: Path) -> int:
-    """Give the socket to its group if there is one; who may then open it."""
-    try:
-        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
-    except KeyError:
-        return 0o666
-    except PermissionError:
-        log.warning("%s cannot be given to the group %s: only root can read it", path, GROUP)
-    return 0o660
+def _slice(rows: Iterator[object]) -> tuple[bytes, bool]:
+    """As many rows as there is time for, as JSON; whether there may be more."""
+    texts: list[str] = []
+    end = time.perf_counter() + SLICE
+    for row in rows:
+        if row is not None:
+            texts.append(json.dumps(row))
+        if time.perf_counter() >= end:
+            return ", ".join(texts).encode(), True
+    return ", ".join(texts).encode(), False
+
+
+def _user(connection: socket.socket) -> int:
+    """Who has connected, as the kernel says."""
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(found)
+    return int(user)
+
+
+_CREDENTIALS = struct.Struct("=iII")
+
+
+def _fault(message: str, hint: str) -> dict[str, object]:
+    return {"error": message, "hint": hint}
+
+
+def _give(path: Path) -> None:
+    """To its group, if there is one: who is in it may read."""
+    with contextlib.suppress(KeyError):
+        group = grp.getgrnam(GROUP).gr_gid
+        try:
+            os.chown(path, -1, group)
+        except PermissionError:
+            log.warning("%s cannot be given to the group %s: only root can read it", path, GROUP)
 
 
 def _listen(path: Path) -> socket.socket:
@@ -125,9 +235,14 @@ def _listen(path: Path) -> socket.socket:
     try:
         path.unlink(missing_ok=True)
         directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-        # Through the descriptor, because a socket's name may have 107 bytes only.
-        listener.bind(f"/proc/self/fd/{directory}/{path.name}")
-        path.chmod(_mode(path))
+        before = os.umask(0o177)  # nobody else may connect before it has its group
+        try:
+            # Through the descriptor, because a socket's name may have 107 bytes only.
+            listener.bind(f"/proc/self/fd/{directory}/{path.name}")
+        finally:
+            os.umask(before)
+        _give(path)
+        path.chmod(0o660)
     except OSError as error:
         listener.close()
         raise ManageoutError(

@@ -147,7 +147,7 @@ class Overview:
                 return {"process": self._about().get("what", "daemon"), **read()}
         raise ManageoutError("this process knows no NAT64 prefix", "ask `manageout connect` or a gateway")
 
-    def sessions(self) -> Iterator[dict[str, Any]]:
+    def sessions(self) -> Iterator[dict[str, Any] | None]:
         """Who is connected to whom, through this machine. Raises :class:`ManageoutError` when nobody can be."""
         self._need("sessions", "no gateway and no ISATAP router", "theirs list who is connected to whom")
         return self._many("sessions")
@@ -190,7 +190,7 @@ class Overview:
             what = self._about().get("what", "daemon")
             raise ManageoutError(f"this process ({what}) is {lacking}", f"ask another: --runtime-dir; {hint}")
 
-    def _many(self, kind: str) -> Iterator[dict[str, Any]]:
+    def _many(self, kind: str) -> Iterator[Any]:
         """Rows of every role that has some, asked for as they are sent."""
         reads = [getattr(role, kind, None) for role in self._roles.values()]
         return chain.from_iterable([read() for read in reads if read])

@@ -264,7 +264,7 @@ class PolicyService:
         troubles = Troubles(self._removed, self._unloaded, self._rules.shared, self._revision.failure)
         return findings(self._names.states, troubles)
 
-    def sessions(self) -> Iterator[dict[str, Any]]:
+    def sessions(self) -> Iterator[dict[str, Any] | None]:
         """For ``manageout sessions``: read while they are sent."""
         return self._sessions.rows()
 

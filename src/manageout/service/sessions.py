@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any, NamedTuple
 
 from manageout.config import Site
-from manageout.linux.conntrack import Connection, connections
+from manageout.linux.conntrack import Connection, each_connection
 from manageout.plan import Plan
 from manageout.service.policy_report import Way, machine
 
@@ -45,9 +45,12 @@ class Sessions:
         own = [plan.dns64, plan.gateway_address]
         self._own = frozenset(address.packed for address in own)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """One a session, as the kernel lists them. Times are Unix seconds. Raises :class:`KernelError`."""
-        return (self.row(connection) for connection in connections(self._concerns_us))
+    def rows(self) -> Iterator[dict[str, Any] | None]:
+        """One a session, as the kernel lists them; None: one of others. Times are Unix seconds.
+
+        Raises :class:`KernelError`.
+        """
+        return (found and self.row(found) for found in each_connection(self._concerns_us))
 
     def row(self, connection: Connection) -> dict[str, Any]:
         """``rx``: from the client, ``tx``: to the client, whoever began."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.service.control import MAX_CONNECTIONS, ControlServer, Handlers
+from manageout.service import control
+from manageout.service.control import ControlServer, Handlers
 
 
 def refuse() -> object:
@@ -61,8 +65,86 @@ def test_what_is_no_command(tmp_path: Path, line: bytes) -> None:
     assert "error" in answer
 
 
-def test_a_line_without_end_ends_the_conversation(tmp_path: Path) -> None:
-    assert answers(tmp_path, b"x" * 100_000) == []
+@pytest.mark.parametrize(
+    "line", [b"[" * 3000, b'{"command":' * 20, b"[" * 250, b"x" * 100_000, b"\x00" * 300]
+)
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_odd_lines_get_one_clear_answer_and_the_log_no_traceback(
+    tmp_path: Path, line: bytes, end: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (answer,) = answers(tmp_path, line + end)
+    assert {"error", "hint"} == set(answer)
+    assert caplog.text == ""
+
+
+def test_rows_that_fail_end_the_answer_and_are_told_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def rows() -> Iterator[int]:
+        yield 1
+        raise ManageoutError("the kernel said no")
+
+    async def run() -> list[bytes]:
+        async with ControlServer(tmp_path / "control.sock", {"rows": rows}) as server:
+            return await talk(server.path, b'{"command": "rows"}\n')
+
+    asyncio.run(run())
+    assert "the kernel said no" in caplog.text and "Traceback" not in caplog.text
+
+
+def test_rows_are_given_in_short_slices_one_at_a_time_whoever_asks(tmp_path: Path) -> None:
+    def slow() -> Iterator[int | None]:
+        for number in range(100):
+            end = time.perf_counter() + 0.0005
+            while time.perf_counter() < end:
+                pass
+            yield number if number % 2 else None
+
+    async def run() -> tuple[list[list[bytes]], float]:
+        gaps = [0.0]
+
+        async def tick() -> None:
+            while True:
+                before = time.perf_counter()
+                await asyncio.sleep(0)
+                gaps.append(time.perf_counter() - before)
+
+        async with ControlServer(tmp_path / "control.sock", {"slow": slow}) as server:
+            ticking = asyncio.get_running_loop().create_task(tick())
+            asked = [talk(server.path, b'{"command": "slow"}\n') for _ in range(4)]
+            found = await asyncio.gather(*asked)
+            ticking.cancel()
+        gaps.sort()
+        return found, gaps[-20]
+
+    found, gap = asyncio.run(run())
+    assert all(json.loads(lines[0]) == {"result": list(range(1, 100, 2))} for lines in found)
+    assert gap < 0.02, "four of them are no worse than one"
+
+
+def test_sessions_are_told_to_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "PATIENCE", 0.2)
+    running = most = 0
+
+    def sessions() -> Iterator[str]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(20_000):
+            yield "x" * 1000
+        running -= 1
+
+    async def run() -> list[bytes]:
+        async with ControlServer(tmp_path / "control.sock", {"sessions": sessions}) as server:
+            _, holder = await asyncio.open_unix_connection(server.path, limit=1000)
+            holder.write(b'{"command": "sessions"}\n')
+            await asyncio.sleep(0.1)  # and it does not read
+            lines = await talk(server.path, b'{"command": "sessions"}\n')
+            holder.close()
+            return lines
+
+    (line,) = asyncio.run(run())
+    assert "somebody else asks" in json.loads(line)["error"] and most == 1
 
 
 def test_failures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -72,15 +154,20 @@ def test_failures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert "a bug" in caplog.text
 
 
-def test_everybody_may_read_and_the_socket_goes_with_the_server(tmp_path: Path) -> None:
+def test_the_socket_is_for_root_and_the_group_and_goes_with_the_server(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
 
     async def run() -> None:
-        path.touch()  # left by a killed process
+        path.touch(0o666)  # left by a killed process
         async with ControlServer(path, HANDLERS):
-            assert stat.S_IMODE(path.stat().st_mode) in (0o660, 0o666)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            assert path.stat().st_uid == os.geteuid()
 
-    asyncio.run(run())
+    before = os.umask(0)
+    try:
+        asyncio.run(run())
+    finally:
+        os.umask(before)
     assert not path.exists()
 
 
@@ -96,20 +183,28 @@ def test_somebody_elses_socket_is_left_alone(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_too_many_at_a_time_are_turned_away(tmp_path: Path) -> None:
-    async def run() -> bytes:
+def test_too_many_of_one_user_are_told_so(tmp_path: Path) -> None:
+    bound = control.ROOTS if os.geteuid() == 0 else control.PER_USER
+
+    async def run() -> tuple[bytes, bytes]:
         async with ControlServer(tmp_path / "control.sock", HANDLERS) as server:
-            held = [await asyncio.open_unix_connection(server.path) for _ in range(MAX_CONNECTIONS)]
+            held = [await asyncio.open_unix_connection(server.path) for _ in range(bound)]
             for reader, writer in held:  # each is being served now
                 writer.write(b'{"command": "status"}\n')
                 await reader.readline()
             reader, writer = await asyncio.open_unix_connection(server.path)
-            answer = await asyncio.wait_for(reader.read(), 10)
-            for _, each in [*held, (reader, writer)]:
+            refused = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+            held[0][1].close()
+            await asyncio.sleep(0.1)
+            (answer,) = await talk(server.path, b'{"command": "status"}\n')
+            for _, each in held:
                 each.close()
-            return answer
+            return refused, answer
 
-    assert asyncio.run(run()) == b""
+    refused, answer = asyncio.run(run())
+    assert "too many connections" in json.loads(refused)["error"]
+    assert json.loads(answer) == {"result": {"pid": 1}}
 
 
 def test_a_place_that_cannot_be(tmp_path: Path) -> None:
