@@ -182,6 +182,73 @@ def test_the_card_comes_back_by_another_name(served: Place) -> None:
     wait("the rules name it", lambda: '"e7"' in served.run(["nft", "list", "ruleset"]).stdout)
 
 
+def test_the_cards_own_forwarding(served: Place) -> None:
+    """It may be meant, so it is told only."""
+    served.run(["sysctl", "-qw", "net.ipv4.conf.e0.forwarding=0"])
+    wait("it is told", lambda: "FORWARDING-OFF" in codes(served))
+    assert sysctl(served, "net.ipv4.conf.e0.forwarding") == "0"
+    served.run(["sysctl", "-qw", "net.ipv4.conf.e0.forwarding=1"])
+    wait("the finding goes", lambda: "FORWARDING-OFF" not in codes(served))
+
+
+def test_a_card_without_an_address_that_the_file_names(place: Place) -> None:
+    place.write(place.gateway.replace("10.0.0.1:443", "0.0.0.0:443"), TRANSLATION)
+    place.start()
+    wait_until("it was looked at", lambda: place.ask("status")["roles"]["kernel"]["looks"] > 0, 5)
+    place.run(["ip", "link", "set", "e1", "down"])
+    wait("it is told", lambda: "UNDERLAY-DOWN" in codes(place))
+    place.run(["ip", "link", "set", "e1", "up"])
+    wait("the finding goes", lambda: "UNDERLAY-DOWN" not in codes(place))
+    place.run(["ip", "link", "delete", "e0"])
+    wait("it is told", lambda: "UNDERLAY-GONE" in codes(place))
+    replug(place)
+    wait("the finding goes", lambda: "UNDERLAY-GONE" not in codes(place))
+
+
+def test_a_route_before_ours(served: Place) -> None:
+    """Of somebody else, with a smaller metric: it is not ours to take away."""
+    prefix = f"{PREFIX}:1001::/64"
+    served.run(["ip", "route", "add", prefix, "via", "fd99::9", "dev", "e0", "metric", "5"])
+    wait("it is told", lambda: "ROUTE-TAKEN" in codes(served))
+    (row,) = [row for row in served.ask("status")["findings"] if row["code"] == "ROUTE-TAKEN"]
+    assert "via fd99::9 on e0" in row["what"]
+    served.run(["ip", "route", "del", prefix, "metric", "5"])
+    wait("the finding goes", lambda: "ROUTE-TAKEN" not in codes(served))
+
+
+def test_arp_that_is_no_longer_answered(place: Place) -> None:
+    eam = f'[[translation.eam]]\nipv4 = "10.0.0.66/32"\nipv6 = "{PREFIX}:20::66/128"\n'
+    place.write(place.gateway, TRANSLATION, eam)
+    place.start()
+    place.run(["ip", "neigh", "del", "proxy", "10.0.0.66", "dev", "e0"])
+    wait("it is answered", lambda: "10.0.0.66" in place.run(["ip", "neigh", "show", "proxy"]).stdout)
+    for way in ("down", "up"):  # which takes the entries along
+        place.run(["ip", "link", "set", "e0", way])
+    wait("it is answered", lambda: "10.0.0.66" in place.run(["ip", "neigh", "show", "proxy"]).stdout)
+
+
+def test_a_flapping_card(served: Place) -> None:
+    """Bounded work, bounded lines; and it serves afterwards."""
+    (daemon,), before = served._started, codes(served)
+    lines, used, began = len(served.log().splitlines()), cpu(daemon), time.monotonic()
+    for _ in range(60):
+        for way in ("down", "up"):
+            served.run(["ip", "link", "set", "e0", way])
+            time.sleep(0.05)
+    seconds = time.monotonic() - began
+    assert len(served.log().splitlines()) - lines < 60
+    assert (cpu(daemon) - used) / seconds < 0.35
+    served.run(["ip", "address", "add", "fd99::1/64", "dev", "e0", "nodad"])
+    wait("our route is back", lambda: "via fd99::2" in shown(served, "-6", "route"))
+    wait_until("nothing is to be told", lambda: codes(served) == before, 10)
+    wait_until("on the fast path", lambda: fast(served), 15)
+
+
+def fast(place: Place) -> bool:
+    roles = place.ask("status")["roles"]
+    return all(roles[name]["fast_path"]["on"] for name in ("isatap", "translation"))
+
+
 def cpu(daemon: subprocess.Popen[str]) -> float:
     """Seconds that it has used."""
     user, system = Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()[11:13]

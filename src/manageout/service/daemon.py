@@ -172,7 +172,7 @@ class _Daemon:
         self._underlays: tuple[str, ...] = ()
         others = list(roles.values())
         roles["kernel"] = KernelWatch(
-            site, plan, netlink, reconciler, self._around_now, self._reload_rules, others
+            site, plan, netlink, reconciler, self._around_now, self._load_rules, others
         )
         self._policy = policy_of(roles)
         self._policy.mending = Mending(self._shut, self._load_rules, self._reopen)
@@ -270,10 +270,6 @@ class _Daemon:
         if around.underlays or not same:
             self._underlays = around.underlays
         return around._replace(underlays=self._underlays)
-
-    def _reload_rules(self) -> None:
-        """The devices that the rules name are others now."""
-        self._reconciler.apply(self._wanted(self._site, self._plan))
 
     def _around_now(self) -> Surroundings:
         return self._around(self._site, self._plan)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 from typing import Literal, NamedTuple
 
-from manageout.config import Site
-from manageout.errors import ManageoutError
-from manageout.linux.netlink import Interface, Link
+from manageout.linux.netlink import Route
 from manageout.protocol.allowance import Allowance
+from manageout.service.desired import WantedRoute
 from manageout.service.finding import Finding
 from manageout.service.reconcile import Kind, Step
 
@@ -51,38 +49,21 @@ def unmended(step: Step, why: str) -> Row:
     return Row(step.kind.value, step.about, "warning" if warning else "error", what, remedy)
 
 
-def refused(step: Step, error: ManageoutError) -> Row:
-    """A step that the kernel refuses."""
-    return unmended(step, error.message)
-
-
-def underlays(site: Site, holdings: Iterable[tuple[Link, list[Interface]]]) -> Iterator[Row]:
-    """Addresses of this machine that the site file names, and that nobody could reach now. Not ours to put back."""
-    holders = {address.ip: link for link, addresses in holdings for address in addresses}
-    for address, place in _places(site).items():
-        ip = ip_address(address)
-        link = holders.get(ip)
-        if link is None:
-            what = f"{address} ({place}) is on no device of this machine: its card, or the address, is gone"
-            remedy = f"bring the card back, or: ip address add {address}/LENGTH dev DEVICE; the rest comes by itself"
-            yield Row("UNDERLAY-GONE", address, "error", what, remedy)
-        elif not link.up:
-            what = f"{link.name}, which holds {address} ({place}), is set down"
-            yield Row("UNDERLAY-DOWN", address, "error", what, f"ip link set {link.name} up")
-        elif not link.carrier:
-            what = f"{link.name}, which holds {address} ({place}), has no carrier"
-            yield Row(
-                "UNDERLAY-DOWN", address, "error", what, f"look at cable and switch: ip link show {link.name}"
-            )
-
-
-def _places(site: Site) -> dict[str, str]:
-    places = dict.fromkeys(map(str, site.isatap.locators), "isatap.locators") if site.isatap else {}
-    for listen in site.gateway.listen if site.gateway else ():
-        address = listen.rpartition(":")[0].strip("[]")
-        if not ip_address(address).is_unspecified:
-            places.setdefault(address, "gateway.listen")
-    return places
+def overruled(routes: Iterable[tuple[WantedRoute, Route | None]]) -> Iterator[Row]:
+    """Ours, and those that packets follow instead."""
+    for ours, other in routes:
+        way = (
+            f"via {other.via} on {other.dev}"
+            if other and other.via
+            else f"on {other.dev}"
+            if other
+            else "nowhere"
+        )
+        what = f"packets to {ours.prefix} go {way}, not {ours}"
+        remedy = (
+            f"ip route show {ours.prefix}: another route with a smaller metric stands before ours; remove it"
+        )
+        yield Row(Kind.ROUTE.value, f"{ours.prefix} overruled", "error", what, remedy)
 
 
 class Board:

@@ -32,6 +32,7 @@ from manageout.plan import Plan
 from manageout.protocol.allowance import Allowance
 from manageout.protocol.restraint import Restraint
 from manageout.service import kernel_findings
+from manageout.service.cards import Cards
 from manageout.service.desired import Desired, Surroundings, without_rules
 from manageout.service.filter_watch import FilterWatch
 from manageout.service.finding import Finding
@@ -46,7 +47,8 @@ PAUSE = 0.25
 GLANCE = 1.0
 LOOK = 10.0
 OURS, OURS_AT_ONCE = 0.5, 20.0
-"""So many times a second, and at once, is one thing of ours put back."""
+"""So many times a second, and at once, is one thing of ours put back; then there is a rest."""
+REST = 1.0
 _SHARED = frozenset(kind.value for kind in Kind if kind.shared)
 
 
@@ -79,6 +81,11 @@ class KernelWatch:
         self._filters = FilterWatch(site, plan, self._board)
         self._restraint = Restraint()
         self._ours: dict[tuple[str, str], Allowance] = {}
+        self._rests: dict[tuple[str, str], float] = {}
+        """Until when something of ours is not put back, because it was too often."""
+        self._refusals: dict[tuple[str, str], str] = {}
+        """What the kernel said when something was last put back in vain."""
+        self._cards = Cards(netlink)
         self._changed = asyncio.Event()
         self._looked = self._began = 0.0
         self._looks = 0
@@ -126,12 +133,15 @@ class KernelWatch:
         self._filters.reload(site, plan)
         self._restraint.forget()
         self._ours.clear()
+        self._rests.clear()
+        self._cards = Cards(self._netlink)
         self._seen = self._around()
         self._look(time.monotonic())
 
     def _turn(self, concerns: bool) -> None:
         now = time.monotonic()
-        if concerns or now - self._looked >= LOOK:
+        rested = any(self._looked < rest <= now for rest in self._rests.values())
+        if concerns or rested or now - self._looked >= LOOK:
             self._look(now)
         elif now - self._began >= GLANCE:
             self._glance(now)
@@ -145,6 +155,7 @@ class KernelWatch:
         """What has no events: parameters, programs."""
         self._began = now
         self._board.show("settings", self._mend(now, self._reconciler.repairs(self._wanted(), True)), now)
+        self._board.show("overruled", self._overruled(), now)
         self._recheck(False, now)
 
     def _look(self, now: float) -> None:
@@ -155,8 +166,8 @@ class KernelWatch:
             shown = self._mend(now, self._reconciler.repairs(self._wanted()))
             self._board.show("settings", [row for row in shown if row.code in _SHARED], now)
             self._board.show("ours", [row for row in shown if row.code not in _SHARED], now)
-            holdings = self._netlink.holdings()
-            self._board.show("underlays", kernel_findings.underlays(self._site, holdings), now)
+            self._board.show("overruled", self._overruled(), now)
+            self._board.show("cards", self._cards.look(self._site), now)
         except ManageoutError as error:  # something went while it was looked at: its event follows
             self._board.say(logging.WARNING, f"{error.message} ({error.hint})", now)
         self._recheck(True, now)
@@ -164,9 +175,13 @@ class KernelWatch:
 
     def _follow(self, around: Surroundings) -> None:
         """The rules name the devices that hold the locators."""
-        before, self._seen = self._seen, around
-        if around.underlays != before.underlays:
+        if around.underlays != self._seen.underlays:
             self._reload_rules()
+        self._seen = around
+
+    def _overruled(self) -> list[Row]:
+        """Routes of ours that are there, but that no packet follows."""
+        return list(kernel_findings.overruled(self._reconciler.overruled(self._wanted())))
 
     def _recheck(self, changed: bool, now: float) -> None:
         for recheck in self._rechecks:
@@ -192,14 +207,18 @@ class KernelWatch:
 
     def _take(self, step: Step, key: tuple[str, str], now: float) -> Row | None:
         if step.kind.shared and not self._restraint.may(key, now):
-            return kernel_findings.unmended(step, "set otherwise again and again, and left so")
-        ours = self._ours.setdefault(key, Allowance(OURS, OURS_AT_ONCE))
-        if not step.kind.shared and not ours.take(now):
+            why = self._refusals.get(key, "set otherwise again and again")
+            return kernel_findings.unmended(step, f"{why}; left so")
+        if now < self._rests.get(key, 0.0):
             return kernel_findings.unmended(step, "taken away again and again")
         try:
             self._reconciler.act(step)
         except ManageoutError as error:
-            return kernel_findings.refused(step, error)
+            self._refusals[key] = error.message
+            return kernel_findings.unmended(step, error.message)
+        self._refusals.pop(key, None)
+        if not self._ours.setdefault(key, Allowance(OURS, OURS_AT_ONCE)).take(now):
+            self._rests[key] = now + REST
         self._mended[step.kind.value or "OTHER"] += 1
         self._board.say(logging.WARNING, f"put back what somebody changed: {step.text}", now)
         return None

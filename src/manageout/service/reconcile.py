@@ -269,6 +269,18 @@ class Reconciler:
         ]
         return {route for route in wanted if any(_same(route, found) for found in ours)}
 
+    def overruled(self, desired: Desired) -> Iterator[tuple[WantedRoute, Route | None]]:
+        """Routes of ours that packets do not follow, and which they follow instead, if one of the same prefix.
+
+        Of so many as can be asked for singly. Somebody's longer prefix is for a part of ours, which may be meant.
+        """
+        for route in desired.routes[:ONE_BY_ONE]:
+            best = self._netlink.best_route(route.prefix.network_address)
+            if route not in self._left.routes or (best is not None and _same(route, best)):
+                continue
+            if best is not None and best.prefix == route.prefix:
+                yield route, best
+
     def _route(self, route: WantedRoute) -> None:
         self._left.routes.add(route)
         self._netlink.replace_route(route.prefix, dev=route.dev, via=route.via)

@@ -35,6 +35,8 @@ from manageout.words import counted
 
 MOST_EXPLICIT = 256
 """Addresses of one explicit mapping that ARP is answered for; a larger block is routed, not asked for."""
+FEW = 256
+"""So many addresses that ARP is answered for are looked at every second, more when links or addresses changed."""
 SETTLE = 0.3
 """Seconds after a change of this machine's addresses before it is looked at: changes come in groups."""
 
@@ -116,7 +118,7 @@ class TranslatorService:
                 self._renew()  # a device went, and took its programs along
             self._fast_watch.moved(self._attached != self._attachment())
             self._fast_watch.look(self._fast)
-        if changed:
+        if changed or len(self._arp) <= FEW:
             self._arp.recheck()
 
     async def _follow_addresses(self) -> None:
