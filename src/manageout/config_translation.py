@@ -84,7 +84,7 @@ class PolicyTable(Table):
     """``[policy]``: what is allowed. Nobody may call clients until a ``[[policy.managers]]`` table says so."""
 
     hairpin: bool = False
-    """Clients may talk to other clients of this gateway, also by link-local addresses."""
+    """Clients may talk to other clients of this gateway, also by link-local addresses and multicast."""
     intranet: tuple[IPv4Network | IPv6Network, ...] = RFC_1918
     """IPv4 and IPv6 destinations that clients may reach, beside the site prefix."""
     gateway_services: tuple[Service, ...] = ()

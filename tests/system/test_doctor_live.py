@@ -270,7 +270,7 @@ def test_a_way_back_by_another_device(lab: Lab) -> None:
     ("rule", "code"),
     [
         ("meta l4proto 41 drop", "LIVE-FILTER-41"),
-        ("tcp dport 443 ct state new drop", "LIVE-FILTER-TLS"),
+        ("tcp dport 443 ct state untracked drop", "LIVE-FILTER-TLS"),
         ("meta l4proto 41 meta mark 7 drop", "LIVE-FILTER-UNSURE"),
     ],
 )

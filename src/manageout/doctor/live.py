@@ -181,7 +181,9 @@ class Clock(NamedTuple):
     error: str = ""
 
 
-Kind = Literal["protocol 41 in", "protocol 41 out", "TLS in", "clients' packets", "leases' packets"]
+Kind = Literal[
+    "protocol 41 in", "protocol 41 out", "TLS in", "TLS out", "clients' packets", "leases' packets"
+]
 
 
 class Judged(NamedTuple):

@@ -84,6 +84,18 @@ def table_objects(table: str) -> list[Any]:
         raise KernelError("nft prints no JSON", "update nftables: 1.0 or later") from None
 
 
+def others() -> list[Any]:
+    """The objects of every table that is not ours, as of :func:`ruleset`: ours may be long, with many clients."""
+    listed = json.loads(_run(["-j", "list", "tables"], None).stdout or "{}").get("nftables", [])
+    found: list[Any] = []
+    for each in (item["table"] for item in listed if "table" in item):
+        place = (str(each["family"]), str(each["name"]))
+        if not " ".join(place).startswith(TABLE):
+            text = _run(["-n", "-j", "list", "table", *place], None).stdout
+            found += json.loads(text or "{}").get("nftables", [])
+    return found
+
+
 def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:
     """The words of rules, from what ``nft -a list ruleset`` prints."""
     texts: dict[tuple[str, str, str, int], str] = {}

@@ -23,7 +23,7 @@ from manageout.linux import nft, privileges, sysctl
 from manageout.linux.libbpf import Object
 from manageout.linux.netlink import Link, Netlink
 from manageout.plan import Plan
-from manageout.service import check_dns, check_files, check_pool
+from manageout.service import check_dns, check_files, check_pool, untracked
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
 from manageout.wire.address import WELL_KNOWN_NAT64
@@ -284,6 +284,14 @@ def _packet_filter(host: Host) -> Findings:
             yield _warning(text, "accept there protocol 41 from isatap.hosts, and TCP to gateway.listen")
 
 
+def _untracked(host: Host) -> Findings:
+    """Whether rules of others bear that we leave our listeners untracked."""
+    if shutil.which("nft") is None or privileges.Capability.NET_ADMIN not in privileges.effective():
+        return  # told above
+    for fault in untracked.faults(host.site):
+        yield _warning(*fault)
+
+
 def _fast_path(host: Host) -> Findings:
     site = host.site
     roles = {"isatap": site.isatap is not None, "xlat": site.translation is not None}
@@ -386,6 +394,7 @@ _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "devices": _devices,
     "ports": _ports,
     "packet filter": _packet_filter,
+    "untracked listeners": _untracked,
     "fast path": _fast_path,
     "router name": _name,
     "DNS servers": partial(_dns, check_dns.upstreams),

@@ -34,7 +34,7 @@ SOMEBODY = {4: "203.0.113.1", 6: "2001:db8::1"}
 MAX_NETWORKS = 8
 """So many of isatap.hosts are tried, by their first address."""
 
-_Question = tuple[Hook, Kind, Packet]
+Question = tuple[Hook, Kind, Packet]
 
 
 def sysctls() -> tuple[tuple[str, str], ...]:
@@ -126,7 +126,7 @@ def _words(packet: Packet) -> str:
     return f"{protocol} {packet.src} > {packet.dst}{port} {' '.join(filter(None, ways))}".rstrip()
 
 
-def _of_host(netlink: Netlink, routers: tuple[IPv4Address, ...]) -> Iterator[_Question]:
+def _of_host(netlink: Netlink, routers: tuple[IPv4Address, ...]) -> Iterator[Question]:
     """An ISATAP host asks first, so that what its router sends belongs to a connection."""
     for router in routers:
         try:
@@ -139,7 +139,13 @@ def _of_host(netlink: Netlink, routers: tuple[IPv4Address, ...]) -> Iterator[_Qu
         yield "input", "protocol 41 in", back
 
 
-def _of_router(netlink: Netlink, site: Site) -> Iterator[_Question]:
+def untracked(netlink: Netlink, site: Site) -> Iterator[Question]:
+    """Packets that end or begin here, and that our table keeps out of connection tracking."""
+    yield from _of_router(netlink, site)
+    yield from _of_gateway(netlink, site)
+
+
+def _of_router(netlink: Netlink, site: Site) -> Iterator[Question]:
     isatap = site.isatap
     if isatap is None:
         return
@@ -147,12 +153,12 @@ def _of_router(netlink: Netlink, site: Site) -> Iterator[_Question]:
         dev = device_of(netlink, locator)
         for network in isatap.hosts[:MAX_NETWORKS]:
             manager, own = str(network[0]), str(locator)
-            yield "input", "protocol 41 in", Packet(manager, own, PROTOCOL_41, iif=dev)
-            out = Packet(own, manager, PROTOCOL_41, oif=dev, state="established")
+            yield "input", "protocol 41 in", Packet(manager, own, PROTOCOL_41, iif=dev, state="untracked")
+            out = Packet(own, manager, PROTOCOL_41, oif=dev, state="untracked")
             yield "output", "protocol 41 out", out
 
 
-def _of_gateway(netlink: Netlink, site: Site) -> Iterator[_Question]:
+def _of_gateway(netlink: Netlink, site: Site) -> Iterator[Question]:
     for place in site.gateway.listen if site.gateway is not None else ():
         text, _, port = place.rpartition(":")
         own = ip_address(text.strip("[]"))
@@ -162,7 +168,10 @@ def _of_gateway(netlink: Netlink, site: Site) -> Iterator[_Question]:
                 i.ip for i in netlink.addresses(dev) if i.version == own.version and not i.ip.is_link_local
             )
             own = next(held, own)
-        yield "input", "TLS in", Packet(SOMEBODY[own.version], str(own), TCP, dport=int(port), iif=dev)
+        client = Packet(SOMEBODY[own.version], str(own), TCP, int(port), 50_000, iif=dev, state="untracked")
+        yield "input", "TLS in", client
+        answer = Packet(client.dst, client.src, TCP, 50_000, int(port), oif=dev, state="untracked")
+        yield "output", "TLS out", answer
 
 
 def _default_device(netlink: Netlink, version: int) -> str:
@@ -170,7 +179,7 @@ def _default_device(netlink: Netlink, version: int) -> str:
     return next((route.dev for route in routes if not route.prefix.prefixlen and route.dev), "")
 
 
-def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[_Question]:
+def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[Question]:
     """First packets of connections that our own table would let through."""
     if site.gateway is None:
         return

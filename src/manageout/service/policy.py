@@ -34,10 +34,11 @@ from manageout.service.manager_names import Address, ManagerNames, resolver_of
 from manageout.service.metrics import Metric
 from manageout.service.peer_names import PeerNames
 from manageout.service.policy_members import Members
-from manageout.service.policy_report import Troubles, findings, machine, rule_names
+from manageout.service.policy_report import Troubles, findings, machine, rule_names, tracking_findings
 from manageout.service.presence import Client
 from manageout.service.revision import Revision
 from manageout.service.sessions import Call, Sessions
+from manageout.service.untracked import Watch
 from manageout.words import counted
 
 HOLDERS = "holders"
@@ -78,6 +79,7 @@ class PolicyService:
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
         self._charges = Charges()
         self._departed = Departed(site, plan, self._charges)
+        self._untracked = Watch(site)
         self._revision = Revision(self._members)
         self._provisional = False
         self._gone = asyncio.Event()
@@ -107,6 +109,7 @@ class PolicyService:
                 group.create_task(self._revision.run(), name="policy-revision")
                 group.create_task(self._departed.run(), name="policy-departed")
                 group.create_task(self._mend(), name="policy-mend")
+                group.create_task(self._untracked.run(), name="policy-untracked")
         finally:
             self.ready.clear()
             loop.remove_reader(monitor.fileno())
@@ -128,6 +131,7 @@ class PolicyService:
         self._site, self._plan = site, plan
         self._names.configure(self._members.names(), partial(resolver_of, site))
         self._departed.configure(site, plan)
+        self._untracked.site = site
         self._peers.resolver = partial(resolver_of, site)
         self._expect_names()
         self._revision.rules_changed(site, plan)
@@ -262,7 +266,8 @@ class PolicyService:
     def findings(self) -> list[dict[str, Any]]:
         """What an administrator should know."""
         troubles = Troubles(self._removed, self._unloaded, self._rules.shared, self._revision.failure)
-        return findings(self._names.states, troubles)
+        rows = findings(self._names.states, troubles)
+        return rows + tracking_findings(features(), self._untracked.found)
 
     def sessions(self) -> Iterator[dict[str, Any] | None]:
         """For ``manageout sessions``: read while they are sent."""

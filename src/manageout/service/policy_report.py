@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from manageout.config import Site
 from manageout.config_translation import ManagerTable
 from manageout.linux import conntrack, sysctl
+from manageout.linux.nft_features import Features
 from manageout.plan import Plan
 from manageout.wire.address import embedded_isatap, rfc6052_extract
 from manageout.words import counted
@@ -66,9 +67,28 @@ class Troubles(NamedTuple):
 
 def findings(names: Mapping[str, str], troubles: Troubles) -> list[dict[str, Any]]:
     """What an administrator should know. ``names``: state of each manager's name."""
-    return [
-        dict(zip(("code", "severity", "what", "remedy"), row, strict=True)) for row in _found(names, troubles)
-    ]
+    return _rows(_found(names, troubles))
+
+
+def tracking_findings(features: Features, harm: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The same of connection tracking. ``harm``: what rules of others do, and the remedy."""
+    return _rows(_of_tracking(features, harm))
+
+
+def _rows(found: Iterable[tuple[str, str, str, str]]) -> list[dict[str, Any]]:
+    return [dict(zip(("code", "severity", "what", "remedy"), row, strict=True)) for row in found]
+
+
+def _of_tracking(features: Features, harm: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, str]]:
+    for what, remedy in harm:
+        yield "LISTENER-UNTRACKED", "error", what, remedy
+    update = "use a kernel and an nft of Debian 12 or later"
+    if not features.counts:
+        what = "this kernel cannot count connections (nft_connlimit): one client may fill the table of all"
+        yield "CONNECTIONS-UNLIMITED", "warning", what, update
+    if not features.timeouts:
+        what = "this kernel has no time-outs by rule (CONFIG_NF_CONNTRACK_TIMEOUT): idle connections stay for days"
+        yield "CONNECTIONS-STAY", "note", what, update
 
 
 def _found(names: Mapping[str, str], troubles: Troubles) -> Iterator[tuple[str, str, str, str]]:

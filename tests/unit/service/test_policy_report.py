@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from manageout.config import parse
+from manageout.linux.nft_features import ALL, Features
 from manageout.plan import plan
-from manageout.service.policy_report import Troubles, Way, findings, machine, rule_names
+from manageout.service.policy_report import Troubles, Way, findings, machine, rule_names, tracking_findings
 
 SITE = parse(
     '[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
@@ -50,4 +51,15 @@ def test_findings() -> None:
     codes = ["MANAGER-NAME", "RULES-MISSING", "RULES-UNJUDGED", "RULES-REMOVED", "RULES-SHARED"]
     assert [row["code"] for row in found] == codes
     assert found[0]["what"] == "the manager helpdesk.corp.example has no address"
+    assert all(row["remedy"] for row in found)
+
+
+def test_findings_of_connection_tracking() -> None:
+    assert tracking_findings(ALL, []) == []
+    found = tracking_findings(Features(False, False), [("a rule drops", "accept")])
+    assert [row["code"] for row in found] == [
+        "LISTENER-UNTRACKED",
+        "CONNECTIONS-UNLIMITED",
+        "CONNECTIONS-STAY",
+    ]
     assert all(row["remedy"] for row in found)

@@ -163,13 +163,14 @@ def filter_41(live: Live) -> Iterator[tuple[str, ...]]:
     "LIVE-FILTER-TLS",
     "error",
     "this gateway's packet filter drops the clients' connections",
-    cause="Clients connect by TCP to gateway.listen, and another table than ours drops it.",
+    cause="Clients connect by TCP to gateway.listen, and another table than ours drops it. Our table leaves these "
+    "connections untracked, so that rules for `ct state new` or `established` do not fit them.",
     remedy=("nft insert rule TABLE CHAIN tcp dport 443 accept   (and make it last)", *_FIREWALL_REMEDY),
     hides=("LIVE-GATEWAY-SILENT",),
 )
 def filter_tls(live: Live) -> Iterator[tuple[str, ...]]:
-    """TCP to a listener."""
-    yield from _quotes(_dropped(live, ("TLS in",)))
+    """TCP to a listener, and its answer."""
+    yield from _quotes(_dropped(live, ("TLS in", "TLS out")))
 
 
 @live_rule(
