@@ -26,6 +26,7 @@ MODULES = (
     "dns64",
     "iphttps",
     "iphttps_flood",
+    "iphttps_return",
     "leases",
     "cli",
 )

@@ -119,7 +119,7 @@ def test_the_request_of_the_specification() -> None:
     assert tunnel.state() is ClientState.LINK_DOWN
     tunnel.client.connected(0)
     tunnel.collect()
-    assert tunnel.events == [Connect(0.0, 2.0)]
+    assert tunnel.events == [Connect(0.0, 2.0, 3.5)]
     assert tunnel.state() is ClientState.ESTABLISHED
     assert tunnel.sent == vector("IPHTTPS_request")
     tunnel.feed(OK)
@@ -172,7 +172,7 @@ def test_other_answers_fail(answer: bytes, reason: str) -> None:
     tunnel.events.clear()
     tunnel.feed(answer)
     assert Disconnect(reason) in tunnel.events
-    assert tunnel.events[-1] == Connect(15.0, 2.0)
+    assert tunnel.events[-1] == Connect(15.0, 2.0, 3.5)
     assert tunnel.state() is ClientState.LINK_DOWN
 
 
@@ -210,10 +210,10 @@ def test_no_answer_times_out(stock: bool) -> None:
     tunnel = Tunnel(stock_retry=stock)
     tunnel.client.enable(0)
     tunnel.client.connected(0)
-    tunnel.pass_time(31 if stock else 2)
+    tunnel.pass_time(31 if stock else 3.5)
     reason = "the server does not answer the request"
     hint = "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"
-    again = Connect(30.0, 10.0) if stock else Connect(0.0, 3.0)  # 2 s have been waited already
+    again = Connect(30.0, 10.0, 20.0) if stock else Connect(0.0, 3.0, 3.5)  # it has waited already
     assert tunnel.events[1:] == [Disconnect(reason), Failed(reason, 0x274C, hint), again]
 
 
@@ -236,7 +236,7 @@ def test_disable_takes_everything_back() -> None:
     assert tunnel.events == [] and tunnel.sent == b""
     tunnel.client.enable(tunnel.now)
     tunnel.collect()
-    assert tunnel.events == [Connect(0.0, 2.0)]
+    assert tunnel.events == [Connect(0.0, 2.0, 3.5)]
 
 
 def test_retry_connects_at_once_only_when_the_link_is_down() -> None:
@@ -247,7 +247,7 @@ def test_retry_connects_at_once_only_when_the_link_is_down() -> None:
     tunnel.client.closed("reset", 0)
     tunnel.client.retry(0)
     tunnel.collect()
-    assert tunnel.events[-1] == Connect(0.0, 2.0)
+    assert tunnel.events[-1] == Connect(0.0, 2.0, 3.5)
 
 
 # --- Packets --------------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def test_a_stream_that_is_not_ipv6_ends_the_link() -> None:
     tunnel = Tunnel().ready()
     tunnel.feed(vector("IPHTTPS_bad_version"))
     reason = "not IPv6: version 4 in the stream"
-    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(FIRST, 2.0)]
+    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(FIRST, 2.0, 3.5)]
 
 
 def test_half_a_packet_ends_the_link_after_a_while() -> None:
@@ -335,7 +335,7 @@ def test_a_silent_server_is_probed_and_then_given_up() -> None:
     assert tunnel.packets() and tunnel.events == []
     tunnel.pass_time(30)
     reason = "dead server: silent for 90 s"
-    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(FIRST, 2.0)]
+    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(FIRST, 2.0, 3.5)]
 
 
 # --- Joined to the server -------------------------------------------------------------------------------

@@ -94,10 +94,10 @@ def test_a_server_that_hangs_up_without_a_word_is_taken_for_a_refusal_the_third_
 @pytest.mark.parametrize(("stock", "first"), [(True, 30.0), (False, FIRST)])
 def test_a_lost_link_reconnects_and_success_resets_the_schedule(stock: bool, first: float) -> None:
     tunnel = Tunnel(stock_retry=stock).up()
-    patience = 10.0 if stock else 2.0
+    patience = (10.0, 20.0) if stock else (2.0, 3.5)
     tunnel.client.closed("reset", 10)
     tunnel.collect()
-    assert tunnel.events == [LinkDown("reset"), Connect(first, patience)]
+    assert tunnel.events == [LinkDown("reset"), Connect(first, *patience)]
     tunnel.now = 40
     tunnel.client.failed(ConnectFault.OTHER, "refused", 40)
     tunnel.client.connected(500)
@@ -105,7 +105,7 @@ def test_a_lost_link_reconnects_and_success_resets_the_schedule(stock: bool, fir
     tunnel.events.clear()
     tunnel.client.closed("reset", 1000)
     tunnel.collect()
-    assert tunnel.events[-1] == Connect(first, patience)
+    assert tunnel.events[-1] == Connect(first, *patience)
 
 
 def test_a_link_that_is_taken_away_again_and_again_is_not_fought_for() -> None:
@@ -133,7 +133,7 @@ def test_a_machine_that_moves_connects_anew_at_once_and_keeps_its_addresses() ->
     tunnel.client.moved(tunnel.now)
     tunnel.collect()
     reason = "this machine's network has changed"
-    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(0.0, 2.0)]
+    assert tunnel.events == [Disconnect(reason), LinkDown(reason), Connect(0.0, 2.0, 3.5)]
     assert tunnel.client.addresses == {OWN, OWN_LL}
 
 
@@ -156,7 +156,7 @@ def test_a_doubted_connection_that_stays_silent_is_replaced_at_once() -> None:
     tunnel.pass_time(1)
     tunnel.client.check(tunnel.now)  # doubts do not give it more time
     tunnel.pass_time(1)
-    assert isinstance(tunnel.events[1], LinkDown) and tunnel.events[-1] == Connect(0.0, 2.0)
+    assert isinstance(tunnel.events[1], LinkDown) and tunnel.events[-1] == Connect(0.0, 2.0, 3.5)
 
 
 # --- A gateway that stops cleanly ----------------------------------------------------------------------
@@ -228,4 +228,4 @@ def test_a_gateway_may_not_send_us_away_for_long() -> None:
     client.feed(build_return(1000, 1000))
     client.client.closed("the end", client.now)
     client.collect()
-    assert client.events[-1] == Connect(10.0, 2.0)
+    assert client.events[-1] == Connect(10.0, 2.0, 3.5)

@@ -206,11 +206,12 @@ class ClientConfig:
 class Connect(NamedTuple):
     """Open TCP and TLS to the server after this many seconds (0: now), then call ``connected``.
 
-    ``patience``: seconds for the answer to each step.
+    ``patience``: seconds for an answer of anybody; ``talk``: for words, once TCP has answered.
     """
 
     after: float
     patience: float
+    talk: float
 
 
 class Disconnect(NamedTuple):

@@ -149,7 +149,7 @@ class IpHttpsClient:
         self._reset()
         self._head = HeadParser()
         config = self._config
-        patience = config.response_timeout if config.stock_retry else self._reconnect.patience
+        patience = config.response_timeout if config.stock_retry else self._reconnect.talk_patience
         self._heard, self._answer_by = now, now + patience
         extra = [(FRAMING_HEADER, "1" if config.vnet_hdr else "0")] if config.own_framing else []
         if config.own_framing and not config.stock_retry:
@@ -182,7 +182,7 @@ class IpHttpsClient:
 
     def _connect(self, after: float, now: float) -> None:
         self._attempt_at = now + after
-        self._events.append(Connect(after, self._reconnect.patience))
+        self._events.append(Connect(after, self._reconnect.patience, self._reconnect.talk_patience))
 
     def _lost(
         self,

@@ -23,7 +23,11 @@ SLOW = 15.0
 REFUSED = 60.0
 """The wait after refusals for more than ``QUICK_FOR`` seconds."""
 PATIENCE, MORE_PATIENCE, SLOW_PATIENCE = 2.0, 3.0, 10.0
-"""Seconds for each step's answer: at first, after an attempt that nobody answered, and between slow waits."""
+"""Seconds for an answer: at first, after an attempt that nobody answered, and between slow waits."""
+TALK_PATIENCE, SLOW_TALK_PATIENCE = 3.5, 20.0
+"""The same for the gateway's words once TCP has answered. Hundreds of clients may be waiting in the same queue: who
+leaves it early has wasted the gateway's work, and comes again at its end.
+"""
 BRIEF = 10.0
 """A connection that ended earlier than this was no success."""
 BRIEF_ALLOWED = 3
@@ -39,7 +43,11 @@ class Reconnect(Protocol):
 
     @property
     def patience(self) -> float:
-        """Seconds that the next attempt waits for an answer to each of its steps."""
+        """Seconds that the next attempt waits for an answer of anybody: a name server, TCP."""
+
+    @property
+    def talk_patience(self) -> float:
+        """Seconds that it waits for the gateway's words, or a proxy's."""
 
     def failed(self, now: float, spent: float = 0.0, refused: bool = False) -> float:
         """An attempt failed after ``spent`` seconds, or a connection was lost: seconds until the next attempt.
@@ -60,7 +68,7 @@ class StockReconnect:
     With attempts that fail at once: 30, 30, 60, 120, 240, 480, 900, 900 s.
     """
 
-    patience = SLOW_PATIENCE
+    patience, talk_patience = SLOW_PATIENCE, SLOW_TALK_PATIENCE
 
     def __init__(self, random: Callable[[], float], first: float = 30.0, last: float = 900.0) -> None:
         """``random``: 0.0 <= x < 1.0; ``first`` and ``last``: bounds of a wait without jitter, seconds."""
@@ -98,12 +106,12 @@ class QuickReconnect:
         self._tries = 0
         self._up: float | None = None
         self._brief = 0
-        self.patience = PATIENCE
+        self.patience, self.talk_patience = PATIENCE, TALK_PATIENCE
 
     def succeeded(self, now: float) -> None:
         """See :class:`Reconnect`."""
         self._up = now
-        self.patience = PATIENCE
+        self.patience, self.talk_patience = PATIENCE, TALK_PATIENCE
 
     def failed(self, now: float, spent: float = 0.0, refused: bool = False) -> float:
         """See :class:`Reconnect`."""
@@ -112,6 +120,7 @@ class QuickReconnect:
         since = self._since = now if self._since is None else self._since
         slow = now - since >= QUICK_FOR
         self.patience = SLOW_PATIENCE if slow else MORE_PATIENCE if spent >= PATIENCE else PATIENCE
+        self.talk_patience = SLOW_TALK_PATIENCE if slow else TALK_PATIENCE
         if refused or slow:
             return (REFUSED if refused and slow else SLOW) * (1 + JITTER * self._random())
         step = QUICK[min(self._tries, len(QUICK) - 1)] * 2.0 ** max(0, self._brief - BRIEF_ALLOWED)

@@ -79,8 +79,8 @@ class Dialer:
         """Names are asked anew; a question that hangs went to a server of the old network."""
         self._addresses.forget_question()
 
-    async def dial(self, context: ssl.SSLContext, patience: float) -> TlsStream:
-        """A TLS connection, its certificate verified; ``patience``: seconds for the answer to each step.
+    async def dial(self, context: ssl.SSLContext, patience: float, talk: float) -> TlsStream:
+        """A TLS connection, its certificate verified; ``patience`` and ``talk`` as in ``iphttps.Connect``.
 
         Raises :class:`ConnectError`.
         """
@@ -89,11 +89,11 @@ class Dialer:
         sock = await self._addresses.connect(what, patience, self._device)
         address = sock.getpeername()[0]
         try:
-            rest = await _through(proxy, gateway, sock, patience) if proxy else b""
+            rest = await _through(proxy, gateway, sock, talk) if proxy else b""
             # The name in the URL is the name that the certificate must carry ([MS-IPHTTPS] 4.2.3).
             stream = TlsStream(sock, context, server_hostname=gateway.host)
             stream.feed(rest)
-            await _handshake(stream, gateway, patience)
+            await _handshake(stream, gateway, talk)
         except BaseException as error:
             sock.close()
             if isinstance(error, ConnectError):

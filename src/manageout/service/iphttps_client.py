@@ -124,7 +124,7 @@ class IpHttpsClientService:
         await asyncio.sleep(wanted.after)
         options = self._options
         try:
-            stream = await self._dialer.dial(options.context(), wanted.patience)
+            stream = await self._dialer.dial(options.context(), wanted.patience, wanted.talk)
         except (ConnectError, PkiError) as error:
             self._dial, self._remedy = None, error.hint
             code = error.windows_code if isinstance(error, ConnectError) else ConnectFault.NO_CERTIFICATE

@@ -22,6 +22,9 @@ SETTLE = 0.2
 PULSE = 1.0
 """Seconds between two looks at the clocks, for a machine that was suspended."""
 
+_GONE = (KernelError, OSError, KeyError)
+"""No route, one that leads to no device, or a device that has gone between two questions."""
+
 log = logging.getLogger(__name__)
 
 
@@ -94,7 +97,11 @@ class UplinkWatch:
             if self._network != before:
                 self._on_change()
             return
-        own = {address.ip for address in self._netlink.addresses()}
+        try:
+            own = {address.ip for address in self._netlink.addresses()}
+        except KernelError as error:
+            log.debug("addresses: %s", error.message)
+            return
         verdict = self._uplink.changed(self._way(self._peer), own, time.monotonic())
         if verdict is Verdict.LATER:
             self._look = asyncio.get_running_loop().call_later(LATER, self._changed)
@@ -104,14 +111,17 @@ class UplinkWatch:
     def _seen(self) -> frozenset[object]:
         """What decides whether a gateway can be reached, but for the tunnel itself: it changes with a connection."""
         netlink, tunnel = self._netlink, self._tunnel
-        alive = {link.name for link in netlink.links() if link.up and link.carrier}
-        tunnels = set(netlink.addresses(tunnel)) if netlink.index(tunnel) is not None else set()
-        families = (socket.AF_INET, socket.AF_INET6)
-        routes = [route for family in families for route in netlink.routes(family, protocol=None)]
+        try:
+            alive = {link.name for link in netlink.links() if link.up and link.carrier}
+            addresses = set(netlink.addresses()) - set(netlink.addresses(tunnel))
+            families = (socket.AF_INET, socket.AF_INET6)
+            routes = [route for family in families for route in netlink.routes(family, protocol=None)]
+        except _GONE:
+            return self._network
         ways = {
             (route.dev, route.via) for route in routes if route.dev != tunnel and not route.prefix.prefixlen
         }
-        return frozenset({*alive - {tunnel}, *set(netlink.addresses()) - tunnels, *ways})
+        return frozenset({*alive - {tunnel}, *addresses, *ways})
 
     def _after_sleep(self) -> None:
         self._changed()
@@ -123,7 +133,7 @@ class UplinkWatch:
     def _chosen(self, peer: Address) -> str | None:
         try:
             return self._netlink.route_get(peer).dev
-        except (KernelError, OSError):
+        except _GONE:
             return None
 
     def _way(self, peer: Address) -> Way | None:
@@ -134,7 +144,7 @@ class UplinkWatch:
             if hop.dev not in dead:
                 return Way(hop.dev, hop.src, hop.via)
             return self._other(peer, dead | {self._tunnel})
-        except (KernelError, OSError):  # no route, or a device that has gone meanwhile
+        except _GONE:
             return None
 
     def _other(self, peer: Address, dead: set[str]) -> Way | None:

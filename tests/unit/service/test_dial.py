@@ -63,4 +63,4 @@ def test_a_closed_port_is_called_refused() -> None:
         taken.bind(("127.0.0.1", 0))  # and no listen
         gateway = Gateway("127.0.0.1", taken.getsockname()[1], "/IPHTTPS")
         with pytest.raises(ConnectError, match=r"127\.0\.0\.1: Connection refused"):
-            asyncio.run(Dialer(gateway, None).dial(ssl.create_default_context(), 2.0))
+            asyncio.run(Dialer(gateway, None).dial(ssl.create_default_context(), 2.0, 2.0))
