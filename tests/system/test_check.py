@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +169,16 @@ def test_more_hosts_than_the_registry_remembers(place: Place) -> None:
     place.write(ROUTER.replace('10.0.1.30/32"]', '10.0.1.0/24"]\nmax_hosts = 20'), ROUTE)
     messages = [row["message"] for row in check(place)["policy"]]
     assert any("max_hosts remembers 20" in message for message in messages)
+
+
+def test_a_socket_unit_must_listen_where_the_site_file_says(place: Place, tmp_path: Path) -> None:
+    place.write(ROUTER, place.gateway.replace("[gateway]", '[gateway]\nallow = ["*.corp.example"]'))
+    program = tmp_path / "systemctl"
+    program.write_text("#!/bin/sh\necho ActiveState=active\necho 'Listen=10.0.0.1:8443 (Stream)'\n")
+    program.chmod(0o755)
+    with_path = ("env", f"PATH={tmp_path}:{os.environ['PATH']}")
+    (row,) = check(place, *with_path)["socket unit"]
+    assert "10.0.0.1:8443, which gateway.listen does not name" in row["message"] and row["remedy"]
+    program.write_text("#!/bin/sh\necho ActiveState=active\necho 'Listen=10.0.0.1:443 (Stream)'\n")
+    found = check(place, *with_path)
+    assert "socket unit" not in found and "systemd listens there for us" in found["ports"][0]["message"]

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from manageout.config import Site
 from manageout.errors import FastPathUnavailable, KernelError, ManageoutError
-from manageout.linux import nft, privileges, sysctl
+from manageout.linux import nft, privileges, sysctl, systemd
 from manageout.linux.libbpf import Object
 from manageout.linux.netlink import Link, Netlink
 from manageout.plan import Plan
@@ -256,7 +256,11 @@ def _ports(host: Host) -> Findings:
     places = [*(host.site.gateway.listen if host.site.gateway else ())]
     if not host.site.daemon.metrics.startswith("unix:") and host.site.daemon.metrics != "off":
         places.append(host.site.daemon.metrics)
+    kept = systemd.kept_places("manageout.socket")
     for place in places:
+        if place in kept:
+            yield _note(f"{place}: systemd listens there for us (manageout.socket)")
+            continue
         address, _, port = place.rpartition(":")
         family = socket.AF_INET6 if address.startswith("[") else socket.AF_INET
         try:
@@ -265,6 +269,17 @@ def _ports(host: Host) -> Findings:
             yield _note(f"{place}: not permitted to try", "run check as root")
         except OSError as error:
             yield _error(f"{place}: {error.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
+
+
+def _kept(host: Host) -> Findings:
+    """systemd must listen where the site file says, or clients wait in vain."""
+    if host.site.gateway is None:
+        return
+    for place in set(systemd.kept_places("manageout.socket")) - set(host.site.gateway.listen):
+        remedy = (
+            "write the same places into both; systemctl daemon-reload; systemctl restart manageout.socket"
+        )
+        yield _error(f"manageout.socket listens on {place}, which gateway.listen does not name", remedy)
 
 
 def _packet_filter(host: Host) -> Findings:
@@ -393,6 +408,7 @@ _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "forwarding": _forwarding,
     "devices": _devices,
     "ports": _ports,
+    "socket unit": _kept,
     "packet filter": _packet_filter,
     "untracked listeners": _untracked,
     "fast path": _fast_path,

@@ -111,7 +111,7 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
         else:
             yield "note", f"{text}, nor of another there", "it counts for clients that bring that authority"
     for row in trust_report.lists(issuers, known, time.time()):
-        yield ("error" if row["severity"] == "error" else "warning"), row["what"], row["remedy"]
+        yield ("error" if row.severity == "error" else "warning"), row.what, row.remedy
 
 
 def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Found]:

@@ -28,8 +28,9 @@ from manageout.errors import ManageoutError
 from manageout.protocol.drops import MEANING, Drop
 from manageout.protocol.newcomers import Source
 from manageout.service.iphttps_balancers import Balancers, header_of_a_stranger, is_balancer
-from manageout.service.iphttps_connection import Admission, Connection, listen, source_of
+from manageout.service.iphttps_connection import Admission, Connection, source_of
 from manageout.service.iphttps_lines import ConnectionLines
+from manageout.service.iphttps_listeners import Inherited, listen
 from manageout.service.iphttps_refusals import Refusals
 from manageout.service.loops import LoopThread
 from manageout.service.tls_stream import tune
@@ -63,8 +64,10 @@ class Acceptor:
         limits: IpHttpsTable,
         ready: Callable[[Connection], None],
         evict: Callable[[int], None],
+        inherited: Inherited | None = None,
     ) -> None:
         self.trust = trust
+        self.inherited = inherited or Inherited()
         self._lines = ConnectionLines()
         self.refused = Refusals(self._lines)
         self.admission = Admission(limits)
@@ -92,7 +95,7 @@ class Acceptor:
         try:
             for listener in wanted:
                 if listener not in self._listeners:
-                    opened[listener] = listen(listener)
+                    opened[listener] = self.inherited.take(listener) or listen(listener)
         except ManageoutError:
             for sock in opened.values():
                 sock.close()

@@ -7,14 +7,10 @@ import time
 from collections import Counter
 
 from manageout.config import IpHttpsTable
-from manageout.errors import KernelError, NotPermitted
 from manageout.protocol.drops import Drop
 from manageout.protocol.newcomers import Comings, Failures, Places, Source
 from manageout.service.tls_stream import TlsStream
 from manageout.service.trust import PeerCertificate, Trust
-
-DEFER = 1
-"""Seconds that the kernel keeps a silent connection to itself (TCP_DEFER_ACCEPT): in TLS the client speaks first."""
 
 
 class Connection:
@@ -128,33 +124,3 @@ def source_of(address: str) -> Source:
 def _net(packed: bytes, length: int) -> str:
     kept = packed[: length // 8]
     return f"{socket.inet_ntop(socket.AF_INET6, kept.ljust(16, bytes(1)))}/{length}"
-
-
-def listen(listener: str) -> socket.socket:
-    """A listening socket on ``ADDRESS:PORT``.
-
-    Raises :class:`NotPermitted` or :class:`KernelError`, one clear line, when it cannot be had.
-    """
-    host, _, port = listener.rpartition(":")
-    host = host.strip("[]")
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, int(port)))
-        sock.listen(1024)
-        sock.setblocking(False)
-    except PermissionError:
-        sock.close()
-        raise NotPermitted(
-            f"not permitted to listen on {listener}", "run as root, or grant CAP_NET_BIND_SERVICE"
-        ) from None
-    except OSError as error:
-        sock.close()
-        raise KernelError(
-            f"cannot listen on {listener}: {error.strerror}",
-            f"see who has it: ss -ltnp 'sport = :{port}'; or change gateway.listen",
-        ) from None
-    return sock

@@ -21,6 +21,7 @@ from email.utils import formatdate
 
 from manageout.config import Site
 from manageout.errors import KernelError, ManageoutError
+from manageout.linux import systemd
 from manageout.linux.tun import Tun
 from manageout.plan import Plan
 from manageout.protocol.drops import Drop
@@ -37,8 +38,10 @@ from manageout.protocol.iphttps import (
 from manageout.protocol.iphttps_server import IpHttpsServer
 from manageout.service import iphttps_report as report
 from manageout.service import trust_report
+from manageout.service.finding import Finding
 from manageout.service.iphttps_acceptor import Acceptor
 from manageout.service.iphttps_connection import Connection
+from manageout.service.iphttps_listeners import Inherited
 from manageout.service.lease_keeper import LeaseKeeper
 from manageout.service.metrics import Metric
 from manageout.service.tls_stream import PLAIN
@@ -49,6 +52,8 @@ WATCH = 2.0
 """Seconds between two looks at the certificate files."""
 RECHECK = 60.0
 """Seconds between two looks at the certificates of connected clients."""
+
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +70,8 @@ class IpHttpsServerService:
         self._gateway = site.gateway
         self._tun = tun
         self._keeper = keeper
-        self.acceptor = Acceptor(Trust(site.gateway), site.gateway.iphttps, self._on_ready, self._evict)
+        trust, inherited = Trust(site.gateway), Inherited(systemd.inherited_sockets())
+        self.acceptor = Acceptor(trust, site.gateway.iphttps, self._on_ready, self._evict, inherited)
         config = ServerConfig.of(site, plan, vnet_hdr=tun.vnet_hdr)
         self.machine = IpHttpsServer(config, _http_date, random.random, keeper.keeper)
         self.ready = asyncio.Event()
@@ -160,10 +166,9 @@ class IpHttpsServerService:
         """Log what is found, each once until it has gone or says something else, such as one day less."""
         found = self.findings()
         for row in found:
-            if row["what"] not in self._told:
-                level = logging.ERROR if row["severity"] == "error" else logging.WARNING
-                log.log(level, "%s: %s; %s", row["code"], row["what"], row["remedy"])
-        self._told = {row["what"] for row in found}
+            if row.what not in self._told:
+                log.log(_LEVELS[row.severity], "%s: %s; %s", row.code, row.what, row.remedy)
+        self._told = {row.what for row in found}
 
     # --- Connections ------------------------------------------------------------------------------------
 
@@ -348,9 +353,10 @@ class IpHttpsServerService:
         yield from report.metrics(self.machine.clients())
         yield from trust_report.metrics(self.acceptor.trust)
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """What somebody should look at."""
-        return trust_report.findings(self.acceptor.trust, time.time(), self._unread)
+        certificates = trust_report.findings(self.acceptor.trust, time.time(), self._unread)
+        return [*certificates, *self.acceptor.inherited.findings(self._gateway.listen)]
 
 
 def _http_date() -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from manageout.service.certificates import names_of
+from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 from manageout.service.revocation import Issuer, RevocationLists
 from manageout.service.trust import Trust
@@ -14,8 +15,6 @@ from manageout.words import counted, plain
 SOON = 30 * 86400.0
 """Seconds before an end at which somebody should act."""
 
-Finding = dict[str, str]
-
 
 def findings(trust: Trust, now: float, unread: str = "") -> list[Finding]:
     """What somebody should look at; ``unread``: why files that have changed could not be read."""
@@ -23,7 +22,7 @@ def findings(trust: Trust, now: float, unread: str = "") -> list[Finding]:
     if unread:
         remedy = "mend the file; until then nothing that has changed in it holds, revocations included"
         found.append(
-            _finding("CERTIFICATES-UNREADABLE", "error", f"the old ones stay in use: {unread}", remedy)
+            Finding("CERTIFICATES-UNREADABLE", "error", f"the old ones stay in use: {unread}", remedy)
         )
     return found
 
@@ -77,9 +76,9 @@ def _authorities(trust: Trust, now: float) -> Iterator[Finding]:
 
 def _certificate(whose: str, then: str, end: float, now: float, remedy: str) -> Finding:
     if end < now:
-        return _finding("CERTIFICATE-EXPIRED", "error", f"{whose} expired on {_day(end)}: {then}", remedy)
+        return Finding("CERTIFICATE-EXPIRED", "error", f"{whose} expired on {_day(end)}: {then}", remedy)
     what = f"{whose} expires in {_left(end, now)} ({_day(end)}); then {then}"
-    return _finding("CERTIFICATE-EXPIRES", "warning", what, remedy)
+    return Finding("CERTIFICATE-EXPIRES", "warning", what, remedy)
 
 
 def _lists(trust: Trust, now: float) -> Iterator[Finding]:
@@ -92,7 +91,7 @@ def lists(issuers: Iterable[Issuer], known: RevocationLists, now: float) -> Iter
     for issuer in issuers:
         standing = known.of(issuer)
         if standing is None:
-            yield _finding(
+            yield Finding(
                 "REVOCATION-LIST-MISSING",
                 "warning",
                 f"gateway.client_crl has no list of the authority {issuer.name}:"
@@ -100,7 +99,7 @@ def lists(issuers: Iterable[Issuer], known: RevocationLists, now: float) -> Iter
                 "add its list to that file (PEM, one after the other): `manageout pki crl` makes ours",
             )
         elif standing.until is not None and standing.until < now:
-            yield _finding(
+            yield Finding(
                 "REVOCATION-LIST-ENDED",
                 "error",
                 f"the revocation list of {issuer.name} expired on {_day(standing.until)}: no client of it"
@@ -108,7 +107,7 @@ def lists(issuers: Iterable[Issuer], known: RevocationLists, now: float) -> Iter
                 remedy,
             )
         elif standing.until is not None and standing.until < now + SOON:
-            yield _finding(
+            yield Finding(
                 "REVOCATION-LIST-EXPIRES",
                 "warning",
                 f"the revocation list of {issuer.name} expires in {_left(standing.until, now)}"
@@ -123,7 +122,3 @@ def _left(end: float, now: float) -> str:
 
 def _day(moment: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(moment))
-
-
-def _finding(code: str, severity: str, what: str, remedy: str) -> Finding:
-    return {"code": code, "severity": severity, "what": what, "remedy": remedy}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import time
 
-import pytest
-
 from manageout.config import IpHttpsTable
-from manageout.errors import KernelError
 from manageout.protocol.drops import Drop
 from manageout.protocol.newcomers import SOURCE_MOST, SPARE_BURST, Source
-from manageout.service.iphttps_connection import Admission, listen, source_of
+from manageout.service.iphttps_connection import Admission, source_of
 
 A, B, C = (Source((name,)) for name in "abc")
 
@@ -76,19 +72,3 @@ def test_many_on_their_way_are_pressure() -> None:
     assert not admission.pressed
     admission.enter(2, B)
     assert admission.pressed
-
-
-def test_a_port_that_is_taken() -> None:
-    with listen("127.0.0.1:0") as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(KernelError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
-            listen(f"127.0.0.1:{port}")
-    with pytest.raises(
-        KernelError, match=r"cannot listen on 192\.0\.2\.1:1: Cannot assign requested address"
-    ):
-        listen("192.0.2.1:1")
-
-
-def test_both_families_can_be_had_at_once() -> None:
-    with listen("0.0.0.0:0") as first, listen(f"[::]:{first.getsockname()[1]}") as second:
-        assert second.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)

@@ -46,15 +46,15 @@ def trust(tmp_path: Path) -> Trust:
 )  # fmt: skip
 def test_ends_are_found_in_time(trust: Trust, days: int, expected: list[str]) -> None:
     rows = findings(trust, time.time() + days * DAY)
-    found = [f"{row['code']} {row['severity']} {row['what']}" for row in rows]
+    found = [f"{row.code} {row.severity} {row.what}" for row in rows]
     assert len(found) == len(expected)
     assert all(one.startswith(start) for one, start in zip(found, expected, strict=True))
-    assert all(row["remedy"] for row in rows)
+    assert all(row.remedy for row in rows)
 
 
 def test_files_that_cannot_be_read_are_found(trust: Trust) -> None:
     (row,) = findings(trust, time.time(), "crl.pem: not a revocation list")
-    assert row["code"] == "CERTIFICATES-UNREADABLE" and "crl.pem" in row["what"]
+    assert row.code == "CERTIFICATES-UNREADABLE" and "crl.pem" in row.what
 
 
 def test_metrics_say_when(trust: Trust) -> None:
