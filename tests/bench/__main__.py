@@ -27,6 +27,7 @@ MODULES = (
     "iphttps",
     "iphttps_flood",
     "iphttps_return",
+    "rejudge",
     "leases",
     "cli",
 )

@@ -59,10 +59,10 @@ def _flood(pair: Pair) -> Iterator[Result]:
     pair.address()
     added, calm, loads = [], [], []
     for _ in range(RUNS):
-        calm.append(_p99())
+        calm.append(percentile(SECONDS))
         flood = _load(pair, "bad", "strangers", RATE, *sources)
         new = _load(pair, "new", "newcomers", NEWCOMERS, str(pair.ca.directory), str(CLIENTS))
-        added.append(_p99() - calm[-1])
+        added.append(percentile(SECONDS) - calm[-1])
         loads.append((_said(flood), _said(new)))
         say(f"  quiet {calm[-1]:.2f} ms, flood +{added[-1]:.2f} ms, {loads[-1]}")
     client.stop()
@@ -98,11 +98,11 @@ def _said(load: Running) -> dict[str, Any]:
     return found
 
 
-def _p99() -> float:
-    """The 99th percentile of the connected client's ping, in milliseconds; a lost one is the slowest."""
-    times = int(SECONDS / INTERVAL)
+def percentile(seconds: float) -> float:
+    """The 99th of the connected client's ping, in milliseconds; a lost one is the slowest."""
+    times = int(seconds / INTERVAL)
     argv = ["ip", "netns", "exec", "cl", "ping", "-i", str(INTERVAL), "-c", str(times), "-W", "2", GATEWAY_V6]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=SECONDS * 4)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds * 4)
     seen = sorted(float(value) for value in re.findall(r"time=([0-9.]+) ms", done.stdout))
     seen += [2000.0] * (times - len(seen))
     return seen[ceil(times * 0.99) - 1]

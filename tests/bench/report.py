@@ -48,6 +48,8 @@ TARGETS: dict[str, Target] = {
     "iphttps_back_20s": Target(4.0, 2.5, smaller=True),
     "iphttps_back_5min": Target(4.0, 2.5, smaller=True),
     "iphttps_padded_bytes": Target(5_000_000, 500_000, smaller=True),
+    "rejudge_100k_seconds": Target(3.0, 1.0, smaller=True),
+    "rejudge_100k_p99_ms": Target(5.0, 1.0, smaller=True),
     "nat64_tcp_vs_ipv4": Target(0.80, 0.95),
     "nat46_tcp_vs_ipv4": Target(0.80, 0.95),
     "nat64_pps_vs_ipv4": Target(0.70, 0.90),

@@ -91,7 +91,7 @@ def test_a_case_is_judged_as_each_of_its_connections(site: Site) -> None:
         protocol = seed.choice([6, 6, 17, 58, 41, 47])
         port = seed.choice([1, 21, 22, 23, 79, 80, 85, 90, 91, 53, 65535]) if protocol in (6, 17) else 0
         ends = Ends(protocol, source, destination, port, source)
-        iif, oif = (verdicts.place(each).device for each in (source, destination))
+        iif, oif = (verdicts.device(each) for each in (source, destination))
         alone = bool(iif or oif) and every.judge("forward", packet(ends, iif, oif)).result == "drop"
         assert verdicts.refused(ends) is alone, ends
         results.append(alone)
@@ -102,9 +102,9 @@ def test_sides_are_told_apart(site: Site) -> None:
     names = plan(site)
     verdicts = Verdicts(nft.table_objects(nft.TABLE), site, names, holds)
     gateway = names.gateway_address.packed
-    devices = [verdicts.place(each).device for each in (LAPTOP, names.nat64[9].packed, gateway)]
+    devices = [verdicts.device(each) for each in (LAPTOP, names.nat64[9].packed, gateway)]
     assert devices == [IPHTTPS_DEVICE, XLAT_DEVICE, ""]
-    assert verdicts.place(names.isatap_prefix[77].packed).device == ISATAP_DEVICE
+    assert verdicts.device(names.isatap_prefix[77].packed) == ISATAP_DEVICE
     assert not verdicts.refused(Ends(6, LAPTOP, gateway, 9999, LAPTOP)), (
         "its own chain judges that at each packet"
     )

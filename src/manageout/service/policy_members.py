@@ -155,8 +155,8 @@ class Members:
             return True
         for number, manager in enumerate(self._site.policy.managers):
             if name == to_set(number):
-                identity = self._owners.get(address) or self._holders.of(address) or ""
-                return any(_fits(identity, each) for each in manager.to)
+                identity = self._owners.get(address) or self._holders.of(address)
+                return identity is not None and any(_fits(identity, each) for each in manager.to)
             if name == names_set(number):
                 waiting = any(each in self.unresolved for each in names_of(manager))
                 return waiting or (name, address) in self._uses

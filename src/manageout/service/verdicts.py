@@ -35,6 +35,14 @@ class _Place(NamedTuple):
     device: str
 
 
+class _Side:
+    """Sources, or destinations: which sets they may be in, and where those that were seen are."""
+
+    def __init__(self, sets: tuple[str, ...]) -> None:
+        self.sets = sets
+        self.places: dict[bytes, _Place] = {}
+
+
 class Verdicts:
     """``objects``: what ``nft -n -t -j`` lists of our table. ``holds(set, address)``: of a set whose members change."""
 
@@ -43,9 +51,10 @@ class Verdicts:
         self._holds = holds
         self._rules = Ruleset(objects, holds=self._member)
         self._devices = _devices(site, plan)
-        operands = list(_operands(objects))
-        names = {right[1:] for right in operands if isinstance(right, str) and right.startswith("@")}
-        self._sets = sorted(names - self._fixed.keys())
+        found = list(_operands(objects))
+        operands = [right for _, right in found]
+        self._sources = _Side(self._changing(found, "saddr"))
+        self._destinations = _Side(self._changing(found, "daddr"))
         self._own = frozenset(address.packed for address in _own(plan))
         networks = [network for listed in self._fixed.values() for network in listed]
         networks += [network for network, _ in self._devices]
@@ -53,12 +62,15 @@ class Verdicts:
         points |= {point for address in self._own for point in _between(address, address)}
         self._points = sorted(points.union(*map(_address_bounds, operands)))
         self._ports = sorted({port for right in operands for port in _port_bounds(right)})
-        self._places: dict[bytes, _Place] = {}
+        self._device_of: dict[int, str] = {}
+        """Of each cell: the bounds of links, and our own addresses, are bounds of cells."""
         self._cases: dict[tuple[_Place, _Place, int, int], bool] = {}
 
     def refused(self, ends: Ends) -> bool:
         """Whether this connection could not begin now."""
-        source, destination = self.place(ends.source), self.place(ends.destination)
+        source = self._sources.places.get(ends.source) or self._place(ends.source, self._sources)
+        known_place = self._destinations.places.get(ends.destination)
+        destination = known_place or self._place(ends.destination, self._destinations)
         if not source.device and not destination.device:
             return False
         case = source, destination, ends.protocol, bisect_right(self._ports, ends.port)
@@ -69,23 +81,35 @@ class Verdicts:
             known = self._cases[case] = self._judge(ends, source.device, destination.device)
         return known
 
-    def place(self, address: bytes) -> _Place:
+    def device(self, address: bytes) -> str:
+        """The link of ours behind which it is; empty for others, and for this machine itself."""
+        return self._device(bisect_right(self._points, address), address)
+
+    def _place(self, address: bytes, side: _Side) -> _Place:
         """All that matters of an address."""
-        known = self._places.get(address)
+        if len(side.places) >= REMEMBERED:
+            side.places.clear()
+        cell = bisect_right(self._points, address)
+        sets = tuple(self._holds(name, address) for name in side.sets)
+        place = side.places[address] = _Place(cell, sets, self._device(cell, address))
+        return place
+
+    def _device(self, cell: int, address: bytes) -> str:
+        known = self._device_of.get(cell)
         if known is None:
-            if len(self._places) >= REMEMBERED:
-                self._places.clear()
-            sets = tuple(self._holds(name, address) for name in self._sets)
-            cell = bisect_right(self._points, address)
-            known = self._places[address] = _Place(cell, sets, self._device(address))
+            found = IPv6Address(address)
+            names = (name for network, name in self._devices if found in network)
+            known = self._device_of[cell] = "" if address in self._own else next(names, "")
         return known
 
-    def _device(self, address: bytes) -> str:
-        """The link of ours behind which it is; empty for others, and for this machine itself."""
-        if address in self._own:
-            return ""
-        found = IPv6Address(address)
-        return next((name for network, name in self._devices if found in network), "")
+    def _changing(self, operands: Sequence[tuple[str, Any]], field: str) -> tuple[str, ...]:
+        """The sets whose members change that rules compare with this ``field``."""
+        names = {
+            right[1:]
+            for each, right in operands
+            if each == field and isinstance(right, str) and right.startswith("@")
+        }
+        return tuple(sorted(names - self._fixed.keys()))
 
     def _judge(self, ends: Ends, iif: str, oif: str) -> bool:
         if ends.source in self._own or ends.destination in self._own:
@@ -135,15 +159,18 @@ def _own(plan: Plan) -> Iterator[IPv6Address]:
     yield from (plan.gateway_address, plan.dns64, *plan.isatap_addresses)
 
 
-def _operands(objects: Sequence[Any]) -> Iterator[Any]:
-    """Everything that rules compare with, each element of a set by itself."""
+def _operands(objects: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """Everything that rules compare with, each element of a set by itself, and the field of which header."""
     for item in objects:
         rule = item.get("rule") if isinstance(item, dict) else None
         for statement in rule.get("expr", ()) if isinstance(rule, dict) else ():
             match = statement.get("match") if isinstance(statement, dict) else None
             if isinstance(match, dict):
-                right = match.get("right")
-                yield from right["set"] if isinstance(right, dict) and "set" in right else [right]
+                left, right = match.get("left"), match.get("right")
+                payload = left.get("payload") if isinstance(left, dict) else None
+                field = str(payload.get("field")) if isinstance(payload, dict) else ""
+                listed = right["set"] if isinstance(right, dict) and "set" in right else [right]
+                yield from ((field, each) for each in listed)
 
 
 def _address_bounds(right: Any) -> Iterator[bytes]:
