@@ -96,7 +96,6 @@ TESTED_BY: dict[str, str] = {
     "service/certificates.py": "unit/service/test_pki.py",
     "service/client_settings.py": "system/test_iphttps_tunnel.py",
     "service/dns64_upstream.py": "system/test_dns64.py",
-    "service/iphttps_acceptor.py": "system/test_iphttps_refusals.py",
     "service/iphttps_client.py": "system/test_iphttps_tunnel.py",
     "cli/names.py": "system/test_names_service.py",
     "service/names_removal.py": "system/test_names_service.py",

@@ -89,6 +89,10 @@ class Debt:
         self.rate, self.most = rate, most
         self._level, self._at = 0.0, 0.0
 
+    def empty(self, now: float) -> bool:
+        """Whether there was none, or long ago."""
+        return self._level <= (now - self._at) * self.rate
+
     def full(self, now: float) -> bool:
         """Whether one more would be too many."""
         return self._level - (now - self._at) * self.rate > self.most - 1
@@ -99,13 +103,15 @@ class Debt:
         self._at = now
 
 
-SOURCE_RATE, SOURCE_MOST = 4.0, 64.0
+SOURCE_RATE, SOURCE_MOST = 2.0, 48.0
 """Failures that one IPv4 address or /64 may have: a second, and at once. Twice as many for its /56, four times for its
 /48."""
 ALL_RATE, ALL_MOST = 200.0, 1024.0
-"""Failures of everybody, beyond which only sources that had a good handshake before are served without delay."""
+"""Failures of everybody, beyond which sources are served only if they had a good handshake before, or no bad one."""
+FRESH_RATE, FRESH_BURST = 200.0, 400.0
+"""Attempts of sources without a bad one that are served then."""
 SPARE_RATE, SPARE_BURST = 50.0, 50.0
-"""Attempts that are served though their source has failed too often: its neighbours behind the same NAT come in too."""
+"""Attempts that are served whatever their source did: its neighbours behind the same NAT come in too."""
 COMINGS_RATE, COMINGS_BURST = 0.5, 15.0
 """Times that a certificate may connect, a second and at once, for each connection that it may have at a time."""
 MAX_NETS = 8192
@@ -119,14 +125,18 @@ class Failures:
     def __init__(self) -> None:
         self._debts: OrderedDict[str, Debt] = OrderedDict()
         self._all = Debt(ALL_RATE, ALL_MOST)
+        self._fresh = Budget(FRESH_RATE, FRESH_BURST)
         self._spare = Budget(SPARE_RATE, SPARE_BURST)
         self._proven: OrderedDict[str, None] = OrderedDict()
 
     def may_try(self, source: Source, now: float) -> bool:
         """Whether a handshake of ``source`` may begin."""
-        fine = not any(debt.full(now) for net in source.nets if (debt := self._debts.get(net)))
-        if fine and (source.name in self._proven or not self._all.full(now)):
-            return True
+        debts = [debt for net in source.nets if (debt := self._debts.get(net))]
+        if not any(debt.full(now) for debt in debts):
+            if source.name in self._proven or not self._all.full(now):
+                return True
+            if all(debt.empty(now) for debt in debts) and self._fresh.take(now):
+                return True
         return self._spare.take(now)
 
     def failed(self, source: Source, now: float) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -12,6 +14,8 @@ _Ts = TypeVarTuple("_Ts")
 
 YIELD = 0.0001
 """Seconds for which one thread may keep another from running Python. The default, 5 ms, is what a packet would wait."""
+NICE = 10
+"""Such a thread gives way to the one with the packets, but is not starved by it where there is one processor."""
 PATIENCE = 10.0
 """Seconds that a thread gets to finish what it is about."""
 
@@ -32,8 +36,13 @@ class LoopThread:
         sys.setswitchinterval(YIELD)
         self._outer = asyncio.get_running_loop()
         self._inner = loop_factory()()
-        self._thread = threading.Thread(target=self._inner.run_forever, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # in Linux: of this thread
+        self._inner.run_forever()
 
     def call(self, function: Callable[[*_Ts], object], *arguments: *_Ts) -> None:
         """Have the thread do something soon; nothing once it was stopped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from manageout.protocol.newcomers import (
     ALL_MOST,
     COMINGS_BURST,
+    FRESH_BURST,
     MAX_NAMES,
     MAX_NETS,
     SOURCE_MOST,
@@ -93,13 +94,15 @@ def test_links_of_one_customer_share_its_failures() -> None:
     assert failures.may_try(v6(8, 1, 0), 1.0)
 
 
-def test_with_failures_from_everywhere_known_sources_go_first() -> None:
+def test_with_failures_from_everywhere_known_sources_go_first_and_then_fresh_ones() -> None:
     failures = Failures()
     failures.proved(HONEST)
-    for number in range(int(ALL_MOST)):
-        failures.failed(Source((f"stranger {number}",)), 1.0)
-    strangers = sum(failures.may_try(Source((f"other {number}",)), 1.0) for number in range(1000))
-    assert strangers == SPARE_BURST
+    bots = [Source((f"bot {number}",)) for number in range(int(ALL_MOST))]
+    for bot in bots:
+        failures.failed(bot, 1.0)
+    assert sum(failures.may_try(bot, 1.0) for bot in bots) == SPARE_BURST
+    fresh = [failures.may_try(Source((f"other {number}",)), 1.0) for number in range(1000)]
+    assert sum(fresh) == FRESH_BURST
     assert all(failures.may_try(HONEST, 1.0) for _ in range(500))
 
 
