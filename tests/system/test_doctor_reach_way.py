@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from manageout.lab import network, process, site
+from manageout.lab.process import wait_until
 from tests.system.reach_place import codes, hops, reach
 from tests.system.support import Lab, other_rules
 from tests.system.test_doctor_live import broken, filtered, run
@@ -72,6 +76,37 @@ def test_a_port_that_nobody_serves(lab: Lab) -> None:
 def test_a_client_that_says_nothing(lab: Lab) -> None:
     with filtered("laptop", INPUT % 'iifname "mo-*" drop'):
         assert codes("helpdesk", "--port", "80") == ["CLIENT-SILENT"]
+
+
+def test_a_client_that_has_just_gone_is_no_firewall(lab: Lab) -> None:
+    """Its line dies; the gateway has heard of it a moment ago and holds it for connected."""
+    run("laptop", "ping -c 1 -W 2 " + str(site.gateway_plan().gateway_address))
+    client = process.find("laptop", "connect")
+    assert client is not None
+    os.kill(client.pid, signal.SIGSTOP)
+    try:
+        found = reach("gateway", "helpdesk", "laptop", "--port", "80")
+    finally:
+        os.kill(client.pid, signal.SIGCONT)
+    assert {finding["code"] for finding in found["findings"]} == {"REACH-CLIENT-SILENT"}
+    words = [hop["words"] for hop in found["hops"] if hop["what"] == "client answers"]
+    assert words and all("nothing has come from it for" in each and "no ping" in each for each in words)
+    assert all("past its own forwarding and filter" in each for each in words)
+
+
+@pytest.mark.parametrize("name", ["net.ipv6.conf.all.forwarding", "net.ipv4.conf.intranet.forwarding"])
+def test_a_gateway_that_does_not_forward(lab: Lab, name: str) -> None:
+    """The client answers the gateway itself, and no manager. The daemon puts it back, but not for ever."""
+
+    def told() -> bool:
+        run("gateway", f"sysctl -qw {name}=0")
+        return "FORWARDING" in codes("gateway", "--port", "80")
+
+    try:
+        wait_until("it is told", told, 120)
+    finally:
+        run("gateway", f"sysctl -qw {name}=1")
+    wait_until("it is well again", lambda: codes("gateway", "--port", "80") == [], 30)
 
 
 def test_somebody_else_s_packet_filter(lab: Lab) -> None:

@@ -70,6 +70,7 @@ TESTED_BY: dict[str, str] = {
     "service/probe_client.py": "system/test_doctor_reach.py",
     "service/probe_host.py": "system/test_doctor_reach.py",
     "service/reach.py": "system/test_doctor_reach.py",
+    "service/reach_forwarding.py": "system/test_doctor_reach_way.py",
     **{f"service/probe_{name}.py": f"system/{test}.py" for test, names in PROBES.items() for name in names},
     "linux/error_queue.py": "system/test_probe_paths.py",
     "linux/neighbour_table.py": "system/test_probe_paths.py",

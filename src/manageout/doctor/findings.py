@@ -93,6 +93,9 @@ def _without_consequences(found: list[Finding], rules: Sequence[Rule]) -> list[F
     codes = {finding.code for finding in found}
     hides = {one.code: one.hides & codes for one in rules if one.code in codes}
     # A consequence hides its own consequences too, even when nobody sees it.
+    for code in hides:
+        while (more := frozenset().union(*(hides[each] for each in hides[code])) - {code}) - hides[code]:
+            hides[code] |= more
     silent = set().union(*hides.values()) if hides else set()
     return [
         finding._replace(hidden=tuple(sorted(hides[finding.code])))

@@ -13,8 +13,6 @@ View = Literal["gateway", "router", "manager"]
 Verdict = Literal["ok", "fails", "unseen", "unused"]
 Way = Literal["both", "lease", "isatap"]
 Fault = Literal["", "host", "client", "service"]
-HEARD = 45.0
-"""Seconds since a word of a client within which it is awake."""
 
 
 class Hop(NamedTuple):
@@ -92,6 +90,7 @@ class Answer(NamedTuple):
 
     way: Way
     asked_as: str
+    """Who asked, and how, if that was not as a manager's packet goes."""
     echo: Echo
     tcp: TcpAnswer | None = None
     """None: no port was named, or it is none of TCP."""
@@ -135,6 +134,8 @@ class Reach(NamedTuple):
     """Whether this manager has a route to the client through ISATAP."""
     lease_way: LeaseWay | None = None
     lease_ping: Echo | None = None
+    forwarding: tuple[str, ...] | None = None
+    """Why this gateway passes no packets of the manager on; empty: it does. None: not looked at."""
     filters: tuple[Refused, ...] = ()
     host_echo: Echo | None = None
     paths: tuple[tuple[Way, PathMtu], ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.live import DnsAnswer, PathMtu
-from manageout.doctor.reach import HEARD, Answer, Hop, Reach, Verdict, Way
+from manageout.doctor.reach import Answer, Hop, Reach, Verdict, Way
 
 LARGE: dict[str, int] = {"lease": 1260, "isatap": 1300}
 """Bytes of IPv4 that must pass: the clients' link has 1280, less or more the translated or added header."""
@@ -32,6 +32,7 @@ def hops(reach: Reach) -> list[Hop]:
         *_names(reach),
         *_policy(reach),
         *_connection(reach),
+        *_forwarding(reach),
         *_lease(reach),
         *_isatap(reach),
     ]
@@ -141,6 +142,15 @@ def _connection(reach: Reach) -> Iterator[Hop]:
             f"{target.name} is not connected{last}{lease}",
             "REACH-CLIENT-OFFLINE",
         )
+
+
+def _forwarding(reach: Reach) -> Iterator[Hop]:
+    """What the gateway's own questions do not go through."""
+    if reach.forwarding:
+        yield Hop("both", "forwarding here", "fails", "; ".join(reach.forwarding), "REACH-FORWARDING")
+    elif reach.forwarding is not None:
+        words = "the kernel forwards, has this gateway's rules, and a route to the client"
+        yield Hop("both", "forwarding here", "ok", words)
 
 
 # --- The two ways ---------------------------------------------------------------------------------------
@@ -321,11 +331,12 @@ def _said(reach: Reach, answer: Answer) -> tuple[Verdict, str, str]:
     echo, tcp = answer.echo, answer.tcp
     pinged = echo.seconds is not None
     ping = f"ping {echo.seconds * 1000:.1f} ms" if echo.seconds is not None else f"no ping ({echo.error})"
-    awake = pinged or (reach.target.quiet is not None and reach.target.quiet <= HEARD)
+    if not pinged and reach.target.quiet is not None:
+        # Nobody knows whether it still lives: dead peers are found out later than this.
+        ping += f", and nothing has come from it for {reach.target.quiet:.0f} s"
     if tcp is None:
         if pinged or reach.service == "icmp":
-            code = "" if pinged else "REACH-CLIENT-FIREWALL" if awake else "REACH-CLIENT-SILENT"
-            return ("ok" if pinged else "fails"), ping, code
+            return ("ok", ping, "") if pinged else ("fails", ping, "REACH-CLIENT-SILENT")
         more = "it may refuse pings; --port tries what you need" if not reach.service else "UDP is not tried"
         return "unseen", f"{ping}; {more}", ""
     port = f"tcp/{tcp.port}"
@@ -334,7 +345,7 @@ def _said(reach: Reach, answer: Answer) -> tuple[Verdict, str, str]:
     if tcp.result == "refused":
         return "fails", f"{port} is closed, {ping}", "REACH-CLIENT-CLOSED"
     if tcp.result == "silent":
-        code = "REACH-CLIENT-FIREWALL" if awake else "REACH-CLIENT-SILENT"
+        code = "REACH-CLIENT-FIREWALL" if pinged else "REACH-CLIENT-SILENT"
         return "fails", f"{port}: {tcp.error}; {ping}", code
     what = "prohibited" if tcp.result == "prohibited" else tcp.error
     said = f"{port}: {tcp.by or 'somebody'} says {what}; {ping}"

@@ -26,6 +26,7 @@ from manageout.service import (
     probe_host,
     probe_path,
     probe_router,
+    reach_forwarding,
     reach_pair,
     reach_policy,
     reach_site,
@@ -206,6 +207,7 @@ class _Look:
             elif reach.views:
                 jobs["host_echo"] = pool.submit(self._try, "ping", None, probe_path.echo, host)
                 jobs["paths"] = pool.submit(self._try, "path", (), self._path_to, reach, host)
+                jobs["forwarding"] = pool.submit(self._try, "forwarding", None, self._forwarding, reach, host)
                 jobs["filters"] = pool.submit(self._try, "packet filter", (), self._filters, reach, host)
                 jobs["isatap"] = pool.submit(
                     self._try, "protocol 41", reach.isatap, self._tunnel, reach, host
@@ -322,6 +324,17 @@ class _Look:
         isatap = not reach.isatap_unused and (reach.isatap is None or reach.isatap.allowed)
         return reach_policy.sources(self._site, self._plan, host, lease=lease, isatap=isatap)
 
+    def _forwarding(self, reach: Reach, host: IPv4Address) -> tuple[str, ...] | None:
+        """The gateway's questions leave it as its own packets: look apart at what a manager's go through."""
+        if "gateway" not in reach.views or not reach.target.addresses:
+            return None
+        with Netlink() as netlink:
+            return tuple(
+                reach_forwarding.faults(
+                    netlink, IPv6Address(reach.target.addresses[0]), None if reach.lease_unused else host
+                )
+            )
+
     def _filters(self, reach: Reach, host: IPv4Address) -> tuple[Refused, ...]:
         addresses = [*reach.target.addresses]
         addresses += [r for answer in reach.about(reach.target.name, "AAAA") for r in answer.records]
@@ -347,7 +360,8 @@ class _Look:
             with ThreadPoolExecutor(max_workers=1) as aside:
                 tcp = aside.submit(probe_client.open_tcp, link, port) if port else None
                 echo = probe_client.echo(link)
-                return Answer(way, f"the gateway as {source}", echo, tcp.result() if tcp else None)
+                asked = f"the gateway as {source}, past its own forwarding and filter"
+                return Answer(way, asked, echo, tcp.result() if tcp else None)
 
         return _each(ask, list(self._ways(reach, host).items()))
 

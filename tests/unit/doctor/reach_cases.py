@@ -190,6 +190,7 @@ CASES: dict[str, Callable[[], Reach]] = {
         router_route=False, answers=(said("lease"), said("isatap", "silent", ping=False))
     ),
     "FILTER": lambda: gateway(filters=(Refused("lease", "TCP from a to b", "nft table inet x: drop"),)),
+    "FORWARDING": lambda: gateway(forwarding=("net.ipv6.conf.all.forwarding is 0",)),
     "MTU": lambda: gateway(paths=(("both", PathMtu(HOST, 1500, 1200)),)),
     "PROHIBITED": lambda: manager(answers=both("prohibited", by=ROUTER, error="x")),
     "CLIENT-FIREWALL": lambda: gateway(answers=both("silent", error=NO_ANSWER)),

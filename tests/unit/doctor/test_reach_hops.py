@@ -114,8 +114,18 @@ def test_servers_that_disagree_about_the_client() -> None:
 
 def test_a_client_that_is_asleep_is_no_firewall() -> None:
     silent = both("silent", ping=False, error=NO_ANSWER)
-    assert codes(gateway(answers=silent)) == ["CLIENT-FIREWALL"]  # it was heard of 2 s ago
-    assert codes(gateway(answers=silent, target=LAPTOP._replace(quiet=80.0))) == ["CLIENT-SILENT"]
+    for quiet in (2.0, 29.0, 80.0):  # it may have been switched off a moment ago
+        reach = gateway(answers=silent, target=LAPTOP._replace(quiet=quiet))
+        assert codes(reach) == ["CLIENT-SILENT"]
+        assert f"nothing has come from it for {quiet:.0f} s" in hop(reach, "lease", "client answers").words
+    pinged = both("silent", error=NO_ANSWER)
+    assert codes(gateway(answers=pinged, target=LAPTOP._replace(quiet=80.0))) == ["CLIENT-FIREWALL"]
+
+
+def test_forwarding_is_looked_at_where_the_gateway_itself_asks() -> None:
+    assert hop(gateway(forwarding=()), "both", "forwarding here").verdict == "ok"
+    off = gateway(forwarding=("net.ipv6.conf.all.forwarding is 0: no IPv6 packet is forwarded",))
+    assert codes(off) == ["FORWARDING"]  # though the client answers the gateway itself
 
 
 def test_who_refuses_tells_why() -> None:

@@ -300,9 +300,20 @@ _rule(
     ),
 )
 _rule(
+    "FORWARDING",
+    "this gateway passes no packets of managers on",
+    "What the gateway itself asks the client does not go through its forwarding: managers' packets do.",
+    (
+        "manageout status   (says what was changed, and whether the daemon has put it back)",
+        "sysctl net.ipv6.conf.all.forwarding net.ipv4.ip_forward   (who sets them? grep -r forward /etc/sysctl.d)",
+        "systemctl restart manageout",
+    ),
+    UNANSWERED,
+)
+_rule(
     "CLIENT-FIREWALL",
     "the client's own firewall refuses the connection",
-    "The client is awake and connected, but nothing comes back from this port.",
+    "The client refuses it itself, or answers pings while nothing comes back from this port.",
     (
         "manageout rollout gpo   (renders the inbound rules that clients need, for both kinds of manager)",
         "on Windows: Get-NetFirewallRule -Enabled True -Direction Inbound   (is the port allowed, from the managers?)",
@@ -321,7 +332,11 @@ _rule(
 _rule(
     "CLIENT-SILENT",
     "the client does not answer at all",
-    "Neither to a ping nor on the port: it is asleep, its line is dead, it is not connected, or its firewall "
-    "refuses everything.",
-    ("manageout clients   (on the gateway: is it connected, and when was it last heard of?)",),
+    "Neither to a ping nor on the port. It may be asleep, its line dead (a gateway finds that out within 90 seconds), "
+    "or its firewall drops everything: from here these look the same.",
+    (
+        "manageout clients   (on the gateway: is it connected, and when was it last heard of?)",
+        "wait for two minutes and ask again: a client that is gone is not connected any more then",
+        "let the client's firewall answer pings of managers: manageout rollout gpo renders that rule too",
+    ),
 )
