@@ -18,7 +18,7 @@ from manageout.linux.conntrack import COUNT, MAXIMUM
 from manageout.service.filter_tracking import ESTABLISHED, LIMIT
 from manageout.wire import ipv6, nd, udp
 from manageout.wire.address import rfc6052_embed
-from tests.system.support import Lab, drops, ping, reload
+from tests.system.support import Lab, drops, other_rules, ping, reload
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 PORT = 7000
@@ -186,3 +186,16 @@ def test_datagrams_from_many_addresses_leave_room_for_everybody(
     assert connects("laptop", answering)
     assert ping("laptop", answering).returncode == 0
     wait_until("its entries go", lambda: not listed(f"{CLIENT_PREFIX[0xBAD0].exploded[:-4]}bad"), 60)
+
+
+def test_the_ipv4_half_that_is_masqueraded_is_limited_as_well(lab: Lab, answering: IPv6Address) -> None:
+    if process.find("laptop", "connect") is None:
+        site.connect(node="laptop")
+    with other_rules("gateway", "[translation]", "[translation]\nmasquerade = true"):
+        argv = network.command("laptop", [sys.executable, "-c", OPEN, str(answering), "3000"])
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hostile:
+            assert hostile.stdout and hostile.stdout.readline() == "opened\n"
+            lease = site.lease("laptop")
+            assert LIMIT / 2 < len([row for row in listed("ipv4") if f"src={lease} " in row]) <= LIMIT + 10
+            assert entries() < room() / 100
+            hostile.kill()

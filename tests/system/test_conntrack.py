@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import conntrack, conntrack_change, netns, nft, sysctl
+from manageout.linux import conntrack, conntrack_forget, netns, nft, sysctl
 from manageout.linux.conntrack import Connection
 
 ONE = socket.inet_pton(socket.AF_INET6, "::1")
@@ -72,14 +72,6 @@ def sent_to(port: int) -> None:
         sender.sendto(b"x", ("::1", port))
 
 
-def test_chosen_connections_are_forgotten_and_the_others_are_not() -> None:
-    sent_to(9)
-    sent_to(10)
-    assert conntrack_change.forget(lambda connection: connection.port == 9) == 1
-    assert [connection.port for connection in found()] == [10]
-    assert conntrack_change.forget(lambda connection: connection.port == 9) == 0
-
-
 def test_what_an_address_has_is_forgotten_in_both_families_and_the_rest_is_not() -> None:
     sent_to(10)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
@@ -88,19 +80,24 @@ def test_what_an_address_has_is_forgotten_in_both_families_and_the_rest_is_not()
         sender.sendto(b"x", ("127.0.0.2", 9))
         sender.sendto(b"x", ("127.0.0.3", 9))
     gone = {socket.inet_pton(socket.AF_INET6, "fd00::1"), socket.inet_aton("127.0.0.2")}
-    assert conntrack_change.forget_of(gone.__contains__) == 2
-    assert conntrack_change.forget_of(gone.__contains__) == 0
+    assert sum(conntrack_forget.forget_of(gone.__contains__)) == 2
+    assert sum(conntrack_forget.forget_of(gone.__contains__)) == 0
     assert [connection.port for connection in found()] == [10]
-    assert conntrack_change.forget_of({socket.inet_aton("127.0.0.3")}.__contains__) == 1
+    assert sum(conntrack_forget.forget_of({socket.inet_aton("127.0.0.3")}.__contains__)) == 1
 
 
-def test_a_bit_in_the_mark_leaves_the_other_bits() -> None:
-    sent_to(9)
+def test_the_places_of_addresses_are_those_of_their_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     sent_to(10)
-    conntrack_change.mark(lambda connection: connection.port == 9, 0x1)
-    assert conntrack_change.mark(lambda connection: connection.port == 9, 0x40000000) == 1
-    nft.replace_table(nft.TABLE, BODY + MARKED)
-    sent_to(10)
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender, pytest.raises(PermissionError):
-        sender.bind(("::", next(each.source_port for each in found() if each.port == 9)))
-        sender.sendto(b"x", ("::1", 9))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("127.0.0.2", 9))
+    seen: list[tuple[bytes, ...]] = []
+    read = conntrack_forget.addresses
+
+    def both(body: bytes) -> tuple[bytes, ...]:
+        seen.append(read(body))
+        assert seen[-1] == conntrack_forget._of_another_form(body)
+        return seen[-1]
+
+    monkeypatch.setattr(conntrack_forget, "addresses", both)
+    assert sum(conntrack_forget.forget_of(lambda address: False)) == 0
+    assert {len(address) for each in seen for address in each} == {4, 16} and len(seen) >= 2

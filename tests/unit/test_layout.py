@@ -31,7 +31,7 @@ TESTED_BY: dict[str, str] = {
     "service/filter_watch.py": "system/test_firewalls.py",
     "linux/nft_rules.py": "system/test_firewalls.py",
     "service/fast_path_watch.py": "system/test_fast_path_watch.py",
-    "linux/conntrack_change.py": "system/test_conntrack.py",
+    "linux/conntrack_forget.py": "system/test_conntrack.py",
     "linux/libnftables.py": "system/test_nft_table.py",
     "service/departed.py": "system/test_connection_limit.py",
     "service/revision.py": "system/test_policy.py",

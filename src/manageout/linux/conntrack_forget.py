@@ -1,0 +1,89 @@
+"""What the kernel's table of connections holds about some addresses, forgotten in slices as by ``conntrack_walk``."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Iterator
+from errno import ENOENT
+from socket import AF_INET, AF_INET6
+
+from manageout.linux import rtnetlink
+from manageout.linux.conntrack_walk import SLICE
+from manageout.linux.nft_sets import NETFILTER
+from manageout.linux.rtnetlink import Refused, attribute, attributes
+
+_GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
+_GENERIC = struct.Struct("!BBH")
+_NESTED = 0x8000
+_ORIGINAL, _REPLY, _ID = 1, 2, 12
+_ADDRESSES = 1
+_LENGTH = struct.Struct("=H")
+_TUPLE_AT = 4
+# Within a tuple, the addresses come first: their head, then source and destination, each with a head of four bytes.
+_HEADS = {
+    int(AF_INET6): (struct.pack("=HH", 20, 3), struct.pack("=HH", 20, 4), 16),
+    int(AF_INET): (struct.pack("=HH", 8, 1), struct.pack("=HH", 8, 2), 4),
+}
+
+
+def forget_of(gone: Callable[[bytes], bool]) -> Iterator[int]:
+    """Forget every connection, in both families, one of whose addresses is ``gone``; yields how many, by slice.
+
+    Raises :class:`KernelError`, :class:`NotPermitted`.
+    """
+    reader, writer = rtnetlink.Socket(protocol=NETFILTER), rtnetlink.Socket(protocol=NETFILTER)
+    try:
+        until, forgotten = time.monotonic() + SLICE, 0
+        for family in (AF_INET6, AF_INET):
+            for message in reader.each(_GET, _GENERIC.pack(family, 0, 0), "read the connections"):
+                if any(map(gone, addresses(message.body))):
+                    forgotten += _forget(writer, message.body)
+                if time.monotonic() >= until:
+                    yield forgotten
+                    until, forgotten = time.monotonic() + SLICE, 0
+        yield forgotten
+    finally:
+        reader.close()
+        writer.close()
+
+
+def addresses(body: bytes) -> tuple[bytes, ...]:
+    """Source and destination in both directions, from where the kernel always puts them."""
+    heads = _HEADS.get(body[0])
+    if heads is None:
+        return ()
+    source, destination, size = heads
+    found: list[bytes] = []
+    at = _TUPLE_AT
+    for _ in range(2):
+        first, second = at + 8, at + 12 + size
+        if body[first : first + 4] != source or body[second : second + 4] != destination:
+            return _of_another_form(body)
+        found += (body[first + 4 : second], body[second + 4 : second + 4 + size])
+        (length,) = _LENGTH.unpack_from(body, at)
+        at += length + 3 & ~3
+    return tuple(found)
+
+
+def _of_another_form(body: bytes) -> tuple[bytes, ...]:
+    values = attributes(body[_GENERIC.size :])
+    ends = (
+        attributes(attributes(values.get(kind, b"")).get(_ADDRESSES, b"")) for kind in (_ORIGINAL, _REPLY)
+    )
+    return tuple(address for end in ends for address in end.values())
+
+
+def _forget(socket: rtnetlink.Socket, body: bytes) -> bool:
+    """Name it by its tuple, and by its number, so that no later one of the same tuple is meant."""
+    values = attributes(body[_GENERIC.size :])
+    named = _GENERIC.pack(body[0], 0, 0) + attribute(_ORIGINAL | _NESTED, values[_ORIGINAL])
+    if _ID in values:
+        named += attribute(_ID, values[_ID])
+    try:
+        socket.request(_DELETE, named, "forget a connection")
+    except Refused as error:
+        if error.number != ENOENT:
+            raise
+        return False  # it has ended meanwhile
+    return True
