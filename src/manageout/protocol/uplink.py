@@ -15,7 +15,7 @@ from typing import NamedTuple
 from manageout.protocol.budget import Budget
 
 MOVES_PER_SECOND, MOVES_AT_ONCE = 0.5, 4.0
-"""A way that flaps makes us connect anew no more often."""
+"""A way that flaps makes us connect anew, or ask, no more often."""
 LATER = 2.0
 """Seconds until the next look when that is used up."""
 ASLEEP = 2.0
@@ -41,7 +41,7 @@ class Verdict(Enum):
     MOVE = "move"
     """Connect anew at once."""
     LATER = "later"
-    """Connect anew, but not yet: look again."""
+    """Enough for now: look again."""
 
 
 class Uplink:
@@ -52,7 +52,7 @@ class Uplink:
         self._local = local
         self._used: Way | None = None
         self._lost = False
-        self._budget = Budget(MOVES_PER_SECOND, MOVES_AT_ONCE)
+        self._moves, self._checks = (Budget(MOVES_PER_SECOND, MOVES_AT_ONCE) for _ in range(2))
 
     def connected(self, way: Way | None) -> None:
         """A connection was made over ``way``."""
@@ -62,19 +62,23 @@ class Uplink:
         """Something has changed: ``way`` is how packets would leave now (None: not at all), ``own`` our addresses."""
         used = self._used
         if used is None or used.device in self._local:
-            return Verdict.CHECK  # a proxy on this machine, for example: its way is not ours to see
+            return self._check(now)  # a proxy on this machine, for example: its way is not ours to see
         if way is None:
             self._lost = True
             return Verdict.STAY
         if way.device in self._local:
             return Verdict.STAY
         if way.device != used.device or (used.source is not None and used.source not in own):
-            return Verdict.MOVE if self._budget.take(now) else Verdict.LATER
-        lost, self._lost = self._lost, False
-        if lost or way.via != used.via:
-            self._used = way._replace(source=used.source)
-            return Verdict.CHECK
+            return Verdict.MOVE if self._moves.take(now) else Verdict.LATER
+        if self._lost or way.via != used.via:
+            verdict = self._check(now)
+            if verdict is Verdict.CHECK:
+                self._used, self._lost = way._replace(source=used.source), False
+            return verdict
         return Verdict.STAY
+
+    def _check(self, now: float) -> Verdict:
+        return Verdict.CHECK if self._checks.take(now) else Verdict.LATER
 
 
 class Sleep:

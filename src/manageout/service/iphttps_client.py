@@ -37,8 +37,14 @@ from manageout.service.uplink import UplinkWatch
 TUN_BATCH = 128
 SEND_BUFFER = 1 << 20
 """Bytes that wait for the socket before packets are dropped."""
-UNACKNOWLEDGED = 10_000
-"""Milliseconds that our data may stay unacknowledged: connecting anew is quicker than TCP, which waits ever longer."""
+_TCP_OPTIONS = (
+    # Milliseconds that our data may stay unacknowledged: connecting anew is quicker than TCP, which waits ever longer.
+    (socket.TCP_USER_TIMEOUT, 10_000),
+    # A gateway whose machine was switched off says no farewell; once it is back, it refuses the first question.
+    (socket.TCP_KEEPIDLE, 20),
+    (socket.TCP_KEEPINTVL, 5),
+)
+"""For all but stock behaviour, instead of those of ``tls_stream``."""
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +143,8 @@ class IpHttpsClientService:
 
     def _connected(self, stream: TlsStream) -> None:
         if not self._options.stock_retry:
-            stream.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED)
+            for option, value in _TCP_OPTIONS:
+                stream.sock.setsockopt(socket.IPPROTO_TCP, option, value)
         self._stream, self._remedy = stream, ""
         try:
             self._uplink.connected(stream.sock)

@@ -95,9 +95,11 @@ class MetricsServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT)
+            async with asyncio.timeout(TIMEOUT):
+                head = await reader.readuntil(b"\r\n\r\n")
             writer.write(self._answer(head.decode("latin-1")))
-            await asyncio.wait_for(writer.drain(), TIMEOUT)
+            async with asyncio.timeout(TIMEOUT):
+                await writer.drain()
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
             pass
         finally:

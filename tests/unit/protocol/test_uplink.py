@@ -69,6 +69,13 @@ def test_flapping_is_bounded() -> None:
     assert 4 < moves <= 15
 
 
+def test_questions_are_bounded_too() -> None:
+    found = Uplink(("mo-iphttps0", "lo"))
+    found.connected(Way("lo", IPv4Address("127.0.0.1"), None))
+    asked = sum(found.changed(None, [], step / 10) is Verdict.CHECK for step in range(200))
+    assert 4 < asked <= 15
+
+
 def test_a_sleep_is_told_once() -> None:
     sleep = Sleep(1000.0, 900.0)
     assert not sleep.slept(1001.0, 901.0)
