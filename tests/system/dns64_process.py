@@ -26,7 +26,13 @@ def report(role: Dns64Service) -> str:
         for metric in role.metrics()
         for labels, value in metric.samples
     }
-    return json.dumps({"status": role.status(), "findings": role.findings(), "metrics": metrics})
+    return json.dumps(
+        {
+            "status": role.status(),
+            "findings": [found._asdict() for found in role.findings()],
+            "metrics": metrics,
+        }
+    )
 
 
 async def serve(file: Path, clients: list[str]) -> None:

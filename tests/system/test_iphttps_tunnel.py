@@ -8,13 +8,25 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6, SITE, Pair, in_namespace, sh, wait_for
+from tests.iphttps_pair import (
+    GATEWAY_NAME,
+    GATEWAY_V4,
+    GATEWAY_V6,
+    SITE,
+    URL,
+    Pair,
+    in_namespace,
+    sh,
+    wait_for,
+)
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 PROXY_PORT = 3128
@@ -338,3 +350,23 @@ def memory(pid: int) -> int:
     """Bytes of resident memory."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def test_old_drops_of_connect_are_not_recent_ones(pair: Pair) -> None:
+    pair.start_gateway()
+    pair.ca.issue("laptop.corp.example", server=False)
+    hurried = (
+        "import manageout.service.overview as overview; overview.HISTORY, overview.SAMPLE = 1.0, 0.2\n"
+        "from manageout.cli import cli; cli()"
+    )
+    files = pair.ca.directory / "laptop.corp.example"
+    argv = ["connect", URL, "--cert", f"{files}.pem", "--key", f"{files}.key"]
+    argv += ["--ca", str(pair.ca.certificate_path), "--runtime-dir", str(pair.directory / "cl")]
+    pair.start("cl", sys.executable, "-c", hurried, *argv, name="connect")
+    pair.address()
+
+    def status() -> Any:
+        return pair.ask("status", "cl") or {}
+
+    wait_for("it runs for a while", lambda: status() and time.time() - status()["since"] > 5)
+    assert status()["recent_drops"]["seconds"] < 4, "since the oldest sample, not since the start"

@@ -62,8 +62,8 @@ def test_a_server_that_says_yes_and_forgets_is_a_finding(tmp_path: Path) -> None
             role.present(CLIENT)
             await until(role.findings)
             (finding,) = role.findings()
-            assert (finding["code"], finding["severity"]) == ("DNS-FORGETS", "error")
-            assert NAME in finding["what"] and "scavenging" in finding["remedy"]
+            assert (finding.code, finding.severity) == ("DNS-FORGETS", "error")
+            assert NAME in finding.what and "scavenging" in finding.remedy
             assert role.status()["registered"] == 0
 
     with bind(tmp_path / "named"), between(forgotten) as server:
@@ -77,7 +77,7 @@ def test_what_somebody_else_has_put_there_meanwhile_stays(tmp_path: Path) -> Non
             await until(lambda: role.status()["registered"] == 1)
             await asyncio.to_thread(somebody, "A", "10.0.0.77")
             await until(role.findings)
-            assert [finding["code"] for finding in role.findings()] == ["NAME-TAKEN"]
+            assert [finding.code for finding in role.findings()] == ["NAME-TAKEN"]
             assert answers(NAME, "A") == ["10.0.0.77"]
 
     with bind(tmp_path / "named"):
@@ -122,7 +122,7 @@ def test_a_client_at_two_gateways_is_where_it_came_last(tmp_path: Path) -> None:
             await until(lambda: one.status()["registered"] == 1)
             two.present(second)
             await until(one.findings)
-            assert [finding["code"] for finding in one.findings()] == ["NAME-TWICE"]
+            assert [finding.code for finding in one.findings()] == ["NAME-TWICE"]
             assert answers(NAME, "AAAA") == ["fd12:3456:789a:1001::66"] and two.findings() == []
 
     with bind(tmp_path / "named"):

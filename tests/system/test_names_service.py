@@ -219,8 +219,8 @@ def test_a_name_of_somebody_else_is_a_finding(tmp_path: Path) -> None:
             role.present(CLIENT)
             await until(lambda: role.findings())
             (finding,) = role.findings()
-            assert (finding["code"], finding["severity"]) == ("NAME-TAKEN", "warning")
-            assert NAME in finding["what"] and "names.zone" in finding["remedy"]
+            assert (finding.code, finding.severity) == ("NAME-TAKEN", "warning")
+            assert NAME in finding.what and "names.zone" in finding.remedy
 
     with bind(tmp_path / "named", records="laptop A 10.0.0.77\n"):
         asyncio.run(main())
@@ -234,7 +234,7 @@ def test_a_server_that_refuses_is_a_finding_until_it_does_not(tmp_path: Path) ->
         async with running(service(tmp_path / "state")) as role:
             role.present(CLIENT)
             await until(lambda: role.findings())
-            assert role.findings()[0]["code"] == "DNS-REFUSED"
+            assert role.findings()[0].code == "DNS-REFUSED"
             site = config.parse(f'{SITE}authentication = "tsig"\nkey_file = "{key}"\n')
             role.reload(site, plan(site))
             await until(lambda: role.status()["registered"] == 3)
@@ -251,7 +251,7 @@ def test_a_key_that_cannot_be_used_is_a_finding_until_it_can(tmp_path: Path) -> 
     async def main() -> None:
         async with running(service(tmp_path / "state", more)) as role:
             (finding,) = role.findings()
-            assert finding["code"] == "NAMES-UNUSABLE" and str(key) in finding["what"]
+            assert finding.code == "NAMES-UNUSABLE" and str(key) in finding.what
             role.present(CLIENT)
             await until(lambda: role.machine.entries[NAME].delay > 1)
             key.write_text(KEY)
@@ -267,7 +267,7 @@ def test_the_queue_waits_for_a_server_that_is_down(tmp_path: Path) -> None:
         async with running(service(tmp_path / "state")) as role:
             role.present(CLIENT)
             await until(lambda: role.findings())
-            assert role.findings()[0]["code"] == "DNS-UNREACHABLE"
+            assert role.findings()[0].code == "DNS-UNREACHABLE"
             with bind(tmp_path / "named"):
                 await until(lambda: role.status()["registered"] == 3)
 
@@ -348,8 +348,8 @@ def test_records_that_the_new_key_cannot_remove_are_a_finding(tmp_path: Path) ->
             role.present(CLIENT)
             await until(role.findings)
             (finding,) = role.findings()
-            assert (finding["code"], finding["severity"]) == ("NAMES-LEFT-BEHIND", "warning")
-            assert NAME in finding["what"] and f"update delete {NAME}" in finding["remedy"]
+            assert (finding.code, finding.severity) == ("NAMES-LEFT-BEHIND", "warning")
+            assert NAME in finding.what and f"update delete {NAME}" in finding.remedy
 
     policy = {ZONE: 'key "manageout"', "0.0.10.in-addr.arpa": "any", other: "any"}
     with bind(tmp_path / "named", zones=tuple(policy), updates=policy):
@@ -369,8 +369,8 @@ def test_a_full_disk_is_a_finding_and_heals(tmp_path: Path, monkeypatch: pytest.
                 role.present(CLIENT._replace(identity=f"c{number}.{ZONE}", address=address, lease=None))
             await until(role.findings)
             (finding,) = role.findings()
-            assert (finding["code"], finding["severity"]) == ("NAMES-NOT-STORED", "error")
-            assert str(tmp_path / "state") in finding["remedy"]
+            assert (finding.code, finding.severity) == ("NAMES-NOT-STORED", "error")
+            assert str(tmp_path / "state") in finding.remedy
             limit(role._store.database, 10000)
             await until(lambda: not role.findings() and role.status()["registered"] == 120)
             await until(lambda: stored(tmp_path / "state") == 120)
@@ -407,12 +407,12 @@ def test_no_second_certificate_takes_a_connected_clients_name_at_another_gateway
             two.present(other)
             await until(two.findings)
             (finding,) = two.findings()
-            assert finding["code"] == "NAME-TWICE" and "certificate" in finding["remedy"]
+            assert finding.code == "NAME-TWICE" and "certificate" in finding.remedy
             assert answers(NAME, "A") == ["10.0.0.130"]
             one.present(other._replace(address=CLIENT.address[:-1] + b"\x67", lease=b"\n\0\0\x43"))
             one.absent(CLIENT)
             await until(lambda: answers(NAME, "A") == [] and one.status()["waiting"] == 0)
-            assert [finding["code"] for finding in one.findings()] == ["NAME-TWICE"]
+            assert [finding.code for finding in one.findings()] == ["NAME-TWICE"]
             one.present(CLIENT)
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
 

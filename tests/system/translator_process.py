@@ -18,6 +18,7 @@ from manageout.linux.netlink import Netlink
 from manageout.plan import XLAT_DEVICE
 from manageout.service import daemon
 from manageout.service.control import ControlServer
+from manageout.service.logs import set_up_logging
 from manageout.service.policy import PolicyService
 from manageout.service.presence import Client
 from manageout.service.reconcile import Reconciler
@@ -72,7 +73,7 @@ async def serve(
 def main() -> None:
     """Run as the daemon does: kernel state, role, and everything back again."""
     file, directory, *leases = sys.argv[1:]
-    daemon.set_up_logging("info")
+    set_up_logging("info")
     site, plan = read_site(Path(file))
     site.daemon.state_dir.mkdir(exist_ok=True)
     with RuntimeDir(Path(directory)) as runtime, Netlink() as netlink:

@@ -27,6 +27,7 @@ from manageout.service.desired import Desired, Surroundings, desired
 from manageout.service.filter_managers import EMPTY, Contents
 from manageout.service.ipv4_side import ipv4_side, proxy_device
 from manageout.service.kernel_watch import KernelWatch
+from manageout.service.logs import set_up_logging
 from manageout.service.loops import loop_factory
 from manageout.service.metrics import MetricsServer
 from manageout.service.overview import SAMPLE, Overview
@@ -123,13 +124,6 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
             if isinstance(failure, ManageoutError):
                 raise failure from None
         raise failures[0] from None
-
-
-def set_up_logging(level: str) -> None:
-    """To standard error; systemd's journal adds time and priority by itself."""
-    journal = "JOURNAL_STREAM" in os.environ
-    form = "%(message)s" if journal else "%(asctime)s %(levelname)s %(message)s"
-    logging.basicConfig(level=level.upper(), format=form)
 
 
 async def _serve(

@@ -25,6 +25,7 @@ from manageout.protocol.dns64 import MAX_QUERY, Config, Dns64
 from manageout.protocol.dns64_prefixes import Prefixes
 from manageout.protocol.dns64_servers import Ask, Forget, Reply
 from manageout.service.dns64_upstream import PORT, Upstreams, read_message
+from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
 from manageout.wire import dns
@@ -314,14 +315,14 @@ class Dns64Service:
         """As above."""
         return {}
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """Servers that do not answer."""
         servers, silent = self._machine.config.servers, self._machine.servers.silent(time.monotonic())
         if len(silent) < len(servers):
             return []
         what = f"no DNS server answers the DNS64: {', '.join(silent)}"
         remedy = f"try `dig @{silent[0].partition(':')[0]} .` on the gateway; mend dns64.upstreams"
-        return [{"code": "DNS-SERVERS-SILENT", "severity": "error", "what": what, "remedy": remedy}]
+        return [Finding("DNS-SERVERS-SILENT", "error", what, remedy)]
 
     def metrics(self) -> Iterable[Metric]:
         """What Prometheus may know."""

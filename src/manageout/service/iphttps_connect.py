@@ -17,11 +17,12 @@ from manageout.protocol.iphttps import MTU
 from manageout.protocol.name_policy import domain
 from manageout.service import interface_id, tls
 from manageout.service.control import ControlServer
-from manageout.service.daemon import run_loop, set_up_logging
+from manageout.service.daemon import run_loop
 from manageout.service.dial import Gateway, Proxy
 from manageout.service.interface_id import InterfaceId
 from manageout.service.iphttps_client import ClientOptions, IpHttpsClientService
 from manageout.service.location import LocationUrl
+from manageout.service.logs import set_up_logging
 from manageout.service.name_policy import NameOptions, NamePolicyService, Way
 from manageout.service.overview import Overview
 from manageout.service.own_lease import OwnLease
@@ -101,6 +102,7 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
         tasks = [group.create_task(role.run(), name=role.name) for role in reversed(roles)]
+        tasks.append(group.create_task(overview.keep_sampling(), name="samples"))
         await stop.wait()
         for task in tasks:
             task.cancel()

@@ -14,9 +14,10 @@ from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.protocol.isatap_host import MIN_MTU
 from manageout.service.control import ControlServer
-from manageout.service.daemon import run_loop, set_up_logging
+from manageout.service.daemon import run_loop
 from manageout.service.isatap_host import IsatapHostService
-from manageout.service.overview import SAMPLE, Overview
+from manageout.service.logs import set_up_logging
+from manageout.service.overview import Overview
 from manageout.service.runtime import RuntimeDir
 
 KEPT = tuple(kept for kept in privileges.DAEMON if kept is not privileges.Capability.NET_BIND_SERVICE)
@@ -45,14 +46,7 @@ async def _serve(host: IsatapHostService, runtime: RuntimeDir, netlink: Netlink)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(host.run()), group.create_task(_sample(overview))]
+        tasks = [group.create_task(host.run()), group.create_task(overview.keep_sampling())]
         await stop.wait()
         for task in tasks:
             task.cancel()
-
-
-async def _sample(overview: Overview) -> None:
-    """So that the status can tell recent drops from old ones."""
-    while True:
-        overview.sample()
-        await asyncio.sleep(SAMPLE)

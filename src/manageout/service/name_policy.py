@@ -29,6 +29,7 @@ from manageout.protocol.link_names import NamesSeen
 from manageout.protocol.name_policy import Rules, reverse_zone
 from manageout.service import resolv_conf, resolved
 from manageout.service.dns_stub import ADDRESSES, DnsStubService, exchange
+from manageout.service.finding import Finding
 from manageout.service.location import Location, LocationUrl, watch
 from manageout.service.metrics import Metric
 from manageout.service.resolv_conf import Guard, ResolvConf
@@ -379,12 +380,12 @@ class NamePolicyService:
             return f"outside: {self._location.reason}"
         return "no location is set, so always outside"
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """The policy that cannot be carried out."""
         if not self._fault:
             return []
         what = f"names of the site are not resolved through the tunnel: {self._fault}"
-        return [{"code": "NAME-POLICY-FAILED", "severity": "error", "what": what, "remedy": self._remedy}]
+        return [Finding("NAME-POLICY-FAILED", "error", what, self._remedy)]
 
     def drops(self) -> list[dict[str, Any]]:
         """None: this carries no packets."""

@@ -17,6 +17,7 @@ from manageout.config_names import NamesTable
 from manageout.errors import ManageoutError
 from manageout.plan import Plan
 from manageout.protocol.names import Names, Outcome, Problem, StoredEntry, Task
+from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 from manageout.service.names_store import NamesStore
 from manageout.service.own_names import own_names
@@ -309,7 +310,7 @@ class NamesService:
             "waiting": self.machine.waiting,
         }
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """One for each kind of trouble, with the first few names."""
         kinds: dict[str, list[Problem]] = {}
         left = []
@@ -320,34 +321,25 @@ class NamesService:
                 kinds.setdefault(problem.code, []).append(problem)
         found = [*self._stored_badly(), *self._left_behind(left)]
         if self._fault is not None:
-            fault = {"code": "NAMES-UNUSABLE", "severity": "error", "what": self._fault.message}
-            found.append(fault | {"remedy": self._fault.hint})
+            found.append(Finding("NAMES-UNUSABLE", "error", self._fault.message, self._fault.hint))
         for code, problems in sorted(kinds.items()):
             each = list(dict.fromkeys(problem.words for problem in problems))
             words = "; ".join(each[:SHOWN])
             more = f"; and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
             severity = "warning" if code.startswith("NAME-") else "error"
-            found.append(
-                {
-                    "code": code,
-                    "severity": severity,
-                    "what": words + more,
-                    "remedy": remedy_of(code, self._site.names),
-                }
-            )
+            found.append(Finding(code, severity, words + more, remedy_of(code, self._site.names)))
         return found
 
-    def _stored_badly(self) -> Iterator[dict[str, str]]:
-        consequence = "after a crash some would stay in the DNS"
-        return (found._asdict() for found in self._store.database.findings("NAMES", consequence))
+    def _stored_badly(self) -> Iterator[Finding]:
+        return self._store.database.findings("NAMES", "after a crash some would stay in the DNS")
 
-    def _left_behind(self, names: list[str]) -> Iterator[dict[str, str]]:
+    def _left_behind(self, names: list[str]) -> Iterator[Finding]:
         """Of a zone that the site had before, and that its key cannot change."""
         if names:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             what = f"records of the zone of before cannot be removed: {', '.join(names[:SHOWN])}{more}"
             remedy = f"let our key change that zone too, or remove them there: update delete {names[0]}"
-            yield {"code": "NAMES-LEFT-BEHIND", "severity": "warning", "what": what, "remedy": remedy}
+            yield Finding("NAMES-LEFT-BEHIND", "warning", what, remedy)
 
     def drops(self) -> list[dict[str, Any]]:
         """No packets here."""

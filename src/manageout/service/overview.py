@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
@@ -82,6 +83,12 @@ class Overview:
         self.history.sample(time.monotonic(), self.drop_totals())
         self._last_seen.fill(self._rows("drops"), time.time())
 
+    async def keep_sampling(self) -> None:
+        """Until cancelled, for a process that does nothing else at this pace: so that old drops are not recent ones."""
+        while True:
+            self.sample()
+            await asyncio.sleep(SAMPLE)
+
     def handlers(self) -> dict[str, Callable[[], object]]:
         """For the control socket."""
         return {
@@ -132,8 +139,8 @@ class Overview:
     def findings(self) -> list[dict[str, Any]]:
         """What somebody should look at, the worst first."""
         severity = ("error", "warning", "note")
-        rows = [row._asdict() if isinstance(row, Finding) else row for row in self._rows("findings")]
-        return sorted(rows, key=lambda row: severity.index(row["severity"]))
+        rows: list[Finding] = self._rows("findings")
+        return [row._asdict() for row in sorted(rows, key=lambda row: severity.index(row.severity))]
 
     def clients(self) -> list[dict[str, Any]]:
         """Remote clients of every role that has some. Raises :class:`ManageoutError` when none can have any."""
@@ -195,8 +202,8 @@ class Overview:
         reads = [getattr(role, kind, None) for role in self._roles.values()]
         return chain.from_iterable([read() for read in reads if read])
 
-    def _rows(self, kind: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
+    def _rows(self, kind: str) -> list[Any]:
+        rows: list[Any] = []
         for role in self._roles.values():
             read = getattr(role, kind, None)
             rows += read() if read else []

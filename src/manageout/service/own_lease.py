@@ -10,6 +10,7 @@ from typing import Any
 
 from manageout.protocol import lease_name
 from manageout.service.dns_stub import exchange
+from manageout.service.finding import Finding
 from manageout.service.metrics import Metric
 
 FIRST, EVERY = 1.0, 30.0
@@ -66,13 +67,13 @@ class OwnLease:
         """Short and flat."""
         return {"ipv4": self.known or "not told by the gateway"}
 
-    def findings(self) -> list[dict[str, str]]:
+    def findings(self) -> list[Finding]:
         """The want of one."""
         if self.known != lease_name.NONE:
             return []
         what = "the gateway has no IPv4 address for us: no IPv4-only machine of the intranet can be reached, or call us"
         remedy = "on the gateway, `manageout status` says why: POOL-EXHAUSTED, LEASES-NOT-STORED"
-        return [{"code": "NO-LEASE", "severity": "warning", "what": what, "remedy": remedy}]
+        return [Finding("NO-LEASE", "warning", what, remedy)]
 
     def drops(self) -> list[dict[str, Any]]:
         """No packets here."""

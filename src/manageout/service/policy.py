@@ -28,6 +28,7 @@ from manageout.service.departed import Departed
 from manageout.service.filter import REFUSALS, set_name
 from manageout.service.filter_managers import Contents, counter
 from manageout.service.filter_tracking import counts_by_client
+from manageout.service.finding import Finding
 from manageout.service.guard import GUARDED
 from manageout.service.holders import Holders
 from manageout.service.manager_names import Address, ManagerNames, resolver_of
@@ -263,7 +264,7 @@ class PolicyService:
         names = rule_names(self._site.policy.managers)
         return [(name, counts.get(counter(number), 0)) for number, name in enumerate(names)]
 
-    def findings(self) -> list[dict[str, Any]]:
+    def findings(self) -> list[Finding]:
         """What an administrator should know."""
         troubles = Troubles(self._removed, self._unloaded, self._rules.shared, self._revision.failure)
         rows = findings(self._names.states, troubles)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from manageout.config import Site
 from manageout.config_translation import ManagerTable
 from manageout.linux import conntrack, sysctl
 from manageout.linux.nft_features import Features
 from manageout.plan import Plan
+from manageout.service.finding import Finding
 from manageout.wire.address import embedded_isatap, rfc6052_extract
 from manageout.words import counted
 
@@ -65,18 +66,18 @@ class Troubles(NamedTuple):
     """Why the open connections could not be judged by them."""
 
 
-def findings(names: Mapping[str, str], troubles: Troubles) -> list[dict[str, Any]]:
+def findings(names: Mapping[str, str], troubles: Troubles) -> list[Finding]:
     """What an administrator should know. ``names``: state of each manager's name."""
     return _rows(_found(names, troubles))
 
 
-def tracking_findings(features: Features, harm: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+def tracking_findings(features: Features, harm: Iterable[tuple[str, str]]) -> list[Finding]:
     """The same of connection tracking. ``harm``: what rules of others do, and the remedy."""
     return _rows(_of_tracking(features, harm))
 
 
-def _rows(found: Iterable[tuple[str, str, str, str]]) -> list[dict[str, Any]]:
-    return [dict(zip(("code", "severity", "what", "remedy"), row, strict=True)) for row in found]
+def _rows(found: Iterable[tuple[str, str, str, str]]) -> list[Finding]:
+    return [Finding(*row) for row in found]
 
 
 def _of_tracking(features: Features, harm: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, str]]:

@@ -19,8 +19,8 @@ from manageout.service.presence import Watcher
 class Shown(Protocol):
     """What is shown of one job of this machine.
 
-    It may also have ``hosts()``, ``clients()``, ``leases()``, and ``findings()``: what somebody should look at,
-    each with ``code``, ``severity`` (note, warning or error), ``what`` and ``remedy``.
+    It may also have ``hosts()``, ``clients()``, ``leases()``, and ``findings()``: what somebody should look at, each a
+    :class:`~manageout.service.finding.Finding`.
     """
 
     name: str

@@ -10,6 +10,7 @@ import pytest
 from manageout.errors import ManageoutError
 from manageout.linux.netlink import Netlink
 from manageout.protocol.drops import Drop
+from manageout.service.finding import Finding
 from manageout.service.overview import HISTORY, MEANINGS, DropHistory, LastSeen, Overview
 
 
@@ -74,8 +75,8 @@ class Finder:
     def metrics(self) -> tuple[()]:
         return ()
 
-    def findings(self) -> list[dict[str, str]]:
-        return [{"code": "A-CODE", "severity": kind, "what": "w", "remedy": "r"} for kind in self._severities]
+    def findings(self) -> list[Finding]:
+        return [Finding("A-CODE", kind, "w", "r") for kind in self._severities]
 
     def leases(self) -> list[dict[str, Any]]:
         return [{"name": self.name}]

@@ -49,17 +49,17 @@ def test_findings() -> None:
         {"helpdesk.corp.example": "has no address"}, Troubles(2, "no nft", "old kernel", "no answer")
     )
     codes = ["MANAGER-NAME", "RULES-MISSING", "RULES-UNJUDGED", "RULES-REMOVED", "RULES-SHARED"]
-    assert [row["code"] for row in found] == codes
-    assert found[0]["what"] == "the manager helpdesk.corp.example has no address"
-    assert all(row["remedy"] for row in found)
+    assert [row.code for row in found] == codes
+    assert found[0].what == "the manager helpdesk.corp.example has no address"
+    assert all(row.remedy for row in found)
 
 
 def test_findings_of_connection_tracking() -> None:
     assert tracking_findings(ALL, []) == []
     found = tracking_findings(Features(False, False), [("a rule drops", "accept")])
-    assert [row["code"] for row in found] == [
+    assert [row.code for row in found] == [
         "LISTENER-UNTRACKED",
         "CONNECTIONS-UNLIMITED",
         "CONNECTIONS-STAY",
     ]
-    assert all(row["remedy"] for row in found)
+    assert all(row.remedy for row in found)
