@@ -15,6 +15,7 @@ import pytest
 
 from manageout.errors import DaemonUnreachable
 from manageout.lab import bind, network, process, servers, site
+from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, ISATAP_NAME, LAPTOP_NAME
 from manageout.wire import nd
 from tests.system.strange_router import advertising
@@ -25,6 +26,7 @@ NOTES = {"LIVE-CLOCK-FREE"}
 """What depends on the machine that the tests run on."""
 PREFIX = nd.PrefixInformation(IPv6Address("fd12:3456:789a:1::").packed, 64, False, True, 86400, 14400)
 ROUTE = nd.RouteInformation(IPv6Address("fd12:3456:789a:1000::").packed, 59, nd.Preference.MEDIUM, 1800)
+FORWARD = "net.ipv4.ip_forward"
 INPUT = "chain i { type filter hook input priority 0; policy accept;\n %s\n }"
 
 
@@ -251,9 +253,22 @@ def test_a_site_file_with_faults(lab: Lab, tmp_path: Path) -> None:
     assert found["code"] == "LIVE-CONFIG" and "no role" in found["seen"][0]
 
 
+def told(code: str) -> bool:
+    """Whether the gateway's daemon has found it."""
+    return code in {row["code"] for row in site.ask("gateway", "status")["findings"]}
+
+
 def test_kernel_parameters(lab: Lab) -> None:
-    with broken("gateway", "sysctl -qw net.ipv4.ip_forward=0", "sysctl -qw net.ipv4.ip_forward=1"):
+    off = "sysctl -qw net.ipv4.ip_forward=0"
+    for _ in range(3):  # so often the daemon puts it back
+        run("gateway", off)
+        wait_until(
+            "it forwards", lambda: network.run("gateway", ["sysctl", "-n", FORWARD]).stdout == "1\n", 5
+        )
+    with broken("gateway", off, "sysctl -qw net.ipv4.ip_forward=1"):
+        wait_until("it is told", lambda: told("FORWARDING-OFF"), 5)
         assert gateway() == {"LIVE-FORWARDING"}
+    wait_until("it is right", lambda: not told("FORWARDING-OFF"), 5)
     off = "sysctl -qw net.ipv6.conf.all.disable_ipv6=%d"
     with broken("kiosk", off % 1, off % 0):
         assert codes("kiosk") == {"LIVE-IPV6-OFF"}
@@ -275,18 +290,21 @@ def test_a_way_back_by_another_device(lab: Lab) -> None:
     ],
 )
 def test_other_tables_that_receive_nothing(lab: Lab, rule: str, code: str) -> None:
+    wait_until("the last one is forgotten", lambda: not told("FILTER-BLOCKS"), 10)
     with filtered("gateway", INPUT % rule):
         (found,) = doctor("gateway", "--live", "--config", site_file())
     assert found["code"] == code and rule.split(" ")[-1] in found["seen"][0]
 
 
 def test_a_table_that_forwards_nothing(lab: Lab) -> None:
+    wait_until("the last one is forgotten", lambda: not told("FILTER-BLOCKS"), 10)
     with filtered("gateway", "chain f { type filter hook forward priority 10; policy drop;\n }"):
         assert gateway() == {"LIVE-FILTER-FORWARD"}
         quotes = [
             line for row in doctor("gateway", "--live", "--config", site_file()) for line in row["seen"]
         ]
     assert [line for line in quotes if "from mo-xlat0 to intranet:" in line and "policy drop" in line]
+    wait_until("it is forgotten", lambda: not told("FILTER-BLOCKS"), 10)
     accept = 'iifname "mo-*" accept\n oifname "mo-*" accept'
     with filtered(
         "gateway", f"chain f {{ type filter hook forward priority 10; policy drop;\n {accept}\n }}"

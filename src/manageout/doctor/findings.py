@@ -61,13 +61,21 @@ def rule(
     return register
 
 
+SEEN_HERE = {
+    "FILTER-BLOCKS": frozenset({"LIVE-FILTER-41", "LIVE-FILTER-TLS", "LIVE-FILTER-FORWARD"}),
+    "FORWARDING-OFF": frozenset({"LIVE-FORWARDING"}),
+}
+"""What the daemon tells and the doctor sees by itself, with more words."""
+
+
 def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> list[Finding]:
     """What is wrong with each machine, the worst first; a root cause silences its consequences there."""
     chosen = list(RULES.values() if rules is None else rules)
     found: list[Finding] = []
     for facts in machines:
         found += _without_consequences([f for one in chosen for f in _apply(one, facts)], chosen)
-        found += _told(facts)
+        codes = {finding.code for finding in found}
+        found += [told for told in _told(facts) if not codes & SEEN_HERE.get(told.code, frozenset())]
     return sorted(found, key=lambda finding: (_ORDER[finding.severity], finding.computer, finding.code))
 
 

@@ -42,8 +42,9 @@ from manageout.service.reconcile import Kind, Reconciler, Step
 
 DEBOUNCE = 0.03
 """Changes come in groups."""
-PAUSE = 0.25
-"""At least so long between two looks."""
+PAUSE, SHARE = 0.25, 8
+"""At least so many seconds between two looks, and so many times what the last one took: where there are a thousand
+devices it takes longer, and packets come first."""
 GLANCE = 1.0
 LOOK = 10.0
 OURS, OURS_AT_ONCE = 0.5, 20.0
@@ -88,6 +89,7 @@ class KernelWatch:
         self._cards = Cards(netlink)
         self._changed = asyncio.Event()
         self._looked = self._began = 0.0
+        self._pause = PAUSE
         self._looks = 0
         self._mended: Counter[str] = Counter()
 
@@ -121,7 +123,7 @@ class KernelWatch:
                     await self._changed.wait()
             concerns = False
             if self._changed.is_set():
-                await asyncio.sleep(max(DEBOUNCE, self._looked + PAUSE - time.monotonic()))
+                await asyncio.sleep(max(DEBOUNCE, self._looked + self._pause - time.monotonic()))
                 concerns = monitor.drain([route.prefix for route in self._wanted().routes])
                 self._changed.clear()
                 loop.add_reader(monitor.fileno(), wake)
@@ -172,6 +174,7 @@ class KernelWatch:
             self._board.say(logging.WARNING, f"{error.message} ({error.hint})", now)
         self._recheck(True, now)
         self._looked = self._began = time.monotonic()
+        self._pause = max(PAUSE, SHARE * (self._looked - now))
 
     def _follow(self, around: Surroundings) -> None:
         """The rules name the devices that hold the locators."""
