@@ -44,7 +44,7 @@ def load_certificate(path: Path) -> x509.Certificate:
     """The first certificate of a PEM file. Raises :class:`PkiError`."""
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
         raise PkiError(f"{path}: {reason}", "give a readable PEM file") from None
 
@@ -53,7 +53,7 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
     """All certificates of a PEM file, at least one. Raises :class:`PkiError`."""
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
         raise PkiError(f"{path}: {reason}", "give a readable PEM file") from None
 

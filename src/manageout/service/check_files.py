@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from manageout.config import GatewayTable, Site
 from manageout.errors import PkiError
 from manageout.service import trust_report
-from manageout.service.certificates import load_certificates, load_key, names_of
+from manageout.service.certificates import UNREADABLE, load_certificates, load_key, names_of
 from manageout.service.revocation import RevocationLists, issuer_of
 
 SOON = 30 * 86400
@@ -97,7 +97,11 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
     for authority in found:
         yield from _validity(authority, path)
     yield from _everybody(gateway, len(found))
-    issuers = [issuer_of(each.public_bytes(Encoding.DER)) for each in found]
+    try:
+        issuers = [issuer_of(each.public_bytes(Encoding.DER)) for each in found]
+    except UNREADABLE:
+        yield "error", f"gateway.client_ca {path}: a key of a kind that we cannot use", "use RSA or ECDSA"
+        return
     try:
         known = RevocationLists.read(gateway.client_crl) if gateway.client_crl else RevocationLists()
     except PkiError as error:

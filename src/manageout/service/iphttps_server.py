@@ -100,7 +100,7 @@ class IpHttpsServerService:
         self.ready.set()
         try:
             while not (await asyncio.wait({self._failure}, timeout=WATCH))[0]:
-                self._watch()
+                await self._watch()
             self._failure.result()
         finally:
             self._stop()
@@ -131,11 +131,16 @@ class IpHttpsServerService:
             self._drop(connection, "the gateway stopped")
         self.ready.clear()
 
-    def _watch(self) -> None:
+    async def _watch(self) -> None:
         """The certificate, key, authority and revocation files may be replaced at any time."""
         if self.acceptor.trust.changed():
+            gateway = self._gateway
             try:
-                self._replace_trust(Trust(self._gateway))
+                # A long revocation list takes a while to read, and packets must not wait for it.
+                trust = await asyncio.to_thread(Trust, gateway)
+                if gateway is not self._gateway:
+                    return  # a reload has read them meanwhile
+                self._replace_trust(trust)
                 log.info("certificate files read again")
                 self._unread = ""
             except ManageoutError as error:

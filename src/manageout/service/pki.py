@@ -200,7 +200,7 @@ class Authority:
         """When gateways stop believing the list (and so every client). Raises :class:`PkiError`."""
         try:
             crl = x509.load_pem_x509_crl(self.crl_path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, *certificates.UNREADABLE) as error:
             hint = f"make it anew: manageout pki crl --dir {self.directory}"
             raise PkiError(f"{self.crl_path}: cannot be read: {said(error)}", hint) from None
         return crl.next_update_utc or datetime.max.replace(tzinfo=UTC)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from manageout.doctor.live import Certificate, Crl, GatewayAnswer
 from manageout.errors import ManageoutError
 from manageout.service import tls
-from manageout.service.certificates import load_certificate, load_certificates, names_of
+from manageout.service.certificates import UNREADABLE, load_certificate, load_certificates, names_of
 from manageout.service.dial import Gateway
 from manageout.service.probe_dns import resolve
 from manageout.service.revocation import RevocationLists
@@ -42,7 +42,7 @@ def all_from_file(path: Path) -> list[Certificate]:
     place = str(path)
     try:
         found = x509.load_pem_x509_certificates(_read(path))
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         return [_unread(place, error)]
     first = described(found[0], place)._replace(chain=_chain_fault(found))
     return [first, *(described(each, f"{place}, number {at}") for at, each in enumerate(found[1:], 2))]
@@ -81,7 +81,7 @@ def crls_from_file(path: Path, authorities: Path | None = None) -> list[Crl]:
         found = RevocationLists.parse(data).newest()
     except OSError as error:
         return [_no_crl(str(path), said(error))]
-    except (ValueError, TypeError, x509.DuplicateExtension):
+    except UNREADABLE:
         return [_no_crl(str(path), "not a revocation list")]
     if not found:
         return [_crl(str(path), data, authorities)]
@@ -135,7 +135,7 @@ def _greet(answer: GatewayAnswer, place: Gateway, wait: float) -> GatewayAnswer:
             # A gateway that wants a client certificate ends the connection here, by an alert.
             with contextlib.suppress(OSError):
                 return _ask_http(answer, stream, place, time.monotonic() + wait)
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         return answer._replace(error=_words(error))
     return answer
 
@@ -186,7 +186,7 @@ def _verify(place: Gateway, address: str, authorities: Path | None, wait: float)
         return ""  # about the connection, not the certificate; the first attempt has told it
 
 
-def _words(error: OSError | ValueError) -> str:
+def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer"
     return tls.explain(error, "the gateway's") if isinstance(error, OSError) else str(error)
@@ -197,7 +197,7 @@ def _read(path: Path) -> bytes:
         return file.read(MAX_FILE)
 
 
-def _unread(place: str, error: OSError | ValueError) -> Certificate:
+def _unread(place: str, error: Exception) -> Certificate:
     reason = said(error) if isinstance(error, OSError) else "not a PEM certificate"
     return Certificate(place, (), "", "", 0.0, 0.0, error=reason)
 
@@ -221,7 +221,7 @@ def _crl(place: str, data: bytes, authorities: Path | None) -> Crl:
         pem = b"-----BEGIN" in data[:4096]
         found = x509.load_pem_x509_crl(data) if pem else x509.load_der_x509_crl(data)
         return _told(place, found, authorities)
-    except (ValueError, TypeError):
+    except UNREADABLE:
         return _no_crl(place, "not a revocation list")
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from manageout.errors import PkiError
+from manageout.service.certificates import UNREADABLE
 from manageout.words import plain
 
 MAX_AUTHORITIES = 256
@@ -101,7 +101,7 @@ class RevocationLists:
             found = cls.parse(path.read_bytes())
         except OSError as error:
             raise PkiError(f"{path}: {error.strerror}", "check the path, and who may read it") from None
-        except (ValueError, TypeError, x509.DuplicateExtension) as error:
+        except UNREADABLE as error:
             raise PkiError(f"{path}: not a revocation list: {error}", "give a PEM file") from None
         if not found.all:
             raise PkiError(f"{path}: holds no PEM revocation list", "`manageout pki crl` makes one")
@@ -109,7 +109,7 @@ class RevocationLists:
 
     @classmethod
     def parse(cls, text: bytes) -> RevocationLists:
-        """The lists of a PEM text. Raises ValueError, TypeError, x509.DuplicateExtension."""
+        """The lists of a PEM text. Raises one of certificates.UNREADABLE."""
         blocks = [part[part.index(_BEGIN) :] + _END for part in text.split(_END) if _BEGIN in part]
         return cls(_read(x509.load_pem_x509_crl(block)) for block in blocks)
 
@@ -171,7 +171,7 @@ def _signed(one: List, issuer: Issuer) -> bool:
     try:
         key = cast("CertificateIssuerPublicKeyTypes", load_der_public_key(issuer.key))
         return one.source.is_signature_valid(key)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -64,6 +65,7 @@ class Trust:
         self.context = self._context()
         self.authorities = certificates.load_certificates(client_ca) if client_ca else []
         self._fingerprints = frozenset(one.fingerprint(hashes.SHA256()) for one in self.authorities)
+        self._issuers = _issuers(self.authorities)
         self.required = with_clients
         self._common_name = gateway.common_name
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
@@ -98,11 +100,7 @@ class Trust:
 
     def issuers(self) -> dict[Issuer, float]:
         """Every authority that signs here, as far as is known, and when its certificate ends."""
-        ours = {
-            issuer_of(one.public_bytes(Encoding.DER)): one.not_valid_after_utc.timestamp()
-            for one in self.authorities
-        }
-        return {**self.seen, **ours}
+        return {**self.seen, **self._issuers}
 
     def meet(self, tls_object: ssl.SSLObject) -> PeerCertificate | Refusal | None:
         """Who has finished a handshake: a client that may be connected, or why it may not. Never looks at files."""
@@ -182,3 +180,12 @@ def describe(chain: Sequence[bytes]) -> str:
 
 def _whose(link: Link, certificate: PeerCertificate) -> str:
     return "client certificate" if link is certificate.chain[0] else f"its authority {link.name}"
+
+
+def _issuers(authorities: Iterable[x509.Certificate]) -> dict[Issuer, float]:
+    """Those whose keys we know how to use; clients of others are refused when they come."""
+    found: dict[Issuer, float] = {}
+    for one in authorities:
+        with contextlib.suppress(*certificates.UNREADABLE):
+            found[issuer_of(one.public_bytes(Encoding.DER))] = one.not_valid_after_utc.timestamp()
+    return found
