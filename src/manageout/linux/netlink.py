@@ -30,6 +30,8 @@ from manageout.linux import rtnetlink
 from manageout.linux.rtnetlink import attribute, attributes
 
 PROTO = 61
+RA = 9
+"""The protocol of routes that were learnt from router advertisements (RTPROT_RA)."""
 
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface
@@ -48,6 +50,8 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 _IFLA_NAME, _IFLA_MTU, _IFLA_STATS64 = 3, 4, 23
 _FIB_MATCH = 0x2000
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
+_CACHEINFO = struct.Struct("=8xi")  # struct rta_cacheinfo; USER_HZ is 100
+_RTA_CACHEINFO = 12
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_PREF = 1, 4, 5, 6, 7, 20
 
 
@@ -73,6 +77,8 @@ class Route(NamedTuple):
     via: Address | None
     metric: int
     protocol: int
+    expires: float | None = None
+    """Seconds; None: never."""
 
 
 class Hop(NamedTuple):
@@ -238,6 +244,10 @@ class Netlink:
         found = [_read_route(message.body, names) for message in messages]
         return [route for route in found if route is not None and protocol in (None, route.protocol)]
 
+    def learnt_defaults(self) -> list[Route]:
+        """IPv6 default routes from router advertisements."""
+        return [route for route in self.routes(socket.AF_INET6, RA) if route.prefix.prefixlen == 0]
+
     def route_get(self, destination: Address) -> Hop:
         """Where a packet to ``destination`` would go; :class:`KernelError` when nowhere."""
         family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
@@ -358,7 +368,13 @@ def _read_route(body: bytes, names: dict[int, str]) -> Route | None:
         ip_address(via) if via else None,
         struct.unpack("=I", metric)[0] if metric else 0,
         protocol,
+        _expires(values.get(_RTA_CACHEINFO, b"")),
     )
+
+
+def _expires(cache: bytes) -> float | None:
+    (hundredths,) = _CACHEINFO.unpack_from(cache) if len(cache) >= _CACHEINFO.size else (0,)
+    return hundredths / 100 if hundredths > 0 else None
 
 
 def _name(index: int, names: dict[int, str]) -> str | None:

@@ -21,7 +21,7 @@ from manageout.config import Site
 from manageout.errors import FastPathUnavailable, KernelError, ManageoutError
 from manageout.linux import nft, privileges, sysctl, systemd
 from manageout.linux.libbpf import Object
-from manageout.linux.netlink import Link, Netlink
+from manageout.linux.netlink import RA, Link, Netlink
 from manageout.plan import Plan
 from manageout.service import check_dns, check_files, check_pool, untracked
 from manageout.service.desired import desired
@@ -30,7 +30,6 @@ from manageout.wire.address import WELL_KNOWN_NAT64
 from manageout.words import counted
 
 ISATAP_OVERHEAD = 20
-_LEARNT_FROM_RA = 9  # RTPROT_RA
 BROAD = 4096
 """More hosts than this in isatap.hosts are hardly all managers."""
 
@@ -227,16 +226,17 @@ def _routes(host: Host) -> Findings:
 
 
 def _forwarding(host: Host) -> Findings:
-    """Forwarding turns off router advertisements on the other links (accept_ra = 1 becomes 0)."""
+    """Forwarding turns off router advertisements on the other links, and removes default routes learnt from them."""
     forwarding = sysctl.find("net.ipv6.conf.all.forwarding")
     if forwarding is None:
         yield _error("this kernel runs without IPv6", "boot it without ipv6.disable=1")
     if forwarding != "0":
         return
-    for dev in sorted({str(route.dev) for route in host.netlink.routes(protocol=_LEARNT_FROM_RA)}):
+    for dev in sorted({str(route.dev) for route in host.netlink.routes(protocol=RA)}):
         if sysctl.find(f"net/ipv6/conf/{dev}/accept_ra") == "1":
             yield _warning(
-                f"{dev} learns IPv6 routes from router advertisements; forwarding will end that",
+                f"{dev} learns IPv6 routes from router advertisements; turning forwarding on ends that, and takes"
+                " the default route away at once",
                 f"sysctl net.ipv6.conf.{dev}.accept_ra=2, or configure the routes by hand",
             )
 

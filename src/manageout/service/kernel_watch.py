@@ -31,7 +31,7 @@ from manageout.linux.netlink_events import KernelMonitor
 from manageout.plan import Plan
 from manageout.protocol.allowance import Allowance
 from manageout.protocol.restraint import Restraint
-from manageout.service import kernel_findings
+from manageout.service import advertised, kernel_findings
 from manageout.service.cards import Cards
 from manageout.service.desired import Desired, Surroundings, without_rules
 from manageout.service.filter_watch import FilterWatch
@@ -169,6 +169,7 @@ class KernelWatch:
             self._board.show("settings", [row for row in shown if row.code in _SHARED], now)
             self._board.show("ours", [row for row in shown if row.code not in _SHARED], now)
             self._board.show("overruled", self._overruled(), now)
+            self._board.show("advertised", advertised.learnt(self._netlink, self._reconciler.learnt), now)
             self._board.show("cards", self._cards.look(self._site), now)
         except ManageoutError as error:  # something went while it was looked at: its event follows
             self._board.say(logging.WARNING, f"{error.message} ({error.hint})", now)

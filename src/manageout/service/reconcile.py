@@ -70,6 +70,8 @@ class Leftovers:
     """Name -> (value before us, value that we set)."""
     routes: set[WantedRoute] = field(default_factory=set)
     filter: bool = False
+    learnt: dict[str, str] = field(default_factory=dict)
+    """Device -> router of IPv6 default routes that turning forwarding on has removed."""
 
     @classmethod
     def read(cls, runtime: RuntimeDir) -> Leftovers:
@@ -81,7 +83,8 @@ class Leftovers:
                 for prefix, via, dev in found["routes"]
             }
             sysctls = {str(name): (str(old), str(ours)) for name, (old, ours) in found["sysctls"].items()}
-            return cls(sysctls, routes, bool(found["filter"]))
+            learnt = {str(dev): str(via) for dev, via in found.get("learnt", {}).items()}
+            return cls(sysctls, routes, bool(found["filter"]), learnt)
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
@@ -92,7 +95,7 @@ class Leftovers:
             for route in sorted(self.routes, key=str)
         ]
         something = self.sysctls or self.routes or self.filter
-        left = {"sysctls": self.sysctls, "routes": routes, "filter": self.filter}
+        left = {"sysctls": self.sysctls, "routes": routes, "filter": self.filter, "learnt": self.learnt}
         runtime.remember(left if something else {})
 
 
@@ -168,7 +171,7 @@ class Reconciler:
             except ManageoutError as error:  # the rest must still be undone
                 log.warning("%s: %s", step.text, error.message)
         self.tuns = {}
-        self._left = Leftovers()
+        self._left = Leftovers(learnt=self._left.learnt)
         self._left.write(self._runtime)
 
     def undo_steps(self) -> list[Step]:
@@ -197,7 +200,15 @@ class Reconciler:
         text = f"set {name} = {value} (now {'not there' if now is None else now})"
         return Step(text, partial(self._set, name, value), kind, name)
 
+    @property
+    def learnt(self) -> dict[str, str]:
+        """Device -> router of IPv6 default routes that turning forwarding on has removed."""
+        return self._left.learnt
+
     def _set(self, name: str, value: str) -> None:
+        if name == IPV6_FORWARDING:
+            defaults = self._netlink.learnt_defaults()
+            self._left.learnt |= {str(route.dev): str(route.via) for route in defaults}
         for each, before in sysctl.affected(name).items():
             self._left.sysctls.setdefault(each, (before, value))
         self._left.write(self._runtime)  # first, for a kill in between
