@@ -122,7 +122,7 @@ def test_a_name_is_its_clients_and_its_owners_before(domain: None) -> None:
         ["DONE", ""],
         ["TAKEN", "NAME-TWICE"],
         ["DONE", ""],
-        ["TAKEN", "NAME-TWICE"],
+        ["OWNED", "NAME-TWICE"],
         ["DONE", ""],
     ]
     assert answers(NAME, "AAAA") == [SIX]

@@ -278,6 +278,17 @@ def test_who_is_only_mapped_to_a_name_never_inherits_its_owners() -> None:
     assert wanted(do(names, 2.0)) == {NAME: OURS}
 
 
+def test_an_owner_at_another_gateway_is_remembered_too() -> None:
+    names = Names("corp.example", reverse=False)
+    names.present(MAPPED, OTHER, None, 0.0)
+    do(names, 0.0, Outcome.OWNED, Problem("NAME-TWICE", "x"))
+    assert names.entries == {} and names.timer() is None  # also when the owner leaves there
+    assert problems(names) == [(MAPPED, "NAME-TWICE")]
+    assert names.changes() == [(NAME, StoredEntry(NAME, NAME, NOTHING, NOTHING))]
+    names.present(MAPPED, OTHER, None, 1.0)
+    assert do(names, 1.0) == []
+
+
 def test_nor_after_a_restart() -> None:
     names = Names("corp.example", reverse=False)
     names.present(NAME, SIX, None, 0.0)

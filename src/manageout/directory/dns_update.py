@@ -145,7 +145,8 @@ class Updater:
             if answer.rcode not in (dns.rcode.NXRRSET, *_OTHERWISE):
                 return self._judge(answer, task, place)
         words = f"{task.name} is the name of another client of this site"
-        return Outcome.TAKEN, Problem("NAME-TWICE", words)
+        owned = not exact and found == self.mark(task.name)
+        return Outcome.OWNED if owned else Outcome.TAKEN, Problem("NAME-TWICE", words)
 
     def _mark_there(self, task: Task, place: Place) -> str | None:
         """The mark of another client of our site, or one of before they were named; None: it is not our site's."""

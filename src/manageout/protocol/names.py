@@ -49,6 +49,8 @@ class Outcome(Enum):
     DONE = "done"
     TAKEN = "taken"
     """Somebody else's records stand there, or another client's; nothing was changed."""
+    OWNED = "owned"
+    """The name's exact owner is registered, by another gateway of the site; nothing was changed."""
     NO_ZONE = "no-zone"
     """No zone of the server holds the name: there is nothing to do."""
     FAILED = "failed"
@@ -243,7 +245,7 @@ class Names:
             entry.known, entry.doubtful = task.wanted, NOTHING
             entry.delay, entry.due = FIRST_DELAY, now
             look = now + self._found(task, outcome, entry)
-        elif outcome is Outcome.TAKEN:
+        elif outcome in (Outcome.TAKEN, Outcome.OWNED):
             entry.known = entry.doubtful = NOTHING
             entry.due = now + TAKEN_DELAY
         elif outcome is Outcome.ELSEWHERE:
@@ -257,6 +259,8 @@ class Names:
         if entry.settled and entry.wanted:
             self._plan_look(task.name, entry, look)
         self._look_at(task.name, entry, now)
+        if outcome is Outcome.OWNED:
+            self._note_owner(task.name, now)
 
     def timer(self) -> float | None:
         """When :meth:`tasks` has something, or None; a time that has passed means now."""
