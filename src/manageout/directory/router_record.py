@@ -78,6 +78,11 @@ class RouterRecord:
         """None of ours is left; what stood there before. Raises :class:`RecordError`."""
         return self._change(frozenset())
 
+    def look(self) -> Standing:
+        """What stands there, without changing it. Raises :class:`RecordError`."""
+        place = self._place()
+        return self._guarded(lambda: self.standing(place))
+
     def read_back(self, wanted: Addresses, patience: float) -> list[ReadBack]:
         """What every name server of the zone says; waits ``patience`` seconds for those that follow later."""
         place = self._place()

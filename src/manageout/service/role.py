@@ -71,6 +71,10 @@ def roles_of(
         from manageout.service.isatap_router import IsatapRouterService
 
         roles.append(IsatapRouterService(site, plan, tuns[ISATAP_DEVICE], netlink, state_dir))
+    if site.isatap is not None and site.isatap.name and site.names is not None:
+        from manageout.service.router_record_watch import RouterRecordWatch
+
+        roles.append(RouterRecordWatch(site, plan))
     if site.dns64 is not None:
         from manageout.service.dns64 import Dns64Service
 

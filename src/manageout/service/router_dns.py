@@ -24,6 +24,11 @@ def complete(site: Site, name: str) -> str:
     return f"{name.strip('.')}.{site.site.domain}"
 
 
+def mark_of(site: Site) -> str:
+    """Not the mark of clients' names: none of them may take this one over, nor be swept with it."""
+    return f"manageout router {site.site.prefix}"
+
+
 def record_of(site: Site, name: str) -> RouterRecord:
     """The record of ``name``. Raises :class:`ConfigError` without ``[names]``, and for a key that cannot be used."""
     from manageout.directory.router_record import RouterRecord
@@ -32,9 +37,7 @@ def record_of(site: Site, name: str) -> RouterRecord:
     if table is None:
         hint = 'for example servers = ["10.0.0.10"], authentication = "tsig", key_file = "..."'
         raise ConfigError("site file", [Fault("names", "is required: it says where updates go", hint)])
-    # Not the mark of clients' names: none of them may take this one over, nor be swept with it.
-    mark = f"manageout router {site.site.prefix}"
-    return RouterRecord(zones_of(site), signer_of(table), mark, table.ttl, complete(site, name))
+    return RouterRecord(zones_of(site), signer_of(table), mark_of(site), table.ttl, complete(site, name))
 
 
 def addresses_of(site: Site) -> Addresses:
