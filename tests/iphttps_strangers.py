@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
 from pathlib import Path
 
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.iphttps_pair import GATEWAY_NAME, Pair
 
+CLIENTS = 10
 PADDED = 14
 """Certificates of a padded chain, ours among them."""
 
@@ -25,8 +27,15 @@ def memory_of(pid: int) -> int:
     raise AssertionError("no Pss in smaps_rollup")
 
 
-def padded_context(pair: Pair, name: str, padding: int) -> ssl.SSLContext:
-    """A client of TLS 1.2: a good certificate, and others behind it, of ``padding`` bytes each, that prove nothing."""
+def padded_contexts(pair: Pair, padding: int) -> list[ssl.SSLContext]:
+    """Clients of TLS 1.2: a good certificate, and others behind it, of ``padding`` bytes each, that prove nothing.
+
+    There are several, for none may connect all the time.
+    """
+    return [_padded(pair, f"padded{padding}-{number}.corp.example", padding) for number in range(CLIENTS)]
+
+
+def _padded(pair: Pair, name: str, padding: int) -> ssl.SSLContext:
     files = pair.ca.issue(name, server=False)
     chain = pair.directory / f"{name}-{padding}.pem"
     chain.write_bytes(files.certificate.read_bytes() + _junk(padding) * (PADDED - 1))
@@ -36,10 +45,10 @@ def padded_context(pair: Pair, name: str, padding: int) -> ssl.SSLContext:
     return context
 
 
-def come_and_go(pair: Pair, context: ssl.SSLContext, times: int) -> int:
+def come_and_go(pair: Pair, contexts: list[ssl.SSLContext], times: int) -> int:
     """Connect and disconnect one after another; how many got through the handshake."""
     served = 0
-    for _ in range(times):
+    for context in islice(cycle(contexts), times):
         with contextlib.suppress(OSError), pair.tcp() as tcp:  # ssl.SSLError is one
             tls = context.wrap_socket(tcp, server_hostname=GATEWAY_NAME)
             served += 1

@@ -17,7 +17,7 @@ from typing import Any
 from tests.bench.leases_load import name_of
 from tests.bench.report import Result, say
 from tests.iphttps_pair import GATEWAY_V6, Pair, Running, sh, wait_for
-from tests.iphttps_strangers import come_and_go, memory_of, padded_context
+from tests.iphttps_strangers import come_and_go, memory_of, padded_contexts
 
 NAMES = ("iphttps_flood_p99_ms", "iphttps_flood_newcomers", "iphttps_padded_bytes")
 RUNS = 3
@@ -39,10 +39,10 @@ def measure(wanted: frozenset[str]) -> Iterator[Result]:
 
 def _padded(pair: Pair) -> Result:
     gateway = pair.start_gateway()
-    context = padded_context(pair, "padded.corp.example", PADDING)
-    come_and_go(pair, context, 20)  # what is made once
+    clients = padded_contexts(pair, PADDING)
+    come_and_go(pair, clients, 20)  # what is made once
     before = memory_of(gateway.pid)
-    served = come_and_go(pair, context, PADDED_TIMES)
+    served = come_and_go(pair, clients, PADDED_TIMES)
     wait_for("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])
     grown = memory_of(gateway.pid) - before
     gateway.stop()

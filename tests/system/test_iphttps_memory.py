@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.iphttps_pair import Pair, Running, wait_for
-from tests.iphttps_strangers import come_and_go, memory_of, padded_context
+from tests.iphttps_strangers import come_and_go, memory_of, padded_contexts
 
 TIMES = 400
 
@@ -23,9 +23,9 @@ def test_closed_connections_with_long_chains_leave_nothing(
     gateway: tuple[Pair, Running], padding: int, served: bool
 ) -> None:
     pair, running = gateway
-    context = padded_context(pair, f"pad{padding}.corp.example", padding)
-    assert come_and_go(pair, context, 20) == 20 * served  # what is made once
+    clients = padded_contexts(pair, padding)
+    assert come_and_go(pair, clients, 20) == 20 * served  # what is made once
     before = memory_of(running.pid)
-    come_and_go(pair, context, TIMES)
+    assert come_and_go(pair, clients, TIMES) == TIMES * served
     wait_for("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])
     assert memory_of(running.pid) - before < 5_000_000

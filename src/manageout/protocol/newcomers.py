@@ -103,10 +103,10 @@ class Debt:
         self._at = now
 
 
-SOURCE_RATE, SOURCE_MOST = 2.0, 48.0
+SOURCE_RATE, SOURCE_MOST = 2.0, 128.0
 """Failures that one IPv4 address or /64 may have: a second, and at once. Twice as many for its /56, four times for its
 /48."""
-ALL_RATE, ALL_MOST = 200.0, 1024.0
+ALL_RATE, ALL_MOST = 100.0, 384.0
 """Failures of everybody, beyond which sources are served only if they had a good handshake before, or no bad one."""
 FRESH_RATE, FRESH_BURST = 200.0, 400.0
 """Attempts of sources without a bad one that are served then."""

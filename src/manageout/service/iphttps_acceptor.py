@@ -48,6 +48,9 @@ _Ts = TypeVarTuple("_Ts")
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: close at once, and leave nothing in the kernel."""
 
+_UNFINISHED = Refusal(Drop.HANDSHAKE_TIMEOUT, "the TLS handshake timed out")
+"""What would come of a handshake that goes no further."""
+
 log = logging.getLogger(__name__)
 
 
@@ -237,19 +240,13 @@ class Acceptor:
 
     def _on_handshake(self, connection: Connection) -> None:
         try:
-            done = connection.stream.handshake()
-        except ssl.SSLError as error:
-            self._give_up(connection, refusal(error, connection.stream.tls))
+            found = self._go_on(connection)
+        except Exception as error:  # whatever a stranger may find in us must not go on for ever
+            log.debug("internal error in a handshake", exc_info=True)
+            found = Refusal(Drop.TLS_FAILED, f"internal error: {type(error).__name__}")
+        if found is _UNFINISHED:
             return
-        except (OSError, EOFError) as error:
-            words = getattr(error, "strerror", None) or "the connection ended in the TLS handshake"
-            self._give_up(connection, Refusal(Drop.TLS_FAILED, words))
-            return
-        if not done:
-            return
-        found = self._judge(connection)
         if isinstance(found, Refusal):
-            self._say(connection, found.drop)
             self._give_up(connection, found)
             return
         connection.certificate = found
@@ -257,6 +254,21 @@ class Acceptor:
             self.admission.failures.proved(connection.source)
         self._over(connection)
         self._tell(self._take, connection)
+
+    def _go_on(self, connection: Connection) -> PeerCertificate | Refusal | None:
+        """Who it is, as soon as the handshake has ended well; a refusal with an answer if TLS can carry one."""
+        try:
+            if not connection.stream.handshake():
+                return _UNFINISHED
+        except ssl.SSLError as error:
+            return refusal(error, connection.stream.tls)
+        except (OSError, EOFError) as error:
+            words = getattr(error, "strerror", None) or "the connection ended in the TLS handshake"
+            return Refusal(Drop.TLS_FAILED, words)
+        found = self._judge(connection)
+        if isinstance(found, Refusal):
+            self._say(connection, found.drop)
+        return found
 
     def _judge(self, connection: Connection) -> PeerCertificate | Refusal | None:
         found = connection.trust.meet(connection.stream.tls)
@@ -273,11 +285,10 @@ class Acceptor:
         if self.admission.pressed:
             timeout = min(timeout, PRESSED_TIMEOUT)
         begun = time.monotonic() - timeout
-        late = Refusal(Drop.HANDSHAKE_TIMEOUT, "the TLS handshake timed out")
         for connection in list(self._handshakes.values()):
             if connection.begun > begun:
                 break
-            self._give_up(connection, late)
+            self._give_up(connection, _UNFINISHED)
         self._sweeping = bool(self._handshakes)
         if self._sweeping:
             asyncio.get_running_loop().call_later(SWEEP, self._sweep)

@@ -167,3 +167,26 @@ def test_nobody_is_handed_over_after_the_end(authority: Authority, runner: async
         place.end()
 
     runner.run(main())
+
+
+def test_a_fault_of_ours_ends_the_connection_and_nothing_else(
+    authority: Authority, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    def fault() -> None:
+        raise LookupError
+
+    async def main() -> None:
+        place = Place(authority)
+        place.judge.then = fault
+        assert not await place.connect()
+        place.judge.then = lambda: None
+        client = place.connect()
+        connection = await asyncio.wait_for(place.taken.get(), PATIENCE)
+        connection.stream.close()
+        assert not await client
+        place.end()
+
+    runner.run(main())
+    assert caplog.messages == ["client 127.0.0.1 refused: internal error: LookupError"]
