@@ -31,9 +31,9 @@ def client_certificate(data: bytes) -> None:
         said = found.words + found.certificate
         assert said.isascii() and said.isprintable() and len(said) < 400
         raise WireError(found.words)
-    for name in (*found.names, found.known_as, *(link.name for link in found.chain)):
+    for name in (*found.named.names, found.known_as, *(link.name for link in found.chain)):
         assert name.isascii() and name.isprintable() and len(name) < 400
-    assert all(len(name) <= 253 and "*" not in name and " " not in name for name in found.names)
+    assert all(len(name) <= 253 and "*" not in name and " " not in name for name in found.named.names)
 
 
 def revocation_list(data: bytes) -> None:

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,6 +30,7 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 """What reading a strange certificate can raise."""
+NO_NAME = "has no DNS name among its subject alternative names"
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -69,26 +71,35 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(names)
 
 
-def identities(certificate: x509.Certificate, *, common_name: bool = False) -> tuple[str, ...]:
-    """The names under which a client may be known, the first of which it is: the DNS names of its SAN.
+class Identities(NamedTuple):
+    """The names under which a client may be known, the first of which it is."""
 
-    ``common_name``: where there is none, its one common name. Raises one of :data:`UNREADABLE` for a SAN that
-    cannot be read, and for any name that is no DNS name: such names end in logs, DNS and lists of permissions.
+    names: tuple[str, ...]
+    common: bool = False
+    """It is only a common name."""
+
+
+def identities(certificate: x509.Certificate, *, common_name: bool = False) -> Identities:
+    """The DNS names of a certificate's SAN; with ``common_name``, where there is none, its one common name.
+
+    Raises one of :data:`UNREADABLE` for a SAN that cannot be read, and for any name that is no DNS name: such names
+    end in logs, DNS and lists of permissions.
     """
     names: list[str] = []
     with contextlib.suppress(x509.ExtensionNotFound):
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = san.get_values_for_type(x509.DNSName)
-    if not names and common_name:
+    common = common_name and not names
+    if common:
         names = [str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)][:2]
         if len(names) > 1:
             raise NoIdentity("has several common names")
     if not names:
-        raise NoIdentity("has no DNS name among its subject alternative names")
+        raise NoIdentity(NO_NAME)
     for name in names:
         if not is_host_name(name):
             raise NoIdentity(f"{plain(name)!r} is no DNS name of a machine")
-    return tuple(names)
+    return Identities(tuple(names), common)
 
 
 def is_host_name(name: str) -> bool:

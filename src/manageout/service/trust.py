@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class PeerCertificate(NamedTuple):
     """What stays in memory of a client's certificate, and of those above it."""
 
-    names: tuple[str, ...]
+    named: certificates.Identities
     chain: tuple[Link, ...]
     """Itself first. Authorities may be revoked, and expire, while the client is connected."""
 
@@ -40,7 +40,7 @@ class PeerCertificate(NamedTuple):
     @property
     def identity(self) -> str:
         """The name under which the client is listed and judged: the first of its certificate."""
-        return self.names[0]
+        return self.named.names[0]
 
 
 class Refusal(NamedTuple):
@@ -125,6 +125,9 @@ class Trust:
         if certificate is None:
             return Refusal(Drop.CERTIFICATE_MISSING, "no client certificate") if self.required else None
         known_as = certificate.known_as
+        if certificate.named.common and not self._common_name:
+            words = f"client certificate: {certificates.NO_NAME}"
+            return Refusal(Drop.CERTIFICATE_INVALID, words, known_as)
         if not any(fnmatchcase(certificate.identity.lower(), pattern) for pattern in self._allow):
             words = f"{certificate.identity} is not in gateway.allow"
             return Refusal(Drop.CERTIFICATE_UNLISTED, words, known_as)

@@ -203,6 +203,9 @@ def test_the_common_name_counts_only_when_told(authority: Authority, tmp_path: P
         assert isinstance(refused, Refusal) and "no DNS name" in refused.words
         told = read_peer(chain, common_name=True)
         assert isinstance(told, PeerCertificate) and told.identity == "laptop"
+        assert trust(authority, common_name=True).check(told) is None
+        # Who is connected goes as well when it is no longer told.
+        assert drop(trust(authority).check(told)) is Drop.CERTIFICATE_INVALID
 
 
 @pytest.mark.parametrize("common_name", [False, True])
