@@ -51,7 +51,7 @@ class NamesPlace:
     def start_site(self, policy: str = "") -> None:
         """The gateway and, behind it, the site's DNS64."""
         self.pair.start_gateway(policy=policy)
-        sh(f"ip -n gw addr add {SITE_DNS}/128 dev mo-iphttps0 nodad")
+        sh(f"ip -n gw addr add {SITE_DNS}/128 dev lo nodad")
         options = f"listen-on {{ none; }}; listen-on-v6 {{ {SITE_DNS}; }}; dns64 {NAT64}/96 {{ }};"
         self.site = self.start_dns("site", options, _SITE_ZONE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv6Address, IPv6Network
 from random import Random
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from manageout.protocol.iphttps import (
     TUN,
+    AddressRemoved,
     Connect,
     ConnectFault,
     Disconnect,
     Failed,
     LinkDown,
+    RouteAdded,
     RouteRemoved,
 )
 from manageout.protocol.iphttps_server import IpHttpsServer
@@ -200,6 +203,23 @@ def test_a_gateway_that_restarts_says_when_to_come_back_and_the_routes_stay() ->
     assert 1.0 <= after < 1.1
     assert LinkDown("the gateway is restarting") in client.events
     assert not [event for event in client.events if isinstance(event, RouteRemoved)]
+
+
+def test_what_a_gateway_no_longer_has_after_a_restart_is_dropped_at_once() -> None:
+    """It kept its routes meanwhile, and nothing has withdrawn them."""
+    server, (client,) = connected()
+    client.wait(1)
+    stopped(server, [client])
+    client.events.clear()
+    other, new = IPv6Network("2001:db8:2::/48"), IPv6Network("2001:db8:fe::/64")
+    changed = replace(CONFIG, vnet_hdr=True, routes=(other,), prefix=new, address=new[1])
+    client.server = IpHttpsServer(changed, lambda: "now", lambda: 0.5)
+    client.connect()
+    client.wait(2)
+    assert RouteRemoved(IPv6Address("2001:db8:1::").packed, 48) in client.events
+    assert RouteAdded(other.network_address.packed, 48, nd.Preference.MEDIUM) in client.events
+    assert AddressRemoved(OWN) in client.events
+    assert client.client.addresses == {OWN_LL, new.network_address.packed[:8] + OWN[8:]}
 
 
 def test_five_hundred_clients_come_back_over_a_while_and_all_within_four_seconds() -> None:

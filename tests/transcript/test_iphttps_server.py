@@ -373,7 +373,7 @@ def test_shutdown_withdraws_the_routes() -> None:
     assert isinstance(message, nd.RouterAdvertisement)
     assert [o.lifetime for o in message.options if isinstance(o, nd.RouteInformation)] == [0]
     closed = site.closed(1)
-    assert closed is not None and closed.reason == "the gateway is stopping"
+    assert closed is not None and closed.reason == "the gateway stopped"
     assert site.server.timer() is None or site.server.clients() == []
 
 

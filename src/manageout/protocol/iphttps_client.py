@@ -303,7 +303,7 @@ class IpHttpsClient:
         self._reconnect.succeeded(now)
         self.link.framing = "own" if self._own else "stock"
         self._events.append(LinkUp(self.link.framing))
-        self._host.link_up(fixed, now)
+        self._host.link_up(fixed, now, whole=self._own is not None)
         return self._feed(parser.rest, now) if parser.rest else 1
 
     def _fixed(self, head: StatusHead) -> bytes | None:

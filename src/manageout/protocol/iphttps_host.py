@@ -80,15 +80,17 @@ class Host:
         self._told: dict[Prefix, nd.Preference] = {}
         self._names = LinkNames()
         self._told_names = NamesSeen()
-        self._up = False
+        self._up = self._whole = False
         self._solicit_at = math.inf
         self._solicited = 0
 
     # --- The link ---------------------------------------------------------------------------------------
 
-    def link_up(self, fixed: bytes | None, now: float) -> None:
-        """The connection carries packets. ``fixed``: the one address that the server keeps for us."""
-        self._up = True
+    def link_up(self, fixed: bytes | None, now: float, whole: bool = False) -> None:
+        """The connection carries packets. ``fixed``: the one address that the server keeps for us; ``whole``: each of
+        its advertisements says all that it has, as our gateways' do.
+        """
+        self._up, self._whole = True, whole
         self._fixed = fixed
         if LINK_LOCAL not in self._addresses:
             self._choose(LINK_LOCAL, 0)
@@ -210,6 +212,9 @@ class Host:
 
     def _learn(self, router: bytes, message: nd.RouterAdvertisement, now: float) -> None:
         self.router = router
+        if self._whole:
+            self._whole = False
+            self._forget_the_rest(message)
         for option in message.options:
             if isinstance(option, nd.PrefixInformation) and self._prefixes.update(option, now):
                 subnet = option.prefix[:8]
@@ -226,6 +231,14 @@ class Host:
         # The server advertises by itself; ask when half of the shortest lifetime went by without.
         self._solicited = 0
         self._solicit_at = now + max((self._next_expiry() - now) / 2, SOLICIT_FIRST)
+
+    def _forget_the_rest(self, message: nd.RouterAdvertisement) -> None:
+        """The first advertisement of a connection: the gateway may have another site file than before."""
+        options = (option for option in message.options if isinstance(option, nd.PrefixInformation))
+        here = {option.prefix[:8] for option in options if option.valid}
+        for subnet in [subnet for subnet in self._addresses if subnet != LINK_LOCAL and subnet not in here]:
+            self._remove(subnet)
+        self._prefixes, self._routes, self._names = PrefixTable(), RouteTable(), LinkNames()
 
     def _next_expiry(self) -> float:
         return min(self._prefixes.next_expiry(), self._routes.next_expiry(), self._names.next_expiry())

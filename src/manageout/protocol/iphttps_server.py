@@ -340,9 +340,7 @@ class IpHttpsServer:
 
     # --- Administration (3.2.4, 3.2.7) ------------------------------------------------------------------
 
-    def shutdown(
-        self, now: float, reason: str = "the gateway is stopping", *, returning: bool = False
-    ) -> None:
+    def shutdown(self, now: float, reason: str = "the gateway stopped", *, returning: bool = False) -> None:
         """End every connection, after a last Router Advertisement that withdraws the routes.
 
         ``returning``: a process like this one is to follow. Clients that understand it keep their routes, and are told
