@@ -72,10 +72,13 @@ client_ca = "{pki}/ca.pem"
         """Run something in the namespace."""
         return netns.run(NAME, argv, check)
 
+    def options(self, runtime: Path | None = None) -> list[str]:
+        """Of ``manageout run``."""
+        return ["--config", str(self.file), "--runtime-dir", str(runtime or self.runtime)]
+
     def argv(self, *arguments: str, prefix: Sequence[str] = (), runtime: Path | None = None) -> list[str]:
         """``manageout run`` in the namespace; ``prefix`` is a command that runs it."""
-        options = ["--config", str(self.file), "--runtime-dir", str(runtime or self.runtime)]
-        run = [*prefix, sys.executable, "-m", "manageout", "run", *options, *arguments]
+        run = [*prefix, sys.executable, "-m", "manageout", "run", *self.options(runtime), *arguments]
         return netns.command(NAME, run)
 
     def fails(self, *prefix: str, runtime: Path | None = None) -> tuple[int, list[str]]:
@@ -86,10 +89,12 @@ client_ca = "{pki}/ca.pem"
         log = re.compile(r"\d{4}-\d\d-\d\d ")
         return result.returncode, [line for line in result.stderr.splitlines() if not log.match(line)]
 
-    def start(self, *prefix: str) -> subprocess.Popen[str]:
-        """Start the daemon and wait until it serves."""
+    def start(self, *prefix: str, whole: bool = False) -> subprocess.Popen[str]:
+        """Start the daemon and wait until it serves. ``whole``: ``prefix`` is all of the command."""
         log = open(self.directory / "log", "w")  # noqa: SIM115 - lives as long as the daemon
-        daemon = subprocess.Popen(self.argv(prefix=prefix), stderr=log, text=True)
+        daemon = subprocess.Popen(
+            netns.command(NAME, prefix) if whole else self.argv(prefix=prefix), stderr=log, text=True
+        )
         self._started.append(daemon)
         wait_until("the daemon serves", lambda: daemon.poll() is not None or self.ready(), 30)
         assert daemon.poll() is None, self.log()

@@ -99,7 +99,7 @@ def test_next_hops(place: Place) -> None:
 
 def test_routes_learnt_by_advertisement(place: Place) -> None:
     place.run(["ip", "-6", "route", "add", "default", "via", "fd99::9", "proto", "ra"])
-    assert "forwarding will end that" in only(place, "forwarding")
+    assert "turning forwarding on ends that" in only(place, "forwarding")
 
 
 def test_names_and_ports_that_are_taken(place: Place) -> None:

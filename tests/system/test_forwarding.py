@@ -63,6 +63,7 @@ def test_what_was_no_router_becomes_none(between: Place, tables: str) -> None:
     for sign in (signal.SIGKILL, signal.SIGTERM):
         daemon = between.start()
         assert not passes(6) and not passes(4)
+        assert between.ask("status")["roles"]["policy"]["guarded"] > 0
         between.run(["nft", "flush", "ruleset"])
         assert not passes(6) and not passes(4)
         wait_until("the guard is back", lambda: "inet manageout_guard" in between.state()["nft"], 10)

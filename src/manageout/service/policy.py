@@ -255,6 +255,7 @@ class PolicyService:
             "managers": [f"{name}: {counted(count, 'call')}" for name, count in self._calls()]
             or "none: nobody may call clients",
             "refused": sum(counts.get(set_name(reason), 0) for reason in REFUSALS),
+            "guarded": counts.get(GUARDED, 0),
             "connections": f"{sysctl.find(conntrack.COUNT)} of {sysctl.find(conntrack.MAXIMUM)}",
         }
 
