@@ -48,6 +48,8 @@ _Ts = TypeVarTuple("_Ts")
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: close at once, and leave nothing in the kernel."""
 
+SILENT = 60.0
+"""Seconds without a sign of life from the thread that are too many."""
 _UNFINISHED = Refusal(Drop.HANDSHAKE_TIMEOUT, "the TLS handshake timed out")
 """What would come of a handshake that goes no further."""
 
@@ -110,6 +112,13 @@ class Acceptor:
         for listener, sock in opened.items():
             self._listeners[listener] = sock
             self._thread.call(self._resume, sock)
+
+    def look(self) -> None:
+        """Raises :class:`ManageoutError` when nobody is let in any more. To be asked every few seconds."""
+        if self._thread is not None and self._thread.silent_for() > SILENT:
+            raise ManageoutError(
+                "the thread that lets clients in stands still", "systemd starts the service again; report it"
+            )
 
     def stop(self) -> None:
         """Close the listeners and every connection that is still in its handshake."""
@@ -193,7 +202,6 @@ class Acceptor:
             self._make_room(*oldest)
         self._last_number += 1
         self.admission.enter(self._last_number, source)
-        tune(sock)
         self.trust.relieve()
         tune(sock)
         self._begin(Connection(self._last_number, sock, peer, source, self.trust, now))

@@ -133,6 +133,7 @@ class IpHttpsServerService:
 
     async def _watch(self) -> None:
         """The certificate, key, authority and revocation files may be replaced at any time."""
+        self.acceptor.look()
         if self.acceptor.trust.changed():
             gateway = self._gateway
             try:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVarTuple
 
@@ -34,6 +35,8 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         sys.setswitchinterval(YIELD)
+        self._asked: float | None = None
+        """Since when a question to it waits for an answer."""
         self._outer = asyncio.get_running_loop()
         self._inner = loop_factory()()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -53,6 +56,17 @@ class LoopThread:
         """From the thread: have the outer loop do something soon."""
         if not self._outer.is_closed():
             self._outer.call_soon_threadsafe(function, *arguments)
+
+    def silent_for(self) -> float:
+        """Seconds that the thread has been doing one thing, or nothing any more. Ask every few seconds."""
+        now = time.monotonic()
+        if self._asked is None:
+            self._asked = now
+            self.call(self._answer)
+        return now - self._asked
+
+    def _answer(self) -> None:
+        self._asked = None
 
     def stop(self) -> None:
         """After all that it was told to do; waits for it."""

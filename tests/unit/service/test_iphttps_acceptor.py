@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from manageout.config import GatewayTable, IpHttpsTable
+from manageout.errors import ManageoutError
 from manageout.protocol.drops import Drop
+from manageout.service import iphttps_acceptor
 from manageout.service.iphttps_acceptor import Acceptor
 from manageout.service.iphttps_connection import Connection
 from manageout.service.loops import loop_factory
@@ -190,3 +192,17 @@ def test_a_fault_of_ours_ends_the_connection_and_nothing_else(
 
     runner.run(main())
     assert caplog.messages == ["client 127.0.0.1 refused: internal error: LookupError"]
+
+
+def test_a_thread_that_stands_still_ends_the_service(
+    authority: Authority, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        place = Place(authority)
+        place.acceptor.look()
+        monkeypatch.setattr(iphttps_acceptor, "SILENT", -1.0)
+        with pytest.raises(ManageoutError, match="stands still"):
+            place.acceptor.look()
+        place.end()
+
+    runner.run(main())

@@ -22,3 +22,19 @@ def test_words_go_both_ways() -> None:
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         assert runner.run(main()) == "beside"
     assert "beside" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_thread_that_stands_still_is_noticed() -> None:
+    async def main() -> None:
+        thread = LoopThread("stuck")
+        go_on = threading.Event()
+        thread.call(go_on.wait)
+        assert thread.silent_for() == 0  # it was only just asked
+        await asyncio.sleep(0.05)
+        assert thread.silent_for() >= 0.05
+        go_on.set()
+        thread.stop()
+        assert thread.silent_for() == 0
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(main())
