@@ -171,8 +171,8 @@ class KernelWatch:
             self._board.show("overruled", self._overruled(), now)
             self._board.show("advertised", advertised.learnt(self._netlink, self._reconciler.learnt), now)
             self._board.show("cards", self._cards.look(self._site), now)
-        except ManageoutError as error:  # something went while it was looked at: its event follows
-            self._board.say(logging.WARNING, f"{error.message} ({error.hint})", now)
+        except (ManageoutError, OSError) as error:  # something went while it was looked at: its event follows
+            self._board.say(logging.WARNING, f"a look at the kernel was not finished: {error}", now)
         self._recheck(True, now)
         self._looked = self._began = time.monotonic()
         self._pause = max(PAUSE, SHARE * (self._looked - now))
@@ -191,8 +191,8 @@ class KernelWatch:
         for recheck in self._rechecks:
             try:
                 recheck(changed)
-            except ManageoutError as error:
-                self._board.say(logging.WARNING, f"{error.message} ({error.hint})", now)
+            except (ManageoutError, OSError) as error:
+                self._board.say(logging.WARNING, f"a look at the kernel was not finished: {error}", now)
 
     # --- Mending ----------------------------------------------------------------------------------------
 

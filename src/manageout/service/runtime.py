@@ -75,14 +75,21 @@ class RuntimeDir:
         self._lock = -1
 
     def remember(self, left: dict[str, Any]) -> None:
-        """Keep what has to be undone, for the process after this one if this one is killed; empty: nothing."""
+        """Keep what has to be undone, for the process after this one if this one is killed; empty: nothing.
+
+        Raises :class:`ManageoutError`: what cannot be noted is better not done.
+        """
         file = self.path / "undo.json"
-        if not left:
-            file.unlink(missing_ok=True)
-            return
         partial = file.with_suffix(".new")
-        partial.write_text(json.dumps(left))
-        partial.replace(file)
+        try:
+            if not left:
+                file.unlink(missing_ok=True)
+                return
+            partial.write_text(json.dumps(left))
+            partial.replace(file)
+        except OSError as error:
+            what = f"{file}: cannot note what has to be undone: {error.strerror}"
+            raise ManageoutError(what, "make room there") from None
 
     @property
     def torn(self) -> bool:

@@ -68,3 +68,8 @@ def test_what_is_to_be_undone_is_remembered(tmp_path: Path) -> None:
 def test_a_damaged_memory_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "undo.json").write_text(text)
     assert RuntimeDir(tmp_path).remembered() == {}
+
+
+def test_what_cannot_be_noted_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ManageoutError, match="cannot note what has to be undone"):
+        RuntimeDir(tmp_path / "gone").remember({"sysctls": {}})
