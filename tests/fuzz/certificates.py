@@ -15,7 +15,7 @@ from tests.fuzz.engine import Target
 ROOT = Ca("Root")
 ISSUING = Ca("Issuing", ROOT)
 ABOVE = der(ISSUING.certificate, ROOT.certificate)
-LINKS = links([ISSUING.certificate, ROOT.certificate])
+LINKS = links(ISSUING.certificate, der(ROOT.certificate))
 UPN = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c\x01x")
 LEAFS = [
     ISSUING.leaf(),

@@ -162,6 +162,7 @@ class IpHttpsServerService:
 
     def _recheck(self) -> None:
         self._rechecked = time.monotonic()
+        self.acceptor.trust.seen.clear()  # authorities of clients that have gone are nobody's concern
         for connection in list(self._connections.values()):
             if fault := self.acceptor.trust.check(connection.certificate):
                 self.acceptor.refuse(connection, fault)

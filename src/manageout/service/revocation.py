@@ -65,26 +65,39 @@ class List(NamedTuple):
     revoked: frozenset[int]
 
 
-def links(chain: Sequence[x509.Certificate]) -> tuple[Link, ...]:
-    """Of a verified chain, leaf first; the last certificate vouches for itself. Raises certificates.UNREADABLE."""
-    authorities = [*chain[1:], chain[-1]]
-    return tuple(
-        Link(
-            issuer_of(authority.public_bytes(Encoding.DER)),
-            one.serial_number,
-            _name(one.subject),
-            one.not_valid_after_utc.timestamp(),
-        )
-        for one, authority in zip(chain, authorities, strict=True)
-    )
+class _Authority(NamedTuple):
+    issuer: Issuer
+    serial: int
+    not_after: float
+
+
+def links(leaf: x509.Certificate, above: Sequence[bytes]) -> tuple[Link, ...]:
+    """Of a verified chain; ``above``: the authorities' certificates, DER, up to one that vouches for itself.
+
+    Raises certificates.UNREADABLE.
+    """
+    authorities = [_authority(der) for der in above] or [_about(leaf)]
+    end = leaf.not_valid_after_utc.timestamp()
+    found = [Link(authorities[0].issuer, leaf.serial_number, _name(leaf.subject), end)]
+    for one, over in zip(authorities, [*authorities[1:], authorities[-1]], strict=True):
+        found.append(Link(over.issuer, one.serial, one.issuer.name, one.not_after))
+    return tuple(found if above else found[:1])
+
+
+def issuer_of(der: bytes) -> Issuer:
+    """The authority whose certificate this is; one object for all its clients."""
+    return _authority(der).issuer
 
 
 @lru_cache(maxsize=64)
-def issuer_of(der: bytes) -> Issuer:
-    """The authority whose certificate this is; one object for all its clients."""
-    authority = x509.load_der_x509_certificate(der)
-    key = authority.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return Issuer(key, _name(authority.subject))
+def _authority(der: bytes) -> _Authority:
+    return _about(x509.load_der_x509_certificate(der))
+
+
+def _about(certificate: x509.Certificate) -> _Authority:
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    end = certificate.not_valid_after_utc.timestamp()
+    return _Authority(Issuer(key, _name(certificate.subject)), certificate.serial_number, end)
 
 
 class RevocationLists:

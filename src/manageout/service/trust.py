@@ -71,7 +71,7 @@ class Trust:
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
         self.lists = RevocationLists.read(client_crl) if client_crl else RevocationLists()
         self.seen: dict[Issuer, float] = {}
-        """Authorities in chains of clients that were let in, and when their certificates end."""
+        """Authorities in chains of clients that were found good lately, and when their certificates end."""
         self.own = certificates.load_certificates(gateway.certificate)
         self.subject = ", ".join(certificates.names_of(self.own[0]))
         self.not_after = self.own[0].not_valid_after_utc.timestamp()
@@ -154,13 +154,12 @@ def read_peer(chain: Sequence[bytes], *, common_name: bool = False) -> PeerCerti
     if not chain:
         # A resumed session has none; what cannot be looked at is not let in.
         return Refusal(Drop.CERTIFICATE_INVALID, "client certificate: its chain is not known")
-    known_as = describe(chain)
     try:
-        found = [x509.load_der_x509_certificate(der) for der in chain]
-        return PeerCertificate(certificates.identities(found[0], common_name=common_name), links(found))
+        leaf = x509.load_der_x509_certificate(chain[0])
+        return PeerCertificate(certificates.identities(leaf, common_name=common_name), links(leaf, chain[1:]))
     except certificates.UNREADABLE as error:
         words = str(error) if isinstance(error, certificates.NoIdentity) else "cannot be read"
-        return Refusal(Drop.CERTIFICATE_INVALID, f"client certificate: {words}", known_as)
+        return Refusal(Drop.CERTIFICATE_INVALID, f"client certificate: {words}", describe(chain))
 
 
 def refusal(error: ssl.SSLError, tls_object: ssl.SSLObject | None = None) -> Refusal:

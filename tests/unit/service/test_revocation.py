@@ -12,12 +12,12 @@ from cryptography.x509.name import _ASN1Type
 
 from manageout.errors import PkiError
 from manageout.service.revocation import MAX_AUTHORITIES, Issuer, RevocationLists, issuer_of, links
-from tests.chains import Ca, new_key
+from tests.chains import Ca, der, new_key
 
 ROOT = Ca("Root")
 ISSUING = Ca("Issuing", ROOT)
 LEAF = ISSUING.leaf()
-CHAIN = links([LEAF, ISSUING.certificate, ROOT.certificate])
+CHAIN = links(LEAF, der(ISSUING.certificate, ROOT.certificate))
 
 
 def lists(tmp_path: Path, *texts: bytes) -> RevocationLists:
@@ -32,6 +32,12 @@ def test_a_chain_is_kept_as_who_issued_what() -> None:
     ]
     assert [link.issuer.name for link in CHAIN] == ["CN=Issuing", "CN=Root", "CN=Root"]
     assert CHAIN[1].issuer is CHAIN[2].issuer is issuer_of(ROOT.certificate.public_bytes(Encoding.DER))
+
+
+def test_a_certificate_that_is_trusted_itself_vouches_for_itself(tmp_path: Path) -> None:
+    (link,) = links(ROOT.certificate, [])
+    assert (link.issuer.name, link.serial) == ("CN=Root", ROOT.certificate.serial_number)
+    assert lists(tmp_path, ROOT.crl([link.serial])).revoked((link,)) == link
 
 
 @pytest.mark.parametrize("at", [0, 1])
