@@ -255,10 +255,12 @@ def _xtables(match: Json, packet: Packet, words: str) -> bool | None:
 
 
 def _counts_connections(statement: Json) -> bool:
-    """Whether it goes on only for a member of a set that has reached a number of connections."""
+    """Whether it goes on only for a member of a set that has reached a number of connections, or a rate."""
     added = statement.get("set")
     inner = added.get("stmt") if isinstance(added, dict) else None
-    return isinstance(inner, list) and any(isinstance(each, dict) and "ct count" in each for each in inner)
+    return isinstance(inner, list) and any(
+        isinstance(each, dict) and each.keys() & {"ct count", "limit"} for each in inner
+    )
 
 
 def _plain_verdict(statement: Json) -> tuple[str, str] | None:

@@ -28,7 +28,12 @@ _HEADS = {
 
 
 def forget_of(gone: Callable[[bytes], bool]) -> Iterator[int]:
-    """Forget every connection, in both families, one of whose addresses is ``gone``; yields how many, by slice.
+    """Forget every connection, in both families, one of whose addresses is ``gone``: :func:`forget_where`."""
+    return forget_where(lambda ends: any(map(gone, ends)))
+
+
+def forget_where(chosen: Callable[[tuple[bytes, ...]], bool]) -> Iterator[int]:
+    """Forget every connection, in both families, for whose :func:`addresses` this is true; yields how many, by slice.
 
     Raises :class:`KernelError`, :class:`NotPermitted`.
     """
@@ -37,7 +42,7 @@ def forget_of(gone: Callable[[bytes], bool]) -> Iterator[int]:
         until, forgotten = time.monotonic() + SLICE, 0
         for family in (AF_INET6, AF_INET):
             for message in reader.each(_GET, _GENERIC.pack(family, 0, 0), "read the connections"):
-                if any(map(gone, addresses(message.body))):
+                if chosen(addresses(message.body)):
                     forgotten += _forget(writer, message.body)
                 if time.monotonic() >= until:
                     yield forgotten

@@ -67,6 +67,10 @@ class Charges:
             self._free_numbers()
         return found
 
+    def payer(self, address: bytes) -> str | None:
+        """Who has this address or lease now."""
+        return self._payers.get(address)
+
     def holds(self, address: bytes) -> bool:
         """Whether somebody has this address or lease, or may come back for it."""
         return address in self._payers or address in self._left

@@ -2,6 +2,8 @@
 
 There it would stand for hours, and nobody would pay for it. Reading a full table takes a second, in slices between
 which packets are served; so it is read only when somebody has gone, and not more often than every :data:`LOOK`.
+
+A new table of the rules counts from 0 what clients open. So after each load, what one has above the limit is forgotten.
 """
 
 from __future__ import annotations
@@ -9,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 from manageout.config import Site
 from manageout.errors import ManageoutError
 from manageout.linux import conntrack_forget
 from manageout.plan import Plan
 from manageout.service.charges import KEEP, Charges
+from manageout.service.filter_tracking import LIMIT
 from manageout.words import counted
 
 LOOK = 10.0
@@ -30,6 +34,8 @@ class Departed:
         self._charges = charges
         self.forgotten = 0
         """Connections so far."""
+        self.recount = False
+        """The rules count anew."""
         self.configure(site, plan)
 
     def configure(self, site: Site, plan: Plan) -> None:
@@ -52,21 +58,42 @@ class Departed:
                 await self._forget(self._strange)
             if due:
                 await self._forget(due.__contains__)
+            if self.recount:
+                self.recount = False
+                await self._count(
+                    conntrack_forget.forget_where(self._excess()), "more than one client may have"
+                )
 
     def _strange(self, address: bytes) -> bool:
         """A client's, and no client has it."""
         ours = any(low <= address <= high for low, high in self._blocks if len(low) == len(address))
         return ours and not self._charges.holds(address)
 
+    def _excess(self) -> Callable[[tuple[bytes, ...]], bool]:
+        """Above the limit of who has begun it, in each family."""
+        counts: Counter[tuple[str, int]] = Counter()
+
+        def chosen(ends: tuple[bytes, ...]) -> bool:
+            payer = self._charges.payer(ends[0]) if ends else None
+            if payer is None:
+                return False
+            counts[payer, len(ends[0])] += 1
+            return counts[payer, len(ends[0])] > LIMIT
+
+        return chosen
+
     async def _forget(self, gone: Callable[[bytes], bool]) -> None:
+        await self._count(conntrack_forget.forget_of(gone), "of clients that have left")
+
+    async def _count(self, walk: Iterator[int], whose: str) -> None:
         found = 0
         try:
-            for forgotten in conntrack_forget.forget_of(gone):
+            for forgotten in walk:
                 found += forgotten
                 await asyncio.sleep(0)
         except ManageoutError as error:
-            log.error("connections of clients that left stay: %s (%s)", error.message, error.hint)
+            log.error("connections %s stay: %s (%s)", whose, error.message, error.hint)
             return
         self.forgotten += found
         if found:
-            log.info("%s of clients that have left forgotten", counted(found, "connection"))
+            log.info("%s %s forgotten", counted(found, "connection"), whose)

@@ -45,9 +45,10 @@ def mapping(name: str, members: Mapping[bytes, bytes]) -> str:
     return _block(f"map {name}", ["type ipv6_addr : ipv6_addr;", *_elements(pairs)])
 
 
-def set_of(name: str, kind: str, size: int) -> str:
-    """A named set that rules fill."""
-    return _block(f"set {name}", [f"type {kind}; size {size}; flags dynamic;"])
+def set_of(name: str, kind: str, size: int, timeout: str = "") -> str:
+    """A named set that rules fill; its elements go after ``timeout``, if there is one."""
+    flags = f"flags dynamic,timeout; timeout {timeout};" if timeout else "flags dynamic;"
+    return _block(f"set {name}", [f"type {kind}; size {size}; {flags}"])
 
 
 def source_sets(name: str, packets: int = 0) -> list[str]:

@@ -28,11 +28,21 @@ OWNERS = "owners"
 LIMIT = 1024
 """Connections that one client may have open. With the IPv4 halves of them it has less than one in a hundred of the
 entries of a machine with 2 GB of memory (``nf_conntrack_max`` 262,144)."""
+RATE, BURST = 100, 500
+"""Connections that it may open a second, and at once: those that have ended are not counted any more, and stay for a
+few seconds."""
 CLIENTS_COUNTED = 65_535
 
 ESTABLISHED = 7440
 """Seconds: RFC 5382 5 asks for 2 h 4 min at least, that a keepalive each two hours is enough."""
-_TCP = {"syn_sent": 30, "syn_recv": 30, "established": ESTABLISHED, "fin_wait": 60, "time_wait": 30}
+_TCP = {
+    "syn_sent": 30,
+    "syn_recv": 30,
+    "established": ESTABLISHED,
+    "fin_wait": 60,
+    "time_wait": 5,
+    "close": 5,
+}
 _UDP = {"unreplied": 20, "replied": 120}  # RFC 4787 4.3: two minutes for who was answered
 _TIMEOUTS = {"tcp": _TCP, "udp": _UDP}
 _FAMILIES = {"ip": "ipv4", "ip6": "ipv6"}
@@ -62,7 +72,8 @@ def tracking(
     """(sets and objects, chains). ``refused``: the chain for who has reached the limit."""
     families = ("ip6", "ip") if site.translation is not None else ("ip6",)
     sets: list[str] = []
-    chains = [
+    chains = [chain(name, rules) for name, rules in _by_protocol(site).items()]
+    chains += [
         chain("untracked_in", _untracked_in(site, plan)),
         chain("untracked_out", _untracked_out(site)),
     ]
@@ -73,8 +84,8 @@ def tracking(
         sets += _counted(site, owners)
         chains += [chain("client_limit", _client_limit(site, refused))]
     if counts and site.translation is not None:
-        sets.append(set_of("lease_connections", "ipv4_addr", CLIENTS_COUNTED))
-        chains.append(chain("lease_limit", [_over("lease_connections", "ip saddr", refused)]))
+        sets += _sets_of("lease", "ipv4_addr")
+        chains.append(chain("lease_limit", _over("lease", "ip saddr", refused)))
     for hook in ("forward", "input"):
         rules = [*_first_packets(hook, features, families), *(_limits(site) if counts else ())]
         chains.append(chain(f"begun_{hook}", rules))
@@ -84,16 +95,27 @@ def tracking(
 # --- What is not tracked ----------------------------------------------------------------------------------
 
 
-def _untracked_in(site: Site, plan: Plan) -> Iterator[str]:
-    yield "type filter hook prerouting priority raw; policy accept;"
+def _by_protocol(site: Site) -> dict[str, list[str]]:
+    """Chains for what may be for us: packets of other protocols pass all of these rules by one look."""
+    found: dict[str, list[str]] = {}
     for family, host, port in _listeners(site):
         to = f"{family} daddr {host}" if host else f"meta nfproto {_FAMILIES[family]} fib daddr type local"
-        yield f"tcp dport {port} {_NOT_OURS} {to} notrack"
+        found.setdefault("untracked_tcp", []).append(f"tcp dport {port} {_NOT_OURS} {to} notrack")
         protocol, source_port = _QUOTED[family]
-        yield f"{_ERRORS[family]} {_NOT_OURS} {protocol} 6 {source_port} {port} notrack"
+        about = f"{_ERRORS[family]} {_NOT_OURS} {protocol} 6 {source_port} {port} notrack"
+        found.setdefault("untracked_icmp" if family == "ip" else "untracked_icmpv6", []).append(about)
     if site.isatap is not None:
-        yield f"meta l4proto 41 ip daddr {_locators(site)} notrack"
-        yield f"{_ERRORS['ip']} {_NOT_OURS} {_QUOTED['ip'][0]} 41 notrack"
+        found["untracked_41"] = [f"ip daddr {_locators(site)} notrack"]
+        about = f"{_ERRORS['ip']} {_NOT_OURS} {_QUOTED['ip'][0]} 41 notrack"
+        found.setdefault("untracked_icmp", []).append(about)
+    return found
+
+
+def _untracked_in(site: Site, plan: Plan) -> Iterator[str]:
+    yield "type filter hook prerouting priority raw; policy accept;"
+    ways = [f"{name.removeprefix('untracked_')} : jump {name}" for name in _by_protocol(site)]
+    if ways:
+        yield f"meta l4proto vmap {{ {', '.join(ways)} }}"
     if site.gateway is not None:
         yield f"iifname {IPHTTPS_DEVICE} ip6 saddr fe80::/10 notrack"
     if site.translation is not None and not site.translation.masquerade:
@@ -150,13 +172,13 @@ def _first_packets(hook: str, features: Features, families: Sequence[str]) -> It
 
 def _counted(site: Site, owners: Mapping[bytes, int]) -> Iterator[str]:
     if _anonymous(site):
-        yield set_of("client_connections", "ipv6_addr", CLIENTS_COUNTED)
+        yield from _sets_of("client", "ipv6_addr")
         return
     pairs = ", ".join(f"{ip_address(key)} : {class_id(number)}" for key, number in owners.items())
     elements = [f"elements = {{ {pairs} }}"] if pairs else []
     lines = ["type ipv6_addr : classid;", *elements]
     yield f"  map {OWNERS} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
-    yield set_of("client_connections", "classid", CLIENTS_COUNTED)
+    yield from _sets_of("client", "classid")
 
 
 def _limits(site: Site) -> Iterator[str]:
@@ -167,18 +189,27 @@ def _limits(site: Site) -> Iterator[str]:
 
 def _client_limit(site: Site, refused: str) -> Iterator[str]:
     if _anonymous(site):  # nobody is anybody: an address is all there is
-        yield _over("client_connections", "ip6 saddr", refused)
+        yield from _over("client", "ip6 saddr", refused)
         return
     # Only the priority of a packet can carry the number to the count without being seen elsewhere: it leaves as it
     # came from our device.
     yield "meta priority set none"
     yield f"meta priority set ip6 saddr map @{OWNERS}"
-    yield _over("client_connections", "meta priority", refused)
+    yield from _over("client", "meta priority", refused)
     yield "meta priority set none"
 
 
-def _over(name: str, key: str, refused: str) -> str:
-    return f"add @{name} {{ {key} ct count over {LIMIT} }} goto {refused}"
+def _sets_of(name: str, kind: str) -> list[str]:
+    return [
+        set_of(f"{name}_connections", kind, CLIENTS_COUNTED),
+        set_of(f"{name}_rates", kind, CLIENTS_COUNTED, "1m"),
+    ]
+
+
+def _over(name: str, key: str, refused: str) -> Iterator[str]:
+    rate = f"limit rate over {RATE}/second burst {BURST} packets"
+    yield f"update @{name}_rates {{ {key} {rate} }} goto {refused}"
+    yield f"add @{name}_connections {{ {key} ct count over {LIMIT} }} goto {refused}"
 
 
 def _anonymous(site: Site) -> bool:

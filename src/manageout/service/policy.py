@@ -125,6 +125,7 @@ class PolicyService:
         lasting = (GUARDED, *map(set_name, REFUSALS))
         refusals = {name: counts[name] for name in lasting if name in counts}
         known = self._members.configure(site, plan)
+        self._departed.recount = True
         return replace(known, owners=self._charges.numbers(), counters=refusals, torn=self.torn)
 
     def reload(self, site: Site, plan: Plan) -> None:

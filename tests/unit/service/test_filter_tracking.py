@@ -27,18 +27,22 @@ def chain(text: str, name: str) -> list[str]:
 
 def test_clients_tls_is_not_followed_and_neither_are_errors_about_it() -> None:
     text = wanted(GATEWAY % '"192.0.2.1:443", "[::]:8443"')
-    incoming, outgoing = chain(text, "untracked_in"), chain(text, "untracked_out")
+    incoming, outgoing = chain(text, "untracked_tcp"), chain(text, "untracked_out")
     elsewhere = 'iifname != "lo" iifname != "mo-*"'
     assert f"tcp dport 443 {elsewhere} ip daddr 192.0.2.1 notrack" in incoming
     assert f"tcp dport 8443 {elsewhere} meta nfproto ipv6 fib daddr type local notrack" in incoming
-    assert any("packet-too-big" in rule and "@th,384,16 8443 notrack" in rule for rule in incoming)
+    (about4,), (about6,) = chain(text, "untracked_icmp"), chain(text, "untracked_icmpv6")
+    assert "destination-unreachable" in about4 and about4.endswith("@th,224,16 443 notrack")
+    assert "packet-too-big" in about6 and about6.endswith("@th,384,16 8443 notrack")
+    ways = "tcp : jump untracked_tcp, icmp : jump untracked_icmp, icmpv6 : jump untracked_icmpv6"
+    assert f"meta l4proto vmap {{ {ways} }}" in chain(text, "untracked_in")
     assert 'tcp sport 443 oifname != "lo" oifname != "mo-*" ip saddr 192.0.2.1 notrack' in outgoing
     assert 'tcp sport 8443 oifname != "lo" oifname != "mo-*" meta nfproto ipv6 notrack' in outgoing
 
 
 def test_protocol_41_is_not_followed() -> None:
     text = wanted(ROUTER)
-    assert "meta l4proto 41 ip daddr { 10.0.0.1, 10.0.0.2 } notrack" in chain(text, "untracked_in")
+    assert chain(text, "untracked_41") == ["ip daddr { 10.0.0.1, 10.0.0.2 } notrack"]
     assert chain(text, "untracked_out")[1:] == ["meta l4proto 41 ip saddr { 10.0.0.1, 10.0.0.2 } notrack"]
     assert "ct count" not in text, "a router alone has no clients"
 
@@ -50,6 +54,8 @@ def test_all_addresses_of_a_client_count_together() -> None:
     assert chain(text, "client_limit") == [
         "meta priority set none",
         "meta priority set ip6 saddr map @owners",
+        "update @client_rates { meta priority limit rate over 100/second burst 500 packets } "
+        "goto refused_connection_limit",
         "add @client_connections { meta priority ct count over 1024 } goto refused_connection_limit",
         "meta priority set none",
     ]
@@ -64,7 +70,7 @@ def test_nobodys_addresses_count_each() -> None:
     anonymous = GATEWAY.replace("client_ca", 'authentication = "none"\nclient_ca') % '"0.0.0.0:443"'
     text = wanted(anonymous)
     assert "map owners" not in text
-    assert chain(text, "client_limit")[0].startswith("add @client_connections { ip6 saddr ct count over")
+    assert chain(text, "client_limit")[1].startswith("add @client_connections { ip6 saddr ct count over")
 
 
 def test_an_older_kernel_does_without() -> None:
