@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from manageout.protocol.newcomers import SOURCE_MOST
 from manageout.wire.iphttps import build_request
 from tests.iphttps_pair import GATEWAY_NAME, Pair, wait_for
 
@@ -53,7 +54,7 @@ def test_a_source_whose_handshakes_fail_is_refused_and_others_are_not(pair: Pair
 def test_handshakes_that_end_well_are_never_refused(pair: Pair) -> None:
     """More at once from one address than may fail, each with a certificate of its own."""
     clients: list[ssl.SSLSocket] = []
-    for number in range(100):
+    for number in range(int(SOURCE_MOST) + 20):
         tls = pair.tls(f"laptop{number}.corp.example")
         tls.sendall(REQUEST)
         clients.append(tls)

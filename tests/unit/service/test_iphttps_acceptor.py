@@ -42,12 +42,13 @@ class Judge(Trust):
 class Place:
     """An acceptor on a port of its own, and a client in another thread."""
 
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, **limits: float) -> None:
         self.authority = authority
         self.judge = self.trust()
         self.taken: asyncio.Queue[Connection] = asyncio.Queue()
         self.thread = ""
-        self.acceptor = Acceptor(self.judge, IpHttpsTable(), self._ready, lambda number: None)
+        table = IpHttpsTable.model_validate(limits)
+        self.acceptor = Acceptor(self.judge, table, self._ready, lambda number: None)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.acceptor.listen([f"127.0.0.1:{self.port}"])
@@ -79,6 +80,17 @@ class Place:
     def connect(self) -> asyncio.Future[bool]:
         """Whether the client hears anything behind the handshake, in the end."""
         return asyncio.get_running_loop().run_in_executor(self._clients, self._connect)
+
+    def begin(self) -> asyncio.Future[bytes]:
+        """What a client hears who says one byte of TLS and no more."""
+
+        def wait() -> bytes:
+            with socket.create_connection(("127.0.0.1", self.port)) as tcp:
+                tcp.settimeout(PATIENCE)
+                tcp.sendall(b"\x16")
+                return tcp.recv(100)
+
+        return asyncio.get_running_loop().run_in_executor(self._clients, wait)
 
     def end(self) -> None:
         self.acceptor.stop()
@@ -166,6 +178,20 @@ def test_nobody_is_handed_over_after_the_end(authority: Authority, runner: async
         place.acceptor.stop()
         assert not await client
         assert place.taken.empty()
+        place.end()
+
+    runner.run(main())
+
+
+def test_slow_handshakes_are_not_waited_for_when_half_of_the_places_are_taken(
+    authority: Authority, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(iphttps_acceptor, "PRESSED_TIMEOUT", 0.1)
+
+    async def main() -> None:
+        place = Place(authority, max_handshakes=3, handshake_timeout=1000)
+        assert b"" in await asyncio.gather(place.begin(), place.begin(), return_exceptions=True)
+        assert place.acceptor.refused.totals[Drop.HANDSHAKE_TIMEOUT]
         place.end()
 
     runner.run(main())
