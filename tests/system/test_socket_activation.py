@@ -129,6 +129,24 @@ def test_who_comes_while_it_restarts_waits_and_is_served(place: Place, kill: boo
         sock.close()
 
 
+def test_who_left_the_queue_while_nobody_served_counts_against_nobody(place: Place) -> None:
+    """Clients behind one NAT give up and come again, for minutes; then the gateway starts."""
+    place.launch()
+    assert greet(place, "laptop.corp.example").startswith(b"HTTP/1.1 200")
+    place.end(kill=False)
+    hello, incoming = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(incoming, hello, server_hostname=GATEWAY_NAME).do_handshake()
+    words = hello.read()
+    for _ in range(600):
+        with place.tcp() as sock:
+            sock.sendall(words)
+    place.again()
+    assert greet(place, "laptop.corp.example").startswith(b"HTTP/1.1 200")
+    place.serves(2)
+    assert place.drops() == {}
+
+
 def test_a_site_file_that_says_something_else_is_found(place: Place) -> None:
     place.launch(place="127.0.0.1:443")
     assert place.codes() >= {"LISTEN-UNUSED", "LISTEN-NOT-KEPT"}

@@ -45,6 +45,8 @@ SWEEP = 0.25
 PRESSED_TIMEOUT = 2.0
 """Seconds that a handshake gets while half of the places are taken."""
 _Ts = TypeVarTuple("_Ts")
+_ESTABLISHED = b"\x01"
+"""Of ``tcp_info.tcpi_state``."""
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: close at once, and leave nothing in the kernel."""
 
@@ -180,6 +182,9 @@ class Acceptor:
                     self._pause(listener, error)
                     return
                 continue  # only this connection failed (accept(2): ECONNABORTED and network errors)
+            if _gone(sock):
+                sock.close()
+                continue
             limits = self.admission.limits
             if is_balancer(address, limits.proxies):
                 self._balancers.take(sock, address, limits.handshake_timeout)
@@ -334,3 +339,11 @@ class Acceptor:
         self._balancers.close()
         for connection in list(self._handshakes.values()):
             self._end(connection)
+
+
+def _gone(sock: socket.socket) -> bool:
+    """Its client has left: it waited while nobody served, with the socket kept by systemd, and has come again since.
+
+    Hundreds of these lie before those who still wait. They cost no cryptography, and are no failures of their source.
+    """
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _ESTABLISHED
