@@ -213,7 +213,7 @@ def test_no_answer_times_out(stock: bool) -> None:
     tunnel.pass_time(31 if stock else 3.5)
     reason = "the server does not answer the request"
     hint = "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"
-    again = Connect(30.0, 10.0, 20.0) if stock else Connect(0.0, 3.0, 3.5)  # it has waited already
+    again = Connect(30.0, 10.0, 20.0) if stock else Connect(0.0, 3.0, 7.0)  # it has waited already
     assert tunnel.events[1:] == [Disconnect(reason), Failed(reason, 0x274C, hint), again]
 
 

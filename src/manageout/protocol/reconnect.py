@@ -24,9 +24,9 @@ REFUSED = 60.0
 """The wait after refusals for more than ``QUICK_FOR`` seconds."""
 PATIENCE, MORE_PATIENCE, SLOW_PATIENCE = 2.0, 3.0, 10.0
 """Seconds for an answer: at first, after an attempt that nobody answered, and between slow waits."""
-TALK_PATIENCE, SLOW_TALK_PATIENCE = 3.5, 20.0
-"""The same for the gateway's words once TCP has answered. Hundreds of clients may be waiting in the same queue: who
-leaves it early has wasted the gateway's work, and comes again at its end.
+TALK_PATIENCE, MOST_TALK_PATIENCE, SLOW_TALK_PATIENCE = 3.5, 10.0, 20.0
+"""The same for the gateway's words once TCP has answered, doubled after each attempt that got none. Hundreds of clients
+may be waiting in the same queue: who leaves it early has wasted the gateway's work, and comes again at its end.
 """
 BRIEF = 10.0
 """A connection that ended earlier than this was no success."""
@@ -120,7 +120,9 @@ class QuickReconnect:
         since = self._since = now if self._since is None else self._since
         slow = now - since >= QUICK_FOR
         self.patience = SLOW_PATIENCE if slow else MORE_PATIENCE if spent >= PATIENCE else PATIENCE
-        self.talk_patience = SLOW_TALK_PATIENCE if slow else TALK_PATIENCE
+        silent = TALK_PATIENCE <= self.talk_patience <= spent
+        talk = min(self.talk_patience * 2, MOST_TALK_PATIENCE) if silent else TALK_PATIENCE
+        self.talk_patience = SLOW_TALK_PATIENCE if slow else talk
         if refused or slow:
             return (REFUSED if refused and slow else SLOW) * (1 + JITTER * self._random())
         step = QUICK[min(self._tries, len(QUICK) - 1)] * 2.0 ** max(0, self._brief - BRIEF_ALLOWED)

@@ -81,3 +81,14 @@ def test_ours_waits_longer_for_an_answer_when_nobody_gave_one() -> None:
     assert timer.patience == 3
     timer.failed(700)
     assert timer.patience == 10
+
+
+def test_ours_does_not_leave_a_long_queue_again_and_again() -> None:
+    timer = QuickReconnect(lambda: 0.5)
+    found = []
+    for _ in range(3):
+        found.append(timer.talk_patience)
+        timer.failed(10, spent=timer.talk_patience + 0.01)
+    assert found == [3.5, 7, 10] and timer.talk_patience == 10
+    timer.failed(20, spent=0.01)  # refused at once: there is no queue
+    assert timer.talk_patience == 3.5
