@@ -34,7 +34,7 @@ def test_demo(name: str, ad: bool, tmp_path: Path) -> None:
     steps = json.loads(file.read_text())
     assert [step for step in steps if step["verdict"] != "ok"] == []
     assert result.returncode == 0, result.stderr
-    assert [step["name"] for step in steps] == 2 * [name for name, _ in steps_of(ad=ad)]
+    assert [step["name"] for step in steps] == 2 * [name for name, *_ in steps_of(ad=ad)]
     assert "192.168.1.0/24" in result.stdout and "fd12:3456:789a:1:0:5efe:a00:11e" in result.stdout
     assert machine_state() == before
 

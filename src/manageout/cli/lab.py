@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -125,12 +124,13 @@ def list_nodes(as_json: bool) -> None:
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the steps to FILE."
 )
 def demo(name: str, ad: bool, no_ebpf: bool, file: Path | None) -> None:
-    """Show it all, step by step, with and without eBPF; remove the lab afterwards."""
-    from manageout.lab import steps, topology
+    """Show it all, step by step, with and without eBPF. Nothing of it is seen outside, nor left, however it ends."""
+    from manageout.lab import alone, network, steps, topology
 
-    # The lab is removed also when we are told to stop.
-    for sign in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, lambda number, _: sys.exit(128 + number))
+    if not alone.is_inside():
+        network.require_root()
+        network.require_none()
+        click.get_current_context().exit(alone.run([sys.executable, "-m", "manageout", *sys.argv[1:]]))
     paths = (False,) if no_ebpf else (True, False)
     outcomes = steps.demonstrate(topology.topology(name), paths, click.echo, ad=ad)
     if file:

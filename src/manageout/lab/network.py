@@ -117,6 +117,12 @@ def current() -> Topology | None:
         return None
 
 
+def require_none() -> None:
+    """Raise :class:`LabError` if a complete lab is there; files without its namespaces are none."""
+    if (STATE / "ready").exists() and any(map(netns.exists, _every_namespace())):
+        raise LabError("a lab is up already", "remove it with `manageout lab down`")
+
+
 def up(wanted: Topology) -> None:
     """Build the networks of ``wanted``; all or nothing.
 
@@ -125,8 +131,7 @@ def up(wanted: Topology) -> None:
     require_root()
     require_programs(PROGRAMS)
     with _lock() as lock:
-        if (STATE / "ready").exists():
-            raise LabError("a lab is up already", "remove it with `manageout lab down`")
+        require_none()
         _clear()
         try:
             _build(wanted, lock)

@@ -18,6 +18,8 @@ class Step(NamedTuple):
     name: str
     act: Callable[[Run], str]
     needs_ad: bool = False
+    vital: bool = False
+    """When it fails, there is nothing to try the others with."""
 
 
 class Skipped(LabError):

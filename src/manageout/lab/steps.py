@@ -1,7 +1,8 @@
 """The demo: what the product is for, step by step, each with its proof.
 
 A run builds the lab, goes through :data:`STEPS` in order and removes it. A step is a function from the run to
-one line of detail; it fails by raising :class:`LabError`. The steps after a failed one are still tried.
+one line of detail; it fails by raising :class:`LabError`. The steps after a failed one are still tried, unless it
+was vital.
 """
 
 from __future__ import annotations
@@ -60,19 +61,23 @@ def demonstrate(
 def perform(run: Run, say: Callable[[str], object]) -> list[Outcome]:
     """Go through the steps in a lab whose bare networks are up."""
     outcomes = []
+    broken = ""
     say(f"\n{draw.picture(run.topology, ad=run.ad)}\n")
-    for name, act in steps_of(ad=run.ad):
+    for name, act, vital in steps_of(ad=run.ad):
         started = time.monotonic()
         try:
+            if broken:
+                raise Skipped(f"not tried after: {broken}")
             verdict, detail = "ok", act(run)
         except Skipped as error:
             verdict, detail = "skipped", error.message
         except ManageoutError as error:
             verdict, detail = "failed", "\n".join(filter(None, (error.message, error.hint)))
+            broken = name if vital else broken
         seconds = round(time.monotonic() - started, 3)
         outcomes.append(Outcome(run.name, name, verdict, seconds, detail))
         say(_line(outcomes[-1]))
-        if act is steps_isatap.join:
+        if act is steps_isatap.join and verdict == "ok":
             say(f"\n{site.links(run.topology)}\n")
     return outcomes
 
@@ -96,8 +101,8 @@ def _connect(run: Run) -> str:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("servers and daemons start", _start),
-    Step("laptop connects", _connect),
+    Step("servers and daemons start", _start, vital=True),
+    Step("laptop connects", _connect, vital=True),
     *steps_directory.STEPS,
     *steps_isatap.STEPS,
     *steps_names.APPEAR,
@@ -107,6 +112,6 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def steps_of(*, ad: bool) -> list[tuple[str, Callable[[Run], str]]]:
-    """Name and function of the steps of a run, in order."""
-    return [(step.name, step.act) for step in STEPS if ad or not step.needs_ad]
+def steps_of(*, ad: bool) -> list[tuple[str, Callable[[Run], str], bool]]:
+    """Name and function of the steps of a run, in order; and whether the others need it."""
+    return [(step.name, step.act, step.vital) for step in STEPS if ad or not step.needs_ad]

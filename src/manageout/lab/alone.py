@@ -1,0 +1,125 @@
+"""A command of the lab in namespaces of its own: however it ends, killed at any moment, nothing of it is left.
+
+    we --- unshare --- process 1 of its own processes, which sees its own mounts
+     `---- a janitor, which waits for the end of those, and removes the directories that were made for them
+
+When we die, `unshare` is killed by the kernel, and with it process 1, and with that all processes. Network namespaces
+and files lie on file systems that only they see, and go with the last of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from manageout.errors import LabError
+from manageout.lab import network
+from manageout.linux import netns
+
+INSIDE = "MANAGEOUT_LAB_ALONE"
+"""Set in the environment of what runs alone."""
+PLACES = (netns.ROOT, network.STATE, network.ETC)
+_PR_SET_PDEATHSIG = 1
+_ENTER = """mount --make-rslave / 2>/dev/null
+for place in $PLACES; do mkdir -p "$place" && mount -t tmpfs -o mode=755 lab "$place" || exit; done
+exec "$@"
+"""
+_JANITOR = 'cat >/dev/null; rmdir "$@" 2>/dev/null; true'
+
+
+def is_inside() -> bool:
+    """Whether this process already runs alone."""
+    return INSIDE in os.environ
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run ``argv`` alone, to its end or ours; its exit code, or 128 and the number of the signal that ended us.
+
+    Raises :class:`LabError` when namespaces cannot be made.
+    """
+    missing = [str(place) for place in PLACES if not place.exists()]
+    ended, held = os.pipe()
+    try:
+        janitor = subprocess.Popen(
+            ["sh", "-c", _JANITOR, "janitor", *missing], stdin=ended, start_new_session=True
+        )
+        with _signals() as caught:
+            child = _start(argv, held)
+            os.close(held)
+            held = -1
+            caught.child = child.pid
+            if caught.number:  # it came before there was a child
+                caught(caught.number, None)
+            code = child.wait()
+    except OSError as error:
+        raise LabError(
+            f"the lab cannot run alone: {error.strerror}", "it needs util-linux: unshare"
+        ) from None
+    finally:
+        os.close(ended)
+        if held >= 0:
+            os.close(held)
+    janitor.wait()
+    return 128 + caught.number if caught.number else code
+
+
+def _start(argv: Sequence[str], held: int) -> subprocess.Popen[bytes]:
+    us = os.getpid()
+    library = ctypes.CDLL(None)
+
+    def die_with_us() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != us:
+            os._exit(1)
+
+    alone = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "unchanged",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ]
+    places = " ".join(map(str, PLACES))
+    return subprocess.Popen(
+        [*alone, "sh", "-c", _ENTER, "lab", *argv],
+        env={**os.environ, INSIDE: "1", "PLACES": places},
+        pass_fds=[held],
+        preexec_fn=die_with_us,
+        start_new_session=True,
+    )
+
+
+class _Caught:
+    """What became of us."""
+
+    number = 0
+    child = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        """A signal: end everything, now."""
+        self.number = number
+        inside = Path(f"/proc/{self.child}/task/{self.child}/children")
+        with contextlib.suppress(OSError):
+            # Process 1 first: `unshare` waits for its end, which is that of all others.
+            for pid in list(map(int, inside.read_text().split())) or [self.child]:
+                os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[_Caught]:
+    caught = _Caught()
+    kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {kind: signal.signal(kind, caught) for kind in kinds}
+    try:
+        yield caught
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
