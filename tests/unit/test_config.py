@@ -153,3 +153,15 @@ def test_places_for_metrics(place: str) -> None:
 @pytest.mark.parametrize("prefix", ["ff00::/48", "fe80::/48", "::/48"])
 def test_a_site_prefix_can_be_routed(prefix: str) -> None:
     assert "site.prefix" in faults(ROUTER.replace("fd12:3456:789a::/48", prefix))
+
+
+def test_balancers_are_networks_but_never_everybody() -> None:
+    table = '[gateway.iphttps]\nproxies = ["198.51.100.5", "2001:db8::/64"]\n'
+    found = parse(GATEWAY + table).gateway
+    assert found is not None and [str(each) for each in found.iphttps.proxies] == [
+        "198.51.100.5/32",
+        "2001:db8::/64",
+    ]
+    for everybody in ("0.0.0.0/0", "::/0", "198.51.100.5/24", "lb.example"):
+        wrong = f'[gateway.iphttps]\nproxies = ["{everybody}"]\n'
+        assert any(path.startswith("gateway.iphttps.proxies") for path in faults(GATEWAY + wrong))
