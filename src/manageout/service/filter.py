@@ -103,8 +103,11 @@ def _forward(site: Site, plan: Plan, torn: bool) -> Iterator[str]:
     yield 'iifname != "mo-*" oifname != "mo-*" accept'
     yield f"ct state established,related ct mark & {REFUSED_MARK:#x} == 0 accept"
     yield f"ct state established,related goto {set_name(Drop.POLICY)}"
-    if torn:  # the middle of a connection would be taken for the beginning of one, in either direction
-        yield f"ct state new tcp flags & (fin | syn | rst | ack) != syn goto {set_name(Drop.POLICY)}"
+    if torn and site.gateway is not None:
+        # The middle of a connection would be taken for the beginning of one, in either direction. Of clients every
+        # packet passes here; what ISATAP hosts have begun through another router is not known, and goes on.
+        middle = f"ct state new tcp flags & (fin | syn | rst | ack) != syn goto {set_name(Drop.POLICY)}"
+        yield from (f"{way} {IPHTTPS_DEVICE} {middle}" for way in ("iifname", "oifname"))
     yield from _origins(site, plan)
     yield from _strange_errors(site)
     if site.gateway is not None:

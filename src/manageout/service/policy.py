@@ -40,7 +40,7 @@ from manageout.service.presence import Client
 from manageout.service.revision import Revision
 from manageout.service.sessions import Call, Sessions
 from manageout.service.untracked import Watch
-from manageout.words import counted
+from manageout.words import counted, said
 
 HOLDERS = "holders"
 TABLE = nft.TABLE.partition(" ")[2]
@@ -201,9 +201,9 @@ class PolicyService:
                     if not self._gone.is_set():  # again
                         self._shut = False
                         self.mending.reopen()
-            except ManageoutError as error:
-                log.error("the packet filter cannot be loaded: %s (%s)", error.message, error.hint)
-                self._unloaded = error.message
+            except (ManageoutError, OSError) as error:
+                self._unloaded = said(error)
+                log.error("the packet filter cannot be loaded: %s", self._unloaded)
                 self._gone.set()
                 await asyncio.sleep(LOOK)
 

@@ -24,7 +24,7 @@ from manageout.linux.conntrack_walk import Ends
 from manageout.plan import Plan
 from manageout.service.policy_members import Members
 from manageout.service.verdicts import Verdicts
-from manageout.words import counted
+from manageout.words import counted, said
 
 REFUSED_MARK = 0x40000000
 """The bit in the mark of a connection that the filter shall refuse. Other bits are for others."""
@@ -71,7 +71,7 @@ class Revision:
                     await self._forget(addresses)
                 if rules is not None:
                     await self.judge(*rules)
-            except ManageoutError as error:
+            except (ManageoutError, OSError) as error:
                 self._failed(error)
                 self._inherited |= addresses
                 self._rules = self._rules or rules
@@ -109,9 +109,9 @@ class Revision:
         if found:
             log.info("%s %s", counted(found, "connection"), outcome)
 
-    def _failed(self, error: ManageoutError) -> None:
-        log.error("open connections cannot be looked through: %s (%s)", error.message, error.hint)
-        self.failure = error.message
+    def _failed(self, error: ManageoutError | OSError) -> None:
+        self.failure = said(error)
+        log.error("open connections cannot be looked through: %s", self.failure)
 
 
 def _marked(verdicts: Verdicts, seen: Callable[[bytes], None] | None = None) -> Iterator[int]:

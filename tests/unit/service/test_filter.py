@@ -195,3 +195,14 @@ def test_members_and_map_come_with_the_table() -> None:
     text = table(site, plan(site), (), Contents({"m0_to": [one, two]}, {two: one}))
     assert "set m0_to {\n    type ipv6_addr;\n    elements = { ::1, ::2 }" in text
     assert "elements = { ::2 : ::1 }" in text
+
+
+def test_after_a_gap_the_middle_of_a_connection_is_no_beginning_at_a_clients_link() -> None:
+    torn = Contents(torn=True)
+    rule = "ct state new tcp flags & (fin | syn | rst | ack) != syn goto refused_policy"
+    site = parse(SITE + GATEWAY)
+    rules = chain(table(site, plan(site), (), torn), "forward")
+    assert [f"{way} mo-iphttps0 {rule}" for way in ("iifname", "oifname")] == rules[4:6]
+    assert rule not in wanted(GATEWAY)
+    alone = parse(SITE + ROUTER)
+    assert rule not in table(alone, plan(alone), (), torn), "another router may have seen the beginning"
