@@ -32,9 +32,13 @@ def served(place: Place) -> Place:
 
 def links(place: Place) -> set[int]:
     """The numbers of the daemon's tcx links."""
-    (daemon,) = place._started
+    return links_of(place._started[0].pid)
+
+
+def links_of(pid: int) -> set[int]:
+    """The numbers of a process's tcx links."""
     texts = []
-    for info in Path(f"/proc/{daemon.pid}/fdinfo").iterdir():
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
         try:
             texts.append(info.read_text())
         except OSError:

@@ -32,13 +32,17 @@ def blocked() -> list[str]:
     ]
 
 
+def tells(*words: str) -> bool:
+    """A firewall comes up in several steps."""
+    found = "\n".join(blocked())
+    return all(each in found for each in words)
+
+
 def test_ufw(running: list[Flow]) -> None:
     before = firewalls.rules("gateway")
     with firewalls.ufw("gateway") as ufw:
         ufw("--force enable")
-        wait_until("it is told", blocked, TOLD)
-        found = "\n".join(blocked())
-        assert "ip6 filter, chain FORWARD" in found and "TLS in" in found
+        wait_until("it is told", lambda: tells("ip6 filter, chain FORWARD", "TLS in"), TOLD)
         assert (
             "FILTER-BLOCKS" in network.run("gateway", ["curl", "-s", "http://127.0.0.1:9464/metrics"]).stdout
         )
@@ -61,9 +65,7 @@ def test_ufw(running: list[Flow]) -> None:
 def test_firewalld(running: list[Flow]) -> None:
     before = firewalls.rules("gateway")
     with firewalls.firewalld("gateway") as firewalld:
-        wait_until("it is told", blocked, TOLD)
-        found = "\n".join(blocked())
-        assert "inet firewalld, chain filter_FWD_public" in found and "TLS in" in found
+        wait_until("it is told", lambda: tells("inet firewalld, chain filter_FWD_public", "TLS in"), TOLD)
         for words in (
             "--zone=public --add-port=443/tcp",
             "--zone=public --add-protocol=ipv6",

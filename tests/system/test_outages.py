@@ -11,6 +11,7 @@ from manageout.lab.process import wait_until
 from manageout.linux import netns
 from tests.system.outage_place import BOUND, Flow, at_gateway, codes, flows, now
 from tests.system.support import Lab
+from tests.system.test_fast_path_watch import detach, links_of
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 
@@ -48,6 +49,19 @@ def test_traffic_is_back(running: list[Flow], command: str) -> None:
     network.run("gateway", command.split(), check=False)  # a table that is owned cannot be taken
     for flow in running:
         flow.flows(since)
+
+
+def test_ebpf_programs_that_somebody_detaches(running: list[Flow]) -> None:
+    daemon = process.find("gateway", "run")
+    assert daemon
+    before = links_of(daemon.pid)
+    assert before
+    since = now()
+    for number in before:
+        detach(number)
+    for flow in running:
+        flow.flows(since)
+    wait_until("others are there", lambda: len(links_of(daemon.pid) - before) == len(before), BOUND)
 
 
 def test_the_intranets_card_is_set_down_and_up(running: list[Flow]) -> None:

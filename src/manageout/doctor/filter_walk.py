@@ -302,6 +302,8 @@ def _value(left: Json, packet: Packet) -> Json:
     if "meta" in left:
         return _meta(str(left["meta"].get("key")), packet)
     if "ct" in left:
+        if packet.state == "untracked" and left["ct"].get("key") != "state":
+            raise Absent  # there is no connection that could have it
         # Of a packet that begins a connection the kernel has noted nothing yet.
         known = {"state": _STATES.get(packet.state), "status": 0 if packet.state == "new" else None}
         return known.get(str(left["ct"].get("key")))

@@ -2,7 +2,7 @@
 
 Our table cannot overrule them: a packet passes when every table lets it. The kernel counts changes of the packet
 filter; when the count has moved and rules of others are not what they were, the packets that this machine needs are
-walked through them (:mod:`manageout.doctor.filter_walk`), in a thread, and never for more than a tenth of the time.
+walked through them (:mod:`manageout.doctor.filter_walk`), in a thread, and never for more than a fifth of the time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from manageout.service.kernel_findings import Board, Row
 from manageout.service.live_host import filters
 
 LOOK = 0.5
-SHARE = 10
-"""Looking may take one part in so many of the time."""
+SHARE = 4
+"""So many times what a look took it rests, and only changes make it look."""
 AGAIN = 60.0
 """Seconds until everything is walked again: members of sets change without their rules."""
 OURS = ("manageout", "manageout_guard", "manageout_probe")

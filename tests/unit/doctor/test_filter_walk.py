@@ -161,3 +161,11 @@ def test_matches_of_iptables_are_read_from_the_words(name: str, words: str, resu
     texts = {("ip", "filter", "INPUT", 7): words}
     ruleset = Ruleset([{"chain": chain | {"policy": "drop"}}, {"rule": rule}], texts)
     assert ruleset.judge("input", Packet("203.0.113.1", "10.0.0.1", 6, 443, iif="e0")).result == result
+
+
+def test_what_is_not_tracked_has_no_status() -> None:
+    """As in firewalld's chains: `ct status dnat accept` is not for a packet without connection."""
+    dnat = {"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": [32]}}
+    ruleset = Ruleset([base(policy="drop"), rule(dnat, {"accept": None})])
+    tls = Packet("203.0.113.1", "10.0.0.1", TCP, 443, iif="e0", state="untracked")
+    assert ruleset.judge("input", tls).result == "drop"
