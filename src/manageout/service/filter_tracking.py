@@ -21,6 +21,7 @@ from ipaddress import ip_address
 from manageout.config import Site
 from manageout.linux.nft_features import Features
 from manageout.plan import IPHTTPS_DEVICE, XLAT_DEVICE, Plan
+from manageout.service.dns64_upstream import endpoint
 from manageout.service.filter_text import chain, set_of
 
 OWNERS = "owners"
@@ -44,6 +45,7 @@ _TCP = {
     "close": 5,
 }
 _UDP = {"unreplied": 20, "replied": 120}  # RFC 4787 4.3: two minutes for who was answered
+_QUESTION = {"unreplied": 5, "replied": 5}  # longer than any is waited for
 _TIMEOUTS = {"tcp": _TCP, "udp": _UDP}
 _FAMILIES = {"ip": "ipv4", "ip6": "ipv6"}
 
@@ -78,7 +80,11 @@ def tracking(
         chain("untracked_out", _untracked_out(site)),
     ]
     if features.timeouts:
-        sets += [_timeout(protocol, family) for family in families for protocol in _TIMEOUTS]
+        sets += [
+            _timeout(protocol, family, protocol, policy)
+            for family in families
+            for protocol, policy in _TIMEOUTS.items()
+        ]
     counts = features.counts and site.gateway is not None
     if counts:
         sets += _counted(site, owners)
@@ -86,6 +92,9 @@ def tracking(
     if counts and site.translation is not None:
         sets += _sets_of("lease", "ipv4_addr")
         chains.append(chain("lease_limit", _over("lease", "ip saddr", refused)))
+    if features.timeouts and site.dns64 is not None:
+        sets += [_timeout("dns", family, "udp", _QUESTION) for family in _FAMILIES]
+        chains.append(chain("begun_output", _questions(site.dns64.upstreams)))
     for hook in ("forward", "input"):
         rules = [*_first_packets(hook, features, families), *(_limits(site) if counts else ())]
         chains.append(chain(f"begun_{hook}", rules))
@@ -152,10 +161,20 @@ def _locators(site: Site) -> str:
 # --- What is, and how much of it --------------------------------------------------------------------------
 
 
-def _timeout(protocol: str, family: str) -> str:
-    policy = ", ".join(f"{state} : {seconds}" for state, seconds in _TIMEOUTS[protocol].items())
+def _questions(servers: Sequence[str]) -> Iterator[str]:
+    """What the DNS64 asks for clients has a port of its own each time: that entry is no one's, and so must not stay."""
+    yield "type filter hook output priority filter + 1; policy accept;"
+    yield "ct state != new accept"
+    for server in servers:
+        _, (host, port) = endpoint(server)
+        family = "ip6" if ":" in host else "ip"
+        yield f'{family} daddr {host} udp dport {port} ct timeout set "dns_{family}"'
+
+
+def _timeout(name: str, family: str, protocol: str, states: Mapping[str, int]) -> str:
+    policy = ", ".join(f"{state} : {seconds}" for state, seconds in states.items())
     lines = (f"protocol {protocol}; l3proto {family};", f"policy = {{ {policy} }};")
-    return f"  ct timeout {protocol}_{family} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
+    return f"  ct timeout {name}_{family} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
 
 
 def _first_packets(hook: str, features: Features, families: Sequence[str]) -> Iterator[str]:

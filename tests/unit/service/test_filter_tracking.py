@@ -81,3 +81,13 @@ def test_an_older_kernel_does_without() -> None:
 
 def test_numbers_as_nftables_writes_them() -> None:
     assert [class_id(number) for number in (1, 0xFFFF, 0x10000)] == ["0:1", "0:ffff", "1:0"]
+
+
+def test_questions_of_the_dns64_do_not_stay() -> None:
+    dns64 = '[dns64]\nupstreams = ["10.0.0.10", "[fd00::53]:5353"]\n'
+    text = wanted(GATEWAY % '"0.0.0.0:443"', TRANSLATION, dns64)
+    assert chain(text, "begun_output")[2:] == [
+        'ip daddr 10.0.0.10 udp dport 53 ct timeout set "dns_ip"',
+        'ip6 daddr fd00::53 udp dport 5353 ct timeout set "dns_ip6"',
+    ]
+    assert "ct timeout dns_ip {" in text and "unreplied : 5" in text
