@@ -235,11 +235,11 @@ class Names:
 
     def finished(self, task: Task, outcome: Outcome, problem: Problem | None, now: float) -> None:
         """What became of a task."""
+        self._looking -= task.look
         entry = self.entries.get(task.name)
         if entry is None:
             return
         entry.busy, entry.problem = False, problem
-        self._looking -= task.look
         look = now
         if outcome in (Outcome.DONE, Outcome.NO_ZONE, Outcome.RESTORED):
             entry.known, entry.doubtful = task.wanted, NOTHING

@@ -115,7 +115,10 @@ class LeaseGuard:
 
     async def _ask(self, whole: bool) -> None:
         """For new ones; ``whole``: also for those that are next, taken, or held."""
-        segment = self._segment()
+        try:
+            segment = self._segment()
+        except ManageoutError:  # a device that goes while it is looked at: the next round tells
+            return
         new = list(islice(self._new, AT_ONCE))
         for v4 in new:
             del self._new[v4]

@@ -252,7 +252,9 @@ class NamesService:
         self._wake.set()
 
     def _tell(self, task: Task, outcome: Outcome, problem: Problem | None) -> None:
-        """Once for each change of fortune of a name, not for each attempt."""
+        """Once for each change of fortune of a name, not for each attempt; of looks that nobody answers the finding."""
+        if task.look and outcome in (Outcome.FAILED, Outcome.DOUBTFUL):
+            return
         if problem is None:
             self._told.pop(task.name, None)
             if outcome is Outcome.RESTORED:

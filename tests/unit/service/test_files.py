@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -43,3 +45,20 @@ def test_the_file_and_then_its_name_are_on_the_disk(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "fsync", noting)
     replace_file(tmp_path / "f", b"x", 0o600)
     assert len(synced) == 2 and synced[0].startswith(f"{tmp_path}/.f.") and synced[1] == str(tmp_path)
+
+
+@pytest.mark.parametrize(("number", "fails"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_filesystem_that_cannot_sync_a_directory_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, fails: bool
+) -> None:
+    real = os.fsync
+
+    def refusing(fd: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{fd}"):
+            raise OSError(number, os.strerror(number))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    with pytest.raises(ManageoutError) if fails else contextlib.nullcontext():
+        replace_file(tmp_path / "f", b"x", 0o600)
+    assert (tmp_path / "f").read_bytes() == b"x"

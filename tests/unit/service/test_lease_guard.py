@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from manageout.errors import KernelError
 from manageout.service import lease_guard
 from manageout.service.lease_guard import PROXIES, LeaseGuard
 from manageout.service.presence import Client
@@ -84,3 +87,13 @@ def test_a_client_that_is_told_again_is_not_asked_for_again() -> None:
     scene.guard.absent(client(1))
     scene.guard.present(client(1))
     assert list(scene.guard._new) == [v4(1)]
+
+
+def test_a_device_that_goes_at_that_moment_ends_nothing() -> None:
+    def gone() -> tuple[str, bytes]:
+        raise KernelError("no network device e0")
+
+    guard = LeaseGuard(gone, lambda _: [v4(1)], lambda: None)
+    guard.present(client(1))
+    asyncio.run(guard._ask(True))
+    assert list(guard._new) == [v4(1)]
