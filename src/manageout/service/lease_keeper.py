@@ -185,14 +185,20 @@ class LeaseKeeper:
             async with asyncio.TaskGroup() as group:
                 if self.table is not None:
                     group.create_task(self.guard.run(), name="leases-guard")
-                while True:
-                    await asyncio.sleep(LOOK)
-                    wary = self.wary_until is not None
-                    if self.table is not None and (self._own_addresses(), wary) != (self._own, self._wary):
-                        self.reload(self.site, self.plan, "it is this machine's own address")
-                    self._schedule()
+                try:
+                    await self._keep_looking()
+                finally:
+                    self.ready.clear()  # at once: while the guard ends nothing more is told
         finally:
             self._stop()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            wary = self.wary_until is not None
+            if self.table is not None and (self._own_addresses(), wary) != (self._own, self._wary):
+                self.reload(self.site, self.plan, "it is this machine's own address")
+            self._schedule()
 
     def _stop(self) -> None:
         for number in self.attendance.connections():
