@@ -41,6 +41,7 @@ class _Side:
     def __init__(self, sets: tuple[str, ...]) -> None:
         self.sets = sets
         self.places: dict[bytes, _Place] = {}
+        self.shared: dict[_Place, _Place] = {}
 
 
 class Verdicts:
@@ -91,7 +92,9 @@ class Verdicts:
             side.places.clear()
         cell = bisect_right(self._points, address)
         sets = tuple(self._holds(name, address) for name in side.sets)
-        place = side.places[address] = _Place(cell, sets, self._device(cell, address))
+        found = _Place(cell, sets, self._device(cell, address))
+        # A few that are shared: a hundred thousand of their own would have the collector stop the packets.
+        place = side.places[address] = side.shared.setdefault(found, found)
         return place
 
     def _device(self, cell: int, address: bytes) -> str:
