@@ -157,6 +157,7 @@ class Database:
 
     def _read_only(self) -> bool:
         """When it cannot be written: whatever way there is to read it."""
+        self._close_reader()
         self._reader = _for_reading(self.path)
         if self._reader is not None and (version := version_of(self._reader)) > self.schema.version:
             self._use_memory(newer(self.path, version, self.schema.version))
