@@ -17,6 +17,9 @@ from manageout.service import live_host
 LOOK = 60.0
 """Seconds: another firewall may be started at any time."""
 
+AGAIN = 2.0
+"""When they could not be read."""
+
 log = logging.getLogger(__name__)
 
 _TOO_BIG = {4: (ICMP, 3), 6: (ICMPV6, 2)}  # RFC 792, RFC 4443 3.2
@@ -127,8 +130,12 @@ class Watch:
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
+            wait = LOOK
             try:
                 self.found = await asyncio.to_thread(faults, self.site)
             except ManageoutError as error:
-                log.warning("rules of others cannot be read: %s (%s)", error.message, error.hint)
-            await asyncio.sleep(LOOK)
+                log.info("rules of others cannot be read now: %s (%s)", error.message, error.hint)
+                wait = AGAIN
+            except Exception:  # rules that somebody else wrote must not end the service
+                log.exception("rules of others cannot be judged")
+            await asyncio.sleep(wait)
