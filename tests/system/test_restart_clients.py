@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from manageout.protocol.reconnect import MOST_TALK_PATIENCE
 from tests.iphttps_flow import CABLE, Flow, lay_cable
 from tests.iphttps_pair import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
 
@@ -73,7 +74,7 @@ def test_a_silent_machine_in_the_gateways_place_does_not_hold_the_client_up(pair
     listener.close()
     holder.join()
     pair.start_gateway()
-    wait_for("the client is there", lambda: pair.ask("clients"), BACK + SLACK)
+    wait_for("the client is there", lambda: pair.ask("clients"), MOST_TALK_PATIENCE + SLACK)
     for sock in held:
         sock.close()
 
