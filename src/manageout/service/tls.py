@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.errors import PkiError
-from manageout.service.tls_sessions import switch_off
+from manageout.service.tls_openssl import limit_groups, switch_off_sessions
 
 MAX_SESSIONS = 64
 """Kept sessions, where they cannot be helped, after which the context is made anew."""
@@ -86,7 +86,8 @@ def server_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _common(context)
-    switch_off(context)
+    switch_off_sessions(context)
+    limit_groups(context)
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET | ssl.OP_CIPHER_SERVER_PREFERENCE
     _load_chain(context, certificate, key)

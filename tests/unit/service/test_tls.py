@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import PkiError
-from manageout.service import tls, tls_sessions
+from manageout.service import tls, tls_openssl
 from manageout.service.pki import Authority
 
 
@@ -73,7 +73,7 @@ def test_no_session_is_kept_or_resumed(authority: Authority) -> None:
 def test_where_the_cache_cannot_be_switched_off_it_is_seen_to_grow(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tls_sessions, "_library", lambda: None)
+    monkeypatch.setattr(tls_openssl, "_library", lambda: None)
     shop = Shop(authority)
     first, _ = shop.connect()
     _, again = shop.connect(first.session)
