@@ -84,30 +84,6 @@ def table_objects(table: str) -> list[Any]:
         raise KernelError("nft prints no JSON", "update nftables: 1.0 or later") from None
 
 
-def others() -> list[Any]:
-    """The objects of every table that is not ours, as of :func:`ruleset`: ours may be long, with many clients.
-
-    Raises :class:`KernelError`.
-    """
-    listed = _listed(["-j", "list", "tables"])
-    found: list[Any] = []
-    for each in (item["table"] for item in listed if "table" in item):
-        place = (str(each["family"]), str(each["name"]))
-        if not " ".join(place).startswith(TABLE):
-            found += _listed(["-n", "-j", "list", "table", *place])
-    return found
-
-
-def _listed(arguments: list[str]) -> list[Any]:
-    """What nft prints; nothing for a table that has gone. While rules are being loaded it may print half of it."""
-    try:
-        return json.loads(_run(arguments, None).stdout or "{}").get("nftables", [])  # type: ignore[no-any-return]
-    except ValueError:
-        raise KernelError(
-            "nft prints no JSON", "rules are being loaded, or nftables is older than 1.0"
-        ) from None
-
-
 def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:
     """The words of rules, from what ``nft -a list ruleset`` prints."""
     texts: dict[tuple[str, str, str, int], str] = {}

@@ -110,6 +110,12 @@ def legacy_tables(root: Path = Path("/proc/net")) -> list[str]:
     return found
 
 
+def ours(item: object) -> bool:
+    """Whether it belongs to a table of ours."""
+    name = nft.TABLE.partition(" ")[2]
+    return _of_table(item, "inet", name) or _of_table(item, "inet", f"{name}_guard")
+
+
 def _of_table(item: object, family: str, name: str) -> bool:
     body = next(iter(item.values()), None) if isinstance(item, dict) else None
     return (

@@ -34,7 +34,7 @@ class Fault(NamedTuple):
 
 def faults(site: Site) -> list[Fault]:
     """What the kernel holds now. Raises :class:`KernelError`, :class:`NotPermitted`."""
-    objects = nft.others()
+    objects = [each for each in nft.ruleset()[0] if not live_host.ours(each)]
     with Netlink() as netlink:
         questions = [(hook, packet) for hook, _, packet in live_host.untracked(netlink, site)]
         own = {str(address.ip) for address in netlink.addresses()}
