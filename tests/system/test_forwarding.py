@@ -99,3 +99,55 @@ def test_a_router_by_one_device_stays_one(between: Place) -> None:
     assert passes(4) and not passes(6)
     between.stop(daemon)
     assert passes(4)
+
+
+@pytest.fixture
+def bridges(place: Place, namespaces: Callable[[str], str]) -> Place:
+    """The daemon's machine with two bridges: two machines at one, another at the other."""
+    place.run(["sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1"])
+    for number, nodes in enumerate((("left", "right"), ("elsewhere",))):
+        bridge, six, four = f"br{number}", f"2001:db8:{number}::", f"192.0.{number}."
+        place.run(["ip", "link", "add", bridge, "type", "bridge"])
+        for line in (
+            f"link set {bridge} up",
+            f"address add {six}1/64 dev {bridge} nodad",
+            f"address add {four}1/24 dev {bridge}",
+        ):
+            place.run(["ip", *line.split()])
+        for host, node in enumerate(nodes, 2):
+            other = namespaces(f"mo-test-{node}")
+            for line in (
+                f"link add {node} type veth peer name e0 netns {other}",
+                f"link set {node} master {bridge} up",
+                f"-n {other} link set e0 up",
+                f"-n {other} address add {six}{host}/64 dev e0 nodad",
+                f"-n {other} address add {four}{host}/24 dev e0",
+                f"-n {other} route add default via {six}1",
+                f"-n {other} route add default via {four}1",
+            ):
+                place.run(["ip", *line.split()])
+            wait_until(f"{node} reaches the bridge", lambda: ping(node, f"{six}1"), 10)  # noqa: B023
+    return place
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+def test_what_a_bridge_passes_from_port_to_port_goes_on(bridges: Place, shown: int) -> None:
+    """Whether the kernel shows it to the packet filter or not; and bridges are not joined by us."""
+    names = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
+    found = bridges.run(["sysctl", "-qw", *(f"{name}={shown}" for name in names)], check=False)
+    assert shown == 0 or found.returncode == 0, "this test needs the module br_netfilter"
+    bridges.write(bridges.gateway + TRANSLATION)
+    before = bridges.state()["nft"]
+
+    def bridged() -> bool:
+        return ping("left", "2001:db8:0::3") and ping("left", "192.0.0.3")
+
+    def routed() -> bool:
+        return ping("left", "2001:db8:1::2") or ping("left", "192.0.1.2")
+
+    for sign in (signal.SIGKILL, signal.SIGTERM):
+        daemon = bridges.start()
+        assert bridged() and not routed()
+        bridges.stop(daemon, sign)
+        assert bridged() and not routed()
+    assert bridges.state()["nft"] == before

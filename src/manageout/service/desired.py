@@ -20,6 +20,7 @@ from manageout.service.guard import (
     IPV6_FORWARDING,
     Router,
     guard_rules,
+    guard_sets,
     lasting_rules,
 )
 
@@ -81,11 +82,12 @@ NOWHERE = Surroundings()
 
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
-    rules = [table(site, plan, around.underlays, around.contents, around.features)]
+    sets = guard_sets(site, around.before)
+    rules = [table(site, plan, around.underlays, around.contents, around.features), *sets]
     rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
     rules.append(chain("guard", guard_rules(site, plan, around.before)))
     lasting = lasting_rules(site, around.before)
-    guard = chain("guard", lasting) if lasting else ""
+    guard = "\n".join([*sets, chain("guard", lasting)]) if lasting else ""
     return replace(without_rules(site, plan, around), filter="\n".join(rules), guard=guard)
 
 

@@ -15,6 +15,7 @@ from manageout.config import Site
 from manageout.plan import Plan
 from manageout.protocol.drops import Drop
 from manageout.service.filter import set_name
+from manageout.service.filter_text import set_of
 
 IPV4_FORWARDING = "net.ipv4.conf.all.forwarding"
 IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
@@ -22,6 +23,13 @@ IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
 GUARDED = "guarded"
 """The counter of what the guard has dropped."""
 _OTHERS = 'iifname != "mo-*" oifname != "mo-*"'
+_BRIDGES = "bridges"
+BRIDGES = 4096
+"""Bridges of this machine that are told apart; what further ones pass on is dropped."""
+_BRIDGED = (
+    f'{_OTHERS} meta iifkind "bridge" update @{_BRIDGES} {{ meta iif . meta iif }}',
+    f"{_OTHERS} meta iif . meta oif @{_BRIDGES} accept",
+)
 _HOOK = "type filter hook forward priority {}; policy accept;"
 
 
@@ -36,6 +44,13 @@ class Router(NamedTuple):
     """The same in IPv6 (``force_forwarding``, Linux 6.17)."""
 
 
+def guard_sets(site: Site, before: Router) -> list[str]:
+    """The sets of either chain."""
+    if not list(_matches(site, before)):
+        return []
+    return [set_of(_BRIDGES, "iface_index . iface_index", BRIDGES, "10m")]
+
+
 def guard_rules(site: Site, plan: Plan, before: Router) -> Iterator[str]:
     """The chain in the table of the rules.
 
@@ -43,17 +58,21 @@ def guard_rules(site: Site, plan: Plan, before: Router) -> Iterator[str]:
     side of a gateway cannot speak for the intranet.
     """
     yield _HOOK.format("filter - 1")
+    matches = list(_matches(site, before))
+    if matches:
+        yield from _BRIDGED
     if plan.leases is not None:
         wrong_way = f"goto {set_name(Drop.WRONG_WAY)}"
         yield f'iifname != "mo-*" ip daddr {plan.leases} fib saddr . iif oif missing {wrong_way}'
-    for match in _matches(site, before):
+    for match in matches:
         yield f"{match} counter name {GUARDED} drop"
 
 
 def lasting_rules(site: Site, before: Router) -> list[str]:
     """The chain in the table that outlives us; none where there is nothing to guard."""
     matches = list(_matches(site, before))
-    return [_HOOK.format("filter"), *(f"{match} counter drop" for match in matches)] if matches else []
+    drops = (f"{match} counter drop" for match in matches)
+    return [_HOOK.format("filter"), *_BRIDGED, *drops] if matches else []
 
 
 def _matches(site: Site, before: Router) -> Iterator[str]:

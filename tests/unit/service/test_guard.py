@@ -39,3 +39,11 @@ def test_a_router_by_single_devices_stays_one() -> None:
 
 def test_a_router_needs_no_guard() -> None:
     assert wanted(GATEWAY, TRANSLATION).guard == ""
+
+
+def test_what_a_bridge_passes_comes_first() -> None:
+    """Before anything is dropped: it is not forwarded at all."""
+    result = wanted(GATEWAY, TRANSLATION, around=Surroundings(before=NONE))
+    for text in (result.filter, result.guard):
+        assert "set bridges" in text and text.index("@bridges accept") < text.index(SIX)
+    assert "bridges" not in wanted(GATEWAY, TRANSLATION).filter  # a router: nothing is guarded
