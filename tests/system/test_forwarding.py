@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +15,13 @@ from tests.system.daemon_place import ROUTER, Place
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
 ENDS = {"outside": ("2001:db8:1::", "192.0.2."), "inside": ("2001:db8:2::", "192.0.3.")}
+
+SERVE = """
+import socket
+server = socket.create_server(("::", 443), family=socket.AF_INET6)
+print(flush=True)
+server.accept()
+"""
 
 
 @pytest.fixture
@@ -99,6 +108,26 @@ def test_a_router_by_one_device_stays_one(between: Place) -> None:
     assert passes(4) and not passes(6)
     between.stop(daemon)
     assert passes(4)
+
+
+def test_errors_about_connections_of_others_stay_related(between: Place) -> None:
+    """Our listener's port may be another server's as well: its connections pass, and are followed, as before us."""
+    between.write(between.gateway.replace("10.0.0.1:443", "[::]:443") + TRANSLATION)
+    forward(between, 1)
+    daemon = between.start()
+    watch = "type filter hook forward priority 10; icmpv6 type destination-unreachable"
+    between.run(["nft", f"table inet watch {{ chain seen {{ {watch} ct state related counter accept; }}; }}"])
+    refuse = "type filter hook input priority 0; tcp sport 443 reject with icmpx port-unreachable"
+    netns.run("mo-test-inside", ["nft", f"table inet refuse {{ chain in {{ {refuse}; }}; }}"])
+    argv = netns.command("mo-test-outside", [sys.executable, "-c", SERVE])
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout and server.stdout.readline()
+        call = f"exec 3<>/dev/tcp/{ENDS['outside'][0]}2/443"
+        netns.run("mo-test-inside", ["timeout", "2", "bash", "-c", call], check=False)
+        server.kill()
+    seen = between.run(["nft", "list", "table", "inet", "watch"]).stdout
+    assert "counter packets" in seen and "counter packets 0" not in seen
+    between.stop(daemon)
 
 
 @pytest.fixture

@@ -111,11 +111,12 @@ def _by_protocol(site: Site) -> dict[str, list[str]]:
         to = f"{family} daddr {host}" if host else f"meta nfproto {_FAMILIES[family]} fib daddr type local"
         found.setdefault("untracked_tcp", []).append(f"tcp dport {port} {_NOT_OURS} {to} notrack")
         protocol, source_port = _QUOTED[family]
-        about = f"{_ERRORS[family]} {_NOT_OURS} {protocol} 6 {source_port} {port} notrack"
+        about = f"{_ERRORS[family]} {_NOT_OURS} {to} {protocol} 6 {source_port} {port} notrack"
         found.setdefault("untracked_icmp" if family == "ip" else "untracked_icmpv6", []).append(about)
     if site.isatap is not None:
         found["untracked_41"] = [f"ip daddr {_locators(site)} notrack"]
-        about = f"{_ERRORS['ip']} {_NOT_OURS} {_QUOTED['ip'][0]} 41 notrack"
+        to = f"ip daddr {_locators(site)}"
+        about = f"{_ERRORS['ip']} {_NOT_OURS} {to} {_QUOTED['ip'][0]} 41 notrack"
         found.setdefault("untracked_icmp", []).append(about)
     return found
 

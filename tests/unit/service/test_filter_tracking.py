@@ -34,6 +34,7 @@ def test_clients_tls_is_not_followed_and_neither_are_errors_about_it() -> None:
     (about4,), (about6,) = chain(text, "untracked_icmp"), chain(text, "untracked_icmpv6")
     assert "destination-unreachable" in about4 and about4.endswith("@th,224,16 443 notrack")
     assert "packet-too-big" in about6 and about6.endswith("@th,384,16 8443 notrack")
+    assert " ip daddr 192.0.2.1 " in about4 and " fib daddr type local " in about6, "others may use that port"
     ways = "tcp : jump untracked_tcp, icmp : jump untracked_icmp, icmpv6 : jump untracked_icmpv6"
     assert f"meta l4proto vmap {{ {ways} }}" in chain(text, "untracked_in")
     assert 'tcp sport 443 oifname != "lo" oifname != "mo-*" ip saddr 192.0.2.1 notrack' in outgoing
