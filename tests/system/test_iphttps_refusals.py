@@ -216,15 +216,33 @@ def test_unfinished_heads_do_not_lock_out_newcomers(pair: Pair) -> None:
         tls.close()
 
 
+def test_unfinished_handshakes_take_no_place_of_clients(pair: Pair) -> None:
+    """Neither of those that are allowed in all, nor of those of one source."""
+    wait_for("nobody is there", lambda: not pair.ask("clients"))
+    wait_for("nobody is on the way", lambda: not handshakes(pair))
+    clients = [established(pair, name=f"{name}.corp.example") for name in "abcd"]
+    silent = [half_begun(pair) for _ in range(2)]
+    wait_for("they are on the way", lambda: handshakes(pair) == 2)
+    clients.append(established(pair, name="e.corp.example"))
+    silent += [half_begun(pair, "cl2") for _ in range(2)]
+    wait_for("they are on the way", lambda: handshakes(pair) >= 3)
+    clients += [established(pair, "cl2", f"{name}.corp.example") for name in "fgh"]
+    assert len(pair.ask("clients")) == 8
+    for tcp in (*clients, *silent):
+        tcp.close()
+
+
 def test_too_many_connections_and_connections_of_one_source(pair: Pair) -> None:
     wait_for("nobody is there", lambda: not pair.ask("clients"))
     wait_for("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
     clients = [established(pair, name=f"{name}.corp.example") for name in "abcdef"]
+    wait_for("all are counted as clients", lambda: not handshakes(pair))
     with refused(pair) as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-from-source", before)
     clients += [established(pair, "cl2", f"{name}.corp.example") for name in "gh"]
+    wait_for("all are counted as clients", lambda: not handshakes(pair))
     with refused(pair, "cl2") as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-connections", before)

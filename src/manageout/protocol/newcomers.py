@@ -76,6 +76,25 @@ class Places:
             among = net.nets
             name = max(among, key=lambda name: among[name].held + (name in newcomer.nets))
             net = among[name]
+        return self._first(net)
+
+    def oldest(self, source: Source) -> tuple[int, Source] | None:
+        """The oldest connection of ``source``."""
+        return self._first(self._net(source))
+
+    def held(self, source: Source) -> int:
+        """How many places ``source`` has."""
+        return self._net(source).held
+
+    def _net(self, source: Source) -> _Net:
+        net = self._root
+        for name in reversed(source.nets):
+            if (found := net.nets.get(name)) is None:
+                return _Net()
+            net = found
+        return net
+
+    def _first(self, net: _Net) -> tuple[int, Source] | None:
         number = next(iter(net.members), None)
         return None if number is None else (number, self._sources[number])
 

@@ -69,21 +69,24 @@ class Admission:
     @property
     def pressed(self) -> bool:
         """Whether so many are on their way in that slow ones cannot be waited for."""
-        return len(self._places) * 2 > self.limits.max_handshakes
+        room = min(self.limits.max_handshakes, self.limits.max_connections - self.total + self.handshakes)
+        return self.handshakes * 2 > room
 
     def refuse(self, source: Source, now: float) -> Drop | None:
-        """Why one more connection from ``source`` may not be; None: it may."""
-        if self.total >= self.limits.max_connections:
+        """Why one more connection from ``source`` may not be; None: it may. Who is only on his way keeps nobody out."""
+        if self.total - self.handshakes >= self.limits.max_connections:
             return Drop.TOO_MANY_CONNECTIONS
-        if self._sources[source.name] >= self.limits.max_per_source:
+        if self._sources[source.name] - self._places.held(source) >= self.limits.max_per_source:
             return Drop.TOO_MANY_FROM_SOURCE
         if not self.failures.may_try(source, now):
             return Drop.TOO_MANY_FAILURES
         return None
 
     def who_yields(self, newcomer: Source) -> tuple[int, Source] | None:
-        """Whose place among the handshakes ``newcomer`` gets; None: there is a free one."""
-        if len(self._places) < self.limits.max_handshakes:
+        """Whose place ``newcomer`` gets, of those whose handshake or head is not yet done; None: one is free."""
+        if self._sources[newcomer.name] >= self.limits.max_per_source:
+            return self._places.oldest(newcomer)
+        if self.handshakes < self.limits.max_handshakes and self.total < self.limits.max_connections:
             return None
         return self._places.who_yields(newcomer)
 

@@ -61,6 +61,15 @@ def test_many_links_of_one_customer_are_one_source() -> None:
     assert places.who_yields(HONEST) is None
 
 
+def test_what_one_source_has() -> None:
+    places = Places()
+    assert places.held(HONEST) == 0 and places.oldest(HONEST) is None
+    for number, source in enumerate([v6(7, 1, 0), v6(7, 1, 1), v6(7, 1, 1), v4(1)]):
+        places.enter(number, source)
+    assert places.held(v6(7, 1, 1)) == 2 and places.oldest(v6(7, 1, 1)) == (1, v6(7, 1, 1))
+    assert places.held(v6(7, 2, 1)) == 0 and places.oldest(v6(7, 2, 1)) is None
+
+
 def test_a_source_that_fails_too_often_has_to_wait() -> None:
     failures = Failures()
     bad = v4(1)

@@ -23,17 +23,46 @@ def test_an_ipv6_source_is_its_64_in_wider_nets() -> None:
     assert source_of("192.0.2.1").nets == ("192.0.2.1",)
 
 
+def connect(admission: Admission, number: int, source: Source) -> None:
+    """A connection that has come to the end of its HTTP head."""
+    assert admission.refuse(source, 1.0) is None
+    admission.enter(number, source)
+    admission.established(number, source)
+
+
 def test_each_limit_has_its_own_name() -> None:
     admission = Admission(IpHttpsTable(max_connections=3, max_per_source=2))
     for number in (1, 2):
-        assert admission.refuse(A, 1.0) is None
-        admission.enter(number, A)
+        connect(admission, number, A)
     assert admission.refuse(A, 1.0) is Drop.TOO_MANY_FROM_SOURCE
-    assert admission.refuse(B, 1.0) is None
-    admission.enter(3, B)
+    connect(admission, 3, B)
     assert admission.refuse(C, 1.0) is Drop.TOO_MANY_CONNECTIONS
     admission.leave(1, A, at_fault=False)
     assert admission.refuse(A, 1.0) is None
+
+
+def test_who_is_on_his_way_takes_nobodys_place_among_the_clients() -> None:
+    admission = Admission(IpHttpsTable(max_connections=3, max_handshakes=8))
+    connect(admission, 1, A)
+    for number in (2, 3):
+        admission.enter(number, B)
+    assert admission.refuse(C, 1.0) is None and admission.who_yields(C) == (2, B)
+    assert admission.pressed
+    admission.leave(2, B, at_fault=True)
+    connect(admission, 4, C)
+    admission.leave(3, B, at_fault=True)
+    connect(admission, 5, C)
+    assert admission.refuse(B, 1.0) is Drop.TOO_MANY_CONNECTIONS
+
+
+def test_who_is_on_his_way_takes_no_place_of_his_neighbours_behind_a_nat() -> None:
+    admission = Admission(IpHttpsTable(max_per_source=3))
+    connect(admission, 1, A)
+    admission.enter(2, B)
+    for number in (3, 4):
+        admission.enter(number, A)
+    assert admission.refuse(A, 1.0) is None and admission.who_yields(A) == (3, A)
+    assert admission.who_yields(C) is None
 
 
 def test_a_connection_holds_a_place_until_its_head_has_come() -> None:
