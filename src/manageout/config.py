@@ -227,6 +227,11 @@ def parse(text: str, source: str = "site.toml") -> Site:
     except tomllib.TOMLDecodeError as error:
         fault = Fault("(file)", f"not valid TOML: {error}", "values need quotes unless they are numbers")
         raise ConfigError(source, [fault]) from None
+    except (ValueError, RecursionError):  # what tomllib leaves to Python
+        fault = Fault(
+            "(file)", "not valid TOML: too deep, or a number too long", "see docs/guide/first-site.md"
+        )
+        raise ConfigError(source, [fault]) from None
     try:
         return Site.model_validate(data)
     except ValidationError as error:

@@ -123,6 +123,11 @@ def test_not_toml() -> None:
     assert "not valid TOML" in faults("site = \n")["(file)"]
 
 
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000, "{a=" * 3000 + "1" + "}" * 3000])
+def test_what_the_reader_of_toml_leaves_to_python_is_a_fault_too(value: str) -> None:
+    assert "not valid TOML" in faults(f"x = {value}\n")["(file)"]
+
+
 def test_prefixes_are_read_as_networks() -> None:
     assert parse(ROUTER).site.prefix == IPv6Network("fd12:3456:789a::/48")
 

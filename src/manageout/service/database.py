@@ -114,17 +114,17 @@ class Database:
         # The connection moves between the event loop (load, close) and one worker at a time (writing).
         db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=2.0)
         try:
-            if version_of(db) > self.schema.version:
-                raise Newer(newer(self.path, version_of(db), self.schema.version))
+            if (version := version_of(db)) > self.schema.version:
+                raise Newer(newer(self.path, version, self.schema.version))
+            if version < 0:
+                raise Damaged(f"its schema has number {version}")
             for pragma in ("journal_mode = WAL", *self.schema.pragmas):
                 db.execute(f"PRAGMA {pragma}")
             self.schema.bring_up(db)
             self._look(db)
         except BaseException as error:
             db.close()
-            if isinstance(error, sqlite3.Error) and (
-                is_damage(error) or _code(error) == sqlite3.SQLITE_ERROR
-            ):
+            if is_damage(error) or _code(error) == sqlite3.SQLITE_ERROR:
                 raise Damaged(said(error)) from None  # the latter: a step does not fit
             raise
         return db
@@ -189,7 +189,7 @@ class Database:
         found: Rows = []
         try:
             found.extend(db.execute(query, values))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             log.error("%s cannot be read wholly: %s", self.path, error)
             if self._writer is not None and is_damage(error):
                 self._mend()
@@ -300,13 +300,24 @@ _STALE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR
 """After such an error the file has to be opened anew."""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file, not the disk, is at fault."""
-    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+def is_damage(error: BaseException) -> bool:
+    """Whether the file, not the disk, is at fault.
+
+    Words that are no UTF-8 are told by the module, not by SQLite: without a code, or not even as an error of its own.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    unreadable = isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error)
+    return unreadable or _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: BaseException) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def sound(row: Sequence[object], *kinds: type | tuple[type, ...]) -> bool:
+    """Whether the values of ``row`` are of these kinds: in a damaged file no promise of the schema holds."""
+    return all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
 
 
 def _for_reading(path: Path) -> sqlite3.Connection | None:
@@ -321,11 +332,16 @@ def _for_reading(path: Path) -> sqlite3.Connection | None:
         try:
             db.execute(f"PRAGMA {pragma}")
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             db.close()
         else:
+            db.text_factory = _text  # one broken name must not cost the rows after it
             return db
     return None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
 
 
 def newer(path: Path, found: int, ours: int) -> str:

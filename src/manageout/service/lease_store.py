@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from manageout.protocol.leases import Lease, State
-from manageout.service.database import Database, Schema
+from manageout.service.database import Database, Schema, sound
 from manageout.service.lease_file import FILE
 
 DAY = 86400.0
@@ -52,6 +52,7 @@ CREATE TABLE notes (name TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROW
 """
 SCHEMA = Schema("the leases", (_FIRST, _SECOND), ("synchronous = FULL",))
 _STATES = frozenset(State)
+_KINDS = (bytes, str, str, (int, float), bytes)
 _EXPIRE = """
 INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND at < ? ORDER BY at LIMIT ?
 """
@@ -137,7 +138,7 @@ class LeaseStore:
         rows = self.database.rows("SELECT v4, identity, state, since, v6 FROM leases")
         return [
             Lease(v4, identity, State(state), since, v6)
-            for v4, identity, state, since, v6 in rows
+            for v4, identity, state, since, v6 in (row for row in rows if sound(row, *_KINDS))
             if len(v4) == 4 and state in _STATES and len(v6) in (0, 16)
         ]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from manageout.protocol.names import Records, StoredEntry
-from manageout.service.database import Database, Schema
+from manageout.service.database import Database, Schema, sound
 from manageout.words import said
 
 FILE = "names.db"
@@ -32,8 +32,8 @@ class NamesStore:
         """Every entry; of a damaged file, those that make sense."""
         rows = self.database.rows("SELECT name, identity, wanted, known FROM entries")
         found = []
-        for name, identity, wanted, known in rows:
-            with contextlib.suppress(ValueError, TypeError):
+        for name, identity, wanted, known in (row for row in rows if sound(row, str, str, str, str)):
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
                 found.append(StoredEntry(name, identity, _records(wanted), _records(known)))
         return found
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manageout.protocol.registry import HostRecord
-from manageout.service.database import Database, Schema
+from manageout.service.database import Database, Schema, sound
 
 FILE = "isatap-hosts.db"
 
@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS hosts (
 _PRAGMAS = ("synchronous = NORMAL", "cache_size = -256")  # KiB: it is written, hardly read
 SCHEMA = Schema("the ISATAP hosts", (_FIRST,), _PRAGMAS)
 _WRITE = "INSERT OR REPLACE INTO hosts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KINDS = (bytes, *[int] * 8, str, int)
 
 
 class RegistryStore:
@@ -36,8 +37,8 @@ class RegistryStore:
 
     def load(self) -> list[HostRecord]:
         """Every stored host; of a damaged file, those that make sense."""
-        rows = map(HostRecord._make, self.database.rows("SELECT * FROM hosts"))
-        return [row for row in rows if len(row.v4) == 4]
+        rows = self.database.rows("SELECT * FROM hosts")
+        return [HostRecord._make(row) for row in rows if sound(row, *_KINDS) and _fits(HostRecord._make(row))]
 
     def write(self, changed: Sequence[HostRecord], removed: Sequence[bytes]) -> bool:
         """Store in one transaction. False when that failed."""
@@ -52,3 +53,14 @@ class RegistryStore:
     def close(self) -> None:
         """Fold the log into the file."""
         self.database.close()
+
+
+def _fits(row: HostRecord) -> bool:
+    """Whether the registry has room for such numbers."""
+    times = (row.first_seen, row.last_rs, row.last_packet, row.name_checked)
+    return (
+        len(row.v4) == 4
+        and 0 <= row.flags < 1 << 8
+        and all(0 <= moment < 1 << 32 for moment in times)
+        and min(row[5:9]) >= 0
+    )

@@ -198,6 +198,59 @@ def test_damage_that_is_met_late_is_no_end_either(path: Path) -> None:
     found.close()
 
 
+@pytest.mark.parametrize("version", [-1, -100])
+def test_a_number_that_no_version_has_is_damage(path: Path, version: int) -> None:
+    filled(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    found = Database(path, THINGS)
+    assert found.aside is not None and len(names(found)) == 5000
+    found.close()
+
+
+def test_a_broken_name_costs_no_row_but_its_own(path: Path) -> None:
+    filled(path)
+    path.write_bytes(path.read_bytes().replace(b"000007", b"0\xff\xfe007"))
+    found = Database(path, THINGS)
+    assert len(names(found)) == 5000 and "000008" in names(found)
+    put(found, "new")
+    assert codes(found) == ["THINGS-UNREADABLE"]
+    found.close()
+
+
+def test_a_schema_in_broken_words_is_damage(path: Path) -> None:
+    filled(path)
+    path.write_bytes(
+        path.read_bytes().replace(b"CREATE TABLE things", b"CREATE TABLE \xff\xfe\xfd\xfc\xfb\xfa", 1)
+    )
+    found = Database(path, THINGS)
+    put(found, "new")
+    assert found.aside is not None and "new" in names(found)
+    found.close()
+
+
+def test_rows_that_no_schema_allows_are_left_out(tmp_path: Path) -> None:
+    for name, (store, _) in STORES.items():
+        if name in ("retire", "usage"):
+            continue
+        store(tmp_path).close()
+        with closing(sqlite3.connect(tmp_path / f"{name}.db", isolation_level=None)) as db:
+            table = {"leases": "leases", "isatap-hosts": "hosts", "names": "entries"}[name]
+            loose = db.execute(f"SELECT sql FROM sqlite_master WHERE name = '{table}'").fetchone()[0]
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+            db.execute(f"DROP TABLE {table}")
+            db.execute(loose.replace("NOT NULL", "").replace("STRICT, ", ""))
+            for kind in ("NULL", "-1", "1 << 40", "'text'", "x'00'"):
+                values = ", ".join([f"x'0a0000{len(kind):02x}'", *[kind] * (len(columns) - 1)])
+                db.execute(f"INSERT INTO {table} VALUES ({values})")
+            sql = loose.replace("'", "''")
+            db.execute("PRAGMA writable_schema = ON")
+            db.execute(f"UPDATE sqlite_master SET sql = '{sql}' WHERE name = '{table}'")
+        again = store(tmp_path)
+        assert list(again.load()) == [], name
+        again.close()
+
+
 def test_a_database_of_somebody_else_is_set_aside(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as db:
