@@ -223,6 +223,17 @@ def test_a_route_before_ours(served: Place) -> None:
     wait("the finding goes", lambda: "ROUTE-TAKEN" not in codes(served))
 
 
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
+def test_a_route_to_nowhere_before_ours(served: Place, kind: str) -> None:
+    prefix = f"{PREFIX}:1001::/64"
+    served.run(["ip", "-6", "route", "add", kind, prefix, "metric", "5"])
+    wait("it is told", lambda: "ROUTE-TAKEN" in codes(served))
+    (row,) = [row for row in served.ask("status")["findings"] if row["code"] == "ROUTE-TAKEN"]
+    assert f"packets to {prefix} go nowhere" in row["what"]
+    served.run(["ip", "-6", "route", "del", kind, prefix, "metric", "5"])
+    wait("the finding goes", lambda: "ROUTE-TAKEN" not in codes(served))
+
+
 def test_arp_that_is_no_longer_answered(place: Place) -> None:
     eam = f'[[translation.eam]]\nipv4 = "10.0.0.66/32"\nipv6 = "{PREFIX}:20::66/128"\n'
     place.write(place.gateway, TRANSLATION, eam)

@@ -25,7 +25,7 @@ from ipaddress import (
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
-from manageout.errors import KernelError
+from manageout.errors import KernelError, NotPermitted
 from manageout.linux import rtnetlink
 from manageout.linux.rtnetlink import attribute, attributes
 
@@ -267,14 +267,23 @@ class Netlink:
 
         One question, however many routes there are.
         """
-        family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
-        body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
-        body += attribute(_RTA_DST, destination.packed)
         try:
-            message = self._socket.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
-        except rtnetlink.Refused:
+            message = self._socket.get(
+                rtnetlink.GETROUTE, _question(destination), f"find the route to {destination}"
+            )
+        except (rtnetlink.Refused, NotPermitted):  # the latter: a route of the kind "prohibit"
             return None
         return _read_route(message.body, {})
+
+    def is_barred(self, destination: Address) -> bool:
+        """Whether a route of the kind "blackhole", "unreachable" or "prohibit" meets a packet to ``destination``."""
+        try:
+            self._socket.get(rtnetlink.GETROUTE, _question(destination), f"find the route to {destination}")
+        except NotPermitted:
+            return True
+        except rtnetlink.Refused as error:
+            return error.number in (errno.EINVAL, errno.EHOSTUNREACH)
+        return False
 
     def flush_routes(self) -> int:
         """Remove every route that carries our protocol number; how many there were."""
@@ -352,6 +361,12 @@ def _link(body: bytes) -> Link:
         struct.unpack("=I", values[_IFLA_MTU])[0],
         *stats,
     )
+
+
+def _question(destination: Address) -> bytes:
+    family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+    body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
+    return body + attribute(_RTA_DST, destination.packed)
 
 
 def _read_route(body: bytes, names: dict[int, str]) -> Route | None:

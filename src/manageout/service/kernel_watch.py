@@ -156,8 +156,11 @@ class KernelWatch:
     def _glance(self, now: float) -> None:
         """What has no events: parameters, programs."""
         self._began = now
-        self._board.show("settings", self._mend(now, self._reconciler.repairs(self._wanted(), True)), now)
-        self._board.show("overruled", self._overruled(), now)
+        try:
+            self._board.show("settings", self._mend(now, self._reconciler.repairs(self._wanted(), True)), now)
+            self._board.show("overruled", self._overruled(), now)
+        except (ManageoutError, OSError) as error:
+            self._board.say(logging.WARNING, f"a look at the kernel was not finished: {error}", now)
         self._recheck(False, now)
 
     def _look(self, now: float) -> None:

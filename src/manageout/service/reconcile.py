@@ -286,10 +286,11 @@ class Reconciler:
         Of so many as can be asked for singly. Somebody's longer prefix is for a part of ours, which may be meant.
         """
         for route in desired.routes[:ONE_BY_ONE]:
-            best = self._netlink.best_route(route.prefix.network_address)
+            somebody = route.prefix.network_address
+            best = self._netlink.best_route(somebody)
             if route not in self._left.routes or (best is not None and _same(route, best)):
                 continue
-            if best is not None and best.prefix == route.prefix:
+            if best.prefix == route.prefix if best is not None else self._netlink.is_barred(somebody):
                 yield route, best
 
     def _route(self, route: WantedRoute) -> None:

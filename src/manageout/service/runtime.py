@@ -25,6 +25,8 @@ class RuntimeDir:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = -1
+        self._noted: str | None = None
+        """What the file says, as far as we have written it."""
 
     @property
     def control_socket(self) -> Path:
@@ -59,8 +61,9 @@ class RuntimeDir:
             self._release()
             hint = "stop it first, or give this one another --runtime-dir"
             raise ManageoutError(f"already running in {self.path} (process {owner})", hint) from None
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, f"{os.getpid()}\n".encode())
+        with contextlib.suppress(OSError):  # no room: the lock holds all the same
+            os.ftruncate(self._lock, 0)
+            os.write(self._lock, f"{os.getpid()}\n".encode())
         return self
 
     def __exit__(
@@ -81,12 +84,16 @@ class RuntimeDir:
         """
         file = self.path / "undo.json"
         partial = file.with_suffix(".new")
+        text = json.dumps(left) if left else ""
+        if text == self._noted:
+            return  # a full file system must not keep what is noted already from being put back
         try:
             if not left:
                 file.unlink(missing_ok=True)
-                return
-            partial.write_text(json.dumps(left))
-            partial.replace(file)
+            else:
+                partial.write_text(text)
+                partial.replace(file)
+            self._noted = text
         except OSError as error:
             what = f"{file}: cannot note what has to be undone: {error.strerror}"
             raise ManageoutError(what, "make room there") from None
@@ -105,6 +112,6 @@ class RuntimeDir:
         """What a killed process has left to be undone."""
         try:
             found = json.loads((self.path / "undo.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}

@@ -73,3 +73,20 @@ def test_a_damaged_memory_is_none(tmp_path: Path, text: str) -> None:
 def test_what_cannot_be_noted_is_said(tmp_path: Path) -> None:
     with pytest.raises(ManageoutError, match="cannot note what has to be undone"):
         RuntimeDir(tmp_path / "gone").remember({"sysctls": {}})
+
+
+def test_without_room_what_is_noted_already_may_be_done_again(tmp_path: Path) -> None:
+    directory = RuntimeDir(tmp_path)
+    directory.remember({"filter": True})
+    (tmp_path / "undo.new").mkdir()  # nothing can be written there any more
+    directory.remember({"filter": True})
+    with pytest.raises(ManageoutError, match="cannot note"):
+        directory.remember({"filter": False})
+    (tmp_path / "undo.new").rmdir()
+    directory.remember({"filter": False})
+    assert RuntimeDir(tmp_path).remembered() == {"filter": False}
+
+
+def test_a_note_in_depths_counts_as_nothing(tmp_path: Path) -> None:
+    (tmp_path / "undo.json").write_text("[" * 100_000)
+    assert RuntimeDir(tmp_path).remembered() == {}
