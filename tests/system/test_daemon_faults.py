@@ -94,8 +94,14 @@ def test_a_certificate_that_is_not_there(place: Place) -> None:
 
 
 def test_a_state_directory_that_cannot_be(place: Place) -> None:
+    """It serves, says what it cannot keep, and leaves alone what stands there."""
     (place.directory / "state").write_text("a file")
-    expect(place.fails(), 1, "state")
+    daemon = place.start()
+    found = [finding for finding in place.ask("status")["findings"] if finding["code"] == "HOSTS-NOT-STORED"]
+    assert found and "state" in found[0]["what"] + found[0]["remedy"], place.ask("status")["findings"]
+    assert place.stop(daemon) == 0
+    assert (place.directory / "state").read_text() == "a file"
+    assert "Traceback" not in place.log()
 
 
 def test_a_runtime_directory_that_cannot_be(place: Place) -> None:
