@@ -62,6 +62,11 @@ def forward(place: Place, value: int) -> None:
     place.run(["sysctl", "-qw", f"net.ipv6.conf.all.forwarding={value}", f"net.ipv4.ip_forward={value}"])
 
 
+def codes(place: Place) -> list[str]:
+    """Of the findings that the daemon shows."""
+    return [row["code"] for row in place.ask("status")["findings"]]
+
+
 @pytest.mark.parametrize("tables", ["router", "gateway", "translation"])
 def test_what_was_no_router_becomes_none(between: Place, tables: str) -> None:
     text = {"router": ROUTER, "gateway": between.gateway, "translation": between.gateway + TRANSLATION}[
@@ -73,6 +78,7 @@ def test_what_was_no_router_becomes_none(between: Place, tables: str) -> None:
         daemon = between.start()
         assert not passes(6) and not passes(4)
         assert between.ask("status")["roles"]["policy"]["guarded"] > 0
+        wait_until("it is told", lambda: "FORWARDING-GUARDED" in codes(between), 10)
         between.run(["nft", "flush", "ruleset"])
         assert not passes(6) and not passes(4)
         wait_until("the guard is back", lambda: "inet manageout_guard" in between.state()["nft"], 10)
@@ -95,7 +101,7 @@ def test_what_was_a_router_stays_one(between: Place) -> None:
     between.write(between.gateway + TRANSLATION)
     forward(between, 1)
     daemon = between.start()
-    assert passes(6) and passes(4)
+    assert passes(6) and passes(4) and "FORWARDING-GUARDED" not in codes(between)
     between.stop(daemon)
     assert passes(6) and passes(4)
 

@@ -35,7 +35,7 @@ from manageout.service.manager_names import Address, ManagerNames, resolver_of
 from manageout.service.metrics import Metric
 from manageout.service.peer_names import PeerNames
 from manageout.service.policy_members import Members
-from manageout.service.policy_report import Troubles, findings, machine, rule_names, tracking_findings
+from manageout.service.policy_report import Lately, Troubles, findings, machine, rule_names, tracking_findings
 from manageout.service.presence import Client
 from manageout.service.revision import Revision
 from manageout.service.sessions import Call, Sessions
@@ -46,6 +46,8 @@ HOLDERS = "holders"
 TABLE = nft.TABLE.partition(" ")[2]
 LOOK = 2.0
 """Seconds between two looks whether the rules are still there."""
+LATELY = 600.0
+"""Seconds for which it is shown that the guard has refused something."""
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ class PolicyService:
         self._unloaded = ""
         """Why the rules cannot be loaded; empty while they are."""
         self._latest: dict[str, int] = {}
+        self._guarded = Lately(LATELY)
         self._scheduled = False
         self._removed = 0
 
@@ -153,6 +156,7 @@ class PolicyService:
         while True:
             await asyncio.sleep(LOOK)
             self._look()
+            self._guarded.note(self._counts().get(GUARDED, 0), time.monotonic())
             self._revision.inherited(self._members.pushed_out())
             if self._provisional and not self._names.unresolved():
                 self._expect_names()
@@ -268,7 +272,10 @@ class PolicyService:
 
     def findings(self) -> list[Finding]:
         """What an administrator should know."""
-        troubles = Troubles(self._removed, self._unloaded, self._rules.shared, self._revision.failure)
+        guarded = self._guarded.grown(time.monotonic())
+        troubles = Troubles(
+            self._removed, self._unloaded, self._rules.shared, self._revision.failure, guarded
+        )
         rows = findings(self._names.states, troubles)
         return rows + tracking_findings(features(), self._untracked.found)
 

@@ -64,6 +64,28 @@ class Troubles(NamedTuple):
     """Why others can take them away."""
     unjudged: str = ""
     """Why the open connections could not be judged by them."""
+    guarded: int = 0
+    """Packets between devices of others that the guard refused lately."""
+
+
+class Lately:
+    """How much a counter has grown since it last stood still for ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._count = self._base = 0
+        self._moved = 0.0
+
+    def note(self, count: int, now: float) -> None:
+        """The counter stands at ``count``."""
+        if not self.grown(now):
+            self._base = self._count
+        if count != self._count:
+            self._count, self._moved = count, now
+
+    def grown(self, now: float) -> int:
+        """0 when it has not moved for so long."""
+        return self._count - self._base if now - self._moved < self._seconds else 0
 
 
 def findings(names: Mapping[str, str], troubles: Troubles) -> list[Finding]:
@@ -115,6 +137,16 @@ def _of_rules(troubles: Troubles) -> Iterator[tuple[str, str, str, str]]:
         times = counted(troubles.removed, "time")
         what = f"something removed our packet filter or its guard, {times} so far; it was loaded again"
         yield "RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only"
+    if troubles.guarded:
+        what = (
+            f"{counted(troubles.guarded, 'packet')} between devices that are not ours refused lately: this machine"
+            " was no router when the daemon started (Docker and libvirt switch forwarding on only if it is off)"
+        )
+        remedy = (
+            "if it is to be one: net.ipv4.ip_forward=1 (net.ipv6.conf.all.forwarding=1) in /etc/sysctl.d,"
+            " then stop the daemon, sysctl --system, start it"
+        )
+        yield "FORWARDING-GUARDED", "warning", what, remedy
     if troubles.shared:
         what = f"other programs can remove our rules; packets stop until they are back ({troubles.shared})"
         yield "RULES-SHARED", "note", what, "Linux 5.12 or later, and libnftables1 1.0 or later"

@@ -9,7 +9,15 @@ import pytest
 from manageout.config import parse
 from manageout.linux.nft_features import ALL, Features
 from manageout.plan import plan
-from manageout.service.policy_report import Troubles, Way, findings, machine, rule_names, tracking_findings
+from manageout.service.policy_report import (
+    Lately,
+    Troubles,
+    Way,
+    findings,
+    machine,
+    rule_names,
+    tracking_findings,
+)
 
 SITE = parse(
     '[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
@@ -46,12 +54,26 @@ def test_every_rule_has_a_name_of_its_own() -> None:
 def test_findings() -> None:
     assert findings({"helpdesk.corp.example": ""}, Troubles()) == []
     found = findings(
-        {"helpdesk.corp.example": "has no address"}, Troubles(2, "no nft", "old kernel", "no answer")
+        {"helpdesk.corp.example": "has no address"}, Troubles(2, "no nft", "old kernel", "no answer", 7)
     )
-    codes = ["MANAGER-NAME", "RULES-MISSING", "RULES-UNJUDGED", "RULES-REMOVED", "RULES-SHARED"]
+    rules = ["RULES-MISSING", "RULES-UNJUDGED", "RULES-REMOVED", "FORWARDING-GUARDED", "RULES-SHARED"]
+    codes = ["MANAGER-NAME", *rules]
     assert [row.code for row in found] == codes
     assert found[0].what == "the manager helpdesk.corp.example has no address"
     assert all(row.remedy for row in found)
+
+
+def test_what_has_grown_lately() -> None:
+    lately = Lately(600)
+    assert lately.grown(5000) == 0
+    lately.note(0, 5000)
+    lately.note(3, 5002)
+    lately.note(5, 5100)
+    assert lately.grown(5699) == 5
+    lately.note(5, 5700)
+    assert lately.grown(5700) == 0
+    lately.note(6, 9000)
+    assert lately.grown(9001) == 1, "what was told and has ended is not told again"
 
 
 def test_findings_of_connection_tracking() -> None:
