@@ -25,6 +25,7 @@ from tests.system.translation_place import (
     FREE_LEASE,
     GATEWAY,
     LEASE,
+    MAPPED,
     OTHER,
     OTHER_LEASE,
     SERVER,
@@ -363,11 +364,14 @@ def test_another_side_of_the_gateway_cannot_speak_for_managers(bare: Translation
         bare.run(node, "ip", "address", "add", f"{address}/24", "dev", "n1")
         bare.run(node, "ip", "link", "set", "n1", "up")
     bare.run("far", "ip", "address", "add", f"{SERVER}/32", "dev", "lo")
-    bare.run("far", "ip", "route", "add", f"{LEASE}/32", "via", "198.51.100.1", "src", SERVER)
-    bare.start()
+    for target in (LEASE, MAPPED):
+        bare.run("far", "ip", "route", "add", f"{target}/32", "via", "198.51.100.1", "src", SERVER)
+    bare.start(translation=f'[[translation.eam]]\nipv4 = "{MAPPED}"\nipv6 = "2001:db8::66"\n')
     assert "1 received" in ping(bare, "server", LEASE)
     assert "0 received" in ping(bare, "far", LEASE)
     assert bare.drops()["wrong-way", SERVER] == 1
+    assert "0 received" in ping(bare, "far", MAPPED)
+    assert bare.drops()["wrong-way", SERVER] == 2, "nor to machines with a mapping of their own"
 
 
 def test_a_pool_beyond_the_subnet_is_routed(bare: TranslationPlace) -> None:

@@ -27,6 +27,7 @@ from manageout.linux import netns
 PREFIX = "fd12:3456:789a"
 CLIENT, OTHER = f"{PREFIX}:1000::10", f"{PREFIX}:1000::11"
 LEASE, OTHER_LEASE, FREE_LEASE = "10.0.0.130", "10.0.0.131", "10.0.0.140"
+MAPPED = "10.99.0.1"
 SERVER, FAR, GATEWAY = "10.0.0.20", "10.0.9.20", "10.0.0.1"
 NODES = ("client", "other", "gateway", "server", "router", "far")
 SITE = """

@@ -74,5 +74,5 @@ def test_leases_are_answered_for_without_delay() -> None:
 
 
 def test_a_packet_to_a_lease_comes_from_where_its_source_lives() -> None:
-    rule = 'iifname != "mo-*" ip daddr 10.0.0.128/26 fib saddr . iif oif missing goto refused_wrong_way'
+    rule = 'iifname != "mo-*" ip daddr { 10.0.0.128/26 } fib saddr . iif oif missing goto refused_wrong_way'
     assert rule in wanted(GATEWAY, TRANSLATION).filter
