@@ -106,7 +106,9 @@ class Holders:
         except OSError:
             return
         for line in lines:
-            with contextlib.suppress(ValueError, TypeError):  # half a line, of a killed process
+            with contextlib.suppress(
+                ValueError, TypeError, RecursionError
+            ):  # half a line, of a killed process
                 address, identity = json.loads(line)
                 if isinstance(identity, str) and len(packed := bytes.fromhex(address)) == 16:
                     self._set(packed, identity)

@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,34 +93,41 @@ def test_rows_that_fail_end_the_answer_and_are_told_in_one_line(
     assert "the kernel said no" in caplog.text and "Traceback" not in caplog.text
 
 
-def test_rows_are_given_in_short_slices_one_at_a_time_whoever_asks(tmp_path: Path) -> None:
+def test_rows_are_given_in_short_slices_with_a_pause_between_whoever_asks(tmp_path: Path) -> None:
+    rows: list[tuple[object, float, float]] = []
+
     def slow() -> Iterator[int | None]:
-        for number in range(100):
-            end = time.perf_counter() + 0.0005
-            while time.perf_counter() < end:
+        whose = object()
+        for number in range(40):
+            begun = time.perf_counter()
+            while time.perf_counter() < begun + control.SLICE / 4:
                 pass
+            rows.append((whose, begun, time.perf_counter()))
             yield number if number % 2 else None
 
-    async def run() -> tuple[list[list[bytes]], float]:
-        gaps = [0.0]
-
-        async def tick() -> None:
-            while True:
-                before = time.perf_counter()
-                await asyncio.sleep(0)
-                gaps.append(time.perf_counter() - before)
-
+    async def run() -> list[list[bytes]]:
         async with ControlServer(tmp_path / "control.sock", {"slow": slow}) as server:
-            ticking = asyncio.get_running_loop().create_task(tick())
             asked = [talk(server.path, b'{"command": "slow"}\n') for _ in range(4)]
-            found = await asyncio.gather(*asked)
-            ticking.cancel()
-        gaps.sort()
-        return found, gaps[-20]
+            return await asyncio.gather(*asked)
 
-    found, gap = asyncio.run(run())
-    assert all(json.loads(lines[0]) == {"result": list(range(1, 100, 2))} for lines in found)
-    assert gap < 0.02, "four of them are no worse than one"
+    found = asyncio.run(run())
+    assert all(json.loads(lines[0]) == {"result": list(range(1, 40, 2))} for lines in found)
+    pauses = [(begun - ended, one is two) for (one, _, ended), (two, begun, _) in pairwise(rows)]
+    assert min(pause for pause, same in pauses if not same) >= control.SLICE / 2
+    assert sum(pause >= control.SLICE / 2 for pause, _ in pauses) >= len(rows) // 4 - 1
+
+
+def test_all_users_together_have_a_bound_and_root_is_not_in_it(tmp_path: Path) -> None:
+    server = ControlServer(tmp_path / "control.sock", HANDLERS)
+    users = range(1, 1 + control.MAX_CONNECTIONS // control.PER_USER)
+    server._connections.update({user: control.PER_USER for user in users})
+    with server._place(5000) as free:
+        assert not free
+    with server._place(0) as free:
+        assert free
+    server._connections[1] -= 1
+    with server._place(5000) as free:
+        assert free
 
 
 def test_sessions_are_told_to_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.service.files import replace_file
+from manageout.service.files import replace_file, set_aside
 
 
 def test_content_and_mode(tmp_path: Path) -> None:
@@ -62,3 +62,16 @@ def test_a_filesystem_that_cannot_sync_a_directory_is_no_fault(
     with pytest.raises(ManageoutError) if fails else contextlib.nullcontext():
         replace_file(tmp_path / "f", b"x", 0o600)
     assert (tmp_path / "f").read_bytes() == b"x"
+
+
+def test_a_databases_log_goes_aside_with_it(tmp_path: Path) -> None:
+    for name in ("x.db", "x.db-wal", "x.db-shm"):
+        (tmp_path / name).write_text(name)
+    aside = set_aside(tmp_path / "x.db")
+    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert aside.name == "x.unreadable"
+    assert left == {
+        "x.unreadable": "x.db",
+        "x.unreadable-wal": "x.db-wal",
+        "x.unreadable-shm": "x.db-shm",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -96,4 +97,20 @@ def test_what_cannot_be_written_is_not_believed(tmp_path: Path) -> None:
     holders.note(two, "b")
     file.rmdir()
     assert holders.of(two) == "b", "in memory all goes on"
+    assert Holders(file).of(one) is None
+
+
+def test_what_is_no_longer_true_on_a_full_disk_is_not_believed(tmp_path: Path) -> None:
+    file = tmp_path / "holders"
+    one, two = fresh(2)
+    holders = Holders(file)
+    holders.note(one, "a")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, before[1]))
+    try:
+        holders.note(one, "b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    holders.note(two, "b")
+    assert holders.of(one) == "b"
     assert Holders(file).of(one) is None
