@@ -19,14 +19,15 @@ from manageout.service.control import ControlServer
 
 GROUP, USER, OTHER = "nogroup", "nobody", "daemon"
 HOLD = """
-import json, os, socket, sys
+import contextlib, json, os, socket, sys
 os.setgroups([int(sys.argv[2])]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[3]))
 held = []
 for _ in range(int(sys.argv[4])):
     s = socket.socket(socket.AF_UNIX); s.settimeout(10)
     try:
         s.connect(sys.argv[1])
-        s.sendall(b'{"command": "status"}\\n')
+        with contextlib.suppress(BrokenPipeError):
+            s.sendall(b'{"command": "status"}\\n')
         answer = json.loads(s.makefile().readline())
     except PermissionError:
         answer = {"error": "not permitted"}

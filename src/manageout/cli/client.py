@@ -5,6 +5,7 @@ A plain socket, because asyncio would cost more start-up time than everything el
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -27,7 +28,8 @@ def ask(path: Path, command: str) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(TIMEOUT)
             _connect(connection, path)
-            connection.sendall(json.dumps({"command": command}).encode() + b"\n")
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused unasked: it says why
+                connection.sendall(json.dumps({"command": command}).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 answer = json.loads(stream.readline() or b"null")
     except PermissionError:

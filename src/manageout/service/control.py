@@ -93,6 +93,8 @@ class ControlServer:
             await self._refuse(reader, writer)
         except (OSError, TimeoutError):  # gone, or silent
             pass
+        except asyncio.CancelledError:  # the end; asyncio before Python 3.12 would make a traceback of it
+            pass
         except ManageoutError as error:
             log.warning("an answer on %s ended early: %s", self.path, error.message)
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from manageout.cli import client
 from manageout.cli.client import ask
 from manageout.errors import DaemonUnreachable, ManageoutError
 
@@ -63,6 +64,26 @@ def test_answers_that_are_none(tmp_path: Path, answer: bytes) -> None:
         with pytest.raises(DaemonUnreachable):
             ask(path, "status")
         thread.join(10)
+
+
+def test_who_is_refused_before_it_can_ask_is_told_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        connect = client._connect
+
+        def connect_and_be_refused(connection: socket.socket, to: Path) -> None:
+            connect(connection, to)
+            refused, _ = listener.accept()
+            refused.sendall(b'{"error": "too many connections", "hint": "end some"}\n')
+            refused.close()
+
+        monkeypatch.setattr(client, "_connect", connect_and_be_refused)
+        with pytest.raises(ManageoutError, match="too many connections"):
+            ask(path, "status")
 
 
 def test_a_path_longer_than_a_socket_name_may_be(tmp_path: Path) -> None:

@@ -117,6 +117,17 @@ def test_rows_are_given_in_short_slices_with_a_pause_between_whoever_asks(tmp_pa
     assert sum(pause >= control.SLICE / 2 for pause, _ in pauses) >= len(rows) // 4 - 1
 
 
+def test_the_end_makes_no_traceback_of_who_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        async with ControlServer(tmp_path / "control.sock", HANDLERS) as server:
+            reader, writer = await asyncio.open_unix_connection(server.path)
+            writer.write(b'{"command": "status"}\n')
+            await reader.readline()
+
+    asyncio.run(run())
+    assert caplog.text == ""
+
+
 def test_all_users_together_have_a_bound_and_root_is_not_in_it(tmp_path: Path) -> None:
     server = ControlServer(tmp_path / "control.sock", HANDLERS)
     users = range(1, 1 + control.MAX_CONNECTIONS // control.PER_USER)
