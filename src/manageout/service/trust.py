@@ -22,6 +22,9 @@ from manageout.service.revocation import Issuer, Link, RevocationLists, issuer_o
 
 MAX_SEEN = 64
 """Authorities between ours and clients' that are remembered for what is to be reported."""
+MAX_STRANGE, MAX_CERTIFICATE = 4096, 16384
+"""Bytes of a certificate that is read though nobody has vouched for it, and of a client's. What is in it becomes objects
+of Python's, one by one and with its lock held, for which packets wait: 9,000 names, 54 KB, are 65 ms."""
 log = logging.getLogger(__name__)
 
 
@@ -154,6 +157,9 @@ def read_peer(chain: Sequence[bytes], *, common_name: bool = False) -> PeerCerti
     if not chain:
         # A resumed session has none; what cannot be looked at is not let in.
         return Refusal(Drop.CERTIFICATE_INVALID, "client certificate: its chain is not known")
+    if len(chain[0]) > MAX_CERTIFICATE:
+        words = f"client certificate: it has more than {MAX_CERTIFICATE} bytes"
+        return Refusal(Drop.CERTIFICATE_INVALID, words)
     try:
         leaf = x509.load_der_x509_certificate(chain[0])
         return PeerCertificate(certificates.identities(leaf, common_name=common_name), links(leaf, chain[1:]))
@@ -173,8 +179,10 @@ def refusal(error: ssl.SSLError, tls_object: ssl.SSLObject | None = None) -> Ref
 
 
 def describe(chain: Sequence[bytes]) -> str:
-    """What the first certificate says of itself."""
+    """What the first certificate says of itself; nothing if it says too much."""
     try:
+        if len(chain[0]) > MAX_STRANGE:
+            return ""
         return certificates.described(x509.load_der_x509_certificate(chain[0]))
     except (IndexError, *certificates.UNREADABLE):
         return ""

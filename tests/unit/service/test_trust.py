@@ -6,6 +6,7 @@ import contextlib
 import os
 import ssl
 import time
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from manageout.protocol.drops import Drop
 from manageout.service import tls
 from manageout.service.pki import Authority
 from manageout.service.revocation import RevocationLists
-from manageout.service.trust import MAX_SEEN, PeerCertificate, Refusal, Trust, read_peer, refusal
+from manageout.service.trust import MAX_SEEN, PeerCertificate, Refusal, Trust, describe, read_peer, refusal
 from tests.chains import Ca, der
 
 
@@ -206,6 +207,25 @@ def test_the_common_name_counts_only_when_told(authority: Authority, tmp_path: P
         assert trust(authority, common_name=True).check(told) is None
         # Who is connected goes as well when it is no longer told.
         assert drop(trust(authority).check(told)) is Drop.CERTIFICATE_INVALID
+
+
+def many(count: int) -> x509.SubjectAlternativeName:
+    """Names that are quickly sent and slowly read."""
+    return x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(number)) for number in range(count)])
+
+
+def test_a_long_certificate_of_a_stranger_is_not_read(authority: Authority) -> None:
+    stranger = Ca("Stranger")
+    short, long = stranger.leaf([], san=many(10)), stranger.leaf([], san=many(5000))
+    assert "laptop, serial" in describe(der(short))
+    assert describe(der(long)) == ""
+
+
+def test_a_long_certificate_of_a_client_is_refused() -> None:
+    ca = Ca("CA")
+    assert isinstance(read_peer(der(ca.leaf(["a.example"] * 100), ca.certificate)), PeerCertificate)
+    found = read_peer(der(ca.leaf(["a.example"] * 5000), ca.certificate))
+    assert isinstance(found, Refusal) and found.drop is Drop.CERTIFICATE_INVALID and "bytes" in found.words
 
 
 @pytest.mark.parametrize("common_name", [False, True])
