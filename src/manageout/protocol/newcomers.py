@@ -159,12 +159,15 @@ class Failures:
         return self._spare.take(now)
 
     def failed(self, source: Source, now: float) -> None:
-        """A handshake came to nothing."""
+        """A handshake came to nothing. The nets around a source answer for what it may have, not for all it does."""
         self._all.add(now)
         for size, net in enumerate(source.nets):
             debt = self._debts.pop(net, None) or Debt(SOURCE_RATE * 2**size, SOURCE_MOST * 2**size)
             self._debts[net] = debt
+            spent = debt.full(now)
             debt.add(now)
+            if spent:
+                break
         while len(self._debts) > MAX_NETS:
             self._debts.popitem(last=False)
 

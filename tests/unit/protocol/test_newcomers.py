@@ -82,6 +82,19 @@ def test_a_source_that_fails_too_often_has_to_wait() -> None:
     assert failures.may_try(bad, 100.0 + 1 / SOURCE_RATE)
 
 
+def test_one_source_does_not_spend_what_its_neighbours_in_a_net_of_a_provider_have() -> None:
+    """Mobile networks give each telephone a /64 of one /48."""
+    failures = Failures()
+    now = 100.0
+    for _ in range(3000):  # a minute; what is served of it is spare
+        now += 0.02
+        if failures.may_try(v6(7, 1, 1), now):
+            failures.failed(v6(7, 1, 1), now)
+    while failures.may_try(v6(7, 1, 1), now):
+        failures.failed(v6(7, 1, 1), now)
+    assert failures.may_try(v6(7, 1, 2), now) and failures.may_try(v6(7, 2, 1), now)
+
+
 def test_handshakes_that_end_well_cost_nothing() -> None:
     failures = Failures()
     for _ in range(2000):
