@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import ssl
 from collections.abc import Iterator
 from functools import partial
@@ -114,6 +115,20 @@ def test_a_list_that_is_missing_is_a_finding_and_one_that_has_ended_keeps_who_is
     wait_for("all is well", lambda: not place.ask("status")["findings"])
     assert connected(place.known("two.corp.example"))
     client.close()
+
+
+def test_a_revocation_that_could_not_be_read_at_once_is_read_later(place: Place) -> None:
+    """Strangers may use up descriptors; the files do not change again when they have gone."""
+    client = place.known("one.corp.example")
+    assert connected(client)
+    pid = place.gateway.pid
+    most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, most[1]))
+    place.lists(place.root.crl([place.issuing.certificate.serial_number]), place.issuing.crl())
+    wait_for("it could not", lambda: "Too many open files; the old" in place.gateway.text())
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, most)
+    assert ended(client)
+    assert place.gateway.text().count("; the old certificates stay in use") == 1
 
 
 def test_whom_tls_itself_refuses_is_counted_by_name_and_serial(place: Place) -> None:

@@ -134,7 +134,7 @@ class IpHttpsServerService:
     async def _watch(self) -> None:
         """The certificate, key, authority and revocation files may be replaced at any time."""
         self.acceptor.look()
-        if self.acceptor.trust.changed():
+        if self.acceptor.trust.changed() or self._unread:  # what hindered us may not have been the files
             gateway = self._gateway
             try:
                 # A long revocation list takes a while to read, and packets must not wait for it.
@@ -145,7 +145,8 @@ class IpHttpsServerService:
                 log.info("certificate files read again")
                 self._unread = ""
             except ManageoutError as error:
-                log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
+                if error.message != self._unread:
+                    log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
                 self._unread = error.message
             self._recheck()
         elif time.monotonic() - self._rechecked > RECHECK:  # certificates expire

@@ -23,8 +23,8 @@ from manageout.service.revocation import Issuer, Link, RevocationLists, issuer_o
 MAX_SEEN = 64
 """Authorities between ours and clients' that are remembered for what is to be reported."""
 MAX_STRANGE, MAX_CERTIFICATE = 4096, 16384
-"""Bytes of a certificate that is read though nobody has vouched for it, and of a client's. What is in it becomes objects
-of Python's, one by one and with its lock held, for which packets wait: 9,000 names, 54 KB, are 65 ms."""
+"""Bytes of a certificate that is read though nobody has vouched for it, and of a client's. What is in it becomes
+Python's objects, one by one and with its lock held, for which packets wait: 9,000 names, 54 KB, are 65 ms."""
 log = logging.getLogger(__name__)
 
 
