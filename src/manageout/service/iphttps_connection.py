@@ -9,8 +9,13 @@ from collections import Counter
 from manageout.config import IpHttpsTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.newcomers import Comings, Failures, Places, Source
-from manageout.service.tls_stream import TlsStream
+from manageout.service.tls_stream import RECEIVE, TlsStream
 from manageout.service.trust import PeerCertificate, Trust
+
+TURN = 0.004
+"""Seconds that one connection may keep the packets of the others waiting."""
+LEAST = 8 * 1024
+"""Bytes that are read of it at once however long they take."""
 
 
 class Connection:
@@ -22,6 +27,7 @@ class Connection:
         "framing",
         "number",
         "peer",
+        "share",
         "source",
         "stream",
         "trust",
@@ -48,6 +54,15 @@ class Connection:
         self.framing = ""
         self.writing = False
         """The event loop watches for room in the socket."""
+        self.share = RECEIVE
+        """Bytes that are read at once."""
+
+    def served(self, size: int, seconds: float) -> None:
+        """How long ``size`` bytes took: 128 KiB are 100 packets, or 26,000 records of one that is a nuisance."""
+        if seconds > TURN:
+            self.share = max(LEAST, self.share // 2)
+        elif size * 2 > self.share:
+            self.share = min(RECEIVE, self.share * 2)
 
 
 class Admission:

@@ -224,8 +224,9 @@ class IpHttpsServerService:
     # --- Packets ----------------------------------------------------------------------------------------
 
     def _on_client(self, connection: Connection) -> None:
+        begun = time.monotonic()
         try:
-            size = connection.stream.receive(self._plain)
+            size = connection.stream.receive(self._plain, connection.share)
         except EOFError:
             self._lost(connection, "the client ended the connection")
         except ssl.SSLError as error:
@@ -237,6 +238,9 @@ class IpHttpsServerService:
             if not size:
                 return
             self.machine.receive(self._plain[:size], connection.number, time.monotonic())
+            self._pump()
+            connection.served(size, time.monotonic() - begun)
+            return
         self._pump()
 
     def _on_tun(self) -> None:

@@ -110,14 +110,14 @@ class TlsStream:
             self._greeted += len(data)
             self._incoming.write(data)
 
-    def receive(self, plain: memoryview) -> int:
-        """Read once from the socket and decrypt into ``plain`` (at least PLAIN bytes); returns how much.
+    def receive(self, plain: memoryview, most: int = RECEIVE) -> int:
+        """Read once, ``most`` bytes, from the socket and decrypt into ``plain`` (at least PLAIN); returns how much.
 
         0 when nothing whole has arrived. Raises EOFError at the end of the stream, ssl.SSLError, OSError.
         OpenSSL may have something to say to what came (a refused renegotiation, new keys): see ``queued``.
         """
         # Nothing new, and after the handshake the first packets may be waiting in OpenSSL.
-        self._fill()
+        self._fill(most)
         try:
             return self._decrypt(plain)
         finally:
@@ -219,9 +219,9 @@ class TlsStream:
         self.feed(data)
         return True
 
-    def _fill(self) -> bool:
+    def _fill(self, most: int) -> bool:
         try:
-            got = self.sock.recv_into(_raw)
+            got = self.sock.recv_into(_raw, most)
         except BlockingIOError:
             return False
         if not got:

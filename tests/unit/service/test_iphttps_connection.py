@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from pathlib import Path
 
-from manageout.config import IpHttpsTable
+from manageout.config import GatewayTable, IpHttpsTable
 from manageout.protocol.drops import Drop
 from manageout.protocol.newcomers import SOURCE_MOST, SPARE_BURST, Source
-from manageout.service.iphttps_connection import Admission, source_of
+from manageout.service.iphttps_connection import LEAST, TURN, Admission, Connection, source_of
+from manageout.service.pki import Authority
+from manageout.service.tls_stream import RECEIVE
+from manageout.service.trust import Trust
 
 A, B, C = (Source((name,)) for name in "abc")
 
@@ -21,6 +26,24 @@ def test_an_ipv6_source_is_its_64_in_wider_nets() -> None:
     assert source_of("2001:db8:1:2ab::9").name == "2001:db8:1:2ab::/64"
     assert source_of("fe80::1%eth0").name == "fe80::/64"
     assert source_of("192.0.2.1").nets == ("192.0.2.1",)
+
+
+def test_who_keeps_the_others_waiting_is_read_in_smaller_parts(tmp_path: Path) -> None:
+    files = Authority.create(tmp_path, "CA").issue("gateway", server=True)
+    table = {"certificate": files.certificate, "key": files.key, "authentication": "none"}
+    left, right = socket.socketpair()
+    with left, right:
+        trust = Trust(GatewayTable.model_validate(table))
+        connection = Connection(1, left, ("192.0.2.1", 50000), A, trust, 0.0)
+        assert connection.share == RECEIVE
+        for _ in range(10):
+            connection.served(connection.share, TURN * 2)
+        assert connection.share == LEAST
+        connection.served(100, 0.0)
+        assert connection.share == LEAST
+        for _ in range(10):
+            connection.served(connection.share, TURN / 2)
+        assert connection.share == RECEIVE
 
 
 def connect(admission: Admission, number: int, source: Source) -> None:

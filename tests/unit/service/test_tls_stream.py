@@ -58,6 +58,16 @@ def test_bytes_arrive_in_order_when_the_socket_is_full(streams: Pair) -> None:
     assert client.queued == 0 and client.flush()
 
 
+def test_no_more_is_read_at_once_than_asked_for(streams: Pair) -> None:
+    server, client = streams
+    room = memoryview(bytearray(PLAIN))
+    client.send([bytes(100)] * 100)
+    sizes: list[int] = []
+    while sum(sizes) < 10_000:
+        sizes.append(server.receive(room, 1000))
+    assert max(sizes) <= 10_000 and len(sizes) > 9
+
+
 def test_nothing_there_is_zero_and_the_end_is_the_end(streams: Pair) -> None:
     server, client = streams
     room = memoryview(bytearray(PLAIN))
