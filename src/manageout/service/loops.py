@@ -59,11 +59,11 @@ class LoopThread:
 
     def silent_for(self) -> float:
         """Seconds that the thread has been doing one thing, or nothing any more. Ask every few seconds."""
-        now = time.monotonic()
-        if self._asked is None:
-            self._asked = now
+        now, asked = time.monotonic(), self._asked  # read once: the answer may come at any moment
+        if asked is None:
+            self._asked = asked = now
             self.call(self._answer)
-        return now - self._asked
+        return now - asked
 
     def _answer(self) -> None:
         self._asked = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+
+import pytest
 
 from manageout.service.loops import LoopThread, loop_factory
 
@@ -35,6 +38,28 @@ def test_a_thread_that_stands_still_is_noticed() -> None:
         go_on.set()
         thread.stop()
         assert thread.silent_for() == 0
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(main())
+
+
+def test_a_thread_that_answers_before_the_question_is_out_has_not_been_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        thread = LoopThread("quick")
+        ask = thread.call
+
+        def and_wait(function: Callable[[], object]) -> None:
+            ask(function)
+            done = threading.Event()
+            ask(done.set)
+            assert done.wait(10)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(thread, "call", and_wait)
+            assert thread.silent_for() == 0
+        thread.stop()
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(main())
