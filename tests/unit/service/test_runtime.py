@@ -90,3 +90,10 @@ def test_without_room_what_is_noted_already_may_be_done_again(tmp_path: Path) ->
 def test_a_note_in_depths_counts_as_nothing(tmp_path: Path) -> None:
     (tmp_path / "undo.json").write_text("[" * 100_000)
     assert RuntimeDir(tmp_path).remembered() == {}
+
+
+def test_that_the_rules_were_gone_is_known_to_the_next_process(tmp_path: Path) -> None:
+    with RuntimeDir(tmp_path) as directory:
+        assert not directory.torn
+        directory.tear()
+    assert RuntimeDir(tmp_path).torn
