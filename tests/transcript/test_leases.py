@@ -280,6 +280,20 @@ def test_a_clock_that_was_set_back_prolongs_nothing_beyond_one_period() -> None:
     assert fresh.timer() == NOW - 1e6 + GRACE
 
 
+@pytest.mark.parametrize("jump", [1e6, -1e6])
+def test_a_clock_that_is_set_meanwhile_neither_prolongs_nor_ends_anything(jump: float) -> None:
+    table = leases()
+    table.hold("a", NOW)
+    table.let_go("a", NOW)
+    table.shift(jump)
+    assert table.on_timer(NOW + jump + GRACE - 1) == []
+    assert [lease.identity for lease in table.on_timer(NOW + jump + GRACE)] == ["a"]
+    table.shift(-jump)
+    assert table.timer() == NOW + GRACE + QUARANTINE
+    stored = table.take_changes()[v4(1)]
+    assert stored is not None and stored.since == NOW + GRACE
+
+
 def test_a_restart_with_another_pool_forgets_what_lies_outside() -> None:
     table = leases()
     held(table, "a")

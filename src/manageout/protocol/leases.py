@@ -245,6 +245,13 @@ class Leases:
             due.append(lease)
         return due
 
+    def shift(self, by: float) -> None:
+        """The clock was set by so many seconds: what has begun lasts neither longer nor shorter for that."""
+        for state in (State.GRACE, State.QUARANTINE):
+            for lease in self._queues[state].values():
+                lease.since += by
+                self._changed[lease.v4] = lease
+
     # --- Beginnings -------------------------------------------------------------------------------------
 
     def restore(self, stored: Iterable[Lease], now: float) -> list[Lease]:

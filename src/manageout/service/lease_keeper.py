@@ -32,6 +32,7 @@ from manageout.protocol.attendance import Attendance, Seen
 from manageout.protocol.leases import Lease, Leases, State
 from manageout.service import lease_file
 from manageout.service import lease_report as report
+from manageout.service.clock import Clock
 from manageout.service.finding import Finding
 from manageout.service.ipv4_side import ipv4_side, proxy_device
 from manageout.service.lease_guard import LeaseGuard
@@ -70,6 +71,7 @@ class LeaseKeeper:
         self.guard = LeaseGuard(self._segment, self._upcoming, self._taken_changed)
         self._watchers = (*watchers, self.guard)
         self.ready = asyncio.Event()
+        self._clock = Clock()
         self.attendance = Attendance()
         self.waiting: dict[str, None] = {}
         """Present, and without a lease for want of addresses; the first come is the first served."""
@@ -161,7 +163,7 @@ class LeaseKeeper:
         self._keep_audit()
         forbidden: list[Lease] = []
         if self.table is not None and plan.leases is not None:
-            forbidden = self.table.configure(time.time(), plan.leases, **self._rules())
+            forbidden = self.table.configure(self._now(), plan.leases, **self._rules())
         for lease in forbidden:
             ipv4 = IPv4Address(lease.v4)
             log.warning("%s loses its lease %s: %s", lease.identity, ipv4, reason)
@@ -301,7 +303,7 @@ class LeaseKeeper:
 
     def _batch(self, limit: int) -> _Batch:
         """Give and take leases for ``limit`` identities that are dirty, and as many leases that are due."""
-        now = time.time()
+        now = self._now()
         if self.table is not None:
             for lease in self.table.on_timer(now, limit):
                 self._released.append((lease.identity, lease.v4))
@@ -401,6 +403,13 @@ class LeaseKeeper:
                 log.exception("%s was not told of %s", type(watcher).__name__, what)
 
     # --- Time -------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        """By the wall clock; when that was set, grace and quarantine still last as long as they were to."""
+        if self.table is not None and (jump := self._clock.look()):
+            log.warning("the clock was set by %.0f s: times of leases go with it", jump)
+            self.table.shift(jump)
+        return time.time()
 
     def _arm(self) -> None:
         due = self.table.timer() if self.table is not None else None

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
 from manageout.service.clock import SHOWN_FOR, Clock
+from tests.unit.service.test_lease_keeper import LAPTOP, TABLET, A, B, Scene
 
 
 class Clocks:
@@ -40,3 +47,29 @@ def test_a_jump_is_told_for_a_day() -> None:
     assert "back by 90 days" in finding.what
     clocks.passed += SHOWN_FOR
     assert list(clocks.clock.findings()) == []
+
+
+@pytest.mark.parametrize("jump", [1e6, -1e6])
+def test_grace_goes_with_a_clock_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    real, offset = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + offset[0])
+
+    async def run() -> None:
+        scene = Scene(tmp_path)
+        scene.make("grace = 600")
+        scene.keeper._clock = Clock(time.time)
+        async with scene.running():
+            scene.arrive(1, LAPTOP, A)
+            await scene.quiet()
+            scene.keeper.closed(1)
+            await scene.quiet()
+            offset[0] = jump
+            scene.arrive(2, TABLET, B)
+            await scene.quiet()
+            assert {name: state for name, _, state in scene.rows()} == {LAPTOP: "grace", TABLET: "held"}
+            timer = scene.keeper.table.timer() if scene.keeper.table else None
+            assert timer is not None and 590 < timer - time.time() <= 600
+
+    asyncio.run(run())
