@@ -138,7 +138,7 @@ def _failure(what: str, code: int) -> FastPathUnavailable:
         hint = "run as root, or with CAP_BPF and CAP_NET_ADMIN"
         return FastPathUnavailable(f"{what}: eBPF is not permitted", hint, log)
     why = _verifier_line(log) or os.strerror(code)
-    return FastPathUnavailable(f"{what}: {why}", "Linux 6.6 or later is best; 5.11 is the least", log)
+    return FastPathUnavailable(f"{what}: {why}", "Linux 6.6 or later is best; 5.12 is the least", log)
 
 
 def _verifier_line(log: str) -> str:
