@@ -16,8 +16,8 @@ from tests.system import support
 
 PORT = 7007
 TICKER = str(Path(__file__).with_name("ticker.py"))
-BOUND = 2.0
-"""Seconds within which traffic comes back."""
+BOUND = 20.0
+"""Seconds to wait for traffic: a busy machine's; the benchmark ``outage_gap`` measures the two that are promised."""
 
 
 class Flow:

@@ -148,7 +148,9 @@ def test_our_policy_goes_at_the_end_of_a_retirement_and_comes_back(folder: Path)
     assert (
         restore(store, read_site(folder / "site.toml")[0], lambda: pytest.fail("nothing went"), print) == []
     )
-    done = manageout(folder, *remove)
+    young = manageout(folder, *remove)
+    assert young.returncode == 1 and "its evidence is 0 seconds old" in young.stderr and policies() == before
+    done = manageout(folder, *remove, "--force")
     assert done.returncode == 0, done.stderr
     after = policies()
     assert NAME not in after and "Default Domain Policy" in after

@@ -14,7 +14,7 @@ from tests.system.support import Lab
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 DEVICES = ("mo-iphttps0", "mo-isatap0", "mo-xlat0")
-TOLD = 3.0
+TOLD = 20.0
 """Seconds until a firewall's doing is told; it is walked in a thread beside the packets."""
 
 
