@@ -124,4 +124,4 @@ def test_switched_off_it_is_as_before(place: ResolvedPlace) -> None:
 def test_without_the_bus_it_says_so(place: ResolvedPlace) -> None:
     (place.directory / "bus").unlink()
     place.join("corp.example")
-    wait_until("it says so", lambda: "resolvectl" in place.wait_policy("failed")["reason"], 20)
+    wait_for("it says so", lambda: "resolvectl" in place.wait_policy("failed")["reason"], 20)
