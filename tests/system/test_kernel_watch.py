@@ -95,6 +95,24 @@ def test_our_routes_taken_away(served: Place) -> None:
     wait("it is in the log", lambda: served.log().count("put back what somebody changed: add route") >= 3)
 
 
+@pytest.mark.parametrize("device", ["mo-isatap0", "mo-iphttps0"])
+def test_the_routes_to_our_links_taken_away(served: Place, device: str) -> None:
+    """Which come with the addresses: without them no client, and no ISATAP host, is reached."""
+
+    def there() -> str:
+        return shown(served, "-6", "route", "show", "dev", device)
+
+    before = there()
+    assert f"{PREFIX}:" in before and "fe80::/64" in before
+    for what in (["dev", device], [next(each.split()[0] for each in before.splitlines() if PREFIX in each)]):
+        served.run(["ip", "-6", "route", "flush", *what])
+        wait("they are back", lambda: there() == before)
+    wait("it is in the log", lambda: "put back what somebody changed: add route fe80::/64" in served.log())
+    time.sleep(BOUND)
+    puts = served.log().count("put back what somebody changed: add route")
+    assert puts == 3, "each once"
+
+
 def test_a_route_in_place_of_ours(served: Place) -> None:
     prefix = f"{PREFIX}:1001::/64"
     served.run(["ip", "route", "replace", prefix, "via", "fd99::9", "dev", "e0", "metric", "1024"])

@@ -30,6 +30,8 @@ from manageout.linux import rtnetlink
 from manageout.linux.rtnetlink import attribute, attributes
 
 PROTO = 61
+KERNEL = 2
+"""Of the routes to what is on a link, which come with its addresses."""
 RA = 9
 """The protocol of routes that were learnt from router advertisements (RTPROT_RA)."""
 
@@ -262,15 +264,16 @@ class Netlink:
             ip_address(via) if via else None,
         )
 
-    def best_route(self, destination: Address) -> Route | None:
+    def best_route(self, destination: Address, dev: str | None = None) -> Route | None:
         """The route of the main table that a packet to ``destination`` follows; None when it is not one of it.
 
-        One question, however many routes there are.
+        One question, however many routes there are. ``dev``: by that device, which link-local addresses need.
         """
+        body = _question(destination)
+        if dev is not None:
+            body += attribute(_RTA_OIF, struct.pack("=I", self._index(dev)))
         try:
-            message = self._socket.get(
-                rtnetlink.GETROUTE, _question(destination), f"find the route to {destination}"
-            )
+            message = self._socket.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
         except (rtnetlink.Refused, NotPermitted):  # the latter: a route of the kind "prohibit"
             return None
         return _read_route(message.body, {})

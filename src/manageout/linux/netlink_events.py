@@ -1,8 +1,9 @@
 """Tells when something of the kernel's network state changed that may concern us: links, addresses, forwarding, routes.
 
 A machine beside a routing daemon hears of a thousand routes a second that are none of our business. A filter in the
-kernel lets through only those that carry our protocol number, and those that took the place of another one; of the
-latter :meth:`KernelMonitor.drain` looks at the prefix. So a stranger's routes wake nobody.
+kernel lets through only those that carry our protocol number, those that the kernel itself makes for an address, and
+those that took the place of another one; of the latter two :meth:`KernelMonitor.drain` looks at the prefix. So a
+stranger's routes wake nobody.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Collection
 
 from manageout.linux import rtnetlink
-from manageout.linux.netlink import PROTO, Network
+from manageout.linux.netlink import KERNEL, PROTO, Network
 
 _GROUPS = (
     rtnetlink.GROUP_LINK
@@ -40,11 +41,12 @@ _LOAD, _EQUAL, _SET, _RETURN = 0x30, 0x15, 0x45, 0x06
 _PROGRAM = (
     (_LOAD, 0, 0, _TYPE),
     (_EQUAL, 1, 0, rtnetlink.NEWROUTE),
-    (_EQUAL, 2, 4, rtnetlink.DELROUTE),
+    (_EQUAL, 2, 5, rtnetlink.DELROUTE),
     (_LOAD, 0, 0, _FLAGS),
-    (_SET, 2, 0, _REPLACE),
+    (_SET, 3, 0, _REPLACE),
     (_LOAD, 0, 0, _PROTOCOL),
-    (_EQUAL, 0, 1, PROTO),
+    (_EQUAL, 1, 0, PROTO),
+    (_EQUAL, 0, 1, KERNEL),
     (_RETURN, 0, 0, 0xFFFFFFFF),
     (_RETURN, 0, 0, 0),
 )
@@ -66,7 +68,7 @@ class KernelMonitor:
         return self._socket.fileno()
 
     def drain(self, prefixes: Collection[Network]) -> bool:
-        """Empty the socket; whether there was something to look at. ``prefixes``: of the routes that we want.
+        """Empty the socket; whether there was something to look at. ``prefixes``: of our routes and links.
 
         When messages were lost, or there are more than one can look at, there is.
         """
@@ -89,7 +91,7 @@ class KernelMonitor:
 
 
 def _concerns(message: rtnetlink.Message, watched: Collection[tuple[bytes, int]]) -> bool:
-    if message.type != rtnetlink.NEWROUTE:
+    if message.type not in (rtnetlink.NEWROUTE, rtnetlink.DELROUTE):
         return True
     if message.body[5] == PROTO:
         return True

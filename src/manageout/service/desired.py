@@ -76,6 +76,12 @@ class Desired:
     guard: str = ""
     """Of the table that outlives us while forwarding is on; empty: none is needed."""
 
+    @property
+    def prefixes(self) -> list[IPv4Network | IPv6Network]:
+        """Of our routes, and of what is on the links of our devices."""
+        links = (address.network for device in self.devices for address in device.addresses)
+        return [*(route.prefix for route in self.routes), *links]
+
 
 NOWHERE = Surroundings()
 

@@ -124,7 +124,7 @@ class KernelWatch:
             concerns = False
             if self._changed.is_set():
                 await asyncio.sleep(max(DEBOUNCE, self._looked + self._pause - time.monotonic()))
-                concerns = monitor.drain([route.prefix for route in self._wanted().routes])
+                concerns = monitor.drain(self._wanted().prefixes)
                 self._changed.clear()
                 loop.add_reader(monitor.fileno(), wake)
             self._turn(concerns)

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from ipaddress import IPv6Address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_network
 from typing import NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.linux import nft, proxy_arp, sysctl
-from manageout.linux.netlink import PROTO, Interface, Netlink, Route
+from manageout.linux.netlink import KERNEL, PROTO, Interface, Netlink, Route
 from manageout.linux.nft_table import GUARD_TABLE, RuleTables
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
@@ -160,6 +160,7 @@ class Reconciler:
         yield from self._device_settings(desired)
         if not settings_only:
             yield from self._address_steps(desired)
+            yield from self._link_route_steps(desired)
             yield from self._route_steps(desired)
 
     def undo(self) -> None:
@@ -254,6 +255,30 @@ class Reconciler:
     ) -> Step:
         text = f"{verb} address {address} {'to' if verb == 'add' else 'from'} {device.name}"
         return Step(text, partial(act, device.name, address), Kind.ADDRESS, f"{address} on {device.name}")
+
+    def _link_route_steps(self, desired: Desired) -> Iterator[Step]:
+        """The routes to clients and hosts on our links come with the addresses, but can be taken away without them.
+
+        To add an address that is there makes the kernel put its route back.
+        """
+        for device in desired.devices:
+            if self.gate.closed or not self._is_up(device):
+                continue
+            for network, address in {each.network: each for each in device.addresses}.items():
+                if not self._is_linked(device.name, network):
+                    add = partial(self._netlink.add_address, device.name, address)
+                    text = f"add route {network} into {device.name}"
+                    yield Step(text, add, Kind.ROUTE, f"{network} on {device.name}")
+
+    def _is_linked(self, dev: str, network: IPv6Network) -> bool:
+        """Whether the kernel has its route to what is on a link. One question, unless others have a longer prefix."""
+        if network.prefixlen == network.max_prefixlen:
+            return True  # an address of this machine itself
+        best = self._netlink.best_route(network.broadcast_address - 1, dev)
+        if best is not None and (best.prefix, best.dev) == (network, dev):
+            return True
+        routes = self._netlink.routes(socket.AF_INET6, KERNEL)
+        return any((route.prefix, route.dev) == (network, dev) for route in routes)
 
     def _is_up(self, device: Device) -> bool:
         link = self._netlink.link(device.name)
