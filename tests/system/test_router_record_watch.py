@@ -53,7 +53,7 @@ def test_a_name_that_was_published_and_is_lost_is_a_finding(
         await asyncio.sleep(0.3)
         assert what(role) == ""  # nobody has published it yet
         await asyncio.to_thread(record.publish, wanted)
-        await until(lambda: role.status() == {"published": True})
+        await until(lambda: role.status() == {"published_by_us": True})
         await asyncio.to_thread(remove, "A", "10.0.0.2")
         await until(lambda: "lacks 10.0.0.2" in what(role))
         await asyncio.to_thread(remove)
@@ -62,7 +62,7 @@ def test_a_name_that_was_published_and_is_lost_is_a_finding(
         await asyncio.to_thread(record.publish, wanted)
         await until(lambda: what(role) == "")
         role.reload(parse(SITE.replace("manageout-isatap", "other-isatap")), plan(site))
-        await until(lambda: role.status() == {"published": False})
+        await until(lambda: role.status() == {"published_by_us": False})
         assert what(role) == ""
         task.cancel()
         await asyncio.wait([task])

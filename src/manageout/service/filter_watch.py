@@ -32,9 +32,11 @@ _FORWARD = (
     " firewalld: a policy from and to the zones of mo-* and of the intranet)"
 )
 REMEDIES: dict[Kind, str] = {
-    "protocol 41 in": "accept protocol 41 from isatap.hosts there (ufw allow in proto ipv6 from NETWORK)",
+    "protocol 41 in": "accept protocol 41 from isatap.hosts there, not by `ct state`"
+    " (ufw allow in proto ipv6 from NETWORK)",
     "protocol 41 out": "accept protocol 41 to isatap.hosts there",
-    "TLS in": "accept TCP to gateway.listen there (ufw allow 443/tcp; firewall-cmd --add-service=https)",
+    "TLS in": "accept TCP to gateway.listen there, not by `ct state`, for it is untracked (ufw allow 443/tcp;"
+    " firewall-cmd --add-service=https)",
     "clients' packets": _FORWARD,
     "leases' packets": _FORWARD,
 }

@@ -96,7 +96,7 @@ class RouterRecordWatch:
 
     def status(self) -> dict[str, Any]:
         """For ``manageout status``."""
-        return {"published": self._published and not self._fault}
+        return {"published_by_us": self._published and not self._fault}
 
     def findings(self) -> list[Finding]:
         """What an administrator should know."""

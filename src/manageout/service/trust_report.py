@@ -87,7 +87,10 @@ def _lists(trust: Trust, now: float) -> Iterator[Finding]:
 
 def lists(issuers: Iterable[Issuer], known: RevocationLists, now: float) -> Iterator[Finding]:
     """Of which authorities there is no list, and whose end soon or have ended."""
-    remedy = "renew it: `manageout pki crl`, or take a new list from that authority; it is read at once"
+    remedy = (
+        "where that authority's key is, `manageout pki crl` (another authority: have it publish one); copy the list to"
+        " gateway.client_crl, it is read at once"
+    )
     for issuer in issuers:
         standing = known.of(issuer)
         if standing is None:
@@ -117,7 +120,8 @@ def lists(issuers: Iterable[Issuer], known: RevocationLists, now: float) -> Iter
 
 
 def _left(end: float, now: float) -> str:
-    return counted(int((end - now) // 86400), "day")
+    hours = int((end - now) // 3600)
+    return counted(hours // 24, "day") if hours >= 48 else counted(hours, "hour")
 
 
 def _day(moment: float) -> str:

@@ -36,6 +36,7 @@ def trust(tmp_path: Path) -> Trust:
         (0, []),
         (19, []),
         (21, ["CERTIFICATE-EXPIRES warning the gateway's certificate (gateway) expires in 28 days"]),
+        (49.5, ["CERTIFICATE-EXPIRES warning the gateway's certificate (gateway) expires in 11 hours"]),
         (51, ["CERTIFICATE-EXPIRED error the gateway's certificate (gateway) expired on "]),
         (75, ["CERTIFICATE-EXPIRED error ",
              "REVOCATION-LIST-EXPIRES warning the revocation list of CN=CA expires in 24 days"]),
@@ -44,12 +45,18 @@ def trust(tmp_path: Path) -> Trust:
         (3651, ["CERTIFICATE-EXPIRED ", "CERTIFICATE-EXPIRED error the certificate of the authority CN=CA", "REV"]),
     ],
 )  # fmt: skip
-def test_ends_are_found_in_time(trust: Trust, days: int, expected: list[str]) -> None:
+def test_ends_are_found_in_time(trust: Trust, days: float, expected: list[str]) -> None:
     rows = findings(trust, time.time() + days * DAY)
     found = [f"{row.code} {row.severity} {row.what}" for row in rows]
     assert len(found) == len(expected)
     assert all(one.startswith(start) for one, start in zip(found, expected, strict=True))
     assert all(row.remedy for row in rows)
+
+
+def test_a_list_is_renewed_elsewhere(trust: Trust) -> None:
+    """The authority's key is not on the gateway: what was made has to be brought here."""
+    rows = {row.code: row for row in findings(trust, time.time() + 101 * DAY)}
+    assert "copy the list to gateway.client_crl" in rows["REVOCATION-LIST-ENDED"].remedy
 
 
 def test_files_that_cannot_be_read_are_found(trust: Trust) -> None:

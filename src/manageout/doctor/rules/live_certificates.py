@@ -48,7 +48,7 @@ def unreadable(live: Live) -> Iterator[tuple[str, ...]]:
     "a certificate has expired",
     cause="No client accepts the gateway, or the gateway no client, until there is another.",
     remedy=(
-        "manageout pki issue   (or get another from your authority; the daemon reads it within a minute)",
+        "manageout pki issue   (or get another from your authority; the daemon reads it at once)",
         "date -u   (is the clock right?)",
     ),
     hides=("LIVE-CERT-REFUSED", "LIVE-CERT-SOON"),
@@ -184,7 +184,7 @@ def gateway_silent(live: Live) -> Iterator[tuple[str, ...]]:
     cause="Who checks revocation refuses every certificate of that authority: the gateway its clients, or "
     "Windows the gateway.",
     remedy=(
-        "manageout pki crl   (makes a new list; the gateway reads it within a minute)",
+        "manageout pki crl   (makes a new list; copy it to client_crl on every gateway, it is read at once)",
         "or have your authority publish one, and renew it by a timer",
     ),
 )
