@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, field_validator
 
-from manageout.config_types import Service, Source, Table
+from manageout.config_types import Network, Service, Source, Table
 from manageout.faults import Unfit
 
 RFC_1918 = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
@@ -85,7 +85,7 @@ class PolicyTable(Table):
 
     hairpin: bool = False
     """Clients may talk to other clients of this gateway, also by link-local addresses and multicast."""
-    intranet: tuple[IPv4Network | IPv6Network, ...] = RFC_1918
+    intranet: tuple[Network, ...] = RFC_1918
     """IPv4 and IPv6 destinations that clients may reach, beside the site prefix."""
     gateway_services: tuple[Service, ...] = ()
     """What clients may open on the gateway itself, by whatever address of it, beside ICMP and its DNS64: "tcp/22"."""

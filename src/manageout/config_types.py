@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator
 
 from manageout.faults import Unfit
 
@@ -119,6 +119,23 @@ def _source(value: object) -> IPv4Network | IPv6Network | str:
         ) from None
 
 
+def _network(value: object) -> object:
+    """One complaint about a network of either family, not one for each."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ip_network(value)
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(value, strict=False)
+    except ValueError:
+        raise Unfit(
+            f"{value!r} is no network or address", "for example 10.0.1.0/24 or fd12:3456:789a::/48"
+        ) from None
+    raise Unfit(f"{value!r} has bits set behind the prefix", f"write {meant}")
+
+
 def _balancer(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     if not network.prefixlen:
         raise Unfit(
@@ -127,7 +144,8 @@ def _balancer(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     return network
 
 
-Balancer = Annotated[IPv4Network | IPv6Network, AfterValidator(_balancer)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Balancer = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), AfterValidator(_balancer)]
 Listener = Annotated[str, AfterValidator(_listener)]
 LinkPrefix = Annotated[IPv6Network, AfterValidator(_subnet64)]
 DnsServer = Annotated[str, AfterValidator(_dns_server)]

@@ -62,6 +62,30 @@ def only_fault(text: str) -> Fault:
             "too small",
             "more than 0",
         ),
+        (
+            GATEWAY + '[gateway.iphttps]\nproxies = ["10.0.0.5/24"]\n',
+            "gateway.iphttps.proxies.0",
+            "bits set",
+            "write 10.0.0.0/24",
+        ),
+        (
+            GATEWAY + '[gateway.iphttps]\nproxies = ["x"]\n',
+            "gateway.iphttps.proxies.0",
+            "'x' is no network",
+            "for",
+        ),
+        (
+            GATEWAY + '[gateway.iphttps]\nproxies = ["::/0"]\n',
+            "gateway.iphttps.proxies.0",
+            "everybody",
+            "own",
+        ),
+        (
+            GATEWAY + '[policy]\nintranet = ["fd00::1/48"]\n',
+            "policy.intranet.0",
+            "bits set",
+            "write fd00::/48",
+        ),
         ("isatap = 1\n" + SITE, "isatap", "not a table", "KEY = VALUE"),
     ],
 )
