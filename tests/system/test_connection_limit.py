@@ -15,9 +15,17 @@ import pytest
 
 from manageout.lab import network, process, servers, site
 from manageout.lab.process import wait_until
-from manageout.lab.topology import APP, CLIENT_PREFIX, GATEWAY_NAME, GATEWAY_PUBLIC, LAPTOP_NAME, REMOTE
+from manageout.lab.topology import (
+    APP,
+    CLIENT_PREFIX,
+    GATEWAY_NAME,
+    GATEWAY_PUBLIC,
+    HELPDESK,
+    LAPTOP_NAME,
+    REMOTE,
+)
 from manageout.linux.conntrack import COUNT, MAXIMUM
-from manageout.service.filter_tracking import BURST, ESTABLISHED, LIMIT, RATE
+from manageout.service.filter_tracking import BURST, ESTABLISHED, HOST_LIMIT, LIMIT, RATE
 from manageout.wire import ipv6, nd, udp
 from manageout.wire.address import rfc6052_embed
 from tests.system.support import Lab, drops, other_rules, ping, reload
@@ -69,6 +77,20 @@ while time.monotonic() < until:
         except OSError:
             pass
 print("done", flush=True)
+"""
+
+
+SCAN = """
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (9000, 9000))
+kept = []
+for port in range(20000, 26000):
+    kept.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+    kept[-1].bind(("::", port))
+    try:
+        kept[-1].sendto(b"?", (sys.argv[1], 9))
+    except OSError:
+        pass
 """
 
 
@@ -255,4 +277,16 @@ def test_the_ipv4_half_that_is_masqueraded_is_limited_as_well(lab: Lab, answerin
             "both halves have as many as they may",
             lambda: LIMIT / 2 < len(open4(lease)) <= 2 * LIMIT + 50,
             40,
+        )
+
+
+def test_a_machine_inside_that_calls_without_end_is_limited_as_well(lab: Lab) -> None:
+    address = site.laptop_address()
+    assert address is not None
+    with other_rules("gateway", 'services = ["icmp", "tcp/22", "tcp/80"]', 'services = ["any"]'):
+        network.run("helpdesk", [sys.executable, "-c", SCAN, str(address)])
+        wait_until("it is refused", lambda: refused(str(HELPDESK)) > 1000, 10)
+        assert len(listed("dport=9 ")) <= HOST_LIMIT + 50
+        assert (
+            network.run("app", ["curl", "-sf", "-m", "10", f"http://{site.lease('laptop')}/"]).returncode == 0
         )

@@ -163,5 +163,5 @@ MEANING: dict[Drop, str] = {
     Drop.WRONG_WAY: "its source belongs to a link that it does not come from: spoofed, or routed astray",
     Drop.FOREIGN: "would cross our links, but belongs to neither clients nor intranet",
     Drop.GATEWAY_SERVICE: "a client calls a service of the gateway itself that policy.gateway_services does not name",
-    Drop.CONNECTION_LIMIT: "the client has as many connections open, or opens as many a second, as one may",
+    Drop.CONNECTION_LIMIT: "a client, or who calls one, has, or opens a second, as many connections as one may",
 }

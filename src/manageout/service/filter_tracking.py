@@ -8,6 +8,7 @@ The policy rests on that table, which the whole machine shares. So:
 * what one client may have open is limited for all its addresses together, and once more for the IPv4 half of what
   is translated. The map :data:`OWNERS` gives each of its addresses the same number, which is counted by. Whoever is
   not yet in the map counts as number 0, with everybody else who is not;
+* so is what one machine inside may, by its address as clients see it;
 * entries that cross our devices live shorter than the kernel's default of five days.
 
 All this looks at the first packet of a connection only, after every rule has accepted it.
@@ -20,7 +21,7 @@ from ipaddress import ip_address
 
 from manageout.config import Site
 from manageout.linux.nft_features import Features
-from manageout.plan import IPHTTPS_DEVICE, XLAT_DEVICE, Plan
+from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.dns64_upstream import endpoint
 from manageout.service.filter_text import chain, set_of
 
@@ -33,6 +34,8 @@ RATE, BURST = 100, 500
 """Connections that it may open a second, and at once: those that have ended are not counted any more, and stay for a
 few seconds."""
 CLIENTS_COUNTED = 65_535
+HOST_LIMIT, HOST_RATE, HOST_BURST = 4096, 500, 2000
+"""The same of a machine inside that calls clients, or of an ISATAP host: one that pushes software calls many."""
 
 ESTABLISHED = 7440
 """Seconds: RFC 5382 5 asks for 2 h 4 min at least, that a keepalive each two hours is enough."""
@@ -85,6 +88,11 @@ def tracking(
             for family in families
             for protocol, policy in _TIMEOUTS.items()
         ]
+    if features.counts:
+        sets += _sets_of("host", "ipv6_addr")
+        chains.append(
+            chain("host_limit", _over("host", "ip6 saddr", refused, HOST_LIMIT, HOST_RATE, HOST_BURST))
+        )
     counts = features.counts and site.gateway is not None
     if counts:
         sets += _counted(site, owners)
@@ -96,7 +104,7 @@ def tracking(
         sets += [_timeout("dns", family, "udp", _QUESTION) for family in _FAMILIES]
         chains.append(chain("begun_output", _questions(site.dns64.upstreams)))
     for hook in ("forward", "input"):
-        rules = [*_first_packets(hook, features, families), *(_limits(site) if counts else ())]
+        rules = [*_first_packets(hook, features, families), *(_limits(site, hook) if features.counts else ())]
         chains.append(chain(f"begun_{hook}", rules))
     return sets, chains
 
@@ -201,10 +209,15 @@ def _counted(site: Site, owners: Mapping[bytes, int]) -> Iterator[str]:
     yield from _sets_of("client", "classid")
 
 
-def _limits(site: Site) -> Iterator[str]:
-    yield f"iifname {IPHTTPS_DEVICE} goto client_limit"
-    if site.translation is not None:
-        yield f"iifname {XLAT_DEVICE} ip saddr {site.translation.pool} goto lease_limit"
+def _limits(site: Site, hook: str) -> Iterator[str]:
+    if site.gateway is not None:
+        yield f"iifname {IPHTTPS_DEVICE} goto client_limit"
+        if site.translation is not None:
+            yield f"iifname {XLAT_DEVICE} ip saddr {site.translation.pool} goto lease_limit"
+        if hook == "forward":
+            yield f"oifname {IPHTTPS_DEVICE} goto host_limit"
+    if site.isatap is not None:
+        yield f"iifname {ISATAP_DEVICE} goto host_limit"
 
 
 def _client_limit(site: Site, refused: str) -> Iterator[str]:
@@ -226,10 +239,12 @@ def _sets_of(name: str, kind: str) -> list[str]:
     ]
 
 
-def _over(name: str, key: str, refused: str) -> Iterator[str]:
-    rate = f"limit rate over {RATE}/second burst {BURST} packets"
-    yield f"update @{name}_rates {{ {key} {rate} }} goto {refused}"
-    yield f"add @{name}_connections {{ {key} ct count over {LIMIT} }} goto {refused}"
+def _over(
+    name: str, key: str, refused: str, limit: int = LIMIT, rate: int = RATE, burst: int = BURST
+) -> Iterator[str]:
+    over = f"limit rate over {rate}/second burst {burst} packets"
+    yield f"update @{name}_rates {{ {key} {over} }} goto {refused}"
+    yield f"add @{name}_connections {{ {key} ct count over {limit} }} goto {refused}"
 
 
 def _anonymous(site: Site) -> bool:

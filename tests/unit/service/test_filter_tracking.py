@@ -45,7 +45,9 @@ def test_protocol_41_is_not_followed() -> None:
     text = wanted(ROUTER)
     assert chain(text, "untracked_41") == ["ip daddr { 10.0.0.1, 10.0.0.2 } notrack"]
     assert chain(text, "untracked_out")[1:] == ["meta l4proto 41 ip saddr { 10.0.0.1, 10.0.0.2 } notrack"]
-    assert "ct count" not in text, "a router alone has no clients"
+    assert chain(text, "begun_forward")[-1] == "iifname mo-isatap0 goto host_limit"
+    assert "add @host_connections { ip6 saddr ct count over 4096 } goto refused_connection_limit" in text
+    assert "client_limit" not in text, "a router alone has no clients"
 
 
 def test_all_addresses_of_a_client_count_together() -> None:
@@ -60,9 +62,10 @@ def test_all_addresses_of_a_client_count_together() -> None:
         "add @client_connections { meta priority ct count over 1024 } goto refused_connection_limit",
         "meta priority set none",
     ]
-    assert chain(text, "begun_forward")[-2:] == [
+    assert chain(text, "begun_forward")[-3:] == [
         "iifname mo-iphttps0 goto client_limit",
         "iifname mo-xlat0 ip saddr 10.0.8.0/24 goto lease_limit",
+        "oifname mo-iphttps0 goto host_limit",
     ]
     assert "iifname mo-iphttps0 goto client_limit" in chain(text, "begun_input")
 
