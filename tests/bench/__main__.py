@@ -28,6 +28,7 @@ MODULES = (
     "iphttps_flood",
     "iphttps_return",
     "rejudge",
+    "outages",
     "leases",
     "cli",
 )

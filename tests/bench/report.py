@@ -50,6 +50,7 @@ TARGETS: dict[str, Target] = {
     "iphttps_padded_bytes": Target(5_000_000, 500_000, smaller=True),
     "rejudge_100k_seconds": Target(3.0, 1.0, smaller=True),
     "rejudge_100k_p99_ms": Target(5.0, 1.0, smaller=True),
+    "outage_gap": Target(2.0, 1.0, smaller=True),
     "nat64_tcp_vs_ipv4": Target(0.80, 0.95),
     "nat46_tcp_vs_ipv4": Target(0.80, 0.95),
     "nat64_pps_vs_ipv4": Target(0.70, 0.90),
