@@ -45,6 +45,11 @@ class Flow:
         gaps = [after - before for before, after in pairwise(backs)]
         assert max(gaps) < within + 0.5
 
+    def carries(self) -> None:
+        """It goes on after it was stopped for long: TCP waits as long again before its next try (RFC 6298 5.5)."""
+        since = now()
+        wait_until("it carries again", lambda: self.ticks()[-1][0] > since, 90, [self._process])
+
     def stop(self) -> None:
         """End it."""
         process.stop(self._process)

@@ -53,6 +53,9 @@ def test_ufw(running: list[Flow]) -> None:
         ):
             ufw(words)
         wait_until("nothing is dropped", lambda: not blocked(), TOLD + 2)
+        ufw("reload")
+        for flow in running:
+            flow.carries()
         for _ in range(3):
             since = now()
             ufw("reload")
@@ -80,6 +83,9 @@ def test_firewalld(running: list[Flow]) -> None:
             "--policy=in --add-egress-zone=trusted",
         ):
             firewalld(f"--permanent {words}")
+        firewalld("--reload")
+        for flow in running:
+            flow.carries()
         for _ in range(3):
             since = now()
             firewalld("--reload")

@@ -67,7 +67,7 @@ class Place(Pair):
 
     def read_only(self, on: bool, pid: int | None = None) -> None:
         """Of everybody, or in the eyes of one process."""
-        inside = f"nsenter -t {pid} -m " if pid else ""
+        inside = f"nsenter -t {pid} -m -r " if pid else ""
         sh(f"{inside}mount -o remount,{'ro' if on else 'rw'} {self.state}")
 
     def serve(self) -> Running:

@@ -28,7 +28,6 @@ TESTED_BY: dict[str, str] = {
     "doctor/farm_names.py": "unit/doctor/test_farm.py",
     "service/kernel_findings.py": "system/test_kernel_watch.py",
     "service/cards.py": "system/test_kernel_watch.py",
-    "service/filter_watch.py": "system/test_firewalls.py",
     "linux/nft_rules.py": "system/test_firewalls.py",
     "service/fast_path_watch.py": "system/test_fast_path_watch.py",
     "linux/conntrack_forget.py": "system/test_conntrack.py",

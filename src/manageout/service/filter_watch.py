@@ -8,7 +8,7 @@ walked through them (:mod:`manageout.doctor.filter_walk`), in a thread, and neve
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import time
 from collections.abc import Iterable, Iterator
 
@@ -19,6 +19,8 @@ from manageout.linux.nft_rules import NftRules
 from manageout.plan import Plan
 from manageout.service.kernel_findings import Board, Row
 from manageout.service.live_host import filters
+
+log = logging.getLogger(__name__)
 
 LOOK = 0.5
 SHARE = 4
@@ -37,6 +39,7 @@ REMEDIES: dict[Kind, str] = {
     "protocol 41 out": "accept protocol 41 to isatap.hosts there",
     "TLS in": "accept TCP to gateway.listen there, not by `ct state`, for it is untracked (ufw allow 443/tcp;"
     " firewall-cmd --add-service=https)",
+    "TLS out": "let out what gateway.listen answers, not by `ct state`, for it is untracked",
     "clients' packets": _FORWARD,
     "leases' packets": _FORWARD,
 }
@@ -67,7 +70,7 @@ class FilterWatch:
         walked = 0.0
         while True:
             began = time.monotonic()
-            with contextlib.suppress(ManageoutError):  # `check` says what cannot be read
+            try:
                 now = rules.generation()
                 if self._asked or now != generation or began - walked >= AGAIN:
                     seen = await asyncio.to_thread(rules.fingerprint, OURS)
@@ -75,6 +78,10 @@ class FilterWatch:
                     if self._asked or seen != fingerprint or began - walked >= AGAIN:
                         self._asked, fingerprint, walked = False, seen, began
                         await self._walk()
+            except ManageoutError:
+                pass  # `check` says what cannot be read
+            except Exception:  # others' rules may be of any kind: no reason to end who serves
+                log.exception("the rules of other tables cannot be judged")
             await asyncio.sleep(max(LOOK, (time.monotonic() - began) * SHARE))
 
     async def _walk(self) -> None:
