@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from manageout.lab import network, site
+from manageout.lab import network, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import topology
 from manageout.linux import netns
@@ -102,9 +102,16 @@ def ratio(name: str, unit: str, run: Callable[[str], float]) -> Result:
 @contextmanager
 def lab(fast_path: bool) -> Iterator[None]:
     """The site, with native IPv6 added, a server at the gateway and nothing else running at it."""
-    site.up(topology("external-router"), fast_path=fast_path)
+    wanted = topology("external-router")
     with ExitStack() as stack:
         stack.callback(network.down)
+        network.up(wanted)
+        # A router of native IPv6 before the daemon came; of one that was none it makes none.
+        netns.run(f"mo-{wanted.router}", ["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"])
+        servers.start_all(wanted)
+        site.start_daemons(wanted, fast_path=fast_path)
+        site.connect()
+        site.join("helpdesk", fast_path=fast_path)
         netns.run("mo-core", ["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"])
         for node, lines in NATIVE_SETUP.items():
             enable_ipv6(node)
