@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manageout.protocol.names import LOOK_AGAIN, NOTHING, Names, Outcome, Problem
@@ -66,6 +66,9 @@ class Place:
 
 
 @given(EVENTS, st.booleans())
+@example(
+    [("present", "laptop.a.example", 1), ("restart", "", 0), ("present", OWNER, 1)], False
+)  # released while it waits
 def test_any_order_of_events(events: list[tuple[object, str, int]], grace: bool) -> None:
     place = Place(grace)
     for what, identity, number in events:

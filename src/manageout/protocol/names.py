@@ -179,6 +179,7 @@ class Names:
 
     def released(self, identity: str, now: float) -> None:
         """Its lease is no longer its own."""
+        self._claims.renounce(identity)
         self._here.pop(identity, None)
         self._remove(identity, now)
 
