@@ -126,7 +126,7 @@ INLINE int judge_addresses6(const struct settings *site, const struct ipv6 *pack
 	if (!in_prefix(site, &packet->destination))
 		return SLOW;
 	found->v4 = packet->destination.word[3];
-	if (!is_host_address(found->v4))
+	if (!is_forwardable(found->v4))
 		return DESTINATION_ILLEGAL;
 	if (in_pool(site, found->v4) || has_mapping(site, found->v4))
 		return SLOW;
@@ -218,7 +218,7 @@ INLINE int judge_addresses4(const struct settings *site, const struct ipv4 *pack
 	__u32 limit = packet->fragment & DONT_FRAGMENT ? site->mtu6 : site->fragment6;
 
 	found->v4 = packet->source;
-	if (!is_host_address(found->v4))
+	if (!is_forwardable(found->v4))
 		return packet->protocol == ICMP ? SLOW : SOURCE_ILLEGAL;
 	if (in_pool(site, found->v4))
 		return LEASE_SPOOFED;

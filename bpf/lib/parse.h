@@ -66,6 +66,12 @@ INLINE bool is_host_address(__be32 v4)
 	return first != 0 && first != 127 && first < 224;
 }
 
+/* What a router may forward: of what is above, not 169.254/16 either (RFC 3927 2.7, 7). */
+INLINE bool is_forwardable(__be32 v4)
+{
+	return is_host_address(v4) && (v4 & htonl(0xffff0000)) != htonl(0xa9fe0000);
+}
+
 INLINE bool is_multicast(const struct ipv6_address *address)
 {
 	return (address->word[0] & htonl(0xff000000)) == htonl(0xff000000);

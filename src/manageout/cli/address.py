@@ -15,6 +15,7 @@ from manageout.cli.client import ask
 from manageout.cli.output import runtime_dir_option
 from manageout.errors import AddressError, ManageoutError
 from manageout.wire import address as wire
+from manageout.wire.special import is_global
 
 Lines = Sequence[tuple[str, str]]
 Value = TypeVar("Value")
@@ -106,7 +107,7 @@ def nat64(
         raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="'--prefix'") from None
     lines = [("IPv6", str(v6)), ("IPv4", str(v4)), ("prefix", str(prefix)), ("prefix from", origin)]
     lines += [("prefixes too", ", ".join(map(str, prefixes[1:])))] if prefixes[1:] else []
-    if prefix == wire.WELL_KNOWN_NAT64 and not v4.is_global:
+    if prefix == wire.WELL_KNOWN_NAT64 and not is_global(v4.packed):
         lines.append(("note", "not a global IPv4 address: translators drop it in this prefix (RFC 6052 3.1)"))
     _print(lines, as_json)
 
@@ -155,7 +156,7 @@ def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
             raise click.BadParameter(f"{address} is not in {wire.SIXTOFOUR}", param_hint="'ADDRESS'")
         v4 = IPv4Address(embedded)
     lines = [("prefix", str(wire.sixtofour_prefix(v4))), ("IPv4", str(v4))]
-    if not v4.is_global:
+    if not is_global(v4.packed):
         lines.append(("note", "not a global IPv4 address: 6to4 routers drop it (RFC 3964 5.3)"))
     _print(lines, as_json)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from manageout.cli.run import config_option
+from manageout.wire.special import is_global
 
 
 @click.command()
@@ -45,6 +46,6 @@ def _address(text: str) -> IPv4Address:
         address = IPv4Address(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is not an IPv4 address", param_hint="--public") from None
-    if not address.is_global:
+    if not is_global(address.packed):
         raise click.BadParameter(f"{address} is not public; use --new", param_hint="--public")
     return address

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from manageout.wire import dns as wire
 from manageout.wire.address import rfc6052_embed, rfc6052_extract
+from manageout.wire.special import illegal4, is_global
 
 WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
 _IP6_ARPA = (b"ip6", b"arpa")
@@ -49,11 +50,14 @@ class Prefixes:
         return found
 
     def _synthesise(self, v4: IPv4Address) -> tuple[bytes, ...]:
+        if illegal4(v4.packed):
+            return ()  # no translator forwards it (RFC 7915 1.4)
         made = dict.fromkeys(
             rfc6052_embed(prefix, v4).packed
             for prefix, networks in self._ranges
             # RFC 6052 3.1: the Well-Known Prefix is for global addresses only.
-            if any(v4 in network for network in networks) and (prefix != WELL_KNOWN_PREFIX or v4.is_global)
+            if any(v4 in network for network in networks)
+            and (prefix != WELL_KNOWN_PREFIX or is_global(v4.packed))
         )
         return tuple(made)
 

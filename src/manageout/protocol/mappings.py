@@ -12,29 +12,8 @@ from ipaddress import IPv4Network, IPv6Network
 from manageout.errors import AddressError
 from manageout.protocol.prefixes import Prefix, PrefixTable
 from manageout.wire.address import WELL_KNOWN_NAT64, rfc6052_octets
+from manageout.wire.special import is_global
 
-# RFC 6890 and RFC 8190: what is not globally reachable, and so may not stand under 64:ff9b::/96 (RFC 6052 3.1).
-_NOT_GLOBAL = PrefixTable(
-    (Prefix(network.network_address.packed, network.prefixlen), True)
-    for network in map(
-        IPv4Network,
-        (
-            "0.0.0.0/8",
-            "10.0.0.0/8",
-            "100.64.0.0/10",
-            "127.0.0.0/8",
-            "169.254.0.0/16",
-            "172.16.0.0/12",
-            "192.0.0.0/24",
-            "192.0.2.0/24",
-            "192.168.0.0/16",
-            "198.18.0.0/15",
-            "198.51.100.0/24",
-            "203.0.113.0/24",
-            "224.0.0.0/3",
-        ),
-    )
-)
 _ZERO_96 = bytes(12)
 _MAPPED = bytes(10) + b"\xff\xff"
 
@@ -152,13 +131,8 @@ class Mappings:
         return v6[12:] if self._bytes == 12 else bytes([v6[position] for position in self._octets])
 
     def forbidden(self, v4: bytes) -> bool:
-        """RFC 6052 3.1: a private address that may not stand under the Well-Known Prefix."""
-        return self.strict and _NOT_GLOBAL.get(v4) is not None
-
-
-def illegal4(v4: bytes) -> bool:
-    """Not one host's address: 0/8, 127/8, multicast, reserved, broadcast (RFC 1812 5.3.7)."""
-    return v4[0] in (0, 127) or v4[0] >= 224
+        """RFC 6052 3.1: an address that is not global and may not stand under the Well-Known Prefix."""
+        return self.strict and not is_global(v4)
 
 
 def illegal6(v6: bytes) -> bool:

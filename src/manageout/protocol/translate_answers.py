@@ -6,8 +6,9 @@ None is sent about an ICMP error, a later fragment, or to an address that is not
 from __future__ import annotations
 
 from manageout.protocol.allowance import Allowance
-from manageout.protocol.mappings import Mappings, illegal4, illegal6
+from manageout.protocol.mappings import Mappings, illegal6
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from manageout.wire.special import illegal4
 
 PRECEDENCE = 0xC0
 """RFC 1812 4.3.2.5: errors have precedence 6, internetwork control."""

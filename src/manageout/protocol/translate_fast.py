@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from manageout.protocol import segment
 from manageout.protocol.drops import Drop
-from manageout.protocol.mappings import Mappings, illegal4, illegal6
+from manageout.protocol.mappings import Mappings, illegal6
+from manageout.wire.special import illegal4
 
 HEADER4, HEADER6 = 20, 40
 DIFFERENCE = HEADER6 - HEADER4

@@ -13,7 +13,7 @@ Every FORWARD of the fast path is, byte for byte, what the slow path makes of th
  3. Source in the NAT64 prefix: DROP SOURCE_IN_PREF64 (RFC 6146 3.5), but SLOW if there are explicit mappings.
     Source multicast, fe80::/10, ::/96, ::ffff:0:0/96: DROP SOURCE_ILLEGAL (RFC 7915 5.1).
  4. Destination outside the NAT64 prefix: SLOW [explicit mapping, or NOT_TRANSLATED].
-    Its IPv4 address, bytes 12 to 15, in 0/8, 127/8 or at least 224.0.0.0: DROP DESTINATION_ILLEGAL.
+    Its IPv4 address, bytes 12 to 15, in 0/8, 127/8, 169.254/16 or at least 224.0.0.0: DROP DESTINATION_ILLEGAL.
     That address in the pool, a lease, or explicitly mapped: SLOW [hairpin, or UNKNOWN_LEASE].
  5. Source holds no lease: SLOW [explicit mapping, RFC 6791, or NO_LEASE]. Hop limit 0 or 1: SLOW [HOP_LIMIT].
     Result (length - 20; of a super-packet, its largest segment) above ``mtu4``: SLOW [TOO_BIG, or fragments].
@@ -28,8 +28,8 @@ Every FORWARD of the fast path is, byte for byte, what the slow path makes of th
  1. Shorter than 20 bytes, total length below 20 or above the packet: DROP TRUNCATED. First byte other than 0x45
     (options), longer than its total length, wrong header checksum: SLOW [options skipped; cut off; MALFORMED].
  2. As rule 2 above.
- 3. Source in 0/8, 127/8 or at least 224.0.0.0: DROP SOURCE_ILLEGAL (RFC 7915 4.1), but protocol 1: SLOW [errors
-    are translated all the same]. Source in the pool: DROP LEASE_SPOOFED: leases only ever turn round here.
+ 3. Source in 0/8, 127/8, 169.254/16 or at least 224.0.0.0: DROP SOURCE_ILLEGAL (RFC 7915 4.1), but protocol 1: SLOW
+    [errors are translated all the same]. Source in the pool: DROP LEASE_SPOOFED: leases only ever turn round here.
  4. A fragment (MF, offset) or with the reserved flag: SLOW. Source explicitly mapped: SLOW.
  5. Destination is no lease: SLOW [explicit mapping, or UNKNOWN_LEASE]. TTL 0 or 1: SLOW [HOP_LIMIT].
     Result (length + 20; of a super-packet, its largest segment) above ``mtu6`` with DF, above the lesser of
@@ -53,7 +53,7 @@ from manageout.errors import WireError
 from manageout.protocol.drops import Drop
 from manageout.protocol.extension_headers import Chain, walk
 from manageout.protocol.fragments import Fragments
-from manageout.protocol.mappings import Mappings, illegal4, illegal6
+from manageout.protocol.mappings import Mappings, illegal6
 from manageout.protocol.translate_answers import Answers
 from manageout.protocol.translate_emit import Out4, Out6
 from manageout.protocol.translate_fast import (
@@ -75,6 +75,7 @@ from manageout.protocol.translate_icmp import ERRORS4, ERRORS6
 from manageout.protocol.translate_quote import Untranslatable
 from manageout.protocol.translate_transport import Transport
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from manageout.wire.special import illegal4
 
 __all__ = ["Mtus", "Translation", "Translator", "Verdict"]
 

@@ -27,6 +27,7 @@ from manageout.service import check_dns, check_files, check_pool, untracked
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
 from manageout.wire.address import WELL_KNOWN_NAT64
+from manageout.wire.special import is_global
 from manageout.words import counted
 
 ISATAP_OVERHEAD = 20
@@ -146,7 +147,7 @@ def _prefix(host: Host) -> Findings:
         yield _warning(f"{prefix} is for documentation only", "take your own, or `manageout plan --new`")
     if first[:2] == b"\x20\x02":
         embedded = IPv4Address(first[2:6])
-        if not embedded.is_global:
+        if not is_global(embedded.packed):
             yield _warning(
                 f"{prefix} is 6to4 of {embedded}, which is not public", "see `manageout plan --public`"
             )

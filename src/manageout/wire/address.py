@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
 
 from manageout.errors import AddressError
+from manageout.wire.special import is_global
 
 SIXTOFOUR = IPv6Network("2002::/16")
 TEREDO = IPv6Network("2001::/32")
@@ -63,7 +64,7 @@ def isatap_interface_id(v4: IPv4Address) -> int:
 
 def isatap_interface_id_rfc(v4: IPv4Address) -> int:
     """The same by the letter of RFC 5214 6.1: u = 1 only when the IPv4 address is globally unique."""
-    return _ISATAP | int(v4) | (_U_BIT if v4.is_global and not v4.is_multicast else 0)
+    return _ISATAP | int(v4) | (_U_BIT if is_global(v4.packed) else 0)
 
 
 def isatap_link_local(v4: bytes) -> bytes:
@@ -200,7 +201,7 @@ def _explain_v4(v4: IPv4Address) -> list[tuple[str, str]]:
     ]
     if int(v4):
         lines.insert(1, ("ISATAP link-local", str(IPv6Address(isatap_link_local(v4.packed)))))
-    if not v4.is_global:
+    if not is_global(v4.packed):
         lines.append(("note", "RFC 6052 3.1: not global, so the well-known NAT64 prefix must not carry it"))
     return lines
 
@@ -245,14 +246,14 @@ def _explain_sixtofour(v6: IPv6Address) -> list[tuple[str, str]]:
         return []
     v4 = IPv4Address(embedded)
     lines = [("kind", "6to4 (RFC 3056)"), ("IPv4", str(v4)), ("prefix", str(sixtofour_prefix(v4)))]
-    if not v4.is_global:
+    if not is_global(v4.packed):
         lines.append(("note", "RFC 3964 5.3: a 6to4 address of a non-global IPv4 address must be dropped"))
     return lines
 
 
 def _explain_nat64(prefix: IPv6Network, v4: IPv4Address) -> list[tuple[str, str]]:
     lines = [("kind", "NAT64 (RFC 6052)"), ("IPv4", str(v4)), ("prefix", str(prefix))]
-    if prefix == WELL_KNOWN_NAT64 and not v4.is_global:
+    if prefix == WELL_KNOWN_NAT64 and not is_global(v4.packed):
         lines.append(("note", "RFC 6052 3.1: not global, so translators must drop it in this prefix"))
     return lines
 
@@ -270,4 +271,6 @@ def _scope(address: IPv4Address | IPv6Address) -> str:
         return "unique local"
     if isinstance(address, IPv6Address) and address.sixtofour is not None:
         return "global"  # Python before 3.11.4 says private
+    if isinstance(address, IPv4Address):
+        return "global" if is_global(address.packed) else "private"
     return "global" if address.is_global else "private"

@@ -48,3 +48,13 @@ def test_ranges_hold_both_ways() -> None:
     assert prefixes.synthesise(bytes((192, 0, 2, 1))) == ()
     outside = IPv6Address("2001:db8::192.0.2.1")
     assert prefixes.reverse(wire.to_wire(outside.reverse_pointer)) is None
+
+
+@pytest.mark.parametrize("v4", ["0.0.0.0", "127.0.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255"])
+def test_rfc3927_7_nothing_is_synthesised_for_what_no_router_forwards(v4: str) -> None:
+    assert Prefixes([(IPv6Network("2001:db8::/96"), ANY)]).synthesise(IPv4Address(v4).packed) == ()
+
+
+@pytest.mark.parametrize(("v4", "addresses"), [("192.0.0.8", 0), ("192.0.0.200", 0), ("192.0.0.9", 1)])
+def test_rfc6052_3_1_by_the_same_list_as_the_translator(v4: str, addresses: int) -> None:
+    assert len(Prefixes([(IPv6Network("64:ff9b::/96"), ANY)]).synthesise(IPv4Address(v4).packed)) == addresses

@@ -144,6 +144,19 @@ def test_rfc7915_4_1_error_from_an_illegal_source_is_translated() -> None:
     assert ipv6.parse(passed(made().to_ipv6(packet, 0)))[0].src == v6("64:ff9b::0.0.0.1")
 
 
+def test_rfc3927_7_link_local_addresses_are_not_forwarded() -> None:
+    """But an error from a router without another address is, as from any illegal source (RFC 7915 4.1)."""
+    outside = v4("169.254.7.7")
+    there = ipv6.build(CLIENT, v6("64:ff9b::169.254.7.7"), 17, datagram6()[40:])
+    assert refused(made().to_ipv4(there, 7, 0), Drop.DESTINATION_ILLEGAL) is None
+    echo = icmpv4.echo(1, 2, b"data")
+    for protocol, body in ((17, datagram4()[20:]), (1, echo)):
+        packet = ipv4.build(outside, LEASE, protocol, body)
+        assert refused(made().to_ipv6(packet, 0), Drop.SOURCE_ILLEGAL) is None
+    quoted = ipv4.build(LEASE, SERVER4, 17, datagram4()[20:])
+    passed(made().to_ipv6(ipv4.build(outside, LEASE, 1, icmpv4.time_exceeded(quoted)), 0))
+
+
 @pytest.mark.parametrize("ttl", [0, 1])
 def test_rfc7915_4_1_ttl_expires(ttl: int) -> None:
     answer = error4(refused(made().to_ipv6(datagram4(ttl=ttl), 0), Drop.HOP_LIMIT))

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from manageout.doctor.facts import Facts, Interface, Lookup
 from manageout.doctor.findings import rule
 from manageout.wire.address import embedded_isatap
+from manageout.wire.special import is_global
 
 OFF_BY_DEFAULT = 15063
 """Windows 10 1703: since then 'default' means off."""
@@ -310,8 +311,8 @@ def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
         for a in one.link_local
         if (v4 := embedded_isatap(a.packed)) is not None
     ]
-    private = [IPv4Address(v4) for v4 in own if not IPv4Address(v4).is_global]
-    if wanted(facts) and private and routers and all(router.is_global for router in routers):
+    private = [IPv4Address(v4) for v4 in own if not is_global(v4)]
+    if wanted(facts) and private and routers and all(is_global(router.packed) for router in routers):
         yield (f"own address {private[0]}, router {routers[0]}",)
 
 
