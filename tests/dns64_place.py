@@ -14,6 +14,7 @@ import dns.message
 import dns.query
 import pytest
 
+from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until
 from manageout.linux import netns
 
@@ -128,7 +129,7 @@ class Place:
         directory.mkdir()
         zones = {ZONE: f"{HEAD}{RECORDS}", "0.0.10.in-addr.arpa": REVERSE}
         lines = [
-            f'options {{ directory "{directory}"; pid-file none; session-keyfile none; lock-file none;',
+            f'options {{ directory "{directory}"; {no_files()}',
             f"listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; }};",
             "controls { };",
         ]

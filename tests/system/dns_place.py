@@ -14,6 +14,7 @@ import dns.query
 import dns.rdatatype
 import pytest
 
+from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until
 
 ADDRESS, PORT = "127.0.0.1", 5354
@@ -31,9 +32,10 @@ def bind(
     zones: tuple[str, ...] = ZONES,
     recursion: bool = False,
     updates: Mapping[str, str] | None = None,
+    transfer: str = "any",
 ) -> Iterator[None]:
-    """BIND with ``zones``, which take updates from whom ``update`` says, or ``updates`` for each; ``records`` are
-    added to the first.
+    """BIND with ``zones``, which take updates from whom ``update`` says, or ``updates`` for each, and may be
+    transferred by whom ``transfer`` says; ``records`` are added to the first.
 
     With ``recursion`` it has also the empty reverse zones of RFC 6303.
     """
@@ -44,9 +46,9 @@ def bind(
     recurse = "yes" if recursion else "no"
     lines = [
         f'include "{directory}/key";',
-        f'options {{ directory "{directory}"; pid-file none; session-keyfile none; lock-file none;',
+        f'options {{ directory "{directory}"; {no_files()}',
         f"listen-on port {PORT} {{ {ADDRESS}; }}; listen-on-v6 {{ none; }};",
-        f"recursion {recurse}; dnssec-validation no; }};",
+        f"recursion {recurse}; dnssec-validation no; allow-transfer {{ {transfer}; }}; }};",
         "controls { };",
     ]
     for zone in zones:

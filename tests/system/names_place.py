@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from manageout.lab.bind import no_files
 from tests.iphttps_pair import GATEWAY_V4, SITE, Pair, Running, sh, wait_for
 
 HOME_DNS = GATEWAY_V4
@@ -67,7 +68,7 @@ class NamesPlace:
     def start_dns(self, name: str, options: str, zones: dict[str, str]) -> Running:
         """A BIND in ``gw``, ready."""
         lines = [
-            f'options {{ directory "{self.directory}"; pid-file none; session-keyfile none; lock-file none; '
+            f'options {{ directory "{self.directory}"; {no_files()} '
             f"recursion no; dnssec-validation no; {options} }};",
             "controls { };",
         ]

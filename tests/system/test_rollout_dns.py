@@ -20,6 +20,7 @@ from manageout.cli.rollout import rollout
 from manageout.directory.dns_update import exchange
 from manageout.directory.zones import Place, Server
 from manageout.errors import ConfigError, ManageoutError
+from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until
 from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
 
@@ -53,7 +54,7 @@ def follower(directory: Path) -> Iterator[None]:
     """A secondary server of the zone, at the second address; it looks for changes each second."""
     directory.mkdir()
     (directory / "named.conf").write_text(
-        f'options {{ directory "{directory}"; pid-file none; session-keyfile none; lock-file none;'
+        f'options {{ directory "{directory}"; {no_files()}'
         f" listen-on port {PORT} {{ {SECOND}; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; }};"
         f'controls {{ }}; zone "{ZONE}" {{ type secondary; file "copy"; masterfile-format text;'
         f" primaries port {PORT} {{ {ADDRESS}; }}; min-refresh-time 1; max-refresh-time 1; }};\n"

@@ -6,7 +6,9 @@ A zone takes updates from its own node, and those that are signed with the gatew
 from __future__ import annotations
 
 import base64
+import functools
 import os
+import subprocess
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path
@@ -44,6 +46,16 @@ class Record(NamedTuple):
     type: str
     value: str
     ttl: int = TTL
+
+
+@functools.cache
+def no_files() -> str:
+    """The options by which a BIND keeps no files of the machine's only BIND.
+
+    BIND 9.20 has no lock file, and refuses the option for it; ``-C`` prints every option that has a default.
+    """
+    known = subprocess.run(["named", "-C"], capture_output=True, text=True, check=False).stdout
+    return f"pid-file none; session-keyfile none;{' lock-file none;' if 'lock-file' in known else ''}"
 
 
 def start_intranet(wanted: Topology) -> Process:
@@ -103,13 +115,15 @@ def _start(node: str, address: IPv4Address, zones: Mapping[str, Iterable[Record]
     directory.mkdir(exist_ok=True)
     lines = [
         "options {",
-        f'directory "{directory}"; pid-file none; session-keyfile none; lock-file none;',
+        f'directory "{directory}"; {no_files()}',
         f"listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no;",
         "};",
         "controls { };",
         _update_key(),
     ]
-    update = f"allow-update {{ {address}; key {UPDATE_KEY}; }};"
+    # BIND 9.20 lets nobody transfer a zone unless told, and before it everybody.
+    those = f"{{ {address}; key {UPDATE_KEY}; }}"
+    update = f"allow-update {those}; allow-transfer {those};"
     for zone, content in zones.items():
         (directory / f"{zone}.zone").write_text(_zone(zone, address, content))
         lines.append(f'zone "{zone}" {{ type primary; file "{zone}.zone"; {update} }};')

@@ -43,11 +43,16 @@ _PYTHON = "/usr/bin/python3"  # Samba's modules are Debian's, not the virtual en
 _OWN_RUN = """mkdir -p /run/samba && mount -t tmpfs tmpfs /run/samba && exec "$@"
 """
 # Every line of input is one samba-tool command; one interpreter for all saves its start, which is most of the time.
-_BATCH = """import shlex, sys
-from samba.netcmd.main import cmd_sambatool
+# The program itself is run, as the classes below it changed between 4.17 and 4.22.
+_BATCH = """import runpy, shlex, shutil, sys
+program = shutil.which("samba-tool")
 for line in sys.stdin:
-    if cmd_sambatool()._run("samba-tool", *shlex.split(line)):
-        sys.exit(f"samba-tool {line}")
+    sys.argv = ["samba-tool", *shlex.split(line)]
+    try:
+        runpy.run_path(program, run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"samba-tool {line}")
 """
 _DIRECTORY = f"""\
 ou create OU=Workstations
