@@ -16,7 +16,7 @@ from typing import Any
 import manageout.doctor.rules
 from manageout import config
 from manageout.cli import findings as shown
-from manageout.doctor import bundle, live_json, read_json
+from manageout.doctor import bundle, live_json, powershell, read_json
 from manageout.doctor.facts import Facts
 from manageout.doctor.farm import Farm, add
 from manageout.doctor.farm_site import Wishes, site_of
@@ -25,7 +25,7 @@ from manageout.doctor.text import decode
 from manageout.errors import ManageoutError, WireError
 from manageout.windows import registry_pol
 from tests.fuzz.engine import Target
-from tests.unit.doctor import farm_evidence, live_cases
+from tests.unit.doctor import farm_evidence, live_cases, powershell_texts
 from tests.unit.doctor.bundles import HEALTHY
 from tests.unit.doctor.languages import ipconfig
 from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
@@ -113,6 +113,21 @@ def _farm(source: str) -> None:
     assert all(line.isprintable() for line in (*made.unread, *made.left, *made.taken))
 
 
+def powershell_text(data: bytes) -> None:
+    """Lists and tables: bounded, every value in one line, and no name of a list ends in dots that cut it."""
+    found = powershell.records(decode(data).split("\n"))
+    assert len(found) <= powershell.MAX_RECORDS
+    for record in found:
+        assert record.values and all(record.values), record
+        for value in record.values.values():
+            assert "\n" not in value.text
+            assert (
+                value.items is None
+                or not value.cut
+                or not any(i.endswith("\u2026") for i in value.items[-1:])
+            )
+
+
 def farm_text(data: bytes) -> None:
     """Pasted output of Get-RemoteAccess."""
     _farm(decode(data))
@@ -176,6 +191,7 @@ TARGETS = [
     ),
     Target("evidence_live", _quietly(_structured(_LIVE, _live)), _NUMBERS, refuses=(ManageoutError,)),
     Target("farm_collected", _structured(_FARMS, _farm), _NUMBERS, refuses=(ManageoutError,)),
+    Target("powershell_text", powershell_text, powershell_texts.ALL),
     Target("farm_text", farm_text, [farm_evidence.PASTED.encode()], refuses=(ManageoutError,)),
     Target("registry_pol", policy, [_records()], refuses=(WireError,)),
 ]

@@ -26,6 +26,8 @@ RULE_THEMES = (
 )  # fmt: skip
 TESTED_BY: dict[str, str] = {
     "doctor/farm_names.py": "unit/doctor/test_farm.py",
+    "doctor/powershell_table.py": "unit/doctor/test_powershell.py",
+    "doctor/powershell_value.py": "unit/doctor/test_powershell.py",
     "service/kernel_findings.py": "system/test_kernel_watch.py",
     "service/cards.py": "system/test_kernel_watch.py",
     "linux/nft_rules.py": "system/test_firewalls.py",
