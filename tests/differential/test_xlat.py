@@ -9,12 +9,14 @@ import pytest
 
 from manageout.protocol.drops import Drop
 from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import FastPath, Translation, Verdict
+from manageout.protocol.translate_fast import FastPath, Mtus, Translation, Verdict
 from manageout.wire import ipv4
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import PACKETS, SEED, binary
 from tests.differential.xlat_kernel import XlatKernel
 from tests.differential.xlat_packets import MTUS, Generator, mappings
+from tests.translation_cases import CASES
+from tests.translation_cases import mappings as mappings_of_the_cases
 from tests.vectors import names, vector
 
 pytestmark = pytest.mark.system
@@ -78,6 +80,19 @@ def test_vectors(table: str) -> None:
         twin, kernel = FastPath(maps, MTUS), XlatKernel(maps, MTUS)
         for packet in packets:
             alike(twin, kernel, packet)
+        kernel.path.close()
+
+    in_namespace(compare)
+
+
+def test_cases() -> None:
+    """The slow path's half of them is in the unit tests."""
+
+    def compare() -> None:
+        maps = mappings_of_the_cases()
+        twin, kernel = FastPath(maps, Mtus()), XlatKernel(maps, Mtus())
+        for case in CASES:
+            alike(twin, kernel, bytes.fromhex(case.packet))
         kernel.path.close()
 
     in_namespace(compare)

@@ -5,7 +5,9 @@ None is sent about an ICMP error, a later fragment, or to an address that is not
 
 from __future__ import annotations
 
+from manageout.errors import WireError
 from manageout.protocol.allowance import Allowance
+from manageout.protocol.drops import Drop
 from manageout.protocol.mappings import Mappings, illegal6
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
 from manageout.wire.special import illegal4
@@ -13,6 +15,11 @@ from manageout.wire.special import illegal4
 PRECEDENCE = 0xC0
 """RFC 1812 4.3.2.5: errors have precedence 6, internetwork control."""
 _QUERIES4 = frozenset({0, 8, *range(13, 19)})
+# RFC 7915 4.4, 5.4: what nothing is said about elsewhere is "prohibited". ICMP and IGMP without a counterpart, illegal
+# addresses (4.1, 4.2, 5.1, 5.2) and what is damaged (RFC 1812 5.2.2) are dropped in silence.
+_PROHIBITED = frozenset(
+    {Drop.FRAGMENT_CHAIN, Drop.NO_LEASE, Drop.NOT_GLOBAL, Drop.PROTOCOL_FORBIDDEN, Drop.UDP_NO_CHECKSUM}
+)
 
 
 class Answers:
@@ -25,6 +32,10 @@ class Answers:
     def too_big4(self, original: bytes, mtu: int, now: float) -> bytes | None:
         """RFC 7915 4: Fragmentation Needed."""
         return self._send4(original, icmpv4.unreachable(icmpv4.FRAGMENTATION_NEEDED, original, mtu), now)
+
+    def refused4(self, reason: Drop, original: bytes, now: float) -> bytes | None:
+        """Prohibited, if ``reason`` is one to be told (RFC 7915 4.4)."""
+        return self.unreachable4(original, icmpv4.PROHIBITED, now) if reason in _PROHIBITED else None
 
     def unreachable4(self, original: bytes, code: int, now: float) -> bytes | None:
         """Destination Unreachable."""
@@ -39,10 +50,14 @@ class Answers:
         packet = icmpv6.packet_too_big(self._maps.own6, original[8:24], mtu, original)
         return self._send6(original, packet, now)
 
-    def unreachable6(self, original: bytes, code: int, now: float) -> bytes | None:
-        """Destination Unreachable; never about ICMPv6 when the code is "prohibited" (RFC 7915 5.4)."""
-        if code == icmpv6.PROHIBITED and original[6] == ipv6.ICMPV6:
+    def refused6(self, reason: Drop, original: bytes, now: float) -> bytes | None:
+        """Prohibited, if ``reason`` is one to be told, and never about ICMPv6, not even echo (RFC 7915 5.4)."""
+        if reason not in _PROHIBITED or _is_icmpv6(original):
             return None
+        return self.unreachable6(original, icmpv6.PROHIBITED, now)
+
+    def unreachable6(self, original: bytes, code: int, now: float) -> bytes | None:
+        """Destination Unreachable."""
         return self._send6(original, icmpv6.unreachable(self._maps.own6, original[8:24], code, original), now)
 
     def time_exceeded6(self, original: bytes, now: float) -> bytes | None:
@@ -72,3 +87,10 @@ class Answers:
         if packet is None or illegal6(original[8:24]) or not self._allowance.take(now):
             return None
         return packet
+
+
+def _is_icmpv6(packet: bytes) -> bool:
+    try:
+        return ipv6.walk_extensions(packet).next_header == ipv6.ICMPV6
+    except WireError:
+        return True  # nobody can tell

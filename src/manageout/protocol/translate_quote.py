@@ -1,7 +1,8 @@
 """The packet that an ICMP error quotes, translated (RFC 7915 4.3 and 5.3).
 
-Like any packet, but: its TTL or hop limit stays as it is; its lengths come from its own header, for the quotation is
-cut short; it may be a fragment, or end within its transport header; and it must not be an ICMP error itself.
+Like any packet, so that an error about one which no translator passes on is none of ours. But: its TTL or hop limit
+stays as it is; its lengths come from its own header, for the quotation is cut short; it may be a fragment, or end
+within its transport header; and it must not be an ICMP error itself.
 """
 
 from __future__ import annotations
@@ -25,8 +26,14 @@ from manageout.protocol.translate_fast import (
     header4,
 )
 from manageout.wire import ipv4, ipv6
+from manageout.wire.special import illegal4
 
 FRAGMENT_HEADER = Struct("!BBHI")
+IGMP = 2
+# Numbers that would be read as something else behind the other header: IPv6 extension headers and ICMPv6 in
+# IPv4, ICMP and IGMP in IPv6. Nobody sends them; passed on, they would slip through rules about protocols.
+FOREIGN4 = frozenset({0, 43, 44, 58, 60, 135, 139, 140})
+FOREIGN6 = frozenset({ICMP, IGMP})
 _ECHO4 = {8: 128, 0: 129}
 _ECHO6 = {128: 8, 129: 0}
 _ERRORS4 = frozenset({3, 4, 5, 11, 12})
@@ -49,8 +56,13 @@ def quote_to6(maps: Mappings, quoted: bytes, *, turned: bool = False) -> bytes:
         header = ipv4.parse_header(quoted)
     except WireError:
         raise Untranslatable(Drop.QUOTE_MALFORMED) from None
-    src6 = maps.explicit6(header.src) or maps.embed(header.src)
-    dst6 = (None if turned else maps.explicit6(header.dst)) or maps.embed(header.dst)
+    if header.protocol in FOREIGN4 or header.protocol == IGMP:
+        raise Untranslatable(Drop.QUOTE_MALFORMED)
+    src6 = maps.explicit6(header.src)
+    dst6 = None if turned else maps.explicit6(header.dst)
+    if _refused(maps, header.src, src6) or _refused(maps, header.dst, dst6):
+        raise Untranslatable(Drop.QUOTE_MALFORMED)
+    src6, dst6 = src6 or maps.embed(header.src), dst6 or maps.embed(header.dst)
     body = quoted[header.header_length : header.total_length]
     length = header.total_length - header.header_length
     if not header.fragment_offset:
@@ -75,10 +87,9 @@ def quote_to4(maps: Mappings, quoted: bytes) -> bytes:
         chain = walk(quoted)
     except WireError:
         raise Untranslatable(Drop.QUOTE_MALFORMED) from None
-    src4 = maps.explicit4(header.src) or maps.extract(header.src)
-    dst4 = maps.explicit4(header.dst) or maps.extract(header.dst)
-    if src4 is None or dst4 is None or chain.behind_fragment:
+    if chain.behind_fragment or chain.segments_left_at is not None or chain.next_header in FOREIGN6:
         raise Untranslatable(Drop.QUOTE_MALFORMED)
+    src4, dst4 = _quoted4(maps, header.src), _quoted4(maps, header.dst)
     body = quoted[chain.offset : ipv6.HEADER_LENGTH + header.payload_length]
     length = ipv6.HEADER_LENGTH + header.payload_length - chain.offset
     fragment, ident, word = chain.fragment, 0, 0x4000 if HEADER4 + length > DF_LIMIT else 0
@@ -91,6 +102,19 @@ def quote_to4(maps: Mappings, quoted: bytes) -> bytes:
     protocol = ICMP if chain.next_header == ICMPV6 else chain.next_header
     total = min(0xFFFF, HEADER4 + length)
     return header4(header.traffic_class, total, ident, word, header.hop_limit, protocol, src4, dst4) + body
+
+
+def _refused(maps: Mappings, v4: bytes, mapped: bytes | None) -> bool:
+    """Whether packets from or to ``v4`` are dropped; ``mapped``: its explicit IPv6 address."""
+    return illegal4(v4) or (mapped is None and maps.forbidden(v4))
+
+
+def _quoted4(maps: Mappings, v6: bytes) -> bytes:
+    mapped = maps.explicit4(v6)
+    v4 = mapped or maps.extract(v6)
+    if v4 is None or _refused(maps, v4, mapped):
+        raise Untranslatable(Drop.QUOTE_MALFORMED)
+    return v4
 
 
 def _body4(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes:

@@ -12,16 +12,11 @@ from manageout.protocol.extension_headers import Chain
 from manageout.protocol.mappings import Mappings
 from manageout.protocol.translate_fast import ICMP, ICMPV6, TCP, UDP, Mtus, addresses, upper_layer
 from manageout.protocol.translate_icmp import ECHO4, ECHO6, echo_to4, echo_to6, error_to4, error_to6
-from manageout.protocol.translate_quote import Untranslatable
+from manageout.protocol.translate_quote import FOREIGN4, FOREIGN6, IGMP, Untranslatable
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
 from manageout.wire.checksum import transport_checksum6
 
-IGMP = 2
 UDP_HEADER = 8
-# Numbers that would be read as something else behind the other header: IPv6 extension headers and ICMPv6 in
-# IPv4, ICMP and IGMP in IPv6. Nobody sends them; passed on, they would slip through rules about protocols.
-FOREIGN4 = frozenset({0, 43, 44, 58, 60, 135, 139, 140})
-FOREIGN6 = frozenset({ICMP, IGMP})
 
 
 class Transport:

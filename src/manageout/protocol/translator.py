@@ -162,7 +162,7 @@ class Translator(FastPath):
             ]
         src6 = self._source6(header.src, body if error else b"", turned, error)
         if src6 is None:
-            return [dropped(Drop.NOT_GLOBAL)]
+            return [self._dropped4(Drop.NOT_GLOBAL, packet, now)]
         if not turned and header.ttl < 2:
             return [dropped(Drop.HOP_LIMIT, self._answers.time_exceeded4(packet, now))]
         return self._mapped6(packet, header, body, (src6, dst6), now, turned)
@@ -179,12 +179,16 @@ class Translator(FastPath):
         """The transport, between the two addresses of ``ends``."""
         src6, dst6 = ends
         whole = self._collect4(header, body, now)
+        if whole is None:
+            return []
+        if isinstance(whole, Drop):
+            return [self._dropped4(whole, packet, now)]
         if whole is not body:
-            return self._waited(whole, lambda data: self._to6(_whole4(header, data), now, turned))
+            return self._to6(_whole4(header, whole), now, turned)
         try:
             segment = self._transport.to6(header, body, src6, dst6, turned)
         except Untranslatable as untranslatable:
-            return [dropped(untranslatable.reason)]
+            return [self._dropped4(untranslatable.reason, packet, now)]
         out = Out6(
             header.tos,
             header.ttl - (not turned),
@@ -229,6 +233,9 @@ class Translator(FastPath):
             key, header.src, header.fragment_offset * 8, header.more_fragments, body, now
         )
 
+    def _dropped4(self, reason: Drop, packet: bytes, now: float) -> Translation:
+        return dropped(reason, self._answers.refused4(reason, packet, now))
+
     def _emit6(
         self, packet: bytes, header: ipv4.Ipv4, out: Out6, segment: bytes, now: float
     ) -> list[Translation]:
@@ -269,7 +276,7 @@ class Translator(FastPath):
         if illegal4(dst4):
             return [dropped(Drop.DESTINATION_ILLEGAL)]
         if maps.forbidden(dst4) and maps.explicit4(header.dst) is None:
-            return [dropped(Drop.NOT_GLOBAL, answers.unreachable6(packet, icmpv6.PROHIBITED, now))]
+            return [self._dropped6(Drop.NOT_GLOBAL, packet, now)]
         try:
             chain = walk(packet)
         except WireError:
@@ -278,10 +285,13 @@ class Translator(FastPath):
             answer = answers.routing_header6(packet, chain.segments_left_at, now)
             return [dropped(Drop.ROUTING_HEADER, answer)]
         if chain.behind_fragment:
-            return [dropped(Drop.FRAGMENT_CHAIN)]
+            return [self._dropped6(Drop.FRAGMENT_CHAIN, packet, now)]
         if header.hop_limit < 2:
             return [dropped(Drop.HOP_LIMIT, answers.time_exceeded6(packet, now))]
         return self._mapped4(packet, header, chain, dst4, ident, now, split)
+
+    def _dropped6(self, reason: Drop, packet: bytes, now: float) -> Translation:
+        return dropped(reason, self._answers.refused6(reason, packet, now))
 
     def _refused6(self, header: ipv6.Ipv6) -> Drop | None:
         """What is dropped in silence for its addresses."""
@@ -304,7 +314,7 @@ class Translator(FastPath):
         router = None
         if src4 is None:
             if not error:
-                return [dropped(Drop.NO_LEASE, self._answers.unreachable6(packet, icmpv6.PROHIBITED, now))]
+                return [self._dropped6(Drop.NO_LEASE, packet, now)]
             # RFC 6791 3: any of the pool, at random, or traceroute would show loops that are none.
             src4 = maps.pool6791[int(self._random() * len(maps.pool6791))]
             router = header.src if self._name_routers else None
@@ -315,12 +325,15 @@ class Translator(FastPath):
         if chain.next_header == ICMPV6 and fragment is not None and (fragment.offset or fragment.more):
             key = (header.src, header.dst, fragment.ident)
             data = self._fragments.add(key, header.src, fragment.offset * 8, fragment.more, body, now)
-            low = fragment.ident & 0xFFFF
-            return self._waited(data, lambda whole: self._to4(_whole6(header, whole), low, now, True))
+            if data is None:
+                return []
+            if isinstance(data, Drop):
+                return [dropped(data)]
+            return self._to4(_whole6(header, data), fragment.ident & 0xFFFF, now, True)
         try:
             segment = self._transport.to4(header, chain, body, src4, dst4, router)
         except Untranslatable as untranslatable:
-            return [dropped(untranslatable.reason)]
+            return [self._dropped6(untranslatable.reason, packet, now)]
         if HEADER4 + len(segment) > LARGEST4:
             answer = self._answers.too_big6(packet, self.mtus.mtu4 + DIFFERENCE, now)
             return [dropped(Drop.TOO_BIG, answer)]
@@ -357,14 +370,6 @@ class Translator(FastPath):
             return forwarded(out.fragments(segment, ident, chain.fragment, self.mtus.mtu4))
         mtu = max(ipv6.MINIMUM_MTU, self.mtus.mtu4 + len(packet) - total)
         return [dropped(Drop.TOO_BIG, self._answers.too_big6(packet, mtu, now))]
-
-    @staticmethod
-    def _waited(
-        data: bytes | Drop | None, proceed: Callable[[bytes], list[Translation]]
-    ) -> list[Translation]:
-        if data is None:
-            return []
-        return [dropped(data)] if isinstance(data, Drop) else proceed(data)
 
 
 def _whole4(header: ipv4.Ipv4, data: bytes) -> bytes:

@@ -13,6 +13,7 @@ from manageout.wire.checksum import checksum
 SHORTEST_QUOTE = 128
 _HEADER = Struct("!HH")
 _OBJECT = Struct("!HBBHH16s")
+_OBJECT_HEADER = 4
 _VERSION = 2 << 12
 _INTERFACE_INFORMATION = 2
 _WITH_ADDRESS = 4  # C-Type: role "interface it arrived on", IP address sub-object present
@@ -22,10 +23,10 @@ _AFI_IPV6 = 2
 def split(body: bytes, length: int) -> tuple[bytes, bytes]:
     """Quotation and extension of the body of an error, whose length field says ``length`` bytes (0: no extension).
 
-    A length that leaves no extension, or one that is not of version 2, is taken for a sender older than RFC 4884:
-    all of it is quotation (5.5).
+    What the extension says, and in which version, is its reader's business (RFC 7915 4.2, 5.2: opaque). A length that
+    leaves none, or is below the least of RFC 4884 4, is taken for a sender older than that: all of it is quotation.
     """
-    if length and len(body) - length >= _HEADER.size and body[length] >> 4 == 2:
+    if length >= SHORTEST_QUOTE and len(body) - length >= _HEADER.size:
         return body[:length], body[length:]
     return body, b""
 
@@ -45,8 +46,28 @@ def join(quotation: bytes, extension: bytes, room: int, unit: int) -> tuple[byte
 
 
 def with_interface(extension: bytes, v6: bytes) -> bytes:
-    """``extension`` (or none) with an Interface Information Object that names IPv6 address ``v6`` (RFC 5837 4.1)."""
+    """``extension`` (or none) with an Interface Information Object that names IPv6 address ``v6`` (RFC 5837 4.1).
+
+    As it is, if it is of another version, is damaged, or names an interface in the same role already.
+    """
+    if extension and not _can_take_an_interface(extension):
+        return extension
     added = _OBJECT.pack(_OBJECT.size, _INTERFACE_INFORMATION, _WITH_ADDRESS, _AFI_IPV6, 0, v6)
     objects = extension[_HEADER.size :] + added
     value = checksum(_HEADER.pack(_VERSION, 0) + objects)
     return _HEADER.pack(_VERSION, value) + objects
+
+
+def _can_take_an_interface(extension: bytes) -> bool:
+    if extension[0] >> 4 != _VERSION >> 12 or (extension[2:4] != b"\0\0" and checksum(extension)):
+        return False
+    at = _HEADER.size
+    while at < len(extension):
+        length = extension[at] << 8 | extension[at + 1] if at + _OBJECT_HEADER <= len(extension) else 0
+        if not _OBJECT_HEADER <= length <= len(extension) - at:
+            return False
+        # The role is the upper two bits of the C-Type, 0 for the interface that the packet arrived on.
+        if extension[at + 2] == _INTERFACE_INFORMATION and not extension[at + 3] >> 6:
+            return False
+        at += length
+    return True

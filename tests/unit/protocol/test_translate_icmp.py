@@ -257,11 +257,13 @@ def test_no_mapping_and_no_error_is_prohibited() -> None:
     assert answer is not None and (answer[40], answer[41]) == (1, 1)
     echo = ipv6.build(ROUTER6_ALONE, SERVER, 58, icmpv6.build(ROUTER6_ALONE, SERVER, 128, 0, bytes(4)))
     assert refused(made().to_ipv4(echo, 7, 0), Drop.NO_LEASE) is None, "RFC 7915 5.4: never about ICMPv6"
+    behind = ipv6.build(ROUTER6_ALONE, SERVER, 60, bytes((58, 0, 1, 4, 0, 0, 0, 0)) + echo[40:])
+    assert refused(made().to_ipv4(behind, 7, 0), Drop.NO_LEASE) is None
 
 
 # --- RFC 4884 -----------------------------------------------------------------------------------------------
 
-EXTENSION = bytes.fromhex("2000dfff") + b"\x00\x08\x01\x01abcd"
+EXTENSION = bytes.fromhex("20001a30") + b"\x00\x08\x01\x01abcd"
 PADDED4, PADDED6 = SENT4 + bytes(128 - len(SENT4)), SENT6 + bytes(128 - len(SENT6))
 
 
@@ -273,6 +275,19 @@ def test_rfc4884_length_is_in_words_of_8_in_icmpv6(kind: int, code: int) -> None
     assert packet[44] * 8 == 128
     assert packet[48 + 128 :] == EXTENSION
     icmpv6.parse(ROUTER6, CLIENT, packet[40:])
+
+
+@pytest.mark.parametrize("version", [0, 1, 3, 15])
+def test_rfc7915_4_2_and_5_2_extensions_of_another_version_pass_as_they_are(version: int) -> None:
+    extension = bytes((version << 4,)) + b"any bits"
+    message = icmpv4.build(icmpv4.Icmpv4(11, 0, (128 // 4) << 16, PADDED4 + extension))
+    packet = passed(made().to_ipv6(ipv4.build(ROUTER4, LEASE, 1, message), 0))
+    assert packet[44] * 8 == 128 and packet[48 + 128 :] == extension
+    body = bytes((128 // 8, 0, 0, 0)) + PADDED6 + extension
+    for source in (CLIENT, ROUTER6_ALONE):
+        back = ipv6.build(source, SERVER, 58, icmpv6.build(source, SERVER, 3, 0, body))
+        message = passed(made(name_routers=True).to_ipv4(back, 7, 0))[20:]
+        assert message[5] * 4 == 128 and message[8 + 128 :] == extension
 
 
 @pytest.mark.parametrize(("kind", "code", "word"), [(3, 4, 1400), (3, 2, 0), (12, 0, 0)])

@@ -7,8 +7,8 @@ import pytest
 from manageout.protocol.drops import Drop
 from manageout.protocol.extension_headers import Chain
 from manageout.protocol.translate_fast import Mtus
-from manageout.protocol.translate_quote import Untranslatable
-from manageout.protocol.translate_transport import FOREIGN4, FOREIGN6, Transport
+from manageout.protocol.translate_quote import FOREIGN4, FOREIGN6, Untranslatable
+from manageout.protocol.translate_transport import Transport
 from manageout.wire import ipv4, ipv6, udp
 from manageout.wire.ipv6 import Fragment
 from tests.unit.protocol.test_translate_fast import CLIENT, LEASE, SERVER, SERVER4

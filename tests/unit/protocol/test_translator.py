@@ -99,7 +99,8 @@ def test_rfc7915_4_5_udp_checksum_zero_is_computed() -> None:
 
 def test_rfc7915_4_5_udp_checksum_zero_is_dropped_by_choice() -> None:
     maker = made(compute_udp_zero=False)
-    refused(maker.to_ipv6(vector("SIIT_udp_csum0_v4"), 0), Drop.UDP_NO_CHECKSUM)
+    answer = error4(refused(maker.to_ipv6(vector("SIIT_udp_csum0_v4"), 0), Drop.UDP_NO_CHECKSUM))
+    assert (answer.type, answer.code) == (3, 13), "RFC 7915 4.4"
 
 
 def test_rfc7915_5_1_routing_header_with_segments_left() -> None:
@@ -225,7 +226,27 @@ def test_rfc7915_4_5_first_fragment_without_a_checksum_is_put_together() -> None
     assert maker.to_ipv6(first, 0) == []
     packet = passed(maker.to_ipv6(last, 0.1))
     assert udp.parse(SERVER, CLIENT, packet[40:])[1] == bytes(range(200))
-    refused(made(compute_udp_zero=False).to_ipv6(first, 0), Drop.UDP_NO_CHECKSUM)
+    answer = error4(refused(made(compute_udp_zero=False).to_ipv6(first, 0), Drop.UDP_NO_CHECKSUM))
+    assert (answer.type, answer.code) == (3, 13)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "reason", "code"),
+    [
+        (58, Drop.PROTOCOL_FORBIDDEN, 13),
+        (44, Drop.PROTOCOL_FORBIDDEN, 13),
+        (2, Drop.ICMP_UNTRANSLATABLE, None),
+        (1, Drop.ICMP_UNTRANSLATABLE, None),
+    ],
+)
+def test_rfc7915_4_4_what_is_dropped_is_told(protocol: int, reason: Drop, code: int | None) -> None:
+    """But not IGMP and ICMP without a counterpart (4.2), nor about a later fragment (RFC 1812 4.3.2.7)."""
+    body = icmpv4.build(icmpv4.Icmpv4(13, 0, 0, bytes(12)))
+    packet = ipv4.build(SERVER4, LEASE, protocol, body)
+    sent = refused(made().to_ipv6(packet, 0), reason)
+    assert (error4(sent).code if sent else None) == code
+    later = ipv4.build(SERVER4, LEASE, 58, body, fragment_offset=1)
+    assert refused(made().to_ipv6(later, 0), Drop.PROTOCOL_FORBIDDEN) is None
 
 
 def test_a_first_fragment_too_short_for_its_checksum_is_malformed() -> None:
@@ -247,7 +268,10 @@ def test_a_lease_as_source_from_outside_is_spoofed() -> None:
 
 def test_rfc6052_3_1_private_address_under_the_well_known_prefix() -> None:
     maps = mappings(strict=True)
-    refused(made(maps).to_ipv6(datagram4(), 0), Drop.NOT_GLOBAL)
+    told = error4(refused(made(maps).to_ipv6(datagram4(), 0), Drop.NOT_GLOBAL))
+    assert (told.type, told.code) == (3, 13)
+    late = ipv4.build(SERVER4, LEASE, 1, icmpv4.time_exceeded(ipv4.build(LEASE, v4("8.8.8.8"), 17, bytes(8))))
+    assert refused(made(maps).to_ipv6(late, 0), Drop.NOT_GLOBAL) is None, "never about an error"
     answer = error6(refused(made(maps).to_ipv4(datagram6(), 7, 0), Drop.NOT_GLOBAL))
     assert (answer.type, answer.code) == (1, 1)
     packet = ipv6.build(CLIENT, v6("64:ff9b::8.8.8.8"), 17, datagram6()[40:])

@@ -95,8 +95,21 @@ def test_rfc7915_5_1_1_atomic_fragment_has_no_df() -> None:
 
 @pytest.mark.parametrize("following", [0, 43, 51, 60, 135])
 def test_rfc7915_5_1_1_extension_header_behind_the_fragment_header(following: int) -> None:
-    packet = extended(44, fragment(0, True, 5, following), bytes(64))
-    assert refused(made().to_ipv4(packet, 7, 0), Drop.FRAGMENT_CHAIN) is None
+    header = bytes((17, 0, 0, 0, 0, 0, 0, 0))
+    packet = extended(44, fragment(0, True, 5, following), header * (following != 0) + bytes(64))
+    sent = refused(made().to_ipv4(packet, 7, 0), Drop.FRAGMENT_CHAIN)
+    assert (sent and (sent[40], sent[41])) == (None if following == 0 else (1, 1)), "RFC 7915 5.4"
+    echo = extended(
+        44, fragment(0, True, 5, following), bytes((58,)) + header[1:] + bytes((128,)) + bytes(63)
+    )
+    assert refused(made().to_ipv4(echo, 7, 0), Drop.FRAGMENT_CHAIN) is None
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_rfc7915_5_4_what_is_dropped_is_told(protocol: int) -> None:
+    for packet in (extended(protocol, b""), extended(60, bytes((protocol, 0, 1, 4, 0, 0, 0, 0)))):
+        answer = error6(refused(made().to_ipv4(packet, 7, 0), Drop.PROTOCOL_FORBIDDEN))
+        assert (answer.type, answer.code, answer.body[4:]) == (1, 1, packet)
 
 
 def test_rfc7915_5_1_1_esp_behind_the_fragment_header_passes() -> None:

@@ -7,7 +7,7 @@ import pytest
 from manageout.wire.checksum import checksum
 from manageout.wire.icmp_extensions import join, split, with_interface
 
-EXTENSION = bytes.fromhex("2000dfff0008010161626364")
+EXTENSION = bytes.fromhex("20001a300008010161626364")
 QUOTE = bytes(range(128))
 
 
@@ -15,9 +15,15 @@ def test_split() -> None:
     assert split(QUOTE + EXTENSION, 128) == (QUOTE, EXTENSION)
 
 
-@pytest.mark.parametrize("length", [0, 132, 136, 140, 1020])
+@pytest.mark.parametrize("version", [0, 1, 3, 15])
+def test_rfc4884_4_an_extension_of_another_version_is_one(version: int) -> None:
+    extension = bytes((version << 4, 0, 0, 0)) + bytes(8)
+    assert split(QUOTE + extension, 128) == (QUOTE, extension)
+
+
+@pytest.mark.parametrize("length", [0, 28, 124, 140, 144, 1020])
 def test_rfc4884_5_5_without_an_extension_all_is_quotation(length: int) -> None:
-    body = QUOTE + b"\x10\0\0\0" + bytes(8)
+    body = QUOTE + EXTENSION
     assert split(body, length) == (body, b"")
 
 
@@ -43,3 +49,28 @@ def test_rfc5837_4_1_interface_information() -> None:
     assert alone[4:] == bytes.fromhex("0018020400020000") + address
     both = with_interface(EXTENSION, address)
     assert both[4:] == EXTENSION[4:] + alone[4:] and checksum(both) == 0
+
+
+ADDED = with_interface(b"", bytes(16))[4:]
+ANOTHER_ROLE = bytes.fromhex("0018024400020000") + bytes(16)
+
+
+@pytest.mark.parametrize(
+    "extension",
+    [
+        bytes.fromhex("1000efff0008010161626364"),  # another version
+        bytes.fromhex("20001a310008010161626364"),  # wrong checksum
+        bytes.fromhex("200000000009010161626364"),  # an object that is cut off
+        bytes.fromhex("2000000000030101"),
+        bytes.fromhex("20000000000801"),
+        bytes.fromhex("2000") + bytes(2) + ADDED,  # has one already
+    ],
+)
+def test_rfc4884_8_what_cannot_take_an_object_stays_as_it_is(extension: bytes) -> None:
+    assert with_interface(extension, bytes(16)) == extension
+
+
+@pytest.mark.parametrize("objects", [b"", EXTENSION[4:], ANOTHER_ROLE])
+def test_rfc4884_8_without_a_checksum_it_can(objects: bytes) -> None:
+    added = with_interface(bytes.fromhex("20000000") + objects, bytes(16))
+    assert added[4:] == objects + ADDED and checksum(added) == 0
