@@ -138,7 +138,7 @@ class IsatapTable(Table):
     hosts: tuple[IPv4Network, ...] = ()
     """Only these are answered and forwarded; empty means nobody."""
     routers: tuple[IPv4Address, ...] = ()
-    """The other ISATAP routers of this site (the rest of the potential router list)."""
+    """The other ISATAP routers of this site. Their hosts may call from where a route leads to them, not the default."""
     prefix: LinkPrefix | None = None
     """The /64 of the ISATAP link; derived from the site prefix when left out."""
     routes: tuple[RouteTable, ...] = ()

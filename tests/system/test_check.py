@@ -97,6 +97,19 @@ def test_next_hops(place: Place) -> None:
     assert "2001:db8::1" in only(place, "next hops")
 
 
+def test_the_way_to_another_router(place: Place) -> None:
+    for command in ("link add f0 type veth peer name f1", "link set f1 up", "link set f0 up"):
+        place.run(["ip", *command.split()])
+    place.run(["ip", "address", "add", "192.0.2.1/24", "dev", "f0"])
+    place.run(["ip", "route", "add", "default", "via", "192.0.2.2"])
+    for router in ("10.0.0.2", "10.9.0.2"):
+        place.write(ROUTER, f'routers = ["{router}"]\n', ROUTE)
+        found = check(place).get("next hops", [])
+        assert [router in row["message"] for row in found] == ([True] if router == "10.9.0.2" else [])
+    place.run(["ip", "route", "add", "10.9.0.2", "via", "192.0.2.2"])
+    assert "next hops" not in check(place)
+
+
 def test_routes_learnt_by_advertisement(place: Place) -> None:
     place.run(["ip", "-6", "route", "add", "default", "via", "fd99::9", "proto", "ra"])
     assert "turning forwarding on ends that" in only(place, "forwarding")

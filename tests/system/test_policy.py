@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
-from manageout.lab.topology import APP, HELPDESK, LAPTOP_NAME, SITE
-from manageout.plan import Plan
+from manageout.lab.topology import APP, HELPDESK, ISATAP_PREFIX, LAPTOP_NAME, SITE
+from manageout.plan import Plan, isatap_address
 from manageout.service.revision import REFUSED_MARK
 from manageout.wire.address import rfc6052_embed
 from tests.system.support import Lab, drops, other_rules
@@ -115,6 +116,65 @@ def test_plain_ipv6_is_judged_alike_and_strangers_cannot_pose_as_clients(lab: La
     network.run("gateway", ["ip", "-6", "route", "add", f"{NATIVE}::20/128", "dev", "lo"])
     assert not calls("app", client, 22)
     assert drops("gateway")["wrong-way", f"{NATIVE}::20"] > 0
+
+
+def test_isatap_hosts_speak_from_where_the_other_routers_are(lab: Lab) -> None:
+    """With several routers their packets may come by another one's card, but never from the Internet."""
+    client, spoken = site.laptop_address(), isatap_address(ISATAP_PREFIX, HELPDESK)
+    for node, card, network6 in (("app", "intranet", NATIVE + "a"), ("home", "internet", NATIVE + "b")):
+        for each in ("gateway", node):
+            switches = [f"net.ipv6.conf.{dev}.disable_ipv6=0" for dev in (card, "lo")]
+            network.run(each, ["sysctl", "-qw", *switches])
+        for each, line in (
+            ("gateway", f"address replace {network6}::1/64 dev {card} nodad"),
+            (node, f"address replace {network6}::20/64 dev {card} nodad"),
+            (node, f"address add {spoken}/128 dev lo nodad"),
+            (node, f"route replace {client} via {network6}::1"),
+        ):
+            network.run(each, ["ip", "-6", *line.split()])
+        reached = ["ping", "-c", "1", "-W", "2", f"{network6}::1"]
+        wait_until("they know each other", functools.partial(_succeeds, node, reached), 10)
+
+    def speaks(node: str) -> bool:
+        before = policy_calls()
+        network.run(node, ["ping", "-c", "1", "-W", "0.2", "-I", str(spoken), str(client)], check=False)
+        return policy_calls() > before
+
+    def astray(node: str) -> bool:
+        before = drops("gateway").get(("wrong-way", str(HELPDESK)), 0)
+        return not speaks(node) and drops("gateway").get(("wrong-way", str(HELPDESK)), 0) > before
+
+    assert astray("app"), "there is one router"
+    with other_rules("gateway", "[isatap]", '[isatap]\nrouters = ["203.0.113.77"]'):
+        assert speaks("app"), "the locator's card is the intranet's"
+        network.run("gateway", ["ip", "route", "add", "default", "via", "198.51.100.20"])
+        assert astray("home"), "a default route does not say where a router is"
+        network.run("gateway", ["ip", "route", "add", "203.0.113.77", "via", "198.51.100.20"])
+        look("192.0.2.77/32")
+        wait_until("the way to the other router leads there", lambda: speaks("home"), 20)
+        network.run("gateway", ["ip", "route", "replace", "203.0.113.77", "via", str(APP)])
+        look("192.0.2.78/32")
+        wait_until("it leads elsewhere again", lambda: astray("home"), 20)
+        assert speaks("app")
+        assert calls("helpdesk", client, 22), "hosts of this router go on"
+    network.run("gateway", ["ip", "route", "del", "default"])
+
+
+def look(address: str) -> None:
+    """The daemon looks now, not within ten seconds: a new address wakes it."""
+    network.run("gateway", ["ip", "address", "add", address, "dev", "lo"])
+
+
+def _succeeds(node: str, argv: list[str]) -> bool:
+    return network.run(node, argv, check=False).returncode == 0
+
+
+def policy_calls() -> int:
+    """Packets that begin a connection which the helpdesk's table has let through."""
+    listed = network.run("gateway", ["nft", "list", "counter", "inet", "manageout", "m0"]).stdout
+    found = re.search(r"packets (\d+)", listed)
+    assert found
+    return int(found[1])
 
 
 def test_another_file_bites_at_once_and_keeps_who_is_there(lab: Lab, tablet: None) -> None:

@@ -26,6 +26,7 @@ from manageout.plan import Plan
 from manageout.service import check_dns, check_files, check_pool, untracked
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
+from manageout.service.surroundings import surroundings
 from manageout.wire.address import WELL_KNOWN_NAT64
 from manageout.wire.special import is_global
 from manageout.words import counted
@@ -224,6 +225,13 @@ def _routes(host: Host) -> Findings:
         if hop is None or hop.via is not None:
             remedy = "give this machine an IPv6 address on the link that it shares with the next hop"
             yield _error(f"the next hop {via} to {prefix} is on no link of this machine", remedy)
+    around = surroundings(host.netlink, host.site, host.plan)
+    for router in host.site.isatap.routers if host.site.isatap else ():
+        default = host.netlink.best_route(router)
+        if router not in around.towards and (default is None or default.dev not in around.underlays):
+            what = f"isatap.routers: no route but the default one leads to {router}"
+            remedy = f"add one where it is: ip route add {router} via ..."
+            yield _warning(f"{what}: calls of its hosts to clients of this gateway are refused", remedy)
 
 
 def _forwarding(host: Host) -> Findings:

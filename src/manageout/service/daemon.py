@@ -20,12 +20,10 @@ from manageout.config import Site
 from manageout.errors import ConfigError, ManageoutError
 from manageout.linux import privileges, systemd
 from manageout.linux.netlink import Netlink
-from manageout.linux.nft_features import features
 from manageout.plan import Plan
 from manageout.service.control import ControlServer
-from manageout.service.desired import Desired, Surroundings, desired
+from manageout.service.desired import NOWHERE, Desired, Surroundings, desired
 from manageout.service.filter_managers import EMPTY, Contents
-from manageout.service.ipv4_side import ipv4_side, proxy_device
 from manageout.service.kernel_watch import KernelWatch
 from manageout.service.logs import set_up_logging
 from manageout.service.loops import loop_factory
@@ -35,6 +33,7 @@ from manageout.service.policy import Mending, PolicyService
 from manageout.service.reconcile import Reconciler, Step
 from manageout.service.role import Role, roles_of
 from manageout.service.runtime import RuntimeDir
+from manageout.service.surroundings import surroundings
 from manageout.site import read_site
 from manageout.words import said
 
@@ -58,24 +57,6 @@ def desired_here(
     """What ``site`` wants on this machine, as it is; ``contents`` are known members of the filter's sets."""
     around = surroundings(netlink, site, plan)
     return desired(site, plan, around._replace(before=reconciler.router_before(), contents=contents))
-
-
-def surroundings(netlink: Netlink, site: Site, plan: Plan) -> Surroundings:
-    """This machine as it is, but for what it forwarded before us.
-
-    A locator on the loopback device may be reached by any device, so then no device is said to hold it.
-    """
-    locators = set(site.isatap.locators) if site.isatap else set()
-    holders = {
-        address.ip: link.name
-        for link, addresses in netlink.holdings()
-        for address in addresses
-        if address.ip in locators
-    }
-    found = locators == holders.keys() and "lo" not in holders.values()
-    underlays = tuple(sorted(set(holders.values()))) if found else ()
-    proxy = proxy_device(ipv4_side(netlink, site, plan), site, plan)
-    return Surroundings(underlays, proxy, features=features())
 
 
 def run(file: Path, runtime_dir: Path | None = None) -> None:
@@ -163,7 +144,7 @@ class _Daemon:
         self._loaded = time.time()
         self._rejected: dict[str, object] | None = None
         self._roles = roles
-        self._underlays: tuple[str, ...] = ()
+        self._before = NOWHERE
         others = list(roles.values())
         roles["kernel"] = KernelWatch(
             site, plan, netlink, reconciler, self._around_now, self._load_rules, others
@@ -259,11 +240,12 @@ class _Daemon:
 
     def _around(self, site: Site, plan: Plan) -> Surroundings:
         """While a card is away the rules go on naming it: its packets must not come by another one meanwhile."""
-        around = surroundings(self._netlink, site, plan)
+        around = surroundings(self._netlink, site, plan, self._before)
         same = site.isatap and self._site.isatap and site.isatap.locators == self._site.isatap.locators
-        if around.underlays or not same:
-            self._underlays = around.underlays
-        return around._replace(underlays=self._underlays)
+        if not around.underlays and same:
+            around = around._replace(underlays=self._before.underlays)
+        self._before = around
+        return around
 
     def _around_now(self) -> Surroundings:
         return self._around(self._site, self._plan)

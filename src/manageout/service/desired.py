@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from types import MappingProxyType
 from typing import NamedTuple
 
 from manageout.config import Site
 from manageout.linux.conntrack import ACCOUNTING, TIMESTAMPS
+from manageout.linux.netlink import Address
 from manageout.linux.nft_features import ALL, Features
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.filter import table
@@ -56,6 +58,8 @@ class Surroundings(NamedTuple):
     """The devices that hold the ISATAP locators, if all locators are on such devices."""
     proxy: str | None = None
     """The device where hosts ask by ARP for leases."""
+    towards: Mapping[Address, str] = MappingProxyType({})
+    """Where other ISATAP routers, and the next hops of their clients, are reached."""
     before: Router = Router()
     """What this machine forwarded before we came."""
     contents: Contents = EMPTY
@@ -89,7 +93,8 @@ NOWHERE = Surroundings()
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
     sets = guard_sets(site, around.before)
-    rules = [table(site, plan, around.underlays, around.contents, around.features), *sets]
+    towards = sorted({*around.underlays, *around.towards.values()})
+    rules = [table(site, plan, around.underlays, around.contents, around.features, towards), *sets]
     rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
     rules.append(chain("guard", guard_rules(site, plan, around.before)))
     lasting = lasting_rules(site, around.before)

@@ -69,13 +69,16 @@ def table(
     underlays: Sequence[str] = (),
     contents: Contents = EMPTY,
     features: Features = ALL,
+    towards: Sequence[str] = (),
 ) -> str:
-    """The whole table. ``contents``: members of its sets that are known by now."""
+    """The whole table. ``contents``: members of its sets that are known by now; ``towards``: devices by which other
+    ISATAP routers are reached.
+    """
     sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY), set_name(Drop.WRONG_WAY))
     for reason in REFUSALS:
         sets += source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
     sets += pair_sets(set_name(Drop.POLICY))
-    chains = [chain("forward", _forward(site, plan, contents.torn))]
+    chains = [chain("forward", _forward(site, plan, contents.torn, towards))]
     if site.gateway is not None:
         chains.append(chain("from_clients", _from_clients(site, plan)))
     chains += manager_chains
@@ -98,7 +101,7 @@ def set_name(reason: Drop) -> str:
     return f"refused_{reason.name.lower()}"
 
 
-def _forward(site: Site, plan: Plan, torn: bool) -> Iterator[str]:
+def _forward(site: Site, plan: Plan, torn: bool, towards: Sequence[str]) -> Iterator[str]:
     yield "type filter hook forward priority filter; policy accept;"
     yield 'iifname != "mo-*" oifname != "mo-*" accept'
     yield f"ct state established,related ct mark & {REFUSED_MARK:#x} == 0 accept"
@@ -108,7 +111,7 @@ def _forward(site: Site, plan: Plan, torn: bool) -> Iterator[str]:
         # packet passes here; what ISATAP hosts have begun through another router is not known, and goes on.
         middle = f"ct state new tcp flags & (fin | syn | rst | ack) != syn goto {set_name(Drop.POLICY)}"
         yield from (f"{way} {IPHTTPS_DEVICE} {middle}" for way in ("iifname", "oifname"))
-    yield from _origins(site, plan)
+    yield from _origins(site, plan, towards)
     yield from _strange_errors(site)
     if site.gateway is not None:
         yield f"iifname {IPHTTPS_DEVICE} goto from_clients"
@@ -121,15 +124,18 @@ def _forward(site: Site, plan: Plan, torn: bool) -> Iterator[str]:
     yield f"goto {set_name(Drop.FOREIGN)}"
 
 
-def _origins(site: Site, plan: Plan) -> Iterator[str]:
+def _origins(site: Site, plan: Plan, towards: Sequence[str]) -> Iterator[str]:
     """What has a source of one link must come from that link."""
     refuse = f"goto {set_name(Drop.WRONG_WAY)}"
     if site.gateway is not None:
         yield f"iifname != {IPHTTPS_DEVICE} ip6 saddr {plan.client_prefix} {refuse}"
     if site.translation is not None:  # towards the translator, it says so itself
         yield f"iifname != {XLAT_DEVICE} oifname {IPHTTPS_DEVICE} ip6 saddr {plan.nat64} {refuse}"
-    if site.isatap is not None and not site.isatap.routers:
-        yield f"iifname != {ISATAP_DEVICE} ip6 saddr {plan.isatap_prefix} {refuse}"
+    if site.isatap is not None:
+        # With several ISATAP routers a host sends by one, and is answered by another.
+        others = towards if site.isatap.routers else ()
+        devices = ", ".join([ISATAP_DEVICE, *(f'"{name}"' for name in others)])
+        yield f"iifname != {{ {devices} }} ip6 saddr {plan.isatap_prefix} {refuse}"
 
 
 def _strange_errors(site: Site) -> Iterator[str]:

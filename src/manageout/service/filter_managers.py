@@ -80,7 +80,7 @@ def managers(
     """
     sets: list[str] = []
     chains: list[str] = []
-    # With several ISATAP routers a host sends by one, and is answered by another.
+    # What comes by another ISATAP router is answered by ourselves; the chain before knows by which devices it may.
     several = site.isatap is not None and bool(site.isatap.routers)
     but = f"ip6 saddr != {plan.isatap_prefix} " if several else ""
     ways = [f"{but}fib saddr . iif oif missing goto {astray}"]

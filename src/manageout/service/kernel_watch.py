@@ -181,8 +181,8 @@ class KernelWatch:
         self._pause = max(PAUSE, SHARE * (self._looked - now))
 
     def _follow(self, around: Surroundings) -> None:
-        """The rules name the devices that hold the locators."""
-        if around.underlays != self._seen.underlays:
+        """The rules name the devices that hold the locators, and those that lead to other ISATAP routers."""
+        if (around.underlays, around.towards) != (self._seen.underlays, self._seen.towards):
             self._reload_rules()
         self._seen = around
 

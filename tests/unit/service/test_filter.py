@@ -84,13 +84,20 @@ def test_hairpin_and_default_route_are_explicit() -> None:
 def test_hosts_of_the_isatap_link_reach_the_site_but_clients_only_as_managers() -> None:
     own = "ip6 saddr fd12:3456:789a:1::/64"
     assert chain(wanted(ROUTER), "forward")[4:] == [
-        f"iifname != mo-isatap0 {own} goto refused_wrong_way",
+        f"iifname != {{ mo-isatap0 }} {own} goto refused_wrong_way",
         f"iifname mo-isatap0 {own} ip6 daddr {{ fd12:3456:789a:1000::/59 }} goto managers",
         f"iifname mo-isatap0 {own} ip6 daddr {{ fd12:3456:789a::/48 }} accept",
         "oifname mo-isatap0 ip6 saddr { fd12:3456:789a::/48 } ip6 daddr fd12:3456:789a:1::/64 accept",
         "goto refused_foreign",
     ]
-    assert "refused_wrong_way" not in chain(wanted(ROUTER, 'routers = ["10.0.0.3"]\n'), "forward")[4]
+
+
+def test_hosts_of_other_isatap_routers_come_from_where_those_are() -> None:
+    site = parse(SITE + ROUTER + ONE_OF_TWO)
+    for towards, devices in (((), "mo-isatap0"), (("eth1", "eth2"), 'mo-isatap0, "eth1", "eth2"')):
+        rules = chain(table(site, plan(site), towards=towards), "forward")
+        rule = f"iifname != {{ {devices} }} ip6 saddr fd12:3456:789a:1::/64 goto refused_wrong_way"
+        assert rules[4] == rule
 
 
 def test_errors_pass_with_their_connection_or_where_other_routers_have_seen_it() -> None:
