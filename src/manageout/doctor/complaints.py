@@ -58,10 +58,11 @@ HOSTS = (
     Complaint("The ISATAP interfaces vanish: IP Helper is stopped", "IPHLPSVC-STOPPED"),
     Complaint(
         "DisabledComponents, left by an old policy; event 'Unable to update the IP address on ISATAP', 0x490",
-        "TUNNELS-OFF ISATAP-EVENT-490 IPV6-WRONG-VALUE PREFER-IPV4",
+        "TUNNELS-OFF ISATAP-OFF-BIT TEREDO-OFF-BIT IPV6-CARDS-OFF ISATAP-EVENT-490 IPV6-WRONG-VALUE PREFER-IPV4",
     ),
     Complaint("Left-over hidden adapters", "ISATAP-NO-ADAPTER IPHTTPS-CREATE IPHTTPS-INSTALL"),
     Complaint("ISATAP from behind a NAT", "ISATAP-BEHIND-NAT"),
+    Complaint("ISATAP in a network without IPv4, where Windows has a CLAT", "ISATAP-OVER-CLAT"),
     Complaint(
         "A firewall between host and router drops IP protocol 41",
         "ISATAP-LINK-LOCAL-ONLY LIVE-ROUTER-FILTERED LIVE-FILTER-41 LIVE-ROUTER-SILENT",
@@ -70,8 +71,9 @@ HOSTS = (
     Complaint("Managing out works from Windows 7 but not from Windows 10 before 1703", "RESOLVER-1511"),
     Complaint(
         "Works by IPv6 address, slow or wrong by name",
-        "PREFER-STALE-A PREFER-IPV4 LIVE-RECORD-STALE DNS-NO-AAAA",
+        "PREFER-STALE-A PREFER-IPV4 PREFER-TABLE-LOST LIVE-RECORD-STALE DNS-NO-AAAA",
     ),
+    Complaint("Since a prefix policy was added, IPv4 comes first everywhere", "PREFER-TABLE-LOST"),
     Complaint(
         "ISATAP for everybody made the Internet slow, and nobody can see the traffic",
         "PREFER-NOWHERE ISATAP-BARE-NAME DNS-BLOCK-LIST-OPEN LIVE-NAME-PUBLIC",
@@ -121,7 +123,7 @@ SERVERS = (
     Complaint("Servers without IPv4 are not found through DNS64", "SERVER-DNS64-ONLY-A"),
     Complaint(
         "One server is fine; behind a load balancer or in multisite managing out breaks: how to route to each node?",
-        "FARM-EXTERNAL FARM-CLIENT-PREFIX",
+        "FARM-EXTERNAL FARM-EXTERNAL-NAMES FARM-CLIENT-PREFIX ISATAP-SEVERAL-ROUTERS",
         "`manageout plan` names what works in each topology, with the routes for each node.",
         threads=(1, 13, 14, 15, 19),
     ),
@@ -180,7 +182,21 @@ NAMES = (
 )
 CLIENTS = (
     Complaint("IP-HTTPS error 0x103", "IPHTTPS-CERTIFICATE CLOCK"),
-    Complaint("IP-HTTPS error 0x2af9", "IPHTTPS-NAME NRPT-GATEWAY"),
+    Complaint("IP-HTTPS error 0x2af9", "IPHTTPS-NAME IPHTTPS-PROXY NRPT-GATEWAY"),
+    Complaint("IP-HTTPS error 0x800b0109: the root is not trusted", "IPHTTPS-UNTRUSTED"),
+    Complaint("IP-HTTPS error 0x800b0101: the certificate has expired", "IPHTTPS-EXPIRED CLOCK"),
+    Complaint("IP-HTTPS error 0x800b010f: the certificate is for another name", "IPHTTPS-WRONG-NAME"),
+    Complaint(
+        "IP-HTTPS error 0x80092013 or 0x800b010c: the revocation list is not reached, or names the certificate",
+        "IPHTTPS-REVOCATION IPHTTPS-REVOKED",
+    ),
+    Complaint("IP-HTTPS error 0x800b0110: the certificate is not for a server", "IPHTTPS-WRONG-USAGE"),
+    Complaint("IP-HTTPS error 0x80090326 or 0x80090331: no common TLS", "IPHTTPS-TLS"),
+    Complaint("IP-HTTPS error 0x90320: the gateway asks for a certificate", "IPHTTPS-CERTIFICATE"),
+    Complaint("IP-HTTPS error 0x274d, 0x2746 or 0x2751", "IPHTTPS-REFUSED IPHTTPS-NO-WAY"),
+    Complaint(
+        "IP-HTTPS is up, and nothing passes: IPsec does not authenticate", "LOCATION-FAILED IPSEC-NONE CLOCK"
+    ),
     Complaint("IP-HTTPS error 0x2afc", "IPHTTPS-NO-DATA"),
     Complaint("IP-HTTPS error 0x274c", "IPHTTPS-TIMEOUT LOCATION-STRANDED LIVE-GATEWAY-SILENT"),
     Complaint("IP-HTTPS error 0x34", "IPHTTPS-CREATE"),
@@ -188,8 +204,8 @@ CLIENTS = (
     Complaint("IP-HTTPS: another error, or 'waiting to reconnect'", "IPHTTPS-OTHER IPHTTPS-OFF"),
     Complaint(
         "A proxy lets nobody through without a password",
-        "IPHTTPS-NO-DATA",
-        "The proxy's settings are not collected: `netsh winhttp show proxy`.",
+        "IPHTTPS-PROXY IPHTTPS-NO-DATA",
+        "`netsh winhttp show proxy` shows the proxy of the system account, which IP-HTTPS takes.",
     ),
     Complaint("Teredo is offline, or in a managed network", "TEREDO-OFFLINE"),
     Complaint("IP-HTTPS clients answer ping, Teredo clients do not", "FIREWALL-EDGE", threads=(11,)),
@@ -216,6 +232,10 @@ CLIENTS = (
     Complaint(
         "Name rules: none, not whole, wrong server, switched off",
         "NRPT-MISSING IPHTTPS-NO-URL NRPT-IPV4-SERVER NRPT-OFF",
+    ),
+    Complaint(
+        "A VPN's own name rules are dead since there is a group policy with name rules, or an empty one",
+        "NRPT-OVERRIDDEN",
     ),
     Complaint("nslookup does not find what programs find", "NRPT-NSLOOKUP"),
     Complaint("Names of the intranet are shown to foreign networks", "NRPT-FALLBACK"),

@@ -93,15 +93,26 @@ class NrptRule(NamedTuple):
     direct: bool = True
 
 
+class Record(NamedTuple):
+    """A record in a zone of the machine's own DNS server. ``name``: as the server lists it, mostly without the zone."""
+
+    name: str
+    address: IPv4Address | IPv6Address
+    quote: str
+    zone: str = ""
+
+
 class FirewallRule(NamedTuple):
-    """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal."""
+    """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal, None: not
+    told. ``name``: by which netsh and Set-NetFirewallRule -DisplayName find it."""
 
     protocol: str
     ports: tuple[str, ...]
     profiles: frozenset[str]
     remote: tuple[str, ...]
-    edge: bool
+    edge: bool | None
     quote: str
+    name: str = ""
 
 
 @dataclass
@@ -129,6 +140,10 @@ class Facts:
     policies: list[PrefixPolicy] | None = None
     lookups: list[Lookup] = field(default_factory=list)
     nrpt: list[NrptRule] | None = None
+    nrpt_policy: Seen[int] | None = None
+    """How many rules the group policy's key DnsPolicyConfig holds; 0 when the key is there and empty."""
+    nrpt_local: list[NrptRule] | None = None
+    """The rules of the machine itself, in effect or not (Get-DnsClientNrptRule without -GpoName)."""
     firewall: list[FirewallRule] | None = None
     """Inbound rules for what managers use."""
     firewall_off: Seen[bool] | None = None
@@ -139,9 +154,17 @@ class Facts:
     """(key, value), lower case, without the hive."""
     block_list: Seen[tuple[str, ...]] | None = None
     """The DNS server's global query block list; empty when it is off."""
+    records: list[Record] = field(default_factory=list)
+    """What a DNS server says that its zones hold (Get-DnsServerResourceRecord, dnscmd /enumrecords)."""
     iphttps_url: Seen[str] | None = None
     iphttps_error: Seen[int] | None = None
     iphttps_status: Seen[str] | None = None
+    proxy: Seen[str] | None = None
+    """The proxy of the system account (netsh winhttp show proxy); empty for direct access."""
+    ipsec: Seen[int] | None = None
+    """Main mode associations (Get-NetIPsecMainModeSA, netsh advfirewall monitor show mmsa); 0 when there is none."""
+    clat: Seen[bool] | None = None
+    """Whether the machine has an IPv4 address by its own CLAT alone (netsh interface clat show instance)."""
     teredo_type: Seen[str] | None = None
     teredo_state: Seen[str] | None = None
     teredo_error: Seen[str] | None = None
@@ -161,6 +184,8 @@ class Facts:
     teredo_server: Seen[bool] | None = None
     load_balancing: Seen[str] | None = None
     """Of a DirectAccess server: none, nlb, external."""
+    internal_interface: Seen[str] | None = None
+    """Of a DirectAccess server: the alias of the card of the intranet (Get-RemoteAccess InternalInterface)."""
     sites: int | None = None
     """Entry points of a DirectAccess deployment."""
     internal_prefix: Seen[IPv6Network] | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from manageout.doctor.facts import Facts
 
@@ -29,8 +31,22 @@ class Finding(NamedTuple):
     """Codes of findings that are consequences of this one, and so are not shown."""
 
 
+class Case(NamedTuple):
+    """What a rule has seen once. ``names``: what stands in the remedies instead of a word such as N or PREFIX;
+    ``cause``, ``remedy``, ``severity``: of this case, when they are not the rule's own."""
+
+    seen: tuple[str, ...]
+    names: Mapping[str, object] = {}
+    cause: str = ""
+    remedy: tuple[str, ...] = ()
+    severity: Severity | None = None
+
+
+Look = Callable[[Facts], Iterator[tuple[str, ...] | Case]]
+
+
 class Rule(NamedTuple):
-    """``look`` yields (quotes, cause or "" for the rule's own, remedy or () for the rule's own)."""
+    """``look`` yields the quotes of each case that it sees, or a :class:`Case`."""
 
     code: str
     severity: Severity
@@ -38,13 +54,11 @@ class Rule(NamedTuple):
     cause: str
     remedy: tuple[str, ...]
     hides: frozenset[str]
-    look: Callable[[Facts], Iterator[tuple[str, ...]]]
+    look: Look
 
 
 RULES: dict[str, Rule] = {}
 """Every rule by its code."""
-
-Look = Callable[[Facts], Iterator[tuple[str, ...]]]
 
 
 def rule(
@@ -82,8 +96,46 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
 def _apply(one: Rule, facts: Facts) -> Iterator[Finding]:
     name = facts.computer or facts.source
     for found in islice(one.look(facts), MAX_QUOTES):
-        quotes = tuple(quote[:MAX_QUOTE] for quote in found[:MAX_QUOTES])
-        yield Finding(one.code, one.severity, one.title, quotes, one.cause, one.remedy, name)
+        case = found if isinstance(found, Case) else Case(found)
+        quotes = tuple(quote[:MAX_QUOTE] for quote in case.seen[:MAX_QUOTES])
+        remedy = _filled(case.remedy or one.remedy, {**_own_names(facts), **case.names})
+        yield Finding(
+            one.code, case.severity or one.severity, one.title, quotes, case.cause or one.cause, remedy, name
+        )
+
+
+def gateway(facts: Facts) -> str:
+    """The host in the IP-HTTPS URL, lower case; empty without one."""
+    try:
+        return (facts.iphttps_url and urlsplit(facts.iphttps_url.value).hostname) or ""
+    except ValueError:
+        return ""
+
+
+def _own_names(facts: Facts) -> dict[str, object]:
+    """What every remedy may name."""
+    router = facts.isatap_policy_router or facts.isatap_router
+    return {"GATEWAY": gateway(facts), "ROUTER": router.value if router is not None else ""}
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9_{][\w.:/{}*+-]{0,254}", re.ASCII)
+_QUOTABLE = re.compile(r"[A-Za-z0-9_{][\w .:,/{}()*+-]{0,254}", re.ASCII)
+"""What may stand between the double quotes of a command. Remedies are copied into a console that runs as
+administrator: in place of a name with anything else the word stays."""
+
+
+def _filled(remedy: tuple[str, ...], names: Mapping[str, object]) -> tuple[str, ...]:
+    """The machine's own names and numbers in place of the words that stand for them."""
+    texts = {word: str(value) for word, value in names.items() if _QUOTABLE.fullmatch(str(value))}
+    if not texts:
+        return remedy
+    words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, texts))})(?![\w-])")
+
+    def fit(match: re.Match[str]) -> str:
+        text, around = texts[match[1]], match.string[max(0, match.start() - 1) : match.end() + 1]
+        return text if _TOKEN.fullmatch(text) or around == f'"{match[1]}"' else match[1]
+
+    return tuple(words.sub(fit, step) for step in remedy)
 
 
 def _told(facts: Facts) -> Iterator[Finding]:

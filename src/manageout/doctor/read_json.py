@@ -257,13 +257,18 @@ def _block_list(facts: Facts, rows: Iterator[Row]) -> None:
         )
 
 
+_BALANCING = (("nlb", "nlb"), ("networkload", "nlb"), ("thirdparty", "external"), ("external", "external"))
+"""Part of what Get-RemoteAccess calls it -> what it is."""
+
+
 def _remote_access(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
-        balancing = str(row.get("LoadBalancing") or "").lower()
-        kind = (
-            "none" if balancing in ("", "disabled", "none") else "nlb" if "nlb" in balancing else "external"
-        )
+        # Windows prints NotConfigured for none; a word that is not known says nothing of a farm.
+        balancing = re.sub(r"\W", "", str(row.get("LoadBalancing") or "")).lower()
+        kind = next((kind for word, kind in _BALANCING if word in balancing), "none")
         facts.load_balancing = Seen(kind, f"Get-RemoteAccess: LoadBalancing {row.get('LoadBalancing')}")
+        if inner := str(row.get("InternalInterface") or ""):
+            facts.internal_interface = Seen(inner, f"Get-RemoteAccess: InternalInterface {inner}")
         for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
             if texts := _texts(row.get(key)):
                 setattr(facts, name, Seen(IPv6Network(texts[0], strict=False), f"{key} {texts[0]}"))
@@ -352,10 +357,15 @@ def _rules(facts: Facts, rows: Iterator[Row]) -> None:
                 tuple(_texts(row.get("LocalPort"))),
                 frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
                 tuple(_texts(row.get("RemoteAddress"))),
-                str(row.get("EdgeTraversalPolicy")).lower() not in ("", "none", "block", "false"),
+                _edge(row.get("EdgeTraversalPolicy")),
                 quote,
+                str(row.get("Name") or "")[:MAX_TEXT],
             )
         )
+
+
+def _edge(policy: object) -> bool | None:
+    return None if policy in (None, "") else str(policy).lower() not in ("none", "block", "false", "0")
 
 
 _READERS: dict[str, Callable[[Facts, Iterator[Row]], None]] = {

@@ -195,7 +195,8 @@ def _teredo(facts: Facts, part: Part) -> None:
     """Below a heading with its name. An error stands between the state and the kind of client."""
     before = ""
     for setting in netsh.settings(_below(part.lines, re.compile("teredo", re.I))):
-        value = setting.value.lower()
+        # "enterpriseclient (Group Policy)", "probe (primary server)", "probe(cone)"
+        value = setting.value.lower().partition("(")[0].strip()
         if value in _TEREDO_TYPES and facts.teredo_type is None:
             facts.teredo_type = Seen(value, setting.text)
         elif value in _TEREDO_STATES:
@@ -207,7 +208,13 @@ def _teredo(facts: Facts, part: Part) -> None:
 
 _TEREDO_TYPES = ("client", "enterpriseclient", "server", "natawareclient", "relay", "disabled", "default")
 _TEREDO_STATES = ("offline", "dormant", "probe", "qualified")
-_NO_ERROR = ("", "none", "0", "0x0", "managed", "unmanaged")
+_NO_ERROR = (
+    "", "-", "0", "0x0", "managed", "unmanaged",
+    "none", "aucun", "aucune", "keine", "keiner", "kein", "ninguno", "ninguna", "nenhum", "nenhuma", "nessuno",
+    "nessuna", "geen", "brak", "žádné", "žádná", "нет", "なし", "无", "無", "없음", "ingen", "inga", "ei mitään", "yok",
+    "nincs", "niciuna", "καμία", "κανένα",
+)  # fmt: skip
+"""What stands there when there is no error, or when the line is missing and the network's follows."""
 
 
 def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:

@@ -41,7 +41,7 @@ def test_a_finding_in_words(tmp_path: Path) -> None:
         "error IPHTTPS-CERTIFICATE on LAPTOP1: IP-HTTPS finds no usable certificate (0x103)\n" in done.output
     )
     assert "  seen    IP-HTTPS last error 0x103\n" in done.output
-    assert "  remedy  certlm.msc" in done.output
+    assert "  remedy  certutil -store my" in done.output
 
 
 def test_a_finding_for_programs(tmp_path: Path) -> None:

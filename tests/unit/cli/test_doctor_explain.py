@@ -27,7 +27,13 @@ def test_in_words() -> None:
 
 def test_for_programs() -> None:
     found = json.loads(run("CLOCK", "--json"))
-    assert found["hides"] == ["IPHTTPS-CERTIFICATE", "LOCATION-FAILED", "LOCATION-PROBE"]
+    assert found["hides"] == [
+        "IPHTTPS-CERTIFICATE",
+        "IPHTTPS-EXPIRED",
+        "IPSEC-NONE",
+        "LOCATION-FAILED",
+        "LOCATION-PROBE",
+    ]
 
 
 def test_no_such_code() -> None:

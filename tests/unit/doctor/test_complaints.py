@@ -45,5 +45,8 @@ def test_every_cause_on_windows_is_somebodys_complaint() -> None:
 
 
 def test_complaints_of_a_cause() -> None:
-    assert about("IPHTTPS-CERTIFICATE") == ["IP-HTTPS error 0x103"]
+    assert about("IPHTTPS-CERTIFICATE") == [
+        "IP-HTTPS error 0x103",
+        "IP-HTTPS error 0x90320: the gateway asks for a certificate",
+    ]
     assert about("EVIDENCE") == []

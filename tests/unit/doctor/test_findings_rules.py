@@ -11,10 +11,10 @@ import pytest
 
 import manageout.doctor.rules
 from manageout.doctor import read_json, read_text
-from manageout.doctor.facts import Facts
+from manageout.doctor.facts import Facts, Seen
 from manageout.doctor.findings import RULES, diagnose
-from manageout.doctor.rules.client import IPHTTPS
 from manageout.doctor.rules.dns import DNSCACHE
+from manageout.doctor.rules.iphttps import IPHTTPS
 from manageout.doctor.rules.machine import PARAMETERS
 from tests.unit.doctor.bundles import (
     CARD,
@@ -221,7 +221,46 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "FIREWALL-CLOSED": lambda: changed(CLIENT, "rules", []),
     "FIREWALL-SCOPE": lambda: rules(RemoteAddress=["fd12:3456:789a:1:0:5efe::/96"]),
     "FIREWALL-EDGE": lambda: rules(EdgeTraversalPolicy="Block"),
+    "ISATAP-OFF-BIT": lambda: registry(without_address(MANAGER), PARAMETERS, "DisabledComponents", 0x04),
+    "TEREDO-OFF-BIT": lambda: registry(CLIENT, PARAMETERS, "DisabledComponents", 0x08),
+    "IPV6-CARDS-OFF": lambda: registry(MANAGER, PARAMETERS, "DisabledComponents", 0x10),
+    "ISATAP-OVER-CLAT": lambda: clat_only(),
+    "ISATAP-SEVERAL-ROUTERS": lambda: lookups(MANAGER, (NAME, "A", ["10.0.0.1", "10.0.0.2"])),
+    "FARM-EXTERNAL-NAMES": lambda: lookups(
+        farm(LoadBalancing="ThirdParty", ClientIPv6Prefix="fd12:3456:789a:1000::/59", TeredoState="Disabled"),
+        (NAME, "A", ["10.0.0.1", "10.0.0.2"])),
+    "PREFER-TABLE-LOST": lambda: changed(MANAGER, "prefixPolicies", ["45 14 fd12:3456:789a::/48", "35 6 2001::/16"]),
+    "NRPT-OVERRIDDEN": lambda: with_facts(CLIENT, nrpt_policy=Seen(0, "DnsPolicyConfig: empty")),
+    "IPSEC-NONE": lambda: with_facts(
+        changed(CLIENT, "location", []), ipsec=Seen(0, "Get-NetIPsecMainModeSA: nothing")),
+    "IPHTTPS-UNTRUSTED": lambda: code(0x800B0109),
+    "IPHTTPS-EXPIRED": lambda: code(0x800B0101),
+    "IPHTTPS-WRONG-NAME": lambda: code(0x800B010F),
+    "IPHTTPS-REVOCATION": lambda: code(0x80092013),
+    "IPHTTPS-REVOKED": lambda: code(0x800B010C),
+    "IPHTTPS-WRONG-USAGE": lambda: code(0x800B0110),
+    "IPHTTPS-TLS": lambda: code(0x80090331),
+    "IPHTTPS-REFUSED": lambda: code(0x274D),
+    "IPHTTPS-NO-WAY": lambda: code(0x2751),
+    "IPHTTPS-PROXY": lambda: with_facts(code(0x2AF9), proxy=Seen("proxy:8080", "Proxy Server(s) :  proxy:8080")),
 }  # fmt: skip
+
+
+def with_facts(bundle: Bundle, **fields: object) -> Facts:
+    """Beside the bundle, what no section of it holds."""
+    found = facts(bundle)
+    for name, value in fields.items():
+        setattr(found, name, value)
+    return found
+
+
+def clat_only() -> Bundle:
+    """In a network without IPv4."""
+    rows = [
+        {"IPAddress": "192.0.0.2", "InterfaceIndex": 12},
+        {"IPAddress": "fe80::5efe:192.0.0.2%15", "InterfaceIndex": 15},
+    ]
+    return changed(MANAGER, "addresses", rows)
 
 
 NSLOOKUP = """C:\\>netsh namespace show effectivepolicy

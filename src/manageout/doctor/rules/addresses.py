@@ -4,14 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, PrefixPolicy
-from manageout.doctor.findings import rule
+from manageout.doctor.findings import Case, rule
 from manageout.doctor.rules.dns import DNSCACHE
 from manageout.doctor.rules.manager import router_lookup
 
 WINDOWS_10, CURED = 10240, 15063
+OWN_ROWS = {
+    IPv6Network("::1/128"): (50, 0),
+    IPv6Network("::/0"): (40, 1),
+    IPv6Network("::ffff:0:0/96"): (35, 4),
+    IPv6Network("2002::/16"): (30, 2),
+    IPv6Network("2001::/32"): (5, 5),
+    IPv6Network("fc00::/7"): (3, 13),
+}
+"""Prefix -> precedence and label, as Windows has them (RFC 6724 2.1)."""
+_VITAL = tuple(OWN_ROWS)[:3]
+"""Rows of every version of the table (RFC 3484 2.1 too)."""
 
 
 def _precedence(policies: list[PrefixPolicy], address: IPv4Address | IPv6Address) -> PrefixPolicy | None:
@@ -30,7 +41,8 @@ def _precedence(policies: list[PrefixPolicy], address: IPv4Address | IPv6Address
     "above the client's IPv6 prefix: it works by address, and is slow or wrong by name.",
     remedy=(
         "remove the stale A record",
-        "or netsh interface ipv6 add prefixpolicy CLIENT-PREFIX::/48 45 14   (on the managers)",
+        "or netsh interface ipv6 add prefixpolicy CLIENT-PREFIX::/48 45 14   (on the managers; then Windows' own rows "
+        "too: PREFER-TABLE-LOST)",
         "or let the gateway own the name: its A record is then the lease, which answers",
     ),
 )
@@ -49,6 +61,28 @@ def stale_a(facts: Facts) -> Iterator[tuple[str, ...]]:
         }
         if 4 in found and 6 in found and found[4].precedence > found[6].precedence:
             yield f"{name}: {', '.join(map(str, addresses))}", found[4].quote, found[6].quote
+
+
+@rule(
+    "PREFER-TABLE-LOST",
+    "warning",
+    "the table of prefix policies has lost Windows' own rows",
+    cause="A table with rows of somebody's own replaces Windows' one: what is not in it is ranked by chance, mostly "
+    "IPv4 first. Whoever adds one row must add the others too.",
+    remedy=("netsh interface ipv6 add prefixpolicy PREFIX PRECEDENCE LABEL   (each row that is missing)",),
+    hides=("PREFER-STALE-A", "PREFER-NOWHERE"),
+)
+def table_lost(facts: Facts) -> Iterator[Case]:
+    """A table, and a row in it, but not ::1/128, ::/0 or ::ffff:0:0/96."""
+    there = {policy.prefix for policy in facts.policies or []}
+    if there and any(prefix not in there for prefix in _VITAL):
+        missing = {prefix: row for prefix, row in OWN_ROWS.items() if prefix not in there}
+        words = f"missing: {', '.join(map(str, missing))}"
+        steps = (
+            f"netsh interface ipv6 add prefixpolicy {prefix} {precedence} {label}"
+            for prefix, (precedence, label) in missing.items()
+        )
+        yield Case((*(policy.quote for policy in facts.policies or []), words), remedy=tuple(steps))
 
 
 @rule(

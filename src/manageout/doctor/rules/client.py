@@ -3,112 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv6Network
 from urllib.parse import urlsplit
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import Look, rule
+from manageout.doctor.findings import Case, gateway, rule
+from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
 
-IPHTTPS = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition\IPHTTPS\IPHTTPSInterface"
 CONNECTIVITY = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity"
+TEREDO = IPv6Network("2001::/32")
 MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
-NOT_CONNECTED = ("LOCATION-FAILED", "LOCATION-PROBE", "NRPT-NSLOOKUP")
-"""What a client shows while its tunnel is down."""
-_KNOWN = (0x103, 0x2AF9, 0x2AFC, 0x274C, 0x34, 0x643)
-
-
-def _code(number: int) -> Look:
-    def look(facts: Facts) -> Iterator[tuple[str, ...]]:
-        found = facts.iphttps_error
-        if found is not None and found.value == number:
-            yield (found.quote, *((facts.iphttps_status.quote,) if facts.iphttps_status else ()))
-
-    return look
-
-
-def _iphttps(code: str, title: str, cause: str, remedy: tuple[str, ...], number: int) -> None:
-    rule(code, "error", title, cause=cause, remedy=remedy, hides=NOT_CONNECTED)(_code(number))
-
-
-_iphttps(
-    "IPHTTPS-CERTIFICATE",
-    "IP-HTTPS finds no usable certificate (0x103)",
-    "The computer has no certificate of the authority that the gateway asks for, or it has expired.",
-    ("certlm.msc: a computer certificate with client authentication", "gpupdate /force; certutil -pulse"),
-    0x103,
-)
-_iphttps(
-    "IPHTTPS-NAME",
-    "the gateway's name cannot be resolved (0x2AF9)",
-    "The name in the URL has no record in the public DNS, or the name-resolution policy sends it into the "
-    "tunnel that it "
-    "is to open.",
-    ("Resolve-DnsName GATEWAY", "exempt the gateway's name: rollout.gateway_name does"),
-    0x2AF9,
-)
-_iphttps(
-    "IPHTTPS-NO-DATA",
-    "the gateway's name is there but no connection comes about (0x2AFC)",
-    "A proxy or NAT in between, or the server does not publish the client prefix.",
-    ("try from another network", "on the gateway: manageout status, manageout drops"),
-    0x2AFC,
-)
-_iphttps(
-    "IPHTTPS-TIMEOUT",
-    "the gateway does not answer (0x274C)",
-    "TCP 443 does not reach it: a firewall, a wrong address, or the gateway is down.",
-    ("Test-NetConnection GATEWAY -Port 443", "on the gateway: manageout status"),
-    0x274C,
-)
-_iphttps(
-    "IPHTTPS-CREATE",
-    "the IP-HTTPS interface cannot be made (0x34)",
-    "An interface of that name exists, mostly a left-over.",
-    (
-        "Device Manager, hidden devices: remove every 'Microsoft IP-HTTPS Platform Adapter'",
-        "Restart-Service iphlpsvc",
-    ),
-    0x34,
-)
-_iphttps(
-    "IPHTTPS-INSTALL",
-    "the IP-HTTPS adapter cannot be installed (0x643)",
-    "Left-over adapters, or DisabledComponents in the registry.",
-    ("Device Manager, hidden devices: remove old IP-HTTPS adapters", "look for DisabledComponents"),
-    0x643,
-)
-
-
-@rule(
-    "IPHTTPS-OTHER",
-    "error",
-    "IP-HTTPS does not work, with a code that has no rule here",
-    cause="The code is Windows' own; the gateway's log may say more.",
-    remedy=(
-        "certutil -error CODE   (what Windows calls it)",
-        "on the gateway: journalctl -u manageout, manageout drops",
-    ),
-    hides=NOT_CONNECTED,
-)
-def other_code(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Any other than 0 and the known ones."""
-    found = facts.iphttps_error
-    if found is not None and found.value and found.value not in _KNOWN:
-        yield (found.quote, *((facts.iphttps_status.quote,) if facts.iphttps_status else ()))
-
-
-@rule(
-    "IPHTTPS-OFF",
-    "error",
-    "group policy switches IP-HTTPS off",
-    cause="The policy 'Set IP-HTTPS State' is Disabled for this machine.",
-    remedy=("gpresult /h report.html   (shows which policy)", "take the machine out of it"),
-    hides=("IPHTTPS-OTHER", *NOT_CONNECTED),
-)
-def off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """IPHTTPS_ClientState = 3."""
-    found = facts.value(IPHTTPS, "IPHTTPS_ClientState")
-    if found is not None and found.value == 3:
-        yield (found.quote,)
 
 
 def _host(url: str) -> str | None:
@@ -140,12 +44,12 @@ def rule_of(facts: Facts, name: str) -> tuple[str, tuple[str, ...], str] | None:
     remedy=(
         "exempt it: rollout.gateway_name in the site file, or an NRPT rule for the name without a server",
     ),
-    hides=("IPHTTPS-NAME", *NOT_CONNECTED),
+    hides=("IPHTTPS-NAME", "IPHTTPS-PROXY", *NOT_CONNECTED),
 )
 def gateway_name(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A rule with servers covers the URL's host."""
-    host = _host(facts.iphttps_url.value) if facts.iphttps_url else None
-    found = rule_of(facts, host) if host else None
+    """A rule with servers covers the URL's host. Not while the tunnel is up: then the name did resolve."""
+    host = gateway(facts)
+    found = rule_of(facts, host) if host and not tunnel_up(facts) else None
     if found is not None and found[1] and facts.iphttps_url is not None:
         yield facts.iphttps_url.quote, found[2]
 
@@ -216,20 +120,25 @@ def stranded(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 @rule(
     "TEREDO-OFFLINE",
-    "note",
+    "warning",
     "Teredo does not work here",
-    cause="UDP 3544 is filtered, or the client is in a managed network where Teredo keeps quiet. IP-HTTPS "
-    "takes its place.",
+    cause="UDP 3544 is filtered, its server does not answer (probe), or the client is in a managed network where "
+    "Teredo keeps quiet. IP-HTTPS takes its place.",
     remedy=(
         "nothing, if IP-HTTPS works",
         "netsh interface teredo set state type=enterpriseclient   (in a managed network)",
     ),
 )
-def teredo(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Offline or with an error though it is on."""
-    on = facts.teredo_type is not None and facts.teredo_type.value not in ("disabled", "default")
-    if on and (facts.teredo_error or (facts.teredo_state and facts.teredo_state.value == "offline")):
-        yield tuple(seen.quote for seen in (facts.teredo_state, facts.teredo_error) if seen is not None)
+def teredo(facts: Facts) -> Iterator[Case]:
+    """Offline, still without an answer, or with an error though it is on; a note where IP-HTTPS is up. What has a
+    state is not switched off."""
+    if facts.teredo_type is not None and facts.teredo_type.value in ("disabled", "default"):
+        return
+    state = facts.teredo_state.value if facts.teredo_state is not None else ""
+    if state in ("offline", "probe") or (facts.teredo_type is not None and facts.teredo_error is not None):
+        seen = (facts.teredo_type, facts.teredo_state, facts.teredo_error)
+        quotes = tuple(one.quote for one in seen if one is not None)
+        yield Case(quotes, severity="note" if tunnel_up(facts) else None)
 
 
 @rule(
@@ -293,14 +202,21 @@ def firewall_scope(facts: Facts) -> Iterator[tuple[str, ...]]:
     "a firewall rule without edge traversal, and the client uses Teredo",
     cause="What comes through Teredo is dropped without it; through IP-HTTPS the same rule works.",
     remedy=(
-        "netsh advfirewall firewall set rule name=RULE dir=in new edge=yes",
+        'netsh advfirewall firewall set rule name="RULE" dir=in new edge=yes',
         "or switch Teredo off: IP-HTTPS suffices",
     ),
 )
-def firewall_edge(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Teredo is qualified, and the rule of a managed port or of ICMPv6 lacks it."""
-    if facts.role != "client" or facts.teredo_state is None or facts.teredo_state.value != "qualified":
-        return
+def firewall_edge(facts: Facts) -> Iterator[Case]:
+    """Teredo is in use, and the rule of a managed port or of ICMPv6 does without."""
+    teredo = _teredo_in_use(facts) if facts.role in ("client", "unknown") else ""
     for one in facts.firewall or []:
-        if (set(one.ports) & MANAGED or one.protocol == "ICMPv6") and not one.edge:
-            yield one.quote, facts.teredo_state.quote
+        if teredo and (set(one.ports) & MANAGED or one.protocol.upper() == "ICMPV6") and one.edge is False:
+            yield Case((one.quote, teredo), {"RULE": one.name})
+
+
+def _teredo_in_use(facts: Facts) -> str:
+    """The words that say so; empty when nothing does."""
+    if facts.teredo_state is not None and facts.teredo_state.value == "qualified":
+        return facts.teredo_state.quote
+    held = [(one, address) for one in facts.interfaces for address in one.ipv6 if address in TEREDO]
+    return f"{held[0][0].quote or held[0][0].name}: {held[0][1]}" if held else ""

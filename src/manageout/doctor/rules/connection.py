@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
-from manageout.doctor.facts import Facts
-from manageout.doctor.findings import rule
-from manageout.doctor.rules.client import MANAGED, NOT_CONNECTED, rule_of
+from manageout.doctor.facts import Facts, NrptRule
+from manageout.doctor.findings import Case, rule
+from manageout.doctor.rules.client import MANAGED, rule_of
+from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
 
 ASSISTANT = r"software\policies\microsoft\windows\networkconnectivityassistant"
+POLICY = r"SOFTWARE\Policies\Microsoft\Windows NT\DNSClient\DnsPolicyConfig"
 _LOCAL = ("localsubnet", "localsubnet4", "localsubnet6")
 
 
@@ -51,6 +53,37 @@ def rules_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """DisableDA."""
     if facts.nrpt_for is not None and facts.nrpt_for.value == "disableda":
         yield (facts.nrpt_for.quote,)
+
+
+@rule(
+    "NRPT-OVERRIDDEN",
+    "warning",
+    "name rules by group policy silence the machine's own",
+    cause="Once the policy's key DnsPolicyConfig is there, Windows follows the rules in it alone, even when it holds "
+    "none. Those that a VPN or another client has set on the machine are then dead. A policy that was taken away may "
+    "leave the empty key behind.",
+    remedy=(
+        "Get-DnsClientNrptPolicy   (what is in effect)",
+        rf'reg delete "HKLM\{POLICY}" /f   (only when it is empty; then gpupdate /force, restart Dnscache)',
+        "or put the other client's rules into the same group policy",
+    ),
+)
+def overridden(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The key is there, and rules of the machine itself are not in effect; or it is there and empty."""
+    local = [one for one in facts.nrpt_local or [] if not _in_effect(facts, one)]
+    empty = facts.nrpt_policy is not None and facts.nrpt_policy.value == 0 and facts.nrpt_local != []
+    if facts.nrpt_policy is not None and (local or empty):
+        yield (facts.nrpt_policy.quote, *(one.quote for one in local))
+    elif local and facts.nrpt:
+        yield (*(one.quote for one in local), f"in effect: {', '.join(one.namespace for one in facts.nrpt)}")
+
+
+def _in_effect(facts: Facts, wanted: NrptRule) -> bool:
+    """Whether the effective table holds this rule; a table that is not known holds none."""
+    return any(
+        one.namespace.lower() == wanted.namespace.lower() and set(one.servers) == set(wanted.servers)
+        for one in facts.nrpt or []
+    )
 
 
 @rule(
@@ -116,12 +149,66 @@ def nslookup(facts: Facts) -> Iterator[tuple[str, ...]]:
         "RemoteNetworkAuthenticationFailure: certificate and clock of the computer, IPsec on the server",
         "Restart-Service iphlpsvc   (if it comes and goes)",
     ),
-    hides=("LOCATION-PROBE",),
+    hides=("LOCATION-PROBE", "IPSEC-NONE"),
 )
-def failed(facts: Facts) -> Iterator[tuple[str, ...]]:
+def failed(facts: Facts) -> Iterator[Case]:
     """Get-DAConnectionStatus with another status than connected."""
-    if facts.connection is not None:
-        yield (facts.connection.quote,)
+    if facts.connection is None:
+        return
+    word = next((word for word in _SUBSTATUS if word in facts.connection.value.lower()), "")
+    quotes = [facts.connection.quote]
+    if word and tunnel_up(facts) and facts.iphttps_status is not None:
+        quotes.append(facts.iphttps_status.quote)
+    if word and facts.ipsec is not None:
+        quotes.append(facts.ipsec.quote)
+    yield Case(tuple(quotes), {}, *_SUBSTATUS.get(word, ()))
+
+
+_SUBSTATUS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "remotenetworkauthenticationfailure": (
+        "The way to the server is there, and IPsec in it does not authenticate: the computer's certificate is missing, "
+        "has expired or is of another authority than the server wants, a clock is wrong, or the account of the "
+        "computer is disabled.",
+        (
+            "certutil -store my   (a computer certificate of the authority that the server trusts, valid today)",
+            "Get-NetIPsecMainModeSA   (nothing: the first handshake fails already)",
+            "w32tm /query /status   (more than 5 minutes off, and Kerberos fails)",
+            "on the server: Get-RemoteAccess | Select-Object IPsecRootCertificate, ComputerCertAuthentication",
+        ),
+    ),
+    "nameresolutionfailure": (
+        "The tunnel is there, and the DNS server that the name rules point to does not answer: DNS64 on the server, "
+        "its firewall, or IPsec to it.",
+        (
+            "netsh namespace show effectivepolicy   (which DNS server is asked?)",
+            "Resolve-DnsName NAME -Server DNS64-ADDRESS   (does it answer?)",
+        ),
+    ),
+    "couldnotcontactdirectaccessserver": (
+        "Neither IP-HTTPS nor another transition technology reaches the server.",
+        ("netsh interface httpstunnel show interfaces", "Test-NetConnection GATEWAY -Port 443"),
+    ),
+}
+"""Of Get-DAConnectionStatus, lower case -> cause and remedies."""
+
+
+@rule(
+    "IPSEC-NONE",
+    "warning",
+    "IP-HTTPS is up, and IPsec is not",
+    cause="There is no security association: to a DirectAccess server nothing passes without. A gateway of ours needs "
+    "none.",
+    remedy=(
+        "certutil -store my   (a computer certificate of the authority that the server trusts, valid today)",
+        "w32tm /query /status   (more than 5 minutes off, and Kerberos fails)",
+        "netsh advfirewall show currentprofile   (the firewall must be on: IPsec's rules are the firewall's)",
+    ),
+)
+def no_ipsec(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """No main mode association, though the tunnel is up, and no word that the machine is connected."""
+    if facts.ipsec is not None and facts.ipsec.value == 0 and tunnel_up(facts) and facts.inside is None:
+        status = (facts.iphttps_status,) if facts.iphttps_status is not None else ()
+        yield (facts.ipsec.quote, *(seen.quote for seen in status))
 
 
 @rule(

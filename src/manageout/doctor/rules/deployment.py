@@ -44,7 +44,7 @@ def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     "the name that hosts shall find this router by is not answered",
     cause="The record is missing, the DNS server is not reached, or the name is on its global query block list.",
     remedy=(
-        "Resolve-DnsName NAME -Type A -Server DNSSERVER   (on each DNS server of the intranet)",
+        "Resolve-DnsName ROUTER -Type A -Server DNSSERVER   (on each DNS server of the intranet)",
         "manageout rollout dns   (registers a unique name)",
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import rule
@@ -14,6 +14,8 @@ from manageout.wire.address import embedded_isatap
 BLOCKED = ("isatap", "wpad")
 """Labels on the global query block list of a new DNS server."""
 PREFER_IPV4 = 0x20
+CLAT = IPv4Network("192.0.0.0/29")
+"""Addresses of the machine's own translator (RFC 7335)."""
 
 
 def _routers(facts: Facts) -> list[IPv4Address]:
@@ -53,19 +55,74 @@ def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
     "taken up the settings yet, or that the adapter belongs to a network card without IPv4.",
     remedy=(
         "Restart-Service iphlpsvc",
-        "Resolve-DnsName NAME -Type A   (the router's name, on this machine)",
+        "Resolve-DnsName ROUTER -Type A   (the router's name, on this machine)",
     ),
     hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE"),
 )
 def disconnected(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Wanted, adapters are known, none of them holds an address though other interfaces do."""
+    """Wanted, adapters are known, none of them holds an address though other interfaces do, or each is said to be
+    disconnected."""
     named = facts.isatap_router is not None and bool(facts.isatap_router.value)
     old = facts.build is not None and facts.build < OFF_BY_DEFAULT
     found = facts.of_kind("isatap")
     if not wanted(facts) or not (enabled(facts) or (old and named)) or not found:
         return
-    if not addressed(facts) and any(one.ipv4 for one in facts.interfaces):
+    cut = all(one.connected is False for one in found)
+    if not addressed(facts) and (cut or any(one.ipv4 for one in facts.interfaces)):
         yield tuple(one.quote or one.name for one in found)
+
+
+@rule(
+    "ISATAP-OVER-CLAT",
+    "error",
+    "ISATAP where IPv4 is only translated (CLAT)",
+    cause="The network has no IPv4: Windows makes IPv4 packets into IPv6 ones itself. What it translates is TCP, UDP "
+    "and ICMP; ISATAP is IP protocol 41 and does not pass (RFC 7915 1.2).",
+    remedy=(
+        "netsh interface clat show global   (is it this? the address below 192.0.0.8 says so)",
+        "use the network's own IPv6 to the clients' prefix, or their leases: no ISATAP on this machine",
+        "or be a remote client: IP-HTTPS is TCP and passes",
+    ),
+    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-DISCONNECTED", "ISATAP-NO-ROUTE"),
+)
+def over_clat(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """ISATAP is on, and every IPv4 address of the machine is one of the translator, or the machine says so."""
+    own = [(one, address) for one in facts.interfaces for address in one.ipv4]
+    own += [
+        (one, IPv4Address(found))
+        for one in addressed(facts)
+        for address in one.link_local
+        if (found := embedded_isatap(address.packed)) is not None
+    ]
+    real = [
+        address
+        for one, address in own
+        if not (address in CLAT or address.is_loopback or address.is_link_local)
+    ]
+    told = facts.clat is not None and facts.clat.value
+    if not wanted(facts) or not (enabled(facts) or addressed(facts)) or real or not (own or told):
+        return
+    translated = [f"{one.quote or one.name}: {address}" for one, address in own if address in CLAT]
+    if translated or told:
+        yield (*([facts.clat.quote] if facts.clat is not None and told else []), *translated)
+
+
+@rule(
+    "ISATAP-SEVERAL-ROUTERS",
+    "note",
+    "the ISATAP router's name has several addresses",
+    cause="Windows takes every one of them for a router. That is right for a farm with NLB (one for each node and the "
+    "virtual one). Behind an external load balancer, or in multisite, packets then reach any node, and a client's "
+    "tunnel ends on one alone.",
+    remedy=(
+        "NLB: nothing",
+        "external load balancer or multisite: one address alone, of one separate ISATAP router (manageout plan)",
+    ),
+)
+def several_routers(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """More than one A record under the router's name, on a machine that is no server."""
+    if wanted(facts) and len(set(_routers(facts))) > 1:
+        yield tuple(lookup.quote for lookup in router_lookup(facts))
 
 
 @rule(
@@ -120,5 +177,5 @@ def prefers_ipv4(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The bit on a manager, without those that switch tunnels off."""
     found = disabled_components(facts)
     bits = found.value & (PREFER_IPV4 | TUNNELS_OFF | ISATAP_OFF) if found is not None else 0
-    if found is not None and facts.role == "manager" and bits == PREFER_IPV4:
+    if found is not None and facts.role in ("manager", "unknown") and bits == PREFER_IPV4:
         yield (found.quote,)

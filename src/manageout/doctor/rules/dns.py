@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import rule
+from manageout.doctor.findings import Case, rule
 from manageout.doctor.rules.manager import router_lookup
 from manageout.wire.address import embedded_isatap
 
@@ -42,11 +42,23 @@ def _by_name(facts: Facts) -> dict[str, tuple[list[IPv4Address], list[IPv6Addres
     hides=("ISATAP-NO-NAME",),
 )
 def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """The first label of the name, when one is set, is in the list: by default nobody needs 'isatap'."""
+    """The first label of the router's name, when one is set, is in the list; or a record of the zone is, though it is
+    there. By default nobody needs 'isatap', and it is rightly in the list."""
+    if facts.block_list is None:
+        return
+    listed = facts.block_list.value
     named = facts.isatap_policy_router or facts.isatap_router
     label = named.value.lower().split(".")[0] if named is not None else ""
-    if facts.block_list is not None and label and label in facts.block_list.value:
-        yield (facts.block_list.quote,)
+    records = [one.quote for one in facts.records if _first(one.name) == "isatap" and "isatap" in listed]
+    asked = [
+        one.quote for one in facts.lookups if _first(one.name) == "isatap" and not one.addresses and one.error
+    ]
+    if (label and label in listed) or records or (asked and "isatap" in listed):
+        yield (facts.block_list.quote, *records, *asked)
+
+
+def _first(name: str) -> str:
+    return name.lower().partition(".")[0]
 
 
 @rule(
@@ -96,12 +108,19 @@ def no_aaaa(facts: Facts) -> Iterator[tuple[str, ...]]:
         "Remove-DnsServerResourceRecord -ZoneName ZONE -RRType AAAA -Name NAME -RecordData ADDRESS",
     ),
 )
-def stale_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """AAAA with an ISATAP interface identifier, for another than the machine itself."""
+def stale_isatap(facts: Facts) -> Iterator[Case]:
+    """AAAA with an ISATAP interface identifier of either u bit, for another than the machine itself; or in a zone."""
     own = {address for one in facts.interfaces for address in one.ipv6}
-    for _, six, quotes in _by_name(facts).values():
-        if any(embedded_isatap(address.packed) and address not in own for address in six):
-            yield tuple(quotes)
+    for name, (_, six, quotes) in _by_name(facts).items():
+        found = [address for address in six if embedded_isatap(address.packed) and address not in own]
+        if found:
+            host, _, zone = name.partition(".")
+            yield Case(tuple(quotes), {"NAME": host, "ZONE": zone.rstrip("."), "ADDRESS": found[0]})
+    for record in facts.records:
+        address = record.address
+        if isinstance(address, IPv6Address) and embedded_isatap(address.packed) and address not in own:
+            names = {"NAME": record.name, "ZONE": record.zone, "ADDRESS": address}
+            yield Case((record.quote,), names)
 
 
 @rule(

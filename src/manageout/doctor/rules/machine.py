@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts, Seen
-from manageout.doctor.findings import rule
+from manageout.doctor.findings import Case, rule
 
 PARAMETERS = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters"
-TUNNELS_OFF = 0x01
-ISATAP_OFF = 0x04
+TUNNELS_OFF, ISATAP_OFF, TEREDO_OFF, CARDS_OFF = 0x01, 0x04, 0x08, 0x10
+BITS = {
+    TUNNELS_OFF: "no tunnel interfaces",
+    0x02: "no 6to4",
+    ISATAP_OFF: "no ISATAP",
+    TEREDO_OFF: "no Teredo",
+    CARDS_OFF: "no IPv6 on network cards",
+    0x20: "IPv4 before IPv6",
+    0x40: "no IPv6 on VPN connections",
+}
+"""What each bit of DisabledComponents takes away."""
 WRONG_ALL = 0xFFFFFFFF
 SKEW = 300.0
 """Seconds that Kerberos tolerates."""
@@ -27,9 +36,20 @@ def disabled_components(facts: Facts) -> Seen[int] | None:
     found = facts.value(PARAMETERS, "DisabledComponents")
     if found is None or not isinstance(found.value, int):
         return None
-    return Seen(
-        found.value & 0xFFFFFFFF, f"{PARAMETERS}\\DisabledComponents = 0x{found.value & 0xFFFFFFFF:x}"
-    )
+    value = found.value & 0xFFFFFFFF
+    words = ", ".join(f"0x{bit:02x} {what}" for bit, what in BITS.items() if value & bit)
+    return Seen(value, f"{PARAMETERS}\\DisabledComponents = 0x{value:x}{f' ({words})' if words else ''}")
+
+
+def _without(value: int, bits: int) -> str:
+    """What is left of it; the bits that Windows does not know go too."""
+    return f"0x{value & 0x7F & ~bits:x}" if value < 0xFF else "0x0"
+
+
+_SET = (
+    rf'reg add "HKLM\{PARAMETERS}" /v DisabledComponents /t REG_DWORD /d VALUE /f   (0x20: only prefer IPv4)'
+)
+_RESTART = "restart the machine, and look for the policy preference that sets it again"
 
 
 @rule(
@@ -39,17 +59,61 @@ def disabled_components(facts: Facts) -> Seen[int] | None:
     cause="DisabledComponents has the bit for tunnel interfaces: neither ISATAP nor IP-HTTPS nor Teredo "
     "can exist. "
     "Old policies leave it behind, and unticking IPv6 on the network card does not change it.",
-    remedy=(
-        rf'reg add "HKLM\{PARAMETERS}" /v DisabledComponents /t REG_DWORD /d 0 /f   (0x20 to prefer IPv4 only)',
-        "restart the machine, and look for the policy preference that sets it again",
-    ),
-    hides=_CONSEQUENCES,
+    remedy=(_SET, _RESTART),
+    hides=(*_CONSEQUENCES, "IPV6-CARDS-OFF"),
 )
-def tunnels_off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """DisabledComponents bit 0, the older ISATAP bit, or everything."""
+def tunnels_off(facts: Facts) -> Iterator[Case]:
+    """DisabledComponents bit 0, or everything."""
     found = disabled_components(facts)
-    if found is not None and found.value & (TUNNELS_OFF | ISATAP_OFF):
-        yield (found.quote,)
+    if found is not None and found.value & TUNNELS_OFF:
+        yield Case((found.quote,), {"VALUE": _without(found.value, TUNNELS_OFF | ISATAP_OFF)})
+
+
+@rule(
+    "ISATAP-OFF-BIT",
+    "error",
+    "ISATAP is switched off in the registry",
+    cause="DisabledComponents has the older bit for ISATAP alone: no ISATAP interface can exist, whatever is "
+    "configured. IP-HTTPS and Teredo are not touched by it.",
+    remedy=(_SET, _RESTART),
+    hides=tuple(code for code in _CONSEQUENCES if code.startswith(("ISATAP-", "SERVER-"))),
+)
+def isatap_off(facts: Facts) -> Iterator[Case]:
+    """Bit 2 without bit 0, on any machine but a client."""
+    found = disabled_components(facts)
+    bits = found.value & (TUNNELS_OFF | ISATAP_OFF) if found is not None else 0
+    if found is not None and bits == ISATAP_OFF and facts.role != "client":
+        yield Case((found.quote,), {"VALUE": _without(found.value, ISATAP_OFF)})
+
+
+@rule(
+    "TEREDO-OFF-BIT",
+    "note",
+    "Teredo is switched off in the registry",
+    cause="DisabledComponents has the bit for Teredo. Clients take IP-HTTPS instead.",
+    remedy=("nothing, if IP-HTTPS works", _SET),
+    hides=("TEREDO-OFFLINE",),
+)
+def teredo_off(facts: Facts) -> Iterator[Case]:
+    """Bit 3 without bit 0."""
+    found = disabled_components(facts)
+    if found is not None and found.value & (TUNNELS_OFF | TEREDO_OFF) == TEREDO_OFF:
+        yield Case((found.quote,), {"VALUE": _without(found.value, TEREDO_OFF)})
+
+
+@rule(
+    "IPV6-CARDS-OFF",
+    "warning",
+    "IPv6 is switched off on the network cards",
+    cause="DisabledComponents has the bit for everything but tunnels: there is no native IPv6, so a DirectAccess "
+    "server with IPv6 inside, and a manager that is to use native IPv6, are cut off.",
+    remedy=(_SET, _RESTART),
+)
+def cards_off(facts: Facts) -> Iterator[Case]:
+    """Bit 4."""
+    found = disabled_components(facts)
+    if found is not None and found.value & CARDS_OFF:
+        yield Case((found.quote,), {"VALUE": _without(found.value, CARDS_OFF | TUNNELS_OFF)})
 
 
 @rule(
@@ -106,7 +170,7 @@ def resolver_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
     "the clock is wrong",
     cause="Beyond 5 minutes Kerberos fails, and certificates seem expired or not yet valid.",
     remedy=("w32tm /resync /force", "w32tm /query /status"),
-    hides=("IPHTTPS-CERTIFICATE", "LOCATION-FAILED", "LOCATION-PROBE"),
+    hides=("IPHTTPS-CERTIFICATE", "IPHTTPS-EXPIRED", "LOCATION-FAILED", "LOCATION-PROBE", "IPSEC-NONE"),
 )
 def clock(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than Kerberos tolerates."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts, Interface, Lookup
-from manageout.doctor.findings import rule
+from manageout.doctor.findings import Case, rule
 from manageout.wire.address import embedded_isatap
 from manageout.wire.special import is_global
 
@@ -33,10 +33,15 @@ def enabled(facts: Facts) -> bool:
 
 
 def router_lookup(facts: Facts) -> list[Lookup]:
-    """The look-ups of the router's name."""
+    """The look-ups of the router's name; where none is configured, those of a name with isatap in its first label."""
     named = facts.isatap_policy_router or facts.isatap_router
-    name = named.value.lower() if named is not None else ""
-    return [lookup for lookup in facts.lookups if name and lookup.name.lower() == name]
+    name = named.value.lower().rstrip(".") if named is not None else ""
+    return [
+        lookup
+        for lookup in facts.lookups
+        if (found := lookup.name.lower().rstrip("."))
+        and (found == name if name else "isatap" in found.partition(".")[0])
+    ]
 
 
 def addressed(facts: Facts) -> list[Interface]:
@@ -87,7 +92,7 @@ def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
     "error",
     "ISATAP is disabled on this machine",
     cause="The local state is Disabled.",
-    remedy=("Set-NetIsatapConfiguration -State Enabled -Router NAME", "Restart-Service iphlpsvc"),
+    remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
     hides=_NO_ADDRESS,
 )
 def disabled(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -104,7 +109,7 @@ def disabled(facts: Facts) -> Iterator[tuple[str, ...]]:
     cause="Up to Windows 10 1607 'default' looked for a router by name; since 1703 it makes no interface "
     "at all. "
     "Setting only the router's name is not enough.",
-    remedy=("Set-NetIsatapConfiguration -State Enabled -Router NAME", "Restart-Service iphlpsvc"),
+    remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
     hides=tuple(code for code in _NO_ADDRESS if code != "ISATAP-DEFAULT"),
 )
 def default_state(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -148,7 +153,7 @@ def no_adapter(facts: Facts) -> Iterator[tuple[str, ...]]:
     cause="Without an IPv4 address of the router nobody is asked for a prefix: the adapter has only an "
     "fe80 address.",
     remedy=(
-        "Resolve-DnsName NAME -Type A   (on this machine; the record is wanted in the intranet's DNS)",
+        "Resolve-DnsName ROUTER -Type A   (on this machine; the record is wanted in the intranet's DNS)",
         "manageout rollout hosts-file   (for a single machine without DNS)",
         "Restart-Service iphlpsvc   (else the name is asked for again only after up to a day)",
     ),
@@ -167,7 +172,7 @@ def no_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     "error",
     "ISATAP is enabled without a router's name",
     cause="Then Windows looks for the bare name 'isatap', which DNS servers block and which should not exist.",
-    remedy=("Set-NetIsatapConfiguration -State Enabled -Router NAME", "Restart-Service iphlpsvc"),
+    remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
     hides=("ISATAP-NO-NAME", "ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
 )
 def no_router(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -254,11 +259,11 @@ def no_route(facts: Facts) -> Iterator[tuple[str, ...]]:
     remedy=("Set-NetIPInterface -InterfaceIndex N -RouterDiscovery Enabled",),
     hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
 )
-def discovery_off(facts: Facts) -> Iterator[tuple[str, ...]]:
+def discovery_off(facts: Facts) -> Iterator[Case]:
     """RouterDiscovery disabled."""
     for one in facts.of_kind("isatap"):
         if wanted(facts) and one.router_discovery is not None and not one.router_discovery.value:
-            yield (one.router_discovery.quote,)
+            yield Case((one.router_discovery.quote,), {"N": one.index})
 
 
 @rule(
@@ -268,12 +273,12 @@ def discovery_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     cause="Only routers should; a host with two ISATAP interfaces may carry traffic in a circle.",
     remedy=("Set-NetIPInterface -InterfaceIndex N -Forwarding Disabled -Advertising Disabled",),
 )
-def forwards(facts: Facts) -> Iterator[tuple[str, ...]]:
+def forwards(facts: Facts) -> Iterator[Case]:
     """Forwarding or advertising on a host."""
     for one in facts.of_kind("isatap"):
         found = one.forwarding if one.forwarding and one.forwarding.value else one.advertising
         if facts.role == "manager" and found is not None and found.value:
-            yield (found.quote,)
+            yield Case((found.quote,), {"N": one.index})
 
 
 @rule(
@@ -323,11 +328,11 @@ def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
     cause="1280 always fits; above 1480 nothing fits through an Ethernet of 1500 bytes.",
     remedy=("Set-NetIPInterface -InterfaceIndex N -NlMtuBytes 1280",),
 )
-def mtu(facts: Facts) -> Iterator[tuple[str, ...]]:
+def mtu(facts: Facts) -> Iterator[Case]:
     """Outside 1280 to 1480."""
     for one in addressed(facts):
         if one.mtu is not None and not 1280 <= one.mtu <= 1480:
-            yield (f"{one.quote or one.name}: MTU {one.mtu}",)
+            yield Case((f"{one.quote or one.name}: MTU {one.mtu}",), {"N": one.index})
 
 
 @rule(

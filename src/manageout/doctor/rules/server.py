@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv6Network
 
 from manageout.doctor.facts import Facts, Interface
-from manageout.doctor.findings import rule
+from manageout.doctor.findings import Case, rule
 from manageout.doctor.rules.manager import router_lookup
 
 FORGETS = 14393
@@ -18,6 +19,20 @@ def is_server(facts: Facts) -> bool:
 
 def _isatap(facts: Facts) -> list[Interface]:
     return facts.of_kind("isatap") if is_server(facts) else []
+
+
+def _inner(facts: Facts) -> list[Interface]:
+    """The ISATAP interfaces that hosts of the intranet use. There is one for each card, and those of the others are
+    rightly no routers: the one with the internal card's GUID counts; if it is not known, those with an address."""
+    found = _isatap(facts)
+    alias = facts.internal_interface.value.lower() if facts.internal_interface is not None else ""
+    guids = {one.guid for one in facts.interfaces if alias and one.name.lower() == alias and one.guid}
+    inner = [
+        one
+        for one in found
+        if any(guid in (one.guid or "", one.name.upper().strip("}")[-36:]) for guid in guids)
+    ]
+    return inner or [one for one in found if one.ipv6] or found
 
 
 def _off(one: Interface, name: str) -> bool:
@@ -36,6 +51,13 @@ def _unpublished(facts: Facts, one: Interface) -> tuple[str, ...]:
     return tuple(route.quote for route in own) or (f"no /64 route on {one.name or one.index}",)
 
 
+def _own_prefix(facts: Facts, one: Interface) -> str:
+    """Of the ISATAP link: as the deployment says, or as the interface's address does."""
+    if facts.internal_prefix is not None and facts.internal_prefix.value.prefixlen == 64:
+        return str(facts.internal_prefix.value)
+    return str(IPv6Network((int(one.ipv6[0]) >> 64 << 64, 64))) if one.ipv6 else ""
+
+
 @rule(
     "SERVER-RESET",
     "error",
@@ -44,17 +66,19 @@ def _unpublished(facts: Facts, one: Interface) -> tuple[str, ...]:
     "restart; Microsoft does "
     "not support the role any more.",
     remedy=(
+        "Set-NetIPInterface -InterfaceIndex N -Forwarding Enabled -Advertising Enabled   (until "
+        "the next restart)",
         "manageout rollout server-reset   (a start-up script that finds the adapter and sets them again)",
         "or put an ISATAP router of ours in front of the farm: docs/guide/first-site.md",
     ),
     hides=("SERVER-FORWARDING", "SERVER-ADVERTISING", "SERVER-ROUTE-UNPUBLISHED", "SERVER-NO-DEFAULT"),
 )
-def reset(facts: Facts) -> Iterator[tuple[str, ...]]:
+def reset(facts: Facts) -> Iterator[Case]:
     """All of them are off at once on a system that forgets."""
-    for one in _isatap(facts):
+    for one in _inner(facts):
         lost = _off(one, "forwarding") and _off(one, "advertising")
         if lost and (facts.build is None or facts.build >= FORGETS) and one.forwarding and one.advertising:
-            yield one.forwarding.quote, one.advertising.quote
+            yield Case((one.forwarding.quote, one.advertising.quote), {"N": one.index})
 
 
 @rule(
@@ -64,11 +88,11 @@ def reset(facts: Facts) -> Iterator[tuple[str, ...]]:
     cause="Forwarding is off on its ISATAP interface: hosts get addresses at best, but no packet passes.",
     remedy=("Set-NetIPInterface -InterfaceIndex N -AddressFamily IPv6 -Forwarding Enabled",),
 )
-def forwarding(facts: Facts) -> Iterator[tuple[str, ...]]:
+def forwarding(facts: Facts) -> Iterator[Case]:
     """Forwarding off."""
-    for one in _isatap(facts):
+    for one in _inner(facts):
         if _off(one, "forwarding") and one.forwarding:
-            yield (one.forwarding.quote,)
+            yield Case((one.forwarding.quote,), {"N": one.index})
 
 
 @rule(
@@ -79,11 +103,11 @@ def forwarding(facts: Facts) -> Iterator[tuple[str, ...]]:
     "address.",
     remedy=("Set-NetIPInterface -InterfaceIndex N -AddressFamily IPv6 -Advertising Enabled",),
 )
-def advertising(facts: Facts) -> Iterator[tuple[str, ...]]:
+def advertising(facts: Facts) -> Iterator[Case]:
     """Advertising off."""
-    for one in _isatap(facts):
+    for one in _inner(facts):
         if _off(one, "advertising") and one.advertising:
-            yield (one.advertising.quote,)
+            yield Case((one.advertising.quote,), {"N": one.index})
 
 
 @rule(
@@ -92,15 +116,15 @@ def advertising(facts: Facts) -> Iterator[tuple[str, ...]]:
     "the ISATAP prefix is not published",
     cause="Windows advertises the routes that are marked Publish; without the /64 there is no prefix to "
     "form an address in.",
-    remedy=("netsh interface ipv6 add route PREFIX::/64 N publish=yes store=persistent",),
+    remedy=("netsh interface ipv6 add route PREFIX N publish=yes store=persistent",),
 )
-def unpublished(facts: Facts) -> Iterator[tuple[str, ...]]:
+def unpublished(facts: Facts) -> Iterator[Case]:
     """The /64 is not there, or not published."""
-    found = _isatap(facts)
+    found = _inner(facts)
     for one in found:
         # Of several adapters those count that have a prefix.
         if (len(found) == 1 or one.ipv6) and (quotes := _unpublished(facts, one)):
-            yield quotes
+            yield Case(quotes, {"N": one.index, "PREFIX": _own_prefix(facts, one)})
 
 
 @rule(
@@ -110,16 +134,16 @@ def unpublished(facts: Facts) -> Iterator[tuple[str, ...]]:
     cause="Windows hosts learn the way to the clients from it; without it they have an address and no route.",
     remedy=("Set-NetIPInterface -InterfaceIndex N -AddressFamily IPv6 -AdvertiseDefaultRoute Enabled",),
 )
-def no_default(facts: Facts) -> Iterator[tuple[str, ...]]:
+def no_default(facts: Facts) -> Iterator[Case]:
     """AdvertiseDefaultRoute off while it advertises."""
-    for one in _isatap(facts):
+    for one in _inner(facts):
         if (
             one.advertising
             and one.advertising.value
             and _off(one, "advertise_default")
             and one.advertise_default
         ):
-            yield (one.advertise_default.quote,)
+            yield Case((one.advertise_default.quote,), {"N": one.index})
 
 
 @rule(
@@ -226,6 +250,27 @@ def external(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule(
+    "FARM-EXTERNAL-NAMES",
+    "error",
+    "the router's name leads to several nodes of a farm behind a load balancer",
+    cause="Hosts take every address of the name for a router and send to any of them, but a client's tunnel ends on "
+    "one node. Only NLB wants a record for each node.",
+    remedy=(
+        "one A record alone, of one separate ISATAP router with a route to each node's client prefix: manageout plan",
+        "Restart-Service iphlpsvc   (on each manager, else the old addresses stay for up to a day)",
+    ),
+    hides=("FARM-EXTERNAL",),
+)
+def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """External load balancing or several entry points, and more than one A record."""
+    lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
+    addresses = {address for lookup in lookups for address in lookup.addresses if address.version == 4}
+    if _farm(facts) and len(addresses) > 1:
+        quotes = [lookup.quote for lookup in lookups]
+        yield (*((facts.load_balancing.quote,) if facts.load_balancing else ()), *quotes)
+
+
+@rule(
     "FARM-NLB-NAMES",
     "warning",
     "in a farm with NLB the router's name needs an address record for every node",
@@ -248,9 +293,9 @@ def nlb_names(facts: Facts) -> Iterator[tuple[str, ...]]:
     "error",
     "a farm whose client prefix is a /64",
     cause="With load balancing each node needs a /64 of its own out of a /59.",
-    remedy=("Set-DAServer -ClientIPv6Prefix P:1000::/59   (before the load balancer is enabled)",),
+    remedy=("Set-DAServer -ClientIPv6Prefix PREFIX   (a /59, before the load balancer is enabled)",),
 )
-def client_prefix(facts: Facts) -> Iterator[tuple[str, ...]]:
+def client_prefix(facts: Facts) -> Iterator[Case]:
     """Load balanced with a /64."""
     balancing, prefix = facts.load_balancing, facts.client_prefix
     if (
@@ -259,7 +304,8 @@ def client_prefix(facts: Facts) -> Iterator[tuple[str, ...]]:
         and prefix is not None
         and prefix.value.prefixlen > 59
     ):
-        yield balancing.quote, prefix.quote
+        wider = prefix.value.supernet(new_prefix=59).with_prefixlen
+        yield Case((balancing.quote, prefix.quote), {"PREFIX": wider})
 
 
 @rule(
