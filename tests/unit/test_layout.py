@@ -22,7 +22,8 @@ LIVE_THEMES = ("live", "live_certificates", "live_host", "live_isatap", "live_na
 PROBES = {"test_probes": ("certificate", "clock", "dns"), "test_probe_paths": ("filter", "path", "router")}
 RETIRE_STEPS = ("pilot", "remove", "report", "seen", "watch")
 RULE_THEMES = (
-    "addresses", "client", "connection", "deployment", "discovery", "dns", "evidence", "machine", "manager", "server",
+    "addresses", "client", "connection", "deployment", "discovery", "dns", "evidence", "iphttps", "machine", "manager",
+    "server",
 )  # fmt: skip
 TESTED_BY: dict[str, str] = {
     "doctor/farm_names.py": "unit/doctor/test_farm.py",
