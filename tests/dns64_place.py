@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -46,9 +47,13 @@ x.sub A 10.0.0.26
 text TXT "nothing to translate"
 mail MX 10 app
 *.any A 10.0.0.27
+branch NS ns.branch
+ns.branch A 10.0.0.11
 """
 RECORDS += "".join(f"many A 10.7.0.{n}\n" for n in range(1, 91))
 REVERSE = f"{HEAD}20 PTR app.{ZONE}.\n21 CNAME 21.class.0.0.10.in-addr.arpa.\n21.class PTR short.{ZONE}.\n"
+REVERSE += '22 TXT "no PTR"\n'
+SIGNED = ("signed.example", "bogus.example", "denial.example")
 SITE = """
 [site]
 prefix = "fd12:3456:789a::/48"
@@ -123,7 +128,7 @@ class Place:
     # --- Servers ----------------------------------------------------------------------------------------
 
     def bind(self, address: str = UPSTREAMS[0], *, signed: bool = False, cpu: int | None = None) -> Running:
-        """BIND at ``address``, with the zone and its reverse; ``signed``: also ``signed.`` and ``bogus.example``."""
+        """BIND at ``address``, with the zone and its reverse; ``signed``: also the signed ones."""
         _needs("named")
         directory = self.directory / f"bind-{address}"
         directory.mkdir()
@@ -139,10 +144,38 @@ class Place:
         if signed:
             names |= sign(directory)
         lines += [f'zone "{zone}" {{ type primary; file "{file}"; }};' for zone, file in names.items()]
+        return self._named(directory, lines, address, cpu)
+
+    def bind_resolver(
+        self, address: str, forwarder: str, anchors: Sequence[Path] = (), extra: str = ""
+    ) -> Running:
+        """BIND at ``address``, which asks ``forwarder`` for everything and validates what lies below ``anchors``.
+
+        ``extra``: further statements.
+        """
+        _needs("named")
+        directory = self.directory / f"bind-{address}"
+        directory.mkdir(exist_ok=True)
+        keys = ""
+        for anchor in anchors:
+            owner, _, _, flags, protocol, algorithm, *key = _key_of(anchor)
+            keys += f'{owner} static-key {flags} {protocol} {algorithm} "{"".join(key)}";'
+        lines = [
+            f'options {{ directory "{directory}"; {no_files()}',
+            f"listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; recursion yes; allow-query {{ any; }};",
+            f"forward only; forwarders {{ {forwarder}; }}; qname-minimization off; empty-zones-enable no;",
+            f"dnssec-validation {'yes' if keys else 'no'}; }};",
+            f"controls {{ }}; {extra}",
+        ]
+        if keys:
+            lines.append(f"trust-anchors {{ {keys} }};")
+        return self._named(directory, lines, address, None)
+
+    def _named(self, directory: Path, lines: Sequence[str], address: str, cpu: int | None) -> Running:
         (directory / "named.conf").write_text("\n".join(lines) + "\n")
         binary = directory / "named"
         shutil.copy(str(shutil.which("named")), binary)  # AppArmor confines the usual path
-        argv = [str(binary), "-g", "-4", "-n", "1", "-c", str(directory / "named.conf")]
+        argv = [str(binary), "-g", "-n", "1", "-c", str(directory / "named.conf")]
         return self._start(Running(argv, directory / "log", cpu=cpu), address)
 
     def unbound(
@@ -160,7 +193,7 @@ class Place:
         directory.mkdir()
         stubs = "".join(
             f'stub-zone:\n  name: "{zone}"\n  stub-addr: {UPSTREAMS[0]}\n  stub-no-cache: no\n'
-            for zone in (ZONE, "0.0.10.in-addr.arpa", "signed.example", "bogus.example")
+            for zone in (ZONE, "0.0.10.in-addr.arpa", *SIGNED)
         )
         (directory / "unbound.conf").write_text(
             f'server:\n  interface: {address}\n  port: 53\n  username: ""\n  chroot: ""\n'
@@ -246,10 +279,10 @@ def values(message: dns.message.Message) -> list[str]:
 
 
 def sign(directory: Path) -> dict[str, str]:
-    """Zones ``signed.example`` and ``bogus.example`` and their files; the second's signatures do not fit."""
+    """The signed zones and their files. The address in ``bogus.``, the denials in ``denial.`` do not fit."""
     _needs("dnssec-signzone")
     names = {}
-    for zone in ("signed.example", "bogus.example"):
+    for zone in SIGNED:
         key = subprocess.run(
             ["dnssec-keygen", "-q", "-K", str(directory), "-a", "ECDSAP256SHA256", "-f", "KSK", zone],
             capture_output=True,
@@ -267,9 +300,21 @@ def sign(directory: Path) -> dict[str, str]:
         )
         (directory / f"{zone}.anchor").write_text((directory / f"{key}.key").read_text())
         names[zone] = f"{zone}.zone.signed"
-    broken = directory / names["bogus.example"]
-    broken.write_text(broken.read_text().replace("10.0.0.20", "10.0.0.66"))
+    _change(directory / names["bogus.example"], r"10\.0\.0\.20", "10.0.0.66")
+    _change(directory / names["denial.example"], r"(\sNSEC\s+\S+\s+A) ", r"\1 MX ")
     return names
+
+
+def _change(file: Path, old: str, new: str) -> None:
+    text, count = re.subn(old, new, file.read_text())
+    assert count, f"{file} has nothing like {old}"
+    file.write_text(text)
+
+
+def _key_of(anchor: Path) -> list[str]:
+    """The words of a DNSKEY record: owner, class, type, flags, protocol, algorithm, key."""
+    (line,) = [line for line in anchor.read_text().splitlines() if not line.startswith(";")]
+    return line.split()
 
 
 def _needs(program: str) -> None:

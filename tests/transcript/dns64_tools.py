@@ -93,6 +93,12 @@ class World:
         question = dns.message.from_wire(ask.message).question[0]
         return question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)
 
+    @property
+    def checking_disabled(self) -> bool:
+        """Whether the one open exchange asks for what does not validate, too."""
+        (ask,) = self.asked
+        return bool(dns.message.from_wire(ask.message).flags & dns.flags.CD)
+
     def answer(
         self,
         *answers: str,
@@ -199,3 +205,8 @@ def values(message: dns.message.Message, kind: str = "AAAA") -> list[str]:
 
 def rcode(message: dns.message.Message) -> str:
     return dns.rcode.to_text(message.rcode())
+
+
+def signature(kind: str) -> str:
+    """The data of an RRSIG record over records of a type, well formed and no more."""
+    return f"{kind} 13 3 60 20300101000000 20200101000000 1 corp.example. c2lnbmF0dXJl"

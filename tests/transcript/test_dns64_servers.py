@@ -94,6 +94,7 @@ def test_a_silent_server_that_is_back_is_heard_at_once() -> None:
     world.ask(APP, "A")
     world.silence()
     world.replies.clear()
+    world.pass_time(1.0)
     world.ask(APP, "A")
     world.pass_time(0.4)
     world.answer(f"{APP}. 60 A 10.0.0.20")
@@ -168,6 +169,49 @@ def test_a_broken_answer_counts_as_a_failure() -> None:
     assert asked_of(world) == "10.0.0.11"
 
 
+def test_a_referral_is_no_answer() -> None:
+    """RFC 2308 2.2: of a server that does not recurse."""
+    world = World(TWO)
+    world.ask(APP, "A")
+    (ask,) = world.asked
+    referral = dns.message.from_wire(world.response(ask, authority=["corp.example. 60 NS ns.corp.example."]))
+    referral.flags &= ~dns.flags.RA
+    world.deliver(ask, referral.to_wire())
+    assert asked_of(world) == "10.0.0.11"
+    world.answer(authority=["corp.example. 60 NS ns.corp.example."])  # of one that recurses: absence
+    assert rcode(world.reply) == "NOERROR"
+
+
+def test_when_all_refer_to_others_the_client_hears_servfail() -> None:
+    world = World()
+    world.ask(APP)
+    while world.asked:
+        (ask,) = world.asked
+        referral = dns.message.from_wire(
+            world.response(ask, authority=["corp.example. 60 NS ns.corp.example."])
+        )
+        referral.flags &= ~dns.flags.RA
+        world.deliver(ask, referral.to_wire())
+    assert rcode(world.reply) == "SERVFAIL"
+
+
+def test_an_extended_error_is_no_answer() -> None:
+    """BADVERS (16) has the lower bits of NOERROR (RFC 6891 6.1.3)."""
+    world = World(TWO)
+    world.ask(APP, "A")
+    (ask,) = world.asked
+    world.deliver(ask, world.response(ask, rcode="BADVERS"))
+    assert asked_of(world) == "10.0.0.11"
+
+
+def test_an_answer_over_tcp_that_is_cut_off_is_none() -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    world.answer(flags=dns.flags.TC)
+    world.answer(f"{APP}. 60 A 10.0.0.20", flags=dns.flags.TC)
+    assert asked_of(world) == "10.0.0.11" and not world.asked[0].tcp
+
+
 @pytest.mark.parametrize("records", [(), (f"{APP}. 60 A 10.0.0.20",)])
 def test_what_stands_behind_the_last_record_is_not_passed_on(records: tuple[str, ...]) -> None:
     world = World()
@@ -240,13 +284,45 @@ def test_negative_answers_are_kept_as_their_soa_says() -> None:
     assert world.asked
 
 
-def test_errors_are_not_kept() -> None:
+@pytest.mark.parametrize("code", ["SERVFAIL", "REFUSED", "silence"])
+def test_rfc9520_3_2_failures_are_kept_for_a_second(code: str) -> None:
     world = World()
     for _ in range(2):
         world.ask(APP, "A")
         assert world.asked
-        world.silence()
-        assert rcode(world.reply) == "SERVFAIL"
+        while world.asked:
+            world.silence() if code == "silence" else world.answer(rcode=code)
+        first = world.reply
+        world.pass_time(0.9)
+        world.ask(APP, "A", tcp=True)
+        assert not world.asked and world.reply.rcode() == first.rcode()
+        world.ask("other.corp.example", "A")
+        assert world.asked
+        world.answer("other.corp.example. 0 A 10.0.0.20")
+        world.replies.clear()
+        world.pass_time(0.1)
+
+
+def test_rfc9520_2_3_so_is_what_does_not_validate() -> None:
+    world = World()
+    world.ask(APP, want_dnssec=True)
+    while world.asked:
+        world.answer(rcode="NOERROR" if world.checking_disabled else "SERVFAIL")
+    world.replies.clear()
+    world.ask(APP, want_dnssec=True)
+    assert rcode(world.reply) == "SERVFAIL" and not world.asked
+
+
+def test_failures_take_no_more_room_than_answers() -> None:
+    world = World(config(cache_size=3))
+    for number in range(9):
+        world.ask(f"n{number}.corp.example", "A")
+        while world.asked:
+            world.answer(rcode="SERVFAIL")
+    world.replies.clear()
+    for number in range(9):
+        world.ask(f"n{number}.corp.example", "A")
+    assert len(world.replies) == 3 and len(world.asked) == 6
 
 
 def test_rfc8767_stale_answers_serve_while_no_server_answers() -> None:
@@ -262,6 +338,22 @@ def test_rfc8767_stale_answers_serve_while_no_server_answers() -> None:
     world.ask(APP)
     world.silence()
     assert rcode(world.reply) == "SERVFAIL"
+
+
+def test_rfc8767_5_the_servers_are_asked_again_after_thirty_seconds() -> None:
+    world = World(config(serve_stale=3600))
+    world.resolve(APP, f"{APP}. 60 A 10.0.0.20")
+    world.pass_time(61)
+    world.ask(APP)
+    world.silence()
+    world.replies.clear()
+    for _ in range(2):  # as young each time: it does not become older while it serves
+        world.pass_time(14.9)
+        world.ask(APP)
+        assert not world.asked and world.reply.answer[0].ttl == 30
+    world.pass_time(0.2)
+    world.ask(APP)
+    assert world.asked
 
 
 def test_rfc8767_not_by_default() -> None:

@@ -91,6 +91,7 @@ TESTED_BY: dict[str, str] = {
     "directory/update_answer.py": "system/test_dns_update.py",
     "cli/connect.py": "system/test_iphttps_tunnel.py",
     "protocol/dns64_answers.py": "transcript/test_dns64.py",
+    "protocol/dns64_job.py": "transcript/test_dns64_validation.py",
     "protocol/isatap_advertising.py": "transcript/test_isatap_retire.py",
     **{f"cli/retire_{name}.py": "system/test_retire_lab.py" for name in RETIRE_STEPS},
     "directory/isatap_records.py": "system/test_retire_remove.py",

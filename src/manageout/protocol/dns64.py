@@ -7,23 +7,25 @@ The way of a question::
     one exchange with a server  any type but AAAA, and AAAA where nothing may be synthesised
     AAAA, then A                NXDOMAIN is final (5.1.2); any other error and silence count as empty (5.1.3)
     PTR below a NAT64 prefix    PTR of the IPv4 address, and a CNAME to it (5.3.1)
+    nothing from any server     an answer that is out of date (RFC 8767), else SERVFAIL, for a moment (RFC 9520)
 
 The same question of several clients is asked once. A server that is silent or fails is followed by the next, and comes
-last for a while. When none or no time is left, an answer that is out of date may serve (RFC 8767), else SERVFAIL does.
+last for a while. The steps of one question are in :mod:`manageout.protocol.dns64_job`.
 We do not validate: a validating server does (5.5), and its AD bit and SERVFAIL are passed on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from manageout.errors import WireError
 from manageout.protocol import dns64_answers as answers
+from manageout.protocol.dns64_job import Failed, Job, Question, Stage, Waiting, first, step, synthesises
 from manageout.protocol.dns64_prefixes import Prefixes
 from manageout.protocol.dns64_servers import Ask, Exchange, Forget, Reply, Servers
 from manageout.protocol.dns_cache import DnsCache, Key, aged, key_of
@@ -38,6 +40,10 @@ LIMIT = 4.5
 MAX_WAITING = 256
 """Clients that wait for the same answer."""
 MAX_QUERY = 4096
+FAILURE_TTL = 1.0
+"""Seconds that a failure answers the same question: the least of RFC 9520 3.2, to hear a server that is back."""
+STALE_RECHECK = 30.0
+"""Seconds that an old answer is, before the servers are asked again (RFC 8767 5)."""
 _TRANSFERS = (249, 250, 251, 252)  # TKEY, TSIG, IXFR, AXFR
 
 
@@ -59,27 +65,6 @@ class Blocked(NamedTuple):
     name: bytes
 
 
-class _Waiting(NamedTuple):
-    client: object
-    query: dns.Query
-    message: bytes
-    tcp: bool
-
-
-@dataclass(slots=True)
-class _Job:
-    """A question under way. ``target``: the in-addr.arpa name of a PTR question below a prefix."""
-
-    key: Key
-    query: dns.Query
-    source: object
-    until: float
-    waiting: list[_Waiting] = field(default_factory=list)
-    aaaa: bytes | None = None
-    stage: str = "plain"
-    target: bytes = b""
-
-
 class Dns64:
     """``random``: uniform in [0, 1). Clients are what the driver passes as ``client``; ``source`` says whose one is."""
 
@@ -90,9 +75,9 @@ class Dns64:
         self.servers = Servers(config.servers, random)
         self.counts: Counter[str] = Counter()
         self.blocked: Counter[object] = Counter()
-        self._jobs: dict[Key, _Job] = {}
+        self._jobs: dict[Key, Job] = {}
         self._begun: Counter[object] = Counter()
-        self._numbers: dict[int, _Job] = {}
+        self._numbers: dict[int, Job] = {}
         self._timers: list[tuple[float, int]] = []
         self._out: list[Ask | Forget | Reply] = []
         self._events: list[Blocked] = []
@@ -124,7 +109,7 @@ class Dns64:
             self.counts["malformed"] += 1
             self._refuse_message(client, message, dns.FORMERR)
             return
-        self._question(_Waiting(client, query, message, tcp), now, excluded=excluded)
+        self._question(Waiting(client, query, message, tcp), now, excluded=excluded)
 
     def quick(self, message: bytes, now: float) -> bytes | None:
         """The answer to a query over UDP that the cache has at hand; not for clients that are excluded."""
@@ -187,7 +172,7 @@ class Dns64:
 
     # --- Questions --------------------------------------------------------------------------------------
 
-    def _question(self, asked: _Waiting, now: float, *, excluded: bool) -> None:
+    def _question(self, asked: Waiting, now: float, *, excluded: bool) -> None:
         query = asked.query
         if query.version:
             self._reply(asked, answers.error(query, dns.BADVERS))
@@ -208,7 +193,7 @@ class Dns64:
         self.cache.misses += 1
         self._start(key, asked, now)
 
-    def _ours(self, asked: _Waiting, *, excluded: bool) -> bool:
+    def _ours(self, asked: Waiting, *, excluded: bool) -> bool:
         """Answer what we answer ourselves."""
         query = asked.query
         if any(dns.below(query.name, name) for name in self.config.blocked):
@@ -218,11 +203,12 @@ class Dns64:
             return True
         # RFC 8880 7.1: not even this resolver's own servers are asked, but for DS.
         if dns.below(query.name, answers.WELL_KNOWN) and query.type != dns.DS:
-            self._reply(asked, answers.well_known(query, self.config.prefixes, excluded=excluded))
+            apart = excluded or not synthesises(query)
+            self._reply(asked, answers.well_known(query, self.config.prefixes, excluded=apart))
             return True
         return False
 
-    def _start(self, key: Key, asked: _Waiting, now: float) -> None:
+    def _start(self, key: Key, asked: Waiting, now: float) -> None:
         job = self._jobs.get(key)
         if job is not None and len(job.waiting) < MAX_WAITING:
             job.waiting.append(asked)
@@ -232,125 +218,59 @@ class Dns64:
             self.counts["busy"] += 1
             self._reply(asked, answers.error(asked.query, dns.SERVFAIL))
             return
-        query = asked.query
         self._begun[source] += 1
-        job = self._jobs[key] = _Job(key, query, source, now + LIMIT, [asked])
-        question = query.question
-        if query.klass == dns.IN and query.type == dns.PTR:
-            target = self.config.prefixes.reverse(query.name)
-            if target is not None:
-                job.stage, job.target = "reverse", target
-                question = target + struct.pack(">HH", dns.PTR, dns.IN)
-        elif query.type == dns.AAAA and self._may_synthesise(key, query):
-            job.stage = "aaaa"
-        self._ask(job, question, now)
-
-    def _may_synthesise(self, key: Key, query: dns.Query) -> bool:
-        if query.klass != dns.IN or key.excluded or not self.config.prefixes.all:
-            return False
-        # RFC 6147 5.5, (3): the client validates by itself, and could not validate ours.
-        if query.dnssec and query.flags & dns.CD:
-            return False
-        return not any(dns.below(query.name, domain) for domain in self.config.exclude_domains)
+        job = self._jobs[key] = Job(key, asked.query, source, now + LIMIT, [asked])
+        self._ask(job, first(job, self.config.prefixes, self.config.exclude_domains), now)
 
     # --- Answers ----------------------------------------------------------------------------------------
 
-    def _result(self, job: _Job, answer: bytes | None, now: float) -> None:
+    def _result(self, job: Job, answer: bytes | None, now: float) -> None:
         """What the servers said; None when none of them said anything."""
         try:
-            reply = self._next(job, answer, now)
+            found = step(job, answer, self.config.prefixes)
         except WireError:
             self.counts["broken"] += 1
-            reply = None if job.stage == "aaaa" and self._ask_a(job, now) else self._failure(job, now)
-        if reply is not None:
-            self._finish(job, reply, now)
+            found = Failed(None)
+        match found:
+            case Question():
+                self._ask(job, found, now)
+            case Failed():
+                self._fail(job, found.answer, now)
+            case bytes():
+                self.counts["synthesised"] += job.stage is Stage.MADE
+                self._finish(job, found)
+                self._keep(job, found, now)
 
-    def _next(self, job: _Job, answer: bytes | None, now: float) -> bytes | None:
-        """The reply, or None while there is more to ask."""
-        match job.stage:
-            case "aaaa":
-                return self._after_aaaa(job, answer, now)
-            case "a":
-                return self._after_a(job, answer, now)
-            case "reverse":
-                if answer is None or _failing(answer):
-                    return self._failure(job, now)
-                return answers.reverse(job.query, job.target, answer)
-        if answer is None:
-            return self._failure(job, now)
-        if _failing(answer):
-            return self._failure(job, now, answer)
-        if job.query.type == dns.AAAA and answers.aaaa_records(answer, self.config.prefixes).excluded:
-            return answers.without_excluded(job.query, answer, self.config.prefixes)
-        return answers.forwarded(job.query, answer)
-
-    def _after_aaaa(self, job: _Job, answer: bytes | None, now: float) -> bytes | None:
-        rcode = answer[3] & dns.RCODE if answer is not None else dns.SERVFAIL
-        if answer is not None and rcode == dns.NXDOMAIN:
-            return answers.forwarded(job.query, answer)  # 5.1.2: final
-        if answer is not None and rcode == dns.NOERROR:
-            found = answers.aaaa_records(answer, self.config.prefixes)
-            if found.usable and found.excluded:
-                return answers.without_excluded(job.query, answer, self.config.prefixes)
-            if found.usable:
-                return answers.forwarded(job.query, answer)  # 5.1.1
-            # 5.1.4: answers that are all excluded count as none.
-            job.aaaa = (
-                answers.without_excluded(job.query, answer, self.config.prefixes)
-                if found.excluded
-                else answer
-            )
-        self._ask_a(job, now)
-        return None
-
-    def _ask_a(self, job: _Job, now: float) -> bool:
-        job.stage = "a"
-        self._ask(job, job.query.question[:-4] + struct.pack(">HH", dns.A, dns.IN), now)
-        return True
-
-    def _after_a(self, job: _Job, answer: bytes | None, now: float) -> bytes | None:
-        if answer is None:
-            return self._failure(job, now)
-        if answer[3] & dns.RCODE == dns.NOERROR:
-            made = answers.synthesised(job.query, job.aaaa, answer, self.config.prefixes)
-            if made is not None:
-                self.counts["synthesised"] += 1
-                return made
-            # 5.4: without A records, what was said about AAAA.
-            return answers.forwarded(job.query, answer if job.aaaa is None else job.aaaa)
-        if _failing(answer):
-            return self._failure(job, now, answer)
-        return answers.forwarded(job.query, answer)  # 5.1.6
-
-    def _failure(self, job: _Job, now: float, answer: bytes | None = None) -> bytes:
-        """What there is when the servers have nothing: an old answer, or what they gave as their reason."""
+    def _fail(self, job: Job, answer: bytes | None, now: float) -> None:
+        """The reply when the servers have nothing: an old answer, or what they gave as their reason."""
         stale = self.cache.get_stale(job.key, now) if self.config.serve_stale else None
         if stale is not None:
             self.counts["stale"] += 1
-            job.stage = "stale"
-            return aged(stale, now)
-        self.counts["failed"] += 1
-        if answer is not None:
-            return answers.forwarded(job.query, answer)
-        return answers.error(job.query, dns.SERVFAIL)
+            reply, seconds = aged(stale, now), STALE_RECHECK
+        else:
+            self.counts["failed"] += 1
+            reply, seconds = answers.error(job.query, dns.SERVFAIL), FAILURE_TTL
+            if answer is not None:
+                with contextlib.suppress(WireError):
+                    reply = answers.forwarded(job.query, answer)
+        self._finish(job, reply)
+        self.cache.put_failure(job.key, reply, now, seconds)
 
-    def _finish(self, job: _Job, reply: bytes, now: float) -> None:
+    def _finish(self, job: Job, reply: bytes) -> None:
         del self._jobs[job.key]
         self._begun[job.source] -= 1
         if not self._begun[job.source]:
             del self._begun[job.source]
-        if job.stage != "stale":  # which would be young again
-            self._keep(job, reply, now)
         for asked in job.waiting:
             self._reply(asked, reply)
 
-    def _keep(self, job: _Job, reply: bytes, now: float) -> None:
+    def _keep(self, job: Job, reply: bytes, now: float) -> None:
         try:
             self.cache.put(job.key, reply, now)
         except WireError:
             self.counts["broken"] += 1
 
-    def _reply(self, asked: _Waiting, reply: bytes) -> bytes:
+    def _reply(self, asked: Waiting, reply: bytes) -> bytes:
         query = asked.query
         if not asked.tcp and len(reply) > min(query.size, MAX_QUERY):
             reply = answers.truncated(reply, query)
@@ -367,12 +287,11 @@ class Dns64:
 
     # --- Exchanges with servers -------------------------------------------------------------------------
 
-    def _ask(self, job: _Job, question: bytes, now: float) -> None:
-        query = job.query
-        flags = dns.RD | query.flags & dns.CD
-        self._send(job, self.servers.open(question, flags, now, job.until, dnssec=query.dnssec), now)
+    def _ask(self, job: Job, asked: Question, now: float) -> None:
+        order = self.servers.open(asked.question, asked.flags, now, job.until, dnssec=job.query.dnssec)
+        self._send(job, order, now)
 
-    def _send(self, job: _Job, order: Ask, now: float) -> None:
+    def _send(self, job: Job, order: Ask, now: float) -> None:
         self.counts["upstream"] += 1
         self._numbers[order.number] = job
         heapq.heappush(self._timers, (self.servers.due(order.number, now), order.number))
@@ -391,8 +310,3 @@ class Dns64:
         del self._numbers[number]
         self._out.append(Forget(number))
         self.servers.close(number)
-
-
-def _failing(answer: bytes) -> bool:
-    """Whether an answer is neither data nor the word that there is none."""
-    return answer[3] & dns.RCODE not in (dns.NOERROR, dns.NXDOMAIN)

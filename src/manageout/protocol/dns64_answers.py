@@ -21,7 +21,7 @@ import dns.rdatatype
 import dns.rrset
 
 from manageout.errors import WireError
-from manageout.protocol.dns64_prefixes import Prefixes
+from manageout.protocol.dns64_prefixes import Prefixes, Reverse
 from manageout.wire import dns as wire
 
 OUR_SIZE = 1232
@@ -29,6 +29,7 @@ OUR_SIZE = 1232
 NO_SOA_TTL = 600
 """RFC 6147 5.1.7: the most without the SOA of the negative answer."""
 MAX_CHAIN = 16
+MAX_TTL = 0x7FFFFFFF
 WELL_KNOWN = wire.to_wire("ipv4only.arpa")
 WELL_KNOWN_TTL = 86400
 _POINTER = b"\xc0\x0c"
@@ -133,29 +134,44 @@ def aaaa_records(answer: bytes, prefixes: Prefixes) -> Addresses:
     return Addresses(usable, excluded)
 
 
-def without_excluded(query: wire.Query, answer: bytes, prefixes: Prefixes) -> bytes:
-    """The answer without its excluded AAAA records (RFC 6147 5.1.4), and so without their signatures."""
+def without_excluded(
+    query: wire.Query, answer: bytes, prefixes: Prefixes, absence: bytes | None = None
+) -> bytes:
+    """The answer without its excluded AAAA records (RFC 6147 5.1.4), and so without their signatures.
+
+    ``absence``: an answer that there are no A records either. Its SOA says how long the rest may be kept (RFC 2308 5),
+    which is not longer than the excluded records would have been.
+    """
     message = _parse(answer)
-    kept = []
+    kept, most = [], MAX_TTL
     for rrset in message.answer:
         if _is(rrset, dns.rdatatype.AAAA):
             good = [each for each in rrset if not prefixes.excludes(IPv6Address(each.address).packed)]
+            most = min(most, rrset.ttl)
             if good:
                 kept.append(dns.rrset.from_rdata_list(rrset.name, rrset.ttl, good))
         elif not _signs(rrset, dns.rdatatype.AAAA):
             kept.append(rrset)
     message.answer = kept
+    if absence is not None:
+        message.authority = _soa(_parse(absence))
+        for rrset in message.authority:
+            rrset.ttl = min(rrset.ttl, most)
     return _render(query, message, authentic=False)
 
 
+def _soa(message: dns.message.Message) -> list[dns.rrset.RRset]:
+    return [rrset for rrset in message.authority if _is(rrset, dns.rdatatype.SOA)]
+
+
 def soa_ttl(answer: bytes | None) -> int:
-    """The TTL of the SOA record in a negative answer, or :data:`NO_SOA_TTL` (RFC 6147 5.1.7)."""
+    """How long absence may be believed (RFC 2308 5), or :data:`NO_SOA_TTL` (RFC 6147 5.1.7)."""
     if answer is not None:
         answers, authorities = struct.unpack_from(">HH", answer, 6)
         at = wire.skip_name(answer, wire.HEADER) + 4
-        for record in wire.records(answer, at, answers + authorities):
-            if record.type == wire.SOA:
-                return record.ttl
+        for number, record in enumerate(wire.records(answer, at, answers + authorities)):
+            if number >= answers and record.type == wire.SOA and record.end - record.data >= 20:
+                return min(record.ttl, int.from_bytes(answer[record.end - 4 : record.end], "big"))
     return NO_SOA_TTL
 
 
@@ -208,26 +224,35 @@ def _synthesised_chain(
     return _render(query, message, authentic=authentic)
 
 
-def reverse(query: wire.Query, target: bytes, answer: bytes) -> bytes:
+def reverse(query: wire.Query, where: Reverse, answer: bytes) -> bytes:
     """A PTR question below a NAT64 prefix: a CNAME to the name of the IPv4 address (RFC 6147 5.3.1, (2)).
 
-    Where that name is itself a CNAME (RFC 2317), ours goes to its end, so that no chain becomes longer.
+    Where that name is itself a CNAME (RFC 2317), ours goes to its end, so that no chain becomes longer. Without PTR
+    records the SOA is said to be that of the prefix, as nothing else could stand above the name (RFC 2308 2, 3).
     """
     message = _parse(answer)
-    name, chain = dns.name.from_wire(target, 0)[0], {}
+    name, chain = dns.name.from_wire(where.target, 0)[0], {}
     for rrset in message.answer:
         if _is(rrset, dns.rdatatype.CNAME):
             chain[rrset.name] = rrset[0].target
     for _ in range(MAX_CHAIN):
         name = chain.get(name, name)
-    ends = [each for each in message.answer if _is(each, dns.rdatatype.PTR) and each.name == name]
-    if not ends:
-        message.answer = []
+    ends = [rrset for rrset in message.answer if rrset.name == name and _about(rrset, dns.rdatatype.PTR)]
+    found = [rrset for rrset in ends if rrset.rdtype == dns.rdatatype.PTR]
+    if not found:
+        message.answer, message.additional = [], []
+        message.authority = _soa(message)
+        for rrset in message.authority:
+            rrset.name = dns.name.from_wire(where.zone, 0)[0]
         return _render(query, message, authentic=False)
     owner = dns.name.from_wire(query.question, 0)[0]
-    alias = dns.rrset.from_text(owner, ends[0].ttl, "IN", "CNAME", name.to_text())
+    alias = dns.rrset.from_text(owner, found[0].ttl, "IN", "CNAME", name.to_text())
     message.answer = [alias, *ends]
     return _render(query, message, authentic=False)
+
+
+def _about(rrset: dns.rrset.RRset, kind: dns.rdatatype.RdataType) -> bool:
+    return _is(rrset, kind) or _signs(rrset, kind)
 
 
 def _is(rrset: dns.rrset.RRset, kind: dns.rdatatype.RdataType) -> bool:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
 
 from manageout.wire import dns as wire
 from manageout.wire.address import rfc6052_embed, rfc6052_extract
 from manageout.wire.special import illegal4, is_global
 
 WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
-_IP6_ARPA = (b"ip6", b"arpa")
+_IP6_ARPA = wire.to_wire("ip6.arpa")
+_REVERSE = re.compile(rb"(?s:\x01[0-9a-f]){32}" + re.escape(_IP6_ARPA))
 _REMEMBERED = 4096
+
+
+class Reverse(NamedTuple):
+    """Where the PTR records of an address below a prefix are. Names are in wire form."""
+
+    target: bytes
+    """The name below in-addr.arpa of the IPv4 address."""
+    zone: bytes
+    """The name of the prefix below ip6.arpa."""
 
 
 class Prefixes:
@@ -24,6 +36,8 @@ class Prefixes:
     ) -> None:
         self._ranges = [(prefix, tuple(networks)) for prefix, networks in prefixes]
         self.all = list(dict.fromkeys(prefix for prefix, _ in prefixes))
+        # The longest first: one may lie within another.
+        self._reversed = sorted({*self.all, WELL_KNOWN_PREFIX}, key=lambda prefix: -prefix.prefixlen)
         # The prefixes themselves too: a real AAAA record in one is somebody's mistake.
         networks = [*excluded, *self.all]
         self._excluded = [
@@ -61,19 +75,17 @@ class Prefixes:
         )
         return tuple(made)
 
-    def reverse(self, name: bytes) -> bytes | None:
-        """The in-addr.arpa name (wire form) for an ip6.arpa one inside a prefix; None for any other."""
-        labels = wire.labels_of(name)
-        if len(labels) != 34 or tuple(labels[32:]) != _IP6_ARPA:
+    def reverse(self, name: bytes) -> Reverse | None:
+        """Where to ask about an ip6.arpa name (wire form, lower case) below a prefix; None for any other.
+
+        RFC 6147 5.3.1: below any of ours or the Well-Known Prefix, whichever IPv4 addresses are mapped there.
+        """
+        if not _REVERSE.fullmatch(name):
             return None
-        try:
-            address = IPv6Address(int(b"".join(reversed(labels[:32])), 16))
-        except ValueError:
-            return None
-        if any(len(label) != 1 for label in labels[:32]):
-            return None
-        for prefix, networks in self._ranges:
+        address = IPv6Address(int(name[1:64:2][::-1], 16))
+        for prefix in self._reversed:
             v4 = rfc6052_extract(prefix, address) if address in prefix else None
-            if v4 is not None and any(v4 in network for network in networks):
-                return wire.to_wire(v4.reverse_pointer)
+            if v4 is not None:
+                zone = name[2 * (128 - prefix.prefixlen) // 4 :]
+                return Reverse(wire.to_wire(v4.reverse_pointer), zone)
         return None

@@ -151,14 +151,11 @@ class Servers:
             return Exchange.FOREIGN
         if rcode in _FAILURES:
             return Exchange.FAILED
-        if flags & dns.TC and not exchange.tcp:
-            return Exchange.TRUNCATED
+        if flags & dns.TC:
+            return Exchange.FAILED if exchange.tcp else Exchange.TRUNCATED
         try:  # what is broken is no answer
-            for record in dns.records(message, end, sum(struct.unpack_from(">HHH", message, 6))):
-                if message[record.start : record.start + 2] != _QUESTION:
-                    dns.read_name(message, record.start)
-                if record.type in _NAMED:
-                    dns.read_name(message, record.data)
+            if not _is_answer(message, end):
+                return Exchange.FAILED
         except WireError:
             return Exchange.FAILED
         self._bad.pop(exchange.server, None)
@@ -179,8 +176,8 @@ class Servers:
             exchange.edns = False  # RFC 6891 6.2.2
             exchange.rest.insert(0, exchange.server)
             return self._ask(exchange)
-        elif len(failure) >= dns.HEADER + len(exchange.question):
-            exchange.failure = failure
+        elif failure[3] & dns.RCODE in _FAILURES and len(failure) >= dns.HEADER + len(exchange.question):
+            exchange.failure = _graver(exchange.failure, failure)
         exchange.tcp = False
         if exchange.rest and exchange.tries < MAX_TRIES and now < exchange.until:
             return self._ask(exchange)
@@ -199,3 +196,26 @@ class Servers:
         head = exchange.id + struct.pack(">HHHHH", exchange.flags, 1, 0, 0, 1 if opt else 0)
         self._open[self._last] = exchange
         return Ask(self._last, exchange.server, exchange.tcp, head + exchange.question + opt)
+
+
+def _graver(old: bytes | None, new: bytes) -> bytes:
+    """The failure to tell of: the last one, but SERVFAIL before others, as it may mean that data is bogus."""
+    return old if old is not None and old[3] & dns.RCODE == dns.SERVFAIL else new
+
+
+def _is_answer(message: bytes, at: int) -> bool:
+    """Whether a message whose records begin ``at`` is about what was asked. Raises :class:`WireError`."""
+    flags, _, *counts = struct.unpack_from(">HHHHH", message, 2)
+    kinds = set()
+    for number, record in enumerate(dns.records(message, at, sum(counts))):
+        if message[record.start : record.start + 2] != _QUESTION:
+            dns.read_name(message, record.start)
+        if record.type in _NAMED:
+            dns.read_name(message, record.data)
+        if record.type == dns.OPT and record.ttl >> 24:
+            return False  # the upper bits of an error (RFC 6891 6.1.3)
+        if number < counts[0] + counts[1]:
+            kinds.add(record.type)
+    # RFC 2308 2.2: NS records alone are no absence but a referral, by a server that does not recurse.
+    referred = not counts[0] and dns.NS in kinds and dns.SOA not in kinds
+    return not (referred and not flags & (dns.AA | dns.RA) and not flags & dns.RCODE)

@@ -1,8 +1,9 @@
 """Answers that are kept, ready to send.
 
-Two tables. ``answers`` is keyed by what matters of a question and holds whole answers with the places of their
-lifetimes. ``hot`` is keyed by the exact bytes of a query without its number, and holds what to send for the rest of
-the second: a client that asks the same again costs one look-up and no parsing. Lifetimes count down a second at a time.
+Three tables. ``answers`` is keyed by what matters of a question and holds whole answers with the places of their
+lifetimes. ``failures`` holds what was given for a moment because the servers had nothing. ``hot`` is keyed by the exact
+bytes of a query without its number, and holds what to send for the rest of the second: a client that asks the same
+again costs one look-up and no parsing. Lifetimes count down a second at a time.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class DnsCache:
         self.size, self.stale = size, stale
         self.hits = self.misses = 0
         self._answers: dict[Key, Stored] = {}
+        self._failures: dict[Key, Stored] = {}
         self._hot: dict[bytes, tuple[float, bytes]] = {}
 
     def __len__(self) -> int:
@@ -70,11 +72,11 @@ class DnsCache:
         return message[:2] + found[1]
 
     def get(self, key: Key, now: float) -> Stored | None:
-        """A current answer."""
+        """A current answer, or what was given in its place when the servers failed a moment ago."""
         stored = self._answers.get(key)
         if stored is None or now >= stored.ends:
-            return None
-        return stored
+            stored = self._failures.get(key)
+        return stored if stored is not None and now < stored.ends else None
 
     def get_stale(self, key: Key, now: float) -> Stored | None:
         """An answer that may be out of date by ``stale`` seconds."""
@@ -86,10 +88,18 @@ class DnsCache:
         lifetime, places = lifetime_of(message)
         if not lifetime or not self.size:
             return
-        self._answers.pop(key, None)
-        while len(self._answers) >= self.size:
-            del self._answers[next(iter(self._answers))]
-        self._answers[key] = Stored(message, places, now, now + lifetime)
+        self._insert(self._answers, key, Stored(message, places, now, now + lifetime))
+
+    def put_failure(self, key: Key, message: bytes, now: float, seconds: float) -> None:
+        """Have ``message`` in place of a current answer for ``seconds``, as it is (RFC 9520 3.2)."""
+        if self.size:
+            self._insert(self._failures, key, Stored(message, (), now, now + seconds))
+
+    def _insert(self, table: dict[Key, Stored], key: Key, stored: Stored) -> None:
+        table.pop(key, None)
+        while len(table) >= self.size:
+            del table[next(iter(table))]
+        table[key] = stored
 
     def remember(self, query: bytes, reply: bytes, now: float, ends: float) -> None:
         """Have ``reply`` at hand for the same query until the next second."""
@@ -101,6 +111,7 @@ class DnsCache:
     def clear(self) -> None:
         """Forget everything."""
         self._answers.clear()
+        self._failures.clear()
         self._hot.clear()
 
 

@@ -85,8 +85,8 @@ def parse_query(message: bytes) -> Query:
         edns, dnssec, version, size = False, False, 0, 512
         for record in records(message, end + 5, additional):
             if record.type == OPT:
-                if edns:
-                    raise WireError("DNS query: two OPT records")
+                if edns or message[record.start]:
+                    raise WireError("DNS query: not one OPT record of the root")
                 edns, size = True, max(512, record.klass)
                 dnssec, version = bool(record.ttl & DO), record.ttl >> 16 & 0xFF
     except (IndexError, struct.error):

@@ -25,7 +25,10 @@ def test_rfc6052_2_4_there_and_back(prefix: str, address: str) -> None:
     prefixes = Prefixes([(IPv6Network(prefix), ANY)])
     v6 = IPv6Address(address)
     assert prefixes.synthesise(IPv4Address("192.0.2.33").packed) == (v6.packed,)
-    assert prefixes.reverse(wire.to_wire(v6.reverse_pointer)) == wire.to_wire("33.2.0.192.in-addr.arpa")
+    name = v6.reverse_pointer
+    zone = name[2 * (128 - IPv6Network(prefix).prefixlen) // 4 :]
+    where = prefixes.reverse(wire.to_wire(name))
+    assert where == (wire.to_wire("33.2.0.192.in-addr.arpa"), wire.to_wire(zone))
     assert prefixes.excludes(v6.packed)
 
 
@@ -37,17 +40,19 @@ def test_rfc6052_2_4_there_and_back(prefix: str, address: str) -> None:
         "20.0.0.10.in-addr.arpa",
         "x" + ".0" * 31 + ".ip6.arpa",
         "00" + ".0" * 31 + ".ip6.arpa",
+        "1" + ".0" * 30 + "._.ip6.arpa",
+        "1._" + ".0" * 30 + ".ip6.arpa",
+        "1" + ".0" * 30 + ".+.ip6.arpa",
+        "1" + ".0" * 31 + ".ip6.arpa.corp.example",
     ],
 )
 def test_what_is_no_address_below_a_prefix(name: str) -> None:
     assert Prefixes([(IPv6Network("::/96"), ANY)]).reverse(wire.to_wire(name)) is None
 
 
-def test_ranges_hold_both_ways() -> None:
+def test_ranges_hold() -> None:
     prefixes = Prefixes([(IPv6Network("2001:db8::/96"), (IPv4Network("10.0.0.0/8"),))])
     assert prefixes.synthesise(bytes((192, 0, 2, 1))) == ()
-    outside = IPv6Address("2001:db8::192.0.2.1")
-    assert prefixes.reverse(wire.to_wire(outside.reverse_pointer)) is None
 
 
 @pytest.mark.parametrize("v4", ["0.0.0.0", "127.0.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255"])
@@ -58,3 +63,12 @@ def test_rfc3927_7_nothing_is_synthesised_for_what_no_router_forwards(v4: str) -
 @pytest.mark.parametrize(("v4", "addresses"), [("192.0.0.8", 0), ("192.0.0.200", 0), ("192.0.0.9", 1)])
 def test_rfc6052_3_1_by_the_same_list_as_the_translator(v4: str, addresses: int) -> None:
     assert len(Prefixes([(IPv6Network("64:ff9b::/96"), ANY)]).synthesise(IPv4Address(v4).packed)) == addresses
+
+
+def test_rfc6147_5_3_1_names_are_below_a_prefix_whichever_ipv4_addresses_it_is_for() -> None:
+    prefixes = Prefixes([(IPv6Network("2001:db8::/96"), (IPv4Network("10.0.0.0/8"),))])
+    for address in ("2001:db8::192.0.2.1", "64:ff9b::192.0.2.1"):
+        where = prefixes.reverse(wire.to_wire(IPv6Address(address).reverse_pointer))
+        assert where and where.target == wire.to_wire("1.2.0.192.in-addr.arpa")
+    other = IPv6Address("2001:db8:1::192.0.2.1").reverse_pointer
+    assert prefixes.reverse(wire.to_wire(other)) is None

@@ -32,6 +32,13 @@ def test_every_cut_is_a_wire_error() -> None:
             wire.parse_query(whole[:end])
 
 
+@pytest.mark.parametrize("owner", [b"\x01a\0", b"\xc0\x0c"])
+def test_rfc6891_6_1_2_an_opt_record_belongs_to_the_root(owner: bytes) -> None:
+    whole = dns.message.make_query("app.corp.example", "AAAA", use_edns=0).to_wire()
+    with pytest.raises(WireError):
+        wire.parse_query(whole[:-11] + owner + whole[-10:])
+
+
 def test_names_are_read_through_pointers_that_go_back() -> None:
     message = bytes(12) + b"\x03app\x04corp\x00" + b"\x03WWW\xc0\x10" + b"\xc0\x16"
     assert wire.read_name(message, 12) == b"\x03app\x04corp\x00"
