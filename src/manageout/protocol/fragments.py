@@ -17,8 +17,8 @@ MAX_DATAGRAMS = 256
 MAX_PER_SOURCE = 16
 MAX_BYTES = 4 << 20
 MAX_PIECES = 128
-LARGEST = 65535 - 40
-"""Bytes of payload that fit behind either header."""
+LARGEST = 65535 - 20
+"""Bytes of payload that fit behind either header: the length of IPv4's counts the header, that of IPv6's does not."""
 
 
 @dataclass(slots=True)

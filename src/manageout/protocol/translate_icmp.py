@@ -17,6 +17,8 @@ PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)
 """RFC 1191 7.1: what to guess when a router names no MTU."""
 ROOM4 = 576 - 28
 ROOM6 = ipv6.MINIMUM_MTU - 48
+LEAST4 = 68
+"""RFC 791 3.2: what every IPv4 link carries."""
 ECHO4 = {icmpv4.ECHO_REQUEST: icmpv6.ECHO_REQUEST, icmpv4.ECHO_REPLY: icmpv6.ECHO_REPLY}
 ECHO6 = {number: kind for kind, number in ECHO4.items()}
 ERRORS4 = frozenset({icmpv4.DESTINATION_UNREACHABLE, icmpv4.TIME_EXCEEDED, icmpv4.PARAMETER_PROBLEM})
@@ -29,6 +31,7 @@ _POINTER4 = {0: 0, 1: 1, 2: 4, 3: 4, 8: 7, 9: 6}
 _POINTER4 |= dict.fromkeys(range(12, 16), 8) | dict.fromkeys(range(16, 20), 24)
 _POINTER6 = {0: 0, 1: 1, 4: 2, 5: 2, 6: 9, 7: 8}
 _POINTER6 |= dict.fromkeys(range(8, 24), 12) | dict.fromkeys(range(24, 40), 16)
+_FRAGMENT = bytes((ipv6.FRAGMENT,))
 _NEXT_HEADER = 6  # the pointer to the field that names an unknown protocol
 
 
@@ -51,7 +54,7 @@ def _echo(message: bytes, kind: int, old: int, new: int) -> bytes:
 
 def error_to6(maps: Mappings, mtus: Mtus, message: icmpv4.Icmpv4, turned: bool) -> tuple[int, int, bytes]:
     """Type, code and all behind the checksum of the ICMPv6 error. Raises :class:`Untranslatable`."""
-    quotation, extension = split(message.body, (message.word >> 16 & 0xFF) * 4)
+    quotation, extension = split(message.body, (message.word >> 16 & 0xFF) * 4, ipv4.HEADER_LENGTH)
     kind, code, word = _table4(message, quotation, mtus)
     quoted = quote_to6(maps, quotation, turned=turned)
     if kind not in (icmpv6.DESTINATION_UNREACHABLE, icmpv6.TIME_EXCEEDED):
@@ -95,8 +98,10 @@ def error_to4(maps: Mappings, mtus: Mtus, message: icmpv6.Icmpv6, router: bytes 
         raise Untranslatable(Drop.MALFORMED)
     word = int.from_bytes(message.body[:4], "big")
     extensible = message.type in (icmpv6.DESTINATION_UNREACHABLE, icmpv6.TIME_EXCEEDED)
-    quotation, extension = split(message.body[4:], (word >> 24) * 8 if extensible else 0)
-    kind, code, rest = _table6(message, word, mtus)
+    quotation, extension = message.body[4:], b""
+    if extensible:
+        quotation, extension = split(quotation, (word >> 24) * 8, ipv6.HEADER_LENGTH)
+    kind, code, rest = _table6(message, word, quotation, mtus)
     quoted = quote_to4(maps, quotation)
     if router is not None:
         extension = with_interface(extension, router)
@@ -104,14 +109,16 @@ def error_to4(maps: Mappings, mtus: Mtus, message: icmpv6.Icmpv6, router: bytes 
     return icmpv4.Icmpv4(kind, code, rest | length << 16, body)
 
 
-def _table6(message: icmpv6.Icmpv6, word: int, mtus: Mtus) -> tuple[int, int, int]:
+def _table6(message: icmpv6.Icmpv6, word: int, quotation: bytes, mtus: Mtus) -> tuple[int, int, int]:
     """RFC 7915 5.2."""
     kind, code = message.type, message.code
     if kind == icmpv6.TIME_EXCEEDED:
         return icmpv4.TIME_EXCEEDED, code, 0
     if kind == icmpv6.PACKET_TOO_BIG:
-        mtu = min(word - DIFFERENCE, mtus.mtu4, mtus.mtu6 - DIFFERENCE)
-        return icmpv4.DESTINATION_UNREACHABLE, icmpv4.FRAGMENTATION_NEEDED, max(ipv4.HEADER_LENGTH + 48, mtu)
+        # "Taking into account" a Fragment header, which is where the translator puts it: the IPv4 fragment has none.
+        headers = DIFFERENCE + 8 * (quotation[6:7] == _FRAGMENT)
+        mtu = min(word - headers, mtus.mtu4, mtus.mtu6 - headers)
+        return icmpv4.DESTINATION_UNREACHABLE, icmpv4.FRAGMENTATION_NEEDED, max(LEAST4, mtu)
     if kind == icmpv6.DESTINATION_UNREACHABLE and code in _UNREACHABLE6:
         return icmpv4.DESTINATION_UNREACHABLE, _UNREACHABLE6[code], 0
     if kind == icmpv6.PARAMETER_PROBLEM and code == icmpv6.UNKNOWN_NEXT_HEADER:

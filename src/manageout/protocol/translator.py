@@ -52,7 +52,7 @@ from collections.abc import Callable
 from manageout.errors import WireError
 from manageout.protocol.drops import Drop
 from manageout.protocol.extension_headers import Chain, walk
-from manageout.protocol.fragments import Fragments
+from manageout.protocol.fragments import LARGEST, Fragments
 from manageout.protocol.mappings import Mappings, illegal6
 from manageout.protocol.translate_answers import Answers
 from manageout.protocol.translate_emit import Out4, Out6
@@ -62,7 +62,6 @@ from manageout.protocol.translate_fast import (
     HEADER6,
     ICMP,
     ICMPV6,
-    LARGEST4,
     UDP,
     FastPath,
     Mtus,
@@ -75,6 +74,7 @@ from manageout.protocol.translate_icmp import ERRORS4, ERRORS6
 from manageout.protocol.translate_quote import Untranslatable
 from manageout.protocol.translate_transport import Transport
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from manageout.wire.ipv6 import Fragment
 from manageout.wire.special import illegal4
 
 __all__ = ["Mtus", "Translation", "Translator", "Verdict"]
@@ -147,6 +147,8 @@ class Translator(FastPath):
             header, body = ipv4.parse(packet)
         except WireError:
             return [dropped(Drop.MALFORMED)]
+        if header.fragment_offset * 8 + len(body) > LARGEST:
+            return [dropped(Drop.MALFORMED)]  # cut up, its end would wrap round and overlap the beginning
         error = (
             header.protocol == ICMP and not header.fragment_offset and body[:1] != b"" and body[0] in ERRORS4
         )
@@ -334,14 +336,20 @@ class Translator(FastPath):
             segment = self._transport.to4(header, chain, body, src4, dst4, router)
         except Untranslatable as untranslatable:
             return [self._dropped6(untranslatable.reason, packet, now)]
-        if HEADER4 + len(segment) > LARGEST4:
-            answer = self._answers.too_big6(packet, self.mtus.mtu4 + DIFFERENCE, now)
-            return [dropped(Drop.TOO_BIG, answer)]
+        if (fragment.offset * 8 if fragment is not None else 0) + len(segment) > LARGEST:
+            return [self._unholdable(packet, fragment, now)]
         protocol = ICMP if chain.next_header == ICMPV6 else chain.next_header
         out = Out4(header.traffic_class, header.hop_limit - 1, protocol, src4, dst4)
         if turns:
             return self._turn(out.packet(segment, ident, chain.fragment, split), ident, now)
         return self._emit4(packet, chain, out, segment, ident, now, split)
+
+    def _unholdable(self, packet: bytes, fragment: Fragment | None, now: float) -> Translation:
+        """No IPv4 datagram is as long, and an offset would wrap round."""
+        if fragment is None:
+            return dropped(Drop.TOO_BIG, self._answers.too_big6(packet, self.mtus.mtu4 + DIFFERENCE, now))
+        # Smaller fragments would not help.
+        return dropped(Drop.TOO_BIG, self._answers.unreachable6(packet, icmpv6.PROHIBITED, now))
 
     def _turns(self, dst6: bytes, dst4: bytes, quoted_source: bytes) -> bool:
         """RFC 7757 4.2.2: the address that decides came from RFC 6052, and has an explicit mapping."""

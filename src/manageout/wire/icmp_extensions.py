@@ -15,18 +15,22 @@ _HEADER = Struct("!HH")
 _OBJECT = Struct("!HBBHH16s")
 _OBJECT_HEADER = 4
 _VERSION = 2 << 12
+_WITHOUT_CHECKSUM = _HEADER.pack(_VERSION, 0)
 _INTERFACE_INFORMATION = 2
 _WITH_ADDRESS = 4  # C-Type: role "interface it arrived on", IP address sub-object present
 _AFI_IPV6 = 2
 
 
-def split(body: bytes, length: int) -> tuple[bytes, bytes]:
-    """Quotation and extension of the body of an error, whose length field says ``length`` bytes (0: no extension).
+def split(body: bytes, length: int, header: int) -> tuple[bytes, bytes]:
+    """Quotation and extension of the body of an error, whose length field says ``length`` bytes.
 
-    What the extension says, and in which version, is its reader's business (RFC 7915 4.2, 5.2: opaque). A length that
-    leaves none, or is below the least of RFC 4884 4, is taken for a sender older than that: all of it is quotation.
+    What the extension says, and in which version, is its reader's business (RFC 7915 4.2, 5.2: opaque). Routers older
+    than RFC 4884 leave the field 0, others do not count the filling: then an extension whose checksum is right
+    may stand behind 128 bytes (5.5). A length that leaves none, or no IP header of ``header`` bytes, says nothing.
     """
-    if length >= SHORTEST_QUOTE and len(body) - length >= _HEADER.size:
+    if length < SHORTEST_QUOTE and _is_right(body[SHORTEST_QUOTE:]):
+        length = SHORTEST_QUOTE
+    if length >= header and len(body) - length >= _HEADER.size:
         return body[:length], body[length:]
     return body, b""
 
@@ -54,12 +58,22 @@ def with_interface(extension: bytes, v6: bytes) -> bytes:
         return extension
     added = _OBJECT.pack(_OBJECT.size, _INTERFACE_INFORMATION, _WITH_ADDRESS, _AFI_IPV6, 0, v6)
     objects = extension[_HEADER.size :] + added
-    value = checksum(_HEADER.pack(_VERSION, 0) + objects)
+    value = checksum(_WITHOUT_CHECKSUM + objects)
     return _HEADER.pack(_VERSION, value) + objects
 
 
+def _is_right(extension: bytes) -> bool:
+    """Version and checksum, which must be there."""
+    return (
+        len(extension) >= _HEADER.size
+        and extension[0] >> 4 == _VERSION >> 12
+        and extension[2:4] != b"\0\0"
+        and not checksum(extension)
+    )
+
+
 def _can_take_an_interface(extension: bytes) -> bool:
-    if extension[0] >> 4 != _VERSION >> 12 or (extension[2:4] != b"\0\0" and checksum(extension)):
+    if not (extension[:4] == _WITHOUT_CHECKSUM or _is_right(extension)):
         return False
     at = _HEADER.size
     while at < len(extension):

@@ -159,6 +159,17 @@ def test_rfc7915_5_2_packet_too_big(mtu: int, mtu6: int, mtu4: int, expected: in
     assert (translated.type, translated.code, translated.next_hop_mtu) == (3, 4, expected)
 
 
+@pytest.mark.parametrize(
+    ("mtu", "mtu4", "expected"), [(1400, 1500, 1372), (1400, 1300, 1300), (9000, 1500, 1472), (0, 1500, 68)]
+)
+def test_rfc7915_5_2_packet_too_big_about_a_fragment(mtu: int, mtu4: int, expected: int) -> None:
+    """The IPv4 fragment of the size that is told makes an IPv6 one that fits, its Fragment header included."""
+    quoted = ipv6.build(SERVER, CLIENT, 44, bytes.fromhex("1100000100000007") + bytes(1392))
+    message = icmpv6.build(CLIENT, SERVER, 2, 0, mtu.to_bytes(4, "big") + quoted[:1200])
+    packet = passed(made(mtu4=mtu4).to_ipv4(ipv6.build(CLIENT, SERVER, 58, message), 7, 0))
+    assert icmpv4.parse(packet[20:]).next_hop_mtu == expected
+
+
 POINTERS6 = (
     {0: 0, 1: 1, 4: 2, 5: 2, 6: 9, 7: 8} | dict.fromkeys(range(8, 24), 12) | dict.fromkeys(range(24, 40), 16)
 )
@@ -275,6 +286,17 @@ def test_rfc4884_length_is_in_words_of_8_in_icmpv6(kind: int, code: int) -> None
     assert packet[44] * 8 == 128
     assert packet[48 + 128 :] == EXTENSION
     icmpv6.parse(ROUTER6, CLIENT, packet[40:])
+
+
+@pytest.mark.parametrize("length", [0, 7])
+def test_rfc4884_5_5_extensions_of_older_routers_get_a_length(length: int) -> None:
+    """Of a long packet, of which they quote 128 bytes; and of a short one, whose filling they do not count."""
+    long = ipv4.build(LEASE, SERVER4, 17, datagram6()[40:] + bytes(400), ident=7)[:128]
+    for quoted in (PADDED4, long):
+        message = icmpv4.build(icmpv4.Icmpv4(11, 0, length << 16, quoted + EXTENSION))
+        packet = passed(made().to_ipv6(ipv4.build(ROUTER4, LEASE, 1, message), 0))
+        assert packet[44] * 8 == (152 if quoted is long else 128)
+        assert packet[48 + packet[44] * 8 :] == EXTENSION
 
 
 @pytest.mark.parametrize("version", [0, 1, 3, 15])

@@ -249,6 +249,19 @@ def test_rfc7915_4_4_what_is_dropped_is_told(protocol: int, reason: Drop, code: 
     assert refused(made().to_ipv6(later, 0), Drop.PROTOCOL_FORBIDDEN) is None
 
 
+def test_a_fragment_that_ends_beyond_the_largest_packet_does_not_wrap_round() -> None:
+    """RFC 791 3.1: 13 bits of offset name more than 16 bits of length can hold."""
+    largest = 65535 - 20
+    for protocol in (6, 17, 50):
+        there = {"ident": 7, "fragment_offset": 8189, "more_fragments": False}
+        beyond = ipv4.build(SERVER4, LEASE, protocol, bytes(largest - 8189 * 8 + 1), **there)  # type: ignore[arg-type]
+        assert refused(made().to_ipv6(beyond, 0), Drop.MALFORMED) is None
+        fits = ipv4.build(SERVER4, LEASE, protocol, bytes(largest - 8189 * 8), **there)  # type: ignore[arg-type]
+        assert passed(made().to_ipv6(fits, 0))[42:44] == (8189 << 3).to_bytes(2, "big")
+    wide = ipv4.build(SERVER4, LEASE, 50, bytes(1400), ident=7, fragment_offset=8100)
+    assert refused(made().to_ipv6(wide, 0), Drop.MALFORMED) is None
+
+
 def test_a_first_fragment_too_short_for_its_checksum_is_malformed() -> None:
     packet = ipv4.build(SERVER4, LEASE, 6, bytes(16), more_fragments=True)
     refused(made().to_ipv6(packet, 0), Drop.MALFORMED)

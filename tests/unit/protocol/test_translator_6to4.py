@@ -139,6 +139,17 @@ def test_what_no_ipv4_packet_can_hold_is_too_big() -> None:
     assert int.from_bytes(answer.body[:4], "big") == 65555
 
 
+@pytest.mark.parametrize(("size", "fits"), [(3, True), (4, False), (1400, False)])
+def test_what_no_ipv4_datagram_can_hold_does_not_wrap_round(size: int, fits: bool) -> None:
+    """8189 * 8 + 3 + 20 is 65535; beyond, the offset would wrap round when it is cut up again."""
+    packet = extended(44, fragment(8189, False, 5, 50), bytes(size))
+    if fits:
+        assert passed(made().to_ipv4(packet, 7, 0))[6:8] == (8189).to_bytes(2, "big")
+        return
+    answer = error6(refused(made(mtu4=1300).to_ipv4(packet, 7, 0), Drop.TOO_BIG))
+    assert (answer.type, answer.code) == (1, 1), "no smaller fragment would help"
+
+
 def test_fragmented_echo_is_put_together_and_taken_apart() -> None:
     message = icmpv6.build(CLIENT, SERVER, 128, 0, bytes(range(256)) * 10)
     maker = made()
