@@ -58,7 +58,7 @@ def read(paths: Iterable[Path]) -> list[Facts]:
 
 
 def read_pasted(text: str) -> list[Facts]:
-    """The machine whose commands' output was pasted."""
+    """The machines whose commands' output was pasted."""
     machines: dict[str, Facts] = {}
     _add(machines, "(pasted)", text)
     return _understood(machines)
@@ -75,7 +75,7 @@ def _understood(machines: dict[str, Facts]) -> list[Facts]:
 
 
 def _add(machines: dict[str, Facts], name: str, text: str, cut: bool = False) -> None:
-    """A file of the collector is a machine; texts of one folder belong together, if they name the same one."""
+    """A file of the collector is a machine; texts of one folder belong together, where they name the same one."""
     if live_json.is_live(text):
         facts = machines[name] = Facts(name, read_at=time.time())
         live_json.read(facts, text)
@@ -86,13 +86,10 @@ def _add(machines: dict[str, Facts], name: str, text: str, cut: bool = False) ->
         return
     folder = str(PurePosixPath(name).parent)
     place = name if folder == "." else folder
-    rows = lines(text)
-    host = read_text.host(rows)
-    known = machines.get(place)
-    if known is not None and host and known.computer and host.lower() != known.computer.lower():
-        place = f"{place} ({host})"
     facts = machines.setdefault(place, Facts(place))
-    read_text.read(facts, rows)
+    others = [other for key, other in machines.items() if key.startswith(f"{place} (")]
+    for other in read_text.read(facts, lines(text), others):
+        machines[f"{place} ({other.computer or other.source})"] = other
     if cut:
         facts.unread.append(f"{name}: longer than {MAX_BYTES >> 20} MB, the rest was not looked at")
 

@@ -202,8 +202,8 @@ class Facts:
     """Whether anything in the evidence was."""
     events: list[str] = field(default_factory=list)
     """Errors that it reported, those of :data:`EVENTS`."""
-    others: list[Seen[str]] = field(default_factory=list)
-    """Machines whose evidence lay among that of this one, and was not used."""
+    replaced: list[str] = field(default_factory=list)
+    """Outputs that were there before another of the same command, which said something else."""
     unread: list[str] = field(default_factory=list)
     """What the evidence holds that nobody understood."""
 

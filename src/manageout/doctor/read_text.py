@@ -1,27 +1,30 @@
 """Pasted or saved output of Windows' commands -> facts. Several outputs may stand in one text, in any order.
 
-Where the prompt and the command line were pasted too they are used; otherwise each part is known by its shape.
+:mod:`~manageout.doctor.segments` cuts the text; here each output is given to the reader of its kind.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice, pairwise
-from typing import NamedTuple
 
-from manageout.doctor import ipconfig, netsh
+from manageout.doctor import ipconfig, netsh, unread
 from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
+from manageout.doctor.machines import Machines
 from manageout.doctor.netsh import MAX_ROWS, Setting
+from manageout.doctor.segments import Part, parts
+from manageout.doctor.shapes import ROUTER_LABELS
 
-MAX_LINES = 50_000
-MAX_PARTS = 200
-"""Commands in one text."""
+MAX_LINES = 120_000
+MAX_PARTS = 2000
+"""Outputs in one text."""
+MAX_UNREAD = 100
+"""Parts that are named."""
 MAX_INTERFACES = 500
 MAX_ANSWERS = 64
 """Addresses of one DNS answer, and of one list of servers."""
-_PROMPT = re.compile(r"^(?:PS )?[A-Za-z]:\\[^>]*>\s*(\S.*)$")
 _DEFAULT = (
     "default", "standard", "standaard", "par défaut", "predeterminado", "predefinito", "impostazione predefinita",
     "padrão", "predefinição", "domyślny", "výchozí", "по умолчанию", "oletus", "alapértelmezett", "varsayılan",
@@ -30,65 +33,45 @@ _DEFAULT = (
 _HEX = re.compile(r"^0x[0-9A-Fa-f]+$")
 
 
-class Part(NamedTuple):
-    """The output of one command; ``command`` is empty when it is not known."""
-
-    command: str
-    lines: list[str]
+Reader = Callable[[Facts, Part], bool]
+"""Adds to the facts what a part says; False when it says nothing that is known."""
 
 
-def read(facts: Facts, lines: list[str]) -> None:
-    """Add to ``facts`` what ``lines`` say."""
-    understood = False
+def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[Facts]:
+    """Add to ``facts`` what ``lines`` (of :func:`~manageout.doctor.text.lines`) say of its machine.
+
+    Returns the other machines in the text: those of ``others`` of which it speaks too, and new ones.
+    """
     if len(lines) > MAX_LINES:
         facts.unread.append(f"more than {MAX_LINES} lines: the rest was not looked at")
-    for part in islice(parts(lines[:MAX_LINES]), MAX_PARTS):
-        before = _size(facts)
-        for reader in (_adapters, _interfaces, _tables, _isatap, _iphttps, _teredo, _nrpt, _lookup, _events):
-            reader(facts, part)
-        understood |= _size(facts) != before
-        if part.command and _size(facts) == before and any(line.strip() for line in part.lines):
-            facts.unread.append(part.command[:100])
-    facts.understood |= understood
-    if not understood and not facts.unread:
+    found = list(islice(parts(lines[:MAX_LINES]), MAX_PARTS + 1))
+    if len(found) > MAX_PARTS:
+        facts.unread.append(f"more than {MAX_PARTS} outputs: the rest was not looked at")
+    machines = Machines(facts, others)
+    machines.begin(found)
+    for part in found[:MAX_PARTS]:
+        _one(machines.of(part), part)
+    if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
+    return machines.known[1:]
 
 
-def parts(lines: list[str]) -> Iterator[Part]:
-    """The text cut at prompts."""
-    command = ""
-    held: list[str] = []
-    for line in lines:
-        if match := _PROMPT.match(line):
-            if held:
-                yield Part(command, held)
-            command, held = match[1].strip().lower(), []
-        else:
-            held.append(line)
-    if held:
-        yield Part(command, held)
+def _one(facts: Facts, part: Part) -> None:
+    reader = READERS.get(part.kind)
+    known = reader is not None and reader(facts, part)
+    known |= _events(facts, part)
+    facts.understood |= known
+    if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:
+        facts.unread.append(name)
 
 
-def _size(facts: Facts) -> tuple[object, ...]:
-    simple = (
-        facts.isatap_state, facts.isatap_router, facts.iphttps_url, facts.iphttps_error, facts.teredo_type,
-        facts.teredo_state, facts.computer, len(facts.events), len(facts.others),
-    )  # fmt: skip
-    told = sum(interface.forwarding is not None for interface in facts.interfaces)
-    sizes = [
-        len(items or ())
-        for items in (facts.interfaces, facts.routes, facts.policies, facts.lookups, facts.nrpt)
-    ]
-    return (*simple, told, *sizes)
-
-
-def _adapters(facts: Facts, part: Part) -> None:
+def _adapters(facts: Facts, part: Part) -> bool:
+    """A whole output takes the place of one before; adapters that stand alone are added to it."""
     adapters = ipconfig.parse(part.lines)
-    name = _host(part.lines) if adapters else ""
-    if name and facts.computer and name.lower() != facts.computer.lower():
-        facts.others.append(Seen(name, f"ipconfig of {name}"))
-        return
-    facts.computer = facts.computer or name
+    before = _shown(facts)
+    again = bool(before) and bool(adapters) and (bool(part.command) or _repeats(adapters, before))
+    if again:
+        _forget(facts)
     for adapter in adapters:
         interface = _named(facts, adapter.header, adapter.index)
         interface.kind, interface.guid, interface.description = (
@@ -100,22 +83,31 @@ def _adapters(facts: Facts, part: Part) -> None:
         interface.link_local = [address for address, _ in adapter.link_local]
         interface.ipv6, interface.ipv4, interface.gateways = adapter.ipv6, adapter.ipv4, adapter.gateways
         interface.connected = adapter.connected
-        interface.quote = adapter.text[0].strip()
+        interface.quote = adapter.header
+    if again and before != (after := _shown(facts)):
+        gone = [name for name in before if before[name] != after.get(name)] or list(after)
+        facts.replaced.append(
+            f"{part.command or 'ipconfig'}, which was there before with other values: {gone[0]}"
+        )
+    return bool(adapters)
 
 
-def host(lines: list[str]) -> str:
-    """Of which machine a text is, if any ``ipconfig /all`` is in it."""
-    return next(
-        (name for part in islice(parts(lines[:MAX_LINES]), MAX_PARTS) if (name := _host(part.lines))), ""
-    )
+def _repeats(adapters: list[ipconfig.Adapter], before: dict[str, object]) -> bool:
+    return any(adapter.header in before for adapter in adapters)
 
 
-def _host(lines: list[str]) -> str:
-    """The name in the head of ``ipconfig /all``: its first value, in any language; "" without one."""
-    for line in lines[:60]:
-        if line.startswith((" ", "\t")) and ". ." in line:
-            return line.partition(":")[2].strip()[:255]
-    return ""
+def _shown(facts: Facts) -> dict[str, object]:
+    """What ipconfig said of each adapter."""
+    return {
+        one.quote: (one.link_local, one.ipv6, one.ipv4, one.gateways) for one in facts.interfaces if one.quote
+    }
+
+
+def _forget(facts: Facts) -> None:
+    """What ipconfig said before; what netsh says of an interface stays."""
+    facts.interfaces = [one for one in facts.interfaces if not one.quote or one.mtu or one.forwarding]
+    for one in facts.interfaces:
+        one.link_local, one.ipv6, one.ipv4, one.gateways, one.connected, one.quote = [], [], [], [], None, ""
 
 
 def _named(facts: Facts, header: str, index: int | None) -> Interface:
@@ -131,8 +123,9 @@ def _named(facts: Facts, header: str, index: int | None) -> Interface:
     return made
 
 
-def _interfaces(facts: Facts, part: Part) -> None:
-    for found in netsh.each_interface(part.lines):
+def _interfaces(facts: Facts, part: Part) -> bool:
+    listed = list(netsh.each_interface(part.lines))
+    for found in listed:
         number = int(found["index"].value)
         interface = facts.interface(number) or _named(facts, "", number)
         for name in ("forwarding", "advertising", "advertise_default", "ignore_default", "router_discovery"):
@@ -141,46 +134,54 @@ def _interfaces(facts: Facts, part: Part) -> None:
                 setattr(interface, name, Seen(on, found[name].text))
         mtu = netsh.NUMBER.match(found["mtu"].value)
         interface.mtu = int(mtu[0]) if mtu else None
+    return bool(listed)
 
 
-def _tables(facts: Facts, part: Part) -> None:
-    for row in netsh.interfaces(part.lines):
+def _table(facts: Facts, part: Part) -> bool:
+    rows = netsh.interfaces(part.lines)
+    for row in rows:
         interface = facts.interface(row.number) or _named(facts, row.name, row.number)
         interface.index, interface.mtu, interface.name = row.number, row.mtu, row.name
         if "isatap" in row.name.lower():
             interface.kind = "isatap"
+    return bool(rows)
+
+
+def _routes(facts: Facts, part: Part) -> bool:
     if routes := netsh.routes(part.lines):
         facts.routes = [
             Route(row.prefix, row.interface, row.next_hop, netsh.published(row, routes), row.text)
             for row in routes
         ]
+    return bool(routes)
+
+
+def _policies(facts: Facts, part: Part) -> bool:
     if policies := netsh.prefix_policies(part.lines):
         facts.policies = [PrefixPolicy(*row[:3], row.text) for row in policies]
+    return bool(policies)
 
 
-def _isatap(facts: Facts, part: Part) -> None:
+def _isatap(facts: Facts, part: Part) -> bool:
     """``ISATAP State : x`` and the trio of ``show router``: name, state or relay, interval."""
-    router = "isatap" in part.command and "router" in part.command
+    before = facts.isatap_state, facts.isatap_router
+    router = part.kind == "isatap" and bool(re.search(r"\bro\w*$|\bro\w* ", part.command.lower()))
     for setting in netsh.settings(part.lines):
         label, value = setting.label.lower(), setting.value.strip()
         state = "default" if value.lower() in _DEFAULT else _WORDS.get(setting.on)
         if "isatap" in label and "." not in label and state is not None:
             facts.isatap_state = Seen(state, setting.text)
-        elif (router or label in _ROUTER_LABELS) and value and not _HEX.match(value):
+        elif (router or label in ROUTER_LABELS) and value and not _HEX.match(value):
             if state is not None or " " not in value:
                 facts.isatap_router = Seen(value if state is None else "", setting.text)
             router = False
+    return before != (facts.isatap_state, facts.isatap_router)
 
 
 _WORDS: dict[bool | None, str] = {True: "enabled", False: "disabled"}
-_ROUTER_LABELS = (
-    "router name", "routername", "nom du routeur", "nombre del enrutador", "nombre de enrutador", "nome router",
-    "nome do roteador", "nome do router", "nazwa routera", "název směrovače", "имя маршрутизатора", "reitittimen nimi",
-    "routernavn", "routernamn", "yönlendirici adı", "路由器名称", "路由器名稱", "ルーター名", "라우터 이름",
-)  # fmt: skip
 
 
-def _iphttps(facts: Facts, part: Part) -> None:
+def _iphttps(facts: Facts, part: Part) -> bool:
     settings = netsh.settings(part.lines)
     for position, setting in enumerate(settings):
         if setting.value.lower().startswith("https://") and "/ip" in setting.value.lower():
@@ -189,9 +190,10 @@ def _iphttps(facts: Facts, part: Part) -> None:
             facts.iphttps_error = Seen(int(setting.value, 16), setting.text)
             if position + 1 < len(settings):
                 facts.iphttps_status = Seen(settings[position + 1].value, settings[position + 1].text)
+    return facts.iphttps_url is not None
 
 
-def _teredo(facts: Facts, part: Part) -> None:
+def _teredo(facts: Facts, part: Part) -> bool:
     """Below a heading with its name. An error stands between the state and the kind of client."""
     before = ""
     for setting in netsh.settings(_below(part.lines, re.compile("teredo", re.I))):
@@ -204,6 +206,7 @@ def _teredo(facts: Facts, part: Part) -> None:
         elif before in _TEREDO_STATES and "teredo" not in value and value not in _NO_ERROR:
             facts.teredo_error = Seen(setting.value, setting.text)
         before = value
+    return facts.teredo_type is not None or facts.teredo_state is not None
 
 
 _TEREDO_TYPES = ("client", "enterpriseclient", "server", "natawareclient", "relay", "disabled", "default")
@@ -226,7 +229,7 @@ def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:
     return []
 
 
-def _nrpt(facts: Facts, part: Part) -> None:
+def _nrpt(facts: Facts, part: Part) -> bool:
     """``netsh namespace show effectivepolicy``: a heading with a namespace in it, a rule, then servers."""
     namespace = ""
     rules = facts.nrpt or []
@@ -241,16 +244,17 @@ def _nrpt(facts: Facts, part: Part) -> None:
             rules.append(NrptRule(namespace, servers, f"{namespace}: {line.strip()}"))
             namespace = ""
     facts.nrpt = rules or facts.nrpt
+    return bool(rules)
 
 
 _NAMESPACE = re.compile(r"(?<![\w-])(\.?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,30})(?![\w.-])", re.I | re.A)
 
 
-def _events(facts: Facts, part: Part) -> None:
+def _events(facts: Facts, part: Part) -> bool:
     """Errors whose numbers and names Windows does not translate."""
-    for line in part.lines:
-        if len(facts.events) < MAX_ANSWERS and any(mark in line for mark in EVENTS):
-            facts.events.append(line.strip())
+    found = [line.strip() for line in part.lines if any(mark in line for mark in EVENTS)]
+    facts.events += found[: max(0, MAX_ANSWERS - len(facts.events))]
+    return bool(found)
 
 
 def _addresses(text: str) -> Iterator[IPv4Address | IPv6Address]:
@@ -265,10 +269,8 @@ def _addresses(text: str) -> Iterator[IPv4Address | IPv6Address]:
             return
 
 
-def _lookup(facts: Facts, part: Part) -> None:
+def _lookup(facts: Facts, part: Part) -> bool:
     """``nslookup NAME``: the first addresses are the server's own, those after the name the answer."""
-    if not part.command.startswith("nslookup"):
-        return
     name = part.command.split()[1] if len(part.command.split()) > 1 else ""
     blocks = "\n".join(part.lines).strip().split("\n\n")
     server = next(_addresses(blocks[0]), None)
@@ -280,3 +282,12 @@ def _lookup(facts: Facts, part: Part) -> None:
     if name and (server or error) and len(facts.lookups) < MAX_ROWS:
         quote = settings[-1].text if settings else error
         facts.lookups.append(Lookup(name, str(server or ""), tuple(_addresses(answer)), error, quote))
+        return True
+    return False
+
+
+READERS: dict[str, Reader] = {
+    "ipconfig": _adapters, "interface": _interfaces, "interfaces": _table, "routes": _routes, "policies": _policies,
+    "isatap": _isatap, "iphttps": _iphttps, "teredo": _teredo, "namespace": _nrpt, "nslookup": _lookup,
+}  # fmt: skip
+"""By the kind of a part. ``powershell`` is the reader of cmdlets' output."""

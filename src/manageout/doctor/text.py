@@ -1,4 +1,6 @@
-"""Bytes of a saved or pasted console -> clean lines: code page, line ends, the wrapping at 80 columns."""
+"""Bytes of a saved or pasted console -> clean lines: code page, line ends, the wrapping at 80 columns, and what mails
+and web pages did to them (:mod:`~manageout.doctor.paste`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import codecs
 import re
 import unicodedata
 
+from manageout.doctor import paste
 from manageout.words import printable as printable
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -44,14 +47,29 @@ def decode(data: bytes) -> str:
 
 
 def lines(text: str) -> list[str]:
-    """The lines without what is at their ends; those that a console of a usual width has cut are whole again.
+    """The lines as the console showed them, without what is at their ends: quoting, fences, indentation of a whole
+    block and the wrapping of consoles and mail programs are gone.
 
-    A cut line fills the width, and its rest stands at column 0. Trailing blanks of a line are the console's too.
+    Whatever reads Windows' text begins with this, that of ``import`` too.
+    """
+    rows = [_row(line[:MAX_LINE]) for line in paste.plain(text).split("\n")]
+    return paste.unwrapped(_uncut(paste.dedented(paste.single_spaced(paste.unquoted(rows)))))
+
+
+def _row(line: str) -> str:
+    """A line whose columns stand where they stood. Blanks at its end are kept: a console may have cut it there."""
+    line = line.expandtabs() if "\t" in line else line
+    return "" if line.isspace() else line
+
+
+def _uncut(rows: list[str]) -> list[str]:
+    """A line that a console has cut fills its width, and its rest stands at column 0.
+
+    Trailing blanks of a line are the console's too.
     """
     found: list[str] = []
     cut = False
-    for line in text.split("\n"):
-        line = line[:MAX_LINE]
+    for line in rows:
         if cut and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE:
             found[-1] += line.rstrip()
         else:
@@ -73,4 +91,17 @@ def _cells(line: str) -> int:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " "))
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    text = text if text.isascii() else _TYPESET.sub(lambda match: _TYPED.get(match[0], ""), text)
+    return _CONTROL.sub("", text)
+
+
+_TYPED = {
+    **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000", " "),
+    **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"), **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    "\u2028": "\n", "\u2029": "\n", "\u0085": "\n",
+}  # fmt: skip
+"""What mail and word processors make of blanks, quotes and dashes."""
+_TYPESET = re.compile("[" + "".join(_TYPED) + "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+"""These, and what cannot be seen: marks of direction, of joining, of byte order within a text."""

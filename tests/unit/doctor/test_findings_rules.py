@@ -136,7 +136,7 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
         "C:\\>wevtutil qe System\nUnable to update the IP address on ISATAP.corp.example. Update type: 1. "
         "Error Code: 0x490\n"),
     "PREFER-IPV4": lambda: registry(MANAGER, PARAMETERS, "DisabledComponents", 0x20),
-    "EVIDENCE-MIXED": lambda: pasted(ENGLISH + ENGLISH.replace("HELPDESK1", "HELPDESK2"), cut="Windows IP"),
+    "EVIDENCE-TWICE": lambda: pasted(ENGLISH + ENGLISH.replace("10.0.1.30", "10.0.1.31"), cut="Windows IP"),
     "EVIDENCE-CLOCK": lambda: taken(4_000_000_000),
     "SERVER-POLICY-OFF": lambda: registry(
         changed(changed(SERVER, "adapters", [CARD]), "addresses", []), TRANSITION, "ISATAP_State", "Disabled"),

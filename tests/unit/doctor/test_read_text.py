@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.read_text import parts, read
+from manageout.doctor.read_text import read
+from manageout.doctor.segments import parts
 from tests.unit.doctor.test_ipconfig import ENGLISH
 from tests.unit.doctor.test_netsh import INTERFACE, POLICIES, ROUTES
 

@@ -1,4 +1,4 @@
-"""The evidence itself: mixed machines, clocks that cannot be, errors in its logs."""
+"""The evidence itself: outputs before and after, clocks that cannot be, errors in its logs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ TOLERANCE = 600.0
 
 
 @rule(
-    "EVIDENCE-MIXED",
-    "warning",
-    "evidence of several machines in one text",
-    cause="Only that of the first machine was judged.",
-    remedy=("give a file, or a folder, for each machine",),
+    "EVIDENCE-TWICE",
+    "note",
+    "one output is there more than once, and says different things",
+    cause="The last one was judged, as the state of now; the ones before it were not.",
+    remedy=("if they are of several machines: put each machine's name above its output, as in === NAME ===",),
 )
-def mixed(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """ipconfig of another host name."""
-    if facts.others:
-        yield (f"ipconfig of {facts.computer}", *(seen.quote for seen in facts.others))
+def twice(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Two outputs of one command in a text."""
+    if facts.replaced:
+        yield tuple(facts.replaced)
 
 
 @rule(

@@ -1,0 +1,161 @@
+"""A typed command -> which output stands below it. Pure, by its words alone."""
+
+from __future__ import annotations
+
+import re
+
+MAX_COMMAND = 400
+"""Characters of a command that are looked at and kept."""
+KINDS = frozenset(
+    {
+        "ipconfig", "displaydns", "isatap", "iphttps", "teredo", "clat", "6to4", "interface", "interfaces", "addresses",
+        "routes", "policies", "namespace", "advfirewall", "netsh", "nslookup", "dnscmd", "reg", "sc", "route", "ping",
+        "tracert", "pathping", "systeminfo", "gpresult", "certutil", "w32tm", "klist", "ver", "hostname", "powershell",
+    }
+)  # fmt: skip
+"""Of outputs that are told apart. ``netsh`` is any other of netsh, ``powershell`` any cmdlet's."""
+_VERBS = frozenset(
+    {
+        "get", "set", "test", "resolve", "new", "add", "remove", "show", "restart", "start", "stop", "enable",
+        "disable", "invoke", "clear", "import", "export", "format", "select", "where", "measure", "find", "reset",
+    }
+)  # fmt: skip
+_CMDLET = re.compile(r"\(?([A-Za-z]{3,12})-([A-Z]\w{2,60})\)?", re.ASCII)
+_NOISE = re.compile(
+    r"^[\s#>$*=~_\-`'\"(\[]*(?:\d{1,2}[.)]\s+)?"
+    r"(?:(?:output|result|ausgabe|sortie|salida) (?:of|von|de) |command: ?)?[`'\"]?",
+    re.IGNORECASE,
+)
+_ENDS = " \t:=~_`'\")]*"
+_PLACE = re.compile(r"[\w.*-]*[.:\d][\w.:%*-]*\.?|isatap|localhost|wpad", re.IGNORECASE)
+_ALONE = {
+    "ipconfig": re.compile(r"(?:\s*/\w{1,20}(?: [\w*.-]+)?)*"),
+    "netsh": re.compile(r".*\b(?:sh|sho|show|dump)\b[\w\s=:\\/.\"{}*,-]*"),
+    "route": re.compile(r"\s+(?:-[46]\s+)?print(?:\s+-?[\w.:*/]+)*"),
+    "reg": re.compile(r"\s+query\s+\S.*"),
+    "sc": re.compile(r"\s+(?:\\\\\S+\s+)?(?:query|queryex|qc)(?:\s+\S+){0,3}"),
+    "systeminfo": re.compile(r"(?:\s+/\w+(?: \S+)?)*"),
+    "gpresult": re.compile(r"(?:\s+/\w+(?: \S+)?)+"),
+    "certutil": re.compile(r"\s+-.*"),
+    "w32tm": re.compile(r"\s+/.*"),
+    "klist": re.compile(r"(?:\s+(?:tickets|tgt|sessions|-li|-lh|purge).*)?"),
+    "dnscmd": re.compile(r"\s+.*/\w+.*"),
+    "hostname": re.compile(r""),
+    "ver": re.compile(r""),
+    "whoami": re.compile(r"(?:\s+/\w+)*"),
+    "arp": re.compile(r"\s+-\w.*"),
+    "netstat": re.compile(r"(?:\s+-\w+)*"),
+    "wmic": re.compile(r"\s+\w+.*"),
+    "getmac": re.compile(r"(?:\s+/\w+)*"),
+    "net": re.compile(r"\s+(?:start|stop|use|config|statistics|time)(?:\s+\S+){0,3}"),
+}
+"""What may stand behind a command that stands alone in a line, for prose to be none."""
+
+
+def alone(line: str) -> str:
+    """The command in a line without a prompt, as people put it above its output: alone, or as a heading; else ""."""
+    first = line.split(None, 1)[0] if line.strip() else ""
+    if not first or len(line) > MAX_COMMAND:
+        return ""
+    if first[0] in "#>$*=~_-`'\"([0123456789Ooracs" or first.lower() in ("output", "command:"):
+        line = line[_NOISE.match(line).end() :]  # type: ignore[union-attr]
+    line = line.strip().rstrip(_ENDS) if line else ""
+    word, _, rest = line.partition(" ")
+    name = word.lower().removesuffix(".exe")
+    if (match := _CMDLET.fullmatch(word)) and match[1].lower() in _VERBS:
+        return line if _looks_typed(rest) else ""
+    pattern = _ALONE.get(name)
+    if pattern is not None:
+        return line if pattern.fullmatch(line[len(word) :]) else ""
+    if name in ("nslookup", "ping", "tracert", "pathping"):
+        words = [one for one in rest.split() if one[0] not in "-/"]
+        placed = bool(words) and all(map(_PLACE.fullmatch, words))
+        return line if placed or (name == "nslookup" and not words) else ""
+    return ""
+
+
+def _looks_typed(rest: str) -> bool:
+    """Parameters, a pipe or one word behind a cmdlet, not a sentence."""
+    words = rest.split()
+    return len(words) < 2 or words[0][0] in "-|\"'($@{" or words[1][0] in "-|"
+
+
+def kind_of(command: str) -> str:
+    """One of :data:`KINDS`, or "" for a command that none of them is, and for none."""
+    words = command.lower().replace('"', " ").split()
+    while words and words[0] in ("sudo", "cmd", "/c", "&", "cmd.exe", "start", "/wait"):
+        words = words[1:]
+    if not words:
+        return ""
+    name = words[0].rpartition("\\")[2].removesuffix(".exe")
+    if name == "netsh":
+        return _netsh(words[1:])
+    if name == "ipconfig":
+        return "displaydns" if any(word.startswith("/displayd") for word in words) else "ipconfig"
+    if name in (
+        "nslookup",
+        "dnscmd",
+        "reg",
+        "ping",
+        "tracert",
+        "pathping",
+        "systeminfo",
+        "gpresult",
+        "certutil",
+    ):
+        return name
+    if name in ("sc", "route", "w32tm", "klist", "ver", "hostname"):
+        return name
+    found = _CMDLET.match(command.lstrip("(&$ "))
+    return "powershell" if (found and found[1].lower() in _VERBS) or _SHORT.match(command) else ""
+
+
+_SHORT = re.compile(
+    r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|g[ci]m\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
+    re.I,
+)
+_NETSH = {
+    "isatap": "isatap", "teredo": "teredo", "httpstunnel": "iphttps", "6to4": "6to4", "clat": "clat",
+}  # fmt: skip
+
+
+def _netsh(words: list[str]) -> str:
+    """Words may be shortened as long as they are clear."""
+    words = [word for word in words if not word.startswith("-")]
+    if not words:
+        return "netsh"
+    if _short(words[0], "namespace", 2):
+        return "namespace"
+    if _short(words[0], "advfirewall", 2):
+        return "advfirewall"
+    if not _short(words[0], "interface", 3) or len(words) < 2:
+        return "netsh"
+    context, rest = words[1], words[2:]
+    if context in ("ipv6", "ipv4", "ip") and rest and rest[0] in _NETSH:
+        return _NETSH[rest[0]]  # the old form: netsh interface ipv6 isatap show state
+    for name, kind in _NETSH.items():
+        if _short(context, name, 3):
+            return kind
+    if context == "ipv6" and len(rest) > 1:
+        return _ipv6(rest[1], rest[2:])
+    return "netsh"
+
+
+def _ipv6(word: str, rest: list[str]) -> str:
+    if word == "interfaces" or (_short(word, "interfaces", 3) and not _an_interface(rest)):
+        return "interface" if any(one.startswith("level") for one in rest) else "interfaces"
+    if _short(word, "interface", 3):
+        return "interface"
+    if _short(word, "addresses", 2):
+        return "addresses"
+    if _short(word, "route", 2) or word == "routes":
+        return "routes"
+    return "policies" if _short(word, "prefixpolicies", 2) or word == "prefixpolicy" else "netsh"
+
+
+def _an_interface(rest: list[str]) -> bool:
+    return any(not one.startswith(("level", "store", "rr", "|")) for one in rest[:1])
+
+
+def _short(word: str, whole: str, least: int) -> bool:
+    return len(word) >= least and whole.startswith(word)

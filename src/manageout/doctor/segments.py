@@ -1,0 +1,154 @@
+"""Lines of a pasted text -> the outputs of single commands: whose machine, which command, which of its lines.
+
+Where a prompt or the command itself stands before an output, that tells. Where none does, each block of lines is known
+by its shape: the heading of a list, the rule below the names of columns, first words that Windows does not translate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from manageout.doctor.commands import MAX_COMMAND, alone, kind_of
+from manageout.doctor.paste import PROMPT, UNIX
+from manageout.doctor.shapes import shape_at
+
+
+class Part(NamedTuple):
+    """The output of one command.
+
+    ``command``: as it was typed, without its prompt; empty where none stood there.
+    ``lines``: of the output, without blank ones at both ends; in PowerShell's lists a blank line may stand between.
+    ``machine``: the name in a remote prompt (``[DA1]: PS C:\\>``) or in a heading (``=== DA1 ===``, ``on the
+    server:``); empty for the machine that nobody names.
+    ``kind``: whose output it is, one of :data:`~manageout.doctor.commands.KINDS`; ``powershell`` when a cmdlet was
+    typed, or when it is a list or table as PowerShell prints them; empty when neither command nor shape is known, as
+    for prose.
+    """
+
+    command: str
+    lines: list[str]
+    machine: str = ""
+    kind: str = ""
+
+
+def parts(lines: Sequence[str]) -> Iterator[Part]:
+    """``lines`` as :func:`manageout.doctor.text.lines` gives them, cut into outputs, in their order.
+
+    A part without a command is cut at blank lines where the shape changes; neighbours of unknown shape stay together.
+    Prompts without output give a part without lines.
+    """
+    heading = ""
+    command, machine = "", ""
+    held: list[str] = []
+    before = ""
+    for line in lines:
+        typed = _typed(line, before)
+        named = "" if typed is not None else _heading(line, before)
+        if typed is None and not named:
+            held.append(line)
+            before = line
+            continue
+        yield from _cut(command, held, machine)
+        held, before = [], ""
+        if typed is None:
+            heading, command, machine = named, "", named
+        else:
+            command, machine = typed[0], typed[1] or heading
+    yield from _cut(command, held, machine)
+
+
+def _typed(line: str, before: str) -> tuple[str, str] | None:
+    """A command and the machine in its prompt, when the line is one: behind a prompt, or alone."""
+    if (">" in line or "$" in line or "#" in line) and (match := PROMPT.match(line) or UNIX.match(line)):
+        return match["command"].strip()[:MAX_COMMAND], (match["remote"] or "")
+    if before.endswith(("|", ",", "`")) or (line[:1] == " " and before):
+        return None
+    command = alone(line)
+    return (command, "") if command else None
+
+
+# --- Machines ---------------------------------------------------------------------------------------------
+
+_FRAMED = re.compile(
+    r"^\s*(?:([=\-#*~_<+])\1{1,}|#|\[)\s*(?P<name>[^=#*~<>\[\]]{2,70}?)\s*[=\-#*~_>\]+:]*\s*$"
+)
+_ROLE = (
+    r"server|client|gateway|router|manager|helpdesk|console|workstation|laptop|notebook|host|dc|domain controller|"
+    r"node ?\d*|pc|machine|dns server|serveur|servidor|servidor|cliente|poste|arbeitsplatz|konsole"
+)
+_ON = re.compile(
+    r"^(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
+    rf"(?P<role>(?:[\w-]+\s+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?\s*:$",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(
+    rf"^(?P<role>(?:DA |DirectAccess |the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?\s*:$", re.I
+)
+_NAME = re.compile(r"^(?=.*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14}(?:\.[\w-]+){0,8}$")
+_NO_NAMES = frozenset(
+    {
+        "ipv4", "ipv6", "6to4", "ip-https", "iphttps", "isatap", "teredo", "dns64", "nat64", "dns", "nrpt", "gpo",
+        "before", "after", "step1", "step2", "test1", "test2", "output", "end", "begin", "result", "results", "netsh",
+        "ipconfig", "route", "routes", "ping", "nslookup", "powershell", "cmd", "dhcp", "ras", "vpn", "http", "tcp",
+    }
+)  # fmt: skip
+
+
+def _heading(line: str, before: str) -> str:
+    """The machine that a heading names, in few words; "" when it is none."""
+    if not line or len(line) > 90 or ". ." in line:
+        return ""
+    if match := _FRAMED.match(line):
+        words = match["name"].strip(" :-")
+        inner = _ON.match(f"{words}:") or _ALONE.match(f"{words}:")
+        if inner is not None:
+            return _named(inner)
+        return words if _is_name(words) else ""
+    if not line.endswith(":") or line[0].isspace():
+        return ""
+    if match := _ON.match(line) or (None if before else _ALONE.match(line)):
+        return _named(match)
+    return line[:-1] if not before and _is_name(line[:-1]) else ""
+
+
+def _named(match: re.Match[str]) -> str:
+    name = match["name"] or ""
+    if _is_name(name):
+        return name
+    return (match["role"] or "").lower().removeprefix("the ") if match["role"] else ""
+
+
+def _is_name(word: str) -> bool:
+    return _NAME.match(word) is not None and word.lower() not in _NO_NAMES
+
+
+# --- Blocks -----------------------------------------------------------------------------------------------
+
+
+def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
+    """The output of ``command``, and what stands behind it that is clearly another's."""
+    kind = kind_of(command)
+    held: list[str] = []
+    begun = False
+    for number, line in enumerate(lines):
+        if line and (not kind or not number or not lines[number - 1]):
+            found, fresh = shape_at(lines, number)
+            stays = not found and (command or kind == "powershell")
+            if (found == kind and fresh and begun) or (found != kind and not stays):
+                yield from _part(command, held, machine, kind)
+                command, held, kind, begun = "", [], found, False
+            begun = begun or (bool(found) and found == kind)
+        held.append(line)
+    yield from _part(command, held, machine, kind)
+
+
+def _part(command: str, lines: list[str], machine: str, kind: str) -> Iterator[Part]:
+    start, end = 0, len(lines)
+    while start < end and not lines[start]:
+        start += 1
+    while end > start and not lines[end - 1]:
+        end -= 1
+    if command or start < end:
+        yield Part(command, lines[start:end], machine, kind)

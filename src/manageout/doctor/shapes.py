@@ -1,0 +1,171 @@
+"""Lines without a command above them -> whose output they look like, by what no language changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+MAX_LOOK = 6
+"""Lines below that are looked at to know a line."""
+DOTTED = re.compile(r"\S ?\. \.|\. ?: |\. ?:$|\. \. ")
+RULE = re.compile(r"^\s*-{3,}[- ]*$")
+LUID = re.compile(r":\s*(?:[a-z]\w*_\d+)\s*$")
+_STATE = re.compile(r"^[^:.\uff1a]*isatap[^:.\uff1a]*[:\uff1a]\s*\S", re.IGNORECASE)
+_ADDRESS = r"(?:[0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*(?:%\w+)?)"
+_SERVER = re.compile(r"^\s*[^\s:][^:]{1,40}?\s?[:\uff1a]\s+\S+\s*$")
+_ADDRESSED = re.compile(rf"^\s*[^\s:][^:]{{1,40}}?\s?[:\uff1a]\s+{_ADDRESS}(?:#53)?\s*$")
+_HOP = re.compile(r"^\s*\d{1,2}\s+(?:(?:<?\d+\s*(?:ms|мс|毫秒)|\*)\s+){3}")
+_PINGED = re.compile(r"(?:ping|обмен пакетами).*\b32\b", re.IGNORECASE)
+_TRACED = re.compile(rf"\[{_ADDRESS}\].*(?<!\d)30(?!\d)|(?<!\d)30(?!\d).*\[{_ADDRESS}\]")
+_ROW = {
+    "routes": re.compile(r"^\s*\S+\s+\S+\s+\d{1,9}\s+[0-9A-Fa-f:.]+/\d+\s+\d{1,9}\s+\S"),
+    "policies": re.compile(r"^\s*\d{1,9}\s+\d{1,9}\s+[0-9A-Fa-f:.]+/\d+$"),
+    "interfaces": re.compile(r"^\s*\d{1,9}\s+\d{1,9}\s+\d{3,10}\s+\S+\s+\S"),
+    "addresses": re.compile(rf"^\s*(?:[^\s:(]+\s+){{4}}{_ADDRESS}\s*$"),
+}
+_PROPERTY = re.compile(r"^[A-Z][A-Za-z0-9]+ *: ?")
+_ERROR = re.compile(r"^(?:[A-Z][a-z]+-[A-Z]\w+) ?: |^\s*\+ (?:CategoryInfo|FullyQualifiedErrorId)")
+
+
+ROUTER_LABELS = (
+    "router name", "routername", "nom du routeur", "nombre del enrutador", "nombre de enrutador", "nome router",
+    "nome do roteador", "nome do router", "nazwa routera", "název směrovače", "имя маршрутизатора", "reitittimen nimi",
+    "routernavn", "routernamn", "yönlendirici adı", "路由器名称", "路由器名稱", "ルーター名", "라우터 이름",
+)  # fmt: skip
+"""Of ``netsh interface isatap show router``, lower case."""
+
+
+class Shape(NamedTuple):
+    """``fresh``: an output begins here, whatever was before."""
+
+    kind: str
+    fresh: bool = False
+
+
+UNKNOWN = Shape("")
+
+
+def shape_at(lines: Sequence[str], number: int) -> Shape:
+    """What the line looks like, with the few below it."""
+    line = lines[number]
+    if (found := _first_words(line)) is not None:
+        return found
+    below = lines[number + 1 : number + MAX_LOOK]
+    if DOTTED.search(line) and (":" in line or "\uff1a" in line):
+        return Shape("ipconfig")
+    after = below[0] if below else ""
+    if after and RULE.match(after):
+        return _ruled(line, after, below[1:])
+    if line.endswith((":", "\uff1a")):
+        return _header(below)
+    for kind, pattern in _ROW.items():
+        if kind != "addresses" and pattern.match(line) and not _on_link(after):
+            return Shape(kind)
+    return _setting(line, after, below)
+
+
+def _first_words(line: str) -> Shape | None:
+    """By words that Windows translates nowhere, or that stand at the beginning."""
+    start = line.lstrip()[:24]
+    for words, kind in _WORDS:
+        if start.startswith(words):
+            return Shape(kind, fresh=kind in ("certutil", "gpresult"))
+    lower = line.lower() if len(line) < 100 else ""
+    if "windows" in lower and "ip" in lower and ":" not in line and _CONFIGURATION.search(lower):
+        return Shape("ipconfig", fresh=True)
+    if "30" in line and "[" in line and _TRACED.search(line):
+        return Shape("tracert", fresh=True)
+    if "32" in line and _PINGED.search(line):
+        return Shape("ping", fresh=True)
+    return Shape("tracert") if "s" in line and _HOP.match(line) else None
+
+
+_WORDS = (
+    ("HKEY_", "reg"), ("SERVICE_NAME", "sc"), ("[SC] ", "sc"), ("*** ", "nslookup"), ("DNS request timed", "nslookup"),
+    ("Query result:", "dnscmd"), ("Query results:", "dnscmd"), ("Reply from ", "ping"), ("Antwort von ", "ping"),
+    ("====================", "route"), ("Microsoft Windows [Vers", "ver"), ("Leap Indicator", "w32tm"),
+    ("================ ", "certutil"), ("Current LogonId is", "klist"), ("RSOP ", "gpresult"),
+    ("Microsoft (R) Windows (R", "gpresult"),
+)  # fmt: skip
+_CONFIGURATION = re.compile(r"windows.{0,4}ip|ip.{0,12}windows|ip.*(?:config|конфиг)|(?:config|конфиг).*ip")
+
+
+def _on_link(after: str) -> bool:
+    """A row of ``route print`` has its gateway on the next line when the prefix is long."""
+    return bool(after) and after[0] == " " and len(after) - len(after.lstrip()) > 20
+
+
+def _header(below: Sequence[str]) -> Shape:
+    """An adapter's, or nobody's. The first label may fill its dots' place."""
+    dotted = any(DOTTED.search(line) and ":" in line.replace("\uff1a", ":") for line in below[:4])
+    return Shape("ipconfig") if dotted else UNKNOWN
+
+
+def _ruled(line: str, rule: str, below: Sequence[str]) -> Shape:
+    """A heading, or the names of columns, with a rule below."""
+    first = below[0] if below else ""
+    if _of_powershell(line, rule):
+        return Shape("powershell")
+    if DOTTED.search(first):
+        return Shape("displaydns")
+    if "teredo" in line.lower():
+        return Shape("teredo", fresh=True)
+    if any("https://" in one for one in below):
+        return Shape("iphttps", fresh=True)
+    if LUID.search(first) or "luid" in first.lower():
+        return Shape("interface", fresh=True)
+    for kind, pattern in _ROW.items():
+        if pattern.match(first):
+            return Shape(kind, fresh=kind != "addresses")
+    if any("directaccess" in one.lower() or "dnssec" in one.lower() for one in below):
+        return Shape("namespace")
+    if (":" in line and ":" in first) or "profil" in line.lower():
+        return Shape("advfirewall")
+    return UNKNOWN
+
+
+def _of_powershell(names: str, rule: str) -> bool:
+    """Each dash below a letter of a property's name, and nowhere else."""
+    columns = [(match.start(), match.end()) for match in re.finditer("-+", rule)]
+    if len(names) != columns[-1][1] or any(not _NAME.fullmatch(names[a:b]) for a, b in columns):
+        return False
+    return all(names[a:b].isspace() for (_, a), (b, _) in pairwise(columns))
+
+
+_NAME = re.compile(r"[\w()%.-]+")
+
+
+def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
+    """A line ``label : value``."""
+    if ":" not in line and "\uff1a" not in line:
+        return UNKNOWN
+    if _STATE.match(line) or line.replace("\uff1a", ":").partition(":")[0].strip().lower() in ROUTER_LABELS:
+        return Shape("isatap")
+    if _server(line, after):
+        return Shape("nslookup")
+    if LUID.search(line) or line.lstrip().lower().startswith("ifluid"):
+        return Shape("interface", fresh=True)
+    value = line.partition(":")[2].strip().lower()
+    if (value in ("client", "server") and "https://" in after) or (
+        line.lstrip()[:3].lower() == "url" and value.startswith("https://")
+    ):
+        return Shape("iphttps")
+    if "Microsoft Windows " in after and re.match(r"[^:]{3,30}:\s{3,}", line):
+        return Shape("systeminfo", fresh=True)
+    if _ERROR.match(line):
+        return Shape("powershell")
+    if _PROPERTY.match(line) and (_PROPERTY.match(after) or not after) and _aligned(line, after):
+        return Shape("powershell")
+    return _header(below[:1])
+
+
+def _server(line: str, after: str) -> bool:
+    """nslookup's own server: a name, and below it its address."""
+    return _SERVER.match(line) is not None and _ADDRESSED.match(after) is not None and " : " not in line
+
+
+def _aligned(line: str, after: str) -> bool:
+    colon = line.find(":")
+    return " :" in line and (not after or after.find(":") == colon)
