@@ -31,7 +31,7 @@ _PLACE = re.compile(r"[\w.*-]*[.:\d][\w.:%*-]*\.?|isatap|localhost|wpad", re.IGN
 _ALONE = {
     "ipconfig": re.compile(r"(?:\s*/\w{1,20}(?: [\w*.-]+)?)*"),
     "netsh": re.compile(r".*\b(?:sh|sho|show|dump)\b[\w\s=:\\/.\"{}*,-]*"),
-    "route": re.compile(r"\s+(?:-[46]\s+)?print(?:\s+-?[\w.:*/]+)*"),
+    "route": re.compile(r"\s+(?:-[46]\s+)?print(?:\s+(?:-[46]|[\d.*:a-f/]+))*"),
     "reg": re.compile(r"\s+query\s+\S.*"),
     "sc": re.compile(r"\s+(?:\\\\\S+\s+)?(?:query|queryex|qc)(?:\s+\S+){0,3}"),
     "systeminfo": re.compile(r"(?:\s+/\w+(?: \S+)?)*"),
@@ -111,7 +111,7 @@ def kind_of(command: str) -> str:
 
 
 _SHORT = re.compile(
-    r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|g[ci]m\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
+    r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
     re.I,
 )
 _NETSH = {

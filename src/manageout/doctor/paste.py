@@ -17,7 +17,7 @@ _ENTITY = re.compile(r"&(?:gt|lt|nbsp|quot|amp|#\d{2,5});")
 _TAG = re.compile(r"</?(?:br|p|pre|code|div|span|blockquote)(?: [^<>]{0,200})?/?>", re.IGNORECASE)
 _MARK = re.compile(r"^[ ]{0,3}[>|](?: |$|(?=[^ ]))")
 _FENCE = re.compile(r"^\s*(?:```+|~~~+)\s*[\w+#-]{0,20}\s*$")
-_AROUND = re.compile(r"^(\s*)(\*\*|`+)(.+?)\2\s*$")
+_AROUND = re.compile(r"^(\s*)(\*\*|`+)(?!\*)(.+?)\2\s*$")
 _ASKED = re.compile(r"(?:set \S+|l?server \S+|exit|[\w.:-]+)$", re.IGNORECASE)
 _TABLE_ROW = re.compile(r"^\s*\|.*\|\s*$")
 _LABELLED = re.compile(r"\S.*?(?: :|\. ?:|\w:)(?:\s|$)")
@@ -60,7 +60,11 @@ def _unfenced(line: str) -> str:
 
 
 def _bared(run: list[str], quoted: bool) -> list[str]:
-    return [_MARK.sub("", line, count=1) for line in run] if quoted else run
+    """The blank behind a mark is the mark's, unless some line has none there."""
+    if not quoted:
+        return run
+    bare = [line.lstrip(" ")[1:] for line in run]
+    return [line[1:] for line in bare] if all(line[:1] in ("", " ") for line in bare) else bare
 
 
 def _runs(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
@@ -115,7 +119,7 @@ def _dedent(block: list[str]) -> list[str]:
     edge = min(len(line) - len(line.lstrip()) for line in block if line)
     bare = [line[edge:] for line in block]
     for line, after in pairwise([*bare, ""]):
-        header = line.endswith(":") and not after
+        header = line.endswith(":") and not after and ". ." not in line
         if line[:1].strip() and (header or PROMPT.match(line) or (edge > 3 and _LABELLED.match(line))):
             return bare
     return block
@@ -125,7 +129,7 @@ def single_spaced(lines: list[str]) -> list[str]:
     """Without the blank line that some programs put behind every line."""
     filled = sum(map(bool, lines))
     doubled = sum(bool(one) and not two for one, two in pairwise([*lines, ""]))
-    if filled < 8 or doubled < filled * 0.95 or sum(not line for line in lines) < filled * 0.95:
+    if filled < 8 or doubled < filled * 0.95 or sum(not line for line in lines) < filled * 0.95 - 1:
         return lines
     found: list[str] = []
     skip = False

@@ -163,7 +163,9 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
 
 def _server(line: str, after: str) -> bool:
     """nslookup's own server: a name, and below it its address."""
-    return _SERVER.match(line) is not None and _ADDRESSED.match(after) is not None and " : " not in line
+    return (
+        _SERVER.match(line) is not None and _ADDRESSED.match(after) is not None and not _aligned(line, after)
+    )
 
 
 def _aligned(line: str, after: str) -> bool:

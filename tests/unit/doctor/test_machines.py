@@ -1,0 +1,47 @@
+"""Several machines in one text are told apart."""
+
+from __future__ import annotations
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.read_text import read
+from manageout.doctor.text import lines
+from tests.unit.doctor.test_ipconfig import ENGLISH
+
+STATE = "C:\\>netsh interface isatap show state\nISATAP State : {}\n"
+
+
+def states(text: str) -> dict[str, str]:
+    facts = Facts("x")
+    found = [facts, *read(facts, lines(text))]
+    return {one.computer or one.source: one.isatap_state.value for one in found if one.isatap_state}
+
+
+def test_by_the_names_in_their_outputs() -> None:
+    other = ENGLISH.replace("HELPDESK1", "HELPDESK2")
+    text = ENGLISH + STATE.format("enabled") + other + STATE.format("disabled")
+    assert states(text) == {"HELPDESK1": "enabled", "HELPDESK2": "disabled"}
+
+
+def test_what_stands_before_the_first_name_is_its() -> None:
+    assert states(STATE.format("enabled") + ENGLISH) == {"HELPDESK1": "enabled"}
+
+
+def test_by_remote_prompts() -> None:
+    remote = STATE.format("disabled").replace("C:\\>", "[DA1]: PS C:\\> ")
+    text = ENGLISH + STATE.format("enabled") + remote
+    assert states(text) == {"HELPDESK1": "enabled", "DA1": "disabled"}
+
+
+def test_by_headings() -> None:
+    text = f"On the server:\n\n{STATE.format('disabled')}\n=== HELP7 ===\n{STATE.format('enabled')}"
+    assert states(text) == {"server in x": "disabled", "HELP7": "enabled"} or states(text) == {
+        "x": "disabled",
+        "HELP7": "enabled",
+    }
+
+
+def test_a_role_gets_its_name_from_its_output() -> None:
+    text = (
+        f"On the client:\n\n{ENGLISH}\n{STATE.format('enabled')}\nOn the server:\n{STATE.format('disabled')}"
+    )
+    assert states(text)["HELPDESK1"] == "enabled" and len(states(text)) == 2

@@ -1,0 +1,82 @@
+"""Texts cut into outputs, with and without prompts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manageout.doctor.segments import parts
+from manageout.doctor.text import lines
+from tests.unit.doctor.test_ipconfig import ENGLISH
+from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
+
+
+def cut(text: str) -> list[tuple[str, str, str]]:
+    return [(part.machine, part.command, part.kind) for part in parts(lines(text))]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "machine"),
+    [("C:\\>", ""), ("C:\\Windows\\system32>", ""), ("PS C:\\> ", ""), ("PS C:\\Users\\x y> ", ""), ("PS>", ""),
+     ("[DA1]: PS C:\\> ", "DA1"), ("[da1.corp.example]: PS C:\\Users\\x\\Documents> ", "da1.corp.example"),
+     ("PS HKLM:\\> ", ""), ("\\\\server\\share>", ""), ("D:\\tools (x86)>", ""), ("x@da1:~$ ", "da1"),
+     ("corp\\x@DA1 C:\\Users\\x>", ""), ("(venv) PS C:\\> ", "")],
+)  # fmt: skip
+def test_prompts(prompt: str, machine: str) -> None:
+    assert cut(f"{prompt}ipconfig /all\nx\n{prompt}\n") == [
+        (machine, "ipconfig /all", "ipconfig"),
+    ]
+
+
+def test_outputs_without_prompts() -> None:
+    text = "\n\n".join((ENGLISH, INTERFACE, INTERFACES, ROUTES, POLICIES, "ISATAP State : enabled"))
+    kinds = [kind for _, _, kind in cut(text) if kind]
+    assert kinds == ["ipconfig", "interface", "interfaces", "routes", "policies", "isatap"]
+
+
+def test_one_output_twice() -> None:
+    assert [kind for *_, kind in cut(ENGLISH + ENGLISH + POLICIES + POLICIES) if kind] == [
+        "ipconfig",
+        "ipconfig",
+        "policies",
+        "policies",
+    ]
+
+
+def test_prose_is_a_part_of_no_kind() -> None:
+    assert cut(f"Hello\n{ENGLISH}\nAny idea?") == [("", "", ""), ("", "", "ipconfig"), ("", "", "")]
+
+
+@pytest.mark.parametrize(
+    ("heading", "machine"),
+    [("=== HELP7 ===", "HELP7"), ("--- da1.corp.example ---", "da1.corp.example"), ("### DA1", "DA1"),
+     ("On the server:", "server"), ("on the DA server DA1:", "DA1"), ("From the client (LAPTOP7):", "LAPTOP7"),
+     ("Server:", "server"), ("Auf dem Server:", "server"), ("HELP-7:", "HELP-7"), ("[DA1]", "DA1"),
+     ("*** client ***", "client")],
+)  # fmt: skip
+def test_headings_that_name_a_machine(heading: str, machine: str) -> None:
+    assert cut(f"{heading}\n\nISATAP State : enabled\n")[0][0] == machine
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["=== ISATAP ===", "--- before ---", "Ethernet adapter Ethernet:", "Here is the output:", "================",
+    "- x -",
+     "Server:  dc.corp.example", "IPv6:", "Settings:"],
+)  # fmt: skip
+def test_headings_that_name_none(heading: str) -> None:
+    assert {machine for machine, *_ in cut(f"{heading}\n\nISATAP State : enabled\n")} == {""}
+
+
+def test_a_command_of_powershell_keeps_what_it_printed() -> None:
+    text = "PS C:\\> Get-RemoteAccess\n\nDAStatus : x\n\nSslCertificate : [Subject]\n  CN=x\n\n [Issuer]\n  CN=y\n"
+    (part,) = parts(lines(text))
+    assert part.lines[0] == "DAStatus : x" and part.lines[-1].strip() == "CN=y"
+
+
+@given(st.text(alphabet="C:\\>PS =-#[]ab\n1.", max_size=200))
+def test_no_line_is_lost(text: str) -> None:
+    rows = lines(text)
+    kept = [line for part in parts(rows) for line in part.lines if line]
+    assert len(kept) <= len(rows)
