@@ -320,18 +320,20 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 	if (!site || (void *)(packet + 1) > (void *)(long)skb->data_end)
 		return SLOW;
 	version = packet[0] >> 4;
-	if (version == 6)
+	if (version == 6) {
 		reason = judge6(skb, site, config.tun_header, &found);
-	else if (version == 4)
+		/* Here, where the verifier still knows that this is the lease of a packet of IPv6 (before Linux 6.11). */
+		if (reason == 0)
+			return to_ipv4(skb, config.tun_header, &found);
+	} else if (version == 4) {
 		reason = judge4(skb, site, config.tun_header, &found);
-	else
+	} else {
 		reason = NOT_IPV6;
+	}
 	if (reason > 0)
 		return drop(skb, config.tun_header, reason);
 	if (reason < 0)
 		return SLOW;
-	if (version == 6)
-		return to_ipv4(skb, config.tun_header, &found);
 	if (may_be_direct(found.protocol) && skb->ingress_ifindex) {
 		flow = (struct flow){found.v4, found.lease, found.ports, found.protocol};
 		note(skb, &flow, 0, config.tun_ifindex, 0);
