@@ -96,7 +96,7 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     towards = sorted({*around.underlays, *around.towards.values()})
     rules = [table(site, plan, around.underlays, around.contents, around.features, towards), *sets]
     rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
-    rules.append(chain("guard", guard_rules(site, plan, around.before)))
+    rules.append(chain("guard", guard_rules(site, around.before)))
     lasting = lasting_rules(site, around.before)
     guard = "\n".join([*sets, chain("guard", lasting)]) if lasting else ""
     return replace(without_rules(site, plan, around), filter="\n".join(rules), guard=guard)

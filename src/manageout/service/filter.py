@@ -74,12 +74,13 @@ def table(
     """The whole table. ``contents``: members of its sets that are known by now; ``towards``: devices by which other
     ISATAP routers are reached.
     """
-    sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY), set_name(Drop.WRONG_WAY))
+    sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY))
     for reason in REFUSALS:
         sets += source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
     sets += pair_sets(set_name(Drop.POLICY))
     chains = [chain("forward", _forward(site, plan, contents.torn, towards))]
     if site.gateway is not None:
+        chains.append(chain("whence", _whence(site, plan)))
         chains.append(chain("from_clients", _from_clients(site, plan)))
     chains += manager_chains
     if site.gateway is not None:
@@ -99,6 +100,24 @@ def table(
 def set_name(reason: Drop) -> str:
     """The chain and counter of a refusal; the sets of its sources end in 4 and 6."""
     return f"refused_{reason.name.lower()}"
+
+
+def _whence(site: Site, plan: Plan) -> Iterator[str]:
+    """A packet to a client must come from where its source lies: the Internet's side must not speak for the intranet.
+
+    Managers are told by their source, and so is who may call machines with a mapping of their own. The kernel is asked
+    here, because it answers in forward hooks only since Linux 5.18.
+    """
+    yield "type filter hook prerouting priority filter; policy accept;"
+    astray = f"fib saddr . iif oif missing goto {set_name(Drop.WRONG_WAY)}"
+    # With several ISATAP routers a host sends by one, and is answered by another.
+    several = site.isatap is not None and bool(site.isatap.routers)
+    but = f"ip6 saddr != {plan.isatap_prefix} " if several else ""
+    anew = f"ip6 daddr {plan.client_prefix} ct state != {{ established, related }}"
+    yield f"iifname != {IPHTTPS_DEVICE} {anew} {but}{astray}"
+    if plan.leases is not None and site.translation is not None:
+        shown = nets([plan.leases, *(each.ipv4 for each in site.translation.eam)])
+        yield f'iifname != "mo-*" ip daddr {shown} {astray}'
 
 
 def _forward(site: Site, plan: Plan, torn: bool, towards: Sequence[str]) -> Iterator[str]:

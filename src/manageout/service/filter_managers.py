@@ -72,18 +72,11 @@ def calls_everybody(manager: ManagerTable) -> bool:
     return EVERYBODY in manager.to
 
 
-def managers(
-    site: Site, plan: Plan, contents: Contents, refused: str, astray: str
-) -> tuple[list[str], list[str]]:
-    """(sets and counters, chains). Whoever fits no table goes to the chain ``refused``; what does not come from
-    where its source lies, to ``astray``: the Internet's side must not speak for the intranet.
-    """
+def managers(site: Site, plan: Plan, contents: Contents, refused: str) -> tuple[list[str], list[str]]:
+    """(sets and counters, chains). Whoever fits no table goes to the chain ``refused``."""
     sets: list[str] = []
     chains: list[str] = []
-    # What comes by another ISATAP router is answered by ourselves; the chain before knows by which devices it may.
-    several = site.isatap is not None and bool(site.isatap.routers)
-    but = f"ip6 saddr != {plan.isatap_prefix} " if several else ""
-    ways = [f"{but}fib saddr . iif oif missing goto {astray}"]
+    ways: list[str] = []
     for number, manager in enumerate(site.policy.managers):
         sets += _sets(number, manager, site, plan, contents)
         accept = f"counter name {counter(number)} accept"

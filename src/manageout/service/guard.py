@@ -12,10 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from manageout.config import Site
-from manageout.plan import Plan
-from manageout.protocol.drops import Drop
-from manageout.service.filter import set_name
-from manageout.service.filter_text import nets, set_of
+from manageout.service.filter_text import set_of
 
 IPV4_FORWARDING = "net.ipv4.conf.all.forwarding"
 IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
@@ -51,21 +48,12 @@ def guard_sets(site: Site, before: Router) -> list[str]:
     return [set_of(_BRIDGES, "iface_index . iface_index", BRIDGES, "10m")]
 
 
-def guard_rules(site: Site, plan: Plan, before: Router) -> Iterator[str]:
-    """The chain in the table of the rules.
-
-    Managers are told by their IPv4 source, and so is who may call machines with a mapping of their own. So a packet to
-    a lease or a mapping must come from where its source lies: the Internet side of a gateway cannot speak for the
-    intranet.
-    """
+def guard_rules(site: Site, before: Router) -> Iterator[str]:
+    """The chain in the table of the rules."""
     yield _HOOK.format("filter - 1")
     matches = list(_matches(site, before))
     if matches:
         yield from _BRIDGED
-    if plan.leases is not None and site.translation is not None:
-        shown = nets([plan.leases, *(each.ipv4 for each in site.translation.eam)])
-        wrong_way = f"goto {set_name(Drop.WRONG_WAY)}"
-        yield f'iifname != "mo-*" ip daddr {shown} fib saddr . iif oif missing {wrong_way}'
     for match in matches:
         yield f"{match} counter name {GUARDED} drop"
 

@@ -37,10 +37,25 @@ def test_nothing_new_passes_a_gateway_unless_a_client_or_a_manager_begins() -> N
         "oifname mo-iphttps0 ip6 daddr { fd12:3456:789a:1000::/64 } goto managers",
         "goto refused_foreign",
     ]
-    assert chain(wanted(GATEWAY), "managers") == [
-        "fib saddr . iif oif missing goto refused_wrong_way",
-        "goto refused_policy",
-    ]
+    assert chain(wanted(GATEWAY), "managers") == ["goto refused_policy"]
+
+
+WHENCE = "iifname != mo-iphttps0 ip6 daddr fd12:3456:789a:1000::/64 ct state != { established, related } "
+ASTRAY = "fib saddr . iif oif missing goto refused_wrong_way"
+
+
+def test_what_is_for_a_client_comes_from_where_its_source_lies() -> None:
+    first = "type filter hook prerouting priority filter; policy accept;"
+    assert chain(wanted(GATEWAY), "whence") == [first, WHENCE + ASTRAY]
+    lease = f'iifname != "mo-*" ip daddr {{ 10.0.8.0/24 }} {ASTRAY}'
+    assert chain(wanted(GATEWAY, TRANSLATION), "whence") == [first, WHENCE + ASTRAY, lease]
+
+
+def test_hosts_of_several_isatap_routers_may_come_by_another_one() -> None:
+    router = '[isatap]\nlocators = ["10.0.0.1"]\nrouters = ["10.0.0.2"]\n'
+    assert f"{WHENCE}ip6 saddr != fd12:3456:789a:1::/64 {ASTRAY}" in chain(wanted(GATEWAY, router), "whence")
+    alone = router.replace('routers = ["10.0.0.2"]\n', "")
+    assert WHENCE + ASTRAY in chain(wanted(GATEWAY, alone), "whence")
 
 
 def test_clients_reach_the_intranet() -> None:

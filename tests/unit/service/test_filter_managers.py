@@ -14,9 +14,7 @@ TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 
 def rendered(*tables: str) -> str:
     site = parse(SITE + "".join(tables))
-    return "\n".join(
-        [part for parts in managers(site, plan(site), Contents(), "nobody", "astray") for part in parts]
-    )
+    return "\n".join([part for parts in managers(site, plan(site), Contents(), "nobody") for part in parts])
 
 
 def manager(source: str, to: str = "*", services: str = "tcp/22") -> str:
@@ -25,9 +23,7 @@ def manager(source: str, to: str = "*", services: str = "tcp/22") -> str:
 
 
 def test_without_managers_nobody_calls() -> None:
-    assert rendered() == (
-        "  chain managers {\n    fib saddr . iif oif missing goto astray\n    goto nobody\n  }"
-    )
+    assert rendered() == "  chain managers {\n    goto nobody\n  }"
 
 
 def test_an_ipv4_network_is_seen_in_both_isatap_forms_and_behind_the_translator() -> None:
@@ -70,10 +66,3 @@ def test_services() -> None:
     assert "  chain m0 {\n    counter name m0 accept\n  }" in rendered(
         manager("10.0.0.5", services="any tcp/1")
     )
-
-
-def test_hosts_of_several_isatap_routers_may_come_by_another_one() -> None:
-    router = '[isatap]\nlocators = ["10.0.0.1"]\nrouters = ["10.0.0.2"]\n'
-    rule = "ip6 saddr != fd12:3456:789a:1::/64 fib saddr . iif oif missing goto astray"
-    assert rule in rendered(router)
-    assert rule not in rendered(router.replace('routers = ["10.0.0.2"]\n', ""))
