@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
 SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format fuzz bpf clean packages-demo packages-ad packages-test packages-bench
+.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format fuzz bpf clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,6 +51,13 @@ packages-demo:
 packages-test:
 	@scripts/packages setup demo ad test
 	@scripts/resolved
+
+packages-kernels:
+	@scripts/packages kernels
+
+# What such a machine has inside.
+packages-kernels-inside:
+	@scripts/packages setup demo test modules
 
 packages-bench:
 	@scripts/packages setup demo test bench
