@@ -16,7 +16,7 @@ from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
 
 KNOWN = {"router name", "manager names"}
 """Found in every namespace: no DNS."""
-USUAL = ("clock", "nobody may call clients")
+USUAL = ("clock", "nobody may call clients", "this kernel has no tcx")
 MANAGER = """
 [[policy.managers]]
 from = ["%s", "helpdesk.corp.example"]

@@ -252,6 +252,15 @@ def test_without_libbpf_it_goes_on_and_says_so_once(place: Place) -> None:
     assert place.stop(daemon) == 0
 
 
+def test_without_the_privilege_of_arithmetic_with_pointers_it_goes_on_and_names_it(place: Place) -> None:
+    place.write(ROUTER, place.gateway, '[translation]\npool = "10.0.8.0/24"\n')
+    daemon = place.start("setpriv", "--bounding-set=-perfmon", "--inh-caps=-perfmon")
+    roles = place.ask("status")["roles"]
+    for fast in (roles["isatap"]["fast_path"], roles["translation"]["fast_path"]):
+        assert not fast["on"] and "without CAP_PERFMON" in fast["reason"], fast
+    assert place.stop(daemon) == 0
+
+
 def test_systemd_hears_when_it_serves_and_when_it_stops(place: Place) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(place.directory / "notify"))

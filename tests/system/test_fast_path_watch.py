@@ -17,6 +17,7 @@ from manageout.linux.netlink import Netlink
 from manageout.linux.tun import Tun
 from manageout.protocol.isatap_link import LinkState, Role
 from tests.system.daemon_place import ROUTE, ROUTER, Place
+from tests.this_kernel import TCX
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
 BOUND = 20.0
@@ -68,6 +69,7 @@ def codes(place: Place) -> set[str]:
     return {row["code"] for row in place.ask("status")["findings"]}
 
 
+@TCX
 def test_a_link_that_somebody_detaches(served: Place) -> None:
     before = links(served)
     assert len(before) >= 4
@@ -78,6 +80,7 @@ def test_a_link_that_somebody_detaches(served: Place) -> None:
     assert "somebody detached an eBPF program" in served.log()
 
 
+@TCX
 def test_never_in_a_fight(served: Place) -> None:
     """Three times, then it is said and left; a reload wants it again."""
     for _ in range(3):
@@ -96,6 +99,7 @@ def test_never_in_a_fight(served: Place) -> None:
     wait_until("others are there", lambda: links(served) - before, BOUND)
 
 
+@TCX
 def test_the_card_comes_back_as_another_device(served: Place) -> None:
     before = links(served)
     served.run(["ip", "link", "delete", "e0"])
@@ -125,7 +129,7 @@ def held(place: Place) -> bool:
     return True
 
 
-@pytest.mark.parametrize("tcx", [True, False], ids=["tcx", "clsact"])
+@pytest.mark.parametrize("tcx", [pytest.param(True, marks=TCX), False], ids=["tcx", "clsact"])
 @pytest.mark.parametrize("device", ["e0", "mo-test0"])
 def test_each_way_of_attaching_knows_what_it_lost(
     namespaces: Callable[[str], str], tcx: bool, device: str

@@ -26,6 +26,7 @@ from manageout.protocol.isatap_link import LinkState, Role
 from manageout.protocol.prefixes import Prefix
 from manageout.wire import ipv4, ipv6, tcp, udp
 from tests.system.support import AS_NOBODY
+from tests.this_kernel import TCX, track_connections
 
 LINK = bytes.fromhex("fd123456789a0001")
 CLIENT = bytes.fromhex("fd123456789a10000000000000000005")
@@ -321,8 +322,7 @@ class TestDirect:
 
     def test_tcp_goes_straight_where_conntrack_is_liberal(self, tun: Tun) -> None:
         name = "net.netfilter.nf_conntrack_tcp_be_liberal"
-        if sysctl.find(name) is None:
-            pytest.skip("no connection tracking in this kernel")
+        track_connections()
         sysctl.set(name, 1)
         segment = tcp.build(HOST6, CLIENT, tcp.Tcp(4000, 22, 1, 1, tcp.ACK, 1000, 0, b""), b"")
         packet = ipv6.build(HOST6, CLIENT, 6, segment)
@@ -355,7 +355,7 @@ class TestDirect:
             assert path.direct is Direct.OFF
 
 
-@pytest.mark.parametrize(("tcx", "by"), [(True, "tcx"), (False, "clsact")])
+@pytest.mark.parametrize(("tcx", "by"), [pytest.param(True, "tcx", marks=TCX), (False, "clsact")])
 def test_attached_and_gone(tun: Tun, tcx: bool, by: str) -> None:
     with Path41(tun, state(HOST), tcx=tcx) as path:
         assert path.attached_by == by
@@ -436,7 +436,11 @@ def unavailable(*prefix: str) -> str:
 
 def test_without_privilege() -> None:
     said = unavailable(*AS_NOBODY)
-    assert said == "object isatap: eBPF is not permitted | run as root, or with CAP_BPF and CAP_NET_ADMIN"
+    missing = "CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF"
+    assert (
+        said
+        == f"object isatap: eBPF is not permitted without {missing} | run as root, or with these capabilities"
+    )
 
 
 def test_without_libbpf() -> None:

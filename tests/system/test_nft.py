@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -42,6 +43,30 @@ def test_a_refused_replacement_changes_nothing() -> None:
         nft.replace_table(nft.TABLE, BODY % "what is this")
     assert "syntax error" in caught.value.message
     assert ruleset() == before
+
+
+def test_a_trial_leaves_nothing_and_names_the_rule_that_the_kernel_refuses() -> None:
+    """`nft --check` alone is not enough: kernels before 5.11 look at such rules only when they are to stay."""
+    before = ruleset()
+    nft.trial(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
+    with pytest.raises(KernelError) as caught:
+        nft.trial(nft.TABLE, BODY % "masquerade")
+    assert caught.value.message.startswith("Linux ") and "masquerade" in caught.value.message
+    assert "\n" not in caught.value.message and caught.value.hint
+    assert ruleset() == before
+
+
+@pytest.mark.parametrize(("lost", "error"), [("-sys_admin", ""), ("-sys_admin,-net_admin", "NotPermitted")])
+def test_a_trial_without_the_right_to_a_namespace(lost: str, error: str) -> None:
+    code = f"""
+from manageout.errors import KernelError, NotPermitted
+from manageout.linux import nft
+nft.trial(nft.TABLE, {BODY % "ip6 daddr fd00::/8 drop"!r})
+nft.trial(nft.TABLE, {BODY % "what is this"!r})
+"""
+    argv = ["setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}", sys.executable, "-c", code]
+    told = subprocess.run(argv, capture_output=True, text=True, check=False).stderr.strip().splitlines()[-1]
+    assert (error or "KernelError: Linux") in told and (error or "syntax error") in told
 
 
 def test_chains_that_drop_what_we_need() -> None:

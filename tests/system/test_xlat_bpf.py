@@ -24,6 +24,7 @@ from manageout.protocol.mappings import Mappings
 from manageout.protocol.translate_fast import Mtus
 from manageout.wire import icmpv6, ipv4, ipv6, tcp, udp
 from tests.system.test_isatap_bpf import CONTEXT, INGRESS_IFINDEX, programs
+from tests.this_kernel import TCX, track_connections
 
 FORWARD, DROP, SLOW = 7, 2, -1
 NAME = "mo-test-xlat"
@@ -258,8 +259,7 @@ class TestDirect:
     @pytest.mark.parametrize("untracked", [False, True])
     def test_tcp_goes_straight_where_conntrack_does_not_mind(self, tun: Tun, untracked: bool) -> None:
         name = "net.netfilter.nf_conntrack_tcp_be_liberal"
-        if sysctl.find(name) is None:
-            pytest.skip("no connection tracking in this kernel")
+        track_connections()
         sysctl.set(name, 0 if untracked else 1)
         with Path64(tun, mappings(), untracked=untracked) as path:
             assert path.direct is Direct.TCP
@@ -296,7 +296,7 @@ class TestDirect:
                 assert self.went(path, out())[:12] == ETHERNET
 
 
-@pytest.mark.parametrize(("tcx", "by"), [(True, "tcx"), (False, "clsact")])
+@pytest.mark.parametrize(("tcx", "by"), [pytest.param(True, "tcx", marks=TCX), (False, "clsact")])
 def test_attached_and_gone_beside_the_tunnel(tun: Tun, tcx: bool, by: str) -> None:
     link = LinkState(Role.ROUTER, prefixes=[CLIENT[:8]], locators=[ROUTER])
     underlays = [socket.if_nametoindex("u0")]

@@ -236,6 +236,11 @@ def allowed() -> Direct:
     return Direct.TCP if sysctl.find("net.netfilter.nf_conntrack_tcp_be_liberal") == "1" else Direct.UDP
 
 
+def loaded() -> Object:
+    """The programs as a router needs them, in the kernel but not attached: for ``check``."""
+    return _load(struct.pack("=6I", Role.ROUTER, 1, 1280, 0, Direct.TCP, _is_old_kernel()), 1, 1, 1)
+
+
 def _load(config: bytes, max_hosts: int, max_drop_sources: int, max_flows: int) -> Object:
     """The object, verified by the kernel but not attached."""
     data = resources.files("manageout.bpf").joinpath("isatap.bpf.o")
@@ -243,19 +248,19 @@ def _load(config: bytes, max_hosts: int, max_drop_sources: int, max_flows: int) 
         raise FastPathUnavailable(
             "isatap.bpf.o was not built", "run `make bpf`, or install the package again"
         )
-    loaded = Object(data.read_bytes(), "isatap")
-    loaded.constants(".rodata.config", config)
-    loaded.resize("peers", max_hosts)
-    loaded.resize("drops", max_drop_sources)
-    loaded.resize("flows", max_flows)
-    loaded.resize("allowed", MAX_LISTED)
-    loaded.resize("routes", MAX_LISTED)
+    made = Object(data.read_bytes(), "isatap")
+    made.constants(".rodata.config", config)
+    made.resize("peers", max_hosts)
+    made.resize("drops", max_drop_sources)
+    made.resize("flows", max_flows)
+    made.resize("allowed", MAX_LISTED)
+    made.resize("routes", MAX_LISTED)
     try:
-        loaded.load()
+        made.load()
     except BaseException:
-        loaded.close()
+        made.close()
         raise
-    return loaded
+    return made
 
 
 def _lpm_key(prefix: Prefix) -> bytes:

@@ -19,6 +19,8 @@ from functools import cache
 from typing import Any, ClassVar
 
 from manageout.errors import FastPathUnavailable
+from manageout.linux import privileges
+from manageout.linux.privileges import Capability
 
 BPF_TCX_INGRESS = 46
 BPF_TCX_EGRESS = 47
@@ -31,6 +33,8 @@ TUNNEL, TRANSLATOR = 0, 1
 """Slots: both fast paths may have a program on one device, with handles and priorities one behind the other."""
 _PER_CPU = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH
 _BATCH = 4096
+_NEEDED = {int(each) for each in (Capability.NET_ADMIN, Capability.BPF, Capability.PERFMON)}
+"""CAP_PERFMON for arithmetic with pointers, which the verifier else refuses."""
 _LINK_INFO = 64
 
 _PRINT = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
@@ -134,11 +138,12 @@ def _failure(what: str, code: int) -> FastPathUnavailable:
     """The one line that matters, out of the error number and the log."""
     log = "".join(_log)
     _log.clear()
-    if code in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
-        hint = "run as root, or with CAP_BPF and CAP_NET_ADMIN"
-        return FastPathUnavailable(f"{what}: eBPF is not permitted", hint, log)
+    missing = ", ".join(privileges.names(_NEEDED - privileges.effective()))
+    if code in (errno.EPERM, errno.EACCES) and missing:
+        told = f"{what}: eBPF is not permitted without {missing}"
+        return FastPathUnavailable(told, "run as root, or with these capabilities", log)
     why = _verifier_line(log) or os.strerror(code)
-    return FastPathUnavailable(f"{what}: {why}", "Linux 6.6 or later is best; 5.12 is the least", log)
+    return FastPathUnavailable(f"{what}: {why}", "Linux 6.1 or later", log)
 
 
 def _verifier_line(log: str) -> str:
@@ -271,6 +276,11 @@ class Attachment:
             raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
         self._program_id = options.prog_id
         self._filters[self._hook.ifindex] += 1
+
+    @property
+    def way(self) -> str:
+        """``tcx`` or ``clsact``."""
+        return "tcx" if self.link >= 0 else "clsact"
 
     @property
     def holds(self) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 from typing import Any
 
 from manageout.errors import KernelError, NotPermitted
 
 TABLE = "inet manageout"
+
+NEEDED = "boot Linux 6.1 or later (Debian 12 has it), with nftables 1.0 or later"
 
 # We receive IPv4 (protocol 41, TLS) and forward IPv6; IPv4 only between leases and the intranet.
 _CONCERNS_US = {("inet", "input"), ("ip", "input"), ("inet", "forward"), ("ip6", "forward")}
@@ -18,6 +21,31 @@ _CONCERNS_LEASES = {("ip", "forward")}
 def apply(ruleset: str) -> None:
     """Load ``ruleset`` in one transaction. Raises :class:`KernelError` with nft's first complaint."""
     _nft(["-f", "-"], ruleset, "load the packet filter rules")
+
+
+def trial(table: str, body: str) -> None:
+    """Have the kernel take ``table`` with this ``body`` where nobody meets it: in a network namespace made for it.
+
+    Without the right to make one, by ``nft --check``, which older kernels answer before they have looked at all of
+    it. Raises :class:`KernelError` with the rule that the kernel refuses, :class:`NotPermitted`.
+    """
+    text = f"table {table} {{\n{body}\n}}\n"
+    try:
+        tried = subprocess.run(
+            ["unshare", "--net", "nft", "-f", "-"], input=text, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        tried = None
+    if tried is None or tried.stderr.startswith("unshare:"):
+        tried = _run(["--check", "-f", "-"], text)
+    if tried.returncode == 0:
+        return
+    if "Operation not permitted" in tried.stderr:
+        raise NotPermitted("try the packet filter rules: not permitted", "run as root, or with CAP_NET_ADMIN")
+    first, *rest = [*tried.stderr.strip().splitlines(), "nft failed"]
+    reason = first.rpartition("Error: ")[2].removeprefix("Could not process rule: ")
+    rule = f' "{rest[0].strip()}"' if len(rest) > 1 else ""
+    raise KernelError(f"Linux {platform.release()} refuses the packet filter's rule{rule}: {reason}", NEEDED)
 
 
 def replace_table(table: str, body: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 from functools import cache
 from typing import NamedTuple
+
+from manageout.errors import KernelError, NotPermitted
+from manageout.linux import nft
 
 _COUNTS = """
 set counted { type classid; size 1; flags dynamic; }
@@ -33,11 +36,11 @@ def features() -> Features:
 
 
 def _accepted(body: str) -> bool:
-    text = f"table inet manageout-probe {{\n{body}\n}}\n"
     try:
-        asked = subprocess.run(
-            ["nft", "--check", "-f", "-"], input=text, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        return True  # the table itself cannot be loaded either, which is told
-    return asked.returncode == 0 or "not permitted" in asked.stderr
+        nft.trial("inet manageout-probe", body)
+    except NotPermitted:
+        return True
+    except KernelError:
+        # Without nft the table itself cannot be loaded either, which is told.
+        return shutil.which("nft") is None
+    return True

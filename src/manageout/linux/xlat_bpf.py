@@ -210,24 +210,29 @@ def remove_leftovers(ifindexes: Iterable[int]) -> None:
             remove_leftover(ifindex, egress=True, slot=TRANSLATOR)
 
 
+def loaded() -> Object:
+    """The programs with the direct path, in the kernel but not attached: for ``check``."""
+    return _load(struct.pack("=III", 1, 0, Direct.TCP), 1, 1, 1)
+
+
 def _load(config: bytes, max_leases: int, max_drop_sources: int, max_flows: int) -> Object:
     """The object, verified by the kernel but not attached."""
     data = resources.files("manageout.bpf").joinpath("xlat.bpf.o")
     if not data.is_file():
         raise FastPathUnavailable("xlat.bpf.o was not built", "run `make bpf`, or install the package again")
-    loaded = Object(data.read_bytes(), "xlat")
-    loaded.constants(".rodata.config", config)
-    loaded.resize("by_v6", max_leases)
-    loaded.resize("by_v4", max_leases)
-    loaded.resize("mapped", MAX_MAPPED)
-    loaded.resize("drops", max_drop_sources)
-    loaded.resize("flows", max_flows)
+    made = Object(data.read_bytes(), "xlat")
+    made.constants(".rodata.config", config)
+    made.resize("by_v6", max_leases)
+    made.resize("by_v4", max_leases)
+    made.resize("mapped", MAX_MAPPED)
+    made.resize("drops", max_drop_sources)
+    made.resize("flows", max_flows)
     try:
-        loaded.load()
+        made.load()
     except BaseException:
-        loaded.close()
+        made.close()
         raise
-    return loaded
+    return made
 
 
 def _settings(mappings: Mappings, mtus: Mtus, strays: bool) -> bytes:

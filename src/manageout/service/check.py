@@ -6,24 +6,20 @@ shown. A check that cannot be made (no privilege) says so instead of passing sil
 
 from __future__ import annotations
 
-import platform
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
-from importlib import resources
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from manageout.config import Site
-from manageout.errors import FastPathUnavailable, KernelError, ManageoutError
-from manageout.linux import nft, privileges, sysctl, systemd
-from manageout.linux.libbpf import Object
+from manageout.errors import KernelError, ManageoutError
+from manageout.linux import privileges, sysctl, systemd
 from manageout.linux.netlink import RA, Link, Netlink
 from manageout.plan import Plan
-from manageout.service import check_dns, check_files, check_pool, untracked
+from manageout.service import check_dns, check_files, check_kernel, check_pool, untracked
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
 from manageout.service.surroundings import surroundings
@@ -292,20 +288,8 @@ def _kept(host: Host) -> Findings:
 
 
 def _packet_filter(host: Host) -> Findings:
-    if shutil.which("nft") is None:
-        yield _error("nft is not installed", "apt-get install nftables")
-        return
-    if privileges.Capability.NET_ADMIN not in privileges.effective():
-        yield _note("not permitted to read the packet filter", "run check as root")
-        return
-    for table, hook in nft.dropping_chains(leases=host.site.translation is not None):
-        text = f"table {table} drops by default what is {'forwarded' if hook == 'forward' else 'received'}"
-        if hook == "forward":
-            yield _warning(
-                text, 'accept iifname "mo-*" and oifname "mo-*" there: our table cannot overrule it'
-            )
-        else:
-            yield _warning(text, "accept there protocol 41 from isatap.hosts, and TCP to gateway.listen")
+    for severity, message, remedy in check_kernel.packet_filter(host.site, host.plan):
+        yield Finding(severity, message, remedy)
 
 
 def _untracked(host: Host) -> Findings:
@@ -317,38 +301,8 @@ def _untracked(host: Host) -> Findings:
 
 
 def _fast_path(host: Host) -> Findings:
-    site = host.site
-    roles = {"isatap": site.isatap is not None, "xlat": site.translation is not None}
-    wanted = [name for name, needed in roles.items() if needed and site.daemon.fast_path]
-    if not wanted:
-        return
-    programs = {name: resources.files("manageout.bpf").joinpath(f"{name}.bpf.o") for name in wanted}
-    if not all(program.is_file() for program in programs.values()):
-        yield _warning(
-            "the eBPF program was not built: no fast path", "run `make bpf`, or install the package again"
-        )
-        return
-    if privileges.Capability.BPF not in privileges.effective():
-        yield _note("not permitted to try eBPF", "run check as root")
-        return
-    for name, program in programs.items():
-        try:
-            loaded = Object(program.read_bytes(), name)
-            with closing(loaded):
-                loaded.load()
-        except FastPathUnavailable as error:
-            yield _warning(f"no fast path, the daemon goes on without: {error.message}", error.hint)
-    if site.translation is not None and not _short(host.plan.nat64):
-        hint = "leave translation.prefix out, or use a /96 other than 64:ff9b::/96"
-        yield _warning(f"eBPF cannot translate {host.plan.nat64}: every packet goes through Python", hint)
-    major, minor = (int(part) for part in platform.release().split(".")[:2])
-    if (major, minor) < (6, 6):
-        yield _note(f"Linux {major}.{minor} has no tcx: the fast path uses clsact", "Linux 6.6 or later")
-
-
-def _short(prefix: IPv6Network) -> bool:
-    """Whether the NAT64 prefix is one that the fast path serves."""
-    return prefix.prefixlen == 96 and prefix != WELL_KNOWN_NAT64
+    for severity, message, remedy in check_kernel.fast_path(host.site, host.plan):
+        yield Finding(severity, message, remedy)
 
 
 def _unreachable(host: Host) -> Findings:

@@ -1,7 +1,8 @@
 """``manageout run``: site file -> kernel state -> roles, until told to stop.
 
-The order: lock the runtime directory, make the kernel as desired, open the sockets that may be taken, give up
-privileges, run the roles, say READY. At the end the same backwards.
+The order: lock the runtime directory, have the kernel try the rules where nobody meets them, make the kernel as
+desired, open the sockets that may be taken, give up privileges, run the roles, say READY. At the end the same
+backwards.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from manageout.config import Site
 from manageout.errors import ConfigError, ManageoutError
-from manageout.linux import privileges, systemd
+from manageout.linux import nft, privileges, systemd
 from manageout.linux.netlink import Netlink
 from manageout.plan import Plan
 from manageout.service.control import ControlServer
@@ -68,6 +69,7 @@ def run(file: Path, runtime_dir: Path | None = None) -> None:
     os.umask(0o027)  # what is known of clients is nobody else's to read, also without the systemd unit
     with RuntimeDir(runtime_dir or site.daemon.runtime_dir) as runtime, Netlink() as netlink:
         reconciler = Reconciler(netlink, runtime)
+        nft.trial(nft.TABLE, desired_here(netlink, reconciler, site, plan).filter)
         try:
             _stop_at_once()
             reconciler.undo()  # what a killed daemon has left

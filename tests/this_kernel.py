@@ -1,0 +1,30 @@
+"""Named skips: only where the kernel lacks what a test is about, and only below the version that has it."""
+
+from __future__ import annotations
+
+import platform
+import re
+
+import pytest
+
+from manageout.linux import nft
+
+
+def linux() -> tuple[int, int]:
+    """The version that runs: (6, 12)."""
+    major, minor = re.findall(r"\d+", platform.release())[:2]
+    return int(major), int(minor)
+
+
+def since(major: int, minor: int, what: str) -> pytest.MarkDecorator:
+    """Skip on a kernel before the one that came with ``what``."""
+    reason = f"Linux {platform.release()} has no {what}: that came with {major}.{minor}"
+    return pytest.mark.skipif(linux() < (major, minor), reason=reason)
+
+
+TCX = since(6, 6, "tcx")
+
+
+def track_connections() -> None:
+    """Have connection tracking there, with its parameters: it is a module that a rule loads."""
+    nft.trial("inet mo-test-tracking", "chain tracked { ct state new accept; }")
