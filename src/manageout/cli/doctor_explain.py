@@ -22,6 +22,7 @@ def explain(code: str, as_json: bool) -> None:
     if rule is None:
         near = get_close_matches(code.upper(), RULES, 3, 0.5)
         hint = f"perhaps {', '.join(near)}" if near else "manageout doctor --rules lists them all"
+        hint += "; what the daemon finds is in docs/reference/findings.md"
         raise ManageoutError(f"no rule is called {printable(code)[:60]!r}", hint)
     hidden_by = sorted(other.code for other in RULES.values() if rule.code in other.hides)
     said = about(rule.code)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from manageout.cli import client
@@ -13,6 +16,9 @@ from manageout.service.live import Wanted, _Look
 from manageout.service.overview import Overview
 from tests.unit.service.test_lease_keeper import A, Scene
 
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "reference" / "findings.md"
+CODE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
 FULL = Finding("LEASES-NOT-STORED", "error", "leases cannot be stored: the disk is full", "make room")
 
 
@@ -45,3 +51,62 @@ def test_a_role_s_finding_reaches_the_doctor_through_the_socket(tmp_path: Path) 
     live = _Look(Wanted(ask=lambda command: status))._daemon(status)
     assert live is not None and live.findings == (tuple(found),)
     assert found.what and found.remedy
+
+
+def calls(tree: ast.Module, *names: str) -> Iterator[ast.Call]:
+    """Of functions, methods or classes of these names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name in names:
+                yield node
+
+
+def first(call: ast.Call) -> str:
+    """The first argument, if it is a string as it stands."""
+    value = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else ""
+    return value if isinstance(value, str) else ""
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """All that the daemon runs, and ``manageout connect``."""
+    for folder in ("service", "protocol", "directory"):
+        for path in sorted((ROOT / "src" / "manageout" / folder).rglob("*.py")):
+            yield path.name, ast.parse(path.read_text())
+
+
+def codes() -> set[str]:
+    """Every word that has the form of a code, and what a database's name and ending make together."""
+    found, stores, endings = set(), set(), set()
+    for name, tree in trees():
+        strings = [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        found |= {text for text in strings if CODE.fullmatch(text)}
+        stores |= {code for call in calls(tree, "findings") if (code := first(call))}
+        if name == "database.py":
+            endings = {text for text in strings if re.fullmatch(r"(-[A-Z]+)+", text)}
+    assert stores and endings
+    return found | {f"{store}{ending}" for store in stores for ending in endings}
+
+
+def test_every_code_has_its_form() -> None:
+    """So that :func:`codes` sees it, and monitoring can match it."""
+    for name, tree in trees():
+        for call in calls(tree, "Finding", "Row", "Problem", "RecordError", "SignerError"):
+            code = first(call)
+            if code and name != "check.py":  # whose findings have no code
+                assert CODE.fullmatch(code), f"{name}: {code}"
+
+
+def test_the_page_has_every_code_with_cause_and_remedy_and_no_other() -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    listed = [code for row in rows for code in re.findall(r"`([A-Z0-9-]+)`", row.split("|")[1])]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == codes()
+    for row in rows:
+        _, _, cause, remedy, _ = row.split("|")
+        assert len(cause.strip()) > 5 and len(remedy.strip()) > 5, row
