@@ -66,6 +66,11 @@ class KeySigner:
         self._key = dns.tsig.Key(name, data, _KNOWN[algorithm[1].lower()])
 
     @property
+    def element(self) -> str:
+        """The key in BIND's address match lists."""
+        return f'key "{self._key.name.to_text(omit_final_dot=True)}"'
+
+    @property
     def keyring(self) -> dict[dns.name.Name, dns.tsig.Key]:
         """For a zone transfer."""
         return {self._key.name: self._key}

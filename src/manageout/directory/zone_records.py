@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -14,6 +15,7 @@ import dns.name
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.tsig
 import dns.xfr
 import dns.zone
 
@@ -28,7 +30,7 @@ SECONDS = 60.0
 MAX_BYTES = 64 << 20
 MAX_RECORDS = 1_000_000
 _KINDS = {dns.rdatatype.A: "A", dns.rdatatype.AAAA: "AAAA", dns.rdatatype.CNAME: "CNAME"}
-_HINT = "allow the transfer to this machine (or to --tsig KEYFILE), or export the zone: --zone-file FILE"
+_EXPORT = "or export the zone: --zone-file FILE"
 _AGE = re.compile(r"\[\s*(AGE|Aging)\s*:\s*\d+\s*\]", re.IGNORECASE)
 """What Microsoft's export puts before the TTL of a record that somebody registered."""
 
@@ -61,10 +63,35 @@ def transferred(zone: str, server: str, key: KeySigner | None = None) -> Iterato
                     name = _text(rrset.name)
                     yield from (ZoneRecord(name, _KINDS[rrset.rdtype], _value(item)) for item in rrset)
     except dns.xfr.TransferError as error:
-        reason = f"{server} refuses it ({dns.rcode.to_text(error.rcode)})"
-        raise ManageoutError(f"zone {zone}: {reason}", _HINT) from None
+        raise _refusal(zone, server, where, key, error.rcode) from None
+    except dns.tsig.PeerError as error:
+        hint = f"--tsig FILE with a key that the server has too, {_EXPORT}"
+        raise ManageoutError(f"zone {zone}: {server} does not take the key: {said(error)}", hint) from None
     except (dns.exception.DNSException, OSError, ValueError, EOFError) as error:
-        raise ManageoutError(f"zone {zone} from {server}: {said(error)}", _HINT) from None
+        hint = f"allow the transfer to this machine (or to --tsig KEYFILE), {_EXPORT}"
+        raise ManageoutError(f"zone {zone} from {server}: {said(error)}", hint) from None
+
+
+def _refusal(zone: str, server: str, where: Server, key: KeySigner | None, rcode: int) -> ManageoutError:
+    code = dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
+    if rcode == dns.rcode.NOTAUTH:
+        hint = f"--dns ADDRESS of a server that has it, {_EXPORT}"
+        return ManageoutError(f"zone {zone}: {server} does not have it ({code})", hint)
+    option = f"allow-transfer {{ {key.element if key else _own_address(where)}; }};"
+    way = "" if key else " (or a key, and --tsig KEYFILE)"
+    hint = (
+        f"BIND, which since 9.20 refuses everybody unless told, needs `{option}` for the zone{way}, {_EXPORT}"
+    )
+    return ManageoutError(f"zone {zone}: {server} refuses the transfer ({code})", hint)
+
+
+def _own_address(server: Server) -> str:
+    """The address by which ``server`` knows this machine. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.connect((server.address, server.port))
+        return str(asking.getsockname()[0])
+    return "ADDRESS"
 
 
 def from_file(path: Path, zone: str) -> Iterator[ZoneRecord]:
