@@ -22,8 +22,10 @@ REGISTRY = "Machine\\Registry.pol"
 VERSION_FILE = "GPT.INI"
 USER_HALF_OFF = "1"
 _MACHINE = 0xFFFF
-_EVERYTHING = "RPWPCCDCLCLORCWOWDSDDTSW"
-_READ = "RPLCLORC"
+_RIGHTS = ("CC", "DC", "LC", "SW", "RP", "WP", "DT", "LO", "CR", "SD", "RC", "WD", "WO")
+"""In the order in which Windows and Samba 4.22 write them; Samba 4.17 has its own ([MS-DTYP] 2.5.1.1)."""
+_EVERYTHING = "".join(right for right in _RIGHTS if right != "CR")
+_READ = "LCRPLORC"
 _APPLY = "edacfd8f-ffb3-11d1-b41d-00a0c968f939"
 _LINK = re.compile(r"\[LDAP://([^;\]]*);(\d+)\]", re.IGNORECASE)
 _DISABLED = 1
@@ -250,9 +252,17 @@ def _access_lines(is_: str, should: str) -> list[str]:
 
 
 def _entries(sddl: str) -> set[str]:
-    """The entries of the DACL, and its flags."""
+    """The entries of the DACL, with their rights in one order, and its flags."""
     text = re.sub(r"^.*?D:", "", sddl, count=1).partition("S:(")[0]
-    return {"P" if "P" in text.partition("(")[0] else "", *re.findall(r"\([^)]*\)", text)}
+    return {"P" if "P" in text.partition("(")[0] else "", *map(_in_order, re.findall(r"\([^)]*\)", text))}
+
+
+def _in_order(entry: str) -> str:
+    kind, flags, rights, *rest = entry.split(";")
+    letters = re.findall("..", rights)
+    if all(right in _RIGHTS for right in letters):
+        rights = "".join(sorted(letters, key=_RIGHTS.index))
+    return ";".join((kind, flags, rights, *rest))
 
 
 def _registry_lines(wanted: bytes, there: bytes | None) -> list[str]:

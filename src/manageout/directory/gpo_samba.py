@@ -283,12 +283,13 @@ class Domain:
 
     def _secure(self, dn: str, sddl: str) -> str:
         """Set the object's access list (with owner and group, if told), unless it is so; what it is then."""
-        there = self._access_of(dn)
-        if not there.endswith(sddl):
+        there, wanted = self._access_of(dn), security.descriptor.from_sddl(sddl, self.sid)
+        if not there.endswith(
+            wanted.as_sddl(self.sid)
+        ):  # another Samba may have written ``sddl``, in another order
             flags = security.SECINFO_DACL if sddl.startswith(DACL_START) else WHOLE
             message = ldb.Message(ldb.Dn(self.db, dn))
-            packed = ndr_pack(security.descriptor.from_sddl(sddl, self.sid))
-            message["sd"] = ldb.MessageElement(packed, ldb.FLAG_MOD_REPLACE, "nTSecurityDescriptor")
+            message["sd"] = ldb.MessageElement(ndr_pack(wanted), ldb.FLAG_MOD_REPLACE, "nTSecurityDescriptor")
             self.db.modify(message, controls=[f"sd_flags:1:{flags}"])
             there = self._access_of(dn)
         return there

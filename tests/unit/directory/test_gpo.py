@@ -64,6 +64,20 @@ def test_what_is_published_differs_in_nothing() -> None:
     assert gpo.desired([WANTED], published(), {}) == {"policies": {}, "links": {}}
 
 
+def test_rights_may_stand_in_any_order() -> None:
+    """Samba 4.17 writes them in its own, 4.22 in Windows'."""
+    found = published()
+    policy = found["policies"][GUID]
+    everything, read = "(A;CI;CCDCLCSWRPWPDTLOSDRCWDWO;;;DA)", f"(A;CI;LCRPLORC;;;{SID})"
+    assert everything in policy["security"] and read in policy["security"]
+    older = policy["security"].replace("CCDCLCSWRPWPDTLOSDRCWDWO", "RPWPCCDCLCLORCWOWDSDDTSW")
+    policy["security"] = older.replace("LCRPLORC", "RPLCLORC")
+    assert "DCLCSW" not in policy["security"] and "LCRP" not in policy["security"]
+    assert gpo.differences([WANTED], found) == []
+    policy["security"] = policy["security"].replace("RPLCLORC", "RPLCLO")
+    assert f"{WANTED.name}: access list: {read} is missing" in gpo.differences([WANTED], found)
+
+
 @pytest.mark.parametrize(
     ("where", "value", "line"),
     [
