@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator
@@ -34,9 +34,13 @@ def _listener(value: str) -> str:
     try:
         if not match or not 0 < int(match[2]) < 65536:
             raise ValueError
-        (IPv6Address if match[1].startswith("[") else IPv4Address)(match[1].strip("[]"))
+        host = ip_address(match[1].strip("[]"))
+        if (host.version == 6) != match[1].startswith("["):
+            raise ValueError
     except ValueError:
         raise Unfit(f"{value!r} is not ADDRESS:PORT", "for example 0.0.0.0:443 or [::]:443") from None
+    if isinstance(host, IPv6Address) and host.ipv4_mapped is not None:
+        raise Unfit(f"{value!r} is an IPv4 address", f"write {host.ipv4_mapped}:{match[2]}")
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from ipaddress import IPv6Network
 from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from manageout import config, config_names, config_rollout, config_translation
+from manageout.wire.address import written
 
 _TABLES = (
     config.SiteTable,
@@ -110,6 +112,10 @@ def _words(annotation: Any) -> str:
     return _NAMES[annotation.__name__]
 
 
+def _written(item: object) -> str:
+    return written(item) if isinstance(item, IPv6Network) else str(item)
+
+
 def _default(field: FieldInfo) -> str:
     default = field.default
     if field.default_factory is dict:
@@ -121,7 +127,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
-        return "`[" + ", ".join(f'"{item}"' for item in default) + "]`"
+        return "`[" + ", ".join(f'"{_written(item)}"' for item in default) + "]`"
     if isinstance(default, dict):
         return "`{}`"
     if isinstance(default, str | Path):

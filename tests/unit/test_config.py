@@ -100,6 +100,13 @@ def test_a_listener_is_an_address_and_a_port(listener: str) -> None:
     assert "gateway.listen.0" in faults(GATEWAY + f'listen = ["{listener}"]\n')
 
 
+def test_a_listener_of_ipv4_is_not_written_as_ipv6() -> None:
+    """What ``ipaddress`` calls loopback or unspecified among these differs between versions of Python."""
+    found = faults(GATEWAY + 'listen = ["[::ffff:10.0.0.1]:443"]\n')
+    assert "is an IPv4 address" in found["gateway.listen.0"]
+    assert "daemon.metrics" in faults(GATEWAY + '[daemon]\nmetrics = "[::ffff:127.0.0.1]:9464"\n')
+
+
 @pytest.mark.parametrize("listener", ["0.0.0.0:443", "[::]:443", "[2001:db8::1]:8443"])
 def test_listeners_of_both_families(listener: str) -> None:
     assert parse(GATEWAY + f'listen = ["{listener}"]\n').gateway.listen == (listener,)  # type: ignore[union-attr]

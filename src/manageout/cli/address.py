@@ -60,7 +60,8 @@ def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None
     if not int(ipv4) or int(ipv4) >= 0xE0000000:
         raise click.BadParameter(f"{ipv4} is not the address of a host", param_hint="'IPV4'")
     if prefix is not None and prefix.prefixlen != 64:
-        raise click.BadParameter(f"{prefix} is not a /64: give the prefix of a link", param_hint="'--prefix'")
+        wrong = f"{wire.written(prefix)} is not a /64: give the prefix of a link"
+        raise click.BadParameter(wrong, param_hint="'--prefix'")
     identifier = wire.isatap_interface_id(ipv4)
     lines = [("link-local", str(IPv6Address(wire.isatap_link_local(ipv4.packed))))]
     if prefix is not None:
@@ -105,8 +106,13 @@ def nat64(
         prefix, v4, v6 = _translate(address, prefixes)
     except AddressError as error:
         raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="'--prefix'") from None
-    lines = [("IPv6", str(v6)), ("IPv4", str(v4)), ("prefix", str(prefix)), ("prefix from", origin)]
-    lines += [("prefixes too", ", ".join(map(str, prefixes[1:])))] if prefixes[1:] else []
+    lines = [
+        ("IPv6", wire.written(v6)),
+        ("IPv4", str(v4)),
+        ("prefix", wire.written(prefix)),
+        ("prefix from", origin),
+    ]
+    lines += [("prefixes too", ", ".join(map(wire.written, prefixes[1:])))] if prefixes[1:] else []
     if prefix == wire.WELL_KNOWN_NAT64 and not is_global(v4.packed):
         lines.append(("note", "not a global IPv4 address: translators drop it in this prefix (RFC 6052 3.1)"))
     _print(lines, as_json)
@@ -139,8 +145,10 @@ def _translate(
         extracted = wire.rfc6052_extract(prefix, address)
         if extracted is not None:
             return prefix, extracted, address
-    where = " or ".join(map(str, prefixes))
-    raise click.BadParameter(f"{address} is not in {where}; give --prefix", param_hint="'ADDRESS'")
+    where = " or ".join(map(wire.written, prefixes))
+    raise click.BadParameter(
+        f"{wire.written(address)} is not in {where}; give --prefix", param_hint="'ADDRESS'"
+    )
 
 
 @address.command(name="6to4")
@@ -153,7 +161,9 @@ def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
     else:
         embedded = wire.embedded_sixtofour(address.packed)
         if embedded is None:
-            raise click.BadParameter(f"{address} is not in {wire.SIXTOFOUR}", param_hint="'ADDRESS'")
+            raise click.BadParameter(
+                f"{wire.written(address)} is not in {wire.SIXTOFOUR}", param_hint="'ADDRESS'"
+            )
         v4 = IPv4Address(embedded)
     lines = [("prefix", str(wire.sixtofour_prefix(v4))), ("IPv4", str(v4))]
     if not is_global(v4.packed):

@@ -23,6 +23,7 @@ from manageout.directory.tsig import KeySigner
 from manageout.directory.zones import Server
 from manageout.errors import ManageoutError
 from manageout.windows.gpo_read import decoded
+from manageout.wire.address import written
 from manageout.words import said
 
 SECONDS = 60.0
@@ -117,7 +118,7 @@ def listed(text: str, zone: str) -> Iterator[ZoneRecord]:
         if name and "." not in name and zone:
             name = f"{name}.{zone}"
         for address in addresses:
-            yield ZoneRecord(name, "A" if isinstance(address, IPv4Address) else "AAAA", str(address))
+            yield ZoneRecord(name, "A" if isinstance(address, IPv4Address) else "AAAA", written(address))
 
 
 def _zone_file(path: Path, text: str, zone: str) -> Iterator[ZoneRecord]:

@@ -54,8 +54,7 @@ class Addresses:
         return [
             str(address)
             for address in self._by_name.get(name, ())
-            if (address.is_global or address.is_private)
-            and not address.is_link_local
+            if not address.is_link_local
             and not address.is_loopback
             and address not in TEREDO
             and embedded_sixtofour(address.packed) != v4.packed

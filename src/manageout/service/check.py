@@ -310,7 +310,9 @@ def _unreachable(host: Host) -> Findings:
     if host.site.translation is None or host.plan.nat64 != WELL_KNOWN_NAT64:
         return
     private = [
-        each for each in host.site.policy.intranet if isinstance(each, IPv4Network) and each.is_private
+        each
+        for each in host.site.policy.intranet
+        if isinstance(each, IPv4Network) and not all(is_global(each[end].packed) for end in (0, -1))
     ]
     if private:
         text = f"{WELL_KNOWN_NAT64} carries no private addresses: {', '.join(map(str, private))} cannot be reached"

@@ -31,6 +31,7 @@ from manageout.service.lease_arp import LeaseArp
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client
 from manageout.service.translator_io import TranslatorIo
+from manageout.wire.address import written
 from manageout.words import counted
 
 MOST_EXPLICIT = 256
@@ -322,4 +323,4 @@ def _translator(mappings: Mappings) -> Translator:
 def _text(address: bytes) -> str:
     if not address:
         return ""
-    return str(IPv4Address(address) if len(address) == 4 else IPv6Address(address))
+    return written(IPv4Address(address) if len(address) == 4 else IPv6Address(address))

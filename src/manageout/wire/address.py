@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
 
 from manageout.errors import AddressError
-from manageout.wire.special import is_global
+from manageout.wire.special import is_global, is_global6
 
 SIXTOFOUR = IPv6Network("2002::/16")
 TEREDO = IPv6Network("2001::/32")
@@ -46,6 +46,18 @@ _RFC6052_OCTETS = {
     64: (9, 10, 11, 12),
     96: (12, 13, 14, 15),
 }
+
+
+def written(address: IPv4Address | IPv6Address | IPv4Network | IPv6Network) -> str:
+    """As RFC 5952 5 has it: IPv4-mapped addresses end in IPv4. Python writes them so since 3.13, and the /96 too."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return f"::ffff:{address.ipv4_mapped}"
+    if isinstance(address, IPv6Network) and address.network_address.ipv4_mapped is not None:
+        shown = (
+            written(address.network_address) if int(address.network_address) & 0xFFFFFFFF else "::ffff:0:0"
+        )
+        return f"{shown}/{address.prefixlen}"
+    return str(address)
 
 
 # --- ISATAP (RFC 5214 6.1) ------------------------------------------------------------------------------
@@ -137,12 +149,12 @@ def rfc6052_octets(prefix: IPv6Network) -> tuple[int, int, int, int]:
     octets = _RFC6052_OCTETS.get(prefix.prefixlen)
     if octets is None:
         raise AddressError(
-            f"{prefix} cannot hold IPv4 addresses: /{prefix.prefixlen} is not an RFC 6052 length",
+            f"{written(prefix)} cannot hold IPv4 addresses: /{prefix.prefixlen} is not an RFC 6052 length",
             "use /32, /40, /48, /56, /64 or /96",
         )
     if prefix.network_address.packed[8]:
         raise AddressError(
-            f"{prefix} cannot hold IPv4 addresses: bits 64 to 71 must be zero (RFC 6052 2.2)",
+            f"{written(prefix)} cannot hold IPv4 addresses: bits 64 to 71 must be zero (RFC 6052 2.2)",
             "choose a prefix with zeros there",
         )
     return octets
@@ -229,7 +241,7 @@ def _explain_isatap(v6: IPv6Address) -> list[tuple[str, str]]:
     lines = [
         ("kind", f"ISATAP (RFC 5214), {_scope(v6)}"),
         ("IPv4", str(v4)),
-        ("prefix", str(IPv6Network((packed[:8] + bytes(8), 64)))),
+        ("prefix", written(IPv6Network((packed[:8] + bytes(8), 64)))),
         ("u bit", "1 (globally unique IPv4)" if universal else "0 (IPv4 not globally unique)"),
     ]
     outer = embedded_sixtofour(packed)
@@ -252,7 +264,7 @@ def _explain_sixtofour(v6: IPv6Address) -> list[tuple[str, str]]:
 
 
 def _explain_nat64(prefix: IPv6Network, v4: IPv4Address) -> list[tuple[str, str]]:
-    lines = [("kind", "NAT64 (RFC 6052)"), ("IPv4", str(v4)), ("prefix", str(prefix))]
+    lines = [("kind", "NAT64 (RFC 6052)"), ("IPv4", str(v4)), ("prefix", written(prefix))]
     if prefix == WELL_KNOWN_NAT64 and not is_global(v4.packed):
         lines.append(("note", "RFC 6052 3.1: not global, so translators must drop it in this prefix"))
     return lines
@@ -269,8 +281,6 @@ def _scope(address: IPv4Address | IPv6Address) -> str:
         return "link-local"
     if isinstance(address, IPv6Address) and address in IPv6Network("fc00::/7"):
         return "unique local"
-    if isinstance(address, IPv6Address) and address.sixtofour is not None:
-        return "global"  # Python before 3.11.4 says private
     if isinstance(address, IPv4Address):
         return "global" if is_global(address.packed) else "private"
-    return "global" if address.is_global else "private"
+    return "global" if is_global6(address) else "private"

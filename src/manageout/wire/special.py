@@ -1,12 +1,12 @@
-"""IPv4 addresses that are not for everybody: the one list of DNS64, the translator and all notes about addresses.
+"""Addresses that are not for everybody: the one list of DNS64, the translator and all notes about addresses.
 
-It is the IANA IPv4 Special-Purpose Address Registry (RFC 6890, RFC 8190) and multicast (RFC 5771). ``ipaddress`` has
-a copy of its own, which is another one in each version of Python.
+It is the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190) and multicast (RFC 5771, RFC 4291
+2.7). ``ipaddress`` has a copy of its own, which is another one in each version of Python.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 _NOT_GLOBAL = (
     "0.0.0.0/8",
@@ -30,6 +30,37 @@ _GLOBAL_ALL_THE_SAME = (_PORT_CONTROL_ANYCAST, _TURN_ANYCAST)
 """RFC 7723 and RFC 8155, inside 192.0.0.0/24."""
 
 
+_NOT_GLOBAL6 = tuple(
+    IPv6Network(text)
+    for text in (
+        "::/127",
+        "::ffff:0:0/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "100:0:0:1::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+_GLOBAL6_ALL_THE_SAME = tuple(
+    IPv6Network(text)
+    for text in (
+        "2001:1::1/128",
+        "2001:1::2/128",
+        "2001:1::3/128",
+        "2001:3::/32",
+        "2001:4:112::/48",
+        "2001:20::/28",
+        "2001:30::/28",
+    )
+)
+
+
 def _by_first_octet() -> dict[int, list[tuple[int, int]]]:
     """The networks that may hold an address: bits, and how many are left out."""
     found: dict[int, list[tuple[int, int]]] = {}
@@ -51,6 +82,12 @@ def is_global(v4: bytes) -> bool:
         return True
     value = int.from_bytes(v4, "big")
     return not any(value >> shift == bits for bits, shift in networks)
+
+
+def is_global6(address: IPv6Address) -> bool:
+    """The same of IPv6, as far as the registry says; 6to4 is as global as what lies in it."""
+    special = any(address in network for network in _NOT_GLOBAL6)
+    return not special or any(address in network for network in _GLOBAL6_ALL_THE_SAME)
 
 
 def illegal4(v4: bytes) -> bool:

@@ -28,6 +28,7 @@ def run(*arguments: str) -> Result:
         ("nat64 10.0.0.20 --prefix fd12:3456:789a:7777::/96", {"ipv6": "fd12:3456:789a:7777::a00:14"}),
         ("nat64 64:ff9b::8.8.8.8", {"ipv4": "8.8.8.8", "prefix_from": "the well-known prefix"}),
         ("nat64 8.8.8.8 --offline", {"ipv6": "64:ff9b::808:808"}),
+        ("nat64 10.0.0.1 --prefix ::ffff:0:0/96", {"ipv6": "::ffff:10.0.0.1", "prefix": "::ffff:0:0/96"}),
         # RFC 6052 2.4, all six lengths.
         ("nat64 192.0.2.33 --prefix 2001:db8::/32", {"ipv6": "2001:db8:c000:221::"}),
         ("nat64 192.0.2.33 --prefix 2001:db8:100::/40", {"ipv6": "2001:db8:1c0:2:21::"}),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.doctor import netsh
+from manageout.wire.address import written
 
 INTERFACE = """
 Interface isatap.corp.example Parameters
@@ -103,7 +104,7 @@ def test_routes_and_who_publishes() -> None:
 
 def test_prefix_policies() -> None:
     rows = netsh.prefix_policies(POLICIES.splitlines())
-    assert [(row.precedence, row.label, str(row.prefix)) for row in rows][2:] == [
+    assert [(row.precedence, row.label, written(row.prefix)) for row in rows][2:] == [
         (35, 4, "::ffff:0:0/96"),
         (3, 13, "fc00::/7"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
 
@@ -230,6 +230,26 @@ def test_explain(text: str, kind: str, lines: dict[str, str]) -> None:
     said = address.explain(ip_address(text))
     assert said[0] == ("kind", kind)
     assert lines.items() <= dict(said).items()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "::ffff:10.0.0.1",
+        "::ffff:0.0.0.0",
+        "::ffff:0:0/96",
+        "::ffff:10.0.0.0/104",
+        "::fffe:a00:1",
+        "::a00:1",
+        "::/80",
+        "64:ff9b::a00:1",
+        "fd12::/48",
+        "10.0.0.1",
+        "10.0.0.0/8",
+    ],
+)
+def test_written_alike_by_every_python(text: str) -> None:
+    assert address.written(ip_network(text) if "/" in text else ip_address(text)) == text
 
 
 def test_explain_with_a_prefix_of_the_site() -> None:

@@ -1,12 +1,12 @@
-"""The rows of the IANA IPv4 Special-Purpose Address Registry, and their edges."""
+"""The rows of the IANA Special-Purpose Address Registries, and their edges."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
-from manageout.wire.special import illegal4, is_global
+from manageout.wire.special import illegal4, is_global, is_global6
 
 # "Globally Reachable" of each row; multicast has a registry of its own (RFC 5771).
 REGISTRY = {
@@ -64,6 +64,47 @@ def test_globally_reachable(network: str, reachable: bool) -> None:
 )
 def test_what_lies_beside_a_block_is_global(pair: tuple[str, str]) -> None:
     assert all(is_global(IPv4Address(text).packed) for text in pair)
+
+
+# The rows of IPv6 with "Globally Reachable", and what is no row's; 2002::/16 has "N/A" there.
+REGISTRY6 = {
+    "::/128": False,
+    "::1/128": False,
+    "::ffff:0:0/96": False,
+    "64:ff9b::/96": True,
+    "64:ff9b:1::/48": False,
+    "100::/64": False,
+    "100:0:0:1::/64": False,
+    "2001::/32": False,
+    "2001:1::1/128": True,
+    "2001:1::2/128": True,
+    "2001:1::3/128": True,
+    "2001:1::4/128": False,
+    "2001:2::/48": False,
+    "2001:3::/32": True,
+    "2001:4:112::/48": True,
+    "2001:10::/28": False,
+    "2001:20::/28": True,
+    "2001:30::/28": True,
+    "2001:200::/23": True,
+    "2001:db7::/32": True,
+    "2001:db8::/32": False,
+    "2001:db9::/32": True,
+    "2002::/16": True,
+    "2606:4700::/32": True,
+    "3fff::/20": False,
+    "3fff:1000::/20": True,
+    "5f00::/16": False,
+    "fc00::/7": False,
+    "fe80::/10": False,
+    "ff00::/8": False,
+}
+
+
+@pytest.mark.parametrize(("network", "reachable"), REGISTRY6.items())
+def test_globally_reachable_by_ipv6(network: str, reachable: bool) -> None:
+    block = IPv6Network(network)
+    assert {is_global6(IPv6Address(int(block[place]))) for place in (0, -1)} == {reachable}
 
 
 @pytest.mark.parametrize(
