@@ -27,6 +27,9 @@ RULE_THEMES = (
 )  # fmt: skip
 TESTED_BY: dict[str, str] = {
     "doctor/farm_names.py": "unit/doctor/test_farm.py",
+    "doctor/cmdlet_shapes.py": "unit/doctor/test_cmdlets.py",
+    "doctor/sections.py": "unit/doctor/test_read_cmdlets.py",
+    "doctor/rules/remote_access.py": "unit/doctor/test_read_cmdlets.py",
     "doctor/powershell_table.py": "unit/doctor/test_powershell.py",
     "doctor/powershell_value.py": "unit/doctor/test_powershell.py",
     "service/kernel_findings.py": "system/test_kernel_watch.py",

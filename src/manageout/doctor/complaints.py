@@ -95,7 +95,7 @@ SERVERS = (
     ),
     Complaint(
         "The server has no ISATAP device, or only adapters with fe80",
-        "SERVER-NO-ISATAP SERVER-SEVERAL",
+        "SERVER-NO-ISATAP SERVER-SEVERAL SERVER-HEALTH",
         "",
         (20,),
     ),
@@ -112,6 +112,8 @@ SERVERS = (
         "ISATAP.",
         threads=(21, 24),
     ),
+    Complaint("The console or Get-RemoteAccessHealth shows a component in red or yellow", "SERVER-HEALTH"),
+    Complaint("Get-RemoteAccess or Get-DAServer is all that there is", "SERVER-SETTINGS-ONLY"),
     Complaint("A policy for workstations switches ISATAP off on the server", "SERVER-POLICY-OFF"),
     Complaint("A public IPv4 address on the internal card", "SERVER-PUBLIC-INSIDE"),
     Complaint("The router's name is not published", "SERVER-NAME-UNPUBLISHED DNS-BLOCKED"),
@@ -198,7 +200,9 @@ CLIENTS = (
         "IP-HTTPS is up, and nothing passes: IPsec does not authenticate", "LOCATION-FAILED IPSEC-NONE CLOCK"
     ),
     Complaint("IP-HTTPS error 0x2afc", "IPHTTPS-NO-DATA"),
-    Complaint("IP-HTTPS error 0x274c", "IPHTTPS-TIMEOUT LOCATION-STRANDED LIVE-GATEWAY-SILENT"),
+    Complaint(
+        "IP-HTTPS error 0x274c", "IPHTTPS-TIMEOUT IPHTTPS-UNREACHED LOCATION-STRANDED LIVE-GATEWAY-SILENT"
+    ),
     Complaint("IP-HTTPS error 0x34", "IPHTTPS-CREATE"),
     Complaint("IP-HTTPS error 0x643", "IPHTTPS-INSTALL TUNNELS-OFF"),
     Complaint("IP-HTTPS: another error, or 'waiting to reconnect'", "IPHTTPS-OTHER IPHTTPS-OFF"),

@@ -56,12 +56,12 @@ class Interface:
 
 
 class Route(NamedTuple):
-    """An IPv6 route. ``published``: it is advertised to hosts of the interface."""
+    """An IPv6 route. ``published``: it is advertised to hosts of the interface; None: not told."""
 
     prefix: IPv6Network
     interface: int
     next_hop: IPv6Address | None
-    published: bool
+    published: bool | None
     quote: str
 
 
@@ -152,6 +152,10 @@ class Facts:
     """Lower-case name -> running."""
     registry: dict[tuple[str, str], Seen[object]] = field(default_factory=dict)
     """(key, value), lower case, without the hive."""
+    tcp: dict[tuple[str, int], Seen[bool]] = field(default_factory=dict)
+    """(lower-case name or address, port) -> whether a connection came about (Test-NetConnection)."""
+    health: dict[str, Seen[str]] = field(default_factory=dict)
+    """Get-RemoteAccessHealth: component, lower case -> ok, warning, error, disabled, unknown."""
     block_list: Seen[tuple[str, ...]] | None = None
     """The DNS server's global query block list; empty when it is off."""
     records: list[Record] = field(default_factory=list)

@@ -14,6 +14,7 @@ from typing import Any
 
 from manageout.doctor import read_json
 from manageout.doctor.farm_names import FarmNames
+from manageout.doctor.sections import MAX_ROWS
 from manageout.errors import ManageoutError
 
 LINK_LOCAL = IPv6Network("fe80::/10")
@@ -229,7 +230,7 @@ def _records(farm: Farm, source: str, text: str) -> list[Row]:
 def _rows(sections: Row, name: str) -> Iterator[Row]:
     rows = sections.get(name)
     listed = rows if isinstance(rows, list) else [rows]
-    return (row for row in listed[: read_json.MAX_ROWS] if isinstance(row, dict))
+    return (row for row in listed[:MAX_ROWS] if isinstance(row, dict))
 
 
 def _texts(value: object) -> list[str]:

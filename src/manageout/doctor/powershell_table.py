@@ -83,6 +83,11 @@ def find(lines: list[str]) -> Table | None:
     return None
 
 
+def is_rule(above: list[str], line: str) -> bool:
+    """Whether ``line`` is the dashes below a heading, with which a table begins."""
+    return "--" in line and bool(_RULE.fullmatch(line)) and find([*above[-MAX_HEADING:], line]) is not None
+
+
 def _names(heading: list[str], spans: list[tuple[int, int]]) -> list[str]:
     """The dashes of a column are as long as its heading, or as each line of a broken one; no other tool's are."""
     words = heading[0].split()

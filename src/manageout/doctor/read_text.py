@@ -14,6 +14,7 @@ from manageout.doctor import ipconfig, netsh, unread
 from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
 from manageout.doctor.machines import Machines
 from manageout.doctor.netsh import MAX_ROWS, Setting
+from manageout.doctor.read_cmdlets import Gathered
 from manageout.doctor.segments import Part, parts
 from manageout.doctor.shapes import ROUTER_LABELS
 
@@ -49,16 +50,21 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
         facts.unread.append(f"more than {MAX_PARTS} outputs: the rest was not looked at")
     machines = Machines(facts, others)
     machines.begin(found)
+    gathered: dict[int, tuple[Facts, Gathered]] = {}
     for part in found[:MAX_PARTS]:
-        _one(machines.of(part), part)
+        machine = machines.of(part)
+        _, cmdlets = gathered.setdefault(id(machine), (machine, Gathered()))
+        _one(machine, part, cmdlets)
+    for machine, cmdlets in gathered.values():
+        cmdlets.into(machine)
     if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
     return machines.known[1:]
 
 
-def _one(facts: Facts, part: Part) -> None:
+def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
     reader = READERS.get(part.kind)
-    known = reader is not None and reader(facts, part)
+    known = (reader is not None and reader(facts, part)) or cmdlets.part(part.lines, part.command)
     known |= _events(facts, part)
     facts.understood |= known
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:

@@ -8,7 +8,7 @@ import codecs
 import re
 import unicodedata
 
-from manageout.doctor import paste
+from manageout.doctor import paste, powershell_table
 from manageout.words import printable as printable
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -65,12 +65,13 @@ def _row(line: str) -> str:
 def _uncut(rows: list[str]) -> list[str]:
     """A line that a console has cut fills its width, and its rest stands at column 0.
 
-    Trailing blanks of a line are the console's too.
+    Trailing blanks of a line are the console's too. PowerShell fits its tables into the width, so their rows are whole.
     """
     found: list[str] = []
-    cut = False
+    cut = table = False
     for line in rows:
-        if cut and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE:
+        table = (table and bool(line)) or powershell_table.is_rule(found, line)
+        if cut and not table and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE:
             found[-1] += line.rstrip()
         else:
             found.append(line.rstrip())

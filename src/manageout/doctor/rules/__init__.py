@@ -16,6 +16,7 @@ from manageout.doctor.rules import (
     machine,
     manager,
     reach,
+    remote_access,
     server,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "machine",
     "manager",
     "reach",
+    "remote_access",
     "server",
 ]

@@ -46,7 +46,7 @@ def _unpublished(facts: Facts, one: Interface) -> tuple[str, ...]:
         return ()
     own = [route for route in facts.routes if route.interface == one.index and route.prefix.prefixlen == 64]
     own = [route for route in own if not route.prefix.is_link_local]
-    if any(route.published for route in own):
+    if any(route.published is not False for route in own):
         return ()
     return tuple(route.quote for route in own) or (f"no /64 route on {one.name or one.index}",)
 

@@ -1,0 +1,119 @@
+"""Which cmdlet a record is of, by the names of its properties -> a row of the section that the collector would make.
+
+What the command line says is used where it is there; mostly it was not pasted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from manageout.doctor.cmdlet_shapes import SHAPES, Shape
+from manageout.doctor.powershell import Record, records
+from manageout.doctor.powershell_value import Value
+
+Row = dict[str, Any]
+
+
+class Found(NamedTuple):
+    """One object. ``row``: property as Windows writes it -> text, list, number or truth. ``cut``: lists not whole."""
+
+    section: str
+    cmdlet: str
+    row: Row
+    quote: str
+    cut: tuple[str, ...]
+
+
+_BY_CMDLET = {shape.cmdlet.lower(): shape for shape in SHAPES}
+_WRITTEN = {name.lower(): name for shape in SHAPES for needs in shape.needs for name in needs}
+_CMDLET = re.compile(r"\b((?:get|test|resolve)-[a-z0-9]{3,60})\b", re.I)
+_ALIASES = {
+    "gsv": "get-service", "gip": "get-netipconfiguration", "tnc": "test-netconnection", "gp": "get-itemproperty",
+}  # fmt: skip
+_SERVICES = ("Running", "Stopped", "Paused", "StartPending", "StopPending", "ContinuePending", "PausePending")
+_NUMBERS = frozenset(
+    (
+        "ifindex",
+        "interfaceindex",
+        "nlmtu",
+        "prefixlength",
+        "osbuildnumber",
+        "precedence",
+        "label",
+        "remoteport",
+    )
+)
+_RENAMED = {"nlmtu(bytes)": "NlMtu", "resolutioninterval": "ResolutionIntervalSeconds"}
+_INDEX = {"adapters": "ifIndex", "interfaces": "ifIndex"}
+"""As the collector calls the interface's index there; InterfaceIndex elsewhere."""
+
+
+def found(lines: Sequence[str], command: str = "") -> list[Found]:
+    """The objects in an output of which it is known what they are."""
+    named = cmdlet(command)
+    pairs = [(record, _shape_of(record, named)) for record in records(lines, command)]
+    return [_found(record, shape) for record, shape in pairs if shape is not None]
+
+
+def cmdlet(command: str) -> str:
+    """The cmdlet whose objects a command line prints, lower case: the last of a pipeline that gets any."""
+    names = _CMDLET.findall(command[:2000])
+    if names:
+        return str(names[-1]).lower()
+    word = command.strip().partition(" ")[0].lower()
+    return _ALIASES.get(word, "")
+
+
+def _shape_of(record: Record, named: str) -> Shape | None:
+    have = {_WRITTEN.get(name.lower(), name) for name in record.values}
+    own = _BY_CMDLET.get(named)
+    if own is not None and have & frozenset().union(*own.needs):
+        return own
+    for shape in SHAPES:
+        if any(needs <= have for needs in shape.needs) and _may_be(shape, record):
+            return shape
+    status = next((value.text for name, value in record.values.items() if name.lower() == "status"), "")
+    return (
+        _BY_CMDLET["get-daconnectionstatus"] if status in ("ConnectedLocally", "ConnectedRemotely") else None
+    )
+
+
+def _may_be(shape: Shape, record: Record) -> bool:
+    """Names that many things have mean a service only with its words."""
+    return shape.section != "services" or any(value.text in _SERVICES for value in record.values.values())
+
+
+def _found(record: Record, shape: Shape) -> Found:
+    row: Row = {}
+    for name, value in record.values.items():
+        lower = name.lower()
+        written = _RENAMED.get(lower) or _WRITTEN.get(lower, name)
+        if lower in ("ifindex", "interfaceindex"):
+            written = _INDEX.get(shape.section, "InterfaceIndex")
+        row[written] = _plain(written.lower(), value)
+    cut = tuple(name for name, value in record.values.items() if value.cut and value.items is not None)
+    return Found(shape.section, shape.cmdlet, row, record.quote, cut)
+
+
+def _plain(name: str, value: Value) -> Any:
+    if value.items is not None and not value.text.startswith("{{") and not _GUID.fullmatch(value.text):
+        return list(value.items)
+    if value.text in ("True", "False"):
+        return value.text == "True"
+    if name in _NUMBERS and value.text.isascii() and value.text.isdecimal() and len(value.text) < 19:
+        return int(value.text)
+    if name == "lasterrorcode":
+        return _code(value.text)
+    return value.text
+
+
+_GUID = re.compile(r"\{[0-9A-Fa-f-]{36}\}")
+
+
+def _code(text: str) -> Any:
+    """``0x274c``, or in PowerShell's own way 10060."""
+    if re.fullmatch(r"0[xX][0-9A-Fa-f]{1,8}", text):
+        return int(text, 16)
+    return int(text) if re.fullmatch(r"[0-9]{1,10}", text) else text

@@ -1,0 +1,324 @@
+"""Output of PowerShell's cmdlets in a pasted text -> facts, by the readers of the collector's sections and some more.
+
+All outputs of a text are gathered first: a list may come in several, and filters of a firewall rule come behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+from manageout.doctor import cmdlets
+from manageout.doctor.facts import Facts, Lookup, NrptRule, PrefixPolicy, Record, Seen
+from manageout.doctor.sections import MAX_ITEMS, MAX_ROWS, READERS, Reader, Row, add
+
+UNCUT = "$FormatEnumerationLimit = -1, then the command again with | Format-List"
+"""How PowerShell prints lists whole."""
+_PARTIAL = re.compile(
+    r"-destinationprefix|-nexthop|-first\b|-last\b|\|\s*(?:\?|where)|select-string|findstr", re.I
+)
+_FAILED = re.compile(
+    r"FullyQualifiedErrorId\s*:\s*(DNS_ERROR_\w+|ERROR_\w+|WSA\w+)\s*,.*ResolveDnsName", re.I
+)
+_TARGET = re.compile(r"CategoryInfo\s*:.*?\(([\w.-]{1,255}):String\)\s*\[Resolve-DnsName\]", re.I)
+
+
+class Gathered:
+    """What the cmdlets of one machine printed: section -> rows."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {}
+        self._commands: set[tuple[str, str]] = set()
+        """(section, command): an output that comes again takes the place of the first."""
+        self._told: list[str] = []
+
+    def part(self, lines: Sequence[str], command: str) -> bool:
+        """Add an output; whether anything in it was known."""
+        if not lines:
+            return self._nothing(command)
+        found = cmdlets.found(lines, command)
+        if not found:
+            return self._failed(lines)
+        typed = command.strip().lower()
+        for section in {one.section for one in found} & _JUDGED:
+            rows = self._rows.setdefault(section, [])
+            if typed and (section, typed) in self._commands:
+                rows.clear()
+            self._commands.add((section, typed))
+        for one in found:
+            if one.section not in _JUDGED or (one.section == "routes" and _PARTIAL.search(command)):
+                self._tell(f"{one.cmdlet}: known, nothing in it is judged")
+            elif len(self._rows[one.section]) < MAX_ROWS:
+                self._rows[one.section].append(one.row)
+            for name in one.cut:
+                self._tell(f"{one.cmdlet}: the list {name} is cut: {UNCUT}")
+        return True
+
+    def into(self, facts: Facts) -> None:
+        """Add it all to ``facts``."""
+        for section, reader in (READERS | _MORE).items():
+            if section in self._rows:
+                add(facts, section, reader, _prepared(section, self._rows[section]))
+        _firewall(facts, self._rows)
+        if facts.role == "unknown" and self._rows.keys() & {"remoteAccess", "daServer", "health"}:
+            facts.role = "server"
+        elif facts.role == "unknown" and "location" in self._rows:
+            facts.role = "client"
+        facts.unread += self._told[:MAX_ITEMS]
+
+    def _nothing(self, command: str) -> bool:
+        """Some cmdlets say something by printing nothing."""
+        section = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}.get(
+            cmdlets.cmdlet(command), ""
+        )
+        if section:
+            self._rows.setdefault(section, [])
+        return bool(section)
+
+    def _failed(self, lines: Sequence[str]) -> bool:
+        """A name that does not resolve, by what is not translated in PowerShell's errors."""
+        text = re.sub(r"\s*\n\s*", " ", "\n".join(lines[:40]))
+        error, name = _FAILED.search(text), _TARGET.search(text)
+        if error is None or name is None:
+            return False
+        self._rows.setdefault("resolved", []).append({"Name": name[1], "Error": error[1]})
+        return True
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told and len(self._told) < MAX_ITEMS:
+            self._told.append(text)
+
+
+def _prepared(section: str, rows: list[Row]) -> list[Row]:
+    """What the collector leaves out: IPv4 in tables of both, and interfaces of other computers' GPOs."""
+    if section == "interfaces":
+        return [row for row in rows if row.get("AddressFamily") != "IPv4"]
+    if section == "routes":
+        return [row for row in rows if ":" in str(row.get("DestinationPrefix"))]
+    return rows
+
+
+# --- Sections that the collector does not have -----------------------------------------------------------------
+
+
+def _server(facts: Facts, rows: Iterator[Row]) -> None:
+    READERS["remoteAccess"](facts, rows)
+
+
+def _local_rules(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-DnsClientNrptRule: the rules of the machine itself, which group policy's may silence."""
+    facts.nrpt_local = []
+    for row in rows:
+        servers = (*_list(row.get("DirectAccessDnsServers")), *_list(row.get("NameServers")))
+        for namespace in _list(row.get("Namespace")):
+            words = ", ".join(servers) or "no server (an exemption)"
+            direct = row.get("DirectAccessEnabled") is True or bool(_list(row.get("DirectAccessDnsServers")))
+            facts.nrpt_local.append(
+                NrptRule(namespace, servers, f"own name rule {namespace}: {words}", direct)
+            )
+
+
+def _records(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-DnsServerResourceRecord: what the zone holds, whether or not it is answered."""
+    for row in rows:
+        kind, data = str(row.get("RecordType") or ""), str(row.get("RecordData") or "")
+        if kind in ("A", "AAAA", "") and (address := _address(data)) is not None:
+            quote = f"Get-DnsServerResourceRecord: {row['HostName']} {kind} {data}"
+            facts.records.append(Record(str(row["HostName"]).lower(), address, quote))
+
+
+def _resolved(facts: Facts, rows: Iterator[Row]) -> None:
+    """Resolve-DnsName: the addresses of a name, of all rows with it; a row without any says only that it is known."""
+    names: dict[str, list[Any]] = {}
+    errors: dict[str, str] = {}
+    for row in rows:
+        name = str(row.get("Name") or "").lower().rstrip(".")
+        if error := str(row.get("Error") or ""):
+            errors[name] = error
+        elif str(row.get("Section") or "Answer") in ("Answer", "1"):
+            found = [_address(text) for text in _list(row.get("IPAddress"))]
+            names.setdefault(name, []).extend(address for address in found if address is not None)
+    for name, addresses in names.items():
+        if addresses:
+            words = ", ".join(map(str, addresses))
+            facts.lookups.append(
+                Lookup(name, "", tuple(addresses[:MAX_ITEMS]), "", f"Resolve-DnsName {name}: {words}")
+            )
+    for name, error in errors.items():
+        facts.lookups.append(Lookup(name, "", (), error, f"Resolve-DnsName {name}: {error}"))
+
+
+def _tcp(facts: Facts, rows: Iterator[Row]) -> None:
+    """Test-NetConnection -Port: whether a TCP connection came about."""
+    for row in rows:
+        name, port, well = (
+            str(row.get("ComputerName") or ""),
+            row.get("RemotePort"),
+            row.get("TcpTestSucceeded"),
+        )
+        if name and isinstance(port, int) and isinstance(well, bool):
+            to = f" ({row['RemoteAddress']})" if row.get("RemoteAddress") else ""
+            quote = f"Test-NetConnection {name}{to} port {port}: TcpTestSucceeded {well}"
+            facts.tcp[name.lower().rstrip("."), port] = Seen(well, quote)
+
+
+def _ip_configuration(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-NetIPConfiguration: addresses and gateways of each interface."""
+    for row in rows:
+        alias, index = row.get("InterfaceAlias") or "", row.get("InterfaceIndex")
+        texts = [
+            text
+            for name in ("IPv6LinkLocalAddress", "IPv6Address", "IPv4Address")
+            for text in _list(row.get(name))
+        ]
+        own = {"InterfaceIndex": index, "InterfaceAlias": alias}
+        READERS["addresses"](
+            facts, ({**own, "IPAddress": text} for text in texts if _address(text) is not None)
+        )
+        interface = facts.interface(index) if isinstance(index, int) else None
+        if interface is not None:
+            hops = [*_list(row.get("IPv6DefaultGateway")), *_list(row.get("IPv4DefaultGateway"))]
+            interface.gateways = [hop for text in hops if (hop := _address(text)) is not None]
+
+
+def _prefix_policy(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.policies = [
+        PrefixPolicy(
+            row["Precedence"],
+            row["Label"],
+            IPv6Network(str(row["Prefix"]), strict=False),
+            f"prefix policy {row['Prefix']} precedence {row['Precedence']} label {row['Label']}",
+        )
+        for row in rows
+    ]
+
+
+def _computer(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        name = row.get("CsDNSHostName") or row.get("CsName")
+        facts.computer = facts.computer or str(name or "")[:255]
+        if isinstance(row.get("OsBuildNumber"), int):
+            facts.build = row["OsBuildNumber"]
+
+
+def _health(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-RemoteAccessHealth: component -> Windows' own judgement."""
+    for row in rows:
+        component, state = str(row["Component"]), str(row["HealthState"])
+        server = f" of {row['RemoteAccessServer']}" if row.get("RemoteAccessServer") else ""
+        facts.health[component.lower()] = Seen(
+            state.lower(), f"Get-RemoteAccessHealth{server}: {component} {state}"
+        )
+
+
+def _experience(facts: Facts, rows: Iterator[Row]) -> None:
+    """The connectivity assistant's probes, as its registry key has them."""
+    for row in rows:
+        for text in _list(row.get("CorporateResources")):
+            key = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityAssistant\Probes"
+            facts.registry[key.lower(), text.lower()] = Seen(text, f"CorporateResources {text}")
+
+
+def _item_property(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-ItemProperty of the registry: its values, and in PSPath the key."""
+    values = []
+    for row in rows:
+        hive, _, key = str(row.get("PSPath") or "").replace(" ", "").partition("HKEY_LOCAL_MACHINE\\")
+        if not key or not hive.lower().endswith("registry::"):
+            continue
+        # A long path comes in two lines, and a key such as "Windows NT" has a blank of its own.
+        key = key.replace("\\WindowsNT\\", "\\Windows NT\\").replace("\\SessionManager", "\\Session Manager")
+        for name, value in row.items():
+            if not name.startswith("PS"):
+                number = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value)
+                values.append({"Key": key, "Name": name, "Value": int(value) if number else value})
+    READERS["registry"](facts, iter(values))
+
+
+def _associations(facts: Facts, rows: Iterator[Row]) -> None:
+    count = sum(1 for _ in rows)
+    facts.ipsec = Seen(count, f"Get-NetIPsecMainModeSA: {count or 'none'}")
+
+
+def _multi_site(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if points := _list(row.get("DAEntryPoints")):
+            facts.sites = len(points)
+
+
+def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
+    kept = list(rows)
+    READERS["ncsi"](facts, iter(kept))
+    for row in kept:
+        if url := row.get("DomainLocationDeterminationURL"):
+            key = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity"
+            quote = f"DomainLocationDeterminationURL {url}"
+            facts.registry[key.lower(), "domainlocationdeterminationurl"] = Seen(str(url), quote)
+
+
+_MORE: dict[str, Reader] = {
+    "daServer": _server,
+    "nrptLocal": _local_rules,
+    "records": _records,
+    "resolved": _resolved,
+    "tcp": _tcp,
+    "ipConfiguration": _ip_configuration,
+    "prefixPolicy": _prefix_policy,
+    "computer": _computer,
+    "health": _health,
+    "experience": _experience,
+    "registry": _item_property,
+    "associations": _associations,
+    "multiSite": _multi_site,
+    "ncsi": _ncsi,
+}
+
+
+_JUDGED = frozenset((*READERS, *_MORE, "firewallRule", "portFilter", "addressFilter"))
+
+
+def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
+    """A rule and its filters are three objects, printed one behind the other: the n-th of each belong together."""
+    rules = sections.get("firewallRule", [])
+    ports, addresses = sections.get("portFilter", []), sections.get("addressFilter", [])
+    if not rules and not ports:
+        return
+    if len(rules) != len(ports) or len(addresses) not in (0, len(rules)):
+        facts.unread.append(
+            f"{len(rules)} firewall rules with ports of {len(ports)} and addresses of {len(addresses)}: not judged; "
+            "give each rule's Get-NetFirewallPortFilter and Get-NetFirewallAddressFilter, or the collector's file"
+        )
+        return
+    whole = []
+    for number, (rule, port) in enumerate(zip(rules, ports, strict=True)):
+        address = addresses[number] if addresses else {}
+        wanted = (("Direction", "Inbound"), ("Action", "Allow"), ("Enabled", True))
+        if all(rule.get(key, value) == value for key, value in wanted):
+            whole.append(
+                {
+                    **{key: rule.get(key) for key in ("Profile", "EdgeTraversalPolicy")},
+                    "Name": rule.get("DisplayName"),
+                    "Protocol": port.get("Protocol"),
+                    "LocalPort": _list(port.get("LocalPort")),
+                    "RemoteAddress": _list(address.get("RemoteAddress") or address.get("RemoteIP")),
+                }
+            )
+    before = facts.firewall or []
+    add(facts, "firewall rules", READERS["rules"], whole)
+    facts.firewall = [*before, *(facts.firewall or [])] or None
+
+
+def _list(value: object) -> list[str]:
+    """A list, or what PowerShell prints of one on several lines."""
+    if isinstance(value, list):
+        return [str(item) for item in value[:MAX_ITEMS]]
+    return [word.strip(",") for word in str(value or "").split()[:MAX_ITEMS]]
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.partition("%")[0].partition("/")[0])
+    except ValueError:
+        return None

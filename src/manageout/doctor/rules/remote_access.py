@@ -1,0 +1,68 @@
+"""What Windows' own cmdlets say of a DirectAccess server and of the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.findings import Case, Severity, rule
+from manageout.doctor.rules.iphttps import NOT_CONNECTED
+
+
+@rule(
+    "SERVER-HEALTH",
+    "error",
+    "Windows itself finds a fault in the DirectAccess server",
+    cause="Get-RemoteAccessHealth judges each component; its heuristics tell the cause in words.",
+    remedy=(
+        "Get-RemoteAccessHealth | Where-Object HealthState -ne OK | Select-Object -ExpandProperty Heuristics",
+        "Get-RemoteAccessHealth -Refresh   (the state may be an old one)",
+    ),
+)
+def health(facts: Facts) -> Iterator[Case]:
+    """Components in error, or with a warning; what is switched off is no fault."""
+    bad = [seen for seen in facts.health.values() if seen.value in ("error", "warning")]
+    if bad:
+        worst: Severity = "error" if any(seen.value == "error" for seen in bad) else "warning"
+        yield Case(tuple(seen.quote for seen in bad), severity=worst)
+
+
+@rule(
+    "SERVER-SETTINGS-ONLY",
+    "note",
+    "these are the settings of a DirectAccess server, and nothing of how it works",
+    cause="Whether it forwards and advertises shows in its interfaces and routes, which are not there.",
+    remedy=(
+        "manageout import --locator ADDRESS FILE   (what these settings are good for: a router's site file)",
+        "on the server: Get-NetIPInterface -AddressFamily IPv6 | Select-Object "
+        "ifIndex, InterfaceAlias, Forwarding, Advertising, AdvertiseDefaultRoute; Get-RemoteAccessHealth",
+        "or the collector's file: manageout doctor --collector",
+    ),
+)
+def settings_only(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Prefixes or load balancing in a text, without any interface or health."""
+    seen = (facts.load_balancing, facts.client_prefix, facts.internal_prefix)
+    quotes = tuple(one.quote for one in seen if one is not None)
+    if quotes and not (facts.sections or facts.interfaces or facts.routes or facts.health):
+        yield quotes
+
+
+@rule(
+    "IPHTTPS-UNREACHED",
+    "error",
+    "no TCP connection to the gateway comes about",
+    cause="TCP 443 does not reach it: a firewall on the way, a wrong address, or nothing listens there.",
+    remedy=(
+        "Resolve-DnsName NAME   (is it the gateway's public address?)",
+        "from another network, such as a telephone's",
+        "on the gateway: manageout status",
+    ),
+    hides=NOT_CONNECTED,
+)
+def unreached(facts: Facts) -> Iterator[Case]:
+    """Test-NetConnection to port 443 failed, and IP-HTTPS itself does not say more."""
+    if facts.iphttps_error is not None and facts.iphttps_error.value:
+        return
+    for (name, port), well in facts.tcp.items():
+        if port == 443 and not well.value:
+            yield Case((well.quote,), {"NAME": name})

@@ -1,0 +1,302 @@
+"""What PowerShell's cmdlets print, pasted, is judged as the collector's file would be."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+import manageout.doctor.rules
+from manageout.doctor import bundle
+from manageout.doctor.facts import Facts
+from manageout.doctor.findings import Finding, diagnose
+from tests.unit.doctor.powershell_texts import ANSWER, INTERFACES, SERVICES
+
+assert manageout.doctor.rules.__all__
+
+SETTINGS = """PS C:\\> Get-RemoteAccess
+
+DAStatus                       : Installed
+DAInstallType                  : FullInstall
+LoadBalancing                  : NotConfigured
+ConnectToAddress               : da.corp.example
+DnsSuffix                      : {.corp.example, nls.corp.example}
+InternalIPv6Prefix             : fd12:3456:789a:1::/64
+ClientIPv6Prefix               : fd12:3456:789a:1000::/64
+"""
+RULES_IN_POLICY = """PS C:\\> netsh interface httpstunnel show interfaces
+
+Role                       : client
+URL                        : https://da.corp.example:443/IPHTTPS
+Last Error Code            : 0x2af9
+Interface Status           : failed to connect to the IPHTTPS server. Waiting to reconnect
+
+PS C:\\> Get-DnsClientNrptPolicy
+
+Namespace                        : nls.corp.example
+DirectAccessDnsServers           :
+DirectAccessProxyType            : UseDefault
+
+Namespace                        : .corp.example
+DirectAccessDnsServers           : {fd12:3456:789a:3333::1,
+                                   fd12:3456:789a:3333::2}
+DirectAccessProxyType            : NoProxy
+"""
+
+
+def read(text: str) -> Facts:
+    (found,) = bundle.read_pasted(text)
+    return found
+
+
+def judged(text: str) -> dict[str, Finding]:
+    return {one.code: one for one in diagnose([read(text)])}
+
+
+def test_the_state_of_ip_https_by_cmdlet() -> None:
+    text = "PS C:\\> Get-NetIPHttpsState\n\nLastErrorCode   : 0x274c\nInterfaceStatus : Failed to connect to the\n"
+    found = judged(text)
+    assert list(found) == ["IPHTTPS-TIMEOUT"]
+    assert found["IPHTTPS-TIMEOUT"].seen[0] == "IP-HTTPS last error 0x274c"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (
+            "LastErrorCode InterfaceStatus\n------------- ---------------\n        10060 Verbindung getrennt\n",
+            0x274C,
+        ),
+        ("PS C:\\> (Get-NetIPHttpsState).LastErrorCode\n11001\n", 0x2AF9),
+        ("> LastErrorCode   : 0x103\n> InterfaceStatus : Kein Zertifikat\n", 0x103),
+    ],
+)
+def test_the_code_in_other_forms(text: str, code: int) -> None:
+    found = read(text).iphttps_error
+    assert found is not None and found.value == code
+
+
+def test_a_connection_that_is_none_says_why() -> None:
+    text = """
+netsh interface httpstunnel show interfaces
+
+Interface IPHTTPSInterface (Group Policy)  Parameters
+------------------------------------------------------------
+Role                       : client
+URL                        : https://da.example.net:443/IPHTTPS
+Last Error Code            : 0x0
+Interface Status           : IPHTTPS interface active
+
+Get-DAConnectionStatus
+
+Status    : Error
+Substatus : RemoteNetworkAuthenticationFailure
+"""
+    (one,) = judged(text).values()
+    assert one.code == "LOCATION-FAILED" and "RemoteNetworkAuthenticationFailure" in one.seen[0]
+
+
+def test_the_name_rules_of_the_policy() -> None:
+    found = judged(RULES_IN_POLICY)
+    assert list(found) == ["NRPT-GATEWAY"] and "IPHTTPS-NAME" in found["NRPT-GATEWAY"].hidden
+
+
+def test_a_servers_settings_are_known_and_it_is_said_what_for() -> None:
+    found = judged(SETTINGS)
+    assert list(found) == ["SERVER-SETTINGS-ONLY"]
+    assert "manageout import" in found["SERVER-SETTINGS-ONLY"].remedy[0]
+    machine = read(SETTINGS)
+    assert machine.role == "server" and machine.load_balancing and machine.load_balancing.value == "none"
+
+
+def test_a_server_that_has_lost_its_settings() -> None:
+    found = judged(
+        "InterfaceIndex : 16\nInterfaceAlias : isatap.{0123}\nAddressFamily  : IPv6\nForwarding     : Disabled\n"
+        "Advertising    : Disabled\n\n" + SETTINGS
+    )
+    assert "SERVER-RESET" in found and "SERVER-SETTINGS-ONLY" not in found
+
+
+def test_a_table_of_interfaces_says_nothing_of_forwarding() -> None:
+    machine = read(INTERFACES)
+    assert [(one.index, one.mtu, one.connected) for one in machine.interfaces] == [
+        (14, 1280, True),
+        (1, 4294967295, True),
+    ]
+    assert machine.interfaces[0].kind == "isatap" and machine.interfaces[0].forwarding is None
+
+
+def test_routes_of_which_it_is_not_told_whether_they_are_published() -> None:
+    routes = """
+ifIndex DestinationPrefix                              NextHop                                  RouteMetric PolicyStore
+------- -----------------                              -------                                  ----------- -----------
+16      fd12:3456:789a:1::/64                          ::                                               256 ActiveStore
+16      ::/0                                           fe80::5efe:10.0.0.9                              256 ActiveStore
+12      0.0.0.0/0                                      10.0.0.1                                           0 ActiveStore
+"""
+    text = "InterfaceIndex : 16\nInterfaceAlias : isatap.x\nForwarding     : Enabled\n\n" + SETTINGS + routes
+    assert "SERVER-ROUTE-UNPUBLISHED" not in judged(text)
+    machine = read(text)
+    assert machine.routes and [route.published for route in machine.routes] == [None, None]
+    assert machine.interfaces[0].gateways == [ip_address("fe80::5efe:a00:9")]
+
+
+def test_a_stopped_service_in_another_language() -> None:
+    assert "IPHLPSVC-STOPPED" in judged(SERVICES)
+
+
+def test_answers_of_resolve_dnsname() -> None:
+    (one,) = read(ANSWER).lookups
+    assert one.name == "da.corp.example" and len(one.addresses) == 2
+
+
+def test_a_name_that_does_not_resolve_by_the_words_that_are_not_translated() -> None:
+    text = """PS C:\\> Resolve-DnsName isatap.corp.example
+Resolve-DnsName : isatap.corp.example : Der DNS-Name ist nicht vorhanden
+In Zeile:1 Zeichen:1
++ Resolve-DnsName isatap.corp.example
++ ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+    + CategoryInfo          : ResourceUnavailable: (isatap.corp.example:String) [Resolve-DnsName], Win32Exception
+    + FullyQualifiedErrorId : DNS_ERROR_RCODE_NAME_ERROR,Microsoft.DnsClient.Commands.ResolveDnsName
+"""
+    (one,) = read(text).lookups
+    assert (one.name, one.addresses, one.error) == ("isatap.corp.example", (), "DNS_ERROR_RCODE_NAME_ERROR")
+
+
+def test_a_blocked_record() -> None:
+    text = """
+HostName                  RecordType Type       Timestamp            TimeToLive      RecordData
+--------                  ---------- ----       ---------            ----------      ----------
+isatap                    A          1          0                    01:00:00        10.0.0.9
+laptop                    AAAA       28         11/2/2026 9:00:00 AM 00:20:00        fd12:3456:789a:1:0:5efe:a00:63
+
+Enable : True
+List   : {wpad, isatap}
+"""
+    assert "DNS-BLOCKED" in judged(text)
+    assert [record.name for record in read(text).records] == ["isatap", "laptop"]
+
+
+def test_a_connection_that_does_not_come_about() -> None:
+    text = """
+ComputerName     : da.example.net
+RemoteAddress    : 203.0.113.10
+RemotePort       : 443
+InterfaceAlias   : WLAN
+SourceAddress    : 192.168.1.5
+PingSucceeded    : False
+TcpTestSucceeded : False
+"""
+    assert "IPHTTPS-UNREACHED" in judged(text)
+    assert "IPHTTPS-UNREACHED" not in judged(
+        text.replace("TcpTestSucceeded : False", "TcpTestSucceeded : True")
+    )
+
+
+def test_windows_own_judgement() -> None:
+    text = """
+Component    RemoteAccessServer  HealthState TimeStamp            Heuristics
+---------    ------------------  ----------- ---------            ----------
+Server       DA1.corp.example    Error       11/2/2026 9:00:00 AM
+Isatap       DA1.corp.example    Error       11/2/2026 9:00:00 AM {RemoteAccessHealthHeuristic}
+Dns          DA1.corp.example    OK          11/2/2026 9:00:00 AM
+"""
+    found = judged(text)["SERVER-HEALTH"]
+    assert found.severity == "error" and len(found.seen) == 2
+    assert found.seen[1] == "Get-RemoteAccessHealth of DA1.corp.example: Isatap Error"
+
+
+def test_a_firewall_rule_and_its_filters() -> None:
+    text = """PS C:\\> $r = Get-NetFirewallRule -DisplayName 'Helpdesk RDP'; $r; $r | Get-NetFirewallPortFilter
+
+DisplayName                   : Helpdesk RDP
+Enabled                       : True
+Profile                       : Domain
+Direction                     : Inbound
+Action                        : Allow
+EdgeTraversalPolicy           : Block
+
+Protocol      : TCP
+LocalPort     : 3389
+RemotePort    : Any
+
+LocalAddress  : Any
+RemoteAddress : {fd12:3456:789a:1:0:5efe::/96, 10.0.0.0/8}
+
+Status            : ConnectedRemotely
+Substatus         : None
+"""
+    machine = read(text)
+    assert machine.role == "client" and machine.firewall is not None
+    (one,) = machine.firewall
+    assert (one.protocol, one.ports, one.profiles, one.edge) == (
+        "TCP",
+        ("3389",),
+        frozenset(["domain"]),
+        False,
+    )
+    assert "FIREWALL-PROFILE" in judged(text)
+
+
+def test_a_firewall_rule_without_its_ports_is_named_as_not_judged() -> None:
+    text = "DisplayName : Helpdesk\nEnabled     : False\nDirection   : Inbound\nProfile     : Domain\n"
+    assert any("firewall rule" in line for line in read(text).unread)
+    assert list(judged(text)) == ["EVIDENCE"]
+
+
+def test_the_registry_by_cmdlet() -> None:
+    text = """
+DisabledComponents : 255
+PSPath             : Microsoft.PowerShell.Core\\Registry::HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\
+                     Tcpip6\\Parameters
+PSParentPath       : Microsoft.PowerShell.Core\\Registry::HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services
+PSChildName        : Parameters
+PSDrive            : HKLM
+PSProvider         : Microsoft.PowerShell.Core\\Registry
+"""
+    found = read(text).value(r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters", "DisabledComponents")
+    assert found is not None and found.value == 255
+
+
+def test_a_list_that_is_cut_is_said_to_be_cut() -> None:
+    text = "Namespace : {.a.example, .b.example, .c.example, .d.example...}\nNameServers : {fd12::1}\n"
+    assert any("FormatEnumerationLimit" in line for line in read(text).unread)
+
+
+def test_what_is_known_and_not_judged_is_named() -> None:
+    text = "Name             : corp.example\nInterfaceAlias   : WLAN\nNetworkCategory  : Public\n"
+    assert read(text).unread == ["Get-NetConnectionProfile: known, nothing in it is judged"]
+
+
+def test_an_output_that_comes_again_takes_the_place_of_the_first() -> None:
+    prompt = "PS C:\\> Get-DnsClientNrptPolicy\n\nNamespace              : {}\nDirectAccessDnsServers : {{fd12::1}}\n\n"
+    machine = read(prompt.format(".old.example") + prompt.format(".new.example"))
+    assert machine.nrpt and [rule.namespace for rule in machine.nrpt] == [".new.example"]
+
+
+def test_ipconfig_and_cmdlets_speak_of_the_same_interface() -> None:
+    text = """PS C:\\> ipconfig /all
+
+Windows IP Configuration
+
+   Host Name . . . . . . . . . . . . : HELPDESK1
+
+Ethernet adapter Ethernet:
+
+   Link-local IPv6 Address . . . . . : fe80::1%12(Preferred)
+   IPv4 Address. . . . . . . . . . . : 10.0.0.5(Preferred)
+   Subnet Mask . . . . . . . . . . . : 255.255.255.0
+   Default Gateway . . . . . . . . . : 10.0.0.1
+
+PS C:\\> Get-NetIPConfiguration
+
+InterfaceAlias       : Ethernet
+InterfaceIndex       : 12
+IPv4Address          : 10.0.0.5
+IPv6DefaultGateway   :
+IPv4DefaultGateway   : 10.0.0.1
+DNSServer            : 10.0.0.2
+                       10.0.0.3
+"""
+    (one,) = read(text).interfaces
+    assert one.ipv4 == [ip_address("10.0.0.5")] and one.gateways == [ip_address("10.0.0.1")]
