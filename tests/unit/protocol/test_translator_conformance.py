@@ -17,9 +17,16 @@ MORE = {
     "test_rfc4443_2_4_errors_stay_within_1280",
     "test_rfc4443_2_4_f_rate",
     "test_rfc6052_3_1_private_under_the_well_known_prefix",
+    "test_rfc6147_5_5_a_bogus_a_answer_stays_an_error",
+    "test_rfc6147_5_5_one_answer_that_was_not_validated_makes_both_so",
+    "test_rfc6147_5_5_signatures_of_a_records_are_not_those_of_synthetic_ones",
+    "test_rfc6147_5_5_who_does_not_want_validation_is_not_checked_for",
+    "test_rfc6147_5_5_with_cd_and_do_excluded_names_are_as_they_came",
+    "test_rfc6147_5_5_with_cd_and_do_the_well_known_name_has_no_addresses",
     "test_rfc6936_udp_over_ipv6_without_a_checksum_stays_without",
     "test_rfc7757_figure_7_without_a_mapping",
     "test_rfc7915_4_3_no_error_about_an_error",
+    "test_rfc8767_5_the_servers_are_asked_again_after_thirty_seconds",
 }
 
 
