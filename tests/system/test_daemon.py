@@ -71,7 +71,7 @@ def test_dry_run_says_what_and_does_nothing(place: Place) -> None:
     assert words == [
         "create device mo-isatap0, MTU 1280",
         "create device mo-iphttps0, MTU 1280",
-        "load the packet filter tables inet manageout and inet manageout_guard",
+        "load the packet filter inet manageout, inet manageout_guard, inet manageout_timeouts",
         "set net.ipv6.conf.all.forwarding = 1 (now 0)",
         "set net.netfilter.nf_conntrack_acct = 1 (now 0)",
         "set net.netfilter.nf_conntrack_timestamp = 1 (now 0)",

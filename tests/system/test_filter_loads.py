@@ -10,10 +10,13 @@ import pytest
 
 from manageout.config import parse
 from manageout.linux import netns, nft
+from manageout.linux.nft_features import ALL
 from manageout.linux.nft_sets import NftSets
+from manageout.linux.nft_table import TIMEOUTS_TABLE
 from manageout.plan import plan
 from manageout.service.filter import REFUSALS, set_name, table
 from manageout.service.filter_managers import CLIENTS, Contents
+from manageout.service.filter_tracking import timeouts
 from manageout.site import contradictions
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
@@ -74,7 +77,8 @@ def test_every_kind_of_site() -> None:
     assert len(chosen) > 200
     for text in random.Random(1).sample(chosen, 60):
         site = parse(text)
-        nft.replace_table(nft.TABLE, table(site, plan(site), ["e0", "e1"]))
+        nft.replace_table(nft.TABLE, table(site, plan(site), ["e0", "e1"], towards=["e0"]))
+        nft.replace_table(TIMEOUTS_TABLE, timeouts(site, ALL))
 
 
 def test_many_clients_and_what_was_counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_address
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux import netns
+from manageout.linux import netns, rtnetlink
 from manageout.linux.netlink import PROTO, AddressMonitor, Hop, Netlink
 
 NAME = "mo-test-netlink"
@@ -44,6 +45,34 @@ def test_a_link_comes_up_with_its_mtu(netlink: Netlink) -> None:
     with pytest.raises(KernelError) as caught:
         netlink.set_up("absent")
     assert "absent" in caught.value.message
+
+
+def test_a_list_that_changes_while_it_is_read_is_read_again(netlink: Netlink) -> None:
+    """More addresses than one message to us holds, and another one before the second is asked for."""
+    many = "".join(f"address add 10.{n // 250}.{n % 250}.1/32 dev v0\n" for n in range(1500))
+    subprocess.run(["ip", "-batch", "-"], input=many, text=True, check=True)
+    more = iter(range(100))
+
+    class Disturbed(rtnetlink.Socket):
+        times = 1
+
+        def each(self, kind: int, body: bytes, what: str) -> Iterator[rtnetlink.Message]:
+            for number, message in enumerate(super().each(kind, body, what)):
+                if number == 0 and self.times:
+                    self.times -= 1
+                    netlink.add_address("v0", IPv4Interface(f"10.99.0.{next(more)}/32"))
+                yield message
+
+    body, disturbed = struct.pack("=BBBBi", socket.AF_INET, 0, 0, 0, 0), Disturbed()
+    with pytest.raises(rtnetlink.Interrupted):
+        list(disturbed.each(rtnetlink.GETADDR, body, "list addresses"))
+    disturbed.times = 2
+    found = disturbed.dump(rtnetlink.GETADDR, body, "list addresses")
+    assert len(found) == len({message.body for message in found}) == 1504
+    disturbed.times = 99
+    assert len(disturbed.dump(rtnetlink.GETADDR, body, "list addresses")) >= 1504, "at last as it came"
+    assert disturbed.times == 99 - rtnetlink.TRIES
+    disturbed.close()
 
 
 def test_addresses(netlink: Netlink) -> None:

@@ -87,11 +87,19 @@ def test_counters_and_sources_in_bounded_number(sets: NftSets) -> None:
     assert all(element.age is not None and element.age < 60 for element in counted.values())
 
 
-def test_a_monitor_tells_of_removed_tables_only(sets: NftSets) -> None:
-    monitor = TableMonitor()
+def test_a_monitor_tells_of_what_is_removed_from_our_tables_only(sets: NftSets) -> None:
+    monitor = TableMonitor("manageout")
+
+    def told(command: str) -> bool:
+        subprocess.run(["nft", command], check=True)
+        return monitor.removed()
+
     sets.change([Change("names", True, ONE)])
     assert not monitor.removed()
-    subprocess.run(["nft", "flush", "ruleset"], check=True)
-    assert monitor.removed()
-    assert not monitor.removed()
+    assert not told("add table inet theirs; add chain inet theirs c; add rule inet theirs c accept")
+    for removal in ("flush table inet theirs", "delete table inet theirs"):
+        assert not told(removal)
+    for removal in ("flush table inet manageout", "delete chain inet manageout output", "flush ruleset"):
+        assert told(removal)
+        assert not monitor.removed()
     monitor.close()

@@ -11,12 +11,13 @@ import pytest
 from manageout.errors import KernelError, NotPermitted
 from manageout.linux import libnftables, netns, nft
 from manageout.linux.nft_sets import Change, NftSets
-from manageout.linux.nft_table import GUARD_TABLE, RuleTables
+from manageout.linux.nft_table import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
 
 RULES = """set names { type ipv6_addr; }
 chain forward { type filter hook forward priority 0; policy accept; %s
 }"""
-GUARD = "chain forward { type filter hook forward priority -1; policy accept; }"
+GUARD = "chain forward { type filter hook forward priority -1; policy accept; counter\n}"
+TIMEOUTS = "ct timeout t { protocol tcp; l3proto ip6; policy = { established : %s }; }\nchain c { }"
 ONE, TWO = (bytes(15) + bytes([last]) for last in (1, 2))
 
 
@@ -97,11 +98,65 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_without_the_library_the_rules_are_shared(shared: RuleTables) -> None:
     shared.load(RULES % "", GUARD)
     assert not shared.owned and "libnone.so is not installed" in shared.shared
-    sets = NftSets("manageout", lambda: shared.writer)
-    sets.change([Change("names", True, ONE)])
-    assert sets.tables() == {"manageout", "manageout_guard"}
+    NftSets("manageout", lambda: shared.writer).change([Change("names", True, ONE)])
+    assert there() == {nft.TABLE, GUARD_TABLE}
     command("flush ruleset")
-    assert sets.tables() == set()
+    assert there() == set() and shared.touched() == [nft.TABLE, GUARD_TABLE]
     shared.load(RULES % "")
+    assert shared.touched() == []
     shared.delete()
-    assert sets.tables() == set()
+    assert there() == set() and shared.touched() == []
+
+
+def there() -> set[str]:
+    return {table for table in (nft.TABLE, GUARD_TABLE, TIMEOUTS_TABLE) if nft.table_text(table)}
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        f"flush table {nft.TABLE}",
+        f"flush chain {nft.TABLE} forward",
+        f"insert rule {nft.TABLE} forward accept",
+        f"add chain {nft.TABLE} forward {{ policy drop; }}",
+        f"delete table {nft.TABLE}",
+    ],
+)
+def test_what_was_done_to_shared_rules_is_seen(shared: RuleTables, harm: str) -> None:
+    command(f"add table {nft.TABLE.replace('inet', 'ip')}")
+    shared.load(RULES % "ip6 daddr fd00::/8 drop", GUARD)
+    NftSets("manageout").change([Change("names", True, ONE)])
+    command("add table inet theirs")
+    assert shared.touched() == [], "members, and tables of others, are none of it"
+    assert subprocess.run(["nft", harm], check=False).returncode == 0
+    assert shared.touched() == [nft.TABLE]
+    shared.load_again([nft.TABLE])
+    assert shared.touched() == []
+    command(f"flush table {GUARD_TABLE}")
+    assert shared.touched() == [GUARD_TABLE]
+
+
+@pytest.mark.parametrize("library", [libnftables.LIBRARY, "libnone.so"], ids=["owned", "shared"])
+def test_time_outs_are_touched_only_when_they_change(
+    tables: RuleTables, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setattr(libnftables, "LIBRARY", library)
+
+    def handle() -> str:
+        listed = command(f"-a list table {TIMEOUTS_TABLE}").stdout
+        return next((line for line in listed.splitlines() if "ct timeout" in line), "")
+
+    tables.load(RULES % "", "", TIMEOUTS % 100)
+    first = handle()
+    tables.load(RULES % "ip6 daddr fd00::/8 drop", GUARD, TIMEOUTS % 100)
+    assert first and handle() == first
+    tables.load(RULES % "", "", TIMEOUTS % 200)
+    assert "200" in (nft.table_text(TIMEOUTS_TABLE) or "")
+    command("flush ruleset")
+    tables.load(RULES % "", "", TIMEOUTS % 200)
+    assert "200" in (nft.table_text(TIMEOUTS_TABLE) or ""), "and when they are gone"
+    tables.load(RULES % "")
+    assert there() == {nft.TABLE}
+    tables.load(RULES % "", "", TIMEOUTS % 200)
+    tables.delete()
+    assert there() == set()

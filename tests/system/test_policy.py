@@ -16,6 +16,7 @@ from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, HELPDESK, ISATAP_PREFIX, LAPTOP_NAME, SITE
 from manageout.plan import Plan, isatap_address
+from manageout.service.filter_tracking import ESTABLISHED
 from manageout.service.revision import REFUSED_MARK
 from manageout.wire.address import rfc6052_embed
 from tests.system.support import Lab, drops, other_rules
@@ -245,12 +246,20 @@ def test_an_open_session_ends_with_its_permission_and_only_then(lab: Lab) -> Non
         with other_rules("gateway", '"icmp", "tcp/80"]', '"icmp", "tcp/80", "tcp/8080"]'):
             assert ask("one") == "one"
             assert not marked()
+            assert lasting(port) <= ESTABLISHED, "the kernel's default is five days"
         before = policy_drops(HELPDESK)
         with other_rules("gateway", f'from = ["{HELPDESK}"]', 'from = ["10.0.0.99"]'):
             wait_until("the session is refused", marked, 10)
             assert ask("two") == "cut off"
             assert policy_drops(HELPDESK) > before
         assert ask("three") == "cut off", "a permission that comes back is for new ones"
+
+
+def lasting(port: str) -> int:
+    """Seconds that the gateway's kernel will remember the IPv6 half of a connection."""
+    table = network.run("gateway", ["cat", "/proc/net/nf_conntrack"]).stdout
+    (row,) = [each for each in table.splitlines() if each.startswith("ipv6") and f"sport={port} " in each]
+    return int(row.split()[4])
 
 
 def test_a_manager_by_name(lab: Lab) -> None:

@@ -105,12 +105,15 @@ def removed() -> int:
     return int(rows[0]["what"].rpartition(", ")[2].split()[0]) if rows else 0
 
 
-def take_away(times: int = 20) -> None:
+HARM = ("flush ruleset", "delete table inet manageout", "flush table inet manageout")
+
+
+def take_away(times: int = 21) -> None:
     """The rules, again and again, each time when they are back."""
     shared = "RULES-SHARED" in codes()
     for number in range(times):
         before = removed()
-        command = ("flush ruleset", "delete table inet manageout")[number % 2]
+        command = HARM[number % 3]
         network.run("gateway", ["nft", command], check=False)
         if shared or command == "flush ruleset":
             wait_until("it is noticed", functools.partial(_more, before), 10)

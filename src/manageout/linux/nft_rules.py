@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from manageout.linux import rtnetlink
 from manageout.linux.nft_sets import NETFILTER
-from manageout.linux.rtnetlink import attributes
+from manageout.linux.rtnetlink import attribute, attributes
 
 _SUBSYSTEM = 10 << 8
 _GET_CHAIN, _GET_RULE, _GET_GENERATION = _SUBSYSTEM | 4, _SUBSYSTEM | 7, _SUBSYSTEM | 16
@@ -15,6 +15,7 @@ _GENERIC = struct.Struct("!BBH")
 _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 1, 3, 4, 5
 _RULE_TABLE, _RULE_CHAIN, _RULE_HANDLE = 1, 2, 3
 _GENERATION = 1
+_INET = 1
 
 
 class NftRules:
@@ -40,13 +41,31 @@ class NftRules:
 
         Rules never change: another one comes in place, with another handle.
         """
-        found: set[tuple[bytes, ...]] = set()
-        for kind, wanted in (
-            (_GET_CHAIN, (_CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY)),
-            (_GET_RULE, (_RULE_TABLE, _RULE_CHAIN, _RULE_HANDLE)),
+        return hash(frozenset(each for table, each in self._parts(self._socket.each) if table not in but))
+
+    def of_table(self, table: str) -> int | None:
+        """The same of one ``table`` of family inet, by its name; None when it has no chains, or is not there."""
+        found = frozenset(
+            each for name, each in self._parts(self._socket.dump, _INET, table) if name == table
+        )
+        return hash(found) if found else None
+
+    def _parts(
+        self,
+        read: Callable[[int, bytes, str], Iterable[rtnetlink.Message]],
+        family: int = 0,
+        table: str = "",
+    ) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        """What tells each chain and rule from others, with the name of its table. ``table``: rules of others are many,
+        so let the kernel leave them out.
+        """
+        body = _GENERIC.pack(family, 0, 0)
+        only = attribute(_RULE_TABLE, table.encode() + b"\0") if table else b""
+        for kind, request, wanted in (
+            (_GET_CHAIN, body, (_CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY)),
+            (_GET_RULE, body + only, (_RULE_TABLE, _RULE_CHAIN, _RULE_HANDLE)),
         ):
-            for message in self._socket.each(kind, _GENERIC.pack(0, 0, 0), "read the packet filter"):
+            for message in read(kind, request, "read the packet filter"):
                 values = attributes(message.body[_GENERIC.size :])
-                if values.get(_CHAIN_TABLE, b"").rstrip(b"\0").decode(errors="replace") not in but:
-                    found.add((message.body[:1], *(values.get(each, b"") for each in wanted)))
-        return hash(frozenset(found))
+                name = values.get(_CHAIN_TABLE, b"").rstrip(b"\0").decode(errors="replace")
+                yield name, (message.body[:1], *(values.get(each, b"") for each in wanted))

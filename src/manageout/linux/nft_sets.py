@@ -21,7 +21,7 @@ PER_BATCH = 5000
 _SUBSYSTEM = 10 << 8
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = _SUBSYSTEM | 12, _SUBSYSTEM | 13, _SUBSYSTEM | 14
 _GET_OBJECT = _SUBSYSTEM | 19
-_GET_TABLE, _DELETE_TABLE = _SUBSYSTEM | 1, _SUBSYSTEM | 2
+_DELETE_TABLE, _DELETE_CHAIN, _DELETE_RULE = _SUBSYSTEM | 2, _SUBSYSTEM | 5, _SUBSYSTEM | 8
 _GROUP_NFTABLES = 1 << 7 - 1
 _INET = 1
 _CREATE = 0x400
@@ -77,14 +77,6 @@ class NftSets:
         for start in range(0, len(changes), PER_BATCH):
             requests = list(self._requests(changes[start : start + PER_BATCH]))
             socket.batch(_BEGIN, requests, _END, f"change sets of the packet filter {self._table}")
-
-    def tables(self) -> set[str]:
-        """The names of all tables of family inet."""
-        messages = self._socket.dump(
-            _GET_TABLE, _GENERIC.pack(_INET, 0, 0), "list the packet filter's tables"
-        )
-        found = (attributes(message.body[_GENERIC.size :]) for message in messages)
-        return {values[_TABLE_NAME].rstrip(b"\0").decode() for values in found if _TABLE_NAME in values}
 
     def counters(self) -> dict[str, tuple[int, int]]:
         """Packets and bytes of every named counter; none without the table."""
@@ -154,9 +146,13 @@ def _nest(kind: int, value: bytes) -> bytes:
 
 
 class TableMonitor:
-    """Tells when somebody removed a table: wait on :meth:`fileno`, then ask :meth:`removed`."""
+    """Tells when a table, or chains or rules of one, were removed whose name begins with ``name``.
 
-    def __init__(self) -> None:
+    Wait on :meth:`fileno`, then ask :meth:`removed`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name.encode()
         self._socket = rtnetlink.Socket(_GROUP_NFTABLES, NETFILTER)
 
     def fileno(self) -> int:
@@ -164,8 +160,13 @@ class TableMonitor:
         return self._socket.fileno()
 
     def removed(self) -> bool:
-        """Empty the socket; whether any table was removed, ours or another one."""
-        return any(message.type == _DELETE_TABLE for message in self._socket.notifications())
+        """Empty the socket; whether it was so, by whomever."""
+        return any(map(self._concerns, self._socket.notifications()))
+
+    def _concerns(self, message: rtnetlink.Message) -> bool:
+        if message.type not in (_DELETE_TABLE, _DELETE_CHAIN, _DELETE_RULE):
+            return False
+        return attributes(message.body[_GENERIC.size :]).get(_TABLE_NAME, b"").startswith(self._name)
 
     def close(self) -> None:
         """Give the socket back."""

@@ -23,7 +23,7 @@ NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 NEWNEIGH, DELNEIGH, GETNEIGH = 28, 29, 30
 
 _ERROR, _DONE = 2, 3
-_REQUEST, _ACK, _DUMP = 0x001, 0x004, 0x300
+_REQUEST, _ACK, _INTERRUPTED, _DUMP = 0x001, 0x004, 0x010, 0x300
 CREATE_OR_REPLACE = 0x100 | 0x400
 
 _HEADER = struct.Struct("=IHHII")
@@ -35,6 +35,9 @@ GROUP_IPV4_ROUTE, GROUP_IPV6_ROUTE = 0x40, 0x400
 GROUP_IPV4_NETCONF, GROUP_IPV6_NETCONF = 1 << 23, 1 << 24
 
 _SOL_NETLINK, _STRICT = 270, 12
+
+TRIES = 5
+"""For a list that changes while it is read."""
 
 
 class Message(NamedTuple):
@@ -84,6 +87,10 @@ class Refused(KernelError):
     def __init__(self, number: int, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
         self.number = number
+
+
+class Interrupted(KernelError):
+    """What was listed changed meanwhile: objects may be missing, or be there twice (NLM_F_DUMP_INTR)."""
 
 
 def refused(number: int, what: str) -> Refused | NotPermitted:
@@ -136,11 +143,22 @@ class Socket:
         return next(self._exchange(kind, body, what, 0))
 
     def dump(self, kind: int, body: bytes, what: str) -> list[Message]:
-        """Ask for all objects of a kind."""
-        return list(self.each(kind, body, what))
+        """Ask for all objects of a kind; again when they change meanwhile, :data:`TRIES` times."""
+        for _ in range(TRIES):
+            found: list[Message] = []
+            try:
+                for message in self.each(kind, body, what):
+                    found.append(message)
+            except Interrupted:
+                continue
+            break
+        return found
 
     def each(self, kind: int, body: bytes, what: str) -> Iterator[Message]:
-        """The same one by one, as they are read: nothing else may be asked of this socket before the end."""
+        """The same one by one, as they are read: nothing else may be asked of this socket before the end.
+
+        Raises :class:`Interrupted` at the end when they have changed.
+        """
         return self._exchange(kind, body, what, _DUMP)
 
     def batch(self, begin: Request, changes: Sequence[Request], end: Request, what: str) -> None:
@@ -153,7 +171,7 @@ class Socket:
         self._socket.send(data)
         waiting = set(range(first + 1, self._sequence))
         while waiting:
-            for sequence, message in _split(self._socket.recv(1 << 17)):
+            for sequence, _, message in _split(self._socket.recv(1 << 17)):
                 if message.type != _ERROR or not first <= sequence <= self._sequence:
                     continue
                 waiting.discard(sequence)
@@ -178,18 +196,22 @@ class Socket:
                     raise
                 self.lost += 1  # the caller looks at the whole state
                 continue
-            found += [message for _, message in _split(data)]
+            found += [message for _, _, message in _split(data)]
         return found
 
     def _exchange(self, kind: int, body: bytes, what: str, flags: int) -> Iterator[Message]:
         self._sequence += 1
         header = _HEADER.pack(16 + len(body), kind, _REQUEST | flags, self._sequence, 0)
         self._socket.send(header + body)
+        seen = 0
         while True:
-            for sequence, message in _split(self._socket.recv(1 << 17)):
+            for sequence, flagged, message in _split(self._socket.recv(1 << 17)):
                 if sequence != self._sequence:
                     continue
+                seen |= flagged
                 if message.type == _DONE:
+                    if seen & _INTERRUPTED:
+                        raise Interrupted(f"{what}: it changes too fast")
                     return
                 if message.type == _ERROR:
                     if number := _error(message):
@@ -203,11 +225,12 @@ def _error(message: Message) -> int:
     return -int.from_bytes(message.body[:4], sys.byteorder, signed=True)
 
 
-def _split(data: bytes) -> Iterator[tuple[int, Message]]:
+def _split(data: bytes) -> Iterator[tuple[int, int, Message]]:
+    """(sequence number, flags, message)."""
     offset = 0
     while offset + 16 <= len(data):
-        length, kind, _, sequence, _ = _HEADER.unpack_from(data, offset)
+        length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
         if length < 16:
             return
-        yield sequence, Message(kind, data[offset + 16 : offset + length])
+        yield sequence, flags, Message(kind, data[offset + 16 : offset + length])
         offset += length + 3 & ~3

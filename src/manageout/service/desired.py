@@ -16,6 +16,7 @@ from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.filter import table
 from manageout.service.filter_managers import EMPTY, Contents
 from manageout.service.filter_text import chain
+from manageout.service.filter_tracking import timeouts
 from manageout.service.guard import (
     GUARDED,
     IPV4_FORWARDING,
@@ -79,6 +80,8 @@ class Desired:
     """Body of the nftables table ``inet manageout``."""
     guard: str = ""
     """Of the table that outlives us while forwarding is on; empty: none is needed."""
+    timeouts: str = ""
+    """Of the table of connections' time-outs; empty: the kernel has none of its own."""
 
     @property
     def prefixes(self) -> list[IPv4Network | IPv6Network]:
@@ -99,7 +102,12 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     rules.append(chain("guard", guard_rules(site, around.before)))
     lasting = lasting_rules(site, around.before)
     guard = "\n".join([*sets, chain("guard", lasting)]) if lasting else ""
-    return replace(without_rules(site, plan, around), filter="\n".join(rules), guard=guard)
+    return replace(
+        without_rules(site, plan, around),
+        filter="\n".join(rules),
+        guard=guard,
+        timeouts=timeouts(site, around.features),
+    )
 
 
 def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:

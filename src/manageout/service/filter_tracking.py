@@ -9,7 +9,9 @@ The policy rests on that table, which the whole machine shares. So:
   is translated. The map :data:`OWNERS` gives each of its addresses the same number, which is counted by. Whoever is
   not yet in the map counts as number 0, with everybody else who is not;
 * so is what one machine inside may, by its address as clients see it;
-* entries that cross our devices live shorter than the kernel's default of five days.
+* entries that cross our devices live shorter than the kernel's default of five days. The rules that say so are in a
+  table of their own (:func:`timeouts`): when such an object goes, open connections fall back to the default, so a
+  reload must leave it as it is.
 
 All this looks at the first packet of a connection only, after every rule has accepted it.
 """
@@ -75,38 +77,48 @@ def tracking(
     site: Site, plan: Plan, features: Features, owners: Mapping[bytes, int], refused: str
 ) -> tuple[list[str], list[str]]:
     """(sets and objects, chains). ``refused``: the chain for who has reached the limit."""
-    families = ("ip6", "ip") if site.translation is not None else ("ip6",)
     sets: list[str] = []
     chains = [chain(name, rules) for name, rules in _by_protocol(site).items()]
     chains += [
         chain("untracked_in", _untracked_in(site, plan)),
         chain("untracked_out", _untracked_out(site)),
     ]
-    if features.timeouts:
-        sets += [
-            _timeout(protocol, family, protocol, policy)
-            for family in families
-            for protocol, policy in _TIMEOUTS.items()
-        ]
-    if features.counts:
-        sets += _sets_of("host", "ipv6_addr")
-        chains.append(
-            chain("host_limit", _over("host", "ip6 saddr", refused, HOST_LIMIT, HOST_RATE, HOST_BURST))
-        )
-    counts = features.counts and site.gateway is not None
-    if counts:
+    if not features.counts:
+        return sets, chains
+    sets += _sets_of("host", "ipv6_addr")
+    chains.append(chain("host_limit", _over("host", "ip6 saddr", refused, HOST_LIMIT, HOST_RATE, HOST_BURST)))
+    if site.gateway is not None:
         sets += _counted(site, owners)
-        chains += [chain("client_limit", _client_limit(site, refused))]
-    if counts and site.translation is not None:
-        sets += _sets_of("lease", "ipv4_addr")
-        chains.append(chain("lease_limit", _over("lease", "ip saddr", refused)))
-    if features.timeouts and site.dns64 is not None:
-        sets += [_timeout("dns", family, "udp", _QUESTION) for family in _FAMILIES]
-        chains.append(chain("begun_output", _questions(site.dns64.upstreams)))
-    for hook in ("forward", "input"):
-        rules = [*_first_packets(hook, features, families), *(_limits(site, hook) if features.counts else ())]
-        chains.append(chain(f"begun_{hook}", rules))
+        chains.append(chain("client_limit", _client_limit(site, refused)))
+        if site.translation is not None:
+            sets += _sets_of("lease", "ipv4_addr")
+            chains.append(chain("lease_limit", _over("lease", "ip saddr", refused)))
+    chains += [
+        chain(f"begun_{hook}", [*_first_packets(hook), *_limits(site, hook)]) for hook in ("forward", "input")
+    ]
     return sets, chains
+
+
+def timeouts(site: Site, features: Features) -> str:
+    """The body of the table of time-outs; empty where the kernel has none."""
+    if not features.timeouts:
+        return ""
+    families = ("ip6", "ip") if site.translation is not None else ("ip6",)
+    parts = [
+        _timeout(protocol, family, protocol, policy)
+        for family in families
+        for protocol, policy in _TIMEOUTS.items()
+    ]
+    if site.dns64 is not None:
+        parts += [_timeout("dns", family, "udp", _QUESTION) for family in _FAMILIES]
+        parts.append(chain("begun_output", _questions(site.dns64.upstreams)))
+    lasting = [
+        f'meta nfproto {_FAMILIES[family]} meta l4proto {protocol} ct timeout set "{protocol}_{family}"'
+        for family in families
+        for protocol in _TIMEOUTS
+    ]
+    parts += [chain(f"begun_{hook}", [*_first_packets(hook), *lasting]) for hook in ("forward", "input")]
+    return "\n".join(parts)
 
 
 # --- What is not tracked ----------------------------------------------------------------------------------
@@ -186,16 +198,11 @@ def _timeout(name: str, family: str, protocol: str, states: Mapping[str, int]) -
     return f"  ct timeout {name}_{family} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
 
 
-def _first_packets(hook: str, features: Features, families: Sequence[str]) -> Iterator[str]:
+def _first_packets(hook: str) -> Iterator[str]:
     yield f"type filter hook {hook} priority filter + 1; policy accept;"
     yield "ct state != new accept"
     yield "ct status & confirmed == confirmed accept"
     yield 'iifname != "mo-*" ' + ('oifname != "mo-*" ' if hook == "forward" else "") + "accept"
-    if features.timeouts:
-        for family in families:
-            for protocol in _TIMEOUTS:
-                of = f"meta nfproto {_FAMILIES[family]} meta l4proto {protocol}"
-                yield f'{of} ct timeout set "{protocol}_{family}"'
 
 
 def _counted(site: Site, owners: Mapping[bytes, int]) -> Iterator[str]:

@@ -27,7 +27,7 @@ SHARE = 4
 """So many times what a look took it rests, and only changes make it look."""
 AGAIN = 60.0
 """Seconds until everything is walked again: members of sets change without their rules."""
-OURS = ("manageout", "manageout_guard", "manageout_probe")
+OURS = ("manageout", "manageout_guard", "manageout_timeouts", "manageout_probe")
 
 _FORWARD = (
     'accept iifname "mo-*" and oifname "mo-*" there (ufw route allow in on DEVICE, and out on DEVICE, for each mo-*;'

@@ -8,6 +8,7 @@ change: those elements are changed one by one, at the end of the loop's turn.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -103,7 +104,7 @@ class PolicyService:
         """Serve until cancelled."""
         self.ready.set()
         self._flush()
-        loop, monitor = asyncio.get_running_loop(), TableMonitor()
+        loop, monitor = asyncio.get_running_loop(), TableMonitor(TABLE)
         loop.add_reader(monitor.fileno(), self._on_removal, monitor)
         try:
             async with asyncio.TaskGroup() as group:
@@ -164,23 +165,22 @@ class PolicyService:
 
     def _look(self) -> None:
         """Somebody may have flushed all rules of this machine; without ours everybody may call everybody."""
-        gone = self._rules.loaded - self._sets.tables()
-        if not gone or self._gone.is_set():
+        if self._gone.is_set():
             return
-        what = f"the packet filter table {' and '.join(sorted(gone))} was removed by somebody"
-        if TABLE in gone:
-            self._lost(what)
-        else:
-            self._guard_lost(what)
-
-    def _guard_lost(self, what: str) -> None:
-        """The rules stand, and guard as well; if this fails, the next look finds it so again."""
-        log.warning("%s; loading it again", what)
-        self._removed += 1
         try:
-            self._rules.load_guard()
+            touched = self._rules.touched()
+            if not touched:
+                return
+            what = f"the packet filter table {' and '.join(touched)} was removed or changed by somebody"
+            if nft.TABLE in touched:
+                self._lost(what)
+                return
+            # The rules stand, and guard as well; if this fails, the next look finds it so again.
+            log.warning("%s; loading it again", what)
+            self._removed += 1
+            self._rules.load_again(touched)
         except ManageoutError as error:
-            log.error("the guard cannot be loaded: %s (%s)", error.message, error.hint)
+            log.error("our packet filter cannot be looked at: %s (%s)", error.message, error.hint)
 
     def _lost(self, what: str) -> None:
         """Before anything else nothing passes any more, unless the rules themselves cannot have gone."""
@@ -318,7 +318,7 @@ class PolicyService:
 
     def _counts(self) -> dict[str, int]:
         """Packets by counter; refusals since the daemon's start, for a new table goes on with them."""
-        found = self._sets.counters()
-        if found:
-            self._latest = {name: packets for name, (packets, _) in found.items()}
+        with contextlib.suppress(ManageoutError):  # they stand as they were until the next look
+            if found := self._sets.counters():
+                self._latest = {name: packets for name, (packets, _) in found.items()}
         return self._latest

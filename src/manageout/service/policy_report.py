@@ -135,7 +135,7 @@ def _of_rules(troubles: Troubles) -> Iterator[tuple[str, str, str, str]]:
         yield "RULES-UNJUDGED", "error", what, "see the log; it is tried again every two seconds"
     if troubles.removed:
         times = counted(troubles.removed, "time")
-        what = f"something removed our packet filter or its guard, {times} so far; it was loaded again"
+        what = f"something removed or changed our packet filter or its guard, {times} so far; it was loaded again"
         yield "RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only"
     if troubles.guarded:
         what = (

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from manageout.errors import ManageoutError
 from manageout.linux import nft, proxy_arp, sysctl
 from manageout.linux.netlink import KERNEL, PROTO, Interface, Netlink, Route
-from manageout.linux.nft_table import GUARD_TABLE, RuleTables
+from manageout.linux.nft_table import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
 from manageout.service.gate import Gate
@@ -219,10 +219,11 @@ class Reconciler:
         def load() -> None:
             self._left.filter = True
             self._left.write(self._runtime)
-            self.rules.load(desired.filter, desired.guard)
+            self.rules.load(desired.filter, desired.guard, desired.timeouts)
 
-        tables = f"tables {nft.TABLE} and {GUARD_TABLE}" if desired.guard else f"table {nft.TABLE}"
-        yield Step(f"load the packet filter {tables}", load)
+        beside = [(GUARD_TABLE, desired.guard), (TIMEOUTS_TABLE, desired.timeouts)]
+        tables = [nft.TABLE, *(table for table, body in beside if body)]
+        yield Step(f"load the packet filter {', '.join(tables)}", load)
 
     def _create_steps(self, desired: Desired) -> Iterator[Step]:
         for device in desired.devices:

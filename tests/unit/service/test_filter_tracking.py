@@ -7,7 +7,7 @@ from manageout.linux.nft_features import ALL, Features
 from manageout.plan import plan
 from manageout.service.filter import table
 from manageout.service.filter_managers import Contents
-from manageout.service.filter_tracking import class_id
+from manageout.service.filter_tracking import class_id, timeouts
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\nlisten = [%s]\n'
@@ -18,6 +18,10 @@ TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 def wanted(*tables: str, features: Features = ALL, contents: Contents = Contents()) -> str:  # noqa: B008
     site = parse(SITE + "".join(tables))
     return table(site, plan(site), (), contents, features)
+
+
+def lasting(*tables: str) -> str:
+    return timeouts(parse(SITE + "".join(tables)), ALL)
 
 
 def chain(text: str, name: str) -> list[str]:
@@ -79,7 +83,8 @@ def test_nobodys_addresses_count_each() -> None:
 
 def test_an_older_kernel_does_without() -> None:
     text = wanted(GATEWAY % '"0.0.0.0:443"', TRANSLATION, features=Features(False, False))
-    assert "ct count" not in text and "ct timeout" not in text and "@owners" not in text
+    assert "ct count" not in text and "begun_" not in text and "@owners" not in text
+    assert timeouts(parse(SITE + ROUTER), Features(False, False)) == ""
     assert "refused_connection_limit" in text, "its counter stays"
 
 
@@ -89,9 +94,22 @@ def test_numbers_as_nftables_writes_them() -> None:
 
 def test_questions_of_the_dns64_do_not_stay() -> None:
     dns64 = '[dns64]\nupstreams = ["10.0.0.10", "[fd00::53]:5353"]\n'
-    text = wanted(GATEWAY % '"0.0.0.0:443"', TRANSLATION, dns64)
+    text = lasting(GATEWAY % '"0.0.0.0:443"', TRANSLATION, dns64)
     assert chain(text, "begun_output")[2:] == [
         'ip daddr 10.0.0.10 udp dport 53 ct timeout set "dns_ip"',
         'ip6 daddr fd00::53 udp dport 5353 ct timeout set "dns_ip6"',
     ]
     assert "ct timeout dns_ip {" in text and "unreplied : 5" in text
+
+
+def test_time_outs_are_for_what_crosses_our_devices_and_change_with_no_policy() -> None:
+    text = lasting(GATEWAY % '"0.0.0.0:443"')
+    assert chain(text, "begun_forward")[1:] == [
+        "ct state != new accept",
+        "ct status & confirmed == confirmed accept",
+        'iifname != "mo-*" oifname != "mo-*" accept',
+        'meta nfproto ipv6 meta l4proto tcp ct timeout set "tcp_ip6"',
+        'meta nfproto ipv6 meta l4proto udp ct timeout set "udp_ip6"',
+    ]
+    assert text == lasting(GATEWAY % '"0.0.0.0:443"', ROUTER, "[policy]\nhairpin = true\n")
+    assert 'ct timeout set "tcp_ip"' in lasting(GATEWAY % '"0.0.0.0:443"', TRANSLATION)
