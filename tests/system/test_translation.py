@@ -220,6 +220,31 @@ def test_a_closed_port_is_told_both_ways(place: TranslationPlace) -> None:
             asking.connect((to, 9))
 
 
+@pytest.mark.parametrize(
+    ("node", "protocol", "to", "told"),
+    [("client", 2, nat64(SERVER), (1, 1)), ("server", 58, LEASE, (3, 13))],
+    ids=["to IPv4", "to IPv6"],
+)
+def test_what_is_not_translated_is_told(
+    place: TranslationPlace, node: str, protocol: int, to: str, told: tuple[int, int]
+) -> None:
+    """IGMP from IPv6, ICMPv6 from IPv4: RFC 7915 4.4, 5.4."""
+    is_ipv6 = ":" in to
+    family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
+    with netns.inside(namespace(node)):
+        listening = socket.socket(family, socket.SOCK_RAW, 58 if is_ipv6 else 1)
+        sending = socket.socket(family, socket.SOCK_RAW, protocol)
+    with listening, sending:
+        listening.settimeout(5.0)
+        sending.sendto(bytes(8), (to, 0))
+        while True:
+            data = listening.recv(2000)
+            message = data if is_ipv6 else data[20:]
+            if (message[0], message[1]) == told:
+                assert message[8 + (6 if is_ipv6 else 9)] == protocol, "about our packet"
+                return
+
+
 def test_from_client_to_client_by_lease(place: TranslationPlace) -> None:
     assert "1 received" in ping(place, "client", nat64(OTHER_LEASE))
     with (
