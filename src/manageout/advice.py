@@ -118,7 +118,12 @@ def _leases(site: Site, plan: Plan) -> Section:
 def _names(site: Site, plan: Plan) -> Section:
     lines: list[tuple[str, str]] = []
     if site.isatap:
-        name = site.isatap.name or f"manageout-isatap.{site.site.domain or 'corp.example'}"
+        name = site.isatap.name
+        if not name and site.site.domain:
+            name = f"manageout-isatap.{site.site.domain}"
+        if not name:
+            name = "a name of your choice"
+            lines.append(("isatap.name", "is not set, nor site.domain from which it would follow"))
         lines += [(name, f"A {locator}   (intranet DNS)") for locator in site.isatap.locators]
         lines += [(name, f"A {router}   (intranet DNS; another router)") for router in site.isatap.routers]
         lines.append(("isatap", "never: every Windows machine would follow it; leave it on the block list"))

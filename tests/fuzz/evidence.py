@@ -25,7 +25,7 @@ from manageout.doctor.text import decode
 from manageout.errors import ManageoutError, WireError
 from manageout.windows import registry_pol
 from tests.fuzz.engine import Target
-from tests.unit.doctor import farm_evidence, live_cases, powershell_texts
+from tests.unit.doctor import farm_evidence, live_cases, powershell_texts, test_farm_text
 from tests.unit.doctor.bundles import HEALTHY
 from tests.unit.doctor.languages import ipconfig
 from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
@@ -192,6 +192,11 @@ TARGETS = [
     Target("evidence_live", _quietly(_structured(_LIVE, _live)), _NUMBERS, refuses=(ManageoutError,)),
     Target("farm_collected", _structured(_FARMS, _farm), _NUMBERS, refuses=(ManageoutError,)),
     Target("powershell_text", powershell_text, powershell_texts.ALL),
-    Target("farm_text", farm_text, [farm_evidence.PASTED.encode()], refuses=(ManageoutError,)),
+    Target(
+        "farm_text",
+        farm_text,
+        [text.encode() for text in (farm_evidence.PASTED, test_farm_text.SERVER, test_farm_text.SAME)],
+        refuses=(ManageoutError,),
+    ),
     Target("registry_pol", policy, [_records()], refuses=(WireError,)),
 ]

@@ -78,3 +78,12 @@ def test_a_masquerade_needs_no_way_back() -> None:
     assert "nobody can call them" in text(hidden["Way of the intranet to the leases"])
     assert "7777" not in text(hidden["Firewalls"])
     assert "Way of the intranet to the leases" not in sections(GATEWAY)
+
+
+def test_a_site_that_names_no_domain_is_shown_none() -> None:
+    nameless = ROUTER.replace('name = "mo-isatap.corp"\n', "")
+    site = parse(SITE + nameless)
+    words = "\n".join(text(section) for section in advice(site, plan(site)))
+    assert "example" not in words and "isatap.name is not set" in words
+    named = parse(SITE + 'domain = "ad.test"\n' + nameless)
+    assert "manageout-isatap.ad.test" in "\n".join(text(section) for section in advice(named, plan(named)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from manageout.doctor.cmdlet_shapes import SHAPES, Shape
@@ -17,7 +18,7 @@ Row = dict[str, Any]
 
 
 class Found(NamedTuple):
-    """One object. ``row``: property as Windows writes it -> text, list, number or truth. ``cut``: lists not whole."""
+    """One object. ``row``: property as Windows writes it -> text, list, number or truth. ``cut``: not whole."""
 
     section: str
     cmdlet: str
@@ -52,9 +53,21 @@ _INDEX = {"adapters": "ifIndex", "interfaces": "ifIndex"}
 
 def found(lines: Sequence[str], command: str = "") -> list[Found]:
     """The objects in an output of which it is known what they are."""
+    return sorted_out(lines, command)[0]
+
+
+def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], list[str]]:
+    """The same, and in words the objects of which nobody knows what they are."""
     named = cmdlet(command)
-    pairs = [(record, _shape_of(record, named)) for record in records(lines, command)]
-    return [_found(record, shape) for record, shape in pairs if shape is not None]
+    known: list[Found] = []
+    strange: list[str] = []
+    for record in records(lines, command):
+        shape = _shape_of(record, named)
+        if shape is not None:
+            known.append(_found(record, shape))
+        elif len(record.values) > 1:  # one alone is prose
+            strange.append(f"an object with {', '.join(islice(record.values, 4))}")
+    return known, list(dict.fromkeys(strange))
 
 
 def cmdlet(command: str) -> str:
@@ -87,14 +100,15 @@ def _may_be(shape: Shape, record: Record) -> bool:
 
 def _found(record: Record, shape: Shape) -> Found:
     row: Row = {}
+    cut = []
     for name, value in record.values.items():
         lower = name.lower()
         written = _RENAMED.get(lower) or _WRITTEN.get(lower, name)
         if lower in ("ifindex", "interfaceindex"):
             written = _INDEX.get(shape.section, "InterfaceIndex")
         row[written] = _plain(written.lower(), value)
-    cut = tuple(name for name, value in record.values.items() if value.cut and value.items is not None)
-    return Found(shape.section, shape.cmdlet, row, record.quote, cut)
+        cut += [written] if value.cut else []
+    return Found(shape.section, shape.cmdlet, row, record.quote, tuple(cut))
 
 
 def _plain(name: str, value: Value) -> Any:

@@ -9,34 +9,38 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from itertools import islice
 from typing import Any
 
-from manageout.doctor import read_json
+from manageout.doctor import cmdlets, farm_domain, read_json, unread
 from manageout.doctor.farm_names import FarmNames
 from manageout.doctor.sections import MAX_ROWS
+from manageout.doctor.segments import parts
+from manageout.doctor.text import lines
 from manageout.errors import ManageoutError
 
 LINK_LOCAL = IPv6Network("fe80::/10")
 DNS64_SUBNET = 0x3333
 MAX_NODES = 512
-MAX_VALUE = 4096
-"""Characters of a value that goes on over several lines."""
+MAX_PARTS = 2000
+"""Outputs in one text."""
 Row = dict[str, Any]
 
 _USED_WORDS = (
     "LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix EntrypointName "
-    "DnsSuffix DAInstallType DAStatus PrefixMapping ConnectToAddress NlsUrl Namespace "
+    "DnsSuffix DAInstallType DAStatus PrefixMapping ConnectToAddress NlsUrl Namespace GpoName ClientGpoName "
+    "ServerGpoName AppServerGpoName SslCertificate PSComputerName ServerURL Url DomainLocationDeterminationURL "
     "DirectAccessDnsServers NameServers DnsIPAddress Router OnlySendAQuery ExclusionList"
 )
 _USED = frozenset(_USED_WORDS.split())
 # Documented, and nothing that a router before the farm needs.
 _OTHER_WORDS = (
-    "VpnStatus VpnS2SStatus InternetInterface SslCertificate "
-    "AppServerSecurityGroupNameList AppServerGpoName ConnectionType TrafficProtection "
-    "ClientSecurityGroupNameList ClientGpoName OnlyRemoteComputers Downlevel ForceTunnel "
+    "VpnStatus VpnS2SStatus InternetInterface "
+    "AppServerSecurityGroupNameList ConnectionType TrafficProtection "
+    "ClientSecurityGroupNameList OnlyRemoteComputers Downlevel ForceTunnel "
     "ForceTunnelingNrptSuffix DownlevelSecurityGroupNameList DownlevelGpoName "
-    "EnableDAForAllNetworks SecureNameQueryFallback QueryPolicy ServerGpoName UserAuthentication "
+    "EnableDAForAllNetworks SecureNameQueryFallback QueryPolicy UserAuthentication "
     "ComputerCertAuthentication IPsecRootCertificate IntermediateRootCertificate TeredoState "
     "IsSingleNic IsNatDeployed HealthCheck NlsLocation NlsCertificate NlsReachability "
     "MgmtServer IPAssignmentMethod IPAddressRangeList IPv6Prefix AuthenticationType "
@@ -46,13 +50,15 @@ _OTHER_WORDS = (
     "DirectAccessProxyType DirectAccessProxyName DirectAccessEnabled NameEncoding "
     "DirectAccessIPsecCARestriction DirectAccessQueryIPsecEncryption "
     "DirectAccessQueryIPsecRequired DnsSecIPsecCARestriction DnsSecQueryIPsecEncryption "
-    "DnsSecQueryIPsecRequired DnsSecValidationRequired ConfigureClients PSComputerName"
+    "DnsSecQueryIPsecRequired DnsSecValidationRequired ConfigureClients RunspaceId PSShowComputerName "
+    "CimClass CimInstanceProperties CimSystemProperties IsMultiSite DeploymentType NatDeployed SingleNic UserAuth"
 )
 _OTHER = frozenset(_OTHER_WORDS.split())
-_NAMES = ("nrpt", "clientNames", "isatap", "dnsTransition")
+_NAMES = (
+    "nrpt", "nrptLocal", "clientNames", "isatap", "dnsTransition", "ncsi", "locationPage", "iphttpsConfiguration",
+)  # fmt: skip
 """Sections about names."""
-_LINE = re.compile(r"([A-Za-z][A-Za-z0-9]*) *: ?(.*)")
-_CERTIFICATES = ("SslCertificate", "NlsCertificate", "IPsecRootCertificate", "IntermediateRootCertificate")
+_COMPUTER = re.compile(r"-(?:computername|cn|cimsession)[\s:]+[\"']?([\w.:-]{1,255})", re.I)
 
 
 @dataclass
@@ -61,7 +67,10 @@ class Node:
 
     name: str
     entry_point: str = ""
-    balancing: str = ""
+    balancing: str | None = ""
+    """In Windows' word; None: not told."""
+    inner: str = ""
+    """Alias of its internal card."""
     internal: list[IPv6Network] = field(default_factory=list)
     client: IPv6Network | None = None
     """Prefix of its clients; a /59 is that of all nodes of its cluster."""
@@ -70,6 +79,13 @@ class Node:
     ways: list[IPv6Address] = field(default_factory=list)
     """Its addresses on the intranet."""
     domain: str = ""
+    connect: str = ""
+    """Where its clients connect."""
+    named: bool = True
+    """Whether ``name`` is the computer's; else it is a number, or the address by which it was asked."""
+    cmdlets: set[str] = field(default_factory=set)
+    """Sections that told of it."""
+    source: str = ""
 
 
 @dataclass
@@ -82,6 +98,8 @@ class Farm:
     servers: set[str] = field(default_factory=set)
     """Servers that some entry point names, lower case, first label."""
     unread: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    """Lists and values that PowerShell did not print whole."""
 
 
 def add(farm: Farm, source: str, text: str) -> None:
@@ -108,46 +126,94 @@ def _bundle(farm: Farm, source: str, text: str) -> None:
         raise ManageoutError(f"{source}: not whole, or not from this collector", hint) from None
     if isinstance(errors := bundle.get("errors"), dict):
         farm.unread += [f"{source}: the server could not read {_clean(name)}" for name in errors]
-    computer = _clean(bundle.get("computer") or source)
+    _server(farm, source, _clean(bundle.get("computer") or source), sections)
+    if not any(True for name in _SERVERS for _ in _rows(sections, name)):
+        farm.unread.append(f"{source}: no section remoteAccess: not a DirectAccess server, or not run there")
+
+
+_SERVERS = ("remoteAccess", "daServer")
+"""Sections of a server's settings; the first has the last word."""
+
+
+def _server(farm: Farm, source: str, computer: str, sections: Row) -> None:
+    """What one machine says. ``computer``: its name, "" if nobody gives it one."""
     for row in _rows(sections, "entryPoints"):
         farm.servers |= {name.partition(".")[0].lower() for name in _texts(row.get("Servers")) if name}
-    for row in _rows(sections, "natTransition"):
-        _mapping(farm, source, row)
-    rows = list(_rows(sections, "remoteAccess"))
-    if servers := list(
-        _rows(sections, "daServer")
-    ):  # of the same computer; says some things in its own words
-        rows = [{**servers[0], **row} for row in rows] or servers[:1]
-    for row in (*rows, *(row for name in _NAMES for row in _rows(sections, name))):
-        farm.names.add(row, _texts)
-    if not rows:
-        farm.unread.append(f"{source}: no section remoteAccess: not a DirectAccess server, or not run there")
-    for row in rows:
-        node = _node(farm, source, computer, row)
-        inside = _indexes(sections, str(row.get("InternalInterface") or ""))
+    for name in ("natTransition", "dnsTransition"):
+        for row in _rows(sections, name):
+            _mapping(farm, source, row)
+    for name in (*_SERVERS, *_NAMES):
+        for row in _rows(sections, name):
+            farm.names.add(row, _texts)
+    nodes: list[Node] = []
+    for section in _SERVERS:
+        for row in _rows(sections, section):
+            node = _known(farm, _node(farm, source, computer, row, section))
+            if not any(one is node for one in nodes):
+                nodes.append(node)
+    for node in nodes if len(nodes) == 1 else ():
+        inside = _indexes(sections, node.inner)
         node.domain = node.domain or _suffix(sections, inside)
         _addresses(node, sections, inside)
-        farm.nodes.append(node)
 
 
-def _node(farm: Farm, source: str, name: str, row: Row) -> Node:
-    node = Node(name, _clean(row.get("EntrypointName") or ""), _clean(row.get("LoadBalancing") or ""))
+def _node(farm: Farm, source: str, computer: str, row: Row, section: str) -> Node:
+    entry = _clean(row.get("EntrypointName") or "")
+    named = bool(computer) and _ip(computer) is None
+    node = Node(computer or entry or f"server {len(farm.nodes) + 1}", entry, named=named, source=source)
+    node.balancing = _clean(row.get("LoadBalancing") or "") if "LoadBalancing" in row else None
+    node.inner, node.cmdlets = str(row.get("InternalInterface") or ""), {section}
     for text in _texts(row.get("InternalIPv6Prefix")):
         node.internal += _network(farm, source, "InternalIPv6Prefix", text)
     for text in _texts(row.get("ClientIPv6Prefix"))[:1]:
         found = _network(farm, source, "ClientIPv6Prefix", text)
         node.client = found[0] if found else None
-    if found_suffix := _texts(row.get("DnsSuffix")):
-        node.domain = found_suffix[0].strip(".").lower()
+    node.connect = next((text.lower() for text in _texts(row.get("ConnectToAddress"))), "")
+    node.domain = farm_domain.of(row, _texts)
     farm.unread += [f"{source}: {_clean(key)}" for key in row if key not in _USED and key not in _OTHER]
     return node
+
+
+def _known(farm: Farm, node: Node) -> Node:
+    """The node of the farm that ``node`` is too, with what it adds; else itself, added."""
+    for one in farm.nodes:
+        if _same(one, node):
+            if node.named and not one.named:
+                one.name, one.named = node.name, True
+            one.entry_point, one.connect = one.entry_point or node.entry_point, one.connect or node.connect
+            one.balancing = one.balancing or node.balancing
+            one.internal, one.client = one.internal or node.internal, one.client or node.client
+            one.domain, one.inner = one.domain or node.domain, one.inner or node.inner
+            one.cmdlets |= node.cmdlets
+            return one
+    farm.nodes.append(node)
+    return node
+
+
+def _same(one: Node, other: Node) -> bool:
+    """By name, short or long; where one has none, by what both say."""
+    if one.named and other.named:
+        names = sorted((one.name.lower(), other.name.lower()), key=len)
+        return names[0] == names[1] or (names[1].startswith(f"{names[0]}.") and "." not in names[0])
+    for ours, theirs in (
+        (one.client, other.client), (one.internal, other.internal), (one.entry_point, other.entry_point),
+        (one.connect, other.connect),
+    ):  # fmt: skip
+        if ours and theirs and ours != theirs:
+            return False
+    shared = one.client is not None and one.client == other.client
+    cluster = one.client is not None and one.client.prefixlen < 64
+    apart = one.source != other.source and one.cmdlets == other.cmdlets
+    return (shared or bool(one.connect and one.connect == other.connect)) and not (cluster and apart)
 
 
 def _mapping(farm: Farm, source: str, row: Row) -> None:
     """``fd12::7777::/96,0.0.0.0/0``, alone or several."""
     for text in _texts(row.get("PrefixMapping")):
         if prefix := text.partition(",")[0].strip():
-            farm.nat64 += _network(farm, source, "PrefixMapping", prefix)
+            farm.nat64 += [
+                one for one in _network(farm, source, "PrefixMapping", prefix) if one not in farm.nat64
+            ]
 
 
 def _indexes(sections: Row, alias: str) -> list[object]:
@@ -190,38 +256,26 @@ def _is_way(address: IPv6Address) -> bool:
 
 
 def _pasted(farm: Farm, source: str, text: str) -> None:
-    for number, row in enumerate(_records(farm, source, text), 1):
-        if "PrefixMapping" in row:
-            _mapping(farm, source, row)
-        if row.keys() & {"ClientIPv6Prefix", "InternalIPv6Prefix"}:
-            name = _clean(row.get("PSComputerName") or row.get("EntrypointName") or f"server {number}")
-            farm.nodes.append(_node(farm, source, name, row))
-        farm.names.add(row, _texts)
-
-
-def _records(farm: Farm, source: str, text: str) -> list[Row]:
-    """``Name : value`` lines; a name that comes again begins a new record, indented lines go on."""
-    records: list[Row] = [{}]
-    last, unknown = "", 0
-    for line in text.split("\n"):
-        match = _LINE.fullmatch(line.rstrip())
-        if match and (match[1] in _USED or match[1] in _OTHER):
-            last = match[1]
-            if last in records[-1]:
-                records.append({})
-            records[-1][last] = match[2].strip()
-        elif line[:1].isspace() and last and line.strip():
-            if last not in _CERTIFICATES and len(records[-1][last]) < MAX_VALUE:
-                records[-1][last] = f"{records[-1][last]} {line.strip()}"
-        elif match:
-            last = ""
-            farm.unread.append(f"{source}: {_clean(match[1])}")
-        elif line.strip():
-            last = ""
-            unknown += 1
-    if unknown:
-        farm.unread.append(f"{source}: {unknown} lines that are no `Name : value`")
-    return [record for record in records if record]
+    """Outputs of cmdlets, those of several servers apart where a prompt, a property or the command tells."""
+    machines: dict[str, Row] = {}
+    for part in islice(parts(lines(text)), MAX_PARTS):
+        found, strange = cmdlets.sorted_out(part.lines, part.command)
+        if part.kind in ("", "powershell") and strange:
+            farm.unread += [f"{source}: {_clean(words)}" for words in strange]
+        elif not found and (name := unread.name(part)):
+            farm.unread.append(f"{source}: {_clean(name)}")
+        asked = _COMPUTER.search(part.command)
+        for one in found:
+            who = _clean(one.row.get("PSComputerName") or (asked and asked[1]) or part.machine)
+            rows = machines.setdefault(who, {}).setdefault(one.section, [])
+            for name in one.cut:
+                farm.cut.append(f"{source}: {name} of {one.cmdlet}")
+                if not isinstance(one.row[name], list):
+                    one.row[name] = ""
+            if len(rows) < MAX_ROWS:
+                rows.append(one.row)
+    for who, sections in machines.items():
+        _server(farm, source, who, sections)
 
 
 # --- Values -----------------------------------------------------------------------------------------------
@@ -253,6 +307,13 @@ def _network(farm: Farm, source: str, what: str, text: str) -> list[IPv6Network]
 def _parsed(text: str) -> IPv6Network | None:
     try:
         return IPv6Network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
     except ValueError:
         return None
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 MAX_NAMES = 256
+_SUBJECT = re.compile(r"\[Subject\].{0,80}?\bCN=([\w.*-]{1,255})")
 Row = dict[str, Any]
 Texts = Callable[[object], list[str]]
 """The texts of a value, which may be a list or what PowerShell prints of one."""
@@ -25,6 +28,8 @@ class FarmNames:
     exempt: list[str] = field(default_factory=list)
     """Namespaces that stay with the clients' own resolver."""
     gateways: list[str] = field(default_factory=list)
+    certificates: list[str] = field(default_factory=list)
+    """Names in the servers' certificates."""
     locations: list[str] = field(default_factory=list)
     """HTTPS URLs of the network location server."""
     routers: list[str] = field(default_factory=list)
@@ -42,7 +47,11 @@ class FarmNames:
             for namespace in texts(row.get("DnsSuffix")):
                 self._rule(namespace, texts(row["DnsIPAddress"]))
         _extend(self.gateways, (text.lower() for text in texts(row.get("ConnectToAddress"))))
-        _extend(self.locations, texts(row.get("NlsUrl")))
+        _extend(self.gateways, (_host(text) for text in texts(row.get("ServerURL"))))
+        for key in ("NlsUrl", "DomainLocationDeterminationURL", "Url"):
+            _extend(self.locations, texts(row.get(key)))
+        subject = _SUBJECT.search(str(row.get("SslCertificate") or "")[:400])
+        _extend(self.certificates, [subject[1].lower()] if subject else [])
         if str(row.get("State", "Enabled")).lower() in ("enabled", "2"):  # else it is Windows' own guess
             _extend(self.routers, (text.lower() for text in texts(row.get("Router"))))
         self.only_a = self.only_a or str(row.get("OnlySendAQuery")).lower() == "true"
@@ -82,6 +91,13 @@ class FarmNames:
                 "the farm's DNS64 asks for IPv4 addresses alone, so clients reach IPv6 servers through the "
                 "translator: Set-NetDnsTransitionConfiguration -OnlySendAQuery $false"
             )
+        for gateway in self.gateways:
+            if _is_address(gateway):
+                named = f" (their certificate is for {self.certificates[0]})" if self.certificates else ""
+                lines.append(
+                    f"clients connect to the address {gateway}: a gateway of ours needs a name that leads there, "
+                    f"rollout.gateway_name{named}"
+                )
         for router in self.routers:
             lines.append(
                 f"ISATAP hosts are told {router} today: keep it until they are told the new name, and never point it "
@@ -93,11 +109,13 @@ class FarmNames:
         """For the site file: what [rollout] will want when the clients move to a gateway."""
         values = {
             "location_url": [url for url in self.locations if url.startswith("https://")][:1],
-            "gateway_name": [name for name in self.gateways if _plain(name)][:1],
+            "gateway_name": [name for name in self.gateways if _plain(name) and not _is_address(name)][:1],
         }
         lines = [
             f'#   {key} = "{value}"' for key, found in values.items() for value in found if _plain(value)
         ]
+        if self.gateways and not values["gateway_name"]:
+            lines.append("#   gateway_name = ?   (not known: clients connect to an address)")
         exempt = ", ".join(f'"{name.strip(".")}"' for name in self.exempt if _plain(name))
         lines += [f"#   exempt = [{exempt}]"] if exempt else []
         head = "# The clients' policy says, for a [rollout] table when they move to a gateway of this site file's:"
@@ -108,6 +126,21 @@ def _extend(known: list[str], more: Iterable[str]) -> None:
     for text in more:
         if text and text not in known and len(known) < MAX_NAMES:
             known.append(text)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+        return True
+    except ValueError:
+        return False
 
 
 def _plain(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,9 @@ from typing import NamedTuple
 
 from manageout import config
 from manageout.doctor.farm import Farm, Node
+from manageout.doctor.farm_domain import is_domain
+from manageout.doctor.read_cmdlets import UNCUT
+from manageout.doctor.sections import balancing
 from manageout.errors import ConfigError, ManageoutError
 from manageout.plan import ISATAP_SUBNET, plan, subnet
 from manageout.site import contradictions
@@ -52,14 +54,16 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
     clients = [node.client for node in farm.nodes if node.client is not None]
     if not clients:
         hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
+        if farm.cut:
+            hint = f"PowerShell has cut {_clean('; '.join(farm.cut[:5]))}: {UNCUT}"
         raise ManageoutError("no ClientIPv6Prefix there", hint)
     unread = list(dict.fromkeys(farm.unread))
     more = [f"and {len(unread) - SHOWN} more"] if len(unread) > SHOWN else []
     made = Imported(unread=[*unread[:SHOWN], *more])
     site = IPv6Network((int(clients[0].network_address), 48), strict=False)
-    domains = (*(node.domain for node in farm.nodes), farm.names.domain)
-    domain = next((domain for domain in domains if _is_domain(domain)), "")
-    lines = [_HEAD, "[site]", f'prefix = "{site}"', *([f'domain = "{domain}"'] if domain else [])]
+    domain = _domain(farm, made)
+    known = f'domain = "{domain}"' if domain else "# domain = ?   (not known: the evidence names none)"
+    lines = [_HEAD, *_cut(farm, made), "[site]", f'prefix = "{site}"', known]
     made.taken.append(f"site {site}, of ClientIPv6Prefix {clients[0]}; domain {domain or 'unknown'}")
     lines += _isatap(farm, wishes, site, domain, made)
     for way in _ways(farm, wishes, made):
@@ -77,12 +81,33 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
     return made
 
 
+def _cut(farm: Farm, made: Imported) -> list[str]:
+    """What PowerShell has cut: it may be just what is missing here."""
+    if not farm.cut:
+        return []
+    which = "; ".join(dict.fromkeys(farm.cut[:SHOWN]))
+    made.left.insert(0, f"PowerShell has cut what it printed ({_clean(which)}): {UNCUT}")
+    return ["# ? lists were cut by PowerShell, so names or prefixes may be missing below"]
+
+
+def _domain(farm: Farm, made: Imported) -> str:
+    found = list(dict.fromkeys(node.domain for node in farm.nodes if is_domain(node.domain)))
+    if len(found) > 1:
+        made.left.append(
+            f"the servers are of the domains {', '.join(found)}: {found[0]} is taken as the site's"
+        )
+    return next((domain for domain in (*found, farm.names.domain) if is_domain(domain)), "")
+
+
 def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Imported) -> list[str]:
     name = wishes.name or (f"manageout-isatap.{domain}" if domain else "")
     if not name:
         made.left.append("no domain was found: give --name, or hosts must be told the router's address")
     listed = ", ".join(f'"{locator}"' for locator in wishes.locators)
-    lines = ["", "[isatap]", *([f"name = {json.dumps(name)}"] if name else []), f"locators = [{listed}]"]
+    known = (
+        f"name = {json.dumps(name)}" if name else "# name = ?   (not known: without a domain there is none)"
+    )
+    lines = ["", "[isatap]", known, f"locators = [{listed}]"]
     lines.append(f"hosts = [{', '.join(json.dumps(str(host)) for host in wishes.hosts)}]")
     if not wishes.hosts:
         made.left.append(
@@ -97,6 +122,11 @@ def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Im
         made.left.append(
             f"turn ISATAP off on every server of the farm before the router starts, it takes {links[0]} over: "
             "Set-NetIsatapConfiguration -State Disabled"
+        )
+    elif not any(node.internal for node in farm.nodes):
+        lines.append(f"# prefix = ?   (not known: no InternalIPv6Prefix; {own} until it is said)")
+        made.left.append(
+            f"no InternalIPv6Prefix in the evidence: isatap.prefix is not known, {own} is used till then"
         )
     else:
         made.left.append(f"the farm names no /64 for ISATAP: {own} is used; add it to InternalIPv6Prefix")
@@ -186,13 +216,17 @@ def _policy(wishes: Wishes, made: Imported) -> list[str]:
 
 def _kind(farm: Farm, made: Imported) -> None:
     points = {node.entry_point.lower() for node in farm.nodes if node.entry_point}
-    balanced = {
-        node.balancing for node in farm.nodes if node.balancing.lower() not in ("", "disabled", "none")
-    }
+    told = [node.balancing for node in farm.nodes if node.balancing is not None]
+    balanced = {word for word in told if balancing(word) != "none"}
     words = f"{len(farm.nodes)} server{'s' if len(farm.nodes) != 1 else ''}"
+    none = "none" if told else "unknown"
     made.taken.append(
-        f"{words}; balancing {', '.join(sorted(balanced)) or 'none'}; entry points {len(points) or 1}"
+        f"{words}; balancing {', '.join(sorted(balanced)) or none}; entry points {len(points) or 1}"
     )
+    if not told:
+        made.left.append(
+            "whether the servers are balanced is not known: give Get-RemoteAccess of each as well"
+        )
     missing = farm.servers - {node.name.partition(".")[0].lower() for node in farm.nodes}
     for name in sorted(missing):
         made.left.append(f"no file of the server {name}: run the collector there and give it as well")
@@ -206,7 +240,3 @@ def _kind(farm: Farm, made: Imported) -> None:
 def _clean(line: str) -> str:
     """Nothing that a terminal would act upon."""
     return "".join(letter if letter.isprintable() else "?" for letter in line)
-
-
-def _is_domain(text: str) -> bool:
-    return bool(re.fullmatch(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", text)) and len(text) <= 200

@@ -38,9 +38,11 @@ class Gathered:
         """Add an output; whether anything in it was known."""
         if not lines:
             return self._nothing(command)
-        found = cmdlets.found(lines, command)
+        found, strange = cmdlets.sorted_out(lines, command)
         if not found:
             return self._failed(lines)
+        for words in strange:
+            self._tell(f"{words}: no cmdlet is known that prints it")
         typed = command.strip().lower()
         for section in {one.section for one in found} & _JUDGED:
             rows = self._rows.setdefault(section, [])
@@ -52,7 +54,9 @@ class Gathered:
                 self._tell(f"{one.cmdlet}: known, nothing in it is judged")
             elif len(self._rows[one.section]) < MAX_ROWS:
                 self._rows[one.section].append(one.row)
-            for name in one.cut:
+            for name in one.cut if one.section in _JUDGED else ():
+                if not isinstance(one.row[name], list):
+                    continue  # a narrow column: its beginning will do
                 self._tell(f"{one.cmdlet}: the list {name} is cut: {UNCUT}")
         return True
 

@@ -23,7 +23,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_OWN_LINE = re.compile(r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|(?:PS )?[A-Za-z]:\\")
+_OWN_LINE = re.compile(
+    r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|(?:PS )?[A-Za-z]:\\|[A-Za-z][\w.]*\s+:(?:\s|$)"
+)
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -80,7 +82,7 @@ def _uncut(rows: list[str]) -> list[str]:
 
 
 def _is_rest(line: str) -> bool:
-    """Whether ``line`` may be the rest of the one before: not a row of a table of routes, nor a prompt."""
+    """Whether ``line`` may be the rest of the one before: no row of a table of routes, no prompt, no property."""
     return bool(line) and not line[0].isspace() and _OWN_LINE.match(line) is None
 
 

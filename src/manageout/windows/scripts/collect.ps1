@@ -72,10 +72,10 @@ Add-Section 'rules' {
 }
 Add-Section 'blockList' -Needs 'Get-DnsServerGlobalQueryBlockList' { Get-DnsServerGlobalQueryBlockList | Select-Text 'Enable List' }
 Add-Section 'remoteAccess' -Needs 'Get-RemoteAccess' {
-    Get-RemoteAccess | Select-Text 'DAStatus DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName TeredoState NlsUrl IsNatDeployed IsSingleNic'
+    Get-RemoteAccess | Select-Text 'DAStatus DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName TeredoState NlsUrl IsNatDeployed IsSingleNic DnsSuffix ClientGpoName ServerGpoName'
 }
 Add-Section 'daServer' -Needs 'Get-DAServer' {
-    Get-DAServer | Select-Text 'DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName NlsUrl'
+    Get-DAServer | Select-Text 'DAInstallType LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix ConnectToAddress EntrypointName NlsUrl GpoName'
 }
 Add-Section 'clientNames' -Needs 'Get-DAClientDnsConfiguration' { Get-DAClientDnsConfiguration | Select-Text 'DnsSuffix DnsIPAddress' }
 Add-Section 'entryPoints' -Needs 'Get-DAEntryPoint' { Get-DAEntryPoint | Select-Text 'EntryPointName Servers' }
