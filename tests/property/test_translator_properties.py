@@ -177,3 +177,37 @@ def test_super_packets_translate_as_their_segments_do(
         # The last segment alone may be small enough to go without DF; of a super-packet it has the DF of all.
         there, alone = there[:-1], alone[:-1]
     assert there == alone
+
+
+@settings(max_examples=200)
+@given(
+    st.booleans(), st.integers(0, 1400), st.binary(min_size=4, max_size=1200), st.integers(16, 250), any_.data
+)
+def test_errors_keep_their_extension_and_fit(
+    six: bool, size: int, extension: bytes, words: int, noise: bytes
+) -> None:
+    """RFC 4884 4, 4443 2.4 (c), 1812 4.3.2.3: where the length says, behind 128 bytes at least, or gone."""
+    unit, most = (8, 576) if six else (4, 1280)
+    length = max(128, words * unit) // unit
+    source, target = (HEAD + SERVER4, CLIENT) if six else (LEASE, SERVER4)
+    build = ipv6.build if six else ipv4.build
+    quoted = build(source, target, 17, udp.build(source, target, 1, 2, noise + bytes(size)))[: length * unit]
+    quoted += bytes(length * unit - len(quoted))
+    if six:
+        message = icmpv6.build(CLIENT, HEAD + SERVER4, 1, 0, bytes((length, 0, 0, 0)) + quoted + extension)
+        packet = ipv6.build(CLIENT, HEAD + SERVER4, 58, message)
+    else:
+        message = icmpv4.build(icmpv4.Icmpv4(3, 1, length << 16, quoted + extension))
+        packet = ipv4.build(SERVER4, LEASE, 1, message)
+    result = slow(FAST, packet, 7)[-1]
+    assert result.verdict is Verdict.FORWARD and len(result.packet) <= most
+    if six:
+        body, told = ipv4.parse(result.packet)[1][8:], result.packet[20 + 5] * 4
+        icmpv4.parse(result.packet[20:])
+    else:
+        body, told = result.packet[48:], result.packet[40 + 4] * 8
+        icmpv6.parse(HEAD + SERVER4, CLIENT, result.packet[40:])
+    if told:
+        assert told >= 128 and body[told:] == extension
+    else:
+        assert 128 + len(extension) > most - (28 if six else 48)
