@@ -289,7 +289,10 @@ def test_names_of_the_block_list_do_not_exist_and_are_reported() -> None:
     world = World(config(blocked=["isatap", "wpad", "isatap.corp.example"]))
     for name in ("isatap", "ISATAP.corp.example", "x.wpad"):
         world.ask(name, "A", client="laptop")
-        assert rcode(world.reply) == "NXDOMAIN" and not world.asked
+        reply = world.reply
+        assert rcode(reply) == "NXDOMAIN" and not world.asked
+        (soa,) = reply.authority  # so that clients and resolvers before us can keep it (RFC 2308 5)
+        assert reply.question[0].name.is_subdomain(soa.name)
     world.ask("isatapx.corp.example", "A")
     assert world.asked
     assert [event.client for event in world.machine.events()] == ["laptop"] * 3
@@ -301,6 +304,10 @@ def test_rfc8880_ipv4only_arpa_is_answered_here() -> None:
     assert sorted(values(world.reply)) == ["2001:db8:64::c000:aa", "2001:db8:64::c000:ab"]
     world.ask("ipv4only.arpa", "A")
     assert values(world.reply, "A") == ["192.0.0.170", "192.0.0.171"]
+    world.ask("ipv4only.arpa", "ANY")
+    assert values(world.reply, "A") == ["192.0.0.170", "192.0.0.171"]
+    world.ask("ipv4only.arpa", "SOA")
+    assert len(values(world.reply, "SOA")) == 1
     world.ask("ipv4only.arpa", "MX")
     reply = world.reply
     assert rcode(reply) == "NOERROR" and not reply.answer and reply.authority
@@ -313,6 +320,19 @@ def test_rfc8880_its_ds_record_is_asked_of_the_servers() -> None:
     world = World()
     world.ask("ipv4only.arpa", "DS")
     assert world.question == ("ipv4only.arpa", "DS")
+
+
+@pytest.mark.parametrize("name", ["_dns.resolver.arpa", "resolver.arpa"])
+@pytest.mark.parametrize("kind", ["SVCB", "AAAA"])
+def test_rfc9462_6_1_the_servers_encrypted_resolvers_are_not_told(name: str, kind: str) -> None:
+    """Windows would ask them in our place, and get nothing made."""
+    world = World()
+    world.ask(name, kind)
+    reply = world.reply
+    assert rcode(reply) == "NOERROR" and not reply.answer and not world.asked
+    assert reply.authority[0].rdtype == dns.rdatatype.SOA
+    world.ask("resolver.arpa.corp.example", kind)
+    assert world.asked
 
 
 def test_the_question_comes_back_as_it_was_written() -> None:

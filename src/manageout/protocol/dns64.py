@@ -3,7 +3,7 @@
 The way of a question::
 
     cache                       a current answer: done
-    blocked, ipv4only.arpa      our own answer: done
+    blocked, ipv4only.arpa ...  our own answer: done
     one exchange with a server  any type but AAAA, and AAAA where nothing may be synthesised
     AAAA, then A                NXDOMAIN is final (5.1.2); any other error and silence count as empty (5.1.3)
     PTR below a NAT64 prefix    PTR of the IPv4 address, and a CNAME to it (5.3.1)
@@ -196,15 +196,20 @@ class Dns64:
     def _ours(self, asked: Waiting, *, excluded: bool) -> bool:
         """Answer what we answer ourselves."""
         query = asked.query
-        if any(dns.below(query.name, name) for name in self.config.blocked):
-            self.counts["blocked"] += 1
-            self._events.append(Blocked(asked.client, query.name))
-            self._reply(asked, answers.error(query, dns.NXDOMAIN))
-            return True
-        # RFC 8880 7.1: not even this resolver's own servers are asked, but for DS.
-        if dns.below(query.name, answers.WELL_KNOWN) and query.type != dns.DS:
+        for name in self.config.blocked:
+            if dns.below(query.name, name):
+                self.counts["blocked"] += 1
+                self._events.append(Blocked(asked.client, query.name))
+                self._reply(asked, answers.absent(query, name, dns.NXDOMAIN))
+                return True
+        # Not even this resolver's own servers are asked, but for DS (RFC 8880 7.1). Of the second name nothing is known
+        # here: the servers' own encrypted resolvers would lead clients past us (RFC 9462 6.1).
+        if query.type != dns.DS and dns.below(query.name, answers.WELL_KNOWN):
             apart = excluded or not synthesises(query)
             self._reply(asked, answers.well_known(query, self.config.prefixes, excluded=apart))
+            return True
+        if query.type != dns.DS and dns.below(query.name, answers.RESOLVER_ARPA):
+            self._reply(asked, answers.absent(query, answers.RESOLVER_ARPA, dns.NOERROR))
             return True
         return False
 
@@ -282,8 +287,11 @@ class Dns64:
         return reply
 
     def _refuse_message(self, client: object, message: bytes, rcode: int) -> None:
-        flags = dns.QR | int.from_bytes(message[2:4], "big") & (dns.OPCODE | dns.RD) | rcode
-        self._out.append(Reply(client, message[:2] + struct.pack(">H", flags) + bytes(8)))
+        flags = dns.QR | int.from_bytes(message[2:4], "big") & (dns.OPCODE | dns.RD | dns.CD) | rcode
+        # RFC 6891 6.1.1: whoever sends an OPT record gets one.
+        opt = dns.opt_record(answers.OUR_SIZE, dnssec=False) if dns.has_opt(message) else b""
+        head = message[:2] + struct.pack(">HHHHH", flags, 0, 0, 0, 1 if opt else 0)
+        self._out.append(Reply(client, head + opt))
 
     # --- Exchanges with servers -------------------------------------------------------------------------
 

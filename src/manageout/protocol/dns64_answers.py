@@ -32,7 +32,11 @@ MAX_CHAIN = 16
 MAX_TTL = 0x7FFFFFFF
 WELL_KNOWN = wire.to_wire("ipv4only.arpa")
 WELL_KNOWN_TTL = 86400
+RESOLVER_ARPA = wire.to_wire("resolver.arpa")
+ABSENCE_TTL = 600
+"""Seconds for names that we say do not exist: a site file may be changed."""
 _POINTER = b"\xc0\x0c"
+_NOBODY = wire.to_wire("nobody.invalid")
 _SOA = wire.to_wire("sns.dns.icann.org") + wire.to_wire("noc.dns.icann.org")
 _SOA += struct.pack(">IIIII", 2025010100, 7200, 3600, 604800, 3600)
 
@@ -84,18 +88,27 @@ def local(
     return head + query.question + b"".join(body) + authority + opt
 
 
+def absent(query: wire.Query, zone: bytes, rcode: int) -> bytes:
+    """No data at a name, or no such name, by our own word. The SOA is that of an empty zone (RFC 6303 3)."""
+    data = zone + _NOBODY + struct.pack(">IIIII", 1, 3600, 1200, 604800, ABSENCE_TTL)
+    soa = zone + struct.pack(">HHIH", wire.SOA, wire.IN, ABSENCE_TTL, len(data)) + data
+    return local(query, rcode=rcode, authority=soa)
+
+
 def well_known(query: wire.Query, prefixes: Prefixes, *, excluded: bool) -> bytes:
     """``ipv4only.arpa`` and below (RFC 8880 7): never asked of others, but for DS."""
     soa = WELL_KNOWN + struct.pack(">HHIH", wire.SOA, wire.IN, WELL_KNOWN_TTL, len(_SOA)) + _SOA
     if query.name != WELL_KNOWN:
         return local(query, rcode=wire.NXDOMAIN, authority=soa)
     known = (IPv4Address("192.0.0.170"), IPv4Address("192.0.0.171"))
-    values: list[bytes] = []
-    if query.type == wire.A:
-        values = [v4.packed for v4 in known]
-    elif query.type == wire.AAAA and not excluded:
+    kind, values = query.type, list[bytes]()
+    if kind in (wire.A, wire.ANY):  # RFC 8482 4.1: one set of those that there are
+        kind, values = wire.A, [v4.packed for v4 in known]
+    elif kind == wire.AAAA and not excluded:
         values = [prefixes.embed(each, v4).packed for each in prefixes.all for v4 in known]
-    return local(query, values, query.type, WELL_KNOWN_TTL, authority=b"" if values else soa)
+    elif kind == wire.SOA:
+        values = [_SOA]
+    return local(query, values, kind, WELL_KNOWN_TTL, authority=b"" if values else soa)
 
 
 def forwarded(query: wire.Query, answer: bytes) -> bytes:
@@ -231,12 +244,12 @@ def reverse(query: wire.Query, where: Reverse, answer: bytes) -> bytes:
     records the SOA is said to be that of the prefix, as nothing else could stand above the name (RFC 2308 2, 3).
     """
     message = _parse(answer)
-    name, chain = dns.name.from_wire(where.target, 0)[0], {}
-    for rrset in message.answer:
-        if _is(rrset, dns.rdatatype.CNAME):
-            chain[rrset.name] = rrset[0].target
+    name, ttl = dns.name.from_wire(where.target, 0)[0], MAX_TTL
+    chain = {rrset.name: rrset for rrset in message.answer if _is(rrset, dns.rdatatype.CNAME)}
     for _ in range(MAX_CHAIN):
-        name = chain.get(name, name)
+        if name not in chain:
+            break
+        name, ttl = chain[name][0].target, min(ttl, chain[name].ttl)
     ends = [rrset for rrset in message.answer if rrset.name == name and _about(rrset, dns.rdatatype.PTR)]
     found = [rrset for rrset in ends if rrset.rdtype == dns.rdatatype.PTR]
     if not found:
@@ -246,7 +259,7 @@ def reverse(query: wire.Query, where: Reverse, answer: bytes) -> bytes:
             rrset.name = dns.name.from_wire(where.zone, 0)[0]
         return _render(query, message, authentic=False)
     owner = dns.name.from_wire(query.question, 0)[0]
-    alias = dns.rrset.from_text(owner, found[0].ttl, "IN", "CNAME", name.to_text())
+    alias = dns.rrset.from_text(owner, min(ttl, found[0].ttl), "IN", "CNAME", name.to_text())
     message.answer = [alias, *ends]
     return _render(query, message, authentic=False)
 

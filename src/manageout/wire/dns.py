@@ -27,6 +27,7 @@ QR, OPCODE, AA, TC, RD, RA, AD, CD, RCODE = (
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = range(6)
 BADVERS = 16
 A, NS, CNAME, SOA, PTR, AAAA, DNAME, OPT, DS, RRSIG = 1, 2, 5, 6, 12, 28, 39, 41, 43, 46
+ANY = 255
 IN = 1
 DO = 0x8000
 MAX_NAME = 255
@@ -92,6 +93,18 @@ def parse_query(message: bytes) -> Query:
     except (IndexError, struct.error):
         raise WireError("DNS query: truncated") from None
     return Query(message[:2], flags, question, name, kind, klass, edns, dnssec, version, size)
+
+
+def has_opt(message: bytes) -> bool:
+    """Whether there is an OPT record in a message that need not be a query with one question."""
+    try:
+        questions, *counts = struct.unpack_from(">HHHH", message, 4)
+        at = HEADER
+        for _ in range(questions):
+            at = skip_name(message, at) + 4
+        return any(record.type == OPT for record in records(message, at, sum(counts)))
+    except (IndexError, struct.error, WireError):
+        return False
 
 
 def records(message: bytes, at: int, count: int) -> Iterator[Record]:
