@@ -19,6 +19,7 @@ import ssl
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from manageout.linux.netlink import AddressMonitor
 from manageout.protocol import pref64
 from manageout.protocol.link_names import NamesSeen
 from manageout.protocol.name_policy import Rules, reverse_zone
-from manageout.service import resolv_conf, resolved
+from manageout.service import resolv_conf, resolved, tls
 from manageout.service.dns_stub import ADDRESSES, DnsStubService, exchange
 from manageout.service.finding import Finding
 from manageout.service.location import Location, LocationUrl, watch
@@ -55,7 +56,7 @@ class NameOptions:
     """Instead of the advertised ones."""
     exempt: tuple[str, ...] = ()
     location: LocationUrl | None = None
-    context: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    context: Callable[[], ssl.SSLContext] = partial(tls.client_context, None, None, None)
     """For the location."""
 
 

@@ -10,6 +10,7 @@ from manageout.doctor.facts import Facts, PrefixPolicy
 from manageout.doctor.findings import Case, rule
 from manageout.doctor.rules.dns import DNSCACHE
 from manageout.doctor.rules.manager import router_lookup
+from manageout.wire.address import written
 
 WINDOWS_10, CURED = 10240, 15063
 OWN_ROWS = {
@@ -77,9 +78,9 @@ def table_lost(facts: Facts) -> Iterator[Case]:
     there = {policy.prefix for policy in facts.policies or []}
     if there and any(prefix not in there for prefix in _VITAL):
         missing = {prefix: row for prefix, row in OWN_ROWS.items() if prefix not in there}
-        words = f"missing: {', '.join(map(str, missing))}"
+        words = f"missing: {', '.join(map(written, missing))}"
         steps = (
-            f"netsh interface ipv6 add prefixpolicy {prefix} {precedence} {label}"
+            f"netsh interface ipv6 add prefixpolicy {written(prefix)} {precedence} {label}"
             for prefix, (precedence, label) in missing.items()
         )
         yield Case((*(policy.quote for policy in facts.policies or []), words), remedy=tuple(steps))
