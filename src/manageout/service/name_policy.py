@@ -19,7 +19,6 @@ import ssl
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Literal
 
@@ -56,7 +55,7 @@ class NameOptions:
     """Instead of the advertised ones."""
     exempt: tuple[str, ...] = ()
     location: LocationUrl | None = None
-    context: Callable[[], ssl.SSLContext] = partial(tls.client_context, None, None, None)
+    context: Callable[[], ssl.SSLContext] = tls.system_authorities
     """For the location."""
 
 
