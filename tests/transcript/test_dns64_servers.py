@@ -196,6 +196,32 @@ def test_when_all_refer_to_others_the_client_hears_servfail() -> None:
     assert rcode(world.reply) == "SERVFAIL"
 
 
+def ignorant(world: World) -> None:
+    """Samba 4.17 without a forwarder, asked for what is not in its zones."""
+    (ask,) = world.asked
+    message = dns.message.from_wire(world.response(ask, rcode="NXDOMAIN"))
+    message.flags &= ~dns.flags.RA
+    world.deliver(ask, message.to_wire())
+
+
+def test_nxdomain_of_a_server_that_cannot_know_is_no_answer() -> None:
+    world = World(TWO)
+    world.ask(APP, "A")
+    ignorant(world)
+    assert asked_of(world) == "10.0.0.11"
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert values(world.reply, "A") == ["10.0.0.20"]
+
+
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+def test_but_it_is_told_when_nobody_knows_more(kind: str) -> None:
+    world = World(TWO)
+    world.ask(APP, kind)
+    while world.asked:
+        ignorant(world)
+    assert rcode(world.reply) == "NXDOMAIN"
+
+
 def test_an_extended_error_is_no_answer() -> None:
     """BADVERS (16) has the lower bits of NOERROR (RFC 6891 6.1.3)."""
     world = World(TWO)

@@ -121,6 +121,19 @@ def test_rfc6147_5_1_2_a_failure_with_cd_too_counts_as_an_empty_answer(code: str
     assert values(reply) == [SYNTHETIC] and not reply.flags & dns.flags.AD
 
 
+def test_a_check_leaves_time_for_the_a_question() -> None:
+    world = World()
+    world.ask(APP)
+    for _ in range(2):
+        world.now += 0.9
+        world.answer(rcode="SERVFAIL")
+    while world.checking_disabled:
+        world.pass_time(0.1)
+    assert world.now < 103.3  # of 104.5
+    world.answer(f"{APP}. 60 A 10.0.0.20")
+    assert values(world.reply) == [SYNTHETIC]
+
+
 def test_rfc6147_5_5_who_does_not_want_validation_is_not_checked_for() -> None:
     world = World()
     world.ask(APP, flags=CD)

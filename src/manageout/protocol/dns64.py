@@ -296,7 +296,9 @@ class Dns64:
     # --- Exchanges with servers -------------------------------------------------------------------------
 
     def _ask(self, job: Job, asked: Question, now: float) -> None:
-        order = self.servers.open(asked.question, asked.flags, now, job.until, dnssec=job.query.dnssec)
+        # A server that is silent to a check must leave time for the A question.
+        until = (now + job.until) / 2 if job.stage is Stage.CHECK else job.until
+        order = self.servers.open(asked.question, asked.flags, now, until, dnssec=job.query.dnssec)
         self._send(job, order, now)
 
     def _send(self, job: Job, order: Ask, now: float) -> None:

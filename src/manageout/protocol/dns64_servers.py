@@ -31,6 +31,8 @@ _QUESTION = b"\xc0\x0c"
 _NAMED = (dns.NS, dns.CNAME, dns.SOA, dns.PTR, dns.DNAME)
 """Types whose data begins with a name."""
 _FAILURES = (dns.FORMERR, dns.SERVFAIL, dns.NOTIMP, dns.REFUSED)
+_REASONS = (*_FAILURES, dns.NXDOMAIN)
+"""What may be told when no server answers."""
 
 
 class Ask(NamedTuple):
@@ -176,7 +178,7 @@ class Servers:
             exchange.edns = False  # RFC 6891 6.2.2
             exchange.rest.insert(0, exchange.server)
             return self._ask(exchange)
-        elif failure[3] & dns.RCODE in _FAILURES and len(failure) >= dns.HEADER + len(exchange.question):
+        elif failure[3] & dns.RCODE in _REASONS and len(failure) >= dns.HEADER + len(exchange.question):
             exchange.failure = _graver(exchange.failure, failure)
         exchange.tcp = False
         if exchange.rest and exchange.tries < MAX_TRIES and now < exchange.until:
@@ -216,6 +218,8 @@ def _is_answer(message: bytes, at: int) -> bool:
             return False  # the upper bits of an error (RFC 6891 6.1.3)
         if number < counts[0] + counts[1]:
             kinds.add(record.type)
-    # RFC 2308 2.2: NS records alone are no absence but a referral, by a server that does not recurse.
-    referred = not counts[0] and dns.NS in kinds and dns.SOA not in kinds
-    return not (referred and not flags & (dns.AA | dns.RA) and not flags & dns.RCODE)
+    if flags & (dns.AA | dns.RA) or counts[0] or dns.SOA in kinds:
+        return True
+    # Neither its own word nor one that it has asked for: NS records alone are a referral (RFC 2308 2.2), and Samba
+    # without a forwarder says NXDOMAIN to all that is not in its zones.
+    return dns.NS not in kinds and flags & dns.RCODE != dns.NXDOMAIN
