@@ -211,4 +211,13 @@ def _print(machines: list[Facts], found: list[Finding]) -> None:
             report(facts.live)
     show(found)
     names = ", ".join(f"{printable(facts.computer or facts.source)} ({facts.kind})" for facts in machines)
-    click.echo(f"looked at {names}" if wrong(found) else f"nothing wrong that can be seen from {names}")
+    click.echo(f"looked at {names}" if wrong(found) else _nothing(machines, names))
+
+
+def _nothing(machines: list[Facts], names: str) -> str:
+    """Nobody is to take what was left out for health."""
+    dropped = sum(len(facts.unread) for facts in machines)
+    if dropped:
+        some = "one part was" if dropped == 1 else f"{dropped} parts were"
+        return f"no fault in what could be read from {names}; {some} not: see EVIDENCE above"
+    return f"nothing wrong that can be seen from {names}"

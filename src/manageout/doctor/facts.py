@@ -6,6 +6,7 @@ a finding quotes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -53,6 +54,14 @@ class Interface:
     mtu: int | None = None
     connected: bool | None = None
     quote: str = ""
+    listed: bool = False
+    """Whether ipconfig shows it."""
+    shown: dict[IPv4Address | IPv6Address, str] = field(default_factory=dict)
+    """Addresses as the machine printed them."""
+
+    def printed(self, addresses: Iterable[IPv4Address | IPv6Address]) -> str:
+        """Some of its addresses, for a quote."""
+        return ", ".join(self.shown.get(address, str(address)) for address in addresses)
 
 
 class Route(NamedTuple):
@@ -137,6 +146,8 @@ class Facts:
     isatap_policy_router: Seen[str] | None = None
     interfaces: list[Interface] = field(default_factory=list)
     routes: list[Route] | None = None
+    active_routes: list[Route] = field(default_factory=list)
+    """The same from a source that does not tell which are published (route print)."""
     policies: list[PrefixPolicy] | None = None
     lookups: list[Lookup] = field(default_factory=list)
     nrpt: list[NrptRule] | None = None

@@ -1,7 +1,8 @@
 """``ipconfig /all`` -> adapters, in any language: by the shape of lines and values, and by names that are never
 translated (ISATAP, Teredo, IP-HTTPS, the address of a tunnel adapter).
 
-In every language an adapter's own addresses come first (with a remark in brackets, if it was ``/all``), then the
+Pages and mails take the blanks at the start of lines away, and empty lines too: neither is needed. In every language an
+adapter's own addresses come first (with a remark in brackets, if it was ``/all``), then the
 mask; the next line that holds an address, or nothing, is that of the default gateway.
 """
 
@@ -45,6 +46,10 @@ class Adapter:
     ipv6: list[IPv6Address] = field(default_factory=list)
     ipv4: list[IPv4Address] = field(default_factory=list)
     gateways: list[IPv4Address | IPv6Address] = field(default_factory=list)
+    shown: dict[IPv4Address | IPv6Address, str] = field(default_factory=dict)
+    """Addresses as the machine prints them."""
+    suffix: str = ""
+    """Of the DNS, when the first setting is one."""
     text: list[str] = field(default_factory=list)
 
     @property
@@ -62,31 +67,45 @@ def parse(lines: list[str]) -> list[Adapter]:
     """The adapters in ``lines``; empty when it is no such output."""
     adapters: list[Adapter] = []
     entries: list[_Entry] = []
+    before = ""
+    indented = any(line[0].isspace() and _DOTS.search(line) for line in lines if line)
     for line in lines:
-        if line and not line[0].isspace():
-            if line.endswith((":", "\uff1a")) and ". ." not in line and len(adapters) < MAX_ADAPTERS:
-                adapters.append(Adapter(line[:-1].strip(), text=[line]))
-                entries = []
-        elif adapters and line.strip():
-            adapters[-1].text.append(line)
-            _line(adapters[-1], entries, line)
-        elif adapters and len(adapters[-1].text) > 1:
-            _sort(adapters[-1], entries)
+        if _is_header(line, before, adapters, indented):
+            if adapters:
+                _sort(adapters[-1], entries)
+            adapters.append(Adapter(line[:-1].strip(), text=[line]))
             entries = []
+        elif adapters and line:
+            adapters[-1].text.append(line)
+            _line(adapters[-1], entries, line, indented)
+        before = line
     if adapters:
         _sort(adapters[-1], entries)
     for adapter in adapters:
         _classify(adapter)
     # Whatever ends in a colon may be a header; the dots behind a label are nobody else's.
-    return [adapter for adapter in adapters if any(". . ." in line for line in adapter.text)]
+    return [adapter for adapter in adapters if any(_DOTS.search(line) for line in adapter.text)]
 
 
-def _line(adapter: Adapter, entries: list[_Entry], line: str) -> None:
+def _is_header(line: str, before: str, adapters: list[Adapter], indented: bool) -> bool:
+    """In German a label without a value may end in a colon too, right below the header."""
+    if not line.endswith((":", "\uff1a")) or line[0].isspace() or _DOTS.search(line):
+        return False
+    below = bool(adapters) and before == adapters[-1].text[0]
+    return len(adapters) < MAX_ADAPTERS and (indented or not below) and bool(line[:-1].strip())
+
+
+_DOTS = re.compile(r"\. \.|\. ?:(?:\s|$)")
+
+
+def _line(adapter: Adapter, entries: list[_Entry], line: str, indented: bool) -> None:
     """Keep the addresses of a line; a line without a label belongs to the one before."""
     label, colon, value = _split(line.replace("\uff1a", ":"))
     indent = len(label) - len(label.lstrip())
-    if colon and 1 <= indent <= 6 and (not value or value[0].isspace()):
+    if colon and (1 <= indent <= 6 or not indented) and (not value or value[0].isspace()):
         value = value.strip()
+        if len(entries) < 2 and _DOMAIN.fullmatch(value):
+            adapter.suffix = adapter.suffix or value
         entries.append(_Entry(label.strip(" ."), value))
     elif entries:
         value = line.strip()
@@ -97,12 +116,17 @@ def _line(adapter: Adapter, entries: list[_Entry], line: str) -> None:
     try:
         if match is not None:
             index = int(match[2]) if match[2] else None
-            entries[-1].addresses.append((ip_address(match[1]), index, match[3] is not None))
+            address = ip_address(match[1])
+            adapter.shown.setdefault(address, value.partition("(")[0].strip())
+            entries[-1].addresses.append((address, index, match[3] is not None))
             return
     except ValueError:
         return
     if not adapter.description and _DESCRIPTION.search(value):
         adapter.description = value
+
+
+_DOMAIN = re.compile(r"(?=.*[A-Za-z])[\w-]{1,63}(?:\.[\w-]{1,63}){1,20}")
 
 
 def _split(line: str) -> tuple[str, str, str]:
@@ -140,7 +164,13 @@ def _last_own(entries: list[_Entry]) -> int | None:
     if found is None:
         links = [entry.label for entry in entries if any(a.is_link_local for a, _, _ in entry.addresses)]
         found = last(lambda entry: entry.label in links[:1])
-    return last(lambda entry: bool(entry.addresses)) if found is None else found
+    if found is not None:
+        return found
+    # Nothing tells: of two lines with addresses and different labels the last is the gateway's.
+    held = [number for number, entry in enumerate(entries) if entry.addresses]
+    if len(held) > 1 and entries[held[-1]].label != entries[held[0]].label:
+        return held[-2]
+    return held[-1] if held else None
 
 
 def _is_mask(address: IPv4Address | IPv6Address) -> bool:

@@ -130,13 +130,51 @@ def on(found: dict[str, Setting], name: str) -> bool | None:
 
 def interfaces(lines: list[str]) -> list[InterfaceRow]:
     """The rows of ``show interfaces``."""
-    pattern = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{3,10})\s+(\S+)\s+(\S.*)$")
-    rows = ((match, line) for line in lines if (match := pattern.match(line)))
+    rows = ((match, line) for line in lines if (match := _ROW.match(line) or _NARROW.match(line)))
     return [
         InterfaceRow(int(m[1]), int(m[2]), int(m[3]), m[4], m[5].strip(), line.strip())
         for m, line in islice(rows, MAX_ROWS)
         if int(m[3]) >= 576
     ]
+
+
+_ROW = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{3,10})\s+(\S+(?: \S+){0,3})\s{2,}(\S.*)$")
+_NARROW = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{3,10})\s+(\S+)\s(\S.*)$")
+"""Where a page has made one blank of many."""
+
+
+def connected(state: str) -> bool | None:
+    """What the column State says; None in a language that is not known."""
+    return _CONNECTED.get(state.lower())
+
+
+_CONNECTED = {
+    **dict.fromkeys(
+        (
+            "connected",
+            "verbunden",
+            "connect\u00e9",
+            "conectado",
+            "connesso",
+            "verbonden",
+            "\u5df2\u8fde\u63a5",
+            "\u5df2\u9023\u7dda",
+        ),
+        True,
+    ),
+    **dict.fromkeys(
+        (
+            "disconnected",
+            "getrennt",
+            "nicht verbunden",
+            "d\u00e9connect\u00e9",
+            "desconectado",
+            "disconnesso",
+            "verbroken",
+        ),
+        False,
+    ),
+}
 
 
 def routes(lines: list[str]) -> list[RouteRow]:
@@ -150,6 +188,29 @@ def routes(lines: list[str]) -> list[RouteRow]:
                 numbers = int(match[3]), prefix, int(match[5])
                 found.append(RouteRow(match[1], match[2], *numbers, match[6].strip(), line.strip()))
     return found
+
+
+def verbose_routes(lines: list[str]) -> list[RouteRow]:
+    """The blocks of ``show route level=verbose``: destination, source, index, next hop, published, type, metric."""
+    found: list[RouteRow] = []
+    block: list[Setting] = []
+    for setting in [*settings(lines), Setting("", "::/0", "")]:
+        if _network(setting.value) is not None and "/" in setting.value and len(block) != 1:
+            found += _verbose(block)
+            block = []
+        block.append(setting)
+    return found[:MAX_ROWS]
+
+
+def _verbose(block: list[Setting]) -> list[RouteRow]:
+    if len(block) < 7 or not NUMBER.fullmatch(block[2].value) or not NUMBER.fullmatch(block[6].value):
+        return []
+    prefix = _network(block[0].value)
+    text = ", ".join(one.text for one in (block[0], *block[2:5]))
+    via, publish, kind = (one.value for one in block[3:6])
+    if prefix is None:
+        return []
+    return [RouteRow(publish, kind, int(block[6].value), prefix, int(block[2].value), via, text)]
 
 
 def prefix_policies(lines: list[str]) -> list[PolicyRow]:

@@ -6,32 +6,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Callable, Iterable
 from itertools import islice, pairwise
 
-from manageout.doctor import ipconfig, netsh, unread
-from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
+from manageout.doctor import ipconfig, netsh, text_names, text_netsh, text_system, unread
+from manageout.doctor.facts import EVENTS, Facts, Seen
 from manageout.doctor.machines import Machines
-from manageout.doctor.netsh import MAX_ROWS, Setting
 from manageout.doctor.read_cmdlets import Gathered
 from manageout.doctor.segments import Part, parts
 from manageout.doctor.shapes import ROUTER_LABELS
+from manageout.doctor.text_netsh import HEX, MAX_ANSWERS, named
 
 MAX_LINES = 120_000
 MAX_PARTS = 2000
 """Outputs in one text."""
 MAX_UNREAD = 100
 """Parts that are named."""
-MAX_INTERFACES = 500
-MAX_ANSWERS = 64
-"""Addresses of one DNS answer, and of one list of servers."""
 _DEFAULT = (
     "default", "standard", "standaard", "par défaut", "predeterminado", "predefinito", "impostazione predefinita",
     "padrão", "predefinição", "domyślny", "výchozí", "по умолчанию", "oletus", "alapértelmezett", "varsayılan",
     "implicit", "προεπιλογή", "默认", "默认值", "預設", "預設值", "既定", "既定値", "기본값",
 )  # fmt: skip
-_HEX = re.compile(r"^0x[0-9A-Fa-f]+$")
 
 
 Reader = Callable[[Facts, Part], bool]
@@ -59,7 +54,29 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
         cmdlets.into(machine)
     if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
+    for one in machines.known:
+        _finish(one)
     return machines.known[1:]
+
+
+def _finish(facts: Facts) -> None:
+    """What only the whole text tells: the role, and routes of which nobody says whether they are published."""
+    if facts.role == "unknown" and facts.load_balancing is None:
+        isatap = facts.of_kind("isatap")
+        manages = facts.isatap_state is not None and facts.isatap_state.value in ("enabled", "automatic")
+        if (
+            (facts.iphttps_url is not None or facts.nrpt)
+            and not manages
+            and not any(one.ipv6 for one in isatap)
+        ):
+            facts.role = "client"
+    if (
+        facts.routes is None
+        and facts.active_routes
+        and facts.role != "server"
+        and facts.load_balancing is None
+    ):
+        facts.routes = facts.active_routes
 
 
 def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
@@ -79,7 +96,7 @@ def _adapters(facts: Facts, part: Part) -> bool:
     if again:
         _forget(facts)
     for adapter in adapters:
-        interface = _named(facts, adapter.header, adapter.index)
+        interface = named(facts, adapter.header, adapter.index)
         interface.kind, interface.guid, interface.description = (
             adapter.kind,
             adapter.guid,
@@ -88,8 +105,12 @@ def _adapters(facts: Facts, part: Part) -> bool:
         interface.index = interface.index or adapter.index
         interface.link_local = [address for address, _ in adapter.link_local]
         interface.ipv6, interface.ipv4, interface.gateways = adapter.ipv6, adapter.ipv4, adapter.gateways
-        interface.connected = adapter.connected
-        interface.quote = adapter.header
+        interface.connected, interface.shown, interface.suffix = (
+            adapter.connected,
+            adapter.shown,
+            adapter.suffix,
+        )
+        interface.quote, interface.listed = adapter.header, True
     if again and before != (after := _shown(facts)):
         gone = [name for name in before if before[name] != after.get(name)] or list(after)
         facts.replaced.append(
@@ -104,68 +125,16 @@ def _repeats(adapters: list[ipconfig.Adapter], before: dict[str, object]) -> boo
 
 def _shown(facts: Facts) -> dict[str, object]:
     """What ipconfig said of each adapter."""
-    return {
-        one.quote: (one.link_local, one.ipv6, one.ipv4, one.gateways) for one in facts.interfaces if one.quote
-    }
+    listed = (one for one in facts.interfaces if one.listed)
+    return {one.quote: (one.link_local, one.ipv6, one.ipv4, one.gateways) for one in listed}
 
 
 def _forget(facts: Facts) -> None:
     """What ipconfig said before; what netsh says of an interface stays."""
-    facts.interfaces = [one for one in facts.interfaces if not one.quote or one.mtu or one.forwarding]
-    for one in facts.interfaces:
-        one.link_local, one.ipv6, one.ipv4, one.gateways, one.connected, one.quote = [], [], [], [], None, ""
-
-
-def _named(facts: Facts, header: str, index: int | None) -> Interface:
-    """The interface of that index, or of a name in which the header ends; made when there is none."""
-    for interface in facts.interfaces:
-        if index is not None and interface.index == index:
-            return interface
-        if interface.name and header.lower().endswith(interface.name.lower()):
-            return interface
-    made = Interface(header, index=index)
-    if len(facts.interfaces) < MAX_INTERFACES:
-        facts.interfaces.append(made)
-    return made
-
-
-def _interfaces(facts: Facts, part: Part) -> bool:
-    listed = list(netsh.each_interface(part.lines))
-    for found in listed:
-        number = int(found["index"].value)
-        interface = facts.interface(number) or _named(facts, "", number)
-        for name in ("forwarding", "advertising", "advertise_default", "ignore_default", "router_discovery"):
-            on = netsh.on(found, name)
-            if on is not None:
-                setattr(interface, name, Seen(on, found[name].text))
-        mtu = netsh.NUMBER.match(found["mtu"].value)
-        interface.mtu = int(mtu[0]) if mtu else None
-    return bool(listed)
-
-
-def _table(facts: Facts, part: Part) -> bool:
-    rows = netsh.interfaces(part.lines)
-    for row in rows:
-        interface = facts.interface(row.number) or _named(facts, row.name, row.number)
-        interface.index, interface.mtu, interface.name = row.number, row.mtu, row.name
-        if "isatap" in row.name.lower():
-            interface.kind = "isatap"
-    return bool(rows)
-
-
-def _routes(facts: Facts, part: Part) -> bool:
-    if routes := netsh.routes(part.lines):
-        facts.routes = [
-            Route(row.prefix, row.interface, row.next_hop, netsh.published(row, routes), row.text)
-            for row in routes
-        ]
-    return bool(routes)
-
-
-def _policies(facts: Facts, part: Part) -> bool:
-    if policies := netsh.prefix_policies(part.lines):
-        facts.policies = [PrefixPolicy(*row[:3], row.text) for row in policies]
-    return bool(policies)
+    facts.interfaces = [one for one in facts.interfaces if not one.listed or one.mtu or one.forwarding]
+    for one in (one for one in facts.interfaces if one.listed):
+        one.link_local, one.ipv6, one.ipv4, one.gateways = [], [], [], []
+        one.connected, one.quote, one.listed = None, "", False
 
 
 def _isatap(facts: Facts, part: Part) -> bool:
@@ -177,7 +146,7 @@ def _isatap(facts: Facts, part: Part) -> bool:
         state = "default" if value.lower() in _DEFAULT else _WORDS.get(setting.on)
         if "isatap" in label and "." not in label and state is not None:
             facts.isatap_state = Seen(state, setting.text)
-        elif (router or label in ROUTER_LABELS) and value and not _HEX.match(value):
+        elif (router or label in ROUTER_LABELS) and value and not HEX.match(value):
             if state is not None or " " not in value:
                 facts.isatap_router = Seen(value if state is None else "", setting.text)
             router = False
@@ -185,18 +154,6 @@ def _isatap(facts: Facts, part: Part) -> bool:
 
 
 _WORDS: dict[bool | None, str] = {True: "enabled", False: "disabled"}
-
-
-def _iphttps(facts: Facts, part: Part) -> bool:
-    settings = netsh.settings(part.lines)
-    for position, setting in enumerate(settings):
-        if setting.value.lower().startswith("https://") and "/ip" in setting.value.lower():
-            facts.iphttps_url = Seen(setting.value, setting.text)
-        elif facts.iphttps_url and _HEX.match(setting.value) and facts.iphttps_error is None:
-            facts.iphttps_error = Seen(int(setting.value, 16), setting.text)
-            if position + 1 < len(settings):
-                facts.iphttps_status = Seen(settings[position + 1].value, settings[position + 1].text)
-    return facts.iphttps_url is not None
 
 
 def _teredo(facts: Facts, part: Part) -> bool:
@@ -235,27 +192,6 @@ def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:
     return []
 
 
-def _nrpt(facts: Facts, part: Part) -> bool:
-    """``netsh namespace show effectivepolicy``: a heading with a namespace in it, a rule, then servers."""
-    namespace = ""
-    rules = facts.nrpt or []
-    for line, after in pairwise([*part.lines, ""]):
-        if netsh.RULE.match(after) and ":" not in line:
-            match = _NAMESPACE.search(line)
-            namespace = match[1] if match else ""
-        elif not line.strip():
-            namespace = ""
-        elif namespace and "directaccess" in line.lower() and "dns" in line.lower() and len(rules) < MAX_ROWS:
-            servers = tuple(map(str, _addresses(line.partition(":")[2])))
-            rules.append(NrptRule(namespace, servers, f"{namespace}: {line.strip()}"))
-            namespace = ""
-    facts.nrpt = rules or facts.nrpt
-    return bool(rules)
-
-
-_NAMESPACE = re.compile(r"(?<![\w-])(\.?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,30})(?![\w.-])", re.I | re.A)
-
-
 def _events(facts: Facts, part: Part) -> bool:
     """Errors whose numbers and names Windows does not translate."""
     found = [line.strip() for line in part.lines if any(mark in line for mark in EVENTS)]
@@ -263,37 +199,14 @@ def _events(facts: Facts, part: Part) -> bool:
     return bool(found)
 
 
-def _addresses(text: str) -> Iterator[IPv4Address | IPv6Address]:
-    found = 0
-    for word in re.split(r"[;,\s]+", text):
-        try:
-            address = ip_address(word.partition("%")[0])
-        except ValueError:
-            continue
-        yield address
-        if (found := found + 1) == MAX_ANSWERS:
-            return
-
-
-def _lookup(facts: Facts, part: Part) -> bool:
-    """``nslookup NAME``: the first addresses are the server's own, those after the name the answer."""
-    name = part.command.split()[1] if len(part.command.split()) > 1 else ""
-    blocks = "\n".join(part.lines).strip().split("\n\n")
-    server = next(_addresses(blocks[0]), None)
-    answer = blocks[1] if len(blocks) > 1 else ""
-    error = next(
-        (line.strip() for line in part.lines if line.startswith("***") or "domain" in line.lower()), ""
-    )
-    settings: list[Setting] = netsh.settings(answer.splitlines())
-    if name and (server or error) and len(facts.lookups) < MAX_ROWS:
-        quote = settings[-1].text if settings else error
-        facts.lookups.append(Lookup(name, str(server or ""), tuple(_addresses(answer)), error, quote))
-        return True
-    return False
-
-
 READERS: dict[str, Reader] = {
-    "ipconfig": _adapters, "interface": _interfaces, "interfaces": _table, "routes": _routes, "policies": _policies,
-    "isatap": _isatap, "iphttps": _iphttps, "teredo": _teredo, "namespace": _nrpt, "nslookup": _lookup,
+    "ipconfig": _adapters, "isatap": _isatap, "teredo": _teredo, "interface": text_netsh.interface,
+    "interfaces": text_netsh.interfaces, "addresses": text_netsh.addressed, "routes": text_netsh.routes,
+    "policies": text_netsh.policies, "iphttps": text_netsh.iphttps, "namespace": text_netsh.namespace,
+    "netsh": text_netsh.other, "advfirewall": text_netsh.other, "clat": text_netsh.clat,
+    "nslookup": text_names.nslookup, "dnscmd": text_names.dnscmd, "displaydns": text_names.displaydns,
+    "reg": text_system.registry, "sc": text_system.services, "route": text_system.routes,
+    "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,
+    "hostname": text_system.hostname,
 }  # fmt: skip
 """By the kind of a part. ``powershell`` is the reader of cmdlets' output."""

@@ -112,7 +112,10 @@ DirectAccess (IPsec)                    : disabled
 def test_name_rules(heading: str, servers: str) -> None:
     text = NRPT.format(title="NRPT", heading=heading, authority="CA", servers=servers)
     (rule,) = facts(text.encode()).nrpt or []
-    assert (rule.namespace, rule.servers) == (".corp.example", ("fd12:3456:789a:3333::1",))
+    assert (rule.namespace, rule.servers) == (
+        ".corp.example",
+        ("fd12:3456:789a:3333::1", "fd12:3456:789a:3333::2"),
+    )
 
 
 TEREDO = """

@@ -160,7 +160,7 @@ def no_gateway(facts: Facts) -> Iterator[tuple[str, ...]]:
     """An address beyond fe80, no gateway, and no routes in the evidence."""
     for one in addressed(facts):
         if wanted(facts) and facts.routes is None and one.ipv6 and not one.gateways:
-            yield (f"{one.quote or one.name}: {', '.join(map(str, one.ipv6))}",)
+            yield (f"{one.quote or one.name}: {one.printed(one.ipv6)}",)
 
 
 @rule(

@@ -138,7 +138,8 @@ def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A client of such a build without the value."""
     found = facts.value(DNSCACHE, "DisableNRPTForAdapterRegistration")
     modern = facts.build is not None and facts.build >= REGISTERS_NOT
-    if facts.role == "client" and modern and (found is None or found.value != 0):
+    absent = found is None and "registry" in facts.sections
+    if facts.role == "client" and modern and (absent or (found is not None and found.value != 0)):
         yield (
             found.quote if found else f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",
         )

@@ -226,7 +226,7 @@ def link_local_only(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A link-local address and no other on every ISATAP adapter."""
     live = addressed(facts)
     if wanted(facts) and live and not any(one.ipv6 for one in live):
-        yield tuple(f"{one.quote or one.name}: {', '.join(map(str, one.link_local))}" for one in live)
+        yield tuple(f"{one.quote or one.name}: {one.printed(one.link_local)}" for one in live)
 
 
 @rule(
@@ -248,7 +248,7 @@ def no_route(facts: Facts) -> Iterator[tuple[str, ...]]:
         return
     indexes = {one.index for one in live}
     if not any(route.next_hop is not None and route.interface in indexes for route in facts.routes):
-        yield tuple(f"{one.quote or one.name}: {', '.join(map(str, one.ipv6))}, no next hop" for one in live)
+        yield tuple(f"{one.quote or one.name}: {one.printed(one.ipv6)}, no next hop" for one in live)
 
 
 @rule(

@@ -215,7 +215,7 @@ def public_inside(facts: Facts) -> Iterator[tuple[str, ...]]:
     """An ISATAP address with the u bit on a server."""
     for one in _isatap(facts):
         if any(address.packed[8:12] == b"\x02\x00\x5e\xfe" for address in (*one.link_local, *one.ipv6)):
-            yield (f"{one.quote or one.name}: {', '.join(map(str, (*one.link_local, *one.ipv6)))}",)
+            yield (f"{one.quote or one.name}: {one.printed((*one.link_local, *one.ipv6))}",)
 
 
 def _farm(facts: Facts) -> bool:

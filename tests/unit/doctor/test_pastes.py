@@ -1,0 +1,109 @@
+"""Texts as administrators paste them: the right cause, and nothing dropped in silence."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import manageout.doctor.rules
+from manageout.cli.doctor import doctor
+from manageout.doctor import bundle, ipconfig
+from manageout.doctor.findings import Finding, diagnose
+from manageout.doctor.text import decode, lines
+
+PASTES = Path(__file__).parent / "pastes"
+
+
+def judged(text: str) -> list[Finding]:
+    assert manageout.doctor.rules.__all__
+    return diagnose(bundle.read_pasted(text))
+
+
+def read(name: str) -> str:
+    return decode((PASTES / f"{name}.txt").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("quoted-ipconfig", "ISATAP-LINK-LOCAL-ONLY"), ("ipconfig-without-indentation", "ISATAP-LINK-LOCAL-ONLY"),
+        ("indented-paste-with-prompts", "ISATAP-LINK-LOCAL-ONLY"),
+        ("ipconfig-before-and-after", "ISATAP-LINK-LOCAL-ONLY"), ("quote-as-it-stood", "ISATAP-LINK-LOCAL-ONLY"),
+        ("route-print-is-no-prefix-table", "PREFER-STALE-A"), ("netsh-of-a-server", "SERVER-RESET"),
+        ("iphttps-2af9-but-name-resolves", "IPHTTPS-PROXY"), ("reg-query-disabledcomponents", "TUNNELS-OFF"),
+        ("table-says-isatap-disconnected", "ISATAP-DISCONNECTED"),
+    ],
+)  # fmt: skip
+def test_the_one_cause(name: str, code: str) -> None:
+    assert [one.code for one in judged(read(name)) if one.severity != "note"] == [code]
+
+
+MARKS = ["> ", ">> ", "    ", "\t", "| "]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize(
+    "name", ["netsh-of-a-server", "route-print-is-no-prefix-table", "table-says-isatap-disconnected"]
+)
+def test_marks_change_nothing(name: str, mark: str) -> None:
+    marked = "\n".join(mark + line for line in read(name).split("\n"))
+    assert [one.code for one in judged(marked)] == [one.code for one in judged(read(name))]
+
+
+@pytest.mark.parametrize("path", sorted(PASTES.glob("*.txt")), ids=lambda path: path.stem)
+def test_neither_do_lost_indentation_and_blanks(path: Path) -> None:
+    bare = "\n".join(line.strip() for line in read(path.stem).split("\n"))
+    assert [one.code for one in judged(bare)] == [one.code for one in judged(read(path.stem))]
+
+
+def test_the_name_is_found_without_indentation() -> None:
+    (finding,) = judged(read("ipconfig-without-indentation"))
+    assert finding.computer == "HELP7"
+
+
+def test_the_later_output_counts_and_that_is_said() -> None:
+    found = judged(read("ipconfig-before-and-after"))
+    assert [one.code for one in found] == ["ISATAP-LINK-LOCAL-ONLY", "EVIDENCE-TWICE"]
+
+
+def test_the_same_output_twice_needs_no_word() -> None:
+    text = read("quote-as-it-stood")
+    assert [one.code for one in judged(text + "\n" + text)] == ["ISATAP-LINK-LOCAL-ONLY"]
+
+
+def test_quotes_show_what_the_machine_printed() -> None:
+    (finding,) = judged(read("quote-as-it-stood"))
+    assert finding.seen == ("Tunnel adapter isatap.corp.example: fe80::200:5efe:203.0.113.27%55",)
+
+
+def test_a_gateway_is_no_own_address() -> None:
+    *_, tunnel = ipconfig.parse(lines(read("6to4-gateway-is-no-own-address")))
+    assert tunnel.ipv6 == [IPv6Address("2002:c633:6407::c633:6407")]
+    assert tunnel.gateways == [IPv6Address("2002:c633:6402::c633:6402")]
+
+
+def test_rows_of_route_print_are_no_prefix_policies() -> None:
+    (finding,) = judged(read("route-print-is-no-prefix-table"))
+    assert finding.seen[1:] == ("35      4  ::ffff:0:0/96", "3     13  fc00::/7")
+
+
+def test_what_was_dropped_is_named_and_nothing_is_called_well(tmp_path: Path) -> None:
+    file = tmp_path / "x.txt"
+    file.write_text(
+        "C:\\>netsh interface isatap show state\nISATAP State : enabled\n\nC:\\>tasklist\nsmss.exe  360 Services\n"
+    )
+    done = CliRunner().invoke(doctor, [str(file)])
+    assert "seen    tasklist" in done.output
+    assert "nothing wrong" not in done.output and "one part was not" in done.output
+
+
+@pytest.mark.parametrize(
+    "mail", ["From: a@corp.example\nTo: b@corp.example\nSubject: help\n\nHello,\n\n", "Hi!\n\n"]
+)
+def test_prose_is_not_called_unread(mail: str) -> None:
+    assert [one.code for one in judged(mail + read("quote-as-it-stood") + "\nRegards\nBob\n")] == [
+        "ISATAP-LINK-LOCAL-ONLY"
+    ]
