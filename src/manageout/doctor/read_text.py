@@ -209,4 +209,4 @@ READERS: dict[str, Reader] = {
     "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,
     "hostname": text_system.hostname,
 }  # fmt: skip
-"""By the kind of a part. ``powershell`` is the reader of cmdlets' output."""
+"""By the kind of a part; what is of no kind here may be a cmdlet's."""
