@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from manageout.config_types import DnsServer, Domain, Table
+from manageout.config_types import DnsServer, Domain, Nat64Prefix, Table
 from manageout.faults import Unfit
 
 
 class Dns64PrefixTable(Table):
     """``[[dns64.prefixes]]``: a NAT64 prefix and the IPv4 addresses that are reached through it."""
 
-    prefix: IPv6Network
+    prefix: Nat64Prefix
     """NAT64 prefix (RFC 6052), of this gateway or of another translator."""
     ipv4: tuple[IPv4Network, ...] = (IPv4Network("0.0.0.0/0"),)
     """Only for these addresses."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, field_validator
 
-from manageout.config_types import Network, Service, Source, Table
+from manageout.config_types import HostNetwork4, HostNetwork6, Nat64Prefix, Network, Service, Source, Table
 from manageout.faults import Unfit
+from manageout.wire.special import ILLEGAL4
 
 RFC_1918 = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
-NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
 
 
 class EamTable(Table):
     """``[[translation.eam]]``: an explicit address mapping (RFC 7757) for a machine that is no client."""
 
-    ipv4: IPv4Network
+    ipv4: HostNetwork4
     """The addresses on the IPv4 side."""
-    ipv6: IPv6Network
+    ipv6: HostNetwork6
     """The same number of addresses, or more, on the IPv6 side."""
 
 
@@ -30,7 +30,7 @@ class TranslationTable(Table):
     """Intranet addresses that nobody else uses; clients get theirs from it."""
     block: Annotated[int | None, Field(ge=8, le=32)] = None
     """Prefix length of one gateway's part of the pool; the node's number selects it. Left out: all of it."""
-    prefix: IPv6Network | None = None
+    prefix: Nat64Prefix | None = None
     """NAT64 prefix (RFC 6052); derived from the site prefix when left out."""
     grace: Annotated[float, Field(ge=0)] = 86400.0
     """Seconds that a disconnected client's lease is held for it."""
@@ -50,19 +50,9 @@ class TranslationTable(Table):
     def _usable(cls, pool: IPv4Network) -> IPv4Network:
         if not 8 <= pool.prefixlen <= 30:
             raise Unfit(f"a pool is a /8 to /30, this is a /{pool.prefixlen}", "for example 10.0.8.0/22")
-        if pool.is_multicast or pool.is_loopback or pool.is_link_local or pool.is_unspecified:
+        if any(pool.overlaps(each) for each in ILLEGAL4):
             raise Unfit(f"{pool} holds no addresses of machines", "for example 10.0.8.0/22")
         return pool
-
-    @field_validator("prefix")
-    @classmethod
-    def _rfc6052(cls, prefix: IPv6Network | None) -> IPv6Network | None:
-        if prefix is not None and prefix.prefixlen not in NAT64_LENGTHS:
-            lengths = ", ".join(map(str, NAT64_LENGTHS))
-            raise Unfit(
-                f"a /{prefix.prefixlen} is no NAT64 prefix", f"its length is one of {lengths} (RFC 6052)"
-            )
-        return prefix
 
 
 class ManagerTable(Table):

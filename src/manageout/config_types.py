@@ -8,8 +8,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator
 
+from manageout.errors import AddressError
 from manageout.faults import Unfit
+from manageout.wire.address import rfc6052_octets
+from manageout.wire.special import ILLEGAL4, ILLEGAL6
 
+NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
 _USABLE = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
 
 
@@ -73,6 +77,29 @@ def _subnet64(prefix: IPv6Network) -> IPv6Network:
         raise Unfit(
             f"a link prefix is a /64, this is a /{prefix.prefixlen}", "addresses form themselves in a /64"
         )
+    return prefix
+
+
+def _hosts4(network: IPv4Network) -> IPv4Network:
+    if any(network.subnet_of(each) for each in ILLEGAL4):
+        raise Unfit(f"{network} holds no addresses of machines", "for example 10.0.8.0/24")
+    return network
+
+
+def _hosts6(network: IPv6Network) -> IPv6Network:
+    if any(network.subnet_of(each) for each in ILLEGAL6):
+        raise Unfit(f"{network} holds no addresses of machines", "for example one of the site prefix")
+    return network
+
+
+def _nat64_prefix(prefix: IPv6Network) -> IPv6Network:
+    if prefix.prefixlen not in NAT64_LENGTHS:
+        lengths = ", ".join(map(str, NAT64_LENGTHS))
+        raise Unfit(f"a /{prefix.prefixlen} is no NAT64 prefix", f"its length is one of {lengths} (RFC 6052)")
+    try:
+        rfc6052_octets(prefix)
+    except AddressError as error:
+        raise Unfit(error.message, error.hint) from None
     return prefix
 
 
@@ -152,6 +179,9 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Balancer = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), AfterValidator(_balancer)]
 Listener = Annotated[str, AfterValidator(_listener)]
 LinkPrefix = Annotated[IPv6Network, AfterValidator(_subnet64)]
+HostNetwork4 = Annotated[IPv4Network, AfterValidator(_hosts4)]
+HostNetwork6 = Annotated[IPv6Network, AfterValidator(_hosts6)]
+Nat64Prefix = Annotated[IPv6Network, AfterValidator(_hosts6), AfterValidator(_nat64_prefix)]
 DnsServer = Annotated[str, AfterValidator(_dns_server)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Service = Annotated[str, AfterValidator(service)]

@@ -30,6 +30,7 @@ def contradictions(site: Site, derived: Plan) -> list[Fault]:
         _gateway,
         _isatap,
         _translation,
+        _explicit_mappings,
         _names,
         _managers,
     ]
@@ -149,6 +150,29 @@ def _translation(site: Site, derived: Plan) -> Iterator[Fault]:
         elif block.prefixlen < 31 and address in (block[0], block[-1]):
             yield Fault(path, f"{address} is no address of a machine", f"{block[1]} to {block[-2]} are")
         holders[address] = name
+
+
+def _explicit_mappings(site: Site, derived: Plan) -> Iterator[Fault]:
+    """RFC 7757 3.2, and that no client gets an address that is somebody's."""
+    seen: dict[object, str] = {}
+    for number, entry in enumerate(site.translation.eam if site.translation else ()):
+        path = f"translation.eam.{number}"
+        if 32 - entry.ipv4.prefixlen > 128 - entry.ipv6.prefixlen:
+            yield Fault(
+                f"{path}.ipv4",
+                f"{entry.ipv4} has more addresses than {entry.ipv6}",
+                "enlarge `ipv6` (RFC 7757 3.2)",
+            )
+        if site.translation and entry.ipv4.subnet_of(site.translation.pool):
+            hint = f"choose addresses outside of {site.translation.pool}"
+            yield Fault(f"{path}.ipv4", f"{entry.ipv4} lies in translation.pool, which is for clients", hint)
+        if entry.ipv6.subnet_of(derived.client_prefix):
+            hint = "clients have leases: use translation.fixed"
+            yield Fault(f"{path}.ipv6", f"{entry.ipv6} is of clients ({derived.client_prefix})", hint)
+        for key, network in (("ipv4", entry.ipv4), ("ipv6", entry.ipv6)):
+            if network in seen:
+                yield Fault(f"{path}.{key}", f"{network} is mapped already by {seen[network]}", "remove one")
+            seen[network] = path
 
 
 def _machines(site: Site) -> Iterator[tuple[str, object]]:

@@ -51,6 +51,11 @@ def test_what_is_no_dns_server(server: str) -> None:
     assert faults(f'[dns64]\nupstreams = ["{server}"]') == {"dns64.upstreams.0"}
 
 
+@pytest.mark.parametrize("prefix", ["2001:db8::/80", "2001:db8:0:0:100::/96", "::/96", "ff02::/96"])
+def test_dns64_prefixes_are_those_of_rfc6052(prefix: str) -> None:
+    assert faults(f'{DNS64}[[dns64.prefixes]]\nprefix = "{prefix}"') == {"dns64.prefixes.0.prefix"}
+
+
 def test_dns64_needs_an_upstream() -> None:
     assert faults("[dns64]\nupstreams = []") == {"dns64.upstreams"}
 

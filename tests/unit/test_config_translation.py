@@ -63,7 +63,17 @@ def test_a_block_is_not_larger_than_the_pool() -> None:
 
 
 @pytest.mark.parametrize(
-    "pool", ["10.0.0.0/7", "10.0.0.0/31", "224.0.0.0/24", "127.0.0.0/24", "169.254.0.0/16"]
+    "pool",
+    [
+        "10.0.0.0/7",
+        "10.0.0.0/31",
+        "0.0.1.0/24",
+        "127.0.0.0/24",
+        "169.254.1.0/24",
+        "224.0.0.0/24",
+        "240.0.0.0/24",
+        "255.255.255.0/24",
+    ],
 )
 def test_a_pool_holds_addresses_of_machines(pool: str) -> None:
     assert "translation.pool" in faults(f'[translation]\npool = "{pool}"')
@@ -78,6 +88,46 @@ def test_nat64_prefixes_have_the_lengths_of_rfc6052(length: int) -> None:
 def test_another_length_is_refused() -> None:
     found = faults('[translation]\npool = "10.0.8.0/22"\nprefix = "2001:db8::/80"')
     assert found == {"translation.prefix": "a /80 is no NAT64 prefix"}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["::/96", "::ffff:0:0/96", "fe80::/96", "ff02::/64", "2001:db8:0:0:100::/96"]
+)
+def test_a_prefix_that_no_router_forwards_or_rfc6052_2_2_forbids(prefix: str) -> None:
+    assert set(faults(f'[translation]\npool = "10.0.8.0/22"\nprefix = "{prefix}"')) == {"translation.prefix"}
+
+
+def eam(*pairs: tuple[str, str]) -> set[str]:
+    tables = "".join(f'[[translation.eam]]\nipv4 = "{v4}"\nipv6 = "{v6}"\n' for v4, v6 in pairs)
+    return set(faults(f'[translation]\npool = "10.0.8.0/22"\n{tables}'))
+
+
+def test_explicit_mappings() -> None:
+    assert eam(("10.1.0.0/24", "2001:db8:1::/120"), ("10.1.0.7/32", "2001:db8:1::7/128")) == set()
+    assert eam(("10.0.0.0/8", "2001:db8:1::/96")) == set(), "leases go first: the longest prefix matches"
+    assert eam(("0.0.0.0/0", "2001:db8:1::/96")) == set()
+
+
+@pytest.mark.parametrize(
+    ("v4", "v6", "key"),
+    [
+        ("127.0.0.1/32", "2001:db8::7/128", "ipv4"),
+        ("169.254.0.0/24", "2001:db8::/120", "ipv4"),
+        ("10.1.0.7/32", "fe80::7/128", "ipv6"),
+        ("10.1.0.7/32", "::7/128", "ipv6"),
+        ("10.1.0.0/24", "2001:db8::/121", "ipv4"),  # RFC 7757 3.2: more addresses than the other side has
+        ("10.0.9.7/32", "2001:db8::7/128", "ipv4"),  # a client may get it
+        ("10.1.0.7/32", "fd12:3456:789a:1000::7/128", "ipv6"),  # a client's
+    ],
+)
+def test_impossible_explicit_mappings(v4: str, v6: str, key: str) -> None:
+    assert eam((v4, v6)) == {f"translation.eam.0.{key}"}
+
+
+def test_rfc7757_3_2_the_same_prefix_twice() -> None:
+    one = ("10.1.0.7/32", "2001:db8::7/128")
+    assert eam(one, ("10.1.0.7/32", "2001:db8::8/128")) == {"translation.eam.1.ipv4"}
+    assert eam(one, ("10.1.0.8/32", "2001:db8::7/128")) == {"translation.eam.1.ipv6"}
 
 
 def test_translation_needs_a_gateway() -> None:

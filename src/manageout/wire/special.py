@@ -90,6 +90,11 @@ def is_global6(address: IPv6Address) -> bool:
     return not special or any(address in network for network in _GLOBAL6_ALL_THE_SAME)
 
 
+ILLEGAL4 = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
+ILLEGAL6 = tuple(map(IPv6Network, ("::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8")))
+"""What no router forwards."""
+
+
 def illegal4(v4: bytes) -> bool:
     """Whether no router may forward ``v4`` (4 bytes): it is no single host's, or means another host on each link.
 

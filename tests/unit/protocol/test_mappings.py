@@ -8,6 +8,7 @@ import pytest
 
 from manageout.errors import AddressError
 from manageout.protocol.mappings import Mappings, illegal6
+from manageout.wire.special import ILLEGAL6
 from tests.vectors import names, vector
 
 EAM = [
@@ -93,6 +94,13 @@ def test_illegal_addresses() -> None:
     assert not any(
         illegal6(IPv6Address(text).packed) for text in ("fec0::1", "64:ff9b::1", "fd00::1", "2001::1")
     )
+
+
+@pytest.mark.parametrize("block", ILLEGAL6)
+def test_illegal_addresses_are_those_of_the_site_file(block: IPv6Network) -> None:
+    assert illegal6(block[0].packed) and illegal6(block[-1].packed)
+    after = IPv6Address((int(block[-1]) + 1) % 2**128)
+    assert illegal6(after.packed) is any(after in each for each in ILLEGAL6)
 
 
 def test_rfc6052_2_2_u_octet_and_suffix_are_ignored() -> None:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
-from manageout.wire.special import illegal4, is_global, is_global6
+from manageout.wire.special import ILLEGAL4, illegal4, is_global, is_global6
 
 # "Globally Reachable" of each row; multicast has a registry of its own (RFC 5771).
 REGISTRY = {
@@ -124,3 +124,9 @@ def test_globally_reachable_by_ipv6(network: str, reachable: bool) -> None:
 def test_what_no_router_forwards(network: str, illegal: bool) -> None:
     block = IPv4Network(network)
     assert illegal4(block[0].packed) is illegal4(block[-1].packed) is illegal
+
+
+def test_the_blocks_are_what_no_router_forwards() -> None:
+    for number in range(0x10000):
+        v4 = number.to_bytes(2, "big") + b"\1\1"
+        assert illegal4(v4) is any(IPv4Address(v4) in block for block in ILLEGAL4)
