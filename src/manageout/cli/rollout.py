@@ -169,6 +169,8 @@ def gpo(
     files = {"SUMMARY.md": rollout.summary(wanted, plan.site).encode()}
     files["publish.ps1"] = _windows_text(powershell.domain(wanted, site.site.domain))
     files["unpublish.ps1"] = _windows_text(powershell.domain_undo(wanted, site.site.domain))
+    if site.gateway is not None:
+        files["name-rules.ps1"] = _windows_text(powershell.name_rules())
     for folder, targets in (("on", wanted), ("off", rollout.targets(site, plan, on=False))):
         rendered = gpo_backup.render([target.policy for target in targets], site.site.domain, made)
         files |= {f"{folder}/{name}": content for name, content in rendered.items()}

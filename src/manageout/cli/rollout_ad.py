@@ -16,6 +16,7 @@ from manageout.words import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from manageout.config import Site
     from manageout.directory.gpo import Wanted
     from manageout.directory.gpo_domain import Domain
 
@@ -85,18 +86,21 @@ def rollout_undo(file: Path, server: str, user: str, backups: Path) -> None:
     from manageout.service import gpo_publish
     from manageout.site import read_site
 
-    name = read_site(file)[0].site.domain
+    site = read_site(file)[0]
+    name = site.site.domain
     if not name:
         fault = Fault("site.domain", "is required for policies", 'for example domain = "corp.example"')
         raise ConfigError("site file", [fault])
     for line in gpo_publish.undo(domain(name, server, user), backups, click.echo):
         click.echo(f"changed since it was published, kept in {backups}: {line}")
     click.echo(f"{name} is as it was before")
+    _after_name_rules(site)
 
 
 def publish(file: Path, target: tuple[str, str], backups: Path, *, dry_run: bool, on: bool) -> None:
     """For ``rollout gpo``; ``target``: server and user; ``on``: not turned off."""
     from manageout.service import gpo_publish
+    from manageout.site import read_site
 
     name, wanted = policies(file, on=on)
     where = domain(name, *target)
@@ -107,6 +111,15 @@ def publish(file: Path, target: tuple[str, str], backups: Path, *, dry_run: bool
     click.echo(
         f"published; what was there before: {backup}" if backup else "nothing differs, nothing written"
     )
+    if not on:
+        _after_name_rules(read_site(file)[0])
+
+
+def _after_name_rules(site: Site) -> None:
+    """What a policy cannot do by being taken away."""
+    if site.gateway is not None and site.rollout is not None and site.rollout.clients_group:
+        words = "on clients an empty list of name rules may stay, which silences those of others: name-rules.ps1 of"
+        click.echo(f"{words} `manageout rollout gpo` removes it")
 
 
 def _show(lines: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """A folder that ``Import-GPO`` takes: the format in which the Group Policy console saves a policy.
 
 Below the root stand ``manifest.xml`` and one folder a policy, named by the GUID of the backup (which is not the
-policy's), with ``bkupInfo.xml``, ``Backup.xml`` and ``DomainSysvol/GPO/Machine/registry.pol``.
+policy's), with ``bkupInfo.xml``, ``Backup.xml``, ``gpreport.xml`` and ``DomainSysvol/GPO/Machine/registry.pol``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
+from manageout.windows.gpo_report import report, security_descriptor
 from manageout.windows.policies import REGISTRY_EXTENSION, Policy
 from manageout.windows.registry_pol import Record, build
 
@@ -46,10 +47,12 @@ def render(policies: Iterable[Policy], domain: str, made: datetime) -> dict[str,
     """Relative path -> content of every file of the folder."""
     backups = [Backup(policy, domain, made) for policy in policies]
     instances = "".join(_instance(backup, "") for backup in backups)
-    files = {"manifest.xml": _xml(f'<Backups xmlns="{MANIFEST}">{instances}</Backups>')}
+    names = f'xmlns="{MANIFEST}" xmlns:mfst="{MANIFEST}" mfst:version="1.0"'
+    files = {"manifest.xml": _xml(f"<Backups {names}>{instances}</Backups>")}
     for backup in backups:
         files[f"{backup.backup_guid}/bkupInfo.xml"] = _xml(_instance(backup, f' xmlns="{MANIFEST}"'))
         files[f"{backup.backup_guid}/Backup.xml"] = _xml(_scheme(backup))
+        files[f"{backup.backup_guid}/gpreport.xml"] = report(backup.policy, backup.policy_guid, domain, made)
         files[f"{backup.backup_guid}/{REGISTRY_FILE}"] = registry_file(backup.policy)
     return files
 
@@ -82,7 +85,7 @@ def _scheme(backup: Backup) -> str:
     settings = (
         ("ID", backup.policy_guid),
         ("Domain", backup.domain),
-        ("SecurityDescriptor", ""),
+        ("SecurityDescriptor", security_descriptor().hex(" ")),
         ("DisplayName", policy.name),
         ("Options", "1"),  # no user half
         ("UserVersionNumber", "0"),
@@ -96,6 +99,9 @@ def _scheme(backup: Backup) -> str:
         f"<FSObjectFile bkp:Path={quoteattr('%GPO_MACH_FSPATH%' + chr(92) + 'registry.pol')}"
         f" bkp:SourceExpandedPath={quoteattr(source + chr(92) + 'Machine' + chr(92) + 'registry.pol')}"
         f" bkp:Location={quoteattr(REGISTRY_FILE.replace('/', chr(92)))}/>"
+        # Templates that the policy brings along: none, and the console writes the line all the same.
+        f"<FSObjectFile bkp:Path={quoteattr('%GPO_FSPATH%' + chr(92) + 'Adm' + chr(92) + '*.*')}"
+        f" bkp:SourceExpandedPath={quoteattr(source + chr(92) + 'Adm' + chr(92) + '*.*')}/>"
     )
     return (
         f'<GroupPolicyBackupScheme bkp:version="2.0" bkp:type="GroupPolicyBackupTemplate"'

@@ -140,14 +140,16 @@ def remote_clients(
 
     ``dns``: the DNS64 address for ``namespaces``; ``exempt``: names that stay with the local resolver; ``location``:
     HTTPS URL that answers only inside; ``resources``: ``PING:name`` or ``HTTP:url`` for the connectivity assistant.
+    Without namespaces there is no name rule at all: any, even an exemption, silences those that others have set.
     """
+    spaces = list(dict.fromkeys(namespaces))
     values = [
         Value(IPHTTPS, "IPHTTPS_ClientUrl", url, "Our gateway; the name must be the one in its certificate"),
         Value(IPHTTPS, "IPHTTPS_ClientState", 2, "2: on, also where a direct path might exist"),
     ]
-    for namespace in dict.fromkeys(namespaces):
+    for namespace in spaces:
         values += _nrpt(f".{namespace.strip('.')}", dns, f"Names in {namespace} are asked of the gateway")
-    for exemption in dict.fromkeys(exempt):
+    for exemption in dict.fromkeys(exempt if spaces else ()):
         values += _nrpt(
             exemption.strip("."), "", f"{exemption} is asked of the local resolver, as if not connected"
         )

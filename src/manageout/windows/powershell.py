@@ -73,6 +73,11 @@ def domain_undo(targets: Iterable[Target], name: str) -> str:
     return filled("domain-undo", DOMAIN=quoted(name), NAMES=f"@(\n    {names}\n)")
 
 
+def name_rules() -> str:
+    """For remote clients: removes the policy's key of name rules when it is empty, for it silences other rules."""
+    return filled("name-rules")
+
+
 def server_reset() -> str:
     """The start-up script for a Windows Server that is an ISATAP router."""
     return filled("server-reset")

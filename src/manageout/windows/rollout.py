@@ -10,6 +10,7 @@ from manageout.config_rollout import RolloutTable
 from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.plan import Plan
 from manageout.windows.policies import (
+    NRPT,
     Content,
     Policy,
     firewall_rules,
@@ -105,7 +106,20 @@ def summary(wanted: Sequence[Target], site: IPv6Network) -> str:
                 lines += ["", f"`HKLM\\{key}`", "", "| value | type | content | why |", "|---|---|---|---|"]
             lines.append(f"| `{value.name}` | {value.kind} | {_shown(value.content)} | {value.reason} |")
         lines.append("")
+    if any(value.key.startswith(NRPT) for target in wanted for value in target.policy.values):
+        lines += _NAME_RULES
     return "\n".join([*lines, *_address_choice(site), ""])
+
+
+_NAME_RULES = [
+    "## When the name rules are taken away",
+    "",
+    "While a machine has the key `DnsPolicyConfig` of group policy, Windows follows the rules in it alone, and those of",
+    "a VPN or another client on that machine are dead. The policies in `off`, `unpublish.ps1` and `rollout undo` leave",
+    "no rule, but the empty key may stay behind. `name-rules.ps1` removes it where it is empty; `manageout doctor`",
+    "says NRPT-OVERRIDDEN where it is there.",
+    "",
+]
 
 
 def _address_choice(site: IPv6Network) -> list[str]:

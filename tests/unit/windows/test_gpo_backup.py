@@ -23,8 +23,8 @@ def files() -> dict[str, bytes]:
 
 def test_the_files_of_one_policy(files: dict[str, bytes]) -> None:
     folder = BACKUP.backup_guid
-    names = {"manifest.xml", f"{folder}/bkupInfo.xml", f"{folder}/Backup.xml", f"{folder}/{REGISTRY_FILE}"}
-    assert set(files) == names
+    inside = ("bkupInfo.xml", "Backup.xml", "gpreport.xml", REGISTRY_FILE)
+    assert set(files) == {"manifest.xml", *(f"{folder}/{name}" for name in inside)}
 
 
 def test_guids_are_two_and_stay_the_same() -> None:

@@ -75,6 +75,8 @@ def root(path: Path) -> xml.dom.minidom.Element:
 def test_every_backup_is_listed_and_nothing_else_lies_there(folder: Path) -> None:
     manifest = root(folder / "manifest.xml")
     assert (manifest.localName, manifest.namespaceURI) == ("Backups", MANIFEST)
+    assert manifest.getAttribute("xmlns:mfst") == manifest.getAttribute("xmlns") == MANIFEST
+    assert manifest.getAttribute("mfst:version") == "1.0"
     listed = [texts(one) for one in elements(manifest)]
     assert {path.name for path in folder.iterdir()} == {"manifest.xml", *(one["ID"] for one in listed)}
     guids = [one[key] for one in listed for key in ("ID", "GPOGuid")]
@@ -83,7 +85,12 @@ def test_every_backup_is_listed_and_nothing_else_lies_there(folder: Path) -> Non
     assert len({one["GPODomainGuid"] for one in listed}) == 1
     for one in listed:
         files = {str(path.relative_to(folder / one["ID"])) for path in (folder / one["ID"]).rglob("*.*")}
-        assert files == {"bkupInfo.xml", "Backup.xml", "DomainSysvol/GPO/Machine/registry.pol"}
+        assert files == {
+            "bkupInfo.xml",
+            "Backup.xml",
+            "gpreport.xml",
+            "DomainSysvol/GPO/Machine/registry.pol",
+        }
         information = root(folder / one["ID"] / "bkupInfo.xml")
         assert (information.localName, information.namespaceURI) == ("BackupInst", MANIFEST)
         assert texts(information) == one
@@ -113,7 +120,9 @@ def test_the_scheme_agrees_with_the_information_and_the_files(folder: Path) -> N
         assert groups[0].startswith(REGISTRY)
         assert extension.getAttributeNS(OPERATIONS, "ID") == REGISTRY
         assert extension.getAttributeNS(OPERATIONS, "DescName") == "Registry"
-        (file,) = elements(extension)
+        file, templates = elements(extension)
+        assert templates.getAttributeNS(OPERATIONS, "Path") == r"%GPO_FSPATH%\Adm\*.*"
+        assert not templates.hasAttributeNS(OPERATIONS, "Location")
         assert file.getAttributeNS(OPERATIONS, "Path") == r"%GPO_MACH_FSPATH%\registry.pol"
         assert one["GPOGuid"] in file.getAttributeNS(OPERATIONS, "SourceExpandedPath")
         location = file.getAttributeNS(OPERATIONS, "Location").replace("\\", "/")

@@ -113,6 +113,12 @@ def test_clients_off() -> None:
     assert contents(remote_clients_off("c")) == {"IPHTTPS_ClientState": 3}
 
 
+def test_no_name_rules_without_a_namespace() -> None:
+    """An exemption alone would make a list of policy, which silences the rules of others."""
+    policy = remote_clients("c", "https://g/IPHTTPS", [], "fd12::1", exempt=["g.corp.example"])
+    assert not [value for value in policy.values if value.key.startswith(policies.NRPT)]
+
+
 def test_every_value_says_why() -> None:
     policy = remote_clients("c", "https://g/IPHTTPS", ["corp.example"], "fd12::1", exempt=["a.corp.example"])
     assert all(value.reason for value in (*policy.values, *isatap_managers("m", "r").values))

@@ -33,6 +33,7 @@ SCRIPTS = {
     "hosts on": powershell.script(powershell.hosts_on(LINES), [], "about"),
     "hosts off": powershell.script(powershell.hosts_off(), ["pc1"], "about"),
     "domain": powershell.domain(TARGETS, "corp.example"),
+    "name rules": powershell.name_rules(),
     "server reset": powershell.server_reset(),
     "domain undo": powershell.domain_undo(TARGETS, "corp.example"),
 }

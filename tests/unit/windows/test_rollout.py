@@ -8,6 +8,7 @@ from manageout.config import Site, parse
 from manageout.errors import ConfigError, ManageoutError
 from manageout.plan import plan
 from manageout.windows import rollout
+from manageout.windows.policies import NRPT
 
 SITE = """
 [site]
@@ -79,6 +80,15 @@ def test_the_same_turned_off() -> None:
     assert [value.content for value in managers.values] == ["Disabled"]
     assert all("Active=FALSE" in str(value.content) for value in firewall.values[1:])
     assert [value.content for value in clients.values] == [3]
+
+
+def test_turned_off_touches_no_list_of_name_rules() -> None:
+    """Not by a value, not by a mark of deletion: either would make the key, and an empty list silences others."""
+    on, off = (rollout.targets(site(), plan(site()), on=state) for state in (True, False))
+    assert any(value.key.startswith(NRPT) for target in on for value in target.policy.values)
+    assert not any("dnsclient" in value.key.lower() for target in off for value in target.policy.values)
+    assert "name-rules.ps1" in rollout.summary(on, plan(site()).site)
+    assert "name-rules.ps1" not in rollout.summary(off, plan(site()).site)
 
 
 def test_what_is_missing_is_named() -> None:
