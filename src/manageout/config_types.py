@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Annotated
+from typing import Annotated, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
 
 from manageout.errors import AddressError
 from manageout.faults import Unfit
@@ -17,10 +25,29 @@ NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
 _USABLE = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
 
 
+_LIKE = {
+    bool: ("neither true nor false", "write true or false, without quotes"),
+    int: ("not a whole number", "write digits only, without quotes"),
+    float: ("not a number", "write it without quotes"),
+}
+
+
 class Table(BaseModel):
     """Immutable; an option that it does not know is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: object, info: ValidationInfo) -> object:
+        """TOML has numbers and booleans: a text such as "yes" is neither, and a boolean is no number."""
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        kinds = {bool, int, float} & {annotation, *get_args(annotation)}
+        alike = isinstance(value, str) or isinstance(value, bool) != (bool in kinds)
+        if kinds and isinstance(value, str | bool | int) and alike:
+            what, hint = next(words for kind, words in _LIKE.items() if kind in kinds)
+            raise Unfit(f"{value!r} is {what}", hint)
+        return value
 
 
 def router_name(name: str) -> str:

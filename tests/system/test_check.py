@@ -196,3 +196,16 @@ def test_a_socket_unit_must_listen_where_the_site_file_says(place: Place, tmp_pa
     program.write_text("#!/bin/sh\necho ActiveState=active\necho 'Listen=10.0.0.1:443 (Stream)'\n")
     found = check(place, *with_path)
     assert "socket unit" not in found and "systemd listens there for us" in found["ports"][0]["message"]
+
+
+def test_it_says_the_line_of_the_site_file(place: Place) -> None:
+    place.write(ROUTER.replace('"10.0.0.1"', '"10.0.0.7"'), ROUTE)
+    text = place.file.read_text().splitlines()
+    (finding,) = check(place)["locators"]
+    assert text[finding["line"] - 1].startswith("locators = ")
+    site = '[site]\nprefix = "fd12:3456:789a::/48"\n'
+    place.file.write_text(site + '[isatap]\nlocators = ["10.0.0.1"]\nfarewell = "yes"\n')
+    argv = [sys.executable, "-m", "manageout", "check", "--config", str(place.file)]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "isatap.farewell: 'yes' is neither true nor false (line 5)" in result.stderr

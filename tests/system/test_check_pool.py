@@ -50,6 +50,13 @@ def test_a_pool_that_nobody_uses(place: Place, other: Callable[..., None]) -> No
     assert found(place, "10.0.0.128/26") == []
 
 
+def test_a_pool_within_a_managers_network(place: Place, other: Callable[..., None]) -> None:
+    rule = '[[policy.managers]]\nfrom = ["{}"]\nservices = ["any"]\n'
+    (line,) = found(place, "10.0.0.128/26", rule.format("10.0.0.0/24"))
+    assert line.startswith("warning: policy.managers.0.from: 10.0.0.0/24 holds leases of 10.0.0.128/26")
+    assert found(place, "10.0.0.128/26", rule.format("10.0.0.0/25")) == []
+
+
 def test_an_address_in_use_is_found_and_named(place: Place, other: Callable[..., None]) -> None:
     other("10.0.0.131")
     (link,) = json.loads(netns.run(OTHER, ["ip", "-j", "link", "show", "e1"]).stdout)

@@ -17,6 +17,7 @@ from manageout.errors import DaemonUnreachable
 from manageout.lab import bind, network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, ISATAP_NAME, LAPTOP_NAME
+from manageout.service.runtime import RuntimeDir
 from manageout.wire import nd
 from tests.system.strange_router import advertising
 from tests.system.support import AS_NOBODY, Lab
@@ -244,6 +245,20 @@ def waiting(node: str) -> bool:
 
 def test_no_daemon(lab: Lab, tmp_path: Path) -> None:
     assert gateway("--runtime-dir", str(tmp_path)) == {"LIVE-DAEMON-DOWN"}
+
+
+def test_a_daemon_that_was_killed_and_whose_site_file_is_elsewhere(lab: Lab, tmp_path: Path) -> None:
+    """Of the note that it leaves, and the lock that nobody holds."""
+    options = ("--runtime-dir", str(tmp_path))
+    usual = codes("dc", *options)
+    assert "LIVE-DAEMON-DOWN" not in usual
+    (tmp_path / "lock").write_text("1\n")
+    (tmp_path / "undo.json").write_text(json.dumps({"sysctls": {"net.ipv6.conf.all.forwarding": "0"}}))
+    assert codes("dc", *options) == usual | {"LIVE-DAEMON-DOWN"}
+    with RuntimeDir(tmp_path):  # somebody is just starting
+        assert codes("dc", *options) == usual
+    (tmp_path / "undo.json").write_text("{}")
+    assert codes("dc", *options) == usual
 
 
 def test_a_site_file_with_faults(lab: Lab, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from ipaddress import IPv6Network
 import pytest
 from pydantic import ValidationError
 
+from manageout.config import parse
 from manageout.config_types import Table, metrics_place, router_name, service, site_prefix
+from manageout.errors import ConfigError
 from manageout.faults import Unfit
 
 
@@ -39,3 +41,49 @@ def test_values_come_back_as_they_were() -> None:
 def test_a_site_prefix_is_a_48() -> None:
     with pytest.raises(Unfit):
         site_prefix(IPv6Network("fd12:3456:789a::/64"))
+
+
+SITE = """
+[site]
+prefix = "fd12:3456:789a::/48"
+[gateway]
+certificate = "c"
+key = "k"
+client_ca = "ca"
+{gateway}
+[gateway.iphttps]
+{iphttps}
+[translation]
+pool = "10.0.8.0/22"
+{translation}
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "words"),
+    [
+        ("gateway", 'common_name = "yes"', "'yes' is neither true nor false"),
+        ("gateway", 'common_name = "true"', "'true' is neither true nor false"),
+        ("gateway", "common_name = 1", "1 is neither true nor false"),
+        ("gateway", "common_name = 0", "0 is neither true nor false"),
+        ("gateway", "node = true", "True is not a whole number"),
+        ("gateway", 'node = "1"', "'1' is not a whole number"),
+        ("translation", 'block = "24"', "'24' is not a whole number"),
+        ("iphttps", 'dead_after = "60"', "'60' is not a number"),
+        ("iphttps", "dead_after = true", "True is not a number"),
+    ],
+)
+def test_what_is_only_like_a_number_or_a_boolean(table: str, line: str, words: str) -> None:
+    tables = {"gateway": "", "translation": "", "iphttps": ""} | {table: line}
+    with pytest.raises(ConfigError) as caught:
+        parse(SITE.format(**tables))
+    (fault,) = caught.value.faults
+    assert fault.message == words and "without quotes" in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [("gateway", "common_name = true"), ("translation", "block = 24"), ("iphttps", "dead_after = 60")],
+)
+def test_what_is_of_its_kind(table: str, line: str) -> None:
+    parse(SITE.format(**({"gateway": "", "translation": "", "iphttps": ""} | {table: line})))

@@ -142,8 +142,11 @@ def report(error: ManageoutError) -> None:
     if error.hint:
         lines.append(f"  {error.hint}")
     if isinstance(error, ConfigError):
+        from manageout.site_lines import line_of
+
         for fault in error.faults:
-            lines.append(f"  {fault.path}: {fault.message}")
+            line = line_of(error.source, fault.path)
+            lines.append(f"  {fault.path}: {fault.message}{f' (line {line})' if line else ''}")
             if fault.hint:
                 lines.append(f"      {fault.hint}")
     with contextlib.suppress(BrokenPipeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from manageout.errors import ConfigError
 if TYPE_CHECKING:
     from manageout.service.check import Finding
 
+_OPTION = re.compile(
+    r"\b(?:site(?!\.toml)|gateway|isatap|translation|dns64|names|rollout|policy|daemon)(?:\.[\w-]+)+"
+)
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -48,27 +52,48 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
             raise
         rows = [
             {"check": fault.path, "severity": "error", "message": fault.message, "remedy": fault.hint}
+            | _place(file, fault.path)
             for fault in error.faults
         ]
         click.echo(json.dumps(rows, indent=2))
         ctx.exit(1)
     findings = [finding for _, found in results for finding in found]
     if as_json:
-        rows = [{"check": title, **finding._asdict()} for title, found in results for finding in found]
+        rows = [
+            {"check": title, **finding._asdict()} | _place(file, _named(finding))
+            for title, found in results
+            for finding in found
+        ]
         click.echo(json.dumps(rows, indent=2))
     else:
-        click.echo("\n".join(line for title, found in results for line in _lines(title, found)))
+        click.echo("\n".join(line for title, found in results for line in _lines(file, title, found)))
         click.echo(_summary(findings))
     ctx.exit(1 if any(finding.severity != "note" for finding in findings) else 0)
 
 
-def _lines(title: str, found: list[Finding]) -> list[str]:
+def _named(finding: Finding) -> str:
+    """The option of the site file that a finding is about: the first that it names."""
+    match = _OPTION.search(finding.message) or _OPTION.search(finding.remedy)
+    return match[0] if match else ""
+
+
+def _place(file: Path, path: str) -> dict[str, int]:
+    """In which line of the file it stands, if it does."""
+    from manageout.site_lines import line_of
+
+    line = line_of(file, path) if path else 0
+    return {"line": line} if line else {}
+
+
+def _lines(file: Path, title: str, found: list[Finding]) -> list[str]:
     if not found:
         return [f"{click.style('ok', fg='green')}       {title}"]
     lines = []
     for finding in found:
         mark = click.style(f"{finding.severity:<8}", fg=_COLOURS[finding.severity])
-        lines.append(f"{mark} {title}: {finding.message}")
+        line = _place(file, _named(finding)).get("line")
+        where = f" (line {line})" if line else ""
+        lines.append(f"{mark} {title}: {finding.message}{where}")
         if finding.remedy:
             lines.append(f"           {finding.remedy}")
     return lines

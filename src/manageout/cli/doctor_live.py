@@ -43,7 +43,7 @@ def wanted(
         directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
     except ConfigError as error:
         faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
-    return Wanted(ask, site, plan, faults, servers, router, gateways, authorities)
+    return Wanted(ask, site, plan, faults, servers, router, gateways, authorities, directory)
 
 
 def site_of(file: Path | None) -> tuple[Site | None, Plan | None]:

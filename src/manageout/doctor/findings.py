@@ -78,6 +78,10 @@ def rule(
 SEEN_HERE = {
     "FILTER-BLOCKS": frozenset({"LIVE-FILTER-41", "LIVE-FILTER-TLS", "LIVE-FILTER-FORWARD"}),
     "FORWARDING-OFF": frozenset({"LIVE-FORWARDING"}),
+    "REVOCATION-LIST-ENDED": frozenset({"LIVE-CRL-EXPIRED"}),
+    "REVOCATION-LIST-EXPIRES": frozenset({"LIVE-CRL-SOON"}),
+    "CERTIFICATE-EXPIRED": frozenset({"LIVE-CERT-EXPIRED"}),
+    "CERTIFICATE-EXPIRES": frozenset({"LIVE-CERT-SOON"}),
 }
 """What the daemon tells and the doctor sees by itself, with more words."""
 

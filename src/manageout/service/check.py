@@ -19,7 +19,15 @@ from manageout.errors import KernelError, ManageoutError
 from manageout.linux import privileges, sysctl, systemd
 from manageout.linux.netlink import RA, Link, Netlink
 from manageout.plan import Plan
-from manageout.service import check_dns, check_files, check_kernel, check_pool, untracked
+from manageout.service import (
+    check_dns,
+    check_files,
+    check_kernel,
+    check_names,
+    check_needs,
+    check_pool,
+    untracked,
+)
 from manageout.service.desired import desired
 from manageout.service.runtime import RuntimeDir
 from manageout.service.surroundings import surroundings
@@ -345,6 +353,16 @@ def _privileges(host: Host) -> Findings:
         yield _note(f"you lack {names}: the daemon needs them", "run it as root or by systemd")
 
 
+def _needs(host: Host) -> Findings:
+    for severity, message, remedy in check_needs.needs(host.site):
+        yield Finding(severity, message, remedy)
+
+
+def _client_names(host: Host) -> Findings:
+    for severity, message, remedy in check_names.names(host.site):
+        yield Finding(severity, message, remedy)
+
+
 def _files(host: Host) -> Findings:
     for severity, message, remedy in check_files.certificates(host.site):
         yield Finding(severity, message, remedy)
@@ -363,6 +381,7 @@ def _dns(ask: Callable[[Site], Iterator[check_dns.Found]], host: Host) -> Findin
 _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "policy": _policy,
     "managers": _managers,
+    "clients' names": _client_names,
     "site prefix": _prefix,
     "certificates": _files,
     "locators": _locators,
@@ -381,5 +400,6 @@ _CHECKS: dict[str, Callable[[Host], Findings]] = {
     "DNS servers": partial(_dns, check_dns.upstreams),
     "manager names": partial(_dns, check_dns.managers),
     "names": partial(_dns, check_dns.updates),
+    "needs": _needs,
     "privileges": _privileges,
 }

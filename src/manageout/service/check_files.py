@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from manageout.config import GatewayTable, Site
 from manageout.errors import PkiError
@@ -45,7 +47,22 @@ def clock_is_set() -> bool:
     return int(ctypes.CDLL(None).adjtimex(buffer)) != _TIME_ERROR
 
 
+def _closed(option: str, path: Path) -> Iterator[Found]:
+    """What we may not read the daemon perhaps may: nothing is known then, least of all how to mend it."""
+    try:
+        with open(path, "rb"):
+            return
+    except PermissionError:
+        if os.geteuid():
+            yield "note", f"{option} {path}: not permitted to read it", "run check as root"
+    except OSError:
+        return  # told by whoever reads it
+
+
 def _own(gateway: GatewayTable) -> Iterator[Found]:
+    if closed := list(_closed("gateway.certificate", gateway.certificate)):
+        yield from closed
+        return
     try:
         certificate, *above = load_certificates(gateway.certificate)
     except PkiError as error:
@@ -59,6 +76,10 @@ def _own(gateway: GatewayTable) -> Iterator[Found]:
             f"{gateway.certificate} has no name",
             "clients compare it with their URL: issue another",
         )
+    yield from _usage(certificate, gateway.certificate)
+    if closed := list(_closed("gateway.key", gateway.key)):
+        yield from closed
+        return
     try:
         key = load_key(gateway.key)
     except PkiError as error:
@@ -71,6 +92,23 @@ def _own(gateway: GatewayTable) -> Iterator[Found]:
     mode = gateway.key.stat().st_mode
     if mode & 0o007:
         yield "warning", f"everybody on this machine can read {gateway.key}", f"chmod 600 {gateway.key}"
+
+
+def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
+    """RFC 5280 4.2.1.12: without the extension a certificate is for everything."""
+    try:
+        usages = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except (x509.ExtensionNotFound, ValueError):
+        return
+    if usages & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
+        return
+    whose = "a client's" if ExtendedKeyUsageOID.CLIENT_AUTH in usages else "no server's"
+    yield (
+        "error",
+        f"gateway.certificate {path} is {whose} certificate: its extended key usage lacks server authentication, and "
+        "Windows refuses it",
+        "issue one for a server: `manageout pki issue NAME --server`",
+    )
 
 
 def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
@@ -89,6 +127,9 @@ def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
 
 
 def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
+    if closed := list(_closed("gateway.client_ca", path)):
+        yield from closed
+        return
     try:
         found = load_certificates(path)
     except PkiError as error:
@@ -101,6 +142,9 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
         issuers = [issuer_of(each.public_bytes(Encoding.DER)) for each in found]
     except UNREADABLE:
         yield "error", f"gateway.client_ca {path}: a key of a kind that we cannot use", "use RSA or ECDSA"
+        return
+    if gateway.client_crl and (closed := list(_closed("gateway.client_crl", gateway.client_crl))):
+        yield from closed
         return
     try:
         known = RevocationLists.read(gateway.client_crl) if gateway.client_crl else RevocationLists()

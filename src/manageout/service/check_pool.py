@@ -35,6 +35,7 @@ def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Found]:
     if site.translation is None or block is None:
         return
     choose = "choose a translation.pool of addresses that nobody has"
+    yield from _among_managers(site, block)
     for address in sorted({address.ip for address in netlink.addresses()}, key=str):
         if address in block:
             yield "error", f"{block} has {address}, this machine's own address", choose
@@ -55,6 +56,18 @@ def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Found]:
             f"{block} is in no subnet of this machine: the intranet needs a route to it",
             "`manageout plan` prints it for routers",
         )
+
+
+def _among_managers(site: Site, block: IPv4Network) -> Iterator[Found]:
+    for number, manager in enumerate(site.policy.managers):
+        for source in manager.source:
+            if isinstance(source, IPv4Network) and source.overlaps(block):
+                yield (
+                    "warning",
+                    f"policy.managers.{number}.from: {source} holds leases of {block}: clients of another gateway of "
+                    "the site, who come from their leases, count as managers",
+                    "name the managers' networks without translation.pool, or choose another pool",
+                )
 
 
 def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Found]:

@@ -145,9 +145,7 @@ class IpHttpsServerService:
                 log.info("certificate files read again")
                 self._unread = ""
             except ManageoutError as error:
-                if error.message != self._unread:
-                    log.error("%s; the old certificates stay in use (%s)", error.message, error.hint)
-                self._unread = error.message
+                self._unread = error.message  # a finding, and so in the log
             self._recheck()
         elif time.monotonic() - self._rechecked > RECHECK:  # certificates expire
             self._recheck()

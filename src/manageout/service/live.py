@@ -41,6 +41,7 @@ from manageout.service import (
     probe_router,
 )  # fmt: skip
 from manageout.service.finding import Finding
+from manageout.service.runtime import RuntimeDir
 
 T = TypeVar("T")
 MAX_TARGETS = 16
@@ -64,6 +65,8 @@ class Wanted:
     """A name or an IPv4 address."""
     gateways: tuple[str, ...] = ()
     authorities: Path | None = None
+    runtime_dir: Path | None = None
+    """Where the daemon's control socket, lock and note would be."""
 
 
 def look(wanted: Wanted) -> Live:
@@ -162,7 +165,7 @@ class _Look:
     def _daemon(self, status: dict[str, Any] | ManageoutError) -> Daemon | None:
         if isinstance(status, ManageoutError):
             if self._site is None:
-                return None
+                return self._killed(status)
             forbidden = status.exit_code == 4  # which is not down
             if forbidden:
                 self._unseen.append(f"daemon: {status.message}")
@@ -170,6 +173,17 @@ class _Look:
         roles = status.get("roles", {})
         waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
         return Daemon(True, "", waiting, tuple(map(Finding.of, status.get("findings", ()))))
+
+    def _killed(self, status: ManageoutError) -> Daemon | None:
+        """A note of what is to be undone, and nobody holds the lock: a daemon was here, whatever its site file."""
+        directory = self._wanted.runtime_dir
+        if directory is None:
+            return None
+        runtime = RuntimeDir(directory)
+        if runtime.busy() or not runtime.remembered():
+            return None
+        left = f"{directory}/undo.json: a daemon was killed and has left things behind"
+        return Daemon(False, f"{left}; {status.message}")
 
     # Names
 

@@ -97,7 +97,7 @@ class RetireStore:
 
     def entries(self) -> list[Entry]:
         """Everything that was done, in order."""
-        return [_entry(row) for row in self._read("SELECT * FROM steps ORDER BY id")]
+        return [self._entry(row) for row in self._read("SELECT * FROM steps ORDER BY id")]
 
     def found(self, kind: str, number: int | None = None) -> list[dict[str, Any]]:
         """Rows of one kind that entry ``number`` has found; without it, the latest entry that found some."""
@@ -105,17 +105,17 @@ class RetireStore:
             latest = self._read("SELECT max(step) FROM found WHERE kind = ?", kind)
             number = latest[0][0] if latest else None
         rows = self._read("SELECT row FROM found WHERE step = ? AND kind = ? ORDER BY key", number, kind)
-        return [json.loads(row) for (row,) in rows]
+        return [self._object(row) for (row,) in rows]
 
     def members(self) -> list[Member]:
         """The hosts that retire now."""
         rows = self._read("SELECT network, wave, since FROM members ORDER BY since, network")
-        return [Member(IPv4Network(network), wave, since) for network, wave, since in rows]
+        return [Member(self._network(network), wave, since) for network, wave, since in rows]
 
     def kept(self, prefix: str = "") -> dict[str, Any]:
         """What was kept for an undo, by key."""
         rows = self._read("SELECT key, value FROM kept ORDER BY key")
-        return {key: json.loads(value) for key, value in rows if key.startswith(prefix)}
+        return {key: self._json(value) for key, value in rows if key.startswith(prefix)}
 
     # Writing: each call is one transaction, on the disk when it returns.
 
@@ -157,6 +157,38 @@ class RetireStore:
         """It is undone."""
         with self._write() as db:
             db.executemany("DELETE FROM kept WHERE key = ?", ((key,) for key in keys))
+
+    # A row may be other than what we have written: another program's, or of a disk that failed.
+
+    def _entry(self, row: Sequence[Any]) -> Entry:
+        number, step, phase, at, since, by, forced, figures = row
+        try:
+            done, led = Step(step), Phase(phase)
+        except ValueError:
+            raise self._damaged(f"{_shortened(step)} to {_shortened(phase)} is no step") from None
+        return Entry(number, done, led, at, since, by, bool(forced), self._object(figures))
+
+    def _network(self, text: str) -> IPv4Network:
+        try:
+            return IPv4Network(text)
+        except ValueError:
+            raise self._damaged(f"{_shortened(text)} is no network") from None
+
+    def _object(self, text: str) -> dict[str, Any]:
+        found = self._json(text)
+        if not isinstance(found, dict):
+            raise self._damaged(f"{_shortened(text)} is no JSON object")
+        return found
+
+    def _json(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise self._damaged(f"{_shortened(text)} is no JSON") from None
+
+    def _damaged(self, what: str) -> ManageoutError:
+        hint = "restore it from a backup; moved away, its steps and their undo are forgotten"
+        return ManageoutError(f"{self.path}: a row is damaged: {what}", hint)
 
     def _read(self, query: str, *values: object) -> list[Any]:
         try:
@@ -210,6 +242,5 @@ class RetireStore:
         return ManageoutError(f"{self.path}: {said(error)}", hint)
 
 
-def _entry(row: Sequence[Any]) -> Entry:
-    number, step, phase, at, since, by, forced, figures = row
-    return Entry(number, Step(step), Phase(phase), at, since, by, bool(forced), json.loads(figures))
+def _shortened(text: object) -> str:
+    return repr(text)[:60]

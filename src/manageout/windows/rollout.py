@@ -114,10 +114,10 @@ def summary(wanted: Sequence[Target], site: IPv6Network) -> str:
 _NAME_RULES = [
     "## When the name rules are taken away",
     "",
-    "While a machine has the key `DnsPolicyConfig` of group policy, Windows follows the rules in it alone, and those of",
-    "a VPN or another client on that machine are dead. The policies in `off`, `unpublish.ps1` and `rollout undo` leave",
-    "no rule, but the empty key may stay behind. `name-rules.ps1` removes it where it is empty; `manageout doctor`",
-    "says NRPT-OVERRIDDEN where it is there.",
+    "While a machine has the key `DnsPolicyConfig` of group policy, Windows follows the rules in it alone, and those",
+    "of a VPN or another client on that machine are dead. The policies in `off`, `unpublish.ps1` and `rollout undo`",
+    "leave no rule, but the empty key may stay behind. `name-rules.ps1` removes it where it is empty;",
+    "`manageout doctor` says NRPT-OVERRIDDEN where it is there.",
     "",
 ]
 

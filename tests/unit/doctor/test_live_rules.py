@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import manageout.doctor.rules
@@ -67,6 +69,21 @@ def test_what_the_daemon_has_found_itself_is_told() -> None:
         ("POOL-LOW", "warning", ("only 2 addresses are left",), ("enlarge translation.pool",)),
         ("X", "warning", ("nobody knows",), ("",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [("REVOCATION-LIST-ENDED", "LIVE-CRL-EXPIRED"), ("CERTIFICATE-EXPIRED", "LIVE-CERT-EXPIRED")],
+)
+def test_one_cause_is_shown_once(code: str, seen: str) -> None:
+    """What the daemon tells, and the doctor sees by itself, with more words."""
+    found = facts(CASES[seen]())
+    assert found.live is not None
+    row = (code, "error", "it has ended", "renew it")
+    found.live = replace(found.live, daemon=Daemon(True, findings=(row,)))
+    assert [finding.code for finding in diagnose([found])] == [seen]
+    alone = facts(gateway(daemon=Daemon(True, findings=(row,))))
+    assert [finding.code for finding in diagnose([alone])] == [code]
 
 
 def test_a_machine_without_any_name_server() -> None:

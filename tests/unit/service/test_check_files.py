@@ -148,3 +148,55 @@ def test_letting_in_everybody_is_said_and_warned_of_with_several_authorities(
 
 def test_the_clock_is_read() -> None:
     assert clock_is_set() in (True, False)
+
+
+def test_a_clients_certificate_is_no_servers(pki: Path, tmp_path: Path) -> None:
+    authority = Authority.create(tmp_path / "pki", "Test CA")
+    authority.issue(NAME, server=False)
+    mine = tmp_path / "pki"
+    files = {"certificate": mine / f"{NAME}.pem", "key": mine / f"{NAME}.key"}
+    ((severity, message),) = found(site(pki, **files))
+    assert severity == "error" and "a client's certificate" in message and "extended key usage" in message
+
+
+def test_a_certificate_without_the_extension_is_for_everything(pki: Path, tmp_path: Path) -> None:
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    for usages, expected in (
+        (None, 0),
+        ([ExtendedKeyUsageOID.CODE_SIGNING], 1),
+        ([ExtendedKeyUsageOID.SERVER_AUTH], 0),
+        ("any", 0),
+    ):
+        files = made(tmp_path, usages)
+        assert len(found(site(pki, **files))) == expected, usages
+    (line,) = [
+        message for _, message in found(site(pki, **made(tmp_path, [ExtendedKeyUsageOID.CODE_SIGNING])))
+    ]
+    assert "no server's certificate" in line
+
+
+def made(directory: Path, usages: object) -> dict[str, Path | None]:
+    """A certificate of its own, with these usages; None: without the extension."""
+    from datetime import UTC, datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now - timedelta(days=1))
+    builder = builder.not_valid_after(now + timedelta(days=100))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+    if usages is not None:
+        listed = [x509.ObjectIdentifier("2.5.29.37.0")] if usages == "any" else list(usages)  # type: ignore[call-overload]
+        builder = builder.add_extension(x509.ExtendedKeyUsage(listed), critical=False)
+    certificate, private = directory / "own.pem", directory / "own.key"
+    certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    private.touch(0o600)
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {"certificate": certificate, "key": private}

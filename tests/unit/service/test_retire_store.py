@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -177,6 +178,58 @@ def test_a_damaged_file_is_a_clear_line_and_stays_where_it_is(tmp_path: Path) ->
         with pytest.raises(ManageoutError, match=r"retire\.db: file is not a database"):
             call()
     assert (tmp_path / FILE).read_bytes().startswith(b"rubbish")
+
+
+DAMAGE = {
+    "figures": "UPDATE steps SET figures = ?",
+    "row": "UPDATE found SET row = ?",
+    "kept": "UPDATE kept SET value = ?",
+    "step": "UPDATE steps SET step = ?",
+    "phase": "UPDATE steps SET phase = ?",
+    "network": "UPDATE members SET network = ?",
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+@pytest.mark.parametrize("text", ["{", "", "[" * 100_000])
+def test_a_damaged_row_is_a_clear_line(tmp_path: Path, what: str, text: str) -> None:
+    store = RetireStore(tmp_path)
+    store.record(
+        Step.PILOT,
+        Phase.PILOT,
+        NOW,
+        "root",
+        members=[PILOT],
+        figures={"hosts": 1},
+        found={"hosts": {"a": {"b": 1}}},
+    )
+    store.keep("a", {"b": 1})
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute(DAMAGE[what], (text,))
+    db.close()
+    reads: dict[str, Callable[[], object]] = {
+        "row": lambda: store.found("hosts", 1),
+        "kept": store.kept,
+        "network": store.members,
+    }
+    with pytest.raises(ManageoutError, match=r"retire\.db: a row is damaged: ") as caught:
+        reads.get(what, store.phase)()
+    assert len(caught.value.message) < 300 and caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null"])
+def test_what_is_no_object_is_damage_too(tmp_path: Path, text: str) -> None:
+    store = RetireStore(tmp_path)
+    store.record(Step.PILOT, Phase.PILOT, NOW, "root", found={"hosts": {"a": {"b": 1}}})
+    for statement, read in (
+        (DAMAGE["figures"], store.phase),
+        (DAMAGE["row"], lambda: store.found("hosts", 1)),
+    ):
+        with sqlite3.connect(tmp_path / FILE) as db:
+            db.execute(statement, (text,))
+        db.close()
+        with pytest.raises(ManageoutError, match="is no JSON object"):
+            read()
 
 
 def test_a_reader_needs_no_right_to_write(tmp_path: Path) -> None:

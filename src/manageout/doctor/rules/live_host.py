@@ -34,8 +34,13 @@ def config(live: Live) -> Iterator[tuple[str, ...]]:
     "LIVE-DAEMON-DOWN",
     "error",
     "the daemon does not run",
-    cause="The site file gives this machine a role, but nothing answers on the control socket.",
-    remedy=("systemctl start manageout", "journalctl -e -u manageout   (why it ended)", "manageout check"),
+    cause="The site file gives this machine a role, or a daemon that was killed has left its note, but nothing answers "
+    "on the control socket.",
+    remedy=(
+        "systemctl start manageout   (takes back what a killed one has left, too)",
+        "journalctl -e -u manageout   (why it ended)",
+        "manageout check",
+    ),
     hides=("LIVE-FORWARDING", "LIVE-GATEWAY-SILENT"),
 )
 def daemon_down(live: Live) -> Iterator[tuple[str, ...]]:
