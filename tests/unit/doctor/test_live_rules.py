@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 import manageout.doctor.rules
@@ -80,7 +78,7 @@ def test_one_cause_is_shown_once(code: str, seen: str) -> None:
     found = facts(CASES[seen]())
     assert found.live is not None
     row = (code, "error", "it has ended", "renew it")
-    found.live = replace(found.live, daemon=Daemon(True, findings=(row,)))
+    found.live = found.live._replace(daemon=Daemon(True, findings=(row,)))
     assert [finding.code for finding in diagnose([found])] == [seen]
     alone = facts(gateway(daemon=Daemon(True, findings=(row,))))
     assert [finding.code for finding in diagnose([alone])] == [code]
