@@ -201,10 +201,29 @@ def test_a_balancer_must_say_whom_it_connects_for(place: Place) -> None:
             sock.shutdown(socket.SHUT_WR)
             with contextlib.suppress(ConnectionResetError):  # it has left before it was accepted
                 assert sock.recv(10) == b""
+    with place.plain("lb", GATEWAY_V4) as silent:  # it ends after handshake_timeout
+        silent.sendall(proxy.build(None))
+        assert silent.recv(10) == b""
     assert counted(place, 5)
     answer = place.through("lb", first=header("203.0.113.5"), address=GATEWAY_V4)
     assert answer.startswith(b"HTTP/1.1 200")
     assert [row["peer"] for row in place.ask("clients")] == ["203.0.113.5:40000"]
+
+
+def test_a_balancer_that_speaks_for_itself_is_met_like_anybody(place: Place) -> None:
+    """LOCAL, and then TLS: a health check that wants more than an open port."""
+    answer = place.through("lb", "check.corp.example", proxy.build(None), GATEWAY_V4)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert place.ask("clients")[0]["peer"].partition(":")[0] == place.balancer
+    sock = place.plain("lb", GATEWAY_V4)
+    sock.sendall(proxy.build(None))
+    context = ssl.create_default_context(cafile=str(place.ca.certificate_path))
+    with contextlib.suppress(OSError), context.wrap_socket(sock, server_hostname=GATEWAY_NAME) as tls:
+        assert tls.recv(1) == b""
+    assert wait_for(
+        "it has no certificate", lambda: place.rows("certificate-missing") or place.rows("tls-failed")
+    )
+    assert not place.rows("proxy-header")
 
 
 def test_a_header_may_come_byte_by_byte(place: Place) -> None:

@@ -147,7 +147,9 @@ class ControlServer:
             yield True
             return
         try:
-            await asyncio.wait_for(self._alone.acquire(), PATIENCE)
+            # asyncio.wait_for would lose a cancellation that comes with the turn (Python 3.11).
+            async with asyncio.timeout(PATIENCE):
+                await self._alone.acquire()
         except TimeoutError:
             yield False
             return

@@ -187,7 +187,7 @@ class Acceptor:
                 continue
             limits = self.admission.limits
             if is_balancer(address, limits.proxies):
-                self._balancers.take(sock, address, limits.handshake_timeout)
+                self._balancers.take(sock, (address, port), limits.handshake_timeout)
             else:
                 self._meet(sock, (address, port))
 

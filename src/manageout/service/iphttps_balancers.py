@@ -1,4 +1,8 @@
-"""Connections by a balancer: whom they are for is said by a PROXY protocol header, before anything is judged."""
+"""Connections by a balancer: whom they are for is said by a PROXY protocol header, before anything is judged.
+
+With the command LOCAL the balancer speaks for itself, to see whether we are there: by no more than the header, or by
+TLS. Then its own address counts (proxy-protocol.txt 2.2: "must use the real connection endpoints").
+"""
 
 from __future__ import annotations
 
@@ -23,16 +27,17 @@ class Balancers:
         refused: Callable[[str, str], None],
     ) -> None:
         self._met, self._refused = met, refused
-        self._waiting: dict[socket.socket, tuple[str, bytearray, asyncio.TimerHandle]] = {}
+        self._waiting: dict[socket.socket, tuple[tuple[str, int], bytearray, asyncio.TimerHandle]] = {}
+        self._local: set[socket.socket] = set()
 
-    def take(self, sock: socket.socket, address: str, patience: float) -> None:
+    def take(self, sock: socket.socket, peer: tuple[str, int], patience: float) -> None:
         """Wait ``patience`` seconds for the header."""
         sock.setblocking(False)
         if len(self._waiting) >= MAX_WAITING:
             self._refuse(next(iter(self._waiting)), "newcomers need its place")
         loop = asyncio.get_running_loop()
         late = loop.call_later(patience, self._refuse, sock, "it did not come in time")
-        self._waiting[sock] = address, bytearray(), late
+        self._waiting[sock] = peer, bytearray(), late
         loop.add_reader(sock, self._on_readable, sock)
         self._on_readable(sock)
 
@@ -42,6 +47,9 @@ class Balancers:
             self._forget(sock).close()
 
     def _on_readable(self, sock: socket.socket) -> None:
+        if sock in self._local:
+            self._on_its_own(sock)
+            return
         _, data, _ = self._waiting[sock]
         try:
             # Not a byte more than the header: what follows is for TLS.
@@ -60,15 +68,35 @@ class Balancers:
             self._met(self._forget(sock), (str(found.address), found.port))
         elif wanted and data:
             self._refuse(sock, "it ended in the middle")
-        else:  # LOCAL, or nothing at all: the balancer looks whether we are there
+        elif wanted:  # nothing at all: the balancer looks whether we are there
             self._forget(sock).close()
+        else:
+            self._local.add(sock)
+            self._on_readable(sock)
+
+    def _on_its_own(self, sock: socket.socket) -> None:
+        """What follows LOCAL: nothing, or TLS."""
+        peer, _, _ = self._waiting[sock]
+        try:
+            more = sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        self._forget(sock)
+        if more:
+            self._met(sock, peer)
+        else:
+            sock.close()
 
     def _refuse(self, sock: socket.socket, why: str) -> None:
-        address = self._waiting[sock][0]
+        (address, _), local = self._waiting[sock][0], sock in self._local
         self._forget(sock).close()
-        self._refused(address, why)
+        if not local:
+            self._refused(address, why)
 
     def _forget(self, sock: socket.socket) -> socket.socket:
+        self._local.discard(sock)
         _, _, late = self._waiting.pop(sock)
         late.cancel()
         asyncio.get_running_loop().remove_reader(sock)
