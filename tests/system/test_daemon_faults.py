@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from manageout.linux import netns
-from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
+from tests.system.daemon_place import NAME, Place
 
 
 def expect(result: tuple[int, list[str]], code: int, message: str) -> None:
@@ -106,11 +106,6 @@ def test_a_state_directory_that_cannot_be(place: Place) -> None:
 
 def test_a_runtime_directory_that_cannot_be(place: Place) -> None:
     expect(place.fails(runtime=place.file / "run"), 1, str(place.file))
-
-
-def test_a_next_hop_on_no_link(place: Place) -> None:
-    place.write(ROUTER, ROUTE.replace("fd99::2", "2001:db8::1"))
-    expect(place.fails(), 1, "2001:db8::1")
 
 
 def test_no_nft(place: Place) -> None:

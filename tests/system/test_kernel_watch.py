@@ -185,6 +185,21 @@ def replug(place: Place) -> None:
         place.run(command.split())
 
 
+def test_the_next_hops_card_comes_later_than_we(place: Place) -> None:
+    place.write(ROUTER, ROUTE, place.gateway)
+    place.run(["ip", "address", "delete", "fd99::1/64", "dev", "e0"])
+    daemon = place.start()
+    wait("the route is missed", lambda: "ROUTE-TAKEN" in codes(place))
+    assert "fd99::2" in next(
+        row["what"] for row in place.ask("status")["findings"] if row["code"] == "ROUTE-TAKEN"
+    )
+    place.write(ROUTER, ROUTE, place.gateway, "[policy]\nhairpin = true\n")
+    assert place.reload(daemon)["config"]["rejected"] is None
+    place.run(["ip", "address", "add", "fd99::1/64", "dev", "e0", "nodad"])
+    wait("it is there", lambda: f"{PREFIX}:1001::/64 via fd99::2" in shown(place, "-6", "route"))
+    wait("nothing is missed", lambda: "ROUTE-TAKEN" not in codes(place))
+
+
 def test_the_card_goes_and_comes_back(served: Place) -> None:
     rules = served.run(["nft", "list", "chain", "inet", "manageout", "input"]).stdout
     assert '"e0"' in rules

@@ -78,7 +78,7 @@ def test_what_is_no_longer_wanted_goes(reconciler: Reconciler) -> None:
 def test_a_failure_half_way_is_undone(reconciler: Reconciler) -> None:
     before = machine_state()
     with pytest.raises(KernelError):
-        reconciler.apply(replace(WANTED, routes=(ROUTE._replace(via=IPv6Address("2001:db8::1")),)))
+        reconciler.apply(replace(WANTED, routes=(ROUTE._replace(via=None, dev="absent"),)))
     reconciler.undo()
     assert machine_state() == before
 

@@ -109,7 +109,7 @@ class IpHttpsServerService:
         """Take a changed file; sessions that stay allowed go on. Raises before anything has changed."""
         if site.gateway is None:
             raise ValueError("the site has no [gateway]")
-        trust = Trust(site.gateway)
+        trust = Trust(site.gateway, self.acceptor.trust)
         self.acceptor.listen(site.gateway.listen)
         self._gateway = site.gateway
         self._replace_trust(trust)
@@ -138,7 +138,7 @@ class IpHttpsServerService:
             gateway = self._gateway
             try:
                 # A long revocation list takes a while to read, and packets must not wait for it.
-                trust = await asyncio.to_thread(Trust, gateway)
+                trust = await asyncio.to_thread(Trust, gateway, self.acceptor.trust)
                 if gateway is not self._gateway:
                     return  # a reload has read them meanwhile
                 self._replace_trust(trust)

@@ -9,6 +9,7 @@ that holds them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from manageout.errors import ManageoutError
 from manageout.linux import nft, proxy_arp, sysctl
 from manageout.linux.netlink import KERNEL, PROTO, Interface, Netlink, Route
 from manageout.linux.nft_table import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
+from manageout.linux.rtnetlink import Refused
 from manageout.linux.tun import Tun
 from manageout.service.desired import Desired, Device, WantedRoute
 from manageout.service.gate import Gate
@@ -129,7 +131,11 @@ class Reconciler:
         ]
 
     def apply(self, desired: Desired, rules: bool = True) -> None:
-        """Do :meth:`steps`, logging each. A parameter that cannot be set is no reason not to serve."""
+        """Do :meth:`steps`, logging each.
+
+        A parameter that cannot be set is no reason not to serve, nor is a card that is away, by which a next hop is
+        reached: at the boot cards may come later than we. :meth:`repairs` goes on trying.
+        """
         self._do(self.steps(desired, rules))
 
     def load_rules(self, desired: Desired) -> None:
@@ -142,9 +148,9 @@ class Reconciler:
             try:
                 self.act(step)
             except ManageoutError as error:
-                if not step.kind.shared:
+                if not step.kind.shared and not _is_away(step, error):
                     raise
-                log.warning("%s", error.message)
+                log.warning("%s (%s)", error.message, error.hint)
 
     def act(self, step: Step) -> None:
         """Do one step, and note what has to be undone."""
@@ -223,7 +229,8 @@ class Reconciler:
 
         beside = [(GUARD_TABLE, desired.guard), (TIMEOUTS_TABLE, desired.timeouts)]
         tables = [nft.TABLE, *(table for table, body in beside if body)]
-        yield Step(f"load the packet filter {', '.join(tables)}", load)
+        words = "table" if len(tables) == 1 else "tables"
+        yield Step(f"load the packet filter {words} {', '.join(tables)}", load)
 
     def _create_steps(self, desired: Desired) -> Iterator[Step]:
         for device in desired.devices:
@@ -375,6 +382,12 @@ def _by_the_guard(text: str) -> Leftovers | None:
     families = {"ipv4": IPV4_FORWARDING, "ipv6": IPV6_FORWARDING}
     sysctls = {name: ("0", "1") for family, name in families.items() if f"nfproto {family}" in text}
     return Leftovers(sysctls, filter=True) if sysctls else None
+
+
+def _is_away(step: Step, error: ManageoutError) -> bool:
+    """Whether it is a route whose next hop is on no link now."""
+    number = error.number if step.kind is Kind.ROUTE and isinstance(error, Refused) else 0
+    return number in (errno.ENETUNREACH, errno.EHOSTUNREACH)
 
 
 def _same(wanted: WantedRoute, found: Route) -> bool:

@@ -89,7 +89,7 @@ def server_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.
     switch_off_sessions(context)
     limit_groups(context)
     context.num_tickets = 0
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.options |= ssl.OP_NO_TICKET
     _load_chain(context, certificate, key)
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED

@@ -58,8 +58,11 @@ class Refusal(NamedTuple):
 class Trust:
     """What one ``[gateway]`` table says about certificates, as the files are now."""
 
-    def __init__(self, gateway: GatewayTable) -> None:
-        """Raises :class:`PkiError` that names the file at fault."""
+    def __init__(self, gateway: GatewayTable, before: Trust | None = None) -> None:
+        """Raises :class:`PkiError` that names the file at fault.
+
+        ``before``: its revocation lists are taken, if the file is still the same: long ones take a while to read.
+        """
         self._gateway = gateway
         self._files = self._fingerprint()
         with_clients = gateway.authentication == "certificates"
@@ -72,7 +75,12 @@ class Trust:
         self.required = with_clients
         self._common_name = gateway.common_name
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
-        self.lists = RevocationLists.read(client_crl) if client_crl else RevocationLists()
+        self._lists_read = client_crl, tls.fingerprint(client_crl)
+        self.lists: RevocationLists
+        if before is not None and before._lists_read == self._lists_read:
+            self.lists = before.lists
+        else:
+            self.lists = RevocationLists.read(client_crl) if client_crl else RevocationLists()
         self.seen: dict[Issuer, float] = {}
         """Authorities in chains of clients that were found good lately, and when their certificates end."""
         self.own = certificates.load_certificates(gateway.certificate)

@@ -29,14 +29,14 @@ def authority(tmp_path: Path) -> Authority:
     return authority
 
 
-def trust(authority: Authority, **more: object) -> Trust:
+def trust(authority: Authority, before: Trust | None = None, **more: object) -> Trust:
     table = {
         "certificate": authority.directory / "gateway.pem",
         "key": authority.directory / "gateway.key",
         "client_ca": authority.certificate_path,
         "client_crl": authority.crl_path,
     }
-    return Trust(GatewayTable.model_validate(table | more))
+    return Trust(GatewayTable.model_validate(table | more), before)
 
 
 def peer(authority: Authority, name: str) -> PeerCertificate:
@@ -298,6 +298,35 @@ def test_nobody_is_admitted_after_the_end_of_the_revocation_list(
 def test_without_authentication_no_list_is_read(authority: Authority) -> None:
     authority.crl_path.write_text("rubbish")
     assert trust(authority, authentication="none", client_ca=None).lists.all == RevocationLists().all
+
+
+def test_lists_are_read_again_when_their_file_is_another(authority: Authority, tmp_path: Path) -> None:
+    first = trust(authority)
+    assert trust(authority, first).lists is first.lists
+    missing = tmp_path / "none.crl"
+    without = trust(authority, first, client_crl=None)
+    assert without.lists is not first.lists and not without.lists.all
+    for before in (None, first, without):
+        with pytest.raises(PkiError):
+            trust(authority, before, client_crl=missing)
+    lost = peer(authority, "lost")
+    authority.revoke("lost")
+    second = trust(authority, first)
+    fault = second.check(lost)
+    assert fault is not None and fault.drop is Drop.CERTIFICATE_REVOKED
+
+
+def test_the_server_chooses_the_cipher(authority: Authority) -> None:
+    ciphers = ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"]
+    ciphers += [each.replace("ECDSA", "RSA") for each in ciphers]
+    known, chosen = trust(authority, authentication="none", client_ca=None, client_crl=None), set()
+    for order in (ciphers, ciphers[::-1]):
+        client = ssl.create_default_context(cafile=str(authority.certificate_path))
+        client.maximum_version = ssl.TLSVersion.TLSv1_2
+        client.set_ciphers(":".join(order))
+        _, here = greet(known, client)
+        chosen.add(here.cipher())
+    assert len(chosen) == 1 and None not in chosen
 
 
 def test_another_authority_lets_in_others(authority: Authority, tmp_path: Path) -> None:
