@@ -25,7 +25,7 @@ from manageout.doctor.text import decode
 from manageout.errors import ManageoutError, WireError
 from manageout.windows import registry_pol
 from tests.fuzz.engine import Target
-from tests.unit.doctor import farm_evidence, live_cases, powershell_texts, test_farm_text
+from tests.unit.doctor import farm_evidence, live_cases, powershell_texts, test_farm_text, test_read_cmdlets
 from tests.unit.doctor.bundles import HEALTHY
 from tests.unit.doctor.languages import ipconfig
 from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
@@ -52,6 +52,11 @@ def _judge(machines: Iterable[Facts]) -> None:
 def text(data: bytes) -> None:
     """Saved output of a console, in any code page."""
     _judge(bundle.read_pasted(decode(data)))
+
+
+def cmdlets_text(data: bytes) -> None:
+    """The output of cmdlets, which is judged whatever it is."""
+    text(b"PS C:\\> Get-Service iphlpsvc | fl\n\nName : iphlpsvc\nStatus : Running\n\n" + data)
 
 
 def archive(data: bytes) -> None:
@@ -191,6 +196,11 @@ TARGETS = [
     ),
     Target("evidence_live", _quietly(_structured(_LIVE, _live)), _NUMBERS, refuses=(ManageoutError,)),
     Target("farm_collected", _structured(_FARMS, _farm), _NUMBERS, refuses=(ManageoutError,)),
+    Target(
+        "evidence_cmdlets",
+        _quietly(cmdlets_text),
+        [*powershell_texts.ALL, test_farm_text.SERVER.encode(), test_read_cmdlets.JSON.encode()],
+    ),
     Target("powershell_text", powershell_text, powershell_texts.ALL),
     Target(
         "farm_text",

@@ -170,7 +170,7 @@ def _pasted() -> str:
     from manageout.doctor.text import MAX_BYTES, decode
 
     if sys.stdin.isatty():
-        click.echo("Paste the output of ipconfig /all and netsh, then press Ctrl-D:", err=True)
+        click.echo("Paste the output of ipconfig /all, netsh or cmdlets, then press Ctrl-D:", err=True)
     data = sys.stdin.buffer.read(MAX_BYTES)
     if not data.strip():
         raise ManageoutError("nothing to look at", "name a file, or see `manageout doctor --help`")

@@ -90,6 +90,8 @@ def _add(machines: dict[str, Facts], name: str, text: str, cut: bool = False) ->
     others = [other for key, other in machines.items() if key.startswith(f"{place} (")]
     for other in read_text.read(facts, lines(text), others):
         machines[f"{place} ({other.computer or other.source})"] = other
+        if not (facts.understood or facts.unread or cut):
+            machines.pop(place, None)  # all of it is of machines with names
     if cut:
         facts.unread.append(f"{name}: longer than {MAX_BYTES >> 20} MB, the rest was not looked at")
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from manageout.doctor import powershell_json
 from manageout.doctor.cmdlet_shapes import SHAPES, Shape
 from manageout.doctor.powershell import Record, records
 from manageout.doctor.powershell_value import Value
@@ -28,7 +29,8 @@ class Found(NamedTuple):
 
 
 _BY_CMDLET = {shape.cmdlet.lower(): shape for shape in SHAPES}
-_WRITTEN = {name.lower(): name for shape in SHAPES for needs in shape.needs for name in needs}
+WRITTEN = {name.lower(): name for shape in SHAPES for needs in shape.needs for name in needs}
+"""Properties by which a cmdlet is known, lower case -> as Windows writes them."""
 _CMDLET = re.compile(r"\b((?:get|test|resolve)-[a-z0-9]{3,60})\b", re.I)
 _ALIASES = {
     "gsv": "get-service", "gip": "get-netipconfiguration", "tnc": "test-netconnection", "gp": "get-itemproperty",
@@ -61,7 +63,7 @@ def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], li
     named = cmdlet(command)
     known: list[Found] = []
     strange: list[str] = []
-    for record in records(lines, command):
+    for record in powershell_json.records(lines) or records(lines, command):
         shape = _shape_of(record, named)
         if shape is not None:
             known.append(_found(record, shape))
@@ -80,13 +82,14 @@ def cmdlet(command: str) -> str:
 
 
 def _shape_of(record: Record, named: str) -> Shape | None:
-    have = {_WRITTEN.get(name.lower(), name) for name in record.values}
+    have = {WRITTEN.get(name.lower(), name) for name in record.values}
     own = _BY_CMDLET.get(named)
-    if own is not None and have & frozenset().union(*own.needs):
-        return own
-    for shape in SHAPES:
+    candidates: list[Shape] = [own, *SHAPES] if own is not None else [*SHAPES]
+    for shape in candidates:
         if any(needs <= have for needs in shape.needs) and _may_be(shape, record):
             return shape
+    if own is not None and any(needs & have for needs in own.needs):
+        return own
     status = next((value.text for name, value in record.values.items() if name.lower() == "status"), "")
     return (
         _BY_CMDLET["get-daconnectionstatus"] if status in ("ConnectedLocally", "ConnectedRemotely") else None
@@ -103,7 +106,7 @@ def _found(record: Record, shape: Shape) -> Found:
     cut = []
     for name, value in record.values.items():
         lower = name.lower()
-        written = _RENAMED.get(lower) or _WRITTEN.get(lower, name)
+        written = _RENAMED.get(lower) or WRITTEN.get(lower, name)
         if lower in ("ifindex", "interfaceindex"):
             written = _INDEX.get(shape.section, "InterfaceIndex")
         row[written] = _plain(written.lower(), value)

@@ -256,6 +256,7 @@ CLIENTS = (
         "IPHTTPS-NO-URL NRPT-MISSING",
         "Which group a computer is in is not collected: `gpresult /r /scope computer`, and a restart once it is in.",
     ),
+    Complaint("Get-DAConnectionStatus: the Network Connectivity Assistant is stopped", "LOCATION-ASSISTANT"),
     Complaint("The clock is wrong, and Kerberos or certificates fail", "CLOCK EVIDENCE-CLOCK LIVE-CLOCK"),
     Complaint("The DNS client service is stopped", "DNSCACHE-STOPPED"),
     Complaint(

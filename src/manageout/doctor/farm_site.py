@@ -12,7 +12,7 @@ from typing import NamedTuple
 from manageout import config
 from manageout.doctor.farm import Farm, Node
 from manageout.doctor.farm_domain import is_domain
-from manageout.doctor.read_cmdlets import UNCUT
+from manageout.doctor.gathered import UNCUT
 from manageout.doctor.sections import balancing
 from manageout.errors import ConfigError, ManageoutError
 from manageout.plan import ISATAP_SUBNET, plan, subnet

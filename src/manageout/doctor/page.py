@@ -23,8 +23,9 @@ _PROGRAMS = (
 _HEAD = """# Troubleshooting
 
 `manageout doctor` finds these causes. On Windows, as administrator, run the script that `manageout doctor --collector`
-prints, and give the file it writes to `manageout doctor FILE`. Saved output of `ipconfig /all` and netsh does too, in
-any of the languages that the doctor knows. On a Linux gateway, router, ISATAP host or any other machine,
+prints, and give the file it writes to `manageout doctor FILE`. Saved output of `ipconfig /all`, netsh and
+cmdlets does too, in any of the languages that the doctor knows. On a Linux gateway, router, ISATAP host or any other
+machine,
 `manageout doctor --live` looks for itself, as root, and changes nothing; `manageout doctor --save FILE.zip` also keeps
 what it saw, without secrets, for somebody else to judge by `manageout doctor FILE.zip`.
 A cause hides its consequences: of a chain only the first is shown.

@@ -20,7 +20,7 @@ MAX_PROPERTIES = 300
 """Of a record; Get-ComputerInfo has 180."""
 NARROWEST = 70
 """Characters of a line from which on PowerShell may have broken a word in it."""
-_LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]{0,80}(?:\([A-Za-z]+\))?)(\s*):(?:\s+(\S.*)|\s*)")
+_LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]{0,80}(?: ?\([A-Za-z]+\))?)(\s*):(?:\s+(\S.*)|\s*)")
 _COLON = re.compile(r":(?:\s|$)")
 _CERTIFICATE = re.compile(r"\[(?:Subject|Issuer|Serial Number|Not Before|Not After|Thumbprint)\]")
 _BARE = re.compile(
@@ -113,7 +113,8 @@ class _Reader:
         if first is None:
             self._goes_on(lines)
             return
-        if _is_foreign(lines, {label.column for label in labels if label is not None}):
+        columns = {label.column for label in labels if label is not None}
+        if _is_foreign([line for line, label in zip(lines, labels, strict=True) if label is None], columns):
             self._end()
             return
         if len(lines) == 1 and not first.blank and first.value and lines[0][0].isspace():

@@ -1,110 +1,31 @@
-"""Output of PowerShell's cmdlets in a pasted text -> facts, by the readers of the collector's sections and some more.
-
-All outputs of a text are gathered first: a list may come in several, and filters of a firewall rule come behind it.
-"""
+"""Rows of cmdlets that the collector has no section for -> facts; the others go to the readers of its sections."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
-from manageout.doctor import cmdlets
 from manageout.doctor.facts import Facts, Lookup, NrptRule, PrefixPolicy, Record, Seen
-from manageout.doctor.sections import MAX_ITEMS, MAX_ROWS, READERS, Reader, Row, add
-
-UNCUT = "$FormatEnumerationLimit = -1, then the command again with | Format-List"
-"""How PowerShell prints lists whole."""
-_PARTIAL = re.compile(
-    r"-destinationprefix|-nexthop|-first\b|-last\b|\|\s*(?:\?|where)|select-string|findstr", re.I
-)
-_FAILED = re.compile(
-    r"FullyQualifiedErrorId\s*:\s*(DNS_ERROR_\w+|ERROR_\w+|WSA\w+)\s*,.*ResolveDnsName", re.I
-)
-_TARGET = re.compile(r"CategoryInfo\s*:.*?\(([\w.-]{1,255}):String\)\s*\[Resolve-DnsName\]", re.I)
+from manageout.doctor.sections import MAX_ITEMS, READERS, Reader, Row, add
 
 
-class Gathered:
-    """What the cmdlets of one machine printed: section -> rows."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, list[Row]] = {}
-        self._commands: set[tuple[str, str]] = set()
-        """(section, command): an output that comes again takes the place of the first."""
-        self._told: list[str] = []
-
-    def part(self, lines: Sequence[str], command: str) -> bool:
-        """Add an output; whether anything in it was known."""
-        if not lines:
-            return self._nothing(command)
-        found, strange = cmdlets.sorted_out(lines, command)
-        if not found:
-            return self._failed(lines)
-        for words in strange:
-            self._tell(f"{words}: no cmdlet is known that prints it")
-        typed = command.strip().lower()
-        for section in {one.section for one in found} & _JUDGED:
-            rows = self._rows.setdefault(section, [])
-            if typed and (section, typed) in self._commands:
-                rows.clear()
-            self._commands.add((section, typed))
-        for one in found:
-            if one.section not in _JUDGED or (one.section == "routes" and _PARTIAL.search(command)):
-                self._tell(f"{one.cmdlet}: known, nothing in it is judged")
-            elif len(self._rows[one.section]) < MAX_ROWS:
-                self._rows[one.section].append(one.row)
-            for name in one.cut if one.section in _JUDGED else ():
-                if not isinstance(one.row[name], list):
-                    continue  # a narrow column: its beginning will do
-                self._tell(f"{one.cmdlet}: the list {name} is cut: {UNCUT}")
-        return True
-
-    def into(self, facts: Facts) -> None:
-        """Add it all to ``facts``."""
-        for section, reader in (READERS | _MORE).items():
-            if section in self._rows:
-                add(facts, section, reader, _prepared(section, self._rows[section]))
-        _firewall(facts, self._rows)
-        if facts.role == "unknown" and self._rows.keys() & {"remoteAccess", "daServer", "health"}:
-            facts.role = "server"
-        elif facts.role == "unknown" and "location" in self._rows:
-            facts.role = "client"
-        facts.unread += self._told[:MAX_ITEMS]
-
-    def _nothing(self, command: str) -> bool:
-        """Some cmdlets say something by printing nothing."""
-        section = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}.get(
-            cmdlets.cmdlet(command), ""
-        )
-        if section:
-            self._rows.setdefault(section, [])
-        return bool(section)
-
-    def _failed(self, lines: Sequence[str]) -> bool:
-        """A name that does not resolve, by what is not translated in PowerShell's errors."""
-        text = re.sub(r"\s*\n\s*", " ", "\n".join(lines[:40]))
-        error, name = _FAILED.search(text), _TARGET.search(text)
-        if error is None or name is None:
-            return False
-        self._rows.setdefault("resolved", []).append({"Name": name[1], "Error": error[1]})
-        return True
-
-    def _tell(self, text: str) -> None:
-        if text not in self._told and len(self._told) < MAX_ITEMS:
-            self._told.append(text)
+def read(facts: Facts, rows: dict[str, list[Row]]) -> None:
+    """Add what the rows of each section say; those of a filter belong to a firewall rule."""
+    for section, reader in (READERS | _MORE).items():
+        if section in rows:
+            add(facts, section, reader, _prepared(section, rows[section]))
+    _firewall(facts, rows)
 
 
 def _prepared(section: str, rows: list[Row]) -> list[Row]:
-    """What the collector leaves out: IPv4 in tables of both, and interfaces of other computers' GPOs."""
+    """What the collector leaves out: IPv4 in tables of both, and the IPv4 rows of a list."""
     if section == "interfaces":
         return [row for row in rows if row.get("AddressFamily") != "IPv4"]
     if section == "routes":
         return [row for row in rows if ":" in str(row.get("DestinationPrefix"))]
     return rows
-
-
-# --- Sections that the collector does not have -----------------------------------------------------------------
 
 
 def _server(facts: Facts, rows: Iterator[Row]) -> None:
@@ -280,24 +201,29 @@ _MORE: dict[str, Reader] = {
 }
 
 
-_JUDGED = frozenset((*READERS, *_MORE, "firewallRule", "portFilter", "addressFilter"))
+JUDGED = frozenset((*READERS, *_MORE, "firewallRule", "portFilter", "addressFilter"))
+"""Sections in which a rule looks at something."""
 
 
 def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     """A rule and its filters are three objects, printed one behind the other: the n-th of each belong together."""
     rules = sections.get("firewallRule", [])
     ports, addresses = sections.get("portFilter", []), sections.get("addressFilter", [])
-    if not rules and not ports:
-        return
-    if len(rules) != len(ports) or len(addresses) not in (0, len(rules)):
+    together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
+    rules = [row for row in rules if "LocalPort" not in row]
+    if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
         facts.unread.append(
-            f"{len(rules)} firewall rules with ports of {len(ports)} and addresses of {len(addresses)}: not judged; "
+            f"Get-NetFirewallRule {rules[0].get('DisplayName') or ''}: not judged without its ports and addresses; "
             "give each rule's Get-NetFirewallPortFilter and Get-NetFirewallAddressFilter, or the collector's file"
         )
-        return
+        rules, ports, addresses = [], [], []
     whole = []
-    for number, (rule, port) in enumerate(zip(rules, ports, strict=True)):
-        address = addresses[number] if addresses else {}
+    pairs = [
+        *((rule, port) for rule, port in zip(rules, ports, strict=False)),
+        *((row, row) for row in together),
+    ]
+    for number, (rule, port) in enumerate(pairs):
+        address = port if port is rule else addresses[number] if addresses else {}
         wanted = (("Direction", "Inbound"), ("Action", "Allow"), ("Enabled", True))
         if all(rule.get(key, value) == value for key, value in wanted):
             whole.append(
@@ -309,6 +235,8 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
                     "RemoteAddress": _list(address.get("RemoteAddress") or address.get("RemoteIP")),
                 }
             )
+    if not whole:
+        return
     before = facts.firewall or []
     add(facts, "firewall rules", READERS["rules"], whole)
     facts.firewall = [*before, *(facts.firewall or [])] or None

@@ -11,8 +11,8 @@ from itertools import islice, pairwise
 
 from manageout.doctor import ipconfig, netsh, text_names, text_netsh, text_system, unread
 from manageout.doctor.facts import EVENTS, Facts, Seen
+from manageout.doctor.gathered import Gathered
 from manageout.doctor.machines import Machines
-from manageout.doctor.read_cmdlets import Gathered
 from manageout.doctor.segments import Part, parts
 from manageout.doctor.shapes import ROUTER_LABELS
 from manageout.doctor.text_netsh import HEX, MAX_ANSWERS, named
@@ -45,13 +45,10 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
         facts.unread.append(f"more than {MAX_PARTS} outputs: the rest was not looked at")
     machines = Machines(facts, others)
     machines.begin(found)
-    gathered: dict[int, tuple[Facts, Gathered]] = {}
+    cmdlets = Gathered(lambda name: machines.of(Part("", [], name)))
     for part in found[:MAX_PARTS]:
-        machine = machines.of(part)
-        _, cmdlets = gathered.setdefault(id(machine), (machine, Gathered()))
-        _one(machine, part, cmdlets)
-    for machine, cmdlets in gathered.values():
-        cmdlets.into(machine)
+        _one(machines.of(part), part, cmdlets)
+    cmdlets.into_facts()
     if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
     for one in machines.known:
@@ -81,9 +78,10 @@ def _finish(facts: Facts) -> None:
 
 def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
     reader = READERS.get(part.kind)
-    known = (reader is not None and reader(facts, part)) or cmdlets.part(part.lines, part.command)
+    known = reader is not None and reader(facts, part)
     known |= _events(facts, part)
     facts.understood |= known
+    known = known or cmdlets.part(facts, part.lines, part.command)
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:
         facts.unread.append(name)
 

@@ -6,7 +6,7 @@ import pytest
 
 from manageout.doctor.cmdlet_shapes import NOT_JUDGED, SHAPES
 from manageout.doctor.cmdlets import cmdlet, found
-from manageout.doctor.read_cmdlets import _JUDGED
+from manageout.doctor.read_cmdlets import JUDGED
 from manageout.doctor.sections import READERS
 from tests.unit.doctor.powershell_texts import INTERFACES, NRPT, SERVERS
 
@@ -35,8 +35,8 @@ def test_every_shape_is_known_by_its_own_properties() -> None:
 
 def test_every_section_has_its_reader() -> None:
     of_import = {"clientNames", "locationPage"}
-    assert {shape.section for shape in SHAPES} - _JUDGED == {NOT_JUDGED, *of_import}
-    assert READERS.keys() <= _JUDGED
+    assert {shape.section for shape in SHAPES} - JUDGED == {NOT_JUDGED, *of_import}
+    assert READERS.keys() <= JUDGED
 
 
 def test_values_become_what_the_collector_has() -> None:

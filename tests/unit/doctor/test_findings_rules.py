@@ -244,6 +244,7 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "IPHTTPS-NO-WAY": lambda: code(0x2751),
     "IPHTTPS-UNREACHED": lambda: with_facts(
         code(0), tcp={("da.example.net", 443): Seen(False, "Test-NetConnection da.example.net: False")}),
+    "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
     "SERVER-HEALTH": lambda: with_facts(SERVER, health={"isatap": Seen("error", "Isatap Error")}),
     "SERVER-SETTINGS-ONLY": lambda: Facts("x", role="server", load_balancing=Seen("none", "LoadBalancing Disabled")),
     "IPHTTPS-PROXY": lambda: with_facts(code(0x2AF9), proxy=Seen("proxy:8080", "Proxy Server(s) :  proxy:8080")),

@@ -44,6 +44,11 @@ DirectAccessProxyType            : NoProxy
 """
 
 
+JSON = (
+    'PS C:\\> Get-NetIPHttpsState | ConvertTo-Json\n{\n "InterfaceStatus": "x",\n "LastErrorCode": 10060\n}\n'
+)
+
+
 def read(text: str) -> Facts:
     (found,) = bundle.read_pasted(text)
     return found
@@ -240,7 +245,7 @@ Substatus         : None
 
 def test_a_firewall_rule_without_its_ports_is_named_as_not_judged() -> None:
     text = "DisplayName : Helpdesk\nEnabled     : False\nDirection   : Inbound\nProfile     : Domain\n"
-    assert any("firewall rule" in line for line in read(text).unread)
+    assert any("Get-NetFirewallRule Helpdesk: not judged" in line for line in read(text).unread)
     assert list(judged(text)) == ["EVIDENCE"]
 
 
@@ -300,3 +305,108 @@ DNSServer            : 10.0.0.2
 """
     (one,) = read(text).interfaces
     assert one.ipv4 == [ip_address("10.0.0.5")] and one.gateways == [ip_address("10.0.0.1")]
+
+
+def test_one_output_of_several_machines() -> None:
+    text = """PS C:\\> Invoke-Command DA1,DA2 { Get-NetIPInterface -AddressFamily IPv6 }
+
+InterfaceAlias : isatap.corp.example
+ifIndex        : 16
+Forwarding     : Enabled
+Advertising    : Enabled
+PSComputerName : DA1
+
+InterfaceAlias : isatap.corp.example
+ifIndex        : 18
+Forwarding     : Disabled
+Advertising    : Disabled
+PSComputerName : DA2
+
+PS C:\\> Invoke-Command DA1,DA2 { Get-RemoteAccess | select LoadBalancing }
+
+LoadBalancing : Disabled
+PSComputerName : DA1
+
+LoadBalancing : Disabled
+PSComputerName : DA2
+"""
+    machines = bundle.read_pasted(text)
+    assert [(one.computer, one.role) for one in machines] == [("DA1", "server"), ("DA2", "server")]
+    assert [one.computer for one in diagnose(machines) if one.code == "SERVER-RESET"] == ["DA2"]
+
+
+def test_a_rule_with_its_ports_in_one_object() -> None:
+    text = """PS C:\\> Get-NetFirewallRule | select Name, @{n='RemoteAddress';e={$_|Get-NetFirewallAddressFilter}}
+
+DisplayName   : Helpdesk RDP
+Enabled       : True
+Profile       : Domain
+Direction     : Inbound
+Protocol      : TCP
+LocalPort     : 3389
+RemoteAddress : Any
+"""
+    (one,) = read(text).firewall or []
+    assert (one.name, one.ports, one.remote) == ("Helpdesk RDP", ("3389",), ("Any",))
+
+
+def test_a_cmdlet_that_fails_is_named() -> None:
+    text = """PS C:\\> Get-RemoteAccess
+Get-RemoteAccess : The term 'Get-RemoteAccess' is not recognized as the name of a cmdlet
+At line:1 char:1
++ Get-RemoteAccess
++ ~~~~~~~~~~~~~~~~
+    + CategoryInfo          : ObjectNotFound: (Get-RemoteAccess:String) [], CommandNotFoundException
+    + FullyQualifiedErrorId : CommandNotFoundException
+
+"""
+    assert read(text).unread == ["Get-RemoteAccess failed: CommandNotFoundException"]
+
+
+def test_an_assistant_that_does_not_answer() -> None:
+    text = """Get-DAConnectionStatus : Network Connectivity Assistant service is stopped or not responding.
+    + CategoryInfo          : NotSpecified: (MSFT_DAConnectionStatus:root) [Get-DAConnectionStatus], CimException
+    + FullyQualifiedErrorId : Windows System Error 1753,Get-DAConnectionStatus
+"""
+    assert list(judged(text)) == ["LOCATION-ASSISTANT"]
+
+
+def test_json() -> None:
+    assert list(judged(JSON)) == ["IPHTTPS-TIMEOUT"]
+    state = read('[{"State": 3, "Router": null, "ResolutionState": 0}]').isatap_state
+    assert state is not None and state.value == "disabled"
+    rules = read(
+        '{"Namespace": {"value": [".corp.example"], "Count": 1}, "DirectAccessDnsServers": ["fd12::1"]}'
+    ).nrpt
+    assert rules and (rules[0].namespace, rules[0].servers) == (".corp.example", ("fd12::1",))
+    forwarding = read(
+        '[{"ifIndex": 16, "InterfaceAlias": "isatap.x", "Forwarding": 0, "Advertising": 1}]'
+    ).interfaces[0]
+    assert forwarding.forwarding and not forwarding.forwarding.value
+
+
+def test_no_policy_at_all_is_said_by_nothing() -> None:
+    text = """PS C:\\> Get-DnsClientNrptPolicy
+PS C:\\> Get-NetIPHttpsConfiguration
+
+ServerURL : https://da.example.net:443/IPHTTPS
+State     : Default
+
+PS C:\\> Get-DAConnectionStatus
+
+Status    : ConnectedRemotely
+Substatus : None
+"""
+    assert "NRPT-MISSING" in judged(text)
+
+
+def test_a_test_of_the_way_with_labels_of_two_words() -> None:
+    text = """WARNING: TCP connect to (203.0.113.10 : 443) failed
+
+ComputerName           : da.example.net
+RemoteAddress          : 203.0.113.10
+RemotePort             : 443
+PingReplyDetails (RTT) : 0 ms
+TcpTestSucceeded       : False
+"""
+    assert "IPHTTPS-UNREACHED" in judged(text)

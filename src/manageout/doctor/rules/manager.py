@@ -112,19 +112,14 @@ def disabled(facts: Facts) -> Iterator[tuple[str, ...]]:
     remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
     hides=tuple(code for code in _NO_ADDRESS if code != "ISATAP-DEFAULT"),
 )
-def default_state(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """State default with a router name set, or in a role that needs it."""
+def default_state(facts: Facts) -> Iterator[tuple[str, ...] | Case]:
+    """State default with a router name set, or in a role that needs it; of a machine of no known role a note."""
     found, router = facts.isatap_state, facts.isatap_router
     named = router is not None and bool(router.value)
     modern = facts.build is None or facts.build >= OFF_BY_DEFAULT
-    if (
-        wanted(facts)
-        and modern
-        and found is not None
-        and found.value == "default"
-        and (named or facts.role == "manager")
-    ):
-        yield (found.quote,)
+    if wanted(facts) and modern and found is not None and found.value == "default":
+        told = named or facts.role == "manager"
+        yield Case((found.quote,), severity=None if told else "note")
 
 
 @rule(

@@ -48,6 +48,25 @@ def settings_only(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule(
+    "LOCATION-ASSISTANT",
+    "warning",
+    "the Network Connectivity Assistant does not answer",
+    cause="Its service (NcaSvc) starts only where the DirectAccess client policy is applied: this computer does not "
+    "have it, or its edition of Windows is none for DirectAccess (Enterprise or Education is).",
+    remedy=(
+        "gpresult /r /scope computer   (is the client policy applied? is the machine in its group?)",
+        "gpupdate /force, then restart the machine",
+        "Get-ComputerInfo WindowsEditionId",
+    ),
+)
+def assistant(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Get-DAConnectionStatus failed, or the service is stopped on a client."""
+    found = facts.services.get("ncasvc")
+    if found is not None and not found.value and facts.inside is None and facts.connection is None:
+        yield (found.quote,)
+
+
+@rule(
     "IPHTTPS-UNREACHED",
     "error",
     "no TCP connection to the gateway comes about",
