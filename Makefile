@@ -90,6 +90,9 @@ contracts: $(VENV)/development ## the layers of docs/adr/0001
 test: packages-test setup $(VENV)/directory check ## check, then every test (system tests need root)
 	scripts/private $(BIN)/python -m pytest $(if $(filter 1,$(WORKERS)),,$(SIDE_BY_SIDE)) $(PYTEST)
 
+test-kernels: packages-kernels setup ## the tests that lean on the kernel, on Debian's kernels in QEMU: hours; KERNELS="bookworm"
+	scripts/test-kernels $(KERNELS)
+
 fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
 	$(BIN)/python -m tests.fuzz --inputs $(FUZZ)
 

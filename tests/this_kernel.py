@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import subprocess
 
 import pytest
 
@@ -28,3 +29,16 @@ TCX = since(6, 6, "tcx")
 def track_connections() -> None:
     """Have connection tracking there, with its parameters: it is a module that a rule loads."""
     nft.trial("inet mo-test-tracking", "chain tracked { ct state new accept; }")
+
+
+_TRIED = {
+    "sit": ["ip", "link", "add", "type", "sit"],
+    "netem": ["tc", "qdisc", "add", "dev", "lo", "root", "netem"],
+}
+
+
+def require(what: str) -> None:
+    """Skip where the kernel was built without ``what``."""
+    tried = subprocess.run(["unshare", "--net", *_TRIED[what]], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"Linux {platform.release()} has no {what}: {tried.stderr.strip().splitlines()[-1]}")

@@ -56,6 +56,8 @@ TARGETS: dict[str, Target] = {
     "nat64_pps_vs_ipv4": Target(0.70, 0.90),
     "nat64_tcp_vs_tayga": Target(10.0, 13.0),
     "xlat_slow_tcp_vs_tayga": Target(1.5, 5.0),
+    "nat64_tcp_vs_slow": Target(2.0, 3.0),
+    "nat64_pps_vs_slow": Target(4.0, 5.0),
     "isatap_rs_per_second": Target(10_000, 50_000),
     "isatap_host_bytes": Target(1_000, 300, smaller=True),
     "iphttps_client_bytes": Target(120_000, 60_000, smaller=True),

@@ -9,6 +9,7 @@ towards TAYGA, which the filter does not judge.
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from manageout.linux import netns
 from manageout.linux.libbpf import Map
 from tests.bench.isatap_forwarding import ON_ONE_CPU, PAYLOAD, PORT, SECONDS, SENDER
 from tests.bench.isatap_scale import table_of
-from tests.bench.report import Result, alternate, compared
+from tests.bench.report import Result, alternate, compared, say
 
 FAST = (
     "nat64_tcp_vs_ipv4",
@@ -33,10 +34,13 @@ FAST = (
     "nat64_tcp_vs_tayga",
 )
 SLOW = ("xlat_slow_tcp_vs_tayga",)
+BETWEEN = {"nat64_tcp_vs_slow": "Gbit/s", "nat64_pps_vs_slow": "packets/s"}
+"""What eBPF gains over Python, on any kernel."""
 LEASES = (10, 1_000, 60_000)
 SCALE = tuple(f"nat64_pps_{count}_leases" for count in LEASES)
-NAMES = (*FAST, *SLOW, *SCALE)
+NAMES = (*FAST, *SLOW, *BETWEEN, *SCALE)
 RUNS = 11
+TURNS = 5
 CLIENT, GATEWAY, SERVER = "mo-bench-client", "mo-bench-gateway", "mo-bench-server"
 CLIENT6, LEASE = "fd12:3456:789a:1000::10", "10.9.0.5"
 THROUGH_US, BACK = "fd12:3456:789a:7777::10.0.0.20", LEASE
@@ -122,6 +126,22 @@ def measure(wanted: frozenset[str]) -> Iterator[Result]:
     if wanted & {*SLOW}:
         with lab(fast_path=False):
             yield ratio(SLOW[0], "Gbit/s", partial(tcp, CLIENT), THROUGH_US, THROUGH_TAYGA, "TAYGA")
+    if wanted & {*BETWEEN}:
+        yield from between(wanted)
+
+
+def between(wanted: frozenset[str]) -> Iterator[Result]:
+    """Both speeds, each in a lab of its own, by turns."""
+    runs = dict(zip(BETWEEN, (partial(tcp, CLIENT), partial(packets, CLIENT, SERVER)), strict=True))
+    taken: dict[tuple[str, bool], list[float]] = {}
+    for turn in range(2 * TURNS):
+        with lab(fast_path=turn % 2 == 0):
+            for name in wanted & {*BETWEEN}:
+                taken.setdefault((name, turn % 2 == 0), []).append(value := runs[name](THROUGH_US))
+                say(f"  {name} {'slow' if turn % 2 else 'fast'} {value:.4g}")
+    for name in (name for name in BETWEEN if name in wanted):
+        ours, theirs = (statistics.median(taken[name, speed]) for speed in (True, False))
+        yield compared(name, ours, theirs, BETWEEN[name], "without eBPF")
 
 
 def fast(wanted: frozenset[str]) -> Iterator[Result]:

@@ -106,17 +106,22 @@ class Wire:
             child.wait()
 
 
-@pytest.fixture
-def wire(namespaces: Callable[[str], str], tmp_path: Path) -> Iterator[Wire]:
+def wires(namespaces: Callable[[str], str], directory: Path) -> Iterator[Wire]:
+    """The three namespaces, and an end of what was started in them."""
     for name in (ROUTER, HOST, BEHIND):
         namespaces(name)
     for command in WIRES:
         subprocess.run(command.split(), check=True)
-    made = Wire(tmp_path)
+    made = Wire(directory)
     try:
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+def wire(namespaces: Callable[[str], str], tmp_path: Path) -> Iterator[Wire]:
+    yield from wires(namespaces, tmp_path)
 
 
 SPEEDS = pytest.mark.parametrize(

@@ -64,14 +64,17 @@ def fast_path(site: Site, plan: Plan) -> Iterator[Found]:
         yield "note", "this kernel has no tcx: the fast path uses clsact", "Linux 6.6 or later"
 
 
+def way(load: Callable[[], Object]) -> str:
+    """How programs are attached: ``tcx`` or ``clsact``. Raises :class:`FastPathUnavailable`, :class:`NotPermitted`."""
+    with closing(load()) as loaded, netns.scratch():
+        attachment = Attachment(loaded.program("tun_out"), socket.if_nametoindex("lo"), egress=True)
+        with closing(attachment):
+            return attachment.way
+
+
 def _tried(load: Callable[[], Object]) -> Generator[Found, None, str]:
-    """How programs are attached; empty when they cannot be."""
     try:
-        with closing(load()) as loaded, netns.scratch():
-            attachment = Attachment(loaded.program("tun_out"), socket.if_nametoindex("lo"), egress=True)
-            way = attachment.way
-            attachment.close()
-            return way
+        return way(load)
     except FastPathUnavailable as error:
         yield "warning", f"no fast path, the daemon goes on without: {error.message}", error.hint
     except NotPermitted as error:

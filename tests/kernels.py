@@ -1,0 +1,54 @@
+"""``python -m tests.kernels``: what this kernel serves, by starting the daemon on it: a row of the README's table."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from manageout.linux import isatap_bpf, netns, xlat_bpf
+from manageout.service.check_kernel import way
+from manageout.service.pki import Authority
+from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
+
+HEAD = "| kernel | fast path of ISATAP | fast path of the translator | slow path |\n|---|---|---|---|"
+LOADS = {"isatap": isatap_bpf.loaded, "translation": xlat_bpf.loaded}
+
+
+def main() -> None:
+    """Print the row. Exit status 0 also where the start is refused, as it should be: in one line, with a remedy."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        Authority.create(directory / "pki", "Test CA").issue("gateway.corp.example", server=True)
+        netns.create(NAME)
+        place = Place(directory, directory / "pki")
+        place.write(ROUTER, ROUTE, place.gateway, '[translation]\npool = "10.0.8.0/24"\n')
+        before = held(place)
+        try:
+            daemon = place.start()
+        except AssertionError:
+            code, told = place.fails()
+            assert code == 1 and len(told) == 2, f"one line and a remedy: {code} {told}"
+            assert held(place) == before, "nothing was changed"
+            columns = ["no", "no", f"refused at the start: {told[0]}"]
+        else:
+            roles = place.ask("status")["roles"]
+            columns = [*(fast(role, roles[role]["fast_path"]) for role in LOADS), "yes"]
+            assert place.stop(daemon) == 0
+        print(f"| {platform.release()} | {' | '.join(columns)} |")
+
+
+def fast(role: str, told: dict[str, Any]) -> str:
+    """What the daemon says of its fast path."""
+    return way(LOADS[role]) if told["on"] else f"no: {told['reason']}"
+
+
+def held(place: Place) -> list[str]:
+    """What a daemon may change."""
+    looks = ("ip link", "ip -6 route show table all", "nft list ruleset", "sysctl -a -r forwarding")
+    return [place.run(look.split(), check=False).stdout for look in looks]
+
+
+if __name__ == "__main__":
+    main()
