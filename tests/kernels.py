@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ def main() -> None:
             code, told = place.fails()
             assert code == 1 and len(told) == 2, f"one line and a remedy: {code} {told}"
             assert held(place) == before, "nothing was changed"
+            assert told[0].removeprefix("manageout: ") in errors(place), "check says the same"
             columns = ["no", "no", f"refused at the start: {told[0]}"]
         else:
             roles = place.ask("status")["roles"]
@@ -42,6 +45,13 @@ def main() -> None:
 def fast(role: str, told: dict[str, Any]) -> str:
     """What the daemon says of its fast path."""
     return way(LOADS[role]) if told["on"] else f"no: {told['reason']}"
+
+
+def errors(place: Place) -> str:
+    """What ``check`` finds wrong."""
+    argv = [sys.executable, "-m", "manageout", "check", "--json", "--config", str(place.file)]
+    found = json.loads(place.run(argv, check=False).stdout)
+    return "\n".join(row["message"] for row in found if row["severity"] == "error")
 
 
 def held(place: Place) -> list[str]:
