@@ -55,7 +55,7 @@ def in_namespace(work: Callable[[], T]) -> T:
 class Kernel:
     """Both directions of the fast path."""
 
-    def __init__(self, link: LinkState, old_kernel: bool) -> None:
+    def __init__(self, link: LinkState, old_kernel: bool | None = None) -> None:
         underlay = socket.if_nametoindex("mo-u0")
         try:
             self.path = IsatapFastPath(

@@ -139,7 +139,7 @@ HOST_NAME = "mo-test-bpf-host"
 
 
 @pytest.mark.parametrize(
-    ("card", "old"), [("on", False), ("off", False), ("on", True)], ids=["tcx", "no card", "old kernel"]
+    ("card", "old"), [("on", False), ("off", False), ("on", True)], ids=["card", "no card", "old kernel"]
 )
 def test_tcp_between_a_host_and_a_router(
     tun: Tun, namespaces: Callable[[str], str], card: str, old: bool
@@ -162,7 +162,7 @@ def test_tcp_between_a_host_and_a_router(
         [ROUTER],
         1280,
         tcx=not old,
-        old_kernel=old,
+        old_kernel=old or None,
     ) as router:
         netns.run(NAME, ["ip", "addr", "add", text(ROUTER) + "/64", "dev", "mo-isatap0", "nodad"])
         listener = socket.create_server((text(ROUTER), 0), family=socket.AF_INET6)
@@ -178,7 +178,7 @@ def test_tcp_between_a_host_and_a_router(
                 [HOST],
                 1280,
                 tcx=not old,
-                old_kernel=old,
+                old_kernel=old or None,
             ) as host:
                 octets = transfer(listener, 10_000_000)
                 sent, received = mine(host, ROUTER), mine(router, HOST)
@@ -381,7 +381,7 @@ time.sleep(20)
 """
 
 
-@pytest.mark.parametrize(("tcx", "left"), [("tcx", 0), ("clsact", 2)])
+@pytest.mark.parametrize(("tcx", "left"), [pytest.param("tcx", 0, marks=TCX), ("clsact", 2)])
 def test_after_a_kill_nothing_of_ours_stays_for_long(tun: Tun, tcx: str, left: int) -> None:
     with subprocess.Popen([sys.executable, "-c", KILLED, tcx], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stdout.readline() == "attached\n"

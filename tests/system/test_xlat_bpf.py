@@ -334,7 +334,7 @@ time.sleep(20)
 """
 
 
-@pytest.mark.parametrize(("tcx", "left"), [("tcx", 0), ("clsact", 2)])
+@pytest.mark.parametrize(("tcx", "left"), [pytest.param("tcx", 0, marks=TCX), ("clsact", 2)])
 def test_after_a_kill_nothing_of_ours_stays_for_long(tun: Tun, tcx: str, left: int) -> None:
     with subprocess.Popen([sys.executable, "-c", KILLED, tcx], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stdout.readline() == "attached\n"
