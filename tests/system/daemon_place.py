@@ -13,6 +13,7 @@ from typing import Any
 
 from manageout.cli import client
 from manageout.errors import DaemonUnreachable
+from manageout.lab.network import PATIENCE
 from manageout.lab.process import wait_until
 from manageout.linux import netns
 from tests.system.support import machine_state
@@ -84,7 +85,7 @@ client_ca = "{pki}/ca.pem"
     def fails(self, *prefix: str, runtime: Path | None = None) -> tuple[int, list[str]]:
         """Run the daemon, which cannot start; exit code and what it says itself, without its log."""
         command = self.argv(prefix=prefix, runtime=runtime)
-        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60 * PATIENCE)
         assert "Traceback" not in result.stderr
         log = re.compile(r"\d{4}-\d\d-\d\d ")
         return result.returncode, [line for line in result.stderr.splitlines() if not log.match(line)]

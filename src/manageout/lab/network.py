@@ -27,6 +27,8 @@ ETC = Path("/etc/netns")
 TERM_SECONDS = 4.0
 """How long processes may take to end before they are killed."""
 LOCK_SECONDS = 60.0
+PATIENCE = float(os.environ.get("MANAGEOUT_LAB_PATIENCE", "1"))
+"""How many times longer to wait for anything: an emulated machine is slow."""
 DNS_NODE = "dc"
 """Where the intranet's DNS server is."""
 PROGRAMS = {
@@ -78,6 +80,7 @@ def run(
     :class:`LabError` when it fails or is not finished after ``timeout`` seconds.
     """
     what = f"{' '.join(argv)} on {node}"
+    timeout *= PATIENCE
     try:
         result = subprocess.run(
             command(node, argv),

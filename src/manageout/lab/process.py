@@ -110,6 +110,7 @@ def wait_until(
 
     :class:`LabError` when ``seconds`` pass, or one of ``needs`` ends, first; with the end of their logs.
     """
+    seconds *= network.PATIENCE
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         dead = [process for process in needs if not process.alive]
