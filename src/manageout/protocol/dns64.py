@@ -44,6 +44,7 @@ FAILURE_TTL = 1.0
 """Seconds that a failure answers the same question: the least of RFC 9520 3.2, to hear a server that is back."""
 STALE_RECHECK = 30.0
 """Seconds that an old answer is, before the servers are asked again (RFC 8767 5)."""
+_ARPA = dns.to_wire("arpa")
 _TRANSFERS = (249, 250, 251, 252)  # TKEY, TSIG, IXFR, AXFR
 
 
@@ -202,13 +203,15 @@ class Dns64:
                 self._events.append(Blocked(asked.client, query.name))
                 self._reply(asked, answers.absent(query, name, dns.NXDOMAIN))
                 return True
-        # Not even this resolver's own servers are asked, but for DS (RFC 8880 7.1). Of the second name nothing is known
-        # here: the servers' own encrypted resolvers would lead clients past us (RFC 9462 6.1).
-        if query.type != dns.DS and dns.below(query.name, answers.WELL_KNOWN):
+        if query.type == dns.DS or not query.name.endswith(_ARPA):
+            return False
+        # RFC 8880 7.1: not even this resolver's own servers are asked, but for DS.
+        if dns.below(query.name, answers.WELL_KNOWN):
             apart = excluded or not synthesises(query)
             self._reply(asked, answers.well_known(query, self.config.prefixes, excluded=apart))
             return True
-        if query.type != dns.DS and dns.below(query.name, answers.RESOLVER_ARPA):
+        # RFC 9462 6.1: the servers' own encrypted resolvers would lead clients past us.
+        if dns.below(query.name, answers.RESOLVER_ARPA):
             self._reply(asked, answers.absent(query, answers.RESOLVER_ARPA, dns.NOERROR))
             return True
         return False
@@ -236,15 +239,15 @@ class Dns64:
         except WireError:
             self.counts["broken"] += 1
             found = Failed(None)
-        match found:
-            case Question():
-                self._ask(job, found, now)
-            case Failed():
-                self._fail(job, found.answer, now)
-            case bytes():
-                self.counts["synthesised"] += job.stage is Stage.MADE
-                self._finish(job, found)
-                self._keep(job, found, now)
+        if isinstance(found, Question):
+            self._ask(job, found, now)
+        elif isinstance(found, Failed):
+            self._fail(job, found.answer, now)
+        else:
+            if job.stage is Stage.MADE:
+                self.counts["synthesised"] += 1
+            self._finish(job, found)
+            self._keep(job, found, now)
 
     def _fail(self, job: Job, answer: bytes | None, now: float) -> None:
         """The reply when the servers have nothing: an old answer, or what they gave as their reason."""

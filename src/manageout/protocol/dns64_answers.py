@@ -182,8 +182,8 @@ def soa_ttl(answer: bytes | None) -> int:
     if answer is not None:
         answers, authorities = struct.unpack_from(">HH", answer, 6)
         at = wire.skip_name(answer, wire.HEADER) + 4
-        for number, record in enumerate(wire.records(answer, at, answers + authorities)):
-            if number >= answers and record.type == wire.SOA and record.end - record.data >= 20:
+        for record in wire.records(answer, at, answers + authorities):
+            if record.type == wire.SOA and record.end - record.data >= 20:
                 return min(record.ttl, int.from_bytes(answer[record.end - 4 : record.end], "big"))
     return NO_SOA_TTL
 

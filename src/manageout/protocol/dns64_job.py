@@ -2,11 +2,10 @@
 
 ::
 
-    PLAIN     the question itself; its answer is the reply
+    PLAIN     the question itself; its answer is the reply. Of a PTR question below a prefix: the IPv4 one (5.3.1)
     AAAA      addresses, SOA or NXDOMAIN: the reply. Nothing, excluded addresses, an error, silence: A
     CHECK     the AAAA question failed: once more without validation. An answer now means that it was bogus (5.5)
     A         addresses: the reply is made of them. Nothing: what there was to AAAA (5.4)
-    REVERSE   a PTR question below a prefix: PTR of the IPv4 address (5.3.1)
 """
 
 from __future__ import annotations
@@ -53,7 +52,6 @@ class Stage(enum.Enum):
     AAAA = "aaaa"
     CHECK = "check"
     A = "a"
-    REVERSE = "reverse"
     MADE = "made"
 
 
@@ -72,6 +70,7 @@ class Job:
     failure: bytes | None = None
     """The error in place of such an answer."""
     reverse: Reverse | None = None
+    """Where the PTR records are that are asked for, when that is elsewhere."""
 
 
 def synthesises(query: dns.Query) -> bool:
@@ -85,14 +84,14 @@ def synthesises(query: dns.Query) -> bool:
 def first(job: Job, prefixes: Prefixes, exclude_domains: Sequence[bytes]) -> Question:
     """The first question to the servers."""
     query = job.query
-    if synthesises(query):
-        job.reverse = prefixes.reverse(query.name) if query.type == dns.PTR else None
-        if job.reverse is not None:
-            job.stage = Stage.REVERSE
-            return Question(job.reverse.target + struct.pack(">HH", dns.PTR, dns.IN), _flags(query))
-        apart = job.key.excluded or any(dns.below(query.name, domain) for domain in exclude_domains)
-        if query.type == dns.AAAA and prefixes.all and not apart:
+    kind = query.type
+    if kind == dns.AAAA and prefixes.all and not job.key.excluded and synthesises(query):
+        if not any(dns.below(query.name, domain) for domain in exclude_domains):
             job.stage = Stage.AAAA
+    elif kind == dns.PTR and synthesises(query):
+        job.reverse = prefixes.reverse(query.name)
+        if job.reverse is not None:
+            return Question(job.reverse.target + struct.pack(">HH", dns.PTR, dns.IN), _flags(query))
     return Question(query.question, _flags(query))
 
 
@@ -101,22 +100,21 @@ def step(job: Job, answer: bytes | None, prefixes: Prefixes) -> bytes | Question
 
     Raises :class:`WireError` for an answer that cannot be read.
     """
-    match job.stage:
-        case Stage.AAAA:
-            try:
-                return _after_aaaa(job, answer, prefixes)
-            except WireError:
-                return _ask_a(job)
-        case Stage.CHECK:
-            # RFC 6147 5.5, (2) and RFC 4035 3.2.2: what is there with CD and not without it is bogus.
-            return _ask_a(job) if answer is None or failing(answer) else Failed(job.failure)
-        case Stage.A:
-            return _after_a(job, answer, prefixes)
-        case Stage.REVERSE:
-            assert job.reverse is not None
-            if answer is None or failing(answer):
-                return Failed(None)
-            return answers.reverse(job.query, job.reverse, answer)
+    stage = job.stage
+    if stage is Stage.AAAA:
+        try:
+            return _after_aaaa(job, answer, prefixes)
+        except WireError:
+            return _ask_a(job)
+    if stage is Stage.A:
+        return _after_a(job, answer, prefixes)
+    if stage is Stage.CHECK:
+        # RFC 6147 5.5, (2) and RFC 4035 3.2.2: what is there with CD and not without it is bogus.
+        return _ask_a(job) if answer is None or failing(answer) else Failed(job.failure)
+    if job.reverse is not None:
+        if answer is None or failing(answer):
+            return Failed(None)
+        return answers.reverse(job.query, job.reverse, answer)
     return _after_plain(job.query, answer, prefixes)
 
 

@@ -207,19 +207,18 @@ def _graver(old: bytes | None, new: bytes) -> bytes:
 
 def _is_answer(message: bytes, at: int) -> bool:
     """Whether a message whose records begin ``at`` is about what was asked. Raises :class:`WireError`."""
-    flags, _, *counts = struct.unpack_from(">HHHHH", message, 2)
-    kinds = set()
-    for number, record in enumerate(dns.records(message, at, sum(counts))):
+    answers, authorities, additional = struct.unpack_from(">HHH", message, 6)
+    for record in dns.records(message, at, answers + authorities + additional):
         if message[record.start : record.start + 2] != _QUESTION:
             dns.read_name(message, record.start)
-        if record.type in _NAMED:
+        kind = record.type
+        if kind in _NAMED:
             dns.read_name(message, record.data)
-        if record.type == dns.OPT and record.ttl >> 24:
+        elif kind == dns.OPT and record.ttl >> 24:
             return False  # the upper bits of an error (RFC 6891 6.1.3)
-        if number < counts[0] + counts[1]:
-            kinds.add(record.type)
-    if flags & (dns.AA | dns.RA) or counts[0] or dns.SOA in kinds:
+    if answers or message[3] & dns.RA or message[2] & dns.AA >> 8:
         return True
     # Neither its own word nor one that it has asked for: NS records alone are a referral (RFC 2308 2.2), and Samba
     # without a forwarder says NXDOMAIN to all that is not in its zones.
-    return dns.NS not in kinds and flags & dns.RCODE != dns.NXDOMAIN
+    kinds = {record.type for record in dns.records(message, at, authorities)}
+    return dns.SOA in kinds or (dns.NS not in kinds and message[3] & dns.RCODE != dns.NXDOMAIN)
