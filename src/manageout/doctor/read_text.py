@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import islice, pairwise
 
-from manageout.doctor import ipconfig, netsh, text_names, text_netsh, text_system, unread
+from manageout.doctor import ipconfig, netsh, text_firewall, text_names, text_netsh, text_system, unread
 from manageout.doctor.facts import EVENTS, Facts, Seen
 from manageout.doctor.gathered import Gathered
 from manageout.doctor.machines import Machines
@@ -201,7 +201,7 @@ READERS: dict[str, Reader] = {
     "ipconfig": _adapters, "isatap": _isatap, "teredo": _teredo, "interface": text_netsh.interface,
     "interfaces": text_netsh.interfaces, "addresses": text_netsh.addressed, "routes": text_netsh.routes,
     "policies": text_netsh.policies, "iphttps": text_netsh.iphttps, "namespace": text_netsh.namespace,
-    "netsh": text_netsh.other, "advfirewall": text_netsh.other, "clat": text_netsh.clat,
+    "netsh": text_netsh.other, "advfirewall": text_firewall.read, "clat": text_netsh.clat,
     "nslookup": text_names.nslookup, "dnscmd": text_names.dnscmd, "displaydns": text_names.displaydns,
     "reg": text_system.registry, "sc": text_system.services, "route": text_system.routes,
     "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,

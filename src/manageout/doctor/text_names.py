@@ -172,11 +172,14 @@ def _records(facts: Facts, part: Part) -> bool:
     lower = [word.lower() for word in words]
     place = next((n for n, word in enumerate(lower) if word in ("/enumrecords", "/zoneprint")), None)
     zone = words[place + 1] if place is not None and place + 1 < len(words) else ""
-    node = ""
+    # "@" is the node that was asked for; of a whole zone its top
+    asked = words[place + 2] if place is not None and place + 2 < len(words) else "@"
+    node = asked if not asked.startswith("/") else "@"
+    top = node
     count = len(facts.records)
     for line in part.lines:
         if (match := _RECORD.match(line)) and len(facts.records) < MAX_RECORDS:
-            node = match[1] or node
+            node = (top if match[1] == "@" else match[1]) or node
             for address in addresses(match[3]):
                 facts.records.append(Record(node or "@", address, line.strip(), zone))
     return len(facts.records) > count

@@ -154,7 +154,7 @@ def teredo(facts: Facts) -> Iterator[Case]:
 )
 def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Rules for a managed port, none of which applies outside."""
-    if facts.role != "client":
+    if not _of_a_client(facts):
         return
     for port in sorted(MANAGED):
         rules = [one for one in facts.firewall or [] if port in one.ports]
@@ -171,9 +171,10 @@ def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
     remedy=("manageout rollout gpo   (renders the rules for policy.managers)",),
 )
 def firewall_closed(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """The section is there, and holds none of the ports."""
+    """All rules are there, and none is for the ports. A rule that was pasted alone says nothing of the others."""
     if (
         facts.role == "client"
+        and "rules" in facts.sections
         and facts.firewall is not None
         and not any(set(r.ports) & MANAGED for r in facts.firewall)
     ):
@@ -192,7 +193,7 @@ def firewall_scope(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A scope with the one and without the other."""
     for one in facts.firewall or []:
         text = " ".join(one.remote).lower()
-        if facts.role == "client" and (":0:5efe:" in text) != (":200:5efe:" in text):
+        if _of_a_client(facts) and (":0:5efe:" in text) != (":200:5efe:" in text):
             yield (one.quote,)
 
 
@@ -212,6 +213,12 @@ def firewall_edge(facts: Facts) -> Iterator[Case]:
     for one in facts.firewall or []:
         if teredo and (set(one.ports) & MANAGED or one.protocol.upper() == "ICMPV6") and one.edge is False:
             yield Case((one.quote, teredo), {"RULE": one.name})
+
+
+def _of_a_client(facts: Facts) -> bool:
+    """A client, or a machine that lets ISATAP hosts in, as only clients do."""
+    scopes = " ".join(scope for one in facts.firewall or [] for scope in one.remote).lower()
+    return facts.role == "client" or (facts.role == "unknown" and ":5efe:" in scopes)
 
 
 def _teredo_in_use(facts: Facts) -> str:
