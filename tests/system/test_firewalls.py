@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -38,6 +39,18 @@ def tells(*words: str) -> bool:
     return all(each in found for each in words)
 
 
+def traffic_survives(running: list[Flow], reload: Callable[[], object]) -> None:
+    """Once it carries at all, no reload is felt."""
+    reload()
+    for flow in running:
+        flow.carries()
+    for _ in range(3):
+        since = now()
+        reload()
+        for flow in running:
+            flow.flows(since)
+
+
 def test_ufw(running: list[Flow]) -> None:
     before = firewalls.rules("gateway")
     with firewalls.ufw("gateway") as ufw:
@@ -53,14 +66,7 @@ def test_ufw(running: list[Flow]) -> None:
         ):
             ufw(words)
         wait_until("nothing is dropped", lambda: not blocked(), TOLD + 2)
-        ufw("reload")
-        for flow in running:
-            flow.carries()
-        for _ in range(3):
-            since = now()
-            ufw("reload")
-            for flow in running:
-                flow.flows(since)
+        traffic_survives(running, partial(ufw, "reload"))
         assert firewalls.rules("gateway") == before
     wait_until("nothing is dropped", lambda: not blocked(), TOLD)
 
@@ -84,14 +90,7 @@ def test_firewalld(running: list[Flow]) -> None:
             "--policy=in --add-egress-zone=trusted",
         ):
             firewalld(f"--permanent {words}")
-        firewalld("--reload")
-        for flow in running:
-            flow.carries()
-        for _ in range(3):
-            since = now()
-            firewalld("--reload")
-            for flow in running:
-                flow.flows(since)
+        traffic_survives(running, partial(firewalld, "--reload"))
         wait_until("nothing is dropped", lambda: not blocked(), TOLD)
         assert firewalls.rules("gateway") == before
     wait_until("nothing is dropped", lambda: not blocked(), TOLD)

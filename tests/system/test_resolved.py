@@ -12,15 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.iphttps_pair import URL, Pair, Running, sh, wait_for
+from tests.system.firewalls import BUS
 from tests.system.names_place import APP_LITERAL, HOME_DNS, RESOLV_CONF, SITE_DNS, NamesPlace
 
 BUILT = Path(__file__).parents[2] / "build" / "resolved"
 ROOT = next((root for root in (Path("/"), BUILT) if (root / "lib/systemd/systemd-resolved").exists()), None)
-BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>system</type><listen>unix:path={}</listen><auth>EXTERNAL</auth><policy context="default">
-<allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow user="*"/></policy></busconfig>
-"""
 # `ip netns exec` gives each process mounts of its own: the machine's /run and /etc stay as they are.
 OWN_FILES = (
     'mkdir -p /run/systemd && mount --bind "$0/systemd" /run/systemd && mount --bind "$0/passwd" /etc/passwd '

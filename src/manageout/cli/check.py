@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manageout.cli.run import config_option
+from manageout.cli.run import config_option, runtime_dir_option
 from manageout.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,12 +23,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 @click.command()
 @config_option
-@click.option(
-    "--runtime-dir",
-    type=click.Path(path_type=Path),
-    envvar="MANAGEOUT_RUNTIME_DIR",
-    help="Instead of daemon.runtime_dir of the file.",
-)
+@runtime_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.option("--reference", is_flag=True, help="Print every option of a site file instead; needs no file.")
 @click.pass_context

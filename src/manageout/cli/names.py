@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.run import config_option
+from manageout.cli.run import config_option, runtime_dir_option
 
 
 @click.group()
@@ -16,12 +16,7 @@ def names() -> None:
 
 @names.command()
 @config_option
-@click.option(
-    "--runtime-dir",
-    type=click.Path(path_type=Path),
-    envvar="MANAGEOUT_RUNTIME_DIR",
-    help="Instead of daemon.runtime_dir of the file.",
-)
+@runtime_dir_option
 @click.pass_context
 def remove(ctx: click.Context, file: Path, runtime_dir: Path | None) -> None:
     """Remove every record that this gateway has put there, after it was stopped for good.

@@ -18,16 +18,17 @@ config_option = click.option(
     envvar="MANAGEOUT_CONFIG",
     help="The site file.",
 )
-
-
-@click.command()
-@config_option
-@click.option(
+runtime_dir_option = click.option(
     "--runtime-dir",
     type=click.Path(path_type=Path),
     envvar="MANAGEOUT_RUNTIME_DIR",
     help="Instead of daemon.runtime_dir of the file.",
 )
+
+
+@click.command()
+@config_option
+@runtime_dir_option
 @click.option("--dry-run", is_flag=True, help="Print what would be done to the kernel, in order; do nothing.")
 def run(file: Path, runtime_dir: Path | None, dry_run: bool) -> None:
     """The daemon: take every role that the site file names, in the foreground.

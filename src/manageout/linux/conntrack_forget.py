@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable, Iterator
-from errno import ENOENT
 from socket import AF_INET, AF_INET6
 
-from manageout.linux import rtnetlink
-from manageout.linux.conntrack_walk import SLICE
-from manageout.linux.nft_sets import NETFILTER
-from manageout.linux.rtnetlink import Refused, attribute, attributes
+from manageout.linux.conntrack_walk import FORGET, make, slices
+from manageout.linux.rtnetlink import attributes
 
-_GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
 _GENERIC = struct.Struct("!BBH")
-_NESTED = 0x8000
-_ORIGINAL, _REPLY, _ID = 1, 2, 12
+_ORIGINAL, _REPLY = 1, 2
 _ADDRESSES = 1
 _LENGTH = struct.Struct("=H")
 _TUPLE_AT = 4
@@ -37,20 +31,9 @@ def forget_where(chosen: Callable[[tuple[bytes, ...]], bool]) -> Iterator[int]:
 
     Raises :class:`KernelError`, :class:`NotPermitted`.
     """
-    reader, writer = rtnetlink.Socket(protocol=NETFILTER), rtnetlink.Socket(protocol=NETFILTER)
-    try:
-        until, forgotten = time.monotonic() + SLICE, 0
-        for family in (AF_INET6, AF_INET):
-            for message in reader.each(_GET, _GENERIC.pack(family, 0, 0), "read the connections"):
-                if chosen(addresses(message.body)):
-                    forgotten += _forget(writer, message.body)
-                if time.monotonic() >= until:
-                    yield forgotten
-                    until, forgotten = time.monotonic() + SLICE, 0
-        yield forgotten
-    finally:
-        reader.close()
-        writer.close()
+    return slices(
+        (AF_INET6, AF_INET), lambda writer, body: chosen(addresses(body)) and make(writer, body, FORGET)
+    )
 
 
 def addresses(body: bytes) -> tuple[bytes, ...]:
@@ -77,18 +60,3 @@ def _of_another_form(body: bytes) -> tuple[bytes, ...]:
         attributes(attributes(values.get(kind, b"")).get(_ADDRESSES, b"")) for kind in (_ORIGINAL, _REPLY)
     )
     return tuple(address for end in ends for address in end.values())
-
-
-def _forget(socket: rtnetlink.Socket, body: bytes) -> bool:
-    """Name it by its tuple, and by its number, so that no later one of the same tuple is meant."""
-    values = attributes(body[_GENERIC.size :])
-    named = _GENERIC.pack(body[0], 0, 0) + attribute(_ORIGINAL | _NESTED, values[_ORIGINAL])
-    if _ID in values:
-        named += attribute(_ID, values[_ID])
-    try:
-        socket.request(_DELETE, named, "forget a connection")
-    except Refused as error:
-        if error.number != ENOENT:
-            raise
-        return False  # it has ended meanwhile
-    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from errno import ENOENT
 from socket import AF_INET6
 from typing import NamedTuple
@@ -66,16 +66,30 @@ def walk(chosen: Callable[[Ends], bool], change: Change) -> Iterator[int]:
 
     Raises :class:`KernelError`, :class:`NotPermitted`.
     """
+
+    def act(writer: rtnetlink.Socket, body: bytes) -> bool:
+        found = ends(body)
+        if found is None or not chosen(found) or connection(body, lambda source, destination: True) is None:
+            return False
+        return make(writer, body, change)
+
+    return slices((AF_INET6,), act)
+
+
+def slices(families: Iterable[int], act: Callable[[rtnetlink.Socket, bytes], bool]) -> Iterator[int]:
+    """Read all connections of ``families``, and ``act`` on each message; yields how many it has changed, by slice.
+
+    ``act`` gets a socket for its changes. Raises :class:`KernelError`, :class:`NotPermitted`.
+    """
     reader, writer = rtnetlink.Socket(protocol=NETFILTER), rtnetlink.Socket(protocol=NETFILTER)
     try:
         until, changed = time.monotonic() + SLICE, 0
-        for message in reader.each(_GET, _GENERIC.pack(AF_INET6, 0, 0), "read the connections"):
-            found = ends(message.body)
-            if found is not None and chosen(found):
-                changed += _change(writer, message.body, change)
-            if time.monotonic() >= until:
-                yield changed
-                until, changed = time.monotonic() + SLICE, 0
+        for family in families:
+            for message in reader.each(_GET, _GENERIC.pack(family, 0, 0), "read the connections"):
+                changed += act(writer, message.body)
+                if time.monotonic() >= until:
+                    yield changed
+                    until, changed = time.monotonic() + SLICE, 0
         yield changed
     finally:
         reader.close()
@@ -111,12 +125,13 @@ def _ends_of_another_form(body: bytes) -> Ends | None:
     return Ends(found.protocol, found.source, found.destination, found.port, found.seen_as)
 
 
-def _change(socket: rtnetlink.Socket, body: bytes, change: Change) -> bool:
-    """Name it by its tuple, and by its number, so that no later one of the same tuple is meant."""
-    if connection(body, lambda source, destination: True) is None:
-        return False
+def make(socket: rtnetlink.Socket, body: bytes, change: Change) -> bool:
+    """Change the connection of this message; False when it has ended meanwhile.
+
+    It is named by its tuple, and by its number, so that no later one of the same tuple is meant.
+    """
     values = attributes(body[_GENERIC.size :])
-    named = _GENERIC.pack(AF_INET6, 0, 0) + attribute(_ORIGINAL | _NESTED, values[_ORIGINAL])
+    named = _GENERIC.pack(body[0], 0, 0) + attribute(_ORIGINAL | _NESTED, values[_ORIGINAL])
     if _ID in values:
         named += attribute(_ID, values[_ID])
     try:
@@ -124,5 +139,5 @@ def _change(socket: rtnetlink.Socket, body: bytes, change: Change) -> bool:
     except Refused as error:
         if error.number != ENOENT:
             raise
-        return False  # it has ended meanwhile
+        return False
     return True
