@@ -67,7 +67,7 @@ class Members:
         self._others = {}
         for client in self._clients.values():
             self._uses.update(self._of_client(client))
-            self._others |= dict.fromkeys(client.others, client.address)
+            self._map(client)
         for name, addresses in self._addresses.items():
             self._uses.update(self._of_name(name, addresses))
         self._touched.clear()
@@ -110,9 +110,8 @@ class Members:
         self._move(self._of_client(before) if before else (), self._of_client(client))
         if before is not None:
             self._unmap(before)
-        if self._site.translation is not None:
-            self._others |= dict.fromkeys(client.others, client.address)
-            self._touched |= {(OTHERS, key) for key in client.others}
+        self._map(client)
+        self._touched |= {(OTHERS, key) for key in client.others}
 
     def absent(self, client: Client) -> None:
         """It has gone."""
@@ -186,6 +185,11 @@ class Members:
         for address in (before.address, *before.others, before.lease or b""):
             if self._owners.get(address) == before.identity:
                 del self._owners[address]
+
+    def _map(self, client: Client) -> None:
+        """Its further addresses, to the one that has the lease; without translation there is no such map."""
+        if self._site.translation is not None:
+            self._others |= dict.fromkeys(client.others, client.address)
 
     def _unmap(self, before: Client) -> None:
         """Forget its further addresses, but for those that another client has by now."""

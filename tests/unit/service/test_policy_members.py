@@ -143,6 +143,16 @@ def test_another_site_file_goes_on_with_who_is_there() -> None:
     assert len(who.changes()) == 5
 
 
+def test_without_translation_there_is_no_map_also_after_a_reload() -> None:
+    """To change one that is not there would look like rules that somebody took away."""
+    who, wanted = members(manager("lap*")), site(manager("lap*"))
+    who.present(client("laptop", STABLE, TEMPORARY))
+    assert not who.configure(wanted, plan(wanted)).others
+    who.present(client("laptop", STABLE, ANOTHER))
+    who.absent(client("laptop"))
+    assert {change.set for change in who.changes()} == {"m0_to"}
+
+
 def test_changes_lead_to_the_contents_whatever_happens() -> None:
     """The changes, made one after another in a slow obvious kernel, against what is to be there."""
     dice = random.Random(1)
