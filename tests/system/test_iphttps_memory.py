@@ -24,7 +24,8 @@ def test_closed_connections_with_long_chains_leave_nothing(
 ) -> None:
     pair, running = gateway
     clients = padded_contexts(pair, padding)
-    assert come_and_go(pair, clients, WARM) == WARM * served  # what is made once; glibc takes its time to have enough
+    # What is made once; glibc takes its time to have enough.
+    assert come_and_go(pair, clients, WARM) == WARM * served
     before = memory_of(running.pid)
     assert come_and_go(pair, clients, TIMES) == TIMES * served
     wait_for("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])

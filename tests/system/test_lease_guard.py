@@ -127,7 +127,8 @@ def test_a_returning_client_whose_address_another_machine_has_taken_gets_another
             keeper.closed(1)
             await until(lambda: LAPTOP not in keeper.told)
             begun = keeper.guard.rounds
-            await until(lambda: keeper.guard.rounds > begun + 1)  # or it would be answered for while it is new
+            # Or it would be answered for while it is new.
+            await until(lambda: keeper.guard.rounds > begun + 1)
             machine.give("10.0.0.129")
             await until(lambda: codes(keeper) == ["LEASE-CONTESTED"])
             keeper.opened(2, LAPTOP, "192.0.2.1:6")
