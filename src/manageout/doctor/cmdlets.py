@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from manageout.doctor import powershell_json
 from manageout.doctor.cmdlet_shapes import SHAPES, Shape
 from manageout.doctor.powershell import Record, records
-from manageout.doctor.powershell_value import Value
+from manageout.doctor.powershell_value import Value, value_of
 
 Row = dict[str, Any]
 
@@ -61,7 +61,7 @@ def found(lines: Sequence[str], command: str = "") -> list[Found]:
 def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], list[str]]:
     """The same, and in words the objects of which nobody knows what they are."""
     named = cmdlet(command)
-    known: list[Found] = []
+    known: list[Found] = _of_command(lines, command)
     strange: list[str] = []
     for record in powershell_json.records(lines) or records(lines, command):
         shape = _shape_of(record, named)
@@ -70,6 +70,36 @@ def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], li
         elif len(record.values) > 1:  # one alone is prose
             strange.append(f"an object with {', '.join(islice(record.values, 4))}")
     return known, list(dict.fromkeys(strange))
+
+
+def _of_command(lines: Sequence[str], command: str) -> list[Found]:
+    """A bare value of which the command alone says what it is: of the registry, or of a test of TCP."""
+    value = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if not value or len(command) > 2000:
+        return []
+    if (match := _REGISTRY.search(command)) and " " not in value:
+        path = f"Registry::HKEY_LOCAL_MACHINE\\{match[1].strip()}"
+        name = _PROPERTY.search(command)
+        row: Row = {"PSPath": path, (name[1] or name[2]): _plain("", value_of([value]))} if name else {}
+        return [Found("registry", "Get-ItemProperty", row, value, ())] if row else []
+    if value in ("True", "False") and "quiet" in command.lower() and (target := _TCP.search(command)):
+        words = target[1].lower()
+        port = next((number for name, number in _PORTS.items() if name in command.lower()), None)
+        if digits := re.search(r"-p(?:ort)?\s+([0-9]{1,5})\b", command, re.I):
+            port = int(digits[1])
+        if port is not None:
+            row = {"ComputerName": words, "RemotePort": port, "TcpTestSucceeded": value == "True"}
+            return [Found("tcp", "Test-NetConnection", row, value, ())]
+    return []
+
+
+_REGISTRY = re.compile(
+    r"get-itemproperty(?:value)?\b[^|]*?[\s\"'](?:hklm:|registry::hkey_local_machine)\\+([^\"'|)]{1,300})",
+    re.I,
+)
+_PROPERTY = re.compile(r"-name\s+[\"']?([\w-]{1,100})|\)\.([\w-]{1,100})\s*$", re.I)
+_TCP = re.compile(r"\b(?:test-netconnection|tnc)\s+(?:-computername\s+|-cn\s+)?[\"']?([\w.:-]{1,255})", re.I)
+_PORTS = {"smb": 445, "https": 443, "http": 80, "rdp": 3389, "winrm": 5985}
 
 
 def cmdlet(command: str) -> str:
@@ -107,6 +137,8 @@ def _found(record: Record, shape: Shape) -> Found:
     for name, value in record.values.items():
         lower = name.lower()
         written = _RENAMED.get(lower) or WRITTEN.get(lower, name)
+        if lower == "entrypointname":
+            written = "EntryPointName" if shape.section == "entryPoints" else "EntrypointName"
         if lower in ("ifindex", "interfaceindex"):
             written = _INDEX.get(shape.section, "InterfaceIndex")
         row[written] = _plain(written.lower(), value)

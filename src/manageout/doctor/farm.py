@@ -272,7 +272,13 @@ def _pasted(farm: Farm, source: str, text: str) -> None:
                 farm.cut.append(f"{source}: {name} of {one.cmdlet}")
                 if not isinstance(one.row[name], list):
                     one.row[name] = ""
-            if len(rows) < MAX_ROWS:
+            if (
+                one.section in _SERVERS
+                and rows
+                and not (one.row.keys() - {"PSComputerName"}) & rows[-1].keys()
+            ):
+                rows[-1].update(one.row)  # one object, of which properties were selected one after the other
+            elif len(rows) < MAX_ROWS:
                 rows.append(one.row)
     for who, sections in machines.items():
         _server(farm, source, who, sections)

@@ -56,6 +56,8 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
         hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
         if farm.cut:
             hint = f"PowerShell has cut {_clean('; '.join(farm.cut[:5]))}: {UNCUT}"
+        elif farm.nodes:
+            hint = "it is blank where the computer is not of that entry point: run it on the server itself"
         raise ManageoutError("no ClientIPv6Prefix there", hint)
     unread = list(dict.fromkeys(farm.unread))
     more = [f"and {len(unread) - SHOWN} more"] if len(unread) > SHOWN else []

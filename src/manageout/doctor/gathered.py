@@ -19,6 +19,7 @@ _PARTIAL = re.compile(
     r"-destinationprefix|-nexthop|-first\b|-last\b|\|\s*(?:\?|where)|select-string|findstr", re.I
 )
 _UNRESOLVED = re.compile(r"Resolve-DnsName\s?: ([\w.-]{1,255}) ?: (\S.{0,200})")
+_ASKED = re.compile(r"\bresolve-dnsname\s+(?:-name\s+)?[\"']?([\w.-]{1,255})", re.I)
 _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.-]{1,100}))?$")
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
 _NOTHING = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}
@@ -42,6 +43,8 @@ class Gathered:
                 facts.understood = True
             return section is not None
         found, strange = cmdlets.sorted_out(lines, command)
+        if (name := _denied(found, command)) is not None:
+            own.rows.setdefault("resolved", []).append({"Name": name, "Error": "no record of that type"})
         begun: set[tuple[int, str]] = set()
         for one in found:
             name = str(one.row.get("PSComputerName") or "")
@@ -64,6 +67,15 @@ class Gathered:
 
     def _of(self, facts: Facts) -> _Machine:
         return self._machines.setdefault(id(facts), _Machine(facts))
+
+
+def _denied(found: Sequence[cmdlets.Found], command: str) -> str | None:
+    """The name that Resolve-DnsName was asked, when all that it got is the zone's own record (RFC 2308 2.2)."""
+    asked = _ASKED.search(command)
+    if asked is None or not found or any(one.section != "resolved" for one in found):
+        return None
+    authority = all(str(one.row.get("Section")) in ("Authority", "3") for one in found)
+    return asked[1] if authority else None
 
 
 class _Machine:

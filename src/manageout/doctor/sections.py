@@ -316,7 +316,7 @@ def _rules(facts: Facts, rows: Iterator[Row]) -> None:
     facts.firewall = []
     for row in rows:
         remote = ", ".join(_texts(row.get("RemoteAddress")))
-        quote = f"firewall rule {row.get('Name')!r}: {row.get('Profile')}, from {remote}"
+        quote = f"firewall rule {row.get('Name')!r}: {row.get('Profile')}{remote and f', from {remote}'}"
         facts.firewall.append(
             FirewallRule(
                 str(row.get("Protocol")),

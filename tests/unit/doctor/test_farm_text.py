@@ -127,6 +127,46 @@ def test_servers_of_one_text_by_their_property() -> None:
     assert [node.name for node in farm_of(text).nodes] == ["DA1", "DA2"]
 
 
+def test_properties_selected_one_after_the_other_are_one_server() -> None:
+    text = """PS C:\\> Get-RemoteAccess | fl DAStatus, LoadBalancing
+
+DAStatus      : Installed
+
+LoadBalancing : Disabled
+
+PS C:\\> Get-RemoteAccess | select ClientIPv6Prefix
+
+ClientIPv6Prefix
+----------------
+fd12:3456:789a:1000::/64
+"""
+    assert "1 server; balancing none; entry points 1" in made(text).taken
+
+
+def test_entry_points_by_remote_prompts() -> None:
+    texts = []
+    for number, prefix in (("1", "1000"), ("2", "1100")):
+        settings = SERVER.split("\n", 1)[1].replace("1000::/64", f"{prefix}::/64")
+        texts.append(
+            f"[DA{number}]: PS C:\\> Get-RemoteAccess\n{settings}EntrypointName                 : E{number}\n"
+        )
+    points = "[DA1]: PS C:\\> Get-DAEntryPoint\n\nEntryPointName Servers\n-------------- -------\n"
+    result = made("\n".join(texts) + "\n" + points + "E1             {DA1.x, DA3.x}\n")
+    assert "2 servers; balancing none; entry points 2" in result.taken and result.unread == []
+    assert any("no file of the server da3" in line for line in result.left)
+
+
+def test_a_prefix_that_is_blank_in_another_entry_point() -> None:
+    with pytest.raises(ManageoutError) as refused:
+        made("DAStatus         : Installed\nConnectToAddress :\nClientIPv6Prefix :\n")
+    assert "on the server itself" in str(refused.value.hint)
+
+
+def test_json_and_tables() -> None:
+    text = '{"DAStatus": "Installed", "ClientIPv6Prefix": "fd12:3456:789a:1000::/64", "DnsSuffix": [".a.example"]}'
+    assert parse(made(text).text).site.domain == "a.example"
+
+
 def test_clients_that_connect_to_an_address() -> None:
     certificate = (
         "SslCertificate                 : [Subject]\n                                   CN=da.example.net\n"

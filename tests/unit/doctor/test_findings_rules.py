@@ -243,7 +243,7 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "IPHTTPS-REFUSED": lambda: code(0x274D),
     "IPHTTPS-NO-WAY": lambda: code(0x2751),
     "IPHTTPS-UNREACHED": lambda: with_facts(
-        code(0), tcp={("da.example.net", 443): Seen(False, "Test-NetConnection da.example.net: False")}),
+        code(0), tcp={("gateway.corp.example", 443): Seen(False, "Test-NetConnection gateway.corp.example: False")}),
     "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
     "SERVER-HEALTH": lambda: with_facts(SERVER, health={"isatap": Seen("error", "Isatap Error")}),
     "SERVER-SETTINGS-ONLY": lambda: Facts("x", role="server", load_balancing=Seen("none", "LoadBalancing Disabled")),

@@ -385,6 +385,41 @@ def test_json() -> None:
     assert forwarding.forwarding and not forwarding.forwarding.value
 
 
+def test_bare_values_of_which_the_command_says_what_they_are() -> None:
+    key = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters"
+    for command in (
+        f"(Get-ItemProperty HKLM:\\{key}).DisabledComponents",
+        f"Get-ItemPropertyValue 'HKLM:\\{key}' -Name DisabledComponents",
+    ):
+        found = read(f"PS C:\\> {command}\n255\n").value(key, "DisabledComponents")
+        assert found is not None and found.value == 255
+    quiet = (
+        "PS C:\\> tnc da.example.net -Port 443 -InformationLevel Quiet\nWARNING: TCP connect failed\nFalse\n"
+    )
+    assert "IPHTTPS-UNREACHED" in judged(quiet)
+    assert read(quiet.replace("False", "True")).tcp["da.example.net", 443].value
+
+
+def test_another_host_than_the_gateway_does_not_count() -> None:
+    url = "ServerURL : https://other.example.net:443/IPHTTPS\nState     : Default\n\n"
+    text = "ComputerName     : www.example.net\nRemotePort       : 443\nTcpTestSucceeded : False\n"
+    assert "IPHTTPS-UNREACHED" in judged(text) and "IPHTTPS-UNREACHED" not in judged(url + text)
+
+
+def test_a_name_without_a_record_of_that_type() -> None:
+    text = """PS C:\\> Resolve-DnsName laptop.corp.example -Type AAAA
+
+Name                   : corp.example
+QueryType              : SOA
+TTL                    : 900
+Section                : Authority
+NameAdministrator      : hostmaster.corp.example
+SerialNumber           : 12
+"""
+    (one,) = read(text).lookups
+    assert (one.name, one.addresses, one.error) == ("laptop.corp.example", (), "no record of that type")
+
+
 def test_no_policy_at_all_is_said_by_nothing() -> None:
     text = """PS C:\\> Get-DnsClientNrptPolicy
 PS C:\\> Get-NetIPHttpsConfiguration

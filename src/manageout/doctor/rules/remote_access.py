@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import Case, Severity, rule
+from manageout.doctor.findings import Case, Severity, gateway, rule
 from manageout.doctor.rules.iphttps import NOT_CONNECTED
 
 
@@ -83,5 +83,5 @@ def unreached(facts: Facts) -> Iterator[Case]:
     if facts.iphttps_error is not None and facts.iphttps_error.value:
         return
     for (name, port), well in facts.tcp.items():
-        if port == 443 and not well.value:
+        if port == 443 and not well.value and gateway(facts) in ("", name):
             yield Case((well.quote,), {"NAME": name})
