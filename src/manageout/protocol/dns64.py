@@ -258,7 +258,8 @@ class Dns64:
         else:
             self.counts["failed"] += 1
             reply, seconds = answers.error(job.query, dns.SERVFAIL), FAILURE_TTL
-            if answer is not None:
+            # FORMERR is about our question, not the client's.
+            if answer is not None and answer[3] & dns.RCODE != dns.FORMERR:
                 with contextlib.suppress(WireError):
                     reply = answers.forwarded(job.query, answer)
         self._finish(job, reply)
