@@ -31,6 +31,7 @@ MODULES = (
     "outages",
     "leases",
     "cli",
+    "doctor_paste",
 )
 OUTPUT = Path("build/bench.json")
 PRIVATE = Path(__file__).parents[2] / "scripts" / "private"

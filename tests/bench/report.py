@@ -65,6 +65,8 @@ TARGETS: dict[str, Target] = {
     "dns64_miss_qps": Target(3_000, 10_000),
     "leases_connect_per_second": Target(100, 500),
     "cli_status_ms": Target(150, 80, smaller=True),
+    "doctor_paste_s": Target(2.0, 1.0, smaller=True),
+    "doctor_paste_mib": Target(150, 100, smaller=True),
 }
 
 

@@ -16,16 +16,27 @@ from typing import Any
 import manageout.doctor.rules
 from manageout import config
 from manageout.cli import findings as shown
-from manageout.doctor import bundle, live_json, powershell, read_json
+from manageout.doctor import bundle, live_json, powershell, read_json, read_text
+from manageout.doctor.commands import KINDS
 from manageout.doctor.facts import Facts
 from manageout.doctor.farm import Farm, add
 from manageout.doctor.farm_site import Wishes, site_of
 from manageout.doctor.findings import MAX_QUOTE, MAX_QUOTES, RULES, diagnose
-from manageout.doctor.text import decode
+from manageout.doctor.segments import Part, parts
+from manageout.doctor.text import decode, lines
 from manageout.errors import ManageoutError, WireError
 from manageout.windows import registry_pol
 from tests.fuzz.engine import Target
-from tests.unit.doctor import farm_evidence, live_cases, powershell_texts, test_farm_text, test_read_cmdlets
+from tests.unit.doctor import (
+    farm_evidence,
+    live_cases,
+    powershell_texts,
+    test_farm_text,
+    test_read_cmdlets,
+    test_text_names,
+    test_text_netsh,
+    test_text_system,
+)
 from tests.unit.doctor.bundles import HEALTHY
 from tests.unit.doctor.languages import ipconfig
 from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
@@ -57,6 +68,27 @@ def text(data: bytes) -> None:
 def cmdlets_text(data: bytes) -> None:
     """The output of cmdlets, which is judged whatever it is."""
     text(b"PS C:\\> Get-Service iphlpsvc | fl\n\nName : iphlpsvc\nStatus : Running\n\n" + data)
+
+
+def output(data: bytes) -> None:
+    """The first byte chooses the reader of a command's output, also of one that is not whose output it is."""
+    rows = lines(decode(data[1:]))
+    kind = _KINDS[data[0] % len(_KINDS)] if data else _KINDS[0]
+    command = f"{kind} {rows[0][:200]}" if data[:1] > b"\x7f" else ""
+    facts = Facts("x")
+    read_text.READERS[kind](facts, Part(command, rows, kind=kind))
+    _judge([facts])
+
+
+def cut(data: bytes) -> None:
+    """Whatever was pasted: no line is made up, each output has a known kind."""
+    rows = lines(decode(data))
+    kept = 0
+    for part in parts(rows):
+        assert part.kind in KINDS or not part.kind
+        assert not part.lines or (part.lines[0] and part.lines[-1])
+        kept += sum(map(bool, part.lines))
+    assert kept <= sum(map(bool, rows))
 
 
 def archive(data: bytes) -> None:
@@ -165,9 +197,19 @@ _TEXTS = [part.encode() for part in (INTERFACE, INTERFACES, ROUTES, POLICIES)]
 _TEXTS += [f"C:\\>{part}".encode() for part in SESSION.split("C:\\>")[1:]]
 _TEXTS += [ipconfig("en").encode(), ipconfig("de").encode("cp850"), ipconfig("ja").encode("cp932")]
 _TEXTS += [ipconfig("fr", stranded=True).encode("utf-16")]
+_TEXTS += [
+    text.encode()
+    for text in (
+        test_text_names.TWO, test_text_names.FAILED, test_text_system.REG, test_text_system.ROUTES,
+        test_text_netsh.ADDRESSES, test_text_netsh.VERBOSE, "> On the server:\n>\n> [DA1]: PS C:\\> ipconfig",
+    )
+]  # fmt: skip
+_TEXTS += [path.read_bytes() for path in sorted(Path(test_text_names.__file__).parent.glob("pastes/*.txt"))]
+_KINDS = sorted(read_text.READERS)
+_OUTPUTS = [bytes([number % 256]) + seed for number, seed in enumerate(_TEXTS * 2)]
 _SMALL = json.dumps({"collector": "manageout", "version": 1, "sections": {"isatap": [{"State": "Enabled"}]}})
 _ARCHIVES = [
-    _zip({"a/ipconfig.txt": _TEXTS[-3], "a/state.txt": b"ISATAP State : enabled\n"}),
+    _zip({"a/ipconfig.txt": ipconfig("de").encode("cp850"), "a/state.txt": b"ISATAP State : enabled\n"}),
     _zip({"x.json": _SMALL.encode(), "../y.txt": _TEXTS[0]}),
 ]
 _FARMS = [json.loads(farm_evidence.bundle(number)) for number in (1, 2)]
@@ -187,6 +229,8 @@ def _quietly(run: Callable[[bytes], None]) -> Callable[[bytes], None]:
 
 TARGETS = [
     Target("evidence_text", _quietly(text), _TEXTS, refuses=(ManageoutError,)),
+    Target("evidence_output", _quietly(output), _OUTPUTS),
+    Target("evidence_cut", cut, _TEXTS),
     Target("evidence_archive", _quietly(archive), _ARCHIVES, refuses=(ManageoutError,)),
     Target(
         "evidence_collected",

@@ -136,6 +136,7 @@ def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
         if line and (not kind or not number or not lines[number - 1]):
             found, fresh = shape_at(lines, number)
             stays = not found and (command or kind == "powershell")
+            stays = stays or (kind == "displaydns" and found == "ipconfig")
             if (found == kind and fresh and begun) or (found != kind and not stays):
                 yield from _part(command, held, machine, kind)
                 command, held, kind, begun = "", [], found, False

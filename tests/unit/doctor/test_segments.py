@@ -80,3 +80,9 @@ def test_no_line_is_lost(text: str) -> None:
     rows = lines(text)
     kept = [line for part in parts(rows) for line in part.lines if line]
     assert len(kept) <= len(rows)
+
+
+@pytest.mark.parametrize("command", ["C:\\>ipconfig /displaydns\n\n", ""])
+def test_the_cache_has_the_heading_of_ipconfig(command: str) -> None:
+    text = "Windows IP Configuration\n\n    a.corp.example\n    -------\n    Record Name . . . . . : a.corp.example\n"
+    assert [kind for *_, kind in cut(command + text)][-1] == "displaydns"
