@@ -11,6 +11,12 @@ from manageout.doctor.shapes import DOTTED
 
 MAX_MACHINES = 50
 """In one text."""
+_ROLE = re.compile(
+    r"\b(?:server|client|gateway|router|manager|helpdesk|console|workstation|laptop|notebook|host|dc|domain controller|"
+    r"node ?\d*|pc|machine|serveur|servidor|cliente|poste|arbeitsplatz|konsole)$"
+)
+"""What a heading calls a machine without a name: lower case, as the segments give it."""
+_ROUTER = re.compile(r"\b(?:da|directaccess|isatap)\b|router|gateway")
 _HOST = re.compile(r"[\w.-]{1,255}")
 
 
@@ -19,6 +25,7 @@ class Machines:
 
     def __init__(self, facts: Facts, others: Iterable[Facts] = ()) -> None:
         self.known = [facts, *others]
+        self._source = facts.source
         self._here: dict[str, Facts] = {}
         """By the name in prompts and headings, "" without one."""
 
@@ -44,7 +51,7 @@ class Machines:
     def _named(self, name: str) -> Facts:
         """That machine, or a new one. ``name``: also a role's, such as "server"."""
         root = self.known[0]
-        source = f"{name} in {root.source}"
+        source = f"{name} in {self._source}"
         for one in self.known:
             if name and (_short(one.computer) == _short(name) or one.source == source):
                 return one
@@ -54,7 +61,10 @@ class Machines:
         else:
             facts = Facts(source)
             self.known.append(facts)
-        if name and not facts.computer and any(c.isupper() or c.isdigit() or c in ".-" for c in name):
+        if name and not facts.computer and _ROLE.search(name):
+            facts.source = source
+            facts.role = "server" if _ROUTER.search(name) else facts.role
+        elif name and not facts.computer:
             facts.computer = name
         return facts
 

@@ -9,7 +9,16 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import islice, pairwise
 
-from manageout.doctor import ipconfig, netsh, text_firewall, text_names, text_netsh, text_system, unread
+from manageout.doctor import (
+    ipconfig,
+    netsh,
+    text_firewall,
+    text_names,
+    text_netsh,
+    text_paths,
+    text_system,
+    unread,
+)
 from manageout.doctor.facts import EVENTS, Facts, Seen
 from manageout.doctor.gathered import Gathered
 from manageout.doctor.machines import Machines
@@ -67,6 +76,10 @@ def _finish(facts: Facts) -> None:
             and not any(one.ipv6 for one in isatap)
         ):
             facts.role = "client"
+        elif any(one.advertising is not None and one.advertising.value for one in isatap):
+            facts.role = "server"  # no host advertises
+        elif facts.block_list is not None and facts.isatap_state is None and not facts.interfaces:
+            facts.role = "dns"
     if (
         facts.routes is None
         and facts.active_routes
@@ -205,6 +218,8 @@ READERS: dict[str, Reader] = {
     "nslookup": text_names.nslookup, "dnscmd": text_names.dnscmd, "displaydns": text_names.displaydns,
     "reg": text_system.registry, "sc": text_system.services, "route": text_system.routes,
     "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,
-    "hostname": text_system.hostname,
+    "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.unjudged,
+    "pathping": text_paths.unjudged, "gpresult": text_paths.unjudged, "certutil": text_paths.unjudged,
+    "klist": text_paths.unjudged, "6to4": text_paths.unjudged,
 }  # fmt: skip
 """By the kind of a part; what is of no kind here may be a cmdlet's."""

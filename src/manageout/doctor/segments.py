@@ -80,7 +80,8 @@ _ROLE = (
 )
 _ON = re.compile(
     r"^(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
-    rf"(?P<role>(?:[\w-]+\s+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?\s*:$",
+    rf"(?P<role>(?:[\w-]+\s+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
+    r"\s*(?:\([^()]{1,60}\)\s*)?:$",
     re.IGNORECASE,
 )
 _ALONE = re.compile(

@@ -163,9 +163,8 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
 
 def _server(line: str, after: str) -> bool:
     """nslookup's own server: a name, and below it its address."""
-    return (
-        _SERVER.match(line) is not None and _ADDRESSED.match(after) is not None and not _aligned(line, after)
-    )
+    pair = _SERVER.match(line) is not None and _ADDRESSED.match(after) is not None
+    return pair and not DOTTED.search(after) and not _aligned(line, after)
 
 
 def _aligned(line: str, after: str) -> bool:

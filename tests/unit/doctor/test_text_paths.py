@@ -1,0 +1,38 @@
+"""Outputs of which little is judged: that is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.segments import Part
+from manageout.doctor.text_paths import ping, unjudged
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Ping request could not find host isatap-mgmt.corp.example. Please check the name and try again.",
+     "Ping-Anforderung konnte Host \"isatap-mgmt.corp.example\" nicht finden."],
+)  # fmt: skip
+def test_a_name_that_ping_does_not_find(line: str) -> None:
+    facts = Facts("x")
+    assert ping(facts, Part("ping isatap-mgmt.corp.example", [line]))
+    assert [(one.name, one.addresses, one.quote) for one in facts.lookups] == [
+        ("isatap-mgmt.corp.example", (), line)
+    ]
+    assert not facts.unread
+
+
+def test_an_answer_says_nothing_of_the_other_addresses() -> None:
+    facts = Facts("x")
+    assert ping(
+        facts, Part("ping a.corp.example", ["Pinging a.corp.example [10.0.0.1] with 32 bytes of data:"])
+    )
+    assert not facts.lookups and facts.unread == ["ping a.corp.example: known, nothing in it is judged"]
+
+
+def test_what_is_not_judged_is_said() -> None:
+    facts = Facts("x")
+    assert unjudged(facts, Part("", ["Current LogonId is 0:0x3e7"], kind="klist"))
+    assert facts.unread == ["klist, Current LogonId is 0:0x3e7: known, nothing in it is judged"]
+    assert not unjudged(facts, Part("klist", [], kind="klist"))
