@@ -150,12 +150,14 @@ def unwrapped(lines: list[str]) -> list[str]:
             last = ""
             continue
         found.append(line)
-        last = line if len(line) in MAIL_WIDTHS or len(line) > 40 else ""
+        last = line if len(line) > 40 or line.endswith(" :") else ""
     return found
 
 
 def _broken(line: str, rest: str) -> bool:
     word = rest.partition(" ")[0]
+    if line.endswith(" :") and re.match(r"https?://\S+$", rest):
+        return True
     return (
         len(line) < MAIL_WIDTHS.stop
         and len(line) + 1 + len(word) >= MAIL_WIDTHS.start

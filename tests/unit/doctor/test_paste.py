@@ -84,6 +84,11 @@ def test_lines_that_a_mail_program_has_broken() -> None:
     assert lines(text)[0].endswith("server. Waiting to reconnect")
 
 
+def test_a_url_below_its_label() -> None:
+    (line,) = lines("URL                        :\nhttps://da.corp.example:443/IPHTTPS")
+    assert line.endswith(" : https://da.corp.example:443/IPHTTPS")
+
+
 @pytest.mark.parametrize(
     "after",
     ["Interface Status : x", "C:\\>ver", "Reply from fd12::1: time=1ms", "a    b    c", "", "---", "  x"],
