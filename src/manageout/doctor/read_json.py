@@ -6,10 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from manageout.doctor import sections, sections_client
 from manageout.doctor.facts import Facts, Seen
-from manageout.doctor.sections import MAX_ITEMS, MAX_TEXT, READERS, add
+from manageout.doctor.sections import MAX_ITEMS, MAX_TEXT, add
 from manageout.errors import ManageoutError
 
+READERS = {**sections.READERS, **sections_client.READERS}
 VERSION = 1
 MAX_TIME = 4e9
 """Unix time of the year 2096; whatever is beyond is no clock."""
@@ -24,12 +26,12 @@ def read(facts: Facts, text: str) -> None:
     """Add to ``facts`` what the collector found. Raises :class:`ManageoutError` for what is no such file."""
     try:
         bundle = json.loads(text)
-        sections, version = bundle["sections"], bundle["version"]
+        found, version = bundle["sections"], bundle["version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ManageoutError(
             f"{facts.source}: not whole, or not from the collector", "run the script again"
         ) from None
-    if version != VERSION or not isinstance(sections, dict):
+    if version != VERSION or not isinstance(found, dict):
         raise ManageoutError(
             f"{facts.source}: version {version} of the collector", f"this knows version {VERSION}"
         )
@@ -37,9 +39,9 @@ def read(facts: Facts, text: str) -> None:
     facts.computer = str(bundle.get("computer") or "")[:255]
     facts.build = bundle.get("build") if isinstance(bundle.get("build"), int) else None
     facts.clock = _clock(bundle.get("taken"))
-    facts.sections = frozenset(name for name in READERS if name in sections)
+    facts.sections = frozenset(name for name in READERS if name in found)
     for name, reader in READERS.items():
-        rows = sections.get(name)
+        rows = found.get(name)
         if rows is not None:
             add(facts, name, reader, rows)
     for name, message in (
@@ -47,7 +49,7 @@ def read(facts: Facts, text: str) -> None:
     ):
         if len(facts.unread) < MAX_ITEMS:
             facts.unread.append(f"{name}: {message}"[:MAX_TEXT])
-    _role(facts, sections)
+    _role(facts, found)
 
 
 def _clock(taken: object) -> Seen[float] | None:
@@ -59,8 +61,8 @@ def _clock(taken: object) -> Seen[float] | None:
     return Seen(float(taken), f"the clock said {datetime.fromtimestamp(taken, UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _role(facts: Facts, sections: dict[str, Any]) -> None:
-    if sections.get("remoteAccess"):
+def _role(facts: Facts, found: dict[str, Any]) -> None:
+    if found.get("remoteAccess"):
         facts.role = "server"
     elif facts.block_list is not None:
         facts.role = "dns"

@@ -50,6 +50,18 @@ Add-Section 'iphttpsConfiguration' { Get-NetIPHttpsConfiguration | Select-Text '
 Add-Section 'teredo' { Get-NetTeredoConfiguration | Select-Text 'Type ServerName ClientPort' }
 Add-Section 'teredoState' { Get-NetTeredoState | Select-Text 'State Error NetworkType NatType' }
 Add-Section 'nrpt' { Get-DnsClientNrptPolicy | Select-Text 'Namespace DirectAccessDnsServers NameServers DirectAccessProxyType' }
+Add-Section 'nrptLocal' { Get-DnsClientNrptRule | Select-Text 'Namespace NameServers DirectAccessDnsServers' }
+# While this key is there, Windows follows the rules in it alone, even when it holds none.
+Add-Section 'nrptPolicy' {
+    $key = Get-Item -Path 'HKLM:\SOFTWARE\Policies\Microsoft\Windows NT\DNSClient\DnsPolicyConfig' -ErrorAction SilentlyContinue
+    if ($key) { [pscustomobject]@{ Rules = [int]$key.SubKeyCount } }
+}
+# Only DirectAccess needs IPsec; where no rule asks for it, there is rightly none.
+Add-Section 'ipsec' {
+    $rules = @(Get-NetIPsecRule -PolicyStore ActiveStore).Count
+    [pscustomobject]@{ Rules = $rules; MainMode = @(Get-NetIPsecMainModeSA).Count }
+}
+Add-Section 'proxy' { netsh winhttp show proxy }
 Add-Section 'nrptGlobal' { Get-DnsClientNrptGlobal | Select-Text 'EnableDAForAllNetworks QueryPolicy SecureNameQueryFallback' }
 Add-Section 'ncsi' { Get-NCSIPolicyConfiguration | Select-Text 'CorporateDNSProbeHostName CorporateDNSProbeHostAddress' }
 Add-Section 'location' { Get-DAConnectionStatus | Select-Text 'Status Substatus' }
