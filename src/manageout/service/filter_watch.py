@@ -16,6 +16,7 @@ from manageout.config import Site
 from manageout.doctor.live import Judged, Kind
 from manageout.errors import ManageoutError
 from manageout.linux.nft_rules import NftRules
+from manageout.linux.nft_table import OURS
 from manageout.plan import Plan
 from manageout.service.kernel_findings import Board, Row
 from manageout.service.live_host import filters
@@ -27,7 +28,6 @@ SHARE = 4
 """So many times what a look took it rests, and only changes make it look."""
 AGAIN = 60.0
 """Seconds until everything is walked again: members of sets change without their rules."""
-OURS = ("manageout", "manageout_guard", "manageout_timeouts", "manageout_probe")
 
 _FORWARD = (
     'accept iifname "mo-*" and oifname "mo-*" there (ufw route allow in on DEVICE, and out on DEVICE, for each mo-*;'

@@ -17,6 +17,7 @@ from manageout.doctor.live import Judged, Kind, ReversePath
 from manageout.errors import KernelError, ManageoutError
 from manageout.linux import nft, sysctl
 from manageout.linux.netlink import Netlink
+from manageout.linux.nft_table import OURS
 from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.service.ipv4_side import Ipv4Side, ipv4_side
 from manageout.wire.address import rfc6052_embed
@@ -83,9 +84,7 @@ def device_of(netlink: Netlink, address: IPv4Address | IPv6Address) -> str:
 def filters(site: Site | None, plan: Plan | None, routers: tuple[IPv4Address, ...]) -> tuple[Judged, ...]:
     """What the tables of others do with packets that must pass here. Raises NotPermitted, KernelError."""
     objects, texts = nft.ruleset()
-    family, name = nft.TABLE.split()
-    others = [item for item in objects if not _of_table(item, family, name)]
-    ruleset = Ruleset(others, texts)
+    ruleset = Ruleset([item for item in objects if not ours(item)], texts)
     with Netlink() as netlink:
         questions = [*_of_host(netlink, routers)]
         if site is not None and plan is not None:
@@ -112,16 +111,11 @@ def legacy_tables(root: Path = Path("/proc/net")) -> list[str]:
 
 def ours(item: object) -> bool:
     """Whether it belongs to a table of ours."""
-    name = nft.TABLE.partition(" ")[2]
-    return _of_table(item, "inet", name) or _of_table(item, "inet", f"{name}_guard")
-
-
-def _of_table(item: object, family: str, name: str) -> bool:
     body = next(iter(item.values()), None) if isinstance(item, dict) else None
     return (
         isinstance(body, dict)
-        and body.get("family") == family
-        and name in (body.get("table"), body.get("name"))
+        and body.get("family") == "inet"
+        and (body.get("table") in OURS or body.get("name") in OURS)
     )
 
 

@@ -11,9 +11,9 @@ from manageout.config import Site
 from manageout.config_translation import ManagerTable
 from manageout.doctor.filter_walk import ICMP, ICMPV6, PROTOCOL_41, TCP, UDP, Packet, Ruleset
 from manageout.doctor.reach import Policy, Refused, Way
-from manageout.linux import nft
 from manageout.plan import ISATAP_DEVICE, XLAT_DEVICE, Plan, isatap_address
 from manageout.service.filter_managers import calls_everybody
+from manageout.service.live_host import ours
 from manageout.service.policy_report import rule_name
 from manageout.wire.address import rfc6052_embed
 
@@ -88,18 +88,8 @@ def sources(
 
 
 def of_others(objects: Sequence[Any], texts: Mapping[tuple[str, str, str, int], str]) -> Ruleset:
-    """The kernel's rules without our own table, about which the site file says more."""
-    ours = tuple(nft.TABLE.split(" "))
-    kept = [
-        item
-        for item in objects
-        if not any((body.get("family"), body.get("table")) == ours for body in _bodies(item))
-    ]
-    return Ruleset(kept, texts)
-
-
-def _bodies(item: object) -> list[dict[str, Any]]:
-    return [body for body in item.values() if isinstance(body, dict)] if isinstance(item, dict) else []
+    """The kernel's rules without our own tables, about which the site file says more."""
+    return Ruleset([item for item in objects if not ours(item)], texts)
 
 
 def refused(rules: Ruleset, plan: Plan, ways: dict[Way, IPv6Address], pair: Pair) -> Iterator[Refused]:
