@@ -6,6 +6,8 @@ xtables' own) are open; then an answer may be "maybe". Address translation is no
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
@@ -217,6 +219,8 @@ class Ruleset:
         """Whether ``value`` is ``right`` or in it; None when ``right`` cannot be read."""
         if isinstance(right, dict) and "elem" in right:
             return self._equal(value, right["elem"].get("val"), place)
+        if isinstance(right, dict) and "|" in right:
+            return self._equal(value, mask, place) if isinstance(mask := _mask(right), int) else None
         named = isinstance(right, str) and right.startswith("@")
         if named and self._holds is not None and isinstance(value, str):
             known = self._holds(right[1:], value)
@@ -297,6 +301,13 @@ def _same(value: Json, right: Json) -> bool:
 
 def _value(left: Json, packet: Packet) -> Json:
     """What a match looks at, of ``packet``; None when that is not known. Raises :class:`Absent`."""
+    try:
+        return _field(left, packet)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return None  # each version of nft has forms of its own
+
+
+def _field(left: Json, packet: Packet) -> Json:
     if not isinstance(left, dict):
         return None
     if "meta" in left:
@@ -313,17 +324,18 @@ def _value(left: Json, packet: Packet) -> Json:
         parts = tuple(_value(part, packet) for part in left["concat"])
         return None if None in parts else parts
     if "&" in left:
-        whole, mask = _value(left["&"][0], packet), _mask(left["&"][1])
-        return whole & mask if isinstance(whole, int) and isinstance(mask, int) else None
+        whole, *masks = _value(left["&"][0], packet), *map(_mask, left["&"][1:])
+        numbers = all(isinstance(each, int) for each in (whole, *masks))
+        return functools.reduce(operator.and_, masks, whole) if numbers else None
     return None
 
 
 def _mask(text: Json) -> Json:
-    if isinstance(text, list) and all(isinstance(each, int) for each in text):
-        return sum(text)
-    if isinstance(text, dict) and "|" in text:
-        first, second = (_mask(each) for each in text["|"])
-        return first | second if isinstance(first, int) and isinstance(second, int) else None
+    """nft 1.0 lists the bits of a mask; 1.1 joins them by one ``|``, however many they are."""
+    if isinstance(text, dict) and isinstance(text.get("|"), list):
+        text = [_mask(each) for each in text["|"]]
+    if isinstance(text, list) and text and all(isinstance(each, int) for each in text):
+        return functools.reduce(operator.or_, text)
     return text
 
 

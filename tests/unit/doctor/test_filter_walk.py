@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manageout.doctor.filter_walk import MAX_DEPTH, PROTOCOL_41, TCP, Packet, Ruleset
 
@@ -87,6 +89,30 @@ def test_a_limit_of_connections_is_not_reached_and_a_first_packet_has_no_status(
     assert Ruleset([base(), rule(confirmed, DROP)]).judge("input", later).result == "maybe"
 
 
+FLAGS = {"payload": {"protocol": "tcp", "field": "flags"}}
+SEGMENT = Packet("10.0.1.30", "10.0.0.1", TCP, 443, iif="eth0")
+
+
+@pytest.mark.parametrize(
+    ("mask", "right", "result"),
+    [
+        ([1, 2, 4, 16], 2, "drop"),  # as nft 1.0.6 writes it
+        ({"|": [1, 2, 4, 16]}, 2, "drop"),  # as 1.1.3 does
+        ({"|": [{"|": [{"|": [1, 2]}, 4]}, 16]}, 2, "drop"),
+        ({"|": [1, 4, 16]}, 0, "drop"),
+        ({"|": [1, 2, 4, 16]}, 16, "accept"),
+        (3, {"set": [2, {"|": [2, 16]}]}, "drop"),
+        (3, {"set": [1, {"|": [1, 2, 16]}]}, "accept"),
+        ({"|": [1, {"meta": {"key": "mark"}}, 4]}, 2, "maybe"),
+        ({"^": [1, 2, 4]}, 2, "maybe"),
+        ({"|": []}, 2, "maybe"),
+    ],
+)
+def test_masks_of_any_number_of_bits(mask: Any, right: Any, result: str) -> None:
+    flags = match({"&": [FLAGS, mask]}, right)
+    assert Ruleset([base(), rule(flags, DROP)]).judge("input", SEGMENT).result == result
+
+
 def test_jumps_return_and_gotos_do_not() -> None:
     side = [rule({"return": None}, chain="side"), rule(DROP, chain="side")]
     jump = [base(policy="drop"), rule({"jump": {"target": "side"}}), rule(ACCEPT, handle=8), *side]
@@ -137,6 +163,39 @@ def test_names_with_a_star_and_the_state() -> None:
 )
 def test_what_nobody_expects_does_no_harm(junk: Any) -> None:
     assert Ruleset([base(), junk]).judge("input", PACKET).result in ("accept", "maybe")
+
+
+_WORDS = (
+    "meta",
+    "ct",
+    "payload",
+    "concat",
+    "&",
+    "|",
+    "set",
+    "elem",
+    "prefix",
+    "range",
+    "key",
+    "val",
+    "addr",
+    "len",
+)
+_VALUES = st.recursive(
+    st.none()
+    | st.integers(-9, 300)
+    | st.sampled_from(("tcp", "flags", "dport", "l4proto", "@s", "10.0.0.1", "")),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_WORDS), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(_VALUES, _VALUES, st.sampled_from(("match", "vmap")))
+def test_no_form_of_any_nft_ends_the_walk(left: Any, right: Any, kind: str) -> None:
+    """The rules are other programs', and the words of a newer nft: the daemon walks through them."""
+    vmap = {"vmap": {"key": left, "data": right}}
+    objects = [base(), rule(match(left, right) if kind == "match" else vmap, DROP)]
+    assert Ruleset(objects).judge("input", SEGMENT).result in ("accept", "maybe", "drop")
 
 
 @pytest.mark.parametrize(
