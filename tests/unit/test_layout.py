@@ -28,8 +28,7 @@ RULE_THEMES = (
 TESTED_BY: dict[str, str] = {
     "doctor/farm_names.py": "unit/doctor/test_farm.py",
     "doctor/farm_domain.py": "unit/doctor/test_farm_text.py",
-    "doctor/gathered.py": "unit/doctor/test_read_cmdlets.py",
-    "doctor/powershell_json.py": "unit/doctor/test_read_cmdlets.py",
+    "doctor/powershell_json.py": "unit/doctor/test_gathered.py",
     "doctor/cmdlet_shapes.py": "unit/doctor/test_cmdlets.py",
     "doctor/sections.py": "unit/doctor/test_read_cmdlets.py",
     "doctor/rules/remote_access.py": "unit/doctor/test_read_cmdlets.py",

@@ -65,10 +65,14 @@ def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], li
     strange: list[str] = []
     for record in powershell_json.records(lines) or records(lines, command):
         shape = _shape_of(record, named)
+        if not record.values:
+            strange.append(f"a row whose columns are lost: {record.quote[:60]}")
+            continue
         if shape is not None:
             known.append(_found(record, shape))
         elif len(record.values) > 1:  # one alone is prose
-            strange.append(f"an object with {', '.join(islice(record.values, 4))}")
+            names = ", ".join(islice(record.values, 4))
+            strange.append(f"an object with {names}: no cmdlet is known that prints it")
     return known, list(dict.fromkeys(strange))
 
 

@@ -22,6 +22,8 @@ _UNRESOLVED = re.compile(r"Resolve-DnsName\s?: ([\w.-]{1,255}) ?: (\S.{0,200})")
 _ASKED = re.compile(r"\bresolve-dnsname\s+(?:-name\s+)?[\"']?([\w.-]{1,255})", re.I)
 _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.-]{1,100}))?$")
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
+_WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus")
+_TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
 _NOTHING = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}
 """Cmdlets that say something by printing nothing -> section."""
 
@@ -55,7 +57,7 @@ class Gathered:
                 machine.begin(one.section, command)
             machine.add(one, command)
         for words in strange if found else ():
-            own.tell(f"{words}: no cmdlet is known that prints it")
+            own.tell(words)
         failed = own.failed(lines)
         facts.understood |= failed
         return failed or bool(found)
@@ -98,12 +100,15 @@ class _Machine:
             self.tell(f"{one.cmdlet}: known, nothing in it is judged")
             return
         rows = self.rows.setdefault(one.section, [])
+        for name in one.cut:
+            if name.lower() not in cmdlets.WRITTEN or name in _WORDS or (one.section, name) in _TITLES:
+                continue  # nobody judges it, or its beginning will do
+            if not isinstance(one.row[name], list):
+                self.tell(f"{one.cmdlet}: {name} is cut: the command again with | Format-List")
+                return
+            self.tell(f"{one.cmdlet}: the list {name} is cut: {UNCUT}")
         if len(rows) < MAX_ROWS:
             rows.append(one.row)
-        for name in one.cut:
-            # Of a narrow column the beginning will do; of most lists nothing is judged.
-            if isinstance(one.row[name], list) and name.lower() in cmdlets.WRITTEN:
-                self.tell(f"{one.cmdlet}: the list {name} is cut: {UNCUT}")
 
     def failed(self, lines: Sequence[str]) -> bool:
         """Errors, by what is translated in none of them: the form of the lines, and the identifiers below."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from manageout.doctor import powershell_table
+
 MAX_LEVELS = 8
 """Of quoting that is taken away."""
 MAIL_WIDTHS = range(66, 80)
@@ -141,11 +143,16 @@ def single_spaced(lines: list[str]) -> list[str]:
 
 
 def unwrapped(lines: list[str]) -> list[str]:
-    """Lines that a mail program has broken at a blank are whole again: settings, and rows of tables."""
+    """Lines that a mail program has broken at a blank are whole again: settings, and rows of tables.
+
+    A row of PowerShell's that reaches its last column is whole, however wide it is.
+    """
     found: list[str] = []
     last = ""
+    reach = 0
     for line in lines:
-        if last and line and _broken(last, line):
+        reach = (powershell_table.reach(found, line) or reach) if line else 0
+        if last and line and not 0 < reach < len(last) and _broken(last, line):
             found[-1] += " " + line
             last = ""
             continue

@@ -30,7 +30,10 @@ _BARE = re.compile(
 
 
 class Record(NamedTuple):
-    """One object. ``values``: property name -> value, in its order. ``quote``: the line it begins with."""
+    """One object. ``values``: property name -> value, in its order. ``quote``: the line it begins with.
+
+    Without values: a row of a table of which nobody can tell the columns.
+    """
 
     values: dict[str, Value]
     quote: str
@@ -96,9 +99,8 @@ class _Reader:
         if (found := powershell_table.find(lines)) is not None:
             self._list(lines[: found.first])
             self._end()
-            self.done += (
-                Record({**self.group, **row.values}, row.quote) for row in islice(found.rows(), MAX_RECORDS)
-            )
+            for row in islice(found.rows(), MAX_RECORDS):
+                self.done.append(Record({**self.group, **row.values} if row.values else {}, row.quote))
             return
         self._list(lines)
 

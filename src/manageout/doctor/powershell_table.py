@@ -20,7 +20,7 @@ _FILLER = "\x00"
 
 
 class Row(NamedTuple):
-    """``values``: empty cells too."""
+    """``values``: empty cells too; none at all: the columns of this row are lost."""
 
     values: dict[str, Value]
     quote: str
@@ -41,6 +41,8 @@ class Table(NamedTuple):
         for line in self.lines:
             cells = _cells(line, self.spans)
             if cells is None:
+                if 1 < len(self.names) - 1 <= len(line.split()):
+                    yield Row({}, line.strip())
                 continue
             if held and self._goes_on(cells, held):
                 for fragments, cell in zip(held, cells, strict=True):
@@ -83,9 +85,12 @@ def find(lines: list[str]) -> Table | None:
     return None
 
 
-def is_rule(above: list[str], line: str) -> bool:
-    """Whether ``line`` is the dashes below a heading, with which a table begins."""
-    return "--" in line and bool(_RULE.fullmatch(line)) and find([*above[-MAX_HEADING:], line]) is not None
+def reach(above: list[str], line: str) -> int:
+    """Where the last column begins, when ``line`` is the dashes below a heading, with which a table begins; else 0."""
+    if "--" not in line or not _RULE.fullmatch(line):
+        return 0
+    found = find([*above[-MAX_HEADING:], line])
+    return found.spans[-1][0] if found is not None else 0
 
 
 def _names(heading: list[str], spans: list[tuple[int, int]]) -> list[str]:
@@ -112,13 +117,13 @@ def _cells(line: str, spans: list[tuple[int, int]]) -> list[str] | None:
     wide = _widened(line)
     cells: list[str] = []
     start = 0
-    for (_, end), (after, _) in pairwise(spans):
+    for (_, end), (after, right) in pairwise(spans):
         cut = after
-        if wide[after - 1 : after].strip(
-            " "
-        ):  # a number on the right of the next column is wider than its heading
+        if wide[after - 1 : after].strip(" "):
+            # A number on the right of the next column is wider than its heading, or the blanks were lost.
             cut = wide.rfind(" ", end, after) + 1
-            if not cut:
+            on_the_right = wide[right - 1 : right].strip(" ") and not wide[right : right + 1].strip(" ")
+            if not cut or not on_the_right:
                 break
         cells.append(_plain(wide[start:cut]))
         start = cut

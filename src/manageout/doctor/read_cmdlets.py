@@ -24,8 +24,15 @@ def _prepared(section: str, rows: list[Row]) -> list[Row]:
     if section == "interfaces":
         return [row for row in rows if row.get("AddressFamily") != "IPv4"]
     if section == "routes":
-        return [row for row in rows if ":" in str(row.get("DestinationPrefix"))]
+        return [row for row in rows if _is_route(row)]
+    if section == "addresses":
+        return [row for row in rows if _address(str(row.get("IPAddress"))) is not None]
     return rows
+
+
+def _is_route(row: Row) -> bool:
+    prefix, hop = str(row.get("DestinationPrefix")), str(row.get("NextHop") or "::")
+    return ":" in prefix and _address(prefix) is not None and ":" in hop and _address(hop) is not None
 
 
 def _server(facts: Facts, rows: Iterator[Row]) -> None:
@@ -169,8 +176,9 @@ def _associations(facts: Facts, rows: Iterator[Row]) -> None:
 
 def _multi_site(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
-        if points := _list(row.get("DAEntryPoints")):
-            facts.sites = len(points)
+        points = row.get("DAEntryPoints")
+        if points:
+            facts.sites = len(points) if isinstance(points, list) else 1
 
 
 def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:

@@ -20,6 +20,7 @@ MAX_ROWS = 1000
 MAX_ITEMS = 64
 """Of a list in a row."""
 MAX_TEXT = 1000
+IPHTTPS = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition\IPHTTPS\IPHTTPSInterface"
 Row = dict[str, Any]
 Reader = Callable[[Facts, Iterator[Row]], None]
 
@@ -53,6 +54,12 @@ def _adapters(facts: Facts, rows: Iterator[Row]) -> None:
         interface.kind = _kind(f"{name} {description}")
         interface.guid = str(row.get("InterfaceGuid") or "").strip("{}").upper() or None
         interface.quote = f"adapter {name!r} ({description}), {row.get('Status')}"
+        if interface.connected is None:
+            interface.connected = _CONNECTED.get(str(row.get("Status")))
+
+
+_CONNECTED = {"Up": True, "Disconnected": False, "Not Present": False, "Disabled": False}
+"""What Get-NetAdapter says; Get-NetIPInterface has the last word."""
 
 
 def _kind(text: str) -> Kind:
@@ -167,6 +174,9 @@ def _iphttps_configuration(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
         if row.get("ServerURL"):
             facts.iphttps_url = Seen(str(row["ServerURL"]), f"IP-HTTPS URL {row['ServerURL']}")
+        if str(row.get("State")) == "Disabled":
+            quote = "Get-NetIPHttpsConfiguration: State Disabled"
+            facts.registry.setdefault((IPHTTPS.lower(), "iphttps_clientstate"), Seen(3, quote))
 
 
 def _teredo(facts: Facts, rows: Iterator[Row]) -> None:

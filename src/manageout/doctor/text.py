@@ -72,7 +72,7 @@ def _uncut(rows: list[str]) -> list[str]:
     found: list[str] = []
     cut = table = False
     for line in rows:
-        table = (table and bool(line)) or powershell_table.is_rule(found, line)
+        table = (table and bool(line)) or powershell_table.reach(found, line) > 0
         if cut and not table and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE:
             found[-1] += line.rstrip()
         else:

@@ -196,6 +196,12 @@ def test_prose_above_a_list() -> None:
     ]
 
 
+def test_a_row_whose_columns_are_lost_is_no_object_and_not_dropped() -> None:
+    text = "Name      Status  DisplayName\n----      ------  -----------\na_very_long_name_of_a_service Running x y z\n"
+    (one,) = read(text)
+    assert one.values == {} and one.quote.startswith("a_very")
+
+
 def test_bounded() -> None:
     assert len(read("A : 1\n\n" * 5000)) == MAX_RECORDS
     assert len(read("Name Mtu\n---- ---\n" + "a 1\n" * 5000)) == MAX_RECORDS

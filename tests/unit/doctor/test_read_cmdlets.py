@@ -155,19 +155,6 @@ def test_answers_of_resolve_dnsname() -> None:
     assert one.name == "da.corp.example" and len(one.addresses) == 2
 
 
-def test_a_name_that_does_not_resolve_by_the_words_that_are_not_translated() -> None:
-    text = """PS C:\\> Resolve-DnsName isatap.corp.example
-Resolve-DnsName : isatap.corp.example : Der DNS-Name ist nicht vorhanden
-In Zeile:1 Zeichen:1
-+ Resolve-DnsName isatap.corp.example
-+ ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
-    + CategoryInfo          : ResourceUnavailable: (isatap.corp.example:String) [Resolve-DnsName], Win32Exception
-    + FullyQualifiedErrorId : DNS_ERROR_RCODE_NAME_ERROR,Microsoft.DnsClient.Commands.ResolveDnsName
-"""
-    (one,) = read(text).lookups
-    assert (one.name, one.addresses, one.error) == ("isatap.corp.example", (), "DNS_ERROR_RCODE_NAME_ERROR")
-
-
 def test_a_blocked_record() -> None:
     text = """
 HostName                  RecordType Type       Timestamp            TimeToLive      RecordData
@@ -263,22 +250,6 @@ PSProvider         : Microsoft.PowerShell.Core\\Registry
     assert found is not None and found.value == 255
 
 
-def test_a_list_that_is_cut_is_said_to_be_cut() -> None:
-    text = "Namespace : {.a.example, .b.example, .c.example, .d.example...}\nNameServers : {fd12::1}\n"
-    assert any("FormatEnumerationLimit" in line for line in read(text).unread)
-
-
-def test_what_is_known_and_not_judged_is_named() -> None:
-    text = "Name             : corp.example\nInterfaceAlias   : WLAN\nNetworkCategory  : Public\n"
-    assert read(text).unread == ["Get-NetConnectionProfile: known, nothing in it is judged"]
-
-
-def test_an_output_that_comes_again_takes_the_place_of_the_first() -> None:
-    prompt = "PS C:\\> Get-DnsClientNrptPolicy\n\nNamespace              : {}\nDirectAccessDnsServers : {{fd12::1}}\n\n"
-    machine = read(prompt.format(".old.example") + prompt.format(".new.example"))
-    assert machine.nrpt and [rule.namespace for rule in machine.nrpt] == [".new.example"]
-
-
 def test_ipconfig_and_cmdlets_speak_of_the_same_interface() -> None:
     text = """PS C:\\> ipconfig /all
 
@@ -307,34 +278,6 @@ DNSServer            : 10.0.0.2
     assert one.ipv4 == [ip_address("10.0.0.5")] and one.gateways == [ip_address("10.0.0.1")]
 
 
-def test_one_output_of_several_machines() -> None:
-    text = """PS C:\\> Invoke-Command DA1,DA2 { Get-NetIPInterface -AddressFamily IPv6 }
-
-InterfaceAlias : isatap.corp.example
-ifIndex        : 16
-Forwarding     : Enabled
-Advertising    : Enabled
-PSComputerName : DA1
-
-InterfaceAlias : isatap.corp.example
-ifIndex        : 18
-Forwarding     : Disabled
-Advertising    : Disabled
-PSComputerName : DA2
-
-PS C:\\> Invoke-Command DA1,DA2 { Get-RemoteAccess | select LoadBalancing }
-
-LoadBalancing : Disabled
-PSComputerName : DA1
-
-LoadBalancing : Disabled
-PSComputerName : DA2
-"""
-    machines = bundle.read_pasted(text)
-    assert [(one.computer, one.role) for one in machines] == [("DA1", "server"), ("DA2", "server")]
-    assert [one.computer for one in diagnose(machines) if one.code == "SERVER-RESET"] == ["DA2"]
-
-
 def test_a_rule_with_its_ports_in_one_object() -> None:
     text = """PS C:\\> Get-NetFirewallRule | select Name, @{n='RemoteAddress';e={$_|Get-NetFirewallAddressFilter}}
 
@@ -348,41 +291,6 @@ RemoteAddress : Any
 """
     (one,) = read(text).firewall or []
     assert (one.name, one.ports, one.remote) == ("Helpdesk RDP", ("3389",), ("Any",))
-
-
-def test_a_cmdlet_that_fails_is_named() -> None:
-    text = """PS C:\\> Get-RemoteAccess
-Get-RemoteAccess : The term 'Get-RemoteAccess' is not recognized as the name of a cmdlet
-At line:1 char:1
-+ Get-RemoteAccess
-+ ~~~~~~~~~~~~~~~~
-    + CategoryInfo          : ObjectNotFound: (Get-RemoteAccess:String) [], CommandNotFoundException
-    + FullyQualifiedErrorId : CommandNotFoundException
-
-"""
-    assert read(text).unread == ["Get-RemoteAccess failed: CommandNotFoundException"]
-
-
-def test_an_assistant_that_does_not_answer() -> None:
-    text = """Get-DAConnectionStatus : Network Connectivity Assistant service is stopped or not responding.
-    + CategoryInfo          : NotSpecified: (MSFT_DAConnectionStatus:root) [Get-DAConnectionStatus], CimException
-    + FullyQualifiedErrorId : Windows System Error 1753,Get-DAConnectionStatus
-"""
-    assert list(judged(text)) == ["LOCATION-ASSISTANT"]
-
-
-def test_json() -> None:
-    assert list(judged(JSON)) == ["IPHTTPS-TIMEOUT"]
-    state = read('[{"State": 3, "Router": null, "ResolutionState": 0}]').isatap_state
-    assert state is not None and state.value == "disabled"
-    rules = read(
-        '{"Namespace": {"value": [".corp.example"], "Count": 1}, "DirectAccessDnsServers": ["fd12::1"]}'
-    ).nrpt
-    assert rules and (rules[0].namespace, rules[0].servers) == (".corp.example", ("fd12::1",))
-    forwarding = read(
-        '[{"ifIndex": 16, "InterfaceAlias": "isatap.x", "Forwarding": 0, "Advertising": 1}]'
-    ).interfaces[0]
-    assert forwarding.forwarding and not forwarding.forwarding.value
 
 
 def test_bare_values_of_which_the_command_says_what_they_are() -> None:
@@ -406,33 +314,48 @@ def test_another_host_than_the_gateway_does_not_count() -> None:
     assert "IPHTTPS-UNREACHED" in judged(text) and "IPHTTPS-UNREACHED" not in judged(url + text)
 
 
-def test_a_name_without_a_record_of_that_type() -> None:
-    text = """PS C:\\> Resolve-DnsName laptop.corp.example -Type AAAA
-
-Name                   : corp.example
-QueryType              : SOA
-TTL                    : 900
-Section                : Authority
-NameAdministrator      : hostmaster.corp.example
-SerialNumber           : 12
+def test_rows_that_a_mail_has_broken_are_whole_and_whole_ones_stay() -> None:
+    text = """
+IPAddress                InterfaceAlias           PrefixOrigin InterfaceIndex
+---------                --------------           ------------ --------------
+fe80::5efe:10.0.1.30%14  isatap.corp.example      WellKnown                14
+fe80::a1b2%12 Ethernet WellKnown 12
+fd12::a1b2               Ethernet with a longer   RouterAdvertisement
+12
 """
-    (one,) = read(text).lookups
-    assert (one.name, one.addresses, one.error) == ("laptop.corp.example", (), "no record of that type")
+    found = {one.name: (one.index, len(one.link_local), len(one.ipv6)) for one in read(text).interfaces}
+    assert found["isatap.corp.example"] == (14, 1, 0) and found["Ethernet"] == (12, 1, 0)
 
 
-def test_no_policy_at_all_is_said_by_nothing() -> None:
-    text = """PS C:\\> Get-DnsClientNrptPolicy
-PS C:\\> Get-NetIPHttpsConfiguration
+def test_states_that_other_cmdlets_tell() -> None:
+    off = "ServerURL : https://da.example.net:443/IPHTTPS\nState     : Disabled\n"
+    assert "IPHTTPS-OFF" in judged(off) and "IPHTTPS-OFF" not in judged(off.replace("Disabled", "Default"))
+    adapter = """
+Name                      InterfaceDescription      ifIndex Status
+----                      --------------------      ------- ------
+isatap.{7D21C3A0-9D6E-... Microsoft ISATAP Adapter       22 Not Present
 
-ServerURL : https://da.example.net:443/IPHTTPS
-State     : Default
-
-PS C:\\> Get-DAConnectionStatus
-
-Status    : ConnectedRemotely
-Substatus : None
+State   Router
+-----   ------
+Enabled mo-isatap.corp.example
 """
-    assert "NRPT-MISSING" in judged(text)
+    assert "ISATAP-DISCONNECTED" in judged(adapter)
+    assert "ISATAP-DISCONNECTED" not in judged(adapter.replace("Not Present", "Up"))
+
+
+def test_own_rules_that_are_not_in_effect() -> None:
+    own = "Namespace   : {.corp.example}\nNameServers : {fd12::1}\nVersion     : 2\nDisplayName : x\n"
+    none = f"PS C:\\> Get-DnsClientNrptPolicy\nPS C:\\> Get-DnsClientNrptRule\n\n{own}"
+    assert "NRPT-OVERRIDDEN" in judged(none)
+    same = "Namespace   : .corp.example\nNameServers : fd12::1\nQueryPolicy :\n"
+    assert "NRPT-OVERRIDDEN" not in judged(f"{own}\nPS C:\\> Get-DnsClientNrptPolicy\n\n{same}")
+
+
+def test_entry_points_of_a_deployment() -> None:
+    text = "EnterpriseName                   : Company\nGslbFqdn                         :\n"
+    text += "ManualEntryPointSelectionAllowed : Enabled\nDAEntryPoints                    : "
+    assert read(text + "{Entry Point 1, Entry Point 2}").sites == 2
+    assert read(text + "Entry Point 1").sites == 1
 
 
 def test_a_test_of_the_way_with_labels_of_two_words() -> None:

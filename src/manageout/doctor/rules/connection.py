@@ -74,8 +74,9 @@ def overridden(facts: Facts) -> Iterator[tuple[str, ...]]:
     empty = facts.nrpt_policy is not None and facts.nrpt_policy.value == 0 and facts.nrpt_local != []
     if facts.nrpt_policy is not None and (local or empty):
         yield (facts.nrpt_policy.quote, *(one.quote for one in local))
-    elif local and facts.nrpt:
-        yield (*(one.quote for one in local), f"in effect: {', '.join(one.namespace for one in facts.nrpt)}")
+    elif facts.nrpt is not None and (dead := [one for one in local if facts.nrpt or not one.direct]):
+        names = ", ".join(one.namespace for one in facts.nrpt)
+        yield (*(one.quote for one in dead), f"in effect: {names or 'none'}")
 
 
 def _in_effect(facts: Facts, wanted: NrptRule) -> bool:
