@@ -122,6 +122,7 @@ SERVERS = (
         "SERVER-PREFIX-DIFFERS LIVE-ROUTER-OTHER-PREFIX",
     ),
     Complaint("Clients reach no IPv4 server: NAT64 or DNS64 is off", "SERVER-TRANSLATION-OFF"),
+    Complaint("Clients connect, and get no address or reach nothing at all", "SERVER-CLIENTS-CUT"),
     Complaint("Servers without IPv4 are not found through DNS64", "SERVER-DNS64-ONLY-A"),
     Complaint(
         "One server is fine; behind a load balancer or in multisite managing out breaks: how to route to each node?",

@@ -397,3 +397,38 @@ def test_other_addresses_are_not_stale() -> None:
     assert not found(
         zone(("pc7", "fd12:3456:789a:1000::10"), ("pc8", "fd12::100:5efe:a00:163"), ("a", "10.0.0.9"))
     )
+
+
+# Pasted text, of which nobody says what machine it is of
+
+ON = "C:\\>netsh interface isatap show state\nISATAP State                       : enabled\n\n"
+ASKED = """C:\\>nslookup {name}
+Server:  dc1.corp.example
+Address:  10.0.0.10
+
+Name:    {name}
+Addresses:  {addresses}
+"""
+
+
+def test_a_name_without_ipv6_on_a_machine_with_isatap() -> None:
+    told = pasted(ON + ASKED.format(name="lap7.corp.example", addresses="10.0.1.77"))
+    assert told["DNS-NO-AAAA"].severity == "warning"
+    both = "10.0.1.77\n          fd12:3456:789a:1000::10"
+    assert "DNS-NO-AAAA" not in pasted(ON + ASKED.format(name="lap7.corp.example", addresses=both))
+    assert "DNS-NO-AAAA" not in pasted(ON + ASKED.format(name="dc1.corp.example", addresses="10.0.0.10"))
+    assert "DNS-NO-AAAA" not in pasted(ASKED.format(name="lap7.corp.example", addresses="10.0.1.77"))
+
+
+def test_stranded_by_the_status_too() -> None:
+    """Inside, not connected, and no word of ConnectedLocally."""
+    inside = changed(
+        code(0x274C), "suffixes", [{"InterfaceIndex": 8, "ConnectionSpecificSuffix": "corp.example"}]
+    )
+    told = found(located(inside, "Error", "CouldNotContactDirectAccessServer"))
+    assert set(told) == {"LOCATION-STRANDED"}
+    assert "LOCATION-STRANDED" not in found(located(inside, "ConnectedLocally"))
+    assert "LOCATION-STRANDED" not in found(changed(inside, "location", []))
+    assert "LOCATION-STRANDED" not in found(
+        located(code(0x274C), "Error", "CouldNotContactDirectAccessServer")
+    )

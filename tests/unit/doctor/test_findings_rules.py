@@ -73,6 +73,18 @@ def server_interface(**words: str) -> Bundle:
     return changed(SERVER, "interfaces", [interface(15, **(base | words))])
 
 
+def clients_interface(**words: str) -> Bundle:
+    """Of a server, with its IP-HTTPS interface beside the ISATAP one."""
+    on = {"Forwarding": "Enabled", "Advertising": "Enabled"} | words
+    card = {
+        "Name": "IPHTTPSInterface",
+        "InterfaceDescription": "Microsoft IP-HTTPS Platform Interface",
+        "ifIndex": 7,
+    }
+    made = changed(SERVER, "adapters", lambda rows: [*rows, card])
+    return changed(made, "interfaces", lambda rows: [*rows, interface(7, **on)])
+
+
 def service(bundle: Bundle, name: str) -> Bundle:
     return changed(bundle, "services", [{"Name": name, "Status": "Stopped", "StartType": "Disabled"}])
 
@@ -221,6 +233,7 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "FIREWALL-CLOSED": lambda: changed(CLIENT, "rules", []),
     "FIREWALL-SCOPE": lambda: rules(RemoteAddress=["fd12:3456:789a:1:0:5efe::/96"]),
     "FIREWALL-EDGE": lambda: rules(EdgeTraversalPolicy="Block"),
+    "SERVER-CLIENTS-CUT": lambda: clients_interface(Forwarding="Disabled"),
     "ISATAP-OFF-BIT": lambda: registry(without_address(MANAGER), PARAMETERS, "DisabledComponents", 0x04),
     "TEREDO-OFF-BIT": lambda: registry(CLIENT, PARAMETERS, "DisabledComponents", 0x08),
     "IPV6-CARDS-OFF": lambda: registry(MANAGER, PARAMETERS, "DisabledComponents", 0x10),

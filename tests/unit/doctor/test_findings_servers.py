@@ -10,9 +10,10 @@ import manageout.doctor.rules
 from manageout.doctor import read_text
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Seen
 from manageout.doctor.findings import Finding, diagnose
-from tests.unit.doctor.bundles import MANAGER, SERVER, Bundle, changed, facts, interface
+from tests.unit.doctor.bundles import CLIENT, MANAGER, SERVER, Bundle, changed, facts, interface
 from tests.unit.doctor.test_findings_rules import (
     NAME,
+    clients_interface,
     farm,
     lookups,
     server_interface,
@@ -136,3 +137,13 @@ def test_the_node_that_dnscmd_was_asked_for() -> None:
     assert "DNS-BLOCKED" in pasted(blocked + asked.format("isatap"))
     assert "DNS-BLOCKED" not in pasted(blocked + asked.format("router"))
     assert "DNS-BLOCKED" not in pasted(blocked + asked.format("@"))
+
+
+def test_the_interface_that_clients_connect_to() -> None:
+    assert not found(clients_interface())
+    for off in ({"Forwarding": "Disabled"}, {"Advertising": "Disabled"}):
+        told = found(clients_interface(**off))
+        assert set(told) == {"SERVER-CLIENTS-CUT"}
+        assert told["SERVER-CLIENTS-CUT"].remedy[0].startswith("Set-NetIPInterface -InterfaceIndex 7 ")
+    on_a_client = changed(CLIENT, "interfaces", [interface(20)])
+    assert not found(on_a_client)

@@ -109,12 +109,12 @@ def no_rules(facts: Facts) -> Iterator[tuple[str, ...]]:
     hides=("IPHTTPS-TIMEOUT", "IPHTTPS-NO-DATA", "IPHTTPS-OTHER", *NOT_CONNECTED),
 )
 def stranded(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Said to be outside, with an interface in the intranet's DNS domain."""
-    if facts.inside is None or facts.inside.value or not facts.nrpt:
-        return
-    for one in facts.interfaces:
-        if one.suffix and one.ipv4 and any(_covers(r.namespace, f"x.{one.suffix}") for r in facts.nrpt):
-            yield facts.inside.quote, f"{one.name}: DNS suffix {one.suffix}, {one.ipv4[0]}"
+    """Said to be outside, or not connected, with an interface in the intranet's DNS domain."""
+    outside = facts.connection if facts.inside is None else None if facts.inside.value else facts.inside
+    for one in facts.interfaces if outside is not None and facts.nrpt and not tunnel_up(facts) else ():
+        if one.suffix and one.ipv4 and any(_covers(r.namespace, f"x.{one.suffix}") for r in facts.nrpt or []):
+            assert outside is not None
+            yield outside.quote, f"{one.name}: DNS suffix {one.suffix}, {one.ipv4[0]}"
             return
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import Case, rule
-from manageout.doctor.rules.manager import router_lookup
+from manageout.doctor.rules.manager import enabled, router_lookup
 from manageout.wire.address import embedded_isatap
 
 REGISTERS_NOT = 19041
@@ -88,12 +88,14 @@ def open_list(facts: Facts) -> Iterator[tuple[str, ...]]:
         rf"/registerdns",
     ),
 )
-def no_aaaa(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A manager resolves a name to IPv4 only."""
-    if facts.role == "manager":
-        for four, six, quotes in _by_name(facts).values():
-            if four and not six:
-                yield tuple(quotes)
+def no_aaaa(facts: Facts) -> Iterator[Case]:
+    """A manager resolves a name to IPv4 only. Of a pasted text nobody knows whether the name is a client's; the DNS
+    server's own is none."""
+    manages = facts.role == "manager" or (facts.role == "unknown" and enabled(facts))
+    servers = {lookup.server for lookup in facts.lookups}
+    for four, six, quotes in _by_name(facts).values() if manages else ():
+        if four and not six and not servers & set(map(str, four)):
+            yield Case(tuple(quotes), severity="warning" if facts.role == "unknown" else None)
 
 
 @rule(

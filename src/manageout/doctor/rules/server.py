@@ -128,6 +128,24 @@ def unpublished(facts: Facts) -> Iterator[Case]:
 
 
 @rule(
+    "SERVER-CLIENTS-CUT",
+    "error",
+    "the server's IP-HTTPS interface does not forward or advertise",
+    cause="Clients get their prefix from its advertisements, and what they send comes in there: without the one they "
+    "have no address, without the other they reach nothing.",
+    remedy=("Set-NetIPInterface -InterfaceIndex N -Forwarding Enabled -Advertising Enabled",),
+)
+def clients_cut(facts: Facts) -> Iterator[Case]:
+    """Forwarding or advertising off on the interface that clients connect to."""
+    for one in facts.of_kind("iphttps") if is_server(facts) else ():
+        off = [
+            seen.quote for seen in (one.forwarding, one.advertising) if seen is not None and not seen.value
+        ]
+        if off:
+            yield Case(tuple(off), {"N": one.index})
+
+
+@rule(
     "SERVER-NO-DEFAULT",
     "warning",
     "the ISATAP router does not advertise itself as a default router",
