@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from itertools import islice, pairwise
+from typing import Any
 
 from manageout.doctor import (
     ipconfig,
@@ -91,12 +92,38 @@ def _finish(facts: Facts) -> None:
 
 def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
     reader = READERS.get(part.kind)
+    before = _told(facts, part)
     known = reader is not None and reader(facts, part)
+    for name, seen in _told(facts, part).items():
+        old = before.get(name)
+        if old is not None and old.value != seen.value and len(facts.replaced) < MAX_UNREAD:
+            facts.replaced.append(f"{old.quote}; later {seen.quote}")
     known |= _events(facts, part)
     facts.understood |= known
     known = known or cmdlets.part(facts, part.lines, part.command)
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:
         facts.unread.append(name)
+
+
+_ONCE = (
+    "isatap_state", "isatap_router", "iphttps_error", "teredo_type", "teredo_state", "block_list", "proxy", "inside",
+    "firewall_off",
+)  # fmt: skip
+"""What an output says once of a machine."""
+
+
+def _told(facts: Facts, part: Part) -> dict[str, Seen[Any]]:
+    """What was told of the kind that ``part`` is of."""
+    if part.kind == "sc":
+        return dict(facts.services)
+    if part.kind == "interface":
+        return {
+            f"{one.index} {name}": seen
+            for one in facts.interfaces
+            for name in ("forwarding", "advertising")
+            if (seen := getattr(one, name)) is not None
+        }
+    return {name: seen for name in _ONCE if (seen := getattr(facts, name)) is not None}
 
 
 def _adapters(facts: Facts, part: Part) -> bool:
@@ -168,9 +195,12 @@ _WORDS: dict[bool | None, str] = {True: "enabled", False: "disabled"}
 
 
 def _teredo(facts: Facts, part: Part) -> bool:
-    """Below a heading with its name. An error stands between the state and the kind of client."""
+    """Below a heading with its name, where it is there. An error stands between the state and the kind of client."""
     before = ""
-    for setting in netsh.settings(_below(part.lines, re.compile("teredo", re.I))):
+    settings = netsh.settings(_below(part.lines, re.compile("teredo", re.I)) or part.lines)
+    if settings:
+        facts.teredo_type = facts.teredo_state = facts.teredo_error = None
+    for setting in settings:
         # "enterpriseclient (Group Policy)", "probe (primary server)", "probe(cone)"
         value = setting.value.lower().partition("(")[0].strip()
         if value in _TEREDO_TYPES and facts.teredo_type is None:

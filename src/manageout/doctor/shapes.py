@@ -25,6 +25,9 @@ _ROW = {
     "interfaces": re.compile(r"^\s*\d{1,9}\s+\d{1,9}\s+\d{3,10}\s+\S+\s+\S"),
     "addresses": re.compile(rf"^\s*(?:[^\s:(]+\s+){{4}}{_ADDRESS}\s*$"),
 }
+_TEREDO = ("client", "enterpriseclient", "natawareclient", "default", "disabled", "server")
+_TEREDO_SERVER = re.compile(r"\S \S.*[:\uff1a]\s*\S*(?:teredo|\.)\S*")
+"""Below the type, its server: a label of two words in most languages."""
 _PROPERTY = re.compile(r"^[A-Z][A-Za-z0-9]+ *: ?")
 _ERROR = re.compile(r"^(?:[A-Z][a-z]+-[A-Z]\w+) ?: |^\s*\+ (?:CategoryInfo|FullyQualifiedErrorId)")
 
@@ -148,12 +151,13 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
     if LUID.search(line) or line.lstrip().lower().startswith("ifluid"):
         return Shape("interface", fresh=True)
     value = line.partition(":")[2].strip().lower()
-    if (value in ("client", "server") and "https://" in after) or (
-        line.lstrip()[:3].lower() == "url" and value.startswith("https://")
-    ):
-        return Shape("iphttps")
+    role = value in ("client", "server") and "https://" in after
+    if role or (line.lstrip()[:3].lower() == "url" and value.startswith("https://")):
+        return Shape("iphttps", fresh=role)
     if "Microsoft Windows " in after and re.match(r"[^:]{3,30}:\s{3,}", line):
         return Shape("systeminfo", fresh=True)
+    if value.partition(" ")[0] in _TEREDO and _TEREDO_SERVER.search(after):
+        return Shape("teredo", fresh=True)
     if _ERROR.match(line):
         return Shape("powershell")
     if _PROPERTY.match(line) and (_PROPERTY.match(after) or not after) and _aligned(line, after):

@@ -69,6 +69,20 @@ def test_the_later_output_counts_and_that_is_said() -> None:
     assert [one.code for one in found] == ["ISATAP-LINK-LOCAL-ONLY", "EVIDENCE-TWICE"]
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("C:\\>netsh interface isatap show state\nISATAP State : {}\n", ("disabled", "enabled")),
+        ("C:\\>sc query iphlpsvc\nSERVICE_NAME: iphlpsvc\n    STATE : {}\n", ("1  STOPPED", "4  RUNNING")),
+        ("Role : client\nURL : https://g.example/IPHTTPS\nLast Error Code : {}\nStatus : x\n\n", ("0x103", "0x0")),
+    ],
+)  # fmt: skip
+def test_so_it_is_of_other_commands(text: str, code: tuple[str, str]) -> None:
+    found = judged("".join(text.format(one) for one in code))
+    assert [one.code for one in found] == ["EVIDENCE-TWICE"]
+    assert code[0] in found[0].seen[0] and code[1] in found[0].seen[0]
+
+
 def test_the_same_output_twice_needs_no_word() -> None:
     text = read("quote-as-it-stood")
     assert [one.code for one in judged(text + "\n" + text)] == ["ISATAP-LINK-LOCAL-ONLY"]
