@@ -68,16 +68,16 @@ def parse(lines: list[str]) -> list[Adapter]:
     adapters: list[Adapter] = []
     entries: list[_Entry] = []
     before = ""
-    indented = any(line[0].isspace() and _DOTS.search(line) for line in lines if line)
+    edge = min((len(line) - len(line.lstrip()) for line in lines if _DOTS.search(line)), default=0)
     for line in lines:
-        if _is_header(line, before, adapters, indented):
+        if _is_header(line, before, adapters, bool(edge)):
             if adapters:
                 _sort(adapters[-1], entries)
             adapters.append(Adapter(line[:-1].strip(), text=[line]))
             entries = []
         elif adapters and line:
             adapters[-1].text.append(line)
-            _line(adapters[-1], entries, line, indented)
+            _line(adapters[-1], entries, line, edge)
         before = line
     if adapters:
         _sort(adapters[-1], entries)
@@ -98,11 +98,11 @@ def _is_header(line: str, before: str, adapters: list[Adapter], indented: bool) 
 _DOTS = re.compile(r"\. \.|\. ?:(?:\s|$)")
 
 
-def _line(adapter: Adapter, entries: list[_Entry], line: str, indented: bool) -> None:
-    """Keep the addresses of a line; a line without a label belongs to the one before."""
+def _line(adapter: Adapter, entries: list[_Entry], line: str, edge: int) -> None:
+    """Keep the addresses of a line; a line without a label belongs to the one before. ``edge``: where labels begin."""
     label, colon, value = _split(line.replace("\uff1a", ":"))
     indent = len(label) - len(label.lstrip())
-    if colon and (1 <= indent <= 6 or not indented) and (not value or value[0].isspace()):
+    if colon and (1 <= indent <= edge + 3 or not edge) and (not value or value[0].isspace()):
         value = value.strip()
         if len(entries) < 2 and _DOMAIN.fullmatch(value):
             adapter.suffix = adapter.suffix or value

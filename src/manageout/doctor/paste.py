@@ -24,6 +24,8 @@ _ASKED = re.compile(r"(?:set \S+|l?server \S+|exit|[\w.:-]+)$", re.IGNORECASE)
 _TABLE_ROW = re.compile(r"^\s*\|.*\|\s*$")
 _LABELLED = re.compile(r"\S.*?(?: :|\. ?:|\w:)(?:\s|$)")
 _COLUMNS = re.compile(r"\S {2,}\S+.* {2,}\S|\S {2,}\S.*\S {2,}\S")
+_CUT_ROUTE = re.compile(r"^\S+ +\S+ +\d+ +[0-9A-Fa-f:.]+/\d+ +\d+$")
+"""A row of netsh's routes without its last column."""
 _OWN = re.compile(
     r"\s|[-=*#>]|\S+ ?$|.*(?: :|\. ?:|:)(?:\s|$)|.*REG_|HKEY_|\d+ |(?:PS )?[A-Za-z]:\\|.* {3,}\S|\S+>|PS>|\[\S+\]"
 )
@@ -107,7 +109,7 @@ def dedented(lines: list[str]) -> list[str]:
     for number, line in enumerate([*lines, "."]):
         at_left = bool(line) and not line[0].isspace()
         if inside and at_left:
-            found += _dedent(lines[start:number]) if blank else lines[start:number]
+            found += _dedent(lines[start:number]) if blank or number == len(lines) else lines[start:number]
             inside = False
         if not inside and line and not at_left and blank:
             start, inside = number, True
@@ -131,7 +133,7 @@ def single_spaced(lines: list[str]) -> list[str]:
     """Without the blank line that some programs put behind every line."""
     filled = sum(map(bool, lines))
     doubled = sum(bool(one) and not two for one, two in pairwise([*lines, ""]))
-    if filled < 8 or doubled < filled * 0.95 or sum(not line for line in lines) < filled * 0.95 - 1:
+    if filled < 5 or doubled < filled * 0.95 or sum(not line for line in lines) < filled * 0.95 - 1:
         return lines
     found: list[str] = []
     skip = False
@@ -163,7 +165,9 @@ def unwrapped(lines: list[str]) -> list[str]:
 
 def _broken(line: str, rest: str) -> bool:
     word = rest.partition(" ")[0]
-    if line.endswith(" :") and re.match(r"https?://\S+$", rest):
+    if (line.endswith(" :") and re.match(r"https?://\S+$", rest)) or (
+        _CUT_ROUTE.match(line) and " " not in rest
+    ):
         return True
     return (
         len(line) < MAIL_WIDTHS.stop

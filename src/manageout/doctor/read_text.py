@@ -210,7 +210,8 @@ def _teredo(facts: Facts, part: Part) -> bool:
         elif before in _TEREDO_STATES and "teredo" not in value and value not in _NO_ERROR:
             facts.teredo_error = Seen(setting.value, setting.text)
         before = value
-    return facts.teredo_type is not None or facts.teredo_state is not None
+    off = facts.teredo_type is not None and facts.teredo_type.value == "disabled"
+    return off or facts.teredo_state is not None
 
 
 _TEREDO_TYPES = ("client", "enterpriseclient", "server", "natawareclient", "relay", "disabled", "default")

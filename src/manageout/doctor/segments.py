@@ -87,6 +87,9 @@ _ON = re.compile(
 _ALONE = re.compile(
     rf"^(?P<role>(?:DA |DirectAccess |the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?\s*:$", re.I
 )
+_TOLD = re.compile(
+    r"^(?:computer|machine|host|hostname|pc|workstation|node)\s?: ?([\w.-]{2,60})$", re.IGNORECASE
+)
 _NAME = re.compile(r"^(?=.*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14}(?:\.[\w-]+){0,8}$")
 _NO_NAMES = frozenset(
     {
@@ -106,7 +109,10 @@ def _heading(line: str, before: str) -> str:
         inner = _ON.match(f"{words}:") or _ALONE.match(f"{words}:")
         if inner is not None:
             return _named(inner)
-        return words if _is_name(words) else ""
+        name = words.partition(" (")[0].rpartition(": ")[2]
+        return name if _is_name(name) else ""
+    if not before and (match := _TOLD.match(line)) and _is_name(match[1]):
+        return match[1]
     if not line.endswith(":") or line[0].isspace():
         return ""
     if match := _ON.match(line) or (None if before else _ALONE.match(line)):
@@ -134,7 +140,8 @@ def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
     held: list[str] = []
     begun = False
     for number, line in enumerate(lines):
-        if line and (not kind or not number or not lines[number - 1]):
+        header = kind == "powershell" and line.endswith(":") and not line[0].isspace()
+        if line and (not kind or header or not number or not lines[number - 1]):
             found, fresh = shape_at(lines, number)
             stays = not found and (command or kind == "powershell")
             stays = stays or (kind == "displaydns" and found == "ipconfig")

@@ -83,7 +83,8 @@ def _uncut(rows: list[str]) -> list[str]:
 
 def _is_rest(line: str) -> bool:
     """Whether ``line`` may be the rest of the one before: no row of a table of routes, no prompt, no property."""
-    return bool(line) and not line[0].isspace() and _OWN_LINE.match(line) is None
+    setting = ". . " in line or " : " in line
+    return bool(line) and not line[0].isspace() and not setting and _OWN_LINE.match(line) is None
 
 
 def _cells(line: str) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Callable
 from ipaddress import IPv6Address
 from pathlib import Path
+from textwrap import TextWrapper
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +17,7 @@ from manageout.cli.doctor import doctor
 from manageout.doctor import bundle, ipconfig
 from manageout.doctor.findings import Finding, diagnose
 from manageout.doctor.text import decode, lines
+from tests.unit.doctor.test_read_text import SESSION
 
 PASTES = Path(__file__).parent / "pastes"
 
@@ -41,22 +46,44 @@ def test_the_one_cause(name: str, code: str) -> None:
     assert [one.code for one in judged(read(name)) if one.severity != "note"] == [code]
 
 
-MARKS = ["> ", ">> ", "    ", "\t", "| "]
+def _wrapped(text: str) -> str:
+    """As a mail program sends it: no line beyond 76 characters, broken at blanks."""
+    fill = TextWrapper(76, break_long_words=False, break_on_hyphens=False)
+    return "\n".join("\n".join(fill.wrap(line)) if len(line) > 76 else line for line in text.split("\n"))
 
 
-@pytest.mark.parametrize("mark", MARKS)
-@pytest.mark.parametrize(
-    "name", ["netsh-of-a-server", "route-print-is-no-prefix-table", "table-says-isatap-disconnected"]
-)
-def test_marks_change_nothing(name: str, mark: str) -> None:
-    marked = "\n".join(mark + line for line in read(name).split("\n"))
-    assert [one.code for one in judged(marked)] == [one.code for one in judged(read(name))]
+def _each(text: str, change: Callable[[str], str]) -> str:
+    return "\n".join(change(line) for line in text.split("\n"))
 
 
-@pytest.mark.parametrize("path", sorted(PASTES.glob("*.txt")), ids=lambda path: path.stem)
-def test_neither_do_lost_indentation_and_blanks(path: Path) -> None:
-    bare = "\n".join(line.strip() for line in read(path.stem).split("\n"))
-    assert [one.code for one in judged(bare)] == [one.code for one in judged(read(path.stem))]
+CHANGES: dict[str, Callable[[str], str]] = {
+    "quoted": lambda text: _each(text, lambda line: f"> {line}"),
+    "quoted twice, without blanks": lambda text: _each(text, lambda line: f">>{line}"),
+    "bar": lambda text: _each(text, lambda line: f"| {line}"),
+    "code block": lambda text: _each(text, lambda line: f"    {line}"),
+    "tab": lambda text: _each(text, lambda line: f"\t{line}"),
+    "fence": lambda text: f"Hello,\n\n```\n{text}\n```\n\nBye",
+    "no indentation": lambda text: _each(text, str.strip),
+    "single blanks": lambda text: _each(text, lambda line: re.sub(" +", " ", line).strip()),
+    "no empty lines": lambda text: "\n".join(line for line in text.split("\n") if line.strip()),
+    "empty line behind each": lambda text: text.replace("\n", "\n\n"),
+    "mailed": _wrapped,
+    "mailed and quoted": lambda text: _each(_wrapped(text), lambda line: f"> {line}"),
+    "carriage returns": lambda text: text.replace("\n", "\r\r\n"),
+    "non-breaking": lambda text: text.replace("  ", "\u00a0 "),
+    "web page": lambda text: f"<pre>{html.escape(text, quote=False)}</pre>",
+    "tabs for indentation": lambda text: re.sub("^   ", "\t", text, flags=re.MULTILINE),
+    "console of 80": lambda text: _each(text, lambda line: re.sub("(.{80})(?=.)", r"\1\n", line)),
+    "padded": lambda text: _each(text, lambda line: line.ljust(100)),
+}
+TEXTS = {path.stem: read(path.stem) for path in sorted(PASTES.glob("*.txt"))} | {"session": SESSION}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_mails_and_pages_do_changes_nothing(name: str, change: str) -> None:
+    changed = decode(CHANGES[change](TEXTS[name]).encode())
+    assert [one.code for one in judged(changed)] == [one.code for one in judged(TEXTS[name])]
 
 
 def test_the_name_is_found_without_indentation() -> None:

@@ -53,7 +53,8 @@ def test_prose_is_a_part_of_no_kind() -> None:
     [("=== HELP7 ===", "HELP7"), ("--- da1.corp.example ---", "da1.corp.example"), ("### DA1", "DA1"),
      ("On the server:", "server"), ("on the DA server DA1:", "DA1"), ("From the client (LAPTOP7):", "LAPTOP7"),
      ("Server:", "server"), ("Auf dem Server:", "server"), ("HELP-7:", "HELP-7"), ("[DA1]", "DA1"),
-     ("*** client ***", "client")],
+     ("*** client ***", "client"), ("=== DA1 (DirectAccess server) ===", "DA1"), ("=== Server: DA1 ===", "DA1"),
+     ("Computer: HELP7", "HELP7")],
 )  # fmt: skip
 def test_headings_that_name_a_machine(heading: str, machine: str) -> None:
     assert cut(f"{heading}\n\nISATAP State : enabled\n")[0][0] == machine
