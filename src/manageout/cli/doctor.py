@@ -94,8 +94,8 @@ def doctor(
     """Say why managing out fails: cause and remedy.
 
     EVIDENCE is what the collector wrote on a Windows machine (`--collector` prints the script), or saved output of
-    `ipconfig /all`, netsh and PowerShell's cmdlets in any language, or what `--save` has saved; files, folders and
-    zip archives. Without any, paste it, then press Ctrl-D.
+    `ipconfig /all`, netsh, nslookup, reg query and PowerShell's cmdlets in any language, also as mails and web pages
+    show it, or what `--save` has saved; files, folders and zip archives. Without any, paste it, then press Ctrl-D.
 
     With --live this machine is the evidence: a gateway, an ISATAP router, an ISATAP host or any other. As root it
     sees most. It asks every name server, solicits ISATAP routers, measures paths and looks at certificates, clocks

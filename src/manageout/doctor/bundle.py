@@ -68,7 +68,7 @@ def _understood(machines: dict[str, Facts]) -> list[Facts]:
     """Evidence of which not a word is known would look like health."""
     found = list(machines.values())
     if not any(facts.understood for facts in found):
-        hint = "give what the collector wrote (--collector prints it), or ipconfig /all and netsh"
+        hint = "give what the collector wrote (--collector prints it), or ipconfig /all, netsh and cmdlets"
         message = "nothing could be judged: not a word there is the output of a command that the doctor knows"
         raise ManageoutError(message, hint)
     return found

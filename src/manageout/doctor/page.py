@@ -23,11 +23,14 @@ _PROGRAMS = (
 _HEAD = """# Troubleshooting
 
 `manageout doctor` finds these causes. On Windows, as administrator, run the script that `manageout doctor --collector`
-prints, and give the file it writes to `manageout doctor FILE`. Saved output of `ipconfig /all`, netsh and
-cmdlets does too, in any of the languages that the doctor knows. On a Linux gateway, router, ISATAP host or any other
-machine,
-`manageout doctor --live` looks for itself, as root, and changes nothing; `manageout doctor --save FILE.zip` also keeps
-what it saw, without secrets, for somebody else to judge by `manageout doctor FILE.zip`.
+prints, and give the file it writes to `manageout doctor FILE`. Saved or pasted output of `ipconfig /all`, netsh,
+nslookup, dnscmd, reg query, sc, route print, systeminfo and cmdlets does too, in any of the languages that the doctor
+knows, as mails and web pages show it: with or without prompts, quoting marks, indentation and empty lines. Outputs of
+several machines are told apart by their host names, by remote prompts, and by headings such as `=== DA1 ===` or `on the
+server:`; of one output that is there twice the later counts. What could not be read is named, and what is known but not
+judged. On a Linux gateway, router, ISATAP host or any other machine, `manageout doctor --live` looks for itself, as
+root, and changes nothing; `manageout doctor --save FILE.zip` also keeps what it saw, without secrets, for somebody else
+to judge by `manageout doctor FILE.zip`.
 A cause hides its consequences: of a chain only the first is shown.
 
 When one manager cannot reach one client, `manageout doctor reach HOST CLIENT --port 3389` walks the way between them,
