@@ -15,7 +15,7 @@ from manageout.doctor.rules.iphttps import NOT_CONNECTED
     "Windows itself finds a fault in the DirectAccess server",
     cause="Get-RemoteAccessHealth judges each component; its heuristics tell the cause in words.",
     remedy=(
-        "Get-RemoteAccessHealth | Where-Object HealthState -ne OK | Select-Object -ExpandProperty Heuristics",
+        "Get-RemoteAccessHealth | Where-Object HealthState -ne OK   (its Heuristics say why)",
         "Get-RemoteAccessHealth -Refresh   (the state may be an old one)",
     ),
 )
