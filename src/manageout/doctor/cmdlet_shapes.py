@@ -53,7 +53,7 @@ SHAPES = (  # the first that fits
     _shape("natTransition", "Get-NetNatTransitionConfiguration", "IPv4AddressPortPool|TcpMappingTimeoutSeconds|"
            "TcpMappingTimeout|InboundInterface PrefixMapping"),
     _shape("dnsTransition", "Get-NetDnsTransitionConfiguration", "OnlySendAQuery|AlwaysSynthesize|LatencyMilliseconds"),
-    _shape("nrptLocal", "Get-DnsClientNrptRule", "Namespace NameServers Version|Namespace DisplayName|"
+    _shape("nrptLocal", "Get-DnsClientNrptRule", "Namespace NameServers Version|Namespace DisplayName|Namespace Name|"
            "Namespace DirectAccessEnabled Comment"),
     _shape("nrpt", "Get-DnsClientNrptPolicy", "Namespace"),
     _shape("nrptGlobal", "Get-DnsClientNrptGlobal", "EnableDAForAllNetworks"),

@@ -432,3 +432,14 @@ def test_stranded_by_the_status_too() -> None:
     assert "LOCATION-STRANDED" not in found(
         located(code(0x274C), "Error", "CouldNotContactDirectAccessServer")
     )
+
+
+def test_own_name_rules_that_are_not_in_effect_as_they_are_pasted() -> None:
+    own = "PS C:\\> Get-DnsClientNrptRule\n\nName        : {A1B2C3D4-0000-1111-2222-333344445555}\n"
+    own += "Namespace   : {.vpn.example}\nNameServers : {10.8.0.1}\n\n"
+    effective = "PS C:\\> Get-DnsClientNrptPolicy\n\nNamespace              : .corp.example\n"
+    effective += "DirectAccessDnsServers : fd12:3456:789a:3333::1\n\n"
+    both = "Namespace              : .vpn.example\nNameServers            : 10.8.0.1\n"
+    assert "NRPT-OVERRIDDEN" in pasted(own + effective)
+    assert "NRPT-OVERRIDDEN" not in pasted(own + effective + both)
+    assert "NRPT-OVERRIDDEN" not in pasted(effective + both)
