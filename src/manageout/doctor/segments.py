@@ -134,6 +134,12 @@ def _is_name(word: str) -> bool:
 # --- Blocks -----------------------------------------------------------------------------------------------
 
 
+_WHOLE = frozenset(
+    {"ipconfig", "isatap", "iphttps", "teredo", "interface", "interfaces", "routes", "policies", "addresses", "sc"}
+)  # fmt: skip
+"""Outputs each of whose blocks is known by its shape."""
+
+
 def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
     """The output of ``command``, and what stands behind it that is clearly another's."""
     kind = kind_of(command)
@@ -143,7 +149,8 @@ def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
         header = kind == "powershell" and line.endswith(":") and not line[0].isspace()
         if line and (not kind or header or not number or not lines[number - 1]):
             found, fresh = shape_at(lines, number)
-            stays = not found and (command or kind == "powershell")
+            ended = begun and kind in _WHOLE  # whatever comes now is another's, though nobody says whose
+            stays = not found and (kind == "powershell" or (bool(command) and not ended))
             stays = stays or (kind == "displaydns" and found == "ipconfig")
             if (found == kind and fresh and begun) or (found != kind and not stays):
                 yield from _part(command, held, machine, kind)

@@ -28,6 +28,8 @@ _ROW = {
 _TEREDO = ("client", "enterpriseclient", "natawareclient", "default", "disabled", "server")
 _TEREDO_SERVER = re.compile(r"\S \S.*[:\uff1a]\s*\S*(?:teredo|\.)\S*")
 """Below the type, its server: a label of two words in most languages."""
+_INDEXED = re.compile(r"^\S{2,30} ?\d{1,9} ?[:\uff1a] ?\S")
+"""The title of an interface's table of addresses: "Interface 12: Ethernet"."""
 _PROPERTY = re.compile(r"^[A-Z][A-Za-z0-9]+ *: ?")
 _ERROR = re.compile(r"^(?:[A-Z][a-z]+-[A-Z]\w+) ?: |^\s*\+ (?:CategoryInfo|FullyQualifiedErrorId)")
 
@@ -144,6 +146,8 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
     """A line ``label : value``."""
     if ":" not in line and "\uff1a" not in line:
         return UNKNOWN
+    if _INDEXED.match(line) and any(RULE.match(one) for one in below[:3]):
+        return Shape("addresses")
     if _STATE.match(line) or line.replace("\uff1a", ":").partition(":")[0].strip().lower() in ROUTER_LABELS:
         return Shape("isatap")
     if _server(line, after):

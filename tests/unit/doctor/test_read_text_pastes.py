@@ -141,6 +141,14 @@ def test_what_was_dropped_is_named_and_nothing_is_called_well(tmp_path: Path) ->
     assert "nothing wrong" not in done.output and "one part was not" in done.output
 
 
+def test_what_stands_behind_a_known_output_is_not_dropped() -> None:
+    text = (
+        "C:\\>netsh interface isatap show state\nISATAP State : enabled\n\nProto  Local\nTCP    0.0.0.0:1\n"
+    )
+    (finding,) = judged(text)
+    assert finding.code == "EVIDENCE" and "Proto" in finding.seen[0]
+
+
 @pytest.mark.parametrize(
     "mail", ["From: a@corp.example\nTo: b@corp.example\nSubject: help\n\nHello,\n\n", "Hi!\n\n"]
 )

@@ -10,6 +10,7 @@ from manageout.doctor.segments import parts
 from manageout.doctor.text import lines
 from tests.unit.doctor.test_ipconfig import ENGLISH
 from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
+from tests.unit.doctor.test_text_netsh import ADDRESSES
 
 
 def cut(text: str) -> list[tuple[str, str, str]]:
@@ -33,6 +34,12 @@ def test_outputs_without_prompts() -> None:
     text = "\n\n".join((ENGLISH, INTERFACE, INTERFACES, ROUTES, POLICIES, "ISATAP State : enabled"))
     kinds = [kind for _, _, kind in cut(text) if kind]
     assert kinds == ["ipconfig", "interface", "interfaces", "routes", "policies", "isatap"]
+
+
+def test_tables_of_addresses_belong_together() -> None:
+    text = "C:\\>netsh interface ipv6 show addresses\n\n" + ADDRESSES + "\n" + ADDRESSES.replace("15", "16")
+    assert cut(text) == [("", "netsh interface ipv6 show addresses", "addresses")]
+    assert [kind for *_, kind in cut(ADDRESSES + "\n" + ADDRESSES)] == ["addresses"]
 
 
 def test_one_output_twice() -> None:
