@@ -35,9 +35,7 @@ PROMPT = re.compile(
     r"\\\\[^>|<\"*?:]{1,260})>(?!=)(?P<command>.*)$"
 )
 """A prompt of cmd or PowerShell, local or remote, also without a path (``PS>``) and behind OpenSSH's user@host."""
-UNIX = re.compile(
-    r"^\s*\[?[\w.+-]{1,64}@(?P<remote>[\w-]{1,63})[\w.-]{0,190}(?:[: ][^$#>\n]{0,200})?\]?[$#] ?(?P<command>.*)$"
-)
+UNIX = re.compile(r"^\s*\[?[\w.+-]{1,64}@[\w.-]{1,253}(?:[: ][^$#>\n]{0,200})?\]?[$#] ?(?P<command>.*)$")
 """A prompt of a Unix shell."""
 
 

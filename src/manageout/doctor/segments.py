@@ -61,8 +61,13 @@ def parts(lines: Sequence[str]) -> Iterator[Part]:
 
 def _typed(line: str, before: str) -> tuple[str, str] | None:
     """A command and the machine in its prompt, when the line is one: behind a prompt, or alone."""
-    if (">" in line or "$" in line or "#" in line) and (match := PROMPT.match(line) or UNIX.match(line)):
-        return match["command"].strip()[:MAX_COMMAND], (match["remote"] or "")
+    if ">" in line and (match := PROMPT.match(line)):
+        machine = match["remote"] or (match["at"] or "").rpartition("@")[2].strip()
+        return match["command"].strip()[:MAX_COMMAND], machine
+    if ("$" in line or "#" in line) and (match := UNIX.match(line)):
+        return match["command"].strip()[
+            :MAX_COMMAND
+        ], ""  # from where somebody looks: no machine to be judged
     if before.endswith(("|", ",", "`")) or (line[:1] == " " and before):
         return None
     command = alone(line)
@@ -85,7 +90,9 @@ _ON = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(
-    rf"^(?P<role>(?:DA |DirectAccess |the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?\s*:$", re.I
+    rf"^(?P<role>(?:DA |DirectAccess |the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
+    r"\s*(?:\([^()]{1,60}\)\s*)?:$",
+    re.I,
 )
 _TOLD = re.compile(
     r"^(?:computer|machine|host|hostname|pc|workstation|node)\s?: ?([\w.-]{2,60})$", re.IGNORECASE

@@ -142,9 +142,7 @@ def test_what_was_dropped_is_named_and_nothing_is_called_well(tmp_path: Path) ->
 
 
 def test_what_stands_behind_a_known_output_is_not_dropped() -> None:
-    text = (
-        "C:\\>netsh interface isatap show state\nISATAP State : enabled\n\nProto  Local\nTCP    0.0.0.0:1\n"
-    )
+    text = "C:\\>netsh interface isatap show state\nISATAP State : enabled\n\nProto  Local\nTCP    a:1   x\n"
     (finding,) = judged(text)
     assert finding.code == "EVIDENCE" and "Proto" in finding.seen[0]
 

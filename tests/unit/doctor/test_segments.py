@@ -21,8 +21,8 @@ def cut(text: str) -> list[tuple[str, str, str]]:
     ("prompt", "machine"),
     [("C:\\>", ""), ("C:\\Windows\\system32>", ""), ("PS C:\\> ", ""), ("PS C:\\Users\\x y> ", ""), ("PS>", ""),
      ("[DA1]: PS C:\\> ", "DA1"), ("[da1.corp.example]: PS C:\\Users\\x\\Documents> ", "da1.corp.example"),
-     ("PS HKLM:\\> ", ""), ("\\\\server\\share>", ""), ("D:\\tools (x86)>", ""), ("x@da1:~$ ", "da1"),
-     ("corp\\x@DA1 C:\\Users\\x>", ""), ("(venv) PS C:\\> ", "")],
+     ("PS HKLM:\\> ", ""), ("\\\\server\\share>", ""), ("D:\\tools (x86)>", ""), ("x@da1:~$ ", ""),
+     ("corp\\x@DA1 C:\\Users\\x>", "DA1"), ("(venv) PS C:\\> ", "")],
 )  # fmt: skip
 def test_prompts(prompt: str, machine: str) -> None:
     assert cut(f"{prompt}ipconfig /all\nx\n{prompt}\n") == [
@@ -61,7 +61,7 @@ def test_prose_is_a_part_of_no_kind() -> None:
      ("On the server:", "server"), ("on the DA server DA1:", "DA1"), ("From the client (LAPTOP7):", "LAPTOP7"),
      ("Server:", "server"), ("Auf dem Server:", "server"), ("HELP-7:", "HELP-7"), ("[DA1]", "DA1"),
      ("*** client ***", "client"), ("=== DA1 (DirectAccess server) ===", "DA1"), ("=== Server: DA1 ===", "DA1"),
-     ("Computer: HELP7", "HELP7")],
+     ("Computer: HELP7", "HELP7"), ("Client LAPTOP7 (Windows 10 22H2):", "LAPTOP7")],
 )  # fmt: skip
 def test_headings_that_name_a_machine(heading: str, machine: str) -> None:
     assert cut(f"{heading}\n\nISATAP State : enabled\n")[0][0] == machine
