@@ -84,7 +84,9 @@ SHAPES = (  # the first that fits
     _shape("addressFilter", "Get-NetFirewallAddressFilter", "LocalAddress RemoteAddress|LocalIP RemoteIP"),
     _shape("associations", "Get-NetIPsecMainModeSA", "LocalEndpoint RemoteEndpoint LocalFirstId|"
            "LocalEndpoint RemoteEndpoint MaxQuickModeSAs|LocalFirstId"),
-    _shape("computer", "Get-ComputerInfo", "OsBuildNumber|CsName|WindowsBuildLabEx|CsDNSHostName"),
+    _shape("computer", "Get-ComputerInfo", "OsBuildNumber|CsName|WindowsBuildLabEx|CsDNSHostName|BuildNumber Version|"
+           "Major Minor Build Revision"),
+    _shape("registryKey", "Get-Item", "Hive Name Property"),
     _shape("services", "Get-Service", "Name Status DisplayName|Name Status StartType|Name Status"),
     _shape(NOT_JUDGED, "Get-WinEvent", "TimeCreated Id|TimeCreated Message"),
 )  # fmt: skip

@@ -43,6 +43,8 @@ _NUMBERS = frozenset(
         "nlmtu",
         "prefixlength",
         "osbuildnumber",
+        "buildnumber",
+        "build",
         "precedence",
         "label",
         "remoteport",

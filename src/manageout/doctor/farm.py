@@ -79,6 +79,8 @@ class Node:
     ways: list[IPv6Address] = field(default_factory=list)
     """Its addresses on the intranet."""
     domain: str = ""
+    policy: bool = False
+    """Whether the name of a policy tells the domain."""
     connect: str = ""
     """Where its clients connect."""
     named: bool = True
@@ -169,7 +171,7 @@ def _node(farm: Farm, source: str, computer: str, row: Row, section: str) -> Nod
         found = _network(farm, source, "ClientIPv6Prefix", text)
         node.client = found[0] if found else None
     node.connect = next((text.lower() for text in _texts(row.get("ConnectToAddress"))), "")
-    node.domain = farm_domain.of(row, _texts)
+    node.policy, node.domain = farm_domain.of(row, _texts)
     farm.unread += [f"{source}: {_clean(key)}" for key in row if key not in _USED and key not in _OTHER]
     return node
 
@@ -183,6 +185,8 @@ def _known(farm: Farm, node: Node) -> Node:
             one.entry_point, one.connect = one.entry_point or node.entry_point, one.connect or node.connect
             one.balancing = one.balancing or node.balancing
             one.internal, one.client = one.internal or node.internal, one.client or node.client
+            if node.policy and not one.policy:
+                one.policy, one.domain = True, node.domain
             one.domain, one.inner = one.domain or node.domain, one.inner or node.inner
             one.cmdlets |= node.cmdlets
             return one

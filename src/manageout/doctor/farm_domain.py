@@ -11,21 +11,25 @@ _DOMAIN = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){1,30}")
 _POLICIES = ("ServerGpoName", "GpoName", "ClientGpoName", "AppServerGpoName")
 
 
-def of(row: dict[str, Any], texts: Texts) -> str:
-    """The domain of the policies; else the first suffix for a whole domain; else the only one that is no host."""
+def of(row: dict[str, Any], texts: Texts) -> tuple[bool, str]:
+    """The domain of the policies; else the first suffix for a whole domain; else the only one that is no host.
+
+    And whether it is that of the policies.
+    """
     policies = {name: [_of_policy(text) for text in texts(row.get(name))] for name in _POLICIES}
     clients = [domain for domain in policies["ClientGpoName"] if domain]
     servers = [domain for name in _POLICIES for domain in policies[name] if domain]
     # Of the clients' domains that of the server, where it is among them.
     for domain in (*(one for one in servers if one in clients), *clients, *servers):
-        return domain
+        return True, domain
     suffixes = [text.lower() for text in texts(row.get("DnsSuffix"))]
     for suffix in suffixes:
         if suffix.startswith(".") and is_domain(suffix[1:]):
-            return suffix[1:]
+            return False, suffix[1:]
     hosts = {_host(text) for name in ("NlsUrl", "ConnectToAddress") for text in texts(row.get(name))}
     plain = [suffix for suffix in suffixes if is_domain(suffix) and suffix not in hosts]
-    return plain[0] if plain and all(one == plain[0] or one.endswith(f".{plain[0]}") for one in plain) else ""
+    alone = plain and all(one == plain[0] or one.endswith(f".{plain[0]}") for one in plain)
+    return False, plain[0] if alone else ""
 
 
 def is_domain(text: str) -> bool:

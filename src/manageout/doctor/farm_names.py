@@ -27,6 +27,8 @@ class FarmNames:
     """Namespace -> its DNS servers; a leading dot: all names below it."""
     exempt: list[str] = field(default_factory=list)
     """Namespaces that stay with the clients' own resolver."""
+    suffixes: list[str] = field(default_factory=list)
+    """Those of whole domains, with their dot."""
     gateways: list[str] = field(default_factory=list)
     certificates: list[str] = field(default_factory=list)
     """Names in the servers' certificates."""
@@ -43,6 +45,7 @@ class FarmNames:
         """What one record says: of Get-RemoteAccess or Get-DAServer, NRPT, ISATAP or DNS64 cmdlets."""
         for namespace in texts(row.get("Namespace")):
             self._rule(namespace, texts(row.get("DirectAccessDnsServers")) or texts(row.get("NameServers")))
+        _extend(self.suffixes, (text.lower() for text in texts(row.get("DnsSuffix")) if text.startswith(".")))
         if "DnsIPAddress" in row:  # Get-DAClientDnsConfiguration
             for namespace in texts(row.get("DnsSuffix")):
                 self._rule(namespace, texts(row["DnsIPAddress"]))

@@ -98,7 +98,14 @@ def _domain(farm: Farm, made: Imported) -> str:
         made.left.append(
             f"the servers are of the domains {', '.join(found)}: {found[0]} is taken as the site's"
         )
-    return next((domain for domain in (*found, farm.names.domain) if is_domain(domain)), "")
+    domain = next((domain for domain in (*found, farm.names.domain) if is_domain(domain)), "")
+    others = [name for name in farm.names.suffixes if name.strip(".") != domain]
+    if domain and others and not any(node.policy for node in farm.nodes):
+        made.left.append(
+            f"clients have the suffixes {', '.join(farm.names.suffixes)}, and no policy's name tells which is the "
+            f"site's domain: {domain} is taken"
+        )
+    return domain
 
 
 def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Imported) -> list[str]:

@@ -22,9 +22,12 @@ NARROWEST = 70
 """Characters of a line from which on PowerShell may have broken a word in it."""
 _LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]{0,80}(?: ?\([A-Za-z]+\))?)(\s*):(?:\s+(\S.*)|\s*)")
 _COLON = re.compile(r":(?:\s|$)")
+GROUPS = ("Hive", "PSComputerName", "ComputerName", "ProviderName", "Parent")
+"""What headings above a table name; they are indented, unless somebody took the blanks away."""
 _CERTIFICATE = re.compile(r"\[(?:Subject|Issuer|Serial Number|Not Before|Not After|Thumbprint)\]")
 _BARE = re.compile(
-    r"\)\.([A-Za-z]\w*)\s*$|\|\s*(?:select(?:-object)?\s+-e\w*|%|foreach(?:-object)?|fw|format-wide)\s+(\w+)\s*$",
+    r"\)\.([A-Za-z]\w*)\s*$|\|\s*(?:select(?:-object)?\s+-e\w*|%|foreach(?:-object)?|fw|format-wide)\s+"
+    r"(?:-property\s+)?(\w+)(?:\s+-(?:column|autosize)(?:\s+[0-9]+)?)*\s*$",
     re.I,
 )
 
@@ -119,7 +122,8 @@ class _Reader:
         if _is_foreign([line for line, label in zip(lines, labels, strict=True) if label is None], columns):
             self._end()
             return
-        if len(lines) == 1 and not first.blank and first.value and lines[0][0].isspace():
+        heads = lines[0][0].isspace() or first.name in GROUPS
+        if len(lines) == 1 and not first.blank and first.value and heads:
             self._end()
             self.group = {first.name: value_of([first.value])}
             return

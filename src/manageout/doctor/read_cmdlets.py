@@ -131,8 +131,8 @@ def _computer(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
         name = row.get("CsDNSHostName") or row.get("CsName")
         facts.computer = facts.computer or str(name or "")[:255]
-        if isinstance(row.get("OsBuildNumber"), int):
-            facts.build = row["OsBuildNumber"]
+        for key in ("OsBuildNumber", "BuildNumber", "Build"):
+            facts.build = row[key] if isinstance(row.get(key), int) else facts.build
 
 
 def _health(facts: Facts, rows: Iterator[Row]) -> None:
@@ -169,6 +169,19 @@ def _item_property(facts: Facts, rows: Iterator[Row]) -> None:
     READERS["registry"](facts, iter(values))
 
 
+def _key(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-Item of a registry key: its values in one cell, ``DisabledComponents : 255``, one below the other."""
+    values = []
+    for row in rows:
+        hive, _, path = str(row.get("Hive") or "").partition("HKEY_LOCAL_MACHINE\\")
+        for name, value in _VALUE.findall(str(row.get("Property") or "")) if not hive else ():
+            values.append({"PSPath": f"Registry::HKEY_LOCAL_MACHINE\\{path}\\{row['Name']}", name: value})
+    _item_property(facts, iter(values))
+
+
+_VALUE = re.compile(r"([A-Za-z][\w.-]{0,100})\s*: (\{[^}]{0,300}\}|\S+)")
+
+
 def _associations(facts: Facts, rows: Iterator[Row]) -> None:
     count = sum(1 for _ in rows)
     facts.ipsec = Seen(count, f"Get-NetIPsecMainModeSA: {count or 'none'}")
@@ -203,6 +216,7 @@ _MORE: dict[str, Reader] = {
     "health": _health,
     "experience": _experience,
     "registry": _item_property,
+    "registryKey": _key,
     "associations": _associations,
     "multiSite": _multi_site,
     "ncsi": _ncsi,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from manageout.doctor.commands import MAX_COMMAND, alone, kind_of
 from manageout.doctor.paste import PROMPT, UNIX
+from manageout.doctor.powershell import GROUPS
 from manageout.doctor.shapes import shape_at
 
 
@@ -159,12 +160,20 @@ def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
             ended = begun and kind in _WHOLE  # whatever comes now is another's, though nobody says whose
             stays = not found and (kind == "powershell" or (bool(command) and not ended))
             stays = stays or (kind == "displaydns" and found == "ipconfig")
+            if found == "powershell" and not kind and _heads(held):
+                kind = found
             if (found == kind and fresh and begun) or (found != kind and not stays):
                 yield from _part(command, held, machine, kind)
                 command, held, kind, begun = "", [], found, False
             begun = begun or (bool(found) and found == kind)
         held.append(line)
     yield from _part(command, held, machine, kind)
+
+
+def _heads(lines: list[str]) -> bool:
+    """The heading of a group of PowerShell's, which stands alone above its table."""
+    words = [line.strip() for line in lines if line]
+    return len(words) == 1 and words[0].partition(": ")[0] in GROUPS
 
 
 def _part(command: str, lines: list[str], machine: str, kind: str) -> Iterator[Part]:

@@ -201,6 +201,15 @@ def test_the_domain(lines: str, domain: str) -> None:
         assert "corp.example" not in parse(result.text).model_dump_json()
 
 
+def test_several_suffixes_and_no_policy_are_told() -> None:
+    text = SERVER.replace("{.corp.example, nls.corp.example}", "{.corp.example, .lab.example}")
+    told = "no policy's name tells which is the site's domain: corp.example is taken"
+    assert any(told in line for line in made(text).left)
+    policy = "ServerGpoName                  : lab.example\\S\n"
+    result = made(text + policy)
+    assert parse(result.text).site.domain == "lab.example" and not any(told in line for line in result.left)
+
+
 def test_what_no_evidence_says_is_unknown() -> None:
     result = made("ConnectToAddress : da.corp.example\nClientIPv6Prefix : fd12:3456:789a:1000::/64\n")
     assert any("balancing unknown" in line for line in result.taken)

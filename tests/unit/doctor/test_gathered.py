@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manageout.doctor import bundle
 from manageout.doctor.findings import diagnose
-from tests.unit.doctor.powershell_texts import SERVICES
+from tests.unit.doctor.powershell_texts import REMOTE, SERVICES
 from tests.unit.doctor.test_read_cmdlets import JSON, judged, read
 
 
@@ -144,3 +144,10 @@ Status    : ConnectedRemotely
 Substatus : None
 """
     assert "NRPT-MISSING" in judged(text)
+
+
+def test_headings_of_groups_name_the_machines() -> None:
+    machines = bundle.read_pasted(REMOTE)
+    found = {one.computer: (one.connection, one.inside) for one in machines}
+    assert sorted(found) == ["DA1", "DA2"]
+    assert found["DA1"][0] is not None and found["DA2"][0] is None and found["DA2"][1] is not None

@@ -180,6 +180,7 @@ def test_the_bare_value_of_a_property(command: str, lines: str) -> None:
 def test_wide() -> None:
     found = plain("iphlpsvc                 Dnscache\nwinnat\n", "Get-Service | fw Name")
     assert [one["Name"] for one in found] == ["iphlpsvc", "Dnscache", "winnat"]
+    assert plain("a  b", "Get-X | Format-Wide -Property Name -Column 2") == [{"Name": "a"}, {"Name": "b"}]
 
 
 def test_other_tools_print_no_records() -> None:

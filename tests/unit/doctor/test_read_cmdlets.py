@@ -250,6 +250,26 @@ PSProvider         : Microsoft.PowerShell.Core\\Registry
     assert found is not None and found.value == 255
 
 
+def test_the_registry_by_get_item() -> None:
+    text = r"""
+    Hive: HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\Tcpip6
+
+Name                           Property
+----                           --------
+Parameters                     Dhcpv6DUID         : {0, 1, 0, 1...}
+                               DisabledComponents : 1
+"""
+    found = read(text).value(r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters", "DisabledComponents")
+    assert found is not None and found.value == 1
+
+
+def test_the_build_of_windows() -> None:
+    table = "Major  Minor  Build  Revision\n-----  -----  -----  --------\n10     0      19045  0\n"
+    assert read(table).build == 19045
+    text = "SystemDirectory : C:\\Windows\nBuildNumber     : 17763\nVersion         : 10.0.17763\n"
+    assert read(text).build == 17763
+
+
 def test_ipconfig_and_cmdlets_speak_of_the_same_interface() -> None:
     text = """PS C:\\> ipconfig /all
 
