@@ -105,12 +105,15 @@ def _interfaces(facts: Facts, rows: Iterator[Row]) -> None:
 
 def _addresses(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
-        address = ip_address(str(row.get("IPAddress")).partition("%")[0])
-        interface = _at(facts, row.get("InterfaceIndex"), str(row.get("InterfaceAlias") or ""))
+        text, _, zone = str(row.get("IPAddress")).partition("%")
+        address = ip_address(text)
+        index = int(zone) if zone.isdecimal() and len(zone) < 10 else None
+        interface = _at(facts, row.get("InterfaceIndex", index), str(row.get("InterfaceAlias") or ""))
         if isinstance(address, IPv4Address):
             own: list[Any] = interface.ipv4
         else:
             own = interface.link_local if address.is_link_local else interface.ipv6
+        interface.shown[address] = str(row["IPAddress"])[:MAX_TEXT]
         if address not in own:
             own.append(address)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from manageout.doctor.cmdlet_shapes import NOT_JUDGED, SHAPES
@@ -37,6 +39,11 @@ def test_every_section_has_its_reader() -> None:
     of_import = {"clientNames", "locationPage"}
     assert {shape.section for shape in SHAPES} - JUDGED == {NOT_JUDGED, *of_import}
     assert READERS.keys() <= JUDGED
+
+
+def test_the_reference_names_every_cmdlet() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "commands.md").read_text()
+    assert [shape.cmdlet for shape in SHAPES if f"`{shape.cmdlet}`" not in page] == []
 
 
 def test_values_become_what_the_collector_has() -> None:

@@ -131,6 +131,21 @@ def test_a_table_of_interfaces_says_nothing_of_forwarding() -> None:
     assert machine.interfaces[0].kind == "isatap" and machine.interfaces[0].forwarding is None
 
 
+def test_addresses_are_quoted_as_they_stood() -> None:
+    text = """
+IPAddress                      InterfaceAlias      PrefixLength
+---------                      --------------      ------------
+fe80::200:5efe:203.0.113.27%55 isatap.corp.example          128
+
+State   Router
+-----   ------
+Enabled mo-isatap.corp.example
+"""
+    found = judged(text)["ISATAP-LINK-LOCAL-ONLY"]
+    assert found.seen == ("isatap.corp.example: fe80::200:5efe:203.0.113.27%55",)
+    assert read(text).interfaces[0].index == 55
+
+
 def test_routes_of_which_it_is_not_told_whether_they_are_published() -> None:
     routes = """
 ifIndex DestinationPrefix                              NextHop                                  RouteMetric PolicyStore
