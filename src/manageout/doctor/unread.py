@@ -41,10 +41,13 @@ def _is_output(lines: list[str]) -> bool:
     for line in lines:
         if not line or _MAIL.match(line):
             continue
-        setting = re.search(r"\S {0,40}[:=] \S", line) is not None and not line.endswith((".", "?", "!"))
-        count += (setting and len(line.partition(":")[0].split()) < 6) or re.search(
-            r"\S {3,}\S", line
-        ) is not None
+        setting = _SETTING.search(line) and not line.endswith((".", "?", "!"))
+        count += bool(setting and len(line.partition(":")[0].split()) < 6) or bool(_COLUMNS.search(line))
         if count > 1:
             return True
     return False
+
+
+_SETTING = re.compile(r"\S {0,40}[:=] \S")
+_COLUMNS = re.compile(r"[^\s.!?,;:] {2,}\S")
+"""Two blanks behind a sentence are none."""
