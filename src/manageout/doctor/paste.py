@@ -163,8 +163,8 @@ def unwrapped(lines: list[str]) -> list[str]:
 
 def _broken(line: str, rest: str) -> bool:
     word = rest.partition(" ")[0]
-    if (line.endswith(" :") and re.match(r"https?://\S+$", rest)) or (
-        _CUT_ROUTE.match(line) and " " not in rest
+    if word == rest and (
+        _CUT_ROUTE.match(line) or (line.endswith(" :") and rest.startswith(("https://", "http://")))
     ):
         return True
     return (
