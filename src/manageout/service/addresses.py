@@ -39,6 +39,13 @@ class _Address(NamedTuple):
     address: tuple[Any, ...]
 
 
+class Made(NamedTuple):
+    """A connection, and to which address: the socket itself no longer knows it once the other side has reset it."""
+
+    sock: socket.socket
+    address: str
+
+
 class Addresses:
     """Where one host is reached."""
 
@@ -58,7 +65,7 @@ class Addresses:
         """Try the others first next time."""
         self._last.add(address)
 
-    async def connect(self, what: str, patience: float, device: Callable[[str], str | None]) -> socket.socket:
+    async def connect(self, what: str, patience: float, device: Callable[[str], str | None]) -> Made:
         """TCP to the first address that answers. ``what``: what the host is. Raises :class:`ConnectError`."""
         found = await self._find(what, patience)
         self._last &= {entry.address[0] for entry in found}
@@ -66,14 +73,14 @@ class Addresses:
             self._last.clear()
         found = sorted(found, key=lambda entry: entry.address[0] in self._last)
         faults: list[str] = []
-        sock = await _race(found, partial(_open, patience=patience, device=device, faults=faults))
-        if sock is None:
+        made = await _race(found, partial(_open, patience=patience, device=device, faults=faults))
+        if made is None:
             raise ConnectError(
                 f"{what} {self._host} port {self._port}: {'; '.join(faults)}",
                 "check that the port is open on the way",
                 ConnectFault.TIMED_OUT,
             )
-        return sock
+        return made
 
     # --- The name ---------------------------------------------------------------------------------------
 
@@ -142,14 +149,14 @@ def _look_up(host: str, port: int) -> list[_Address]:
 
 
 async def _race(
-    found: list[_Address], connect: Callable[[_Address], Coroutine[Any, Any, socket.socket | None]]
-) -> socket.socket | None:
+    found: list[_Address], connect: Callable[[_Address], Coroutine[Any, Any, Made | None]]
+) -> Made | None:
     """Connections begun one after the other, the next one sooner when one has failed; the first to be made."""
-    made: list[socket.socket] = []
+    made: list[Made] = []
 
     async def attempt(entry: _Address) -> None:
-        if (sock := await connect(entry)) is not None:
-            made.append(sock)
+        if (connection := await connect(entry)) is not None:
+            made.append(connection)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -168,14 +175,14 @@ async def _race(
     return made[0] if made else None
 
 
-def _close(socks: Iterable[socket.socket]) -> None:
-    for sock in socks:
-        sock.close()
+def _close(made: Iterable[Made]) -> None:
+    for connection in made:
+        connection.sock.close()
 
 
 async def _open(
     entry: _Address, patience: float, device: Callable[[str], str | None], faults: list[str]
-) -> socket.socket | None:
+) -> Made | None:
     sock = socket.socket(entry.family, entry.kind, entry.protocol)
     try:
         sock.setblocking(False)
@@ -194,4 +201,4 @@ async def _open(
     except BaseException:
         sock.close()
         raise
-    return sock
+    return Made(sock, entry.address[0])

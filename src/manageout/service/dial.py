@@ -86,8 +86,7 @@ class Dialer:
         """
         gateway, proxy = self._gateway, self._proxy
         what = "proxy" if proxy else "gateway"
-        sock = await self._addresses.connect(what, patience, self._device)
-        address = sock.getpeername()[0]
+        sock, address = await self._addresses.connect(what, patience, self._device)
         try:
             rest = await _through(proxy, gateway, sock, talk) if proxy else b""
             # The name in the URL is the name that the certificate must carry ([MS-IPHTTPS] 4.2.3).

@@ -19,7 +19,7 @@ def entry(address: str, port: int) -> _Address:
 
 
 def connect(found: Addresses, patience: float = 2.0) -> socket.socket:
-    return asyncio.run(found.connect("gateway", patience, lambda address: None))
+    return asyncio.run(found.connect("gateway", patience, lambda address: None)).sock
 
 
 def full() -> tuple[socket.socket, list[socket.socket]]:
@@ -81,7 +81,7 @@ def test_a_name_server_that_hangs_costs_little_when_the_addresses_are_known() ->
             never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             found._question = never
             begun = time.monotonic()
-            (await found.connect("gateway", 2.0, lambda address: None)).close()
+            (await found.connect("gateway", 2.0, lambda address: None)).sock.close()
             assert found._question is never, "one question at a time"
             return time.monotonic() - begun
 

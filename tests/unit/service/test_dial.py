@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 
 import pytest
 
@@ -64,3 +65,30 @@ def test_a_closed_port_is_called_refused() -> None:
         gateway = Gateway("127.0.0.1", taken.getsockname()[1], "/IPHTTPS")
         with pytest.raises(ConnectError, match=r"127\.0\.0\.1: Connection refused"):
             asyncio.run(Dialer(gateway, None).dial(ssl.create_default_context(), 2.0, 2.0))
+
+
+@pytest.mark.parametrize("later", range(8))
+def test_a_connection_that_is_reset_at_once_is_a_failed_attempt(later: int) -> None:
+    """Whatever the client is about in that moment: a firewall or proxy that accepts, and then thinks better of it."""
+
+    async def dial() -> None:
+        loop = asyncio.get_running_loop()
+
+        def reset(sock: socket.socket, turns: int) -> None:
+            if turns:
+                loop.call_soon(reset, sock, turns - 1)
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sock.close()
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            loop.add_reader(listener, lambda: reset(listener.accept()[0], later))
+            gateway = Gateway("127.0.0.1", listener.getsockname()[1], "/IPHTTPS")
+            try:
+                with pytest.raises(ConnectError, match="Connection reset by peer"):
+                    await Dialer(gateway, None).dial(ssl.create_default_context(), 2.0, 2.0)
+            finally:
+                loop.remove_reader(listener)
+
+    asyncio.run(dial())
