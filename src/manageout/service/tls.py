@@ -52,6 +52,9 @@ _OTHER_WORDS = {
     "TLSV1_ALERT_ACCESS_DENIED": "the other side does not let us in",
 }
 
+_TOO_WEAK = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
+"""What the system's security level forbids (SSL_CTX_set_security_level(3))."""
+
 
 def explain(error: ssl.SSLError | OSError, whose: str) -> str:
     """One phrase for a failed handshake; ``whose`` certificate a verification error is about."""
@@ -131,15 +134,24 @@ def _load_chain(context: ssl.SSLContext, certificate: Path, key: Path | None) ->
     try:
         # An encrypted key would make OpenSSL ask on the terminal.
         context.load_cert_chain(certificate, key, password=_no_password)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            raise PkiError(
-                f"{key} is not the key of {certificate}", "give the two files that belong together"
-            ) from None
-        raise PkiError(
-            f"{certificate} with {key or certificate}: not a PEM certificate and its key",
-            "both must be PEM; see: openssl x509 -in FILE -noout -text",
-        ) from None
+    except OSError as error:  # ssl.SSLError among them
+        raise _unusable(certificate, key or certificate, error) from None
+
+
+def _unusable(certificate: Path, key: Path, error: OSError) -> PkiError:
+    files, reason = f"{certificate} with {key}", getattr(error, "reason", None) or ""
+    if reason == "KEY_VALUES_MISMATCH":
+        return PkiError(f"{key} is not the key of {certificate}", "give the two files that belong together")
+    if not isinstance(error, ssl.SSLError):
+        # It went between two looks, or the disk fails; OpenSSL does not say which file.
+        return PkiError(f"{files}: {error.strerror}", "check the paths, and who may read them")
+    if reason in _TOO_WEAK:
+        words = f"{files}: OpenSSL refuses it: {explain(error, '')}"
+        return PkiError(
+            words, "get a certificate with a longer key and a newer signature (RSA 2048, SHA-256)"
+        )
+    hint = "both must be PEM; see: openssl x509 -in FILE -noout -text"
+    return PkiError(f"{files}: not a PEM certificate and its key", hint)
 
 
 def _no_password() -> str:
@@ -152,6 +164,8 @@ def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
         context.load_verify_locations(path)
     except ssl.SSLError:
         raise PkiError(f"{path}: holds no PEM certificate", "give a PEM file") from None
+    except OSError as error:  # it went between two looks, or the disk fails
+        raise _unreadable(path, error) from None
 
 
 def _readable(path: Path) -> None:
@@ -159,7 +173,11 @@ def _readable(path: Path) -> None:
         with path.open("rb"):
             pass
     except OSError as error:
-        raise PkiError(f"{path}: {error.strerror}", "check the path, and who may read it") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> PkiError:
+    return PkiError(f"{path}: {error.strerror}", "check the path, and who may read it")
 
 
 def fingerprint(*paths: Path | None) -> tuple[object, ...]:

@@ -106,6 +106,25 @@ def test_the_file_at_fault_is_named(authority: Authority, tmp_path: Path) -> Non
         tls.server_context(good, locked, None)
 
 
+def test_a_file_that_opens_and_cannot_be_read_is_named(authority: Authority) -> None:
+    """As on a disk that fails, or when it is taken away between two looks."""
+    good, key = authority.directory / "gateway.pem", authority.directory / "gateway.key"
+    bad = Path("/proc/self/mem")
+    for files in ((bad, key, None), (good, bad, None), (good, key, bad)):
+        with pytest.raises(PkiError, match=r"/proc/self/mem.*: Input/output error"):
+            tls.server_context(*files)
+
+
+def test_a_key_that_openssl_thinks_too_short_is_not_called_unreadable(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "weak.pem", tmp_path / "weak.key"
+    make = "openssl req -x509 -newkey rsa:512 -nodes -subj /CN=weak -days 2"
+    argv = [*make.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(argv, check=True, capture_output=True)
+    with pytest.raises(PkiError, match="ee key too small") as caught:
+        tls.client_context(None, certificate, key)
+    assert "longer key" in caught.value.hint
+
+
 def test_words_for_faults() -> None:
     error = ssl.SSLError(1, "x")
     error.reason = "SSLV3_ALERT_CERTIFICATE_REVOKED"
