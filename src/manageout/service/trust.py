@@ -83,6 +83,9 @@ class Trust:
             self.lists = RevocationLists.read(client_crl) if client_crl else RevocationLists()
         self.seen: dict[Issuer, float] = {}
         """Authorities in chains of clients that were found good lately, and when their certificates end."""
+        # A list is held against an authority's key once, which takes long for a long one: here, where it may.
+        for issuer in (*self._issuers, *(tuple(before.seen) if before is not None else ())):
+            self.lists.of(issuer)
         self.own = certificates.load_certificates(gateway.certificate)
         self.subject = ", ".join(certificates.names_of(self.own[0]))
         self.not_after = self.own[0].not_valid_after_utc.timestamp()

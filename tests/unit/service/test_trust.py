@@ -15,7 +15,7 @@ from cryptography import x509
 from manageout.config import GatewayTable
 from manageout.errors import PkiError
 from manageout.protocol.drops import Drop
-from manageout.service import tls
+from manageout.service import revocation, tls
 from manageout.service.pki import Authority
 from manageout.service.revocation import RevocationLists
 from manageout.service.trust import MAX_SEEN, PeerCertificate, Refusal, Trust, describe, read_peer, refusal
@@ -76,9 +76,10 @@ def site(tmp_path: Path, authority: Authority) -> tuple[Path, Ca, Ca]:
     return tmp_path, root, issuing
 
 
-def chained(authority: Authority, place: Path, *crls: bytes) -> Trust:
+def chained(authority: Authority, place: Path, *crls: bytes, before: Trust | None = None) -> Trust:
     (place / "chain.crl").write_bytes(b"".join(crls))
-    return trust(authority, client_ca=place / "root.pem", client_crl=place / "chain.crl" if crls else None)
+    crl = place / "chain.crl" if crls else None
+    return trust(authority, before, client_ca=place / "root.pem", client_crl=crl)
 
 
 def client(place: Path, name: str = "laptop") -> ssl.SSLContext:
@@ -265,6 +266,19 @@ def test_the_allow_list_knows_patterns_and_no_case(authority: Authority, pattern
     found = trust(authority, allow=[pattern]).check(certificate)
     assert (found is None) == fits
     assert fits or (found and found.drop is Drop.CERTIFICATE_UNLISTED)
+
+
+def test_lists_are_verified_while_they_are_read_and_not_when_a_client_is_looked_at(
+    authority: Authority, site: tuple[Path, Ca, Ca], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading has a thread of its own; looking has not, and the signature of a long list takes a second."""
+    place, root, issuing = site
+    before = chained(authority, place, root.crl(), issuing.crl())
+    found = greet(before, client(place))[0]
+    assert isinstance(found, PeerCertificate)
+    again = chained(authority, place, root.crl(), issuing.crl(), before=before)
+    monkeypatch.setattr(revocation, "_signed", None)
+    assert again.lists is not before.lists and again.check(found) is None
 
 
 def test_revoked_and_expired(authority: Authority) -> None:
