@@ -102,7 +102,7 @@ class Acceptor:
         try:
             for listener in wanted:
                 if listener not in self._listeners:
-                    opened[listener] = self.inherited.take(listener) or listen(listener)
+                    opened[listener] = self.inherited.take(listener) or listen(listener, self._listeners)
         except ManageoutError:
             for sock in opened.values():
                 sock.close()

@@ -45,6 +45,11 @@ class Inherited:
         for shown, fault in self._unfit.items():
             if shown.rpartition(":")[2] == port:
                 raise KernelError(f"cannot listen on {listener}: systemd has {shown}, {fault}", _REMEDY)
+        for shown in map(_shown, self._sockets.values()):
+            if _overlap(shown, listener):
+                raise KernelError(
+                    f"cannot listen on {listener}: systemd has {shown}, which overlaps", _REMEDY
+                )
         return None
 
     def findings(self, wanted: Iterable[str]) -> Iterator[Finding]:
@@ -62,8 +67,8 @@ class Inherited:
                 yield Finding("LISTEN-NOT-KEPT", "note", what, _REMEDY)
 
 
-def listen(listener: str) -> socket.socket:
-    """A listening socket of our own on ``ADDRESS:PORT``.
+def listen(listener: str, ours: Iterable[str] = ()) -> socket.socket:
+    """A listening socket of our own on ``ADDRESS:PORT``; ``ours``: where we listen already.
 
     Raises :class:`NotPermitted` or :class:`KernelError`, one clear line, when it cannot be had.
     """
@@ -88,6 +93,8 @@ def listen(listener: str) -> socket.socket:
         hint = f"see who has it: ss -ltnp 'sport = :{port}'; or change gateway.listen"
         if error.errno == errno.EADDRINUSE:
             hint += "; if systemd has it (manageout.socket), start manageout.service, not the program by hand"
+            if (wider := next((each for each in ours if _overlap(each, listener)), None)) is not None:
+                hint = f"we listen on {wider}, which overlaps: a reload cannot replace it, systemctl restart manageout"
         raise KernelError(f"cannot listen on {listener}: {error.strerror}", hint) from None
     return sock
 
@@ -95,6 +102,14 @@ def listen(listener: str) -> socket.socket:
 def _place(listener: str) -> _Place:
     host, _, port = listener.rpartition(":")
     return ip_address(host.strip("[]")), int(port)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Two sockets cannot have both places: all addresses of a family, and one of them."""
+    (first, port), (second, same) = _place(one), _place(other)
+    return (
+        port == same and first.version == second.version and (first.is_unspecified or second.is_unspecified)
+    )
 
 
 def _fault(sock: socket.socket) -> str:

@@ -22,6 +22,22 @@ def test_a_port_that_is_taken() -> None:
         listen("192.0.2.1:1")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("[::]", "[::1]")]
+)
+def test_a_place_within_or_around_one_of_ours_needs_a_restart(first: str, second: str) -> None:
+    """The kernel lets one listen there only; who looks for a stranger with ``ss`` would find ourselves."""
+    with listen(f"{first}:0") as sock:
+        port = sock.getsockname()[1]
+        ours = ["192.0.2.1:1", f"{first}:{port}"]
+        with pytest.raises(KernelError, match="Address already in use") as caught:
+            listen(f"{second}:{port}", ours)
+        assert f"we listen on {first}:{port}" in caught.value.hint and "restart" in caught.value.hint
+        with pytest.raises(KernelError, match=r"systemd has .*, which overlaps") as caught:
+            Inherited([sock]).take(f"{second}:{port}")
+        assert "ListenStream=" in caught.value.hint
+
+
 def test_both_families_can_be_had_at_once() -> None:
     with listen("0.0.0.0:0") as first, listen(f"[::]:{first.getsockname()[1]}") as second:
         assert second.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
