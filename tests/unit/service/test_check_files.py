@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,8 +12,8 @@ import pytest
 
 from manageout.config import Site, parse
 from manageout.service import certificates
+from manageout.service.check_files import Found, clock_is_set
 from manageout.service.check_files import certificates as check
-from manageout.service.check_files import clock_is_set
 from manageout.service.pki import Authority
 from tests.chains import Ca
 
@@ -200,3 +202,33 @@ def made(directory: Path, usages: object) -> dict[str, Path | None]:
     private.touch(0o600)
     private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return {"certificate": certificate, "key": private}
+
+
+def test_what_may_not_be_read_is_unknown_and_no_fault(pki: Path) -> None:
+    """The daemon's user may read it: whoever may not knows neither what is wrong nor how to mend it."""
+    checked = site(pki)
+    list(check(checked))  # what it imports may be closed to others too
+    rows = as_nobody(lambda: [row for row in check(checked) if "clock" not in row[1]])
+    assert [(severity, remedy) for severity, _, remedy in rows] == [("note", "run check as root")] * len(rows)
+    options = {message.partition(" ")[0] for _, message, _ in rows}
+    assert options == {"gateway.certificate", "gateway.client_ca"}
+
+
+def as_nobody(function: Callable[[], list[Found]]) -> list[Found]:
+    """In a process that may read nothing of root's; pytest's folders are closed to others."""
+    if os.geteuid():
+        pytest.skip("needs root")
+    reading, writing = os.pipe()
+    if child := os.fork():
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            text = answer.read()
+        assert os.waitpid(child, 0)[1] == 0
+        return [(row[0], row[1], row[2]) for row in json.loads(text)]
+    try:
+        os.setgroups([])
+        os.setuid(65534)
+        os.write(writing, json.dumps(function()).encode())
+        os._exit(0)
+    finally:
+        os._exit(1)
