@@ -209,3 +209,11 @@ def test_it_says_the_line_of_the_site_file(place: Place) -> None:
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert "isatap.farewell: 'yes' is neither true nor false (line 5)" in result.stderr
+
+
+def test_a_table_that_the_running_daemon_does_not_serve_yet(place: Place) -> None:
+    place.start()
+    assert "needs" not in check(place)
+    place.write(ROUTER, place.gateway)
+    (row,) = check(place)["needs"]
+    assert "[gateway] is new to the running daemon" in row["message"] and "restart" in row["remedy"]

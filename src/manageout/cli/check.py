@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from manageout.cli.run import config_option, runtime_dir_option
-from manageout.errors import ConfigError
+from manageout.errors import ConfigError, ManageoutError
 
 if TYPE_CHECKING:
     from manageout.service.check import Finding
 
-_OPTION = re.compile(
-    r"\b(?:site(?!\.toml)|gateway|isatap|translation|dns64|names|rollout|policy|daemon)(?:\.[\w-]+)+"
-)
+_OPTION = re.compile(r"(?<![\w.-])([a-z0-9]+)\.([a-z_]+)(?:\.[\w-]+)*")
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -41,7 +39,8 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
     from manageout.site import read_site
 
     try:
-        results = run_checks(*read_site(file), runtime_dir)
+        site, plan = read_site(file)
+        results = run_checks(site, plan, runtime_dir, _roles(runtime_dir or site.daemon.runtime_dir))
     except ConfigError as error:
         if not as_json:
             raise
@@ -66,10 +65,27 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
     ctx.exit(1 if any(finding.severity != "note" for finding in findings) else 0)
 
 
+def _roles(directory: Path) -> list[str]:
+    """Of the running daemon; none when it does not answer."""
+    from manageout.cli.client import ask
+
+    try:
+        return list(ask(directory / "control.sock", "status")["roles"])
+    except (ManageoutError, LookupError, TypeError):
+        return []
+
+
 def _named(finding: Finding) -> str:
-    """The option of the site file that a finding is about: the first that it names."""
-    match = _OPTION.search(finding.message) or _OPTION.search(finding.remedy)
-    return match[0] if match else ""
+    """The option of the site file that a finding is about: the first that it names. A host's name may look like one."""
+    from manageout.config import Site
+
+    for text in (finding.message, finding.remedy):
+        for match in _OPTION.finditer(text):
+            field = Site.model_fields.get(match[1])
+            kinds = (field.annotation, *get_args(field.annotation)) if field is not None else ()
+            if any(match[2] in getattr(kind, "model_fields", {}) for kind in kinds):
+                return match[0]
+    return ""
 
 
 def _place(file: Path, path: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -56,16 +56,20 @@ class Host(NamedTuple):
     netlink: Netlink
     running: bool
     """Our own daemon is running: what it holds is not taken by somebody else."""
+    roles: frozenset[str]
+    """What the running daemon serves; empty when it was not asked, or did not answer."""
 
 
 Findings = Iterator[Finding]
 
 
-def check(site: Site, plan: Plan, runtime_dir: Path | None = None) -> list[tuple[str, list[Finding]]]:
-    """Every check by its title, with what it found."""
+def check(
+    site: Site, plan: Plan, runtime_dir: Path | None = None, roles: Collection[str] = ()
+) -> list[tuple[str, list[Finding]]]:
+    """Every check by its title, with what it found. ``roles``: those of the running daemon, by its status."""
     with Netlink() as netlink:
         running = RuntimeDir(runtime_dir or site.daemon.runtime_dir).busy()
-        host = Host(site, plan, netlink, running)
+        host = Host(site, plan, netlink, running, frozenset(roles))
         return [(title, _findings(each, host)) for title, each in _CHECKS.items()]
 
 
@@ -354,7 +358,10 @@ def _privileges(host: Host) -> Findings:
 
 
 def _needs(host: Host) -> Findings:
-    for severity, message, remedy in check_needs.needs(host.site):
+    for severity, message, remedy in (
+        *check_needs.needs(host.site),
+        *check_needs.restart(host.site, host.roles),
+    ):
         yield Finding(severity, message, remedy)
 
 

@@ -29,6 +29,29 @@ def needs(site: Site) -> Iterator[Found]:
     yield from _directory("daemon.runtime_dir", site.daemon.runtime_dir)
 
 
+def restart(site: Site, roles: frozenset[str]) -> Iterator[Found]:
+    """Tables that the running daemon does not serve yet, or still does; ``roles``: by its status, empty if unknown."""
+    for table, served in _ROLES.items() if roles else ():
+        wanted, there = getattr(site, table) is not None, bool(roles & served)
+        if wanted != there:
+            what = (
+                f"[{table}] is new to the running daemon"
+                if wanted
+                else f"the running daemon still has [{table}]"
+            )
+            yield "note", f"{what}: a reload does not change that", "systemctl restart manageout"
+
+
+_ROLES = {
+    "gateway": frozenset({"iphttps"}),
+    "isatap": frozenset({"isatap"}),
+    "translation": frozenset({"translation"}),
+    "dns64": frozenset({"dns64"}),
+    "names": frozenset({"names", "router-name"}),
+}
+"""Table -> the daemon's roles of it, any of which shows that it is served."""
+
+
 def _package(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 

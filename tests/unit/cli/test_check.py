@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from manageout.cli.check import check
+from manageout.cli.check import _named, check
+from manageout.service.check import Finding
 
 
 def test_a_broken_file_is_json_too(tmp_path: Path) -> None:
@@ -18,3 +20,18 @@ def test_a_broken_file_is_json_too(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert rows["site.domian"]["severity"] == "error"
     assert "domain" in rows["site.domian"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy", "option"),
+    [
+        ("isatap.hosts is empty: no host is answered", "", "isatap.hosts"),
+        ("policy.managers.0.to: no client", "", "policy.managers.0.to"),
+        ("everybody may connect", 'set gateway.authentication = "certificates"', "gateway.authentication"),
+        ("gateway.corp.example does not resolve", "create the records", ""),
+        ("manageout-isatap.name.example does not resolve", "see site.toml", ""),
+        ("gateway.certificate /etc/gateway.key: no", "", "gateway.certificate"),
+    ],
+)
+def test_which_option_a_finding_names(message: str, remedy: str, option: str) -> None:
+    assert _named(Finding("note", message, remedy)) == option

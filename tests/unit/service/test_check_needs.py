@@ -9,7 +9,7 @@ import pytest
 
 from manageout.config import Site, parse
 from manageout.service import check_needs
-from manageout.service.check_needs import needs
+from manageout.service.check_needs import needs, restart
 
 SITE = """
 [site]
@@ -63,3 +63,32 @@ def test_publishing_needs_samba_in_the_systems_python(
     monkeypatch.setattr(check_needs, "PYTHON", str(tmp_path / "absent"))
     assert len(found(tmp_path, more)) == 1
     assert found(tmp_path, '[rollout]\nprefix = "X"\n') == []
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        ((), []),  # nobody answered
+        (("isatap", "policy", "usage"), []),
+        (("policy",), ["[isatap] is new to the running daemon"]),
+        (("isatap", "iphttps"), ["the running daemon still has [gateway]"]),
+        (("isatap", "router-name"), ["the running daemon still has [names]"]),
+    ],
+)
+def test_what_a_reload_does_not_change(tmp_path: Path, roles: tuple[str, ...], words: list[str]) -> None:
+    rows = list(restart(site(tmp_path), frozenset(roles)))
+    assert [message.partition(":")[0] for _, message, _ in rows] == words
+    assert all(severity == "note" and "restart" in remedy for severity, _, remedy in rows)
+
+
+def test_the_roles_are_those_that_the_daemon_shows() -> None:
+    """By the classes' own names, which its status shows."""
+    from manageout.service.dns64 import Dns64Service
+    from manageout.service.iphttps_server import IpHttpsServerService
+    from manageout.service.isatap_router import IsatapRouterService
+    from manageout.service.names import NamesService
+    from manageout.service.translator import TranslatorService
+
+    classes = (IpHttpsServerService, IsatapRouterService, TranslatorService, Dns64Service, NamesService)
+    known = frozenset.union(*check_needs._ROLES.values())
+    assert {each.name for each in classes} <= known
