@@ -15,6 +15,7 @@ from manageout.doctor.sections import MAX_ITEMS, MAX_ROWS, Row
 
 UNCUT = "$FormatEnumerationLimit = -1, then the command again with | Format-List"
 """How PowerShell prints lists whole."""
+_OF_SERVERS = re.compile(r"\bget-(?:remoteaccess|daserver)\b", re.I)
 _PARTIAL = re.compile(
     r"-destinationprefix|-nexthop|-first\b|-last\b|\|\s*(?:\?|where)|select-string|findstr", re.I
 )
@@ -24,6 +25,19 @@ _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
 _WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus")
 _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
+_ALONE = frozenset(
+    (
+        "location",
+        "iphttps",
+        "iphttpsConfiguration",
+        "isatap",
+        "teredo",
+        "teredoState",
+        "blockList",
+        "remoteAccess",
+    )
+)
+"""Of which a machine has one object."""
 _NOTHING = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}
 """Cmdlets that say something by printing nothing -> section."""
 
@@ -59,6 +73,8 @@ class Gathered:
         for words in strange if found else ():
             own.tell(words)
         failed = own.failed(lines)
+        if not failed and _OF_SERVERS.search(command):
+            own.server = True  # also when its properties are printed bare
         facts.understood |= failed
         return failed or bool(found)
 
@@ -87,6 +103,7 @@ class _Machine:
         self._commands: set[tuple[str, str]] = set()
         """(section, command): an output that comes again takes the place of the first."""
         self._told: list[str] = []
+        self.server = False
 
     def begin(self, section: str, command: str) -> None:
         typed = section, command.strip().lower()
@@ -107,8 +124,10 @@ class _Machine:
                 self.tell(f"{one.cmdlet}: {name} is cut: the command again with | Format-List")
                 return
             self.tell(f"{one.cmdlet}: the list {name} is cut: {UNCUT}")
-        if len(rows) < MAX_ROWS:
-            rows.append(one.row)
+        if one.section in _ALONE and rows and not one.row.keys() & rows[-1].keys():
+            rows[-1].update(one.row)  # properties of one object, asked for one after the other
+        elif len(rows) < MAX_ROWS:
+            rows.append(dict(one.row))
 
     def failed(self, lines: Sequence[str]) -> bool:
         """Errors, by what is translated in none of them: the form of the lines, and the identifiers below."""
@@ -141,7 +160,8 @@ class _Machine:
 
     def finish(self) -> None:
         read_cmdlets.read(self.facts, self.rows)
-        if self.facts.role == "unknown" and self.rows.keys() & {"remoteAccess", "daServer", "health"}:
+        servers = self.server or self.rows.keys() & {"remoteAccess", "daServer", "health"}
+        if self.facts.role == "unknown" and servers:
             self.facts.role = "server"
         elif self.facts.role == "unknown" and "location" in self.rows:
             self.facts.role = "client"

@@ -146,6 +146,30 @@ Substatus : None
     assert "NRPT-MISSING" in judged(text)
 
 
+def test_properties_of_one_object_asked_for_one_after_the_other() -> None:
+    text = """PS> Get-DAConnectionStatus | Select-Object -ExpandProperty Substatus
+RemoteNetworkAuthenticationFailure
+PS> Get-DAConnectionStatus | Select-Object -ExpandProperty Status
+Error
+"""
+    assert "Error RemoteNetworkAuthenticationFailure" in judged(text)["LOCATION-FAILED"].seen[0]
+
+
+def test_a_server_by_its_command_alone() -> None:
+    text = """PS C:\\> $r = Get-RemoteAccess; $r.InternalInterface
+Internal
+
+PS C:\\> Get-NetIPInterface | ft InterfaceAlias, Forwarding, Advertising
+
+InterfaceAlias Forwarding Advertising
+-------------- ---------- -----------
+isatap.{7D21}    Disabled    Disabled
+"""
+    assert "SERVER-RESET" in judged(text)
+    denied = "    + FullyQualifiedErrorId : HRESULT 0x80070005,Get-RemoteAccess"
+    assert "SERVER-RESET" not in judged(text.replace("Internal\n\n", f"{denied}\n\n"))
+
+
 def test_headings_of_groups_name_the_machines() -> None:
     machines = bundle.read_pasted(REMOTE)
     found = {one.computer: (one.connection, one.inside) for one in machines}
