@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import Case, Look, gateway, rule
+from manageout.wire.special import is_global6
 
 IPHTTPS = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition\IPHTTPS\IPHTTPSInterface"
 NOT_CONNECTED = ("LOCATION-FAILED", "LOCATION-PROBE", "NRPT-NSLOOKUP")
@@ -236,7 +237,7 @@ def proxy(facts: Facts) -> Iterator[Case]:
         one.quote
         for one in facts.lookups
         if one.name.lower().rstrip(".") == gateway(facts).rstrip(".")
-        and any(isinstance(address, IPv4Address) or address.is_global for address in one.addresses)
+        and any(isinstance(address, IPv4Address) or is_global6(address) for address in one.addresses)
     ]
     proxied = facts.proxy if facts.proxy is not None and facts.proxy.value else None
     if found and gateway(facts):
