@@ -18,7 +18,7 @@ from pydantic import (
 
 from manageout.errors import AddressError
 from manageout.faults import Unfit
-from manageout.wire.address import rfc6052_octets
+from manageout.wire.address import rfc6052_octets, written
 from manageout.wire.special import ILLEGAL4, ILLEGAL6
 
 NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
@@ -95,7 +95,7 @@ def site_prefix(prefix: IPv6Network) -> IPv6Network:
     if prefix.prefixlen != 48:
         raise Unfit(f"the site prefix is a /48, this is a /{prefix.prefixlen}", example)
     if not any(prefix.subnet_of(space) for space in _USABLE):
-        raise Unfit(f"{prefix} is neither global (2000::/3) nor unique local (fc00::/7)", example)
+        raise Unfit(f"{written(prefix)} is neither global (2000::/3) nor unique local (fc00::/7)", example)
     return prefix
 
 
@@ -115,7 +115,9 @@ def _hosts4(network: IPv4Network) -> IPv4Network:
 
 def _hosts6(network: IPv6Network) -> IPv6Network:
     if any(network.subnet_of(each) for each in ILLEGAL6):
-        raise Unfit(f"{network} holds no addresses of machines", "for example one of the site prefix")
+        raise Unfit(
+            f"{written(network)} holds no addresses of machines", "for example one of the site prefix"
+        )
     return network
 
 

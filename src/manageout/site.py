@@ -11,6 +11,7 @@ from manageout import config, plan
 from manageout.config import GatewayTable, IsatapTable, Site
 from manageout.errors import ConfigError, Fault
 from manageout.plan import Plan
+from manageout.wire.address import written
 
 
 def read_site(file: Path) -> tuple[Site, Plan]:
@@ -84,7 +85,9 @@ def _fixed(gateway: GatewayTable, derived: Plan) -> Iterator[Fault]:
     for name, address in gateway.fixed.items():
         path = f"gateway.fixed.{name}"
         if address not in derived.client_prefix:
-            yield Fault(path, f"{address} is not in {derived.client_prefix}", f"for example {example}")
+            yield Fault(
+                path, f"{written(address)} is not in {derived.client_prefix}", f"for example {example}"
+            )
         elif address in (derived.gateway_address, derived.client_prefix[0]):
             yield Fault(path, f"{address} is the gateway's own", f"for example {example}")
         elif address in holders:

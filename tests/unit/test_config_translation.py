@@ -34,6 +34,13 @@ def faults(text: str, node: int = 0) -> dict[str, str]:
     return {fault.path: fault.message for fault in contradictions(read, plan(read))}
 
 
+def test_complaints_write_addresses_alike_on_every_python() -> None:
+    table = '[translation]\npool = "10.0.8.0/22"\nprefix = "::ffff:0:0/96"\n'
+    found = faults(table + '[[translation.eam]]\nipv4 = "1.2.3.4"\nipv6 = "::ffff:1.2.3.4"\n')
+    assert found["translation.prefix"].startswith("::ffff:0:0/96 holds")
+    assert found["translation.eam.0.ipv6"].startswith("::ffff:1.2.3.4/128 holds")
+
+
 def test_a_pool_is_enough() -> None:
     read = site('[translation]\npool = "10.0.8.0/22"')
     assert read.translation is not None
