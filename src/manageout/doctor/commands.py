@@ -80,6 +80,25 @@ def _looks_typed(rest: str) -> bool:
     return len(words) < 2 or words[0][0] in "-|\"'($@{" or words[1][0] in "-|"
 
 
+def elsewhere(command: str) -> tuple[str, str]:
+    """The machine on which a command ran, and what ran there: winrs, psexec, Invoke-Command, or an option of it."""
+    if match := _THERE.match(command):
+        return match[1] or match[2] or match[3], match[4].strip(" {}'\"")
+    match = _OPTION.match(command)
+    return (next(filter(None, match.groups())), command) if match else ("", command)
+
+
+_THERE = re.compile(
+    r"(?:winrs(?:\.exe)?\s+(?:-|/)r(?:emote)?:(\S+)|psexec\d*(?:\.exe)?\s+\\\\([^\s,@*]+)(?:\s+-\w+)*"
+    r"|(?:invoke-command|icm)\s+(?:-\w+\s+){0,1}([\w.-]+)\s+(?:-scriptblock\s+)?\{)\s+(.*)$",
+    re.IGNORECASE,
+)
+_OPTION = re.compile(
+    r"(?:sc(?:\.exe)?|reg\s+query)\s+\\\\([\w.-]+)[\s\\]|netsh\s+-r\s+([\w.-]+)\s|systeminfo\s+/s\s+([\w.-]+)",
+    re.IGNORECASE,
+)
+
+
 def kind_of(command: str) -> str:
     """One of :data:`KINDS`, or "" for a command that none of them is, and for none."""
     words = command.lower().replace('"', " ").split()
@@ -121,7 +140,8 @@ _NETSH = {
 
 def _netsh(words: list[str]) -> str:
     """Words may be shortened as long as they are clear."""
-    words = [word for word in words if not word.startswith("-")]
+    while len(words) > 1 and words[0] in ("-r", "-c", "-u", "-p", "-a"):
+        words = words[2:]  # each has a value
     if not words:
         return "netsh"
     if _short(words[0], "namespace", 2):

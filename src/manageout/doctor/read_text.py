@@ -177,18 +177,21 @@ def _forget(facts: Facts) -> None:
 
 def _isatap(facts: Facts, part: Part) -> bool:
     """``ISATAP State : x`` and the trio of ``show router``: name, state or relay, interval."""
-    before = facts.isatap_state, facts.isatap_router
+    known = False
     router = part.kind == "isatap" and bool(re.search(r"\bro\w*$|\bro\w* ", part.command.lower()))
     for setting in netsh.settings(part.lines):
-        label, value = setting.label.lower(), setting.value.strip()
-        state = "default" if value.lower() in _DEFAULT else _WORDS.get(setting.on)
+        # "enabled (Group Policy)"
+        label, value = setting.label.lower(), setting.value.partition(" (")[0].strip()
+        state = "default" if value.lower() in _DEFAULT else _WORDS.get(setting._replace(value=value).on)
         if "isatap" in label and "." not in label and state is not None:
             facts.isatap_state = Seen(state, setting.text)
+            known = True
         elif (router or label in ROUTER_LABELS) and value and not HEX.match(value):
             if state is not None or " " not in value:
                 facts.isatap_router = Seen(value if state is None else "", setting.text)
+                known = True
             router = False
-    return before != (facts.isatap_state, facts.isatap_router)
+    return known
 
 
 _WORDS: dict[bool | None, str] = {True: "enabled", False: "disabled"}

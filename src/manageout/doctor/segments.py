@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from manageout.doctor.commands import MAX_COMMAND, alone, kind_of
+from manageout.doctor.commands import MAX_COMMAND, alone, elsewhere, kind_of
 from manageout.doctor.paste import PROMPT, UNIX
 from manageout.doctor.powershell import GROUPS
 from manageout.doctor.shapes import shape_at
@@ -64,16 +64,21 @@ def _typed(line: str, before: str) -> tuple[str, str] | None:
     """A command and the machine in its prompt, when the line is one: behind a prompt, or alone."""
     if ">" in line and (match := PROMPT.match(line)):
         machine = match["remote"] or (match["at"] or "").rpartition("@")[2].strip()
-        return match["command"].strip()[:MAX_COMMAND], machine
+        there, command = elsewhere(match["command"].strip()[:MAX_COMMAND])
+        return command, there or machine
+    if match := _CONTEXT.match(line):
+        return f"{match[1]} {match[2]}", ""
     if ("$" in line or "#" in line) and (match := UNIX.match(line)):
-        return match["command"].strip()[
-            :MAX_COMMAND
-        ], ""  # from where somebody looks: no machine to be judged
+        # From where somebody looks: no machine to be judged.
+        return match["command"].strip()[:MAX_COMMAND], ""
     if before.endswith(("|", ",", "`")) or (line[:1] == " " and before):
         return None
     command = alone(line)
     return (command, "") if command else None
 
+
+_CONTEXT = re.compile(r"^(netsh(?: [a-z0-9]{2,20}){0,4})>\s?(.{0,200})$")
+"""netsh's own prompt, with the context that was entered."""
 
 # --- Machines ---------------------------------------------------------------------------------------------
 
@@ -96,7 +101,8 @@ _ALONE = re.compile(
     re.I,
 )
 _TOLD = re.compile(
-    r"^(?:computer|machine|host|hostname|pc|workstation|node)\s?: ?([\w.-]{2,60})$", re.IGNORECASE
+    r"^(?:computer|machine|host|hostname|pc|workstation|node)\s?: ?([\w.-]{2,60})(?: \(.{1,80}\))?$",
+    re.IGNORECASE,
 )
 _NAME = re.compile(r"^(?=.*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14}(?:\.[\w-]+){0,8}$")
 _NO_NAMES = frozenset(
@@ -119,7 +125,8 @@ def _heading(line: str, before: str) -> str:
             return _named(inner)
         name = words.partition(" (")[0].rpartition(": ")[2]
         return name if _is_name(name) else ""
-    if not before and (match := _TOLD.match(line)) and _is_name(match[1]):
+    transcript = line.endswith(")") and "(Microsoft Windows" in line
+    if (transcript or not before) and (match := _TOLD.match(line)) and _is_name(match[1]):
         return match[1]
     if not line.endswith(":") or line[0].isspace():
         return ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manageout.doctor.commands import KINDS, alone, kind_of
+from manageout.doctor.commands import KINDS, alone, elsewhere, kind_of
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,8 @@ from manageout.doctor.commands import KINDS, alone, kind_of
         ("netsh interface ipv6 show route", "routes"), ("netsh int ipv6 sh pref", "policies"),
         ("netsh interface ipv6 show addresses", "addresses"), ("netsh namespace show effectivepolicy", "namespace"),
         ("netsh advfirewall show allprofiles", "advfirewall"), ("netsh interface clat show state", "clat"),
-        ("netsh winhttp show proxy", "netsh"), ("nslookup isatap.corp.example", "nslookup"),
+        ("netsh winhttp show proxy", "netsh"), ("netsh -r DA1 interface isatap show state", "isatap"),
+        ("nslookup isatap.corp.example", "nslookup"),
         ("route print -6", "route"),
         ("reg query HKLM\\x /v y", "reg"), ("sc query iphlpsvc", "sc"), ("sc.exe qc iphlpsvc", "sc"),
         ("Get-NetRoute -AddressFamily IPv6", "powershell"), ("(Get-NetRoute).Count", "powershell"),
@@ -59,6 +60,23 @@ def test_commands_that_stand_alone(line: str, command: str) -> None:
 )  # fmt: skip
 def test_prose_is_no_command(line: str) -> None:
     assert alone(line) == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "machine", "there"),
+    [
+        ("winrs -r:DA1 ipconfig /all", "DA1", "ipconfig /all"), ("psexec \\\\DA1 -s ipconfig", "DA1", "ipconfig"),
+        ("Invoke-Command -ComputerName DA1 -ScriptBlock { ipconfig }", "DA1", "ipconfig"),
+        ("icm da1.corp.example { Get-NetRoute }", "da1.corp.example", "Get-NetRoute"),
+        ("sc \\\\DA1 query iphlpsvc", "DA1", "sc \\\\DA1 query iphlpsvc"),
+        ("reg query \\\\DA1\\HKLM\\x", "DA1", "reg query \\\\DA1\\HKLM\\x"),
+        ("netsh -r DA1 interface isatap show state", "DA1", "netsh -r DA1 interface isatap show state"),
+        ("systeminfo /s DA1", "DA1", "systeminfo /s DA1"), ("ipconfig /all", "", "ipconfig /all"),
+        ("Invoke-Command { ipconfig }", "", "Invoke-Command { ipconfig }"),
+    ],
+)  # fmt: skip
+def test_commands_that_ran_elsewhere(command: str, machine: str, there: str) -> None:
+    assert elsewhere(command) == (machine, there)
 
 
 @given(st.text(max_size=100))

@@ -115,6 +115,11 @@ def test_the_same_output_twice_needs_no_word() -> None:
     assert [one.code for one in judged(text + "\n" + text)] == ["ISATAP-LINK-LOCAL-ONLY"]
 
 
+def test_neither_does_a_state_that_policy_sets() -> None:
+    text = "C:\\>netsh interface isatap show state\nISATAP State : disabled (Group Policy)\n"
+    assert [one.code for one in judged(text * 2)] == ["ISATAP-DISABLED"]
+
+
 def test_quotes_show_what_the_machine_printed() -> None:
     (finding,) = judged(read("quote-as-it-stood"))
     assert finding.seen == ("Tunnel adapter isatap.corp.example: fe80::200:5efe:203.0.113.27%55",)

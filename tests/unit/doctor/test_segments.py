@@ -30,6 +30,26 @@ def test_prompts(prompt: str, machine: str) -> None:
     ]
 
 
+def test_prompts_of_netsh_itself() -> None:
+    text = "C:\\>netsh\nnetsh>interface isatap show state\nx : y\n\nnetsh interface ipv6>show route\nx : y\n"
+    assert cut(text) == [
+        ("", "netsh", "netsh"),
+        ("", "netsh interface isatap show state", "isatap"),
+        ("", "netsh interface ipv6 show route", "routes"),
+    ]
+
+
+def test_commands_of_other_machines() -> None:
+    assert cut("C:\\>winrs -r:DA1 netsh interface isatap show state\nISATAP State : enabled\n") == [
+        ("DA1", "netsh interface isatap show state", "isatap")
+    ]
+
+
+def test_transcripts_of_powershell() -> None:
+    text = "**********\nUsername: CORP\\bob\nMachine: HELP7 (Microsoft Windows NT 10.0.19045.0)\nPS C:\\>ipconfig\nx"
+    assert cut(text)[-1] == ("HELP7", "ipconfig", "ipconfig")
+
+
 def test_outputs_without_prompts() -> None:
     text = "\n\n".join((ENGLISH, INTERFACE, INTERFACES, ROUTES, POLICIES, "ISATAP State : enabled"))
     kinds = [kind for _, _, kind in cut(text) if kind]
