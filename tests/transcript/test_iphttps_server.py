@@ -9,7 +9,9 @@ import pytest
 
 from manageout.protocol.drops import Drop
 from manageout.protocol.iphttps import AddressBound, AddressReleased, Opened, Peer
+from manageout.protocol.link_names import LinkNames, NamesSeen
 from manageout.protocol.segment import HEADER, NEEDS_CSUM
+from manageout.protocol.slaac import RouteTable
 from manageout.wire import nd
 from manageout.wire.iphttps import KEEPALIVE, PACKET, SUPER_PACKET, OwnFramer, build_record, build_request
 from tests.transcript.iphttps_tools import BEYOND, DATE, Site, dad, datagram, gua
@@ -352,6 +354,46 @@ def test_new_routes_are_advertised_and_sessions_stay() -> None:
         routes[0].network_address.packed, 48, nd.Preference.MEDIUM, 1800
     )
     assert site.closed(1) is None
+
+
+def test_what_a_reload_takes_away_ends_at_once() -> None:
+    """Else clients would send to a network that is gone, or ask a server that is, for half an hour."""
+    old, new = (IPv6Network(f"2001:db8:{n}::/48") for n in (2, 3))
+    server, domain, nat64 = IPv6Address("2001:db8:2::53"), "corp.example", IPv6Network("64:ff9b::/96")
+    site = Site()
+    site.connect(1)
+    whole = replace(
+        site.config, routes=(*site.config.routes, old, new), dns=(server,), search=(domain,), nat64=(nat64,)
+    )
+    routes, names, told = RouteTable[bytes](), LinkNames(), []
+    for config in (whole, whole, replace(site.config, routes=(new,))):
+        site.server.reconfigure(config, site.now)
+        site.feed(1, b"")
+        packets = site.packets(1)
+        told.append(len(packets))
+        for message in (nd.parse(packet)[1] for packet in packets):
+            assert isinstance(message, nd.RouterAdvertisement)
+            routes.update(b"gateway", message, 0.0)
+            names.update(message.options, 0.0)
+    assert told == [1, 0, 2], "nothing is said where nothing has changed"
+    assert list(routes.choose(lambda _: True)) == [(new.network_address.packed, 48)]
+    assert names.seen() == NamesSeen()
+
+
+@pytest.mark.parametrize("what", ["dns", "search", "nat64"])
+def test_new_names_are_advertised_at_once(what: str) -> None:
+    value = {
+        "dns": IPv6Address("2001:db8:2::53"),
+        "search": "a.example",
+        "nat64": IPv6Network("64:ff9b::/96"),
+    }
+    site = Site()
+    site.connect(1)
+    site.server.reconfigure(replace(site.config, **{what: (value[what],)}), site.now)  # type: ignore[arg-type]
+    site.feed(1, b"")
+    (message,) = [nd.parse(packet)[1] for packet in site.packets(1)]
+    assert isinstance(message, nd.RouterAdvertisement)
+    assert isinstance(message.options[-1], nd.Rdnss | nd.Dnssl | nd.Pref64)
 
 
 def test_a_new_reservation_takes_the_address_away() -> None:

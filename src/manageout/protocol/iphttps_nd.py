@@ -16,6 +16,7 @@ of Duplicate Address Detection is written anew, without options: nothing else ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from manageout.errors import WireError
 from manageout.protocol.allowance import Allowance
@@ -45,6 +46,20 @@ def is_link_local(address: bytes) -> bool:
     return address[0] == 0xFE and address[1] & 0xC0 == 0x80
 
 
+def _site_options(config: ServerConfig, lifetime: int) -> list[nd.Option]:
+    """Routes and names of the site, in an advertisement."""
+    options: list[nd.Option] = [
+        nd.RouteInformation(r.network_address.packed, r.prefixlen, nd.Preference.MEDIUM, lifetime)
+        for r in dict.fromkeys(config.routes)
+    ]
+    if config.dns:
+        options.append(nd.Rdnss(lifetime, tuple(server.packed for server in config.dns)))
+    if config.search:
+        options.append(nd.Dnssl(lifetime, config.search))
+    options += [nd.Pref64(p.network_address.packed, p.prefixlen, lifetime) for p in config.nat64]
+    return options
+
+
 def _question(target: bytes) -> bytes:
     """Duplicate Address Detection for ``target`` (RFC 4862 5.4.2)."""
     return nd.build(nd.UNSPECIFIED, nd.solicited_node(target), nd.NeighbourSolicitation(target))
@@ -71,6 +86,7 @@ class Discovery:
 
     def configure(self, config: ServerConfig) -> None:
         """Speak by this configuration from now on."""
+        self._config = config
         self._flooding = config.mode == "certificates"
         self._hairpin = config.hairpin
         self._crossing = self._flooding and config.hairpin
@@ -87,17 +103,8 @@ class Discovery:
         config: ServerConfig, prefix: nd.PrefixInformation, lifetime: int
     ) -> nd.RouterAdvertisement:
         # Router lifetime 0: the tunnel must not capture the client's Internet traffic (RFC 4191 covers routes).
-        routes = [
-            nd.RouteInformation(r.network_address.packed, r.prefixlen, nd.Preference.MEDIUM, lifetime)
-            for r in dict.fromkeys(config.routes)
-        ]
-        names: list[nd.Option] = []
-        if config.dns:
-            names.append(nd.Rdnss(lifetime, tuple(server.packed for server in config.dns)))
-        if config.search:
-            names.append(nd.Dnssl(lifetime, config.search))
-        names += [nd.Pref64(p.network_address.packed, p.prefixlen, lifetime) for p in config.nat64]
-        return nd.RouterAdvertisement(CURRENT_HOP_LIMIT, options=(nd.Mtu(MTU), prefix, *routes, *names))
+        options = (nd.Mtu(MTU), prefix, *_site_options(config, lifetime))
+        return nd.RouterAdvertisement(CURRENT_HOP_LIMIT, options=options)
 
     # --- From a client ----------------------------------------------------------------------------------
 
@@ -249,6 +256,25 @@ class Discovery:
         """Send a Router Advertisement; ``farewell`` withdraws the routes (RFC 4861 6.2.5)."""
         message = self._farewell if farewell else self._advertisement
         self._outbox.packet(session, nd.build(self.source, destination, message))
+
+    def tell_changes(self, before: ServerConfig) -> None:
+        """What is new since ``before`` to every client, and that what is no longer there has ended (RFC 4191 2.3)."""
+        config = self._config
+        if _site_options(before, 0) == _site_options(config, 0):
+            return
+        gone = replace(
+            before,
+            routes=tuple(each for each in before.routes if each not in config.routes),
+            dns=tuple(each for each in before.dns if each not in config.dns),
+            search=tuple(each for each in before.search if each not in config.search),
+            nat64=tuple(each for each in before.nat64 if each not in config.nat64),
+        )
+        ended = tuple(_site_options(gone, 0))
+        for session in self._sessions.values():
+            self.advertise(session)
+            if ended:
+                message = nd.RouterAdvertisement(CURRENT_HOP_LIMIT, options=ended)
+                self._outbox.packet(session, nd.build(self.source, nd.ALL_NODES, message))
 
     def next_advertisement(self, now: float) -> float:
         """When the next unsolicited one is due (RFC 4861 6.2.4)."""

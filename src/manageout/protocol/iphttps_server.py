@@ -368,9 +368,7 @@ class IpHttpsServer:
             self.shutdown(now, "the addresses of the link were changed")
         else:
             self._apply(config)
-            if config.routes != before.routes:
-                for session in self._up.values():
-                    self._discovery.advertise(session)
+            self._discovery.tell_changes(before)
             return
         self._build(config)
 
