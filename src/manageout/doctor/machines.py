@@ -16,7 +16,6 @@ _ROLE = re.compile(
     r"node ?\d*|pc|machine|serveur|servidor|cliente|poste|arbeitsplatz|konsole)$"
 )
 """What a heading calls a machine without a name: lower case, as the segments give it."""
-_ROUTER = re.compile(r"\b(?:da|directaccess|isatap)\b|router|gateway")
 _HOST = re.compile(r"[\w.-]{1,255}")
 
 
@@ -45,6 +44,8 @@ class Machines:
             facts = self._named(name)
         if name:
             facts.computer = facts.computer or name
+        if part.router and facts.role == "unknown":
+            facts.role = "server"
         self._here[key] = facts
         return facts
 
@@ -63,7 +64,6 @@ class Machines:
             self.known.append(facts)
         if name and not facts.computer and _ROLE.search(name):
             facts.source = source
-            facts.role = "server" if _ROUTER.search(name) else facts.role
         elif name and not facts.computer:
             facts.computer = name
         return facts

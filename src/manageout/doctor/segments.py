@@ -26,12 +26,14 @@ class Part(NamedTuple):
     ``kind``: whose output it is, one of :data:`~manageout.doctor.commands.KINDS`; ``powershell`` when a cmdlet was
     typed, or when it is a list or table as PowerShell prints them; empty when neither command nor shape is known, as
     for prose.
+    ``router``: whether the heading calls the machine a DirectAccess server, a router or a gateway.
     """
 
     command: str
     lines: list[str]
     machine: str = ""
     kind: str = ""
+    router: bool = False
 
 
 def parts(lines: Sequence[str]) -> Iterator[Part]:
@@ -40,7 +42,7 @@ def parts(lines: Sequence[str]) -> Iterator[Part]:
     A part without a command is cut at blank lines where the shape changes; neighbours of unknown shape stay together.
     Prompts without output give a part without lines.
     """
-    heading = ""
+    heading, router = "", False
     command, machine = "", ""
     held: list[str] = []
     before = ""
@@ -51,13 +53,16 @@ def parts(lines: Sequence[str]) -> Iterator[Part]:
             held.append(line)
             before = line
             continue
-        yield from _cut(command, held, machine)
+        for part in _cut(command, held, machine):
+            yield part._replace(router=router and machine == heading)
         held, before = [], ""
         if typed is None:
             heading, command, machine = named, "", named
+            router = _ROUTER.search(line) is not None
         else:
             command, machine = typed[0], typed[1] or heading
-    yield from _cut(command, held, machine)
+    for part in _cut(command, held, machine):
+        yield part._replace(router=router and machine == heading)
 
 
 def _typed(line: str, before: str) -> tuple[str, str] | None:
@@ -89,14 +94,15 @@ _ROLE = (
     r"server|client|gateway|router|manager|helpdesk|console|workstation|laptop|notebook|host|dc|domain controller|"
     r"node ?\d*|pc|machine|dns server|serveur|servidor|servidor|cliente|poste|arbeitsplatz|konsole"
 )
+_ROUTER = re.compile(r"\b(?:da|directaccess|isatap)\b|router|gateway", re.IGNORECASE)
 _ON = re.compile(
     r"^(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
-    rf"(?P<role>(?:[\w-]+\s+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
+    rf"(?P<role>(?:[\w-]+[\s-]+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
     r"\s*(?:\([^()]{1,60}\)\s*)?:$",
     re.IGNORECASE,
 )
 _ALONE = re.compile(
-    rf"^(?P<role>(?:DA |DirectAccess |the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
+    rf"^(?P<role>(?:DA[ -]|DirectAccess[ -]|ISATAP[ -]|the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
     r"\s*(?:\([^()]{1,60}\)\s*)?:$",
     re.I,
 )

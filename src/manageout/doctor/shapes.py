@@ -76,7 +76,7 @@ def _first_words(line: str) -> Shape | None:
     start = line.lstrip()[:24]
     for words, kind in _WORDS:
         if start.startswith(words):
-            return Shape(kind, fresh=kind in ("certutil", "gpresult"))
+            return Shape(kind, fresh=kind == "certutil")
     lower = line.lower() if len(line) < 100 else ""
     if "windows" in lower and "ip" in lower and ":" not in line and _CONFIGURATION.search(lower):
         return Shape("ipconfig", fresh=True)

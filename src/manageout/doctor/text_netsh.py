@@ -77,7 +77,7 @@ def interface(facts: Facts, part: Part) -> bool:
 def _name(title: str) -> str:
     """An ISATAP interface's own name, or the words between those that every title has."""
     if match := _ISATAP.search(title):
-        return match[0]
+        return re.sub("-param[a-zè]+$", "", match[0], flags=re.IGNORECASE)  # German joins them
     words = title.split()
     return " ".join(words[1:-1])
 

@@ -34,10 +34,19 @@ def test_by_remote_prompts() -> None:
 
 def test_by_headings() -> None:
     text = f"On the server:\n\n{STATE.format('disabled')}\n=== HELP7 ===\n{STATE.format('enabled')}"
-    assert states(text) == {"server in x": "disabled", "HELP7": "enabled"} or states(text) == {
-        "x": "disabled",
-        "HELP7": "enabled",
-    }
+    assert states(text) == {"server in x": "disabled", "HELP7": "enabled"}
+
+
+def roles(text: str) -> dict[str, str]:
+    facts = Facts("x")
+    return {one.computer or one.source: one.role for one in (facts, *read(facts, lines(text)))}
+
+
+def test_a_heading_that_says_what_a_machine_is() -> None:
+    text = f"Auf dem DirectAccess-Server DA1:\n\n{STATE.format('enabled')}\nServer DC1:\n\n{STATE.format('disabled')}"
+    assert roles(text) == {"DA1": "server", "DC1": "unknown"}
+    assert roles(f"On the router:\n{STATE.format('enabled')}") == {"router in x": "server"}
+    assert roles(f"=== DA1 (DirectAccess server) ===\n{STATE.format('enabled')}") == {"DA1": "server"}
 
 
 def test_a_role_gets_its_name_from_its_output() -> None:

@@ -26,6 +26,15 @@ def test_the_title_names_the_interface() -> None:
     assert one.name == "isatap.{CA09D971-1111-2222-3333-03491AA7CB73}" and one.index == 15
 
 
+def test_the_title_in_german() -> None:
+    facts = Facts("x")
+    german = INTERFACE.replace(
+        "Interface isatap.corp.example Parameters", "Schnittstelle isatap.corp.example-Parameter"
+    )
+    text_netsh.interface(facts, part(german))
+    assert [one.name for one in facts.of_kind("isatap")] == ["isatap.corp.example"]
+
+
 @pytest.mark.parametrize(
     ("connected", "disconnected"),
     [("connected", "disconnected"), ("Verbunden", "Nicht verbunden"), ("已连接", "已断开连接"), ("x", "y")],
