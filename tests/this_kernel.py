@@ -32,7 +32,7 @@ def track_connections() -> None:
 
 
 _TRIED = {
-    "sit": ["ip", "link", "add", "type", "sit"],
+    "sit": ["ip", "link", "add", "probe", "type", "sit", "local", "10.0.0.1"],
     "netem": ["tc", "qdisc", "add", "dev", "lo", "root", "netem"],
 }
 

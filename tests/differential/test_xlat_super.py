@@ -25,6 +25,7 @@ from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import SEED
 from tests.differential.xlat_device import XlatDevice
 from tests.differential.xlat_packets import HOSTS4, MTUS, TROUBLES4, mappings
+from tests.this_kernel import linux
 
 pytestmark = pytest.mark.system
 SUPER_PACKETS = 20_000
@@ -118,6 +119,8 @@ def test_random_super_packets() -> None:
         print(*outcome, count)
     for version, kinds in ((4, (GSO_NONE, GSO_TCPV4, GSO_UDP_L4)), (6, (GSO_NONE, GSO_TCPV6, GSO_UDP_L4))):
         for kind in kinds:
+            if kind is GSO_UDP_L4 and linux() < (6, 2):
+                continue  # its TUN takes no super-packets of UDP
             assert seen[version, kind, Verdict.FORWARD] > SUPER_PACKETS // 50
 
 

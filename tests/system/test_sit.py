@@ -89,6 +89,15 @@ def test_its_router_serves_our_host(wire: Wire, fast: bool) -> None:
     assert wire.ask(HOST, "drops") == []
 
 
+def test_beside_it_our_own_ends_are_not_called_unreachable(wire: Wire) -> None:
+    """Once loaded it says "port unreachable" of each packet that a raw socket has taken; a new TCP gives up at that."""
+    wire.router()
+    wire.join("10.0.0.1")
+    wait_until("the host reaches the server", wire.reaches, 20)
+    for _ in range(5):
+        assert stream(wire, ()) >= 1_000_000
+
+
 @contextmanager
 def advertising() -> Iterator[None]:
     """The kernel forwards, and leaves advertising to a program."""

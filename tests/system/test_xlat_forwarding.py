@@ -20,6 +20,7 @@ from manageout.linux.tun import Tun
 from manageout.linux.xlat_bpf import XlatFastPath
 from manageout.protocol.mappings import Mappings
 from manageout.protocol.translate_fast import Mtus
+from tests.this_kernel import linux
 
 CLIENT, GATEWAY, SERVER = "mo-test-client", "mo-test-gateway", "mo-test-server"
 SETUP = {
@@ -161,8 +162,10 @@ def test_tcp(path: XlatFastPath, sender: str, receiver: str, family: int, listen
 
 @WAYS
 def test_udp_super_packets(
-    path: XlatFastPath, sender: str, receiver: str, family: int, listen: str, address: str
+    path: XlatFastPath, card: str, sender: str, receiver: str, family: int, listen: str, address: str
 ) -> None:
+    if card == "off" and linux() < (6, 11):
+        pytest.skip("before Linux 6.11 no socket sends super-packets of UDP by a card that sums nothing")
     octets = random.Random(2).randbytes(10 * SEGMENT - 300)
     with (
         opened(receiver, other(family), socket.SOCK_DGRAM) as server,

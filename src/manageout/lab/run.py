@@ -55,7 +55,8 @@ class Run:
 
 def download(node: str, url: str, wanted: str) -> None:
     """Fetch ``url`` on ``node``; :class:`LabError` unless its SHA-256 is ``wanted``."""
-    pipe = f"set -o pipefail; curl --globoff --silent --show-error --fail --max-time 60 '{url}' | sha256sum"
+    limit = f"--max-time {60 * network.PATIENCE:g}"
+    pipe = f"set -o pipefail; curl --globoff --silent --show-error --fail {limit} '{url}' | sha256sum"
     got = network.run(node, ["bash", "-c", pipe], timeout=90).stdout.split()[0]
     if got != wanted:
         raise LabError(f"SHA-256 differs: {got} instead of {wanted}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from manageout.wire import icmpv4, ipv4, ipv6
 from manageout.wire.address import embedded_isatap
 
+_EMPTY = (icmpv4.FRAGMENTATION_NEEDED, icmpv4.PORT_UNREACHABLE)
 _REPORTS = (icmpv4.DESTINATION_UNREACHABLE, icmpv4.TIME_EXCEEDED, icmpv4.PARAMETER_PROBLEM)
 
 
@@ -21,7 +22,8 @@ class FailedDelivery(NamedTuple):
 def failed_delivery(outer: bytes) -> FailedDelivery | None:
     """Read an ICMPv4 error about protocol 41.
 
-    None for anything else, and for "fragmentation needed", which cannot be about us: we never set DF.
+    None for anything else, and for two codes that tell nothing: "fragmentation needed", for we never set DF; and "port
+    unreachable", which Linux says of every packet that a raw socket has taken, once its module sit is loaded.
     ``inner`` is empty when the error quotes less than the IPv6 header, as old routers do. Raises
     :class:`WireError`.
     """
@@ -29,7 +31,7 @@ def failed_delivery(outer: bytes) -> FailedDelivery | None:
     message = icmpv4.parse(payload)
     if message.type not in _REPORTS:
         return None
-    if (message.type, message.code) == (icmpv4.DESTINATION_UNREACHABLE, icmpv4.FRAGMENTATION_NEEDED):
+    if message.type == icmpv4.DESTINATION_UNREACHABLE and message.code in _EMPTY:
         return None
     header, inner = message.quoted()
     if header.protocol != ipv4.IPV6:

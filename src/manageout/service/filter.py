@@ -42,11 +42,11 @@ _ERRORS4 = "destination-unreachable, time-exceeded, parameter-problem"
 
 # The kernel reports its own multicast groups into every link; ours carry none, and would count them as drops.
 # What the doctor asks clients in a manager's name is not to count as the manager's call.
-_OUTPUT = (
+_OUTPUT = [
     "type filter hook output priority filter; policy accept;",
     f"meta mark {PROBE_MARK:#x} ct mark set meta mark",
     'oifname "mo-*" icmpv6 type { mld-listener-report, mld2-listener-report, mld-listener-done } drop',
-)
+]
 
 _MSS = 1280 - 60  # the MTU of the clients' link ([MS-IPHTTPS] 3.2.3.1) less the headers of IPv6 and TCP
 
@@ -86,7 +86,10 @@ def table(
     if site.gateway is not None:
         chains.append(chain("to_gateway", _to_gateway(site, plan)))
     chains += [chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()]
-    chains += [chain("output", _OUTPUT), chain("input", _input(site, plan, underlays))]
+    chains += [
+        chain("output", [*_OUTPUT, *_false_reports(site)]),
+        chain("input", _input(site, plan, underlays)),
+    ]
     if site.gateway is not None:
         chains.append(chain("mss", _clamp()))
     if site.translation is not None:
@@ -255,6 +258,13 @@ def _input(site: Site, plan: Plan, underlays: Sequence[str]) -> Iterator[str]:
         yield f"iifname {XLAT_DEVICE} ip6 saddr {embedded(plan.nat64, pool)} goto to_gateway"
     if site.dns64 is not None:  # ours is no open resolver
         yield f'ip6 daddr {plan.dns64} iifname != "mo-*" iifname != "lo" counter drop'
+
+
+def _false_reports(site: Site) -> Iterator[str]:
+    """With its module sit loaded Linux calls the port of every packet unreachable that our raw socket has taken."""
+    if site.isatap is not None:
+        about = f"@th,136,8 41 ip saddr {{ {', '.join(map(str, site.isatap.locators))} }}"
+        yield f"icmp type destination-unreachable icmp code port-unreachable {about} drop"
 
 
 def _to_gateway(site: Site, plan: Plan) -> Iterator[str]:

@@ -37,6 +37,7 @@ def test_old_routers_quote_too_little() -> None:
     "message",
     [
         icmpv4.unreachable(icmpv4.FRAGMENTATION_NEEDED, SENT, 1000),
+        icmpv4.unreachable(icmpv4.PORT_UNREACHABLE, SENT),
         icmpv4.unreachable(1, ipv4.build(ROUTER, HOST, 17, bytes(8))),
         icmpv4.echo(1, 1, b"ping"),
     ],
