@@ -152,10 +152,12 @@ class NamePolicyService:
             loop.remove_reader(monitor.fileno())
             monitor.close()
             # What systemd-resolved was told goes with the device.
-            with contextlib.suppress(ManageoutError):
+            try:
                 self._file.give_back()
-            if self._guard is not None:
-                self._guard.dismiss()
+                if self._guard is not None:
+                    self._guard.dismiss()
+            except ManageoutError as error:  # the guard, which outlives us, tries again for a while
+                log.error("%s (%s)", error.message, error.hint)
 
     def _on_network_change(self, monitor: AddressMonitor) -> None:
         if monitor.drain():
@@ -310,7 +312,7 @@ class NamePolicyService:
 
     async def _locate(self, url: LocationUrl) -> None:
         async for found in watch(url, self._options.context, self._addresses, self._moved):
-            self._probed = time.time()
+            self._probed = time.monotonic()
             if found != self._location:
                 log.info("%s: %s", "inside" if found.inside else "outside", found.reason)
                 self._location = found
@@ -357,7 +359,7 @@ class NamePolicyService:
         if self._options.location is not None and self._location is not None:
             where = "inside" if self._location.inside else "outside"
             shown["location"] = f"{where}: {self._location.reason}"
-            shown["location_asked"] = f"{time.time() - self._probed:.0f} s ago"
+            shown["location_asked"] = f"{time.monotonic() - self._probed:.0f} s ago"
         if not applied.reason:
             ways = [self._way] if self._way != "stub" else []
             ways += [f"stub on {self.stub.address}"] if self.stub.address else []
@@ -365,11 +367,8 @@ class NamePolicyService:
             shown["exempt"] = list(applied.exempt)
             if self.stub.address:
                 shown["local_dns"] = list(self.stub.machine.local_servers)
-                shown["questions"] = {
-                    "site": totals.site,
-                    "local": totals.local,
-                    "unanswered": totals.timeouts,
-                }
+                questions = {"site": totals.site, "local": totals.local, "unanswered": totals.timeouts}
+                shown["questions"] = questions
         if self.discovery.prefixes:
             shown["nat64"] = [str(prefix) for prefix in self.discovery.prefixes]
             shown["nat64_from"] = self.discovery.origin

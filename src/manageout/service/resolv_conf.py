@@ -17,7 +17,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,9 @@ MAX_ORIGINAL = MAX_SIZE // 8
 """Characters of what is taken over. Kept as comments it is up to four times as long, and must be readable whole."""
 _MARK = "# Written by `manageout connect`, process "
 _FILE, _LINK, _NONE, _LINE, _UNENDED = "#= file ", "#= link ", "#= none", "#| ", "#= no newline"
-_IN_PLACE = (errno.EBUSY, errno.EXDEV)
+_IN_PLACE = (errno.EBUSY, errno.EXDEV, errno.EROFS)
+"""It is a mount of its own; the directory around it may be read-only."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -148,38 +150,48 @@ class ResolvConf:
             if original.absent:
                 self._path.unlink(missing_ok=True)
             elif original.link is not None:
-                temporary = self._temporary()
-                os.symlink(original.link, temporary)
-                temporary.replace(self._path)
+                with self._temporary() as temporary:
+                    os.symlink(original.link, temporary)
+                    temporary.replace(self._path)
             else:
-                self._replace(original.text, original.mode)
+                self._put(original.text, original.mode)
         except OSError as error:
-            raise ManageoutError(f"{self._path}: {error.strerror}", "put it right by hand") from None
+            hint = "names are not resolved until it is put right by hand: its comments say what was there"
+            raise ManageoutError(f"{self._path} cannot be given back: {error.strerror}", hint) from None
 
     def _replace(self, text: str, mode: int) -> None:
-        data = text.encode("utf-8", errors="surrogateescape")
-        temporary = self._temporary()
         try:
-            try:
+            self._put(text, mode)
+        except OSError as error:
+            hint = "the directory must be writable; or --resolver off"
+            raise ManageoutError(f"{self._path}: {error.strerror}", hint) from None
+
+    def _put(self, text: str, mode: int) -> None:
+        data = text.encode("utf-8", errors="surrogateescape")
+        try:
+            with self._temporary() as temporary:
                 with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                     os.fchmod(file.fileno(), mode)
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(self._path)
-            except OSError as error:
-                temporary.unlink(missing_ok=True)
-                if error.errno not in _IN_PLACE:
-                    raise
-                _write_in_place(self._path, data)
         except OSError as error:
-            hint = "the directory must be writable; or --resolver off"
-            raise ManageoutError(f"{self._path}: {error.strerror}", hint) from None
+            # On a full disk there is room where more stands already: what is given back is shorter than ours.
+            fits = error.errno in _FULL and len(data) <= self._path.stat().st_size
+            if error.errno not in _IN_PLACE and not fits:
+                raise
+            _write_in_place(self._path, data)
 
-    def _temporary(self) -> Path:
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A name beside the file, of which nothing stays."""
         name = self._path.with_name(f".{self._path.name}.manageout")
         name.unlink(missing_ok=True)
-        return name
+        try:
+            yield name
+        finally:
+            name.unlink(missing_ok=True)
 
 
 def _write_in_place(path: Path, data: bytes) -> None:
