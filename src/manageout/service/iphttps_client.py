@@ -295,7 +295,7 @@ class IpHttpsClientService:
                 self._hang_up()
             case iphttps.LinkUp():
                 self._set_framing(event.framing)
-                self._trouble, self._remedy, self._since = "", "", time.time()
+                self._trouble, self._remedy, self._since = "", "", time.monotonic()
                 log.info("connected to %s", self._options.gateway.host)
             case iphttps.LinkDown() | iphttps.Failed():
                 again = event.reason == self._trouble  # then all has been said
@@ -328,7 +328,7 @@ class IpHttpsClientService:
             "gateway": f"{self._options.gateway.host}:{self._options.gateway.port}",
             "state": machine.state.value,
             "framing": self._framing,
-            **({"connected_for": f"{time.time() - self._since:.0f} s"} if up else self._why_down()),
+            **({"connected_for": f"{time.monotonic() - self._since:.0f} s"} if up else self._why_down()),
             "device": self._tun.name,
             "addresses": list(self.settings.addresses),
             "routes": list(self.settings.routes),
