@@ -23,6 +23,7 @@ from manageout.errors import ManageoutError
 LINK_LOCAL = IPv6Network("fe80::/10")
 DNS64_SUBNET = 0x3333
 MAX_NODES = 512
+MAX_LINES = 120_000
 MAX_PARTS = 2000
 """Outputs in one text."""
 Row = dict[str, Any]
@@ -262,7 +263,10 @@ def _is_way(address: IPv6Address) -> bool:
 def _pasted(farm: Farm, source: str, text: str) -> None:
     """Outputs of cmdlets, those of several servers apart where a prompt, a property or the command tells."""
     machines: dict[str, Row] = {}
-    for part in islice(parts(lines(text)), MAX_PARTS):
+    rows_of_text = lines(text)
+    if len(rows_of_text) > MAX_LINES:
+        farm.unread.append(f"{source}: more than {MAX_LINES} lines, the rest was not looked at")
+    for part in islice(parts(rows_of_text[:MAX_LINES]), MAX_PARTS):
         found, strange = cmdlets.sorted_out(part.lines, part.command)
         if part.kind in ("", "powershell") and strange:
             farm.unread += [f"{source}: {_clean(words)}" for words in strange]

@@ -72,24 +72,33 @@ class Table(NamedTuple):
 
 def find(lines: list[str]) -> Table | None:
     """The first table in a block of lines without blank ones."""
-    for number, line in enumerate(lines):
-        if not number or line.count("- ") >= MAX_COLUMNS or not _RULE.fullmatch(line):
-            continue
-        spans = [match.span() for match in re.finditer("-+", line)]
-        for height in range(1, min(number, MAX_HEADING) + 1):
-            if _RULE.fullmatch(lines[number - height]):
-                break
-            names = _names(lines[number - height : number], spans)
-            if names and len(set(names)) == len(names):
-                return Table(number - height, names, spans, lines[number + 1 :])
+    for number in range(1, len(lines)):
+        if (found := _at(lines, number)) is not None:
+            return found
+    return None
+
+
+def _at(lines: list[str], number: int) -> Table | None:
+    """The table whose dashes are line ``number``."""
+    line = lines[number]
+    if "-" not in line or line.count("- ") >= MAX_COLUMNS or not _RULE.fullmatch(line):
+        return None
+    spans = [match.span() for match in re.finditer("-+", line)]
+    for height in range(1, min(number, MAX_HEADING) + 1):
+        if _RULE.fullmatch(lines[number - height]):
+            break
+        names = _names(lines[number - height : number], spans)
+        if names and len(set(names)) == len(names):
+            return Table(number - height, names, spans, lines[number + 1 :])
     return None
 
 
 def reach(above: list[str], line: str) -> int:
     """Where the last column begins, when ``line`` is the dashes below a heading, with which a table begins; else 0."""
-    if "--" not in line or not _RULE.fullmatch(line):
+    if "--" not in line:
         return 0
-    found = find([*above[-MAX_HEADING:], line])
+    near = [*above[-MAX_HEADING:], line]
+    found = _at(near, len(near) - 1) if len(near) > 1 else None
     return found.spans[-1][0] if found is not None else 0
 
 

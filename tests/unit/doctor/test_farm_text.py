@@ -233,3 +233,8 @@ InterfaceIndex InterfaceAlias AddressFamily ConnectionState
     result = made(SERVER + "InternalInterface              : Inside\n" + addresses)
     (route,) = parse(result.text).isatap.routes  # type: ignore[union-attr]
     assert (str(route.prefix), str(route.via)) == ("fd12:3456:789a:1000::/64", "fd12:3456:789a:2::11")
+
+
+def test_a_text_without_end_is_not_read_to_its_end() -> None:
+    farm = farm_of(SERVER + "x\n" * 130_000)
+    assert len(farm.nodes) == 1 and any("the rest was not looked at" in line for line in farm.unread)
