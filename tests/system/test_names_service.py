@@ -7,7 +7,8 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from manageout.protocol import names as machine
 from manageout.service import names
 from manageout.service.names import NamesService, remedy_of
 from manageout.service.names_removal import remove_names
+from manageout.service.names_store import NamesStore
 from manageout.service.presence import Client
 from manageout.service.runtime import RuntimeDir
 from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
@@ -95,6 +97,26 @@ def test_a_client_comes_and_goes(tmp_path: Path) -> None:
             await until(lambda: role.status()["waiting"] == 0)
             assert role.findings() == []
 
+    with bind(tmp_path / "named"):
+        asyncio.run(main())
+
+
+def test_packets_wait_for_no_sync_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything in the loop waits for whoever writes in it, the way of packets too."""
+    write, threads = NamesStore.write, list[threading.Thread]()
+
+    def noted(self: NamesStore, changes: Iterable[tuple[str, machine.StoredEntry | None]]) -> str:
+        threads.append(threading.current_thread())
+        return write(self, changes)
+
+    async def main() -> None:
+        async with running(service(tmp_path)) as role:
+            role.present(CLIENT)
+            await until(lambda: stored(tmp_path) == 3)
+            role.absent(CLIENT)
+        assert threads and threading.main_thread() not in threads
+
+    monkeypatch.setattr(NamesStore, "write", noted)
     with bind(tmp_path / "named"):
         asyncio.run(main())
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,19 +190,20 @@ class NamesService:
         self._pool = ThreadPoolExecutor(1 if kerberos else WORKERS, thread_name_prefix="names")
         self._limit = 1 if kerberos else WORKERS
         self.ready.set()
-        try:
-            while True:
-                await self._turn()
-        finally:
-            self.ready.clear()
-            await self._farewell()
-            self._keep()
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._store.close()
+        with ThreadPoolExecutor(1, thread_name_prefix="names-store") as self._disk:
+            try:
+                while True:
+                    await self._turn()
+            finally:
+                self.ready.clear()
+                await self._farewell()
+                await self._keep()
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._disk.submit(self._store.close)
 
     async def _turn(self) -> None:
         """Store what has changed, start what is due, wait for the next event."""
-        self._start()
+        await self._start()
         due = self.machine.timer() if len(self._running) < self._limit else None
         timeout = None if due is None else max(0.0, due - time.monotonic())
         if self._unstored:
@@ -213,11 +215,12 @@ class NamesService:
         await asyncio.sleep(BATCH)
         self._wake.clear()
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
         """First it is noted, then sent: a process that is killed in between leaves nothing that no start knows of."""
-        self._keep()
+        tasks = self.machine.tasks(time.monotonic(), self._limit - len(self._running))
+        await self._keep()
         loop = asyncio.get_running_loop()
-        for task in self.machine.tasks(time.monotonic(), self._limit - len(self._running)):
+        for task in tasks:
             future = loop.run_in_executor(self._pool, self._perform, task)
             self._running.add(future)
             future.add_done_callback(lambda done, task=task: self._finished(task, done))  # type: ignore[misc]
@@ -273,11 +276,13 @@ class NamesService:
         if self._running:
             await asyncio.wait(set(self._running), timeout=FAREWELL)
 
-    def _keep(self) -> None:
+    async def _keep(self) -> None:
+        """In a thread: packets must not wait for a sync of the disk."""
         self._unstored.update(self.machine.changes())
         if not self._unstored:
             return
-        if not self._store.write(self._unstored.items()):
+        write = partial(self._store.write, tuple(self._unstored.items()))
+        if not await asyncio.get_running_loop().run_in_executor(self._disk, write):
             self._unstored.clear()
 
     def reload(self, site: Site, plan: Plan) -> None:
