@@ -9,7 +9,7 @@
 # Seen (bytes received, five streams of one second over 400 kbit/s):
 #   --length 128K: 0 0 0 0 0
 #   --length 1K: all more than 0
-# Needs root (network namespaces, tbf) and Debian's sources in deb822 form; nothing is installed.
+# Needs root (network namespaces, tbf), iproute2 and Debian's sources in deb822 form; nothing is installed.
 set -euo pipefail
 if [[ -z ${DIR:-} ]]; then
     DIR=$(mktemp -d); trap 'rm -rf "$DIR"' EXIT; export DIR
@@ -21,26 +21,30 @@ if [[ -z ${DIR:-} ]]; then
     "${apt[@]}" update
     (cd "$DIR" && "${apt[@]}" download iperf3=3.18-2+deb13u2 libiperf0=3.18-2+deb13u2 libssl3t64 libsctp1 libzstd1 zlib1g \
         libc6 && for deb in *.deb; do dpkg -x "$deb" root; done)
-    unshare --net --mount "$0"
+    unshare --net "$0"
     exit
 fi
 lib=$DIR/root/usr/lib/x86_64-linux-gnu
 iperf3() { "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$DIR/root/usr/bin/iperf3" "$@"; }
 fail() { echo "changed: $*"; exit 1; }
 
-mount -t tmpfs tmpfs /run
-ip netns add far
-ip link add near type veth peer name far netns far
+unshare --net sleep 300 &
+other=$!
+far() { nsenter --target "$other" --net "$@"; }
+until [[ $(readlink "/proc/$other/ns/net") != "$(readlink /proc/self/ns/net)" ]]; do sleep 0.1; done
+ip link add near type veth peer name far netns "$other"
 ip address add 192.0.2.1/24 dev near && ip link set near up
-ip -n far address add 192.0.2.2/24 dev far && ip -n far link set far up
+far ip address add 192.0.2.2/24 dev far && far ip link set far up
 tc qdisc add dev near root tbf rate 400kbit burst 5kb latency 2000ms
 received() {
-    ip netns exec far "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$DIR/root/usr/bin/iperf3" --server --one-off >"$DIR/server" &
-    until ip netns exec far ss -Hltn 'sport = :5201' | grep -q .; do sleep 0.1; done
+    far "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$DIR/root/usr/bin/iperf3" --server --one-off >"$DIR/server" &
+    local server=$!
+    until far ss -Hltn 'sport = :5201' | grep -q .; do sleep 0.1; done
     iperf3 --client 192.0.2.2 --parallel 5 --time 1 --length "$1" --json >"$DIR/report"
-    wait
+    wait "$server"
     python3 -c 'import json, sys; print(*(s["receiver"]["bytes"] for s in json.load(sys.stdin)["end"]["streams"]))' <"$DIR/report"
 }
+trap 'kill "$other"' EXIT
 whole=$(received 128K)
 echo "--length 128K: $whole"
 [[ $whole == "0 0 0 0 0" ]] || fail "no stream was to have a whole block"

@@ -18,7 +18,8 @@ samba=2:4.17.12+dfsg-0+deb12u4
 ldb=2:2.6.2+samba4.17.12+dfsg-0+deb12u4
 apt-get download -qq -o APT::Sandbox::User=root python3-samba="$samba" samba-libs="$samba" libwbclient0="$samba" \
     libldb2="$ldb" python3-ldb="$ldb" libtalloc2 python3-talloc libtdb1 python3-tdb libtevent0 libldap-2.5-0 libsasl2-2 \
-    libbsd0 libmd0 libcups2 libavahi-client3 libavahi-common3 libdbus-1-3 libjansson4 liburing2 libarchive13 libgpgme11 liblmdb0 libicu72 libpopt0
+    libbsd0 libmd0 libcups2 libavahi-client3 libavahi-common3 libdbus-1-3 libjansson4 liburing2 libarchive13 libgpgme11 liblmdb0 libicu72 libpopt0 \
+    libpython3.11
 for deb in *.deb; do dpkg -x "$deb" root; done
 fail() { echo "changed: $*"; exit 1; }
 
