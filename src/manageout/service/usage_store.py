@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from manageout.service.database import Database, Schema
+from manageout.service.database import Database, Schema, sound
 from manageout.service.usage_file import COLUMNS, FILE, SAME_RUN, Usage
 
 MAX_ROWS, MAX_RUNS = 200_000, 1000
@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS usage (
 CREATE TABLE IF NOT EXISTS runs (begun REAL PRIMARY KEY, ended REAL NOT NULL) STRICT;
 """
 SCHEMA = Schema("the calls of managers", (_FIRST,), ("synchronous = NORMAL",))
+_KEY, _RUN = (str, str, str, str, int), ((int, float), (int, float))
 _ADD = f"""
 INSERT INTO usage ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (day, manager, way, client, protocol, port) DO UPDATE SET
@@ -46,14 +47,17 @@ class UsageStore:
 
     def run(self, now: float) -> tuple[float, float]:
         """When the run that goes on at ``now`` began, and up to when connections are recorded (0: never)."""
-        found = self.database.rows("SELECT begun, ended FROM runs ORDER BY ended DESC LIMIT 1")
+        # What ends later than now was noted while the clock was ahead.
+        query = "SELECT begun, ended FROM runs ORDER BY ended > ?, ended DESC LIMIT 1"
+        found = [row for row in self.database.rows(query, now) if sound(row, *_RUN)]
         begun, ended = found[0] if found else (now, 0.0)
         return (begun if 0 <= now - ended <= SAME_RUN else now), ended
 
     def keys(self, day: int) -> list[tuple[str, str, str, str, int]]:
         """Manager, way, client, protocol and port of every row of ``day``."""
         query = "SELECT manager, way, client, protocol, port FROM usage WHERE day = ?"
-        return [(row[0], row[1], row[2], row[3], row[4]) for row in self.database.rows(query, day)]
+        rows = (row for row in self.database.rows(query, day) if sound(row, *_KEY))
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
     def write(self, rows: Sequence[Usage], begun: float | None, now: float, oldest: int) -> bool:
         """Add ``rows`` and note that the run that began at ``begun`` goes on; forget days before ``oldest``.

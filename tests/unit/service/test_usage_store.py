@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from manageout.service import usage_store
 from manageout.service.usage_file import DAY, FILE, Usage, UsageFile
-from manageout.service.usage_store import UsageStore
+from manageout.service.usage_store import SCHEMA, UsageStore
 from tests.unit.service.test_database import limit
 
 DAY_NUMBER = 20_000
@@ -109,3 +110,27 @@ def test_a_write_that_fails_is_told_and_changes_nothing(tmp_path: Path) -> None:
     limit(store.database, 100000)
     assert store.write(many, NOW, NOW, 0)
     assert (store.database.refusal, len(list(UsageFile(tmp_path).rows()))) == ("", 5000)
+
+
+def test_of_a_damaged_file_only_what_makes_sense_is_read(tmp_path: Path) -> None:
+    loose = SCHEMA.steps[0].replace(" STRICT, WITHOUT", " WITHOUT").replace(") STRICT", ")")
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.executescript(f"{loose}; PRAGMA user_version = {SCHEMA.version}")
+        db.execute("INSERT INTO runs VALUES ('long ago', 90.0), (x'00', 'today'), (1.0, 80.0)")
+        key = "5, ?, 'IPv6', 'laptop', 'TCP', 445, 1, 1, 1, 1, 1"
+        db.executemany(f"INSERT INTO usage VALUES ({key})", [(b"\xff",), ("10.0.0.1",)])
+        db.commit()
+    store = UsageStore(tmp_path)
+    assert store.run(100.0) == (100.0, 0.0), (
+        "the latest makes no sense, and nothing is guessed from older ones"
+    )
+    assert store.keys(5) == [("10.0.0.1", "IPv6", "laptop", "TCP", 445)]
+    store.close()
+
+
+def test_a_run_that_was_noted_while_the_clock_was_ahead_is_not_the_last_one(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    for begun, now in ((1000.0, 2000.0), (9e8, 9e8 + 5), (2010.0, 2500.0)):
+        assert store.write([], begun, now, 0)
+    assert store.run(2520.0) == (2010.0, 2500.0)
+    store.close()
