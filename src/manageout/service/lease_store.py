@@ -52,7 +52,8 @@ CREATE TABLE notes (name TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROW
 """
 SCHEMA = Schema("the leases", (_FIRST, _SECOND), ("synchronous = FULL",))
 _STATES = frozenset(State)
-_KINDS = (bytes, str, str, (int, float), bytes)
+_NUMBER = (int, float)
+_KINDS = (bytes, str, str, _NUMBER, bytes)
 _EXPIRE = """
 INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND at < ? ORDER BY at LIMIT ?
 """
@@ -131,7 +132,7 @@ class LeaseStore:
             with suppress(sqlite3.Error), self.database.transaction() as db:
                 db.execute("INSERT OR REPLACE INTO notes VALUES ('lost', ?)", (now,))
         noted = self.database.rows("SELECT at FROM notes WHERE name = 'lost'")
-        return now if lost else max((float(at) for (at,) in noted), default=None)
+        return now if lost else max((float(row[0]) for row in noted if sound(row, _NUMBER)), default=None)
 
     def load(self) -> list[Lease]:
         """Every stored lease; of a damaged file, those that make sense."""
@@ -144,15 +145,15 @@ class LeaseStore:
 
     def next_period(self) -> int:
         """A number that no period in the log has, nor any above it."""
-        return 1 + max(
-            (int(last or 0) for (last,) in self.database.rows("SELECT max(period) FROM audit")), default=0
-        )
+        query = "SELECT max(period) FROM audit WHERE typeof(period) = 'integer'"
+        return 1 + max((int(last or 0) for (last,) in self.database.rows(query)), default=0)
 
     def open_periods(self, now: float) -> list[AuditRow]:
         """The ends, with an honest reason, of what a killed gateway has left open: to be committed."""
         return [
             AuditRow(period, "ended", now, v4, identity, v6, transport, peer, LOST)
             for period, v4, identity, v6, transport, peer in self.database.rows(_OPEN)
+            if sound((period, v4, identity, v6, transport, peer), int, bytes, str, bytes, str, str)
         ]
 
     def commit(self, changes: Changes, audit: Sequence[AuditRow]) -> None:

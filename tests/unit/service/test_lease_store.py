@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -15,7 +16,7 @@ import pytest
 from manageout.protocol.leases import Lease, State
 from manageout.service import lease_store
 from manageout.service.lease_file import FILE, periods
-from manageout.service.lease_store import DAY, LOST, AuditRow, LeaseStore, StoredLease
+from manageout.service.lease_store import DAY, LOST, SCHEMA, AuditRow, LeaseStore, StoredLease
 
 NOW = 1_700_000_000.0
 V4, V6 = bytes((10, 0, 8, 1)), b"\xfd" + bytes(14) + b"\x01"
@@ -174,3 +175,21 @@ def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
         )
         assert store.load() == []
         store.close()
+
+
+def test_of_a_damaged_file_only_what_makes_sense_is_read(tmp_path: Path) -> None:
+    """In a flipped bit no promise of the schema holds; what was read is written again, and must fit there."""
+    whole = ";".join(SCHEMA.steps)
+    loose = whole.replace(" STRICT, WITHOUT", " WITHOUT").replace(") STRICT", ")")
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.executescript(f"{loose}; PRAGMA user_version = {SCHEMA.version}")
+        db.execute("INSERT INTO notes VALUES ('lost', 'yesterday')")
+        row = "INSERT INTO audit VALUES (NULL, ?, 'held', 1.0, ?, 'laptop', x'', 'ip-https', '192.0.2.1', '')"
+        db.executemany(row, [("many", b"abcd"), (3, "10.0.0.1"), (4, b"abcd")])
+        db.execute("INSERT INTO running VALUES (3), (4)")
+        db.commit()
+    store = LeaseStore(tmp_path)
+    assert store.lost_at(5.0) is None
+    assert store.next_period() == 5
+    assert [row.period for row in store.open_periods(5.0)] == [4]
+    store.close()
