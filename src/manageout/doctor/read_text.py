@@ -25,9 +25,9 @@ from manageout.doctor.gathered import Gathered
 from manageout.doctor.machines import Machines
 from manageout.doctor.segments import Part, parts
 from manageout.doctor.shapes import ROUTER_LABELS
+from manageout.doctor.text import MAX_LINES
 from manageout.doctor.text_netsh import HEX, MAX_ANSWERS, named
 
-MAX_LINES = 120_000
 MAX_PARTS = 2000
 """Outputs in one text."""
 MAX_UNREAD = 100

@@ -15,6 +15,8 @@ MAX_BYTES = 4 * 1024 * 1024
 """More than any of the commands prints; what is beyond is not looked at."""
 WIDTHS = (79, 80, 120)
 """Console widths at which a capture is cut: that of the console, or one less."""
+MAX_LINES = 120_000
+"""Of a text; one more is kept, by which it is seen that there were more."""
 MAX_LINE = 1000
 """Characters of a line; no command prints longer ones."""
 
@@ -54,7 +56,7 @@ def lines(text: str) -> list[str]:
 
     Whatever reads Windows' text begins with this, that of ``import`` too.
     """
-    rows = [_row(line[:MAX_LINE]) for line in paste.plain(text).split("\n")]
+    rows = [_row(line[:MAX_LINE]) for line in paste.plain(text).split("\n", MAX_LINES + 1)[: MAX_LINES + 1]]
     return paste.unwrapped(_uncut(paste.dedented(paste.single_spaced(paste.unquoted(rows)))))
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manageout.doctor.text import MAX_BYTES, decode, lines
+from manageout.doctor.text import MAX_BYTES, MAX_LINES, decode, lines
 
 TEXT = "Ethernet-Adapter Übung:\r\n\r\n   IPv4 . . : 10.0.0.1\r\n"
 
@@ -31,6 +31,10 @@ def test_encodings(data: bytes) -> None:
 def test_any_bytes_become_text(data: bytes) -> None:
     assert "\x00" not in decode(data)
     lines(decode(data))
+
+
+def test_so_is_one_of_too_many_lines() -> None:
+    assert len(lines("x\n" * (MAX_LINES + 50))) == MAX_LINES + 1
 
 
 def test_colours_are_taken_out() -> None:
