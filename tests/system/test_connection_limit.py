@@ -65,18 +65,19 @@ sys.stdin.read()
 """
 
 
+# Until it has failed often enough: how soon the limit is reached depends on the machine.
 AGAIN = """
 import socket, sys, time
-until = time.monotonic() + 5
-while time.monotonic() < until:
+begun, failed = time.monotonic(), 0
+while failed < 250 and time.monotonic() < begun + 60:
     with socket.socket(socket.AF_INET6) as sock:
         sock.settimeout(0.02)
         try:
             sock.connect((sys.argv[1], 7000))
             sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass
-print("done", flush=True)
+            failed += 1
+print(time.monotonic() - begun, flush=True)
 """
 
 
@@ -234,8 +235,8 @@ def test_connections_that_end_at_once_are_limited_too(lab: Lab, answering: IPv6A
     site.connect(node="tablet")
     before = entries()
     again = network.command("tablet", [sys.executable, "-c", AGAIN, str(answering)])
-    assert subprocess.run(again, capture_output=True, text=True, check=True, timeout=60).stdout == "done\n"
-    assert BURST / 2 < entries() - before < LIMIT + BURST + 10 * RATE
+    seconds = float(subprocess.run(again, capture_output=True, text=True, check=True, timeout=90).stdout)
+    assert BURST / 2 < entries() - before < LIMIT + BURST + (seconds + 5) * RATE
     assert refused(REMOTE["tablet"]) > 100
 
 
