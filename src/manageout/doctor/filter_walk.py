@@ -218,7 +218,8 @@ class Ruleset:
     def _equal(self, value: Json, right: Json, place: tuple[str, str, str]) -> bool | None:
         """Whether ``value`` is ``right`` or in it; None when ``right`` cannot be read."""
         if isinstance(right, dict) and "elem" in right:
-            return self._equal(value, right["elem"].get("val"), place)
+            elem = right["elem"]
+            return self._equal(value, elem.get("val"), place) if isinstance(elem, dict) else None
         if isinstance(right, dict) and "|" in right:
             return self._equal(value, mask, place) if isinstance(mask := _mask(right), int) else None
         named = isinstance(right, str) and right.startswith("@")

@@ -130,7 +130,11 @@ administrator: in place of a name with anything else the word stays."""
 
 def _filled(remedy: tuple[str, ...], names: Mapping[str, object]) -> tuple[str, ...]:
     """The machine's own names and numbers in place of the words that stand for them."""
-    texts = {word: str(value) for word, value in names.items() if _QUOTABLE.fullmatch(str(value))}
+    texts = {
+        word: str(value)
+        for word, value in names.items()
+        if value is not None and _QUOTABLE.fullmatch(str(value))
+    }
     if not texts:
         return remedy
     words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, texts))})(?![\w-])")

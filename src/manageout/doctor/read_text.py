@@ -70,6 +70,7 @@ def _finish(facts: Facts) -> None:
     """What only the whole text tells: the role, and routes of which nobody says whether they are published."""
     if facts.role == "unknown" and facts.load_balancing is None:
         isatap = facts.of_kind("isatap")
+        tunnels = [*isatap, *facts.of_kind("iphttps")]
         manages = facts.isatap_state is not None and facts.isatap_state.value in ("enabled", "automatic")
         if (
             (facts.iphttps_url is not None or facts.nrpt)
@@ -77,8 +78,8 @@ def _finish(facts: Facts) -> None:
             and not any(one.ipv6 for one in isatap)
         ):
             facts.role = "client"
-        elif any(one.advertising is not None and one.advertising.value for one in isatap):
-            facts.role = "server"  # no host advertises
+        elif any(one.advertising is not None and one.advertising.value for one in tunnels):
+            facts.role = "server"  # no host advertises, and no client
         elif facts.block_list is not None and facts.isatap_state is None and not facts.interfaces:
             facts.role = "dns"
     if (

@@ -96,11 +96,13 @@ _ROLE = (
 )
 _ROUTER = re.compile(r"\b(?:da|directaccess|isatap)\b|router|gateway", re.IGNORECASE)
 _ON = re.compile(
-    r"^(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
+    r"^(?!.*\b(?:wrote|schrieb|a écrit|escribió)\b)(?:(?:and|then|but|und|dann|et|puis|y)\s+)?"
+    r"(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
     rf"(?P<role>(?:[\w-]+[\s-]+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
-    r"\s*(?:\([^()]{1,60}\)\s*)?:$",
+    r"\s*(?:\([^()]{1,60}\))?(?:,? [\w'-]{1,14}){0,6}\s*:$",
     re.IGNORECASE,
 )
+"""A machine's role, name or both at the beginning of a short sentence: "and on the DA server (2012 R2) I see:"."""
 _ALONE = re.compile(
     rf"^(?P<role>(?:DA[ -]|DirectAccess[ -]|ISATAP[ -]|the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
     r"\s*(?:\([^()]{1,60}\)\s*)?:$",

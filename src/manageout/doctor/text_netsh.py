@@ -129,12 +129,26 @@ def _address(one: Interface, text: str) -> bool:
 def routes(facts: Facts, part: Part) -> bool:
     """``show route``, as a table or verbose."""
     rows = netsh.routes(part.lines) or netsh.verbose_routes(part.lines)
+    for row in rows:
+        if row.next_hop is None and row.via and facts.interface(row.interface) is None:
+            _numbered(facts, row.via, row.interface)
     if rows:
         facts.routes = [
             Route(row.prefix, row.interface, row.next_hop, netsh.published(row, rows), row.text)
             for row in rows
         ]
     return bool(rows)
+
+
+def _numbered(facts: Facts, name: str, index: int) -> None:
+    """An interface that was told by its name alone gets the number that the route on its link has; one of ISATAP is
+    known from then on."""
+    for one in facts.interfaces:
+        if one.index is None and one.name.lower().endswith(name.lower()):
+            one.index = index
+            return
+    if kind(name) == "isatap" and len(facts.interfaces) < MAX_INTERFACES:
+        facts.interfaces.append(Interface(name, kind="isatap", index=index, connected=True))
 
 
 def policies(facts: Facts, part: Part) -> bool:

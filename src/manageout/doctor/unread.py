@@ -30,6 +30,8 @@ def name(part: Part) -> str:
     first = next(line.strip() for line in part.lines if line)[:MAX_NAME]
     if part.kind == "ipconfig" and len(part.lines) == 1:
         return ""  # the heading alone: what is below it was another's
+    if part.kind == "powershell" and _MAIL.match(first):
+        return ""
     if part.kind:
         return f"what looks like {_TITLES.get(part.kind, part.kind)}: {first}"
     return f"what begins with {first!r}" if _is_output(part.lines) else ""

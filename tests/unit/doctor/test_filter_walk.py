@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manageout.doctor.filter_walk import MAX_DEPTH, PROTOCOL_41, TCP, Packet, Ruleset
@@ -190,6 +190,7 @@ _VALUES = st.recursive(
 )
 
 
+@example({"concat": ""}, {"meta": None, "elem": None}, "match")
 @given(_VALUES, _VALUES, st.sampled_from(("match", "vmap")))
 def test_no_form_of_any_nft_ends_the_walk(left: Any, right: Any, kind: str) -> None:
     """The rules are other programs', and the words of a newer nft: the daemon walks through them."""

@@ -95,11 +95,16 @@ def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
     remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
     hides=_NO_ADDRESS,
 )
-def disabled(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """State disabled though a router is named."""
+def disabled(facts: Facts) -> Iterator[Case]:
+    """State disabled; a note on a machine of which nothing else says that it is to have ISATAP."""
     found = facts.isatap_state
+    routers = (facts.isatap_router, facts.isatap_policy_router)
+    told = facts.role == "manager" or facts.of_kind("isatap") or any(one and one.value for one in routers)
     if wanted(facts) and found is not None and found.value == "disabled":
-        yield (found.quote,)
+        cause = (
+            "" if told else "The local state is Disabled. That is right for a machine that calls no clients."
+        )
+        yield Case((found.quote,), cause=cause, severity=None if told else "note")
 
 
 @rule(

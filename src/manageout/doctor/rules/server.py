@@ -177,8 +177,11 @@ def no_default(facts: Facts) -> Iterator[Case]:
     hides=("SERVER-RESET", "SERVER-FORWARDING", "SERVER-ADVERTISING", "SERVER-ROUTE-UNPUBLISHED"),
 )
 def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A single server with interfaces, none of them ISATAP's."""
-    if is_server(facts) and facts.interfaces and not facts.of_kind("isatap") and not _farm(facts):
+    """A single server with interfaces, none of them ISATAP's; what shows one or two may have been asked for those."""
+    listed = "adapters" in facts.sections or any(one.listed for one in facts.interfaces)
+    listed |= len(facts.interfaces) > 2
+    named = listed and all(one.name for one in facts.interfaces)
+    if is_server(facts) and named and not facts.of_kind("isatap") and not _farm(facts):
         yield (f"{len(facts.interfaces)} interfaces, none of them ISATAP",)
 
 
