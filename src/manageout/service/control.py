@@ -89,7 +89,7 @@ class ControlServer:
                     return
                 while line := await _line(reader):
                     await self._answer(writer, line)
-        except ValueError:
+        except _TooLong:
             await self._refuse(reader, writer)
         except (OSError, TimeoutError):  # gone, or silent
             pass
@@ -97,6 +97,8 @@ class ControlServer:
             pass
         except ManageoutError as error:
             log.warning("an answer on %s ended early: %s", self.path, error.message)
+        except Exception:  # of rows that are asked for while they are sent
+            log.exception("an answer on %s failed inside", self.path)
         finally:
             writer.close()
 
@@ -235,10 +237,17 @@ def _give(path: Path) -> None:
             log.warning("%s cannot be given to the group %s: only root can read it", path, GROUP)
 
 
+class _TooLong(Exception):
+    """A line that is no command."""
+
+
 async def _line(reader: asyncio.StreamReader) -> bytes:
     """The next command. Not wait_for: before Python 3.12 it forgets a stop that comes together with the line."""
-    async with asyncio.timeout(IDLE_TIMEOUT):
-        return await reader.readline()
+    try:
+        async with asyncio.timeout(IDLE_TIMEOUT):
+            return await reader.readline()
+    except ValueError:
+        raise _TooLong from None
 
 
 def _listen(path: Path) -> socket.socket:

@@ -234,3 +234,22 @@ def test_a_place_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ManageoutError) as caught:
         asyncio.run(run())
     assert "control socket" in caught.value.message
+
+
+@pytest.mark.parametrize("fault", [ValueError("a damaged row"), KeyError("a bug")])
+def test_rows_that_fail_on_the_way_end_the_answer_and_are_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
+    """Half of the answer is out already; nothing may be said that is about something else."""
+
+    def rows() -> Iterator[object]:
+        yield {"ipv4": "10.0.0.1"}
+        raise fault
+
+    async def run() -> list[bytes]:
+        async with ControlServer(tmp_path / "control.sock", {"rows": rows}) as server:
+            return await talk(server.path, b'{"command": "rows"}\n')
+
+    assert asyncio.run(run()) == [b'{"result": [']
+    (record,) = caplog.records
+    assert "failed inside" in record.message and record.exc_info and record.exc_info[1] is fault
