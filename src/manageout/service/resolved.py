@@ -42,12 +42,13 @@ class Resolved:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self.applied = False
+        self._touched = False
+        """Something may be set."""
 
     async def apply(self, servers: Sequence[str], domains: Sequence[str], search: Sequence[str]) -> None:
         """Names below ``domains`` to ``servers``, and no others; ``search``: those to append to short names."""
         routes = [domain if domain in search else f"~{domain}" for domain in domains]
-        device = self._device
+        device, self._touched = self._device, True
         # First what this link is not for, so that no other question comes its way in between.
         await _run("default-route", device, "no")
         await _run("domain", device, *routes)
@@ -57,13 +58,12 @@ class Resolved:
         await _run("dnssec", device, "no")
         await _run("dnsovertls", device, "no")
         await _run("dns", device, *servers)
-        self.applied = True
 
     async def revert(self) -> None:
-        """As if nothing had been set."""
-        if self.applied:
-            self.applied = False
+        """As if nothing had been set; to be tried again when it fails."""
+        if self._touched:
             await _run("revert", self._device)
+            self._touched = False
 
 
 async def _run(*arguments: str) -> None:
