@@ -183,7 +183,11 @@ def _close(made: Iterable[Made]) -> None:
 async def _open(
     entry: _Address, patience: float, device: Callable[[str], str | None], faults: list[str]
 ) -> Made | None:
-    sock = socket.socket(entry.family, entry.kind, entry.protocol)
+    try:
+        sock = socket.socket(entry.family, entry.kind, entry.protocol)
+    except OSError as error:  # no such family in this kernel, or no descriptor left
+        faults.append(f"{entry.address[0]}: {error.strerror}")
+        return None
     try:
         sock.setblocking(False)
         if bound := device(entry.address[0]):

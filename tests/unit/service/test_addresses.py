@@ -58,6 +58,18 @@ def test_an_address_that_refuses_hands_over_at_once_and_all_of_them_are_named() 
             connect(found)
 
 
+def test_a_family_that_this_kernel_lacks_is_a_fault_of_that_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as good:
+        found = Addresses("gateway", 443)
+        lacking = entry("127.0.0.9", 1)._replace(family=19)  # AF_ECONET, which Linux has no more
+        found._known = [lacking, entry(*good.getsockname())]
+        found._hanging = addresses.MAX_QUESTIONS
+        connect(found).close()
+        found._known = [lacking]
+        with pytest.raises(ConnectError, match=r"127\.0\.0\.9: Address family not supported"):
+            connect(found)
+
+
 def test_an_address_whose_tls_was_no_good_comes_last() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.2", 0)) as two:
         found = Addresses("gateway", 443)
