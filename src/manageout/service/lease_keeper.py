@@ -315,6 +315,7 @@ class LeaseKeeper:
         for identity in [identity for identity, found in seen.items() if found is None]:
             self._leave(identity, now, audit)
         clients: dict[str, Client | None] = dict.fromkeys(seen)
+        clients.update(self._serve_waiting(now, audit))  # before those that have come only now
         for identity, found in seen.items():
             if found is not None:
                 clients[identity] = self._serve(identity, found, now, audit)

@@ -241,6 +241,22 @@ def test_an_exhausted_pool_is_a_finding_and_the_next_free_address_goes_to_who_wa
     play(scene, story)
 
 
+def test_who_has_waited_is_served_before_who_comes_as_an_address_is_free(scene: Scene) -> None:
+    async def story(scene: Scene) -> None:
+        for number, name in enumerate(("one", "two", "waits")):
+            scene.arrive(number, name, A[:-1] + bytes((number,)))
+            await scene.quiet()
+        scene.keeper.closed(0)
+        await asyncio.sleep(0)  # its end is being stored
+        scene.arrive(3, "comes", A[:-1] + bytes((3,)))
+        await scene.hears(lambda: "comes" in scene.told.clients)
+        await scene.hears(lambda: scene.told.clients["waits"].lease)
+        assert list(scene.keeper.waiting) == ["comes"]
+
+    scene.make('pool = "10.0.8.0/30"\ngrace = 0\nquarantine = 0')
+    play(scene, story)
+
+
 def test_clients_without_a_certificate_have_no_lease_and_are_not_told(scene: Scene) -> None:
     async def story(scene: Scene) -> None:
         scene.arrive(1, None, A)
