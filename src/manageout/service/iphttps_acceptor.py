@@ -109,8 +109,10 @@ class Acceptor:
             raise
         if self._thread is None:
             self._thread = LoopThread("iphttps-accept")
-        for gone in self._listeners.keys() - set(wanted):
-            self._thread.call(self._close_listener, self._listeners.pop(gone))
+        if gone := self._listeners.keys() - set(wanted):
+            for listener in gone:
+                self._thread.call(self._close_listener, self._listeners.pop(listener))
+            self._thread.settle()  # a reload that fails later comes back to these places at once
         for listener, sock in opened.items():
             self._listeners[listener] = sock
             self._thread.call(self._resume, sock)

@@ -19,6 +19,8 @@ NICE = 10
 """Such a thread gives way to the one with the packets, but is not starved by it where there is one processor."""
 PATIENCE = 10.0
 """Seconds that a thread gets to finish what it is about."""
+SETTLED = 1.0
+"""Seconds that the packets' loop waits for it at most."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -51,6 +53,12 @@ class LoopThread:
         """Have the thread do something soon; nothing once it was stopped."""
         if not self._inner.is_closed():
             self._inner.call_soon_threadsafe(function, *arguments)
+
+    def settle(self) -> None:
+        """Wait until the thread has done what it was told before, where others must find it done."""
+        done = threading.Event()
+        self.call(done.set)
+        done.wait(SETTLED)
 
     def tell(self, function: Callable[[*_Ts], object], *arguments: *_Ts) -> None:
         """From the thread: have the outer loop do something soon."""

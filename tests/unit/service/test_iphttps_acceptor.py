@@ -131,6 +131,27 @@ def test_handshakes_are_had_in_a_thread_and_clients_handed_to_the_loop(
     runner.run(main())
 
 
+def test_places_come_back_at_once_when_the_rest_of_a_reload_fails(
+    authority: Authority, runner: asyncio.Runner
+) -> None:
+    async def main() -> None:
+        place = Place(authority)
+        before = place.acceptor.listeners
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            other = f"127.0.0.1:{free.getsockname()[1]}"
+        for wanted in ([other], before, [], before, [other, *before], before):
+            place.acceptor.listen(wanted)
+            assert sorted(place.acceptor.listeners) == sorted(wanted)
+        client = place.connect()
+        connection = await asyncio.wait_for(place.taken.get(), PATIENCE)
+        connection.stream.close()
+        await client
+        place.acceptor.left(connection)
+        place.end()
+
+    runner.run(main())
+
+
 def test_who_was_let_in_by_rules_that_have_changed_is_judged_again(
     authority: Authority, runner: asyncio.Runner
 ) -> None:
