@@ -67,7 +67,9 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names.extend(san.get_values_for_type(x509.DNSName))
     if not names:
-        names.extend(str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+        with contextlib.suppress(*UNREADABLE):
+            found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            names.extend(str(each.value) for each in found)
     return tuple(names)
 
 

@@ -6,11 +6,14 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from manageout.config import GatewayTable
 from manageout.service.pki import Authority
 from manageout.service.trust import Trust
 from manageout.service.trust_report import findings, metrics
+from tests.chains import Ca
 
 DAY = 86400.0
 
@@ -70,3 +73,11 @@ def test_metrics_say_when(trust: Trust) -> None:
     assert labels == {"authority": "CN=CA"} and 99 * DAY < until - time.time() < 101 * DAY
     ((labels, until),) = found["authority_expiry_seconds"]
     assert labels == {"authority": "CN=CA"} and until - time.time() > 3000 * DAY
+
+
+def test_a_name_that_is_no_text_keeps_nobody_from_hearing_of_the_end(trust: Trust) -> None:
+    """Latin-1 in an UTF8String, as old authorities wrote it; behind the gateway's own certificate in its file."""
+    der = Ca("Behörde", days=20).certificate.public_bytes(Encoding.DER)
+    trust.own.append(x509.load_der_x509_certificate(der.replace("hö".encode(), b"h\xf6\xf6")))
+    (row,) = findings(trust, time.time())
+    assert row.what.startswith("a certificate in gateway.certificate (no name) expires in 19 days")
