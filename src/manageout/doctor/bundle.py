@@ -86,7 +86,7 @@ def _add(machines: dict[str, Facts], name: str, text: str, cut: bool = False) ->
         return
     folder = str(PurePosixPath(name).parent)
     place = name if folder == "." else folder
-    facts = machines.setdefault(place, Facts(place))
+    facts = machines.setdefault(place, Facts(place, read_at=time.time()))
     others = [other for key, other in machines.items() if key.startswith(f"{place} (")]
     for other in read_text.read(facts, lines(text), others):
         machines[f"{place} ({other.computer or other.source})"] = other

@@ -69,7 +69,7 @@ SHAPES = (  # the first that fits
     _shape(NOT_JUDGED, "Get-DnsClientServerAddress", "InterfaceAlias ServerAddresses"),
     _shape("suffixes", "Get-DnsClient", "InterfaceAlias ConnectionSpecificSuffix|"
            "InterfaceIndex ConnectionSpecificSuffix"),
-    _shape(NOT_JUDGED, "Get-NetConnectionProfile", "InterfaceAlias NetworkCategory|Name NetworkCategory"),
+    _shape("networks", "Get-NetConnectionProfile", "InterfaceAlias NetworkCategory|Name NetworkCategory"),
     _shape("adapters", "Get-NetAdapter", "Name InterfaceDescription"),
     _shape("routes", "Get-NetRoute", "DestinationPrefix NextHop"),
     _shape("addresses", "Get-NetIPAddress", "IPAddress PrefixLength|IPAddress InterfaceAlias|IPAddress InterfaceIndex"),

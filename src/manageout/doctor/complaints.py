@@ -187,7 +187,10 @@ CLIENTS = (
     Complaint("IP-HTTPS error 0x103", "IPHTTPS-CERTIFICATE CLOCK"),
     Complaint("IP-HTTPS error 0x2af9", "IPHTTPS-NAME IPHTTPS-PROXY NRPT-GATEWAY"),
     Complaint("IP-HTTPS error 0x800b0109: the root is not trusted", "IPHTTPS-UNTRUSTED"),
-    Complaint("IP-HTTPS error 0x800b0101: the certificate has expired", "IPHTTPS-EXPIRED CLOCK"),
+    Complaint(
+        "IP-HTTPS error 0x800b0101: the certificate has expired",
+        "IPHTTPS-EXPIRED SERVER-CERTIFICATE-ENDED CLOCK",
+    ),
     Complaint("IP-HTTPS error 0x800b010f: the certificate is for another name", "IPHTTPS-WRONG-NAME"),
     Complaint(
         "IP-HTTPS error 0x80092013 or 0x800b010c: the revocation list is not reached, or names the certificate",
@@ -226,7 +229,7 @@ CLIENTS = (
     ),
     Complaint(
         "Inside, clients believe that they are outside and lose the intranet's names",
-        "LOCATION-STRANDED NRPT-LOCATION",
+        "LOCATION-STRANDED LOCATION-UNREACHED NRPT-LOCATION SERVER-CERTIFICATE-ENDED",
         "The location server's own certificate and revocation list: `manageout doctor --live --gateway URL` looks at "
         "them from the intranet. A wildcard, or a certificate without a subject, is refused by the wizard only.",
     ),

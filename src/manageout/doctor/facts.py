@@ -111,6 +111,14 @@ class Record(NamedTuple):
     zone: str = ""
 
 
+class Reached(NamedTuple):
+    """Whether a TCP connection came about (Test-NetConnection), and with which address, where that is told."""
+
+    value: bool
+    quote: str
+    address: IPv4Address | IPv6Address | None = None
+
+
 class FirewallRule(NamedTuple):
     """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal, None: not
     told. ``name``: by which netsh and Set-NetFirewallRule -DisplayName find it."""
@@ -163,8 +171,12 @@ class Facts:
     """Lower-case name -> running."""
     registry: dict[tuple[str, str], Seen[object]] = field(default_factory=dict)
     """(key, value), lower case, without the hive."""
-    tcp: dict[tuple[str, int], Seen[bool]] = field(default_factory=dict)
-    """(lower-case name or address, port) -> whether a connection came about (Test-NetConnection)."""
+    tcp: dict[tuple[str, int], Reached] = field(default_factory=dict)
+    """By lower-case name or address, and port."""
+    networks: Seen[frozenset[str]] | None = None
+    """Categories of the networks that it is in, lower case: public, private, domainauthenticated."""
+    certificates: dict[str, Seen[float]] = field(default_factory=dict)
+    """Of a DirectAccess server: property of Get-RemoteAccess -> Unix time at which it has ended in any reading."""
     health: dict[str, Seen[str]] = field(default_factory=dict)
     """Get-RemoteAccessHealth: component, lower case -> ok, warning, error, disabled, unknown."""
     block_list: Seen[tuple[str, ...]] | None = None

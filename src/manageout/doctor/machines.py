@@ -60,7 +60,7 @@ class Machines:
         if fresh or not name or len(self.known) >= MAX_MACHINES:
             facts = root
         else:
-            facts = Facts(source)
+            facts = Facts(source, read_at=root.read_at)
             self.known.append(facts)
         if name and not facts.computer and _ROLE.search(name):
             facts.source = source

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from math import inf
 from typing import Any
 
-from manageout.doctor.facts import Facts, Lookup, NrptRule, PrefixPolicy, Record, Seen
+from manageout.doctor.facts import Facts, Lookup, NrptRule, PrefixPolicy, Reached, Record, Seen
 from manageout.doctor.sections import MAX_ITEMS, READERS, Reader, Row, add
 
 
@@ -36,7 +39,32 @@ def _is_route(row: Row) -> bool:
 
 
 def _server(facts: Facts, rows: Iterator[Row]) -> None:
-    READERS["remoteAccess"](facts, rows)
+    kept = list(rows)
+    READERS["remoteAccess"](facts, iter(kept))
+    for row in kept:
+        for name in ("SslCertificate", "NlsCertificate"):
+            if match := _ENDS.search(str(row.get(name) or "")):
+                facts.certificates[name] = Seen(_latest(match), f"Get-RemoteAccess: {name} {match[0]}")
+
+
+_ENDS = re.compile(r"\[Not After\]\s+(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})")
+
+
+def _latest(match: re.Match[str]) -> float:
+    """The end of the latest day that a date may mean: cultures write day, month and year in three orders."""
+    first, second, third = (int(part) for part in match.groups())
+    orders = ((first, second, third),) if first > 31 else ((third, first, second), (third, second, first))
+    ends = []
+    for order in orders:
+        with suppress(ValueError):
+            ends.append(datetime(*order, tzinfo=UTC) + timedelta(days=2))  # and any time zone
+    return max(ends).timestamp() if ends else inf
+
+
+def _networks(facts: Facts, rows: Iterator[Row]) -> None:
+    found = [(str(row.get("Name") or ""), str(row["NetworkCategory"])) for row in rows]
+    words = ", ".join(f"{name} {category}".strip() for name, category in found)
+    facts.networks = Seen(frozenset(one.lower() for _, one in found), f"Get-NetConnectionProfile: {words}")
 
 
 def _local_rules(facts: Facts, rows: Iterator[Row]) -> None:
@@ -93,7 +121,8 @@ def _tcp(facts: Facts, rows: Iterator[Row]) -> None:
         if name and isinstance(port, int) and isinstance(well, bool):
             to = f" ({row['RemoteAddress']})" if row.get("RemoteAddress") else ""
             quote = f"Test-NetConnection {name}{to} port {port}: TcpTestSucceeded {well}"
-            facts.tcp[name.lower().rstrip("."), port] = Seen(well, quote)
+            address = _address(str(row.get("RemoteAddress") or ""))
+            facts.tcp[name.lower().rstrip("."), port] = Reached(well, quote, address)
 
 
 def _ip_configuration(facts: Facts, rows: Iterator[Row]) -> None:
@@ -206,6 +235,8 @@ def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
 
 _MORE: dict[str, Reader] = {
     "daServer": _server,
+    "remoteAccess": _server,
+    "networks": _networks,
     "nrptLocal": _local_rules,
     "records": _records,
     "resolved": _resolved,
@@ -231,6 +262,8 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     """A rule and its filters are three objects, printed one behind the other: the n-th of each belong together."""
     rules = sections.get("firewallRule", [])
     ports, addresses = sections.get("portFilter", []), sections.get("addressFilter", [])
+    if not ports and not addresses:
+        rules = [{**row, **_own_ports(row)} for row in rules]
     together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
     rules = [row for row in rules if "LocalPort" not in row]
     if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
@@ -262,6 +295,26 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     before = facts.firewall or []
     add(facts, "firewall rules", READERS["rules"], whole)
     facts.firewall = [*before, *(facts.firewall or [])] or None
+
+
+def _own_ports(rule: Row) -> Row:
+    """What a rule of Windows' own tells without its filters: in its description, or by its name."""
+    if "LocalPort" in rule:
+        return {}
+    if match := _DESCRIBED.search(str(rule.get("Description") or "")):
+        return {"Protocol": match[1], "LocalPort": match[2]}
+    name = str(rule.get("Name") or "").lower()
+    return next(
+        ({"Protocol": "TCP", "LocalPort": port} for start, port in _OWN if name.startswith(start)), {}
+    )
+
+
+_DESCRIBED = re.compile(r"\[(TCP|UDP) (\d{1,5})\]")
+_OWN = (
+    ("remotedesktop-usermode-in-tcp", "3389"), ("winrm-http-in-tcp", "5985"), ("winrm-https-in-tcp", "5986"),
+    ("openssh-server-in-tcp", "22"),
+)  # fmt: skip
+"""Names that Windows translates nowhere."""
 
 
 def _list(value: object) -> list[str]:

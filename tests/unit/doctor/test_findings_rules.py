@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
 import manageout.doctor.rules
 from manageout.doctor import read_json, read_text
-from manageout.doctor.facts import Facts, Seen
+from manageout.doctor.facts import Facts, Reached, Seen
 from manageout.doctor.findings import RULES, diagnose
+from manageout.doctor.rules.client import CONNECTIVITY
 from manageout.doctor.rules.dns import DNSCACHE
 from manageout.doctor.rules.iphttps import IPHTTPS
 from manageout.doctor.rules.machine import PARAMETERS
@@ -34,6 +36,7 @@ from tests.unit.doctor.test_ipconfig import ENGLISH
 
 TRANSITION = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
 NAME = "manageout-isatap.corp.example"
+LOCATION_URL = "DomainLocationDeterminationUrl"
 
 
 def registry(bundle: Bundle, key: str, name: str, value: object) -> Bundle:
@@ -256,7 +259,10 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "IPHTTPS-REFUSED": lambda: code(0x274D),
     "IPHTTPS-NO-WAY": lambda: code(0x2751),
     "IPHTTPS-UNREACHED": lambda: with_facts(
-        code(0), tcp={("gateway.corp.example", 443): Seen(False, "Test-NetConnection gateway.corp.example: False")}),
+        code(0), tcp={("gateway.corp.example", 443): Reached(False, "Test-NetConnection gateway.corp.example: False")}),
+    "LOCATION-UNREACHED": lambda: with_facts(registry(MANAGER, CONNECTIVITY, LOCATION_URL, "https://nls.corp.example/"),
+        tcp={("nls.corp.example", 443): Reached(False, "TcpTestSucceeded False", IPv4Address("10.0.0.9"))}),
+    "SERVER-CERTIFICATE-ENDED": lambda: Facts("x", role="server", read_at=1.8e9, certificates={"x": Seen(1e9, "x")}),
     "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
     "SERVER-HEALTH": lambda: with_facts(SERVER, health={"isatap": Seen("error", "Isatap Error")}),
     "SERVER-SETTINGS-ONLY": lambda: Facts("x", role="server", load_balancing=Seen("none", "LoadBalancing Disabled")),

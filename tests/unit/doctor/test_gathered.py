@@ -27,8 +27,8 @@ def test_a_list_that_is_cut_is_said_to_be_cut() -> None:
 
 
 def test_what_is_known_and_not_judged_is_named() -> None:
-    text = "Name             : corp.example\nInterfaceAlias   : WLAN\nNetworkCategory  : Public\n"
-    assert read(text).unread == ["Get-NetConnectionProfile: known, nothing in it is judged"]
+    text = "InterfaceAlias  : WLAN\nServerAddresses : {10.0.0.10}\n"
+    assert read(text).unread == ["Get-DnsClientServerAddress: known, nothing in it is judged"]
 
 
 def test_an_output_that_comes_again_takes_the_place_of_the_first() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.doctor.facts import Facts
+from manageout.doctor.findings import diagnose
+from manageout.doctor.read_text import read as read_into
+from manageout.doctor.text import lines
 from tests.unit.doctor.test_read_text_pastes import judged, read
 
 
@@ -15,6 +19,12 @@ from tests.unit.doctor.test_read_text_pastes import judged, read
         ("remote-list-of-a-restarted-router", ["SERVER-RESET"]),
         ("prefix-not-published", ["ISATAP-LINK-LOCAL-ONLY", "SERVER-ROUTE-UNPUBLISHED"]),
         ("no-default-route-in-french", ["SERVER-NO-DEFAULT"]),
+        ("rule-for-the-domain-profile", ["FIREWALL-PROFILE"]),
+        ("rule-without-edge-traversal", ["FIREWALL-EDGE"]),
+        ("teredo-in-a-managed-network", ["TEREDO-OFFLINE"]),
+        ("location-server-down", ["LOCATION-UNREACHED"]),
+        ("names-not-registered", ["DNS-REGISTRATION-OFF"]),
+        ("certificate-ended", ["SERVER-CERTIFICATE-ENDED"]),
     ],
 )
 def test_what_is_wrong(name: str, codes: list[str]) -> None:
@@ -39,3 +49,32 @@ def test_one_interface_of_a_server_says_nothing_of_the_others() -> None:
     text = "PS C:\\> Get-NetIPInterface -InterfaceAlias IPHTTPS* | fl InterfaceAlias, Forwarding, Advertising\n\n"
     text += "InterfaceAlias : IPHTTPSInterface\nForwarding     : Enabled\nAdvertising    : Enabled\n"
     assert not judged(text)
+
+
+def test_teredo_in_a_managed_network_is_told_so_and_nothing_else() -> None:
+    (found,) = judged(read("mixed/teredo-in-a-managed-network"))
+    assert "UDP 3544" not in found.cause and "enterpriseclient" in found.remedy[0]
+
+
+def test_what_is_outside_does_not_reach_the_location_server_and_that_is_right() -> None:
+    outside = "PS C:\\> Get-DAConnectionStatus\n\nStatus    : ConnectedRemotely\nSubstatus : None\n\n"
+    assert "LOCATION-UNREACHED" not in {
+        one.code for one in judged(outside + read("mixed/location-server-down"))
+    }
+
+
+def test_a_rule_for_the_domain_profile_is_none_of_a_machine_in_the_office() -> None:
+    inside = read("mixed/rule-for-the-domain-profile").replace(": Public", ": DomainAuthenticated")
+    assert "FIREWALL-PROFILE" not in {one.code for one in judged(inside)}
+
+
+@pytest.mark.parametrize(
+    ("written", "ended"),
+    [("3/28/2021 9:12:40 PM", True), ("28.03.2021 21:12:40", True), ("2021-03-28 21:12:40", True),
+     ("28. 3. 2021", True), ("04/03/2021", False), ("03/04/2021", False), ("3/30/2021", False),
+     ("28/03/2564", False), ("99/99/9999", False)],
+)  # fmt: skip
+def test_the_end_of_a_certificate_in_every_order_of_day_and_month(written: str, ended: bool) -> None:
+    facts = Facts("x", read_at=1617200000.0)  # 2021-03-31
+    read_into(facts, lines(read("mixed/certificate-ended").replace("3/28/2021 9:12:40 PM", written)))
+    assert ("SERVER-CERTIFICATE-ENDED" in {one.code for one in diagnose([facts])}) is ended

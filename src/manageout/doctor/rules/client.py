@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Network
 from urllib.parse import urlsplit
 
-from manageout.doctor.facts import Facts
+from manageout.doctor.facts import Facts, FirewallRule
 from manageout.doctor.findings import Case, gateway, rule
 from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
 
@@ -20,6 +20,12 @@ def _host(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
+
+
+def location(facts: Facts) -> str:
+    """The host of the location server's URL, lower case; empty without one."""
+    url = facts.value(CONNECTIVITY, "DomainLocationDeterminationUrl")
+    return (url and _host(str(url.value))) or ""
 
 
 def _covers(namespace: str, name: str) -> bool:
@@ -68,7 +74,7 @@ def gateway_name(facts: Facts) -> Iterator[tuple[str, ...]]:
 def location_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A rule with servers covers the location URL's host."""
     url = facts.value(CONNECTIVITY, "DomainLocationDeterminationUrl")
-    host = _host(str(url.value)) if url is not None else None
+    host = location(facts)
     found = rule_of(facts, host) if host else None
     if found is not None and found[1] and url is not None:
         yield url.quote, found[2]
@@ -138,7 +144,18 @@ def teredo(facts: Facts) -> Iterator[Case]:
     if state in ("offline", "probe") or (facts.teredo_type is not None and facts.teredo_error is not None):
         seen = (facts.teredo_type, facts.teredo_state, facts.teredo_error)
         quotes = tuple(one.quote for one in seen if one is not None)
-        yield Case(quotes, severity="note" if tunnel_up(facts) else None)
+        managed = facts.teredo_error is not None and "managed network" in facts.teredo_error.value.lower()
+        cause, remedy = _MANAGED_NETWORK if managed else ("", ())
+        yield Case(quotes, {}, cause, remedy, severity="note" if tunnel_up(facts) else None)
+
+
+_MANAGED_NETWORK = (
+    "The client is in a managed network, one with a domain controller: there Teredo of the type client keeps quiet.",
+    (
+        "netsh interface teredo set state type=enterpriseclient   (or in the policy: Set Teredo State)",
+        "or nothing, if IP-HTTPS works",
+    ),
+)
 
 
 @rule(
@@ -153,13 +170,20 @@ def teredo(facts: Facts) -> Iterator[Case]:
     hides=("FIREWALL-SCOPE",),
 )
 def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Rules for a managed port, none of which applies outside."""
-    if not _of_a_client(facts):
+    """Rules for a managed port, none of which applies outside; of a client, or of a machine that is outside now."""
+    outside = facts.networks if facts.networks and facts.networks.value <= {"public", "private"} else None
+    if not (_of_a_client(facts) or (facts.role == "unknown" and outside)):
         return
-    for port in sorted(MANAGED):
+    for port in sorted({port for one in facts.firewall or [] if _for_managers(one) for port in one.ports}):
         rules = [one for one in facts.firewall or [] if port in one.ports]
-        if rules and not any(one.profiles & {"any", "public", "private"} for one in rules):
-            yield tuple(one.quote for one in rules)
+        if not any(one.profiles & {"any", "public", "private"} for one in rules):
+            yield (*(one.quote for one in rules), *([outside.quote] if outside else []))
+
+
+def _for_managers(one: FirewallRule) -> bool:
+    """A rule for a port that managers use, for echo, or for ISATAP hosts, which managers alone are."""
+    isatap = any(":5efe:" in scope.lower() for scope in one.remote)
+    return bool(set(one.ports) & MANAGED) or one.protocol.upper() == "ICMPV6" or isatap
 
 
 @rule(
@@ -189,12 +213,12 @@ def firewall_closed(facts: Facts) -> Iterator[tuple[str, ...]]:
     "...:200:5efe:...",
     remedy=("both prefixes in the rule's scope: manageout rollout gpo renders both",),
 )
-def firewall_scope(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A scope with the one and without the other."""
+def firewall_scope(facts: Facts) -> Iterator[Case]:
+    """A scope with the one and without the other; a note where it is that of private addresses, as most are."""
     for one in facts.firewall or []:
         text = " ".join(one.remote).lower()
         if _of_a_client(facts) and (":0:5efe:" in text) != (":200:5efe:" in text):
-            yield (one.quote,)
+            yield Case((one.quote,), severity="note" if ":0:5efe:" in text else None)
 
 
 @rule(
@@ -208,10 +232,10 @@ def firewall_scope(facts: Facts) -> Iterator[tuple[str, ...]]:
     ),
 )
 def firewall_edge(facts: Facts) -> Iterator[Case]:
-    """Teredo is in use, and the rule of a managed port or of ICMPv6 does without."""
+    """Teredo is in use, and a rule for managers does without."""
     teredo = _teredo_in_use(facts) if facts.role in ("client", "unknown") else ""
     for one in facts.firewall or []:
-        if teredo and (set(one.ports) & MANAGED or one.protocol.upper() == "ICMPV6") and one.edge is False:
+        if teredo and _for_managers(one) and one.edge is False:
             yield Case((one.quote, teredo), {"RULE": one.name})
 
 

@@ -105,6 +105,25 @@ def farm_teredo(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule(
+    "SERVER-CERTIFICATE-ENDED",
+    "error",
+    "a certificate of the DirectAccess server has expired",
+    cause="With SslCertificate no client connects over IP-HTTPS any more; with NlsCertificate machines inside believe "
+    "that they are outside.",
+    remedy=(
+        "certutil -store my   (is there a newer one for the same name?)",
+        "Set-RemoteAccess -SslCertificate (Get-Item Cert:\\LocalMachine\\My\\THUMBPRINT)   (of a new one)",
+        "or Set-DANetworkLocationServer -NlsOnDAServer -Certificate (Get-Item Cert:\\LocalMachine\\My\\THUMBPRINT)",
+    ),
+)
+def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Its end, in whatever order of day and month, is past."""
+    ended = [one for one in facts.certificates.values() if facts.read_at and one.value < facts.read_at]
+    if ended:
+        yield tuple(one.quote for one in ended)
+
+
+@rule(
     "SERVER-ERROR-87",
     "error",
     "Windows refuses to set the ISATAP interface (error 87)",

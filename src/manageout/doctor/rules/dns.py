@@ -137,11 +137,11 @@ def stale_isatap(facts: Facts) -> Iterator[Case]:
     ),
 )
 def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A client of such a build without the value."""
+    """A client of such a build without the value; or one with it set, for only such a build knows it."""
     found = facts.value(DNSCACHE, "DisableNRPTForAdapterRegistration")
     modern = facts.build is not None and facts.build >= REGISTERS_NOT
-    absent = found is None and "registry" in facts.sections
-    if facts.role == "client" and modern and (absent or (found is not None and found.value != 0)):
+    absent = facts.role == "client" and modern and found is None and "registry" in facts.sections
+    if absent or (facts.role in ("client", "unknown") and found is not None and found.value != 0):
         yield (
             found.quote if found else f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
-from manageout.doctor.facts import Facts
+from manageout.doctor.facts import Facts, Reached
 from manageout.doctor.findings import Case, Severity, gateway, rule
-from manageout.doctor.rules.iphttps import NOT_CONNECTED
+from manageout.doctor.rules.client import location
+from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
 
 
 @rule(
@@ -83,5 +85,38 @@ def unreached(facts: Facts) -> Iterator[Case]:
     if facts.iphttps_error is not None and facts.iphttps_error.value:
         return
     for (name, port), well in facts.tcp.items():
-        if port == 443 and not well.value and gateway(facts) in ("", name):
+        unknown = not gateway(facts) and name != location(facts) and not _inner(well)
+        if port == 443 and not well.value and (unknown or gateway(facts) == name):
             yield Case((well.quote,), {"NAME": name})
+
+
+def _inner(well: Reached) -> bool:
+    """An address of an intranet, at which no client outside looks for its gateway."""
+    found = well.address
+    return found is not None and any(found in one for one in _INTRANETS if one.version == found.version)
+
+
+_INTRANETS = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+"""RFC 1918, RFC 4193."""
+
+
+@rule(
+    "LOCATION-UNREACHED",
+    "error",
+    "the location server does not answer inside",
+    cause="By its page over https a machine knows that it is inside. Without it the name-resolution policy stays on: "
+    "names of the intranet are asked of a server beyond a tunnel that does not come up from inside.",
+    remedy=(
+        "Test-NetConnection NAME -Port 443   (from its own subnet: is the web server up, is a firewall between?)",
+        "two machines behind that name: every client depends on it",
+        "until then, on single machines: Set-DnsClientNrptGlobal -EnableDAForAllNetworks DisableDA",
+    ),
+    hides=("LOCATION-STRANDED", *NOT_CONNECTED),
+)
+def location_unreached(facts: Facts) -> Iterator[Case]:
+    """Its name led to an address of the intranet, TCP 443 failed there, and the machine is not known to be outside."""
+    host = location(facts)
+    well = facts.tcp.get((host, 443)) if host else None
+    outside = tunnel_up(facts) or (facts.inside is not None and not facts.inside.value)
+    if well is not None and not well.value and _inner(well) and not outside:
+        yield Case((well.quote,), {"NAME": host})
