@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from tests.this_kernel import require
 SOLICITATION = bytes([133, *bytes(7)])
 LINK = IPv6Address(f"{PREFIX}:1::").packed
 HOPS = socket.IPV6_UNICAST_HOPS, socket.IPV6_MULTICAST_HOPS
+ALL_ROUTERS = IPv6Address("ff02::2").packed
+"""Joined as radvd does: Linux's ISATAP device knows no multicast."""
 OWN = "fe80::5efe:a00:1"
 FAST = pytest.mark.parametrize("fast", [False, True], ids=["slow", "fast"])
 
@@ -111,6 +114,8 @@ def advertising() -> Iterator[None]:
     )
     message = nd.build(IPv6Address(OWN).packed, bytes(16), told)[40:]  # the kernel makes the checksum
     wake, end = os.pipe()
+    with netns.inside(ROUTER):
+        index = socket.if_nametoindex("is0")
 
     def serve(raw: socket.socket) -> None:
         while wake not in select.select([raw.fileno(), wake], [], [])[0]:
@@ -119,6 +124,7 @@ def advertising() -> Iterator[None]:
                 raw.sendto(message, (source[0], 0))
 
     with icmpv6(ROUTER) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, ALL_ROUTERS + struct.pack("=I", index))
         thread = threading.Thread(target=serve, args=(raw,))
         thread.start()
         try:
