@@ -83,6 +83,8 @@ def test_its_router_serves_our_host(wire: Wire, fast: bool) -> None:
     wire.run(ROUTER, "sysctl", "-q", "net.ipv6.conf.all.forwarding=1")
     wire.run(ROUTER, "ip", "address", "add", f"{PREFIX}:1:0:5efe:a00:1/64", "dev", "is0", "nodad")
     wire.run(ROUTER, "ip", "link", "set", "is0", "up")
+    # Linux gives the device no route for multicast, and without one hears no solicitation to all routers.
+    wire.run(ROUTER, *["ip", "-6", "route", "add", "multicast", "ff00::/8", "dev", "is0", "table", "local"])
     with advertising():
         wire.join("10.0.0.1", fast)
         wait_until("our host reaches the server", wire.reaches, 20)
