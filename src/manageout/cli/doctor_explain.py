@@ -11,6 +11,7 @@ from manageout.cli.findings import folded
 from manageout.cli.output import printable
 from manageout.doctor import rules
 from manageout.doctor.complaints import about
+from manageout.doctor.daemon_findings import daemon_findings
 from manageout.doctor.findings import RULES
 from manageout.errors import ManageoutError
 
@@ -18,12 +19,10 @@ from manageout.errors import ManageoutError
 def explain(code: str, as_json: bool) -> None:
     """Print it. Raises :class:`ManageoutError` for a code that is none."""
     assert rules.__all__  # importing it registers them
-    rule = RULES.get(code.upper())
+    rule = RULES.get(code.strip().upper())
     if rule is None:
-        near = get_close_matches(code.upper(), RULES, 3, 0.5)
-        hint = f"perhaps {', '.join(near)}" if near else "manageout doctor --rules lists them all"
-        hint += "; what the daemon finds is in docs/reference/findings.md"
-        raise ManageoutError(f"no rule is called {printable(code)[:60]!r}", hint)
+        _of_the_daemon(code, as_json)
+        return
     hidden_by = sorted(other.code for other in RULES.values() if rule.code in other.hides)
     said = about(rule.code)
     if as_json:
@@ -41,3 +40,21 @@ def explain(code: str, as_json: bool) -> None:
         click.echo(folded("hence", ", ".join(sorted(rule.hides))))
     if hidden_by:
         click.echo(folded("unless", ", ".join(hidden_by)))
+
+
+def _of_the_daemon(code: str, as_json: bool) -> None:
+    """What `status` and `doctor --live` show has its rows on a page of its own."""
+    rows = daemon_findings()
+    name = code.strip().upper()
+    if name not in rows:
+        near = get_close_matches(name, [*RULES, *rows], 3, 0.5)
+        hint = f"perhaps {', '.join(near)}" if near else "manageout doctor --rules lists the doctor's own"
+        raise ManageoutError(f"no finding is called {printable(code)[:60]!r}", hint)
+    heading, cause, remedy = rows[name]
+    if as_json:
+        words = {"code": name, "heading": heading, "cause": cause, "remedy": [remedy]}
+        click.echo(json.dumps(words, indent=2))
+        return
+    click.echo(f"{name}, found by the daemon: {heading}")
+    click.echo(folded("cause", cause))
+    click.echo(folded("remedy", remedy))

@@ -37,9 +37,21 @@ def test_for_programs() -> None:
 
 
 def test_no_such_code() -> None:
-    with pytest.raises(ManageoutError, match="no rule is called 'ISATAP-NONAME'") as caught:
+    with pytest.raises(ManageoutError, match="no finding is called 'ISATAP-NONAME'") as caught:
         run("ISATAP-NONAME")
     assert "ISATAP-NO-NAME" in caught.value.hint
     with pytest.raises(ManageoutError) as caught:
         run("\x1b[31m")
     assert "--rules" in caught.value.hint and "\x1b" not in caught.value.message
+
+
+def test_what_the_daemon_finds() -> None:
+    text = run("leases-lost")
+    assert text.startswith("LEASES-LOST, found by the daemon: Leases\n  cause   the file of leases was lost")
+    assert "  remedy  look at DNS records" in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+    found = json.loads(run("HOSTS-NOT-KEPT", "--json"))
+    assert (found["code"], found["heading"]) == ("HOSTS-NOT-KEPT", "What is stored")
+    with pytest.raises(ManageoutError) as caught:
+        run("LEASE-LOST")
+    assert "LEASES-LOST" in caught.value.hint
