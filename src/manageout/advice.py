@@ -73,10 +73,22 @@ def _routes(site: Site, plan: Plan) -> Section:
         lines.append(("on this machine", f"{plan.isatap_prefix} via {router} (the daemon adds it)"))
         lines += _commands(f"on the ISATAP router {router}", plan.client_prefix, "THIS-MACHINE")
     if not lines:
-        lines.append(("nowhere", "this machine is router and gateway, and ISATAP crosses IPv4 by itself"))
+        lines.append(_none(site, plan))
     else:
         lines.append(("THIS-MACHINE", "is an IPv6 address of this machine on the link that both share"))
     return Section("Routes on other machines", lines)
+
+
+def _none(site: Site, plan: Plan) -> tuple[str, str]:
+    """Why no route is asked of anybody."""
+    if site.gateway is None:
+        return (
+            "not known yet",
+            "this file names no way to a client: its [[isatap.routes]] say who needs a way back",
+        )
+    if site.isatap is None:
+        return "nowhere", f"unless the intranet has IPv6: then {plan.client_prefix} by this machine"
+    return "nowhere", "this machine is router and gateway, and ISATAP crosses IPv4 by itself"
 
 
 def _commands(machine: str, prefix: IPv6Network, via: str) -> list[tuple[str, str]]:

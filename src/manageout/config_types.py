@@ -51,12 +51,14 @@ class Table(BaseModel):
 
 
 def router_name(name: str) -> str:
-    """A unique DNS name for ISATAP routers. Raises :class:`Unfit` for the bare ``isatap``."""
+    """A unique DNS name for ISATAP routers, or none. Raises :class:`Unfit`, also for the bare ``isatap``."""
     if name.lower() == "isatap" or name.lower().startswith("isatap."):
         raise Unfit(
             "every Windows host looks for the name 'isatap', and DNS servers block it",
             "choose a unique one, for example manageout-isatap.corp.example",
         )
+    if name:
+        _domain(name)
     return name
 
 

@@ -24,6 +24,16 @@ def test_one_machine_needs_no_routes_elsewhere() -> None:
     assert text(sections(GATEWAY, ROUTER)["Routes on other machines"]).startswith("nowhere")
 
 
+def test_a_router_without_a_way_to_clients_is_not_taken_for_the_gateway() -> None:
+    routes = text(sections(ROUTER)["Routes on other machines"])
+    assert routes.startswith("not known yet") and "[[isatap.routes]]" in routes
+
+
+def test_a_gateway_without_isatap_needs_a_route_only_in_an_ipv6_intranet() -> None:
+    routes = text(sections(GATEWAY)["Routes on other machines"])
+    assert "fd12:3456:789a:1000::/64 by this machine" in routes and "ISATAP" not in routes
+
+
 def test_a_router_apart_needs_routes_on_both_sides() -> None:
     route = '[[isatap.routes]]\nprefix = "fd12:3456:789a:1000::/64"\nvia = "fd12:3456:789a:2::1"\n'
     routes = text(sections(ROUTER, route)["Routes on other machines"])

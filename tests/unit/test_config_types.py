@@ -31,6 +31,16 @@ def test_the_bare_name_is_refused_with_a_better_one(name: str) -> None:
     assert "manageout-isatap" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "name", ["a b", "x'; rm", "a..b", "-a.corp.example", "möchte.corp.example", "10.0.0.1"]
+)
+def test_a_routers_name_is_a_dns_name(name: str) -> None:
+    """It is printed into commands, scripts and policies."""
+    with pytest.raises(Unfit, match="is no DNS name"):
+        router_name(name)
+    assert router_name("") == ""
+
+
 def test_values_come_back_as_they_were() -> None:
     assert router_name("manageout-isatap.corp.example") == "manageout-isatap.corp.example"
     assert metrics_place("[::1]:9464") == "[::1]:9464"

@@ -13,7 +13,7 @@ from manageout import config
 from manageout.doctor.farm import Farm, Node
 from manageout.doctor.farm_domain import is_domain
 from manageout.doctor.gathered import UNCUT
-from manageout.doctor.sections import balancing
+from manageout.doctor.sections import balancing, no_balancing
 from manageout.errors import ConfigError, ManageoutError
 from manageout.plan import ISATAP_SUBNET, plan, subnet
 from manageout.site import contradictions
@@ -227,14 +227,19 @@ def _kind(farm: Farm, made: Imported) -> None:
     points = {node.entry_point.lower() for node in farm.nodes if node.entry_point}
     told = [node.balancing for node in farm.nodes if node.balancing is not None]
     balanced = {word for word in told if balancing(word) != "none"}
+    strange = {word for word in told if balancing(word) == "none" and not no_balancing(word)}
     words = f"{len(farm.nodes)} server{'s' if len(farm.nodes) != 1 else ''}"
-    none = "none" if told else "unknown"
+    none = "none" if told and not strange else "unknown"
     made.taken.append(
         f"{words}; balancing {', '.join(sorted(balanced)) or none}; entry points {len(points) or 1}"
     )
     if not told:
         made.left.append(
             "whether the servers are balanced is not known: give Get-RemoteAccess of each as well"
+        )
+    for word in sorted(strange):
+        made.left.append(
+            f"whether the servers are balanced is not known: LoadBalancing {_clean(word)} is a strange word"
         )
     missing = farm.servers - {node.name.partition(".")[0].lower() for node in farm.nodes}
     for name in sorted(missing):

@@ -239,6 +239,11 @@ def balancing(word: object) -> str:
     return next((kind for part, kind in _BALANCING if part in plain), "none")
 
 
+def no_balancing(word: object) -> bool:
+    """Whether Get-RemoteAccess says in so many words that there is none."""
+    return re.sub(r"\W", "", str(word or "")).lower() in ("", "none", "disabled", "notconfigured")
+
+
 def _remote_access(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
         if "LoadBalancing" in row:

@@ -56,6 +56,12 @@ def test_a_single_server_is_not_balanced(word: str) -> None:
     ).replace("none", "")
 
 
+def test_a_strange_word_for_balancing_is_not_taken_for_none() -> None:
+    result = made(SERVER.replace("NotConfigured", "Enabled"))
+    assert "1 server; balancing unknown; entry points 1" in result.taken
+    assert any("LoadBalancing Enabled" in line for line in result.left)
+
+
 def test_quoted_as_in_a_mail() -> None:
     result = made("".join(f"> {line}\n" for line in SERVER.split("\n")))
     site = parse(result.text).site
