@@ -43,7 +43,7 @@ SHAPES = (  # the first that fits
         "Get-RemoteAccessConnectionStatistics",
         "ClientIPAddress ConnectionDuration|UserName ClientIPv6Address|HostName ConnectionStartTime|TotalConnections",
     ),
-    _shape(NOT_JUDGED, "Get-RemoteAccessLoadBalancer", "ThirdPartyLoadBalancer|InternalVirtualIPAddress|UseThirdParty"),
+    _shape("loadBalancer", "Get-RemoteAccessLoadBalancer", "ThirdPartyLoadBalancer|InternalVirtualIPAddress"),
     _shape("iphttps", "Get-NetIPHttpsState", "LastErrorCode InterfaceStatus|LastErrorCode|InterfaceStatus"),
     _shape("iphttpsConfiguration", "Get-NetIPHttpsConfiguration", "ServerURL"),
     _shape("isatap", "Get-NetIsatapConfiguration", "Router ResolutionState|State Router|ResolutionState State"),

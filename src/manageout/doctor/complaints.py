@@ -205,6 +205,9 @@ CLIENTS = (
     ),
     Complaint("IP-HTTPS error 0x2afc", "IPHTTPS-NO-DATA"),
     Complaint(
+        "A program that calls an IPv4 address does not work outside; by name it does", "DNS-IPV4-LITERAL"
+    ),
+    Complaint(
         "IP-HTTPS error 0x274c", "IPHTTPS-TIMEOUT IPHTTPS-UNREACHED LOCATION-STRANDED LIVE-GATEWAY-SILENT"
     ),
     Complaint("IP-HTTPS error 0x34", "IPHTTPS-CREATE"),

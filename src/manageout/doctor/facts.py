@@ -119,6 +119,15 @@ class Reached(NamedTuple):
     address: IPv4Address | IPv6Address | None = None
 
 
+class Ping(NamedTuple):
+    """``literal``: the address was typed, not a name. ``quote``: the heading, and what came."""
+
+    address: IPv4Address | IPv6Address
+    literal: bool
+    answered: bool
+    quote: str
+
+
 class FirewallRule(NamedTuple):
     """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal, None: not
     told. ``name``: by which netsh and Set-NetFirewallRule -DisplayName find it."""
@@ -173,6 +182,7 @@ class Facts:
     """(key, value), lower case, without the hive."""
     tcp: dict[tuple[str, int], Reached] = field(default_factory=dict)
     """By lower-case name or address, and port."""
+    pings: list[Ping] = field(default_factory=list)
     networks: Seen[frozenset[str]] | None = None
     """Categories of the networks that it is in, lower case: public, private, domainauthenticated."""
     certificates: dict[str, Seen[float]] = field(default_factory=dict)
@@ -210,7 +220,7 @@ class Facts:
     """Whether DNS64 never asks for IPv6 addresses."""
     teredo_server: Seen[bool] | None = None
     load_balancing: Seen[str] | None = None
-    """Of a DirectAccess server: none, nlb, external."""
+    """Of a DirectAccess server: none, nlb, external, or some (one of the two)."""
     internal_interface: Seen[str] | None = None
     """Of a DirectAccess server: the alias of the card of the intranet (Get-RemoteAccess InternalInterface)."""
     sites: int | None = None

@@ -47,6 +47,16 @@ def _server(facts: Facts, rows: Iterator[Row]) -> None:
                 facts.certificates[name] = Seen(_latest(match), f"Get-RemoteAccess: {name} {match[0]}")
 
 
+def _load_balancer(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-RemoteAccessLoadBalancer: a cluster has virtual addresses, and NLB or another's balancer."""
+    for row in rows:
+        word = str(row.get("ThirdPartyLoadBalancer") or "")
+        virtual = row.get("InternalVirtualIPAddress") or row.get("InternetVirtualIPAddress")
+        if word == "Enabled" or (word == "Disabled" and virtual):
+            quote = f"Get-RemoteAccessLoadBalancer: ThirdPartyLoadBalancer {word}"
+            facts.load_balancing = Seen("external" if word == "Enabled" else "nlb", quote)
+
+
 _ENDS = re.compile(r"\[Not After\]\s+(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})")
 
 
@@ -237,6 +247,7 @@ _MORE: dict[str, Reader] = {
     "daServer": _server,
     "remoteAccess": _server,
     "networks": _networks,
+    "loadBalancer": _load_balancer,
     "nrptLocal": _local_rules,
     "records": _records,
     "resolved": _resolved,

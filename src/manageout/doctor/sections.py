@@ -233,10 +233,15 @@ _BALANCING = (("nlb", "nlb"), ("networkload", "nlb"), ("thirdparty", "external")
 """Part of what Get-RemoteAccess calls it -> what it is."""
 
 
+_BALANCED = ("configured", "enabled", "installed")
+"""Windows' documentation has Configured and NotConfigured, which do not tell of what kind."""
+
+
 def balancing(word: object) -> str:
-    """none, nlb or external. Windows prints NotConfigured for none; a word that is not known says nothing of a farm."""
+    """none, nlb, external, or some: one of the two. A word that is not known says nothing of a farm."""
     plain = re.sub(r"\W", "", str(word or "")).lower()
-    return next((kind for part, kind in _BALANCING if part in plain), "none")
+    some = "some" if plain in _BALANCED else "none"
+    return next((kind for part, kind in _BALANCING if part in plain), some)
 
 
 def no_balancing(word: object) -> bool:

@@ -245,7 +245,11 @@ def clat(facts: Facts, part: Part) -> bool:
         if any(one.packed[:3] == b"\xc0\0\0" for one in found):
             facts.clat = Seen(True, setting.text)
             return True
-    return False
+    # A Windows that knows no CLAT repeats the command in its refusal, in any language.
+    refusal = next((line.strip() for line in part.lines if "interface clat" in line), "")
+    if refusal and facts.clat is None:
+        facts.clat = Seen(False, refusal)
+    return bool(refusal)
 
 
 def _profiles(facts: Facts, part: Part) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
-from manageout.doctor.facts import Facts, Lookup
+from manageout.doctor.facts import Facts, Lookup, Ping
 from manageout.doctor.segments import Part
 from manageout.doctor.text_names import MAX_LOOKUPS
 from manageout.doctor.unread import MAX_NAME
@@ -16,13 +17,42 @@ _NO_HOST = re.compile(
 
 
 def ping(facts: Facts, part: Part) -> bool:
-    """A name that was not found. Of a name's addresses it shows one alone, so a success says nothing of the others."""
+    """A name that was not found, and whether an address answers. Of a name's addresses it shows one alone, so a success
+    says nothing of the others; a failure is mostly an echo that a firewall drops, so it is told as not judged."""
     for line in part.lines:
         if (match := _NO_HOST.search(line)) and "." in (name := next(filter(None, match.groups()))):
             if len(facts.lookups) < MAX_LOOKUPS:
                 facts.lookups.append(Lookup(name.rstrip("."), "", (), line.strip(), line.strip()))
             return True
-    return unjudged(facts, part)
+    return _answered(facts, part) or unjudged(facts, part)
+
+
+def _answered(facts: Facts, part: Part) -> bool:
+    """Keep what came of it."""
+    target = part.command.split()[-1] if part.command else ""
+    heading = part.lines[0].strip() if part.lines else ""
+    bracket = _BRACKET.search(heading)
+    word = bracket[1] if bracket else next((one for one in heading.split() if _is_address(one)), target)
+    if not _is_address(word) or len(facts.pings) >= MAX_LOOKUPS:
+        return False
+    came = next((line.strip() for line in part.lines[1:] if _TIME.search(line)), "")
+    after = came or next((line.strip() for line in part.lines[1:] if line.strip()), "")
+    address = ip_address(word.partition("%")[0])
+    facts.pings.append(Ping(address, not bracket, bool(came), f"{heading} {after}".strip()))
+    return bool(came)
+
+
+_BRACKET = re.compile(r"\[([0-9A-Fa-f:.%]{2,60})\]")
+_TIME = re.compile(r"[=<]\s?\d{1,6}\s?(?:ms|мс)")
+"""Of an answer, in every language."""
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ip_address(word.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def unjudged(facts: Facts, part: Part) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
 
 import manageout.doctor.rules
 from manageout.doctor import read_json, read_text
-from manageout.doctor.facts import Facts, Reached, Seen
+from manageout.doctor.facts import Facts, Ping, Reached, Seen
 from manageout.doctor.findings import RULES, diagnose
 from manageout.doctor.rules.client import CONNECTIVITY
 from manageout.doctor.rules.dns import DNSCACHE
@@ -263,6 +263,8 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "LOCATION-UNREACHED": lambda: with_facts(registry(MANAGER, CONNECTIVITY, LOCATION_URL, "https://nls.corp.example/"),
         tcp={("nls.corp.example", 443): Reached(False, "TcpTestSucceeded False", IPv4Address("10.0.0.9"))}),
     "SERVER-CERTIFICATE-ENDED": lambda: Facts("x", role="server", read_at=1.8e9, certificates={"x": Seen(1e9, "x")}),
+    "DNS-IPV4-LITERAL": lambda: Facts("x", pings=[Ping(IPv4Address("10.0.0.9"), True, False, "no"),
+        Ping(IPv6Address("fd12:3456:789a:7777::a00:9"), False, True, "yes")]),
     "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
     "SERVER-HEALTH": lambda: with_facts(SERVER, health={"isatap": Seen("error", "Isatap Error")}),
     "SERVER-SETTINGS-ONLY": lambda: Facts("x", role="server", load_balancing=Seen("none", "LoadBalancing Disabled")),

@@ -25,6 +25,11 @@ from tests.unit.doctor.test_read_text_pastes import judged, read
         ("location-server-down", ["LOCATION-UNREACHED"]),
         ("names-not-registered", ["DNS-REGISTRATION-OFF"]),
         ("certificate-ended", ["SERVER-CERTIFICATE-ENDED"]),
+        ("farm-with-a-64", ["FARM-CLIENT-PREFIX"]),
+        ("farm-with-one-record-of-the-router", []),
+        ("address-instead-of-a-name", ["DNS-IPV4-LITERAL"]),
+        ("a-good-manager", []),
+        ("a-good-client-in-spanish", []),
     ],
 )
 def test_what_is_wrong(name: str, codes: list[str]) -> None:
@@ -78,3 +83,23 @@ def test_the_end_of_a_certificate_in_every_order_of_day_and_month(written: str, 
     facts = Facts("x", read_at=1617200000.0)  # 2021-03-31
     read_into(facts, lines(read("mixed/certificate-ended").replace("3/28/2021 9:12:40 PM", written)))
     assert ("SERVER-CERTIFICATE-ENDED" in {one.code for one in diagnose([facts])}) is ended
+
+
+@pytest.mark.parametrize(
+    ("third", "codes"),
+    [("Disabled", {"FARM-NLB-NAMES": "warning"}), ("Enabled", {}), ("", {"FARM-NLB-NAMES": "note"})],
+)
+def test_only_nlb_wants_a_record_for_each_node(third: str, codes: dict[str, str]) -> None:
+    more = f"\n\nThirdPartyLoadBalancer   : {third}\nInternalVirtualIPAddress : {{10.60.0.10}}\n\n"
+    text = read("mixed/farm-with-one-record-of-the-router").replace(
+        "\n\ninternal DIPs", f"{more}internal DIPs"
+    )
+    found = {one.code: one.severity for one in judged(text) if one.code.startswith("FARM-")}
+    assert found == codes
+
+
+def test_what_answers_needs_no_word_and_what_does_not_is_told() -> None:
+    assert not judged(read("mixed/a-good-manager"))
+    silent = read("mixed/a-good-manager").partition("Reply from")[0] + "Request timed out.\n"
+    (found,) = judged(silent)
+    assert found.code == "EVIDENCE" and found.seen == ("ping lt-2210: known, nothing in it is judged",)

@@ -31,6 +31,21 @@ def test_an_answer_says_nothing_of_the_other_addresses() -> None:
     assert not facts.lookups and facts.unread == ["ping a.corp.example: known, nothing in it is judged"]
 
 
+@pytest.mark.parametrize(
+    ("heading", "below", "literal", "answered"),
+    [("Pinging a.example [2002:c633:640a::1] with 32 bytes of data:", "Reply from 2002:c633:640a::1: time=3ms", 0, 1),
+     ("Ping wird ausgeführt für 10.0.0.9 mit 32 Bytes Daten:", "Antwort von 10.0.0.9: Bytes=32 Zeit<1ms TTL=9", 1, 1),
+     ("Envoi d'une requête 'Ping'  10.0.0.9 avec 32 octets de données :", "Délai d'attente dépassé.", 1, 0),
+     ("Pinging 10.0.0.9 with 32 bytes of data:", "PING: transmit failed. General failure.", 1, 0)],
+)  # fmt: skip
+def test_whether_an_address_answers(heading: str, below: str, literal: int, answered: int) -> None:
+    facts = Facts("x")
+    assert ping(facts, Part("", [heading, below], kind="ping"))
+    (found,) = facts.pings
+    assert (found.literal, found.answered, bool(facts.unread)) == (literal, answered, not answered)
+    assert str(found.address) in heading and found.quote == f"{heading} {below}"
+
+
 def test_what_is_not_judged_is_said() -> None:
     facts = Facts("x")
     assert unjudged(facts, Part("", ["Current LogonId is 0:0x3e7"], kind="klist"))

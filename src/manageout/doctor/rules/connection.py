@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from manageout.doctor.facts import Facts, NrptRule
 from manageout.doctor.findings import Case, rule
 from manageout.doctor.rules.client import MANAGED, rule_of
 from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
+from manageout.wire.address import embedded_isatap
 
 ASSISTANT = r"software\policies\microsoft\windows\networkconnectivityassistant"
 POLICY = r"SOFTWARE\Policies\Microsoft\Windows NT\DNSClient\DnsPolicyConfig"
@@ -286,3 +287,34 @@ def no_ipv6(facts: Facts) -> Iterator[tuple[str, ...]]:
 def _near(scope: str) -> bool:
     """The local network, or an IPv4 address, network or range."""
     return scope.lower() in _LOCAL or (scope[:1].isdigit() and ":" not in scope)
+
+
+@rule(
+    "DNS-IPV4-LITERAL",
+    "error",
+    "an IPv4 address of the intranet is called, which no tunnel carries",
+    cause="Outside a client speaks IPv6 only: DNS64 makes an address out of a name, and the gateway's NAT64 translates "
+    "it. An IPv4 address that a program holds itself goes to the network here. Only Windows with a CLAT could turn it.",
+    remedy=(
+        "give the program the name instead of the address, or NAT64ADDRESS",
+        "netsh interface clat show global   (newest Windows 11 alone has it)",
+    ),
+)
+def ipv4_literal(facts: Facts) -> Iterator[Case]:
+    """An IPv4 address that was typed does not answer, and an IPv6 address that ends in it does."""
+    failed = {one.address: one.quote for one in facts.pings if one.literal and not one.answered}
+    failed |= {
+        address: one.quote
+        for (name, _), one in facts.tcp.items()
+        if not one.value and (address := one.address) is not None and name == str(address)
+    }
+    reached = [(one.address, one.quote) for one in facts.pings if one.answered]
+    reached += [
+        (one.address, one.quote) for one in facts.tcp.values() if one.value and one.address is not None
+    ]
+    for address, quote in reached:
+        if isinstance(address, IPv6Address) and not embedded_isatap(address.packed):
+            inner = IPv4Address(address.packed[12:])
+            if inner in failed:
+                told = (facts.clat.quote,) if facts.clat is not None else ()
+                yield Case((failed[inner], quote, *told), {"NAT64ADDRESS": address})

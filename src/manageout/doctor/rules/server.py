@@ -181,7 +181,8 @@ def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
     listed = "adapters" in facts.sections or any(one.listed for one in facts.interfaces)
     listed |= len(facts.interfaces) > 2
     named = listed and all(one.name for one in facts.interfaces)
-    if is_server(facts) and named and not facts.of_kind("isatap") and not _farm(facts):
+    some = facts.load_balancing is not None and facts.load_balancing.value == "some"
+    if is_server(facts) and named and not facts.of_kind("isatap") and not some and not _farm(facts):
         yield (f"{len(facts.interfaces)} interfaces, none of them ISATAP",)
 
 
@@ -299,14 +300,23 @@ def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
     "that too.",
     remedy=("register an A record for each node's own address and for the virtual one",),
 )
-def nlb_names(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """NLB, and fewer than three addresses under the name."""
+def nlb_names(facts: Facts) -> Iterator[Case]:
+    """NLB, and fewer than three addresses under the name; a note where the farm may be behind another balancer."""
     balancing = facts.load_balancing
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
-    if balancing is not None and balancing.value == "nlb" and lookups:
-        addresses = {address for lookup in lookups for address in lookup.addresses}
-        if len(addresses) < 3:
-            yield (balancing.quote, *(lookup.quote for lookup in lookups))
+    if balancing is None or balancing.value not in ("nlb", "some") or not lookups:
+        return
+    addresses = {address for lookup in lookups for address in lookup.addresses}
+    if len(addresses) < 3:
+        quotes = (balancing.quote, *(lookup.quote for lookup in lookups))
+        some = balancing.value == "some"
+        yield Case(quotes, cause=_SOME if some else "", severity="note" if some else None)
+
+
+_SOME = (
+    "With NLB hosts need all of them, each node's own and the virtual one: else they reach the clients of one node "
+    "alone. Behind an external load balancer it must be one address, of a separate ISATAP router."
+)
 
 
 @rule(
