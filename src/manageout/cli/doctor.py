@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from manageout.cli.findings import report, show, wrong
+from manageout.cli.findings import WIDTH, report, show, wrong
 from manageout.cli.output import printable
 from manageout.errors import ManageoutError
 
@@ -124,7 +125,8 @@ def doctor(
         machines = [_live(options)]
     else:
         _without(ctx, options)
-        machines = bundle.read(evidence) if evidence else bundle.read_pasted(_pasted())
+        paste = evidence in ((), (Path("-"),))
+        machines = bundle.read_pasted(_pasted()) if paste else bundle.read(evidence)
     found = diagnose(machines)
     if save is not None:
         _save(save, options, machines[0], found)
@@ -210,14 +212,19 @@ def _print(machines: list[Facts], found: list[Finding]) -> None:
         if facts.live is not None:
             report(facts.live)
     show(found)
-    names = ", ".join(f"{printable(facts.computer or facts.source)} ({facts.kind})" for facts in machines)
-    click.echo(f"looked at {names}" if wrong(found) else _nothing(machines, names))
+    names = ", ".join(f"{printable(facts.computer or facts.source)} ({_kind(facts)})" for facts in machines)
+    words = f"looked at {names}" if wrong(found) else _nothing(machines, names, bool(found))
+    click.echo(textwrap.fill(words, WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
-def _nothing(machines: list[Facts], names: str) -> str:
-    """Nobody is to take what was left out for health."""
+def _kind(facts: Facts) -> str:
+    return "role unknown" if facts.kind == "unknown" else facts.kind
+
+
+def _nothing(machines: list[Facts], names: str, notes: bool) -> str:
+    """Nobody is to take what was left out, or is only noted, for health."""
     dropped = sum(len(facts.unread) for facts in machines)
     if dropped:
         some = "one part was" if dropped == 1 else f"{dropped} parts were"
         return f"no fault in what could be read from {names}; {some} not: see EVIDENCE above"
-    return f"nothing wrong that can be seen from {names}"
+    return f"nothing wrong that can be seen from {names}" + ("; see the notes above" if notes else "")

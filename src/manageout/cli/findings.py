@@ -79,3 +79,18 @@ def folded(label: str, text: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def item(text: str) -> str:
+    """A line of a list in lines of the width; a command at its end in one piece, for it is to be copied."""
+    said, gap, command = text.rpartition(": ")
+    apart = len(text) + 2 > WIDTH and gap and _COMMAND.match(command)
+    lines = textwrap.fill(
+        f"{said}:" if apart else text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"{lines}\n      {command}" if apart else lines

@@ -84,7 +84,8 @@ def _farm(evidence: tuple[Path, ...]) -> Farm:
     from manageout.errors import ManageoutError
 
     farm = Farm()
-    if not evidence:
+    if evidence in ((), (Path("-"),)):
+        evidence = ()
         if sys.stdin.isatty():
             click.echo("Paste the output of Get-RemoteAccess, then press Ctrl-D:", err=True)
         add(farm, "(pasted)", decode(sys.stdin.buffer.read(MAX_BYTES)))
@@ -126,8 +127,10 @@ def _save(path: Path, text: str) -> None:
 
 
 def _report(made: Imported) -> None:
+    from manageout.cli.findings import item
+
     for title, lines in (("Taken", made.taken), ("Left to do", made.left), ("Not understood", made.unread)):
         if lines:
             click.secho(f"\n{title}", bold=True, err=True)
         for line in lines:
-            click.echo(f"  {line}", err=True)
+            click.echo(item(line), err=True)

@@ -56,6 +56,8 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
         hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
         if farm.cut:
             hint = f"PowerShell has cut {_clean('; '.join(farm.cut[:5]))}: {UNCUT}"
+        elif strange := [line for line in farm.unread if "ClientIPv6Prefix " in line]:
+            hint = f"not an IPv6 prefix, so give it as the server prints it: {strange[0]}"
         elif farm.nodes:
             hint = "it is blank where the computer is not of that entry point: run it on the server itself"
         raise ManageoutError("no ClientIPv6Prefix there", hint)

@@ -118,8 +118,15 @@ def gateway(facts: Facts) -> str:
 
 def _own_names(facts: Facts) -> dict[str, object]:
     """What every remedy may name."""
+    return {"GATEWAY": gateway(facts), "ROUTER": _router(facts)}
+
+
+def _router(facts: Facts) -> str:
+    """Empty for the bare name: no remedy is to set it again."""
     router = facts.isatap_policy_router or facts.isatap_router
-    return {"GATEWAY": gateway(facts), "ROUTER": router.value if router is not None else ""}
+    if router is None or router.value.lower().partition(".")[0] == "isatap":
+        return ""
+    return router.value
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9_{][\w.:/{}*+-]{0,254}", re.ASCII)

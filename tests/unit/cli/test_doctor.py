@@ -52,8 +52,20 @@ def test_a_finding_for_programs(tmp_path: Path) -> None:
 
 
 def test_pasted_text() -> None:
-    done = run(text=ENGLISH)
-    assert (done.exit_code, done.output) == (0, "nothing wrong that can be seen from HELPDESK1 (unknown)\n")
+    for arguments in ((), ("-",)):
+        done = run(*arguments, text=ENGLISH)
+        wanted = "nothing wrong that can be seen from HELPDESK1 (role unknown)\n"
+        assert (done.exit_code, done.output) == (0, wanted)
+
+
+def test_the_last_line_tells_of_notes_and_is_folded() -> None:
+    some = "".join(
+        f"=== MACHINE{number} ===\nnetsh interface isatap show state\nISATAP State : default\n"
+        for number in range(5)
+    )
+    done = run(text=some)
+    assert "note ISATAP-DEFAULT" in done.output and done.output.endswith("see the notes above\n")
+    assert all(len(line) <= 100 for line in done.output.splitlines())
 
 
 def test_nothing_pasted() -> None:

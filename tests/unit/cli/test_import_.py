@@ -42,6 +42,12 @@ def test_pasted(tmp_path: Path) -> None:
     read_site(out)
 
 
+def test_the_report_is_folded_and_its_commands_are_whole() -> None:
+    done = run("-", pasted=PASTED)
+    assert all(len(line) <= 100 for line in done.stderr.splitlines())
+    assert "      Set-NetIsatapConfiguration -State Disabled\n" in done.stderr
+
+
 @pytest.mark.parametrize("wrong", [("--via", "x"), ("--via", "a=b"), ("--via", "1/2=::1"), ("--host", "h")])
 def test_values_that_are_none(wrong: tuple[str, str]) -> None:
     assert run(*wrong, pasted=PASTED).exit_code == 2

@@ -191,7 +191,7 @@ def test_mixed_hosts_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(ipconfig("de", stranded=True).replace("HELPDESK1", "HELPDESK2"))
     done = doctor(tmp_path)
     assert "ISATAP-LINK-LOCAL-ONLY on HELPDESK2" in done.stdout
-    assert done.stdout.endswith("looked at HELPDESK1 (unknown), HELPDESK2 (unknown)\n")
+    assert done.stdout.endswith("looked at HELPDESK1 (role unknown), HELPDESK2 (role unknown)\n")
 
 
 def test_one_broken_file_of_several(tmp_path: Path) -> None:

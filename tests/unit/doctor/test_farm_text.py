@@ -62,6 +62,12 @@ def test_a_strange_word_for_balancing_is_not_taken_for_none() -> None:
     assert any("LoadBalancing Enabled" in line for line in result.left)
 
 
+def test_a_prefix_made_unreadable_is_not_called_blank() -> None:
+    with pytest.raises(ManageoutError) as refused:
+        made(SERVER.replace("fd12:3456:789a:1000::/64", "fdxx:xxxx:xxxx:1000::/64"))
+    assert "fdxx:xxxx:xxxx:1000::/64" in str(refused.value.hint)
+
+
 def test_quoted_as_in_a_mail() -> None:
     result = made("".join(f"> {line}\n" for line in SERVER.split("\n")))
     site = parse(result.text).site

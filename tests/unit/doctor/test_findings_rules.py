@@ -395,3 +395,13 @@ def any_row(value: Any) -> Bundle:
 @pytest.mark.parametrize("value", [None, 5, "x", [None, 7, "x"], [{"ifIndex": "x"}], {"ifIndex": 15}])
 def test_strange_sections_do_no_harm(value: object) -> None:
     diagnose([read(any_row(value))])
+
+
+def test_no_remedy_sets_the_bare_name_again() -> None:
+    for name, wanted in (
+        ("isatap.corp.example", "ROUTER"),
+        ("mo-isatap.corp.example", "mo-isatap.corp.example"),
+    ):
+        machine = isatap(without_address(MANAGER), "Default", name)
+        (step, *_), *_ = [one.remedy for one in diagnose([read(machine)]) if one.code == "ISATAP-DEFAULT"]
+        assert step == f"Set-NetIsatapConfiguration -State Enabled -Router {wanted}"
