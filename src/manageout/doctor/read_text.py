@@ -20,7 +20,7 @@ from manageout.doctor import (
     text_system,
     unread,
 )
-from manageout.doctor.facts import EVENTS, Facts, Seen
+from manageout.doctor.facts import EVENTS, Facts, Lookup, Seen
 from manageout.doctor.gathered import Gathered
 from manageout.doctor.machines import Machines
 from manageout.doctor.segments import Part, parts
@@ -62,8 +62,29 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
     if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
     for one in machines.known:
+        _asked_of(one, machines.known)
         _finish(one)
     return machines.known[1:]
+
+
+def _asked_of(server: Facts, machines: Iterable[Facts]) -> None:
+    """What others know of a server: the names that its DNS blocks, and the addresses of the router that its farm is."""
+    blocked = server.block_list.value if server.block_list is not None else ()
+    farm = server.load_balancing is not None and server.load_balancing.value != "none"
+    others = [one for one in machines if one is not server] if blocked or farm else []
+    asked = [look for one in others for look in one.lookups if _concerns(look, blocked, farm)]
+    held = [record for one in others for record in one.records if _label(record.name) in blocked]
+    server.lookups += asked[:MAX_ANSWERS]
+    server.records += held[:MAX_ANSWERS]
+
+
+def _concerns(look: Lookup, blocked: tuple[str, ...], farm: bool) -> bool:
+    label = _label(look.name)
+    return (farm and "isatap" in label) if look.addresses else label in blocked
+
+
+def _label(name: str) -> str:
+    return name.lower().partition(".")[0]
 
 
 def _finish(facts: Facts) -> None:

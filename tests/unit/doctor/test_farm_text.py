@@ -57,9 +57,9 @@ def test_a_single_server_is_not_balanced(word: str) -> None:
 
 
 def test_a_strange_word_for_balancing_is_not_taken_for_none() -> None:
-    result = made(SERVER.replace("NotConfigured", "Enabled"))
+    result = made(SERVER.replace("NotConfigured", "Aktiv"))
     assert "1 server; balancing unknown; entry points 1" in result.taken
-    assert any("LoadBalancing Enabled" in line for line in result.left)
+    assert any("LoadBalancing Aktiv" in line for line in result.left)
 
 
 def test_a_prefix_made_unreadable_is_not_called_blank() -> None:

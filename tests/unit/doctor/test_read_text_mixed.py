@@ -28,6 +28,7 @@ from tests.unit.doctor.test_read_text_pastes import judged, read
         ("farm-with-a-64", ["FARM-CLIENT-PREFIX"]),
         ("farm-with-one-record-of-the-router", []),
         ("address-instead-of-a-name", ["DNS-IPV4-LITERAL"]),
+        ("block-list-of-another-machine", ["DNS-BLOCKED"]),
         ("a-good-manager", []),
         ("a-good-client-in-spanish", []),
     ],
@@ -103,3 +104,15 @@ def test_what_answers_needs_no_word_and_what_does_not_is_told() -> None:
     silent = read("mixed/a-good-manager").partition("Reply from")[0] + "Request timed out.\n"
     (found,) = judged(silent)
     assert found.code == "EVIDENCE" and found.seen == ("ping lt-2210: known, nothing in it is judged",)
+
+
+def test_a_name_that_another_machine_asks_in_vain_is_not_blocked_without_being_listed() -> None:
+    text = read("mixed/block-list-of-another-machine").replace("{wpad, isatap}", "{wpad}")
+    assert not [one.code for one in judged(text) if one.severity != "note"]
+
+
+def test_a_farm_is_judged_by_what_another_machine_finds_of_its_name() -> None:
+    text = read("mixed/farm-with-one-record-of-the-router").replace(
+        "C:\\>nslookup", "helpdesk pc:\n\nC:\\>nslookup"
+    )
+    assert "FARM-NLB-NAMES" in {one.code for one in judged(text)}
