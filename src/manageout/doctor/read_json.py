@@ -35,11 +35,11 @@ def read(facts: Facts, text: str) -> None:
         raise ManageoutError(
             f"{facts.source}: version {version} of the collector", f"this knows version {VERSION}"
         )
-    facts.understood = True
     facts.computer = str(bundle.get("computer") or "")[:255]
     facts.build = bundle.get("build") if isinstance(bundle.get("build"), int) else None
     facts.clock = _clock(bundle.get("taken"))
     facts.sections = frozenset(name for name in READERS if name in found)
+    facts.understood = bool(facts.sections or bundle.get("errors"))
     for name, reader in READERS.items():
         rows = found.get(name)
         if rows is not None:

@@ -68,6 +68,12 @@ def test_the_last_line_tells_of_notes_and_is_folded() -> None:
     assert all(len(line) <= 100 for line in done.output.splitlines())
 
 
+def test_a_file_of_the_collector_without_sections_is_not_called_healthy(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(MANAGER | {"sections": {}}))
+    with pytest.raises(ManageoutError, match="nothing could be judged"):
+        run(str(tmp_path / "x.json"))
+
+
 def test_nothing_pasted() -> None:
     with pytest.raises(ManageoutError, match="nothing to look at"):
         run(text="")

@@ -1,4 +1,5 @@
 # Creates or updates the group policies of Manageout. Try it first with -WhatIf.
+# It takes no value away: where the site file now asks for less, run unpublish.ps1 first.
 #Requires -Version 5.1
 #Requires -Modules GroupPolicy
 [CmdletBinding(SupportsShouldProcess)]
