@@ -21,6 +21,16 @@ EVENTS = st.lists(
     max_size=40,
 )
 
+RELEASED: list[tuple[object, str, int]] = [
+    ("present", "laptop.a.example", 1), ("restart", "", 0), ("present", OWNER, 1),
+]  # fmt: skip
+"""Then the owner is released while it waits for its name."""
+OWNED: list[tuple[object, str, int]] = [
+    ("present", "laptop.b.example", 1), ("restart", "", 0), ("present", OWNER, 1),
+    ("restart", "", 0), ("present", "laptop.b.example", 1),
+]  # fmt: skip
+"""The owner has been seen while the name was still another one's."""
+
 
 class Place:
     """The machine, and a server that does what tasks say when they are done."""
@@ -66,9 +76,8 @@ class Place:
 
 
 @given(EVENTS, st.booleans())
-@example(
-    [("present", "laptop.a.example", 1), ("restart", "", 0), ("present", OWNER, 1)], False
-)  # released while it waits
+@example(RELEASED, False)
+@example(OWNED, False)
 def test_any_order_of_events(events: list[tuple[object, str, int]], grace: bool) -> None:
     place = Place(grace)
     for what, identity, number in events:

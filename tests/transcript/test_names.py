@@ -284,7 +284,7 @@ def test_an_owner_at_another_gateway_is_remembered_too() -> None:
     do(names, 0.0, Outcome.OWNED, Problem("NAME-TWICE", "x"))
     assert names.entries == {} and names.timer() is None  # also when the owner leaves there
     assert problems(names) == [(MAPPED, "NAME-TWICE")]
-    assert names.changes() == [(NAME, StoredEntry(NAME, NAME, NOTHING, NOTHING))]
+    assert names.changes() == [(NAME, StoredEntry(NAME, NAME, NOTHING, NOTHING, owned=True))]
     names.present(MAPPED, OTHER, None, 1.0)
     assert do(names, 1.0) == []
 
@@ -429,7 +429,7 @@ def test_changes_are_told_once() -> None:
     do(names, 0.0)
     names.absent(NAME, 1.0)
     do(names, 1.0)
-    assert names.changes() == [(NAME, StoredEntry(NAME, NAME, NOTHING, NOTHING))]  # whose it is
+    assert names.changes() == [(NAME, StoredEntry(NAME, NAME, NOTHING, NOTHING, owned=True))]  # whose it is
 
 
 def test_of_who_is_only_mapped_nothing_is_kept() -> None:

@@ -113,6 +113,8 @@ class StoredEntry(NamedTuple):
     identity: str
     wanted: Records
     known: Records
+    owned: bool = False
+    """The exact owner of the name has been here, whoever holds it still."""
 
 
 @dataclass
@@ -195,8 +197,8 @@ class Names:
 
     def restore(self, stored: Iterable[StoredEntry], now: float) -> None:
         """Take what an earlier process left: wanted again by clients that return soon, removed otherwise."""
-        for name, identity, wanted, known in stored:
-            if is_exact(identity, name):
+        for name, identity, wanted, known, owned in stored:
+            if owned or is_exact(identity, name):
                 self._claims.own(name)
             if not (wanted or known):
                 continue  # only the owner is remembered
@@ -276,8 +278,9 @@ class Names:
         found = []
         for name in changed:
             entry = self.entries.get(name)
-            remembered = StoredEntry(name, name, NOTHING, NOTHING) if name in self._claims.owners else None
-            found.append((name, self._stored(name, entry) if entry else remembered))
+            owned = name in self._claims.owners
+            remembered = StoredEntry(name, name, NOTHING, NOTHING, owned) if owned else None
+            found.append((name, self._stored(name, entry)._replace(owned=owned) if entry else remembered))
         return found
 
     # --- What can be seen -------------------------------------------------------------------------------

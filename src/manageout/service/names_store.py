@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS entries (
   name TEXT PRIMARY KEY, identity TEXT NOT NULL, wanted TEXT NOT NULL, known TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
-SCHEMA = Schema("the names", (_FIRST,))
+_OWNED = "ALTER TABLE entries ADD COLUMN owned INTEGER NOT NULL DEFAULT 0;"
+SCHEMA = Schema("the names", (_FIRST, _OWNED))
 
 
 class NamesStore:
@@ -30,11 +31,13 @@ class NamesStore:
 
     def load(self) -> list[StoredEntry]:
         """Every entry; of a damaged file, those that make sense."""
-        rows = self.database.rows("SELECT name, identity, wanted, known FROM entries")
+        rows = self.database.rows("SELECT name, identity, wanted, known, owned FROM entries")
         found = []
-        for name, identity, wanted, known in (row for row in rows if sound(row, str, str, str, str)):
+        for name, identity, wanted, known, owned in (
+            row for row in rows if sound(row, str, str, str, str, int)
+        ):
             with contextlib.suppress(ValueError, TypeError, RecursionError):
-                found.append(StoredEntry(name, identity, _records(wanted), _records(known)))
+                found.append(StoredEntry(name, identity, _records(wanted), _records(known), owned != 0))
         return found
 
     def write(self, changes: Iterable[tuple[str, StoredEntry | None]]) -> str:
@@ -45,8 +48,8 @@ class NamesStore:
                     if entry is None:
                         db.execute("DELETE FROM entries WHERE name = ?", (name,))
                     else:
-                        row = (name, entry.identity, _text(entry.wanted), _text(entry.known))
-                        db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", row)
+                        row = (name, entry.identity, _text(entry.wanted), _text(entry.known), entry.owned)
+                        db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:
             return said(error)
         return ""
