@@ -123,7 +123,9 @@ def load_key(path: Path) -> PrivateKey:
         reason = error.strerror if isinstance(error, OSError) else "not an unencrypted PEM key"
         raise PkiError(f"{path}: {reason}", "give a readable PEM key") from None
     if not isinstance(key, PrivateKey):
-        raise PkiError(f"{path}: neither an RSA nor an EC key", "make the authority anew")
+        raise PkiError(
+            f"{path}: neither an RSA nor an EC key", "give an RSA or EC key, and a certificate for it"
+        )
     return key
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from manageout.config import GatewayTable, Site
 from manageout.errors import PkiError
 from manageout.service import trust_report
-from manageout.service.certificates import UNREADABLE, load_certificates, load_key, names_of
+from manageout.service.certificates import UNREADABLE, PrivateKey, load_certificates, load_key, names_of
 from manageout.service.revocation import RevocationLists, issuer_of
 
 SOON = 30 * 86400
@@ -60,14 +60,25 @@ def _closed(option: str, path: Path) -> Iterator[Found]:
 
 
 def _own(gateway: GatewayTable) -> Iterator[Found]:
+    certificate = yield from _certificate(gateway)
+    key = yield from _key(gateway)
+    if certificate is None or key is None:
+        return
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        remedy = "give the key that the certificate was issued for"
+        yield "error", f"{gateway.key} is not the key of {gateway.certificate}", remedy
+
+
+def _certificate(gateway: GatewayTable) -> Generator[Found, None, x509.Certificate | None]:
     if closed := list(_closed("gateway.certificate", gateway.certificate)):
         yield from closed
-        return
+        return None
     try:
         certificate, *above = load_certificates(gateway.certificate)
     except PkiError as error:
         yield "error", f"gateway.certificate {error.message}", error.hint
-        return
+        return None
     for each in (certificate, *above):
         yield from _validity(each, gateway.certificate)
     if not names_of(certificate):
@@ -77,21 +88,22 @@ def _own(gateway: GatewayTable) -> Iterator[Found]:
             "clients compare it with their URL: issue another",
         )
     yield from _usage(certificate, gateway.certificate)
+    return certificate
+
+
+def _key(gateway: GatewayTable) -> Generator[Found, None, PrivateKey | None]:
     if closed := list(_closed("gateway.key", gateway.key)):
         yield from closed
-        return
+        return None
     try:
         key = load_key(gateway.key)
     except PkiError as error:
         yield "error", f"gateway.key {error.message}", error.hint
-        return
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
-        remedy = "give the key that the certificate was issued for"
-        yield "error", f"{gateway.key} is not the key of {gateway.certificate}", remedy
+        return None
     mode = gateway.key.stat().st_mode
     if mode & 0o007:
         yield "warning", f"everybody on this machine can read {gateway.key}", f"chmod 600 {gateway.key}"
+    return key
 
 
 def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
@@ -127,6 +139,7 @@ def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
 
 
 def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
+    known = yield from _lists(gateway)
     if closed := list(_closed("gateway.client_ca", path)):
         yield from closed
         return
@@ -143,13 +156,7 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
     except UNREADABLE:
         yield "error", f"gateway.client_ca {path}: a key of a kind that we cannot use", "use RSA or ECDSA"
         return
-    if gateway.client_crl and (closed := list(_closed("gateway.client_crl", gateway.client_crl))):
-        yield from closed
-        return
-    try:
-        known = RevocationLists.read(gateway.client_crl) if gateway.client_crl else RevocationLists()
-    except PkiError as error:
-        yield "error", f"gateway.client_crl {error.message}", error.hint
+    if known is None:
         return
     foreign = list(known.foreign(issuers))
     for each in foreign:
@@ -160,6 +167,19 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
             yield "note", f"{text}, nor of another there", "it counts for clients that bring that authority"
     for row in trust_report.lists(issuers, known, time.time()):
         yield ("error" if row.severity == "error" else "warning"), row.what, row.remedy
+
+
+def _lists(gateway: GatewayTable) -> Generator[Found, None, RevocationLists | None]:
+    if gateway.client_crl is None:
+        return RevocationLists()
+    if closed := list(_closed("gateway.client_crl", gateway.client_crl)):
+        yield from closed
+        return None
+    try:
+        return RevocationLists.read(gateway.client_crl)
+    except PkiError as error:
+        yield "error", f"gateway.client_crl {error.message}", error.hint
+        return None
 
 
 def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Found]:

@@ -106,7 +106,8 @@ class Authority:
                 f"{directory}: {error.strerror}", "choose a directory that you may write"
             ) from None
         if not force:
-            _refuse_existing([directory / "ca.pem", directory / "ca.key", directory / "index.json"])
+            hint = "give another DIRECTORY; --force replaces this authority, and voids all that it has issued"
+            _refuse_existing([directory / "ca.pem", directory / "ca.key", directory / "index.json"], hint)
         key = certificates.new_key(rsa_key)
         owner = certificates.subject(name)
         usage = certificates.key_usage(digital_signature=True, key_cert_sign=True, crl_sign=True)
@@ -149,7 +150,7 @@ class Authority:
         files = Written(self.directory / f"{name}.pem", self.directory / f"{name}.key")
         with self._locked():
             if not force:
-                _refuse_existing(files)
+                _refuse_existing(files, "choose another name, or replace it with --force")
             entries = self.entries()
             key = certificates.new_key(rsa_key)
             certificate = self._sign(name, key, server, dns, days)
@@ -278,7 +279,7 @@ def _may_be_client(name: str) -> bool:
     return certificates.is_host_name(name) or isinstance(certificates.general_name(name), x509.IPAddress)
 
 
-def _refuse_existing(paths: Sequence[Path]) -> None:
+def _refuse_existing(paths: Sequence[Path], hint: str) -> None:
     for path in paths:
         if path.exists():
-            raise PkiError(f"{path} exists already", "choose another name, or replace it with --force")
+            raise PkiError(f"{path} exists already", hint)

@@ -61,6 +61,12 @@ def test_files_that_are_not_there(pki: Path, tmp_path: Path) -> None:
         assert f"gateway.{option}" in message
 
 
+def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    messages = [message for _, message in found(site(tmp_path))]
+    options = ("certificate", "key", "client_ca", "client_crl")
+    assert all(any(f"gateway.{option} " in message for message in messages) for option in options)
+
+
 def test_files_that_hold_something_else(pki: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_bytes(b"\x00 no PEM")
@@ -211,7 +217,7 @@ def test_what_may_not_be_read_is_unknown_and_no_fault(pki: Path) -> None:
     rows = as_nobody(lambda: [row for row in check(checked) if "clock" not in row[1]])
     assert [(severity, remedy) for severity, _, remedy in rows] == [("note", "run check as root")] * len(rows)
     options = {message.partition(" ")[0] for _, message, _ in rows}
-    assert options == {"gateway.certificate", "gateway.client_ca"}
+    assert options == {f"gateway.{option}" for option in ("certificate", "key", "client_ca", "client_crl")}
 
 
 def as_nobody(function: Callable[[], list[Found]]) -> list[Found]:

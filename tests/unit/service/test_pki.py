@@ -75,8 +75,9 @@ def test_nothing_is_overwritten_unless_told(authority: Authority) -> None:
     before = {path: path.read_bytes() for path in authority.directory.iterdir()}
     with pytest.raises(PkiError, match="exists already"):
         authority.issue("laptop", server=False)
-    with pytest.raises(PkiError, match="exists already"):
+    with pytest.raises(PkiError, match="exists already") as refused:
         Authority.create(authority.directory, "Another")
+    assert "voids all that it has issued" in refused.value.hint
     assert {path: path.read_bytes() for path in authority.directory.iterdir()} == before
 
 
