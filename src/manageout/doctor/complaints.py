@@ -205,6 +205,10 @@ CLIENTS = (
     ),
     Complaint("IP-HTTPS error 0x2afc", "IPHTTPS-NO-DATA"),
     Complaint(
+        "A client answers ping, but remote desktop or another port does not open",
+        "FIREWALL-PORT FIREWALL-PROFILE",
+    ),
+    Complaint(
         "A program that calls an IPv4 address does not work outside; by name it does", "DNS-IPV4-LITERAL"
     ),
     Complaint(

@@ -117,6 +117,8 @@ class Reached(NamedTuple):
     value: bool
     quote: str
     address: IPv4Address | IPv6Address | None = None
+    pinged: bool = False
+    """It answered an echo."""
 
 
 class Ping(NamedTuple):

@@ -132,7 +132,9 @@ def _tcp(facts: Facts, rows: Iterator[Row]) -> None:
             to = f" ({row['RemoteAddress']})" if row.get("RemoteAddress") else ""
             quote = f"Test-NetConnection {name}{to} port {port}: TcpTestSucceeded {well}"
             address = _address(str(row.get("RemoteAddress") or ""))
-            facts.tcp[name.lower().rstrip("."), port] = Reached(well, quote, address)
+            pinged = row.get("PingSucceeded") is True
+            quote += ", PingSucceeded True" if pinged else ""
+            facts.tcp[name.lower().rstrip("."), port] = Reached(well, quote, address, pinged)
 
 
 def _ip_configuration(facts: Facts, rows: Iterator[Row]) -> None:

@@ -19,8 +19,19 @@ _NO_HOST = re.compile(
 def ping(facts: Facts, part: Part) -> bool:
     """A name that was not found, and whether an address answers. Of a name's addresses it shows one alone, so a success
     says nothing of the others; a failure is mostly an echo that a firewall drops, so it is told as not judged."""
+    target = part.command.split()[-1] if part.command else ""
+    alone = [line for line in part.lines if line.strip()]
     for line in part.lines:
-        if (match := _NO_HOST.search(line)) and "." in (name := next(filter(None, match.groups()))):
+        match = _NO_HOST.search(line)
+        name = next(filter(None, match.groups())) if match is not None else ""
+        if (
+            not name
+            and len(alone) == 1
+            and target in line
+            and not (_BRACKET.search(line) or _is_address(target))
+        ):
+            name = target  # the one line in which it says so, in another language
+        if "." in name:
             if len(facts.lookups) < MAX_LOOKUPS:
                 facts.lookups.append(Lookup(name.rstrip("."), "", (), line.strip(), line.strip()))
             return True

@@ -32,6 +32,8 @@ def name(part: Part) -> str:
         return ""  # the heading alone: what is below it was another's
     if part.kind == "powershell" and _MAIL.match(first):
         return ""
+    if "transcript start" in first.lower():
+        return ""
     if part.kind:
         return f"what looks like {_TITLES.get(part.kind, part.kind)}: {first}"
     return f"what begins with {first!r}" if _is_output(part.lines) else ""

@@ -5,19 +5,18 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
 
 import manageout.doctor.rules
 from manageout.doctor import read_json, read_text
-from manageout.doctor.facts import Facts, Ping, Reached, Seen
+from manageout.doctor.facts import Facts, Reached, Seen
 from manageout.doctor.findings import RULES, diagnose
-from manageout.doctor.rules.client import CONNECTIVITY
 from manageout.doctor.rules.dns import DNSCACHE
 from manageout.doctor.rules.iphttps import IPHTTPS
 from manageout.doctor.rules.machine import PARAMETERS
+from tests.unit.doctor import fact_cases
 from tests.unit.doctor.bundles import (
     CARD,
     CLIENT,
@@ -36,7 +35,6 @@ from tests.unit.doctor.test_ipconfig import ENGLISH
 
 TRANSITION = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
 NAME = "manageout-isatap.corp.example"
-LOCATION_URL = "DomainLocationDeterminationUrl"
 
 
 def registry(bundle: Bundle, key: str, name: str, value: object) -> Bundle:
@@ -260,15 +258,9 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
     "IPHTTPS-NO-WAY": lambda: code(0x2751),
     "IPHTTPS-UNREACHED": lambda: with_facts(
         code(0), tcp={("gateway.corp.example", 443): Reached(False, "Test-NetConnection gateway.corp.example: False")}),
-    "LOCATION-UNREACHED": lambda: with_facts(registry(MANAGER, CONNECTIVITY, LOCATION_URL, "https://nls.corp.example/"),
-        tcp={("nls.corp.example", 443): Reached(False, "TcpTestSucceeded False", IPv4Address("10.0.0.9"))}),
-    "SERVER-CERTIFICATE-ENDED": lambda: Facts("x", role="server", read_at=1.8e9, certificates={"x": Seen(1e9, "x")}),
-    "DNS-IPV4-LITERAL": lambda: Facts("x", pings=[Ping(IPv4Address("10.0.0.9"), True, False, "no"),
-        Ping(IPv6Address("fd12:3456:789a:7777::a00:9"), False, True, "yes")]),
-    "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
     "SERVER-HEALTH": lambda: with_facts(SERVER, health={"isatap": Seen("error", "Isatap Error")}),
-    "SERVER-SETTINGS-ONLY": lambda: Facts("x", role="server", load_balancing=Seen("none", "LoadBalancing Disabled")),
     "IPHTTPS-PROXY": lambda: with_facts(code(0x2AF9), proxy=Seen("proxy:8080", "Proxy Server(s) :  proxy:8080")),
+    **fact_cases.CASES,
 }  # fmt: skip
 
 

@@ -29,6 +29,8 @@ from tests.unit.doctor.test_read_text_pastes import judged, read
         ("farm-with-one-record-of-the-router", []),
         ("address-instead-of-a-name", ["DNS-IPV4-LITERAL"]),
         ("block-list-of-another-machine", ["DNS-BLOCKED"]),
+        ("ping-answers-and-the-port-does-not", ["FIREWALL-PORT"]),
+        ("name-not-found-in-japanese", ["ISATAP-NO-NAME"]),
         ("a-good-manager", []),
         ("a-good-client-in-spanish", []),
     ],
@@ -116,3 +118,9 @@ def test_a_farm_is_judged_by_what_another_machine_finds_of_its_name() -> None:
         "C:\\>nslookup", "helpdesk pc:\n\nC:\\>nslookup"
     )
     assert "FARM-NLB-NAMES" in {one.code for one in judged(text)}
+
+
+def test_the_head_of_a_transcript_is_no_output() -> None:
+    head = "Windows PowerShell transcript start\nStart time: 20261120091502\nUsername: CORP\\adm\n"
+    text = f"{head}Machine: DA01 (Microsoft Windows NT 10.0.17763.0)\n**********************\n"
+    assert not judged(text + "PS>sc.exe query iphlpsvc\nSERVICE_NAME: iphlpsvc\n STATE : 4  RUNNING\n")

@@ -12,7 +12,9 @@ from manageout.doctor.text_paths import ping, unjudged
 @pytest.mark.parametrize(
     "line",
     ["Ping request could not find host isatap-mgmt.corp.example. Please check the name and try again.",
-     "Ping-Anforderung konnte Host \"isatap-mgmt.corp.example\" nicht finden."],
+     "Ping-Anforderung konnte Host \"isatap-mgmt.corp.example\" nicht finden.",
+     "ping 要求ではホスト isatap-mgmt.corp.example が見つかりませんでした。",
+     "La solicitud de ping no pudo encontrar el host isatap-mgmt.corp.example. Compruebe el nombre."],
 )  # fmt: skip
 def test_a_name_that_ping_does_not_find(line: str) -> None:
     facts = Facts("x")

@@ -12,6 +12,7 @@ from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
 
 CONNECTIVITY = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity"
 TEREDO = IPv6Network("2001::/32")
+HTTPS = 443
 MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
 
 
@@ -167,7 +168,7 @@ _MANAGED_NETWORK = (
     remedy=(
         "rules on the profiles Private and Public, scoped to the managers: manageout rollout gpo renders them",
     ),
-    hides=("FIREWALL-SCOPE",),
+    hides=("FIREWALL-SCOPE", "FIREWALL-PORT"),
 )
 def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Rules for a managed port, none of which applies outside; of a client, or of a machine that is outside now."""
@@ -178,6 +179,25 @@ def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
         rules = [one for one in facts.firewall or [] if port in one.ports]
         if not any(one.profiles & {"any", "public", "private"} for one in rules):
             yield (*(one.quote for one in rules), *([outside.quote] if outside else []))
+
+
+@rule(
+    "FIREWALL-PORT",
+    "error",
+    "a machine answers ping, but does not open the port",
+    cause="The way to it and back is there. Its firewall drops the connection (outside a client is in the Public or "
+    "Private profile, and rules of the office are for Domain), or the service does not run.",
+    remedy=(
+        "Get-NetFirewallPortFilter | Where-Object LocalPort -eq PORT | Get-NetFirewallRule   (there: Enabled, Profile)",
+        "manageout rollout gpo   (renders the clients' rules for policy.managers)",
+        "Get-NetTCPConnection -State Listen -LocalPort PORT   (there)",
+    ),
+)
+def firewall_port(facts: Facts) -> Iterator[Case]:
+    """Of what Test-NetConnection tried but https, which other rules judge."""
+    for (_, port), found in facts.tcp.items():
+        if found.pinged and not found.value and port != HTTPS:
+            yield Case((found.quote,), {"PORT": port})
 
 
 def _for_managers(one: FirewallRule) -> bool:

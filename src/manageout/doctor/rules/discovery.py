@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import rule
 from manageout.doctor.rules.machine import ISATAP_OFF, PARAMETERS, TUNNELS_OFF, disabled_components
-from manageout.doctor.rules.manager import OFF_BY_DEFAULT, addressed, enabled, router_lookup, wanted
+from manageout.doctor.rules.manager import OFF_BY_DEFAULT, active, addressed, enabled, router_lookup, wanted
 from manageout.wire.address import embedded_isatap
 
 BLOCKED = ("isatap", "wpad")
@@ -43,7 +43,7 @@ def _routers(facts: Facts) -> list[IPv4Address]:
 def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A router's name whose first label is blocked by default, and no look-up of it found an address."""
     lookups = [one for one in router_lookup(facts) if one.name.lower().split(".")[0] in BLOCKED]
-    if wanted(facts) and enabled(facts) and lookups and not any(one.addresses for one in lookups):
+    if wanted(facts) and active(facts) and lookups and not any(one.addresses for one in lookups):
         yield tuple(lookup.quote for lookup in lookups)
 
 

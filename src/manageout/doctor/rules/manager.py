@@ -32,6 +32,11 @@ def enabled(facts: Facts) -> bool:
     return facts.isatap_state is not None and facts.isatap_state.value in ("enabled", "automatic")
 
 
+def active(facts: Facts) -> bool:
+    """Enabled; where nobody tells the state, by an adapter with an address, which there is only then."""
+    return enabled(facts) or (facts.isatap_state is None and bool(addressed(facts)))
+
+
 def router_lookup(facts: Facts) -> list[Lookup]:
     """The look-ups of the router's name; where none is configured, those of a name with isatap in its first label."""
     named = facts.isatap_policy_router or facts.isatap_router
@@ -163,7 +168,7 @@ def no_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Every look-up of the router's name failed."""
     lookups = router_lookup(facts)
     resolved = any(isinstance(address, IPv4Address) for lookup in lookups for address in lookup.addresses)
-    if wanted(facts) and enabled(facts) and lookups and not resolved:
+    if wanted(facts) and active(facts) and lookups and not resolved:
         yield tuple(lookup.quote for lookup in lookups)
 
 

@@ -1,0 +1,36 @@
+"""Cases of rules on what no section of the collector holds: facts as a text gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+
+from manageout.doctor.facts import Facts, Ping, Reached, Seen
+from manageout.doctor.rules.client import CONNECTIVITY
+
+CASES: dict[str, Callable[[], Facts]] = {
+    "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
+    "LOCATION-UNREACHED": lambda: Facts(
+        "x",
+        registry={
+            (CONNECTIVITY.lower(), "domainlocationdeterminationurl"): Seen("https://nls.corp.example/", "url")
+        },
+        tcp={("nls.corp.example", 443): Reached(False, "TcpTestSucceeded False", IPv4Address("10.0.0.9"))},
+    ),
+    "SERVER-CERTIFICATE-ENDED": lambda: Facts(
+        "x", role="server", read_at=1.8e9, certificates={"SslCertificate": Seen(1e9, "[Not After] 1/1/2001")}
+    ),
+    "SERVER-SETTINGS-ONLY": lambda: Facts(
+        "x", role="server", load_balancing=Seen("none", "LoadBalancing Disabled")
+    ),
+    "DNS-IPV4-LITERAL": lambda: Facts(
+        "x",
+        pings=[
+            Ping(IPv4Address("10.0.0.9"), True, False, "General failure"),
+            Ping(IPv6Address("fd12:3456:789a:7777::a00:9"), False, True, "Reply"),
+        ],
+    ),
+    "FIREWALL-PORT": lambda: Facts(
+        "x", tcp={("laptop7.corp.example", 3389): Reached(False, "PingSucceeded True", pinged=True)}
+    ),
+}
