@@ -193,11 +193,12 @@ class UsageLog:
     def _write(self, rows: list[Usage]) -> bool:
         now = self._clock.now()  # steady: a clock that is set ahead must not make the present run longer
         today = int((now - self._clock.ahead) // DAY)  # nor let the record of what really was be given up
-        oldest = today - self._days + 1 if self._days else today + 1
-        if today != self._tidied:
+        if today != self._tidied or not self._days:
             self._tidied = today
-            self._store.bound(oldest)
-        return self._store.write(rows, None if self._fault or not self._days else self._begun, now, oldest)
+            self._store.bound(self._days)
+        if not self._days:
+            return True
+        return self._store.write(rows, None if self._fault else self._begun, now, today - self._days + 1)
 
     # --- What is shown ----------------------------------------------------------------------------------
 

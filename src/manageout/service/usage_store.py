@@ -1,6 +1,7 @@
 """The record of who opens connections to clients, on disk: SQLite in WAL mode, bounded in days and in rows.
 
 One worker thread writes. A file that cannot be read is set aside, never deleted; a full disk costs this record only.
+What is old goes a few rows at a time: a clock that is wrong at the start must not cost the whole record at once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manageout.service.database import Database, Schema, sound
-from manageout.service.usage_file import COLUMNS, FILE, SAME_RUN, Usage
+from manageout.service.usage_file import COLUMNS, DAY, FILE, SAME_RUN, Usage
 
 MAX_ROWS, MAX_RUNS = 200_000, 1000
+_PRUNED = 2
+"""Old rows that make way for a new one."""
 
 _FIRST = """
 CREATE TABLE IF NOT EXISTS usage (
@@ -30,11 +33,22 @@ INSERT INTO usage ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (day, manager, way, client, protocol, port) DO UPDATE SET
   first = min(first, excluded.first), last = max(last, excluded.last), calls = calls + excluded.calls,
   unanswered = unanswered + excluded.unanswered, bytes = bytes + excluded.bytes
+RETURNING calls
 """  # noqa: S608 - a constant
 # What ended after its row was given up is not taken up again.
 _END = """
 UPDATE usage SET unanswered = unanswered + ?, bytes = bytes + ?
 WHERE day = ? AND manager = ? AND way = ? AND client = ? AND protocol = ? AND port = ?
+"""
+_PRUNE = """
+DELETE FROM usage WHERE (day, manager, way, client, protocol, port) IN (
+  SELECT day, manager, way, client, protocol, port FROM usage WHERE day < ? ORDER BY day LIMIT ?
+)
+"""
+# By the time that was watched: what the clock says now does not matter.
+_OUTRUN = """
+DELETE FROM runs WHERE ? <=
+  (SELECT coalesce(sum(later.ended - later.begun), 0) FROM runs AS later WHERE later.begun > runs.begun)
 """
 
 
@@ -60,27 +74,34 @@ class UsageStore:
         return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
     def write(self, rows: Sequence[Usage], begun: float | None, now: float, oldest: int) -> bool:
-        """Add ``rows`` and note that the run that began at ``begun`` goes on; forget days before ``oldest``.
+        """Add ``rows`` and note that the run that began at ``begun`` goes on; forget a few rows before ``oldest``.
 
         One transaction; None: nobody watches. False when that failed, which is logged once until it works again.
         """
         try:
             with self.database.transaction() as db:
-                db.executemany(_ADD, (row for row in rows if row.calls))
+                added = sum(
+                    db.execute(_ADD, row).fetchone()[0] == row.calls for row in rows if row.calls
+                )  # not to a row that is there
                 db.executemany(_END, ((row.unanswered, row.bytes, *row[:6]) for row in rows if not row.calls))
                 if begun is not None:
                     db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?)", (begun, now))
-                db.execute("DELETE FROM usage WHERE day < ?", (oldest,))
+                db.execute(_PRUNE, (oldest, _PRUNED * added if rows else 1))
         except sqlite3.Error:
             return False
         return True
 
-    def bound(self, oldest: int) -> None:
-        """Keep to :data:`MAX_ROWS`, giving up whole days, and to runs that end on ``oldest`` or later."""
+    def bound(self, days: int) -> None:
+        """Keep to :data:`MAX_ROWS`, giving up whole days, and to :data:`MAX_RUNS`; of ``days`` 0, to nothing.
+
+        A run goes when those after it have watched for ``days``.
+        """
         with contextlib.suppress(sqlite3.Error), self.database.transaction() as db:
-            db.execute("DELETE FROM runs WHERE ended < ?", (oldest * 86400,))
             newest = "SELECT begun FROM runs ORDER BY begun DESC LIMIT ?"
             db.execute(f"DELETE FROM runs WHERE begun NOT IN ({newest})", (MAX_RUNS,))  # noqa: S608
+            db.execute(_OUTRUN, (days * DAY,))
+            if not days:
+                db.execute("DELETE FROM usage")
             while db.execute("SELECT count(*) FROM usage").fetchone()[0] > MAX_ROWS:
                 db.execute("DELETE FROM usage WHERE day = (SELECT min(day) FROM usage)")
 

@@ -56,10 +56,56 @@ def test_without_a_watcher_no_time_is_watched(tmp_path: Path) -> None:
     assert UsageFile(tmp_path).watched(NOW + 1) == 0
 
 
+def days(directory: Path) -> list[int]:
+    return [row.day for row in UsageFile(directory).rows()]
+
+
 def test_old_days_go(tmp_path: Path) -> None:
     store = UsageStore(tmp_path)
     store.write([RDP, RDP._replace(day=DAY_NUMBER - 90)], NOW, NOW, DAY_NUMBER - 89)
-    assert [row.day for row in UsageFile(tmp_path).rows()] == [DAY_NUMBER]
+    assert days(tmp_path) == [DAY_NUMBER]
+
+
+def test_of_what_is_old_few_rows_go_with_each_write_the_oldest_first(tmp_path: Path) -> None:
+    """As when a daemon starts while the clock is a year ahead."""
+    store = UsageStore(tmp_path)
+    before = range(DAY_NUMBER, DAY_NUMBER + 50)
+    store.write([RDP._replace(day=day, port=port) for day in before for port in range(4)], NOW, NOW, 0)
+    store.close()
+    store, ahead = UsageStore(tmp_path), DAY_NUMBER + 400
+    row, later = RDP._replace(day=ahead), NOW + 400 * DAY
+    assert store.write([], later, later, ahead - 89)
+    assert len(days(tmp_path)) == 199
+    assert store.write([row, row._replace(port=22)], later, later, ahead - 89)
+    assert len(days(tmp_path)) == 199 - 4 + 2
+    for _ in range(50):
+        assert store.write([row, row._replace(calls=0, bytes=10)], later, later, ahead - 89)
+    assert len(days(tmp_path)) == 197, "none came"
+    assert set(days(tmp_path)) == {*before[1:], ahead}
+
+
+def test_what_was_watched_is_not_forgotten_by_a_clock_that_is_wrong(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    store.write([], NOW, NOW + 80 * DAY, 0)
+    later = NOW + 400 * DAY
+    store.write([], later, later + 5, 0)
+    store.bound(90)
+    assert UsageFile(tmp_path).watched(NOW + 81 * DAY) == 80 * DAY
+
+
+def test_a_run_goes_when_those_after_it_have_watched_for_long_enough(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    for number in range(5):
+        store.write([], NOW + number * 30 * DAY, NOW + number * 30 * DAY + 20 * DAY, 0)
+    store.bound(40)
+    assert [begun for begun, _ in UsageFile(tmp_path).runs()] == [NOW + n * 30 * DAY for n in (3, 4)]
+
+
+def test_of_no_days_nothing_is_kept(tmp_path: Path) -> None:
+    store = UsageStore(tmp_path)
+    store.write([RDP, RDP._replace(day=DAY_NUMBER + 5)], NOW, NOW + 5, 0)
+    store.bound(0)
+    assert (days(tmp_path), UsageFile(tmp_path).runs()) == ([], [])
 
 
 def test_too_many_rows_cost_whole_days_the_oldest_first(
@@ -70,7 +116,7 @@ def test_too_many_rows_cost_whole_days_the_oldest_first(
     for day in range(4):
         rows = [RDP._replace(day=DAY_NUMBER + day, port=port) for port in range(2)]
         store.write(rows, NOW, NOW, 0)
-    store.bound(0)
+    store.bound(90)
     assert sorted({row.day for row in UsageFile(tmp_path).rows()}) == [DAY_NUMBER + 2, DAY_NUMBER + 3]
 
 
@@ -79,8 +125,8 @@ def test_runs_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     store = UsageStore(tmp_path)
     for number in range(6):
         store.write([], NOW + number * DAY, NOW + number * DAY + 1, 0)
-    store.bound(DAY_NUMBER + 5)
-    assert [begun for begun, _ in UsageFile(tmp_path).runs()] == [NOW + 5 * DAY]
+    store.bound(90)
+    assert [begun for begun, _ in UsageFile(tmp_path).runs()] == [NOW + day * DAY for day in (3, 4, 5)]
 
 
 def test_the_keys_of_a_day(tmp_path: Path) -> None:
