@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,41 @@ def test_systemd_hears_when_it_serves_and_when_it_stops(place: Place) -> None:
         assert heard() == "READY=1"
         place.stop(daemon)
         assert heard() == "STOPPING=1"
+
+
+BUGGY = """
+import sys
+from manageout.cli import main
+from manageout.service.usage_log import UsageLog
+
+def reload(self, site, plan):
+    raise RuntimeError(f"of {site.daemon.usage_days} days")
+
+UsageLog.reload = reload
+main()
+"""
+
+
+def test_a_bug_in_a_reload_rejects_the_file_and_systemd_hears_of_the_end(place: Place) -> None:
+    """Also when the way back meets it again."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(place.directory / "notify"))
+        listener.settimeout(10)
+        env = ["env", f"NOTIFY_SOCKET={place.directory / 'notify'}"]
+        daemon = place.start(*env, sys.executable, "-c", BUGGY, "run", *place.options(), whole=True)
+        before = place.state()
+        place.write(ROUTER.replace("10.0.1.30/32", "10.0.1.0/24"), daemon="usage_days = 7\n")
+        status = place.reload(daemon)
+        while (message := listener.recv(1000).decode()) != "READY=1":
+            assert not message.startswith("STOPPING")
+        assert status["config"]["rejected"]["message"] == "internal error: RuntimeError: of 7 days"
+        assert "report" in status["config"]["rejected"]["remedy"]
+        assert status["roles"]["isatap"]["allowed"] == ["10.0.1.30/32"]
+        assert {**place.state(), "nft": ""} == {**before, "nft": ""}
+        assert "reload rejected, the old configuration runs on: internal error: RuntimeError" in place.log()
+        assert "not wholly back: internal error: RuntimeError: of 90 days" in place.log()
+        assert "Traceback" not in place.log()
+        assert place.stop(daemon) == 0
 
 
 def test_a_device_that_somebody_removes_ends_the_daemon_with_one_line(place: Place) -> None:

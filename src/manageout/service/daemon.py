@@ -208,8 +208,8 @@ class _Daemon:
             site, plan = read_site(self._file)
             _refuse_restart_only(self._site, site)
             self._switch(site, plan)
-        except ManageoutError as error:
-            self._reject(error)
+        except Exception as error:  # a bug of ours must not leave systemd waiting
+            self._reject(_named(error))
         else:
             logging.getLogger().setLevel(site.daemon.log_level.upper())
             log.info("reloaded %s", self._file)
@@ -232,7 +232,7 @@ class _Daemon:
             for role in self._roles.values():
                 changed.append(role)
                 role.reload(site, plan)
-        except ManageoutError:
+        except Exception:
             self._switch_back(changed)
             raise
 
@@ -265,12 +265,16 @@ class _Daemon:
 
     def _switch_back(self, changed: list[Role]) -> None:
         """All of it, even if a part fails: a file that the old configuration names may be broken by now."""
-        kernel = partial(self._reconciler.apply, self._wanted(self._site, self._plan))
+
+        def kernel() -> None:
+            self._reconciler.apply(self._wanted(self._site, self._plan))
+
         for undo in [*(partial(role.reload, self._site, self._plan) for role in changed), kernel]:
             try:
                 undo()
-            except ManageoutError as error:
-                log.error("the old configuration is not wholly back: %s (%s)", error.message, error.hint)
+            except Exception as error:  # the rest must come back all the same
+                named = _named(error)
+                log.error("the old configuration is not wholly back: %s (%s)", named.message, named.hint)
 
     def _about(self) -> dict[str, object]:
         config = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
@@ -293,6 +297,15 @@ def _refuse_restart_only(old: Site, new: Site) -> None:
     reasons = [text for text, read in pairs if read(old) != read(new)]
     if reasons:
         raise ManageoutError(f"{'; '.join(reasons)}: needs a restart", "systemctl restart manageout")
+
+
+def _named(error: Exception) -> ManageoutError:
+    """What none of ours has made of ``error`` is a bug, and is said to be."""
+    if isinstance(error, ManageoutError):
+        return error
+    log.debug("internal error in a reload", exc_info=error)
+    what = f"internal error: {type(error).__name__}: {said(error)}"
+    return ManageoutError(what, 'a bug in manageout: please report it; daemon.log_level = "debug" shows more')
 
 
 def _make_state_dir(path: Path) -> None:
