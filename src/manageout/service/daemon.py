@@ -269,7 +269,8 @@ class _Daemon:
         def kernel() -> None:
             self._reconciler.apply(self._wanted(self._site, self._plan))
 
-        for undo in [*(partial(role.reload, self._site, self._plan) for role in changed), kernel]:
+        undos: list[Callable[[], None]] = [partial(role.reload, self._site, self._plan) for role in changed]
+        for undo in [*undos, kernel]:
             try:
                 undo()
             except Exception as error:  # the rest must come back all the same
