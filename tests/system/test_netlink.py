@@ -140,6 +140,39 @@ def test_nowhere_to_go(netlink: Netlink) -> None:
         netlink.replace_route(ROUTE, via=ip_address("fd00::2"))
 
 
+@pytest.mark.parametrize("kind", ["prohibit", "blackhole", "unreachable"])
+def test_a_route_that_leads_nowhere(netlink: Netlink, kind: str) -> None:
+    netns.run(NAME, ["ip", "route", "add", kind, "10.9.0.0/16"])
+    netns.run(NAME, ["ip", "-6", "route", "add", kind, "2001:db8::/32"])
+    for address in ("10.9.0.1", "2001:db8::1"):
+        with pytest.raises(KernelError, match=address):
+            netlink.route_get(ip_address(address))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_device_goes_while_its_route_is_asked_for(netlink: Netlink, told: bool) -> None:
+    """After the answer, or before its device was written into it."""
+
+    class Disturbed(rtnetlink.Socket):
+        def get(self, kind: int, body: bytes, what: str) -> rtnetlink.Message:
+            message = super().get(kind, body, what)
+            subprocess.run(["ip", "link", "delete", "v0"], check=True)
+            if told:
+                return message
+            kept = [each for each in rtnetlink.attribute_list(message.body[12:]) if each[0] != 4]  # RTA_OIF
+            return message._replace(
+                body=message.body[:12] + b"".join(rtnetlink.attribute(*each) for each in kept)
+            )
+
+    netlink.set_up("v0")
+    netlink.add_address("v0", IPv4Interface("10.8.0.1/24"))
+    with Netlink() as disturbed:
+        disturbed._socket.close()
+        disturbed._socket = Disturbed()
+        with pytest.raises(KernelError, match=r"10\.8\.0\.9: its device has just gone"):
+            disturbed.route_get(ip_address("10.8.0.9"))
+
+
 def test_many_routes_are_all_listed(netlink: Netlink) -> None:
     netlink.set_up("v0")
     for number in range(2000):  # more than one answer of the kernel holds

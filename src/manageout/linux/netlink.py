@@ -255,11 +255,19 @@ class Netlink:
         family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
         body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
         body += attribute(_RTA_DST, destination.packed)
-        message = self._socket.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
+        what = f"find the route to {destination}"
+        try:
+            message = self._socket.get(rtnetlink.GETROUTE, body, what)
+        except NotPermitted:  # everybody may ask
+            raise KernelError(f"{what}: a route of the kind prohibit", "see `ip route`") from None
         values = attributes(message.body[_ROUTE.size :])
+        out = values.get(_RTA_OIF)
+        dev = _name(struct.unpack("=I", out)[0], {}) if out else None
+        if dev is None:
+            raise KernelError(f"{what}: its device has just gone", "see `ip link`")
         source, via = values.get(_RTA_PREFSRC), values.get(_RTA_GATEWAY)
         return Hop(
-            socket.if_indextoname(struct.unpack("=I", values[_RTA_OIF])[0]),
+            dev,
             ip_address(source) if source else None,
             ip_address(via) if via else None,
         )
