@@ -40,6 +40,7 @@ from manageout.service.lease_store import DAY, AuditRow, LeaseStore, StoredLease
 from manageout.service.lease_writer import LeaseWriter
 from manageout.service.metrics import Metric
 from manageout.service.presence import Client, Watcher
+from manageout.words import said
 
 BATCH = 500
 """Identities a turn of the loop: when thousands come or go at once, packets are served in between."""
@@ -198,8 +199,11 @@ class LeaseKeeper:
         while True:
             await asyncio.sleep(LOOK)
             wary = self.wary_until is not None
-            if self.table is not None and (self._own_addresses(), wary) != (self._own, self._wary):
-                self.reload(self.site, self.plan, "it is this machine's own address")
+            try:
+                if self.table is not None and (self._own_addresses(), wary) != (self._own, self._wary):
+                    self.reload(self.site, self.plan, "it is this machine's own address")
+            except (ManageoutError, OSError) as error:  # the next look is soon
+                log.warning("this machine's own addresses cannot be read: %s", said(error))
             self._schedule()
 
     def _stop(self) -> None:
