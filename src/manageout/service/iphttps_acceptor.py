@@ -36,6 +36,7 @@ from manageout.service.loops import LoopThread
 from manageout.service.tls_stream import tune
 from manageout.service.trust import PeerCertificate, Refusal, Trust, refusal
 from manageout.wire.iphttps import build_refusal
+from manageout.words import said
 
 ACCEPT_BATCH = 16
 PAUSE = 1.0
@@ -208,10 +209,16 @@ class Acceptor:
         if (oldest := self.admission.who_yields(source)) is not None:
             self._make_room(*oldest)
         self._last_number += 1
-        self.admission.enter(self._last_number, source)
         self.trust.relieve()
-        tune(sock)
-        self._begin(Connection(self._last_number, sock, peer, source, self.trust, now))
+        try:
+            tune(sock)
+            connection = Connection(self._last_number, sock, peer, source, self.trust, now)
+        except Exception as error:  # its place is not counted yet: nothing would ever release it
+            sock.close()
+            self.refused.tell(Drop.TLS_FAILED, source.name, peer[0], f"TLS cannot begin: {said(error)}")
+            return
+        self.admission.enter(connection.number, source)
+        self._begin(connection)
 
     def _make_room(self, number: int, source: Source) -> None:
         if (connection := self._handshakes.get(number)) is not None:
@@ -240,10 +247,10 @@ class Acceptor:
     def _begin(self, connection: Connection) -> None:
         self._handshakes[connection.number] = connection
         loop = asyncio.get_running_loop()
-        loop.add_reader(connection.stream, self._on_first_bytes, connection)
         if not self._sweeping:
             self._sweeping = True
             loop.call_later(SWEEP, self._sweep)
+        loop.add_reader(connection.stream, self._on_first_bytes, connection)
 
     def _on_first_bytes(self, connection: Connection) -> None:
         if header_of_a_stranger(connection.stream.sock):

@@ -241,6 +241,30 @@ def test_a_fault_of_ours_ends_the_connection_and_nothing_else(
     assert caplog.messages == ["client 127.0.0.1 refused: internal error: LookupError"]
 
 
+def test_who_cannot_even_begin_holds_no_place(
+    authority: Authority, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    async def main() -> None:
+        place = Place(authority, max_per_source=1)
+        context = place.judge.context
+        place.judge.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # serves nobody
+        assert not await place.connect()
+        assert (place.acceptor.admission.total, place.acceptor.admission.handshakes) == (0, 0)
+        place.judge.context = context
+        client = place.connect()
+        connection = await asyncio.wait_for(place.taken.get(), PATIENCE)
+        connection.stream.close()
+        assert not await client
+        assert place.acceptor.refused.totals == {Drop.TLS_FAILED: 1}
+        place.end()
+
+    runner.run(main())
+    (line,) = caplog.messages
+    assert line.startswith("client 127.0.0.1 refused: TLS cannot begin: ")
+
+
 def test_a_thread_that_stands_still_ends_the_service(
     authority: Authority, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
