@@ -10,6 +10,11 @@ class Budget:
         self._rate, self._burst = rate, burst
         self._tokens, self._at = burst, 0.0
 
+    def adjust(self, rate: float, burst: float) -> None:
+        """Other limits from now on; what was taken stays taken."""
+        self._tokens = max(0.0, self._tokens + burst - self._burst)
+        self._rate, self._burst = rate, burst
+
     def take(self, now: float) -> bool:
         """Whether one more may be done."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)

@@ -187,8 +187,9 @@ class Comings:
 
     def may_come(self, name: str, at_a_time: int, now: float) -> bool:
         """Whether one more connection of ``name``, which may have ``at_a_time``, is to be served."""
-        fresh = Budget(COMINGS_RATE * at_a_time, COMINGS_BURST * at_a_time)
-        budget = self._names[name] = self._names.pop(name, fresh)
+        rate, burst = COMINGS_RATE * at_a_time, COMINGS_BURST * at_a_time
+        budget = self._names[name] = self._names.pop(name, Budget(rate, burst))
+        budget.adjust(rate, burst)
         if len(self._names) > MAX_NAMES:
             self._names.popitem(last=False)
         return budget.take(now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from manageout.protocol.newcomers import (
     ALL_MOST,
     COMINGS_BURST,
+    COMINGS_RATE,
     FRESH_BURST,
     MAX_NAMES,
     MAX_NETS,
@@ -147,3 +148,18 @@ def test_a_certificate_may_come_again_but_not_all_the_time() -> None:
     for number in range(MAX_NAMES + 10):
         comings.may_come(str(number), 4, 10.0)
     assert len(comings._names) == MAX_NAMES
+
+
+def test_another_number_of_connections_at_a_time_counts_at_once() -> None:
+    comings = Comings()
+    burst = int(COMINGS_BURST)
+
+    def come(at_a_time: int, now: float) -> int:
+        return sum(comings.may_come("laptop", at_a_time, now) for _ in range(1000))
+
+    assert come(1, 10.0) == burst
+    assert come(4, 10.0) == 3 * burst, "as many more as it may have now"
+    assert come(4, 15.0) == 5 * 4 * COMINGS_RATE
+    assert come(1, 15.0) == 0
+    assert come(1, 25.0) == 10 * COMINGS_RATE
+    assert come(1, 1000.0) == burst
