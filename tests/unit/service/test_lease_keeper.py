@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ import pytest
 
 from manageout.config import Site, parse
 from manageout.errors import ManageoutError
-from manageout.linux.netlink import Interface, Netlink
-from manageout.linux.rtnetlink import refused
+from manageout.linux.netlink import Netlink
 from manageout.plan import Plan, plan
-from manageout.service import lease_keeper, lease_writer
+from manageout.service import lease_writer
 from manageout.service.lease_keeper import LeaseKeeper
 from manageout.service.presence import Client
 
@@ -455,34 +453,6 @@ def test_a_watcher_that_fails_does_not_keep_the_others_from_hearing(scene: Scene
 
     scene.make(watchers=(Broken(),))
     play(scene, story)
-
-
-def test_a_look_at_our_addresses_that_the_kernel_refuses_is_left_out(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(lease_keeper, "LOOK", 0.01)
-    refusing = [refused(errno.ENOMEM, "list addresses"), OSError(errno.ENOBUFS, "No buffer space available")]
-
-    class Moody(Netlink):
-        def addresses(self, dev: str | None = None) -> list[Interface]:
-            if running and refusing:
-                raise refusing.pop()
-            own = [ip_interface("10.0.8.1/24")] if running else []
-            return [*super().addresses(dev), *own]
-
-    running = False
-
-    async def story(scene: Scene) -> None:
-        nonlocal running
-        scene.arrive(1, LAPTOP, A)
-        await scene.hears(lambda: ("present", LAPTOP, "10.0.8.1") in scene.told.heard)
-        running = True
-        await scene.hears(lambda: ("present", LAPTOP, "10.0.8.2") in scene.told.heard)
-
-    scene.make(netlink=Moody())
-    play(scene, story)
-    assert not refusing
-    assert sum("own addresses cannot be read" in message for message in caplog.messages) == 2
 
 
 def test_two_thousand_come_and_go_in_a_few_commits(scene: Scene) -> None:
