@@ -130,6 +130,9 @@ def _wanted(
     from manageout.cli.doctor_live import default_file, site_of, valid_server
     from manageout.service.reach import Wanted
 
+    for name, text in (("HOST", host), ("CLIENT", client)):
+        if not text.strip():
+            raise click.BadParameter("give a name or an address", param_hint=name)
     for server in servers:
         valid_server(server)
     directory = runtime_dir or Path(socket.DEFAULT_RUNTIME_DIR)

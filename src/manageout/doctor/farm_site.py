@@ -134,6 +134,10 @@ def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Im
             f"turn ISATAP off on every server of the farm before the router starts, it takes {links[0]} over: "
             "Set-NetIsatapConfiguration -State Disabled"
         )
+        if others := ", ".join(str(link) for link in dict.fromkeys(links) if link != links[0]):
+            made.left.append(
+                f"servers have other links too, {others}: this file has one, and managers get addresses in {links[0]}"
+            )
     elif not any(node.internal for node in farm.nodes):
         lines.append(f"# prefix = ?   (not known: no InternalIPv6Prefix; {own} until it is said)")
         made.left.append(
@@ -165,8 +169,21 @@ def _ways(farm: Farm, wishes: Wishes, made: Imported) -> list[_Way]:
                 "or give --via PREFIX=ADDRESS"
             )
     if unknown := sorted(set(wishes.vias) - used):
-        raise ManageoutError(f"--via {unknown[0]}: no such server or client prefix", "the report names them")
+        raise _no_way(farm, unknown[0], ways)
     return _distinct(ways, made)
+
+
+def _no_way(farm: Farm, key: str, ways: Sequence[_Way]) -> ManageoutError:
+    """What is wrong with a --via that led to no route."""
+    for node in farm.nodes:
+        if node.client is not None and node.name.lower() == key:
+            hint = "run the collector on it, or give --via PREFIX=ADDRESS with that /64"
+            return ManageoutError(
+                f"--via {node.name}: which /64 of {node.client} is its own is not known", hint
+            )
+    known = dict.fromkeys([*(node.name for node in farm.nodes), *(str(way.prefix) for way in ways)])
+    hint = f"there are {_clean(', '.join(list(known)[:SHOWN]))}"
+    return ManageoutError(f"--via {key}: no such server or client prefix", hint)
 
 
 def _way(

@@ -34,7 +34,9 @@ def test_ports_are_read_in_every_usual_form(port: str, tmp_path: Path) -> None:
     assert "none" in str(getattr(result.exception, "message", ""))
 
 
-@pytest.mark.parametrize("words", [[], ["helpdesk"], ["helpdesk", "laptop", "tablet"]])
+@pytest.mark.parametrize(
+    "words", [[], ["helpdesk"], ["helpdesk", "laptop", "tablet"], ["", "laptop"], ["helpdesk", " "]]
+)
 def test_it_wants_two_machines(words: list[str]) -> None:
     assert CliRunner().invoke(cli, ["doctor", "reach", *words]).exit_code == 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
@@ -66,6 +66,23 @@ def test_a_prefix_made_unreadable_is_not_called_blank() -> None:
     with pytest.raises(ManageoutError) as refused:
         made(SERVER.replace("fd12:3456:789a:1000::/64", "fdxx:xxxx:xxxx:1000::/64"))
     assert "fdxx:xxxx:xxxx:1000::/64" in str(refused.value.hint)
+
+
+def test_a_way_to_a_server_whose_own_64_is_not_known() -> None:
+    text = SERVER.replace("PS C:", "[DA1]: PS C:").replace("1000::/64", "1000::/59")
+    for key, words, hint in (
+        ("da1", "which /64 of fd12:3456:789a:1000::/59", "PREFIX="),
+        ("da9", "no such", "DA1"),
+    ):
+        with pytest.raises(ManageoutError, match=words) as refused:
+            site_of(farm_of(text), Wishes((IPv4Address("10.0.0.9"),), vias={key: IPv6Address("fd12::1")}))
+        assert hint in str(refused.value.hint)
+
+
+def test_a_second_link_is_told() -> None:
+    second = SERVER.replace("789a:1::/64", "789a:9::/64").replace("789a:1000", "789a:1100")
+    texts = [text.replace("PS C:", f"[DA{number}]: PS C:") for number, text in enumerate((SERVER, second), 1)]
+    assert any("other links too, fd12:3456:789a:9::/64" in line for line in made(*texts).left)
 
 
 def test_quoted_as_in_a_mail() -> None:
