@@ -58,3 +58,4 @@ def _of_the_daemon(code: str, as_json: bool) -> None:
     click.echo(f"{name}, found by the daemon: {heading}")
     click.echo(folded("cause", cause))
     click.echo(folded("remedy", remedy))
+    click.echo(folded("see", "manageout status there: its words name the machines, files and addresses"))

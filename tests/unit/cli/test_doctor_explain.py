@@ -48,7 +48,7 @@ def test_no_such_code() -> None:
 def test_what_the_daemon_finds() -> None:
     text = run("leases-lost")
     assert text.startswith("LEASES-LOST, found by the daemon: Leases\n  cause   the file of leases was lost")
-    assert "  remedy  look at DNS records" in text
+    assert "  remedy  look at DNS records" in text and "\n  see     manageout status" in text
     assert all(len(line) <= 100 for line in text.splitlines())
     found = json.loads(run("HOSTS-NOT-KEPT", "--json"))
     assert (found["code"], found["heading"]) == ("HOSTS-NOT-KEPT", "What is stored")
