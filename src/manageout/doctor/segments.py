@@ -99,7 +99,7 @@ _ON = re.compile(
     r"^(?!.*\b(?:wrote|schrieb|a écrit|escribió)\b)(?:(?:and|then|but|und|dann|et|puis|y)\s+)?"
     r"(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
     rf"(?P<role>(?:[\w-]+[\s-]+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
-    r"\s*(?:\([^()]{1,60}\))?(?:,? [\w'-]{1,14}){0,6}\s*:$",
+    r"\s*(?:\([^()]{1,60}\))?(?P<more>(?:,? [\w'-]{1,14}){0,6})\s*:$",
     re.IGNORECASE,
 )
 """A machine's role, name or both at the beginning of a short sentence: "and on the DA server (2012 R2) I see:"."""
@@ -145,13 +145,18 @@ def _heading(line: str, before: str) -> str:
 
 def _named(match: re.Match[str]) -> str:
     name = match["name"] or ""
-    if _is_name(name):
+    sentence = match.groupdict().get("more") and not match["role"]  # "On Wi-Fi I get this:"
+    if _is_name(name) and (not sentence or re.search(r"\d", name)):
         return name
     return (match["role"] or "").lower().removeprefix("the ") if match["role"] else ""
 
 
 def _is_name(word: str) -> bool:
-    return _NAME.match(word) is not None and word.lower() not in _NO_NAMES
+    return _NAME.match(word) is not None and word.lower() not in _NO_NAMES and not _SYSTEM.fullmatch(word)
+
+
+_SYSTEM = re.compile(r"win(?:dows)?-?(?:\d{1,2}|20\d\d)(?:-?\d\dh\d)?", re.IGNORECASE)
+"""Of which kind a machine is, such as Win10 or Windows-11."""
 
 
 # --- Blocks -----------------------------------------------------------------------------------------------

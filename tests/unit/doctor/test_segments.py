@@ -81,7 +81,9 @@ def test_prose_is_a_part_of_no_kind() -> None:
      ("On the server:", "server"), ("on the DA server DA1:", "DA1"), ("From the client (LAPTOP7):", "LAPTOP7"),
      ("Server:", "server"), ("Auf dem Server:", "server"), ("HELP-7:", "HELP-7"), ("[DA1]", "DA1"),
      ("*** client ***", "client"), ("=== DA1 (DirectAccess server) ===", "DA1"), ("=== Server: DA1 ===", "DA1"),
-     ("Computer: HELP7", "HELP7"), ("Client LAPTOP7 (Windows 10 22H2):", "LAPTOP7")],
+     ("Computer: HELP7", "HELP7"),
+     ("and on the DA server (2012 R2) you asked for this:", "da server"), ("und auf dem DC:", "dc"),
+     ("and on filesrv03 itself:", "filesrv03"), ("Client LAPTOP7 (Windows 10 22H2):", "LAPTOP7")],
 )  # fmt: skip
 def test_headings_that_name_a_machine(heading: str, machine: str) -> None:
     assert cut(f"{heading}\n\nISATAP State : enabled\n")[0][0] == machine
@@ -91,7 +93,9 @@ def test_headings_that_name_a_machine(heading: str, machine: str) -> None:
     "heading",
     ["=== ISATAP ===", "--- before ---", "Ethernet adapter Ethernet:", "Here is the output:", "================",
     "- x -",
-     "Server:  dc.corp.example", "IPv6:", "Settings:"],
+     "Server:  dc.corp.example", "IPv6:",
+     "On Wi-Fi at home I get this:", "On Windows-11 it says:", "On Win10:", "On Thu the server team wrote:",
+     "Settings:"],
 )  # fmt: skip
 def test_headings_that_name_none(heading: str) -> None:
     assert {machine for machine, *_ in cut(f"{heading}\n\nISATAP State : enabled\n")} == {""}

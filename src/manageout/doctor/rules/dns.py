@@ -141,7 +141,10 @@ def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     found = facts.value(DNSCACHE, "DisableNRPTForAdapterRegistration")
     modern = facts.build is not None and facts.build >= REGISTERS_NOT
     absent = facts.role == "client" and modern and found is None and "registry" in facts.sections
-    if absent or (facts.role in ("client", "unknown") and found is not None and found.value != 0):
+    remote = facts.role == "client" or (
+        facts.role == "unknown" and not enabled(facts)
+    )  # ISATAP registers by itself
+    if absent or (remote and found is not None and found.value != 0):
         yield (
             found.quote if found else f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",
         )
