@@ -66,6 +66,9 @@ class Place:
             self.names.finished(task, outcome, Problem("X", "x") if bad else None, self.now)
 
     def check(self) -> None:
+        waiting = [entry.due for entry in self.names.entries.values() if not entry.settled and not entry.busy]
+        assert self.names._dues.first() == min(waiting, default=None)
+        assert len(self.names._dues) == len(waiting)
         for name, entry in self.names.entries.items():
             if name in self.owners and entry.wanted and not name.endswith(".arpa"):
                 assert entry.identity == name

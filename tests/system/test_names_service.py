@@ -17,6 +17,7 @@ import pytest
 from manageout import config
 from manageout.plan import plan
 from manageout.protocol import names as machine
+from manageout.protocol.dues import Dues
 from manageout.service import names
 from manageout.service.names import NamesService, remedy_of
 from manageout.service.names_removal import remove_names
@@ -66,6 +67,7 @@ async def running(role: NamesService, kill: bool = False) -> AsyncIterator[Names
         if kill:
             role.machine.entries.clear()
             role.machine._pending.clear()
+            role.machine._dues, role.machine._looks = Dues(), Dues()
             role.machine._changed.clear()
             role._clients.clear()
         task.cancel()

@@ -118,4 +118,4 @@ def test_looks_of_clients_that_come_and_go_do_not_pile_up() -> None:
         do(names, now)
         names.absent(NAME, now)
         do(names, now)
-    assert len(names._looks) < 1100
+    assert len(names._looks._heap) < 1100

@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from heapq import heapify, heappop, heappush
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 from zlib import crc32
 
+from manageout.protocol.dues import Dues
 from manageout.protocol.name_claims import Claims, is_exact, plain
 from manageout.protocol.trusted_names import TRUSTED
 
@@ -95,8 +95,6 @@ class Entry:
     delay: float = FIRST_DELAY
     busy: bool = False
     problem: Problem | None = None
-    look_at: float | None = None
-    """When it is looked at again, if it stands as wanted."""
     missed: int = 0
     """Looks in a row that had to restore it."""
 
@@ -126,10 +124,12 @@ class Names:
     keep_in_grace: bool = False
     entries: dict[str, Entry] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
-    _pending: dict[str, None] = field(default_factory=dict)
-    """Names that are not as wanted, the oldest first."""
-    _looks: list[tuple[float, str]] = field(default_factory=list)
-    """A heap; those whose entry has another time are void."""
+    _pending: set[str] = field(default_factory=set)
+    """Names that are not as wanted."""
+    _dues: Dues = field(default_factory=Dues)
+    """Of those that are not the driver's."""
+    _looks: Dues = field(default_factory=Dues)
+    """When those that stand as wanted are looked at again."""
     _looking: int = 0
     _of: dict[str, set[str]] = field(default_factory=dict)
     """Identity -> owner names."""
@@ -215,26 +215,16 @@ class Names:
     def tasks(self, now: float, limit: int) -> list[Task]:
         """At most ``limit`` tasks that are due; each is the driver's until :meth:`finished`."""
         found: list[Task] = []
-        for name in self._pending:
-            entry = self.entries[name]
-            if len(found) >= limit:
-                break
-            if not entry.busy and entry.due <= now:
-                entry.busy = True
-                found.append(self._task(name, entry))
-        while len(found) < limit and self._looking < LOOKS and self._looks and self._looks[0][0] <= now:
-            due, name = heappop(self._looks)
-            if (looked := self.entries.get(name)) is not None and looked.look_at == due and not looked.busy:
-                looked.busy, looked.look_at = True, None
-                self._looking += 1
-                found.append(self._task(name, looked)._replace(look=True))
+        while len(found) < limit and (name := self._dues.take(now)) is not None:
+            found.append(self._task(name))
+        while len(found) < limit and self._looking < LOOKS and (name := self._looks.take(now)) is not None:
+            self._looking += 1
+            found.append(self._task(name)._replace(look=True))
         return found
 
     def look_again(self, now: float) -> None:
         """At everything that is held to stand as wanted."""
-        for name, entry in self.entries.items():
-            if entry.look_at is not None:
-                self._plan_look(name, entry, now)
+        self._looks.hasten(now)
 
     def finished(self, task: Task, outcome: Outcome, problem: Problem | None, now: float) -> None:
         """What became of a task."""
@@ -260,17 +250,15 @@ class Names:
             entry.delay = min(entry.delay * 2, LONGEST_DELAY)
         self._changed.add(task.name)
         if entry.settled and entry.wanted:
-            self._plan_look(task.name, entry, look)
+            self._looks.set(task.name, look)
         self._look_at(task.name, entry, now)
         if outcome is Outcome.OWNED:
             self._note_owner(task.name, now)
 
     def timer(self) -> float | None:
         """When :meth:`tasks` has something, or None; a time that has passed means now."""
-        dues = [entry.due for name in self._pending if not (entry := self.entries[name]).busy]
-        if self._looks and self._looking < LOOKS:
-            dues.append(self._looks[0][0])
-        return min(dues, default=None)
+        firsts = self._dues.first(), self._looks.first() if self._looking < LOOKS else None
+        return min((due for due in firsts if due is not None), default=None)
 
     def changes(self) -> list[tuple[str, StoredEntry | None]]:
         """What is to be stored: name, entry, or None for an entry that is gone. An empty entry: its owner is known."""
@@ -307,7 +295,9 @@ class Names:
         fine = (entry.settled and entry.problem is None for entry in self.entries.values() if entry.wanted)
         return sum(fine)
 
-    def _task(self, name: str, entry: Entry) -> Task:
+    def _task(self, name: str) -> Task:
+        entry = self.entries[name]
+        entry.busy = True
         owner = "" if name.endswith(".arpa") else plain(entry.identity)
         return Task(name, entry.wanted, entry.known | entry.doubtful, owner)
 
@@ -323,14 +313,6 @@ class Names:
             return LOOK_SOON
         entry.missed = 0
         return LOOK_AGAIN * (1 - crc32(task.name.encode()) % 1024 / 8192)  # not all at once
-
-    def _plan_look(self, name: str, entry: Entry, when: float) -> None:
-        entry.look_at = when
-        heappush(self._looks, (when, name))
-        if len(self._looks) > 1000 + 2 * len(self.entries):
-            rows = self.entries.items()
-            self._looks = [(each.look_at, one) for one, each in rows if each.look_at is not None]
-            heapify(self._looks)
 
     @staticmethod
     def _stored(name: str, entry: Entry) -> StoredEntry:
@@ -394,13 +376,17 @@ class Names:
     def _look_at(self, name: str, entry: Entry, now: float) -> None:
         """Note whether there is something to do; forget what is neither wanted nor there."""
         if not entry.settled or entry.busy:
-            self._pending[name] = None
-            entry.look_at = None
+            self._pending.add(name)
+            self._looks.discard(name)
+            if not entry.busy:
+                self._dues.set(name, entry.due)
             return
-        self._pending.pop(name, None)
-        if entry.wanted and entry.look_at is None:
-            self._plan_look(name, entry, now)  # of an earlier process: much may have happened since
+        self._pending.discard(name)
+        self._dues.discard(name)
+        if entry.wanted and name not in self._looks:
+            self._looks.set(name, now)  # of an earlier process: much may have happened since
         if not entry.wanted:
+            self._looks.discard(name)
             del self.entries[name]
             self._changed.add(name)
             self._disown(name, entry.identity)
