@@ -201,7 +201,8 @@ CLIENTS = (
     Complaint("IP-HTTPS error 0x90320: the gateway asks for a certificate", "IPHTTPS-CERTIFICATE"),
     Complaint("IP-HTTPS error 0x274d, 0x2746 or 0x2751", "IPHTTPS-REFUSED IPHTTPS-NO-WAY"),
     Complaint(
-        "IP-HTTPS is up, and nothing passes: IPsec does not authenticate", "LOCATION-FAILED IPSEC-NONE CLOCK"
+        "IP-HTTPS is up, and nothing passes: IPsec does not authenticate",
+        "LOCATION-FAILED IPSEC-NONE IPSEC-SERVICE CLOCK",
     ),
     Complaint("IP-HTTPS error 0x2afc", "IPHTTPS-NO-DATA"),
     Complaint(

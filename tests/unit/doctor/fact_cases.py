@@ -9,6 +9,7 @@ from manageout.doctor.facts import Facts, Ping, Reached, Seen
 from manageout.doctor.rules.client import CONNECTIVITY
 
 CASES: dict[str, Callable[[], Facts]] = {
+    "IPSEC-SERVICE": lambda: Facts("x", services={"mpssvc": Seen(False, "service mpssvc: Stopped")}),
     "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
     "LOCATION-UNREACHED": lambda: Facts(
         "x",

@@ -165,6 +165,23 @@ def resolver_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule(
+    "IPSEC-SERVICE",
+    "error",
+    "a service that IPsec needs does not run",
+    cause="DirectAccess' IPsec rules belong to the firewall: without its service (mpssvc), the engine below "
+    "it (BFE) or the key exchange (IKEEXT) the tunnel opens and nothing passes. Firewalls of others like to stop them.",
+    remedy=("Set-Service NAME -StartupType Automatic; Start-Service NAME   (BFE, then mpssvc, then IKEEXT)",),
+    hides=("IPSEC-NONE", "LOCATION-FAILED", "LOCATION-PROBE"),
+)
+def ipsec_stopped(facts: Facts) -> Iterator[Case]:
+    """One of the three on a machine that is no manager."""
+    found = {name: facts.services.get(name) for name in ("bfe", "mpssvc", "ikeext")}
+    off = [(name, seen.quote) for name, seen in found.items() if seen is not None and not seen.value]
+    if off and facts.role != "manager":
+        yield Case(tuple(quote for _, quote in off), {"NAME": off[0][0]})
+
+
+@rule(
     "CLOCK",
     "error",
     "the clock is wrong",
