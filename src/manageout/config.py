@@ -190,7 +190,7 @@ class DaemonTable(Table):
     metrics: Annotated[str, AfterValidator(metrics_place)] = "127.0.0.1:9464"
     """For Prometheus: ``ADDRESS:PORT`` on loopback, ``unix:/path``, or ``off``."""
     usage_days: Annotated[int, Field(ge=0, le=3650)] = 90
-    """Days that it is kept who opened connections to which clients, for `manageout retire`; 0: not recorded."""
+    """Days that it is kept who calls clients, for `manageout retire`; then it goes bit by bit. 0: not recorded."""
     fast_path: bool = True
     """Use eBPF where the kernel can."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -43,12 +43,7 @@ WHERE day = ? AND manager = ? AND way = ? AND client = ? AND protocol = ? AND po
 _PRUNE = """
 DELETE FROM usage WHERE (day, manager, way, client, protocol, port) IN (
   SELECT day, manager, way, client, protocol, port FROM usage WHERE day < ? ORDER BY day LIMIT ?
-)
-"""
-# By the time that was watched: what the clock says now does not matter.
-_OUTRUN = """
-DELETE FROM runs WHERE ? <=
-  (SELECT coalesce(sum(later.ended - later.begun), 0) FROM runs AS later WHERE later.begun > runs.begun)
+) RETURNING day
 """
 
 
@@ -86,25 +81,31 @@ class UsageStore:
                 db.executemany(_END, ((row.unanswered, row.bytes, *row[:6]) for row in rows if not row.calls))
                 if begun is not None:
                     db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?)", (begun, now))
-                db.execute(_PRUNE, (oldest, _PRUNED * added if rows else 1))
+                gone = db.execute(_PRUNE, (oldest, _PRUNED * added if rows else 1)).fetchall()
+                if gone:
+                    _forget_runs(db, max(day for (day,) in gone))
         except sqlite3.Error:
             return False
         return True
 
     def bound(self, days: int) -> None:
-        """Keep to :data:`MAX_ROWS`, giving up whole days, and to :data:`MAX_RUNS`; of ``days`` 0, to nothing.
-
-        A run goes when those after it have watched for ``days``.
-        """
+        """Keep to :data:`MAX_ROWS`, giving up whole days, and to :data:`MAX_RUNS`; with ``days`` 0, to nothing."""
         with contextlib.suppress(sqlite3.Error), self.database.transaction() as db:
             newest = "SELECT begun FROM runs ORDER BY begun DESC LIMIT ?"
             db.execute(f"DELETE FROM runs WHERE begun NOT IN ({newest})", (MAX_RUNS,))  # noqa: S608
-            db.execute(_OUTRUN, (days * DAY,))
             if not days:
                 db.execute("DELETE FROM usage")
+                db.execute("DELETE FROM runs")
             while db.execute("SELECT count(*) FROM usage").fetchone()[0] > MAX_ROWS:
-                db.execute("DELETE FROM usage WHERE day = (SELECT min(day) FROM usage)")
+                (day,) = db.execute("SELECT min(day) FROM usage").fetchone()
+                db.execute("DELETE FROM usage WHERE day = ?", (day,))
+                _forget_runs(db, day)
 
     def close(self) -> None:
         """Fold the log into the file."""
         self.database.close()
+
+
+def _forget_runs(db: sqlite3.Connection, day: int) -> None:
+    """Those up to ``day``, of which calls have been given up: they are no evidence that nobody called."""
+    db.execute("DELETE FROM runs WHERE ended < ?", ((day + 1) * DAY,))

@@ -86,19 +86,25 @@ def test_of_what_is_old_few_rows_go_with_each_write_the_oldest_first(tmp_path: P
 
 def test_what_was_watched_is_not_forgotten_by_a_clock_that_is_wrong(tmp_path: Path) -> None:
     store = UsageStore(tmp_path)
-    store.write([], NOW, NOW + 80 * DAY, 0)
+    store.write([RDP, RDP._replace(day=DAY_NUMBER + 79)], NOW, NOW + 80 * DAY, 0)
     later = NOW + 400 * DAY
-    store.write([], later, later + 5, 0)
-    store.bound(90)
+    for _ in range(2):
+        store.write([], later, later + 5, DAY_NUMBER + 400 - 89)
+        store.bound(90)
     assert UsageFile(tmp_path).watched(NOW + 81 * DAY) == 80 * DAY
 
 
-def test_a_run_goes_when_those_after_it_have_watched_for_long_enough(tmp_path: Path) -> None:
+def test_a_run_goes_with_the_calls_of_its_days(tmp_path: Path) -> None:
+    """Else it would be evidence that nobody called in that time; where nobody did, it stays."""
     store = UsageStore(tmp_path)
-    for number in range(5):
-        store.write([], NOW + number * 30 * DAY, NOW + number * 30 * DAY + 20 * DAY, 0)
-    store.bound(40)
-    assert [begun for begun, _ in UsageFile(tmp_path).runs()] == [NOW + n * 30 * DAY for n in (3, 4)]
+    for number in range(4):
+        begun = NOW + number * 30 * DAY
+        rows = [RDP._replace(day=DAY_NUMBER + number * 30)] if number in (1, 3) else []
+        store.write(rows, begun, begun + 100, 0)
+    store.write([], None, NOW, DAY_NUMBER + 90)
+    assert [begun for begun, _ in UsageFile(tmp_path).runs()] == [NOW + n * 30 * DAY for n in (2, 3)]
+    store.write([], None, NOW, DAY_NUMBER + 90)
+    assert [begun for begun, _ in UsageFile(tmp_path).runs()] == [NOW + n * 30 * DAY for n in (2, 3)]
 
 
 def test_of_no_days_nothing_is_kept(tmp_path: Path) -> None:
