@@ -13,6 +13,7 @@ class Dues:
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[float, int, str]] = {}
+        """In the order in which they were set."""
         self._heap: list[tuple[float, int, str]] = []
         """Also rows that are void: their names have another one, or none, by now."""
         self._number = 0
@@ -28,6 +29,7 @@ class Dues:
         if name in self._rows and self._rows[name][0] == when:
             return
         self._number += 1
+        self.discard(name)
         row = self._rows[name] = (when, self._number, name)
         heappush(self._heap, row)
         if len(self._heap) > SPARE + 2 * len(self._rows):
@@ -55,5 +57,5 @@ class Dues:
 
     def hasten(self, now: float) -> None:
         """All of them are due now."""
-        for name in self._rows:
+        for name in list(self._rows):
             self.set(name, now)

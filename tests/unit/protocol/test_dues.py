@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manageout.protocol.dues import SPARE, Dues
@@ -19,6 +19,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
+@example([("set", "c", 1), ("set", "a", 0), ("set", "c", 0), ("hasten", "", 1), ("take", "", 1)])
 def test_the_same_as_a_look_at_all(steps: list[tuple[str, str, int]]) -> None:
     dues = Dues()
     plain: dict[str, int] = {}  # in the order in which they were set
