@@ -20,7 +20,7 @@ from manageout.doctor import (
     text_system,
     unread,
 )
-from manageout.doctor.facts import EVENTS, Facts, Lookup, Seen
+from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
 from manageout.doctor.gathered import Gathered
 from manageout.doctor.machines import Machines
 from manageout.doctor.segments import Part, parts
@@ -101,6 +101,8 @@ def _finish(facts: Facts) -> None:
             facts.role = "client"
         elif any(one.advertising is not None and one.advertising.value for one in tunnels):
             facts.role = "server"  # no host advertises, and no client
+        elif not manages and any(map(_forwards, isatap)):
+            facts.role = "server"
         elif facts.block_list is not None and facts.isatap_state is None and not facts.interfaces:
             facts.role = "dns"
     if (
@@ -110,6 +112,12 @@ def _finish(facts: Facts) -> None:
         and facts.load_balancing is None
     ):
         facts.routes = facts.active_routes
+
+
+def _forwards(one: Interface) -> bool:
+    """A router's ISATAP interface that does not advertise: forwarding is off until somebody makes the machine a router,
+    and a router follows no other."""
+    return one.forwarding is not None and one.forwarding.value and not one.gateways
 
 
 def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:

@@ -128,3 +128,46 @@ def test_the_head_of_a_transcript_is_no_output() -> None:
     head = "Windows PowerShell transcript start\nStart time: 20261120091502\nUsername: CORP\\adm\n"
     text = f"{head}Machine: DA01 (Microsoft Windows NT 10.0.17763.0)\n**********************\n"
     assert not judged(text + "PS>sc.exe query iphlpsvc\nSERVICE_NAME: iphlpsvc\n STATE : 4  RUNNING\n")
+
+
+NODES = """Invoke-Command DA1,DA2 { Get-NetIPInterface -InterfaceAlias isatap* -AddressFamily IPv6 } | ft
+
+PSComputerName ifIndex InterfaceAlias                                Forwarding Advertising
+-------------- ------- --------------                                ---------- -----------
+DA1                 17 isatap.{1C1E7C6B-1E59-4B6E-9D52-64A5B2E0D0A1}    Enabled     Enabled
+DA2                 21 isatap.{D0B3F5F4-2B1A-4C37-8E0D-7C0E5C9F1E02}    Enabled    Disabled
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (NODES, ["SERVER-ADVERTISING"]),
+        (NODES.replace(" Enabled    Disabled", "Disabled    Disabled"), []),  # as on every host
+    ],
+)
+def test_what_forwards_and_has_no_router_itself_is_one(text: str, codes: list[str]) -> None:
+    assert [one.code for one in judged(text)] == codes
+
+
+def test_a_manager_that_forwards_is_no_router() -> None:
+    state = "Get-NetIsatapConfiguration\n\nState          : Enabled\nRouter         : da1.corp.example\n"
+    state += "PSComputerName : DA2\n\n"
+    assert "SERVER-ADVERTISING" not in {one.code for one in judged(state + NODES)}
+
+
+def test_a_host_that_forwards_and_follows_a_router_is_none() -> None:
+    guid = "isatap.{D0B3F5F4-2B1A-4C37-8E0D-7C0E5C9F1E02}"
+    host = f"C:\\>netsh interface ipv6 show interface 21\n\nInterface {guid} Parameters\n{'-' * 40}\n"
+    values = (
+        "IfLuid: tunnel_32770", "IfIndex: 21", "State: connected", "Metric: 75", "Link MTU: 1280 bytes",
+        "Reachable Time: 29500 ms", "Base Reachable Time: 30000 ms", "Retransmission Interval: 1000 ms",
+        "DAD Transmits: 0", "Site Prefix Length: 64", "Site Id: 1", "Forwarding: enabled", "Advertising: disabled",
+    )  # fmt: skip
+    host += "".join("{:35}:{}\n".format(*one.split(":")) for one in values) + "\n"
+    assert [one.code for one in judged(host)] == ["SERVER-ADVERTISING"]
+    host += f"C:\\>ipconfig\n\nTunnel adapter {guid}:\n\n"
+    host += "   IPv6 Address. . . . . . . . . . . : 2001:db8:0:1:0:5efe:10.0.0.7\n"
+    host += "   Link-local IPv6 Address . . . . . : fe80::5efe:10.0.0.7%21\n"
+    host += "   Default Gateway . . . . . . . . . : fe80::5efe:10.0.0.2%21\n"
+    assert not judged(host)

@@ -115,7 +115,7 @@ def over_clat(facts: Facts) -> Iterator[tuple[str, ...]]:
     "virtual one). Behind an external load balancer, or in multisite, packets then reach any node, and a client's "
     "tunnel ends on one alone.",
     remedy=(
-        "NLB: nothing",
+        "NLB: nothing, if the address of every node and the virtual one are among them",
         "external load balancer or multisite: one address alone, of one separate ISATAP router (manageout plan)",
     ),
 )
