@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The fast path of ISATAP, for a router and for a host.
  *
- * The rules, their order and their numbers are those of src/manageout/protocol/isatap_link.py, which is the
+ * The rules, their order and their numbers are those of src/manageout/protocol/isatap/link.py, which is the
  * specification; the differential test holds the two equal. SLOW leaves a packet to the kernel, and so to
  * the Python path: the raw socket (arriving) or the TUN's descriptor (leaving).
  *

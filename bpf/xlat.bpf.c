@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The fast path of the translator between IPv4 and IPv6.
  *
- * The rules, their order and their numbers are those of src/manageout/protocol/translator.py, which is the
+ * The rules, their order and their numbers are those of src/manageout/protocol/translate/rules.py, which is the
  * specification; the differential test holds the two equal. SLOW leaves a packet to the TUN's descriptor, and so
  * to the Python path.
  *

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from manageout.service import certificates
+from manageout.service.tls import certificates
 
 Key = ec.EllipticCurvePrivateKey
 

@@ -17,7 +17,7 @@ import pytest
 
 from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 
 NAME = "mo-test-dns64"
 ADDRESS = "fd12:3456:789a:3333::1"

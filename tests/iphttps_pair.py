@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from manageout.cli import client as control
 from manageout.errors import DaemonUnreachable
-from manageout.service.pki import Authority
+from manageout.service.process import client as control
+from manageout.service.tls.pki import Authority
 
 _T = TypeVar("_T")
 

@@ -9,9 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from manageout.linux import isatap_bpf, netns, xlat_bpf
-from manageout.service.check_kernel import way
-from manageout.service.pki import Authority
+from manageout.linux.bpf import isatap as isatap_bpf
+from manageout.linux.bpf import xlat as xlat_bpf
+from manageout.linux.host import netns
+from manageout.service.check.kernel import way
+from manageout.service.tls.pki import Authority
 from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
 
 HEAD = "| kernel | fast path of ISATAP | fast path of the translator | slow path |\n|---|---|---|---|"

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from manageout.linux import nft
+from manageout.linux.nft import program as nft
 
 
 def linux() -> tuple[int, int]:

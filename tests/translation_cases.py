@@ -10,9 +10,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import NamedTuple
 
-from manageout.protocol.drops import Drop
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translator import Translator
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.rules import Translator
 
 CLIENT, LEASE = IPv6Address("fd00:1::5").packed, IPv4Address("10.0.0.130").packed
 

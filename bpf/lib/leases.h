@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What user space tells the translator, and what it counts. The layouts are repeated in linux/xlat_bpf.py; sizes
+/* What user space tells the translator, and what it counts. The layouts are repeated in linux/bpf/xlat.py; sizes
  * of maps are set there before loading. Sums are ones' complement sums of 16-bit words as they stand in memory. */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What user space tells the programs, and what they count. The layouts are repeated in linux/isatap_bpf.py;
+/* What user space tells the programs, and what they count. The layouts are repeated in linux/bpf/isatap.py;
  * sizes of maps are set there before loading. */
 #pragma once
 

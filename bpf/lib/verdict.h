@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Why a packet was dropped: the numbers of protocol/drops.py (a test holds them equal), one function to drop,
+/* Why a packet was dropped: the numbers of protocol/core/drops.py (a test holds them equal), one function to drop,
  * one exact counter for each reason. Each program keeps a bounded table of who sent what was dropped. */
 #pragma once
 

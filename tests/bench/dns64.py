@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.bench.report import Result, alternate, compared, say
 from tests.dns64_place import ADDRESS, CLIENT, NAME, ZONE, Place
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
-from manageout.protocol.iphttps import TUN, Peer
-from manageout.protocol.iphttps_server import IpHttpsServer
-from manageout.protocol.segment import PLAIN, segment
-from manageout.protocol.stock_stream import StockStream
+from manageout.protocol.iphttps.server import IpHttpsServer
+from manageout.protocol.iphttps.values import TUN, Peer
+from manageout.protocol.offload.cut import PLAIN, segment
+from manageout.protocol.offload.join import StockStream
 from manageout.wire import ipv6, tcp, udp
 from manageout.wire.iphttps import SUPER_PACKET, build_record, build_request
 from tests.transcript.iphttps_tools import BEYOND, CONFIG, gua

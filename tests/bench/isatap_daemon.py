@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from manageout.cli.client import ask
-from manageout.linux import netns
+from manageout.linux.host import netns
+from manageout.service.process.client import ask
 from manageout.wire import ipv4, nd
 from manageout.wire.address import isatap_link_local
 

@@ -17,7 +17,7 @@ from functools import partial
 from manageout.lab import network, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import topology
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.bench.report import Result, alternate, compared
 
 NAMES = (

@@ -14,12 +14,12 @@ from functools import partial
 from ipaddress import IPv6Address
 
 from manageout.lab.topology import CLIENT_PREFIX, HELPDESK, ISATAP_PREFIX
-from manageout.linux import netns
-from manageout.linux.isatap_bpf import IsatapFastPath
-from manageout.linux.libbpf import Map
-from manageout.linux.tun import Tun
-from manageout.protocol.isatap_link import LinkState, Role
-from manageout.protocol.prefixes import Prefix
+from manageout.linux.bpf.isatap import IsatapFastPath
+from manageout.linux.bpf.libbpf import Map
+from manageout.linux.host import netns
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.link import LinkState, Role
 from manageout.wire import ipv4, ipv6, udp
 from tests.bench.isatap_forwarding import PAYLOAD, RUNS, TUNNELLED, lab, packets
 from tests.bench.report import Result, alternate

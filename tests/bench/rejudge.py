@@ -18,9 +18,9 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from statistics import median
 
-from manageout.linux import rtnetlink
-from manageout.linux.nft_sets import NETFILTER
-from manageout.linux.rtnetlink import attribute
+from manageout.linux.netlink import messages as rtnetlink
+from manageout.linux.netlink.messages import attribute
+from manageout.linux.nft.sets import NETFILTER
 from tests.bench.iphttps_flood import percentile
 from tests.bench.report import Result, say
 from tests.iphttps_pair import SITE, Pair, Running, sh, wait_for

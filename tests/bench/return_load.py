@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from manageout.errors import ConnectError
-from manageout.protocol import iphttps
-from manageout.protocol.iphttps import SERVER, ClientConfig, ConnectFault
-from manageout.protocol.iphttps_client import IpHttpsClient
-from manageout.service.dial import Dialer, Gateway
-from manageout.service.tls_stream import PLAIN, TlsStream
+from manageout.protocol.iphttps import values as iphttps
+from manageout.protocol.iphttps.client import IpHttpsClient
+from manageout.protocol.iphttps.values import SERVER, ClientConfig, ConnectFault
+from manageout.service.iphttps.dial import Dialer, Gateway
+from manageout.service.tls.stream import PLAIN, TlsStream
 from tests.bench.leases_load import context
 from tests.iphttps_pair import URL
 

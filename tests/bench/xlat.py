@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 
 from manageout.lab.process import wait_until
-from manageout.linux import netns
-from manageout.linux.libbpf import Map
+from manageout.linux.bpf.libbpf import Map
+from manageout.linux.host import netns
 from tests.bench.isatap_forwarding import ON_ONE_CPU, PAYLOAD, PORT, SECONDS, SENDER
 from tests.bench.isatap_scale import table_of
 from tests.bench.report import Result, alternate, compared, say

@@ -14,9 +14,9 @@ from typing import TypeVar
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.isatap_bpf import IsatapFastPath
-from manageout.protocol.drops import Drop
-from manageout.protocol.isatap_link import LinkState, Result, Verdict
+from manageout.linux.bpf.isatap import IsatapFastPath
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.isatap.link import LinkState, Result, Verdict
 
 T = TypeVar("T")
 ETHERNET_V4 = bytes(12) + b"\x08\x00"

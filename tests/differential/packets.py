@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import struct
 
-from manageout.protocol.isatap_link import LinkState, Role
-from manageout.protocol.prefixes import Prefix
+from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.link import LinkState, Role
 
 LINK = bytes.fromhex("fd123456789a0001")
 SECOND_LINK = bytes.fromhex("fd123456789a0002")

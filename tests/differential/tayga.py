@@ -16,8 +16,8 @@ from typing import Self
 
 import pytest
 
-from manageout.linux import sysctl
-from manageout.protocol.mappings import Mappings
+from manageout.linux.host import sysctl
+from manageout.protocol.translate.mappings import Mappings
 from manageout.wire import icmpv4, ipv4
 from tests.differential.xlat_packets import HOSTS4
 

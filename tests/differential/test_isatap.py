@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from manageout.linux.isatap_bpf import MAX_PREFIXES
-from manageout.protocol.drops import Drop
-from manageout.protocol.isatap_link import LinkState, Result, Role, Verdict
+from manageout.linux.bpf.isatap import MAX_PREFIXES
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.isatap.link import LinkState, Result, Role, Verdict
 from manageout.wire import ipv6
 from tests.differential.kernel import Kernel, in_namespace
 from tests.differential.packets import LOCATORS, SIBLING, Generator, isatap, state

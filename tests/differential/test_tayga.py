@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from manageout.protocol.drops import Drop
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import Translation
-from manageout.protocol.translator import Translator
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.rules import Translator
+from manageout.protocol.translate.whole import Translation
 from manageout.wire.checksum import checksum, pseudo6
 from tests.differential.kernel import in_namespace
 from tests.differential.tayga import Tayga

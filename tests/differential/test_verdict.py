@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from manageout.linux import isatap_bpf
-from manageout.protocol.drops import MEANING, Drop
-from manageout.protocol.isatap_link import Role
+from manageout.linux.bpf import isatap as isatap_bpf
+from manageout.protocol.core.drops import MEANING, Drop
+from manageout.protocol.isatap.link import Role
 
 LIB = Path(__file__).parents[2] / "bpf" / "lib"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from manageout.protocol.drops import Drop
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import FastPath, Mtus, Translation, Verdict
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import FastPath, Mtus, Translation, Verdict
 from manageout.wire import ipv4
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import PACKETS, SEED, binary

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from manageout.linux.tun import (
+from manageout.linux.packets.tun import (
     GSO_ECN,
     GSO_NONE,
     GSO_TCPV4,
@@ -18,8 +18,8 @@ from manageout.linux.tun import (
     VnetHdr,
     unpack_vnet,
 )
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import FastPath, Translation, Verdict, addresses, fold
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import FastPath, Translation, Verdict, addresses, fold
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import SEED

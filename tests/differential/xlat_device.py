@@ -16,12 +16,12 @@ from typing import Self
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux import sysctl
-from manageout.linux.tun import VNET_HDR, Tun
-from manageout.linux.xlat_bpf import XlatFastPath
-from manageout.protocol.drops import Drop
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import Mtus, Translation, Verdict
+from manageout.linux.bpf.xlat import XlatFastPath
+from manageout.linux.host import sysctl
+from manageout.linux.packets.tun import VNET_HDR, Tun
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import Mtus, Translation, Verdict
 
 NAME = "mo-xlat0"
 SOL_PACKET, PACKET_VNET_HDR, PACKET_HOST = 263, 15, 0

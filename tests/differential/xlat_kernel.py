@@ -7,10 +7,10 @@ import struct
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.xlat_bpf import XlatFastPath
-from manageout.protocol.drops import Drop
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import Mtus, Translation, Verdict
+from manageout.linux.bpf.xlat import XlatFastPath
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import Mtus, Translation, Verdict
 from tests.differential.kernel import CB, CONTEXT, ETHERNET, ETHERNET_V4, ETHERNET_V6, VERDICTS
 
 XLAT_VERDICTS = {answer: Verdict[verdict.name] for answer, verdict in VERDICTS.items()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from ipaddress import IPv4Network, IPv6Network
 
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import Mtus
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import Mtus
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
 
 NAT64 = IPv6Network("fd12:3456:789a:64::/96")

@@ -6,9 +6,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from manageout.errors import WireError
-from manageout.service.certificates import UNREADABLE
-from manageout.service.revocation import RevocationLists, links
-from manageout.service.trust import Refusal, read_peer
+from manageout.service.iphttps.trust import Refusal, read_peer
+from manageout.service.tls.certificates import UNREADABLE
+from manageout.service.tls.revocation import RevocationLists, links
 from tests.chains import Ca, der
 from tests.fuzz.engine import Target
 

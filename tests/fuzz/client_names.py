@@ -8,10 +8,10 @@ import dns.message
 import dns.rrset
 
 from manageout.errors import WireError
-from manageout.protocol import pref64
-from manageout.protocol.dns_stub import Ask, DnsStub, Forget, Reply
-from manageout.protocol.link_names import MAX_NAMES, MAX_PREFIXES, MAX_SERVERS, LinkNames
-from manageout.protocol.name_policy import Rules
+from manageout.protocol.dns.stub import Ask, DnsStub, Forget, Reply
+from manageout.protocol.host import pref64
+from manageout.protocol.host.link_names import MAX_NAMES, MAX_PREFIXES, MAX_SERVERS, LinkNames
+from manageout.protocol.host.name_policy import Rules
 from manageout.wire import nd_options
 from manageout.wire.nd_options import Dnssl, Pref64, Rdnss
 from tests.fuzz.engine import Target

@@ -9,9 +9,9 @@ import dns.message
 import dns.rrset
 
 from manageout.errors import WireError
-from manageout.protocol.dns64 import Config, Dns64
-from manageout.protocol.dns64_prefixes import Prefixes
-from manageout.protocol.dns64_servers import Ask, Reply
+from manageout.protocol.dns.dns64 import Config, Dns64
+from manageout.protocol.dns.forwarder import Ask, Reply
+from manageout.protocol.dns.prefixes import Prefixes
 from manageout.wire import dns as wire
 from tests.fuzz.engine import Target
 

@@ -14,33 +14,33 @@ from pathlib import Path
 from typing import Any
 
 import manageout.doctor.rules
-from manageout import config
-from manageout.cli import findings as shown
-from manageout.doctor import bundle, live_json, powershell, read_json, read_text
-from manageout.doctor.commands import KINDS
+from manageout.cli.show import findings as shown
 from manageout.doctor.facts import Facts
-from manageout.doctor.farm import Farm, add
-from manageout.doctor.farm_site import Wishes, site_of
 from manageout.doctor.findings import MAX_QUOTE, MAX_QUOTES, RULES, diagnose
-from manageout.doctor.segments import Part, parts
-from manageout.doctor.text import decode, lines
+from manageout.doctor.pasted.commands import KINDS
+from manageout.doctor.pasted.segments import Part, parts
+from manageout.doctor.powershell import records as powershell
+from manageout.doctor.read import bundle
+from manageout.doctor.read import json as read_json
+from manageout.doctor.read import pasted as read_text
+from manageout.doctor.read.text import decode, lines
+from manageout.doctor.report import live_json
 from manageout.errors import ManageoutError, WireError
+from manageout.imports.farm import Farm, add
+from manageout.imports.site import Wishes, site_of
+from manageout.site.tables import site as config
 from manageout.windows import registry_pol
 from tests.fuzz.engine import Target
-from tests.unit.doctor import (
-    farm_evidence,
-    live_cases,
-    powershell_texts,
-    test_farm_text,
-    test_read_cmdlets,
-    test_text_names,
-    test_text_netsh,
-    test_text_system,
-)
+from tests.unit.doctor import farm_evidence, live_cases, powershell_texts
 from tests.unit.doctor.bundles import HEALTHY
+from tests.unit.doctor.console import test_names as test_text_names
+from tests.unit.doctor.console import test_netsh as test_text_netsh
+from tests.unit.doctor.console import test_system as test_text_system
+from tests.unit.doctor.console.test_settings import INTERFACE, INTERFACES, POLICIES, ROUTES
 from tests.unit.doctor.languages import ipconfig
-from tests.unit.doctor.test_netsh import INTERFACE, INTERFACES, POLICIES, ROUTES
-from tests.unit.doctor.test_read_text import SESSION
+from tests.unit.doctor.powershell import test_read as test_read_cmdlets
+from tests.unit.doctor.read.test_pasted import SESSION
+from tests.unit.imports import test_farm_text
 
 WEIRD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1 << 31, 1 << 64, 1e308, float("inf"), float("nan"), "", "x", "::", "0.0.0.0",
@@ -204,7 +204,9 @@ _TEXTS += [
         test_text_netsh.ADDRESSES, test_text_netsh.VERBOSE, "> On the server:\n>\n> [DA1]: PS C:\\> ipconfig",
     )
 ]  # fmt: skip
-_TEXTS += [path.read_bytes() for path in sorted(Path(test_text_names.__file__).parent.glob("pastes/*.txt"))]
+_TEXTS += [
+    path.read_bytes() for path in sorted(Path(test_text_names.__file__).parents[1].glob("pastes/*.txt"))
+]
 _KINDS = sorted(read_text.READERS)
 _OUTPUTS = [bytes([number % 256]) + seed for number, seed in enumerate(_TEXTS * 2)]
 _SMALL = json.dumps({"collector": "manageout", "version": 1, "sections": {"isatap": [{"State": "Enabled"}]}})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from manageout.protocol.iphttps import (
+from manageout.protocol.iphttps.client import IpHttpsClient
+from manageout.protocol.iphttps.values import (
     ADDRESS_HEADER,
     FRAMING_HEADER,
     SERVER,
@@ -11,8 +12,7 @@ from manageout.protocol.iphttps import (
     ClientConfig,
     RouteAdded,
 )
-from manageout.protocol.iphttps_client import IpHttpsClient
-from manageout.protocol.isatap_host import UNDERLAY, AddressSet, IsatapHost, RouteSet
+from manageout.protocol.isatap.host import UNDERLAY, AddressSet, IsatapHost, RouteSet
 from manageout.wire import icmpv4, ipv4, ipv6, nd, udp
 from manageout.wire.address import isatap_link_local
 from manageout.wire.iphttps import VNET_HEADER, PacketFramer, build_record, build_response

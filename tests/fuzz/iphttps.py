@@ -6,10 +6,10 @@ from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 
 from manageout.errors import WireError
-from manageout.protocol.iphttps import FRAMING_HEADER, TUN, Peer, ServerConfig
-from manageout.protocol.iphttps_server import IpHttpsServer
-from manageout.protocol.segment import segment
-from manageout.protocol.stock_stream import StockStream
+from manageout.protocol.iphttps.server import IpHttpsServer
+from manageout.protocol.iphttps.values import FRAMING_HEADER, TUN, Peer, ServerConfig
+from manageout.protocol.offload.cut import segment
+from manageout.protocol.offload.join import StockStream
 from manageout.wire import ipv6, nd, tcp, udp
 from manageout.wire.iphttps import (
     KEEPALIVE,

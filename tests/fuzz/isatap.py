@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv6Address
 
-from manageout.protocol.isatap_link import LinkState, Result, Role, Verdict
-from manageout.protocol.isatap_router import TUN, UNDERLAY, IsatapRouter, RouterConfig
-from manageout.protocol.prefixes import Prefix
-from manageout.protocol.registry import Registry
+from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.link import LinkState, Result, Role, Verdict
+from manageout.protocol.isatap.registry import Registry
+from manageout.protocol.isatap.router import TUN, UNDERLAY, IsatapRouter, RouterConfig
 from manageout.wire import icmpv4, ipv4, ipv6, nd, udp
 from manageout.wire.address import isatap_link_local
 from tests.fuzz import repair

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from manageout import config
 from manageout.errors import ConfigError
-from manageout.plan import plan
+from manageout.site.plan import plan
+from manageout.site.tables import site as config
 from tests.fuzz.engine import Target
 
 GATEWAY = b"""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 
 from manageout.errors import WireError
-from manageout.protocol import segment
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import segments
-from manageout.protocol.translator import Translation, Translator, Verdict
+from manageout.protocol.offload import cut as segment
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.rules import Translation, Translator, Verdict
+from manageout.protocol.translate.whole import segments
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp
 from tests.fuzz import repair
 from tests.fuzz.engine import Target

@@ -7,9 +7,9 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manageout.directory.zone_records import listed
+from manageout.directory.dns.zone_records import listed
 from manageout.errors import ManageoutError
-from manageout.service.census_hosts import Addresses, combined
+from manageout.retire.census.hosts import Addresses, combined
 from manageout.windows.gpo_read import of_files, of_report
 
 WORDS = st.sampled_from(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manageout.protocol.iphttps import TUN, ClientConfig
-from manageout.protocol.iphttps_client import IpHttpsClient
+from manageout.protocol.iphttps.client import IpHttpsClient
+from manageout.protocol.iphttps.values import TUN, ClientConfig
 from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.iphttps import PACKET, SUPER_PACKET, OwnFramer, build_record
 from tests.transcript.iphttps_tools import (

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from manageout.protocol.leases import Lease, Leases, State, machines_of
+from manageout.protocol.leases.leases import Lease, Leases, State, machines_of
 
 GRACE, QUARANTINE = 100.0, 50.0
 BLOCKS = [IPv4Network("10.0.8.0/29"), IPv4Network("10.0.8.0/30"), IPv4Network("10.0.8.4/30")]

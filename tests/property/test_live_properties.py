@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import manageout.doctor.rules
-from manageout.doctor import live_json
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import diagnose
-from manageout.doctor.live import Live
-from manageout.doctor.live_report import lines
+from manageout.doctor.report import live_json
+from manageout.doctor.report.live_report import lines
 from manageout.errors import ManageoutError
+from manageout.service.probe.results import Live
 from tests.unit.doctor.live_cases import CASES, HEALTHY
 
 assert manageout.doctor.rules.__all__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from manageout.protocol.names import LOOK_AGAIN, NOTHING, Names, Outcome, Problem
+from manageout.protocol.names.registrar import LOOK_AGAIN, NOTHING, Names, Outcome, Problem
 
 OWNER = "laptop.corp.example"
 IDENTITIES = (OWNER, "laptop.a.example", "laptop.b.example", "tablet.corp.example", "tablet")

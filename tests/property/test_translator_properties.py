@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manageout.protocol import segment
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import HEAD as FRONT
-from manageout.protocol.translate_fast import segments
-from manageout.protocol.translator import Translator, Verdict
+from manageout.protocol.offload import cut as segment
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.rules import Translator, Verdict
+from manageout.protocol.translate.whole import HEAD as FRONT
+from manageout.protocol.translate.whole import segments
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
 from tests.property import strategies as any_
 

@@ -11,8 +11,8 @@ import pytest
 from manageout.errors import ManageoutError
 from manageout.lab import network, site
 from manageout.lab.topology import topology
-from manageout.linux import netns
-from manageout.service.pki import Authority
+from manageout.linux.host import netns
+from manageout.service.tls.pki import Authority
 from tests.system import daemon_place
 from tests.system.daemon_place import Place
 from tests.system.support import Lab

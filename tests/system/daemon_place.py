@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from manageout.cli import client
 from manageout.errors import DaemonUnreachable
 from manageout.lab.network import PATIENCE
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
+from manageout.service.process import client
 from tests.system.support import machine_state
 
 NAME = "mo-test-daemon"

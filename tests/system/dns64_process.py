@@ -14,9 +14,9 @@ import sys
 from ipaddress import IPv6Address
 from pathlib import Path
 
-from manageout.service.dns64 import Dns64Service
-from manageout.service.presence import Client
-from manageout.site import read_site
+from manageout.service.dns64.dns64 import Dns64Service
+from manageout.service.process.presence import Client
+from manageout.site.contradictions import read_site
 
 
 def report(role: Dns64Service) -> str:

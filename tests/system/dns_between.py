@@ -11,8 +11,8 @@ import dns.message
 import dns.opcode
 import dns.query
 
-from manageout.directory.dns_update import over_tcp
-from manageout.directory.zones import Server
+from manageout.directory.dns.update import over_tcp
+from manageout.directory.dns.zones import Server
 from tests.system.dns_place import ADDRESS, PORT
 
 BETWEEN = 5355

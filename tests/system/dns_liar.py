@@ -11,7 +11,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.dns64_place import NAME
 
 Behaviour = Callable[[dns.message.Message], Iterable[bytes]]

@@ -17,7 +17,7 @@ from typing import Any
 
 from manageout.lab import network, process, site
 from manageout.lab.topology import Topology
-from manageout.linux import netns
+from manageout.linux.host import netns
 
 # Somebody without any privilege but to read: a checkout below /root is closed to others.
 _READ = "-all,+dac_read_search"

@@ -16,7 +16,7 @@ import pytest
 from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.support import machine_state
 
 DEMO = [sys.executable, "-m", "manageout", "lab", "demo", "--no-ebpf"]

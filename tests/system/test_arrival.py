@@ -8,7 +8,7 @@ import pytest
 
 from manageout.lab import inject, network, process, site
 from manageout.lab.topology import HELPDESK, ISATAP_PREFIX
-from manageout.plan import IPHTTPS_DEVICE, isatap_address
+from manageout.site.plan import IPHTTPS_DEVICE, isatap_address
 from manageout.wire import icmpv6, ipv6
 from tests.system.support import Lab, capture, frames, ping
 

@@ -6,7 +6,7 @@ import pytest
 
 from manageout.lab import network, process, site
 from manageout.lab.topology import HELPDESK, ISATAP_PREFIX, KIOSK
-from manageout.plan import isatap_address
+from manageout.site.plan import isatap_address
 from tests.system.support import Lab, capture, ping, tshark
 
 ROUTE_INFORMATION = "24"

@@ -14,10 +14,10 @@ import pytest
 from manageout.lab import bind, network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME, KIOSK, LAPTOP_NAME
-from manageout.service.registry_file import stored
-from manageout.service.retire_phases import Phase, Step
-from manageout.service.retire_store import RetireStore
-from manageout.service.usage_file import UsageFile
+from manageout.service.state.host_file import stored
+from manageout.service.state.retire import RetireStore
+from manageout.service.state.retire_phases import Phase, Step
+from manageout.service.state.usage_file import UsageFile
 from tests.system.support import Lab
 
 LAB = pytest.mark.parametrize("lab", [("external-router", True)], indirect=True)

@@ -16,10 +16,10 @@ import pytest
 from manageout.lab import network, samba
 from manageout.lab.bind import Record
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
-from manageout.service.retire_phases import Phase, Step
-from manageout.service.retire_remove import restore
-from manageout.service.retire_store import RetireStore
-from manageout.site import read_site
+from manageout.retire.remove import restore
+from manageout.service.state.retire import RetireStore
+from manageout.service.state.retire_phases import Phase, Step
+from manageout.site.contradictions import read_site
 
 SITE = """
 [site]

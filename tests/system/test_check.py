@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
 
 KNOWN = {"router name", "manager names"}

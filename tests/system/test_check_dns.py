@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from manageout.config import Site, parse
-from manageout.service import check_dns
+from manageout.service.check import dns as check_dns
+from manageout.site.tables.site import Site, parse
 from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
 
 HEAD = f'[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "{ZONE}"\n'

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.config import parse
-from manageout.linux import netns
-from manageout.plan import plan
-from manageout.service import check_kernel
+from manageout.linux.host import netns
+from manageout.service.check import kernel as check_kernel
+from manageout.site.plan import plan
+from manageout.site.tables.site import parse
 from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
 from tests.system.test_check import check
 from tests.this_kernel import linux
@@ -34,7 +34,7 @@ def test_a_rule_that_the_kernel_refuses_is_an_error(place: Place, monkeypatch: p
     with netns.inside(NAME):
         assert list(check_kernel.packet_filter(site, plan(site))) == []
         monkeypatch.setattr(
-            "manageout.service.filter._OUTPUT", ["type filter hook output priority filter; masquerade"]
+            "manageout.service.policy.filter._OUTPUT", ["type filter hook output priority filter; masquerade"]
         )
         ((severity, message, remedy),) = check_kernel.packet_filter(site, plan(site))
     assert severity == "error" and "masquerade" in message and "Linux 6.1 or later" in remedy

@@ -10,11 +10,11 @@ import pytest
 
 from manageout.errors import KernelError
 from manageout.lab.process import wait_until
-from manageout.linux import netns
-from manageout.linux.arp import who_has
-from manageout.linux.netlink import Netlink
-from manageout.service.check_pool import pool
-from manageout.site import read_site
+from manageout.linux.host import netns
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.packets.arp import who_has
+from manageout.service.check.pool import pool
+from manageout.site.contradictions import read_site
 from tests.system.daemon_place import NAME, Place
 
 OTHER = "mo-test-other"

@@ -24,8 +24,8 @@ from manageout.lab.topology import (
     LAPTOP_NAME,
     REMOTE,
 )
-from manageout.linux.conntrack import COUNT, MAXIMUM
-from manageout.service.filter_tracking import BURST, ESTABLISHED, HOST_LIMIT, LIMIT, RATE
+from manageout.linux.netlink.conntrack import COUNT, MAXIMUM
+from manageout.service.policy.filter_tracking import BURST, ESTABLISHED, HOST_LIMIT, LIMIT, RATE
 from manageout.wire import ipv6, nd, udp
 from manageout.wire.address import rfc6052_embed
 from tests.system.support import Lab, drops, other_rules, ping, reload

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import conntrack, conntrack_forget, netns, nft, sysctl
-from manageout.linux.conntrack import Connection
+from manageout.linux.host import netns, sysctl
+from manageout.linux.netlink import conntrack, conntrack_forget
+from manageout.linux.netlink.conntrack import Connection
+from manageout.linux.nft import program as nft
 
 ONE = socket.inet_pton(socket.AF_INET6, "::1")
 BODY = """

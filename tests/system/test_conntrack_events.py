@@ -11,8 +11,10 @@ from ipaddress import IPv6Network
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import conntrack, netns, nft, sysctl
-from manageout.linux.conntrack_events import ConnectionEvents, Event
+from manageout.linux.host import netns, sysctl
+from manageout.linux.netlink import conntrack
+from manageout.linux.netlink.conntrack_events import ConnectionEvents, Event
+from manageout.linux.nft import program as nft
 
 BODY = "chain output { type filter hook output priority 0; ct state established accept; }"
 PREFIXES = [IPv6Network("fd00:0:0:1000::/59"), IPv6Network("fd01::7/128")]

@@ -6,10 +6,12 @@ import socket
 
 import pytest
 
-from manageout.linux import conntrack_walk, nft, rtnetlink
-from manageout.linux.conntrack import connection
-from manageout.linux.conntrack_walk import FORGET, Ends, mark, walk
-from manageout.linux.nft_sets import NETFILTER
+from manageout.linux.netlink import conntrack_walk
+from manageout.linux.netlink import messages as rtnetlink
+from manageout.linux.netlink.conntrack import connection
+from manageout.linux.netlink.conntrack_walk import FORGET, Ends, mark, walk
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.sets import NETFILTER
 from tests.system.test_conntrack import BODY, MARKED, found, sent_to, tracked
 
 __all__ = ["tracked"]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from manageout.service import control
-from manageout.service.control import ControlServer
+from manageout.service.process import control
+from manageout.service.process.control import ControlServer
 
 GROUP, USER, OTHER = "nogroup", "nobody", "daemon"
 HOLD = """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
 
 
@@ -283,7 +283,7 @@ def test_systemd_hears_when_it_serves_and_when_it_stops(place: Place) -> None:
 BUGGY = """
 import sys
 from manageout.cli import main
-from manageout.service.usage_log import UsageLog
+from manageout.service.usage.log import UsageLog
 
 def reload(self, site, plan):
     raise RuntimeError(f"of {site.daemon.usage_days} days")

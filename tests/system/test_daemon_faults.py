@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.daemon_place import NAME, Place
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from manageout.lab import samba
-from manageout.lab.steps import steps_of
+from manageout.lab.demo.steps import steps_of
 from manageout.lab.topology import NAMES
 from tests.system.support import machine_state, manageout
 

@@ -12,7 +12,7 @@ import pytest
 
 from manageout.lab import network
 from manageout.lab.topology import CLIENT_PREFIX
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.support import Lab
 
 pytestmark = pytest.mark.parametrize("lab", [("external-router", True)], indirect=True)

@@ -15,7 +15,7 @@ import dns.rdatatype
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.dns64_place import (
     ADDRESS,
     CLIENT,

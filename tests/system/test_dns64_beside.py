@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.dns64_place import ADDRESS, CLIENT, NAME, SIGNED, UPSTREAMS, ZONE, Place
 
 BIND, BEHIND, BESIDE = UPSTREAMS

@@ -9,8 +9,8 @@ import dns.message
 import dns.rcode
 import pytest
 
-from manageout.service import dns_stub
-from manageout.service.dns_stub import PORT, DnsStubService
+from manageout.service.resolver import stub as dns_stub
+from manageout.service.resolver.stub import PORT, DnsStubService
 
 ADDRESSES = ("127.0.0.201", "127.0.0.202")
 QUESTION = dns.message.make_query("app.corp.example", "AAAA").to_wire()

@@ -10,10 +10,10 @@ from pathlib import Path
 import dns.update
 import pytest
 
-from manageout.directory.dns_update import Updater, exchange
-from manageout.directory.tsig import KeySigner
-from manageout.directory.zones import Place, Server, Zones
-from manageout.protocol.names import NOTHING, Outcome, Records, Task
+from manageout.directory.dns.tsig import KeySigner
+from manageout.directory.dns.update import Updater, exchange
+from manageout.directory.dns.zones import Place, Server, Zones
+from manageout.protocol.names.registrar import NOTHING, Outcome, Records, Task
 from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
 
 pytestmark = pytest.mark.system

@@ -17,7 +17,7 @@ from manageout.errors import DaemonUnreachable
 from manageout.lab import bind, network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, ISATAP_NAME, LAPTOP_NAME
-from manageout.service.runtime import RuntimeDir
+from manageout.service.process.runtime import RuntimeDir
 from manageout.wire import nd
 from tests.system.strange_router import advertising
 from tests.system.support import AS_NOBODY, Lab

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from manageout.lab import bind, network, process, servers, site
+from manageout.lab.demo.names import await_registered
 from manageout.lab.process import wait_until
-from manageout.lab.steps_names import await_registered
 from manageout.lab.topology import APP, HELPDESK, ISATAP_NAME, LAPTOP_NAME, REMOTE
-from manageout.service import certificates
-from manageout.service.pki import Authority
-from manageout.service.usage_file import UsageFile
+from manageout.service.state.usage_file import UsageFile
+from manageout.service.tls import certificates
+from manageout.service.tls.pki import Authority
 from tests.system.reach_place import codes, hops, reach, resolver
 from tests.system.support import AS_NOBODY, Lab, other_rules
 from tests.system.test_doctor_live import records

@@ -12,7 +12,7 @@ import pytest
 
 from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.reach_place import codes, hops, reach
 from tests.system.support import Lab, other_rules
 from tests.system.test_doctor_live import broken, filtered, run

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from manageout.lab import bind, network, servers
 from manageout.lab.topology import APP
-from manageout.linux import netns
-from manageout.service import certificates
-from manageout.service.pki import Authority
+from manageout.linux.host import netns
+from manageout.service.tls import certificates
+from manageout.service.tls.pki import Authority
 from tests.system.support import Lab
 from tests.system.test_doctor_live import codes, doctor
 from tests.system.test_probes import https

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import netns
-from manageout.linux.isatap_bpf import IsatapFastPath
-from manageout.linux.netlink import Netlink
-from manageout.linux.tun import Tun
-from manageout.protocol.isatap_link import LinkState, Role
+from manageout.linux.bpf.isatap import IsatapFastPath
+from manageout.linux.host import netns
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.isatap.link import LinkState, Role
 from tests.system.daemon_place import ROUTE, ROUTER, Place
 from tests.this_kernel import TCX
 

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from manageout.config import parse
-from manageout.linux import netns, nft
-from manageout.linux.nft_features import ALL
-from manageout.linux.nft_sets import NftSets
-from manageout.linux.nft_table import TIMEOUTS_TABLE
-from manageout.plan import plan
-from manageout.service.filter import REFUSALS, set_name, table
-from manageout.service.filter_managers import CLIENTS, Contents
-from manageout.service.filter_tracking import timeouts
-from manageout.site import contradictions
+from manageout.linux.host import netns
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.features import ALL
+from manageout.linux.nft.sets import NftSets
+from manageout.linux.nft.tables import TIMEOUTS_TABLE
+from manageout.service.policy.filter import REFUSALS, set_name, table
+from manageout.service.policy.filter_managers import CLIENTS, Contents
+from manageout.service.policy.filter_tracking import timeouts
+from manageout.site.contradictions import contradictions
+from manageout.site.plan import plan
+from manageout.site.tables.site import parse
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.daemon_place import ROUTER, Place
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from manageout.protocol.names import NOTHING, StoredEntry
-from manageout.protocol.registry import HostRecord
-from manageout.service.lease_store import AuditRow, LeaseStore, StoredLease
-from manageout.service.names_store import NamesStore
-from manageout.service.registry_store import RegistryStore
-from manageout.service.usage_file import Usage
-from manageout.service.usage_store import UsageStore
+from manageout.protocol.isatap.registry import HostRecord
+from manageout.protocol.names.registrar import NOTHING, StoredEntry
+from manageout.service.state.hosts import RegistryStore
+from manageout.service.state.leases import AuditRow, LeaseStore, StoredLease
+from manageout.service.state.names import NamesStore
+from manageout.service.state.usage import UsageStore
+from manageout.service.state.usage_file import Usage
 
 PAGE = 4096
 STEPS = 48

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from manageout.lab.process import wait_until
-from manageout.linux.netlink import Netlink
-from manageout.service.desired import WantedRoute
-from manageout.service.reconcile import Reconciler
+from manageout.linux.netlink.links import Netlink
+from manageout.service.daemon.desired import WantedRoute
+from manageout.service.daemon.reconcile import Reconciler
 from tests.system.daemon_place import ROUTER, Place
 from tests.system.support import machine_state
 from tests.system.test_reconcile import DEVICE, ROUTE, WANTED, reconciler
@@ -40,7 +40,7 @@ def test_closed_nothing_comes_up_and_open_all_is_as_before(reconciler: Reconcile
 
 
 UNOWNED = """
-from manageout.linux import libnftables
+from manageout.linux.nft import libnftables
 libnftables.LIBRARY = "libnone.so"  # as on a machine without it
 from manageout.cli import main
 main()

@@ -12,12 +12,12 @@ import pytest
 from manageout.lab import network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import CLIENT_PREFIX, GATEWAY_NAME, REMOTE
-from manageout.protocol.drops import Drop
+from manageout.protocol.core.drops import Drop
 from manageout.wire import nd
 from tests.system.support import Lab, drops, other_rules
+from tests.transcript.iphttps.test_discovery import LLMNR
+from tests.transcript.iphttps.test_values_crossing import router_messages
 from tests.transcript.iphttps_tools import dad, datagram, ll
-from tests.transcript.test_iphttps_crossing import router_messages
-from tests.transcript.test_iphttps_nd import LLMNR
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 HOSTILE, VICTIM, FREE = (CLIENT_PREFIX[0x5000 + number].packed for number in range(3))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from manageout.protocol.newcomers import SOURCE_MOST
+from manageout.protocol.iphttps.newcomers import SOURCE_MOST
 from manageout.wire.iphttps import build_request
 from tests.iphttps_pair import GATEWAY_NAME, Pair, wait_for
 

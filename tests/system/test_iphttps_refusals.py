@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from manageout.service import certificates
-from manageout.service.pki import Authority
+from manageout.service.tls import certificates
+from manageout.service.tls.pki import Authority
 from manageout.wire.iphttps import build_request
 from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, Pair, wait_for
 

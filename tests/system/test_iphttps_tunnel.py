@@ -356,7 +356,7 @@ def test_old_drops_of_connect_are_not_recent_ones(pair: Pair) -> None:
     pair.start_gateway()
     pair.ca.issue("laptop.corp.example", server=False)
     hurried = (
-        "import manageout.service.overview as overview; overview.HISTORY, overview.SAMPLE = 1.0, 0.2\n"
+        "import manageout.service.process.overview as overview; overview.HISTORY, overview.SAMPLE = 1.0, 0.2\n"
         "from manageout.cli import cli; cli()"
     )
     files = pair.ca.directory / "laptop.corp.example"

@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux import isatap_bpf, netns, sysctl
-from manageout.linux.isatap_bpf import Added, Direct, IsatapFastPath, remove_leftovers
-from manageout.linux.libbpf import BPF_TCX_EGRESS, BPF_TCX_INGRESS
-from manageout.linux.tun import Tun
-from manageout.protocol.drops import Drop
-from manageout.protocol.isatap_link import LinkState, Role
-from manageout.protocol.prefixes import Prefix
+from manageout.linux.bpf import isatap as isatap_bpf
+from manageout.linux.bpf.isatap import Added, Direct, IsatapFastPath, remove_leftovers
+from manageout.linux.bpf.libbpf import BPF_TCX_EGRESS, BPF_TCX_INGRESS
+from manageout.linux.host import netns, sysctl
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.link import LinkState, Role
 from manageout.wire import ipv4, ipv6, tcp, udp
 from tests.system.support import AS_NOBODY
 from tests.this_kernel import TCX, track_connections
@@ -372,7 +373,7 @@ def test_a_clsact_of_somebody_else_stays(tun: Tun) -> None:
 
 KILLED = """
 import socket, sys, time
-from manageout.linux.tun import Tun
+from manageout.linux.packets.tun import Tun
 from tests.system.test_isatap_bpf import HOST, Path41, state
 tun = Tun.open("mo-isatap1", 1280)
 path = Path41(tun, state(HOST), tcx=sys.argv[1] == "tcx")
@@ -424,7 +425,7 @@ def test_a_full_list_of_prefixes_says_so(tun: Tun, monkeypatch: pytest.MonkeyPat
 def unavailable(*prefix: str) -> str:
     """What the command line would show, run behind ``prefix``."""
     script = (
-        "from manageout.linux.libbpf import Object\nfrom manageout.errors import FastPathUnavailable\n"
+        "from manageout.linux.bpf.libbpf import Object\nfrom manageout.errors import FastPathUnavailable\n"
         "from importlib import resources\n"
         "data = resources.files('manageout.bpf').joinpath('isatap.bpf.o').read_bytes()\n"
         "try: Object(data, 'isatap').load()\n"

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from manageout.cli import client
 from manageout.errors import DaemonUnreachable
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
+from manageout.service.process import client
 from manageout.wire import ipv4, ipv6
 
 ROUTER, HOST, BEHIND = "mo-j-router", "mo-j-host", "mo-j-behind"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux.privileges import Capability
-from manageout.service import iphttps_connect, isatap_join
+from manageout.linux.host.privileges import Capability
+from manageout.service.iphttps import connect as iphttps_connect
+from manageout.service.isatap import join as isatap_join
 from tests.iphttps_pair import Pair
 from tests.system.test_isatap_join import Wire, wire
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from manageout.linux import sysctl
+from manageout.linux.host import sysctl
 from tests.kernels import errors, held
 from tests.system.daemon_place import ROUTE, ROUTER, Place
 

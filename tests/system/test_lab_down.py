@@ -12,7 +12,7 @@ import pytest
 
 from manageout.lab import network
 from manageout.lab.topology import SEGMENTS, topology
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.support import AS_NOBODY, machine_state, manageout
 
 

@@ -11,7 +11,7 @@ import pytest
 from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.topology import NAMES, topology
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.support import Lab, manageout
 
 pytestmark = pytest.mark.parametrize("bare_lab", NAMES, indirect=True)

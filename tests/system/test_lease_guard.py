@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from manageout.config import parse
 from manageout.lab.process import wait_until
-from manageout.linux import netns
-from manageout.linux.netlink import Netlink
-from manageout.plan import plan
-from manageout.service import lease_guard
-from manageout.service.lease_keeper import LeaseKeeper
+from manageout.linux.host import netns
+from manageout.linux.netlink.links import Netlink
+from manageout.service.leases import guard as lease_guard
+from manageout.service.leases.keeper import LeaseKeeper
+from manageout.site.plan import plan
+from manageout.site.tables.site import parse
 from tests.system.daemon_place import NAME, Place
 
 pytestmark = pytest.mark.system

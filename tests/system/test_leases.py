@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from manageout.service.lease_store import LOST
+from manageout.service.state.leases import LOST
 from tests.iphttps_pair import Pair, Running, sh, wait_for
 from tests.system.support import manageout
 

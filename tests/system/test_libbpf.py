@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.libbpf import BPF_EXIST, BPF_NOEXIST, Object
+from manageout.linux.bpf.libbpf import BPF_EXIST, BPF_NOEXIST, Object
 
 CONFIG = 24
 

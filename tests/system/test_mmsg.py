@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from manageout.linux import netns
-from manageout.linux.mmsg import Inbox
-from manageout.linux.rawsock import BATCH, RawSocket
+from manageout.linux.host import netns
+from manageout.linux.packets.mmsg import Inbox
+from manageout.linux.packets.rawsock import BATCH, RawSocket
 from manageout.wire import ipv4
 
 HERE, THERE = bytes([127, 0, 0, 1]), bytes([127, 0, 0, 2])

@@ -16,9 +16,9 @@ from manageout.errors import ManageoutError
 from manageout.lab import network, samba
 from manageout.lab.bind import Record
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
-from manageout.linux import netns
-from manageout.protocol.names import NOTHING, Records, Task
-from manageout.service import probe_clock
+from manageout.linux.host import netns
+from manageout.protocol.names.registrar import NOTHING, Records, Task
+from manageout.service.probe import clock as probe_clock
 
 pytestmark = pytest.mark.system
 gssapi = pytest.importorskip("gssapi")
@@ -30,10 +30,10 @@ MARK = "manageout fd12:3456:789a::/48"
 PERFORM = """
 import sys
 from pathlib import Path
-from manageout.directory.dns_update import Updater
-from manageout.directory.gss_tsig import KerberosSigner
-from manageout.directory.zones import Zones
-from manageout.protocol.names import Task
+from manageout.directory.dns.update import Updater
+from manageout.directory.dns.gss_tsig import KerberosSigner
+from manageout.directory.dns.zones import Zones
+from manageout.protocol.names.registrar import Task
 server, keytab, principal, mark = sys.argv[1:5]
 updater = Updater(Zones([], [server]), KerberosSigner(Path(keytab), principal), mark, 60)
 for line in sys.stdin:
@@ -43,8 +43,8 @@ for line in sys.stdin:
 """
 CHECK = """
 import sys
-from manageout.config import parse
-from manageout.service.check_dns import updates
+from manageout.site.tables.site import parse
+from manageout.service.check.dns import updates
 for found in updates(parse(sys.stdin.read())):
     print(*found, sep="|")
 """
@@ -174,7 +174,7 @@ def test_no_kerberos_server(domain: None) -> None:
 
 
 def test_no_keytab(tmp_path: Path) -> None:
-    from manageout.directory.gss_tsig import KerberosSigner
+    from manageout.directory.dns.gss_tsig import KerberosSigner
 
     with pytest.raises(ManageoutError, match="no such file"):
         KerberosSigner(tmp_path / "missing", "")

@@ -17,7 +17,7 @@ import dns.rdataclass
 import dns.update
 import pytest
 
-from manageout.protocol import names as machine
+from manageout.protocol.names import registrar as machine
 from tests.system.dns_between import between, passed_on
 from tests.system.dns_place import ZONE, answers, bind
 from tests.system.test_names_service import NAME, running, service, until

@@ -8,12 +8,12 @@ from pathlib import Path
 import dns.update
 import pytest
 
-from manageout.config import parse
-from manageout.directory.dns_update import exchange
-from manageout.directory.zones import Place, Server
-from manageout.plan import plan
-from manageout.protocol import names as machine
-from manageout.service.names import NamesService
+from manageout.directory.dns.update import exchange
+from manageout.directory.dns.zones import Place, Server
+from manageout.protocol.names import registrar as machine
+from manageout.service.names.names import NamesService
+from manageout.site.plan import plan
+from manageout.site.tables.site import parse
 from tests.system.dns_between import between, forgotten
 from tests.system.dns_place import ADDRESS, PORT, ZONE, answers, bind
 from tests.system.test_names_service import CLIENT, NAME, SITE, running, service, until

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from manageout import config
-from manageout.plan import plan
-from manageout.protocol import names as machine
-from manageout.protocol.dues import Dues
-from manageout.service import names
-from manageout.service.names import NamesService, remedy_of
-from manageout.service.names_removal import remove_names
-from manageout.service.names_store import NamesStore
-from manageout.service.presence import Client
-from manageout.service.runtime import RuntimeDir
+from manageout.protocol.core.dues import Dues
+from manageout.protocol.names import registrar as machine
+from manageout.service.names import names
+from manageout.service.names.names import NamesService, remedy_of
+from manageout.service.names.removal import remove_names
+from manageout.service.process.presence import Client
+from manageout.service.process.runtime import RuntimeDir
+from manageout.service.state.names import NamesStore
+from manageout.site.plan import plan
+from manageout.site.tables import site as config
 from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
-from tests.unit.service.test_database import limit
+from tests.unit.service.state.test_database import limit
 
 pytestmark = pytest.mark.system
 NAME = f"laptop.{ZONE}"

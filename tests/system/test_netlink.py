@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux import netns, rtnetlink
-from manageout.linux.netlink import PROTO, AddressMonitor, Hop, Netlink
+from manageout.linux.host import netns
+from manageout.linux.netlink import messages as rtnetlink
+from manageout.linux.netlink.links import PROTO, AddressMonitor, Hop, Netlink
 
 NAME = "mo-test-netlink"
 ULA = IPv6Interface("fd00::1/64")

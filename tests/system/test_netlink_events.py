@@ -9,9 +9,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from manageout.linux import netns, sysctl
-from manageout.linux.netlink import Netlink
-from manageout.linux.netlink_events import KernelMonitor
+from manageout.linux.host import netns, sysctl
+from manageout.linux.netlink.events import KernelMonitor
+from manageout.linux.netlink.links import Netlink
 
 NAME = "mo-test-events"
 OURS = IPv6Network("fd01::/64")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux import netns
-from manageout.linux.netlink import Netlink
+from manageout.linux.host import netns
+from manageout.linux.netlink.links import Netlink
 
 NAME = "mo-test-netns"
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux import netns, nft
+from manageout.linux.host import netns
+from manageout.linux.nft import program as nft
 
 BODY = "chain forward { type filter hook forward priority 0; policy accept; %s\n }"
 
@@ -60,7 +61,7 @@ def test_a_trial_leaves_nothing_and_names_the_rule_that_the_kernel_refuses() -> 
 def test_a_trial_without_the_right_to_a_namespace(lost: str, error: str) -> None:
     code = f"""
 from manageout.errors import KernelError, NotPermitted
-from manageout.linux import nft
+from manageout.linux.nft import program as nft
 nft.trial(nft.TABLE, {BODY % "ip6 daddr fd00::/8 drop"!r})
 nft.trial(nft.TABLE, {BODY % "what is this"!r})
 """

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from manageout.linux import netns, nft
-from manageout.linux.nft_features import ALL, Features, features
+from manageout.linux.host import netns
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.features import ALL, Features, features
 
 
 def test_the_kernel_is_asked_and_holds_nothing_after(namespaces: Callable[[str], str]) -> None:
@@ -20,7 +21,7 @@ def test_the_kernel_is_asked_and_holds_nothing_after(namespaces: Callable[[str],
 def test_what_nft_refuses_is_not_there(
     namespaces: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manageout.linux.nft_features._COUNTS", "what is this")
+    monkeypatch.setattr("manageout.linux.nft.features._COUNTS", "what is this")
     with netns.inside(namespaces("mo-test-features")):
         features.cache_clear()
         assert features() == Features(counts=False, timeouts=True)

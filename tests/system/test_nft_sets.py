@@ -11,9 +11,10 @@ import pytest
 
 from manageout.errors import KernelError
 from manageout.lab.process import wait_until
-from manageout.linux import netns, nft
-from manageout.linux.nft_sets import Change, NftSets, TableMonitor
-from manageout.linux.rtnetlink import Refused
+from manageout.linux.host import netns
+from manageout.linux.netlink.messages import Refused
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.sets import Change, NftSets, TableMonitor
 
 BODY = """
 set names { type ipv6_addr; }

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.errors import KernelError, NotPermitted
-from manageout.linux import libnftables, netns, nft
-from manageout.linux.nft_sets import Change, NftSets
-from manageout.linux.nft_table import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
+from manageout.linux.host import netns
+from manageout.linux.nft import libnftables
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.sets import Change, NftSets
+from manageout.linux.nft.tables import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
 
 RULES = """set names { type ipv6_addr; }
 chain forward { type filter hook forward priority 0; policy accept; %s
@@ -86,7 +88,7 @@ def test_the_rules_go_with_their_owner_and_the_guard_stays(tables: RuleTables) -
     """As when it is killed: nothing but the descriptors tells."""
     code = f"""
 import os, signal
-from manageout.linux.nft_table import RuleTables
+from manageout.linux.nft.tables import RuleTables
 tables = RuleTables(); tables.load({RULES % ""!r}, {GUARD!r}); assert tables.owned
 os.kill(os.getpid(), signal.SIGKILL)
 """

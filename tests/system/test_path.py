@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from manageout.lab import inject, network, process, servers, site, steps_isatap
+from manageout.lab import inject, network, process, servers, site
+from manageout.lab.demo import isatap as steps_isatap
 from manageout.lab.run import Run
 from manageout.lab.topology import (
     CLIENT_PREFIX,
@@ -28,8 +29,8 @@ from manageout.lab.topology import (
     NAMES,
     SEGMENTS,
 )
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, isatap_address
-from manageout.protocol.drops import Drop
+from manageout.protocol.core.drops import Drop
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, isatap_address
 from manageout.wire import icmpv6, ipv6
 from tests.system.support import Lab, capture, drops, frames, other_rules, ping
 

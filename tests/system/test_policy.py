@@ -15,9 +15,9 @@ import pytest
 from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, HELPDESK, ISATAP_PREFIX, LAPTOP_NAME, SITE
-from manageout.plan import Plan, isatap_address
-from manageout.service.filter_tracking import ESTABLISHED
-from manageout.service.revision import REFUSED_MARK
+from manageout.service.policy.filter_tracking import ESTABLISHED
+from manageout.service.policy.revision import REFUSED_MARK
+from manageout.site.plan import Plan, isatap_address
 from manageout.wire.address import rfc6052_embed
 from tests.system.support import Lab, drops, other_rules
 

@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from manageout.errors import NotPermitted
-from manageout.linux import privileges
+from manageout.linux.host import privileges
 
 GIVE_UP = """
 import json, os, subprocess
-from manageout.linux import privileges as p
+from manageout.linux.host import privileges as p
 p.raise_limits()
 p.keep_only(p.DAEMON)
 def attempt(act):
@@ -44,7 +44,7 @@ def test_what_is_left() -> None:
 def test_what_is_missing_is_named() -> None:
     privileges.require(privileges.Capability.NET_ADMIN, "the daemon")
     code = (
-        "from manageout.linux import privileges as p\n"
+        "from manageout.linux.host import privileges as p\n"
         "p.keep_only([p.Capability.NET_RAW])\n"
         "p.require(p.Capability.NET_ADMIN, 'the daemon')"
     )

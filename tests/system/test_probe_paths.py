@@ -10,11 +10,14 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from manageout.doctor.filter_walk import UDP, Packet
 from manageout.errors import KernelError
 from manageout.lab.process import wait_until
-from manageout.linux import netns, nft
-from manageout.service import probe_filter, probe_path, probe_router
+from manageout.linux.host import netns
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.evaluate import UDP, Packet
+from manageout.service.probe import filter as probe_filter
+from manageout.service.probe import path as probe_path
+from manageout.service.probe import router as probe_router
 
 NEAR, FAR, FAR6 = IPv4Address("10.1.0.1"), IPv4Address("10.2.0.2"), IPv6Address("fd02::2")
 NOBODY, NOBODY_NEAR = IPv4Address("10.2.0.99"), IPv4Address("10.1.0.99")

@@ -14,12 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from manageout.service import (
-    probe_certificate,
-    probe_clock,
-    probe_dns,
-)
-from manageout.service.pki import Authority
+from manageout.service.probe import certificate as probe_certificate
+from manageout.service.probe import clock as probe_clock
+from manageout.service.probe import dns as probe_dns
+from manageout.service.tls.pki import Authority
 from tests.system import dns_place
 
 SERVER = f"{dns_place.ADDRESS}:{dns_place.PORT}"

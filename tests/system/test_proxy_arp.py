@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux import netns, proxy_arp
-from manageout.linux.proxy_arp import ProxyArp
+from manageout.linux.host import netns
+from manageout.linux.netlink import proxy_arp
+from manageout.linux.netlink.proxy_arp import ProxyArp
 
 NODE = "mo-test-arp"
 LEASE, OTHER = bytes((10, 0, 0, 130)), bytes((10, 0, 0, 131))

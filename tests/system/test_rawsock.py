@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from manageout.linux.rawsock import RawSocket
+from manageout.linux.packets.rawsock import RawSocket
 from manageout.wire import icmpv4, ipv4
 
 HERE, THERE, NOBODY = (IPv4Address(f"10.77.0.{last}").packed for last in (1, 2, 9))

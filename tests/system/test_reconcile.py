@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux import netns
-from manageout.linux.netlink import Netlink
-from manageout.service.desired import Desired, Device, WantedRoute
-from manageout.service.reconcile import Leftovers, Reconciler
-from manageout.service.runtime import RuntimeDir
+from manageout.linux.host import netns
+from manageout.linux.netlink.links import Netlink
+from manageout.service.daemon.desired import Desired, Device, WantedRoute
+from manageout.service.daemon.reconcile import Leftovers, Reconciler
+from manageout.service.process.runtime import RuntimeDir
 from tests.system.support import machine_state
 
 DEVICE = Device("mo-test0", 1280, False, (IPv6Interface("fe80::1/64"), IPv6Interface("fd00:1::1/64")))
@@ -84,7 +84,7 @@ def test_a_failure_half_way_is_undone(reconciler: Reconciler) -> None:
 
 
 def test_somebody_elses_change_of_a_parameter_stays(reconciler: Reconciler) -> None:
-    from manageout.linux import sysctl
+    from manageout.linux.host import sysctl
 
     reconciler.apply(replace(WANTED, sysctls=(("net.ipv6.conf.all.hop_limit", "70"),)))
     sysctl.set("net.ipv6.conf.all.hop_limit", 80)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.service.resolv_conf import ResolvConf
+from manageout.service.resolver.resolv_conf import ResolvConf
 
 STUB = "127.0.0.153"
 TEXT = "nameserver 192.168.1.1\nsearch home.example\n"

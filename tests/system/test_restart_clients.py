@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from manageout.protocol.reconnect import MOST_TALK_PATIENCE
+from manageout.protocol.iphttps.reconnect import MOST_TALK_PATIENCE
 from tests.iphttps_flow import CABLE, Flow, lay_cable
 from tests.iphttps_pair import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
 

@@ -17,10 +17,10 @@ from manageout.lab import network, process, site
 from manageout.lab.bind import key_file
 from manageout.lab.process import wait_until
 from manageout.lab.topology import CLIENT_PREFIX, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME
-from manageout.service.retire_phases import Phase
-from manageout.service.retire_store import RetireStore
-from manageout.service.retire_watch import SETTLE, Seen, State, observe
-from manageout.service.usage_file import UsageFile
+from manageout.retire.watch import SETTLE, Seen, State, observe
+from manageout.service.state.retire import RetireStore
+from manageout.service.state.retire_phases import Phase
+from manageout.service.state.usage_file import UsageFile
 from manageout.wire import icmpv6, ipv4, ipv6
 from tests.system.support import AS_NOBODY, Lab, host, ping
 

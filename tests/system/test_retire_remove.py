@@ -12,17 +12,17 @@ import dns.query
 import dns.update
 import pytest
 
-from manageout.config import Site
-from manageout.directory.dns_update import exchange
-from manageout.directory.isatap_records import IsatapRecords, Row
-from manageout.directory.router_record import RecordError
-from manageout.directory.zones import Place, Server, Zones
+from manageout.directory.dns.isatap_records import IsatapRecords, Row
+from manageout.directory.dns.router_record import RecordError
+from manageout.directory.dns.update import exchange
+from manageout.directory.dns.zones import Place, Server, Zones
 from manageout.errors import ConfigError
-from manageout.plan import Plan
-from manageout.service.retire_phases import Phase, Step
-from manageout.service.retire_remove import remove_records, restore, wanted
-from manageout.service.retire_store import RetireStore
-from manageout.site import read_site
+from manageout.retire.remove import remove_records, restore, wanted
+from manageout.service.state.retire import RetireStore
+from manageout.service.state.retire_phases import Phase, Step
+from manageout.site.contradictions import read_site
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
 from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, ZONES, bind
 
 pytestmark = pytest.mark.system

@@ -16,9 +16,9 @@ import dns.update
 import pytest
 from click.testing import CliRunner, Result
 
-from manageout.cli.rollout import rollout
-from manageout.directory.dns_update import exchange
-from manageout.directory.zones import Place, Server
+from manageout.cli.rollout.rollout import rollout
+from manageout.directory.dns.update import exchange
+from manageout.directory.dns.zones import Place, Server
 from manageout.errors import ConfigError, ManageoutError
 from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until

@@ -10,13 +10,13 @@ from pathlib import Path
 import dns.update
 import pytest
 
-from manageout.config import parse
-from manageout.directory.dns_update import exchange
-from manageout.directory.zones import Place, Server
-from manageout.plan import plan
-from manageout.service import router_record_watch
-from manageout.service.router_dns import addresses_of, record_of
-from manageout.service.router_record_watch import RouterRecordWatch
+from manageout.directory.dns.update import exchange
+from manageout.directory.dns.zones import Place, Server
+from manageout.service.names import router_record_watch
+from manageout.service.names.router_dns import addresses_of, record_of
+from manageout.service.names.router_record_watch import RouterRecordWatch
+from manageout.site.plan import plan
+from manageout.site.tables.site import parse
 from tests.system.dns_place import ADDRESS, PORT, ZONE, bind
 from tests.system.test_rollout_dns import NAME, SITE
 

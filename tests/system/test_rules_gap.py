@@ -15,7 +15,7 @@ import pytest
 from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, HELPDESK
-from manageout.service.revision import REFUSED_MARK
+from manageout.service.policy.revision import REFUSED_MARK
 from manageout.wire.address import rfc6052_embed
 from tests.system.support import Lab, drops, other_rules
 from tests.system.test_policy import calls, lease, session
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 
 UNOWNED = """
 import sys
-from manageout.linux import libnftables
+from manageout.linux.nft import libnftables
 libnftables.LIBRARY = "libnone.so"  # as on a machine without it
 from manageout.cli import main
 main()

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 from manageout.wire import nd
 from manageout.wire.nd_options import Mtu, Preference, PrefixInformation, RouteInformation
 from tests.system.test_isatap_join import HOST, PREFIX, ROUTER, SERVER, Wire, stream, wires

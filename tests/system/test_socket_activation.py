@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from manageout.config import GatewayTable
+from manageout.site.tables.site import GatewayTable
 from manageout.wire.iphttps import build_request
 from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, Pair, Running, wait_for
 

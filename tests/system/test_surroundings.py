@@ -8,12 +8,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from manageout.config import parse
-from manageout.linux import netns
-from manageout.linux.netlink import Netlink
-from manageout.plan import plan
-from manageout.service.desired import NOWHERE, Surroundings
-from manageout.service.surroundings import surroundings
+from manageout.linux.host import netns
+from manageout.linux.netlink.links import Netlink
+from manageout.service.daemon.desired import NOWHERE, Surroundings
+from manageout.service.policy.surroundings import surroundings
+from manageout.site.plan import plan
+from manageout.site.tables.site import parse
 
 SITE = """
 [site]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux import netns, sysctl
+from manageout.linux.host import netns, sysctl
 
 FORWARDING = "net.ipv6.conf.all.forwarding"
 

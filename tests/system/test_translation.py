@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 from manageout.wire import ipv4
 from tests.system.support import machine_state
 from tests.system.translation_place import (

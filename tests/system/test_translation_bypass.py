@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.translation_place import CLIENT, LEASE, SERVER, TranslationPlace, namespace, nat64
 
 PROTOCOL_41, SCTP = 41, 132

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux.tun import GSO_TCPV6, PLAIN, Tun, VnetHdr, unpack_vnet
+from manageout.linux.packets.tun import GSO_TCPV6, PLAIN, Tun, VnetHdr, unpack_vnet
 from tests.iphttps_pair import in_namespace, sh
 
 MTU = 1280

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
 from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
 
 FIREWALL = """

@@ -14,11 +14,11 @@ import pytest
 from manageout.lab import network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import HELPDESK, LAPTOP_NAME
-from manageout.linux import netns
-from manageout.service.clock import Clock
-from manageout.service.usage_file import DAY, Usage, UsageFile
-from manageout.service.usage_log import UsageLog
-from manageout.site import read_site
+from manageout.linux.host import netns
+from manageout.service.process.clock import Clock
+from manageout.service.state.usage_file import DAY, Usage, UsageFile
+from manageout.service.usage.log import UsageLog
+from manageout.site.contradictions import read_site
 from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
 from tests.system.support import Lab
 

@@ -8,14 +8,15 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import pytest
 
-from manageout.config import Site, parse
-from manageout.doctor.filter_walk import Ruleset
-from manageout.linux import netns, nft
-from manageout.linux.conntrack_walk import Ends
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, plan
-from manageout.service.filter import table
-from manageout.service.filter_managers import Contents
-from manageout.service.verdicts import Verdicts, packet
+from manageout.linux.host import netns
+from manageout.linux.netlink.conntrack_walk import Ends
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.evaluate import Ruleset
+from manageout.service.policy.filter import table
+from manageout.service.policy.filter_managers import Contents
+from manageout.service.policy.verdicts import Verdicts, packet
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, plan
+from manageout.site.tables.site import Site, parse
 from manageout.wire.address import rfc6052_embed
 
 SITE = """

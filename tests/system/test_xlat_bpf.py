@@ -14,14 +14,15 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux import netns, sysctl, xlat_bpf
-from manageout.linux.isatap_bpf import Direct, IsatapFastPath
-from manageout.linux.tun import Tun
-from manageout.linux.xlat_bpf import XlatFastPath, remove_leftovers
-from manageout.protocol.drops import Drop
-from manageout.protocol.isatap_link import LinkState, Role
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import Mtus
+from manageout.linux.bpf import xlat as xlat_bpf
+from manageout.linux.bpf.isatap import Direct, IsatapFastPath
+from manageout.linux.bpf.xlat import XlatFastPath, remove_leftovers
+from manageout.linux.host import netns, sysctl
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import Mtus
 from manageout.wire import icmpv6, ipv4, ipv6, tcp, udp
 from tests.system.test_isatap_bpf import CONTEXT, INGRESS_IFINDEX, programs
 from tests.this_kernel import TCX, track_connections
@@ -325,7 +326,7 @@ def test_the_first_to_leave_takes_nothing_of_the_other_with_it(tun: Tun) -> None
 
 KILLED = """
 import sys, time
-from manageout.linux.tun import Tun
+from manageout.linux.packets.tun import Tun
 from tests.system.test_xlat_bpf import Path64, mappings
 tun = Tun.open("mo-xlat1", 1500)
 path = Path64(tun, mappings(), tcx=sys.argv[1] == "tcx")

@@ -14,12 +14,12 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
-from manageout.linux import netns
-from manageout.linux.isatap_bpf import Direct
-from manageout.linux.tun import Tun
-from manageout.linux.xlat_bpf import XlatFastPath
-from manageout.protocol.mappings import Mappings
-from manageout.protocol.translate_fast import Mtus
+from manageout.linux.bpf.isatap import Direct
+from manageout.linux.bpf.xlat import XlatFastPath
+from manageout.linux.host import netns
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import Mtus
 from tests.this_kernel import linux
 
 CLIENT, GATEWAY, SERVER = "mo-test-client", "mo-test-gateway", "mo-test-server"

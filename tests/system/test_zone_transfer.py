@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from manageout.directory.tsig import KeySigner
-from manageout.directory.zone_records import ZoneRecord, transferred
+from manageout.directory.dns.tsig import KeySigner
+from manageout.directory.dns.zone_records import ZoneRecord, transferred
 from manageout.errors import ManageoutError
 from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, bind
 

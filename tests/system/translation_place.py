@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from manageout.cli import client
 from manageout.errors import DaemonUnreachable
 from manageout.lab.process import wait_until
-from manageout.linux import netns
+from manageout.linux.host import netns
+from manageout.service.process import client
 
 PREFIX = "fd12:3456:789a"
 CLIENT, OTHER = f"{PREFIX}:1000::10", f"{PREFIX}:1000::11"

@@ -14,17 +14,17 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from manageout.linux.netlink import Netlink
-from manageout.plan import XLAT_DEVICE
-from manageout.service import daemon
-from manageout.service.control import ControlServer
-from manageout.service.logs import set_up_logging
-from manageout.service.policy import PolicyService
-from manageout.service.presence import Client
-from manageout.service.reconcile import Reconciler
-from manageout.service.runtime import RuntimeDir
-from manageout.service.translator import TranslatorService
-from manageout.site import read_site
+from manageout.linux.netlink.links import Netlink
+from manageout.service.daemon import daemon
+from manageout.service.daemon.reconcile import Reconciler
+from manageout.service.policy.policy import PolicyService
+from manageout.service.process.control import ControlServer
+from manageout.service.process.logs import set_up_logging
+from manageout.service.process.presence import Client
+from manageout.service.process.runtime import RuntimeDir
+from manageout.service.translate.translator import TranslatorService
+from manageout.site.contradictions import read_site
+from manageout.site.plan import XLAT_DEVICE
 
 
 def client(text: str) -> Client:

@@ -13,9 +13,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from manageout.protocol.dns64 import Config, Dns64
-from manageout.protocol.dns64_prefixes import Prefixes
-from manageout.protocol.dns64_servers import Ask, Forget, Reply
+from manageout.protocol.dns.dns64 import Config, Dns64
+from manageout.protocol.dns.forwarder import Ask, Forget, Reply
+from manageout.protocol.dns.prefixes import Prefixes
 from manageout.wire import dns as wire
 
 NAT64 = IPv6Network("2001:db8:64::/96")

@@ -6,8 +6,8 @@ from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
-from manageout.protocol.iphttps import TUN, Close, Peer, ServerConfig, ServerEvent
-from manageout.protocol.iphttps_server import IpHttpsServer
+from manageout.protocol.iphttps.server import IpHttpsServer
+from manageout.protocol.iphttps.values import TUN, Close, Peer, ServerConfig, ServerEvent
 from manageout.wire import ipv6, nd, udp
 from manageout.wire.iphttps import PacketFramer, build_request
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from manageout.protocol.isatap_host import Event as HostEvent
-from manageout.protocol.isatap_host import IsatapHost
-from manageout.protocol.isatap_link import LinkState, Role
-from manageout.protocol.isatap_router import TUN, UNDERLAY, IsatapRouter, RouterConfig
-from manageout.protocol.prefixes import Prefix
-from manageout.protocol.registry import Registry
+from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.host import Event as HostEvent
+from manageout.protocol.isatap.host import IsatapHost
+from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.registry import Registry
+from manageout.protocol.isatap.router import TUN, UNDERLAY, IsatapRouter, RouterConfig
 from manageout.wire import icmpv6, ipv4, ipv6, nd, udp
 from manageout.wire.address import isatap_link_local
 

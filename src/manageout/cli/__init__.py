@@ -20,13 +20,21 @@ COMMANDS = {
     "run": ("manageout.cli.run", "run", "The daemon: every role that the site file names."),
     "plan": ("manageout.cli.plan", "plan", "Addresses, routes and names that follow from the site file."),
     "check": ("manageout.cli.check", "check", "Validate the site file and this machine."),
-    "status": ("manageout.cli.status", "status", "What the daemon does and how it fares."),
-    "hosts": ("manageout.cli.hosts", "hosts", "ISATAP hosts that were seen."),
-    "clients": ("manageout.cli.clients", "clients", "Remote clients that are connected."),
-    "leases": ("manageout.cli.leases", "leases", "Intranet IPv4 addresses of remote clients."),
-    "names": ("manageout.cli.names", "names", "Clients' names in the DNS: remove them, after the last stop."),
-    "sessions": ("manageout.cli.sessions", "sessions", "Who is connected to whom, on what port, since when."),
-    "drops": ("manageout.cli.drops", "drops", "Packets that were refused, why and from whom."),
+    "status": ("manageout.cli.reading.status", "status", "What the daemon does and how it fares."),
+    "hosts": ("manageout.cli.reading.hosts", "hosts", "ISATAP hosts that were seen."),
+    "clients": ("manageout.cli.reading.clients", "clients", "Remote clients that are connected."),
+    "leases": ("manageout.cli.reading.leases", "leases", "Intranet IPv4 addresses of remote clients."),
+    "names": (
+        "manageout.cli.reading.names",
+        "names",
+        "Clients' names in the DNS: remove them, after the last stop.",
+    ),
+    "sessions": (
+        "manageout.cli.reading.sessions",
+        "sessions",
+        "Who is connected to whom, on what port, since when.",
+    ),
+    "drops": ("manageout.cli.reading.drops", "drops", "Packets that were refused, why and from whom."),
     "connect": ("manageout.cli.connect", "connect", "Be a remote client: connect to a gateway."),
     "join": ("manageout.cli.join", "join", "Be an ISATAP host on this Linux machine."),
     "address": (
@@ -35,12 +43,16 @@ COMMANDS = {
         "Derive or explain ISATAP, 6to4, Teredo, NAT64 addresses.",
     ),
     "doctor": (
-        "manageout.cli.doctor",
+        "manageout.cli.doctor.doctor",
         "doctor",
         "Why managing out fails: cause and remedy.",
     ),
-    "rollout": ("manageout.cli.rollout", "rollout", "Tell chosen Windows machines; each way with its undo."),
-    "retire": ("manageout.cli.retire", "retire", "The way out of ISATAP: census, pilot, watch, undo."),
+    "rollout": (
+        "manageout.cli.rollout.rollout",
+        "rollout",
+        "Tell chosen Windows machines; each way with its undo.",
+    ),
+    "retire": ("manageout.cli.retire.retire", "retire", "The way out of ISATAP: census, pilot, watch, undo."),
     "import": ("manageout.cli.import_", "import_", "A site file from an existing DirectAccess farm."),
     "pki": ("manageout.cli.pki", "pki", "Certificates for gateways and clients."),
     "lab": ("manageout.cli.lab", "lab", "A whole site on this machine, in network namespaces."),
@@ -142,7 +154,7 @@ def report(error: ManageoutError) -> None:
     if error.hint:
         lines.append(f"  {error.hint}")
     if isinstance(error, ConfigError):
-        from manageout.site_lines import line_of
+        from manageout.site.lines import line_of
 
         for fault in error.faults:
             line = line_of(error.source, fault.path)

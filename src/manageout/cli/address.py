@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import click
 
-from manageout.cli.client import ask
-from manageout.cli.output import runtime_dir_option
+from manageout.cli.show.output import runtime_dir_option
 from manageout.errors import AddressError, ManageoutError
+from manageout.service.process.client import ask
 from manageout.wire import address as wire
 from manageout.wire.special import is_global
 
@@ -128,7 +128,7 @@ def _discover(runtime_dir: Path) -> tuple[list[IPv6Network], str]:
         return [
             IPv6Network(prefix) for prefix in answer["prefixes"]
         ], f"{answer['process']} ({answer['from']})"
-    from manageout.service.nat64_query import prefixes
+    from manageout.service.resolver.nat64_query import prefixes
 
     if found := prefixes():
         return found, "ipv4only.arpa (RFC 7050)"

@@ -13,7 +13,7 @@ from manageout.cli.run import config_option, runtime_dir_option
 from manageout.errors import ConfigError, ManageoutError
 
 if TYPE_CHECKING:
-    from manageout.service.check import Finding
+    from manageout.service.check.check import Finding
 
 _OPTION = re.compile(r"(?<![\w.-])([a-z0-9]+)\.([a-z_]+)(?:\.[\w-]+)*")
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -31,12 +31,12 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
     Every finding comes with its remedy. Exits with 1 when there is an error or a warning; notes do not count.
     """
     if reference:
-        from manageout.reference import reference_text
+        from manageout.site.reference import reference_text
 
         click.echo(reference_text(), nl=False)
         return
-    from manageout.service.check import check as run_checks
-    from manageout.site import read_site
+    from manageout.service.check.check import check as run_checks
+    from manageout.site.contradictions import read_site
 
     try:
         site, plan = read_site(file)
@@ -67,7 +67,7 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
 
 def _roles(directory: Path) -> list[str]:
     """Of the running daemon; none when it does not answer."""
-    from manageout.cli.client import ask
+    from manageout.service.process.client import ask
 
     try:
         return list(ask(directory / "control.sock", "status")["roles"])
@@ -77,7 +77,7 @@ def _roles(directory: Path) -> list[str]:
 
 def _named(finding: Finding) -> str:
     """The option of the site file that a finding is about: the first that it names. A host's name may look like one."""
-    from manageout.config import Site
+    from manageout.site.tables.site import Site
 
     for text in (finding.message, finding.remedy):
         for match in _OPTION.finditer(text):
@@ -90,7 +90,7 @@ def _named(finding: Finding) -> str:
 
 def _place(file: Path, path: str) -> dict[str, int]:
     """In which line of the file it stands, if it does."""
-    from manageout.site_lines import line_of
+    from manageout.site.lines import line_of
 
     line = line_of(file, path) if path else 0
     return {"line": line} if line else {}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from manageout.cli.output import runtime_dir_option
+from manageout.cli.show.output import runtime_dir_option
 
 _file = click.Path(path_type=Path)
 
@@ -84,7 +84,7 @@ def connect(
     Runs in the foreground and connects again when the connection is lost; SIGINT or SIGTERM ends it and removes
     everything that was made.
     """
-    from manageout.service.iphttps_connect import ConnectOptions, NameWishes, run
+    from manageout.service.iphttps.connect import ConnectOptions, NameWishes, run
 
     if proxy is None and proxy_from_env:
         proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or None

@@ -12,8 +12,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from manageout.doctor.farm import Farm
-    from manageout.doctor.farm_site import Imported
+    from manageout.imports.farm import Farm
+    from manageout.imports.site import Imported
 
 Value = TypeVar("Value")
 
@@ -58,8 +58,8 @@ def import_(
     Get-NetNatTransitionConfiguration; without any, paste it, then press Ctrl-D. What was taken, what is left to do
     and what was not understood is said on standard error.
     """
-    from manageout.doctor.farm_site import Wishes, site_of
     from manageout.errors import ManageoutError
+    from manageout.imports.site import Wishes, site_of
 
     wishes = Wishes(
         tuple(_typed(IPv4Address, text, "--locator") for text in locators),
@@ -79,9 +79,9 @@ def import_(
 
 
 def _farm(evidence: tuple[Path, ...]) -> Farm:
-    from manageout.doctor.farm import Farm, add
-    from manageout.doctor.text import MAX_BYTES, decode
+    from manageout.doctor.read.text import MAX_BYTES, decode
     from manageout.errors import ManageoutError
+    from manageout.imports.farm import Farm, add
 
     farm = Farm()
     if evidence in ((), (Path("-"),)):
@@ -119,7 +119,7 @@ def _typed(kind: Callable[[str], Value], text: str, option: str) -> Value:
 
 def _save(path: Path, text: str) -> None:
     from manageout.errors import ManageoutError
-    from manageout.service.files import replace_file
+    from manageout.service.process.files import replace_file
 
     if not path.parent.is_dir():
         raise ManageoutError(f"{path.parent}: no such directory", "choose another --output")
@@ -127,7 +127,7 @@ def _save(path: Path, text: str) -> None:
 
 
 def _report(made: Imported) -> None:
-    from manageout.cli.findings import item
+    from manageout.cli.show.findings import item
 
     for title, lines in (("Taken", made.taken), ("Left to do", made.left), ("Not understood", made.unread)):
         if lines:

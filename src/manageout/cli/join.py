@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.output import runtime_dir_option
+from manageout.cli.show.output import runtime_dir_option
 from manageout.errors import ManageoutError
 
 
@@ -37,7 +37,7 @@ def join(
         )
     if re.fullmatch(r"[0-9.]+|.*:.*", name):
         _want_address(name)
-    from manageout.service.isatap_join import run
+    from manageout.service.isatap.join import run
 
     run(name, device, runtime_dir, fast_path=not no_ebpf, metric=metric, log_level=log_level)
 

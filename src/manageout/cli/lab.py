@@ -83,7 +83,7 @@ def execute(node: str, command: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def list_nodes(as_json: bool) -> None:
     """Nodes, their addresses, and what runs on them."""
-    from manageout.cli.output import table
+    from manageout.cli.show.output import table
     from manageout.lab import network, process, site
 
     current = network.current()
@@ -125,7 +125,8 @@ def list_nodes(as_json: bool) -> None:
 )
 def demo(name: str, ad: bool, no_ebpf: bool, file: Path | None) -> None:
     """Show it all, step by step, with and without eBPF. Nothing of it is seen outside, nor left, however it ends."""
-    from manageout.lab import alone, network, steps, topology
+    from manageout.lab import alone, network, topology
+    from manageout.lab.demo import steps
 
     if not alone.is_inside():
         network.require_root()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from manageout.service.pki import Authority, Written
+    from manageout.service.tls.pki import Authority, Written
 
 _directory = click.option(
     "--dir",
@@ -34,7 +34,7 @@ def pki() -> None:
 @click.option("--force", is_flag=True, help="Replace an authority that exists; all it issued becomes void.")
 def init(directory: Path, name: str, rsa_key: bool, force: bool) -> None:
     """Make a certificate authority in DIRECTORY."""
-    from manageout.service.pki import Authority
+    from manageout.service.tls.pki import Authority
 
     authority = Authority.create(directory, name, rsa_key=rsa_key, force=force)
     _print_files(
@@ -61,7 +61,7 @@ def issue(
     name: str, directory: Path, server: bool, dns: tuple[str, ...], days: int, rsa_key: bool, force: bool
 ) -> None:
     """Issue a certificate for NAME, a DNS name."""
-    from manageout.service.pki import Authority
+    from manageout.service.tls.pki import Authority
 
     authority = Authority(directory)
     files = authority.issue(name, server=server, dns=dns, days=days, rsa_key=rsa_key, force=force)
@@ -80,7 +80,7 @@ def revoke(name: str, directory: Path) -> None:
 
     The new list is good for a year. Gateways let nobody new in with a list that has ended: `pki crl` renews it.
     """
-    from manageout.service.pki import Authority
+    from manageout.service.tls.pki import Authority
 
     authority = Authority(directory)
     for entry in authority.revoke(name):
@@ -98,7 +98,7 @@ def crl(directory: Path, days: int) -> None:
 
     Gateways let nobody new in with a list that has ended, and say so from 30 days before in `status`.
     """
-    from manageout.service.pki import Authority
+    from manageout.service.tls.pki import Authority
 
     authority = Authority(directory)
     authority.write_crl(days)
@@ -112,7 +112,7 @@ def crl(directory: Path, days: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def show(directory: Path, as_json: bool) -> None:
     """List what was issued, and until when it is good."""
-    from manageout.service.pki import Authority
+    from manageout.service.tls.pki import Authority
 
     authority = Authority(directory)
     entries, crl_until = authority.entries(), authority.crl_valid_until().isoformat()
@@ -127,7 +127,7 @@ def show(directory: Path, as_json: bool) -> None:
 
 
 def _print_life(authority: Authority, what: str = "it") -> None:
-    from manageout.service.certificates import now
+    from manageout.service.tls.certificates import now
     from manageout.words import counted
 
     until = authority.crl_valid_until()

@@ -22,8 +22,8 @@ def plan(file: Path, as_json: bool, new: bool, public: str | None) -> None:
 
     Reads the file only: nothing is changed and no name is resolved.
     """
-    from manageout import advice
-    from manageout.site import read_site
+    from manageout.site import advice
+    from manageout.site.contradictions import read_site
 
     if new or public:
         prefix = advice.prefix_of(_address(public)) if public else advice.new_prefix()

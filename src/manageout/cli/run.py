@@ -36,7 +36,7 @@ def run(file: Path, runtime_dir: Path | None, dry_run: bool) -> None:
     SIGHUP reads the file again (one with faults is refused and the old one runs on); SIGTERM and SIGINT stop
     and remove everything that was made.
     """
-    from manageout.service import daemon
+    from manageout.service.daemon import daemon
 
     if not dry_run:
         daemon.run(file, runtime_dir)

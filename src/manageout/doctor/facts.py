@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from manageout.doctor.ipconfig import Kind
-from manageout.doctor.live import Live
-from manageout.doctor.reach import Reach
+from manageout.doctor.console.ipconfig import Kind
+from manageout.doctor.reach.reach import Reach
+from manageout.service.probe.results import Live
 
 T = TypeVar("T")
 EVENTS = (

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from manageout.errors import LabError
 from manageout.lab import network
-from manageout.linux import netns
+from manageout.linux.host import netns
 
 INSIDE = "MANAGEOUT_LAB_ALONE"
 """Set in the environment of what runs alone."""

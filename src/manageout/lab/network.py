@@ -20,7 +20,7 @@ from pathlib import Path
 
 from manageout.errors import LabError, NotPermitted
 from manageout.lab.topology import NAMES, SEGMENTS, Node, Topology, topology
-from manageout.linux import netns
+from manageout.linux.host import netns
 
 STATE = Path("/run/manageout-lab")
 ETC = Path("/etc/netns")

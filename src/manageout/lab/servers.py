@@ -83,7 +83,7 @@ def pki_directory() -> Path:
 
 def make_certificates() -> None:
     """An authority, and certificates for the gateway, the location page and the remote clients."""
-    from manageout.service.pki import Authority
+    from manageout.service.tls.pki import Authority
 
     authority = Authority.create(pki_directory(), "Lab CA")
     for name in (GATEWAY_NAME, LOCATION_NAME):

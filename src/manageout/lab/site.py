@@ -15,7 +15,6 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
-from manageout.cli import client
 from manageout.errors import DaemonUnreachable
 from manageout.lab import bind, draw, network, samba, servers
 from manageout.lab.process import Process, start, wait_until
@@ -38,9 +37,10 @@ from manageout.lab.topology import (
     SITE,
     Topology,
 )
-from manageout.linux import netns
-from manageout.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
-from manageout.site import read_site
+from manageout.linux.host import netns
+from manageout.service.process import client
+from manageout.site.contradictions import read_site
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
 
 READY_SECONDS = 75.0  # a client whose first attempt fails tries again after 30 s ([MS-IPHTTPS] 3.1.2.1)
 URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"

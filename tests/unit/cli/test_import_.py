@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from manageout.cli.import_ import import_
 from manageout.errors import ManageoutError
-from manageout.site import read_site
+from manageout.site.contradictions import read_site
 from tests.unit.doctor.farm_evidence import PASTED, bundle
 
 

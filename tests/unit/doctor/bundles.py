@@ -6,8 +6,8 @@ import copy
 import json
 from typing import Any
 
-from manageout.doctor import read_json
 from manageout.doctor.facts import Facts
+from manageout.doctor.read import json as read_json
 
 Bundle = dict[str, Any]
 ISATAP = {

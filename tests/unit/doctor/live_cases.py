@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.live import (
+from manageout.service.probe.results import (
     AdvertisedPrefix,
     AdvertisedRoute,
     Advertisement,

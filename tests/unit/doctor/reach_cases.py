@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.live import Advertisement, DnsAnswer, Echo, PathMtu, RouterAnswer, TcpAnswer
-from manageout.doctor.reach import Answer, Client, Isatap, LeaseWay, Policy, Reach, Refused
+from manageout.doctor.reach.reach import Answer, Client, Isatap, LeaseWay, Policy, Reach, Refused
+from manageout.service.probe.results import Advertisement, DnsAnswer, Echo, PathMtu, RouterAnswer, TcpAnswer
 
 DNS = "10.0.0.10"
 DOMAIN = "corp.example"

@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 import manageout.doctor.rules
-from manageout.doctor import read_text
 from manageout.doctor.facts import Facts, Interface, NrptRule, Record, Seen
 from manageout.doctor.findings import Finding, diagnose
+from manageout.doctor.read import pasted as read_text
 from manageout.doctor.rules.machine import PARAMETERS
 from tests.unit.doctor.bundles import CLIENT, DNS, MANAGER, Bundle, changed, facts
 from tests.unit.doctor.test_findings_rules import (

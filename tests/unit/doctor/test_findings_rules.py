@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import manageout.doctor.rules
-from manageout.doctor import read_json, read_text
 from manageout.doctor.facts import Facts, Reached, Seen
 from manageout.doctor.findings import RULES, diagnose
+from manageout.doctor.read import json as read_json
+from manageout.doctor.read import pasted as read_text
 from manageout.doctor.rules.dns import DNSCACHE
 from manageout.doctor.rules.iphttps import IPHTTPS
 from manageout.doctor.rules.machine import PARAMETERS
@@ -31,7 +32,7 @@ from tests.unit.doctor.bundles import (
     facts,
     interface,
 )
-from tests.unit.doctor.test_ipconfig import ENGLISH
+from tests.unit.doctor.console.test_ipconfig import ENGLISH
 
 TRANSITION = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
 NAME = "manageout-isatap.corp.example"

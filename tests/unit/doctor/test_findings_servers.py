@@ -7,9 +7,9 @@ from ipaddress import IPv6Address
 import pytest
 
 import manageout.doctor.rules
-from manageout.doctor import read_text
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Seen
 from manageout.doctor.findings import Finding, diagnose
+from manageout.doctor.read import pasted as read_text
 from tests.unit.doctor.bundles import CLIENT, MANAGER, SERVER, Bundle, changed, facts, interface
 from tests.unit.doctor.test_findings_rules import (
     NAME,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import Severity, rule
-from manageout.doctor.live import Live
+from manageout.service.probe.results import Live
 
 Look = Callable[[Live], Iterator[tuple[str, ...]]]
 NAMES = (

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from manageout.doctor.live import Certificate, Live
 from manageout.doctor.rules.live import day, live_rule
+from manageout.service.probe.results import Certificate, Live
 from manageout.words import counted
 
 SOON = 30 * 86400

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.live import Judged, Live
 from manageout.doctor.rules.live import live_rule
 from manageout.doctor.rules.machine import SKEW
+from manageout.service.probe.results import Judged, Live
 
 _IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
 _IPV4_FORWARDING = "net.ipv4.ip_forward"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.live import Advertisement, Live, NextHop, RouterAnswer
 from manageout.doctor.rules.live import ADVERTISED, live_rule
+from manageout.service.probe.results import Advertisement, Live, NextHop, RouterAnswer
 
 OVERHEAD = 20
 """Bytes of the outer IPv4 header."""

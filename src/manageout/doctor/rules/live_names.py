@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.live import DnsAnswer, Live, Record
 from manageout.doctor.rules.live import NAMES, live_rule
+from manageout.service.probe.results import DnsAnswer, Live, Record
 
 _BLOCKED = ("isatap", "wpad")
 """The query block list of Windows' DNS servers, as it is unless somebody has changed it."""

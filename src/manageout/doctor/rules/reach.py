@@ -1,4 +1,4 @@
-"""Why a manager cannot reach a client: a rule for each way in which a hop fails (doctor/reach_hops.py)."""
+"""Why a manager cannot reach a client: a rule for each way in which a hop fails (doctor/reach/hops.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import rule
-from manageout.doctor.reach_hops import hops
+from manageout.doctor.reach.hops import hops
 
 UNANSWERED = ("REACH-CLIENT-SILENT", "REACH-CLIENT-FIREWALL", "REACH-PROHIBITED")
 AT_ROUTER = ("REACH-ROUTER-SILENT", "REACH-PROTOCOL-41", "REACH-ISATAP-NEVER", "REACH-NO-ROUTE")

@@ -1,0 +1,61 @@
+"""``manageout doctor --explain CODE``: what a code means, without any evidence."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+
+import click
+
+from manageout.cli.show.findings import folded
+from manageout.cli.show.output import printable
+from manageout.doctor import rules
+from manageout.doctor.complaints import about
+from manageout.doctor.daemon_findings import daemon_findings
+from manageout.doctor.findings import RULES
+from manageout.errors import ManageoutError
+
+
+def explain(code: str, as_json: bool) -> None:
+    """Print it. Raises :class:`ManageoutError` for a code that is none."""
+    assert rules.__all__  # importing it registers them
+    rule = RULES.get(code.strip().upper())
+    if rule is None:
+        _of_the_daemon(code, as_json)
+        return
+    hidden_by = sorted(other.code for other in RULES.values() if rule.code in other.hides)
+    said = about(rule.code)
+    if as_json:
+        words = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cause": rule.cause}
+        lists = {"remedy": rule.remedy, "hides": sorted(rule.hides), "hidden_by": hidden_by, "said": said}
+        click.echo(json.dumps(words | lists, indent=2))
+        return
+    click.echo(f"{rule.severity} {rule.code}: {rule.title}")
+    click.echo(folded("cause", rule.cause))
+    for step in rule.remedy:
+        click.echo(f"  remedy  {step}")
+    for one in said:
+        click.echo(folded("said", one))
+    if rule.hides:
+        click.echo(folded("hence", ", ".join(sorted(rule.hides))))
+    if hidden_by:
+        click.echo(folded("unless", ", ".join(hidden_by)))
+
+
+def _of_the_daemon(code: str, as_json: bool) -> None:
+    """What `status` and `doctor --live` show has its rows on a page of its own."""
+    rows = daemon_findings()
+    name = code.strip().upper()
+    if name not in rows:
+        near = get_close_matches(name, [*RULES, *rows], 3, 0.5)
+        hint = f"perhaps {', '.join(near)}" if near else "manageout doctor --rules lists the doctor's own"
+        raise ManageoutError(f"no finding is called {printable(code)[:60]!r}", hint)
+    heading, cause, remedy = rows[name]
+    if as_json:
+        words = {"code": name, "heading": heading, "cause": cause, "remedy": [remedy]}
+        click.echo(json.dumps(words, indent=2))
+        return
+    click.echo(f"{name}, found by the daemon: {heading}")
+    click.echo(folded("cause", cause))
+    click.echo(folded("remedy", remedy))
+    click.echo(folded("see", "manageout status there: its words name the machines, files and addresses"))

@@ -1,0 +1,170 @@
+"""``manageout doctor reach``: why this manager cannot reach that client, hop by hop."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from manageout.cli.show.findings import WIDTH, show, wrong
+from manageout.cli.show.output import printable
+
+if TYPE_CHECKING:
+    from manageout.doctor.look.reach import Wanted
+    from manageout.doctor.reach.reach import Hop, Reach
+
+_file = click.Path(path_type=Path)
+_VERDICTS = {
+    "ok": ("ok", "green"),
+    "fails": ("FAILS", "red"),
+    "unseen": ("not seen", "yellow"),
+    "unused": ("-", None),
+}
+_WAYS = {"both": "both ways", "lease": "by lease (IPv4)", "isatap": "by ISATAP (IPv6)"}
+_WELL = "nothing fails that can be seen from here"
+_BLIND = """\
+little can be seen from here: run it on the gateway, the ISATAP router or the manager
+(on the gateway or router already? its daemon is down: name its site file with --config)"""
+_PORT = re.compile(r"(?:(tcp|udp)/)?([0-9]{1,5})|([0-9]{1,5})/(tcp|udp)|icmp", re.IGNORECASE)
+
+
+def _service(ctx: click.Context, parameter: click.Parameter, text: str | None) -> str:
+    """``3389``, ``3389/tcp``, ``tcp/3389``, ``udp/161`` or ``icmp`` -> as in the site file."""
+    if text is None:
+        return ""
+    found = _PORT.fullmatch(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no port, such as 3389/tcp, udp/161 or icmp")
+    if text.lower() == "icmp":
+        return "icmp"
+    number = int(found[2] or found[3])
+    if not 0 < number < 65536:
+        raise click.BadParameter(f"{number} is no port: 1 to 65535")
+    return f"{(found[1] or found[4] or 'tcp').lower()}/{number}"
+
+
+@click.command()
+@click.argument("host")
+@click.argument("client")
+@click.option(
+    "--port",
+    "service",
+    metavar="PORT",
+    callback=_service,
+    help="What is to be opened: 3389/tcp, udp/161, icmp.",
+)
+@click.option(
+    "--config",
+    "-c",
+    "file",
+    type=_file,
+    envvar="MANAGEOUT_CONFIG",
+    help="The site file. [the running daemon's]",
+)
+@click.option(
+    "--runtime-dir",
+    type=_file,
+    envvar="MANAGEOUT_RUNTIME_DIR",
+    help="Directory of the control socket. [as in the site file]",
+)
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Name server to ask, instead of the usual ones. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.pass_context
+def reach(ctx: click.Context, /, host: str, client: str, service: str, as_json: bool, **options: Any) -> None:
+    """Say hop by hop why the manager HOST cannot reach the remote client CLIENT. Names or addresses.
+
+    It tells what can be seen from where it runs, best as root: on the gateway names, policy, connection, lease,
+    packet filter, and what the client answers HOST (asked in its name); on the ISATAP router whether protocol 41
+    passes; on HOST itself the names that it gets, the router's answer, and whether the client's port opens. What it
+    cannot see, it says, and where it could be. Nothing is changed. Exits with 1 when something fails.
+    """
+    from manageout.doctor import rules
+    from manageout.doctor.facts import Facts
+    from manageout.doctor.findings import diagnose
+    from manageout.doctor.look.reach import look
+    from manageout.doctor.reach.hops import hops
+
+    assert rules.__all__  # importing it registers them
+    seen = look(_wanted(host, client, service, **options))
+    walked = hops(seen)
+    found = diagnose([Facts("(reach)", computer=seen.here, reach=seen, understood=True)])
+    if as_json:
+        rows = [hop._asdict() for hop in walked]
+        answer = {
+            "host": seen.host,
+            "client": seen.client,
+            "service": seen.service,
+            "views": seen.views,
+            "hops": rows,
+            "findings": [finding._asdict() for finding in found],
+            "unseen": seen.unseen,
+        }
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        _print(seen, walked)
+        show(found)
+        if not wrong(found):
+            click.echo(_WELL if seen.views else _BLIND)
+    ctx.exit(1 if wrong(found) else 0)
+
+
+def _wanted(
+    host: str,
+    client: str,
+    service: str,
+    file: Path | None,
+    runtime_dir: Path | None,
+    servers: tuple[str, ...],
+) -> Wanted:
+    from manageout.cli.doctor.live import default_file, site_of, valid_server
+    from manageout.doctor.look.reach import Wanted
+    from manageout.service.process import client as socket
+
+    for name, text in (("HOST", host), ("CLIENT", client)):
+        if not text.strip():
+            raise click.BadParameter("give a name or an address", param_hint=name)
+    for server in servers:
+        valid_server(server)
+    directory = runtime_dir or Path(socket.DEFAULT_RUNTIME_DIR)
+
+    def ask(command: str) -> Any:
+        return socket.ask(directory / "control.sock", command)
+
+    site, plan = site_of(file or default_file(ask))
+    directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
+    socket_there = (directory / "control.sock").exists()
+    return Wanted(ask, site, plan, host, client, service, servers, socket_there)
+
+
+def _print(seen: Reach, walked: list[Hop]) -> None:
+    place = " and ".join(seen.views) or "another machine"
+    what = f" on {seen.service}" if seen.service else ""
+    click.echo(f"{printable(seen.host)} to {printable(seen.client)}{what}, seen from {place}\n")
+    before = ""
+    for hop in walked:
+        if hop.way != before:
+            click.echo(_WAYS[hop.way])
+            before = hop.way
+        word, colour = _VERDICTS[hop.verdict]
+        head = f"  {word:<9} {hop.what:<22} "
+        text = textwrap.fill(
+            head + printable(hop.words),
+            WIDTH,
+            subsequent_indent=" " * len(head),
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        click.echo(text.replace(f"  {word}", f"  {click.style(word, fg=colour)}", 1) if colour else text)
+    for line in seen.unseen:
+        click.echo(f"  not seen  {printable(line)}")
+    click.echo()

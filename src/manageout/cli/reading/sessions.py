@@ -1,0 +1,41 @@
+"""``manageout sessions``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from manageout.cli.show.fitted import fitted, reading_table
+from manageout.cli.show.output import ago, traffic
+
+
+def render(sessions: list[dict[str, Any]], wide: bool = False) -> str:
+    """Who is connected to whom: client, the other end, who began, on what port, since when, bytes each way."""
+    if not sessions:
+        return "Nobody is connected to anybody."
+    headings = ("CLIENT", "", "OTHER END", "SERVICE", "STATE", "SINCE", "FROM CLIENT", "TO CLIENT", "THROUGH")
+    rows = [
+        (
+            row.get("client") or row["client_address"],
+            "<-" if row["begun_by"] == "manager" else "->",
+            f"{row['peer_name']} ({row['peer']})" if row.get("peer_name") else row["peer"],
+            f"{row['protocol']}/{row['port']}" if row.get("port") else row["protocol"],
+            row.get("state") or "-",
+            ago(row.get("since")),
+            traffic(row, "rx"),
+            traffic(row, "tx"),
+            row.get("through") or "-",
+        )
+        for row in sorted(sessions, key=lambda row: (row.get("client") or "", -(row.get("since") or 0)))
+    ]
+    return fitted(
+        headings,
+        rows,
+        right=(5, 6, 7),
+        spare=("STATE", "THROUGH", "TO CLIENT", "FROM CLIENT"),
+        wide=wide,
+    )
+
+
+sessions = click.command("sessions")(reading_table(render, "sessions"))

@@ -1,0 +1,1 @@
+"""``manageout rollout``, by what carries it: files, Active Directory (``ad``), the DNS (``dns``)."""

@@ -1,0 +1,1 @@
+"""How commands print: tables that fit, findings, JSON. No command is here."""

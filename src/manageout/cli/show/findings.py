@@ -1,0 +1,96 @@
+"""How findings of the doctor are printed."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from manageout.cli.show.output import printable
+
+if TYPE_CHECKING:
+    from manageout.doctor.findings import Finding
+    from manageout.service.probe.results import Live
+
+WIDTH = 100
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_INDENT = " " * 10
+_COMMAND = re.compile(r"(reg|netsh|nft|ip|[A-Z][a-z]+-[A-Z]\w+) ")
+
+
+def show(found: Iterable[Finding]) -> None:
+    """Each finding: what, what was seen, why, what mends it, and what else it explains."""
+    for finding in found:
+        mark = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
+        click.echo(_title(finding).replace(finding.severity, mark, 1))
+        for quote in finding.seen:
+            click.echo(folded("seen", quote))
+        if finding.cause:
+            click.echo(folded("cause", finding.cause))
+        for step in finding.remedy:
+            click.echo(_remedy(printable(step)))
+        if finding.hidden:
+            click.echo(folded("hence", ", ".join(finding.hidden)))
+        click.echo()
+
+
+def _title(finding: Finding) -> str:
+    words = f"{finding.severity} {finding.code} on {printable(finding.computer)}: {printable(finding.title)}"
+    return textwrap.fill(
+        words, WIDTH, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _remedy(step: str) -> str:
+    """The command in one piece, for it is to be copied; what is said about it may go below."""
+    line = f"  remedy  {step}"
+    if len(line) <= WIDTH:
+        return line
+    command, gap, about = step.partition("   (")
+    if gap:
+        return f"  remedy  {command}\n{_INDENT}  ({about}"
+    return line if _COMMAND.match(step) else folded("remedy", step)
+
+
+def report(live: Live) -> None:
+    """What a look at a running machine found, before what is wrong with it."""
+    from manageout.doctor.report.live_report import lines
+
+    for line in lines(live):
+        click.echo(textwrap.fill(printable(line), WIDTH, subsequent_indent=" " * 14, break_on_hyphens=False))
+    click.echo()
+
+
+def wrong(found: Iterable[Finding]) -> bool:
+    """Whether somebody should act; notes do not count."""
+    return any(finding.severity != "note" for finding in found)
+
+
+def folded(label: str, text: str) -> str:
+    """A labelled text in lines of the width."""
+    return textwrap.fill(
+        printable(text),
+        WIDTH,
+        initial_indent=f"  {label:<8}",
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def item(text: str) -> str:
+    """A line of a list in lines of the width; a command at its end in one piece, for it is to be copied."""
+    said, gap, command = text.rpartition(": ")
+    apart = len(text) + 2 > WIDTH and gap and _COMMAND.match(command)
+    lines = textwrap.fill(
+        f"{said}:" if apart else text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"{lines}\n      {command}" if apart else lines

@@ -1,0 +1,3 @@
+"""Active Directory, through Samba's bindings: ``domain`` starts ``gpo_samba`` and ``census_samba`` as programs of
+their own under the system's Python (they import nothing of ours), one JSON object in, one out.
+"""

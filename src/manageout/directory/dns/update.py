@@ -1,0 +1,339 @@
+"""Dynamic updates (RFC 2136) that never touch a record of somebody else, signed by TSIG or GSS-TSIG.
+
+A name of ours holds, beside its records, a TXT record with our mark, in which the site and the client stand. Every
+update says in its prerequisites that the mark is there, or that the name is not in use at all, and the server judges
+that in the same step (RFC 2136 3.2): so neither a machine nor another client of the site, at whichever gateway, loses
+its name. Only the client that is called exactly like the name takes it from another client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import struct
+import time
+from ipaddress import IPv6Address, IPv6Network
+from typing import Protocol
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdata
+import dns.rdatatype
+import dns.update
+
+from manageout.directory.dns.answer import Answer, read_answer
+from manageout.directory.dns.zones import Place, Server, Unreachable, Zones
+from manageout.errors import ManageoutError
+from manageout.protocol.names.registrar import NOTHING, Outcome, Problem, Records, Task
+from manageout.words import said
+
+TIMEOUT = 5.0
+_ANYWHERE = IPv6Network("::/0")
+_TYPES = ("A", "AAAA", "PTR")
+_ADDRESSES = ("A", "AAAA")
+_OTHERWISE = (dns.rcode.YXDOMAIN, dns.rcode.YXRRSET)
+
+
+class Signer(Protocol):
+    """Signs updates; ``None`` in its place sends them unsigned."""
+
+    def sign(self, update: dns.message.Message, place: Place) -> None:
+        """Prepare ``update`` for the server of ``place``. Raises :class:`SignerError`."""
+
+    def reset(self) -> None:
+        """The server knows the key no longer."""
+
+
+class SignerError(ManageoutError):
+    """Nothing can be signed now: no ticket, no key. ``code``: of the finding."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class Updater:
+    """Carries out tasks, one at a time; blocks. ``mark``: with what the texts of our TXT records begin. ``ours``: where
+    this gateway's clients have their addresses."""
+
+    def __init__(
+        self, zones: Zones, signer: Signer | None, mark: str, ttl: int, ours: IPv6Network = _ANYWHERE
+    ) -> None:
+        self._zones, self._signer, self._mark, self._ttl, self._ours = zones, signer, mark, ttl, ours
+
+    def perform(self, task: Task) -> tuple[Outcome, Problem | None]:
+        """Make the server's records as wanted; what became of it."""
+        try:
+            place = self._zones.place(task.name)
+            if place is None:
+                if task.name.endswith(".arpa"):
+                    return Outcome.NO_ZONE, None
+                return Outcome.FAILED, Problem("DNS-NO-ZONE", f"no server here holds a zone for {task.name}")
+            if task.look:
+                return self._look(task, place)
+            return self._remove(task, place) if not task.wanted else self._set(task, place)
+        except SignerError as error:
+            return Outcome.FAILED, Problem(error.code, error.message)
+        except Unreachable as error:
+            return Outcome.FAILED, Problem("DNS-UNREACHABLE", error.message)
+        except (dns.exception.DNSException, OSError, EOFError) as error:
+            self._zones.forget()
+            outcome = Outcome.FAILED if isinstance(error, ConnectionRefusedError) else Outcome.DOUBTFUL
+            return outcome, Problem("DNS-UNREACHABLE", f"{task.name}: {said(error)}")
+
+    def _look(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """Whether it stands there as wanted; if not, once more. A server that does not say is told again."""
+        there: dict[str, list[str]] = {}
+        for kind in ("TXT", *_kinds(task.wanted)):
+            texts = texts_of(task.name, kind, place)
+            if texts is None:
+                return self._set(task, place)
+            there[kind] = texts
+        mine = _quoted(self.mark(task.owner)) in there["TXT"]
+        if mine and all(_canonical(kind, text) in there[kind] for kind, text in task.wanted):
+            return Outcome.DONE, None
+        if mine and not all(IPv6Address(text) in self._ours for text in there.get("AAAA", ())):
+            words = f"the client of {task.name} is connected to another gateway too, and has the addresses of that"
+            return Outcome.ELSEWHERE, Problem("NAME-TWICE", words)
+        outcome, problem = self._set(task, place)
+        return Outcome.RESTORED if outcome is Outcome.DONE else outcome, problem
+
+    def mark(self, owner: str) -> str:
+        """The text of the TXT record. The client is in it as a hash: its certificate's name may be nobody's business,
+        and need not fit a record."""
+        if not owner:
+            return self._mark
+        digest = hashlib.sha256(f"{self._mark} {owner}".encode()).hexdigest()
+        return f"{self._mark} client {digest[:32]}"
+
+    def _set(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """Where our mark is: replace. Where nothing is: add. Else it is somebody's."""
+        update = self._marked(task, place, self.mark(task.owner))
+        self._replace(update, task, place)
+        answer = self._send(update, place)
+        if answer.rcode == dns.rcode.NXRRSET:
+            update = self._update(place)
+            update.absent(self._relative(task, place))
+            update.add(self._relative(task, place), self._ttl, "TXT", _quoted(self.mark(task.owner)))
+            self._replace(update, task, place)
+            answer = self._send(update, place)
+        if answer.rcode in _OTHERWISE:
+            return self._take_over(task, place)
+        return self._judge(answer, task, place)
+
+    def _take_over(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """From another client of the site, if it is not called so and ours is; and from ourselves as we were before
+        marks named clients, if exactly what we know of stands there."""
+        found = self._mark_there(task, place)
+        exact = task.owner == task.name
+        if found is None:
+            words = f"{task.name} has records that are not ours: they stay as they are"
+            return Outcome.TAKEN, Problem("NAME-TAKEN", words)
+        if exact or (found == self._mark and task.known):
+            update, name = self._marked(task, place, found), self._relative(task, place)
+            if not exact:
+                self._exactly(update, task, place)
+            for kind in _ADDRESSES:
+                update.delete(name, kind)
+            update.delete(name, "TXT", _quoted(found))
+            update.add(name, self._ttl, "TXT", _quoted(self.mark(task.owner)))
+            self._replace(update, task, place)
+            answer = self._send(update, place)
+            if answer.rcode not in (dns.rcode.NXRRSET, *_OTHERWISE):
+                return self._judge(answer, task, place)
+        words = f"{task.name} is the name of another client of this site"
+        owned = not exact and found == self.mark(task.name)
+        return Outcome.OWNED if owned else Outcome.TAKEN, Problem("NAME-TWICE", words)
+
+    def _mark_there(self, task: Task, place: Place) -> str | None:
+        """The mark of another client of our site, or one of before they were named; None: it is not our site's."""
+        if not task.owner:
+            return None
+        texts = texts_of(task.name, "TXT", place)
+        found = texts[0].strip('"') if texts and len(texts) == 1 else ""
+        client = re.fullmatch(re.escape(self._mark) + r"( client [0-9a-f]{32})?", found)
+        return found if client else None
+
+    def _remove(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        """Only if our mark is there, and only the records that we have put there: another gateway of this site may
+        have registered the client meanwhile."""
+        result: tuple[Outcome, Problem | None] = Outcome.DONE, None
+        if task.known == NOTHING:
+            return result
+        for mark in dict.fromkeys(
+            (self.mark(task.owner), self._mark)
+        ):  # or as it was before clients were named
+            answer = self._send(self._removal(task, place, mark), place)
+            if answer.rcode not in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
+                return self._judge(answer, task, place)
+            result = self._remove_in_steps(task, place, mark)
+            if result[0] is not Outcome.DONE:
+                break
+        return result
+
+    def _removal(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
+        """Everything at once, if exactly what we know of stands there."""
+        update, name = self._marked(task, place, mark), self._relative(task, place)
+        self._exactly(update, task, place)
+        for kind in _kinds(task.known):
+            update.delete(name, kind)
+        update.delete(name, "TXT", _quoted(mark))
+        return update
+
+    def _exactly(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
+        """On condition that the name has the records that we know of, and no others."""
+        name = self._relative(task, place)
+        for kind in _TYPES:
+            texts = [text for one, text in task.known if one == kind]
+            if texts:
+                update.present(name, kind, *texts)
+            else:
+                update.absent(name, kind)
+
+    def _remove_in_steps(self, task: Task, place: Place, mark: str) -> tuple[Outcome, Problem | None]:
+        """Less stands there, or something else: first our records one by one, then the mark if nothing is left."""
+        update, name = self._marked(task, place, mark), self._relative(task, place)
+        for kind, text in sorted(task.known):
+            update.delete(name, kind, text)
+        answer = self._send(update, place)
+        if answer.rcode == dns.rcode.NXRRSET:
+            return Outcome.DONE, None  # nothing of ours is there
+        outcome, problem = self._judge(answer, task, place)
+        if outcome is not Outcome.DONE:
+            return outcome, problem
+        update = self._marked(task, place, mark)
+        for kind in _TYPES:
+            update.absent(name, kind)
+        update.delete(name, "TXT", _quoted(mark))
+        answer = self._send(update, place)
+        if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
+            return Outcome.DONE, None
+        return self._judge(answer, task, place)
+
+    def _marked(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
+        update = self._update(place)
+        update.present(self._relative(task, place), "TXT", _quoted(mark))
+        return update
+
+    def _update(self, place: Place) -> dns.update.UpdateMessage:
+        return dns.update.UpdateMessage(place.zone)
+
+    def _relative(self, task: Task, place: Place) -> dns.name.Name:
+        return dns.name.from_text(task.name).relativize(dns.name.from_text(place.zone))
+
+    def _replace(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
+        name = self._relative(task, place)
+        for kind in _kinds(task.wanted | task.known):
+            update.delete(name, kind)
+        for kind, text in sorted(task.wanted):
+            update.add(name, self._ttl, kind, text)
+
+    def _send(self, update: dns.update.UpdateMessage, place: Place) -> Answer:
+        if self._signer is not None:
+            self._signer.sign(update, place)
+        return exchange(update, place)
+
+    def _judge(self, answer: Answer, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+        if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
+            if self._signer is None or answer.authentic:
+                return Outcome.DONE, None
+            return Outcome.DOUBTFUL, Problem(
+                "DNS-UNSIGNED", f"{place.server.address} did not sign its consent"
+            )
+        if answer.tsig_error and self._signer is not None:
+            self._signer.reset()
+        self._zones.forget()
+        return Outcome.FAILED, problem_of(answer, task, place)
+
+
+def over_tcp(wire: bytes, server: Server) -> bytes:
+    """One message there, one back (RFC 7766 8). Raises :class:`OSError`, :class:`EOFError`."""
+    with socket.create_connection(server, TIMEOUT) as sock:
+        until = time.monotonic() + TIMEOUT
+        sock.sendall(struct.pack("!H", len(wire)) + wire)
+        return _received(sock, int.from_bytes(_received(sock, 2, until), "big"), until)
+
+
+def _received(sock: socket.socket, size: int, until: float) -> bytes:
+    """So many bytes, all of them in time: a server that sends one now and then may not keep us."""
+    data = b""
+    while len(data) < size:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        sock.settimeout(left)
+        part = sock.recv(size - len(data))
+        if not part:
+            raise EOFError("the server ended the connection")
+        data += part
+    return data
+
+
+def _canonical(kind: str, text: str) -> str:
+    """As :func:`texts_of` says it."""
+    return dns.rdata.from_text("IN", kind, text).to_text()
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _kinds(records: Records) -> list[str]:
+    return sorted({kind for kind, _ in records})
+
+
+def exchange(update: dns.message.Message, place: Place) -> Answer:
+    """Send over TCP, and read the answer. Raises what sockets and dnspython raise."""
+    return read_answer(over_tcp(update.to_wire(max_size=65535), place.server), update)
+
+
+def texts_of(name: str, kind: str, place: Place) -> list[str] | None:
+    """The records of that type as the server has them, sorted; None if it does not say. Raises what sockets and
+    dnspython raise."""
+    query = dns.message.make_query(name, kind, flags=0)
+    answer = dns.message.from_wire(over_tcp(query.to_wire(), place.server))
+    if not query.is_response(answer) or answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return None
+    rows = [row for row in answer.answer if row.name == query.question[0].name]
+    return sorted(item.to_text() for row in rows if row.rdtype == query.question[0].rdtype for item in row)
+
+
+def signed_question(signer: Signer, place: Place) -> Problem | None:
+    """Ask for the zone's SOA, signed: what the server holds of our signature, without changing anything.
+
+    Raises what sockets and dnspython raise, and :class:`SignerError`.
+    """
+    query = dns.message.make_query(place.zone, dns.rdatatype.SOA)
+    signer.sign(query, place)
+    answer = exchange(query, place)
+    if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
+        return None
+    code, words = _refusal(answer)
+    return Problem(code, f"zone {place.zone} on {place.server.address}: {words}")
+
+
+_TSIG = {
+    "BADKEY": ("DNS-BAD-KEY", "the server does not know our key"),
+    "BADSIG": ("DNS-BAD-SIGNATURE", "the server finds our signature wrong: the key differs"),
+    "BADTIME": ("DNS-BAD-TIME", "the clocks of this machine and of the server differ by more than 5 minutes"),
+}
+_CODES = {
+    dns.rcode.REFUSED: ("DNS-REFUSED", "the server refuses: the zone takes no updates from us"),
+    dns.rcode.NOTAUTH: ("DNS-NOT-AUTHORITATIVE", "the server is not authoritative for the zone"),
+    dns.rcode.NOTZONE: ("DNS-NOT-ZONE", "the name is not in the zone"),
+}
+
+
+def problem_of(answer: Answer, task: Task, place: Place) -> Problem:
+    """The finding for a refusal."""
+    code, words = _refusal(answer)
+    return Problem(code, f"{task.name} in zone {place.zone} on {place.server.address}: {words}")
+
+
+def _refusal(answer: Answer) -> tuple[str, str]:
+    """Code and words."""
+    unknown = "DNS-FAILED", f"the server answered {dns.rcode.to_text(answer.rcode)}"
+    return _TSIG.get(answer.tsig_error) or _CODES.get(answer.rcode, unknown)

@@ -1,0 +1,171 @@
+"""The addresses in a zone: by zone transfer, from a zone file, from a list. Raises :class:`ManageoutError` only."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+import dns.exception
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.tsig
+import dns.xfr
+import dns.zone
+
+from manageout.directory.dns.tsig import KeySigner
+from manageout.directory.dns.zones import Server
+from manageout.errors import ManageoutError
+from manageout.windows.gpo_read import decoded
+from manageout.wire.address import written
+from manageout.words import said
+
+SECONDS = 60.0
+"""For a whole zone."""
+MAX_BYTES = 64 << 20
+MAX_RECORDS = 1_000_000
+_KINDS = {dns.rdatatype.A: "A", dns.rdatatype.AAAA: "AAAA", dns.rdatatype.CNAME: "CNAME"}
+_EXPORT = "or export the zone: --zone-file FILE"
+_AGE = re.compile(r"\[\s*(AGE|Aging)\s*:\s*\d+\s*\]", re.IGNORECASE)
+"""What Microsoft's export puts before the TTL of a record that somebody registered."""
+
+
+class ZoneRecord(NamedTuple):
+    """One record; names without the last dot, in lower case."""
+
+    name: str
+    kind: str
+    """A, AAAA or CNAME."""
+    value: str
+
+
+def transferred(zone: str, server: str, key: KeySigner | None = None) -> Iterator[ZoneRecord]:
+    """By AXFR, message for message."""
+    try:
+        where = Server.parse(server)
+        messages = dns.query.xfr(
+            where.address,
+            zone,
+            timeout=10.0,
+            port=where.port,
+            keyring=key.keyring if key else None,
+            relativize=False,
+            lifetime=SECONDS,
+        )
+        for message in messages:
+            for rrset in message.answer:
+                if rrset.rdtype in _KINDS:
+                    name = _text(rrset.name)
+                    yield from (ZoneRecord(name, _KINDS[rrset.rdtype], _value(item)) for item in rrset)
+    except dns.xfr.TransferError as error:
+        raise _refusal(zone, server, where, key, error.rcode) from None
+    except dns.tsig.PeerError as error:
+        hint = f"--tsig FILE with a key that the server has too, {_EXPORT}"
+        raise ManageoutError(f"zone {zone}: {server} does not take the key: {said(error)}", hint) from None
+    except (dns.exception.DNSException, OSError, ValueError, EOFError) as error:
+        hint = f"allow the transfer to this machine (or to --tsig KEYFILE), {_EXPORT}"
+        raise ManageoutError(f"zone {zone} from {server}: {said(error)}", hint) from None
+
+
+def _refusal(zone: str, server: str, where: Server, key: KeySigner | None, rcode: int) -> ManageoutError:
+    code = dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
+    if rcode == dns.rcode.NOTAUTH:
+        hint = f"--dns ADDRESS of a server that has it, {_EXPORT}"
+        return ManageoutError(f"zone {zone}: {server} does not have it ({code})", hint)
+    option = f"allow-transfer {{ {key.element if key else _own_address(where)}; }};"
+    way = "" if key else " (or a key, and --tsig KEYFILE)"
+    hint = (
+        f"BIND, which since 9.20 refuses everybody unless told, needs `{option}` for the zone{way}, {_EXPORT}"
+    )
+    return ManageoutError(f"zone {zone}: {server} refuses the transfer ({code})", hint)
+
+
+def _own_address(server: Server) -> str:
+    """The address by which ``server`` knows this machine. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.connect((server.address, server.port))
+        return str(asking.getsockname()[0])
+    return "ADDRESS"
+
+
+def from_file(path: Path, zone: str) -> Iterator[ZoneRecord]:
+    """A zone file (BIND's, or ``Export-DnsServerZone``), or a list: names and addresses in any order, CSV too."""
+    text = _read(path)
+    if re.search(r"(?im)^[^;]*\sSOA\s", text):
+        yield from _zone_file(path, text, zone)
+    else:
+        yield from listed(text, zone)
+
+
+def listed(text: str, zone: str) -> Iterator[ZoneRecord]:
+    """A line: an address, and before it the name that has it, if it has one."""
+    for line in text.splitlines():
+        words = [word for word in re.split(r"[\s,;\"']+", line) if word]
+        addresses = [address for word in words if (address := _address(word)) is not None]
+        names = [
+            word
+            for word in words
+            if _address(word) is None and re.fullmatch(r"[\w.-]*[a-zA-Z_][\w.-]*", word)
+        ]
+        name = names[0].lower().rstrip(".") if names else ""
+        if name and "." not in name and zone:
+            name = f"{name}.{zone}"
+        for address in addresses:
+            yield ZoneRecord(name, "A" if isinstance(address, IPv4Address) else "AAAA", written(address))
+
+
+def _zone_file(path: Path, text: str, zone: str) -> Iterator[ZoneRecord]:
+    try:
+        found = dns.zone.from_text(
+            _AGE.sub("", text), zone or None, relativize=False, check_origin=False, filename=path.name
+        )
+    except (dns.exception.DNSException, ValueError, OSError, RecursionError) as error:
+        hint = (
+            "give a whole zone file, with --zone NAME for the zone's name, or a list of names and addresses"
+        )
+        raise ManageoutError(f"{path}: not a zone file: {said(error)}", hint) from None
+    for name, _, item in found.iterate_rdatas():
+        if item.rdtype in _KINDS:
+            yield ZoneRecord(_text(name), _KINDS[item.rdtype], _value(item))
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ManageoutError(f"{path}: {error.strerror}", "check the name, and who may read it") from None
+    if len(data) > MAX_BYTES:
+        raise ManageoutError(
+            f"{path} has more than {MAX_BYTES >> 20} MB", "give only the records of type AAAA"
+        )
+    return decoded(data)
+
+
+def _text(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower()
+
+
+def _value(item: object) -> str:
+    return str(item).rstrip(".").lower()
+
+
+def _address(word: str) -> IPv4Address | IPv6Address | None:
+    with suppress(ValueError):
+        return ip_address(word)
+    return None
+
+
+def bounded(records: Iterable[ZoneRecord]) -> Iterator[ZoneRecord]:
+    """At most :data:`MAX_RECORDS`. Raises :class:`ManageoutError` beyond."""
+    for number, record in enumerate(records):
+        if number >= MAX_RECORDS:
+            raise ManageoutError(f"more than {MAX_RECORDS} records", "give fewer zones at a time")
+        yield record

@@ -1,0 +1,285 @@
+"""Output of netsh -> facts of interfaces, routes, IP-HTTPS, name rules, the firewall, the proxy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise
+
+from manageout.doctor.console import settings as netsh
+from manageout.doctor.console.ipconfig import Kind
+from manageout.doctor.console.settings import MAX_ROWS
+from manageout.doctor.facts import Facts, Interface, NrptRule, PrefixPolicy, Route, Seen
+from manageout.doctor.pasted.segments import Part
+
+MAX_INTERFACES = 500
+MAX_ANSWERS = 64
+"""Addresses of one list of servers."""
+HEX = re.compile(r"^0x[0-9A-Fa-f]{1,8}$")
+_ISATAP = re.compile(r"isatap\.(\{[0-9A-Fa-f-]{36}\}|[\w.-]+)", re.IGNORECASE)
+
+
+def named(facts: Facts, header: str, index: int | None) -> Interface:
+    """The interface of that index, or of a name in which the header ends; made when there is none."""
+    for interface in facts.interfaces:
+        if index is not None and interface.index == index:
+            return interface
+        same = bool(interface.name) and header.lower().endswith(interface.name.lower())
+        if same and (index is None or interface.index is None):
+            return interface
+    made = Interface(header, index=index)
+    if len(facts.interfaces) < MAX_INTERFACES:
+        facts.interfaces.append(made)
+    return made
+
+
+def addresses(text: str) -> Iterator[IPv4Address | IPv6Address]:
+    """Those in a list of words, without their zones."""
+    found = 0
+    for word in re.split(r"[;,\s]+", text):
+        try:
+            address = ip_address(word.partition("%")[0])
+        except ValueError:
+            continue
+        yield address
+        if (found := found + 1) == MAX_ANSWERS:
+            return
+
+
+def kind(text: str) -> Kind:
+    """Of an interface, by a word in its name or title."""
+    lower = text.lower().replace("ip-https", "iphttps")
+    kinds: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
+    return next((kind for kind in kinds if kind in lower), "other")
+
+
+def interface(facts: Facts, part: Part) -> bool:
+    """``show interface INDEX``, one or several. The title holds the interface's name, in any language."""
+    titles = [line for line, rule in pairwise(part.lines) if netsh.RULE.match(rule)]
+    listed = list(netsh.each_interface(part.lines))
+    for number, found in enumerate(listed):
+        index = int(netsh.NUMBER.match(found["index"].value)[0])  # type: ignore[index]
+        title = titles[number] if len(titles) == len(listed) else ""
+        one = facts.interface(index) or named(facts, _name(title), index)
+        one.name = one.name or _name(title)
+        if one.kind == "other":
+            one.kind = kind(title)
+        for name in ("forwarding", "advertising", "advertise_default", "ignore_default", "router_discovery"):
+            on = netsh.on(found, name)
+            if on is not None:
+                setattr(one, name, Seen(on, found[name].text))
+        mtu = netsh.NUMBER.match(found["mtu"].value)
+        one.mtu = int(mtu[0]) if mtu else None
+    return bool(listed)
+
+
+def _name(title: str) -> str:
+    """An ISATAP interface's own name, or the words between those that every title has."""
+    if match := _ISATAP.search(title):
+        return re.sub("-param[a-zè]+$", "", match[0], flags=re.IGNORECASE)  # German joins them
+    words = title.split()
+    return " ".join(words[1:-1])
+
+
+def interfaces(facts: Facts, part: Part) -> bool:
+    """``show interfaces``. The loopback interface is always connected: its word says how the others are."""
+    rows = netsh.interfaces(part.lines)
+    loopback = next((row.state for row in rows if row.mtu > 0xFFFF), "")
+    for row in rows:
+        one = facts.interface(row.number) or named(facts, row.name, row.number)
+        one.index, one.mtu, one.name = row.number, row.mtu, row.name
+        if one.kind == "other":
+            one.kind = kind(row.name)
+        one.connected = row.state == loopback if loopback else netsh.connected(row.state)
+        if not one.quote or not one.listed:
+            one.quote = row.text
+    return bool(rows)
+
+
+def addressed(facts: Facts, part: Part) -> bool:
+    """``show addresses``: below each interface's title its rows, the address last."""
+    one: Interface | None = None
+    found = False
+    for line in part.lines:
+        if match := _TITLE.match(line):
+            one = named(facts, match[2], int(match[1]))
+            one.kind = kind(match[2]) if one.kind == "other" else one.kind
+        elif one is not None and len(line.split()) >= 5:
+            found |= _address(one, line.split()[-1])
+    return found
+
+
+_TITLE = re.compile(r"^\s*[^\d:]{1,40}?\s?(\d{1,9})\s?[:\uff1a]\s+(\S.*)$")
+
+
+def _address(one: Interface, text: str) -> bool:
+    try:
+        address = IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return False
+    listed = one.link_local if address.is_link_local else one.ipv6
+    if address not in listed and len(listed) < MAX_ANSWERS:
+        listed.append(address)
+        one.shown.setdefault(address, text)
+    one.connected = True
+    return True
+
+
+def routes(facts: Facts, part: Part) -> bool:
+    """``show route``, as a table or verbose."""
+    rows = netsh.routes(part.lines) or netsh.verbose_routes(part.lines)
+    for row in rows:
+        if row.next_hop is None and row.via and facts.interface(row.interface) is None:
+            _numbered(facts, row.via, row.interface)
+    if rows:
+        facts.routes = [
+            Route(row.prefix, row.interface, row.next_hop, netsh.published(row, rows), row.text)
+            for row in rows
+        ]
+    return bool(rows)
+
+
+def _numbered(facts: Facts, name: str, index: int) -> None:
+    """An interface that was told by its name alone gets the number that the route on its link has; one of ISATAP is
+    known from then on."""
+    for one in facts.interfaces:
+        if one.index is None and one.name.lower().endswith(name.lower()):
+            one.index = index
+            return
+    if kind(name) == "isatap" and len(facts.interfaces) < MAX_INTERFACES:
+        facts.interfaces.append(Interface(name, kind="isatap", index=index, connected=True))
+
+
+def policies(facts: Facts, part: Part) -> bool:
+    """``show prefixpolicies``."""
+    if rows := netsh.prefix_policies(part.lines):
+        facts.policies = [PrefixPolicy(*row[:3], row.text) for row in rows]
+    return bool(rows)
+
+
+def iphttps(facts: Facts, part: Part) -> bool:
+    """``httpstunnel show interfaces``: role, URL, error, status. A server's own URL is none to connect to."""
+    settings = netsh.settings(part.lines)
+    found = False
+    for position, setting in enumerate(settings):
+        value = setting.value.lower()
+        if value.startswith("https://") and "/ip" in value:
+            found = True
+            facts.iphttps_error = facts.iphttps_status = None
+            if position and settings[position - 1].value.lower() == "server":
+                facts.role = "server"
+            else:
+                facts.iphttps_url = Seen(setting.value, setting.text)
+        elif found and HEX.match(setting.value) and facts.iphttps_error is None:
+            if facts.role == "server" and int(setting.value, 16) == 0:
+                continue
+            facts.iphttps_error = Seen(int(setting.value, 16), setting.text)
+            if position + 1 < len(settings):
+                facts.iphttps_status = Seen(settings[position + 1].value, settings[position + 1].text)
+    return found
+
+
+def namespace(facts: Facts, part: Part) -> bool:
+    """``namespace show effectivepolicy`` or ``policy``: a heading with a namespace in it, a rule, then servers."""
+    found: dict[str, NrptRule] = {}
+    name, going = "", ""
+    for line, after in pairwise([*part.lines, ""]):
+        if netsh.RULE.match(after) and ":" not in line:
+            match = _NAMESPACE.search(line)
+            name, going = match[1] if match else "", ""
+        elif not line.strip():
+            name, going = "", ""
+        elif name and "directaccess" in line.lower() and "dns" in line.lower() and len(found) < MAX_ROWS:
+            servers = tuple(map(str, addresses(line.partition(":")[2])))
+            found[name.lower()] = NrptRule(name, servers, f"{name}: {line.strip()}")
+            name, going = "", name.lower()
+        elif going and (more := tuple(map(str, addresses(line)))) and line.split()[0] in more:
+            found[going] = found[going]._replace(servers=(*found[going].servers, *more))
+        else:
+            going = ""
+    if found and not (facts.nrpt and _configured(part)):
+        facts.nrpt = list(found.values())
+    return bool(found)
+
+
+_NAMESPACE = re.compile(r"(?<![\w-])(\.?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,30})(?![\w.-])", re.I | re.A)
+
+
+def _configured(part: Part) -> bool:
+    """``show policy`` says what is configured; what is in effect counts more."""
+    return "pol" in part.command.lower() and "eff" not in part.command.lower()
+
+
+def other(facts: Facts, part: Part) -> bool:
+    """``winhttp show proxy``, ``dns show state``, ``advfirewall``, ``interface clat``: by words, in English."""
+    found = False
+    for setting in netsh.settings(part.lines):
+        label, value = setting.label.lower(), setting.value.lower()
+        if label.startswith("machine location") and "corporate network" in value:
+            facts.inside = Seen(value.startswith("inside"), setting.text)
+            found = True
+        elif label.startswith("network location behavior"):
+            facts.nrpt_for = Seen(
+                "disableda" if value.startswith("never") else "enableonnetworkid", setting.text
+            )
+            found = True
+        elif label.startswith("proxy server"):
+            facts.proxy = Seen(setting.value, setting.text)
+            found = True
+    direct = next((line.strip() for line in part.lines if _DIRECT.search(line)), "")
+    if direct and not found:
+        facts.proxy = Seen("", direct)
+    return found or bool(direct) or _profiles(facts, part) or _associations(facts, part)
+
+
+_DIRECT = re.compile(
+    r"direct access \(no proxy|direktzugriff \(kein proxy|acc[eè]s direct \(aucun|acceso directo \(sin", re.I
+)
+
+
+def clat(facts: Facts, part: Part) -> bool:
+    """``interface clat show instance``: an IPv4 address of RFC 7335's prefix is the translator's own."""
+    for setting in netsh.settings(part.lines):
+        found = [one for one in addresses(setting.value.replace("/", " ")) if isinstance(one, IPv4Address)]
+        if any(one.packed[:3] == b"\xc0\0\0" for one in found):
+            facts.clat = Seen(True, setting.text)
+            return True
+    # A Windows that knows no CLAT repeats the command in its refusal, in any language.
+    refusal = next((line.strip() for line in part.lines if "interface clat" in line), "")
+    if refusal and facts.clat is None:
+        facts.clat = Seen(False, refusal)
+    return bool(refusal)
+
+
+def _profiles(facts: Facts, part: Part) -> bool:
+    """``advfirewall show allprofiles``: domain, private, public in every language; ON and OFF in some."""
+    title = ""
+    states: list[tuple[str, bool, str]] = []
+    for line, after in pairwise([*part.lines, ""]):
+        if netsh.RULE.match(after):
+            title = line.strip(" :")
+        elif title and len(line.split()) == 2 and (word := line.split()[1].lower()) in _ON:
+            states.append((title, _ON[word], line.strip()))
+            title = ""
+    outside = [one for one in states if "domain" not in one[0].lower() and "dom\u00e4n" not in one[0].lower()]
+    if not outside:
+        return bool(states)
+    off = [f"{title}: {text}" for title, on, text in outside if not on]
+    facts.firewall_off = Seen(bool(off), off[0] if off else f"{outside[0][0]}: {outside[0][2]}")
+    return True
+
+
+_ON = {"on": True, "off": False, "ein": True, "aus": False, "actif": True, "inactif": False, "activar": True,
+       "desactivar": False, "启用": True, "关闭": False, "オン": True, "オフ": False}  # fmt: skip
+
+
+def _associations(facts: Facts, part: Part) -> bool:
+    """``advfirewall monitor show mmsa``: titles with a time, or a line that says that there is none."""
+    if "mmsa" not in part.command.lower():
+        return False
+    count = sum("main mode sa" in line.lower() for line in part.lines)
+    empty = next((line.strip() for line in part.lines if "no sas match" in line.lower()), "")
+    if count or empty:
+        facts.ipsec = Seen(count, empty or f"{part.command}: {count}")
+    return bool(count or empty)

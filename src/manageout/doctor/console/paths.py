@@ -1,0 +1,76 @@
+"""Outputs that are known, and say little that is judged: ping, tracert, pathping, gpresult, certutil, klist."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+
+from manageout.doctor.console.names import MAX_LOOKUPS
+from manageout.doctor.facts import Facts, Lookup, Ping
+from manageout.doctor.pasted.segments import Part
+from manageout.doctor.pasted.unread import MAX_NAME
+
+MAX_UNJUDGED = 100
+_NO_HOST = re.compile(
+    r"could not find host ([\w.-]+?)\.?(?:\s|$)|[Hh]ost \"?([\w.-]+)\"? nicht finden|h[oô]te? ([\w.-]+)|主机 ?([\w.-]+)"
+)
+
+
+def ping(facts: Facts, part: Part) -> bool:
+    """A name that was not found, and whether an address answers. Of a name's addresses it shows one alone, so a success
+    says nothing of the others; a failure is mostly an echo that a firewall drops, so it is told as not judged."""
+    target = part.command.split()[-1] if part.command else ""
+    alone = [line for line in part.lines if line.strip()]
+    for line in part.lines:
+        match = _NO_HOST.search(line)
+        name = next(filter(None, match.groups())) if match is not None else ""
+        if (
+            not name
+            and len(alone) == 1
+            and target in line
+            and not (_BRACKET.search(line) or _is_address(target))
+        ):
+            name = target  # the one line in which it says so, in another language
+        if "." in name:
+            if len(facts.lookups) < MAX_LOOKUPS:
+                facts.lookups.append(Lookup(name.rstrip("."), "", (), line.strip(), line.strip()))
+            return True
+    return _answered(facts, part) or unjudged(facts, part)
+
+
+def _answered(facts: Facts, part: Part) -> bool:
+    """Keep what came of it."""
+    target = part.command.split()[-1] if part.command else ""
+    heading = part.lines[0].strip() if part.lines else ""
+    bracket = _BRACKET.search(heading)
+    word = bracket[1] if bracket else next((one for one in heading.split() if _is_address(one)), target)
+    if not _is_address(word) or len(facts.pings) >= MAX_LOOKUPS:
+        return False
+    came = next((line.strip() for line in part.lines[1:] if _TIME.search(line)), "")
+    after = came or next((line.strip() for line in part.lines[1:] if line.strip()), "")
+    address = ip_address(word.partition("%")[0])
+    facts.pings.append(Ping(address, not bracket, bool(came), f"{heading} {after}".strip()))
+    return bool(came)
+
+
+_BRACKET = re.compile(r"\[([0-9A-Fa-f:.%]{2,60})\]")
+_TIME = re.compile(r"[=<]\s?\d{1,6}\s?(?:ms|мс)")
+"""Of an answer, in every language."""
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ip_address(word.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def unjudged(facts: Facts, part: Part) -> bool:
+    """It is said that the output was seen, and that no rule looks at it."""
+    if not part.lines:
+        return False
+    name = part.command or f"{part.kind}, {part.lines[0].strip()}"
+    if len(facts.unread) < MAX_UNJUDGED:
+        facts.unread.append(f"{name[:MAX_NAME]}: known, nothing in it is judged")
+    return True

@@ -1,0 +1,207 @@
+"""Output of reg, sc, route print, systeminfo, ver and w32tm -> facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv6Address, IPv6Network
+
+from manageout.doctor.console.settings import MAX_ROWS
+from manageout.doctor.facts import Facts, NrptRule, Route, Seen
+from manageout.doctor.pasted.segments import Part
+
+MAX_VALUES = 5000
+"""Of a registry export."""
+MAX_ITEMS = 64
+_VALUE = re.compile(
+    r"^\s*(\S.*?)\s+REG_(DWORD|QWORD|SZ|EXPAND_SZ|MULTI_SZ|BINARY|NONE)(?:_BIG_ENDIAN)?(?:\s+(.*))?$"
+)
+_HIVES = ("hkey_local_machine\\", "hklm\\", "computer\\hkey_local_machine\\", "hkey_current_user\\", "hkcu\\")
+_TRANSITION = r"software\policies\microsoft\windows\tcpip\v6transition"
+_DNS = r"system\currentcontrolset\services\dns\parameters"
+_NRPT_POLICY = r"software\policies\microsoft\windows nt\dnsclient\dnspolicyconfig"
+_SERVICES = "system\\currentcontrolset\\services\\"
+_DISABLED = 4
+"""Start of a service that nobody may start."""
+
+
+def registry(facts: Facts, part: Part) -> bool:
+    """``reg query``: keys at the left, below each its values, of all types. The hive and a control set's number go."""
+    key, known, rules = "", False, set()
+    for line in part.lines:
+        if line[:4].upper() in ("HKEY", "HKLM", "HKCU") or line.lower().startswith("computer\\hkey"):
+            key = _key(line)
+            known = True
+            if key == _NRPT_POLICY or key.startswith(_NRPT_POLICY + "\\"):
+                rules.add(key)
+        elif (match := _VALUE.match(line)) and len(facts.registry) < MAX_VALUES:
+            value = _content(match[2], (match[3] or "").strip())
+            place = key or _key(_typed_key(part.command))
+            facts.registry[place, match[1].lower()] = Seen(value, line.strip())
+            known = True
+    _meaning(facts)
+    if rules:
+        held = len(rules - {_NRPT_POLICY})
+        facts.nrpt_policy = Seen(held, f"reg query: {held} rules below {_NRPT_POLICY.rpartition(chr(92))[2]}")
+        _name_rules(facts, rules)
+    return known
+
+
+def _typed_key(command: str) -> str:
+    found = re.search(r'query\s+(?:"([^"]+)"|(\S+))', command, re.IGNORECASE)
+    return (found[1] or found[2]) if found else ""
+
+
+def _key(text: str) -> str:
+    lower = text.strip().strip("[]").lower()
+    for hive in _HIVES:
+        lower = lower.removeprefix(hive)
+    return re.sub(r"^system\\controlset\d{3}\\", r"system\\currentcontrolset\\", lower).rstrip("\\")
+
+
+def _content(kind: str, text: str) -> object:
+    if kind in ("DWORD", "QWORD"):
+        try:
+            return int(text.split()[0], 0) if text else 0
+        except ValueError:
+            return text
+    return text.split("\\0") if kind == "MULTI_SZ" else text
+
+
+def _meaning(facts: Facts) -> None:
+    """What single values say: group policy of ISATAP, the block list, services that may not start, the build."""
+    if state := facts.value(_TRANSITION, "ISATAP_State"):
+        facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
+    if router := facts.value(_TRANSITION, "ISATAP_RouterName"):
+        facts.isatap_policy_router = Seen(str(router.value), router.quote)
+    enabled, listed = (
+        facts.value(_DNS, name) for name in ("EnableGlobalQueryBlockList", "GlobalQueryBlockList")
+    )
+    if enabled is not None and enabled.value == 0:
+        facts.block_list = Seen((), enabled.quote)
+    elif listed is not None and isinstance(listed.value, list):
+        facts.block_list = Seen(tuple(str(name).lower() for name in listed.value if name), listed.quote)
+    for name in ("iphlpsvc", "dnscache"):
+        start = facts.value(_SERVICES + name, "Start")
+        if start is not None and start.value == _DISABLED:
+            facts.services.setdefault(name, Seen(False, f"{name}: {start.quote}"))
+    build = facts.value(r"software\microsoft\windows nt\currentversion", "CurrentBuildNumber")
+    if build is not None and str(build.value).isdecimal() and len(str(build.value)) < 7:
+        facts.build = int(str(build.value))
+
+
+def _name_rules(facts: Facts, keys: set[str]) -> None:
+    """The rules of the policy's key, where nothing better shows those in effect."""
+    found = []
+    for key in sorted(keys)[:MAX_ROWS]:
+        names, servers = facts.value(key, "Name"), facts.value(key, "DirectAccessDNSServers")
+        for name in names.value if names is not None and isinstance(names.value, list) else ():
+            listed = str(servers.value) if servers is not None else ""
+            hosts = tuple(one.strip() for one in listed.split(";") if one.strip())
+            quote = servers.quote if servers is not None else names.quote if names is not None else name
+            found.append(NrptRule(str(name), hosts, f"{name}: {quote}", direct=servers is not None))
+    if found and facts.nrpt is None:
+        facts.nrpt = found[:MAX_ROWS]
+
+
+def services(facts: Facts, part: Part) -> bool:
+    """``sc query``, ``sc queryex``, ``sc qc``: states and start types are not translated."""
+    name, known = _asked_service(part.command), False
+    for line in part.lines:
+        word = line.partition(":")[2].split()
+        if line.lstrip().upper().startswith("SERVICE_NAME") and word:
+            name = word[0].lower()
+        elif name and len(word) > 1 and word[0].isdecimal() and word[1] in _STATES:
+            facts.services[name] = Seen(word[1] == "RUNNING", f"{name}: {line.strip()}")
+            known = True
+        elif name and len(word) > 1 and word[0] == "4" and word[1].startswith("DISABLED"):
+            facts.services.setdefault(name, Seen(False, f"{name}: {line.strip()}"))
+            known = True
+        elif name and len(word) > 1 and word[0].isdecimal():
+            known = True
+    return known
+
+
+_STATES = (
+    "RUNNING",
+    "STOPPED",
+    "START_PENDING",
+    "STOP_PENDING",
+    "PAUSED",
+    "PAUSE_PENDING",
+    "CONTINUE_PENDING",
+)
+
+
+def _asked_service(command: str) -> str:
+    words = command.split()
+    return words[-1].lower() if len(words) > 2 else ""
+
+
+def routes(facts: Facts, part: Part) -> bool:
+    """``route print``: IPv6 routes. Which are published it does not show, so those of netsh count more.
+
+    A long prefix has its gateway on the next line.
+    """
+    found = list(_routes(part.lines))
+    facts.active_routes = found or facts.active_routes
+    return bool(found) or any(line.startswith("=====") for line in part.lines)
+
+
+def _routes(lines: list[str]) -> Iterator[Route]:
+    for number, line in enumerate(lines[: 20 * MAX_ROWS]):
+        if match := _ROUTE.match(line):
+            text = line.strip()
+            via = (match[3] or "").strip()
+            if not via and number + 1 < len(lines) and _ROUTE.match(lines[number + 1]) is None:
+                via = lines[number + 1].strip()
+                text = f"{text} {via}"
+            try:
+                prefix = IPv6Network(match[2], strict=False)
+            except ValueError:
+                continue
+            if int(match[1]):
+                yield Route(prefix, int(match[1]), _hop(via), False, text)
+
+
+_ROUTE = re.compile(r"^\s*(\d{1,9})\s+\d{1,10}\s+([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{1,3})(?:\s+(\S.*))?$")
+
+
+def _hop(text: str) -> IPv6Address | None:
+    try:
+        return IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def build(facts: Facts, part: Part) -> bool:
+    """``systeminfo``, ``ver``: Windows' version. Its numbers are the same in every language."""
+    for line in part.lines:
+        if match := _VERSION.search(line):
+            facts.build = int(match[1])
+            return True
+    return False
+
+
+_VERSION = re.compile(r"(?<![\d.])(?:10\.0|6\.[0-3])\.(\d{4,5})(?!\d)")
+
+
+def clock(facts: Facts, part: Part) -> bool:
+    """``w32tm /stripchart``: by how much the other clock is ahead of this one."""
+    for line in part.lines:
+        if match := _OFFSET.search(line):
+            ahead = -float(match[1])
+            way = "ahead of" if ahead > 0 else "behind"
+            facts.clock_error = Seen(
+                ahead, f"the clock is {abs(ahead):.0f} s {way} the other's: {line.strip()}"
+            )
+            return True
+    return False
+
+
+_OFFSET = re.compile(r"(?:, |\bo:)([+-]\d{1,9}\.\d{1,9})s")
+
+
+def hostname(facts: Facts, part: Part) -> bool:
+    """Of which machine it is has been seen before this."""
+    return len(part.lines) == 1

@@ -1,0 +1,329 @@
+"""Gather the live facts of this machine: every probe side by side, each bounded, so that all of it takes seconds.
+
+What cannot be looked at (no privilege, no such thing here) is told in ``unseen`` and does not keep the others.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from manageout.doctor.look import records as live_records  # fmt: skip
+from manageout.errors import ManageoutError
+from manageout.service.check import files as check_files
+from manageout.service.probe import certificate as probe_certificate
+from manageout.service.probe import clock as probe_clock
+from manageout.service.probe import dns as probe_dns
+from manageout.service.probe import machine as live_host
+from manageout.service.probe import path as probe_path
+from manageout.service.probe import router as probe_router
+from manageout.service.probe.results import (  # fmt: skip
+    Certificate,
+    Clock,
+    Crl,
+    Daemon,
+    DnsAnswer,
+    Expected,
+    GatewayAnswer,
+    Live,
+    NextHop,
+    PathMtu,
+    RouterAnswer,
+)
+from manageout.service.process.finding import Finding
+from manageout.service.process.runtime import RuntimeDir
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+
+T = TypeVar("T")
+MAX_TARGETS = 16
+ACTIVE = 4
+"""So many managers are pinged from their router, to see how wide the way is."""
+WORKERS = 16
+Ask = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to look at. ``ask``: a control socket's answer to a command. The rest is what the user named."""
+
+    ask: Ask
+    site: Site | None = None
+    plan: Plan | None = None
+    faults: tuple[str, ...] = ()
+    """Of the site file, if it cannot be used."""
+    servers: tuple[str, ...] = ()
+    router: str = ""
+    """A name or an IPv4 address."""
+    gateways: tuple[str, ...] = ()
+    authorities: Path | None = None
+    runtime_dir: Path | None = None
+    """Where the daemon's control socket, lock and note would be."""
+
+
+def look(wanted: Wanted) -> Live:
+    """Everything, now. Raises BadArgument for a URL that is none."""
+    return _Look(wanted).run()
+
+
+class _Look:
+    """One look at the machine."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted, self._site, self._plan = wanted, wanted.site, wanted.plan
+        self._unseen: list[str] = []
+        self._up = False
+        """Whether the daemon answers."""
+
+    def run(self) -> Live:
+        status = self._status()
+        self._up = isinstance(status, dict)
+        kind = self._kind(status)
+        expected = self._expected(status, kind)
+        servers = self._servers()
+        answers = self._answers(expected, servers)
+        routers = self._routers(expected, kind, status, answers)
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            parts: dict[str, Any] = {
+                "routers": pool.submit(self._try, "ISATAP routers", self._solicit, routers),
+                "paths": pool.submit(self._try, "path MTU", self._paths, routers),
+                "hops": pool.submit(self._try, "next hops", self._hops, routers),
+                "records": pool.submit(self._try, "records of leases", self._records, servers),
+                "filters": pool.submit(self._try, "packet filter", self._filters, routers),
+                "certificates": pool.submit(self._try, "certificates", self._certificates),
+                "crls": pool.submit(self._try, "revocation lists", self._crls),
+                "gateways": pool.submit(self._try, "gateways", self._gateways),
+                "clocks": pool.submit(self._try, "clocks", self._clocks, servers),
+            }
+            found = {name: future.result() for name, future in parts.items()}
+        return Live(
+            host=socket.gethostname(),
+            taken=time.time(),
+            kind=kind,
+            expected=expected,
+            daemon=self._daemon(status),
+            servers=servers,
+            answers=answers,
+            sysctls=live_host.sysctls(),
+            reverse_paths=live_host.reverse_paths(self._site) if self._site is not None else (),
+            clock_set=check_files.clock_is_set(),
+            unseen=tuple(self._unseen),
+            faults=self._wanted.faults,
+            **found,
+        )
+
+    def _try(self, what: str, function: Callable[..., Iterable[T]], *arguments: object) -> tuple[T, ...]:
+        try:
+            return tuple(function(*arguments))
+        except ManageoutError as error:
+            if error.exit_code == 2:
+                raise
+            self._unseen.append(f"{what}: {error.message}")
+            return ()
+
+    # What is here
+
+    def _status(self) -> dict[str, Any] | ManageoutError:
+        try:
+            answer = self._wanted.ask("status")
+        except ManageoutError as error:
+            return error
+        return answer if isinstance(answer, dict) else ManageoutError("the daemon's answer is no status")
+
+    def _kind(self, status: dict[str, Any] | ManageoutError) -> Literal["gateway", "router", "host", "plain"]:
+        if self._site is not None:
+            return "gateway" if self._site.gateway is not None else "router"
+        return "host" if isinstance(status, dict) and _host_role(status) else "plain"
+
+    def _expected(self, status: dict[str, Any] | ManageoutError, kind: str) -> Expected:
+        domain = probe_dns.search_domain()
+        if self._site is None or self._plan is None:
+            name = self._wanted.router or (
+                _host_role(status).get("name", "") if isinstance(status, dict) else ""
+            )
+            return Expected(router_name="" if _is_address(name) else name.rstrip("."), domain=domain)
+        isatap = self._site.isatap
+        return Expected(
+            router_name=self._wanted.router or (isatap.name if isatap else ""),
+            domain=self._site.site.domain or domain,
+            routers=tuple(map(str, (*isatap.locators, *isatap.routers))) if isatap else (),
+            isatap_prefix=str(self._plan.isatap_prefix) if isatap else "",
+            isatap_mtu=isatap.mtu if isatap else 0,
+            gateway=self._site.gateway is not None,
+            isatap=isatap is not None,
+            translation=self._site.translation is not None,
+        )
+
+    def _daemon(self, status: dict[str, Any] | ManageoutError) -> Daemon | None:
+        if isinstance(status, ManageoutError):
+            if self._site is None:
+                return self._killed(status)
+            forbidden = status.exit_code == 4  # which is not down
+            if forbidden:
+                self._unseen.append(f"daemon: {status.message}")
+            return Daemon(forbidden, status.message)
+        roles = status.get("roles", {})
+        waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
+        return Daemon(True, "", waiting, tuple(map(Finding.of, status.get("findings", ()))))
+
+    def _killed(self, status: ManageoutError) -> Daemon | None:
+        """A note of what is to be undone, and nobody holds the lock: a daemon was here, whatever its site file."""
+        directory = self._wanted.runtime_dir
+        if directory is None:
+            return None
+        runtime = RuntimeDir(directory)
+        if runtime.busy() or not runtime.remembered():
+            return None
+        left = f"{directory}/undo.json: a daemon was killed and has left things behind"
+        return Daemon(False, f"{left}; {status.message}")
+
+    # Names
+
+    def _servers(self) -> tuple[str, ...]:
+        if self._wanted.servers:
+            return self._wanted.servers
+        site = self._site
+        listed = [*probe_dns.system_servers()]
+        if site is not None:
+            listed += [
+                *(site.dns64.upstreams if site.dns64 else ()),
+                *(site.names.servers if site.names else ()),
+            ]
+        return tuple(dict.fromkeys(listed))[: probe_dns.MAX_SERVERS]
+
+    def _answers(self, expected: Expected, servers: tuple[str, ...]) -> tuple[DnsAnswer, ...]:
+        names = [expected.router_name, f"isatap.{expected.domain}" if expected.domain else ""]
+        questions = [(name, "A") for name in dict.fromkeys(names) if name]
+        return tuple(probe_dns.ask_all(questions or [(".", "NS")], servers))
+
+    def _records(self, servers: tuple[str, ...]) -> Iterable[Any]:
+        site = self._site
+        if site is None or site.names is None or not self._up:
+            return ()
+        asked = site.names.servers or (site.dns64.upstreams if site.dns64 else ()) or servers
+        return live_records.records(self._wanted.ask("leases"), site, asked)
+
+    # Routers
+
+    def _routers(
+        self,
+        expected: Expected,
+        kind: str,
+        status: dict[str, Any] | ManageoutError,
+        answers: tuple[DnsAnswer, ...],
+    ) -> tuple[IPv4Address, ...]:
+        """Whom to solicit: as a host does, or whom the user names; routers do not answer one another."""
+        if _is_address(self._wanted.router):
+            return (IPv4Address(self._wanted.router),)
+        if kind in ("gateway", "router") and not self._wanted.router:
+            return ()
+        texts = [text for a in answers if a.name == expected.router_name for text in a.records]
+        if isinstance(status, dict):
+            texts += _host_role(status).get("routers", {})
+        return tuple(IPv4Address(text) for text in dict.fromkeys(texts) if _is_address(text))[:MAX_TARGETS]
+
+    def _solicit(self, routers: tuple[IPv4Address, ...]) -> Iterable[RouterAnswer]:
+        return probe_router.solicit(routers) if routers else ()
+
+    def _targets(self, routers: tuple[IPv4Address, ...]) -> list[IPv4Address | IPv6Address]:
+        """Machines that packets of ours go to: routers; on a router the next hops of the site file."""
+        found: list[IPv4Address | IPv6Address] = [*routers]
+        site = self._site
+        if site is not None and site.isatap is not None:
+            found += [route.via for route in site.isatap.routes]
+        if site is not None and site.gateway is not None and site.gateway.isatap_router is not None:
+            found.append(site.gateway.isatap_router)
+        return list(dict.fromkeys(found))[:MAX_TARGETS]
+
+    def _paths(self, routers: tuple[IPv4Address, ...]) -> Iterable[PathMtu]:
+        targets = [*self._targets(routers), *self._active_hosts()]
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            found = list(pool.map(_path, targets))
+        return [path for path in found if path is not None]
+
+    def _active_hosts(self) -> list[IPv4Address]:
+        """On an ISATAP router: the managers that it heard last."""
+        if not self._up or self._site is None or self._site.isatap is None:
+            return []
+        rows = sorted(self._wanted.ask("hosts"), key=lambda row: row["last_packet"] or 0, reverse=True)
+        return [IPv4Address(row["ipv4"]) for row in rows[:ACTIVE]]
+
+    def _hops(self, routers: tuple[IPv4Address, ...]) -> Iterable[NextHop]:
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            return list(pool.map(probe_path.next_hop, self._targets(routers)))
+
+    # The machine
+
+    def _filters(self, routers: tuple[IPv4Address, ...]) -> Iterable[Any]:
+        if legacy := live_host.legacy_tables():
+            self._unseen.append(f"iptables-legacy: tables {', '.join(legacy)}; see iptables-legacy-save")
+        return live_host.filters(self._site, self._plan, routers)
+
+    def _certificates(self) -> Iterable[Certificate]:
+        gateway = self._site.gateway if self._site is not None else None
+        if gateway is None:
+            return ()
+        files = [gateway.certificate, *([gateway.client_ca] if gateway.client_ca else ())]
+        return [each for file in files for each in probe_certificate.all_from_file(file)]
+
+    def _crls(self) -> Iterable[Crl]:
+        gateway = self._site.gateway if self._site is not None else None
+        if gateway is None:
+            return ()
+        lists: list[Crl] = []
+        if gateway.client_crl is not None:
+            lists += probe_certificate.crls_from_file(gateway.client_crl, gateway.client_ca)
+        points = probe_certificate.revocation_points(gateway.certificate)[:4]
+        return [*lists, *(probe_certificate.crl_from_url(point) for point in points)]
+
+    def _gateways(self) -> Iterable[GatewayAnswer]:
+        wanted = self._wanted
+        return [probe_certificate.gateway(url, wanted.authorities) for url in wanted.gateways[:MAX_TARGETS]]
+
+    def _clocks(self, servers: tuple[str, ...]) -> Iterable[Clock]:
+        site = self._site
+        domain = site.site.domain if site is not None else probe_dns.search_domain()
+        if site is not None and site.names is not None and site.names.key_file is not None:
+            zone = site.names.zone or domain
+            for server in (site.names.servers or (site.dns64.upstreams if site.dns64 else servers))[:2]:
+                yield probe_clock.tsig(server, zone, site.names.key_file)
+        for address in _controllers(domain, servers):
+            yield probe_clock.kerberos(address, domain)
+
+
+def _host_role(status: dict[str, Any]) -> dict[str, Any]:
+    role = status.get("roles", {}).get("isatap-host", {})
+    return role if isinstance(role, dict) else {}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return ip_address(text).version == 4
+    except ValueError:
+        return False
+
+
+def _path(target: IPv4Address | IPv6Address) -> PathMtu | None:
+    """None where there is no way at all, which the next hop tells."""
+    try:
+        return probe_path.path_mtu(target)
+    except ManageoutError as error:
+        if error.exit_code == 4:
+            raise
+        return None
+
+
+def _controllers(domain: str, servers: tuple[str, ...]) -> list[str]:
+    """Addresses of up to two domain controllers, by their record; none where there is no such domain."""
+    if not domain:
+        return []
+    answers = probe_dns.ask_all([(f"_kerberos._tcp.{domain}", "SRV")], servers)
+    hosts = {record.split(" ")[-1] for answer in answers for record in answer.records}
+    found = probe_dns.ask_all([(host, "A") for host in sorted(hosts)[:2]], servers)
+    return list(dict.fromkeys(text for answer in found for text in answer.records))[:2]

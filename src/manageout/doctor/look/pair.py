@@ -1,0 +1,115 @@
+"""Who is meant by HOST and CLIENT: by name or address, from what daemon, DNS and site file know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from typing import Any
+
+from manageout.doctor.reach.reach import Client
+from manageout.errors import AddressError
+from manageout.service.probe import dns as probe_dns
+from manageout.service.probe.results import DnsAnswer
+from manageout.site.tables.site import Site
+from manageout.wire.address import embedded_isatap
+
+RECENT = 3600.0
+"""Seconds within which a refusal is of today."""
+STRANGER = 600.0
+"""The same, where nobody knows from where the client comes."""
+
+Rows = Sequence[dict[str, Any]]
+
+
+def full_name(name: str, domain: str) -> str:
+    """With the intranet's domain, if it has none."""
+    name = name.lower().rstrip(".")
+    return name if "." in name or not domain else f"{name}.{domain}"
+
+
+def manager(
+    text: str, domain: str, servers: Sequence[str], site: Site | None
+) -> tuple[list[IPv4Address], str, list[DnsAnswer]]:
+    """IPv4 addresses of HOST, or why there are none; and what name servers said.
+
+    Raises :class:`AddressError` for a manager that has IPv6 of its own: leases and ISATAP are not its ways.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return _named(text, domain, servers, site)
+    if isinstance(address, IPv4Address):
+        return [address], "", []
+    inside = embedded_isatap(address.packed)
+    if inside is not None:
+        return [IPv4Address(inside)], "", []
+    hint = "give the IPv4 address of a manager; one with IPv6 of its own needs neither lease nor ISATAP"
+    raise AddressError(f"{text} is no ISATAP address", hint)
+
+
+def _named(
+    text: str, domain: str, servers: Sequence[str], site: Site | None
+) -> tuple[list[IPv4Address], str, list[DnsAnswer]]:
+    answers = probe_dns.ask_all([(full_name(text, domain), "A")], servers)
+    found = [IPv4Address(record) for answer in answers for record in answer.records]
+    for table in site.policy.managers if site is not None and not found else ():
+        if table.name.lower() == text.lower():
+            found += [n[0] for n in table.source if isinstance(n, IPv4Network) and n.num_addresses == 1]
+    if found:
+        return list(dict.fromkeys(found)), "", answers
+    texts, error = probe_dns.resolve(text)
+    found = [IPv4Address(each) for each in texts if ":" not in each]
+    return found, "" if found else error or "no IPv4 address", answers
+
+
+def client(
+    text: str, domain: str, clients: Rows, leases: Rows, audit: Rows, drops: Rows
+) -> tuple[Client, str]:
+    """CLIENT as the gateway knows it, and its identity."""
+    held = next((row for row in leases if _is(text, domain, row)), None)
+    identity = str(held["name"]) if held else ""
+    row = next((each for each in clients if _is(text, domain, each) or each["name"] == identity), None)
+    last = next((each for each in audit if _is(text, domain, each) or each["name"] == identity), None)
+    if row is not None:
+        identity = str(row["name"])
+    elif not identity:
+        identity = str(last["name"]) if last else text.lower()
+    lease = str(held["ipv4"] or "") if held else ""
+    state = str(held["state"]) if held else ""
+    name = full_name(identity, domain)
+    if row is not None:
+        stable = [held["address"]] if held and held.get("address") else []
+        addresses = [address for address in (*stable, *row["addresses"]) if not address.startswith("fe80:")]
+        unique = tuple(dict.fromkeys(addresses))
+        quiet = max(0.0, time.time() - row["last_seen"])
+        return Client(name, True, unique, lease, state, row["peer"], quiet), identity
+    peer, gone = (str(last["peer"]), last["until"] or last["since"]) if last else ("", None)
+    said = tuple(_refusals(drops, peer, gone))
+    return Client(name, False, (), lease, state, peer, None, said, bool(held or last)), identity
+
+
+def _is(text: str, domain: str, row: dict[str, Any]) -> bool:
+    name = str(row["name"]).lower()
+    if name in (text.lower(), full_name(text, domain)) or name.partition(".")[0] == text.lower():
+        return True
+    addresses = {*row.get("addresses", ()), *row.get("others", ()), row.get("address"), row.get("ipv4")}
+    return text in addresses
+
+
+def _refusals(drops: Rows, peer: str, gone: float | None) -> Iterable[str]:
+    """Certificates that were refused from where the client comes, since it has gone."""
+    place = peer.rpartition(":")[0].strip("[]")
+    since = time.time() - (RECENT if place else STRANGER)
+    for row in drops:
+        late = row.get("last") is not None and row["last"] > max(gone or 0.0, since)
+        if row["reason"].startswith("certificate-") and late and _within(place, row.get("source") or ""):
+            ago = max(0.0, time.time() - row["last"])
+            yield f"{row['reason']} from {row['source']}, {row['count']} times, last {ago:.0f} s ago"
+
+
+def _within(place: str, source: str) -> bool:
+    try:
+        return not place or ip_address(place) in ip_network(source, strict=False)
+    except ValueError:
+        return False

@@ -1,0 +1,389 @@
+"""Gather what this machine sees of the way from a manager to a client: each look bounded, most side by side.
+
+On the gateway: who is connected, lease, policy, and what the client answers the manager. On the ISATAP router: its
+hosts, protocol 41. On the manager: names, the router, and the client itself. Elsewhere: names.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any, TypeVar
+
+from manageout.doctor.look import forwarding as reach_forwarding
+from manageout.doctor.look import pair as reach_pair
+from manageout.doctor.look import policy as reach_policy
+from manageout.doctor.look import site as reach_site
+from manageout.doctor.reach.reach import Answer, Client, Isatap, LeaseWay, Policy, Reach, Refused, View, Way
+from manageout.errors import DaemonUnreachable, ManageoutError
+from manageout.linux.netlink import proxy_arp
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.nft import program as nft
+from manageout.service.probe import client as probe_client
+from manageout.service.probe import dns as probe_dns
+from manageout.service.probe import host as probe_host
+from manageout.service.probe import path as probe_path
+from manageout.service.probe import router as probe_router
+from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnswer
+from manageout.service.translate.ipv4_side import ipv4_side
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan, isatap_address
+from manageout.site.tables.site import Site
+
+T = TypeVar("T")
+A = TypeVar("A")
+Ask = Callable[[str], Any]
+WORKERS = 8
+WAIT = 2.0
+_NOT_PERMITTED = "not permitted"
+PATIENCE = 4.0
+"""Seconds: a router that finds no machine says so after three."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The pair. ``ask``: a control socket's answer to a command. ``service``: tcp/3389, icmp or nothing.
+
+    ``socket_there``: there is a control socket, so that a daemon that does not answer is hung or dead.
+    """
+
+    ask: Ask
+    site: Site | None
+    plan: Plan | None
+    host: str
+    client: str
+    service: str = ""
+    servers: tuple[str, ...] = ()
+    socket_there: bool = False
+
+
+def look(wanted: Wanted) -> Reach:
+    """Everything that can be seen from here."""
+    return _Look(wanted).look()
+
+
+class _Look:
+    """One look; the machine's parts are gathered in the order in which they need one another."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted, self._site, self._plan = wanted, wanted.site, wanted.plan
+        self._unseen: list[str] = []
+        self._identity = ""
+        self._daemon_error = ""
+        self._roles: dict[str, Any] = self._read_roles()
+        site = self._site
+        joined = str(self._roles.get("isatap-host", {}).get("name", ""))
+        self._domain = (
+            (site.site.domain if site else "") or joined.partition(".")[2] or probe_dns.search_domain()
+        )
+        own = site.isatap.name if site and site.isatap else ""
+        self._router_name = own or joined
+        upstreams = site.dns64.upstreams if site and site.dns64 else ()
+        self._servers = wanted.servers or tuple(upstreams) or tuple(probe_dns.system_servers())
+
+    def look(self) -> Reach:
+        wanted, site = self._wanted, self._site
+        hosts, error, said = reach_pair.manager(wanted.host, self._domain, self._servers, site)
+        views = self._views(hosts)
+        reach = Reach(
+            wanted.host,
+            wanted.client,
+            wanted.service,
+            socket.gethostname(),
+            views,
+            self._client(views),
+            daemon_error=self._daemon_error,
+            host_addresses=tuple(map(str, hosts)),
+            host_error=error,
+            by_name=not reach_policy.is_address(wanted.client),
+            domain=self._domain,
+            router_name=self._router_name,
+            locators=tuple(map(str, (*site.isatap.locators, *site.isatap.routers)))
+            if site and site.isatap
+            else (),
+        )
+        reach = reach._replace(dns=tuple(dict.fromkeys((*said, *self._dns(reach)))))
+        if hosts and not self._daemon_error:
+            reach = self._of_site(reach, hosts)
+            reach = self._of_way(reach, hosts[0])
+        if "gateway" in views and reach.target.connected:
+            reach = reach._replace(target=self._client(views))  # after the probes: has it been heard of?
+        return reach._replace(unseen=tuple(dict.fromkeys(self._unseen)))
+
+    # --- Who is who -------------------------------------------------------------------------------------
+
+    def _read_roles(self) -> dict[str, Any]:
+        try:
+            answer = self._wanted.ask("status")
+        except DaemonUnreachable as error:
+            if self._site is not None or self._wanted.socket_there:
+                self._daemon_error = error.message
+            return {}
+        roles = answer.get("roles", {}) if isinstance(answer, dict) else {}
+        return roles if isinstance(roles, dict) else {}
+
+    def _views(self, hosts: Sequence[IPv4Address]) -> tuple[View, ...]:
+        found: list[View] = []
+        if self._site is not None and self._site.gateway is not None:
+            found.append("gateway")
+        if self._site is not None and self._site.isatap is not None:
+            found.append("router")
+        with Netlink() as netlink:
+            if {address.ip for address in netlink.addresses()} & {*hosts}:
+                found.append("manager")
+        return tuple(found)
+
+    def _rows(self, command: str) -> list[dict[str, Any]]:
+        """Of the control socket; none where the daemon has no such thing."""
+        try:
+            rows = self._wanted.ask(command)
+        except ManageoutError as error:
+            if error.exit_code != 1:
+                self._unseen.append(error.message)
+            return []
+        return rows if isinstance(rows, list) else []
+
+    def _client(self, views: Sequence[View]) -> Client:
+        given = self._wanted.client
+        if "gateway" not in views or self._daemon_error:
+            self._identity = ""
+            if reach_policy.is_address(given):
+                return Client(given, addresses=(given,) if ":" in given else ())
+            return Client(reach_pair.full_name(given, self._domain))
+        rows = [self._rows(command) for command in ("clients", "leases", "audit", "drops")]
+        target, self._identity = reach_pair.client(given, self._domain, *rows)
+        return target
+
+    def _dns(self, reach: Reach) -> list[DnsAnswer]:
+        questions = [(self._domain, "SOA")] if self._domain else []
+        if reach.by_name:
+            questions += [(reach.target.name, "A"), (reach.target.name, "AAAA")]
+        if self._router_name:
+            questions.append((self._router_name, "A"))
+        return probe_dns.ask_all(questions, self._servers)
+
+    # --- What site file and daemon say ------------------------------------------------------------------
+
+    def _of_site(self, reach: Reach, hosts: Sequence[IPv4Address]) -> Reach:
+        site, plan = self._site, self._plan
+        if site is None or plan is None:
+            own = bool(self._roles.get("isatap-host"))
+            no_host = "manager" in reach.views and not own
+            words = "this machine is no ISATAP host   (manageout join makes it one)"
+            return reach._replace(isatap_unused=words if no_host else "")
+        names = (reach.host, reach_pair.full_name(reach.host, self._domain))
+        reach = reach._replace(
+            policy=self._policy(site, hosts, names),
+            lease_unused=reach_site.no_lease(site),
+            certificate=reach_site.certificate(site) if reach.target.connected is False else "",
+        )
+        if site.isatap is None:
+            without = site.gateway is not None and site.gateway.isatap_router is None
+            return reach._replace(isatap_unused="the site file names no ISATAP router" if without else "")
+        ready = bool(self._roles.get("isatap", {}).get("ready", True))
+        isatap = reach_site.isatap(site.isatap, hosts[0], self._rows("hosts"), self._rows("drops"), ready)
+        unused = not isatap.allowed and not isatap.refused and isatap.heard is None and not reach.lease_unused
+        words = f"{hosts[0]} is not in isatap.hosts, and needs it not" if unused else ""
+        return reach._replace(isatap=isatap, isatap_unused=words)
+
+    def _policy(self, site: Site, hosts: Sequence[IPv4Address], names: Sequence[str]) -> Policy:
+        return reach_policy.judge(site, hosts, names, self._identity, self._wanted.service)
+
+    # --- The way itself ---------------------------------------------------------------------------------
+
+    def _of_way(self, reach: Reach, host: IPv4Address) -> Reach:
+        """Everything that sends packets, side by side."""
+        manager = "manager" in reach.views
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            jobs: dict[str, Future[Any]] = {}
+            if manager:
+                jobs["router"] = pool.submit(self._try, "router", None, self._router, reach)
+                jobs["answers"] = pool.submit(self._try, "client", (), self._from_here, reach)
+                jobs["paths"] = pool.submit(self._try, "path", (), self._paths_from_here, reach)
+                jobs["router_route"] = pool.submit(self._try, "route", None, self._route, reach)
+            elif reach.views:
+                jobs["host_echo"] = pool.submit(self._try, "ping", None, probe_path.echo, host)
+                jobs["paths"] = pool.submit(self._try, "path", (), self._path_to, reach, host)
+                jobs["forwarding"] = pool.submit(self._try, "forwarding", None, self._forwarding, reach, host)
+                jobs["filters"] = pool.submit(self._try, "packet filter", (), self._filters, reach, host)
+                jobs["isatap"] = pool.submit(
+                    self._try, "protocol 41", reach.isatap, self._tunnel, reach, host
+                )
+                jobs["beyond"] = pool.submit(
+                    self._try, "ping through the router", None, self._beyond, reach, host
+                )
+                jobs["lease_way"] = pool.submit(self._try, "ARP", None, self._lease_way, reach)
+                jobs["answers"] = pool.submit(self._try, "client", (), self._as_manager, reach, host)
+            found = {name: job.result() for name, job in jobs.items()}
+        reach = reach._replace(**found, sessions=self._sessions(reach))
+        by_lease = next((answer.echo for answer in reach.answers if answer.way == "lease"), None)
+        return reach._replace(lease_ping=by_lease) if manager else reach
+
+    def _try(self, what: str, nothing: T, function: Callable[..., T], *arguments: object) -> T:
+        try:
+            return function(*arguments)
+        except ManageoutError as error:
+            self._unseen.append(f"{what}: {error.message}")
+            return nothing
+
+    def _targets(self, reach: Reach) -> list[tuple[Way, IPv4Address | IPv6Address]]:
+        """The client's addresses as this manager finds them, one a way."""
+        found: dict[Way, IPv4Address | IPv6Address] = {}
+        texts = [
+            record
+            for kind in ("A", "AAAA")
+            for a in reach.about(reach.target.name, kind)
+            for record in a.records
+        ]
+        for text in texts if reach.by_name else [self._wanted.client]:
+            address = ip_address(text)
+            way: Way = "lease" if isinstance(address, IPv4Address) else "isatap"
+            if way == "lease" or not reach.isatap_unused:
+                found.setdefault(way, address)
+        return list(found.items())
+
+    def _from_here(self, reach: Reach) -> tuple[Answer, ...]:
+        port = _port(self._wanted.service)
+
+        def ask(way: Way, address: IPv4Address | IPv6Address) -> Answer:
+            wait = PATIENCE if way == "lease" else WAIT
+            with ThreadPoolExecutor(max_workers=1) as aside:
+                tcp = aside.submit(probe_path.tcp, address, port, wait) if port else None
+                echo = self._try(
+                    "ping", Echo(str(address), error=_NOT_PERMITTED), probe_path.echo, address, wait
+                )
+                return Answer(way, "this manager", echo, tcp.result() if tcp else None)
+
+        return _each(ask, self._targets(reach))
+
+    def _paths_from_here(self, reach: Reach) -> tuple[tuple[Way, PathMtu], ...]:
+        return _each(lambda way, address: (way, probe_path.path_mtu(address)), self._targets(reach))
+
+    def _path_to(self, reach: Reach, host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
+        return (("both" if "gateway" in reach.views else "isatap", probe_path.path_mtu(host)),)
+
+    def _router(self, reach: Reach) -> RouterAnswer | None:
+        if reach.isatap_unused or self._site is not None:
+            return None
+        known = self._roles.get("isatap-host", {}).get("routers", {})
+        texts = [record for answer in reach.about(self._router_name, "A") for record in answer.records]
+        routers = [IPv4Address(text) for text in dict.fromkeys([*texts, *known])]
+        answers = probe_router.solicit(routers) if routers else []
+        return next((each for each in answers if each.advertisement), answers[0] if answers else None)
+
+    def _route(self, reach: Reach) -> bool | None:
+        for way, address in self._targets(reach):
+            if way == "isatap":
+                return probe_path.next_hop(address, 0.1).dev == ISATAP_DEVICE
+        return None
+
+    def _tunnel(self, reach: Reach, host: IPv4Address) -> Isatap | None:
+        isatap, site = reach.isatap, self._site
+        if isatap is None or site is None or site.isatap is None or not isatap.allowed or reach.isatap_unused:
+            return isatap
+        found = any(probe_host.answers(host, locator) for locator in site.isatap.locators[:2])
+        return isatap._replace(answers=found)
+
+    def _beyond(self, reach: Reach, host: IPv4Address) -> Echo | None:
+        """Through an ISATAP router that is another machine."""
+        site, plan = self._site, self._plan
+        if site is None or plan is None or site.gateway is None or site.gateway.isatap_router is None:
+            return None
+        if reach.isatap_unused:
+            return None
+        target = isatap_address(plan.isatap_prefix, host)
+        found = probe_path.echo(target, WAIT, plan.gateway_address)
+        if found.seconds is not None or found.by:
+            return found
+        # Managers know no way back to other addresses of ours; but a router without a daemon knows none to this one.
+        other = probe_path.echo(target, WAIT)
+        return other if other.by else found
+
+    def _lease_way(self, reach: Reach) -> LeaseWay | None:
+        site, plan = self._site, self._plan
+        if (
+            site is None
+            or plan is None
+            or plan.leases is None
+            or reach.lease_unused
+            or not reach.target.lease
+        ):
+            return None
+        with Netlink() as netlink:
+            device = ipv4_side(netlink, site, plan).device_for(plan.leases) or ""
+        lease = IPv4Address(reach.target.lease).packed
+        return LeaseWay(device, (device, lease) in proxy_arp.proxied())
+
+    def _ways(self, reach: Reach, host: IPv4Address) -> dict[Way, IPv6Address]:
+        """As which IPv6 address the client sees the manager, for each way that the pair may use."""
+        assert self._site is not None and self._plan is not None, "on gateways and routers"
+        lease = not reach.lease_unused and reach.target.lease_state == "held"
+        isatap = not reach.isatap_unused and (reach.isatap is None or reach.isatap.allowed)
+        return reach_policy.sources(self._site, self._plan, host, lease=lease, isatap=isatap)
+
+    def _forwarding(self, reach: Reach, host: IPv4Address) -> tuple[str, ...] | None:
+        """The gateway's questions leave it as its own packets: look apart at what a manager's go through."""
+        if "gateway" not in reach.views or not reach.target.addresses:
+            return None
+        with Netlink() as netlink:
+            return tuple(
+                reach_forwarding.faults(
+                    netlink, IPv6Address(reach.target.addresses[0]), None if reach.lease_unused else host
+                )
+            )
+
+    def _filters(self, reach: Reach, host: IPv4Address) -> tuple[Refused, ...]:
+        addresses = [*reach.target.addresses]
+        addresses += [r for answer in reach.about(reach.target.name, "AAAA") for r in answer.records]
+        if not addresses or self._plan is None:
+            return ()
+        with Netlink() as netlink:
+            out = netlink.route_get(IPv6Address(addresses[0])).dev
+        pair = reach_policy.Pair(str(host), addresses[0], reach.target.lease, self._wanted.service, out)
+        rules = reach_policy.of_others(*nft.ruleset())
+        return tuple(reach_policy.refused(rules, self._plan, self._ways(reach, host), pair))
+
+    def _as_manager(self, reach: Reach, host: IPv4Address) -> tuple[Answer, ...]:
+        if (
+            "gateway" not in reach.views
+            or not reach.target.addresses
+            or (reach.policy and reach.policy.fault)
+        ):
+            return ()
+        port, target = _port(self._wanted.service), IPv6Address(reach.target.addresses[0])
+
+        def ask(way: Way, source: IPv6Address) -> Answer:
+            link = probe_client.Link(source, target, IPHTTPS_DEVICE)
+            with ThreadPoolExecutor(max_workers=1) as aside:
+                tcp = aside.submit(probe_client.open_tcp, link, port) if port else None
+                echo = probe_client.echo(link)
+                asked = f"the gateway as {source}, past its own forwarding and filter"
+                return Answer(way, asked, echo, tcp.result() if tcp else None)
+
+        return _each(ask, list(self._ways(reach, host).items()))
+
+    def _sessions(self, reach: Reach) -> tuple[str, ...]:
+        """What goes on between both now."""
+        if not self._identity or not reach.target.connected:
+            return ()
+        return tuple(
+            f"{row['protocol']}/{row['port']} {row['state']} by {row['through']}"
+            for row in self._rows("sessions")
+            if row["client"] == self._identity
+            and row["peer"] in reach.host_addresses
+            and row["begun_by"] == "manager"
+            and row["state"] == "established"
+        )[:4]
+
+
+def _each(function: Callable[[Way, A], T], targets: Sequence[tuple[Way, A]]) -> tuple[T, ...]:
+    """Of every way, side by side."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return tuple(pool.map(lambda target: function(*target), targets))
+
+
+def _port(service: str) -> int | None:
+    kind, _, port = service.partition("/")
+    return int(port) if kind == "tcp" and port else None

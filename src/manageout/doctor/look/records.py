@@ -1,0 +1,44 @@
+"""The records that connected clients should have in the DNS, and what each server has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from manageout.service.probe import dns as probe_dns
+from manageout.service.probe.results import DnsAnswer, Record
+from manageout.site.tables.site import Site
+
+MAX_CLIENTS = 50
+"""So many leases are looked at; beyond, one fault shows itself anyway."""
+Wanted = tuple[str, str, Literal["A", "AAAA", "PTR"], tuple[str, ...]]
+
+
+def records(leases: Sequence[dict[str, Any]], site: Site, servers: Sequence[str]) -> list[Record]:
+    """For every lease that is held by somebody whose name is in our zone."""
+    assert site.names is not None
+    zone = (site.names.zone or site.site.domain).lower()
+    wanted: list[Wanted] = []
+    for lease in leases[:MAX_CLIENTS]:
+        name = str(lease["name"])
+        if lease["state"] == "held" and name.lower().endswith(f".{zone}"):
+            wanted += _of_lease(lease, name, site.names.reverse)
+    answers = probe_dns.ask_all([(owner, kind) for _, owner, kind, _ in wanted], servers)
+    by_question: dict[tuple[str, str], list[DnsAnswer]] = {}
+    for answer in answers:
+        by_question.setdefault((answer.name, answer.kind), []).append(answer)
+    return [
+        Record(client, owner, kind, values, tuple(by_question.get((owner, kind), ())))
+        for client, owner, kind, values in wanted
+    ]
+
+
+def _of_lease(lease: dict[str, Any], name: str, reverse: bool) -> list[Wanted]:
+    address = lease.get("address")
+    forward: list[Wanted] = [(name, name, "A", (str(lease["ipv4"]),))]
+    if address:
+        forward.append((name, name, "AAAA", (str(address), *map(str, lease.get("others", ())))))
+    if not reverse:
+        return forward
+    held = [value for value in (lease["ipv4"], address) if value]
+    return [*forward, *((name, probe_dns.reverse_name(str(value)), "PTR", (name,)) for value in held)]

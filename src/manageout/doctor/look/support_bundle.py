@@ -1,0 +1,142 @@
+"""An archive for somebody who helps from afar: what this machine is, does and found, without secrets.
+
+Everything is bounded, passes the :class:`Redactor`, and is written in one step for its owner alone. The doctor reads
+such an archive again by its ``live.json``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import shutil
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from manageout import __version__
+from manageout.doctor.findings import Finding
+from manageout.doctor.look.live import Wanted
+from manageout.doctor.look.redact import Redactor, secrets_of
+from manageout.doctor.report import live_json
+from manageout.errors import ManageoutError
+from manageout.service.probe.results import Live
+from manageout.service.process.files import replace_file
+from manageout.words import said
+
+CONTROL = ("status", "hosts", "clients", "leases", "audit", "sessions", "drops", "nat64")
+"""What is asked on the control socket."""
+MAX_ROWS = 5000
+"""Of one of these answers."""
+MAX_MEMBER = 3 * 1024 * 1024
+"""Characters of one file in the archive."""
+MAX_TOTAL = 16 * 1024 * 1024
+"""Characters of all of them; the last ones are cut."""
+WAIT = 10.0
+"""Seconds for one program."""
+
+_SYSCTLS = r"^net\.(ipv[46]|netfilter)\..*(forward|rp_filter|accept_ra|disable|mtu|conntrack_(max|count))"
+_KERNEL = {
+    "links.txt": ("ip", "-details", "-statistics", "link"),
+    "addresses.txt": ("ip", "address"),
+    "routes4.txt": ("ip", "-4", "route", "show", "table", "all"),
+    "routes6.txt": ("ip", "-6", "route", "show", "table", "all"),
+    "rules.txt": ("ip", "rule"),
+    "neighbours.txt": ("ip", "neigh"),
+    "filter.txt": ("nft", "-s", "list", "ruleset"),
+    "sockets.txt": ("ss", "-tulnp"),
+    "sysctl.txt": ("sysctl", "-a", "--pattern", _SYSCTLS),
+    "journal.txt": ("journalctl", "-u", "manageout", "-n", "500", "--no-pager", "-o", "short-iso"),
+}  # fmt: skip
+_FILES = {"resolv.conf": Path("/etc/resolv.conf"), "os-release": Path("/etc/os-release")}
+_README = """manageout {version}, {moment}: what `manageout doctor --save` found on {host}.
+
+Read it with:  manageout doctor THIS_FILE
+
+live.json      what the probes found; the doctor judges it anew
+findings.json  what it said then
+control/       what the daemon told: status, hosts, clients, leases, audit, sessions, drops
+kernel/        links, addresses, routes, packet filter, kernel parameters, journal
+site.toml      the site file; plan.txt what follows from it
+
+Private keys, passwords, tokens and shared keys were removed. Names and addresses of machines were not.
+"""
+
+
+def save(path: Path, wanted: Wanted, live: Live, found: Sequence[Finding], site_file: Path) -> None:
+    """Write the archive. Raises :class:`ManageoutError` when it cannot be written."""
+    redactor = Redactor(secrets_of(wanted.site))
+    buffer = io.BytesIO()
+    left = MAX_TOTAL
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in _members(wanted, live, found, site_file):
+            archive.writestr(name, redactor.clean(text[: min(MAX_MEMBER, left)]))
+            left = max(left - len(text), 1000)
+    replace_file(path, buffer.getvalue(), 0o600)
+
+
+def _members(
+    wanted: Wanted, live: Live, found: Sequence[Finding], site_file: Path
+) -> Iterator[tuple[str, str]]:
+    moment = datetime.fromtimestamp(live.taken, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    yield "README.txt", _README.format(version=__version__, moment=moment, host=live.host)
+    yield live_json.FILE, live_json.to_json(live)
+    yield "findings.json", json.dumps([finding._asdict() for finding in found], indent=1)
+    yield "versions.txt", _versions()
+    yield "site.toml", _text(site_file)
+    if wanted.plan is not None:
+        rows = (f"{name}: {value}" for name, value in vars(wanted.plan).items())
+        yield "plan.txt", "\n".join(rows) + "\n"
+    for command in CONTROL:
+        yield f"control/{command}.json", _answer(wanted, command)
+    for name, argv in _KERNEL.items():
+        yield f"kernel/{name}", _output(argv)
+    for name, file in _FILES.items():
+        yield f"kernel/{name}", _text(file)
+
+
+def _answer(wanted: Wanted, command: str) -> str:
+    try:
+        answer: Any = wanted.ask(command)
+    except ManageoutError as error:
+        answer = {"error": error.message}
+    if isinstance(answer, list) and len(answer) > MAX_ROWS:
+        answer = [*answer[:MAX_ROWS], {"left out": len(answer) - MAX_ROWS}]
+    return json.dumps(answer, indent=1)
+
+
+def _output(argv: Sequence[str]) -> str:
+    """What a program prints; why it does not, in its place."""
+    if shutil.which(argv[0]) is None:
+        return f"{argv[0]} is not installed\n"
+    try:
+        result = subprocess.run(
+            argv, capture_output=True, check=False, timeout=WAIT, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{argv[0]}: {type(error).__name__}\n"
+    text = result.stdout[: MAX_MEMBER * 2].decode("utf-8", "replace")
+    return text or result.stderr[:4096].decode("utf-8", "replace")
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(MAX_MEMBER)
+    except OSError as error:
+        return f"{path}: {said(error)}\n"
+
+
+def _versions() -> str:
+    lines = [
+        f"manageout {__version__}",
+        f"python {platform.python_version()}",
+        f"kernel {platform.release()} {platform.machine()}",
+        f"time {time.time():.0f}",
+    ]
+    programs = (("nft", "--version"), ("ip", "-V"), ("samba-tool", "--version"))
+    return "\n".join([*lines, *(f"{argv[0]}: {_output(argv).strip()}" for argv in programs)]) + "\n"

@@ -1,0 +1,98 @@
+"""Of which machine each output of a text is: by the name in it, in its prompt, or in a heading above."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.pasted.segments import Part
+from manageout.doctor.pasted.shapes import DOTTED
+
+MAX_MACHINES = 50
+"""In one text."""
+_ROLE = re.compile(
+    r"\b(?:server|client|gateway|router|manager|helpdesk|console|workstation|laptop|notebook|host|dc|domain controller|"
+    r"node ?\d*|pc|machine|serveur|servidor|cliente|poste|arbeitsplatz|konsole)$"
+)
+"""What a heading calls a machine without a name: lower case, as the segments give it."""
+_HOST = re.compile(r"[\w.-]{1,255}")
+
+
+class Machines:
+    """The machines of a text. ``known``: the first is that of whatever names none."""
+
+    def __init__(self, facts: Facts, others: Iterable[Facts] = ()) -> None:
+        self.known = [facts, *others]
+        self._source = facts.source
+        self._here: dict[str, Facts] = {}
+        """By the name in prompts and headings, "" without one."""
+
+    def begin(self, parts: Iterable[Part]) -> None:
+        """What stands before the first host name is of that machine too."""
+        first = next((name for part in parts if not part.machine and (name := host(part))), "")
+        if first:
+            self._here[""] = self._named(first)
+
+    def of(self, part: Part) -> Facts:
+        """The machine of the next part."""
+        name, key = host(part), part.machine.partition(".")[0].lower()
+        facts = self._here.get(key)
+        if facts is None:
+            facts = self._named(name or part.machine)
+        elif name and facts.computer and _short(name) != _short(facts.computer):
+            facts = self._named(name)
+        if name:
+            facts.computer = facts.computer or name
+        if part.router and facts.role == "unknown":
+            facts.role = "server"
+        self._here[key] = facts
+        return facts
+
+    def _named(self, name: str) -> Facts:
+        """That machine, or a new one. ``name``: also a role's, such as "server"."""
+        root = self.known[0]
+        source = f"{name} in {self._source}"
+        for one in self.known:
+            if name and (_short(one.computer) == _short(name) or one.source == source):
+                return one
+        fresh = not (root.understood or root.computer or root.unread or root in self._here.values())
+        if fresh or not name or len(self.known) >= MAX_MACHINES:
+            facts = root
+        else:
+            facts = Facts(source, read_at=root.read_at)
+            self.known.append(facts)
+        if name and not facts.computer and _ROLE.search(name):
+            facts.source = source
+        elif name and not facts.computer:
+            facts.computer = name
+        return facts
+
+
+def host(part: Part) -> str:
+    """The name of the machine in an output; "" when it has none."""
+    if part.kind == "ipconfig":
+        return _of_ipconfig(part.lines)
+    if part.kind == "systeminfo":
+        return next((_word(line) for line in part.lines[:3] if ":" in line), "")
+    if part.kind == "hostname" and len(part.lines) == 1:
+        return part.lines[0] if _HOST.fullmatch(part.lines[0]) else ""
+    return ""
+
+
+def _of_ipconfig(lines: list[str]) -> str:
+    """The first value before the first adapter, in any language."""
+    for line in lines[:60]:
+        if DOTTED.search(line):
+            return _word(line)
+        if line.endswith((":", "\uff1a")):
+            return ""
+    return ""
+
+
+def _word(line: str) -> str:
+    return line.replace("\uff1a", ":").partition(":")[2].strip()[:255]
+
+
+def _short(name: str) -> str:
+    return name.partition(".")[0].lower()

@@ -1,0 +1,174 @@
+"""Which cmdlet a record is of, by the names of its properties -> a row of the section that the collector would make.
+
+What the command line says is used where it is there; mostly it was not pasted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from manageout.doctor.powershell import json as powershell_json
+from manageout.doctor.powershell.records import Record, records
+from manageout.doctor.powershell.shapes import SHAPES, Shape
+from manageout.doctor.powershell.value import Value, value_of
+
+Row = dict[str, Any]
+
+
+class Found(NamedTuple):
+    """One object. ``row``: property as Windows writes it -> text, list, number or truth. ``cut``: not whole."""
+
+    section: str
+    cmdlet: str
+    row: Row
+    quote: str
+    cut: tuple[str, ...]
+
+
+_BY_CMDLET = {shape.cmdlet.lower(): shape for shape in SHAPES}
+WRITTEN = {name.lower(): name for shape in SHAPES for needs in shape.needs for name in needs}
+"""Properties by which a cmdlet is known, lower case -> as Windows writes them."""
+_CMDLET = re.compile(r"\b((?:get|test|resolve)-[a-z0-9]{3,60})\b", re.I)
+_ALIASES = {
+    "gsv": "get-service", "gip": "get-netipconfiguration", "tnc": "test-netconnection", "gp": "get-itemproperty",
+}  # fmt: skip
+_SERVICES = ("Running", "Stopped", "Paused", "StartPending", "StopPending", "ContinuePending", "PausePending")
+_NUMBERS = frozenset(
+    (
+        "ifindex",
+        "interfaceindex",
+        "nlmtu",
+        "prefixlength",
+        "osbuildnumber",
+        "buildnumber",
+        "build",
+        "precedence",
+        "label",
+        "remoteport",
+    )
+)
+_RENAMED = {"nlmtu(bytes)": "NlMtu", "resolutioninterval": "ResolutionIntervalSeconds"}
+_INDEX = {"adapters": "ifIndex", "interfaces": "ifIndex"}
+"""As the collector calls the interface's index there; InterfaceIndex elsewhere."""
+
+
+def found(lines: Sequence[str], command: str = "") -> list[Found]:
+    """The objects in an output of which it is known what they are."""
+    return sorted_out(lines, command)[0]
+
+
+def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], list[str]]:
+    """The same, and in words the objects of which nobody knows what they are."""
+    named = cmdlet(command)
+    known: list[Found] = _of_command(lines, command)
+    strange: list[str] = []
+    for record in powershell_json.records(lines) or records(lines, command):
+        shape = _shape_of(record, named)
+        if not record.values:
+            strange.append(f"a row whose columns are lost: {record.quote[:60]}")
+            continue
+        if shape is not None:
+            known.append(_found(record, shape))
+        elif len(record.values) > 1:  # one alone is prose
+            names = ", ".join(islice(record.values, 4))
+            strange.append(f"an object with {names}: no cmdlet is known that prints it")
+    return known, list(dict.fromkeys(strange))
+
+
+def _of_command(lines: Sequence[str], command: str) -> list[Found]:
+    """A bare value of which the command alone says what it is: of the registry, or of a test of TCP."""
+    value = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if not value or len(command) > 2000:
+        return []
+    if (match := _REGISTRY.search(command)) and " " not in value:
+        path = f"Registry::HKEY_LOCAL_MACHINE\\{match[1].strip()}"
+        name = _PROPERTY.search(command)
+        row: Row = {"PSPath": path, (name[1] or name[2]): _plain("", value_of([value]))} if name else {}
+        return [Found("registry", "Get-ItemProperty", row, value, ())] if row else []
+    if value in ("True", "False") and "quiet" in command.lower() and (target := _TCP.search(command)):
+        words = target[1].lower()
+        port = next((number for name, number in _PORTS.items() if name in command.lower()), None)
+        if digits := re.search(r"-p(?:ort)?\s+([0-9]{1,5})\b", command, re.I):
+            port = int(digits[1])
+        if port is not None:
+            row = {"ComputerName": words, "RemotePort": port, "TcpTestSucceeded": value == "True"}
+            return [Found("tcp", "Test-NetConnection", row, value, ())]
+    return []
+
+
+_REGISTRY = re.compile(
+    r"get-itemproperty(?:value)?\b[^|]*?[\s\"'](?:hklm:|registry::hkey_local_machine)\\+([^\"'|)]{1,300})",
+    re.I,
+)
+_PROPERTY = re.compile(r"-name\s+[\"']?([\w-]{1,100})|\)\.([\w-]{1,100})\s*$", re.I)
+_TCP = re.compile(r"\b(?:test-netconnection|tnc)\s+(?:-computername\s+|-cn\s+)?[\"']?([\w.:-]{1,255})", re.I)
+_PORTS = {"smb": 445, "https": 443, "http": 80, "rdp": 3389, "winrm": 5985}
+
+
+def cmdlet(command: str) -> str:
+    """The cmdlet whose objects a command line prints, lower case: the last of a pipeline that gets any."""
+    names = _CMDLET.findall(command[:2000])
+    if names:
+        return str(names[-1]).lower()
+    word = command.strip().partition(" ")[0].lower()
+    return _ALIASES.get(word, "")
+
+
+def _shape_of(record: Record, named: str) -> Shape | None:
+    have = {WRITTEN.get(name.lower(), name) for name in record.values}
+    own = _BY_CMDLET.get(named)
+    candidates: list[Shape] = [own, *SHAPES] if own is not None else [*SHAPES]
+    for shape in candidates:
+        if any(needs <= have for needs in shape.needs) and _may_be(shape, record):
+            return shape
+    if own is not None and any(needs & have for needs in own.needs):
+        return own
+    status = next((value.text for name, value in record.values.items() if name.lower() == "status"), "")
+    return (
+        _BY_CMDLET["get-daconnectionstatus"] if status in ("ConnectedLocally", "ConnectedRemotely") else None
+    )
+
+
+def _may_be(shape: Shape, record: Record) -> bool:
+    """Names that many things have mean a service only with its words."""
+    return shape.section != "services" or any(value.text in _SERVICES for value in record.values.values())
+
+
+def _found(record: Record, shape: Shape) -> Found:
+    row: Row = {}
+    cut = []
+    for name, value in record.values.items():
+        lower = name.lower()
+        written = _RENAMED.get(lower) or WRITTEN.get(lower, name)
+        if lower == "entrypointname":
+            written = "EntryPointName" if shape.section == "entryPoints" else "EntrypointName"
+        if lower in ("ifindex", "interfaceindex"):
+            written = _INDEX.get(shape.section, "InterfaceIndex")
+        row[written] = _plain(written.lower(), value)
+        cut += [written] if value.cut else []
+    return Found(shape.section, shape.cmdlet, row, record.quote, tuple(cut))
+
+
+def _plain(name: str, value: Value) -> Any:
+    if value.items is not None and not value.text.startswith("{{") and not _GUID.fullmatch(value.text):
+        return list(value.items)
+    if value.text in ("True", "False"):
+        return value.text == "True"
+    if name in _NUMBERS and value.text.isascii() and value.text.isdecimal() and len(value.text) < 19:
+        return int(value.text)
+    if name == "lasterrorcode":
+        return _code(value.text)
+    return value.text
+
+
+_GUID = re.compile(r"\{[0-9A-Fa-f-]{36}\}")
+
+
+def _code(text: str) -> Any:
+    """``0x274c``, or in PowerShell's own way 10060."""
+    if re.fullmatch(r"0[xX][0-9A-Fa-f]{1,8}", text):
+        return int(text, 16)
+    return int(text) if re.fullmatch(r"[0-9]{1,10}", text) else text

@@ -1,0 +1,344 @@
+"""Rows of cmdlets that the collector has no section for -> facts; the others go to the readers of its sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from math import inf
+from typing import Any
+
+from manageout.doctor.facts import Facts, Lookup, NrptRule, PrefixPolicy, Reached, Record, Seen
+from manageout.doctor.read.sections import MAX_ITEMS, READERS, Reader, Row, add
+
+
+def read(facts: Facts, rows: dict[str, list[Row]]) -> None:
+    """Add what the rows of each section say; those of a filter belong to a firewall rule."""
+    for section, reader in (READERS | _MORE).items():
+        if section in rows:
+            add(facts, section, reader, _prepared(section, rows[section]))
+    _firewall(facts, rows)
+
+
+def _prepared(section: str, rows: list[Row]) -> list[Row]:
+    """What the collector leaves out: IPv4 in tables of both, and the IPv4 rows of a list."""
+    if section == "interfaces":
+        return [row for row in rows if row.get("AddressFamily") != "IPv4"]
+    if section == "routes":
+        return [row for row in rows if _is_route(row)]
+    if section == "addresses":
+        return [row for row in rows if _address(str(row.get("IPAddress"))) is not None]
+    return rows
+
+
+def _is_route(row: Row) -> bool:
+    prefix, hop = str(row.get("DestinationPrefix")), str(row.get("NextHop") or "::")
+    return ":" in prefix and _address(prefix) is not None and ":" in hop and _address(hop) is not None
+
+
+def _server(facts: Facts, rows: Iterator[Row]) -> None:
+    kept = list(rows)
+    READERS["remoteAccess"](facts, iter(kept))
+    for row in kept:
+        for name in ("SslCertificate", "NlsCertificate"):
+            if match := _ENDS.search(str(row.get(name) or "")):
+                facts.certificates[name] = Seen(_latest(match), f"Get-RemoteAccess: {name} {match[0]}")
+
+
+def _load_balancer(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-RemoteAccessLoadBalancer: a cluster has virtual addresses, and NLB or another's balancer."""
+    for row in rows:
+        word = str(row.get("ThirdPartyLoadBalancer") or "")
+        virtual = row.get("InternalVirtualIPAddress") or row.get("InternetVirtualIPAddress")
+        if word == "Enabled" or (word == "Disabled" and virtual):
+            quote = f"Get-RemoteAccessLoadBalancer: ThirdPartyLoadBalancer {word}"
+            facts.load_balancing = Seen("external" if word == "Enabled" else "nlb", quote)
+
+
+_ENDS = re.compile(r"\[Not After\]\s+(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})")
+
+
+def _latest(match: re.Match[str]) -> float:
+    """The end of the latest day that a date may mean: cultures write day, month and year in three orders."""
+    first, second, third = (int(part) for part in match.groups())
+    orders = ((first, second, third),) if first > 31 else ((third, first, second), (third, second, first))
+    ends = []
+    for order in orders:
+        with suppress(ValueError):
+            ends.append(datetime(*order, tzinfo=UTC) + timedelta(days=2))  # and any time zone
+    return max(ends).timestamp() if ends else inf
+
+
+def _networks(facts: Facts, rows: Iterator[Row]) -> None:
+    found = [(str(row.get("Name") or ""), str(row["NetworkCategory"])) for row in rows]
+    words = ", ".join(f"{name} {category}".strip() for name, category in found)
+    facts.networks = Seen(frozenset(one.lower() for _, one in found), f"Get-NetConnectionProfile: {words}")
+
+
+def _local_rules(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-DnsClientNrptRule: the rules of the machine itself, which group policy's may silence."""
+    facts.nrpt_local = []
+    for row in rows:
+        servers = (*_list(row.get("DirectAccessDnsServers")), *_list(row.get("NameServers")))
+        for namespace in _list(row.get("Namespace")):
+            words = ", ".join(servers) or "no server (an exemption)"
+            direct = row.get("DirectAccessEnabled") is True or bool(_list(row.get("DirectAccessDnsServers")))
+            facts.nrpt_local.append(
+                NrptRule(namespace, servers, f"own name rule {namespace}: {words}", direct)
+            )
+
+
+def _records(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-DnsServerResourceRecord: what the zone holds, whether or not it is answered."""
+    for row in rows:
+        kind, data = str(row.get("RecordType") or ""), str(row.get("RecordData") or "")
+        if kind in ("A", "AAAA", "") and (address := _address(data)) is not None:
+            quote = f"Get-DnsServerResourceRecord: {row['HostName']} {kind} {data}"
+            facts.records.append(Record(str(row["HostName"]).lower(), address, quote))
+
+
+def _resolved(facts: Facts, rows: Iterator[Row]) -> None:
+    """Resolve-DnsName: the addresses of a name, of all rows with it; a row without any says only that it is known."""
+    names: dict[str, list[Any]] = {}
+    errors: dict[str, str] = {}
+    for row in rows:
+        name = str(row.get("Name") or "").lower().rstrip(".")
+        if error := str(row.get("Error") or ""):
+            errors[name] = error
+        elif str(row.get("Section") or "Answer") in ("Answer", "1"):
+            found = [_address(text) for text in _list(row.get("IPAddress"))]
+            names.setdefault(name, []).extend(address for address in found if address is not None)
+    for name, addresses in names.items():
+        if addresses:
+            words = ", ".join(map(str, addresses))
+            facts.lookups.append(
+                Lookup(name, "", tuple(addresses[:MAX_ITEMS]), "", f"Resolve-DnsName {name}: {words}")
+            )
+    for name, error in errors.items():
+        facts.lookups.append(Lookup(name, "", (), error, f"Resolve-DnsName {name}: {error}"))
+
+
+def _tcp(facts: Facts, rows: Iterator[Row]) -> None:
+    """Test-NetConnection -Port: whether a TCP connection came about."""
+    for row in rows:
+        name, port, well = (
+            str(row.get("ComputerName") or ""),
+            row.get("RemotePort"),
+            row.get("TcpTestSucceeded"),
+        )
+        if name and isinstance(port, int) and isinstance(well, bool):
+            to = f" ({row['RemoteAddress']})" if row.get("RemoteAddress") else ""
+            quote = f"Test-NetConnection {name}{to} port {port}: TcpTestSucceeded {well}"
+            address = _address(str(row.get("RemoteAddress") or ""))
+            pinged = row.get("PingSucceeded") is True
+            quote += ", PingSucceeded True" if pinged else ""
+            facts.tcp[name.lower().rstrip("."), port] = Reached(well, quote, address, pinged)
+
+
+def _ip_configuration(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-NetIPConfiguration: addresses and gateways of each interface."""
+    for row in rows:
+        alias, index = row.get("InterfaceAlias") or "", row.get("InterfaceIndex")
+        texts = [
+            text
+            for name in ("IPv6LinkLocalAddress", "IPv6Address", "IPv4Address")
+            for text in _list(row.get(name))
+        ]
+        own = {"InterfaceIndex": index, "InterfaceAlias": alias}
+        READERS["addresses"](
+            facts, ({**own, "IPAddress": text} for text in texts if _address(text) is not None)
+        )
+        interface = facts.interface(index) if isinstance(index, int) else None
+        if interface is not None:
+            hops = [*_list(row.get("IPv6DefaultGateway")), *_list(row.get("IPv4DefaultGateway"))]
+            interface.gateways = [hop for text in hops if (hop := _address(text)) is not None]
+
+
+def _prefix_policy(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.policies = [
+        PrefixPolicy(
+            row["Precedence"],
+            row["Label"],
+            IPv6Network(str(row["Prefix"]), strict=False),
+            f"prefix policy {row['Prefix']} precedence {row['Precedence']} label {row['Label']}",
+        )
+        for row in rows
+    ]
+
+
+def _computer(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        name = row.get("CsDNSHostName") or row.get("CsName")
+        facts.computer = facts.computer or str(name or "")[:255]
+        for key in ("OsBuildNumber", "BuildNumber", "Build"):
+            facts.build = row[key] if isinstance(row.get(key), int) else facts.build
+
+
+def _health(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-RemoteAccessHealth: component -> Windows' own judgement."""
+    for row in rows:
+        component, state = str(row["Component"]), str(row["HealthState"])
+        server = f" of {row['RemoteAccessServer']}" if row.get("RemoteAccessServer") else ""
+        facts.health[component.lower()] = Seen(
+            state.lower(), f"Get-RemoteAccessHealth{server}: {component} {state}"
+        )
+
+
+def _experience(facts: Facts, rows: Iterator[Row]) -> None:
+    """The connectivity assistant's probes, as its registry key has them."""
+    for row in rows:
+        for text in _list(row.get("CorporateResources")):
+            key = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityAssistant\Probes"
+            facts.registry[key.lower(), text.lower()] = Seen(text, f"CorporateResources {text}")
+
+
+def _item_property(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-ItemProperty of the registry: its values, and in PSPath the key."""
+    values = []
+    for row in rows:
+        hive, _, key = str(row.get("PSPath") or "").replace(" ", "").partition("HKEY_LOCAL_MACHINE\\")
+        if not key or not hive.lower().endswith("registry::"):
+            continue
+        # A long path comes in two lines, and a key such as "Windows NT" has a blank of its own.
+        key = key.replace("\\WindowsNT\\", "\\Windows NT\\").replace("\\SessionManager", "\\Session Manager")
+        for name, value in row.items():
+            if not name.startswith("PS"):
+                number = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value)
+                values.append({"Key": key, "Name": name, "Value": int(value) if number else value})
+    READERS["registry"](facts, iter(values))
+
+
+def _key(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-Item of a registry key: its values in one cell, ``DisabledComponents : 255``, one below the other."""
+    values = []
+    for row in rows:
+        hive, _, path = str(row.get("Hive") or "").partition("HKEY_LOCAL_MACHINE\\")
+        for name, value in _VALUE.findall(str(row.get("Property") or "")) if not hive else ():
+            values.append({"PSPath": f"Registry::HKEY_LOCAL_MACHINE\\{path}\\{row['Name']}", name: value})
+    _item_property(facts, iter(values))
+
+
+_VALUE = re.compile(r"([A-Za-z][\w.-]{0,100})\s*: (\{[^}]{0,300}\}|\S+)")
+
+
+def _associations(facts: Facts, rows: Iterator[Row]) -> None:
+    count = sum(1 for _ in rows)
+    facts.ipsec = Seen(count, f"Get-NetIPsecMainModeSA: {count or 'none'}")
+
+
+def _multi_site(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        points = row.get("DAEntryPoints")
+        if points:
+            facts.sites = len(points) if isinstance(points, list) else 1
+
+
+def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
+    kept = list(rows)
+    READERS["ncsi"](facts, iter(kept))
+    for row in kept:
+        if url := row.get("DomainLocationDeterminationURL"):
+            key = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity"
+            quote = f"DomainLocationDeterminationURL {url}"
+            facts.registry[key.lower(), "domainlocationdeterminationurl"] = Seen(str(url), quote)
+
+
+_MORE: dict[str, Reader] = {
+    "daServer": _server,
+    "remoteAccess": _server,
+    "networks": _networks,
+    "loadBalancer": _load_balancer,
+    "nrptLocal": _local_rules,
+    "records": _records,
+    "resolved": _resolved,
+    "tcp": _tcp,
+    "ipConfiguration": _ip_configuration,
+    "prefixPolicy": _prefix_policy,
+    "computer": _computer,
+    "health": _health,
+    "experience": _experience,
+    "registry": _item_property,
+    "registryKey": _key,
+    "associations": _associations,
+    "multiSite": _multi_site,
+    "ncsi": _ncsi,
+}
+
+
+JUDGED = frozenset((*READERS, *_MORE, "firewallRule", "portFilter", "addressFilter"))
+"""Sections in which a rule looks at something."""
+
+
+def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
+    """A rule and its filters are three objects, printed one behind the other: the n-th of each belong together."""
+    rules = sections.get("firewallRule", [])
+    ports, addresses = sections.get("portFilter", []), sections.get("addressFilter", [])
+    if not ports and not addresses:
+        rules = [{**row, **_own_ports(row)} for row in rules]
+    together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
+    rules = [row for row in rules if "LocalPort" not in row]
+    if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
+        facts.unread.append(
+            f"Get-NetFirewallRule {rules[0].get('DisplayName') or ''}: not judged without its ports and addresses; "
+            "give each rule's Get-NetFirewallPortFilter and Get-NetFirewallAddressFilter, or the collector's file"
+        )
+        rules, ports, addresses = [], [], []
+    whole = []
+    pairs = [
+        *((rule, port) for rule, port in zip(rules, ports, strict=False)),
+        *((row, row) for row in together),
+    ]
+    for number, (rule, port) in enumerate(pairs):
+        address = port if port is rule else addresses[number] if addresses else {}
+        wanted = (("Direction", "Inbound"), ("Action", "Allow"), ("Enabled", True))
+        if all(rule.get(key, value) == value for key, value in wanted):
+            whole.append(
+                {
+                    **{key: rule.get(key) for key in ("Profile", "EdgeTraversalPolicy")},
+                    "Name": rule.get("DisplayName"),
+                    "Protocol": port.get("Protocol"),
+                    "LocalPort": _list(port.get("LocalPort")),
+                    "RemoteAddress": _list(address.get("RemoteAddress") or address.get("RemoteIP")),
+                }
+            )
+    if not whole:
+        return
+    before = facts.firewall or []
+    add(facts, "firewall rules", READERS["rules"], whole)
+    facts.firewall = [*before, *(facts.firewall or [])] or None
+
+
+def _own_ports(rule: Row) -> Row:
+    """What a rule of Windows' own tells without its filters: in its description, or by its name."""
+    if "LocalPort" in rule:
+        return {}
+    if match := _DESCRIBED.search(str(rule.get("Description") or "")):
+        return {"Protocol": match[1], "LocalPort": match[2]}
+    name = str(rule.get("Name") or "").lower()
+    return next(
+        ({"Protocol": "TCP", "LocalPort": port} for start, port in _OWN if name.startswith(start)), {}
+    )
+
+
+_DESCRIBED = re.compile(r"\[(TCP|UDP) (\d{1,5})\]")
+_OWN = (
+    ("remotedesktop-usermode-in-tcp", "3389"), ("winrm-http-in-tcp", "5985"), ("winrm-https-in-tcp", "5986"),
+    ("openssh-server-in-tcp", "22"),
+)  # fmt: skip
+"""Names that Windows translates nowhere."""
+
+
+def _list(value: object) -> list[str]:
+    """A list, or what PowerShell prints of one on several lines."""
+    if isinstance(value, list):
+        return [str(item) for item in value[:MAX_ITEMS]]
+    return [word.strip(",") for word in str(value or "").split()[:MAX_ITEMS]]
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.partition("%")[0].partition("/")[0])
+    except ValueError:
+        return None

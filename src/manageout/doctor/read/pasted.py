@@ -1,0 +1,287 @@
+"""Pasted or saved output of Windows' commands -> facts. Several outputs may stand in one text, in any order.
+
+:mod:`~manageout.doctor.pasted.segments` cuts the text; here each output is given to the reader of its kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from itertools import islice, pairwise
+from typing import Any
+
+from manageout.doctor.console import firewall as text_firewall
+from manageout.doctor.console import ipconfig
+from manageout.doctor.console import names as text_names
+from manageout.doctor.console import netsh as text_netsh
+from manageout.doctor.console import paths as text_paths
+from manageout.doctor.console import settings as netsh
+from manageout.doctor.console import system as text_system
+from manageout.doctor.console.netsh import HEX, MAX_ANSWERS, named
+from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
+from manageout.doctor.pasted import unread
+from manageout.doctor.pasted.machines import Machines
+from manageout.doctor.pasted.segments import Part, parts
+from manageout.doctor.pasted.shapes import ROUTER_LABELS
+from manageout.doctor.powershell.gathered import Gathered
+from manageout.doctor.read.text import MAX_LINES
+
+MAX_PARTS = 2000
+"""Outputs in one text."""
+MAX_UNREAD = 100
+"""Parts that are named."""
+_DEFAULT = (
+    "default", "standard", "standaard", "par défaut", "predeterminado", "predefinito", "impostazione predefinita",
+    "padrão", "predefinição", "domyślny", "výchozí", "по умолчанию", "oletus", "alapértelmezett", "varsayılan",
+    "implicit", "προεπιλογή", "默认", "默认值", "預設", "預設值", "既定", "既定値", "기본값",
+)  # fmt: skip
+
+
+Reader = Callable[[Facts, Part], bool]
+"""Adds to the facts what a part says; False when it says nothing that is known."""
+
+
+def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[Facts]:
+    """Add to ``facts`` what ``lines`` (of :func:`~manageout.doctor.read.text.lines`) say of its machine.
+
+    Returns the other machines in the text: those of ``others`` of which it speaks too, and new ones.
+    """
+    if len(lines) > MAX_LINES:
+        facts.unread.append(f"more than {MAX_LINES} lines: the rest was not looked at")
+    found = list(islice(parts(lines[:MAX_LINES]), MAX_PARTS + 1))
+    if len(found) > MAX_PARTS:
+        facts.unread.append(f"more than {MAX_PARTS} outputs: the rest was not looked at")
+    machines = Machines(facts, others)
+    machines.begin(found)
+    cmdlets = Gathered(lambda name: machines.of(Part("", [], name)))
+    for part in found[:MAX_PARTS]:
+        _one(machines.of(part), part, cmdlets)
+    cmdlets.into_facts()
+    if not any(one.understood or one.unread for one in machines.known):
+        facts.unread.append("nothing in this text is the output of a command that is known")
+    for one in machines.known:
+        _asked_of(one, machines.known)
+        _finish(one)
+    return machines.known[1:]
+
+
+def _asked_of(server: Facts, machines: Iterable[Facts]) -> None:
+    """What others know of a server: the names that its DNS blocks, and the addresses of the router that its farm is."""
+    blocked = server.block_list.value if server.block_list is not None else ()
+    farm = server.load_balancing is not None and server.load_balancing.value != "none"
+    others = [one for one in machines if one is not server] if blocked or farm else []
+    asked = [look for one in others for look in one.lookups if _concerns(look, blocked, farm)]
+    held = [record for one in others for record in one.records if _label(record.name) in blocked]
+    server.lookups += asked[:MAX_ANSWERS]
+    server.records += held[:MAX_ANSWERS]
+
+
+def _concerns(look: Lookup, blocked: tuple[str, ...], farm: bool) -> bool:
+    label = _label(look.name)
+    return (farm and "isatap" in label) if look.addresses else label in blocked
+
+
+def _label(name: str) -> str:
+    return name.lower().partition(".")[0]
+
+
+def _finish(facts: Facts) -> None:
+    """What only the whole text tells: the role, and routes of which nobody says whether they are published."""
+    if facts.role == "unknown" and facts.load_balancing is None:
+        isatap = facts.of_kind("isatap")
+        tunnels = [*isatap, *facts.of_kind("iphttps")]
+        manages = facts.isatap_state is not None and facts.isatap_state.value in ("enabled", "automatic")
+        if (
+            (facts.iphttps_url is not None or facts.nrpt)
+            and not manages
+            and not any(one.ipv6 for one in isatap)
+        ):
+            facts.role = "client"
+        elif any(one.advertising is not None and one.advertising.value for one in tunnels):
+            facts.role = "server"  # no host advertises, and no client
+        elif not manages and any(map(_forwards, isatap)):
+            facts.role = "server"
+        elif facts.block_list is not None and facts.isatap_state is None and not facts.interfaces:
+            facts.role = "dns"
+    if (
+        facts.routes is None
+        and facts.active_routes
+        and facts.role != "server"
+        and facts.load_balancing is None
+    ):
+        facts.routes = facts.active_routes
+
+
+def _forwards(one: Interface) -> bool:
+    """A router's ISATAP interface that does not advertise: forwarding is off until somebody makes the machine a router,
+    and a router follows no other."""
+    return one.forwarding is not None and one.forwarding.value and not one.gateways
+
+
+def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
+    reader = READERS.get(part.kind)
+    before = _told(facts, part)
+    known = reader is not None and reader(facts, part)
+    for name, seen in _told(facts, part).items():
+        old = before.get(name)
+        if old is not None and old.value != seen.value and len(facts.replaced) < MAX_UNREAD:
+            facts.replaced.append(f"{old.quote}; later {seen.quote}")
+    known |= _events(facts, part)
+    facts.understood |= known
+    known = known or cmdlets.part(facts, part.lines, part.command)
+    if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:
+        facts.unread.append(name)
+
+
+_ONCE = (
+    "isatap_state", "isatap_router", "iphttps_error", "teredo_type", "teredo_state", "block_list", "proxy", "inside",
+    "firewall_off",
+)  # fmt: skip
+"""What an output says once of a machine."""
+
+
+def _told(facts: Facts, part: Part) -> dict[str, Seen[Any]]:
+    """What was told of the kind that ``part`` is of."""
+    if part.kind == "sc":
+        return dict(facts.services)
+    if part.kind == "interface":
+        return {
+            f"{one.index} {name}": seen
+            for one in facts.interfaces
+            for name in ("forwarding", "advertising")
+            if (seen := getattr(one, name)) is not None
+        }
+    return {name: seen for name in _ONCE if (seen := getattr(facts, name)) is not None}
+
+
+def _adapters(facts: Facts, part: Part) -> bool:
+    """A whole output takes the place of one before; adapters that stand alone are added to it."""
+    adapters = ipconfig.parse(part.lines)
+    before = _shown(facts)
+    again = bool(before) and bool(adapters) and (bool(part.command) or _repeats(adapters, before))
+    if again:
+        _forget(facts)
+    for adapter in adapters:
+        interface = named(facts, adapter.header, adapter.index)
+        interface.kind, interface.guid, interface.description = (
+            adapter.kind,
+            adapter.guid,
+            adapter.description,
+        )
+        interface.index = interface.index or adapter.index
+        interface.link_local = [address for address, _ in adapter.link_local]
+        interface.ipv6, interface.ipv4, interface.gateways = adapter.ipv6, adapter.ipv4, adapter.gateways
+        interface.connected, interface.shown, interface.suffix = (
+            adapter.connected,
+            adapter.shown,
+            adapter.suffix,
+        )
+        interface.quote, interface.listed = adapter.header, True
+    if again and before != (after := _shown(facts)):
+        gone = [name for name in before if before[name] != after.get(name)] or list(after)
+        facts.replaced.append(
+            f"{part.command or 'ipconfig'}, which was there before with other values: {gone[0]}"
+        )
+    return bool(adapters)
+
+
+def _repeats(adapters: list[ipconfig.Adapter], before: dict[str, object]) -> bool:
+    return any(adapter.header in before for adapter in adapters)
+
+
+def _shown(facts: Facts) -> dict[str, object]:
+    """What ipconfig said of each adapter."""
+    listed = (one for one in facts.interfaces if one.listed)
+    return {one.quote: (one.link_local, one.ipv6, one.ipv4, one.gateways) for one in listed}
+
+
+def _forget(facts: Facts) -> None:
+    """What ipconfig said before; what netsh says of an interface stays."""
+    facts.interfaces = [one for one in facts.interfaces if not one.listed or one.mtu or one.forwarding]
+    for one in (one for one in facts.interfaces if one.listed):
+        one.link_local, one.ipv6, one.ipv4, one.gateways = [], [], [], []
+        one.connected, one.quote, one.listed = None, "", False
+
+
+def _isatap(facts: Facts, part: Part) -> bool:
+    """``ISATAP State : x`` and the trio of ``show router``: name, state or relay, interval."""
+    known = False
+    router = part.kind == "isatap" and bool(re.search(r"\bro\w*$|\bro\w* ", part.command.lower()))
+    for setting in netsh.settings(part.lines):
+        # "enabled (Group Policy)"
+        label, value = setting.label.lower(), setting.value.partition(" (")[0].strip()
+        state = "default" if value.lower() in _DEFAULT else _WORDS.get(setting._replace(value=value).on)
+        if "isatap" in label and "." not in label and state is not None:
+            facts.isatap_state = Seen(state, setting.text)
+            known = True
+        elif (router or label in ROUTER_LABELS) and value and not HEX.match(value):
+            if state is not None or " " not in value:
+                facts.isatap_router = Seen(value if state is None else "", setting.text)
+                known = True
+            router = False
+    return known
+
+
+_WORDS: dict[bool | None, str] = {True: "enabled", False: "disabled"}
+
+
+def _teredo(facts: Facts, part: Part) -> bool:
+    """Below a heading with its name, where it is there. An error stands between the state and the kind of client."""
+    before = ""
+    settings = netsh.settings(_below(part.lines, re.compile("teredo", re.I)) or part.lines)
+    if settings:
+        facts.teredo_type = facts.teredo_state = facts.teredo_error = None
+    for setting in settings:
+        # "enterpriseclient (Group Policy)", "probe (primary server)", "probe(cone)"
+        value = setting.value.lower().partition("(")[0].strip()
+        if value in _TEREDO_TYPES and facts.teredo_type is None:
+            facts.teredo_type = Seen(value, setting.text)
+        elif value in _TEREDO_STATES:
+            facts.teredo_state = Seen(value, setting.text)
+        elif before in _TEREDO_STATES and "teredo" not in value and value not in _NO_ERROR:
+            facts.teredo_error = Seen(setting.value, setting.text)
+        before = value
+    off = facts.teredo_type is not None and facts.teredo_type.value == "disabled"
+    return off or facts.teredo_state is not None
+
+
+_TEREDO_TYPES = ("client", "enterpriseclient", "server", "natawareclient", "relay", "disabled", "default")
+_TEREDO_STATES = ("offline", "dormant", "probe", "qualified")
+_NO_ERROR = (
+    "", "-", "0", "0x0", "managed", "unmanaged",
+    "none", "aucun", "aucune", "keine", "keiner", "kein", "ninguno", "ninguna", "nenhum", "nenhuma", "nessuno",
+    "nessuna", "geen", "brak", "žádné", "žádná", "нет", "なし", "无", "無", "없음", "ingen", "inga", "ei mitään", "yok",
+    "nincs", "niciuna", "καμία", "κανένα",
+)  # fmt: skip
+"""What stands there when there is no error, or when the line is missing and the network's follows."""
+
+
+def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:
+    """The lines between a heading with a rule below it and the next blank one."""
+    for number, (line, rule) in enumerate(pairwise(lines)):
+        if netsh.RULE.match(rule) and heading.search(line):
+            rest = lines[number + 2 :]
+            return rest[: next((n for n, one in enumerate(rest) if not one.strip()), len(rest))]
+    return []
+
+
+def _events(facts: Facts, part: Part) -> bool:
+    """Errors whose numbers and names Windows does not translate."""
+    found = [line.strip() for line in part.lines if any(mark in line for mark in EVENTS)]
+    facts.events += found[: max(0, MAX_ANSWERS - len(facts.events))]
+    return bool(found)
+
+
+READERS: dict[str, Reader] = {
+    "ipconfig": _adapters, "isatap": _isatap, "teredo": _teredo, "interface": text_netsh.interface,
+    "interfaces": text_netsh.interfaces, "addresses": text_netsh.addressed, "routes": text_netsh.routes,
+    "policies": text_netsh.policies, "iphttps": text_netsh.iphttps, "namespace": text_netsh.namespace,
+    "netsh": text_netsh.other, "advfirewall": text_firewall.read, "clat": text_netsh.clat,
+    "nslookup": text_names.nslookup, "dnscmd": text_names.dnscmd, "displaydns": text_names.displaydns,
+    "reg": text_system.registry, "sc": text_system.services, "route": text_system.routes,
+    "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,
+    "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.unjudged,
+    "pathping": text_paths.unjudged, "gpresult": text_paths.unjudged, "certutil": text_paths.unjudged,
+    "klist": text_paths.unjudged, "6to4": text_paths.unjudged,
+}  # fmt: skip
+"""By the kind of a part; what is of no kind here may be a cmdlet's."""

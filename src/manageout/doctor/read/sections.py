@@ -1,0 +1,388 @@
+"""Rows of one kind -> facts: those of the collector's sections, and the same ones read from PowerShell's text.
+
+CIM's words, in no language. A property that is not there says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from itertools import islice
+from typing import Any
+
+from manageout.doctor.console import settings as netsh
+from manageout.doctor.console.ipconfig import Kind
+from manageout.doctor.facts import Facts, FirewallRule, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
+
+MAX_ROWS = 1000
+"""Of one section; a server has a few hundred routes."""
+MAX_ITEMS = 64
+"""Of a list in a row."""
+MAX_TEXT = 1000
+IPHTTPS = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition\IPHTTPS\IPHTTPSInterface"
+Row = dict[str, Any]
+Reader = Callable[[Facts, Iterator[Row]], None]
+
+
+def add(facts: Facts, name: str, reader: Reader, rows: object) -> None:
+    """What ``rows`` say; whatever is not as it should be is told, and ends that section alone."""
+    listed = rows if isinstance(rows, list) else [rows]
+    if len(listed) > MAX_ROWS:
+        facts.unread.append(f"{name}: {len(listed)} rows, the first {MAX_ROWS} are looked at")
+    try:
+        reader(facts, (row for row in listed[:MAX_ROWS] if isinstance(row, dict | str)))  # type: ignore[misc]
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        facts.unread.append(f"{name}: not as the collector writes it")
+
+
+def _isatap(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        words = [f"{key} {row.get(key) or '(none)'}" for key in ("State", "Router") if key in row]
+        quote = f"Get-NetIsatapConfiguration: {', '.join(words)}"
+        if "State" in row:
+            facts.isatap_state = Seen(str(row["State"] or "default").lower(), quote)
+        if "Router" in row:
+            facts.isatap_router = Seen(str(row["Router"] or ""), quote)
+
+
+def _adapters(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        name, description = str(row.get("Name") or ""), str(row.get("InterfaceDescription") or "")
+        interface = _at(facts, row.get("ifIndex"), name)
+        interface.description = description
+        interface.kind = _kind(f"{name} {description}")
+        interface.guid = str(row.get("InterfaceGuid") or "").strip("{}").upper() or None
+        interface.quote = f"adapter {name!r} ({description}), {row.get('Status')}"
+        if interface.connected is None:
+            interface.connected = _CONNECTED.get(str(row.get("Status")))
+
+
+_CONNECTED = {"Up": True, "Disconnected": False, "Not Present": False, "Disabled": False}
+"""What Get-NetAdapter says; Get-NetIPInterface has the last word."""
+
+
+def _kind(text: str) -> Kind:
+    lower = text.lower()
+    kinds: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
+    return next((kind for kind in kinds if kind in lower.replace("ip-https", "iphttps")), "other")
+
+
+def _at(facts: Facts, index: object, name: str = "") -> Interface:
+    number = index if isinstance(index, int) else None
+    found = facts.interface(number) if number is not None else None
+    if found is None and name:
+        # ipconfig's heading ends in the name: "Ethernet adapter Ethernet".
+        alike = (one for one in facts.interfaces if one.name.lower().endswith(name.lower()))
+        found = next((one for one in alike if number is None or one.index is None), None)
+        if found is not None:
+            found.index = number if found.index is None else found.index
+    if found is None:
+        found = Interface(name, index=number, kind=_kind(name))
+        facts.interfaces.append(found)
+    return found
+
+
+def _interfaces(facts: Facts, rows: Iterator[Row]) -> None:
+    pairs = (
+        ("forwarding", "Forwarding"),
+        ("advertising", "Advertising"),
+        ("advertise_default", "AdvertiseDefaultRoute"),
+        ("ignore_default", "IgnoreDefaultRoutes"),
+        ("router_discovery", "RouterDiscovery"),
+    )
+    for row in rows:
+        interface = _at(facts, row.get("ifIndex"), str(row.get("InterfaceAlias") or ""))
+        for name, key in pairs:
+            word = str(row.get(key) or "").lower()
+            if word in ("enabled", "disabled"):
+                quote = f"{interface.name or interface.index}: {key} {row[key]}"
+                setattr(interface, name, Seen(word == "enabled", quote))
+        if "ConnectionState" in row:
+            interface.connected = str(row["ConnectionState"]) == "Connected"
+        interface.mtu = row["NlMtu"] if isinstance(row.get("NlMtu"), int) else interface.mtu
+
+
+def _addresses(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        text, _, zone = str(row.get("IPAddress")).partition("%")
+        address = ip_address(text)
+        index = int(zone) if zone.isdecimal() and len(zone) < 10 else None
+        interface = _at(facts, row.get("InterfaceIndex", index), str(row.get("InterfaceAlias") or ""))
+        if isinstance(address, IPv4Address):
+            own: list[Any] = interface.ipv4
+        else:
+            own = interface.link_local if address.is_link_local else interface.ipv6
+        interface.shown[address] = str(row["IPAddress"])[:MAX_TEXT]
+        if address not in own:
+            own.append(address)
+
+
+def _routes(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.routes = []
+    for row in rows:
+        prefix = IPv6Network(str(row["DestinationPrefix"]), strict=False)
+        hop = IPv6Address(str(row.get("NextHop") or "::").partition("%")[0])
+        quote = (
+            f"route {prefix} next hop {hop} interface {row['InterfaceIndex']} Publish {row.get('Publish')}"
+        )
+        published = str(row["Publish"]) in ("Yes", "Age") if row.get("Publish") else None
+        facts.routes.append(
+            Route(prefix, int(row["InterfaceIndex"]), hop if int(hop) else None, published, quote)
+        )
+    for route in facts.routes:
+        interface = facts.interface(route.interface)
+        known = interface.gateways if interface is not None else []
+        if route.prefix.prefixlen == 0 and route.next_hop is not None and route.next_hop not in known:
+            known.append(route.next_hop)
+
+
+def _suffixes(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if (interface := facts.interface(int(row["InterfaceIndex"]))) is not None:
+            interface.suffix = str(row.get("ConnectionSpecificSuffix") or "")
+
+
+def _services(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        start = f", start {row['StartType']}" if row.get("StartType") else ""
+        quote = f"service {row['Name']}: {row.get('Status')}{start}"
+        facts.services[str(row["Name"]).lower()] = Seen(str(row.get("Status")) == "Running", quote)
+
+
+def _registry(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        key, name = str(row["Key"]), str(row["Name"])
+        facts.registry[key.lower(), name.lower()] = Seen(
+            row.get("Value"), f"HKLM\\{key}\\{name} = {row.get('Value')}"
+        )
+    key = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
+    if (state := facts.value(key, "ISATAP_State")) is not None:
+        facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
+    if (router := facts.value(key, "ISATAP_RouterName")) is not None:
+        facts.isatap_policy_router = Seen(str(router.value), router.quote)
+
+
+def _iphttps(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if "LastErrorCode" in row:
+            code = int(row["LastErrorCode"] or 0)
+            facts.iphttps_error = Seen(code, f"IP-HTTPS last error 0x{code:x}")
+        if "InterfaceStatus" in row:
+            status = str(row["InterfaceStatus"] or "").strip()
+            facts.iphttps_status = Seen(status, f"IP-HTTPS status: {status}")
+
+
+def _iphttps_configuration(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if row.get("ServerURL"):
+            facts.iphttps_url = Seen(str(row["ServerURL"]), f"IP-HTTPS URL {row['ServerURL']}")
+        if str(row.get("State")) == "Disabled":
+            quote = "Get-NetIPHttpsConfiguration: State Disabled"
+            facts.registry.setdefault((IPHTTPS.lower(), "iphttps_clientstate"), Seen(3, quote))
+
+
+def _teredo(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if "Type" in row:
+            facts.teredo_type = Seen(str(row["Type"] or "").lower(), f"Teredo type {row['Type']}")
+
+
+def _teredo_state(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        facts.teredo_state = Seen(str(row.get("State") or "").lower(), f"Teredo state {row.get('State')}")
+        if row.get("Error"):
+            facts.teredo_error = Seen(str(row["Error"]), f"Teredo error {row['Error']}")
+
+
+def _nrpt(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.nrpt = []
+    for row in rows:
+        other = tuple(_texts(row.get("NameServers")))
+        servers = tuple(_texts(row.get("DirectAccessDnsServers"))) or other
+        for namespace in _texts(row.get("Namespace")):
+            words = ", ".join(servers) or "no server (an exemption)"
+            quote = f"name rule {namespace}: {words}"
+            facts.nrpt.append(NrptRule(namespace, servers, quote, direct=servers != other))
+
+
+def _texts(value: object) -> list[str]:
+    found = value[:MAX_ITEMS] if isinstance(value, list) else [value] if value else []
+    return [str(item)[:MAX_TEXT] for item in found if item]
+
+
+def _location(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        status = str(row.get("Status"))
+        if status in ("ConnectedLocally", "ConnectedRemotely"):
+            facts.inside = Seen(status == "ConnectedLocally", f"Get-DAConnectionStatus: {status}")
+        elif row.get("Status"):
+            words = f"{status} {row.get('Substatus') or ''}".strip()
+            facts.connection = Seen(words, f"Get-DAConnectionStatus: {words}")
+
+
+def _block_list(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        names = tuple(name.lower() for name in _texts(row.get("List"))) if row.get("Enable") else ()
+        facts.block_list = Seen(
+            names, f"Get-DnsServerGlobalQueryBlockList: Enable {row.get('Enable')}, List {row.get('List')}"
+        )
+
+
+_BALANCING = (("nlb", "nlb"), ("networkload", "nlb"), ("thirdparty", "external"), ("external", "external"))
+"""Part of what Get-RemoteAccess calls it -> what it is."""
+
+
+_BALANCED = ("configured", "enabled", "installed")
+"""Windows' documentation has Configured and NotConfigured, which do not tell of what kind."""
+
+
+def balancing(word: object) -> str:
+    """none, nlb, external, or some: one of the two. A word that is not known says nothing of a farm."""
+    plain = re.sub(r"\W", "", str(word or "")).lower()
+    some = "some" if plain in _BALANCED else "none"
+    return next((kind for part, kind in _BALANCING if part in plain), some)
+
+
+def no_balancing(word: object) -> bool:
+    """Whether Get-RemoteAccess says in so many words that there is none."""
+    return re.sub(r"\W", "", str(word or "")).lower() in ("", "none", "disabled", "notconfigured")
+
+
+def _remote_access(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        if "LoadBalancing" in row:
+            kind = balancing(row["LoadBalancing"])
+            facts.load_balancing = Seen(kind, f"Get-RemoteAccess: LoadBalancing {row['LoadBalancing']}")
+        if inner := str(row.get("InternalInterface") or ""):
+            facts.internal_interface = Seen(inner, f"Get-RemoteAccess: InternalInterface {inner}")
+        for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
+            if texts := _texts(row.get(key)):
+                setattr(facts, name, Seen(IPv6Network(texts[0], strict=False), f"{key} {texts[0]}"))
+
+        if row.get("TeredoState"):
+            quote = f"Get-RemoteAccess: TeredoState {row['TeredoState']}"
+            facts.teredo_server = Seen(str(row["TeredoState"]).lower() == "enabled", quote)
+
+
+def _translation(name: str, command: str) -> Callable[[Facts, Iterator[Row]], None]:
+    def read(facts: Facts, rows: Iterator[Row]) -> None:
+        for row in rows:
+            state = str(row.get("State") or "")
+            if state.lower() in ("enabled", "disabled"):
+                setattr(facts, name, Seen(state.lower() == "enabled", f"{command}: State {state}"))
+            if isinstance(only := row.get("OnlySendAQuery"), bool):
+                facts.dns64_only_a = Seen(only, f"{command}: OnlySendAQuery {only}")
+
+    return read
+
+
+def _nrpt_global(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        for name, key in (
+            ("nrpt_for", "EnableDAForAllNetworks"),
+            ("nrpt_fallback", "SecureNameQueryFallback"),
+        ):
+            if key not in row:
+                continue
+            word = str(row[key] or "")
+            setattr(facts, name, Seen(word.lower(), f"Get-DnsClientNrptGlobal: {key} {word}"))
+
+
+def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        name, address = (str(row.get(f"CorporateDNSProbeHost{key}") or "") for key in ("Name", "Address"))
+        if name and address:
+            quote = f"the probe: {name} must be {address}"
+            facts.probe = Seen((name.lower().rstrip("."), str(ip_address(address))), quote)
+
+
+def _profiles(facts: Facts, rows: Iterator[Row]) -> None:
+    outside = [row for row in rows if str(row.get("Name")) in ("Private", "Public")]
+    off = [str(row["Name"]) for row in outside if str(row.get("Enabled")).lower() in ("false", "0")]
+    if outside:
+        facts.firewall_off = Seen(bool(off), f"Get-NetFirewallProfile: off in {', '.join(off)}")
+
+
+def _offset(facts: Facts, rows: Iterator[Any]) -> None:
+    """What w32tm prints: by how much the other clock is ahead of this one."""
+    for row in rows:
+        if match := re.search(r", ([+-]\d{1,12}\.\d+)s", str(row)[:MAX_TEXT]):
+            ahead = -float(match[1])
+            way = "ahead of" if ahead > 0 else "behind"
+            facts.clock_error = Seen(ahead, f"the clock is {abs(ahead):.0f} s {way} the domain controller's")
+
+
+def _events(facts: Facts, rows: Iterator[Any]) -> None:
+    facts.events += [str(row)[:MAX_TEXT] for row in islice(rows, MAX_ITEMS)]
+
+
+def _entry_points(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.sites = sum(1 for _ in rows)
+
+
+def _prefix_policies(facts: Facts, rows: Iterator[Any]) -> None:
+    found = netsh.prefix_policies([str(row) for row in rows])
+    facts.policies = [PrefixPolicy(*row[:3], row.text) for row in found]
+
+
+def _lookups(facts: Facts, rows: Iterator[Row]) -> None:
+    for row in rows:
+        addresses = tuple(ip_address(text) for text in _texts(row.get("Addresses")))
+        error = str(row.get("Error") or "")
+        words = ", ".join(map(str, addresses)) or error or "no address"
+        quote = f"Resolve-DnsName {row['Name']} -Type {row.get('Type')}: {words}"
+        facts.lookups.append(Lookup(str(row["Name"]), "", addresses, error, quote))
+
+
+def _rules(facts: Facts, rows: Iterator[Row]) -> None:
+    facts.firewall = []
+    for row in rows:
+        remote = ", ".join(_texts(row.get("RemoteAddress")))
+        quote = f"firewall rule {row.get('Name')!r}: {row.get('Profile')}{remote and f', from {remote}'}"
+        facts.firewall.append(
+            FirewallRule(
+                str(row.get("Protocol")),
+                tuple(_texts(row.get("LocalPort"))),
+                frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
+                tuple(_texts(row.get("RemoteAddress"))),
+                _edge(row.get("EdgeTraversalPolicy")),
+                quote,
+                str(row.get("Name") or "")[:MAX_TEXT],
+            )
+        )
+
+
+def _edge(policy: object) -> bool | None:
+    return None if policy in (None, "") else str(policy).lower() not in ("none", "block", "false", "0")
+
+
+READERS: dict[str, Reader] = {
+    "isatap": _isatap,
+    "adapters": _adapters,
+    "interfaces": _interfaces,
+    "addresses": _addresses,
+    "routes": _routes,
+    "suffixes": _suffixes,
+    "services": _services,
+    "registry": _registry,
+    "iphttps": _iphttps,
+    "iphttpsConfiguration": _iphttps_configuration,
+    "teredo": _teredo,
+    "teredoState": _teredo_state,
+    "nrpt": _nrpt,
+    "location": _location,
+    "blockList": _block_list,
+    "remoteAccess": _remote_access,
+    "entryPoints": _entry_points,
+    "prefixPolicies": _prefix_policies,
+    "lookups": _lookups,
+    "rules": _rules,
+    "nrptGlobal": _nrpt_global,
+    "ncsi": _ncsi,
+    "firewall": _profiles,
+    "natTransition": _translation("nat64", "Get-NetNatTransitionConfiguration"),
+    "dnsTransition": _translation("dns64", "Get-NetDnsTransitionConfiguration"),
+    "clock": _offset,
+    "events": _events,
+}

@@ -1,0 +1,114 @@
+"""Bytes of a saved or pasted console -> clean lines: code page, line ends, the wrapping at 80 columns, and what mails
+and web pages did to them (:mod:`~manageout.doctor.pasted.lines`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+
+from manageout.doctor.pasted import lines as paste
+from manageout.doctor.powershell import table as powershell_table
+from manageout.words import printable as printable
+
+MAX_BYTES = 4 * 1024 * 1024
+"""More than any of the commands prints; what is beyond is not looked at."""
+WIDTHS = (79, 80, 120)
+"""Console widths at which a capture is cut: that of the console, or one less."""
+MAX_LINES = 120_000
+"""Of a text; one more is kept, by which it is seen that there were more."""
+MAX_LINE = 1000
+"""Characters of a line; no command prints longer ones."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_OWN_LINE = re.compile(
+    r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|(?:PS )?[A-Za-z]:\\|[A-Za-z][\w.]*\s+:(?:\s|$)"
+)
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def decode(data: bytes) -> str:
+    """Text in whatever Windows wrote it: UTF-8, UTF-16 (a redirected PowerShell), or the OEM code page 850.
+
+    Never fails: what is no text becomes text that no rule knows.
+    """
+    data = data[:MAX_BYTES]
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return _clean(data[len(mark) :].decode(name, "replace"))
+    odd, even = data[1:4096:2].count(0), data[0:4096:2].count(0)
+    half = max(len(data[:4096]) // 4, 1)
+    if odd > half or even > half:
+        return _clean(data.decode("utf-16-le" if odd > even else "utf-16-be", "replace"))
+    try:
+        return _clean(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _clean(data.decode("cp850"))
+
+
+def lines(text: str) -> list[str]:
+    """The lines as the console showed them, without what is at their ends: quoting, fences, indentation of a whole
+    block and the wrapping of consoles and mail programs are gone.
+
+    Whatever reads Windows' text begins with this, that of ``import`` too.
+    """
+    rows = [_row(line[:MAX_LINE]) for line in paste.plain(text).split("\n", MAX_LINES + 1)[: MAX_LINES + 1]]
+    return paste.unwrapped(_uncut(paste.dedented(paste.single_spaced(paste.unquoted(rows)))))
+
+
+def _row(line: str) -> str:
+    """A line whose columns stand where they stood. Blanks at its end are kept: a console may have cut it there."""
+    line = line.expandtabs() if "\t" in line else line
+    return "" if line.isspace() else line
+
+
+def _uncut(rows: list[str]) -> list[str]:
+    """A line that a console has cut fills its width, and its rest stands at column 0.
+
+    Trailing blanks of a line are the console's too. PowerShell fits its tables into the width, so their rows are whole.
+    """
+    found: list[str] = []
+    cut = table = False
+    for line in rows:
+        table = (table and bool(line)) or powershell_table.reach(found, line) > 0
+        if cut and not table and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE:
+            found[-1] += line.rstrip()
+        else:
+            found.append(line.rstrip())
+        cut = _cells(line) in WIDTHS
+    return found
+
+
+def _is_rest(line: str) -> bool:
+    """Whether ``line`` may be the rest of the one before: no row of a table of routes, no prompt, no property."""
+    setting = ". . " in line or " : " in line
+    return bool(line) and not line[0].isspace() and not setting and _OWN_LINE.match(line) is None
+
+
+def _cells(line: str) -> int:
+    """How many cells of a console the line fills: East Asian characters take two."""
+    if line.isascii():
+        return len(line)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def _clean(text: str) -> str:
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    text = text if text.isascii() else _TYPESET.sub(lambda match: _TYPED.get(match[0], ""), text)
+    return _CONTROL.sub("", text)
+
+
+_TYPED = {
+    **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000", " "),
+    **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"), **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    "\u2028": "\n", "\u2029": "\n", "\u0085": "\n",
+}  # fmt: skip
+"""What mail and word processors make of blanks, quotes and dashes."""
+_TYPESET = re.compile("[" + "".join(_TYPED) + "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+"""These, and what cannot be seen: marks of direction, of joining, of byte order within a text."""

@@ -1,0 +1,1 @@
+"""Facts and findings as pages and JSON."""

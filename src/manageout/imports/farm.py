@@ -1,0 +1,352 @@
+"""What DirectAccess servers say of themselves -> a :class:`Farm`: from the collector's JSON, or pasted text.
+
+Read is what an ISATAP router before the farm must know; everything else is named as not understood or not used.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from itertools import islice
+from typing import Any
+
+from manageout.doctor.pasted import unread
+from manageout.doctor.pasted.segments import parts
+from manageout.doctor.powershell import cmdlets
+from manageout.doctor.read import json as read_json
+from manageout.doctor.read.sections import MAX_ROWS
+from manageout.doctor.read.text import lines
+from manageout.errors import ManageoutError
+from manageout.imports import domain as farm_domain
+from manageout.imports.names import FarmNames
+
+LINK_LOCAL = IPv6Network("fe80::/10")
+DNS64_SUBNET = 0x3333
+MAX_NODES = 512
+MAX_LINES = 120_000
+MAX_PARTS = 2000
+"""Outputs in one text."""
+Row = dict[str, Any]
+
+_USED_WORDS = (
+    "LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix EntrypointName "
+    "DnsSuffix DAInstallType DAStatus PrefixMapping ConnectToAddress NlsUrl Namespace GpoName ClientGpoName "
+    "ServerGpoName AppServerGpoName SslCertificate PSComputerName ServerURL Url DomainLocationDeterminationURL "
+    "DirectAccessDnsServers NameServers DnsIPAddress Router OnlySendAQuery ExclusionList"
+)
+_USED = frozenset(_USED_WORDS.split())
+# Documented, and nothing that a router before the farm needs.
+_OTHER_WORDS = (
+    "VpnStatus VpnS2SStatus InternetInterface "
+    "AppServerSecurityGroupNameList ConnectionType TrafficProtection "
+    "ClientSecurityGroupNameList OnlyRemoteComputers Downlevel ForceTunnel "
+    "ForceTunnelingNrptSuffix DownlevelSecurityGroupNameList DownlevelGpoName "
+    "EnableDAForAllNetworks SecureNameQueryFallback QueryPolicy UserAuthentication "
+    "ComputerCertAuthentication IPsecRootCertificate IntermediateRootCertificate TeredoState "
+    "IsSingleNic IsNatDeployed HealthCheck NlsLocation NlsCertificate NlsReachability "
+    "MgmtServer IPAssignmentMethod IPAddressRangeList IPv6Prefix AuthenticationType "
+    "RadiusServerList InstanceName State IPv4AddressPortPool InboundInterface OutboundInterface "
+    "TcpMappingTimeoutSeconds PolicyStore LatencyMilliseconds AlwaysSynthesize "
+    "AcceptInterface SendInterface Description ResolutionState ResolutionIntervalSeconds "
+    "DirectAccessProxyType DirectAccessProxyName DirectAccessEnabled NameEncoding "
+    "DirectAccessIPsecCARestriction DirectAccessQueryIPsecEncryption "
+    "DirectAccessQueryIPsecRequired DnsSecIPsecCARestriction DnsSecQueryIPsecEncryption "
+    "DnsSecQueryIPsecRequired DnsSecValidationRequired ConfigureClients RunspaceId PSShowComputerName "
+    "CimClass CimInstanceProperties CimSystemProperties IsMultiSite DeploymentType NatDeployed SingleNic UserAuth"
+)
+_OTHER = frozenset(_OTHER_WORDS.split())
+_NAMES = (
+    "nrpt", "nrptLocal", "clientNames", "isatap", "dnsTransition", "ncsi", "locationPage", "iphttpsConfiguration",
+)  # fmt: skip
+"""Sections about names."""
+_COMPUTER = re.compile(r"-(?:computername|cn|cimsession)[\s:]+[\"']?([\w.:-]{1,255})", re.I)
+
+
+@dataclass
+class Node:
+    """One DirectAccess server, or one entry point of which nothing more is known."""
+
+    name: str
+    entry_point: str = ""
+    balancing: str | None = ""
+    """In Windows' word; None: not told."""
+    inner: str = ""
+    """Alias of its internal card."""
+    internal: list[IPv6Network] = field(default_factory=list)
+    client: IPv6Network | None = None
+    """Prefix of its clients; a /59 is that of all nodes of its cluster."""
+    slices: list[IPv6Network] = field(default_factory=list)
+    """The /64 that are this node's own."""
+    ways: list[IPv6Address] = field(default_factory=list)
+    """Its addresses on the intranet."""
+    domain: str = ""
+    policy: bool = False
+    """Whether the name of a policy tells the domain."""
+    connect: str = ""
+    """Where its clients connect."""
+    named: bool = True
+    """Whether ``name`` is the computer's; else it is a number, or the address by which it was asked."""
+    cmdlets: set[str] = field(default_factory=set)
+    """Sections that told of it."""
+    source: str = ""
+
+
+@dataclass
+class Farm:
+    """The servers, and what was not understood."""
+
+    nodes: list[Node] = field(default_factory=list)
+    nat64: list[IPv6Network] = field(default_factory=list)
+    names: FarmNames = field(default_factory=FarmNames)
+    servers: set[str] = field(default_factory=set)
+    """Servers that some entry point names, lower case, first label."""
+    unread: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    """Lists and values that PowerShell did not print whole."""
+
+
+def add(farm: Farm, source: str, text: str) -> None:
+    """Add what ``text`` says. Raises :class:`ManageoutError` for a broken file of the collector."""
+    if read_json.is_bundle(text):
+        _bundle(farm, source, text)
+    else:
+        _pasted(farm, source, text)
+    if len(farm.nodes) > MAX_NODES:
+        raise ManageoutError(f"{source}: more than {MAX_NODES} servers", "give one file of each server")
+
+
+# --- The collector's JSON ---------------------------------------------------------------------------------
+
+
+def _bundle(farm: Farm, source: str, text: str) -> None:
+    try:
+        bundle = json.loads(text)
+        sections = bundle["sections"]
+        if bundle["version"] != read_json.VERSION or not isinstance(sections, dict):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        hint = "run the script of `manageout doctor --collector` again"
+        raise ManageoutError(f"{source}: not whole, or not from this collector", hint) from None
+    if isinstance(errors := bundle.get("errors"), dict):
+        farm.unread += [f"{source}: the server could not read {_clean(name)}" for name in errors]
+    _server(farm, source, _clean(bundle.get("computer") or source), sections)
+    if not any(True for name in _SERVERS for _ in _rows(sections, name)):
+        farm.unread.append(f"{source}: no section remoteAccess: not a DirectAccess server, or not run there")
+
+
+_SERVERS = ("remoteAccess", "daServer")
+"""Sections of a server's settings; the first has the last word."""
+
+
+def _server(farm: Farm, source: str, computer: str, sections: Row) -> None:
+    """What one machine says. ``computer``: its name, "" if nobody gives it one."""
+    for row in _rows(sections, "entryPoints"):
+        farm.servers |= {name.partition(".")[0].lower() for name in _texts(row.get("Servers")) if name}
+    for name in ("natTransition", "dnsTransition"):
+        for row in _rows(sections, name):
+            _mapping(farm, source, row)
+    for name in (*_SERVERS, *_NAMES):
+        for row in _rows(sections, name):
+            farm.names.add(row, _texts)
+    nodes: list[Node] = []
+    for section in _SERVERS:
+        for row in _rows(sections, section):
+            node = _known(farm, _node(farm, source, computer, row, section))
+            if not any(one is node for one in nodes):
+                nodes.append(node)
+    for node in nodes if len(nodes) == 1 else ():
+        inside = _indexes(sections, node.inner)
+        node.domain = node.domain or _suffix(sections, inside)
+        _addresses(node, sections, inside)
+
+
+def _node(farm: Farm, source: str, computer: str, row: Row, section: str) -> Node:
+    entry = _clean(row.get("EntrypointName") or "")
+    named = bool(computer) and _ip(computer) is None
+    node = Node(computer or entry or f"server {len(farm.nodes) + 1}", entry, named=named, source=source)
+    node.balancing = _clean(row.get("LoadBalancing") or "") if "LoadBalancing" in row else None
+    node.inner, node.cmdlets = str(row.get("InternalInterface") or ""), {section}
+    for text in _texts(row.get("InternalIPv6Prefix")):
+        node.internal += _network(farm, source, "InternalIPv6Prefix", text)
+    for text in _texts(row.get("ClientIPv6Prefix"))[:1]:
+        found = _network(farm, source, "ClientIPv6Prefix", text)
+        node.client = found[0] if found else None
+    node.connect = next((text.lower() for text in _texts(row.get("ConnectToAddress"))), "")
+    node.policy, node.domain = farm_domain.of(row, _texts)
+    farm.unread += [f"{source}: {_clean(key)}" for key in row if key not in _USED and key not in _OTHER]
+    return node
+
+
+def _known(farm: Farm, node: Node) -> Node:
+    """The node of the farm that ``node`` is too, with what it adds; else itself, added."""
+    for one in farm.nodes:
+        if _same(one, node):
+            if node.named and not one.named:
+                one.name, one.named = node.name, True
+            one.entry_point, one.connect = one.entry_point or node.entry_point, one.connect or node.connect
+            one.balancing = one.balancing or node.balancing
+            one.internal, one.client = one.internal or node.internal, one.client or node.client
+            if node.policy and not one.policy:
+                one.policy, one.domain = True, node.domain
+            one.domain, one.inner = one.domain or node.domain, one.inner or node.inner
+            one.cmdlets |= node.cmdlets
+            return one
+    farm.nodes.append(node)
+    return node
+
+
+def _same(one: Node, other: Node) -> bool:
+    """By name, short or long; where one has none, by what both say."""
+    if one.named and other.named:
+        names = sorted((one.name.lower(), other.name.lower()), key=len)
+        return names[0] == names[1] or (names[1].startswith(f"{names[0]}.") and "." not in names[0])
+    for ours, theirs in (
+        (one.client, other.client), (one.internal, other.internal), (one.entry_point, other.entry_point),
+        (one.connect, other.connect),
+    ):  # fmt: skip
+        if ours and theirs and ours != theirs:
+            return False
+    shared = one.client is not None and one.client == other.client
+    cluster = one.client is not None and one.client.prefixlen < 64
+    apart = one.source != other.source and one.cmdlets == other.cmdlets
+    return (shared or bool(one.connect and one.connect == other.connect)) and not (cluster and apart)
+
+
+def _mapping(farm: Farm, source: str, row: Row) -> None:
+    """``fd12::7777::/96,0.0.0.0/0``, alone or several."""
+    for text in _texts(row.get("PrefixMapping")):
+        if prefix := text.partition(",")[0].strip():
+            farm.nat64 += [
+                one for one in _network(farm, source, "PrefixMapping", prefix) if one not in farm.nat64
+            ]
+
+
+def _indexes(sections: Row, alias: str) -> list[object]:
+    rows = [*_rows(sections, "interfaces"), *_rows(sections, "adapters")]
+    named = (row for row in rows if alias and alias in (row.get("InterfaceAlias"), row.get("Name")))
+    return [row["ifIndex"] for row in named if isinstance(row.get("ifIndex"), int)]
+
+
+def _suffix(sections: Row, inside: list[object]) -> str:
+    for row in _rows(sections, "suffixes"):
+        if row.get("InterfaceIndex") in inside and row.get("ConnectionSpecificSuffix"):
+            return str(row["ConnectionSpecificSuffix"]).strip(".").lower()
+    return ""
+
+
+def _addresses(node: Node, sections: Row, inside: list[object]) -> None:
+    """Its own /64 by its own address or on-link route in it; its way by the internal card."""
+    for row in _rows(sections, "addresses"):
+        address = _address(row.get("IPAddress"))
+        if address is None or address in LINK_LOCAL:
+            continue
+        if node.client is not None and address in node.client:
+            _once(node.slices, IPv6Network((int(address) >> 64 << 64, 64)))
+        elif row.get("InterfaceIndex") in inside and _is_way(address):
+            _once(node.ways, address)
+    for row in _rows(sections, "routes"):
+        prefix = _parsed(str(row.get("DestinationPrefix") or ""))
+        on_link = str(row.get("NextHop")) in ("::", "")
+        if prefix and node.client and on_link and prefix.prefixlen == 64 and prefix.subnet_of(node.client):
+            _once(node.slices, prefix)
+
+
+def _is_way(address: IPv6Address) -> bool:
+    """Not the DNS64 address, which a cluster shares; not an ISATAP address, whose router ours replaces."""
+    number = int(address)
+    return number >> 64 & 0xFFFF != DNS64_SUBNET and number >> 32 & 0xFDFFFFFF != 0x5EFE
+
+
+# --- Pasted text ------------------------------------------------------------------------------------------
+
+
+def _pasted(farm: Farm, source: str, text: str) -> None:
+    """Outputs of cmdlets, those of several servers apart where a prompt, a property or the command tells."""
+    machines: dict[str, Row] = {}
+    rows_of_text = lines(text)
+    if len(rows_of_text) > MAX_LINES:
+        farm.unread.append(f"{source}: more than {MAX_LINES} lines, the rest was not looked at")
+    for part in islice(parts(rows_of_text[:MAX_LINES]), MAX_PARTS):
+        found, strange = cmdlets.sorted_out(part.lines, part.command)
+        if part.kind in ("", "powershell") and strange:
+            farm.unread += [f"{source}: {_clean(words)}" for words in strange]
+        elif not found and (name := unread.name(part)):
+            farm.unread.append(f"{source}: {_clean(name)}")
+        asked = _COMPUTER.search(part.command)
+        for one in found:
+            who = _clean(one.row.get("PSComputerName") or (asked and asked[1]) or part.machine)
+            rows = machines.setdefault(who, {}).setdefault(one.section, [])
+            for name in one.cut:
+                farm.cut.append(f"{source}: {name} of {one.cmdlet}")
+                if not isinstance(one.row[name], list):
+                    one.row[name] = ""
+            if (
+                one.section in _SERVERS
+                and rows
+                and not (one.row.keys() - {"PSComputerName"}) & rows[-1].keys()
+            ):
+                rows[-1].update(one.row)  # one object, of which properties were selected one after the other
+            elif len(rows) < MAX_ROWS:
+                rows.append(one.row)
+    for who, sections in machines.items():
+        _server(farm, source, who, sections)
+
+
+# --- Values -----------------------------------------------------------------------------------------------
+
+
+def _rows(sections: Row, name: str) -> Iterator[Row]:
+    rows = sections.get(name)
+    listed = rows if isinstance(rows, list) else [rows]
+    return (row for row in listed[:MAX_ROWS] if isinstance(row, dict))
+
+
+def _texts(value: object) -> list[str]:
+    """A list, or text that PowerShell has made of one: ``{a, b}``."""
+    if isinstance(value, list):
+        return [str(one).strip() for one in value]
+    text = str(value or "").strip()
+    if text.startswith("{") and text.endswith("}"):
+        return [part.strip() for part in re.split(r",\s+", text[1:-1]) if part.strip()]
+    return [text] if text else []
+
+
+def _network(farm: Farm, source: str, what: str, text: str) -> list[IPv6Network]:
+    prefix = _parsed(text)
+    if prefix is None:
+        farm.unread.append(f"{source}: {what} {_clean(text)[:60]}")
+    return [prefix] if prefix else []
+
+
+def _parsed(text: str) -> IPv6Network | None:
+    try:
+        return IPv6Network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _address(value: object) -> IPv6Address | None:
+    try:
+        return IPv6Address(str(value).partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _once(values: list[Any], value: object) -> None:
+    if value not in values:
+        values.append(value)
+
+
+def _clean(value: object) -> str:
+    """For comments and terminals: one line, nothing that does anything."""
+    return re.sub(r"[^\w .:/,-]", "?", str(value)).strip()[:80]

@@ -1,0 +1,275 @@
+"""A :class:`Farm` -> the site file of an ISATAP router in front of it, and what is left for a person."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
+
+from manageout.doctor.powershell.gathered import UNCUT
+from manageout.doctor.read.sections import balancing, no_balancing
+from manageout.errors import ConfigError, ManageoutError
+from manageout.imports.domain import is_domain
+from manageout.imports.farm import Farm, Node
+from manageout.site.contradictions import contradictions
+from manageout.site.plan import ISATAP_SUBNET, plan, subnet
+from manageout.site.tables import site as config
+
+SERVICES = ("icmp", "tcp/22", "tcp/3389", "tcp/5985-5986")
+SHOWN = 40
+"""Things that were not understood, of which each is named."""
+_HEAD = "# An ISATAP router in front of a DirectAccess farm; made by `manageout import`."
+
+
+class Wishes(NamedTuple):
+    """What no server can know. ``vias``: prefix or server (lower case) -> next hop."""
+
+    locators: tuple[IPv4Address, ...]
+    name: str = ""
+    hosts: tuple[IPv4Network, ...] = ()
+    vias: Mapping[str, IPv6Address] = {}
+
+
+@dataclass
+class Imported:
+    """``text``: the site file; ``taken``, ``left``, ``unread``: what it says, what is to be done, what was not read."""
+
+    text: str = ""
+    taken: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+class _Way(NamedTuple):
+    node: str
+    prefix: IPv6Network
+    via: IPv6Address | None
+
+
+def site_of(farm: Farm, wishes: Wishes) -> Imported:
+    """Raises :class:`ManageoutError` when nothing in ``farm`` leads to a site file."""
+    clients = [node.client for node in farm.nodes if node.client is not None]
+    if not clients:
+        hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
+        if farm.cut:
+            hint = f"PowerShell has cut {_clean('; '.join(farm.cut[:5]))}: {UNCUT}"
+        elif strange := [line for line in farm.unread if "ClientIPv6Prefix " in line]:
+            hint = f"not an IPv6 prefix, so give it as the server prints it: {strange[0]}"
+        elif farm.nodes:
+            hint = "it is blank where the computer is not of that entry point: run it on the server itself"
+        raise ManageoutError("no ClientIPv6Prefix there", hint)
+    unread = list(dict.fromkeys(farm.unread))
+    more = [f"and {len(unread) - SHOWN} more"] if len(unread) > SHOWN else []
+    made = Imported(unread=[*unread[:SHOWN], *more])
+    site = IPv6Network((int(clients[0].network_address), 48), strict=False)
+    domain = _domain(farm, made)
+    known = f'domain = "{domain}"' if domain else "# domain = ?   (not known: the evidence names none)"
+    lines = [_HEAD, *_cut(farm, made), "[site]", f'prefix = "{site}"', known]
+    made.taken.append(f"site {site}, of ClientIPv6Prefix {clients[0]}; domain {domain or 'unknown'}")
+    lines += _isatap(farm, wishes, site, domain, made)
+    for way in _ways(farm, wishes, made):
+        mark = "# " if way.via is None else ""
+        lines += ["", f"{mark}[[isatap.routes]]  # {way.node}"]
+        lines += [f'{mark}prefix = "{way.prefix}"', f'{mark}via = "{way.via or "ADDRESS"}"']
+    lines += [*_policy(wishes, made), *farm.names.comment()]
+    made.taken += [_clean(line) for line in farm.names.taken()]
+    made.left += [_clean(line) for line in farm.names.left()]
+    _kind(farm, made)
+    made.text = "\n".join(lines) + "\n"
+    parsed = config.parse(made.text, "what would be written")
+    if faults := contradictions(parsed, plan(parsed)):
+        raise ConfigError("what would be written", faults)
+    return made
+
+
+def _cut(farm: Farm, made: Imported) -> list[str]:
+    """What PowerShell has cut: it may be just what is missing here."""
+    if not farm.cut:
+        return []
+    which = "; ".join(dict.fromkeys(farm.cut[:SHOWN]))
+    made.left.insert(0, f"PowerShell has cut what it printed ({_clean(which)}): {UNCUT}")
+    return ["# ? lists were cut by PowerShell, so names or prefixes may be missing below"]
+
+
+def _domain(farm: Farm, made: Imported) -> str:
+    found = list(dict.fromkeys(node.domain for node in farm.nodes if is_domain(node.domain)))
+    if len(found) > 1:
+        made.left.append(
+            f"the servers are of the domains {', '.join(found)}: {found[0]} is taken as the site's"
+        )
+    domain = next((domain for domain in (*found, farm.names.domain) if is_domain(domain)), "")
+    others = [name for name in farm.names.suffixes if name.strip(".") != domain]
+    if domain and others and not any(node.policy for node in farm.nodes):
+        made.left.append(
+            f"clients have the suffixes {', '.join(farm.names.suffixes)}, and no policy's name tells which is the "
+            f"site's domain: {domain} is taken"
+        )
+    return domain
+
+
+def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Imported) -> list[str]:
+    name = wishes.name or (f"manageout-isatap.{domain}" if domain else "")
+    if not name:
+        made.left.append("no domain was found: give --name, or hosts must be told the router's address")
+    listed = ", ".join(f'"{locator}"' for locator in wishes.locators)
+    known = (
+        f"name = {json.dumps(name)}" if name else "# name = ?   (not known: without a domain there is none)"
+    )
+    lines = ["", "[isatap]", known, f"locators = [{listed}]"]
+    lines.append(f"hosts = [{', '.join(json.dumps(str(host)) for host in wishes.hosts)}]")
+    if not wishes.hosts:
+        made.left.append(
+            "isatap.hosts is empty, so nobody is answered: list the managers' addresses (--host)"
+        )
+    own = subnet(site, ISATAP_SUBNET)
+    links = [prefix for node in farm.nodes for prefix in node.internal if prefix.prefixlen == 64]
+    if links:
+        if links[0] != own:
+            lines.append(f'prefix = "{links[0]}"')
+        made.taken.append(f"ISATAP link {links[0]}, of InternalIPv6Prefix")
+        made.left.append(
+            f"turn ISATAP off on every server of the farm before the router starts, it takes {links[0]} over: "
+            "Set-NetIsatapConfiguration -State Disabled"
+        )
+        if others := ", ".join(str(link) for link in dict.fromkeys(links) if link != links[0]):
+            made.left.append(
+                f"servers have other links too, {others}: this file has one, and managers get addresses in {links[0]}"
+            )
+    elif not any(node.internal for node in farm.nodes):
+        lines.append(f"# prefix = ?   (not known: no InternalIPv6Prefix; {own} until it is said)")
+        made.left.append(
+            f"no InternalIPv6Prefix in the evidence: isatap.prefix is not known, {own} is used till then"
+        )
+    else:
+        made.left.append(f"the farm names no /64 for ISATAP: {own} is used; add it to InternalIPv6Prefix")
+    return lines
+
+
+def _ways(farm: Farm, wishes: Wishes, made: Imported) -> list[_Way]:
+    """A route for each node's clients; those that are not known stand as comments."""
+    ways: list[_Way] = []
+    used: set[str] = set()
+    shared = Counter(way for node in farm.nodes for way in node.ways)
+    for node in farm.nodes:
+        if node.client is None:
+            made.left.append(
+                f"{node.name}: no ClientIPv6Prefix; a named entry point has blank ones elsewhere"
+            )
+            continue
+        for prefix in node.slices or ([] if node.client.prefixlen < 64 else [node.client]):
+            ways.append(_way(node, prefix, wishes, used, shared))
+    ways += _named_by_prefix(farm, wishes, used, {way.prefix for way in ways})
+    for node in farm.nodes:
+        if node.client and not any(way.prefix.subnet_of(node.client) for way in ways):
+            made.left.append(
+                f"{node.name}: which /64 of {node.client} is its own is not known: run the collector on it, "
+                "or give --via PREFIX=ADDRESS"
+            )
+    if unknown := sorted(set(wishes.vias) - used):
+        raise _no_way(farm, unknown[0], ways)
+    return _distinct(ways, made)
+
+
+def _no_way(farm: Farm, key: str, ways: Sequence[_Way]) -> ManageoutError:
+    """What is wrong with a --via that led to no route."""
+    for node in farm.nodes:
+        if node.client is not None and node.name.lower() == key:
+            hint = "run the collector on it, or give --via PREFIX=ADDRESS with that /64"
+            return ManageoutError(
+                f"--via {node.name}: which /64 of {node.client} is its own is not known", hint
+            )
+    known = dict.fromkeys([*(node.name for node in farm.nodes), *(str(way.prefix) for way in ways)])
+    hint = f"there are {_clean(', '.join(list(known)[:SHOWN]))}"
+    return ManageoutError(f"--via {key}: no such server or client prefix", hint)
+
+
+def _way(
+    node: Node, prefix: IPv6Network, wishes: Wishes, used: set[str], shared: Mapping[IPv6Address, int]
+) -> _Way:
+    """An address that several nodes hold is their cluster's, and leads to any of them."""
+    via = next((way for way in node.ways if shared[way] == 1), None)
+    for key in (node.name.lower(), str(prefix)):
+        if key in wishes.vias:
+            used.add(key)
+            via = wishes.vias[key]
+    return _Way(node.name, prefix, via)
+
+
+def _named_by_prefix(farm: Farm, wishes: Wishes, used: set[str], known: set[IPv6Network]) -> list[_Way]:
+    """Slices of a cluster of which the command line alone knows."""
+    found = []
+    for key, via in wishes.vias.items():
+        if "/" not in key or key in used:
+            continue
+        prefix = IPv6Network(key)
+        owner = next((node for node in farm.nodes if node.client and prefix.subnet_of(node.client)), None)
+        if owner is not None and prefix not in known:
+            used.add(key)
+            found.append(_Way("by --via", prefix, via))
+    return found
+
+
+def _distinct(ways: Sequence[_Way], made: Imported) -> list[_Way]:
+    kept: dict[IPv6Network, _Way] = {}
+    for way in ways:
+        other = kept.get(way.prefix)
+        if other is not None:
+            if other.via != way.via or way.via is None:
+                made.left.append(
+                    f"{way.prefix} is said to be that of {other.node} and of {way.node}: only {other.node} is taken"
+                )
+            continue
+        kept[way.prefix] = way
+        if way.via is None:
+            made.left.append(
+                f"{way.node}: no address inside is known by which {way.prefix} is reached: give its internal card "
+                f"one on a link with the router, and --via {way.prefix}=ADDRESS"
+            )
+        else:
+            made.taken.append(f"clients {way.prefix} by {way.via} ({way.node})")
+    return list(kept.values())
+
+
+def _policy(wishes: Wishes, made: Imported) -> list[str]:
+    if not wishes.hosts:
+        return []
+    made.left.append(f"managers may open {', '.join(SERVICES)} on every client: see [[policy.managers]]")
+    hosts = ", ".join(f'"{host}"' for host in wishes.hosts)
+    services = ", ".join(f'"{service}"' for service in SERVICES)
+    return ["", "[[policy.managers]]", 'name = "managers"', f"from = [{hosts}]", f"services = [{services}]"]
+
+
+def _kind(farm: Farm, made: Imported) -> None:
+    points = {node.entry_point.lower() for node in farm.nodes if node.entry_point}
+    told = [node.balancing for node in farm.nodes if node.balancing is not None]
+    balanced = {word for word in told if balancing(word) != "none"}
+    strange = {word for word in told if balancing(word) == "none" and not no_balancing(word)}
+    words = f"{len(farm.nodes)} server{'s' if len(farm.nodes) != 1 else ''}"
+    none = "none" if told and not strange else "unknown"
+    made.taken.append(
+        f"{words}; balancing {', '.join(sorted(balanced)) or none}; entry points {len(points) or 1}"
+    )
+    if not told:
+        made.left.append(
+            "whether the servers are balanced is not known: give Get-RemoteAccess of each as well"
+        )
+    for word in sorted(strange):
+        made.left.append(
+            f"whether the servers are balanced is not known: LoadBalancing {_clean(word)} is a strange word"
+        )
+    missing = farm.servers - {node.name.partition(".")[0].lower() for node in farm.nodes}
+    for name in sorted(missing):
+        made.left.append(f"no file of the server {name}: run the collector there and give it as well")
+    if farm.nat64:
+        made.taken.append(
+            f"NAT64 {farm.nat64[0]}: the servers go on translating, the router does not need it"
+        )
+    made.left.append("then: `manageout plan` prints the way back for each server")
+
+
+def _clean(line: str) -> str:
+    """Nothing that a terminal would act upon."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

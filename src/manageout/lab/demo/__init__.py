@@ -1,0 +1,1 @@
+"""The demo, a theme a module, each step with its proof."""

@@ -1,0 +1,212 @@
+"""The demo's steps of manage-out by ISATAP: what a manager can do, what others cannot, and what is counted."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any
+
+from manageout.errors import LabError
+from manageout.lab import inject, network, process, servers, site
+from manageout.lab.run import Run, Skipped, Step, download
+from manageout.lab.topology import HELPDESK, ISATAP_NAME, ISATAP_PREFIX, KIOSK
+from manageout.protocol.core.drops import Drop
+from manageout.site.plan import isatap_address
+from manageout.wire import icmpv6, ipv6
+
+FORGED = 10
+COUNTED = 20
+COUNTED_BYTES = 1000
+COUNTER_SECONDS = 2.0
+DROP_SECONDS = 15.0
+ECHO_REQUEST = 128
+CLOSED_PORT = 3389
+"""Remote desktop, which no table of the lab's site file allows."""
+
+
+def join(run: Run) -> str:
+    """helpdesk becomes an ISATAP host."""
+    site.join("helpdesk", fast_path=run.fast_path)
+    return f"{site.host_address('helpdesk')} from {ISATAP_NAME}"
+
+
+def _fast_path(run: Run) -> str:
+    role: dict[str, Any] = site.ask(run.topology.router, "status")["roles"]["isatap"]
+    state = role["fast_path"]
+    if state["on"] != run.fast_path:
+        if run.fast_path:
+            raise Skipped(f"not here: {state.get('reason')}")
+        raise LabError("the fast path is on although it was switched off")
+    return "eBPF on the ISATAP link" if run.fast_path else "off: every packet goes through Python"
+
+
+def _ping(run: Run) -> str:
+    result = network.run("helpdesk", ["ping", "-n", "-c", "5", "-i", "0.2", "-w", "10", str(run.laptop)])
+    lines = result.stdout.strip().splitlines()
+    if ", 5 received" not in result.stdout:
+        raise LabError(f"packets were lost: {lines[-2]}")
+    return f"5 of 5 answered, {lines[-1].removeprefix('rtt ')}"
+
+
+def _fetch(run: Run) -> str:
+    wanted = servers.make_download("laptop")
+    started = time.monotonic()
+    download("helpdesk", f"http://[{run.laptop}]/{servers.DOWNLOAD}", wanted)
+    speed = servers.DOWNLOAD_BYTES * 8 / (time.monotonic() - started) / 1e6
+    return (
+        f"{servers.DOWNLOAD_BYTES / 1e6:.0f} MB, SHA-256 {wanted[:16]}… as on the laptop, {speed:.0f} Mbit/s"
+    )
+
+
+def _ssh(run: Run) -> str:
+    result = network.run("helpdesk", servers.ssh_command(str(run.laptop), "cat /run/node; echo $SSH_CLIENT"))
+    node, client = result.stdout.splitlines()
+    if node != "laptop" or client.split()[0] != str(site.host_address("helpdesk")):
+        raise LabError(f"the command answered {node!r}, and saw {client!r}")
+    return f"it ran on {node} and saw us as {client.split()[0]}"
+
+
+def _kiosk(run: Run) -> str:
+    before = _dropped(run, Drop.HOST_NOT_ALLOWED, KIOSK)
+    joining = site.start_join("kiosk", fast_path=run.fast_path)
+    try:
+        count = process.wait_until(
+            "kiosk is refused",
+            lambda: _dropped(run, Drop.HOST_NOT_ALLOWED, KIOSK) - before,
+            DROP_SECONDS,
+            [joining],
+        )
+    finally:
+        if joining.alive:
+            process.stop(joining)
+    if address := site.host_address("kiosk"):
+        raise LabError(f"kiosk got the address {address}")
+    return f"no address; {count} of its packets in drops: {Drop.HOST_NOT_ALLOWED.label}"
+
+
+def _policy(run: Run) -> str:
+    # With a router apart, the gateway has the last word.
+    refused = functools.partial(_dropped, run, Drop.POLICY, HELPDESK, node="gateway")
+    before = refused()
+    try_it = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{run.laptop}/{CLOSED_PORT}"]
+    if network.run("helpdesk", try_it, check=False).returncode == 0:
+        raise LabError(f"helpdesk reached the laptop's port {CLOSED_PORT}")
+    count = process.wait_until("helpdesk is refused", lambda: refused() - before, DROP_SECONDS)
+    return f"tcp/{CLOSED_PORT}: no connection; {count} of its packets in drops: {Drop.POLICY.label}"
+
+
+def _spoof(run: Run) -> str:
+    other = isatap_address(ISATAP_PREFIX, IPv4Address("10.0.1.99"))
+    echoes = _kernel_counter("laptop", "web", "Icmp6InEchos")
+    _refused(run, _echo(other, run.laptop), Drop.SOURCE_MISMATCH)
+    if _kernel_counter("laptop", "web", "Icmp6InEchos") != echoes:
+        raise LabError("a spoofed packet reached the laptop")
+    return f"{FORGED} from {other}, sent by {HELPDESK}: {Drop.SOURCE_MISMATCH.label}, none forwarded"
+
+
+def _loop(run: Run) -> str:
+    # The destination's 6to4 router would be ourselves: RFC 6324 section 2.
+    again = IPv6Address(b"\x20\x02" + run.topology.router_locator.packed + bytes(9) + b"\x01")
+    forwarded = _kernel_counter(run.topology.router, "run", "Ip6OutForwDatagrams")
+    source = isatap_address(ISATAP_PREFIX, HELPDESK)
+    _refused(run, _echo(source, again, hop_limit=255), Drop.LOOP)
+    if _kernel_counter(run.topology.router, "run", "Ip6OutForwDatagrams") != forwarded:
+        raise LabError("a looping packet was forwarded")
+    return f"{FORGED} to {again}: {Drop.LOOP.label}, none forwarded"
+
+
+def _counters(run: Run) -> str:
+    names = [row["name"] for row in _rows(run)]
+    octets = count_pings(run, COUNTED, COUNTED_BYTES)
+    moved = f"+{COUNTED} packets, +{octets} bytes each way"
+    return f"{COUNTED} pings of {octets // COUNTED} bytes are exactly {moved} at {' and '.join(names)}"
+
+
+def count_pings(run: Run, packets: int, size: int) -> int:
+    """Ping with ``size`` bytes of data and see both ends' counters move by exactly that; the bytes each way.
+
+    Raises :class:`LabError` when they do not.
+    """
+    octets = packets * (size + 48)
+    expected = {"rx_packets": packets, "rx_bytes": octets, "tx_packets": packets, "tx_bytes": octets}
+    argv = ["ping", "-n", "-c", str(packets), "-i", "0.01", "-s", str(size), str(run.laptop)]
+    # Neighbour Discovery may fall into the measurement, truly counted as well: not three times in a row.
+    for _ in range(3):
+        before = _rows(run)
+        network.run("helpdesk", argv)
+        # The last reply may come after ping has ended.
+        moved = functools.partial(_moved_by, run, before, expected)
+        with contextlib.suppress(LabError):
+            process.wait_until("the counters move", moved, COUNTER_SECONDS)
+            return octets
+    raise LabError(f"counters of {packets} pings of {size + 48} bytes did not move by {expected}")
+
+
+def _moved_by(run: Run, before: Sequence[dict[str, Any]], expected: dict[str, int]) -> bool:
+    return all(
+        new[key] - old[key] == count
+        for old, new in zip(before, _rows(run), strict=True)
+        for key, count in expected.items()
+    )
+
+
+def _rows(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What ``hosts`` says of helpdesk and ``clients`` of the laptop."""
+    hosts = [row for row in site.ask(run.topology.router, "hosts") if row["ipv4"] == str(HELPDESK)]
+    clients = [row for row in site.ask("gateway", "clients") if str(run.laptop) in row["addresses"]]
+    if not hosts or not clients:
+        raise LabError(f"{'hosts' if not hosts else 'clients'} does not list who is there")
+    return hosts[0], clients[0]
+
+
+def _dropped(run: Run, reason: Drop, source: IPv4Address, node: str = "") -> int:
+    """How many packets of ``source`` the daemon on ``node`` has dropped; the ISATAP router's unless told."""
+    rows = site.ask(node or run.topology.router, "drops")
+    return sum(row["count"] for row in rows if (row["reason"], row["source"]) == (reason.label, str(source)))
+
+
+def _refused(run: Run, packet: bytes, reason: Drop) -> None:
+    """Send ``packet`` from helpdesk :data:`FORGED` times; each must be counted under ``reason``."""
+    before = _dropped(run, reason, HELPDESK)
+    inject.send("helpdesk", run.topology.router_locator, [packet] * FORGED)
+    process.wait_until(
+        f"{FORGED} packets are dropped as {reason.label}",
+        lambda: _dropped(run, reason, HELPDESK) - before >= FORGED,
+        DROP_SECONDS,
+    )
+    if (count := _dropped(run, reason, HELPDESK) - before) != FORGED:
+        raise LabError(f"{FORGED} packets were counted as {count}")
+
+
+def _echo(source: IPv6Address, target: IPv6Address, hop_limit: int = 64) -> bytes:
+    message = icmpv6.build(source.packed, target.packed, ECHO_REQUEST, 0, bytes(4) + b"manageout")
+    return ipv6.build(source.packed, target.packed, ipv6.ICMPV6, message, hop_limit=hop_limit)
+
+
+def _kernel_counter(node: str, program: str, name: str) -> int:
+    """A counter of the node's own IPv6 stack, which ``program`` shares."""
+    found = process.find(node, program)
+    if found is None:
+        raise LabError(f"{program} does not run on {node}")
+    for line in Path(f"/proc/{found.pid}/net/snmp6").read_text().splitlines():
+        if line.split()[0] == name:
+            return int(line.split()[1])
+    raise LabError(f"the kernel has no counter {name}")
+
+
+STEPS: tuple[Step, ...] = (
+    Step("helpdesk joins", join),
+    Step("fast path", _fast_path),
+    Step("helpdesk pings the laptop", _ping),
+    Step("helpdesk fetches a file by HTTP", _fetch),
+    Step("helpdesk runs a command by SSH", _ssh),
+    Step("helpdesk's other services are refused", _policy),
+    Step("kiosk is refused", _kiosk),
+    Step("spoofed inner source is refused", _spoof),
+    Step("loop packet (RFC 6324) is refused", _loop),
+    Step("hosts and clients count truly", _counters),
+)

@@ -1,0 +1,112 @@
+"""The demo: what the product is for, step by step, each with its proof.
+
+A run builds the lab, goes through :data:`STEPS` in order and removes it. A step is a function from the run to
+one line of detail; it fails by raising :class:`LabError`. The steps after a failed one are still tried, unless it
+was vital.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from manageout.errors import ManageoutError
+from manageout.lab import draw, network, servers, site
+from manageout.lab.demo import directory as steps_directory
+from manageout.lab.demo import isatap as steps_isatap
+from manageout.lab.demo import location as steps_location
+from manageout.lab.demo import names as steps_names
+from manageout.lab.demo import translation as steps_translation
+from manageout.lab.run import Run, Skipped, Step
+from manageout.lab.topology import Topology
+
+
+class Outcome(NamedTuple):
+    """What became of a step. ``verdict``: ok, failed or skipped."""
+
+    run: str
+    name: str
+    verdict: str
+    seconds: float
+    detail: str
+
+
+def demonstrate(
+    wanted: Topology, fast_paths: Sequence[bool], say: Callable[[str], object], *, ad: bool = False
+) -> list[Outcome]:
+    """Go through every step once for each of ``fast_paths``; the lab is gone at the end, whatever happens.
+
+    Raises :class:`LabError` when a lab is up already.
+    """
+    outcomes: list[Outcome] = []
+    for fast_path in fast_paths:
+        run = Run(wanted, fast_path, ad)
+        say(f"\n{run.name}")
+        network.up(wanted)
+        try:
+            outcomes += perform(run, say)
+        finally:
+            network.down()
+    good = sum(outcome.verdict == "ok" for outcome in outcomes)
+    say(f"\n{good} of {len(outcomes)} steps ok, {sum(outcome.seconds for outcome in outcomes):.0f} s")
+    return outcomes
+
+
+def perform(run: Run, say: Callable[[str], object]) -> list[Outcome]:
+    """Go through the steps in a lab whose bare networks are up."""
+    outcomes = []
+    broken = ""
+    say(f"\n{draw.picture(run.topology, ad=run.ad)}\n")
+    for name, act, vital in steps_of(ad=run.ad):
+        started = time.monotonic()
+        try:
+            if broken:
+                raise Skipped(f"not tried after: {broken}")
+            verdict, detail = "ok", act(run)
+        except Skipped as error:
+            verdict, detail = "skipped", error.message
+        except ManageoutError as error:
+            verdict, detail = "failed", "\n".join(filter(None, (error.message, error.hint)))
+            broken = name if vital else broken
+        seconds = round(time.monotonic() - started, 3)
+        outcomes.append(Outcome(run.name, name, verdict, seconds, detail))
+        say(_line(outcomes[-1]))
+        if act is steps_isatap.join and verdict == "ok":
+            say(f"\n{site.links(run.topology)}\n")
+    return outcomes
+
+
+def _line(outcome: Outcome) -> str:
+    mark = {"ok": "✓", "failed": "✗", "skipped": "-"}[outcome.verdict]
+    detail = outcome.detail.replace("\n", "\n      ")
+    return f"  {mark} {outcome.name:<38} {outcome.verdict:<7} {outcome.seconds:6.2f} s  {detail}"
+
+
+def _start(run: Run) -> str:
+    servers.start_all(run.topology, ad=run.ad)
+    dns = "Active Directory, BIND" if run.ad else "BIND"
+    daemons = site.start_daemons(run.topology, fast_path=run.fast_path)
+    return f"manageout run on {' and '.join(daemon.node for daemon in daemons)}; {dns}, sshd, web servers"
+
+
+def _connect(run: Run) -> str:
+    site.connect()
+    return f"{run.laptop} through the NAT, by IP-HTTPS only"
+
+
+STEPS: tuple[Step, ...] = (
+    Step("servers and daemons start", _start, vital=True),
+    Step("laptop connects", _connect, vital=True),
+    *steps_directory.STEPS,
+    *steps_isatap.STEPS,
+    *steps_names.APPEAR,
+    *steps_translation.STEPS,
+    *steps_location.STEPS,
+    *steps_names.DISAPPEAR,
+)
+
+
+def steps_of(*, ad: bool) -> list[tuple[str, Callable[[Run], str], bool]]:
+    """Name and function of the steps of a run, in order; and whether the others need it."""
+    return [(step.name, step.act, step.vital) for step in STEPS if ad or not step.needs_ad]

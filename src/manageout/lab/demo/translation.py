@@ -1,0 +1,196 @@
+"""The demo's steps of translation: IPv4-only machines and remote clients reach one another, by name."""
+
+from __future__ import annotations
+
+import functools
+import re
+import signal
+import time
+from ipaddress import IPv4Address
+from typing import Any
+
+from manageout.errors import LabError
+from manageout.lab import network, process, servers, site
+from manageout.lab.demo.names import await_registered
+from manageout.lab.process import Process
+from manageout.lab.run import Run, Skipped, Step, download
+from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE
+from manageout.protocol.core.drops import Drop
+from manageout.wire.address import rfc6052_embed
+
+TUNNEL_MTU = 1280
+TRANSLATED_MTU = TUNNEL_MTU - 20
+"""The largest IPv4 packet that becomes one of the tunnel's."""
+IPV4_ECHO = 28
+"""Bytes of headers in an IPv4 echo request."""
+SLOW_RATE = "6M"
+"""Bytes a second of the tablet's transfer, which then lasts some seconds."""
+SOME_BYTES = 100_000
+DROP_SECONDS = 15.0
+VANISH_SECONDS = 10.0
+
+
+def app_address() -> str:
+    """app as clients see it."""
+    return str(rfc6052_embed(site.gateway_plan().nat64, APP))
+
+
+def _path(run: Run) -> str:
+    role: dict[str, Any] = site.ask("gateway", "status")["roles"]["translation"]
+    state = role["fast_path"]
+    if state["on"] != run.fast_path:
+        if run.fast_path:
+            raise Skipped(f"not here: {state.get('reason')}")
+        raise LabError("the fast path is on although it was switched off")
+    return "eBPF translates" if run.fast_path else "off: every packet goes through Python"
+
+
+def _open(run: Run) -> str:
+    page = network.run("laptop", ["curl", "--silent", "--show-error", "--fail", f"http://{APP_NAME}/"]).stdout
+    if page != servers.APP_PAGE:
+        raise LabError(f"http://{APP_NAME}/ is {page!r}")
+    seen = last_caller("app")
+    if seen != site.lease("laptop"):
+        raise LabError(f"app saw {seen} instead of the laptop's lease {site.lease('laptop')}")
+    return f"http://{APP_NAME}/ answered; app, without IPv6, saw the laptop as {seen}"
+
+
+def last_caller(node: str) -> IPv4Address | None:
+    """Whose was the last request that the web server on ``node`` has noted."""
+    log = (network.directory(node) / "web.log").read_text()
+    callers = re.findall(r"^([0-9.]+) - - \[", log, re.MULTILINE)
+    return IPv4Address(callers[-1]) if callers else None
+
+
+def _fetch(run: Run) -> str:
+    wanted = servers.make_download("laptop")
+    started = time.monotonic()
+    download("app", f"http://{LAPTOP_NAME}/{servers.DOWNLOAD}", wanted)
+    speed = servers.DOWNLOAD_BYTES * 8 / (time.monotonic() - started) / 1e6
+    what = f"{servers.DOWNLOAD_BYTES / 1e6:.0f} MB by IPv4 from {site.lease('laptop')}"
+    return f"{what}, SHA-256 {wanted[:16]}… as on the laptop, {speed:.0f} Mbit/s"
+
+
+def _refuse(run: Run) -> str:
+    before = _refused()
+    try_it = ["bash", "-c", f"exec 3<>/dev/tcp/{LAPTOP_NAME}/{servers.SSH_PORT}"]
+    if network.run("app", ["timeout", "2", *try_it], check=False).returncode == 0:
+        raise LabError("app reached the laptop's SSH server")
+    count = process.wait_until("app is refused", lambda: _refused() - before, DROP_SECONDS)
+    return f"no connection; {count} of its packets in drops: {Drop.POLICY.label}, from {APP}"
+
+
+def _refused() -> int:
+    rows = site.ask("gateway", "drops")
+    return sum(
+        row["count"] for row in rows if (row["reason"], row["source"]) == (Drop.POLICY.label, str(APP))
+    )
+
+
+def _trace(run: Run) -> str:
+    outward = trace("app", ["traceroute", "-4", "-n", "-I", LAPTOP_NAME])
+    inward = trace("laptop", ["traceroute", "-6", "-n", "-I", APP_NAME])
+    for who, hops, wanted in (("app", outward, str(site.lease("laptop"))), ("laptop", inward, app_address())):
+        if hops[-1] != wanted or "*" in hops or len(hops) < 2:
+            raise LabError(f"from {who}: {' → '.join(hops)}, which should end at {wanted}")
+    return f"app → {' → '.join(outward)}\nlaptop → {' → '.join(inward)}"
+
+
+def trace(node: str, argv: list[str]) -> list[str]:
+    """The hops that ``traceroute`` on ``node`` shows; ``*`` for one that is silent."""
+    lines = network.run(node, [*argv, "-q", "2", "-w", "2", "-m", "8"]).stdout.splitlines()[1:]
+    return [line.split()[1] for line in lines]
+
+
+def _path_mtu(run: Run) -> str:
+    fits, edge = TRANSLATED_MTU - IPV4_ECHO, []
+    if "1 received" not in _ping_df("app", LAPTOP_NAME, fits):
+        raise LabError(f"{TRANSLATED_MTU} bytes from app are lost")
+    told = _ping_df("app", LAPTOP_NAME, fits + 1)
+    if f"mtu = {TRANSLATED_MTU}" not in told and f"mtu={TRANSLATED_MTU}" not in told:
+        raise LabError(f"app is not told of {TRANSLATED_MTU} bytes:\n{told}")
+    edge.append(f"app is told {TRANSLATED_MTU} (IPv4)")
+    probe = network.run("laptop", ["tracepath", "-6", "-n", "-m", "6", APP_NAME]).stdout
+    if f"Resume: pmtu {TUNNEL_MTU}" not in probe or "reached" not in probe:
+        raise LabError(f"the laptop's tracepath:\n{probe}")
+    edge.append(f"the laptop {TUNNEL_MTU} (IPv6)")
+    return f"{', '.join(edge)}; both as large as the tunnel takes"
+
+
+def _ping_df(node: str, target: str, size: int) -> str:
+    argv = ["ping", "-4", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", str(size), target]
+    return network.run(node, argv, check=False).stdout
+
+
+def _tablet(run: Run) -> str:
+    site.connect(node="tablet")
+    await_registered("tablet")
+    return f"{run.client('tablet')}, lease {site.lease('tablet')}"
+
+
+def _sessions(run: Run) -> str:
+    servers.make_download("app")
+    transfer = _start_transfer()
+    try:
+        row = process.wait_until("the session is listed", _transfer_row, DROP_SECONDS, [transfer])
+    finally:
+        if transfer.alive:
+            process.stop(transfer)
+    who = f"{row['client']} to {row['peer_name'] or row['peer']}"
+    return f"{who}, {row['protocol']}/{row['port']} through {row['through']}, {row['tx_bytes']} bytes so far"
+
+
+def _transfer_row() -> dict[str, Any] | None:
+    rows: list[dict[str, Any]] = site.ask("gateway", "sessions")
+    mine = (row for row in rows if row["port"] == servers.WEB_PORT and row["client"] == REMOTE["tablet"])
+    return next((row for row in mine if row["tx_bytes"] > SOME_BYTES), None)
+
+
+def _start_transfer() -> Process:
+    """The tablet fetches app's file, slowly; its SHA-256 is at the end of the log."""
+    url = f"http://{APP_NAME}/{servers.DOWNLOAD}"
+    pipe = f"curl --silent --show-error --fail --limit-rate {SLOW_RATE} {url} | sha256sum"
+    return process.start("tablet", "transfer", ["bash", "-c", f"set -o pipefail; {pipe}"])
+
+
+def _return(run: Run) -> str:
+    wanted = servers.make_download("app")
+    transfer = _start_transfer()
+    before = site.lease("laptop")
+    _cut_off("laptop")
+    site.connect()
+    await_registered("laptop")
+    if (after := site.lease("laptop")) != before:
+        raise LabError(f"the laptop had {before} and now has {after}")
+    if not transfer.alive:
+        raise LabError("the tablet's transfer was over too soon to tell", transfer.tail())
+    process.wait_until("the tablet's transfer ends", lambda: not transfer.alive, 60.0)
+    if wanted not in transfer.tail():
+        raise LabError("the tablet's transfer was harmed", transfer.tail())
+    return f"lease {after} as before; the tablet's transfer went on meanwhile, whole"
+
+
+def _cut_off(node: str) -> None:
+    connected = process.find(node, "connect")
+    if connected is None:
+        raise LabError(f"the {node} is not connected")
+    process.stop(connected, signal.SIGKILL)
+    absent = functools.partial(_offline, node)
+    process.wait_until(f"the gateway notices that the {node} is gone", absent, VANISH_SECONDS)
+
+
+def _offline(node: str) -> bool:
+    return not any(row["name"].startswith(f"{node}.") for row in site.ask("gateway", "clients"))
+
+
+STEPS: tuple[Step, ...] = (
+    Step("translation's fast path", _path),
+    Step("laptop opens app by name", _open),
+    Step("app fetches a file from the laptop", _fetch),
+    Step("app's SSH is refused by policy", _refuse),
+    Step("traceroute, both ways", _trace),
+    Step("path MTU, both ways", _path_mtu),
+    Step("tablet connects", _tablet),
+    Step("sessions are listed", _sessions),
+    Step("laptop drops and returns", _return),
+)

@@ -1,0 +1,372 @@
+"""A small binding of the system's ``libbpf.so.1``: objects, maps, programs, attachments.
+
+Blueprint and live thing are one type here, in this order: ``Object(data)`` -> ``resize`` and ``constants`` ->
+``load()`` -> maps, programs. Every descriptor belongs to this process, nothing is pinned: when the process
+ends, however it ends, tcx links and maps end with it.
+
+Anything that fails raises :class:`FastPathUnavailable` with one line and a hint; the full log is in ``log``.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+import errno
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, ClassVar
+
+from manageout.errors import FastPathUnavailable
+from manageout.linux.host import privileges
+from manageout.linux.host.privileges import Capability
+
+BPF_TCX_INGRESS = 46
+BPF_TCX_EGRESS = 47
+BPF_ANY, BPF_NOEXIST, BPF_EXIST = 0, 1, 2
+_CLSACT_INGRESS, _CLSACT_EGRESS = 1, 2
+_TC_REPLACE = 1
+# "mo": by this handle and priority we know filters of ours that outlived their process.
+_TC_HANDLE = _TC_PRIORITY = 0x6D6F
+TUNNEL, TRANSLATOR = 0, 1
+"""Slots: both fast paths may have a program on one device, with handles and priorities one behind the other."""
+_PER_CPU = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH
+_BATCH = 4096
+_NEEDED = {int(each) for each in (Capability.NET_ADMIN, Capability.BPF, Capability.PERFMON)}
+"""CAP_PERFMON for arithmetic with pointers, which the verifier else refuses."""
+_LINK_INFO = 64
+
+_PRINT = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
+_pointer, _int, _size, _text, _u32 = c.c_void_p, c.c_int, c.c_size_t, c.c_char_p, c.c_uint32
+
+_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
+    "libbpf_set_print": (_pointer, [_PRINT]),
+    "bpf_object__open_mem": (_pointer, [_text, _size, _pointer]),
+    "bpf_object__load": (_int, [_pointer]),
+    "bpf_object__close": (None, [_pointer]),
+    "bpf_object__find_map_by_name": (_pointer, [_pointer, _text]),
+    "bpf_object__find_program_by_name": (_pointer, [_pointer, _text]),
+    "bpf_map__fd": (_int, [_pointer]),
+    "bpf_map__type": (_int, [_pointer]),
+    "bpf_map__key_size": (_u32, [_pointer]),
+    "bpf_map__value_size": (_u32, [_pointer]),
+    "bpf_map__set_max_entries": (_int, [_pointer, _u32]),
+    "bpf_map__set_initial_value": (_int, [_pointer, _text, _size]),
+    "bpf_program__fd": (_int, [_pointer]),
+    "bpf_map_update_elem": (_int, [_int, _text, _text, c.c_uint64]),
+    "bpf_map_lookup_elem": (_int, [_int, _text, _pointer]),
+    "bpf_map_delete_elem": (_int, [_int, _text]),
+    "bpf_map_get_next_key": (_int, [_int, _text, _pointer]),
+    "bpf_map_lookup_batch": (_int, [_int, _pointer, _pointer, _pointer, _pointer, _pointer, _pointer]),
+    "bpf_link_create": (_int, [_int, _int, _int, _pointer]),
+    "bpf_tc_hook_create": (_int, [_pointer]),
+    "bpf_tc_hook_destroy": (_int, [_pointer]),
+    "bpf_tc_attach": (_int, [_pointer, _pointer]),
+    "bpf_tc_detach": (_int, [_pointer, _pointer]),
+    "bpf_tc_query": (_int, [_pointer, _pointer]),
+    "bpf_obj_get_info_by_fd": (_int, [_int, _pointer, _pointer]),
+    "bpf_prog_test_run_opts": (_int, [_int, _pointer]),
+    "libbpf_num_possible_cpus": (_int, []),
+}
+
+
+class _TcHook(c.Structure):
+    _fields_ = (("size", _size), ("ifindex", _int), ("point", _int), ("parent", _u32))
+
+
+class _TcOpts(c.Structure):
+    _fields_ = (
+        ("size", _size),
+        ("prog_fd", _int),
+        ("flags", _u32),
+        ("prog_id", _u32),
+        ("handle", _u32),
+        ("priority", _u32),
+    )
+
+
+class _TestRunOpts(c.Structure):
+    _fields_ = (
+        ("size", _size),
+        ("data_in", _text),
+        ("data_out", _pointer),
+        ("data_size_in", _u32),
+        ("data_size_out", _u32),
+        ("ctx_in", _pointer),
+        ("ctx_out", _pointer),
+        ("ctx_size_in", _u32),
+        ("ctx_size_out", _u32),
+        ("retval", _u32),
+        ("repeat", _int),
+        ("duration", _u32),
+        ("flags", _u32),
+        ("cpu", _u32),
+        ("batch_size", _u32),
+    )
+
+
+@cache
+def _libbpf() -> c.CDLL:
+    try:
+        library = c.CDLL("libbpf.so.1", use_errno=True)
+    except OSError:
+        raise FastPathUnavailable("libbpf.so.1 is not there", "apt install libbpf1") from None
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    library.libbpf_set_print(_collect)
+    return library
+
+
+_log: list[str] = []
+
+
+def _keep(level: int, template: bytes, arguments: int) -> int:
+    """libbpf's own messages (level 0 warning, 1 info) and the verifier's log; 2, debug, is left out."""
+    if level < 2:
+        buffer = c.create_string_buffer(1 << 16)
+        c.CDLL(None).vsnprintf(buffer, _size(len(buffer)), template, _pointer(arguments))
+        _log.append(buffer.value.decode(errors="replace"))
+    return 0
+
+
+_collect = _PRINT(_keep)  # module level: libbpf keeps the pointer
+
+
+def _failure(what: str, code: int) -> FastPathUnavailable:
+    """The one line that matters, out of the error number and the log."""
+    log = "".join(_log)
+    _log.clear()
+    missing = ", ".join(privileges.names(_NEEDED - privileges.effective()))
+    if code in (errno.EPERM, errno.EACCES) and missing:
+        told = f"{what}: eBPF is not permitted without {missing}"
+        return FastPathUnavailable(told, "run as root, or with these capabilities", log)
+    why = _verifier_line(log) or os.strerror(code)
+    return FastPathUnavailable(f"{what}: {why}", "Linux 6.1 or later", log)
+
+
+def _verifier_line(log: str) -> str:
+    """The verifier's reason is the last line before its statistics."""
+    if "BEGIN PROG LOAD LOG" not in log:
+        return ""
+    said = log.split("BEGIN PROG LOAD LOG", 1)[1].split("END PROG LOAD LOG")[0].splitlines()
+    lines = [line.strip() for line in said if line.strip() and not line.startswith(("processed", "-"))]
+    return f"refused by the verifier: {lines[-1]}" if lines else ""
+
+
+class Map:
+    """A map of a loaded object; keys and values are packed bytes. A per-CPU map's value holds all CPUs'."""
+
+    def __init__(self, fd: int, name: str, key_size: int, value_size: int) -> None:
+        self.fd, self.name, self.key_size, self.value_size = fd, name, key_size, value_size
+
+    def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> bool:
+        """Set an entry; False when ``flags`` forbid it (it exists, or does not) or the map is full."""
+        code = -_libbpf().bpf_map_update_elem(self.fd, key, value, flags)
+        if code in (errno.EEXIST, errno.ENOENT, errno.E2BIG, errno.ENOSPC):
+            return False
+        if code:
+            raise _failure(f"map {self.name}", code)
+        return True
+
+    def lookup(self, key: bytes) -> bytes | None:
+        """The value of an entry."""
+        buffer = c.create_string_buffer(self.value_size)
+        return buffer.raw if _libbpf().bpf_map_lookup_elem(self.fd, key, buffer) == 0 else None
+
+    def delete(self, key: bytes) -> None:
+        """Remove an entry, if it is there."""
+        _libbpf().bpf_map_delete_elem(self.fd, key)
+
+    def all_keys(self) -> list[bytes]:
+        """Every key; for the small maps."""
+        found: list[bytes] = []
+        key: bytes | None = None
+        buffer = c.create_string_buffer(self.key_size)
+        while _libbpf().bpf_map_get_next_key(self.fd, key, buffer) == 0:
+            key = buffer.raw
+            found.append(key)
+        return found
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every entry, thousands a system call; a hash map that changes meanwhile may repeat one."""
+        keys = c.create_string_buffer(self.key_size * _BATCH)
+        values = c.create_string_buffer(self.value_size * _BATCH)
+        cursor = c.create_string_buffer(max(self.key_size, 8))
+        start: Any = None
+        while True:
+            count = _u32(_BATCH)
+            code = -_libbpf().bpf_map_lookup_batch(self.fd, start, cursor, keys, values, c.byref(count), None)
+            if code not in (0, errno.ENOENT):
+                raise _failure(f"map {self.name}", code)
+            # ``raw`` copies the whole buffer: once a batch, not once an entry.
+            all_keys, all_values = keys.raw, values.raw
+            for i in range(count.value):
+                yield (
+                    all_keys[i * self.key_size : (i + 1) * self.key_size],
+                    all_values[i * self.value_size : (i + 1) * self.value_size],
+                )
+            if code == errno.ENOENT:
+                return
+            start = cursor
+
+
+class Program:
+    """A program of a loaded object."""
+
+    def __init__(self, fd: int, name: str) -> None:
+        self.fd, self.name = fd, name
+
+    def test_run(self, data: bytes, context: bytes = b"", repeat: int = 1) -> tuple[int, bytes, bytes, int]:
+        """BPF_PROG_TEST_RUN: (return value, packet, context, ns a run)."""
+        out = c.create_string_buffer(len(data) + 256)
+        seen = c.create_string_buffer(context, len(context)) if context else None
+        options = _TestRunOpts(
+            c.sizeof(_TestRunOpts), data, c.addressof(out), len(data), len(out), repeat=repeat
+        )
+        if seen is not None:
+            options.ctx_in = options.ctx_out = c.addressof(seen)
+            options.ctx_size_in = options.ctx_size_out = len(context)
+        code = -_libbpf().bpf_prog_test_run_opts(self.fd, c.byref(options))
+        if code:
+            raise _failure(f"test run of {self.name}", code)
+        after = seen.raw if seen is not None else b""
+        retval = c.c_int32(options.retval).value
+        return retval, out.raw[: options.data_size_out], after, int(options.duration)
+
+
+class Attachment:
+    """A program on the ingress or egress of a device: tcx when the kernel has it (6.6), else clsact.
+
+    A tcx link lives in a descriptor and dies with the process. A clsact filter does not: it carries our handle,
+    so that the next start finds and replaces it. A queueing discipline that we made for it goes with the last
+    filter that we have on the device.
+    """
+
+    _filters: ClassVar[Counter[int]] = Counter()
+    _made: ClassVar[set[int]] = set()
+
+    def __init__(
+        self, program: Program, ifindex: int, egress: bool, tcx: bool = True, slot: int = TUNNEL
+    ) -> None:
+        self._slot = slot
+        self._hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
+        self.link = -1
+        self._program_id = 0
+        remove_leftover(ifindex, egress, slot)
+        where = BPF_TCX_EGRESS if egress else BPF_TCX_INGRESS
+        if tcx:
+            self.link = _libbpf().bpf_link_create(program.fd, ifindex, where, None)
+        if self.link < 0:
+            self._attach_clsact(program)
+        _log.clear()
+
+    def _attach_clsact(self, program: Program) -> None:
+        both = _TcHook(c.sizeof(_TcHook), self._hook.ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
+        code = -_libbpf().bpf_tc_hook_create(c.byref(both))
+        if code not in (0, errno.EEXIST):
+            raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
+        if code == 0:
+            self._made.add(self._hook.ifindex)
+        known_by = _TC_HANDLE + self._slot, _TC_PRIORITY + self._slot
+        options = _TcOpts(c.sizeof(_TcOpts), program.fd, _TC_REPLACE, 0, *known_by)
+        code = -_libbpf().bpf_tc_attach(c.byref(self._hook), c.byref(options))
+        if code:
+            raise _failure(f"{program.name} on device {self._hook.ifindex}", code)
+        self._program_id = options.prog_id
+        self._filters[self._hook.ifindex] += 1
+
+    @property
+    def way(self) -> str:
+        """``tcx`` or ``clsact``."""
+        return "tcx" if self.link >= 0 else "clsact"
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is still there: others may detach it, and a device takes it along when it goes."""
+        if self.link >= 0:
+            # struct bpf_link_info: of a link without device the ifindex is 0.
+            info, size = c.create_string_buffer(_LINK_INFO), _u32(_LINK_INFO)
+            code = _libbpf().bpf_obj_get_info_by_fd(self.link, info, c.byref(size))
+            return bool(code == 0 and int.from_bytes(info.raw[16:20], sys.byteorder) == self._hook.ifindex)
+        known_by = _TC_HANDLE + self._slot, _TC_PRIORITY + self._slot
+        options = _TcOpts(c.sizeof(_TcOpts), 0, 0, 0, *known_by)
+        code = _libbpf().bpf_tc_query(c.byref(self._hook), c.byref(options))
+        _log.clear()
+        return bool(code == 0 and options.prog_id == self._program_id)
+
+    def close(self) -> None:
+        """Detach."""
+        if self.link >= 0:
+            os.close(self.link)
+            self.link = -1
+            return
+        ifindex = self._hook.ifindex
+        remove_leftover(ifindex, self._hook.point == _CLSACT_EGRESS, self._slot)
+        self._filters[ifindex] -= 1
+        if ifindex in self._made and self._filters[ifindex] <= 0:
+            self._made.discard(ifindex)
+            both = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_INGRESS | _CLSACT_EGRESS)
+            _libbpf().bpf_tc_hook_destroy(c.byref(both))
+        _log.clear()
+
+
+def remove_leftover(ifindex: int, egress: bool, slot: int = TUNNEL) -> None:
+    """Remove the clsact filter that an earlier process of ours may have left on a device."""
+    hook = _TcHook(c.sizeof(_TcHook), ifindex, _CLSACT_EGRESS if egress else _CLSACT_INGRESS)
+    options = _TcOpts(c.sizeof(_TcOpts), 0, 0, 0, _TC_HANDLE + slot, _TC_PRIORITY + slot)
+    _libbpf().bpf_tc_detach(c.byref(hook), c.byref(options))
+    _log.clear()
+
+
+class Object:
+    """A compiled object file."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._name = name
+        self._pointer = _libbpf().bpf_object__open_mem(data, len(data), None)
+        if not self._pointer:
+            raise _failure(f"object {name}", c.get_errno())
+
+    def _map(self, name: str) -> int:
+        pointer: int | None = _libbpf().bpf_object__find_map_by_name(self._pointer, name.encode())
+        if pointer is None:
+            raise _failure(f"object {self._name} has no map {name}", errno.ENOENT)
+        return pointer
+
+    def resize(self, name: str, entries: int) -> None:
+        """Before loading: how much a map may hold."""
+        _libbpf().bpf_map__set_max_entries(self._map(name), entries)
+
+    def constants(self, name: str, value: bytes) -> None:
+        """Before loading: what is in a read-only data section."""
+        if code := -_libbpf().bpf_map__set_initial_value(self._map(name), value, len(value)):
+            raise _failure(f"object {self._name}: constants {name}", code)
+
+    def load(self) -> None:
+        """Create the maps and have the programs verified."""
+        _log.clear()
+        if code := -_libbpf().bpf_object__load(self._pointer):
+            raise _failure(f"object {self._name}", code)
+
+    def map(self, name: str) -> Map:
+        """A map, after loading."""
+        pointer, library = self._map(name), _libbpf()
+        value_size = library.bpf_map__value_size(pointer)
+        if library.bpf_map__type(pointer) in _PER_CPU:
+            value_size = (value_size + 7) // 8 * 8 * library.libbpf_num_possible_cpus()
+        return Map(library.bpf_map__fd(pointer), name, library.bpf_map__key_size(pointer), value_size)
+
+    def program(self, name: str) -> Program:
+        """A program, after loading."""
+        pointer = _libbpf().bpf_object__find_program_by_name(self._pointer, name.encode())
+        if not pointer:
+            raise _failure(f"object {self._name} has no program {name}", errno.ENOENT)
+        return Program(_libbpf().bpf_program__fd(pointer), name)
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self._pointer:
+            _libbpf().bpf_object__close(self._pointer)
+            self._pointer = None

@@ -1,0 +1,1 @@
+"""This machine: kernel parameters, privileges, memory, network namespaces, systemd."""

@@ -1,0 +1,413 @@
+"""Links, addresses and routes of the kernel, by rtnetlink. Synchronous: every call is a few microseconds.
+
+Routes that we add carry the protocol number :data:`PROTO`, so that they can be told from everybody else's,
+removed after a crash, and redistributed by a routing daemon.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from manageout.errors import KernelError, NotPermitted
+from manageout.linux.netlink import messages as rtnetlink
+from manageout.linux.netlink.messages import attribute, attributes
+
+PROTO = 61
+KERNEL = 2
+"""Of the routes to what is on a link, which come with its addresses."""
+RA = 9
+"""The protocol of routes that were learnt from router advertisements (RTPROT_RA)."""
+
+Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+Network = IPv4Network | IPv6Network
+
+FOREVER = 0xFFFFFFFF
+_UP, _CARRIER = 0x1, 0x10000
+_NODAD, _NOPREFIXROUTE = 0x02, 0x200
+_TABLE_MAIN, _SCOPE_LINK, _UNICAST = 254, 253, 1
+_PREFERENCE = {"low": 3, "medium": 0, "high": 1}
+
+_IFINFO = struct.Struct("=BxHiII")
+_IFADDR = struct.Struct("=BBBBI")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+
+_IFLA_NAME, _IFLA_MTU, _IFLA_STATS64 = 3, 4, 23
+_FIB_MATCH = 0x2000
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
+_CACHEINFO = struct.Struct("=8xi")  # struct rta_cacheinfo; USER_HZ is 100
+_RTA_CACHEINFO = 12
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_PREF = 1, 4, 5, 6, 7, 20
+
+
+class Link(NamedTuple):
+    """One network device. ``carrier`` is False for a TUN that nobody has opened."""
+
+    ifindex: int
+    name: str
+    up: bool
+    carrier: bool
+    mtu: int
+    rx_packets: int
+    tx_packets: int
+    rx_bytes: int
+    tx_bytes: int
+
+
+class Route(NamedTuple):
+    """One route of the main table."""
+
+    prefix: Network
+    dev: str | None
+    via: Address | None
+    metric: int
+    protocol: int
+    expires: float | None = None
+    """Seconds; None: never."""
+
+
+class Hop(NamedTuple):
+    """Where a packet would go: device, our source address, next hop (None: on the link)."""
+
+    dev: str
+    src: Address | None
+    via: Address | None
+
+
+class Netlink:
+    """The kernel's network configuration. A context manager; also usable inside an event loop.
+
+    Every method raises :class:`KernelError`, or :class:`NotPermitted` without CAP_NET_ADMIN. Adding what is
+    there and deleting what is not there succeed.
+    """
+
+    def __init__(self) -> None:
+        self._socket = rtnetlink.Socket()
+        self._socket.be_strict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+    # Links
+
+    def index(self, dev: str) -> int | None:
+        """The interface index of ``dev``, or None."""
+        try:
+            return socket.if_nametoindex(dev)
+        except OSError:
+            return None
+
+    def links(self) -> list[Link]:
+        """Every device of this network namespace."""
+        body = _IFINFO.pack(0, 0, 0, 0, 0)
+        return [_link(message.body) for message in self._socket.dump(rtnetlink.GETLINK, body, "list links")]
+
+    def link(self, dev: str) -> Link | None:
+        """One device, or None."""
+        index = self.index(dev)
+        if index is None:
+            return None
+        body = _IFINFO.pack(0, 0, index, 0, 0)
+        try:
+            return _link(self._socket.get(rtnetlink.GETLINK, body, f"look at {dev}").body)
+        except rtnetlink.Refused:
+            return None
+
+    def set_up(self, dev: str, mtu: int | None = None) -> None:
+        """Bring ``dev`` up, with ``mtu`` bytes if given."""
+        body = _IFINFO.pack(0, 0, self._index(dev), _UP, _UP)
+        if mtu is not None:
+            body += attribute(_IFLA_MTU, struct.pack("=I", mtu))
+        self._socket.request(rtnetlink.NEWLINK, body, f"bring {dev} up")
+
+    def set_down(self, dev: str) -> None:
+        """Take ``dev`` down; its IPv6 addresses and its routes go with that."""
+        body = _IFINFO.pack(0, 0, self._index(dev), 0, _UP)
+        self._socket.request(rtnetlink.NEWLINK, body, f"take {dev} down")
+
+    # Addresses
+
+    def addresses(self, dev: str | None = None) -> list[Interface]:
+        """The addresses of ``dev``, or of every device."""
+        wanted = self._index(dev) if dev else None
+        return [address for index, address in self._addresses(wanted or 0) if wanted in (None, index)]
+
+    def holdings(self) -> list[tuple[Link, list[Interface]]]:
+        """Every device with its addresses, in two questions however many devices there are."""
+        held: dict[int, list[Interface]] = {}
+        for index, address in self._addresses():
+            held.setdefault(index, []).append(address)
+        return [(link, held.get(link.ifindex, [])) for link in self.links()]
+
+    def _addresses(self, index: int = 0) -> Iterator[tuple[int, Interface]]:
+        for message in self._socket.dump(
+            rtnetlink.GETADDR, _IFADDR.pack(0, 0, 0, 0, index), "list addresses"
+        ):
+            _, length, _, _, holder = _IFADDR.unpack_from(message.body)
+            values = attributes(message.body[8:])
+            raw = values.get(_IFA_LOCAL, values.get(_IFA_ADDRESS))
+            if raw is not None:
+                yield holder, ip_interface((raw, length))
+
+    def add_address(
+        self,
+        dev: str,
+        address: Interface,
+        nodad: bool = True,
+        valid: int | None = None,
+        preferred: int | None = None,
+        prefix_route: bool = True,
+    ) -> None:
+        """Add ``address`` or refresh its lifetimes (seconds; None means for ever)."""
+        body = self._address(dev, address)
+        if address.version == 6:
+            flags = (_NODAD if nodad else 0) | (0 if prefix_route else _NOPREFIXROUTE)
+            body += attribute(_IFA_FLAGS, struct.pack("=I", flags))
+        if valid is not None or preferred is not None:
+            valid = FOREVER if valid is None else valid
+            preferred = valid if preferred is None else preferred
+            body += attribute(_IFA_CACHEINFO, struct.pack("=IIII", preferred, valid, 0, 0))
+        what = f"add {address} to {dev}"
+        self._socket.request(rtnetlink.NEWADDR, body, what, rtnetlink.CREATE_OR_REPLACE)
+
+    def delete_address(self, dev: str, address: Interface) -> None:
+        """Remove ``address`` from ``dev`` if it is there."""
+        if self.index(dev) is None:
+            return
+        with _absent(errno.EADDRNOTAVAIL):
+            self._socket.request(
+                rtnetlink.DELADDR, self._address(dev, address), f"remove {address} from {dev}"
+            )
+
+    # Routes
+
+    def replace_route(
+        self,
+        prefix: Network,
+        dev: str | None = None,
+        via: Address | None = None,
+        metric: int = 1024,
+        preference: Literal["low", "medium", "high"] | None = None,
+    ) -> None:
+        """Add the route or put it in place of the one with the same prefix and metric."""
+        body = self._route(prefix, dev, via, metric)
+        if preference is not None and prefix.version == 6:
+            body += attribute(_RTA_PREF, bytes([_PREFERENCE[preference]]))
+        what = (
+            f"add the route to {prefix}" + (f" through {via}" if via else "") + (f" on {dev}" if dev else "")
+        )
+        self._socket.request(rtnetlink.NEWROUTE, body, what, rtnetlink.CREATE_OR_REPLACE)
+
+    def delete_route(
+        self,
+        prefix: Network,
+        dev: str | None = None,
+        via: Address | None = None,
+        metric: int = 1024,
+    ) -> None:
+        """Remove our route to ``prefix`` if it is there."""
+        if dev is not None and self.index(dev) is None:
+            return
+        with _absent(errno.ESRCH, errno.ENOENT):
+            body = self._route(prefix, dev, via, metric)
+            self._socket.request(rtnetlink.DELROUTE, body, f"remove the route to {prefix}")
+
+    def routes(self, family: int = socket.AF_INET6, protocol: int | None = PROTO) -> list[Route]:
+        """Routes of the main table; ``protocol`` None means everybody's."""
+        names: dict[int, str] = {}
+        body = _ROUTE.pack(family, 0, 0, 0, 0, protocol or 0, 0, 0, 0)
+        messages = self._socket.dump(rtnetlink.GETROUTE, body, "list routes")
+        found = [_read_route(message.body, names) for message in messages]
+        return [route for route in found if route is not None and protocol in (None, route.protocol)]
+
+    def learnt_defaults(self) -> list[Route]:
+        """IPv6 default routes from router advertisements."""
+        return [route for route in self.routes(socket.AF_INET6, RA) if route.prefix.prefixlen == 0]
+
+    def route_get(self, destination: Address) -> Hop:
+        """Where a packet to ``destination`` would go; :class:`KernelError` when nowhere."""
+        family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+        body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
+        body += attribute(_RTA_DST, destination.packed)
+        what = f"find the route to {destination}"
+        try:
+            message = self._socket.get(rtnetlink.GETROUTE, body, what)
+        except NotPermitted:  # everybody may ask
+            raise KernelError(f"{what}: a route of the kind prohibit", "see `ip route`") from None
+        values = attributes(message.body[_ROUTE.size :])
+        out = values.get(_RTA_OIF)
+        dev = _name(struct.unpack("=I", out)[0], {}) if out else None
+        if dev is None:
+            raise KernelError(f"{what}: its device has just gone", "see `ip link`")
+        source, via = values.get(_RTA_PREFSRC), values.get(_RTA_GATEWAY)
+        return Hop(
+            dev,
+            ip_address(source) if source else None,
+            ip_address(via) if via else None,
+        )
+
+    def best_route(self, destination: Address, dev: str | None = None) -> Route | None:
+        """The route of the main table that a packet to ``destination`` follows; None when it is not one of it.
+
+        One question, however many routes there are. ``dev``: by that device, which link-local addresses need.
+        """
+        body = _question(destination)
+        if dev is not None:
+            body += attribute(_RTA_OIF, struct.pack("=I", self._index(dev)))
+        try:
+            message = self._socket.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
+        except (rtnetlink.Refused, NotPermitted):  # the latter: a route of the kind "prohibit"
+            return None
+        return _read_route(message.body, {})
+
+    def is_barred(self, destination: Address) -> bool:
+        """Whether a route of the kind "blackhole", "unreachable" or "prohibit" meets a packet to ``destination``."""
+        try:
+            self._socket.get(rtnetlink.GETROUTE, _question(destination), f"find the route to {destination}")
+        except NotPermitted:
+            return True
+        except rtnetlink.Refused as error:
+            return error.number in (errno.EINVAL, errno.EHOSTUNREACH)
+        return False
+
+    def flush_routes(self) -> int:
+        """Remove every route that carries our protocol number; how many there were."""
+        ours = self.routes(socket.AF_INET) + self.routes(socket.AF_INET6)
+        for route in ours:
+            self.delete_route(route.prefix, route.dev, route.via, route.metric)
+        return len(ours)
+
+    def _index(self, dev: str) -> int:
+        index = self.index(dev)
+        if index is None:
+            raise KernelError(f"no network device {dev}", "see `ip link`")
+        return index
+
+    def _address(self, dev: str, address: Interface) -> bytes:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        body = _IFADDR.pack(family, address.network.prefixlen, 0, 0, self._index(dev))
+        return body + attribute(_IFA_LOCAL, address.packed) + attribute(_IFA_ADDRESS, address.packed)
+
+    def _route(self, prefix: Network, dev: str | None, via: Address | None, metric: int) -> bytes:
+        family = socket.AF_INET if prefix.version == 4 else socket.AF_INET6
+        scope = _SCOPE_LINK if family == socket.AF_INET and via is None else 0
+        body = _ROUTE.pack(family, prefix.prefixlen, 0, 0, _TABLE_MAIN, PROTO, scope, _UNICAST, 0)
+        body += attribute(_RTA_DST, prefix.network_address.packed)
+        body += attribute(_RTA_PRIORITY, struct.pack("=I", metric))
+        if dev is not None:
+            body += attribute(_RTA_OIF, struct.pack("=I", self._index(dev)))
+        if via is not None:
+            body += attribute(_RTA_GATEWAY, via.packed)
+        return body
+
+
+class AddressMonitor:
+    """Tells when an address or link of this machine changed: wait on :meth:`fileno`, then :meth:`drain`."""
+
+    def __init__(self, routes: bool = False) -> None:
+        """``routes``: and when a route did."""
+        groups = rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS | rtnetlink.GROUP_IPV6_ADDRESS
+        if routes:
+            groups |= rtnetlink.GROUP_IPV4_ROUTE | rtnetlink.GROUP_IPV6_ROUTE
+        self._socket = rtnetlink.Socket(groups)
+
+    def fileno(self) -> int:
+        """For ``loop.add_reader``."""
+        return self._socket.fileno()
+
+    def drain(self) -> bool:
+        """Empty the socket; True when there was anything. Read the addresses afterwards."""
+        return bool(self._socket.notifications())
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+
+
+@contextmanager
+def _absent(*numbers: int) -> Iterator[None]:
+    """Let the kernel's "no such thing" pass."""
+    try:
+        yield
+    except rtnetlink.Refused as error:
+        if error.number not in numbers:
+            raise
+
+
+def _link(body: bytes) -> Link:
+    _, _, index, flags, _ = _IFINFO.unpack_from(body)
+    values = attributes(body[_IFINFO.size :])
+    stats = struct.unpack_from("=QQQQ", values.get(_IFLA_STATS64, bytes(32)))
+    return Link(
+        index,
+        values[_IFLA_NAME].rstrip(b"\0").decode(),
+        bool(flags & _UP),
+        bool(flags & _CARRIER),
+        struct.unpack("=I", values[_IFLA_MTU])[0],
+        *stats,
+    )
+
+
+def _question(destination: Address) -> bytes:
+    family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+    body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
+    return body + attribute(_RTA_DST, destination.packed)
+
+
+def _read_route(body: bytes, names: dict[int, str]) -> Route | None:
+    family, length, _, _, table, protocol, _, kind, _ = _ROUTE.unpack_from(body)
+    if table != _TABLE_MAIN or kind != _UNICAST or family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    values = attributes(body[_ROUTE.size :])
+    raw = values.get(_RTA_DST, bytes(4 if family == socket.AF_INET else 16))
+    dev, via = values.get(_RTA_OIF), values.get(_RTA_GATEWAY)
+    metric = values.get(_RTA_PRIORITY)
+    return Route(
+        ip_network((raw, length)),
+        _name(struct.unpack("=I", dev)[0], names) if dev else None,
+        ip_address(via) if via else None,
+        struct.unpack("=I", metric)[0] if metric else 0,
+        protocol,
+        _expires(values.get(_RTA_CACHEINFO, b"")),
+    )
+
+
+def _expires(cache: bytes) -> float | None:
+    (hundredths,) = _CACHEINFO.unpack_from(cache) if len(cache) >= _CACHEINFO.size else (0,)
+    return hundredths / 100 if hundredths > 0 else None
+
+
+def _name(index: int, names: dict[int, str]) -> str | None:
+    """None for a device that has gone since it was told of."""
+    if index not in names:
+        try:
+            names[index] = socket.if_indextoname(index)
+        except OSError:
+            return None
+    return names[index]

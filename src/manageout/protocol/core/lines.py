@@ -1,0 +1,32 @@
+"""Which lines about somebody may be written: nobody decides how fast the log grows but we."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from manageout.protocol.core.budget import Budget
+
+MAX_SOURCES = 2048
+
+
+class Lines:
+    """A budget for each source and one for all of them; what does not fit is counted."""
+
+    def __init__(self, rate: float, burst: float, each_rate: float, each_burst: float) -> None:
+        """Lines a second and at once, in all and for each source."""
+        self._all = Budget(rate, burst)
+        self._each = each_rate, each_burst
+        self._sources: OrderedDict[str, Budget] = OrderedDict()
+        self._unsaid = 0
+
+    def take(self, source: str, now: float) -> int | None:
+        """How many were left out since the last line, if there may be one about ``source``; None: leave it out too."""
+        budget = self._sources.pop(source, None) or Budget(*self._each)
+        self._sources[source] = budget
+        if len(self._sources) > MAX_SOURCES:
+            self._sources.popitem(last=False)
+        if not (budget.take(now) and self._all.take(now)):
+            self._unsaid += 1
+            return None
+        unsaid, self._unsaid = self._unsaid, 0
+        return unsaid

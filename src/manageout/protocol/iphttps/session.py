@@ -1,0 +1,176 @@
+"""One client connection at the server, and where packets for the connections and the kernel are collected."""
+
+from __future__ import annotations
+
+from math import inf
+
+from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.drop_table import DropTable
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps.owners import Neighbour
+from manageout.protocol.iphttps.values import STRICT_LIMIT, TUN, ClientView, Peer
+from manageout.protocol.offload.cut import more
+from manageout.protocol.offload.join import StockStream
+from manageout.wire.iphttps import (
+    PACKET,
+    SUPER_PACKET,
+    VNET_HEADER,
+    HeadParser,
+    OwnFramer,
+    PacketFramer,
+    build_record,
+)
+
+PLAIN = bytes(VNET_HEADER)
+"""The ``virtio_net_hdr`` of a packet without offload."""
+ODD_PER_SECOND, ODD_BURST = 50.0, 100.0
+"""Neighbour Discovery and multicast that one client may cause."""
+COPIES_PER_SECOND, COPIES_BURST = 400.0, 2_000.0
+"""Copies of its multicast: a tenth of what the whole link may make (``iphttps_nd``)."""
+MAX_DROP_SOURCES = 4096
+
+
+class Session:
+    """A connection. ``head`` is there until the HTTP exchange is done, one of the framers after it."""
+
+    __slots__ = (
+        "addresses",
+        "allowance",
+        "blocked",
+        "bytes_in",
+        "bytes_out",
+        "copies",
+        "half_since",
+        "head",
+        "identity",
+        "last_seen",
+        "name",
+        "next_probe",
+        "next_ra",
+        "number",
+        "out",
+        "own",
+        "packets_in",
+        "packets_out",
+        "peer",
+        "returns",
+        "serial",
+        "since",
+        "stock",
+        "wake",
+    )
+
+    def __init__(self, number: int, serial: int, peer: Peer, now: float) -> None:
+        self.number = number
+        self.serial = serial
+        """Later connections have higher ones."""
+        self.peer = peer
+        self.identity = peer.identity
+        self.name = peer.name
+        self.since = self.last_seen = now
+        self.head: HeadParser | None = HeadParser()
+        self.stock: StockStream | PacketFramer | None = None
+        self.own: OwnFramer | None = None
+        self.addresses: dict[bytes, Neighbour] = {}
+        self.allowance = Allowance(ODD_PER_SECOND, ODD_BURST)
+        self.copies = Allowance(COPIES_PER_SECOND, COPIES_BURST)
+        self.out: list[bytes] = []
+        self.blocked = False
+        self.returns = False
+        """It understands when it is to come back."""
+        self.half_since = 0.0
+        """Since when a packet is half received; 0: none is."""
+        self.wake = inf
+        self.next_ra = self.next_probe = now
+        self.packets_in = self.bytes_in = self.packets_out = self.bytes_out = 0
+
+    def establish(self, own: bool, vnet_hdr: bool = False, joins: bool = True) -> None:
+        """The HTTP exchange is done: packets from here on. ``joins``: make super-packets for the kernel."""
+        self.head = None
+        if own:
+            self.own = OwnFramer()
+        else:
+            self.stock = StockStream(STRICT_LIMIT, joins) if vnet_hdr else PacketFramer(STRICT_LIMIT)
+
+    @property
+    def pending(self) -> int:
+        """Bytes held of a packet that is not yet whole."""
+        framer = self.own or self.stock
+        return framer.pending if framer else 0
+
+    def view(self) -> ClientView:
+        """As shown in lists."""
+        return ClientView(
+            session=self.number,
+            name=self.name,
+            peer=self.peer,
+            framing="own" if self.own else "stock",
+            since=self.since,
+            last_seen=self.last_seen,
+            addresses=tuple(self.addresses),
+            packets_in=self.packets_in,
+            bytes_in=self.bytes_in,
+            packets_out=self.packets_out,
+            bytes_out=self.bytes_out,
+        )
+
+
+class Outbox:
+    """What waits for ``transmit``, and the counts of what was dropped instead."""
+
+    def __init__(self, vnet_hdr: bool) -> None:
+        self.vnet_hdr = vnet_hdr
+        self.tun: list[bytes] = []
+        self.dirty: list[Session] = []
+        """Sessions whose ``out`` is not empty, each once."""
+        self.drops = DropTable(MAX_DROP_SOURCES)
+        self.now = 0.0
+        """The time of the input that is being served."""
+
+    def stream(self, session: Session, data: bytes) -> None:
+        """Bytes of the stream that are no packet: heads and keepalives."""
+        if not session.out:
+            self.dirty.append(session)
+        session.out.append(data)
+
+    def packet(self, session: Session, packet: bytes) -> None:
+        """One IPv6 packet to a client, in its framing."""
+        if self._room(session):
+            session.packets_out += 1
+            session.bytes_out += len(packet)
+            self.stream(session, build_record(PACKET, packet) if session.own else packet)
+
+    def super_packet(self, session: Session, packet: bytes) -> None:
+        """One packet with its ``virtio_net_hdr`` to a client with our framing."""
+        further, size = more(packet)
+        if self._room(session, 1 + further):
+            session.packets_out += 1 + further
+            session.bytes_out += len(packet) - VNET_HEADER + size
+            self.stream(session, build_record(SUPER_PACKET, packet))
+
+    def _room(self, session: Session, packets: int = 1) -> bool:
+        """A client that does not read must not make us remember what it asks for."""
+        if session.blocked:
+            self.drop(Drop.QUEUE_FULL, session.name, packets)
+        return not session.blocked
+
+    def kernel(self, packet: bytes) -> None:
+        """One IPv6 packet of ours to the kernel."""
+        self.tun.append(PLAIN + packet if self.vnet_hdr else packet)
+
+    def drop(self, reason: Drop, name: str, times: int = 1) -> None:
+        """Every packet that is dropped passes here. ``name``: the client, or ``""`` for the kernel's side."""
+        self.drops.count(reason, name.encode(), self.now, times)
+
+    def take(self) -> list[tuple[int, list[bytes]]]:
+        """Everything, and forget it."""
+        taken: list[tuple[int, list[bytes]]] = []
+        if self.tun:
+            taken.append((TUN, self.tun))
+            self.tun = []
+        for session in self.dirty:
+            if session.out:
+                taken.append((session.number, session.out))
+                session.out = []
+        self.dirty.clear()
+        return taken

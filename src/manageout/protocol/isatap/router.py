@@ -1,0 +1,429 @@
+"""The ISATAP router (RFC 5214 8.2): advertisements, neighbours, errors and the slow path of the data.
+
+One packet's way, in the order of the functions below:
+
+* from the underlay, IPv4 as it came: a solicitation takes the fast lane or the long one and gets its answer
+  0 to 0.5 s later; an ICMPv4 error becomes an ICMPv6 error; anything else is checked and decapsulated by
+  :class:`LinkState`, Neighbour Discovery is served here, and the rest goes to the kernel;
+* from the TUN device, IPv6 that the kernel routed into the link: encapsulated by :class:`LinkState`, or
+  refused with an ICMPv6 error.
+
+The kernel routes, and decrements the hop limit. Endpoints are :data:`TUN` and :data:`UNDERLAY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from manageout.errors import WireError
+from manageout.protocol.core.budget import Budget
+from manageout.protocol.core.drop_table import DropTable
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.advertising import Advertiser
+from manageout.protocol.isatap.errors import answerable, failed_delivery
+from manageout.protocol.isatap.flows import Flows
+from manageout.protocol.isatap.link import LinkState, Role, Verdict
+from manageout.protocol.isatap.nd import (
+    MAY_BE_ND,
+    PROTOCOL,
+    TTL,
+    answer_solicitation,
+    is_plain_solicitation,
+    link_local_forms,
+)
+from manageout.protocol.isatap.registry import Registry
+from manageout.site.plan import Plan
+from manageout.site.tables.site import IsatapTable
+from manageout.wire import icmpv6, ipv4, nd
+from manageout.wire.address import embedded_isatap, isatap_link_local
+
+TUN, UNDERLAY = 0, 1
+
+HOP_LIMIT = 64
+MAX_WITHDRAWN = 8
+"""Routes that one advertisement takes back; the oldest make room, and end with their lifetime."""
+
+_UNREACHABLE = {
+    Drop.NO_NEIGHBOUR: icmpv6.ADDRESS_UNREACHABLE,
+    Drop.HOST_NOT_ALLOWED: icmpv6.PROHIBITED,
+    Drop.SOURCE_ILLEGAL: icmpv6.POLICY,
+}
+"""Refusals of encapsulation that the sender is told about, with the code of Destination Unreachable."""
+
+
+@dataclass(frozen=True)
+class RouterConfig:
+    """What the router advertises. Prefixes: (16 bytes, length). Times in seconds."""
+
+    prefix: bytes
+    locators: tuple[bytes, ...]
+    advertised: tuple[tuple[bytes, int], ...]
+    retired: tuple[bytes, ...] = ()
+    """/64 prefixes that hosts may still hold: advertised with lifetime 0, so that they let go."""
+    withdrawn: tuple[tuple[bytes, int], ...] = ()
+    """Routes that hosts may still have: the same."""
+    preference: nd.Preference = nd.Preference.MEDIUM
+    default_route: bool = False
+    router_lifetime: int = 1800
+    valid: int = 86400
+    preferred: int = 14400
+    mtu: int = 1280
+    rs_per_second: int = 100000
+    max_drop_sources: int = 4096
+
+    @classmethod
+    def of(cls, isatap: IsatapTable, plan: Plan) -> RouterConfig:
+        """From a site file."""
+        return cls(
+            prefix=plan.isatap_prefix.network_address.packed,
+            locators=tuple(locator.packed for locator in isatap.locators),
+            advertised=tuple((prefix.network_address.packed, prefix.prefixlen) for prefix in plan.advertised),
+            retired=tuple(prefix.network_address.packed for prefix in isatap.retired),
+            preference=nd.Preference[isatap.preference.upper()],
+            default_route=isatap.default_route,
+            router_lifetime=isatap.router_lifetime,
+            valid=isatap.prefix_valid,
+            preferred=isatap.prefix_preferred,
+            mtu=isatap.mtu,
+            rs_per_second=isatap.rs_per_second,
+            max_drop_sources=isatap.max_drop_sources,
+        )
+
+    def advertisement(self, farewell: bool = False) -> nd.RouterAdvertisement:
+        """The Router Advertisement; ``farewell`` is the one with every lifetime 0 (RFC 4861 6.2.5)."""
+        lifetime = 0 if farewell else self.router_lifetime
+        prefixes = [nd.PrefixInformation(prefix, 64, True, True, 0, 0) for prefix in self.retired]
+        valid, preferred = (0, 0) if farewell else (self.valid, self.preferred)
+        return nd.RouterAdvertisement(
+            hop_limit=HOP_LIMIT,
+            preference=self.preference,
+            router_lifetime=lifetime if self.default_route else 0,
+            options=(
+                nd.Mtu(self.mtu),
+                nd.PrefixInformation(self.prefix, 64, True, True, valid, preferred),
+                *prefixes,
+                *(
+                    nd.RouteInformation(prefix, size, self.preference, lifetime)
+                    for prefix, size in self.advertised
+                ),
+                *(nd.RouteInformation(prefix, size, self.preference, 0) for prefix, size in self.withdrawn),
+            ),
+        )
+
+    def after(self, before: RouterConfig) -> RouterConfig:
+        """The same, and what ``before`` advertised and we do not is taken back."""
+        gone = [route for route in before.advertised if route not in self.advertised]
+        older = [route for route in before.withdrawn if route not in self.advertised and route not in gone]
+        return replace(self, withdrawn=(*gone, *older)[:MAX_WITHDRAWN])
+
+
+def link_of(isatap: IsatapTable, plan: Plan) -> LinkState:
+    """The rules of the data path, without hosts, from a site file."""
+    return LinkState(
+        Role.ROUTER,
+        prefixes=[plan.isatap_prefix.network_address.packed],
+        locators=[locator.packed for locator in isatap.locators],
+        allowed=[Prefix(net.network_address.packed, net.prefixlen) for net in isatap.hosts],
+        routers=[router.packed for router in isatap.routers],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen:
+    """A host that is new, or that now talks to another locator of ours."""
+
+    v4: bytes
+    locator: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HostForgotten:
+    """A host left the registry."""
+
+    v4: bytes
+
+
+Event = HostSeen | HostForgotten
+
+
+class IsatapRouter:
+    """The machine. ``random`` returns a float in [0, 1)."""
+
+    def __init__(
+        self, config: RouterConfig, link: LinkState, registry: Registry, random: Callable[[], float]
+    ) -> None:
+        self.registry = registry
+        self.drops = DropTable(config.max_drop_sources)
+        self.solicitations = 0
+        self.advertisements = 0
+        self._advertiser = Advertiser(random)
+        self.retires = self._advertiser.retires
+        self._errors = Budget(rate=200.0, burst=50.0)
+        self._ident = int(random() * 65536)
+        self._out: list[tuple[int, bytes]] = []
+        self._events: list[Event] = []
+        self._second, self._in_second = 0, 0
+        self._now = 0.0
+        self.configure(config, link)
+
+    def configure(self, config: RouterConfig, link: LinkState) -> None:
+        """Start to use another configuration; ``link`` learns the hosts of the registry that it allows."""
+        self.config, self.link, self._flows = config, link, Flows(link)
+        farewell = config.advertisement(farewell=True)
+        self._advertiser.configure(config.locators, config.advertisement(), farewell)
+        self._solicited = {
+            locator: frozenset((nd.ALL_ROUTERS, *link_local_forms(locator))) for locator in config.locators
+        }
+        self._addresses = {
+            locator: config.prefix[:8] + isatap_link_local(locator)[8:] for locator in config.locators
+        }
+        forms = chain.from_iterable(map(link_local_forms, config.locators))
+        self._own = frozenset((*forms, *self._addresses.values()))
+        self.drops.max_sources = config.max_drop_sources
+        for v4 in self.registry.hosts:
+            if v4 not in link.hosts:
+                link.register(v4)
+        self._forget(self.registry.evicted())
+
+    def retire(self, networks: Iterable[Prefix], now: float) -> None:
+        """From now on the hosts in these IPv4 ``networks`` are told to let go, and no others.
+
+        What they send is still forwarded. Known hosts that begin or cease to retire are told at once.
+        """
+        before = set(self.retiring())
+        self._advertiser.retire(networks)
+        changed = before.symmetric_difference(self.retiring())
+        records = (self.registry.record(v4) for v4 in changed if self.link.refusal(v4) is None)
+        names = [record.interface_id() for record in records if record is not None]
+        keys = [name + locator for name in names for locator in self.config.locators]
+        self._advertiser.tell(keys, now)
+
+    def announce(self, now: float) -> None:
+        """The advertisement has changed: tell every host that may have the old one, at a bounded pace."""
+        self._advertiser.announce(self._everybody, now)
+
+    def _everybody(self) -> Iterator[bytes]:
+        """A host of which nothing was heard for a prefix's lifetime has nothing of ours any more."""
+        for v4 in list(self.registry.hosts):
+            record, locator = self.registry.record(v4), self.link.hosts.get(v4)
+            if record is None or locator is None or self.link.refusal(v4) is not None:
+                continue
+            if (
+                max(record.last_rs, record.last_packet)
+                >= self.registry.wall_offset + self._now - self.config.valid
+            ):
+                yield record.interface_id() + locator
+
+    def retiring(self) -> Iterator[bytes]:
+        """The hosts of the registry that are told to let go."""
+        return filter(self.retires, self.registry.hosts)
+
+    # The five verbs
+
+    def receive(self, data: bytes, source: int, now: float) -> None:
+        """Take an IPv4 packet from the underlay or an IPv6 packet from the TUN device."""
+        if source == TUN:
+            self._from_tun(data, now)
+        elif is_plain_solicitation(data) and self.link.refusal(data[12:16]) is None:
+            self._plain_solicitation(data, now)
+        else:
+            self._from_underlay(data, now)
+
+    def receive_run(self, first: bytes, source: int, count: int, octets: int, now: float) -> bytes | None:
+        """Take ``count`` packets of ``octets`` bytes of IPv6 that are all like ``first`` (``isatap_run``).
+
+        What ``first`` becomes, when it and so all of them just go on; None when they are to come one by one.
+        """
+        if source == TUN:
+            verdict, _, packet, peer = self._flows.encapsulate(first, 0)
+            if verdict is not Verdict.FORWARD:
+                return None
+            self.registry.sent(peer, octets, count)
+            return packet
+        verdict, _, packet, peer = self._flows.decapsulate(first)
+        if verdict is not Verdict.FORWARD or self.link.hosts.get(peer) != first[16:20]:
+            return None
+        self.registry.received(peer, octets, now, count)
+        return packet
+
+    def on_timer(self, now: float) -> None:
+        """Send the advertisements that are due, forget old hosts."""
+        self._now = now
+        for key in self._advertiser.due(now):
+            self._advertise(key)
+        self._forget(self.registry.clear_old(now))
+
+    def timer(self) -> float | None:
+        """When the next advertisement is due."""
+        return self._advertiser.timer()
+
+    def transmit(self) -> Sequence[tuple[int, bytes]]:
+        """IPv4 packets for the underlay, IPv6 packets for the TUN device."""
+        out, self._out = self._out, []
+        return out
+
+    def events(self) -> Sequence[Event]:
+        """Hosts that came and went."""
+        events, self._events = self._events, []
+        return events
+
+    def farewell(self, within: float, now: float) -> None:
+        """Tell the hosts seen in the last ``within`` seconds that everything is gone (RFC 4861 6.2.5)."""
+        for host in self.registry.active(within, now):
+            for locator in self.config.locators:
+                self._advertise(host.interface_id() + locator, farewell=True)
+
+    # From the underlay
+
+    def _plain_solicitation(self, outer: bytes, now: float) -> None:
+        wanted = self._solicited.get(outer[16:20])
+        if wanted is None or outer[44:60] not in wanted:
+            self._from_underlay(outer, now)
+        else:
+            self._solicitation(outer[36:44], outer[16:20], now)
+
+    def _from_underlay(self, outer: bytes, now: float) -> None:
+        if len(outer) >= 20 and outer[9] == ipv4.ICMP:
+            self._icmp_error(outer, now)
+            return
+        verdict, reason, packet, peer = self._flows.decapsulate(outer)
+        if verdict is not Verdict.FORWARD:
+            self.drops.count(reason or Drop.MALFORMED, peer, now)
+            if reason is Drop.SOURCE_MISMATCH:
+                self._stale_source(outer, now)
+            return
+        if packet[6] in MAY_BE_ND and nd.message_type(packet) is not None:
+            self._neighbour(packet, outer, peer, now)
+        else:
+            self.registry.received(peer, len(packet), now)
+            self._meet(peer, outer[16:20])
+            self._out.append((TUN, packet))
+
+    def _meet(self, peer: bytes, locator: bytes) -> None:
+        """See that the link knows a host that the registry knows, and its locator; forget who made way for it."""
+        self._forget(self.registry.evicted())
+        before = self.link.hosts.get(peer)
+        if before != locator:
+            self.link.register(peer, locator)
+            if locator != (before or self.config.locators[0]):
+                self._flows = Flows(self.link)
+            self._events.append(HostSeen(peer, locator))
+
+    def _forget(self, hosts: list[bytes]) -> None:
+        for v4 in hosts:
+            self.link.forget(v4)
+            self._events.append(HostForgotten(v4))
+
+    # Neighbour Discovery
+
+    def _neighbour(self, packet: bytes, outer: bytes, peer: bytes, now: float) -> None:
+        """Serve a Neighbour Discovery message that passed the checks of the link."""
+        try:
+            header, message = nd.parse(packet)
+            if isinstance(message, nd.RouterSolicitation):
+                if header.src == nd.UNSPECIFIED or header.dst not in self._solicited[outer[16:20]]:
+                    raise WireError("nobody to answer, or not for us")
+                self._solicitation(header.src[8:], outer[16:20], now)
+            elif isinstance(message, nd.NeighbourSolicitation):
+                # A sign of life, and no traffic: that is how one sees which hosts have let go.
+                self.registry.received(peer, 0, now, 0)
+                self._meet(peer, outer[16:20])
+                answer = answer_solicitation(header, message, self._own, router=True)
+                if answer is not None:
+                    self._send(answer, outer[16:20], peer)
+            # Advertisements: other routers' and our neighbours' need no answer (RFC 4861 6.2.7, 7.2.5).
+        except WireError:
+            self.drops.count(Drop.ND_INVALID, peer, now)
+
+    def _solicitation(self, identifier: bytes, locator: bytes, now: float) -> None:
+        """Note that a host is to be answered. ``identifier`` is its interface identifier (8 bytes)."""
+        v4 = identifier[4:]
+        second = int(now)
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        if self._in_second > self.config.rs_per_second:
+            self.drops.count(Drop.RATE_LIMITED, v4, now)
+            return
+        self.registry.solicited(v4, identifier[0] == 2, now)
+        self._meet(v4, locator)
+        self.solicitations += 1
+        self._advertiser.answer(identifier + locator, now)
+
+    def _advertise(self, key: bytes, farewell: bool = False) -> None:
+        self._ident = ident = self._ident + 1 & 0xFFFF
+        packet = self._advertiser.build(key, ident, farewell)
+        if packet is not None:
+            self._out.append((UNDERLAY, packet))
+            self.advertisements += 1
+            self.registry.sent(key[4:8], len(packet) - ipv4.HEADER_LENGTH)
+
+    # Errors
+
+    def _stale_source(self, outer: bytes, now: float) -> None:
+        """Answer a host that still uses an address of another prefix.
+
+        Its identifier embeds its IPv4 address, so it is who it says it is. RFC 7084 L-14 (for a prefix that
+        is no longer valid) and RFC 4443 3.1: Destination Unreachable, code 5, which makes the host try
+        another source. For a prefix that this router itself has retired, an advertisement with lifetime 0 as
+        well (RFC 7084 L-13).
+        """
+        inner, peer, locator = outer[20:], outer[12:16], outer[16:20]
+        source = inner[8:24]
+        if outer[0] != 0x45 or locator not in self._addresses or embedded_isatap(source) != peer:
+            return
+        if not self._errors.take(now):
+            return
+        error = icmpv6.unreachable(self._addresses[locator], source, icmpv6.POLICY, inner)
+        if error is not None:
+            self._send(error, locator, peer)
+        if source[:8] + bytes(8) in self.config.retired:
+            self._solicitation(source[8:], locator, now)
+
+    def _icmp_error(self, outer: bytes, now: float) -> None:
+        """RFC 4213 3.4: tell the inner source that the host cannot be reached, if enough was quoted."""
+        try:
+            failure = failed_delivery(outer)
+        except WireError:
+            self.drops.count(Drop.MALFORMED, outer[12:16], now)
+            return
+        if failure is None or failure.locator not in self._addresses or not answerable(failure):
+            return
+        if self.link.refusal(failure.peer) is not None:
+            return  # we have sent it nothing: the quotation is invented
+        self._tell_tun(failure.inner, failure.locator, icmpv6.ADDRESS_UNREACHABLE, now)
+
+    def _tell_tun(self, original: bytes, locator: bytes, code: int, now: float) -> None:
+        if self._errors.take(now):
+            error = icmpv6.unreachable(self._addresses[locator], original[8:24], code, original)
+            if error is not None:
+                self._out.append((TUN, error))
+
+    # From the TUN device
+
+    def _from_tun(self, packet: bytes, now: float) -> None:
+        self._ident = ident = self._ident + 1 & 0xFFFF
+        verdict, reason, outer, peer = self._flows.encapsulate(packet, ident)
+        if verdict is Verdict.FORWARD:
+            self._out.append((UNDERLAY, outer))
+            self.registry.sent(peer, len(packet))
+            return
+        if packet[24:25] == b"\xff":
+            return  # the kernel's own listener reports; this link has no multicast (RFC 5214 6.3)
+        self.drops.count(reason or Drop.MALFORMED, peer, now)
+        locator = self.config.locators[0]
+        if reason is Drop.TOO_BIG and self._errors.take(now):
+            error = icmpv6.packet_too_big(self._addresses[locator], packet[8:24], self.config.mtu, packet)
+            if error is not None:
+                self._out.append((TUN, error))
+        elif reason in _UNREACHABLE:
+            self._tell_tun(packet, locator, _UNREACHABLE[reason], now)
+
+    def _send(self, packet: bytes, locator: bytes, peer: bytes) -> None:
+        """Encapsulate a packet of our own."""
+        self._ident = ident = self._ident + 1 & 0xFFFF
+        self._out.append((UNDERLAY, ipv4.build(locator, peer, PROTOCOL, packet, ttl=TTL, ident=ident)))
+        self.registry.sent(peer, len(packet))

@@ -1,0 +1,96 @@
+"""Which group policies set ISATAP: in Active Directory, in a folder of backups, in exported reports."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from manageout.errors import ManageoutError
+from manageout.windows.gpo_read import Setting, decoded, of_files, of_report
+
+MAX_FILES, MAX_BYTES = 20_000, 64 << 20
+MAX_FILE = 1 << 20
+INFO, FILES = "bkupinfo.xml", "DomainSysvol/GPO"
+_SUFFIXES = (".pol", ".xml", ".ps1", ".bat", ".cmd", ".vbs", ".ini", ".txt")
+_HINT = "give a folder that Backup-GPO wrote, or the file of Get-GPOReport -All -ReportType Xml -Path FILE"
+
+Row = dict[str, Any]
+
+
+def of_directory(policies: list[dict[str, Any]]) -> list[Row]:
+    """What :meth:`manageout.directory.ad.domain.Domain.census` has read."""
+    rows = []
+    for policy in policies:
+        files = {path: base64.b64decode(text) for path, text in policy["files"].items()}
+        rows += _rows(of_files(policy["name"], policy["guid"], files), policy["links"])
+    return rows
+
+
+def of_path(path: Path) -> list[Row]:
+    """A folder of backups, or a report. Raises :class:`ManageoutError`."""
+    try:
+        if path.is_dir():
+            return _of_folder(path)
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ManageoutError(f"{path}: {error.strerror}", _HINT) from None
+    if len(data) > MAX_BYTES:
+        raise ManageoutError(f"{path} has more than {MAX_BYTES >> 20} MB", "export fewer policies at a time")
+    try:
+        return _rows(of_report(data), [])
+    except ManageoutError as error:
+        raise ManageoutError(f"{path}: {error.message}", _HINT) from None
+
+
+def _of_folder(path: Path) -> list[Row]:
+    infos = [each for each in _walk(path) if each.name.lower() == INFO]
+    if not infos:
+        raise ManageoutError(f"{path}: no backup of a group policy below it", _HINT)
+    rows: list[Row] = []
+    for info in infos:
+        text = decoded(_start(info))
+        root = info.parent / FILES
+        files = {}
+        if root.is_dir():
+            wanted = [each for each in _walk(root) if each.suffix.lower() in _SUFFIXES]
+            files = {str(each.relative_to(root)): data for each in wanted if _says(data := _start(each))}
+        rows += _rows(of_files(_field(text, "GPODisplayName"), _field(text, "GPOGuid"), files), [])
+    return rows
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    for number, each in enumerate(sorted(path.rglob("*"))):
+        if number >= MAX_FILES:
+            raise ManageoutError(
+                f"{path} has more than {MAX_FILES} files", "give the folder of the backups only"
+            )
+        if each.is_file() and not each.is_symlink():
+            yield each
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_FILE)
+
+
+def _says(data: bytes) -> bool:
+    lower = data.lower()
+    return b"isatap" in lower or "isatap".encode("utf-16-le") in lower
+
+
+def _field(text: str, name: str) -> str:
+    match = re.search(rf"<{name}>(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</{name}>", text, re.DOTALL)
+    return match[1].strip() if match else ""
+
+
+def _rows(settings: list[Setting], links: list[str]) -> list[Row]:
+    return [{**setting._asdict(), "links": links} for setting in settings]
+
+
+def turns_on(row: Mapping[str, Any]) -> bool:
+    """Whether machines use ISATAP because of it."""
+    return row["turns"] in ("on", "router name", "unclear")

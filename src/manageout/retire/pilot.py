@@ -1,0 +1,118 @@
+"""The steps that make hosts retire and come back: pilot, forward, undo. What they write, the router does.
+
+Raises :class:`ManageoutError` where a step is refused; then nothing has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Network
+from typing import Any, NamedTuple
+
+from manageout.errors import ManageoutError
+from manageout.retire import watch as retire_watch
+from manageout.retire.judge import ready
+from manageout.retire.members import EVERYBODY, Index, joined
+from manageout.service.state.retire import Entry, Member, RetireStore
+from manageout.service.state.retire_phases import Step, next_phase, require_age
+
+SHOWN = 3
+
+
+class Who(NamedTuple):
+    """By whom, when, and whether they insist."""
+
+    by: str
+    now: float
+    wanted: float
+    """Seconds for which the evidence must have been observed."""
+    force: bool
+    watched: Callable[[float], float]
+    """For how many seconds calls were watched since a moment."""
+
+
+def widen(
+    store: RetireStore,
+    step: Step,
+    wanted: Mapping[str, Sequence[IPv4Network]],
+    who: Who,
+    hosts: Sequence[Mapping[str, Any]],
+    usage: Sequence[Any],
+) -> Entry:
+    """More hosts retire: ``wanted`` by their waves. ``hosts`` and ``usage``: as they are now, for comparison."""
+    phase = next_phase(store.phase(), step, whole=EVERYBODY in wanted)
+    forced = _require_evidence(store, step, who)
+    before = store.members()
+    members = joined(before, wanted, who.now)
+    new = members[len(before) :]
+    if not new and EVERYBODY not in wanted:
+        raise ManageoutError(f"{', '.join(wanted)}: retiring already", "`manageout retire watch` shows how")
+    seen = retire_watch.Seen(members, store.found("verdict"), store.found("baseline"), hosts, usage)
+    forced |= _require_well(seen, step, new, who)
+    rows = {row["ipv4"]: dict(row) for row in seen.baseline} if before else {}
+    rows = retire_watch.baseline(new, seen, who.now) | rows
+    known, index = {row["ipv4"] for row in [*hosts, *store.found("host")]}, Index(members)
+    told = sum(1 for text in known if index.get(text))
+    figures = {"hosts": told, "networks": len(members), "chosen": ", ".join(wanted)}
+    return store.record(
+        step,
+        phase,
+        who.now,
+        who.by,
+        forced=forced,
+        figures=figures,
+        found={retire_watch.BASELINE: rows},
+        members=members,
+    )
+
+
+def _require_evidence(store: RetireStore, step: Step, who: Who) -> bool:
+    if step is Step.PILOT:
+        judged = store.last(Step.JUDGE)
+        age = min(judged.at, who.now) - judged.since + who.watched(judged.at) if judged else 0.0
+    else:
+        last = store.last(Step.PILOT, Step.FORWARD)
+        age = who.watched(last.at) if last else 0.0
+    return require_age(step, who.now - age, who.now, who.wanted, who.force)
+
+
+def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], who: Who) -> bool:
+    """Refuse what would leave somebody without a way, and going on while something fails. True: forced."""
+    chosen = Index(new)
+    lost = [
+        f"{row['ipv4']} ({row['name'] or 'no name'}): {next(iter(row['blockers']), 'nothing serves it')}"
+        for row in seen.verdicts
+        if not ready(row) and chosen.get(row["ipv4"])
+    ]
+    fails = []
+    if step is Step.FORWARD:
+        before = [member for member in seen.members if member not in new]
+        watched = retire_watch.observe(seen._replace(members=before), who.now)
+        fails = [f"{each.ipv4} ({each.name or 'no name'}): {each.fails[0]}" for each in watched if each.fails]
+    for found, words, command in (
+        (lost, "would be left without a way", "judge"),
+        (fails, "fails since the last step", "watch"),
+    ):
+        if found and not who.force:
+            more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            hint = f"mend that first (`manageout retire {command}` lists all), or insist with --force"
+            raise ManageoutError(f"{words}: {'; '.join(found[:SHOWN])}{more}", hint)
+    return bool(lost or fails)
+
+
+def undo(store: RetireStore, who: Who, restore: Callable[[], list[str]]) -> tuple[Entry, list[str]]:
+    """Nobody retires any more, and what was removed is there again.
+
+    ``restore`` brings names and policies back, and says what it could not; the hosts come back all the same.
+    """
+    phase = store.phase()
+    after = next_phase(phase, Step.UNDO)
+    figures = {"members": len(store.members())}
+    if not store.kept():
+        return store.record(Step.UNDO, after, who.now, who.by, figures=figures, members=[]), []
+    # The hosts first: they wait for nobody else's server.
+    entry = store.record(Step.UNDO, phase, who.now, who.by, figures=figures, members=[])
+    left = restore()
+    if not left:
+        entry = store.record(Step.UNDO, after, who.now, who.by, figures=figures)
+    return entry, left

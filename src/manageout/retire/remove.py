@@ -1,0 +1,280 @@
+"""The last step of a retirement: records and policies go, and an undo brings back the same ones.
+
+What is done here is done by exact record and by exact policy, and kept in the store before it is changed. What cannot
+be done from here, or is not certainly ISATAP's, goes into scripts or is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from manageout.errors import ConfigError, Fault, ManageoutError
+from manageout.retire.script import Record, Value
+from manageout.service.names.router_dns import complete
+from manageout.service.state.retire import RetireStore
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+
+if TYPE_CHECKING:
+    from manageout.directory.ad.domain import Domain
+    from manageout.directory.dns.isatap_records import IsatapRecords, Row, Rule
+
+DNS, POLICIES = "dns:", "policies"
+BACKUPS = "gpo-backups"
+ATTEMPTS = 3
+Say = Callable[[str], None]
+
+
+class Wanted(NamedTuple):
+    """What a script is to take away."""
+
+    records: list[Record]
+    values: list[Value]
+    by_hand: list[str]
+    """What it leaves alone, and why."""
+    block: bool
+    """The bare name is published here: it is to be blocked again."""
+
+
+def rule_of(site: Site, plan: Plan) -> Rule:
+    """What is ISATAP's at this site. Raises :class:`ConfigError` without ``[isatap]``."""
+    from manageout.directory.dns.isatap_records import Rule
+
+    if site.isatap is None:
+        raise ConfigError("site file", [Fault("isatap", "is required", "run this on the ISATAP router")])
+    return Rule(
+        complete(site, site.isatap.name).lower() if site.isatap.name else "",
+        frozenset((*site.isatap.locators, *site.isatap.routers)),
+        f"manageout router {site.site.prefix}",
+        (plan.isatap_prefix, *site.isatap.retired),
+    )
+
+
+def names(store: RetireStore, site: Site, rule: Rule) -> list[str]:
+    """Every name at which something of ISATAP's may stand, as far as the census knows."""
+    found = [rule.router_name] if rule.router_name else []
+    if site.site.domain:
+        found.append(f"isatap.{site.site.domain}")
+    found += [row["name"] for row in store.found("name")]
+    found += [record["name"] for row in store.found("host") for record in row.get("records", ())]
+    return [name for name in dict.fromkeys(name.lower().rstrip(".") for name in found) if "." in name]
+
+
+def remove_records(store: RetireStore, site: Site, plan: Plan, say: Say, *, dry: bool = False) -> list[str]:
+    """Take ISATAP's records out of the DNS; what could not be done, a line each.
+
+    Raises :class:`ConfigError` without ``[names]``.
+    """
+    from manageout.directory.dns.router_record import RecordError
+
+    dns, rule = updates_of(site), rule_of(site, plan)
+    left: list[str] = []
+    for name in names(store, site, rule):
+        try:
+            left += _clear(store, dns, rule, name, say, dry)
+        except RecordError as error:
+            left.append(f"{name}: {error.message} ({error.code})")
+    return left
+
+
+def _clear(
+    store: RetireStore, dns: IsatapRecords, rule: Rule, name: str, say: Say, dry: bool
+) -> Iterator[str]:
+    from manageout.directory.dns.isatap_records import pointer
+
+    for _ in range(ATTEMPTS):
+        place, before = dns.read(name)
+        if place is None:
+            yield f"{name}: no server of [names] holds its zone"
+            return
+        rows = [row for row in before if rule.covers(name, row)]
+        if dry or not rows:
+            for row in rows:
+                say(f"would remove {name} {row.kind} {row.text}")
+            return
+        _keep(store, name, rows)
+        if dns.remove(name, place, before, rows):
+            break
+    else:
+        yield f"{name}: is being changed by somebody else at this moment"
+        return
+    for row in rows:
+        say(f"removed {name} {row.kind} {row.text}")
+        if row.kind == "AAAA":
+            yield from _clear_pointer(store, dns, pointer(row.text), name, say)
+
+
+def _clear_pointer(
+    store: RetireStore, dns: IsatapRecords, reverse: str, name: str, say: Say
+) -> Iterator[str]:
+    """What points back to a name from an address that went."""
+    place, before = dns.read(reverse)
+    rows = [row for row in before if row.kind == "PTR" and row.text.lower().rstrip(".") == name]
+    if place is None or not rows:
+        return
+    _keep(store, reverse, rows)
+    if dns.remove(reverse, place, before, rows):
+        say(f"removed {reverse} PTR {name}")
+    else:
+        yield f"{reverse}: is being changed by somebody else at this moment"
+
+
+def _keep(store: RetireStore, name: str, rows: Iterable[Row]) -> None:
+    key = f"{DNS}{name}"
+    kept = [list(row) for row in rows]
+    known = store.kept(key).get(key, [])
+    store.keep(key, known + [row for row in kept if row not in known])
+
+
+def remove_policies(
+    store: RetireStore, site: Site, plan: Plan, domain: Domain, say: Say, *, dry: bool = False
+) -> None:
+    """Remove the policy that makes machines ISATAP hosts, if we have published it. Raises :class:`ManageoutError`."""
+    from manageout.rollout import publish as gpo_publish
+
+    guids = our_policies(site, plan)
+    backups = store.path.parent / BACKUPS
+    if dry:
+        there = domain.read({"guids": guids, "names": [], "groups": [], "units": []})["policies"]
+        for guid, policy in there.items():
+            if policy is not None:
+                say(f"would remove the policy {_title(policy) or guid}")
+        return
+    if not guids:
+        return
+    store.keep(POLICIES, {"domain": domain.name, "backups": str(backups)})
+    if gpo_publish.remove(domain, guids, backups, say) is None:
+        say("no policy of ours is there")
+
+
+def our_policies(site: Site, plan: Plan) -> list[str]:
+    """GUIDs of the policies for ISATAP hosts that this site file publishes."""
+    from datetime import UTC, datetime
+
+    from manageout.rollout import targets as rollout
+    from manageout.windows import backup as gpo_backup
+
+    if site.rollout is None or not site.rollout.managers_group or site.isatap is None:
+        return []
+    first = rollout.targets(site, plan)[0]
+    made = datetime.now(UTC).replace(tzinfo=None)
+    return [gpo_backup.Backup(first.policy, site.site.domain, made).policy_guid]
+
+
+def wanted(store: RetireStore, site: Site, plan: Plan) -> Wanted:
+    """What scripts for Windows are to take away, from what the census found."""
+    rule = rule_of(site, plan)
+    records: dict[Record, None] = {}
+    by_hand: dict[str, None] = {}
+    bare = False
+    for row in store.found("name"):
+        for text in row["values"]:
+            bare |= row["name"].partition(".")[0] == "isatap"
+            made = _record(row["name"], text)
+            if made is not None and _covers(rule, made):
+                records[made] = None
+            else:
+                by_hand[f"{row['name']} -> {text} ({row['place']}): no router of this site"] = None
+    for host in store.found("host"):
+        for each in host.get("records", ()):
+            made = _record(each["name"], each["address"])
+            if made is not None and _covers(rule, made):
+                records[made] = None
+    values: dict[Value, None] = {}
+    for row in store.found("policy"):
+        name = row["what"].partition(" = ")[0]
+        if row["turns"] == "off":
+            continue
+        if row["guid"] and row["place"].lower().endswith(".pol") and name.lower().startswith("isatap_"):
+            values[Value(row["guid"].strip("{}"), row["policy"], name)] = None
+        else:
+            by_hand[f"policy {row['policy']}, {row['place']}: {row['what']}"] = None
+    return Wanted(list(records), list(values), list(by_hand), bare)
+
+
+def restore(store: RetireStore, site: Site, domain: Callable[[], Domain], say: Say) -> list[str]:
+    """Bring back what was taken away from here; what could not be, a line each."""
+    left: list[str] = []
+    kept = store.kept()
+    if POLICIES in kept:
+        left += _restore_policies(store, kept[POLICIES], domain, say)
+    names = {key.removeprefix(DNS): rows for key, rows in kept.items() if key.startswith(DNS)}
+    if names:
+        try:
+            left += _restore_records(store, updates_of(site), names, say)
+        except ManageoutError as error:
+            left.append(f"records of {len(names)} names: {error.message}")
+    return left
+
+
+def _restore_records(
+    store: RetireStore, dns: IsatapRecords, names: dict[str, Any], say: Say
+) -> Iterator[str]:
+    from manageout.directory.dns.isatap_records import Row
+    from manageout.directory.dns.router_record import RecordError
+
+    for name, kept in names.items():
+        rows = [Row(*row) for row in kept]
+        try:
+            place = dns.read(name)[0]
+            if place is None:
+                yield f"{name}: no server of [names] holds its zone"
+                continue
+            dns.restore(name, place, rows)
+        except RecordError as error:
+            yield f"{name}: {error.message} ({error.code})"
+            continue
+        store.forget([f"{DNS}{name}"])
+        for row in rows:
+            say(f"restored {name} {row.kind} {row.text}")
+
+
+def _restore_policies(
+    store: RetireStore, kept: dict[str, str], domain: Callable[[], Domain], say: Say
+) -> Iterator[str]:
+    from pathlib import Path
+
+    from manageout.rollout import publish as gpo_publish
+
+    backups = Path(kept["backups"])
+    try:
+        if not gpo_publish.pending(backups, kept["domain"]):
+            store.forget([POLICIES])
+            return
+        for line in gpo_publish.undo(domain(), backups, say):
+            say(f"changed since it was removed, kept in {kept['backups']}: {line}")
+    except ManageoutError as error:
+        yield f"policies of {kept['domain']}: {error.message} ({error.hint})"
+        return
+    store.forget([POLICIES])
+    say(f"restored the policies of {kept['domain']}")
+
+
+def updates_of(site: Site) -> IsatapRecords:
+    """What changes records. Raises :class:`ConfigError` without ``[names]``."""
+    from manageout.directory.dns.isatap_records import IsatapRecords
+    from manageout.service.names.names import signer_of, zones_of
+
+    if site.names is None:
+        hint = 'for example servers = ["10.0.0.10"], authentication = "tsig", key_file = "..."; or use the scripts'
+        raise ConfigError("site file", [Fault("names", "is required: it says where updates go", hint)])
+    return IsatapRecords(zones_of(site), signer_of(site.names))
+
+
+def _record(name: str, text: str) -> Record | None:
+    try:
+        return Record(name, "AAAA" if isinstance(ip_address(text), IPv6Address) else "A", text)
+    except ValueError:
+        return None  # a CNAME
+
+
+def _covers(rule: Rule, record: Record) -> bool:
+    from manageout.directory.dns.isatap_records import Row
+
+    return rule.covers(record.name, Row(record.kind, 0, record.address))
+
+
+def _title(policy: dict[str, Any]) -> str:
+    return str((policy.get("attributes") or {}).get("displayName", ""))

@@ -1,0 +1,355 @@
+"""The report of a retirement for a change board: figures before and now, a chart, who, and what was done. Pure.
+
+One content, two forms: a page that stands alone, and Markdown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, NamedTuple
+
+from manageout.retire.chart import Line, Mark, chart
+from manageout.retire.watch import State, Watched, figures
+from manageout.service.state.retire import Entry
+from manageout.service.state.retire_phases import Phase, Step, duration
+from manageout.service.state.usage_file import DAY, Day, Usage
+from manageout.words import counted
+
+ISATAP = "ISATAP"
+WAYS = (
+    (ISATAP, "ISATAP", "#b3261e", ""),
+    ("NAT46", "lease (NAT46)", "#1f5fa8", "6 3"),
+    ("IPv6", "native IPv6", "#2e7d32", "2 3"),
+)
+SHOWN = 500
+"""Hosts in the table; the rest is counted."""
+WEEK = 7
+_MARKED = (Step.PILOT, Step.FORWARD, Step.REMOVE, Step.UNDO)
+
+_WORDS = {
+    Phase.NOT_BEGUN: "The retirement has not begun.",
+    Phase.COUNTED: "The hosts are counted; nothing has been changed.",
+    Phase.JUDGED: "The hosts are counted and judged; at present nothing is changed.",
+    Phase.PILOT: "A part of the hosts has been told to let go of ISATAP.",
+    Phase.RETIRED: "All hosts have been told to let go of ISATAP; names and policies are still there.",
+    Phase.REMOVED: "All hosts have been told to let go of ISATAP; names and policies are removed.",
+}
+
+
+class Report(NamedTuple):
+    """Everything that is said."""
+
+    site: str
+    made: float
+    phase: Phase
+    entries: Sequence[Entry]
+    watched: Sequence[Watched]
+    verdicts: Sequence[Mapping[str, Any]]
+    days: Sequence[Day]
+    runs: Sequence[tuple[float, float]]
+    """When calls were recorded: from, until."""
+    router_fault: str
+    """Why the router could not be asked, or nothing."""
+
+
+Rows = Sequence[Sequence[str]]
+
+
+class Table(NamedTuple):
+    """A heading, what it says in a line, column titles, rows."""
+
+    title: str
+    words: str
+    headings: Sequence[str]
+    rows: Rows
+
+
+def markdown(report: Report) -> str:
+    """For a ticket."""
+    lines = [f"# {_title(report)}", "", *(f"{line}  " for line in _summary(report)), ""]
+    for table in _tables(report):
+        lines += [f"## {table.title}", "", table.words, ""]
+        if table.rows:
+            lines += [_pipes(table.headings), _pipes(["---"] * len(table.headings))]
+            lines += [_pipes(map(_cell, row)) for row in table.rows] + [""]
+    return "\n".join(lines)
+
+
+def html(report: Report) -> str:
+    """A page of its own, with the chart."""
+    body = [f"<h1>{escape(_title(report))}</h1>"]
+    body += [f"<p>{escape(line)}</p>" for line in _summary(report)]
+    body += [_chart(report)]
+    for table in _tables(report):
+        body += [f"<h2>{escape(table.title)}</h2>", f"<p>{escape(table.words)}</p>"]
+        if table.rows:
+            head = "".join(f"<th>{escape(text)}</th>" for text in table.headings)
+            rows = "\n".join(
+                "<tr>" + "".join(f"<td>{escape(_plain(cell))}</td>" for cell in row) + "</tr>"
+                for row in table.rows
+            )
+            body.append(f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
+    return _PAGE.replace("@TITLE@", escape(_title(report))).replace("@BODY@", "\n".join(body))
+
+
+def _title(report: Report) -> str:
+    return f"Retirement of ISATAP: {report.site}"
+
+
+def _summary(report: Report) -> Iterator[str]:
+    yield f"Made {_moment(report.made)}. {_WORDS[report.phase]}"
+    sums = figures(report.watched)
+    if report.watched:
+        yield (
+            f"{counted(sums['hosts'], 'host')} told to let go. Have let go: {sums['let_go']}; still sending by "
+            f"ISATAP: {sums['still_sends']}; not heard of since: {sums['not_heard']}; being told at this moment: "
+            f"{sums['being_told']}. Reached clients another way since: {sums['served']}; with something that fails "
+            f"now and worked before: {sums['failing']}."
+        )
+    if report.router_fault:
+        yield f"The router could not be asked for this report: {report.router_fault}."
+    yield "One command, manageout retire undo, brings everything back as it was before the pilot."
+
+
+def _tables(report: Report) -> Iterator[Table]:
+    yield _figures(report)
+    if report.watched:
+        yield _hosts(report)
+    yield _callers(report)
+    yield _timeline(report)
+
+
+# --- Figures ----------------------------------------------------------------------------------------------
+
+
+def _figures(report: Report) -> Table:
+    rows: list[list[str]] = []
+    for step in (Step.CENSUS, Step.JUDGE):
+        entries = [entry for entry in report.entries if entry.step is step]
+        if entries:
+            first, last = entries[0].figures, entries[-1].figures
+            again = len(entries) > 1
+            rows += [
+                [f"{step}: {name}", str(value), str(last.get(name, "-")) if again else "not taken again"]
+                for name, value in first.items()
+            ]
+    rows += _a_day(report)
+    words = (
+        "Before: the first census and judgement, and calls until the pilot. Now: the latest, and calls since."
+    )
+    return Table("Figures before and now", words, ("", "Before", "Now"), rows)
+
+
+def _a_day(report: Report) -> Iterator[list[str]]:
+    """Calls and callers on an average day when calls were recorded, until the first change and since the last."""
+    changes = [entry.at for entry in report.entries if entry.step in (Step.PILOT, Step.FORWARD, Step.UNDO)]
+    looked = _looked(report.runs)
+    if not looked:
+        return
+    first, last = (int(changes[0] // DAY), int(changes[-1] // DAY)) if changes else (max(looked) + 1, None)
+    before = [day for day in looked if day < first] or [day for day in looked if day == first]
+    after = [day for day in looked if last is not None and day > last][-WEEK:]
+    reads: tuple[tuple[str, Callable[[Day], int]], ...] = (
+        ("callers a day", lambda day: day.managers),
+        ("calls a day", lambda day: day.calls),
+    )
+    for way, words, _, _ in WAYS:
+        for title, read in reads:
+            yield [f"{title}, by {words}", _mean(report, way, before, read), _mean(report, way, after, read)]
+
+
+def _mean(report: Report, way: str, days: Sequence[int], read: Callable[[Day], int]) -> str:
+    if not days:
+        return "no whole day yet"
+    wanted = set(days)
+    total = sum(read(day) for day in report.days if day.way == way and day.day in wanted)
+    return f"{total / len(days):.1f}".removesuffix(".0")
+
+
+def days(usage: Iterable[Usage]) -> list[Day]:
+    """Each day, each way; the same call may stand in the records of several machines, a manager counts once."""
+    managers: dict[tuple[int, str], set[str]] = {}
+    calls: Counter[tuple[int, str]] = Counter()
+    octets: Counter[tuple[int, str]] = Counter()
+    for row in usage:
+        key = row.day, row.way
+        managers.setdefault(key, set()).add(row.manager)
+        calls[key] += row.calls
+        octets[key] += row.bytes
+    return [Day(*key, len(managers[key]), calls[key], octets[key]) for key in sorted(managers)]
+
+
+def _looked(runs: Sequence[tuple[float, float]]) -> list[int]:
+    """Days on which calls were recorded, at least for a part."""
+    return sorted({day for begun, ended in runs for day in range(int(begun // DAY), int(ended // DAY) + 1)})
+
+
+# --- Who --------------------------------------------------------------------------------------------------
+
+
+def _hosts(report: Report) -> Table:
+    order = {State.SENDS: 1, State.SILENT: 2, State.TOLD: 3, State.LET_GO: 4}
+    found = sorted(report.watched, key=lambda each: (0 if each.fails else order[each.state], each.wave))
+    verdicts = {row["ipv4"]: row for row in report.verdicts}
+    rows = [
+        [
+            _named(each.name, each.ipv4),
+            f"{each.wave}, {_moment(each.since)[:10]}",
+            each.state,
+            _services(verdicts.get(each.ipv4, {}).get("opens", ())),
+            "; ".join(f"{flow} ({flow.calls - flow.unanswered})" for flow in each.served[:3]) or "-",
+            "; ".join(f"{flow} ({flow.unanswered} of {flow.calls})" for flow in each.fails[:3]) or "-",
+        ]
+        for each in found[:SHOWN]
+    ]
+    more = f" {len(found) - SHOWN} more are not listed." if len(found) > SHOWN else ""
+    words = f"What fails first, then who still sends, who was not heard, who let go. In brackets: connections.{more}"
+    heads = ("Host", "Chosen as, since", "State", "Opened before", "Served now", "Fails")
+    return Table("Hosts that were told", words, heads, rows)
+
+
+def _callers(report: Report) -> Table:
+    callers = [row for row in report.verdicts if row["class"] == "initiates"]
+    callers.sort(key=lambda row: -row["calls"])
+    rows = [
+        [
+            _named(row["name"], row["ipv4"]),
+            str(row["calls"]),
+            _services(row["opens"]),
+            {"nothing": "NOTHING YET", "native": "native IPv6", "lease": "lease (NAT46)"}.get(
+                row["serves"], row["serves"]
+            ),
+            "; ".join(row["blockers"][:2]) if row["serves"] == "nothing" else "",
+        ]
+        for row in callers[:SHOWN]
+    ]
+    words = (
+        f"{counted(len(callers), 'host')} opened connections to clients by ISATAP, and what serves them then."
+    )
+    heads = ("Host", "Calls", "Opens", "Then by", "In the way")
+    return Table("Who calls clients by ISATAP", words, heads, rows)
+
+
+def _services(opens: Sequence[Mapping[str, Any]]) -> str:
+    names = list(
+        dict.fromkeys(
+            f"{each['protocol']}/{each['port']}" if each["port"] else each["protocol"] for each in opens
+        )
+    )
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return (", ".join(names[:4]) + more) if names else "-"
+
+
+def _timeline(report: Report) -> Table:
+    rows = [
+        [
+            _moment(entry.at),
+            f"{entry.step}{' (forced)' if entry.forced else ''}",
+            entry.by,
+            entry.phase,
+            ", ".join(f"{name} {value}" for name, value in entry.figures.items()),
+        ]
+        for entry in report.entries
+    ]
+    forced = sum(1 for entry in report.entries if entry.forced)
+    words = f"{counted(len(rows), 'step')}; {forced or 'none'} forced before the evidence was old enough."
+    return Table("What was done", words, ("When", "Step", "By", "Phase after it", "Figures"), rows)
+
+
+# --- The chart --------------------------------------------------------------------------------------------
+
+
+def _chart(report: Report) -> str:
+    looked = _looked(report.runs)
+    if not looked:
+        return "<p>There is no record of calls to draw.</p>"
+    first, last = looked[0], looked[-1]
+    seen = set(looked)
+    counts = {(day.day, day.way): day.managers for day in report.days}
+    lines = [
+        Line(
+            words,
+            colour,
+            dash,
+            [float(counts.get((day, way), 0)) if day in seen else None for day in range(first, last + 1)],
+        )
+        for way, words, colour, dash in WAYS
+    ]
+    marks = [
+        Mark(entry.at, str(entry.figures.get("chosen", "")) or entry.step)
+        for entry in report.entries
+        if entry.step in _MARKED and entry.at // DAY >= first
+    ]
+    span = duration((last - first + 1) * DAY)
+    what = f"Hosts that opened connections to clients, each day of {span}, by ISATAP, lease and native IPv6"
+    legend = "".join(
+        f'<span><svg width="28" height="8"><line x1="0" x2="28" y1="4" y2="4" stroke="{line.colour}" '
+        f'stroke-width="2" stroke-dasharray="{line.dash}"/></svg> {escape(line.name)}</span>'
+        for line in lines
+    )
+    return (
+        f"<figure>\n<figcaption>Hosts that opened connections to clients, each day (UTC)</figcaption>\n"
+        f"{chart(first, lines, marks, what)}\n<p class='legend'>{legend}</p>\n</figure>"
+    )
+
+
+# --- Words ------------------------------------------------------------------------------------------------
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _pipes(cells: Any) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    """Names come from others: none of them makes a table, a link or a tag."""
+    plain = _plain(text)
+    for mark in "\\`|<>[]*_":
+        plain = plain.replace(mark, f"\\{mark}")
+    return plain
+
+
+def _plain(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _named(name: str, ipv4: str) -> str:
+    return f"{name} ({ipv4})" if name else ipv4
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>@TITLE@</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.7em; margin-bottom: .4em }
+h2 { font-size: 1.2em; margin: 1.8em 0 .2em }
+p { margin: .3rem 0 }
+figure { margin: 1.5rem 0; border: 1px solid #d8d8d8; padding: .8rem }
+figcaption { font-weight: 600 }
+svg { max-width: 100%; height: auto }
+.legend span { margin-right: 1.5rem }
+.legend svg { vertical-align: middle }
+table { border-collapse: collapse; width: 100%; margin-top: .5em; font-size: .9em }
+th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #e3e3e3; padding: .3em .9em .3em 0 }
+th { border-bottom: 2px solid #bbb }
+tr { break-inside: avoid }
+@page { size: A4 landscape; margin: 15mm }
+@media print { body { margin: 0; max-width: none; font-size: 11px } figure { break-inside: avoid } }
+</style>
+</head>
+<body>
+@BODY@
+</body>
+</html>
+"""

@@ -1,0 +1,218 @@
+"""How hosts fare that retire: who let go, who still sends, what fails, what serves them now. Pure.
+
+From the router's registry, from the record of connections, and from what both said when they began to retire: the
+*baseline*, rows of the kind :data:`BASELINE` in the store.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import Any, NamedTuple
+
+from manageout.retire.members import Index
+from manageout.service.state.retire import Member
+from manageout.service.state.usage_file import DAY, Usage
+
+BASELINE = "baseline"
+SETTLE = 45.0
+"""Seconds in which a host hears three times that it retires; what it sends until then counts for nothing."""
+ISATAP = "ISATAP"
+SKEW = 60.0
+"""Seconds by which what another process says may lie in the future; what lies beyond says nothing for a host."""
+HALF = 0.5
+"""Of the attempts to reach a service must stay without answer to call that failing."""
+
+Row = Mapping[str, Any]
+Service = tuple[str, str, int]
+"""Client, protocol, port."""
+
+
+class State(StrEnum):
+    """What is known of one host."""
+
+    TOLD = "being told"
+    SENDS = "still sends"
+    SILENT = "not heard"
+    """No sign of life since: switched off, perhaps."""
+    LET_GO = "let go"
+
+
+class Flow(NamedTuple):
+    """What a host has opened to one service of one client since it retires, one way."""
+
+    way: str
+    client: str
+    protocol: str
+    port: int
+    calls: int
+    unanswered: int
+    last: float
+
+    def __str__(self) -> str:
+        port = f"/{self.port}" if self.port else ""
+        return f"{self.protocol}{port} to {self.client} by {self.way}"
+
+
+class Watched(NamedTuple):
+    """One host."""
+
+    ipv4: str
+    name: str
+    wave: str
+    since: float
+    state: State
+    packets: int
+    """Through the router since it retires."""
+    last_packet: float
+    still: tuple[Flow, ...]
+    """Opened by ISATAP although it was told."""
+    served: tuple[Flow, ...]
+    """Opened another way, and answered."""
+    fails: tuple[Flow, ...]
+    """Not answered, and was before."""
+    refused: tuple[str, ...]
+    """Reasons for which its packets were dropped."""
+    untried: int
+    """Services that it used before and has not tried since."""
+
+
+class Seen(NamedTuple):
+    """Everything that is looked at."""
+
+    members: Sequence[Member]
+    verdicts: Sequence[Row]
+    baseline: Sequence[Row]
+    hosts: Sequence[Row]
+    """The router's registry, as ``manageout hosts --json`` shows it."""
+    usage: Sequence[Usage]
+    drops: Sequence[Row] = ()
+
+
+def observe(seen: Seen, now: float) -> list[Watched]:
+    """Every host that retires and is known, in the order of their addresses."""
+    verdicts = {row["ipv4"]: row for row in seen.verdicts}
+    aliases = {text: row["ipv4"] for row in seen.verdicts for text in row.get("native", ())}
+    usage: dict[str, list[Usage]] = {}
+    for each in seen.usage:
+        usage.setdefault(aliases.get(each.manager, each.manager), []).append(each)
+    hosts = {row["ipv4"]: row for row in seen.hosts}
+    baseline = {row["ipv4"]: row for row in seen.baseline}
+    members = Index(seen.members)
+    found = []
+    for text in {*hosts, *verdicts, *usage}:
+        member = members.get(text)
+        if member is not None:
+            host = _Host(text, member, hosts.get(text, {}), verdicts.get(text, {}), baseline.get(text, {}))
+            found.append(host.watched(usage.get(text, []), seen.drops, now))
+    return sorted(found, key=lambda each: int(IPv4Address(each.ipv4)))
+
+
+def baseline(members: Iterable[Member], seen: Seen, now: float) -> dict[str, dict[str, Any]]:
+    """What is to be kept of hosts that begin to retire: their counters, and what they did today."""
+    index, today = Index(members), int(now // DAY)
+    calls: dict[str, list[list[Any]]] = {}
+    for row in seen.usage:
+        if row.day == today:
+            flow = [row.way, row.client, row.protocol, row.port, row.calls, row.unanswered]
+            calls.setdefault(row.manager, []).append(flow)
+    packets = {row["ipv4"]: row["rx_packets"] for row in seen.hosts}
+    rows = {}
+    for text in {*packets, *calls}:
+        if index.get(text) is not None:
+            rows[text] = {
+                "ipv4": text,
+                "day": today,
+                "packets": packets.get(text, 0),
+                "calls": calls.get(text, []),
+            }
+    return rows
+
+
+def figures(found: Iterable[Watched]) -> dict[str, int]:
+    """How many hosts, by what is said of them."""
+    found = list(found)
+    states = Counter(each.state for each in found)
+    return {
+        "hosts": len(found),
+        **{state.replace(" ", "_"): states[state] for state in State},
+        "served": sum(1 for each in found if each.served),
+        "failing": sum(1 for each in found if each.fails),
+    }
+
+
+class _Host:
+    def __init__(self, ipv4: str, member: Member, host: Row, verdict: Row, kept: Row) -> None:
+        self.ipv4, self.member, self.host, self.verdict, self.kept = ipv4, member, host, verdict, kept
+        self.settled = member.since + SETTLE
+
+    def watched(self, usage: Sequence[Usage], drops: Iterable[Row], now: float) -> Watched:
+        before, after = self._split(usage)
+        packets = max(0, self.host.get("rx_packets", 0) - self.kept.get("packets", 0))
+        still = tuple(flow for flow in after if flow.way == ISATAP and flow.last > self.settled)
+        last = float(self.host.get("last_packet") or 0)
+        fails = tuple(flow for flow in after if self._fails(flow, before))
+        past = [flow for flow in after if flow.last <= now + SKEW]  # the future speaks against, never for
+        served = tuple(flow for flow in past if flow.way != ISATAP and flow.calls > flow.unanswered)
+        used = {(each["client"], each["protocol"], each["port"]) for each in self.verdict.get("opens", ())}
+        reasons = [
+            f"{row['reason']} ({row['count']})"
+            for row in drops
+            if row["source"] == self.ipv4 and (row["last"] or 0) > self.settled
+        ]
+        return Watched(
+            self.ipv4,
+            self.host.get("name") or self.verdict.get("name") or "",
+            self.member.wave,
+            self.member.since,
+            self._state(packets, last, bool(still), bool(past), now),
+            packets,
+            last,
+            still,
+            served,
+            fails,
+            tuple(reasons),
+            len(used - {flow[1:4] for flow in after}),
+        )
+
+    def _state(self, packets: int, last: float, still: bool, active: bool, now: float) -> State:
+        if still or (packets and last > self.settled):
+            return State.SENDS
+        if now < self.settled:
+            return State.TOLD
+        signs = (last, float(self.host.get("last_rs") or 0))
+        alive = any(self.member.since <= sign <= now + SKEW for sign in signs)
+        return State.LET_GO if alive or active else State.SILENT
+
+    def _split(self, usage: Sequence[Usage]) -> tuple[dict[Service, tuple[int, int]], list[Flow]]:
+        """Calls and unanswered ones to each service before, and the flows since."""
+        since, today = self.member.since, self.kept.get("day")
+        known = {tuple(row[:4]): (row[4], row[5]) for row in self.kept.get("calls", ())}
+        before: Counter[tuple[Service, bool]] = Counter()
+        after: dict[tuple[str, str, str, int], tuple[int, int, float]] = {}
+        for row in usage:
+            key = (row.way, row.client, row.protocol, row.port)
+            calls, unanswered = row.calls, row.unanswered
+            past = (0, 0) if row.last >= since else (calls, unanswered)
+            if row.day == today and row.last >= since:
+                past = known.get(key, (0, 0))
+            before[key[1:], True] += past[0]
+            before[key[1:], False] += past[1]
+            if row.last >= since and calls > past[0]:
+                sums = after.get(key, (0, 0, 0.0))
+                after[key] = (
+                    sums[0] + calls - past[0],
+                    sums[1] + max(0, unanswered - past[1]),
+                    max(sums[2], row.last),
+                )
+        services = {service for service, _ in before}
+        flows = [Flow(*key, *sums) for key, sums in sorted(after.items())]
+        return {each: (before[each, True], before[each, False]) for each in services}, flows
+
+    def _fails(self, flow: Flow, before: Mapping[Service, tuple[int, int]]) -> bool:
+        """Unanswered now; what was not answered before either is no fault of the retirement."""
+        calls, unanswered = before.get((flow.client, flow.protocol, flow.port), (0, 0))
+        was_well = not calls or unanswered < HALF * calls
+        return flow.unanswered >= HALF * flow.calls and flow.unanswered > 0 and was_well

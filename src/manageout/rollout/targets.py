@@ -1,0 +1,211 @@
+"""Site file -> policies, scripts and lines for Windows: router, DNS name and policies cannot disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+
+from manageout.errors import ConfigError, Fault, ManageoutError
+from manageout.site.plan import Plan
+from manageout.site.tables.rollout import RolloutTable
+from manageout.site.tables.site import Site
+from manageout.windows.policies import (
+    NRPT,
+    Content,
+    Policy,
+    firewall_rules,
+    isatap_managers,
+    isatap_sources,
+    remote_clients,
+    remote_clients_off,
+)
+from manageout.windows.powershell import Target
+
+_SOURCE = "site file"
+
+
+def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
+    """The policies that the site file asks for, with group and place; with ``on`` false the same turned off.
+
+    Raises :class:`ConfigError` that names the keys that are missing.
+    """
+    table = site.rollout or RolloutTable()
+    faults = _missing(site, table)
+    if faults:
+        raise ConfigError(_SOURCE, faults)
+    domain = ",".join(f"DC={label}" for label in site.site.domain.split("."))
+    managers, clients = table.managers_unit or domain, table.clients_unit or domain
+    found = []
+    if table.managers_group and site.isatap:
+        policy = isatap_managers(f"{table.prefix}: ISATAP managers", site.isatap.name, on=on)
+        found.append(Target(policy, table.managers_group, managers))
+    if table.clients_group:
+        if site.policy.managers:
+            found.append(Target(_firewall(site, plan, table, on), table.clients_group, clients))
+        if site.gateway:
+            found.append(Target(_clients(site, plan, table, on), table.clients_group, clients))
+    if not found:
+        hint = (
+            'name a group, for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
+        )
+        fault = Fault("rollout", "asks for no policy", hint)
+        raise ConfigError(_SOURCE, [fault])
+    return found
+
+
+def router_name(site: Site, override: str | None, *, force: bool) -> str:
+    """The name that chosen machines look for.
+
+    Raises :class:`ConfigError` when there is none, :class:`ManageoutError` for the bare ``isatap`` unless forced.
+    """
+    name = override or (site.isatap.name if site.isatap else "")
+    if not name:
+        fault = Fault("isatap.name", "is required", 'for example name = "manageout-isatap.corp.example"')
+        raise ConfigError(_SOURCE, [fault])
+    if name.lower().split(".")[0] == "isatap" and not force:
+        raise ManageoutError(
+            f"{name!r} is the name that every Windows machine with ISATAP looks for, not only the chosen ones",
+            "use a unique name; --force takes it all the same and says what happens then",
+        )
+    return name
+
+
+def bare_name_consequences(name: str) -> list[str]:
+    """What publishing the bare name means; for those who force it."""
+    return [
+        f"{name}: every machine of a suffix of that name with ISATAP in state Default (before Windows 10 1703)",
+        "  or Enabled gets an IPv6 address and a path through the router, not only the chosen ones.",
+        "DNS servers on Windows block the name. On each of them, after thought:",
+        "  Get-DnsServerGlobalQueryBlockList",
+        "  Set-DnsServerGlobalQueryBlockList -List wpad",
+        "and to block it again:",
+        "  Set-DnsServerGlobalQueryBlockList -List wpad,isatap",
+    ]
+
+
+def hosts_lines(site: Site, name: str) -> list[str]:
+    """A HOSTS line for each router of the site. Raises :class:`ConfigError` without an ``[isatap]`` table."""
+    if site.isatap is None:
+        hint = 'the routers\' addresses, for example [isatap] with locators = ["10.0.0.5"]'
+        raise ConfigError(_SOURCE, [Fault("isatap", "is required", hint)])
+    routers: Sequence[IPv4Address] = (*site.isatap.locators, *site.isatap.routers)
+    return [f"{address} {name}" for address in routers]
+
+
+def summary(wanted: Sequence[Target], site: IPv6Network) -> str:
+    """Every value with its key and reason, as Markdown."""
+    lines = ["# Group policies of Manageout", ""]
+    for target in wanted:
+        policy = target.policy
+        lines += [f"## {policy.name}", "", policy.about, ""]
+        lines += [f"Applies to computers in the group **{target.group}**, linked to `{target.unit}`.", ""]
+        key = None
+        for value in policy.values:
+            if value.key != key:
+                key = value.key
+                lines += ["", f"`HKLM\\{key}`", "", "| value | type | content | why |", "|---|---|---|---|"]
+            lines.append(f"| `{value.name}` | {value.kind} | {_shown(value.content)} | {value.reason} |")
+        lines.append("")
+    if any(value.key.startswith(NRPT) for target in wanted for value in target.policy.values):
+        lines += _NAME_RULES
+    return "\n".join([*lines, *_address_choice(site), ""])
+
+
+_NAME_RULES = [
+    "## When the name rules are taken away",
+    "",
+    "While a machine has the key `DnsPolicyConfig` of group policy, Windows follows the rules in it alone, and those",
+    "of a VPN or another client on that machine are dead. The policies in `off`, `unpublish.ps1` and `rollout undo`",
+    "leave no rule, but the empty key may stay behind. `name-rules.ps1` removes it where it is empty;",
+    "`manageout doctor` says NRPT-OVERRIDDEN where it is there.",
+    "",
+]
+
+
+def _address_choice(site: IPv6Network) -> list[str]:
+    """Why no policy touches the table of prefix policies, and the lines for who must."""
+    return [
+        "## Not in these policies: the choice between IPv4 and IPv6",
+        "",
+        "Windows documents no policy for its table of prefix policies, and these policies do not touch it. It matters",
+        "on a manager when a client's name still has a stale A record: Windows ranks IPv4 above the site's prefix.",
+        "Remove the stale record; that mends every manager at once. Where that cannot be, on the manager:",
+        "",
+        f"    netsh interface ipv6 add prefixpolicy {site} 45 14",
+        "    netsh interface ipv6 show prefixpolicies",
+        "",
+        "The second line must still show Windows' own rows, such as `::1/128`. The inverse:",
+        "",
+        f"    netsh interface ipv6 delete prefixpolicy {site}",
+    ]
+
+
+def _shown(content: Content) -> str:
+    text = "; ".join(content) if isinstance(content, tuple) else str(content)
+    return f"`{text}`".replace("|", "\\|") if text else "(empty)"
+
+
+def _missing(site: Site, table: RolloutTable) -> list[Fault]:
+    faults = []
+    if not site.site.domain:
+        faults.append(Fault("site.domain", "is required for policies", 'for example domain = "corp.example"'))
+    if table.managers_group and not (site.isatap and site.isatap.name):
+        hint = 'for example name = "manageout-isatap.corp.example"'
+        faults.append(Fault("isatap.name", "is required for rollout.managers_group", hint))
+    if table.clients_group and not site.gateway and not site.policy.managers:
+        hint = 'say who may call clients, for example from = ["10.0.1.30"] and services = ["tcp/3389"]'
+        faults.append(
+            Fault("policy.managers", "is required for rollout.clients_group without [gateway]", hint)
+        )
+    if table.clients_group and site.gateway and not table.gateway_name:
+        hint = 'the name in its certificate, for example gateway_name = "gateway.corp.example"'
+        faults.append(Fault("rollout.gateway_name", "is required for rollout.clients_group", hint))
+    return faults
+
+
+def _nothing(table: RolloutTable) -> Fault:
+    """Which key would make a policy of this site file."""
+    if table.clients_group:
+        hint = 'for example [[policy.managers]] with from = ["10.0.1.0/24"] and services = ["tcp/3389"]'
+        return Fault("policy.managers", "or [gateway] is required for rollout.clients_group", hint)
+    hint = 'for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
+    return Fault("rollout", "asks for no policy", hint)
+
+
+def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:
+    """What the managers may open, from where clients see them: ISATAP, NAT46, or IPv6 of their own."""
+    sources: list[IPv4Network | IPv6Network] = []
+    services: list[str] = []
+    for manager in site.policy.managers:
+        services += manager.services
+        for source in manager.source:
+            if isinstance(source, IPv6Network):
+                sources.append(source)
+            else:
+                network = (
+                    source if isinstance(source, IPv4Network) else IPv4Network("0.0.0.0/0")
+                )  # a name: any
+                sources += isatap_sources(plan.isatap_prefix, [network]) if site.isatap else []
+                if plan.leases and plan.nat64.prefixlen == 96:
+                    base = int(plan.nat64.network_address) | int(network.network_address)
+                    sources.append(IPv6Network((base, 96 + network.prefixlen)))
+    name = f"{table.prefix}: firewall of remote clients"
+    return firewall_rules(name, services, list(dict.fromkeys(sources)), on=on)
+
+
+def _clients(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:
+    name = f"{table.prefix}: remote clients"
+    if not on or site.gateway is None:
+        return remote_clients_off(name)
+    port = site.gateway.listen[0].rpartition(":")[2]
+    location = table.location_url.removeprefix("https://").partition("/")[0].partition(":")[0]
+    return remote_clients(
+        name,
+        f"https://{table.gateway_name}:{port}{site.gateway.iphttps.paths[0]}",
+        [site.site.domain] if site.dns64 else [],
+        str(plan.dns64),
+        exempt=[table.gateway_name, *([location] if location else []), *table.exempt],
+        location=table.location_url,
+        resources=table.resources,
+        site=plan.site,
+    )

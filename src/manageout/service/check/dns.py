@@ -1,0 +1,127 @@
+"""The DNS as ``manageout check`` sees it: servers that answer, and a key or keytab that can be used."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+
+from manageout.directory.dns.update import Signer, SignerError, signed_question
+from manageout.directory.dns.zones import Place, Server, Unreachable
+from manageout.protocol.names.registrar import Problem
+from manageout.service.names.names import remedy_of, signer_of, zones_of
+from manageout.service.policy.filter_managers import names_of
+from manageout.service.policy.manager_names import look_up, resolver_of
+from manageout.site.tables.names import NamesTable
+from manageout.site.tables.site import Site
+from manageout.words import said
+
+WAIT = 2.0
+"""Seconds to wait for a server."""
+KERBEROS_WAIT = 10.0
+"""Its library asks a silent server for half a minute."""
+AT_ONCE = 64
+
+Found = tuple[Literal["note", "warning", "error"], str, str]
+
+
+def upstreams(site: Site) -> Iterator[Found]:
+    """The servers of ``[dns64]``, all asked at once."""
+    if site.dns64 is None:
+        return
+    servers = site.dns64.upstreams
+    with ThreadPoolExecutor(max_workers=min(16, len(servers))) as pool:
+        answers = list(pool.map(_answers, servers))
+    for server, answered in zip(servers, answers, strict=True):
+        if not answered:
+            remedy = f"try `dig @{Server.parse(server).address} .` here; mend dns64.upstreams"
+            yield "warning", f"DNS server {server} does not answer", remedy
+
+
+def _answers(server: str) -> bool:
+    place = Server.parse(server)
+    query = dns.message.make_query(".", dns.rdatatype.NS)
+    try:
+        dns.query.udp(query, place.address, WAIT, place.port)
+    except (dns.exception.DNSException, OSError):
+        return False
+    return True
+
+
+def updates(site: Site) -> Iterator[Found]:
+    """The key of ``[names]``, which must be there for the daemon to start, and the zone.
+
+    Raises :class:`~manageout.errors.ManageoutError` for a key or keytab that cannot be used.
+    """
+    table = site.names
+    if table is None:
+        return
+    signer = signer_of(table)
+    zone = table.zone or site.site.domain
+    try:
+        place = zones_of(site).place(f"manageout-check.{zone}")
+    except Unreachable as error:
+        yield "warning", f"the zone {zone} cannot be looked for: {error.message}", error.hint
+        return
+    if place is None or place.zone.lower() != zone.lower():
+        found = f", which belongs to {place.zone}" if place else ""
+        yield (
+            "warning",
+            f"no server holds the zone {zone}{found}",
+            "set names.zone to a zone of these servers",
+        )
+    elif signer is not None and (problem := _refused(signer, place, table)) is not None:
+        yield "error", f"{problem.words} ({problem.code})", remedy_of(problem.code, table)
+
+
+def _refused(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
+    """What the server says against our signature; a Kerberos library has to be left behind when it waits."""
+    silent = Problem("DNS-UNREACHABLE", f"{place.server.address} does not answer a signed question in time")
+    answers: list[Problem | None] = []
+    asking = threading.Thread(target=lambda: answers.append(_signed(signer, place, table)), daemon=True)
+    asking.start()
+    asking.join(KERBEROS_WAIT)
+    return answers[0] if answers else silent
+
+
+def _signed(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
+    try:
+        if (
+            table.authentication == "kerberos"
+        ):  # agreeing on a key says it; not every server takes more than updates
+            signer.sign(dns.message.make_query(place.zone, dns.rdatatype.SOA), place)
+            return None
+        return signed_question(signer, place)
+    except SignerError as error:
+        return Problem(error.code, error.message)
+    except (dns.exception.DNSException, OSError, EOFError) as error:
+        return Problem("DNS-UNREACHABLE", f"{place.server.address}: {said(error)}")
+
+
+def managers(site: Site) -> Iterator[Found]:
+    """The names in ``[[policy.managers]]``: one that has no address lets nobody in."""
+    names = dict.fromkeys(name for manager in site.policy.managers for name in names_of(manager))
+    for name, state in zip(names, asyncio.run(_states(site, names)), strict=True):
+        if state:
+            yield (
+                "warning",
+                f"the manager {name} {state}",
+                "correct its DNS record, or the name in [[policy.managers]]",
+            )
+
+
+async def _states(site: Site, names: Collection[str]) -> list[str]:
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def state(name: str) -> str:
+        async with limit:
+            return (await look_up(name, lambda: resolver_of(site, WAIT)))[0]
+
+    return await asyncio.gather(*map(state, names))

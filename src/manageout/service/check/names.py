@@ -1,0 +1,88 @@
+"""Names in the site file as ``manageout check`` sees them: patterns that nobody can match, names that mean nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Literal
+
+from manageout.site.tables.site import GatewayTable, Site
+
+Found = tuple[Literal["note", "warning", "error"], str, str]
+"""Severity, what (it begins with the place in the file), remedy."""
+LONG = 256
+"""Characters of a pattern; a longer one is believed to match."""
+_COMMON = re.compile(r"\s*cn\s*=\s*", re.IGNORECASE)
+_TOKEN = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+
+
+def names(site: Site) -> Iterator[Found]:
+    """Of clients, in whatever table."""
+    gateway = site.gateway
+    if gateway is not None and gateway.authentication == "certificates":
+        yield from _written_as_subject(site, gateway)
+        yield from _matching_nobody(site, gateway)
+    yield from _reserved(site)
+
+
+def _places(site: Site, gateway: GatewayTable) -> Iterator[tuple[str, str]]:
+    """Dotted path and pattern or name, of everything that names clients but gateway.allow."""
+    for number, manager in enumerate(site.policy.managers):
+        yield from ((f"policy.managers.{number}.to", pattern) for pattern in manager.to)
+    yield from ((f"gateway.fixed.{name}", name) for name in gateway.fixed)
+    yield from (
+        (f"translation.fixed.{name}", name) for name in (site.translation.fixed if site.translation else ())
+    )
+
+
+def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Found]:
+    allowed = (("gateway.allow", pattern) for pattern in gateway.allow)
+    for path, text in (*allowed, *_places(site, gateway)):
+        if found := _COMMON.match(text):
+            what = f"{path}: {text!r} is no client's name: it is compared with a DNS name of the certificate"
+            yield "warning", what, f'write "{text[found.end() :]}"'
+
+
+def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Found]:
+    for path, text in _places(site, gateway):
+        if _COMMON.match(text) or any(overlap(text.lower(), each.lower()) for each in gateway.allow):
+            continue
+        what = f"{path}: gateway.allow lets in no client whose name matches {text!r}"
+        yield "warning", what, "correct the one or the other"
+
+
+def _reserved(site: Site) -> Iterator[Found]:
+    """A name in another zone, which no client could get anyway."""
+    zone = (site.names.zone or site.site.domain).lower().strip(".") if site.names is not None else ""
+    for name in site.names.reserved if site.names is not None and zone else ():
+        if "." in name.strip(".") and not f".{name.lower().strip('.')}".endswith(f".{zone}"):
+            what = f"names.reserved: {name} is not in the zone {zone}: it reserves nothing"
+            yield "warning", what, f"write its first label, or a name below {zone}"
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether there is a name that both patterns match, in the way of :mod:`fnmatch`. Of two sets in brackets it is
+    believed."""
+    if len(one) > LONG or len(other) > LONG:
+        return True
+    first, second = _TOKEN.findall(one), _TOKEN.findall(other)
+
+    @cache
+    def both(at: int, to: int) -> bool:
+        if at == len(first) and to == len(second):
+            return True
+        if at < len(first) and first[at] == "*":
+            return both(at + 1, to) or (to < len(second) and both(at, to + 1))
+        if to < len(second) and second[to] == "*":
+            return both(at, to + 1) or (at < len(first) and both(at + 1, to))
+        return at < len(first) and to < len(second) and _fit(first[at], second[to]) and both(at + 1, to + 1)
+
+    return both(0, 0)
+
+
+def _fit(one: str, other: str) -> bool:
+    if "?" in (one, other) or (len(one) > 1 and len(other) > 1):
+        return True
+    return fnmatchcase(other, one) if len(one) > 1 else fnmatchcase(one, other)

@@ -1,0 +1,78 @@
+"""What a table of the site file needs on this machine beside the daemon, for ``manageout check``: packages, places."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from manageout.directory.ad.domain import PYTHON
+from manageout.site.tables.site import Site
+
+Found = tuple[Literal["note", "warning", "error"], str, str]
+WAIT = 20.0
+
+
+def needs(site: Site) -> Iterator[Found]:
+    """What is missing for each table that is there."""
+    if site.names is not None and site.names.authentication == "kerberos" and not _package("gssapi"):
+        what = 'names.authentication = "kerberos" needs the Python package gssapi'
+        yield "error", what, "apt-get install python3-gssapi, or pip install 'manageout[ad]'"
+    rollout = site.rollout
+    if rollout is not None and (rollout.managers_group or rollout.clients_group) and not _samba():
+        what = "rollout: `rollout gpo --publish` needs Samba's Python package; the folder needs nothing"
+        yield "note", what, "apt-get install python3-samba"
+    yield from _directory("daemon.state_dir", site.daemon.state_dir)
+    yield from _directory("daemon.runtime_dir", site.daemon.runtime_dir)
+
+
+def restart(site: Site, roles: frozenset[str]) -> Iterator[Found]:
+    """Tables that the running daemon does not serve yet, or still does; ``roles``: by its status, empty if unknown."""
+    for table, served in _ROLES.items() if roles else ():
+        wanted, there = getattr(site, table) is not None, bool(roles & served)
+        if wanted != there:
+            what = (
+                f"[{table}] is new to the running daemon"
+                if wanted
+                else f"the running daemon still has [{table}]"
+            )
+            yield "note", f"{what}: a reload does not change that", "systemctl restart manageout"
+
+
+_ROLES = {
+    "gateway": frozenset({"iphttps"}),
+    "isatap": frozenset({"isatap"}),
+    "translation": frozenset({"translation"}),
+    "dns64": frozenset({"dns64"}),
+    "names": frozenset({"names", "router-name"}),
+}
+"""Table -> the daemon's roles of it, any of which shows that it is served."""
+
+
+def _package(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def _samba() -> bool:
+    """It lives in the system's Python, not in ours."""
+    try:
+        done = subprocess.run([PYTHON, "-c", "import samba"], capture_output=True, timeout=WAIT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _directory(option: str, path: Path) -> Iterator[Found]:
+    """There, or to be made in what is there. Only root knows what the daemon may."""
+    there = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if not there.is_dir():
+        yield "error", f"{option} {path}: {there} is no directory", "choose another, or move that away"
+    elif os.geteuid() == 0 and os.statvfs(there).f_flag & os.ST_RDONLY:
+        yield (
+            "error",
+            f"{option} {path}: its file system is read-only",
+            "choose another, or mount it read-write",
+        )

@@ -1,0 +1,117 @@
+"""The pool of leases as ``manageout check`` sees it: addresses that nobody else may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
+from pathlib import Path
+from socket import AF_INET
+from typing import Literal
+
+from manageout.errors import ManageoutError, NotPermitted
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.packets.arp import who_has
+from manageout.protocol.leases.leases import machines_of
+from manageout.service.state import lease_file
+from manageout.service.translate.ipv4_side import ipv4_side
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+
+SAMPLE = 64
+"""So many of the first addresses are asked for, which are those that clients get first."""
+MAX_STORED = 256
+WAIT = 0.5
+"""Seconds to wait for answers."""
+PROXIES = 4
+"""One machine that answers for so many is a proxy for all of them."""
+
+Found = tuple[Literal["note", "warning", "error"], str, str]
+
+
+def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Found]:
+    """What makes the pool unfit on this machine. Changes nothing; asks the link for two seconds at most."""
+    block = plan.leases
+    if site.translation is None or block is None:
+        return
+    choose = "choose a translation.pool of addresses that nobody has"
+    yield from _among_managers(site, block)
+    for address in sorted({address.ip for address in netlink.addresses()}, key=str):
+        if address in block:
+            yield "error", f"{block} has {address}, this machine's own address", choose
+    for route in netlink.routes(AF_INET, protocol=None):
+        if route.via is not None and route.via in block:
+            yield "error", f"{block} has {route.via}, a router: the way to {route.prefix}", choose
+    side = ipv4_side(netlink, site, plan)
+    for dev, subnets in side.connected.items():
+        for subnet in subnets:
+            if block.overlaps(subnet) and not block.subnet_of(subnet):
+                yield "error", f"{block} covers {subnet}, the subnet of {dev}", choose
+    asking = side.device_for(block)
+    if asking is not None:
+        yield from _in_use(site, block, asking, side.own)
+    elif not site.translation.masquerade:
+        yield (
+            "note",
+            f"{block} is in no subnet of this machine: the intranet needs a route to it",
+            "`manageout plan` prints it for routers",
+        )
+
+
+def _among_managers(site: Site, block: IPv4Network) -> Iterator[Found]:
+    for number, manager in enumerate(site.policy.managers):
+        for source in manager.source:
+            if isinstance(source, IPv4Network) and source.overlaps(block):
+                yield (
+                    "warning",
+                    f"policy.managers.{number}.from: {source} holds leases of {block}: clients of another gateway of "
+                    "the site, who come from their leases, count as managers",
+                    "name the managers' networks without translation.pool, or choose another pool",
+                )
+
+
+def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Found]:
+    """Ask by ARP for the addresses that clients have, had, or will get first."""
+    asked = _sample(site, block)
+    try:
+        found = who_has(dev, own.packed, asked, WAIT)
+    except NotPermitted:
+        yield "note", f"not permitted to ask on {dev} who has addresses of {block}", "run check as root"
+        return
+    except ManageoutError as error:
+        yield "note", error.message, error.hint
+        return
+    by_machine: dict[bytes, list[bytes]] = {}
+    for v4, hardware in sorted(found.items()):
+        by_machine.setdefault(hardware, []).append(v4)
+    for hardware, addresses in by_machine.items():
+        name = hardware.hex(":")
+        if len(addresses) > PROXIES:
+            yield (
+                "error",
+                f"{name} on {dev} answers for {len(addresses)} of {len(asked)} addresses of {block}",
+                "turn off proxy ARP there, or choose another translation.pool",
+            )
+            continue
+        for v4 in addresses:
+            yield (
+                "error",
+                f"{IPv4Address(v4)} of the pool is in use by {name} on {dev}",
+                "give that machine another address, or choose another translation.pool",
+            )
+
+
+def _sample(site: Site, block: IPv4Network) -> frozenset[bytes]:
+    chosen = {v4.packed for v4 in site.translation.fixed.values()} if site.translation else set()
+    first, last = machines_of(block)
+    chosen |= {number.to_bytes(4, "big") for number in range(first, min(first + SAMPLE, last + 1))}
+    return frozenset(islice(sorted(chosen | _stored(site.daemon.state_dir, block)), MAX_STORED))
+
+
+def _stored(directory: Path, block: IPv4Network) -> set[bytes]:
+    """Addresses that clients have or lately had; none when the store cannot be read."""
+    try:
+        rows = list(islice(lease_file.leases(directory), MAX_STORED))
+    except ManageoutError:
+        return set()
+    return {address.packed for row in rows if (address := IPv4Address(row["ipv4"])) in block}

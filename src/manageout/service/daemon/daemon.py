@@ -1,0 +1,326 @@
+"""``manageout run``: site file -> kernel state -> roles, until told to stop.
+
+The order: lock the runtime directory, have the kernel try the rules where nobody meets them, make the kernel as
+desired, open the sockets that may be taken, give up privileges, run the roles, say READY. At the end the same
+backwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from manageout.errors import ConfigError, ManageoutError
+from manageout.linux.host import privileges, systemd
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.nft import program as nft
+from manageout.service.daemon.desired import NOWHERE, Desired, Surroundings, desired
+from manageout.service.daemon.kernel_watch import KernelWatch
+from manageout.service.daemon.reconcile import Reconciler, Step
+from manageout.service.policy.filter_managers import EMPTY, Contents
+from manageout.service.policy.policy import Mending, PolicyService
+from manageout.service.policy.surroundings import surroundings
+from manageout.service.process.control import ControlServer
+from manageout.service.process.logs import set_up_logging
+from manageout.service.process.loops import loop_factory
+from manageout.service.process.metrics import MetricsServer
+from manageout.service.process.overview import SAMPLE, Overview
+from manageout.service.process.role import Role, roles_of
+from manageout.service.process.runtime import RuntimeDir
+from manageout.site.contradictions import read_site
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+from manageout.words import said
+
+log = logging.getLogger(__name__)
+
+
+def preview(file: Path, runtime_dir: Path | None = None) -> list[Step]:
+    """The steps that a start, or a reload of the running daemon, would take. Changes nothing."""
+    site, plan = read_site(file)
+    runtime = RuntimeDir(runtime_dir or site.daemon.runtime_dir)
+    with Netlink() as netlink:
+        beside = runtime.busy()
+        reconciler = Reconciler(netlink, runtime, beside)
+        left = [] if beside else reconciler.undo_steps()
+        return left + reconciler.steps(desired_here(netlink, reconciler, site, plan))
+
+
+def desired_here(
+    netlink: Netlink, reconciler: Reconciler, site: Site, plan: Plan, contents: Contents = EMPTY
+) -> Desired:
+    """What ``site`` wants on this machine, as it is; ``contents`` are known members of the filter's sets."""
+    around = surroundings(netlink, site, plan)
+    return desired(site, plan, around._replace(before=reconciler.router_before(), contents=contents))
+
+
+def run(file: Path, runtime_dir: Path | None = None) -> None:
+    """Run the daemon until SIGINT or SIGTERM. Raises :class:`ManageoutError` when it cannot go on."""
+    file = file.absolute()
+    site, plan = read_site(file)
+    set_up_logging(site.daemon.log_level)
+    privileges.require(privileges.Capability.NET_ADMIN, "the daemon")
+    os.umask(0o027)  # what is known of clients is nobody else's to read, also without the systemd unit
+    with RuntimeDir(runtime_dir or site.daemon.runtime_dir) as runtime, Netlink() as netlink:
+        reconciler = Reconciler(netlink, runtime)
+        nft.trial(nft.TABLE, desired_here(netlink, reconciler, site, plan).filter)
+        try:
+            _stop_at_once()
+            reconciler.undo()  # what a killed daemon has left
+            reconciler.gate.close(())
+            torn = Contents(torn=runtime.torn)
+            reconciler.apply(desired_here(netlink, reconciler, site, plan, torn))
+            _make_state_dir(site.daemon.state_dir)
+            run_loop(_serve(file, site, plan, runtime, netlink, reconciler))
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # a second one must not leave half of it
+            reconciler.undo()
+    log.info("stopped")
+
+
+def _stop_at_once() -> None:
+    """Until the loop handles signals, a stop is an exception, so that what was begun is undone."""
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run ``main`` on uvloop if it is installed; the first failure of a task comes out by itself."""
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(main)
+    except BaseExceptionGroup as group:
+        failures = list(_leaves(group))
+        for failure in failures:
+            if isinstance(failure, ManageoutError):
+                raise failure from None
+        raise failures[0] from None
+
+
+async def _serve(
+    file: Path, site: Site, plan: Plan, runtime: RuntimeDir, netlink: Netlink, reconciler: Reconciler
+) -> None:
+    roles = roles_of(site, plan, reconciler.tuns, reconciler.rules, netlink, site.daemon.state_dir)
+    policy = policy_of(roles)
+    policy.torn = runtime.torn
+    policy.start()
+    reconciler.gate.open()
+    reconciler.apply(desired_here(netlink, reconciler, site, plan), rules=False)
+    await _Daemon(file, site, plan, runtime, netlink, reconciler, roles).run()
+
+
+def policy_of(roles: Mapping[str, Role]) -> PolicyService:
+    """The role that every machine has."""
+    policy = roles["policy"]
+    assert isinstance(policy, PolicyService), "roles_of makes it so"
+    return policy
+
+
+class _Daemon:
+    """Everything between the first and the last task."""
+
+    def __init__(
+        self,
+        file: Path,
+        site: Site,
+        plan: Plan,
+        runtime: RuntimeDir,
+        netlink: Netlink,
+        reconciler: Reconciler,
+        roles: dict[str, Role],
+    ) -> None:
+        self._file, self._site, self._plan = file, site, plan
+        self._runtime, self._netlink, self._reconciler = runtime, netlink, reconciler
+        self._loaded = time.time()
+        self._rejected: dict[str, object] | None = None
+        self._roles = roles
+        self._before = NOWHERE
+        others = list(roles.values())
+        roles["kernel"] = KernelWatch(
+            site, plan, netlink, reconciler, self._around_now, self._load_rules, others
+        )
+        self._policy = policy_of(roles)
+        self._policy.mending = Mending(self._shut, self._load_rules, self._reopen)
+        self._overview = Overview(roles, netlink, self._about)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        metrics = MetricsServer(self._site.daemon.metrics, self._overview.metrics)
+        control = ControlServer(self._runtime.control_socket, self._overview.handlers())
+        async with metrics, control, asyncio.TaskGroup() as group:
+            privileges.raise_limits()
+            privileges.keep_only(privileges.DAEMON)
+            self._handle_signals()
+            tasks = [group.create_task(self._run_role(role), name=name) for name, role in self._roles.items()]
+            tasks.append(group.create_task(self._watch(), name="watch"))
+            tasks.append(group.create_task(self._announce(), name="announce"))
+            await self._stop.wait()
+            systemd.notify("STOPPING=1")
+            for task in tasks:
+                task.cancel()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def _run_role(self, role: Role) -> None:
+        await role.run()
+        raise ManageoutError(f"{role.name} ended by itself", "see the log above")
+
+    async def _announce(self) -> None:
+        for role in self._roles.values():
+            await role.ready.wait()
+        log.info("ready: %s", ", ".join(self._roles))
+        systemd.notify(f"READY=1\nSTATUS=serving: {', '.join(self._roles)}")
+
+    async def _watch(self) -> None:
+        interval = min(SAMPLE, systemd.watchdog_interval() or SAMPLE)
+        sampled = 0.0
+        while True:
+            now = time.monotonic()
+            if now - sampled >= SAMPLE:
+                sampled = now
+                self._overview.sample()
+            systemd.notify("WATCHDOG=1")
+            await asyncio.sleep(interval)
+
+    def reload(self) -> None:
+        """Read the file again; one that cannot be used leaves everything as it is."""
+        if not all(role.ready.is_set() for role in self._roles.values()):
+            log.warning("reload ignored: still starting, with the file as it is")
+            return
+        systemd.reloading()
+        try:
+            site, plan = read_site(self._file)
+            _refuse_restart_only(self._site, site)
+            self._switch(site, plan)
+        except Exception as error:  # a bug of ours must not leave systemd waiting
+            self._reject(_named(error))
+        else:
+            logging.getLogger().setLevel(site.daemon.log_level.upper())
+            log.info("reloaded %s", self._file)
+            self._site, self._plan, self._loaded, self._rejected = site, plan, time.time(), None
+        systemd.notify("READY=1")
+
+    def _reject(self, error: ManageoutError) -> None:
+        found = error.faults if isinstance(error, ConfigError) else ()
+        faults = [{"what": f"{fault.path}: {fault.message}", "remedy": fault.hint} for fault in found]
+        text = "; ".join([error.message, *(fault["what"] for fault in faults)])
+        remedy = "; ".join(filter(None, [error.hint, *(fault["remedy"] for fault in faults)]))
+        log.error("reload rejected, the old configuration runs on: %s (%s)", text, remedy)
+        told = {"message": error.message, "remedy": error.hint, "faults": faults}
+        self._rejected = {"at": time.time(), **told}
+
+    def _switch(self, site: Site, plan: Plan) -> None:
+        changed: list[Role] = []
+        try:
+            self._reconciler.apply(self._wanted(site, plan))
+            for role in self._roles.values():
+                changed.append(role)
+                role.reload(site, plan)
+        except Exception:
+            self._switch_back(changed)
+            raise
+
+    def _wanted(self, site: Site, plan: Plan) -> Desired:
+        before, contents = self._reconciler.router_before(), self._policy.contents(site, plan)
+        return desired(site, plan, self._around(site, plan)._replace(before=before, contents=contents))
+
+    def _around(self, site: Site, plan: Plan) -> Surroundings:
+        """While a card is away the rules go on naming it: its packets must not come by another one meanwhile."""
+        around = surroundings(self._netlink, site, plan, self._before)
+        same = site.isatap and self._site.isatap and site.isatap.locators == self._site.isatap.locators
+        if not around.underlays and same:
+            around = around._replace(underlays=self._before.underlays)
+        self._before = around
+        return around
+
+    def _around_now(self) -> Surroundings:
+        return self._around(self._site, self._plan)
+
+    def _shut(self) -> None:
+        self._reconciler.gate.close(self._reconciler.tuns)
+        self._runtime.tear()
+
+    def _load_rules(self) -> None:
+        self._reconciler.load_rules(self._wanted(self._site, self._plan))
+
+    def _reopen(self) -> None:
+        self._reconciler.gate.open()
+        self._reconciler.apply(desired(self._site, self._plan, self._around_now()), rules=False)
+
+    def _switch_back(self, changed: list[Role]) -> None:
+        """All of it, even if a part fails: a file that the old configuration names may be broken by now."""
+
+        def kernel() -> None:
+            self._reconciler.apply(self._wanted(self._site, self._plan))
+
+        undos: list[Callable[[], None]] = [partial(role.reload, self._site, self._plan) for role in changed]
+        for undo in [*undos, kernel]:
+            try:
+                undo()
+            except Exception as error:  # the rest must come back all the same
+                named = _named(error)
+                log.error("the old configuration is not wholly back: %s (%s)", named.message, named.hint)
+
+    def _about(self) -> dict[str, object]:
+        config = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
+        return {"site": self._site.site.name, "config": config, "metrics": self._site.daemon.metrics}
+
+
+def _refuse_restart_only(old: Site, new: Site) -> None:
+    """Raise when something changed that only a restart can change."""
+    pairs: list[tuple[str, Callable[[Site], object]]] = [
+        ("the [gateway] table was added or removed", lambda site: site.gateway is None),
+        ("the [isatap] table was added or removed", lambda site: site.isatap is None),
+        ("the [translation] table was added or removed", lambda site: site.translation is None),
+        ("the [dns64] table was added or removed", lambda site: site.dns64 is None),
+        ("the [names] table was added or removed", lambda site: site.names is None),
+        ("daemon.state_dir changed", lambda site: site.daemon.state_dir),
+        ("daemon.runtime_dir changed", lambda site: site.daemon.runtime_dir),
+        ("daemon.metrics changed", lambda site: site.daemon.metrics),
+        ("daemon.fast_path changed", lambda site: site.daemon.fast_path),
+    ]
+    reasons = [text for text, read in pairs if read(old) != read(new)]
+    if reasons:
+        raise ManageoutError(f"{'; '.join(reasons)}: needs a restart", "systemctl restart manageout")
+
+
+def _named(error: Exception) -> ManageoutError:
+    """What none of ours has made of ``error`` is a bug, and is said to be."""
+    if isinstance(error, ManageoutError):
+        return error
+    log.debug("internal error in a reload", exc_info=error)
+    what = f"internal error: {type(error).__name__}: {said(error)}"
+    return ManageoutError(what, 'a bug in manageout: please report it; daemon.log_level = "debug" shows more')
+
+
+def _make_state_dir(path: Path) -> None:
+    """A disk that refuses is no reason not to start: each store says what it cannot keep, and tries again."""
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        log.error("daemon.state_dir %s cannot be made, nothing is kept: %s", path, said(error))
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

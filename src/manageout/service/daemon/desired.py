@@ -1,0 +1,144 @@
+"""Site and plan -> what the kernel should hold: devices, addresses, routes, parameters, packet filter. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from types import MappingProxyType
+from typing import NamedTuple
+
+from manageout.linux.netlink.conntrack import ACCOUNTING, TIMESTAMPS
+from manageout.linux.netlink.links import Address
+from manageout.linux.nft.features import ALL, Features
+from manageout.service.daemon.guard import (
+    GUARDED,
+    IPV4_FORWARDING,
+    IPV6_FORWARDING,
+    Router,
+    guard_rules,
+    guard_sets,
+    lasting_rules,
+)
+from manageout.service.policy.filter import table
+from manageout.service.policy.filter_managers import EMPTY, Contents
+from manageout.service.policy.filter_text import chain
+from manageout.service.policy.filter_tracking import timeouts
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.site.tables.site import Site
+
+IPHTTPS_MTU = 1280  # [MS-IPHTTPS] 3.2.3.1
+XLAT_MTU = 1500  # the intranet's; the translator itself says what is too big for the clients' link
+LINK_PREFIX_LENGTH = 64
+
+
+class Device(NamedTuple):
+    """A TUN device and what it carries. ``vnet_hdr``: the role reads and writes super-packets."""
+
+    name: str
+    mtu: int
+    vnet_hdr: bool
+    addresses: tuple[IPv6Interface, ...]
+
+
+class WantedRoute(NamedTuple):
+    """A route through another machine, or into a device of ours."""
+
+    prefix: IPv4Network | IPv6Network
+    via: IPv6Address | None = None
+    dev: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.prefix} via {self.via}" if self.via else f"{self.prefix} into {self.dev}"
+
+
+class Surroundings(NamedTuple):
+    """What the rules depend on that is neither in the site file nor ours to change."""
+
+    underlays: tuple[str, ...] = ()
+    """The devices that hold the ISATAP locators, if all locators are on such devices."""
+    proxy: str | None = None
+    """The device where hosts ask by ARP for leases."""
+    towards: Mapping[Address, str] = MappingProxyType({})
+    """Where other ISATAP routers, and the next hops of their clients, are reached."""
+    before: Router = Router()
+    """What this machine forwarded before we came."""
+    contents: Contents = EMPTY
+    """What the sets of the packet filter hold by now."""
+    features: Features = ALL
+    """What this kernel's packet filter can do."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The blueprint; :mod:`manageout.service.daemon.reconcile` makes the kernel equal to it."""
+
+    devices: tuple[Device, ...]
+    routes: tuple[WantedRoute, ...]
+    sysctls: tuple[tuple[str, str], ...]
+    filter: str
+    """Body of the nftables table ``inet manageout``."""
+    guard: str = ""
+    """Of the table that outlives us while forwarding is on; empty: none is needed."""
+    timeouts: str = ""
+    """Of the table of connections' time-outs; empty: the kernel has none of its own."""
+
+    @property
+    def prefixes(self) -> list[IPv4Network | IPv6Network]:
+        """Of our routes, and of what is on the links of our devices."""
+        links = (address.network for device in self.devices for address in device.addresses)
+        return [*(route.prefix for route in self.routes), *links]
+
+
+NOWHERE = Surroundings()
+
+
+def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
+    """Everything that ``site`` needs from the kernel of this machine."""
+    sets = guard_sets(site, around.before)
+    towards = sorted({*around.underlays, *around.towards.values()})
+    rules = [table(site, plan, around.underlays, around.contents, around.features, towards), *sets]
+    rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
+    rules.append(chain("guard", guard_rules(site, around.before)))
+    lasting = lasting_rules(site, around.before)
+    guard = "\n".join([*sets, chain("guard", lasting)]) if lasting else ""
+    return replace(
+        without_rules(site, plan, around),
+        filter="\n".join(rules),
+        guard=guard,
+        timeouts=timeouts(site, around.features),
+    )
+
+
+def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
+    """The same without the packet filter, which may be long: what is compared with the kernel again and again."""
+    devices, routes = [], []
+    sysctls = [(IPV6_FORWARDING, "1"), (ACCOUNTING, "1"), (TIMESTAMPS, "1")]
+    if site.isatap is not None:
+        addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
+        devices.append(Device(ISATAP_DEVICE, site.isatap.mtu, True, addresses))
+        routes += [WantedRoute(route.prefix, route.via) for route in site.isatap.routes]
+    if site.gateway is not None:
+        addresses = _interfaces((plan.gateway_link_local, plan.gateway_address))
+        if site.dns64 is not None:
+            addresses += (IPv6Interface(plan.dns64),)
+        devices.append(Device(IPHTTPS_DEVICE, IPHTTPS_MTU, True, addresses))
+        if site.gateway.isatap_router is not None:
+            routes.append(WantedRoute(plan.isatap_prefix, site.gateway.isatap_router))
+    if site.translation is not None:
+        devices.append(Device(XLAT_DEVICE, XLAT_MTU, True, ()))
+        routes += [WantedRoute(prefix, dev=XLAT_DEVICE) for prefix in _translated(site, plan)]
+        sysctls.append((IPV4_FORWARDING, "1"))
+        if around.proxy is not None:
+            sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))
+    return Desired(tuple(devices), tuple(routes), tuple(sysctls), "")
+
+
+def _translated(site: Site, plan: Plan) -> list[IPv4Network | IPv6Network]:
+    """What the translator serves."""
+    explicit = [entry.ipv4 for entry in site.translation.eam] if site.translation else []
+    return [plan.nat64, *([plan.leases] if plan.leases else []), *explicit]
+
+
+def _interfaces(addresses: Iterable[IPv6Address]) -> tuple[IPv6Interface, ...]:
+    return tuple(IPv6Interface((address, LINK_PREFIX_LENGTH)) for address in addresses)

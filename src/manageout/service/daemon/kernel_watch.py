@@ -1,0 +1,255 @@
+"""The role that keeps the kernel as desired between two reloads, and tells what it cannot mend.
+
+::
+
+    netlink event   -> 30 ms later a look at everything (at most four a second) -> repairs, findings
+    every second    -> a glance at parameters, which have no events, and at eBPF programs
+    every 10 s      -> a look at everything: events may be lost
+
+What is ours alone (devices, their addresses, our routes) is put back each time, slower when it is taken again and
+again. What others own too (parameters of the kernel) is put back three times in a minute and then left, with a
+finding, until it is right again. What is not ours (cards, their addresses) is a finding.
+
+The packet filter of ours is watched by :mod:`manageout.service.policy.policy`, those of others by
+:mod:`manageout.service.policy.filter_watch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any
+
+from manageout.errors import ManageoutError
+from manageout.linux.netlink.events import KernelMonitor
+from manageout.linux.netlink.links import Netlink
+from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.restraint import Restraint
+from manageout.service.daemon import advertised, kernel_findings
+from manageout.service.daemon.cards import Cards
+from manageout.service.daemon.desired import Desired, Surroundings, without_rules
+from manageout.service.daemon.kernel_findings import Board, Row
+from manageout.service.daemon.reconcile import Kind, Reconciler, Step
+from manageout.service.policy.filter_watch import FilterWatch
+from manageout.service.process.finding import Finding
+from manageout.service.process.metrics import Metric
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+
+DEBOUNCE = 0.03
+"""Changes come in groups."""
+PAUSE, SHARE = 0.25, 8
+"""At least so many seconds between two looks, and so many times what the last one took: where there are a thousand
+devices it takes longer, and packets come first."""
+GLANCE = 1.0
+LOOK = 10.0
+OURS, OURS_AT_ONCE = 0.5, 20.0
+"""So many times a second, and at once, is one thing of ours put back; then there is a rest."""
+REST = 1.0
+_SHARED = frozenset(kind.value for kind in Kind if kind.shared)
+
+
+class KernelWatch:
+    """The role, on every machine.
+
+    ``around`` says how the machine is; ``reload_rules`` loads the packet filter for it. ``others`` are the roles that
+    put something into the kernel themselves: those with ``recheck(changed)`` are asked to look at it, ``changed``
+    being whether links or addresses may be others than before.
+    """
+
+    name = "kernel"
+
+    def __init__(
+        self,
+        site: Site,
+        plan: Plan,
+        netlink: Netlink,
+        reconciler: Reconciler,
+        around: Callable[[], Surroundings],
+        reload_rules: Callable[[], None],
+        others: Iterable[object],
+    ) -> None:
+        self.ready = asyncio.Event()
+        self._site, self._plan, self._netlink, self._reconciler = site, plan, netlink, reconciler
+        self._around, self._reload_rules = around, reload_rules
+        self._rechecks = [role.recheck for role in others if hasattr(role, "recheck")]
+        self._seen = around()
+        self._board = Board()
+        self._filters = FilterWatch(site, plan, self._board)
+        self._restraint = Restraint()
+        self._ours: dict[tuple[str, str], Allowance] = {}
+        self._rests: dict[tuple[str, str], float] = {}
+        """Until when something of ours is not put back, because it was too often."""
+        self._refusals: dict[tuple[str, str], str] = {}
+        """What the kernel said when something was last put back in vain."""
+        self._cards = Cards(netlink)
+        self._changed = asyncio.Event()
+        self._looked = self._began = 0.0
+        self._pause = PAUSE
+        self._looks = 0
+        self._mended: Counter[str] = Counter()
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        monitor = KernelMonitor()
+        self.ready.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_events(monitor), name="kernel-events")
+                group.create_task(self._filters.run(), name="kernel-filters")
+        finally:
+            self.ready.clear()
+            asyncio.get_running_loop().remove_reader(monitor.fileno())
+            monitor.close()
+
+    async def _follow_events(self, monitor: KernelMonitor) -> None:
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            # Not heard again before it is read: however many messages there are, they wake us once.
+            loop.remove_reader(monitor.fileno())
+            self._changed.set()
+
+        loop.add_reader(monitor.fileno(), wake)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GLANCE):
+                    await self._changed.wait()
+            concerns = False
+            if self._changed.is_set():
+                await asyncio.sleep(max(DEBOUNCE, self._looked + self._pause - time.monotonic()))
+                concerns = monitor.drain(self._wanted().prefixes)
+                self._changed.clear()
+                loop.add_reader(monitor.fileno(), wake)
+            self._turn(concerns)
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on with another site file, which is applied by now: what was left is wanted again."""
+        self._site, self._plan = site, plan
+        self._filters.reload(site, plan)
+        self._restraint.forget()
+        self._ours.clear()
+        self._rests.clear()
+        self._cards = Cards(self._netlink)
+        self._seen = self._around()
+        self._look(time.monotonic())
+
+    def _turn(self, concerns: bool) -> None:
+        now = time.monotonic()
+        rested = any(self._looked < rest <= now for rest in self._rests.values())
+        if concerns or rested or now - self._looked >= LOOK:
+            self._look(now)
+        elif now - self._began >= GLANCE:
+            self._glance(now)
+
+    # --- Looks ------------------------------------------------------------------------------------------
+
+    def _wanted(self) -> Desired:
+        return without_rules(self._site, self._plan, self._seen)
+
+    def _glance(self, now: float) -> None:
+        """What has no events: parameters, programs."""
+        self._began = now
+        try:
+            self._board.show("settings", self._mend(now, self._reconciler.repairs(self._wanted(), True)), now)
+            self._board.show("overruled", self._overruled(), now)
+        except (ManageoutError, OSError) as error:
+            self._board.say(logging.WARNING, f"a look at the kernel was not finished: {error}", now)
+        self._recheck(False, now)
+
+    def _look(self, now: float) -> None:
+        """At everything."""
+        self._looks += 1
+        try:
+            self._follow(self._around())
+            shown = self._mend(now, self._reconciler.repairs(self._wanted()))
+            self._board.show("settings", [row for row in shown if row.code in _SHARED], now)
+            self._board.show("ours", [row for row in shown if row.code not in _SHARED], now)
+            self._board.show("overruled", self._overruled(), now)
+            self._board.show("advertised", advertised.learnt(self._netlink, self._reconciler.learnt), now)
+            self._board.show("cards", self._cards.look(self._site), now)
+        except (ManageoutError, OSError) as error:  # something went while it was looked at: its event follows
+            self._board.say(logging.WARNING, f"a look at the kernel was not finished: {error}", now)
+        self._recheck(True, now)
+        self._looked = self._began = time.monotonic()
+        self._pause = max(PAUSE, SHARE * (self._looked - now))
+
+    def _follow(self, around: Surroundings) -> None:
+        """The rules name the devices that hold the locators, and those that lead to other ISATAP routers."""
+        if (around.underlays, around.towards) != (self._seen.underlays, self._seen.towards):
+            self._reload_rules()
+        self._seen = around
+
+    def _overruled(self) -> list[Row]:
+        """Routes of ours that are there, but that no packet follows."""
+        return list(kernel_findings.overruled(self._reconciler.overruled(self._wanted())))
+
+    def _recheck(self, changed: bool, now: float) -> None:
+        for recheck in self._rechecks:
+            try:
+                recheck(changed)
+            except (ManageoutError, OSError) as error:
+                self._board.say(logging.WARNING, f"a look at the kernel was not finished: {error}", now)
+
+    # --- Mending ----------------------------------------------------------------------------------------
+
+    def _mend(self, now: float, steps: Iterator[Step]) -> list[Row]:
+        """Take the steps that may be taken; what stays wrong."""
+        rows: list[Row] = []
+        wrong: set[Hashable] = set()
+        for step in steps:
+            key = (step.kind.value, step.about)
+            wrong.add(key)
+            if row := self._take(step, key, now):
+                rows.append(row)
+        for left in self._restraint.left - wrong:
+            self._restraint.found_right(left)
+        return rows
+
+    def _take(self, step: Step, key: tuple[str, str], now: float) -> Row | None:
+        if step.kind.shared and not self._restraint.may(key, now):
+            why = self._refusals.get(key, "set otherwise again and again")
+            return kernel_findings.unmended(step, f"{why}; left so")
+        if now < self._rests.get(key, 0.0):
+            return kernel_findings.unmended(step, "taken away again and again")
+        try:
+            self._reconciler.act(step)
+        except ManageoutError as error:
+            self._refusals[key] = error.message
+            return kernel_findings.unmended(step, error.message)
+        self._refusals.pop(key, None)
+        if not self._ours.setdefault(key, Allowance(OURS, OURS_AT_ONCE)).take(now):
+            self._rests[key] = now + REST
+        self._mended[step.kind.value or "OTHER"] += 1
+        self._board.say(logging.WARNING, f"put back what somebody changed: {step.text}", now)
+        return None
+
+    # --- What is shown ----------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        return {"put_back": sum(self._mended.values()), "looks": self._looks}
+
+    def findings(self) -> list[Finding]:
+        """What is wrong now."""
+        return self._board.findings()
+
+    def drops(self) -> list[dict[str, Any]]:
+        """None: no packets come here."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """None."""
+        return {}
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        rows = [({"code": code}, float(count)) for code, count in self._mended.items()]
+        yield Metric("kernel_put_back", "Things of the kernel that were put back, by kind.", "counter", rows)
+        yield Metric("kernel_looks", "Looks at all of it.", "counter", [({}, float(self._looks))])

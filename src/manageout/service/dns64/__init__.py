@@ -1,0 +1,1 @@
+"""The DNS64's driver: ``dns64`` has the sockets towards clients, ``upstream`` those towards the intranet's servers."""

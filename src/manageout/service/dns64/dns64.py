@@ -1,0 +1,343 @@
+"""The driver of the DNS64: sockets for clients at its own address, which the packet filter shows only to our links.
+
+Those to the servers are in :mod:`manageout.service.dns64.upstream`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fnmatch
+import logging
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Address
+from typing import Any
+
+from manageout.errors import ManageoutError
+from manageout.protocol.dns import lease_name
+from manageout.protocol.dns.dns64 import MAX_QUERY, Config, Dns64
+from manageout.protocol.dns.forwarder import Ask, Forget, Reply
+from manageout.protocol.dns.prefixes import Prefixes
+from manageout.service.dns64.upstream import PORT, Upstreams, read_message
+from manageout.service.process.finding import Finding
+from manageout.service.process.metrics import Metric
+from manageout.service.process.presence import Client
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+from manageout.wire import dns
+
+BATCH = 64
+"""Datagrams taken before anything else gets its turn."""
+LARGEST = MAX_QUERY + 1
+"""Bytes taken of a datagram: one more than a query may have. (Room for 65,535 would cost half of the speed.)"""
+BUFFER = 1 << 20
+MAX_CONNECTIONS = 256
+MAX_PER_CLIENT = 16
+IDLE_TIMEOUT = 10.0
+BIND_SECONDS = 10.0
+MAX_BLOCKED_CLIENTS = 1024
+
+log = logging.getLogger(__name__)
+
+
+def settings(site: Site, plan: Plan) -> Config:
+    """What the machine needs of the site."""
+    table = site.dns64
+    if table is None:
+        raise ManageoutError("the site has no [dns64]")
+    anything = (IPv4Network("0.0.0.0/0"),)
+    prefixes = [(each.prefix, each.ipv4) for each in table.prefixes]
+    if not prefixes and site.translation is not None:
+        prefixes = [(plan.nat64, anything)]
+    domain = site.site.domain
+    blocked = [*table.blocked, *(f"{name}.{domain}" for name in table.blocked if domain)]
+    return Config(
+        servers=table.upstreams,
+        prefixes=Prefixes(prefixes, table.exclude_prefixes),
+        exclude_domains=tuple(map(dns.to_wire, table.exclude_domains)),
+        blocked=tuple(map(dns.to_wire, dict.fromkeys(blocked))),
+        cache_size=table.cache_size,
+        serve_stale=table.serve_stale,
+    )
+
+
+class Dns64Service:
+    """The role; also told who is connected, for the clients that are excluded."""
+
+    name = "dns64"
+
+    def __init__(self, site: Site, plan: Plan) -> None:
+        self.ready = asyncio.Event()
+        self._address = plan.dns64
+        self._machine = Dns64(settings(site, plan), random.SystemRandom().random, self._whose)
+        self._patterns = _patterns(site)
+        self._names: dict[str, str] = {}
+        self._addresses: dict[str, list[str]] = {}
+        """Identity -> its addresses: each arrival must cost the same, however many are there."""
+        self._excluded: set[str] = set()
+        self._leases: dict[str, bytes | None] = {}
+        self._leasing = site.translation is not None
+        self._blocked: Counter[tuple[str, str]] = Counter()
+        self._upstreams = Upstreams(self._on_answer, self._on_failure, self._pump)
+        self._connections: dict[asyncio.StreamWriter, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self._udp: socket.socket | None = None
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises :class:`ManageoutError` when the address cannot be had."""
+        self._loop = asyncio.get_running_loop()
+        udp = await self._bind(socket.SOCK_DGRAM)
+        tcp = await self._bind(socket.SOCK_STREAM)
+        server = await asyncio.start_server(self._serve, sock=tcp)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        self._udp = udp
+        self._loop.add_reader(udp, self._on_clients, udp)
+        self.ready.set()
+        log.info("DNS64 at %s, from %s", self._address, ", ".join(self._machine.config.servers))
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._upstreams.open(group)
+                await self._loop.create_future()
+        finally:
+            self._loop.remove_reader(udp)
+            server.close()
+            for writer in list(self._connections):
+                writer.close()
+            if self._timer is not None:
+                self._timer.cancel()
+            self._upstreams.close()
+            udp.close()
+            self._udp = None
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Other servers, prefixes, names; the cache begins anew."""
+        if plan.dns64 != self._address:
+            raise ManageoutError("the DNS64 address has changed", "restart the daemon")
+        self._machine.configure(settings(site, plan))
+        self._patterns = _patterns(site)
+        self._excluded = {address for address, name in self._names.items() if self._is_excluded(name)}
+
+    # --- Who is connected -------------------------------------------------------------------------------
+
+    def present(self, client: Client) -> None:
+        """It has arrived, or its addresses have changed."""
+        self.absent(client)
+        texts = [str(IPv6Address(address)) for address in (client.address, *client.others)]
+        self._addresses[client.identity] = texts
+        self._leases[client.identity] = client.lease
+        excluded = self._is_excluded(client.identity)
+        for text in texts:
+            self._names[text] = client.identity
+            (self._excluded.add if excluded else self._excluded.discard)(text)
+
+    def absent(self, client: Client) -> None:
+        """It has gone."""
+        self._leases.pop(client.identity, None)
+        for text in self._addresses.pop(client.identity, ()):
+            if self._names.get(text) == client.identity:
+                del self._names[text]
+                self._excluded.discard(text)
+
+    def released(self, identity: str, lease: bytes | None) -> None:
+        """Its lease is nobody's: nothing to us."""
+
+    def _is_excluded(self, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in self._patterns)
+
+    # --- Clients ----------------------------------------------------------------------------------------
+
+    async def _bind(self, kind: socket.SocketKind) -> socket.socket:
+        """A socket at our address, which may have to come up first."""
+        deadline = time.monotonic() + BIND_SECONDS
+        while True:
+            sock = socket.socket(socket.AF_INET6, kind | socket.SOCK_NONBLOCK)
+            try:
+                if kind is socket.SOCK_STREAM:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((str(self._address), PORT))
+            except OSError as error:
+                sock.close()
+                if time.monotonic() > deadline:
+                    hint = f"see what uses it: ss -lnp 'src [{self._address}]:{PORT}'"
+                    raise ManageoutError(
+                        f"DNS64 cannot use {self._address} port {PORT}: {error.strerror}", hint
+                    ) from None
+            else:
+                if kind is socket.SOCK_STREAM:
+                    sock.listen(128)
+                return sock
+            await asyncio.sleep(0.1)
+
+    def _on_clients(self, udp: socket.socket) -> None:
+        machine, excluded, now = self._machine, self._excluded, time.monotonic()
+        quick, receive, send = machine.quick, udp.recvfrom, udp.sendto
+        slow = False
+        for _ in range(BATCH):
+            try:
+                message, source = receive(LARGEST)
+            except OSError:
+                break
+            if not excluded or source[0] not in excluded:
+                reply = quick(message, now)
+                if reply is not None:
+                    try:
+                        send(reply, source)
+                    except OSError:  # the client has gone, or the device is full
+                        machine.counts["unsent"] += 1
+                    continue
+            self._receive(message, source[0], source, now)
+            slow = True
+        if slow:
+            self._pump()
+
+    def _receive(self, message: bytes, source: str, client: object, now: float, *, tcp: bool = False) -> None:
+        """For the machine, unless somebody asks for its own lease."""
+        if not (self._leasing and lease_name.asks(message)):
+            self._machine.receive(message, client, now, tcp=tcp, excluded=source in self._excluded)
+            return
+        identity = self._names.get(source)
+        lease = self._leases.get(identity) if identity is not None else None
+        reply = lease_name.answer(message, lease, known=identity is not None)
+        if reply is not None:
+            self._reply(Reply(client, reply))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
+        source: str = writer.get_extra_info("peername")[0]
+        full = len(self._connections) >= MAX_CONNECTIONS
+        others = [self._names.get(each, each) for each in self._connections.values()]
+        if full or others.count(self._names.get(source, source)) >= MAX_PER_CLIENT:
+            self._machine.counts["busy"] += 1
+            writer.close()
+            return
+        self._connections[writer] = source
+        try:
+            while True:
+                async with asyncio.timeout(IDLE_TIMEOUT):
+                    message = await read_message(reader)
+                now = time.monotonic()
+                self._receive(message, source, writer, now, tcp=True)
+                self._pump()
+                async with asyncio.timeout(IDLE_TIMEOUT):
+                    await writer.drain()
+        except (OSError, EOFError, TimeoutError):
+            pass
+        finally:
+            self._connections.pop(writer, None)
+            self._machine.gone(writer)
+            writer.close()
+
+    def _whose(self, client: object) -> str:
+        """The identity of a client, which may have many addresses; without one, the address it has asked from."""
+        if isinstance(client, asyncio.StreamWriter):
+            address = self._connections.get(client, "")
+        else:
+            address = str(client[0]) if isinstance(client, tuple) else ""
+        return self._names.get(address, address)
+
+    def _reply(self, order: Reply) -> None:
+        if isinstance(order.client, asyncio.StreamWriter):
+            if not order.client.is_closing():
+                order.client.write(len(order.message).to_bytes(2, "big") + order.message)
+        elif self._udp is not None and isinstance(order.client, tuple):
+            with contextlib.suppress(OSError):  # the client has gone, or reads too slowly
+                self._udp.sendto(order.message, order.client)
+
+    # --- Servers ----------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Carry out what the machine wants, and ask when it wants to be called."""
+        while orders := self._machine.transmit():
+            for order in orders:
+                match order:
+                    case Reply():
+                        self._reply(order)
+                    case Ask():
+                        self._upstreams.ask(order)
+                    case Forget():
+                        self._upstreams.forget(order.number)
+        for event in self._machine.events():
+            self._note_blocked(event.client, event.name)
+        due = self._machine.timer()
+        if due != self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._due, self._timer = due, None
+            if due is not None:
+                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._due = self._timer = None
+        self._machine.on_timer(time.monotonic())
+        self._pump()
+
+    def _on_answer(self, number: int, message: bytes) -> None:
+        self._machine.answered(number, message, time.monotonic())
+
+    def _on_failure(self, number: int) -> None:
+        self._machine.failed(number, time.monotonic())
+
+    # --- Report -----------------------------------------------------------------------------------------
+
+    def _note_blocked(self, client: object, name: bytes) -> None:
+        key = (self._whose(client), b".".join(dns.labels_of(name)).decode("ascii", "replace"))
+        if key in self._blocked or len(self._blocked) < MAX_BLOCKED_CLIENTS:
+            self._blocked[key] += 1
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        machine, cache = self._machine, self._machine.cache
+        silent = machine.servers.silent(time.monotonic())
+        shown: dict[str, Any] = {
+            "address": str(self._address),
+            "servers": [f"{each} (silent)" if each in silent else each for each in machine.config.servers],
+            "prefixes": [str(prefix) for prefix in machine.config.prefixes.all],
+            "queries": cache.hits + cache.misses,
+            "cached": len(cache),
+            "pending": machine.pending(),
+        }
+        if self._blocked:
+            shown["blocked"] = [
+                f"{who} asked for {what}: {count}" for (who, what), count in self._blocked.most_common(5)
+            ]
+        return shown
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Nothing is dropped without an answer but what is no question."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """As above."""
+        return {}
+
+    def findings(self) -> list[Finding]:
+        """Servers that do not answer."""
+        servers, silent = self._machine.config.servers, self._machine.servers.silent(time.monotonic())
+        if len(silent) < len(servers):
+            return []
+        what = f"no DNS server answers the DNS64: {', '.join(silent)}"
+        remedy = f"try `dig @{silent[0].partition(':')[0]} .` on the gateway; mend dns64.upstreams"
+        return [Finding("DNS-SERVERS-SILENT", "error", what, remedy)]
+
+    def metrics(self) -> Iterable[Metric]:
+        """What Prometheus may know."""
+        machine, cache = self._machine, self._machine.cache
+        lookups = [({"cache": "hit"}, cache.hits), ({"cache": "miss"}, cache.misses)]
+        yield Metric("dns64_queries", "Questions of clients", "counter", lookups)
+        kinds = [({"kind": kind}, count) for kind, count in sorted(machine.counts.items())]
+        yield Metric("dns64_events", "What else happened to questions", "counter", kinds)
+        yield Metric("dns64_cached", "Answers that are kept", "gauge", [({}, len(cache))])
+        blocked: Counter[str] = Counter()
+        for (_, name), count in self._blocked.items():
+            blocked[name] += count
+        named = [({"name": name}, count) for name, count in blocked.items()]
+        yield Metric("dns64_blocked", "Questions for names of the block list", "counter", named)
+
+
+def _patterns(site: Site) -> tuple[str, ...]:
+    return tuple(pattern.lower() for pattern in site.dns64.exclude_clients) if site.dns64 else ()

@@ -1,0 +1,87 @@
+"""What ``manageout clients`` and ``drops`` and Prometheus are told about the gateway's clients."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv6Address
+
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps.values import ClientView
+from manageout.service.iphttps.refusals import Refusals
+from manageout.service.process.metrics import Metric
+
+
+def clients(views: Sequence[ClientView]) -> list[dict[str, object]]:
+    """One row a connected client; times since the epoch."""
+    epoch = time.time() - time.monotonic()
+    return [
+        {
+            "name": view.name,
+            "addresses": [str(IPv6Address(address)) for address in view.addresses],
+            "peer": place(view.peer.address, view.peer.port),
+            "since": epoch + view.since,
+            "last_seen": epoch + view.last_seen,
+            "framing": view.framing,
+            "rx_packets": view.packets_in,
+            "rx_bytes": view.bytes_in,
+            "tx_packets": view.packets_out,
+            "tx_bytes": view.bytes_out,
+        }
+        for view in views
+    ]
+
+
+def place(address: str, port: int) -> str:
+    """Where a client connects from."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+PacketDrops = Sequence[tuple[Drop, str, int]]
+"""Reason, client's name, count."""
+
+
+def packet_drops(drops: PacketDrops) -> list[dict[str, object]]:
+    """One row a reason and client."""
+    return [
+        {"reason": reason.label, "source": name, "count": count, "last": None}
+        for reason, name, count in drops
+    ]
+
+
+def refusals(table: Refusals) -> list[dict[str, object]]:
+    """One row a reason, network address and certificate of refused connections."""
+    epoch = time.time() - time.monotonic()
+    rows: list[dict[str, object]] = []
+    for item in table.by_source():
+        source, _, certificate = item.source.decode(errors="replace").partition(" ")
+        row = {
+            "reason": item.reason.label,
+            "source": source,
+            "count": item.times,
+            "last": epoch + item.last,
+        }
+        rows.append(row | {"certificate": certificate} if certificate else row)
+    return rows
+
+
+def totals(packets: Mapping[Drop, int], refused: Refusals) -> dict[str, int]:
+    """Exact counts by reason."""
+    return {reason.label: count for reason, count in {**packets, **refused.totals}.items()}
+
+
+def metrics(views: Sequence[ClientView]) -> Iterator[Metric]:
+    """Gauges and counters; a client that has gone takes its counters with it."""
+    yield Metric("iphttps_clients", "Connected clients.", "gauge", [({}, float(len(views)))])
+    for name, attribute in (("receive", "bytes_in"), ("transmit", "bytes_out")):
+        yield Metric(
+            f"iphttps_client_{name}_bytes",
+            f"Bytes of IPv6 packets, {name} direction of the gateway.",
+            "counter",
+            [({"client": view.name}, float(getattr(view, attribute))) for view in _by_name(views)],
+        )
+
+
+def _by_name(views: Sequence[ClientView]) -> Iterable[ClientView]:
+    """One view a name, the latest: a label must not appear twice."""
+    return {view.name: view for view in views}.values()

@@ -1,0 +1,372 @@
+"""The gateway's IP-HTTPS listener: sockets, TLS and the TUN device around one :class:`IpHttpsServer`.
+
+The way of the bytes::
+
+    accept -> admission -> TLS handshake -> trust -> machine.open     (all but the last in the acceptor's thread)
+    socket readable -> decrypt  -> machine.receive       \\
+    TUN readable    -> packets  -> machine.receive_many   > _pump: transmit to sockets and TUN, events, timer
+    timer           ->             machine.on_timer      /
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+import ssl
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from email.utils import formatdate
+
+from manageout.errors import KernelError, ManageoutError
+from manageout.linux.host import systemd
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps.server import IpHttpsServer
+from manageout.protocol.iphttps.values import (
+    TUN,
+    AddressBound,
+    AddressReleased,
+    Close,
+    Opened,
+    Peer,
+    ServerConfig,
+    ServerEvent,
+)
+from manageout.service.iphttps import report, trust_report
+from manageout.service.iphttps.acceptor import Acceptor
+from manageout.service.iphttps.connection import Connection
+from manageout.service.iphttps.listeners import Inherited
+from manageout.service.iphttps.trust import Refusal, Trust
+from manageout.service.leases.keeper import LeaseKeeper
+from manageout.service.process.finding import Finding
+from manageout.service.process.metrics import Metric
+from manageout.service.tls.stream import PLAIN
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+
+TUN_BATCH = 128
+WATCH = 2.0
+"""Seconds between two looks at the certificate files."""
+RECHECK = 60.0
+"""Seconds between two looks at the certificates of connected clients."""
+
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
+
+log = logging.getLogger(__name__)
+
+
+class IpHttpsServerService:
+    """The role. Built before :meth:`run`, so that faults of files and ports are known at once."""
+
+    name = "iphttps"
+
+    def __init__(self, site: Site, plan: Plan, tun: Tun, keeper: LeaseKeeper) -> None:
+        """``keeper`` is told who is here. Raises :class:`PkiError`."""
+        if site.gateway is None:
+            raise ValueError("the site has no [gateway]")
+        self._gateway = site.gateway
+        self._tun = tun
+        self._keeper = keeper
+        trust, inherited = Trust(site.gateway), Inherited(systemd.inherited_sockets())
+        self.acceptor = Acceptor(trust, site.gateway.iphttps, self._on_ready, self._evict, inherited)
+        config = ServerConfig.of(site, plan, vnet_hdr=tun.vnet_hdr)
+        self.machine = IpHttpsServer(config, _http_date, random.random, keeper.keeper)
+        self.ready = asyncio.Event()
+        self._connections: dict[int, Connection] = {}
+        self._framings = {"stock": 0, "own": 0}
+        self._plain = memoryview(bytearray(PLAIN))
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self._rechecked = time.monotonic()
+        self._unread = ""
+        self._told: set[str] = set()
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled; every client is disconnected then."""
+        loop = self._loop = asyncio.get_running_loop()
+        self._failure: asyncio.Future[None] = loop.create_future()
+        self.acceptor.listen(self._gateway.listen)
+        loop.add_reader(self._tun.fd, self._on_tun)
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        self._tell()
+        self._pump()
+        self.ready.set()
+        try:
+            while not (await asyncio.wait({self._failure}, timeout=WATCH))[0]:
+                await self._watch()
+            self._failure.result()
+        finally:
+            self._stop()
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Take a changed file; sessions that stay allowed go on. Raises before anything has changed."""
+        if site.gateway is None:
+            raise ValueError("the site has no [gateway]")
+        trust = Trust(site.gateway, self.acceptor.trust)
+        self.acceptor.listen(site.gateway.listen)
+        self._gateway = site.gateway
+        self._replace_trust(trust)
+        self._unread = ""
+        self.acceptor.admission.limits = site.gateway.iphttps
+        config = ServerConfig.of(site, plan, vnet_hdr=self._tun.vnet_hdr)
+        self.machine.reconfigure(config, time.monotonic())
+        self._recheck()
+        self._pump()
+
+    def _stop(self) -> None:
+        self.acceptor.stop()
+        self.machine.shutdown(time.monotonic(), returning=True)
+        self._pump()
+        self._loop.remove_reader(self._tun.fd)
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._connections.values()):
+            self._drop(connection, "the gateway stopped")
+        self.ready.clear()
+
+    async def _watch(self) -> None:
+        """The certificate, key, authority and revocation files may be replaced at any time."""
+        self.acceptor.look()
+        if self.acceptor.trust.changed() or self._unread:  # what hindered us may not have been the files
+            gateway = self._gateway
+            try:
+                # A long revocation list takes a while to read, and packets must not wait for it.
+                trust = await asyncio.to_thread(Trust, gateway, self.acceptor.trust)
+                if gateway is not self._gateway:
+                    return  # a reload has read them meanwhile
+                self._replace_trust(trust)
+                log.info("certificate files read again")
+                self._unread = ""
+            except ManageoutError as error:
+                self._unread = error.message  # a finding, and so in the log
+            self._recheck()
+        elif time.monotonic() - self._rechecked > RECHECK:  # certificates expire
+            self._recheck()
+        self._pump()
+
+    def _replace_trust(self, trust: Trust) -> None:
+        before, self.acceptor.trust = self.acceptor.trust, trust
+        if not trust.lets_in_all_of(before):
+            for connection in list(self._connections.values()):
+                self._lost(
+                    connection, "the authority of clients has changed: they must show a certificate again"
+                )
+
+    def _recheck(self) -> None:
+        self._rechecked = time.monotonic()
+        self.acceptor.trust.seen.clear()  # authorities of clients that have gone are nobody's concern
+        for connection in list(self._connections.values()):
+            if fault := self.acceptor.trust.check(connection.certificate):
+                self.acceptor.refuse(connection, fault)
+                self._lost(connection, fault.words)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Log what is found, each once until it has gone or says something else, such as one day less."""
+        found = self.findings()
+        for row in found:
+            if row.what not in self._told:
+                log.log(_LEVELS[row.severity], "%s: %s; %s", row.code, row.what, row.remedy)
+        self._told = {row.what for row in found}
+
+    # --- Connections ------------------------------------------------------------------------------------
+
+    def _on_ready(self, connection: Connection) -> None:
+        self._connections[connection.number] = connection
+        # A renewed certificate may write the same name in other letters (RFC 4343).
+        identity = connection.certificate.identity.lower() if connection.certificate else None
+        self.machine.open(connection.number, Peer(*connection.peer, identity), time.monotonic())
+        self._loop.add_reader(connection.stream, self._on_client, connection)
+        self._on_client(connection)  # what came behind the handshake is in OpenSSL already
+
+    def _lost(self, connection: Connection, reason: str) -> None:
+        """The transport is gone, or is to go, without the machine's asking."""
+        self.machine.closed(connection.number, reason, time.monotonic())
+        self.acceptor.say(connection, f"disconnected: {reason}")
+        self._drop(connection, reason)
+
+    def _evict(self, number: int) -> None:
+        """A newcomer needs the place of a connection whose HTTP head has not come."""
+        connection = self._connections.get(number)
+        if connection is not None and not connection.framing:
+            words = "newcomers need the place of its unfinished HTTP head"
+            self.acceptor.refuse(connection, Refusal(Drop.TOO_MANY_HANDSHAKES, words))
+            self._lost(connection, words)
+
+    def _drop(self, connection: Connection, reason: str) -> None:
+        del self._connections[connection.number]
+        self._keeper.closed(connection.number, reason)
+        self._loop.remove_reader(connection.stream)
+        if connection.writing:
+            self._loop.remove_writer(connection.stream)
+        connection.stream.close()
+        self.acceptor.left(connection)
+        if connection.framing:
+            self._framings[connection.framing] -= 1
+            self._choose_offloads()
+
+    def _choose_offloads(self) -> None:
+        """Super-packets only while no stock client is there: cutting them up costs more than it saves."""
+        if self._tun.vnet_hdr:
+            wanted = self._framings["own"] > 0 and not self._framings["stock"]
+            if wanted != bool(self._tun.offloads):
+                self._tun.set_offloads(wanted)
+
+    # --- Packets ----------------------------------------------------------------------------------------
+
+    def _on_client(self, connection: Connection) -> None:
+        begun = time.monotonic()
+        try:
+            size = connection.stream.receive(self._plain, connection.share)
+        except EOFError:
+            self._lost(connection, "the client ended the connection")
+        except ssl.SSLError as error:
+            self._lost(connection, f"TLS: {error.reason or error}")
+        except OSError as error:
+            self._lost(connection, error.strerror or "connection lost")
+        else:
+            self._watch_for_room(connection)  # OpenSSL answers some things by itself
+            if not size:
+                return
+            self.machine.receive(self._plain[:size], connection.number, time.monotonic())
+            self._pump()
+            connection.served(size, time.monotonic() - begun)
+            return
+        self._pump()
+
+    def _on_tun(self) -> None:
+        try:
+            if self._tun.vnet_hdr and not self._tun.offloads:
+                spans = self._tun.read_blocks()
+                self.machine.receive_blocks(self._tun.blocks, spans, time.monotonic())
+            else:
+                self.machine.receive_many(self._tun.read_batch(TUN_BATCH), TUN, time.monotonic())
+        except KernelError as error:  # the device has gone
+            self._loop.remove_reader(self._tun.fd)
+            self._failure.set_exception(error)
+            return
+        self._pump()
+
+    def _pump(self) -> None:
+        """Carry out what the machine wants, and ask when it wants to be called."""
+        for destination, data in self.machine.transmit():
+            if destination == TUN:
+                write = self._tun.write_raw
+                for packet in data:
+                    write(packet)
+            elif connection := self._connections.get(destination):
+                self._send(connection, data)
+        for event in self.machine.events():
+            self._obey(event)
+        due = self.machine.timer()
+        if due != self._due:
+            self._arm(due)
+
+    def _obey(self, event: ServerEvent) -> None:
+        connection = self._connections.get(event.session)
+        if connection is None:
+            return
+        if isinstance(event, AddressBound):
+            self._keeper.bound(event.session, event.address)
+        elif isinstance(event, AddressReleased):
+            self._keeper.unbound(event.session, event.address)
+        elif isinstance(event, Close):
+            self.acceptor.say(connection, f"disconnected: {event.reason}")
+            self._drop(connection, event.reason)
+        elif isinstance(event, Opened):
+            connection.framing = event.framing
+            self.acceptor.established(connection)
+            self._framings[event.framing] += 1
+            self._choose_offloads()
+            self._keeper.opened(event.session, event.identity, report.place(*connection.peer))
+            self.acceptor.say(connection, "connected")
+
+    def _send(self, connection: Connection, data: Sequence[bytes]) -> None:
+        stream = connection.stream
+        try:
+            stream.send(data)
+        except (ssl.SSLError, OSError) as error:
+            # The reader meets the same fault, and reports it outside this loop.
+            log.debug("client %s: %s", connection.peer[0], error)
+            return
+        self._watch_for_room(connection)
+        if stream.queued > self.acceptor.admission.limits.send_buffer:
+            self.machine.congested(connection.number, True)
+
+    def _watch_for_room(self, connection: Connection) -> None:
+        if connection.stream.queued and not connection.writing:
+            connection.writing = True
+            self._loop.add_writer(connection.stream, self._on_writable, connection)
+
+    def _on_writable(self, connection: Connection) -> None:
+        try:
+            empty = connection.stream.flush()
+        except OSError as error:
+            self._lost(connection, error.strerror or "connection lost")
+            self._pump()
+            return
+        if connection.stream.queued <= self.acceptor.admission.limits.send_buffer // 2:
+            self.machine.congested(connection.number, False)
+        if empty:
+            connection.writing = False
+            self._loop.remove_writer(connection.stream)
+
+    def _arm(self, due: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = due
+        if due is not None:
+            self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer, self._due = None, None
+        self.machine.on_timer(time.monotonic())
+        self._pump()
+
+    # --- What others may know ---------------------------------------------------------------------------
+
+    def status(self) -> dict[str, object]:
+        """For ``manageout status``."""
+        return {
+            "ready": self.ready.is_set(),
+            "clients": len(self.machine.clients()),
+            "handshakes": self.acceptor.admission.handshakes,
+            "listen": self.acceptor.listeners,
+            "certificate": {
+                "subject": self.acceptor.trust.subject,
+                "not_after": self.acceptor.trust.not_after,
+            },
+        }
+
+    def clients(self) -> list[dict[str, object]]:
+        """For ``manageout clients``."""
+        return report.clients(self.machine.clients())
+
+    def drops(self) -> list[dict[str, object]]:
+        """For ``manageout drops``: packets by client, and refused connections by source."""
+        return report.packet_drops(self.machine.drops()) + report.refusals(self.acceptor.refused)
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Exact counts by reason; they only grow."""
+        return report.totals(self.machine.drop_totals(), self.acceptor.refused)
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        yield from report.metrics(self.machine.clients())
+        yield from trust_report.metrics(self.acceptor.trust)
+
+    def findings(self) -> list[Finding]:
+        """What somebody should look at."""
+        certificates = trust_report.findings(self.acceptor.trust, time.time(), self._unread)
+        return [*certificates, *self.acceptor.inherited.findings(self._gateway.listen)]
+
+
+def _http_date() -> str:
+    return formatdate(usegmt=True)

@@ -1,0 +1,128 @@
+"""What ``status``, Prometheus and the log are told about certificates and revocation lists, while there is time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from manageout.service.iphttps.trust import Trust
+from manageout.service.process.finding import Finding
+from manageout.service.process.metrics import Metric
+from manageout.service.tls.certificates import names_of
+from manageout.service.tls.revocation import Issuer, RevocationLists
+from manageout.words import counted, plain
+
+SOON = 30 * 86400.0
+"""Seconds before an end at which somebody should act."""
+
+
+def findings(trust: Trust, now: float, unread: str = "") -> list[Finding]:
+    """What somebody should look at; ``unread``: why files that have changed could not be read."""
+    found = [*_own(trust, now), *_authorities(trust, now), *_lists(trust, now)]
+    if unread:
+        remedy = "mend the file; until then nothing that has changed in it holds, revocations included"
+        found.append(
+            Finding("CERTIFICATES-UNREADABLE", "error", f"the old ones stay in use: {unread}", remedy)
+        )
+    return found
+
+
+def metrics(trust: Trust) -> Iterator[Metric]:
+    """When authorities and their lists end; a list that has no end is not there."""
+    yield Metric(
+        "authority_expiry_seconds",
+        "Unix time when the certificate of an authority of clients ends.",
+        "gauge",
+        [({"authority": name}, end) for name, end in _soonest(trust.issuers()).items()],
+    )
+    lists = {issuer: standing.until for issuer in trust.issuers() if (standing := trust.lists.of(issuer))}
+    ends = {issuer: until for issuer, until in lists.items() if until is not None}
+    yield Metric(
+        "revocation_list_expiry_seconds",
+        "Unix time when the revocation list of an authority ends; its clients cannot connect then.",
+        "gauge",
+        [({"authority": name}, end) for name, end in _soonest(ends).items()],
+    )
+
+
+def _soonest(ends: dict[Issuer, float]) -> dict[str, float]:
+    """One value a name: a label must not appear twice."""
+    found: dict[str, float] = {}
+    for issuer, end in ends.items():
+        found[issuer.name] = min(end, found.get(issuer.name, end))
+    return found
+
+
+def _own(trust: Trust, now: float) -> Iterator[Finding]:
+    for certificate in trust.own:
+        end = certificate.not_valid_after_utc.timestamp()
+        if end < now + SOON:
+            name = plain(", ".join(names_of(certificate))) or "no name"
+            first = certificate is trust.own[0]
+            whose = "the gateway's certificate" if first else "a certificate in gateway.certificate"
+            remedy = "get another from your authority, or `manageout pki issue --server --force`; it is read at once"
+            yield _certificate(f"{whose} ({name})", "no client can connect", end, now, remedy)
+
+
+def _authorities(trust: Trust, now: float) -> Iterator[Finding]:
+    for issuer, end in trust.issuers().items():
+        if end < now + SOON:
+            whose = f"the certificate of the authority {issuer.name}"
+            remedy = "put its successor into gateway.client_ca beside it, and issue clients new certificates"
+            yield _certificate(
+                whose, "none of its clients can connect, those that are are cut off", end, now, remedy
+            )
+
+
+def _certificate(whose: str, then: str, end: float, now: float, remedy: str) -> Finding:
+    if end < now:
+        return Finding("CERTIFICATE-EXPIRED", "error", f"{whose} expired on {_day(end)}: {then}", remedy)
+    what = f"{whose} expires in {_left(end, now)} ({_day(end)}); then {then}"
+    return Finding("CERTIFICATE-EXPIRES", "warning", what, remedy)
+
+
+def _lists(trust: Trust, now: float) -> Iterator[Finding]:
+    return lists(trust.issuers(), trust.lists, now)
+
+
+def lists(issuers: Iterable[Issuer], known: RevocationLists, now: float) -> Iterator[Finding]:
+    """Of which authorities there is no list, and whose end soon or have ended."""
+    remedy = (
+        "where that authority's key is, `manageout pki crl` (another authority: have it publish one); copy the list to"
+        " gateway.client_crl, it is read at once"
+    )
+    for issuer in issuers:
+        standing = known.of(issuer)
+        if standing is None:
+            yield Finding(
+                "REVOCATION-LIST-MISSING",
+                "warning",
+                f"gateway.client_crl has no list of the authority {issuer.name}:"
+                " what it has revoked still connects",
+                "add its list to that file (PEM, one after the other): `manageout pki crl` makes ours",
+            )
+        elif standing.until is not None and standing.until < now:
+            yield Finding(
+                "REVOCATION-LIST-ENDED",
+                "error",
+                f"the revocation list of {issuer.name} expired on {_day(standing.until)}: no client of it"
+                " can connect, who is connected stays",
+                remedy,
+            )
+        elif standing.until is not None and standing.until < now + SOON:
+            yield Finding(
+                "REVOCATION-LIST-EXPIRES",
+                "warning",
+                f"the revocation list of {issuer.name} expires in {_left(standing.until, now)}"
+                f" ({_day(standing.until)}); then no client of it can connect",
+                remedy,
+            )
+
+
+def _left(end: float, now: float) -> str:
+    hours = int((end - now) // 3600)
+    return counted(hours // 24, "day") if hours >= 48 else counted(hours, "hour")
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))

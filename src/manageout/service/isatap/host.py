@@ -1,0 +1,276 @@
+"""``manageout join``: be an ISATAP host. One machine, its sockets, the router's name, the kernel's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface, IPv6Network
+from typing import Any, Literal, cast
+
+from manageout.errors import FastPathUnavailable, KernelError
+from manageout.linux.bpf.isatap import IsatapFastPath, remove_leftovers
+from manageout.linux.netlink.links import AddressMonitor, Netlink
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.host.slaac import INFINITE
+from manageout.protocol.isatap.host import (
+    MIN_MTU,
+    AddressRemoved,
+    AddressSet,
+    Event,
+    IsatapHost,
+    LinkChanged,
+    MtuChanged,
+    PeerSeen,
+    RouterChanged,
+    RouteRemoved,
+    RouteSet,
+)
+from manageout.protocol.isatap.link import Role
+from manageout.protocol.isatap.prl import Reach
+from manageout.service.isatap.io import IsatapIo
+from manageout.service.isatap.report import drop_rows, drop_totals, keep_drops
+from manageout.service.isatap.router_name import RouterName
+from manageout.service.process.metrics import Metric
+from manageout.wire.nd import Preference
+
+POLL = 5.0
+"""Seconds between looks at the routing table; a change of an address is noticed at once."""
+COUNTERS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class IsatapHostService:
+    """Runs until cancelled. Raises :class:`ManageoutError` when it cannot go on.
+
+    ``router`` is a DNS name or an IPv4 address; ``metric`` is that of the routes.
+    """
+
+    name = "isatap-host"
+
+    def __init__(
+        self, router: str, tun: Tun, netlink: Netlink, *, fast_path: bool = True, metric: int = 1024
+    ) -> None:
+        self.ready = asyncio.Event()
+        self._tun, self._netlink = tun, netlink
+        self._want_fast, self._metric = fast_path, metric
+        self._machine = IsatapHost(random.random, MIN_MTU)
+        self._io = IsatapIo(self._machine, tun, MIN_MTU, self._after)
+        self._router_name = RouterName(router)
+        self._changed = asyncio.Event()
+        self._fast: IsatapFastPath | None = None
+        self._no_fast = "not attached yet" if fast_path else "switched off by --no-ebpf"
+        self._underlay = ""
+        self._silent: set[bytes] = set()
+        self._sent: dict[bytes, int] = {}
+        self._routes: dict[str, str] = {}
+        self._addresses: dict[str, None] = {}
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        monitor = AddressMonitor()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(monitor.fileno(), self._address_event, monitor)
+        try:
+            with self._io:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._io.failure(), name="link")
+                    group.create_task(self._follow_name(), name="name")
+                    group.create_task(self._follow_locator(), name="locator")
+                    group.create_task(self._follow_traffic(), name="traffic")
+        finally:
+            loop.remove_reader(monitor.fileno())
+            monitor.close()
+            self._detach()
+
+    # What may change around us
+
+    async def _follow_name(self) -> None:
+        """The potential router list follows the DNS (RFC 5214 8.3.2)."""
+        while True:
+            found = await self._router_name.resolve()
+            now = time.monotonic()
+            if found is not None:
+                self._machine.set_routers((v4.packed for v4 in found), now)
+                self._find_locator()
+                self._io.turn()
+            await asyncio.sleep(self._router_name.pause(self._machine.next_solicitation() - now))
+
+    async def _follow_locator(self) -> None:
+        """Our IPv4 address is the one from which the kernel would send to the router."""
+        while True:
+            # Not wait_for: before Python 3.12 that loses a cancellation which comes together with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL):
+                    await self._changed.wait()
+            self._changed.clear()
+            self._find_locator()
+            self._io.turn()
+            self._name_the_silent()
+
+    def _name_the_silent(self) -> None:
+        """Say once of each router that it never answered: a refused host gets no other word."""
+        now, locator = time.monotonic(), self._machine.locator
+        for v4, router in self._machine.routers.items():
+            if router.silent(now) and v4 not in self._silent:
+                self._silent.add(v4)
+                log.warning(
+                    "router %s does not answer: check that its isatap.hosts has %s (see `manageout drops` there), "
+                    "and that IPv4 protocol 41 passes both ways; trying on",
+                    IPv4Address(v4),
+                    IPv4Address(locator) if locator else "our address",
+                )
+
+    def _address_event(self, monitor: AddressMonitor) -> None:
+        if monitor.drain():
+            self._changed.set()
+
+    def _find_locator(self) -> None:
+        for v4 in self._machine.routers:
+            try:
+                hop = self._netlink.route_get(IPv4Address(v4))
+            except KernelError:
+                continue
+            if isinstance(hop.src, IPv4Address):
+                if hop.src.packed != self._machine.locator:
+                    log.info("our IPv4 address is %s on %s", hop.src, hop.dev)
+                self._machine.set_locator(hop.src.packed, time.monotonic())
+                if hop.dev != self._underlay:
+                    self._underlay = hop.dev
+                    self._detach()
+                    self._attach()
+                return
+        if self._machine.routers and self._machine.locator:
+            log.warning("no route to any router: waiting for one")
+            self._machine.set_locator(b"", time.monotonic())
+
+    async def _follow_traffic(self) -> None:
+        """Packets that the fast path sent to a router are a reason to verify it (RFC 4861 7.3.3)."""
+        while True:
+            await asyncio.sleep(COUNTERS)
+            for v4, _, _, sent, _, _ in self._fast.counters() if self._fast else ():
+                if v4 in self._machine.routers and sent > self._sent.get(v4, 0):
+                    self._machine.traffic(v4, time.monotonic())
+                    self._sent[v4] = sent
+            self._io.turn()
+
+    # The fast path
+
+    def _attach(self) -> None:
+        index = self._netlink.index(self._underlay)
+        if index is None:
+            return
+        if not self._want_fast:
+            remove_leftovers([index])
+            return
+        link = self._machine.link
+        try:
+            self._fast = IsatapFastPath(
+                self._tun.ifindex, [index], Role.HOST, link, link.locators, self._machine.mtu
+            )
+            self._tun.set_offloads(True)
+            for name in self._fast.skipped:
+                log.warning("%s is not Ethernet: its packets take the slow path", name)
+        except FastPathUnavailable as error:
+            self._no_fast = error.message
+            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+
+    def _detach(self) -> None:
+        if self._fast is not None:
+            keep_drops(self._machine.drops, self._fast, time.monotonic())
+            self._fast.close()
+            self._fast = None
+            self._sent.clear()
+
+    # What the machine wants
+
+    def _after(self) -> None:
+        changed = False
+        for event in self._machine.events():
+            if isinstance(event, LinkChanged):
+                changed = True
+            elif isinstance(event, PeerSeen):
+                if self._fast is not None:
+                    self._fast.add_host(event.v4)
+            else:
+                self._apply(event)
+        if changed and self._fast is not None:
+            self._fast.sync(self._machine.link)
+
+    def _apply(self, event: Event) -> None:
+        """Make the kernel hold what the machine says. Raises :class:`KernelError`."""
+        device, netlink = self._tun.name, self._netlink
+        match event:
+            case AddressSet():
+                address = IPv6Interface((event.address, 64))
+                valid, preferred = _life(event.valid), _life(event.preferred)
+                netlink.add_address(device, address, valid=valid, preferred=preferred)
+                self._addresses[str(address)] = None
+            case AddressRemoved():
+                address = IPv6Interface((event.address, 64))
+                netlink.delete_address(device, address)
+                self._addresses.pop(str(address), None)
+            case RouteSet():
+                prefix, via = IPv6Network((event.prefix, event.length)), IPv6Address(event.via)
+                netlink.replace_route(prefix, device, via, self._metric, _preference(event.preference))
+                self._routes[str(prefix)] = str(IPv4Address(event.router))
+                log.info("%s is reached through %s", prefix, IPv4Address(event.router))
+            case RouteRemoved():
+                prefix = IPv6Network((event.prefix, event.length))
+                netlink.delete_route(prefix, device, metric=self._metric)
+                self._routes.pop(str(prefix), None)
+                log.info("%s is not reached through the tunnel any more", prefix)
+            case RouterChanged():
+                self._router_changed(IPv4Address(event.v4), event.reach)
+            case MtuChanged():
+                netlink.set_up(device, event.mtu)
+                self._io.mtu = event.mtu
+
+    def _router_changed(self, router: IPv4Address, reach: Reach) -> None:
+        level = logging.DEBUG
+        if reach is Reach.UNREACHABLE:
+            level = logging.WARNING
+        elif reach is Reach.REACHABLE and not self.ready.is_set():
+            self.ready.set()
+            level = logging.INFO
+        log.log(level, "router %s is %s", router, reach.value)
+
+    # What is shown
+
+    def status(self) -> dict[str, Any]:
+        """Short and flat."""
+        locator = self._machine.locator
+        routers = {str(IPv4Address(v4)): router.reach.value for v4, router in self._machine.routers.items()}
+        return {
+            "fast_path": {"on": self._fast is not None, "reason": "" if self._fast else self._no_fast},
+            "name": self._router_name.name,
+            "name_state": self._router_name.state,
+            "locators": [str(IPv4Address(locator))] if locator else [],
+            "routers": routers,
+            "addresses": list(self._addresses),
+            "routes": dict(self._routes),
+        }
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Refused packets by reason and source."""
+        return drop_rows(self._machine.drops, self._fast, time.time() - time.monotonic())
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Exact totals by reason."""
+        return drop_totals(self._machine.drops, self._fast)
+
+    def metrics(self) -> Iterable[Metric]:
+        """None: a host is no server."""
+        return ()
+
+
+def _life(lifetime: int) -> int | None:
+    return None if lifetime >= INFINITE else lifetime
+
+
+def _preference(preference: Preference) -> Literal["low", "medium", "high"]:
+    return cast(Literal["low", "medium", "high"], preference.name.lower())

@@ -1,0 +1,308 @@
+"""The ISATAP router as a role of the daemon: machine, sockets, fast path, registry on disk, names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from manageout.errors import FastPathUnavailable
+from manageout.linux.bpf.isatap import Added, IsatapFastPath, remove_leftovers
+from manageout.linux.host.memory import give_back
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.isatap.link import Role
+from manageout.protocol.isatap.registry import Registry
+from manageout.protocol.isatap.router import HostSeen, IsatapRouter, RouterConfig, link_of
+from manageout.service.daemon.fast_path_watch import FastPathWatch
+from manageout.service.isatap.host_names import HostNames
+from manageout.service.isatap.io import IsatapIo
+from manageout.service.isatap.report import drop_rows, drop_totals, host_row, keep_drops
+from manageout.service.isatap.retiring import Retiring
+from manageout.service.process.finding import Finding
+from manageout.service.process.metrics import Metric
+from manageout.service.state.hosts import RegistryStore
+from manageout.site.plan import Plan
+from manageout.site.tables.site import IsatapTable, Site
+
+TICK = 1.0
+FLUSH = 4000
+"""Hosts stored in one transaction."""
+TRANSACTIONS = 5
+"""At most so many a tick: the rest waits for the next, for storing must not starve answering."""
+RUSH = 1000
+"""So many new hosts leave something behind that is worth giving back."""
+COUNTER_SHARE = 20
+"""Reading the fast path's counters may take one part in so many of our time."""
+
+log = logging.getLogger(__name__)
+
+
+class IsatapRouterService:
+    """Serves the link on ``tun`` until cancelled. Raises :class:`ManageoutError` when it cannot start."""
+
+    name = "isatap"
+
+    def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, state_dir: Path) -> None:
+        self.ready = asyncio.Event()
+        self._tun, self._netlink = tun, netlink
+        self._site, isatap = site, _table(site)
+        self._store = RegistryStore(state_dir)
+        self._registry = Registry(isatap.max_hosts, isatap.forget_after)
+        self._registry.wall_offset = time.time() - time.monotonic()
+        self._registry.load(iter(self._store.load()))
+        self._machine = IsatapRouter(
+            RouterConfig.of(isatap, plan), link_of(isatap, plan), self._registry, random.random
+        )
+        self._retiring = Retiring(state_dir)
+        self._machine.retire(self._retiring.prefixes(), time.monotonic())
+        self._retire(self._retiring.read())
+        self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
+        self._writer = ThreadPoolExecutor(1, "isatap-registry")
+        self._names = HostNames(self._registry)
+        self._fast: IsatapFastPath | None = None
+        self._fast_watch = FastPathWatch("ISATAP", self._attach_again)
+        self._attached: list[int] = []
+        """The devices that the programs were put on, or would have been."""
+        self._no_fast = "switched off by daemon.fast_path"
+        self._slow_hosts = 0
+        """How often the fast path had no room for one."""
+        self._next_reading = 0.0
+        self._hosts = self._tidied = len(self._registry)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            self._attach()
+            with self._io:
+                self.ready.set()
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._io.failure(), name="isatap-link")
+                        group.create_task(self._keep(), name="isatap-registry")
+                        group.create_task(self._names.run(), name="isatap-names")
+                finally:
+                    self._say_farewell()
+        finally:
+            self._writer.shutdown()
+            self._read_counters()
+            if self._fast is not None:
+                self._fast.close()
+            while (changes := self._registry.changes(FLUSH)) != ([], []) and self._store.write(*changes):
+                pass
+            self._store.close()
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on with another site file; what hosts have stays theirs."""
+        isatap, link = _table(site), link_of(_table(site), plan)
+        for v4, locator in self._machine.link.hosts.items():
+            link.register(v4, locator)
+        self._registry.forget_after = isatap.forget_after
+        self._registry.resize(isatap.max_hosts)
+        before = self._machine.config
+        config = RouterConfig.of(isatap, plan).after(before)
+        self._machine.configure(config, link)
+        if config.advertisement() != before.advertisement():
+            self._machine.announce(time.monotonic())
+            self._io.turn()
+        self._io.mtu = isatap.mtu
+        self._fast_watch.reload()
+        moved = _in_programs(_table(self._site)) != _in_programs(isatap)
+        self._site = site
+        if moved:
+            self._attach_again()
+        elif self._fast is not None:
+            self._fast.sync(link)
+
+    def recheck(self, changed: bool) -> None:
+        """Whether the programs are where they were put; ``changed``: links or addresses may be others."""
+        if self._site.daemon.fast_path and self.ready.is_set():
+            lost = self._fast is not None and not self._fast.attached
+            self._fast_watch.moved((changed or lost) and self._underlays() != self._attached)
+            self._fast_watch.look(self._fast)
+
+    def _attach_again(self) -> None:
+        self._detach()
+        self._attach()
+
+    def _attach(self) -> None:
+        """Put the fast path in front, if it may and can be."""
+        self._attached = self._underlays()
+        if not self._site.daemon.fast_path:
+            remove_leftovers(self._attached)
+            return
+        isatap, link = _table(self._site), self._machine.link
+        try:
+            self._slow_hosts = 0
+            self._fast = IsatapFastPath(
+                self._tun.ifindex,
+                self._attached,
+                Role.ROUTER,
+                link,
+                link.locators,
+                isatap.mtu,
+                max_hosts=isatap.max_hosts + len(link.routers),
+                max_drop_sources=isatap.max_drop_sources,
+            )
+            self._tun.set_offloads(True)
+            for name in self._fast.skipped:
+                log.warning("%s is not Ethernet: its packets take the slow path", name)
+        except FastPathUnavailable as error:
+            self._no_fast = error.message
+            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+
+    def _detach(self) -> None:
+        if self._fast is not None:
+            self._read_counters()
+            self._registry.settle()
+            keep_drops(self._machine.drops, self._fast, time.monotonic())
+            self._fast.close()
+            self._fast = None
+
+    def _underlays(self) -> list[int]:
+        """The devices that hold a locator."""
+        locators = set(_table(self._site).locators)
+        return [
+            link.ifindex
+            for link, addresses in self._netlink.holdings()
+            if any(address.ip in locators for address in addresses)
+        ]
+
+    def _after(self) -> None:
+        """Tell the fast path and the names of hosts that came and went."""
+        for event in self._machine.events():
+            if isinstance(event, HostSeen):
+                self._names.seen(event.v4)
+                if self._fast is not None:
+                    self._add_host(self._fast, event.v4, event.locator)
+            elif self._fast is not None:
+                self._fast.remove_host(event.v4)
+
+    def _add_host(self, fast: IsatapFastPath, v4: bytes, locator: bytes) -> None:
+        found = fast.add_host(v4, locator)
+        if found is Added.KNOWN:  # it talks to another locator now; its counters start anew
+            self._read_counters()
+            self._registry.settle(v4)
+            fast.remove_host(v4)
+            found = fast.add_host(v4, locator)
+        if found is Added.FULL and not self._slow_hosts:
+            log.warning("the fast path has no room for %s: it takes the slow path", IPv4Address(v4))
+        self._slow_hosts += found is Added.FULL
+
+    async def _keep(self) -> None:
+        """About once a second: counters into the registry, the registry onto disk, old hosts out of it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            self._registry.wall_offset = time.time() - now
+            if self._retiring.stale():
+                self._retire(await loop.run_in_executor(self._writer, self._retiring.read))
+            self._machine.on_timer(now)
+            self._io.turn()
+            if now >= self._next_reading:
+                self._read_counters()
+                self._next_reading = time.monotonic() + COUNTER_SHARE * (time.monotonic() - now)
+            for _ in range(TRANSACTIONS):
+                changed, removed = self._registry.changes(FLUSH)
+                if not changed and not removed:
+                    self._tidy()
+                    break
+                written = loop.run_in_executor(self._writer, self._store.write, changed, removed)
+                if not await written:
+                    self._registry.unsaved(changed, removed)
+                    break
+
+    def _retire(self, networks: list[IPv4Network]) -> None:
+        self._retiring.take(networks)
+        self._machine.retire(self._retiring.prefixes(), time.monotonic())
+
+    def _tidy(self) -> None:
+        """When a rush of new hosts is over, give back what the tables left behind as they grew."""
+        before, self._hosts = self._hosts, len(self._registry)
+        if self._hosts == before and before > self._tidied + RUSH:
+            self._tidied = before
+            give_back()
+
+    def _read_counters(self) -> None:
+        if self._fast is None:
+            return
+        for v4, rx_packets, rx_bytes, tx_packets, tx_bytes, last in self._fast.counters():
+            self._registry.fast_path(v4, (rx_packets, rx_bytes, tx_packets, tx_bytes), last)
+
+    def _say_farewell(self) -> None:
+        isatap = _table(self._site)
+        if isatap.farewell:
+            self._machine.farewell(isatap.prefix_valid, time.monotonic())
+
+    # What the daemon shows
+
+    def status(self) -> dict[str, Any]:
+        """Short and flat."""
+        isatap, machine = _table(self._site), self._machine
+        return {
+            "fast_path": {"on": self._fast is not None, "reason": "" if self._fast else self._no_fast},
+            "hosts": len(self._registry),
+            "locators": [str(locator) for locator in isatap.locators],
+            "name": isatap.name,
+            "allowed": [str(network) for network in isatap.hosts],
+            "solicitations": machine.solicitations,
+            "advertisements": machine.advertisements,
+            **({"retiring": ", ".join(map(str, self._retiring.networks))} if self._retiring.networks else {}),
+        }
+
+    def hosts(self) -> Iterator[dict[str, Any]]:
+        """Every host of the registry, with counters as of now. Times are Unix seconds."""
+        self._read_counters()
+        prefix, retires = self._machine.config.prefix[:8], self._machine.retires
+        # The rows are made while they are sent: there may be many, and packets come first.
+        return (host_row(record, prefix, retires(record.v4)) for record in list(self._registry))
+
+    def findings(self) -> list[Finding]:
+        """What somebody should look at."""
+        stored = self._store.database.findings("HOSTS", "after a restart those of now would be forgotten")
+        found = [*self._retiring.findings(), *stored, *self._fast_watch.findings()]
+        if self._slow_hosts and self._fast is not None:
+            what = f"the fast path had no room for a host {self._slow_hosts} times: its packets take the slow path"
+            remedy = "reload, which makes its tables anew; if it comes back, set isatap.max_hosts higher"
+            found.append(Finding("ISATAP-FAST-PATH-FULL", "warning", what, remedy))
+        return found
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Refused packets by reason and source."""
+        return drop_rows(self._machine.drops, self._fast, self._registry.wall_offset)
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Exact totals by reason."""
+        return drop_totals(self._machine.drops, self._fast)
+
+    def metrics(self) -> Iterable[Metric]:
+        """Hosts and Neighbour Discovery."""
+        machine = self._machine
+        yield Metric("isatap_hosts", "ISATAP hosts in the registry.", "gauge", [({}, len(self._registry))])
+        yield Metric(
+            "isatap_solicitations", "Router solicitations.", "counter", [({}, machine.solicitations)]
+        )
+        yield Metric(
+            "isatap_advertisements", "Router advertisements.", "counter", [({}, machine.advertisements)]
+        )
+        retiring = sum(1 for _ in machine.retiring())
+        yield Metric("isatap_retiring", "Hosts that are told to let go.", "gauge", [({}, retiring)])
+        on = float(self._fast is not None)
+        yield Metric("isatap_fast_path", "1 when eBPF carries the packets.", "gauge", [({}, on)])
+
+
+def _in_programs(isatap: IsatapTable) -> tuple[object, ...]:
+    """What is fixed when the programs are loaded."""
+    return isatap.locators, isatap.mtu, isatap.max_hosts, isatap.max_drop_sources
+
+
+def _table(site: Site) -> IsatapTable:
+    assert site.isatap is not None, "roles_of makes this role only for a site with [isatap]"
+    return site.isatap

@@ -1,0 +1,368 @@
+"""The role ``names``: clients in the intranet's DNS. Tells a worker what to update, and keeps the queue on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manageout.errors import ManageoutError
+from manageout.protocol.names.registrar import Names, Outcome, Problem, StoredEntry, Task
+from manageout.service.names.own_names import own_names
+from manageout.service.process.finding import Finding
+from manageout.service.process.metrics import Metric
+from manageout.service.process.presence import Client
+from manageout.service.state.names import NamesStore
+from manageout.site.plan import Plan
+from manageout.site.tables.names import NamesTable
+from manageout.site.tables.site import Site
+
+if TYPE_CHECKING:
+    from manageout.directory.dns.update import Signer, Updater
+    from manageout.directory.dns.zones import Zones
+
+WORKERS = 4
+"""Updates at a time; with Kerberos one, because a context orders its messages."""
+BATCH = 0.05
+"""Seconds in which what happens together is stored together."""
+RETRY = 5.0
+"""Seconds until what a full disk has refused is stored again."""
+FAREWELL = 5.0
+"""Seconds for updates that are under way at a stop."""
+SHOWN = 3
+
+log = logging.getLogger(__name__)
+
+REMEDIES = {
+    "NAME-TAKEN": "give clients a zone of their own (names.zone), or remove the other record if it is stale",
+    "NAME-TWICE": "give each client a certificate with a name of its own in the zone",
+    "NAME-UNFIT": "give the client a certificate with a DNS name that is neither the site's own nor one machines trust",
+    "DNS-NO-ZONE": "set names.zone to a zone of these servers",
+    "DNS-UNREACHABLE": "see that the DNS servers answer over TCP port 53 from this machine",
+    "DNS-UNSIGNED": "a proxy or firewall may be changing DNS messages in between",
+    "DNS-BAD-KEY": "put the key of names.key_file into the server's configuration, under the same name",
+    "DNS-BAD-SIGNATURE": "compare the secret of names.key_file with the server's",
+    "DNS-BAD-TIME": "set the clock: chronyc makestep, or timedatectl",
+    "DNS-REFUSED": 'allow updates for our key or account; secure-only zones need authentication = "kerberos"',
+    "DNS-NOT-AUTHORITATIVE": "set names.servers to the zone's primary server",
+    "DNS-NOT-ZONE": "set names.zone to the zone that the server holds",
+    "DNS-FORGETS": "find what removes it there: scavenging, a clean-up, a zone restored or written by another server",
+    "DNS-FAILED": "see the DNS server's log",
+    "KERBEROS-NO-KDC": "see that a domain controller answers on port 88, and /etc/krb5.conf",
+    "KERBEROS-CLOCK": "set the clock: within 5 minutes of the domain controller's",
+    "KERBEROS-ACCOUNT": "export the account's keytab again: its password has changed, or the account is gone",
+    "KERBEROS-REFUSED": "see the DNS server's log; the account needs the right to create records",
+    "KERBEROS-FAILED": "try: {kinit}; then kvno with the DNS/ name that is said here",
+}
+
+
+def remedy_of(code: str, table: NamesTable | None) -> str:
+    """What mends a trouble of updates, in the values of the site file."""
+    keytab, principal = (table.keytab, table.principal) if table else (None, "")
+    kinit = f"kinit -k -t {keytab} {principal}" if principal else f"klist -k {keytab}, kinit -k -t {keytab}"
+    return REMEDIES.get(code, "see the DNS server's log").replace("{kinit}", kinit)
+
+
+def machine_of(site: Site) -> Names:
+    """The machine for a site with a ``[names]`` table."""
+    table = site.names
+    assert table is not None
+    zone = table.zone or site.site.domain
+    return Names(zone, table.reverse, table.keep == "grace", reserved=own_names(site))
+
+
+def updater_of(site: Site, plan: Plan) -> Updater:
+    """What carries out the tasks. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
+    from manageout.directory.dns.update import Updater
+
+    table = site.names
+    assert table is not None
+    # All gateways of a site own its names together.
+    mark = f"manageout {site.site.prefix}"
+    return Updater(zones_of(site), signer_of(table), mark, table.ttl, plan.client_prefix)
+
+
+def zones_of(site: Site) -> Zones:
+    """Where the site's names are updated."""
+    from manageout.directory.dns.zones import Zones
+
+    assert site.names is not None
+    return Zones(site.names.servers, site.dns64.upstreams if site.dns64 else ())
+
+
+def signer_of(table: NamesTable) -> Signer | None:
+    """What signs updates, or None. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
+    if table.authentication == "tsig" and table.key_file is not None:
+        from manageout.directory.dns.tsig import KeySigner
+
+        return KeySigner(table.key_file)
+    if table.authentication == "kerberos" and table.keytab is not None:
+        from manageout.directory.dns.gss_tsig import KerberosSigner
+
+        return KerberosSigner(table.keytab, table.principal)
+    return None
+
+
+def _result(
+    task: Task, done: asyncio.Future[tuple[Outcome, Problem | None]]
+) -> tuple[Outcome, Problem | None]:
+    if (error := done.exception()) is not None:
+        log.error("update of %s failed inside", task.name, exc_info=error)
+        return Outcome.FAILED, Problem("DNS-FAILED", f"{task.name}: internal error: {error}")
+    return done.result()
+
+
+class NamesService:
+    """The role; a watcher of clients."""
+
+    name = "names"
+
+    def __init__(self, site: Site, plan: Plan, state_dir: Path) -> None:
+        """A key or keytab that cannot be used is a finding, tried again with each update: tunnels do without names.
+
+        Raises :class:`ManageoutError` when the store cannot be used.
+        """
+        self._site, self._plan = site, plan
+        self.machine = machine_of(site)
+        self._updater: Updater | None = None
+        self._fault: ManageoutError | None = None
+        try:
+            self._updater = updater_of(site, plan)
+        except ManageoutError as error:
+            self._fault = error
+            log.error("%s; no names are registered (%s)", error.message, error.hint)
+        self._former: Updater | None = None
+        """What could change the zone of before a reload, to take its records away."""
+        self._store = NamesStore(state_dir)
+        self._unstored: dict[str, StoredEntry | None] = {}
+        self._clients: dict[str, Client] = {}
+        self._outcomes: Counter[str] = Counter()
+        self._told: dict[str, str] = {}
+        self._running: set[asyncio.Future[tuple[Outcome, Problem | None]]] = set()
+        self._wake = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    # --- Watcher ----------------------------------------------------------------------------------------
+
+    def present(self, client: Client) -> None:
+        """Register it."""
+        self._clients[client.identity] = client
+        self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
+        self._wake.set()
+
+    def absent(self, client: Client) -> None:
+        """Remove its records, or wait for the end of its grace."""
+        self._clients.pop(client.identity, None)
+        self.machine.absent(client.identity, time.monotonic())
+        if client.lease is None:  # there is no grace that could end
+            self.machine.released(client.identity, time.monotonic())
+        self._wake.set()
+
+    def _lease(self, client: Client) -> bytes | None:
+        """For the A record: none with masquerade, where nobody reaches the lease."""
+        translation = self._site.translation
+        return None if translation is not None and translation.masquerade else client.lease
+
+    def released(self, identity: str, lease: bytes | None) -> None:
+        """Remove its records, if they are still there and it has not returned."""
+        if identity not in self._clients:
+            self.machine.released(identity, time.monotonic())
+            self._wake.set()
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled. The records stay: most stops are restarts, after which the same clients come back.
+
+        The next start removes those of clients that do not; ``manageout names remove`` all, after the last one.
+        """
+        self.machine.restore(self._store.load(), time.monotonic())
+        for client in self._clients.values():  # they came before us
+            self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
+        kerberos = self._site.names is not None and self._site.names.authentication == "kerberos"
+        self._pool = ThreadPoolExecutor(1 if kerberos else WORKERS, thread_name_prefix="names")
+        self._limit = 1 if kerberos else WORKERS
+        self.ready.set()
+        with ThreadPoolExecutor(1, thread_name_prefix="names-store") as self._disk:
+            try:
+                while True:
+                    await self._turn()
+            finally:
+                self.ready.clear()
+                await self._farewell()
+                await self._keep()
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._disk.submit(self._store.close)
+
+    async def _turn(self) -> None:
+        """Store what has changed, start what is due, wait for the next event."""
+        await self._start()
+        due = self.machine.timer() if len(self._running) < self._limit else None
+        timeout = None if due is None else max(0.0, due - time.monotonic())
+        if self._unstored:
+            timeout = RETRY if timeout is None else min(timeout, RETRY)
+        with contextlib.suppress(TimeoutError):
+            # Not wait_for: before Python 3.12 it forgets a stop that comes together with the event.
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        await asyncio.sleep(BATCH)
+        self._wake.clear()
+
+    async def _start(self) -> None:
+        """First it is noted, then sent: a process that is killed in between leaves nothing that no start knows of."""
+        tasks = self.machine.tasks(time.monotonic(), self._limit - len(self._running))
+        await self._keep()
+        loop = asyncio.get_running_loop()
+        for task in tasks:
+            future = loop.run_in_executor(self._pool, self._perform, task)
+            self._running.add(future)
+            future.add_done_callback(lambda done, task=task: self._finished(task, done))  # type: ignore[misc]
+
+    def _perform(self, task: Task) -> tuple[Outcome, Problem | None]:
+        """In a worker. What could not be used before may have been mended."""
+        if self._former is not None and not task.wanted and self._elsewhere(task.name):
+            outcome, problem = self._former.perform(task)
+            if outcome is not Outcome.FAILED:
+                return outcome, problem
+        if self._updater is None:
+            try:
+                self._updater = updater_of(self._site, self._plan)
+            except ManageoutError as error:
+                self._fault = error
+                return Outcome.FAILED, None
+            self._fault = None
+        return self._updater.perform(task)
+
+    def _elsewhere(self, name: str) -> bool:
+        """It lies in a zone that the site had before."""
+        return not name.endswith((f".{self.machine.zone}", ".arpa"))
+
+    def _finished(self, task: Task, done: asyncio.Future[tuple[Outcome, Problem | None]]) -> None:
+        self._running.discard(done)
+        if done.cancelled():
+            return
+        outcome, problem = _result(task, done)
+        self._outcomes[outcome.value] += 1
+        self._tell(task, outcome, problem)
+        self.machine.finished(task, outcome, problem, time.monotonic())
+        self._wake.set()
+
+    def _tell(self, task: Task, outcome: Outcome, problem: Problem | None) -> None:
+        """Once for each change of fortune of a name, not for each attempt; of looks that nobody answers the finding."""
+        if task.look and outcome in (Outcome.FAILED, Outcome.DOUBTFUL):
+            return
+        if problem is None:
+            self._told.pop(task.name, None)
+            if outcome is Outcome.RESTORED:
+                log.warning("DNS: %s was not there any more as we had put it: registered again", task.name)
+            elif outcome is Outcome.DONE and not task.look:
+                texts = ", ".join(text for _, text in sorted(task.wanted)) or "removed"
+                log.info("DNS: %s: %s", task.name, texts)
+        elif self._told.get(task.name) != problem.code:
+            if len(self._told) > 10_000:
+                self._told.clear()
+            self._told[task.name] = problem.code
+            log.warning("DNS: %s (%s)", problem.words, remedy_of(problem.code, self._site.names))
+
+    async def _farewell(self) -> None:
+        """Begin nothing more; know of what was begun."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=FAREWELL)
+
+    async def _keep(self) -> None:
+        """In a thread: packets must not wait for a sync of the disk."""
+        self._unstored.update(self.machine.changes())
+        if not self._unstored:
+            return
+        write = partial(self._store.write, tuple(self._unstored.items()))
+        if not await asyncio.get_running_loop().run_in_executor(self._disk, write):
+            self._unstored.clear()
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Another zone or key: names move there. Raises :class:`ManageoutError` before anything has changed."""
+        if site.names is None:
+            return
+        before = self._site
+        machine = machine_of(site)
+        changed = (site.names, site.site, site.dns64) != (before.names, before.site, before.dns64)
+        if changed or site.translation != before.translation or machine.reserved != self.machine.reserved:
+            updater = updater_of(site, plan)
+            if machine.zone != self.machine.zone:
+                self._former = self._updater
+            self._updater, self._site, self._plan, self._fault = updater, site, plan, None
+            self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
+            self.machine.keep_in_grace, self.machine.reserved = machine.keep_in_grace, machine.reserved
+            for client in self._clients.values():
+                self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
+        self.machine.look_again(time.monotonic())
+        self._wake.set()
+
+    # --- What others may know ---------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        table = self._site.names
+        return {
+            "ready": self.ready.is_set(),
+            "zone": self.machine.zone,
+            "authentication": table.authentication if table else "",
+            "registered": self.machine.registered,
+            "waiting": self.machine.waiting,
+        }
+
+    def findings(self) -> list[Finding]:
+        """One for each kind of trouble, with the first few names."""
+        kinds: dict[str, list[Problem]] = {}
+        left = []
+        for name, problem in self.machine.problems():
+            if name in self.machine.entries and self._elsewhere(name):
+                left.append(name)
+            else:
+                kinds.setdefault(problem.code, []).append(problem)
+        found = [*self._stored_badly(), *self._left_behind(left)]
+        if self._fault is not None:
+            found.append(Finding("NAMES-UNUSABLE", "error", self._fault.message, self._fault.hint))
+        for code, problems in sorted(kinds.items()):
+            each = list(dict.fromkeys(problem.words for problem in problems))
+            words = "; ".join(each[:SHOWN])
+            more = f"; and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
+            severity = "warning" if code.startswith("NAME-") else "error"
+            found.append(Finding(code, severity, words + more, remedy_of(code, self._site.names)))
+        return found
+
+    def _stored_badly(self) -> Iterator[Finding]:
+        return self._store.database.findings("NAMES", "after a crash some would stay in the DNS")
+
+    def _left_behind(self, names: list[str]) -> Iterator[Finding]:
+        """Of a zone that the site had before, and that its key cannot change."""
+        if names:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            what = f"records of the zone of before cannot be removed: {', '.join(names[:SHOWN])}{more}"
+            remedy = f"let our key change that zone too, or remove them there: update delete {names[0]}"
+            yield Finding("NAMES-LEFT-BEHIND", "warning", what, remedy)
+
+    def drops(self) -> list[dict[str, Any]]:
+        """No packets here."""
+        return []
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """No packets here."""
+        return {}
+
+    def metrics(self) -> Iterable[Metric]:
+        """For Prometheus."""
+        yield Metric(
+            "names_registered", "Owner names in the DNS as wanted.", "gauge", [({}, self.machine.registered)]
+        )
+        yield Metric(
+            "names_waiting", "Owner names still to be changed.", "gauge", [({}, self.machine.waiting)]
+        )
+        samples = [({"outcome": outcome}, float(count)) for outcome, count in sorted(self._outcomes.items())]
+        yield Metric("names_updates", "DNS updates by outcome.", "counter", samples)

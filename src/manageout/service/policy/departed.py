@@ -1,0 +1,99 @@
+"""Forgets what clients that have gone have left in the kernel's table of connections.
+
+There it would stand for hours, and nobody would pay for it. Reading a full table takes a second, in slices between
+which packets are served; so it is read only when somebody has gone, and not more often than every :data:`LOOK`.
+
+A new table of the rules counts from 0 what clients open. So after each load, what one has above the limit is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from manageout.errors import ManageoutError
+from manageout.linux.netlink import conntrack_forget
+from manageout.service.policy.charges import KEEP, Charges
+from manageout.service.policy.filter_tracking import LIMIT
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+from manageout.words import counted
+
+LOOK = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Departed:
+    """Goes by ``charges``, which is told of clients elsewhere."""
+
+    def __init__(self, site: Site, plan: Plan, charges: Charges) -> None:
+        self._charges = charges
+        self.forgotten = 0
+        """Connections so far."""
+        self.recount = False
+        """The rules count anew."""
+        self.configure(site, plan)
+
+    def configure(self, site: Site, plan: Plan) -> None:
+        """Go on by another site file."""
+        # Longer than its lease is held for a client, nothing of it is.
+        self._keep = min(KEEP, site.translation.grace) if site.translation is not None else KEEP
+        leases = plan.leases if site.translation is not None else None
+        blocks = [each for each in (plan.client_prefix if site.gateway else None, leases) if each is not None]
+        self._blocks = [(each.network_address.packed, each.broadcast_address.packed) for each in blocks]
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        begun: float | None = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK)
+            now = time.monotonic()
+            due = self._charges.due(now, self._keep)
+            if begun is not None and begun + self._keep <= now:
+                begun = None  # who was here before us, and has not come again
+                await self._forget(self._strange)
+            if due:
+                await self._forget(due.__contains__)
+            if self.recount:
+                self.recount = False
+                await self._count(
+                    conntrack_forget.forget_where(self._excess()), "more than one client may have"
+                )
+
+    def _strange(self, address: bytes) -> bool:
+        """A client's, and no client has it."""
+        ours = any(low <= address <= high for low, high in self._blocks if len(low) == len(address))
+        return ours and not self._charges.holds(address)
+
+    def _excess(self) -> Callable[[tuple[bytes, ...]], bool]:
+        """Above the limit of who has begun it, in each family."""
+        counts: Counter[tuple[str, int]] = Counter()
+
+        def chosen(ends: tuple[bytes, ...]) -> bool:
+            payer = self._charges.payer(ends[0]) if ends else None
+            if payer is None:
+                return False
+            counts[payer, len(ends[0])] += 1
+            return counts[payer, len(ends[0])] > LIMIT
+
+        return chosen
+
+    async def _forget(self, gone: Callable[[bytes], bool]) -> None:
+        await self._count(conntrack_forget.forget_of(gone), "of clients that have left")
+
+    async def _count(self, walk: Iterator[int], whose: str) -> None:
+        found = 0
+        try:
+            for forgotten in walk:
+                found += forgotten
+                await asyncio.sleep(0)
+        except ManageoutError as error:
+            log.error("connections %s stay: %s (%s)", whose, error.message, error.hint)
+            return
+        self.forgotten += found
+        if found:
+            log.info("%s %s forgotten", counted(found, "connection"), whose)

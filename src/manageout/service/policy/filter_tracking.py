@@ -1,0 +1,258 @@
+"""The part of our table that keeps the kernel's table of connections from filling up. Pure.
+
+The policy rests on that table, which the whole machine shares. So:
+
+* what ends in ourselves and needs no state is not tracked: TLS of clients to ``gateway.listen``, protocol 41 to the
+  locators, both with the ICMP errors about them, and what a client says by link-local addresses. Who comes anew
+  needs no entry there, however full the table is;
+* what one client may have open is limited for all its addresses together, and once more for the IPv4 half of what
+  is translated. The map :data:`OWNERS` gives each of its addresses the same number, which is counted by. Whoever is
+  not yet in the map counts as number 0, with everybody else who is not;
+* so is what one machine inside may, by its address as clients see it;
+* entries that cross our devices live shorter than the kernel's default of five days. The rules that say so are in a
+  table of their own (:func:`timeouts`): when such an object goes, open connections fall back to the default, so a
+  reload must leave it as it is.
+
+All this looks at the first packet of a connection only, after every rule has accepted it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+
+from manageout.linux.nft.features import Features
+from manageout.service.dns64.upstream import endpoint
+from manageout.service.policy.filter_text import chain, set_of
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.site.tables.site import Site
+
+OWNERS = "owners"
+"""The map from addresses of clients to the numbers by which their connections are counted."""
+LIMIT = 1024
+"""Connections that one client may have open. With the IPv4 halves of them it has less than one in a hundred of the
+entries of a machine with 2 GB of memory (``nf_conntrack_max`` 262,144)."""
+RATE, BURST = 100, 500
+"""Connections that it may open a second, and at once: those that have ended are not counted any more, and stay for a
+few seconds."""
+CLIENTS_COUNTED = 65_535
+HOST_LIMIT, HOST_RATE, HOST_BURST = 4096, 500, 2000
+"""The same of a machine inside that calls clients, or of an ISATAP host: one that pushes software calls many."""
+
+ESTABLISHED = 7440
+"""Seconds: RFC 5382 5 asks for 2 h 4 min at least, that a keepalive each two hours is enough."""
+_TCP = {
+    "syn_sent": 30,
+    "syn_recv": 30,
+    "established": ESTABLISHED,
+    "fin_wait": 60,
+    "time_wait": 5,
+    "close": 5,
+}
+_UDP = {"unreplied": 20, "replied": 120}  # RFC 4787 4.3: two minutes for who was answered
+_QUESTION = {"unreplied": 5, "replied": 5}  # longer than any is waited for
+_TIMEOUTS = {"tcp": _TCP, "udp": _UDP}
+_FAMILIES = {"ip": "ipv4", "ip6": "ipv6"}
+
+_NOT_OURS = 'iifname != "lo" iifname != "mo-*"'
+_ERRORS = {
+    "ip": "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
+    "ip6": "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }",
+}
+# Where the quoted packet says its protocol, and its source port: bits from the beginning of the ICMP header.
+_QUOTED = {"ip": ("@th,136,8", "@th,224,16"), "ip6": ("@th,112,8", "@th,384,16")}
+
+
+def class_id(number: int) -> str:
+    """A number as nftables writes what it counts by."""
+    return f"{number >> 16:x}:{number & 0xFFFF:x}"
+
+
+def counts_by_client(site: Site, features: Features) -> bool:
+    """Whether the table has the map :data:`OWNERS`."""
+    return features.counts and site.gateway is not None and not _anonymous(site)
+
+
+def tracking(
+    site: Site, plan: Plan, features: Features, owners: Mapping[bytes, int], refused: str
+) -> tuple[list[str], list[str]]:
+    """(sets and objects, chains). ``refused``: the chain for who has reached the limit."""
+    sets: list[str] = []
+    chains = [chain(name, rules) for name, rules in _by_protocol(site).items()]
+    chains += [
+        chain("untracked_in", _untracked_in(site, plan)),
+        chain("untracked_out", _untracked_out(site)),
+    ]
+    if not features.counts:
+        return sets, chains
+    sets += _sets_of("host", "ipv6_addr")
+    chains.append(chain("host_limit", _over("host", "ip6 saddr", refused, HOST_LIMIT, HOST_RATE, HOST_BURST)))
+    if site.gateway is not None:
+        sets += _counted(site, owners)
+        chains.append(chain("client_limit", _client_limit(site, refused)))
+        if site.translation is not None:
+            sets += _sets_of("lease", "ipv4_addr")
+            chains.append(chain("lease_limit", _over("lease", "ip saddr", refused)))
+    chains += [
+        chain(f"begun_{hook}", [*_first_packets(hook), *_limits(site, hook)]) for hook in ("forward", "input")
+    ]
+    return sets, chains
+
+
+def timeouts(site: Site, features: Features) -> str:
+    """The body of the table of time-outs; empty where the kernel has none."""
+    if not features.timeouts:
+        return ""
+    families = ("ip6", "ip") if site.translation is not None else ("ip6",)
+    parts = [
+        _timeout(protocol, family, protocol, policy)
+        for family in families
+        for protocol, policy in _TIMEOUTS.items()
+    ]
+    if site.dns64 is not None:
+        parts += [_timeout("dns", family, "udp", _QUESTION) for family in _FAMILIES]
+        parts.append(chain("begun_output", _questions(site.dns64.upstreams)))
+    lasting = [
+        f'meta nfproto {_FAMILIES[family]} meta l4proto {protocol} ct timeout set "{protocol}_{family}"'
+        for family in families
+        for protocol in _TIMEOUTS
+    ]
+    parts += [chain(f"begun_{hook}", [*_first_packets(hook), *lasting]) for hook in ("forward", "input")]
+    return "\n".join(parts)
+
+
+# --- What is not tracked ----------------------------------------------------------------------------------
+
+
+def _by_protocol(site: Site) -> dict[str, list[str]]:
+    """Chains for what may be for us: packets of other protocols pass all of these rules by one look."""
+    found: dict[str, list[str]] = {}
+    for family, host, port in _listeners(site):
+        to = f"{family} daddr {host}" if host else f"meta nfproto {_FAMILIES[family]} fib daddr type local"
+        found.setdefault("untracked_tcp", []).append(f"tcp dport {port} {_NOT_OURS} {to} notrack")
+        protocol, source_port = _QUOTED[family]
+        about = f"{_ERRORS[family]} {_NOT_OURS} {to} {protocol} 6 {source_port} {port} notrack"
+        found.setdefault("untracked_icmp" if family == "ip" else "untracked_icmpv6", []).append(about)
+    if site.isatap is not None:
+        found["untracked_41"] = [f"ip daddr {_locators(site)} notrack"]
+        to = f"ip daddr {_locators(site)}"
+        about = f"{_ERRORS['ip']} {_NOT_OURS} {to} {_QUOTED['ip'][0]} 41 notrack"
+        found.setdefault("untracked_icmp", []).append(about)
+    return found
+
+
+def _untracked_in(site: Site, plan: Plan) -> Iterator[str]:
+    yield "type filter hook prerouting priority raw; policy accept;"
+    ways = [f"{name.removeprefix('untracked_')} : jump {name}" for name in _by_protocol(site)]
+    if ways:
+        yield f"meta l4proto vmap {{ {', '.join(ways)} }}"
+    if site.gateway is not None:
+        yield f"iifname {IPHTTPS_DEVICE} ip6 saddr fe80::/10 notrack"
+    if site.translation is not None and not site.translation.masquerade:
+        # The IPv4 half of translated flows: the other half has their state. Those with this machine itself have two.
+        yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 fib daddr type != local notrack"
+        yield f"ip daddr {plan.leases} notrack"
+
+
+def _untracked_out(site: Site) -> Iterator[str]:
+    yield "type filter hook output priority raw; policy accept;"
+    for family, host, port in _listeners(site):
+        source = f"{family} saddr {host}" if host else f"meta nfproto {_FAMILIES[family]}"
+        yield f"tcp sport {port} {_NOT_OURS.replace('iif', 'oif')} {source} notrack"
+    if site.isatap is not None:
+        yield f"meta l4proto 41 ip saddr {_locators(site)} notrack"
+    if site.gateway is not None:
+        yield f"oifname {IPHTTPS_DEVICE} ip6 daddr fe80::/10 notrack"
+
+
+def _listeners(site: Site) -> Iterator[tuple[str, str, int]]:
+    """Family, address (none for any) and port of each."""
+    for listener in dict.fromkeys(site.gateway.listen if site.gateway is not None else ()):
+        host, _, port = listener.rpartition(":")
+        address = ip_address(host.strip("[]"))
+        text = "" if address.is_unspecified else str(address)
+        yield ("ip" if address.version == 4 else "ip6"), text, int(port)
+
+
+def _locators(site: Site) -> str:
+    assert site.isatap is not None, "the caller has looked"
+    return f"{{ {', '.join(map(str, site.isatap.locators))} }}"
+
+
+# --- What is, and how much of it --------------------------------------------------------------------------
+
+
+def _questions(servers: Sequence[str]) -> Iterator[str]:
+    """What the DNS64 asks for clients has a port of its own each time: that entry is no one's, and so must not stay."""
+    yield "type filter hook output priority filter + 1; policy accept;"
+    yield "ct state != new accept"
+    for server in servers:
+        _, (host, port) = endpoint(server)
+        family = "ip6" if ":" in host else "ip"
+        yield f'{family} daddr {host} udp dport {port} ct timeout set "dns_{family}"'
+
+
+def _timeout(name: str, family: str, protocol: str, states: Mapping[str, int]) -> str:
+    policy = ", ".join(f"{state} : {seconds}" for state, seconds in states.items())
+    lines = (f"protocol {protocol}; l3proto {family};", f"policy = {{ {policy} }};")
+    return f"  ct timeout {name}_{family} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
+
+
+def _first_packets(hook: str) -> Iterator[str]:
+    yield f"type filter hook {hook} priority filter + 1; policy accept;"
+    yield "ct state != new accept"
+    yield "ct status & confirmed == confirmed accept"
+    yield 'iifname != "mo-*" ' + ('oifname != "mo-*" ' if hook == "forward" else "") + "accept"
+
+
+def _counted(site: Site, owners: Mapping[bytes, int]) -> Iterator[str]:
+    if _anonymous(site):
+        yield from _sets_of("client", "ipv6_addr")
+        return
+    pairs = ", ".join(f"{ip_address(key)} : {class_id(number)}" for key, number in owners.items())
+    elements = [f"elements = {{ {pairs} }}"] if pairs else []
+    lines = ["type ipv6_addr : classid;", *elements]
+    yield f"  map {OWNERS} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
+    yield from _sets_of("client", "classid")
+
+
+def _limits(site: Site, hook: str) -> Iterator[str]:
+    if site.gateway is not None:
+        yield f"iifname {IPHTTPS_DEVICE} goto client_limit"
+        if site.translation is not None:
+            yield f"iifname {XLAT_DEVICE} ip saddr {site.translation.pool} goto lease_limit"
+        if hook == "forward":
+            yield f"oifname {IPHTTPS_DEVICE} goto host_limit"
+    if site.isatap is not None:
+        yield f"iifname {ISATAP_DEVICE} goto host_limit"
+
+
+def _client_limit(site: Site, refused: str) -> Iterator[str]:
+    if _anonymous(site):  # nobody is anybody: an address is all there is
+        yield from _over("client", "ip6 saddr", refused)
+        return
+    # Only the priority of a packet can carry the number to the count without being seen elsewhere: it leaves as it
+    # came from our device.
+    yield "meta priority set none"
+    yield f"meta priority set ip6 saddr map @{OWNERS}"
+    yield from _over("client", "meta priority", refused)
+    yield "meta priority set none"
+
+
+def _sets_of(name: str, kind: str) -> list[str]:
+    return [
+        set_of(f"{name}_connections", kind, CLIENTS_COUNTED),
+        set_of(f"{name}_rates", kind, CLIENTS_COUNTED, "1m"),
+    ]
+
+
+def _over(
+    name: str, key: str, refused: str, limit: int = LIMIT, rate: int = RATE, burst: int = BURST
+) -> Iterator[str]:
+    over = f"limit rate over {rate}/second burst {burst} packets"
+    yield f"update @{name}_rates {{ {key} {over} }} goto {refused}"
+    yield f"add @{name}_connections {{ {key} ct count over {limit} }} goto {refused}"
+
+
+def _anonymous(site: Site) -> bool:
+    return site.gateway is not None and site.gateway.authentication == "none"

@@ -1,0 +1,102 @@
+"""Other firewalls of this machine: what they drop that must pass is said while they do it.
+
+Our table cannot overrule them: a packet passes when every table lets it. The kernel counts changes of the packet
+filter; when the count has moved and rules of others are not what they were, the packets that this machine needs are
+walked through them (:mod:`manageout.linux.nft.evaluate`), in a thread, and never for more than a fifth of the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Iterator
+
+from manageout.errors import ManageoutError
+from manageout.linux.nft.rules import NftRules
+from manageout.linux.nft.tables import OURS
+from manageout.service.daemon.kernel_findings import Board, Row
+from manageout.service.probe.machine import filters
+from manageout.service.probe.results import Judged, Kind
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+
+log = logging.getLogger(__name__)
+
+LOOK = 0.5
+SHARE = 4
+"""So many times what a look took it rests, and only changes make it look."""
+AGAIN = 60.0
+"""Seconds until everything is walked again: members of sets change without their rules."""
+
+_FORWARD = (
+    'accept iifname "mo-*" and oifname "mo-*" there (ufw route allow in on DEVICE, and out on DEVICE, for each mo-*;'
+    " firewalld: a policy from and to the zones of mo-* and of the intranet)"
+)
+REMEDIES: dict[Kind, str] = {
+    "protocol 41 in": "accept protocol 41 from isatap.hosts there, not by `ct state`"
+    " (ufw allow in proto ipv6 from NETWORK)",
+    "protocol 41 out": "accept protocol 41 to isatap.hosts there",
+    "TLS in": "accept TCP to gateway.listen there, not by `ct state`, for it is untracked (ufw allow 443/tcp;"
+    " firewall-cmd --add-service=https)",
+    "TLS out": "let out what gateway.listen answers, not by `ct state`, for it is untracked",
+    "clients' packets": _FORWARD,
+    "leases' packets": _FORWARD,
+}
+
+
+class FilterWatch:
+    """Shows on ``board`` what other tables drop."""
+
+    def __init__(self, site: Site, plan: Plan, board: Board) -> None:
+        self._site, self._plan, self._board = site, plan, board
+        self._asked = True
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Other packets must pass."""
+        self._site, self._plan = site, plan
+        self._asked = True
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        rules = NftRules()
+        try:
+            await self._follow(rules)
+        finally:
+            rules.close()
+
+    async def _follow(self, rules: NftRules) -> None:
+        generation = fingerprint = -1
+        walked = 0.0
+        while True:
+            began = time.monotonic()
+            try:
+                now = rules.generation()
+                if self._asked or now != generation or began - walked >= AGAIN:
+                    seen = await asyncio.to_thread(rules.fingerprint, OURS)
+                    generation = now
+                    if self._asked or seen != fingerprint or began - walked >= AGAIN:
+                        self._asked, fingerprint, walked = False, seen, began
+                        await self._walk()
+            except ManageoutError:
+                pass  # `check` says what cannot be read
+            except Exception:  # others' rules may be of any kind: no reason to end who serves
+                log.exception("the rules of other tables cannot be judged")
+            await asyncio.sleep(max(LOOK, (time.monotonic() - began) * SHARE))
+
+    async def _walk(self) -> None:
+        judged = await asyncio.to_thread(filters, self._site, self._plan, ())
+        self._board.show("filters", dropped(judged), time.monotonic())
+
+
+def dropped(judged: Iterable[Judged]) -> Iterator[Row]:
+    """A row for each rule or chain that drops what must pass."""
+    rules: dict[str, list[Judged]] = {}
+    for each in judged:
+        if each.result == "drop":
+            rules.setdefault(each.rule, []).append(each)
+    for rule, found in rules.items():
+        kinds: dict[Kind, None] = dict.fromkeys(each.what for each in found)
+        what = f"another firewall drops {', '.join(kinds)}: {rule} (such as {found[0].packet})"
+        remedy = "; ".join(dict.fromkeys(REMEDIES[kind] for kind in kinds))
+        yield Row("FILTER-BLOCKS", rule, "error", what, remedy)

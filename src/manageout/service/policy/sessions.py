@@ -1,0 +1,107 @@
+"""Who is connected to whom: the kernel's connections that have a client at one end, in the words of the site.
+
+Each translated session is two connections to the kernel; the one in IPv6 is read, where both ends are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import Any, NamedTuple
+
+from manageout.linux.netlink.conntrack import Connection, each_connection
+from manageout.service.policy.report import Way, machine
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+
+PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 47: "gre", 50: "esp", 132: "sctp"}
+
+
+class Call(NamedTuple):
+    """A connection that a machine of the intranet has begun to a client."""
+
+    manager: IPv4Address | IPv6Address
+    """As the intranet knows it."""
+    way: Way
+    client: str
+    """Its name; empty where only its address is known."""
+    client_address: str
+
+
+class Sessions:
+    """``identity(address)``: the client that has it; ``name(address)``: of an intranet machine, or nothing."""
+
+    def __init__(
+        self,
+        site: Site,
+        plan: Plan,
+        identity: Callable[[bytes], str | None],
+        name: Callable[[IPv4Address | IPv6Address], str],
+    ) -> None:
+        self._site, self._plan = site, plan
+        self._identity, self._name = identity, name
+        prefixes = [plan.client_prefix, plan.client_aggregate, *(plan.advertised if site.isatap else ())]
+        self._prefixes = list(dict.fromkeys(_bounds(prefix) for prefix in prefixes))
+        own = [plan.dns64, plan.gateway_address]
+        self._own = frozenset(address.packed for address in own)
+
+    def rows(self) -> Iterator[dict[str, Any] | None]:
+        """One a session, as the kernel lists them; None: one of others. Times are Unix seconds.
+
+        Raises :class:`KernelError`.
+        """
+        return (found and self.row(found) for found in each_connection(self._concerns_us))
+
+    def row(self, connection: Connection) -> dict[str, Any]:
+        """``rx``: from the client, ``tx``: to the client, whoever began."""
+        outbound = not self._is_client(connection.source)
+        client, other = connection.source, connection.destination
+        sent = connection.sent_packets, connection.sent_bytes
+        received = connection.received_packets, connection.received_bytes
+        if outbound:
+            client, other, sent, received = other, client, received, sent
+        peer, way = machine(other, self._site, self._plan)
+        return {
+            "client": self._identity(client) or "",
+            "client_address": str(IPv6Address(client)),
+            "peer": str(peer),
+            "peer_name": self._identity(other) or self._name(peer),
+            "begun_by": "manager" if outbound else "client",
+            "protocol": PROTOCOLS.get(connection.protocol, str(connection.protocol)),
+            "port": connection.port,
+            "state": connection.state,
+            "since": connection.start,
+            "rx_packets": sent[0],
+            "rx_bytes": sent[1],
+            "tx_packets": received[0],
+            "tx_bytes": received[1],
+            "through": str(Way.NAT46 if outbound and way is Way.NAT64 else way),
+        }
+
+    def call(self, connection: Connection) -> Call | None:
+        """Who calls whom, if it is a call of a manager."""
+        source, client = connection.source, connection.destination
+        if (
+            self._is_client(source)
+            or not self._is_client(client)
+            or client in self._own
+            or source in self._own
+        ):
+            return None
+        manager, way = machine(source, self._site, self._plan)
+        if way is Way.NAT64:
+            way = Way.NAT46
+        return Call(manager, way, self._identity(client) or "", str(IPv6Address(client)))
+
+    def _concerns_us(self, source: bytes, destination: bytes) -> bool:
+        """One end is a client; what the gateway itself is asked is no session of the site."""
+        if destination in self._own or source in self._own:
+            return False
+        return self._is_client(source) or self._is_client(destination)
+
+    def _is_client(self, address: bytes) -> bool:
+        return any(low <= address <= high for low, high in self._prefixes)
+
+
+def _bounds(prefix: IPv6Network) -> tuple[bytes, bytes]:
+    return prefix.network_address.packed, prefix.broadcast_address.packed

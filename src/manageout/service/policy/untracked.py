@@ -1,0 +1,141 @@
+"""Whether rules of others bear that our listeners are not tracked: what fits ``ct state new`` does not fit them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from manageout.errors import ManageoutError
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, Hook, Packet, Ruleset
+from manageout.service.probe import machine as live_host
+from manageout.site.tables.site import Site
+
+LOOK = 60.0
+"""Seconds: another firewall may be started at any time."""
+
+AGAIN = 2.0
+"""When they could not be read."""
+
+log = logging.getLogger(__name__)
+
+_TOO_BIG = {4: (ICMP, 3), 6: (ICMPV6, 2)}  # RFC 792, RFC 4443 3.2
+
+
+class Fault(NamedTuple):
+    """A rule that does harm, and what to do."""
+
+    what: str
+    remedy: str
+
+
+def faults(site: Site) -> list[Fault]:
+    """What the kernel holds now. Raises :class:`KernelError`, :class:`NotPermitted`."""
+    objects = [each for each in nft.ruleset()[0] if not live_host.ours(each)]
+    with Netlink() as netlink:
+        questions = [(hook, packet) for hook, _, packet in live_host.untracked(netlink, site)]
+        own = {str(address.ip) for address in netlink.addresses()}
+    return list(dict.fromkeys([*_dropped(Ruleset(objects), questions), *_translated(objects, site, own)]))
+
+
+def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterator[Fault]:
+    """What would pass if it were tracked."""
+    for hook, packet in questions:
+        state = "new" if hook == "input" else "established"
+        if rule := _only_untracked(rules, hook, packet, state):
+            port = packet.dport if hook == "input" else packet.sport
+            direction = "d" if hook == "input" else "s"
+            accept = f"tcp {direction}port {port}" if port else "meta l4proto 41"
+            what = f"TCP port {port}" if port else "protocol 41"
+            yield Fault(
+                f"{rule} drops {what} ({hook}), because we leave it untracked",
+                f"accept there `{accept}` whatever its state, or `ct state untracked`",
+            )
+        if hook == "input" and packet.protocol != PROTOCOL_41:
+            kind, number = _TOO_BIG[packet.version]
+            error = packet._replace(protocol=kind, icmp_type=number, dport=None, sport=None)
+            if rule := _only_untracked(rules, hook, error, "related"):
+                word = "icmp type destination-unreachable" if kind == ICMP else "icmpv6 type packet-too-big"
+                yield Fault(
+                    f"{rule} drops ICMP errors about clients' TLS, which we leave untracked: large packets stop",
+                    f"accept there `{word}` whatever its state, or `ct state untracked`",
+                )
+
+
+def _only_untracked(rules: Ruleset, hook: Hook, packet: Packet, state: str) -> str:
+    """The rule that drops it; empty when none does, or when it does so to tracked ones as well."""
+    found = rules.judge(hook, packet)
+    if found.result != "drop" or rules.judge(hook, packet._replace(state=state)).result != "accept":
+        return ""
+    return found.rule
+
+
+def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[Fault]:
+    """Address translation to or from a port of ours needs tracking of its packets."""
+    listeners = site.gateway.listen if site.gateway is not None else ()
+    ports = {int(listener.rpartition(":")[2]) for listener in listeners}
+    for rule in filter(None, map(_rule, objects)):
+        for target in _targets(rule):
+            address, port = target.get("addr"), target.get("port")
+            asked = sorted(ports & _asked(rule))
+            if not asked and (address is None or str(address) in own) and isinstance(port, int):
+                asked = sorted(ports & {port})
+            if asked:
+                where = f"nft table {rule.get('family')} {rule.get('table')}, chain {rule.get('chain')}"
+                yield Fault(
+                    f"{where}: address translation of TCP port {asked[0]}, which we leave untracked, has no effect",
+                    "leave it out: name every port that clients use in gateway.listen, or listen on another one",
+                )
+
+
+def _rule(item: Any) -> dict[str, Any]:
+    found = item.get("rule") if isinstance(item, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _statements(rule: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    for statement in rule.get("expr", ()):
+        if isinstance(statement, dict) and kind in statement:
+            yield statement[kind] if isinstance(statement[kind], dict) else {}
+
+
+def _targets(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Where a rule sends packets instead."""
+    yield from _statements(rule, "dnat")
+    yield from _statements(rule, "redirect")
+
+
+def _asked(rule: dict[str, Any]) -> set[int]:
+    """The destination ports that it asks for one by one."""
+    found: set[int] = set()
+    for match in _statements(rule, "match"):
+        left, right = match.get("left"), match.get("right")
+        payload = left.get("payload") if isinstance(left, dict) else None
+        if isinstance(payload, dict) and payload.get("field") == "dport" and match.get("op") == "==":
+            each = right.get("set", []) if isinstance(right, dict) else [right]
+            found |= {number for number in each if isinstance(number, int)}
+    return found
+
+
+class Watch:
+    """Looks at them now and then, in a thread."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.found: list[Fault] = []
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            wait = LOOK
+            try:
+                self.found = await asyncio.to_thread(faults, self.site)
+            except ManageoutError as error:
+                log.info("rules of others cannot be read now: %s (%s)", error.message, error.hint)
+                wait = AGAIN
+            except Exception:  # rules that somebody else wrote must not end the service
+                log.exception("rules of others cannot be judged")
+            await asyncio.sleep(wait)

@@ -1,0 +1,155 @@
+"""Solicit ISATAP routers over protocol 41, as a host would, and decode what they advertise.
+
+The raw socket gets copies, so that this works beside a running daemon. Own addresses are not asked: the answer would
+have to come from ourselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from collections.abc import Container, Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+
+from manageout.errors import ManageoutError, WireError
+from manageout.linux.netlink.links import Netlink
+from manageout.linux.packets.rawsock import PROTOCOL_41, RawSocket
+from manageout.protocol.isatap.nd import TTL, link_local_forms
+from manageout.service.probe.results import AdvertisedPrefix, AdvertisedRoute, Advertisement, RouterAnswer
+from manageout.wire import icmpv4, ipv4, nd
+from manageout.wire.address import isatap_link_local
+
+WAIT = 2.0
+TRIES = 3
+"""Solicitations to each router within the time, since any may be lost."""
+MAX_ROUTERS = 64
+
+_COMPLAINTS = {
+    icmpv4.HOST_UNREACHABLE: "host unreachable",
+    icmpv4.PROTOCOL_UNREACHABLE: "it does not speak protocol 41",
+    icmpv4.PORT_UNREACHABLE: "port unreachable (a packet filter refuses)",
+    9: "prohibited (a packet filter refuses)",
+    10: "prohibited (a packet filter refuses)",
+    icmpv4.PROHIBITED: "prohibited (a packet filter refuses)",
+}
+
+
+def solicit(
+    routers: Sequence[IPv4Address], source: IPv4Address | None = None, wait: float = WAIT
+) -> list[RouterAnswer]:
+    """Ask each router for an advertisement, all at once; answers in their order, after ``wait`` at the latest.
+
+    ``source``: which of our addresses to be; else the one that the kernel would take for each router.
+    Raises :class:`~manageout.errors.NotPermitted` without CAP_NET_RAW.
+    """
+    routers = list(dict.fromkeys(routers))[:MAX_ROUTERS]
+    with Netlink() as netlink:
+        own = {interface.ip for interface in netlink.addresses()}
+        rows = {router: _start(netlink, router, source, own) for router in routers}
+    waiting = {router for router, row in rows.items() if not row.error}
+    if waiting:
+        with contextlib.closing(RawSocket()) as raw:
+            _exchange(raw, rows, waiting, wait)
+    return [rows[router] for router in routers]
+
+
+def _start(
+    netlink: Netlink, router: IPv4Address, source: IPv4Address | None, own: Container[object]
+) -> RouterAnswer:
+    """Who asks; an error when nobody can."""
+    if router in own:
+        return RouterAnswer(str(router), str(router), error="it is this machine")
+    if source is None:
+        try:
+            found = netlink.route_get(router).src
+        except ManageoutError:
+            return RouterAnswer(str(router), "", error="there is no route to it")
+        if not isinstance(found, IPv4Address):
+            return RouterAnswer(str(router), "", error="there is no address to ask from")
+        source = found
+    return RouterAnswer(str(router), str(source))
+
+
+def _exchange(
+    raw: RawSocket, rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address], wait: float
+) -> None:
+    begin = time.monotonic()
+    poll = select.poll()
+    for descriptor in raw.filenos():
+        poll.register(descriptor, select.POLLIN)
+    for attempt in range(TRIES):
+        raw.send(_solicitations(rows, waiting))
+        until = begin + wait * (attempt + 1) / TRIES
+        while waiting and (left := until - time.monotonic()) > 0:
+            if poll.poll(left * 1000):
+                _take(raw, rows, waiting, time.monotonic() - begin)
+    for router in waiting:
+        if not rows[router].error:
+            rows[router] = rows[router]._replace(error=f"no answer in {wait:g} s")
+
+
+def _solicitations(rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address]) -> list[bytes]:
+    """To both forms of each router's link-local address: hosts cannot know which one it has."""
+    packets = []
+    for router in sorted(waiting):
+        own = IPv4Address(rows[router].source).packed
+        for target in link_local_forms(router.packed):
+            inner = nd.build(isatap_link_local(own), target, nd.RouterSolicitation())
+            packets.append(ipv4.build(own, router.packed, PROTOCOL_41, inner, ttl=TTL))
+    return packets
+
+
+def _take(
+    raw: RawSocket, rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address], seconds: float
+) -> None:
+    for packet in raw.receive():
+        with contextlib.suppress(WireError):
+            outer, inner = ipv4.parse(packet)
+            router = IPv4Address(outer.src)
+            header, message = nd.parse(inner)
+            if router in waiting and isinstance(message, nd.RouterAdvertisement):
+                found = advertisement(header.src, message)
+                rows[router] = rows[router]._replace(seconds=seconds, advertisement=found, error="")
+                waiting.discard(router)
+    for packet in raw.receive_errors():
+        with contextlib.suppress(WireError):
+            outer, segment = ipv4.parse(packet)
+            message_ = icmpv4.parse(segment)
+            quoted, _ = message_.quoted()
+            router = IPv4Address(quoted.dst)
+            if router in waiting and quoted.protocol == PROTOCOL_41:
+                said = f"{IPv4Address(outer.src)} says: {_complaint(message_)}"
+                rows[router] = rows[router]._replace(error=said)
+
+
+def _complaint(message: icmpv4.Icmpv4) -> str:
+    if message.type == icmpv4.DESTINATION_UNREACHABLE:
+        return _COMPLAINTS.get(message.code, f"unreachable, code {message.code}")
+    return "the packet went in a circle" if message.type == icmpv4.TIME_EXCEEDED else f"ICMP {message.type}"
+
+
+def advertisement(source: bytes, message: nd.RouterAdvertisement) -> Advertisement:
+    """A Router Advertisement in words."""
+    options = message.options
+    return Advertisement(
+        str(IPv6Address(source)),
+        message.router_lifetime,
+        message.preference.name.lower(),
+        next((option.mtu for option in options if isinstance(option, nd.Mtu)), None),
+        tuple(
+            AdvertisedPrefix(_network(o), o.valid, o.preferred, o.autonomous)
+            for o in options
+            if isinstance(o, nd.PrefixInformation)
+        ),
+        tuple(
+            AdvertisedRoute(_network(o), o.lifetime, o.preference.name.lower())
+            for o in options
+            if isinstance(o, nd.RouteInformation)
+        ),
+        tuple(_network(option) for option in options if isinstance(option, nd.Pref64)),
+    )
+
+
+def _network(option: nd.PrefixInformation | nd.RouteInformation | nd.Pref64) -> str:
+    return str(IPv6Network((option.prefix, option.length)))

@@ -1,0 +1,196 @@
+"""Leases and their audit log on disk: SQLite in WAL mode, synced at every commit, so that SIGKILL loses nothing.
+
+The audit log is append-only: triggers refuse to change a row, or to delete one before its time. A period in which
+somebody held an address is a row ``held``, and later a row ``ended`` that names the first by its number; both go
+when it ended long enough ago. When there are too many, the oldest go of whoever has the most: who connects again and
+again rotates out what is known of itself, and of nobody else.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from manageout.protocol.leases.leases import Lease, State
+from manageout.service.state.database import Database, Schema, sound
+from manageout.service.state.lease_file import FILE
+
+DAY = 86400.0
+MAX_PERIODS = 1_000_000
+"""That have ended and are in the log; with their index about 400 MB."""
+_PRUNED = 2
+"""Old periods that make way for a new entry: a wrong clock must not cost the whole log at once."""
+LOST = "unknown: the gateway ended without notice, at this time or earlier"
+
+_FIRST = """
+CREATE TABLE IF NOT EXISTS leases (
+  v4 BLOB PRIMARY KEY, identity TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, v6 BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (
+  id INTEGER PRIMARY KEY, period INTEGER NOT NULL, event TEXT NOT NULL CHECK (event IN ('held', 'ended')),
+  at REAL NOT NULL, v4 BLOB NOT NULL, identity TEXT NOT NULL, v6 BLOB NOT NULL, transport TEXT NOT NULL,
+  peer TEXT NOT NULL, reason TEXT NOT NULL, UNIQUE (period, event)
+) STRICT;
+CREATE TABLE IF NOT EXISTS running (period INTEGER PRIMARY KEY) STRICT;
+CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE INDEX IF NOT EXISTS audit_by_end ON audit (at) WHERE event = 'ended';
+CREATE TABLE IF NOT EXISTS expired (period INTEGER PRIMARY KEY) STRICT;
+DROP TRIGGER IF EXISTS audit_is_not_shortened;
+CREATE TRIGGER IF NOT EXISTS audit_keeps_its_time BEFORE DELETE ON audit
+  WHEN OLD.period NOT IN (SELECT period FROM expired)
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+"""
+_SECOND = """
+CREATE INDEX audit_by_identity ON audit (identity, at) WHERE event = 'ended';
+CREATE TABLE notes (name TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+"""
+SCHEMA = Schema("the leases", (_FIRST, _SECOND), ("synchronous = FULL",))
+_STATES = frozenset(State)
+_NUMBER = (int, float)
+_KINDS = (bytes, str, str, _NUMBER, bytes)
+_EXPIRE = """
+INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND at < ? ORDER BY at LIMIT ?
+"""
+_EXPIRE_OF = """
+INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND identity = ? ORDER BY at LIMIT ?
+"""
+_TAKE = "DELETE FROM audit WHERE period IN (SELECT period FROM expired) RETURNING event, identity"
+_OPEN = """
+SELECT period, v4, identity, v6, transport, peer FROM audit
+WHERE event = 'held' AND period IN (SELECT period FROM running)
+"""
+_WRITE = "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)"
+# A commit that the disk reported as failed may have succeeded all the same, and is tried again.
+_AUDIT = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (period, event) DO NOTHING"
+
+
+class AuditRow(NamedTuple):
+    """One entry of the log."""
+
+    period: int
+    """What ``held`` and ``ended`` of the same period have in common."""
+    event: str
+    """``held`` or ``ended``."""
+    at: float
+    v4: bytes
+    identity: str
+    v6: bytes
+    transport: str
+    peer: str
+    reason: str
+    """Of ``ended``."""
+
+
+class StoredLease(NamedTuple):
+    """A copy of a :class:`Lease` that another thread may read."""
+
+    v4: bytes
+    identity: str
+    state: str
+    since: float
+    v6: bytes
+
+    @classmethod
+    def of(cls, lease: Lease) -> StoredLease:
+        """As it is now."""
+        return cls(lease.v4, lease.identity, lease.state.value, lease.since, lease.v6)
+
+
+Changes = Mapping[bytes, StoredLease | None]
+"""By address; None: nothing is known of it any more."""
+
+
+class LeaseStore:
+    """The file ``leases.db`` in ``directory``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.database = Database(directory / FILE, SCHEMA)
+        self.path = self.database.path
+        self.keep = math.inf
+        """Seconds that an audit entry is kept after its period's end."""
+        self.crowded_by = ""
+        """Who has the most periods in a log that is full; or nothing: it is not."""
+        self._ended = self._past()
+
+    def _past(self) -> Counter[str]:
+        """Periods in the log that have ended, by identity."""
+        rows = self.database.rows(
+            "SELECT identity, count(*) FROM audit WHERE event = 'ended' GROUP BY identity"
+        )
+        return Counter({identity: count for identity, count in rows})
+
+    def lost_at(self, now: float) -> float | None:
+        """When leases were lost with a damaged file, or are not known now because of a newer one."""
+        lost = self.database.beside or self.database.aside is not None
+        if lost:
+            with suppress(sqlite3.Error), self.database.transaction() as db:
+                db.execute("INSERT OR REPLACE INTO notes VALUES ('lost', ?)", (now,))
+        noted = self.database.rows("SELECT at FROM notes WHERE name = 'lost'")
+        return now if lost else max((float(row[0]) for row in noted if sound(row, _NUMBER)), default=None)
+
+    def load(self) -> list[Lease]:
+        """Every stored lease; of a damaged file, those that make sense."""
+        rows = self.database.rows("SELECT v4, identity, state, since, v6 FROM leases")
+        return [
+            Lease(v4, identity, State(state), since, v6)
+            for v4, identity, state, since, v6 in (row for row in rows if sound(row, *_KINDS))
+            if len(v4) == 4 and state in _STATES and len(v6) in (0, 16)
+        ]
+
+    def next_period(self) -> int:
+        """A number that no period in the log has, nor any above it."""
+        query = "SELECT max(period) FROM audit WHERE typeof(period) = 'integer'"
+        return 1 + max((int(last or 0) for (last,) in self.database.rows(query)), default=0)
+
+    def open_periods(self, now: float) -> list[AuditRow]:
+        """The ends, with an honest reason, of what a killed gateway has left open: to be committed."""
+        return [
+            AuditRow(period, "ended", now, v4, identity, v6, transport, peer, LOST)
+            for period, v4, identity, v6, transport, peer in self.database.rows(_OPEN)
+            if sound((period, v4, identity, v6, transport, peer), int, bytes, str, bytes, str, str)
+        ]
+
+    def commit(self, changes: Changes, audit: Sequence[AuditRow]) -> None:
+        """Store in one transaction; when it returns, it is on the disk. Raises :class:`sqlite3.Error`."""
+        with self.database.transaction() as db:
+            gone = ((v4,) for v4, lease in changes.items() if lease is None)
+            db.executemany("DELETE FROM leases WHERE v4 = ?", gone)
+            db.executemany(_WRITE, (lease for lease in changes.values() if lease is not None))
+            db.executemany(_AUDIT, audit)
+            begun = ((row.period,) for row in audit if row.event == "held")
+            db.executemany("INSERT OR IGNORE INTO running VALUES (?)", begun)
+            ended = ((row.period,) for row in audit if row.event == "ended")
+            db.executemany("DELETE FROM running WHERE period = ?", ended)
+            expired = self._expire(db, audit)
+        self._ended.update(row.identity for row in audit if row.event == "ended")
+        for identity, count in expired.items():
+            self._ended[identity] -= count
+            if self._ended[identity] <= 0:
+                del self._ended[identity]
+
+    def _expire(self, db: sqlite3.Connection, audit: Sequence[AuditRow]) -> Counter[str]:
+        """Take old periods out of the log, a few for each entry that comes; how many, by identity."""
+        if not audit:
+            return Counter()
+        many = _PRUNED * len(audit)
+        if self._ended.total() < MAX_PERIODS * 0.9:
+            self.crowded_by = ""
+        if self._ended.total() < MAX_PERIODS:
+            db.execute(_EXPIRE, (audit[-1].at - self.keep, many))
+        else:
+            self.crowded_by = max(self._ended, key=self._ended.__getitem__)
+            db.execute(_EXPIRE_OF, (self.crowded_by, many))
+        gone = Counter(identity for event, identity in db.execute(_TAKE).fetchall() if event == "ended")
+        if gone:
+            db.execute("DELETE FROM expired")
+        return gone
+
+    def close(self) -> None:
+        """Fold the log into the file."""
+        self.database.close()

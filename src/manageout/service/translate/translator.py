@@ -1,0 +1,326 @@
+"""NAT64 and NAT46 as a role of the daemon: mappings, TUN device, fast path, ARP for the leases.
+
+Clients come and go as told by the keeper of leases (:class:`~manageout.service.process.presence.Watcher`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from manageout.errors import FastPathUnavailable, ManageoutError
+from manageout.linux.bpf.xlat import XlatFastPath, remove_leftovers
+from manageout.linux.netlink.links import AddressMonitor, Netlink
+from manageout.linux.packets.tun import Tun
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.rules import Translator
+from manageout.protocol.translate.whole import DIFFERENCE
+from manageout.service.daemon.desired import IPHTTPS_MTU
+from manageout.service.daemon.fast_path_watch import FastPathWatch
+from manageout.service.process.finding import Finding
+from manageout.service.process.metrics import Metric
+from manageout.service.process.presence import Client
+from manageout.service.translate.io import TranslatorIo
+from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side, proxy_device
+from manageout.service.translate.lease_arp import LeaseArp
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+from manageout.wire.address import written
+from manageout.words import counted
+
+MOST_EXPLICIT = 256
+"""Addresses of one explicit mapping that ARP is answered for; a larger block is routed, not asked for."""
+FEW = 256
+"""So many addresses that ARP is answered for are looked at every second, more when links or addresses changed."""
+SETTLE = 0.3
+"""Seconds after a change of this machine's addresses before it is looked at: changes come in groups."""
+
+log = logging.getLogger(__name__)
+
+
+class TranslatorService:
+    """Serves ``tun`` until cancelled. Raises :class:`ManageoutError` when it cannot start."""
+
+    name = "translation"
+
+    def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink) -> None:
+        self.ready = asyncio.Event()
+        self._site, self._plan = site, plan
+        self._tun, self._netlink = tun, netlink
+        self._side = ipv4_side(netlink, site, plan)
+        self._clients: dict[str, Client] = {}
+        self._held: dict[str, bytes] = {}
+        """Identity -> lease, also of those who are away for a while."""
+        self._translator = _translator(_mappings(site, plan, self._side))
+        self._io = TranslatorIo(self._translator, tun)
+        self._arp = LeaseArp(proxy_device(self._side, site, plan))
+        self._explicit: set[bytes] = set()
+        self._fast: XlatFastPath | None = None
+        self._attached = self._attachment()
+        self._fast_watch = FastPathWatch("the translator", self._attach_again)
+        self._no_fast = "switched off by daemon.fast_path"
+
+    # --- Life -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            self._tun.set_offloads(True)
+            self._attach()
+            self._arp.open()
+            self._answer_for_explicit()
+            with self._io:
+                self.ready.set()
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._io.failure(), name="translation-link")
+                    group.create_task(self._follow_addresses(), name="translation-addresses")
+        finally:
+            self._arp.close()
+            self._detach()
+
+    def reload(self, site: Site, plan: Plan) -> None:
+        """Go on with another site file; leases stay, sessions too."""
+        self._site, self._plan = site, plan
+        self._fast_watch.reload()
+        self._renew()
+        if self._fast is None or self._attached != self._attachment() or not self._translator.mappings.fast:
+            self._attach_again()
+
+    def _renew(self) -> None:
+        """Mappings anew, of the present file and addresses."""
+        site, plan = self._site, self._plan
+        self._side = ipv4_side(self._netlink, site, plan)
+        mappings = _mappings(site, plan, self._side)
+        for v6, v4 in self._translator.mappings.leases.items():
+            mappings.set_lease(v6, v4)
+        self._translator = self._io.translator = _translator(mappings)
+        self._arp.move(proxy_device(self._side, site, plan))
+        self._answer_for_explicit()
+        if self._fast is not None and mappings.fast:
+            self._fast.sync(mappings)
+
+    def _attach_again(self) -> None:
+        self._detach()
+        self._attach()
+
+    def recheck(self, changed: bool) -> None:
+        """Whether what was put into the kernel is there; ``changed``: links or addresses may be others."""
+        if not self.ready.is_set():
+            return
+        if self._site.daemon.fast_path:
+            lost = self._fast is not None and not self._fast.attached
+            if lost and ipv4_side(self._netlink, self._site, self._plan) != self._side:
+                self._renew()  # a device went, and took its programs along
+            self._fast_watch.moved(self._attached != self._attachment())
+            self._fast_watch.look(self._fast)
+        if changed or len(self._arp) <= FEW:
+            self._arp.recheck()
+
+    async def _follow_addresses(self) -> None:
+        """An intranet device that appears later, or changes its address, is used from then on."""
+        loop, changed, monitor = asyncio.get_running_loop(), asyncio.Event(), AddressMonitor()
+
+        def note() -> None:
+            if monitor.drain():
+                changed.set()
+
+        loop.add_reader(monitor.fileno(), note)
+        changed.set()  # something may have happened since this role was made
+        try:
+            while True:
+                await changed.wait()
+                await asyncio.sleep(SETTLE)
+                changed.clear()
+                try:
+                    if ipv4_side(self._netlink, self._site, self._plan) != self._side:
+                        self._renew()
+                        self.recheck(True)
+                except (
+                    ManageoutError
+                ) as error:  # a device that goes while it is looked at: the next change tells
+                    log.warning("%s (%s)", error.message, error.hint)
+        finally:
+            loop.remove_reader(monitor.fileno())
+            monitor.close()
+
+    def _attach(self) -> None:
+        """Put the fast path in front, if it may and can be."""
+        underlays, untracked = self._attached = self._attachment()
+        if not self._site.daemon.fast_path:
+            remove_leftovers([self._tun.ifindex, *underlays])
+            return
+        try:
+            self._fast = XlatFastPath(
+                self._tun.ifindex,
+                self._translator.mappings,
+                self._translator.mtus,
+                underlay_ifindexes=underlays,
+                untracked=untracked,
+            )
+        except FastPathUnavailable as error:
+            self._no_fast = error.message
+            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+
+    def _attachment(self) -> tuple[tuple[int, ...], bool]:
+        """What the fast path is attached for: other devices, and whether the kernel does not follow IPv4 sessions."""
+        table = self._site.translation
+        return self._side.others, not (table and table.masquerade)
+
+    def _detach(self) -> None:
+        """The fast path ends: what it has counted stays."""
+        if self._fast is None:
+            return
+        now, table = time.monotonic(), self._io.drops
+        totals = {
+            reason: table.totals.get(reason, 0) + count for reason, count in self._fast.totals().items()
+        }
+        for reason, source, times in self._fast.drops():
+            table.count(reason, source, now, times)
+        table.totals.update(totals)
+        self._fast.close()
+        self._fast = None
+
+    # --- Watcher ----------------------------------------------------------------------------------------
+
+    def present(self, client: Client) -> None:
+        """Translate for ``client`` from now on."""
+        before = self._clients.get(client.identity)
+        if before is not None and (before.address, before.lease) != (client.address, client.lease):
+            self._forget(before)
+        self._clients[client.identity] = client
+        if client.lease is None:
+            return
+        held = self._held.get(client.identity)
+        if held is not None and held != client.lease:
+            self._arp.drop(held)
+        self._held[client.identity] = client.lease
+        self._translator.mappings.set_lease(client.address, client.lease)
+        if self._fast is not None and not self._fast.set_lease(client.address, client.lease):
+            log.warning("the fast path has no room for %s", client.identity)
+        self._arp.hold(client.lease)
+
+    def absent(self, client: Client) -> None:
+        """Nobody is there, but the lease is nobody else's: callers are told so."""
+        before = self._clients.pop(client.identity, None)
+        if before is not None:
+            self._forget(before)
+
+    def released(self, identity: str, lease: bytes | None) -> None:
+        """The lease is nobody's."""
+        before = self._clients.pop(identity, None)
+        if before is not None:
+            self._forget(before)
+        held = self._held.pop(identity, None)
+        if held is not None:
+            self._arp.drop(held)
+
+    def _forget(self, client: Client) -> None:
+        if client.lease is not None and self._translator.mappings.leases.get(client.address) == client.lease:
+            self._translator.mappings.clear_lease(client.address)
+            if self._fast is not None:
+                self._fast.clear_lease(client.address)
+
+    def _answer_for_explicit(self) -> None:
+        """Explicitly mapped addresses in a connected subnet are asked for by ARP as leases are."""
+        table, before = self._site.translation, self._explicit
+        self._explicit = {
+            address.packed
+            for entry in (table.eam if table else ())
+            if entry.ipv4.num_addresses <= MOST_EXPLICIT
+            and self._side.device_for(entry.ipv4) == self._arp.dev
+            for address in entry.ipv4
+        }
+        for v4 in before - self._explicit - set(self._held.values()):
+            self._arp.drop(v4)
+        for v4 in self._explicit:
+            self._arp.hold(v4)
+
+    def findings(self) -> list[Finding]:
+        """What somebody should look at."""
+        return self._fast_watch.findings()
+
+    # --- Report -----------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """For ``manageout status``."""
+        mappings = self._translator.mappings
+        fast = self._fast
+        reason = "" if fast else self._no_fast
+        shown: dict[str, Any] = {
+            "fast_path": {"on": fast is not None, "reason": reason},
+            "prefix": str(mappings.pref64),
+            "pool": str(mappings.pool) if mappings.pool else "",
+            "translating": len(mappings.leases),
+        }
+        if self._arp.dev is not None:
+            shown["arp"] = f"{self._arp.dev}, {counted(len(self._arp), 'address', 'addresses')}"
+        return shown
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Rows of reason, source, count, last."""
+        offset = time.time() - time.monotonic()
+        rows: dict[tuple[Drop, bytes], dict[str, Any]] = {
+            (row.reason, row.source): {"count": row.times, "last": row.last + offset}
+            for row in self._io.drops.by_source()
+        }
+        for reason, source, times in self._fast.drops() if self._fast else ():
+            rows.setdefault((reason, source), {"count": 0, "last": None})["count"] += times
+        return [
+            {"reason": reason.label, "source": _text(source), **row} for (reason, source), row in rows.items()
+        ]
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Count by reason."""
+        totals = {reason.label: count for reason, count in self._io.drops.totals.items()}
+        for reason, count in self._fast.totals().items() if self._fast else ():
+            totals[reason.label] = totals.get(reason.label, 0) + count
+        return totals
+
+    def nat64(self) -> dict[str, object]:
+        """For ``manageout address nat64``."""
+        return {"prefixes": [str(self._plan.nat64)], "from": "the site file"}
+
+    def metrics(self) -> Iterable[Metric]:
+        """What else Prometheus may know."""
+        io = self._io
+        families = [({"from": f"ipv{version}"}, count) for version, count in io.packets.items()]
+        octets = [({"from": f"ipv{version}"}, count) for version, count in io.octets.items()]
+        yield Metric("translation_leases", "Leases being translated", "gauge", [({}, len(self._clients))])
+        yield Metric("translation_slow_packets", "Packets translated in Python", "counter", families)
+        yield Metric("translation_slow_bytes", "Bytes translated in Python", "counter", octets)
+        yield Metric("translation_errors_sent", "ICMP errors sent", "counter", [({}, io.errors)])
+        yield Metric(
+            "translation_fast_path", "Whether eBPF translates", "gauge", [({}, self._fast is not None)]
+        )
+
+
+def _mappings(site: Site, plan: Plan, side: Ipv4Side) -> Mappings:
+    table = site.translation
+    if table is None:
+        raise ManageoutError("the site has no [translation]")
+    return Mappings(
+        plan.nat64,
+        own4=side.own.packed,
+        own6=plan.gateway_address.packed,
+        pool=plan.leases,
+        eam=[(entry.ipv4, entry.ipv6) for entry in table.eam],
+    )
+
+
+def _translator(mappings: Mappings) -> Translator:
+    # What a client sends fits into 1260 bytes of IPv4. What is larger came in fragments, which connection tracking
+    # has put together: the slow path cuts it up again.
+    mtu4 = IPHTTPS_MTU - DIFFERENCE
+    return Translator(mappings, mtu4=mtu4, mtu6=IPHTTPS_MTU, largest6=IPHTTPS_MTU, random=random.random)
+
+
+def _text(address: bytes) -> str:
+    if not address:
+        return ""
+    return written(IPv4Address(address) if len(address) == 4 else IPv6Address(address))

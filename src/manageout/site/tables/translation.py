@@ -1,0 +1,91 @@
+"""The tables ``[translation]`` and ``[policy]``: IPv4 for remote clients, and who may do what."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, field_validator
+
+from manageout.site.complaints import Unfit
+from manageout.site.tables.types import (
+    HostNetwork4,
+    HostNetwork6,
+    Nat64Prefix,
+    Network,
+    Service,
+    Source,
+    Table,
+)
+from manageout.wire.special import ILLEGAL4
+
+RFC_1918 = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
+
+
+class EamTable(Table):
+    """``[[translation.eam]]``: an explicit address mapping (RFC 7757) for a machine that is no client."""
+
+    ipv4: HostNetwork4
+    """The addresses on the IPv4 side."""
+    ipv6: HostNetwork6
+    """The same number of addresses, or more, on the IPv6 side."""
+
+
+class TranslationTable(Table):
+    """``[translation]``: NAT64 inwards, and an intranet IPv4 address (a lease) for each client."""
+
+    pool: IPv4Network
+    """Intranet addresses that nobody else uses; clients get theirs from it."""
+    block: Annotated[int | None, Field(ge=8, le=32)] = None
+    """Prefix length of one gateway's part of the pool; the node's number selects it. Left out: all of it."""
+    prefix: Nat64Prefix | None = None
+    """NAT64 prefix (RFC 6052); derived from the site prefix when left out."""
+    grace: Annotated[float, Field(ge=0)] = 86400.0
+    """Seconds that a disconnected client's lease is held for it."""
+    quarantine: Annotated[float, Field(ge=0)] = 3600.0
+    """Seconds after that before anybody else gets the address."""
+    audit_days: Annotated[int, Field(ge=1, le=36500)] = 365
+    """Days after its end for which the audit log says who held a lease; it has a million entries at most."""
+    fixed: dict[str, IPv4Address] = Field(default_factory=dict)
+    """Certificate name -> the one lease of that client."""
+    masquerade: bool = False
+    """Clients appear with the gateway's own IPv4 address: no route to the pool, but nobody can call them."""
+    eam: tuple[EamTable, ...] = ()
+    """``[[translation.eam]]`` tables."""
+
+    @field_validator("pool")
+    @classmethod
+    def _usable(cls, pool: IPv4Network) -> IPv4Network:
+        if not 8 <= pool.prefixlen <= 30:
+            raise Unfit(f"a pool is a /8 to /30, this is a /{pool.prefixlen}", "for example 10.0.8.0/22")
+        if any(pool.overlaps(each) for each in ILLEGAL4):
+            raise Unfit(f"{pool} holds no addresses of machines", "for example 10.0.8.0/22")
+        return pool
+
+
+class ManagerTable(Table):
+    """``[[policy.managers]]``: who may call which clients, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str = ""
+    """For lists and counters; ``managers.N`` when left out."""
+    source: Annotated[tuple[Source, ...], Field(alias="from", min_length=1)]
+    """Intranet machines: networks, addresses, or DNS names."""
+    to: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    """Certificate names (with * and ?) of the clients."""
+    services: Annotated[tuple[Service, ...], Field(min_length=1)]
+    """What may be opened: ``tcp/3389``, ``tcp/5985-5986``, ``icmp``, ``any``."""
+
+
+class PolicyTable(Table):
+    """``[policy]``: what is allowed. Nobody may call clients until a ``[[policy.managers]]`` table says so."""
+
+    hairpin: bool = False
+    """Clients may talk to other clients of this gateway, also by link-local addresses and multicast."""
+    intranet: tuple[Network, ...] = RFC_1918
+    """IPv4 and IPv6 destinations that clients may reach, beside the site prefix."""
+    gateway_services: tuple[Service, ...] = ()
+    """What clients may open on the gateway itself, by whatever address of it, beside ICMP and its DNS64: "tcp/22"."""
+    managers: tuple[ManagerTable, ...] = ()
+    """``[[policy.managers]]`` tables."""

@@ -1,0 +1,62 @@
+"""What `retire watch` prints for a tired administrator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from manageout.cli.retire.watch import render
+from manageout.retire.watch import Flow, State, Watched
+
+NOW = 1_700_000_000.0
+LONG = "a-rather-long-name-of-a-machine.branch-office.corp.example"
+
+
+def host(number: int, **changes: Any) -> Watched:
+    made = Watched(
+        f"10.0.1.{number}", LONG, "everybody", NOW - 9, State.LET_GO, 0, NOW - 999, (), (), (), (), 0
+    )
+    return made._replace(**changes)
+
+
+def flow(way: str, unanswered: int = 0) -> Flow:
+    return Flow(way, "laptop.corp.example", "tcp", 3389, 4, unanswered, NOW - 60)
+
+
+def test_nobody_retires() -> None:
+    assert "Nobody retires" in render([], "", NOW)
+    assert render([], "nothing answers", NOW).startswith("The router cannot be asked")
+
+
+def test_what_is_wrong_stands_first_and_is_told() -> None:
+    found = [
+        *(host(number) for number in range(1, 60)),
+        host(200, state=State.SENDS, still=(flow("ISATAP"),)),
+        host(201, fails=(flow("NAT46", 4),), refused=("loop (3)",)),
+    ]
+    lines = render(found, "", NOW).splitlines()
+    assert lines[0].startswith("61 hosts: 60 let go, 0 being told, 1 still send, 0 not heard;")
+    assert [line.split()[0] for line in lines[4:6]] == ["10.0.1.200", "10.0.1.201"]
+    text = "\n".join(lines)
+    assert "and 31 more: --all" in text
+    assert "  10.0.1.200 still opens tcp/3389 to laptop.corp.example by ISATAP, 60 s ago" in text
+    assert "  10.0.1.201 FAILS: tcp/3389 to laptop.corp.example by NAT46, 4 of 4 without an answer" in text
+    assert "10.0.1.201 is refused: loop (3)" in text
+    assert len(render(found, "", NOW, everybody=True).splitlines()) > 61
+
+
+def test_it_fits_a_terminal_unless_wide() -> None:
+    found = [host(1, wave="x" * 60, state=State.SENDS, packets=123456789)]
+    lines = render(found, "", NOW).splitlines()
+    assert max(len(click.unstyle(line)) for line in lines) <= 100
+    assert LONG in render(found, "", NOW, wide=True)
+
+
+def test_names_of_others_move_no_cursor() -> None:
+    text = render([host(1, name="a\x1b[2Jb", still=(flow("ISATAP"),), state=State.SENDS)], "", NOW)
+    assert "\x1b[2J" not in text
+
+
+def test_one_is_one() -> None:
+    assert render([host(1)], "", NOW).startswith("1 host: 1 let go")

@@ -1,0 +1,34 @@
+"""How findings look: within the width, commands in one piece."""
+
+from __future__ import annotations
+
+import pytest
+
+import manageout.doctor.rules
+from manageout.cli.show.findings import WIDTH, show
+from manageout.doctor.findings import RULES, Finding
+
+assert manageout.doctor.rules.__all__
+
+
+def shown(capsys: pytest.CaptureFixture[str], title: str, *remedy: str) -> list[str]:
+    show([Finding("CODE", "error", title, ("seen",), "cause", remedy, "pc")])
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_command_is_never_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    command = "nft add rule " + "x " * 60 + "accept"
+    assert f"  remedy  {command}" in shown(capsys, "t", command)
+
+
+def test_what_is_said_about_a_command_goes_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys, "t", "manageout drops   (" + "why " * 20 + "it is)")
+    assert "  remedy  manageout drops" in lines
+    assert "  remedy  a   (b)" in shown(capsys, "t", "a   (b)")
+
+
+def test_every_rule_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    for rule in RULES.values():
+        lines = shown(capsys, rule.title, *rule.remedy)
+        broad = [line for line in lines if len(line) > WIDTH and "\\Services\\" not in line]
+        assert not broad, (rule.code, broad)

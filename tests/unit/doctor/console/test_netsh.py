@@ -1,0 +1,178 @@
+"""netsh's outputs as facts."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manageout.doctor.console import netsh as text_netsh
+from manageout.doctor.facts import Facts
+from manageout.doctor.pasted.segments import Part
+from tests.unit.doctor.console.test_settings import INTERFACE, INTERFACES
+
+
+def part(text: str, command: str = "") -> Part:
+    return Part(command, text.strip("\n").split("\n"))
+
+
+def test_the_title_names_the_interface() -> None:
+    facts = Facts("x")
+    guid = INTERFACE.replace("isatap.corp.example", "isatap.{CA09D971-1111-2222-3333-03491AA7CB73}")
+    assert text_netsh.interface(facts, part(guid))
+    (one,) = facts.of_kind("isatap")
+    assert one.name == "isatap.{CA09D971-1111-2222-3333-03491AA7CB73}" and one.index == 15
+
+
+def test_the_title_in_german() -> None:
+    facts = Facts("x")
+    german = INTERFACE.replace(
+        "Interface isatap.corp.example Parameters", "Schnittstelle isatap.corp.example-Parameter"
+    )
+    text_netsh.interface(facts, part(german))
+    assert [one.name for one in facts.of_kind("isatap")] == ["isatap.corp.example"]
+
+
+@pytest.mark.parametrize(
+    ("connected", "disconnected"),
+    [("connected", "disconnected"), ("Verbunden", "Nicht verbunden"), ("已连接", "已断开连接"), ("x", "y")],
+)  # fmt: skip
+def test_the_state_of_interfaces_in_any_language(connected: str, disconnected: str) -> None:
+    facts = Facts("x")
+    text = INTERFACES.replace(" connected", f" {connected}").replace("disconnected", disconnected)
+    assert text_netsh.interfaces(facts, part(text))
+    assert [one.connected for one in facts.interfaces] == [True, True, False, True]
+    assert facts.interfaces[2].kind == "isatap"
+
+
+ADDRESSES = """Interface 15: isatap.corp.example
+
+Addr Type  DAD State   Valid Life Pref. Life Address
+---------  ----------- ---------- ---------- ------------------------
+Public     Preferred      29d23h    6d23h59m fd12:3456:789a:1:0:5efe:10.0.1.30
+Other      Preferred     infinite   infinite fe80::5efe:10.0.1.30%15
+"""
+
+
+@pytest.mark.parametrize("text", [ADDRESSES, ADDRESSES.replace("Interface 15", "Schnittstelle 15")])
+def test_addresses(text: str) -> None:
+    facts = Facts("x")
+    assert text_netsh.addressed(facts, part(text))
+    (one,) = facts.of_kind("isatap")
+    assert one.ipv6 == [IPv6Address("fd12:3456:789a:1:0:5efe:10.0.1.30")] and one.index == 15
+    assert one.printed(one.link_local) == "fe80::5efe:10.0.1.30%15"
+
+
+VERBOSE = """Destination Prefix:       fd12:3456:789a:1::/64
+Source Prefix:            ::/0
+Interface Index:          15
+Gateway/Interface Name:   isatap.corp.example
+Publish:                  Yes
+Type:                     Manual
+Metric:                   256
+SitePrefixLength:         0
+ValidLifeTime:            Infinite
+PreferredLifeTime:        Infinite
+
+
+Destination Prefix:       ::/0
+Source Prefix:            ::/0
+Interface Index:          15
+Gateway/Interface Name:   fe80::5efe:10.0.0.1
+Publish:                  No
+Type:                     Manual
+Metric:                   256
+"""
+
+
+def test_routes_of_level_verbose() -> None:
+    facts = Facts("x")
+    assert text_netsh.routes(facts, part(VERBOSE))
+    assert [(str(route.prefix), route.interface, route.published) for route in facts.routes or []] == [
+        ("fd12:3456:789a:1::/64", 15, True),
+        ("::/0", 15, False),
+    ]
+
+
+def test_the_url_of_a_server_is_none_to_connect_to() -> None:
+    text = "Role : server\nURL : https://da.corp.example:443/IPHTTPS\nLast Error Code : 0x0\nInterface Status : active"
+    facts = Facts("x")
+    assert text_netsh.iphttps(facts, part(text))
+    assert facts.role == "server" and facts.iphttps_url is None and facts.iphttps_error is None
+
+
+def test_the_later_error_counts() -> None:
+    text = (
+        "Role : client\nURL : https://da.example.net:443/IPHTTPS\nLast Error Code : {}\nInterface Status : x"
+    )
+    facts = Facts("x")
+    for code in ("0x274c", "0x0"):
+        text_netsh.iphttps(facts, part(text.format(code)))
+    assert facts.iphttps_error and facts.iphttps_error.value == 0
+
+
+def test_what_is_configured_gives_way_to_what_is_in_effect() -> None:
+    rule = "Settings for {}\n----------\nDirectAccess (DNS Servers) : fd12::1"
+    facts = Facts("x")
+    text_netsh.namespace(facts, part(rule.format(".corp.example"), "netsh namespace show effectivepolicy"))
+    text_netsh.namespace(facts, part(rule.format(".lab.example"), "netsh namespace show policy"))
+    assert [one.namespace for one in facts.nrpt or []] == [".corp.example"]
+
+
+def test_where_the_machine_believes_to_be() -> None:
+    text = """Name Resolution Policy Table Options
+--------------------------------------------------------------------
+Query Failure Behavior                : Always fall back to LLMNR and NetBIOS
+Network Location Behavior             : Never use Direct Access settings
+Machine Location                      : Outside corporate network
+"""
+    facts = Facts("x")
+    assert text_netsh.other(facts, part(text, "netsh dns show state"))
+    assert facts.inside and not facts.inside.value
+    assert facts.nrpt_for and facts.nrpt_for.value == "disableda"
+
+
+@pytest.mark.parametrize(
+    ("text", "proxy"),
+    [("Current WinHTTP proxy settings:\n\n    Direct access (no proxy server).", ""),
+     ("    Proxy Server(s) :  proxy.corp.example:8080\n    Bypass List     :  (none)", "proxy.corp.example:8080"),
+     ("Aktuelle WinHTTP-Proxyeinstellungen:\n\n    Direktzugriff (kein Proxyserver).", "")],
+)  # fmt: skip
+def test_the_proxy(text: str, proxy: str) -> None:
+    facts = Facts("x")
+    assert text_netsh.other(facts, part(text, "netsh winhttp show proxy"))
+    assert facts.proxy and facts.proxy.value == proxy
+
+
+def test_the_firewall_of_foreign_networks() -> None:
+    text = "{} Profile Settings:\n-----------------\nState                                 {}\nFirewall Policy    x,y\n"
+    facts = Facts("x")
+    rows = [text.format("Domain", "OFF"), text.format("Private", "ON"), text.format("Public", "OFF")]
+    assert text_netsh.other(facts, part("\n".join(rows), "netsh advfirewall show allprofiles"))
+    assert facts.firewall_off and facts.firewall_off.value and "Public" in facts.firewall_off.quote
+
+
+def test_associations() -> None:
+    facts = Facts("x")
+    assert text_netsh.other(
+        facts, part("No SAs match the specified criteria.", "netsh advfirewall monitor show mmsa")
+    )
+    assert facts.ipsec and facts.ipsec.value == 0
+
+
+def test_the_translator_of_the_machine() -> None:
+    facts = Facts("x")
+    assert text_netsh.clat(facts, part("IPv4 Address : 192.0.0.2/32\nNAT64 prefix : 64:ff9b::/96"))
+    assert facts.clat and facts.clat.value
+    assert not text_netsh.clat(Facts("x"), part("Enabled : no"))
+
+
+@given(st.text(alphabet="Interface 15:\n-.fd/% ", max_size=200))
+def test_no_text_breaks_it(text: str) -> None:
+    for reader in (
+        text_netsh.interface, text_netsh.interfaces, text_netsh.addressed, text_netsh.routes, text_netsh.policies,
+        text_netsh.iphttps, text_netsh.namespace, text_netsh.other, text_netsh.clat,
+    ):  # fmt: skip
+        reader(Facts("x"), part(text))

@@ -1,0 +1,14 @@
+"""The named reasons."""
+
+from __future__ import annotations
+
+from manageout.protocol.core.drops import MEANING, Drop
+
+
+def test_every_reason_has_a_meaning_of_its_own() -> None:
+    assert set(MEANING) == set(Drop)
+    assert len(set(MEANING.values())) == len(Drop)
+
+
+def test_names_are_unique_values() -> None:
+    assert len(Drop.__members__) == len(set(Drop))

@@ -1,0 +1,39 @@
+"""Rows about clients and refusals."""
+
+from __future__ import annotations
+
+import time
+
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps.values import ClientView, Peer
+from manageout.service.iphttps import report
+from manageout.service.iphttps.refusals import Refusals
+
+VIEW = ClientView(
+    1, "laptop", Peer("2001:db8::1", 5, "laptop"), "own", 10.0, 20.0, (bytes(15) + b"\1",), 1, 2, 3, 4
+)
+
+
+def test_a_client_is_a_row() -> None:
+    (row,) = report.clients([VIEW])
+    assert row["addresses"] == ["::1"] and row["peer"] == "[2001:db8::1]:5"
+    assert [row[f"{way}_{unit}"] for way in ("rx", "tx") for unit in ("packets", "bytes")] == [1, 2, 3, 4]
+    since = row["since"]
+    assert isinstance(since, float) and abs(since - (time.time() - time.monotonic() + 10)) < 1
+
+
+def test_drops_have_one_shape() -> None:
+    table = Refusals()
+    table.count(Drop.CERTIFICATE_MISSING, "192.0.2.1")
+    (refused,), (packet,) = report.refusals(table), report.packet_drops([(Drop.HAIRPIN, "laptop", 3)])
+    assert refused.keys() == packet.keys()
+    assert (refused["reason"], refused["source"], refused["count"]) == ("certificate-missing", "192.0.2.1", 1)
+    assert report.totals({Drop.HAIRPIN: 3}, table) == {"hairpin": 3, "certificate-missing": 1}
+
+
+def test_a_name_that_is_connected_twice_has_one_label() -> None:
+    metrics = {
+        metric.name: list(metric.samples) for metric in report.metrics([VIEW, VIEW._replace(bytes_in=7)])
+    }
+    assert metrics["iphttps_clients"] == [({}, 2.0)]
+    assert metrics["iphttps_client_receive_bytes"] == [({"client": "laptop"}, 7.0)]

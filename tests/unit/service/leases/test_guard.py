@@ -1,0 +1,99 @@
+"""What follows from who answers for addresses of the pool."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from manageout.errors import KernelError
+from manageout.service.leases import guard as lease_guard
+from manageout.service.leases.guard import PROXIES, LeaseGuard
+from manageout.service.process.presence import Client
+
+ONE, TWO = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
+
+
+def v4(number: int) -> bytes:
+    return bytes((10, 0, 0, number))
+
+
+def client(number: int) -> Client:
+    return Client(f"c{number}", bytes(15) + bytes([number]), (), v4(number), "", "ip-https", 0.0)
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.changes = 0
+        self.guard = LeaseGuard(lambda: None, lambda _: [], self.changed)
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    def codes(self) -> list[str]:
+        return [finding.code for finding in self.guard.findings()]
+
+
+def test_an_address_that_nobody_has_yet_is_taken_until_it_is_silent_twice() -> None:
+    scene = Scene()
+    scene.guard.heard({v4(1): ONE}, [], [v4(1), v4(2)])
+    assert list(scene.guard.taken) == [v4(1)] and scene.changes == 1
+    scene.guard.heard({}, [], [v4(1)])
+    scene.guard.heard({v4(1): ONE}, [], [v4(1)])
+    scene.guard.heard({}, [], [v4(1)])
+    assert scene.codes() == ["POOL-ADDRESS-TAKEN"] and scene.changes == 1
+    scene.guard.heard({}, [], [v4(2)])  # not asked for
+    assert scene.guard.taken
+    scene.guard.heard({}, [], [v4(1)])
+    assert scene.codes() == [] and scene.changes == 2
+
+
+def test_of_a_lease_only_a_new_one_is_taken_away() -> None:
+    scene = Scene()
+    for number in (1, 2):
+        scene.guard.present(client(number))
+    scene.guard.heard({v4(1): ONE, v4(2): TWO}, [v4(2)], [v4(1), v4(2)])
+    assert list(scene.guard.taken) == [v4(2)] and list(scene.guard.contested) == [v4(1)]
+    assert scene.codes() == ["POOL-ADDRESS-TAKEN", "LEASE-CONTESTED"]
+    scene.guard.released("c1", v4(1))
+    assert scene.codes() == ["POOL-ADDRESS-TAKEN"]
+
+
+def test_a_proxy_for_everything_takes_nothing_also_if_it_is_heard_one_by_one() -> None:
+    scene = Scene()
+    for number in range(1, PROXIES + 1):
+        scene.guard.heard({v4(number): ONE}, [v4(number)], [v4(number)])
+    assert len(scene.guard.taken) == PROXIES
+    scene.guard.heard({v4(9): ONE, v4(10): TWO}, [v4(9)], [v4(9)])
+    assert list(scene.guard.taken) == [v4(10)] and scene.codes() == ["POOL-ADDRESS-TAKEN", "POOL-PROXIED"]
+    scene.guard.heard({}, [], [v4(number) for number in range(1, 10)])
+    assert scene.codes() == ["POOL-ADDRESS-TAKEN"]
+
+
+def test_no_more_than_half_of_the_pool_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_guard, "PROXIES", 100)
+    scene = Scene()
+    scene.guard.room = 3
+    scene.guard.heard({v4(number): ONE for number in range(1, 9)}, [], [])
+    assert len(scene.guard.taken) == 3
+
+
+def test_a_client_that_is_told_again_is_not_asked_for_again() -> None:
+    scene = Scene()
+    scene.guard.present(client(1))
+    scene.guard._new.clear()
+    scene.guard.present(client(1)._replace(others=(bytes(16),)))
+    assert not scene.guard._new
+    scene.guard.absent(client(1))
+    scene.guard.present(client(1))
+    assert list(scene.guard._new) == [v4(1)]
+
+
+def test_a_device_that_goes_at_that_moment_ends_nothing() -> None:
+    def gone() -> tuple[str, bytes]:
+        raise KernelError("no network device e0")
+
+    guard = LeaseGuard(gone, lambda _: [v4(1)], lambda: None)
+    guard.present(client(1))
+    asyncio.run(guard._ask(True))
+    assert list(guard._new) == [v4(1)]

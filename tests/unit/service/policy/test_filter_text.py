@@ -1,0 +1,45 @@
+"""The words of nftables."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+import pytest
+
+from manageout.service.policy.filter_text import as_isatap, embedded, mapping, nets, networks, source_sets
+from manageout.wire.address import rfc6052_extract
+
+
+@pytest.mark.parametrize("length", [32, 40, 48, 56, 64, 96])
+@pytest.mark.parametrize(
+    "network", ["0.0.0.0/0", "10.0.0.0/8", "172.16.0.0/12", "192.0.2.0/24", "192.0.2.33/32"]
+)
+def test_an_embedded_network_holds_exactly_its_addresses(length: int, network: str) -> None:
+    prefix, inside = IPv6Network(("2001:db8::", length)), IPv4Network(network)
+    result = embedded(prefix, inside)
+    assert rfc6052_extract(prefix, result[0]) == inside[0]
+    last = rfc6052_extract(prefix, result[-1])
+    assert last == inside[-1]
+    if inside.prefixlen:  # the next network is another one
+        beyond = IPv6Network((int(result.broadcast_address) + 1, result.prefixlen))
+        assert rfc6052_extract(prefix, beyond[0]) not in inside or beyond[0] not in prefix
+
+
+def test_isatap_forms() -> None:
+    prefix = IPv6Network("fd12:3456:789a:1::/64")
+    assert as_isatap(prefix, IPv4Network("198.51.100.7/32")) == [
+        IPv6Network("fd12:3456:789a:1:0:5efe:c633:6407/128"),
+        IPv6Network("fd12:3456:789a:1:200:5efe:c633:6407/128"),
+    ]
+
+
+def test_sets_have_no_overlapping_members() -> None:
+    inside, around = IPv6Network("fd12:3456:789a:2::/64"), IPv6Network("fd12:3456:789a::/48")
+    assert nets([inside, around, inside]) == "{ fd12:3456:789a::/48 }"
+    assert "elements = { fd12:3456:789a::/48 }" in networks("s", [inside, around])
+    assert "elements" not in networks("s", [])
+    assert "elements" not in mapping("m", {})
+
+
+def test_sets_of_sources_are_bounded() -> None:
+    assert all("size 1024; flags dynamic,timeout; timeout 1h;" in text for text in source_sets("s")[:2])
