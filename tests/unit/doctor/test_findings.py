@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import manageout.doctor.rules
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import Rule, diagnose, rule
 
@@ -40,5 +41,6 @@ def test_the_worst_first() -> None:
 
 
 def test_a_code_is_taken_once() -> None:
+    assert manageout.doctor.rules.__all__
     with pytest.raises(ValueError, match="twice"):
         rule("CLOCK", "error", "t", cause="c.", remedy=())(always)

@@ -212,26 +212,49 @@ def bare_name(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
+_SILENT = (
+    "no router advertisement came back: the router is down, does not forward or advertise, does not allow this "
+    "machine, or IP protocol 41 is filtered between them."
+)
+_ASK_ROUTER = (
+    "manageout hosts, manageout drops   (on the router: has it seen this machine, has it refused it?)",
+    "on a Windows router: forwarding, advertising and a published route (SERVER-... findings)",
+    "on firewalls: IP protocol 41 both ways between this machine and the router",
+    "Restart-Service iphlpsvc   (a router that is new in the DNS is taken up only after up to a day)",
+)
+
+
 @rule(
     "ISATAP-LINK-LOCAL-ONLY",
     "error",
     "the ISATAP adapter has only an fe80 address",
-    cause="The router's name is known, but no router advertisement came back: the router is down, does "
-    "not forward or "
-    "advertise, does not allow this machine, or IP protocol 41 is filtered between them.",
-    remedy=(
-        "manageout hosts, manageout drops   (on the router: has it seen this machine, has it refused it?)",
-        "on a Windows router: forwarding, advertising and a published route (SERVER-... findings)",
-        "on firewalls: IP protocol 41 both ways between this machine and the router",
-        "Restart-Service iphlpsvc   (a router that is new in the DNS is taken up only after up to a day)",
-    ),
+    cause=f"The router's name has no address here (an adapter that is Enabled shows fe80 then too), or it has one and "
+    f"{_SILENT}",
+    remedy=("Resolve-DnsName ROUTER -Type A   (the router's name, on this machine)", *_ASK_ROUTER),
     hides=("ISATAP-NO-ROUTE", "ISATAP-NO-GATEWAY"),
 )
-def link_local_only(facts: Facts) -> Iterator[tuple[str, ...]]:
+def link_local_only(facts: Facts) -> Iterator[Case]:
     """A link-local address and no other on every ISATAP adapter."""
     live = addressed(facts)
     if wanted(facts) and live and not any(one.ipv6 for one in live):
-        yield tuple(f"{one.quote or one.name}: {one.printed(one.link_local)}" for one in live)
+        quotes = tuple(f"{one.quote or one.name}: {one.printed(one.link_local)}" for one in live)
+        known = _router_known(facts)
+        cause = f"The router's name is known, but {_SILENT}" if known else ""
+        yield Case(quotes, cause=cause, remedy=_ASK_ROUTER if known else ())
+
+
+def _router_known(facts: Facts) -> bool:
+    """Whether the machine has an IPv4 address of the router: as its setting, by a look-up, or by a ping of the name."""
+    named = facts.isatap_policy_router or facts.isatap_router
+    name = named.value.lower().rstrip(".") if named is not None and named.value else "isatap"
+    pinged = any(
+        isinstance(one.address, IPv4Address) and not one.literal and name in one.quote.lower()
+        for one in facts.pings
+    )
+    looked = any(
+        isinstance(address, IPv4Address) for one in router_lookup(facts) for address in one.addresses
+    )
+    return looked or pinged or name.replace(".", "").isdigit()
 
 
 @rule(

@@ -171,3 +171,31 @@ def test_a_host_that_forwards_and_follows_a_router_is_none() -> None:
     host += "   Link-local IPv6 Address . . . . . : fe80::5efe:10.0.0.7%21\n"
     host += "   Default Gateway . . . . . . . . . : fe80::5efe:10.0.0.2%21\n"
     assert not judged(host)
+
+
+LINK_LOCAL = (
+    "C:\\>netsh interface isatap show state\nISATAP State                        : enabled\n\n"
+    "C:\\>ipconfig\n\nTunnel adapter isatap.corp.example:\n\n"
+    "   Link-local IPv6 Address . . . . . : fe80::5efe:10.0.0.7%11\n"
+    "   Default Gateway . . . . . . . . . :\n\n"
+)
+PINGED = "\n\nPinging isatap.corp.example [10.0.0.2] with 32 bytes of data:\nRequest timed out.\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "known"),
+    [
+        ("", False),
+        ("C:\\>ping isatap" + PINGED, True),
+        ("C:\\>ping pc9" + PINGED.replace("isatap", "pc9"), False),
+        ("C:\\>nslookup isatap.corp.example\nServer:  dc1\nAddress:  10.0.0.1\n\n"
+         "Name:    isatap.corp.example\nAddress:  10.0.0.2\n", True),
+        ("PS C:\\> Get-NetIsatapConfiguration\n\nState  : Enabled\nRouter : 10.0.0.2\n", True),
+        ("PS C:\\> Get-NetIsatapConfiguration\n\nState  : Enabled\nRouter : da1.corp.example\n", False),
+    ],
+)  # fmt: skip
+def test_whether_the_name_of_a_silent_router_is_known(asked: str, known: bool) -> None:
+    (found,) = (one for one in judged(LINK_LOCAL + asked) if one.severity == "error")
+    assert found.code == "ISATAP-LINK-LOCAL-ONLY"
+    assert ("name is known" in found.cause) is known
+    assert any("Resolve-DnsName" in step for step in found.remedy) is not known
