@@ -86,6 +86,7 @@ type: $(VENV)/development ## types, strictly
 
 contracts: $(VENV)/development ## the layers of docs/adr/0001
 	$(BIN)/lint-imports --no-logo
+	@$(BIN)/python scripts/architecture.py --count
 
 test: packages-test setup $(VENV)/directory check ## check, then every test (system tests need root)
 	scripts/private $(BIN)/python -m pytest $(if $(filter 1,$(WORKERS)),,$(SIDE_BY_SIDE)) $(PYTEST)

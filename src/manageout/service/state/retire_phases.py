@@ -40,7 +40,7 @@ class Phase(StrEnum):
 
 
 _AFTERWARDS = (Phase.PILOT, Phase.RETIRED, Phase.REMOVED)
-_NEXT: dict[tuple[Phase, Step], Phase] = {
+NEXT: dict[tuple[Phase, Step], Phase] = {
     **{(phase, Step.CENSUS): Phase.COUNTED for phase in (Phase.NOT_BEGUN, Phase.COUNTED, Phase.JUDGED)},
     **{(phase, Step.CENSUS): phase for phase in _AFTERWARDS},
     **{(phase, Step.JUDGE): Phase.JUDGED for phase in (Phase.COUNTED, Phase.JUDGED)},
@@ -65,7 +65,7 @@ HINTS = {
 def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
     """What ``step`` leads to. ``whole``: it goes forward with everybody. Raises :class:`ManageoutError`."""
     try:
-        return Phase.RETIRED if whole and _NEXT[phase, step] is Phase.PILOT else _NEXT[phase, step]
+        return Phase.RETIRED if whole and NEXT[phase, step] is Phase.PILOT else NEXT[phase, step]
     except KeyError:
         if step is Step.UNDO:
             raise ManageoutError(
