@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -91,3 +92,26 @@ def test_no_nft_program(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KernelError) as caught:
         nft.delete_table(nft.TABLE)
     assert caught.value.hint == "apt-get install nftables"
+
+
+def test_a_table_asked_for_by_parts_is_the_same() -> None:
+    """What is done where nft breaks off in the middle of a table."""
+    theirs = """table inet t {
+        set s { type ipv4_addr; elements = { 10.0.0.1 } }
+        map m { type ipv4_addr : verdict; elements = { 10.0.0.2 : drop } }
+        chain c { ip saddr @s counter drop; ip daddr vmap @m; }
+        chain hooked { type filter hook input priority 0; policy accept; tcp dport { 22, 80 } jump c; }
+    }
+    table ip other {
+        set s { type ipv4_addr; }
+        chain c { drop; }
+    }"""
+    nft.apply(theirs)
+
+    def told(objects: list[object]) -> set[str]:
+        kept = [each for each in objects if not {"metainfo", "table"} & set(each)]  # type: ignore[call-overload]
+        return {json.dumps(each, sort_keys=True) for each in kept}
+
+    for options in (("-n", "-j", "list"), ("-n", "-t", "-j", "list")):
+        whole = nft.table_objects("inet t", terse="-t" in options)
+        assert told(nft.by_parts("inet t", options)) == told(whole) and len(told(whole)) == 7

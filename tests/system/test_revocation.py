@@ -125,7 +125,7 @@ def test_a_revocation_that_could_not_be_read_at_once_is_read_later(place: Place)
     most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, most[1]))
     place.lists(place.root.crl([place.issuing.certificate.serial_number]), place.issuing.crl())
-    wait_for("it could not", lambda: "Too many open files" in place.gateway.text())
+    wait_for("it could not", lambda: "the old ones stay in use" in place.gateway.text())
     resource.prlimit(pid, resource.RLIMIT_NOFILE, most)
     assert ended(client)
     assert place.gateway.text().count("the old ones stay in use") == 1  # one line for one cause

@@ -152,7 +152,12 @@ def test_every_source_has_its_test(source: Path) -> None:
 @pytest.mark.parametrize("test", sorted((TESTS / "unit").rglob("test_*.py")), ids=name)
 def test_every_unit_test_has_its_source(test: Path) -> None:
     relative = test.relative_to(TESTS / "unit")
-    if relative.parent == Path() and test.stem in ("test_architecture", "test_build_bpf", "test_layout", "test_security"):
+    if relative.parent == Path() and test.stem in (
+        "test_architecture",
+        "test_build_bpf",
+        "test_layout",
+        "test_security",
+    ):
         return
     stem = test.stem.removeprefix("test_")
     folder = PACKAGE / relative.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from manageout.errors import KernelError, NotPermitted
@@ -88,28 +89,56 @@ def ruleset() -> tuple[list[Any], dict[tuple[str, str, str, int], str]]:
 
     Raises :class:`NotPermitted` without CAP_NET_ADMIN, :class:`KernelError` when nft fails.
     """
-    found = _run(["-n", "-j", "list", "ruleset"], None)
-    if found.returncode:
-        complaint = next(iter(found.stderr.strip().splitlines()), "nft failed")
-        failure = NotPermitted if "not permitted" in found.stderr else KernelError
-        raise failure(f"read the packet filter: {complaint}", "run as root; needs nftables")
-    try:
-        objects = json.loads(found.stdout or "{}").get("nftables", [])
-    except ValueError:
-        raise KernelError("nft prints no JSON", "update nftables: 1.0 or later") from None
+    objects = _listed("the packet filter", "-n", "-j", "list", "ruleset")
+    if objects is None:
+        tables = [line.split()[1:3] for line in _run(["list", "tables"], None).stdout.splitlines()]
+        objects = [each for family, name in tables for each in table_objects(f"{family} {name}", terse=False)]
     return objects, _texts(_run(["-a", "list", "ruleset"], None).stdout)
 
 
-def table_objects(table: str) -> list[Any]:
-    """nft's objects of one table with plain numbers, but for members of its sets. Raises :class:`KernelError`."""
-    found = _run(["-n", "-t", "-j", "list", "table", *table.split()], None)
+def table_objects(table: str, terse: bool = True) -> list[Any]:
+    """nft's objects of one table with plain numbers; ``terse``: without members of its sets.
+
+    Raises :class:`KernelError`, :class:`NotPermitted`.
+    """
+    options = ("-n", *(["-t"] if terse else []), "-j", "list")
+    found = _listed(f"the packet filter table {table}", *options, "table", *table.split())
+    return by_parts(table, options) if found is None else found
+
+
+def by_parts(table: str, options: Sequence[str]) -> list[Any]:
+    """The same, asked for chain by chain.
+
+    nft 1.0.6 of Debian 12 writes the flags of a table (ours have one: owner) from memory that it has given back, and
+    then ends in the middle of its JSON, whatever else it was to list.
+    """
+    family, name = table.split()
+    what = f"the packet filter table {table}"
+    found: list[Any] = [{"table": {"family": family, "name": name}}]
+    for kind in ("sets", "maps", "chains"):
+        listed = _listed(what, *options, kind) or []
+        bodies = [(each, next(iter(each.values()))) for each in listed]
+        here = [each for each, body in bodies if (body.get("family"), body.get("table")) == (family, name)]
+        found += here
+        for chain in here if kind == "chains" else ():
+            rules = _listed(what, *options, "chain", family, name, chain["chain"]["name"])
+            if rules is None:
+                raise KernelError("nft prints no JSON", "update nftables: 1.0 or later")
+            found += [each for each in rules if "rule" in each]
+    return found
+
+
+def _listed(what: str, *words: str) -> list[Any] | None:
+    """The objects that ``nft WORDS`` lists; None when that is no JSON."""
+    found = _run(list(words), None)
     if found.returncode:
         complaint = next(iter(found.stderr.strip().splitlines()), "nft failed")
-        raise KernelError(f"read the packet filter table {table}: {complaint}", "see `nft list ruleset`")
+        failure = NotPermitted if "not permitted" in found.stderr else KernelError
+        raise failure(f"read {what}: {complaint}", "run as root; needs nftables")
     try:
         return json.loads(found.stdout or "{}").get("nftables", [])  # type: ignore[no-any-return]
     except ValueError:
-        raise KernelError("nft prints no JSON", "update nftables: 1.0 or later") from None
+        return None
 
 
 def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:
@@ -140,6 +169,8 @@ def _nft(arguments: list[str], text: str | None, what: str) -> None:
 
 def _run(arguments: list[str], text: str | None) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["nft", *arguments], input=text, capture_output=True, text=True, errors="replace", check=False
+        )
     except FileNotFoundError:
         raise KernelError("nft is not installed", "apt-get install nftables") from None

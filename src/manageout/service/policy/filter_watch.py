@@ -79,7 +79,7 @@ class FilterWatch:
                         self._asked, fingerprint, walked = False, seen, began
                         await self._walk()
             except ManageoutError:
-                pass  # `check` says what cannot be read
+                self._asked = True  # `check` says what cannot be read; what is shown may be old meanwhile
             except Exception:  # others' rules may be of any kind: no reason to end who serves
                 log.exception("the rules of other tables cannot be judged")
             await asyncio.sleep(max(LOOK, (time.monotonic() - began) * SHARE))
