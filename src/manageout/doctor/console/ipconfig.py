@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 Kind = Literal["isatap", "teredo", "6to4", "iphttps", "other"]
+_TUNNELS: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
 TUNNEL_ADDRESS = "00-00-00-00-00-00-00-E0"
 
 MAX_ADAPTERS = 500
@@ -61,6 +62,12 @@ class Adapter:
     def index(self) -> int | None:
         """The interface's index, from the zone of a link-local address."""
         return next((index for _, index in self.link_local if index is not None), None)
+
+
+def kind_of(text: str) -> Kind:
+    """Of an interface, by a word in its name, title or description."""
+    lower = text.lower().replace("ip-https", "iphttps")
+    return next((kind for kind in _TUNNELS if kind in lower), "other")
 
 
 def parse(lines: list[str]) -> list[Adapter]:
@@ -182,20 +189,8 @@ _DESCRIPTION = re.compile(r"adapter|isatap|teredo|6to4|http|ethernet|adapt|ка�
 
 
 def _classify(adapter: Adapter) -> None:
-    names = f"{adapter.header} {adapter.description}".lower()
-    for kind, marks in _KINDS:
-        if any(mark in names for mark in marks):
-            adapter.kind = kind
-            break
+    adapter.kind = kind_of(f"{adapter.header} {adapter.description}")
     if adapter.kind == "isatap" and (
         guid := _GUID.search(adapter.header) or _GUID.search(adapter.description)
     ):
         adapter.guid = guid[1].upper()
-
-
-_KINDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-    ("isatap", ("isatap",)),
-    ("teredo", ("teredo",)),
-    ("6to4", ("6to4",)),
-    ("iphttps", ("iphttps", "ip-https")),
-)

@@ -8,10 +8,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import pairwise
 
 from manageout.doctor.console import settings as netsh
-from manageout.doctor.console.ipconfig import Kind
+from manageout.doctor.console.ipconfig import kind_of
 from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import Facts, Interface, NrptRule, PrefixPolicy, Route, Seen
 from manageout.doctor.pasted.segments import Part
+from manageout.doctor.pasted.shapes import RULE
 
 MAX_INTERFACES = 500
 MAX_ANSWERS = 64
@@ -47,16 +48,9 @@ def addresses(text: str) -> Iterator[IPv4Address | IPv6Address]:
             return
 
 
-def kind(text: str) -> Kind:
-    """Of an interface, by a word in its name or title."""
-    lower = text.lower().replace("ip-https", "iphttps")
-    kinds: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
-    return next((kind for kind in kinds if kind in lower), "other")
-
-
 def interface(facts: Facts, part: Part) -> bool:
     """``show interface INDEX``, one or several. The title holds the interface's name, in any language."""
-    titles = [line for line, rule in pairwise(part.lines) if netsh.RULE.match(rule)]
+    titles = [line for line, rule in pairwise(part.lines) if RULE.match(rule)]
     listed = list(netsh.each_interface(part.lines))
     for number, found in enumerate(listed):
         index = int(netsh.NUMBER.match(found["index"].value)[0])  # type: ignore[index]
@@ -64,7 +58,7 @@ def interface(facts: Facts, part: Part) -> bool:
         one = facts.interface(index) or named(facts, _name(title), index)
         one.name = one.name or _name(title)
         if one.kind == "other":
-            one.kind = kind(title)
+            one.kind = kind_of(title)
         for name in ("forwarding", "advertising", "advertise_default", "ignore_default", "router_discovery"):
             on = netsh.on(found, name)
             if on is not None:
@@ -90,7 +84,7 @@ def interfaces(facts: Facts, part: Part) -> bool:
         one = facts.interface(row.number) or named(facts, row.name, row.number)
         one.index, one.mtu, one.name = row.number, row.mtu, row.name
         if one.kind == "other":
-            one.kind = kind(row.name)
+            one.kind = kind_of(row.name)
         one.connected = row.state == loopback if loopback else netsh.connected(row.state)
         if not one.quote or not one.listed:
             one.quote = row.text
@@ -104,7 +98,7 @@ def addressed(facts: Facts, part: Part) -> bool:
     for line in part.lines:
         if match := _TITLE.match(line):
             one = named(facts, match[2], int(match[1]))
-            one.kind = kind(match[2]) if one.kind == "other" else one.kind
+            one.kind = kind_of(match[2]) if one.kind == "other" else one.kind
         elif one is not None and len(line.split()) >= 5:
             found |= _address(one, line.split()[-1])
     return found
@@ -147,7 +141,7 @@ def _numbered(facts: Facts, name: str, index: int) -> None:
         if one.index is None and one.name.lower().endswith(name.lower()):
             one.index = index
             return
-    if kind(name) == "isatap" and len(facts.interfaces) < MAX_INTERFACES:
+    if kind_of(name) == "isatap" and len(facts.interfaces) < MAX_INTERFACES:
         facts.interfaces.append(Interface(name, kind="isatap", index=index, connected=True))
 
 
@@ -185,7 +179,7 @@ def namespace(facts: Facts, part: Part) -> bool:
     found: dict[str, NrptRule] = {}
     name, going = "", ""
     for line, after in pairwise([*part.lines, ""]):
-        if netsh.RULE.match(after) and ":" not in line:
+        if RULE.match(after) and ":" not in line:
             match = _NAMESPACE.search(line)
             name, going = match[1] if match else "", ""
         elif not line.strip():
@@ -257,7 +251,7 @@ def _profiles(facts: Facts, part: Part) -> bool:
     title = ""
     states: list[tuple[str, bool, str]] = []
     for line, after in pairwise([*part.lines, ""]):
-        if netsh.RULE.match(after):
+        if RULE.match(after):
             title = line.strip(" :")
         elif title and len(line.split()) == 2 and (word := line.split()[1].lower()) in _ON:
             states.append((title, _ON[word], line.strip()))

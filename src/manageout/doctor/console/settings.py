@@ -13,8 +13,6 @@ from ipaddress import IPv6Address, IPv6Network
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-RULE = re.compile(r"^\s*-{3,}[- ]*$")
-"""The line below a heading."""
 MAX_ROWS = 1000
 """Of a table; a server has some hundred routes."""
 _STATES = {
@@ -75,10 +73,7 @@ class RouteRow(NamedTuple):
     @property
     def next_hop(self) -> IPv6Address | None:
         """The next hop, when it is one."""
-        try:
-            return IPv6Address(self.via.partition("%")[0])
-        except ValueError:
-            return None
+        return next_hop(self.via)
 
 
 class PolicyRow(NamedTuple):
@@ -183,7 +178,7 @@ def routes(lines: list[str]) -> list[RouteRow]:
     found: list[RouteRow] = []
     for line in lines:
         if (match := pattern.match(line)) and len(found) < MAX_ROWS:
-            prefix = _network(match[4])
+            prefix = network(match[4])
             if prefix is not None:
                 numbers = int(match[3]), prefix, int(match[5])
                 found.append(RouteRow(match[1], match[2], *numbers, match[6].strip(), line.strip()))
@@ -195,7 +190,7 @@ def verbose_routes(lines: list[str]) -> list[RouteRow]:
     found: list[RouteRow] = []
     block: list[Setting] = []
     for setting in [*settings(lines), Setting("", "::/0", "")]:
-        if _network(setting.value) is not None and "/" in setting.value and len(block) != 1:
+        if network(setting.value) is not None and "/" in setting.value and len(block) != 1:
             found += _verbose(block)
             block = []
         block.append(setting)
@@ -205,7 +200,7 @@ def verbose_routes(lines: list[str]) -> list[RouteRow]:
 def _verbose(block: list[Setting]) -> list[RouteRow]:
     if len(block) < 7 or not NUMBER.fullmatch(block[2].value) or not NUMBER.fullmatch(block[6].value):
         return []
-    prefix = _network(block[0].value)
+    prefix = network(block[0].value)
     text = ", ".join(one.text for one in (block[0], *block[2:5]))
     via, publish, kind = (one.value for one in block[3:6])
     if prefix is None:
@@ -221,7 +216,7 @@ def prefix_policies(lines: list[str]) -> list[PolicyRow]:
         if (
             len(found) < MAX_ROWS
             and (match := pattern.match(line))
-            and (prefix := _network(match[3])) is not None
+            and (prefix := network(match[3])) is not None
         ):
             found.append(PolicyRow(int(match[1]), int(match[2]), prefix, line.strip()))
     return found
@@ -240,7 +235,16 @@ _PUBLISHED = frozenset(("yes", "age", "ja", "oui", "sí", "si", "sì", "sim", "t
 _UNPUBLISHED = frozenset(("no", "nein", "non", "não", "nie", "ne", "нет", "否", "いいえ"))
 
 
-def _network(text: str) -> IPv6Network | None:
+def next_hop(text: str) -> IPv6Address | None:
+    """An IPv6 address, with or without its zone."""
+    try:
+        return IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def network(text: str) -> IPv6Network | None:
+    """An IPv6 prefix; bits below it are taken away."""
     try:
         return IPv6Network(text, strict=False)
     except ValueError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Network
 
-from manageout.doctor.console.settings import MAX_ROWS
+from manageout.doctor.console.settings import MAX_ROWS, next_hop
 from manageout.doctor.facts import Facts, NrptRule, Route, Seen
 from manageout.doctor.pasted.segments import Part
 
@@ -70,10 +70,7 @@ def _content(kind: str, text: str) -> object:
 
 def _meaning(facts: Facts) -> None:
     """What single values say: group policy of ISATAP, the block list, services that may not start, the build."""
-    if state := facts.value(_TRANSITION, "ISATAP_State"):
-        facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
-    if router := facts.value(_TRANSITION, "ISATAP_RouterName"):
-        facts.isatap_policy_router = Seen(str(router.value), router.quote)
+    isatap_policy(facts)
     enabled, listed = (
         facts.value(_DNS, name) for name in ("EnableGlobalQueryBlockList", "GlobalQueryBlockList")
     )
@@ -88,6 +85,14 @@ def _meaning(facts: Facts) -> None:
     build = facts.value(r"software\microsoft\windows nt\currentversion", "CurrentBuildNumber")
     if build is not None and str(build.value).isdecimal() and len(str(build.value)) < 7:
         facts.build = int(str(build.value))
+
+
+def isatap_policy(facts: Facts) -> None:
+    """What group policy says of ISATAP in the registry's values."""
+    if state := facts.value(_TRANSITION, "ISATAP_State"):
+        facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
+    if router := facts.value(_TRANSITION, "ISATAP_RouterName"):
+        facts.isatap_policy_router = Seen(str(router.value), router.quote)
 
 
 def _name_rules(facts: Facts, keys: set[str]) -> None:
@@ -161,17 +166,10 @@ def _routes(lines: list[str]) -> Iterator[Route]:
             except ValueError:
                 continue
             if int(match[1]):
-                yield Route(prefix, int(match[1]), _hop(via), False, text)
+                yield Route(prefix, int(match[1]), next_hop(via), False, text)
 
 
 _ROUTE = re.compile(r"^\s*(\d{1,9})\s+\d{1,10}\s+([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{1,3})(?:\s+(\S.*))?$")
-
-
-def _hop(text: str) -> IPv6Address | None:
-    try:
-        return IPv6Address(text.partition("%")[0])
-    except ValueError:
-        return None
 
 
 def build(facts: Facts, part: Part) -> bool:
@@ -189,17 +187,23 @@ _VERSION = re.compile(r"(?<![\d.])(?:10\.0|6\.[0-3])\.(\d{4,5})(?!\d)")
 def clock(facts: Facts, part: Part) -> bool:
     """``w32tm /stripchart``: by how much the other clock is ahead of this one."""
     for line in part.lines:
-        if match := _OFFSET.search(line):
-            ahead = -float(match[1])
-            way = "ahead of" if ahead > 0 else "behind"
-            facts.clock_error = Seen(
-                ahead, f"the clock is {abs(ahead):.0f} s {way} the other's: {line.strip()}"
-            )
+        if found := clock_error(line, f"the other's: {line.strip()}"):
+            facts.clock_error = found
             return True
     return False
 
 
-_OFFSET = re.compile(r"(?:, |\bo:)([+-]\d{1,9}\.\d{1,9})s")
+def clock_error(line: str, whose: str) -> Seen[float] | None:
+    """Seconds by which this clock is ahead of the other, when ``line`` is a row of ``w32tm /stripchart``."""
+    match = _OFFSET.search(line)
+    if match is None:
+        return None
+    ahead = -float(match[1])
+    way = "ahead of" if ahead > 0 else "behind"
+    return Seen(ahead, f"the clock is {abs(ahead):.0f} s {way} {whose}")
+
+
+_OFFSET = re.compile(r"(?:, |\bo:)([+-]\d{1,12}\.\d{1,9})s")
 
 
 def hostname(facts: Facts, part: Part) -> bool:

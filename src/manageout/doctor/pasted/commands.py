@@ -111,24 +111,18 @@ def kind_of(command: str) -> str:
         return _netsh(words[1:])
     if name == "ipconfig":
         return "displaydns" if any(word.startswith("/displayd") for word in words) else "ipconfig"
-    if name in (
-        "nslookup",
-        "dnscmd",
-        "reg",
-        "ping",
-        "tracert",
-        "pathping",
-        "systeminfo",
-        "gpresult",
-        "certutil",
-    ):
-        return name
-    if name in ("sc", "route", "w32tm", "klist", "ver", "hostname"):
+    if name in _NAMED:
         return name
     found = _CMDLET.match(command.lstrip("(&$ "))
     return "powershell" if (found and found[1].lower() in _VERBS) or _SHORT.match(command) else ""
 
 
+_NAMED = frozenset(
+    {
+        "nslookup", "dnscmd", "reg", "ping", "tracert", "pathping", "systeminfo", "gpresult", "certutil", "sc", "route",
+        "w32tm", "klist", "ver", "hostname",
+    }
+)  # fmt: skip
 _SHORT = re.compile(
     r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
     re.I,

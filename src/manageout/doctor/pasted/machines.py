@@ -6,16 +6,13 @@ import re
 from collections.abc import Iterable
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.pasted.segments import Part
+from manageout.doctor.pasted.segments import ROLE, Part
 from manageout.doctor.pasted.shapes import DOTTED
 
 MAX_MACHINES = 50
 """In one text."""
-_ROLE = re.compile(
-    r"\b(?:server|client|gateway|router|manager|helpdesk|console|workstation|laptop|notebook|host|dc|domain controller|"
-    r"node ?\d*|pc|machine|serveur|servidor|cliente|poste|arbeitsplatz|konsole)$"
-)
-"""What a heading calls a machine without a name: lower case, as the segments give it."""
+_ROLE = re.compile(rf"\b(?:{ROLE})$")
+"""Lower case, as the segments give it."""
 _HOST = re.compile(r"[\w.-]{1,255}")
 
 

@@ -90,21 +90,22 @@ _CONTEXT = re.compile(r"^(netsh(?: [a-z0-9]{2,20}){0,4})>\s?(.{0,200})$")
 _FRAMED = re.compile(
     r"^\s*(?:([=\-#*~_<+])\1{1,}|#|\[)\s*(?P<name>[^=#*~<>\[\]]{2,70}?)\s*[=\-#*~_>\]+:]*\s*$"
 )
-_ROLE = (
+ROLE = (
     r"server|client|gateway|router|manager|helpdesk|console|workstation|laptop|notebook|host|dc|domain controller|"
-    r"node ?\d*|pc|machine|dns server|serveur|servidor|servidor|cliente|poste|arbeitsplatz|konsole"
+    r"node ?\d*|pc|machine|dns server|serveur|servidor|cliente|poste|arbeitsplatz|konsole"
 )
+"""What a heading calls a machine without a name."""
 _ROUTER = re.compile(r"\b(?:da|directaccess|isatap)\b|router|gateway", re.IGNORECASE)
 _ON = re.compile(
     r"^(?!.*\b(?:wrote|schrieb|a écrit|escribió)\b)(?:(?:and|then|but|und|dann|et|puis|y)\s+)?"
     r"(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
-    rf"(?P<role>(?:[\w-]+[\s-]+){{0,2}}(?:{_ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
+    rf"(?P<role>(?:[\w-]+[\s-]+){{0,2}}(?:{ROLE}))?\s*\(?(?P<name>[A-Za-z0-9][\w.-]{{1,60}})?\)?"
     r"\s*(?:\([^()]{1,60}\))?(?P<more>(?:,? [\w'-]{1,14}){0,6})\s*:$",
     re.IGNORECASE,
 )
 """A machine's role, name or both at the beginning of a short sentence: "and on the DA server (2012 R2) I see:"."""
 _ALONE = re.compile(
-    rf"^(?P<role>(?:DA[ -]|DirectAccess[ -]|ISATAP[ -]|the )?(?:{_ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
+    rf"^(?P<role>(?:DA[ -]|DirectAccess[ -]|ISATAP[ -]|the )?(?:{ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
     r"\s*(?:\([^()]{1,60}\)\s*)?:$",
     re.I,
 )

@@ -11,6 +11,7 @@ MAX_LOOK = 6
 """Lines below that are looked at to know a line."""
 DOTTED = re.compile(r"\S ?\. \.|\. ?: |\. ?:$|\. \. ")
 RULE = re.compile(r"^\s*-{3,}[- ]*$")
+"""The line below a heading."""
 LUID = re.compile(r":\s*(?:[a-z]\w*_\d+)\s*$")
 _STATE = re.compile(r"^[^:.\uff1a]*isatap[^:.\uff1a]*[:\uff1a]\s*\S", re.IGNORECASE)
 _ADDRESS = r"(?:[0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*(?:%\w+)?)"

@@ -10,7 +10,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from math import inf
 from typing import Any
 
-from manageout.doctor.facts import Facts, Lookup, NrptRule, PrefixPolicy, Reached, Record, Seen
+from manageout.doctor.facts import Facts, Lookup, PrefixPolicy, Reached, Record, Seen
+from manageout.doctor.read import sections_client
 from manageout.doctor.read.sections import MAX_ITEMS, READERS, Reader, Row, add
 
 
@@ -78,16 +79,11 @@ def _networks(facts: Facts, rows: Iterator[Row]) -> None:
 
 
 def _local_rules(facts: Facts, rows: Iterator[Row]) -> None:
-    """Get-DnsClientNrptRule: the rules of the machine itself, which group policy's may silence."""
-    facts.nrpt_local = []
-    for row in rows:
-        servers = (*_list(row.get("DirectAccessDnsServers")), *_list(row.get("NameServers")))
-        for namespace in _list(row.get("Namespace")):
-            words = ", ".join(servers) or "no server (an exemption)"
-            direct = row.get("DirectAccessEnabled") is True or bool(_list(row.get("DirectAccessDnsServers")))
-            facts.nrpt_local.append(
-                NrptRule(namespace, servers, f"own name rule {namespace}: {words}", direct)
-            )
+    """Get-DnsClientNrptRule."""
+    names = ("Namespace", "NameServers", "DirectAccessDnsServers")
+    sections_client.READERS["nrptLocal"](
+        facts, ({**row, **{name: _list(row.get(name)) for name in names}} for row in rows)
+    )
 
 
 def _records(facts: Facts, rows: Iterator[Row]) -> None:

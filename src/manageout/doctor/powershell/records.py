@@ -129,7 +129,7 @@ class _Reader:
             return
         self._begin(first, len(lines) == 1)
         for line, label in zip(lines, labels, strict=True):
-            if label is None or label.blank != first.blank or self._is_open(label, line):
+            if label is None or label.blank != first.blank or self._is_open(line):
                 self._more(line)
             else:
                 self._property(label, line)
@@ -152,7 +152,7 @@ class _Reader:
             self._fragments[label.name] = [label.value] if label.value else []
             self._last = label.name
 
-    def _is_open(self, label: _Label, line: str) -> bool:
+    def _is_open(self, line: str) -> bool:
         """Whether a line that looks like a property is the rest of a value: indented beyond the colon."""
         return bool(self._last) and len(line) - len(line.lstrip()) > self._column
 

@@ -22,7 +22,7 @@ from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
 from manageout.doctor.pasted import unread
 from manageout.doctor.pasted.machines import Machines
 from manageout.doctor.pasted.segments import Part, parts
-from manageout.doctor.pasted.shapes import ROUTER_LABELS
+from manageout.doctor.pasted.shapes import ROUTER_LABELS, RULE
 from manageout.doctor.powershell.gathered import Gathered
 from manageout.doctor.read.text import MAX_LINES
 
@@ -259,7 +259,7 @@ _NO_ERROR = (
 def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:
     """The lines between a heading with a rule below it and the next blank one."""
     for number, (line, rule) in enumerate(pairwise(lines)):
-        if netsh.RULE.match(rule) and heading.search(line):
+        if RULE.match(rule) and heading.search(line):
             rest = lines[number + 2 :]
             return rest[: next((n for n, one in enumerate(rest) if not one.strip()), len(rest))]
     return []

@@ -12,7 +12,8 @@ from itertools import islice
 from typing import Any
 
 from manageout.doctor.console import settings as netsh
-from manageout.doctor.console.ipconfig import Kind
+from manageout.doctor.console import system
+from manageout.doctor.console.ipconfig import kind_of
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
 
 MAX_ROWS = 1000
@@ -51,7 +52,7 @@ def _adapters(facts: Facts, rows: Iterator[Row]) -> None:
         name, description = str(row.get("Name") or ""), str(row.get("InterfaceDescription") or "")
         interface = _at(facts, row.get("ifIndex"), name)
         interface.description = description
-        interface.kind = _kind(f"{name} {description}")
+        interface.kind = kind_of(f"{name} {description}")
         interface.guid = str(row.get("InterfaceGuid") or "").strip("{}").upper() or None
         interface.quote = f"adapter {name!r} ({description}), {row.get('Status')}"
         if interface.connected is None:
@@ -60,12 +61,6 @@ def _adapters(facts: Facts, rows: Iterator[Row]) -> None:
 
 _CONNECTED = {"Up": True, "Disconnected": False, "Not Present": False, "Disabled": False}
 """What Get-NetAdapter says; Get-NetIPInterface has the last word."""
-
-
-def _kind(text: str) -> Kind:
-    lower = text.lower()
-    kinds: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
-    return next((kind for kind in kinds if kind in lower.replace("ip-https", "iphttps")), "other")
 
 
 def _at(facts: Facts, index: object, name: str = "") -> Interface:
@@ -78,7 +73,7 @@ def _at(facts: Facts, index: object, name: str = "") -> Interface:
         if found is not None:
             found.index = number if found.index is None else found.index
     if found is None:
-        found = Interface(name, index=number, kind=_kind(name))
+        found = Interface(name, index=number, kind=kind_of(name))
         facts.interfaces.append(found)
     return found
 
@@ -156,11 +151,7 @@ def _registry(facts: Facts, rows: Iterator[Row]) -> None:
         facts.registry[key.lower(), name.lower()] = Seen(
             row.get("Value"), f"HKLM\\{key}\\{name} = {row.get('Value')}"
         )
-    key = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
-    if (state := facts.value(key, "ISATAP_State")) is not None:
-        facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
-    if (router := facts.value(key, "ISATAP_RouterName")) is not None:
-        facts.isatap_policy_router = Seen(str(router.value), router.quote)
+    system.isatap_policy(facts)
 
 
 def _iphttps(facts: Facts, rows: Iterator[Row]) -> None:
@@ -198,15 +189,16 @@ def _teredo_state(facts: Facts, rows: Iterator[Row]) -> None:
 def _nrpt(facts: Facts, rows: Iterator[Row]) -> None:
     facts.nrpt = []
     for row in rows:
-        other = tuple(_texts(row.get("NameServers")))
-        servers = tuple(_texts(row.get("DirectAccessDnsServers"))) or other
-        for namespace in _texts(row.get("Namespace")):
+        other = tuple(texts(row.get("NameServers")))
+        servers = tuple(texts(row.get("DirectAccessDnsServers"))) or other
+        for namespace in texts(row.get("Namespace")):
             words = ", ".join(servers) or "no server (an exemption)"
             quote = f"name rule {namespace}: {words}"
             facts.nrpt.append(NrptRule(namespace, servers, quote, direct=servers != other))
 
 
-def _texts(value: object) -> list[str]:
+def texts(value: object) -> list[str]:
+    """The items of a list, or one; nothing for nothing. Bounded."""
     found = value[:MAX_ITEMS] if isinstance(value, list) else [value] if value else []
     return [str(item)[:MAX_TEXT] for item in found if item]
 
@@ -223,7 +215,7 @@ def _location(facts: Facts, rows: Iterator[Row]) -> None:
 
 def _block_list(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
-        names = tuple(name.lower() for name in _texts(row.get("List"))) if row.get("Enable") else ()
+        names = tuple(name.lower() for name in texts(row.get("List"))) if row.get("Enable") else ()
         facts.block_list = Seen(
             names, f"Get-DnsServerGlobalQueryBlockList: Enable {row.get('Enable')}, List {row.get('List')}"
         )
@@ -257,8 +249,8 @@ def _remote_access(facts: Facts, rows: Iterator[Row]) -> None:
         if inner := str(row.get("InternalInterface") or ""):
             facts.internal_interface = Seen(inner, f"Get-RemoteAccess: InternalInterface {inner}")
         for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
-            if texts := _texts(row.get(key)):
-                setattr(facts, name, Seen(IPv6Network(texts[0], strict=False), f"{key} {texts[0]}"))
+            if found := texts(row.get(key)):
+                setattr(facts, name, Seen(IPv6Network(found[0], strict=False), f"{key} {found[0]}"))
 
         if row.get("TeredoState"):
             quote = f"Get-RemoteAccess: TeredoState {row['TeredoState']}"
@@ -307,10 +299,8 @@ def _profiles(facts: Facts, rows: Iterator[Row]) -> None:
 def _offset(facts: Facts, rows: Iterator[Any]) -> None:
     """What w32tm prints: by how much the other clock is ahead of this one."""
     for row in rows:
-        if match := re.search(r", ([+-]\d{1,12}\.\d+)s", str(row)[:MAX_TEXT]):
-            ahead = -float(match[1])
-            way = "ahead of" if ahead > 0 else "behind"
-            facts.clock_error = Seen(ahead, f"the clock is {abs(ahead):.0f} s {way} the domain controller's")
+        if found := system.clock_error(str(row)[:MAX_TEXT], "the domain controller's"):
+            facts.clock_error = found
 
 
 def _events(facts: Facts, rows: Iterator[Any]) -> None:
@@ -328,7 +318,7 @@ def _prefix_policies(facts: Facts, rows: Iterator[Any]) -> None:
 
 def _lookups(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
-        addresses = tuple(ip_address(text) for text in _texts(row.get("Addresses")))
+        addresses = tuple(ip_address(text) for text in texts(row.get("Addresses")))
         error = str(row.get("Error") or "")
         words = ", ".join(map(str, addresses)) or error or "no address"
         quote = f"Resolve-DnsName {row['Name']} -Type {row.get('Type')}: {words}"
@@ -338,14 +328,14 @@ def _lookups(facts: Facts, rows: Iterator[Row]) -> None:
 def _rules(facts: Facts, rows: Iterator[Row]) -> None:
     facts.firewall = []
     for row in rows:
-        remote = ", ".join(_texts(row.get("RemoteAddress")))
+        remote = ", ".join(texts(row.get("RemoteAddress")))
         quote = f"firewall rule {row.get('Name')!r}: {row.get('Profile')}{remote and f', from {remote}'}"
         facts.firewall.append(
             FirewallRule(
                 str(row.get("Protocol")),
-                tuple(_texts(row.get("LocalPort"))),
+                tuple(texts(row.get("LocalPort"))),
                 frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
-                tuple(_texts(row.get("RemoteAddress"))),
+                tuple(texts(row.get("RemoteAddress"))),
                 _edge(row.get("EdgeTraversalPolicy")),
                 quote,
                 str(row.get("Name") or "")[:MAX_TEXT],

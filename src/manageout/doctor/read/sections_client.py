@@ -8,21 +8,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from manageout.doctor.facts import Facts, NrptRule, Seen
-from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, Reader, Row
+from manageout.doctor.read.sections import MAX_TEXT, Reader, Row, texts
 
 _PROXY = re.compile(r":\s+(\S+:\d{1,5})\s*$")
 """Of what netsh prints in whatever language: a host and a port behind a label."""
 
 
 def _local(facts: Facts, rows: Iterator[Row]) -> None:
+    """The rules of the machine itself, which group policy's may silence."""
     facts.nrpt_local = []
     for row in rows:
-        direct = _texts(row.get("DirectAccessDnsServers"))
-        servers = (*direct, *_texts(row.get("NameServers")))
+        direct = texts(row.get("DirectAccessDnsServers"))
+        enabled = bool(direct) or row.get("DirectAccessEnabled") is True
+        servers = (*direct, *texts(row.get("NameServers")))
         words = ", ".join(servers) or "no server (an exemption)"
-        for namespace in _texts(row.get("Namespace")):
+        for namespace in texts(row.get("Namespace")):
             quote = f"own name rule {namespace}: {words}"
-            facts.nrpt_local.append(NrptRule(namespace, servers, quote, bool(direct)))
+            facts.nrpt_local.append(NrptRule(namespace, servers, quote, enabled))
 
 
 def _policy(facts: Facts, rows: Iterator[Row]) -> None:
@@ -45,11 +47,6 @@ def _proxy(facts: Facts, rows: Iterator[Any]) -> None:
     if any(lines):
         value, line = found[0] if found else ("", "netsh winhttp show proxy: none")
         facts.proxy = Seen(value, line)
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    found = value[:MAX_ITEMS] if isinstance(value, list) else [value] if value else []
-    return tuple(str(item)[:MAX_TEXT] for item in found if item)
 
 
 READERS: dict[str, Reader] = {"nrptLocal": _local, "nrptPolicy": _policy, "ipsec": _ipsec, "proxy": _proxy}
