@@ -17,6 +17,7 @@ from manageout.imports.farm import Farm, Node
 from manageout.site.contradictions import contradictions
 from manageout.site.plan import ISATAP_SUBNET, plan, subnet
 from manageout.site.tables import site as config
+from manageout.words import printable
 
 SERVICES = ("icmp", "tcp/22", "tcp/3389", "tcp/5985-5986")
 SHOWN = 40
@@ -55,7 +56,7 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
     if not clients:
         hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
         if farm.cut:
-            hint = f"PowerShell has cut {_clean('; '.join(farm.cut[:5]))}: {UNCUT}"
+            hint = f"PowerShell has cut {printable('; '.join(farm.cut[:5]))}: {UNCUT}"
         elif strange := [line for line in farm.unread if "ClientIPv6Prefix " in line]:
             hint = f"not an IPv6 prefix, so give it as the server prints it: {strange[0]}"
         elif farm.nodes:
@@ -75,8 +76,8 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
         lines += ["", f"{mark}[[isatap.routes]]  # {way.node}"]
         lines += [f'{mark}prefix = "{way.prefix}"', f'{mark}via = "{way.via or "ADDRESS"}"']
     lines += [*_policy(wishes, made), *farm.names.comment()]
-    made.taken += [_clean(line) for line in farm.names.taken()]
-    made.left += [_clean(line) for line in farm.names.left()]
+    made.taken += [printable(line) for line in farm.names.taken()]
+    made.left += [printable(line) for line in farm.names.left()]
     _kind(farm, made)
     made.text = "\n".join(lines) + "\n"
     parsed = config.parse(made.text, "what would be written")
@@ -90,7 +91,7 @@ def _cut(farm: Farm, made: Imported) -> list[str]:
     if not farm.cut:
         return []
     which = "; ".join(dict.fromkeys(farm.cut[:SHOWN]))
-    made.left.insert(0, f"PowerShell has cut what it printed ({_clean(which)}): {UNCUT}")
+    made.left.insert(0, f"PowerShell has cut what it printed ({printable(which)}): {UNCUT}")
     return ["# ? lists were cut by PowerShell, so names or prefixes may be missing below"]
 
 
@@ -182,7 +183,7 @@ def _no_way(farm: Farm, key: str, ways: Sequence[_Way]) -> ManageoutError:
                 f"--via {node.name}: which /64 of {node.client} is its own is not known", hint
             )
     known = dict.fromkeys([*(node.name for node in farm.nodes), *(str(way.prefix) for way in ways)])
-    hint = f"there are {_clean(', '.join(list(known)[:SHOWN]))}"
+    hint = f"there are {printable(', '.join(list(known)[:SHOWN]))}"
     return ManageoutError(f"--via {key}: no such server or client prefix", hint)
 
 
@@ -258,7 +259,7 @@ def _kind(farm: Farm, made: Imported) -> None:
         )
     for word in sorted(strange):
         made.left.append(
-            f"whether the servers are balanced is not known: LoadBalancing {_clean(word)} is a strange word"
+            f"whether the servers are balanced is not known: LoadBalancing {printable(word)} is a strange word"
         )
     missing = farm.servers - {node.name.partition(".")[0].lower() for node in farm.nodes}
     for name in sorted(missing):
@@ -268,8 +269,3 @@ def _kind(farm: Farm, made: Imported) -> None:
             f"NAT64 {farm.nat64[0]}: the servers go on translating, the router does not need it"
         )
     made.left.append("then: `manageout plan` prints the way back for each server")
-
-
-def _clean(line: str) -> str:
-    """Nothing that a terminal would act upon."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
