@@ -12,6 +12,7 @@ import pytest
 from manageout.errors import KernelError
 from manageout.linux.host import netns
 from manageout.linux.nft import program as nft
+from manageout.linux.nft.tables import OURS
 
 BODY = "chain forward { type filter hook forward priority 0; policy accept; %s\n }"
 
@@ -63,6 +64,7 @@ def test_a_trial_without_the_right_to_a_namespace(lost: str, error: str) -> None
     code = f"""
 from manageout.errors import KernelError, NotPermitted
 from manageout.linux.nft import program as nft
+from manageout.linux.nft.tables import OURS
 nft.trial(nft.TABLE, {BODY % "ip6 daddr fd00::/8 drop"!r})
 nft.trial(nft.TABLE, {BODY % "what is this"!r})
 """
@@ -115,3 +117,22 @@ def test_a_table_asked_for_by_parts_is_the_same() -> None:
     for options in (("-n", "-j", "list"), ("-n", "-t", "-j", "list")):
         whole = nft.table_objects("inet t", terse="-t" in options)
         assert told(nft.by_parts("inet t", options)) == told(whole) and len(told(whole)) == 7
+
+
+def test_only_rules_of_others_are_asked_for() -> None:
+    for table in (
+        "inet manageout",
+        "inet manageout_guard",
+        "inet manageout_timeouts",
+        "ip manageout",
+        "inet theirs",
+    ):
+        nft.apply(f"table {table} {{ chain c {{ }}\n }}")
+    objects, _ = nft.ruleset(OURS)
+    assert [
+        each["chain"]["family"] + " " + each["chain"]["table"] for each in objects if "chain" in each
+    ] == [
+        "ip manageout",
+        "inet theirs",
+    ]
+    assert len(nft.tables()) == 5

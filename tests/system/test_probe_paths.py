@@ -257,7 +257,7 @@ def test_the_walk_says_what_the_kernel_does(path: None, seed: int) -> None:
     dice = random.Random(seed)
     body = _ruleset(dice)
     with rules("mo-pb", body), netns.inside("mo-pb"):
-        ruleset = probe_filter.ruleset()
+        ruleset = probe_filter.of_others()
         for source in ("127.0.0.1", "127.0.0.2", "127.0.0.7"):
             for port in (7001, 7002, 7003, 7009):
                 judged = ruleset.judge("input", Packet(source, "127.0.0.1", UDP, port, 6009, iif="lo"))
@@ -269,6 +269,6 @@ def test_what_cannot_be_seen_from_outside_is_left_open(path: None) -> None:
     body = "chain i { type filter hook input priority 0; policy accept;\n meta mark 5 drop\n }"
     packet = Packet("127.0.0.1", "127.0.0.1", UDP, 7001, iif="lo")
     with rules("mo-pb", body), netns.inside("mo-pb"):
-        found = probe_filter.ruleset().judge("input", packet)
+        found = probe_filter.of_others().judge("input", packet)
     assert found.result == "maybe"
     assert found.rule == "nft table inet test, chain i: meta mark 0x00000005 drop"

@@ -28,9 +28,7 @@ def faults(netlink: Netlink, client: IPv6Address, manager: IPv4Address | None) -
     else:
         if route.dev != IPHTTPS_DEVICE:
             yield f"the route to {client} leads to {route.dev}, not to {IPHTTPS_DEVICE}"
-    objects, _ = nft.ruleset()
-    tables = [item["table"] for item in objects if isinstance(item, dict) and "table" in item]
-    if not any(f"{table.get('family')} {table.get('name')}" == nft.TABLE for table in tables):
+    if nft.TABLE not in nft.tables():
         yield f"table {nft.TABLE}, this gateway's rules, is not in the kernel"
 
 

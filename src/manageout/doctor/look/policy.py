@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from manageout.doctor.reach.reach import Policy, Refused, Way
 from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, TCP, UDP, Packet, Ruleset
 from manageout.service.policy.filter_managers import calls_everybody
 from manageout.service.policy.report import rule_name
-from manageout.service.probe.machine import ours
 from manageout.site.plan import ISATAP_DEVICE, XLAT_DEVICE, Plan, isatap_address
 from manageout.site.tables.site import Site
 from manageout.site.tables.translation import ManagerTable
@@ -85,11 +84,6 @@ def sources(
     if isatap:
         found["isatap"] = isatap_address(plan.isatap_prefix, host)
     return found
-
-
-def of_others(objects: Sequence[Any], texts: Mapping[tuple[str, str, str, int], str]) -> Ruleset:
-    """The kernel's rules without our own tables, about which the site file says more."""
-    return Ruleset([item for item in objects if not ours(item)], texts)
 
 
 def refused(rules: Ruleset, plan: Plan, ways: dict[Way, IPv6Address], pair: Pair) -> Iterator[Refused]:

@@ -21,12 +21,12 @@ from manageout.doctor.reach.reach import Answer, Client, Isatap, LeaseWay, Polic
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.linux.netlink import proxy_arp
 from manageout.linux.netlink.links import Netlink
-from manageout.linux.nft import program as nft
 from manageout.service.probe import client as probe_client
 from manageout.service.probe import dns as probe_dns
 from manageout.service.probe import host as probe_host
 from manageout.service.probe import path as probe_path
 from manageout.service.probe import router as probe_router
+from manageout.service.probe.filter import of_others
 from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnswer
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan, isatap_address
@@ -342,7 +342,7 @@ class _Look:
         with Netlink() as netlink:
             out = netlink.route_get(IPv6Address(addresses[0])).dev
         pair = reach_policy.Pair(str(host), addresses[0], reach.target.lease, self._wanted.service, out)
-        rules = reach_policy.of_others(*nft.ruleset())
+        rules = of_others()
         return tuple(reach_policy.refused(rules, self._plan, self._ways(reach, host), pair))
 
     def _as_manager(self, reach: Reach, host: IPv4Address) -> tuple[Answer, ...]:

@@ -150,7 +150,7 @@ _BROKEN = (
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> _File:
     """What it claims about its size does not count. The other compressions may claim gigabytes of memory."""
     if member.compress_type not in _PLAIN:
-        raise NotImplementedError("a member is neither stored nor deflated")
+        raise zipfile.BadZipFile("a member is neither stored nor deflated")
     with archive.open(member) as file:
         data = file.read(MAX_BYTES)
         return _File(f"{name}/{member.filename}", data, bool(file.read(1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from manageout.errors import KernelError, NotPermitted
@@ -72,8 +72,7 @@ def dropping_chains(leases: bool = False) -> list[tuple[str, str]]:
     ``leases``: we forward IPv4 too.
     """
     concern = _CONCERNS_US | (_CONCERNS_LEASES if leases else set())
-    result = _run(["-j", "list", "chains"], None)
-    listed = json.loads(result.stdout or "{}").get("nftables", [])
+    listed = json.loads(_run(["-j", "list", "chains"], None).stdout or "{}").get("nftables", [])
     chains = [item["chain"] for item in listed if "chain" in item]
     found = [
         (f"{chain['family']} {chain['table']}", chain["hook"])
@@ -83,17 +82,22 @@ def dropping_chains(leases: bool = False) -> list[tuple[str, str]]:
     return sorted(set(found))
 
 
-def ruleset() -> tuple[list[Any], dict[tuple[str, str, str, int], str]]:
-    """Everything that the kernel holds: nft's objects with plain numbers, and the words of each rule by
-    (family, table, chain, handle).
+def tables() -> list[str]:
+    """ "FAMILY NAME" of each that there is. Raises :class:`NotPermitted`, :class:`KernelError`."""
+    return [
+        " ".join(line.split()[1:3]) for line in _listing("the packet filter", "list", "tables").splitlines()
+    ]
+
+
+def ruleset(but: Container[str] = ()) -> tuple[list[Any], dict[tuple[str, str, str, int], str]]:
+    """What the kernel holds: nft's objects with plain numbers, and the words of each rule by
+    (family, table, chain, handle). ``but``: tables that are not asked for.
 
     Raises :class:`NotPermitted` without CAP_NET_ADMIN, :class:`KernelError` when nft fails.
     """
-    objects = _listed("the packet filter", "-n", "-j", "list", "ruleset")
-    if objects is None:
-        tables = [line.split()[1:3] for line in _run(["list", "tables"], None).stdout.splitlines()]
-        objects = [each for family, name in tables for each in table_objects(f"{family} {name}", terse=False)]
-    return objects, _texts(_run(["-a", "list", "ruleset"], None).stdout)
+    wanted = [table for table in tables() if table not in but]
+    objects = [each for table in wanted for each in table_objects(table, terse=False)]
+    return objects, _texts(_listing("the packet filter", "-a", "list", "ruleset"))
 
 
 def table_objects(table: str, terse: bool = True) -> list[Any]:
@@ -102,43 +106,49 @@ def table_objects(table: str, terse: bool = True) -> list[Any]:
     Raises :class:`KernelError`, :class:`NotPermitted`.
     """
     options = ("-n", *(["-t"] if terse else []), "-j", "list")
-    found = _listed(f"the packet filter table {table}", *options, "table", *table.split())
+    found = _objects(f"the packet filter table {table}", *options, "table", *table.split())
     return by_parts(table, options) if found is None else found
 
 
 def by_parts(table: str, options: Sequence[str]) -> list[Any]:
-    """The same, asked for chain by chain.
+    """The same, asked for chain by chain. Raises :class:`KernelError` where that is no JSON either.
 
     nft 1.0.6 of Debian 12 writes the flags of a table (ours have one: owner) from memory that it has given back, and
     then ends in the middle of its JSON, whatever else it was to list.
     """
     family, name = table.split()
-    what = f"the packet filter table {table}"
-    found: list[Any] = [{"table": {"family": family, "name": name}}]
-    for kind in ("sets", "maps", "chains"):
-        listed = _listed(what, *options, kind) or []
-        bodies = [(each, next(iter(each.values()))) for each in listed]
-        here = [each for each, body in bodies if (body.get("family"), body.get("table")) == (family, name)]
-        found += here
-        for chain in here if kind == "chains" else ():
-            rules = _listed(what, *options, "chain", family, name, chain["chain"]["name"])
-            if rules is None:
-                raise KernelError("nft prints no JSON", "update nftables: 1.0 or later")
-            found += [each for each in rules if "rule" in each]
-    return found
+
+    def listed(*words: str) -> list[Any]:
+        found = _objects(f"the packet filter table {table}", *options, *words)
+        if found is None:
+            raise KernelError("nft prints no JSON", "update nftables: 1.0 or later")
+        return found
+
+    def here(kind: str) -> list[Any]:
+        bodies = [(each, next(iter(each.values()))) for each in listed(kind)]
+        return [each for each, body in bodies if (body.get("family"), body.get("table")) == (family, name)]
+
+    chains = here("chains")
+    inside = [each for chain in chains for each in listed("chain", family, name, chain["chain"]["name"])]
+    rules = [each for each in inside if "rule" in each]
+    return [{"table": {"family": family, "name": name}}, *here("sets"), *here("maps"), *chains, *rules]
 
 
-def _listed(what: str, *words: str) -> list[Any] | None:
+def _objects(what: str, *words: str) -> list[Any] | None:
     """The objects that ``nft WORDS`` lists; None when that is no JSON."""
+    try:
+        return json.loads(_listing(what, *words) or "{}").get("nftables", [])  # type: ignore[no-any-return]
+    except ValueError:
+        return None
+
+
+def _listing(what: str, *words: str) -> str:
     found = _run(list(words), None)
     if found.returncode:
         complaint = next(iter(found.stderr.strip().splitlines()), "nft failed")
         failure = NotPermitted if "not permitted" in found.stderr else KernelError
         raise failure(f"read {what}: {complaint}", "run as root; needs nftables")
-    try:
-        return json.loads(found.stdout or "{}").get("nftables", [])  # type: ignore[no-any-return]
-    except ValueError:
-        return None
+    return found.stdout
 
 
 def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:

@@ -21,8 +21,7 @@ from manageout.linux.nft.rules import NftRules
 GUARD_TABLE = "inet manageout_guard"
 TIMEOUTS_TABLE = "inet manageout_timeouts"
 _PROBE = "inet manageout_probe"
-OURS = tuple(table.partition(" ")[2] for table in (nft.TABLE, GUARD_TABLE, TIMEOUTS_TABLE, _PROBE))
-"""Their names within the family inet."""
+OURS = (nft.TABLE, GUARD_TABLE, TIMEOUTS_TABLE, _PROBE)
 _LOAD, _DELETE = "load the packet filter rules", "remove the packet filter rules"
 
 log = logging.getLogger(__name__)

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 LOOK = 0.5
 SHARE = 4
 """So many times what a look took it rests, and only changes make it look."""
+NAMES = {table.partition(" ")[2] for table in OURS}
 AGAIN = 60.0
 """Seconds until everything is walked again: members of sets change without their rules."""
 
@@ -73,7 +74,7 @@ class FilterWatch:
             try:
                 now = rules.generation()
                 if self._asked or now != generation or began - walked >= AGAIN:
-                    seen = await asyncio.to_thread(rules.fingerprint, OURS)
+                    seen = await asyncio.to_thread(rules.fingerprint, NAMES)
                     generation = now
                     if self._asked or seen != fingerprint or began - walked >= AGAIN:
                         self._asked, fingerprint, walked = False, seen, began

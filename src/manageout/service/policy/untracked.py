@@ -11,6 +11,7 @@ from manageout.errors import ManageoutError
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, Hook, Packet, Ruleset
+from manageout.linux.nft.tables import OURS
 from manageout.service.probe import machine as live_host
 from manageout.site.tables.site import Site
 
@@ -34,7 +35,7 @@ class Fault(NamedTuple):
 
 def faults(site: Site) -> list[Fault]:
     """What the kernel holds now. Raises :class:`KernelError`, :class:`NotPermitted`."""
-    objects = [each for each in nft.ruleset()[0] if not live_host.ours(each)]
+    objects, _ = nft.ruleset(OURS)
     with Netlink() as netlink:
         questions = [(hook, packet) for hook, _, packet in live_host.untracked(netlink, site)]
         own = {str(address.ip) for address in netlink.addresses()}

@@ -14,9 +14,8 @@ from socket import AF_INET, AF_INET6
 from manageout.errors import KernelError, ManageoutError
 from manageout.linux.host import sysctl
 from manageout.linux.netlink.links import Netlink
-from manageout.linux.nft import program as nft
-from manageout.linux.nft.evaluate import PROTOCOL_41, TCP, Hook, Packet, Ruleset
-from manageout.linux.nft.tables import OURS
+from manageout.linux.nft.evaluate import PROTOCOL_41, TCP, Hook, Packet
+from manageout.service.probe.filter import of_others
 from manageout.service.probe.results import Judged, Kind, ReversePath
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
@@ -84,8 +83,7 @@ def device_of(netlink: Netlink, address: IPv4Address | IPv6Address) -> str:
 
 def filters(site: Site | None, plan: Plan | None, routers: tuple[IPv4Address, ...]) -> tuple[Judged, ...]:
     """What the tables of others do with packets that must pass here. Raises NotPermitted, KernelError."""
-    objects, texts = nft.ruleset()
-    ruleset = Ruleset([item for item in objects if not ours(item)], texts)
+    ruleset = of_others()
     with Netlink() as netlink:
         questions = [*_of_host(netlink, routers)]
         if site is not None and plan is not None:
@@ -108,16 +106,6 @@ def legacy_tables(root: Path = Path("/proc/net")) -> list[str]:
         with contextlib.suppress(OSError):
             found += [f"{file.partition('_')[0]} {name}" for name in (root / file).read_text().split()]
     return found
-
-
-def ours(item: object) -> bool:
-    """Whether it belongs to a table of ours."""
-    body = next(iter(item.values()), None) if isinstance(item, dict) else None
-    return (
-        isinstance(body, dict)
-        and body.get("family") == "inet"
-        and (body.get("table") in OURS or body.get("name") in OURS)
-    )
 
 
 def _words(packet: Packet) -> str:
