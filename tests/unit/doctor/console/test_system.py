@@ -118,7 +118,9 @@ def test_builds(text: str, build: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "ahead"), [("12:00:01, +00.5000000s", -0.5), ("12:00:01 d:+00.0010000s o:-400.0000000s  [   *  ]", 400.0)]
+    ("line", "ahead"),
+    [("12:00:01, +00.5000000s", -0.5), ("12:00:01 d:+00.0010000s o:-400.0000000s  [   *  ]", 400.0),
+     ("00:00:07, +1796066100.2500000s", -1796066100.25)],  # a clock of 1970
 )  # fmt: skip
 def test_clocks(line: str, ahead: float) -> None:
     facts = Facts("x")
