@@ -5,20 +5,18 @@ Read is what an ISATAP router before the farm must know; everything else is name
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from itertools import islice
 from typing import Any
 
+from manageout.doctor.console import settings as netsh
 from manageout.doctor.pasted import unread
-from manageout.doctor.pasted.segments import parts
 from manageout.doctor.powershell import cmdlets
 from manageout.doctor.read import json as read_json
 from manageout.doctor.read.sections import MAX_ROWS
-from manageout.doctor.read.text import lines
+from manageout.doctor.read.text import lines, outputs
 from manageout.errors import ManageoutError
 from manageout.imports import domain as farm_domain
 from manageout.imports.names import FarmNames
@@ -26,9 +24,6 @@ from manageout.imports.names import FarmNames
 LINK_LOCAL = IPv6Network("fe80::/10")
 DNS64_SUBNET = 0x3333
 MAX_NODES = 512
-MAX_LINES = 120_000
-MAX_PARTS = 2000
-"""Outputs in one text."""
 Row = dict[str, Any]
 
 _USED_WORDS = (
@@ -109,27 +104,19 @@ class Farm:
 
 
 def add(farm: Farm, source: str, text: str) -> None:
-    """Add what ``text`` says. Raises :class:`ManageoutError` for a broken file of the collector."""
+    """Add what ``text`` says. Raises :class:`ManageoutError` for a broken file of the collector, and for too many."""
     if read_json.is_bundle(text):
         _bundle(farm, source, text)
     else:
         _pasted(farm, source, text)
-    if len(farm.nodes) > MAX_NODES:
-        raise ManageoutError(f"{source}: more than {MAX_NODES} servers", "give one file of each server")
 
 
 # --- The collector's JSON ---------------------------------------------------------------------------------
 
 
 def _bundle(farm: Farm, source: str, text: str) -> None:
-    try:
-        bundle = json.loads(text)
-        sections = bundle["sections"]
-        if bundle["version"] != read_json.VERSION or not isinstance(sections, dict):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
-        hint = "run the script of `manageout doctor --collector` again"
-        raise ManageoutError(f"{source}: not whole, or not from this collector", hint) from None
+    bundle = read_json.load(source, text)
+    sections = bundle["sections"]
     if isinstance(errors := bundle.get("errors"), dict):
         farm.unread += [f"{source}: the server could not read {_clean(name)}" for name in errors]
     _server(farm, source, _clean(bundle.get("computer") or source), sections)
@@ -194,6 +181,8 @@ def _known(farm: Farm, node: Node) -> Node:
             one.domain, one.inner = one.domain or node.domain, one.inner or node.inner
             one.cmdlets |= node.cmdlets
             return one
+    if len(farm.nodes) == MAX_NODES:
+        raise ManageoutError(f"{node.source}: more than {MAX_NODES} servers", "give one file of each server")
     farm.nodes.append(node)
     return node
 
@@ -240,7 +229,7 @@ def _suffix(sections: Row, inside: list[object]) -> str:
 def _addresses(node: Node, sections: Row, inside: list[object]) -> None:
     """Its own /64 by its own address or on-link route in it; its way by the internal card."""
     for row in _rows(sections, "addresses"):
-        address = _address(row.get("IPAddress"))
+        address = netsh.address(str(row.get("IPAddress")))
         if address is None or address in LINK_LOCAL:
             continue
         if node.client is not None and address in node.client:
@@ -248,7 +237,7 @@ def _addresses(node: Node, sections: Row, inside: list[object]) -> None:
         elif row.get("InterfaceIndex") in inside and _is_way(address):
             _once(node.ways, address)
     for row in _rows(sections, "routes"):
-        prefix = _parsed(str(row.get("DestinationPrefix") or ""))
+        prefix = netsh.network(str(row.get("DestinationPrefix") or ""))
         on_link = str(row.get("NextHop")) in ("::", "")
         if prefix and node.client and on_link and prefix.prefixlen == 64 and prefix.subnet_of(node.client):
             _once(node.slices, prefix)
@@ -266,10 +255,9 @@ def _is_way(address: IPv6Address) -> bool:
 def _pasted(farm: Farm, source: str, text: str) -> None:
     """Outputs of cmdlets, those of several servers apart where a prompt, a property or the command tells."""
     machines: dict[str, Row] = {}
-    rows_of_text = lines(text)
-    if len(rows_of_text) > MAX_LINES:
-        farm.unread.append(f"{source}: more than {MAX_LINES} lines, the rest was not looked at")
-    for part in islice(parts(rows_of_text[:MAX_LINES]), MAX_PARTS):
+    found_parts, too_much = outputs(lines(text))
+    farm.unread += [f"{source}: {words}" for words in too_much]
+    for part in found_parts:
         found, strange = cmdlets.sorted_out(part.lines, part.command)
         if part.kind in ("", "powershell") and strange:
             farm.unread += [f"{source}: {_clean(words)}" for words in strange]
@@ -315,29 +303,15 @@ def _texts(value: object) -> list[str]:
 
 
 def _network(farm: Farm, source: str, what: str, text: str) -> list[IPv6Network]:
-    prefix = _parsed(text)
+    prefix = netsh.network(text)
     if prefix is None:
         farm.unread.append(f"{source}: {what} {_clean(text)[:60]}")
     return [prefix] if prefix else []
 
 
-def _parsed(text: str) -> IPv6Network | None:
-    try:
-        return IPv6Network(text, strict=False)
-    except ValueError:
-        return None
-
-
 def _ip(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(text)
-    except ValueError:
-        return None
-
-
-def _address(value: object) -> IPv6Address | None:
-    try:
-        return IPv6Address(str(value).partition("%")[0])
     except ValueError:
         return None
 

@@ -167,3 +167,19 @@ def test_names_are_bounded() -> None:
         {"Namespace": f"n{number}.example", "DirectAccessDnsServers": ["fd12::1"]} for number in range(5000)
     ]
     assert len(read(bundle(1, nrpt=rows)).names.namespaces) == 256
+
+
+def test_servers_are_bounded() -> None:
+    farm = Farm()
+    servers = (
+        f"PSComputerName : DA{n}\nClientIPv6Prefix : fd12:{n:x}::/64\nDAStatus : Installed\n"
+        for n in range(600)
+    )
+    with pytest.raises(ManageoutError, match="file: more than 512 servers"):
+        add(farm, "file", "\n".join(servers))
+    assert len(farm.nodes) == 512
+
+
+def test_more_outputs_than_are_looked_at_are_told() -> None:
+    farm = read(PASTED + "PS C:\\> Get-DAServer\n" * 2500)
+    assert "file1: more than 2000 outputs: the rest was not looked at" in farm.unread

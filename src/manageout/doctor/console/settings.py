@@ -73,7 +73,7 @@ class RouteRow(NamedTuple):
     @property
     def next_hop(self) -> IPv6Address | None:
         """The next hop, when it is one."""
-        return next_hop(self.via)
+        return address(self.via)
 
 
 class PolicyRow(NamedTuple):
@@ -235,7 +235,7 @@ _PUBLISHED = frozenset(("yes", "age", "ja", "oui", "sí", "si", "sì", "sim", "t
 _UNPUBLISHED = frozenset(("no", "nein", "non", "não", "nie", "ne", "нет", "否", "いいえ"))
 
 
-def next_hop(text: str) -> IPv6Address | None:
+def address(text: str) -> IPv6Address | None:
     """An IPv6 address, with or without its zone."""
     try:
         return IPv6Address(text.partition("%")[0])

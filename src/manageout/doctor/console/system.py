@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv6Network
 
-from manageout.doctor.console.settings import MAX_ROWS, next_hop
+from manageout.doctor.console.settings import MAX_ROWS, address
 from manageout.doctor.facts import Facts, NrptRule, Route, Seen
 from manageout.doctor.pasted.segments import Part
 
@@ -166,7 +166,7 @@ def _routes(lines: list[str]) -> Iterator[Route]:
             except ValueError:
                 continue
             if int(match[1]):
-                yield Route(prefix, int(match[1]), next_hop(via), False, text)
+                yield Route(prefix, int(match[1]), address(via), False, text)
 
 
 _ROUTE = re.compile(r"^\s*(\d{1,9})\s+\d{1,10}\s+([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{1,3})(?:\s+(\S.*))?$")

@@ -22,19 +22,23 @@ def is_bundle(text: str) -> bool:
     return '"collector"' in text[:2000] and "manageout" in text[:2000]
 
 
-def read(facts: Facts, text: str) -> None:
-    """Add to ``facts`` what the collector found. Raises :class:`ManageoutError` for what is no such file."""
+def load(source: str, text: str) -> dict[str, Any]:
+    """The collector's object; its ``sections`` are one too. Raises :class:`ManageoutError` for what is no such file."""
     try:
         bundle = json.loads(text)
         found, version = bundle["sections"], bundle["version"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise ManageoutError(
-            f"{facts.source}: not whole, or not from the collector", "run the script again"
-        ) from None
+        hint = "run the script of `manageout doctor --collector` again"
+        raise ManageoutError(f"{source}: not whole, or not from the collector", hint) from None
     if version != VERSION or not isinstance(found, dict):
-        raise ManageoutError(
-            f"{facts.source}: version {version} of the collector", f"this knows version {VERSION}"
-        )
+        raise ManageoutError(f"{source}: version {version} of the collector", f"this knows version {VERSION}")
+    return dict(bundle)
+
+
+def read(facts: Facts, text: str) -> None:
+    """Add to ``facts`` what the collector found. Raises as :func:`load`."""
+    bundle = load(facts.source, text)
+    found = bundle["sections"]
     facts.computer = str(bundle.get("computer") or "")[:255]
     facts.build = bundle.get("build") if isinstance(bundle.get("build"), int) else None
     facts.clock = _clock(bundle.get("taken"))

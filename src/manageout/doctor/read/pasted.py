@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 from manageout.doctor.console import firewall as text_firewall
@@ -21,13 +21,11 @@ from manageout.doctor.console.netsh import HEX, MAX_ANSWERS, named
 from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
 from manageout.doctor.pasted import unread
 from manageout.doctor.pasted.machines import Machines
-from manageout.doctor.pasted.segments import Part, parts
+from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import ROUTER_LABELS, RULE
 from manageout.doctor.powershell.gathered import Gathered
-from manageout.doctor.read.text import MAX_LINES
+from manageout.doctor.read.text import outputs
 
-MAX_PARTS = 2000
-"""Outputs in one text."""
 MAX_UNREAD = 100
 """Parts that are named."""
 _DEFAULT = (
@@ -46,15 +44,12 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
 
     Returns the other machines in the text: those of ``others`` of which it speaks too, and new ones.
     """
-    if len(lines) > MAX_LINES:
-        facts.unread.append(f"more than {MAX_LINES} lines: the rest was not looked at")
-    found = list(islice(parts(lines[:MAX_LINES]), MAX_PARTS + 1))
-    if len(found) > MAX_PARTS:
-        facts.unread.append(f"more than {MAX_PARTS} outputs: the rest was not looked at")
+    found, too_much = outputs(lines)
+    facts.unread += too_much
     machines = Machines(facts, others)
     machines.begin(found)
     cmdlets = Gathered(lambda name: machines.of(Part("", [], name)))
-    for part in found[:MAX_PARTS]:
+    for part in found:
         _one(machines.of(part), part, cmdlets)
     cmdlets.into_facts()
     if not any(one.understood or one.unread for one in machines.known):

@@ -7,8 +7,10 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from itertools import islice
 
 from manageout.doctor.pasted import lines as paste
+from manageout.doctor.pasted.segments import Part, parts
 from manageout.doctor.powershell import table as powershell_table
 from manageout.words import printable as printable
 
@@ -18,6 +20,8 @@ WIDTHS = (79, 80, 120)
 """Console widths at which a capture is cut: that of the console, or one less."""
 MAX_LINES = 120_000
 """Of a text; one more is kept, by which it is seen that there were more."""
+MAX_PARTS = 2000
+"""Outputs in one text."""
 MAX_LINE = 1000
 """Characters of a line; no command prints longer ones."""
 
@@ -59,6 +63,16 @@ def lines(text: str) -> list[str]:
     """
     rows = [_row(line[:MAX_LINE]) for line in paste.plain(text).split("\n", MAX_LINES + 1)[: MAX_LINES + 1]]
     return paste.unwrapped(_uncut(paste.dedented(paste.single_spaced(paste.unquoted(rows)))))
+
+
+def outputs(rows: list[str]) -> tuple[list[Part], list[str]]:
+    """The outputs in ``rows`` (of :func:`lines`), and in words what was too much to be looked at."""
+    found = list(islice(parts(rows[:MAX_LINES]), MAX_PARTS + 1))
+    bounds = ((len(rows), MAX_LINES, "lines"), (len(found), MAX_PARTS, "outputs"))
+    told = [
+        f"more than {most} {what}: the rest was not looked at" for held, most, what in bounds if held > most
+    ]
+    return found[:MAX_PARTS], told
 
 
 def _row(line: str) -> str:
