@@ -13,7 +13,7 @@ from manageout.cli.run import config_option, runtime_dir_option
 from manageout.errors import ConfigError, ManageoutError
 
 if TYPE_CHECKING:
-    from manageout.service.check.check import Finding
+    from manageout.service.check.found import Finding
 
 _OPTION = re.compile(r"(?<![\w.-])([a-z0-9]+)\.([a-z_]+)(?:\.[\w-]+)*")
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from manageout.cli.check import _named, check
-from manageout.service.check.check import Finding
+from manageout.service.check.found import Finding
 
 
 def test_a_broken_file_is_json_too(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
+from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from manageout.errors import KernelError, ManageoutError
+from manageout.errors import KernelError
 from manageout.linux.host import privileges, sysctl, systemd
 from manageout.linux.netlink.links import RA, Link, Netlink
 from manageout.service.check import dns as check_dns
@@ -23,6 +24,7 @@ from manageout.service.check import kernel as check_kernel
 from manageout.service.check import names as check_names
 from manageout.service.check import needs as check_needs
 from manageout.service.check import pool as check_pool
+from manageout.service.check.found import Finding, Found, gathered
 from manageout.service.daemon.desired import desired
 from manageout.service.policy import untracked
 from manageout.service.policy.surroundings import surroundings
@@ -36,14 +38,6 @@ from manageout.words import counted
 ISATAP_OVERHEAD = 20
 BROAD = 4096
 """More hosts than this in isatap.hosts are hardly all managers."""
-
-
-class Finding(NamedTuple):
-    """``note`` is worth knowing, ``warning`` will trouble somebody, ``error`` keeps the daemon from working."""
-
-    severity: Literal["note", "warning", "error"]
-    message: str
-    remedy: str
 
 
 class Host(NamedTuple):
@@ -68,14 +62,7 @@ def check(
     with Netlink() as netlink:
         running = RuntimeDir(runtime_dir or site.daemon.runtime_dir).busy()
         host = Host(site, plan, netlink, running, frozenset(roles))
-        return [(title, _findings(each, host)) for title, each in _CHECKS.items()]
-
-
-def _findings(each: Callable[[Host], Findings], host: Host) -> list[Finding]:
-    try:
-        return list(each(host))
-    except ManageoutError as error:
-        return [Finding("error", error.message, error.hint)]
+        return [(title, gathered(partial(each, host))) for title, each in _CHECKS.items()]
 
 
 def _error(message: str, remedy: str) -> Finding:
@@ -297,22 +284,12 @@ def _kept(host: Host) -> Findings:
         yield _error(f"manageout.socket listens on {place}, which gateway.listen does not name", remedy)
 
 
-def _packet_filter(host: Host) -> Findings:
-    for severity, message, remedy in check_kernel.packet_filter(host.site, host.plan):
-        yield Finding(severity, message, remedy)
-
-
 def _untracked(host: Host) -> Findings:
     """Whether rules of others bear that we leave our listeners untracked."""
     if shutil.which("nft") is None or privileges.Capability.NET_ADMIN not in privileges.effective():
         return  # told above
     for fault in untracked.faults(host.site):
         yield _warning(*fault)
-
-
-def _fast_path(host: Host) -> Findings:
-    for severity, message, remedy in check_kernel.fast_path(host.site, host.plan):
-        yield Finding(severity, message, remedy)
 
 
 def _unreachable(host: Host) -> Findings:
@@ -355,56 +332,28 @@ def _privileges(host: Host) -> Findings:
         yield _note(f"you lack {names}: the daemon needs them", "run it as root or by systemd")
 
 
-def _needs(host: Host) -> Findings:
-    for severity, message, remedy in (
-        *check_needs.needs(host.site),
-        *check_needs.restart(host.site, host.roles),
-    ):
-        yield Finding(severity, message, remedy)
-
-
-def _client_names(host: Host) -> Findings:
-    for severity, message, remedy in check_names.names(host.site):
-        yield Finding(severity, message, remedy)
-
-
-def _files(host: Host) -> Findings:
-    for severity, message, remedy in check_files.certificates(host.site):
-        yield Finding(severity, message, remedy)
-
-
-def _pool(host: Host) -> Findings:
-    for severity, message, remedy in check_pool.pool(host.site, host.plan, host.netlink):
-        yield Finding(severity, message, remedy)
-
-
-def _dns(ask: Callable[[Site], Iterator[check_dns.Found]], host: Host) -> Findings:
-    for severity, message, remedy in ask(host.site):
-        yield Finding(severity, message, remedy)
-
-
-_CHECKS: dict[str, Callable[[Host], Findings]] = {
+_CHECKS: dict[str, Callable[[Host], Iterable[Found]]] = {
     "policy": _policy,
     "managers": _managers,
-    "clients' names": _client_names,
+    "clients' names": lambda host: check_names.names(host.site),
     "site prefix": _prefix,
-    "certificates": _files,
+    "certificates": lambda host: check_files.certificates(host.site),
     "locators": _locators,
     "path to the managers": _underlay,
     "next hops": _routes,
-    "leases": _pool,
+    "leases": lambda host: check_pool.pool(host.site, host.plan, host.netlink),
     "NAT64 prefix": _unreachable,
     "forwarding": _forwarding,
     "devices": _devices,
     "ports": _ports,
     "socket unit": _kept,
-    "packet filter": _packet_filter,
+    "packet filter": lambda host: check_kernel.packet_filter(host.site, host.plan),
     "untracked listeners": _untracked,
-    "fast path": _fast_path,
+    "fast path": lambda host: check_kernel.fast_path(host.site, host.plan),
     "router name": _name,
-    "DNS servers": partial(_dns, check_dns.upstreams),
-    "manager names": partial(_dns, check_dns.managers),
-    "names": partial(_dns, check_dns.updates),
-    "needs": _needs,
+    "DNS servers": lambda host: check_dns.upstreams(host.site),
+    "manager names": lambda host: check_dns.managers(host.site),
+    "names": lambda host: check_dns.updates(host.site),
+    "needs": lambda host: chain(check_needs.needs(host.site), check_needs.restart(host.site, host.roles)),
     "privileges": _privileges,
 }

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 import dns.exception
 import dns.message
@@ -16,6 +15,7 @@ import dns.rdatatype
 from manageout.directory.dns.update import Signer, SignerError, signed_question
 from manageout.directory.dns.zones import Place, Server, Unreachable
 from manageout.protocol.names.registrar import Problem
+from manageout.service.check.found import Found
 from manageout.service.names.names import remedy_of, signer_of, zones_of
 from manageout.service.policy.filter_managers import names_of
 from manageout.service.policy.manager_names import look_up, resolver_of
@@ -28,8 +28,6 @@ WAIT = 2.0
 KERBEROS_WAIT = 10.0
 """Its library asks a silent server for half a minute."""
 AT_ONCE = 64
-
-Found = tuple[Literal["note", "warning", "error"], str, str]
 
 
 def upstreams(site: Site) -> Iterator[Found]:

@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from manageout.errors import PkiError
+from manageout.service.check.found import Found
 from manageout.service.iphttps import trust_report
 from manageout.service.tls.certificates import UNREADABLE, PrivateKey, load_certificates, load_key, names_of
 from manageout.service.tls.revocation import RevocationLists, issuer_of
@@ -21,8 +21,6 @@ from manageout.site.tables.site import GatewayTable, Site
 
 SOON = 30 * 86400
 _TIME_ERROR = 5
-
-Found = tuple[Literal["note", "warning", "error"], str, str]
 
 
 def certificates(site: Site) -> Iterator[Found]:

@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from ipaddress import IPv6Network
-from typing import Literal
 
 from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
 from manageout.linux.bpf import isatap as isatap_bpf
@@ -19,12 +18,11 @@ from manageout.linux.bpf.libbpf import Attachment, Object
 from manageout.linux.host import netns, privileges
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.features import features
+from manageout.service.check.found import Found
 from manageout.service.daemon.desired import Surroundings, desired
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import WELL_KNOWN_NAT64
-
-Found = tuple[Literal["note", "warning", "error"], str, str]
 
 
 def packet_filter(site: Site, plan: Plan) -> Iterator[Found]:

@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Literal
 
+from manageout.service.check.found import Found
 from manageout.site.tables.site import GatewayTable, Site
 
-Found = tuple[Literal["note", "warning", "error"], str, str]
-"""Severity, what (it begins with the place in the file), remedy."""
 LONG = 256
 """Characters of a pattern; a longer one is believed to match."""
 _COMMON = re.compile(r"\s*cn\s*=\s*", re.IGNORECASE)

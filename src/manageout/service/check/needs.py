@@ -7,12 +7,11 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from manageout.directory.ad.domain import PYTHON
+from manageout.service.check.found import Found
 from manageout.site.tables.site import Site
 
-Found = tuple[Literal["note", "warning", "error"], str, str]
 WAIT = 20.0
 
 

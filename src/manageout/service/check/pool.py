@@ -7,12 +7,12 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import islice
 from pathlib import Path
 from socket import AF_INET
-from typing import Literal
 
 from manageout.errors import ManageoutError, NotPermitted
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.arp import who_has
 from manageout.protocol.leases.leases import machines_of
+from manageout.service.check.found import Found
 from manageout.service.state import lease_file
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import Plan
@@ -25,8 +25,6 @@ WAIT = 0.5
 """Seconds to wait for answers."""
 PROXIES = 4
 """One machine that answers for so many is a proxy for all of them."""
-
-Found = tuple[Literal["note", "warning", "error"], str, str]
 
 
 def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Found]:

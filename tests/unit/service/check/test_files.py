@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from manageout.service.check.files import Found, clock_is_set
 from manageout.service.check.files import certificates as check
+from manageout.service.check.files import clock_is_set
+from manageout.service.check.found import Found
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from manageout.site.tables.site import Site, parse
