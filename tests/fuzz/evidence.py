@@ -31,7 +31,7 @@ from manageout.imports.site import Wishes, site_of
 from manageout.site.tables import site as config
 from manageout.windows import registry_pol
 from tests.fuzz.engine import Target
-from tests.unit.doctor import farm_evidence, live_cases, powershell_texts
+from tests.unit.doctor import live_cases, powershell_texts
 from tests.unit.doctor.bundles import HEALTHY
 from tests.unit.doctor.console import test_names as test_text_names
 from tests.unit.doctor.console import test_netsh as test_text_netsh
@@ -40,7 +40,7 @@ from tests.unit.doctor.console.test_settings import INTERFACE, INTERFACES, POLIC
 from tests.unit.doctor.languages import ipconfig
 from tests.unit.doctor.powershell import test_read as test_read_cmdlets
 from tests.unit.doctor.read.test_pasted import SESSION
-from tests.unit.imports import test_farm_text
+from tests.unit.imports import farm_evidence, test_farm_text
 
 WEIRD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1 << 31, 1 << 64, 1e308, float("inf"), float("nan"), "", "x", "::", "0.0.0.0",
@@ -245,14 +245,14 @@ TARGETS = [
     Target(
         "evidence_cmdlets",
         _quietly(cmdlets_text),
-        [*powershell_texts.ALL, test_farm_text.SERVER.encode(), test_read_cmdlets.JSON.encode()],
+        [*powershell_texts.ALL, powershell_texts.SETTINGS.encode(), test_read_cmdlets.JSON.encode()],
         refuses=(ManageoutError,),
     ),
     Target("powershell_text", powershell_text, powershell_texts.ALL),
     Target(
         "farm_text",
         farm_text,
-        [text.encode() for text in (farm_evidence.PASTED, test_farm_text.SERVER, test_farm_text.SAME)],
+        [text.encode() for text in (farm_evidence.PASTED, powershell_texts.SETTINGS, test_farm_text.SAME)],
         refuses=(ManageoutError,),
     ),
     Target("registry_pol", policy, [_records()], refuses=(WireError,)),

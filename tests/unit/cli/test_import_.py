@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from manageout.cli.import_ import import_
 from manageout.errors import ManageoutError
 from manageout.site.contradictions import read_site
-from tests.unit.doctor.farm_evidence import PASTED, bundle
+from tests.unit.imports.farm_evidence import PASTED, bundle
 
 
 def run(*arguments: str, pasted: str | None = None) -> Result:

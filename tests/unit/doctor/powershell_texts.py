@@ -66,5 +66,15 @@ Status            Substatus
 ------            ---------
 ConnectedRemotely None
 """
+SETTINGS = """PS C:\\> Get-RemoteAccess
+
+DAStatus                       : Installed
+DAInstallType                  : FullInstall
+LoadBalancing                  : NotConfigured
+ConnectToAddress               : da.corp.example
+DnsSuffix                      : {.corp.example, nls.corp.example}
+InternalIPv6Prefix             : fd12:3456:789a:1::/64
+ClientIPv6Prefix               : fd12:3456:789a:1000::/64
+"""
 ALL = [text.encode() for text in (NRPT, CERTIFICATE, INTERFACES, SERVERS, SERVICES, ANSWER, REMOTE)]
 """For the fuzzer."""

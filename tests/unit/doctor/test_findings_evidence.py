@@ -6,12 +6,12 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-import manageout.doctor.rules
 from manageout.doctor.facts import Facts, Interface, NrptRule, Record, Seen
-from manageout.doctor.findings import Finding, diagnose
+from manageout.doctor.findings import Finding
 from manageout.doctor.read import pasted as read_text
 from manageout.doctor.rules.machine import PARAMETERS
 from tests.unit.doctor.bundles import CLIENT, DNS, MANAGER, Bundle, changed, facts
+from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.test_findings_rules import (
     NAME,
     code,
@@ -20,19 +20,6 @@ from tests.unit.doctor.test_findings_rules import (
     registry,
     with_facts,
 )
-
-assert manageout.doctor.rules.__all__
-
-
-def found(case: Bundle | Facts) -> dict[str, Finding]:
-    return {one.code: one for one in diagnose([case if isinstance(case, Facts) else facts(case)])}
-
-
-def pasted(text: str) -> dict[str, Finding]:
-    machine = Facts("(pasted)")
-    read_text.read(machine, text.splitlines())
-    return found(machine)
-
 
 # A single server
 

@@ -6,11 +6,9 @@ from ipaddress import IPv6Address
 
 import pytest
 
-import manageout.doctor.rules
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Seen
-from manageout.doctor.findings import Finding, diagnose
-from manageout.doctor.read import pasted as read_text
 from tests.unit.doctor.bundles import CLIENT, MANAGER, SERVER, Bundle, changed, facts, interface
+from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.test_findings_rules import (
     NAME,
     clients_interface,
@@ -18,19 +16,6 @@ from tests.unit.doctor.test_findings_rules import (
     lookups,
     server_interface,
 )
-
-assert manageout.doctor.rules.__all__
-
-
-def found(case: Bundle | Facts) -> dict[str, Finding]:
-    return {one.code: one for one in diagnose([case if isinstance(case, Facts) else facts(case)])}
-
-
-def pasted(text: str) -> dict[str, Finding]:
-    machine = Facts("(pasted)")
-    read_text.read(machine, text.splitlines())
-    return found(machine)
-
 
 # Servers
 

@@ -10,7 +10,7 @@ import pytest
 
 from manageout.errors import ManageoutError
 from manageout.imports.farm import Farm, add
-from tests.unit.doctor.farm_evidence import PASTED, bundle
+from tests.unit.imports.farm_evidence import PASTED, bundle, farm_of
 
 RUBBISH: tuple[Any, ...] = (
     None,
@@ -22,15 +22,8 @@ RUBBISH: tuple[Any, ...] = (
 )
 
 
-def read(*texts: str) -> Farm:
-    farm = Farm()
-    for number, text in enumerate(texts, 1):
-        add(farm, f"file{number}", text)
-    return farm
-
-
 def test_a_server_of_a_cluster() -> None:
-    farm = read(bundle(2))
+    farm = farm_of(bundle(2))
     (node,) = farm.nodes
     assert (node.name, node.balancing, node.domain) == ("DA2", "ExternalLoadBalancer", "corp.example")
     assert node.client == IPv6Network("2002:836b:1:1000::/59")
@@ -41,11 +34,11 @@ def test_a_server_of_a_cluster() -> None:
 
 def test_an_isatap_address_is_no_way() -> None:
     address = {"IPAddress": "2002:836b:1:1:0:5efe:10.0.0.9", "InterfaceIndex": 5}
-    assert read(bundle(1, addresses=[address])).nodes[0].ways == []
+    assert farm_of(bundle(1, addresses=[address])).nodes[0].ways == []
 
 
 def test_pasted_text() -> None:
-    farm = read(PASTED)
+    farm = farm_of(PASTED)
     (node,) = farm.nodes
     assert node.client == IPv6Network("2002:836b:1:1000::/64") and node.domain == "corp.example"
     assert node.internal == [IPv6Network("2002:836b:1:1::/64")]
@@ -54,7 +47,7 @@ def test_pasted_text() -> None:
 
 def test_several_records_in_one_text() -> None:
     other = PASTED.replace("1000::/64", "2000::/64")
-    assert [str(node.client) for node in read(PASTED + other).nodes] == [
+    assert [str(node.client) for node in farm_of(PASTED + other).nodes] == [
         "2002:836b:1:1000::/64",
         "2002:836b:1:2000::/64",
     ]
@@ -62,7 +55,7 @@ def test_several_records_in_one_text() -> None:
 
 def test_what_is_not_understood_is_named() -> None:
     rows = [{"ClientIPv6Prefix": "rubbish\n[x]", "InternalIPv6Prefix": 7, "Novel": 1}]
-    farm = read(bundle(1, remoteAccess=rows))
+    farm = farm_of(bundle(1, remoteAccess=rows))
     assert farm.nodes[0].client is None
     assert farm.unread == [
         "file1: InternalIPv6Prefix 7",
@@ -72,29 +65,29 @@ def test_what_is_not_understood_is_named() -> None:
 
 
 def test_a_machine_that_is_no_server() -> None:
-    assert "no section remoteAccess" in read(bundle(1, remoteAccess=[])).unread[0]
+    assert "no section remoteAccess" in farm_of(bundle(1, remoteAccess=[])).unread[0]
     whole = json.loads(bundle(1))
     whole["errors"] = {"remoteAccess": "Access is denied"}
-    assert "could not read remoteAccess" in read(json.dumps(whole)).unread[0]
+    assert "could not read remoteAccess" in farm_of(json.dumps(whole)).unread[0]
 
 
 @pytest.mark.parametrize("text", [bundle(1)[:-40], bundle(1).replace('"version": 1', '"version": 9')])
 def test_a_broken_file_is_refused(text: str) -> None:
     with pytest.raises(ManageoutError, match="file1"):
-        read(text)
+        farm_of(text)
 
 
 def test_rubbish_ends_in_words() -> None:
     for section in ("addresses", "routes", "interfaces", "suffixes", "natTransition", "entryPoints"):
         for rubbish in RUBBISH:
             changes: dict[str, Any] = {section: rubbish}
-            read(bundle(1, **changes))
-    assert read("\x00\x01 nothing : here\n").nodes == []
+            farm_of(bundle(1, **changes))
+    assert farm_of("\x00\x01 nothing : here\n").nodes == []
 
 
 def test_a_value_without_end_is_cut() -> None:
     text = "ClientIPv6Prefix : fd12::/64\nNlsUrl : a\n" + " x\n" * 200_000 + "DAStatus : Installed\n"
-    assert read(text).nodes[0].client == IPv6Network("fd12::/64")
+    assert farm_of(text).nodes[0].client == IPv6Network("fd12::/64")
 
 
 NAMES = """
@@ -121,7 +114,7 @@ PrefixMapping                    : {2002:836b:1:7777::/96,0.0.0.0/0}
 
 
 def test_the_cmdlets_about_names_in_one_text() -> None:
-    farm = read(PASTED + NAMES)
+    farm = farm_of(PASTED + NAMES)
     names = farm.names
     assert names.namespaces == {".corp.example": ("2002:836b:1:3333::1",)} and names.domain == "corp.example"
     assert names.exempt == ["nls.corp.example"] and names.gateways == ["da.corp.example"]
@@ -141,7 +134,7 @@ def test_the_collectors_sections_about_names() -> None:
         "isatap": [{"State": "Enabled", "Router": "ISATAP-DA.corp.example"}],
         "dnsTransition": {"State": "Enabled", "OnlySendAQuery": True, "ExclusionList": []},
     }
-    names = read(bundle(1, **more)).names
+    names = farm_of(bundle(1, **more)).names
     assert list(names.namespaces) == [".corp.example", ".branch.example"]
     assert (
         names.exempt == ["da.corp.example"] and names.routers == ["isatap-da.corp.example"] and names.only_a
@@ -151,22 +144,22 @@ def test_the_collectors_sections_about_names() -> None:
 
 def test_get_daserver_alone_will_do_and_adds_to_the_rest() -> None:
     server = {"ClientIPv6Prefix": "fd12:3456:789a:1000::/64", "ConnectToAddress": "da.corp.example"}
-    (node,) = read(bundle(1, remoteAccess=[], daServer=[server])).nodes
+    (node,) = farm_of(bundle(1, remoteAccess=[], daServer=[server])).nodes
     assert node.client == IPv6Network("fd12:3456:789a:1000::/64")
-    farm = read(bundle(1, daServer=[{"ClientIPv6Prefix": "fd12::/64", "EntrypointName": "Site A"}]))
+    farm = farm_of(bundle(1, daServer=[{"ClientIPv6Prefix": "fd12::/64", "EntrypointName": "Site A"}]))
     assert farm.nodes[0].client == IPv6Network("2002:836b:1:1000::/59"), "Get-RemoteAccess has the last word"
 
 
 def test_a_router_that_nobody_set_is_none() -> None:
     row = {"State": "Default", "Router": "isatap.corp.example."}
-    assert read(bundle(1, isatap=[row])).names.routers == []
+    assert farm_of(bundle(1, isatap=[row])).names.routers == []
 
 
 def test_names_are_bounded() -> None:
     rows = [
         {"Namespace": f"n{number}.example", "DirectAccessDnsServers": ["fd12::1"]} for number in range(5000)
     ]
-    assert len(read(bundle(1, nrpt=rows)).names.namespaces) == 256
+    assert len(farm_of(bundle(1, nrpt=rows)).names.namespaces) == 256
 
 
 def test_servers_are_bounded() -> None:
@@ -181,5 +174,5 @@ def test_servers_are_bounded() -> None:
 
 
 def test_more_outputs_than_are_looked_at_are_told() -> None:
-    farm = read(PASTED + "PS C:\\> Get-DAServer\n" * 2500)
+    farm = farm_of(PASTED + "PS C:\\> Get-DAServer\n" * 2500)
     assert "file1: more than 2000 outputs: the rest was not looked at" in farm.unread

@@ -7,21 +7,11 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.imports.farm import Farm, add
 from manageout.imports.site import Imported, Wishes, site_of
 from manageout.site.tables.site import parse
-from tests.unit.doctor.farm_evidence import bundle
+from tests.unit.doctor.powershell_texts import SETTINGS
+from tests.unit.imports.farm_evidence import bundle, farm_of
 
-SERVER = """PS C:\\> Get-RemoteAccess
-
-DAStatus                       : Installed
-DAInstallType                  : FullInstall
-LoadBalancing                  : NotConfigured
-ConnectToAddress               : da.corp.example
-DnsSuffix                      : {.corp.example, nls.corp.example}
-InternalIPv6Prefix             : fd12:3456:789a:1::/64
-ClientIPv6Prefix               : fd12:3456:789a:1000::/64
-"""
 SAME = """PS C:\\> Get-DAServer
 
 DAInstallType               : FullInstall
@@ -31,13 +21,6 @@ InternalIPv6Prefix          : fd12:3456:789a:1::/64
 ClientIPv6Prefix            : fd12:3456:789a:1000::/64
 TeredoState                 : Disabled
 """
-
-
-def farm_of(*texts: str) -> Farm:
-    farm = Farm()
-    for number, text in enumerate(texts, 1):
-        add(farm, f"file{number}", text)
-    return farm
 
 
 def made(*texts: str) -> Imported:
@@ -50,26 +33,26 @@ def whole(result: Imported) -> str:
 
 @pytest.mark.parametrize("word", ["NotConfigured", "Disabled", "None"])
 def test_a_single_server_is_not_balanced(word: str) -> None:
-    result = made(SERVER.replace("NotConfigured", word))
+    result = made(SETTINGS.replace("NotConfigured", word))
     assert "1 server; balancing none; entry points 1" in result.taken and f"balancing {word}" not in whole(
         result
     ).replace("none", "")
 
 
 def test_a_strange_word_for_balancing_is_not_taken_for_none() -> None:
-    result = made(SERVER.replace("NotConfigured", "Aktiv"))
+    result = made(SETTINGS.replace("NotConfigured", "Aktiv"))
     assert "1 server; balancing unknown; entry points 1" in result.taken
     assert any("LoadBalancing Aktiv" in line for line in result.left)
 
 
 def test_a_prefix_made_unreadable_is_not_called_blank() -> None:
     with pytest.raises(ManageoutError) as refused:
-        made(SERVER.replace("fd12:3456:789a:1000::/64", "fdxx:xxxx:xxxx:1000::/64"))
+        made(SETTINGS.replace("fd12:3456:789a:1000::/64", "fdxx:xxxx:xxxx:1000::/64"))
     assert "fdxx:xxxx:xxxx:1000::/64" in str(refused.value.hint)
 
 
 def test_a_way_to_a_server_whose_own_64_is_not_known() -> None:
-    text = SERVER.replace("PS C:", "[DA1]: PS C:").replace("1000::/64", "1000::/59")
+    text = SETTINGS.replace("PS C:", "[DA1]: PS C:").replace("1000::/64", "1000::/59")
     for key, words, hint in (
         ("da1", "which /64 of fd12:3456:789a:1000::/59", "PREFIX="),
         ("da9", "no such", "DA1"),
@@ -80,13 +63,15 @@ def test_a_way_to_a_server_whose_own_64_is_not_known() -> None:
 
 
 def test_a_second_link_is_told() -> None:
-    second = SERVER.replace("789a:1::/64", "789a:9::/64").replace("789a:1000", "789a:1100")
-    texts = [text.replace("PS C:", f"[DA{number}]: PS C:") for number, text in enumerate((SERVER, second), 1)]
+    second = SETTINGS.replace("789a:1::/64", "789a:9::/64").replace("789a:1000", "789a:1100")
+    texts = [
+        text.replace("PS C:", f"[DA{number}]: PS C:") for number, text in enumerate((SETTINGS, second), 1)
+    ]
     assert any("other links too, fd12:3456:789a:9::/64" in line for line in made(*texts).left)
 
 
 def test_quoted_as_in_a_mail() -> None:
-    result = made("".join(f"> {line}\n" for line in SERVER.split("\n")))
+    result = made("".join(f"> {line}\n" for line in SETTINGS.split("\n")))
     site = parse(result.text).site
     assert (str(site.prefix), site.domain) == ("fd12:3456:789a::/48", "corp.example") and result.unread == []
 
@@ -96,7 +81,7 @@ def test_lists_that_powershell_has_cut(end: str) -> None:
     names = "{.corp.example, nls.corp.example, mail.corp.example, www.corp.example" + end + "}"
     text = (
         f"Namespace                        : {names}\nDirectAccessDnsServers           : {{fd12:3456:789a:3333::1}}\n"
-        + SERVER.replace("{.corp.example, nls.corp.example}", names)
+        + SETTINGS.replace("{.corp.example, nls.corp.example}", names)
     )
     result = made(text)
     assert (
@@ -114,7 +99,7 @@ def test_a_prefix_that_a_narrow_column_has_cut_is_none() -> None:
 
 
 def test_one_server_by_two_cmdlets_is_one() -> None:
-    result = made(SERVER + "\n" + SAME)
+    result = made(SETTINGS + "\n" + SAME)
     assert "1 server; balancing none; entry points 1" in result.taken
     assert "is said to be" not in whole(result) and result.unread == []
 
@@ -128,14 +113,14 @@ def test_one_server_by_two_cmdlets_is_one() -> None:
     ],
 )
 def test_one_server_by_two_names_is_one(first: str, second: str) -> None:
-    text = SERVER.replace("Get-RemoteAccess", first) + "\n" + SAME.replace("Get-DAServer", second)
+    text = SETTINGS.replace("Get-RemoteAccess", first) + "\n" + SAME.replace("Get-DAServer", second)
     (node,) = farm_of(text).nodes
     assert node.name.lower().startswith("da1") or node.name == "server 1"
 
 
 def test_one_server_in_two_files_is_one() -> None:
-    assert len(farm_of(SERVER, SAME).nodes) == 1
-    pasted = SERVER.replace("fd12:3456:789a:1::/64", "2002:836b:1:1::/64").replace(
+    assert len(farm_of(SETTINGS, SAME).nodes) == 1
+    pasted = SETTINGS.replace("fd12:3456:789a:1::/64", "2002:836b:1:1::/64").replace(
         "fd12:3456:789a:1000::/64", "2002:836b:1:1000::/64"
     )
     farm = farm_of(bundle(1, client="2002:836b:1:1000::/64"), pasted)
@@ -143,16 +128,16 @@ def test_one_server_in_two_files_is_one() -> None:
 
 
 def test_servers_that_differ_stay_two() -> None:
-    other = SERVER.replace("1000::/64", "2000::/64")
-    assert len(farm_of(SERVER + "\n" + other).nodes) == 2
-    named = [SERVER.replace("Get-RemoteAccess", f"Get-RemoteAccess -ComputerName DA{n}") for n in (1, 2)]
+    other = SETTINGS.replace("1000::/64", "2000::/64")
+    assert len(farm_of(SETTINGS + "\n" + other).nodes) == 2
+    named = [SETTINGS.replace("Get-RemoteAccess", f"Get-RemoteAccess -ComputerName DA{n}") for n in (1, 2)]
     assert [node.name for node in farm_of("\n".join(named)).nodes] == ["DA1", "DA2"]
-    nodes = [text.replace("1000::/64", "1000::/59") for text in (SERVER, SERVER)]
+    nodes = [text.replace("1000::/64", "1000::/59") for text in (SETTINGS, SETTINGS)]
     assert len(farm_of(*nodes).nodes) == 2, "nodes of a cluster, a file each"
 
 
 def test_servers_of_one_text_by_their_property() -> None:
-    text = "\n\n".join(SERVER.split("\n", 2)[2] + f"PSComputerName                 : DA{n}" for n in (1, 2))
+    text = "\n\n".join(SETTINGS.split("\n", 2)[2] + f"PSComputerName                 : DA{n}" for n in (1, 2))
     assert [node.name for node in farm_of(text).nodes] == ["DA1", "DA2"]
 
 
@@ -175,7 +160,7 @@ fd12:3456:789a:1000::/64
 def test_entry_points_by_remote_prompts() -> None:
     texts = []
     for number, prefix in (("1", "1000"), ("2", "1100")):
-        settings = SERVER.split("\n", 1)[1].replace("1000::/64", f"{prefix}::/64")
+        settings = SETTINGS.split("\n", 1)[1].replace("1000::/64", f"{prefix}::/64")
         texts.append(
             f"[DA{number}]: PS C:\\> Get-RemoteAccess\n{settings}EntrypointName                 : E{number}\n"
         )
@@ -200,7 +185,7 @@ def test_clients_that_connect_to_an_address() -> None:
     certificate = (
         "SslCertificate                 : [Subject]\n                                   CN=da.example.net\n"
     )
-    result = made(SERVER.replace("da.corp.example", "203.0.113.10") + certificate)
+    result = made(SETTINGS.replace("da.corp.example", "203.0.113.10") + certificate)
     assert 'gateway_name = "203.0.113.10"' not in result.text and "#   gateway_name = ?" in result.text
     (line,) = [line for line in result.left if "203.0.113.10" in line]
     assert "needs a name" in line and "da.example.net" in line
@@ -222,7 +207,7 @@ def test_clients_that_connect_to_an_address() -> None:
     ],
 )  # fmt: skip
 def test_the_domain(lines: str, domain: str) -> None:
-    text = SERVER.replace("DnsSuffix                      : {.corp.example, nls.corp.example}", lines)
+    text = SETTINGS.replace("DnsSuffix                      : {.corp.example, nls.corp.example}", lines)
     result = made(text)
     assert parse(result.text).site.domain == domain
     if not domain:
@@ -231,7 +216,7 @@ def test_the_domain(lines: str, domain: str) -> None:
 
 
 def test_several_suffixes_and_no_policy_are_told() -> None:
-    text = SERVER.replace("{.corp.example, nls.corp.example}", "{.corp.example, .lab.example}")
+    text = SETTINGS.replace("{.corp.example, nls.corp.example}", "{.corp.example, .lab.example}")
     told = "no policy's name tells which is the site's domain: corp.example is taken"
     assert any(told in line for line in made(text).left)
     policy = "ServerGpoName                  : lab.example\\S\n"
@@ -259,11 +244,11 @@ InterfaceIndex InterfaceAlias AddressFamily ConnectionState
 -------------- -------------- ------------- ---------------
 5              Inside         IPv6          Connected
 """
-    result = made(SERVER + "InternalInterface              : Inside\n" + addresses)
+    result = made(SETTINGS + "InternalInterface              : Inside\n" + addresses)
     (route,) = parse(result.text).isatap.routes  # type: ignore[union-attr]
     assert (str(route.prefix), str(route.via)) == ("fd12:3456:789a:1000::/64", "fd12:3456:789a:2::11")
 
 
 def test_a_text_without_end_is_not_read_to_its_end() -> None:
-    farm = farm_of(SERVER + "x\n" * 130_000)
+    farm = farm_of(SETTINGS + "x\n" * 130_000)
     assert len(farm.nodes) == 1 and any("the rest was not looked at" in line for line in farm.unread)

@@ -7,19 +7,15 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.imports.farm import Farm, add
 from manageout.imports.site import Imported, Wishes, site_of
 from manageout.site.tables.site import parse
-from tests.unit.doctor.farm_evidence import PASTED, bundle
+from tests.unit.imports.farm_evidence import PASTED, bundle, farm_of
 
 LOCATOR = (IPv4Address("10.0.0.1"),)
 
 
 def made(*texts: str, wishes: Wishes | None = None) -> Imported:
-    farm = Farm()
-    for number, text in enumerate(texts, 1):
-        add(farm, f"file{number}", text)
-    return site_of(farm, wishes or Wishes(LOCATOR))
+    return site_of(farm_of(*texts), wishes or Wishes(LOCATOR))
 
 
 def routes(text: str) -> list[tuple[str, str]]:

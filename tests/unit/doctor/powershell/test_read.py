@@ -10,20 +10,10 @@ import manageout.doctor.rules
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import Finding, diagnose
 from manageout.doctor.read import bundle
-from tests.unit.doctor.powershell_texts import ANSWER, INTERFACES, SERVICES
+from tests.unit.doctor.powershell_texts import ANSWER, INTERFACES, SERVICES, SETTINGS
 
 assert manageout.doctor.rules.__all__
 
-SETTINGS = """PS C:\\> Get-RemoteAccess
-
-DAStatus                       : Installed
-DAInstallType                  : FullInstall
-LoadBalancing                  : NotConfigured
-ConnectToAddress               : da.corp.example
-DnsSuffix                      : {.corp.example, nls.corp.example}
-InternalIPv6Prefix             : fd12:3456:789a:1::/64
-ClientIPv6Prefix               : fd12:3456:789a:1000::/64
-"""
 RULES_IN_POLICY = """PS C:\\> netsh interface httpstunnel show interfaces
 
 Role                       : client

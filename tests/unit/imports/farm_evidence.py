@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from manageout.imports.farm import Farm, add
+
 
 def bundle(number: int, *, client: str = "2002:836b:1:1000::/59", **changes: Any) -> str:
     """Node ``number`` (1, 2, ...) of a cluster with native IPv6 inside."""
@@ -86,3 +88,10 @@ NewerThanThis                   : something
 MgmtServer                      : {dc1.corp.example, dc2.corp.example,
                                   sccm.corp.example}
 """
+
+
+def farm_of(*texts: str) -> Farm:
+    farm = Farm()
+    for number, text in enumerate(texts, 1):
+        add(farm, f"file{number}", text)
+    return farm
