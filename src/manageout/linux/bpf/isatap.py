@@ -13,10 +13,10 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, IntEnum
-from importlib import resources
 from typing import Self
 
 from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
+from manageout.linux.bpf import libbpf
 from manageout.linux.bpf.libbpf import BPF_NOEXIST, Attachment, Map, Object, Program, remove_leftover
 from manageout.linux.host import sysctl
 from manageout.protocol.core.drops import Drop
@@ -242,25 +242,14 @@ def loaded() -> Object:
 
 
 def _load(config: bytes, max_hosts: int, max_drop_sources: int, max_flows: int) -> Object:
-    """The object, verified by the kernel but not attached."""
-    data = resources.files("manageout.bpf").joinpath("isatap.bpf.o")
-    if not data.is_file():
-        raise FastPathUnavailable(
-            "isatap.bpf.o was not built", "run `make bpf`, or install the package again"
-        )
-    made = Object(data.read_bytes(), "isatap")
-    made.constants(".rodata.config", config)
-    made.resize("peers", max_hosts)
-    made.resize("drops", max_drop_sources)
-    made.resize("flows", max_flows)
-    made.resize("allowed", MAX_LISTED)
-    made.resize("routes", MAX_LISTED)
-    try:
-        made.load()
-    except BaseException:
-        made.close()
-        raise
-    return made
+    sizes = {
+        "peers": max_hosts,
+        "drops": max_drop_sources,
+        "flows": max_flows,
+        "allowed": MAX_LISTED,
+        "routes": MAX_LISTED,
+    }
+    return libbpf.load("isatap", config, sizes)
 
 
 def _lpm_key(prefix: Prefix) -> bytes:

@@ -14,8 +14,9 @@ import errno
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import resources
 from typing import Any, ClassVar
 
 from manageout.errors import FastPathUnavailable
@@ -370,3 +371,22 @@ class Object:
         if self._pointer:
             _libbpf().bpf_object__close(self._pointer)
             self._pointer = None
+
+
+def load(name: str, config: bytes, sizes: Mapping[str, int]) -> Object:
+    """Our object ``name``, verified by the kernel but not attached; ``sizes``: what its maps may hold."""
+    data = resources.files("manageout.bpf").joinpath(f"{name}.bpf.o")
+    if not data.is_file():
+        raise FastPathUnavailable(
+            f"{name}.bpf.o was not built", "run `make bpf`, or install the package again"
+        )
+    made = Object(data.read_bytes(), name)
+    try:
+        made.constants(".rodata.config", config)
+        for each, entries in sizes.items():
+            made.resize(each, entries)
+        made.load()
+    except BaseException:
+        made.close()
+        raise
+    return made

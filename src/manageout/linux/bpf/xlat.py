@@ -11,10 +11,10 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from importlib import resources
 from typing import Self
 
 from manageout.errors import FastPathUnavailable
+from manageout.linux.bpf import libbpf
 from manageout.linux.bpf.isatap import MAX_FLOWS, Direct, allowed, is_ethernet, names_of, totals
 from manageout.linux.bpf.libbpf import BPF_NOEXIST, TRANSLATOR, Attachment, Object, Program, remove_leftover
 from manageout.protocol.core.drops import Drop
@@ -216,23 +216,14 @@ def loaded() -> Object:
 
 
 def _load(config: bytes, max_leases: int, max_drop_sources: int, max_flows: int) -> Object:
-    """The object, verified by the kernel but not attached."""
-    data = resources.files("manageout.bpf").joinpath("xlat.bpf.o")
-    if not data.is_file():
-        raise FastPathUnavailable("xlat.bpf.o was not built", "run `make bpf`, or install the package again")
-    made = Object(data.read_bytes(), "xlat")
-    made.constants(".rodata.config", config)
-    made.resize("by_v6", max_leases)
-    made.resize("by_v4", max_leases)
-    made.resize("mapped", MAX_MAPPED)
-    made.resize("drops", max_drop_sources)
-    made.resize("flows", max_flows)
-    try:
-        made.load()
-    except BaseException:
-        made.close()
-        raise
-    return made
+    sizes = {
+        "by_v6": max_leases,
+        "by_v4": max_leases,
+        "mapped": MAX_MAPPED,
+        "drops": max_drop_sources,
+        "flows": max_flows,
+    }
+    return libbpf.load("xlat", config, sizes)
 
 
 def _settings(mappings: Mappings, mtus: Mtus, strays: bool) -> bytes:
