@@ -252,12 +252,9 @@ class Netlink:
 
     def route_get(self, destination: Address) -> Hop:
         """Where a packet to ``destination`` would go; :class:`KernelError` when nowhere."""
-        family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
-        body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
-        body += attribute(_RTA_DST, destination.packed)
         what = f"find the route to {destination}"
         try:
-            message = self._socket.get(rtnetlink.GETROUTE, body, what)
+            message = self._socket.get(rtnetlink.GETROUTE, _question(destination), what)
         except NotPermitted:  # everybody may ask
             raise KernelError(f"{what}: a route of the kind prohibit", "see `ip route`") from None
         values = attributes(message.body[_ROUTE.size :])
@@ -277,7 +274,7 @@ class Netlink:
 
         One question, however many routes there are. ``dev``: by that device, which link-local addresses need.
         """
-        body = _question(destination)
+        body = _question(destination, _FIB_MATCH)
         if dev is not None:
             body += attribute(_RTA_OIF, struct.pack("=I", self._index(dev)))
         try:
@@ -289,7 +286,9 @@ class Netlink:
     def is_barred(self, destination: Address) -> bool:
         """Whether a route of the kind "blackhole", "unreachable" or "prohibit" meets a packet to ``destination``."""
         try:
-            self._socket.get(rtnetlink.GETROUTE, _question(destination), f"find the route to {destination}")
+            self._socket.get(
+                rtnetlink.GETROUTE, _question(destination, _FIB_MATCH), f"find the route to {destination}"
+            )
         except NotPermitted:
             return True
         except rtnetlink.Refused as error:
@@ -374,9 +373,9 @@ def _link(body: bytes) -> Link:
     )
 
 
-def _question(destination: Address) -> bytes:
+def _question(destination: Address, flags: int = 0) -> bytes:
     family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
-    body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
+    body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, flags)
     return body + attribute(_RTA_DST, destination.packed)
 
 

@@ -143,7 +143,10 @@ class Socket:
         return next(self._exchange(kind, body, what, 0))
 
     def dump(self, kind: int, body: bytes, what: str) -> list[Message]:
-        """Ask for all objects of a kind; again when they change meanwhile, :data:`TRIES` times."""
+        """Ask for all objects of a kind; again when they change meanwhile, :data:`TRIES` times.
+
+        What changes without end (the routes of a large router) is then as the last try has found it.
+        """
         for _ in range(TRIES):
             found: list[Message] = []
             try:
