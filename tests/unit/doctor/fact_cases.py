@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.facts import Facts, Ping, Reached, Seen
-from manageout.doctor.rules.client import CONNECTIVITY
+from manageout.windows.policies import CONNECTIVITY
 
 CASES: dict[str, Callable[[], Facts]] = {
     "IPSEC-SERVICE": lambda: Facts("x", services={"mpssvc": Seen(False, "service mpssvc: Stopped")}),

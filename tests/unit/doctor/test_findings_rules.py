@@ -15,8 +15,8 @@ from manageout.doctor.findings import RULES, diagnose
 from manageout.doctor.read import json as read_json
 from manageout.doctor.read import pasted as read_text
 from manageout.doctor.rules.dns import DNSCACHE
-from manageout.doctor.rules.iphttps import IPHTTPS
 from manageout.doctor.rules.machine import PARAMETERS
+from manageout.windows.policies import IPHTTPS, TRANSITION
 from tests.unit.doctor import fact_cases
 from tests.unit.doctor.bundles import (
     CARD,
@@ -34,7 +34,6 @@ from tests.unit.doctor.bundles import (
 )
 from tests.unit.doctor.console.test_ipconfig import ENGLISH
 
-TRANSITION = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition"
 NAME = "manageout-isatap.corp.example"
 
 

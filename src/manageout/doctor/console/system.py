@@ -9,6 +9,7 @@ from ipaddress import IPv6Network
 from manageout.doctor.console.settings import MAX_ROWS, address
 from manageout.doctor.facts import Facts, NrptRule, Route, Seen
 from manageout.doctor.pasted.segments import Part
+from manageout.windows.policies import NRPT, TRANSITION
 
 MAX_VALUES = 5000
 """Of a registry export."""
@@ -17,9 +18,8 @@ _VALUE = re.compile(
     r"^\s*(\S.*?)\s+REG_(DWORD|QWORD|SZ|EXPAND_SZ|MULTI_SZ|BINARY|NONE)(?:_BIG_ENDIAN)?(?:\s+(.*))?$"
 )
 _HIVES = ("hkey_local_machine\\", "hklm\\", "computer\\hkey_local_machine\\", "hkey_current_user\\", "hkcu\\")
-_TRANSITION = r"software\policies\microsoft\windows\tcpip\v6transition"
 _DNS = r"system\currentcontrolset\services\dns\parameters"
-_NRPT_POLICY = r"software\policies\microsoft\windows nt\dnsclient\dnspolicyconfig"
+_NRPT_POLICY = NRPT.lower()
 _SERVICES = "system\\currentcontrolset\\services\\"
 _DISABLED = 4
 """Start of a service that nobody may start."""
@@ -89,9 +89,9 @@ def _meaning(facts: Facts) -> None:
 
 def isatap_policy(facts: Facts) -> None:
     """What group policy says of ISATAP in the registry's values."""
-    if state := facts.value(_TRANSITION, "ISATAP_State"):
+    if state := facts.value(TRANSITION, "ISATAP_State"):
         facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
-    if router := facts.value(_TRANSITION, "ISATAP_RouterName"):
+    if router := facts.value(TRANSITION, "ISATAP_RouterName"):
         facts.isatap_policy_router = Seen(str(router.value), router.quote)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from manageout.doctor.facts import Facts, Lookup, PrefixPolicy, Reached, Record, Seen
 from manageout.doctor.read import sections_client
 from manageout.doctor.read.sections import MAX_ITEMS, READERS, Reader, Row, add
+from manageout.windows.policies import ASSISTANT, CONNECTIVITY
 
 
 def read(facts: Facts, rows: dict[str, list[Row]]) -> None:
@@ -186,7 +187,7 @@ def _experience(facts: Facts, rows: Iterator[Row]) -> None:
     """The connectivity assistant's probes, as its registry key has them."""
     for row in rows:
         for text in _list(row.get("CorporateResources")):
-            key = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityAssistant\Probes"
+            key = rf"{ASSISTANT}\Probes"
             facts.registry[key.lower(), text.lower()] = Seen(text, f"CorporateResources {text}")
 
 
@@ -236,9 +237,8 @@ def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
     READERS["ncsi"](facts, iter(kept))
     for row in kept:
         if url := row.get("DomainLocationDeterminationURL"):
-            key = r"SOFTWARE\Policies\Microsoft\Windows\NetworkConnectivityStatusIndicator\CorporateConnectivity"
             quote = f"DomainLocationDeterminationURL {url}"
-            facts.registry[key.lower(), "domainlocationdeterminationurl"] = Seen(str(url), quote)
+            facts.registry[CONNECTIVITY.lower(), "domainlocationdeterminationurl"] = Seen(str(url), quote)
 
 
 _MORE: dict[str, Reader] = {

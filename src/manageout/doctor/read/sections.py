@@ -15,13 +15,13 @@ from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system
 from manageout.doctor.console.ipconfig import kind_of
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
+from manageout.windows.policies import IPHTTPS
 
 MAX_ROWS = 1000
 """Of one section; a server has a few hundred routes."""
 MAX_ITEMS = 64
 """Of a list in a row."""
 MAX_TEXT = 1000
-IPHTTPS = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition\IPHTTPS\IPHTTPSInterface"
 Row = dict[str, Any]
 Reader = Callable[[Facts, Iterator[Row]], None]
 

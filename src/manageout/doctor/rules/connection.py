@@ -9,10 +9,9 @@ from manageout.doctor.facts import Facts, NrptRule
 from manageout.doctor.findings import Case, rule
 from manageout.doctor.rules.client import MANAGED, rule_of
 from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
+from manageout.windows.policies import ASSISTANT, NRPT
 from manageout.wire.address import embedded_isatap
 
-ASSISTANT = r"software\policies\microsoft\windows\networkconnectivityassistant"
-POLICY = r"SOFTWARE\Policies\Microsoft\Windows NT\DNSClient\DnsPolicyConfig"
 _LOCAL = ("localsubnet", "localsubnet4", "localsubnet6")
 
 
@@ -65,7 +64,7 @@ def rules_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     "leave the empty key behind.",
     remedy=(
         "Get-DnsClientNrptPolicy   (what is in effect)",
-        rf'reg delete "HKLM\{POLICY}" /f   (only when it is empty; then gpupdate /force, restart Dnscache)',
+        rf'reg delete "HKLM\{NRPT}" /f   (only when it is empty; then gpupdate /force, restart Dnscache)',
         "or put the other client's rules into the same group policy",
     ),
 )
@@ -245,7 +244,8 @@ def probe(facts: Facts) -> Iterator[tuple[str, ...]]:
 )
 def no_ping(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Probes are configured, and none of them is a PING."""
-    names = {name: seen for (key, name), seen in facts.registry.items() if key == rf"{ASSISTANT}\probes"}
+    probes = rf"{ASSISTANT}\Probes".lower()
+    names = {name: seen for (key, name), seen in facts.registry.items() if key == probes}
     if names and not any(name.startswith("ping:") for name in names):
         yield tuple(seen.quote for seen in names.values())
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.findings import Case, Look, gateway, rule
+from manageout.windows.policies import IPHTTPS
 from manageout.wire.special import is_global6
 
-IPHTTPS = r"SOFTWARE\Policies\Microsoft\Windows\TCPIP\v6Transition\IPHTTPS\IPHTTPSInterface"
 NOT_CONNECTED = ("LOCATION-FAILED", "LOCATION-PROBE", "NRPT-NSLOOKUP")
 """What a client shows while its tunnel is down."""
 HOST_NOT_FOUND = 0x2AF9
