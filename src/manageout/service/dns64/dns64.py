@@ -26,6 +26,7 @@ from manageout.service.dns64.upstream import PORT, Upstreams, read_message
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
+from manageout.service.process.timer import Timer
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire import dns
@@ -84,8 +85,7 @@ class Dns64Service:
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._upstreams = Upstreams(self._on_answer, self._on_failure, self._pump)
         self._connections: dict[asyncio.StreamWriter, str] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: float | None = None
+        self._timer = Timer(self._on_timer)
         self._udp: socket.socket | None = None
 
     async def run(self) -> None:
@@ -108,8 +108,7 @@ class Dns64Service:
             server.close()
             for writer in list(self._connections):
                 writer.close()
-            if self._timer is not None:
-                self._timer.cancel()
+            self._timer.cancel()
             self._upstreams.close()
             udp.close()
             self._udp = None
@@ -263,16 +262,9 @@ class Dns64Service:
                         self._upstreams.forget(order.number)
         for event in self._machine.events():
             self._note_blocked(event.client, event.name)
-        due = self._machine.timer()
-        if due != self._due:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._due, self._timer = due, None
-            if due is not None:
-                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+        self._timer.at(self._machine.timer())
 
     def _on_timer(self) -> None:
-        self._due = self._timer = None
         self._machine.on_timer(time.monotonic())
         self._pump()
 

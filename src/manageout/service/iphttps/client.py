@@ -31,6 +31,7 @@ from manageout.service.iphttps.interface_id import InterfaceId
 from manageout.service.iphttps.settings import ClientSettings
 from manageout.service.iphttps.uplink import UplinkWatch
 from manageout.service.process.metrics import Metric
+from manageout.service.process.timer import Timer
 from manageout.service.tls import contexts as tls
 from manageout.service.tls.stream import PLAIN, TlsStream
 
@@ -94,8 +95,7 @@ class IpHttpsClientService:
         self._stream: TlsStream | None = None
         self._writing = False
         self._plain = memoryview(bytearray(PLAIN))
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: float | None = None
+        self._timer = Timer(self._on_timer)
         self._dial: asyncio.Task[None] | None = None
         """The attempt that waits or goes on."""
         self._framing, self._trouble, self._remedy, self._since = "", "", "", 0.0
@@ -229,16 +229,9 @@ class IpHttpsClientService:
             self._carry_out()
         except ManageoutError as error:
             self._fail(error)
-        due = self.machine.timer()
-        if due != self._due:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._due, self._timer = due, None
-            if due is not None:
-                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+        self._timer.at(self.machine.timer())
 
     def _on_timer(self) -> None:
-        self._timer, self._due = None, None
         self.machine.on_timer(time.monotonic())
         self._pump()
 

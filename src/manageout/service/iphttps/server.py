@@ -42,6 +42,7 @@ from manageout.service.iphttps.trust import Refusal, Trust
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.process.timer import Timer
 from manageout.service.tls.stream import PLAIN
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -77,8 +78,7 @@ class IpHttpsServerService:
         self._connections: dict[int, Connection] = {}
         self._framings = {"stock": 0, "own": 0}
         self._plain = memoryview(bytearray(PLAIN))
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: float | None = None
+        self._timer = Timer(self._on_timer)
         self._rechecked = time.monotonic()
         self._unread = ""
         self._told: set[str] = set()
@@ -124,8 +124,7 @@ class IpHttpsServerService:
         self.machine.shutdown(time.monotonic(), returning=True)
         self._pump()
         self._loop.remove_reader(self._tun.fd)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         for connection in list(self._connections.values()):
             self._drop(connection, "the gateway stopped")
         self.ready.clear()
@@ -264,9 +263,7 @@ class IpHttpsServerService:
                 self._send(connection, data)
         for event in self.machine.events():
             self._obey(event)
-        due = self.machine.timer()
-        if due != self._due:
-            self._arm(due)
+        self._timer.at(self.machine.timer())
 
     def _obey(self, event: ServerEvent) -> None:
         connection = self._connections.get(event.session)
@@ -317,16 +314,7 @@ class IpHttpsServerService:
             connection.writing = False
             self._loop.remove_writer(connection.stream)
 
-    def _arm(self, due: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._due = due
-        if due is not None:
-            self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
-
     def _on_timer(self) -> None:
-        self._timer, self._due = None, None
         self.machine.on_timer(time.monotonic())
         self._pump()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -20,6 +21,7 @@ from manageout.linux.packets.tun import Tun
 from manageout.protocol.offload.cut import packets_of, segment
 from manageout.protocol.offload.join import SIZE
 from manageout.protocol.offload.runs import ARRIVING_SIZE, FEWEST, alike_arriving, alike_leaving, joined
+from manageout.service.process.timer import Timer
 
 TUN, UNDERLAY = 0, 1
 CHECK = 1.0
@@ -47,8 +49,7 @@ class IsatapIo:
         self.tun = tun
         self.mtu = mtu
         self._after = after
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: float | None = None
+        self._timer = Timer(partial(self._guarded, self._on_timer))
         self._failed: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -70,8 +71,7 @@ class IsatapIo:
         for descriptor in (*self.raw.filenos(), self.tun.fd):
             if descriptor >= 0:
                 self._loop.remove_reader(descriptor)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         self.send()
         self.raw.close()
 
@@ -174,7 +174,6 @@ class IsatapIo:
         return True
 
     def _on_timer(self) -> None:
-        self._due = None
         self.machine.on_timer(time.monotonic())
         self.turn()
 
@@ -182,14 +181,7 @@ class IsatapIo:
         """Send what the machine has, let the driver look, arm the timer."""
         self.send()
         self._after()
-        due = self.machine.timer()
-        if due == self._due:
-            return
-        self._due = due
-        if self._timer is not None:
-            self._timer.cancel()
-        delay = None if due is None else max(0.0, due - time.monotonic())
-        self._timer = None if delay is None else self._loop.call_later(delay, self._guarded, self._on_timer)
+        self._timer.at(self.machine.timer())
 
     def send(self) -> None:
         """Send what the machine has."""

@@ -19,6 +19,7 @@ from typing import cast
 
 from manageout.errors import ManageoutError
 from manageout.protocol.dns.stub import Ask, DnsStub, Forget, Reply
+from manageout.service.process.timer import Timer
 
 PORT = 53
 ADDRESSES = tuple(f"127.0.0.{last}" for last in range(153, 161))
@@ -42,8 +43,7 @@ class DnsStubService:
         self._tcp: socket.socket | None = None
         self._exchanges: dict[int, socket.socket | asyncio.Task[None]] = {}
         self._connections: set[asyncio.StreamWriter] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: float | None = None
+        self._timer = Timer(self._on_timer)
 
     def listen(self, addresses: Iterable[str] = ADDRESSES) -> None:
         """Take the first of ``addresses`` that is free. Raises :class:`ManageoutError`."""
@@ -79,8 +79,7 @@ class DnsStubService:
             server.close()
             for writer in list(self._connections):
                 writer.close()
-            if self._timer is not None:
-                self._timer.cancel()
+            self._timer.cancel()
             for number in list(self._exchanges):
                 self._forget(number)
             udp.close()
@@ -150,16 +149,9 @@ class DnsStubService:
                         self._forget(order.number)
                     case Reply():
                         self._reply(order)
-        due = self.machine.timer()
-        if due != self._due:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._due, self._timer = due, None
-            if due is not None:
-                self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
+        self._timer.at(self.machine.timer())
 
     def _on_timer(self) -> None:
-        self._due = self._timer = None
         self.machine.on_timer(time.monotonic())
         self._pump()
 

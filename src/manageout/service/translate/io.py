@@ -19,6 +19,7 @@ from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import HEAD, HEADER4, HEADER6, Translation, Verdict, segments
+from manageout.service.process.timer import Timer
 
 CHECK = 1.0
 """Seconds between looks at whether the device is still there."""
@@ -46,7 +47,7 @@ class TranslatorIo:
         """Packets that the kernel would not take."""
         self._ident = 0
         """The IPv4 identification used last; the kernel counts on from it when it takes a super-packet apart."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(self._on_timer)
         self._failed: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
@@ -61,8 +62,7 @@ class TranslatorIo:
     ) -> None:
         if self.tun.fd >= 0:
             self._loop.remove_reader(self.tun.fd)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         for raw in self._raw.values():
             raw.close()
 
@@ -83,7 +83,7 @@ class TranslatorIo:
             if self._failed is not None and not self._failed.done():
                 self._loop.remove_reader(self.tun.fd)
                 self._failed.set_exception(error)
-        self._arm()
+        self._timer.at(self.translator.timer())
 
     def _translate(self, data: bytes, now: float) -> None:
         """One packet, or one super-packet, of which only the headers are looked at."""
@@ -151,16 +151,11 @@ class TranslatorIo:
         except OSError:  # no route, no room, a firewall: errors may be lost (RFC 1812 4.3.2.1)
             self.refused += 1
 
-    def _arm(self) -> None:
-        due = self.translator.timer()
-        if due is not None and self._timer is None:
-            self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._on_timer)
-
     def _on_timer(self) -> None:
-        self._timer, now = None, time.monotonic()
+        now = time.monotonic()
         for result in self.translator.on_timer(now):
             self._count(result, b"", now)
-        self._arm()
+        self._timer.at(self.translator.timer())
 
 
 def _source(packet: bytes) -> bytes:
