@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from manageout.cli.doctor.live import look_options
 from manageout.cli.show.findings import WIDTH, report, show, wrong
 from manageout.cli.show.output import printable
 from manageout.errors import ManageoutError
@@ -39,27 +40,7 @@ class Doctor(click.Command):
 @click.argument("evidence", nargs=-1, type=_file)
 @click.option("--live", is_flag=True, help="Look at this Linux machine and what it reaches, now.")
 @click.option("--save", type=_file, metavar="FILE.zip", help="Look, and save it all for somebody else.")
-@click.option(
-    "--config",
-    "-c",
-    "file",
-    type=_file,
-    envvar="MANAGEOUT_CONFIG",
-    help="The site file. [/etc/manageout/site.toml]",
-)
-@click.option(
-    "--runtime-dir",
-    type=_file,
-    envvar="MANAGEOUT_RUNTIME_DIR",
-    help="Directory of the control socket. [as in the site file]",
-)
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    metavar="ADDRESS",
-    help="Name server to ask, not resolv.conf's. Repeatable.",
-)
+@look_options
 @click.option("--router", default="", metavar="NAME|ADDRESS", help="ISATAP router to solicit.")
 @click.option(
     "--gateway",

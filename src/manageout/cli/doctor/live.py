@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from manageout.cli.run import DEFAULT_CONFIG
 from manageout.errors import ConfigError, ManageoutError
 from manageout.service.process import client
@@ -17,6 +19,32 @@ if TYPE_CHECKING:
     from manageout.doctor.look.live import Wanted
     from manageout.site.plan import Plan
     from manageout.site.tables.site import Site
+
+
+def look_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config``, ``--runtime-dir`` and ``--server`` of whatever looks at this machine."""
+    path = click.Path(path_type=Path)
+    usual = f"{DEFAULT_CONFIG}, else the running daemon's"
+    for option in (
+        click.option(
+            "--server",
+            "servers",
+            multiple=True,
+            metavar="ADDRESS",
+            help="Name server to ask, instead of the usual ones. Repeatable.",
+        ),
+        click.option(
+            "--runtime-dir",
+            type=path,
+            envvar="MANAGEOUT_RUNTIME_DIR",
+            help="Directory of the control socket. [as in the site file]",
+        ),
+        click.option(
+            "--config", "-c", "file", type=path, envvar="MANAGEOUT_CONFIG", help=f"The site file. [{usual}]"
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def wanted(

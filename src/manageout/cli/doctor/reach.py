@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from manageout.cli.doctor.live import default_file, look_options, site_of, valid_server
 from manageout.cli.show.findings import WIDTH, show, wrong
 from manageout.cli.show.output import printable
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from manageout.doctor.look.reach import Wanted
     from manageout.doctor.reach.reach import Hop, Reach
 
-_file = click.Path(path_type=Path)
 _VERDICTS = {
     "ok": ("ok", "green"),
     "fails": ("FAILS", "red"),
@@ -57,27 +57,7 @@ def _service(ctx: click.Context, parameter: click.Parameter, text: str | None) -
     callback=_service,
     help="What is to be opened: 3389/tcp, udp/161, icmp.",
 )
-@click.option(
-    "--config",
-    "-c",
-    "file",
-    type=_file,
-    envvar="MANAGEOUT_CONFIG",
-    help="The site file. [the running daemon's]",
-)
-@click.option(
-    "--runtime-dir",
-    type=_file,
-    envvar="MANAGEOUT_RUNTIME_DIR",
-    help="Directory of the control socket. [as in the site file]",
-)
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    metavar="ADDRESS",
-    help="Name server to ask, instead of the usual ones. Repeatable.",
-)
+@look_options
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.pass_context
 def reach(ctx: click.Context, /, host: str, client: str, service: str, as_json: bool, **options: Any) -> None:
@@ -126,7 +106,6 @@ def _wanted(
     runtime_dir: Path | None,
     servers: tuple[str, ...],
 ) -> Wanted:
-    from manageout.cli.doctor.live import default_file, site_of, valid_server
     from manageout.doctor.look.reach import Wanted
     from manageout.service.process import client as socket
 
