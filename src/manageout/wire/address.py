@@ -63,6 +63,11 @@ def written(address: IPv4Address | IPv6Address | IPv4Network | IPv6Network) -> s
 # --- ISATAP (RFC 5214 6.1) ------------------------------------------------------------------------------
 
 
+def bounds(network: IPv4Network | IPv6Network) -> tuple[bytes, bytes]:
+    """The first and the last address: what lies between them, byte by byte, is in ``network``."""
+    return network.network_address.packed, network.broadcast_address.packed
+
+
 def isatap_interface_id(v4: IPv4Address) -> int:
     """The 64-bit interface identifier, with the u bit as Linux (``net/ipv6/addrconf.c``) sets it.
 

@@ -256,3 +256,9 @@ def test_explain_with_a_prefix_of_the_site() -> None:
     prefix = IPv6Network("fd12:3456:789a:7777::/96")
     said = address.explain(IPv6Address("fd12:3456:789a:7777::10.0.0.20"), (prefix,))
     assert dict(said)["IPv4"] == "10.0.0.20"
+
+
+@pytest.mark.parametrize("text", ["10.0.8.0/23", "192.0.2.7/32", "2001:db8:0:8000::/49", "::/0"])
+def test_bounds(text: str) -> None:
+    network = ip_network(text)
+    assert address.bounds(network) == (network[0].packed, network[-1].packed)

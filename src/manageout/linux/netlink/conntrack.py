@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv6Network
 from socket import AF_INET6
 from typing import NamedTuple
 
 from manageout.linux.netlink import messages as rtnetlink
 from manageout.linux.netlink.messages import attributes
 from manageout.linux.nft.sets import NETFILTER
+from manageout.wire.address import bounds
 
 ACCOUNTING = "net.netfilter.nf_conntrack_acct"
 TIMESTAMPS = "net.netfilter.nf_conntrack_timestamp"
@@ -65,6 +67,12 @@ class Connection(NamedTuple):
     sent_bytes: int
     received_packets: int
     received_bytes: int
+
+
+def towards(prefixes: Iterable[IPv6Network]) -> Callable[[bytes, bytes], bool]:
+    """Whether a connection's destination is in one of ``prefixes``; for :func:`connections`."""
+    known = [bounds(prefix) for prefix in prefixes]
+    return lambda source, destination: any(low <= destination <= high for low, high in known)
 
 
 def connections(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Network
 from socket import AF_INET6
 from typing import NamedTuple
 
 from manageout.linux.netlink import messages as rtnetlink
-from manageout.linux.netlink.conntrack import Connection, connection
+from manageout.linux.netlink.conntrack import Connection, connection, towards
 from manageout.linux.nft.sets import NETFILTER
 
 LIMIT = 200
@@ -49,10 +49,7 @@ class ConnectionEvents:
 
     def __init__(self, prefixes: Iterable[IPv6Network]) -> None:
         wanted = list(prefixes)
-        bounds = [(prefix.network_address.packed, prefix.broadcast_address.packed) for prefix in wanted]
-        self._wanted: Callable[[bytes, bytes], bool] = lambda source, destination: any(
-            low <= destination <= high for low, high in bounds
-        )
+        self._wanted = towards(wanted)
         try:
             self._socket = rtnetlink.Socket(_GROUPS, NETFILTER)
         except OSError as error:

@@ -20,6 +20,7 @@ from manageout.service.policy.charges import KEEP, Charges
 from manageout.service.policy.filter_tracking import LIMIT
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
+from manageout.wire.address import bounds
 from manageout.words import counted
 
 LOOK = 10.0
@@ -44,7 +45,7 @@ class Departed:
         self._keep = min(KEEP, site.translation.grace) if site.translation is not None else KEEP
         leases = plan.leases if site.translation is not None else None
         blocks = [each for each in (plan.client_prefix if site.gateway else None, leases) if each is not None]
-        self._blocks = [(each.network_address.packed, each.broadcast_address.packed) for each in blocks]
+        self._blocks = [bounds(each) for each in blocks]
 
     async def run(self) -> None:
         """Serve until cancelled."""

@@ -25,6 +25,7 @@ from manageout.service.process.presence import Client
 from manageout.service.state.holders import Holders
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
+from manageout.wire.address import bounds
 
 SEEN_OPEN = 131_072
 """Addresses with open connections at the start that are remembered; with more, every one is taken for one."""
@@ -55,12 +56,12 @@ class Members:
         self._touched: set[Element] = set()
         self.unresolved: Collection[str] = ()
         """Names that nobody has been asked about yet."""
-        self._client_bounds = _bounds(plan)
+        self._client_bounds = bounds(plan.client_prefix)
 
     def configure(self, site: Site, plan: Plan) -> Contents:
         """Go on by another site file; what the sets hold then. No change of before remains to be made."""
         self._site, self._plan = site, plan
-        self._client_bounds = _bounds(plan)
+        self._client_bounds = bounds(plan.client_prefix)
         names = {name for manager in site.policy.managers for name in names_of(manager)}
         self._addresses = {name: known for name, known in self._addresses.items() if name in names}
         self._uses.clear()
@@ -238,7 +239,3 @@ class Members:
 
 def _fits(identity: str, pattern: str) -> bool:
     return fnmatchcase(identity.lower(), pattern.lower())
-
-
-def _bounds(plan: Plan) -> tuple[bytes, bytes]:
-    return plan.client_prefix.network_address.packed, plan.client_prefix.broadcast_address.packed

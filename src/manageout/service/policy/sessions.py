@@ -6,13 +6,14 @@ Each translated session is two connections to the kernel; the one in IPv6 is rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
 from manageout.linux.netlink.conntrack import Connection, each_connection
 from manageout.service.policy.report import Way, machine
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
+from manageout.wire.address import bounds
 
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 47: "gre", 50: "esp", 132: "sctp"}
 
@@ -41,7 +42,7 @@ class Sessions:
         self._site, self._plan = site, plan
         self._identity, self._name = identity, name
         prefixes = [plan.client_prefix, plan.client_aggregate, *(plan.advertised if site.isatap else ())]
-        self._prefixes = list(dict.fromkeys(_bounds(prefix) for prefix in prefixes))
+        self._prefixes = list(dict.fromkeys(bounds(prefix) for prefix in prefixes))
         own = [plan.dns64, plan.gateway_address]
         self._own = frozenset(address.packed for address in own)
 
@@ -101,7 +102,3 @@ class Sessions:
 
     def _is_client(self, address: bytes) -> bool:
         return any(low <= address <= high for low, high in self._prefixes)
-
-
-def _bounds(prefix: IPv6Network) -> tuple[bytes, bytes]:
-    return prefix.network_address.packed, prefix.broadcast_address.packed

@@ -18,6 +18,7 @@ from manageout.linux.nft.evaluate import ICMPV6, Packet, Ruleset
 from manageout.service.policy.filter_managers import fixed_sets
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
+from manageout.wire.address import bounds
 
 REMEMBERED = 65_536
 """Addresses, and cases, that are remembered; then the memory starts anew."""
@@ -59,7 +60,7 @@ class Verdicts:
         self._own = frozenset(address.packed for address in _own(plan))
         networks = [network for listed in self._fixed.values() for network in listed]
         networks += [network for network, _ in self._devices]
-        points = {point for network in networks for point in _bounds(network)}
+        points = {point for network in networks for point in _between(*bounds(network))}
         points |= {point for address in self._own for point in _between(address, address)}
         self._points = sorted(points.union(*map(_address_bounds, operands)))
         self._ports = sorted({port for right in operands for port in _port_bounds(right)})
@@ -189,10 +190,6 @@ def _address_bounds(right: Any) -> Iterator[bytes]:
         return
     if len(networks) == 2 and all(isinstance(network, IPv6Network) for network in networks):
         yield from _between(networks[0].network_address.packed, networks[1].broadcast_address.packed)
-
-
-def _bounds(network: IPv6Network) -> Iterator[bytes]:
-    return _between(network.network_address.packed, network.broadcast_address.packed)
 
 
 def _between(first: bytes, last: bytes) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.errors import ManageoutError
-from manageout.linux.netlink.conntrack import Connection, connections
+from manageout.linux.netlink.conntrack import Connection, connections, towards
 from manageout.linux.netlink.conntrack_events import ConnectionEvents
 from manageout.service.policy.sessions import PROTOCOLS, Call
 from manageout.service.process.clock import Clock
@@ -137,15 +137,10 @@ class UsageLog:
 
         Where events were lost, those that were not may count twice.
         """
-        bounds = [
-            (prefix.network_address.packed, prefix.broadcast_address.packed) for prefix in self._prefixes
-        ]
+        wanted = towards(self._prefixes)
 
         def read() -> list[Connection]:
-            found = connections(
-                lambda source, destination: any(low <= destination <= high for low, high in bounds)
-            )
-            return [each for each in found if each.start is None or since < each.start <= until]
+            return [each for each in connections(wanted) if each.start is None or since < each.start <= until]
 
         try:
             missed = await asyncio.get_running_loop().run_in_executor(self._writer, read)
