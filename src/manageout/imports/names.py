@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+
+from manageout.wire.address import is_address
 
 MAX_NAMES = 256
 _SUBJECT = re.compile(r"\[Subject\].{0,80}?\bCN=([\w.*-]{1,255})")
@@ -95,7 +96,7 @@ class FarmNames:
                 "translator: Set-NetDnsTransitionConfiguration -OnlySendAQuery $false"
             )
         for gateway in self.gateways:
-            if _is_address(gateway):
+            if is_address(gateway):
                 named = f" (their certificate is for {self.certificates[0]})" if self.certificates else ""
                 lines.append(
                     f"clients connect to the address {gateway}: a gateway of ours needs a name that leads there, "
@@ -112,7 +113,7 @@ class FarmNames:
         """For the site file: what [rollout] will want when the clients move to a gateway."""
         values = {
             "location_url": [url for url in self.locations if url.startswith("https://")][:1],
-            "gateway_name": [name for name in self.gateways if _plain(name) and not _is_address(name)][:1],
+            "gateway_name": [name for name in self.gateways if _plain(name) and not is_address(name)][:1],
         }
         lines = [
             f'#   {key} = "{value}"' for key, found in values.items() for value in found if _plain(value)
@@ -136,14 +137,6 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-        return True
-    except ValueError:
-        return False
 
 
 def _plain(text: str) -> bool:

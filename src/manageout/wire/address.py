@@ -5,7 +5,7 @@ Functions on packet paths take and give bytes (4 or 16); the others take ``ipadd
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 
 from manageout.errors import AddressError
@@ -46,6 +46,15 @@ _RFC6052_OCTETS = {
     64: (9, 10, 11, 12),
     96: (12, 13, 14, 15),
 }
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is an IP address, and no name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def written(address: IPv4Address | IPv6Address | IPv4Network | IPv6Network) -> str:

@@ -262,3 +262,8 @@ def test_explain_with_a_prefix_of_the_site() -> None:
 def test_bounds(text: str) -> None:
     network = ip_network(text)
     assert address.bounds(network) == (network[0].packed, network[-1].packed)
+
+
+def test_an_address_is_no_name() -> None:
+    assert all(map(address.is_address, ("10.0.0.1", "::1", "fe80::1%12")))
+    assert not any(map(address.is_address, ("laptop", "", "10.0.0", "10.0.0.0/8")))

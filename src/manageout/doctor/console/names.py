@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.console.netsh import MAX_ANSWERS, addresses
 from manageout.doctor.facts import Facts, Lookup, Record, Seen
 from manageout.doctor.pasted.segments import Part
+from manageout.wire.address import is_address
 
 MAX_LOOKUPS = 1000
 MAX_RECORDS = 5000
@@ -125,21 +126,13 @@ def _answer(facts: Facts, question: _Question) -> bool:
         name = question.answered or next((found for found in _HOST.findall(question.error)[-1:]), "")
     told = bool(question.found or question.error or question.answered)
     only = question.kind not in ("", "A", "ANY") and not question.found
-    if not name or _is_address(name) or only or not (question.found or question.error or question.server):
+    if not name or is_address(name) or only or not (question.found or question.error or question.server):
         return told
     if len(facts.lookups) < MAX_LOOKUPS:
         found = tuple(dict.fromkeys(question.found))[:MAX_ANSWERS]
         words = ", ".join(map(str, found)) or question.error or "no address"
         quote = f"nslookup {name}: {words}" if found or not question.error else question.error
         facts.lookups.append(Lookup(name.rstrip("."), question.server, found, question.error, quote))
-    return True
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
     return True
 
 

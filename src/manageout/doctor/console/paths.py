@@ -9,6 +9,7 @@ from manageout.doctor.console.names import MAX_LOOKUPS
 from manageout.doctor.facts import Facts, Lookup, Ping
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.unread import MAX_NAME
+from manageout.wire.address import is_address
 
 MAX_UNJUDGED = 100
 _NO_HOST = re.compile(
@@ -28,7 +29,7 @@ def ping(facts: Facts, part: Part) -> bool:
             not name
             and len(alone) == 1
             and target in line
-            and not (_BRACKET.search(line) or _is_address(target))
+            and not (_BRACKET.search(line) or is_address(target))
         ):
             name = target  # the one line in which it says so, in another language
         if "." in name:
@@ -43,8 +44,8 @@ def _answered(facts: Facts, part: Part) -> bool:
     target = part.command.split()[-1] if part.command else ""
     heading = part.lines[0].strip() if part.lines else ""
     bracket = _BRACKET.search(heading)
-    word = bracket[1] if bracket else next((one for one in heading.split() if _is_address(one)), target)
-    if not _is_address(word) or len(facts.pings) >= MAX_LOOKUPS:
+    word = bracket[1] if bracket else next((one for one in heading.split() if is_address(one)), target)
+    if not is_address(word) or len(facts.pings) >= MAX_LOOKUPS:
         return False
     came = next((line.strip() for line in part.lines[1:] if _TIME.search(line)), "")
     after = came or next((line.strip() for line in part.lines[1:] if line.strip()), "")
@@ -56,14 +57,6 @@ def _answered(facts: Facts, part: Part) -> bool:
 _BRACKET = re.compile(r"\[([0-9A-Fa-f:.%]{2,60})\]")
 _TIME = re.compile(r"[=<]\s?\d{1,6}\s?(?:ms|мс)")
 """Of an answer, in every language."""
-
-
-def _is_address(word: str) -> bool:
-    try:
-        ip_address(word.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def unjudged(facts: Facts, part: Part) -> bool:

@@ -13,7 +13,6 @@ from manageout.windows.policies import NRPT, TRANSITION
 
 MAX_VALUES = 5000
 """Of a registry export."""
-MAX_ITEMS = 64
 _VALUE = re.compile(
     r"^\s*(\S.*?)\s+REG_(DWORD|QWORD|SZ|EXPAND_SZ|MULTI_SZ|BINARY|NONE)(?:_BIG_ENDIAN)?(?:\s+(.*))?$"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal, NamedTuple
 
 from manageout.doctor.reach.reach import Policy, Refused, Way
@@ -111,12 +111,3 @@ def _dropped(
         kind = {PROTOCOL_41: "protocol 41", TCP: "TCP", UDP: "UDP"}.get(packet.protocol, "ICMP")
         target = f"port {packet.dport} of {packet.dst}" if packet.dport else packet.dst
         yield Refused(way, f"{kind} from {packet.src} to {target}", found.rule)
-
-
-def is_address(text: str) -> bool:
-    """Whether ``text`` is an IP address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -31,6 +31,7 @@ from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnsw
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan, isatap_address
 from manageout.site.tables.site import Site
+from manageout.wire.address import is_address
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -97,7 +98,7 @@ class _Look:
             daemon_error=self._daemon_error,
             host_addresses=tuple(map(str, hosts)),
             host_error=error,
-            by_name=not reach_policy.is_address(wanted.client),
+            by_name=not is_address(wanted.client),
             domain=self._domain,
             router_name=self._router_name,
             locators=tuple(map(str, (*site.isatap.locators, *site.isatap.routers)))
@@ -149,7 +150,7 @@ class _Look:
         given = self._wanted.client
         if "gateway" not in views or self._daemon_error:
             self._identity = ""
-            if reach_policy.is_address(given):
+            if is_address(given):
                 return Client(given, addresses=(given,) if ":" in given else ())
             return Client(reach_pair.full_name(given, self._domain))
         rows = [self._rows(command) for command in ("clients", "leases", "audit", "drops")]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv6Network
 from urllib.parse import urlsplit
 
 from manageout.doctor.facts import Facts, FirewallRule
 from manageout.doctor.findings import Case, gateway, rule
 from manageout.doctor.rules.iphttps import NOT_CONNECTED, tunnel_up
 from manageout.windows.policies import CONNECTIVITY
+from manageout.wire.address import TEREDO
 
-TEREDO = IPv6Network("2001::/32")
 HTTPS = 443
 MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
 

@@ -128,8 +128,3 @@ def test_packets_that_other_tables_drop(hook: str, match: dict[str, Any], ways: 
     found = reach_policy.sources(SITE, PLAN, HOST, lease=True, isatap=True)
     pair = Pair(str(HOST), CLIENT, LEASE, "tcp/22", "mo-iphttps0")
     assert {each.way for each in reach_policy.refused(rules, PLAN, found, pair)} == ways
-
-
-def test_addresses() -> None:
-    assert reach_policy.is_address("10.0.0.1") and reach_policy.is_address("::1")
-    assert not reach_policy.is_address("laptop")
