@@ -295,13 +295,6 @@ class Netlink:
             return error.number in (errno.EINVAL, errno.EHOSTUNREACH)
         return False
 
-    def flush_routes(self) -> int:
-        """Remove every route that carries our protocol number; how many there were."""
-        ours = self.routes(socket.AF_INET) + self.routes(socket.AF_INET6)
-        for route in ours:
-            self.delete_route(route.prefix, route.dev, route.via, route.metric)
-        return len(ours)
-
     def _index(self, dev: str) -> int:
         index = self.index(dev)
         if index is None:

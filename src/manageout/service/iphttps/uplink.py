@@ -22,8 +22,8 @@ SETTLE = 0.2
 PULSE = 1.0
 """Seconds between two looks at the clocks, for a machine that was suspended."""
 
-_GONE = (KernelError, OSError, KeyError)
-"""No route, one that leads to no device, or a device that has gone between two questions."""
+_GONE = (KernelError, OSError)
+"""No route, or a device that has gone between two questions."""
 
 log = logging.getLogger(__name__)
 
