@@ -24,6 +24,8 @@ from manageout.imports.names import FarmNames
 LINK_LOCAL = IPv6Network("fe80::/10")
 DNS64_SUBNET = 0x3333
 MAX_NODES = 512
+MAX_MAPPINGS = 64
+"""Prefixes of NAT64; a farm has one."""
 Row = dict[str, Any]
 
 _USED_WORDS = (
@@ -207,10 +209,10 @@ def _same(one: Node, other: Node) -> bool:
 def _mapping(farm: Farm, source: str, row: Row) -> None:
     """``fd12::7777::/96,0.0.0.0/0``, alone or several."""
     for text in _texts(row.get("PrefixMapping")):
-        if prefix := text.partition(",")[0].strip():
-            farm.nat64 += [
-                one for one in _network(farm, source, "PrefixMapping", prefix) if one not in farm.nat64
-            ]
+        prefix = text.partition(",")[0].strip()
+        if prefix and len(farm.nat64) < MAX_MAPPINGS:
+            for one in _network(farm, source, "PrefixMapping", prefix):
+                _once(farm.nat64, one)
 
 
 def _indexes(sections: Row, alias: str) -> list[object]:

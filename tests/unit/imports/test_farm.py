@@ -176,3 +176,8 @@ def test_servers_are_bounded() -> None:
 def test_more_outputs_than_are_looked_at_are_told() -> None:
     farm = farm_of(PASTED + "PS C:\\> Get-DAServer\n" * 2500)
     assert "file1: more than 2000 outputs: the rest was not looked at" in farm.unread
+
+
+def test_mappings_are_bounded() -> None:
+    mappings = [f"fd12:{number:x}::/96,0.0.0.0/0" for number in range(200)]
+    assert len(farm_of(bundle(1, natTransition=[{"PrefixMapping": mappings}])).nat64) == 64
