@@ -41,10 +41,6 @@ class Record(NamedTuple):
     values: dict[str, Value]
     quote: str
 
-    def cut(self) -> list[str]:
-        """The properties of which not all is there."""
-        return [name for name, value in self.values.items() if value.cut]
-
 
 class _Label(NamedTuple):
     name: str
