@@ -26,7 +26,7 @@ ELSEWHERE: dict[str, str] = {
     "system/test_check.py": "service/check/check",
     "system/test_check_kernel.py": "service/check/kernel",
     "system/test_check_pool.py": "linux/packets/arp service/check/pool",
-    "system/test_connection_limit.py": "service/policy/departed",
+    "system/test_departed.py": "service/policy/departed",
     "system/test_conntrack.py": "linux/netlink/conntrack linux/netlink/conntrack_forget",
     "system/test_conntrack_events.py": "linux/netlink/conntrack_events",
     "system/test_conntrack_walk.py": "linux/netlink/conntrack_walk",

@@ -21,7 +21,7 @@ from manageout.service.policy.filter_tracking import LIMIT
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import bounds
-from manageout.words import counted
+from manageout.words import counted, said
 
 LOOK = 10.0
 
@@ -37,6 +37,8 @@ class Departed:
         """Connections so far."""
         self.recount = False
         """The rules count anew."""
+        self._begun: float | None = time.monotonic()
+        """Since when strangers are waited for; None: they are forgotten."""
         self.configure(site, plan)
 
     def configure(self, site: Site, plan: Plan) -> None:
@@ -49,21 +51,22 @@ class Departed:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        begun: float | None = time.monotonic()
         while True:
             await asyncio.sleep(LOOK)
-            now = time.monotonic()
-            due = self._charges.due(now, self._keep)
-            if begun is not None and begun + self._keep <= now:
-                begun = None  # who was here before us, and has not come again
-                await self._forget(self._strange)
-            if due:
-                await self._forget(due.__contains__)
-            if self.recount:
-                self.recount = False
-                await self._count(
-                    conntrack_forget.forget_where(self._excess()), "more than one client may have"
-                )
+            await self.look(time.monotonic())
+
+    async def look(self, now: float) -> None:
+        """Forget what is due; what cannot be forgotten now is so at the next look."""
+        due = self._charges.due(now, self._keep)
+        if self._begun is not None and self._begun + self._keep <= now and await self._forget(self._strange):
+            self._begun = None  # who was here before us, and has not come again
+        if due and not await self._forget(due.__contains__):
+            self._begun = now - self._keep  # nobody has these addresses, so they are found like those
+        if self.recount:
+            self.recount = False
+            walk = conntrack_forget.forget_where(self._excess())
+            if not await self._count(walk, "more than one client may have"):
+                self.recount = True
 
     def _strange(self, address: bytes) -> bool:
         """A client's, and no client has it."""
@@ -83,18 +86,20 @@ class Departed:
 
         return chosen
 
-    async def _forget(self, gone: Callable[[bytes], bool]) -> None:
-        await self._count(conntrack_forget.forget_of(gone), "of clients that have left")
+    async def _forget(self, gone: Callable[[bytes], bool]) -> bool:
+        return await self._count(conntrack_forget.forget_of(gone), "of clients that have left")
 
-    async def _count(self, walk: Iterator[int], whose: str) -> None:
+    async def _count(self, walk: Iterator[int], whose: str) -> bool:
+        """Whether it came to its end."""
         found = 0
         try:
             for forgotten in walk:
                 found += forgotten
                 await asyncio.sleep(0)
-        except ManageoutError as error:
-            log.error("connections %s stay: %s (%s)", whose, error.message, error.hint)
-            return
+        except (ManageoutError, OSError) as error:
+            log.error("connections %s stay for now: %s", whose, said(error))
+            return False
         self.forgotten += found
         if found:
             log.info("%s %s forgotten", counted(found, "connection"), whose)
+        return True
