@@ -11,8 +11,8 @@
  *                 kernel decided about packets that came out of the tunnel
  */
 #include "lib/csum.h"
-#include "lib/direct.h"
-#include "lib/maps.h"
+#include "lib/isatap_direct.h"
+#include "lib/isatap_maps.h"
 #include "lib/parse.h"
 
 #define NEXT_HOP_LIFE 1000000000ull /* ns */
@@ -154,7 +154,7 @@ INLINE int judge_arriving(struct __sk_buff *skb, struct arrival *arrival)
 	arrival->amount = amount_of(skb, inner, length);
 	arrival->class_flow = inner->class_flow;
 	arrival->hop_limit = inner->hop_limit;
-	arrival->decision = config.direct ? decided(skb, inner, config.tun_ifindex) : 0;
+	arrival->decision = config.direct ? decided_of(skb, inner, config.tun_ifindex) : 0;
 	return 0;
 }
 
@@ -168,20 +168,14 @@ INLINE long strip(struct __sk_buff *skb)
 	       bpf_skb_adjust_room(skb, -INNER_SIZE, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
 }
 
-/* The outer header is gone: on to where the kernel lately sent this flow. */
-INLINE int send_straight(struct __sk_buff *skb, const struct arrival *arrival)
+/* The outer header is gone: one hop less, and on to where the kernel lately sent this flow. */
+INLINE int leave_straight(struct __sk_buff *skb, const struct arrival *arrival)
 {
-	struct {
-		__u8 addresses[12];
-		__be16 protocol;
-	} ethernet = {.protocol = ETH_IPV6};
 	__u8 hop_limit = arrival->hop_limit - 1;
 
-	__builtin_memcpy(ethernet.addresses, arrival->decision->ethernet, sizeof(ethernet.addresses));
-	if (bpf_skb_store_bytes(skb, 0, &ethernet, sizeof(ethernet), 0) ||
-	    bpf_skb_store_bytes(skb, ETH_HEADER + HOP_LIMIT_OFFSET, &hop_limit, 1, 0))
+	if (bpf_skb_store_bytes(skb, ETH_HEADER + HOP_LIMIT_OFFSET, &hop_limit, 1, 0))
 		return DROPPED;
-	return bpf_redirect(arrival->decision->out, 0);
+	return send_straight(skb, ETH_IPV6, arrival->decision);
 }
 
 INLINE int arrive(struct __sk_buff *skb)
@@ -207,7 +201,7 @@ INLINE int arrive(struct __sk_buff *skb)
 	if (arrival.peer->locator != (__u32)arrival.locator)
 		arrival.peer->locator = arrival.locator;
 	if (config.direct && arrival.decision)
-		return send_straight(skb, &arrival);
+		return leave_straight(skb, &arrival);
 	return bpf_redirect(config.tun_ifindex, BPF_F_INGRESS);
 }
 
@@ -355,7 +349,7 @@ INLINE int enter_straight(struct __sk_buff *skb)
 
 	if (!site || (void *)(inner + 1) > (void *)(long)skb->data_end || !is_on_link(site, &inner->destination))
 		return SLOW;
-	decision = decided(skb, inner, skb->ifindex);
+	decision = decided_of(skb, inner, skb->ifindex);
 	if (!decision || decision->out != config.tun_ifindex)
 		return SLOW;
 	hop_limit = inner->hop_limit - 1;
@@ -409,7 +403,7 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 		return SLOW;
 	inner = (void *)(long)skb->data + config.tun_header;
 	if (config.direct && leaving.from_underlay && (void *)(inner + 1) <= (void *)(long)skb->data_end)
-		note(skb, inner, config.tun_ifindex, 0);
+		note_packet(skb, inner, config.tun_ifindex, 0);
 	return wrap(skb, config.tun_header, &leaving);
 }
 
@@ -423,7 +417,7 @@ SEC("tc") int underlay_out(struct __sk_buff *skb)
 	make_readable(skb, ETH_HEADER + INNER_SIZE + UPPER_SIZE);
 	packet = (void *)(long)skb->data + ETH_HEADER;
 	if ((void *)(packet + 1) <= (void *)(long)skb->data_end)
-		note(skb, packet, skb->ifindex, (void *)(long)skb->data);
+		note_packet(skb, packet, skb->ifindex, (void *)(long)skb->data);
 	return SLOW;
 }
 

@@ -8,17 +8,17 @@
  *   tun_out   tc/tcx egress of the TUN: a packet of either family -> judge, translate -> ingress of the TUN, where
  *             the kernel sees it come in as a packet of the other family
  *
- * With the direct path (lib/shortcut.h), on each device that may lead to IPv4:
+ * With the direct path (lib/xlat_direct.h), on each device that may lead to IPv4:
  *
  *   underlay_out  tc/tcx egress: note what the kernel decided about packets that were translated
  *   underlay_in   tc/tcx ingress: an IPv4 packet of a flow that lately was let into the TUN -> translate -> ingress
  *                 of the TUN
  */
 #include "lib/csum.h"
-#include "lib/leases.h"
 #include "lib/parse.h"
-#include "lib/shortcut.h"
 #include "lib/verdict.h"
+#include "lib/xlat_direct.h"
+#include "lib/xlat_maps.h"
 
 #define DIFFERENCE (INNER_SIZE - OUTER_SIZE)
 #define READABLE (INNER_SIZE + UPPER_SIZE)
@@ -205,8 +205,11 @@ INLINE int to_ipv4(struct __sk_buff *skb, __u32 offset, const struct found *foun
 	if (bpf_skb_store_bytes(skb, offset, &header, sizeof(header), BPF_F_RECOMPUTE_CSUM) ||
 	    mend_upper(skb, offset + OUTER_SIZE, found, difference, found->type == 128 ? 8 : 0))
 		return DROPPED;
-	if (config.direct && decision)
-		return send_straight(skb, offset, decision);
+	if (config.direct && decision) {
+		if (offset == 0 && bpf_skb_change_head(skb, ETH_HEADER, 0))
+			return DROPPED;
+		return send_straight(skb, ETH_IPV4, decision);
+	}
 	return bpf_redirect(config.tun_ifindex, BPF_F_INGRESS);
 }
 
@@ -336,7 +339,7 @@ SEC("tc") int tun_out(struct __sk_buff *skb)
 		return SLOW;
 	if (may_be_direct(found.protocol) && skb->ingress_ifindex) {
 		flow = (struct flow){found.v4, found.lease, found.ports, found.protocol};
-		note(skb, &flow, 0, config.tun_ifindex, 0);
+		note_size(skb, &flow, 0, config.tun_ifindex, 0);
 	}
 	return to_ipv6(skb, site, config.tun_header, &found);
 }
@@ -387,7 +390,7 @@ SEC("tc") int underlay_out(struct __sk_buff *skb)
 	found.size = found.length = ntohs(packet->total);
 	flow = (struct flow){packet->source, packet->destination, *(const __be32 *)upper, packet->protocol};
 	if (!skb->gso_size || read_super(skb, upper, OUTER_SIZE, &found))
-		note(skb, &flow, found.size, skb->ifindex, frame);
+		note_size(skb, &flow, found.size, skb->ifindex, frame);
 	return SLOW;
 }
 

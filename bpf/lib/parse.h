@@ -34,6 +34,12 @@ struct ipv6_address {
 	__be32 word[4];
 };
 
+/* Of a map by prefixes. */
+struct v4_prefix {
+	__u32 length;
+	__be32 address;
+};
+
 struct ipv6 {
 	__u8 version_class; /* version, and the upper half of the traffic class */
 	__u8 class_flow;    /* ... its lower half: ECN is 0x30 */

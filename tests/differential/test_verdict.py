@@ -36,11 +36,10 @@ def test_every_reason_has_a_meaning() -> None:
 
 
 def test_roles_and_direct() -> None:
-    assert enum("maps.h", "role") == {role.name: role for role in Role}
-    for header in ("maps.h", "leases.h"):
-        assert enum(header, "direct") == {f"DIRECT_{direct.name}": direct for direct in isatap_bpf.Direct}
+    assert enum("isatap_maps.h", "role") == {role.name: role for role in Role}
+    assert enum("direct.h", "direct") == {f"DIRECT_{direct.name}": direct for direct in isatap_bpf.Direct}
 
 
 def test_sizes_of_tables() -> None:
     for name in ("MAX_LOCATORS", "MAX_PREFIXES", "MAX_UNDERLAYS"):
-        assert define("maps.h", name) == getattr(isatap_bpf, name)
+        assert define("isatap_maps.h", name) == getattr(isatap_bpf, name)

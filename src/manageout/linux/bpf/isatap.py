@@ -1,6 +1,6 @@
 """The ISATAP fast path: loads ``isatap.bpf.o``, attaches it, keeps its maps equal to a :class:`LinkState`.
 
-Layouts of keys and values repeat ``bpf/lib/maps.h``; IPv4 addresses are 4 bytes in network order on both sides.
+Layouts of keys and values repeat ``bpf/lib/isatap_maps.h``; IPv4 addresses are 4 bytes in network order on both sides.
 Nothing is pinned: the descriptors of this process hold it all, so it ends with the process.
 """
 

@@ -1,6 +1,6 @@
 """The translator's fast path: loads ``xlat.bpf.o``, attaches it, keeps its maps equal to :class:`Mappings`.
 
-Layouts of keys and values repeat ``bpf/lib/leases.h``. A lease is an entry in two maps, one for each direction,
+Layouts of keys and values repeat ``bpf/lib/xlat_maps.h``. A lease is an entry in two maps, one for each direction,
 each with the counters of its direction. Nothing is pinned: it all ends with the process.
 """
 

@@ -71,7 +71,7 @@ _OUTER = struct.Struct("!BBHHHBBH4s4s")
 
 
 class Role(IntEnum):
-    """What this end of the link is; the numbers are those of ``bpf/lib/maps.h``."""
+    """What this end of the link is; the numbers are those of ``bpf/lib/isatap_maps.h``."""
 
     ROUTER = 0
     HOST = 1

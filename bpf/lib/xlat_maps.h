@@ -13,8 +13,6 @@ struct config {
 	__u32 direct;	  /* enum direct */
 };
 
-enum direct { DIRECT_OFF = 0, DIRECT_UDP = 1, DIRECT_TCP = 2 };
-
 const volatile struct config config SEC(".rodata.config") = {0};
 
 struct settings {
@@ -66,11 +64,6 @@ struct {
 	__type(key, __be32);
 	__type(value, struct lease4);
 } by_v4 SEC(".maps");
-
-struct v4_prefix {
-	__u32 length;
-	__be32 address;
-};
 
 /* IPv4 prefixes with an explicit mapping: all that we do with those is to leave them to the slow path. */
 struct {

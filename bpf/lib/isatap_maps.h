@@ -11,7 +11,6 @@
 #define MAX_UNDERLAYS 8
 
 enum role { ROUTER = 0, HOST = 1 };
-enum direct { DIRECT_OFF = 0, DIRECT_UDP = 1, DIRECT_TCP = 2 };
 
 /* Constants, written before loading, so that the verifier removes the branches they exclude. */
 struct config {
@@ -63,11 +62,6 @@ struct {
 	__type(key, __be32);
 	__type(value, struct peer);
 } peers SEC(".maps");
-
-struct v4_prefix {
-	__u32 length;
-	__be32 address;
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
