@@ -9,8 +9,8 @@ import pytest
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.client_link import ClientLink
 from manageout.protocol.iphttps.host import Host
-from manageout.protocol.iphttps.values import MTU, SERVER, TUN, Framing
-from manageout.protocol.offload.cut import HEADER, PLAIN
+from manageout.protocol.iphttps.values import SERVER, TUN, Framing
+from manageout.protocol.offload.cut import HEADER, MTU, PLAIN
 from manageout.wire.iphttps import OwnFramer
 from tests.transcript.iphttps_tools import BEYOND, datagram, gua
 

@@ -23,7 +23,8 @@ from manageout.protocol.core.allowance import Allowance
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.owners import Neighbours
 from manageout.protocol.iphttps.session import Outbox, Session
-from manageout.protocol.iphttps.values import MTU, STRICT_LIMIT, ServerConfig
+from manageout.protocol.iphttps.values import STRICT_LIMIT, ServerConfig
+from manageout.protocol.offload.cut import MTU
 from manageout.wire import nd
 from manageout.wire.icmpv6 import REDIRECT, ROUTER_ADVERTISEMENT
 

@@ -18,8 +18,8 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.discovery import Discovery, is_link_local
 from manageout.protocol.iphttps.owners import Neighbours
 from manageout.protocol.iphttps.session import PLAIN, Outbox, Session
-from manageout.protocol.iphttps.values import MTU, STRICT_LIMIT, ServerConfig
-from manageout.protocol.offload.cut import alike, more, packets_of, segment
+from manageout.protocol.iphttps.values import STRICT_LIMIT, ServerConfig
+from manageout.protocol.offload.cut import MTU, alike, more, packets_of, segment
 from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.iphttps import SUPER_PACKET, VNET_HEADER, build_record
 

@@ -11,31 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps.session import Neighbour, Session
 from manageout.protocol.iphttps.values import AddressBound, AddressReleased, ServerEvent
-
-if TYPE_CHECKING:
-    from manageout.protocol.iphttps.session import Session
 
 LINK_LOCAL = b"\xfe\x80" + bytes(6)
 CONTEST = 0.9
 """Seconds that a silent holder has to defend its address: the claimant's DAD lasts 1 s (RFC 4862 5.1)."""
-
-
-class Neighbour:
-    """One address and the connection that holds it."""
-
-    __slots__ = ("address", "probes", "session", "used")
-
-    def __init__(self, address: bytes, session: Session, now: float) -> None:
-        self.address = address
-        self.session = session
-        self.used = now
-        """When the client last sent from it, or answered for it."""
-        self.probes = 0
-        """Unanswered solicitations for it."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One client connection at the server, and where packets for the connections and the kernel are collected."""
+"""One client connection at the server and its addresses; where packets for connections and kernel are collected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from math import inf
 from manageout.protocol.core.allowance import Allowance
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.iphttps.owners import Neighbour
 from manageout.protocol.iphttps.values import STRICT_LIMIT, TUN, ClientView, Peer
 from manageout.protocol.offload.cut import more
 from manageout.protocol.offload.join import StockStream
@@ -28,6 +27,20 @@ ODD_PER_SECOND, ODD_BURST = 50.0, 100.0
 COPIES_PER_SECOND, COPIES_BURST = 400.0, 2_000.0
 """Copies of its multicast: a tenth of what the whole link may make (``iphttps_nd``)."""
 MAX_DROP_SOURCES = 4096
+
+
+class Neighbour:
+    """One address and the connection that holds it."""
+
+    __slots__ = ("address", "probes", "session", "used")
+
+    def __init__(self, address: bytes, session: Session, now: float) -> None:
+        self.address = address
+        self.session = session
+        self.used = now
+        """When the client last sent from it, or answered for it."""
+        self.probes = 0
+        """Unanswered solicitations for it."""
 
 
 class Session:

@@ -14,14 +14,10 @@ from typing import Literal, NamedTuple
 
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.host.link_names import NamesSeen
-from manageout.site.plan import Plan
-from manageout.site.tables.site import Site
 from manageout.wire.nd import Preference
 
 TUN = 0
 SERVER = 1
-MTU = 1280
-"""The link's MTU (3.2.3.1)."""
 STRICT_LIMIT = 1500
 """A stock peer that announces a longer packet does not speak this protocol (3.1.5.3 sets no bound)."""
 
@@ -80,35 +76,6 @@ class ServerConfig:
     dead_after: float = 60.0
     max_addresses: int = 16
     max_per_identity: int = 4
-
-    @classmethod
-    def of(cls, site: Site, plan: Plan, *, vnet_hdr: bool = False, coalesce: bool = True) -> ServerConfig:
-        """From a site file with a ``[gateway]`` table."""
-        if site.gateway is None:
-            raise ValueError("the site has no [gateway]")
-        limits = site.gateway.iphttps
-        return cls(
-            prefix=plan.client_prefix,
-            link_local=plan.gateway_link_local,
-            address=plan.gateway_address,
-            routes=plan.client_routes,
-            dns=(plan.dns64,) if site.dns64 else (),
-            search=(site.site.domain,) if site.dns64 and site.site.domain else (),
-            nat64=(plan.nat64,) if site.translation else (),
-            mode=site.gateway.authentication,
-            hairpin=site.policy.hairpin,
-            fixed={name.lower(): address for name, address in site.gateway.fixed.items()},
-            paths=limits.paths,
-            server_header=limits.server_header,
-            own_framing=limits.own_framing,
-            vnet_hdr=vnet_hdr,
-            coalesce=coalesce,
-            head_timeout=limits.head_timeout,
-            stall_timeout=limits.stall_timeout,
-            dead_after=limits.dead_after,
-            max_addresses=limits.max_addresses,
-            max_per_identity=limits.max_per_certificate,
-        )
 
 
 # Events of the server.

@@ -25,7 +25,7 @@ from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.advertising import Advertiser
 from manageout.protocol.isatap.errors import answerable, failed_delivery
 from manageout.protocol.isatap.flows import Flows
-from manageout.protocol.isatap.link import LinkState, Role, Verdict
+from manageout.protocol.isatap.link import LinkState, Verdict
 from manageout.protocol.isatap.nd import (
     MAY_BE_ND,
     PROTOCOL,
@@ -35,8 +35,6 @@ from manageout.protocol.isatap.nd import (
     link_local_forms,
 )
 from manageout.protocol.isatap.registry import Registry
-from manageout.site.plan import Plan
-from manageout.site.tables.site import IsatapTable
 from manageout.wire import icmpv6, ipv4, nd
 from manageout.wire.address import embedded_isatap, isatap_link_local
 
@@ -74,24 +72,6 @@ class RouterConfig:
     rs_per_second: int = 100000
     max_drop_sources: int = 4096
 
-    @classmethod
-    def of(cls, isatap: IsatapTable, plan: Plan) -> RouterConfig:
-        """From a site file."""
-        return cls(
-            prefix=plan.isatap_prefix.network_address.packed,
-            locators=tuple(locator.packed for locator in isatap.locators),
-            advertised=tuple((prefix.network_address.packed, prefix.prefixlen) for prefix in plan.advertised),
-            retired=tuple(prefix.network_address.packed for prefix in isatap.retired),
-            preference=nd.Preference[isatap.preference.upper()],
-            default_route=isatap.default_route,
-            router_lifetime=isatap.router_lifetime,
-            valid=isatap.prefix_valid,
-            preferred=isatap.prefix_preferred,
-            mtu=isatap.mtu,
-            rs_per_second=isatap.rs_per_second,
-            max_drop_sources=isatap.max_drop_sources,
-        )
-
     def advertisement(self, farewell: bool = False) -> nd.RouterAdvertisement:
         """The Router Advertisement; ``farewell`` is the one with every lifetime 0 (RFC 4861 6.2.5)."""
         lifetime = 0 if farewell else self.router_lifetime
@@ -118,17 +98,6 @@ class RouterConfig:
         gone = [route for route in before.advertised if route not in self.advertised]
         older = [route for route in before.withdrawn if route not in self.advertised and route not in gone]
         return replace(self, withdrawn=(*gone, *older)[:MAX_WITHDRAWN])
-
-
-def link_of(isatap: IsatapTable, plan: Plan) -> LinkState:
-    """The rules of the data path, without hosts, from a site file."""
-    return LinkState(
-        Role.ROUTER,
-        prefixes=[plan.isatap_prefix.network_address.packed],
-        locators=[locator.packed for locator in isatap.locators],
-        allowed=[Prefix(net.network_address.packed, net.prefixlen) for net in isatap.hosts],
-        routers=[router.packed for router in isatap.routers],
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ PLAIN = bytes(HEADER.size)
 NEEDS_CSUM, DATA_VALID = 1, 2
 GSO_NONE, GSO_TCPV6, GSO_UDP_L4 = 0, 4, 5
 GSO_ECN = 0x80
+MTU = 1280
+"""Of the links whose packets come here: bytes, the least of IPv6 (RFC 8200 5; [MS-IPHTTPS] 3.2.3.1)."""
 MAX_LENGTH = 65535
 """Bytes of a super-packet, its IPv6 header included."""
 MAX_SEGMENTS = 128

@@ -13,8 +13,7 @@ import re
 from struct import Struct, pack
 
 from manageout.errors import WireError
-from manageout.protocol.iphttps.values import MTU
-from manageout.protocol.offload.cut import GSO_TCPV6, HEADER, MAX_LENGTH, NEEDS_CSUM, PLAIN
+from manageout.protocol.offload.cut import GSO_TCPV6, HEADER, MAX_LENGTH, MTU, NEEDS_CSUM, PLAIN
 from manageout.wire.checksum import pseudo6
 from manageout.wire.ipv6 import TCP
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from manageout.linux.netlink.conntrack import ACCOUNTING, TIMESTAMPS
 from manageout.linux.netlink.links import Address
 from manageout.linux.nft.features import ALL, Features
+from manageout.protocol.offload.cut import MTU
 from manageout.service.daemon.guard import (
     GUARDED,
     IPV4_FORWARDING,
@@ -27,7 +28,6 @@ from manageout.service.policy.filter_tracking import timeouts
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 
-IPHTTPS_MTU = 1280  # [MS-IPHTTPS] 3.2.3.1
 XLAT_MTU = 1500  # the intranet's; the translator itself says what is too big for the clients' link
 LINK_PREFIX_LENGTH = 64
 
@@ -122,7 +122,7 @@ def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Des
         addresses = _interfaces((plan.gateway_link_local, plan.gateway_address))
         if site.dns64 is not None:
             addresses += (IPv6Interface(plan.dns64),)
-        devices.append(Device(IPHTTPS_DEVICE, IPHTTPS_MTU, True, addresses))
+        devices.append(Device(IPHTTPS_DEVICE, MTU, True, addresses))
         if site.gateway.isatap_router is not None:
             routes.append(WantedRoute(plan.isatap_prefix, site.gateway.isatap_router))
     if site.translation is not None:

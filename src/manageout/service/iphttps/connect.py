@@ -14,7 +14,7 @@ from manageout.linux.host import privileges
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.host.name_policy import domain
-from manageout.protocol.iphttps.values import MTU
+from manageout.protocol.offload.cut import MTU
 from manageout.service.daemon.daemon import run_loop
 from manageout.service.iphttps import interface_id
 from manageout.service.iphttps.client import ClientOptions, IpHttpsClientService

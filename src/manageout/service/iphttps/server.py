@@ -58,6 +58,34 @@ _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.I
 log = logging.getLogger(__name__)
 
 
+def settings(site: Site, plan: Plan, *, vnet_hdr: bool) -> ServerConfig:
+    """What the machine needs to know of a site file with a ``[gateway]`` table."""
+    if site.gateway is None:
+        raise ValueError("the site has no [gateway]")
+    limits = site.gateway.iphttps
+    return ServerConfig(
+        prefix=plan.client_prefix,
+        link_local=plan.gateway_link_local,
+        address=plan.gateway_address,
+        routes=plan.client_routes,
+        dns=(plan.dns64,) if site.dns64 else (),
+        search=(site.site.domain,) if site.dns64 and site.site.domain else (),
+        nat64=(plan.nat64,) if site.translation else (),
+        mode=site.gateway.authentication,
+        hairpin=site.policy.hairpin,
+        fixed={name.lower(): address for name, address in site.gateway.fixed.items()},
+        paths=limits.paths,
+        server_header=limits.server_header,
+        own_framing=limits.own_framing,
+        vnet_hdr=vnet_hdr,
+        head_timeout=limits.head_timeout,
+        stall_timeout=limits.stall_timeout,
+        dead_after=limits.dead_after,
+        max_addresses=limits.max_addresses,
+        max_per_identity=limits.max_per_certificate,
+    )
+
+
 class IpHttpsServerService:
     """The role. Built before :meth:`run`, so that faults of files and ports are known at once."""
 
@@ -72,7 +100,7 @@ class IpHttpsServerService:
         self._keeper = keeper
         trust, inherited = Trust(site.gateway), Inherited(systemd.inherited_sockets())
         self.acceptor = Acceptor(trust, site.gateway.iphttps, self._on_ready, self._evict, inherited)
-        config = ServerConfig.of(site, plan, vnet_hdr=tun.vnet_hdr)
+        config = settings(site, plan, vnet_hdr=tun.vnet_hdr)
         self.machine = IpHttpsServer(config, _http_date, random.random, keeper.keeper)
         self.ready = asyncio.Event()
         self._connections: dict[int, Connection] = {}
@@ -114,7 +142,7 @@ class IpHttpsServerService:
         self._replace_trust(trust)
         self._unread = ""
         self.acceptor.admission.limits = site.gateway.iphttps
-        config = ServerConfig.of(site, plan, vnet_hdr=self._tun.vnet_hdr)
+        config = settings(site, plan, vnet_hdr=self._tun.vnet_hdr)
         self.machine.reconfigure(config, time.monotonic())
         self._recheck()
         self._pump()

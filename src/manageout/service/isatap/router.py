@@ -17,9 +17,10 @@ from manageout.linux.bpf.isatap import Added, IsatapFastPath, remove_leftovers
 from manageout.linux.host.memory import give_back
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
-from manageout.protocol.isatap.link import Role
+from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.link import LinkState, Role
 from manageout.protocol.isatap.registry import Registry
-from manageout.protocol.isatap.router import HostSeen, IsatapRouter, RouterConfig, link_of
+from manageout.protocol.isatap.router import HostSeen, IsatapRouter, RouterConfig
 from manageout.service.daemon.fast_path_watch import FastPathWatch
 from manageout.service.isatap.host_names import HostNames
 from manageout.service.isatap.io import IsatapIo
@@ -30,6 +31,7 @@ from manageout.service.process.metrics import Metric
 from manageout.service.state.hosts import RegistryStore
 from manageout.site.plan import Plan
 from manageout.site.tables.site import IsatapTable, Site
+from manageout.wire.nd_options import Preference
 
 TICK = 1.0
 FLUSH = 4000
@@ -42,6 +44,29 @@ COUNTER_SHARE = 20
 """Reading the fast path's counters may take one part in so many of our time."""
 
 log = logging.getLogger(__name__)
+
+
+def settings(isatap: IsatapTable, plan: Plan) -> tuple[RouterConfig, LinkState]:
+    """What the machine advertises, and the rules of the data path (without hosts), from a site file."""
+    prefix, locators = plan.isatap_prefix.network_address.packed, [each.packed for each in isatap.locators]
+    config = RouterConfig(
+        prefix=prefix,
+        locators=tuple(locators),
+        advertised=tuple((each.network_address.packed, each.prefixlen) for each in plan.advertised),
+        retired=tuple(each.network_address.packed for each in isatap.retired),
+        preference=Preference[isatap.preference.upper()],
+        default_route=isatap.default_route,
+        router_lifetime=isatap.router_lifetime,
+        valid=isatap.prefix_valid,
+        preferred=isatap.prefix_preferred,
+        mtu=isatap.mtu,
+        rs_per_second=isatap.rs_per_second,
+        max_drop_sources=isatap.max_drop_sources,
+    )
+    allowed = [Prefix(each.network_address.packed, each.prefixlen) for each in isatap.hosts]
+    routers = [each.packed for each in isatap.routers]
+    link = LinkState(Role.ROUTER, prefixes=[prefix], locators=locators, allowed=allowed, routers=routers)
+    return config, link
 
 
 class IsatapRouterService:
@@ -57,9 +82,8 @@ class IsatapRouterService:
         self._registry = Registry(isatap.max_hosts, isatap.forget_after)
         self._registry.wall_offset = time.time() - time.monotonic()
         self._registry.load(iter(self._store.load()))
-        self._machine = IsatapRouter(
-            RouterConfig.of(isatap, plan), link_of(isatap, plan), self._registry, random.random
-        )
+        config, link = settings(isatap, plan)
+        self._machine = IsatapRouter(config, link, self._registry, random.random)
         self._retiring = Retiring(state_dir)
         self._machine.retire(self._retiring.prefixes(), time.monotonic())
         self._retire(self._retiring.read())
@@ -100,13 +124,14 @@ class IsatapRouterService:
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file; what hosts have stays theirs."""
-        isatap, link = _table(site), link_of(_table(site), plan)
+        isatap = _table(site)
+        config, link = settings(isatap, plan)
         for v4, locator in self._machine.link.hosts.items():
             link.register(v4, locator)
         self._registry.forget_after = isatap.forget_after
         self._registry.resize(isatap.max_hosts)
         before = self._machine.config
-        config = RouterConfig.of(isatap, plan).after(before)
+        config = config.after(before)
         self._machine.configure(config, link)
         if config.advertisement() != before.advertisement():
             self._machine.announce(time.monotonic())

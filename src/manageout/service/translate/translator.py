@@ -18,10 +18,10 @@ from manageout.linux.bpf.xlat import XlatFastPath, remove_leftovers
 from manageout.linux.netlink.links import AddressMonitor, Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.offload.cut import MTU
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import DIFFERENCE
-from manageout.service.daemon.desired import IPHTTPS_MTU
 from manageout.service.daemon.fast_path_watch import FastPathWatch
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
@@ -316,8 +316,8 @@ def _mappings(site: Site, plan: Plan, side: Ipv4Side) -> Mappings:
 def _translator(mappings: Mappings) -> Translator:
     # What a client sends fits into 1260 bytes of IPv4. What is larger came in fragments, which connection tracking
     # has put together: the slow path cuts it up again.
-    mtu4 = IPHTTPS_MTU - DIFFERENCE
-    return Translator(mappings, mtu4=mtu4, mtu6=IPHTTPS_MTU, largest6=IPHTTPS_MTU, random=random.random)
+    mtu4 = MTU - DIFFERENCE
+    return Translator(mappings, mtu4=mtu4, mtu6=MTU, largest6=MTU, random=random.random)
 
 
 def _text(address: bytes) -> str:
