@@ -14,7 +14,7 @@ from pathlib import Path
 
 from manageout.linux.host import netns
 from tests.bench.report import Result, alternate, compared, say
-from tests.dns64_place import ADDRESS, CLIENT, NAME, ZONE, Place
+from tests.tools.places.dns64 import ADDRESS, CLIENT, NAME, ZONE, Place
 
 NAMES = ("dns64_cached_qps_vs_unbound", "dns64_miss_qps")
 UNBOUND = "fd12:3456:789a:3333::99"

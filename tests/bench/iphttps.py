@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator
 from functools import partial
 
 from tests.bench.report import Result, alternate, compared, say
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6, Pair, Running, sh, wait_for
-from tests.iphttps_strangers import memory_of
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps_strangers import memory_of
 
 NAMES = (
     "iphttps_down_vs_ocserv",

@@ -16,8 +16,8 @@ from typing import Any
 
 from tests.bench.leases_load import name_of
 from tests.bench.report import Result, say
-from tests.iphttps_pair import GATEWAY_V6, Pair, Running, sh, wait_for
-from tests.iphttps_strangers import come_and_go, memory_of, padded_contexts
+from tests.tools.places.iphttps import GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps_strangers import come_and_go, memory_of, padded_contexts
 
 NAMES = ("iphttps_flood_p99_ms", "iphttps_flood_newcomers", "iphttps_padded_bytes")
 RUNS = 3

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address
 
 from manageout.wire import nd
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4
 
 
 def connect(context: ssl.SSLContext, number: int) -> ssl.SSLSocket:

@@ -17,7 +17,7 @@ from itertools import count, cycle
 
 from manageout.wire.iphttps import build_request
 from tests.bench.leases_load import context
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4
 
 IN_FLIGHT = 1024
 BURST = 32

@@ -13,7 +13,7 @@ from manageout.protocol.offload.cut import PLAIN, segment
 from manageout.protocol.offload.join import StockStream
 from manageout.wire import ipv6, tcp, udp
 from manageout.wire.iphttps import SUPER_PACKET, build_record, build_request
-from tests.transcript.iphttps_tools import BEYOND, CONFIG, gua
+from tests.tools.machines.iphttps import BEYOND, CONFIG, gua
 
 CLIENTS = 200
 BATCH = 64

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from tests.bench.leases_load import name_of
 from tests.bench.report import Result, say
-from tests.iphttps_flow import CABLE, Flow, lay_cable
-from tests.iphttps_pair import GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps_flow import CABLE, Flow, lay_cable
 
 AWAY = {"iphttps_back_1s": 1.0, "iphttps_back_20s": 20.0, "iphttps_back_5min": 300.0}
 LONG = ("iphttps_back_5min",) if os.environ.get("MANAGEOUT_BENCH_LONG") else ()

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 
 from tests.bench.leases_load import name_of
 from tests.bench.report import Result, say
-from tests.iphttps_pair import GATEWAY_V4, Pair, wait_for
+from tests.tools.places.iphttps import GATEWAY_V4, Pair, wait_for
 
 NAMES = ("leases_connect_per_second",)
 CLIENTS = 600

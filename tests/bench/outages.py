@@ -14,7 +14,7 @@ from manageout.lab import network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import topology
 from tests.bench.report import Result, say
-from tests.system.outage_place import Flow, flows, now
+from tests.tools.places.outage import Flow, flows, now
 
 NAMES = ("outage_gap",)
 DONE = (

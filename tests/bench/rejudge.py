@@ -23,7 +23,7 @@ from manageout.linux.netlink.messages import attribute
 from manageout.linux.nft.sets import NETFILTER
 from tests.bench.iphttps_flood import percentile
 from tests.bench.report import Result, say
-from tests.iphttps_pair import SITE, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import SITE, Pair, Running, sh, wait_for
 
 NAMES = ("rejudge_100k_seconds", "rejudge_100k_p99_ms")
 CONNECTIONS, REFUSED = 100_000, 500

@@ -21,7 +21,7 @@ from manageout.protocol.iphttps.values import SERVER, ClientConfig, ConnectFault
 from manageout.service.iphttps.dial import Dialer, Gateway
 from manageout.service.tls.stream import PLAIN, TlsStream
 from tests.bench.leases_load import context
-from tests.iphttps_pair import URL
+from tests.tools.places.iphttps import URL
 
 failures: Counter[str] = Counter()
 """Since the last line: message -> how often."""

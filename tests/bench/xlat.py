@@ -205,7 +205,7 @@ def lab(fast_path: bool) -> Iterator[None]:
                 netns.run(node, line.split())
         site = directory / "site.toml"
         site.write_text(SITE.format(directory=directory, fast_path=str(fast_path).lower()))
-        role = [sys.executable, "-m", "tests.system.translator_process", str(site), str(directory / "run")]
+        role = [sys.executable, "-m", "tests.tools.programs.translator", str(site), str(directory / "run")]
         start(stack, GATEWAY, [*role, f"{CLIENT6}={LEASE}"])
         start_tayga(stack, directory)
         for node in (CLIENT, SERVER):

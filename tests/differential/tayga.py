@@ -19,7 +19,7 @@ import pytest
 from manageout.linux.host import sysctl
 from manageout.protocol.translate.mappings import Mappings
 from manageout.wire import icmpv4, ipv4
-from tests.differential.xlat_packets import HOSTS4
+from tests.tools.packets.translation import HOSTS4
 
 NAME = "tayga0"
 MARK = 0xBEEF

@@ -13,8 +13,8 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.isatap.link import LinkState, Result, Role, Verdict
 from manageout.wire import ipv6
 from tests.differential.kernel import Kernel, in_namespace
-from tests.differential.packets import LOCATORS, SIBLING, Generator, isatap, state
-from tests.this_kernel import since
+from tests.tools.packets.isatap import LOCATORS, SIBLING, Generator, isatap, state
+from tests.tools.this_kernel import since
 from tests.vectors import names, vector
 
 pytestmark = pytest.mark.system

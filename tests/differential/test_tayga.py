@@ -20,7 +20,7 @@ from manageout.wire.checksum import checksum, pseudo6
 from tests.differential.kernel import in_namespace
 from tests.differential.tayga import Tayga
 from tests.differential.test_isatap import SEED
-from tests.differential.xlat_packets import ErrorGenerator, Generator, mappings
+from tests.tools.packets.translation import ErrorGenerator, Generator, mappings
 
 pytestmark = pytest.mark.system
 PACKETS = 10_000

@@ -14,9 +14,9 @@ from manageout.wire import ipv4
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import PACKETS, SEED, binary
 from tests.differential.xlat_kernel import XlatKernel
-from tests.differential.xlat_packets import MTUS, Generator, mappings
-from tests.translation_cases import CASES
-from tests.translation_cases import mappings as mappings_of_the_cases
+from tests.tools.machines.translation import CASES
+from tests.tools.machines.translation import mappings as mappings_of_the_cases
+from tests.tools.packets.translation import MTUS, Generator, mappings
 from tests.vectors import names, vector
 
 pytestmark = pytest.mark.system

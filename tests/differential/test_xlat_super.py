@@ -24,8 +24,8 @@ from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import SEED
 from tests.differential.xlat_device import XlatDevice
-from tests.differential.xlat_packets import HOSTS4, MTUS, TROUBLES4, mappings
-from tests.this_kernel import linux
+from tests.tools.packets.translation import HOSTS4, MTUS, TROUBLES4, mappings
+from tests.tools.this_kernel import linux
 
 pytestmark = pytest.mark.system
 SUPER_PACKETS = 20_000

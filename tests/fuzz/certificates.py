@@ -9,8 +9,8 @@ from manageout.errors import WireError
 from manageout.service.iphttps.trust import Refusal, read_peer
 from manageout.service.tls.certificates import UNREADABLE
 from manageout.service.tls.revocation import RevocationLists, links
-from tests.chains import Ca, der
 from tests.fuzz.engine import Target
+from tests.tools.chains import Ca, der
 
 ROOT = Ca("Root")
 ISSUING = Ca("Issuing", ROOT)

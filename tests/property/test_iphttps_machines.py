@@ -13,7 +13,7 @@ from manageout.protocol.iphttps.client import IpHttpsClient
 from manageout.protocol.iphttps.values import TUN, ClientConfig
 from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.iphttps import PACKET, SUPER_PACKET, OwnFramer, build_record
-from tests.transcript.iphttps_tools import (
+from tests.tools.machines.iphttps import (
     BEYOND,
     GATEWAY,
     GATEWAY_LL,

@@ -15,7 +15,7 @@ from manageout.protocol.translate.rules import Translator, Verdict
 from manageout.protocol.translate.whole import HEAD as FRONT
 from manageout.protocol.translate.whole import segments
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
-from tests.property import strategies as any_
+from tests.tools.packets import strategies as any_
 
 CLIENT, OTHER = (
     bytes.fromhex("20010db8cafe00000000000000000001"),

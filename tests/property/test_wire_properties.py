@@ -26,7 +26,7 @@ from manageout.wire.iphttps import (
     build_record,
     build_request,
 )
-from tests.property import strategies as any_
+from tests.tools.packets import strategies as any_
 
 # --- Random bytes ---------------------------------------------------------------------------------------
 

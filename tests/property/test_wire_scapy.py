@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, nd, tcp, udp
-from tests.property import strategies as any_
+from tests.tools.packets import strategies as any_
 
 inet = pytest.importorskip("scapy.layers.inet", reason="scapy is not installed")
 inet6 = pytest.importorskip("scapy.layers.inet6", reason="scapy is not installed")

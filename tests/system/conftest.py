@@ -13,9 +13,9 @@ from manageout.lab import network, site
 from manageout.lab.topology import topology
 from manageout.linux.host import netns
 from manageout.service.tls.pki import Authority
-from tests.system import daemon_place
-from tests.system.daemon_place import Place
-from tests.system.support import Lab
+from tests.tools.lab import Lab
+from tests.tools.places import daemon as daemon_place
+from tests.tools.places.daemon import Place
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

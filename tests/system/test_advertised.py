@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from manageout.lab.process import wait_until
-from tests.system.daemon_place import ROUTER, Place
+from tests.tools.places.daemon import ROUTER, Place
 
 ADVERTISE = """
 import socket, struct

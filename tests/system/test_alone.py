@@ -17,7 +17,7 @@ from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
-from tests.system.support import machine_state
+from tests.tools.lab import machine_state
 
 DEMO = [sys.executable, "-m", "manageout", "lab", "demo", "--no-ebpf"]
 BROKEN = "#!/bin/sh\necho 'named: this configuration is not for me' >&2\nexit 1\n"

@@ -10,7 +10,7 @@ from manageout.lab import inject, network, process, site
 from manageout.lab.topology import HELPDESK, ISATAP_PREFIX
 from manageout.site.plan import IPHTTPS_DEVICE, isatap_address
 from manageout.wire import icmpv6, ipv6
-from tests.system.support import Lab, capture, frames, ping
+from tests.tools.lab import Lab, capture, frames, ping
 
 pytestmark = pytest.mark.parametrize(
     "lab", [("single", False), ("single", True)], ids=["python", "ebpf"], indirect=True

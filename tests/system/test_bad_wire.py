@@ -12,7 +12,7 @@ import pytest
 
 from manageout.lab.process import wait_until
 from tests.system.test_isatap_join import BEHIND, HOST, ROUTER, SERVER, SPEEDS, Wire, wires
-from tests.this_kernel import require
+from tests.tools.this_kernel import require
 
 BAD = "delay 5ms 3ms loss 2% duplicate 1% reorder 25% 50%"
 BYTES = 1 << 20

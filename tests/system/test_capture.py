@@ -7,7 +7,7 @@ import pytest
 from manageout.lab import network, process, site
 from manageout.lab.topology import HELPDESK, ISATAP_PREFIX, KIOSK
 from manageout.site.plan import isatap_address
-from tests.system.support import Lab, capture, ping, tshark
+from tests.tools.lab import Lab, capture, ping, tshark
 
 ROUTE_INFORMATION = "24"
 RS, RA, NS, NA = "133", "134", "135", "136"

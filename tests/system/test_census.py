@@ -18,7 +18,7 @@ from manageout.service.state.host_file import stored
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase, Step
 from manageout.service.state.usage_file import UsageFile
-from tests.system.support import Lab
+from tests.tools.lab import Lab
 
 LAB = pytest.mark.parametrize("lab", [("external-router", True)], indirect=True)
 OLD = "2001:db8:0:1:0:5efe:a00:163"  # 10.0.1.99, of a router that is gone

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from manageout.linux.host import netns
-from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
+from tests.tools.places.daemon import NAME, ROUTE, ROUTER, Place
 
 KNOWN = {"router name", "manager names"}
 """Found in every namespace: no DNS."""

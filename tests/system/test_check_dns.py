@@ -9,7 +9,7 @@ import pytest
 
 from manageout.service.check import dns as check_dns
 from manageout.site.tables.site import Site, parse
-from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
+from tests.tools.places.bind import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
 
 HEAD = f'[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "{ZONE}"\n'
 GATEWAY = '[gateway]\ncertificate = "/c.pem"\nkey = "/c.key"\nclient_ca = "/ca.pem"\n'

@@ -8,9 +8,9 @@ from manageout.linux.host import netns
 from manageout.service.check import kernel as check_kernel
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
-from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
 from tests.system.test_check import check
-from tests.this_kernel import linux
+from tests.tools.places.daemon import NAME, PREFIX, ROUTE, ROUTER, Place
+from tests.tools.this_kernel import linux
 
 SITE = f'[site]\nprefix = "{PREFIX}::/48"\n{ROUTER}{ROUTE}'
 

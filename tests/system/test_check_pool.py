@@ -15,7 +15,7 @@ from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.arp import who_has
 from manageout.service.check.pool import pool
 from manageout.site.contradictions import read_site
-from tests.system.daemon_place import NAME, Place
+from tests.tools.places.daemon import NAME, Place
 
 OTHER = "mo-test-other"
 TRANSLATION = '\n[translation]\npool = "{}"\n'

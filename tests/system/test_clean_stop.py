@@ -9,7 +9,7 @@ import pytest
 from manageout.lab import network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import NAMES, Topology, topology
-from tests.system.support import machine_state, ping
+from tests.tools.lab import machine_state, ping
 
 
 def sysctl(node: str) -> dict[str, str]:

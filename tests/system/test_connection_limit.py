@@ -28,7 +28,7 @@ from manageout.linux.netlink.conntrack import COUNT, MAXIMUM
 from manageout.service.policy.filter_tracking import BURST, ESTABLISHED, HOST_LIMIT, LIMIT, RATE
 from manageout.wire import ipv6, nd, udp
 from manageout.wire.address import rfc6052_embed
-from tests.system.support import Lab, drops, other_rules, ping, reload
+from tests.tools.lab import Lab, drops, other_rules, ping, reload
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 PORT = 7000
@@ -135,7 +135,7 @@ def flood(target: IPv6Address) -> str:
 
 def send(lines: str, node: str = "tablet") -> None:
     pki = servers.pki_directory()
-    argv = ["-m", "tests.system.rogue_client", GATEWAY_NAME, str(pki), REMOTE[node]]
+    argv = ["-m", "tests.tools.programs.rogue_client", GATEWAY_NAME, str(pki), REMOTE[node]]
     command = network.command(node, [sys.executable, *argv])
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stderr

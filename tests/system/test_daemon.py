@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from manageout.linux.host import netns
-from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
+from tests.tools.places.daemon import NAME, PREFIX, ROUTE, ROUTER, Place
 
 
 def test_a_stop_leaves_what_was_there_and_nothing_else(place: Place) -> None:

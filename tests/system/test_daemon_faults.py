@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from manageout.linux.host import netns
-from tests.system.daemon_place import NAME, Place
+from tests.tools.places.daemon import NAME, Place
 
 
 def expect(result: tuple[int, list[str]], code: int, message: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from manageout.lab import samba
 from manageout.lab.demo.steps import steps_of
 from manageout.lab.topology import NAMES
-from tests.system.support import machine_state, manageout
+from tests.tools.lab import machine_state, manageout
 
 
 @pytest.mark.timeout(300)

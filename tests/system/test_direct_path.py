@@ -13,7 +13,7 @@ import pytest
 from manageout.lab import network
 from manageout.lab.topology import CLIENT_PREFIX
 from manageout.linux.host import netns
-from tests.system.support import Lab
+from tests.tools.lab import Lab
 
 pytestmark = pytest.mark.parametrize("lab", [("external-router", True)], indirect=True)
 GATEWAY, PORT = str(CLIENT_PREFIX[1]), 4242

@@ -16,7 +16,7 @@ import pytest
 
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
-from tests.dns64_place import (
+from tests.tools.places.dns64 import (
     ADDRESS,
     CLIENT,
     NAME,
@@ -27,8 +27,8 @@ from tests.dns64_place import (
     Place,
     values,
 )
-from tests.system import dns_liar
-from tests.system.dns_liar import liar
+from tests.tools.programs import dns_liar
+from tests.tools.programs.dns_liar import liar
 
 APP = "app.corp.example"
 MADE = "AAAA fd12:3456:789a:7777::a00:14"

@@ -15,7 +15,7 @@ import dns.rdatatype
 import pytest
 
 from manageout.linux.host import netns
-from tests.dns64_place import ADDRESS, CLIENT, NAME, SIGNED, UPSTREAMS, ZONE, Place
+from tests.tools.places.dns64 import ADDRESS, CLIENT, NAME, SIGNED, UPSTREAMS, ZONE, Place
 
 BIND, BEHIND, BESIDE = UPSTREAMS
 HOSTS = (

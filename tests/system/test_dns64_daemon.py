@@ -15,8 +15,8 @@ import dns.query
 import dns.rcode
 import pytest
 
-from tests.dns64_place import values
-from tests.iphttps_pair import SITE, Pair, in_namespace, sh, wait_for
+from tests.tools.places.dns64 import values
+from tests.tools.places.iphttps import SITE, Pair, in_namespace, sh, wait_for
 
 DNS64 = f"{SITE}3333::1"
 TABLES = """

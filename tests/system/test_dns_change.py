@@ -13,7 +13,7 @@ import pytest
 from manageout.lab import bind, network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import topology
-from tests.system.support import Lab
+from tests.tools.lab import Lab
 
 SECOND = IPv4Address("10.0.0.3")
 

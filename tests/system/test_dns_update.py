@@ -14,7 +14,7 @@ from manageout.directory.dns.tsig import KeySigner
 from manageout.directory.dns.update import Updater, exchange
 from manageout.directory.dns.zones import Place, Server, Zones
 from manageout.protocol.names.registrar import NOTHING, Outcome, Records, Task
-from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
+from tests.tools.places.bind import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
 
 pytestmark = pytest.mark.system
 SERVER = f"{ADDRESS}:{PORT}"

@@ -19,8 +19,8 @@ from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, ISATAP_NAME, LAPTOP_NAME
 from manageout.service.process.runtime import RuntimeDir
 from manageout.wire import nd
-from tests.system.strange_router import advertising
-from tests.system.support import AS_NOBODY, Lab
+from tests.tools.lab import AS_NOBODY, Lab
+from tests.tools.programs.strange_router import advertising
 
 URL = "https://gateway.corp.example:443/IPHTTPS"
 NOTES = {"LIVE-CLOCK-FREE"}

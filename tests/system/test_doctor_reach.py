@@ -21,9 +21,9 @@ from manageout.lab.topology import APP, HELPDESK, ISATAP_NAME, LAPTOP_NAME, REMO
 from manageout.service.state.usage_file import UsageFile
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
-from tests.system.reach_place import codes, hops, reach, resolver
-from tests.system.support import AS_NOBODY, Lab, other_rules
 from tests.system.test_doctor_live import records
+from tests.tools.lab import AS_NOBODY, Lab, other_rules
+from tests.tools.places.reach import codes, hops, reach, resolver
 
 # --- Healthy --------------------------------------------------------------------------------------------
 

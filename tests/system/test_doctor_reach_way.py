@@ -13,9 +13,9 @@ import pytest
 from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
-from tests.system.reach_place import codes, hops, reach
-from tests.system.support import Lab, other_rules
 from tests.system.test_doctor_live import broken, filtered, run
+from tests.tools.lab import Lab, other_rules
+from tests.tools.places.reach import codes, hops, reach
 
 FORWARD = "chain f { type filter hook forward priority 0; policy accept;\n %s\n }"
 OUTPUT = "chain o { type filter hook output priority 0; policy accept;\n %s\n }"

@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from manageout.lab import network, process
-from tests.system.support import Lab
 from tests.system.test_doctor_live import codes
+from tests.tools.lab import Lab
 
 pytestmark = pytest.mark.parametrize(
     "lab", [("external-router", False)], indirect=True, ids=["external-router"]

@@ -20,9 +20,9 @@ from manageout.lab.topology import APP
 from manageout.linux.host import netns
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
-from tests.system.support import Lab
 from tests.system.test_doctor_live import codes, doctor
 from tests.system.test_probes import https
+from tests.tools.lab import Lab
 
 DAY = timedelta(days=1)
 

@@ -12,7 +12,7 @@ import pytest
 from manageout.lab import bind, network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import HELPDESK, topology
-from tests.system.support import Lab, host, ping
+from tests.tools.lab import Lab, host, ping
 
 ROUTERS = {"gateway": IPv4Address("10.0.0.1"), "isatap": IPv4Address("10.0.0.2")}
 SECONDS = 60.0

@@ -16,8 +16,8 @@ from manageout.linux.host import netns
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.isatap.link import LinkState, Role
-from tests.system.daemon_place import ROUTE, ROUTER, Place
-from tests.this_kernel import TCX
+from tests.tools.places.daemon import ROUTE, ROUTER, Place
+from tests.tools.this_kernel import TCX
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
 BOUND = 20.0

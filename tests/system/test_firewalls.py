@@ -9,9 +9,9 @@ import pytest
 
 from manageout.lab import network, site
 from manageout.lab.process import wait_until
-from tests.system import firewalls
-from tests.system.outage_place import Flow, flows, now
-from tests.system.support import Lab
+from tests.tools.lab import Lab
+from tests.tools.places import firewalls
+from tests.tools.places.outage import Flow, flows, now
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 DEVICES = ("mo-iphttps0", "mo-isatap0", "mo-xlat0")

@@ -11,7 +11,7 @@ import pytest
 
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
-from tests.system.daemon_place import ROUTER, Place
+from tests.tools.places.daemon import ROUTER, Place
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
 ENDS = {"outside": ("2001:db8:1::", "192.0.2."), "inside": ("2001:db8:2::", "192.0.3.")}

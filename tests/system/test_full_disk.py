@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.iphttps_pair import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
-from tests.transcript.isatap_tools import solicitation
+from tests.tools.machines.isatap import solicitation
+from tests.tools.places.iphttps import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
 
 LAPTOP, TABLET = "laptop.corp.example", "tablet.corp.example"
 FILES = ("leases.db", "usage.db", "isatap-hosts.db", "names.db")

@@ -12,9 +12,9 @@ from manageout.lab.process import wait_until
 from manageout.linux.netlink.links import Netlink
 from manageout.service.daemon.desired import WantedRoute
 from manageout.service.daemon.reconcile import Reconciler
-from tests.system.daemon_place import ROUTER, Place
-from tests.system.support import machine_state
 from tests.system.test_reconcile import DEVICE, ROUTE, WANTED, reconciler
+from tests.tools.lab import machine_state
+from tests.tools.places.daemon import ROUTER, Place
 
 __all__ = ["reconciler"]
 INTO = WantedRoute(ROUTE.prefix, dev=DEVICE.name)

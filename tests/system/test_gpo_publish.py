@@ -14,7 +14,7 @@ import pytest
 
 from manageout.lab import network, process, samba
 from manageout.lab.topology import DOMAIN
-from tests.system.gpo_place import (
+from tests.tools.places.gpo import (
     NAME,
     SERVER,
     SITE,

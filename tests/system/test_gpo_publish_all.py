@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.topology import DOMAIN
-from tests.system.gpo_place import (
+from tests.tools.places.gpo import (
     NAME,
     UNIT,
     directory,
@@ -20,7 +20,7 @@ from tests.system.gpo_place import (
     sysvol,
     tool,
 )
-from tests.system.gpo_place import SITE as MANAGERS_ONLY
+from tests.tools.places.gpo import SITE as MANAGERS_ONLY
 
 assert domain and folder  # fixtures
 pytestmark = pytest.mark.system

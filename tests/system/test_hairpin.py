@@ -14,17 +14,23 @@ from manageout.lab.process import wait_until
 from manageout.lab.topology import CLIENT_PREFIX, GATEWAY_NAME, REMOTE
 from manageout.protocol.core.drops import Drop
 from manageout.wire import nd
-from tests.system.support import Lab, drops, other_rules
+from tests.tools.lab import Lab, drops, other_rules
+from tests.tools.machines.iphttps import dad, datagram, ll
 from tests.transcript.iphttps.test_discovery import LLMNR
 from tests.transcript.iphttps.test_values_crossing import router_messages
-from tests.transcript.iphttps_tools import dad, datagram, ll
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 HOSTILE, VICTIM, FREE = (CLIENT_PREFIX[0x5000 + number].packed for number in range(3))
 
 
 def rogue(node: str) -> list[str]:
-    argv = ["-m", "tests.system.rogue_client", GATEWAY_NAME, str(servers.pki_directory()), REMOTE[node]]
+    argv = [
+        "-m",
+        "tests.tools.programs.rogue_client",
+        GATEWAY_NAME,
+        str(servers.pki_directory()),
+        REMOTE[node],
+    ]
     return network.command(node, [sys.executable, *argv])
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from manageout.wire import proxy
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 CONFIG = """

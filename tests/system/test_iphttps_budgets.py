@@ -10,7 +10,7 @@ import pytest
 
 from manageout.protocol.iphttps.newcomers import SOURCE_MOST
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, Pair, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, Pair, wait_for
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, Pair
+from tests.tools.places.iphttps import GATEWAY_NAME, Pair
 
 TIMES = 60
 

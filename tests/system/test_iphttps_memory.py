@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.iphttps_pair import Pair, Running, wait_for
-from tests.iphttps_strangers import come_and_go, memory_of, padded_contexts
+from tests.tools.places.iphttps import Pair, Running, wait_for
+from tests.tools.places.iphttps_strangers import come_and_go, memory_of, padded_contexts
 
 WARM, TIMES = 200, 400
 

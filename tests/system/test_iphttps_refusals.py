@@ -13,7 +13,7 @@ import pytest
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, Pair, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, wait_for
 
 LIMITS = (
     "handshake_timeout = 1.5\nhead_timeout = 1.5\nmax_handshakes = 4\nmax_per_source = 6\nmax_connections = 8"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import (
+from tests.tools.places.iphttps import (
     GATEWAY_NAME,
     GATEWAY_V4,
     GATEWAY_V6,

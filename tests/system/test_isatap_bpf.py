@@ -26,8 +26,8 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.link import LinkState, Role
 from manageout.wire import ipv4, ipv6, tcp, udp
-from tests.system.support import AS_NOBODY
-from tests.this_kernel import TCX, track_connections
+from tests.tools.lab import AS_NOBODY
+from tests.tools.this_kernel import TCX, track_connections
 
 LINK = bytes.fromhex("fd123456789a0001")
 CLIENT = bytes.fromhex("fd123456789a10000000000000000005")

@@ -335,7 +335,7 @@ def test_a_registry_that_forged_sources_have_filled_serves_the_newcomer_at_once(
     wire.router(True, max_hosts=50)
     forge = (
         "import socket\n"
-        "from tests.transcript.isatap_tools import datagram, isatap, outer, solicitation, v4, v6\n"
+        "from tests.tools.machines.isatap import datagram, isatap, outer, solicitation, v4, v6\n"
         "s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)\n"
         "for last in range(100, 200):\n"
         "    source = v4(f'10.0.0.{last}')\n"

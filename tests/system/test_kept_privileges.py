@@ -12,8 +12,8 @@ from manageout.lab.process import wait_until
 from manageout.linux.host.privileges import Capability
 from manageout.service.iphttps import connect as iphttps_connect
 from manageout.service.isatap import join as isatap_join
-from tests.iphttps_pair import Pair
 from tests.system.test_isatap_join import Wire, wire
+from tests.tools.places.iphttps import Pair
 
 __all__ = ["wire"]
 

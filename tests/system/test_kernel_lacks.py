@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from manageout.linux.host import sysctl
-from tests.kernels import errors, held
-from tests.system.daemon_place import ROUTE, ROUTER, Place
+from tests.tools.kernels import errors, held
+from tests.tools.places.daemon import ROUTE, ROUTER, Place
 
 MODULES = "nft_fib_inet", "nft_fib_ipv6", "nft_fib_ipv4", "nft_fib"
 

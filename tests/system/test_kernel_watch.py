@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from manageout.lab.process import wait_until
-from tests.system.daemon_place import PREFIX, ROUTE, ROUTER, Place
+from tests.tools.places.daemon import PREFIX, ROUTE, ROUTER, Place
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
 BOUND = 20.0

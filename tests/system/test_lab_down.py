@@ -13,7 +13,7 @@ import pytest
 from manageout.lab import network
 from manageout.lab.topology import SEGMENTS, topology
 from manageout.linux.host import netns
-from tests.system.support import AS_NOBODY, machine_state, manageout
+from tests.tools.lab import AS_NOBODY, machine_state, manageout
 
 
 def nothing_left() -> bool:

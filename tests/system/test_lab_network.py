@@ -12,7 +12,7 @@ from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.topology import NAMES, topology
 from manageout.linux.host import netns
-from tests.system.support import Lab, manageout
+from tests.tools.lab import Lab, manageout
 
 pytestmark = pytest.mark.parametrize("bare_lab", NAMES, indirect=True)
 PINGS = [

@@ -18,7 +18,7 @@ from manageout.service.leases import guard as lease_guard
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
-from tests.system.daemon_place import NAME, Place
+from tests.tools.places.daemon import NAME, Place
 
 pytestmark = pytest.mark.system
 OTHER = "mo-test-other"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from manageout.service.state.leases import LOST
-from tests.iphttps_pair import Pair, Running, sh, wait_for
-from tests.system.support import manageout
+from tests.tools.lab import manageout
+from tests.tools.places.iphttps import Pair, Running, sh, wait_for
 
 LAPTOP, TABLET, KIOSK = "laptop.corp.example", "tablet.corp.example", "kiosk.corp.example"
 POOL = "10.77.0"

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, SITE, URL, Pair, sh, wait_for
-from tests.system.names_place import (
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, SITE, URL, Pair, sh, wait_for
+from tests.tools.places.names import (
     APP_AT_HOME,
     APP_LITERAL,
     HOME_DNS,

@@ -18,9 +18,9 @@ import dns.update
 import pytest
 
 from manageout.protocol.names import registrar as machine
-from tests.system.dns_between import between, passed_on
-from tests.system.dns_place import ZONE, answers, bind
 from tests.system.test_names_service import NAME, running, service, until
+from tests.tools.places.bind import ZONE, answers, bind
+from tests.tools.programs.dns_between import between, passed_on
 
 pytestmark = pytest.mark.system
 NAMES = [NAME, *(f"c{number}.{ZONE}" for number in range(1, 9))]

@@ -14,9 +14,9 @@ from manageout.protocol.names import registrar as machine
 from manageout.service.names.names import NamesService
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
-from tests.system.dns_between import between, forgotten
-from tests.system.dns_place import ADDRESS, PORT, ZONE, answers, bind
 from tests.system.test_names_service import CLIENT, NAME, SITE, running, service, until
+from tests.tools.places.bind import ADDRESS, PORT, ZONE, answers, bind
+from tests.tools.programs.dns_between import between, forgotten
 
 pytestmark = pytest.mark.system
 

@@ -24,7 +24,7 @@ from manageout.service.process.runtime import RuntimeDir
 from manageout.service.state.names import NamesStore
 from manageout.site.plan import plan
 from manageout.site.tables import site as config
-from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, answers, bind
+from tests.tools.places.bind import ADDRESS, KEY, PORT, ZONE, answers, bind
 from tests.unit.service.state.test_database import limit
 
 pytestmark = pytest.mark.system

@@ -9,9 +9,9 @@ import pytest
 from manageout.lab import network, process
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
-from tests.system.outage_place import BOUND, Flow, at_gateway, codes, flows, now
-from tests.system.support import Lab
 from tests.system.test_fast_path_watch import detach, links_of
+from tests.tools.lab import Lab
+from tests.tools.places.outage import BOUND, Flow, at_gateway, codes, flows, now
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 

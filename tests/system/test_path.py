@@ -32,7 +32,7 @@ from manageout.lab.topology import (
 from manageout.protocol.core.drops import Drop
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, isatap_address
 from manageout.wire import icmpv6, ipv6
-from tests.system.support import Lab, capture, drops, frames, other_rules, ping
+from tests.tools.lab import Lab, capture, drops, frames, other_rules, ping
 
 ARRANGEMENTS = list(product(NAMES, (True, False)))
 pytestmark = pytest.mark.parametrize(
@@ -152,7 +152,13 @@ def test_the_gateway_refuses_foreign_sources(lab: Lab) -> None:
     before = drops("gateway").get(key, 0)
     sources = [STRANGER, IPv6Address("2001:db8::1"), OUR_ISATAP]
     packets = "".join(f"{echo(source, OUR_ISATAP).hex()}\n" for source in sources)
-    rogue = ["-m", "tests.system.rogue_client", GATEWAY_NAME, str(servers.pki_directory()), LAPTOP_NAME]
+    rogue = [
+        "-m",
+        "tests.tools.programs.rogue_client",
+        GATEWAY_NAME,
+        str(servers.pki_directory()),
+        LAPTOP_NAME,
+    ]
     with capture("helpdesk", ISATAP_DEVICE, "icmp6 and ip6[40] == 128") as file:
         argv = network.command("laptop", [sys.executable, *rogue])
         subprocess.run(argv, input=packets, text=True, check=True, timeout=30)

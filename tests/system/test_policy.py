@@ -19,7 +19,7 @@ from manageout.service.policy.filter_tracking import ESTABLISHED
 from manageout.service.policy.revision import REFUSED_MARK
 from manageout.site.plan import Plan, isatap_address
 from manageout.wire.address import rfc6052_embed
-from tests.system.support import Lab, drops, other_rules
+from tests.tools.lab import Lab, drops, other_rules
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 NATIVE = f"{str(SITE.network_address).removesuffix('::')}:2"

@@ -13,7 +13,7 @@ from manageout.lab import network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, LAPTOP_NAME
 from manageout.wire.address import rfc6052_embed
-from tests.system.support import Lab, drops, other_rules, ping
+from tests.tools.lab import Lab, drops, other_rules, ping
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 GATEWAY = IPv4Address("10.0.0.1")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from tests.system.translation_place import (
+from tests.tools.places.translation import (
     CLIENT,
     LEASE,
     OTHER,

@@ -18,7 +18,7 @@ from manageout.service.probe import certificate as probe_certificate
 from manageout.service.probe import clock as probe_clock
 from manageout.service.probe import dns as probe_dns
 from manageout.service.tls.pki import Authority
-from tests.system import dns_place
+from tests.tools.places import bind as dns_place
 
 SERVER = f"{dns_place.ADDRESS}:{dns_place.PORT}"
 

@@ -16,7 +16,7 @@ from manageout.linux.netlink.links import Netlink
 from manageout.service.daemon.desired import Desired, Device, WantedRoute
 from manageout.service.daemon.reconcile import Leftovers, Reconciler
 from manageout.service.process.runtime import RuntimeDir
-from tests.system.support import machine_state
+from tests.tools.lab import machine_state
 
 DEVICE = Device("mo-test0", 1280, False, (IPv6Interface("fe80::1/64"), IPv6Interface("fd00:1::1/64")))
 ROUTE = WantedRoute(IPv6Network("fd00:2::/64"), IPv6Address("fd00:1::2"))

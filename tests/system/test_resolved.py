@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.iphttps_pair import URL, Pair, Running, sh, wait_for
-from tests.system.firewalls import BUS
-from tests.system.names_place import APP_LITERAL, HOME_DNS, RESOLV_CONF, SITE_DNS, NamesPlace
+from tests.tools.places.firewalls import BUS
+from tests.tools.places.iphttps import URL, Pair, Running, sh, wait_for
+from tests.tools.places.names import APP_LITERAL, HOME_DNS, RESOLV_CONF, SITE_DNS, NamesPlace
 
 BUILT = Path(__file__).parents[2] / "build" / "resolved"
 ROOT = next((root for root in (Path("/"), BUILT) if (root / "lib/systemd/systemd-resolved").exists()), None)

@@ -10,7 +10,7 @@ import pytest
 from manageout.lab import network, process, site
 from manageout.lab.process import Process, wait_until
 from manageout.lab.topology import HELPDESK
-from tests.system.support import Lab, host, ping
+from tests.tools.lab import Lab, host, ping
 
 PATIENCE = 40.0
 """Seconds for laptop and helpdesk to come back by themselves; bounded by their retry timers."""

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from manageout.protocol.iphttps.reconnect import MOST_TALK_PATIENCE
-from tests.iphttps_flow import CABLE, Flow, lay_cable
-from tests.iphttps_pair import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
+from tests.tools.places.iphttps_flow import CABLE, Flow, lay_cable
 
 BACK = 4.0
 """Seconds after the gateway is ready, or after another network is there, as promised."""

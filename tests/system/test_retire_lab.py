@@ -22,7 +22,7 @@ from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase
 from manageout.service.state.usage_file import UsageFile
 from manageout.wire import icmpv6, ipv4, ipv6
-from tests.system.support import AS_NOBODY, Lab, host, ping
+from tests.tools.lab import AS_NOBODY, Lab, host, ping
 
 PATIENCE = 10.0
 NODE = "gateway"

@@ -23,7 +23,7 @@ from manageout.service.state.retire_phases import Phase, Step
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
-from tests.system.dns_place import ADDRESS, KEY, PORT, ZONE, ZONES, bind
+from tests.tools.places.bind import ADDRESS, KEY, PORT, ZONE, ZONES, bind
 
 pytestmark = pytest.mark.system
 NAME = f"manageout-isatap.{ZONE}"

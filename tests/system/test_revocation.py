@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from manageout.wire.iphttps import build_request
-from tests.chains import Ca
-from tests.iphttps_pair import GATEWAY_NAME, Pair, wait_for
+from tests.tools.chains import Ca
+from tests.tools.places.iphttps import GATEWAY_NAME, Pair, wait_for
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 

@@ -22,7 +22,7 @@ from manageout.directory.dns.zones import Place, Server
 from manageout.errors import ConfigError, ManageoutError
 from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until
-from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
+from tests.tools.places.bind import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
 
 pytestmark = pytest.mark.system
 NAME = f"manageout-isatap.{ZONE}"

@@ -17,8 +17,8 @@ from manageout.service.names.router_dns import addresses_of, record_of
 from manageout.service.names.router_record_watch import RouterRecordWatch
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
-from tests.system.dns_place import ADDRESS, PORT, ZONE, bind
 from tests.system.test_rollout_dns import NAME, SITE
+from tests.tools.places.bind import ADDRESS, PORT, ZONE, bind
 
 pytestmark = pytest.mark.system
 

@@ -17,9 +17,9 @@ from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, HELPDESK
 from manageout.service.policy.revision import REFUSED_MARK
 from manageout.wire.address import rfc6052_embed
-from tests.system.support import Lab, drops, other_rules
 from tests.system.test_policy import calls, lease, session
 from tests.system.test_restart import running
+from tests.tools.lab import Lab, drops, other_rules
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 

@@ -21,7 +21,7 @@ from manageout.linux.host import netns
 from manageout.wire import nd
 from manageout.wire.nd_options import Mtu, Preference, PrefixInformation, RouteInformation
 from tests.system.test_isatap_join import HOST, PREFIX, ROUTER, SERVER, Wire, stream, wires
-from tests.this_kernel import require
+from tests.tools.this_kernel import require
 
 SOLICITATION = bytes([133, *bytes(7)])
 LINK = IPv6Address(f"{PREFIX}:1::").packed

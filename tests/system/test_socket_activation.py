@@ -15,7 +15,7 @@ import pytest
 
 from manageout.site.tables.site import GatewayTable
 from manageout.wire.iphttps import build_request
-from tests.iphttps_pair import GATEWAY_NAME, GATEWAY_V4, Pair, Running, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, Running, wait_for
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 UNIT = Path(__file__).parents[2] / "packaging" / "systemd" / "manageout.socket"

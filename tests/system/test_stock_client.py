@@ -7,7 +7,7 @@ import signal
 from manageout.lab import network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import GATEWAY_NAME, LAPTOP_NAME
-from tests.system.support import Lab, ping
+from tests.tools.lab import Lab, ping
 
 
 def test_stock_framing(lab: Lab) -> None:

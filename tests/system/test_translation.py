@@ -18,8 +18,8 @@ import pytest
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.wire import ipv4
-from tests.system.support import machine_state
-from tests.system.translation_place import (
+from tests.tools.lab import machine_state
+from tests.tools.places.translation import (
     CLIENT,
     FAR,
     FREE_LEASE,

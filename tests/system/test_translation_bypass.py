@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from manageout.linux.host import netns
-from tests.system.translation_place import CLIENT, LEASE, SERVER, TranslationPlace, namespace, nat64
+from tests.tools.places.translation import CLIENT, LEASE, SERVER, TranslationPlace, namespace, nat64
 
 PROTOCOL_41, SCTP = 41, 132
 

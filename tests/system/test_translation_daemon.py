@@ -8,7 +8,7 @@ from ipaddress import IPv4Interface
 import pytest
 
 from manageout.lab.process import wait_until
-from tests.system.daemon_place import PREFIX, Place
+from tests.tools.places.daemon import PREFIX, Place
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
 

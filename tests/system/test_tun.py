@@ -9,7 +9,7 @@ import pytest
 
 from manageout.errors import KernelError
 from manageout.linux.packets.tun import GSO_TCPV6, PLAIN, Tun, VnetHdr, unpack_vnet
-from tests.iphttps_pair import in_namespace, sh
+from tests.tools.places.iphttps import in_namespace, sh
 
 MTU = 1280
 Tuns = Callable[..., Tun]

@@ -11,7 +11,7 @@ import pytest
 
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
-from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
+from tests.tools.places.daemon import NAME, ROUTE, ROUTER, Place
 
 FIREWALL = """
 table inet site {{

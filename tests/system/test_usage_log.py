@@ -19,8 +19,8 @@ from manageout.service.process.clock import Clock
 from manageout.service.state.usage_file import DAY, Usage, UsageFile
 from manageout.service.usage.log import UsageLog
 from manageout.site.contradictions import read_site
-from tests.system.daemon_place import NAME, PREFIX, ROUTE, ROUTER, Place
-from tests.system.support import Lab
+from tests.tools.lab import Lab
+from tests.tools.places.daemon import NAME, PREFIX, ROUTE, ROUTER, Place
 
 CLIENT = f"{PREFIX}:1001::5"
 SEND = f"import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'x', ('{CLIENT}', PORT))"

@@ -25,7 +25,7 @@ from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus
 from manageout.wire import icmpv6, ipv4, ipv6, tcp, udp
 from tests.system.test_isatap_bpf import CONTEXT, INGRESS_IFINDEX, programs
-from tests.this_kernel import TCX, track_connections
+from tests.tools.this_kernel import TCX, track_connections
 
 FORWARD, DROP, SLOW = 7, 2, -1
 NAME = "mo-test-xlat"

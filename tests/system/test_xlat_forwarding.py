@@ -20,7 +20,7 @@ from manageout.linux.host import netns
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus
-from tests.this_kernel import linux
+from tests.tools.this_kernel import linux
 
 CLIENT, GATEWAY, SERVER = "mo-test-client", "mo-test-gateway", "mo-test-server"
 SETUP = {

@@ -9,7 +9,7 @@ import pytest
 from manageout.directory.dns.tsig import KeySigner
 from manageout.directory.dns.zone_records import ZoneRecord, transferred
 from manageout.errors import ManageoutError
-from tests.system.dns_place import ADDRESS, KEY, PORT, SECRET, ZONE, bind
+from tests.tools.places.bind import ADDRESS, KEY, PORT, SECRET, ZONE, bind
 
 pytestmark = pytest.mark.system
 SERVER = f"{ADDRESS}:{PORT}"

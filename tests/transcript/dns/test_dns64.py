@@ -9,7 +9,7 @@ import dns.rdatatype
 import pytest
 
 from manageout.protocol.dns.prefixes import WELL_KNOWN_PREFIX
-from tests.transcript.dns64_tools import (
+from tests.tools.machines.dns64 import (
     ANYTHING,
     NAT64,
     SOA,

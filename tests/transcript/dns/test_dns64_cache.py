@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.transcript.dns64_tools import SOA, World, config, rcode, values
+from tests.tools.machines.dns64 import SOA, World, config, rcode, values
 
 APP = "app.corp.example"
 SYNTHETIC = "2001:db8:64::a00:14"

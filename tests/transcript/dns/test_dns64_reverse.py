@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 import dns.flags
 import pytest
 
-from tests.transcript.dns64_tools import NAT64, World, config, rcode, signature, values
+from tests.tools.machines.dns64 import NAT64, World, config, rcode, signature, values
 
 APP = "app.corp.example"
 TARGET = "20.0.0.10.in-addr.arpa"

@@ -6,7 +6,7 @@ import dns.flags
 import dns.message
 import pytest
 
-from tests.transcript.dns64_tools import SOA, World, config, rcode, signature, values
+from tests.tools.machines.dns64 import SOA, World, config, rcode, signature, values
 
 APP = "app.corp.example"
 SYNTHETIC = "2001:db8:64::a00:14"

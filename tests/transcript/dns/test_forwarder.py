@@ -14,7 +14,7 @@ from manageout.protocol.dns import dns64 as module
 from manageout.protocol.dns.dns64 import LIMIT
 from manageout.protocol.dns.forwarder import MAX_FOREIGN, MAX_TRIES, PENALTY, Ask, Reply
 from manageout.wire import dns as wire
-from tests.transcript.dns64_tools import World, config, rcode, values
+from tests.tools.machines.dns64 import World, config, rcode, values
 
 APP = "app.corp.example"
 SYNTHETIC = "2001:db8:64::a00:14"

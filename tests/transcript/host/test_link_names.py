@@ -10,7 +10,7 @@ from manageout.protocol.iphttps.host import Host
 from manageout.protocol.iphttps.values import NamesChanged
 from manageout.wire import nd
 from manageout.wire.nd_options import Dnssl, Option, Pref64, Rdnss
-from tests.transcript.iphttps_tools import GATEWAY_LL
+from tests.tools.machines.iphttps import GATEWAY_LL
 
 SERVER = IPv6Address("fd12:3456:789a:3333::1").packed
 OTHER = IPv6Address("fd12:3456:789a:3333::2").packed

@@ -31,7 +31,7 @@ from manageout.protocol.iphttps.values import (
 )
 from manageout.wire import ipv6, nd
 from manageout.wire.iphttps import PacketFramer
-from tests.transcript.iphttps_tools import BEYOND, CONFIG, GATEWAY_LL, datagram
+from tests.tools.machines.iphttps import BEYOND, CONFIG, GATEWAY_LL, datagram
 from tests.vectors import value, vector
 
 OWN_LL = IPv6Address("fe80::aa:0").packed

@@ -12,7 +12,7 @@ from manageout.protocol.iphttps.host import Host
 from manageout.protocol.iphttps.values import SERVER, TUN, Framing
 from manageout.protocol.offload.cut import HEADER, MTU, PLAIN
 from manageout.wire.iphttps import OwnFramer
-from tests.transcript.iphttps_tools import BEYOND, datagram, gua
+from tests.tools.machines.iphttps import BEYOND, datagram, gua
 
 GSO = HEADER.pack(1, 5, 48, 100, 40, 6)
 

@@ -23,8 +23,8 @@ from manageout.protocol.iphttps.values import (
 )
 from manageout.wire import nd
 from manageout.wire.iphttps import build_return
+from tests.tools.machines.iphttps import CONFIG, GATEWAY_LL
 from tests.transcript.iphttps.test_client import FIRST, OK, OWN, OWN_LL, Joined, Tunnel
-from tests.transcript.iphttps_tools import CONFIG, GATEWAY_LL
 
 
 def waits(tunnel: Tunnel, count: int, *, refused: bool = False) -> list[float]:

@@ -9,7 +9,7 @@ import pytest
 
 from manageout.protocol.iphttps.values import AddressBound, AddressReleased
 from manageout.wire import icmpv6, ipv6, nd
-from tests.transcript.iphttps_tools import (
+from tests.tools.machines.iphttps import (
     BEYOND,
     GATEWAY,
     GATEWAY_LL,

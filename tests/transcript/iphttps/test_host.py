@@ -15,7 +15,7 @@ from manageout.protocol.iphttps.values import (
     RouteRemoved,
 )
 from manageout.wire import nd
-from tests.transcript.iphttps_tools import GATEWAY_LL, advertise, dad
+from tests.tools.machines.iphttps import GATEWAY_LL, advertise, dad
 
 PREFIX = IPv6Address("2001:db8:ff::").packed
 ROUTE = IPv6Address("2001:db8:1::").packed

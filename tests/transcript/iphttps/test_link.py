@@ -12,7 +12,7 @@ from manageout.protocol.iphttps.values import AddressBound
 from manageout.protocol.offload.cut import HEADER
 from manageout.wire import icmpv6, ipv6, tcp
 from manageout.wire.iphttps import PACKET, SUPER_PACKET, OwnFramer, build_record
-from tests.transcript.iphttps_tools import BEYOND, GATEWAY, GATEWAY_LL, Site, dad, datagram, gua, ll
+from tests.tools.machines.iphttps import BEYOND, GATEWAY, GATEWAY_LL, Site, dad, datagram, gua, ll
 
 both = pytest.mark.parametrize("mode", ["none", "certificates"])
 VNET = bytes(10)

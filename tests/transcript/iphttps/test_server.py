@@ -14,7 +14,7 @@ from manageout.protocol.iphttps.values import AddressBound, AddressReleased, Ope
 from manageout.protocol.offload.cut import HEADER, NEEDS_CSUM
 from manageout.wire import nd
 from manageout.wire.iphttps import KEEPALIVE, PACKET, SUPER_PACKET, OwnFramer, build_record, build_request
-from tests.transcript.iphttps_tools import BEYOND, DATE, Site, dad, datagram, gua
+from tests.tools.machines.iphttps import BEYOND, DATE, Site, dad, datagram, gua
 from tests.vectors import value, vector
 
 OWN = ("Manageout-Framing", "1")

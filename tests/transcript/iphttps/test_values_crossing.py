@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from manageout.wire import ipv6, nd
+from tests.tools.machines.iphttps import BEYOND, GATEWAY_LL, Site, advertise, dad, datagram, gua, ll
 from tests.transcript.iphttps.test_discovery import ALL_MLD, LLMNR, MLD, multicasts, solicit, two
-from tests.transcript.iphttps_tools import BEYOND, GATEWAY_LL, Site, advertise, dad, datagram, gua, ll
 
 both = pytest.mark.parametrize("mode", ["none", "certificates"])
 

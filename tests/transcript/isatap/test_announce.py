@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 from manageout.protocol.isatap.advertising import CATCH_UP, INTERVAL, PER_SECOND, SLOT, TIMES, Advertiser
 from manageout.protocol.isatap.router import MAX_WITHDRAWN, RouterConfig
 from manageout.wire import nd
-from tests.transcript.isatap_tools import HOST, RouterSite, inner, solicitation, v4
+from tests.tools.machines.isatap import HOST, RouterSite, inner, solicitation, v4
 
 OTHER = v4("10.0.2.9")
 NEW = IPv6Address("fd12:3456:789a:5000::").packed, 52

@@ -22,7 +22,7 @@ from manageout.protocol.isatap.host import (
 from manageout.protocol.isatap.prl import Reach
 from manageout.protocol.isatap.router import TUN, UNDERLAY
 from manageout.wire import icmpv4, icmpv6, ipv4, nd
-from tests.transcript.isatap_tools import (
+from tests.tools.machines.isatap import (
     CLIENTS,
     HOST,
     KIOSK,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.transcript.isatap_tools import (
+from tests.tools.machines.isatap import (
     HOST,
     LAPTOP,
     ROUTER,

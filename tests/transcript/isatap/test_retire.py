@@ -9,7 +9,7 @@ from manageout.protocol.isatap.advertising import INTERVAL, PER_SECOND, TIMES
 from manageout.protocol.isatap.host import AddressSet, RouteRemoved, RouteSet
 from manageout.protocol.isatap.router import TUN
 from manageout.wire import ipv4, nd
-from tests.transcript.isatap_tools import (
+from tests.tools.machines.isatap import (
     CLIENTS,
     HOST,
     LAPTOP,

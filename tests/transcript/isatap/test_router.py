@@ -9,7 +9,7 @@ import pytest
 from manageout.protocol.isatap.nd import is_plain_solicitation, link_local_forms
 from manageout.protocol.isatap.router import TUN, UNDERLAY, HostForgotten, HostSeen
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, nd
-from tests.transcript.isatap_tools import (
+from tests.tools.machines.isatap import (
     CLIENTS,
     HOST,
     KIOSK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from manageout.protocol.isatap.host import IsatapHost
 from manageout.protocol.isatap.router import TUN, UNDERLAY
 from manageout.wire import ipv4
-from tests.transcript.isatap_tools import (
+from tests.tools.machines.isatap import (
     HOST,
     KIOSK,
     LAPTOP,

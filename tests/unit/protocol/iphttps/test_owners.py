@@ -9,7 +9,7 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.owners import CONTEST, Neighbours
 from manageout.protocol.iphttps.session import Session
 from manageout.protocol.iphttps.values import AddressBound, AddressReleased, Peer, ServerEvent
-from tests.transcript.iphttps_tools import BEYOND, GATEWAY, GATEWAY_LL, PREFIX, gua, ll
+from tests.tools.machines.iphttps import BEYOND, GATEWAY, GATEWAY_LL, PREFIX, gua, ll
 
 LIMIT = 4
 

@@ -6,7 +6,7 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.session import MAX_DROP_SOURCES, Outbox, Session
 from manageout.protocol.iphttps.values import TUN, Peer
 from manageout.wire.iphttps import OwnFramer
-from tests.transcript.iphttps_tools import BEYOND, datagram, gua
+from tests.tools.machines.iphttps import BEYOND, datagram, gua
 
 PACKET = datagram(BEYOND, gua(1))
 

@@ -13,7 +13,7 @@ from scapy.layers.inet6 import IPv6
 from manageout.protocol.offload.cut import HEADER, NEEDS_CSUM, PLAIN, harmless, more, segment
 from manageout.wire import ipv6, tcp, udp
 from manageout.wire.checksum import pseudo6
-from tests.transcript.iphttps_tools import BEYOND, gua
+from tests.tools.machines.iphttps import BEYOND, gua
 
 OPTIONS = bytes.fromhex("0101080a0000000100000002")
 

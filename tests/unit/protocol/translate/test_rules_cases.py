@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manageout.protocol.translate.rules import Verdict
-from tests.translation_cases import CASES, Case, translator
+from tests.tools.machines.translation import CASES, Case, translator
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)

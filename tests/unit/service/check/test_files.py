@@ -16,7 +16,7 @@ from manageout.service.check.found import Found
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from manageout.site.tables.site import Site, parse
-from tests.chains import Ca
+from tests.tools.chains import Ca
 
 NAME = "gateway.corp.example"
 

@@ -28,7 +28,7 @@ from manageout.service.tls import revocation
 from manageout.service.tls.pki import Authority
 from manageout.service.tls.revocation import RevocationLists
 from manageout.site.tables.site import GatewayTable
-from tests.chains import Ca, der
+from tests.tools.chains import Ca, der
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from manageout.service.iphttps.trust import Trust
 from manageout.service.iphttps.trust_report import findings, metrics
 from manageout.service.tls.pki import Authority
 from manageout.site.tables.site import GatewayTable
-from tests.chains import Ca
+from tests.tools.chains import Ca
 
 DAY = 86400.0
 

@@ -9,7 +9,7 @@ import pytest
 from manageout.protocol.isatap.registry import Registry
 from manageout.service.isatap import host_names
 from manageout.service.isatap.host_names import HostNames
-from tests.unit.service.dns_server import Zone, serving
+from tests.tools.dns_server import Zone, serving
 
 A, B = b"\x0a\0\0\1", b"\x0a\0\0\2"
 ZONE: Zone = {("1.0.0.10.in-addr.arpa.", "PTR"): (300, ["helpdesk.corp.example."])}

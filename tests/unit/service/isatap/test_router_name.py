@@ -11,7 +11,7 @@ import pytest
 
 from manageout.service.isatap import router_name
 from manageout.service.isatap.router_name import MIN_REFRESH, PRL_REFRESH_INTERVAL, RouterName
-from tests.unit.service.dns_server import Server, Zone, serving
+from tests.tools.dns_server import Server, Zone, serving
 
 NAME = "manageout-isatap.corp.example"
 KEY = (NAME + ".", "A")

@@ -15,7 +15,7 @@ from manageout.service.policy.manager_names import (
     resolver_of,
 )
 from manageout.site.tables.site import parse
-from tests.unit.service.dns_server import Server, Zone, serving
+from tests.tools.dns_server import Server, Zone, serving
 
 NAME = "helpdesk.corp.example"
 V4, V6 = (NAME + ".", "A"), (NAME + ".", "AAAA")

@@ -10,7 +10,7 @@ import pytest
 
 from manageout.service.policy import peer_names
 from manageout.service.policy.peer_names import RECHECK, PeerNames
-from tests.unit.service.dns_server import Zone, serving
+from tests.tools.dns_server import Zone, serving
 
 APP, NAMELESS = IPv4Address("10.0.0.20"), IPv4Address("10.0.0.21")
 ZONE: Zone = {("20.0.0.10.in-addr.arpa.", "PTR"): (300, ["app.corp.example."])}

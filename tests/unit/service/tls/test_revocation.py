@@ -12,7 +12,7 @@ from cryptography.x509.name import _ASN1Type
 
 from manageout.errors import PkiError
 from manageout.service.tls.revocation import MAX_AUTHORITIES, Issuer, RevocationLists, issuer_of, links
-from tests.chains import Ca, der, new_key
+from tests.tools.chains import Ca, der, new_key
 
 ROOT = Ca("Root")
 ISSUING = Ca("Issuing", ROOT)

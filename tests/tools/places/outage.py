@@ -12,10 +12,10 @@ from pathlib import Path
 
 from manageout.lab import network, process, site
 from manageout.lab.process import wait_until
-from tests.system import support
+from tests.tools import lab as support
 
 PORT = 7007
-TICKER = str(Path(__file__).with_name("ticker.py"))
+TICKER = str(Path(__file__).parents[1] / "programs" / "ticker.py")
 BOUND = 20.0
 """Seconds to wait for traffic: a busy machine's; the benchmark ``outage_gap`` measures the two that are promised."""
 

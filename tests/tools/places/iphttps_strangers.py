@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.iphttps_pair import GATEWAY_NAME, Pair
+from tests.tools.places.iphttps import GATEWAY_NAME, Pair
 
 CLIENTS = 10
 PADDED = 14

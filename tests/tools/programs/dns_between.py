@@ -1,4 +1,4 @@
-"""A DNS server that asks BIND of :mod:`tests.system.dns_place` everything, but does with updates what a test says."""
+"""A DNS server that asks BIND of :mod:`tests.tools.places.bind` everything, but does with updates what a test says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import dns.query
 
 from manageout.directory.dns.update import over_tcp
 from manageout.directory.dns.zones import Server
-from tests.system.dns_place import ADDRESS, PORT
+from tests.tools.places.bind import ADDRESS, PORT
 
 BETWEEN = 5355
 Updates = Callable[[bytes], bytes]

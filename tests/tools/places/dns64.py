@@ -217,7 +217,7 @@ class Place:
         """The role; ``extra``: further lines of its table, ``tables`` after it."""
         file = self.directory / "site.toml"
         file.write_text(f"{SITE}[dns64]\nupstreams = {json.dumps(list(upstreams))}\n{extra}\n{tables}")
-        argv = [sys.executable, "-m", "tests.system.dns64_process", str(file), *clients]
+        argv = [sys.executable, "-m", "tests.tools.programs.dns64", str(file), *clients]
         role = Dns64(argv, self.directory / "dns64.log", cpu=cpu)
         self._start(role, ADDRESS)
         return role

@@ -16,7 +16,7 @@ from manageout.lab.network import PATIENCE
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.service.process import client
-from tests.system.support import machine_state
+from tests.tools.lab import machine_state
 
 NAME = "mo-test-daemon"
 PREFIX = "fd12:3456:789a"

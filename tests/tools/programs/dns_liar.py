@@ -12,7 +12,7 @@ import dns.rcode
 import dns.rrset
 
 from manageout.linux.host import netns
-from tests.dns64_place import NAME
+from tests.tools.places.dns64 import NAME
 
 Behaviour = Callable[[dns.message.Message], Iterable[bytes]]
 

@@ -144,7 +144,7 @@ class TranslationPlace:
         module = [
             sys.executable,
             "-m",
-            "tests.system.translator_process",
+            "tests.tools.programs.translator",
             str(file),
             str(self.directory / "run"),
         ]

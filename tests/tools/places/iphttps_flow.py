@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from tests.iphttps_pair import GATEWAY_V6, Pair, in_namespace, sh
+from tests.tools.places.iphttps import GATEWAY_V6, Pair, in_namespace, sh
 
 CABLE = "203.0.113"
 

@@ -1,4 +1,4 @@
-"""A client that sends whatever it is told: ``python -m tests.system.rogue_client HOST PKI NAME < packets in hex``.
+"""A client that sends what it is told: ``python -m tests.tools.programs.rogue_client HOST PKI NAME < packets in hex``.
 
 Ends well when the gateway has read everything and still keeps the session. Prints the packets that it was sent.
 """

@@ -1,4 +1,4 @@
-"""The DNS64 role by itself: ``python -m tests.system.dns64_process SITE.toml [V6[,V6...]=NAME...]``.
+"""The DNS64 role by itself: ``python -m tests.tools.programs.dns64 SITE.toml [V6[,V6...]=NAME...]``.
 
 In a namespace that has its address. The clients named are connected. A line on stdin, any line, asks for the
 report, which is a line of JSON: ``status``, ``findings``, ``metrics``. SIGTERM ends it.

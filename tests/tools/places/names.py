@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.lab.bind import no_files
-from tests.iphttps_pair import GATEWAY_V4, SITE, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_V4, SITE, Pair, Running, sh, wait_for
 
 HOME_DNS = GATEWAY_V4
 SITE_DNS = f"{SITE}3333::1"

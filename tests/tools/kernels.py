@@ -1,4 +1,4 @@
-"""``python -m tests.kernels``: what this kernel serves, by starting the daemon on it: a row of the README's table."""
+"""``python -m tests.tools.kernels``: what this kernel serves, by starting the daemon: a row of the README's table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from manageout.linux.bpf import xlat as xlat_bpf
 from manageout.linux.host import netns
 from manageout.service.check.kernel import way
 from manageout.service.tls.pki import Authority
-from tests.system.daemon_place import NAME, ROUTE, ROUTER, Place
+from tests.tools.places.daemon import NAME, ROUTE, ROUTER, Place
 
 HEAD = "| kernel | fast path of ISATAP | fast path of the translator | slow path |\n|---|---|---|---|"
 LOADS = {"isatap": isatap_bpf.loaded, "translation": xlat_bpf.loaded}

@@ -1,6 +1,6 @@
 """The daemon's kernel state, translator and policy, with leases given on the command line: no tunnel, no keeper.
 
-``python -m tests.system.translator_process SITE_FILE RUNTIME_DIR IPV6=IPV4...``; clients are ordinary IPv6 nodes on
+``python -m tests.tools.programs.translator SITE_FILE RUNTIME_DIR IPV6=IPV4...``; clients are ordinary IPv6 nodes on
 an Ethernet device that bears the name of the tunnel's, ``mo-iphttps0``, for the rules go by name.
 Standard input: ``+IPV6=IPV4`` or ``-IPV6=IPV4`` adds or ends a lease. SIGTERM ends it.
 """

@@ -47,7 +47,5 @@ CASES = [
     Case(
         each["what"], each["packet"], Drop[each["reason"]] if "reason" in each else None, each.get("out", "")
     )
-    for each in json.loads(
-        Path(__file__).with_name("vectors").joinpath("translation.json").read_text("utf-8")
-    )
+    for each in json.loads((Path(__file__).parents[2] / "vectors" / "translation.json").read_text("utf-8"))
 ]

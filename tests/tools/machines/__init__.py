@@ -1,0 +1,1 @@
+"""Sans-IO machines, the time, and what came out of them: for transcripts."""

@@ -1,0 +1,1 @@
+"""Random packets and values, each from one seed."""

@@ -1,0 +1,1 @@
+"""Namespaces with what a system test needs in them."""
