@@ -61,18 +61,21 @@ def imports(text: str) -> Iterator[tuple[str, ...]]:
                 yield (*node.module.split(".")[1:], alias.name)
 
 
+def modules() -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """Module -> modules of this package that it imports."""
+    every = {parts for parts, _ in sources()}
+    return {
+        parts: {name if name in every else name[:-1] for name in imports(text)} & every
+        for parts, text in sources()
+        if parts[-1] != "__init__"
+    }
+
+
 def rooms() -> dict[str, set[str]]:
     """Room -> rooms that it imports from."""
-    every = {parts for parts, _ in sources()}
     found: dict[str, set[str]] = {}
-    for parts, text in sources():
-        if parts[-1] == "__init__":
-            continue
-        uses = found.setdefault(place(parts), set())
-        for name in imports(text):
-            target = name if name in every else name[:-1]
-            if target in every and (room := place(target)) != place(parts):
-                uses.add(room)
+    for parts, used in modules().items():
+        found.setdefault(place(parts), set()).update({place(name) for name in used} - {place(parts)})
     return found
 
 

@@ -8,6 +8,16 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """In the largest unit that fits: ``3 days``, ``5 hours``."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            count = round(seconds / size)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    count = round(seconds)
+    return f"{count} second{'s' if count != 1 else ''}"
+
+
 def said(error: BaseException) -> str:
     """What an exception of others says, in one line: the kernel's words without their number, never nothing."""
     words = (isinstance(error, OSError) and error.strerror) or str(error)

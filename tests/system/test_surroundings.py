@@ -10,8 +10,7 @@ import pytest
 
 from manageout.linux.host import netns
 from manageout.linux.netlink.links import Netlink
-from manageout.service.daemon.desired import NOWHERE, Surroundings
-from manageout.service.policy.surroundings import surroundings
+from manageout.service.policy.surroundings import NOWHERE, Surroundings, surroundings
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 

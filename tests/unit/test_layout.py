@@ -30,7 +30,7 @@ ELSEWHERE: dict[str, str] = {
     "system/test_conntrack.py": "linux/netlink/conntrack linux/netlink/conntrack_forget",
     "system/test_conntrack_events.py": "linux/netlink/conntrack_events",
     "system/test_conntrack_walk.py": "linux/netlink/conntrack_walk",
-    "system/test_daemon.py": "service/daemon/daemon service/process/role",
+    "system/test_daemon.py": "service/daemon/daemon service/daemon/roles service/process/role",
     "system/test_demo.py": (
         "lab/run lab/samba lab/demo/steps lab/demo/directory lab/demo/isatap lab/demo/location "
         "lab/demo/names lab/demo/translation lab/web"
@@ -42,7 +42,7 @@ ELSEWHERE: dict[str, str] = {
     ),
     "system/test_doctor_reach.py": "service/probe/client service/probe/host doctor/look/reach",
     "system/test_doctor_reach_way.py": "doctor/look/forwarding",
-    "system/test_fast_path_watch.py": "service/daemon/fast_path_watch",
+    "system/test_fast_path_watch.py": "service/process/fast_path_watch",
     "system/test_firewalls.py": "linux/nft/rules",
     "system/test_gate.py": "service/daemon/gate",
     "system/test_gpo_publish.py": "cli/rollout/ad directory/ad/domain directory/ad/gpo_samba",

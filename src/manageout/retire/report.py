@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from manageout.retire.chart import Line, Mark, chart
 from manageout.retire.watch import State, Watched, figures
 from manageout.service.state.retire import Entry
-from manageout.service.state.retire_phases import Phase, Step, duration
+from manageout.service.state.retire_phases import Phase, Step
 from manageout.service.state.usage_file import DAY, Day, Usage
-from manageout.words import counted
+from manageout.words import counted, duration
 
 ISATAP = "ISATAP"
 WAYS = (

@@ -21,6 +21,8 @@ LINK_LOCAL = IPv6Network("fe80::/64")
 ISATAP_DEVICE = "mo-isatap0"
 IPHTTPS_DEVICE = "mo-iphttps0"
 XLAT_DEVICE = "mo-xlat0"
+DEVICES = frozenset({ISATAP_DEVICE, IPHTTPS_DEVICE, XLAT_DEVICE})
+"""Ours."""
 
 
 def subnet(prefix: IPv6Network, number: int, length: int = 64) -> IPv6Network:

@@ -20,6 +20,7 @@ from manageout.service.daemon.reconcile import Reconciler
 from manageout.service.policy.policy import PolicyService
 from manageout.service.process.control import ControlServer
 from manageout.service.process.logs import set_up_logging
+from manageout.service.process.loops import run_loop
 from manageout.service.process.presence import Client
 from manageout.service.process.runtime import RuntimeDir
 from manageout.service.translate.translator import TranslatorService
@@ -85,7 +86,7 @@ def main() -> None:
             role = TranslatorService(site, plan, reconciler.tuns[XLAT_DEVICE], netlink)
             policy = PolicyService(site, plan, reconciler.rules)
             policy.start()
-            daemon.run_loop(serve(role, policy, runtime, leases))
+            run_loop(serve(role, policy, runtime, leases))
         finally:
             reconciler.undo()
 

@@ -19,7 +19,8 @@ from manageout.linux.host import netns, privileges
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.features import features
 from manageout.service.check.found import Found
-from manageout.service.daemon.desired import Surroundings, desired
+from manageout.service.daemon.desired import desired
+from manageout.service.policy.surroundings import Surroundings
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import WELL_KNOWN_NAT64

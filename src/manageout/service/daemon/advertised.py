@@ -12,12 +12,12 @@ from ipaddress import IPv6Address
 
 from manageout.linux.host import sysctl
 from manageout.linux.netlink.links import Netlink, Route
-from manageout.service.daemon.kernel_findings import Row
+from manageout.service.process.finding import Trouble
 
 _SOMEBODY = IPv6Address("2001:db8::1")  # in the Internet (RFC 3849)
 
 
-def learnt(netlink: Netlink, lost: Mapping[str, str]) -> Iterator[Row]:
+def learnt(netlink: Netlink, lost: Mapping[str, str]) -> Iterator[Trouble]:
     """What is wrong now. ``lost``: device -> router of default routes that turning forwarding on has removed."""
     for route in netlink.learnt_defaults():
         if route.expires is not None and _deaf(route.dev):
@@ -32,20 +32,20 @@ def _deaf(dev: str | None) -> bool:
     return forwards and sysctl.find(f"net/ipv6/conf/{dev}/accept_ra") == "1"
 
 
-def _ends(route: Route) -> Row:
+def _ends(route: Route) -> Trouble:
     what = (
         f"the IPv6 default route via {route.via} on {route.dev} ends in {route.expires:.0f} s: it was learnt from a"
         " router advertisement, and a machine that forwards takes no further ones"
     )
-    return Row("RA-ROUTE", str(route.dev), "warning", what, _remedy(route.dev))
+    return Trouble("RA-ROUTE", str(route.dev), "warning", what, _remedy(route.dev))
 
 
-def _lost(dev: str, via: str) -> Row:
+def _lost(dev: str, via: str) -> Trouble:
     what = (
         f"the IPv6 default route via {via} on {dev} went when forwarding was turned on: it was learnt from a router"
         " advertisement, and a machine that forwards takes none"
     )
-    return Row("RA-ROUTE", dev, "warning", what, _remedy(dev))
+    return Trouble("RA-ROUTE", dev, "warning", what, _remedy(dev))
 
 
 def _remedy(dev: str | None) -> str:

@@ -8,9 +8,9 @@ from ipaddress import ip_address, ip_network
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
 from manageout.linux.netlink.links import Address, Interface, Link, Netlink, Network
-from manageout.service.daemon.kernel_findings import Row
 from manageout.service.daemon.reconcile import Kind
-from manageout.service.translate.ipv4_side import DEVICES
+from manageout.service.process.finding import Trouble
+from manageout.site.plan import DEVICES
 from manageout.site.tables.site import Site
 
 MOST = 16
@@ -26,7 +26,7 @@ class Cards:
         self._netlink = netlink
         self._ways: dict[str, str] = {}
 
-    def look(self, site: Site) -> list[Row]:
+    def look(self, site: Site) -> list[Trouble]:
         """What is wrong now. Raises :class:`ManageoutError`."""
         holdings = self._netlink.holdings()
         links = {link.name: link for link, _ in holdings}
@@ -52,7 +52,7 @@ class Cards:
             return None
         return None if dev in DEVICES or dev == "lo" else dev
 
-    def _forwarding(self, site: Site) -> Iterator[Row]:
+    def _forwarding(self, site: Site) -> Iterator[Trouble]:
         """In IPv4 each device forwards what it receives, or does not; it may be meant for one that we do not need."""
         if site.translation is None:
             return
@@ -65,7 +65,7 @@ class Cards:
             if sysctl.find(name) == "0":
                 what = f"{dev} does not forward IPv4: packets to leases and answers to clients end there"
                 remedy = f"find who switches it off; then sysctl -w {name}=1"
-                yield Row(Kind.FORWARDING.value, name, "error", what, remedy)
+                yield Trouble(Kind.FORWARDING.value, name, "error", what, remedy)
 
 
 def _places(site: Site) -> dict[Address, str]:
@@ -93,22 +93,26 @@ def _intranet(site: Site) -> dict[str, Network]:
     return {f"the intranet {each}": each for each in site.policy.intranet[:MOST]}
 
 
-def _address(address: Address, place: str, holders: dict[Address, Link]) -> list[Row]:
+def _address(address: Address, place: str, holders: dict[Address, Link]) -> list[Trouble]:
     if address in holders:
         link = holders[address]
         return _card(link.name, f"which holds {address} ({place})", link)
     what = f"{address} ({place}) is on no device of this machine: its card, or the address, is gone"
     remedy = f"bring the card back, or: ip address add {address}/LENGTH dev DEVICE; the rest comes by itself"
-    return [Row("UNDERLAY-GONE", str(address), "error", what, remedy)]
+    return [Trouble("UNDERLAY-GONE", str(address), "error", what, remedy)]
 
 
-def _card(name: str, use: str, link: Link | None) -> list[Row]:
+def _card(name: str, use: str, link: Link | None) -> list[Trouble]:
     if link is None:
         what, remedy = f"{name}, {use}, is gone", "bring the card back; the rest comes by itself"
-        return [Row("UNDERLAY-GONE", name, "error", what, remedy)]
+        return [Trouble("UNDERLAY-GONE", name, "error", what, remedy)]
     if not link.up:
-        return [Row("UNDERLAY-DOWN", name, "error", f"{name}, {use}, is set down", f"ip link set {name} up")]
+        return [
+            Trouble("UNDERLAY-DOWN", name, "error", f"{name}, {use}, is set down", f"ip link set {name} up")
+        ]
     if not link.carrier:
         what = f"{name}, {use}, has no carrier"
-        return [Row("UNDERLAY-DOWN", name, "error", what, f"look at cable and switch: ip link show {name}")]
+        return [
+            Trouble("UNDERLAY-DOWN", name, "error", what, f"look at cable and switch: ip link show {name}")
+        ]
     return []

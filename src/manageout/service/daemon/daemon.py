@@ -12,27 +12,27 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from manageout.errors import ConfigError, ManageoutError
 from manageout.linux.host import privileges, systemd
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft import program as nft
-from manageout.service.daemon.desired import NOWHERE, Desired, Surroundings, desired
+from manageout.service.daemon.desired import Desired, desired
 from manageout.service.daemon.kernel_watch import KernelWatch
 from manageout.service.daemon.reconcile import Reconciler, Step
+from manageout.service.daemon.roles import roles_of
 from manageout.service.policy.filter_managers import EMPTY, Contents
 from manageout.service.policy.policy import Mending, PolicyService
-from manageout.service.policy.surroundings import surroundings
+from manageout.service.policy.surroundings import NOWHERE, Surroundings, surroundings
 from manageout.service.process.control import ControlServer
 from manageout.service.process.logs import set_up_logging
-from manageout.service.process.loops import loop_factory
+from manageout.service.process.loops import run_loop
 from manageout.service.process.metrics import MetricsServer
 from manageout.service.process.overview import SAMPLE, Overview
-from manageout.service.process.role import Role, roles_of
+from manageout.service.process.role import Role
 from manageout.service.process.runtime import RuntimeDir
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
@@ -95,19 +95,6 @@ def _stop_at_once() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Run ``main`` on uvloop if it is installed; the first failure of a task comes out by itself."""
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(main)
-    except BaseExceptionGroup as group:
-        failures = list(_leaves(group))
-        for failure in failures:
-            if isinstance(failure, ManageoutError):
-                raise failure from None
-        raise failures[0] from None
 
 
 async def _serve(
@@ -316,11 +303,3 @@ def _make_state_dir(path: Path) -> None:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         log.error("daemon.state_dir %s cannot be made, nothing is kept: %s", path, said(error))
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

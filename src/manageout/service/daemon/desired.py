@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
-from types import MappingProxyType
 from typing import NamedTuple
 
 from manageout.linux.netlink.conntrack import ACCOUNTING, TIMESTAMPS
-from manageout.linux.netlink.links import Address
-from manageout.linux.nft.features import ALL, Features
 from manageout.protocol.offload.cut import MTU
-from manageout.service.daemon.guard import (
+from manageout.service.policy.filter import table
+from manageout.service.policy.filter_text import chain
+from manageout.service.policy.filter_tracking import timeouts
+from manageout.service.policy.guard import (
     GUARDED,
     IPV4_FORWARDING,
     IPV6_FORWARDING,
-    Router,
     guard_rules,
     guard_sets,
     lasting_rules,
 )
-from manageout.service.policy.filter import table
-from manageout.service.policy.filter_managers import EMPTY, Contents
-from manageout.service.policy.filter_text import chain
-from manageout.service.policy.filter_tracking import timeouts
+from manageout.service.policy.surroundings import NOWHERE, Surroundings
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 
@@ -52,23 +48,6 @@ class WantedRoute(NamedTuple):
         return f"{self.prefix} via {self.via}" if self.via else f"{self.prefix} into {self.dev}"
 
 
-class Surroundings(NamedTuple):
-    """What the rules depend on that is neither in the site file nor ours to change."""
-
-    underlays: tuple[str, ...] = ()
-    """The devices that hold the ISATAP locators, if all locators are on such devices."""
-    proxy: str | None = None
-    """The device where hosts ask by ARP for leases."""
-    towards: Mapping[Address, str] = MappingProxyType({})
-    """Where other ISATAP routers, and the next hops of their clients, are reached."""
-    before: Router = Router()
-    """What this machine forwarded before we came."""
-    contents: Contents = EMPTY
-    """What the sets of the packet filter hold by now."""
-    features: Features = ALL
-    """What this kernel's packet filter can do."""
-
-
 @dataclass(frozen=True)
 class Desired:
     """The blueprint; :mod:`manageout.service.daemon.reconcile` makes the kernel equal to it."""
@@ -88,9 +67,6 @@ class Desired:
         """Of our routes, and of what is on the links of our devices."""
         links = (address.network for device in self.devices for address in device.addresses)
         return [*(route.prefix for route in self.routes), *links]
-
-
-NOWHERE = Surroundings()
 
 
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:

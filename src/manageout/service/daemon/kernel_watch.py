@@ -31,11 +31,11 @@ from manageout.protocol.core.allowance import Allowance
 from manageout.protocol.core.restraint import Restraint
 from manageout.service.daemon import advertised, kernel_findings
 from manageout.service.daemon.cards import Cards
-from manageout.service.daemon.desired import Desired, Surroundings, without_rules
-from manageout.service.daemon.kernel_findings import Board, Row
+from manageout.service.daemon.desired import Desired, without_rules
 from manageout.service.daemon.reconcile import Kind, Reconciler, Step
 from manageout.service.policy.filter_watch import FilterWatch
-from manageout.service.process.finding import Finding
+from manageout.service.policy.surroundings import Surroundings
+from manageout.service.process.finding import Board, Finding, Trouble
 from manageout.service.process.metrics import Metric
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -186,7 +186,7 @@ class KernelWatch:
             self._reload_rules()
         self._seen = around
 
-    def _overruled(self) -> list[Row]:
+    def _overruled(self) -> list[Trouble]:
         """Routes of ours that are there, but that no packet follows."""
         return list(kernel_findings.overruled(self._reconciler.overruled(self._wanted())))
 
@@ -199,9 +199,9 @@ class KernelWatch:
 
     # --- Mending ----------------------------------------------------------------------------------------
 
-    def _mend(self, now: float, steps: Iterator[Step]) -> list[Row]:
+    def _mend(self, now: float, steps: Iterator[Step]) -> list[Trouble]:
         """Take the steps that may be taken; what stays wrong."""
-        rows: list[Row] = []
+        rows: list[Trouble] = []
         wrong: set[Hashable] = set()
         for step in steps:
             key = (step.kind.value, step.about)
@@ -212,7 +212,7 @@ class KernelWatch:
             self._restraint.found_right(left)
         return rows
 
-    def _take(self, step: Step, key: tuple[str, str], now: float) -> Row | None:
+    def _take(self, step: Step, key: tuple[str, str], now: float) -> Trouble | None:
         if step.kind.shared and not self._restraint.may(key, now):
             why = self._refusals.get(key, "set otherwise again and again")
             return kernel_findings.unmended(step, f"{why}; left so")

@@ -29,7 +29,7 @@ from manageout.linux.nft.tables import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
 from manageout.linux.packets.tun import Tun
 from manageout.service.daemon.desired import Desired, Device, WantedRoute
 from manageout.service.daemon.gate import Gate
-from manageout.service.daemon.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router
+from manageout.service.policy.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router
 from manageout.service.process.runtime import RuntimeDir
 from manageout.words import counted
 

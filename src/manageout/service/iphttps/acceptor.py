@@ -24,6 +24,7 @@ from email.utils import formatdate
 from typing import TypeVarTuple
 
 from manageout.errors import ManageoutError
+from manageout.linux.packets.tcp import tune
 from manageout.protocol.core.drops import MEANING, Drop
 from manageout.protocol.iphttps.newcomers import Source
 from manageout.service.iphttps.balancers import Balancers, header_of_a_stranger, is_balancer
@@ -33,7 +34,6 @@ from manageout.service.iphttps.listeners import Inherited, listen
 from manageout.service.iphttps.refusals import Refusals
 from manageout.service.iphttps.trust import PeerCertificate, Refusal, Trust, refusal
 from manageout.service.process.loops import LoopThread
-from manageout.service.tls.stream import tune
 from manageout.site.tables.site import IpHttpsTable
 from manageout.wire.iphttps import build_refusal
 from manageout.words import said

@@ -15,13 +15,13 @@ from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.host.name_policy import domain
 from manageout.protocol.offload.cut import MTU
-from manageout.service.daemon.daemon import run_loop
 from manageout.service.iphttps import interface_id
 from manageout.service.iphttps.client import ClientOptions, IpHttpsClientService
 from manageout.service.iphttps.dial import Gateway, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
 from manageout.service.process.control import ControlServer
 from manageout.service.process.logs import set_up_logging
+from manageout.service.process.loops import run_loop
 from manageout.service.process.overview import Overview
 from manageout.service.process.runtime import RuntimeDir
 from manageout.service.resolver.location import LocationUrl

@@ -13,10 +13,10 @@ from manageout.linux.host import privileges, sysctl
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.isatap.host import MIN_MTU
-from manageout.service.daemon.daemon import run_loop
 from manageout.service.isatap.host import IsatapHostService
 from manageout.service.process.control import ControlServer
 from manageout.service.process.logs import set_up_logging
+from manageout.service.process.loops import run_loop
 from manageout.service.process.overview import Overview
 from manageout.service.process.runtime import RuntimeDir
 

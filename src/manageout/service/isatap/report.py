@@ -1,14 +1,13 @@
-"""What router and host show of their link: rows of drops and of hosts, slow and fast path together."""
+"""What router and host show of their link: rows of drops, slow and fast path together."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from typing import Any
 
 from manageout.linux.bpf.isatap import IsatapFastPath
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.isatap.registry import HostRecord
 
 
 def drop_rows(table: DropTable, fast: IsatapFastPath | None, wall_offset: float) -> list[dict[str, Any]]:
@@ -39,23 +38,6 @@ def keep_drops(table: DropTable, fast: IsatapFastPath, now: float) -> None:
     for reason, source, times in fast.drops():
         table.count(reason, source, now, times)
     table.totals.update(totals)
-
-
-def host_row(record: HostRecord, prefix: bytes, retires: bool) -> dict[str, Any]:
-    """One host of the registry. ``prefix``: 8 bytes; ``retires``: it is told to let go. Times: Unix seconds."""
-    return {
-        "ipv4": _text(record.v4),
-        "ipv6": str(IPv6Address(prefix + record.interface_id())),
-        "name": record.name,
-        "first_seen": record.first_seen,
-        "last_rs": record.last_rs,
-        "last_packet": record.last_packet,
-        "rx_packets": record.packets_in,
-        "rx_bytes": record.bytes_in,
-        "tx_packets": record.packets_out,
-        "tx_bytes": record.bytes_out,
-        "retires": retires,
-    }
 
 
 def _text(v4: bytes) -> str:

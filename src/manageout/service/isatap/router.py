@@ -21,13 +21,14 @@ from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.link import LinkState, Role
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import HostSeen, IsatapRouter, RouterConfig
-from manageout.service.daemon.fast_path_watch import FastPathWatch
 from manageout.service.isatap.host_names import HostNames
 from manageout.service.isatap.io import IsatapIo
-from manageout.service.isatap.report import drop_rows, drop_totals, host_row, keep_drops
+from manageout.service.isatap.report import drop_rows, drop_totals, keep_drops
 from manageout.service.isatap.retiring import Retiring
+from manageout.service.process.fast_path_watch import FastPathWatch
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.state.host_file import host_row
 from manageout.service.state.hosts import RegistryStore
 from manageout.site.plan import Plan
 from manageout.site.tables.site import IsatapTable, Site

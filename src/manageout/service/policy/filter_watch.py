@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from manageout.errors import ManageoutError
 from manageout.linux.nft.rules import NftRules
 from manageout.linux.nft.tables import OURS
-from manageout.service.daemon.kernel_findings import Board, Row
 from manageout.service.probe.machine import filters
 from manageout.service.probe.results import Judged, Kind
+from manageout.service.process.finding import Board, Trouble
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -90,7 +90,7 @@ class FilterWatch:
         self._board.show("filters", dropped(judged), time.monotonic())
 
 
-def dropped(judged: Iterable[Judged]) -> Iterator[Row]:
+def dropped(judged: Iterable[Judged]) -> Iterator[Trouble]:
     """A row for each rule or chain that drops what must pass."""
     rules: dict[str, list[Judged]] = {}
     for each in judged:
@@ -100,4 +100,4 @@ def dropped(judged: Iterable[Judged]) -> Iterator[Row]:
         kinds: dict[Kind, None] = dict.fromkeys(each.what for each in found)
         what = f"another firewall drops {', '.join(kinds)}: {rule} (such as {found[0].packet})"
         remedy = "; ".join(dict.fromkeys(REMEDIES[kind] for kind in kinds))
-        yield Row("FILTER-BLOCKS", rule, "error", what, remedy)
+        yield Trouble("FILTER-BLOCKS", rule, "error", what, remedy)

@@ -23,13 +23,13 @@ from manageout.linux.nft import program as nft
 from manageout.linux.nft.features import features
 from manageout.linux.nft.sets import Change, Counted, NftSets, TableMonitor
 from manageout.linux.nft.tables import RuleTables
-from manageout.service.daemon.guard import GUARDED
 from manageout.service.policy import drops as policy_drops
 from manageout.service.policy.charges import Charges
 from manageout.service.policy.departed import Departed
 from manageout.service.policy.filter import REFUSALS, set_name
 from manageout.service.policy.filter_managers import Contents, counter
 from manageout.service.policy.filter_tracking import counts_by_client
+from manageout.service.policy.guard import GUARDED
 from manageout.service.policy.manager_names import Address, ManagerNames, resolver_of
 from manageout.service.policy.members import Members
 from manageout.service.policy.peer_names import PeerNames

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from manageout.linux.netlink.links import Address, Netlink
-from manageout.linux.nft.features import features
-from manageout.service.daemon.desired import NOWHERE, Surroundings
-from manageout.service.translate.ipv4_side import DEVICES, ipv4_side, proxy_device
-from manageout.site.plan import Plan
+from manageout.linux.nft.features import ALL, Features, features
+from manageout.service.policy.filter_managers import EMPTY, Contents
+from manageout.service.policy.guard import Router
+from manageout.service.translate.ipv4_side import ipv4_side, proxy_device
+from manageout.site.plan import DEVICES, Plan
 from manageout.site.tables.site import Site
+
+
+class Surroundings(NamedTuple):
+    """What the rules depend on that is neither in the site file nor ours to change."""
+
+    underlays: tuple[str, ...] = ()
+    """The devices that hold the ISATAP locators, if all locators are on such devices."""
+    proxy: str | None = None
+    """The device where hosts ask by ARP for leases."""
+    towards: Mapping[Address, str] = MappingProxyType({})
+    """Where other ISATAP routers, and the next hops of their clients, are reached."""
+    before: Router = Router()
+    """What this machine forwarded before we came."""
+    contents: Contents = EMPTY
+    """What the sets of the packet filter hold by now."""
+    features: Features = ALL
+    """What this kernel's packet filter can do."""
+
+
+NOWHERE = Surroundings()
 
 
 def surroundings(netlink: Netlink, site: Site, plan: Plan, seen: Surroundings = NOWHERE) -> Surroundings:

@@ -18,8 +18,8 @@ from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 from manageout.errors import ConnectError
+from manageout.linux.packets.tcp import tune
 from manageout.protocol.iphttps.values import ConnectFault
-from manageout.service.tls.stream import tune
 
 MAX_ADDRESSES = 8
 STAGGER = 0.25

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from manageout.service.process.finding import Finding
-from manageout.service.state.retire_phases import duration
+from manageout.words import duration
 
 TOLERATED = 10.0
 """Seconds by which the clock may be set without a word: a correction at the start, a leap second."""

@@ -1,8 +1,17 @@
-"""What a role wants somebody to look at."""
+"""What a role wants somebody to look at: told on demand, or on a board that tells the log as well."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import logging
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from manageout.protocol.core.allowance import Allowance
+
+LINES, BURST = 0.2, 20.0
+"""Lines of log a second, and at once: a card that comes and goes must not fill a disk."""
+
+log = logging.getLogger(__name__)
 
 
 class Finding(NamedTuple):
@@ -20,3 +29,50 @@ class Finding(NamedTuple):
         """As read from another process, whatever that says."""
         found = row if isinstance(row, dict) else {}
         return cls(*(str(found.get(field, "")) for field in cls._fields))
+
+
+class Trouble(NamedTuple):
+    """One finding. ``about`` tells rows with the same code apart."""
+
+    code: str
+    about: str
+    severity: Literal["error", "warning"]
+    what: str
+    remedy: str
+
+
+class Board:
+    """The rows that stand, by the part of the look that found them. The log hears of what comes and what goes."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, dict[tuple[str, str], Trouble]] = {}
+        self._lines = Allowance(LINES, BURST)
+        self._unsaid = 0
+
+    def show(self, part: str, rows: Iterable[Trouble], now: float) -> None:
+        """``rows`` are all that ``part`` has found now."""
+        before = self._parts.get(part, {})
+        after = {(row.code, row.about): row for row in rows}
+        self._parts[part] = after
+        for key, row in after.items():
+            if key not in before:
+                level = logging.ERROR if row.severity == "error" else logging.WARNING
+                self.say(level, f"{row.code}: {row.what} ({row.remedy})", now)
+        for key, row in before.items():
+            if key not in after:
+                self.say(logging.INFO, f"{row.code}: {row.about} is right again", now)
+
+    def say(self, level: int, text: str, now: float) -> None:
+        """A line in the log, unless there were too many."""
+        if not self._lines.take(now):
+            self._unsaid += 1
+            return
+        if self._unsaid:
+            log.warning("%d lines about changes of this machine's network were left out", self._unsaid)
+            self._unsaid = 0
+        log.log(level, "%s", text)
+
+    def findings(self) -> list[Finding]:
+        """All of them."""
+        rows = [row for part in self._parts.values() for row in part.values()]
+        return [Finding(row.code, row.severity, row.what, row.remedy) for row in rows]

@@ -8,8 +8,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVarTuple
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVarTuple
+
+from manageout.errors import ManageoutError
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -30,6 +32,27 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run ``main`` on uvloop if it is installed; the first failure of a task comes out by itself."""
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(main)
+    except BaseExceptionGroup as group:
+        failures = list(_leaves(group))
+        for failure in failures:
+            if isinstance(failure, ManageoutError):
+                raise failure from None
+        raise failures[0] from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 class LoopThread:

@@ -1,18 +1,13 @@
-"""What the daemon asks of a role, and which roles a site file names."""
+"""What a process asks of its roles."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
-from manageout.linux.netlink.links import Netlink
-from manageout.linux.nft.tables import RuleTables
-from manageout.linux.packets.tun import Tun
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Watcher
-from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
 
@@ -48,49 +43,3 @@ class Role(Shown, Protocol):
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file; :class:`ManageoutError` when that cannot be."""
-
-
-def roles_of(
-    site: Site, plan: Plan, tuns: Mapping[str, Tun], rules: RuleTables, netlink: Netlink, state_dir: Path
-) -> dict[str, Role]:
-    """The roles of this machine by name, not yet running."""
-    from manageout.service.policy.policy import PolicyService
-    from manageout.service.usage.log import UsageLog
-
-    policy = PolicyService(site, plan, rules)
-    roles: list[Role] = [policy, UsageLog(site, plan, state_dir, policy.call)]
-    watchers: list[Watcher] = []
-    if site.translation is not None:
-        from manageout.service.translate.translator import TranslatorService
-
-        translator = TranslatorService(site, plan, tuns[XLAT_DEVICE], netlink)
-        roles.append(translator)
-        watchers.append(translator)
-    watchers.append(policy)
-    if site.isatap is not None:
-        from manageout.service.isatap.router import IsatapRouterService
-
-        roles.append(IsatapRouterService(site, plan, tuns[ISATAP_DEVICE], netlink, state_dir))
-    if site.isatap is not None and site.isatap.name and site.names is not None:
-        from manageout.service.names.router_record_watch import RouterRecordWatch
-
-        roles.append(RouterRecordWatch(site, plan))
-    if site.dns64 is not None:
-        from manageout.service.dns64.dns64 import Dns64Service
-
-        dns64 = Dns64Service(site, plan)
-        roles.append(dns64)
-        watchers.append(dns64)
-    if site.names is not None and site.gateway is not None:
-        from manageout.service.names.names import NamesService
-
-        names = NamesService(site, plan, state_dir)
-        roles.append(names)
-        watchers.append(names)
-    if site.gateway is not None:
-        from manageout.service.iphttps.server import IpHttpsServerService
-        from manageout.service.leases.keeper import LeaseKeeper
-
-        keeper = LeaseKeeper(site, plan, netlink, state_dir, watchers)
-        roles += [keeper, IpHttpsServerService(site, plan, tuns[IPHTTPS_DEVICE], keeper)]
-    return {role.name: role for role in roles}

@@ -6,18 +6,34 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
 from manageout.errors import ManageoutError, NotPermitted
 from manageout.protocol.isatap.registry import HostRecord
-from manageout.service.isatap.report import host_row
 from manageout.service.state.hosts import FILE
 
 MAX_BYTES = 256 << 20
 _TIMES = ("first_seen", "last_rs", "last_packet")
 _COUNTS = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")
+
+
+def host_row(record: HostRecord, prefix: bytes, retires: bool) -> dict[str, Any]:
+    """One host of the registry. ``prefix``: 8 bytes; ``retires``: it is told to let go. Times: Unix seconds."""
+    return {
+        "ipv4": str(IPv4Address(record.v4)),
+        "ipv6": str(IPv6Address(prefix + record.interface_id())),
+        "name": record.name,
+        "first_seen": record.first_seen,
+        "last_rs": record.last_rs,
+        "last_packet": record.last_packet,
+        "rx_packets": record.packets_in,
+        "rx_bytes": record.bytes_in,
+        "tx_packets": record.packets_out,
+        "tx_bytes": record.bytes_out,
+        "retires": retires,
+    }
 
 
 def stored(directory: Path, prefix: bytes) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from manageout.errors import ManageoutError
+from manageout.words import duration
 
 EVIDENCE_AGE = 7 * 86400
 
@@ -90,16 +91,6 @@ def require_age(step: Step, since: float, now: float, wanted: float, force: bool
             f"wait {duration(wanted - age)}, or insist with --force (that is noted)",
         )
     return True
-
-
-def duration(seconds: float) -> str:
-    """In the largest unit that fits: ``3 days``, ``5 hours``."""
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size:
-            count = round(seconds / size)
-            return f"{count} {unit}{'s' if count != 1 else ''}"
-    count = round(seconds)
-    return f"{count} second{'s' if count != 1 else ''}"
 
 
 def _words(phase: Phase) -> str:

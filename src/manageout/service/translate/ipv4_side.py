@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from manageout.errors import KernelError
 from manageout.linux.netlink.links import Netlink
-from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.site.plan import DEVICES, Plan
 from manageout.site.tables.site import Site
 
-DEVICES = frozenset({ISATAP_DEVICE, IPHTTPS_DEVICE, XLAT_DEVICE})
 DUMMY = IPv4Address("192.0.0.8")
 """RFC 7600: the source of errors of a machine without any IPv4 address."""
 

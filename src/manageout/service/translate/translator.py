@@ -22,7 +22,7 @@ from manageout.protocol.offload.cut import MTU
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import DIFFERENCE
-from manageout.service.daemon.fast_path_watch import FastPathWatch
+from manageout.service.process.fast_path_watch import FastPathWatch
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
-from manageout.service.daemon.desired import Desired, Surroundings, WantedRoute, desired
+from manageout.service.daemon.desired import Desired, WantedRoute, desired
+from manageout.service.policy.surroundings import Surroundings
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.isatap.registry import U_BIT, HostRecord
-from manageout.service.isatap.report import drop_rows, drop_totals, host_row
+from manageout.service.isatap.report import drop_rows, drop_totals
+from manageout.service.state.host_file import host_row
 
 A = b"\x0a\0\0\1"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.service.state.retire_phases import Phase, Step, duration, next_phase, require_age
+from manageout.service.state.retire_phases import Phase, Step, next_phase, require_age
+from manageout.words import duration
 
 DAY = 86400.0
 

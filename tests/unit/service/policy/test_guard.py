@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.service.daemon.desired import Surroundings
-from manageout.service.daemon.guard import Router
+from manageout.service.policy.guard import Router
+from manageout.service.policy.surroundings import Surroundings
 from tests.unit.service.daemon.test_desired import GATEWAY, ROUTER, TRANSLATION, wanted
 
 OTHERS = 'iifname != "mo-*" oifname != "mo-*"'
