@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet
-SOURCES := src tests build_bpf.py
+SOURCES := src tests scripts build_bpf.py
 FUZZ ?= 1000000
 WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
@@ -86,7 +86,7 @@ type: $(VENV)/development ## types, strictly
 
 contracts: $(VENV)/development ## the layers of docs/adr/0001
 	$(BIN)/lint-imports --no-logo
-	@$(BIN)/python scripts/architecture.py --count
+	@$(BIN)/python scripts/house.py
 
 test: packages-test setup $(VENV)/directory check ## check, then every test (system tests need root)
 	scripts/private $(BIN)/python -m pytest $(if $(filter 1,$(WORKERS)),,$(SIDE_BY_SIDE)) $(PYTEST)

@@ -1,82 +1,35 @@
 """The pictures of docs/reference/architecture.md, drawn from the code: layers, features, states.
 
-``python scripts/architecture.py`` renews them, ``--check`` fails when the page is old; ``--count`` counts code lines.
+``python scripts/architecture.py`` renews them, ``--check`` fails when the page is old.
 Only what stands between ``<!-- name -->`` and ``<!-- end -->`` is drawn; the text around is written by hand.
 """
 
 from __future__ import annotations
 
 import ast
-import io
 import re
 import sys
-import tokenize
 import tomllib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "src" / "manageout"
+import house
+from house import PACKAGE, ROOT, Parts, modules_used
+
 PAGE = ROOT / "docs" / "reference" / "architecture.md"
-_IDLE = (
-    tokenize.COMMENT,
-    tokenize.NL,
-    tokenize.NEWLINE,
-    tokenize.INDENT,
-    tokenize.DEDENT,
-    tokenize.ENDMARKER,
-)
 
 
-def code_lines(text: str) -> int:
-    """Lines that are neither blank, comment nor docstring."""
-    lines: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in _IDLE:
-            lines.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            for each in node.body:
-                if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant):
-                    lines.difference_update(range(each.lineno, (each.end_lineno or each.lineno) + 1))
-    return len(lines)
-
-
-def sources() -> Iterator[tuple[tuple[str, ...], str]]:
-    """Each module's name, as parts below the package, and its text."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).with_suffix("").parts, path.read_text()
-
-
-def place(parts: tuple[str, ...]) -> str:
+def place(parts: Parts) -> str:
     """The room of a module: ``layer/feature``, or its layer."""
     return "/".join(parts[:-1][:2]) or "(root)"
-
-
-def imports(text: str) -> Iterator[tuple[str, ...]]:
-    """Modules, or names in modules, of this package that a module imports anywhere."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("manageout."):
-            for alias in node.names:
-                yield (*node.module.split(".")[1:], alias.name)
-
-
-def modules() -> dict[tuple[str, ...], set[tuple[str, ...]]]:
-    """Module -> modules of this package that it imports."""
-    every = {parts for parts, _ in sources()}
-    return {
-        parts: {name if name in every else name[:-1] for name in imports(text)} & every
-        for parts, text in sources()
-        if parts[-1] != "__init__"
-    }
 
 
 def rooms() -> dict[str, set[str]]:
     """Room -> rooms that it imports from."""
     found: dict[str, set[str]] = {}
-    for parts, used in modules().items():
-        found.setdefault(place(parts), set()).update({place(name) for name in used} - {place(parts)})
-    return found
+    for parts, targets in modules_used().items():
+        if parts[-1] != "__init__":
+            found.setdefault(place(parts), set()).update(place(each) for each in targets)
+    return {room: uses - {room} for room, uses in found.items()}
 
 
 def layers() -> str:
@@ -112,22 +65,6 @@ def features() -> str:
         below = sorted(each for each in uses if each.partition("/")[0] != layer and each != "(root)")
         lines.append(f"| `{room}` | {said(room)} | {' '.join(beside)} | {' '.join(below)} |")
     return "\n".join(lines)
-
-
-def counted() -> str:
-    """Code lines of each layer and of all, and the fullest folder, for the log."""
-    layers: dict[str, int] = {}
-    folders: dict[str, int] = {}
-    for parts, text in sources():
-        layer, folder = parts[0] if len(parts) > 1 else "(root)", "/".join(parts[:-1])
-        layers[layer] = layers.get(layer, 0) + code_lines(text)
-        if parts[-1] != "__init__":
-            folders[folder] = folders.get(folder, 0) + 1
-    fullest = max(folders, key=folders.__getitem__)
-    each = ", ".join(f"{name} {count:,}" for name, count in sorted(layers.items()))
-    return (
-        f"code lines: {sum(layers.values()):,} ({each}); fullest folder: {fullest}, {folders[fullest]} files"
-    )
 
 
 def _states(table: dict[tuple[str, str], str]) -> str:
@@ -173,7 +110,7 @@ if __name__ == "__main__":
     old = PAGE.read_text()
     new = drawn(old)
     if "--count" in sys.argv:
-        print(counted())
+        house.main()
     elif "--check" not in sys.argv:
         PAGE.write_text(new)
     elif new != old:

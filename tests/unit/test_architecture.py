@@ -5,15 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from graphlib import CycleError, TopologicalSorter
-from importlib import import_module
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-KNOWN = ("protocol/iphttps/owners", "service/leases/report")
-"""They name the type of what they are given."""
 PAGE = ROOT / "docs" / "reference" / "architecture.md"
 
 
@@ -29,15 +23,3 @@ def test_the_files_on_the_ways_exist() -> None:
     assert not [
         name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "src/manageout"))
     ]
-
-
-def test_no_module_imports_itself_by_way_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    modules = import_module("architecture").modules()
-    names = {"/".join(parts): {"/".join(used) for used in uses} for parts, uses in modules.items()}
-    for module in KNOWN:
-        names[module] = set()
-    try:
-        TopologicalSorter(names).prepare()
-    except CycleError as error:
-        pytest.fail(" <- ".join(error.args[1]))

@@ -155,6 +155,7 @@ def test_every_unit_test_has_its_source(test: Path) -> None:
     if relative.parent == Path() and test.stem in (
         "test_architecture",
         "test_build_bpf",
+        "test_house",
         "test_layout",
         "test_security",
     ):
