@@ -20,7 +20,7 @@ from statistics import median
 
 from manageout.linux.netlink import messages as rtnetlink
 from manageout.linux.netlink.messages import attribute
-from manageout.linux.nft.sets import NETFILTER
+from manageout.linux.netlink.netfilter import NETFILTER
 from tests.bench.iphttps_flood import percentile
 from tests.bench.report import Result, say
 from tests.tools.places.iphttps import SITE, Pair, Running, sh, wait_for

@@ -11,8 +11,8 @@ import pytest
 
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns, sysctl
-from manageout.linux.netlink import conntrack, conntrack_forget
-from manageout.linux.netlink.conntrack import Connection
+from manageout.linux.netlink import conntrack, conntrack_walk
+from manageout.linux.netlink.conntrack import ConntrackEntry
 from manageout.linux.nft import program as nft
 
 ONE = socket.inet_pton(socket.AF_INET6, "::1")
@@ -34,7 +34,7 @@ def tracked(namespaces: Callable[[str], str]) -> Iterator[None]:
         yield
 
 
-def found() -> list[Connection]:
+def found() -> list[ConntrackEntry]:
     return list(conntrack.connections(lambda source, destination: destination == ONE))
 
 
@@ -82,24 +82,7 @@ def test_what_an_address_has_is_forgotten_in_both_families_and_the_rest_is_not()
         sender.sendto(b"x", ("127.0.0.2", 9))
         sender.sendto(b"x", ("127.0.0.3", 9))
     gone = {socket.inet_pton(socket.AF_INET6, "fd00::1"), socket.inet_aton("127.0.0.2")}
-    assert sum(conntrack_forget.forget_of(gone.__contains__)) == 2
-    assert sum(conntrack_forget.forget_of(gone.__contains__)) == 0
+    assert sum(conntrack_walk.forget_of(gone.__contains__)) == 2
+    assert sum(conntrack_walk.forget_of(gone.__contains__)) == 0
     assert [connection.port for connection in found()] == [10]
-    assert sum(conntrack_forget.forget_of({socket.inet_aton("127.0.0.3")}.__contains__)) == 1
-
-
-def test_the_places_of_addresses_are_those_of_their_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent_to(10)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(b"x", ("127.0.0.2", 9))
-    seen: list[tuple[bytes, ...]] = []
-    read = conntrack_forget.addresses
-
-    def both(body: bytes) -> tuple[bytes, ...]:
-        seen.append(read(body))
-        assert seen[-1] == conntrack_forget._of_another_form(body)
-        return seen[-1]
-
-    monkeypatch.setattr(conntrack_forget, "addresses", both)
-    assert sum(conntrack_forget.forget_of(lambda address: False)) == 0
-    assert {len(address) for each in seen for address in each} == {4, 16} and len(seen) >= 2
+    assert sum(conntrack_walk.forget_of({socket.inet_aton("127.0.0.3")}.__contains__)) == 1

@@ -84,7 +84,7 @@ def test_the_kernel_keeps_the_rest_away(events: ConnectionEvents) -> None:
     send("127.0.0.1", socket.AF_INET)
     send(ADDRESSES[0])
     assert select.select([events], [], [], 10)[0]
-    assert len(events._socket.notifications()) == 1
+    assert len(events.notifications()) == 1
 
 
 def test_the_end_comes_with_the_counters(events: ConnectionEvents) -> None:
@@ -104,7 +104,7 @@ def test_the_end_comes_with_the_counters(events: ConnectionEvents) -> None:
 
 
 def test_lost_events_are_noticed(events: ConnectionEvents) -> None:
-    events._socket.option(socket.SO_RCVBUF, 1)
+    events.option(socket.SO_RCVBUF, 1)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
         for port in range(1, 200):
             sender.sendto(b"x", (ADDRESSES[0], port))

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+from collections import Counter
 
 import pytest
 
-from manageout.linux.netlink import conntrack_walk
-from manageout.linux.netlink import messages as rtnetlink
-from manageout.linux.netlink.conntrack import connection
-from manageout.linux.netlink.conntrack_walk import FORGET, Ends, mark, walk
+from manageout.linux.netlink import conntrack, conntrack_walk, netfilter
+from manageout.linux.netlink.conntrack import Ends
+from manageout.linux.netlink.conntrack_walk import FORGET, mark, walk
+from manageout.linux.netlink.messages import attribute, attribute_list
+from manageout.linux.netlink.netfilter import NetfilterSocket
 from manageout.linux.nft import program as nft
-from manageout.linux.nft.sets import NETFILTER
 from tests.system.test_conntrack import BODY, MARKED, found, sent_to, tracked
 
 __all__ = ["tracked"]
 
 
-def test_the_places_of_a_message_are_those_of_its_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_places_of_a_message_are_those_of_its_attributes() -> None:
     sent_to(9)  # its source is rewritten
     sent_to(10)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("127.0.0.2", 9))
+    subprocess.run(["ping", "-c1", "-w5", "::1"], check=True, capture_output=True)
+    seen: Counter[int] = Counter()
     server = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    with server, socket.create_connection(server.getsockname()[:2]):
-        netlink = rtnetlink.Socket(protocol=NETFILTER)
-        for message in netlink.each(1 << 8 | 1, bytes([socket.AF_INET6, 0, 0, 0]), "read"):
-            whole = connection(message.body, lambda source, destination: True)
-            assert whole is not None
-            fields = whole.protocol, whole.source, whole.destination, whole.port, whole.seen_as
-            assert conntrack_walk.ends(message.body) == Ends(*fields)
-            monkeypatch.setattr(conntrack_walk, "_PROTOCOL_HEAD", b"else")
-            assert conntrack_walk.ends(message.body) == Ends(*fields), "of another form"
-            monkeypatch.undo()
-        netlink.close()
+    with server, socket.create_connection(server.getsockname()[:2]), NetfilterSocket() as netlink:
+        for family in (socket.AF_INET6, socket.AF_INET):
+            for message in netlink.each(conntrack.GET, netfilter.body(family), "read"):
+                ends = conntrack_walk.ends(message.body)
+                assert ends == conntrack.ends_of(family, netfilter.values(message.body))
+                assert ends is not None
+                seen[family] += 1
+                assert conntrack_walk.ends(reordered(message.body)) == ends, "of another form"
+                assert conntrack_walk.ends(b"\x07" + message.body[1:]) is None, "of another family"
+                whole = conntrack.connection(message.body, lambda source, destination: True)
+                assert (whole is None) == (family == socket.AF_INET)
+                if whole is not None:
+                    fields = whole.protocol, whole.source, whole.destination, whole.port, whole.seen_as
+                    assert fields == ends[:5]
+    assert seen[socket.AF_INET6] >= 4 and seen[socket.AF_INET] >= 1
+
+
+def reordered(body: bytes) -> bytes:
+    """The attributes of a message from the last to the first."""
+    parts = [attribute(kind, value) for kind, value in attribute_list(body[4:])]
+    return body[:4] + b"".join(reversed(parts))
 
 
 def to_9(ends: Ends) -> bool:
@@ -58,7 +74,7 @@ def test_a_bit_in_the_mark_leaves_the_other_bits() -> None:
 
 
 @pytest.mark.parametrize("change", [FORGET, mark(0x2)])
-def test_other_work_comes_in_between(change: conntrack_walk.Change) -> None:
+def test_other_work_comes_in_between(change: conntrack_walk.Action) -> None:
     for port in range(1000, 3000):
         sent_to(port)
     slices = list(walk(lambda ends: True, change))

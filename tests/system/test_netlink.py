@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import socket
 import struct
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 from manageout.errors import KernelError
 from manageout.linux.host import netns
 from manageout.linux.netlink import messages as rtnetlink
-from manageout.linux.netlink.links import PROTO, AddressMonitor, Hop, Netlink
+from manageout.linux.netlink.events import AddressMonitor
+from manageout.linux.netlink.links import PROTO, Hop, Netlink
 
 NAME = "mo-test-netlink"
 ULA = IPv6Interface("fd00::1/64")
@@ -54,7 +56,7 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(netlink: Netlink) ->
     subprocess.run(["ip", "-batch", "-"], input=many, text=True, check=True)
     more = iter(range(100))
 
-    class Disturbed(rtnetlink.Socket):
+    class Disturbed(Netlink):
         times = 1
 
         def each(self, kind: int, body: bytes, what: str) -> Iterator[rtnetlink.Message]:
@@ -157,7 +159,7 @@ def test_a_route_that_leads_nowhere(netlink: Netlink, kind: str) -> None:
 def test_the_device_goes_while_its_route_is_asked_for(netlink: Netlink, told: bool) -> None:
     """After the answer, or before its device was written into it."""
 
-    class Disturbed(rtnetlink.Socket):
+    class Disturbed(Netlink):
         def get(self, kind: int, body: bytes, what: str) -> rtnetlink.Message:
             message = super().get(kind, body, what)
             subprocess.run(["ip", "link", "delete", "v0"], check=True)
@@ -170,11 +172,8 @@ def test_the_device_goes_while_its_route_is_asked_for(netlink: Netlink, told: bo
 
     netlink.set_up("v0")
     netlink.add_address("v0", IPv4Interface("10.8.0.1/24"))
-    with Netlink() as disturbed:
-        disturbed._socket.close()
-        disturbed._socket = Disturbed()
-        with pytest.raises(KernelError, match=r"10\.8\.0\.9: its device has just gone"):
-            disturbed.route_get(ip_address("10.8.0.9"))
+    with Disturbed() as disturbed, pytest.raises(KernelError, match=r"10\.8\.0\.9: its device has just gone"):
+        disturbed.route_get(ip_address("10.8.0.9"))
 
 
 def test_many_routes_are_all_listed(netlink: Netlink) -> None:
@@ -182,6 +181,25 @@ def test_many_routes_are_all_listed(netlink: Netlink) -> None:
     for number in range(2000):  # more than one answer of the kernel holds
         netlink.replace_route(IPv6Network((0xFD01 << 112 | number << 64, 64)), dev="v0")
     assert len(netlink.routes()) == 2000
+
+
+def test_without_descriptors_it_is_the_kernel_that_refuses() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(rtnetlink.Refused, match="open a netlink socket: Too many open files") as refused:
+            Netlink()
+        with pytest.raises(rtnetlink.Refused, match="listen to the kernel: Too many open files"):
+            AddressMonitor()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert "LimitNOFILE" in refused.value.hint
+
+
+def test_what_the_socket_itself_says_is_no_oserror(netlink: Netlink) -> None:
+    with pytest.raises(rtnetlink.Refused, match="list links: Bad file descriptor"), Netlink() as closed:
+        closed.close()
+        closed.links()
 
 
 def test_it_works_inside_a_running_event_loop(netlink: Netlink) -> None:

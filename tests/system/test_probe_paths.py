@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
@@ -13,6 +14,7 @@ import pytest
 from manageout.errors import KernelError
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
+from manageout.linux.netlink.links import Hop, Netlink
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import UDP, Packet
 from manageout.service.probe import filter as probe_filter
@@ -142,6 +144,23 @@ def test_no_route(namespaces: Callable[[str], str]) -> None:
         assert probe_path.echo(FAR, 0.2).by == "this machine"
         with pytest.raises(KernelError):
             probe_path.path_mtu(FAR)
+
+
+def test_the_device_goes_while_the_path_is_looked_at(
+    namespaces: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Disturbed(Netlink):
+        def route_get(self, destination: IPv4Address | IPv6Address) -> Hop:
+            hop = super().route_get(destination)
+            subprocess.run(["ip", "link", "delete", "e0"], check=True)
+            return hop
+
+    name = namespaces("mo-alone")
+    for command in ("link add e0 type veth peer name e1", "link set e0 up", "address add 10.1.0.2/24 dev e0"):
+        netns.run(name, ["ip", *command.split()])
+    monkeypatch.setattr(probe_path, "Netlink", Disturbed)
+    with netns.inside(name), pytest.raises(KernelError, match=r"e0 has gone while 10\.1\.0\.1 was looked at"):
+        probe_path.path_mtu(NEAR)
 
 
 def test_an_address_that_is_not_ours(path: None) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from manageout.errors import KernelError
 from manageout.linux.host import netns
-from manageout.linux.netlink import proxy_arp
-from manageout.linux.netlink.proxy_arp import ProxyArp
+from manageout.linux.netlink import neighbours
+from manageout.linux.netlink.neighbours import ProxyArp
+from manageout.linux.packets.arp import announce
 
 NODE = "mo-test-arp"
 LEASE, OTHER = bytes((10, 0, 0, 130)), bytes((10, 0, 0, 131))
@@ -31,23 +32,18 @@ def test_only_ours_are_removed(node: str) -> None:
     with ProxyArp("e0") as arp:
         for address in (LEASE, LEASE, OTHER):
             arp.add(address)
-        assert sorted(proxy_arp.proxied()) == [("e0", LEASE), ("e0", OTHER)]
+        assert sorted(neighbours.proxied()) == [("e0", LEASE), ("e0", OTHER)]
         arp.remove(OTHER)
         arp.remove(OTHER)
-        assert proxy_arp.proxied() == [("e0", LEASE)]
-    assert proxy_arp.remove_all() == 1
-    assert proxy_arp.proxied() == []
+        assert neighbours.proxied() == [("e0", LEASE)]
+    assert neighbours.remove_proxies() == 1
+    assert neighbours.proxied() == []
     assert netns.run(node, ["ip", "neigh", "show", "proxy"]).stdout.strip() == "10.0.0.7 dev e0 proxy"
 
 
 def test_an_announcement_names_address_and_hardware(node: str) -> None:
-    with (
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as wire,
-        ProxyArp("e0") as arp,
-    ):
-        wire.bind(("e1", 0x0806))
-        wire.settimeout(5.0)
-        arp.announce(LEASE)
+    with listening("e1") as wire:
+        announce("e0", LEASE)
         frame = wire.recv(100)
     hardware = frame[6:12]
     assert frame[:6] == b"\xff" * 6
@@ -56,13 +52,27 @@ def test_an_announcement_names_address_and_hardware(node: str) -> None:
 
 
 def test_a_device_that_is_not_there(node: str) -> None:
+    announce("nothing", LEASE)
     with ProxyArp("nothing") as arp:
-        arp.announce(LEASE)
         arp.remove(LEASE)
         with pytest.raises(KernelError, match="no network device nothing"):
             arp.add(LEASE)
 
 
 def test_the_loopback_device_announces_nothing(node: str) -> None:
-    with ProxyArp("lo") as arp:
-        arp.announce(LEASE)
+    netns.run(node, ["ip", "link", "set", "lo", "up"])
+    with listening("lo") as wire, listening("e1") as after:
+        announce("lo", LEASE)
+        announce("e0", LEASE)
+        assert after.recv(100)
+        wire.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            wire.recv(100)
+
+
+def listening(dev: str) -> socket.socket:
+    """Everything of ARP on ``dev``."""
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+    wire.bind((dev, 0x0806))
+    wire.settimeout(5.0)
+    return wire

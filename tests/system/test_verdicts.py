@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 import pytest
 
 from manageout.linux.host import netns
-from manageout.linux.netlink.conntrack_walk import Ends
+from manageout.linux.netlink.conntrack import Ends
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import Ruleset
 from manageout.service.policy.filter import table
@@ -91,7 +91,7 @@ def test_a_case_is_judged_as_each_of_its_connections(site: Site) -> None:
         source, destination = seed.choice(kinds), seed.choice(kinds)
         protocol = seed.choice([6, 6, 17, 58, 41, 47])
         port = seed.choice([1, 21, 22, 23, 79, 80, 85, 90, 91, 53, 65535]) if protocol in (6, 17) else 0
-        ends = Ends(protocol, source, destination, port, source)
+        ends = Ends(protocol, source, destination, port, source, destination)
         iif, oif = (verdicts.device(each) for each in (source, destination))
         alone = bool(iif or oif) and every.judge("forward", packet(ends, iif, oif)).result == "drop"
         assert verdicts.refused(ends) is alone, ends
@@ -106,7 +106,7 @@ def test_sides_are_told_apart(site: Site) -> None:
     devices = [verdicts.device(each) for each in (LAPTOP, names.nat64[9].packed, gateway)]
     assert devices == [IPHTTPS_DEVICE, XLAT_DEVICE, ""]
     assert verdicts.device(names.isatap_prefix[77].packed) == ISATAP_DEVICE
-    assert not verdicts.refused(Ends(6, LAPTOP, gateway, 9999, LAPTOP)), (
+    assert not verdicts.refused(Ends(6, LAPTOP, gateway, 9999, LAPTOP, gateway)), (
         "its own chain judges that at each packet"
     )
 
@@ -116,5 +116,5 @@ def test_many_connections_are_few_cases(site: Site) -> None:
     seed = random.Random(8)
     for _ in range(20_000):
         there = rfc6052_embed(plan(site).nat64, IPv4Address(seed.getrandbits(32))).packed
-        verdicts.refused(Ends(6, LAPTOP, there, seed.randrange(65536), LAPTOP))
+        verdicts.refused(Ends(6, LAPTOP, there, seed.randrange(65536), LAPTOP, there))
     assert len(verdicts) < 100

@@ -27,7 +27,7 @@ ELSEWHERE: dict[str, str] = {
     "system/test_check_kernel.py": "service/check/kernel",
     "system/test_check_pool.py": "linux/packets/arp service/check/pool",
     "system/test_departed.py": "service/policy/departed",
-    "system/test_conntrack.py": "linux/netlink/conntrack linux/netlink/conntrack_forget",
+    "system/test_conntrack.py": "linux/netlink/conntrack linux/netlink/netfilter",
     "system/test_conntrack_events.py": "linux/netlink/conntrack_events",
     "system/test_conntrack_walk.py": "linux/netlink/conntrack_walk",
     "system/test_daemon.py": "service/daemon/daemon service/daemon/roles service/process/role",
@@ -70,11 +70,10 @@ ELSEWHERE: dict[str, str] = {
     "system/test_policy.py": "service/policy/policy service/policy/revision",
     "system/test_privileges.py": "linux/host/privileges",
     "system/test_probe_paths.py": (
-        "linux/packets/error_queue linux/netlink/neighbours service/probe/filter service/probe/path "
-        "service/probe/router"
+        "linux/packets/error_queue service/probe/filter service/probe/path service/probe/router"
     ),
     "system/test_probes.py": "service/probe/certificate service/probe/clock service/probe/dns",
-    "system/test_proxy_arp.py": "linux/netlink/proxy_arp",
+    "system/test_proxy_arp.py": "linux/netlink/neighbours",
     "system/test_rawsock.py": "linux/packets/rawsock",
     "system/test_reconcile.py": "service/daemon/reconcile",
     "system/test_restart.py": "lab/site",

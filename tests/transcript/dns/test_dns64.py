@@ -267,11 +267,21 @@ def test_rfc6147_5_3_3_other_types_pass_unchanged(kind: str, data: str) -> None:
     assert values(world.reply, kind) == [data]
 
 
-def test_rfc6147_5_1_only_class_in_is_synthesised() -> None:
+@pytest.mark.parametrize(
+    ("name", "kind", "klass"),
+    [
+        ("version.bind", "TXT", "CH"),
+        (APP, "AAAA", "CH"),
+        (APP, "A", "HS"),
+        (APP, "A", "ANY"),
+        (APP, "A", "CLASS2"),
+    ],
+)
+def test_rfc6147_5_1_only_class_in_is_served(name: str, kind: str, klass: str) -> None:
     world = World()
-    world.ask("version.bind", "AAAA", rdclass="CH")
-    world.answer()
-    assert not world.reply.answer and not world.asked
+    world.ask(name, kind, rdclass=klass)
+    reply = world.reply
+    assert rcode(reply) == "REFUSED" and not reply.answer and not world.asked
 
 
 def test_nothing_is_synthesised_for_excluded_domains_and_clients() -> None:

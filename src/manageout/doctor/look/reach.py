@@ -19,7 +19,7 @@ from manageout.doctor.look import policy as reach_policy
 from manageout.doctor.look import site as reach_site
 from manageout.doctor.reach.reach import Answer, Client, Isatap, LeaseWay, Policy, Reach, Refused, View, Way
 from manageout.errors import DaemonUnreachable, ManageoutError
-from manageout.linux.netlink import proxy_arp
+from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import Netlink
 from manageout.service.probe import client as probe_client
 from manageout.service.probe import dns as probe_dns
@@ -315,7 +315,7 @@ class _Look:
         with Netlink() as netlink:
             device = ipv4_side(netlink, site, plan).device_for(plan.leases) or ""
         lease = IPv4Address(reach.target.lease).packed
-        return LeaseWay(device, (device, lease) in proxy_arp.proxied())
+        return LeaseWay(device, (device, lease) in neighbours.proxied())
 
     def _ways(self, reach: Reach, host: IPv4Address) -> dict[Way, IPv6Address]:
         """As which IPv6 address the client sees the manager, for each way that the pair may use."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv6Network
-from socket import AF_INET6
+from socket import AF_INET, AF_INET6
 from typing import NamedTuple
 
-from manageout.linux.netlink import messages as rtnetlink
+from manageout.linux.netlink import netfilter
 from manageout.linux.netlink.messages import attributes
-from manageout.linux.nft.sets import NETFILTER
+from manageout.linux.netlink.netfilter import NetfilterSocket
 from manageout.wire.address import bounds
 
 ACCOUNTING = "net.netfilter.nf_conntrack_acct"
@@ -22,12 +21,17 @@ PROBE_MARK = 0x20000000
 """Of packets and connections of our own that speak in a manager's name: they are nobody's calls."""
 
 TCP = 6
-_GET = 1 << 8 | 1
-_GENERIC = struct.Struct("!BBH")
-_ORIGINAL, _REPLY, _STATUS, _PROTOCOL_STATE = 1, 2, 3, 4
-_MARK, _SENT, _RECEIVED, _TIMESTAMP = 8, 9, 10, 20
+NEW, GET, DELETE = 1 << 8, 1 << 8 | 1, 1 << 8 | 2
+"""Messages of ctnetlink."""
+ORIGINAL, MARK = 1, 8
+"""Attributes of a connection: how it began, and its mark."""
+_REPLY, _STATUS, _PROTOCOL_STATE = 2, 3, 4
+_SENT, _RECEIVED, _TIMESTAMP = 9, 10, 20
 _ADDRESSES, _PROTOCOL = 1, 2
-_SOURCE, _DESTINATION = 3, 4  # of IPv6
+SOURCE: dict[int, int] = {AF_INET6: 3, AF_INET: 1}
+DESTINATION: dict[int, int] = {AF_INET6: 4, AF_INET: 2}
+"""Attributes of addresses, by family."""
+_SIZES: dict[int, int] = {AF_INET6: 16, AF_INET: 4}
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 _PACKETS, _BYTES = 1, 2
 _START = 1
@@ -48,7 +52,20 @@ TCP_STATES = (
 )
 
 
-class Connection(NamedTuple):
+class Ends(NamedTuple):
+    """Who speaks with whom, as the one sees it who began it. ``port``: 0 where the protocol has none."""
+
+    protocol: int
+    source: bytes
+    destination: bytes
+    port: int
+    seen_as: bytes
+    """The source that the other end sees; it differs where addresses are rewritten."""
+    answering: bytes
+    """Whence answers come; it differs from the destination where that is rewritten."""
+
+
+class ConntrackEntry(NamedTuple):
     """One connection, as the one sees it who began it. Ports are 0 where the protocol has none."""
 
     protocol: int
@@ -57,7 +74,6 @@ class Connection(NamedTuple):
     destination: bytes
     port: int
     seen_as: bytes
-    """The source that the other end sees; it differs where addresses are rewritten."""
     state: str
     """Of TCP in its own words; else ``replied`` or ``unreplied``."""
     start: float | None
@@ -75,7 +91,7 @@ def towards(prefixes: Iterable[IPv6Network]) -> Callable[[bytes, bytes], bool]:
     return lambda source, destination: any(low <= destination <= high for low, high in known)
 
 
-def connections(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection]:
+def connections(wanted: Callable[[bytes, bytes], bool]) -> Iterator[ConntrackEntry]:
     """Connections in IPv6 for whose source and destination ``wanted`` is true. Needs CAP_NET_ADMIN.
 
     Raises :class:`KernelError`, :class:`NotPermitted`.
@@ -83,45 +99,62 @@ def connections(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection]:
     return (found for found in each_connection(wanted) if found is not None)
 
 
-def each_connection(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Connection | None]:
+def each_connection(wanted: Callable[[bytes, bytes], bool]) -> Iterator[ConntrackEntry | None]:
     """The same, with None for each that is not wanted: there may be many, and packets have to be served."""
-    socket = rtnetlink.Socket(protocol=NETFILTER)
-    try:
-        for message in socket.each(_GET, _GENERIC.pack(AF_INET6, 0, 0), "read the connections"):
+    with NetfilterSocket() as socket:
+        for message in socket.each(GET, netfilter.body(AF_INET6), "read the connections"):
             yield connection(message.body, wanted)
-    finally:
-        socket.close()
 
 
-def connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> Connection | None:
+def connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> ConntrackEntry | None:
     """What a message of ctnetlink says, if it is about IPv6, ``wanted``, and no probe of ours."""
-    values = attributes(body[_GENERIC.size :])
-    if _number(values, _MARK) & PROBE_MARK:
+    values = netfilter.values(body)
+    ends = None if body[0] != AF_INET6 or is_probe(values) else ends_of(AF_INET6, values)
+    if ends is None or not wanted(ends.source, ends.destination):
         return None
-    original = attributes(values.get(_ORIGINAL, b""))
-    addresses = attributes(original.get(_ADDRESSES, b""))
-    source, destination = addresses.get(_SOURCE, b""), addresses.get(_DESTINATION, b"")
-    if len(source) != 16 or len(destination) != 16 or not wanted(source, destination):
-        return None
-    protocol = attributes(original.get(_PROTOCOL, b""))
-    number = _number(protocol, _NUMBER)
-    reply = attributes(attributes(values.get(_REPLY, b"")).get(_ADDRESSES, b""))
+    original = attributes(values[ORIGINAL])
     sent, received = attributes(values.get(_SENT, b"")), attributes(values.get(_RECEIVED, b""))
     start = _number(attributes(values.get(_TIMESTAMP, b"")), _START)
-    return Connection(
-        number,
-        source,
-        _number(protocol, _SOURCE_PORT),
-        destination,
-        _number(protocol, _DESTINATION_PORT),
-        reply.get(_DESTINATION, source),
-        _state(number, values),
+    return ConntrackEntry(
+        ends.protocol,
+        ends.source,
+        _number(attributes(original.get(_PROTOCOL, b"")), _SOURCE_PORT),
+        ends.destination,
+        ends.port,
+        ends.seen_as,
+        _state(ends.protocol, values),
         start / 1e9 if start else None,
         _number(sent, _PACKETS),
         _number(sent, _BYTES),
         _number(received, _PACKETS),
         _number(received, _BYTES),
     )
+
+
+def ends_of(family: int, values: dict[int, bytes]) -> Ends | None:
+    """The ends of a connection from its attributes; None where they are not of ``family``."""
+    if family not in SOURCE:
+        return None
+    original = attributes(values.get(ORIGINAL, b""))
+    protocol = attributes(original.get(_PROTOCOL, b""))
+    here = attributes(original.get(_ADDRESSES, b""))
+    there = attributes(attributes(values.get(_REPLY, b"")).get(_ADDRESSES, b""))
+    source, destination = here.get(SOURCE[family], b""), here.get(DESTINATION[family], b"")
+    if not len(source) == len(destination) == _SIZES[family]:
+        return None
+    return Ends(
+        _number(protocol, _NUMBER),
+        source,
+        destination,
+        _number(protocol, _DESTINATION_PORT),
+        there.get(DESTINATION[family], source),
+        there.get(SOURCE[family], destination),
+    )
+
+
+def is_probe(values: dict[int, bytes]) -> bool:
+    """Whether a connection is one of our own probes."""
+    return bool(_number(values, MARK) & PROBE_MARK)
 
 
 def _state(protocol: int, values: dict[int, bytes]) -> str:

@@ -1,4 +1,4 @@
-"""Every connection in IPv6, looked at once and changed where that is wanted: in slices, for there may be 250,000.
+"""Every connection, looked at once and changed where that is wanted: in slices, for there may be 250,000.
 
 Other work comes in between the slices, so none takes long. Only what a look needs is read, from the places where the
 kernel always puts it; a message of another form is read attribute by attribute.
@@ -10,41 +10,40 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 from errno import ENOENT
-from socket import AF_INET6
+from socket import AF_INET, AF_INET6
 from typing import NamedTuple
 
-from manageout.linux.netlink import messages as rtnetlink
-from manageout.linux.netlink.conntrack import connection
-from manageout.linux.netlink.messages import Refused, attribute, attributes
-from manageout.linux.nft.sets import NETFILTER
+from manageout.linux.netlink import conntrack, netfilter
+from manageout.linux.netlink.conntrack import Ends
+from manageout.linux.netlink.messages import Refused, attribute, nested
+from manageout.linux.netlink.netfilter import NetfilterSocket
 
 SLICE = 0.001
 """Seconds that a slice may take, about."""
+BOTH = (AF_INET6, AF_INET)
 
-_NEW, _GET, _DELETE = 1 << 8, 1 << 8 | 1, 1 << 8 | 2
-_GENERIC = struct.Struct("!BBH")
-_NESTED = 0x8000
-_ORIGINAL, _MARK, _ID, _MARK_MASK = 1, 8, 12, 21
-
-# A message begins with its family (4 bytes), then the original tuple: its addresses, then protocol and ports.
-_ORIGINAL_AT, _SOURCE_AT, _DESTINATION_AT, _PROTOCOL_AT, _PORT_AT = 4, 12, 32, 56, 72
-_LENGTH = struct.Struct("=H")
-_SOURCE_HEAD, _DESTINATION_HEAD = struct.pack("=HH", 20, 3), struct.pack("=HH", 20, 4)
-_PROTOCOL_HEAD, _PORT_HEAD = struct.pack("=HH", 5, 1), struct.pack("=HH", 6, 3)
+_ID, _MARK_MASK = 12, 21
+_ORIGINAL_AT = 4
+"""A message begins with its family; then comes the original tuple: its addresses, then protocol and ports."""
 
 
-class Ends(NamedTuple):
-    """What a look knows of a connection, as the one sees it who began it. ``port``: 0 where there is none."""
+class _Form:
+    """Where the kernel puts what a look needs, in one family. Each attribute stands behind its length and its type."""
 
-    protocol: int
-    source: bytes
-    destination: bytes
-    port: int
-    seen_as: bytes
-    """The source that the other end sees."""
+    def __init__(self, family: int, size: int) -> None:
+        self.original = struct.Struct(f"=H6x4s{size}s4s{size}s4x4sB11x4s2s")
+        self.reply = struct.Struct(f"=8x4s{size}s4s{size}s")
+        source, destination = (
+            struct.pack("=HH", 4 + size, kind[family]) for kind in (conntrack.SOURCE, conntrack.DESTINATION)
+        )
+        self.heads = source, destination, struct.pack("=HH", 5, 1), source, destination
 
 
-class Change(NamedTuple):
+_FORMS = {int(AF_INET6): _Form(AF_INET6, 16), int(AF_INET): _Form(AF_INET, 4)}
+_PORT_HEAD = struct.pack("=HH", 6, 3)
+
+
+class Action(NamedTuple):
     """What is done to those that are chosen."""
 
     kind: int
@@ -52,86 +51,74 @@ class Change(NamedTuple):
     body: bytes = b""
 
 
-FORGET = Change(_DELETE, "forget a connection")
+FORGET = Action(conntrack.DELETE, "forget a connection")
 
 
-def mark(bit: int) -> Change:
+def mark(bit: int) -> Action:
     """Set one ``bit`` of the mark, and leave the others as they are."""
     value = struct.pack("!I", bit)
-    return Change(_NEW, "mark a connection", attribute(_MARK, value) + attribute(_MARK_MASK, value))
+    body = attribute(conntrack.MARK, value) + attribute(_MARK_MASK, value)
+    return Action(conntrack.NEW, "mark a connection", body)
 
 
-def walk(chosen: Callable[[Ends], bool], change: Change) -> Iterator[int]:
-    """Change the connections for which ``chosen`` is true, but for probes of ours; yields how many, slice by slice.
+def walk(
+    chosen: Callable[[Ends], bool], change: Action, families: Iterable[int] = (AF_INET6,)
+) -> Iterator[int]:
+    """Action the connections for which ``chosen`` is true, but for probes of ours; yields how many, slice by slice.
 
     Raises :class:`KernelError`, :class:`NotPermitted`.
     """
-
-    def act(writer: rtnetlink.Socket, body: bytes) -> bool:
-        found = ends(body)
-        if found is None or not chosen(found) or connection(body, lambda source, destination: True) is None:
-            return False
-        return make(writer, body, change)
-
-    return slices((AF_INET6,), act)
-
-
-def slices(families: Iterable[int], act: Callable[[rtnetlink.Socket, bytes], bool]) -> Iterator[int]:
-    """Read all connections of ``families``, and ``act`` on each message; yields how many it has changed, by slice.
-
-    ``act`` gets a socket for its changes. Raises :class:`KernelError`, :class:`NotPermitted`.
-    """
-    reader, writer = rtnetlink.Socket(protocol=NETFILTER), rtnetlink.Socket(protocol=NETFILTER)
-    try:
+    with NetfilterSocket() as reader, NetfilterSocket() as writer:
         until, changed = time.monotonic() + SLICE, 0
         for family in families:
-            for message in reader.each(_GET, _GENERIC.pack(family, 0, 0), "read the connections"):
-                changed += act(writer, message.body)
+            for message in reader.each(conntrack.GET, netfilter.body(family), "read the connections"):
+                found = ends(message.body)
+                if found is not None and chosen(found):
+                    changed += _make(writer, message.body, change)
                 if time.monotonic() >= until:
                     yield changed
                     until, changed = time.monotonic() + SLICE, 0
         yield changed
-    finally:
-        reader.close()
-        writer.close()
 
 
-def ends(body: bytes) -> Ends | None:
-    """What a message says; None when it is not about IPv6."""
-    if (
-        body[_SOURCE_AT : _SOURCE_AT + 4] != _SOURCE_HEAD
-        or body[_DESTINATION_AT : _DESTINATION_AT + 4] != _DESTINATION_HEAD
-        or body[_PROTOCOL_AT : _PROTOCOL_AT + 4] != _PROTOCOL_HEAD
-    ):
-        return _ends_of_another_form(body)
-    (length,) = _LENGTH.unpack_from(body, _ORIGINAL_AT)
-    reply = (length + 3 & ~3) + _DESTINATION_AT
-    if body[reply : reply + 4] != _DESTINATION_HEAD:
-        return _ends_of_another_form(body)
-    ported = body[_PORT_AT : _PORT_AT + 4] == _PORT_HEAD
-    return Ends(
-        body[_PROTOCOL_AT + 4],
-        body[_SOURCE_AT + 4 : _DESTINATION_AT],
-        body[_DESTINATION_AT + 4 : _DESTINATION_AT + 20],
-        int.from_bytes(body[_PORT_AT + 4 : _PORT_AT + 6], "big") if ported else 0,
-        body[reply + 4 : reply + 20],
+def forget_of(gone: Callable[[bytes], bool]) -> Iterator[int]:
+    """Forget every connection, in both families, one of whose addresses is ``gone``: :func:`walk`."""
+    return walk(
+        lambda ends: (
+            gone(ends.source) or gone(ends.destination) or gone(ends.seen_as) or gone(ends.answering)
+        ),
+        FORGET,
+        BOTH,
     )
 
 
-def _ends_of_another_form(body: bytes) -> Ends | None:
-    found = connection(body, lambda source, destination: True)
-    if found is None:
+def ends(body: bytes) -> Ends | None:
+    """What a message says; None when it is about another family."""
+    form = _FORMS.get(body[0])
+    if form is None:
         return None
-    return Ends(found.protocol, found.source, found.destination, found.port, found.seen_as)
+    try:
+        length, one, source, two, destination, three, protocol, ported, port = form.original.unpack_from(
+            body, _ORIGINAL_AT
+        )
+        four, answering, five, seen_as = form.reply.unpack_from(body, _ORIGINAL_AT + (length + 3 & ~3))
+    except struct.error:  # it ends before that
+        return conntrack.ends_of(body[0], netfilter.values(body))
+    if (one, two, three, four, five) != form.heads:
+        return conntrack.ends_of(body[0], netfilter.values(body))
+    number = int.from_bytes(port, "big") if ported == _PORT_HEAD else 0
+    return Ends(protocol, source, destination, number, seen_as, answering)
 
 
-def make(socket: rtnetlink.Socket, body: bytes, change: Change) -> bool:
-    """Change the connection of this message; False when it has ended meanwhile.
+def _make(socket: NetfilterSocket, body: bytes, change: Action) -> bool:
+    """Action the connection of this message; False for a probe of ours, and when it has ended meanwhile.
 
     It is named by its tuple, and by its number, so that no later one of the same tuple is meant.
     """
-    values = attributes(body[_GENERIC.size :])
-    named = _GENERIC.pack(body[0], 0, 0) + attribute(_ORIGINAL | _NESTED, values[_ORIGINAL])
+    values = netfilter.values(body)
+    if conntrack.is_probe(values):
+        return False
+    named = netfilter.body(body[0], nested(conntrack.ORIGINAL, values[conntrack.ORIGINAL]))
     if _ID in values:
         named += attribute(_ID, values[_ID])
     try:

@@ -8,9 +8,7 @@ stranger's routes wake nobody.
 
 from __future__ import annotations
 
-import ctypes
 import socket
-import struct
 import sys
 from collections.abc import Collection
 
@@ -27,7 +25,6 @@ _GROUPS = (
     | rtnetlink.GROUP_IPV6_NETCONF
 )
 _BUFFER = 1 << 20
-_SO_ATTACH_FILTER = 26
 _MOST = 4096
 """Messages looked at in one go; with more the answer is "look at everything"."""
 
@@ -36,7 +33,6 @@ _TYPE, _FLAGS = (4, 7) if sys.byteorder == "little" else (5, 6)
 _PROTOCOL = 16 + 5
 _REPLACE = 0x1
 
-# struct sock_filter: what to do, where to go on if so and if not, with what.
 _LOAD, _EQUAL, _SET, _RETURN = 0x30, 0x15, 0x45, 0x06
 _PROGRAM = (
     (_LOAD, 0, 0, _TYPE),
@@ -52,41 +48,46 @@ _PROGRAM = (
 )
 
 
-class KernelMonitor:
-    """Wait on :meth:`fileno`, then :meth:`drain`. Raises :class:`OSError` when there are no sockets left."""
+class AddressMonitor(rtnetlink.Socket):
+    """Tells when an address or link of this machine changed: wait on ``fileno()``, then :meth:`drain`."""
+
+    def __init__(self, routes: bool = False) -> None:
+        """``routes``: and when a route did."""
+        groups = rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS | rtnetlink.GROUP_IPV6_ADDRESS
+        if routes:
+            groups |= rtnetlink.GROUP_IPV4_ROUTE | rtnetlink.GROUP_IPV6_ROUTE
+        super().__init__(groups)
+
+    def drain(self) -> bool:
+        """Empty the socket; True when there was anything. Read the addresses afterwards."""
+        lost = self.lost
+        return bool(self.notifications()) or self.lost != lost
+
+
+class KernelMonitor(rtnetlink.Socket):
+    """Wait on ``fileno()``, then :meth:`drain`."""
 
     def __init__(self) -> None:
-        self._socket = rtnetlink.Socket(_GROUPS)
-        self._socket.option(socket.SO_RCVBUF, _BUFFER)
-        code = b"".join(struct.pack("=HBBI", *instruction) for instruction in _PROGRAM)
-        kept = ctypes.create_string_buffer(code, len(code))
-        program = struct.pack("@HP", len(_PROGRAM), ctypes.addressof(kept))
-        self._socket.option(_SO_ATTACH_FILTER, program)
-
-    def fileno(self) -> int:
-        """For ``loop.add_reader``."""
-        return self._socket.fileno()
+        super().__init__(_GROUPS)
+        self.option(socket.SO_RCVBUF, _BUFFER)
+        self.narrow(_PROGRAM)
 
     def drain(self, prefixes: Collection[Network]) -> bool:
         """Empty the socket; whether there was something to look at. ``prefixes``: of our routes and links.
 
         When messages were lost, or there are more than one can look at, there is.
         """
-        lost = self._socket.lost
-        messages = self._socket.notifications(_MOST)
-        if self._socket.lost != lost or len(messages) >= _MOST:
+        lost = self.lost
+        messages = self.notifications(_MOST)
+        if self.lost != lost or len(messages) >= _MOST:
             self._empty()
             return True
         watched = {(each.network_address.packed, each.prefixlen) for each in prefixes}
         return any(_concerns(message, watched) for message in messages)
 
-    def close(self) -> None:
-        """Give the socket back."""
-        self._socket.close()
-
     def _empty(self) -> None:
         for _ in range(64):  # each as much as the buffer holds: whoever fills it faster is met again
-            if not self._socket.notifications(_MOST):
+            if not self.notifications(_MOST):
                 return
 
 

@@ -10,7 +10,6 @@ import errno
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -22,8 +21,7 @@ from ipaddress import (
     ip_interface,
     ip_network,
 )
-from types import TracebackType
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 from manageout.errors import KernelError, NotPermitted
 from manageout.linux.netlink import messages as rtnetlink
@@ -91,7 +89,7 @@ class Hop(NamedTuple):
     via: Address | None
 
 
-class Netlink:
+class Netlink(rtnetlink.Socket):
     """The kernel's network configuration. A context manager; also usable inside an event loop.
 
     Every method raises :class:`KernelError`, or :class:`NotPermitted` without CAP_NET_ADMIN. Adding what is
@@ -99,20 +97,8 @@ class Netlink:
     """
 
     def __init__(self) -> None:
-        self._socket = rtnetlink.Socket()
-        self._socket.be_strict()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the socket back."""
-        self._socket.close()
+        super().__init__()
+        self.be_strict()
 
     # Links
 
@@ -126,7 +112,7 @@ class Netlink:
     def links(self) -> list[Link]:
         """Every device of this network namespace."""
         body = _IFINFO.pack(0, 0, 0, 0, 0)
-        return [_link(message.body) for message in self._socket.dump(rtnetlink.GETLINK, body, "list links")]
+        return [_link(message.body) for message in self.dump(rtnetlink.GETLINK, body, "list links")]
 
     def link(self, dev: str) -> Link | None:
         """One device, or None."""
@@ -135,7 +121,7 @@ class Netlink:
             return None
         body = _IFINFO.pack(0, 0, index, 0, 0)
         try:
-            return _link(self._socket.get(rtnetlink.GETLINK, body, f"look at {dev}").body)
+            return _link(self.get(rtnetlink.GETLINK, body, f"look at {dev}").body)
         except rtnetlink.Refused:
             return None
 
@@ -144,12 +130,12 @@ class Netlink:
         body = _IFINFO.pack(0, 0, self._index(dev), _UP, _UP)
         if mtu is not None:
             body += attribute(_IFLA_MTU, struct.pack("=I", mtu))
-        self._socket.request(rtnetlink.NEWLINK, body, f"bring {dev} up")
+        self.request(rtnetlink.NEWLINK, body, f"bring {dev} up")
 
     def set_down(self, dev: str) -> None:
         """Take ``dev`` down; its IPv6 addresses and its routes go with that."""
         body = _IFINFO.pack(0, 0, self._index(dev), 0, _UP)
-        self._socket.request(rtnetlink.NEWLINK, body, f"take {dev} down")
+        self.request(rtnetlink.NEWLINK, body, f"take {dev} down")
 
     # Addresses
 
@@ -166,9 +152,7 @@ class Netlink:
         return [(link, held.get(link.ifindex, [])) for link in self.links()]
 
     def _addresses(self, index: int = 0) -> Iterator[tuple[int, Interface]]:
-        for message in self._socket.dump(
-            rtnetlink.GETADDR, _IFADDR.pack(0, 0, 0, 0, index), "list addresses"
-        ):
+        for message in self.dump(rtnetlink.GETADDR, _IFADDR.pack(0, 0, 0, 0, index), "list addresses"):
             _, length, _, _, holder = _IFADDR.unpack_from(message.body)
             values = attributes(message.body[8:])
             raw = values.get(_IFA_LOCAL, values.get(_IFA_ADDRESS))
@@ -194,16 +178,14 @@ class Netlink:
             preferred = valid if preferred is None else preferred
             body += attribute(_IFA_CACHEINFO, struct.pack("=IIII", preferred, valid, 0, 0))
         what = f"add {address} to {dev}"
-        self._socket.request(rtnetlink.NEWADDR, body, what, rtnetlink.CREATE_OR_REPLACE)
+        self.request(rtnetlink.NEWADDR, body, what, rtnetlink.CREATE_OR_REPLACE)
 
     def delete_address(self, dev: str, address: Interface) -> None:
         """Remove ``address`` from ``dev`` if it is there."""
         if self.index(dev) is None:
             return
-        with _absent(errno.EADDRNOTAVAIL):
-            self._socket.request(
-                rtnetlink.DELADDR, self._address(dev, address), f"remove {address} from {dev}"
-            )
+        with rtnetlink.absent(errno.EADDRNOTAVAIL):
+            self.request(rtnetlink.DELADDR, self._address(dev, address), f"remove {address} from {dev}")
 
     # Routes
 
@@ -222,7 +204,7 @@ class Netlink:
         what = (
             f"add the route to {prefix}" + (f" through {via}" if via else "") + (f" on {dev}" if dev else "")
         )
-        self._socket.request(rtnetlink.NEWROUTE, body, what, rtnetlink.CREATE_OR_REPLACE)
+        self.request(rtnetlink.NEWROUTE, body, what, rtnetlink.CREATE_OR_REPLACE)
 
     def delete_route(
         self,
@@ -234,15 +216,15 @@ class Netlink:
         """Remove our route to ``prefix`` if it is there."""
         if dev is not None and self.index(dev) is None:
             return
-        with _absent(errno.ESRCH, errno.ENOENT):
+        with rtnetlink.absent(errno.ESRCH, errno.ENOENT):
             body = self._route(prefix, dev, via, metric)
-            self._socket.request(rtnetlink.DELROUTE, body, f"remove the route to {prefix}")
+            self.request(rtnetlink.DELROUTE, body, f"remove the route to {prefix}")
 
     def routes(self, family: int = socket.AF_INET6, protocol: int | None = PROTO) -> list[Route]:
         """Routes of the main table; ``protocol`` None means everybody's."""
         names: dict[int, str] = {}
         body = _ROUTE.pack(family, 0, 0, 0, 0, protocol or 0, 0, 0, 0)
-        messages = self._socket.dump(rtnetlink.GETROUTE, body, "list routes")
+        messages = self.dump(rtnetlink.GETROUTE, body, "list routes")
         found = [_read_route(message.body, names) for message in messages]
         return [route for route in found if route is not None and protocol in (None, route.protocol)]
 
@@ -254,7 +236,7 @@ class Netlink:
         """Where a packet to ``destination`` would go; :class:`KernelError` when nowhere."""
         what = f"find the route to {destination}"
         try:
-            message = self._socket.get(rtnetlink.GETROUTE, _question(destination), what)
+            message = self.get(rtnetlink.GETROUTE, _question(destination), what)
         except NotPermitted:  # everybody may ask
             raise KernelError(f"{what}: a route of the kind prohibit", "see `ip route`") from None
         values = attributes(message.body[_ROUTE.size :])
@@ -278,7 +260,7 @@ class Netlink:
         if dev is not None:
             body += attribute(_RTA_OIF, struct.pack("=I", self._index(dev)))
         try:
-            message = self._socket.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
+            message = self.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
         except (rtnetlink.Refused, NotPermitted):  # the latter: a route of the kind "prohibit"
             return None
         return _read_route(message.body, {})
@@ -286,7 +268,7 @@ class Netlink:
     def is_barred(self, destination: Address) -> bool:
         """Whether a route of the kind "blackhole", "unreachable" or "prohibit" meets a packet to ``destination``."""
         try:
-            self._socket.get(
+            self.get(
                 rtnetlink.GETROUTE, _question(destination, _FIB_MATCH), f"find the route to {destination}"
             )
         except NotPermitted:
@@ -317,39 +299,6 @@ class Netlink:
         if via is not None:
             body += attribute(_RTA_GATEWAY, via.packed)
         return body
-
-
-class AddressMonitor:
-    """Tells when an address or link of this machine changed: wait on :meth:`fileno`, then :meth:`drain`."""
-
-    def __init__(self, routes: bool = False) -> None:
-        """``routes``: and when a route did."""
-        groups = rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS | rtnetlink.GROUP_IPV6_ADDRESS
-        if routes:
-            groups |= rtnetlink.GROUP_IPV4_ROUTE | rtnetlink.GROUP_IPV6_ROUTE
-        self._socket = rtnetlink.Socket(groups)
-
-    def fileno(self) -> int:
-        """For ``loop.add_reader``."""
-        return self._socket.fileno()
-
-    def drain(self) -> bool:
-        """Empty the socket; True when there was anything. Read the addresses afterwards."""
-        return bool(self._socket.notifications())
-
-    def close(self) -> None:
-        """Give the socket back."""
-        self._socket.close()
-
-
-@contextmanager
-def _absent(*numbers: int) -> Iterator[None]:
-    """Let the kernel's "no such thing" pass."""
-    try:
-        yield
-    except rtnetlink.Refused as error:
-        if error.number not in numbers:
-            raise
 
 
 def _link(body: bytes) -> Link:

@@ -1,19 +1,20 @@
-"""The rtnetlink messages themselves: one blocking socket, requests and their answers (rtnetlink(7)).
+"""Netlink itself: one blocking socket, requests and their answers (netlink(7), rtnetlink(7)).
 
-Written out rather than taken from pyroute2, whose synchronous interface cannot be called from inside a
-running event loop and whose start-up costs more than all that is here; see docs/adr/0003.
+Written out rather than taken from pyroute2: docs/adr/0003 has the figures.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from manageout.errors import KernelError, NotPermitted
 
@@ -28,13 +29,18 @@ CREATE_OR_REPLACE = 0x100 | 0x400
 
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
-_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_NESTED = 0x8000  # NLA_F_NESTED
+_TYPE_MASK = 0x3FFF  # without it and NLA_F_NET_BYTEORDER
 
 GROUP_LINK, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS = 0x1, 0x10, 0x100
 GROUP_IPV4_ROUTE, GROUP_IPV6_ROUTE = 0x40, 0x400
 GROUP_IPV4_NETCONF, GROUP_IPV6_NETCONF = 1 << 23, 1 << 24
 
 _SOL_NETLINK, _STRICT = 270, 12
+_SO_ATTACH_FILTER = 26
+
+Instruction = tuple[int, int, int, int]
+"""struct sock_filter: what to do, where to go on if so and if not, with what."""
 
 TRIES = 5
 """For a list that changes while it is read."""
@@ -63,6 +69,16 @@ class Request(NamedTuple):
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute, padded to four bytes."""
     return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def nested(kind: int, *inside: bytes) -> bytes:
+    """One attribute that holds others."""
+    return attribute(kind | _NESTED, b"".join(inside))
+
+
+def text(kind: int, value: str) -> bytes:
+    """One attribute that is a C string."""
+    return attribute(kind, value.encode() + b"\0")
 
 
 def attributes(data: bytes) -> dict[int, bytes]:
@@ -102,23 +118,61 @@ def refused(number: int, what: str) -> Refused | NotPermitted:
         errno.EEXIST: "something else already put it there: see `ip address` and `ip -6 route`",
         errno.ENETUNREACH: "there is no route to it: see `ip route`",
         errno.EHOSTUNREACH: "the next hop is not on a link of this machine",
+        errno.EMFILE: "this process has no descriptors left: raise LimitNOFILE",
+        errno.ENFILE: "this machine has no descriptors left: raise fs.file-max",
+        errno.EPROTONOSUPPORT: "the kernel lacks it: modprobe nfnetlink",
     }
     return Refused(number, f"{what}: {os.strerror(number)}", hints.get(number, ""))
 
 
+@contextlib.contextmanager
+def absent(*numbers: int) -> Iterator[None]:
+    """Let the kernel's "no such thing" pass: ``numbers`` of errno."""
+    try:
+        yield
+    except Refused as error:
+        if error.number not in numbers:
+            raise
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What the system says of the socket itself is told as what the kernel answers is."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(error.errno or 0, what) from None
+
+
 class Socket:
-    """A netlink socket that sends one request at a time and reads its whole answer."""
+    """A netlink socket that sends one request at a time and reads its whole answer. A context manager.
+
+    Every method raises :class:`KernelError`, or :class:`NotPermitted`, and never :class:`OSError`.
+    """
 
     def __init__(self, groups: int = 0, protocol: int = 0, shared: int | None = None) -> None:
         """``protocol``: of netlink; rtnetlink unless told. ``shared``: the descriptor of a socket to use instead."""
-        if shared is not None:
-            self._socket = socket.socket(fileno=os.dup(shared))
-        else:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-            self._socket.bind((0, groups))
         self._sequence = 0
         self.lost = 0
         """Times that notifications were lost, because nobody read them soon enough."""
+        with _told("listen to the kernel" if groups else "open a netlink socket"):
+            if shared is not None:
+                self._socket = socket.socket(fileno=os.dup(shared))
+                return
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+            try:
+                self._socket.bind((0, groups))
+            except OSError:
+                self._socket.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def be_strict(self) -> None:
         """Let the kernel choose what a dump holds by the header of the request (Linux 4.20), not send everything."""
@@ -171,10 +225,10 @@ class Socket:
         for request in (begin, *changes, end):
             self._sequence += 1
             data += request.pack(self._sequence, acknowledged=request not in (begin, end))
-        self._socket.send(data)
+        self._send(data, what)
         waiting = set(range(first + 1, self._sequence))
         while waiting:
-            for sequence, _, message in _split(self._socket.recv(1 << 17)):
+            for sequence, _, message in _split(self._receive(what)):
                 if message.type != _ERROR or not first <= sequence <= self._sequence:
                     continue
                 waiting.discard(sequence)
@@ -184,7 +238,14 @@ class Socket:
 
     def option(self, number: int, value: bytes | int) -> None:
         """Set an option of the socket (SOL_SOCKET)."""
-        self._socket.setsockopt(socket.SOL_SOCKET, number, value)
+        with _told("prepare a netlink socket"):
+            self._socket.setsockopt(socket.SOL_SOCKET, number, value)
+
+    def narrow(self, program: Iterable[Instruction]) -> None:
+        """Have the kernel leave out the messages that ``program`` drops."""
+        code = b"".join(struct.pack("=HBBI", *each) for each in program)
+        kept = ctypes.create_string_buffer(code, len(code))
+        self.option(_SO_ATTACH_FILTER, struct.pack("@HP", len(code) // 8, ctypes.addressof(kept)))
 
     def notifications(self, limit: int = sys.maxsize) -> list[Message]:
         """What arrived on the subscribed groups since the last call, about ``limit`` at most; never waits."""
@@ -196,19 +257,27 @@ class Socket:
                 return found
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
-                    raise
+                    raise refused(error.errno or 0, "listen to the kernel") from None
                 self.lost += 1  # the caller looks at the whole state
                 continue
             found += [message for _, _, message in _split(data)]
         return found
 
+    def _send(self, data: bytes, what: str) -> None:
+        with _told(what):
+            self._socket.send(data)
+
+    def _receive(self, what: str) -> bytes:
+        with _told(what):
+            return self._socket.recv(1 << 17)
+
     def _exchange(self, kind: int, body: bytes, what: str, flags: int) -> Iterator[Message]:
         self._sequence += 1
         header = _HEADER.pack(16 + len(body), kind, _REQUEST | flags, self._sequence, 0)
-        self._socket.send(header + body)
+        self._send(header + body, what)
         seen = 0
         while True:
-            for sequence, flagged, message in _split(self._socket.recv(1 << 17)):
+            for sequence, flagged, message in _split(self._receive(what)):
                 if sequence != self._sequence:
                     continue
                 seen |= flagged

@@ -16,7 +16,7 @@ import socket
 
 from manageout.errors import KernelError, NotPermitted
 from manageout.linux.netlink import messages as rtnetlink
-from manageout.linux.nft.sets import NETFILTER
+from manageout.linux.netlink.netfilter import NETFILTER
 
 LIBRARY = "libnftables.so.1"
 

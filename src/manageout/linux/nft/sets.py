@@ -10,10 +10,18 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from manageout.linux.netlink import messages as rtnetlink
-from manageout.linux.netlink.messages import Request, attribute, attribute_list, attributes
+from manageout.linux.netlink.messages import (
+    Message,
+    Request,
+    Socket,
+    attribute,
+    attribute_list,
+    attributes,
+    nested,
+    text,
+)
+from manageout.linux.netlink.netfilter import NetfilterSocket, body, values
 
-NETFILTER = 12  # of AF_NETLINK
 TIMEOUT_MILLISECONDS = 3_600_000
 PER_MESSAGE = 500
 PER_BATCH = 5000
@@ -25,7 +33,6 @@ _DELETE_TABLE, _DELETE_CHAIN, _DELETE_RULE = _SUBSYSTEM | 2, _SUBSYSTEM | 5, _SU
 _GROUP_NFTABLES = 1 << 7 - 1
 _INET = 1
 _CREATE = 0x400
-_NESTED = 0x8000
 
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
 _KEY, _DATA, _EXPIRATION, _EXPRESSION = 1, 2, 5, 7
@@ -36,9 +43,7 @@ _TABLE_NAME = 1
 _OBJECT_TABLE, _OBJECT_NAME, _OBJECT_TYPE, _OBJECT_DATA = 1, 2, 3, 4
 _COUNTER = 1
 
-_GENERIC = struct.Struct("!BBH")
-_BEGIN = Request(0x10, _GENERIC.pack(0, 0, 10))
-_END = Request(0x11, _GENERIC.pack(0, 0, 10))
+_BEGIN, _END = Request(0x10, body(resource=10)), Request(0x11, body(resource=10))
 
 
 class Change(NamedTuple):
@@ -58,41 +63,36 @@ class Counted(NamedTuple):
     age: float | None
 
 
-class NftSets:
+class NftSets(NetfilterSocket):
     """The sets of one table of family inet. Every method raises :class:`KernelError`, :class:`NotPermitted`."""
 
-    def __init__(self, table: str, writer: Callable[[], rtnetlink.Socket | None] = lambda: None) -> None:
+    def __init__(self, table: str, writer: Callable[[], Socket | None] = lambda: None) -> None:
         """``table``: its name without the family. ``writer``: the socket that may change it, if only one may."""
+        super().__init__()
         self._table = table
         self._writer = writer
-        self._socket = rtnetlink.Socket(protocol=NETFILTER)
-
-    def close(self) -> None:
-        """Give the socket back."""
-        self._socket.close()
 
     def change(self, changes: Sequence[Change]) -> None:
         """Make all of ``changes`` in their order, each :data:`PER_BATCH` of them at once or not at all."""
-        socket = self._writer() or self._socket
+        socket = self._writer() or self
         for start in range(0, len(changes), PER_BATCH):
             requests = list(self._requests(changes[start : start + PER_BATCH]))
             socket.batch(_BEGIN, requests, _END, f"change sets of the packet filter {self._table}")
 
     def counters(self) -> dict[str, tuple[int, int]]:
         """Packets and bytes of every named counter; none without the table."""
-        body = _GENERIC.pack(_INET, 0, 0) + _text(_OBJECT_TABLE, self._table)
-        body += attribute(_OBJECT_TYPE, struct.pack("!I", _COUNTER))
+        kind = attribute(_OBJECT_TYPE, struct.pack("!I", _COUNTER))
+        asked = body(_INET, text(_OBJECT_TABLE, self._table), kind)
         found: dict[str, tuple[int, int]] = {}
-        for message in self._socket.dump(_GET_OBJECT, body, f"read the counters of {self._table}"):
-            values = attributes(message.body[_GENERIC.size :])
-            name = values[_OBJECT_NAME].rstrip(b"\0").decode()
-            found[name] = _counter(values[_OBJECT_DATA])
+        for message in self.dump(_GET_OBJECT, asked, f"read the counters of {self._table}"):
+            told = values(message.body)
+            found[told[_OBJECT_NAME].rstrip(b"\0").decode()] = _counter(told[_OBJECT_DATA])
         return found
 
     def counted(self, name: str) -> list[Counted]:
         """The elements of the set ``name``, whose elements have counters and a timeout."""
-        body = _GENERIC.pack(_INET, 0, 0) + _text(_LIST_TABLE, self._table) + _text(_LIST_SET, name)
-        messages = self._socket.dump(_GET_ELEMENT, body, f"read the set {name} of {self._table}")
+        asked = body(_INET, text(_LIST_TABLE, self._table), text(_LIST_SET, name))
+        messages = self.dump(_GET_ELEMENT, asked, f"read the set {name} of {self._table}")
         return [_counted(element) for message in messages for element in _elements(message.body)]
 
     def _requests(self, changes: Sequence[Change]) -> Iterator[Request]:
@@ -105,20 +105,19 @@ class NftSets:
                 start = end
 
     def _request(self, changes: Sequence[Change]) -> Request:
-        body = _GENERIC.pack(_INET, 0, 0) + _text(_LIST_TABLE, self._table) + _text(_LIST_SET, changes[0].set)
-        body += _nest(_LIST_ELEMENTS, b"".join(_nest(1, _element(change)) for change in changes))
-        if changes[0].add:
-            return Request(_NEW_ELEMENT, body, _CREATE)
-        return Request(_DELETE_ELEMENT, body)
+        elements = (nested(1, _element(change)) for change in changes)
+        named = text(_LIST_TABLE, self._table), text(_LIST_SET, changes[0].set)
+        asked = body(_INET, *named, nested(_LIST_ELEMENTS, *elements))
+        return Request(_NEW_ELEMENT, asked, _CREATE) if changes[0].add else Request(_DELETE_ELEMENT, asked)
 
 
 def _element(change: Change) -> bytes:
-    key = _nest(_KEY, attribute(_VALUE, change.key))
-    return key if change.value is None else key + _nest(_DATA, attribute(_VALUE, change.value))
+    key = nested(_KEY, attribute(_VALUE, change.key))
+    return key if change.value is None else key + nested(_DATA, attribute(_VALUE, change.value))
 
 
-def _elements(body: bytes) -> Iterator[dict[int, bytes]]:
-    listed = attributes(body[_GENERIC.size :]).get(_LIST_ELEMENTS, b"")
+def _elements(message: bytes) -> Iterator[dict[int, bytes]]:
+    listed = values(message).get(_LIST_ELEMENTS, b"")
     return (attributes(element) for _, element in attribute_list(listed))
 
 
@@ -132,42 +131,26 @@ def _counted(element: dict[int, bytes]) -> Counted:
 
 
 def _counter(data: bytes) -> tuple[int, int]:
-    values = attributes(data)
-    packets, size = values.get(_PACKETS, b""), values.get(_BYTES, b"")
+    told = attributes(data)
+    packets, size = told.get(_PACKETS, b""), told.get(_BYTES, b"")
     return int.from_bytes(packets, "big"), int.from_bytes(size, "big")
 
 
-def _text(kind: int, text: str) -> bytes:
-    return attribute(kind, text.encode() + b"\0")
-
-
-def _nest(kind: int, value: bytes) -> bytes:
-    return attribute(kind | _NESTED, value)
-
-
-class TableMonitor:
+class TableMonitor(NetfilterSocket):
     """Tells when a table, or chains or rules of one, were removed whose name begins with ``name``.
 
-    Wait on :meth:`fileno`, then ask :meth:`removed`.
+    Wait on ``fileno()``, then ask :meth:`removed`.
     """
 
     def __init__(self, name: str) -> None:
+        super().__init__(_GROUP_NFTABLES)
         self._name = name.encode()
-        self._socket = rtnetlink.Socket(_GROUP_NFTABLES, NETFILTER)
-
-    def fileno(self) -> int:
-        """For ``loop.add_reader``."""
-        return self._socket.fileno()
 
     def removed(self) -> bool:
         """Empty the socket; whether it was so, by whomever."""
-        return any(map(self._concerns, self._socket.notifications()))
+        return any(map(self._concerns, self.notifications()))
 
-    def _concerns(self, message: rtnetlink.Message) -> bool:
+    def _concerns(self, message: Message) -> bool:
         if message.type not in (_DELETE_TABLE, _DELETE_CHAIN, _DELETE_RULE):
             return False
-        return attributes(message.body[_GENERIC.size :]).get(_TABLE_NAME, b"").startswith(self._name)
-
-    def close(self) -> None:
-        """Give the socket back."""
-        self._socket.close()
+        return values(message.body).get(_TABLE_NAME, b"").startswith(self._name)

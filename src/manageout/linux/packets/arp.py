@@ -1,4 +1,4 @@
-"""Asking an Ethernet who has an IPv4 address.
+"""Asking an Ethernet who has an IPv4 address, and saying that we have one.
 
 Questions come from an address of ours rather than from none (as probes of RFC 5227 2.1 do), because Linux answers
 those for its own addresses only, and not for what it is a proxy for.
@@ -6,6 +6,7 @@ those for its own addresses only, and not for what it is a proxy for.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -47,6 +48,22 @@ def who_has(dev: str, own: bytes, addresses: Collection[bytes], wait: float) -> 
         raise NotPermitted("not permitted to ask by ARP", "run as root") from None
     except OSError as error:
         raise KernelError(f"cannot ask by ARP on {dev}: {error.strerror}", "see `ip link`") from None
+
+
+def announce(dev: str, v4: bytes) -> None:
+    """Say on ``dev`` that ``v4`` is to be found here (a gratuitous request, RFC 5227 2.3).
+
+    What cannot be sent, or on no Ethernet, is not: hosts ask anyway.
+    """
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0) as arp,
+    ):
+        arp.bind((dev, 0))
+        _, _, _, kind, hardware = arp.getsockname()
+        if kind == _ETHERNET:
+            packet = _HEAD + _BODY.pack(_REQUEST, hardware, v4, bytes(6), v4)
+            arp.sendto(packet, (dev, _ETH_ARP, 0, 0, _BROADCAST))
 
 
 def _ask(

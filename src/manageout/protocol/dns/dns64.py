@@ -178,10 +178,12 @@ class Dns64:
         if query.version:
             self._reply(asked, answers.error(query, dns.BADVERS))
             return
-        if query.type in _TRANSFERS:
+        # Other classes are none of DNS64's (RFC 6147 5.1), and what servers say of themselves in class CH would be
+        # said of the upstream one. BIND and Unbound refuse what they do not hold likewise.
+        if query.type in _TRANSFERS or query.klass != dns.IN:
             self._reply(asked, answers.error(query, dns.REFUSED))
             return
-        if query.klass == dns.IN and self._ours(asked, excluded=excluded):
+        if self._ours(asked, excluded=excluded):
             return
         key = key_of(query, excluded=excluded)
         stored = self.cache.get(key, now)

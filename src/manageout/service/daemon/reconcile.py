@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
-from manageout.linux.netlink import proxy_arp
+from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import KERNEL, PROTO, Interface, Netlink, Route
 from manageout.linux.netlink.messages import Refused
 from manageout.linux.nft import program as nft
@@ -355,8 +355,8 @@ class Reconciler:
         return ours[0] if ours else unless_noted or sysctl.find(name)
 
     def _undo_steps(self) -> Iterator[Step]:
-        if proxied := proxy_arp.proxied():
-            yield Step(f"answer no more ARP for {counted(len(proxied), 'lease')}", proxy_arp.remove_all)
+        if proxied := neighbours.proxied():
+            yield Step(f"answer no more ARP for {counted(len(proxied), 'lease')}", neighbours.remove_proxies)
         for route in sorted(self._left.routes, key=str):
             yield Step(f"remove route {route}", partial(self._remove, route))
         for name, tun in self.tuns.items():

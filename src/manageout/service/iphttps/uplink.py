@@ -14,7 +14,8 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from manageout.errors import KernelError
-from manageout.linux.netlink.links import AddressMonitor, Netlink
+from manageout.linux.netlink.events import AddressMonitor
+from manageout.linux.netlink.links import Netlink
 from manageout.protocol.iphttps.uplink import LATER, Address, Sleep, Uplink, Verdict, Way
 
 SETTLE = 0.2

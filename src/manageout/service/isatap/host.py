@@ -13,7 +13,8 @@ from typing import Any, Literal, cast
 
 from manageout.errors import FastPathUnavailable, KernelError
 from manageout.linux.bpf.isatap import IsatapFastPath, remove_leftovers
-from manageout.linux.netlink.links import AddressMonitor, Netlink
+from manageout.linux.netlink.events import AddressMonitor
+from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.host.slaac import INFINITE
 from manageout.protocol.isatap.host import (

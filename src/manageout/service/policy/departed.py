@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from manageout.errors import ManageoutError
-from manageout.linux.netlink import conntrack_forget
+from manageout.linux.netlink import conntrack_walk
+from manageout.linux.netlink.conntrack import Ends
 from manageout.service.policy.charges import KEEP, Charges
 from manageout.service.policy.filter_tracking import LIMIT
 from manageout.site.plan import Plan
@@ -64,7 +65,7 @@ class Departed:
             self._begun = now - self._keep  # nobody has these addresses, so they are found like those
         if self.recount:
             self.recount = False
-            walk = conntrack_forget.forget_where(self._excess())
+            walk = conntrack_walk.walk(self._excess(), conntrack_walk.FORGET, conntrack_walk.BOTH)
             if not await self._count(walk, "more than one client may have"):
                 self.recount = True
 
@@ -73,21 +74,21 @@ class Departed:
         ours = any(low <= address <= high for low, high in self._blocks if len(low) == len(address))
         return ours and not self._charges.holds(address)
 
-    def _excess(self) -> Callable[[tuple[bytes, ...]], bool]:
+    def _excess(self) -> Callable[[Ends], bool]:
         """Above the limit of who has begun it, in each family."""
         counts: Counter[tuple[str, int]] = Counter()
 
-        def chosen(ends: tuple[bytes, ...]) -> bool:
-            payer = self._charges.payer(ends[0]) if ends else None
+        def chosen(ends: Ends) -> bool:
+            payer = self._charges.payer(ends.source)
             if payer is None:
                 return False
-            counts[payer, len(ends[0])] += 1
-            return counts[payer, len(ends[0])] > LIMIT
+            counts[payer, len(ends.source)] += 1
+            return counts[payer, len(ends.source)] > LIMIT
 
         return chosen
 
     async def _forget(self, gone: Callable[[bytes], bool]) -> bool:
-        return await self._count(conntrack_forget.forget_of(gone), "of clients that have left")
+        return await self._count(conntrack_walk.forget_of(gone), "of clients that have left")
 
     async def _count(self, walk: Iterator[int], whose: str) -> bool:
         """Whether it came to its end."""
@@ -96,7 +97,7 @@ class Departed:
             for forgotten in walk:
                 found += forgotten
                 await asyncio.sleep(0)
-        except (ManageoutError, OSError) as error:
+        except ManageoutError as error:
             log.error("connections %s stay for now: %s", whose, said(error))
             return False
         self.forgotten += found

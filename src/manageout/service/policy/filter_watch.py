@@ -60,30 +60,29 @@ class FilterWatch:
 
     async def run(self) -> None:
         """Until cancelled."""
-        rules = NftRules()
-        try:
-            await self._follow(rules)
-        finally:
-            rules.close()
-
-    async def _follow(self, rules: NftRules) -> None:
+        rules: NftRules | None = None
         generation = fingerprint = -1
         walked = 0.0
-        while True:
-            began = time.monotonic()
-            try:
-                now = rules.generation()
-                if self._asked or now != generation or began - walked >= AGAIN:
-                    seen = await asyncio.to_thread(rules.fingerprint, NAMES)
-                    generation = now
-                    if self._asked or seen != fingerprint or began - walked >= AGAIN:
-                        self._asked, fingerprint, walked = False, seen, began
-                        await self._walk()
-            except ManageoutError:
-                self._asked = True  # `check` says what cannot be read; what is shown may be old meanwhile
-            except Exception:  # others' rules may be of any kind: no reason to end who serves
-                log.exception("the rules of other tables cannot be judged")
-            await asyncio.sleep(max(LOOK, (time.monotonic() - began) * SHARE))
+        try:
+            while True:
+                began = time.monotonic()
+                try:
+                    rules = rules or NftRules()
+                    now = rules.generation()
+                    if self._asked or now != generation or began - walked >= AGAIN:
+                        seen = await asyncio.to_thread(rules.fingerprint, NAMES)
+                        generation = now
+                        if self._asked or seen != fingerprint or began - walked >= AGAIN:
+                            self._asked, fingerprint, walked = False, seen, began
+                            await self._walk()
+                except ManageoutError:
+                    self._asked = True  # `check` says what cannot be read; what is shown may be old meanwhile
+                except Exception:  # others' rules may be of any kind: no reason to end who serves
+                    log.exception("the rules of other tables cannot be judged")
+                await asyncio.sleep(max(LOOK, (time.monotonic() - began) * SHARE))
+        finally:
+            if rules is not None:
+                rules.close()
 
     async def _walk(self) -> None:
         judged = await asyncio.to_thread(filters, self._site, self._plan, ())

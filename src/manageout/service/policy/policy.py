@@ -285,7 +285,7 @@ class PolicyService:
         """For ``manageout sessions``: read while they are sent."""
         return self._sessions.rows()
 
-    def call(self, connection: conntrack.Connection) -> Call | None:
+    def call(self, connection: conntrack.ConntrackEntry) -> Call | None:
         """What a connection is, if a manager has begun it to a client."""
         return self._sessions.call(connection)
 

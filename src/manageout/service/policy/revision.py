@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink import conntrack_walk
-from manageout.linux.netlink.conntrack_walk import Ends
+from manageout.linux.netlink.conntrack import Ends
 from manageout.linux.nft import program as nft
 from manageout.service.policy.members import Members
 from manageout.service.policy.verdicts import Verdicts

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
-from manageout.linux.netlink.conntrack import Connection, each_connection
+from manageout.linux.netlink.conntrack import ConntrackEntry, each_connection
 from manageout.service.policy.report import Way, machine
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -53,7 +53,7 @@ class Sessions:
         """
         return (found and self.row(found) for found in each_connection(self._concerns_us))
 
-    def row(self, connection: Connection) -> dict[str, Any]:
+    def row(self, connection: ConntrackEntry) -> dict[str, Any]:
         """``rx``: from the client, ``tx``: to the client, whoever began."""
         outbound = not self._is_client(connection.source)
         client, other = connection.source, connection.destination
@@ -79,7 +79,7 @@ class Sessions:
             "through": str(Way.NAT46 if outbound and way is Way.NAT64 else way),
         }
 
-    def call(self, connection: Connection) -> Call | None:
+    def call(self, connection: ConntrackEntry) -> Call | None:
         """Who calls whom, if it is a call of a manager."""
         source, client = connection.source, connection.destination
         if (

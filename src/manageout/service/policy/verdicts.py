@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv6Address, IPv6Network, ip_network
 from typing import Any, NamedTuple
 
-from manageout.linux.netlink.conntrack_walk import Ends
+from manageout.linux.netlink.conntrack import Ends
 from manageout.linux.nft.evaluate import ICMPV6, Packet, Ruleset
 from manageout.service.policy.filter_managers import fixed_sets
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from manageout.errors import KernelError, ManageoutError, NotPermitted
-from manageout.linux.netlink import neighbours as neighbour_table
+from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets import error_queue
 from manageout.linux.packets.error_queue import SocketError
@@ -120,7 +120,10 @@ def _says_too_big(one: SocketError, version: int) -> bool:
 def _first_mtu(target: Address) -> int:
     with Netlink() as netlink:
         dev = netlink.route_get(target).dev
-        return next(link.mtu for link in netlink.links() if link.name == dev)
+        link = netlink.link(dev)
+    if link is None:
+        raise KernelError(f"{dev} has gone while {target} was looked at", "try again; see `ip link`")
+    return link.mtu
 
 
 def next_hop(target: Address, wait: float = WAIT) -> NextHop:
@@ -147,7 +150,7 @@ def neighbour(address: Address, dev: str, wait: float = WAIT) -> Neighbour:
         entry = _entry(address, dev)
         state = entry.state if entry else "none"
         if entry and state in ("stale", "delay") and not verified:
-            neighbour_table.verify(entry)
+            neighbours.verify(entry)
             verified = True
         elif time.monotonic() - begin >= patience.get(state, 0.0):
             break
@@ -155,8 +158,8 @@ def neighbour(address: Address, dev: str, wait: float = WAIT) -> Neighbour:
     return Neighbour(str(address), dev, state, entry.hardware if entry else "")
 
 
-def _entry(address: Address, dev: str) -> neighbour_table.Entry | None:
-    entries = neighbour_table.entries()
+def _entry(address: Address, dev: str) -> neighbours.NeighbourEntry | None:
+    entries = neighbours.entries()
     return next((entry for entry in entries if entry.address == address and entry.dev == dev), None)
 
 

@@ -23,7 +23,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Literal
 
 from manageout.errors import ManageoutError
-from manageout.linux.netlink.links import AddressMonitor
+from manageout.linux.netlink.events import AddressMonitor
 from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.host.name_policy import Rules, reverse_zone

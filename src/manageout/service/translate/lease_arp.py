@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 
 from manageout.errors import ManageoutError
-from manageout.linux.netlink import proxy_arp
-from manageout.linux.netlink.proxy_arp import ProxyArp
+from manageout.linux.netlink import neighbours
+from manageout.linux.netlink.neighbours import ProxyArp
+from manageout.linux.packets import arp
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class LeaseArp:
         self._open = False
         if self._proxy is not None:
             with contextlib.suppress(ManageoutError):
-                proxy_arp.remove_all()
+                neighbours.remove_proxies()
             self._proxy.close()
             self._proxy = None
 
@@ -56,7 +57,7 @@ class LeaseArp:
         """A device that was down, or is another one by the same name, has lost its entries."""
         if self._proxy is None or not self._held:
             return
-        there = {v4 for dev, v4 in proxy_arp.proxied() if dev == self.dev}
+        there = {v4 for dev, v4 in neighbours.proxied() if dev == self.dev}
         for v4 in self._held.keys() - there:
             self._answer(v4)
 
@@ -76,7 +77,7 @@ class LeaseArp:
     def _answer(self, v4: bytes) -> None:
         if self._proxy is not None:
             self._try(self._proxy.add, v4)
-            self._proxy.announce(v4)
+            arp.announce(self._proxy.dev, v4)
 
     @staticmethod
     def _try(act: Callable[[bytes], None], v4: bytes) -> None:

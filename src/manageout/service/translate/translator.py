@@ -15,7 +15,8 @@ from typing import Any
 
 from manageout.errors import FastPathUnavailable, ManageoutError
 from manageout.linux.bpf.xlat import XlatFastPath, remove_leftovers
-from manageout.linux.netlink.links import AddressMonitor, Netlink
+from manageout.linux.netlink.events import AddressMonitor
+from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.offload.cut import MTU

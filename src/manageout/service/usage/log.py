@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.errors import ManageoutError
-from manageout.linux.netlink.conntrack import Connection, connections, towards
+from manageout.linux.netlink.conntrack import ConntrackEntry, connections, towards
 from manageout.linux.netlink.conntrack_events import ConnectionEvents
 from manageout.service.policy.sessions import PROTOCOLS, Call
 from manageout.service.process.clock import Clock
@@ -34,7 +34,7 @@ HEARTBEAT = 20.0
 """Without anything to write: so that a killed daemon leaves a gap no longer than this."""
 MAX_NAMES = 4096
 
-Describe = Callable[[Connection], Call | None]
+Describe = Callable[[ConntrackEntry], Call | None]
 log = logging.getLogger(__name__)
 
 
@@ -139,7 +139,7 @@ class UsageLog:
         """
         wanted = towards(self._prefixes)
 
-        def read() -> list[Connection]:
+        def read() -> list[ConntrackEntry]:
             return [each for each in connections(wanted) if each.start is None or since < each.start <= until]
 
         try:
@@ -153,19 +153,19 @@ class UsageLog:
             self._began(connection, connection.start or until)
         self._read_until = until
 
-    def _began(self, connection: Connection, now: float) -> None:
+    def _began(self, connection: ConntrackEntry, now: float) -> None:
         key = self._key(connection)
         if key is not None:
             self._recorded += 1
             self._rows.began(key, now)
 
-    def _ended(self, connection: Connection, begun: float) -> None:
+    def _ended(self, connection: ConntrackEntry, begun: float) -> None:
         key = self._key(connection)
         if key is not None:
             answered = connection.received_packets > 0 or connection.state == "replied"
             self._rows.ended(key, begun, answered, connection.sent_bytes + connection.received_bytes)
 
-    def _key(self, connection: Connection) -> Key | None:
+    def _key(self, connection: ConntrackEntry) -> Key | None:
         call = self._describe(connection)
         if call is None:
             return None

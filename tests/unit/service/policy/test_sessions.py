@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address
 
-from manageout.linux.netlink.conntrack import Connection
+from manageout.linux.netlink.conntrack import ConntrackEntry
 from manageout.service.policy.sessions import Sessions
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
@@ -24,8 +24,10 @@ def sessions() -> Sessions:
     return Sessions(SITE, plan(SITE), NAMES.get, lambda peer: f"name-of-{peer}")
 
 
-def connection(source: bytes, destination: bytes, protocol: int = 6, port: int = 80) -> Connection:
-    return Connection(protocol, source, 40000, destination, port, source, "established", 1e9, 1, 100, 2, 200)
+def connection(source: bytes, destination: bytes, protocol: int = 6, port: int = 80) -> ConntrackEntry:
+    return ConntrackEntry(
+        protocol, source, 40000, destination, port, source, "established", 1e9, 1, 100, 2, 200
+    )
 
 
 def test_a_client_reaches_a_server() -> None:
