@@ -222,6 +222,7 @@ def own_tests(parts: Parts) -> list[Path]:
     name = f"test_{parts[-1]}.py"
     return [
         TESTS.joinpath("unit", *parts[:-1], name),
+        TESTS.joinpath("system", *parts[:-1], name),
         TESTS.joinpath("transcript", *parts[1:-1], name),
     ]
 

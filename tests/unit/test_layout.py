@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import house
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "manageout"
 TESTS = ROOT / "tests"
@@ -19,79 +21,45 @@ MAX_FUNCTION = 60
 
 # Sources whose test is not named after them: what reads like their test, and theirs.
 ELSEWHERE: dict[str, str] = {
-    "system/test_advertised.py": "service/daemon/advertised",
-    "system/test_alone.py": "lab/alone",
-    "system/test_census.py": "cli/retire/census cli/retire/judge retire/census/census retire/census/names",
-    "system/test_census_ad.py": "directory/ad/census_samba",
-    "system/test_check.py": "service/check/check",
-    "system/test_check_kernel.py": "service/check/kernel",
-    "system/test_check_pool.py": "linux/packets/arp service/check/pool",
-    "system/test_departed.py": "service/policy/departed",
-    "system/test_conntrack.py": "linux/netlink/conntrack linux/netlink/netfilter",
-    "system/test_conntrack_events.py": "linux/netlink/conntrack_events",
-    "system/test_conntrack_walk.py": "linux/netlink/conntrack_walk",
-    "system/test_daemon.py": "service/daemon/daemon service/daemon/roles service/process/role",
-    "system/test_demo.py": (
+    "system/cli/rollout/test_dns.py": "directory/dns/router_record service/names/router_dns",
+    "system/directory/ad/test_domain.py": "cli/rollout/ad directory/ad/gpo_samba",
+    "system/directory/dns/test_update.py": "directory/dns/answer",
+    "system/doctor/look/test_live.py": "cli/doctor/live doctor/look/records",
+    "system/doctor/look/test_reach.py": "service/probe/client service/probe/host",
+    "system/doctor/look/test_reach_way.py": "doctor/look/forwarding",
+    "system/lab/test_demo.py": (
         "lab/run lab/samba lab/demo/steps lab/demo/directory lab/demo/isatap lab/demo/location "
         "lab/demo/names lab/demo/translation lab/web"
     ),
-    "system/test_dns64.py": "service/dns64/upstream",
-    "system/test_dns_update.py": "directory/dns/update directory/dns/answer",
-    "system/test_doctor_live.py": (
-        "cli/doctor/live doctor/look/live doctor/look/records doctor/look/support_bundle"
+    "system/lab/test_network.py": "cli/lab",
+    "system/linux/netlink/test_conntrack.py": "linux/netlink/netfilter",
+    "system/linux/nft/test_tables.py": "linux/nft/libnftables",
+    "system/retire/census/test_census.py": "cli/retire/census cli/retire/judge retire/census/names",
+    "system/retire/test_remove.py": "directory/dns/isatap_records",
+    "system/retire/test_way_out.py": "cli/retire/pilot cli/retire/remove cli/retire/report cli/retire/seen",
+    "system/service/check/test_pool.py": "linux/packets/arp",
+    "system/service/daemon/test_daemon.py": "service/daemon/roles service/process/role",
+    "system/service/daemon/test_fast_path_watch.py": "service/process/fast_path_watch",
+    "system/service/daemon/test_kernel_watch.py": "service/daemon/cards service/daemon/kernel_findings",
+    "system/service/daemon/test_restart.py": "lab/site",
+    "system/service/dns64/test_dns64.py": "service/dns64/upstream",
+    "system/service/iphttps/test_connect.py": "cli/connect service/iphttps/settings",
+    "system/service/iphttps/test_restart_clients.py": "service/iphttps/uplink",
+    "system/service/isatap/test_join.py": "service/isatap/io",
+    "system/service/isatap/test_path.py": "lab/inject lab/servers",
+    "system/service/leases/test_leases.py": "service/resolver/own_lease",
+    "system/service/names/test_names.py": "cli/reading/names service/names/removal",
+    "system/service/policy/test_firewalls.py": "linux/nft/rules",
+    "system/service/policy/test_policy.py": "service/policy/revision",
+    "system/service/probe/test_path.py": (
+        "linux/packets/error_queue service/probe/filter service/probe/router"
     ),
-    "system/test_doctor_reach.py": "service/probe/client service/probe/host doctor/look/reach",
-    "system/test_doctor_reach_way.py": "doctor/look/forwarding",
-    "system/test_fast_path_watch.py": "service/process/fast_path_watch",
-    "system/test_firewalls.py": "linux/nft/rules",
-    "system/test_gate.py": "service/daemon/gate",
-    "system/test_gpo_publish.py": "cli/rollout/ad directory/ad/domain directory/ad/gpo_samba",
-    "system/test_iphttps_balancers.py": "service/iphttps/balancers",
-    "system/test_iphttps_tunnel.py": "cli/connect service/iphttps/settings service/iphttps/connect",
-    "system/test_isatap_bpf.py": "linux/bpf/isatap",
-    "system/test_isatap_join.py": "service/isatap/io service/isatap/join",
-    "system/test_kernel_watch.py": (
-        "service/daemon/cards service/daemon/kernel_findings service/daemon/kernel_watch"
+    "system/service/probe/test_probes.py": (
+        "service/probe/certificate service/probe/clock service/probe/dns"
     ),
-    "system/test_lab_network.py": "cli/lab",
-    "system/test_leases.py": "service/resolver/own_lease",
-    "system/test_libbpf.py": "linux/bpf/libbpf",
-    "system/test_mmsg.py": "linux/packets/mmsg",
-    "system/test_name_policy.py": "service/resolver/name_policy",
-    "system/test_names_service.py": "cli/reading/names service/names/names service/names/removal",
-    "system/test_netlink.py": "linux/netlink/links",
-    "system/test_netlink_events.py": "linux/netlink/events",
-    "system/test_netns.py": "linux/host/netns",
-    "system/test_nft.py": "linux/nft/program",
-    "system/test_nft_features.py": "linux/nft/features",
-    "system/test_nft_sets.py": "linux/nft/sets",
-    "system/test_nft_table.py": "linux/nft/libnftables linux/nft/tables",
-    "system/test_path.py": "lab/inject lab/servers",
-    "system/test_policy.py": "service/policy/policy service/policy/revision",
-    "system/test_privileges.py": "linux/host/privileges",
-    "system/test_probe_paths.py": (
-        "linux/packets/error_queue service/probe/filter service/probe/path service/probe/router"
+    "system/service/translate/test_translator.py": (
+        "service/translate/ipv4_side service/translate/lease_arp service/translate/io"
     ),
-    "system/test_probes.py": "service/probe/certificate service/probe/clock service/probe/dns",
-    "system/test_proxy_arp.py": "linux/netlink/neighbours",
-    "system/test_rawsock.py": "linux/packets/rawsock",
-    "system/test_reconcile.py": "service/daemon/reconcile",
-    "system/test_restart.py": "lab/site",
-    "system/test_restart_clients.py": "service/iphttps/uplink",
-    "system/test_retire_lab.py": "cli/retire/pilot cli/retire/remove cli/retire/report cli/retire/seen",
-    "system/test_retire_remove.py": "directory/dns/isatap_records retire/remove",
-    "system/test_rollout_dns.py": "cli/rollout/dns directory/dns/router_record service/names/router_dns",
-    "system/test_router_record_watch.py": "service/names/router_record_watch",
-    "system/test_surroundings.py": "service/policy/surroundings",
-    "system/test_sysctl.py": "linux/host/sysctl",
-    "system/test_translation.py": (
-        "service/translate/ipv4_side service/translate/lease_arp service/translate/translator "
-        "service/translate/io"
-    ),
-    "system/test_tun.py": "linux/packets/tun",
-    "system/test_untracked.py": "service/policy/untracked",
-    "system/test_verdicts.py": "service/policy/verdicts",
-    "system/test_xlat_bpf.py": "linux/bpf/xlat",
     "transcript/dns/test_dns64.py": "protocol/dns/answers",
     "transcript/dns/test_dns64_validation.py": "protocol/dns/job",
     "transcript/dns/test_stub.py": "service/resolver/stub",
@@ -118,7 +86,6 @@ ELSEWHERE: dict[str, str] = {
         "service/leases/report service/leases/writer service/process/presence"
     ),
     "unit/service/tls/test_pki.py": "service/tls/certificates",
-    "unit/test_words.py": "words",
 }
 TESTED_BY = {f"{source}.py": test for test, names in ELSEWHERE.items() for source in names.split()}
 NOTHING_TO_TEST = {"__init__.py", "__main__.py", "errors.py", "machine.py"}
@@ -143,9 +110,8 @@ def test_every_source_has_its_test(source: Path) -> None:
     if named is not None:
         assert (TESTS / named).exists(), f"{named} is gone"
         return
-    mirror = TESTS / "unit" / relative.parent / f"test_{source.stem}.py"
-    transcript = TESTS / "transcript" / Path(*relative.parts[1:-1]) / mirror.name
-    assert mirror.exists() or transcript.exists(), f"write {name(mirror)}"
+    own = house.own_tests(relative.with_suffix("").parts)
+    assert any(path.exists() for path in own), f"write {name(own[0])}"
 
 
 @pytest.mark.parametrize("test", sorted((TESTS / "unit").rglob("test_*.py")), ids=name)

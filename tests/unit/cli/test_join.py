@@ -1,4 +1,4 @@
-"""The command line of ``manageout join``; what it does is in ``tests/system/test_isatap_join.py``."""
+"""The command line of ``manageout join``; what it does is in ``tests/system/service/isatap/test_join.py``."""
 
 from __future__ import annotations
 

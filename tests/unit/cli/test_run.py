@@ -1,4 +1,4 @@
-"""``manageout run``: what is said before anything is touched. The daemon itself: system/test_daemon.py."""
+"""``manageout run``: what is said before anything is touched. The daemon itself: system/service/daemon."""
 
 from __future__ import annotations
 

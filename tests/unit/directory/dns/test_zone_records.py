@@ -1,4 +1,4 @@
-"""Addresses from zone files and lists; transfers are in tests/system/test_census.py."""
+"""Addresses from zone files and lists; transfers are in tests/system/retire/census/test_census.py."""
 
 from __future__ import annotations
 

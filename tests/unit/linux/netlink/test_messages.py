@@ -1,4 +1,4 @@
-"""rtnetlink attributes and refusals. The conversation with the kernel: system/test_netlink.py."""
+"""rtnetlink attributes and refusals. The conversation with the kernel: system/linux/netlink/test_links.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walk through an nftables ruleset; ``system/test_probe_paths.py`` holds it against the kernel."""
+"""The walk through an nftables ruleset; ``system/service/probe/test_path.py`` holds it against the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of drops and hosts; the fast path's share is tested in namespaces (``system/test_isatap_join.py``)."""
+"""Rows of drops and hosts; the fast path's share is tested in namespaces (``system/service/isatap/test_join.py``)."""
 
 from __future__ import annotations
 

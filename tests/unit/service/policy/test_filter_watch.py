@@ -1,4 +1,4 @@
-"""What other firewalls drop, as rows for the administrator; watching them is tested in system/test_firewalls.py."""
+"""What other firewalls drop, as rows for the administrator; with real ones in system/service/policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine says of itself; ``system/test_doctor_live.py`` has the rest."""
+"""What this machine says of itself; ``system/doctor/look/test_live.py`` has the rest."""
 
 from __future__ import annotations
 

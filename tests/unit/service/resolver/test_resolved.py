@@ -1,4 +1,4 @@
-"""What systemd-resolved is told, and told again; with a real one in tests/system/test_resolved.py."""
+"""What systemd-resolved is told, and told again; with a real one in tests/system/service/resolver/test_resolved.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,63 @@
+"""What ``connect`` and ``join`` can still do once they run, beside what SECURITY.md says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from manageout.lab.process import wait_until
+from manageout.linux.host.privileges import Capability
+from manageout.service.iphttps import connect as iphttps_connect
+from manageout.service.isatap import join as isatap_join
+from tests.system.service.isatap.test_join import Wire, wire
+from tests.tools.places.iphttps import Pair
+
+__all__ = ["wire"]
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with Pair() as made:
+        yield made
+
+
+def has_only(pid: int, kept: set[str]) -> bool:
+    """Whether every thread of the process has exactly these capabilities, for good."""
+    mask = sum(1 << Capability[name.removeprefix("CAP_")] for name in kept)
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        status = dict(
+            line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line
+        )
+        held = {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")}
+        if held != {mask} or int(status["CapAmb"], 16) or status["NoNewPrivs"] != "1":
+            return False
+    return True
+
+
+def said(command: str) -> set[str]:
+    """The capabilities that SECURITY.md says ``command`` keeps."""
+    text = " ".join((ROOT / "SECURITY.md").read_text().split())
+    found = re.search(rf"`{command}` keeps ((?:`CAP_\w+`(?:, | and )?)+)", text)
+    assert found, f"SECURITY.md does not say what {command} keeps"
+    return set(re.findall(r"CAP_\w+", found[1]))
+
+
+def test_connect(pair: Pair) -> None:
+    pair.start_gateway()
+    client = pair.start_client()
+    pair.address()
+    wait_until("privileges are given up", lambda: has_only(client.pid, said("connect")), 10)
+    assert said("connect") == {f"CAP_{each.name}" for each in iphttps_connect.KEPT}
+
+
+def test_join(wire: Wire, namespaces: Callable[[str], str]) -> None:
+    wire.router()
+    host = wire.join("10.0.0.1")
+    wait_until("it has joined", lambda: wire.host(), 20)
+    wait_until("privileges are given up", lambda: has_only(host.pid, said("join")), 10)
+    assert said("join") == {f"CAP_{each.name}" for each in isatap_join.KEPT}
