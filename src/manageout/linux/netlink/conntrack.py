@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv6Network
 from socket import AF_INET, AF_INET6
@@ -108,21 +109,23 @@ def each_connection(wanted: Callable[[bytes, bytes], bool]) -> Iterator[Conntrac
 
 def connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> ConntrackEntry | None:
     """What a message of ctnetlink says, if it is about IPv6, ``wanted``, and no probe of ours."""
+    found = ends(body) if body[0] == AF_INET6 else None
+    if found is None or not wanted(found.source, found.destination):
+        return None
     values = netfilter.values(body)
-    ends = None if body[0] != AF_INET6 or is_probe(values) else ends_of(AF_INET6, values)
-    if ends is None or not wanted(ends.source, ends.destination):
+    if is_probe(values):
         return None
     original = attributes(values[ORIGINAL])
     sent, received = attributes(values.get(_SENT, b"")), attributes(values.get(_RECEIVED, b""))
     start = _number(attributes(values.get(_TIMESTAMP, b"")), _START)
     return ConntrackEntry(
-        ends.protocol,
-        ends.source,
+        found.protocol,
+        found.source,
         _number(attributes(original.get(_PROTOCOL, b"")), _SOURCE_PORT),
-        ends.destination,
-        ends.port,
-        ends.seen_as,
-        _state(ends.protocol, values),
+        found.destination,
+        found.port,
+        found.seen_as,
+        _state(found.protocol, values),
         start / 1e9 if start else None,
         _number(sent, _PACKETS),
         _number(sent, _BYTES),
@@ -131,8 +134,46 @@ def connection(body: bytes, wanted: Callable[[bytes, bytes], bool]) -> Conntrack
     )
 
 
+class _Form:
+    """Where the kernel puts who speaks with whom, in one family: first the original tuple, in it first its addresses,
+    then protocol and ports. Each attribute stands behind its length and its type."""
+
+    def __init__(self, family: int, size: int) -> None:
+        self.original = struct.Struct(f"=H6x4s{size}s4s{size}s4x4sB11x4s2s")
+        self.reply = struct.Struct(f"=8x4s{size}s4s{size}s")
+        source, destination = (struct.pack("=HH", 4 + size, kind[family]) for kind in (SOURCE, DESTINATION))
+        self.heads = source, destination, struct.pack("=HH", 5, _NUMBER), source, destination
+
+
+_FORMS = {family: _Form(family, size) for family, size in _SIZES.items()}
+_PORT_HEAD = struct.pack("=HH", 6, _DESTINATION_PORT)
+_ORIGINAL_AT = 4
+
+
+def ends(body: bytes) -> Ends | None:
+    """Who speaks with whom, by a message of ctnetlink about either family; else None.
+
+    Read from the places where the kernel always puts it, which takes a tenth of the time; a message of another form is
+    read attribute by attribute.
+    """
+    form = _FORMS.get(body[0])
+    if form is None:
+        return None
+    try:
+        length, one, source, two, destination, three, protocol, ported, port = form.original.unpack_from(
+            body, _ORIGINAL_AT
+        )
+        four, answering, five, seen_as = form.reply.unpack_from(body, _ORIGINAL_AT + (length + 3 & ~3))
+    except struct.error:  # it ends before that
+        return ends_of(body[0], netfilter.values(body))
+    if (one, two, three, four, five) != form.heads:
+        return ends_of(body[0], netfilter.values(body))
+    number = int.from_bytes(port, "big") if ported == _PORT_HEAD else 0
+    return Ends(protocol, source, destination, number, seen_as, answering)
+
+
 def ends_of(family: int, values: dict[int, bytes]) -> Ends | None:
-    """The ends of a connection from its attributes; None where they are not of ``family``."""
+    """The same from the attributes of a message; None where they are not of ``family``."""
     if family not in SOURCE:
         return None
     original = attributes(values.get(ORIGINAL, b""))

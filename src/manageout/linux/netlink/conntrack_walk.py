@@ -1,7 +1,6 @@
 """Every connection, looked at once and changed where that is wanted: in slices, for there may be 250,000.
 
-Other work comes in between the slices, so none takes long. Only what a look needs is read, from the places where the
-kernel always puts it; a message of another form is read attribute by attribute.
+Other work comes in between the slices, so none takes long. Only what a look needs is read.
 """
 
 from __future__ import annotations
@@ -23,24 +22,6 @@ SLICE = 0.001
 BOTH = (AF_INET6, AF_INET)
 
 _ID, _MARK_MASK = 12, 21
-_ORIGINAL_AT = 4
-"""A message begins with its family; then comes the original tuple: its addresses, then protocol and ports."""
-
-
-class _Form:
-    """Where the kernel puts what a look needs, in one family. Each attribute stands behind its length and its type."""
-
-    def __init__(self, family: int, size: int) -> None:
-        self.original = struct.Struct(f"=H6x4s{size}s4s{size}s4x4sB11x4s2s")
-        self.reply = struct.Struct(f"=8x4s{size}s4s{size}s")
-        source, destination = (
-            struct.pack("=HH", 4 + size, kind[family]) for kind in (conntrack.SOURCE, conntrack.DESTINATION)
-        )
-        self.heads = source, destination, struct.pack("=HH", 5, 1), source, destination
-
-
-_FORMS = {int(AF_INET6): _Form(AF_INET6, 16), int(AF_INET): _Form(AF_INET, 4)}
-_PORT_HEAD = struct.pack("=HH", 6, 3)
 
 
 class Action(NamedTuple):
@@ -72,7 +53,7 @@ def walk(
         until, changed = time.monotonic() + SLICE, 0
         for family in families:
             for message in reader.each(conntrack.GET, netfilter.body(family), "read the connections"):
-                found = ends(message.body)
+                found = conntrack.ends(message.body)
                 if found is not None and chosen(found):
                     changed += _make(writer, message.body, change)
                 if time.monotonic() >= until:
@@ -90,24 +71,6 @@ def forget_of(gone: Callable[[bytes], bool]) -> Iterator[int]:
         FORGET,
         BOTH,
     )
-
-
-def ends(body: bytes) -> Ends | None:
-    """What a message says; None when it is about another family."""
-    form = _FORMS.get(body[0])
-    if form is None:
-        return None
-    try:
-        length, one, source, two, destination, three, protocol, ported, port = form.original.unpack_from(
-            body, _ORIGINAL_AT
-        )
-        four, answering, five, seen_as = form.reply.unpack_from(body, _ORIGINAL_AT + (length + 3 & ~3))
-    except struct.error:  # it ends before that
-        return conntrack.ends_of(body[0], netfilter.values(body))
-    if (one, two, three, four, five) != form.heads:
-        return conntrack.ends_of(body[0], netfilter.values(body))
-    number = int.from_bytes(port, "big") if ported == _PORT_HEAD else 0
-    return Ends(protocol, source, destination, number, seen_as, answering)
 
 
 def _make(socket: NetfilterSocket, body: bytes, change: Action) -> bool:

@@ -30,12 +30,12 @@ def test_the_places_of_a_message_are_those_of_its_attributes() -> None:
     with server, socket.create_connection(server.getsockname()[:2]), NetfilterSocket() as netlink:
         for family in (socket.AF_INET6, socket.AF_INET):
             for message in netlink.each(conntrack.GET, netfilter.body(family), "read"):
-                ends = conntrack_walk.ends(message.body)
+                ends = conntrack.ends(message.body)
                 assert ends == conntrack.ends_of(family, netfilter.values(message.body))
                 assert ends is not None
                 seen[family] += 1
-                assert conntrack_walk.ends(reordered(message.body)) == ends, "of another form"
-                assert conntrack_walk.ends(b"\x07" + message.body[1:]) is None, "of another family"
+                assert conntrack.ends(reordered(message.body)) == ends, "of another form"
+                assert conntrack.ends(b"\x07" + message.body[1:]) is None, "of another family"
                 whole = conntrack.connection(message.body, lambda source, destination: True)
                 assert (whole is None) == (family == socket.AF_INET)
                 if whole is not None:
