@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 client``, ``2 clients``; ``many`` where an s does not do it."""
@@ -32,3 +34,11 @@ def plain(text: str, longest: int = 80) -> str:
 def printable(text: str) -> str:
     """``text`` without control characters, for a terminal or a log: names come from certificates and DNS."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def day(moment: float) -> str:
+    """Unix seconds -> a date and time, UTC; whatever number somebody wrote."""
+    try:
+        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{moment:g}"

@@ -13,10 +13,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-import manageout.doctor.rules
 from manageout.cli.show import findings as shown
+from manageout.doctor.diagnosis import MAX_QUOTE, MAX_QUOTES, diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import MAX_QUOTE, MAX_QUOTES, RULES, diagnose
 from manageout.doctor.pasted.commands import KINDS
 from manageout.doctor.pasted.segments import Part, parts
 from manageout.doctor.powershell import records as powershell
@@ -25,6 +24,7 @@ from manageout.doctor.read import json as read_json
 from manageout.doctor.read import pasted as read_text
 from manageout.doctor.read.text import decode, lines
 from manageout.doctor.report import live_json
+from manageout.doctor.rules.catalogue import RULES
 from manageout.errors import ManageoutError, WireError
 from manageout.imports.farm import Farm, add
 from manageout.imports.site import Wishes, site_of
@@ -51,7 +51,6 @@ WEIRD: tuple[Any, ...] = (
 
 def _judge(machines: Iterable[Facts]) -> None:
     """Whatever was read can be judged, and shown on a terminal."""
-    assert manageout.doctor.rules.__all__
     found = diagnose(list(machines))
     for finding in found:
         assert finding.code in RULES and finding.seen and all(finding.seen)

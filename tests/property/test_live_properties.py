@@ -9,16 +9,14 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import manageout.doctor.rules
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import diagnose
 from manageout.doctor.report import live_json
 from manageout.doctor.report.live_report import lines
 from manageout.errors import ManageoutError
 from manageout.service.probe.results import Live
 from tests.unit.doctor.live_cases import CASES, HEALTHY
 
-assert manageout.doctor.rules.__all__
 RELAXED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 WORDS = st.sampled_from(
     [

@@ -66,7 +66,7 @@ ELSEWHERE: dict[str, str] = {
     "transcript/isatap/test_retire.py": "protocol/isatap/advertising",
     "unit/doctor/powershell/test_cmdlets.py": "doctor/powershell/shapes",
     "unit/doctor/powershell/test_gathered.py": "doctor/powershell/json",
-    "unit/doctor/powershell/test_read.py": "doctor/rules/remote_access doctor/read/sections",
+    "unit/doctor/powershell/test_read.py": "doctor/read/sections",
     "unit/doctor/powershell/test_records.py": "doctor/powershell/table doctor/powershell/value",
     "unit/doctor/reach/test_hops.py": "doctor/reach/reach doctor/rules/reach",
     "unit/doctor/report/test_live_json.py": "service/probe/results",
@@ -74,7 +74,7 @@ ELSEWHERE: dict[str, str] = {
         "doctor/rules/live_certificates doctor/rules/live_host doctor/rules/live_isatap "
         "doctor/rules/live_names"
     ),
-    "unit/doctor/test_findings_rules.py": (
+    "unit/doctor/test_diagnosis_rules.py": (
         "doctor/facts doctor/read/json doctor/rules/addresses doctor/rules/client "
         "doctor/rules/connection doctor/rules/deployment doctor/rules/discovery doctor/rules/dns "
         "doctor/rules/evidence doctor/rules/iphttps doctor/rules/manager doctor/rules/server"

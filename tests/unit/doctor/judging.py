@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import manageout.doctor.rules
+from manageout.doctor.diagnosis import Diagnosis, diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import Finding, diagnose
 from manageout.doctor.read import pasted as read_text
 from tests.unit.doctor.bundles import Bundle, facts
 
-assert manageout.doctor.rules.__all__  # importing it registers them
 
-
-def found(case: Bundle | Facts) -> dict[str, Finding]:
+def found(case: Bundle | Facts) -> dict[str, Diagnosis]:
     return {one.code: one for one in diagnose([case if isinstance(case, Facts) else facts(case)])}
 
 
-def pasted(text: str) -> dict[str, Finding]:
+def pasted(text: str) -> dict[str, Diagnosis]:
     machine = Facts("(pasted)")
     read_text.read(machine, text.splitlines())
     return found(machine)

@@ -16,8 +16,8 @@ from manageout.cli.show.output import printable
 from manageout.errors import ManageoutError
 
 if TYPE_CHECKING:
+    from manageout.doctor.diagnosis import Diagnosis
     from manageout.doctor.facts import Facts
-    from manageout.doctor.findings import Finding
 
 _file = click.Path(path_type=Path)
 
@@ -96,11 +96,9 @@ def doctor(
     if list_rules:
         _print_rules(as_json, markdown)
         return
-    from manageout.doctor import rules
-    from manageout.doctor.findings import diagnose
+    from manageout.doctor.diagnosis import diagnose
     from manageout.doctor.read import bundle
 
-    assert rules.__all__  # importing it registers them
     if live or save is not None:
         if evidence:
             raise click.UsageError("--live and --save look at this machine, not at files", ctx)
@@ -127,7 +125,7 @@ def _live(options: dict[str, Any]) -> Facts:
     return doctor_live.look(doctor_live.wanted(**options))
 
 
-def _save(path: Path, options: dict[str, Any], machine: Facts, found: list[Finding]) -> None:
+def _save(path: Path, options: dict[str, Any], machine: Facts, found: list[Diagnosis]) -> None:
     from manageout.cli.doctor import live as doctor_live
 
     doctor_live.save(path, doctor_live.wanted(**options), machine, found, options["file"])
@@ -173,10 +171,8 @@ def _print_rules(as_json: bool, markdown: bool) -> None:
 
         click.echo(troubleshooting_text(), nl=False)
         return
-    from manageout.doctor import rules
-    from manageout.doctor.findings import RULES
+    from manageout.doctor.rules.catalogue import RULES
 
-    assert rules.__all__
     if as_json:
         rows = [
             {"code": r.code, "severity": r.severity, "title": r.title, "cause": r.cause}
@@ -189,7 +185,7 @@ def _print_rules(as_json: bool, markdown: bool) -> None:
         click.echo(f"{rule.code:<{width}}  {rule.severity:<8} {rule.title}")
 
 
-def _print(machines: list[Facts], found: list[Finding]) -> None:
+def _print(machines: list[Facts], found: list[Diagnosis]) -> None:
     for facts in machines:
         if facts.live is not None:
             report(facts.live)

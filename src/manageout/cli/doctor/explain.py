@@ -9,16 +9,14 @@ import click
 
 from manageout.cli.show.findings import folded
 from manageout.cli.show.output import printable
-from manageout.doctor import rules
 from manageout.doctor.complaints import about
 from manageout.doctor.daemon_findings import daemon_findings
-from manageout.doctor.findings import RULES
+from manageout.doctor.rules.catalogue import RULES
 from manageout.errors import ManageoutError
 
 
 def explain(code: str, as_json: bool) -> None:
     """Print it. Raises :class:`ManageoutError` for a code that is none."""
-    assert rules.__all__  # importing it registers them
     rule = RULES.get(code.strip().upper())
     if rule is None:
         _of_the_daemon(code, as_json)
@@ -27,12 +25,12 @@ def explain(code: str, as_json: bool) -> None:
     said = about(rule.code)
     if as_json:
         words = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cause": rule.cause}
-        lists = {"remedy": rule.remedy, "hides": sorted(rule.hides), "hidden_by": hidden_by, "said": said}
+        lists = {"remedy": rule.steps(), "hides": sorted(rule.hides), "hidden_by": hidden_by, "said": said}
         click.echo(json.dumps(words | lists, indent=2))
         return
     click.echo(f"{rule.severity} {rule.code}: {rule.title}")
     click.echo(folded("cause", rule.cause))
-    for step in rule.remedy:
+    for step in rule.steps():
         click.echo(f"  remedy  {step}")
     for one in said:
         click.echo(folded("said", one))

@@ -14,8 +14,8 @@ from manageout.service.process import client
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from manageout.doctor.diagnosis import Diagnosis
     from manageout.doctor.facts import Facts
-    from manageout.doctor.findings import Finding
     from manageout.doctor.look.live import Wanted
     from manageout.site.plan import Plan
     from manageout.site.tables.site import Site
@@ -104,7 +104,7 @@ def look(what: Wanted) -> Facts:
     return Facts("(live)", computer=found.host, live=found, understood=True)
 
 
-def save(path: Path, what: Wanted, machine: Facts, found: list[Finding], file: Path | None) -> None:
+def save(path: Path, what: Wanted, machine: Facts, found: list[Diagnosis], file: Path | None) -> None:
     """The archive for somebody else."""
     from manageout.doctor.look import support_bundle
 

@@ -68,13 +68,11 @@ def reach(ctx: click.Context, /, host: str, client: str, service: str, as_json: 
     passes; on HOST itself the names that it gets, the router's answer, and whether the client's port opens. What it
     cannot see, it says, and where it could be. Nothing is changed. Exits with 1 when something fails.
     """
-    from manageout.doctor import rules
+    from manageout.doctor.diagnosis import diagnose
     from manageout.doctor.facts import Facts
-    from manageout.doctor.findings import diagnose
     from manageout.doctor.look.reach import look
     from manageout.doctor.reach.hops import hops
 
-    assert rules.__all__  # importing it registers them
     seen = look(_wanted(host, client, service, **options))
     walked = hops(seen)
     found = diagnose([Facts("(reach)", computer=seen.here, reach=seen, understood=True)])

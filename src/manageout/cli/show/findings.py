@@ -12,7 +12,7 @@ import click
 from manageout.cli.show.output import printable
 
 if TYPE_CHECKING:
-    from manageout.doctor.findings import Finding
+    from manageout.doctor.diagnosis import Diagnosis
     from manageout.service.probe.results import Live
 
 WIDTH = 100
@@ -21,7 +21,7 @@ _INDENT = " " * 10
 _COMMAND = re.compile(r"(reg|netsh|nft|ip|[A-Z][a-z]+-[A-Z]\w+) ")
 
 
-def show(found: Iterable[Finding]) -> None:
+def show(found: Iterable[Diagnosis]) -> None:
     """Each finding: what, what was seen, why, what mends it, and what else it explains."""
     for finding in found:
         mark = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
@@ -37,7 +37,7 @@ def show(found: Iterable[Finding]) -> None:
         click.echo()
 
 
-def _title(finding: Finding) -> str:
+def _title(finding: Diagnosis) -> str:
     words = f"{finding.severity} {finding.code} on {printable(finding.computer)}: {printable(finding.title)}"
     return textwrap.fill(
         words, WIDTH, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False
@@ -64,7 +64,7 @@ def report(live: Live) -> None:
     click.echo()
 
 
-def wrong(found: Iterable[Finding]) -> bool:
+def wrong(found: Iterable[Diagnosis]) -> bool:
     """Whether somebody should act; notes do not count."""
     return any(finding.severity != "note" for finding in found)
 

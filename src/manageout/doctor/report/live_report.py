@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.rules.live import day
 from manageout.service.probe.results import Advertisement, Live, PathMtu, RouterAnswer
+from manageout.words import day
 
 
 def lines(live: Live) -> list[str]:

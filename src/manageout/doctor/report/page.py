@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from manageout.doctor import rules
-from manageout.doctor.findings import RULES, Rule
+from manageout.doctor.rules.catalogue import RULES
+from manageout.doctor.rules.rule import Rule
 
 _THEMES = (
     ("Any Windows machine", ("TUNNELS", "IPV6", "IPHLPSVC", "DNSCACHE", "CLOCK", "EVIDENCE")),
@@ -46,7 +46,6 @@ Windows yet, but each comes from its documentation or from administrators who we
 
 def troubleshooting_text() -> str:
     """Markdown: every rule by theme, with severity, cause, remedy and what it hides."""
-    assert rules.__all__  # importing it registers them
     parts = [_HEAD]
     for title, prefixes in _THEMES:
         parts.append(f"## {title}\n")
@@ -55,7 +54,7 @@ def troubleshooting_text() -> str:
 
 
 def _rule(rule: Rule) -> str:
-    steps = "\n".join(f"- {_code(step)}" for step in rule.remedy)
+    steps = "\n".join(f"- {_code(step)}" for step in rule.steps())
     hides = f"\nHides {', '.join(f'`{code}`' for code in sorted(rule.hides))}.\n" if rule.hides else ""
     return f"### {rule.code}: {rule.title}\n\n*{rule.severity}.* {rule.cause}\n\n{steps}\n{hides}"
 

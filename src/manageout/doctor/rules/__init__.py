@@ -1,41 +1,6 @@
-"""The rules, a file a theme; importing this package registers them all."""
+"""The doctor's rules, a file a theme, and their texts: what NAME.py finds is told in the words of texts/NAME.toml.
 
-from manageout.doctor.rules import (
-    addresses,
-    client,
-    connection,
-    deployment,
-    discovery,
-    dns,
-    evidence,
-    iphttps,
-    live_certificates,
-    live_host,
-    live_isatap,
-    live_names,
-    machine,
-    manager,
-    reach,
-    remote_access,
-    server,
-)
-
-__all__ = [
-    "addresses",
-    "client",
-    "connection",
-    "deployment",
-    "discovery",
-    "dns",
-    "evidence",
-    "iphttps",
-    "live_certificates",
-    "live_host",
-    "live_isatap",
-    "live_names",
-    "machine",
-    "manager",
-    "reach",
-    "remote_access",
-    "server",
-]
+``catalogue.RULES`` has them all. A rule is a function from facts to the quotes of what it sees; what is said of that,
+and which findings are only its consequences, a writer changes in ``texts/`` without Python. No rule reads or asks
+anything itself.
+"""

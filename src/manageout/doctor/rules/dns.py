@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import Case, rule
-from manageout.doctor.rules.manager import enabled, router_lookup
+from manageout.doctor.rules.isatap import enabled, router_lookup
+from manageout.doctor.rules.rule import Case, Rules
 from manageout.wire.address import embedded_isatap
 
+rule = Rules()
 REGISTERS_NOT = 19041
 """Windows 10 2004: since then clients do not register in servers that come from the NRPT."""
 DNSCACHE = r"SYSTEM\CurrentControlSet\Services\Dnscache\Parameters"
@@ -29,18 +30,7 @@ def _by_name(facts: Facts) -> dict[str, tuple[list[IPv4Address], list[IPv6Addres
     return found
 
 
-@rule(
-    "DNS-BLOCKED",
-    "error",
-    "the DNS server blocks the ISATAP router's name",
-    cause="The first label of the name is on the global query block list: the record exists, but is never "
-    "answered.",
-    remedy=(
-        "use a unique name (best): manageout rollout gpo",
-        "or Set-DnsServerGlobalQueryBlockList -List wpad   (on every DNS server; then every machine finds it)",
-    ),
-    hides=("ISATAP-NO-NAME",),
-)
+@rule("DNS-BLOCKED")
 def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The first label of the router's name, when one is set, is in the list; or a record of the zone is, though it is
     there. By default nobody needs 'isatap', and it is rightly in the list."""
@@ -61,33 +51,14 @@ def _first(name: str) -> str:
     return name.lower().partition(".")[0]
 
 
-@rule(
-    "DNS-BLOCK-LIST-OPEN",
-    "note",
-    "the bare name isatap is not blocked",
-    cause="If anybody registers it, by intent or by a machine of that name, every machine with ISATAP "
-    "follows it.",
-    remedy=("Set-DnsServerGlobalQueryBlockList -Enable $true -List wpad,isatap",),
-)
+@rule("DNS-BLOCK-LIST-OPEN")
 def open_list(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A list that lacks it."""
     if facts.block_list is not None and "isatap" not in facts.block_list.value:
         yield (facts.block_list.quote,)
 
 
-@rule(
-    "DNS-NO-AAAA",
-    "error",
-    "a client's name has no IPv6 address",
-    cause="The client does not register it: since Windows 10 2004 it is off, and secure-only zones refuse "
-    "what is not in "
-    "the domain.",
-    remedy=(
-        "let the gateway register its clients: [names] in the site file",
-        rf"on the client: HKLM\{DNSCACHE}\DisableNRPTForAdapterRegistration = 0 (DWORD), then ipconfig "
-        rf"/registerdns",
-    ),
-)
+@rule("DNS-NO-AAAA")
 def no_aaaa(facts: Facts) -> Iterator[Case]:
     """A manager resolves a name to IPv4 only. Of a pasted text nobody knows whether the name is a client's; the DNS
     server's own is none."""
@@ -98,18 +69,7 @@ def no_aaaa(facts: Facts) -> Iterator[Case]:
             yield Case(tuple(quotes), severity="warning" if facts.role == "unknown" else None)
 
 
-@rule(
-    "DNS-STALE-ISATAP",
-    "error",
-    "a name leads to an ISATAP address",
-    cause="Hosts register their ISATAP addresses, and the records outlive ISATAP: whoever calls this name "
-    "waits for an "
-    "address that nobody holds.",
-    remedy=(
-        "look through the zone for more: AAAA records that end in 0:5efe:... or 200:5efe:...",
-        "Remove-DnsServerResourceRecord -ZoneName ZONE -RRType AAAA -Name NAME -RecordData ADDRESS",
-    ),
-)
+@rule("DNS-STALE-ISATAP")
 def stale_isatap(facts: Facts) -> Iterator[Case]:
     """AAAA with an ISATAP interface identifier of either u bit, for another than the machine itself; or in a zone."""
     own = {address for one in facts.interfaces for address in one.ipv6}
@@ -121,21 +81,10 @@ def stale_isatap(facts: Facts) -> Iterator[Case]:
     for record in facts.records:
         address = record.address
         if isinstance(address, IPv6Address) and embedded_isatap(address.packed) and address not in own:
-            names = {"NAME": record.name, "ZONE": record.zone, "ADDRESS": address}
-            yield Case((record.quote,), names)
+            yield Case((record.quote,), {"NAME": record.name, "ZONE": record.zone, "ADDRESS": address})
 
 
-@rule(
-    "DNS-REGISTRATION-OFF",
-    "warning",
-    "this client does not register its address",
-    cause="Since Windows 10 2004 adapters do not register in DNS servers that come from the "
-    "name-resolution policy.",
-    remedy=(
-        "let the gateway register its clients: [names] in the site file",
-        rf'reg add "HKLM\{DNSCACHE}" /v DisableNRPTForAdapterRegistration /t REG_DWORD /d 0 /f',
-    ),
-)
+@rule("DNS-REGISTRATION-OFF")
 def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A client of such a build without the value; or one with it set, for only such a build knows it."""
     found = facts.value(DNSCACHE, "DisableNRPTForAdapterRegistration")
@@ -148,3 +97,24 @@ def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (
             found.quote if found else f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",
         )
+
+
+@rule("DNS-IPV4-LITERAL")
+def ipv4_literal(facts: Facts) -> Iterator[Case]:
+    """An IPv4 address that was typed does not answer, and an IPv6 address that ends in it does."""
+    failed = {one.address: one.quote for one in facts.pings if one.literal and not one.answered}
+    failed |= {
+        address: one.quote
+        for (name, _), one in facts.tcp.items()
+        if not one.value and (address := one.address) is not None and name == str(address)
+    }
+    reached = [(one.address, one.quote) for one in facts.pings if one.answered]
+    reached += [
+        (one.address, one.quote) for one in facts.tcp.values() if one.value and one.address is not None
+    ]
+    for address, quote in reached:
+        if isinstance(address, IPv6Address) and not embedded_isatap(address.packed):
+            inner = IPv4Address(address.packed[12:])
+            if inner in failed:
+                told = (facts.clat.quote,) if facts.clat is not None else ()
+                yield Case((failed[inner], quote, *told), {"NAT64ADDRESS": address})

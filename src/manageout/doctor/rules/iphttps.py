@@ -1,7 +1,7 @@
-"""A remote client's IP-HTTPS: what its last error code says, by the names that Windows' headers give the codes.
+"""A remote client's tunnel: IP-HTTPS by its last error code, IPsec in it, Teredo beside it.
 
-Sockets (10000 and more), WinHTTP (12000 and more), certificate chains (0x800b01..), CryptoAPI (0x800920..) and
-Schannel (0x800903..) each have a code of their own for one and the same cause.
+Codes are called as in Windows' headers. Sockets (10000 and more), WinHTTP (12000 and more), certificate chains
+(0x800b01..), CryptoAPI (0x800920..) and Schannel (0x800903..) each have a code of their own for one and the same cause.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import NamedTuple
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import Case, Look, gateway, rule
+from manageout.doctor.rules.client import gateway, inner, location
+from manageout.doctor.rules.rule import Case, Look, Rules
 from manageout.windows.policies import IPHTTPS
 from manageout.wire.special import is_global6
 
-NOT_CONNECTED = ("LOCATION-FAILED", "LOCATION-PROBE", "NRPT-NSLOOKUP")
-"""What a client shows while its tunnel is down."""
+rule = Rules()
 HOST_NOT_FOUND = 0x2AF9
 _WIN32 = 0x8007
 """The upper half of an HRESULT that wraps a plain code, as in 0x80072af9."""
@@ -46,157 +45,43 @@ def _quotes(facts: Facts) -> tuple[str, ...]:
     return tuple(seen.quote for seen in (facts.iphttps_error, facts.iphttps_status) if seen is not None)
 
 
-class _Failure(NamedTuple):
-    code: str
-    title: str
-    cause: str
-    remedy: tuple[str, ...]
-    numbers: tuple[int, ...]
-
-
-_LOOK_AT_IT = "on the gateway: manageout check; anywhere: openssl s_client -connect GATEWAY:443"
-_FAILURES = (
-    _Failure(
-        "IPHTTPS-CERTIFICATE",
-        "IP-HTTPS finds no usable certificate (0x103)",
-        "The computer has no certificate of the authority that the gateway asks for, or it has expired.",
-        (
-            "certutil -store my   (a computer certificate with client authentication, valid today)",
-            "gpupdate /force; certutil -pulse",
-        ),
-        (0x103, 0x90320, 0x8009030D, 0x8009030E),  # STILL_ACTIVE, INCOMPLETE_, UNKNOWN_ and NO_CREDENTIALS
-    ),
-    _Failure(
-        "IPHTTPS-UNTRUSTED",
-        "the gateway's certificate is not trusted (CERT_E_UNTRUSTEDROOT)",
-        "Its root is not among this computer's trusted roots, or an intermediate certificate is missing on the way "
-        "there. Roots that are installed for a user do not count.",
-        (
-            "certutil -addstore Root ROOT.cer   (as administrator; for all clients by group policy)",
-            "certutil -store Root   (is the gateway's authority among them?)",
-            "on the gateway: the certificate's file must hold the intermediate certificates too",
-        ),
-        # CERT_E_UNTRUSTEDROOT, _CHAINING, _UNTRUSTEDCA, TRUST_E_CERT_SIGNATURE, SEC_E_UNTRUSTED_ROOT, WinHTTP
-        (0x800B0109, 0x800B010A, 0x800B0112, 0x80096004, 0x80090325, 0x2F0D),
-    ),
-    _Failure(
-        "IPHTTPS-EXPIRED",
-        "the gateway's certificate has expired, or is not yet valid (CERT_E_EXPIRED)",
-        "It, or one above it, is outside of its dates by this computer's clock.",
-        (
-            "renew the gateway's certificate, and reload: systemctl reload manageout",
-            _LOOK_AT_IT,
-            "w32tm /query /status   (is this computer's clock right?)",
-        ),
-        (0x800B0101, 0x800B0102, 0x80090328, 0x2F05),  # _EXPIRED, _VALIDITYPERIODNESTING, SEC_E_CERT_EXPIRED
-    ),
-    _Failure(
-        "IPHTTPS-WRONG-NAME",
-        "the gateway's certificate is for another name (CERT_E_CN_NO_MATCH)",
-        "The name in the IP-HTTPS URL is not among the names of the certificate that answered.",
-        (
-            "a certificate whose subject alternative names hold GATEWAY",
-            _LOOK_AT_IT,
-            "or another machine answers: Resolve-DnsName GATEWAY",
-        ),
-        (0x800B010F, 0x80090322, 0x2F06),  # and SEC_E_WRONG_PRINCIPAL
-    ),
-    _Failure(
-        "IPHTTPS-REVOCATION",
-        "the gateway's certificate cannot be checked for revocation (CRYPT_E_REVOCATION_OFFLINE)",
-        "Its revocation list is not reached from outside, or has ended. Windows does not connect without: the list "
-        "must be on a web server that answers on the Internet, under a name that is not asked through the tunnel.",
-        (
-            "certutil -urlfetch -verify GATEWAY.cer   (which address fails?)",
-            "publish the list where the certificate says, over http, and renew it before it ends",
-        ),
-        # and CRYPT_E_NO_REVOCATION_CHECK, CERT_E_REVOCATION_FAILURE, WinHTTP
-        (0x80092013, 0x80092012, 0x800B010E, 0x2F19),
-    ),
-    _Failure(
-        "IPHTTPS-REVOKED",
-        "the gateway's certificate is revoked (CERT_E_REVOKED)",
-        "Its authority has taken it back.",
-        ("give the gateway a new certificate, and reload: systemctl reload manageout", _LOOK_AT_IT),
-        (0x800B010C, 0x80092010, 0x2F8A),
-    ),
-    _Failure(
-        "IPHTTPS-WRONG-USAGE",
-        "the gateway's certificate is not for a server (CERT_E_WRONG_USAGE)",
-        "Its extended key usage lacks server authentication; mostly it is a client certificate.",
-        ("a certificate with server authentication (1.3.6.1.5.5.7.3.1)", _LOOK_AT_IT),
-        (0x800B0110, 0x80090349),
-    ),
-    _Failure(
-        "IPHTTPS-TLS",
-        "gateway and client agree on no TLS (SEC_E_ALGORITHM_MISMATCH)",
-        "No common version or cipher, or what answers there does not speak TLS as it should: a device in between that "
-        "opens TLS, or another service on the port.",
-        (
-            _LOOK_AT_IT,
-            "on the client: Get-TlsCipherSuite   (TLS 1.2 must not be switched off)",
-        ),
-        # ALGORITHM_MISMATCH, ILLEGAL_MESSAGE, INVALID_TOKEN, CERT_UNKNOWN, UNSUPPORTED_FUNCTION, WinHTTP's sum
-        (0x80090331, 0x80090326, 0x80090308, 0x80090327, 0x80090302, 0x2F8F),
-    ),
-    _Failure(
-        "IPHTTPS-NAME",
-        "the gateway's name cannot be resolved (0x2AF9)",
-        "The name in the URL has no record in the public DNS, or the name-resolution policy sends it into the "
-        "tunnel that it is to open.",
-        ("Resolve-DnsName GATEWAY", "exempt the gateway's name: rollout.gateway_name does"),
-        (HOST_NOT_FOUND, 0x2AFA, 0x2AFB, 0x2EE7),  # HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, WinHTTP
-    ),
-    _Failure(
-        "IPHTTPS-NO-DATA",
-        "the gateway's name is there but no connection comes about (0x2AFC)",
-        "A proxy or NAT in between, or the server does not publish the client prefix.",
-        ("try from another network", "on the gateway: manageout status, manageout drops"),
-        (0x2AFC,),
-    ),
-    _Failure(
-        "IPHTTPS-TIMEOUT",
-        "the gateway does not answer (0x274C)",
-        "TCP 443 does not reach it: a firewall, a wrong address, or the gateway is down.",
-        ("Test-NetConnection GATEWAY -Port 443", "on the gateway: manageout status"),
-        (0x274C, 0x2EE2),
-    ),
-    _Failure(
-        "IPHTTPS-REFUSED",
-        "the gateway refuses the connection (0x274D)",
-        "Its address answers, but nothing listens on the port, or something on the way resets it.",
-        (
-            "Test-NetConnection GATEWAY -Port 443",
-            "on the gateway: ss -ltnp 'sport = :443'; manageout status",
-        ),
-        (0x274D, 0x2746, 0x2745, 0x2EFD, 0x2EFE),  # REFUSED, RESET, ABORTED, WinHTTP
-    ),
-    _Failure(
-        "IPHTTPS-NO-WAY",
-        "there is no way to the gateway (0x2751)",
-        "This computer has no route to the gateway's address: no network, or an IPv6 address where there is no IPv6.",
-        ("Resolve-DnsName GATEWAY", "Test-NetConnection GATEWAY -TraceRoute"),
-        (0x2751, 0x2743, 0x2742),  # HOSTUNREACH, NETUNREACH, NETDOWN
-    ),
-    _Failure(
-        "IPHTTPS-CREATE",
-        "the IP-HTTPS interface cannot be made (0x34)",
-        "An interface of that name exists, mostly a left-over.",
-        (
-            "Device Manager, hidden devices: remove every 'Microsoft IP-HTTPS Platform Adapter'",
-            "Restart-Service iphlpsvc",
-        ),
-        (0x34,),
-    ),
-    _Failure(
-        "IPHTTPS-INSTALL",
-        "the IP-HTTPS adapter cannot be installed (0x643)",
-        "Left-over adapters, or DisabledComponents in the registry.",
-        ("Device Manager, hidden devices: remove old IP-HTTPS adapters", "look for DisabledComponents"),
-        (0x643,),
-    ),
-)
-_KNOWN = frozenset(one for failure in _FAILURES for one in failure.numbers)
+ERRORS: dict[str, tuple[int, ...]] = {
+    "IPHTTPS-CERTIFICATE": (
+        0x103,
+        0x90320,
+        0x8009030D,
+        0x8009030E,
+    ),  # STILL_ACTIVE, INCOMPLETE_, UNKNOWN_ and NO_CREDENTIALS
+    # CERT_E_UNTRUSTEDROOT, _CHAINING, _UNTRUSTEDCA, TRUST_E_CERT_SIGNATURE, SEC_E_UNTRUSTED_ROOT, WinHTTP
+    "IPHTTPS-UNTRUSTED": (0x800B0109, 0x800B010A, 0x800B0112, 0x80096004, 0x80090325, 0x2F0D),
+    "IPHTTPS-EXPIRED": (
+        0x800B0101,
+        0x800B0102,
+        0x80090328,
+        0x2F05,
+    ),  # _EXPIRED, _VALIDITYPERIODNESTING, SEC_E_CERT_EXPIRED
+    "IPHTTPS-WRONG-NAME": (0x800B010F, 0x80090322, 0x2F06),  # and SEC_E_WRONG_PRINCIPAL
+    # and CRYPT_E_NO_REVOCATION_CHECK, CERT_E_REVOCATION_FAILURE, WinHTTP
+    "IPHTTPS-REVOCATION": (0x80092013, 0x80092012, 0x800B010E, 0x2F19),
+    "IPHTTPS-REVOKED": (0x800B010C, 0x80092010, 0x2F8A),
+    "IPHTTPS-WRONG-USAGE": (0x800B0110, 0x80090349),
+    # ALGORITHM_MISMATCH, ILLEGAL_MESSAGE, INVALID_TOKEN, CERT_UNKNOWN, UNSUPPORTED_FUNCTION, WinHTTP's sum
+    "IPHTTPS-TLS": (0x80090331, 0x80090326, 0x80090308, 0x80090327, 0x80090302, 0x2F8F),
+    "IPHTTPS-NAME": (
+        HOST_NOT_FOUND,
+        0x2AFA,
+        0x2AFB,
+        0x2EE7,
+    ),  # HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, WinHTTP
+    "IPHTTPS-NO-DATA": (0x2AFC,),
+    "IPHTTPS-TIMEOUT": (0x274C, 0x2EE2),
+    "IPHTTPS-REFUSED": (0x274D, 0x2746, 0x2745, 0x2EFD, 0x2EFE),  # REFUSED, RESET, ABORTED, WinHTTP
+    "IPHTTPS-NO-WAY": (0x2751, 0x2743, 0x2742),  # HOSTUNREACH, NETUNREACH, NETDOWN
+    "IPHTTPS-CREATE": (0x34,),
+    "IPHTTPS-INSTALL": (0x643,),
+}
+"""Code of a rule -> the last errors that mean it."""
+_KNOWN = frozenset().union(*ERRORS.values())
 
 
 def _of(numbers: tuple[int, ...]) -> Look:
@@ -208,27 +93,11 @@ def _of(numbers: tuple[int, ...]) -> Look:
     return look
 
 
-for _one in _FAILURES:
-    rule(_one.code, "error", _one.title, cause=_one.cause, remedy=_one.remedy, hides=NOT_CONNECTED)(
-        _of(_one.numbers)
-    )
+for _code, _numbers in ERRORS.items():
+    rule(_code)(_of(_numbers))
 
 
-@rule(
-    "IPHTTPS-PROXY",
-    "error",
-    "the gateway's name resolves, yet IP-HTTPS does not get it (0x2AF9)",
-    cause="IP-HTTPS runs as the system account, which has a proxy of its own: one that is not reached from here, or a "
-    "network that lets nobody out but through one. If there is none, the name was asked elsewhere then: through "
-    "the name-resolution policy, or before the network was up.",
-    remedy=(
-        "netsh winhttp show proxy   (of the system account; netsh winhttp reset proxy takes it away)",
-        "netsh namespace show effectivepolicy   (does a rule cover GATEWAY?)",
-        "Restart-Service iphlpsvc   (tries again at once)",
-        "from a network without a proxy, such as a telephone's",
-    ),
-    hides=("IPHTTPS-NAME", *NOT_CONNECTED),
-)
+@rule("IPHTTPS-PROXY")
 def proxy(facts: Facts) -> Iterator[Case]:
     """The code for a name that is not found, though a look-up found it, or with a proxy set."""
     if number(facts) not in (HOST_NOT_FOUND, 0x2EE7):
@@ -246,17 +115,7 @@ def proxy(facts: Facts) -> Iterator[Case]:
         yield Case((*_quotes(facts), proxied.quote))
 
 
-@rule(
-    "IPHTTPS-OTHER",
-    "error",
-    "IP-HTTPS does not work, with a code that has no rule here",
-    cause="The code is Windows' own; the gateway's log may say more.",
-    remedy=(
-        "certutil -error CODE   (what Windows calls it)",
-        "on the gateway: journalctl -u manageout, manageout drops",
-    ),
-    hides=NOT_CONNECTED,
-)
+@rule("IPHTTPS-OTHER")
 def other_code(facts: Facts) -> Iterator[Case]:
     """Any other than 0 and the known ones."""
     code = number(facts)
@@ -264,16 +123,51 @@ def other_code(facts: Facts) -> Iterator[Case]:
         yield Case(_quotes(facts), {"CODE": f"0x{facts.iphttps_error.value & 0xFFFFFFFF:x}"})
 
 
-@rule(
-    "IPHTTPS-OFF",
-    "error",
-    "group policy switches IP-HTTPS off",
-    cause="The policy 'Set IP-HTTPS State' is Disabled for this machine.",
-    remedy=("gpresult /h report.html   (shows which policy)", "take the machine out of it"),
-    hides=("IPHTTPS-OTHER", *NOT_CONNECTED),
-)
+@rule("IPHTTPS-OFF")
 def off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """IPHTTPS_ClientState = 3."""
     found = facts.value(IPHTTPS, "IPHTTPS_ClientState")
     if found is not None and found.value == 3:
         yield (found.quote,)
+
+
+@rule("TEREDO-OFFLINE")
+def teredo(facts: Facts) -> Iterator[Case]:
+    """Offline, still without an answer, or with an error though it is on; a note where IP-HTTPS is up. What has a
+    state is not switched off."""
+    if facts.teredo_type is not None and facts.teredo_type.value in ("disabled", "default"):
+        return
+    state = facts.teredo_state.value if facts.teredo_state is not None else ""
+    if state in ("offline", "probe") or (facts.teredo_type is not None and facts.teredo_error is not None):
+        seen = (facts.teredo_type, facts.teredo_state, facts.teredo_error)
+        quotes = tuple(one.quote for one in seen if one is not None)
+        managed = facts.teredo_error is not None and "managed network" in facts.teredo_error.value.lower()
+        variant = "managed-network" if managed else ""
+        yield Case(quotes, variant=variant, severity="note" if tunnel_up(facts) else None)
+
+
+@rule("IPHTTPS-NO-URL")
+def no_url(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The section was read and holds no URL."""
+    rules = [one for one in facts.nrpt or [] if one.direct and one.servers]
+    if rules and facts.iphttps_url is None and "iphttpsConfiguration" in facts.sections:
+        yield rules[0].quote, "Get-NetIPHttpsConfiguration: no URL"
+
+
+@rule("IPSEC-NONE")
+def no_ipsec(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """No main mode association, though the tunnel is up, and no word that the machine is connected."""
+    if facts.ipsec is not None and facts.ipsec.value == 0 and tunnel_up(facts) and facts.inside is None:
+        status = (facts.iphttps_status,) if facts.iphttps_status is not None else ()
+        yield (facts.ipsec.quote, *(seen.quote for seen in status))
+
+
+@rule("IPHTTPS-UNREACHED")
+def unreached(facts: Facts) -> Iterator[Case]:
+    """Test-NetConnection to port 443 failed, and IP-HTTPS itself does not say more."""
+    if facts.iphttps_error is not None and facts.iphttps_error.value:
+        return
+    for (name, port), well in facts.tcp.items():
+        unknown = not gateway(facts) and name != location(facts) and not inner(well)
+        if port == 443 and not well.value and (unknown or gateway(facts) == name):
+            yield Case((well.quote,), {"NAME": name})

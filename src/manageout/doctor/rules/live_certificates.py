@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
-from manageout.doctor.rules.live import day, live_rule
+from manageout.doctor.rules.client import host_of
+from manageout.doctor.rules.rule import Rules
 from manageout.service.probe.results import Certificate, Live
-from manageout.words import counted
+from manageout.words import counted, day
+
+rule = Rules()
 
 SOON = 30 * 86400
 """Seconds before the end at which somebody should act."""
@@ -28,13 +30,7 @@ def _label(certificate: Certificate) -> str:
     return f"{certificate.place} ({', '.join(certificate.names) or 'no name'})"
 
 
-@live_rule(
-    "LIVE-CERT-UNREADABLE",
-    "error",
-    "a certificate cannot be read",
-    cause="The site file names a file that is missing, not readable, or no PEM certificate.",
-    remedy=("openssl x509 -in FILE -noout -text", "manageout check"),
-)
+@rule.live("LIVE-CERT-UNREADABLE")
 def unreadable(live: Live) -> Iterator[tuple[str, ...]]:
     """Files only."""
     for certificate in _certificates(live):
@@ -42,17 +38,7 @@ def unreadable(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{certificate.place}: {certificate.error}",)
 
 
-@live_rule(
-    "LIVE-CERT-EXPIRED",
-    "error",
-    "a certificate has expired",
-    cause="No client accepts the gateway, or the gateway no client, until there is another.",
-    remedy=(
-        "manageout pki issue   (or get another from your authority; the daemon reads it at once)",
-        "date -u   (is the clock right?)",
-    ),
-    hides=("LIVE-CERT-REFUSED", "LIVE-CERT-SOON"),
-)
+@rule.live("LIVE-CERT-EXPIRED")
 def expired(live: Live) -> Iterator[tuple[str, ...]]:
     """Its end is past."""
     for certificate in _readable(live):
@@ -60,13 +46,7 @@ def expired(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{_label(certificate)} expired on {day(certificate.not_after)}",)
 
 
-@live_rule(
-    "LIVE-CERT-SOON",
-    "warning",
-    "a certificate expires within 30 days",
-    cause="Afterwards no client connects.",
-    remedy=("manageout pki issue   (or get another from your authority)",),
-)
+@rule.live("LIVE-CERT-SOON")
 def soon(live: Live) -> Iterator[tuple[str, ...]]:
     """Its end is near."""
     for certificate in _readable(live):
@@ -74,14 +54,7 @@ def soon(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{_label(certificate)} expires on {day(certificate.not_after)}",)
 
 
-@live_rule(
-    "LIVE-CERT-EARLY",
-    "error",
-    "a certificate is not valid yet",
-    cause="Its time has not come: the clock of this machine or that of the authority is wrong.",
-    remedy=("date -u", "timedatectl"),
-    hides=("LIVE-CERT-REFUSED",),
-)
+@rule.live("LIVE-CERT-EARLY")
 def early(live: Live) -> Iterator[tuple[str, ...]]:
     """Its beginning is ahead."""
     for certificate in _readable(live):
@@ -89,33 +62,16 @@ def early(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{_label(certificate)} is valid from {day(certificate.not_before)}",)
 
 
-@live_rule(
-    "LIVE-CERT-NAME",
-    "error",
-    "the gateway's certificate is for another name",
-    cause="Clients compare the name in their URL with the certificate, and refuse any other.",
-    remedy=(
-        "issue the gateway a certificate with the name in the URL: manageout pki issue",
-        "or correct the URL at the clients: manageout rollout gpo",
-    ),
-    hides=("LIVE-CERT-REFUSED",),
-)
+@rule.live("LIVE-CERT-NAME")
 def other_name(live: Live) -> Iterator[tuple[str, ...]]:
     """No name of the certificate is the host of the URL."""
     for gateway in live.gateways:
-        host = _host(gateway.url)
+        host = host_of(gateway.url)
         certificate = gateway.certificate
         if certificate is None or not host:
             continue
         if not any(_covers(name.lower(), host) for name in certificate.names):
             yield (f"{gateway.url}: the certificate is for {', '.join(certificate.names) or 'nobody'}",)
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
 
 
 def _covers(name: str, host: str) -> bool:
@@ -125,16 +81,7 @@ def _covers(name: str, host: str) -> bool:
     )
 
 
-@live_rule(
-    "LIVE-CERT-CHAIN",
-    "error",
-    "the certificate file does not hold a chain",
-    cause="Each certificate in the file must be issued by the next one; clients cannot complete a broken chain.",
-    remedy=(
-        "put the gateway's certificate first, then its intermediates in order, into gateway.certificate",
-    ),
-    hides=("LIVE-CERT-REFUSED",),
-)
+@rule.live("LIVE-CERT-CHAIN")
 def chain(live: Live) -> Iterator[tuple[str, ...]]:
     """As the file was read."""
     for certificate in live.certificates:
@@ -142,16 +89,7 @@ def chain(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{certificate.place}: {certificate.chain}",)
 
 
-@live_rule(
-    "LIVE-CERT-REFUSED",
-    "error",
-    "clients refuse the gateway's certificate",
-    cause="A TLS connection that checks it, with the authorities that were given, does not come about.",
-    remedy=(
-        "openssl s_client -connect HOST:443 -servername HOST -CAfile CA.pem   (shows the chain)",
-        "give clients the authority's certificate, or the gateway one that they know",
-    ),
-)
+@rule.live("LIVE-CERT-REFUSED")
 def refused(live: Live) -> Iterator[tuple[str, ...]]:
     """As a client would."""
     for gateway in live.gateways:
@@ -159,17 +97,7 @@ def refused(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{gateway.url} at {gateway.address}: {gateway.verify}",)
 
 
-@live_rule(
-    "LIVE-GATEWAY-SILENT",
-    "error",
-    "the gateway does not answer",
-    cause="There is no TLS connection to its URL: it is down, the port is closed on the way, or the name leads "
-    "elsewhere.",
-    remedy=(
-        "curl -vk URL   (from here, and from outside)",
-        "manageout status   (on the gateway)",
-    ),
-)
+@rule.live("LIVE-GATEWAY-SILENT")
 def gateway_silent(live: Live) -> Iterator[tuple[str, ...]]:
     """No TLS."""
     for gateway in live.gateways:
@@ -177,17 +105,7 @@ def gateway_silent(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{gateway.url} at {gateway.address or 'no address'}: {gateway.error}",)
 
 
-@live_rule(
-    "LIVE-CRL-EXPIRED",
-    "error",
-    "a revocation list is out of date",
-    cause="Who checks revocation refuses every certificate of that authority: the gateway its clients, or "
-    "Windows the gateway.",
-    remedy=(
-        "manageout pki crl   (makes a new list; copy it to client_crl on every gateway, it is read at once)",
-        "or have your authority publish one, and renew it by a timer",
-    ),
-)
+@rule.live("LIVE-CRL-EXPIRED")
 def crl_expired(live: Live) -> Iterator[tuple[str, ...]]:
     """Its next update is past."""
     for crl in live.crls:
@@ -195,16 +113,7 @@ def crl_expired(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{crl.place}: the next list was due on {day(crl.next_update)}",)
 
 
-@live_rule(
-    "LIVE-CRL-SOON",
-    "warning",
-    "a revocation list ends within 30 days",
-    cause="Afterwards no client of that authority connects; who is connected stays.",
-    remedy=(
-        "manageout pki crl   (makes a new list, good for a year unless told; copy it to client_crl on every gateway)",
-        "or have your authority publish one, and copy it by a timer",
-    ),
-)
+@rule.live("LIVE-CRL-SOON")
 def crl_soon(live: Live) -> Iterator[tuple[str, ...]]:
     """Its next update is near. Those that an authority publishes itself are renewed at the last moment."""
     for crl in live.crls:
@@ -215,13 +124,7 @@ def crl_soon(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{crl.place} expires in {counted(days, 'day')}, on {day(crl.next_update)}",)
 
 
-@live_rule(
-    "LIVE-CRL-UNREADABLE",
-    "error",
-    "the clients' revocation list cannot be read",
-    cause="gateway.client_crl names a file that is missing, not readable, or no revocation list.",
-    remedy=("manageout pki crl   (makes one)", "manageout check"),
-)
+@rule.live("LIVE-CRL-UNREADABLE")
 def crl_unreadable(live: Live) -> Iterator[tuple[str, ...]]:
     """No list in the file."""
     for crl in live.crls:
@@ -229,14 +132,7 @@ def crl_unreadable(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{crl.place}: {crl.error}",)
 
 
-@live_rule(
-    "LIVE-CRL-UNREACHABLE",
-    "warning",
-    "the revocation list that the gateway's certificate names cannot be fetched from here",
-    cause="Windows clients refuse a gateway whose certificate names a list that they cannot fetch. Whether they "
-    "can, from outside, this machine cannot see.",
-    remedy=("curl -v URL   (from outside, where clients are)",),
-)
+@rule.live("LIVE-CRL-UNREACHABLE")
 def crl_unreachable(live: Live) -> Iterator[tuple[str, ...]]:
     """No list behind the URL."""
     for crl in live.crls:
@@ -244,13 +140,7 @@ def crl_unreachable(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{crl.place}: {crl.error}",)
 
 
-@live_rule(
-    "LIVE-CRL-FOREIGN",
-    "error",
-    "the revocation list is not of the clients' authority",
-    cause="gateway.client_crl is not signed by gateway.client_ca: it says nothing about these clients.",
-    remedy=("take the list of that authority: manageout pki crl",),
-)
+@rule.live("LIVE-CRL-FOREIGN")
 def crl_foreign(live: Live) -> Iterator[tuple[str, ...]]:
     """Another signature."""
     for crl in live.crls:
@@ -258,14 +148,7 @@ def crl_foreign(live: Live) -> Iterator[tuple[str, ...]]:
             yield (f"{crl.place}: issued by {crl.issuer}",)
 
 
-@live_rule(
-    "LIVE-CERT-REVOKED",
-    "error",
-    "the gateway's certificate is revoked",
-    cause="Its serial number is on the revocation list of its authority.",
-    remedy=("manageout pki issue   (a new certificate; find out who revoked the old one, and why)",),
-    hides=("LIVE-CERT-REFUSED",),
-)
+@rule.live("LIVE-CERT-REVOKED")
 def revoked(live: Live) -> Iterator[tuple[str, ...]]:
     """Issuer and serial number of a list."""
     for certificate in _readable(live):

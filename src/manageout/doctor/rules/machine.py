@@ -1,12 +1,13 @@
-"""What can be wrong with any Windows machine: IPv6 switched off, the service stopped, the clock, evidence."""
+"""What can be wrong with any Windows machine, and with evidence: IPv6 switched off, services stopped, the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts, Seen
-from manageout.doctor.findings import Case, rule
+from manageout.doctor.rules.rule import Case, Rules
 
+rule = Rules()
 PARAMETERS = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters"
 TUNNELS_OFF, ISATAP_OFF, TEREDO_OFF, CARDS_OFF = 0x01, 0x04, 0x08, 0x10
 BITS = {
@@ -22,13 +23,6 @@ BITS = {
 WRONG_ALL = 0xFFFFFFFF
 SKEW = 300.0
 """Seconds that Kerberos tolerates."""
-
-_CONSEQUENCES = (
-    "ISATAP-DISABLED", "ISATAP-DEFAULT", "ISATAP-NO-ADAPTER", "ISATAP-NO-NAME", "ISATAP-LINK-LOCAL-ONLY",
-    "ISATAP-NO-ROUTE", "SERVER-NO-ISATAP", "SERVER-RESET", "SERVER-FORWARDING", "SERVER-ADVERTISING",
-    "SERVER-ROUTE-UNPUBLISHED", "IPHTTPS-INSTALL", "IPHTTPS-CREATE", "IPHTTPS-OTHER", "TEREDO-OFFLINE",
-    "ISATAP-DISCONNECTED", "ISATAP-EVENT-490", "LOCATION-FAILED", "LOCATION-PROBE",
-)  # fmt: skip
 
 
 def disabled_components(facts: Facts) -> Seen[int] | None:
@@ -46,22 +40,7 @@ def _without(value: int, bits: int) -> str:
     return f"0x{value & 0x7F & ~bits:x}" if value < 0xFF else "0x0"
 
 
-_SET = (
-    rf'reg add "HKLM\{PARAMETERS}" /v DisabledComponents /t REG_DWORD /d VALUE /f   (0x20: only prefer IPv4)'
-)
-_RESTART = "restart the machine, and look for the policy preference that sets it again"
-
-
-@rule(
-    "TUNNELS-OFF",
-    "error",
-    "IPv6 tunnels are switched off in the registry",
-    cause="DisabledComponents has the bit for tunnel interfaces: neither ISATAP nor IP-HTTPS nor Teredo "
-    "can exist. "
-    "Old policies leave it behind, and unticking IPv6 on the network card does not change it.",
-    remedy=(_SET, _RESTART),
-    hides=(*_CONSEQUENCES, "IPV6-CARDS-OFF"),
-)
+@rule("TUNNELS-OFF")
 def tunnels_off(facts: Facts) -> Iterator[Case]:
     """DisabledComponents bit 0, or everything."""
     found = disabled_components(facts)
@@ -69,15 +48,7 @@ def tunnels_off(facts: Facts) -> Iterator[Case]:
         yield Case((found.quote,), {"VALUE": _without(found.value, TUNNELS_OFF | ISATAP_OFF)})
 
 
-@rule(
-    "ISATAP-OFF-BIT",
-    "error",
-    "ISATAP is switched off in the registry",
-    cause="DisabledComponents has the older bit for ISATAP alone: no ISATAP interface can exist, whatever is "
-    "configured. IP-HTTPS and Teredo are not touched by it.",
-    remedy=(_SET, _RESTART),
-    hides=tuple(code for code in _CONSEQUENCES if code.startswith(("ISATAP-", "SERVER-"))),
-)
+@rule("ISATAP-OFF-BIT")
 def isatap_off(facts: Facts) -> Iterator[Case]:
     """Bit 2 without bit 0, on any machine but a client."""
     found = disabled_components(facts)
@@ -86,14 +57,7 @@ def isatap_off(facts: Facts) -> Iterator[Case]:
         yield Case((found.quote,), {"VALUE": _without(found.value, ISATAP_OFF)})
 
 
-@rule(
-    "TEREDO-OFF-BIT",
-    "note",
-    "Teredo is switched off in the registry",
-    cause="DisabledComponents has the bit for Teredo. Clients take IP-HTTPS instead.",
-    remedy=("nothing, if IP-HTTPS works", _SET),
-    hides=("TEREDO-OFFLINE",),
-)
+@rule("TEREDO-OFF-BIT")
 def teredo_off(facts: Facts) -> Iterator[Case]:
     """Bit 3 without bit 0."""
     found = disabled_components(facts)
@@ -101,14 +65,7 @@ def teredo_off(facts: Facts) -> Iterator[Case]:
         yield Case((found.quote,), {"VALUE": _without(found.value, TEREDO_OFF)})
 
 
-@rule(
-    "IPV6-CARDS-OFF",
-    "warning",
-    "IPv6 is switched off on the network cards",
-    cause="DisabledComponents has the bit for everything but tunnels: there is no native IPv6, so a DirectAccess "
-    "server with IPv6 inside, and a manager that is to use native IPv6, are cut off.",
-    remedy=(_SET, _RESTART),
-)
+@rule("IPV6-CARDS-OFF")
 def cards_off(facts: Facts) -> Iterator[Case]:
     """Bit 4."""
     found = disabled_components(facts)
@@ -116,17 +73,7 @@ def cards_off(facts: Facts) -> Iterator[Case]:
         yield Case((found.quote,), {"VALUE": _without(found.value, CARDS_OFF | TUNNELS_OFF)})
 
 
-@rule(
-    "IPV6-WRONG-VALUE",
-    "warning",
-    "DisabledComponents holds a value that Windows does not document",
-    cause="0xFFFFFFFF is widely copied; the value that means everything is 0xFF, and this one delays the "
-    "start by 5 s.",
-    remedy=(
-        rf'reg add "HKLM\{PARAMETERS}" /v DisabledComponents /t REG_DWORD /d 0x20 /f',
-        "restart the machine",
-    ),
-)
+@rule("IPV6-WRONG-VALUE")
 def wrong_value(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The undocumented value."""
     found = disabled_components(facts)
@@ -134,14 +81,7 @@ def wrong_value(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
-@rule(
-    "IPHLPSVC-STOPPED",
-    "error",
-    "the service IP Helper does not run",
-    cause="IP Helper (iphlpsvc) makes and keeps the ISATAP, IP-HTTPS and Teredo interfaces.",
-    remedy=("Set-Service iphlpsvc -StartupType Automatic", "Start-Service iphlpsvc"),
-    hides=_CONSEQUENCES,
-)
+@rule("IPHLPSVC-STOPPED")
 def helper_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
     """iphlpsvc is not running."""
     found = facts.services.get("iphlpsvc")
@@ -149,14 +89,7 @@ def helper_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
-@rule(
-    "DNSCACHE-STOPPED",
-    "error",
-    "the DNS client service does not run",
-    cause="Without it the name-resolution policy table is not followed, and names are asked of the wrong "
-    "servers.",
-    remedy=("Set-Service Dnscache -StartupType Automatic", "restart the machine"),
-)
+@rule("DNSCACHE-STOPPED")
 def resolver_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Dnscache is not running."""
     found = facts.services.get("dnscache")
@@ -164,15 +97,7 @@ def resolver_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
-@rule(
-    "IPSEC-SERVICE",
-    "error",
-    "a service that IPsec needs does not run",
-    cause="DirectAccess' IPsec rules belong to the firewall: without its service (mpssvc), the engine below "
-    "it (BFE) or the key exchange (IKEEXT) the tunnel opens and nothing passes. Firewalls of others like to stop them.",
-    remedy=("Set-Service NAME -StartupType Automatic; Start-Service NAME   (BFE, then mpssvc, then IKEEXT)",),
-    hides=("IPSEC-NONE", "LOCATION-FAILED", "LOCATION-PROBE"),
-)
+@rule("IPSEC-SERVICE")
 def ipsec_stopped(facts: Facts) -> Iterator[Case]:
     """One of the three on a machine that is no manager."""
     found = {name: facts.services.get(name) for name in ("bfe", "mpssvc", "ikeext")}
@@ -181,28 +106,42 @@ def ipsec_stopped(facts: Facts) -> Iterator[Case]:
         yield Case(tuple(quote for _, quote in off), {"NAME": off[0][0]})
 
 
-@rule(
-    "CLOCK",
-    "error",
-    "the clock is wrong",
-    cause="Beyond 5 minutes Kerberos fails, and certificates seem expired or not yet valid.",
-    remedy=("w32tm /resync /force", "w32tm /query /status"),
-    hides=("IPHTTPS-CERTIFICATE", "IPHTTPS-EXPIRED", "LOCATION-FAILED", "LOCATION-PROBE", "IPSEC-NONE"),
-)
+@rule("CLOCK")
 def clock(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than Kerberos tolerates."""
     if facts.clock_error is not None and abs(facts.clock_error.value) > SKEW:
         yield (facts.clock_error.quote,)
 
 
-@rule(
-    "EVIDENCE",
-    "note",
-    "a part of the evidence could not be read",
-    cause="What is missing here cannot be judged; everything else was.",
-    remedy=("run the collector as administrator, or save the output of the command again",),
-)
+@rule("EVIDENCE")
 def evidence(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Sections that failed."""
     if facts.unread:
         yield tuple(facts.unread[:10])
+
+
+EARLIEST = 1_577_836_800.0
+"""2020-01-01: the collector did not exist before."""
+TOLERANCE = 600.0
+
+
+@rule("EVIDENCE-TWICE")
+def twice(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Two outputs of one command in a text."""
+    if facts.replaced:
+        yield tuple(facts.replaced)
+
+
+@rule("EVIDENCE-CLOCK")
+def evidence_clock(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Before the collector existed, or later than now."""
+    if facts.clock is None or facts.read_at is None:
+        return
+    if not EARLIEST <= facts.clock.value <= facts.read_at + TOLERANCE:
+        yield (facts.clock.quote,)
+
+
+@rule("ISATAP-EVENT-490")
+def event_490(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """In the event log."""
+    yield from ((line,) for line in facts.events if "0x490" in line)

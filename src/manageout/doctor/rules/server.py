@@ -1,4 +1,4 @@
-"""A DirectAccess server as ISATAP router, alone or in a farm."""
+"""A DirectAccess server, alone or in a farm: the ISATAP router, its name, translator, health, scripts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,29 @@ from collections.abc import Iterator
 from ipaddress import IPv6Network
 
 from manageout.doctor.facts import Facts, Interface
-from manageout.doctor.findings import Case, rule
-from manageout.doctor.rules.manager import router_lookup
+from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
+from manageout.doctor.rules.rule import Case, Rules, Severity
+
+rule = Rules()
+
+
+@rule("SERVER-HEALTH")
+def health(facts: Facts) -> Iterator[Case]:
+    """Components in error, or with a warning; what is switched off is no fault."""
+    bad = [seen for seen in facts.health.values() if seen.value in ("error", "warning")]
+    if bad:
+        worst: Severity = "error" if any(seen.value == "error" for seen in bad) else "warning"
+        yield Case(tuple(seen.quote for seen in bad), severity=worst)
+
+
+@rule("SERVER-SETTINGS-ONLY")
+def settings_only(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Prefixes or load balancing in a text, without any interface or health."""
+    seen = (facts.load_balancing, facts.client_prefix, facts.internal_prefix)
+    quotes = tuple(one.quote for one in seen if one is not None)
+    if quotes and not (facts.sections or facts.interfaces or facts.routes or facts.health):
+        yield quotes
+
 
 FORGETS = 14393
 """Server 2016: since then the router's settings do not survive a restart."""
@@ -58,21 +79,7 @@ def _own_prefix(facts: Facts, one: Interface) -> str:
     return str(IPv6Network((int(one.ipv6[0]) >> 64 << 64, 64))) if one.ipv6 else ""
 
 
-@rule(
-    "SERVER-RESET",
-    "error",
-    "the Windows ISATAP router has lost its settings",
-    cause="Since Server 2016 forwarding, advertising and the published route are gone after every "
-    "restart; Microsoft does "
-    "not support the role any more.",
-    remedy=(
-        "Set-NetIPInterface -InterfaceIndex N -Forwarding Enabled -Advertising Enabled   (until "
-        "the next restart)",
-        "manageout rollout server-reset   (a start-up script that finds the adapter and sets them again)",
-        "or put an ISATAP router of ours in front of the farm: docs/guide/first-site.md",
-    ),
-    hides=("SERVER-FORWARDING", "SERVER-ADVERTISING", "SERVER-ROUTE-UNPUBLISHED", "SERVER-NO-DEFAULT"),
-)
+@rule("SERVER-RESET")
 def reset(facts: Facts) -> Iterator[Case]:
     """All of them are off at once on a system that forgets."""
     for one in _inner(facts):
@@ -81,13 +88,7 @@ def reset(facts: Facts) -> Iterator[Case]:
             yield Case((one.forwarding.quote, one.advertising.quote), {"N": one.index})
 
 
-@rule(
-    "SERVER-FORWARDING",
-    "error",
-    "the ISATAP router does not forward",
-    cause="Forwarding is off on its ISATAP interface: hosts get addresses at best, but no packet passes.",
-    remedy=("Set-NetIPInterface -InterfaceIndex N -AddressFamily IPv6 -Forwarding Enabled",),
-)
+@rule("SERVER-FORWARDING")
 def forwarding(facts: Facts) -> Iterator[Case]:
     """Forwarding off."""
     for one in _inner(facts):
@@ -95,14 +96,7 @@ def forwarding(facts: Facts) -> Iterator[Case]:
             yield Case((one.forwarding.quote,), {"N": one.index})
 
 
-@rule(
-    "SERVER-ADVERTISING",
-    "error",
-    "the ISATAP router does not advertise",
-    cause="Advertising is off on its ISATAP interface: hosts ask, nothing answers, they stay with an fe80 "
-    "address.",
-    remedy=("Set-NetIPInterface -InterfaceIndex N -AddressFamily IPv6 -Advertising Enabled",),
-)
+@rule("SERVER-ADVERTISING")
 def advertising(facts: Facts) -> Iterator[Case]:
     """Advertising off."""
     for one in _inner(facts):
@@ -110,14 +104,7 @@ def advertising(facts: Facts) -> Iterator[Case]:
             yield Case((one.advertising.quote,), {"N": one.index})
 
 
-@rule(
-    "SERVER-ROUTE-UNPUBLISHED",
-    "error",
-    "the ISATAP prefix is not published",
-    cause="Windows advertises the routes that are marked Publish; without the /64 there is no prefix to "
-    "form an address in.",
-    remedy=("netsh interface ipv6 add route PREFIX N publish=yes store=persistent",),
-)
+@rule("SERVER-ROUTE-UNPUBLISHED")
 def unpublished(facts: Facts) -> Iterator[Case]:
     """The /64 is not there, or not published."""
     found = _inner(facts)
@@ -127,14 +114,7 @@ def unpublished(facts: Facts) -> Iterator[Case]:
             yield Case(quotes, {"N": one.index, "PREFIX": _own_prefix(facts, one)})
 
 
-@rule(
-    "SERVER-CLIENTS-CUT",
-    "error",
-    "the server's IP-HTTPS interface does not forward or advertise",
-    cause="Clients get their prefix from its advertisements, and what they send comes in there: without the one they "
-    "have no address, without the other they reach nothing.",
-    remedy=("Set-NetIPInterface -InterfaceIndex N -Forwarding Enabled -Advertising Enabled",),
-)
+@rule("SERVER-CLIENTS-CUT")
 def clients_cut(facts: Facts) -> Iterator[Case]:
     """Forwarding or advertising off on the interface that clients connect to."""
     for one in facts.of_kind("iphttps") if is_server(facts) else ():
@@ -145,13 +125,7 @@ def clients_cut(facts: Facts) -> Iterator[Case]:
             yield Case(tuple(off), {"N": one.index})
 
 
-@rule(
-    "SERVER-NO-DEFAULT",
-    "warning",
-    "the ISATAP router does not advertise itself as a default router",
-    cause="Windows hosts learn the way to the clients from it; without it they have an address and no route.",
-    remedy=("Set-NetIPInterface -InterfaceIndex N -AddressFamily IPv6 -AdvertiseDefaultRoute Enabled",),
-)
+@rule("SERVER-NO-DEFAULT")
 def no_default(facts: Facts) -> Iterator[Case]:
     """AdvertiseDefaultRoute off while it advertises."""
     for one in _inner(facts):
@@ -164,18 +138,7 @@ def no_default(facts: Facts) -> Iterator[Case]:
             yield Case((one.advertise_default.quote,), {"N": one.index})
 
 
-@rule(
-    "SERVER-NO-ISATAP",
-    "error",
-    "the DirectAccess server has no ISATAP adapter",
-    cause="On Server 2019 and later the device is often missing, or ISATAP is disabled on the server.",
-    remedy=(
-        "Set-NetIsatapConfiguration -State Enabled; Restart-Service iphlpsvc",
-        "Device Manager, hidden devices: remove old ISATAP adapters, restart",
-        "or an ISATAP router of ours in front of the farm",
-    ),
-    hides=("SERVER-RESET", "SERVER-FORWARDING", "SERVER-ADVERTISING", "SERVER-ROUTE-UNPUBLISHED"),
-)
+@rule("SERVER-NO-ISATAP")
 def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A single server with interfaces, none of them ISATAP's; what shows one or two may have been asked for those."""
     listed = "adapters" in facts.sections or any(one.listed for one in facts.interfaces)
@@ -186,18 +149,7 @@ def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (f"{len(facts.interfaces)} interfaces, none of them ISATAP",)
 
 
-@rule(
-    "SERVER-SEVERAL",
-    "warning",
-    "several ISATAP adapters on the server",
-    cause="One for each network card; scripts that take 'isatap*' set the wrong one. The right one has "
-    "the GUID of the "
-    "internal card.",
-    remedy=(
-        "Get-NetAdapter (Get-RemoteAccess).InternalInterface | Format-List InterfaceGuid",
-        "manageout rollout server-reset   (finds it by that GUID)",
-    ),
-)
+@rule("SERVER-SEVERAL")
 def several(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than one, of which one at least has only a link-local address."""
     found = _isatap(facts)
@@ -205,18 +157,7 @@ def several(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield tuple(one.quote or one.name for one in found)
 
 
-@rule(
-    "SERVER-NAMED-BY-SUFFIX",
-    "note",
-    "the ISATAP adapter is named after the DNS suffix",
-    cause="With a connection-specific suffix it is called isatap.SUFFIX instead of isatap.{GUID}; scripts "
-    "that look for the "
-    "GUID in the name do not find it.",
-    remedy=(
-        "manageout rollout server-reset   (finds it by tunnel type)",
-        "or remove the suffix of the card, and restart",
-    ),
-)
+@rule("SERVER-NAMED-BY-SUFFIX")
 def named_by_suffix(facts: Facts) -> Iterator[tuple[str, ...]]:
     """No brace in the name."""
     for one in _isatap(facts):
@@ -225,14 +166,7 @@ def named_by_suffix(facts: Facts) -> Iterator[tuple[str, ...]]:
             yield (one.quote or one.name,)
 
 
-@rule(
-    "SERVER-PUBLIC-INSIDE",
-    "error",
-    "a public IPv4 address on the internal card",
-    cause="ISATAP then uses identifiers with the u bit, and the server takes itself for a 6to4 router: "
-    "Microsoft warns of it.",
-    remedy=("give the internal card a private address (RFC 1918)",),
-)
+@rule("SERVER-PUBLIC-INSIDE")
 def public_inside(facts: Facts) -> Iterator[tuple[str, ...]]:
     """An ISATAP address with the u bit on a server."""
     for one in _isatap(facts):
@@ -246,24 +180,7 @@ def _farm(facts: Facts) -> bool:
     ) > 1
 
 
-@rule(
-    "FARM-EXTERNAL",
-    "error",
-    "ISATAP on the servers does not work behind a load balancer or in multisite",
-    cause="A client's tunnel ends on one node, but the router's name leads to any: packets reach the "
-    "wrong one.",
-    remedy=(
-        "one separate ISATAP router, with a route to each node's client prefix: manageout plan shows them",
-        "the router's site file: isatap.routes names each client prefix and the node that owns it",
-    ),
-    hides=(
-        "SERVER-RESET",
-        "SERVER-FORWARDING",
-        "SERVER-ADVERTISING",
-        "SERVER-ROUTE-UNPUBLISHED",
-        "SERVER-NO-DEFAULT",
-    ),
-)
+@rule("FARM-EXTERNAL")
 def external(facts: Facts) -> Iterator[tuple[str, ...]]:
     """External load balancing or several entry points, with ISATAP on the server itself."""
     if _farm(facts) and facts.of_kind("isatap"):
@@ -271,18 +188,7 @@ def external(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (*((facts.load_balancing.quote,) if facts.load_balancing else ()), *sites)
 
 
-@rule(
-    "FARM-EXTERNAL-NAMES",
-    "error",
-    "the router's name leads to several nodes of a farm behind a load balancer",
-    cause="Hosts take every address of the name for a router and send to any of them, but a client's tunnel ends on "
-    "one node. Only NLB wants a record for each node.",
-    remedy=(
-        "one A record alone, of one separate ISATAP router with a route to each node's client prefix: manageout plan",
-        "Restart-Service iphlpsvc   (on each manager, else the old addresses stay for up to a day)",
-    ),
-    hides=("FARM-EXTERNAL",),
-)
+@rule("FARM-EXTERNAL-NAMES")
 def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
     """External load balancing or several entry points, and more than one A record."""
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
@@ -292,14 +198,7 @@ def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (*((facts.load_balancing.quote,) if facts.load_balancing else ()), *quotes)
 
 
-@rule(
-    "FARM-NLB-NAMES",
-    "warning",
-    "in a farm with NLB the router's name needs an address record for every node",
-    cause="The advertisement comes from a node's own address; hosts take it only if the name resolves to "
-    "that too.",
-    remedy=("register an A record for each node's own address and for the virtual one",),
-)
+@rule("FARM-NLB-NAMES")
 def nlb_names(facts: Facts) -> Iterator[Case]:
     """NLB, and fewer than three addresses under the name; a note where the farm may be behind another balancer."""
     balancing = facts.load_balancing
@@ -309,23 +208,10 @@ def nlb_names(facts: Facts) -> Iterator[Case]:
     addresses = {address for lookup in lookups for address in lookup.addresses}
     if len(addresses) < 3:
         quotes = (balancing.quote, *(lookup.quote for lookup in lookups))
-        some = balancing.value == "some"
-        yield Case(quotes, cause=_SOME if some else "", severity="note" if some else None)
+        yield Case(quotes, variant="other-balancer" if balancing.value == "some" else "")
 
 
-_SOME = (
-    "With NLB hosts need all of them, each node's own and the virtual one: else they reach the clients of one node "
-    "alone. Behind an external load balancer it must be one address, of a separate ISATAP router."
-)
-
-
-@rule(
-    "FARM-CLIENT-PREFIX",
-    "error",
-    "a farm whose client prefix is a /64",
-    cause="With load balancing each node needs a /64 of its own out of a /59.",
-    remedy=("Set-DAServer -ClientIPv6Prefix PREFIX   (a /59, before the load balancer is enabled)",),
-)
+@rule("FARM-CLIENT-PREFIX")
 def client_prefix(facts: Facts) -> Iterator[Case]:
     """Load balanced with a /64."""
     balancing, prefix = facts.load_balancing, facts.client_prefix
@@ -339,13 +225,7 @@ def client_prefix(facts: Facts) -> Iterator[Case]:
         yield Case((balancing.quote, prefix.quote), {"PREFIX": wider})
 
 
-@rule(
-    "SERVER-PREFIX-DIFFERS",
-    "error",
-    "the published ISATAP prefix is not the deployment's",
-    cause="Hosts form addresses in a prefix that the other servers and the clients do not route back.",
-    remedy=("remove the wrong route, add that of InternalIPv6Prefix with publish=yes",),
-)
+@rule("SERVER-PREFIX-DIFFERS")
 def prefix_differs(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A published /64 on the ISATAP interface outside of InternalIPv6Prefix."""
     wanted = facts.internal_prefix
@@ -354,3 +234,69 @@ def prefix_differs(facts: Facts) -> Iterator[tuple[str, ...]]:
         own = route.interface in indexes and route.published and route.prefix.prefixlen == 64
         if wanted is not None and own and not route.prefix.subnet_of(wanted.value):
             yield route.quote, wanted.quote
+
+
+NATIVE, SIX_TO_FOUR = IPv6Network("2000::/3"), IPv6Network("2002::/16")
+
+
+@rule("SERVER-POLICY-OFF")
+def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """ISATAP_State by policy is Disabled, or Default where that is the same."""
+    found = facts.isatap_policy_state
+    off = ("disabled", "default") if (facts.build or OFF_BY_DEFAULT) >= OFF_BY_DEFAULT else ("disabled",)
+    if is_server(facts) and found is not None and found.value in off:
+        yield (found.quote,)
+
+
+@rule("SERVER-NAME-UNPUBLISHED")
+def unpublished_name(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Every look-up of the router's name failed on the server."""
+    lookups = router_lookup(facts)
+    if is_server(facts) and lookups and not any(lookup.addresses for lookup in lookups):
+        yield tuple(lookup.quote for lookup in lookups)
+
+
+@rule("SERVER-TRANSLATION-OFF")
+def translation_off(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Either of them disabled."""
+    off = [seen.quote for seen in (facts.nat64, facts.dns64) if seen is not None and not seen.value]
+    if is_server(facts) and off:
+        yield tuple(off)
+
+
+@rule("SERVER-DNS64-ONLY-A")
+def only_a(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """OnlySendAQuery where the internal prefix is neither 6to4 nor local."""
+    only, prefix = facts.dns64_only_a, facts.internal_prefix
+    if only is None or not only.value or prefix is None or not is_server(facts):
+        return
+    if prefix.value.subnet_of(NATIVE) and not prefix.value.subnet_of(SIX_TO_FOUR):
+        yield only.quote, prefix.quote
+
+
+@rule("FARM-TEREDO")
+def farm_teredo(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """TeredoState Enabled with third-party load balancing."""
+    teredo, balancing = facts.teredo_server, facts.load_balancing
+    if teredo is not None and teredo.value and balancing is not None and balancing.value == "external":
+        yield teredo.quote, balancing.quote
+
+
+@rule("SERVER-CERTIFICATE-ENDED")
+def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Its end, in whatever order of day and month, is past."""
+    ended = [one for one in facts.certificates.values() if facts.read_at and one.value < facts.read_at]
+    if ended:
+        yield tuple(one.quote for one in ended)
+
+
+@rule("SERVER-ERROR-87")
+def error_87(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Of PowerShell, pasted."""
+    yield from ((line,) for line in facts.events if "Windows System Error 87" in line)
+
+
+@rule("SERVER-SCRIPT-NULL")
+def script_null(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """PowerShell's refusal of an empty index."""
+    yield from ((line,) for line in facts.events if "ParameterArgumentValidationError" in line)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-import manageout.doctor.rules
 from manageout.cli.show.findings import WIDTH, show
-from manageout.doctor.findings import RULES, Finding
-
-assert manageout.doctor.rules.__all__
+from manageout.doctor.diagnosis import Diagnosis
+from manageout.doctor.rules.catalogue import RULES
 
 
 def shown(capsys: pytest.CaptureFixture[str], title: str, *remedy: str) -> list[str]:
-    show([Finding("CODE", "error", title, ("seen",), "cause", remedy, "pc")])
+    show([Diagnosis("CODE", "error", title, ("seen",), "cause", remedy, "pc")])
     return capsys.readouterr().out.splitlines()
 
 
@@ -29,6 +27,6 @@ def test_what_is_said_about_a_command_goes_below_it(capsys: pytest.CaptureFixtur
 
 def test_every_rule_fits(capsys: pytest.CaptureFixture[str]) -> None:
     for rule in RULES.values():
-        lines = shown(capsys, rule.title, *rule.remedy)
+        lines = shown(capsys, rule.title, *rule.steps())
         broad = [line for line in lines if len(line) > WIDTH and "\\Services\\" not in line]
         assert not broad, (rule.code, broad)

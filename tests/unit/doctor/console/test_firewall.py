@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-import manageout.doctor.rules
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import diagnose
 from manageout.doctor.read import pasted as read_text
-
-assert manageout.doctor.rules.__all__
 
 RULE = """
 Rule Name:                            {name}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manageout.doctor.findings import diagnose
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.read import bundle
 from tests.unit.doctor.powershell.test_read import JSON, judged, read
 from tests.unit.doctor.powershell_texts import REMOTE, SERVICES

@@ -6,13 +6,10 @@ from ipaddress import ip_address
 
 import pytest
 
-import manageout.doctor.rules
+from manageout.doctor.diagnosis import Diagnosis, diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import Finding, diagnose
 from manageout.doctor.read import bundle
 from tests.unit.doctor.powershell_texts import ANSWER, INTERFACES, SERVICES, SETTINGS
-
-assert manageout.doctor.rules.__all__
 
 RULES_IN_POLICY = """PS C:\\> netsh interface httpstunnel show interfaces
 
@@ -44,7 +41,7 @@ def read(text: str) -> Facts:
     return found
 
 
-def judged(text: str) -> dict[str, Finding]:
+def judged(text: str) -> dict[str, Diagnosis]:
     return {one.code: one for one in diagnose([read(text)])}
 
 

@@ -7,10 +7,9 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-import manageout.doctor.rules
 from manageout.doctor.console import settings as netsh
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import diagnose
 from manageout.doctor.read.pasted import read
 from manageout.doctor.read.text import decode, lines
 from tests.unit.doctor.console.test_settings import INTERFACE, ROUTES
@@ -32,7 +31,6 @@ def encoded(text: str, name: str, encoding: str) -> bytes:
 
 
 def healthy(found: Facts) -> None:
-    assert manageout.doctor.rules.__all__
     assert found.computer == "HELPDESK1"
     card, isatap = found.interfaces
     assert (card.kind, card.ipv4, card.gateways) == (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.findings import diagnose
 from manageout.doctor.read.pasted import read as read_into
 from manageout.doctor.read.text import lines
 from tests.unit.doctor.read.test_pasted_pastes import judged, read

@@ -12,10 +12,9 @@ from textwrap import TextWrapper
 import pytest
 from click.testing import CliRunner
 
-import manageout.doctor.rules
 from manageout.cli.doctor.doctor import doctor
 from manageout.doctor.console import ipconfig
-from manageout.doctor.findings import Finding, diagnose
+from manageout.doctor.diagnosis import Diagnosis, diagnose
 from manageout.doctor.read import bundle
 from manageout.doctor.read.text import decode, lines
 from tests.unit.doctor.read.test_pasted import SESSION
@@ -23,8 +22,7 @@ from tests.unit.doctor.read.test_pasted import SESSION
 PASTES = Path(__file__).parents[1] / "pastes"
 
 
-def judged(text: str) -> list[Finding]:
-    assert manageout.doctor.rules.__all__
+def judged(text: str) -> list[Diagnosis]:
     return diagnose(bundle.read_pasted(text))
 
 

@@ -6,12 +6,10 @@ from importlib.resources import files
 
 import pytest
 
-import manageout.doctor.rules
-from manageout.doctor.findings import diagnose
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.read.sections_client import READERS
 from tests.unit.doctor.bundles import CLIENT, Bundle, changed, facts
 
-assert manageout.doctor.rules.__all__
 VPN = [{"Namespace": [".vpn.example"], "NameServers": ["10.8.0.1"], "DirectAccessDnsServers": []}]
 DIRECT = ["", "Current WinHTTP proxy settings:", "", "    Direct access (no proxy server)."]
 GERMAN = [

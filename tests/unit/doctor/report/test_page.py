@@ -7,8 +7,8 @@ from pathlib import Path
 
 from manageout.cli import COMMANDS
 from manageout.cli.rollout.rollout import rollout
-from manageout.doctor.findings import RULES
 from manageout.doctor.report.page import troubleshooting_text
+from manageout.doctor.rules.catalogue import RULES
 
 PAGE = Path(__file__).parents[4] / "docs" / "guide" / "troubleshooting.md"
 

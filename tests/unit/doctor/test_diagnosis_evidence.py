@@ -6,13 +6,13 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from manageout.doctor.diagnosis import Diagnosis
 from manageout.doctor.facts import Facts, Interface, NrptRule, Record, Seen
-from manageout.doctor.findings import Finding
 from manageout.doctor.read import pasted as read_text
 from manageout.doctor.rules.machine import PARAMETERS
 from tests.unit.doctor.bundles import CLIENT, DNS, MANAGER, Bundle, changed, facts
 from tests.unit.doctor.judging import found, pasted
-from tests.unit.doctor.test_findings_rules import (
+from tests.unit.doctor.test_diagnosis_rules import (
     NAME,
     code,
     farm,
@@ -52,7 +52,7 @@ State                   : {state}
 {more}"""
 
 
-def teredo(type_: str, state: str, more: str = "") -> dict[str, Finding]:
+def teredo(type_: str, state: str, more: str = "") -> dict[str, Diagnosis]:
     return pasted(TEREDO.format(type=type_, state=state, more=more))
 
 
@@ -284,7 +284,7 @@ def test_the_isatap_bit_does_not_trouble_a_client() -> None:
 # The table of prefix policies
 
 
-def table(*rows: str) -> dict[str, Finding]:
+def table(*rows: str) -> dict[str, Diagnosis]:
     return found(changed(MANAGER, "prefixPolicies", list(rows)))
 
 

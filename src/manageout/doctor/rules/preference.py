@@ -1,5 +1,4 @@
-"""Which of two addresses a machine prefers, and old faults of the resolver (RFC 6724, Windows 10 before "
-"1703)."""
+"""Which of two addresses a machine prefers, and old faults of the resolver (RFC 6724, Windows 10 before 1703)."""
 
 from __future__ import annotations
 
@@ -7,10 +6,24 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, PrefixPolicy
-from manageout.doctor.findings import Case, rule
 from manageout.doctor.rules.dns import DNSCACHE
-from manageout.doctor.rules.manager import router_lookup
+from manageout.doctor.rules.isatap import router_lookup
+from manageout.doctor.rules.machine import ISATAP_OFF, TUNNELS_OFF, disabled_components
+from manageout.doctor.rules.rule import Case, Rules
 from manageout.wire.address import written
+
+rule = Rules()
+PREFER_IPV4 = 0x20
+
+
+@rule("PREFER-IPV4")
+def prefers_ipv4(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The bit on a manager, without those that switch tunnels off."""
+    found = disabled_components(facts)
+    bits = found.value & (PREFER_IPV4 | TUNNELS_OFF | ISATAP_OFF) if found is not None else 0
+    if found is not None and facts.role in ("manager", "unknown") and bits == PREFER_IPV4:
+        yield (found.quote,)
+
 
 WINDOWS_10, CURED = 10240, 15063
 OWN_ROWS = {
@@ -33,20 +46,7 @@ def _precedence(policies: list[PrefixPolicy], address: IPv4Address | IPv6Address
     return max(fitting, key=lambda policy: policy.prefix.prefixlen, default=None)
 
 
-@rule(
-    "PREFER-STALE-A",
-    "warning",
-    "this machine calls the client's IPv4 address first",
-    cause="The name has an IPv4 record too, left from the client's days in the office, and the prefix "
-    "policies rank IPv4 "
-    "above the client's IPv6 prefix: it works by address, and is slow or wrong by name.",
-    remedy=(
-        "remove the stale A record",
-        "or netsh interface ipv6 add prefixpolicy CLIENT-PREFIX::/48 45 14   (on the managers; then Windows' own rows "
-        "too: PREFER-TABLE-LOST)",
-        "or let the gateway own the name: its A record is then the lease, which answers",
-    ),
-)
+@rule("PREFER-STALE-A")
 def stale_a(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A and AAAA for one name, and the A's precedence is higher."""
     routers = {lookup.name.lower() for lookup in router_lookup(facts)}
@@ -64,15 +64,7 @@ def stale_a(facts: Facts) -> Iterator[tuple[str, ...]]:
             yield f"{name}: {', '.join(map(str, addresses))}", found[4].quote, found[6].quote
 
 
-@rule(
-    "PREFER-TABLE-LOST",
-    "warning",
-    "the table of prefix policies has lost Windows' own rows",
-    cause="A table with rows of somebody's own replaces Windows' one: what is not in it is ranked by chance, mostly "
-    "IPv4 first. Whoever adds one row must add the others too.",
-    remedy=("netsh interface ipv6 add prefixpolicy PREFIX PRECEDENCE LABEL   (each row that is missing)",),
-    hides=("PREFER-STALE-A", "PREFER-NOWHERE"),
-)
+@rule("PREFER-TABLE-LOST")
 def table_lost(facts: Facts) -> Iterator[Case]:
     """A table, and a row in it, but not ::1/128, ::/0 or ::ffff:0:0/96."""
     there = {policy.prefix for policy in facts.policies or []}
@@ -86,20 +78,7 @@ def table_lost(facts: Facts) -> Iterator[Case]:
         yield Case((*(policy.quote for policy in facts.policies or []), words), remedy=tuple(steps))
 
 
-@rule(
-    "PREFER-NOWHERE",
-    "warning",
-    "this machine prefers IPv6 through ISATAP for the Internet",
-    cause="It has a default route through ISATAP and a global or old-style ISATAP address: public names "
-    "with IPv6 are tried "
-    "through a router that leads nowhere, before IPv4. This is the slow Internet that global ISATAP is "
-    "known for.",
-    remedy=(
-        "on our router: isatap.default_route = false (the default), so that only the clients' prefixes go "
-        "there",
-        "switch ISATAP off where nobody initiates: manageout rollout gpo renders that policy too",
-    ),
-)
+@rule("PREFER-NOWHERE")
 def nowhere(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A default route on an ISATAP interface whose label is that of global addresses."""
     policies = facts.policies or []
@@ -115,16 +94,7 @@ def nowhere(facts: Facts) -> Iterator[tuple[str, ...]]:
             yield default[0].quote, public.quote
 
 
-@rule(
-    "RESOLVER-1511",
-    "warning",
-    "this Windows 10 does not use IPv6 addresses over ISATAP",
-    cause="Until 1703 its resolver asked for A and AAAA in parallel and lost the AAAA over ISATAP.",
-    remedy=(
-        "update to 1703 or later",
-        rf'reg add "HKLM\{DNSCACHE}" /v DisableParallelAandAAAA /t REG_DWORD /d 1 /f   (then restart)',
-    ),
-)
+@rule("RESOLVER-1511")
 def old_resolver(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Builds 10240 to 14393 as ISATAP hosts, without the value."""
     enabled = facts.isatap_state is not None and facts.isatap_state.value == "enabled"

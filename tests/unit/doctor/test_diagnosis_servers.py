@@ -9,7 +9,7 @@ import pytest
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Seen
 from tests.unit.doctor.bundles import CLIENT, MANAGER, SERVER, Bundle, changed, facts, interface
 from tests.unit.doctor.judging import found, pasted
-from tests.unit.doctor.test_findings_rules import (
+from tests.unit.doctor.test_diagnosis_rules import (
     NAME,
     clients_interface,
     farm,

@@ -1,26 +1,18 @@
-"""An ISATAP host: why it has no address, only a link-local one, or no way to the clients."""
+"""An ISATAP host: why it has no address, only a link-local one, no way to the clients, or a router of yesterday."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from manageout.doctor.facts import Facts, Interface, Lookup
-from manageout.doctor.findings import Case, rule
+from manageout.doctor.rules.rule import Case, Rules
 from manageout.wire.address import embedded_isatap
 from manageout.wire.special import is_global
 
+rule = Rules()
 OFF_BY_DEFAULT = 15063
 """Windows 10 1703: since then 'default' means off."""
-_NO_ADDRESS = (
-    "ISATAP-NO-ADAPTER",
-    "ISATAP-NO-NAME",
-    "ISATAP-LINK-LOCAL-ONLY",
-    "ISATAP-NO-ROUTE",
-    "ISATAP-DEFAULT",
-    "ISATAP-DISCONNECTED",
-    "ISATAP-NAME-BLOCKED",
-)
 
 
 def wanted(facts: Facts) -> bool:
@@ -54,17 +46,7 @@ def addressed(facts: Facts) -> list[Interface]:
     return [one for one in facts.of_kind("isatap") if one.link_local or one.ipv6]
 
 
-@rule(
-    "ISATAP-POLICY-OFF",
-    "error",
-    "group policy switches ISATAP off",
-    cause="The policy 'Set ISATAP State' is Disabled for this machine; it wins over every local setting.",
-    remedy=(
-        "gpresult /h report.html   (shows which policy)",
-        "take the machine out of that policy, or into the managers'",
-    ),
-    hides=(*_NO_ADDRESS, "ISATAP-DISABLED"),
-)
+@rule("ISATAP-POLICY-OFF")
 def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State = Disabled by policy."""
     found = facts.isatap_policy_state
@@ -72,18 +54,7 @@ def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
-@rule(
-    "ISATAP-POLICY-DEFAULT",
-    "error",
-    "group policy sets ISATAP to Default, which means off",
-    cause="Since Windows 10 1703 the state Default is the same as Disabled; the policy was made for older "
-    "systems.",
-    remedy=(
-        "set 'Set ISATAP State' to Enabled in that policy (manageout rollout gpo renders it)",
-        "gpupdate /force",
-    ),
-    hides=(*_NO_ADDRESS, "ISATAP-DISABLED"),
-)
+@rule("ISATAP-POLICY-DEFAULT")
 def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State = Default by policy on a system where that is off."""
     found = facts.isatap_policy_state
@@ -92,36 +63,17 @@ def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
-@rule(
-    "ISATAP-DISABLED",
-    "error",
-    "ISATAP is disabled on this machine",
-    cause="The local state is Disabled.",
-    remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
-    hides=_NO_ADDRESS,
-)
+@rule("ISATAP-DISABLED")
 def disabled(facts: Facts) -> Iterator[Case]:
     """State disabled; a note on a machine of which nothing else says that it is to have ISATAP."""
     found = facts.isatap_state
     routers = (facts.isatap_router, facts.isatap_policy_router)
     told = facts.role == "manager" or facts.of_kind("isatap") or any(one and one.value for one in routers)
     if wanted(facts) and found is not None and found.value == "disabled":
-        cause = (
-            "" if told else "The local state is Disabled. That is right for a machine that calls no clients."
-        )
-        yield Case((found.quote,), cause=cause, severity=None if told else "note")
+        yield Case((found.quote,), variant="" if told else "not-wanted")
 
 
-@rule(
-    "ISATAP-DEFAULT",
-    "error",
-    "ISATAP is in its default state, which means off",
-    cause="Up to Windows 10 1607 'default' looked for a router by name; since 1703 it makes no interface "
-    "at all. "
-    "Setting only the router's name is not enough.",
-    remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
-    hides=tuple(code for code in _NO_ADDRESS if code != "ISATAP-DEFAULT"),
-)
+@rule("ISATAP-DEFAULT")
 def default_state(facts: Facts) -> Iterator[tuple[str, ...] | Case]:
     """State default with a router name set, or in a role that needs it; of a machine of no known role a note."""
     found, router = facts.isatap_state, facts.isatap_router
@@ -132,18 +84,7 @@ def default_state(facts: Facts) -> Iterator[tuple[str, ...] | Case]:
         yield Case((found.quote,), severity=None if told else "note")
 
 
-@rule(
-    "ISATAP-NO-ADAPTER",
-    "error",
-    "ISATAP is enabled but there is no ISATAP adapter",
-    cause="IP Helper could not make it: hidden left-over adapters stand in its way, or the device is missing.",
-    remedy=(
-        "Device Manager, show hidden devices, remove every 'Microsoft ISATAP Adapter'",
-        "Restart-Service iphlpsvc",
-        "Get-NetAdapter -IncludeHidden | Where-Object InterfaceDescription -like '*ISATAP*'",
-    ),
-    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
-)
+@rule("ISATAP-NO-ADAPTER")
 def no_adapter(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Enabled, interfaces are known, none is ISATAP's."""
     if wanted(facts) and enabled(facts) and facts.interfaces and not facts.of_kind("isatap"):
@@ -151,19 +92,7 @@ def no_adapter(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (facts.isatap_state.quote, f"{len(facts.interfaces)} interfaces, none of them ISATAP")
 
 
-@rule(
-    "ISATAP-NO-NAME",
-    "error",
-    "the ISATAP router's name cannot be resolved",
-    cause="Without an IPv4 address of the router nobody is asked for a prefix: the adapter has only an "
-    "fe80 address.",
-    remedy=(
-        "Resolve-DnsName ROUTER -Type A   (on this machine; the record is wanted in the intranet's DNS)",
-        "manageout rollout hosts-file   (for a single machine without DNS)",
-        "Restart-Service iphlpsvc   (else the name is asked for again only after up to a day)",
-    ),
-    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
-)
+@rule("ISATAP-NO-NAME")
 def no_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Every look-up of the router's name failed."""
     lookups = router_lookup(facts)
@@ -172,14 +101,7 @@ def no_name(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield tuple(lookup.quote for lookup in lookups)
 
 
-@rule(
-    "ISATAP-NO-ROUTER",
-    "error",
-    "ISATAP is enabled without a router's name",
-    cause="Then Windows looks for the bare name 'isatap', which DNS servers block and which should not exist.",
-    remedy=("Set-NetIsatapConfiguration -State Enabled -Router ROUTER", "Restart-Service iphlpsvc"),
-    hides=("ISATAP-NO-NAME", "ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
-)
+@rule("ISATAP-NO-ROUTER")
 def no_router(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Enabled, no name, no address."""
     found = facts.isatap_router
@@ -196,15 +118,7 @@ def no_router(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
-@rule(
-    "ISATAP-BARE-NAME",
-    "warning",
-    "this machine follows the bare name 'isatap'",
-    cause="Every machine with ISATAP looks for that name: what works here catches others too, and the "
-    "query block "
-    "list of Windows' DNS servers answers nothing for it.",
-    remedy=("choose a unique name, register it, and set it on the managers: manageout rollout gpo",),
-)
+@rule("ISATAP-BARE-NAME")
 def bare_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The configured name is the bare one."""
     found = facts.isatap_policy_router or facts.isatap_router
@@ -212,35 +126,13 @@ def bare_name(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote,)
 
 
-_SILENT = (
-    "no router advertisement came back: the router is down, does not forward or advertise, does not allow this "
-    "machine, or IP protocol 41 is filtered between them."
-)
-_ASK_ROUTER = (
-    "manageout hosts, manageout drops   (on the router: has it seen this machine, has it refused it?)",
-    "on a Windows router: forwarding, advertising and a published route (SERVER-... findings)",
-    "on firewalls: IP protocol 41 both ways between this machine and the router",
-    "Restart-Service iphlpsvc   (a router that is new in the DNS is taken up only after up to a day)",
-)
-
-
-@rule(
-    "ISATAP-LINK-LOCAL-ONLY",
-    "error",
-    "the ISATAP adapter has only an fe80 address",
-    cause=f"The router's name has no address here (an adapter that is Enabled shows fe80 then too), or it has one and "
-    f"{_SILENT}",
-    remedy=("Resolve-DnsName ROUTER -Type A   (the router's name, on this machine)", *_ASK_ROUTER),
-    hides=("ISATAP-NO-ROUTE", "ISATAP-NO-GATEWAY"),
-)
+@rule("ISATAP-LINK-LOCAL-ONLY")
 def link_local_only(facts: Facts) -> Iterator[Case]:
     """A link-local address and no other on every ISATAP adapter."""
     live = addressed(facts)
     if wanted(facts) and live and not any(one.ipv6 for one in live):
         quotes = tuple(f"{one.quote or one.name}: {one.printed(one.link_local)}" for one in live)
-        known = _router_known(facts)
-        cause = f"The router's name is known, but {_SILENT}" if known else ""
-        yield Case(quotes, cause=cause, remedy=_ASK_ROUTER if known else ())
+        yield Case(quotes, variant="router-known" if _router_known(facts) else "")
 
 
 def _router_known(facts: Facts) -> bool:
@@ -257,18 +149,7 @@ def _router_known(facts: Facts) -> bool:
     return looked or pinged or name.replace(".", "").isdigit()
 
 
-@rule(
-    "ISATAP-NO-ROUTE",
-    "error",
-    "an ISATAP address, but no route to the clients through it",
-    cause="The router advertises a prefix, but neither itself as a default router nor routes to the "
-    "client prefixes; "
-    "Windows' router does so when its default route is not published.",
-    remedy=(
-        "on our router: isatap.advertise, or isatap.default_route = true",
-        "on a Windows router: Set-NetIPInterface -InterfaceIndex N -AdvertiseDefaultRoute Enabled",
-    ),
-)
+@rule("ISATAP-NO-ROUTE")
 def no_route(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Addressed, routes known, none of them through a next hop on an ISATAP interface."""
     live = [one for one in addressed(facts) if one.ipv6]
@@ -279,14 +160,7 @@ def no_route(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield tuple(f"{one.quote or one.name}: {one.printed(one.ipv6)}, no next hop" for one in live)
 
 
-@rule(
-    "ISATAP-DISCOVERY-OFF",
-    "error",
-    "router discovery is off on the ISATAP interface",
-    cause="Advertisements are ignored, so neither prefix nor route is taken.",
-    remedy=("Set-NetIPInterface -InterfaceIndex N -RouterDiscovery Enabled",),
-    hides=("ISATAP-LINK-LOCAL-ONLY", "ISATAP-NO-ROUTE", "ISATAP-DISCONNECTED"),
-)
+@rule("ISATAP-DISCOVERY-OFF")
 def discovery_off(facts: Facts) -> Iterator[Case]:
     """RouterDiscovery disabled."""
     for one in facts.of_kind("isatap"):
@@ -294,13 +168,7 @@ def discovery_off(facts: Facts) -> Iterator[Case]:
             yield Case((one.router_discovery.quote,), {"N": one.index})
 
 
-@rule(
-    "ISATAP-FORWARDS",
-    "warning",
-    "a manager forwards on its ISATAP interface",
-    cause="Only routers should; a host with two ISATAP interfaces may carry traffic in a circle.",
-    remedy=("Set-NetIPInterface -InterfaceIndex N -Forwarding Disabled -Advertising Disabled",),
-)
+@rule("ISATAP-FORWARDS")
 def forwards(facts: Facts) -> Iterator[Case]:
     """Forwarding or advertising on a host."""
     for one in facts.of_kind("isatap"):
@@ -309,15 +177,7 @@ def forwards(facts: Facts) -> Iterator[Case]:
             yield Case((found.quote,), {"N": one.index})
 
 
-@rule(
-    "ISATAP-SEVERAL",
-    "note",
-    "several ISATAP adapters hold addresses",
-    cause="There is one for each network card with an IPv4 address (and for a VPN); the one that counts "
-    "has the GUID "
-    "of the intranet's card.",
-    remedy=("Get-NetAdapter | Format-Table Name, ifIndex, InterfaceGuid   (compare with isatap.{GUID})",),
-)
+@rule("ISATAP-SEVERAL")
 def several(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than one live adapter."""
     live = addressed(facts)
@@ -325,16 +185,7 @@ def several(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield tuple(one.quote or one.name for one in live)
 
 
-@rule(
-    "ISATAP-BEHIND-NAT",
-    "error",
-    "ISATAP from behind a NAT",
-    cause="The address in the tunnel embeds a private IPv4 address, but the router is on the Internet: "
-    "its answers "
-    "cannot come back, and NATs do not pass protocol 41.",
-    remedy=("be a remote client (IP-HTTPS) instead: manageout connect, or the client policy",),
-    hides=("ISATAP-LINK-LOCAL-ONLY",),
-)
+@rule("ISATAP-BEHIND-NAT")
 def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A private host and a public router."""
     routers = [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]
@@ -349,13 +200,7 @@ def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (f"own address {private[0]}, router {routers[0]}",)
 
 
-@rule(
-    "ISATAP-MTU",
-    "warning",
-    "the ISATAP interface has an unusual MTU",
-    cause="1280 always fits; above 1480 nothing fits through an Ethernet of 1500 bytes.",
-    remedy=("Set-NetIPInterface -InterfaceIndex N -NlMtuBytes 1280",),
-)
+@rule("ISATAP-MTU")
 def mtu(facts: Facts) -> Iterator[Case]:
     """Outside 1280 to 1480."""
     for one in addressed(facts):
@@ -363,17 +208,91 @@ def mtu(facts: Facts) -> Iterator[Case]:
             yield Case((f"{one.quote or one.name}: MTU {one.mtu}",), {"N": one.index})
 
 
-@rule(
-    "ISATAP-CLIENT-TOO",
-    "note",
-    "this manager is itself a remote client",
-    cause="From outside it needs no ISATAP: client to client goes through the gateway, if policy.hairpin "
-    "allows it.",
-    remedy=(
-        "policy.hairpin = true on the gateway, and a firewall rule on the clients for the client prefix",
-    ),
-)
+@rule("ISATAP-CLIENT-TOO")
 def client_too(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP and IP-HTTPS on one machine."""
     if enabled(facts) and facts.iphttps_url is not None and facts.isatap_state is not None:
         yield facts.isatap_state.quote, facts.iphttps_url.quote
+
+
+BLOCKED = ("isatap", "wpad")
+"""Labels on the global query block list of a new DNS server."""
+CLAT = IPv4Network("192.0.0.0/29")
+"""Addresses of the machine's own translator (RFC 7335)."""
+
+
+def _routers(facts: Facts) -> list[IPv4Address]:
+    return [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]
+
+
+@rule("ISATAP-NAME-BLOCKED")
+def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A router's name whose first label is blocked by default, and no look-up of it found an address."""
+    lookups = [one for one in router_lookup(facts) if one.name.lower().split(".")[0] in BLOCKED]
+    if wanted(facts) and active(facts) and lookups and not any(one.addresses for one in lookups):
+        yield tuple(lookup.quote for lookup in lookups)
+
+
+@rule("ISATAP-DISCONNECTED")
+def disconnected(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Wanted, adapters are known, none of them holds an address though other interfaces do, or each is said to be
+    disconnected."""
+    named = facts.isatap_router is not None and bool(facts.isatap_router.value)
+    old = facts.build is not None and facts.build < OFF_BY_DEFAULT
+    found = facts.of_kind("isatap")
+    if not wanted(facts) or not (enabled(facts) or (old and named)) or not found:
+        return
+    cut = all(one.connected is False for one in found)
+    if not addressed(facts) and (cut or any(one.ipv4 for one in facts.interfaces)):
+        yield tuple(one.quote or one.name for one in found)
+
+
+@rule("ISATAP-OVER-CLAT")
+def over_clat(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """ISATAP is on, and every IPv4 address of the machine is one of the translator, or the machine says so."""
+    own = [(one, address) for one in facts.interfaces for address in one.ipv4]
+    own += [
+        (one, IPv4Address(found))
+        for one in addressed(facts)
+        for address in one.link_local
+        if (found := embedded_isatap(address.packed)) is not None
+    ]
+    real = [
+        address
+        for one, address in own
+        if not (address in CLAT or address.is_loopback or address.is_link_local)
+    ]
+    told = facts.clat is not None and facts.clat.value
+    if not wanted(facts) or not (enabled(facts) or addressed(facts)) or real or not (own or told):
+        return
+    translated = [f"{one.quote or one.name}: {address}" for one, address in own if address in CLAT]
+    if translated or told:
+        yield (*([facts.clat.quote] if facts.clat is not None and told else []), *translated)
+
+
+@rule("ISATAP-SEVERAL-ROUTERS")
+def several_routers(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """More than one A record under the router's name, on a machine that is no server."""
+    if wanted(facts) and len(set(_routers(facts))) > 1:
+        yield tuple(lookup.quote for lookup in router_lookup(facts))
+
+
+@rule("ISATAP-OLD-ROUTER")
+def old_router(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A next hop of the ISATAP interface embeds an address that the name does not have."""
+    routers = set(_routers(facts))
+    for one in addressed(facts) if wanted(facts) and routers else []:
+        hops = [route.next_hop for route in facts.routes or [] if route.interface == one.index]
+        for hop in dict.fromkeys([*one.gateways, *hops]):
+            found = embedded_isatap(hop.packed) if isinstance(hop, IPv6Address) else None
+            if found is not None and IPv4Address(found) not in routers:
+                quotes = (lookup.quote for lookup in router_lookup(facts))
+                yield f"{one.quote or one.name}: next hop {hop}", *quotes
+
+
+@rule("ISATAP-NO-GATEWAY")
+def no_gateway(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """An address beyond fe80, no gateway, and no routes in the evidence."""
+    for one in addressed(facts):
+        if wanted(facts) and facts.routes is None and one.ipv6 and not one.gateways:
+            yield (f"{one.quote or one.name}: {one.printed(one.ipv6)}",)

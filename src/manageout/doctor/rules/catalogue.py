@@ -1,0 +1,92 @@
+"""Every rule of the doctor: the functions of the modules here, joined with their texts."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+
+from manageout.doctor.rules import (
+    dns,
+    firewall,
+    iphttps,
+    isatap,
+    live_certificates,
+    live_host,
+    live_isatap,
+    live_names,
+    location,
+    machine,
+    nrpt,
+    preference,
+    reach,
+    server,
+)
+from manageout.doctor.rules.rule import Rule, Rules, Severity, Variant
+
+MODULES = {
+    "isatap": isatap.rule,
+    "dns": dns.rule,
+    "preference": preference.rule,
+    "iphttps": iphttps.rule,
+    "nrpt": nrpt.rule,
+    "location": location.rule,
+    "firewall": firewall.rule,
+    "server": server.rule,
+    "machine": machine.rule,
+    "live_host": live_host.rule,
+    "live_names": live_names.rule,
+    "live_isatap": live_isatap.rule,
+    "live_certificates": live_certificates.rule,
+    "reach": reach.rule,
+}
+"""Each with a text of its name; in the order of the page."""
+
+
+def _rules() -> Iterator[Rule]:
+    folder = files("manageout.doctor.rules").joinpath("texts")
+    texts = {name: tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8")) for name in MODULES}
+    groups: dict[str, list[str]] = {}
+    for text in texts.values():
+        groups |= text.pop("groups", {})
+    for name, text in texts.items():
+        for code, words in text.items():
+            hides = frozenset(_codes(words.pop("hides", ()), groups)) - {code}
+            variants = {name: _variant(**each) for name, each in words.pop("variants", {}).items()}
+            yield _rule(code, MODULES[name], hides, variants, **words)
+
+
+def _rule(
+    code: str,
+    rules: Rules,
+    hides: frozenset[str],
+    variants: Mapping[str, Variant],
+    *,
+    severity: Severity,
+    title: str,
+    cause: str,
+    remedy: Sequence[str],
+) -> Rule:
+    return Rule(code, severity, title, _line(cause), tuple(remedy), hides, rules.look(code), variants)
+
+
+def _variant(cause: str = "", remedy: Sequence[str] = (), severity: Severity | None = None) -> Variant:
+    return Variant(_line(cause), tuple(remedy), severity)
+
+
+def _line(text: str) -> str:
+    """Where a text was broken into lines does not matter."""
+    return " ".join(text.split())
+
+
+def _codes(names: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Codes as they are, and those of groups, which are lower case."""
+    for name in names:
+        if name.isupper():
+            yield name
+        else:
+            yield from _codes(groups[name], groups)
+
+
+RULES = {rule.code: rule for rule in _rules()}
+"""Every rule by its code."""

@@ -1,0 +1,109 @@
+"""A remote client's firewall: whether managers come in, from outside the office."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manageout.doctor.facts import Facts, FirewallRule
+from manageout.doctor.rules.rule import Case, Rules
+from manageout.wire.address import TEREDO
+
+rule = Rules()
+HTTPS = 443
+MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
+
+
+@rule("FIREWALL-PROFILE")
+def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Rules for a managed port, none of which applies outside; of a client, or of a machine that is outside now."""
+    outside = facts.networks if facts.networks and facts.networks.value <= {"public", "private"} else None
+    if not (_of_a_client(facts) or (facts.role == "unknown" and outside)):
+        return
+    for port in sorted({port for one in facts.firewall or [] if _for_managers(one) for port in one.ports}):
+        rules = [one for one in facts.firewall or [] if port in one.ports]
+        if not any(one.profiles & {"any", "public", "private"} for one in rules):
+            yield (*(one.quote for one in rules), *([outside.quote] if outside else []))
+
+
+@rule("FIREWALL-PORT")
+def firewall_port(facts: Facts) -> Iterator[Case]:
+    """Of what Test-NetConnection tried but https, which other rules judge."""
+    for (_, port), found in facts.tcp.items():
+        if found.pinged and not found.value and port != HTTPS:
+            yield Case((found.quote,), {"PORT": port})
+
+
+def _for_managers(one: FirewallRule) -> bool:
+    """A rule for a port that managers use, for echo, or for ISATAP hosts, which managers alone are."""
+    isatap = any(":5efe:" in scope.lower() for scope in one.remote)
+    return bool(set(one.ports) & MANAGED) or one.protocol.upper() == "ICMPV6" or isatap
+
+
+@rule("FIREWALL-CLOSED")
+def firewall_closed(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """All rules are there, and none is for the ports. A rule that was pasted alone says nothing of the others."""
+    if (
+        facts.role == "client"
+        and "rules" in facts.sections
+        and facts.firewall is not None
+        and not any(set(r.ports) & MANAGED for r in facts.firewall)
+    ):
+        yield ("no inbound rule for TCP 22, 2701, 3389, 5985 or 5986",)
+
+
+@rule("FIREWALL-SCOPE")
+def firewall_scope(facts: Facts) -> Iterator[Case]:
+    """A scope with the one and without the other; a note where it is that of private addresses, as most are."""
+    for one in facts.firewall or []:
+        text = " ".join(one.remote).lower()
+        if _of_a_client(facts) and (":0:5efe:" in text) != (":200:5efe:" in text):
+            yield Case((one.quote,), severity="note" if ":0:5efe:" in text else None)
+
+
+@rule("FIREWALL-EDGE")
+def firewall_edge(facts: Facts) -> Iterator[Case]:
+    """Teredo is in use, and a rule for managers does without."""
+    teredo = _teredo_in_use(facts) if facts.role in ("client", "unknown") else ""
+    for one in facts.firewall or []:
+        if teredo and _for_managers(one) and one.edge is False:
+            yield Case((one.quote, teredo), {"RULE": one.name})
+
+
+def _of_a_client(facts: Facts) -> bool:
+    """A client, or a machine that lets ISATAP hosts in, as only clients do."""
+    scopes = " ".join(scope for one in facts.firewall or [] for scope in one.remote).lower()
+    return facts.role == "client" or (facts.role == "unknown" and ":5efe:" in scopes)
+
+
+def _teredo_in_use(facts: Facts) -> str:
+    """The words that say so; empty when nothing does."""
+    if facts.teredo_state is not None and facts.teredo_state.value == "qualified":
+        return facts.teredo_state.quote
+    held = [(one, address) for one in facts.interfaces for address in one.ipv6 if address in TEREDO]
+    return f"{held[0][0].quote or held[0][0].name}: {held[0][1]}" if held else ""
+
+
+_LOCAL = ("localsubnet", "localsubnet4", "localsubnet6")
+
+
+@rule("FIREWALL-OFF")
+def firewall_off(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Disabled in the private or the public profile of a client."""
+    if facts.role == "client" and facts.firewall_off is not None and facts.firewall_off.value:
+        yield (facts.firewall_off.quote,)
+
+
+@rule("FIREWALL-NO-IPV6")
+def no_ipv6(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Of a managed port, no rule that applies outside has a scope with IPv6 from elsewhere."""
+    for port in sorted(MANAGED) if facts.role == "client" else ():
+        rules = [
+            r for r in facts.firewall or [] if port in r.ports and r.profiles & {"any", "public", "private"}
+        ]
+        if rules and all(r.remote and all(map(_near, r.remote)) for r in rules):
+            yield tuple(r.quote for r in rules)
+
+
+def _near(scope: str) -> bool:
+    """The local network, or an IPv4 address, network or range."""
+    return scope.lower() in _LOCAL or (scope[:1].isdigit() and ":" not in scope)
