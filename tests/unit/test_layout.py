@@ -70,14 +70,14 @@ ELSEWHERE: dict[str, str] = {
     "unit/doctor/powershell/test_records.py": "doctor/powershell/table doctor/powershell/value",
     "unit/doctor/reach/test_hops.py": "doctor/reach/reach doctor/rules/reach",
     "unit/doctor/report/test_live_json.py": "service/probe/results",
-    "unit/doctor/rules/test_live.py": (
-        "doctor/rules/live_certificates doctor/rules/live_host doctor/rules/live_isatap "
-        "doctor/rules/live_names"
+    "unit/doctor/rules/test_catalogue.py": "doctor/rules/rule",
+    "unit/doctor/rules/test_live_host.py": (
+        "doctor/rules/live_certificates doctor/rules/live_isatap doctor/rules/live_names"
     ),
     "unit/doctor/test_diagnosis_rules.py": (
-        "doctor/facts doctor/read/json doctor/rules/addresses doctor/rules/client "
-        "doctor/rules/connection doctor/rules/deployment doctor/rules/discovery doctor/rules/dns "
-        "doctor/rules/evidence doctor/rules/iphttps doctor/rules/manager doctor/rules/server"
+        "doctor/facts doctor/read/json doctor/rules/client doctor/rules/dns doctor/rules/firewall "
+        "doctor/rules/iphttps doctor/rules/isatap doctor/rules/location doctor/rules/nrpt "
+        "doctor/rules/preference doctor/rules/server"
     ),
     "unit/imports/test_farm.py": "imports/names",
     "unit/imports/test_farm_text.py": "imports/domain",

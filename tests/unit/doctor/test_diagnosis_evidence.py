@@ -201,6 +201,22 @@ def test_a_name_that_goes_into_the_tunnel_is_the_cause_while_it_is_down() -> Non
     assert set(found(located(covered(code(0x2AF9)), "Error", "NameResolutionFailure"))) == {"NRPT-GATEWAY"}
 
 
+@pytest.mark.parametrize(
+    ("word", "cause", "step"),
+    [
+        ("NameResolutionFailure", "the DNS server that the name rules point to", "Resolve-DnsName NAME "),
+        (
+            "CouldNotContactDirectAccessServer",
+            "Neither IP-HTTPS nor",
+            "Test-NetConnection gateway.corp.example ",
+        ),
+    ],
+)
+def test_each_word_behind_the_status_has_its_own_cause(word: str, cause: str, step: str) -> None:
+    told = found(located(CLIENT, "Error", word))["LOCATION-FAILED"]
+    assert cause in told.cause and told.remedy[1].startswith(step)
+
+
 def test_a_status_that_nobody_knows_keeps_the_general_words() -> None:
     told = found(located(CLIENT, "ActionRequired", "SomethingNew"))
     assert "Nothing else in this evidence" in told["LOCATION-FAILED"].cause
