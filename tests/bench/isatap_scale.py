@@ -14,7 +14,7 @@ from functools import partial
 from ipaddress import IPv6Address
 
 from manageout.lab.topology import CLIENT_PREFIX, HELPDESK, ISATAP_PREFIX
-from manageout.linux.bpf.isatap import IsatapFastPath
+from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.bpf.libbpf import Map
 from manageout.linux.host import netns
 from manageout.linux.packets.tun import Tun
@@ -107,9 +107,8 @@ def run_programs(tun: Tun) -> Iterator[Result]:
     )
     link.register(host)
     there, back = datagram(host6, client), datagram(client, host6)
-    with IsatapFastPath(
-        tun.ifindex, [socket.if_nametoindex("u0")], Role.ROUTER, link, [_LOCATOR], 1280, tun_header=14
-    ) as path:
+    setup = IsatapSetup(tun=tun.ifindex, underlays=(socket.if_nametoindex("u0"),), tun_header=14)
+    with IsatapFastPath(setup, link) as path:
         for name, program, packet in (
             ("isatap_decapsulate_ns", "underlay_in", ipv4.build(host, _LOCATOR, 41, there)),
             ("isatap_encapsulate_ns", "tun_out", back),

@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.bpf.isatap import IsatapFastPath
+from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.isatap.link import LinkState, Result, Verdict
 
@@ -58,17 +58,10 @@ class Kernel:
     def __init__(self, link: LinkState, old_kernel: bool | None = None) -> None:
         underlay = socket.if_nametoindex("mo-u0")
         try:
-            self.path = IsatapFastPath(
-                1,
-                [underlay],
-                link.role,
-                link,
-                link.locators,
-                1280,
-                direct=False,
-                tun_header=ETHERNET,
-                old_kernel=old_kernel,
+            setup = IsatapSetup(
+                tun=1, underlays=(underlay,), direct=False, tun_header=ETHERNET, old_kernel=old_kernel
             )
+            self.path = IsatapFastPath(setup, link)
         except FastPathUnavailable as error:
             pytest.skip(f"fast path: {error.message}")
 

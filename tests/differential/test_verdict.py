@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from manageout.linux.bpf import fast_path
 from manageout.linux.bpf import isatap as isatap_bpf
 from manageout.protocol.core.drops import MEANING, Drop
 from manageout.protocol.isatap.link import Role
@@ -27,8 +28,8 @@ def define(file: str, name: str) -> int:
 
 def test_drop_reasons() -> None:
     shared = enum("verdict.h", "drop")
-    assert shared.pop("DROP_REASONS") == isatap_bpf.SHARED_REASONS
-    assert shared == {drop.name: drop for drop in Drop if drop < isatap_bpf.SHARED_REASONS}
+    assert shared.pop("DROP_REASONS") == fast_path.SHARED_REASONS
+    assert shared == {drop.name: drop for drop in Drop if drop < fast_path.SHARED_REASONS}
 
 
 def test_every_reason_has_a_meaning() -> None:
@@ -37,7 +38,7 @@ def test_every_reason_has_a_meaning() -> None:
 
 def test_roles_and_direct() -> None:
     assert enum("isatap_maps.h", "role") == {role.name: role for role in Role}
-    assert enum("direct.h", "direct") == {f"DIRECT_{direct.name}": direct for direct in isatap_bpf.Direct}
+    assert enum("direct.h", "direct") == {f"DIRECT_{direct.name}": direct for direct in fast_path.Direct}
 
 
 def test_sizes_of_tables() -> None:

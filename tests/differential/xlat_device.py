@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.bpf.xlat import XlatFastPath
+from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.linux.host import sysctl
 from manageout.linux.packets.tun import VNET_HDR, Tun
 from manageout.protocol.core.drops import Drop
@@ -38,7 +38,7 @@ class XlatDevice:
         sysctl.set(f"net/ipv6/conf/{NAME}/disable_ipv6", 1)  # or the kernel sends reports of its own
         subprocess.run(["ip", "link", "set", NAME, "up"], check=True)
         try:
-            self.path = self._stack.enter_context(XlatFastPath(self.tun.ifindex, maps, mtus))
+            self.path = self._stack.enter_context(XlatFastPath(XlatSetup(tun=self.tun.ifindex), maps, mtus))
         except FastPathUnavailable as error:
             self._stack.close()
             pytest.skip(f"fast path: {error.message}")

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.bpf.xlat import XlatFastPath
+from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus, Translation, Verdict
@@ -21,7 +21,7 @@ class XlatKernel:
 
     def __init__(self, maps: Mappings, mtus: Mtus) -> None:
         try:
-            self.path = XlatFastPath(1, maps, mtus, tun_header=ETHERNET)
+            self.path = XlatFastPath(XlatSetup(tun=1, tun_header=ETHERNET), maps, mtus)
         except FastPathUnavailable as error:
             pytest.skip(f"fast path: {error.message}")
 

@@ -39,7 +39,6 @@ ELSEWHERE: dict[str, str] = {
     "system/retire/test_way_out.py": "cli/retire/pilot cli/retire/remove cli/retire/report cli/retire/seen",
     "system/service/check/test_pool.py": "linux/packets/arp",
     "system/service/daemon/test_daemon.py": "service/daemon/roles service/process/role",
-    "system/service/daemon/test_fast_path_watch.py": "service/process/fast_path_watch",
     "system/service/daemon/test_kernel_watch.py": "service/daemon/cards service/daemon/kernel_findings",
     "system/service/daemon/test_restart.py": "lab/site",
     "system/service/dns64/test_dns64.py": "service/dns64/upstream",

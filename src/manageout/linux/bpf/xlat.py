@@ -1,102 +1,78 @@
 """The translator's fast path: loads ``xlat.bpf.o``, attaches it, keeps its maps equal to :class:`Mappings`.
 
 Layouts of keys and values repeat ``bpf/lib/xlat_maps.h``. A lease is an entry in two maps, one for each direction,
-each with the counters of its direction. Nothing is pinned: it all ends with the process.
+each with the counters of its direction.
 """
 
 from __future__ import annotations
 
-import contextlib
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import NamedTuple
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf import libbpf
-from manageout.linux.bpf.isatap import MAX_FLOWS, Direct, allowed, is_ethernet, names_of, totals
-from manageout.linux.bpf.libbpf import BPF_NOEXIST, TRANSLATOR, Attachment, Object, Program, remove_leftover
+from manageout.linux.bpf.fast_path import ONLY, U32, U64, Direct, FastPath, Setup, replace
+from manageout.linux.bpf.libbpf import BPF_NOEXIST, TRANSLATOR, Object
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus, addresses, fold
 
 MAX_LEASES = 65536
 MAX_MAPPED = 65536
+_CONFIG = struct.Struct("=III")
 _LEASE6 = struct.Struct("=QQQ4sI")
 _LEASE4 = struct.Struct("=QQ16sII")
 _SETTINGS = struct.Struct("=6I4s4s12s")
 _SOURCE = struct.Struct("=HH16s")
-_U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 _NO_POOL = b"\1\0\0\0", bytes(4)
 """Network and mask that no address matches."""
 
 
-class XlatFastPath:
-    """The program, attached to the egress of the TUN. Raises :class:`FastPathUnavailable` when it cannot be.
+class LeaseTraffic(NamedTuple):
+    """What a client has sent and got. Bytes are those of IPv6; a super-packet counts as the packets it becomes."""
 
-    The TUN's MTU must not be below either of ``mtus``. ``max_leases`` and ``max_drop_sources`` bound the tables.
-    ``tun_header`` is how many bytes stand in front of IP at the TUN's egress: 14 for BPF_PROG_TEST_RUN. ``tcx``
-    chooses how to attach, which is otherwise found out.
+    v6: bytes
+    v4: bytes
+    rx_packets: int
+    """From the client, and so the bytes."""
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+    last: float
+    """When it was heard from, by the monotonic clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class XlatSetup(Setup):
+    """``underlays`` may lead to IPv4: where the direct path is."""
+
+    max_leases: int = MAX_LEASES
+
+
+class XlatFastPath(FastPath):
+    """The programs, attached. Raises :class:`FastPathUnavailable` when they cannot be.
+
+    The TUN's MTU must not be below either of ``mtus``.
     """
 
-    def __init__(
-        self,
-        tun_ifindex: int,
-        mappings: Mappings,
-        mtus: Mtus,
-        *,
-        max_leases: int = MAX_LEASES,
-        max_drop_sources: int = 4096,
-        underlay_ifindexes: Sequence[int] = (),
-        direct: bool = True,
-        untracked: bool = False,
-        tcx: bool = True,
-        tun_header: int = 0,
-    ) -> None:
+    OBJECT, SLOT = "xlat", TRANSLATOR
+
+    def __init__(self, setup: XlatSetup, mappings: Mappings, mtus: Mtus) -> None:
         if not mappings.fast:
             raise FastPathUnavailable(
                 f"the fast path cannot serve {mappings.pref64}",
                 "use a NAT64 prefix of 96 bits other than 64:ff9b::/96",
             )
-        self._attachments: list[Attachment] = []
-        names = names_of(underlay_ifindexes)
-        underlays = [ifindex for ifindex, name in names.items() if is_ethernet(name)]
-        self.skipped = [name for ifindex, name in names.items() if ifindex not in underlays]
-        self.direct = (Direct.TCP if untracked else allowed()) if direct and underlays else Direct.OFF
-        config = struct.pack("=III", tun_ifindex, tun_header, self.direct)
-        self._object = _load(config, max_leases, max_drop_sources, MAX_FLOWS if self.direct else 1)
-        try:
-            self._settings, self._mapped = self._object.map("settings"), self._object.map("mapped")
-            self._by_v6, self._by_v4 = self._object.map("by_v6"), self._object.map("by_v4")
-            self._drops, self._totals = self._object.map("drops"), self._object.map("totals")
-            self._prefix = b""
-            self._mtus = mtus
-            self.sync(mappings)
-            self._attach(self._object.program("tun_out"), tun_ifindex, True, tcx)
-            for ifindex in underlays if self.direct else ():
-                self._attach(self._object.program("underlay_in"), ifindex, False, tcx)
-                self._attach(self._object.program("underlay_out"), ifindex, True, tcx)
-        except BaseException:
-            self.close()
-            raise
-
-    def _attach(self, program: Program, ifindex: int, egress: bool, tcx: bool) -> None:
-        self._attachments.append(Attachment(program, ifindex, egress, tcx, slot=TRANSLATOR))
-
-    @property
-    def attached_by(self) -> str:
-        """``tcx`` or ``clsact``."""
-        return "tcx" if all(attachment.link >= 0 for attachment in self._attachments) else "clsact"
-
-    @property
-    def attached(self) -> bool:
-        """Whether every program is still where it was put."""
-        return all(attachment.holds for attachment in self._attachments)
-
-    def program(self, name: str) -> Program:
-        """A program, for BPF_PROG_TEST_RUN."""
-        return self._object.program(name)
+        super().__init__(setup)
+        self._load(_CONFIG.pack(setup.tun, setup.tun_header, self.direct), _sizes(setup.max_leases))
+        self._by_v6, self._by_v4 = self._object.map("by_v6"), self._object.map("by_v4")
+        self._prefix = b""
+        self._mtus, self._strays = mtus, 0
+        self._attach(partial(self.sync, mappings), ("underlay_in", "underlay_out") if self.direct else ())
 
     def sync(self, mappings: Mappings, mtus: Mtus | None = None) -> None:
         """Make the maps equal to ``mappings``; leases that stay keep their counters."""
@@ -110,27 +86,22 @@ class XlatFastPath:
             if not same or mappings.leases.get(v6) != v4:
                 self._forget(v6, v4)
         self._strays = sum(not self._in_pool(v4) for v4 in mappings.leases4)
-        self._settings_for(mappings)
+        self._mappings = mappings
+        self._write_settings()
         for v6, v4 in mappings.leases.items():
             self._add(v6, v4)
 
     def _sync_mapped(self, mappings: Mappings) -> None:
-        wanted = {_U32.pack(v4.prefixlen) + v4.network_address.packed for v4, _ in mappings.eam}
-        for key in self._mapped.all_keys():
-            if key not in wanted:
-                self._mapped.delete(key)
-        for key in wanted:
-            if not self._mapped.update(key, _U32.pack(1)):
-                raise FastPathUnavailable(
-                    f"more than {MAX_MAPPED} explicit mappings", "use fewer, or shorter prefixes"
-                )
-
-    def _settings_for(self, mappings: Mappings) -> None:
-        self._write = partial(_settings, mappings, self._mtus)
-        self._write_settings()
+        wanted = {U32.pack(v4.prefixlen) + v4.network_address.packed: U32.pack(1) for v4, _ in mappings.eam}
+        replace(self._object.map("mapped"), wanted, f"more than {MAX_MAPPED} explicit mappings")
 
     def _write_settings(self) -> None:
-        self._settings.update(_U32.pack(0), self._write(bool(self._strays)))
+        """``struct settings``."""
+        mappings, mtus = self._mappings, self._mtus
+        pool = mappings.pool
+        network = (pool.network_address.packed, pool.netmask.packed) if pool else _NO_POOL
+        numbers = mappings.fast, mtus.mtu4, mtus.mtu6, mtus.fragment6, bool(mappings.eam), bool(self._strays)
+        self._settings.update(ONLY, _SETTINGS.pack(*numbers, *network, mappings.embed(bytes(4))[:12]))
 
     def set_lease(self, v6: bytes, v4: bytes) -> bool:
         """Give ``v4`` to ``v6``, and undo what either had before; False when the table is full."""
@@ -169,69 +140,29 @@ class XlatFastPath:
         self._by_v6.delete(v6)
         self._by_v4.delete(v4)
 
-    def counters(self) -> Iterator[tuple[bytes, bytes, int, int, int, int, float]]:
-        """(IPv6, IPv4, packets and bytes from it, packets and bytes to it, monotonic second last heard from).
-
-        Bytes are those of IPv6; a super-packet counts as the packets it becomes.
-        """
-        back = {v4: _LEASE4.unpack(value)[:2] for v4, value in self._by_v4.items()}
+    def counters(self) -> Iterator[LeaseTraffic]:
+        """Of every lease."""
+        back = {v4: _LEASE4.unpack(value) for v4, value in self._by_v4.items()}
         for v6, value in self._by_v6.items():
             packets, size, seen, v4, _ = _LEASE6.unpack(value)
-            yield v6, v4, packets, size, *back.get(v4, (0, 0)), seen / 1e9
+            tx_packets, tx_bytes, *_ = back.get(v4, (0, 0))
+            yield LeaseTraffic(v6, v4, packets, size, tx_packets, tx_bytes, seen / 1e9)
 
     def drops(self) -> Iterator[tuple[Drop, bytes, int]]:
         """(reason, source of 4 or 16 bytes, packets), the most recent sources only; ``::`` for one unreadable."""
-        for key, value in self._drops.items():
+        for key, value in self._object.map("drops").items():
             reason, version, address = _SOURCE.unpack(key)
-            yield Drop(reason), address[:4] if version == 4 else address, _U64.unpack(value)[0]
-
-    def totals(self) -> dict[Drop, int]:
-        """Packets dropped for each reason, exact."""
-        return totals(self._totals)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Detach and forget."""
-        while self._attachments:
-            self._attachments.pop().close()
-        self._object.close()
-
-
-def remove_leftovers(ifindexes: Iterable[int]) -> None:
-    """For a start without the fast path: remove the clsact filters that a killed process of ours left."""
-    with contextlib.suppress(FastPathUnavailable):  # without libbpf nothing can have been left
-        for ifindex in ifindexes:
-            remove_leftover(ifindex, egress=False, slot=TRANSLATOR)
-            remove_leftover(ifindex, egress=True, slot=TRANSLATOR)
+            yield Drop(reason), address[:4] if version == 4 else address, U64.unpack(value)[0]
 
 
 def loaded() -> Object:
     """The programs with the direct path, in the kernel but not attached: for ``check``."""
-    return _load(struct.pack("=III", 1, 0, Direct.TCP), 1, 1, 1)
+    config = _CONFIG.pack(1, 0, Direct.TCP)
+    return libbpf.load(XlatFastPath.OBJECT, config, _sizes(1) | {"drops": 1, "flows": 1})
 
 
-def _load(config: bytes, max_leases: int, max_drop_sources: int, max_flows: int) -> Object:
-    sizes = {
-        "by_v6": max_leases,
-        "by_v4": max_leases,
-        "mapped": MAX_MAPPED,
-        "drops": max_drop_sources,
-        "flows": max_flows,
-    }
-    return libbpf.load("xlat", config, sizes)
-
-
-def _settings(mappings: Mappings, mtus: Mtus, strays: bool) -> bytes:
-    """``struct settings``."""
-    pool = mappings.pool
-    network = (pool.network_address.packed, pool.netmask.packed) if pool else _NO_POOL
-    numbers = mappings.fast, mtus.mtu4, mtus.mtu6, mtus.fragment6, bool(mappings.eam), strays
-    return _SETTINGS.pack(*numbers, *network, mappings.embed(bytes(4))[:12])
+def _sizes(max_leases: int) -> dict[str, int]:
+    return {"by_v6": max_leases, "by_v4": max_leases, "mapped": MAX_MAPPED}
 
 
 def _difference(old: int, new: int) -> int:

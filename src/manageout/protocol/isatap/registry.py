@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, KeysView
+from collections.abc import Iterable, Iterator, KeysView, Sequence
 from typing import NamedTuple
 
 U_BIT = 1
@@ -121,7 +121,7 @@ class Registry:
             self._slow[3][row] += size
             self._touch(row)
 
-    def fast_path(self, v4: bytes, counters: tuple[int, int, int, int], last_seen: float) -> None:
+    def fast_path(self, v4: bytes, counters: Sequence[int], last_seen: float) -> None:
         """Store a reading: packets and bytes in, packets and bytes out, monotonic time of the last in."""
         row = self._rows.get(v4)
         if row is None or (self._fast[0][row], self._fast[2][row]) == (counters[0], counters[2]):

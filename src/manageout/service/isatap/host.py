@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, Literal, cast
 
-from manageout.errors import FastPathUnavailable, KernelError
-from manageout.linux.bpf.isatap import IsatapFastPath, remove_leftovers
+from manageout.errors import KernelError
+from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.netlink.events import AddressMonitor
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
@@ -30,11 +30,10 @@ from manageout.protocol.isatap.host import (
     RouteRemoved,
     RouteSet,
 )
-from manageout.protocol.isatap.link import Role
 from manageout.protocol.isatap.prl import Reach
 from manageout.service.isatap.io import IsatapIo
-from manageout.service.isatap.report import drop_rows, drop_totals, keep_drops
 from manageout.service.isatap.router_name import RouterName
+from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.metrics import Metric
 from manageout.wire.nd import Preference
 
@@ -63,8 +62,8 @@ class IsatapHostService:
         self._io = IsatapIo(self._machine, tun, MIN_MTU, self._after)
         self._router_name = RouterName(router)
         self._changed = asyncio.Event()
-        self._fast: IsatapFastPath | None = None
-        self._no_fast = "not attached yet" if fast_path else "switched off by --no-ebpf"
+        off = "not attached yet" if fast_path else "switched off by --no-ebpf"
+        self._fast = RoleFastPath("ISATAP", self._machine.drops, self._load_fast_path, off=off)
         self._underlay = ""
         self._silent: set[bytes] = set()
         self._sent: dict[bytes, int] = {}
@@ -86,7 +85,7 @@ class IsatapHostService:
         finally:
             loop.remove_reader(monitor.fileno())
             monitor.close()
-            self._detach()
+            self._fast.detach()
 
     # What may change around us
 
@@ -142,8 +141,7 @@ class IsatapHostService:
                 self._machine.set_locator(hop.src.packed, time.monotonic())
                 if hop.dev != self._underlay:
                     self._underlay = hop.dev
-                    self._detach()
-                    self._attach()
+                    self._fast.attach_again()
                 return
         if self._machine.routers and self._machine.locator:
             log.warning("no route to any router: waiting for one")
@@ -153,39 +151,24 @@ class IsatapHostService:
         """Packets that the fast path sent to a router are a reason to verify it (RFC 4861 7.3.3)."""
         while True:
             await asyncio.sleep(COUNTERS)
-            for v4, _, _, sent, _, _ in self._fast.counters() if self._fast else ():
-                if v4 in self._machine.routers and sent > self._sent.get(v4, 0):
-                    self._machine.traffic(v4, time.monotonic())
-                    self._sent[v4] = sent
+            for host in self._fast.programs.counters() if self._fast.programs else ():
+                if host.v4 in self._machine.routers and host.tx_packets > self._sent.get(host.v4, 0):
+                    self._machine.traffic(host.v4, time.monotonic())
+                    self._sent[host.v4] = host.tx_packets
             self._io.turn()
 
     # The fast path
 
-    def _attach(self) -> None:
+    def _load_fast_path(self) -> IsatapFastPath | None:
+        self._sent.clear()
         index = self._netlink.index(self._underlay)
         if index is None:
-            return
+            return None
         if not self._want_fast:
-            remove_leftovers([index])
-            return
-        link = self._machine.link
-        try:
-            self._fast = IsatapFastPath(
-                self._tun.ifindex, [index], Role.HOST, link, link.locators, self._machine.mtu
-            )
-            self._tun.set_offloads(True)
-            for name in self._fast.skipped:
-                log.warning("%s is not Ethernet: its packets take the slow path", name)
-        except FastPathUnavailable as error:
-            self._no_fast = error.message
-            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
-
-    def _detach(self) -> None:
-        if self._fast is not None:
-            keep_drops(self._machine.drops, self._fast, time.monotonic())
-            self._fast.close()
-            self._fast = None
-            self._sent.clear()
+            IsatapFastPath.remove_leftovers([index])
+            return None
+        setup = IsatapSetup(tun=self._tun.ifindex, underlays=(index,), mtu=self._machine.mtu)
+        return self._io.load(setup, self._machine.link)
 
     # What the machine wants
 
@@ -195,12 +178,12 @@ class IsatapHostService:
             if isinstance(event, LinkChanged):
                 changed = True
             elif isinstance(event, PeerSeen):
-                if self._fast is not None:
-                    self._fast.add_host(event.v4)
+                if self._fast.programs is not None:
+                    self._fast.programs.add_host(event.v4)
             else:
                 self._apply(event)
-        if changed and self._fast is not None:
-            self._fast.sync(self._machine.link)
+        if changed and self._fast.programs is not None:
+            self._fast.programs.sync(self._machine.link)
 
     def _apply(self, event: Event) -> None:
         """Make the kernel hold what the machine says. Raises :class:`KernelError`."""
@@ -247,7 +230,7 @@ class IsatapHostService:
         locator = self._machine.locator
         routers = {str(IPv4Address(v4)): router.reach.value for v4, router in self._machine.routers.items()}
         return {
-            "fast_path": {"on": self._fast is not None, "reason": "" if self._fast else self._no_fast},
+            "fast_path": self._fast.status(),
             "name": self._router_name.name,
             "name_state": self._router_name.state,
             "locators": [str(IPv4Address(locator))] if locator else [],
@@ -258,11 +241,11 @@ class IsatapHostService:
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""
-        return drop_rows(self._machine.drops, self._fast, time.time() - time.monotonic())
+        return self._fast.drops()
 
     def drop_totals(self) -> Mapping[str, int]:
         """Exact totals by reason."""
-        return drop_totals(self._machine.drops, self._fast)
+        return self._fast.drop_totals()
 
     def metrics(self) -> Iterable[Metric]:
         """None: a host is no server."""

@@ -8,6 +8,7 @@ Router and host share it. Readiness -> a batch into the machine -> everything it
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,9 +16,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from manageout.errors import ManageoutError
+from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.packets.offload import header_for
 from manageout.linux.packets.rawsock import RawSocket
 from manageout.linux.packets.tun import Tun
+from manageout.protocol.isatap.link import LinkState
 from manageout.protocol.offload.cut import packets_of, segment
 from manageout.protocol.offload.join import SIZE
 from manageout.protocol.offload.runs import ARRIVING_SIZE, FEWEST, alike_arriving, alike_leaving, joined
@@ -26,6 +29,8 @@ from manageout.service.process.timer import Timer
 TUN, UNDERLAY = 0, 1
 CHECK = 1.0
 """Seconds between looks at whether the device is still there."""
+
+log = logging.getLogger(__name__)
 
 
 class LinkMachine(Protocol):
@@ -193,6 +198,14 @@ class IsatapIo:
                 self._write(packet)
         if underlay:
             self.raw.send(underlay)
+
+    def load(self, setup: IsatapSetup, link: LinkState) -> IsatapFastPath:
+        """Programs in front of the sockets; they take and give super-packets. Raises :class:`FastPathUnavailable`."""
+        programs = IsatapFastPath(setup, link)
+        self.tun.set_offloads(True)
+        for name in programs.skipped:
+            log.warning("%s is not Ethernet: its packets take the slow path", name)
+        return programs
 
     def _write(self, packet: bytes) -> None:
         header, packet = header_for(packet, self.mtu)

@@ -12,8 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from manageout.errors import FastPathUnavailable
-from manageout.linux.bpf.isatap import Added, IsatapFastPath, remove_leftovers
+from manageout.linux.bpf.isatap import Added, IsatapFastPath, IsatapSetup
 from manageout.linux.host.memory import give_back
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
@@ -23,9 +22,8 @@ from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import HostSeen, IsatapRouter, RouterConfig
 from manageout.service.isatap.host_names import HostNames
 from manageout.service.isatap.io import IsatapIo
-from manageout.service.isatap.report import drop_rows, drop_totals, keep_drops
 from manageout.service.isatap.retiring import Retiring
-from manageout.service.process.fast_path_watch import FastPathWatch
+from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.state.host_file import host_row
@@ -91,11 +89,9 @@ class IsatapRouterService:
         self._io = IsatapIo(self._machine, tun, isatap.mtu, self._after)
         self._writer = ThreadPoolExecutor(1, "isatap-registry")
         self._names = HostNames(self._registry)
-        self._fast: IsatapFastPath | None = None
-        self._fast_watch = FastPathWatch("ISATAP", self._attach_again)
+        self._fast = RoleFastPath("ISATAP", self._machine.drops, self._load_fast_path, self._keep_counters)
         self._attached: list[int] = []
         """The devices that the programs were put on, or would have been."""
-        self._no_fast = "switched off by daemon.fast_path"
         self._slow_hosts = 0
         """How often the fast path had no room for one."""
         self._next_reading = 0.0
@@ -104,7 +100,7 @@ class IsatapRouterService:
     async def run(self) -> None:
         """Serve until cancelled."""
         try:
-            self._attach()
+            self._fast.attach()
             with self._io:
                 self.ready.set()
                 try:
@@ -116,9 +112,7 @@ class IsatapRouterService:
                     self._say_farewell()
         finally:
             self._writer.shutdown()
-            self._read_counters()
-            if self._fast is not None:
-                self._fast.close()
+            self._fast.detach()
             while (changes := self._registry.changes(FLUSH)) != ([], []) and self._store.write(*changes):
                 pass
             self._store.close()
@@ -138,58 +132,38 @@ class IsatapRouterService:
             self._machine.announce(time.monotonic())
             self._io.turn()
         self._io.mtu = isatap.mtu
-        self._fast_watch.reload()
+        self._fast.reload()
         moved = _in_programs(_table(self._site)) != _in_programs(isatap)
         self._site = site
         if moved:
-            self._attach_again()
-        elif self._fast is not None:
-            self._fast.sync(link)
+            self._fast.attach_again()
+        elif self._fast.programs is not None:
+            self._fast.programs.sync(link)
 
     def recheck(self, changed: bool) -> None:
         """Whether the programs are where they were put; ``changed``: links or addresses may be others."""
         if self._site.daemon.fast_path and self.ready.is_set():
-            lost = self._fast is not None and not self._fast.attached
-            self._fast_watch.moved((changed or lost) and self._underlays() != self._attached)
-            self._fast_watch.look(self._fast)
+            self._fast.recheck((changed or self._fast.lost) and self._underlays() != self._attached)
 
-    def _attach_again(self) -> None:
-        self._detach()
-        self._attach()
-
-    def _attach(self) -> None:
-        """Put the fast path in front, if it may and can be."""
+    def _load_fast_path(self) -> IsatapFastPath | None:
         self._attached = self._underlays()
         if not self._site.daemon.fast_path:
-            remove_leftovers(self._attached)
-            return
+            IsatapFastPath.remove_leftovers(self._attached)
+            return None
         isatap, link = _table(self._site), self._machine.link
-        try:
-            self._slow_hosts = 0
-            self._fast = IsatapFastPath(
-                self._tun.ifindex,
-                self._attached,
-                Role.ROUTER,
-                link,
-                link.locators,
-                isatap.mtu,
-                max_hosts=isatap.max_hosts + len(link.routers),
-                max_drop_sources=isatap.max_drop_sources,
-            )
-            self._tun.set_offloads(True)
-            for name in self._fast.skipped:
-                log.warning("%s is not Ethernet: its packets take the slow path", name)
-        except FastPathUnavailable as error:
-            self._no_fast = error.message
-            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+        self._slow_hosts = 0
+        setup = IsatapSetup(
+            tun=self._tun.ifindex,
+            underlays=tuple(self._attached),
+            mtu=isatap.mtu,
+            max_hosts=isatap.max_hosts + len(link.routers),
+            max_drop_sources=isatap.max_drop_sources,
+        )
+        return self._io.load(setup, link)
 
-    def _detach(self) -> None:
-        if self._fast is not None:
-            self._read_counters()
-            self._registry.settle()
-            keep_drops(self._machine.drops, self._fast, time.monotonic())
-            self._fast.close()
-            self._fast = None
+    def _keep_counters(self) -> None:
+        self._read_counters()
+        self._registry.settle()
 
     def _underlays(self) -> list[int]:
         """The devices that hold a locator."""
@@ -205,10 +179,10 @@ class IsatapRouterService:
         for event in self._machine.events():
             if isinstance(event, HostSeen):
                 self._names.seen(event.v4)
-                if self._fast is not None:
-                    self._add_host(self._fast, event.v4, event.locator)
-            elif self._fast is not None:
-                self._fast.remove_host(event.v4)
+                if self._fast.programs is not None:
+                    self._add_host(self._fast.programs, event.v4, event.locator)
+            elif self._fast.programs is not None:
+                self._fast.programs.remove_host(event.v4)
 
     def _add_host(self, fast: IsatapFastPath, v4: bytes, locator: bytes) -> None:
         found = fast.add_host(v4, locator)
@@ -257,10 +231,8 @@ class IsatapRouterService:
             give_back()
 
     def _read_counters(self) -> None:
-        if self._fast is None:
-            return
-        for v4, rx_packets, rx_bytes, tx_packets, tx_bytes, last in self._fast.counters():
-            self._registry.fast_path(v4, (rx_packets, rx_bytes, tx_packets, tx_bytes), last)
+        for v4, *counters, last in self._fast.programs.counters() if self._fast.programs else ():
+            self._registry.fast_path(v4, counters, last)
 
     def _say_farewell(self) -> None:
         isatap = _table(self._site)
@@ -273,7 +245,7 @@ class IsatapRouterService:
         """Short and flat."""
         isatap, machine = _table(self._site), self._machine
         return {
-            "fast_path": {"on": self._fast is not None, "reason": "" if self._fast else self._no_fast},
+            "fast_path": self._fast.status(),
             "hosts": len(self._registry),
             "locators": [str(locator) for locator in isatap.locators],
             "name": isatap.name,
@@ -293,8 +265,8 @@ class IsatapRouterService:
     def findings(self) -> list[Finding]:
         """What somebody should look at."""
         stored = self._store.database.findings("HOSTS", "after a restart those of now would be forgotten")
-        found = [*self._retiring.findings(), *stored, *self._fast_watch.findings()]
-        if self._slow_hosts and self._fast is not None:
+        found = [*self._retiring.findings(), *stored, *self._fast.findings()]
+        if self._slow_hosts and self._fast.programs is not None:
             what = f"the fast path had no room for a host {self._slow_hosts} times: its packets take the slow path"
             remedy = "reload, which makes its tables anew; if it comes back, set isatap.max_hosts higher"
             found.append(Finding("ISATAP-FAST-PATH-FULL", "warning", what, remedy))
@@ -302,11 +274,11 @@ class IsatapRouterService:
 
     def drops(self) -> list[dict[str, Any]]:
         """Refused packets by reason and source."""
-        return drop_rows(self._machine.drops, self._fast, self._registry.wall_offset)
+        return self._fast.drops()
 
     def drop_totals(self) -> Mapping[str, int]:
         """Exact totals by reason."""
-        return drop_totals(self._machine.drops, self._fast)
+        return self._fast.drop_totals()
 
     def metrics(self) -> Iterable[Metric]:
         """Hosts and Neighbour Discovery."""
@@ -320,7 +292,7 @@ class IsatapRouterService:
         )
         retiring = sum(1 for _ in machine.retiring())
         yield Metric("isatap_retiring", "Hosts that are told to let go.", "gauge", [({}, retiring)])
-        on = float(self._fast is not None)
+        on = float(self._fast.programs is not None)
         yield Metric("isatap_fast_path", "1 when eBPF carries the packets.", "gauge", [({}, on)])
 
 

@@ -8,22 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from manageout.errors import FastPathUnavailable, ManageoutError
-from manageout.linux.bpf.xlat import XlatFastPath, remove_leftovers
+from manageout.errors import ManageoutError
+from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.linux.netlink.events import AddressMonitor
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
-from manageout.protocol.core.drops import Drop
 from manageout.protocol.offload.cut import MTU
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import DIFFERENCE
-from manageout.service.process.fast_path_watch import FastPathWatch
+from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
@@ -32,7 +29,6 @@ from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side, proxy_dev
 from manageout.service.translate.lease_arp import LeaseArp
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
-from manageout.wire.address import written
 from manageout.words import counted
 
 MOST_EXPLICIT = 256
@@ -62,10 +58,8 @@ class TranslatorService:
         self._io = TranslatorIo(self._translator, tun)
         self._arp = LeaseArp(proxy_device(self._side, site, plan))
         self._explicit: set[bytes] = set()
-        self._fast: XlatFastPath | None = None
-        self._attached = self._attachment()
-        self._fast_watch = FastPathWatch("the translator", self._attach_again)
-        self._no_fast = "switched off by daemon.fast_path"
+        self._setup = self._fast_path_setup()
+        self._fast = RoleFastPath("the translator", self._io.drops, self._load_fast_path)
 
     # --- Life -------------------------------------------------------------------------------------------
 
@@ -73,7 +67,7 @@ class TranslatorService:
         """Serve until cancelled."""
         try:
             self._tun.set_offloads(True)
-            self._attach()
+            self._fast.attach()
             self._arp.open()
             self._answer_for_explicit()
             with self._io:
@@ -83,15 +77,16 @@ class TranslatorService:
                     group.create_task(self._follow_addresses(), name="translation-addresses")
         finally:
             self._arp.close()
-            self._detach()
+            self._fast.detach()
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file; leases stay, sessions too."""
         self._site, self._plan = site, plan
-        self._fast_watch.reload()
+        self._fast.reload()
         self._renew()
-        if self._fast is None or self._attached != self._attachment() or not self._translator.mappings.fast:
-            self._attach_again()
+        moved = self._setup != self._fast_path_setup()
+        if self._fast.programs is None or moved or not self._translator.mappings.fast:
+            self._fast.attach_again()
 
     def _renew(self) -> None:
         """Mappings anew, of the present file and addresses."""
@@ -103,23 +98,17 @@ class TranslatorService:
         self._translator = self._io.translator = _translator(mappings)
         self._arp.move(proxy_device(self._side, site, plan))
         self._answer_for_explicit()
-        if self._fast is not None and mappings.fast:
-            self._fast.sync(mappings)
-
-    def _attach_again(self) -> None:
-        self._detach()
-        self._attach()
+        if self._fast.programs is not None and mappings.fast:
+            self._fast.programs.sync(mappings)
 
     def recheck(self, changed: bool) -> None:
         """Whether what was put into the kernel is there; ``changed``: links or addresses may be others."""
         if not self.ready.is_set():
             return
         if self._site.daemon.fast_path:
-            lost = self._fast is not None and not self._fast.attached
-            if lost and ipv4_side(self._netlink, self._site, self._plan) != self._side:
+            if self._fast.lost and ipv4_side(self._netlink, self._site, self._plan) != self._side:
                 self._renew()  # a device went, and took its programs along
-            self._fast_watch.moved(self._attached != self._attachment())
-            self._fast_watch.look(self._fast)
+            self._fast.recheck(self._setup != self._fast_path_setup())
         if changed or len(self._arp) <= FEW:
             self._arp.recheck()
 
@@ -150,42 +139,18 @@ class TranslatorService:
             loop.remove_reader(monitor.fileno())
             monitor.close()
 
-    def _attach(self) -> None:
-        """Put the fast path in front, if it may and can be."""
-        underlays, untracked = self._attached = self._attachment()
+    def _load_fast_path(self) -> XlatFastPath | None:
+        self._setup = setup = self._fast_path_setup()
         if not self._site.daemon.fast_path:
-            remove_leftovers([self._tun.ifindex, *underlays])
-            return
-        try:
-            self._fast = XlatFastPath(
-                self._tun.ifindex,
-                self._translator.mappings,
-                self._translator.mtus,
-                underlay_ifindexes=underlays,
-                untracked=untracked,
-            )
-        except FastPathUnavailable as error:
-            self._no_fast = error.message
-            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+            XlatFastPath.remove_leftovers([setup.tun, *setup.underlays])
+            return None
+        return XlatFastPath(setup, self._translator.mappings, self._translator.mtus)
 
-    def _attachment(self) -> tuple[tuple[int, ...], bool]:
-        """What the fast path is attached for: other devices, and whether the kernel does not follow IPv4 sessions."""
+    def _fast_path_setup(self) -> XlatSetup:
+        """With masquerade the kernel follows the IPv4 sessions."""
         table = self._site.translation
-        return self._side.others, not (table and table.masquerade)
-
-    def _detach(self) -> None:
-        """The fast path ends: what it has counted stays."""
-        if self._fast is None:
-            return
-        now, table = time.monotonic(), self._io.drops
-        totals = {
-            reason: table.totals.get(reason, 0) + count for reason, count in self._fast.totals().items()
-        }
-        for reason, source, times in self._fast.drops():
-            table.count(reason, source, now, times)
-        table.totals.update(totals)
-        self._fast.close()
-        self._fast = None
+        untracked = not (table and table.masquerade)
+        return XlatSetup(tun=self._tun.ifindex, underlays=self._side.others, untracked=untracked)
 
     # --- Watcher ----------------------------------------------------------------------------------------
 
@@ -202,7 +167,9 @@ class TranslatorService:
             self._arp.drop(held)
         self._held[client.identity] = client.lease
         self._translator.mappings.set_lease(client.address, client.lease)
-        if self._fast is not None and not self._fast.set_lease(client.address, client.lease):
+        if self._fast.programs is not None and not self._fast.programs.set_lease(
+            client.address, client.lease
+        ):
             log.warning("the fast path has no room for %s", client.identity)
         self._arp.hold(client.lease)
 
@@ -224,8 +191,8 @@ class TranslatorService:
     def _forget(self, client: Client) -> None:
         if client.lease is not None and self._translator.mappings.leases.get(client.address) == client.lease:
             self._translator.mappings.clear_lease(client.address)
-            if self._fast is not None:
-                self._fast.clear_lease(client.address)
+            if self._fast.programs is not None:
+                self._fast.programs.clear_lease(client.address)
 
     def _answer_for_explicit(self) -> None:
         """Explicitly mapped addresses in a connected subnet are asked for by ARP as leases are."""
@@ -244,17 +211,15 @@ class TranslatorService:
 
     def findings(self) -> list[Finding]:
         """What somebody should look at."""
-        return self._fast_watch.findings()
+        return self._fast.findings()
 
     # --- Report -----------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
         """For ``manageout status``."""
         mappings = self._translator.mappings
-        fast = self._fast
-        reason = "" if fast else self._no_fast
         shown: dict[str, Any] = {
-            "fast_path": {"on": fast is not None, "reason": reason},
+            "fast_path": self._fast.status(),
             "prefix": str(mappings.pref64),
             "pool": str(mappings.pool) if mappings.pool else "",
             "translating": len(mappings.leases),
@@ -265,23 +230,11 @@ class TranslatorService:
 
     def drops(self) -> list[dict[str, Any]]:
         """Rows of reason, source, count, last."""
-        offset = time.time() - time.monotonic()
-        rows: dict[tuple[Drop, bytes], dict[str, Any]] = {
-            (row.reason, row.source): {"count": row.times, "last": row.last + offset}
-            for row in self._io.drops.by_source()
-        }
-        for reason, source, times in self._fast.drops() if self._fast else ():
-            rows.setdefault((reason, source), {"count": 0, "last": None})["count"] += times
-        return [
-            {"reason": reason.label, "source": _text(source), **row} for (reason, source), row in rows.items()
-        ]
+        return self._fast.drops()
 
     def drop_totals(self) -> Mapping[str, int]:
         """Count by reason."""
-        totals = {reason.label: count for reason, count in self._io.drops.totals.items()}
-        for reason, count in self._fast.totals().items() if self._fast else ():
-            totals[reason.label] = totals.get(reason.label, 0) + count
-        return totals
+        return self._fast.drop_totals()
 
     def nat64(self) -> dict[str, object]:
         """For ``manageout address nat64``."""
@@ -296,9 +249,8 @@ class TranslatorService:
         yield Metric("translation_slow_packets", "Packets translated in Python", "counter", families)
         yield Metric("translation_slow_bytes", "Bytes translated in Python", "counter", octets)
         yield Metric("translation_errors_sent", "ICMP errors sent", "counter", [({}, io.errors)])
-        yield Metric(
-            "translation_fast_path", "Whether eBPF translates", "gauge", [({}, self._fast is not None)]
-        )
+        on = float(self._fast.programs is not None)
+        yield Metric("translation_fast_path", "Whether eBPF translates", "gauge", [({}, on)])
 
 
 def _mappings(site: Site, plan: Plan, side: Ipv4Side) -> Mappings:
@@ -319,9 +271,3 @@ def _translator(mappings: Mappings) -> Translator:
     # has put together: the slow path cuts it up again.
     mtu4 = MTU - DIFFERENCE
     return Translator(mappings, mtu4=mtu4, mtu6=MTU, largest6=MTU, random=random.random)
-
-
-def _text(address: bytes) -> str:
-    if not address:
-        return ""
-    return written(IPv4Address(address) if len(address) == 4 else IPv6Address(address))

@@ -18,7 +18,8 @@ import pytest
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf import isatap as isatap_bpf
-from manageout.linux.bpf.isatap import Added, Direct, IsatapFastPath, remove_leftovers
+from manageout.linux.bpf.fast_path import Direct
+from manageout.linux.bpf.isatap import Added, HostTraffic, IsatapFastPath, IsatapSetup
 from manageout.linux.bpf.libbpf import BPF_TCX_EGRESS, BPF_TCX_INGRESS
 from manageout.linux.host import netns, sysctl
 from manageout.linux.packets.tun import Tun
@@ -79,8 +80,8 @@ class Path41(IsatapFastPath):
     def __init__(self, tun: Tun, link: LinkState, **options: object) -> None:
         underlay = socket.if_nametoindex("u0")
         self.tun, self.underlay = tun.ifindex, underlay
-        options = {"tun_header": 14} | options
-        super().__init__(tun.ifindex, [underlay], Role.ROUTER, link, link.locators, 1280, **options)  # type: ignore[arg-type]
+        options = {"tun": tun.ifindex, "underlays": (underlay,), "tun_header": 14} | options
+        super().__init__(IsatapSetup(**options), link)  # type: ignore[arg-type]
 
     def run(
         self, program: str, packet: bytes, *, came_in: int = 0, ethernet: bytes = ETHERNET
@@ -103,7 +104,11 @@ def wrapped(packet: bytes, source: bytes = HOST) -> bytes:
 
 
 def mine(path: IsatapFastPath, v4: bytes) -> tuple[int, int, int, int]:
-    return next(tuple(row[1:5]) for row in path.counters() if row[0] == v4)  # type: ignore[return-value]
+    return traffic(path, v4)[1:5]
+
+
+def traffic(path: IsatapFastPath, v4: bytes) -> HostTraffic:
+    return next(row for row in path.counters() if row.v4 == v4)
 
 
 def programs(device: str) -> int:
@@ -132,8 +137,7 @@ def test_counters_are_exact_and_survive_a_sync(tun: Tun) -> None:
         path.sync(link)
         assert mine(path, HOST) == (7, 7 * len(there), 5, 5 * len(back))
         assert mine(path, OTHER) == (0, 0, 0, 0)
-        seen = next(row[5] for row in path.counters() if row[0] == HOST)
-        assert 0 <= time.monotonic() - seen < 60
+        assert 0 <= time.monotonic() - traffic(path, HOST).last < 60
 
 
 HOST_NAME = "mo-test-bpf-host"
@@ -155,32 +159,16 @@ def test_tcp_between_a_host_and_a_router(
     netns.run(NAME, ["ip", "link", "set", "u1", "netns", HOST_NAME])
     for line in ("link set u1 up", "addr add 10.0.0.254/24 dev u1", "addr add 10.0.1.30/32 dev u1"):
         netns.run(HOST_NAME, ["ip", *line.split()])
-    with IsatapFastPath(
-        tun.ifindex,
-        [socket.if_nametoindex("u0")],
-        Role.ROUTER,
-        state(HOST),
-        [ROUTER],
-        1280,
-        tcx=not old,
-        old_kernel=old or None,
-    ) as router:
+    with Path41(tun, state(HOST), tun_header=0, tcx=not old, old_kernel=old or None) as router:
         netns.run(NAME, ["ip", "addr", "add", text(ROUTER) + "/64", "dev", "mo-isatap0", "nodad"])
         listener = socket.create_server((text(ROUTER), 0), family=socket.AF_INET6)
         with netns.inside(HOST_NAME), Tun.open("mo-isatap0", 1280) as host_tun:
             netns.run(HOST_NAME, ["ip", "link", "set", "mo-isatap0", "up"])
             netns.run(HOST_NAME, ["ip", "addr", "add", text(HOST) + "/64", "dev", "mo-isatap0", "nodad"])
             link = LinkState(Role.HOST, prefixes=[LINK], locators=[HOST], routers=[ROUTER])
-            with IsatapFastPath(
-                host_tun.ifindex,
-                [socket.if_nametoindex("u1")],
-                Role.HOST,
-                link,
-                [HOST],
-                1280,
-                tcx=not old,
-                old_kernel=old or None,
-            ) as host:
+            u1 = socket.if_nametoindex("u1")
+            setup = IsatapSetup(tun=host_tun.ifindex, underlays=(u1,), tcx=not old, old_kernel=old or None)
+            with IsatapFastPath(setup, link) as host:
                 octets = transfer(listener, 10_000_000)
                 sent, received = mine(host, ROUTER), mine(router, HOST)
     assert sent[2:] == received[:2]
@@ -350,9 +338,7 @@ class TestDirect:
 
     def test_a_host_has_none(self, tun: Tun) -> None:
         link = LinkState(Role.HOST, prefixes=[LINK], locators=[ROUTER], routers=[OTHER])
-        with IsatapFastPath(
-            tun.ifindex, [socket.if_nametoindex("u0")], Role.HOST, link, link.locators, 1280
-        ) as path:
+        with Path41(tun, link) as path:
             assert path.direct is Direct.OFF
 
 
@@ -392,7 +378,7 @@ def test_after_a_kill_nothing_of_ours_stays_for_long(tun: Tun, tcx: str, left: i
     while programs("u0") != left:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    remove_leftovers([socket.if_nametoindex("u0")])
+    IsatapFastPath.remove_leftovers([socket.if_nametoindex("u0")])
     assert programs("u0") == 0
 
 
@@ -406,10 +392,10 @@ def test_the_next_start_takes_the_place_of_what_was_left(tun: Tun) -> None:
 
 def test_a_device_that_is_not_ethernet_stays_with_the_slow_path(tun: Tun) -> None:
     link, lo, u0 = state(HOST), socket.if_nametoindex("lo"), socket.if_nametoindex("u0")
-    with IsatapFastPath(tun.ifindex, [lo, u0], Role.ROUTER, link, link.locators, 1280) as path:
+    with Path41(tun, link, underlays=(lo, u0)) as path:
         assert path.skipped == ["lo"]
     with pytest.raises(FastPathUnavailable, match="no Ethernet device among lo"):
-        IsatapFastPath(tun.ifindex, [lo], Role.ROUTER, link, link.locators, 1280)
+        Path41(tun, link, underlays=(lo,))
 
 
 def test_a_full_list_of_prefixes_says_so(tun: Tun, monkeypatch: pytest.MonkeyPatch) -> None:

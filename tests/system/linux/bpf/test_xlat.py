@@ -15,8 +15,9 @@ import pytest
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf import xlat as xlat_bpf
-from manageout.linux.bpf.isatap import Direct, IsatapFastPath
-from manageout.linux.bpf.xlat import XlatFastPath, remove_leftovers
+from manageout.linux.bpf.fast_path import Direct
+from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
+from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.linux.host import netns, sysctl
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
@@ -72,8 +73,8 @@ class Path64(XlatFastPath):
 
     def __init__(self, tun: Tun, maps: Mappings, mtus: Mtus | None = None, **options: object) -> None:
         self.tun, self.underlay = tun.ifindex, socket.if_nametoindex("u0")
-        options = {"tun_header": 14, "underlay_ifindexes": [self.underlay]} | options
-        super().__init__(tun.ifindex, maps, mtus or Mtus(), **options)  # type: ignore[arg-type]
+        options = {"tun": tun.ifindex, "tun_header": 14, "underlays": (self.underlay,)} | options
+        super().__init__(XlatSetup(**options), maps, mtus or Mtus())  # type: ignore[arg-type]
 
     def run(
         self, program: str, packet: bytes, *, came_in: int = 0, ethernet: bytes = ETHERNET
@@ -115,7 +116,7 @@ def test_counters_are_exact_and_survive_a_sync(tun: Tun) -> None:
             assert path.answer(back(size=100)) == FORWARD
         maps.set_lease(OTHER, OTHER_LEASE)
         path.sync(maps)
-        rows = {row[0]: row[1:] for row in path.counters()}
+        rows = {row.v6: row[1:] for row in path.counters()}
         assert rows[CLIENT][:5] == (LEASE, 7, 7 * 56, 5, 5 * 148)
         assert rows[OTHER][:5] == (OTHER_LEASE, 0, 0, 0, 0)
         assert 0 <= time.monotonic() - rows[CLIENT][5] < 60
@@ -152,7 +153,7 @@ def test_setting_a_lease_undoes_what_either_had_as_it_does_in_mappings(tun: Tun)
         ):
             maps.set_lease(v6, v4)
             assert path.set_lease(v6, v4)
-            assert {row[0]: row[1] for row in path.counters()} == maps.leases
+            assert {row.v6: row.v4 for row in path.counters()} == maps.leases
 
 
 def test_a_lease_outside_the_pool_is_no_destination_of_the_fast_path(tun: Tun) -> None:
@@ -232,7 +233,7 @@ class TestDirect:
             self.let(path, out())
             assert self.went(path, out()) == ONWARD + b"\x3e", "the hop of the kernel counts"
             assert self.went(path, out(client=OTHER))[:12] == ETHERNET
-            assert {row[0]: row[2] for row in path.counters()} == {CLIENT: 3, OTHER: 1}
+            assert {row.v6: row.rx_packets for row in path.counters()} == {CLIENT: 3, OTHER: 1}
 
     def test_the_kernel_is_asked_again_after_two_seconds(self, tun: Tun) -> None:
         with Path64(tun, mappings()) as path:
@@ -273,7 +274,7 @@ class TestDirect:
             assert self.went(path, out())[:12] == ETHERNET
 
     def test_a_flow_whose_addresses_the_kernel_changes_never_goes_straight(self, tun: Tun) -> None:
-        with Path64(tun, mappings(), underlay_ifindexes=[socket.if_nametoindex("u0")]) as path:
+        with Path64(tun, mappings(), underlays=[socket.if_nametoindex("u0")]) as path:
             self.let(path, out(), source=ROUTER)
             assert self.went(path, out())[:12] == ETHERNET
 
@@ -291,7 +292,7 @@ class TestDirect:
 
     def test_off(self, tun: Tun) -> None:
         for direct, devices in ((False, [socket.if_nametoindex("u0")]), (True, [])):
-            with Path64(tun, mappings(), direct=direct, underlay_ifindexes=devices) as path:
+            with Path64(tun, mappings(), direct=direct, underlays=devices) as path:
                 assert path.direct is Direct.OFF and programs("u0") == 0
                 self.let(path, out())
                 assert self.went(path, out())[:12] == ETHERNET
@@ -300,11 +301,11 @@ class TestDirect:
 @pytest.mark.parametrize(("tcx", "by"), [pytest.param(True, "tcx", marks=TCX), (False, "clsact")])
 def test_attached_and_gone_beside_the_tunnel(tun: Tun, tcx: bool, by: str) -> None:
     link = LinkState(Role.ROUTER, prefixes=[CLIENT[:8]], locators=[ROUTER])
-    underlays = [socket.if_nametoindex("u0")]
+    underlays = (socket.if_nametoindex("u0"),)
     with Path64(tun, mappings(), tcx=tcx) as path, Tun.open("mo-isatap0", 1280) as other:
         assert path.attached_by == by
         assert (programs("u0"), programs("mo-xlat0")) == (2, 1)
-        with IsatapFastPath(other.ifindex, underlays, Role.ROUTER, link, [ROUTER], 1280, tcx=tcx):
+        with IsatapFastPath(IsatapSetup(tun=other.ifindex, underlays=underlays, tcx=tcx), link):
             assert programs("u0") == 4
         assert programs("u0") == 2
     assert (programs("u0"), programs("mo-xlat0")) == (0, 0)
@@ -313,11 +314,11 @@ def test_attached_and_gone_beside_the_tunnel(tun: Tun, tcx: bool, by: str) -> No
 
 def test_the_first_to_leave_takes_nothing_of_the_other_with_it(tun: Tun) -> None:
     """Before tcx both hang on one queueing discipline, which whoever came first has made."""
-    link, underlays = LinkState(Role.ROUTER, locators=[ROUTER]), [socket.if_nametoindex("u0")]
+    link, underlays = LinkState(Role.ROUTER, locators=[ROUTER]), (socket.if_nametoindex("u0"),)
     first = Path64(tun, mappings(), tcx=False)
     with (
         Tun.open("mo-isatap0", 1280) as other,
-        IsatapFastPath(other.ifindex, underlays, Role.ROUTER, link, [ROUTER], 1280, tcx=False),
+        IsatapFastPath(IsatapSetup(tun=other.ifindex, underlays=underlays, tcx=False), link),
     ):
         first.close()
         assert programs("u0") == 2
@@ -345,13 +346,13 @@ def test_after_a_kill_nothing_of_ours_stays_for_long(tun: Tun, tcx: str, left: i
     while programs("u0") != left:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    remove_leftovers([socket.if_nametoindex("u0")])
+    XlatFastPath.remove_leftovers([socket.if_nametoindex("u0")])
     assert programs("u0") == 0
 
 
 def test_a_device_that_is_not_ethernet_has_no_direct_path(tun: Tun) -> None:
     both = [socket.if_nametoindex("lo"), socket.if_nametoindex("u0")]
-    with Path64(tun, mappings(), underlay_ifindexes=both) as path:
+    with Path64(tun, mappings(), underlays=both) as path:
         assert path.skipped == ["lo"] and path.direct is Direct.UDP
 
 

@@ -9,7 +9,7 @@ import pytest
 from manageout.lab import network, process
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
-from tests.system.service.daemon.test_fast_path_watch import detach, links_of
+from tests.system.service.process.test_fast_path import detach, links_of
 from tests.tools.lab import Lab
 from tests.tools.places.outage import BOUND, Flow, at_gateway, codes, flows, now
 

@@ -14,8 +14,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
-from manageout.linux.bpf.isatap import Direct
-from manageout.linux.bpf.xlat import XlatFastPath
+from manageout.linux.bpf.fast_path import Direct
+from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.linux.host import netns
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.translate.mappings import Mappings
@@ -93,8 +93,9 @@ def path(
         ):
             netns.run(GATEWAY, line.split())
         subprocess.run(netns.command(GATEWAY, ["nft", "-f", "-"]), input=COUNTED, text=True, check=True)
-        devices = [socket.if_nametoindex("towards_server")] if request.param else []
-        with XlatFastPath(tun.ifindex, maps, Mtus(), underlay_ifindexes=devices, untracked=True) as fast:
+        devices = (socket.if_nametoindex("towards_server"),) if request.param else ()
+        setup = XlatSetup(tun=tun.ifindex, underlays=devices, untracked=True)
+        with XlatFastPath(setup, maps, Mtus()) as fast:
             assert fast.direct is (Direct.TCP if request.param else Direct.OFF)
             yield fast
 

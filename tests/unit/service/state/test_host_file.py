@@ -8,12 +8,29 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.protocol.isatap.registry import HostRecord
-from manageout.service.state.host_file import saved, stored
+from manageout.protocol.isatap.registry import U_BIT, HostRecord
+from manageout.service.state.host_file import host_row, saved, stored
 from manageout.service.state.hosts import FILE, RegistryStore
 
 PREFIX = bytes.fromhex("fd123456789a0001")
 RECORD = HostRecord(bytes((10, 0, 1, 30)), 0, 1000, 2000, 3000, 1, 100, 2, 200, "helpdesk.corp.example", 0)
+
+
+def test_a_host() -> None:
+    record = HostRecord(bytes((10, 0, 0, 1)), U_BIT, 1, 2, 3, 4, 5, 6, 7, "a.example", 8)
+    assert host_row(record, PREFIX, True) == {
+        "ipv4": "10.0.0.1",
+        "ipv6": "fd12:3456:789a:1:200:5efe:a00:1",
+        "name": "a.example",
+        "first_seen": 1,
+        "last_rs": 2,
+        "last_packet": 3,
+        "rx_packets": 4,
+        "rx_bytes": 5,
+        "tx_packets": 6,
+        "tx_bytes": 7,
+        "retires": True,
+    }
 
 
 def test_what_the_router_has_stored(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from manageout.lab.process import wait_until
-from manageout.linux.bpf.isatap import IsatapFastPath
+from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.host import netns
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
@@ -140,9 +140,7 @@ def test_each_way_of_attaching_knows_what_it_lost(
             index = netlink.index("e0")
             assert index is not None
             state = LinkState(Role.ROUTER, prefixes=[bytes(8)], locators=[bytes([10, 0, 0, 1])])
-            with IsatapFastPath(
-                tun.ifindex, [index], Role.ROUTER, state, [bytes([10, 0, 0, 1])], 1280, tcx=tcx
-            ) as fast:
+            with IsatapFastPath(IsatapSetup(tun=tun.ifindex, underlays=(index,), tcx=tcx), state) as fast:
                 assert fast.attached
                 if tcx:
                     subprocess.run(["ip", "link", "delete", device], check=True)

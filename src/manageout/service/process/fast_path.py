@@ -1,0 +1,150 @@
+"""A role's fast path: attached if it may and can be, put back when it is lost, its drops shown with the slow path's.
+
+A device that goes takes its programs along, which is nobody's will: that is met as often as devices come, a few times
+a minute. Programs that vanish from a device that stays were detached by somebody: three times in a minute they are put
+back, then left; packets take the slow path meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Generic, TypeVar
+
+from manageout.errors import FastPathUnavailable
+from manageout.linux.bpf.fast_path import FastPath
+from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.drop_table import DropTable
+from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.restraint import Restraint
+from manageout.service.process.finding import Finding
+from manageout.wire.address import written
+
+LOADS, AT_ONCE = 0.2, 6.0
+"""Times a second, and at once, that programs are loaded for other devices: a card may come and go for hours."""
+
+log = logging.getLogger(__name__)
+Programs = TypeVar("Programs", bound=FastPath)
+
+
+class RoleFastPath(Generic[Programs]):
+    """``name``: of the role, in the log and the finding. ``drops``: what the slow path has refused.
+
+    ``load`` attaches programs, or raises :class:`FastPathUnavailable`; it returns None where there are to be none.
+    ``leaving`` is called before they end; ``off`` is why there are none when nothing has failed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        drops: DropTable,
+        load: Callable[[], Programs | None],
+        leaving: Callable[[], None] = lambda: None,
+        off: str = "switched off by daemon.fast_path",
+    ) -> None:
+        self._name, self._drops, self._load, self._leaving = name, drops, load, leaving
+        self._restraint = Restraint()
+        self._loads = Allowance(LOADS, AT_ONCE)
+        self._waits = False
+        self._why_not = off
+        self.programs: Programs | None = None
+
+    # --- There or not -----------------------------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Put the programs in front, if they may and can be."""
+        try:
+            self.programs = self._load()
+        except FastPathUnavailable as error:
+            self._why_not = error.message
+            log.warning("no fast path, going on without: %s (%s)", error.message, error.hint)
+
+    def detach(self) -> None:
+        """The programs end; what they have counted stays."""
+        programs = self.programs
+        if programs is None:
+            return
+        self._leaving()
+        now, table = time.monotonic(), self._drops
+        totals = {reason: table.totals.get(reason, 0) + count for reason, count in programs.totals().items()}
+        for reason, source, times in programs.drops():
+            table.count(reason, source, now, times)
+        table.totals.update(totals)
+        self.programs = None
+        programs.close()
+
+    def attach_again(self) -> None:
+        """With other settings, or on other devices."""
+        self.detach()
+        self.attach()
+
+    @property
+    def lost(self) -> bool:
+        """Whether a program is no longer where it was put."""
+        return self.programs is not None and not self.programs.attached
+
+    def recheck(self, devices_differ: bool) -> None:
+        """Put back what is lost. ``devices_differ`` from those that the programs were put on: then at once, or as
+        soon as that is allowed.
+        """
+        self._waits |= devices_differ
+        if self._waits and self._loads.take(time.monotonic()):
+            self._waits = False
+            log.info("%s: the devices are others; attaching to them", self._name)
+            self.attach_again()
+        if self._waits or self._restraint.left or not self.lost:
+            return
+        if self._restraint.may(self._name, time.monotonic()):
+            log.warning("%s: somebody detached an eBPF program; attaching it again", self._name)
+            self.attach_again()
+        else:
+            log.error("%s: somebody detached an eBPF program again and again; it is left so", self._name)
+
+    def reload(self) -> None:
+        """The administrator wants it as the file says."""
+        self._restraint.forget()
+
+    # --- What is shown ----------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, object]:
+        """For ``manageout status``."""
+        on = self.programs is not None
+        return {"on": on, "reason": "" if on else self._why_not}
+
+    def findings(self) -> list[Finding]:
+        """What was left."""
+        if not self._restraint.left:
+            return []
+        what = f"{self._name}: somebody detaches our eBPF program again and again: packets go through Python, slowly"
+        remedy = (
+            "find who does (bpftool net, tc filter show dev DEVICE ingress), then systemctl reload manageout"
+        )
+        return [Finding("FAST-PATH-DETACHED", "warning", what, remedy)]
+
+    def drops(self) -> list[dict[str, Any]]:
+        """Refused packets by reason and source, of both paths; what only the fast path knows has no ``last``."""
+        offset = time.time() - time.monotonic()
+        rows: dict[tuple[Drop, bytes], dict[str, Any]] = {
+            (row.reason, row.source): {"count": row.times, "last": row.last + offset}
+            for row in self._drops.by_source()
+        }
+        for reason, source, times in self.programs.drops() if self.programs else ():
+            rows.setdefault((reason, source), {"count": 0, "last": None})["count"] += times
+        return [
+            {"reason": reason.label, "source": _text(source), **row} for (reason, source), row in rows.items()
+        ]
+
+    def drop_totals(self) -> dict[str, int]:
+        """Exact totals by reason."""
+        totals = {reason.label: count for reason, count in self._drops.totals.items()}
+        for reason, count in self.programs.totals().items() if self.programs else ():
+            totals[reason.label] = totals.get(reason.label, 0) + count
+        return totals
+
+
+def _text(address: bytes) -> str:
+    if not address:
+        return ""
+    return written(IPv4Address(address) if len(address) == 4 else IPv6Address(address))
