@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from manageout.doctor.console.ipconfig import Kind
-from manageout.doctor.reach.reach import Reach
+from manageout.doctor.reach.reach import ReachFacts
 from manageout.service.probe.results import Live
 
 T = TypeVar("T")
@@ -231,7 +231,7 @@ class Facts:
     client_prefix: Seen[IPv6Network] | None = None
     live: Live | None = None
     """A running Linux machine instead, by the probes."""
-    reach: Reach | None = None
+    reach: ReachFacts | None = None
     """The way from one manager to one client, as a Linux machine sees it."""
     sections: frozenset[str] = frozenset()
     """Those that the collector could read; empty for text."""

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.reach.reach import Answer, Client, Isatap, LeaseWay, Policy, Reach, Refused
+from manageout.doctor.reach.reach import (
+    ClientAnswer,
+    FilterRefusal,
+    Isatap,
+    LeaseWay,
+    PolicyVerdict,
+    ReachFacts,
+    Target,
+)
 from manageout.service.probe.results import Advertisement, DnsAnswer, Echo, PathMtu, RouterAnswer, TcpAnswer
 
 DNS = "10.0.0.10"
@@ -25,16 +33,16 @@ def answer(name: str, kind: str, *records: str, rcode: str = "NOERROR", server: 
 SOA = answer(DOMAIN, "SOA", "ns.corp.example admin.corp.example 1 2 3 4 5")
 A, AAAA = answer(NAME, "A", LEASE), answer(NAME, "AAAA", ADDRESS)
 ROUTER_A = answer(ROUTER_NAME, "A", ROUTER)
-LAPTOP = Client(NAME, True, (ADDRESS,), LEASE, "held", "198.51.100.20:5000", 2.0)
+LAPTOP = Target(NAME, True, (ADDRESS,), LEASE, "held", "198.51.100.20:5000", 2.0)
 
 
-def said(way: str, result: str = "open", *, by: str = "", ping: bool = True, error: str = "") -> Answer:
+def said(way: str, result: str = "open", *, by: str = "", ping: bool = True, error: str = "") -> ClientAnswer:
     echo = Echo(ADDRESS, 0.002) if ping else Echo(ADDRESS, None, "", NO_ANSWER)
     tcp = TcpAnswer(ADDRESS, 80, result, 0.0, by, error)  # type: ignore[arg-type]
-    return Answer(way, "somebody", echo, tcp)  # type: ignore[arg-type]
+    return ClientAnswer(way, "somebody", echo, tcp)  # type: ignore[arg-type]
 
 
-GATEWAY = Reach(
+GATEWAY = ReachFacts(
     "helpdesk",
     "laptop",
     "tcp/80",
@@ -46,7 +54,7 @@ GATEWAY = Reach(
     router_name=ROUTER_NAME,
     locators=(ROUTER,),
     dns=(SOA, A, AAAA, ROUTER_A),
-    policy=Policy("", "allowed by helpdesk: tcp/80"),
+    policy=PolicyVerdict("", "allowed by helpdesk: tcp/80"),
     isatap=Isatap(True, 10.0, 0, True),
     lease_way=LeaseWay("intranet", True),
     host_echo=Echo(HOST, 0.001),
@@ -55,13 +63,13 @@ GATEWAY = Reach(
     sessions=("tcp/80 established by ISATAP",),
 )
 ADVERTISES = RouterAnswer(ROUTER, HOST, 0.001, Advertisement("fe80::1", 0, "medium", 1280, (), (), ()))
-MANAGER = Reach(
+MANAGER = ReachFacts(
     "helpdesk",
     "laptop",
     "tcp/80",
     "pc",
     ("manager",),
-    Client(NAME),
+    Target(NAME),
     host_addresses=(HOST,),
     domain=DOMAIN,
     router_name=ROUTER_NAME,
@@ -75,13 +83,13 @@ MANAGER = Reach(
     ),
     answers=(said("lease"), said("isatap")),
 )
-EVERYWHERE = Reach(
+EVERYWHERE = ReachFacts(
     "helpdesk",
     "laptop",
     "",
     "box",
     (),
-    Client(NAME),
+    Target(NAME),
     host_addresses=(HOST,),
     domain=DOMAIN,
     dns=(SOA, A, AAAA),
@@ -99,7 +107,7 @@ HEALTHY = {
     ),
     "a retiring manager": GATEWAY._replace(isatap=Isatap(True, 900.0, 0, False, retires=True)),
     "pings refused": GATEWAY._replace(
-        service="", answers=(Answer("lease", "x", Echo(ADDRESS, None, "", "x")),)
+        service="", answers=(ClientAnswer("lease", "x", Echo(ADDRESS, None, "", "x")),)
     ),
     "a path that says its size": GATEWAY._replace(
         paths=(("both", PathMtu(HOST, 1500, 1200, ((ROUTER, 1200),))),)
@@ -110,17 +118,17 @@ HEALTHY = {
 }
 
 
-def gateway(**changes: Any) -> Reach:
+def gateway(**changes: Any) -> ReachFacts:
     return GATEWAY._replace(**changes)
 
 
-def manager(**changes: Any) -> Reach:
+def manager(**changes: Any) -> ReachFacts:
     return MANAGER._replace(**changes)
 
 
-def away(**changes: Any) -> Reach:
+def away(**changes: Any) -> ReachFacts:
     """The client is not connected, and its names are gone."""
-    target = Client(NAME, False, (), LEASE, "grace", "198.51.100.20:5000")._replace(
+    target = Target(NAME, False, (), LEASE, "grace", "198.51.100.20:5000")._replace(
         **changes.pop("target", {})
     )
     lost = (SOA, answer(NAME, "A", rcode="NXDOMAIN"), answer(NAME, "AAAA", rcode="NXDOMAIN"), ROUTER_A)
@@ -137,11 +145,11 @@ def unnamed(error: str) -> tuple[DnsAnswer, ...]:
     return tuple(DnsAnswer(a.name, a.kind, DNS, "", error=error) for a in GATEWAY.dns)
 
 
-def both(result: str, **more: Any) -> tuple[Answer, ...]:
+def both(result: str, **more: Any) -> tuple[ClientAnswer, ...]:
     return tuple(said(way, result, **more) for way in ("lease", "isatap"))
 
 
-def alone(router: str) -> Reach:
+def alone(router: str) -> ReachFacts:
     """The manager's router says this, so that its way leads nowhere."""
     silent = said("isatap", "silent", ping=False, error=NO_ANSWER)
     return manager(router=RouterAnswer(ROUTER, HOST, error=router), answers=(said("lease"), silent))
@@ -149,7 +157,7 @@ def alone(router: str) -> Reach:
 
 BLOCKED = "isatap.corp.example"
 STRANGER = answer(DOMAIN, "SOA", rcode="REFUSED")
-CASES: dict[str, Callable[[], Reach]] = {
+CASES: dict[str, Callable[[], ReachFacts]] = {
     "DAEMON-DOWN": lambda: gateway(daemon_error="nothing answers on /run/manageout/control.sock"),
     "HOST-UNKNOWN": lambda: gateway(host_addresses=(), host_error="no IPv4 address"),
     "DNS-SILENT": lambda: manager(
@@ -159,10 +167,10 @@ CASES: dict[str, Callable[[], Reach]] = {
     "NAME-MISSING": lambda: gateway(dns=dns(answer(NAME, "A", rcode="NXDOMAIN"))),
     "NAME-STALE": lambda: gateway(dns=dns(answer(NAME, "A", "10.0.0.200"))),
     "POLICY-HOST": lambda: gateway(
-        policy=Policy("host", "no table"), isatap=Isatap(False, None, 3), answers=()
+        policy=PolicyVerdict("host", "no table"), isatap=Isatap(False, None, 3), answers=()
     ),
-    "POLICY-CLIENT": lambda: gateway(policy=Policy("client", "helpdesk: not laptop"), answers=()),
-    "POLICY-SERVICE": lambda: gateway(policy=Policy("service", "tcp/80 is not among"), answers=()),
+    "POLICY-CLIENT": lambda: gateway(policy=PolicyVerdict("client", "helpdesk: not laptop"), answers=()),
+    "POLICY-SERVICE": lambda: gateway(policy=PolicyVerdict("service", "tcp/80 is not among"), answers=()),
     "GATEWAY-CERTIFICATE": lambda: away(certificate="valid to 2020"),
     "CLIENT-CERTIFICATE": lambda: away(target={"refused": ("certificate-revoked",)}),
     "CLIENT-OFFLINE": away,
@@ -189,7 +197,7 @@ CASES: dict[str, Callable[[], Reach]] = {
     "NO-ROUTE": lambda: manager(
         router_route=False, answers=(said("lease"), said("isatap", "silent", ping=False))
     ),
-    "FILTER": lambda: gateway(filters=(Refused("lease", "TCP from a to b", "nft table inet x: drop"),)),
+    "FILTER": lambda: gateway(filters=(FilterRefusal("lease", "TCP from a to b", "nft table inet x: drop"),)),
     "FORWARDING": lambda: gateway(forwarding=("net.ipv6.conf.all.forwarding is 0",)),
     "MTU": lambda: gateway(paths=(("both", PathMtu(HOST, 1500, 1200)),)),
     "PROHIBITED": lambda: manager(answers=both("prohibited", by=ROUTER, error="x")),
@@ -199,5 +207,5 @@ CASES: dict[str, Callable[[], Reach]] = {
 }
 
 
-def facts(reach: Reach) -> Facts:
+def facts(reach: ReachFacts) -> Facts:
     return Facts("(reach)", computer=reach.here, reach=reach, understood=True)

@@ -1,4 +1,4 @@
-"""Rules, and which findings are only consequences."""
+"""Theme, and which findings are only consequences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.rules.rule import Rule, Rules
+from manageout.doctor.rules.rule import Rule, Theme
 
 
 def always(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -41,7 +41,7 @@ def test_the_worst_first() -> None:
 
 
 def test_a_code_is_taken_once() -> None:
-    rule = Rules()
+    rule = Theme()
     rule("CLOCK")(always)
     with pytest.raises(ValueError, match="twice"):
         rule("CLOCK")(always)

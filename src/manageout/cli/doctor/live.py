@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from manageout.doctor.diagnosis import Diagnosis
     from manageout.doctor.facts import Facts
-    from manageout.doctor.look.live import Wanted
+    from manageout.doctor.look.live import LiveScope
     from manageout.site.plan import Plan
     from manageout.site.tables.site import Site
 
@@ -54,9 +54,9 @@ def wanted(
     router: str,
     gateways: tuple[str, ...],
     authorities: Path | None,
-) -> Wanted:
+) -> LiveScope:
     """What to look at; a site file with faults is one of the things to find."""
-    from manageout.doctor.look.live import Wanted
+    from manageout.doctor.look.live import LiveScope
 
     valid_router(router)
     faults: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def wanted(
         directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
     except ConfigError as error:
         faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
-    return Wanted(ask, site, plan, faults, servers, router, gateways, authorities, directory)
+    return LiveScope(ask, site, plan, faults, servers, router, gateways, authorities, directory)
 
 
 def site_of(file: Path | None) -> tuple[Site | None, Plan | None]:
@@ -95,7 +95,7 @@ def default_file(ask: Callable[[str], Any]) -> Path | None:
         return None
 
 
-def look(what: Wanted) -> Facts:
+def look(what: LiveScope) -> Facts:
     """This machine as evidence."""
     from manageout.doctor.facts import Facts
     from manageout.doctor.look import live
@@ -104,7 +104,7 @@ def look(what: Wanted) -> Facts:
     return Facts("(live)", computer=found.host, live=found, understood=True)
 
 
-def save(path: Path, what: Wanted, machine: Facts, found: list[Diagnosis], file: Path | None) -> None:
+def save(path: Path, what: LiveScope, machine: Facts, found: list[Diagnosis], file: Path | None) -> None:
     """The archive for somebody else."""
     from manageout.doctor.look import support_bundle
 

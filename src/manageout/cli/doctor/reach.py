@@ -15,8 +15,8 @@ from manageout.cli.show.findings import WIDTH, show, wrong
 from manageout.cli.show.output import printable
 
 if TYPE_CHECKING:
-    from manageout.doctor.look.reach import Wanted
-    from manageout.doctor.reach.reach import Hop, Reach
+    from manageout.doctor.look.reach import ReachScope
+    from manageout.doctor.reach.reach import ReachFacts, ReachHop
 
 _VERDICTS = {
     "ok": ("ok", "green"),
@@ -103,8 +103,8 @@ def _wanted(
     file: Path | None,
     runtime_dir: Path | None,
     servers: tuple[str, ...],
-) -> Wanted:
-    from manageout.doctor.look.reach import Wanted
+) -> ReachScope:
+    from manageout.doctor.look.reach import ReachScope
     from manageout.service.process import client as socket
 
     for name, text in (("HOST", host), ("CLIENT", client)):
@@ -120,10 +120,10 @@ def _wanted(
     site, plan = site_of(file or default_file(ask))
     directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
     socket_there = (directory / "control.sock").exists()
-    return Wanted(ask, site, plan, host, client, service, servers, socket_there)
+    return ReachScope(ask, site, plan, host, client, service, servers, socket_there)
 
 
-def _print(seen: Reach, walked: list[Hop]) -> None:
+def _print(seen: ReachFacts, walked: list[ReachHop]) -> None:
     place = " and ".join(seen.views) or "another machine"
     what = f" on {seen.service}" if seen.service else ""
     click.echo(f"{printable(seen.host)} to {printable(seen.client)}{what}, seen from {place}\n")

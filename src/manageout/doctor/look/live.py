@@ -50,7 +50,7 @@ Ask = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LiveScope:
     """What to look at. ``ask``: a control socket's answer to a command. The rest is what the user named."""
 
     ask: Ask
@@ -67,15 +67,15 @@ class Wanted:
     """Where the daemon's control socket, lock and note would be."""
 
 
-def look(wanted: Wanted) -> Live:
+def look(wanted: LiveScope) -> Live:
     """Everything, now. Raises BadArgument for a URL that is none."""
-    return _Look(wanted).run()
+    return _LiveLook(wanted).run()
 
 
-class _Look:
+class _LiveLook:
     """One look at the machine."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: LiveScope) -> None:
         self._wanted, self._site, self._plan = wanted, wanted.site, wanted.plan
         self._unseen: list[str] = []
         self._up = False

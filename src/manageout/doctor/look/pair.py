@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 from typing import Any
 
-from manageout.doctor.reach.reach import Client
+from manageout.doctor.reach.reach import Target
 from manageout.errors import AddressError
 from manageout.service.probe import dns as probe_dns
 from manageout.service.probe.results import DnsAnswer
@@ -65,7 +65,7 @@ def _named(
 
 def client(
     text: str, domain: str, clients: Rows, leases: Rows, audit: Rows, drops: Rows
-) -> tuple[Client, str]:
+) -> tuple[Target, str]:
     """CLIENT as the gateway knows it, and its identity."""
     held = next((row for row in leases if _is(text, domain, row)), None)
     identity = str(held["name"]) if held else ""
@@ -83,10 +83,10 @@ def client(
         addresses = [address for address in (*stable, *row["addresses"]) if not address.startswith("fe80:")]
         unique = tuple(dict.fromkeys(addresses))
         quiet = max(0.0, time.time() - row["last_seen"])
-        return Client(name, True, unique, lease, state, row["peer"], quiet), identity
+        return Target(name, True, unique, lease, state, row["peer"], quiet), identity
     peer, gone = (str(last["peer"]), last["until"] or last["since"]) if last else ("", None)
     said = tuple(_refusals(drops, peer, gone))
-    return Client(name, False, (), lease, state, peer, None, said, bool(held or last)), identity
+    return Target(name, False, (), lease, state, peer, None, said, bool(held or last)), identity
 
 
 def _is(text: str, domain: str, row: dict[str, Any]) -> bool:

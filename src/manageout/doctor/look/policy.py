@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal, NamedTuple
 
-from manageout.doctor.reach.reach import Policy, Refused, Way
+from manageout.doctor.reach.reach import FilterRefusal, PolicyVerdict, Way
 from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, TCP, UDP, Packet, Ruleset
 from manageout.service.policy.filter_managers import calls_everybody
 from manageout.service.policy.report import rule_name
@@ -17,7 +17,9 @@ from manageout.site.tables.translation import ManagerTable
 from manageout.wire.address import rfc6052_embed
 
 
-def judge(site: Site, host: Sequence[IPv4Address], names: Iterable[str], client: str, service: str) -> Policy:
+def judge(
+    site: Site, host: Sequence[IPv4Address], names: Iterable[str], client: str, service: str
+) -> PolicyVerdict:
     """Whether some ``[[policy.managers]]`` table lets the pair through. ``names``: what else the manager is called.
 
     ``client`` is empty where clients' names are not known; then every table that names clients fits.
@@ -30,16 +32,16 @@ def judge(site: Site, host: Sequence[IPv4Address], names: Iterable[str], client:
     ]
     who = ", ".join(map(str, host))
     if not tables:
-        return Policy("host", f"no [[policy.managers]] table names {who}")
+        return PolicyVerdict("host", f"no [[policy.managers]] table names {who}")
     listed = ", ".join(name for name, _ in tables)
     calling = [(name, table) for name, table in tables if not client or _calls(table, client)]
     if not calling:
-        return Policy("client", f"{listed}: not {client}")
+        return PolicyVerdict("client", f"{listed}: not {client}")
     allowed = [name for name, table in calling if not service or _allows(table, service)]
     services = "; ".join(f"{name}: {', '.join(table.services)}" for name, table in calling)
     if not allowed:
-        return Policy("service", f"{service} is not among {services}")
-    return Policy("", f"allowed by {services}")
+        return PolicyVerdict("service", f"{service} is not among {services}")
+    return PolicyVerdict("", f"allowed by {services}")
 
 
 def _is_from(source: object, host: Sequence[IPv4Address], names: set[str]) -> bool:
@@ -86,7 +88,7 @@ def sources(
     return found
 
 
-def refused(rules: Ruleset, plan: Plan, ways: dict[Way, IPv6Address], pair: Pair) -> Iterator[Refused]:
+def refused(rules: Ruleset, plan: Plan, ways: dict[Way, IPv6Address], pair: Pair) -> Iterator[FilterRefusal]:
     """Packets of the pair that tables of other people drop on this machine; our own table is the policy's words."""
     kind, _, port = pair.service.partition("/")
     six, four = {"udp": (UDP, UDP), "icmp": (ICMPV6, ICMP)}.get(kind, (TCP, TCP))
@@ -105,9 +107,9 @@ def refused(rules: Ruleset, plan: Plan, ways: dict[Way, IPv6Address], pair: Pair
 
 def _dropped(
     rules: Ruleset, hook: Literal["forward", "input"], packet: Packet, way: Way
-) -> Iterator[Refused]:
+) -> Iterator[FilterRefusal]:
     found = rules.judge(hook, packet)
     if found.result == "drop":
         kind = {PROTOCOL_41: "protocol 41", TCP: "TCP", UDP: "UDP"}.get(packet.protocol, "ICMP")
         target = f"port {packet.dport} of {packet.dst}" if packet.dport else packet.dst
-        yield Refused(way, f"{kind} from {packet.src} to {target}", found.rule)
+        yield FilterRefusal(way, f"{kind} from {packet.src} to {target}", found.rule)

@@ -17,7 +17,17 @@ from manageout.doctor.look import forwarding as reach_forwarding
 from manageout.doctor.look import pair as reach_pair
 from manageout.doctor.look import policy as reach_policy
 from manageout.doctor.look import site as reach_site
-from manageout.doctor.reach.reach import Answer, Client, Isatap, LeaseWay, Policy, Reach, Refused, View, Way
+from manageout.doctor.reach.reach import (
+    ClientAnswer,
+    FilterRefusal,
+    Isatap,
+    LeaseWay,
+    PolicyVerdict,
+    ReachFacts,
+    Target,
+    View,
+    Way,
+)
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import Netlink
@@ -44,7 +54,7 @@ PATIENCE = 4.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReachScope:
     """The pair. ``ask``: a control socket's answer to a command. ``service``: tcp/3389, icmp or nothing.
 
     ``socket_there``: there is a control socket, so that a daemon that does not answer is hung or dead.
@@ -60,15 +70,15 @@ class Wanted:
     socket_there: bool = False
 
 
-def look(wanted: Wanted) -> Reach:
+def look(wanted: ReachScope) -> ReachFacts:
     """Everything that can be seen from here."""
-    return _Look(wanted).look()
+    return _ReachLook(wanted).look()
 
 
-class _Look:
+class _ReachLook:
     """One look; the machine's parts are gathered in the order in which they need one another."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: ReachScope) -> None:
         self._wanted, self._site, self._plan = wanted, wanted.site, wanted.plan
         self._unseen: list[str] = []
         self._identity = ""
@@ -84,11 +94,11 @@ class _Look:
         upstreams = site.dns64.upstreams if site and site.dns64 else ()
         self._servers = wanted.servers or tuple(upstreams) or tuple(probe_dns.system_servers())
 
-    def look(self) -> Reach:
+    def look(self) -> ReachFacts:
         wanted, site = self._wanted, self._site
         hosts, error, said = reach_pair.manager(wanted.host, self._domain, self._servers, site)
         views = self._views(hosts)
-        reach = Reach(
+        reach = ReachFacts(
             wanted.host,
             wanted.client,
             wanted.service,
@@ -146,18 +156,18 @@ class _Look:
             return []
         return rows if isinstance(rows, list) else []
 
-    def _client(self, views: Sequence[View]) -> Client:
+    def _client(self, views: Sequence[View]) -> Target:
         given = self._wanted.client
         if "gateway" not in views or self._daemon_error:
             self._identity = ""
             if is_address(given):
-                return Client(given, addresses=(given,) if ":" in given else ())
-            return Client(reach_pair.full_name(given, self._domain))
+                return Target(given, addresses=(given,) if ":" in given else ())
+            return Target(reach_pair.full_name(given, self._domain))
         rows = [self._rows(command) for command in ("clients", "leases", "audit", "drops")]
         target, self._identity = reach_pair.client(given, self._domain, *rows)
         return target
 
-    def _dns(self, reach: Reach) -> list[DnsAnswer]:
+    def _dns(self, reach: ReachFacts) -> list[DnsAnswer]:
         questions = [(self._domain, "SOA")] if self._domain else []
         if reach.by_name:
             questions += [(reach.target.name, "A"), (reach.target.name, "AAAA")]
@@ -167,7 +177,7 @@ class _Look:
 
     # --- What site file and daemon say ------------------------------------------------------------------
 
-    def _of_site(self, reach: Reach, hosts: Sequence[IPv4Address]) -> Reach:
+    def _of_site(self, reach: ReachFacts, hosts: Sequence[IPv4Address]) -> ReachFacts:
         site, plan = self._site, self._plan
         if site is None or plan is None:
             own = bool(self._roles.get("isatap-host"))
@@ -189,12 +199,12 @@ class _Look:
         words = f"{hosts[0]} is not in isatap.hosts, and needs it not" if unused else ""
         return reach._replace(isatap=isatap, isatap_unused=words)
 
-    def _policy(self, site: Site, hosts: Sequence[IPv4Address], names: Sequence[str]) -> Policy:
+    def _policy(self, site: Site, hosts: Sequence[IPv4Address], names: Sequence[str]) -> PolicyVerdict:
         return reach_policy.judge(site, hosts, names, self._identity, self._wanted.service)
 
     # --- The way itself ---------------------------------------------------------------------------------
 
-    def _of_way(self, reach: Reach, host: IPv4Address) -> Reach:
+    def _of_way(self, reach: ReachFacts, host: IPv4Address) -> ReachFacts:
         """Everything that sends packets, side by side."""
         manager = "manager" in reach.views
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
@@ -229,7 +239,7 @@ class _Look:
             self._unseen.append(f"{what}: {error.message}")
             return nothing
 
-    def _targets(self, reach: Reach) -> list[tuple[Way, IPv4Address | IPv6Address]]:
+    def _targets(self, reach: ReachFacts) -> list[tuple[Way, IPv4Address | IPv6Address]]:
         """The client's addresses as this manager finds them, one a way."""
         found: dict[Way, IPv4Address | IPv6Address] = {}
         texts = [
@@ -245,27 +255,27 @@ class _Look:
                 found.setdefault(way, address)
         return list(found.items())
 
-    def _from_here(self, reach: Reach) -> tuple[Answer, ...]:
+    def _from_here(self, reach: ReachFacts) -> tuple[ClientAnswer, ...]:
         port = _port(self._wanted.service)
 
-        def ask(way: Way, address: IPv4Address | IPv6Address) -> Answer:
+        def ask(way: Way, address: IPv4Address | IPv6Address) -> ClientAnswer:
             wait = PATIENCE if way == "lease" else WAIT
             with ThreadPoolExecutor(max_workers=1) as aside:
                 tcp = aside.submit(probe_path.tcp, address, port, wait) if port else None
                 echo = self._try(
                     "ping", Echo(str(address), error=_NOT_PERMITTED), probe_path.echo, address, wait
                 )
-                return Answer(way, "this manager", echo, tcp.result() if tcp else None)
+                return ClientAnswer(way, "this manager", echo, tcp.result() if tcp else None)
 
         return _each(ask, self._targets(reach))
 
-    def _paths_from_here(self, reach: Reach) -> tuple[tuple[Way, PathMtu], ...]:
+    def _paths_from_here(self, reach: ReachFacts) -> tuple[tuple[Way, PathMtu], ...]:
         return _each(lambda way, address: (way, probe_path.path_mtu(address)), self._targets(reach))
 
-    def _path_to(self, reach: Reach, host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
+    def _path_to(self, reach: ReachFacts, host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
         return (("both" if "gateway" in reach.views else "isatap", probe_path.path_mtu(host)),)
 
-    def _router(self, reach: Reach) -> RouterAnswer | None:
+    def _router(self, reach: ReachFacts) -> RouterAnswer | None:
         if reach.isatap_unused or self._site is not None:
             return None
         known = self._roles.get("isatap-host", {}).get("routers", {})
@@ -274,20 +284,20 @@ class _Look:
         answers = probe_router.solicit(routers) if routers else []
         return next((each for each in answers if each.advertisement), answers[0] if answers else None)
 
-    def _route(self, reach: Reach) -> bool | None:
+    def _route(self, reach: ReachFacts) -> bool | None:
         for way, address in self._targets(reach):
             if way == "isatap":
                 return probe_path.next_hop(address, 0.1).dev == ISATAP_DEVICE
         return None
 
-    def _tunnel(self, reach: Reach, host: IPv4Address) -> Isatap | None:
+    def _tunnel(self, reach: ReachFacts, host: IPv4Address) -> Isatap | None:
         isatap, site = reach.isatap, self._site
         if isatap is None or site is None or site.isatap is None or not isatap.allowed or reach.isatap_unused:
             return isatap
         found = any(probe_host.answers(host, locator) for locator in site.isatap.locators[:2])
         return isatap._replace(answers=found)
 
-    def _beyond(self, reach: Reach, host: IPv4Address) -> Echo | None:
+    def _beyond(self, reach: ReachFacts, host: IPv4Address) -> Echo | None:
         """Through an ISATAP router that is another machine."""
         site, plan = self._site, self._plan
         if site is None or plan is None or site.gateway is None or site.gateway.isatap_router is None:
@@ -302,7 +312,7 @@ class _Look:
         other = probe_path.echo(target, WAIT)
         return other if other.by else found
 
-    def _lease_way(self, reach: Reach) -> LeaseWay | None:
+    def _lease_way(self, reach: ReachFacts) -> LeaseWay | None:
         site, plan = self._site, self._plan
         if (
             site is None
@@ -317,14 +327,14 @@ class _Look:
         lease = IPv4Address(reach.target.lease).packed
         return LeaseWay(device, (device, lease) in neighbours.proxied())
 
-    def _ways(self, reach: Reach, host: IPv4Address) -> dict[Way, IPv6Address]:
+    def _ways(self, reach: ReachFacts, host: IPv4Address) -> dict[Way, IPv6Address]:
         """As which IPv6 address the client sees the manager, for each way that the pair may use."""
         assert self._site is not None and self._plan is not None, "on gateways and routers"
         lease = not reach.lease_unused and reach.target.lease_state == "held"
         isatap = not reach.isatap_unused and (reach.isatap is None or reach.isatap.allowed)
         return reach_policy.sources(self._site, self._plan, host, lease=lease, isatap=isatap)
 
-    def _forwarding(self, reach: Reach, host: IPv4Address) -> tuple[str, ...] | None:
+    def _forwarding(self, reach: ReachFacts, host: IPv4Address) -> tuple[str, ...] | None:
         """The gateway's questions leave it as its own packets: look apart at what a manager's go through."""
         if "gateway" not in reach.views or not reach.target.addresses:
             return None
@@ -335,7 +345,7 @@ class _Look:
                 )
             )
 
-    def _filters(self, reach: Reach, host: IPv4Address) -> tuple[Refused, ...]:
+    def _filters(self, reach: ReachFacts, host: IPv4Address) -> tuple[FilterRefusal, ...]:
         addresses = [*reach.target.addresses]
         addresses += [r for answer in reach.about(reach.target.name, "AAAA") for r in answer.records]
         if not addresses or self._plan is None:
@@ -346,7 +356,7 @@ class _Look:
         rules = of_others()
         return tuple(reach_policy.refused(rules, self._plan, self._ways(reach, host), pair))
 
-    def _as_manager(self, reach: Reach, host: IPv4Address) -> tuple[Answer, ...]:
+    def _as_manager(self, reach: ReachFacts, host: IPv4Address) -> tuple[ClientAnswer, ...]:
         if (
             "gateway" not in reach.views
             or not reach.target.addresses
@@ -355,17 +365,17 @@ class _Look:
             return ()
         port, target = _port(self._wanted.service), IPv6Address(reach.target.addresses[0])
 
-        def ask(way: Way, source: IPv6Address) -> Answer:
+        def ask(way: Way, source: IPv6Address) -> ClientAnswer:
             link = probe_client.Link(source, target, IPHTTPS_DEVICE)
             with ThreadPoolExecutor(max_workers=1) as aside:
                 tcp = aside.submit(probe_client.open_tcp, link, port) if port else None
                 echo = probe_client.echo(link)
                 asked = f"the gateway as {source}, past its own forwarding and filter"
-                return Answer(way, asked, echo, tcp.result() if tcp else None)
+                return ClientAnswer(way, asked, echo, tcp.result() if tcp else None)
 
         return _each(ask, list(self._ways(reach, host).items()))
 
-    def _sessions(self, reach: Reach) -> tuple[str, ...]:
+    def _sessions(self, reach: ReachFacts) -> tuple[str, ...]:
         """What goes on between both now."""
         if not self._identity or not reach.target.connected:
             return ()

@@ -20,7 +20,7 @@ from typing import Any
 
 from manageout import __version__
 from manageout.doctor.diagnosis import Diagnosis
-from manageout.doctor.look.live import Wanted
+from manageout.doctor.look.live import LiveScope
 from manageout.doctor.look.redact import Redactor, secrets_of
 from manageout.doctor.report import live_json
 from manageout.errors import ManageoutError
@@ -67,7 +67,7 @@ Private keys, passwords, tokens and shared keys were removed. Names and addresse
 """
 
 
-def save(path: Path, wanted: Wanted, live: Live, found: Sequence[Diagnosis], site_file: Path) -> None:
+def save(path: Path, wanted: LiveScope, live: Live, found: Sequence[Diagnosis], site_file: Path) -> None:
     """Write the archive. Raises :class:`ManageoutError` when it cannot be written."""
     redactor = Redactor(secrets_of(wanted.site))
     buffer = io.BytesIO()
@@ -80,7 +80,7 @@ def save(path: Path, wanted: Wanted, live: Live, found: Sequence[Diagnosis], sit
 
 
 def _members(
-    wanted: Wanted, live: Live, found: Sequence[Diagnosis], site_file: Path
+    wanted: LiveScope, live: Live, found: Sequence[Diagnosis], site_file: Path
 ) -> Iterator[tuple[str, str]]:
     moment = datetime.fromtimestamp(live.taken, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     yield "README.txt", _README.format(version=__version__, moment=moment, host=live.host)
@@ -99,7 +99,7 @@ def _members(
         yield f"kernel/{name}", _text(file)
 
 
-def _answer(wanted: Wanted, command: str) -> str:
+def _answer(wanted: LiveScope, command: str) -> str:
     try:
         answer: Any = wanted.ask(command)
     except ManageoutError as error:

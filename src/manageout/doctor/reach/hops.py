@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.reach.reach import Answer, Hop, Reach, Verdict, Way
+from manageout.doctor.reach.reach import ClientAnswer, ReachFacts, ReachHop, Verdict, Way
 from manageout.service.probe.results import DnsAnswer, PathMtu
 
 LARGE: dict[str, int] = {"lease": 1260, "isatap": 1300}
@@ -22,7 +22,7 @@ RUN_ON = {
 }
 
 
-def hops(reach: Reach) -> list[Hop]:
+def hops(reach: ReachFacts) -> list[ReachHop]:
     """Every hop in order; a broken daemon or an unknown manager ends the walk."""
     found = list(_ends(reach))
     if any(hop.verdict == "fails" for hop in found):
@@ -38,46 +38,46 @@ def hops(reach: Reach) -> list[Hop]:
     ]
 
 
-def _ends(reach: Reach) -> Iterator[Hop]:
+def _ends(reach: ReachFacts) -> Iterator[ReachHop]:
     if reach.daemon_error:
-        yield Hop("both", "daemon", "fails", reach.daemon_error, "REACH-DAEMON-DOWN")
+        yield ReachHop("both", "daemon", "fails", reach.daemon_error, "REACH-DAEMON-DOWN")
     if reach.host_addresses:
         given = "" if reach.host in reach.host_addresses else f"{reach.host} is "
-        yield Hop("both", "manager", "ok", f"{given}{', '.join(reach.host_addresses)}")
+        yield ReachHop("both", "manager", "ok", f"{given}{', '.join(reach.host_addresses)}")
     elif _silent(reach) or _strangers(reach):
-        yield Hop("both", "manager", "unseen", f"{reach.host}: {reach.host_error}")
+        yield ReachHop("both", "manager", "unseen", f"{reach.host}: {reach.host_error}")
     else:
-        yield Hop("both", "manager", "fails", f"{reach.host}: {reach.host_error}", "REACH-HOST-UNKNOWN")
+        yield ReachHop("both", "manager", "fails", f"{reach.host}: {reach.host_error}", "REACH-HOST-UNKNOWN")
 
 
 # --- Names ----------------------------------------------------------------------------------------------
 
 
-def _silent(reach: Reach) -> list[str]:
+def _silent(reach: ReachFacts) -> list[str]:
     """Servers that said nothing to any question, if none did."""
     servers = {answer.server: answer.error for answer in reach.dns}
     heard = {answer.server for answer in reach.dns if answer.rcode}
     return [f"{server}: {error}" for server, error in servers.items()] if servers and not heard else []
 
 
-def _strangers(reach: Reach) -> list[DnsAnswer]:
+def _strangers(reach: ReachFacts) -> list[DnsAnswer]:
     """Servers that answer, and do not know the intranet's domain."""
     return [a for a in reach.about(reach.domain, "SOA") if a.rcode and not a.records]
 
 
-def _names(reach: Reach) -> Iterator[Hop]:
+def _names(reach: ReachFacts) -> Iterator[ReachHop]:
     if not reach.by_name:
-        yield Hop("both", "client's name", "unused", "the client was given by address")
+        yield ReachHop("both", "client's name", "unused", "the client was given by address")
     elif silent := _silent(reach):
-        yield Hop("both", "name servers", "fails", "; ".join(silent), "REACH-DNS-SILENT")
+        yield ReachHop("both", "name servers", "fails", "; ".join(silent), "REACH-DNS-SILENT")
     elif strangers := _strangers(reach):
         words = "; ".join(answer.quote for answer in strangers)
-        yield Hop("both", "name servers", "fails", words, "REACH-DNS-WRONG")
+        yield ReachHop("both", "name servers", "fails", words, "REACH-DNS-WRONG")
     else:
         yield from _records(reach)
 
 
-def _records(reach: Reach) -> Iterator[Hop]:
+def _records(reach: ReachFacts) -> Iterator[ReachHop]:
     target = reach.target
     held = (target.lease,) if target.lease and target.lease_state == "held" else ()
     for kind, wanted, lasting in (("A", held, not reach.lease_unused), ("AAAA", target.addresses, True)):
@@ -88,54 +88,60 @@ def _records(reach: Reach) -> Iterator[Hop]:
             continue
         if wanted and stale:
             words = f"it holds {', '.join(wanted)}; " + "; ".join(answer.quote for answer in stale)
-            yield Hop("both", what, "fails", words, "REACH-NAME-STALE")
+            yield ReachHop("both", what, "fails", words, "REACH-NAME-STALE")
         elif all(answer.records for answer in answers):
             known = "" if target.connected else "; whether it is right, only the gateway knows"
-            yield Hop("both", what, "ok", seen + known)
+            yield ReachHop("both", what, "ok", seen + known)
         elif wanted or target.connected is None:
             yield from _missing(reach, what, kind, seen)
 
 
-def _missing(reach: Reach, what: str, kind: str, seen: str) -> Iterator[Hop]:
+def _missing(reach: ReachFacts, what: str, kind: str, seen: str) -> Iterator[ReachHop]:
     """Away from the gateway one of both records is enough: there may be no leases, or no IPv6."""
     other = "AAAA" if kind == "A" else "A"
     if reach.target.connected is None and any(a.records for a in reach.about(reach.target.name, other)):
-        yield Hop("both", what, "unseen", f"{seen}; whether there should be one, only the gateway knows")
+        yield ReachHop("both", what, "unseen", f"{seen}; whether there should be one, only the gateway knows")
     else:
-        yield Hop("both", what, "fails", seen, "REACH-NAME-MISSING")
+        yield ReachHop("both", what, "fails", seen, "REACH-NAME-MISSING")
 
 
 # --- Permission and connection --------------------------------------------------------------------------
 
 
-def _policy(reach: Reach) -> Iterator[Hop]:
+def _policy(reach: ReachFacts) -> Iterator[ReachHop]:
     if reach.policy is None:
-        yield Hop("both", "policy", "unseen", RUN_ON["gateway"])
+        yield ReachHop("both", "policy", "unseen", RUN_ON["gateway"])
     elif reach.policy.fault:
-        yield Hop("both", "policy", "fails", reach.policy.words, f"REACH-POLICY-{reach.policy.fault.upper()}")
+        yield ReachHop(
+            "both", "policy", "fails", reach.policy.words, f"REACH-POLICY-{reach.policy.fault.upper()}"
+        )
     else:
-        yield Hop("both", "policy", "ok", reach.policy.words)
+        yield ReachHop("both", "policy", "ok", reach.policy.words)
 
 
-def _connection(reach: Reach) -> Iterator[Hop]:
+def _connection(reach: ReachFacts) -> Iterator[ReachHop]:
     target = reach.target
     if reach.certificate:
-        yield Hop("both", "gateway's certificate", "fails", reach.certificate, "REACH-GATEWAY-CERTIFICATE")
+        yield ReachHop(
+            "both", "gateway's certificate", "fails", reach.certificate, "REACH-GATEWAY-CERTIFICATE"
+        )
     if target.connected is None:
-        yield Hop("both", "client connected", "unseen", RUN_ON["gateway"])
+        yield ReachHop("both", "client connected", "unseen", RUN_ON["gateway"])
     elif target.connected:
         since = "" if target.quiet is None else f", last heard of {target.quiet:.0f} s ago"
         words = f"{target.name} from {target.peer}{since}: {', '.join(target.addresses)}"
-        yield Hop("both", "client connected", "ok", words)
+        yield ReachHop("both", "client connected", "ok", words)
     elif target.refused:
-        yield Hop("both", "client connected", "fails", "; ".join(target.refused), "REACH-CLIENT-CERTIFICATE")
+        yield ReachHop(
+            "both", "client connected", "fails", "; ".join(target.refused), "REACH-CLIENT-CERTIFICATE"
+        )
     elif not target.known:
         words = f"no client of that name has been here: {target.name}"
-        yield Hop("both", "client connected", "fails", words, "REACH-CLIENT-UNKNOWN")
+        yield ReachHop("both", "client connected", "fails", words, "REACH-CLIENT-UNKNOWN")
     else:
         lease = f"; its lease {target.lease} is kept for it" if target.lease_state == "grace" else ""
         last = f", last from {target.peer}" if target.peer else ""
-        yield Hop(
+        yield ReachHop(
             "both",
             "client connected",
             "fails",
@@ -144,59 +150,61 @@ def _connection(reach: Reach) -> Iterator[Hop]:
         )
 
 
-def _forwarding(reach: Reach) -> Iterator[Hop]:
+def _forwarding(reach: ReachFacts) -> Iterator[ReachHop]:
     """What the gateway's own questions do not go through."""
     if reach.forwarding:
-        yield Hop("both", "forwarding here", "fails", "; ".join(reach.forwarding), "REACH-FORWARDING")
+        yield ReachHop("both", "forwarding here", "fails", "; ".join(reach.forwarding), "REACH-FORWARDING")
     elif reach.forwarding is not None:
         words = "the kernel forwards, has this gateway's rules, and a route to the client"
-        yield Hop("both", "forwarding here", "ok", words)
+        yield ReachHop("both", "forwarding here", "ok", words)
 
 
 # --- The two ways ---------------------------------------------------------------------------------------
 
 
-def _lease(reach: Reach) -> Iterator[Hop]:
+def _lease(reach: ReachFacts) -> Iterator[ReachHop]:
     if reach.lease_unused:
-        yield Hop("lease", "way by the lease", "unused", reach.lease_unused)
+        yield ReachHop("lease", "way by the lease", "unused", reach.lease_unused)
         return
     target = reach.target
     if target.connected:
         if target.lease_state == "held":
-            yield Hop("lease", "lease", "ok", f"{target.lease} is held")
+            yield ReachHop("lease", "lease", "ok", f"{target.lease} is held")
         else:
             words = f"{target.name} has none: {target.lease_state or 'no pool'}"
-            yield Hop("lease", "lease", "fails", words, "REACH-NO-LEASE")
+            yield ReachHop("lease", "lease", "fails", words, "REACH-NO-LEASE")
     yield from _to_lease(reach)
     yield from _path(reach, "lease")
 
 
-def _to_lease(reach: Reach) -> Iterator[Hop]:
+def _to_lease(reach: ReachFacts) -> Iterator[ReachHop]:
     way, ping = reach.lease_way, reach.lease_ping
     if way is not None and reach.target.lease_state == "held":
         if not way.device:
-            yield Hop("lease", "intranet to gateway", "unseen", "a routed pool: " + RUN_ON["manager"])
+            yield ReachHop("lease", "intranet to gateway", "unseen", "a routed pool: " + RUN_ON["manager"])
         elif way.answers:
             words = f"this gateway answers ARP for {reach.target.lease} on {way.device}"
-            yield Hop("lease", "intranet to gateway", "ok", words)
+            yield ReachHop("lease", "intranet to gateway", "ok", words)
         else:
             words = f"nobody answers ARP for {reach.target.lease} on {way.device}"
-            yield Hop("lease", "intranet to gateway", "fails", words, "REACH-LEASE-NO-WAY")
+            yield ReachHop("lease", "intranet to gateway", "fails", words, "REACH-LEASE-NO-WAY")
     elif ping is not None:
         if ping.seconds is not None:
-            yield Hop("lease", "lease answers", "ok", f"ping {ping.target}: {ping.seconds * 1000:.1f} ms")
+            yield ReachHop(
+                "lease", "lease answers", "ok", f"ping {ping.target}: {ping.seconds * 1000:.1f} ms"
+            )
         elif ping.by and not ping.error.startswith("prohibited"):
             words = f"ping {ping.target}: {ping.by} says {ping.error}"
-            yield Hop("lease", "way to the lease", "fails", words, _nobody(reach, "lease", ping.by))
+            yield ReachHop("lease", "way to the lease", "fails", words, _nobody(reach, "lease", ping.by))
 
 
-def _isatap(reach: Reach) -> Iterator[Hop]:
+def _isatap(reach: ReachFacts) -> Iterator[ReachHop]:
     if reach.isatap_unused:
-        yield Hop("isatap", "way by ISATAP", "unused", reach.isatap_unused)
+        yield ReachHop("isatap", "way by ISATAP", "unused", reach.isatap_unused)
         return
     if reach.isatap is not None and reach.isatap.allowed and reach.isatap.retires:
         words = f"{', '.join(reach.host_addresses)} is told to let go of ISATAP (manageout retire)"
-        yield Hop("isatap", "way by ISATAP", "unused", words)
+        yield ReachHop("isatap", "way by ISATAP", "unused", words)
         return
     yield from _router_name(reach)
     yield from _router(reach)
@@ -205,7 +213,7 @@ def _isatap(reach: Reach) -> Iterator[Hop]:
     yield from _path(reach, "isatap")
 
 
-def _router_name(reach: Reach) -> Iterator[Hop]:
+def _router_name(reach: ReachFacts) -> Iterator[ReachHop]:
     if _silent(reach) or _strangers(reach):
         return
     answers = [answer for answer in reach.about(reach.router_name, "A") if answer.rcode]
@@ -214,17 +222,17 @@ def _router_name(reach: Reach) -> Iterator[Hop]:
     label = reach.router_name.partition(".")[0].lower()
     stray = [a for a in answers if reach.locators and set(a.records) - set(reach.locators)]
     if lost and label in BLOCKED and lost[0].authoritative:
-        yield Hop("isatap", "router's name", "fails", seen, "REACH-ROUTER-BLOCKED")
+        yield ReachHop("isatap", "router's name", "fails", seen, "REACH-ROUTER-BLOCKED")
     elif lost:
-        yield Hop("isatap", "router's name", "fails", seen, "REACH-ROUTER-NAME")
+        yield ReachHop("isatap", "router's name", "fails", seen, "REACH-ROUTER-NAME")
     elif stray:
         words = f"{seen}; the site file says {', '.join(reach.locators)}"
-        yield Hop("isatap", "router's name", "fails", words, "REACH-ROUTER-ASTRAY")
+        yield ReachHop("isatap", "router's name", "fails", words, "REACH-ROUTER-ASTRAY")
     elif answers:
-        yield Hop("isatap", "router's name", "ok", seen)
+        yield ReachHop("isatap", "router's name", "ok", seen)
 
 
-def _router(reach: Reach) -> Iterator[Hop]:
+def _router(reach: ReachFacts) -> Iterator[ReachHop]:
     answer = reach.router
     if answer is None:
         if reach.isatap is None:
@@ -232,71 +240,75 @@ def _router(reach: Reach) -> Iterator[Hop]:
         return
     asked = f"{answer.router}, asked by {answer.source or 'this machine'}"
     if answer.advertisement is not None and reach.router_route is False:
-        yield Hop("isatap", "ISATAP router", "fails", f"{asked}: no route to the client", "REACH-NO-ROUTE")
+        yield ReachHop(
+            "isatap", "ISATAP router", "fails", f"{asked}: no route to the client", "REACH-NO-ROUTE"
+        )
     elif answer.advertisement is not None:
-        yield Hop("isatap", "ISATAP router", "ok", f"{asked}: it advertises")
+        yield ReachHop("isatap", "ISATAP router", "ok", f"{asked}: it advertises")
     elif "does not speak" in answer.error:
-        yield Hop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-OFF")
+        yield ReachHop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-OFF")
     elif "manager" not in reach.views:
-        yield Hop("isatap", "ISATAP router", "unseen", f"it answers managers only: {RUN_ON['router']}")
+        yield ReachHop("isatap", "ISATAP router", "unseen", f"it answers managers only: {RUN_ON['router']}")
     elif "packet filter" in answer.error:
-        yield Hop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-PROTOCOL-41")
+        yield ReachHop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-PROTOCOL-41")
     else:
-        yield Hop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-SILENT")
+        yield ReachHop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-SILENT")
 
 
-def _beyond(reach: Reach) -> Hop:
+def _beyond(reach: ReachFacts) -> ReachHop:
     """The ISATAP router is another machine; the gateway can look through it."""
     ping = reach.beyond
     if ping is not None and ping.seconds is not None:
         words = f"the manager answers a ping to {ping.target} through it"
-        return Hop("isatap", "ISATAP router", "ok", words)
+        return ReachHop("isatap", "ISATAP router", "ok", words)
     if ping is not None and ping.by and ping.error == NO_ROUTE:
         words = f"ping {ping.target}: {ping.by} says {ping.error}"
-        return Hop("isatap", "ISATAP router", "fails", words, "REACH-ROUTER-OFF")
+        return ReachHop("isatap", "ISATAP router", "fails", words, "REACH-ROUTER-OFF")
     seen = f"ping {ping.target}: {ping.error}; " if ping is not None else ""
-    return Hop("isatap", "ISATAP router", "unseen", f"{seen}{RUN_ON['router']}")
+    return ReachHop("isatap", "ISATAP router", "unseen", f"{seen}{RUN_ON['router']}")
 
 
-def _registered(reach: Reach) -> Iterator[Hop]:
+def _registered(reach: ReachFacts) -> Iterator[ReachHop]:
     known = reach.isatap
     assert known is not None, "the caller has looked"
     heard = "never" if known.heard is None else f"{known.heard:.0f} s ago"
     who = ", ".join(reach.host_addresses)
     if not known.allowed:
         words = f"isatap.hosts does not hold {who}; {known.refused} packets of it were refused lately"
-        yield Hop("isatap", "ISATAP host allowed", "fails", words, "REACH-ISATAP-HOSTS")
+        yield ReachHop("isatap", "ISATAP host allowed", "fails", words, "REACH-ISATAP-HOSTS")
         return
     if not known.ready:
-        yield Hop(
+        yield ReachHop(
             "isatap", "ISATAP host allowed", "unseen", "the daemon's router is not ready yet: try again"
         )
         return
-    yield Hop("isatap", "ISATAP host allowed", "ok", f"{who} is in isatap.hosts")
+    yield ReachHop("isatap", "ISATAP host allowed", "ok", f"{who} is in isatap.hosts")
     if known.answers:
-        yield Hop("isatap", "protocol 41", "ok", f"{who} answers through the tunnel")
+        yield ReachHop("isatap", "protocol 41", "ok", f"{who} answers through the tunnel")
     elif known.answers is None:
-        yield Hop("isatap", "protocol 41", "unseen", f"{who} was last heard of {heard}")
+        yield ReachHop("isatap", "protocol 41", "unseen", f"{who} was last heard of {heard}")
     elif known.heard is None and not reach.lease_unused:
         words = f"{who} has never been an ISATAP host here, and need not be"
-        yield Hop("isatap", "protocol 41", "unused", words)
+        yield ReachHop("isatap", "protocol 41", "unused", words)
     elif known.heard is None:
-        yield Hop("isatap", "protocol 41", "fails", f"{who} has never come", "REACH-ISATAP-NEVER")
+        yield ReachHop("isatap", "protocol 41", "fails", f"{who} has never come", "REACH-ISATAP-NEVER")
     elif reach.host_echo is not None and reach.host_echo.seconds is not None:
         words = f"{who} answers a ping, but nothing through the tunnel; last heard of there {heard}"
-        yield Hop("isatap", "protocol 41", "fails", words, "REACH-PROTOCOL-41")
+        yield ReachHop("isatap", "protocol 41", "fails", words, "REACH-PROTOCOL-41")
     else:
         words = f"{who} answers neither a ping nor through the tunnel; last heard of {heard}"
-        yield Hop("isatap", "protocol 41", "unseen", words)
+        yield ReachHop("isatap", "protocol 41", "unseen", words)
 
 
 # --- Packet filter, size, and what the client says ------------------------------------------------------
 
 
-def _path(reach: Reach, way: Way) -> Iterator[Hop]:
+def _path(reach: ReachFacts, way: Way) -> Iterator[ReachHop]:
     for refused in reach.filters:
         if refused.way == way:
-            yield Hop(way, "packet filter here", "fails", f"{refused.packet}: {refused.rule}", "REACH-FILTER")
+            yield ReachHop(
+                way, "packet filter here", "fails", f"{refused.packet}: {refused.rule}", "REACH-FILTER"
+            )
     for each, path in reach.paths:
         if each in (way, "both"):
             yield _size(way, path)
@@ -307,27 +319,27 @@ def _path(reach: Reach, way: Way) -> Iterator[Hop]:
         forbidden = reach.policy is not None and reach.policy.fault
         here = "run this as root, or on the manager" if "gateway" in reach.views else RUN_ON["manager"]
         words = "not tried: the policy forbids it" if forbidden else here
-        yield Hop(way, "client answers", "unseen", words)
+        yield ReachHop(way, "client answers", "unseen", words)
 
 
-def _size(way: Way, path: PathMtu) -> Hop:
+def _size(way: Way, path: PathMtu) -> ReachHop:
     needed = LARGE[way]
     if path.mtu is None:
-        return Hop(way, "large packets", "unseen", f"{path.target}: {path.error}")
+        return ReachHop(way, "large packets", "unseen", f"{path.target}: {path.error}")
     words = f"to {path.target}: {path.mtu} bytes are answered"
     if path.black_hole and path.mtu < needed:
         more = f"{words}, {path.first} are not, and nobody says so; {needed} are needed"
-        return Hop(way, "large packets", "fails", more, "REACH-MTU")
-    return Hop(way, "large packets", "ok", words)
+        return ReachHop(way, "large packets", "fails", more, "REACH-MTU")
+    return ReachHop(way, "large packets", "ok", words)
 
 
-def _answered(reach: Reach, way: Way, answer: Answer) -> Hop:
+def _answered(reach: ReachFacts, way: Way, answer: ClientAnswer) -> ReachHop:
     verdict, words, code = _said(reach, answer)
     sessions = f"; now: {'; '.join(reach.sessions)}" if reach.sessions and verdict == "ok" else ""
-    return Hop(way, "client answers", verdict, f"asked by {answer.asked_as}: {words}{sessions}", code)
+    return ReachHop(way, "client answers", verdict, f"asked by {answer.asked_as}: {words}{sessions}", code)
 
 
-def _said(reach: Reach, answer: Answer) -> tuple[Verdict, str, str]:
+def _said(reach: ReachFacts, answer: ClientAnswer) -> tuple[Verdict, str, str]:
     echo, tcp = answer.echo, answer.tcp
     pinged = echo.seconds is not None
     ping = f"ping {echo.seconds * 1000:.1f} ms" if echo.seconds is not None else f"no ping ({echo.error})"
@@ -356,7 +368,7 @@ def _said(reach: Reach, answer: Answer) -> tuple[Verdict, str, str]:
     return "fails", said, _nobody(reach, answer.way, tcp.by)
 
 
-def _nobody(reach: Reach, way: Way, by: str) -> str:
+def _nobody(reach: ReachFacts, way: Way, by: str) -> str:
     """Who says that the client is unreachable: its gateway, or a machine before it."""
     if reach.router is not None and by == reach.router.router:
         return "REACH-CLIENT-SILENT"

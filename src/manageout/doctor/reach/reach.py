@@ -15,7 +15,7 @@ Way = Literal["both", "lease", "isatap"]
 Fault = Literal["", "host", "client", "service"]
 
 
-class Hop(NamedTuple):
+class ReachHop(NamedTuple):
     """One part of the way. ``code``: of the finding that explains a failure."""
 
     way: Way
@@ -25,7 +25,7 @@ class Hop(NamedTuple):
     code: str = ""
 
 
-class Client(NamedTuple):
+class Target(NamedTuple):
     """The client as the gateway knows it."""
 
     name: str
@@ -47,7 +47,7 @@ class Client(NamedTuple):
     """Whether it has ever been there."""
 
 
-class Policy(NamedTuple):
+class PolicyVerdict(NamedTuple):
     """What the site file of this machine says of the pair. ``fault``: what no table names."""
 
     fault: Fault
@@ -77,7 +77,7 @@ class LeaseWay(NamedTuple):
     """This machine answers ARP for it."""
 
 
-class Refused(NamedTuple):
+class FilterRefusal(NamedTuple):
     """A packet filter here that drops what must pass."""
 
     way: Way
@@ -85,7 +85,7 @@ class Refused(NamedTuple):
     rule: str
 
 
-class Answer(NamedTuple):
+class ClientAnswer(NamedTuple):
     """What the client says to the manager: asked by the manager itself, or by the gateway in its name."""
 
     way: Way
@@ -96,7 +96,7 @@ class Answer(NamedTuple):
     """None: no port was named, or it is none of TCP."""
 
 
-class Reach(NamedTuple):
+class ReachFacts(NamedTuple):
     """The pair and everything seen of its way. Addresses are text."""
 
     host: str
@@ -105,7 +105,7 @@ class Reach(NamedTuple):
     """tcp/3389, udp/161, icmp; empty: none was named."""
     here: str
     views: tuple[View, ...]
-    target: Client
+    target: Target
     daemon_error: str = ""
     """A site file is here, but its daemon does not answer."""
     host_addresses: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class Reach(NamedTuple):
     dns: tuple[DnsAnswer, ...] = ()
     certificate: str = ""
     """Why clients refuse the certificate of this gateway."""
-    policy: Policy | None = None
+    policy: PolicyVerdict | None = None
     lease_unused: str = ""
     """Why the pair cannot use a lease; empty: it can, or that is not known."""
     isatap_unused: str = ""
@@ -136,10 +136,10 @@ class Reach(NamedTuple):
     lease_ping: Echo | None = None
     forwarding: tuple[str, ...] | None = None
     """Why this gateway passes no packets of the manager on; empty: it does. None: not looked at."""
-    filters: tuple[Refused, ...] = ()
+    filters: tuple[FilterRefusal, ...] = ()
     host_echo: Echo | None = None
     paths: tuple[tuple[Way, PathMtu], ...] = ()
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[ClientAnswer, ...] = ()
     sessions: tuple[str, ...] = ()
     """Connections of the pair that are there now, in words."""
     unseen: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from manageout.doctor.rules import (
     reach,
     server,
 )
-from manageout.doctor.rules.rule import Rule, Rules, Severity, Variant
+from manageout.doctor.rules.rule import Rule, Severity, Theme, Variant
 
 MODULES = {
     "isatap": isatap.rule,
@@ -58,7 +58,7 @@ def _rules() -> Iterator[Rule]:
 
 def _rule(
     code: str,
-    rules: Rules,
+    rules: Theme,
     hides: frozenset[str],
     variants: Mapping[str, Variant],
     *,

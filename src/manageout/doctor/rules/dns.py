@@ -7,10 +7,10 @@ from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules.isatap import enabled, router_lookup
-from manageout.doctor.rules.rule import Case, Rules
+from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import embedded_isatap
 
-rule = Rules()
+rule = Theme()
 REGISTERS_NOT = 19041
 """Windows 10 2004: since then clients do not register in servers that come from the NRPT."""
 DNSCACHE = r"SYSTEM\CurrentControlSet\Services\Dnscache\Parameters"

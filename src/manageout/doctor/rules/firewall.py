@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts, FirewallRule
-from manageout.doctor.rules.rule import Case, Rules
+from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import TEREDO
 
-rule = Rules()
+rule = Theme()
 HTTPS = 443
 MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
 

@@ -12,11 +12,11 @@ from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules.client import gateway, inner, location
-from manageout.doctor.rules.rule import Case, Look, Rules
+from manageout.doctor.rules.rule import Case, Look, Theme
 from manageout.windows.policies import IPHTTPS
 from manageout.wire.special import is_global6
 
-rule = Rules()
+rule = Theme()
 HOST_NOT_FOUND = 0x2AF9
 _WIN32 = 0x8007
 """The upper half of an HRESULT that wraps a plain code, as in 0x80072af9."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from manageout.doctor.facts import Facts, Interface, Lookup
-from manageout.doctor.rules.rule import Case, Rules
+from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import embedded_isatap
 from manageout.wire.special import is_global
 
-rule = Rules()
+rule = Theme()
 OFF_BY_DEFAULT = 15063
 """Windows 10 1703: since then 'default' means off."""
 

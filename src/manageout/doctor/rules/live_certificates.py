@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from manageout.doctor.rules.client import host_of
-from manageout.doctor.rules.rule import Rules
+from manageout.doctor.rules.rule import Theme
 from manageout.service.probe.results import Certificate, Live
 from manageout.words import counted, day
 
-rule = Rules()
+rule = Theme()
 
 SOON = 30 * 86400
 """Seconds before the end at which somebody should act."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.rules.machine import SKEW
-from manageout.doctor.rules.rule import Rules
+from manageout.doctor.rules.rule import Theme
 from manageout.service.probe.results import Judged, Live
 
-rule = Rules()
+rule = Theme()
 
 _IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
 _IPV4_FORWARDING = "net.ipv4.ip_forward"

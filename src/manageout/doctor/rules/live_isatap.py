@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.rules.rule import Rules
+from manageout.doctor.rules.rule import Theme
 from manageout.service.probe.results import Advertisement, Live, NextHop, RouterAnswer
 
-rule = Rules()
+rule = Theme()
 
 OVERHEAD = 20
 """Bytes of the outer IPv4 header."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.rules.rule import Rules
+from manageout.doctor.rules.rule import Theme
 from manageout.service.probe.results import DnsAnswer, Live, Record
 
-rule = Rules()
+rule = Theme()
 
 _BLOCKED = ("isatap", "wpad")
 """The query block list of Windows' DNS servers, as it is unless somebody has changed it."""

@@ -9,10 +9,10 @@ from manageout.doctor.facts import Facts
 from manageout.doctor.rules.client import inner, location
 from manageout.doctor.rules.iphttps import tunnel_up
 from manageout.doctor.rules.nrpt import covers
-from manageout.doctor.rules.rule import Case, Rules
+from manageout.doctor.rules.rule import Case, Theme
 from manageout.windows.policies import ASSISTANT
 
-rule = Rules()
+rule = Theme()
 
 
 @rule("LOCATION-STRANDED")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts, Seen
-from manageout.doctor.rules.rule import Case, Rules
+from manageout.doctor.rules.rule import Case, Theme
 
-rule = Rules()
+rule = Theme()
 PARAMETERS = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters"
 TUNNELS_OFF, ISATAP_OFF, TEREDO_OFF, CARDS_OFF = 0x01, 0x04, 0x08, 0x10
 BITS = {

@@ -8,10 +8,10 @@ from ipaddress import IPv4Address, ip_address
 from manageout.doctor.facts import Facts, NrptRule
 from manageout.doctor.rules.client import gateway, location
 from manageout.doctor.rules.iphttps import tunnel_up
-from manageout.doctor.rules.rule import Rules
+from manageout.doctor.rules.rule import Theme
 from manageout.windows.policies import CONNECTIVITY
 
-rule = Rules()
+rule = Theme()
 
 
 def covers(namespace: str, name: str) -> bool:

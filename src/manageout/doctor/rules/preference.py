@@ -9,10 +9,10 @@ from manageout.doctor.facts import Facts, PrefixPolicy
 from manageout.doctor.rules.dns import DNSCACHE
 from manageout.doctor.rules.isatap import router_lookup
 from manageout.doctor.rules.machine import ISATAP_OFF, TUNNELS_OFF, disabled_components
-from manageout.doctor.rules.rule import Case, Rules
+from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import written
 
-rule = Rules()
+rule = Theme()
 PREFER_IPV4 = 0x20
 
 

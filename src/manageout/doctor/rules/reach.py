@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.reach.hops import hops
-from manageout.doctor.rules.rule import Look, Rules
+from manageout.doctor.rules.rule import Look, Theme
 
 
-class _HopRules(Rules):
+class _HopRules(Theme):
     """A hop that fails names the code: every text has the same function."""
 
     def look(self, code: str) -> Look:

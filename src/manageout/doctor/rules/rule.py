@@ -60,7 +60,7 @@ class Rule(NamedTuple):
         return tuple(_filled(step, names) for step in remedy)
 
 
-class Rules:
+class Theme:
     """The functions of one module, each by the code of its text in ``texts/MODULE.toml``."""
 
     def __init__(self) -> None:

@@ -7,9 +7,9 @@ from ipaddress import IPv6Network
 
 from manageout.doctor.facts import Facts, Interface
 from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
-from manageout.doctor.rules.rule import Case, Rules, Severity
+from manageout.doctor.rules.rule import Case, Severity, Theme
 
-rule = Rules()
+rule = Theme()
 
 
 @rule("SERVER-HEALTH")

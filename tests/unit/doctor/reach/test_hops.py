@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.reach.hops import hops
-from manageout.doctor.reach.reach import Answer, Hop, Isatap, Reach
+from manageout.doctor.reach.reach import ClientAnswer, Isatap, ReachFacts, ReachHop
 from manageout.doctor.rules.catalogue import RULES
 from manageout.service.probe.results import Echo, RouterAnswer, TcpAnswer
 from tests.unit.doctor.reach_cases import (
@@ -34,11 +34,11 @@ from tests.unit.doctor.reach_cases import (
 )
 
 
-def codes(reach: Reach) -> list[str]:
+def codes(reach: ReachFacts) -> list[str]:
     return [finding.code.removeprefix("REACH-") for finding in diagnose([facts(reach)])]
 
 
-def hop(reach: Reach, way: str, what: str) -> Hop:
+def hop(reach: ReachFacts, way: str, what: str) -> ReachHop:
     (found,) = [each for each in hops(reach) if (each.way, each.what) == (way, what)]
     return found
 
@@ -147,7 +147,7 @@ def test_pings_that_a_policy_refuses_are_no_missing_way() -> None:
 
 @pytest.mark.parametrize(("service", "verdict"), [("icmp", "fails"), ("udp/161", "unseen"), ("", "unseen")])
 def test_a_ping_counts_only_where_pings_are_wanted(service: str, verdict: str) -> None:
-    silent = Answer("lease", "x", Echo(ADDRESS, None, "", NO_ANSWER))
+    silent = ClientAnswer("lease", "x", Echo(ADDRESS, None, "", NO_ANSWER))
     found = hop(gateway(service=service, answers=(silent,)), "lease", "client answers")
     assert found.verdict == verdict
 
@@ -162,7 +162,7 @@ def test_a_router_that_answers_managers_only() -> None:
 
 def test_a_filter_between_manager_and_router_that_complains() -> None:
     refusing = RouterAnswer(ROUTER, HOST, error="10.0.1.1 says: prohibited (a packet filter refuses)")
-    silent = Answer("isatap", "x", Echo(ADDRESS), TcpAnswer(ADDRESS, 80, "silent", error=NO_ANSWER))
+    silent = ClientAnswer("isatap", "x", Echo(ADDRESS), TcpAnswer(ADDRESS, 80, "silent", error=NO_ANSWER))
     assert codes(manager(router=refusing, answers=(said("lease"), silent))) == ["PROTOCOL-41"]
 
 
@@ -196,7 +196,7 @@ ALL = [*HEALTHY.values(), *(case() for case in CASES.values())]
 def test_whatever_comes_together_no_failure_stays_without_a_finding(data: st.DataObject) -> None:
     """Parts of two cases, mixed: what fails has a rule, something is said about it, and what is hidden is there."""
     one, other = data.draw(st.sampled_from(ALL)), data.draw(st.sampled_from(ALL))
-    mixed = Reach._make(data.draw(st.sampled_from(pair)) for pair in zip(one, other, strict=True))
+    mixed = ReachFacts._make(data.draw(st.sampled_from(pair)) for pair in zip(one, other, strict=True))
     failed = {each.code for each in hops(mixed) if each.verdict == "fails"}
     found = diagnose([facts(mixed)])
     told = {code for finding in found for code in (finding.code, *finding.hidden)}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from manageout.doctor.look.live import Wanted, _Look
+from manageout.doctor.look.live import LiveScope, _LiveLook
 from manageout.linux.netlink.links import Netlink
 from manageout.service.process import client
 from manageout.service.process.control import ControlServer
@@ -48,7 +48,7 @@ def test_a_role_s_finding_reaches_the_doctor_through_the_socket(tmp_path: Path) 
     status = asyncio.run(main())
     found = Finding.of(status["findings"][0])  # type: ignore[index]
     assert (found.code, status["findings"]) == ("POOL-EXHAUSTED", [found._asdict()])
-    live = _Look(Wanted(ask=lambda command: status))._daemon(status)
+    live = _LiveLook(LiveScope(ask=lambda command: status))._daemon(status)
     assert live is not None and live.findings == (tuple(found),)
     assert found.what and found.remedy
 
