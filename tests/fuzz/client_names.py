@@ -8,7 +8,8 @@ import dns.message
 import dns.rrset
 
 from manageout.errors import WireError
-from manageout.protocol.dns.stub import Ask, DnsStub, Forget, Reply
+from manageout.protocol.dns.forwarder import Ask, Forget, Reply
+from manageout.protocol.dns.stub import DnsStub
 from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import MAX_NAMES, MAX_PREFIXES, MAX_SERVERS, LinkNames
 from manageout.protocol.host.name_policy import Rules
@@ -56,7 +57,7 @@ def run_answer(data: bytes) -> None:
     stub.answered(ask.number, ask.message[:2] + data[2:], 1.0)
     orders = stub.transmit()
     if not orders:
-        assert stub.totals.spoofed == 1
+        assert stub.counts["spoofed"] == 1
         raise WireError("not believed")
     assert orders[0] == Forget(ask.number)
     assert isinstance(orders[1], Ask) or orders[1] == Reply("client", _QUESTION[:2] + data[2:])

@@ -20,6 +20,7 @@ from manageout.windows.policies import (
     remote_clients_off,
 )
 from manageout.windows.powershell import Target
+from manageout.wire.host_port import HostPort
 
 _SOURCE = "site file"
 
@@ -197,7 +198,7 @@ def _clients(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:
     name = f"{table.prefix}: remote clients"
     if not on or site.gateway is None:
         return remote_clients_off(name)
-    port = site.gateway.listen[0].rpartition(":")[2]
+    port = HostPort.parse(site.gateway.listen[0]).port
     location = table.location_url.removeprefix("https://").partition("/")[0].partition(":")[0]
     return remote_clients(
         name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
 from manageout.errors import ConfigError, Fault
@@ -13,6 +13,7 @@ from manageout.site.plan import Plan
 from manageout.site.tables import site as config
 from manageout.site.tables.site import GatewayTable, IsatapTable, Site
 from manageout.wire.address import written
+from manageout.wire.host_port import HostPort
 
 
 def read_site(file: Path) -> tuple[Site, Plan]:
@@ -207,10 +208,9 @@ def _names(site: Site, derived: Plan) -> Iterator[Fault]:
         hint = "it is for clients and for isatap.name: add either, or remove this"
         yield Fault("names", "needs a gateway or the router's name", hint)
     for number, server in enumerate(site.dns64.upstreams if site.dns64 else ()):
-        with contextlib.suppress(ValueError):  # an IPv4 address
-            if IPv6Address(server.partition("]")[0].strip("[")) == derived.dns64:
-                hint = "name a DNS server of the intranet"
-                yield Fault(f"dns64.upstreams.{number}", f"{server} is the DNS64 itself", hint)
+        if HostPort.parse(server, 53).address == derived.dns64:
+            hint = "name a DNS server of the intranet"
+            yield Fault(f"dns64.upstreams.{number}", f"{server} is the DNS64 itself", hint)
     if site.names is not None and not (site.names.zone or site.site.domain):
         yield Fault("names.zone", "is required without site.domain", "for example corp.example")
     if site.names is not None and not site.names.servers and site.dns64 is None:

@@ -158,6 +158,11 @@ class World:
             self.pass_time(due - self.now)
 
     @property
+    def silent(self) -> list[str]:
+        """Servers that come last at the moment."""
+        return self.machine.silent(self.machine.config.servers, self.now)
+
+    @property
     def reply(self) -> dns.message.Message:
         """The one answer that a client has got since the last time."""
         ((_, message),) = self.replies

@@ -35,7 +35,7 @@ def test_a_silent_server_is_followed_by_the_next_and_comes_last_for_a_while() ->
     world.answer(f"{APP}. 60 A 10.0.0.20")
     assert values(world.reply, "A") == ["10.0.0.20"]
     world.ask("b.corp.example", "A")
-    assert asked_of(world) == "10.0.0.11" and world.machine.servers.silent(world.now) == ["10.0.0.10"]
+    assert asked_of(world) == "10.0.0.11" and world.silent == ["10.0.0.10"]
     world.answer()
     world.pass_time(PENALTY)
     world.ask("c.corp.example", "A")
@@ -99,7 +99,7 @@ def test_a_silent_server_that_is_back_is_heard_at_once() -> None:
     world.ask(APP, "A")
     world.pass_time(0.4)
     world.answer(f"{APP}. 60 A 10.0.0.20")
-    assert values(world.reply, "A") == ["10.0.0.20"] and not world.machine.servers.silent(world.now)
+    assert values(world.reply, "A") == ["10.0.0.20"] and not world.silent
 
 
 def test_a_server_from_before_edns_is_asked_without() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import dns.flags
 import dns.message
@@ -12,16 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manageout.protocol.dns.stub import (
-    MAX_PENDING,
-    MAX_QUERY,
-    QUERY_TIMEOUT,
-    Ask,
-    DnsStub,
-    Forget,
-    Order,
-    Reply,
-)
+from manageout.protocol.dns.forwarder import MAX_QUERY, Ask, Forget, Order, Reply
+from manageout.protocol.dns.stub import MAX_PENDING, QUERY_TIMEOUT, DnsStub
 from manageout.protocol.host.name_policy import Rules
 
 SITE = ("fd12:3456:789a:3333::1", "fd12:3456:789a:3333::2")
@@ -36,10 +29,10 @@ class Stub:
         self.machine = DnsStub(random.Random(1).random, rules, site, local)
         self.now = 0.0
 
-    def ask(self, name: str, kind: str = "AAAA", client: object = "me", tcp: bool = False) -> list[Order]:
+    def ask(self, name: str, kind: str = "AAAA", client: object = "me", tcp: bool = False) -> Sequence[Order]:
         return self.send(dns.message.make_query(name, kind, id=0x1234).to_wire(), client, tcp)
 
-    def send(self, message: bytes, client: object = "me", tcp: bool = False) -> list[Order]:
+    def send(self, message: bytes, client: object = "me", tcp: bool = False) -> Sequence[Order]:
         self.machine.receive(message, client, self.now, tcp=tcp)
         return self.machine.transmit()
 
@@ -48,11 +41,11 @@ class Stub:
         assert isinstance(order, Ask)
         return order
 
-    def answer(self, ask: Ask, message: bytes) -> list[Order]:
+    def answer(self, ask: Ask, message: bytes) -> Sequence[Order]:
         self.machine.answered(ask.number, message, self.now)
         return self.machine.transmit()
 
-    def pass_time(self, seconds: float) -> list[Order]:
+    def pass_time(self, seconds: float) -> Sequence[Order]:
         self.now += seconds
         self.machine.on_timer(self.now)
         return self.machine.transmit()
@@ -67,7 +60,7 @@ def answer_to(ask: Ask, rcode: int = 0, address: str = "fd12:3456:789a:7777::a00
     return response.to_wire()
 
 
-def reply_of(orders: list[Order]) -> dns.message.Message:
+def reply_of(orders: Sequence[Order]) -> dns.message.Message:
     (reply,) = [order for order in orders if isinstance(order, Reply)]
     message = dns.message.from_wire(reply.message)
     assert message.id == 0x1234, "the client's own number comes back"
@@ -141,7 +134,7 @@ def test_a_silent_server_is_followed_by_the_next_and_at_last_by_servfail() -> No
     assert forget == Forget(first.number)
     assert isinstance(second, Ask) and second.server == SITE[1] and second.inside
     assert reply_of(stub.pass_time(QUERY_TIMEOUT)).rcode() == dns.rcode.SERVFAIL
-    assert stub.machine.totals.timeouts == 2
+    assert stub.machine.counts["timeouts"] == 2
 
 
 def test_the_site_is_never_asked_of_a_local_server() -> None:
@@ -205,7 +198,7 @@ def test_another_number_another_question_or_a_question_is_no_answer() -> None:
     ]
     for message in bad:
         assert stub.answer(ask, message) == []
-    assert stub.machine.totals.spoofed == len(bad)
+    assert stub.machine.counts["spoofed"] == len(bad)
     assert reply_of(stub.answer(ask, good)).answer
 
 
@@ -232,7 +225,7 @@ def test_nonsense_gets_no_answer() -> None:
     query = dns.message.make_query("app.corp.example", "A").to_wire()
     for message in (b"", b"x", query[:11], changed(query, 2, 0x80)):
         assert stub.send(message) == []
-    assert stub.machine.totals.malformed == 4
+    assert stub.machine.counts["malformed"] == 4
 
 
 @pytest.mark.parametrize(
@@ -273,7 +266,7 @@ def test_a_flood_is_bounded_and_answered() -> None:
     for _ in range(MAX_PENDING):
         stub.ask("app.corp.example")
     assert reply_of(stub.ask("app.corp.example")).rcode() == dns.rcode.SERVFAIL
-    assert stub.machine.totals.refused == 1
+    assert stub.machine.counts["refused"] == 1
     for _ in range(4):
         stub.pass_time(QUERY_TIMEOUT)
     assert stub.machine.timer() is None

@@ -114,12 +114,10 @@ def save(path: Path, what: LiveScope, machine: Facts, found: list[Diagnosis], fi
 
 def valid_server(text: str) -> str:
     """A name server as in the site file. Raises :class:`ManageoutError`."""
-    from ipaddress import ip_address
-
-    from manageout.directory.dns.zones import Server
+    from manageout.wire.host_port import HostPort
 
     try:
-        ip_address(Server.parse(text).address)
+        HostPort.parse(text, 53)
     except ValueError:
         raise ManageoutError(f"{text!r} is no address of a name server", "for example 10.0.0.10") from None
     return text

@@ -16,6 +16,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from manageout.errors import ManageoutError
+from manageout.wire.host_port import HostPort
 from manageout.words import said
 
 TIMEOUT = 3.0
@@ -35,14 +36,9 @@ class Server(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Server:
-        """As in the site file: ``10.0.0.10``, ``10.0.0.10:5353``, ``fd12::1``, ``[fd12::1]:53``."""
-        if text.startswith("["):
-            host, _, port = text[1:].partition("]")
-            return cls(host, int(port.removeprefix(":") or 53))
-        if text.count(":") == 1:
-            host, _, port = text.partition(":")
-            return cls(host, int(port))
-        return cls(text)
+        """As in the site file: ``10.0.0.10:5353``, ``fd12::1``, ``[fd12::1]:53``. Raises :class:`AddressError`."""
+        where = HostPort.parse(text, 53)
+        return cls(where.host, where.port)
 
 
 class Place(NamedTuple):

@@ -17,8 +17,6 @@ We do not validate: a validating server does (5.5), and its AD bit and SERVFAIL 
 from __future__ import annotations
 
 import contextlib
-import heapq
-import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -26,7 +24,7 @@ from typing import NamedTuple
 from manageout.errors import WireError
 from manageout.protocol.dns import answers
 from manageout.protocol.dns.cache import DnsCache, Key, aged, key_of
-from manageout.protocol.dns.forwarder import Ask, Exchange, Forget, Reply, Servers
+from manageout.protocol.dns.forwarder import MAX_QUERY, MAX_TRIES, Forwarder, OwnQuestion, Patience, Reply
 from manageout.protocol.dns.job import Failed, Job, Question, Stage, Waiting, first, step, synthesises
 from manageout.protocol.dns.prefixes import Prefixes
 from manageout.wire import dns
@@ -39,7 +37,6 @@ LIMIT = 4.5
 """Seconds for a question: less than the 5 after which resolvers think of us as silent."""
 MAX_WAITING = 256
 """Clients that wait for the same answer."""
-MAX_QUERY = 4096
 FAILURE_TTL = 1.0
 """Seconds that a failure answers the same question: the least of RFC 9520 3.2, to hear a server that is back."""
 STALE_RECHECK = 30.0
@@ -66,28 +63,36 @@ class Blocked(NamedTuple):
     name: bytes
 
 
-class Dns64:
+class Inquiry(OwnQuestion):
+    """What is asked of the servers for a job."""
+
+    __slots__ = ("job",)
+
+    def __init__(self, job: Job, asked: Question, rest: list[str], until: float) -> None:
+        super().__init__(asked.question, asked.flags, rest, until, dnssec=job.query.dnssec)
+        self.job = job
+
+
+class Dns64(Forwarder[Inquiry]):
     """``random``: uniform in [0, 1). Clients are what the driver passes as ``client``; ``source`` says whose one is."""
 
+    patience = Patience(1.0, 0.5, 4.0)  # silent for so short a time is enough to notice that it is back
+    max_tries = MAX_TRIES
+
     def __init__(self, config: Config, random: Callable[[], float], source: Callable[[object], str]) -> None:
+        super().__init__(random)
         self._source = source
         self.config = config
         self.cache = DnsCache(config.cache_size, config.serve_stale)
-        self.servers = Servers(config.servers, random)
-        self.counts: Counter[str] = Counter()
         self.blocked: Counter[object] = Counter()
         self._jobs: dict[Key, Job] = {}
         self._begun: Counter[object] = Counter()
-        self._numbers: dict[int, Job] = {}
-        self._timers: list[tuple[float, int]] = []
-        self._out: list[Ask | Forget | Reply] = []
         self._events: list[Blocked] = []
 
     def configure(self, config: Config) -> None:
         """Go on with other settings; questions under way end as they began."""
         self.config = config
         self.cache = DnsCache(config.cache_size, config.serve_stale)
-        self.servers.configure(config.servers)
 
     # --- The five verbs ---------------------------------------------------------------------------------
 
@@ -95,72 +100,18 @@ class Dns64:
         self, message: bytes, client: object, now: float, *, tcp: bool = False, excluded: bool = False
     ) -> None:
         """A client's message. ``excluded``: nothing is synthesised for it."""
-        if len(message) < dns.HEADER or message[2] & dns.QR >> 8:
-            self.counts["malformed"] += 1
-            return
-        self.counts["queries"] += 1
-        try:
-            if message[2] & dns.OPCODE >> 8:
-                self._refuse_message(client, message, dns.NOTIMP)
-                return
-            if len(message) > MAX_QUERY:
-                raise WireError("DNS query: too long")
-            query = dns.parse_query(message)
-        except WireError:
-            self.counts["malformed"] += 1
-            self._refuse_message(client, message, dns.FORMERR)
-            return
-        self._question(Waiting(client, query, message, tcp), now, excluded=excluded)
+        query = self._read(message, client)
+        if query is not None:
+            self._question(Waiting(client, query, message, tcp), now, excluded=excluded)
 
     def quick(self, message: bytes, now: float) -> bytes | None:
         """The answer to a query over UDP that the cache has at hand; not for clients that are excluded."""
         return self.cache.quick(message, now)
 
-    def answered(self, number: int, message: bytes, now: float) -> None:
-        """A server's message for the exchange ``number``."""
-        job = self._numbers.get(number)
-        if job is None:
-            return
-        verdict = self.servers.judge(number, message)
-        match verdict:
-            case Exchange.FOREIGN:
-                self.counts["spoofed"] += 1  # wait on: the true answer may come yet
-            case Exchange.TRUNCATED:
-                self._ask_again(number, now, tcp=True)
-            case Exchange.FAILED:
-                self._ask_again(number, now, failure=message)
-            case Exchange.GOOD:
-                self._over(number)
-                self._result(job, message, now)
-
-    def failed(self, number: int, now: float) -> None:
-        """The exchange cannot be: no route, refused, closed."""
-        if number in self._numbers:
-            self._ask_again(number, now)
-
     def gone(self, client: object) -> None:
         """A client over TCP has closed."""
         for job in self._jobs.values():
             job.waiting = [each for each in job.waiting if each.client is not client]
-
-    def on_timer(self, now: float) -> None:
-        """Servers that have been silent for too long are given up."""
-        while self._timers and self._timers[0][0] <= now:
-            _, number = heapq.heappop(self._timers)
-            if number in self._numbers:
-                self.counts["timeouts"] += 1
-                self._ask_again(number, now)
-
-    def timer(self) -> float | None:
-        """When :meth:`on_timer` is due."""
-        while self._timers and self._timers[0][1] not in self._numbers:
-            heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
-
-    def transmit(self) -> Sequence[Ask | Forget | Reply]:
-        """Orders for the driver."""
-        out, self._out = self._out, []
-        return out
 
     def events(self) -> Sequence[Blocked]:
         """Who asked for names of the block list."""
@@ -230,7 +181,7 @@ class Dns64:
             return
         self._begun[source] += 1
         job = self._jobs[key] = Job(key, asked.query, source, now + LIMIT, [asked])
-        self._ask(job, first(job, self.config.prefixes, self.config.exclude_domains), now)
+        self._inquire(job, first(job, self.config.prefixes, self.config.exclude_domains), now)
 
     # --- Answers ----------------------------------------------------------------------------------------
 
@@ -242,7 +193,7 @@ class Dns64:
             self.counts["broken"] += 1
             found = Failed(None)
         if isinstance(found, Question):
-            self._ask(job, found, now)
+            self._inquire(job, found, now)
         elif isinstance(found, Failed):
             self._fail(job, found.answer, now)
         else:
@@ -292,37 +243,17 @@ class Dns64:
         self._out.append(Reply(asked.client, reply))
         return reply
 
-    def _refuse_message(self, client: object, message: bytes, rcode: int) -> None:
-        flags = dns.QR | int.from_bytes(message[2:4], "big") & (dns.OPCODE | dns.RD | dns.CD) | rcode
-        # RFC 6891 6.1.1: whoever sends an OPT record gets one.
-        opt = dns.opt_record(answers.OUR_SIZE, dnssec=False) if dns.has_opt(message) else b""
-        head = message[:2] + struct.pack(">HHHHH", flags, 0, 0, 0, 1 if opt else 0)
-        self._out.append(Reply(client, head + opt))
-
     # --- Exchanges with servers -------------------------------------------------------------------------
 
-    def _ask(self, job: Job, asked: Question, now: float) -> None:
+    def _inquire(self, job: Job, asked: Question, now: float) -> None:
         # A server that is silent to a check must leave time for the A question.
         until = (now + job.until) / 2 if job.stage is Stage.CHECK else job.until
-        order = self.servers.open(asked.question, asked.flags, now, until, dnssec=job.query.dnssec)
-        self._send(job, order, now)
+        rest = (self._preferred(self.config.servers, now) * 2)[:MAX_TRIES]
+        self._ask(Inquiry(job, asked, rest, until), now)
 
-    def _send(self, job: Job, order: Ask, now: float) -> None:
+    def _ask(self, exchange: Inquiry, now: float) -> None:
         self.counts["upstream"] += 1
-        self._numbers[order.number] = job
-        heapq.heappush(self._timers, (self.servers.due(order.number, now), order.number))
-        self._out.append(order)
+        super()._ask(exchange, now)
 
-    def _ask_again(self, number: int, now: float, *, tcp: bool = False, failure: bytes | None = None) -> None:
-        job = self._numbers.pop(number)
-        self._out.append(Forget(number))
-        order = self.servers.again(number, now, tcp=tcp, failure=failure)
-        if isinstance(order, Ask):
-            self._send(job, order, now)
-        else:
-            self._result(job, order, now)
-
-    def _over(self, number: int) -> None:
-        del self._numbers[number]
-        self._out.append(Forget(number))
-        self.servers.close(number)
+    def _ended(self, exchange: Inquiry, answer: bytes | None, now: float) -> None:
+        self._result(exchange.job, answer, now)

@@ -32,6 +32,7 @@ from manageout.service.process.runtime import RuntimeDir
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import WELL_KNOWN_NAT64
+from manageout.wire.host_port import HostPort
 from manageout.wire.special import is_global
 from manageout.words import counted
 
@@ -259,18 +260,18 @@ def _ports(host: Host) -> Findings:
     if not host.site.daemon.metrics.startswith("unix:") and host.site.daemon.metrics != "off":
         places.append(host.site.daemon.metrics)
     kept = systemd.kept_places("manageout.socket")
-    for place in places:
-        if place in kept:
-            yield _note(f"{place}: systemd listens there for us (manageout.socket)")
+    for listener in places:
+        if listener in kept:
+            yield _note(f"{listener}: systemd listens there for us (manageout.socket)")
             continue
-        address, _, port = place.rpartition(":")
-        family = socket.AF_INET6 if address.startswith("[") else socket.AF_INET
+        address, port = HostPort.parse(listener)
+        family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         try:
-            socket.create_server((address.strip("[]"), int(port)), family=family).close()
+            socket.create_server((str(address), port), family=family).close()
         except PermissionError:
-            yield _note(f"{place}: not permitted to try", "run check as root")
+            yield _note(f"{listener}: not permitted to try", "run check as root")
         except OSError as error:
-            yield _error(f"{place}: {error.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
+            yield _error(f"{listener}: {error.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
 
 
 def _kept(host: Host) -> Findings:

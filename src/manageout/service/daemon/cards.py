@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
@@ -12,6 +12,7 @@ from manageout.service.daemon.reconcile import Kind
 from manageout.service.process.finding import Trouble
 from manageout.site.plan import DEVICES
 from manageout.site.tables.site import Site
+from manageout.wire.host_port import HostPort
 
 MOST = 16
 """Networks of the intranet that are looked at."""
@@ -74,7 +75,7 @@ def _places(site: Site) -> dict[Address, str]:
     for locator in site.isatap.locators if site.isatap else ():
         found[locator] = "isatap.locators"
     for listen in site.gateway.listen if site.gateway else ():
-        address = ip_address(listen.rpartition(":")[0].strip("[]"))
+        address = HostPort.parse(listen).address
         if not address.is_unspecified:
             found.setdefault(address, "gateway.listen")
     return found

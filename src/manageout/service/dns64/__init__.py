@@ -1,1 +1,1 @@
-"""The DNS64's driver: ``dns64`` has the sockets towards clients, ``upstream`` those towards the intranet's servers."""
+"""The DNS64's driver: the sockets towards clients; those towards the intranet's servers are ``resolver.upstream``."""

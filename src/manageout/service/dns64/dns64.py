@@ -1,6 +1,6 @@
 """The driver of the DNS64: sockets for clients at its own address, which the packet filter shows only to our links.
 
-Those to the servers are in :mod:`manageout.service.dns64.upstream`.
+Those to the servers are in :mod:`manageout.service.resolver.upstream`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.protocol.dns import lease_name
-from manageout.protocol.dns.dns64 import MAX_QUERY, Config, Dns64
-from manageout.protocol.dns.forwarder import Ask, Forget, Reply
+from manageout.protocol.dns.dns64 import Config, Dns64
+from manageout.protocol.dns.forwarder import MAX_QUERY, Reply
 from manageout.protocol.dns.prefixes import Prefixes
-from manageout.service.dns64.upstream import PORT, Upstreams, read_message
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
-from manageout.service.process.timer import Timer
+from manageout.service.resolver.upstream import PORT, Upstreams, framed, read_message
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire import dns
@@ -83,9 +82,8 @@ class Dns64Service:
         self._leases: dict[str, bytes | None] = {}
         self._leasing = site.translation is not None
         self._blocked: Counter[tuple[str, str]] = Counter()
-        self._upstreams = Upstreams(self._on_answer, self._on_failure, self._pump)
+        self._upstreams = Upstreams(self._machine, self._reply)
         self._connections: dict[asyncio.StreamWriter, str] = {}
-        self._timer = Timer(self._on_timer)
         self._udp: socket.socket | None = None
 
     async def run(self) -> None:
@@ -108,7 +106,6 @@ class Dns64Service:
             server.close()
             for writer in list(self._connections):
                 writer.close()
-            self._timer.cancel()
             self._upstreams.close()
             udp.close()
             self._udp = None
@@ -242,37 +239,15 @@ class Dns64Service:
     def _reply(self, order: Reply) -> None:
         if isinstance(order.client, asyncio.StreamWriter):
             if not order.client.is_closing():
-                order.client.write(len(order.message).to_bytes(2, "big") + order.message)
+                order.client.write(framed(order.message))
         elif self._udp is not None and isinstance(order.client, tuple):
             with contextlib.suppress(OSError):  # the client has gone, or reads too slowly
                 self._udp.sendto(order.message, order.client)
 
-    # --- Servers ----------------------------------------------------------------------------------------
-
     def _pump(self) -> None:
-        """Carry out what the machine wants, and ask when it wants to be called."""
-        while orders := self._machine.transmit():
-            for order in orders:
-                match order:
-                    case Reply():
-                        self._reply(order)
-                    case Ask():
-                        self._upstreams.ask(order)
-                    case Forget():
-                        self._upstreams.forget(order.number)
+        self._upstreams.pump()
         for event in self._machine.events():
             self._note_blocked(event.client, event.name)
-        self._timer.at(self._machine.timer())
-
-    def _on_timer(self) -> None:
-        self._machine.on_timer(time.monotonic())
-        self._pump()
-
-    def _on_answer(self, number: int, message: bytes) -> None:
-        self._machine.answered(number, message, time.monotonic())
-
-    def _on_failure(self, number: int) -> None:
-        self._machine.failed(number, time.monotonic())
 
     # --- Report -----------------------------------------------------------------------------------------
 
@@ -284,7 +259,7 @@ class Dns64Service:
     def status(self) -> dict[str, Any]:
         """For ``manageout status``."""
         machine, cache = self._machine, self._machine.cache
-        silent = machine.servers.silent(time.monotonic())
+        silent = machine.silent(machine.config.servers, time.monotonic())
         shown: dict[str, Any] = {
             "address": str(self._address),
             "servers": [f"{each} (silent)" if each in silent else each for each in machine.config.servers],
@@ -309,7 +284,8 @@ class Dns64Service:
 
     def findings(self) -> list[Finding]:
         """Servers that do not answer."""
-        servers, silent = self._machine.config.servers, self._machine.servers.silent(time.monotonic())
+        servers = self._machine.config.servers
+        silent = self._machine.silent(servers, time.monotonic())
         if len(silent) < len(servers):
             return []
         what = f"no DNS server answers the DNS64: {', '.join(silent)}"

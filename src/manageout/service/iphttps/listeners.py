@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
 from manageout.errors import KernelError, NotPermitted
 from manageout.service.process.finding import Finding
+from manageout.wire.host_port import HostPort
 
 DEFER = 1
 """Seconds that the kernel keeps a silent connection to itself (TCP_DEFER_ACCEPT): in TLS the client speaks first."""
@@ -17,33 +18,31 @@ _REMEDY = (
     "then: systemctl daemon-reload; systemctl restart manageout.socket manageout.service"
 )
 
-_Place = tuple[IPv4Address | IPv6Address, int]
-
 
 class Inherited:
     """Listening sockets that came with the process. They stay open: a place may leave the site file and come back."""
 
     def __init__(self, found: Iterable[socket.socket] = ()) -> None:
-        self._sockets: dict[_Place, socket.socket] = {}
+        self._sockets: dict[HostPort, socket.socket] = {}
         self._unfit: dict[str, str] = {}
         for sock in found:
             if fault := _fault(sock):
                 self._unfit[_shown(sock)] = fault
             else:
                 host, port, *_ = sock.getsockname()
-                self._sockets[ip_address(host), port] = sock
+                self._sockets[HostPort(ip_address(host), port)] = sock
 
     def take(self, listener: str) -> socket.socket | None:
         """The socket for ``ADDRESS:PORT``, if it is here. Raises :class:`KernelError` when one is in its way."""
-        found = self._sockets.get(_place(listener))
+        found = self._sockets.get(HostPort.parse(listener))
         if found is not None:
             sock = found.dup()
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
             return sock
-        port = listener.rpartition(":")[2]
+        port = HostPort.parse(listener).port
         for shown, fault in self._unfit.items():
-            if shown.rpartition(":")[2] == port:
+            if shown.rpartition(":")[2] == str(port):
                 raise KernelError(f"cannot listen on {listener}: systemd has {shown}, {fault}", _REMEDY)
         for shown in map(_shown, self._sockets.values()):
             if _overlap(shown, listener):
@@ -54,15 +53,15 @@ class Inherited:
 
     def findings(self, wanted: Iterable[str]) -> Iterator[Finding]:
         """Where what systemd keeps and what the site file says are not the same."""
-        places = {_place(listener): listener for listener in wanted}
+        places = {HostPort.parse(listener): listener for listener in wanted}
         unused = {shown: f", but it is {fault}" for shown, fault in self._unfit.items()}
-        for place in self._sockets.keys() - places.keys():
-            unused[_shown(self._sockets[place])] = ", but gateway.listen does not name it"
+        for where in self._sockets.keys() - places.keys():
+            unused[_shown(self._sockets[where])] = ", but gateway.listen does not name it"
         for shown, why in sorted(unused.items()):
             what = f"systemd listens on {shown} for us{why}: who connects there waits in vain"
             yield Finding("LISTEN-UNUSED", "error", what, _REMEDY)
         if self._sockets or self._unfit:
-            for listener in sorted(places[place] for place in places.keys() - self._sockets.keys()):
+            for listener in sorted(places[where] for where in places.keys() - self._sockets.keys()):
                 what = f"systemd does not listen on {listener} for us: who connects there while we restart is refused"
                 yield Finding("LISTEN-NOT-KEPT", "note", what, _REMEDY)
 
@@ -72,15 +71,14 @@ def listen(listener: str, ours: Iterable[str] = ()) -> socket.socket:
 
     Raises :class:`NotPermitted` or :class:`KernelError`, one clear line, when it cannot be had.
     """
-    host, _, port = listener.rpartition(":")
-    host = host.strip("[]")
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    address, port = HostPort.parse(listener)
+    sock = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, int(port)))
+        sock.bind((str(address), port))
         sock.listen(1024)
         sock.setblocking(False)
     except PermissionError:
@@ -99,14 +97,9 @@ def listen(listener: str, ours: Iterable[str] = ()) -> socket.socket:
     return sock
 
 
-def _place(listener: str) -> _Place:
-    host, _, port = listener.rpartition(":")
-    return ip_address(host.strip("[]")), int(port)
-
-
 def _overlap(one: str, other: str) -> bool:
     """Two sockets cannot have both places: all addresses of a family, and one of them."""
-    (first, port), (second, same) = _place(one), _place(other)
+    (first, port), (second, same) = HostPort.parse(one), HostPort.parse(other)
     return (
         port == same and first.version == second.version and (first.is_unspecified or second.is_unspecified)
     )

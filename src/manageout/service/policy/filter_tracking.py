@@ -22,10 +22,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from manageout.linux.nft.features import Features
-from manageout.service.dns64.upstream import endpoint
 from manageout.service.policy.filter_text import chain, set_of
+from manageout.service.resolver.upstream import PORT
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
+from manageout.wire.host_port import HostPort
 
 OWNERS = "owners"
 """The map from addresses of clients to the numbers by which their connections are counted."""
@@ -168,10 +169,9 @@ def _untracked_out(site: Site) -> Iterator[str]:
 def _listeners(site: Site) -> Iterator[tuple[str, str, int]]:
     """Family, address (none for any) and port of each."""
     for listener in dict.fromkeys(site.gateway.listen if site.gateway is not None else ()):
-        host, _, port = listener.rpartition(":")
-        address = ip_address(host.strip("[]"))
+        address, port = HostPort.parse(listener)
         text = "" if address.is_unspecified else str(address)
-        yield ("ip" if address.version == 4 else "ip6"), text, int(port)
+        yield ("ip" if address.version == 4 else "ip6"), text, port
 
 
 def _locators(site: Site) -> str:
@@ -187,8 +187,8 @@ def _questions(servers: Sequence[str]) -> Iterator[str]:
     yield "type filter hook output priority filter + 1; policy accept;"
     yield "ct state != new accept"
     for server in servers:
-        _, (host, port) = endpoint(server)
-        family = "ip6" if ":" in host else "ip"
+        host, port = HostPort.parse(server, PORT)
+        family = "ip6" if host.version == 6 else "ip"
         yield f'{family} daddr {host} udp dport {port} ct timeout set "dns_{family}"'
 
 

@@ -19,6 +19,7 @@ import dns.resolver
 from dns.rdatatype import RdataType
 
 from manageout.site.tables.site import Site
+from manageout.wire.host_port import HostPort
 from manageout.words import said
 
 SHORTEST, LONGEST = 5.0, 3600.0
@@ -49,11 +50,8 @@ def resolver_of(site: Site, lifetime: float = _LIFETIME) -> dns.asyncresolver.Re
 
 def _nameserver(server: str) -> dns.nameserver.Do53Nameserver:
     """Of ``ADDRESS``, ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``."""
-    try:
-        return dns.nameserver.Do53Nameserver(str(ip_address(server)))
-    except ValueError:
-        host, _, port = server.rpartition(":")
-        return dns.nameserver.Do53Nameserver(host.strip("[]"), int(port))
+    where = HostPort.parse(server, 53)
+    return dns.nameserver.Do53Nameserver(where.host, where.port)
 
 
 class ManagerNames:

@@ -14,6 +14,7 @@ from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, Hook, Packet
 from manageout.linux.nft.tables import OURS
 from manageout.service.probe import machine as live_host
 from manageout.site.tables.site import Site
+from manageout.wire.host_port import HostPort
 
 LOOK = 60.0
 """Seconds: another firewall may be started at any time."""
@@ -77,7 +78,7 @@ def _only_untracked(rules: Ruleset, hook: Hook, packet: Packet, state: str) -> s
 def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[Fault]:
     """Address translation to or from a port of ours needs tracking of its packets."""
     listeners = site.gateway.listen if site.gateway is not None else ()
-    ports = {int(listener.rpartition(":")[2]) for listener in listeners}
+    ports = {HostPort.parse(listener).port for listener in listeners}
     for rule in filter(None, map(_rule, objects)):
         for target in _targets(rule):
             address, port = target.get("addr"), target.get("port")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 
@@ -21,6 +21,7 @@ from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import rfc6052_embed
+from manageout.wire.host_port import HostPort
 
 SYSCTLS = (
     "net.ipv6.conf.all.forwarding",
@@ -148,9 +149,8 @@ def _of_router(netlink: Netlink, site: Site) -> Iterator[Question]:
 
 
 def _of_gateway(netlink: Netlink, site: Site) -> Iterator[Question]:
-    for place in site.gateway.listen if site.gateway is not None else ():
-        text, _, port = place.rpartition(":")
-        own = ip_address(text.strip("[]"))
+    for listener in site.gateway.listen if site.gateway is not None else ():
+        own, port = HostPort.parse(listener)
         dev = _default_device(netlink, own.version) if own.is_unspecified else device_of(netlink, own)
         if own.is_unspecified and dev:
             held = (

@@ -13,7 +13,6 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
@@ -25,6 +24,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from manageout.errors import ManageoutError, NotPermitted
+from manageout.wire.host_port import HostPort
 
 TIMEOUT = 10.0
 log = logging.getLogger(__name__)
@@ -133,12 +133,11 @@ def _listen(where: str) -> socket.socket:
     try:
         if where.startswith("unix:"):
             return _listen_unix(Path(where.removeprefix("unix:")))
-        host, _, port = where.rpartition(":")
-        address = ip_address(host.strip("[]"))
+        address, port = HostPort.parse(where)
         if not address.is_loopback:
             raise ManageoutError(f"metrics address {where} is not loopback", hint)
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-        return socket.create_server((str(address), int(port)), family=family)
+        return socket.create_server((str(address), port), family=family)
     except PermissionError:
         raise NotPermitted(f"metrics address {where}: not permitted", hint) from None
     except OSError as error:

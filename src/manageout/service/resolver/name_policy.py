@@ -353,7 +353,7 @@ class NamePolicyService:
 
     def status(self) -> dict[str, Any]:
         """Short and flat."""
-        applied, totals = self._applied, self.stub.machine.totals
+        applied, counts = self._applied, self.stub.machine.counts
         state = "off" if applied.reason else "on"
         shown: dict[str, Any] = {"policy": "failed" if self._fault else state}
         shown["reason"] = self._fault or applied.reason or self._why_on()
@@ -368,7 +368,11 @@ class NamePolicyService:
             shown["exempt"] = list(applied.exempt)
             if self.stub.address:
                 shown["local_dns"] = list(self.stub.machine.local_servers)
-                questions = {"site": totals.site, "local": totals.local, "unanswered": totals.timeouts}
+                questions = {
+                    "site": counts["site"],
+                    "local": counts["local"],
+                    "unanswered": counts["timeouts"],
+                }
                 shown["questions"] = questions
         if self.discovery.prefixes:
             shown["nat64"] = [str(prefix) for prefix in self.discovery.prefixes]

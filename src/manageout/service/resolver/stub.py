@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import logging
 import random
 import socket
 import time
@@ -18,17 +16,17 @@ from collections.abc import Iterable
 from typing import cast
 
 from manageout.errors import ManageoutError
-from manageout.protocol.dns.stub import Ask, DnsStub, Forget, Reply
-from manageout.service.process.timer import Timer
+from manageout.protocol.dns.forwarder import Reply
+from manageout.protocol.dns.stub import DnsStub
+from manageout.service.resolver.upstream import PORT, Upstreams, endpoint, framed, read_message, socket_to
 
-PORT = 53
 ADDRESSES = tuple(f"127.0.0.{last}" for last in range(153, 161))
 """Tried in this order: systemd-resolved, dnsmasq and Unbound use others."""
 MAX_CONNECTIONS = 32
 IDLE_TIMEOUT = 10.0
+LARGEST = 65535
+"""Bytes of a message: the clients say how many they take over UDP."""
 _BATCH = 64
-
-log = logging.getLogger(__name__)
 
 
 class DnsStubService:
@@ -38,12 +36,10 @@ class DnsStubService:
         self.machine = DnsStub(random.SystemRandom().random)
         self.address = ""
         """Where it listens; empty when it does not."""
-        self._device = device
         self._udp: socket.socket | None = None
         self._tcp: socket.socket | None = None
-        self._exchanges: dict[int, socket.socket | asyncio.Task[None]] = {}
+        self._upstreams = Upstreams(self.machine, self._reply, device, largest=LARGEST)
         self._connections: set[asyncio.StreamWriter] = set()
-        self._timer = Timer(self._on_timer)
 
     def listen(self, addresses: Iterable[str] = ADDRESSES) -> None:
         """Take the first of ``addresses`` that is free. Raises :class:`ManageoutError`."""
@@ -72,16 +68,15 @@ class DnsStubService:
         self._loop.add_reader(udp, self._on_clients, udp)
         server = await asyncio.start_server(self._serve, sock=tcp)
         try:
-            async with asyncio.TaskGroup() as self._group:
+            async with asyncio.TaskGroup() as group:
+                self._upstreams.open(group)
                 await self._loop.create_future()
         finally:
             self._loop.remove_reader(udp)
             server.close()
             for writer in list(self._connections):
                 writer.close()
-            self._timer.cancel()
-            for number in list(self._exchanges):
-                self._forget(number)
+            self._upstreams.close()
             udp.close()
             self._udp = self._tcp = None
             self.address = ""
@@ -91,12 +86,12 @@ class DnsStubService:
     def _on_clients(self, udp: socket.socket) -> None:
         for _ in range(_BATCH):
             try:
-                message, source = udp.recvfrom(65535)
+                message, source = udp.recvfrom(LARGEST)
             except OSError:
                 break
             if self._is_local(source):
                 self.machine.receive(message, source, time.monotonic())
-        self._pump()
+        self._upstreams.pump()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
@@ -108,9 +103,9 @@ class DnsStubService:
             while True:
                 async with asyncio.timeout(IDLE_TIMEOUT):
                     await writer.drain()  # who does not read answers may not fill the memory with them
-                    message = await _read_message(reader)
+                    message = await read_message(reader)
                 self.machine.receive(message, writer, time.monotonic(), tcp=True)
-                self._pump()
+                self._upstreams.pump()
         except TimeoutError:
             if writer.transport.get_write_buffer_size():  # closing would wait for it
                 writer.transport.abort()
@@ -121,7 +116,7 @@ class DnsStubService:
         finally:
             self._connections.discard(writer)
             self.machine.gone(writer)
-            self._pump()
+            self._upstreams.pump()
             writer.close()
 
     def _is_local(self, source: tuple[str, int]) -> bool:
@@ -131,105 +126,10 @@ class DnsStubService:
     def _reply(self, order: Reply) -> None:
         if isinstance(order.client, asyncio.StreamWriter):
             if not order.client.is_closing():
-                order.client.write(len(order.message).to_bytes(2, "big") + order.message)
+                order.client.write(framed(order.message))
         elif self._udp is not None:
             with contextlib.suppress(OSError):  # the client has gone
                 self._udp.sendto(order.message, cast(tuple[str, int], order.client))
-
-    # --- Servers ----------------------------------------------------------------------------------------
-
-    def _pump(self) -> None:
-        """Carry out what the machine wants, and ask when it wants to be called."""
-        while orders := self.machine.transmit():
-            for order in orders:
-                match order:
-                    case Ask():
-                        self._ask(order)
-                    case Forget():
-                        self._forget(order.number)
-                    case Reply():
-                        self._reply(order)
-        self._timer.at(self.machine.timer())
-
-    def _on_timer(self) -> None:
-        self.machine.on_timer(time.monotonic())
-        self._pump()
-
-    def _ask(self, order: Ask) -> None:
-        if order.tcp:
-            self._exchanges[order.number] = self._group.create_task(self._ask_tcp(order))
-            return
-        try:
-            sock = socket_to(order.server, self._device if order.inside else "", tcp=False)
-            self._exchanges[order.number] = sock
-            sock.connect(_endpoint(order.server))
-            sock.send(order.message)
-        except OSError as error:
-            log.debug("DNS server %s: %s", order.server, error.strerror)
-            self.machine.failed(order.number, time.monotonic())
-        else:
-            self._loop.add_reader(sock, self._on_answer, order.number, sock)
-
-    def _on_answer(self, number: int, sock: socket.socket) -> None:
-        try:
-            message = sock.recv(65535)
-        except BlockingIOError:
-            return
-        except OSError:  # port unreachable
-            self.machine.failed(number, time.monotonic())
-        else:
-            self.machine.answered(number, message, time.monotonic())
-        self._pump()
-
-    async def _ask_tcp(self, order: Ask) -> None:
-        writer: asyncio.StreamWriter | None = None
-        try:
-            with socket_to(order.server, self._device if order.inside else "", tcp=True) as sock:
-                await self._loop.sock_connect(sock, _endpoint(order.server))
-                reader, writer = await asyncio.open_connection(sock=sock.dup())
-            writer.write(len(order.message).to_bytes(2, "big") + order.message)
-            answer = await _read_message(reader)
-        except (OSError, EOFError):
-            self.machine.failed(order.number, time.monotonic())
-        else:
-            self.machine.answered(order.number, answer, time.monotonic())
-        finally:
-            if writer is not None:
-                writer.close()
-        self._pump()
-
-    def _forget(self, number: int) -> None:
-        exchange = self._exchanges.pop(number, None)
-        if isinstance(exchange, socket.socket):
-            self._loop.remove_reader(exchange)
-            exchange.close()
-        elif exchange is not None and exchange is not asyncio.current_task():
-            exchange.cancel()
-
-
-def socket_to(server: str, device: str, *, tcp: bool) -> socket.socket:
-    """A socket for one question to ``server``, through ``device`` alone if it is given. Raises :class:`OSError`."""
-    family = socket.AF_INET6 if ":" in server else socket.AF_INET
-    sock = socket.socket(family, (socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) | socket.SOCK_NONBLOCK)
-    try:
-        if device:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _endpoint(server: str) -> tuple[str, int] | tuple[str, int, int, int]:
-    address, _, zone = server.partition("%")
-    if ipaddress.ip_address(address).version == 4:
-        return address, PORT
-    return address, PORT, 0, _index(zone)
-
-
-def _index(zone: str) -> int:
-    """The number of an interface, by name or number. Raises :class:`OSError`."""
-    return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone) if zone else 0
 
 
 def _open(address: str, kind: socket.SocketKind) -> socket.socket:
@@ -238,12 +138,6 @@ def _open(address: str, kind: socket.SocketKind) -> socket.socket:
     if kind is socket.SOCK_STREAM:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return sock
-
-
-async def _read_message(reader: asyncio.StreamReader) -> bytes:
-    """One message behind its two bytes of length. Raises :class:`EOFError`, :class:`OSError`."""
-    size = int.from_bytes(await reader.readexactly(2), "big")
-    return await reader.readexactly(size)
 
 
 async def exchange(
@@ -259,8 +153,8 @@ async def exchange(
             if source:
                 sock.bind((source, 0))
             async with asyncio.timeout(patience):
-                await loop.sock_connect(sock, _endpoint(server))
+                await loop.sock_connect(sock, endpoint(server))
                 await loop.sock_sendall(sock, message)
-                return await loop.sock_recv(sock, 65535)
+                return await loop.sock_recv(sock, LARGEST)
     except (OSError, TimeoutError):
         return None

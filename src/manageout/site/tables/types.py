@@ -19,6 +19,7 @@ from pydantic import (
 from manageout.errors import AddressError
 from manageout.site.complaints import Unfit
 from manageout.wire.address import rfc6052_octets, written
+from manageout.wire.host_port import HostPort
 from manageout.wire.special import ILLEGAL4, ILLEGAL6
 
 NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
@@ -63,17 +64,14 @@ def router_name(name: str) -> str:
 
 
 def _listener(value: str) -> str:
-    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+):(\d{1,5})", value)
     try:
-        if not match or not 0 < int(match[2]) < 65536:
-            raise ValueError
-        host = ip_address(match[1].strip("[]"))
-        if (host.version == 6) != match[1].startswith("["):
-            raise ValueError
-    except ValueError:
-        raise Unfit(f"{value!r} is not ADDRESS:PORT", "for example 0.0.0.0:443 or [::]:443") from None
+        host, port = HostPort.parse(value)
+    except AddressError as error:
+        raise Unfit(error.message, error.hint) from None
+    if not port or (isinstance(host, IPv6Address) and host.scope_id is not None):
+        raise Unfit(f"{value!r} has no port, or a zone", "for example 0.0.0.0:443 or [::]:443")
     if isinstance(host, IPv6Address) and host.ipv4_mapped is not None:
-        raise Unfit(f"{value!r} is an IPv4 address", f"write {host.ipv4_mapped}:{match[2]}")
+        raise Unfit(f"{value!r} is an IPv4 address", f"write {host.ipv4_mapped}:{port}")
     return value
 
 
@@ -83,10 +81,10 @@ def metrics_place(value: str) -> str:
     if value == "off" or value.startswith("unix:/"):
         return value
     try:
-        host = _listener(value).rpartition(":")[0]
+        host = HostPort.parse(_listener(value)).address
     except ValueError:
         raise Unfit(f"{value!r} is not a place for the metrics", hint) from None
-    if not ip_address(host.strip("[]")).is_loopback:
+    if not host.is_loopback:
         raise Unfit(f"{host} is not a loopback address, and metrics have no password", hint)
     return value
 

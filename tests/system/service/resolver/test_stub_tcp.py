@@ -10,7 +10,8 @@ import dns.rcode
 import pytest
 
 from manageout.service.resolver import stub as dns_stub
-from manageout.service.resolver.stub import PORT, DnsStubService
+from manageout.service.resolver.stub import DnsStubService
+from manageout.service.resolver.upstream import PORT
 
 ADDRESSES = ("127.0.0.201", "127.0.0.202")
 QUESTION = dns.message.make_query("app.corp.example", "AAAA").to_wire()
