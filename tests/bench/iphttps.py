@@ -9,8 +9,9 @@ import time
 from collections.abc import Collection, Iterator
 from functools import partial
 
+from manageout.lab.process import wait_until
 from tests.bench.report import Result, alternate, compared, say
-from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, GATEWAY_V6, Pair, Running, sh
 from tests.tools.places.iphttps_strangers import memory_of
 
 NAMES = (
@@ -120,7 +121,7 @@ def _own(pair: Pair) -> Iterator[Result]:
     script.write_text(_RAW)
     arguments = (str(script), "server", GATEWAY_V4, str(RAW_PORT), str(pair.ca.directory), str(SECONDS))
     server = pair.start("gw", sys.executable, *arguments)
-    wait_for("the bare TLS server listens", lambda: "listening" in server.text())
+    wait_until("the bare TLS server listens", lambda: "listening" in server.text())
 
     def raw() -> float:
         argv = [sys.executable, *arguments[:1], "client", *arguments[2:]]
@@ -145,9 +146,9 @@ def _idle(pair: Pair) -> Result:
     before = memory_of(gateway.pid)
     argv = (sys.executable, "-m", "tests.bench.iphttps_idle", str(pair.ca.directory), name, str(IDLE_CLIENTS))
     loader = pair.start("cl", *argv)
-    wait_for("all are connected", lambda: "connected" in loader.text() or loader.process.poll(), 120)
+    wait_until("all are connected", lambda: "connected" in loader.text() or loader.process.poll(), 120)
     assert loader.process.poll() is None, loader.text()
-    wait_for("the gateway counts them", lambda: len(pair.ask("clients")) == IDLE_CLIENTS)
+    wait_until("the gateway counts them", lambda: len(pair.ask("clients")) == IDLE_CLIENTS)
     value = (memory_of(gateway.pid) - before) / IDLE_CLIENTS
     loader.stop()
     gateway.stop()
@@ -164,7 +165,7 @@ def _start_ocserv(pair: Pair) -> tuple[Running, Running]:
     script.write_text(_VPNC)
     script.chmod(0o755)
     ocserv = pair.start("gw", "ocserv", "-f", "-c", str(config))
-    wait_for("ocserv listens", lambda: f":{OCSERV_PORT} " in sh("ip netns exec gw ss -Hltn"))
+    wait_until("ocserv listens", lambda: f":{OCSERV_PORT} " in sh("ip netns exec gw ss -Hltn"))
     client = pki / "laptop.corp.example"
     openconnect = pair.start(
         "cl",
@@ -172,14 +173,14 @@ def _start_ocserv(pair: Pair) -> tuple[Running, Running]:
         *("--certificate", f"{client}.pem", "--sslkey", f"{client}.key", "--cafile", f"{pki}/ca.pem"),
         f"https://{GATEWAY_NAME}:{OCSERV_PORT}",
     )
-    wait_for("openconnect is up", lambda: "10.99" in sh("ip -n cl addr") or openconnect.process.poll())
+    wait_until("openconnect is up", lambda: "10.99" in sh("ip -n cl addr") or openconnect.process.poll())
     assert openconnect.process.poll() is None, openconnect.text() + ocserv.text()
     return ocserv, openconnect
 
 
 def _iperf_server(pair: Pair, address: str) -> Running:
     running = pair.start("gw", "iperf3", "--server", "--forceflush", "--bind", address)
-    wait_for("iperf3 listens", lambda: "listening" in running.text() or running.process.poll())
+    wait_until("iperf3 listens", lambda: "listening" in running.text() or running.process.poll())
     assert running.process.poll() is None, running.text()
     return running
 

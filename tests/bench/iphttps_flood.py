@@ -14,9 +14,10 @@ from math import ceil
 from statistics import median
 from typing import Any
 
+from manageout.lab.process import wait_until
 from tests.bench.leases_load import name_of
 from tests.bench.report import Result, say
-from tests.tools.places.iphttps import GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_V6, Pair, Running, sh
 from tests.tools.places.iphttps_strangers import come_and_go, memory_of, padded_contexts
 
 NAMES = ("iphttps_flood_p99_ms", "iphttps_flood_newcomers", "iphttps_padded_bytes")
@@ -43,7 +44,7 @@ def _padded(pair: Pair) -> Result:
     come_and_go(pair, clients, 20)  # what is made once
     before = memory_of(gateway.pid)
     served = come_and_go(pair, clients, PADDED_TIMES)
-    wait_for("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])
+    wait_until("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])
     grown = memory_of(gateway.pid) - before
     gateway.stop()
     return Result("iphttps_padded_bytes", grown, "bytes", f"{served} connections")

@@ -13,9 +13,10 @@ import sys
 import time
 from collections.abc import Iterator
 
+from manageout.lab.process import wait_until
 from tests.bench.leases_load import name_of
 from tests.bench.report import Result, say
-from tests.tools.places.iphttps import GATEWAY_V6, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_V6, Pair, Running, sh
 from tests.tools.places.iphttps_flow import CABLE, Flow, lay_cable
 
 AWAY = {"iphttps_back_1s": 1.0, "iphttps_back_20s": 20.0, "iphttps_back_5min": 300.0}
@@ -50,7 +51,7 @@ def _back(pair: Pair, names: list[str]) -> Iterator[Result]:
         # Real clients have processors of their own.
         argv = ("nice", "-n", "15", sys.executable, "-m", "tests.bench.return_load", *arguments)
         loaders.append(pair.start(namespace, *argv, name=namespace))
-    wait_for("all are connected", lambda: _all(loaders, "all up"), 60)
+    wait_until("all are connected", lambda: _all(loaders, "all up"), 60)
     for name in names:
         found = []
         for run in range(1 if AWAY[name] > 100 else RUNS):
@@ -71,11 +72,11 @@ def _once(
     gateway.process.send_signal(sign)
     gateway.process.wait(20)
     ended = time.monotonic()
-    wait_for("all have noticed", lambda: _all(loaders, "all lost", ended - 20), 20)
+    wait_until("all have noticed", lambda: _all(loaders, "all lost", ended - 20), 20)
     time.sleep(max(0.0, ended + away - time.monotonic()))
     gateway = pair.start_gateway(iphttps=LIMITS)
     ready = time.monotonic()
-    last = wait_for("all are back", lambda: _all(loaders, "all up", ended), 120)
+    last = wait_until("all are back", lambda: _all(loaders, "all up", ended), 120)
     assert len(pair.ask("clients")) == CLIENTS
     return gateway, max(0.0, last - ready)
 
@@ -97,7 +98,7 @@ def _move(pair: Pair) -> Result:
     pair.start_gateway()
     pair.start_client()
     pair.address()
-    wait_for("the tunnel carries", lambda: sh(f"ip netns exec cl ping -c 1 -W 2 {GATEWAY_V6}"))
+    wait_until("the tunnel carries", lambda: sh(f"ip netns exec cl ping -c 1 -W 2 {GATEWAY_V6}"))
     gaps = []
     for _ in range(MOVES):
         flow = Flow(pair)
@@ -107,7 +108,7 @@ def _move(pair: Pair) -> Result:
         flow.close()
         gaps.append(flow.gap)
         sh(f"ip -n cl link set eth0 up; ip -n cl addr add {address}/24 dev eth0")
-        wait_for(
+        wait_until(
             "it is back on the first way",
             lambda: not str(pair.ask("clients")[-1]["peer"]).startswith(CABLE),
             20,

@@ -11,9 +11,10 @@ import sys
 import time
 from collections.abc import Collection, Iterator
 
+from manageout.lab.process import wait_until
 from tests.bench.leases_load import name_of
 from tests.bench.report import Result, say
-from tests.tools.places.iphttps import GATEWAY_V4, Pair, wait_for
+from tests.tools.places.iphttps import GATEWAY_V4, Pair
 
 NAMES = ("leases_connect_per_second",)
 CLIENTS = 600
@@ -49,12 +50,12 @@ def _run(pair: Pair) -> float:
     for first in range(1, CLIENTS + 1, share):
         arguments = (str(pair.ca.directory), str(first), str(share))
         loaders.append(pair.start("cl", sys.executable, "-m", "tests.bench.leases_load", *arguments))
-    wait_for("all are prepared", lambda: all("prepared" in loader.text() for loader in loaders), 60)
+    wait_until("all are prepared", lambda: all("prepared" in loader.text() for loader in loaders), 60)
     start = time.monotonic()
     for loader in loaders:
         loader.process.send_signal(signal.SIGUSR1)
-    wait_for("all are connected", lambda: all("connected" in loader.text() for loader in loaders), 60)
-    wait_for("all have a lease", lambda: pair.ask("status")["roles"]["leases"]["held"] == CLIENTS)
+    wait_until("all are connected", lambda: all("connected" in loader.text() for loader in loaders), 60)
+    wait_until("all have a lease", lambda: pair.ask("status")["roles"]["leases"]["held"] == CLIENTS)
     rate = CLIENTS / (time.monotonic() - start)
     rows = pair.ask("leases")
     assert len({row["ipv4"] for row in rows}) == len({row["name"] for row in rows}) == CLIENTS

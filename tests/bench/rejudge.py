@@ -18,12 +18,13 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from statistics import median
 
+from manageout.lab.process import wait_until
 from manageout.linux.netlink import messages as rtnetlink
 from manageout.linux.netlink.messages import attribute
 from manageout.linux.netlink.netfilter import NETFILTER
 from tests.bench.iphttps_flood import percentile
 from tests.bench.report import Result, say
-from tests.tools.places.iphttps import SITE, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import SITE, Pair, Running, sh
 
 NAMES = ("rejudge_100k_seconds", "rejudge_100k_p99_ms")
 CONNECTIONS, REFUSED = 100_000, 500
@@ -81,7 +82,7 @@ def _settle(gateway: Running) -> None:
         time.sleep(0.5)
         return busy() - before < 0.05
 
-    wait_for("the gateway is idle", idle, 120)
+    wait_until("the gateway is idle", idle, 120)
 
 
 def _p99_under_reloads(gateway: Running, seconds: list[float], refused: int) -> float:
@@ -93,7 +94,7 @@ def _p99_under_reloads(gateway: Running, seconds: list[float], refused: int) -> 
             before, begun = gateway.text().count(_DONE), time.monotonic()
             os.kill(gateway.pid, signal.SIGHUP)
             if refused:
-                wait_for("all are judged", lambda: gateway.text().count(_DONE) > before, 120)  # noqa: B023
+                wait_until("all are judged", lambda: gateway.text().count(_DONE) > before, 120)  # noqa: B023
                 seconds.append(time.monotonic() - begun)
             end.wait(max(0.0, begun + PAUSE - time.monotonic()))
 

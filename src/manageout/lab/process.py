@@ -104,7 +104,7 @@ def stop(process: Process, sign: signal.Signals = signal.SIGTERM) -> None:
 
 
 def wait_until(
-    what: str, condition: Callable[[], T | None], seconds: float, needs: Sequence[Process] = ()
+    what: str, condition: Callable[[], T | None], seconds: float = 15.0, needs: Sequence[Process] = ()
 ) -> T:
     """Poll until ``condition`` is true and return its value.
 

@@ -16,13 +16,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from manageout.errors import DaemonUnreachable
+from manageout.lab.process import wait_until
 from manageout.service.process import client as control
 from manageout.service.tls.pki import Authority
 
@@ -42,15 +42,6 @@ def sh(command: str) -> str:
     done = subprocess.run(command, shell=True, text=True, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
-
-
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Until ``condition`` gives something true; that is returned."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.05)
-    return found
 
 
 class Running:
@@ -160,7 +151,7 @@ class Pair:
         argv = ("run", "--config", str(file), "--runtime-dir", str(self.directory / "gw"))
         running = self.start("gw", PYTHON, "-m", "manageout", *argv, name="gateway")
         self.gateway = running
-        wait_for("the gateway is ready", lambda: "ready: " in running.text() or self._ended(running))
+        wait_until("the gateway is ready", lambda: "ready: " in running.text() or self._ended(running))
         return running
 
     @staticmethod
@@ -196,7 +187,7 @@ class Pair:
             ]
             return found[0] if found else None
 
-        return str(wait_for(f"{namespace} has an address", find))
+        return str(wait_until(f"{namespace} has an address", find))
 
     def ask(self, command: str, namespace: str = "gw") -> Any:
         """What the process in ``namespace`` answers on its control socket; None when there is none."""

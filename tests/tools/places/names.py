@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from manageout.lab.bind import no_files
-from tests.tools.places.iphttps import GATEWAY_V4, SITE, Pair, Running, sh, wait_for
+from manageout.lab.process import wait_until
+from tests.tools.places.iphttps import GATEWAY_V4, SITE, Pair, Running, sh
 
 HOME_DNS = GATEWAY_V4
 SITE_DNS = f"{SITE}3333::1"
@@ -80,7 +81,7 @@ class NamesPlace:
         config.write_text("\n".join(lines) + "\n")
         argv = (str(self.named), "-g", "-n", "1", "-c", str(config))
         running = self.pair.start("gw", *argv, name=f"named-{name}")
-        wait_for(f"{name} answers", lambda: "running\n" in running.text())
+        wait_until(f"{name} answers", lambda: "running\n" in running.text())
         return running
 
     def connect(self, *options: str, advertised: bool = False) -> Running:
@@ -97,7 +98,7 @@ class NamesPlace:
 
     def wait_policy(self, state: str) -> dict[str, Any]:
         """Until the policy is ``on``, ``off`` or ``failed``."""
-        wait_for(f"the policy is {state}", lambda: self.names().get("policy") == state, 30)
+        wait_until(f"the policy is {state}", lambda: self.names().get("policy") == state, 30)
         return self.names()
 
     def dig(self, name: str, kind: str = "AAAA", *options: str) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import FastPathUnavailable
+from manageout.lab.process import wait_until
 from manageout.linux.bpf import isatap as isatap_bpf
 from manageout.linux.bpf.fast_path import Direct
 from manageout.linux.bpf.isatap import Added, HostTraffic, IsatapFastPath, IsatapSetup
@@ -292,10 +293,7 @@ class TestDirect:
         with Path41(tun, state(HOST)) as path:
             self.out(path, packet)
             assert self.went(path, packet)[:12] == ONWARD
-            deadline = time.monotonic() + 10
-            while self.went(path, packet)[:12] == ONWARD:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            wait_until("the kernel is asked", lambda: self.went(path, packet)[:12] != ONWARD)
 
     def test_what_the_kernel_must_see_never_goes_straight(self, tun: Tun) -> None:
         segment = tcp.build(HOST6, CLIENT, tcp.Tcp(4000, 22, 1, 1, tcp.ACK, 1000, 0, b""), b"")
@@ -374,10 +372,7 @@ def test_after_a_kill_nothing_of_ours_stays_for_long(tun: Tun, tcx: str, left: i
         assert child.stdout is not None and child.stdout.readline() == "attached\n"
         assert programs("u0") > 0
         child.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while programs("u0") != left:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until("the kernel let go", lambda: programs("u0") == left)
     IsatapFastPath.remove_leftovers([socket.if_nametoindex("u0")])
     assert programs("u0") == 0
 

@@ -14,6 +14,7 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 
 from manageout.errors import FastPathUnavailable
+from manageout.lab.process import wait_until
 from manageout.linux.bpf import xlat as xlat_bpf
 from manageout.linux.bpf.fast_path import Direct
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
@@ -239,10 +240,7 @@ class TestDirect:
         with Path64(tun, mappings()) as path:
             self.let(path, out())
             assert self.went(path, out())[:12] == ONWARD
-            deadline = time.monotonic() + 10
-            while self.went(path, out())[:12] == ONWARD:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            wait_until("the kernel is asked", lambda: self.went(path, out())[:12] != ONWARD)
 
     def test_no_packet_larger_than_those_that_the_kernel_let(self, tun: Tun) -> None:
         with Path64(tun, mappings()) as path:
@@ -342,10 +340,7 @@ def test_after_a_kill_nothing_of_ours_stays_for_long(tun: Tun, tcx: str, left: i
         assert child.stdout is not None and child.stdout.readline() == "attached\n"
         assert programs("u0") > 0
         child.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while programs("u0") != left:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until("the kernel let go", lambda: programs("u0") == left)
     XlatFastPath.remove_leftovers([socket.if_nametoindex("u0")])
     assert programs("u0") == 0
 

@@ -15,8 +15,9 @@ import dns.query
 import dns.rcode
 import pytest
 
+from manageout.lab.process import wait_until
 from tests.tools.places.dns64 import values
-from tests.tools.places.iphttps import SITE, Pair, in_namespace, sh, wait_for
+from tests.tools.places.iphttps import SITE, Pair, in_namespace, sh
 
 DNS64 = f"{SITE}3333::1"
 TABLES = """
@@ -83,7 +84,7 @@ def test_blocked_names_are_reported_by_the_clients_name(pair: Pair) -> None:
             "laptop.corp.example asked for isatap.corp.example: 1",
         ]
 
-    wait_for("both are reported", reported)
+    wait_until("both are reported", reported)
 
 
 def test_a_reload_changes_who_and_what_is_excluded(pair: Pair) -> None:
@@ -93,11 +94,11 @@ def test_a_reload_changes_who_and_what_is_excluded(pair: Pair) -> None:
     assert values(ask("ipv4only.arpa")) == KNOWN
     pair.write_site(tables=TABLES + 'exclude_clients = ["laptop.*"]\nblocked = ["secret.example"]\n')
     gateway.process.send_signal(signal.SIGHUP)
-    wait_for("nothing is made for the laptop", lambda: not ask("ipv4only.arpa").answer)
+    wait_until("nothing is made for the laptop", lambda: not ask("ipv4only.arpa").answer)
     assert ask("x.secret.example").rcode() == dns.rcode.NXDOMAIN
     pair.write_site(tables=TABLES)
     gateway.process.send_signal(signal.SIGHUP)
-    wait_for("it is again", lambda: values(ask("ipv4only.arpa")) == KNOWN)
+    wait_until("it is again", lambda: values(ask("ipv4only.arpa")) == KNOWN)
 
 
 def test_servers_that_nobody_reaches_are_a_finding(pair: Pair) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.wire import proxy
 from manageout.wire.iphttps import build_request
-from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, Running, in_namespace, sh
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 CONFIG = """
@@ -56,7 +57,7 @@ class Place(Pair):
         text = CONFIG.format(balancer=self.balancer, gateway=GATEWAY_V4, directory=self.directory)
         file.write_text(text)
         haproxy = self.start("lb", "haproxy", "-db", "-f", str(file))
-        wait_for("haproxy listens", lambda: self._up(haproxy))
+        wait_until("haproxy listens", lambda: self._up(haproxy))
 
     def _up(self, haproxy: Running) -> bool:
         assert haproxy.process.poll() is None, haproxy.text()
@@ -138,8 +139,8 @@ def test_clients_behind_haproxy_are_known_by_their_own_address(place: Place) -> 
     (row,) = place.ask("clients")
     assert row["peer"].startswith(f"{place.first}:") and row["name"] == "laptop.corp.example"
     told = f"client laptop.corp.example from {place.first} connected"
-    wait_for("it is told", lambda: told in place.gateway.text())
-    assert wait_for("the audit has it", lambda: place.ask("audit"))[0]["peer"] == row["peer"]
+    wait_until("it is told", lambda: told in place.gateway.text())
+    assert wait_until("the audit has it", lambda: place.ask("audit"))[0]["peer"] == row["peer"]
     assert client.stop() == 0
     # Limits count by client, not by balancer.
     assert [place.through("cl", f"c{number}.corp.example")[:12] for number in range(2)] == [
@@ -157,11 +158,11 @@ def test_who_is_refused_behind_a_balancer_is_told_by_its_own_address(place: Plac
     place.balance()
     place.ca.issue("lost.corp.example", server=False)
     place.ca.revoke("lost.corp.example")
-    wait_for("the list is read", lambda: "read again" in place.gateway.text())
+    wait_until("the list is read", lambda: "read again" in place.gateway.text())
     assert place.through("cl2", "lost.corp.example").startswith(b"HTTP/1.1 403")
-    assert wait_for("counted", lambda: place.rows("certificate-revoked")) == {place.second: 1}
+    assert wait_until("counted", lambda: place.rows("certificate-revoked")) == {place.second: 1}
     told = f"client {place.second} refused: client certificate: revoked"
-    wait_for("it is told", lambda: told in place.gateway.text())
+    wait_until("it is told", lambda: told in place.gateway.text())
 
 
 def test_a_stranger_who_sends_a_header_is_refused(place: Place) -> None:
@@ -172,9 +173,9 @@ def test_a_stranger_who_sends_a_header_is_refused(place: Place) -> None:
         proxy.build(None),
     ):
         assert place.through("cl2", first=first, address=GATEWAY_V4) == b""
-    assert wait_for("counted", lambda: place.rows("proxy-stranger").get(place.second) == 3)
+    assert wait_until("counted", lambda: place.rows("proxy-stranger").get(place.second) == 3)
     assert place.through("cl2", first=header("203.0.113.5")) == b""  # through the balancer, behind its header
-    assert wait_for("counted", lambda: place.rows("proxy-stranger").get(place.second) == 4)
+    assert wait_until("counted", lambda: place.rows("proxy-stranger").get(place.second) == 4)
     assert place.through("cl2", address=GATEWAY_V4).startswith(b"HTTP/1.1 200")  # who sends none is a client
     assert "203.0.113.5" not in place.gateway.text()
 
@@ -184,17 +185,17 @@ def test_a_balancer_must_say_whom_it_connects_for(place: Place) -> None:
     firsts = (b"", version_1, header("0.0.0.0"))
     for count, first in enumerate(firsts, 1):
         assert place.through("lb", first=first, address=GATEWAY_V4) == b""
-        wait_for("counted", partial(counted, place, count))
+        wait_until("counted", partial(counted, place, count))
     with place.plain("lb", GATEWAY_V4) as cut:
         cut.sendall(header("203.0.113.5")[:20])
-        wait_for("the gateway has read it", all_is_read)
+        wait_until("the gateway has read it", all_is_read)
         cut.shutdown(socket.SHUT_WR)
         assert cut.recv(10) == b""
-    wait_for("counted", partial(counted, place, 4))
+    wait_until("counted", partial(counted, place, 4))
     with place.plain("lb", GATEWAY_V4) as slow:  # it ends after handshake_timeout
         slow.sendall(header("203.0.113.5")[:20])
         assert slow.recv(10) == b""
-    wait_for("counted", partial(counted, place, 5))
+    wait_until("counted", partial(counted, place, 5))
     for check in (b"", proxy.build(None)):  # a health check of either kind
         with place.plain("lb", GATEWAY_V4) as sock:
             sock.sendall(check)
@@ -220,7 +221,7 @@ def test_a_balancer_that_speaks_for_itself_is_met_like_anybody(place: Place) -> 
     context = ssl.create_default_context(cafile=str(place.ca.certificate_path))
     with contextlib.suppress(OSError), context.wrap_socket(sock, server_hostname=GATEWAY_NAME) as tls:
         assert tls.recv(1) == b""
-    assert wait_for(
+    assert wait_until(
         "it has no certificate", lambda: place.rows("certificate-missing") or place.rows("tls-failed")
     )
     assert not place.rows("proxy-header")
@@ -239,7 +240,7 @@ def test_a_header_may_come_byte_by_byte(place: Place) -> None:
     with context.wrap_socket(sock, server_hostname=GATEWAY_NAME) as tls:
         tls.sendall(REQUEST)
         assert tls.recv(4096).startswith(b"HTTP/1.1 200")
-    wait_for("it is told", lambda: "from 203.0.113.9 connected" in place.gateway.text())
+    wait_until("it is told", lambda: "from 203.0.113.9 connected" in place.gateway.text())
 
 
 def test_a_reload_says_who_is_a_balancer(place: Place) -> None:
@@ -248,6 +249,6 @@ def test_a_reload_says_who_is_a_balancer(place: Place) -> None:
     (place.directory / "site.toml").write_text(text.replace(f"{place.balancer}/32", f"{place.second}/32"))
     loaded = place.ask("status")["config"]["loaded"]
     place.gateway.process.send_signal(1)
-    wait_for("reloaded", lambda: place.ask("status")["config"]["loaded"] > loaded)
+    wait_until("reloaded", lambda: place.ask("status")["config"]["loaded"] > loaded)
     assert place.through("cl2", address=GATEWAY_V4) == b""
     assert place.through("cl2", first=header("203.0.113.5"), address=GATEWAY_V4).startswith(b"HTTP/1.1 200")

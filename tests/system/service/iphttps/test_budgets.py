@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.protocol.iphttps.newcomers import SOURCE_MOST
 from manageout.wire.iphttps import build_request
-from tests.tools.places.iphttps import GATEWAY_NAME, Pair, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, Pair
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 
@@ -45,10 +46,10 @@ def test_a_source_whose_handshakes_fail_is_refused_and_others_are_not(pair: Pair
             fails(pair)
         return pair.drops().get("too-many-failures", 0) > 0
 
-    wait_for("failures are refused", refused, 60)
+    wait_until("failures are refused", refused, 60)
     assert all(served(pair, "cl", f"laptop{number}") for number in range(5))
     # His neighbours behind the same NAT are served from what is spare, at once or when they try again.
-    wait_for("a neighbour is served", lambda: served(pair, "bad", "neighbour"))
+    wait_until("a neighbour is served", lambda: served(pair, "bad", "neighbour"))
 
 
 def test_handshakes_that_end_well_are_never_refused(pair: Pair) -> None:
@@ -68,5 +69,5 @@ def test_one_certificate_that_comes_again_and_again(pair: Pair) -> None:
             served(pair, "bad", "restless")
         return pair.drops().get("certificate-too-often", 0) > 0
 
-    wait_for("it comes too often", refused, 60)
+    wait_until("it comes too often", refused, 60)
     assert served(pair, "cl", "laptop")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.wire.iphttps import build_request
 from tests.tools.places.iphttps import (
     GATEWAY_NAME,
@@ -25,7 +26,6 @@ from tests.tools.places.iphttps import (
     Pair,
     in_namespace,
     sh,
-    wait_for,
 )
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
@@ -102,10 +102,10 @@ def test_a_client_gets_an_address_and_routes_and_leaves_nothing_behind(pair: Pai
     assert address in row["addresses"]
     status = pair.ask("status", "cl")["roles"]["iphttps-client"]
     assert status["state"] == "link up" and status["addresses"][-1] == address
-    wait_for("both ends count alike", lambda: counts(pair, "tx", "rx") and counts(pair, "rx", "tx"))
+    wait_until("both ends count alike", lambda: counts(pair, "tx", "rx") and counts(pair, "rx", "tx"))
     assert client.stop() == 0
     assert sh("ip -n cl -o link; ip -n cl -o addr; ip -n cl -6 route") == before
-    wait_for("the gateway forgets the client", lambda: not pair.ask("clients"))
+    wait_until("the gateway forgets the client", lambda: not pair.ask("clients"))
 
 
 @pytest.mark.parametrize("framing", ["own", "stock"])
@@ -114,7 +114,7 @@ def test_bulk_data_arrives_whole_both_ways(pair: Pair, framing: str) -> None:
     pair.start_client("laptop.corp.example", *(["--stock"] if framing == "stock" else []))
     address = pair.address()
     # Big and small writes, so that segments of all lengths occur; the server sends back what it gets.
-    wait_for("the tunnel carries", lambda: ping("cl", GATEWAY_V6))
+    wait_until("the tunnel carries", lambda: ping("cl", GATEWAY_V6))
     data = bytes(range(256)) * 40000
     listener = in_namespace("gw", lambda: socket.create_server((GATEWAY_V6, 9999), family=socket.AF_INET6))
     sender = in_namespace("cl", lambda: socket.create_connection((GATEWAY_V6, 9999), 10))
@@ -154,7 +154,7 @@ def test_a_client_that_comes_back_takes_its_address_over(pair: Pair) -> None:
     first.process.send_signal(signal.SIGSTOP)  # gone without a word: its TCP connection stands
     pair.start_client(namespace="cl2")
     assert pair.address("cl2") == address
-    wait_for("packets go to the new place", lambda: ping("gw", address))
+    wait_until("packets go to the new place", lambda: ping("gw", address))
     first.process.send_signal(signal.SIGCONT)
 
 
@@ -163,14 +163,14 @@ def test_a_client_finds_a_restarted_gateway_when_its_network_changes(pair: Pair)
     pair.start_client()
     address = pair.address()
     assert gateway.stop() == 0
-    wait_for(
+    wait_until(
         "the client notices",
         lambda: pair.ask("status", "cl")["roles"]["iphttps-client"]["state"] == "link down",
     )
     pair.start_gateway()
     sh("ip -n cl addr add 198.51.100.77/24 dev eth0")  # it would wait half a minute otherwise
-    wait_for("the client is back", lambda: pair.ask("clients"))
-    wait_for("it has its old address", lambda: ping("gw", address))
+    wait_until("the client is back", lambda: pair.ask("clients"))
+    wait_until("it has its old address", lambda: ping("gw", address))
 
 
 @pytest.mark.parametrize("allowed", [False, True])
@@ -180,7 +180,7 @@ def test_clients_reach_each_other_only_if_policy_says_so(pair: Pair, allowed: bo
     pair.start_client("one.corp.example")
     pair.start_client("two.corp.example", "--stock", namespace="cl2")
     there = pair.address("cl2")
-    wait_for("both tunnels carry", lambda: ping("cl", GATEWAY_V6) and ping("cl2", GATEWAY_V6))
+    wait_until("both tunnels carry", lambda: ping("cl", GATEWAY_V6) and ping("cl2", GATEWAY_V6))
     assert ping("cl", there) == allowed
     assert bool(pair.drops().get("hairpin")) != allowed
 
@@ -189,10 +189,10 @@ def test_a_proxy_that_wants_a_password(pair: Pair) -> None:
     script = pair.directory / "proxy.py"
     script.write_text(PROXY)
     proxy = pair.start("gw", sys.executable, str(script), str(PROXY_PORT), GATEWAY_V4)
-    wait_for("the proxy listens", lambda: f":{PROXY_PORT} " in sh("ip netns exec gw ss -Hltn"))
+    wait_until("the proxy listens", lambda: f":{PROXY_PORT} " in sh("ip netns exec gw ss -Hltn"))
     pair.start_gateway()
     without = pair.start_client("laptop.corp.example", "--proxy", f"http://{GATEWAY_V4}:{PROXY_PORT}")
-    wait_for("it is refused", lambda: "wants a user name and password" in without.text())
+    wait_until("it is refused", lambda: "wants a user name and password" in without.text())
     assert "407" in proxy.text()
     without.stop()
     pair.start_client("laptop.corp.example", "--proxy", f"http://user:pass%20word@{GATEWAY_V4}:{PROXY_PORT}")
@@ -204,27 +204,27 @@ def test_a_proxy_that_wants_a_password(pair: Pair) -> None:
 def test_a_gateway_with_another_name_or_authority_is_not_believed(pair: Pair) -> None:
     pair.start_gateway()
     client = pair.start_client(url=f"https://{GATEWAY_V4}/IPHTTPS")
-    wait_for("the name differs", lambda: "certificate: made for another address" in client.text())
+    wait_until("the name differs", lambda: "certificate: made for another address" in client.text())
     client.stop()
     client = pair.start_client(
         "laptop.corp.example", "--ca", str(pair.ca.directory / "laptop.corp.example.pem")
     )
-    wait_for(
+    wait_until(
         "the authority differs", lambda: "certificate: self-signed authority in its chain" in client.text()
     )
     client.stop()
     client = pair.start_client(url="https://nowhere.invalid/IPHTTPS")
-    wait_for("there is no such name", lambda: "gateway nowhere.invalid:" in client.text())
+    wait_until("there is no such name", lambda: "gateway nowhere.invalid:" in client.text())
 
 
 def test_a_refused_client_is_told_why(pair: Pair) -> None:
     pair.start_gateway()
     pair.ca.issue("lost.corp.example", server=False)
     pair.ca.revoke("lost.corp.example")
-    wait_for("the list is read", lambda: "read again" in pair.gateway.text())
+    wait_until("the list is read", lambda: "read again" in pair.gateway.text())
     client = pair.start_client("lost.corp.example")
-    wait_for("the reason is shown", lambda: "403 client certificate is revoked" in client.text())
-    wait_for("and what to do", lambda: "the gateway does not let us in" in client.text())
+    wait_until("the reason is shown", lambda: "403 client certificate is revoked" in client.text())
+    wait_until("and what to do", lambda: "the gateway does not let us in" in client.text())
 
 
 def test_a_fixed_address_is_for_its_owner(pair: Pair) -> None:
@@ -255,7 +255,7 @@ def test_several_listeners_which_a_reload_changes(pair: Pair) -> None:
     pair.write_site(gateway='listen = ["0.0.0.0:443", "[::]:444"]')
     gateway.process.send_signal(signal.SIGHUP)
     listening = ["0.0.0.0:443", "[::]:444"]
-    wait_for(
+    wait_until(
         "the listeners are others", lambda: pair.ask("status")["roles"]["iphttps"]["listen"] == listening
     )
     assert connects("::1", 444) and not connects("127.0.0.1", 8443)
@@ -315,7 +315,7 @@ def test_a_device_that_is_set_down_and_up_carries_again(pair: Pair) -> None:
     assert not ping("cl", GATEWAY_V6)
     sh("ip -n gw link set mo-iphttps0 up")
     sh(f"ip -n gw addr replace {GATEWAY_V6}/64 dev mo-iphttps0 nodad")  # Linux forgets it at "down"
-    wait_for("it carries again", lambda: ping("gw", address))
+    wait_until("it carries again", lambda: ping("gw", address))
 
 
 def test_a_device_that_somebody_removes_ends_the_client_with_a_clear_line(pair: Pair) -> None:
@@ -331,7 +331,7 @@ def test_a_client_that_does_not_read_costs_bounded_memory_and_recovers(pair: Pai
     gateway = pair.start_gateway()
     client = pair.start_client()
     address = pair.address()
-    wait_for("the tunnel carries", lambda: ping("gw", address))
+    wait_until("the tunnel carries", lambda: ping("gw", address))
     sender = in_namespace("gw", lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
     before = memory(gateway.pid)
     client.process.send_signal(signal.SIGSTOP)
@@ -339,11 +339,11 @@ def test_a_client_that_does_not_read_costs_bounded_memory_and_recovers(pair: Pai
         for _ in range(40):  # 48 MB, in steps that the TUN's queue holds
             for _ in range(1000):
                 sender.sendto(bytes(1200), (address, 9))
-            wait_for("the gateway has read them", lambda: pair.ask("status") is not None)
+            wait_until("the gateway has read them", lambda: pair.ask("status") is not None)
     assert pair.drops()["queue-full"] > 0
     assert memory(gateway.pid) - before < 16 << 20
     client.process.send_signal(signal.SIGCONT)
-    wait_for("it carries again", lambda: ping("gw", address))
+    wait_until("it carries again", lambda: ping("gw", address))
 
 
 def memory(pid: int) -> int:
@@ -368,5 +368,5 @@ def test_old_drops_of_connect_are_not_recent_ones(pair: Pair) -> None:
     def status() -> Any:
         return pair.ask("status", "cl") or {}
 
-    wait_for("it runs for a while", lambda: status() and time.time() - status()["since"] > 5)
+    wait_until("it runs for a while", lambda: status() and time.time() - status()["since"] > 5)
     assert status()["recent_drops"]["seconds"] < 4, "since the oldest sample, not since the start"

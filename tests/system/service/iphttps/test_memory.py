@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.tools.places.iphttps import Pair, Running, wait_for
+from manageout.lab.process import wait_until
+from tests.tools.places.iphttps import Pair, Running
 from tests.tools.places.iphttps_strangers import come_and_go, memory_of, padded_contexts
 
 WARM, TIMES = 200, 400
@@ -28,5 +29,5 @@ def test_closed_connections_with_long_chains_leave_nothing(
     assert come_and_go(pair, clients, WARM) == WARM * served
     before = memory_of(running.pid)
     assert come_and_go(pair, clients, TIMES) == TIMES * served
-    wait_for("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])
+    wait_until("all are gone", lambda: not pair.ask("status")["roles"]["iphttps"]["handshakes"])
     assert memory_of(running.pid) - before < 5_000_000

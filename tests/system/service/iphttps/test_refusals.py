@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from manageout.wire.iphttps import build_request
-from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair
 
 LIMITS = (
     "handshake_timeout = 1.5\nhead_timeout = 1.5\nmax_handshakes = 4\nmax_per_source = 6\nmax_connections = 8"
@@ -42,7 +43,7 @@ def closed(sock: socket.socket) -> bool:
 
 def counted(pair: Pair, reason: str, before: dict[str, int]) -> bool:
     """The reason is counted once more than before."""
-    return bool(wait_for(reason, lambda: pair.drops().get(reason, 0) == before.get(reason, 0) + 1))
+    return bool(wait_until(reason, lambda: pair.drops().get(reason, 0) == before.get(reason, 0) + 1))
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -193,10 +194,10 @@ def handshakes(pair: Pair) -> int:
 
 
 def test_unfinished_handshakes_do_not_lock_out_newcomers(pair: Pair) -> None:
-    wait_for("nobody is on the way", lambda: not handshakes(pair))
+    wait_until("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
     silent = [half_begun(pair, namespace) for namespace in ("cl", "cl2", "cl", "cl2")]
-    wait_for("all places are taken", lambda: handshakes(pair) == 4)
+    wait_until("all places are taken", lambda: handshakes(pair) == 4)
     for _ in range(3):
         established(pair).close()
     assert pair.drops()["too-many-handshakes"] > before.get("too-many-handshakes", 0)
@@ -205,10 +206,10 @@ def test_unfinished_handshakes_do_not_lock_out_newcomers(pair: Pair) -> None:
 
 
 def test_unfinished_heads_do_not_lock_out_newcomers(pair: Pair) -> None:
-    wait_for("nobody is on the way", lambda: not handshakes(pair))
+    wait_until("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
     half_open = [pair.tls(f"{name}.corp.example", namespace="cl2") for name in "abcd"]
-    wait_for("all places are taken", lambda: handshakes(pair) == 4)
+    wait_until("all places are taken", lambda: handshakes(pair) == 4)
     for _ in range(3):
         established(pair).close()
     assert pair.drops()["too-many-handshakes"] > before.get("too-many-handshakes", 0)
@@ -218,14 +219,14 @@ def test_unfinished_heads_do_not_lock_out_newcomers(pair: Pair) -> None:
 
 def test_unfinished_handshakes_take_no_place_of_clients(pair: Pair) -> None:
     """Neither of those that are allowed in all, nor of those of one source."""
-    wait_for("nobody is there", lambda: not pair.ask("clients"))
-    wait_for("nobody is on the way", lambda: not handshakes(pair))
+    wait_until("nobody is there", lambda: not pair.ask("clients"))
+    wait_until("nobody is on the way", lambda: not handshakes(pair))
     clients = [established(pair, name=f"{name}.corp.example") for name in "abcd"]
     silent = [half_begun(pair) for _ in range(2)]
-    wait_for("they are on the way", lambda: handshakes(pair) == 2)
+    wait_until("they are on the way", lambda: handshakes(pair) == 2)
     clients.append(established(pair, name="e.corp.example"))
     silent += [half_begun(pair, "cl2") for _ in range(2)]
-    wait_for("they are on the way", lambda: handshakes(pair) >= 3)
+    wait_until("they are on the way", lambda: handshakes(pair) >= 3)
     clients += [established(pair, "cl2", f"{name}.corp.example") for name in "fgh"]
     assert len(pair.ask("clients")) == 8
     for tcp in (*clients, *silent):
@@ -233,16 +234,16 @@ def test_unfinished_handshakes_take_no_place_of_clients(pair: Pair) -> None:
 
 
 def test_too_many_connections_and_connections_of_one_source(pair: Pair) -> None:
-    wait_for("nobody is there", lambda: not pair.ask("clients"))
-    wait_for("nobody is on the way", lambda: not handshakes(pair))
+    wait_until("nobody is there", lambda: not pair.ask("clients"))
+    wait_until("nobody is on the way", lambda: not handshakes(pair))
     before = pair.drops()
     clients = [established(pair, name=f"{name}.corp.example") for name in "abcdef"]
-    wait_for("all are counted as clients", lambda: not handshakes(pair))
+    wait_until("all are counted as clients", lambda: not handshakes(pair))
     with refused(pair) as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-from-source", before)
     clients += [established(pair, "cl2", f"{name}.corp.example") for name in "gh"]
-    wait_for("all are counted as clients", lambda: not handshakes(pair))
+    wait_until("all are counted as clients", lambda: not handshakes(pair))
     with refused(pair, "cl2") as tcp:
         assert closed(tcp)
     assert counted(pair, "too-many-connections", before)
@@ -251,7 +252,7 @@ def test_too_many_connections_and_connections_of_one_source(pair: Pair) -> None:
 
 
 def test_one_certificate_takes_no_more_than_its_share(pair: Pair) -> None:
-    wait_for("nobody is there", lambda: not pair.ask("clients"))
+    wait_until("nobody is there", lambda: not pair.ask("clients"))
     clients = [established(pair, name="greedy.corp.example") for _ in range(6)]
     assert closed(clients[0]) and closed(clients[1])
     assert [row["name"] for row in pair.ask("clients")] == ["greedy.corp.example"] * 4
@@ -280,5 +281,5 @@ def test_a_renegotiation_is_refused_at_once(pair: Pair) -> None:
     request.write_bytes(REQUEST)
     said = f"(cat {request}; sleep 1; echo R; sleep 20)"
     client = pair.start("cl", "sh", "-c", f"{said} | {' '.join(argv)}", name="s_client")
-    wait_for("the alert", lambda: "no renegotiation" in client.text())
+    wait_until("the alert", lambda: "no renegotiation" in client.text())
     client.stop()

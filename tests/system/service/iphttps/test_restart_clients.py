@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.protocol.iphttps.reconnect import MOST_TALK_PATIENCE
-from tests.tools.places.iphttps import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_V4, Pair, Running, in_namespace, sh
 from tests.tools.places.iphttps_flow import CABLE, Flow, lay_cable
 
 BACK = 4.0
@@ -43,13 +44,13 @@ def test_a_client_is_back_soon_after_the_gateway_is_ready(
     client = pair.start_client()
     address = pair.address()
     end(gateway, sign)
-    wait_for("the client knows at once", lambda: "not connected" in client.text(), 2 + SLACK)
+    wait_until("the client knows at once", lambda: "not connected" in client.text(), 2 + SLACK)
     assert ("the gateway is restarting" in client.text()) == (sign == signal.SIGTERM)
     assert "mo-iphttps0" in sh("ip -n cl -6 route"), "calls that wait inside would end"
     time.sleep(away)  # the gateway is away: that is the case
     pair.start_gateway()
     ready = time.monotonic()
-    wait_for("the client is back", lambda: pair.ask("clients"), BACK + SLACK)
+    wait_until("the client is back", lambda: pair.ask("clients"), BACK + SLACK)
     assert time.monotonic() - ready < BACK + SLACK
     assert pair.address() == address
 
@@ -68,13 +69,13 @@ def test_a_silent_machine_in_the_gateways_place_does_not_hold_the_client_up(pair
     holder = threading.Thread(target=hold)
     holder.start()
     pair.start_client()
-    wait_for("three attempts were made", lambda: len(held) >= 3, 20)
+    wait_until("three attempts were made", lambda: len(held) >= 3, 20)
     # The silent ones stay open: their machine has died, and the gateway starts elsewhere with the same address.
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     holder.join()
     pair.start_gateway()
-    wait_for("the client is there", lambda: pair.ask("clients"), MOST_TALK_PATIENCE + SLACK)
+    wait_until("the client is there", lambda: pair.ask("clients"), MOST_TALK_PATIENCE + SLACK)
     for sock in held:
         sock.close()
 
@@ -113,12 +114,12 @@ def test_a_flow_inside_survives_the_change_of_the_clients_network(moving: Pair, 
     flow = Flow(moving)
     sh(CHANGES[change])
     begun = time.monotonic()
-    wait_for("it is connected over the cable", lambda: connected_from(moving, CABLE), GAP + SLACK)
-    wait_for("the flow goes on", lambda: flow.heard > begun + GAP + SLACK, 20)
+    wait_until("it is connected over the cable", lambda: connected_from(moving, CABLE), GAP + SLACK)
+    wait_until("the flow goes on", lambda: flow.heard > begun + GAP + SLACK, 20)
     flow.close()
     assert flow.gap < GAP + SLACK
     assert moving.address() == before
-    wait_for("the old connection is forgotten", lambda: addresses_of(moving) == 1)
+    wait_until("the old connection is forgotten", lambda: addresses_of(moving) == 1)
 
 
 def addresses_of(pair: Pair) -> int:
@@ -136,7 +137,7 @@ def test_a_cable_that_is_pulled_and_put_back_carries_at_once(pair: Pair) -> None
     time.sleep(6)  # the cable is out
     sh("ip -n gw link set cl0 up")
     back = time.monotonic()
-    wait_for("the flow goes on", lambda: flow.heard > back, GAP + SLACK)
+    wait_until("the flow goes on", lambda: flow.heard > back, GAP + SLACK)
     flow.close()
 
 
@@ -147,5 +148,5 @@ def test_a_network_that_flaps_does_not_make_a_storm_of_connections(moving: Pair)
         time.sleep(0.25)  # the flapping itself
         sh(f"ip -n cl route delete {GATEWAY_V4}/32 via {CABLE}.1 dev eth1")
         time.sleep(0.25)
-    wait_for("it is connected in the end", lambda: connected_from(moving, "198.51.100."), 15)
+    wait_until("it is connected in the end", lambda: connected_from(moving, "198.51.100."), 15)
     assert len(moving.gateway.text().split(" connected")) - before < 16

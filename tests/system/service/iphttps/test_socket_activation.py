@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.site.tables.site import GatewayTable
 from manageout.wire.iphttps import build_request
-from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, Running, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, Running
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 UNIT = Path(__file__).parents[4] / "packaging" / "systemd" / "manageout.socket"
@@ -66,7 +67,7 @@ class Place(Pair):
 
     def serves(self, times: int) -> None:
         """Wait until the daemon serves for the n-th time."""
-        wait_for(
+        wait_until(
             "it serves", lambda: self.launcher.text().count("ready: ") == times and self.ask("status"), 30
         )
 
@@ -75,7 +76,7 @@ class Place(Pair):
         pid = int(self.launcher.text().rpartition("started ")[2].split()[0])
         ends = self.launcher.text().count("ended ")
         os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
-        wait_for("it has ended", lambda: self.launcher.text().count("ended ") > ends)
+        wait_until("it has ended", lambda: self.launcher.text().count("ended ") > ends)
 
     def again(self) -> None:
         """Let the launcher start it once more."""

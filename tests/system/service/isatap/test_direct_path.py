@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from manageout.lab import network
+from manageout.lab.process import wait_until
 from manageout.lab.topology import CLIENT_PREFIX
 from manageout.linux.host import netns
 from tests.tools.lab import Lab
@@ -64,12 +64,6 @@ def forwarded(lab: Lab) -> int:
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Ip6OutForwDatagrams"))
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-
-
 def test_the_kernel_sees_one_packet_in_a_while(lab: Lab, listener: socket.socket) -> None:
     assert receive(listener, 100) == 100
     before = forwarded(lab)
@@ -81,7 +75,7 @@ def test_a_new_rule_bites(lab: Lab, listener: socket.socket) -> None:
     assert receive(listener, 100) == 100
     network.run(lab.router, ["sh", "-c", f"nft -f - <<'END'\n{REFUSE}END"])
     try:
-        until(lambda: receive(listener, 10_000) == 0)
+        wait_until("nothing passes", lambda: receive(listener, 10_000) == 0, 20)
     finally:
         network.run(lab.router, ["nft", "delete", "table", "inet", "refuse"])
-    until(lambda: receive(listener, 10) == 10)
+    wait_until("it passes again", lambda: receive(listener, 10) == 10, 20)

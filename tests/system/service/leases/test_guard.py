@@ -19,6 +19,7 @@ from manageout.service.leases.keeper import LeaseKeeper
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 from tests.tools.places.daemon import NAME, Place
+from tests.tools.waiting import until
 
 pytestmark = pytest.mark.system
 OTHER = "mo-test-other"
@@ -79,12 +80,6 @@ async def running(directory: Path) -> AsyncIterator[LeaseKeeper]:
         finally:
             task.cancel()
             await asyncio.wait([task])
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the other machine's doing
-            await asyncio.sleep(0.02)
 
 
 def lease(keeper: LeaseKeeper) -> str | None:

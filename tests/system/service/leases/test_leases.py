@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.service.state.leases import LOST
 from tests.tools.lab import manageout
-from tests.tools.places.iphttps import Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import Pair, Running, sh
 
 LAPTOP, TABLET, KIOSK = "laptop.corp.example", "tablet.corp.example", "kiosk.corp.example"
 POOL = "10.77.0"
@@ -36,12 +37,12 @@ def lease(pair: Pair, name: str, state: str = "held") -> dict[str, Any] | None:
 def connected(pair: Pair, name: str, namespace: str = "cl") -> tuple[Running, str]:
     """A client that holds a lease, and that lease."""
     client = pair.start_client(name, namespace=namespace)
-    return client, wait_for(f"{name} has a lease", lambda: lease(pair, name), 30)["ipv4"]
+    return client, wait_until(f"{name} has a lease", lambda: lease(pair, name), 30)["ipv4"]
 
 
 def leave(pair: Pair, client: Running, name: str) -> None:
     client.stop()
-    wait_for(f"{name} is in grace", lambda: lease(pair, name, "grace"))
+    wait_until(f"{name} is in grace", lambda: lease(pair, name, "grace"))
 
 
 def gateway(pair: Pair, **options: Any) -> Running:
@@ -62,14 +63,14 @@ def test_a_client_that_returns_gets_the_same_lease_and_another_waits_for_quarant
     laptop, again = connected(pair, LAPTOP)
     assert again == first
     laptop.stop()
-    wait_for("it is in quarantine", lambda: lease(pair, LAPTOP, "quarantine"))
+    wait_until("it is in quarantine", lambda: lease(pair, LAPTOP, "quarantine"))
     kiosk = pair.start_client(KIOSK)
-    waiting = wait_for("kiosk waits", lambda: lease(pair, KIOSK, "waiting"), 6)
+    waiting = wait_until("kiosk waits", lambda: lease(pair, KIOSK, "waiting"), 6)
     assert waiting["ipv4"] is None and waiting["address"]
     status = pair.ask("status")
     assert [found["code"] for found in status["findings"]] == ["POOL-EXHAUSTED"]
     assert status["roles"]["leases"]["waiting"] == 1
-    got = wait_for("kiosk gets what was the laptop's", lambda: lease(pair, KIOSK), 20)
+    got = wait_until("kiosk gets what was the laptop's", lambda: lease(pair, KIOSK), 20)
     assert got["ipv4"] == first
     assert pair.ask("status")["findings"] == []
     assert lease(pair, TABLET)
@@ -88,9 +89,9 @@ def test_a_restart_of_the_gateway_keeps_every_lease(pair: Pair, sign: signal.Sig
     running.process.send_signal(sign)
     running.process.wait(15)
     pair.start_gateway(tables=translation())
-    after = wait_for("the laptop is back", lambda: lease(pair, LAPTOP), 60)
+    after = wait_until("the laptop is back", lambda: lease(pair, LAPTOP), 60)
     assert (after["ipv4"], after["address"]) == (first, before["address"])
-    assert wait_for("the tablet is back", lambda: lease(pair, TABLET), 60)["ipv4"] == second
+    assert wait_until("the tablet is back", lambda: lease(pair, TABLET), 60)["ipv4"] == second
     ends = {row["ended"] for row in pair.ask("audit") if row["until"]}
     assert ends == {LOST if sign == signal.SIGKILL else "the gateway stopped"}
     assert sorted(audit(pair)) == sorted(
@@ -105,7 +106,7 @@ def test_a_killed_client_is_missed_and_its_second_connection_takes_over(pair: Pa
     laptop.process.kill()
     laptop.process.wait(10)
     again, second = connected(pair, LAPTOP)
-    wait_for(
+    wait_until(
         "it is told from its new place", lambda: (lease(pair, LAPTOP) or {}).get("peer") != before["peer"]
     )
     assert second == first
@@ -118,7 +119,7 @@ def test_fixed_leases_and_a_reload_that_makes_one(pair: Pair) -> None:
     assert first == f"{POOL}.1"
     pair.write_site(tables=translation() + f'fixed = {{ "{LAPTOP}" = "{POOL}.5" }}\n')
     running.process.send_signal(signal.SIGHUP)
-    moved = wait_for("it moves", lambda: (lease(pair, LAPTOP) or {}).get("fixed") and lease(pair, LAPTOP))
+    moved = wait_until("it moves", lambda: (lease(pair, LAPTOP) or {}).get("fixed") and lease(pair, LAPTOP))
     assert moved["ipv4"] == f"{POOL}.5"
     assert (lease(pair, LAPTOP, "quarantine") or {})["ipv4"] == first
 
@@ -127,7 +128,7 @@ def test_without_certificates_there_is_no_lease_and_a_finding(pair: Pair) -> Non
     pair.start_gateway('authentication = "none"', tables=translation())
     pair.start_client(LAPTOP)
     pair.address()
-    status = wait_for("a finding", lambda: (s := pair.ask("status"))["findings"] and s)
+    status = wait_until("a finding", lambda: (s := pair.ask("status"))["findings"] and s)
     assert [found["code"] for found in status["findings"]] == ["CLIENTS-WITHOUT-NAME"]
     assert pair.ask("leases") == []
 
@@ -161,12 +162,14 @@ def test_a_full_disk_is_a_finding_and_heals(pair: Pair) -> None:
         sh(f"dd if=/dev/zero of={filler} bs=4k 2>/dev/null || true")
         pair.start_client(LAPTOP)
         pair.address()
-        codes = wait_for("a finding", lambda: [found["code"] for found in pair.ask("status")["findings"]], 30)
+        codes = wait_until(
+            "a finding", lambda: [found["code"] for found in pair.ask("status")["findings"]], 30
+        )
         assert "LEASES-NOT-STORED" in codes
         assert lease(pair, LAPTOP, "held") is None, "what is not on the disk is not told"
         assert lease(pair, TABLET), "who is here stays"
         filler.unlink()
-        wait_for("it heals", lambda: lease(pair, LAPTOP), 30)
+        wait_until("it heals", lambda: lease(pair, LAPTOP), 30)
         codes = [found["code"] for found in pair.ask("status")["findings"]]
         assert "LEASES-NOT-STORED" not in codes
     finally:
@@ -184,11 +187,11 @@ def test_a_client_sees_its_lease_and_the_want_of_one(pair: Pair) -> None:
         status = pair.ask("status", "cl")
         return status["roles"]["lease"]["ipv4"] if status else None
 
-    wait_for("the laptop knows its lease", lambda: own() == held)
+    wait_until("the laptop knows its lease", lambda: own() == held)
     assert pair.ask("status", "cl")["findings"] == []
     laptop.stop()
     kiosk = pair.start_client(KIOSK)
-    wait_for("the kiosk knows that it has none", lambda: own() == "none")
+    wait_until("the kiosk knows that it has none", lambda: own() == "none")
     (finding,) = pair.ask("status", "cl")["findings"]
     assert finding["code"] == "NO-LEASE" and "POOL-EXHAUSTED" in finding["remedy"]
     assert "no IPv4 address for us" in kiosk.text()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from manageout.service.process.runtime import RuntimeDir
 from manageout.service.state.names import NamesStore
 from manageout.site.plan import plan
 from manageout.site.tables import site as config
+from tests.tools import waiting
 from tests.tools.places.bind import ADDRESS, KEY, PORT, ZONE, answers, bind
 from tests.unit.service.state.test_database import limit
 
@@ -81,10 +83,7 @@ def stored(directory: Path) -> int:
         return int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - it is another process's state
-            await asyncio.sleep(0.02)
+until = partial(waiting.until, in_a_thread=True)
 
 
 def test_a_client_comes_and_goes(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 from tests.system.cli.rollout.test_dns import NAME, SITE
 from tests.tools.places.bind import ADDRESS, PORT, ZONE, bind
+from tests.tools.waiting import until
 
 pytestmark = pytest.mark.system
 
@@ -27,12 +27,6 @@ def remove(kind: str | None = None, text: str | None = None) -> None:
     update = dns.update.UpdateMessage(ZONE)
     update.delete("manageout-isatap", *(part for part in (kind, text) if part))
     exchange(update, Place(ZONE, Server(ADDRESS, PORT), ""))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - another thread's doing
-            await asyncio.sleep(0.02)
 
 
 def test_a_name_that_was_published_and_is_lost_is_a_finding(

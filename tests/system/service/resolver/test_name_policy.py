@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, SITE, URL, Pair, sh, wait_for
+from manageout.lab.process import wait_until
+from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, SITE, URL, Pair, sh
 from tests.tools.places.names import (
     APP_AT_HOME,
     APP_LITERAL,
@@ -65,7 +66,7 @@ def test_the_sites_names_go_through_the_tunnel_and_the_rest_stays(place: NamesPl
     assert place.dig("x.example.org", "A") == ["203.0.113.1"], "not the site's"
     assert len("".join(place.dig("big.example.org", "TXT"))) > 2500, "truncated, then over TCP"
     assert effective() == ["nameserver 127.0.0.153", "options ndots:1 timeout:1", "search home.example"]
-    names = wait_for("the prefix", lambda: place.names() if place.names().get("nat64") else None)
+    names = wait_until("the prefix", lambda: place.names() if place.names().get("nat64") else None)
     assert names["nat64"] == [f"{NAT64}/96"] and names["nat64_from"] == "ipv4only.arpa"
     assert names["through"] == ["stub on 127.0.0.153"] and names["local_dns"] == [HOME_DNS]
     assert set(names["exempt"]) == {GATEWAY_NAME, "www.corp.example"}
@@ -88,7 +89,7 @@ def test_what_the_gateway_advertises_is_enough(place: NamesPlace) -> None:
     assert place.dig("x.example.org", "A") == ["203.0.113.1"]
     # The gateway goes, and says so: its names stay where they are, lest somebody else answer for them.
     assert place.pair.gateway.stop() == 0
-    wait_for(
+    wait_until(
         "the loss is noticed",
         lambda: place.pair.ask("status", "cl")["roles"]["iphttps-client"].get("trouble"),
     )
@@ -111,7 +112,7 @@ def test_a_site_that_no_longer_has_a_dns64_is_believed_after_a_while(place: Name
 def test_the_literal_of_a_running_client(place: NamesPlace) -> None:
     place.start_site()
     place.connect()
-    wait_for("the prefix", lambda: place.names().get("nat64"))
+    wait_until("the prefix", lambda: place.names().get("nat64"))
     argv = ["-m", "manageout", "address", "nat64", "10.0.0.20", "--json", "--runtime-dir"]
     said = json.loads(sh(f"{sys.executable} {' '.join(argv)} {place.directory}/cl"))
     assert (said["ipv6"], said["prefix_from"]) == (APP_LITERAL, "connect (ipv4only.arpa)")
@@ -132,7 +133,7 @@ def test_a_dead_tunnel_does_not_leak_the_sites_names(place: NamesPlace) -> None:
     assert place.dig("app.corp.example", "A", "+time=8") == []
     assert place.dig("x.example.org", "A") == ["203.0.113.1"]
     place.pair.gateway.process.kill()
-    wait_for(
+    wait_until(
         "the loss is noticed",
         lambda: place.pair.ask("status", "cl")["roles"]["iphttps-client"].get("trouble"),
     )
@@ -146,7 +147,7 @@ def test_after_sigkill_it_is_given_back(place: NamesPlace) -> None:
     place.wait_policy("on")
     os.kill(client.pid, signal.SIGKILL)
     client.process.wait(10)
-    wait_for("the guard has given it back", lambda: RESOLV_CONF.read_text() == TEXT)
+    wait_until("the guard has given it back", lambda: RESOLV_CONF.read_text() == TEXT)
     assert place.dig("x.example.org", "A") == ["203.0.113.1"]
 
 
@@ -186,7 +187,7 @@ def test_two_clients_do_not_take_it_from_each_other(place: NamesPlace) -> None:
         *("--ca", str(place.pair.ca.certificate_path), "--device", "mo-two"),
         *("--dns", SITE_DNS, "--namespace", "corp.example"),
     )
-    wait_for("it says so", lambda: "has taken it over" in second.text())
+    wait_until("it says so", lambda: "has taken it over" in second.text())
     assert "--resolver off" in second.text()
     assert place.dig("app.corp.example") == [APP_LITERAL]
 
@@ -197,8 +198,8 @@ def test_what_dhcp_writes_meanwhile_is_followed_and_kept(place: NamesPlace) -> N
     place.wait_policy("on")
     sh("ip -n gw addr add 198.51.100.11/24 dev br0")
     RESOLV_CONF.write_text("nameserver 198.51.100.11\n")
-    wait_for("it is taken again", lambda: effective() == ["nameserver 127.0.0.153"])
-    wait_for("its server is used", lambda: place.names()["local_dns"] == ["198.51.100.11"])
+    wait_until("it is taken again", lambda: effective() == ["nameserver 127.0.0.153"])
+    wait_until("its server is used", lambda: place.names()["local_dns"] == ["198.51.100.11"])
     assert place.dig("app.corp.example") == [APP_LITERAL]
     assert client.stop() == 0
     assert RESOLV_CONF.read_text() == "nameserver 198.51.100.11\n"
@@ -226,7 +227,7 @@ def test_a_client_is_no_router_and_no_gateway_and_says_so(place: NamesPlace) -> 
 def test_off_and_why(place: NamesPlace, options: tuple[str, ...], reason: str) -> None:
     place.start_site()
     client = place.connect(*options, advertised=True)
-    wait_for("it says why", lambda: place.names()["reason"] == reason)
+    wait_until("it says why", lambda: place.names()["reason"] == reason)
     assert place.names()["policy"] == "off"
     told = [line for line in client.text().splitlines() if "stay local" in line]
     assert len(told) == 1 and reason in told[0], "and not before it has connected"
@@ -254,14 +255,14 @@ def web(
     issued = place.pair.ca.issue(name, server=True)
     argv = (sys.executable, "-c", WEB, address, str(issued.certificate), str(issued.key), str(status))
     server = place.pair.start("gw", *argv, name="web")
-    wait_for("the web server", lambda: "serves" in server.text())
+    wait_until("the web server", lambda: "serves" in server.text())
 
 
 def test_inside_everything_stays_local(place: NamesPlace) -> None:
     web(place)
     place.start_site()
     place.connect("--location-url", LOCATION)
-    names = wait_for("the verdict", lambda: place.names() if "location" in place.names() else None)
+    names = wait_until("the verdict", lambda: place.names() if "location" in place.names() else None)
     assert names["policy"] == "off" and names["reason"] == "inside: nls.inside.example answers"
     assert place.dig("app.corp.example", "A") == [APP_AT_HOME]
     assert RESOLV_CONF.read_text() == TEXT
@@ -310,7 +311,7 @@ def test_a_location_behind_the_tunnel_says_nothing(place: NamesPlace) -> None:
     hosts = f"127.0.0.1 localhost\n{GATEWAY_V4} {GATEWAY_NAME}\n{SITE}1::7 nls.inside.example.\n"
     (RESOLV_CONF.parent / "hosts").write_text(hosts)
     place.connect("--location-url", LOCATION)
-    wait_for("reached", lambda: "through the tunnel" in str(place.names().get("location")), 40)
+    wait_until("reached", lambda: "through the tunnel" in str(place.names().get("location")), 40)
     assert place.wait_policy("on")["location"] == "outside: nls.inside.example is reached through the tunnel"
 
 

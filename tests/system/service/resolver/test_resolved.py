@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from manageout.lab.process import wait_until
 from tests.tools.places.firewalls import BUS
-from tests.tools.places.iphttps import URL, Pair, Running, sh, wait_for
+from tests.tools.places.iphttps import URL, Pair, Running, sh
 from tests.tools.places.names import APP_LITERAL, HOME_DNS, RESOLV_CONF, SITE_DNS, NamesPlace
 
 BUILT = Path(__file__).parents[4] / "build" / "resolved"
@@ -40,13 +41,13 @@ class ResolvedPlace(NamesPlace):
         sh(f"chown 64053:64053 {directory}/systemd/resolve")
         (directory / "bus.conf").write_text(BUS.format(directory / "bus"))
         self.inside("dbus-daemon", f"--config-file={directory}/bus.conf", "--nofork", "--nopidfile")
-        wait_for("the bus", (directory / "bus").exists)
+        wait_until("the bus", (directory / "bus").exists)
         self.inside(f"{ROOT}/lib/systemd/systemd-resolved")
         RESOLV_CONF.write_text("nameserver 127.0.0.53\noptions edns0 trust-ad\n")
-        wait_for("resolved", lambda: self.resolvectl("status"))
+        wait_until("resolved", lambda: self.resolvectl("status"))
         for words in (f"dns eth0 {HOME_DNS}", "default-route eth0 yes", "llmnr eth0 no", "dnssec eth0 no"):
             assert self.resolvectl(words)
-        wait_for("the home's DNS", lambda: self.dig("x.example.org", "A") == ["203.0.113.1"])
+        wait_until("the home's DNS", lambda: self.dig("x.example.org", "A") == ["203.0.113.1"])
 
     def inside(self, *argv: str) -> Running:
         path = f"PATH={ROOT}/usr/bin:{os.environ['PATH']}"
@@ -94,7 +95,7 @@ def test_it_is_found_and_told_and_forgets_with_the_device(place: ResolvedPlace) 
     assert RESOLV_CONF.read_text() == before, "which is not ours to change here"
     os.kill(client.pid, signal.SIGKILL)
     client.process.wait(10)
-    wait_for("it is forgotten", lambda: place.dig("app.far.example", "A") == [])
+    wait_until("it is forgotten", lambda: place.dig("app.far.example", "A") == [])
     assert place.dig("x.example.org", "A") == ["203.0.113.1"]
 
 
@@ -120,4 +121,4 @@ def test_switched_off_it_is_as_before(place: ResolvedPlace) -> None:
 def test_without_the_bus_it_says_so(place: ResolvedPlace) -> None:
     (place.directory / "bus").unlink()
     place.join("corp.example")
-    wait_for("it says so", lambda: "resolvectl" in place.wait_policy("failed")["reason"], 20)
+    wait_until("it says so", lambda: "resolvectl" in place.wait_policy("failed")["reason"], 20)

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from manageout.lab.process import wait_until
 from tests.tools.machines.isatap import solicitation
-from tests.tools.places.iphttps import GATEWAY_V4, Pair, Running, in_namespace, sh, wait_for
+from tests.tools.places.iphttps import GATEWAY_V4, Pair, Running, in_namespace, sh
 
 LAPTOP, TABLET = "laptop.corp.example", "tablet.corp.example"
 FILES = ("leases.db", "usage.db", "isatap-hosts.db", "names.db")
@@ -85,7 +86,7 @@ class Place(Pair):
         return next((row["ipv4"] for row in rows if (row["name"], row["state"]) == (name, "held")), None)
 
     def served(self, name: str) -> str:
-        return str(wait_for(f"{name} has a lease", lambda: self.lease(name), 40))
+        return str(wait_until(f"{name} has a lease", lambda: self.lease(name), 40))
 
     def audit(self) -> list[tuple[str, str, bool]]:
         return [(row["name"], row["ipv4"], row["until"] is not None) for row in self.ask("audit")]
@@ -126,7 +127,7 @@ def test_a_gateway_starts_on_a_disk_that_refuses_and_everything_heals(
     gateway = place.serve()
     client = place.start_client(LAPTOP)
     address = place.served(LAPTOP)
-    wait_for("the name is noted", lambda: rows(place.state / "names.db", "SELECT name FROM entries"))
+    wait_until("the name is noted", lambda: rows(place.state / "names.db", "SELECT name FROM entries"))
     if how == "full":
         place.fill()
     gateway.process.send_signal(sign)
@@ -142,12 +143,12 @@ def test_a_gateway_starts_on_a_disk_that_refuses_and_everything_heals(
     place.start_client(TABLET, namespace="c2")
     place.address("c2")
     solicit("198.51.100.21")
-    wait_for("every store says so", lambda: place.not_stored() == NOT_STORED, 60)
+    wait_until("every store says so", lambda: place.not_stored() == NOT_STORED, 60)
     assert place.lease(TABLET) is None, "an address that nobody could name later is not given"
 
     place.free() if how == "full" else place.read_only(False, gateway.pid)
     place.served(TABLET)
-    wait_for("nothing is wrong any more", lambda: not place.not_stored(), 60)
+    wait_until("nothing is wrong any more", lambda: not place.not_stored(), 60)
     entries = {(LAPTOP, address, True), (LAPTOP, address, False), (TABLET, place.lease(TABLET), False)}
     assert set(place.audit()) == entries
     assert client.process.poll() is None
@@ -168,10 +169,10 @@ def test_a_gateway_starts_for_the_first_time_on_a_full_disk(place: Place) -> Non
     place.start_client(LAPTOP)
     place.address()
     solicit("198.51.100.21")
-    wait_for("every store says so", lambda: place.not_stored() == NOT_STORED, 60)
+    wait_until("every store says so", lambda: place.not_stored() == NOT_STORED, 60)
     place.free()
     place.served(LAPTOP)
-    wait_for("nothing is wrong any more", lambda: not place.not_stored(), 60)
+    wait_until("nothing is wrong any more", lambda: not place.not_stored(), 60)
     assert {path.name for path in place.state.glob("*.db")} == set(FILES)
 
 
@@ -179,7 +180,7 @@ def test_newer_files_stay_as_they_are_and_the_gateway_serves_beside_them(place: 
     gateway = place.serve()
     place.start_client(LAPTOP)
     address = place.served(LAPTOP)
-    wait_for("the name is noted", lambda: rows(place.state / "names.db", "SELECT name FROM entries"))
+    wait_until("the name is noted", lambda: rows(place.state / "names.db", "SELECT name FROM entries"))
     gateway.stop()
     for name in FILES:
         with closing(sqlite3.connect(place.state / name, isolation_level=None)) as db:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from manageout.lab.process import wait_until
 from manageout.wire.iphttps import build_request
 from tests.tools.chains import Ca
-from tests.tools.places.iphttps import GATEWAY_NAME, Pair, wait_for
+from tests.tools.places.iphttps import GATEWAY_NAME, Pair
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
 
@@ -89,30 +90,30 @@ def test_a_revoked_authority_cuts_off_who_is_connected_and_refuses_newcomers(pla
     assert ended(client)
     assert ended(place.known("two.corp.example"))
     for name in ("one.corp.example", "two.corp.example"):
-        wait_for("it is counted by its name", partial(place.refused, "certificate-revoked", name))
+        wait_until("it is counted by its name", partial(place.refused, "certificate-revoked", name))
     assert "two.corp.example, serial " in place.gateway.text()
     assert "its authority CN=Issuing: revoked" in place.gateway.text()
 
 
 def test_a_list_that_is_missing_is_a_finding_and_one_that_has_ended_keeps_who_is_there(place: Place) -> None:
     place.lists(place.issuing.crl())
-    found = wait_for("the missing list is found", lambda: place.finding("REVOCATION-LIST-MISSING"))
+    found = wait_until("the missing list is found", lambda: place.finding("REVOCATION-LIST-MISSING"))
     assert found["severity"] == "warning" and "CN=Root" in found["what"]
     client = place.known("one.corp.example")
     assert connected(client)
     place.lists(place.root.crl(), place.issuing.crl(days=20.5))
-    soon = wait_for("its end is near", lambda: place.finding("REVOCATION-LIST-EXPIRES"))
+    soon = wait_until("its end is near", lambda: place.finding("REVOCATION-LIST-EXPIRES"))
     assert "expires in 20 days" in soon["what"] and not place.finding("REVOCATION-LIST-MISSING")
     place.lists(place.root.crl(), place.issuing.crl(days=-1))
-    assert wait_for("it has ended", lambda: place.finding("REVOCATION-LIST-ENDED"))["severity"] == "error"
+    assert wait_until("it has ended", lambda: place.finding("REVOCATION-LIST-ENDED"))["severity"] == "error"
     assert ended(place.known("two.corp.example"))
-    assert wait_for("refused", lambda: place.refused("certificate-unchecked", "two.corp.example"))
+    assert wait_until("refused", lambda: place.refused("certificate-unchecked", "two.corp.example"))
     assert [row["name"] for row in place.ask("clients")] == ["one.corp.example"]
     assert "REVOCATION-LIST-ENDED" in place.gateway.text()
     place.lists(b"rubbish")
-    assert wait_for("it says so", lambda: place.finding("CERTIFICATES-UNREADABLE"))["severity"] == "error"
+    assert wait_until("it says so", lambda: place.finding("CERTIFICATES-UNREADABLE"))["severity"] == "error"
     place.lists(place.root.crl(), place.issuing.crl())
-    wait_for("all is well", lambda: not place.ask("status")["findings"])
+    wait_until("all is well", lambda: not place.ask("status")["findings"])
     assert connected(place.known("two.corp.example"))
     client.close()
 
@@ -125,7 +126,7 @@ def test_a_revocation_that_could_not_be_read_at_once_is_read_later(place: Place)
     most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, most[1]))
     place.lists(place.root.crl([place.issuing.certificate.serial_number]), place.issuing.crl())
-    wait_for("it could not", lambda: "the old ones stay in use" in place.gateway.text())
+    wait_until("it could not", lambda: "the old ones stay in use" in place.gateway.text())
     resource.prlimit(pid, resource.RLIMIT_NOFILE, most)
     assert ended(client)
     assert place.gateway.text().count("the old ones stay in use") == 1  # one line for one cause
@@ -136,7 +137,7 @@ def test_whom_tls_itself_refuses_is_counted_by_name_and_serial(place: Place) -> 
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
         ended_early = place.known("ceo.corp.example", (stranger,))
         ended_early.recv(100)
-    assert wait_for("counted", lambda: place.refused("certificate-invalid", "ceo.corp.example"))
+    assert wait_until("counted", lambda: place.refused("certificate-invalid", "ceo.corp.example"))
     row = place.refused("certificate-invalid", "ceo.corp.example")[0]
     assert row["source"].startswith("198.51.100.") and row["count"] == 1
     assert "self-signed authority in its chain (ceo.corp.example, serial " in place.gateway.text()
@@ -146,7 +147,7 @@ def test_a_forged_name_comes_to_nobody_s_terminal(place: Place) -> None:
     forged = "x from 1.2.3.4\n2026-11-30 10:00:00,000 INFO client dc.corp\x1b[31m"
     place.issuing.write_leaf(place.ca.directory, "forged", [forged], (place.issuing,))
     assert ended(place.known("forged"))
-    wait_for("it is refused", lambda: place.drops().get("certificate-invalid"))
+    wait_until("it is refused", lambda: place.drops().get("certificate-invalid"))
     text = place.gateway.text()
     assert "is no DNS name of a machine" in text
     assert "\x1b" not in text and "\n2026-11-30 10:00:00,000 INFO client dc.corp" not in text

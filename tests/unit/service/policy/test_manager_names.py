@@ -16,6 +16,7 @@ from manageout.service.policy.manager_names import (
 )
 from manageout.site.tables.site import parse
 from tests.tools.dns_server import Server, Zone, serving
+from tests.tools.waiting import until
 
 NAME = "helpdesk.corp.example"
 V4, V6 = (NAME + ".", "A"), (NAME + ".", "AAAA")
@@ -35,13 +36,6 @@ class Fixture:
 
     def __init__(self, names: ManagerNames, clock: Clock, server: Server, found: Found) -> None:
         self.names, self.clock, self.server, self.found = names, clock, server, found
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        for _ in range(1000):
-            if condition():
-                return
-            await asyncio.sleep(0.01)
-        raise TimeoutError
 
     def later(self, seconds: float) -> None:
         """Wake it, as its timer would."""
@@ -69,21 +63,21 @@ def run(zone: Zone, test: Callable[[Fixture], Awaitable[None]]) -> None:
 
 def test_both_families_and_again_when_the_ttl_is_over() -> None:
     async def test(it: Fixture) -> None:
-        await it.until(lambda: it.found == [(NAME, {ONE, SIX})])
+        await until(lambda: it.found == [(NAME, {ONE, SIX})])
         asked = it.server.asked
         it.later(29)
         await asyncio.sleep(0.05)
         assert it.server.asked == asked
         it.server.zone[V4] = (30, ["10.0.1.31"])
         it.later(2)
-        await it.until(lambda: it.found[1:] == [(NAME, {IPv4Address("10.0.1.31"), SIX})])
+        await until(lambda: it.found[1:] == [(NAME, {IPv4Address("10.0.1.31"), SIX})])
 
     run({V4: (30, [str(ONE)]), V6: (300, [str(SIX)])}, test)
 
 
 def test_a_ttl_of_0_is_not_followed_to_the_letter() -> None:
     async def test(it: Fixture) -> None:
-        await it.until(lambda: bool(it.found))
+        await until(lambda: bool(it.found))
         asked = it.server.asked
         it.later(SHORTEST - 1)
         await asyncio.sleep(0.05)
@@ -94,14 +88,14 @@ def test_a_ttl_of_0_is_not_followed_to_the_letter() -> None:
 
 def test_a_name_that_is_gone_opens_nothing() -> None:
     async def test(it: Fixture) -> None:
-        await it.until(lambda: bool(it.found))
+        await until(lambda: bool(it.found))
         it.server.zone.clear()
         it.later(31)
-        await it.until(lambda: it.found[1:] == [(NAME, set())])
+        await until(lambda: it.found[1:] == [(NAME, set())])
         assert it.names.states == {NAME: "has no address"}
         it.server.zone[V4] = (30, [str(ONE)])
         it.later(RETRY + 1)
-        await it.until(lambda: it.found[2:] == [(NAME, {ONE})])
+        await until(lambda: it.found[2:] == [(NAME, {ONE})])
         assert it.names.states == {NAME: ""}
 
     run({V4: (30, [str(ONE)])}, test)
@@ -109,10 +103,10 @@ def test_a_name_that_is_gone_opens_nothing() -> None:
 
 def test_what_was_known_goes_on_while_the_server_refuses() -> None:
     async def test(it: Fixture) -> None:
-        await it.until(lambda: bool(it.found))
+        await until(lambda: bool(it.found))
         it.server.refusing = True
         it.later(31)
-        await it.until(lambda: "cannot be resolved" in it.names.states[NAME])
+        await until(lambda: "cannot be resolved" in it.names.states[NAME])
         assert len(it.found) == 1
 
     run({V4: (30, [str(ONE)])}, test)
@@ -120,7 +114,7 @@ def test_what_was_known_goes_on_while_the_server_refuses() -> None:
 
 def test_a_flood_of_addresses_is_cut() -> None:
     async def test(it: Fixture) -> None:
-        await it.until(lambda: bool(it.found))
+        await until(lambda: bool(it.found))
         assert len(it.found[0][1]) == MAX_ADDRESSES
 
     run({V4: (30, [f"10.0.1.{last}" for last in range(1, 3 + MAX_ADDRESSES // 2)]),
@@ -129,7 +123,7 @@ def test_a_flood_of_addresses_is_cut() -> None:
 
 def test_other_names_of_another_file() -> None:
     async def test(it: Fixture) -> None:
-        await it.until(lambda: bool(it.found))
+        await until(lambda: bool(it.found))
         it.names.configure([], it.names.resolver)
         assert it.names.states == {}
         it.later(LONGEST)

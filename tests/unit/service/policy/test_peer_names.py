@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from manageout.service.policy import peer_names
 from manageout.service.policy.peer_names import RECHECK, PeerNames
 from tests.tools.dns_server import Zone, serving
+from tests.tools.waiting import until
 
 APP, NAMELESS = IPv4Address("10.0.0.20"), IPv4Address("10.0.0.21")
 ZONE: Zone = {("20.0.0.10.in-addr.arpa.", "PTR"): (300, ["app.corp.example."])}
@@ -21,14 +21,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise TimeoutError
 
 
 def test_a_name_is_there_the_next_time_and_is_asked_for_once_an_hour() -> None:
