@@ -128,11 +128,14 @@ class Ping(NamedTuple):
     literal: bool
     answered: bool
     quote: str
+    unsent: bool = False
+    """It could not even be sent: the machine has no way there at all."""
 
 
 class FirewallRule(NamedTuple):
     """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal, None: not
-    told. ``name``: by which netsh and Set-NetFirewallRule -DisplayName find it."""
+    told. ``name``: by which netsh and Set-NetFirewallRule -DisplayName find it. ``whole``: ports and addresses are
+    known."""
 
     protocol: str
     ports: tuple[str, ...]
@@ -141,6 +144,29 @@ class FirewallRule(NamedTuple):
     edge: bool | None
     quote: str
     name: str = ""
+    whole: bool = True
+
+
+@dataclass
+class Told:
+    """What people say in their own words of the machines whose outputs they paste. Names: lower case, first label.
+    Addresses: with the line that names them."""
+
+    servers: set[str] = field(default_factory=set)
+    """DirectAccess servers and ISATAP routers."""
+    addresses: dict[IPv4Address | IPv6Address, str] = field(default_factory=dict)
+    """Of these servers, not told whose."""
+    nodes: dict[IPv4Address | IPv6Address, str] = field(default_factory=dict)
+    """A farm's nodes' own."""
+    virtual: dict[IPv4Address | IPv6Address, str] = field(default_factory=dict)
+    """Shared by a farm's nodes."""
+    balancing: Seen[str] | None = None
+    """nlb or external."""
+    six_only: str = ""
+    """The line that says that the network has IPv6 alone."""
+    error: Seen[int] | None = None
+    url: Seen[str] | None = None
+    """Of IP-HTTPS."""
 
 
 @dataclass
@@ -202,6 +228,11 @@ class Facts:
     """The proxy of the system account (netsh winhttp show proxy); empty for direct access."""
     ipsec: Seen[int] | None = None
     """Main mode associations (Get-NetIPsecMainModeSA, netsh advfirewall monitor show mmsa); 0 when there is none."""
+    told: Told = field(default_factory=Told)
+    defaults: dict[int, str] = field(default_factory=dict)
+    """IP version -> a default route that was printed."""
+    no_ipv4: list[str] = field(default_factory=list)
+    """Outputs that show the network's IPv6 and would show IPv4, and do not."""
     clat: Seen[bool] | None = None
     """Whether the machine has an IPv4 address by its own CLAT alone (netsh interface clat show instance)."""
     teredo_type: Seen[str] | None = None

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
-from manageout.doctor.console import settings as netsh
 from manageout.doctor.pasted import unread
 from manageout.doctor.powershell import cmdlets
 from manageout.doctor.read import json as read_json
@@ -20,6 +19,7 @@ from manageout.doctor.read.text import lines, outputs
 from manageout.errors import ManageoutError
 from manageout.imports import domain as farm_domain
 from manageout.imports.names import FarmNames
+from manageout.windows.text import any_address, ipv6_address, ipv6_network
 
 LINK_LOCAL = IPv6Network("fe80::/10")
 DNS64_SUBNET = 0x3333
@@ -154,7 +154,7 @@ def _server(farm: Farm, source: str, computer: str, sections: Row) -> None:
 
 def _node(farm: Farm, source: str, computer: str, row: Row, section: str) -> Node:
     entry = _clean(row.get("EntrypointName") or "")
-    named = bool(computer) and _ip(computer) is None
+    named = bool(computer) and any_address(computer) is None
     node = Node(computer or entry or f"server {len(farm.nodes) + 1}", entry, named=named, source=source)
     node.balancing = _clean(row.get("LoadBalancing") or "") if "LoadBalancing" in row else None
     node.inner, node.cmdlets = str(row.get("InternalInterface") or ""), {section}
@@ -231,7 +231,7 @@ def _suffix(sections: Row, inside: list[object]) -> str:
 def _addresses(node: Node, sections: Row, inside: list[object]) -> None:
     """Its own /64 by its own address or on-link route in it; its way by the internal card."""
     for row in _rows(sections, "addresses"):
-        address = netsh.address(str(row.get("IPAddress")))
+        address = ipv6_address(str(row.get("IPAddress")))
         if address is None or address in LINK_LOCAL:
             continue
         if node.client is not None and address in node.client:
@@ -239,7 +239,7 @@ def _addresses(node: Node, sections: Row, inside: list[object]) -> None:
         elif row.get("InterfaceIndex") in inside and _is_way(address):
             _once(node.ways, address)
     for row in _rows(sections, "routes"):
-        prefix = netsh.network(str(row.get("DestinationPrefix") or ""))
+        prefix = ipv6_network(str(row.get("DestinationPrefix") or ""))
         on_link = str(row.get("NextHop")) in ("::", "")
         if prefix and node.client and on_link and prefix.prefixlen == 64 and prefix.subnet_of(node.client):
             _once(node.slices, prefix)
@@ -305,17 +305,10 @@ def _texts(value: object) -> list[str]:
 
 
 def _network(farm: Farm, source: str, what: str, text: str) -> list[IPv6Network]:
-    prefix = netsh.network(text)
+    prefix = ipv6_network(text)
     if prefix is None:
         farm.unread.append(f"{source}: {what} {_clean(text)[:60]}")
     return [prefix] if prefix else []
-
-
-def _ip(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
 
 
 def _once(values: list[Any], value: object) -> None:

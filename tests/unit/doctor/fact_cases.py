@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.doctor.facts import Facts, Ping, Reached, Seen
+from manageout.doctor.facts import Facts, Lookup, Ping, Reached, Seen, Told
 from manageout.windows.policies import CONNECTIVITY
 
 CASES: dict[str, Callable[[], Facts]] = {
@@ -30,6 +30,23 @@ CASES: dict[str, Callable[[], Facts]] = {
             Ping(IPv4Address("10.0.0.9"), True, False, "General failure"),
             Ping(IPv6Address("fd12:3456:789a:7777::a00:9"), False, True, "Reply"),
         ],
+    ),
+    "NETWORK-NO-IPV4": lambda: Facts(
+        "x",
+        pings=[Ping(IPv4Address("10.0.0.9"), True, False, "General failure", unsent=True)],
+        told=Told(six_only="the hotspot is IPv6 only"),
+    ),
+    "FARM-NODE-ADDRESS": lambda: Facts(
+        "x",
+        lookups=[
+            Lookup("nls.corp.example", "", (IPv4Address("10.0.0.11"),), "", "nls.corp.example 10.0.0.11")
+        ],
+        told=Told(nodes={IPv4Address("10.0.0.11"): "node"}, virtual={IPv4Address("10.0.0.10"): "VIP"}),
+    ),
+    "ISATAP-NAME-ELSEWHERE": lambda: Facts(
+        "x",
+        lookups=[Lookup("isatap-mo.corp.example", "", (IPv4Address("10.0.0.11"),), "", "10.0.0.11")],
+        told=Told(addresses={IPv4Address("10.0.0.10"): "the DA server is edge1, 10.0.0.10"}),
     ),
     "FIREWALL-PORT": lambda: Facts(
         "x", tcp={("laptop7.corp.example", 3389): Reached(False, "PingSucceeded True", pinged=True)}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.doctor.console.netsh import MAX_ANSWERS, addresses
 from manageout.doctor.facts import Facts, Lookup, Record, Seen
 from manageout.doctor.pasted.segments import Part
+from manageout.windows.text import MAX_ADDRESSES, addresses
 from manageout.wire.address import is_address
 
 MAX_LOOKUPS = 1000
@@ -114,7 +114,7 @@ def _addressed(question: _Question, own: IPv4Address | IPv6Address, value: str) 
     """The server's address comes before any answer."""
     if not question.answered and not question.server:
         question.server = str(own)
-    elif question.answered and len(question.found) < MAX_ANSWERS:
+    elif question.answered and len(question.found) < MAX_ADDRESSES:
         question.found += addresses(value)
         question.listing = True
 
@@ -129,7 +129,7 @@ def _answer(facts: Facts, question: _Question) -> bool:
     if not name or is_address(name) or only or not (question.found or question.error or question.server):
         return told
     if len(facts.lookups) < MAX_LOOKUPS:
-        found = tuple(dict.fromkeys(question.found))[:MAX_ANSWERS]
+        found = tuple(dict.fromkeys(question.found))[:MAX_ADDRESSES]
         words = ", ".join(map(str, found)) or question.error or "no address"
         quote = f"nslookup {name}: {words}" if found or not question.error else question.error
         facts.lookups.append(Lookup(name.rstrip("."), question.server, found, question.error, quote))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 from itertools import pairwise
 
 from manageout.doctor.console import settings as netsh
@@ -13,10 +12,9 @@ from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import Facts, Interface, NrptRule, PrefixPolicy, Route, Seen
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
+from manageout.windows.text import MAX_ADDRESSES, addresses, ipv6_address
 
 MAX_INTERFACES = 500
-MAX_ANSWERS = 64
-"""Addresses of one list of servers."""
 HEX = re.compile(r"^0x[0-9A-Fa-f]{1,8}$")
 _ISATAP = re.compile(r"isatap\.(\{[0-9A-Fa-f-]{36}\}|[\w.-]+)", re.IGNORECASE)
 
@@ -33,19 +31,6 @@ def named(facts: Facts, header: str, index: int | None) -> Interface:
     if len(facts.interfaces) < MAX_INTERFACES:
         facts.interfaces.append(made)
     return made
-
-
-def addresses(text: str) -> Iterator[IPv4Address | IPv6Address]:
-    """Those in a list of words, without their zones."""
-    found = 0
-    for word in re.split(r"[;,\s]+", text):
-        try:
-            address = ip_address(word.partition("%")[0])
-        except ValueError:
-            continue
-        yield address
-        if (found := found + 1) == MAX_ANSWERS:
-            return
 
 
 def interface(facts: Facts, part: Part) -> bool:
@@ -108,12 +93,11 @@ _TITLE = re.compile(r"^\s*[^\d:]{1,40}?\s?(\d{1,9})\s?[:\uff1a]\s+(\S.*)$")
 
 
 def _address(one: Interface, text: str) -> bool:
-    try:
-        address = IPv6Address(text.partition("%")[0])
-    except ValueError:
+    address = ipv6_address(text)
+    if address is None:
         return False
     listed = one.link_local if address.is_link_local else one.ipv6
-    if address not in listed and len(listed) < MAX_ANSWERS:
+    if address not in listed and len(listed) < MAX_ADDRESSES:
         listed.append(address)
         one.shown.setdefault(address, text)
     one.connected = True
@@ -153,25 +137,40 @@ def policies(facts: Facts, part: Part) -> bool:
 
 
 def iphttps(facts: Facts, part: Part) -> bool:
-    """``httpstunnel show interfaces``: role, URL, error, status. A server's own URL is none to connect to."""
-    settings = netsh.settings(part.lines)
+    """``httpstunnel show interfaces``: role, URL, error, status, in whatever order they were pasted. A server's own URL
+    is none to connect to."""
+    block: dict[str, netsh.Setting] = {}
     found = False
-    for position, setting in enumerate(settings):
-        value = setting.value.lower()
-        if value.startswith("https://") and "/ip" in value:
-            found = True
-            facts.iphttps_error = facts.iphttps_status = None
-            if position and settings[position - 1].value.lower() == "server":
-                facts.role = "server"
-            else:
-                facts.iphttps_url = Seen(setting.value, setting.text)
-        elif found and HEX.match(setting.value) and facts.iphttps_error is None:
-            if facts.role == "server" and int(setting.value, 16) == 0:
-                continue
-            facts.iphttps_error = Seen(int(setting.value, 16), setting.text)
-            if position + 1 < len(settings):
-                facts.iphttps_status = Seen(settings[position + 1].value, settings[position + 1].text)
+    for setting in [*netsh.settings(part.lines), None]:
+        if setting is None or setting.label in block:
+            found |= _tunnel(facts, list(block.values()))
+            block = {}
+        if setting is not None:
+            block[setting.label] = setting
     return found
+
+
+def _tunnel(facts: Facts, block: list[netsh.Setting]) -> bool:
+    """The settings of one interface."""
+    values = [setting.value.lower() for setting in block]
+    url = next((one for one in block if _URL.match(one.value)), None)
+    place = next((number for number, value in enumerate(values) if HEX.match(value)), None)
+    if "server" in values and url is not None:
+        facts.role = "server"
+    elif url is not None:
+        facts.iphttps_url = Seen(url.value, url.text)
+    if url is not None:
+        facts.iphttps_error = facts.iphttps_status = None
+    if place is not None and (facts.role != "server" or int(values[place], 16)):
+        facts.iphttps_error = Seen(int(values[place], 16), block[place].text)
+        near = (*block[place + 1 : place + 2], *block[max(place - 1, 0) : place])
+        beside = [one for one in near if one is not url and one.value.lower() not in ("client", "server", "")]
+        if beside:
+            facts.iphttps_status = Seen(beside[0].value, beside[0].text)
+    return url is not None or place is not None
+
+
+_URL = re.compile(r"https://.*/ip", re.IGNORECASE)
 
 
 def namespace(facts: Facts, part: Part) -> bool:
@@ -233,17 +232,20 @@ _DIRECT = re.compile(
 
 
 def clat(facts: Facts, part: Part) -> bool:
-    """``interface clat show instance``: an IPv4 address of RFC 7335's prefix is the translator's own."""
-    for setting in netsh.settings(part.lines):
-        found = [one for one in addresses(setting.value.replace("/", " ")) if isinstance(one, IPv4Address)]
-        if any(one.packed[:3] == b"\xc0\0\0" for one in found):
+    """``interface clat show instance`` or ``show global``: an IPv4 address of RFC 7335's prefix is the translator's
+    own; a state that is switched off has none."""
+    found = netsh.settings(part.lines)
+    for setting in found:
+        held = [one for one in addresses(setting.value.replace("/", " ")) if isinstance(one, IPv4Address)]
+        if any(one.packed[:3] == b"\xc0\0\0" for one in held):
             facts.clat = Seen(True, setting.text)
             return True
     # A Windows that knows no CLAT repeats the command in its refusal, in any language.
     refusal = next((line.strip() for line in part.lines if "interface clat" in line), "")
-    if refusal and facts.clat is None:
-        facts.clat = Seen(False, refusal)
-    return bool(refusal)
+    off = next((setting.text for setting in found if setting.on is False), refusal)
+    if off and facts.clat is None:
+        facts.clat = Seen(False, off)
+    return bool(off)
 
 
 def _profiles(facts: Facts, part: Part) -> bool:

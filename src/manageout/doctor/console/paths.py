@@ -6,9 +6,10 @@ import re
 from ipaddress import ip_address
 
 from manageout.doctor.console.names import MAX_LOOKUPS
-from manageout.doctor.facts import Facts, Lookup, Ping
+from manageout.doctor.facts import Facts, Lookup, Ping, Reached
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.unread import MAX_NAME
+from manageout.windows.text import any_address
 from manageout.wire.address import is_address
 
 MAX_UNJUDGED = 100
@@ -50,13 +51,35 @@ def _answered(facts: Facts, part: Part) -> bool:
     came = next((line.strip() for line in part.lines[1:] if _TIME.search(line)), "")
     after = came or next((line.strip() for line in part.lines[1:] if line.strip()), "")
     address = ip_address(word.partition("%")[0])
-    facts.pings.append(Ping(address, not bracket, bool(came), f"{heading} {after}".strip()))
+    unsent = after.startswith("PING:")
+    facts.pings.append(Ping(address, not bracket, bool(came), f"{heading} {after}".strip(), unsent))
     return bool(came)
 
 
 _BRACKET = re.compile(r"\[([0-9A-Fa-f:.%]{2,60})\]")
 _TIME = re.compile(r"[=<]\s?\d{1,6}\s?(?:ms|мс)")
 """Of an answer, in every language."""
+
+
+def opened(facts: Facts, part: Part) -> bool:
+    """``net use``, ``telnet``, ``curl`` and their like, to an IPv4 address that was typed: what failed."""
+    match = _TYPED.search(part.command)
+    failed = next((line.strip() for line in part.lines if _FAILED.search(line)), "")
+    target = any_address(match[1] or match[2]) if match is not None else None
+    if target is None or match is None or not failed:
+        return unjudged(facts, part)
+    port = int(match[3] or (445 if match[1] else 0))
+    facts.tcp[str(target), port] = Reached(False, f"{part.command[:MAX_NAME]}: {failed}", target)
+    return True
+
+
+_TYPED = re.compile(
+    r"(?:\\\\(\d{1,3}(?:\.\d{1,3}){3})\\|(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?:[ :](\d{1,5}))?)"
+)
+_FAILED = re.compile(
+    r"(?<![\d.])(?:5[13]|64|67|121|123[12])(?![\d.])|curl: \(\d+\)|[Cc]ould not open|ailed to connect", re.A
+)
+"""Windows' numbers for a path, a name or a network that is not found, in any language; what telnet and curl say."""
 
 
 def unjudged(facts: Facts, part: Part) -> bool:

@@ -13,6 +13,8 @@ from ipaddress import IPv6Address, IPv6Network
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from manageout.windows.text import ipv6_address, ipv6_network
+
 MAX_ROWS = 1000
 """Of a table; a server has some hundred routes."""
 _STATES = {
@@ -73,7 +75,7 @@ class RouteRow(NamedTuple):
     @property
     def next_hop(self) -> IPv6Address | None:
         """The next hop, when it is one."""
-        return address(self.via)
+        return ipv6_address(self.via)
 
 
 class PolicyRow(NamedTuple):
@@ -178,7 +180,7 @@ def routes(lines: list[str]) -> list[RouteRow]:
     found: list[RouteRow] = []
     for line in lines:
         if (match := pattern.match(line)) and len(found) < MAX_ROWS:
-            prefix = network(match[4])
+            prefix = ipv6_network(match[4])
             if prefix is not None:
                 numbers = int(match[3]), prefix, int(match[5])
                 found.append(RouteRow(match[1], match[2], *numbers, match[6].strip(), line.strip()))
@@ -190,7 +192,7 @@ def verbose_routes(lines: list[str]) -> list[RouteRow]:
     found: list[RouteRow] = []
     block: list[Setting] = []
     for setting in [*settings(lines), Setting("", "::/0", "")]:
-        if network(setting.value) is not None and "/" in setting.value and len(block) != 1:
+        if ipv6_network(setting.value) is not None and "/" in setting.value and len(block) != 1:
             found += _verbose(block)
             block = []
         block.append(setting)
@@ -200,7 +202,7 @@ def verbose_routes(lines: list[str]) -> list[RouteRow]:
 def _verbose(block: list[Setting]) -> list[RouteRow]:
     if len(block) < 7 or not NUMBER.fullmatch(block[2].value) or not NUMBER.fullmatch(block[6].value):
         return []
-    prefix = network(block[0].value)
+    prefix = ipv6_network(block[0].value)
     text = ", ".join(one.text for one in (block[0], *block[2:5]))
     via, publish, kind = (one.value for one in block[3:6])
     if prefix is None:
@@ -216,7 +218,7 @@ def prefix_policies(lines: list[str]) -> list[PolicyRow]:
         if (
             len(found) < MAX_ROWS
             and (match := pattern.match(line))
-            and (prefix := network(match[3])) is not None
+            and (prefix := ipv6_network(match[3])) is not None
         ):
             found.append(PolicyRow(int(match[1]), int(match[2]), prefix, line.strip()))
     return found
@@ -233,19 +235,3 @@ def published(row: RouteRow, rows: Iterable[RouteRow] = ()) -> bool:
 MULTICAST = IPv6Network("ff00::/8")
 _PUBLISHED = frozenset(("yes", "age", "ja", "oui", "sí", "si", "sì", "sim", "tak", "ano", "да", "是", "はい"))
 _UNPUBLISHED = frozenset(("no", "nein", "non", "não", "nie", "ne", "нет", "否", "いいえ"))
-
-
-def address(text: str) -> IPv6Address | None:
-    """An IPv6 address, with or without its zone."""
-    try:
-        return IPv6Address(text.partition("%")[0])
-    except ValueError:
-        return None
-
-
-def network(text: str) -> IPv6Network | None:
-    """An IPv6 prefix; bits below it are taken away."""
-    try:
-        return IPv6Network(text, strict=False)
-    except ValueError:
-        return None

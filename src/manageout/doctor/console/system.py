@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv6Network
 
-from manageout.doctor.console.settings import MAX_ROWS, address
+from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import Facts, NrptRule, Route, Seen
 from manageout.doctor.pasted.segments import Part
 from manageout.windows.policies import NRPT, TRANSITION
+from manageout.windows.text import ipv6_address
 
 MAX_VALUES = 5000
 """Of a registry export."""
@@ -165,7 +166,7 @@ def _routes(lines: list[str]) -> Iterator[Route]:
             except ValueError:
                 continue
             if int(match[1]):
-                yield Route(prefix, int(match[1]), address(via), False, text)
+                yield Route(prefix, int(match[1]), ipv6_address(via), False, text)
 
 
 _ROUTE = re.compile(r"^\s*(\d{1,9})\s+\d{1,10}\s+([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{1,3})(?:\s+(\S.*))?$")

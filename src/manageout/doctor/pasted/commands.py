@@ -11,9 +11,11 @@ KINDS = frozenset(
         "ipconfig", "displaydns", "isatap", "iphttps", "teredo", "clat", "6to4", "interface", "interfaces", "addresses",
         "routes", "policies", "namespace", "advfirewall", "netsh", "nslookup", "dnscmd", "reg", "sc", "route", "ping",
         "tracert", "pathping", "systeminfo", "gpresult", "certutil", "w32tm", "klist", "ver", "hostname", "powershell",
+        "opened",
     }
 )  # fmt: skip
-"""Of outputs that are told apart. ``netsh`` is any other of netsh, ``powershell`` any cmdlet's."""
+"""Of outputs that are told apart. ``netsh`` is any other of netsh, ``powershell`` any cmdlet's, ``opened`` that of
+whatever opens a share or a port at an IPv4 address."""
 _VERBS = frozenset(
     {
         "get", "set", "test", "resolve", "new", "add", "remove", "show", "restart", "start", "stop", "enable",
@@ -46,6 +48,7 @@ _ALONE = {
     "arp": re.compile(r"\s+-\w.*"),
     "netstat": re.compile(r"(?:\s+-\w+)*"),
     "wmic": re.compile(r"\s+\w+.*"),
+    "telnet": re.compile(r"\s+[\d.]{7,15}(?:\s+\d{1,5})?"),
     "getmac": re.compile(r"(?:\s+/\w+)*"),
     "net": re.compile(r"\s+(?:start|stop|use|config|statistics|time)(?:\s+\S+){0,3}"),
 }
@@ -113,6 +116,8 @@ def kind_of(command: str) -> str:
         return "displaydns" if any(word.startswith("/displayd") for word in words) else "ipconfig"
     if name in _NAMED:
         return name
+    if _OPENED.match(command):
+        return "opened"
     found = _CMDLET.match(command.lstrip("(&$ "))
     return "powershell" if (found and found[1].lower() in _VERBS) or _SHORT.match(command) else ""
 
@@ -123,6 +128,11 @@ _NAMED = frozenset(
         "w32tm", "klist", "ver", "hostname",
     }
 )  # fmt: skip
+_OPENED = re.compile(
+    r"(?:net|dir|pushd|x?copy|robocopy|type|telnet|curl|mstsc)\b.*?(?:\\\\|[\s/:@])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])",
+    re.I,
+)
+"""What opens something at an IPv4 address."""
 _SHORT = re.compile(
     r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
     re.I,

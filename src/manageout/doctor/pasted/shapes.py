@@ -32,6 +32,7 @@ _TEREDO_SERVER = re.compile(r"\S \S.*[:\uff1a]\s*\S*(?:teredo|\.)\S*")
 _INDEXED = re.compile(r"^\S{2,30} ?\d{1,9} ?[:\uff1a] ?\S")
 """The title of an interface's table of addresses: "Interface 12: Ethernet"."""
 _PROPERTY = re.compile(r"^[A-Z][A-Za-z0-9]+ *: ?")
+_CODE = re.compile(r"0x[0-9a-f]{1,8}")
 _ERROR = re.compile(r"^(?:[A-Z][a-z]+-[A-Z]\w+) ?: |^\s*\+ (?:CategoryInfo|FullyQualifiedErrorId)")
 
 
@@ -118,6 +119,8 @@ def _ruled(line: str, rule: str, below: Sequence[str]) -> Shape:
         return Shape("displaydns")
     if "teredo" in line.lower():
         return Shape("teredo", fresh=True)
+    if line.lower().startswith("clat") or " clat" in line.lower():
+        return Shape("clat", fresh=True)
     if any("https://" in one for one in below):
         return Shape("iphttps", fresh=True)
     if LUID.search(first) or "luid" in first.lower():
@@ -156,6 +159,8 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
     if LUID.search(line) or line.lstrip().lower().startswith("ifluid"):
         return Shape("interface", fresh=True)
     value = line.partition(":")[2].strip().lower()
+    if _CODE.fullmatch(value) and ("error code" in line.lower() or any("https://" in one for one in below)):
+        return Shape("iphttps", fresh=True)
     role = value in ("client", "server") and "https://" in after
     if role or (line.lstrip()[:3].lower() == "url" and value.startswith("https://")):
         return Shape("iphttps", fresh=role)

@@ -88,6 +88,14 @@ def _of_command(lines: Sequence[str], command: str) -> list[Found]:
         name = _PROPERTY.search(command)
         row: Row = {"PSPath": path, (name[1] or name[2]): _plain("", value_of([value]))} if name else {}
         return [Found("registry", "Get-ItemProperty", row, value, ())] if row else []
+    if value == "False" and (unc := _UNC.search(command)):
+        row = {
+            "ComputerName": unc[1],
+            "RemoteAddress": unc[1],
+            "RemotePort": 445,
+            "TcpTestSucceeded": False,
+        }
+        return [Found("tcp", "Test-Path", row, value, ())]
     if value in ("True", "False") and "quiet" in command.lower() and (target := _TCP.search(command)):
         words = target[1].lower()
         port = next((number for name, number in _PORTS.items() if name in command.lower()), None)
@@ -105,6 +113,7 @@ _REGISTRY = re.compile(
 )
 _PROPERTY = re.compile(r"-name\s+[\"']?([\w-]{1,100})|\)\.([\w-]{1,100})\s*$", re.I)
 _TCP = re.compile(r"\b(?:test-netconnection|tnc)\s+(?:-computername\s+|-cn\s+)?[\"']?([\w.:-]{1,255})", re.I)
+_UNC = re.compile(r"\btest-path\b[^|]{0,80}?\\\\([\d.]{7,15})\\", re.I)
 _PORTS = {"smb": 445, "https": 443, "http": 80, "rdp": 3389, "winrm": 5985}
 
 

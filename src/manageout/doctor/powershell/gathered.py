@@ -114,6 +114,8 @@ class _Machine:
 
     def add(self, one: cmdlets.Found, command: str) -> None:
         judged = one.section in read_cmdlets.JUDGED
+        if one.section == "routes" and one.row.get("DestinationPrefix") in ("0.0.0.0/0", "::/0"):
+            self.rows.setdefault("defaults", []).append({**one.row, "Command": command})
         if not judged or (one.section == "routes" and _PARTIAL.search(command)):
             self.tell(f"{one.cmdlet}: known, nothing in it is judged")
             return
@@ -161,7 +163,7 @@ class _Machine:
 
     def finish(self) -> None:
         read_cmdlets.read(self.facts, self.rows)
-        servers = self.server or self.rows.keys() & {"remoteAccess", "daServer", "health"}
+        servers = self.server or self.rows.keys() & {"remoteAccess", "daServer", "health", "natTransition"}
         if self.facts.role == "unknown" and servers:
             self.facts.role = "server"
         elif self.facts.role == "unknown" and "location" in self.rows:

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Network
 from math import inf
 from typing import Any
 
-from manageout.doctor.facts import Facts, Lookup, PrefixPolicy, Reached, Record, Seen
+from manageout.doctor.facts import Facts, FirewallRule, Lookup, Ping, PrefixPolicy, Reached, Record, Seen
 from manageout.doctor.read import sections_client
-from manageout.doctor.read.sections import MAX_ITEMS, READERS, Reader, Row, add
+from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, READERS, Reader, Row, add, edge_traversal
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY
+from manageout.windows.text import any_address
 
 
 def read(facts: Facts, rows: dict[str, list[Row]]) -> None:
@@ -31,13 +32,13 @@ def _prepared(section: str, rows: list[Row]) -> list[Row]:
     if section == "routes":
         return [row for row in rows if _is_route(row)]
     if section == "addresses":
-        return [row for row in rows if _address(str(row.get("IPAddress"))) is not None]
+        return [row for row in rows if any_address(str(row.get("IPAddress"))) is not None]
     return rows
 
 
 def _is_route(row: Row) -> bool:
     prefix, hop = str(row.get("DestinationPrefix")), str(row.get("NextHop") or "::")
-    return ":" in prefix and _address(prefix) is not None and ":" in hop and _address(hop) is not None
+    return ":" in prefix and any_address(prefix) is not None and ":" in hop and any_address(hop) is not None
 
 
 def _server(facts: Facts, rows: Iterator[Row]) -> None:
@@ -74,9 +75,29 @@ def _latest(match: re.Match[str]) -> float:
 
 
 def _networks(facts: Facts, rows: Iterator[Row]) -> None:
-    found = [(str(row.get("Name") or ""), str(row["NetworkCategory"])) for row in rows]
+    kept = list(rows)
+    found = [(str(row.get("Name") or ""), str(row["NetworkCategory"])) for row in kept]
     words = ", ".join(f"{name} {category}".strip() for name, category in found)
     facts.networks = Seen(frozenset(one.lower() for _, one in found), f"Get-NetConnectionProfile: {words}")
+    for row in kept:
+        four, six = (str(row.get(f"IPv{version}Connectivity") or "") for version in (4, 6))
+        if six == "Internet" and four in ("Disconnected", "NoTraffic"):
+            facts.no_ipv4.append(f"Get-NetConnectionProfile: IPv4Connectivity {four}, IPv6Connectivity {six}")
+
+
+def _defaults(facts: Facts, rows: Iterator[Row]) -> None:
+    """Default routes of Get-NetRoute; none of IPv4 where both were asked for says that there is none."""
+    asked = ""
+    for row in rows:
+        prefix, asked = str(row["DestinationPrefix"]), str(row["Command"])
+        quote = f"Get-NetRoute: {prefix} by {row.get('NextHop')}"
+        facts.defaults[6 if ":" in prefix else 4] = quote
+    if 4 not in facts.defaults and (_BOTH.search(asked) or not _FILTERED.search(asked)):
+        facts.no_ipv4.append(f"{facts.defaults[6]}, and no 0.0.0.0/0")
+
+
+_BOTH = re.compile(r"0\.0\.0\.0/0")
+_FILTERED = re.compile(r"-(?:addressfamily|destinationprefix|interface\w+|nexthop)\b|::/0", re.I)
 
 
 def _local_rules(facts: Facts, rows: Iterator[Row]) -> None:
@@ -91,7 +112,7 @@ def _records(facts: Facts, rows: Iterator[Row]) -> None:
     """Get-DnsServerResourceRecord: what the zone holds, whether or not it is answered."""
     for row in rows:
         kind, data = str(row.get("RecordType") or ""), str(row.get("RecordData") or "")
-        if kind in ("A", "AAAA", "") and (address := _address(data)) is not None:
+        if kind in ("A", "AAAA", "") and (address := any_address(data)) is not None:
             quote = f"Get-DnsServerResourceRecord: {row['HostName']} {kind} {data}"
             facts.records.append(Record(str(row["HostName"]).lower(), address, quote))
 
@@ -105,7 +126,7 @@ def _resolved(facts: Facts, rows: Iterator[Row]) -> None:
         if error := str(row.get("Error") or ""):
             errors[name] = error
         elif str(row.get("Section") or "Answer") in ("Answer", "1"):
-            found = [_address(text) for text in _list(row.get("IPAddress"))]
+            found = [any_address(text) for text in _list(row.get("IPAddress"))]
             names.setdefault(name, []).extend(address for address in found if address is not None)
     for name, addresses in names.items():
         if addresses:
@@ -125,10 +146,14 @@ def _tcp(facts: Facts, rows: Iterator[Row]) -> None:
             row.get("RemotePort"),
             row.get("TcpTestSucceeded"),
         )
+        target = any_address(str(row.get("RemoteAddress") or name))
+        if target is not None and isinstance(row.get("PingSucceeded"), bool):
+            quote = f"Test-NetConnection {name}: PingSucceeded {row['PingSucceeded']}"
+            facts.pings.append(Ping(target, str(target) == name, row["PingSucceeded"], quote))
         if name and isinstance(port, int) and isinstance(well, bool):
             to = f" ({row['RemoteAddress']})" if row.get("RemoteAddress") else ""
             quote = f"Test-NetConnection {name}{to} port {port}: TcpTestSucceeded {well}"
-            address = _address(str(row.get("RemoteAddress") or ""))
+            address = target if target is not None and row.get("RemoteAddress") else None
             pinged = row.get("PingSucceeded") is True
             quote += ", PingSucceeded True" if pinged else ""
             facts.tcp[name.lower().rstrip("."), port] = Reached(well, quote, address, pinged)
@@ -145,12 +170,12 @@ def _ip_configuration(facts: Facts, rows: Iterator[Row]) -> None:
         ]
         own = {"InterfaceIndex": index, "InterfaceAlias": alias}
         READERS["addresses"](
-            facts, ({**own, "IPAddress": text} for text in texts if _address(text) is not None)
+            facts, ({**own, "IPAddress": text} for text in texts if any_address(text) is not None)
         )
         interface = facts.interface(index) if isinstance(index, int) else None
         if interface is not None:
             hops = [*_list(row.get("IPv6DefaultGateway")), *_list(row.get("IPv4DefaultGateway"))]
-            interface.gateways = [hop for text in hops if (hop := _address(text)) is not None]
+            interface.gateways = [hop for text in hops if (hop := any_address(text)) is not None]
 
 
 def _prefix_policy(facts: Facts, rows: Iterator[Row]) -> None:
@@ -245,6 +270,7 @@ _MORE: dict[str, Reader] = {
     "daServer": _server,
     "remoteAccess": _server,
     "networks": _networks,
+    "defaults": _defaults,
     "loadBalancer": _load_balancer,
     "nrptLocal": _local_rules,
     "records": _records,
@@ -263,6 +289,8 @@ _MORE: dict[str, Reader] = {
 }
 
 
+FEW = 10
+"""Rules that somebody asked for by name."""
 JUDGED = frozenset((*READERS, *_MORE, "firewallRule", "portFilter", "addressFilter"))
 """Sections in which a rule looks at something."""
 
@@ -276,6 +304,7 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
     rules = [row for row in rules if "LocalPort" not in row]
     if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
+        _without_filters(facts, rules)
         facts.unread.append(
             f"Get-NetFirewallRule {rules[0].get('DisplayName') or ''}: not judged without its ports and addresses; "
             "give each rule's Get-NetFirewallPortFilter and Get-NetFirewallAddressFilter, or the collector's file"
@@ -288,8 +317,7 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     ]
     for number, (rule, port) in enumerate(pairs):
         address = port if port is rule else addresses[number] if addresses else {}
-        wanted = (("Direction", "Inbound"), ("Action", "Allow"), ("Enabled", True))
-        if all(rule.get(key, value) == value for key, value in wanted):
+        if _allows(rule):
             whole.append(
                 {
                     **{key: rule.get(key) for key in ("Profile", "EdgeTraversalPolicy")},
@@ -304,6 +332,23 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     before = facts.firewall or []
     add(facts, "firewall rules", READERS["rules"], whole)
     facts.firewall = [*before, *(facts.firewall or [])] or None
+
+
+def _without_filters(facts: Facts, rules: list[Row]) -> None:
+    """A few rules whose ports and addresses were not pasted: their profiles say something all the same."""
+    found = [row for row in rules if _allows(row) and row.get("Profile")]
+    for row in found if len(found) <= FEW else ():
+        name, profile = str(row.get("DisplayName") or row.get("Name") or ""), str(row["Profile"])
+        profiles = frozenset(word.strip().lower() for word in profile.split(","))
+        edge = edge_traversal(row.get("EdgeTraversalPolicy"))
+        quote = f"firewall rule {name!r}: {profile}"
+        rule = FirewallRule("", (), profiles, (), edge, quote, name[:MAX_TEXT], whole=False)
+        facts.firewall = [*(facts.firewall or []), rule]
+
+
+def _allows(rule: Row) -> bool:
+    wanted = (("Direction", "Inbound"), ("Action", "Allow"), ("Enabled", True))
+    return all(rule.get(key, value) == value for key, value in wanted)
 
 
 def _own_ports(rule: Row) -> Row:
@@ -331,10 +376,3 @@ def _list(value: object) -> list[str]:
     if isinstance(value, list):
         return [str(item) for item in value[:MAX_ITEMS]]
     return [word.strip(",") for word in str(value or "").split()[:MAX_ITEMS]]
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text.partition("%")[0].partition("/")[0])
-    except ValueError:
-        return None

@@ -17,14 +17,15 @@ from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import paths as text_paths
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system as text_system
-from manageout.doctor.console.netsh import HEX, MAX_ANSWERS, named
+from manageout.doctor.console.netsh import HEX, named
 from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
-from manageout.doctor.pasted import unread
+from manageout.doctor.pasted import prose, unread
 from manageout.doctor.pasted.machines import Machines
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import ROUTER_LABELS, RULE
 from manageout.doctor.powershell.gathered import Gathered
 from manageout.doctor.read.text import outputs
+from manageout.windows.text import MAX_ADDRESSES
 
 MAX_UNREAD = 100
 """Parts that are named."""
@@ -52,12 +53,49 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
     for part in found:
         _one(machines.of(part), part, cmdlets)
     cmdlets.into_facts()
+    _said(lines, found, machines.known)
     if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
     for one in machines.known:
         _asked_of(one, machines.known)
         _finish(one)
     return machines.known[1:]
+
+
+def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
+    """What the prose says: of all machines, and which of them is a server."""
+    told = prose.told(lines)
+    if any(one.load_balancing is not None for one in machines):
+        told.balancing = None  # the server says it itself
+    for one in machines:
+        one.told = told
+        short = one.computer.partition(".")[0].lower()
+        own = {address for interface in one.interfaces for address in interface.ipv4}
+        if one.role == "unknown" and (short in told.servers or own & told.addresses.keys()):
+            one.role = "server"
+    first = next((number for number, part in enumerate(parts) if part.kind or part.command), 0)
+    above = [line for part in parts[:first] for line in part.lines]
+    alone = machines[0] if len(machines) == 1 and not machines[0].computer else None
+    if (
+        alone is not None
+        and alone.role == "unknown"
+        and not _follows(alone)
+        and prose.speaks_of_a_server(above)
+    ):
+        alone.role = "server"
+    clients = [one for one in machines if one.iphttps_error is None and one.role != "server"]
+    failed = [one for one in clients if one.iphttps_url is not None] or (clients if told.url else [])
+    if told.error is not None and len(failed) == 1:
+        failed[0].iphttps_error = told.error
+        failed[0].iphttps_url = failed[0].iphttps_url or told.url
+        failed[0].understood = True
+
+
+def _follows(facts: Facts) -> bool:
+    """Whether its ISATAP interface is that of a host: it follows a router, or waits for one."""
+    return any(
+        one.gateways or (one.listed and one.link_local and not one.ipv6) for one in facts.of_kind("isatap")
+    )
 
 
 def _asked_of(server: Facts, machines: Iterable[Facts]) -> None:
@@ -67,8 +105,8 @@ def _asked_of(server: Facts, machines: Iterable[Facts]) -> None:
     others = [one for one in machines if one is not server] if blocked or farm else []
     asked = [look for one in others for look in one.lookups if _concerns(look, blocked, farm)]
     held = [record for one in others for record in one.records if _label(record.name) in blocked]
-    server.lookups += asked[:MAX_ANSWERS]
-    server.records += held[:MAX_ANSWERS]
+    server.lookups += asked[:MAX_ADDRESSES]
+    server.records += held[:MAX_ADDRESSES]
 
 
 def _concerns(look: Lookup, blocked: tuple[str, ...], farm: bool) -> bool:
@@ -263,7 +301,7 @@ def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:
 def _events(facts: Facts, part: Part) -> bool:
     """Errors whose numbers and names Windows does not translate."""
     found = [line.strip() for line in part.lines if any(mark in line for mark in EVENTS)]
-    facts.events += found[: max(0, MAX_ANSWERS - len(facts.events))]
+    facts.events += found[: max(0, MAX_ADDRESSES - len(facts.events))]
     return bool(found)
 
 
@@ -278,5 +316,6 @@ READERS: dict[str, Reader] = {
     "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.unjudged,
     "pathping": text_paths.unjudged, "gpresult": text_paths.unjudged, "certutil": text_paths.unjudged,
     "klist": text_paths.unjudged, "6to4": text_paths.unjudged,
+    "opened": text_paths.opened,
 }  # fmt: skip
 """By the kind of a part; what is of no kind here may be a cmdlet's."""

@@ -336,14 +336,14 @@ def _rules(facts: Facts, rows: Iterator[Row]) -> None:
                 tuple(texts(row.get("LocalPort"))),
                 frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
                 tuple(texts(row.get("RemoteAddress"))),
-                _edge(row.get("EdgeTraversalPolicy")),
+                edge_traversal(row.get("EdgeTraversalPolicy")),
                 quote,
                 str(row.get("Name") or "")[:MAX_TEXT],
             )
         )
 
 
-def _edge(policy: object) -> bool | None:
+def edge_traversal(policy: object) -> bool | None:
     return None if policy in (None, "") else str(policy).lower() not in ("none", "block", "false", "0")
 
 

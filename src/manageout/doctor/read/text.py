@@ -33,6 +33,9 @@ _BOMS = (
 _OWN_LINE = re.compile(
     r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|(?:PS )?[A-Za-z]:\\|[A-Za-z][\w.]*\s+:(?:\s|$)"
 )
+_OPEN = re.compile(r"(?:\{[0-9A-Fa-f-]{8,36}|[0-9A-Fa-f]\([A-Za-z]{1,14})$")
+_CLOSES = re.compile(r"[0-9A-Fa-f-]{1,36}\}:?\s*$|[a-z]{1,14}\)\s*$")
+"""A GUID, or the remark behind an address, that a narrow console has cut."""
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -90,7 +93,10 @@ def _uncut(rows: list[str]) -> list[str]:
     cut = table = False
     for line in rows:
         table = (table and bool(line)) or powershell_table.reach(found, line) > 0
-        if cut and not table and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE:
+        open_word = bool(found) and _OPEN.search(found[-1]) is not None and _CLOSES.match(line) is not None
+        if open_word or (
+            cut and not table and _is_rest(line) and not found[-1].endswith(":") and len(found[-1]) < MAX_LINE
+        ):
             found[-1] += line.rstrip()
         else:
             found.append(line.rstrip())

@@ -11,7 +11,7 @@ _THEMES = (
     ("DirectAccess servers and farms", ("SERVER", "FARM")),
     ("Names", ("DNS",)),
     ("Which address is preferred", ("PREFER", "RESOLVER")),
-    ("Remote clients", ("IPHTTPS", "NRPT", "LOCATION", "IPSEC", "TEREDO", "FIREWALL")),
+    ("Remote clients", ("IPHTTPS", "NRPT", "LOCATION", "IPSEC", "TEREDO", "FIREWALL", "NETWORK")),
     ("Linux machines, live", ("LIVE",)),
     ("From a manager to a client (doctor reach)", ("REACH",)),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.doctor.facts import Facts
-from manageout.doctor.rules.isatap import enabled, router_lookup
+from manageout.doctor.facts import Facts, Lookup, Route
+from manageout.doctor.rules.isatap import CLAT, enabled, router_lookup
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import embedded_isatap
 
@@ -102,12 +102,7 @@ def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("DNS-IPV4-LITERAL")
 def ipv4_literal(facts: Facts) -> Iterator[Case]:
     """An IPv4 address that was typed does not answer, and an IPv6 address that ends in it does."""
-    failed = {one.address: one.quote for one in facts.pings if one.literal and not one.answered}
-    failed |= {
-        address: one.quote
-        for (name, _), one in facts.tcp.items()
-        if not one.value and (address := one.address) is not None and name == str(address)
-    }
+    failed = _failed_literals(facts)
     reached = [(one.address, one.quote) for one in facts.pings if one.answered]
     reached += [
         (one.address, one.quote) for one in facts.tcp.values() if one.value and one.address is not None
@@ -118,3 +113,61 @@ def ipv4_literal(facts: Facts) -> Iterator[Case]:
             if inner in failed:
                 told = (facts.clat.quote,) if facts.clat is not None else ()
                 yield Case((failed[inner], quote, *told), {"NAT64ADDRESS": address})
+
+
+def _failed_literals(facts: Facts) -> dict[IPv4Address | IPv6Address, str]:
+    """Addresses that were typed and did not answer, each with its quote."""
+    failed = {one.address: one.quote for one in facts.pings if one.literal and not one.answered}
+    return failed | {
+        address: one.quote
+        for (name, _), one in facts.tcp.items()
+        if not one.value and (address := one.address) is not None and name == str(address)
+    }
+
+
+@rule("NETWORK-NO-IPV4")
+def no_ipv4(facts: Facts) -> Iterator[Case]:
+    """An IPv4 address that was typed could not be reached, and something shows a network without IPv4."""
+    failed = {one: quote for one, quote in _failed_literals(facts).items() if isinstance(one, IPv4Address)}
+    why = _six_only(facts)
+    if failed and why and not (facts.clat is not None and facts.clat.value):
+        address, quote = next(iter(failed.items()))
+        told = [facts.clat.quote] if facts.clat is not None else []
+        yield Case((quote, *why[:3], *told), {"ADDRESS": address})
+
+
+def _six_only(facts: Facts) -> list[str]:
+    """What shows that the network has IPv6 and no IPv4; empty when nothing does."""
+    if 4 in facts.defaults or any(one.answered and one.address.version == 4 for one in facts.pings):
+        return []
+    cards = [one for one in facts.interfaces if one.kind == "other"]
+    if any(_real(address) for one in cards for address in one.ipv4):
+        return []
+    found = list(facts.no_ipv4)
+    if six := next((one for one in cards if one.listed and one.ipv6), None):
+        found.append(f"{six.quote or six.name}: {six.printed(six.ipv6)}, and no IPv4 address")
+    found += [one.quote for one in facts.lookups if one.name.lower() == DNS64_NAME and _has_six(one)]
+    if not found and any(one.unsent for one in facts.pings):
+        found += [route.quote for route in facts.routes or [] if _by_card(facts, route)]
+        found += filter(None, (facts.defaults.get(6), facts.told.six_only))
+    return found
+
+
+DNS64_NAME = "ipv4only.arpa"
+"""Has IPv6 addresses from a DNS64 alone (RFC 7050)."""
+
+
+def _real(address: IPv4Address) -> bool:
+    """Neither the machine's own translator's (RFC 7335), nor made up by itself."""
+    return not (address in CLAT or address.is_loopback or address.is_link_local)
+
+
+def _has_six(lookup: Lookup) -> bool:
+    return any(isinstance(one, IPv6Address) for one in lookup.addresses)
+
+
+def _by_card(facts: Facts, route: Route) -> bool:
+    """Whether it is a default route by a network card, no tunnel."""
+    through = facts.interface(route.interface)
+    card = through is None or through.kind == "other"
+    return route.prefix.prefixlen == 0 and route.next_hop is not None and card

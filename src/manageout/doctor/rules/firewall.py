@@ -19,6 +19,11 @@ def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
     outside = facts.networks if facts.networks and facts.networks.value <= {"public", "private"} else None
     if not (_of_a_client(facts) or (facts.role == "unknown" and outside)):
         return
+    alone = [one for one in facts.firewall or [] if not one.whole]
+    for name in dict.fromkeys(one.name for one in alone):
+        rules = [one for one in alone if one.name == name]
+        if not any(one.profiles & {"any", "public", "private"} for one in rules):
+            yield (rules[0].quote, *([outside.quote] if outside else []))
     for port in sorted({port for one in facts.firewall or [] if _for_managers(one) for port in one.ports}):
         rules = [one for one in facts.firewall or [] if port in one.ports]
         if not any(one.profiles & {"any", "public", "private"} for one in rules):
@@ -34,9 +39,10 @@ def firewall_port(facts: Facts) -> Iterator[Case]:
 
 
 def _for_managers(one: FirewallRule) -> bool:
-    """A rule for a port that managers use, for echo, or for ISATAP hosts, which managers alone are."""
+    """A rule for a port that managers use, for echo, or for ISATAP hosts, which managers alone are; or one that was
+    pasted alone."""
     isatap = any(":5efe:" in scope.lower() for scope in one.remote)
-    return bool(set(one.ports) & MANAGED) or one.protocol.upper() == "ICMPV6" or isatap
+    return not one.whole or bool(set(one.ports) & MANAGED) or one.protocol.upper() == "ICMPV6" or isatap
 
 
 @rule("FIREWALL-CLOSED")

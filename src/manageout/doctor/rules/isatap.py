@@ -296,3 +296,13 @@ def no_gateway(facts: Facts) -> Iterator[tuple[str, ...]]:
     for one in addressed(facts):
         if wanted(facts) and facts.routes is None and one.ipv6 and not one.gateways:
             yield (f"{one.quote or one.name}: {one.printed(one.ipv6)}",)
+
+
+@rule("ISATAP-NAME-ELSEWHERE")
+def name_elsewhere(facts: Facts) -> Iterator[Case]:
+    """None of its addresses is one that people gave as the server's."""
+    told = facts.told.addresses | facts.told.nodes | facts.told.virtual
+    inner = [address for address in told if address.version == 4 and address.is_private]
+    found = [lookup for lookup in router_lookup(facts) if lookup.addresses]
+    if facts.told.addresses and inner and found and not any(set(inner) & set(one.addresses) for one in found):
+        yield Case((found[0].quote, told[inner[0]]), {"NAME": found[0].name, "ADDRESS": inner[0]})

@@ -17,8 +17,12 @@ rule = Theme()
 
 @rule("LOCATION-STRANDED")
 def stranded(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Said to be outside, or not connected, with an interface in the intranet's DNS domain."""
+    """Said to be outside, or not connected, in a network with the domain's controllers or its DNS suffix."""
     outside = facts.connection if facts.inside is None else None if facts.inside.value else facts.inside
+    known = facts.networks if facts.networks and facts.networks.value == {"domainauthenticated"} else None
+    if outside is not None and known is not None and not tunnel_up(facts):
+        yield outside.quote, known.quote
+        return
     for one in facts.interfaces if outside is not None and facts.nrpt and not tunnel_up(facts) else ():
         if one.suffix and one.ipv4 and any(covers(r.namespace, f"x.{one.suffix}") for r in facts.nrpt or []):
             assert outside is not None

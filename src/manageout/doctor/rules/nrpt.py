@@ -19,9 +19,16 @@ def covers(namespace: str, name: str) -> bool:
     return name.endswith(space) if space.startswith(".") else name == space
 
 
+def rules_known(facts: Facts) -> list[NrptRule]:
+    """Those in effect; where nobody shows them those of the machine itself, unless group policy has others."""
+    if facts.nrpt is not None or facts.nrpt_policy is not None:
+        return facts.nrpt or []
+    return facts.nrpt_local or []
+
+
 def rule_of(facts: Facts, name: str) -> tuple[str, tuple[str, ...], str] | None:
     """The most specific rule for a name: namespace, servers, quote."""
-    fitting = [one for one in facts.nrpt or [] if covers(one.namespace, name.lower())]
+    fitting = [one for one in rules_known(facts) if covers(one.namespace, name.lower())]
     best = max(fitting, key=lambda one: len(one.namespace), default=None)
     return (best.namespace, best.servers, best.quote) if best else None
 
@@ -90,7 +97,7 @@ def _in_effect(facts: Facts, wanted: NrptRule) -> bool:
 @rule("NRPT-IPV4-SERVER")
 def ipv4_server(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A rule of DirectAccess all of whose servers are IPv4."""
-    for one in facts.nrpt or []:
+    for one in rules_known(facts):
         if one.direct and _ipv4_only(one.servers):
             yield (one.quote,)
 

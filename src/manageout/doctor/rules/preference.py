@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, PrefixPolicy
 from manageout.doctor.rules.dns import DNSCACHE
-from manageout.doctor.rules.isatap import router_lookup
+from manageout.doctor.rules.isatap import active, router_lookup, wanted
 from manageout.doctor.rules.machine import ISATAP_OFF, TUNNELS_OFF, disabled_components
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import written
@@ -97,10 +97,10 @@ def nowhere(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("RESOLVER-1511")
 def old_resolver(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Builds 10240 to 14393 as ISATAP hosts, without the value."""
-    enabled = facts.isatap_state is not None and facts.isatap_state.value == "enabled"
     found = facts.value(DNSCACHE, "DisableParallelAandAAAA")
     if (
-        enabled
+        active(facts)
+        and wanted(facts)
         and facts.build is not None
         and WINDOWS_10 <= facts.build < CURED
         and (found is None or found.value != 1)

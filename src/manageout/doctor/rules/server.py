@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv6Network
 
-from manageout.doctor.facts import Facts, Interface
+from manageout.doctor.facts import Facts, Interface, Seen
+from manageout.doctor.rules.client import gateway, location
 from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
+from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Severity, Theme
+from manageout.windows.text import any_address
 
 rule = Theme()
 
@@ -15,9 +19,9 @@ rule = Theme()
 @rule("SERVER-HEALTH")
 def health(facts: Facts) -> Iterator[Case]:
     """Components in error, or with a warning; what is switched off is no fault."""
-    bad = [seen for seen in facts.health.values() if seen.value in ("error", "warning")]
+    bad = [seen for seen in facts.health.values() if seen.value in ("error", "critical", "warning")]
     if bad:
-        worst: Severity = "error" if any(seen.value == "error" for seen in bad) else "warning"
+        worst: Severity = "error" if any(seen.value != "warning" for seen in bad) else "warning"
         yield Case(tuple(seen.quote for seen in bad), severity=worst)
 
 
@@ -174,6 +178,11 @@ def public_inside(facts: Facts) -> Iterator[tuple[str, ...]]:
             yield (f"{one.quote or one.name}: {one.printed((*one.link_local, *one.ipv6))}",)
 
 
+def _balancing(facts: Facts) -> Seen[str] | None:
+    """As the server says; else as people say, who know."""
+    return facts.load_balancing if facts.load_balancing is not None else facts.told.balancing
+
+
 def _farm(facts: Facts) -> bool:
     return (facts.load_balancing is not None and facts.load_balancing.value == "external") or (
         facts.sites or 0
@@ -193,22 +202,57 @@ def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
     """External load balancing or several entry points, and more than one A record."""
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
     addresses = {address for lookup in lookups for address in lookup.addresses if address.version == 4}
-    if _farm(facts) and len(addresses) > 1:
-        quotes = [lookup.quote for lookup in lookups]
-        yield (*((facts.load_balancing.quote,) if facts.load_balancing else ()), *quotes)
+    told = _balancing(facts)
+    if (_farm(facts) or (told is not None and told.value == "external")) and len(addresses) > 1:
+        yield (*((told.quote,) if told else ()), *(lookup.quote for lookup in lookups))
 
 
 @rule("FARM-NLB-NAMES")
 def nlb_names(facts: Facts) -> Iterator[Case]:
     """NLB, and fewer than three addresses under the name; a note where the farm may be behind another balancer."""
-    balancing = facts.load_balancing
+    balancing = _balancing(facts)
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
     if balancing is None or balancing.value not in ("nlb", "some") or not lookups:
         return
     addresses = {address for lookup in lookups for address in lookup.addresses}
-    if len(addresses) < 3:
-        quotes = (balancing.quote, *(lookup.quote for lookup in lookups))
+    told = facts.told.nodes | facts.told.virtual
+    missing = [address for address in told if address not in addresses and address.version == 4]
+    if len(addresses) < 3 or (facts.told.nodes and addresses & told.keys() and missing):
+        words = (f"without {', '.join(map(str, missing))}",) if missing else ()
+        quotes = (balancing.quote, *(lookup.quote for lookup in lookups), *words)
         yield Case(quotes, variant="other-balancer" if balancing.value == "some" else "")
+
+
+@rule("FARM-NODE-ADDRESS")
+def node_address(facts: Facts) -> Iterator[Case]:
+    """A name that clients use, or the DNS server of a name rule, is a node's alone; of nodes that people have named."""
+    nodes, virtual = facts.told.nodes, facts.told.virtual
+    used = [
+        (one.name, set(one.addresses), one.quote) for one in facts.lookups if _shared_name(facts, one.name)
+    ]
+    for one in rules_known(facts):
+        used.append(
+            (one.namespace, {found for text in one.servers if (found := any_address(text))}, one.quote)
+        )
+    if facts.isatap_router is not None and (set_to := any_address(facts.isatap_router.value)) is not None:
+        used.append(("the ISATAP router", {set_to}, facts.isatap_router.quote))
+    for name, addresses, quote in used if virtual else ():
+        own = [nodes[one] for one in addresses if one in nodes]
+        if own and not addresses & virtual.keys():
+            versions = {address.version for address in addresses}
+            right = next((one for one in virtual if one.version in versions), None)
+            yield Case((quote, own[0]), {"NAME": name, "VIRTUAL": right})
+
+
+def _shared_name(facts: Facts, name: str) -> bool:
+    """A name of the whole farm: the gateway's, the location server's, or one that is called so."""
+    lower = name.lower().rstrip(".")
+    return lower in (gateway(facts), location(facts)) or _OF_FARMS.match(lower) is not None
+
+
+_OF_FARMS = re.compile(
+    r"(?:nls|da|directaccess|ra|remote|remoteaccess|vpn|gw|gateway|access|iphttps)(?:-?[a-z]+)?\."
+)
 
 
 @rule("FARM-CLIENT-PREFIX")

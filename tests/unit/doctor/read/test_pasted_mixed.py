@@ -43,6 +43,16 @@ def test_what_is_wrong(name: str, codes: list[str]) -> None:
     assert sorted(one.code for one in judged(read(f"mixed/{name}")) if one.severity != "note") == codes
 
 
+KINDS = [part.partition("\n") for part in read("mixed/kinds").split("#### ")[1:]]
+
+
+@pytest.mark.parametrize(("head", "text"), [(head, text) for head, _, text in KINDS])
+def test_the_cause_of_each_kind(head: str, text: str) -> None:
+    found = judged(text)
+    codes = [one.code for one in found if one.severity != "note"]
+    assert sorted(codes) == sorted(head.partition(" | ")[2].split())
+
+
 def test_a_number_that_is_not_known_is_not_put_into_a_remedy() -> None:
     steps = [step for one in judged(read("mixed/no-default-route-in-french")) for step in one.remedy]
     assert steps and not any("None" in step for step in steps)

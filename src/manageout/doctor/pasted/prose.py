@@ -1,0 +1,127 @@
+"""What people say around the outputs that they paste: which machine is the server, how a farm is balanced, whose an
+address is, which error they saw. An output that says the same thing has the last word.
+
+Few words are looked for, and only in lines that are no output's. Pure and linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from manageout.doctor.facts import Seen, Told
+from manageout.doctor.pasted.lines import PROMPT
+from manageout.windows.text import addresses
+
+MAX_SAID = 2000
+"""Lines that are looked at."""
+_OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}")
+_HINT = re.compile(
+    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6)\b"
+    r"|balanc|lastverteil|répartit|knoten|0x[0-9a-f]|/iphttps",
+    re.I,
+)
+_SERVER = (
+    r"(?:(?:da|directaccess|uag)[ -]?(?:server|gateway|node|box|knoten|serveur|servidor)|isatap[ -]?router)s?"
+)
+_OTHERS = r"client|laptop|notebook|helpdesk|workstation|manager|console|desktop|pcs?|hosts?|rechner|arbeitsplatz|poste"
+_MACHINE = re.compile(
+    rf"\b(?:(?P<server>{_SERVER})|{_OTHERS})s?\b|\b\w*(?:rechner|laptops?|clients?)\b", re.I
+)
+_NAME = r"(?-i:(?=[\w-]*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14})(?:\.[\w-]+){0,8}"
+_CALLED = re.compile(
+    rf"\b{_SERVER}\b(?:\s*[:=]|,)?\s+\(?(?:is|ist|est|es|named|called|namens|heißt|s'appelle)?\s*\(?(?P<after>{_NAME})\b"
+    rf"|(?<![\w.-])(?P<before>{_NAME})\b(?:\s*\([^)]{{1,60}}\))?\s+(?:is|ist|est|es)\s+(?:\w+\s+){{0,2}}{_SERVER}\b",
+    re.I,
+)
+_NLB = re.compile(r"\bnlb\b|network load.?balanc", re.I)
+_EXTERNAL = re.compile(
+    r"\b(?:f5|big-?ip|kemp|loadmaster|netscaler|citrix adc|haproxy|a10|barracuda|fortiadc|hlb)\b"
+    r"|(?:external|hardware|third.?party|externe[rn]?|matériel) (?:load.?balanc|lastverteil|répartit)",
+    re.I,
+)
+_SHARED = r"\bvips?\b|virtual|virtuel|\bcluster(?:s|[ -]?(?:ip|address|adresse|vip))?\b"
+_OWN = r"\bdips?\b|dedicated|dediziert|dédié|\bnodes?\b|knoten|nœud|\bnodo"
+_WHOSE = re.compile(
+    rf"(?P<shared>{_SHARED})|(?P<own>{_OWN})|(?P<address>(?<![\w.:])(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|"
+    r"[0-9a-f]{1,4}:[0-9a-f:]{2,40})(?![\w:]))",
+    re.I,
+)
+_BEHIND = re.compile(
+    rf"\W{{0,3}}(?:(?:is|ist|est|es|the|our|die|der|la|el|le)\W+){{1,3}}(?:(?P<shared>{_SHARED})|{_OWN})"
+    rf"|\s?[=(]\s?(?:(?P<alone>{_SHARED})|{_OWN})",
+    re.I,
+)
+_SIX_ONLY = re.compile(
+    r"(?:ipv6|v6)[ -]?only|(?:nur|only|seulement|solo|uniquement) (?:an )?(?:ipv6|v6)\b", re.I
+)
+_CODE = re.compile(r"\b(?:0x(?P<hex>[0-9a-f]{2,8}))\b", re.I)
+_URL = re.compile(r"https://[\w.:-]{1,260}/ip-?https\b", re.I)
+_AROUND = str.maketrans("()[]=", "     ")
+_OF_IPHTTPS = re.compile(r"ip-?https|httpstunnel|last ?error ?code", re.I)
+
+
+def told(lines: Iterable[str]) -> Told:
+    """What ``lines`` of a whole text say beside their outputs."""
+    found = Told()
+    for line in _said(lines, _HINT):
+        for match in _CALLED.finditer(line):
+            found.servers.add((match["after"] or match["before"]).partition(".")[0].lower())
+            near = line[match.end() : match.end() + 40].partition(". ")[0].translate(_AROUND)
+            found.addresses.update(dict.fromkeys(addresses(near), line.strip()))
+        kind = "nlb" if _NLB.search(line) else "external" if _EXTERNAL.search(line) else ""
+        if kind and found.balancing is None:
+            found.balancing = Seen(kind, line.strip())
+        for shared, address in _owners(line):
+            (found.virtual if shared else found.nodes).setdefault(address, line.strip())
+        if _SIX_ONLY.search(line):
+            found.six_only = found.six_only or line.strip()
+        if (url := _URL.search(line)) is not None:
+            found.url = Seen(url[0], line.strip())
+        code = _CODE.search(line)
+        if code is not None and found.error is None:
+            found.error = Seen(int(code["hex"], 16), line.strip())
+    return found
+
+
+def of_iphttps(line: str) -> bool:
+    """Whether an error code in ``line`` is said to be IP-HTTPS's."""
+    return _OF_IPHTTPS.search(line) is not None
+
+
+def speaks_of_a_server(lines: Iterable[str]) -> bool:
+    """Whether the machine that was spoken of last in ``lines``, which stand above an output, is a server."""
+    last = None
+    for line in _said(lines, _MACHINE):
+        for match in _MACHINE.finditer(line):
+            last = match
+    return last is not None and last["server"] is not None
+
+
+def _said(lines: Iterable[str], hint: re.Pattern[str]) -> Iterator[str]:
+    """The lines of prose that hold one of the words."""
+    count = 0
+    for line in lines:
+        if (
+            hint.search(line)
+            and not _OUTPUT.search(line)
+            and len(line.split()) > 1
+            and not PROMPT.match(line)
+        ):
+            yield line[:400]
+            if (count := count + 1) == MAX_SAID:
+                return
+
+
+def _owners(line: str) -> Iterator[tuple[bool, IPv4Address | IPv6Address]]:
+    """Addresses of a sentence, and whether they are a cluster's own: by the word before them, or right behind."""
+    whose: bool | None = None
+    for match in _WHOSE.finditer(line):
+        if match["address"] is None:
+            whose = match["shared"] is not None
+            continue
+        behind = _BEHIND.match(line, match.end())
+        shared = bool(behind["shared"] or behind["alone"]) if behind is not None else whose
+        if shared is not None:
+            yield from ((shared, address) for address in addresses(match["address"]))

@@ -1,0 +1,44 @@
+"""Addresses in the texts of Windows' tools -> values. Pure, and bounded: texts come from strangers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+Address = IPv4Address | IPv6Address
+MAX_ADDRESSES = 64
+"""Of one list."""
+
+
+def any_address(text: str) -> Address | None:
+    """An address, with or without a zone, and with or without the length of its prefix."""
+    try:
+        return ip_address(text.partition("%")[0].partition("/")[0])
+    except ValueError:
+        return None
+
+
+def ipv6_address(text: str) -> IPv6Address | None:
+    """The same, of IPv6 alone."""
+    found = any_address(text)
+    return found if isinstance(found, IPv6Address) else None
+
+
+def addresses(text: str) -> Iterator[Address]:
+    """Those in a list of words, without their zones."""
+    found = 0
+    for word in re.split(r"[;,\s]+", text):
+        one = any_address(word) if "/" not in word else None
+        if one is not None:
+            yield one
+            if (found := found + 1) == MAX_ADDRESSES:
+                return
+
+
+def ipv6_network(text: str) -> IPv6Network | None:
+    """An IPv6 prefix; bits below it are taken away."""
+    try:
+        return IPv6Network(text, strict=False)
+    except ValueError:
+        return None

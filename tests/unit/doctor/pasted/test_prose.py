@@ -1,0 +1,86 @@
+"""What people say around their outputs."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from manageout.doctor.pasted import prose
+
+
+@pytest.mark.parametrize(
+    ("line", "server", "address"),
+    [
+        ("our DA server is edge1, 10.1.2.3", "edge1", "10.1.2.3"),
+        ("Our DirectAccess server (EDGE1.corp.example, 10.1.2.3) was moved.", "edge1", "10.1.2.3"),
+        ("unser DA-Server ist edge1 (10.1.2.3), Server 2019", "edge1", "10.1.2.3"),
+        ("edge1 (10.1.2.3) is our DirectAccess server", "edge1", None),
+    ],
+)
+def test_a_server_by_its_name(line: str, server: str, address: str | None) -> None:
+    told = prose.told([line])
+    assert told.servers == {server}
+    assert address is None or list(told.addresses) == [ip_address(address)]
+
+
+@pytest.mark.parametrize(
+    ("line", "nodes", "virtual"),
+    [
+        (
+            "DIPs are 10.5.0.11 and 10.5.0.12, cluster VIP 10.5.0.10.",
+            ["10.5.0.11", "10.5.0.12"],
+            ["10.5.0.10"],
+        ),
+        (
+            "node 1 is 10.5.0.11, node 2 10.5.0.12; 10.5.0.10 is the VIP",
+            ["10.5.0.11", "10.5.0.12"],
+            ["10.5.0.10"],
+        ),
+        ("Knoten 10.5.0.11/10.5.0.12, virtuelle IP 10.5.0.10", ["10.5.0.11", "10.5.0.12"], ["10.5.0.10"]),
+        ("the NLB VIP is fd12:3456:789a:3333::1", [], ["fd12:3456:789a:3333::1"]),
+        ("the VIP answers, 1.2.3 does not", [], []),
+    ],
+)
+def test_whose_an_address_is(line: str, nodes: list[str], virtual: list[str]) -> None:
+    told = prose.told([line])
+    assert list(told.nodes) == list(map(ip_address, nodes))
+    assert list(told.virtual) == list(map(ip_address, virtual))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("two nodes with NLB", "nlb"), ("an F5 in front of both", "external"), ("a Kemp load balancer", "external"),
+        ("ThirdPartyLoadBalancer : Enabled", None), ("no load balancing here", None),
+    ],
+)  # fmt: skip
+def test_how_a_farm_is_balanced(line: str, kind: str | None) -> None:
+    told = prose.told([line])
+    assert (told.balancing.value if told.balancing else None) == kind
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Name : our DA server is edge1, 10.1.2.3",
+        "C:\\>rem the DA server is edge1",
+        "   Server . . . : DA1 VIP",
+    ],
+)
+def test_an_output_says_nothing_in_prose(line: str) -> None:
+    told = prose.told([line])
+    assert not (told.servers or told.addresses or told.virtual)
+
+
+def test_the_machine_that_was_spoken_of_last() -> None:
+    assert prose.speaks_of_a_server(
+        ["the helpdesk PCs get nothing.", "on our DA server after the reboot I see"]
+    )
+    assert not prose.speaks_of_a_server(["our DA server is fine.", "from a client I see"])
+    assert not prose.speaks_of_a_server(["what is this?"])
+
+
+def test_a_long_text_is_bounded() -> None:
+    line = "DA server EDGE1 10.1.2.3 " * 20
+    assert prose.told([line] * (prose.MAX_SAID + 1000)).servers == {"edge1"}

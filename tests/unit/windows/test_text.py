@@ -1,0 +1,35 @@
+"""Addresses in the texts of Windows' tools."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+
+import pytest
+
+from manageout.windows import text
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        ("10.0.0.1", IPv4Address("10.0.0.1")), ("10.0.0.1/24", IPv4Address("10.0.0.1")),
+        ("fe80::1%12", IPv6Address("fe80::1")), ("fe80::5efe:10.0.0.1%12", IPv6Address("fe80::5efe:a00:1")),
+        ("", None), ("10.0.0", None), ("host", None),
+    ],
+)  # fmt: skip
+def test_an_address(words: str, address: object) -> None:
+    assert text.any_address(words) == address
+    assert text.ipv6_address(words) == (address if isinstance(address, IPv6Address) else None)
+
+
+def test_a_list_of_words_is_bounded() -> None:
+    assert list(text.addresses("a; 10.0.0.1,fe80::1%3 10.0.0.0/8")) == [
+        IPv4Address("10.0.0.1"),
+        IPv6Address("fe80::1"),
+    ]
+    assert len(list(text.addresses("10.0.0.1 " * 1000))) == text.MAX_ADDRESSES
+
+
+def test_a_prefix() -> None:
+    assert text.ipv6_network("fd12::1/64") == IPv6Network("fd12::/64")
+    assert text.ipv6_network("10.0.0.0/8") is None and text.ipv6_network("x") is None
