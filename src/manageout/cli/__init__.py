@@ -10,6 +10,8 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -17,86 +19,71 @@ from manageout import __version__
 from manageout.errors import ConfigError, ManageoutError
 
 COMMANDS = {
-    "run": ("manageout.cli.run", "run", "The daemon: every role that the site file names."),
-    "plan": ("manageout.cli.plan", "plan", "Addresses, routes and names that follow from the site file."),
-    "check": ("manageout.cli.check", "check", "Validate the site file and this machine."),
-    "status": ("manageout.cli.reading.status", "status", "What the daemon does and how it fares."),
-    "hosts": ("manageout.cli.reading.hosts", "hosts", "ISATAP hosts that were seen."),
-    "clients": ("manageout.cli.reading.clients", "clients", "Remote clients that are connected."),
-    "leases": ("manageout.cli.reading.leases", "leases", "Intranet IPv4 addresses of remote clients."),
-    "names": (
-        "manageout.cli.reading.names",
-        "names",
-        "Clients' names in the DNS: remove them, after the last stop.",
-    ),
-    "sessions": (
-        "manageout.cli.reading.sessions",
-        "sessions",
-        "Who is connected to whom, on what port, since when.",
-    ),
-    "drops": ("manageout.cli.reading.drops", "drops", "Packets that were refused, why and from whom."),
-    "connect": ("manageout.cli.connect", "connect", "Be a remote client: connect to a gateway."),
-    "join": ("manageout.cli.join", "join", "Be an ISATAP host on this Linux machine."),
-    "address": (
-        "manageout.cli.address",
-        "address",
-        "Derive or explain ISATAP, 6to4, Teredo, NAT64 addresses.",
-    ),
-    "doctor": (
-        "manageout.cli.doctor.doctor",
-        "doctor",
-        "Why managing out fails: cause and remedy.",
-    ),
-    "rollout": (
-        "manageout.cli.rollout.rollout",
-        "rollout",
-        "Tell chosen Windows machines; each way with its undo.",
-    ),
-    "retire": ("manageout.cli.retire.retire", "retire", "The way out of ISATAP: census, pilot, watch, undo."),
-    "import": ("manageout.cli.import_", "import_", "A site file from an existing DirectAccess farm."),
-    "pki": ("manageout.cli.pki", "pki", "Certificates for gateways and clients."),
-    "lab": ("manageout.cli.lab", "lab", "A whole site on this machine, in network namespaces."),
+    "run": ("run:run", "The daemon: every role that the site file names."),
+    "plan": ("plan:plan", "Addresses, routes and names that follow from the site file."),
+    "check": ("check:check", "Validate the site file and this machine."),
+    "status": ("reading.status:status", "What the daemon does and how it fares."),
+    "hosts": ("reading.hosts:hosts", "ISATAP hosts that were seen."),
+    "clients": ("reading.clients:clients", "Remote clients that are connected."),
+    "leases": ("reading.leases:leases", "Intranet IPv4 addresses of remote clients."),
+    "names": ("reading.names:names", "Clients' names in the DNS: remove them, after the last stop."),
+    "sessions": ("reading.sessions:sessions", "Who is connected to whom, on what port, since when."),
+    "drops": ("reading.drops:drops", "Packets that were refused, why and from whom."),
+    "connect": ("connect:connect", "Be a remote client: connect to a gateway."),
+    "join": ("join:join", "Be an ISATAP host on this Linux machine."),
+    "address": ("address:address", "Derive or explain ISATAP, 6to4, Teredo, NAT64 addresses."),
+    "doctor": ("doctor.doctor:doctor", "Why managing out fails: cause and remedy."),
+    "rollout": ("rollout.rollout:rollout", "Tell chosen Windows machines; each way with its undo."),
+    "retire": ("retire.retire:retire", "The way out of ISATAP: census, pilot, watch, undo."),
+    "import": ("import_:import_", "A site file from an existing DirectAccess farm."),
+    "pki": ("pki:pki", "Certificates for gateways and clients."),
+    "lab": ("lab:lab", "A whole site on this machine, in network namespaces."),
 }
-"""Name -> module, click command in it, one line for ``--help``."""
+"""Name -> module below this package and click command in it, one line for ``--help``."""
 
 INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """A group whose commands live in :data:`COMMANDS` and are imported on demand."""
+    """A group whose commands stand in a table such as :data:`COMMANDS`, in its order, and are imported on demand."""
+
+    def __init__(self, *arguments: Any, table: Mapping[str, tuple[str, str]], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table."""
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import the module of ``name``."""
-        if name not in COMMANDS:
+        if name not in self.table:
             return None
-        module, attribute, _ = COMMANDS[name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        module, _, attribute = self.table[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"manageout.cli.{module}"), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, so that ``--help`` imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest name for one that does not exist."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in self.table and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
-            hint = f"did you mean `manageout {near[0]}`?" if near else "the help lists them"
+            near = get_close_matches(args[0], self.table, n=1, cutoff=0.5)
+            hint = f"did you mean `{ctx.command_path} {near[0]}`?" if near else "the help lists them"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table, so that ``--help`` imports nothing."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
 
 @click.group(
     cls=Commands,
+    table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 well, 1 a finding or a failure, 2 usage, 3 daemon unreachable, 4 not permitted.",
 )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from manageout.cli.show.output import runtime_dir_option
+from manageout.cli.show.options import json_option, socket_option
 from manageout.errors import AddressError, ManageoutError
 from manageout.service.process.client import ask
 from manageout.wire import address as wire
@@ -19,8 +19,6 @@ from manageout.wire.special import is_global
 
 Lines = Sequence[tuple[str, str]]
 Value = TypeVar("Value")
-
-_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 
 
 def _reader(read: Callable[[str], Value], wanted: str) -> Callable[[str], Value]:
@@ -54,7 +52,7 @@ def address() -> None:
     metavar="PREFIX",
     help="The /64 of the ISATAP link, for the host's address on it.",
 )
-@_json
+@json_option
 def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None:
     """The ISATAP addresses of IPV4 (RFC 5214), as Linux and Windows form them."""
     if not int(ipv4) or int(ipv4) >= 0xE0000000:
@@ -85,8 +83,8 @@ def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None
     f"else {wire.WELL_KNOWN_NAT64}.",
 )
 @click.option("--offline", is_flag=True, help="Ask neither a running process nor the DNS.")
-@runtime_dir_option
-@_json
+@socket_option
+@json_option
 def nat64(
     address: IPv4Address | IPv6Address,
     chosen: IPv6Network | None,
@@ -128,7 +126,7 @@ def _discover(runtime_dir: Path) -> tuple[list[IPv6Network], str]:
         return [
             IPv6Network(prefix) for prefix in answer["prefixes"]
         ], f"{answer['process']} ({answer['from']})"
-    from manageout.service.resolver.nat64_query import prefixes
+    from manageout.service.resolver.nat64_query import prefixes  # which the others need not wait for
 
     if found := prefixes():
         return found, "ipv4only.arpa (RFC 7050)"
@@ -153,7 +151,7 @@ def _translate(
 
 @address.command(name="6to4")
 @click.argument("address", type=_any)
-@_json
+@json_option
 def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
     """The 6to4 prefix of an IPv4 address, or the IPv4 address in a 6to4 address (RFC 3056)."""
     if isinstance(address, IPv4Address):
@@ -176,7 +174,7 @@ def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
 @click.argument("client", type=_v4)
 @click.argument("port", type=click.IntRange(0, 65535))
 @click.option("--cone", is_flag=True, help="Set the cone flag, which RFC 5991 retired.")
-@_json
+@json_option
 def teredo(server: IPv4Address, client: IPv4Address, port: int, cone: bool, as_json: bool) -> None:
     """The Teredo address of a client: its SERVER, and its mapped IPv4 address and PORT (RFC 4380)."""
     flags = wire.CONE if cone else 0
@@ -197,7 +195,7 @@ def teredo(server: IPv4Address, client: IPv4Address, port: int, cone: bool, as_j
     multiple=True,
     help="A NAT64 prefix to try; repeatable.",
 )
-@_json
+@json_option
 def explain(address: IPv4Address | IPv6Address, prefixes: tuple[IPv6Network, ...], as_json: bool) -> None:
     """Say what ADDRESS is and which IPv4 address lies in it."""
     try:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import click
 
-from manageout.cli.run import config_option, runtime_dir_option
+from manageout.cli.show.options import config_option, json_option, runtime_dir_option
 from manageout.errors import ConfigError, ManageoutError
-
-if TYPE_CHECKING:
-    from manageout.service.check.found import Finding
+from manageout.service.check.check import check as run_checks
+from manageout.service.check.found import Finding
+from manageout.service.process.client import ask
+from manageout.site.contradictions import read_site
+from manageout.site.lines import line_of
+from manageout.site.reference import reference_text
+from manageout.site.tables.site import Site
 
 _OPTION = re.compile(r"(?<![\w.-])([a-z0-9]+)\.([a-z_]+)(?:\.[\w-]+)*")
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -22,7 +26,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 @click.command()
 @config_option
 @runtime_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@json_option
 @click.option("--reference", is_flag=True, help="Print every option of a site file instead; needs no file.")
 @click.pass_context
 def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: bool, reference: bool) -> None:
@@ -31,13 +35,8 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
     Every finding comes with its remedy. Exits with 1 when there is an error or a warning; notes do not count.
     """
     if reference:
-        from manageout.site.reference import reference_text
-
         click.echo(reference_text(), nl=False)
         return
-    from manageout.service.check.check import check as run_checks
-    from manageout.site.contradictions import read_site
-
     try:
         site, plan = read_site(file)
         results = run_checks(site, plan, runtime_dir, _roles(runtime_dir or site.daemon.runtime_dir))
@@ -67,8 +66,6 @@ def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: boo
 
 def _roles(directory: Path) -> list[str]:
     """Of the running daemon; none when it does not answer."""
-    from manageout.service.process.client import ask
-
     try:
         return list(ask(directory / "control.sock", "status")["roles"])
     except (ManageoutError, LookupError, TypeError):
@@ -77,8 +74,6 @@ def _roles(directory: Path) -> list[str]:
 
 def _named(finding: Finding) -> str:
     """The option of the site file that a finding is about: the first that it names. A host's name may look like one."""
-    from manageout.site.tables.site import Site
-
     for text in (finding.message, finding.remedy):
         for match in _OPTION.finditer(text):
             field = Site.model_fields.get(match[1])
@@ -90,8 +85,6 @@ def _named(finding: Finding) -> str:
 
 def _place(file: Path, path: str) -> dict[str, int]:
     """In which line of the file it stands, if it does."""
-    from manageout.site.lines import line_of
-
     line = line_of(file, path) if path else 0
     return {"line": line} if line else {}
 

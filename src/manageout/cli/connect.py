@@ -8,16 +8,15 @@ from typing import Literal
 
 import click
 
-from manageout.cli.show.output import runtime_dir_option
-
-_file = click.Path(path_type=Path)
+from manageout.cli.show.options import PATH, log_level_option, socket_option
+from manageout.service.iphttps.connect import ConnectOptions, NameWishes, run
 
 
 @click.command()
 @click.argument("url")
-@click.option("--cert", type=_file, help="Our certificate (PEM).")
-@click.option("--key", type=_file, help="Its key (PEM); may be in the same file.")
-@click.option("--ca", type=_file, help="Authorities that the gateway's certificate must come from.")
+@click.option("--cert", type=PATH, help="Our certificate (PEM).")
+@click.option("--key", type=PATH, help="Its key (PEM); may be in the same file.")
+@click.option("--ca", type=PATH, help="Authorities that the gateway's certificate must come from.")
 @click.option("--proxy", metavar="URL", help="HTTP proxy, http://[USER:PASSWORD@]HOST:PORT.")
 @click.option("--proxy-from-env", is_flag=True, help="Use the proxy that HTTPS_PROXY names.")
 @click.option("--device", default="mo-iphttps0", show_default=True, help="Name of the tunnel device.")
@@ -59,8 +58,8 @@ _file = click.Path(path_type=Path)
     show_default=True,
     help="What carries the name policy.",
 )
-@runtime_dir_option
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@socket_option
+@log_level_option
 def connect(
     url: str,
     cert: Path | None,
@@ -84,8 +83,6 @@ def connect(
     Runs in the foreground and connects again when the connection is lost; SIGINT or SIGTERM ends it and removes
     everything that was made.
     """
-    from manageout.service.iphttps.connect import ConnectOptions, NameWishes, run
-
     if proxy is None and proxy_from_env:
         proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or None
     names = NameWishes(resolver, domains, servers, exempt, location_url)

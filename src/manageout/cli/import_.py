@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from manageout.imports.farm import Farm
-    from manageout.imports.site import Imported
+from manageout.cli.show import files
+from manageout.cli.show.findings import item
+from manageout.cli.show.options import PATH, output_option
+from manageout.doctor.read.text import MAX_BYTES, decode
+from manageout.errors import ManageoutError
+from manageout.imports.farm import Farm, add
+from manageout.imports.site import Imported, Wishes, site_of
 
 Value = TypeVar("Value")
 
 
 @click.command("import")
-@click.argument("evidence", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("evidence", nargs=-1, type=PATH)
 @click.option(
     "--locator",
     "locators",
@@ -39,9 +42,7 @@ Value = TypeVar("Value")
     metavar="SERVER|PREFIX=IPV6",
     help="The way to a server's clients; repeatable.",
 )
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A new file, not the screen."
-)
+@output_option
 def import_(
     evidence: tuple[Path, ...],
     locators: tuple[str, ...],
@@ -58,9 +59,6 @@ def import_(
     Get-NetNatTransitionConfiguration; without any, paste it, then press Ctrl-D. What was taken, what is left to do
     and what was not understood is said on standard error.
     """
-    from manageout.errors import ManageoutError
-    from manageout.imports.site import Wishes, site_of
-
     wishes = Wishes(
         tuple(_typed(IPv4Address, text, "--locator") for text in locators),
         name,
@@ -73,16 +71,11 @@ def import_(
     else:
         if output.exists():
             raise ManageoutError(f"{output} is there already", "choose another --output, or remove it")
-        _save(output, made.text)
-        click.echo(f"{output} is written")
+        files.write(output, made.text.encode())
     _report(made)
 
 
 def _farm(evidence: tuple[Path, ...]) -> Farm:
-    from manageout.doctor.read.text import MAX_BYTES, decode
-    from manageout.errors import ManageoutError
-    from manageout.imports.farm import Farm, add
-
     farm = Farm()
     if evidence in ((), (Path("-"),)):
         evidence = ()
@@ -117,18 +110,7 @@ def _typed(kind: Callable[[str], Value], text: str, option: str) -> Value:
         raise click.BadParameter(f"{text!r}: {error}", param_hint=option) from None
 
 
-def _save(path: Path, text: str) -> None:
-    from manageout.errors import ManageoutError
-    from manageout.service.process.files import replace_file
-
-    if not path.parent.is_dir():
-        raise ManageoutError(f"{path.parent}: no such directory", "choose another --output")
-    replace_file(path, text.encode(), 0o644)
-
-
 def _report(made: Imported) -> None:
-    from manageout.cli.show.findings import item
-
     for title, lines in (("Taken", made.taken), ("Left to do", made.left), ("Not understood", made.unread)):
         if lines:
             click.secho(f"\n{title}", bold=True, err=True)

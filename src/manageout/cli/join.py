@@ -8,20 +8,21 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.show.output import runtime_dir_option
+from manageout.cli.show.options import log_level_option, socket_option
 from manageout.errors import ManageoutError
+from manageout.service.isatap.join import run
 
 
 @click.command()
 @click.argument("name")
 @click.option("--device", default="mo-isatap0", show_default=True, help="Name of the tunnel device.")
-@runtime_dir_option
+@socket_option
 @click.option("--no-ebpf", is_flag=True, help="Carry every packet in user space.")
 @click.option(
     "--metric", type=click.IntRange(1), default=1024, show_default=True, help="Metric of the routes."
 )
 @click.option("--force", is_flag=True, help="Accept the bare name `isatap`.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@log_level_option
 def join(
     name: str, device: str, runtime_dir: Path, no_ebpf: bool, metric: int, force: bool, log_level: str
 ) -> None:
@@ -37,8 +38,6 @@ def join(
         )
     if re.fullmatch(r"[0-9.]+|.*:.*", name):
         _want_address(name)
-    from manageout.service.isatap.join import run
-
     run(name, device, runtime_dir, fast_path=not no_ebpf, metric=metric, log_level=log_level)
 
 

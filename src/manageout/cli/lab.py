@@ -10,7 +10,11 @@ from typing import Any
 
 import click
 
+from manageout.cli.show.options import FILE, json_option
+from manageout.cli.show.output import table
 from manageout.errors import LabError
+from manageout.lab import alone, draw, network, process, site, topology
+from manageout.lab.demo import steps
 from manageout.words import counted
 
 _topology = click.option(
@@ -38,8 +42,6 @@ _ad = click.option("--ad", is_flag=True, help="dc is an Active Directory domain 
 @click.option("--no-ebpf", is_flag=True, help="Daemons without the eBPF fast path.")
 def up(name: str, ad: bool, bare: bool, no_ebpf: bool) -> None:
     """Build the lab and start everything in it."""
-    from manageout.lab import draw, network, site, topology
-
     wanted = topology.topology(name)
     if bare:
         network.up(wanted)
@@ -58,8 +60,6 @@ def up(name: str, ad: bool, bare: bool, no_ebpf: bool) -> None:
 @lab.command()
 def down() -> None:
     """Remove the lab, whatever state it is in."""
-    from manageout.lab import network
-
     click.echo("The lab is gone." if network.down() else "There was no lab.")
 
 
@@ -68,8 +68,6 @@ def down() -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def execute(node: str, command: tuple[str, ...]) -> None:
     """Run COMMAND on NODE (a shell when left out): its network, its DNS, its daemon for `manageout status`."""
-    from manageout.lab import network
-
     network.require_root()
     current = network.current()
     if current is None:
@@ -80,12 +78,9 @@ def execute(node: str, command: tuple[str, ...]) -> None:
 
 
 @lab.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@json_option
 def list_nodes(as_json: bool) -> None:
     """Nodes, their addresses, and what runs on them."""
-    from manageout.cli.show.output import table
-    from manageout.lab import network, process, site
-
     current = network.current()
     if current is None:
         click.echo(json.dumps({"topology": None, "nodes": []}) if as_json else "There is no lab.")
@@ -120,14 +115,9 @@ def list_nodes(as_json: bool) -> None:
 @_topology
 @_ad
 @click.option("--no-ebpf", is_flag=True, help="Only the run without the eBPF fast path.")
-@click.option(
-    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the steps to FILE."
-)
+@click.option("--json", "file", type=FILE, help="Write the steps to FILE.")
 def demo(name: str, ad: bool, no_ebpf: bool, file: Path | None) -> None:
     """Show it all, step by step, with and without eBPF. Nothing of it is seen outside, nor left, however it ends."""
-    from manageout.lab import alone, network, topology
-    from manageout.lab.demo import steps
-
     if not alone.is_inside():
         network.require_root()
         network.require_none()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from manageout.service.tls.pki import Authority, Written
+from manageout.cli.show.options import FOLDER, json_option
+from manageout.service.tls.certificates import now
+from manageout.service.tls.pki import Authority, Written
+from manageout.words import counted
 
 _directory = click.option(
     "--dir",
     "directory",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("pki"),
     show_default=True,
     envvar="MANAGEOUT_PKI_DIR",
@@ -28,14 +29,12 @@ def pki() -> None:
 
 
 @pki.command()
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("pki"))
+@click.argument("directory", type=FOLDER, default=Path("pki"))
 @click.option("--name", default="Manageout CA", show_default=True, help="Common name of the authority.")
 @click.option("--rsa", "rsa_key", is_flag=True, help="RSA-2048 instead of ECDSA P-256.")
 @click.option("--force", is_flag=True, help="Replace an authority that exists; all it issued becomes void.")
 def init(directory: Path, name: str, rsa_key: bool, force: bool) -> None:
     """Make a certificate authority in DIRECTORY."""
-    from manageout.service.tls.pki import Authority
-
     authority = Authority.create(directory, name, rsa_key=rsa_key, force=force)
     _print_files(
         ("authority", authority.certificate_path),
@@ -61,8 +60,6 @@ def issue(
     name: str, directory: Path, server: bool, dns: tuple[str, ...], days: int, rsa_key: bool, force: bool
 ) -> None:
     """Issue a certificate for NAME, a DNS name."""
-    from manageout.service.tls.pki import Authority
-
     authority = Authority(directory)
     files = authority.issue(name, server=server, dns=dns, days=days, rsa_key=rsa_key, force=force)
     _print_files(("certificate", files.certificate), ("its key", files.key))
@@ -80,8 +77,6 @@ def revoke(name: str, directory: Path) -> None:
 
     The new list is good for a year. Gateways let nobody new in with a list that has ended: `pki crl` renews it.
     """
-    from manageout.service.tls.pki import Authority
-
     authority = Authority(directory)
     for entry in authority.revoke(name):
         click.echo(f"revoked      {entry.name} (serial {entry.serial})")
@@ -98,8 +93,6 @@ def crl(directory: Path, days: int) -> None:
 
     Gateways let nobody new in with a list that has ended, and say so from 30 days before in `status`.
     """
-    from manageout.service.tls.pki import Authority
-
     authority = Authority(directory)
     authority.write_crl(days)
     _print_files(("revocations", authority.crl_path))
@@ -109,11 +102,9 @@ def crl(directory: Path, days: int) -> None:
 
 @pki.command()
 @_directory
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@json_option
 def show(directory: Path, as_json: bool) -> None:
     """List what was issued, and until when it is good."""
-    from manageout.service.tls.pki import Authority
-
     authority = Authority(directory)
     entries, crl_until = authority.entries(), authority.crl_valid_until().isoformat()
     if as_json:
@@ -127,9 +118,6 @@ def show(directory: Path, as_json: bool) -> None:
 
 
 def _print_life(authority: Authority, what: str = "it") -> None:
-    from manageout.service.tls.certificates import now
-    from manageout.words import counted
-
     until = authority.crl_valid_until()
     days = counted(round((until - now()).total_seconds() / 86400), "day")
     renew = f"manageout pki crl --dir {authority.directory}"

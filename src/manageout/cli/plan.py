@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.run import config_option
+from manageout.cli.show.options import config_option, json_option
+from manageout.site import advice
+from manageout.site.contradictions import read_site
 from manageout.wire.special import is_global
 
 
 @click.command()
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@json_option
 @click.option("--new", "new", is_flag=True, help="Propose a random site prefix; needs no file.")
 @click.option("--public", metavar="IPV4", help="Propose the 6to4 prefix of a public address; needs no file.")
 def plan(file: Path, as_json: bool, new: bool, public: str | None) -> None:
@@ -22,9 +24,6 @@ def plan(file: Path, as_json: bool, new: bool, public: str | None) -> None:
 
     Reads the file only: nothing is changed and no name is resolved.
     """
-    from manageout.site import advice
-    from manageout.site.contradictions import read_site
-
     if new or public:
         prefix = advice.prefix_of(_address(public)) if public else advice.new_prefix()
         click.echo(json.dumps({"prefix": str(prefix)}) if as_json else f'[site]\nprefix = "{prefix}"')

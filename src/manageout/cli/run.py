@@ -6,24 +6,8 @@ from pathlib import Path
 
 import click
 
-DEFAULT_CONFIG = "/etc/manageout/site.toml"
-
-config_option = click.option(
-    "--config",
-    "-c",
-    "file",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    envvar="MANAGEOUT_CONFIG",
-    help="The site file.",
-)
-runtime_dir_option = click.option(
-    "--runtime-dir",
-    type=click.Path(path_type=Path),
-    envvar="MANAGEOUT_RUNTIME_DIR",
-    help="Instead of daemon.runtime_dir of the file.",
-)
+from manageout.cli.show.options import config_option, runtime_dir_option
+from manageout.service.daemon import daemon
 
 
 @click.command()
@@ -36,8 +20,6 @@ def run(file: Path, runtime_dir: Path | None, dry_run: bool) -> None:
     SIGHUP reads the file again (one with faults is refused and the old one runs on); SIGTERM and SIGINT stop
     and remove everything that was made.
     """
-    from manageout.service.daemon import daemon
-
     if not dry_run:
         daemon.run(file, runtime_dir)
         return

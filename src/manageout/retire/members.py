@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.service.state.retire import Member
@@ -32,6 +33,16 @@ def chosen(site: Site, words: Iterable[str], names: Names) -> dict[str, list[IPv
                 "`manageout hosts` lists who was seen",
             )
         found[word] = list(dict.fromkeys(mine))
+    return found
+
+
+def names(hosts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """IPv4 addresses of these hosts by their names, with and without the domain."""
+    found: dict[str, str] = {}
+    for row in hosts:
+        if row.get("name"):
+            full = row["name"].lower()
+            found[full] = found[full.partition(".")[0]] = row["ipv4"]
     return found
 
 

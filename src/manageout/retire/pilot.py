@@ -7,35 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Any, NamedTuple
+from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.retire import watch as retire_watch
 from manageout.retire.judge import ready
 from manageout.retire.members import EVERYBODY, Index, joined
+from manageout.retire.retirement import Operator
 from manageout.service.state.retire import Entry, Member, RetireStore
 from manageout.service.state.retire_phases import Step, next_phase, require_age
 
 SHOWN = 3
 
 
-class Who(NamedTuple):
-    """By whom, when, and whether they insist."""
-
-    by: str
-    now: float
-    wanted: float
-    """Seconds for which the evidence must have been observed."""
-    force: bool
-    watched: Callable[[float], float]
-    """For how many seconds calls were watched since a moment."""
-
-
 def widen(
     store: RetireStore,
     step: Step,
     wanted: Mapping[str, Sequence[IPv4Network]],
-    who: Who,
+    who: Operator,
     hosts: Sequence[Mapping[str, Any]],
     usage: Sequence[Any],
 ) -> Entry:
@@ -66,17 +55,17 @@ def widen(
     )
 
 
-def _require_evidence(store: RetireStore, step: Step, who: Who) -> bool:
+def _require_evidence(store: RetireStore, step: Step, who: Operator) -> bool:
     if step is Step.PILOT:
         judged = store.last(Step.JUDGE)
         age = min(judged.at, who.now) - judged.since + who.watched(judged.at) if judged else 0.0
     else:
         last = store.last(Step.PILOT, Step.FORWARD)
         age = who.watched(last.at) if last else 0.0
-    return require_age(step, who.now - age, who.now, who.wanted, who.force)
+    return require_age(step, who.now - age, who.now, who.evidence_age, who.force)
 
 
-def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], who: Who) -> bool:
+def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], who: Operator) -> bool:
     """Refuse what would leave somebody without a way, and going on while something fails. True: forced."""
     chosen = Index(new)
     lost = [
@@ -100,7 +89,7 @@ def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], wh
     return bool(lost or fails)
 
 
-def undo(store: RetireStore, who: Who, restore: Callable[[], list[str]]) -> tuple[Entry, list[str]]:
+def undo(store: RetireStore, who: Operator, restore: Callable[[], list[str]]) -> tuple[Entry, list[str]]:
     """Nobody retires any more, and what was removed is there again.
 
     ``restore`` brings names and policies back, and says what it could not; the hosts come back all the same.

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from manageout.directory.ad.domain import Domain
+from manageout.directory.dns.isatap_records import IsatapRecords, Row, Rule, pointer
+from manageout.directory.dns.router_record import RecordError
 from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.retire.script import Record, Value
+from manageout.rollout import publish
+from manageout.rollout.targets import policies
+from manageout.service.names.names import signer_of, zones_of
 from manageout.service.names.router_dns import complete
 from manageout.service.state.retire import RetireStore
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
-
-if TYPE_CHECKING:
-    from manageout.directory.ad.domain import Domain
-    from manageout.directory.dns.isatap_records import IsatapRecords, Row, Rule
 
 DNS, POLICIES = "dns:", "policies"
 BACKUPS = "gpo-backups"
@@ -40,8 +43,6 @@ class Wanted(NamedTuple):
 
 def rule_of(site: Site, plan: Plan) -> Rule:
     """What is ISATAP's at this site. Raises :class:`ConfigError` without ``[isatap]``."""
-    from manageout.directory.dns.isatap_records import Rule
-
     if site.isatap is None:
         raise ConfigError("site file", [Fault("isatap", "is required", "run this on the ISATAP router")])
     return Rule(
@@ -67,8 +68,6 @@ def remove_records(store: RetireStore, site: Site, plan: Plan, say: Say, *, dry:
 
     Raises :class:`ConfigError` without ``[names]``.
     """
-    from manageout.directory.dns.router_record import RecordError
-
     dns, rule = updates_of(site), rule_of(site, plan)
     left: list[str] = []
     for name in names(store, site, rule):
@@ -82,8 +81,6 @@ def remove_records(store: RetireStore, site: Site, plan: Plan, say: Say, *, dry:
 def _clear(
     store: RetireStore, dns: IsatapRecords, rule: Rule, name: str, say: Say, dry: bool
 ) -> Iterator[str]:
-    from manageout.directory.dns.isatap_records import pointer
-
     for _ in range(ATTEMPTS):
         place, before = dns.read(name)
         if place is None:
@@ -132,8 +129,6 @@ def remove_policies(
     store: RetireStore, site: Site, plan: Plan, domain: Domain, say: Say, *, dry: bool = False
 ) -> None:
     """Remove the policy that makes machines ISATAP hosts, if we have published it. Raises :class:`ManageoutError`."""
-    from manageout.rollout import publish as gpo_publish
-
     guids = our_policies(site, plan)
     backups = store.path.parent / BACKUPS
     if dry:
@@ -145,22 +140,15 @@ def remove_policies(
     if not guids:
         return
     store.keep(POLICIES, {"domain": domain.name, "backups": str(backups)})
-    if gpo_publish.remove(domain, guids, backups, say) is None:
+    if publish.remove(domain, guids, backups, say) is None:
         say("no policy of ours is there")
 
 
 def our_policies(site: Site, plan: Plan) -> list[str]:
     """GUIDs of the policies for ISATAP hosts that this site file publishes."""
-    from datetime import UTC, datetime
-
-    from manageout.rollout import targets as rollout
-    from manageout.windows import backup as gpo_backup
-
     if site.rollout is None or not site.rollout.managers_group or site.isatap is None:
         return []
-    first = rollout.targets(site, plan)[0]
-    made = datetime.now(UTC).replace(tzinfo=None)
-    return [gpo_backup.Backup(first.policy, site.site.domain, made).policy_guid]
+    return [policies(site, plan)[0].guid]
 
 
 def wanted(store: RetireStore, site: Site, plan: Plan) -> Wanted:
@@ -212,9 +200,6 @@ def restore(store: RetireStore, site: Site, domain: Callable[[], Domain], say: S
 def _restore_records(
     store: RetireStore, dns: IsatapRecords, names: dict[str, Any], say: Say
 ) -> Iterator[str]:
-    from manageout.directory.dns.isatap_records import Row
-    from manageout.directory.dns.router_record import RecordError
-
     for name, kept in names.items():
         rows = [Row(*row) for row in kept]
         try:
@@ -234,16 +219,12 @@ def _restore_records(
 def _restore_policies(
     store: RetireStore, kept: dict[str, str], domain: Callable[[], Domain], say: Say
 ) -> Iterator[str]:
-    from pathlib import Path
-
-    from manageout.rollout import publish as gpo_publish
-
     backups = Path(kept["backups"])
     try:
-        if not gpo_publish.pending(backups, kept["domain"]):
+        if not publish.pending(backups, kept["domain"]):
             store.forget([POLICIES])
             return
-        for line in gpo_publish.undo(domain(), backups, say):
+        for line in publish.undo(domain(), backups, say):
             say(f"changed since it was removed, kept in {kept['backups']}: {line}")
     except ManageoutError as error:
         yield f"policies of {kept['domain']}: {error.message} ({error.hint})"
@@ -254,9 +235,6 @@ def _restore_policies(
 
 def updates_of(site: Site) -> IsatapRecords:
     """What changes records. Raises :class:`ConfigError` without ``[names]``."""
-    from manageout.directory.dns.isatap_records import IsatapRecords
-    from manageout.service.names.names import signer_of, zones_of
-
     if site.names is None:
         hint = 'for example servers = ["10.0.0.10"], authentication = "tsig", key_file = "..."; or use the scripts'
         raise ConfigError("site file", [Fault("names", "is required: it says where updates go", hint)])
@@ -271,8 +249,6 @@ def _record(name: str, text: str) -> Record | None:
 
 
 def _covers(rule: Rule, record: Record) -> bool:
-    from manageout.directory.dns.isatap_records import Row
-
     return rule.covers(record.name, Row(record.kind, 0, record.address))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.site.plan import Plan
 from manageout.site.tables.rollout import RolloutTable
 from manageout.site.tables.site import Site
+from manageout.windows import backup, powershell
+from manageout.windows.gpo import Wanted
 from manageout.windows.policies import (
     NRPT,
     Content,
@@ -23,6 +26,7 @@ from manageout.windows.powershell import Target
 from manageout.wire.host_port import HostPort
 
 _SOURCE = "site file"
+_NO_DOMAIN = Fault("site.domain", "is required for policies", 'for example domain = "corp.example"')
 
 
 def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
@@ -52,6 +56,44 @@ def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
         fault = Fault("rollout", "asks for no policy", hint)
         raise ConfigError(_SOURCE, [fault])
     return found
+
+
+def policies(site: Site, plan: Plan, *, on: bool = True) -> list[Wanted]:
+    """The same as Active Directory is to have them. Raises :class:`ConfigError`."""
+    return [
+        Wanted(
+            backup.policy_guid(site.site.domain, policy.name),
+            policy.name,
+            policy.extensions,
+            backup.registry_file(policy),
+            group,
+            unit,
+        )
+        for policy, group, unit in targets(site, plan, on=on)
+    ]
+
+
+def folder(site: Site, plan: Plan, made: datetime) -> dict[str, bytes]:
+    """The same for people with a Windows Server: relative path -> content. ``made``: naive, UTC."""
+    wanted, domain = targets(site, plan), site.site.domain
+    files = {
+        "SUMMARY.md": summary(wanted, plan.site).encode(),
+        "publish.ps1": powershell.encoded(powershell.domain(wanted, domain)),
+        "unpublish.ps1": powershell.encoded(powershell.domain_undo(wanted, domain)),
+    }
+    if site.gateway is not None:
+        files["name-rules.ps1"] = powershell.encoded(powershell.name_rules())
+    for name, found in (("on", wanted), ("off", targets(site, plan, on=False))):
+        rendered = backup.render([target.policy for target in found], domain, made)
+        files |= {f"{name}/{path}": content for path, content in rendered.items()}
+    return files
+
+
+def domain_of(site: Site) -> str:
+    """The domain of its policies. Raises :class:`ConfigError` when there is none."""
+    if not site.site.domain:
+        raise ConfigError(_SOURCE, [_NO_DOMAIN])
+    return site.site.domain
 
 
 def router_name(site: Site, override: str | None, *, force: bool) -> str:
@@ -149,7 +191,7 @@ def _shown(content: Content) -> str:
 def _missing(site: Site, table: RolloutTable) -> list[Fault]:
     faults = []
     if not site.site.domain:
-        faults.append(Fault("site.domain", "is required for policies", 'for example domain = "corp.example"'))
+        faults.append(_NO_DOMAIN)
     if table.managers_group and not (site.isatap and site.isatap.name):
         hint = 'for example name = "manageout-isatap.corp.example"'
         faults.append(Fault("isatap.name", "is required for rollout.managers_group", hint))
@@ -162,15 +204,6 @@ def _missing(site: Site, table: RolloutTable) -> list[Fault]:
         hint = 'the name in its certificate, for example gateway_name = "gateway.corp.example"'
         faults.append(Fault("rollout.gateway_name", "is required for rollout.clients_group", hint))
     return faults
-
-
-def _nothing(table: RolloutTable) -> Fault:
-    """Which key would make a policy of this site file."""
-    if table.clients_group:
-        hint = 'for example [[policy.managers]] with from = ["10.0.1.0/24"] and services = ["tcp/3389"]'
-        return Fault("policy.managers", "or [gateway] is required for rollout.clients_group", hint)
-    hint = 'for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
-    return Fault("rollout", "asks for no policy", hint)
 
 
 def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:

@@ -35,7 +35,7 @@ class Backup(NamedTuple):
     @property
     def policy_guid(self) -> str:
         """The policy's."""
-        return _guid("policy", self.domain, self.policy.name)
+        return policy_guid(self.domain, self.policy.name)
 
     @property
     def backup_guid(self) -> str:
@@ -55,6 +55,11 @@ def render(policies: Iterable[Policy], domain: str, made: datetime) -> dict[str,
         files[f"{backup.backup_guid}/gpreport.xml"] = report(backup.policy, backup.policy_guid, domain, made)
         files[f"{backup.backup_guid}/{REGISTRY_FILE}"] = registry_file(backup.policy)
     return files
+
+
+def policy_guid(domain: str, name: str) -> str:
+    """Of the policy ``name`` in ``domain``."""
+    return _guid("policy", domain, name)
 
 
 def registry_file(policy: Policy) -> bytes:

@@ -83,6 +83,11 @@ def server_reset() -> str:
     return filled("server-reset")
 
 
+def encoded(text: str) -> bytes:
+    """UTF-8 with a byte order mark, without which Windows PowerShell reads the OEM code page."""
+    return b"\xef\xbb\xbf" + text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+
+
 def filled(name: str, **literals: str) -> str:
     """The script ``scripts/NAME.ps1`` with its literals."""
     text = files("manageout.windows").joinpath("scripts", f"{name}.ps1").read_text(encoding="utf-8")

@@ -159,7 +159,7 @@ def piloted(lab: Lab, address: IPv6Address, laptop: IPv6Address) -> None:
 
     # It lasts, whatever happens to the daemon; and to a host that comes anew.
     kill_and_start()
-    assert site.ask(NODE, "status")["roles"]["isatap"]["retiring"] == f"{HELPDESK}/32"
+    assert site.ask(NODE, "status")["roles"]["isatap"]["retiring"] == [f"{HELPDESK}/32"]
     joined, asked = process.find("helpdesk", "join"), registered()["last_rs"]
     assert joined
     process.stop(joined)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.retire.pilot import Who, undo, widen
+from manageout.retire.pilot import undo, widen
+from manageout.retire.retirement import Operator
 from manageout.service.state.retire import Entry, RetireStore
 from manageout.service.state.retire_phases import Phase, Step
 from manageout.service.state.usage_file import DAY, Usage
@@ -46,8 +47,8 @@ def store(tmp_path: Path) -> RetireStore:
     return made
 
 
-def who(now: float = NOW, *, force: bool = False) -> Who:
-    return Who("anna@router", now, WEEK, force, lambda since: max(0.0, now - since))
+def who(now: float = NOW, *, force: bool = False) -> Operator:
+    return Operator("anna@router", now, WEEK, force, lambda since: max(0.0, now - since))
 
 
 def go(
@@ -81,7 +82,7 @@ def test_evidence_that_is_too_young_is_refused_unless_forced(store: RetireStore)
 def test_a_clock_that_was_set_ahead_makes_no_evidence(store: RetireStore) -> None:
     def ahead(step: Step, wanted: dict[str, Any], force: bool = False) -> Entry:
         """Ninety days later by the clock, while calls were watched for five minutes."""
-        somebody = Who("anna@router", NOW + 90 * DAY, WEEK, force, lambda _: 300.0)
+        somebody = Operator("anna@router", NOW + 90 * DAY, WEEK, force, lambda _: 300.0)
         return widen(store, step, wanted, somebody, HOSTS, [])
 
     assert not ahead(Step.PILOT, {"helpdesk": A}).forced  # nine days were watched before it was judged

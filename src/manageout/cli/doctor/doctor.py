@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from manageout.cli.doctor.live import look_options
+from manageout.cli.doctor import live as this_machine
+from manageout.cli.doctor.explain import explain as explain_code
+from manageout.cli.doctor.explain import print_rules
+from manageout.cli.doctor.reach import reach
 from manageout.cli.show.findings import WIDTH, report, show, wrong
+from manageout.cli.show.options import PATH, json_option
 from manageout.cli.show.output import printable
+from manageout.doctor.facts import Facts
+from manageout.doctor.diagnosis import Diagnosis, diagnose
+from manageout.doctor.read import bundle
+from manageout.doctor.read.text import MAX_BYTES, decode
 from manageout.errors import ManageoutError
-
-if TYPE_CHECKING:
-    from manageout.doctor.diagnosis import Diagnosis
-    from manageout.doctor.facts import Facts
-
-_file = click.Path(path_type=Path)
 
 
 class Doctor(click.Command):
@@ -30,17 +33,15 @@ class Doctor(click.Command):
     ) -> click.Context:
         """Of the command that is meant."""
         if args and args[0] == "reach":
-            from manageout.cli.doctor.reach import reach
-
             return reach.make_context(f"{info_name} reach", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
 
 @click.command(cls=Doctor)
-@click.argument("evidence", nargs=-1, type=_file)
+@click.argument("evidence", nargs=-1, type=PATH)
 @click.option("--live", is_flag=True, help="Look at this Linux machine and what it reaches, now.")
-@click.option("--save", type=_file, metavar="FILE.zip", help="Look, and save it all for somebody else.")
-@look_options
+@click.option("--save", type=PATH, metavar="FILE.zip", help="Look, and save it all for somebody else.")
+@this_machine.machine_options
 @click.option("--router", default="", metavar="NAME|ADDRESS", help="ISATAP router to solicit.")
 @click.option(
     "--gateway",
@@ -49,7 +50,7 @@ class Doctor(click.Command):
     metavar="URL",
     help="Gateway to try, as a client would. Repeatable.",
 )
-@click.option("--ca", "authorities", type=_file, help="Authorities that clients of --gateway trust (PEM).")
+@click.option("--ca", "authorities", type=PATH, help="Authorities that clients of --gateway trust (PEM).")
 @click.option(
     "--collector", is_flag=True, help="Print the PowerShell script that gathers evidence on Windows."
 )
@@ -58,14 +59,12 @@ class Doctor(click.Command):
 )
 @click.option("--rules", "list_rules", is_flag=True, help="List every rule.")
 @click.option("--markdown", is_flag=True, help="With --rules: the troubleshooting page.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@json_option
 @click.pass_context
 def doctor(
     ctx: click.Context,
     /,
     evidence: tuple[Path, ...],
-    live: bool,
-    save: Path | None,
     collector: bool,
     explain: str | None,
     list_rules: bool,
@@ -85,104 +84,58 @@ def doctor(
 
     `manageout doctor reach HOST CLIENT` says hop by hop why a manager cannot reach a client; see its own --help.
     """
-    if collector:
-        click.echo(_collector(), nl=False)
-        return
-    if explain is not None:
-        _explain(explain, as_json)
-        return
     if markdown and not list_rules:
         raise click.UsageError("--markdown goes with --rules", ctx)
-    if list_rules:
-        _print_rules(as_json, markdown)
-        return
-    from manageout.doctor.diagnosis import diagnose
-    from manageout.doctor.read import bundle
-
-    if live or save is not None:
-        if evidence:
-            raise click.UsageError("--live and --save look at this machine, not at files", ctx)
-        machines = [_live(options)]
+    if collector:
+        script = files("manageout.windows").joinpath("scripts", "collect.ps1")
+        click.echo(script.read_text(encoding="utf-8"), nl=False)
+    elif explain is not None:
+        explain_code(explain, as_json)
+    elif list_rules:
+        print_rules(as_json, markdown)
     else:
-        _without(ctx, options)
+        machines, found = _diagnosed(ctx, evidence, **options)
+        if as_json:
+            click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
+        else:
+            _print(machines, found)
+        ctx.exit(1 if wrong(found) else 0)
+
+
+def _diagnosed(
+    ctx: click.Context,
+    evidence: tuple[Path, ...],
+    live: bool,
+    save: Path | None,
+    machine: this_machine.ThisMachine,
+    router: str,
+    gateways: tuple[str, ...],
+    authorities: Path | None,
+) -> tuple[list[Facts], list[Diagnosis]]:
+    if not live and save is None:
+        needless = {"server": machine.servers, "router": router, "gateway": gateways, "ca": authorities}
+        if given := [name for name, value in needless.items() if value]:
+            raise click.UsageError(f"--{given[0]} goes with --live", ctx)
         paste = evidence in ((), (Path("-"),))
         machines = bundle.read_pasted(_pasted()) if paste else bundle.read(evidence)
-    found = diagnose(machines)
+        return machines, diagnose(machines)
+    if evidence:
+        raise click.UsageError("--live and --save look at this machine, not at files", ctx)
+    wanted = this_machine.wanted(machine, router, gateways, authorities)
+    facts = this_machine.look(wanted)
+    found = diagnose([facts])
     if save is not None:
-        _save(save, options, machines[0], found)
-    if as_json:
-        click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
-    else:
-        _print(machines, found)
-    ctx.exit(1 if wrong(found) else 0)
-
-
-def _live(options: dict[str, Any]) -> Facts:
-    from manageout.cli.doctor import live as doctor_live
-
-    for server in options["servers"]:
-        doctor_live.valid_server(server)
-    return doctor_live.look(doctor_live.wanted(**options))
-
-
-def _save(path: Path, options: dict[str, Any], machine: Facts, found: list[Diagnosis]) -> None:
-    from manageout.cli.doctor import live as doctor_live
-
-    doctor_live.save(path, doctor_live.wanted(**options), machine, found, options["file"])
-    click.echo(f"saved {path}: secrets are removed, names and addresses are not", err=True)
-
-
-def _without(ctx: click.Context, options: dict[str, Any]) -> None:
-    """Options of a live look, without one."""
-    given = [name for name in ("servers", "router", "gateways", "authorities") if options[name]]
-    if given:
-        raise click.UsageError(
-            f"--{given[0].removesuffix('s').replace('authoritie', 'ca')} goes with --live", ctx
-        )
-
-
-def _collector() -> str:
-    from importlib.resources import files
-
-    script = files("manageout.windows").joinpath("scripts", "collect.ps1")
-    return script.read_text(encoding="utf-8")
+        this_machine.save(save, wanted, facts, found, machine.file)
+    return [facts], found
 
 
 def _pasted() -> str:
-    from manageout.doctor.read.text import MAX_BYTES, decode
-
     if sys.stdin.isatty():
         click.echo("Paste the output of ipconfig /all, netsh or cmdlets, then press Ctrl-D:", err=True)
     data = sys.stdin.buffer.read(MAX_BYTES)
     if not data.strip():
         raise ManageoutError("nothing to look at", "name a file, or see `manageout doctor --help`")
     return decode(data)
-
-
-def _explain(code: str, as_json: bool) -> None:
-    from manageout.cli.doctor.explain import explain
-
-    explain(code, as_json)
-
-
-def _print_rules(as_json: bool, markdown: bool) -> None:
-    if markdown:
-        from manageout.doctor.report.page import troubleshooting_text
-
-        click.echo(troubleshooting_text(), nl=False)
-        return
-    from manageout.doctor.rules.catalogue import RULES
-
-    if as_json:
-        rows = [
-            {"code": r.code, "severity": r.severity, "title": r.title, "cause": r.cause}
-            for r in RULES.values()
-        ]
-        click.echo(json.dumps(rows, indent=2))
-        return
-    width = max(map(len, RULES))
-    for rule in RULES.values():
-        click.echo(f"{rule.code:<{width}}  {rule.severity:<8} {rule.title}")
 
 
 def _print(machines: list[Facts], found: list[Diagnosis]) -> None:

@@ -1,4 +1,4 @@
-"""``manageout doctor --explain CODE``: what a code means, without any evidence."""
+"""``manageout doctor --explain CODE`` and ``--rules``: what codes mean, without any evidence."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from manageout.cli.show.output import printable
 from manageout.doctor.complaints import about
 from manageout.doctor.daemon_findings import daemon_findings
 from manageout.doctor.rules.catalogue import RULES
+from manageout.doctor.report.page import troubleshooting_text
 from manageout.errors import ManageoutError
 
 
@@ -57,3 +58,20 @@ def _of_the_daemon(code: str, as_json: bool) -> None:
     click.echo(folded("cause", cause))
     click.echo(folded("remedy", remedy))
     click.echo(folded("see", "manageout status there: its words name the machines, files and addresses"))
+
+
+def print_rules(as_json: bool, markdown: bool) -> None:
+    """Every rule, or the troubleshooting page."""
+    if markdown:
+        click.echo(troubleshooting_text(), nl=False)
+        return
+    if as_json:
+        rows = [
+            {"code": r.code, "severity": r.severity, "title": r.title, "cause": r.cause}
+            for r in RULES.values()
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max(map(len, RULES))
+    for rule in RULES.values():
+        click.echo(f"{rule.code:<{width}}  {rule.severity:<8} {rule.title}")

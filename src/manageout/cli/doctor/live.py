@@ -2,120 +2,121 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import dns.exception
+import dns.name
 
-from manageout.cli.run import DEFAULT_CONFIG
+from manageout.cli.show.options import DEFAULT_CONFIG, PATH, together
+from manageout.doctor.facts import Facts
+from manageout.doctor.diagnosis import Diagnosis
+from manageout.doctor.look import live, support_bundle
 from manageout.errors import ConfigError, ManageoutError
 from manageout.service.process import client
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from manageout.doctor.diagnosis import Diagnosis
-    from manageout.doctor.facts import Facts
-    from manageout.doctor.look.live import LiveScope
-    from manageout.site.plan import Plan
-    from manageout.site.tables.site import Site
+from manageout.site.contradictions import read_site
+from manageout.site.plan import Plan
+from manageout.site.tables.site import Site
+from manageout.wire.host_port import HostPort
 
 
-def look_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config``, ``--runtime-dir`` and ``--server`` of whatever looks at this machine."""
-    path = click.Path(path_type=Path)
+@dataclass
+class ThisMachine:
+    """Where its site file and its control socket are, if anywhere, and which name servers to ask."""
+
+    file: Path | None
+    runtime_dir: Path | None
+    servers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        self.directory = self.runtime_dir or Path(client.DEFAULT_RUNTIME_DIR)
+        for server in self.servers:
+            valid_server(server)
+
+    def ask(self, command: str) -> Any:
+        """The running process. Raises :class:`ManageoutError`."""
+        return client.ask(self.directory / "control.sock", command)
+
+    def site(self) -> tuple[Site | None, Plan | None]:
+        """The site file that was named, else the usual one, else the daemon's; none if there is none.
+
+        Raises :class:`ConfigError`. From then on the socket is where the file says.
+        """
+        file = self.file or self._usual_file()
+        if file is None:
+            return None, None
+        site, plan = read_site(file)
+        self.directory = self.runtime_dir or site.daemon.runtime_dir
+        return site, plan
+
+    def _usual_file(self) -> Path | None:
+        """The usual site file if it is there, else the one by which the daemon runs, if we may read it."""
+        if Path(DEFAULT_CONFIG).exists():
+            return Path(DEFAULT_CONFIG)
+        try:
+            named = self.ask("status").get("config") or {}
+            path = Path(named["file"]) if "file" in named else None
+            return path if path is not None and path.exists() else None
+        except (ManageoutError, OSError):
+            return None
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config``, ``--runtime-dir`` and ``--server`` of what looks at this machine; it gets a ``machine``."""
+
+    @functools.wraps(command)
+    def with_machine(
+        *arguments: Any, file: Path | None, runtime_dir: Path | None, servers: tuple[str, ...], **others: Any
+    ) -> Any:
+        return command(*arguments, machine=ThisMachine(file, runtime_dir, servers), **others)
+
     usual = f"{DEFAULT_CONFIG}, else the running daemon's"
-    for option in (
+    where = "Directory of the control socket. [as in the site file]"
+    instead = "Name server to ask, instead of the usual ones. Repeatable."
+    return together(
         click.option(
-            "--server",
-            "servers",
-            multiple=True,
-            metavar="ADDRESS",
-            help="Name server to ask, instead of the usual ones. Repeatable.",
+            "--config", "-c", "file", type=PATH, envvar="MANAGEOUT_CONFIG", help=f"The site file. [{usual}]"
         ),
-        click.option(
-            "--runtime-dir",
-            type=path,
-            envvar="MANAGEOUT_RUNTIME_DIR",
-            help="Directory of the control socket. [as in the site file]",
-        ),
-        click.option(
-            "--config", "-c", "file", type=path, envvar="MANAGEOUT_CONFIG", help=f"The site file. [{usual}]"
-        ),
-    ):
-        function = option(function)
-    return function
+        click.option("--runtime-dir", type=PATH, envvar="MANAGEOUT_RUNTIME_DIR", help=where),
+        click.option("--server", "servers", multiple=True, metavar="ADDRESS", help=instead),
+    )(with_machine)
 
 
 def wanted(
-    file: Path | None,
-    runtime_dir: Path | None,
-    servers: tuple[str, ...],
-    router: str,
-    gateways: tuple[str, ...],
-    authorities: Path | None,
-) -> LiveScope:
+    machine: ThisMachine, router: str, gateways: tuple[str, ...], authorities: Path | None
+) -> live.LiveScope:
     """What to look at; a site file with faults is one of the things to find."""
-    from manageout.doctor.look.live import LiveScope
-
     valid_router(router)
     faults: tuple[str, ...] = ()
     site = plan = None
-    directory = runtime_dir or Path(client.DEFAULT_RUNTIME_DIR)
-
-    def ask(command: str) -> Any:
-        return client.ask(directory / "control.sock", command)
-
     try:
-        site, plan = site_of(file or default_file(ask))
-        directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
+        site, plan = machine.site()
     except ConfigError as error:
         faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
-    return LiveScope(ask, site, plan, faults, servers, router, gateways, authorities, directory)
+    return live.LiveScope(
+        machine.ask, site, plan, faults, machine.servers, router, gateways, authorities, machine.directory
+    )
 
 
-def site_of(file: Path | None) -> tuple[Site | None, Plan | None]:
-    """The site file that was named, else the usual one if it is there. Raises :class:`ConfigError`."""
-    from manageout.site.contradictions import read_site
-
-    if file is None and not Path(DEFAULT_CONFIG).exists():
-        return None, None
-    return read_site(file or Path(DEFAULT_CONFIG))
-
-
-def default_file(ask: Callable[[str], Any]) -> Path | None:
-    """The usual site file if it is there, else the one by which the daemon runs, if we may read it."""
-    if Path(DEFAULT_CONFIG).exists():
-        return Path(DEFAULT_CONFIG)
-    try:
-        named = ask("status").get("config") or {}
-        path = Path(named["file"]) if "file" in named else None
-        return path if path is not None and path.exists() else None
-    except (ManageoutError, OSError):
-        return None
-
-
-def look(what: LiveScope) -> Facts:
+def look(what: live.LiveScope) -> Facts:
     """This machine as evidence."""
-    from manageout.doctor.facts import Facts
-    from manageout.doctor.look import live
-
     found = live.look(what)
     return Facts("(live)", computer=found.host, live=found, understood=True)
 
 
-def save(path: Path, what: LiveScope, machine: Facts, found: list[Diagnosis], file: Path | None) -> None:
+def save(path: Path, what: live.LiveScope, machine: Facts, found: list[Diagnosis], file: Path | None) -> None:
     """The archive for somebody else."""
-    from manageout.doctor.look import support_bundle
-
     assert machine.live is not None
     support_bundle.save(path, what, machine.live, found, file or Path(DEFAULT_CONFIG))
+    click.echo(f"saved {path}: secrets are removed, names and addresses are not", err=True)
 
 
 def valid_server(text: str) -> str:
     """A name server as in the site file. Raises :class:`ManageoutError`."""
-    from manageout.wire.host_port import HostPort
-
     try:
         HostPort.parse(text, 53)
     except ValueError:
@@ -125,9 +126,6 @@ def valid_server(text: str) -> str:
 
 def valid_router(text: str) -> str:
     """A DNS name or an IPv4 address. Raises :class:`ManageoutError`."""
-    import dns.exception
-    import dns.name
-
     try:
         if ":" in text or (text and not dns.name.from_text(text).labels[0]):
             raise ValueError

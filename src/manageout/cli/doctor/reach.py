@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from manageout.cli.doctor.live import default_file, look_options, site_of, valid_server
+from manageout.cli.doctor.live import ThisMachine, machine_options
 from manageout.cli.show.findings import WIDTH, show, wrong
+from manageout.cli.show.options import json_option
 from manageout.cli.show.output import printable
-
-if TYPE_CHECKING:
-    from manageout.doctor.look.reach import ReachScope
-    from manageout.doctor.reach.reach import ReachFacts, ReachHop
+from manageout.doctor.facts import Facts
+from manageout.doctor.diagnosis import diagnose
+from manageout.doctor.look.reach import ReachScope, look
+from manageout.doctor.reach.hops import hops
+from manageout.doctor.reach.reach import ReachFacts, ReachHop
 
 _VERDICTS = {
     "ok": ("ok", "green"),
@@ -57,10 +57,12 @@ def _service(ctx: click.Context, parameter: click.Parameter, text: str | None) -
     callback=_service,
     help="What is to be opened: 3389/tcp, udp/161, icmp.",
 )
-@look_options
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@machine_options
+@json_option
 @click.pass_context
-def reach(ctx: click.Context, /, host: str, client: str, service: str, as_json: bool, **options: Any) -> None:
+def reach(
+    ctx: click.Context, /, host: str, client: str, service: str, machine: ThisMachine, as_json: bool
+) -> None:
     """Say hop by hop why the manager HOST cannot reach the remote client CLIENT. Names or addresses.
 
     It tells what can be seen from where it runs, best as root: on the gateway names, policy, connection, lease,
@@ -68,12 +70,12 @@ def reach(ctx: click.Context, /, host: str, client: str, service: str, as_json: 
     passes; on HOST itself the names that it gets, the router's answer, and whether the client's port opens. What it
     cannot see, it says, and where it could be. Nothing is changed. Exits with 1 when something fails.
     """
-    from manageout.doctor.diagnosis import diagnose
-    from manageout.doctor.facts import Facts
-    from manageout.doctor.look.reach import look
-    from manageout.doctor.reach.hops import hops
-
-    seen = look(_wanted(host, client, service, **options))
+    for name, text in (("HOST", host), ("CLIENT", client)):
+        if not text.strip():
+            raise click.BadParameter("give a name or an address", param_hint=name)
+    site, plan = machine.site()
+    daemon = (machine.directory / "control.sock").exists()
+    seen = look(ReachScope(machine.ask, site, plan, host, client, service, machine.servers, daemon))
     walked = hops(seen)
     found = diagnose([Facts("(reach)", computer=seen.here, reach=seen, understood=True)])
     if as_json:
@@ -94,33 +96,6 @@ def reach(ctx: click.Context, /, host: str, client: str, service: str, as_json: 
         if not wrong(found):
             click.echo(_WELL if seen.views else _BLIND)
     ctx.exit(1 if wrong(found) else 0)
-
-
-def _wanted(
-    host: str,
-    client: str,
-    service: str,
-    file: Path | None,
-    runtime_dir: Path | None,
-    servers: tuple[str, ...],
-) -> ReachScope:
-    from manageout.doctor.look.reach import ReachScope
-    from manageout.service.process import client as socket
-
-    for name, text in (("HOST", host), ("CLIENT", client)):
-        if not text.strip():
-            raise click.BadParameter("give a name or an address", param_hint=name)
-    for server in servers:
-        valid_server(server)
-    directory = runtime_dir or Path(socket.DEFAULT_RUNTIME_DIR)
-
-    def ask(command: str) -> Any:
-        return socket.ask(directory / "control.sock", command)
-
-    site, plan = site_of(file or default_file(ask))
-    directory = runtime_dir or (site.daemon.runtime_dir if site else directory)
-    socket_there = (directory / "control.sock").exists()
-    return ReachScope(ask, site, plan, host, client, service, servers, socket_there)
 
 
 def _print(seen: ReachFacts, walked: list[ReachHop]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from manageout.cli.show.fitted import fitted, wide_option
-from manageout.cli.show.output import ago, duration, moment, repeated, runtime_dir_option, watching_options
+from manageout.cli.show.fitted import fitted
+from manageout.cli.show.options import PATH, json_option, socket_option, watch_option, wide_option
+from manageout.cli.show.output import ago, duration, moment, repeated
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.service.process import client
+from manageout.service.state import lease_file
 
 DEFAULT_STATE_DIR = "/var/lib/manageout"
 
@@ -59,20 +63,19 @@ def render_audit(periods: list[dict[str, Any]], wide: bool = False) -> str:
 
 
 def _left(until: float | None) -> str:
-    import time
-
     return duration(max(0.0, until - time.time())) if until else "-"
 
 
 @click.command()
-@runtime_dir_option
+@socket_option
 @click.option("--audit", is_flag=True, help="Who held which address from when to when, the latest first.")
 @click.option(
     "--state-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Read the file in this directory (daemon.state_dir) instead of asking the daemon: all of the audit log.",
 )
-@watching_options
+@json_option
+@watch_option
 @wide_option
 def leases(
     runtime_dir: Path, audit: bool, state_dir: Path | None, as_json: bool, watch: float | None, wide: bool
@@ -85,6 +88,10 @@ def leases(
     the audit log; --state-dir reads all.
     """
 
+    def text() -> str:
+        rows = read()
+        return json.dumps(rows) if as_json else (render_audit if audit else render)(rows, wide)
+
     def read() -> list[dict[str, Any]]:
         if state_dir is not None:
             return _from_file(state_dir, audit)
@@ -96,8 +103,7 @@ def leases(
             return _without_daemon(error, audit)
         return answer
 
-    shown = render_audit if audit else render
-    repeated(read, lambda rows: shown(rows, wide), as_json, watch)
+    repeated(text, as_json, watch)
 
 
 def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[dict[str, Any]]:
@@ -111,7 +117,5 @@ def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[dict[str, Any
 
 
 def _from_file(directory: Path, audit: bool) -> list[dict[str, Any]]:
-    from manageout.service.state import lease_file
-
     read = lease_file.periods if audit else lease_file.leases
     return list(read(directory))

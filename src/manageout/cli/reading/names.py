@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.run import config_option, runtime_dir_option
+from manageout.cli.show.options import config_option, runtime_dir_option
+from manageout.service.names.removal import remove_names
+from manageout.site.contradictions import read_site
 
 
 @click.group()
@@ -24,9 +26,6 @@ def remove(ctx: click.Context, file: Path, runtime_dir: Path | None) -> None:
     A stop alone leaves them, because most stops are restarts. Exits with 1 when some could not be removed: run it
     again.
     """
-    from manageout.service.names.removal import remove_names
-    from manageout.site.contradictions import read_site
-
     removal = remove_names(*read_site(file), runtime_dir)
     for name in removal.removed:
         click.echo(f"removed {name}")

@@ -3,62 +3,63 @@
 from __future__ import annotations
 
 import json
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from manageout.cli.retire.retire import listed, opened, short, site_options, who
-from manageout.cli.rollout.ad import directory_options
+from manageout.cli.retire.options import retirement_options
+from manageout.cli.rollout.ad import Controller, controller_options
+from manageout.cli.show.fitted import listed, short
+from manageout.cli.show.options import FILE, PATH, json_option
 from manageout.cli.show.output import ago, size, table
+from manageout.retire.census.census import Census, Sources, take
+from manageout.retire.retirement import Retirement
+from manageout.service.state.retire_phases import Step, next_phase
 from manageout.words import counted
 
-if TYPE_CHECKING:
-    from manageout.retire.census.census import Census
-
 SHOWN = 30
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@site_options
+@retirement_options()
 @click.option(
-    "--registry", multiple=True, type=_FILE, help="`manageout hosts --json` of another router; repeatable."
+    "--registry",
+    "registries",
+    multiple=True,
+    type=FILE,
+    help="`manageout hosts --json` of another router; repeatable.",
 )
-@click.option("--dns", multiple=True, metavar="ADDRESS", help="Ask this DNS server too; repeatable.")
-@click.option("--zone", multiple=True, metavar="NAME", help="Transfer this zone too; repeatable.")
+@click.option(
+    "--dns", "servers", multiple=True, metavar="ADDRESS", help="Ask this DNS server too; repeatable."
+)
+@click.option("--zone", "zones", multiple=True, metavar="NAME", help="Transfer this zone too; repeatable.")
 @click.option(
     "--zone-file",
+    "zone_files",
     multiple=True,
-    type=_FILE,
+    type=FILE,
     help="A zone file, or a list of names and addresses; repeatable.",
 )
-@click.option("--tsig", type=_FILE, help="Key file for the transfers; names.key_file when left out.")
+@click.option(
+    "--tsig", "key_file", type=FILE, help="Key file for the transfers; names.key_file when left out."
+)
 @click.option(
     "--policies",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A folder of Backup-GPO, or a file of Get-GPOReport -ReportType Xml; repeatable.",
 )
 @click.option("--ad", is_flag=True, help="Read zones and group policies from Active Directory.")
-@directory_options
+@controller_options
 @click.option("--all", "everything", is_flag=True, help=f"List every host, not the first {SHOWN}.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds.")
+@json_option
 def census(
-    file: Path,
-    state_dir: Path | None,
-    registry: tuple[Path, ...],
-    dns: tuple[str, ...],
-    zone: tuple[str, ...],
-    zone_file: tuple[Path, ...],
-    tsig: Path | None,
-    policies: tuple[Path, ...],
+    retirement: Retirement,
+    controller: Controller,
     ad: bool,
-    server: str,
-    user: str,
     everything: bool,
     as_json: bool,
+    **sources: Any,
 ) -> None:
     """Count who has to do with ISATAP, and keep the result; changes nothing else.
 
@@ -66,17 +67,11 @@ def census(
     known here; group policies from Active Directory (--ad) or from files. What could not be read is listed. Names in
     HOSTS files, in NetBIOS and on machines that never called are not seen from here.
     """
-    from manageout.cli.rollout.ad import domain
-    from manageout.retire.census.census import Sources, take
-    from manageout.service.state.retire_phases import Step, next_phase
-
-    site, plan, store = opened(file, state_dir)
+    site, store, now = retirement.site, retirement.store, retirement.now
     phase = next_phase(store.phase(), Step.CENSUS)
-    directory = domain(site.site.domain, server, user) if ad else None
-    sources = Sources(store.path.parent, registry, dns, zone, zone_file, tsig, policies, directory)
-    now = time.time()
-    found = take(site, plan, sources, now)
-    store.record(Step.CENSUS, phase, now, who(), figures=found.figures, found=found.found())
+    domain = controller.domain(site) if ad else None
+    found = take(site, retirement.plan, Sources(store.path.parent, domain=domain, **sources), now)
+    store.record(Step.CENSUS, phase, now, retirement.by, figures=found.figures, found=found.found())
     if as_json:
         click.echo(json.dumps({"at": now, "figures": found.figures, **_rows(found)}))
     else:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from manageout.cli.retire.retire import evidence_age, force_option, listed, opened, short, site_options, who
-from manageout.cli.show.fitted import fitted
+from manageout.cli.retire.options import force_option, retirement_options
+from manageout.cli.show.fitted import fitted, listed, short
+from manageout.cli.show.options import FILE, json_option
 from manageout.cli.show.output import ago, duration, moment, table
-
-if TYPE_CHECKING:
-    from manageout.retire.judge import Judgement
-    from manageout.service.state.retire import Entry, RetireStore
-    from manageout.site.plan import Plan
-    from manageout.site.tables.site import Site
+from manageout.retire.judge import Gateway, Judgement, caveats
+from manageout.retire.judge import judge as judged
+from manageout.retire.retirement import Retirement
+from manageout.service.state.retire import Entry
+from manageout.service.state.retire_phases import HINTS, Step, next_phase, require_age
+from manageout.service.state.usage_file import UsageFile
+from manageout.site.contradictions import read_site
 
 DAY = 86400
 FINDING = 1
@@ -26,10 +28,10 @@ SERVICES, LINES = 2, 5
 
 
 @click.command()
-@site_options
+@retirement_options(force_option)
 @click.option(
     "--gateway",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The site file of the gateway that gives leases, where that is another machine.",
 )
 @click.option(
@@ -38,19 +40,12 @@ SERVICES, LINES = 2, 5
 @click.option(
     "--usage",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Judge by this record of calls (usage.db of the gateway, or of each router) instead; repeatable.",
 )
-@force_option
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds.")
+@json_option
 def judge(
-    file: Path,
-    state_dir: Path | None,
-    gateway: Path | None,
-    days: float,
-    usage: tuple[Path, ...],
-    force: bool,
-    as_json: bool,
+    retirement: Retirement, gateway: Path | None, days: float, usage: tuple[Path, ...], as_json: bool
 ) -> None:
     """Who really calls clients by ISATAP, who only holds an address, and what will serve the former instead.
 
@@ -58,9 +53,8 @@ def judge(
     routers, the gateway's record has all calls, with the clients' names: --usage. Exit status 1 when somebody would be
     left with nothing; what stands in the way is named.
     """
-    site, plan, store = opened(file, state_dir)
-    now = time.time()
-    found, since = _judged(site, plan, store, gateway, usage, now - days * DAY, force)
+    now = retirement.now
+    found, since = _judged(retirement, gateway, usage, now - days * DAY)
     if as_json:
         answer = {"at": now, "watched": now - since, "figures": found.figures, "blockers": found.blockers}
         click.echo(json.dumps(answer | {"verdicts": list(found.verdicts.values())}))
@@ -71,34 +65,25 @@ def judge(
 
 
 def _judged(
-    site: Site,
-    plan: Plan,
-    store: RetireStore,
-    gateway: Path | None,
-    usage: tuple[Path, ...],
-    after: float,
-    force: bool,
+    retirement: Retirement, gateway: Path | None, usage: tuple[Path, ...], after: float
 ) -> tuple[Judgement, float]:
     """Judge by calls since ``after`` and record it; also from when on calls were watched."""
-    from manageout.retire.judge import Gateway, caveats, judge
-    from manageout.service.state.retire_phases import Step, next_phase, require_age
-    from manageout.service.state.usage_file import UsageFile
-    from manageout.site.contradictions import read_site
-
+    site, store, now = retirement.site, retirement.store, retirement.now
     phase = next_phase(store.phase(), Step.JUDGE)
     records = [UsageFile(path.parent, path.name) for path in usage] or [UsageFile(store.path.parent)]
-    now = time.time()
     since = now - min(record.watched(now) for record in records)
-    forced = require_age(Step.JUDGE, since, now, evidence_age(site), force)
-    served = Gateway(*read_site(gateway)) if gateway else Gateway(site, plan)
+    forced = require_age(Step.JUDGE, since, now, retirement.evidence_age, retirement.force)
+    served = Gateway(*read_site(gateway)) if gateway else Gateway(site, retirement.plan)
     calls = (row for record in records for row in record.rows())
-    found = judge(store.found("host"), calls, served, after)
+    found = judged(store.found("host"), calls, served, after)
     found.blockers += caveats(site)
     rows = {
         "verdict": found.verdicts,
         "blocker": {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)},
     }
-    store.record(Step.JUDGE, phase, now, who(), since=since, forced=forced, figures=found.figures, found=rows)
+    store.record(
+        Step.JUDGE, phase, now, retirement.by, since=since, forced=forced, figures=found.figures, found=rows
+    )
     return found, since
 
 
@@ -156,30 +141,22 @@ def _obstacles(row: dict[str, Any], general: list[str]) -> list[str]:
 
 
 @click.command()
-@site_options
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds.")
-def status(file: Path, state_dir: Path | None, as_json: bool) -> None:
+@retirement_options()
+@json_option
+def status(retirement: Retirement, as_json: bool) -> None:
     """How far the way out of ISATAP has been gone, who did what, and what comes next."""
-    site, _, store = opened(file, state_dir)
-    answer = _status(store, evidence_age(site))
+    answer = _status(retirement)
     click.echo(json.dumps(answer) if as_json else render_status(answer, time.time()))
 
 
-def _status(store: RetireStore, wanted: float) -> dict[str, Any]:
-    from manageout.errors import ManageoutError
-    from manageout.service.state.retire_phases import HINTS
-    from manageout.service.state.usage_file import UsageFile
-
-    try:
-        watched = UsageFile(store.path.parent).watched(time.time())
-    except ManageoutError:
-        watched = 0.0
+def _status(retirement: Retirement) -> dict[str, Any]:
+    store = retirement.store
     phase = store.phase()
     return {
         "phase": phase.value,
         "next": HINTS[phase],
-        "watched": watched,
-        "evidence": wanted,
+        "watched": retirement.watched(0.0),
+        "evidence": retirement.evidence_age,
         "members": [
             {"network": str(each.network), "wave": each.wave, "since": each.since} for each in store.members()
         ],

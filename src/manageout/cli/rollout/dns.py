@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from manageout.cli.run import config_option
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from manageout.directory.dns.router_record import Addresses, ReadBack, RouterRecord, Standing
-    from manageout.site.tables.site import Site
+from manageout.cli.show.options import config_option, json_option
+from manageout.directory.dns.router_record import (
+    Addresses,
+    ReadBack,
+    RecordError,
+    RouterRecord,
+    Standing,
+)
+from manageout.errors import ManageoutError
+from manageout.rollout import targets
+from manageout.service.names.names import remedy_of
+from manageout.service.names.router_dns import addresses_of, complete, record_of
+from manageout.site.contradictions import read_site
+from manageout.site.tables.site import Site
 
 _REPLICATION = "secondaries and other domain controllers may follow later: run it again, or give --wait more"
 
@@ -32,7 +39,7 @@ _REPLICATION = "secondaries and other domain controllers may follow later: run i
     show_default=True,
     help="Seconds for the zone's other servers to follow.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@json_option
 @click.pass_context
 def dns(
     ctx: click.Context,
@@ -49,18 +56,14 @@ def dns(
     By dynamic update, as the table [names] says. A name that somebody else holds is left as it is. Unlike the other
     ways this one changes something at once: the DNS. Exits with 1 when a name server does not say what it should.
     """
-    from manageout.rollout import targets as rollout
-    from manageout.service.names.router_dns import addresses_of, complete, record_of
-    from manageout.site.contradictions import read_site
-
     site = read_site(file)[0]
-    name = complete(site, rollout.router_name(site, router, force=force or undo or only_check))
+    name = complete(site, targets.router_name(site, router, force=force or undo or only_check))
     record = record_of(site, name)
     wanted: Addresses = frozenset() if undo else addresses_of(site)
     before = None
     if not only_check:
         if name.lower().startswith("isatap.") and not undo:
-            click.echo("\n".join(rollout.bare_name_consequences(name)), err=True)
+            click.echo("\n".join(targets.bare_name_consequences(name)), err=True)
         before = _changed(site, lambda: record.withdraw() if undo else record.publish(wanted))
     found = _read(record, wanted, before, 0.0 if only_check else wait)
     if as_json:
@@ -71,10 +74,6 @@ def dns(
 
 
 def _changed(site: Site, step: Callable[[], Standing]) -> Standing:
-    from manageout.directory.dns.router_record import RecordError
-    from manageout.errors import ManageoutError
-    from manageout.service.names.names import remedy_of
-
     try:
         return step()
     except RecordError as error:
@@ -87,9 +86,6 @@ def _changed(site: Site, step: Callable[[], Standing]) -> Standing:
 def _read(record: RouterRecord, wanted: Addresses, before: Standing | None, wait: float) -> list[ReadBack]:
     """After an undo, what was never ours may stand there still."""
     kept = (before.addresses - (before.ours or frozenset())) if before and not wanted else frozenset()
-    from manageout.directory.dns.router_record import RecordError
-    from manageout.errors import ManageoutError
-
     try:
         return record.read_back(wanted | kept, wait)
     except RecordError as error:

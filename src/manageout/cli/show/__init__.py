@@ -1,1 +1,1 @@
-"""How commands print: tables that fit, findings, JSON. No command is here."""
+"""What commands share: options, files that they write, tables that fit, findings. No command is here."""

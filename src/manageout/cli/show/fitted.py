@@ -5,12 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import click
-
-from manageout.cli.show.output import Rows, printable, repeated, runtime_dir_option, table, watching_options
-from manageout.service.process import client
+from manageout.cli.show.options import json_option, socket_option, together, watch_option, wide_option
+from manageout.cli.show.output import Rows, asked, printable, repeated, table
 
 COLUMNS = 100
 _GAP = 2
@@ -79,21 +76,26 @@ def _cut(row: Sequence[str], kept: Sequence[int], excess: int) -> list[str]:
     return [short if number == longest else each for number, each in enumerate(row)]
 
 
-def wide_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--wide``."""
-    return click.option("--wide", is_flag=True, help="Every column, however wide the table becomes.")(
-        function
-    )
-
-
 def reading_table(command: Callable[..., str], ask_for: str) -> Callable[..., None]:
     """The body of a command that reads a table: ``command(rows, wide)``."""
 
     def body(runtime_dir: Path, as_json: bool, watch: float | None, wide: bool) -> None:
-        def read() -> Any:
-            return client.ask(runtime_dir / "control.sock", ask_for)
-
-        repeated(read, lambda rows: command(rows, wide), as_json, watch)
+        repeated(
+            lambda: asked(runtime_dir, ask_for, lambda rows: command(rows, wide), as_json), as_json, watch
+        )
 
     body.__doc__ = command.__doc__
-    return runtime_dir_option(watching_options(wide_option(body)))
+    return together(socket_option, json_option, watch_option, wide_option)(body)
+
+
+def short(text: str, width: int) -> str:
+    """Cut to ``width`` columns; --json has all of it."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def listed(title: str, texts: Iterable[str]) -> str:
+    """A title, and texts below it, folded at :data:`COLUMNS`."""
+    wrapper = textwrap.TextWrapper(
+        COLUMNS, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join([title, *(wrapper.fill(printable(text)) for text in texts)])

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from manageout.cli.show.options import json_option, socket_option, together, watch_option
 from manageout.service.process import client
 from manageout.words import printable as printable
 
@@ -26,58 +27,29 @@ def reading(command: Callable[[Any], str], ask_for: str) -> Callable[..., None]:
     """The body of a reading command: ask, then print ``command(answer)`` or JSON, once or repeatedly."""
 
     def body(runtime_dir: Path, as_json: bool, watch: float | None) -> None:
-        repeated(lambda: client.ask(runtime_dir / "control.sock", ask_for), command, as_json, watch)
+        repeated(lambda: asked(runtime_dir, ask_for, command, as_json), as_json, watch)
 
     body.__doc__ = command.__doc__
-    return runtime_dir_option(watching_options(body))
+    return together(socket_option, json_option, watch_option)(body)
 
 
-def repeated(
-    read: Callable[[], Any], command: Callable[[Any], str], as_json: bool, watch: float | None
-) -> None:
-    """Print what ``read`` returns, as JSON or by ``command``; every ``watch`` seconds, if that is not None."""
+def asked(runtime_dir: Path, ask_for: str, command: Callable[[Any], str], as_json: bool) -> str:
+    """What the daemon answers, as JSON or by ``command``."""
+    answer = client.ask(runtime_dir / "control.sock", ask_for)
+    return json.dumps(answer) if as_json else command(answer)
 
-    def show(clear: bool) -> None:
-        answer = read()
-        text = json.dumps(answer) if as_json else command(answer)
-        click.echo("\x1b[H\x1b[2J" + text if clear else text)
 
+def repeated(text: Callable[[], str], as_json: bool, watch: float | None) -> None:
+    """Print what ``text`` returns; every ``watch`` seconds, if that is not None, on a cleared screen but for JSON."""
     if watch is None:
-        show(clear=False)
+        click.echo(text())
         return
+    clear = "" if as_json or not sys.stdout.isatty() else "\x1b[H\x1b[2J"
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            show(clear=not as_json and sys.stdout.isatty())
+            click.echo(clear + text())
             sys.stdout.flush()
             time.sleep(watch)
-
-
-def watching_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--json`` and ``--watch``."""
-    json_option = click.option(
-        "--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds."
-    )
-    watch_option = click.option(
-        "--watch",
-        type=click.FloatRange(min=0.1),
-        is_flag=False,
-        flag_value=2.0,
-        metavar="[SECONDS]",
-        help="Repeat, every two seconds unless told; with --json one line each time.",
-    )
-    return json_option(watch_option(function))
-
-
-def runtime_dir_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--runtime-dir``: where the control socket is."""
-    return click.option(
-        "--runtime-dir",
-        type=click.Path(path_type=Path),
-        default=client.DEFAULT_RUNTIME_DIR,
-        show_default=True,
-        envvar="MANAGEOUT_RUNTIME_DIR",
-        help="Directory of the daemon's control socket.",
-    )(function)
 
 
 def table(headings: Sequence[str], rows: Rows, right: Sequence[int] = ()) -> str:

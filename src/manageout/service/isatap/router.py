@@ -252,7 +252,7 @@ class IsatapRouterService:
             "allowed": [str(network) for network in isatap.hosts],
             "solicitations": machine.solicitations,
             "advertisements": machine.advertisements,
-            **({"retiring": ", ".join(map(str, self._retiring.networks))} if self._retiring.networks else {}),
+            **({"retiring": list(map(str, self._retiring.networks))} if self._retiring.networks else {}),
         }
 
     def hosts(self) -> Iterator[dict[str, Any]]:

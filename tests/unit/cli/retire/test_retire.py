@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from manageout.cli.retire.judge import render_status
-from manageout.cli.retire.retire import STEPS, retire, who
+from manageout.cli.retire.retire import STEPS, retire
 from manageout.cli.show.fitted import COLUMNS
 
 
@@ -26,13 +26,6 @@ def test_every_step_can_be_imported_and_says_what_it_does(name: str) -> None:
 
 def test_an_unknown_step_is_a_usage_error() -> None:
     assert CliRunner().invoke(retire, ["cencus"]).exit_code == 2
-
-
-def test_who_it_was_is_known_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUDO_USER", "anna")
-    assert who().startswith("anna@")
-    monkeypatch.delenv("SUDO_USER")
-    assert who().partition("@")[0]
 
 
 def test_status_fits_a_terminal() -> None:

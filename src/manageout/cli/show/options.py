@@ -1,0 +1,70 @@
+"""Options that several commands have, each told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from manageout.service.process.client import DEFAULT_RUNTIME_DIR
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+DEFAULT_CONFIG = "/etc/manageout/site.toml"
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[Decorated], Decorated]:
+    """Several options as one decorator; the help has them in this order."""
+
+    def decorate(command: Decorated) -> Decorated:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+config_option = click.option(
+    "--config",
+    "-c",
+    "file",
+    type=PATH,
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    envvar="MANAGEOUT_CONFIG",
+    help="The site file.",
+)
+_RUNTIME_DIR: dict[str, Any] = {"type": PATH, "envvar": "MANAGEOUT_RUNTIME_DIR"}
+runtime_dir_option = click.option(
+    "--runtime-dir", **_RUNTIME_DIR, help="Instead of daemon.runtime_dir of the site file."
+)
+"""Of a command that has the site file."""
+socket_option = click.option(
+    "--runtime-dir",
+    **_RUNTIME_DIR,
+    default=DEFAULT_RUNTIME_DIR,
+    show_default=True,
+    help="Directory of the daemon's control socket.",
+)
+"""Of a command that only asks, or that is itself asked there."""
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds."
+)
+watch_option = click.option(
+    "--watch",
+    type=click.FloatRange(min=0.1),
+    is_flag=False,
+    flag_value=2.0,
+    metavar="[SECONDS]",
+    help="Repeat, every two seconds unless told; with --json one line each time.",
+)
+wide_option = click.option("--wide", is_flag=True, help="Every column, however wide the table becomes.")
+output_option = click.option("--output", "-o", type=FILE, help="A file, not the screen.")
+log_level_option = click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
+)
