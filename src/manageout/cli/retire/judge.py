@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from manageout.cli.retire.options import force_option, retirement_options
+from manageout.cli.retire.options import force_option, retirement_options, usage_option
 from manageout.cli.show.fitted import fitted, listed, short
 from manageout.cli.show.options import FILE, json_option
 from manageout.cli.show.output import ago, duration, moment, table
@@ -28,7 +28,7 @@ SERVICES, LINES = 2, 5
 
 
 @click.command()
-@retirement_options(force_option)
+@retirement_options(force_option, usage_option)
 @click.option(
     "--gateway",
     type=FILE,
@@ -37,16 +37,8 @@ SERVICES, LINES = 2, 5
 @click.option(
     "--days", type=click.FloatRange(min=0.01), default=30, show_default=True, help="Look back so far."
 )
-@click.option(
-    "--usage",
-    multiple=True,
-    type=FILE,
-    help="Judge by this record of calls (usage.db of the gateway, or of each router) instead; repeatable.",
-)
 @json_option
-def judge(
-    retirement: Retirement, gateway: Path | None, days: float, usage: tuple[Path, ...], as_json: bool
-) -> None:
+def judge(retirement: Retirement, gateway: Path | None, days: float, as_json: bool) -> None:
     """Who really calls clients by ISATAP, who only holds an address, and what will serve the former instead.
 
     Judged from the last census and from the daemon's record of calls (daemon.usage_days). Where there are several
@@ -54,7 +46,7 @@ def judge(
     left with nothing; what stands in the way is named.
     """
     now = retirement.now
-    found, since = _judged(retirement, gateway, usage, now - days * DAY)
+    found, since = _judged(retirement, gateway, now - days * DAY)
     if as_json:
         answer = {"at": now, "watched": now - since, "figures": found.figures, "blockers": found.blockers}
         click.echo(json.dumps(answer | {"verdicts": list(found.verdicts.values())}))
@@ -64,13 +56,11 @@ def judge(
         raise click.exceptions.Exit(FINDING)
 
 
-def _judged(
-    retirement: Retirement, gateway: Path | None, usage: tuple[Path, ...], after: float
-) -> tuple[Judgement, float]:
+def _judged(retirement: Retirement, gateway: Path | None, after: float) -> tuple[Judgement, float]:
     """Judge by calls since ``after`` and record it; also from when on calls were watched."""
     site, store, now = retirement.site, retirement.store, retirement.now
     phase = next_phase(store.phase(), Step.JUDGE)
-    records = [UsageFile(path.parent, path.name) for path in usage] or [UsageFile(store.path.parent)]
+    records = retirement.records() or [UsageFile(store.path.parent)]
     since = now - min(record.watched(now) for record in records)
     forced = require_age(Step.JUDGE, since, now, retirement.evidence_age, retirement.force)
     served = Gateway(*read_site(gateway)) if gateway else Gateway(site, retirement.plan)

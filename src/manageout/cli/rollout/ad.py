@@ -44,8 +44,8 @@ def controller_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--server`` and ``--user``, which the command gets as a ``controller``."""
 
     @functools.wraps(command)
-    def with_controller(server: str, user: str, **others: Any) -> Any:
-        return command(controller=Controller(server, user), **others)
+    def with_controller(*arguments: Any, server: str, user: str, **others: Any) -> Any:
+        return command(*arguments, controller=Controller(server, user), **others)
 
     who = "Ask for this account's password (or take MANAGEOUT_PASSWORD); else the Kerberos ticket."
     return together(

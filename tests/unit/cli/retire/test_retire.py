@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
 from manageout.cli.retire.judge import render_status
 from manageout.cli.retire.retire import STEPS, retire
 from manageout.cli.show.fitted import COLUMNS
+from manageout.errors import ManageoutError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "site.toml"
+    folders = f'state_dir = "{tmp_path}"\nruntime_dir = "{tmp_path}"\n'
+    isatap = '[isatap]\nlocators = ["10.0.0.5"]\nhosts = ["10.0.1.0/24"]\n'
+    path.write_text(f'[site]\nprefix = "fd12:3456:789a::/48"\n{isatap}[daemon]\n{folders}')
+    return str(path)
 
 
 def test_the_help_lists_the_steps_in_their_order() -> None:
@@ -26,6 +39,35 @@ def test_every_step_can_be_imported_and_says_what_it_does(name: str) -> None:
 
 def test_an_unknown_step_is_a_usage_error() -> None:
     assert CliRunner().invoke(retire, ["cencus"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        ("judge", "judge cannot follow here: the site is not counted yet"),
+        ("pilot 10.0.1.30", "pilot cannot follow here: the site is not counted yet"),
+        ("forward --all", "forward cannot follow here: the site is not counted yet"),
+        ("forward", "groups that are left: none of the site file"),
+        ("remove", "remove cannot follow here"),
+        ("undo", "nothing to undo"),
+    ],
+)
+def test_a_step_out_of_its_order_is_refused(file: str, step: str, says: str) -> None:
+    result = CliRunner().invoke(retire, [*step.split(), "--config", file])
+    assert isinstance(result.exception, ManageoutError | SystemExit)
+    assert says in (result.output if result.exit_code == 2 else str(result.exception))
+
+
+def test_what_may_be_asked_at_any_time(file: str, tmp_path: Path) -> None:
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(retire, [*words, "--config", file], catch_exceptions=False)
+        return result.output
+
+    assert "Phase: not begun" in run("status")
+    assert json.loads(run("status", "--json"))["next"] == "manageout retire census"
+    assert "Nobody retires" in run("watch")
+    assert "retirement.md is written" in run("report", "--output", str(tmp_path / "new"))
+    assert "The retirement has not begun." in (tmp_path / "new" / "retirement.md").read_text()
 
 
 def test_status_fits_a_terminal() -> None:
