@@ -18,8 +18,8 @@ from manageout.cli.doctor.reach import reach
 from manageout.cli.show.findings import WIDTH, report, show, wrong
 from manageout.cli.show.options import PATH, json_option
 from manageout.cli.show.output import printable
-from manageout.doctor.facts import Facts
 from manageout.doctor.diagnosis import Diagnosis, diagnose
+from manageout.doctor.facts import Facts
 from manageout.doctor.read import bundle
 from manageout.doctor.read.text import MAX_BYTES, decode
 from manageout.errors import ManageoutError

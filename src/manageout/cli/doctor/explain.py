@@ -11,8 +11,8 @@ from manageout.cli.show.findings import folded
 from manageout.cli.show.output import printable
 from manageout.doctor.complaints import about
 from manageout.doctor.daemon_findings import daemon_findings
-from manageout.doctor.rules.catalogue import RULES
 from manageout.doctor.report.page import troubleshooting_text
+from manageout.doctor.rules.catalogue import RULES
 from manageout.errors import ManageoutError
 
 

@@ -13,8 +13,8 @@ import dns.exception
 import dns.name
 
 from manageout.cli.show.options import DEFAULT_CONFIG, PATH, together
-from manageout.doctor.facts import Facts
 from manageout.doctor.diagnosis import Diagnosis
+from manageout.doctor.facts import Facts
 from manageout.doctor.look import live, support_bundle
 from manageout.errors import ConfigError, ManageoutError
 from manageout.service.process import client

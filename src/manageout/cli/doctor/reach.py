@@ -12,8 +12,8 @@ from manageout.cli.doctor.live import ThisMachine, machine_options
 from manageout.cli.show.findings import WIDTH, show, wrong
 from manageout.cli.show.options import json_option
 from manageout.cli.show.output import printable
-from manageout.doctor.facts import Facts
 from manageout.doctor.diagnosis import diagnose
+from manageout.doctor.facts import Facts
 from manageout.doctor.look.reach import ReachScope, look
 from manageout.doctor.reach.hops import hops
 from manageout.doctor.reach.reach import ReachFacts, ReachHop
