@@ -7,15 +7,12 @@ Router and host share it. Readiness -> a batch into the machine -> everything it
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
-from manageout.errors import ManageoutError
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.packets.offload import header_for
 from manageout.linux.packets.rawsock import RawSocket
@@ -24,11 +21,9 @@ from manageout.protocol.isatap.link import LinkState
 from manageout.protocol.offload.cut import packets_of, segment
 from manageout.protocol.offload.join import SIZE
 from manageout.protocol.offload.runs import ARRIVING_SIZE, FEWEST, alike_arriving, alike_leaving, joined
-from manageout.service.process.timer import Timer
+from manageout.service.process.tun_link import TunLink
 
 TUN, UNDERLAY = 0, 1
-CHECK = 1.0
-"""Seconds between looks at whether the device is still there."""
 
 log = logging.getLogger(__name__)
 
@@ -43,57 +38,36 @@ class LinkMachine(Protocol):
     def transmit(self) -> Sequence[tuple[int, bytes]]: ...
 
 
-class IsatapIo:
+class IsatapIo(TunLink):
     """Runs ``machine`` on the loop from ``with`` to its end. ``after`` is called after each turn.
 
     Raises :class:`NotPermitted` or :class:`KernelError` on entry.
     """
 
     def __init__(self, machine: LinkMachine, tun: Tun, mtu: int, after: Callable[[], None]) -> None:
+        super().__init__(tun, self._on_timer)
         self.machine = machine
-        self.tun = tun
         self.mtu = mtu
         self._after = after
-        self._timer = Timer(partial(self._guarded, self._on_timer))
-        self._failed: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._failed = self._loop.create_future()
+        super().__enter__()
         self.raw = RawSocket()
         self._inbox = self.raw.inbox(ARRIVING_SIZE)
         self._outbox = self.raw.outbox(self.tun.blocks, self.tun.mtu) if self.tun.mtu == SIZE else None
         data, errors = self.raw.filenos()
-        self._loop.add_reader(data, self._guarded, self._from_underlay)
-        self._loop.add_reader(errors, self._guarded, self._from_errors)
-        self._loop.add_reader(self.tun.fd, self._guarded, self._from_tun)
+        self.read(data, self._from_underlay)
+        self.read(errors, self._from_errors)
+        self.read(self.tun.fd, self._from_tun)
         self.turn()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for descriptor in (*self.raw.filenos(), self.tun.fd):
-            if descriptor >= 0:
-                self._loop.remove_reader(descriptor)
-        self._timer.cancel()
+        super().__exit__(kind, error, trace)
         self.send()
         self.raw.close()
-
-    async def failure(self) -> None:
-        """Wait for the error that ends the link (the device was removed), and raise it."""
-        assert self._failed is not None, "inside the with block"
-        while not self._failed.done():
-            self.tun.require()
-            await asyncio.wait({self._failed}, timeout=CHECK)
-        self._failed.result()
-
-    def _guarded(self, callback: Callable[..., None], *arguments: object) -> None:
-        try:
-            callback(*arguments)
-        except ManageoutError as error:
-            if self._failed is not None and not self._failed.done():
-                self._failed.set_exception(error)
 
     def _from_errors(self) -> None:
         now = time.monotonic()
@@ -186,7 +160,7 @@ class IsatapIo:
         """Send what the machine has, let the driver look, arm the timer."""
         self.send()
         self._after()
-        self._timer.at(self.machine.timer())
+        self.timer.at(self.machine.timer())
 
     def send(self) -> None:
         """Send what the machine has."""

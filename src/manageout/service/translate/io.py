@@ -6,37 +6,34 @@ from an address of this machine would be taken for a forgery (RFC 1812 5.3.7).
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 import time
 from types import TracebackType
 from typing import Self
 
-from manageout.errors import KernelError, ManageoutError, NotPermitted
+from manageout.errors import KernelError, NotPermitted
 from manageout.linux.packets.tun import PLAIN, VNET_HDR, Tun
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import HEAD, HEADER4, HEADER6, Translation, Verdict, segments
-from manageout.service.process.timer import Timer
+from manageout.service.process.tun_link import TunLink
 
-CHECK = 1.0
-"""Seconds between looks at whether the device is still there."""
 FRONT = VNET_HDR + HEAD
 MAX_SOURCES = 4096
 """Sources of drops that are remembered by address."""
 
 
-class TranslatorIo:
+class TranslatorIo(TunLink):
     """Serves ``tun`` with ``translator`` on the loop from ``with`` to its end.
 
     Raises :class:`NotPermitted` or :class:`KernelError` on entry.
     """
 
     def __init__(self, translator: Translator, tun: Tun) -> None:
+        super().__init__(tun, self._on_timer)
         self.translator = translator
-        self.tun = tun
         self.drops = DropTable(MAX_SOURCES)
         self.packets = {4: 0, 6: 0}
         """Translated here, by the family they came in."""
@@ -47,43 +44,25 @@ class TranslatorIo:
         """Packets that the kernel would not take."""
         self._ident = 0
         """The IPv4 identification used last; the kernel counts on from it when it takes a super-packet apart."""
-        self._timer = Timer(self._on_timer)
-        self._failed: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._failed = self._loop.create_future()
+        super().__enter__()
         self._raw = {4: _raw(socket.AF_INET), 6: _raw(socket.AF_INET6)}
-        self._loop.add_reader(self.tun.fd, self._from_tun)
+        self.read(self.tun.fd, self._from_tun)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.tun.fd >= 0:
-            self._loop.remove_reader(self.tun.fd)
-        self._timer.cancel()
+        super().__exit__(kind, error, trace)
         for raw in self._raw.values():
             raw.close()
 
-    async def failure(self) -> None:
-        """Wait for the error that ends the link (the device was removed), and raise it."""
-        assert self._failed is not None, "inside the with block"
-        while not self._failed.done():
-            self.tun.require()
-            await asyncio.wait({self._failed}, timeout=CHECK)
-        self._failed.result()
-
     def _from_tun(self) -> None:
         now = time.monotonic()
-        try:
-            for data in self.tun.read_batch():
-                self._translate(data, now)
-        except ManageoutError as error:
-            if self._failed is not None and not self._failed.done():
-                self._loop.remove_reader(self.tun.fd)
-                self._failed.set_exception(error)
-        self._timer.at(self.translator.timer())
+        for data in self.tun.read_batch():
+            self._translate(data, now)
+        self.timer.at(self.translator.timer())
 
     def _translate(self, data: bytes, now: float) -> None:
         """One packet, or one super-packet, of which only the headers are looked at."""
@@ -155,7 +134,7 @@ class TranslatorIo:
         now = time.monotonic()
         for result in self.translator.on_timer(now):
             self._count(result, b"", now)
-        self._timer.at(self.translator.timer())
+        self.timer.at(self.translator.timer())
 
 
 def _source(packet: bytes) -> bytes:
