@@ -18,7 +18,8 @@ from manageout.protocol.names.registrar import Problem
 from manageout.service.check.found import Found
 from manageout.service.names.names import remedy_of, signer_of, zones_of
 from manageout.service.policy.filter_managers import names_of
-from manageout.service.policy.manager_names import look_up, resolver_of
+from manageout.service.policy.machine_names import manager_addresses
+from manageout.service.process.lookups import intranet_resolver
 from manageout.site.tables.names import NamesTable
 from manageout.site.tables.site import Site
 from manageout.words import said
@@ -120,6 +121,6 @@ async def _states(site: Site, names: Collection[str]) -> list[str]:
 
     async def state(name: str) -> str:
         async with limit:
-            return (await look_up(name, lambda: resolver_of(site, WAIT)))[0]
+            return (await manager_addresses(lambda: intranet_resolver(site, WAIT), name))[0]
 
     return await asyncio.gather(*map(state, names))

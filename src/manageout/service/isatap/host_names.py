@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 
 import dns.asyncresolver
-import dns.exception
-import dns.reversename
 
 from manageout.protocol.isatap.registry import Registry
+from manageout.service.process.lookups import AT_ONCE, MakeResolver, names_of
 
-AT_ONCE = 8
 PROVEN, UNPROVEN = 64, 4
 """Names looked up in a second, of hosts with traffic both ways and of others: a forged source costs little."""
 QUEUE = 4096
@@ -28,11 +26,7 @@ _LIFETIME = 3.0
 class HostNames:
     """Keeps the names of ``registry`` fresh while :meth:`run` runs."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        resolver: Callable[[], dns.asyncresolver.Resolver] = dns.asyncresolver.Resolver,
-    ) -> None:
+    def __init__(self, registry: Registry, resolver: MakeResolver = dns.asyncresolver.Resolver) -> None:
         self._registry, self._resolver = registry, resolver
         self._wanted: deque[bytes] = deque(maxlen=QUEUE)
         self._row = 0
@@ -43,18 +37,14 @@ class HostNames:
 
     async def run(self) -> None:
         """Until cancelled. A resolver that does not answer only means that there are no names."""
-        try:
-            resolver = self._resolver()
-        except dns.exception.DNSException:  # no /etc/resolv.conf
-            return
-        resolver.lifetime = _LIFETIME
         while True:
             await asyncio.sleep(_PAUSE)
             batch = self._new() or self._stale()
             for start in range(0, len(batch), AT_ONCE):
-                async with asyncio.TaskGroup() as group:
-                    for v4 in batch[start : start + AT_ONCE]:
-                        group.create_task(self._look_up(resolver, v4))
+                hosts = batch[start : start + AT_ONCE]
+                names = await names_of(self._resolver, [IPv4Address(v4) for v4 in hosts], _LIFETIME)
+                for v4, name in zip(hosts, names, strict=True):
+                    self._registry.named(v4, name, time.monotonic())
 
     def _new(self) -> list[bytes]:
         """Those with traffic both ways as they come; of the others, whose source may be forged, a few."""
@@ -72,11 +62,3 @@ class HostNames:
         for v4 in hosts:
             groups[self._registry.is_proven(v4)].append(v4)
         return groups[True][:PROVEN] + groups[False][:UNPROVEN]
-
-    async def _look_up(self, resolver: dns.asyncresolver.Resolver, v4: bytes) -> None:
-        try:
-            answer = await resolver.resolve(dns.reversename.from_address(str(IPv4Address(v4))), "PTR")
-            name = answer[0].target.to_text(omit_final_dot=True)
-        except (dns.exception.DNSException, OSError):
-            name = ""
-        self._registry.named(v4, name, time.monotonic())

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import dns.asyncresolver
-import dns.exception
-import dns.resolver
+from dns.rdatatype import RdataType
 
-from manageout.words import said
+from manageout.service.process.lookups import MakeResolver, addresses_of
 
 PRL_REFRESH_INTERVAL = 3600.0
 MIN_REFRESH = 5.0
@@ -30,7 +29,7 @@ class RouterName:
     def __init__(
         self,
         name: str,
-        resolver: Callable[[], dns.asyncresolver.Resolver] = dns.asyncresolver.Resolver,
+        resolver: MakeResolver = dns.asyncresolver.Resolver,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -53,24 +52,19 @@ class RouterName:
         if self._literal is not None:
             self.state, self._ttl = "an address", math.inf
             return [self._literal]
-        try:
-            # A new resolver each time follows changes of resolv.conf.
-            resolver = self._resolver()
-            resolver.lifetime = LIFETIME
-            answer = await resolver.resolve(self.name, "A", search=True)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        answer = await addresses_of(self._resolver, self.name, [RdataType.A], search=True, lifetime=LIFETIME)
+        if answer.addresses is None:
+            self._failed(f"the name {self.name} cannot be resolved: {answer.fault}", "check /etc/resolv.conf")
+            return None
+        if not answer.addresses:
             self._failed(
                 f"the name {self.name} has no IPv4 address", "check the name, or publish its A record"
             )
             self._gone_since = self._clock() if self._gone_since is None else self._gone_since
             return [] if self._clock() - self._gone_since >= PRL_REFRESH_INTERVAL else None
-        except (dns.exception.DNSException, OSError) as error:
-            what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else said(error)
-            self._failed(f"the name {self.name} cannot be resolved: {what}", "check /etc/resolv.conf")
-            return None
-        found = sorted({IPv4Address(record.address) for record in answer})
-        self._ttl, self._retry, self._gone_since = float(answer.chaining_result.minimum_ttl), 0.0, None
-        self.state = f"resolved, TTL {answer.chaining_result.minimum_ttl} s"
+        found = sorted({each for each in answer.addresses if isinstance(each, IPv4Address)})
+        self._ttl, self._retry, self._gone_since = answer.ttl, 0.0, None
+        self.state = f"resolved, TTL {answer.ttl:.0f} s"
         if found != self._known:
             log.info("%s is %s", self.name, ", ".join(map(str, found)))
         self._known = found

@@ -1,4 +1,4 @@
-"""The addresses of managers that the site file calls by name: resolved again and again, through the intranet's DNS.
+"""Names of intranet machines, asked of the intranet's DNS: addresses of managers, and names of whoever has called.
 
 Rules open doors by what DNS says, so an answer counts only as long as it lives. A name that does not exist opens
 nothing; while no server answers, what was known last goes on.
@@ -7,51 +7,36 @@ nothing; while no server answers, what was known last goes on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
-import dns.asyncresolver
-import dns.exception
-import dns.nameserver
-import dns.resolver
-from dns.rdatatype import RdataType
-
-from manageout.site.tables.site import Site
-from manageout.wire.host_port import HostPort
-from manageout.words import said
+from manageout.service.process import lookups
+from manageout.service.process.lookups import AT_ONCE, Address, MakeResolver
 
 SHORTEST, LONGEST = 5.0, 3600.0
-"""Seconds between two looks at a name, whatever its TTL says."""
+"""Seconds between two looks at a manager's name, whatever its TTL says."""
 RETRY = 10.0
 MAX_ADDRESSES = 64
 """Of one name; further ones do not count."""
-AT_ONCE = 8
+MAX_NAMES = 4096
+RECHECK = 3600.0
+"""Seconds until the name of an address, or its absence, is looked up again."""
 UNRESOLVED = "is not yet resolved"
-_LIFETIME = 5.0
 
-Address = IPv4Address | IPv6Address
 log = logging.getLogger(__name__)
 
 
-def resolver_of(site: Site, lifetime: float = _LIFETIME) -> dns.asyncresolver.Resolver:
-    """The intranet's DNS servers: those of DNS64, else this machine's own.
-
-    Raises :class:`dns.resolver.NoResolverConfiguration`.
-    """
-    upstreams = site.dns64.upstreams if site.dns64 is not None else ()
-    resolver = dns.asyncresolver.Resolver(configure=not upstreams)
-    if upstreams:
-        resolver.nameservers = [_nameserver(each) for each in upstreams]
-    resolver.lifetime = lifetime
-    return resolver
-
-
-def _nameserver(server: str) -> dns.nameserver.Do53Nameserver:
-    """Of ``ADDRESS``, ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``."""
-    where = HostPort.parse(server, 53)
-    return dns.nameserver.Do53Nameserver(where.host, where.port)
+async def manager_addresses(make: MakeResolver, name: str) -> tuple[str, list[Address] | None, float]:
+    """One line for people, empty when all is well; its addresses, None when nobody knows; when to look again."""
+    found = await lookups.addresses_of(make, name + ".")
+    if found.addresses is None:
+        return f"cannot be resolved: {found.fault}", None, RETRY
+    if not found.addresses:
+        return "has no address", [], RETRY
+    return "", found.addresses[:MAX_ADDRESSES], found.ttl
 
 
 class ManagerNames:
@@ -60,7 +45,7 @@ class ManagerNames:
     def __init__(
         self,
         found: Callable[[str, Collection[Address]], None],
-        resolver: Callable[[], dns.asyncresolver.Resolver],
+        resolver: MakeResolver,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.states: dict[str, str] = {}
@@ -71,7 +56,7 @@ class ManagerNames:
         self._known: dict[str, Collection[Address]] = {}
         self._changed = asyncio.Event()
 
-    def configure(self, names: Collection[str], resolver: Callable[[], dns.asyncresolver.Resolver]) -> None:
+    def configure(self, names: Collection[str], resolver: MakeResolver) -> None:
         """Other names from now on, or other servers: all are looked up at once."""
         self.resolver = resolver
         self._due = dict.fromkeys(names, 0.0)
@@ -98,17 +83,12 @@ class ManagerNames:
                     group.create_task(self._look_up(name))
             pause = min(self._due.values(), default=now + LONGEST) - self._clock()
             if pause > 0:
-                await self._wait(pause)
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            pass
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._changed.wait()
 
     async def _look_up(self, name: str) -> None:
-        state, addresses, ttl = await look_up(name, self.resolver)
+        state, addresses, ttl = await manager_addresses(self.resolver, name)
         self._again(name, ttl)
         self._say(name, state)
         if addresses is None:
@@ -129,27 +109,34 @@ class ManagerNames:
         self.states[name] = state
 
 
-async def look_up(
-    name: str, resolver: Callable[[], dns.asyncresolver.Resolver]
-) -> tuple[str, list[Address] | None, float]:
-    """One line for people, empty when all is well; its addresses, None when nobody knows; when to look again."""
-    try:
-        addresses, ttl = await _resolve(resolver(), name)
-    except (dns.exception.DNSException, OSError) as error:
-        what = "no DNS server answers" if isinstance(error, dns.exception.Timeout) else said(error)
-        return f"cannot be resolved: {what}", None, RETRY
-    return "" if addresses else "has no address", addresses, ttl
+class PeerNames:
+    """Answers at once with what it knows, and finds out the rest while :meth:`run` runs."""
 
+    def __init__(self, resolver: MakeResolver, clock: Callable[[], float] = time.monotonic) -> None:
+        self.resolver = resolver
+        self._clock = clock
+        self._known: OrderedDict[Address, tuple[str, float]] = OrderedDict()
+        self._wanted: dict[Address, None] = {}
+        self._asked = asyncio.Event()
 
-async def _resolve(resolver: dns.asyncresolver.Resolver, name: str) -> tuple[list[Address], float]:
-    """Its addresses of both families, and how long they live; none when there is no such name."""
-    addresses: list[Address] = []
-    life = LONGEST
-    for kind in (RdataType.A, RdataType.AAAA):
-        try:
-            answer = await resolver.resolve(name + ".", kind)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            continue
-        life = min(life, float(answer.chaining_result.minimum_ttl))
-        addresses += [ip_address(record.address) for record in answer]
-    return addresses[:MAX_ADDRESSES], life if addresses else RETRY
+    def name(self, address: Address) -> str:
+        """Its name, or nothing: then asking again in a second may help."""
+        name, until = self._known.get(address, ("", 0.0))
+        if until <= self._clock() and len(self._wanted) < MAX_NAMES:
+            self._wanted[address] = None
+            self._asked.set()
+        return name
+
+    async def run(self) -> None:
+        """Until cancelled. A resolver that does not answer only means that there are no names."""
+        while True:
+            await self._asked.wait()
+            batch = list(self._wanted)[:AT_ONCE]
+            for address, name in zip(batch, await lookups.names_of(self.resolver, batch), strict=True):
+                del self._wanted[address]
+                self._known[address] = name, self._clock() + RECHECK
+                self._known.move_to_end(address)
+            while len(self._known) > MAX_NAMES:
+                self._known.popitem(last=False)
+            if not self._wanted:
+                self._asked.clear()

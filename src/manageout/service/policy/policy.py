@@ -30,14 +30,14 @@ from manageout.service.policy.filter import REFUSALS, set_name
 from manageout.service.policy.filter_managers import Contents, counter
 from manageout.service.policy.filter_tracking import counts_by_client
 from manageout.service.policy.guard import GUARDED
-from manageout.service.policy.manager_names import Address, ManagerNames, resolver_of
+from manageout.service.policy.machine_names import ManagerNames, PeerNames
 from manageout.service.policy.members import Members
-from manageout.service.policy.peer_names import PeerNames
 from manageout.service.policy.report import Lately, Troubles, findings, machine, rule_names, tracking_findings
 from manageout.service.policy.revision import Revision
 from manageout.service.policy.sessions import Call, Sessions
 from manageout.service.policy.untracked import Watch
 from manageout.service.process.finding import Finding
+from manageout.service.process.lookups import Address, intranet_resolver
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
 from manageout.service.state.holders import Holders
@@ -79,9 +79,9 @@ class PolicyService:
         self._rules = rules
         self._sets = NftSets(TABLE, lambda: rules.writer)
         self._members = Members(site, plan, Holders(site.daemon.state_dir / HOLDERS))
-        self._names = ManagerNames(self._resolved, partial(resolver_of, site))
-        self._names.configure(self._members.names(), partial(resolver_of, site))
-        self._peers = PeerNames(partial(resolver_of, site))
+        self._names = ManagerNames(self._resolved, partial(intranet_resolver, site))
+        self._names.configure(self._members.names(), partial(intranet_resolver, site))
+        self._peers = PeerNames(partial(intranet_resolver, site))
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
         self._charges = Charges()
         self._departed = Departed(site, plan, self._charges)
@@ -137,10 +137,10 @@ class PolicyService:
     def reload(self, site: Site, plan: Plan) -> None:
         """The rules of ``site`` are loaded by now."""
         self._site, self._plan = site, plan
-        self._names.configure(self._members.names(), partial(resolver_of, site))
+        self._names.configure(self._members.names(), partial(intranet_resolver, site))
         self._departed.configure(site, plan)
         self._untracked.site = site
-        self._peers.resolver = partial(resolver_of, site)
+        self._peers.resolver = partial(intranet_resolver, site)
         self._expect_names()
         self._revision.rules_changed(site, plan)
         self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)

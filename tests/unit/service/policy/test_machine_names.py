@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
-from manageout.service.policy.manager_names import (
-    LONGEST,
-    MAX_ADDRESSES,
-    RETRY,
-    SHORTEST,
-    ManagerNames,
-    resolver_of,
-)
-from manageout.site.tables.site import parse
+from manageout.service.policy.machine_names import LONGEST, MAX_ADDRESSES, RETRY, SHORTEST, ManagerNames
 from tests.tools.dns_server import Server, Zone, serving
 from tests.tools.waiting import until
 
@@ -131,14 +123,3 @@ def test_other_names_of_another_file() -> None:
         assert len(it.found) == 1
 
     run({V4: (30, [str(ONE)])}, test)
-
-
-def test_the_intranets_servers_are_those_of_dns64() -> None:
-    text = '[site]\nprefix = "fd12:3456:789a::/48"\n[isatap]\nlocators = ["10.0.0.1"]\n'
-    site = parse(text + '[dns64]\nupstreams = ["10.0.0.10", "10.0.0.11:5353", "[fd12::1]:53"]\n')
-    servers = resolver_of(site).nameservers
-    assert [(ip_address(each.address), each.port) for each in servers] == [  # type: ignore[union-attr]
-        (IPv4Address("10.0.0.10"), 53),
-        (IPv4Address("10.0.0.11"), 5353),
-        (IPv6Address("fd12::1"), 53),
-    ]

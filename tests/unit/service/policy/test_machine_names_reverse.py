@@ -7,8 +7,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from manageout.service.policy import peer_names
-from manageout.service.policy.peer_names import RECHECK, PeerNames
+from manageout.service.policy import machine_names
+from manageout.service.policy.machine_names import RECHECK, PeerNames
 from tests.tools.dns_server import Zone, serving
 from tests.tools.waiting import until
 
@@ -58,7 +58,7 @@ def test_a_dead_server_only_means_no_names(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_it_remembers_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_names, "MAX_NAMES", 2)
+    monkeypatch.setattr(machine_names, "MAX_NAMES", 2)
 
     async def main() -> None:
         async with serving({}) as (server, resolver):
