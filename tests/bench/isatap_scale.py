@@ -19,7 +19,7 @@ from manageout.linux.bpf.libbpf import Map
 from manageout.linux.host import netns
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.wire import ipv4, ipv6, udp
 from tests.bench.isatap_forwarding import PAYLOAD, RUNS, TUNNELLED, lab, packets
 from tests.bench.report import Result, alternate
@@ -100,7 +100,7 @@ def run_programs(tun: Tun) -> Iterator[Result]:
     host, client = HELPDESK.packed, CLIENT_PREFIX[5].packed
     host6 = IPv6Address(int(ISATAP_PREFIX[0]) | 0x5EFE << 32 | int(HELPDESK)).packed
     link = LinkState(
-        Role.ROUTER,
+        LinkRole.ROUTER,
         prefixes=[ISATAP_PREFIX.network_address.packed],
         locators=[_LOCATOR],
         allowed=[Prefix(host, 32)],

@@ -10,7 +10,7 @@ import pytest
 
 from manageout.linux.bpf.isatap import MAX_PREFIXES
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.isatap.link import LinkState, Result, Role, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict
 from manageout.wire import ipv6
 from tests.differential.kernel import Kernel, in_namespace
 from tests.tools.packets.isatap import LOCATORS, SIBLING, Generator, isatap, state
@@ -40,8 +40,8 @@ def leaving_alike(link: LinkState, kernel: Kernel, inner: bytes) -> Result:
 
 
 @pytest.mark.parametrize("old_kernel", [pytest.param(False, marks=STRIPPING), True])
-@pytest.mark.parametrize("role", Role)
-def test_random_packets(role: Role, old_kernel: bool) -> None:
+@pytest.mark.parametrize("role", LinkRole)
+def test_random_packets(role: LinkRole, old_kernel: bool) -> None:
     seen: Counter[tuple[str, Verdict, Drop | None]] = Counter()
 
     def compare() -> None:
@@ -62,8 +62,8 @@ def test_random_packets(role: Role, old_kernel: bool) -> None:
     assert seen["leaving", Verdict.FORWARD, None] > PACKETS // 50
 
 
-@pytest.mark.parametrize("role", Role)
-def test_vectors(role: Role) -> None:
+@pytest.mark.parametrize("role", LinkRole)
+def test_vectors(role: LinkRole) -> None:
     packets = [vector(name) for name in names() if binary(name)]
     assert len(packets) > 40
 
@@ -82,7 +82,7 @@ def test_vectors(role: Role) -> None:
 def test_more_prefixes_than_the_fast_path_holds() -> None:
     """Everything is left to the slow path; above all, nothing of ours looks like a loop."""
     prefixes = [bytes.fromhex(f"fd99999999990{n:03x}") for n in range(MAX_PREFIXES + 1)]
-    link = LinkState(Role.HOST, prefixes=prefixes, locators=LOCATORS[:1], routers=[SIBLING])
+    link = LinkState(LinkRole.HOST, prefixes=prefixes, locators=LOCATORS[:1], routers=[SIBLING])
     packets = [
         ipv6.build(isatap(prefix, LOCATORS[0]), isatap(prefix, SIBLING), ipv6.UDP, bytes(8))
         for prefix in prefixes

@@ -8,7 +8,7 @@ from pathlib import Path
 from manageout.linux.bpf import fast_path
 from manageout.linux.bpf import isatap as isatap_bpf
 from manageout.protocol.core.drops import MEANING, Drop
-from manageout.protocol.isatap.link import Role
+from manageout.protocol.isatap.link import LinkRole
 
 LIB = Path(__file__).parents[2] / "bpf" / "lib"
 
@@ -37,7 +37,7 @@ def test_every_reason_has_a_meaning() -> None:
 
 
 def test_roles_and_direct() -> None:
-    assert enum("isatap_maps.h", "role") == {role.name: role for role in Role}
+    assert enum("isatap_maps.h", "role") == {role.name: role for role in LinkRole}
     assert enum("direct.h", "direct") == {f"DIRECT_{direct.name}": direct for direct in fast_path.Direct}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Result, Role, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import TUN, UNDERLAY, IsatapRouter, RouterConfig
 from manageout.wire import icmpv4, ipv4, ipv6, nd, udp
@@ -71,20 +71,20 @@ LEAVING = [
 LEAVING += [_datagram(CLIENT, LINK[:15] + b"\7"), nd.build(CLIENT, HOST6, nd.NeighbourSolicitation(HOST6))]
 
 
-def _link(role: Role) -> LinkState:
+def _link(role: LinkRole) -> LinkState:
     state = LinkState(
         role,
         prefixes=[LINK],
         locators=[LOCATOR],
         allowed=[Prefix(HOST, 32)],
         routers=[SIBLING],
-        routes=[(CLIENTS, SIBLING)] if role is Role.HOST else [],
+        routes=[(CLIENTS, SIBLING)] if role is LinkRole.HOST else [],
     )
     state.register(HOST, LOCATOR)
     return state
 
 
-LINKS = [_link(role) for role in Role]
+LINKS = [_link(role) for role in LinkRole]
 
 
 def _consistent(decide: Callable[[bool], Result]) -> Result:
@@ -104,7 +104,7 @@ def decapsulate(data: bytes) -> None:
             inner, _ = ipv6.parse(result.packet)
             outer, _ = ipv4.parse(data)
             assert outer.src == result.peer and outer.dst == LOCATOR and not outer.is_fragment
-            assert inner.src[12:] == outer.src or (link.role is Role.HOST and outer.src == SIBLING)
+            assert inner.src[12:] == outer.src or (link.role is LinkRole.HOST and outer.src == SIBLING)
             assert not (outer.tos & 3 == 3 and data[20 + len(outer.options) + 1] >> 4 & 3 == 0)
 
 
@@ -115,13 +115,13 @@ def encapsulate(data: bytes) -> None:
         if result.verdict is Verdict.FORWARD:
             outer, inner = ipv4.parse(result.packet)
             assert (outer.src, outer.dst, outer.protocol) == (LOCATOR, result.peer, ipv4.IPV6)
-            assert outer.dst == HOST or link.role is Role.HOST
+            assert outer.dst == HOST or link.role is LinkRole.HOST
             assert data.startswith(inner) and ipv6.parse(inner)
 
 
 def _router() -> IsatapRouter:
     config = RouterConfig(LINK, (LOCATOR,), (CLIENTS,))
-    return IsatapRouter(config, _link(Role.ROUTER), Registry(capacity=100), lambda: 0.5)
+    return IsatapRouter(config, _link(LinkRole.ROUTER), Registry(capacity=100), lambda: 0.5)
 
 
 def _settle_router(router: IsatapRouter) -> None:

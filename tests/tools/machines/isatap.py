@@ -9,7 +9,7 @@ from typing import Any
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.host import Event as HostEvent
 from manageout.protocol.isatap.host import IsatapHost
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import TUN, UNDERLAY, IsatapRouter, RouterConfig
 from manageout.wire import icmpv6, ipv4, ipv6, nd, udp
@@ -77,7 +77,7 @@ class RouterSite:
     def link(self, *allowed: str, routers: tuple[bytes, ...] = ()) -> LinkState:
         networks = allowed or ("10.0.1.30/32", "10.0.2.0/24")
         return LinkState(
-            Role.ROUTER,
+            LinkRole.ROUTER,
             prefixes=[self.config.prefix],
             locators=self.config.locators,
             allowed=[Prefix(v4(text.split("/")[0]), int(text.split("/")[1])) for text in networks],

@@ -6,7 +6,7 @@ import random
 import struct
 
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 
 LINK = bytes.fromhex("fd123456789a0001")
 SECOND_LINK = bytes.fromhex("fd123456789a0002")
@@ -27,9 +27,9 @@ ILLEGAL = [v4("0.1.2.3"), v4("127.0.0.1"), v4("224.0.0.1"), v4("255.255.255.255"
 V4 = [*LOCATORS, *HOSTS, *HOSTS, *STRANGERS, SIBLING, *ILLEGAL]
 
 
-def state(role: Role) -> LinkState:
+def state(role: LinkRole) -> LinkState:
     """A router with siblings and a route, or a host with two prefixes and two routers."""
-    if role is Role.ROUTER:
+    if role is LinkRole.ROUTER:
         link = LinkState(
             role,
             prefixes=[LINK],

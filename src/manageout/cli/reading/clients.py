@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from manageout.cli.show.fitted import fitted, reading_table
 from manageout.cli.show.output import ago, traffic
+from manageout.service.process.rows import ClientRow
 
 
-def render(clients: list[dict[str, Any]], wide: bool = False) -> str:
+def render(clients: list[ClientRow], wide: bool = False) -> str:
     """Remote clients that are connected: certificate name, addresses, where from, since when, traffic."""
     if not clients:
         return "No client is connected."
@@ -27,8 +26,8 @@ def render(clients: list[dict[str, Any]], wide: bool = False) -> str:
                 ago(client.get("since")),
                 ago(client.get("last_seen")),
                 client.get("framing") or "-",
-                traffic(client, "rx"),
-                traffic(client, "tx"),
+                traffic(client["rx_packets"], client["rx_bytes"]),
+                traffic(client["tx_packets"], client["tx_bytes"]),
             )
         )
         rows += [("", address, "", "", "", "", "", "") for address in addresses[1:]]

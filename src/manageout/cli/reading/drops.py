@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from manageout.cli.show.fitted import fitted, reading_table
 from manageout.cli.show.output import ago
+from manageout.service.process.rows import DropRow
 
 
-def render(drops: list[dict[str, Any]], wide: bool = False) -> str:
+def render(drops: list[DropRow], wide: bool = False) -> str:
     """Packets that were refused: the reason, what it means, from whom, how many, when last.
 
     A refused certificate is shown by its name and serial number, as it calls itself. Where the policy refuses,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from manageout.cli.show.fitted import fitted, reading_table
 from manageout.cli.show.output import ago, moment, traffic
+from manageout.service.process.rows import HostRow
 
 
-def render(hosts: list[dict[str, Any]], wide: bool = False) -> str:
+def render(hosts: list[HostRow], wide: bool = False) -> str:
     """ISATAP hosts that were seen: who they are, when, and how much they sent and received."""
     if not hosts:
         return "No ISATAP host has been seen yet."
@@ -23,8 +22,8 @@ def render(hosts: list[dict[str, Any]], wide: bool = False) -> str:
             moment(host.get("first_seen")),
             ago(host.get("last_rs")),
             ago(host.get("last_packet")),
-            traffic(host, "rx"),
-            traffic(host, "tx"),
+            traffic(host["rx_packets"], host["rx_bytes"]),
+            traffic(host["tx_packets"], host["tx_bytes"]),
         )
         for host in sorted(hosts, key=lambda host: [int(part) for part in host["ipv4"].split(".")])
     ]

@@ -14,12 +14,13 @@ from manageout.cli.show.options import PATH, json_option, socket_option, watch_o
 from manageout.cli.show.output import ago, duration, moment, repeated
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.service.process import client
+from manageout.service.process.rows import LeasePeriod, LeaseRow
 from manageout.service.state import lease_file
 
 DEFAULT_STATE_DIR = "/var/lib/manageout"
 
 
-def render(leases: list[dict[str, Any]], wide: bool = False) -> str:
+def render(leases: list[LeaseRow], wide: bool = False) -> str:
     """The table of leases."""
     if not leases:
         return "No client has, or lately had, an IPv4 address."
@@ -41,7 +42,7 @@ def render(leases: list[dict[str, Any]], wide: bool = False) -> str:
     return fitted(headings, rows, right=(3, 4), spare=("BY", "FROM", "IPV6"), wide=wide) + note
 
 
-def render_audit(periods: list[dict[str, Any]], wide: bool = False) -> str:
+def render_audit(periods: list[LeasePeriod], wide: bool = False) -> str:
     """The table of the audit log."""
     if not periods:
         return "No client has ever had an IPv4 address."
@@ -92,13 +93,11 @@ def leases(
         rows = read()
         return json.dumps(rows) if as_json else (render_audit if audit else render)(rows, wide)
 
-    def read() -> list[dict[str, Any]]:
+    def read() -> list[Any]:
         if state_dir is not None:
             return _from_file(state_dir, audit)
         try:
-            answer: list[dict[str, Any]] = client.ask(
-                runtime_dir / "control.sock", "audit" if audit else "leases"
-            )
+            answer: list[Any] = client.ask(runtime_dir / "control.sock", "audit" if audit else "leases")
         except DaemonUnreachable as error:
             return _without_daemon(error, audit)
         return answer
@@ -106,7 +105,7 @@ def leases(
     repeated(text, as_json, watch)
 
 
-def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[dict[str, Any]]:
+def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[Any]:
     try:
         found = _from_file(Path(DEFAULT_STATE_DIR), audit)
     except ManageoutError:
@@ -116,6 +115,6 @@ def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[dict[str, Any
     return found
 
 
-def _from_file(directory: Path, audit: bool) -> list[dict[str, Any]]:
+def _from_file(directory: Path, audit: bool) -> list[Any]:
     read = lease_file.periods if audit else lease_file.leases
     return list(read(directory))

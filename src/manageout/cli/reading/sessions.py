@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from manageout.cli.show.fitted import fitted, reading_table
 from manageout.cli.show.output import ago, traffic
+from manageout.service.process.rows import SessionRow
 
 
-def render(sessions: list[dict[str, Any]], wide: bool = False) -> str:
+def render(sessions: list[SessionRow], wide: bool = False) -> str:
     """Who is connected to whom: client, the other end, who began, on what port, since when, bytes each way."""
     if not sessions:
         return "Nobody is connected to anybody."
@@ -23,8 +22,8 @@ def render(sessions: list[dict[str, Any]], wide: bool = False) -> str:
             f"{row['protocol']}/{row['port']}" if row.get("port") else row["protocol"],
             row.get("state") or "-",
             ago(row.get("since")),
-            traffic(row, "rx"),
-            traffic(row, "tx"),
+            traffic(row["rx_packets"], row["rx_bytes"]),
+            traffic(row["tx_packets"], row["tx_bytes"]),
             row.get("through") or "-",
         )
         for row in sorted(sessions, key=lambda row: (row.get("client") or "", -(row.get("since") or 0)))

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from manageout.cli.show.fitted import fitted
 from manageout.cli.show.output import ago, duration, moment, printable, reading
+from manageout.service.process.rows import Config, FindingRow, LinkRow, Status
 
 SOON = 30 * 86400
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _KNOWN = ("fast_path", "hosts", "clients", "certificate", "listen", "locators", "ready")
 
 
-def render(status: dict[str, Any]) -> str:
+def render(status: Status) -> str:
     """What the daemon does and how it fares: roles, links, fast path, certificate, recent drops."""
-    since = status.get("since")
-    head = (
-        f"manageout {status.get('version', '')}  {status.get('what', 'daemon')}, process {status.get('pid')}"
-    )
-    lines = [f"{head}, up {duration(time.time() - since) if since else '?'} (since {moment(since)})"]
+    since, privileges = status["since"], status["privileges"]
+    head = f"manageout {status['version']}  {status['what']}, process {status['pid']}"
+    lines = [f"{head}, up {duration(time.time() - since)} (since {moment(since)})"]
     lines += _config(status.get("config"))
-    lines += _findings(status.get("findings", []))
-    for name, role in status.get("roles", {}).items():
+    lines += _findings(status["findings"])
+    for name, role in status["roles"].items():
         lines += ["", click.style(name, bold=True), *_role(role)]
-    if links := status.get("links"):
+    if links := status["links"]:
         lines += ["", _links(links)]
     lines += ["", *_drops(status)]
-    if privileges := status.get("privileges"):
-        held = ", ".join(privileges["capabilities"]) or "none"
-        lines.append(_line("privileges", held + (", no new ones" if privileges["no_new_privs"] else "")))
+    held = ", ".join(privileges["capabilities"]) or "none"
+    lines.append(_line("privileges", held + (", no new ones" if privileges["no_new_privs"] else "")))
     if metrics := status.get("metrics"):
         lines.append(_line("metrics", metrics))
     return "\n".join(lines)
@@ -41,20 +40,21 @@ def _line(label: str, value: str) -> str:
     return f"  {label:<14} {value}"
 
 
-def _config(config: dict[str, Any] | None) -> list[str]:
+def _config(config: Config | None) -> list[str]:
     if config is None:
         return []
     lines = [_line("config", f"{config['file']}, loaded {moment(config['loaded'])}")]
     if rejected := config.get("rejected"):
         text = f"REJECTED {ago(rejected['at'])} ago, the old one runs on: {printable(rejected['message'])}"
         lines.append(_line("last reload", click.style(text, fg="red")))
-        for told in (rejected, *rejected.get("faults", ())):
-            lines += [_line("", printable(told["what"]))] if "what" in told else []
-            lines += [_line("", "  " + printable(told["remedy"]))] if told.get("remedy") else []
+        remedies = [rejected["remedy"]]
+        for fault in rejected["faults"]:
+            remedies += [fault["what"], "  " + fault["remedy"]]
+        lines += [_line("", printable(text)) for text in remedies if text.strip()]
     return lines
 
 
-def _findings(findings: list[dict[str, Any]]) -> list[str]:
+def _findings(findings: list[FindingRow]) -> list[str]:
     lines = []
     for found in findings:
         mark = click.style(found["severity"], fg=_COLOURS[found["severity"]])
@@ -65,7 +65,7 @@ def _findings(findings: list[dict[str, Any]]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _role(role: dict[str, Any]) -> list[str]:
+def _role(role: Mapping[str, Any]) -> list[str]:
     lines = []
     if role.get("ready") is False:
         lines.append(_line("state", click.style("starting", fg="yellow")))
@@ -92,7 +92,7 @@ def _plain(value: Any) -> str:
     return printable(str(value))
 
 
-def _certificate(certificate: dict[str, Any]) -> str:
+def _certificate(certificate: Mapping[str, Any]) -> str:
     left = certificate["not_after"] - time.time()
     text = f"{certificate['subject']}, expires {moment(certificate['not_after'])}"
     if left <= 0:
@@ -100,7 +100,7 @@ def _certificate(certificate: dict[str, Any]) -> str:
     return click.style(f"{text}: in {duration(left)}", fg="yellow" if left < SOON else None)
 
 
-def _links(links: list[dict[str, Any]]) -> str:
+def _links(links: list[LinkRow]) -> str:
     rows = [
         (
             link["name"],
@@ -113,10 +113,8 @@ def _links(links: list[dict[str, Any]]) -> str:
     return fitted(("LINK", "STATE", "MTU", "ADDRESSES"), rows, right=(2,), fold="ADDRESSES")
 
 
-def _drops(status: dict[str, Any]) -> list[str]:
-    recent = status.get("recent_drops")
-    if recent is None:
-        return []
+def _drops(status: Status) -> list[str]:
+    recent = status["recent_drops"]
     counts = recent["counts"]
     span = duration(recent["seconds"])
     text = ", ".join(f"{reason} {count}" for reason, count in counts.items()) or "none"

@@ -97,6 +97,6 @@ def size(count: int) -> str:
     return f"{value:.0f}P"
 
 
-def traffic(row: dict[str, Any], direction: str) -> str:
-    """ "packets / bytes" of one direction ("rx" or "tx") of a row."""
-    return f"{row.get(direction + '_packets', 0)} / {size(row.get(direction + '_bytes', 0))}"
+def traffic(packets: int, octets: int) -> str:
+    """ "packets / bytes" of one direction."""
+    return f"{packets} / {size(octets)}"

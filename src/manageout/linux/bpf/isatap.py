@@ -22,7 +22,7 @@ from manageout.linux.bpf.libbpf import BPF_NOEXIST, TUNNEL, Object
 from manageout.linux.host import sysctl
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 
 MAX_LOCATORS = 8
 MAX_PREFIXES = 4
@@ -82,7 +82,7 @@ class IsatapFastPath(FastPath):
             )
         self._tun = socket.if_indextoname(setup.tun)
         self._let_routes_be_told()
-        if state.role is not Role.ROUTER:
+        if state.role is not LinkRole.ROUTER:
             self.direct = Direct.OFF
         old = _is_old_kernel() if setup.old_kernel is None else setup.old_kernel
         config = _CONFIG.pack(state.role, setup.tun, setup.mtu, setup.tun_header, self.direct, old)
@@ -145,7 +145,7 @@ class IsatapFastPath(FastPath):
             self._let_routes_be_told()
         for v4, value in self._peers.items():
             rx_packets, rx_bytes, tx_packets, tx_bytes, seen, *_, is_router = _PEER.unpack(value)
-            if self._role is Role.HOST or not is_router:
+            if self._role is LinkRole.HOST or not is_router:
                 yield HostTraffic(v4, rx_packets, rx_bytes, tx_packets, tx_bytes, seen / 1e9)
 
     def drops(self) -> Iterator[tuple[Drop, bytes, int]]:
@@ -161,7 +161,7 @@ def _is_old_kernel() -> bool:
 
 def loaded() -> Object:
     """The programs as a router needs them, in the kernel but not attached: for ``check``."""
-    config = _CONFIG.pack(Role.ROUTER, 1, 1280, 0, Direct.TCP, _is_old_kernel())
+    config = _CONFIG.pack(LinkRole.ROUTER, 1, 1280, 0, Direct.TCP, _is_old_kernel())
     return libbpf.load(IsatapFastPath.OBJECT, config, _sizes(1) | {"drops": 1, "flows": 1})
 
 

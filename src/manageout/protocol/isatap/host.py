@@ -19,7 +19,7 @@ from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.host.slaac import INFINITE, PrefixTable, RouteTable, remaining
 from manageout.protocol.isatap.errors import answerable, failed_delivery
 from manageout.protocol.isatap.flows import Flows
-from manageout.protocol.isatap.link import LinkState, Role, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
 from manageout.protocol.isatap.nd import MAY_BE_ND, PROTOCOL, TTL, answer_solicitation
 from manageout.protocol.isatap.prl import MAX_SOLICITATION_DELAY, PrlRouter, Reach
 from manageout.wire import icmpv6, ipv4, nd
@@ -114,7 +114,7 @@ class IsatapHost:
     """The machine. ``random`` returns a float in [0, 1)."""
 
     def __init__(self, random: Callable[[], float], mtu: int = MIN_MTU) -> None:
-        self.link = LinkState(Role.HOST)
+        self.link = LinkState(LinkRole.HOST)
         self._flows = Flows(self.link)
         self.routers: dict[bytes, PrlRouter] = {}
         self.drops = DropTable(MAX_DROP_SOURCES)

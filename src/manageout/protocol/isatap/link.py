@@ -70,7 +70,7 @@ ADMITTED_CACHE = 4096
 _OUTER = struct.Struct("!BBHHHBBH4s4s")
 
 
-class Role(IntEnum):
+class LinkRole(IntEnum):
     """What this end of the link is; the numbers are those of ``bpf/lib/isatap_maps.h``."""
 
     ROUTER = 0
@@ -119,7 +119,7 @@ class LinkState:
 
     def __init__(
         self,
-        role: Role,
+        role: LinkRole,
         *,
         prefixes: Iterable[bytes] = (),
         locators: Iterable[bytes] = (),
@@ -146,7 +146,7 @@ class LinkState:
         self.locators = tuple(dict.fromkeys(locators))
         self.allowed = PrefixTable((prefix, True) for prefix in allowed)
         members = frozenset(routers)
-        if self.role is Role.HOST:
+        if self.role is LinkRole.HOST:
             for departed in self.routers.difference(members):
                 self.forget(departed)
         self.routers = members
@@ -156,7 +156,7 @@ class LinkState:
         for host, locator in list(self.hosts.items()):
             self.forget(host)
             self.register(host, locator)
-        for router in self.routers if self.role is Role.HOST else ():
+        for router in self.routers if self.role is LinkRole.HOST else ():
             self.register(router, self.hosts.get(router))
 
     def register(self, host: bytes, locator: bytes | None = None) -> bool:
@@ -185,9 +185,9 @@ class LinkState:
     def _judge(self, peer: bytes) -> Drop | None:
         if not is_host_address(peer):
             return Drop.OUTER_SOURCE_ILLEGAL
-        if peer in self._own or (self.role is Role.ROUTER and peer in self.routers):
+        if peer in self._own or (self.role is LinkRole.ROUTER and peer in self.routers):
             return Drop.LOOP
-        if self.role is Role.ROUTER and self.allowed.get(peer) is None:
+        if self.role is LinkRole.ROUTER and self.allowed.get(peer) is None:
             return Drop.HOST_NOT_ALLOWED
         return None
 
@@ -252,7 +252,7 @@ class LinkState:
         reason: Drop | None = None
         if _illegal(source) and source != UNSPECIFIED:
             return Result(Verdict.DROP, Drop.SOURCE_ILLEGAL, b"", peer)
-        if not (self.role is Role.HOST and peer in self.routers):
+        if not (self.role is LinkRole.HOST and peer in self.routers):
             embeds = source[8:12] in ISATAP_IDS and source[12:] == peer
             on_link = source[:8] in self.prefixes or source[:8] == LINK_LOCAL
             if not (embeds and on_link):

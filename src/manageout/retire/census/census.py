@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from manageout.directory.ad.domain import Domain
 from manageout.directory.dns.tsig import KeySigner
@@ -159,8 +159,8 @@ class _Taking:
     def _routers(self) -> dict[str, list[Row]]:
         """Rows by router."""
         prefix = self._plan.isatap_prefix.network_address.packed[:8]
-        routers = {path.stem: registry_file.saved(path) for path in self._sources.registries}
-        here = list(registry_file.stored(self._sources.state_dir, prefix))
+        routers = {path.stem: cast(list[Row], registry_file.saved(path)) for path in self._sources.registries}
+        here = cast(list[Row], list(registry_file.stored(self._sources.state_dir, prefix)))
         if here:
             routers[THIS_ROUTER] = here
         elif not routers:

@@ -7,7 +7,6 @@ backwards.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -27,12 +26,11 @@ from manageout.service.daemon.roles import roles_of
 from manageout.service.policy.filter_managers import EMPTY, Contents
 from manageout.service.policy.policy import Mending, PolicyService
 from manageout.service.policy.surroundings import NOWHERE, Surroundings, surroundings
-from manageout.service.process.control import ControlServer
+from manageout.service.process.frame import serve
 from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
-from manageout.service.process.metrics import MetricsServer
-from manageout.service.process.overview import SAMPLE, Overview
 from manageout.service.process.role import Role
+from manageout.service.process.rows import About, Config, Fault, Rejected
 from manageout.service.process.runtime import RuntimeDir
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
@@ -132,7 +130,7 @@ class _Daemon:
         self._file, self._site, self._plan = file, site, plan
         self._runtime, self._netlink, self._reconciler = runtime, netlink, reconciler
         self._loaded = time.time()
-        self._rejected: dict[str, object] | None = None
+        self._rejected: Rejected | None = None
         self._roles = roles
         self._before = NOWHERE
         others = list(roles.values())
@@ -141,50 +139,18 @@ class _Daemon:
         )
         self._policy = policy_of(roles)
         self._policy.mending = Mending(self._shut, self._load_rules, self._reopen)
-        self._overview = Overview(roles, netlink, self._about)
-        self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        metrics = MetricsServer(self._site.daemon.metrics, self._overview.metrics)
-        control = ControlServer(self._runtime.control_socket, self._overview.handlers())
-        async with metrics, control, asyncio.TaskGroup() as group:
-            privileges.raise_limits()
-            privileges.keep_only(privileges.DAEMON)
-            self._handle_signals()
-            tasks = [group.create_task(self._run_role(role), name=name) for name, role in self._roles.items()]
-            tasks.append(group.create_task(self._watch(), name="watch"))
-            tasks.append(group.create_task(self._announce(), name="announce"))
-            await self._stop.wait()
-            systemd.notify("STOPPING=1")
-            for task in tasks:
-                task.cancel()
-
-    def _handle_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
-
-    async def _run_role(self, role: Role) -> None:
-        await role.run()
-        raise ManageoutError(f"{role.name} ended by itself", "see the log above")
-
-    async def _announce(self) -> None:
-        for role in self._roles.values():
-            await role.ready.wait()
-        log.info("ready: %s", ", ".join(self._roles))
-        systemd.notify(f"READY=1\nSTATUS=serving: {', '.join(self._roles)}")
-
-    async def _watch(self) -> None:
-        interval = min(SAMPLE, systemd.watchdog_interval() or SAMPLE)
-        sampled = 0.0
-        while True:
-            now = time.monotonic()
-            if now - sampled >= SAMPLE:
-                sampled = now
-                self._overview.sample()
-            systemd.notify("WATCHDOG=1")
-            await asyncio.sleep(interval)
+        """Until told to stop."""
+        await serve(
+            self._roles,
+            self._runtime,
+            self._netlink,
+            self._about,
+            kept=privileges.DAEMON,
+            metrics=self._site.daemon.metrics,
+            reload=self.reload,
+        )
 
     def reload(self) -> None:
         """Read the file again; one that cannot be used leaves everything as it is."""
@@ -206,12 +172,18 @@ class _Daemon:
 
     def _reject(self, error: ManageoutError) -> None:
         found = error.faults if isinstance(error, ConfigError) else ()
-        faults = [{"what": f"{fault.path}: {fault.message}", "remedy": fault.hint} for fault in found]
+        faults: list[Fault] = [
+            {"what": f"{fault.path}: {fault.message}", "remedy": fault.hint} for fault in found
+        ]
         text = "; ".join([error.message, *(fault["what"] for fault in faults)])
         remedy = "; ".join(filter(None, [error.hint, *(fault["remedy"] for fault in faults)]))
         log.error("reload rejected, the old configuration runs on: %s (%s)", text, remedy)
-        told = {"message": error.message, "remedy": error.hint, "faults": faults}
-        self._rejected = {"at": time.time(), **told}
+        self._rejected = {
+            "at": time.time(),
+            "message": error.message,
+            "remedy": error.hint,
+            "faults": faults,
+        }
 
     def _switch(self, site: Site, plan: Plan) -> None:
         changed: list[Role] = []
@@ -265,8 +237,8 @@ class _Daemon:
                 named = _named(error)
                 log.error("the old configuration is not wholly back: %s (%s)", named.message, named.hint)
 
-    def _about(self) -> dict[str, object]:
-        config = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
+    def _about(self) -> About:
+        config: Config = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
         return {"site": self._site.site.name, "config": config, "metrics": self._site.daemon.metrics}
 
 

@@ -21,8 +21,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.events import KernelMonitor
@@ -37,6 +36,8 @@ from manageout.service.policy.filter_watch import FilterWatch
 from manageout.service.policy.surroundings import Surroundings
 from manageout.service.process.finding import Board, Finding, Trouble
 from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import RoleStatus
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -53,7 +54,7 @@ REST = 1.0
 _SHARED = frozenset(kind.value for kind in Kind if kind.shared)
 
 
-class KernelWatch:
+class KernelWatch(Role):
     """The role, on every machine.
 
     ``around`` says how the machine is; ``reload_rules`` loads the packet filter for it. ``others`` are the roles that
@@ -232,21 +233,13 @@ class KernelWatch:
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         return {"put_back": sum(self._mended.values()), "looks": self._looks}
 
     def findings(self) -> list[Finding]:
         """What is wrong now."""
         return self._board.findings()
-
-    def drops(self) -> list[dict[str, Any]]:
-        """None: no packets come here."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """None."""
-        return {}
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""

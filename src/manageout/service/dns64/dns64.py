@@ -13,9 +13,8 @@ import random
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address
-from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.protocol.dns import lease_name
@@ -25,6 +24,8 @@ from manageout.protocol.dns.prefixes import Prefixes
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
+from manageout.service.process.role import Role
+from manageout.service.process.rows import Json, RoleStatus
 from manageout.service.resolver.upstream import PORT, Upstreams, framed, read_message
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -65,7 +66,7 @@ def settings(site: Site, plan: Plan) -> Config:
     )
 
 
-class Dns64Service:
+class Dns64Service(Role):
     """The role; also told who is connected, for the clients that are excluded."""
 
     name = "dns64"
@@ -256,11 +257,11 @@ class Dns64Service:
         if key in self._blocked or len(self._blocked) < MAX_BLOCKED_CLIENTS:
             self._blocked[key] += 1
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         machine, cache = self._machine, self._machine.cache
         silent = machine.silent(machine.config.servers, time.monotonic())
-        shown: dict[str, Any] = {
+        shown: dict[str, Json] = {
             "address": str(self._address),
             "servers": [f"{each} (silent)" if each in silent else each for each in machine.config.servers],
             "prefixes": [str(prefix) for prefix in machine.config.prefixes.all],
@@ -273,14 +274,6 @@ class Dns64Service:
                 f"{who} asked for {what}: {count}" for (who, what), count in self._blocked.most_common(5)
             ]
         return shown
-
-    def drops(self) -> list[dict[str, Any]]:
-        """Nothing is dropped without an answer but what is no question."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """As above."""
-        return {}
 
     def findings(self) -> list[Finding]:
         """Servers that do not answer."""

@@ -13,9 +13,8 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from manageout.errors import ConnectError, ManageoutError, PkiError
 from manageout.linux.netlink.links import Netlink
@@ -30,7 +29,8 @@ from manageout.service.iphttps.dial import Dialer, Gateway, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
 from manageout.service.iphttps.settings import ClientSettings
 from manageout.service.iphttps.uplink import UplinkWatch
-from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import DropRow, RoleStatus
 from manageout.service.process.timer import Timer
 from manageout.service.tls import contexts as tls
 from manageout.service.tls.stream import PLAIN, TlsStream
@@ -64,7 +64,7 @@ class ClientOptions:
     """Try again as the specification says, not as we do."""
 
 
-class IpHttpsClientService:
+class IpHttpsClientService(Role):
     """Runs until cancelled. Raises :class:`ManageoutError` when it cannot go on."""
 
     name = "iphttps-client"
@@ -313,7 +313,7 @@ class IpHttpsClientService:
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """Short and flat."""
         machine, up = self.machine, bool(self._framing)
         return {
@@ -334,7 +334,7 @@ class IpHttpsClientService:
     def _why_down(self) -> dict[str, str]:
         return {"trouble": self._trouble} | ({"remedy": self._remedy} if self._remedy else {})
 
-    def drops(self) -> list[dict[str, Any]]:
+    def drops(self) -> list[DropRow]:
         """Both directions together."""
         totals = self.drop_totals().items()
         return [{"reason": reason, "source": "", "count": count, "last": None} for reason, count in totals]
@@ -342,7 +342,3 @@ class IpHttpsClientService:
     def drop_totals(self) -> Mapping[str, int]:
         """By reason."""
         return {reason.label: count for reason, count in self.machine.drop_totals().items()}
-
-    def metrics(self) -> Iterable[Metric]:
-        """None: a client is no server."""
-        return ()

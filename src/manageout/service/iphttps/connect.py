@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv6Address, ip_address
@@ -19,10 +17,10 @@ from manageout.service.iphttps import interface_id
 from manageout.service.iphttps.client import ClientOptions, IpHttpsClientService
 from manageout.service.iphttps.dial import Gateway, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
-from manageout.service.process.control import ControlServer
+from manageout.service.process.frame import serve
 from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
-from manageout.service.process.overview import Overview
+from manageout.service.process.rows import About
 from manageout.service.process.runtime import RuntimeDir
 from manageout.service.resolver.location import LocationUrl
 from manageout.service.resolver.name_policy import NameOptions, NamePolicyService, Way
@@ -85,28 +83,9 @@ def run(options: ConnectOptions, log_level: str) -> None:
             tun.name, names.site_servers, lambda: settings.own_address() if service.connected else ""
         )
         names.prepare()
-        privileges.keep_only(KEPT)
-        run_loop(_serve((service, names, lease), options.url, runtime, netlink))
-
-
-async def _serve(
-    roles: tuple[IpHttpsClientService, NamePolicyService, OwnLease],
-    url: str,
-    runtime: RuntimeDir,
-    netlink: Netlink,
-) -> None:
-    about: dict[str, object] = {"what": "connect", "url": url}
-    overview = Overview({role.name: role for role in roles}, netlink, lambda: about)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(role.run(), name=role.name) for role in reversed(roles)]
-        tasks.append(group.create_task(overview.keep_sampling(), name="samples"))
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
+        roles = {role.name: role for role in (service, names, lease)}
+        about: About = {"what": "connect", "url": options.url}
+        run_loop(serve(roles, runtime, netlink, lambda: about, kept=KEPT))
 
 
 def _client_options(options: ConnectOptions) -> ClientOptions:

@@ -10,13 +10,14 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.values import ClientView
 from manageout.service.iphttps.refusals import Refusals
 from manageout.service.process.metrics import Metric
+from manageout.service.process.rows import ClientRow, DropRow
 
 
-def clients(views: Sequence[ClientView]) -> list[dict[str, object]]:
+def clients(views: Sequence[ClientView]) -> Iterator[ClientRow]:
     """One row a connected client; times since the epoch."""
     epoch = time.time() - time.monotonic()
-    return [
-        {
+    for view in views:
+        yield {
             "name": view.name,
             "addresses": [str(IPv6Address(address)) for address in view.addresses],
             "peer": place(view.peer.address, view.peer.port),
@@ -28,8 +29,6 @@ def clients(views: Sequence[ClientView]) -> list[dict[str, object]]:
             "tx_packets": view.packets_out,
             "tx_bytes": view.bytes_out,
         }
-        for view in views
-    ]
 
 
 def place(address: str, port: int) -> str:
@@ -41,7 +40,7 @@ PacketDrops = Sequence[tuple[Drop, str, int]]
 """Reason, client's name, count."""
 
 
-def packet_drops(drops: PacketDrops) -> list[dict[str, object]]:
+def packet_drops(drops: PacketDrops) -> list[DropRow]:
     """One row a reason and client."""
     return [
         {"reason": reason.label, "source": name, "count": count, "last": None}
@@ -49,19 +48,21 @@ def packet_drops(drops: PacketDrops) -> list[dict[str, object]]:
     ]
 
 
-def refusals(table: Refusals) -> list[dict[str, object]]:
+def refusals(table: Refusals) -> list[DropRow]:
     """One row a reason, network address and certificate of refused connections."""
     epoch = time.time() - time.monotonic()
-    rows: list[dict[str, object]] = []
+    rows: list[DropRow] = []
     for item in table.by_source():
         source, _, certificate = item.source.decode(errors="replace").partition(" ")
-        row = {
+        row: DropRow = {
             "reason": item.reason.label,
             "source": source,
             "count": item.times,
             "last": epoch + item.last,
         }
-        rows.append(row | {"certificate": certificate} if certificate else row)
+        if certificate:
+            row["certificate"] = certificate
+        rows.append(row)
     return rows
 
 

@@ -16,7 +16,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import formatdate
 
 from manageout.errors import KernelError, ManageoutError
@@ -42,6 +42,8 @@ from manageout.service.iphttps.trust import Refusal, Trust
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import ClientRow, DropRow, RoleStatus
 from manageout.service.process.timer import Timer
 from manageout.service.tls.stream import PLAIN
 from manageout.site.plan import Plan
@@ -86,7 +88,7 @@ def settings(site: Site, plan: Plan, *, vnet_hdr: bool) -> ServerConfig:
     )
 
 
-class IpHttpsServerService:
+class IpHttpsServerService(Role):
     """The role. Built before :meth:`run`, so that faults of files and ports are known at once."""
 
     name = "iphttps"
@@ -348,7 +350,7 @@ class IpHttpsServerService:
 
     # --- What others may know ---------------------------------------------------------------------------
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         return {
             "ready": self.ready.is_set(),
@@ -361,11 +363,11 @@ class IpHttpsServerService:
             },
         }
 
-    def clients(self) -> list[dict[str, object]]:
+    def clients(self) -> Iterator[ClientRow]:
         """For ``manageout clients``."""
         return report.clients(self.machine.clients())
 
-    def drops(self) -> list[dict[str, object]]:
+    def drops(self) -> list[DropRow]:
         """For ``manageout drops``: packets by client, and refused connections by source."""
         return report.packet_drops(self.machine.drops()) + report.refusals(self.acceptor.refused)
 

@@ -7,9 +7,9 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Interface, IPv6Network
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from manageout.errors import KernelError
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
@@ -34,7 +34,8 @@ from manageout.protocol.isatap.prl import Reach
 from manageout.service.isatap.io import IsatapIo
 from manageout.service.isatap.router_name import RouterName
 from manageout.service.process.fast_path import RoleFastPath
-from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import DropRow, RoleStatus
 from manageout.wire.nd import Preference
 
 POLL = 5.0
@@ -44,7 +45,7 @@ COUNTERS = 1.0
 log = logging.getLogger(__name__)
 
 
-class IsatapHostService:
+class IsatapHostService(Role):
     """Runs until cancelled. Raises :class:`ManageoutError` when it cannot go on.
 
     ``router`` is a DNS name or an IPv4 address; ``metric`` is that of the routes.
@@ -225,7 +226,7 @@ class IsatapHostService:
 
     # What is shown
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """Short and flat."""
         locator = self._machine.locator
         routers = {str(IPv4Address(v4)): router.reach.value for v4, router in self._machine.routers.items()}
@@ -239,17 +240,13 @@ class IsatapHostService:
             "routes": dict(self._routes),
         }
 
-    def drops(self) -> list[dict[str, Any]]:
+    def drops(self) -> list[DropRow]:
         """Refused packets by reason and source."""
         return self._fast.drops()
 
     def drop_totals(self) -> Mapping[str, int]:
         """Exact totals by reason."""
         return self._fast.drop_totals()
-
-    def metrics(self) -> Iterable[Metric]:
-        """None: a host is no server."""
-        return ()
 
 
 def _life(lifetime: int) -> int | None:

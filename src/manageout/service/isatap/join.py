@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-import signal
 from pathlib import Path
 
 from manageout.errors import KernelError
@@ -14,10 +12,9 @@ from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.isatap.host import MIN_MTU
 from manageout.service.isatap.host import IsatapHostService
-from manageout.service.process.control import ControlServer
+from manageout.service.process.frame import serve
 from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
-from manageout.service.process.overview import Overview
 from manageout.service.process.runtime import RuntimeDir
 
 KEPT = tuple(kept for kept in privileges.DAEMON if kept is not privileges.Capability.NET_BIND_SERVICE)
@@ -33,20 +30,6 @@ def run(router: str, device: str, runtime_dir: Path, *, fast_path: bool, metric:
         with contextlib.suppress(KernelError):  # where IPv6 is off for new devices
             sysctl.set(f"net/ipv6/conf/{device}/disable_ipv6", 0)
         netlink.set_up(device, MIN_MTU)
-        privileges.raise_limits()
-        privileges.keep_only(KEPT)
         host = IsatapHostService(router, tun, netlink, fast_path=fast_path, metric=metric)
-        run_loop(_serve(host, runtime, netlink))
+        run_loop(serve({host.name: host}, runtime, netlink, lambda: {"what": "ISATAP host"}, kept=KEPT))
     log.info("stopped")
-
-
-async def _serve(host: IsatapHostService, runtime: RuntimeDir, netlink: Netlink) -> None:
-    overview = Overview({host.name: host}, netlink, lambda: {"what": "ISATAP host"})
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with ControlServer(runtime.control_socket, overview.handlers()), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(host.run()), group.create_task(overview.keep_sampling())]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any
 
 from manageout.linux.bpf.isatap import Added, IsatapFastPath, IsatapSetup
 from manageout.linux.host.memory import give_back
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import HostSeen, IsatapRouter, RouterConfig
 from manageout.service.isatap.host_names import HostNames
@@ -26,6 +25,8 @@ from manageout.service.isatap.retiring import Retiring
 from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import DropRow, HostRow, RoleStatus
 from manageout.service.state.host_file import host_row
 from manageout.service.state.hosts import RegistryStore
 from manageout.site.plan import Plan
@@ -64,11 +65,11 @@ def settings(isatap: IsatapTable, plan: Plan) -> tuple[RouterConfig, LinkState]:
     )
     allowed = [Prefix(each.network_address.packed, each.prefixlen) for each in isatap.hosts]
     routers = [each.packed for each in isatap.routers]
-    link = LinkState(Role.ROUTER, prefixes=[prefix], locators=locators, allowed=allowed, routers=routers)
+    link = LinkState(LinkRole.ROUTER, prefixes=[prefix], locators=locators, allowed=allowed, routers=routers)
     return config, link
 
 
-class IsatapRouterService:
+class IsatapRouterService(Role):
     """Serves the link on ``tun`` until cancelled. Raises :class:`ManageoutError` when it cannot start."""
 
     name = "isatap"
@@ -241,7 +242,7 @@ class IsatapRouterService:
 
     # What the daemon shows
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """Short and flat."""
         isatap, machine = _table(self._site), self._machine
         return {
@@ -255,7 +256,7 @@ class IsatapRouterService:
             **({"retiring": list(map(str, self._retiring.networks))} if self._retiring.networks else {}),
         }
 
-    def hosts(self) -> Iterator[dict[str, Any]]:
+    def hosts(self) -> Iterator[HostRow]:
         """Every host of the registry, with counters as of now. Times are Unix seconds."""
         self._read_counters()
         prefix, retires = self._machine.config.prefix[:8], self._machine.retires
@@ -272,7 +273,7 @@ class IsatapRouterService:
             found.append(Finding("ISATAP-FAST-PATH-FULL", "warning", what, remedy))
         return found
 
-    def drops(self) -> list[dict[str, Any]]:
+    def drops(self) -> list[DropRow]:
         """Refused packets by reason and source."""
         return self._fast.drops()
 

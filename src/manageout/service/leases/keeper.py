@@ -18,7 +18,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,8 @@ from manageout.service.process.clock import Clock
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Watcher
+from manageout.service.process.role import Role
+from manageout.service.process.rows import LeasePeriod, LeaseRow, RoleStatus
 from manageout.service.state import lease_file
 from manageout.service.state.leases import DAY, AuditRow, LeaseStore, StoredLease
 from manageout.service.translate.ipv4_side import ipv4_side, proxy_device
@@ -60,7 +62,7 @@ class _Batch(NamedTuple):
     clients: dict[str, Client | None]
 
 
-class LeaseKeeper:
+class LeaseKeeper(Role):
     """The role. Raises :class:`ManageoutError` when the leases cannot be stored."""
 
     name = "leases"
@@ -441,16 +443,16 @@ class LeaseKeeper:
         """Entries of the audit log that a disk that refused has cost."""
         return self._writer.lost if self._writer is not None else 0
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         return report.status(self)
 
-    def leases(self) -> Iterator[dict[str, object]]:
+    def leases(self) -> Iterator[LeaseRow]:
         """For ``manageout leases``. Raises :class:`ManageoutError` without translation."""
         self._stored()
         return report.rows(self)
 
-    def audit(self) -> Iterator[dict[str, object]]:
+    def audit(self) -> Iterator[LeasePeriod]:
         """For ``manageout leases --audit``: the latest entries. Raises :class:`ManageoutError` likewise."""
         return lease_file.periods(self._stored().path.parent, AUDIT_SHOWN)
 
@@ -464,14 +466,6 @@ class LeaseKeeper:
     def findings(self) -> list[Finding]:
         """What somebody should look at."""
         return report.findings(self)
-
-    def drops(self) -> list[dict[str, object]]:
-        """None: this role carries no packets."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """None."""
-        return {}
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from manageout.protocol.leases.leases import Lease, State
+from manageout.protocol.leases.leases import State
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
+from manageout.service.process.rows import LeaseRow, RoleStatus
 from manageout.service.state.leases import LeaseStore
 from manageout.words import counted, printable
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN = (State.HELD, State.GRACE, State.QUARANTINE)
 
 
-def status(keeper: LeaseKeeper) -> dict[str, object]:
+def status(keeper: LeaseKeeper) -> RoleStatus:
     """How many there are."""
     table = keeper.table
     if table is None:
@@ -29,7 +30,7 @@ def status(keeper: LeaseKeeper) -> dict[str, object]:
     return {"pool": str(keeper.plan.leases), **counts, "free": table.free, "waiting": len(keeper.waiting)}
 
 
-def rows(keeper: LeaseKeeper) -> Iterator[dict[str, object]]:
+def rows(keeper: LeaseKeeper) -> Iterator[LeaseRow]:
     """One row a lease, by address; then the clients that are without one for want of addresses.
 
     A lease that is not on the disk yet is still waited for.
@@ -39,36 +40,33 @@ def rows(keeper: LeaseKeeper) -> Iterator[dict[str, object]]:
     for lease in leases:
         if table is not None and lease.state is not State.PAST:
             client = keeper.told.get(lease.identity) if lease.state is State.HELD else None
-            row = _row(lease, client, table.ends(lease)) | {"fixed": table.is_fixed(lease.v4)}
             stored = client is not None and client.lease == lease.v4
-            yield row if stored or lease.state is not State.HELD else row | {"state": "waiting"}
+            row = _row(lease.identity, client)
+            row["ipv4"], row["fixed"] = str(IPv4Address(lease.v4)), table.is_fixed(lease.v4)
+            row["until"] = table.ends(lease)
+            if stored or lease.state is not State.HELD:
+                row["state"] = lease.state.value
+            if client is None:
+                row["address"] = str(IPv6Address(lease.v6)) if lease.v6 else None
+                row["since"] = lease.since
+            yield row
     for identity in list(keeper.waiting):
-        client = keeper.told.get(identity)
-        yield {"name": identity, "ipv4": None, "state": "waiting", "fixed": False} | _about(client)
+        yield _row(identity, keeper.told.get(identity))
 
 
-def _row(lease: Lease, client: Client | None, until: float | None) -> dict[str, object]:
-    row: dict[str, object] = {
-        "name": lease.identity,
-        "ipv4": str(IPv4Address(lease.v4)),
-        "state": lease.state.value,
-        "until": until,
-    }
-    row |= _about(client)
-    if client is None:
-        row |= {"address": str(IPv6Address(lease.v6)) if lease.v6 else None, "since": lease.since}
-    return row
-
-
-def _about(client: Client | None) -> dict[str, object]:
-    if client is None:
-        return {"address": None, "others": [], "since": None, "peer": None, "transport": None}
+def _row(identity: str, client: Client | None) -> LeaseRow:
+    """Of one who waits for a lease, as far as the connection tells."""
     return {
-        "address": str(IPv6Address(client.address)),
-        "others": [str(IPv6Address(address)) for address in client.others],
-        "since": client.since,
-        "peer": client.peer,
-        "transport": client.transport,
+        "name": identity,
+        "ipv4": None,
+        "state": "waiting",
+        "fixed": False,
+        "until": None,
+        "address": str(IPv6Address(client.address)) if client else None,
+        "others": [str(IPv6Address(address)) for address in client.others] if client else [],
+        "since": client.since if client else None,
+        "peer": client.peer if client else None,
+        "transport": client.transport if client else None,
     }
 
 

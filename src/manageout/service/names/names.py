@@ -7,11 +7,11 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from manageout.errors import ManageoutError
 from manageout.protocol.names.registrar import Names, Outcome, Problem, StoredEntry, Task
@@ -19,6 +19,8 @@ from manageout.service.names.own_names import own_names
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
+from manageout.service.process.role import Role
+from manageout.service.process.rows import RoleStatus, Severity
 from manageout.service.state.names import NamesStore
 from manageout.site.plan import Plan
 from manageout.site.tables.names import NamesTable
@@ -119,7 +121,7 @@ def _result(
     return done.result()
 
 
-class NamesService:
+class NamesService(Role):
     """The role; a watcher of clients."""
 
     name = "names"
@@ -306,7 +308,7 @@ class NamesService:
 
     # --- What others may know ---------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         table = self._site.names
         return {
@@ -333,7 +335,7 @@ class NamesService:
             each = list(dict.fromkeys(problem.words for problem in problems))
             words = "; ".join(each[:SHOWN])
             more = f"; and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
-            severity = "warning" if code.startswith("NAME-") else "error"
+            severity: Severity = "warning" if code.startswith("NAME-") else "error"
             found.append(Finding(code, severity, words + more, remedy_of(code, self._site.names)))
         return found
 
@@ -347,14 +349,6 @@ class NamesService:
             what = f"records of the zone of before cannot be removed: {', '.join(names[:SHOWN])}{more}"
             remedy = f"let our key change that zone too, or remove them there: update delete {names[0]}"
             yield Finding("NAMES-LEFT-BEHIND", "warning", what, remedy)
-
-    def drops(self) -> list[dict[str, Any]]:
-        """No packets here."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """No packets here."""
-        return {}
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""

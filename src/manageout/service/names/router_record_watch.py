@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from manageout.errors import ManageoutError
 from manageout.service.names.router_dns import addresses_of, complete
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import RoleStatus
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -29,7 +31,7 @@ RETRY = 60.0
 log = logging.getLogger(__name__)
 
 
-class RouterRecordWatch:
+class RouterRecordWatch(Role):
     """The role, where the file has ``[isatap]`` with a name, and ``[names]``."""
 
     name = "router-name"
@@ -94,7 +96,7 @@ class RouterRecordWatch:
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         return {"published_by_us": self._published and not self._fault}
 
@@ -106,14 +108,6 @@ class RouterRecordWatch:
             "manageout rollout dns publishes it again; if it was withdrawn on purpose, take isatap.name away"
         )
         return [Finding("ROUTER-NAME-LOST", "error", self._fault, remedy)]
-
-    def drops(self) -> list[dict[str, Any]]:
-        """No packets here."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """No packets here."""
-        return {}
 
     def metrics(self) -> Iterator[Metric]:
         """For Prometheus."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from manageout.linux.nft.sets import Counted
 from manageout.protocol.core.drops import Drop
 from manageout.service.policy.filter import REFUSALS, set_name
 from manageout.service.policy.sessions import PROTOCOLS
+from manageout.service.process.rows import DropRow
 
 _WIDTHS = {4: 4, 6: 16}
 
 
 def rows(
     counted: Callable[[str], list[Counted]], who: Callable[[bytes], str], now: float
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[DropRow]:
     """``counted(set)`` reads a set of the filter, ``who(address)`` names a machine or client.
 
     Sources are kept for longer than what they wanted, and further ones of a full set are only in the totals.
@@ -30,17 +30,16 @@ def rows(
             for element in pairs:
                 source, to, service = _split(element.key, width)
                 told[source] += element.packets
-                yield _row(reason, who(source), element, element.packets, now) | {
-                    "to": who(to),
-                    "service": service,
-                }
+                row = _row(reason, who(source), element, element.packets, now)
+                row["to"], row["service"] = who(to), service
+                yield row
             for element in sources:
                 left = element.packets - told[element.key]
                 if left > 0:
                     yield _row(reason, who(element.key), element, left, now)
 
 
-def _row(reason: Drop, source: str, element: Counted, count: int, now: float) -> dict[str, Any]:
+def _row(reason: Drop, source: str, element: Counted, count: int, now: float) -> DropRow:
     last = None if element.age is None else now - element.age
     return {"reason": reason.label, "source": source, "count": count, "last": last}
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
@@ -40,6 +40,8 @@ from manageout.service.process.finding import Finding
 from manageout.service.process.lookups import Address, intranet_resolver
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
+from manageout.service.process.role import Role
+from manageout.service.process.rows import DropRow, RoleStatus, SessionRow
 from manageout.service.state.holders import Holders
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -64,7 +66,7 @@ class Mending(NamedTuple):
     reopen: Callable[[], None]
 
 
-class PolicyService:
+class PolicyService(Role):
     """The role, on every machine; a Watcher where there are clients. Raises :class:`ManageoutError`."""
 
     name = "policy"
@@ -255,7 +257,7 @@ class PolicyService:
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         counts = self._counts()
         return {
@@ -281,7 +283,7 @@ class PolicyService:
         rows = findings(self._names.states, troubles)
         return rows + tracking_findings(features(), self._untracked.found)
 
-    def sessions(self) -> Iterator[dict[str, Any] | None]:
+    def sessions(self) -> Iterator[SessionRow | None]:
         """For ``manageout sessions``: read while they are sent."""
         return self._sessions.rows()
 
@@ -289,7 +291,7 @@ class PolicyService:
         """What a connection is, if a manager has begun it to a client."""
         return self._sessions.call(connection)
 
-    def drops(self) -> list[dict[str, Any]]:
+    def drops(self) -> list[DropRow]:
         """Refused packets by reason and source, those of the policy also by client and service."""
         return list(policy_drops.rows(self._counted, self._source, time.time()))
 

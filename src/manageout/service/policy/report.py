@@ -11,6 +11,7 @@ from manageout.linux.host import sysctl
 from manageout.linux.netlink import conntrack
 from manageout.linux.nft.features import Features
 from manageout.service.process.finding import Finding
+from manageout.service.process.rows import Severity
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.site.tables.translation import ManagerTable
@@ -99,11 +100,13 @@ def tracking_findings(features: Features, harm: Iterable[tuple[str, str]]) -> li
     return _rows(_of_tracking(features, harm))
 
 
-def _rows(found: Iterable[tuple[str, str, str, str]]) -> list[Finding]:
+def _rows(found: Iterable[tuple[str, Severity, str, str]]) -> list[Finding]:
     return [Finding(*row) for row in found]
 
 
-def _of_tracking(features: Features, harm: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, str]]:
+def _of_tracking(
+    features: Features, harm: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, Severity, str, str]]:
     for what, remedy in harm:
         yield "LISTENER-UNTRACKED", "error", what, remedy
     update = "use a kernel and an nft of Debian 12 or later"
@@ -115,7 +118,7 @@ def _of_tracking(features: Features, harm: Iterable[tuple[str, str]]) -> Iterato
         yield "CONNECTIONS-STAY", "note", what, update
 
 
-def _found(names: Mapping[str, str], troubles: Troubles) -> Iterator[tuple[str, str, str, str]]:
+def _found(names: Mapping[str, str], troubles: Troubles) -> Iterator[tuple[str, Severity, str, str]]:
     for name, state in names.items():
         if state:
             remedy = "correct its DNS record, or the name in [[policy.managers]]"
@@ -127,7 +130,7 @@ def _found(names: Mapping[str, str], troubles: Troubles) -> Iterator[tuple[str, 
         yield "CONNECTIONS-FULL", "error", what, f"raise {conntrack.MAXIMUM}"
 
 
-def _of_rules(troubles: Troubles) -> Iterator[tuple[str, str, str, str]]:
+def _of_rules(troubles: Troubles) -> Iterator[tuple[str, Severity, str, str]]:
     if troubles.unloaded:
         what = f"the packet filter is not in force, so nothing passes: {troubles.unloaded}"
         yield "RULES-MISSING", "error", what, "see the log; it is tried again every two seconds"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from manageout.linux.netlink.conntrack import ConntrackEntry, each_connection
 from manageout.service.policy.report import Way, machine
+from manageout.service.process.rows import SessionRow
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import bounds
@@ -46,14 +47,14 @@ class Sessions:
         own = [plan.dns64, plan.gateway_address]
         self._own = frozenset(address.packed for address in own)
 
-    def rows(self) -> Iterator[dict[str, Any] | None]:
+    def rows(self) -> Iterator[SessionRow | None]:
         """One a session, as the kernel lists them; None: one of others. Times are Unix seconds.
 
         Raises :class:`KernelError`.
         """
         return (found and self.row(found) for found in each_connection(self._concerns_us))
 
-    def row(self, connection: ConntrackEntry) -> dict[str, Any]:
+    def row(self, connection: ConntrackEntry) -> SessionRow:
         """``rx``: from the client, ``tx``: to the client, whoever began."""
         outbound = not self._is_client(connection.source)
         client, other = connection.source, connection.destination

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Generic, TypeVar
+from ipaddress import ip_address
+from typing import Generic, TypeVar
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.fast_path import FastPath
@@ -20,6 +20,7 @@ from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.restraint import Restraint
 from manageout.service.process.finding import Finding
+from manageout.service.process.rows import DropRow, RoleStatus
 from manageout.wire.address import written
 
 LOADS, AT_ONCE = 0.2, 6.0
@@ -108,7 +109,7 @@ class RoleFastPath(Generic[Programs]):
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         on = self.programs is not None
         return {"on": on, "reason": "" if on else self._why_not}
@@ -123,18 +124,16 @@ class RoleFastPath(Generic[Programs]):
         )
         return [Finding("FAST-PATH-DETACHED", "warning", what, remedy)]
 
-    def drops(self) -> list[dict[str, Any]]:
+    def drops(self) -> list[DropRow]:
         """Refused packets by reason and source, of both paths; what only the fast path knows has no ``last``."""
         offset = time.time() - time.monotonic()
-        rows: dict[tuple[Drop, bytes], dict[str, Any]] = {
-            (row.reason, row.source): {"count": row.times, "last": row.last + offset}
+        rows = {
+            (row.reason, row.source): _row(row.reason, row.source, row.times, row.last + offset)
             for row in self._drops.by_source()
         }
         for reason, source, times in self.programs.drops() if self.programs else ():
-            rows.setdefault((reason, source), {"count": 0, "last": None})["count"] += times
-        return [
-            {"reason": reason.label, "source": _text(source), **row} for (reason, source), row in rows.items()
-        ]
+            rows.setdefault((reason, source), _row(reason, source, 0, None))["count"] += times
+        return list(rows.values())
 
     def drop_totals(self) -> dict[str, int]:
         """Exact totals by reason."""
@@ -144,7 +143,6 @@ class RoleFastPath(Generic[Programs]):
         return totals
 
 
-def _text(address: bytes) -> str:
-    if not address:
-        return ""
-    return written(IPv4Address(address) if len(address) == 4 else IPv6Address(address))
+def _row(reason: Drop, source: bytes, count: int, last: float | None) -> DropRow:
+    text = written(ip_address(source)) if source else ""
+    return {"reason": reason.label, "source": text, "count": count, "last": last}

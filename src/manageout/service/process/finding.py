@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from manageout.protocol.core.allowance import Allowance
+from manageout.service.process.rows import FindingRow, Severity
 
 LINES, BURST = 0.2, 20.0
 """Lines of log a second, and at once: a card that comes and goes must not fill a disk."""
@@ -19,16 +20,20 @@ class Finding(NamedTuple):
 
     code: str
     """Stable, in capitals: monitoring matches it."""
-    severity: str
-    """``error``, ``warning`` or ``note``."""
+    severity: Severity
     what: str
     remedy: str
+
+    def shown(self) -> FindingRow:
+        """For the control socket."""
+        return {"code": self.code, "severity": self.severity, "what": self.what, "remedy": self.remedy}
 
     @classmethod
     def of(cls, row: object) -> Finding:
         """As read from another process, whatever that says."""
         found = row if isinstance(row, dict) else {}
-        return cls(*(str(found.get(field, "")) for field in cls._fields))
+        code, severity, what, remedy = (str(found.get(field, "")) for field in cls._fields)
+        return cls(code, cast(Severity, severity), what, remedy)
 
 
 class Trouble(NamedTuple):

@@ -1,28 +1,43 @@
-"""What the daemon tells about itself: the answers of the control socket and the figures for Prometheus."""
+"""What a process tells about itself: the answers of the control socket and the figures for Prometheus."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import TypeVar, cast
 
 from manageout import __version__
 from manageout.errors import ManageoutError
 from manageout.linux.host import privileges
 from manageout.linux.netlink.links import Netlink
 from manageout.protocol.core.drops import MEANING, Drop
-from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.role import Shown
+from manageout.service.process.role import Role
+from manageout.service.process.rows import (
+    ANSWERS,
+    About,
+    ClientRow,
+    DropRow,
+    FindingRow,
+    HostRow,
+    LeasePeriod,
+    LeaseRow,
+    LinkRow,
+    Nat64Row,
+    RecentDrops,
+    SessionRow,
+    Status,
+)
 
+_T = TypeVar("_T")
 HISTORY = 300.0
 SAMPLE = 15.0
 
+SEVERITIES = ("error", "warning", "note")
 MEANINGS = {drop.label: MEANING[drop] for drop in Drop}
 
 
@@ -38,7 +53,7 @@ class DropHistory:
         while len(self._samples) > 1 and self._samples[1][0] <= now - HISTORY:
             self._samples.popleft()
 
-    def recent(self, now: float, totals: dict[str, int]) -> dict[str, object]:
+    def recent(self, now: float, totals: dict[str, int]) -> RecentDrops:
         """Growth since the oldest sample."""
         start, before = self._samples[0] if self._samples else (now, {})
         growth = {reason: count - before.get(reason, 0) for reason, count in totals.items()}
@@ -52,24 +67,22 @@ class LastSeen:
     def __init__(self) -> None:
         self._known: dict[tuple[str | None, ...], tuple[int, float]] = {}
 
-    def fill(self, rows: list[dict[str, Any]], now: float) -> None:
+    def fill(self, rows: Iterable[DropRow], now: float) -> None:
         """Give every row without a ``last`` the time when its count was first seen to be what it is."""
         known: dict[tuple[str | None, ...], tuple[int, float]] = {}
         for row in rows:
             if row.get("last") is None:
                 key = (row["reason"], row["source"], row.get("to"), row.get("service"))
                 count, last = self._known.get(key, (0, now))
-                known[key] = row["count"], last if row["count"] == count else now
-                row["last"] = known[key][1]
+                row["last"] = last = last if row["count"] == count else now
+                known[key] = row["count"], last
         self._known = known
 
 
 class Overview:
-    """Reads the roles on demand. ``about`` adds what only the daemon knows (configuration, reloads)."""
+    """Reads the roles on demand. ``about`` adds what only the process knows (configuration, reloads)."""
 
-    def __init__(
-        self, roles: Mapping[str, Shown], netlink: Netlink, about: Callable[[], dict[str, object]]
-    ) -> None:
+    def __init__(self, roles: Mapping[str, Role], netlink: Netlink, about: Callable[[], About]) -> None:
         self._roles = roles
         self._netlink = netlink
         self._about = about
@@ -81,37 +94,24 @@ class Overview:
     def sample(self) -> None:
         """To be called every :data:`SAMPLE` seconds."""
         self.history.sample(time.monotonic(), self.drop_totals())
-        self._last_seen.fill(self._rows("drops"), time.time())
-
-    async def keep_sampling(self) -> None:
-        """Until cancelled, for a process that does nothing else at this pace: so that old drops are not recent ones."""
-        while True:
-            self.sample()
-            await asyncio.sleep(SAMPLE)
+        self._last_seen.fill(self._drops(), time.time())
 
     def handlers(self) -> dict[str, Callable[[], object]]:
-        """For the control socket."""
-        return {
-            "status": self.status,
-            "hosts": self.hosts,
-            "clients": self.clients,
-            "leases": self.leases,
-            "audit": self.audit,
-            "drops": self.drops,
-            "sessions": self.sessions,
-            "nat64": self.nat64,
-        }
+        """For the control socket: those of :data:`~manageout.service.process.rows.ANSWERS`."""
+        return {command: getattr(self, command) for command in ANSWERS}
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> Status:
         """Everything on one screen."""
+        about: About = {"what": "daemon", **self._about()}
         return {
-            "what": "daemon",
+            **about,
             "version": __version__,
             "pid": os.getpid(),
             "node": socket.gethostname(),
             "since": self._started,
-            **self._about(),
-            "roles": {name: self._role(role) for name, role in self._roles.items()},
+            "roles": {
+                name: {"ready": role.ready.is_set(), **role.status()} for name, role in self._roles.items()
+            },
             "findings": self.findings(),
             "links": self._links(),
             "recent_drops": self.history.recent(time.monotonic(), self.drop_totals()),
@@ -121,50 +121,70 @@ class Overview:
             },
         }
 
-    def hosts(self) -> Iterator[dict[str, Any]]:
-        """ISATAP hosts of every role that has some. Raises :class:`ManageoutError` when none can have any."""
-        self._need("hosts", "no ISATAP router", "the router's lists its hosts")
-        return self._many("hosts")
+    def hosts(self) -> Iterator[HostRow]:
+        """ISATAP hosts. Raises :class:`ManageoutError` when this process can have none, as the following do."""
+        return self._joined(
+            [role.hosts() for role in self._roles.values()],
+            "no ISATAP router",
+            "the router's lists its hosts",
+        )
 
-    def leases(self) -> Iterator[dict[str, Any]]:
-        """IPv4 addresses of remote clients. Raises :class:`ManageoutError` when nobody gives any."""
-        self._need("leases", "no gateway", "the gateway's lists the leases")
-        return self._many("leases")
+    def clients(self) -> Iterator[ClientRow]:
+        """Remote clients."""
+        return self._joined(
+            [role.clients() for role in self._roles.values()], "no gateway", "the gateway's lists its clients"
+        )
 
-    def audit(self) -> Iterator[dict[str, Any]]:
-        """Who held which of them from when to when. Raises :class:`ManageoutError` when nobody gives any."""
-        self._need("audit", "no gateway", "the gateway's lists the leases")
-        return self._many("audit")
+    def leases(self) -> Iterator[LeaseRow]:
+        """IPv4 addresses of remote clients."""
+        return self._joined(
+            [role.leases() for role in self._roles.values()], "no gateway", "the gateway's lists the leases"
+        )
 
-    def findings(self) -> list[dict[str, Any]]:
-        """What somebody should look at, the worst first."""
-        severity = ("error", "warning", "note")
-        rows: list[Finding] = self._rows("findings")
-        return [row._asdict() for row in sorted(rows, key=lambda row: severity.index(row.severity))]
+    def audit(self) -> Iterator[LeasePeriod]:
+        """Who held which of them from when to when."""
+        return self._joined(
+            [role.audit() for role in self._roles.values()], "no gateway", "the gateway's lists the leases"
+        )
 
-    def clients(self) -> list[dict[str, Any]]:
-        """Remote clients of every role that has some. Raises :class:`ManageoutError` when none can have any."""
-        self._need("clients", "no gateway", "the gateway's lists its clients")
-        return self._rows("clients")
+    def sessions(self) -> Iterator[SessionRow | None]:
+        """Who is connected to whom, through this machine."""
+        lacking = "no gateway and no ISATAP router"
+        return self._joined(
+            [role.sessions() for role in self._roles.values()],
+            lacking,
+            "theirs list who is connected to whom",
+        )
 
-    def nat64(self) -> dict[str, object]:
+    def _joined(self, parts: Iterable[Iterable[_T] | None], lacking: str, hint: str) -> Iterator[_T]:
+        """Rows of every role that has some, asked for as they are sent."""
+        found = [rows for rows in parts if rows is not None]
+        if not found:
+            what = self._about().get("what", "daemon")
+            raise ManageoutError(f"this process ({what}) is {lacking}", f"ask another: --runtime-dir; {hint}")
+        return chain.from_iterable(found)
+
+    def nat64(self) -> Nat64Row:
         """The NAT64 prefixes that hold here, and who says so."""
         for role in self._roles.values():
-            if read := getattr(role, "nat64", None):
-                return {"process": self._about().get("what", "daemon"), **read()}
+            if (found := role.nat64()) is not None:
+                return {"process": self._about().get("what", "daemon"), **found}
         raise ManageoutError("this process knows no NAT64 prefix", "ask `manageout connect` or a gateway")
 
-    def sessions(self) -> Iterator[dict[str, Any] | None]:
-        """Who is connected to whom, through this machine. Raises :class:`ManageoutError` when nobody can be."""
-        self._need("sessions", "no gateway and no ISATAP router", "theirs list who is connected to whom")
-        return self._many("sessions")
+    def findings(self) -> list[FindingRow]:
+        """What somebody should look at, the worst first."""
+        rows = [row for role in self._roles.values() for row in role.findings()]
+        return [row.shown() for row in sorted(rows, key=lambda row: SEVERITIES.index(row.severity))]
 
-    def drops(self) -> list[dict[str, Any]]:
+    def drops(self) -> list[DropRow]:
         """Counters by reason and source, each with its meaning, the latest first."""
-        rows = self._rows("drops")
+        rows = self._drops()
         self._last_seen.fill(rows, time.time())
-        rows.sort(key=lambda row: row["last"], reverse=True)
-        return [row | {"meaning": MEANINGS.get(row["reason"], "")} for row in rows]
+        rows.sort(key=lambda row: row["last"] or 0.0, reverse=True)
+        return [{**row, "meaning": MEANINGS.get(row["reason"], "")} for row in rows]
+
+    def _drops(self) -> list[DropRow]:
+        return [row for role in self._roles.values() for row in role.drops()]
 
     def drop_totals(self) -> dict[str, int]:
         """Counters by reason, exact where a role keeps exact ones."""
@@ -192,29 +212,10 @@ class Overview:
         for role in self._roles.values():
             yield from role.metrics()
 
-    def _need(self, kind: str, lacking: str, hint: str) -> None:
-        if not any(hasattr(role, kind) for role in self._roles.values()):
-            what = self._about().get("what", "daemon")
-            raise ManageoutError(f"this process ({what}) is {lacking}", f"ask another: --runtime-dir; {hint}")
-
-    def _many(self, kind: str) -> Iterator[Any]:
-        """Rows of every role that has some, asked for as they are sent."""
-        reads = [getattr(role, kind, None) for role in self._roles.values()]
-        return chain.from_iterable([read() for read in reads if read])
-
-    def _rows(self, kind: str) -> list[Any]:
-        rows: list[Any] = []
-        for role in self._roles.values():
-            read = getattr(role, kind, None)
-            rows += read() if read else []
-        return rows
-
-    def _role(self, role: Shown) -> dict[str, object]:
-        return {"ready": role.ready.is_set(), **role.status()}
-
-    def _links(self) -> list[dict[str, object]]:
+    def _links(self) -> list[LinkRow]:
         ours = [link for link in self._netlink.links() if link.name.startswith("mo-")]
+        addresses = [[str(address) for address in self._netlink.addresses(link.name)] for link in ours]
         return [
-            link._asdict() | {"addresses": [str(address) for address in self._netlink.addresses(link.name)]}
-            for link in ours
+            cast(LinkRow, link._asdict() | {"addresses": held})
+            for link, held in zip(ours, addresses, strict=True)
         ]

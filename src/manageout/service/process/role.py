@@ -3,43 +3,78 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
 
+from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.process.rows import (
+    ClientRow,
+    DropRow,
+    HostRow,
+    LeasePeriod,
+    LeaseRow,
+    Nat64Row,
+    RoleStatus,
+    SessionRow,
+)
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
 
-class Shown(Protocol):
-    """What is shown of one job of this machine.
-
-    It may also have ``hosts()``, ``clients()``, ``leases()``, and ``findings()``: what somebody should look at, each a
-    :class:`~manageout.service.process.finding.Finding`.
-    """
+class Role:
+    """One job of a process. What a role has nothing of stays as it is here; None: it never has any."""
 
     name: str
     ready: asyncio.Event
     """Set once it serves."""
 
-    def status(self) -> dict[str, Any]:
-        """For ``manageout status``: short and flat."""
-
-    def drops(self) -> list[dict[str, Any]]:
-        """Rows of reason, source, count, last."""
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """Count by reason; only grows."""
-
-    def metrics(self) -> Iterable[Metric]:
-        """What the daemon does not derive from the above."""
-
-
-class Role(Shown, Protocol):
-    """One job of this machine, run by the daemon."""
-
     async def run(self) -> None:
         """Serve until cancelled; clean up in ``finally``. Raises :class:`ManageoutError` when it cannot."""
+        raise NotImplementedError
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file; :class:`ManageoutError` when that cannot be."""
+
+    def status(self) -> RoleStatus:
+        """For ``manageout status``: short and flat."""
+        return {}
+
+    def findings(self) -> Iterable[Finding]:
+        """What somebody should look at."""
+        return ()
+
+    def drops(self) -> Iterable[DropRow]:
+        """What was refused, by reason and source."""
+        return ()
+
+    def drop_totals(self) -> Mapping[str, int]:
+        """Exact counts by reason; they only grow."""
+        return {}
+
+    def metrics(self) -> Iterable[Metric]:
+        """What does not follow from the above."""
+        return ()
+
+    def hosts(self) -> Iterator[HostRow] | None:
+        """ISATAP hosts."""
+        return None
+
+    def clients(self) -> Iterator[ClientRow] | None:
+        """Remote clients that are connected."""
+        return None
+
+    def leases(self) -> Iterator[LeaseRow] | None:
+        """IPv4 addresses of remote clients. Raises :class:`ManageoutError` when none are given."""
+        return None
+
+    def audit(self) -> Iterator[LeasePeriod] | None:
+        """Who held which of them from when to when. Raises :class:`ManageoutError` likewise."""
+        return None
+
+    def sessions(self) -> Iterator[SessionRow | None] | None:
+        """Who is connected to whom; None instead of a row: nothing to tell, and it took time."""
+        return None
+
+    def nat64(self) -> Nat64Row | None:
+        """The NAT64 prefixes that hold here, and who says so."""
+        return None

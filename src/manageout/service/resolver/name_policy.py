@@ -17,10 +17,10 @@ import logging
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
-from typing import Any, Literal
+from typing import Literal
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.events import AddressMonitor
@@ -28,7 +28,8 @@ from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.host.name_policy import Rules, reverse_zone
 from manageout.service.process.finding import Finding
-from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import Json, Nat64Row, RoleStatus
 from manageout.service.resolver import resolv_conf, resolved
 from manageout.service.resolver.location import Location, LocationUrl, watch
 from manageout.service.resolver.resolv_conf import Guard, ResolvConf
@@ -74,7 +75,7 @@ class Wanted:
     exempt: tuple[str, ...] = ()
 
 
-class NamePolicyService:
+class NamePolicyService(Role):
     """Runs until cancelled, then leaves the resolver as it was. Shown as the role ``name-policy``."""
 
     name = "name-policy"
@@ -344,18 +345,18 @@ class NamePolicyService:
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def nat64(self) -> dict[str, object]:
+    def nat64(self) -> Nat64Row:
         """For ``manageout address nat64``: the prefixes in use and where they come from."""
         return {
             "prefixes": [str(prefix) for prefix in self.discovery.prefixes],
             "from": self.discovery.origin,
         }
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """Short and flat."""
         applied, counts = self._applied, self.stub.machine.counts
         state = "off" if applied.reason else "on"
-        shown: dict[str, Any] = {"policy": "failed" if self._fault else state}
+        shown: dict[str, Json] = {"policy": "failed" if self._fault else state}
         shown["reason"] = self._fault or applied.reason or self._why_on()
         if self._options.location is not None and self._location is not None:
             where = "inside" if self._location.inside else "outside"
@@ -390,15 +391,3 @@ class NamePolicyService:
             return []
         what = f"names of the site are not resolved through the tunnel: {self._fault}"
         return [Finding("NAME-POLICY-FAILED", "error", what, self._remedy)]
-
-    def drops(self) -> list[dict[str, Any]]:
-        """None: this carries no packets."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """None."""
-        return {}
-
-    def metrics(self) -> Iterable[Metric]:
-        """None: a client is no server."""
-        return ()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from manageout.protocol.dns import lease_name
 from manageout.service.process.finding import Finding
-from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import RoleStatus
 from manageout.service.resolver.stub import exchange
 
 FIRST, EVERY = 1.0, 30.0
@@ -20,7 +20,7 @@ PATIENCE = 2.0
 log = logging.getLogger(__name__)
 
 
-class OwnLease:
+class OwnLease(Role):
     """Asks the site's DNS again and again, from the address ``source()``; "" while there is nothing to ask with."""
 
     name = "lease"
@@ -63,7 +63,7 @@ class OwnLease:
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """Short and flat."""
         return {"ipv4": self.known or "not told by the gateway"}
 
@@ -74,15 +74,3 @@ class OwnLease:
         what = "the gateway has no IPv4 address for us: no IPv4-only machine of the intranet can be reached, or call us"
         remedy = "on the gateway, `manageout status` says why: POOL-EXHAUSTED, LEASES-NOT-STORED"
         return [Finding("NO-LEASE", "warning", what, remedy)]
-
-    def drops(self) -> list[dict[str, Any]]:
-        """No packets here."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """No packets here."""
-        return {}
-
-    def metrics(self) -> Iterable[Metric]:
-        """None: a client is no server."""
-        return ()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from manageout.errors import ManageoutError, NotPermitted
 from manageout.protocol.isatap.registry import HostRecord
+from manageout.service.process.rows import HostRow
 from manageout.service.state.hosts import FILE
 
 MAX_BYTES = 256 << 20
@@ -19,7 +20,7 @@ _TIMES = ("first_seen", "last_rs", "last_packet")
 _COUNTS = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")
 
 
-def host_row(record: HostRecord, prefix: bytes, retires: bool) -> dict[str, Any]:
+def host_row(record: HostRecord, prefix: bytes, retires: bool) -> HostRow:
     """One host of the registry. ``prefix``: 8 bytes; ``retires``: it is told to let go. Times: Unix seconds."""
     return {
         "ipv4": str(IPv4Address(record.v4)),
@@ -36,7 +37,7 @@ def host_row(record: HostRecord, prefix: bytes, retires: bool) -> dict[str, Any]
     }
 
 
-def stored(directory: Path, prefix: bytes) -> Iterator[dict[str, Any]]:
+def stored(directory: Path, prefix: bytes) -> Iterator[HostRow]:
     """What the router in this machine has stored, as `manageout hosts --json` tells it; nothing without a file.
 
     ``prefix``: 8 bytes. Raises :class:`ManageoutError`.
@@ -55,7 +56,7 @@ def stored(directory: Path, prefix: bytes) -> Iterator[dict[str, Any]]:
         raise ManageoutError(f"{path} cannot be read: {error}", "run as root") from None
 
 
-def saved(path: Path) -> list[dict[str, Any]]:
+def saved(path: Path) -> list[HostRow]:
     """What `manageout hosts --json` printed on another router. Raises :class:`ManageoutError`."""
     hint = "save there: manageout hosts --json > FILE"
     try:
@@ -74,7 +75,7 @@ def saved(path: Path) -> list[dict[str, Any]]:
     return [_typed(path, row) for row in rows]
 
 
-def _typed(path: Path, row: dict[str, Any]) -> dict[str, Any]:
+def _typed(path: Path, row: Mapping[str, Any]) -> HostRow:
     texts = {name: row.get(name) or "" for name in ("ipv4", "ipv6", "name")}
     numbers = {name: row.get(name) or 0 for name in (*_TIMES, *_COUNTS)}
     well_typed = all(isinstance(text, str) for text in texts.values()) and all(
@@ -84,7 +85,7 @@ def _typed(path: Path, row: dict[str, Any]) -> dict[str, Any]:
         raise ManageoutError(
             f"{path}: the host {str(row['ipv4'])[:40]} has values of another kind", "save it again"
         )
-    return {**texts, **numbers}
+    return cast(HostRow, {**texts, **numbers, "retires": row.get("retires") is True})
 
 
 def _is_v4(text: str) -> bool:

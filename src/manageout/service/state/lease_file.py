@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.errors import ManageoutError, NotPermitted
+from manageout.service.process.rows import LeasePeriod, LeaseRow
 
 FILE = "leases.db"
 
@@ -21,7 +22,7 @@ WHERE held.event = 'held' ORDER BY held.id DESC LIMIT ?
 """
 
 
-def leases(directory: Path) -> Iterator[dict[str, Any]]:
+def leases(directory: Path) -> Iterator[LeaseRow]:
     """What was stored last, in the form of the daemon's answer. Raises :class:`ManageoutError`."""
     for v4, identity, state, since, v6 in _rows(directory, _LEASES):
         yield {
@@ -38,7 +39,7 @@ def leases(directory: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def periods(directory: Path, limit: int = -1) -> Iterator[dict[str, Any]]:
+def periods(directory: Path, limit: int = -1) -> Iterator[LeasePeriod]:
     """Who held what from when to when, the latest first. ``until`` None: still. Raises :class:`ManageoutError`."""
     for v4, identity, v6, transport, peer, since, until, reason in _rows(directory, _PERIODS, limit):
         yield {

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
@@ -24,6 +23,8 @@ from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client
+from manageout.service.process.role import Role
+from manageout.service.process.rows import DropRow, Json, Nat64Row, RoleStatus
 from manageout.service.translate.io import TranslatorIo
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side, proxy_device
 from manageout.service.translate.lease_arp import LeaseArp
@@ -41,7 +42,7 @@ SETTLE = 0.3
 log = logging.getLogger(__name__)
 
 
-class TranslatorService:
+class TranslatorService(Role):
     """Serves ``tun`` until cancelled. Raises :class:`ManageoutError` when it cannot start."""
 
     name = "translation"
@@ -215,10 +216,10 @@ class TranslatorService:
 
     # --- Report -----------------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         mappings = self._translator.mappings
-        shown: dict[str, Any] = {
+        shown: dict[str, Json] = {
             "fast_path": self._fast.status(),
             "prefix": str(mappings.pref64),
             "pool": str(mappings.pool) if mappings.pool else "",
@@ -228,7 +229,7 @@ class TranslatorService:
             shown["arp"] = f"{self._arp.dev}, {counted(len(self._arp), 'address', 'addresses')}"
         return shown
 
-    def drops(self) -> list[dict[str, Any]]:
+    def drops(self) -> list[DropRow]:
         """Rows of reason, source, count, last."""
         return self._fast.drops()
 
@@ -236,7 +237,7 @@ class TranslatorService:
         """Count by reason."""
         return self._fast.drop_totals()
 
-    def nat64(self) -> dict[str, object]:
+    def nat64(self) -> Nat64Row:
         """For ``manageout address nat64``."""
         return {"prefixes": [str(self._plan.nat64)], "from": "the site file"}
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv6Network
 from pathlib import Path
-from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.conntrack import ConntrackEntry, connections, towards
@@ -23,6 +22,8 @@ from manageout.service.policy.sessions import PROTOCOLS, Call
 from manageout.service.process.clock import Clock
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
+from manageout.service.process.role import Role
+from manageout.service.process.rows import RoleStatus
 from manageout.service.state.usage import UsageStore
 from manageout.service.state.usage_file import DAY, Usage
 from manageout.service.usage.rows import Key, UsageRows
@@ -38,7 +39,7 @@ Describe = Callable[[ConntrackEntry], Call | None]
 log = logging.getLogger(__name__)
 
 
-class UsageLog:
+class UsageLog(Role):
     """The role, on every machine. ``describe``: a connection as the call of a manager, if it is one."""
 
     name = "usage"
@@ -197,7 +198,7 @@ class UsageLog:
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RoleStatus:
         """For ``manageout status``."""
         if not self._days:
             return {"calls": "not recorded: daemon.usage_days is 0"}
@@ -214,14 +215,6 @@ class UsageLog:
             remedy = "a retirement is judged by it: check conntrack, or set daemon.usage_days = 0"
             found.append(Finding("USAGE-NOT-RECORDED", "warning", what, remedy))
         return found
-
-    def drops(self) -> list[dict[str, Any]]:
-        """None: this role carries no packets."""
-        return []
-
-    def drop_totals(self) -> Mapping[str, int]:
-        """None."""
-        return {}
 
     def metrics(self) -> Iterator[Metric]:
         """For Prometheus."""

@@ -26,7 +26,7 @@ from manageout.linux.host import netns, sysctl
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.wire import ipv4, ipv6, tcp, udp
 from tests.tools.lab import AS_NOBODY
 from tests.tools.this_kernel import TCX, track_connections
@@ -68,7 +68,7 @@ def tun() -> Iterator[Tun]:
 
 def state(*hosts: bytes) -> LinkState:
     link = LinkState(
-        Role.ROUTER, prefixes=[LINK], locators=[ROUTER], allowed=[Prefix(bytes([10, 0, 1, 0]), 24)]
+        LinkRole.ROUTER, prefixes=[LINK], locators=[ROUTER], allowed=[Prefix(bytes([10, 0, 1, 0]), 24)]
     )
     for host in hosts:
         link.register(host)
@@ -166,7 +166,7 @@ def test_tcp_between_a_host_and_a_router(
         with netns.inside(HOST_NAME), Tun.open("mo-isatap0", 1280) as host_tun:
             netns.run(HOST_NAME, ["ip", "link", "set", "mo-isatap0", "up"])
             netns.run(HOST_NAME, ["ip", "addr", "add", text(HOST) + "/64", "dev", "mo-isatap0", "nodad"])
-            link = LinkState(Role.HOST, prefixes=[LINK], locators=[HOST], routers=[ROUTER])
+            link = LinkState(LinkRole.HOST, prefixes=[LINK], locators=[HOST], routers=[ROUTER])
             u1 = socket.if_nametoindex("u1")
             setup = IsatapSetup(tun=host_tun.ifindex, underlays=(u1,), tcx=not old, old_kernel=old or None)
             with IsatapFastPath(setup, link) as host:
@@ -335,7 +335,7 @@ class TestDirect:
             assert mine(path, HOST)[2:] == (2, 2 * len(packet))
 
     def test_a_host_has_none(self, tun: Tun) -> None:
-        link = LinkState(Role.HOST, prefixes=[LINK], locators=[ROUTER], routers=[OTHER])
+        link = LinkState(LinkRole.HOST, prefixes=[LINK], locators=[ROUTER], routers=[OTHER])
         with Path41(tun, link) as path:
             assert path.direct is Direct.OFF
 
@@ -396,7 +396,7 @@ def test_a_device_that_is_not_ethernet_stays_with_the_slow_path(tun: Tun) -> Non
 def test_a_full_list_of_prefixes_says_so(tun: Tun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isatap_bpf, "MAX_LISTED", 1)
     link = LinkState(
-        Role.ROUTER, prefixes=[LINK], locators=[ROUTER], allowed=[Prefix(HOST, 32), Prefix(OTHER, 32)]
+        LinkRole.ROUTER, prefixes=[LINK], locators=[ROUTER], allowed=[Prefix(HOST, 32), Prefix(OTHER, 32)]
     )
     with pytest.raises(FastPathUnavailable, match="map allowed is full"):
         Path41(tun, link)

@@ -22,7 +22,7 @@ from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.linux.host import netns, sysctl
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus
 from manageout.wire import icmpv6, ipv4, ipv6, tcp, udp
@@ -298,7 +298,7 @@ class TestDirect:
 
 @pytest.mark.parametrize(("tcx", "by"), [pytest.param(True, "tcx", marks=TCX), (False, "clsact")])
 def test_attached_and_gone_beside_the_tunnel(tun: Tun, tcx: bool, by: str) -> None:
-    link = LinkState(Role.ROUTER, prefixes=[CLIENT[:8]], locators=[ROUTER])
+    link = LinkState(LinkRole.ROUTER, prefixes=[CLIENT[:8]], locators=[ROUTER])
     underlays = (socket.if_nametoindex("u0"),)
     with Path64(tun, mappings(), tcx=tcx) as path, Tun.open("mo-isatap0", 1280) as other:
         assert path.attached_by == by
@@ -312,7 +312,7 @@ def test_attached_and_gone_beside_the_tunnel(tun: Tun, tcx: bool, by: str) -> No
 
 def test_the_first_to_leave_takes_nothing_of_the_other_with_it(tun: Tun) -> None:
     """Before tcx both hang on one queueing discipline, which whoever came first has made."""
-    link, underlays = LinkState(Role.ROUTER, locators=[ROUTER]), (socket.if_nametoindex("u0"),)
+    link, underlays = LinkState(LinkRole.ROUTER, locators=[ROUTER]), (socket.if_nametoindex("u0"),)
     first = Path64(tun, mappings(), tcx=False)
     with (
         Tun.open("mo-isatap0", 1280) as other,

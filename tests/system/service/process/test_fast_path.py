@@ -15,7 +15,7 @@ from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.host import netns
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
-from manageout.protocol.isatap.link import LinkState, Role
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from tests.tools.places.daemon import ROUTE, ROUTER, Place
 from tests.tools.this_kernel import TCX
 
@@ -139,7 +139,7 @@ def test_each_way_of_attaching_knows_what_it_lost(
         with Netlink() as netlink, Tun.open("mo-test0", 1280, True) as tun:
             index = netlink.index("e0")
             assert index is not None
-            state = LinkState(Role.ROUTER, prefixes=[bytes(8)], locators=[bytes([10, 0, 0, 1])])
+            state = LinkState(LinkRole.ROUTER, prefixes=[bytes(8)], locators=[bytes([10, 0, 0, 1])])
             with IsatapFastPath(IsatapSetup(tun=tun.ifindex, underlays=(index,), tcx=tcx), state) as fast:
                 assert fast.attached
                 if tcx:

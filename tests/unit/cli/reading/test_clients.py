@@ -7,10 +7,11 @@ import time
 import click
 
 from manageout.cli.reading.clients import render
+from manageout.service.process.rows import ClientRow
 
 
 def test_one_line_an_address() -> None:
-    client = {
+    client: ClientRow = {
         "name": "laptop.corp.example",
         "addresses": ["fe80::5", "fd12:3456:789a:1000::5"],
         "peer": "198.51.100.20:4711",
@@ -19,6 +20,8 @@ def test_one_line_an_address() -> None:
         "framing": "stock",
         "rx_packets": 1,
         "rx_bytes": 40,
+        "tx_packets": 0,
+        "tx_bytes": 0,
     }
     lines = render([client], wide=True).splitlines()
     assert len(lines) == 3
@@ -38,7 +41,19 @@ def test_one_line_an_address() -> None:
 
 
 def test_a_client_without_certificate_and_address() -> None:
-    assert "192.0.2.1:5" in render([{"name": None, "addresses": [], "peer": "192.0.2.1:5"}])
+    client: ClientRow = {
+        "name": "",
+        "addresses": [],
+        "peer": "192.0.2.1:5",
+        "since": 1.0,
+        "last_seen": 1.0,
+        "framing": "stock",
+        "rx_packets": 0,
+        "rx_bytes": 0,
+        "tx_packets": 0,
+        "tx_bytes": 0,
+    }
+    assert render([client], wide=True).splitlines()[1].split()[:3] == ["-", "-", "192.0.2.1:5"]
 
 
 def test_none() -> None:

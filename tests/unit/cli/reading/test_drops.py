@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from manageout.cli.reading.drops import render
+from manageout.service.process.rows import DropRow
 
 
 def test_reason_meaning_source_count() -> None:
-    row = {
+    row: DropRow = {
         "reason": "loop",
         "meaning": "would travel in a loop",
         "source": "10.0.1.40",
@@ -22,13 +23,14 @@ def test_reason_meaning_source_count() -> None:
 
 
 def test_the_policy_names_client_and_service() -> None:
-    row = {
+    row: DropRow = {
         "reason": "policy",
         "meaning": "no [[policy.managers]] table lets this machine call this client on this port",
         "source": "10.0.1.40",
         "to": "laptop.corp.example",
         "service": "tcp/3389",
         "count": 7,
+        "last": 1.0,
     }
     lines = click.unstyle(render([row])).splitlines()
     assert "laptop.corp.example tcp/3389" in lines[1]

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from manageout.cli.reading import leases as module
 from manageout.errors import DaemonUnreachable
+from manageout.service.process.rows import LeasePeriod, LeaseRow
 from tests.unit.service.state.test_lease_file import fill
 
-ROW = {
+ROW: LeaseRow = {
     "name": "laptop.corp.example",
     "ipv4": "10.0.0.129",
     "state": "held",
@@ -39,7 +40,16 @@ def test_the_table_shows_who_has_what() -> None:
 
 
 def test_both_tables_fit_a_terminal() -> None:
-    period = ROW | {"since": 1.0, "until": 2.0, "ended": "taken over by another connection of its own"}
+    period: LeasePeriod = {
+        "name": "laptop.corp.example",
+        "ipv4": "10.0.0.129",
+        "address": "fd12::7",
+        "since": 1.0,
+        "until": 2.0,
+        "peer": "198.51.100.7:5000",
+        "transport": "ip-https",
+        "ended": "taken over by another connection of its own",
+    }
     held = ROW | {"address": "fd12:3456:789a:1000:10e8:c4af:1:77"}
     for text in (module.render([held]), module.render_audit([period])):
         assert "; --wide shows all." in text

@@ -7,8 +7,9 @@ import time
 import click
 
 from manageout.cli.reading.sessions import render
+from manageout.service.process.rows import SessionRow
 
-ROW = {
+ROW: SessionRow = {
     "client": "laptop.corp.example",
     "client_address": "fd12:3456:789a:1000::2",
     "peer": "10.0.0.20",
@@ -35,7 +36,7 @@ def test_one_session_a_line() -> None:
 
 
 def test_what_is_not_known() -> None:
-    bare = ROW | {
+    bare: SessionRow = ROW | {
         "client": "",
         "peer_name": "",
         "begun_by": "client",

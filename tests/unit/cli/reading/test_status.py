@@ -12,11 +12,12 @@ from manageout.cli.reading.status import render
 NOW = time.time()
 
 
-def status(**changes: Any) -> dict[str, Any]:
+def status(**changes: Any) -> Any:
     return {
         "what": "daemon",
         "version": "1.2.3",
         "pid": 42,
+        "node": "gw",
         "since": NOW - 300,
         "config": {"file": "/etc/manageout/site.toml", "loaded": NOW, "rejected": None},
         "roles": {
@@ -29,6 +30,7 @@ def status(**changes: Any) -> dict[str, Any]:
                 "rx_packets": 1, "rx_bytes": 1, "tx_packets": 1, "tx_bytes": 1, "addresses": ["fe80::1/64"],
             }
         ],
+        "findings": [],
         "recent_drops": {"seconds": 300, "counts": {"loop": 4}},
         "privileges": {"capabilities": ["CAP_NET_ADMIN"], "no_new_privs": True},
         "metrics": "off",
@@ -73,15 +75,20 @@ def test_a_rejected_reload_is_told_with_its_faults() -> None:
     text = shown(config={"file": "f", "loaded": NOW, "rejected": rejected})
     assert "REJECTED 10 min ago" in text
     assert "isatap.mtu: 1 is too small" in text and "1280 or more" in text
-    restart = {"at": time.time(), "message": "needs a restart", "remedy": "systemctl restart manageout"}
+    restart = {
+        "at": time.time(),
+        "message": "needs a restart",
+        "remedy": "systemctl restart manageout",
+        "faults": [],
+    }
     assert "systemctl restart manageout" in shown(config={"file": "f", "loaded": NOW, "rejected": restart})
 
 
 def test_a_process_that_is_no_daemon() -> None:
-    text = click.unstyle(
-        render({"what": "join", "version": "1", "pid": 1, "since": NOW, "roles": {"isatap host": {}}})
-    )
-    assert "join, process 1" in text
+    other = status(what="ISATAP host", roles={"isatap-host": {}})
+    del other["config"], other["metrics"]
+    text = click.unstyle(render(other))
+    assert "ISATAP host, process 42" in text and "config" not in text
 
 
 def test_values_of_every_kind() -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from manageout.cli import cli
 from manageout.cli.show.output import ago, duration, moment, printable, size, table
+from tests.unit.cli.reading.test_hosts import NEVER
 from tests.unit.conftest import Serve
 
 
@@ -54,7 +55,7 @@ def test_watch_goes_on_until_interrupted(serve: Serve, option: list[str]) -> Non
 
 
 def test_a_reader_that_goes_away_is_no_error(serve: Serve) -> None:
-    rows = [{"ipv4": f"10.0.{n >> 8}.{n & 255}"} for n in range(20000)]
+    rows = [NEVER | {"ipv4": f"10.0.{n >> 8}.{n & 255}"} for n in range(20000)]
     command = f"{sys.executable} -m manageout hosts --runtime-dir {serve({'hosts': rows})} | head -1"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False

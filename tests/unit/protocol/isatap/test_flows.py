@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap import flows as isatap_flows
 from manageout.protocol.isatap.flows import Flows
-from manageout.protocol.isatap.link import LinkState, Role, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
 from manageout.wire import ipv4, ipv6, udp
 
 PREFIX = IPv6Address("fd12:3456:789a:1::").packed
@@ -30,7 +30,7 @@ payloads = st.binary(max_size=20)
 
 def link() -> LinkState:
     allowed = [Prefix(v4, 32) for v4 in HOSTS[:2]]
-    return LinkState(Role.ROUTER, prefixes=[PREFIX], locators=[ROUTER], allowed=allowed)
+    return LinkState(LinkRole.ROUTER, prefixes=[PREFIX], locators=[ROUTER], allowed=allowed)
 
 
 def datagram(pair: tuple[bytes, bytes], payload: bytes, ecn: int) -> bytes:

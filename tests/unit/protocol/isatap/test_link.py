@@ -6,7 +6,7 @@ import pytest
 
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Result, Role, Verdict, outer_header
+from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict, outer_header
 from manageout.wire import ipv4, ipv6
 from manageout.wire.address import isatap_link_local
 from tests.vectors import value, vector
@@ -26,7 +26,7 @@ def isatap(v4: bytes, prefix: bytes = LINK) -> bytes:
 
 def router() -> LinkState:
     link = LinkState(
-        Role.ROUTER,
+        LinkRole.ROUTER,
         prefixes=[LINK],
         locators=[ROUTER, SECOND],
         allowed=[Prefix(bytes([10, 0, 1, 0]), 24)],
@@ -39,7 +39,7 @@ def router() -> LinkState:
 
 def host() -> LinkState:
     return LinkState(
-        Role.HOST,
+        LinkRole.HOST,
         prefixes=[LINK],
         locators=[HOST],
         routers=[ROUTER],

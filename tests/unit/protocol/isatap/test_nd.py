@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from manageout.errors import WireError
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkState, Role, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
 from manageout.protocol.isatap.nd import (
     AdvertisementTemplate,
     answer_solicitation,
@@ -63,7 +63,7 @@ def test_a_plain_solicitation_is_recognised() -> None:
 
 def long_way(outer: bytes) -> bool:
     """What the fast lane claims, asked of the data path and the codec."""
-    link = LinkState(Role.ROUTER, prefixes=[PREFIX], locators=[ROUTER], allowed=[Prefix(bytes(4), 0)])
+    link = LinkState(LinkRole.ROUTER, prefixes=[PREFIX], locators=[ROUTER], allowed=[Prefix(bytes(4), 0)])
     result = link.decapsulate(outer, complete=True)
     if result.verdict is not Verdict.FORWARD:
         return False
@@ -100,7 +100,7 @@ def test_repaired_damage_too(changes: list[tuple[int, int]]) -> None:
     )
     packet[10:12] = (0xFFFF - (int.from_bytes(packet[:20], "big") % 0xFFFF or 0xFFFF)).to_bytes(2, "big")
     if is_plain_solicitation(bytes(packet)) and packet[16:20] == ROUTER:
-        refused = LinkState(Role.ROUTER, locators=[ROUTER], allowed=[Prefix(bytes(4), 0)]).refusal(
+        refused = LinkState(LinkRole.ROUTER, locators=[ROUTER], allowed=[Prefix(bytes(4), 0)]).refusal(
             bytes(packet[12:16])
         )
         assert long_way(bytes(packet)) or refused

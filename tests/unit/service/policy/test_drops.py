@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
 from manageout.linux.nft.sets import Counted
 from manageout.service.policy.drops import rows
+from manageout.service.process.rows import DropRow
 
 MANAGER, LAPTOP = IPv6Address("fd12::5efe:a00:128").packed, IPv6Address("fd12::7").packed
 TABLET = IPv6Address("fd12::8").packed
@@ -16,7 +18,7 @@ def pair(to: bytes, protocol: int, port: int) -> bytes:
     return MANAGER + to + bytes([protocol, 0, 0, 0]) + port.to_bytes(2, "big") + b"\0\0"
 
 
-def shown(sets: dict[str, list[Counted]]) -> list[dict[str, object]]:
+def shown(sets: dict[str, list[Counted]]) -> list[DropRow]:
     return list(
         rows(lambda name: sets.get(name, []), lambda key: NAMES.get(key, str(ip_address(key))), 100.0)
     )
@@ -32,7 +34,7 @@ def test_the_policy_names_client_and_service() -> None:
             ],
         }
     )
-    row = {"reason": "policy", "source": "fd12::5efe:a00:128"}
+    row: Any = {"reason": "policy", "source": "fd12::5efe:a00:128"}
     assert found == [
         row | {"count": 5, "last": 99.0, "to": "laptop.corp.example", "service": "tcp/3389"},
         row | {"count": 2, "last": 98.0, "to": "fd12::8", "service": "icmp"},

@@ -14,6 +14,7 @@ from manageout.service.process import client
 from manageout.service.process.control import ControlServer
 from manageout.service.process.finding import Finding
 from manageout.service.process.overview import Overview
+from manageout.service.process.rows import About
 from tests.unit.service.leases.test_keeper import A, Scene
 
 ROOT = Path(__file__).parents[4]
@@ -39,7 +40,7 @@ def test_a_role_s_finding_reaches_the_doctor_through_the_socket(tmp_path: Path) 
             for number in range(3):
                 scene.arrive(number, f"c{number}.corp.example", A[:-1] + bytes((number,)))
             await scene.quiet()
-            overview = Overview({"leases": scene.keeper}, Netlink(), dict)
+            overview = Overview({"leases": scene.keeper}, Netlink(), About)
             async with ControlServer(path, overview.handlers()):
                 answer = await asyncio.to_thread(client.ask, path, "status")
         assert isinstance(answer, dict)

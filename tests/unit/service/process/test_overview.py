@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from manageout.linux.netlink.links import Netlink
 from manageout.protocol.core.drops import Drop
 from manageout.service.process.finding import Finding
 from manageout.service.process.overview import HISTORY, MEANINGS, DropHistory, LastSeen, Overview
+from manageout.service.process.role import Role
+from manageout.service.process.rows import About, DropRow, LeaseRow, Severity
 
 
 def test_growth_since_the_start() -> None:
@@ -38,12 +41,12 @@ def test_memory_is_bounded() -> None:
 def test_a_counter_of_the_kernel_gets_its_time() -> None:
     seen = LastSeen()
 
-    def last(count: int, now: float) -> float:
-        row = {"reason": "loop", "source": "10.0.1.40", "count": count, "last": None}
-        told = {"reason": "ecn", "source": "10.0.1.40", "count": 1, "last": 5.0}
+    def last(count: int, now: float) -> float | None:
+        row: DropRow = {"reason": "loop", "source": "10.0.1.40", "count": count, "last": None}
+        told: DropRow = {"reason": "ecn", "source": "10.0.1.40", "count": 1, "last": 5.0}
         seen.fill([row, told], now)
         assert told["last"] == 5.0
-        return row["last"]  # type: ignore[return-value]
+        return row["last"]
 
     assert [last(3, 10.0), last(3, 25.0), last(4, 40.0), last(4, 55.0)] == [10.0, 10.0, 40.0, 40.0]
     seen.fill([], 70.0)
@@ -55,39 +58,40 @@ def test_every_reason_has_a_meaning() -> None:
     assert all(MEANINGS.values())
 
 
-class Finder:
+class Finder(Role):
     """A role that has found something."""
 
-    def __init__(self, name: str, *severities: str) -> None:
+    def __init__(self, name: str, *severities: Severity) -> None:
         self.name = name
         self.ready = asyncio.Event()
         self._severities = severities
 
-    def status(self) -> dict[str, Any]:
-        return {}
-
-    def drops(self) -> list[dict[str, Any]]:
-        return []
-
-    def drop_totals(self) -> dict[str, int]:
-        return {}
-
-    def metrics(self) -> tuple[()]:
-        return ()
-
     def findings(self) -> list[Finding]:
         return [Finding("A-CODE", kind, "w", "r") for kind in self._severities]
 
-    def leases(self) -> list[dict[str, Any]]:
-        return [{"name": self.name}]
+    def leases(self) -> Iterator[LeaseRow]:
+        yield lease_of(self.name)
+
+
+def lease_of(name: str) -> LeaseRow:
+    return {
+        "name": name,
+        "ipv4": "10.0.8.1",
+        "state": "held",
+        "fixed": False,
+        "until": None,
+        "address": None,
+        "others": [],
+        "since": 1.0,
+        "peer": None,
+        "transport": None,
+    }
 
 
 def test_what_roles_find_is_told_the_worst_first_and_counted() -> None:
-    roles = {
-        name: Finder(name, *kinds) for name, kinds in (("a", ["note", "warning"]), ("b", ["error", "note"]))
-    }
+    roles = {"a": Finder("a", "note", "warning"), "b": Finder("b", "error", "note")}
     with Netlink() as netlink:
-        overview = Overview(roles, netlink, dict)
+        overview = Overview(roles, netlink, About)
         found: Any = overview.status()["findings"]
     assert [row["severity"] for row in found] == ["error", "warning", "note", "note"]
     (metric,) = [metric for metric in overview.metrics() if metric.name == "findings"]
@@ -97,7 +101,7 @@ def test_what_roles_find_is_told_the_worst_first_and_counted() -> None:
 
 def test_rows_of_several_roles_are_one_list() -> None:
     with Netlink() as netlink:
-        overview = Overview({name: Finder(name) for name in "ab"}, netlink, dict)
-    assert list(overview.leases()) == [{"name": "a"}, {"name": "b"}]
+        overview = Overview({name: Finder(name) for name in "ab"}, netlink, About)
+    assert list(overview.leases()) == [lease_of("a"), lease_of("b")]
     with pytest.raises(ManageoutError):
         overview.audit()
