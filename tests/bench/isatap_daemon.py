@@ -17,6 +17,7 @@ from manageout.linux.host import netns
 from manageout.service.process.client import ask
 from manageout.wire import ipv4, nd
 from manageout.wire.address import isatap_link_local
+from tests.tools.commands import MANAGEOUT
 
 CROWD = "mo-crowd"
 ROUTER = bytes((10, 0, 0, 1))
@@ -72,7 +73,7 @@ def daemon(fast_path: bool = True) -> Iterator[Daemon]:
         site = directory / "site.toml"
         more = "" if fast_path else "fast_path = false\n"
         site.write_text(_SITE.format(directory=directory) + more)
-        child = subprocess.Popen([sys.executable, "-m", "manageout", "run", "--config", str(site)])
+        child = subprocess.Popen([*MANAGEOUT, "run", "--config", str(site)])
         try:
             _wait_for(directory / "control.sock", child)
             yield Daemon(child.pid, directory)

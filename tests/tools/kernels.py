@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from manageout.linux.bpf import xlat as xlat_bpf
 from manageout.linux.host import netns
 from manageout.service.check.kernel import way
 from manageout.service.tls.pki import Authority
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.daemon import NAME, ROUTE, ROUTER, Place
 
 HEAD = "| kernel | fast path of ISATAP | fast path of the translator | slow path |\n|---|---|---|---|"
@@ -47,7 +47,7 @@ def fast(role: str, told: dict[str, Any]) -> str:
 
 def errors(place: Place) -> str:
     """What ``check`` finds wrong."""
-    argv = [sys.executable, "-m", "manageout", "check", "--json", "--config", str(place.file)]
+    argv = [*MANAGEOUT, "check", "--json", "--config", str(place.file)]
     found = json.loads(place.run(argv, check=False).stdout)
     return "\n".join(row["message"] for row in found if row["severity"] == "error")
 

@@ -7,7 +7,6 @@ import os
 import signal
 import struct
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,14 +35,6 @@ class Lab:
     def router(self) -> str:
         """The node that is the ISATAP router."""
         return self.topology.router
-
-
-def manageout(*arguments: str, check: bool = True, seconds: float = 110) -> subprocess.CompletedProcess[str]:
-    """Run ``manageout ARGUMENTS`` to its end."""
-    argv = [sys.executable, "-m", "manageout", *arguments]
-    result = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds)
-    assert not check or result.returncode == 0, result.stdout + result.stderr
-    return result
 
 
 def machine_state(prefix: Sequence[str] = ()) -> dict[str, str]:

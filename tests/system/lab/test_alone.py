@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,10 @@ from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
+from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import machine_state
 
-DEMO = [sys.executable, "-m", "manageout", "lab", "demo", "--no-ebpf"]
+DEMO = [*MANAGEOUT, "lab", "demo", "--no-ebpf"]
 BROKEN = "#!/bin/sh\necho 'named: this configuration is not for me' >&2\nexit 1\n"
 
 

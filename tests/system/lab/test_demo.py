@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ import pytest
 from manageout.lab import samba
 from manageout.lab.demo.steps import steps_of
 from manageout.lab.topology import NAMES
-from tests.tools.lab import machine_state, manageout
+from tests.tools.commands import MANAGEOUT, manageout
+from tests.tools.lab import machine_state
 
 
 @pytest.mark.timeout(300)
@@ -42,7 +42,7 @@ def test_demo(name: str, ad: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_demo_leaves_nothing(sign: signal.Signals, code: int) -> None:
     before = machine_state()
-    argv = [sys.executable, "-m", "manageout", "lab", "demo"]
+    argv = [*MANAGEOUT, "lab", "demo"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stdout and demo.stderr
         assert any("laptop connects" in line for line in demo.stdout)

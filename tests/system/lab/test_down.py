@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -13,7 +12,8 @@ import pytest
 from manageout.lab import network
 from manageout.lab.topology import SEGMENTS, topology
 from manageout.linux.host import netns
-from tests.tools.lab import AS_NOBODY, machine_state, manageout
+from tests.tools.commands import MANAGEOUT, manageout
+from tests.tools.lab import AS_NOBODY, machine_state
 
 
 def nothing_left() -> bool:
@@ -44,7 +44,7 @@ def test_down_leaves_nothing() -> None:
 )
 def test_down_after_up_was_killed(option: str, seconds: float) -> None:
     before = machine_state()
-    argv = [sys.executable, "-m", "manageout", "lab", "up", option]
+    argv = [*MANAGEOUT, "lab", "up", option]
     up = subprocess.Popen(argv, stdout=subprocess.DEVNULL, start_new_session=True)
     time.sleep(seconds)
     os.killpg(up.pid, signal.SIGKILL)
@@ -55,7 +55,7 @@ def test_down_after_up_was_killed(option: str, seconds: float) -> None:
 
 
 def test_two_at_once_make_one_lab() -> None:
-    argv = [sys.executable, "-m", "manageout", "lab", "up", "--bare"]
+    argv = [*MANAGEOUT, "lab", "up", "--bare"]
     both = [
         subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in "ab"
     ]
@@ -84,7 +84,7 @@ def test_up_replaces_half_a_lab() -> None:
 
 
 def test_without_root_one_clear_line() -> None:
-    argv = [*AS_NOBODY, sys.executable, "-m", "manageout", "lab", "up"]
+    argv = [*AS_NOBODY, *MANAGEOUT, "lab", "up"]
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode == 4
     assert "needs root" in result.stderr and "Traceback" not in result.stderr

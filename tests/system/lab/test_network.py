@@ -12,7 +12,8 @@ from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.topology import NAMES, topology
 from manageout.linux.host import netns
-from tests.tools.lab import Lab, manageout
+from tests.tools.commands import manageout
+from tests.tools.lab import Lab
 
 pytestmark = pytest.mark.parametrize("bare_lab", NAMES, indirect=True)
 PINGS = [

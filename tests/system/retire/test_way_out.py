@@ -22,6 +22,7 @@ from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase
 from manageout.service.state.usage_file import UsageFile
 from manageout.wire import icmpv6, ipv4, ipv6
+from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import AS_NOBODY, Lab, host, ping
 
 PATIENCE = 10.0
@@ -40,7 +41,7 @@ def as_before(lab: Lab) -> Iterator[None]:
 def retire(*argv: str, code: int = 0) -> str:
     """``manageout retire ARGV`` on the router; what it says."""
     where = network.directory(NODE)
-    command = [sys.executable, "-m", "manageout", "retire", *argv, "--config", str(where / "site.toml")]
+    command = [*MANAGEOUT, "retire", *argv, "--config", str(where / "site.toml")]
     if argv[0] in ("pilot", "forward", "undo", "watch", "report", "remove"):
         command += ["--runtime-dir", str(where)]
     result = network.run(NODE, command, check=False)

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from manageout.lab.network import PATIENCE
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.service.process import client
+from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import machine_state
 
 NAME = "mo-test-daemon"
@@ -79,7 +79,7 @@ client_ca = "{pki}/ca.pem"
 
     def argv(self, *arguments: str, prefix: Sequence[str] = (), runtime: Path | None = None) -> list[str]:
         """``manageout run`` in the namespace; ``prefix`` is a command that runs it."""
-        run = [*prefix, sys.executable, "-m", "manageout", "run", *self.options(runtime), *arguments]
+        run = [*prefix, *MANAGEOUT, "run", *self.options(runtime), *arguments]
         return netns.command(NAME, run)
 
     def fails(self, *prefix: str, runtime: Path | None = None) -> tuple[int, list[str]]:

@@ -15,6 +15,7 @@ import pytest
 
 from manageout.lab import network, samba
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+from tests.tools.commands import MANAGEOUT
 
 SITE = """
 [site]
@@ -67,7 +68,7 @@ def run(argv: list[str], **more: str) -> subprocess.CompletedProcess[str]:
 def rollout(
     folder: Path, *argv: str, user: str = "Administrator", password: str = samba.PASSWORD
 ) -> tuple[int, str]:
-    command = [sys.executable, "-m", "manageout", "rollout", *argv, "--config", str(folder / "site.toml")]
+    command = [*MANAGEOUT, "rollout", *argv, "--config", str(folder / "site.toml")]
     command += ["--server", SERVER, *(["--user", user] if user else [])]
     if argv[0] != "status":
         command += ["--backups", str(folder / "backups")]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.iphttps import GATEWAY_V4, SITE, Pair, Running, sh
 
 HOME_DNS = GATEWAY_V4
@@ -114,5 +114,5 @@ class NamesPlace:
 
     def status_text(self) -> str:
         """``manageout status`` of the client, for people."""
-        argv = [sys.executable, "-m", "manageout", "status", "--runtime-dir", str(self.directory / "cl")]
+        argv = [*MANAGEOUT, "status", "--runtime-dir", str(self.directory / "cl")]
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout

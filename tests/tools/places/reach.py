@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from manageout.lab import network
+from tests.tools.commands import MANAGEOUT
 
 
 def reach(node: str, *arguments: str) -> dict[str, Any]:
     """What it says as JSON; its exit code is as its findings are."""
-    argv = [sys.executable, "-m", "manageout", "doctor", "reach", "--json", *arguments]
+    argv = [*MANAGEOUT, "doctor", "reach", "--json", *arguments]
     result = network.run(node, argv, check=False)
     assert result.returncode in (0, 1) and "Traceback" not in result.stderr, result.stderr
     found: dict[str, Any] = json.loads(result.stdout)

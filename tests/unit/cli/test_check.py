@@ -6,18 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.check import _named, check
 from manageout.service.check.found import Finding
+from tests.tools.commands import run
 
 
 def test_a_broken_file_is_json_too(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     file.write_text('[site]\ndomian = "corp.example"\n')
-    result = CliRunner().invoke(check, ["--config", str(file), "--json"])
+    result = run(check, "--config", str(file), "--json", code=1)
     rows = {row["check"]: row for row in json.loads(result.stdout)}
-    assert result.exit_code == 1
     assert rows["site.domian"]["severity"] == "error"
     assert "domain" in rows["site.domian"]["remedy"]
 

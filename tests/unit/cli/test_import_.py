@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from manageout.cli.import_ import import_
 from manageout.errors import ManageoutError
 from manageout.site.contradictions import read_site
+from tests.tools import commands
 from tests.unit.imports.farm_evidence import PASTED, bundle
 
-
-def run(*arguments: str, pasted: str | None = None) -> Result:
-    return CliRunner().invoke(
-        import_, ["--locator", "10.0.0.1", *arguments], input=pasted, catch_exceptions=False
-    )
+run = partial(commands.run, import_, "--locator", "10.0.0.1")
 
 
 def test_files_of_the_collector(tmp_path: Path) -> None:
@@ -27,7 +24,7 @@ def test_files_of_the_collector(tmp_path: Path) -> None:
         files.append(str(file))
     out = tmp_path / "site.toml"
     done = run(*files, "--host", "10.0.1.0/24", "-o", str(out))
-    assert done.exit_code == 0 and "Taken" in done.stderr and "Not understood" not in done.stderr
+    assert "Taken" in done.stderr and "Not understood" not in done.stderr
     site, _ = read_site(out)
     assert site.isatap and len(site.isatap.routes) == 2
     with pytest.raises(ManageoutError, match="there already"):
@@ -50,7 +47,7 @@ def test_the_report_is_folded_and_its_commands_are_whole() -> None:
 
 @pytest.mark.parametrize("wrong", [("--via", "x"), ("--via", "a=b"), ("--via", "1/2=::1"), ("--host", "h")])
 def test_values_that_are_none(wrong: tuple[str, str]) -> None:
-    assert run(*wrong, pasted=PASTED).exit_code == 2
+    run(*wrong, pasted=PASTED, code=2)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.join import join
 from manageout.errors import ManageoutError
+from tests.tools.commands import MANAGEOUT, run
 
 
 @pytest.mark.parametrize("name", ["isatap", "ISATAP", "isatap.corp.example", "isatap."])
 def test_the_bare_name_is_refused_with_a_reason(name: str) -> None:
-    result = CliRunner().invoke(join, [name])
-    assert isinstance(result.exception, ManageoutError)
-    assert "everybody's router" in result.exception.message
-    assert "--force" in result.exception.hint
+    with pytest.raises(ManageoutError) as refused:
+        run(join, name)
+    assert "everybody's router" in refused.value.message
+    assert "--force" in refused.value.hint
 
 
 def test_the_command_line_shows_two_lines() -> None:
-    argv = [sys.executable, "-m", "manageout", "join", "isatap"]
+    argv = [*MANAGEOUT, "join", "isatap"]
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 2 and "Traceback" not in result.stderr
@@ -39,13 +38,11 @@ def test_the_command_line_shows_two_lines() -> None:
     ],
 )
 def test_a_wrong_address_is_not_taken_for_a_name(name: str, message: str) -> None:
-    result = CliRunner().invoke(join, [name])
-    assert result.exit_code == 2
+    result = run(join, name, code=2)
     assert message in " ".join(result.stderr.split())
 
 
 def test_help_says_what_it_is() -> None:
-    result = CliRunner().invoke(join, ["--help"])
-    assert result.exit_code == 0
+    result = run(join, "--help")
     for option in ("--no-ebpf", "--force", "--device", "--runtime-dir"):
         assert option in result.output

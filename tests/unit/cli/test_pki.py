@@ -6,15 +6,12 @@ import json
 import tomllib
 from pathlib import Path
 
-from click.testing import CliRunner
-
 from manageout.cli.pki import pki
+from tests.tools import commands
 
 
 def run(*arguments: str) -> str:
-    done = CliRunner().invoke(pki, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
+    return commands.run(pki, *arguments).output
 
 
 def test_from_nothing_to_a_revoked_client(tmp_path: Path) -> None:

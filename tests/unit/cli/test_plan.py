@@ -7,9 +7,9 @@ from ipaddress import IPv6Network
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.plan import plan
+from tests.tools.commands import run
 
 ROUTER = (
     '[site]\nprefix = "fd12:3456:789a::/48"\n[isatap]\nname = "mo-isatap.corp"\nlocators = ["10.0.0.1"]\n'
@@ -24,23 +24,23 @@ def file(tmp_path: Path) -> str:
 
 
 def test_for_people(file: str) -> None:
-    text = CliRunner().invoke(plan, ["--config", file]).stdout
+    text = run(plan, "--config", file).stdout
     assert "fd12:3456:789a:1:0:5efe:a00:1" in text
     assert "mo-isatap.corp" in text
 
 
 def test_for_machines(file: str) -> None:
-    sections = json.loads(CliRunner().invoke(plan, ["--config", file, "--json"]).stdout)
+    sections = json.loads(run(plan, "--config", file, "--json").stdout)
     assert {section["title"] for section in sections} >= {"Addresses and prefixes", "DNS names to create"}
 
 
 def test_a_new_prefix_is_random() -> None:
-    prefixes = {json.loads(CliRunner().invoke(plan, ["--new", "--json"]).stdout)["prefix"] for _ in range(3)}
+    prefixes = {json.loads(run(plan, "--new", "--json").stdout)["prefix"] for _ in range(3)}
     assert len(prefixes) == 3
     assert all(IPv6Network(prefix).subnet_of(IPv6Network("fd00::/8")) for prefix in prefixes)
 
 
 def test_the_prefix_of_a_public_address() -> None:
-    assert "2002:808:808::/48" in CliRunner().invoke(plan, ["--public", "8.8.8.8"]).stdout
+    assert "2002:808:808::/48" in run(plan, "--public", "8.8.8.8").stdout
     for wrong in ("10.0.0.1", "8.8.8"):
-        assert CliRunner().invoke(plan, ["--public", wrong]).exit_code == 2
+        assert wrong in run(plan, "--public", wrong, code=2).output

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
+from tests.tools import commands
 
-def manageout(*arguments: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "manageout", *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
+manageout = partial(commands.manageout, check=False)
 
 
 def test_every_fault_of_the_file_is_shown_and_nothing_else(tmp_path: Path) -> None:

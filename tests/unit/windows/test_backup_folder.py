@@ -8,9 +8,9 @@ import xml.dom.minidom
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.rollout.rollout import rollout
+from tests.tools.commands import run
 
 SITE = """
 [site]
@@ -46,10 +46,7 @@ CORE = [
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     file = tmp_path / "site.toml"
     file.write_text(SITE)
-    done = CliRunner().invoke(
-        rollout, ["gpo", "-c", str(file), "-o", str(tmp_path / "gpo")], catch_exceptions=False
-    )
-    assert done.exit_code == 0, done.output
+    run(rollout, "gpo", "-c", str(file), "-o", str(tmp_path / "gpo"))
     return tmp_path / "gpo" / str(request.param)
 
 

@@ -14,7 +14,7 @@ import dns.message
 import dns.query
 import dns.update
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from manageout.cli.rollout.rollout import rollout
 from manageout.directory.dns.update import exchange
@@ -22,6 +22,7 @@ from manageout.directory.dns.zones import Place, Server
 from manageout.errors import ConfigError, ManageoutError
 from manageout.lab.bind import no_files
 from manageout.lab.process import wait_until
+from tests.tools import commands
 from tests.tools.places.bind import ADDRESS, KEY, PORT, SECRET, ZONE, answers, bind
 
 pytestmark = pytest.mark.system
@@ -82,9 +83,7 @@ def _follows() -> bool:
 
 
 def run(file: Path, *arguments: str) -> Result:
-    done = CliRunner().invoke(
-        rollout, ["dns", "-c", str(file), "--wait", "0", *arguments], catch_exceptions=False
-    )
+    done = commands.run(rollout, "dns", "-c", str(file), "--wait", "0", *arguments, code=None)
     assert done.exit_code in (0, 1)
     return done
 

@@ -20,6 +20,7 @@ from manageout.retire.remove import restore
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase, Step
 from manageout.site.contradictions import read_site
+from tests.tools.commands import MANAGEOUT
 
 SITE = """
 [site]
@@ -74,7 +75,7 @@ def run(argv: list[str], password: str = samba.PASSWORD) -> subprocess.Completed
 
 def manageout(folder: Path, *argv: str, password: str = samba.PASSWORD) -> subprocess.CompletedProcess[str]:
     where = ["--config", str(folder / "site.toml"), "--server", SERVER, "--user", "Administrator"]
-    return run([sys.executable, "-m", "manageout", *argv, *where], password)
+    return run([*MANAGEOUT, *argv, *where], password)
 
 
 def census(folder: Path) -> dict[str, Any]:

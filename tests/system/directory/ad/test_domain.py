@@ -14,6 +14,7 @@ import pytest
 
 from manageout.lab import network, process, samba
 from manageout.lab.topology import DOMAIN
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.gpo import (
     NAME,
     SERVER,
@@ -149,7 +150,7 @@ def test_by_a_kerberos_ticket(folder: Path) -> None:
     code, out = rollout(folder, "status", user="")
     assert code == 1 and "kinit" in out
     network.run("helpdesk", [*environment, "kinit", "Administrator"], text=f"{samba.PASSWORD}\n")
-    command = [sys.executable, "-m", "manageout", "rollout", "status", "--config", str(folder / "site.toml")]
+    command = [*MANAGEOUT, "rollout", "status", "--config", str(folder / "site.toml")]
     result = run([*command, "--server", SERVER], KRB5CCNAME=cache)
     assert f"{NAME}: not in the directory" in result.stdout, result.stderr
 
@@ -207,7 +208,7 @@ def start_publishing(folder: Path) -> subprocess.Popen[str]:
         "PYTHONUNBUFFERED": "1",
         "MANAGEOUT_PASSWORD": samba.PASSWORD,
     }
-    command = [sys.executable, "-m", "manageout", "rollout", "gpo", "--publish", "--server", SERVER]
+    command = [*MANAGEOUT, "rollout", "gpo", "--publish", "--server", SERVER]
     command += ["--config", str(folder / "site.toml"), "--backups", str(folder / "backups")]
     argv = [*(f"{name}={value}" for name, value in setting.items()), *command, "--user", "Administrator"]
     return subprocess.Popen(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
@@ -19,6 +18,7 @@ from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, ISATAP_NAME, LAPTOP_NAME
 from manageout.service.process.runtime import RuntimeDir
 from manageout.wire import nd
+from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import AS_NOBODY, Lab
 from tests.tools.programs.strange_router import advertising
 
@@ -33,7 +33,7 @@ INPUT = "chain i { type filter hook input priority 0; policy accept;\n %s\n }"
 
 def doctor(node: str, *options: str) -> list[dict[str, Any]]:
     """The findings, but for those of the machine that the tests run on."""
-    argv = [sys.executable, "-m", "manageout", "doctor", "--json", *options]
+    argv = [*MANAGEOUT, "doctor", "--json", *options]
     result = network.run(node, argv, check=False)
     assert result.returncode in (0, 1) and "Traceback" not in result.stderr, result.stderr
     found = [row for row in json.loads(result.stdout) if row["code"] not in NOTES]
@@ -109,7 +109,7 @@ def test_nothing_is_said_of_the_healthy_site(lab: Lab) -> None:
 
 
 def test_what_was_looked_at_is_told(lab: Lab) -> None:
-    argv = [sys.executable, "-m", "manageout", "doctor", "--live"]
+    argv = [*MANAGEOUT, "doctor", "--live"]
     assert "(gateway), " in network.run("gateway", argv).stdout
     text = network.run("helpdesk", argv).stdout
     assert f"name          {ISATAP_NAME} A on {DNS_INTRANET}: 10.0.0.1\n" in text
@@ -333,7 +333,7 @@ def test_a_host_that_drops_what_its_router_sends(lab: Lab) -> None:
 
 
 def test_nobody_may_look_without_privileges(lab: Lab) -> None:
-    argv = [*AS_NOBODY, sys.executable, "-m", "manageout", "doctor", "--json", "--live"]
+    argv = [*AS_NOBODY, *MANAGEOUT, "doctor", "--json", "--live"]
     result = network.run("helpdesk", argv, check=False)
     found = {row["code"]: row["seen"] for row in json.loads(result.stdout)}
     assert "LIVE-UNSEEN" in found and "Traceback" not in result.stderr
@@ -363,6 +363,6 @@ def test_gateways_as_clients_see_them(lab: Lab) -> None:
     ],
 )
 def test_options_that_cannot_be_meant(option: str, value: str, status: int) -> None:
-    argv = [sys.executable, "-m", "manageout", "doctor", "--live", option, value]
+    argv = [*MANAGEOUT, "doctor", "--live", option, value]
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode == status and value in result.stderr and "Traceback" not in result.stderr

@@ -22,6 +22,7 @@ from manageout.service.state.usage_file import UsageFile
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from tests.system.doctor.look.test_live import records
+from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import AS_NOBODY, Lab, other_rules
 from tests.tools.places.reach import codes, hops, reach, resolver
 
@@ -67,7 +68,7 @@ def test_its_questions_are_nobody_s_calls(lab: Lab) -> None:
 
 
 def test_text_for_people(lab: Lab) -> None:
-    argv = [sys.executable, "-m", "manageout", "doctor", "reach", "helpdesk", "laptop", "--port", "3389"]
+    argv = [*MANAGEOUT, "doctor", "reach", "helpdesk", "laptop", "--port", "3389"]
     result = network.run("gateway", argv, check=False)
     assert result.returncode == 1
     assert "  FAILS     policy                 tcp/3389 is not among helpdesk" in result.stdout
@@ -140,7 +141,7 @@ def test_the_bare_name_is_blocked(lab: Lab) -> None:
     joined = process.find("helpdesk", "join")
     assert joined
     process.stop(joined)
-    argv = [sys.executable, "-m", "manageout", "join", "isatap.corp.example", "--force"]
+    argv = [*MANAGEOUT, "join", "isatap.corp.example", "--force"]
     options = ["--runtime-dir", str(network.directory("helpdesk"))]
     try:
         bare = process.start("helpdesk", "join", [*argv, *options])
@@ -218,7 +219,7 @@ def start_connect(node: str) -> process.Process:
     certificate, ca = servers.pki_directory() / REMOTE[node], servers.pki_directory() / "ca.pem"
     files = ["--cert", f"{certificate}.pem", "--key", f"{certificate}.key", "--ca", str(ca)]
     options = [*files, "--runtime-dir", str(network.directory(node))]
-    return process.start(node, "connect", [sys.executable, "-m", "manageout", "connect", site.URL, *options])
+    return process.start(node, "connect", [*MANAGEOUT, "connect", site.URL, *options])
 
 
 def reasons() -> set[str]:
@@ -278,6 +279,6 @@ def test_usage(lab: Lab) -> None:
         ["a", "b", "--port", "70000"],
         ["a", "b", "--server", "x"],
     ):
-        argv = [sys.executable, "-m", "manageout", "doctor", "reach", *arguments]
+        argv = [*MANAGEOUT, "doctor", "reach", *arguments]
         result = network.run("helpdesk", argv, check=False)
         assert result.returncode in (1, 2) and "Traceback" not in result.stderr and result.stderr

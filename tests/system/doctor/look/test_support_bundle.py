@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from tests.system.doctor.look.test_live import codes, doctor
 from tests.system.service.probe.test_probes import https
+from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import Lab
 
 DAY = timedelta(days=1)
@@ -178,12 +178,12 @@ def test_the_archive_is_judged_again_elsewhere(lab: Lab, tmp_path: Path) -> None
     live = doctor("kiosk", "--save", str(file), "--router", "10.0.0.20", "--server", "10.0.0.10")
     assert [row["code"] for row in live] == ["LIVE-ROUTER-OFF"]
     assert doctor("laptop", str(file)) == live
-    text = network.run("laptop", [sys.executable, "-m", "manageout", "doctor", str(file)], check=False).stdout
+    text = network.run("laptop", [*MANAGEOUT, "doctor", str(file)], check=False).stdout
     assert "router        10.0.0.20: 10.0.0.20 says: it does not speak protocol 41" in text
 
 
 def test_places_that_cannot_be_written(lab: Lab, tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "manageout", "doctor", "--save", str(tmp_path / "none" / "a.zip")]
+    argv = [*MANAGEOUT, "doctor", "--save", str(tmp_path / "none" / "a.zip")]
     result = network.run("app", argv, check=False)
     assert result.returncode == 1 and "No such file or directory" in result.stderr
     assert "Traceback" not in result.stderr
@@ -195,5 +195,5 @@ def test_places_that_cannot_be_written(lab: Lab, tmp_path: Path) -> None:
 def test_options_that_do_not_go_together(options: list[str]) -> None:
     import subprocess
 
-    argv = [sys.executable, "-m", "manageout", "doctor", *options]
+    argv = [*MANAGEOUT, "doctor", *options]
     assert subprocess.run(argv, capture_output=True, check=False).returncode == 2

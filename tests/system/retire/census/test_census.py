@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from manageout.service.state.host_file import stored
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase, Step
 from manageout.service.state.usage_file import UsageFile
+from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import Lab
 
 LAB = pytest.mark.parametrize("lab", [("external-router", True)], indirect=True)
@@ -26,7 +26,7 @@ OLD = "2001:db8:0:1:0:5efe:a00:163"  # 10.0.1.99, of a router that is gone
 
 def retire(node: str, *argv: str, file: Path | None = None) -> subprocess.CompletedProcess[str]:
     where = file or network.directory(node) / "site.toml"
-    command = [sys.executable, "-m", "manageout", "retire", *argv, "--config", str(where)]
+    command = [*MANAGEOUT, "retire", *argv, "--config", str(where)]
     return network.run(node, command, check=False)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from manageout.linux.host import netns
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.daemon import NAME, ROUTE, ROUTER, Place
 
 KNOWN = {"router name", "manager names"}
@@ -25,7 +25,7 @@ services = ["any"]
 
 
 def check(place: Place, *prefix: str, code: int = 1) -> dict[str, list[dict[str, Any]]]:
-    argv = [*prefix, sys.executable, "-m", "manageout", "check", "--json", "--config", str(place.file)]
+    argv = [*prefix, *MANAGEOUT, "check", "--json", "--config", str(place.file)]
     command = netns.command(NAME, [*argv, "--runtime-dir", str(place.runtime)])
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == code, result.stdout + result.stderr
@@ -74,7 +74,7 @@ def test_managers_need_a_way_to_clients(place: Place) -> None:
 
 
 def test_it_says_when_nobody_may_call_clients(place: Place) -> None:
-    argv = [sys.executable, "-m", "manageout", "check", "--config", str(place.file)]
+    argv = [*MANAGEOUT, "check", "--config", str(place.file)]
     result = subprocess.run(netns.command(NAME, argv), capture_output=True, text=True, check=False)
     assert "nobody may call clients" in result.stdout
 
@@ -161,7 +161,7 @@ def test_what_is_legal_and_perhaps_not_meant(place: Place, table: str, message: 
 
 def test_a_file_with_faults_is_not_checked_further(place: Place) -> None:
     place.write("[isatap]\nlocators = []\n")
-    argv = netns.command(NAME, [sys.executable, "-m", "manageout", "check", "--config", str(place.file)])
+    argv = netns.command(NAME, [*MANAGEOUT, "check", "--config", str(place.file)])
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert "isatap.locators: must not be empty" in result.stderr
@@ -205,7 +205,7 @@ def test_it_says_the_line_of_the_site_file(place: Place) -> None:
     assert text[finding["line"] - 1].startswith("locators = ")
     site = '[site]\nprefix = "fd12:3456:789a::/48"\n'
     place.file.write_text(site + '[isatap]\nlocators = ["10.0.0.1"]\nfarewell = "yes"\n')
-    argv = [sys.executable, "-m", "manageout", "check", "--config", str(place.file)]
+    argv = [*MANAGEOUT, "check", "--config", str(place.file)]
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert "isatap.farewell: 'yes' is neither true nor false (line 5)" in result.stderr

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from manageout.lab.process import wait_until
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.daemon import ROUTER, Place
 
 ADVERTISE = """
@@ -42,7 +43,7 @@ def test_one_that_goes_at_the_start_is_told(place: Place) -> None:
     place.write(ROUTER)
     advertise(place)
     argv = ["check", "--config", str(place.file)]
-    told = place.run([sys.executable, "-m", "manageout", *argv], check=False)
+    told = place.run([*MANAGEOUT, *argv], check=False)
     assert "takes the default route away at once" in told.stdout + told.stderr
     place.start()
     assert not route(place)

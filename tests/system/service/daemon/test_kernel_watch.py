@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from manageout.lab.process import wait_until
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.daemon import PREFIX, ROUTE, ROUTER, Place
 
 TRANSLATION = '[translation]\npool = "10.0.0.128/26"\n'
@@ -348,7 +348,7 @@ def test_the_doctor_shows_what_the_daemon_has_found(served: Place) -> None:
     served.run(["ip", "link", "set", "e0", "down"])
     wait("it is told", lambda: "UNDERLAY-DOWN" in codes(served))
     options = ["--live", "--json", "--config", str(served.file), "--runtime-dir", str(served.runtime)]
-    argv = [sys.executable, "-m", "manageout", "doctor", *options]
+    argv = [*MANAGEOUT, "doctor", *options]
     found = {row["code"]: row for row in json.loads(served.run(argv, check=False).stdout)}
     row = found["UNDERLAY-DOWN"]
     assert "e0, which holds 10.0.0.1" in row["seen"][0] and row["remedy"] == ["ip link set e0 up"]

@@ -20,6 +20,7 @@ from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.service.process import client
 from manageout.wire import ipv4, ipv6
+from tests.tools.commands import MANAGEOUT
 
 ROUTER, HOST, BEHIND = "mo-j-router", "mo-j-host", "mo-j-behind"
 PREFIX = "fd12:3456:789a"
@@ -68,7 +69,7 @@ class Wire:
 
     def manageout(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         runtime = ["--runtime-dir", str(self.directory / name)]
-        return self.start(name, sys.executable, "-m", "manageout", *arguments, *runtime)
+        return self.start(name, *MANAGEOUT, *arguments, *runtime)
 
     def router(self, fast_path: bool = False, **isatap: int) -> subprocess.Popen[bytes]:
         site = self.directory / "site.toml"

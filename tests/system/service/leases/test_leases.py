@@ -11,7 +11,7 @@ import pytest
 
 from manageout.lab.process import wait_until
 from manageout.service.state.leases import LOST
-from tests.tools.lab import manageout
+from tests.tools.commands import manageout
 from tests.tools.places.iphttps import Pair, Running, sh
 
 LAPTOP, TABLET, KIOSK = "laptop.corp.example", "tablet.corp.example", "kiosk.corp.example"

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sqlite3
 import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
@@ -26,6 +25,7 @@ from manageout.service.state.names import NamesStore
 from manageout.site.plan import plan
 from manageout.site.tables import site as config
 from tests.tools import waiting
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.bind import ADDRESS, KEY, PORT, ZONE, answers, bind
 from tests.unit.service.state.test_database import limit
 
@@ -187,7 +187,7 @@ def test_after_the_last_stop_one_command_removes_everything(tmp_path: Path) -> N
 
     file = tmp_path / "site.toml"
     file.write_text(f'{SITE}[daemon]\nstate_dir = "{tmp_path}/state"\nruntime_dir = "{tmp_path}/run"\n')
-    argv = [sys.executable, "-m", "manageout", "names", "remove", "--config", str(file)]
+    argv = [*MANAGEOUT, "names", "remove", "--config", str(file)]
 
     def remove() -> tuple[int, str]:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)

@@ -19,6 +19,7 @@ from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
 from manageout.linux.host import netns
 from manageout.protocol.names.registrar import NOTHING, Records, Task
 from manageout.service.probe import clock as probe_clock
+from tests.tools.commands import MANAGEOUT
 
 pytestmark = pytest.mark.system
 gssapi = pytest.importorskip("gssapi")
@@ -192,7 +193,7 @@ def test_the_routers_name_comes_changes_and_goes(domain: None, tmp_path: Path) -
             f'[names]\nservers = ["{DNS_INTRANET}"]\nauthentication = "kerberos"\n'
             f'keytab = "{samba.keytab("dc")}"\nprincipal = "{samba.PRINCIPAL}"\n'
         )
-        argv = [sys.executable, "-m", "manageout", "rollout", "dns", "-c", str(file), *options]
+        argv = [*MANAGEOUT, "rollout", "dns", "-c", str(file), *options]
         return network.run("gateway", ["env", *environment, *argv], timeout=60).stdout
 
     for _ in range(2):  # what was there once is free again

@@ -15,7 +15,8 @@ from manageout.lab import network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, HELPDESK, LAPTOP_NAME
 from manageout.wire.address import rfc6052_embed
-from tests.tools.lab import Lab, manageout
+from tests.tools.commands import manageout
+from tests.tools.lab import Lab
 
 Row = dict[str, Any]
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from manageout.lab.process import wait_until
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, SITE, URL, Pair, sh
 from tests.tools.places.names import (
     APP_AT_HOME,
@@ -209,7 +210,7 @@ def test_a_client_is_no_router_and_no_gateway_and_says_so(place: NamesPlace) -> 
     place.start_site()
     place.connect()
     for command, what in (("hosts", "is no ISATAP router"), ("clients", "is no gateway")):
-        argv = [sys.executable, "-m", "manageout", command, "--runtime-dir", str(place.directory / "cl")]
+        argv = [*MANAGEOUT, command, "--runtime-dir", str(place.directory / "cl")]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.count("\n")) == (1, 2), done.stderr
         assert f"this process (connect) {what}" in done.stderr and "--runtime-dir" in done.stderr
@@ -349,7 +350,7 @@ def test_wrong_options_are_usage_faults() -> None:
         ((URL, "--location-url", "http://nls"), "is no https URL"),
         ((URL, "--proxy", "socks5://x"), "is no http URL"),
     ):
-        argv = [sys.executable, "-m", "manageout", "connect", *options]
+        argv = [*MANAGEOUT, "connect", *options]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.count("\n")) == (2, 2), done.stderr
         assert message in done.stderr

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from manageout.lab.process import wait_until
+from tests.tools.commands import MANAGEOUT
 from tests.tools.places.firewalls import BUS
 from tests.tools.places.iphttps import URL, Pair, Running, sh
 from tests.tools.places.names import APP_LITERAL, HOME_DNS, RESOLV_CONF, SITE_DNS, NamesPlace
@@ -64,7 +64,7 @@ class ResolvedPlace(NamesPlace):
 
     def join(self, domain: str, *options: str) -> Running:
         certificate = self.pair.ca.issue("laptop.corp.example", server=False)
-        argv = [sys.executable, "-m", "manageout", "connect", URL, "--runtime-dir", f"{self.directory}/cl"]
+        argv = [*MANAGEOUT, "connect", URL, "--runtime-dir", f"{self.directory}/cl"]
         argv += ["--cert", str(certificate.certificate), "--key", str(certificate.key)]
         argv += ["--ca", str(self.pair.ca.certificate_path), "--dns", SITE_DNS, "--namespace", domain]
         running = self.inside(*argv, *options)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from manageout.cli.doctor.doctor import doctor
 from manageout.errors import ManageoutError
+from tests.tools import commands
 from tests.unit.doctor.bundles import CLIENT, MANAGER, changed
 from tests.unit.doctor.console.test_ipconfig import ENGLISH, GERMAN
 
-
-def run(*arguments: str, text: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(doctor, arguments, input=text, catch_exceptions=False)
+run = partial(commands.run, doctor, code=None)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def test_a_finding_for_programs(tmp_path: Path) -> None:
 
 def test_pasted_text() -> None:
     for arguments in ((), ("-",)):
-        done = run(*arguments, text=ENGLISH)
+        done = run(*arguments, pasted=ENGLISH)
         wanted = "nothing wrong that can be seen from HELPDESK1 (role unknown)\n"
         assert (done.exit_code, done.output) == (0, wanted)
 
@@ -63,7 +62,7 @@ def test_the_last_line_tells_of_notes_and_is_folded() -> None:
         f"=== MACHINE{number} ===\nnetsh interface isatap show state\nISATAP State : default\n"
         for number in range(5)
     )
-    done = run(text=some)
+    done = run(pasted=some)
     assert "note ISATAP-DEFAULT" in done.output and done.output.endswith("see the notes above\n")
     assert all(len(line) <= 100 for line in done.output.splitlines())
 
@@ -76,12 +75,12 @@ def test_a_file_of_the_collector_without_sections_is_not_called_healthy(tmp_path
 
 def test_nothing_pasted() -> None:
     with pytest.raises(ManageoutError, match="nothing to look at"):
-        run(text="")
+        run(pasted="")
 
 
 def test_something_else_pasted() -> None:
     with pytest.raises(ManageoutError, match="nothing could be judged"):
-        run(text="lorem ipsum\n")
+        run(pasted="lorem ipsum\n")
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.doctor.doctor import doctor
 from manageout.errors import ManageoutError
+from tests.tools import commands
 
 
 def run(*arguments: str) -> str:
-    return CliRunner().invoke(doctor, ["--explain", *arguments], catch_exceptions=False).output
+    return commands.run(doctor, "--explain", *arguments).output
 
 
 def test_in_words() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.reading import leases as module
 from manageout.errors import DaemonUnreachable
 from manageout.service.process.rows import LeasePeriod, LeaseRow
+from tests.tools.commands import run
 from tests.unit.service.state.test_lease_file import fill
 
 ROW: LeaseRow = {
@@ -63,24 +63,22 @@ def test_nothing_is_said_in_words() -> None:
 
 def test_the_files_of_a_directory_are_read(tmp_path: Path) -> None:
     fill(tmp_path)
-    runner = CliRunner()
-    rows = json.loads(runner.invoke(module.leases, ["--state-dir", str(tmp_path), "--json"]).output)
+    rows = json.loads(run(module.leases, "--state-dir", str(tmp_path), "--json").output)
     assert [row["name"] for row in rows] == ["c0", "c1"]
     assert rows[0].keys() == ROW.keys()
-    text = runner.invoke(module.leases, ["--state-dir", str(tmp_path), "--audit"]).output
+    text = run(module.leases, "--state-dir", str(tmp_path), "--audit").output
     assert [line.split()[4] for line in text.splitlines()[1:]] == ["c2", "c1", "c0"]
 
 
 def test_without_a_daemon_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path)
     monkeypatch.setattr(module, "DEFAULT_STATE_DIR", str(tmp_path))
-    result = CliRunner().invoke(module.leases, ["--runtime-dir", str(tmp_path)])
-    assert result.exit_code == 0
+    result = run(module.leases, "--runtime-dir", str(tmp_path))
     assert "nothing answers on" in result.stderr and "this is what it has stored" in result.stderr
     assert "10.0.8.1" in result.stdout
 
 
 def test_without_daemon_and_file_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEFAULT_STATE_DIR", str(tmp_path))
-    result = CliRunner().invoke(module.leases, ["--runtime-dir", str(tmp_path)])
-    assert isinstance(result.exception, DaemonUnreachable)
+    with pytest.raises(DaemonUnreachable):
+        run(module.leases, "--runtime-dir", str(tmp_path))

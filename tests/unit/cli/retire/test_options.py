@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.retire.options import force_option, retirement_options, router_option, usage_option, who
 from manageout.retire.retirement import Retirement
+from tests.tools.commands import run
 
 SITE = """
 [site]
@@ -38,7 +38,7 @@ def step(retirement: Retirement) -> None:
 def test_what_is_not_given_is_as_the_site_file_says(tmp_path: Path, options: list[str], says: str) -> None:
     file = tmp_path / "site.toml"
     file.write_text(SITE)
-    result = CliRunner().invoke(step, ["--config", str(file), *options], catch_exceptions=False)
+    result = run(step, "--config", str(file), *options)
     assert result.output.strip() == says
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from manageout.cli.rollout.rollout import rollout
 from manageout.errors import ConfigError, ManageoutError
+from tests.tools import commands
 
 SITE = """
 [site]
@@ -29,10 +30,7 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def run(*arguments: str) -> Result:
-    done = CliRunner().invoke(rollout, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done
+run = partial(commands.run, rollout)
 
 
 def test_a_script_on_the_screen_and_its_inverse(file: str) -> None:
@@ -64,7 +62,7 @@ def test_hosts_lines_alone(file: str) -> None:
 @pytest.mark.parametrize("command", ["powershell", "netsh", "hosts-file"])
 def test_the_bare_name_is_refused_unless_forced(file: str, command: str) -> None:
     with pytest.raises(ManageoutError, match="every Windows machine"):
-        CliRunner().invoke(rollout, [command, "-c", file, "--router", "isatap"], catch_exceptions=False)
+        run(command, "-c", file, "--router", "isatap")
     done = run(command, "-c", file, "--router", "isatap", "--force")
     assert "GlobalQueryBlockList" in done.stderr and "GlobalQueryBlockList" not in done.stdout
 
@@ -88,9 +86,7 @@ def test_the_folder_for_group_policies(file: str, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made(file: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
     with pytest.raises(ManageoutError, match="x"):
-        CliRunner().invoke(
-            rollout, ["gpo", "-c", file, "-o", str(tmp_path / "x" / "y")], catch_exceptions=False
-        )
+        run("gpo", "-c", file, "-o", str(tmp_path / "x" / "y"))
 
 
 BARE = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n'
@@ -134,6 +130,6 @@ def test_what_the_site_file_lacks_is_named_with_an_example(
     file = tmp_path / "site.toml"
     file.write_text(text)
     with pytest.raises(ConfigError) as refused:
-        CliRunner().invoke(rollout, [*command.split(), "--config", str(file)], catch_exceptions=False)
+        run(*command.split(), "--config", str(file))
     fault = refused.value.faults[0]
     assert fault.path == key and example in fault.hint

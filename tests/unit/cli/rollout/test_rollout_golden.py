@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.rollout.rollout import rollout
+from tests.tools.commands import run
 
 GOLDEN = Path(__file__).with_name("golden")
 SITE = """
@@ -44,8 +44,7 @@ def test_a_script_is_as_it_was_read(name: str, tmp_path: Path) -> None:
     command, *options = CASES[name]
     if command != "server-reset":
         options += ["--config", str(site)]
-    result = CliRunner().invoke(rollout, [command, *options, "--output", str(output)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    run(rollout, command, *options, "--output", str(output))
     if os.environ.get("MANAGEOUT_RENEW"):
         (GOLDEN / name).write_bytes(output.read_bytes())
     assert output.read_bytes() == (GOLDEN / name).read_bytes()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from click.testing import CliRunner
 
 from manageout.cli import cli
 from manageout.cli.show.fitted import COLUMNS, fitted
+from tests.tools.commands import run
 from tests.unit.cli.reading.test_hosts import NEVER
 from tests.unit.conftest import Serve
 
@@ -60,7 +60,7 @@ def test_control_characters_do_not_come_through() -> None:
 
 def test_the_option(serve: Serve) -> None:
     directory: Path = serve({"hosts": [NEVER | {"name": "n" * 40}]})
-    narrow = CliRunner().invoke(cli, ["hosts", "--runtime-dir", str(directory)]).stdout
-    wide = CliRunner().invoke(cli, ["hosts", "--wide", "--runtime-dir", str(directory)]).stdout
+    narrow = run(cli, "hosts", "--runtime-dir", str(directory)).stdout
+    wide = run(cli, "hosts", "--wide", "--runtime-dir", str(directory)).stdout
     assert "a00:11f" not in narrow and "--wide" in narrow
     assert "a00:11f" in wide and "Left out" not in wide

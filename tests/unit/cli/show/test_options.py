@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import click
-from click.testing import CliRunner
 
 from manageout.cli.show.options import json_option, together, wide_option
+from tests.tools.commands import run
 
 
 @click.command()
@@ -15,6 +15,6 @@ def command(wide: bool, as_json: bool) -> None:
 
 
 def test_options_together_are_in_their_order_and_each_is_given() -> None:
-    usage = CliRunner().invoke(command, ["--help"]).output
+    usage = run(command, "--help").output
     assert usage.index("--wide") < usage.index("--json")
-    assert CliRunner().invoke(command, ["--json"]).output == "False True\n"
+    assert run(command, "--json").output == "False True\n"

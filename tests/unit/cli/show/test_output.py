@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli import cli
 from manageout.cli.show.output import ago, duration, moment, printable, size, table
+from tests.tools.commands import MANAGEOUT, run
 from tests.unit.cli.reading.test_hosts import NEVER
 from tests.unit.conftest import Serve
 
@@ -36,8 +36,7 @@ def test_times_and_sizes() -> None:
 
 def test_json_is_what_the_daemon_said(serve: Serve) -> None:
     directory = serve({"hosts": [{"ipv4": "10.0.1.30", "name": "\x9bé"}]})
-    result = CliRunner().invoke(cli, ["hosts", "--json", "--runtime-dir", str(directory)])
-    assert result.exit_code == 0
+    result = run(cli, "hosts", "--json", "--runtime-dir", str(directory))
     assert json.loads(result.stdout) == [{"ipv4": "10.0.1.30", "name": "\x9bé"}]
     assert result.stdout.isascii()
 
@@ -45,7 +44,7 @@ def test_json_is_what_the_daemon_said(serve: Serve) -> None:
 @pytest.mark.parametrize("option", [["--watch"], ["--watch", "0.1"], ["--watch", "0.1", "--json"]])
 def test_watch_goes_on_until_interrupted(serve: Serve, option: list[str]) -> None:
     directory = serve({"drops": []})
-    command = [sys.executable, "-m", "manageout", "drops", *option, "--runtime-dir", str(directory)]
+    command = [*MANAGEOUT, "drops", *option, "--runtime-dir", str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         first = process.stdout.readline()

@@ -12,13 +12,13 @@ import random
 import resource
 import struct
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.tools.commands import MANAGEOUT
 from tests.unit.doctor.bundles import CLIENT, MANAGER
 from tests.unit.doctor.console.test_ipconfig import ENGLISH
 from tests.unit.doctor.languages import ipconfig
@@ -33,7 +33,7 @@ def limited() -> None:
 
 
 def doctor(*paths: Path, arguments: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "manageout", "doctor", *map(str, paths), *arguments]
+    command = [*MANAGEOUT, "doctor", *map(str, paths), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited, errors="strict")
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode in (0, 1), (done.returncode, done.stderr)

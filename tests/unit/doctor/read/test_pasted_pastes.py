@@ -10,13 +10,13 @@ from pathlib import Path
 from textwrap import TextWrapper
 
 import pytest
-from click.testing import CliRunner
 
 from manageout.cli.doctor.doctor import doctor
 from manageout.doctor.console import ipconfig
 from manageout.doctor.diagnosis import Diagnosis, diagnose
 from manageout.doctor.read import bundle
 from manageout.doctor.read.text import decode, lines
+from tests.tools.commands import run
 from tests.unit.doctor.read.test_pasted import SESSION
 
 PASTES = Path(__file__).parents[1] / "pastes"
@@ -140,7 +140,7 @@ def test_what_was_dropped_is_named_and_nothing_is_called_well(tmp_path: Path) ->
     file.write_text(
         "C:\\>netsh interface isatap show state\nISATAP State : enabled\n\nC:\\>tasklist\nsmss.exe  360 Services\n"
     )
-    done = CliRunner().invoke(doctor, [str(file)])
+    done = run(doctor, str(file), code=None)
     assert "seen    tasklist" in done.output
     assert "nothing wrong" not in done.output and "one part was not" in done.output
 
