@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from manageout.directory.dns.zone_records import listed
 from manageout.errors import ManageoutError
-from manageout.retire.census.hosts import Addresses, combined
+from manageout.retire.census.hosts import ZoneAddresses, combined
 from manageout.windows.gpo_read import of_files, of_report
 
 WORDS = st.sampled_from(
@@ -20,7 +20,7 @@ TEXT = st.lists(st.one_of(WORDS, st.text(max_size=8)), max_size=30).map(" ".join
 
 @given(TEXT, TEXT)
 def test_lists(text: str, zone: str) -> None:
-    addresses = Addresses()
+    addresses = ZoneAddresses()
     for record in addresses.add(listed(text, zone)):
         assert record.kind in ("A", "AAAA")
     for host in combined({}, addresses, []).values():

@@ -39,7 +39,7 @@ ROUTER_TTL = 2
 _NAMED = 'mount --bind "$(command -v named)" "$0" && exec "$0" "$@"'
 
 
-class Record(NamedTuple):
+class LabRecord(NamedTuple):
     """One record; ``name`` is complete, without the last dot."""
 
     name: str
@@ -67,21 +67,21 @@ def start_intranet(wanted: Topology) -> Process:
 
 def start_home() -> Process:
     """The DNS server of the home router: of the site it knows what the Internet knows."""
-    return _start("home", DNS_HOME, {DOMAIN: [Record(GATEWAY_NAME, "A", str(GATEWAY_PUBLIC))]})
+    return _start("home", DNS_HOME, {DOMAIN: [LabRecord(GATEWAY_NAME, "A", str(GATEWAY_PUBLIC))]})
 
 
-def records(wanted: Topology) -> list[Record]:
+def records(wanted: Topology) -> list[LabRecord]:
     """Names and addresses of the intranet's own machines, both ways."""
     found = [
-        Record(LOCATION_NAME, "A", str(APP)),
-        Record(ISATAP_NAME, "A", str(wanted.router_locator), ROUTER_TTL),
+        LabRecord(LOCATION_NAME, "A", str(APP)),
+        LabRecord(ISATAP_NAME, "A", str(wanted.router_locator), ROUTER_TTL),
     ]
     for node in wanted.nodes:
         # The first one inside is the one by which a machine is known.
         inside = [port.address.ip for port in node.ports if port.segment in ("intranet", "branch")]
         name = host_name(node.name)
-        found += [Record(name, "A", str(address)) for address in inside[:1]]
-        found += [Record(address.reverse_pointer, "PTR", f"{name}.") for address in inside]
+        found += [LabRecord(name, "A", str(address)) for address in inside[:1]]
+        found += [LabRecord(address.reverse_pointer, "PTR", f"{name}.") for address in inside]
     return found
 
 
@@ -110,7 +110,7 @@ def set_router(*addresses: IPv4Address) -> None:
     network.run("dc", ["nsupdate"], text="\n".join([*lines, "send"]) + "\n")
 
 
-def _start(node: str, address: IPv4Address, zones: Mapping[str, Iterable[Record]]) -> Process:
+def _start(node: str, address: IPv4Address, zones: Mapping[str, Iterable[LabRecord]]) -> Process:
     directory = network.directory(node) / "named"
     directory.mkdir(exist_ok=True)
     lines = [
@@ -148,7 +148,7 @@ def _reverse6(prefix: IPv6Network) -> str:
     return ".".join(prefix.network_address.reverse_pointer.split(".")[32 - prefix.prefixlen // 4 :])
 
 
-def _zone(zone: str, server: IPv4Address, content: Iterable[Record]) -> str:
+def _zone(zone: str, server: IPv4Address, content: Iterable[LabRecord]) -> str:
     """The text of a zone file."""
     lines = [f"@ {TTL} SOA ns.{DOMAIN}. admin.{DOMAIN}. 1 3600 600 86400 5", f"@ {TTL} NS ns.{DOMAIN}."]
     if zone == DOMAIN:

@@ -1,6 +1,6 @@
 """The lab's bare networks: namespaces, bridges, addresses, NAT; and everything's removal.
 
-Node N is the namespace ``mo-N``; segment S is the bridge ``br0`` in ``mo-seg-S``, so that anything else can
+LabNode N is the namespace ``mo-N``; segment S is the bridge ``br0`` in ``mo-seg-S``, so that anything else can
 be plugged in. What exists is told by names alone, not by a record: a lab that was cut short at any point is
 found and removed by :func:`down`. Files live in ``/run/manageout-lab`` and ``/etc/netns/mo-*``, nowhere else.
 """
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from manageout.errors import LabError, NotPermitted
-from manageout.lab.topology import NAMES, SEGMENTS, Node, Topology, topology
+from manageout.lab.topology import NAMES, SEGMENTS, LabNode, Topology, topology
 from manageout.linux.host import netns
 
 STATE = Path("/run/manageout-lab")
@@ -255,7 +255,7 @@ def _lock() -> Iterator[int]:
         time.sleep(0.05)
 
 
-def _write_resolver(node: Node) -> None:
+def _write_resolver(node: LabNode) -> None:
     if node.resolver is not None:
         etc = ETC / namespace(node.name)
         etc.mkdir(parents=True, exist_ok=True)
@@ -283,7 +283,7 @@ def _segment_script(segment: str, wanted: Topology) -> str:
     return "\n".join([*lines, *_batch(["link set lo up", *links, "link set br0 up"])]) + "\n"
 
 
-def _node_script(node: Node) -> str:
+def _node_script(node: LabNode) -> str:
     # Duplicate address detection would keep addresses unusable for a second, and nobody here can clash.
     lines = _sysctls({"all.accept_dad": 0, "default.accept_dad": 0})
     commands = ["link set lo up"]

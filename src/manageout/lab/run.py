@@ -12,7 +12,7 @@ from manageout.lab import network, site
 from manageout.lab.topology import Topology
 
 
-class Step(NamedTuple):
+class DemoStep(NamedTuple):
     """``act`` returns one line of detail, or raises :class:`LabError`."""
 
     name: str

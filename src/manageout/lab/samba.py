@@ -14,7 +14,7 @@ from pathlib import Path
 
 from manageout.errors import LabError
 from manageout.lab import network
-from manageout.lab.bind import Record, reverse_zones
+from manageout.lab.bind import LabRecord, reverse_zones
 from manageout.lab.process import Process, start, wait_until
 from manageout.lab.topology import DOMAIN
 
@@ -69,7 +69,7 @@ user setexpiry {ACCOUNT} --noexpiry
 
 
 def start_directory(
-    node: str, address: IPv4Address, records: Sequence[Record], *, shares: bool = False
+    node: str, address: IPv4Address, records: Sequence[LabRecord], *, shares: bool = False
 ) -> Process:
     """A new domain controller on ``node``, which answers at ``address`` and knows ``records``.
 
@@ -159,7 +159,7 @@ def _provision(node: str, address: IPv4Address, shares: bool) -> None:
     file.write_text("\n".join(lines) + "\n")
 
 
-def _dns(address: IPv4Address, records: Iterable[Record]) -> list[str]:
+def _dns(address: IPv4Address, records: Iterable[LabRecord]) -> list[str]:
     """The commands that make the zones and fill them."""
     zones = reverse_zones()
     lines = [f"dns zonecreate {address} {zone}" for zone in zones]

@@ -54,7 +54,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Node:
+class LabNode:
     """One machine: a namespace ``mo-NAME``."""
 
     name: str
@@ -77,9 +77,9 @@ class Topology:
     """A whole lab."""
 
     name: str
-    nodes: tuple[Node, ...]
+    nodes: tuple[LabNode, ...]
 
-    def node(self, name: str) -> Node:
+    def node(self, name: str) -> LabNode:
         """The node called ``name``; raises :class:`LabError`."""
         for node in self.nodes:
             if node.name == name:
@@ -113,7 +113,7 @@ def topology(name: str) -> Topology:
     nodes = [
         _remote("laptop", "remote client", 2),
         _remote("tablet", "second remote client", 3),
-        Node(
+        LabNode(
             "home",
             "home router with NAT",
             (_port("internet", 20), _port("home", 1)),
@@ -121,7 +121,7 @@ def topology(name: str) -> Topology:
             masquerade="internet",
             resolver=DNS_HOME,
         ),
-        Node(
+        LabNode(
             "gateway",
             "IP-HTTPS gateway" if external else "IP-HTTPS gateway and ISATAP router",
             (_port("internet", 10), _port("intranet", 1, gateway6)),
@@ -130,7 +130,7 @@ def topology(name: str) -> Topology:
         ),
         _intranet("dc", "DNS server", 10),
         _intranet("app", "IPv4-only web server", 20),
-        Node(
+        LabNode(
             "core",
             "intranet router",
             (_port("intranet", 254), _port("branch", 1)),
@@ -150,16 +150,16 @@ def _port(segment: str, host: int, address6: IPv6Interface | None = None) -> Por
     return Port(segment, IPv4Interface((network[host], network.prefixlen)), address6)
 
 
-def _remote(name: str, role: str, host: int) -> Node:
+def _remote(name: str, role: str, host: int) -> LabNode:
     default = ((IPv4Network("0.0.0.0/0"), DNS_HOME),)
-    return Node(name, role, (_port("home", host),), default, resolver=DNS_HOME)
+    return LabNode(name, role, (_port("home", host),), default, resolver=DNS_HOME)
 
 
-def _intranet(name: str, role: str, host: int, address6: IPv6Interface | None = None) -> Node:
+def _intranet(name: str, role: str, host: int, address6: IPv6Interface | None = None) -> LabNode:
     routes = ((SEGMENTS["branch"], IPv4Address("10.0.0.254")),)
-    return Node(name, role, (_port("intranet", host, address6),), routes, resolver=DNS_INTRANET)
+    return LabNode(name, role, (_port("intranet", host, address6),), routes, resolver=DNS_INTRANET)
 
 
-def _branch(name: str, role: str, host: int) -> Node:
+def _branch(name: str, role: str, host: int) -> LabNode:
     default = ((IPv4Network("0.0.0.0/0"), IPv4Address("10.0.1.1")),)
-    return Node(name, role, (_port("branch", host),), default, resolver=DNS_INTRANET)
+    return LabNode(name, role, (_port("branch", host),), default, resolver=DNS_INTRANET)

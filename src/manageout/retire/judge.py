@@ -9,13 +9,13 @@ allow them, else by nothing yet, and then each obstacle is named.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
 
 from manageout.retire.census.hosts import fresh
+from manageout.retire.rows import CensusHost, HostVerdict, OpenedService, service_name
 from manageout.service.policy.report import Way
 from manageout.service.state.usage_file import Usage
 from manageout.service.usage.rows import MANY
@@ -27,12 +27,11 @@ TRANSLATED = ("tcp", "udp", "icmp")
 MAX_OPENS = 100
 """Services of one host that are listed."""
 
-Row = dict[str, Any]
 Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True)
-class Gateway:
+class LeaseGateway:
     """The machine that gives leases: its site file and what follows from it."""
 
     site: Site
@@ -40,16 +39,18 @@ class Gateway:
 
 
 @dataclass
-class Judgement:
+class HostVerdicts:
     """A verdict for each host, by IPv4 address."""
 
-    verdicts: dict[str, Row] = field(default_factory=dict)
+    verdicts: dict[str, HostVerdict] = field(default_factory=dict)
     blockers: list[str] = field(default_factory=list)
     """What stands in the way of everybody."""
     figures: dict[str, int] = field(default_factory=dict)
 
 
-def judge(hosts: Iterable[Row], calls: Iterable[Usage], gateway: Gateway, since: float) -> Judgement:
+def judge(
+    hosts: Iterable[CensusHost], calls: Iterable[Usage], gateway: LeaseGateway, since: float
+) -> HostVerdicts:
     """``hosts``: of the census; ``calls``: recorded ones; both are looked at from ``since`` on."""
     known = {row["ipv4"]: row for row in hosts}
     by_isatap: dict[str, list[Usage]] = {}
@@ -68,7 +69,7 @@ def judge(hosts: Iterable[Row], calls: Iterable[Usage], gateway: Gateway, since:
     for manager in by_isatap:
         if manager not in known and manager != MANY:
             known[manager] = fresh(IPv4Address(manager))
-    found = Judgement(blockers=general_blockers(gateway, len(clients)))
+    found = HostVerdicts(blockers=general_blockers(gateway, len(clients)))
     general = list(found.blockers)
     if MANY in by_isatap:
         found.blockers.append("more hosts called clients in a day than the record lists: some are not judged")
@@ -88,7 +89,7 @@ def caveats(site: Site) -> list[str]:
     return []
 
 
-def general_blockers(gateway: Gateway, clients: int) -> list[str]:
+def general_blockers(gateway: LeaseGateway, clients: int) -> list[str]:
     """Why nobody can call clients by their leases. ``clients``: that were called."""
     translation, leases = gateway.site.translation, gateway.plan.leases
     if gateway.site.gateway is None:
@@ -106,12 +107,15 @@ def general_blockers(gateway: Gateway, clients: int) -> list[str]:
     return found
 
 
-def lease_blockers(host: Row, opens: Iterable[Row], site: Site) -> list[str]:
+def lease_blockers(host: CensusHost, opens: Iterable[OpenedService], site: Site) -> list[str]:
     """Services that ``host`` has called and may not, or cannot, call by lease."""
     opens = list(opens)
     v4 = IPv4Address(host["ipv4"])
-    untranslated = [_service_of(each) for each in opens if each["protocol"] not in TRANSLATED]
-    found = [f"{service} is not translated: it needs native IPv6" for service in untranslated]
+    found = [
+        f"{service_name(each['protocol'], each['port'])} is not translated: it needs native IPv6"
+        for each in opens
+        if each["protocol"] not in TRANSLATED
+    ]
     translated = [each for each in opens if each["protocol"] in TRANSLATED]
     found += [
         f"no [[policy.managers]] table lets {v4} call {words} by lease"
@@ -120,7 +124,7 @@ def lease_blockers(host: Row, opens: Iterable[Row], site: Site) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def native_blockers(host: Row, opens: Iterable[Row], site: Site) -> list[str]:
+def native_blockers(host: CensusHost, opens: Iterable[OpenedService], site: Site) -> list[str]:
     """The same by native IPv6. A gateway that is not ours has its own policy, and nobody here knows it."""
     addresses = [IPv6Address(text) for text in host["native"]]
     if not addresses:
@@ -131,11 +135,14 @@ def native_blockers(host: Row, opens: Iterable[Row], site: Site) -> list[str]:
     return [f"no [[policy.managers]] table lets {addresses[0]} call {each}" for each in dict.fromkeys(words)]
 
 
-def _forbidden(host: Row, addresses: Iterable[Address], opens: Iterable[Row], site: Site) -> list[str]:
+def _forbidden(
+    host: CensusHost, addresses: Iterable[Address], opens: Iterable[OpenedService], site: Site
+) -> list[str]:
     names = {host["name"].lower(), *(record["name"] for record in host["records"])} - {""}
     sources = list(addresses)
     return [
-        _service_of(each) + ("" if each["client"] == MANY else f" of {each['client']}")
+        service_name(each["protocol"], each["port"])
+        + ("" if each["client"] == MANY else f" of {each['client']}")
         for each in opens
         if not any(
             _from(sources, names, manager) and _to(each["client"], manager) and _service(each, manager)
@@ -144,13 +151,14 @@ def _forbidden(host: Row, addresses: Iterable[Address], opens: Iterable[Row], si
     ]
 
 
-def _service_of(each: Row) -> str:
-    return f"{each['protocol']}/{each['port']}" if each["port"] else str(each["protocol"])
-
-
 def _verdict(
-    host: Row, calls: list[Usage], already: Counter[str], gateway: Gateway, since: float, general: list[str]
-) -> Row:
+    host: CensusHost,
+    calls: list[Usage],
+    already: Counter[str],
+    gateway: LeaseGateway,
+    since: float,
+    general: list[str],
+) -> HostVerdict:
     opens = _opens(calls)
     kind = "initiates" if calls else "holds" if host["last_seen"] >= since else "gone"
     serves, blockers = "", []
@@ -174,16 +182,13 @@ def _verdict(
     }
 
 
-def _opens(calls: Iterable[Usage]) -> list[Row]:
+def _opens(calls: Iterable[Usage]) -> list[OpenedService]:
     """One row a client and service, the busiest first."""
-    found: dict[tuple[str, str, int], Row] = {}
+    found: dict[tuple[str, str, int], OpenedService] = {}
     for call in calls:
-        key = (call.client, call.protocol, call.port)
-        row = found.setdefault(
-            key,
-            dict(zip(("client", "protocol", "port"), key, strict=True))
-            | {"calls": 0, "unanswered": 0, "last": 0},
-        )
+        client, protocol, port = call.client, call.protocol, call.port
+        fresh_row = OpenedService(client=client, protocol=protocol, port=port, calls=0, unanswered=0, last=0)
+        row = found.setdefault((client, protocol, port), fresh_row)
         row["calls"] += call.calls
         row["unanswered"] += call.unanswered
         row["last"] = max(row["last"], call.last)
@@ -206,7 +211,7 @@ def _to(client: str, manager: ManagerTable) -> bool:
     return any(pattern == "*" or (named and fnmatchcase(client, pattern.lower())) for pattern in manager.to)
 
 
-def _service(each: Row, manager: ManagerTable) -> bool:
+def _service(each: OpenedService, manager: ManagerTable) -> bool:
     protocol, port = each["protocol"], each["port"]
     for service in manager.services:
         kind, _, ports = service.partition("/")
@@ -225,7 +230,7 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _figures(found: Judgement) -> dict[str, int]:
+def _figures(found: HostVerdicts) -> dict[str, int]:
     kinds = Counter(row["class"] for row in found.verdicts.values())
     serves = Counter(row["serves"] for row in found.verdicts.values())
     return {
@@ -240,6 +245,6 @@ def _figures(found: Judgement) -> dict[str, int]:
     }
 
 
-def ready(verdict: Mapping[str, Any]) -> bool:
+def ready(verdict: HostVerdict) -> bool:
     """Whether the host may let go without losing anything."""
-    return bool(verdict["serves"] != "nothing")
+    return verdict["serves"] != "nothing"

@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.retire import watch as retire_watch
 from manageout.retire.judge import ready
 from manageout.retire.members import EVERYBODY, Index, joined
 from manageout.retire.retirement import Operator
-from manageout.service.state.retire import Entry, Member, RetireStore
-from manageout.service.state.retire_phases import Step, next_phase, require_age
+from manageout.service.process.rows import HostRow
+from manageout.service.state.retire import LoggedStep, Member, RetireStore
+from manageout.service.state.retire_phases import RetireStep, next_phase, require_age
+from manageout.service.state.usage_file import Usage
 
 SHOWN = 3
 
 
 def widen(
     store: RetireStore,
-    step: Step,
+    step: RetireStep,
     wanted: Mapping[str, Sequence[IPv4Network]],
     who: Operator,
-    hosts: Sequence[Mapping[str, Any]],
-    usage: Sequence[Any],
-) -> Entry:
+    hosts: Sequence[HostRow],
+    usage: Sequence[Usage],
+) -> LoggedStep:
     """More hosts retire: ``wanted`` by their waves. ``hosts`` and ``usage``: as they are now, for comparison."""
     phase = next_phase(store.phase(), step, whole=EVERYBODY in wanted)
     forced = _require_evidence(store, step, who)
@@ -36,10 +37,10 @@ def widen(
     new = members[len(before) :]
     if not new and EVERYBODY not in wanted:
         raise ManageoutError(f"{', '.join(wanted)}: retiring already", "`manageout retire watch` shows how")
-    seen = retire_watch.Seen(members, store.found("verdict"), store.found("baseline"), hosts, usage)
+    seen = retire_watch.Observation(members, store.found("verdict"), store.found("baseline"), hosts, usage)
     forced |= _require_well(seen, step, new, who)
-    rows = {row["ipv4"]: dict(row) for row in seen.baseline} if before else {}
-    rows = retire_watch.baseline(new, seen, who.now) | rows
+    kept = {row["ipv4"]: row for row in seen.baseline} if before else {}
+    rows = retire_watch.baseline(new, seen, who.now) | kept
     known, index = {row["ipv4"] for row in [*hosts, *store.found("host")]}, Index(members)
     told = sum(1 for text in known if index.get(text))
     figures = {"hosts": told, "networks": len(members), "chosen": ", ".join(wanted)}
@@ -55,17 +56,19 @@ def widen(
     )
 
 
-def _require_evidence(store: RetireStore, step: Step, who: Operator) -> bool:
-    if step is Step.PILOT:
-        judged = store.last(Step.JUDGE)
+def _require_evidence(store: RetireStore, step: RetireStep, who: Operator) -> bool:
+    if step is RetireStep.PILOT:
+        judged = store.last(RetireStep.JUDGE)
         age = min(judged.at, who.now) - judged.since + who.watched(judged.at) if judged else 0.0
     else:
-        last = store.last(Step.PILOT, Step.FORWARD)
+        last = store.last(RetireStep.PILOT, RetireStep.FORWARD)
         age = who.watched(last.at) if last else 0.0
     return require_age(step, who.now - age, who.now, who.evidence_age, who.force)
 
 
-def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], who: Operator) -> bool:
+def _require_well(
+    seen: retire_watch.Observation, step: RetireStep, new: Sequence[Member], who: Operator
+) -> bool:
     """Refuse what would leave somebody without a way, and going on while something fails. True: forced."""
     chosen = Index(new)
     lost = [
@@ -74,7 +77,7 @@ def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], wh
         if not ready(row) and chosen.get(row["ipv4"])
     ]
     fails = []
-    if step is Step.FORWARD:
+    if step is RetireStep.FORWARD:
         before = [member for member in seen.members if member not in new]
         watched = retire_watch.observe(seen._replace(members=before), who.now)
         fails = [f"{each.ipv4} ({each.name or 'no name'}): {each.fails[0]}" for each in watched if each.fails]
@@ -89,19 +92,19 @@ def _require_well(seen: retire_watch.Seen, step: Step, new: Sequence[Member], wh
     return bool(lost or fails)
 
 
-def undo(store: RetireStore, who: Operator, restore: Callable[[], list[str]]) -> tuple[Entry, list[str]]:
+def undo(store: RetireStore, who: Operator, restore: Callable[[], list[str]]) -> tuple[LoggedStep, list[str]]:
     """Nobody retires any more, and what was removed is there again.
 
     ``restore`` brings names and policies back, and says what it could not; the hosts come back all the same.
     """
     phase = store.phase()
-    after = next_phase(phase, Step.UNDO)
+    after = next_phase(phase, RetireStep.UNDO)
     figures = {"members": len(store.members())}
     if not store.kept():
-        return store.record(Step.UNDO, after, who.now, who.by, figures=figures, members=[]), []
+        return store.record(RetireStep.UNDO, after, who.now, who.by, figures=figures, members=[]), []
     # The hosts first: they wait for nobody else's server.
-    entry = store.record(Step.UNDO, phase, who.now, who.by, figures=figures, members=[])
+    entry = store.record(RetireStep.UNDO, phase, who.now, who.by, figures=figures, members=[])
     left = restore()
     if not left:
-        entry = store.record(Step.UNDO, after, who.now, who.by, figures=figures)
+        entry = store.record(RetireStep.UNDO, after, who.now, who.by, figures=figures)
     return entry, left

@@ -15,7 +15,7 @@ from manageout.directory.ad.domain import Domain
 from manageout.directory.dns.isatap_records import IsatapRecords, Row, Rule, pointer
 from manageout.directory.dns.router_record import RecordError
 from manageout.errors import ConfigError, Fault, ManageoutError
-from manageout.retire.script import Record, Value
+from manageout.retire.script import ScriptRecord, ScriptValue
 from manageout.rollout import publish
 from manageout.rollout.targets import policies
 from manageout.service.names.names import signer_of, zones_of
@@ -30,11 +30,11 @@ ATTEMPTS = 3
 Say = Callable[[str], None]
 
 
-class Wanted(NamedTuple):
+class Removal(NamedTuple):
     """What a script is to take away."""
 
-    records: list[Record]
-    values: list[Value]
+    records: list[ScriptRecord]
+    values: list[ScriptValue]
     by_hand: list[str]
     """What it leaves alone, and why."""
     block: bool
@@ -151,10 +151,10 @@ def our_policies(site: Site, plan: Plan) -> list[str]:
     return [policies(site, plan)[0].guid]
 
 
-def wanted(store: RetireStore, site: Site, plan: Plan) -> Wanted:
+def wanted(store: RetireStore, site: Site, plan: Plan) -> Removal:
     """What scripts for Windows are to take away, from what the census found."""
     rule = rule_of(site, plan)
-    records: dict[Record, None] = {}
+    records: dict[ScriptRecord, None] = {}
     by_hand: dict[str, None] = {}
     bare = False
     for row in store.found("name"):
@@ -170,16 +170,16 @@ def wanted(store: RetireStore, site: Site, plan: Plan) -> Wanted:
             made = _record(each["name"], each["address"])
             if made is not None and _covers(rule, made):
                 records[made] = None
-    values: dict[Value, None] = {}
+    values: dict[ScriptValue, None] = {}
     for row in store.found("policy"):
         name = row["what"].partition(" = ")[0]
         if row["turns"] == "off":
             continue
         if row["guid"] and row["place"].lower().endswith(".pol") and name.lower().startswith("isatap_"):
-            values[Value(row["guid"].strip("{}"), row["policy"], name)] = None
+            values[ScriptValue(row["guid"].strip("{}"), row["policy"], name)] = None
         else:
             by_hand[f"policy {row['policy']}, {row['place']}: {row['what']}"] = None
-    return Wanted(list(records), list(values), list(by_hand), bare)
+    return Removal(list(records), list(values), list(by_hand), bare)
 
 
 def restore(store: RetireStore, site: Site, domain: Callable[[], Domain], say: Say) -> list[str]:
@@ -241,14 +241,14 @@ def updates_of(site: Site) -> IsatapRecords:
     return IsatapRecords(zones_of(site), signer_of(site.names))
 
 
-def _record(name: str, text: str) -> Record | None:
+def _record(name: str, text: str) -> ScriptRecord | None:
     try:
-        return Record(name, "AAAA" if isinstance(ip_address(text), IPv6Address) else "A", text)
+        return ScriptRecord(name, "AAAA" if isinstance(ip_address(text), IPv6Address) else "A", text)
     except ValueError:
         return None  # a CNAME
 
 
-def _covers(rule: Rule, record: Record) -> bool:
+def _covers(rule: Rule, record: ScriptRecord) -> bool:
     return rule.covers(record.name, Row(record.kind, 0, record.address))
 
 

@@ -6,15 +6,17 @@ One content, two forms: a page that stands alone, and Markdown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, NamedTuple
+from importlib.resources import files
+from typing import NamedTuple
 
 from manageout.retire.chart import Line, Mark, chart
-from manageout.retire.watch import State, Watched, figures
-from manageout.service.state.retire import Entry
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.retire.rows import HostVerdict, OpenedService, services
+from manageout.retire.watch import HostState, Watched, figures
+from manageout.service.state.retire import LoggedStep
+from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.service.state.usage_file import DAY, Day, Usage
 from manageout.words import counted, duration
 
@@ -27,7 +29,7 @@ WAYS = (
 SHOWN = 500
 """Hosts in the table; the rest is counted."""
 WEEK = 7
-_MARKED = (Step.PILOT, Step.FORWARD, Step.REMOVE, Step.UNDO)
+_MARKED = (RetireStep.PILOT, RetireStep.FORWARD, RetireStep.REMOVE, RetireStep.UNDO)
 
 _WORDS = {
     Phase.NOT_BEGUN: "The retirement has not begun.",
@@ -45,9 +47,9 @@ class Report(NamedTuple):
     site: str
     made: float
     phase: Phase
-    entries: Sequence[Entry]
+    entries: Sequence[LoggedStep]
     watched: Sequence[Watched]
-    verdicts: Sequence[Mapping[str, Any]]
+    verdicts: Sequence[HostVerdict]
     days: Sequence[Day]
     runs: Sequence[tuple[float, float]]
     """When calls were recorded: from, until."""
@@ -58,7 +60,7 @@ class Report(NamedTuple):
 Rows = Sequence[Sequence[str]]
 
 
-class Table(NamedTuple):
+class ReportTable(NamedTuple):
     """A heading, what it says in a line, column titles, rows."""
 
     title: str
@@ -92,7 +94,8 @@ def html(report: Report) -> str:
                 for row in table.rows
             )
             body.append(f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
-    return _PAGE.replace("@TITLE@", escape(_title(report))).replace("@BODY@", "\n".join(body))
+    page = files("manageout.retire").joinpath("report.html").read_text(encoding="utf-8")
+    return page.replace("@TITLE@", escape(_title(report))).replace("@BODY@", "\n".join(body))
 
 
 def _title(report: Report) -> str:
@@ -114,7 +117,7 @@ def _summary(report: Report) -> Iterator[str]:
     yield "One command, manageout retire undo, brings everything back as it was before the pilot."
 
 
-def _tables(report: Report) -> Iterator[Table]:
+def _tables(report: Report) -> Iterator[ReportTable]:
     yield _figures(report)
     if report.watched:
         yield _hosts(report)
@@ -125,9 +128,9 @@ def _tables(report: Report) -> Iterator[Table]:
 # --- Figures ----------------------------------------------------------------------------------------------
 
 
-def _figures(report: Report) -> Table:
+def _figures(report: Report) -> ReportTable:
     rows: list[list[str]] = []
-    for step in (Step.CENSUS, Step.JUDGE):
+    for step in (RetireStep.CENSUS, RetireStep.JUDGE):
         entries = [entry for entry in report.entries if entry.step is step]
         if entries:
             first, last = entries[0].figures, entries[-1].figures
@@ -140,12 +143,16 @@ def _figures(report: Report) -> Table:
     words = (
         "Before: the first census and judgement, and calls until the pilot. Now: the latest, and calls since."
     )
-    return Table("Figures before and now", words, ("", "Before", "Now"), rows)
+    return ReportTable("Figures before and now", words, ("", "Before", "Now"), rows)
 
 
 def _a_day(report: Report) -> Iterator[list[str]]:
     """Calls and callers on an average day when calls were recorded, until the first change and since the last."""
-    changes = [entry.at for entry in report.entries if entry.step in (Step.PILOT, Step.FORWARD, Step.UNDO)]
+    changes = [
+        entry.at
+        for entry in report.entries
+        if entry.step in (RetireStep.PILOT, RetireStep.FORWARD, RetireStep.UNDO)
+    ]
     looked = _looked(report.runs)
     if not looked:
         return
@@ -190,16 +197,16 @@ def _looked(runs: Sequence[tuple[float, float]]) -> list[int]:
 # --- Who --------------------------------------------------------------------------------------------------
 
 
-def _hosts(report: Report) -> Table:
-    order = {State.SENDS: 1, State.SILENT: 2, State.TOLD: 3, State.LET_GO: 4}
+def _hosts(report: Report) -> ReportTable:
+    order = {HostState.SENDS: 1, HostState.SILENT: 2, HostState.TOLD: 3, HostState.LET_GO: 4}
     found = sorted(report.watched, key=lambda each: (0 if each.fails else order[each.state], each.wave))
-    verdicts = {row["ipv4"]: row for row in report.verdicts}
+    opens = {row["ipv4"]: row["opens"] for row in report.verdicts}
     rows = [
         [
             _named(each.name, each.ipv4),
             f"{each.wave}, {_moment(each.since)[:10]}",
             each.state,
-            _services(verdicts.get(each.ipv4, {}).get("opens", ())),
+            _services(opens.get(each.ipv4, [])),
             "; ".join(f"{flow} ({flow.calls - flow.unanswered})" for flow in each.served[:3]) or "-",
             "; ".join(f"{flow} ({flow.unanswered} of {flow.calls})" for flow in each.fails[:3]) or "-",
         ]
@@ -208,10 +215,10 @@ def _hosts(report: Report) -> Table:
     more = f" {len(found) - SHOWN} more are not listed." if len(found) > SHOWN else ""
     words = f"What fails first, then who still sends, who was not heard, who let go. In brackets: connections.{more}"
     heads = ("Host", "Chosen as, since", "State", "Opened before", "Served now", "Fails")
-    return Table("Hosts that were told", words, heads, rows)
+    return ReportTable("Hosts that were told", words, heads, rows)
 
 
-def _callers(report: Report) -> Table:
+def _callers(report: Report) -> ReportTable:
     callers = [row for row in report.verdicts if row["class"] == "initiates"]
     callers.sort(key=lambda row: -row["calls"])
     rows = [
@@ -230,20 +237,16 @@ def _callers(report: Report) -> Table:
         f"{counted(len(callers), 'host')} opened connections to clients by ISATAP, and what serves them then."
     )
     heads = ("Host", "Calls", "Opens", "Then by", "In the way")
-    return Table("Who calls clients by ISATAP", words, heads, rows)
+    return ReportTable("Who calls clients by ISATAP", words, heads, rows)
 
 
-def _services(opens: Sequence[Mapping[str, Any]]) -> str:
-    names = list(
-        dict.fromkeys(
-            f"{each['protocol']}/{each['port']}" if each["port"] else each["protocol"] for each in opens
-        )
-    )
+def _services(opens: list[OpenedService]) -> str:
+    names = services(opens)
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return (", ".join(names[:4]) + more) if names else "-"
 
 
-def _timeline(report: Report) -> Table:
+def _timeline(report: Report) -> ReportTable:
     rows = [
         [
             _moment(entry.at),
@@ -256,7 +259,7 @@ def _timeline(report: Report) -> Table:
     ]
     forced = sum(1 for entry in report.entries if entry.forced)
     words = f"{counted(len(rows), 'step')}; {forced or 'none'} forced before the evidence was old enough."
-    return Table("What was done", words, ("When", "Step", "By", "Phase after it", "Figures"), rows)
+    return ReportTable("What was done", words, ("When", "Step", "By", "Phase after it", "Figures"), rows)
 
 
 # --- The chart --------------------------------------------------------------------------------------------
@@ -303,7 +306,7 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _pipes(cells: Any) -> str:
+def _pipes(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -321,35 +324,3 @@ def _plain(text: str) -> str:
 
 def _named(name: str, ipv4: str) -> str:
     return f"{name} ({ipv4})" if name else ipv4
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>@TITLE@</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.7em; margin-bottom: .4em }
-h2 { font-size: 1.2em; margin: 1.8em 0 .2em }
-p { margin: .3rem 0 }
-figure { margin: 1.5rem 0; border: 1px solid #d8d8d8; padding: .8rem }
-figcaption { font-weight: 600 }
-svg { max-width: 100%; height: auto }
-.legend span { margin-right: 1.5rem }
-.legend svg { vertical-align: middle }
-table { border-collapse: collapse; width: 100%; margin-top: .5em; font-size: .9em }
-th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #e3e3e3; padding: .3em .9em .3em 0 }
-th { border-bottom: 2px solid #bbb }
-tr { break-inside: avoid }
-@page { size: A4 landscape; margin: 15mm }
-@media print { body { margin: 0; max-width: none; font-size: 11px } figure { break-inside: avoid } }
-</style>
-</head>
-<body>
-@BODY@
-</body>
-</html>
-"""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from manageout.errors import ManageoutError
-from manageout.retire.watch import BASELINE, Seen
+from manageout.retire.watch import BASELINE, Observation
 from manageout.service.process import client
 from manageout.service.state import usage_file
 from manageout.service.state.retire import Member, RetireStore
@@ -89,7 +89,7 @@ class Retirement:
         """For how many seconds since ``since`` all records have watched calls."""
         return min((record.watched(self.now, since) for record in self.records()), default=0.0)
 
-    def look(self) -> tuple[Seen, str]:
+    def look(self) -> tuple[Observation, str]:
         """Everything, and why the router cannot be asked (or nothing)."""
         hosts, drops, fault = [], [], ""
         try:
@@ -99,7 +99,7 @@ class Retirement:
             fault = error.message
         rows = self.store.found("verdict"), self.store.found(BASELINE)
         calls = [row for record in self.records() for row in record.rows()]
-        return Seen(self.store.members(), *rows, hosts, calls, drops), fault
+        return Observation(self.store.members(), *rows, hosts, calls, drops), fault
 
     def taken_up(self, members: Iterable[Member]) -> str:
         """Wait until the running router does as told; a line on what it does instead. Empty: it does."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from manageout.windows.powershell import filled, quoted
 
 
-class Record(NamedTuple):
+class ScriptRecord(NamedTuple):
     """A record in the DNS. ``kind``: A or AAAA."""
 
     name: str
@@ -17,7 +17,7 @@ class Record(NamedTuple):
     address: str
 
 
-class Value(NamedTuple):
+class ScriptValue(NamedTuple):
     """A value of ISATAP in a group policy."""
 
     guid: str
@@ -25,7 +25,9 @@ class Value(NamedTuple):
     name: str
 
 
-def remove(records: Iterable[Record], values: Iterable[Value], by_hand: Sequence[str], *, block: bool) -> str:
+def remove(
+    records: Iterable[ScriptRecord], values: Iterable[ScriptValue], by_hand: Sequence[str], *, block: bool
+) -> str:
     """``remove.ps1``; ``by_hand``: what it leaves alone, a line each; ``block``: the bare name is to be blocked."""
     about = ["Takes away what is left of ISATAP in DNS and group policies."]
     if by_hand:

@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from ipaddress import IPv4Address
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from manageout.retire.members import Index
+from manageout.retire.rows import Baseline, HostVerdict, service_name
+from manageout.service.process.rows import DropRow, HostRow
 from manageout.service.state.retire import Member
 from manageout.service.state.usage_file import DAY, Usage
 
@@ -25,12 +27,11 @@ SKEW = 60.0
 HALF = 0.5
 """Of the attempts to reach a service must stay without answer to call that failing."""
 
-Row = Mapping[str, Any]
 Service = tuple[str, str, int]
 """Client, protocol, port."""
 
 
-class State(StrEnum):
+class HostState(StrEnum):
     """What is known of one host."""
 
     TOLD = "being told"
@@ -52,8 +53,7 @@ class Flow(NamedTuple):
     last: float
 
     def __str__(self) -> str:
-        port = f"/{self.port}" if self.port else ""
-        return f"{self.protocol}{port} to {self.client} by {self.way}"
+        return f"{service_name(self.protocol, self.port)} to {self.client} by {self.way}"
 
 
 class Watched(NamedTuple):
@@ -63,7 +63,7 @@ class Watched(NamedTuple):
     name: str
     wave: str
     since: float
-    state: State
+    state: HostState
     packets: int
     """Through the router since it retires."""
     last_packet: float
@@ -79,22 +79,22 @@ class Watched(NamedTuple):
     """Services that it used before and has not tried since."""
 
 
-class Seen(NamedTuple):
+class Observation(NamedTuple):
     """Everything that is looked at."""
 
     members: Sequence[Member]
-    verdicts: Sequence[Row]
-    baseline: Sequence[Row]
-    hosts: Sequence[Row]
+    verdicts: Sequence[HostVerdict]
+    baseline: Sequence[Baseline]
+    hosts: Sequence[HostRow]
     """The router's registry, as ``manageout hosts --json`` shows it."""
     usage: Sequence[Usage]
-    drops: Sequence[Row] = ()
+    drops: Sequence[DropRow] = ()
 
 
-def observe(seen: Seen, now: float) -> list[Watched]:
+def observe(seen: Observation, now: float) -> list[Watched]:
     """Every host that retires and is known, in the order of their addresses."""
     verdicts = {row["ipv4"]: row for row in seen.verdicts}
-    aliases = {text: row["ipv4"] for row in seen.verdicts for text in row.get("native", ())}
+    aliases = {text: row["ipv4"] for row in seen.verdicts for text in row["native"]}
     usage: dict[str, list[Usage]] = {}
     for each in seen.usage:
         usage.setdefault(aliases.get(each.manager, each.manager), []).append(each)
@@ -105,30 +105,25 @@ def observe(seen: Seen, now: float) -> list[Watched]:
     for text in {*hosts, *verdicts, *usage}:
         member = members.get(text)
         if member is not None:
-            host = _Host(text, member, hosts.get(text, {}), verdicts.get(text, {}), baseline.get(text, {}))
+            host = _Host(text, member, hosts.get(text, {}), verdicts.get(text), baseline.get(text))
             found.append(host.watched(usage.get(text, []), seen.drops, now))
     return sorted(found, key=lambda each: int(IPv4Address(each.ipv4)))
 
 
-def baseline(members: Iterable[Member], seen: Seen, now: float) -> dict[str, dict[str, Any]]:
+def baseline(members: Iterable[Member], seen: Observation, now: float) -> dict[str, Baseline]:
     """What is to be kept of hosts that begin to retire: their counters, and what they did today."""
     index, today = Index(members), int(now // DAY)
-    calls: dict[str, list[list[Any]]] = {}
+    calls: dict[str, list[tuple[str, str, str, int, int, int]]] = {}
     for row in seen.usage:
         if row.day == today:
-            flow = [row.way, row.client, row.protocol, row.port, row.calls, row.unanswered]
+            flow = row.way, row.client, row.protocol, row.port, row.calls, row.unanswered
             calls.setdefault(row.manager, []).append(flow)
     packets = {row["ipv4"]: row["rx_packets"] for row in seen.hosts}
-    rows = {}
-    for text in {*packets, *calls}:
-        if index.get(text) is not None:
-            rows[text] = {
-                "ipv4": text,
-                "day": today,
-                "packets": packets.get(text, 0),
-                "calls": calls.get(text, []),
-            }
-    return rows
+    return {
+        text: Baseline(ipv4=text, day=today, packets=packets.get(text, 0), calls=calls.get(text, []))
+        for text in {*packets, *calls}
+        if index.get(text) is not None
+    }
 
 
 def figures(found: Iterable[Watched]) -> dict[str, int]:
@@ -137,26 +132,30 @@ def figures(found: Iterable[Watched]) -> dict[str, int]:
     states = Counter(each.state for each in found)
     return {
         "hosts": len(found),
-        **{state.replace(" ", "_"): states[state] for state in State},
+        **{state.replace(" ", "_"): states[state] for state in HostState},
         "served": sum(1 for each in found if each.served),
         "failing": sum(1 for each in found if each.fails),
     }
 
 
 class _Host:
-    def __init__(self, ipv4: str, member: Member, host: Row, verdict: Row, kept: Row) -> None:
-        self.ipv4, self.member, self.host, self.verdict, self.kept = ipv4, member, host, verdict, kept
+    def __init__(
+        self, ipv4: str, member: Member, host: HostRow, verdict: HostVerdict | None, kept: Baseline | None
+    ) -> None:
+        self.ipv4, self.member, self.host, self.kept = ipv4, member, host, kept
+        self.opened = verdict["opens"] if verdict else []
+        self.name = host.get("name") or (verdict["name"] if verdict else "")
         self.settled = member.since + SETTLE
 
-    def watched(self, usage: Sequence[Usage], drops: Iterable[Row], now: float) -> Watched:
+    def watched(self, usage: Sequence[Usage], drops: Iterable[DropRow], now: float) -> Watched:
         before, after = self._split(usage)
-        packets = max(0, self.host.get("rx_packets", 0) - self.kept.get("packets", 0))
+        packets = max(0, self.host.get("rx_packets", 0) - (self.kept["packets"] if self.kept else 0))
         still = tuple(flow for flow in after if flow.way == ISATAP and flow.last > self.settled)
         last = float(self.host.get("last_packet") or 0)
         fails = tuple(flow for flow in after if self._fails(flow, before))
         past = [flow for flow in after if flow.last <= now + SKEW]  # the future speaks against, never for
         served = tuple(flow for flow in past if flow.way != ISATAP and flow.calls > flow.unanswered)
-        used = {(each["client"], each["protocol"], each["port"]) for each in self.verdict.get("opens", ())}
+        used = {(each["client"], each["protocol"], each["port"]) for each in self.opened}
         reasons = [
             f"{row['reason']} ({row['count']})"
             for row in drops
@@ -164,7 +163,7 @@ class _Host:
         ]
         return Watched(
             self.ipv4,
-            self.host.get("name") or self.verdict.get("name") or "",
+            self.name,
             self.member.wave,
             self.member.since,
             self._state(packets, last, bool(still), bool(past), now),
@@ -177,19 +176,19 @@ class _Host:
             len(used - {flow[1:4] for flow in after}),
         )
 
-    def _state(self, packets: int, last: float, still: bool, active: bool, now: float) -> State:
+    def _state(self, packets: int, last: float, still: bool, active: bool, now: float) -> HostState:
         if still or (packets and last > self.settled):
-            return State.SENDS
+            return HostState.SENDS
         if now < self.settled:
-            return State.TOLD
+            return HostState.TOLD
         signs = (last, float(self.host.get("last_rs") or 0))
         alive = any(self.member.since <= sign <= now + SKEW for sign in signs)
-        return State.LET_GO if alive or active else State.SILENT
+        return HostState.LET_GO if alive or active else HostState.SILENT
 
     def _split(self, usage: Sequence[Usage]) -> tuple[dict[Service, tuple[int, int]], list[Flow]]:
         """Calls and unanswered ones to each service before, and the flows since."""
-        since, today = self.member.since, self.kept.get("day")
-        known = {tuple(row[:4]): (row[4], row[5]) for row in self.kept.get("calls", ())}
+        since, today = self.member.since, self.kept and self.kept["day"]
+        known = {tuple(row[:4]): (row[4], row[5]) for row in (self.kept["calls"] if self.kept else ())}
         before: Counter[tuple[Service, bool]] = Counter()
         after: dict[tuple[str, str, str, int], tuple[int, int, float]] = {}
         for row in usage:

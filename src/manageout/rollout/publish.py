@@ -20,14 +20,14 @@ Say = Callable[[str], None]
 Backup = dict[str, Any]
 
 
-def compare(domain: Domain, wanted: Sequence[gpo.Wanted]) -> list[str]:
+def compare(domain: Domain, wanted: Sequence[gpo.WantedPolicy]) -> list[str]:
     """What differs between the directory and ``wanted``; also why it could not be published."""
     found = domain.read(gpo.questions(wanted))
     gpo.refuse(wanted, found)
     return gpo.differences(wanted, found)
 
 
-def publish(domain: Domain, wanted: Sequence[gpo.Wanted], backups: Path, say: Say) -> Path | None:
+def publish(domain: Domain, wanted: Sequence[gpo.WantedPolicy], backups: Path, say: Say) -> Path | None:
     """Make the directory as ``wanted`` says; the backup that was made, None when nothing differed.
 
     Raises :class:`ManageoutError`; then everything is as it was, unless it is a :class:`Halfway`.

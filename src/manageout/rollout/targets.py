@@ -11,7 +11,7 @@ from manageout.site.plan import Plan
 from manageout.site.tables.rollout import RolloutTable
 from manageout.site.tables.site import Site
 from manageout.windows import backup, powershell
-from manageout.windows.gpo import Wanted
+from manageout.windows.gpo import WantedPolicy
 from manageout.windows.policies import (
     NRPT,
     Content,
@@ -58,10 +58,10 @@ def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
     return found
 
 
-def policies(site: Site, plan: Plan, *, on: bool = True) -> list[Wanted]:
+def policies(site: Site, plan: Plan, *, on: bool = True) -> list[WantedPolicy]:
     """The same as Active Directory is to have them. Raises :class:`ConfigError`."""
     return [
-        Wanted(
+        WantedPolicy(
             backup.policy_guid(site.site.domain, policy.name),
             policy.name,
             policy.extensions,

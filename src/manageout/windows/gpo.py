@@ -33,7 +33,7 @@ PART = 60
 """Characters that are shown of a long value."""
 
 
-class Wanted(NamedTuple):
+class WantedPolicy(NamedTuple):
     """One policy as the site file asks for it."""
 
     guid: str
@@ -46,7 +46,7 @@ class Wanted(NamedTuple):
     unit: str
 
 
-def questions(wanted: Sequence[Wanted]) -> dict[str, Any]:
+def questions(wanted: Sequence[WantedPolicy]) -> dict[str, Any]:
     """What has to be read for ``wanted``."""
     return {
         "guids": [each.guid for each in wanted],
@@ -56,7 +56,7 @@ def questions(wanted: Sequence[Wanted]) -> dict[str, Any]:
     }
 
 
-def refuse(wanted: Iterable[Wanted], found: State) -> None:
+def refuse(wanted: Iterable[WantedPolicy], found: State) -> None:
     """Raises :class:`ManageoutError` when ``wanted`` cannot be published there."""
     for each in wanted:
         foreign = [guid for guid in found["names"][each.name] if guid.upper() != each.guid]
@@ -81,7 +81,7 @@ def refuse(wanted: Iterable[Wanted], found: State) -> None:
             )
 
 
-def differences(wanted: Iterable[Wanted], found: State) -> list[str]:
+def differences(wanted: Iterable[WantedPolicy], found: State) -> list[str]:
     """What differs, a line each; empty when the directory is as the site file says."""
     lines = []
     for each in wanted:
@@ -94,7 +94,7 @@ def differences(wanted: Iterable[Wanted], found: State) -> list[str]:
     return lines
 
 
-def desired(wanted: Iterable[Wanted], found: State, used: Mapping[str, int]) -> State:
+def desired(wanted: Iterable[WantedPolicy], found: State, used: Mapping[str, int]) -> State:
     """The state to write: only policies and links that differ. ``used``: highest version each GUID ever had."""
     policies = {}
     for each in wanted:
@@ -168,7 +168,7 @@ def access(sid: str) -> str:
     return f"D:P{full}{read}(OA;CI;CR;{_APPLY};;{sid})"
 
 
-def _policy(wanted: Wanted, there: State | None, found: State, used: int) -> State:
+def _policy(wanted: WantedPolicy, there: State | None, found: State, used: int) -> State:
     number = (max(version(there), used) + 1) & _MACHINE or 1
     user = 0
     if there and there["attributes"]:
@@ -187,7 +187,7 @@ def _policy(wanted: Wanted, there: State | None, found: State, used: int) -> Sta
     }
 
 
-def _attributes(wanted: Wanted, found: State) -> dict[str, str]:
+def _attributes(wanted: WantedPolicy, found: State) -> dict[str, str]:
     domain = domain_of(found["base"])
     return {
         "displayName": wanted.name,
@@ -203,14 +203,14 @@ def domain_of(base: str) -> str:
     return ".".join(label.partition("=")[2] for label in base.split(",")).lower()
 
 
-def _differences(wanted: Wanted, policy: State, found: State) -> list[str]:
+def _differences(wanted: WantedPolicy, policy: State, found: State) -> list[str]:
     lines = _object_lines(wanted, policy, found)
     if not policy["files"] and not policy["folders"]:
         return [*lines, "its folder in SYSVOL is not there: replication lags behind, or somebody removed it"]
     return lines + _folder_lines(wanted, policy)
 
 
-def _object_lines(wanted: Wanted, policy: State, found: State) -> list[str]:
+def _object_lines(wanted: WantedPolicy, policy: State, found: State) -> list[str]:
     """Of the object in the directory, and its access list."""
     lines = []
     expected, attributes = _attributes(wanted, found), policy["attributes"]
@@ -226,7 +226,7 @@ def _object_lines(wanted: Wanted, policy: State, found: State) -> list[str]:
     return lines
 
 
-def _folder_lines(wanted: Wanted, policy: State) -> list[str]:
+def _folder_lines(wanted: WantedPolicy, policy: State) -> list[str]:
     """Of the folder in SYSVOL."""
     files = {path.lower(): base64.b64decode(text) for path, text in policy["files"].items()}
     lines = _registry_lines(wanted.registry, files.get(REGISTRY.lower()))
@@ -304,7 +304,7 @@ def _part(value: object, begin: int = 0) -> str:
     return "..." * (first > 0) + text[first : first + PART] + "..." * (first + PART < len(text))
 
 
-def _misplaced(wanted: Wanted, found: State) -> list[str]:
+def _misplaced(wanted: WantedPolicy, found: State) -> list[str]:
     lines = []
     for place, link in found["links"].items():
         text = (link and link["gPLink"]) or ""
@@ -318,7 +318,7 @@ def _misplaced(wanted: Wanted, found: State) -> list[str]:
     return lines
 
 
-def _linked(text: str, wanted: Wanted, found: State) -> str:
+def _linked(text: str, wanted: WantedPolicy, found: State) -> str:
     for each in _LINK.finditer(text):
         if wanted.guid.lower() in each[1].lower():
             options = int(each[2]) & ~_DISABLED

@@ -19,7 +19,7 @@ from manageout.directory.dns.zones import Place, Server, Zones
 from manageout.errors import ConfigError
 from manageout.retire.remove import remove_records, restore, wanted
 from manageout.service.state.retire import RetireStore
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -114,7 +114,7 @@ def site_of(folder: Path, text: str = SITE) -> tuple[Site, Plan]:
 def store(tmp_path: Path) -> RetireStore:
     made = RetireStore(tmp_path / "state")
     found = {"host": HOSTS, "name": NAMES, "policy": POLICIES}
-    made.record(Step.CENSUS, Phase.COUNTED, 1.0, "anna@router", found=found)
+    made.record(RetireStep.CENSUS, Phase.COUNTED, 1.0, "anna@router", found=found)
     return made
 
 

@@ -17,7 +17,7 @@ from manageout.lab import network, process, site
 from manageout.lab.bind import key_file
 from manageout.lab.process import wait_until
 from manageout.lab.topology import CLIENT_PREFIX, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME
-from manageout.retire.watch import SETTLE, Seen, State, observe
+from manageout.retire.watch import SETTLE, HostState, Observation, observe
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase
 from manageout.service.state.usage_file import UsageFile
@@ -117,7 +117,7 @@ def kill_and_start() -> None:
 def later(seconds: float) -> dict[str, Any]:
     """What `watch` will say of helpdesk when so much time has passed without anything new."""
     state = store()
-    seen = Seen(
+    seen = Observation(
         state.members(),
         state.found("verdict"),
         state.found("baseline"),
@@ -174,9 +174,9 @@ def served(lease: IPv4Address) -> None:
     assert wait_until("the laptop is back", lambda: call(lease, 22), site.READY_SECONDS)
     wait_until("the call by lease is recorded", lambda: calls("NAT46", 22), PATIENCE)
     (row,) = answer("watch")["hosts"]
-    assert (row["ipv4"], row["state"], row["still"], row["fails"]) == (str(HELPDESK), State.TOLD, [], [])
+    assert (row["ipv4"], row["state"], row["still"], row["fails"]) == (str(HELPDESK), HostState.TOLD, [], [])
     assert [(flow["way"], flow["port"]) for flow in row["served"]] == [("NAT46", 22)]
-    assert later(SETTLE + 1)["state"] is State.LET_GO
+    assert later(SETTLE + 1)["state"] is HostState.LET_GO
 
 
 def reported_and_removed(folder: Path, address: IPv6Address, before: list[str]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
 from manageout.retire.census.hosts import fresh
-from manageout.retire.judge import Gateway, Judgement, caveats, judge, ready
+from manageout.retire.judge import HostVerdicts, LeaseGateway, caveats, judge, ready
+from manageout.retire.rows import HostVerdict
 from manageout.service.state.usage_file import DAY, Usage
 from manageout.service.usage.rows import MANY
 from manageout.site.plan import plan
@@ -25,21 +27,20 @@ RDP = Usage(
 )
 
 
-def gateway(*tables: str) -> Gateway:
+def gateway(*tables: str) -> LeaseGateway:
     site = parse(HEAD + "".join(tables))
-    return Gateway(site, plan(site))
+    return LeaseGateway(site, plan(site))
 
 
 FULL = gateway(GATEWAY, POOL, HELPDESK)
 
 
-def host(v4: str = "10.0.1.30", **more: Any) -> dict[str, Any]:
-    from ipaddress import IPv4Address
+def host(v4: str = "10.0.1.30", **more: Any) -> Any:
+    seen = {"last_seen": NOW - 60, "routers": ["this router"]}
+    return {**fresh(IPv4Address(v4)), **seen, **more}
 
-    return fresh(IPv4Address(v4)) | {"last_seen": NOW - 60, "routers": ["this router"]} | more
 
-
-def verdict(found: Judgement, v4: str = "10.0.1.30") -> dict[str, Any]:
+def verdict(found: HostVerdicts, v4: str = "10.0.1.30") -> HostVerdict:
     return found.verdicts[v4]
 
 
@@ -98,7 +99,7 @@ def test_a_caller_that_the_census_did_not_see_is_judged_too() -> None:
         ),
     ],
 )
-def test_what_keeps_everybody_from_leases(served: Gateway, says: str) -> None:
+def test_what_keeps_everybody_from_leases(served: LeaseGateway, says: str) -> None:
     calls = [RDP, RDP._replace(client="b"), RDP._replace(client="c")]
     found = judge([host()], calls, served, SINCE)
     assert says in found.blockers[0]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from manageout.retire.report import Report, html, markdown
-from manageout.retire.watch import Flow, State, Watched
-from manageout.service.state.retire import Entry
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.retire.watch import Flow, HostState, Watched
+from manageout.service.state.retire import LoggedStep
+from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.service.state.usage_file import DAY, Day
 
 START = datetime(2026, 9, 1, tzinfo=UTC).timestamp()
@@ -20,17 +21,17 @@ CENSUS = {"hosts": 40, "published names": 2, "policies": 1}
 JUDGED = {"hosts": 40, "initiate": 12, "only hold an address": 20, "gone": 8}
 
 
-def entry(number: int, step: Step, phase: Phase, day: float, **figures: object) -> Entry:
+def entry(number: int, step: RetireStep, phase: Phase, day: float, **figures: object) -> LoggedStep:
     at = START + day * DAY
-    return Entry(number, step, phase, at, at, "anna@router", step is Step.FORWARD, dict(figures))
+    return LoggedStep(number, step, phase, at, at, "anna@router", step is RetireStep.FORWARD, dict(figures))
 
 
 ENTRIES = [
-    entry(1, Step.CENSUS, Phase.COUNTED, 8.4, **CENSUS),
-    entry(2, Step.JUDGE, Phase.JUDGED, 8.5, **JUDGED),
-    entry(3, Step.PILOT, Phase.PILOT, 10.4, hosts=5, networks=1, chosen="helpdesk"),
-    entry(4, Step.FORWARD, Phase.RETIRED, 18.4, hosts=40, networks=3, chosen="everybody"),
-    entry(5, Step.CENSUS, Phase.RETIRED, 27.0, **CENSUS | {"hosts": 3}),
+    entry(1, RetireStep.CENSUS, Phase.COUNTED, 8.4, **CENSUS),
+    entry(2, RetireStep.JUDGE, Phase.JUDGED, 8.5, **JUDGED),
+    entry(3, RetireStep.PILOT, Phase.PILOT, 10.4, hosts=5, networks=1, chosen="helpdesk"),
+    entry(4, RetireStep.FORWARD, Phase.RETIRED, 18.4, hosts=40, networks=3, chosen="everybody"),
+    entry(5, RetireStep.CENSUS, Phase.RETIRED, 27.0, **CENSUS | {"hosts": 3}),
 ]
 
 
@@ -47,7 +48,7 @@ RUNS = [(START, START + 13.5 * DAY), (START + 15.2 * DAY, START + 29.5 * DAY)]
 
 def host(number: int, **changes: object) -> Watched:
     made = Watched(
-        f"10.0.1.{number}", f"pc{number}.corp.example", "helpdesk", ENTRIES[2].at, State.LET_GO, 0, ENTRIES[2].at,
+        f"10.0.1.{number}", f"pc{number}.corp.example", "helpdesk", ENTRIES[2].at, HostState.LET_GO, 0, ENTRIES[2].at,
         (), (Flow("NAT46", "laptop.corp.example", "tcp", 3389, 7, 0, START + 20 * DAY),), (), (), 0,
     )  # fmt: skip
     return made._replace(**changes)  # type: ignore[arg-type]
@@ -56,11 +57,11 @@ def host(number: int, **changes: object) -> Watched:
 FAILS = (Flow("NAT46", "laptop2.corp.example", "tcp", 22, 4, 4, START + 20 * DAY),)
 WATCHED = [
     *(host(number) for number in range(1, 5)),
-    host(5, state=State.SENDS, served=()),
+    host(5, state=HostState.SENDS, served=()),
     host(6, fails=FAILS),
-    host(7, name="<script>alert(1)</script>|`x`[a](b)\x1b", state=State.SILENT, served=()),
+    host(7, name="<script>alert(1)</script>|`x`[a](b)\x1b", state=HostState.SILENT, served=()),
 ]
-VERDICTS = [
+VERDICTS: Any = [
     {
         "ipv4": f"10.0.1.{number}",
         "name": f"pc{number}.corp.example",

@@ -6,14 +6,14 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-from manageout.retire.script import Record, Value, remove, restore
+from manageout.retire.script import ScriptRecord, ScriptValue, remove, restore
 
 PARSER = Parser(Language(tree_sitter_powershell.language()))
 RECORDS = [
-    Record("manageout-isatap.corp.example", "A", "10.0.0.1"),
-    Record("it's.corp.example", "AAAA", "fd12:3456:789a:1:0:5efe:a00:11e"),
+    ScriptRecord("manageout-isatap.corp.example", "A", "10.0.0.1"),
+    ScriptRecord("it's.corp.example", "AAAA", "fd12:3456:789a:1:0:5efe:a00:11e"),
 ]
-VALUES = [Value("{31B2F340-016D-11D2-945F-00C04FB984F9}", "Old 'DirectAccess'", "ISATAP_State")]
+VALUES = [ScriptValue("{31B2F340-016D-11D2-945F-00C04FB984F9}", "Old 'DirectAccess'", "ISATAP_State")]
 SCRIPTS = {
     "remove": remove(RECORDS, VALUES, ["a line\nof\x1b another", "one more"], block=True),
     "remove nothing": remove([], [], [], block=False),

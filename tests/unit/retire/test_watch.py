@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from manageout.retire.watch import SETTLE, Seen, State, Watched, baseline, figures, observe
+from manageout.retire.watch import SETTLE, HostState, Observation, Watched, baseline, figures, observe
 from manageout.service.state.retire import Member
 from manageout.service.state.usage_file import DAY, Usage
 
@@ -28,59 +28,59 @@ def used(since: float, way: str = "NAT46", *, manager: str = HOST, port: int = 2
     return made._replace(**changes)
 
 
-def seen(*usage: Usage, **changes: Any) -> Seen:
-    kept = {"ipv4": HOST, "day": int(START // DAY), "packets": 100, "calls": []}
-    return Seen(MEMBERS, [], [kept], [row()], list(usage))._replace(**changes)
+def seen(*usage: Usage, **changes: Any) -> Observation:
+    kept: Any = {"ipv4": HOST, "day": int(START // DAY), "packets": 100, "calls": []}
+    return Observation(MEMBERS, [], [kept], [row()], list(usage))._replace(**changes)
 
 
-def one(look: Seen, now: float = NOW) -> Watched:
+def one(look: Observation, now: float = NOW) -> Watched:
     (found,) = observe(look, now)
     return found
 
 
 def test_it_is_being_told_then_has_let_go() -> None:
-    assert one(seen(), START + 1).state is State.TOLD
+    assert one(seen(), START + 1).state is HostState.TOLD
     found = one(seen(), START + SETTLE + 1)
-    assert (found.state, found.packets, found.wave) == (State.LET_GO, 0, "helpdesk")
+    assert (found.state, found.packets, found.wave) == (HostState.LET_GO, 0, "helpdesk")
 
 
 def test_what_it_sent_while_it_was_told_counts_for_nothing() -> None:
     hosts = [row(rx_packets=104, last_packet=START + SETTLE - 1)]
-    assert one(seen(used(5, "ISATAP"), hosts=hosts)).state is State.LET_GO
+    assert one(seen(used(5, "ISATAP"), hosts=hosts)).state is HostState.LET_GO
 
 
 @pytest.mark.parametrize("now", [START + SETTLE + 5, NOW])
 def test_packets_after_that_are_a_straggler(now: float) -> None:
     found = one(seen(hosts=[row(rx_packets=104, last_packet=START + SETTLE + 1)]), now)
-    assert (found.state, found.packets) == (State.SENDS, 4)
+    assert (found.state, found.packets) == (HostState.SENDS, 4)
 
 
 def test_a_sign_of_life_without_packets_is_none() -> None:
-    assert one(seen(hosts=[row(last_packet=NOW - 5)])).state is State.LET_GO
+    assert one(seen(hosts=[row(last_packet=NOW - 5)])).state is HostState.LET_GO
 
 
 def test_a_connection_by_isatap_is_one_even_if_the_router_cannot_be_asked() -> None:
     found = one(seen(used(DAY, "ISATAP"), hosts=[]))
-    assert found.state is State.SENDS
+    assert found.state is HostState.SENDS
     assert str(found.still[0]) == "tcp/22 to laptop by ISATAP"
 
 
 def test_one_that_is_switched_off_was_not_heard() -> None:
-    assert one(seen(hosts=[row(last_rs=START - 500)])).state is State.SILENT
+    assert one(seen(hosts=[row(last_rs=START - 500)])).state is HostState.SILENT
 
 
 def test_served_by_lease_is_life() -> None:
     found = one(seen(used(DAY, calls=3, unanswered=1), hosts=[row(last_rs=START - 500)]))
-    assert (found.state, found.served[0].calls, found.fails) == (State.LET_GO, 3, ())
+    assert (found.state, found.served[0].calls, found.fails) == (HostState.LET_GO, 3, ())
 
 
 def test_the_future_is_no_sign_of_life_and_serves_nobody() -> None:
     """The clock was ahead for a while."""
     later = START + 1000 * DAY
     found = one(seen(used(1000 * DAY, calls=3), hosts=[row(last_rs=later)]))
-    assert (found.state, found.served) == (State.SILENT, ())
+    assert (found.state, found.served) == (HostState.SILENT, ())
     assert one(seen(used(1000 * DAY, calls=3, unanswered=3))).fails  # but speaks against
-    assert one(seen(used(1000 * DAY, "ISATAP"), hosts=[])).state is State.SENDS
+    assert one(seen(used(1000 * DAY, "ISATAP"), hosts=[])).state is HostState.SENDS
 
 
 def test_unanswered_now_and_answered_before_fails() -> None:
@@ -104,7 +104,12 @@ def test_one_of_many_unanswered_is_no_fault() -> None:
 
 def test_calls_of_the_same_day_are_told_apart() -> None:
     today = used(600, calls=5, unanswered=1)
-    kept = {"ipv4": HOST, "day": today.day, "packets": 100, "calls": [["NAT46", "laptop", "tcp", 22, 4, 1]]}
+    kept: Any = {
+        "ipv4": HOST,
+        "day": today.day,
+        "packets": 100,
+        "calls": [["NAT46", "laptop", "tcp", 22, 4, 1]],
+    }
     found = one(seen(today, baseline=[kept]))
     assert [(flow.calls, flow.unanswered) for flow in found.served] == [(1, 0)]
     assert one(seen(today._replace(calls=4), baseline=[kept])).served == ()
@@ -119,7 +124,7 @@ def test_the_baseline_is_what_there_is_of_the_new_ones() -> None:
             "ipv4": HOST,
             "day": int(START // DAY),
             "packets": 100,
-            "calls": [["ISATAP", "laptop", "tcp", 22, 7, 2]],
+            "calls": [("ISATAP", "laptop", "tcp", 22, 7, 2)],
         }
     }
 

@@ -18,7 +18,7 @@ GUID = "{0B0C6B0A-6D6F-5E1A-8B1E-6D616E616765}"
 DN = f"CN={GUID},CN=Policies,CN=System,{BASE}"
 OTHER = f"[LDAP://CN={{31B2F340-016D-11D2-945F-00C04FB984F9}},CN=Policies,CN=System,{BASE};0]"
 REGISTRY = build([Record.of("Software\\A", "State", "Enabled")])
-WANTED = gpo.Wanted(GUID, "Manageout: managers", "[{A}{B}]", REGISTRY, "Managers", UNIT)
+WANTED = gpo.WantedPolicy(GUID, "Manageout: managers", "[{A}{B}]", REGISTRY, "Managers", UNIT)
 
 
 def empty() -> gpo.State:

@@ -14,7 +14,8 @@ from manageout.cli.show.options import FILE, PATH, json_option
 from manageout.cli.show.output import ago, size, table
 from manageout.retire.census.census import Census, Sources, take
 from manageout.retire.retirement import Retirement
-from manageout.service.state.retire_phases import Step, next_phase
+from manageout.retire.rows import CensusHost, PolicySetting, PublishedName
+from manageout.service.state.retire_phases import RetireStep, next_phase
 from manageout.words import counted
 
 SHOWN = 30
@@ -68,10 +69,10 @@ def census(
     HOSTS files, in NetBIOS and on machines that never called are not seen from here.
     """
     site, store, now = retirement.site, retirement.store, retirement.now
-    phase = next_phase(store.phase(), Step.CENSUS)
+    phase = next_phase(store.phase(), RetireStep.CENSUS)
     domain = controller.domain(site) if ad else None
     found = take(site, retirement.plan, Sources(store.path.parent, domain=domain, **sources), now)
-    store.record(Step.CENSUS, phase, now, retirement.by, figures=found.figures, found=found.found())
+    store.record(RetireStep.CENSUS, phase, now, retirement.by, figures=found.figures, found=found.found())
     if as_json:
         click.echo(json.dumps({"at": now, "figures": found.figures, **_rows(found)}))
     else:
@@ -125,7 +126,7 @@ def _head(figures: dict[str, int], no_policies: bool) -> str:
     return "\n".join(lines)
 
 
-def _host(row: dict[str, Any], now: float) -> tuple[str, ...]:
+def _host(row: CensusHost, now: float) -> tuple[str, ...]:
     where = ", ".join([*row["routers"], *(["DNS"] if row["records"] else [])])
     mark = "*" if row["foreign"] else ""
     last = ago(row["last_seen"], now)
@@ -133,12 +134,12 @@ def _host(row: dict[str, Any], now: float) -> tuple[str, ...]:
     return row["ipv4"] + mark, name, short(where, 22), last, str(row["packets"]), size(row["bytes"])
 
 
-def _name(row: dict[str, Any]) -> tuple[str, ...]:
+def _name(row: PublishedName) -> tuple[str, ...]:
     says = ", ".join(row["values"]) or row["said"] or "-"
     if row["blocked"]:
         says = "blocked: the zone has it"
     return short(row["name"], 36), short(row["place"], 30), short(says, 30)
 
 
-def _policy(row: dict[str, Any]) -> tuple[str, ...]:
+def _policy(row: PolicySetting) -> tuple[str, ...]:
     return short(row["policy"], 30), short(row["what"], 54), row["turns"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from manageout.cli.retire.options import force_option, retirement_options, usage
 from manageout.cli.show.fitted import fitted, listed, short
 from manageout.cli.show.options import FILE, json_option
 from manageout.cli.show.output import ago, duration, moment, table
-from manageout.retire.judge import Gateway, Judgement, caveats
+from manageout.retire.judge import HostVerdicts, LeaseGateway, caveats
 from manageout.retire.judge import judge as judged
 from manageout.retire.retirement import Retirement
-from manageout.service.state.retire import Entry
-from manageout.service.state.retire_phases import HINTS, Step, next_phase, require_age
+from manageout.retire.rows import HostVerdict, services
+from manageout.service.state.retire import LoggedStep
+from manageout.service.state.retire_phases import HINTS, RetireStep, next_phase, require_age
 from manageout.service.state.usage_file import UsageFile
 from manageout.site.contradictions import read_site
 
@@ -56,28 +58,35 @@ def judge(retirement: Retirement, gateway: Path | None, days: float, as_json: bo
         raise click.exceptions.Exit(FINDING)
 
 
-def _judged(retirement: Retirement, gateway: Path | None, after: float) -> tuple[Judgement, float]:
+def _judged(retirement: Retirement, gateway: Path | None, after: float) -> tuple[HostVerdicts, float]:
     """Judge by calls since ``after`` and record it; also from when on calls were watched."""
     site, store, now = retirement.site, retirement.store, retirement.now
-    phase = next_phase(store.phase(), Step.JUDGE)
+    phase = next_phase(store.phase(), RetireStep.JUDGE)
     records = retirement.records() or [UsageFile(store.path.parent)]
     since = now - min(record.watched(now) for record in records)
-    forced = require_age(Step.JUDGE, since, now, retirement.evidence_age, retirement.force)
-    served = Gateway(*read_site(gateway)) if gateway else Gateway(site, retirement.plan)
+    forced = require_age(RetireStep.JUDGE, since, now, retirement.evidence_age, retirement.force)
+    served = LeaseGateway(*read_site(gateway)) if gateway else LeaseGateway(site, retirement.plan)
     calls = (row for record in records for row in record.rows())
     found = judged(store.found("host"), calls, served, after)
     found.blockers += caveats(site)
-    rows = {
+    rows: dict[str, Mapping[str, Mapping[str, object]]] = {
         "verdict": found.verdicts,
         "blocker": {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)},
     }
     store.record(
-        Step.JUDGE, phase, now, retirement.by, since=since, forced=forced, figures=found.figures, found=rows
+        RetireStep.JUDGE,
+        phase,
+        now,
+        retirement.by,
+        since=since,
+        forced=forced,
+        figures=found.figures,
+        found=rows,
     )
     return found, since
 
 
-def render(found: Judgement, watched: float, now: float) -> str:
+def render(found: HostVerdicts, watched: float, now: float) -> str:
     """Figures, who calls whom, and what stands in the way."""
     figures = found.figures
     then = (
@@ -103,9 +112,9 @@ def render(found: Judgement, watched: float, now: float) -> str:
     return "\n\n".join(parts)
 
 
-def _caller(row: dict[str, Any], now: float) -> tuple[str, ...]:
-    services = list(dict.fromkeys(_service(each) for each in row["opens"]))
-    more = f" +{len(services) - SERVICES}" if len(services) > SERVICES else ""
+def _caller(row: HostVerdict, now: float) -> tuple[str, ...]:
+    opened = services(row["opens"])
+    more = f" +{len(opened) - SERVICES}" if len(opened) > SERVICES else ""
     already = sum(row["already"].values())
     then = {"nothing": "nothing yet", "native": "native IPv6"}.get(row["serves"], row["serves"])
     clients = {each["client"] for each in row["opens"]}
@@ -114,17 +123,13 @@ def _caller(row: dict[str, Any], now: float) -> tuple[str, ...]:
         short(row["name"] or "-", 20),
         str(row["calls"]),
         ago(row["last_call"], now),
-        " ".join(services[:SERVICES]) + more,
+        " ".join(opened[:SERVICES]) + more,
         str(len(clients)),
         then + (f" ({already} calls so)" if already else ""),
     )
 
 
-def _service(each: dict[str, Any]) -> str:
-    return f"{each['protocol']}/{each['port']}" if each["port"] else str(each["protocol"])
-
-
-def _obstacles(row: dict[str, Any], general: list[str]) -> list[str]:
+def _obstacles(row: HostVerdict, general: list[str]) -> list[str]:
     mine = [text for text in row["blockers"] if text not in general]
     more = [f"{row['ipv4']}: {len(mine) - LINES} more (--json)"] if len(mine) > LINES else []
     return [f"{row['ipv4']}: {text}" for text in mine[:LINES]] + more
@@ -154,7 +159,7 @@ def _status(retirement: Retirement) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: LoggedStep) -> dict[str, Any]:
     return {
         "number": entry.number,
         "step": entry.step.value,

@@ -15,8 +15,8 @@ from manageout.errors import ManageoutError
 from manageout.retire import members, remove
 from manageout.retire import pilot as steps
 from manageout.retire.retirement import Retirement
-from manageout.service.state.retire import Entry
-from manageout.service.state.retire_phases import Step
+from manageout.service.state.retire import LoggedStep
+from manageout.service.state.retire_phases import RetireStep
 from manageout.windows.gpo_read import decoded
 from manageout.words import counted
 
@@ -47,7 +47,7 @@ def pilot(retirement: Retirement, hosts: tuple[str, ...], as_json: bool) -> None
     these hosts then go another way at once; connections that they have open through ISATAP end. Their address stays for
     up to two hours, without use. What they send all the same is still forwarded, and counted: see `retire watch`.
     """
-    _widen(retirement, Step.PILOT, hosts, everybody=False, as_json=as_json)
+    _widen(retirement, RetireStep.PILOT, hosts, everybody=False, as_json=as_json)
 
 
 @click.command()
@@ -64,11 +64,11 @@ def forward(retirement: Retirement, hosts: tuple[str, ...], everybody: bool, as_
         left = members.groups_left(retirement.site, retirement.store.members())
         groups = ", ".join(left) or "none of the site file"
         raise click.UsageError(f"say who is next, or --all; groups that are left: {groups}")
-    _widen(retirement, Step.FORWARD, hosts, everybody=everybody, as_json=as_json)
+    _widen(retirement, RetireStep.FORWARD, hosts, everybody=everybody, as_json=as_json)
 
 
 def _widen(
-    retirement: Retirement, step: Step, hosts: tuple[str, ...], *, everybody: bool, as_json: bool
+    retirement: Retirement, step: RetireStep, hosts: tuple[str, ...], *, everybody: bool, as_json: bool
 ) -> None:
     site, store = retirement.site, retirement.store
     seen, _ = retirement.look()
@@ -81,7 +81,7 @@ def _widen(
     _tell(retirement, entry, retirement.taken_up(store.members()), as_json)
 
 
-def _tell(retirement: Retirement, entry: Entry, fault: str, as_json: bool) -> None:
+def _tell(retirement: Retirement, entry: LoggedStep, fault: str, as_json: bool) -> None:
     isatap, known = retirement.site.isatap, retirement.store.members()
     others = list(map(str, isatap.routers)) if isatap else []
     if as_json:

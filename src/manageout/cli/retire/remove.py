@@ -14,10 +14,10 @@ from manageout.cli.show.output import printable
 from manageout.errors import ManageoutError
 from manageout.retire import remove as removal
 from manageout.retire import script
-from manageout.retire.remove import Wanted
+from manageout.retire.remove import Removal
 from manageout.retire.retirement import Retirement
 from manageout.retire.watch import observe
-from manageout.service.state.retire_phases import Phase, Step, next_phase, require_age
+from manageout.service.state.retire_phases import Phase, RetireStep, next_phase, require_age
 from manageout.windows.powershell import encoded
 from manageout.words import counted
 
@@ -50,7 +50,7 @@ def remove(
     run again, for what is left. Exit status 1 when something could not be removed.
     """
     site, plan, store = retirement.site, retirement.plan, retirement.store
-    phase = next_phase(store.phase(), Step.REMOVE)
+    phase = next_phase(store.phase(), RetireStep.REMOVE)
     if dns:
         removal.updates_of(site)
     forced = False if dry_run else _require(retirement)
@@ -66,7 +66,7 @@ def remove(
         click.echo(f"left: {line}")
     if not dry_run:
         figures = {"records": len(wanted.records), "values": len(wanted.values), "left": len(left)}
-        store.record(Step.REMOVE, phase, retirement.now, retirement.by, forced=forced, figures=figures)
+        store.record(RetireStep.REMOVE, phase, retirement.now, retirement.by, forced=forced, figures=figures)
         click.echo(f"Phase: {phase}. `manageout retire undo` brings back what went from here.")
     if left:
         raise click.exceptions.Exit(FINDING)
@@ -77,9 +77,9 @@ def _require(retirement: Retirement) -> bool:
     store, now = retirement.store, retirement.now
     if store.phase() is Phase.REMOVED:
         return False  # the first time has required it
-    last = store.last(Step.FORWARD, Step.PILOT)
+    last = store.last(RetireStep.FORWARD, RetireStep.PILOT)
     watched = retirement.watched(last.at) if last else 0.0
-    forced = require_age(Step.REMOVE, now - watched, now, retirement.evidence_age, retirement.force)
+    forced = require_age(RetireStep.REMOVE, now - watched, now, retirement.evidence_age, retirement.force)
     found = observe(retirement.look()[0], now)
     bad = [each.ipv4 for each in found if each.state == "still sends" or each.fails]
     if bad and not retirement.force:
@@ -89,7 +89,7 @@ def _require(retirement: Retirement) -> bool:
     return forced or bool(bad)
 
 
-def _write(wanted: Wanted, folder: Path) -> None:
+def _write(wanted: Removal, folder: Path) -> None:
     text = script.remove(wanted.records, wanted.values, wanted.by_hand, block=wanted.block)
     for name, content in (("remove.ps1", text), ("restore.ps1", script.restore())):
         files.save(folder / name, encoded(content), "--scripts")
@@ -101,7 +101,7 @@ def _write(wanted: Wanted, folder: Path) -> None:
     _by_hand(wanted)
 
 
-def _show(wanted: Wanted) -> None:
+def _show(wanted: Removal) -> None:
     for record in wanted.records:
         click.echo(f"remove.ps1 would remove {record.name} {record.kind} {record.address}")
     for value in wanted.values:
@@ -109,7 +109,7 @@ def _show(wanted: Wanted) -> None:
     _by_hand(wanted)
 
 
-def _by_hand(wanted: Wanted) -> None:
+def _by_hand(wanted: Removal) -> None:
     if wanted.by_hand:
         click.echo("Not touched, look at it yourself:")
     for line in wanted.by_hand[:SHOWN]:

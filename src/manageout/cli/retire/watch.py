@@ -13,7 +13,7 @@ from manageout.cli.show.fitted import fitted, listed, short
 from manageout.cli.show.options import json_option, watch_option, wide_option
 from manageout.cli.show.output import ago, repeated
 from manageout.retire.retirement import Retirement
-from manageout.retire.watch import State, Watched, figures, observe
+from manageout.retire.watch import HostState, Watched, figures, observe
 from manageout.words import counted
 
 SHOWN, FLOWS = 30, 3
@@ -47,7 +47,7 @@ def watch(retirement: Retirement, everybody: bool, as_json: bool, watch: float |
         return json.dumps(_answer(found, fault)) if as_json else render(found, fault, now, everybody, wide)
 
     repeated(text, as_json, watch)
-    if any(each.state is State.SENDS or each.fails for each in found):
+    if any(each.state is HostState.SENDS or each.fails for each in found):
         raise click.exceptions.Exit(FINDING)
     if fault:
         raise click.exceptions.Exit(UNREACHABLE)
@@ -76,7 +76,7 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
         f"{sums['not_heard']} not heard;\n"
         f"{sums['served']} served another way, {sums['failing']} with something that fails"
     )
-    faulty = [each for each in found if each.fails or each.refused or each.state is State.SENDS]
+    faulty = [each for each in found if each.fails or each.refused or each.state is HostState.SENDS]
     rest = [each for each in found if each not in faulty]
     shown = [*faulty, *(rest if everybody else rest[: max(0, SHOWN - len(faulty))])]
     headings = ("HOST", "NAME", "WAVE", "STATE", "LAST PACKET", "PACKETS", "SERVED", "FAILS", "UNTRIED")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manageout.errors import LabError
 from manageout.lab import network, samba
-from manageout.lab.run import Run, Step
+from manageout.lab.run import DemoStep, Run
 from manageout.lab.site import MANAGEOUT
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, ISATAP_NAME
 from manageout.words import counted
@@ -100,8 +100,8 @@ def _search(what: str, *attributes: str) -> list[str]:
     return network.run("helpdesk", argv).stdout.splitlines()
 
 
-STEPS: tuple[Step, ...] = (
-    Step("the domain is in place", _domain, needs_ad=True),
-    Step("policies for Windows are published", _published, needs_ad=True),
-    Step("a change by hand shows; all is undone", _undone, needs_ad=True),
+STEPS: tuple[DemoStep, ...] = (
+    DemoStep("the domain is in place", _domain, needs_ad=True),
+    DemoStep("policies for Windows are published", _published, needs_ad=True),
+    DemoStep("a change by hand shows; all is undone", _undone, needs_ad=True),
 )

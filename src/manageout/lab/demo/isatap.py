@@ -12,7 +12,7 @@ from typing import Any
 
 from manageout.errors import LabError
 from manageout.lab import inject, network, process, servers, site
-from manageout.lab.run import Run, Skipped, Step, download
+from manageout.lab.run import DemoStep, Run, Skipped, download
 from manageout.lab.topology import HELPDESK, ISATAP_NAME, ISATAP_PREFIX, KIOSK
 from manageout.protocol.core.drops import Drop
 from manageout.site.plan import isatap_address
@@ -198,15 +198,15 @@ def _kernel_counter(node: str, program: str, name: str) -> int:
     raise LabError(f"the kernel has no counter {name}")
 
 
-STEPS: tuple[Step, ...] = (
-    Step("helpdesk joins", join),
-    Step("fast path", _fast_path),
-    Step("helpdesk pings the laptop", _ping),
-    Step("helpdesk fetches a file by HTTP", _fetch),
-    Step("helpdesk runs a command by SSH", _ssh),
-    Step("helpdesk's other services are refused", _policy),
-    Step("kiosk is refused", _kiosk),
-    Step("spoofed inner source is refused", _spoof),
-    Step("loop packet (RFC 6324) is refused", _loop),
-    Step("hosts and clients count truly", _counters),
+STEPS: tuple[DemoStep, ...] = (
+    DemoStep("helpdesk joins", join),
+    DemoStep("fast path", _fast_path),
+    DemoStep("helpdesk pings the laptop", _ping),
+    DemoStep("helpdesk fetches a file by HTTP", _fetch),
+    DemoStep("helpdesk runs a command by SSH", _ssh),
+    DemoStep("helpdesk's other services are refused", _policy),
+    DemoStep("kiosk is refused", _kiosk),
+    DemoStep("spoofed inner source is refused", _spoof),
+    DemoStep("loop packet (RFC 6324) is refused", _loop),
+    DemoStep("hosts and clients count truly", _counters),
 )

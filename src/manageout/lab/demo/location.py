@@ -11,7 +11,7 @@ from ipaddress import IPv4Interface
 from manageout.errors import LabError
 from manageout.lab import network, process, site
 from manageout.lab.demo.names import look_up
-from manageout.lab.run import Run, Step
+from manageout.lab.run import DemoStep, Run
 from manageout.lab.topology import APP, APP_NAME, DNS_HOME, DNS_INTRANET, SEGMENTS
 
 DESK = IPv4Interface((SEGMENTS["intranet"][77], SEGMENTS["intranet"].prefixlen))
@@ -70,4 +70,4 @@ def _ip(*arguments: str) -> None:
         raise LabError(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
 
 
-STEPS: tuple[Step, ...] = (Step("laptop goes to the office and back", _carry),)
+STEPS: tuple[DemoStep, ...] = (DemoStep("laptop goes to the office and back", _carry),)

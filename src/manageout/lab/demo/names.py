@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from manageout.errors import LabError
 from manageout.lab import network, process, site
-from manageout.lab.run import Run, Step
+from manageout.lab.run import DemoStep, Run
 from manageout.lab.topology import (
     APP,
     APP_NAME,
@@ -99,9 +99,9 @@ def _disappear(run: Run) -> str:
     return f"{' and '.join(REMOTE.values())} have left, and the DNS knows them no more"
 
 
-APPEAR: tuple[Step, ...] = (
-    Step("laptop appears in the DNS", _appear),
-    Step("DNS refuses strangers' updates", _unsigned),
-    Step("laptop resolves names inside", _resolve),
+APPEAR: tuple[DemoStep, ...] = (
+    DemoStep("laptop appears in the DNS", _appear),
+    DemoStep("DNS refuses strangers' updates", _unsigned),
+    DemoStep("laptop resolves names inside", _resolve),
 )
-DISAPPEAR: tuple[Step, ...] = (Step("clients vanish from the DNS", _disappear),)
+DISAPPEAR: tuple[DemoStep, ...] = (DemoStep("clients vanish from the DNS", _disappear),)

@@ -18,11 +18,11 @@ from manageout.lab.demo import isatap as steps_isatap
 from manageout.lab.demo import location as steps_location
 from manageout.lab.demo import names as steps_names
 from manageout.lab.demo import translation as steps_translation
-from manageout.lab.run import Run, Skipped, Step
+from manageout.lab.run import DemoStep, Run, Skipped
 from manageout.lab.topology import Topology
 
 
-class Outcome(NamedTuple):
+class StepOutcome(NamedTuple):
     """What became of a step. ``verdict``: ok, failed or skipped."""
 
     run: str
@@ -34,12 +34,12 @@ class Outcome(NamedTuple):
 
 def demonstrate(
     wanted: Topology, fast_paths: Sequence[bool], say: Callable[[str], object], *, ad: bool = False
-) -> list[Outcome]:
+) -> list[StepOutcome]:
     """Go through every step once for each of ``fast_paths``; the lab is gone at the end, whatever happens.
 
     Raises :class:`LabError` when a lab is up already.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[StepOutcome] = []
     for fast_path in fast_paths:
         run = Run(wanted, fast_path, ad)
         say(f"\n{run.name}")
@@ -53,7 +53,7 @@ def demonstrate(
     return outcomes
 
 
-def perform(run: Run, say: Callable[[str], object]) -> list[Outcome]:
+def perform(run: Run, say: Callable[[str], object]) -> list[StepOutcome]:
     """Go through the steps in a lab whose bare networks are up."""
     outcomes = []
     broken = ""
@@ -70,14 +70,14 @@ def perform(run: Run, say: Callable[[str], object]) -> list[Outcome]:
             verdict, detail = "failed", "\n".join(filter(None, (error.message, error.hint)))
             broken = name if vital else broken
         seconds = round(time.monotonic() - started, 3)
-        outcomes.append(Outcome(run.name, name, verdict, seconds, detail))
+        outcomes.append(StepOutcome(run.name, name, verdict, seconds, detail))
         say(_line(outcomes[-1]))
         if act is steps_isatap.join and verdict == "ok":
             say(f"\n{site.links(run.topology)}\n")
     return outcomes
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: StepOutcome) -> str:
     mark = {"ok": "✓", "failed": "✗", "skipped": "-"}[outcome.verdict]
     detail = outcome.detail.replace("\n", "\n      ")
     return f"  {mark} {outcome.name:<38} {outcome.verdict:<7} {outcome.seconds:6.2f} s  {detail}"
@@ -95,9 +95,9 @@ def _connect(run: Run) -> str:
     return f"{run.laptop} through the NAT, by IP-HTTPS only"
 
 
-STEPS: tuple[Step, ...] = (
-    Step("servers and daemons start", _start, vital=True),
-    Step("laptop connects", _connect, vital=True),
+STEPS: tuple[DemoStep, ...] = (
+    DemoStep("servers and daemons start", _start, vital=True),
+    DemoStep("laptop connects", _connect, vital=True),
     *steps_directory.STEPS,
     *steps_isatap.STEPS,
     *steps_names.APPEAR,

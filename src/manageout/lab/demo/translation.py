@@ -13,7 +13,7 @@ from manageout.errors import LabError
 from manageout.lab import network, process, servers, site
 from manageout.lab.demo.names import await_registered
 from manageout.lab.process import Process
-from manageout.lab.run import Run, Skipped, Step, download
+from manageout.lab.run import DemoStep, Run, Skipped, download
 from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE
 from manageout.protocol.core.drops import Drop
 from manageout.wire.address import rfc6052_embed
@@ -183,14 +183,14 @@ def _offline(node: str) -> bool:
     return not any(row["name"].startswith(f"{node}.") for row in site.ask("gateway", "clients"))
 
 
-STEPS: tuple[Step, ...] = (
-    Step("translation's fast path", _path),
-    Step("laptop opens app by name", _open),
-    Step("app fetches a file from the laptop", _fetch),
-    Step("app's SSH is refused by policy", _refuse),
-    Step("traceroute, both ways", _trace),
-    Step("path MTU, both ways", _path_mtu),
-    Step("tablet connects", _tablet),
-    Step("sessions are listed", _sessions),
-    Step("laptop drops and returns", _return),
+STEPS: tuple[DemoStep, ...] = (
+    DemoStep("translation's fast path", _path),
+    DemoStep("laptop opens app by name", _open),
+    DemoStep("app fetches a file from the laptop", _fetch),
+    DemoStep("app's SSH is refused by policy", _refuse),
+    DemoStep("traceroute, both ways", _trace),
+    DemoStep("path MTU, both ways", _path_mtu),
+    DemoStep("tablet connects", _tablet),
+    DemoStep("sessions are listed", _sessions),
+    DemoStep("laptop drops and returns", _return),
 )

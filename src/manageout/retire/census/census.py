@@ -5,10 +5,9 @@ A source that was asked for by name must be readable; of the others, those that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 from manageout.directory.ad.domain import Domain
 from manageout.directory.dns.tsig import KeySigner
@@ -17,7 +16,9 @@ from manageout.errors import ManageoutError
 from manageout.retire.census import hosts as census_hosts
 from manageout.retire.census import names as census_names
 from manageout.retire.census import policies as census_policies
-from manageout.retire.census.hosts import Addresses
+from manageout.retire.census.hosts import ZoneAddresses
+from manageout.retire.rows import CensusHost, PolicySetting, PublishedName
+from manageout.service.process.rows import HostRow
 from manageout.service.state import host_file as registry_file
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -25,8 +26,6 @@ from manageout.site.tables.site import Site
 MAX_LOOKUPS = 500
 """Names asked for one by one, where a zone cannot be read."""
 THIS_ROUTER = "this router"
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ class Sources:
 class Census:
     """What was found. Rows as they are stored."""
 
-    hosts: dict[str, Row] = field(default_factory=dict)
-    names: list[Row] = field(default_factory=list)
-    policies: list[Row] = field(default_factory=list)
+    hosts: dict[str, CensusHost] = field(default_factory=dict)
+    names: list[PublishedName] = field(default_factory=list)
+    policies: list[PolicySetting] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     """Sources that could not be read, and why."""
     figures: dict[str, int] = field(default_factory=dict)
 
-    def found(self) -> dict[str, dict[str, Row]]:
+    def found(self) -> dict[str, Mapping[str, Mapping[str, object]]]:
         """For :meth:`manageout.service.state.retire.RetireStore.record`."""
         return {
             "host": self.hosts,
@@ -78,7 +77,7 @@ class _Taking:
         self._servers = census_names.servers(site, sources.servers)
         self._answering = census_names.answering(self._servers)
         self._wanted = census_names.names(site, self._zones)
-        self._addresses = Addresses()
+        self._addresses = ZoneAddresses()
         self._published: dict[str, list[ZoneRecord]] = {}
         self._census = Census()
 
@@ -156,7 +155,7 @@ class _Taking:
         if place:
             self._published[place] = found
 
-    def _routers(self) -> dict[str, list[Row]]:
+    def _routers(self) -> dict[str, list[HostRow]]:
         """Rows by router."""
         prefix = self._plan.isatap_prefix.network_address.packed[:8]
         routers = {path.stem: cast(list[Row], registry_file.saved(path)) for path in self._sources.registries}

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
-from typing import Any
 
 from manageout.directory.dns.zone_records import ZoneRecord
+from manageout.retire.rows import CensusHost
+from manageout.service.process.rows import HostRow
 from manageout.wire.address import embedded_isatap, embedded_sixtofour
 
 DAY = 86400
@@ -16,10 +17,8 @@ TEREDO = IPv6Network("2001::/32")
 MAX_NATIVE = 8
 """Addresses of one name that are kept."""
 
-Row = dict[str, Any]
 
-
-class Addresses:
+class ZoneAddresses:
     """The AAAA records of many names; the rest of a zone passes by."""
 
     def __init__(self) -> None:
@@ -62,10 +61,10 @@ class Addresses:
 
 
 def combined(
-    routers: Mapping[str, Iterable[Row]], addresses: Addresses, prefixes: Iterable[IPv6Network]
-) -> dict[str, Row]:
+    routers: Mapping[str, Iterable[HostRow]], addresses: ZoneAddresses, prefixes: Iterable[IPv6Network]
+) -> dict[str, CensusHost]:
     """Hosts by IPv4 address. ``routers``: rows by router; ``prefixes``: of this site's ISATAP link, now or before."""
-    hosts: dict[str, Row] = {}
+    hosts: dict[str, CensusHost] = {}
     for router, rows in routers.items():
         for row in rows:
             with suppress(ValueError):
@@ -85,7 +84,7 @@ def combined(
     return hosts
 
 
-def fresh(v4: IPv4Address) -> Row:
+def fresh(v4: IPv4Address) -> CensusHost:
     """A host of which only the address is known."""
     return {
         "ipv4": str(v4),
@@ -101,7 +100,7 @@ def fresh(v4: IPv4Address) -> Row:
     }
 
 
-def figures(hosts: Iterable[Row], now: float) -> dict[str, int]:
+def figures(hosts: Iterable[CensusHost], now: float) -> dict[str, int]:
     """For the log and the report."""
     rows = list(hosts)
     seen = [now - row["last_seen"] for row in rows if row["last_seen"]]
@@ -118,7 +117,7 @@ def figures(hosts: Iterable[Row], now: float) -> dict[str, int]:
     }
 
 
-def _seen(host: Row, router: str, row: Row) -> None:
+def _seen(host: CensusHost, router: str, row: HostRow) -> None:
     host["routers"].append(router)
     host["name"] = host["name"] or row["name"]
     first = [time for time in (host["first_seen"], row["first_seen"]) if time]

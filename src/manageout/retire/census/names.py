@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from manageout.directory.dns.zone_records import ZoneRecord
+from manageout.retire.rows import PublishedName
 from manageout.service.probe import dns as probe_dns
 from manageout.service.probe.results import DnsAnswer
+from manageout.service.process.rows import HostRow
 from manageout.site.tables.site import Site
 
 BARE = "isatap"
-Row = dict[str, Any]
 
 
 def names(site: Site, zones: Iterable[str]) -> list[str]:
@@ -45,7 +45,7 @@ def answering(asked: Sequence[str]) -> list[str]:
 
 def published(
     wanted: Sequence[str], asked: Sequence[str], zones: Mapping[str, Sequence[ZoneRecord]]
-) -> list[Row]:
+) -> list[PublishedName]:
     """A row for each name on each server, and for each in a zone that was read."""
     answers = probe_dns.ask_all([(name, kind) for name in wanted for kind in ("A", "AAAA")], asked)
     rows = _of_zones(wanted, zones)
@@ -57,7 +57,7 @@ def published(
     return rows
 
 
-def name(hosts: Iterable[Row], asked: Sequence[str], limit: int) -> None:
+def name(hosts: Iterable[HostRow], asked: Sequence[str], limit: int) -> None:
     """Give hosts without a name the one of their address, if it has one."""
     nameless = [row for row in hosts if not row["name"]][:limit]
     questions = [(probe_dns.reverse_name(row["ipv4"]), "PTR") for row in nameless]
@@ -65,26 +65,25 @@ def name(hosts: Iterable[Row], asked: Sequence[str], limit: int) -> None:
         row["name"] = answer.records[0].lower() if answer.records else ""
 
 
-def lookups(hosts: Iterable[Row], asked: Sequence[str], limit: int) -> Iterator[ZoneRecord]:
+def lookups(hosts: Iterable[HostRow], asked: Sequence[str], limit: int) -> Iterator[ZoneRecord]:
     """AAAA records of hosts whose names are known, where their zones cannot be read."""
     wanted = list(dict.fromkeys(row["name"].lower() for row in hosts if row["name"]))[:limit]
     for answer in probe_dns.ask_all([(name, "AAAA") for name in wanted], asked[:1]):
         yield from (ZoneRecord(answer.name, "AAAA", value) for value in answer.records)
 
 
-def _of_zones(wanted: Sequence[str], zones: Mapping[str, Sequence[ZoneRecord]]) -> list[Row]:
+def _of_zones(wanted: Sequence[str], zones: Mapping[str, Sequence[ZoneRecord]]) -> list[PublishedName]:
     rows = []
     for zone, records in zones.items():
         for name in wanted:
             values = sorted({record.value for record in records if record.name == name})
             if values:
-                rows.append(
-                    {"name": name, "place": f"zone {zone}", "values": values, "said": "", "blocked": False}
-                )
+                found = PublishedName(name=name, place=f"zone {zone}", values=values, said="", blocked=False)
+                rows.append(found)
     return rows
 
 
-def _of_server(name: str, server: str, answers: Sequence[DnsAnswer], in_zone: bool) -> Row:
+def _of_server(name: str, server: str, answers: Sequence[DnsAnswer], in_zone: bool) -> PublishedName:
     values = sorted({value for answer in answers for value in answer.records})
     said = "" if values else next((answer.rcode or answer.error for answer in answers), "")
     # The global query block list of a Windows DNS server answers as if there were no such record.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from manageout.errors import ManageoutError
+from manageout.retire.rows import PolicySetting
 from manageout.windows.gpo_read import Setting, decoded, of_files, of_report
 
 MAX_FILES, MAX_BYTES = 20_000, 64 << 20
@@ -17,10 +18,8 @@ INFO, FILES = "bkupinfo.xml", "DomainSysvol/GPO"
 _SUFFIXES = (".pol", ".xml", ".ps1", ".bat", ".cmd", ".vbs", ".ini", ".txt")
 _HINT = "give a folder that Backup-GPO wrote, or the file of Get-GPOReport -All -ReportType Xml -Path FILE"
 
-Row = dict[str, Any]
 
-
-def of_directory(policies: list[dict[str, Any]]) -> list[Row]:
+def of_directory(policies: list[dict[str, Any]]) -> list[PolicySetting]:
     """What :meth:`manageout.directory.ad.domain.Domain.census` has read."""
     rows = []
     for policy in policies:
@@ -29,7 +28,7 @@ def of_directory(policies: list[dict[str, Any]]) -> list[Row]:
     return rows
 
 
-def of_path(path: Path) -> list[Row]:
+def of_path(path: Path) -> list[PolicySetting]:
     """A folder of backups, or a report. Raises :class:`ManageoutError`."""
     try:
         if path.is_dir():
@@ -46,11 +45,11 @@ def of_path(path: Path) -> list[Row]:
         raise ManageoutError(f"{path}: {error.message}", _HINT) from None
 
 
-def _of_folder(path: Path) -> list[Row]:
+def _of_folder(path: Path) -> list[PolicySetting]:
     infos = [each for each in _walk(path) if each.name.lower() == INFO]
     if not infos:
         raise ManageoutError(f"{path}: no backup of a group policy below it", _HINT)
-    rows: list[Row] = []
+    rows: list[PolicySetting] = []
     for info in infos:
         text = decoded(_start(info))
         root = info.parent / FILES
@@ -87,10 +86,13 @@ def _field(text: str, name: str) -> str:
     return match[1].strip() if match else ""
 
 
-def _rows(settings: list[Setting], links: list[str]) -> list[Row]:
-    return [{**setting._asdict(), "links": links} for setting in settings]
+def _rows(settings: list[Setting], links: list[str]) -> list[PolicySetting]:
+    return [
+        PolicySetting(policy=policy, guid=guid, place=place, what=what, turns=turns, links=links)
+        for policy, guid, place, what, turns in settings
+    ]
 
 
-def turns_on(row: Mapping[str, Any]) -> bool:
+def turns_on(row: PolicySetting) -> bool:
     """Whether machines use ISATAP because of it."""
     return row["turns"] in ("on", "router name", "unclear")

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError, NotPermitted
 from manageout.service.state.database import Schema, newer, version_of
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.words import said
 
 FILE = "retire.db"
@@ -49,11 +49,11 @@ AND step NOT IN (SELECT max(step) FROM found GROUP BY kind)
 _INSERT = "INSERT INTO steps VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 
 
-class Entry(NamedTuple):
+class LoggedStep(NamedTuple):
     """One step that was done."""
 
     number: int
-    step: Step
+    step: RetireStep
     phase: Phase
     """What it led to."""
     at: float
@@ -90,16 +90,16 @@ class RetireStore:
         last = self.last()
         return last.phase if last else Phase.NOT_BEGUN
 
-    def last(self, *steps: Step) -> Entry | None:
+    def last(self, *steps: RetireStep) -> LoggedStep | None:
         """The latest entry, of any step or of these."""
         wanted = [entry for entry in self.entries() if not steps or entry.step in steps]
         return wanted[-1] if wanted else None
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LoggedStep]:
         """Everything that was done, in order."""
         return [self._entry(row) for row in self._read("SELECT * FROM steps ORDER BY id")]
 
-    def found(self, kind: str, number: int | None = None) -> list[dict[str, Any]]:
+    def found(self, kind: str, number: int | None = None) -> list[Any]:
         """Rows of one kind that entry ``number`` has found; without it, the latest entry that found some."""
         if number is None:
             latest = self._read("SELECT max(step) FROM found WHERE kind = ?", kind)
@@ -121,7 +121,7 @@ class RetireStore:
 
     def record(
         self,
-        step: Step,
+        step: RetireStep,
         phase: Phase,
         at: float,
         by: str,
@@ -129,9 +129,9 @@ class RetireStore:
         since: float | None = None,
         forced: bool = False,
         figures: Mapping[str, Any] | None = None,
-        found: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
+        found: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
         members: Sequence[Member] | None = None,
-    ) -> Entry:
+    ) -> LoggedStep:
         """Note a step. ``found``: rows by kind and key. ``members``: who retires from now on; None: as before."""
         values = (step, phase, at, at if since is None else since, by, int(forced), json.dumps(figures or {}))
         rows = [(kind, key, row) for kind, group in (found or {}).items() for key, row in group.items()]
@@ -146,7 +146,7 @@ class RetireStore:
                     ((str(member.network), member.wave, member.since) for member in members),
                 )
             db.execute(_PRUNE, (KEEP,))
-        return Entry(number or 0, step, phase, at, values[3], by, forced, dict(figures or {}))
+        return LoggedStep(number or 0, step, phase, at, values[3], by, forced, dict(figures or {}))
 
     def keep(self, key: str, value: object) -> None:
         """Keep what an undo needs, BEFORE it is changed; ``value``: what JSON can hold."""
@@ -160,13 +160,13 @@ class RetireStore:
 
     # A row may be other than what we have written: another program's, or of a disk that failed.
 
-    def _entry(self, row: Sequence[Any]) -> Entry:
+    def _entry(self, row: Sequence[Any]) -> LoggedStep:
         number, step, phase, at, since, by, forced, figures = row
         try:
-            done, led = Step(step), Phase(phase)
+            done, led = RetireStep(step), Phase(phase)
         except ValueError:
             raise self._damaged(f"{_shortened(step)} to {_shortened(phase)} is no step") from None
-        return Entry(number, done, led, at, since, by, bool(forced), self._object(figures))
+        return LoggedStep(number, done, led, at, since, by, bool(forced), self._object(figures))
 
     def _network(self, text: str) -> IPv4Network:
         try:

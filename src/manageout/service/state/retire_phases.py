@@ -16,7 +16,7 @@ from manageout.words import duration
 EVIDENCE_AGE = 7 * 86400
 
 
-class Step(StrEnum):
+class RetireStep(StrEnum):
     """What is noted in the log."""
 
     CENSUS = "census"
@@ -41,16 +41,16 @@ class Phase(StrEnum):
 
 
 _AFTERWARDS = (Phase.PILOT, Phase.RETIRED, Phase.REMOVED)
-NEXT: dict[tuple[Phase, Step], Phase] = {
-    **{(phase, Step.CENSUS): Phase.COUNTED for phase in (Phase.NOT_BEGUN, Phase.COUNTED, Phase.JUDGED)},
-    **{(phase, Step.CENSUS): phase for phase in _AFTERWARDS},
-    **{(phase, Step.JUDGE): Phase.JUDGED for phase in (Phase.COUNTED, Phase.JUDGED)},
-    **{(phase, Step.JUDGE): phase for phase in _AFTERWARDS},
-    (Phase.JUDGED, Step.PILOT): Phase.PILOT,
-    (Phase.PILOT, Step.PILOT): Phase.PILOT,
-    (Phase.PILOT, Step.FORWARD): Phase.PILOT,
-    **{(phase, Step.REMOVE): Phase.REMOVED for phase in (Phase.RETIRED, Phase.REMOVED)},
-    **{(phase, Step.UNDO): Phase.JUDGED for phase in _AFTERWARDS},
+NEXT: dict[tuple[Phase, RetireStep], Phase] = {
+    **{(phase, RetireStep.CENSUS): Phase.COUNTED for phase in (Phase.NOT_BEGUN, Phase.COUNTED, Phase.JUDGED)},
+    **{(phase, RetireStep.CENSUS): phase for phase in _AFTERWARDS},
+    **{(phase, RetireStep.JUDGE): Phase.JUDGED for phase in (Phase.COUNTED, Phase.JUDGED)},
+    **{(phase, RetireStep.JUDGE): phase for phase in _AFTERWARDS},
+    (Phase.JUDGED, RetireStep.PILOT): Phase.PILOT,
+    (Phase.PILOT, RetireStep.PILOT): Phase.PILOT,
+    (Phase.PILOT, RetireStep.FORWARD): Phase.PILOT,
+    **{(phase, RetireStep.REMOVE): Phase.REMOVED for phase in (Phase.RETIRED, Phase.REMOVED)},
+    **{(phase, RetireStep.UNDO): Phase.JUDGED for phase in _AFTERWARDS},
 }
 HINTS = {
     Phase.NOT_BEGUN: "manageout retire census",
@@ -63,12 +63,12 @@ HINTS = {
 """What comes next."""
 
 
-def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
+def next_phase(phase: Phase, step: RetireStep, whole: bool = False) -> Phase:
     """What ``step`` leads to. ``whole``: it goes forward with everybody. Raises :class:`ManageoutError`."""
     try:
         return Phase.RETIRED if whole and NEXT[phase, step] is Phase.PILOT else NEXT[phase, step]
     except KeyError:
-        if step is Step.UNDO:
+        if step is RetireStep.UNDO:
             raise ManageoutError(
                 "nothing to undo: nobody retires, and nothing is removed", f"next: {HINTS[phase]}"
             ) from None
@@ -77,7 +77,7 @@ def next_phase(phase: Phase, step: Step, whole: bool = False) -> Phase:
         ) from None
 
 
-def require_age(step: Step, since: float, now: float, wanted: float, force: bool) -> bool:
+def require_age(step: RetireStep, since: float, now: float, wanted: float, force: bool) -> bool:
     """Refuse ``step`` while what it rests upon is observed for less than ``wanted`` seconds.
 
     ``since``: when the observation began. True: it was too young, and forced.

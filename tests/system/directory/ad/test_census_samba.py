@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from manageout.lab import network, samba
-from manageout.lab.bind import Record
+from manageout.lab.bind import LabRecord
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
 from manageout.retire.remove import restore
 from manageout.service.state.retire import RetireStore
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.site.contradictions import read_site
 from tests.tools.commands import MANAGEOUT
 
@@ -38,10 +38,10 @@ UNIT = "OU=Workstations,DC=corp,DC=example"
 SERVER = f"dc.{DOMAIN}"
 ISATAP = "fd12:3456:789a:1:0:5efe:a00:11e"
 RECORDS = [
-    Record(f"manageout-isatap.{DOMAIN}", "A", "10.0.0.5"),
-    Record(f"helpdesk.{DOMAIN}", "AAAA", ISATAP),
-    Record(f"helpdesk.{DOMAIN}", "AAAA", "fd12:9::30"),
-    Record(f"isatap.{DOMAIN}", "CNAME", f"old.{DOMAIN}"),
+    LabRecord(f"manageout-isatap.{DOMAIN}", "A", "10.0.0.5"),
+    LabRecord(f"helpdesk.{DOMAIN}", "AAAA", ISATAP),
+    LabRecord(f"helpdesk.{DOMAIN}", "AAAA", "fd12:9::30"),
+    LabRecord(f"isatap.{DOMAIN}", "CNAME", f"old.{DOMAIN}"),
 ]
 
 
@@ -140,7 +140,7 @@ def test_our_policy_goes_at_the_end_of_a_retirement_and_comes_back(folder: Path)
     before = policies()
     assert NAME in before
     store = RetireStore(folder / "state")
-    store.record(Step.FORWARD, Phase.RETIRED, 1.0, "anna@router")
+    store.record(RetireStep.FORWARD, Phase.RETIRED, 1.0, "anna@router")
     remove = ("retire", "remove", "--policies", "--scripts", str(folder / "scripts"))
     dry = manageout(folder, *remove, "--dry-run")
     assert f"would remove the policy {NAME}" in dry.stdout and policies() == before

@@ -15,7 +15,7 @@ from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME, KIOSK, LAPTOP_NAME
 from manageout.service.state.host_file import stored
 from manageout.service.state.retire import RetireStore
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.service.state.usage_file import UsageFile
 from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import Lab
@@ -86,7 +86,7 @@ def test_census_of_registry_and_zones(lab: Lab, records: None, fresh: RetireStor
     assert fresh.phase() is Phase.COUNTED
     entry = fresh.last()
     assert entry is not None
-    assert (entry.step, entry.by.partition("@")[0]) == (Step.CENSUS, "root")
+    assert (entry.step, entry.by.partition("@")[0]) == (RetireStep.CENSUS, "root")
     assert {row["ipv4"] for row in fresh.found("host")} == set(hosts)
 
 
@@ -150,7 +150,7 @@ def test_judgement_of_real_calls(lab: Lab, fresh: RetireStore) -> None:
     assert (verdict["serves"], verdict["blockers"]) == ("lease", [])
     opened = {(each["protocol"], each["port"]) for each in verdict["opens"]}
     assert ("tcp", 22) in opened
-    entry = fresh.last(Step.JUDGE)
+    entry = fresh.last(RetireStep.JUDGE)
     assert entry is not None
     assert entry.forced
     assert entry.since < entry.at

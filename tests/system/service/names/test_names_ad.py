@@ -14,7 +14,7 @@ import pytest
 
 from manageout.errors import ManageoutError
 from manageout.lab import network, samba
-from manageout.lab.bind import Record
+from manageout.lab.bind import LabRecord
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
 from manageout.linux.host import netns
 from manageout.protocol.names.registrar import NOTHING, Records, Task
@@ -57,7 +57,7 @@ def domain() -> Iterator[None]:
         pytest.skip("samba-ad-dc is not installed")
     network.up(topology("single"))
     try:
-        samba.start_directory("dc", DNS_INTRANET, [Record(f"printer.{DOMAIN}", "A", "10.0.0.77")])
+        samba.start_directory("dc", DNS_INTRANET, [LabRecord(f"printer.{DOMAIN}", "A", "10.0.0.77")])
         yield
     finally:
         network.down()

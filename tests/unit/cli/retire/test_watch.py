@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from manageout.cli.retire.watch import render
-from manageout.retire.watch import Flow, State, Watched
+from manageout.retire.watch import Flow, HostState, Watched
 
 NOW = 1_700_000_000.0
 LONG = "a-rather-long-name-of-a-machine.branch-office.corp.example"
@@ -15,7 +15,7 @@ LONG = "a-rather-long-name-of-a-machine.branch-office.corp.example"
 
 def host(number: int, **changes: Any) -> Watched:
     made = Watched(
-        f"10.0.1.{number}", LONG, "everybody", NOW - 9, State.LET_GO, 0, NOW - 999, (), (), (), (), 0
+        f"10.0.1.{number}", LONG, "everybody", NOW - 9, HostState.LET_GO, 0, NOW - 999, (), (), (), (), 0
     )
     return made._replace(**changes)
 
@@ -32,7 +32,7 @@ def test_nobody_retires() -> None:
 def test_what_is_wrong_stands_first_and_is_told() -> None:
     found = [
         *(host(number) for number in range(1, 60)),
-        host(200, state=State.SENDS, still=(flow("ISATAP"),)),
+        host(200, state=HostState.SENDS, still=(flow("ISATAP"),)),
         host(201, fails=(flow("NAT46", 4),), refused=("loop (3)",)),
     ]
     lines = render(found, "", NOW).splitlines()
@@ -47,14 +47,14 @@ def test_what_is_wrong_stands_first_and_is_told() -> None:
 
 
 def test_it_fits_a_terminal_unless_wide() -> None:
-    found = [host(1, wave="x" * 60, state=State.SENDS, packets=123456789)]
+    found = [host(1, wave="x" * 60, state=HostState.SENDS, packets=123456789)]
     lines = render(found, "", NOW).splitlines()
     assert max(len(click.unstyle(line)) for line in lines) <= 100
     assert LONG in render(found, "", NOW, wide=True)
 
 
 def test_names_of_others_move_no_cursor() -> None:
-    text = render([host(1, name="a\x1b[2Jb", still=(flow("ISATAP"),), state=State.SENDS)], "", NOW)
+    text = render([host(1, name="a\x1b[2Jb", still=(flow("ISATAP"),), state=HostState.SENDS)], "", NOW)
     assert "\x1b[2J" not in text
 
 

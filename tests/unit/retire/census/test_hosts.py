@@ -6,7 +6,7 @@ from ipaddress import IPv6Network
 from typing import Any
 
 from manageout.directory.dns.zone_records import ZoneRecord
-from manageout.retire.census.hosts import MAX_NATIVE, Addresses, combined, figures
+from manageout.retire.census.hosts import MAX_NATIVE, ZoneAddresses, combined, figures
 
 NOW = 1_700_000_000
 PREFIX = IPv6Network("fd12:3456:789a:1::/64")
@@ -18,8 +18,8 @@ def registered(v4: str = "10.0.1.30", **more: Any) -> dict[str, Any]:
     return row | {"rx_packets": 1, "rx_bytes": 100, "tx_packets": 2, "tx_bytes": 200} | more
 
 
-def addresses(*records: tuple[str, str]) -> Addresses:
-    found = Addresses()
+def addresses(*records: tuple[str, str]) -> ZoneAddresses:
+    found = ZoneAddresses()
     for name, value in records:
         assert list(found.add([ZoneRecord(name, "AAAA", value)]))
     return found

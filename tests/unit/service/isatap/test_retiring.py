@@ -12,14 +12,14 @@ import pytest
 from manageout.protocol.core.prefixes import Prefix
 from manageout.service.isatap.retiring import TOLD, Retiring
 from manageout.service.state.retire import FILE, Member, RetireStore
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.service.state.retire_phases import Phase, RetireStep
 
 HOST, NETWORK = IPv4Network("10.0.1.30/32"), IPv4Network("10.0.2.0/24")
 
 
 def note(directory: Path, *networks: IPv4Network) -> None:
     members = [Member(network, "a wave", 1.0) for network in networks]
-    RetireStore(directory).record(Step.PILOT, Phase.PILOT, 1.0, "anna@router", members=members)
+    RetireStore(directory).record(RetireStep.PILOT, Phase.PILOT, 1.0, "anna@router", members=members)
 
 
 def test_nothing_is_there(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from manageout.errors import ManageoutError
-from manageout.service.state.retire import FILE, KEEP, Entry, Member, RetireStore
-from manageout.service.state.retire_phases import Phase, Step
+from manageout.service.state.retire import FILE, KEEP, LoggedStep, Member, RetireStore
+from manageout.service.state.retire_phases import Phase, RetireStep
 
 NOW = 1_700_000_000.0
 PILOT = Member(IPv4Network("10.0.1.0/28"), "helpdesk", NOW)
@@ -24,8 +24,8 @@ PILOT = Member(IPv4Network("10.0.1.0/28"), "helpdesk", NOW)
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.unit.service.state.test_retire import NOW, PILOT, Phase, RetireStore, Step
-RetireStore(Path(sys.argv[1])).record(Step.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
+from tests.unit.service.state.test_retire import NOW, PILOT, Phase, RetireStore, RetireStep
+RetireStore(Path(sys.argv[1])).record(RetireStep.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -41,8 +41,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def counted(store: RetireStore, at: float, **hosts: dict[str, object]) -> Entry:
-    return store.record(Step.CENSUS, Phase.COUNTED, at, "root", found={"host": hosts})
+def counted(store: RetireStore, at: float, **hosts: dict[str, object]) -> LoggedStep:
+    return store.record(RetireStep.CENSUS, Phase.COUNTED, at, "root", found={"host": hosts})
 
 
 def test_without_a_file_nothing_has_begun(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_without_a_file_nothing_has_begun(tmp_path: Path) -> None:
 
 def test_a_step_is_read_as_it_was_recorded(tmp_path: Path) -> None:
     made = RetireStore(tmp_path).record(
-        Step.PILOT,
+        RetireStep.PILOT,
         Phase.PILOT,
         NOW,
         "anna@router",
@@ -67,7 +67,7 @@ def test_a_step_is_read_as_it_was_recorded(tmp_path: Path) -> None:
     assert (
         store.last()
         == made
-        == Entry(1, Step.PILOT, Phase.PILOT, NOW, NOW - 5, "anna@router", True, {"hosts": 3})
+        == LoggedStep(1, RetireStep.PILOT, Phase.PILOT, NOW, NOW - 5, "anna@router", True, {"hosts": 3})
     )
     assert store.phase() is Phase.PILOT
     assert store.members() == [PILOT]
@@ -76,18 +76,20 @@ def test_a_step_is_read_as_it_was_recorded(tmp_path: Path) -> None:
 def test_the_last_of_some_steps(tmp_path: Path) -> None:
     store = RetireStore(tmp_path)
     counted(store, NOW)
-    store.record(Step.JUDGE, Phase.JUDGED, NOW + 1, "root")
-    found = store.last(Step.CENSUS)
+    store.record(RetireStep.JUDGE, Phase.JUDGED, NOW + 1, "root")
+    found = store.last(RetireStep.CENSUS)
     assert found is not None
     assert found.at == NOW
-    assert store.last(Step.UNDO) is None
+    assert store.last(RetireStep.UNDO) is None
 
 
 def test_what_was_found_is_kept_by_kind_and_the_latest_is_read(tmp_path: Path) -> None:
     store = RetireStore(tmp_path)
     first = counted(store, NOW, a={"ipv4": "10.0.1.1"}, b={"ipv4": "10.0.1.2"})
     counted(store, NOW + 1, a={"ipv4": "10.0.1.1"})
-    store.record(Step.JUDGE, Phase.JUDGED, NOW + 2, "root", found={"verdict": {"a": {"class": "holds"}}})
+    store.record(
+        RetireStep.JUDGE, Phase.JUDGED, NOW + 2, "root", found={"verdict": {"a": {"class": "holds"}}}
+    )
     assert store.found("host") == [{"ipv4": "10.0.1.1"}]
     assert len(store.found("host", first.number)) == 2
     assert store.found("verdict") == [{"class": "holds"}]
@@ -107,16 +109,16 @@ def test_the_latest_rows_of_each_kind_outlive_many_steps_of_another(tmp_path: Pa
     counted(store, NOW, a={"ipv4": "10.0.1.1"})
     counted(store, NOW + 1, a={"ipv4": "10.0.1.9"})
     for number in range(KEEP + 3):
-        store.record(Step.FORWARD, Phase.PILOT, NOW + 2 + number, "root")
+        store.record(RetireStep.FORWARD, Phase.PILOT, NOW + 2 + number, "root")
     assert store.found("host") == [{"ipv4": "10.0.1.9"}]
 
 
 def test_members_stay_unless_they_are_told(tmp_path: Path) -> None:
     store = RetireStore(tmp_path)
-    store.record(Step.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
-    store.record(Step.CENSUS, Phase.PILOT, NOW, "root")
+    store.record(RetireStep.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
+    store.record(RetireStep.CENSUS, Phase.PILOT, NOW, "root")
     assert store.members() == [PILOT]
-    store.record(Step.UNDO, Phase.JUDGED, NOW, "root", members=[])
+    store.record(RetireStep.UNDO, Phase.JUDGED, NOW, "root", members=[])
     assert store.members() == []
 
 
@@ -147,7 +149,7 @@ def test_a_step_survives_sigkill(tmp_path: Path) -> None:
 
 def test_what_a_command_left_that_was_killed_while_it_wrote_is_taken_back(tmp_path: Path) -> None:
     store = RetireStore(tmp_path)
-    store.record(Step.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
+    store.record(RetireStep.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
     code = [sys.executable, "-c", _KILLED_HALF_WAY, str(tmp_path / FILE)]
     assert subprocess.run(code, check=False).returncode == -signal.SIGKILL
     assert (tmp_path / f"{FILE}-journal").exists()
@@ -158,7 +160,7 @@ def test_what_a_command_left_that_was_killed_while_it_wrote_is_taken_back(tmp_pa
 def test_a_step_is_whole_or_not_at_all(tmp_path: Path) -> None:
     store = RetireStore(tmp_path)
     with pytest.raises(TypeError):
-        store.record(Step.CENSUS, Phase.COUNTED, NOW, "root", found={"host": {"a": {"bad": object()}}})
+        store.record(RetireStep.CENSUS, Phase.COUNTED, NOW, "root", found={"host": {"a": {"bad": object()}}})
     assert store.entries() == []
 
 
@@ -195,7 +197,7 @@ DAMAGE = {
 def test_a_damaged_row_is_a_clear_line(tmp_path: Path, what: str, text: str) -> None:
     store = RetireStore(tmp_path)
     store.record(
-        Step.PILOT,
+        RetireStep.PILOT,
         Phase.PILOT,
         NOW,
         "root",
@@ -220,7 +222,7 @@ def test_a_damaged_row_is_a_clear_line(tmp_path: Path, what: str, text: str) -> 
 @pytest.mark.parametrize("text", ["[]", "5", "null"])
 def test_what_is_no_object_is_damage_too(tmp_path: Path, text: str) -> None:
     store = RetireStore(tmp_path)
-    store.record(Step.PILOT, Phase.PILOT, NOW, "root", found={"hosts": {"a": {"b": 1}}})
+    store.record(RetireStep.PILOT, Phase.PILOT, NOW, "root", found={"hosts": {"a": {"b": 1}}})
     for statement, read in (
         (DAMAGE["figures"], store.phase),
         (DAMAGE["row"], lambda: store.found("hosts", 1)),
@@ -234,6 +236,6 @@ def test_what_is_no_object_is_damage_too(tmp_path: Path, text: str) -> None:
 
 def test_a_reader_needs_no_right_to_write(tmp_path: Path) -> None:
     store = RetireStore(tmp_path)
-    store.record(Step.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
+    store.record(RetireStep.PILOT, Phase.PILOT, NOW, "root", members=[PILOT])
     with sqlite3.connect(f"{(tmp_path / FILE).as_uri()}?mode=ro&immutable=1", uri=True) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
