@@ -105,7 +105,7 @@ def observe(seen: Observation, now: float) -> list[Watched]:
     for text in {*hosts, *verdicts, *usage}:
         member = members.get(text)
         if member is not None:
-            host = _Host(text, member, hosts.get(text, {}), verdicts.get(text), baseline.get(text))
+            host = _Host(text, member, hosts.get(text), verdicts.get(text), baseline.get(text))
             found.append(host.watched(usage.get(text, []), seen.drops, now))
     return sorted(found, key=lambda each: int(IPv4Address(each.ipv4)))
 
@@ -140,18 +140,26 @@ def figures(found: Iterable[Watched]) -> dict[str, int]:
 
 class _Host:
     def __init__(
-        self, ipv4: str, member: Member, host: HostRow, verdict: HostVerdict | None, kept: Baseline | None
+        self,
+        ipv4: str,
+        member: Member,
+        host: HostRow | None,
+        verdict: HostVerdict | None,
+        kept: Baseline | None,
     ) -> None:
-        self.ipv4, self.member, self.host, self.kept = ipv4, member, host, kept
+        self.ipv4, self.member, self.kept = ipv4, member, kept
         self.opened = verdict["opens"] if verdict else []
-        self.name = host.get("name") or (verdict["name"] if verdict else "")
+        self.name = (host and host["name"]) or (verdict["name"] if verdict else "")
+        self.packets = host["rx_packets"] if host else 0
+        self.last_packet = host["last_packet"] if host else 0.0
+        self.last_rs = host["last_rs"] if host else 0.0
         self.settled = member.since + SETTLE
 
     def watched(self, usage: Sequence[Usage], drops: Iterable[DropRow], now: float) -> Watched:
         before, after = self._split(usage)
-        packets = max(0, self.host.get("rx_packets", 0) - (self.kept["packets"] if self.kept else 0))
+        packets = max(0, self.packets - (self.kept["packets"] if self.kept else 0))
         still = tuple(flow for flow in after if flow.way == ISATAP and flow.last > self.settled)
-        last = float(self.host.get("last_packet") or 0)
+        last = self.last_packet
         fails = tuple(flow for flow in after if self._fails(flow, before))
         past = [flow for flow in after if flow.last <= now + SKEW]  # the future speaks against, never for
         served = tuple(flow for flow in past if flow.way != ISATAP and flow.calls > flow.unanswered)
@@ -181,7 +189,7 @@ class _Host:
             return HostState.SENDS
         if now < self.settled:
             return HostState.TOLD
-        signs = (last, float(self.host.get("last_rs") or 0))
+        signs = (last, self.last_rs)
         alive = any(self.member.since <= sign <= now + SKEW for sign in signs)
         return HostState.LET_GO if alive or active else HostState.SILENT
 

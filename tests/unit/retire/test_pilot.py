@@ -18,7 +18,7 @@ from manageout.service.state.usage_file import DAY, Usage
 NOW = 20_000.5 * DAY
 WEEK = 7.0 * DAY
 A, B = [IPv4Network("10.0.1.30/32")], [IPv4Network("10.0.1.31/32")]
-HOSTS = [
+HOSTS: Any = [
     {"ipv4": f"10.0.1.{n}", "name": "", "rx_packets": n, "last_rs": NOW, "last_packet": 0} for n in (30, 31)
 ]
 

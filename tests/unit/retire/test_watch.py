@@ -17,7 +17,7 @@ HOST = "10.0.1.30"
 MEMBERS = [Member(IPv4Network("10.0.1.0/24"), "helpdesk", START)]
 
 
-def row(ipv4: str = HOST, **changes: Any) -> dict[str, Any]:
+def row(ipv4: str = HOST, **changes: Any) -> Any:
     made = {"ipv4": ipv4, "name": "", "last_rs": START + 10, "last_packet": START - 9, "rx_packets": 100}
     return made | changes
 

@@ -158,8 +158,8 @@ class _Taking:
     def _routers(self) -> dict[str, list[HostRow]]:
         """Rows by router."""
         prefix = self._plan.isatap_prefix.network_address.packed[:8]
-        routers = {path.stem: cast(list[Row], registry_file.saved(path)) for path in self._sources.registries}
-        here = cast(list[Row], list(registry_file.stored(self._sources.state_dir, prefix)))
+        routers = {path.stem: registry_file.saved(path) for path in self._sources.registries}
+        here = list(registry_file.stored(self._sources.state_dir, prefix))
         if here:
             routers[THIS_ROUTER] = here
         elif not routers:

@@ -13,7 +13,7 @@ PREFIX = IPv6Network("fd12:3456:789a:1::/64")
 HERE = "fd12:3456:789a:1:0:5efe:a00:11e"  # 10.0.1.30
 
 
-def registered(v4: str = "10.0.1.30", **more: Any) -> dict[str, Any]:
+def registered(v4: str = "10.0.1.30", **more: Any) -> Any:
     row = {"ipv4": v4, "ipv6": "", "name": "", "first_seen": NOW - 900, "last_rs": NOW - 60, "last_packet": 0}
     return row | {"rx_packets": 1, "rx_bytes": 100, "tx_packets": 2, "tx_bytes": 200} | more
 
