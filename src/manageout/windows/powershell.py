@@ -6,7 +6,7 @@ Their texts stand in ``scripts/*.ps1`` with ``@@NAME@@`` where a literal belongs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -61,16 +61,26 @@ def hosts_off() -> str:
     return filled("hosts", WANTED="@()", BEGIN=quoted(_BEGIN), END=quoted(_END))
 
 
-def domain(targets: Iterable[Target], name: str) -> str:
-    """Create, fill, filter and link the policies in the domain ``name``."""
+def domain(targets: Sequence[Target], name: str) -> str:
+    """Create, fill, filter and link the policies in the domain ``name``; what they no longer have is taken out."""
     calls = "\n".join(_call(target) for target in targets)
-    return filled("domain", DOMAIN=quoted(name), TCPIP=quoted(TCPIP_EXTENSION), CALLS=calls.rstrip())
+    return filled(
+        "domain",
+        DOMAIN=quoted(name),
+        TCPIP=quoted(TCPIP_EXTENSION),
+        CALLS=calls.rstrip(),
+        NAMES=_names(targets),
+    )
 
 
-def domain_undo(targets: Iterable[Target], name: str) -> str:
+def domain_undo(targets: Sequence[Target], name: str) -> str:
     """Remove the policies that :func:`domain` has made; with them go their links."""
+    return filled("domain-undo", DOMAIN=quoted(name), NAMES=_names(targets))
+
+
+def _names(targets: Sequence[Target]) -> str:
     names = ",\n    ".join(quoted(target.policy.name) for target in targets)
-    return filled("domain-undo", DOMAIN=quoted(name), NAMES=f"@(\n    {names}\n)")
+    return f"@(\n    {names}\n)"
 
 
 def name_rules() -> str:
@@ -95,8 +105,9 @@ def filled(name: str, **literals: str) -> str:
 
 
 def _call(target: Target) -> str:
+    # A comma before each: without it the lists within a list become one.
     lines = [
-        f"    @({quoted(value.key)}, {quoted(value.name)}, {quoted(value.kind)}, {_content(value.content)})"
+        f"    ,@({quoted(value.key)}, {quoted(value.name)}, {quoted(value.kind)}, {_content(value.content)})"
         for value in target.policy.values
     ]
     values = "\n".join(lines)

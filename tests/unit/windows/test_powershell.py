@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 import pytest
@@ -91,3 +92,26 @@ def test_values_of_all_types() -> None:
 def test_the_inverse_removes_what_is_ours_only() -> None:
     assert "-notlike 'Manageout:*'" in SCRIPTS["domain undo"]
     assert "'Manageout: managers'" in SCRIPTS["domain undo"]
+
+
+def test_a_policy_keeps_nothing_that_is_no_longer_wanted() -> None:
+    """Neither values, nor groups, nor links: a port that is no longer asked for would stay open on the clients."""
+    text = SCRIPTS["domain"]
+    for command in ("Remove-GPRegistryValue", "Remove-GPLink", "-PermissionLevel None"):
+        assert text.index("ShouldProcess($Name") < text.index(command)
+    assert text.index("Remove-GPRegistryValue") < text.index("        Set-GPRegistryValue")
+
+
+def test_each_value_of_a_policy_is_a_list_of_its_own() -> None:
+    lines = [
+        line
+        for line in SCRIPTS["domain"].splitlines()
+        if re.match(r"    ,?@\('Software", line, re.IGNORECASE)
+    ]
+    assert len(lines) == sum(len(target.policy.values) for target in TARGETS)
+    assert all(line.startswith("    ,@(") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["domain", "domain undo"])
+def test_policies_of_ours_that_the_file_does_not_name_are_told(name: str) -> None:
+    assert "-notin" in SCRIPTS[name] and "Remove-GPO removes it" in SCRIPTS[name]

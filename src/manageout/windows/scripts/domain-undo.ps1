@@ -5,7 +5,8 @@
 param([string]$Domain = @@DOMAIN@@)
 $ErrorActionPreference = 'Stop'
 
-foreach ($name in @@NAMES@@) {
+$names = @@NAMES@@
+foreach ($name in $names) {
     $policy = Get-GPO -Domain $Domain -All | Where-Object DisplayName -eq $name
     if (-not $policy) {
         "$name is not there"
@@ -15,4 +16,7 @@ foreach ($name in @@NAMES@@) {
         Remove-GPO -Domain $Domain -Guid $policy.Id
         "$name is removed"
     }
+}
+foreach ($other in Get-GPO -Domain $Domain -All | Where-Object { $_.Description -like 'Manageout:*' -and $_.DisplayName -notin $names }) {
+    "$($other.DisplayName) is not of this site file, and stays: another one's, or an earlier one's (then Remove-GPO removes it)"
 }
