@@ -65,7 +65,8 @@ class Interface:
 
 
 class Route(NamedTuple):
-    """An IPv6 route. ``published``: it is advertised to hosts of the interface; None: not told."""
+    """An IPv6 route. ``interface``: 0 where it is not told. ``published``: it is advertised to hosts of the interface;
+    None: not told."""
 
     prefix: IPv6Network
     interface: int
@@ -128,6 +129,9 @@ class Ping(NamedTuple):
     literal: bool
     answered: bool
     quote: str
+    name: str = ""
+    """As the heading has it, lower case; with ``forced`` IPv4 or IPv6 was asked for."""
+    forced: bool = False
     unsent: bool = False
     """It could not even be sent: the machine has no way there at all."""
 
@@ -162,6 +166,8 @@ class Told:
     """Shared by a farm's nodes."""
     balancing: Seen[str] | None = None
     """nlb or external."""
+    outside: str = ""
+    """The line that says that the machine is outside, in a foreign network."""
     six_only: str = ""
     """The line that says that the network has IPv6 alone."""
     error: Seen[int] | None = None
@@ -215,6 +221,10 @@ class Facts:
     """Categories of the networks that it is in, lower case: public, private, domainauthenticated."""
     certificates: dict[str, Seen[float]] = field(default_factory=dict)
     """Of a DirectAccess server: property of Get-RemoteAccess -> Unix time at which it has ended in any reading."""
+    store: list[Seen[float]] = field(default_factory=list)
+    """The machine's own certificates: Unix time at which each has ended in any reading."""
+    clock_free: Seen[bool] | None = None
+    """Whether the clock follows no other (w32tm /query /status)."""
     health: dict[str, Seen[str]] = field(default_factory=dict)
     """Get-RemoteAccessHealth: component, lower case -> ok, warning, error, disabled, unknown."""
     block_list: Seen[tuple[str, ...]] | None = None

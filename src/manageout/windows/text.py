@@ -1,10 +1,13 @@
-"""Addresses in the texts of Windows' tools -> values. Pure, and bounded: texts come from strangers."""
+"""Addresses and dates in the texts of Windows' tools -> values. Pure, and bounded: texts come from strangers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from math import inf
 
 Address = IPv4Address | IPv6Address
 MAX_ADDRESSES = 64
@@ -42,3 +45,21 @@ def ipv6_network(text: str) -> IPv6Network | None:
         return IPv6Network(text, strict=False)
     except ValueError:
         return None
+
+
+def end_of(text: str) -> float | None:
+    """Unix time of the end of the latest day that the first date in ``text`` may mean, in any time zone: cultures write
+    day, month and year in three orders. None without a date; for ever where it is none of any calendar."""
+    match = _DATE.search(text)
+    if match is None:
+        return None
+    first, second, third = (int(part) for part in match.groups())
+    orders = ((first, second, third),) if first > 31 else ((third, first, second), (third, second, first))
+    ends = []
+    for order in orders:
+        with suppress(ValueError):
+            ends.append(datetime(*order, tzinfo=UTC) + timedelta(days=2))
+    return max(ends).timestamp() if ends else inf
+
+
+_DATE = re.compile(r"(?<![\d.])(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})(?![\d.])", re.A)

@@ -31,6 +31,8 @@ CASES: dict[str, Callable[[], Facts]] = {
             Ping(IPv6Address("fd12:3456:789a:7777::a00:9"), False, True, "Reply"),
         ],
     ),
+    "CLOCK-FREE": lambda: Facts("x", clock_free=Seen(True, "Source: Local CMOS Clock")),
+    "IPHTTPS-OWN-CERTIFICATE": lambda: Facts("x", read_at=1.8e9, store=[Seen(1e9, "NotAfter: 3/28/2001")]),
     "NETWORK-NO-IPV4": lambda: Facts(
         "x",
         pings=[Ping(IPv4Address("10.0.0.9"), True, False, "General failure", unsent=True)],

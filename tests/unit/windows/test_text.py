@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import pytest
@@ -33,3 +34,20 @@ def test_a_list_of_words_is_bounded() -> None:
 def test_a_prefix() -> None:
     assert text.ipv6_network("fd12::1/64") == IPv6Network("fd12::/64")
     assert text.ipv6_network("10.0.0.0/8") is None and text.ipv6_network("x") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("NotAfter: 3/28/2021 9:12 PM", (2021, 3, 28)), ("Nicht nach: 28.03.2021 21:12", (2021, 3, 28)),
+        ("2021-03-28 21:12", (2021, 3, 28)), ("28. 3. 2021", (2021, 3, 28)), ("3/4/2021", (2021, 4, 3)),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_day_in_every_order(words: str, day: tuple[int, int, int]) -> None:
+    end = text.end_of(words)
+    assert end is not None and 0 < end - datetime(*day, tzinfo=UTC).timestamp() <= 2 * 86400
+
+
+def test_no_date() -> None:
+    assert text.end_of("x") is None and text.end_of("10.0.0.1") is None
+    assert text.end_of("99/99/9999") == float("inf")

@@ -52,10 +52,15 @@ def _answered(facts: Facts, part: Part) -> bool:
     after = came or next((line.strip() for line in part.lines[1:] if line.strip()), "")
     address = ip_address(word.partition("%")[0])
     unsent = after.startswith("PING:")
-    facts.pings.append(Ping(address, not bracket, bool(came), f"{heading} {after}".strip(), unsent))
+    name = _NAMED.search(heading)
+    forced = re.search(r"(?:^|\s)[-/][46]\b", part.command) is not None
+    quote = f"{heading} {after}".strip()
+    called = name[1].lower() if name else ""
+    facts.pings.append(Ping(address, not bracket, bool(came), quote, called, forced, unsent))
     return bool(came)
 
 
+_NAMED = re.compile(r"([\w.-]{1,255}) \[")
 _BRACKET = re.compile(r"\[([0-9A-Fa-f:.%]{2,60})\]")
 _TIME = re.compile(r"[=<]\s?\d{1,6}\s?(?:ms|мс)")
 """Of an answer, in every language."""

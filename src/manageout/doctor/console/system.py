@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv6Network
 
+from manageout.doctor.console.paths import unjudged
 from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import Facts, NrptRule, Route, Seen
 from manageout.doctor.pasted.segments import Part
 from manageout.windows.policies import NRPT, TRANSITION
-from manageout.windows.text import ipv6_address
+from manageout.windows.text import end_of, ipv6_address
 
 MAX_VALUES = 5000
 """Of a registry export."""
@@ -185,12 +186,16 @@ _VERSION = re.compile(r"(?<![\d.])(?:10\.0|6\.[0-3])\.(\d{4,5})(?!\d)")
 
 
 def clock(facts: Facts, part: Part) -> bool:
-    """``w32tm /stripchart``: by how much the other clock is ahead of this one."""
+    """``w32tm /stripchart``: by how much the other clock is ahead of this one; ``/query /status``: whether it follows
+    any."""
     for line in part.lines:
         if found := clock_error(line, f"the other's: {line.strip()}"):
             facts.clock_error = found
             return True
-    return False
+    free = next((line.strip() for line in part.lines if _FREE.search(line)), "")
+    if free:
+        facts.clock_free = Seen(True, free)
+    return bool(free) or unjudged(facts, part)
 
 
 def clock_error(line: str, whose: str) -> Seen[float] | None:
@@ -203,7 +208,47 @@ def clock_error(line: str, whose: str) -> Seen[float] | None:
     return Seen(ahead, f"the clock is {abs(ahead):.0f} s {way} {whose}")
 
 
+_FREE = re.compile(r"Local CMOS Clock|Free-running System Clock|^[^:]+: 3\(", re.I)
+"""The leap indicator's value 3: not synchronised (RFC 5905 7.3)."""
 _OFFSET = re.compile(r"(?:, |\bo:)([+-]\d{1,12}\.\d{1,9})s")
+
+
+def certificates(facts: Facts, part: Part) -> bool:
+    """``certutil -store my``: the second date of each certificate is its end, in any language."""
+    if part.command and not re.search(r"\bmy\b", part.command, re.I):
+        return unjudged(facts, part)
+    dates: list[str] = []
+    for line in [*part.lines, "===="]:
+        if line.startswith("===="):
+            if len(dates) > 1 and (end := end_of(dates[1])) is not None and len(facts.store) < MAX_ROWS:
+                facts.store.append(Seen(end, dates[1].strip()))
+            dates = []
+        elif ":" in line and end_of(line.partition(":")[2]) is not None:
+            dates.append(line)
+    return bool(facts.store) or unjudged(facts, part)
+
+
+def policies(facts: Facts, part: Part) -> bool:
+    """``gpresult /z``: the registry values of administrative templates, each as the list of its bytes."""
+    key, known = "", False
+    for line in part.lines:
+        value = line.partition(":")[2].strip()
+        if value.lower().startswith("software\\"):
+            key = value
+        elif key and _BYTES.fullmatch(value):
+            data = bytes(int(word) & 0xFF for word in value.split(","))
+            place, _, name = _key(key).rpartition("\\")
+            content: object = (
+                int.from_bytes(data, "little") if len(data) == 4 else data.decode("utf-16-le", "replace")
+            )
+            content = content.rstrip("\0") if isinstance(content, str) else content
+            facts.registry[place, name] = Seen(content, f"gpresult: {name} = {content}")
+            known, key = True, ""
+    _meaning(facts)
+    return known or unjudged(facts, part)
+
+
+_BYTES = re.compile(r"\d{1,3}(?:, \d{1,3}){3,2000}")
 
 
 def hostname(facts: Facts, part: Part) -> bool:

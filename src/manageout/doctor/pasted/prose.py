@@ -18,7 +18,7 @@ MAX_SAID = 2000
 """Lines that are looked at."""
 _OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}")
 _HINT = re.compile(
-    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6)\b"
+    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa)\b|öffentlich"
     r"|balanc|lastverteil|répartit|knoten|0x[0-9a-f]|/iphttps",
     re.I,
 )
@@ -53,6 +53,11 @@ _BEHIND = re.compile(
     rf"|\s?[=(]\s?(?:(?P<alone>{_SHARED})|{_OWN})",
     re.I,
 )
+_OUTSIDE = re.compile(
+    r"\b(?:hotel|hotspot|airport|at home|home (?:office|network)|zu ?hause|daheim|unterwegs|à la maison|en casa|"
+    r"(?:public|öffentliche[sn]?) (?:network|wi-?fi|profile?|netzwerk|netz))\b",
+    re.I,
+)
 _SIX_ONLY = re.compile(
     r"(?:ipv6|v6)[ -]?only|(?:nur|only|seulement|solo|uniquement) (?:an )?(?:ipv6|v6)\b", re.I
 )
@@ -75,6 +80,8 @@ def told(lines: Iterable[str]) -> Told:
             found.balancing = Seen(kind, line.strip())
         for shared, address in _owners(line):
             (found.virtual if shared else found.nodes).setdefault(address, line.strip())
+        if _OUTSIDE.search(line):
+            found.outside = found.outside or line.strip()
         if _SIX_ONLY.search(line):
             found.six_only = found.six_only or line.strip()
         if (url := _URL.search(line)) is not None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from manageout.doctor.powershell.delimited import DELIMITED, MARKDOWN_RULE
+
 MAX_LOOK = 6
 """Lines below that are looked at to know a line."""
 DOTTED = re.compile(r"\S ?\. \.|\. ?: |\. ?:$|\. \. ")
@@ -63,6 +65,8 @@ def shape_at(lines: Sequence[str], number: int) -> Shape:
     if DOTTED.search(line) and (":" in line or "\uff1a" in line):
         return Shape("ipconfig")
     after = below[0] if below else ""
+    if DELIMITED.fullmatch(line) or MARKDOWN_RULE.fullmatch(after):
+        return Shape("powershell")
     if after and RULE.match(after):
         return _ruled(line, after, below[1:])
     if line.endswith((":", "\uff1a")):
@@ -94,7 +98,7 @@ _WORDS = (
     ("Query result:", "dnscmd"), ("Query results:", "dnscmd"), ("Reply from ", "ping"), ("Antwort von ", "ping"),
     ("====================", "route"), ("Microsoft Windows [Vers", "ver"), ("Leap Indicator", "w32tm"),
     ("================ ", "certutil"), ("Current LogonId is", "klist"), ("RSOP ", "gpresult"),
-    ("Microsoft (R) Windows (R", "gpresult"),
+    ("Microsoft (R) Windows (R", "gpresult"), ("KeyName: ", "gpresult"),
 )  # fmt: skip
 _CONFIGURATION = re.compile(r"windows.{0,4}ip|ip.{0,12}windows|ip.*(?:config|конфиг)|(?:config|конфиг).*ip")
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from manageout.doctor.powershell import delimited
 from manageout.doctor.powershell import json as powershell_json
 from manageout.doctor.powershell.records import Record, records
 from manageout.doctor.powershell.shapes import SHAPES, Shape
@@ -65,7 +66,8 @@ def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], li
     named = cmdlet(command)
     known: list[Found] = _of_command(lines, command)
     strange: list[str] = []
-    for record in powershell_json.records(lines) or records(lines, command):
+    printed = powershell_json.records(lines) or delimited.records(lines) or records(lines, command)
+    for record in printed:
         shape = _shape_of(record, named)
         if not record.values:
             strange.append(f"a row whose columns are lost: {record.quote[:60]}")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Network
-from math import inf
 from typing import Any
 
 from manageout.doctor.facts import Facts, FirewallRule, Lookup, Ping, PrefixPolicy, Reached, Record, Seen
 from manageout.doctor.read import sections_client
 from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, READERS, Reader, Row, add, edge_traversal
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY
-from manageout.windows.text import any_address
+from manageout.windows.text import any_address, end_of
 
 
 def read(facts: Facts, rows: dict[str, list[Row]]) -> None:
@@ -46,8 +43,9 @@ def _server(facts: Facts, rows: Iterator[Row]) -> None:
     READERS["remoteAccess"](facts, iter(kept))
     for row in kept:
         for name in ("SslCertificate", "NlsCertificate"):
-            if match := _ENDS.search(str(row.get(name) or "")):
-                facts.certificates[name] = Seen(_latest(match), f"Get-RemoteAccess: {name} {match[0]}")
+            match = _ENDS.search(str(row.get(name) or ""))
+            if match is not None and (end := end_of(match[1])) is not None:
+                facts.certificates[name] = Seen(end, f"Get-RemoteAccess: {name} {match[0]}")
 
 
 def _load_balancer(facts: Facts, rows: Iterator[Row]) -> None:
@@ -60,18 +58,15 @@ def _load_balancer(facts: Facts, rows: Iterator[Row]) -> None:
             facts.load_balancing = Seen("external" if word == "Enabled" else "nlb", quote)
 
 
-_ENDS = re.compile(r"\[Not After\]\s+(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})")
+_ENDS = re.compile(r"\[Not After\]\s+(\S{1,30}(?: \S{1,4}){0,3})")
 
 
-def _latest(match: re.Match[str]) -> float:
-    """The end of the latest day that a date may mean: cultures write day, month and year in three orders."""
-    first, second, third = (int(part) for part in match.groups())
-    orders = ((first, second, third),) if first > 31 else ((third, first, second), (third, second, first))
-    ends = []
-    for order in orders:
-        with suppress(ValueError):
-            ends.append(datetime(*order, tzinfo=UTC) + timedelta(days=2))  # and any time zone
-    return max(ends).timestamp() if ends else inf
+def _store(facts: Facts, rows: Iterator[Row]) -> None:
+    """Get-ChildItem Cert:\\LocalMachine\\My: until when each certificate is valid."""
+    for row in rows:
+        if (end := end_of(str(row.get("NotAfter") or ""))) is not None:
+            subject = str(row.get("Subject") or row.get("Thumbprint") or "a certificate")
+            facts.store.append(Seen(end, f"{subject}: NotAfter {row['NotAfter']}"))
 
 
 def _networks(facts: Facts, rows: Iterator[Row]) -> None:
@@ -271,6 +266,7 @@ _MORE: dict[str, Reader] = {
     "remoteAccess": _server,
     "networks": _networks,
     "defaults": _defaults,
+    "store": _store,
     "loadBalancer": _load_balancer,
     "nrptLocal": _local_rules,
     "records": _records,

@@ -88,5 +88,6 @@ SHAPES = (  # the first that fits
            "Major Minor Build Revision"),
     _shape("registryKey", "Get-Item", "Hive Name Property"),
     _shape("services", "Get-Service", "Name Status DisplayName|Name Status StartType|Name Status"),
+    _shape("store", "Get-ChildItem", "NotAfter Subject|NotAfter Thumbprint|NotAfter NotBefore"),
     _shape(NOT_JUDGED, "Get-WinEvent", "TimeCreated Id|TimeCreated Message"),
 )  # fmt: skip

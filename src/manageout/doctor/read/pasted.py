@@ -314,7 +314,7 @@ READERS: dict[str, Reader] = {
     "reg": text_system.registry, "sc": text_system.services, "route": text_system.routes,
     "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,
     "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.unjudged,
-    "pathping": text_paths.unjudged, "gpresult": text_paths.unjudged, "certutil": text_paths.unjudged,
+    "pathping": text_paths.unjudged, "gpresult": text_system.policies, "certutil": text_system.certificates,
     "klist": text_paths.unjudged, "6to4": text_paths.unjudged,
     "opened": text_paths.opened,
 }  # fmt: skip

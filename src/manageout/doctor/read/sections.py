@@ -118,13 +118,15 @@ def _routes(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
         prefix = IPv6Network(str(row["DestinationPrefix"]), strict=False)
         hop = IPv6Address(str(row.get("NextHop") or "::").partition("%")[0])
-        quote = (
-            f"route {prefix} next hop {hop} interface {row['InterfaceIndex']} Publish {row.get('Publish')}"
-        )
+        index, alias = row.get("InterfaceIndex"), str(row.get("InterfaceAlias") or "")
+        if not isinstance(index, int):
+            index = next(
+                (one.index for one in facts.interfaces if alias and one.name.lower() == alias.lower()), None
+            )
+        where = f" interface {index or alias}" if index or alias else ""
+        quote = f"route {prefix} next hop {hop}{where} Publish {row.get('Publish')}"
         published = str(row["Publish"]) in ("Yes", "Age") if row.get("Publish") else None
-        facts.routes.append(
-            Route(prefix, int(row["InterfaceIndex"]), hop if int(hop) else None, published, quote)
-        )
+        facts.routes.append(Route(prefix, index or 0, hop if int(hop) else None, published, quote))
     for route in facts.routes:
         interface = facts.interface(route.interface)
         known = interface.gateways if interface is not None else []

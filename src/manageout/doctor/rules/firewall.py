@@ -14,20 +14,30 @@ MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
 
 
 @rule("FIREWALL-PROFILE")
-def firewall_profile(facts: Facts) -> Iterator[tuple[str, ...]]:
+def firewall_profile(facts: Facts) -> Iterator[Case]:
     """Rules for a managed port, none of which applies outside; of a client, or of a machine that is outside now."""
-    outside = facts.networks if facts.networks and facts.networks.value <= {"public", "private"} else None
+    networks = facts.networks if facts.networks and facts.networks.value <= {"public", "private"} else None
+    told = facts.told.outside if facts.networks is None else ""
+    outside = [networks.quote] if networks else [told] if told else []
+    alone = [one for one in facts.firewall or [] if not one.whole]
+    office = [one for one in alone if not one.profiles & _OUTSIDE and not _elsewhere(one, alone)]
+    if office and facts.role in ("client", "unknown") and (networks or facts.networks is None):
+        sure = bool(outside) or facts.role == "client"
+        yield Case((*(one.quote for one in office), *outside), severity=None if sure else "warning")
     if not (_of_a_client(facts) or (facts.role == "unknown" and outside)):
         return
-    alone = [one for one in facts.firewall or [] if not one.whole]
-    for name in dict.fromkeys(one.name for one in alone):
-        rules = [one for one in alone if one.name == name]
-        if not any(one.profiles & {"any", "public", "private"} for one in rules):
-            yield (rules[0].quote, *([outside.quote] if outside else []))
     for port in sorted({port for one in facts.firewall or [] if _for_managers(one) for port in one.ports}):
         rules = [one for one in facts.firewall or [] if port in one.ports]
-        if not any(one.profiles & {"any", "public", "private"} for one in rules):
-            yield (*(one.quote for one in rules), *([outside.quote] if outside else []))
+        if not any(one.profiles & _OUTSIDE for one in rules):
+            yield Case((*(one.quote for one in rules), *outside))
+
+
+_OUTSIDE = frozenset({"any", "public", "private"})
+
+
+def _elsewhere(one: FirewallRule, rules: list[FirewallRule]) -> bool:
+    """Whether another rule of its name is for the profiles outside."""
+    return any(other.name == one.name and other.profiles & _OUTSIDE for other in rules)
 
 
 @rule("FIREWALL-PORT")

@@ -171,3 +171,11 @@ def unreached(facts: Facts) -> Iterator[Case]:
         unknown = not gateway(facts) and name != location(facts) and not inner(well)
         if port == 443 and not well.value and (unknown or gateway(facts) == name):
             yield Case((well.quote,), {"NAME": name})
+
+
+@rule("IPHTTPS-OWN-CERTIFICATE")
+def own_certificate(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Every certificate in the computer's store has ended."""
+    ended = [one for one in facts.store if facts.read_at and one.value < facts.read_at]
+    if ended and len(ended) == len(facts.store) and facts.role in ("client", "unknown"):
+        yield tuple(one.quote for one in ended)

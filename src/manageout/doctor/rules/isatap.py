@@ -281,13 +281,22 @@ def several_routers(facts: Facts) -> Iterator[tuple[str, ...]]:
 def old_router(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A next hop of the ISATAP interface embeds an address that the name does not have."""
     routers = set(_routers(facts))
-    for one in addressed(facts) if wanted(facts) and routers else []:
-        hops = [route.next_hop for route in facts.routes or [] if route.interface == one.index]
-        for hop in dict.fromkeys([*one.gateways, *hops]):
-            found = embedded_isatap(hop.packed) if isinstance(hop, IPv6Address) else None
-            if found is not None and IPv4Address(found) not in routers:
-                quotes = (lookup.quote for lookup in router_lookup(facts))
-                yield f"{one.quote or one.name}: next hop {hop}", *quotes
+    hops = [
+        (f"{one.quote or one.name}: next hop {hop}", hop) for one in addressed(facts) for hop in one.gateways
+    ]
+    own = {one.index for one in addressed(facts)} | {0}
+    hops += [
+        (route.quote, route.next_hop)
+        for route in facts.routes or []
+        if route.interface in own and route.next_hop
+    ]
+    old: dict[IPv4Address | IPv6Address, str] = {}
+    for quote, hop in hops if wanted(facts) and routers else ():
+        found = embedded_isatap(hop.packed) if isinstance(hop, IPv6Address) else None
+        if found is not None and IPv4Address(found) not in routers:
+            old.setdefault(hop, quote)
+    for quote in old.values():
+        yield quote, *(lookup.quote for lookup in router_lookup(facts))
 
 
 @rule("ISATAP-NO-GATEWAY")

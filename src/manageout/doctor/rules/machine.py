@@ -113,6 +113,13 @@ def clock(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (facts.clock_error.quote,)
 
 
+@rule("CLOCK-FREE")
+def clock_free(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """w32tm calls the machine's own clock its source."""
+    if facts.clock_free is not None:
+        yield (facts.clock_free.quote,)
+
+
 @rule("EVIDENCE")
 def evidence(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Sections that failed."""

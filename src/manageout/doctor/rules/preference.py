@@ -62,6 +62,19 @@ def stale_a(facts: Facts) -> Iterator[tuple[str, ...]]:
         }
         if 4 in found and 6 in found and found[4].precedence > found[6].precedence:
             yield f"{name}: {', '.join(map(str, addresses))}", found[4].quote, found[6].quote
+    if facts.policies is None:
+        yield from _chosen(facts, names)
+
+
+def _chosen(facts: Facts, names: dict[str, list[IPv4Address | IPv6Address]]) -> Iterator[tuple[str, ...]]:
+    """A name that ping took for an IPv4 address in vain, though it has an IPv6 address too."""
+    six = {one.name: one.quote for one in facts.pings if one.name and one.address.version == 6}
+    for name, addresses in names.items():
+        known = [str(address) for address in addresses if isinstance(address, IPv6Address)]
+        six |= {name: f"{name}: {', '.join(known)}"} if known else {}
+    for one in facts.pings:
+        if one.name in six and one.address.version == 4 and not (one.answered or one.forced):
+            yield one.quote, six[one.name]
 
 
 @rule("PREFER-TABLE-LOST")
