@@ -68,8 +68,11 @@ def run_pref64(data: bytes) -> None:
     answer = pref64.read(data, _ASKED)
     if answer is None:
         raise WireError("no answer")
-    assert answer.ttl >= 0 and len(answer.prefixes) <= pref64.MAX_PREFIXES
-    assert all(prefix.prefixlen in pref64.LENGTHS for prefix in answer.prefixes)
+    assert 0 <= answer.ttl <= pref64.MAX_TTL and len(answer.prefixes) <= pref64.MAX_PREFIXES
+    for prefix in answer.prefixes:
+        octets, odd = divmod(prefix.prefixlen, 8)
+        assert prefix.prefixlen in pref64.LENGTHS and not odd
+        assert prefix.network_address.packed[:octets] in data
 
 
 def run_options(data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -34,11 +35,15 @@ def track_connections() -> None:
 _TRIED = {
     "sit": ["ip", "link", "add", "probe", "type", "sit", "local", "10.0.0.1"],
     "netem": ["tc", "qdisc", "add", "dev", "lo", "root", "netem"],
+    "vrf": ["ip", "link", "add", "probe", "type", "vrf", "table", "7"],
+    "br_netfilter": ["sysctl", "net.bridge.bridge-nf-call-iptables"],
 }
 
 
 def require(what: str) -> None:
     """Skip where the kernel was built without ``what``."""
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "--quiet", what], check=False)
     tried = subprocess.run(["unshare", "--net", *_TRIED[what]], capture_output=True, text=True, check=False)
     if tried.returncode:
         pytest.skip(f"Linux {platform.release()} has no {what}: {tried.stderr.strip().splitlines()[-1]}")

@@ -148,7 +148,7 @@ def more(data: bytes) -> tuple[int, int]:
     if not size:
         return 0, 0
     total = len(data) - HEADER.size
-    if gso_type == GSO_UDP_L4:
+    if gso_type & ~GSO_ECN == GSO_UDP_L4:
         end = start + 8
     else:
         at = HEADER.size + start + 12

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
@@ -14,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from manageout.protocol.core.dues import Dues
 from manageout.protocol.names import registrar as machine
 from manageout.service.names import names
 from manageout.service.names.names import NamesService, remedy_of
@@ -59,22 +60,44 @@ def service(directory: Path, more: str = "", server: str = f"{ADDRESS}:{PORT}") 
 
 
 @contextlib.asynccontextmanager
-async def running(role: NamesService, kill: bool = False) -> AsyncIterator[NamesService]:
-    """``kill``: it ends without a farewell, as after SIGKILL."""
+async def running(role: NamesService) -> AsyncIterator[NamesService]:
+    """Until the block ends, with a farewell."""
     task = asyncio.create_task(role.run())  # noqa: TID251 - ended below
     await asyncio.wait_for(role.ready.wait(), 5)
     try:
         yield role
     finally:
-        if kill:
-            role.machine.entries.clear()
-            role.machine._pending.clear()
-            role.machine._dues, role.machine._looks = Dues(), Dues()
-            role.machine._changed.clear()
-            role._clients.clear()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from tests.system.service.names.test_names import CLIENT, running, service
+
+async def main():
+    async with running(service(Path(sys.argv[1]), sys.argv[2])) as role:
+        role.present(CLIENT)
+        while role.status()["registered"] < 3:
+            await asyncio.sleep(0.01)
+        print("registered", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def killed(directory: Path, more: str = "") -> None:
+    """A process that has registered the client gets SIGKILL."""
+    argv = [sys.executable, "-c", KILLED, str(directory), more]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None and child.stdout.readline() == "registered\n"
+        finally:
+            child.kill()
 
 
 def stored(directory: Path) -> int:
@@ -220,17 +243,12 @@ def test_what_a_server_that_is_down_keeps_is_said_and_kept_for_the_next_try(tmp_
 
 
 def test_what_a_crash_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def crash() -> None:
-        async with running(service(tmp_path / "state"), kill=True) as role:
-            role.present(CLIENT)
-            await until(lambda: role.status()["registered"] == 3)
-
     async def sweep() -> None:
         async with running(service(tmp_path / "state")):
             await until(lambda: answers(NAME, "AAAA") == [])
 
     with bind(tmp_path / "named"):
-        asyncio.run(crash())
+        killed(tmp_path / "state")
         assert answers(NAME, "A") == ["10.0.0.130"]
         monkeypatch.setattr(machine, "SWEEP_AFTER", 0.1)
         asyncio.run(sweep())
@@ -361,11 +379,6 @@ def test_records_that_the_new_key_cannot_remove_are_a_finding(tmp_path: Path) ->
     (tmp_path / "key").write_text(KEY)
     table = f'authentication = "tsig"\nkey_file = "{tmp_path}/key"\n'
 
-    async def crash() -> None:
-        async with running(service(tmp_path / "state", table), kill=True) as role:
-            role.present(CLIENT)
-            await until(lambda: role.status()["registered"] == 3)
-
     async def moved() -> None:
         async with running(service(tmp_path / "state", f'zone = "{other}"\n')) as role:
             role.present(CLIENT)
@@ -376,7 +389,7 @@ def test_records_that_the_new_key_cannot_remove_are_a_finding(tmp_path: Path) ->
 
     policy = {ZONE: 'key "manageout"', "0.0.10.in-addr.arpa": "any", other: "any"}
     with bind(tmp_path / "named", zones=tuple(policy), updates=policy):
-        asyncio.run(crash())
+        killed(tmp_path / "state", table)
         asyncio.run(moved())
         assert answers(NAME, "A") == ["10.0.0.130"]
 

@@ -14,7 +14,7 @@ from manageout.protocol.names import registrar as machine
 from manageout.service.names.names import NamesService
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
-from tests.system.service.names.test_names import CLIENT, NAME, SITE, running, service, until
+from tests.system.service.names.test_names import CLIENT, NAME, SITE, killed, running, service, until
 from tests.tools.places.bind import ADDRESS, PORT, ZONE, answers, bind
 from tests.tools.programs.dns_between import between, forgotten
 
@@ -91,11 +91,6 @@ def test_a_restart_looks_at_what_it_holds_to_be_there(
     """The zone was restored, or cleaned up, while nobody ran."""
     monkeypatch.setattr(machine, "LOOK_AGAIN", 3600.0)
 
-    async def before() -> None:
-        async with running(service(tmp_path / "state", f'keep = "{keep}"\n'), kill=True) as role:
-            role.present(CLIENT)
-            await until(lambda: role.status()["registered"] == 3)
-
     async def after() -> None:
         async with running(service(tmp_path / "state", f'keep = "{keep}"\n')) as role:
             if keep == "disconnect":
@@ -105,7 +100,7 @@ def test_a_restart_looks_at_what_it_holds_to_be_there(
             assert role.findings() == []
 
     with bind(tmp_path / "named"):
-        asyncio.run(before())
+        killed(tmp_path / "state", f'keep = "{keep}"\n')
         somebody()
         asyncio.run(after())
 

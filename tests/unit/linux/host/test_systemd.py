@@ -32,10 +32,19 @@ def test_an_abstract_socket(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    systemd.notify("READY=1")
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "absent"))
-    systemd.notify("READY=1")
+    """Nothing is sent anywhere, and nothing made."""
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.setblocking(False)
+        for address in (None, "", str(tmp_path / "absent"), str(tmp_path)):
+            monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+            if address is not None:
+                monkeypatch.setenv("NOTIFY_SOCKET", address)
+            systemd.notify("READY=1")
+        with pytest.raises(BlockingIOError):
+            listener.recv(100)
+    assert [path.name for path in tmp_path.iterdir()] == ["notify"]
 
 
 @pytest.mark.parametrize(("microseconds", "seconds"), [("30000000", 15.0), ("", None), ("x", None)])

@@ -117,10 +117,27 @@ def test_a_packet_stands_for_itself() -> None:
     assert more(PLAIN + tcp_packet(b"x")) == more(b"") == more(b"\0\4") == (0, 0)
 
 
-@given(st.binary(min_size=10, max_size=80))
-def test_anything_can_be_counted(data: bytes) -> None:
+@given(
+    st.sampled_from([0x04, 0x84, 0x05, 0x85]),
+    st.integers(1, 60),
+    st.sampled_from([40, 44]),
+    st.integers(5, 8),
+    st.binary(min_size=33, max_size=200),
+)
+def test_whatever_is_cut_is_counted_as_it_is_cut(
+    kind: int, size: int, start: int, words: int, rest: bytes
+) -> None:
+    upper = rest[:12] + bytes([words << 4]) + rest[13:]
+    packet = tcp_packet(b"")[:40] + bytes(start - 40) + upper
+    data = HEADER.pack(NEEDS_CSUM, kind, 0, size, start, 6) + packet
+    pieces = segment(data)
+    assert more(data) == (len(pieces) - 1, sum(map(len, pieces)) - len(packet))
+
+
+@given(st.binary(max_size=80))
+def test_anything_else_is_survived(data: bytes) -> None:
     packets, size = more(data)
-    assert packets >= 0 and size >= 0
+    assert (packets == 0) == (size == 0) and packets < max(1, len(data))
 
 
 def test_a_peers_header_may_only_complete_the_checksum_of_its_own_transport() -> None:

@@ -131,9 +131,18 @@ def test_a_unix_socket_in_use(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_off() -> None:
-    async def run() -> None:
-        async with MetricsServer("off", read):
-            pass
+def test_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens, also not on a socket of that name."""
+    monkeypatch.chdir(tmp_path)
 
-    asyncio.run(run())
+    async def listeners(where: str) -> int:
+        def sockets() -> int:
+            return sum(path.is_socket() for path in Path("/proc/self/fd").iterdir())
+
+        before = sockets()
+        async with MetricsServer(where, read):
+            return sockets() - before
+
+    assert asyncio.run(listeners("127.0.0.1:0")) == 1
+    assert asyncio.run(listeners("off")) == 0
+    assert not list(tmp_path.iterdir())
