@@ -12,7 +12,9 @@ from manageout.protocol.iphttps.values import (
     ClientConfig,
     RouteAdded,
 )
-from manageout.protocol.isatap.host import UNDERLAY, AddressSet, IsatapHost, RouteSet
+from manageout.protocol.isatap import end
+from manageout.protocol.isatap.end import UNDERLAY
+from manageout.protocol.isatap.host import AddressSet, IsatapHost, RouteSet
 from manageout.wire import icmpv4, ipv4, ipv6, nd, udp
 from manageout.wire.address import isatap_link_local
 from manageout.wire.iphttps import VNET_HEADER, PacketFramer, build_record, build_response
@@ -118,7 +120,7 @@ def isatap_host_underlay(data: bytes) -> None:
 def isatap_host_tun(data: bytes) -> None:
     """Any packet of the kernel."""
     host = _isatap_host()
-    host.receive(data, TUN, 102.0)
+    host.receive(data, end.TUN, 102.0)
     _live(host)
 
 

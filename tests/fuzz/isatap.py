@@ -6,9 +6,10 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 
 from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict
 from manageout.protocol.isatap.registry import Registry
-from manageout.protocol.isatap.router import TUN, UNDERLAY, IsatapRouter, RouterConfig
+from manageout.protocol.isatap.router import IsatapRouter, RouterConfig
 from manageout.wire import icmpv4, ipv4, ipv6, nd, udp
 from manageout.wire.address import isatap_link_local
 from tests.fuzz import repair

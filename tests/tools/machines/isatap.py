@@ -7,11 +7,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.isatap.end import TUN, UNDERLAY, Endpoint
 from manageout.protocol.isatap.host import Event as HostEvent
 from manageout.protocol.isatap.host import IsatapHost
 from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.registry import Registry
-from manageout.protocol.isatap.router import TUN, UNDERLAY, IsatapRouter, RouterConfig
+from manageout.protocol.isatap.router import IsatapRouter, RouterConfig
 from manageout.wire import icmpv6, ipv4, ipv6, nd, udp
 from manageout.wire.address import isatap_link_local
 
@@ -84,18 +85,18 @@ class RouterSite:
             routers=routers,
         )
 
-    def underlay(self, packet: bytes) -> list[tuple[int, bytes]]:
+    def underlay(self, packet: bytes) -> list[tuple[Endpoint, bytes]]:
         return self._step(packet, UNDERLAY)
 
-    def tun(self, packet: bytes) -> list[tuple[int, bytes]]:
+    def tun(self, packet: bytes) -> list[tuple[Endpoint, bytes]]:
         return self._step(packet, TUN)
 
-    def _step(self, packet: bytes, source: int) -> list[tuple[int, bytes]]:
+    def _step(self, packet: bytes, source: Endpoint) -> list[tuple[Endpoint, bytes]]:
         self.router.receive(packet, source, self.now)
         self.events += self.router.events()
         return list(self.router.transmit())
 
-    def passes(self, seconds: float) -> list[tuple[int, bytes]]:
+    def passes(self, seconds: float) -> list[tuple[Endpoint, bytes]]:
         """Time passes, timer by timer."""
         end = self.now + seconds
         out: list[Any] = []
@@ -120,13 +121,13 @@ class HostSite:
         self.host.set_locator(locator, self.now)
         self.told: list[HostEvent] = list(self.host.events())
 
-    def underlay(self, packet: bytes) -> list[tuple[int, bytes]]:
+    def underlay(self, packet: bytes) -> list[tuple[Endpoint, bytes]]:
         return self._step(packet, UNDERLAY)
 
-    def tun(self, packet: bytes) -> list[tuple[int, bytes]]:
+    def tun(self, packet: bytes) -> list[tuple[Endpoint, bytes]]:
         return self._step(packet, TUN)
 
-    def _step(self, packet: bytes, source: int) -> list[tuple[int, bytes]]:
+    def _step(self, packet: bytes, source: Endpoint) -> list[tuple[Endpoint, bytes]]:
         self.host.receive(packet, source, self.now)
         return list(self.host.transmit())
 

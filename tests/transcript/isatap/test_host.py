@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.host import (
     HAND_OVER,
     LINGER,
@@ -20,7 +21,6 @@ from manageout.protocol.isatap.host import (
     RouteSet,
 )
 from manageout.protocol.isatap.prl import Reach
-from manageout.protocol.isatap.router import TUN, UNDERLAY
 from manageout.wire import icmpv4, icmpv6, ipv4, nd
 from tests.tools.machines.isatap import (
     CLIENTS,

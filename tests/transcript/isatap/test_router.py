@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.nd import is_plain_solicitation, link_local_forms
-from manageout.protocol.isatap.router import TUN, UNDERLAY, HostForgotten, HostSeen
+from manageout.protocol.isatap.router import HostForgotten, HostSeen
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, nd
 from tests.tools.machines.isatap import (
     CLIENTS,

@@ -2,30 +2,29 @@
 
 The driver resolves names and knows the machine's IPv4 address; it tells by :meth:`IsatapHost.set_routers` and
 :meth:`IsatapHost.set_locator`. What the kernel should hold comes out as events. A packet's way is that of
-:mod:`manageout.protocol.isatap.router`.
+:mod:`manageout.protocol.isatap.end`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from manageout.errors import WireError
-from manageout.protocol.core.budget import Budget
-from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.host.slaac import INFINITE, PrefixTable, RouteTable, remaining
-from manageout.protocol.isatap.errors import answerable, failed_delivery
+from manageout.protocol.isatap.end import TUN, Endpoint, IsatapEnd
+from manageout.protocol.isatap.errors import FailedDelivery, answerable
 from manageout.protocol.isatap.flows import Flows
 from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
-from manageout.protocol.isatap.nd import MAY_BE_ND, PROTOCOL, TTL, answer_solicitation
+from manageout.protocol.isatap.nd import answer_solicitation
 from manageout.protocol.isatap.prl import MAX_SOLICITATION_DELAY, PrlRouter, Reach
-from manageout.wire import icmpv6, ipv4, nd
+from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.address import embedded_isatap, isatap_link_local
 
-TUN, UNDERLAY = 0, 1
 MIN_MTU, MAX_MTU = 1280, 1480
 MAX_PEERS = 4096
 """Other hosts of the link that the fast path is told of; the rest goes the slow path."""
@@ -110,24 +109,20 @@ Event = (
 )
 
 
-class IsatapHost:
+class IsatapHost(IsatapEnd[Event]):
     """The machine. ``random`` returns a float in [0, 1)."""
 
+    told: ClassVar = {Drop.NO_NEIGHBOUR: icmpv6.ADDRESS_UNREACHABLE}
+
     def __init__(self, random: Callable[[], float], mtu: int = MIN_MTU) -> None:
-        self.link = LinkState(LinkRole.HOST)
-        self._flows = Flows(self.link)
+        super().__init__(LinkState(LinkRole.HOST), random, MAX_DROP_SOURCES)
         self.routers: dict[bytes, PrlRouter] = {}
-        self.drops = DropTable(MAX_DROP_SOURCES)
         self.locator = b""
         self.mtu = mtu
         self._random = random
         self._leaving: dict[bytes, float] = {}
         self._prefixes = PrefixTable()
         self._routes: RouteTable[bytes] = RouteTable()
-        self._errors = Budget(rate=200.0, burst=50.0)
-        self._ident = int(random() * 65536)
-        self._out: list[tuple[int, bytes]] = []
-        self._events: list[Event] = []
         # What the kernel was told, to find what changed.
         self._addresses: dict[bytes, tuple[float, float]] = {}
         self._installed: dict[Prefix, RouteSet] = {}
@@ -185,22 +180,13 @@ class IsatapHost:
         if router is not None:
             router.traffic(now)
 
-    # The five verbs
+    # Input, time and output
 
-    def receive(self, data: bytes, source: int, now: float) -> None:
-        """Take an IPv4 packet from the underlay or an IPv6 packet from the TUN device."""
-        if source == TUN:
-            self._from_tun(data, now)
-        else:
-            self._from_underlay(data, now)
-
-    def receive_run(self, first: bytes, source: int, count: int, octets: int, now: float) -> bytes | None:
-        """Take ``count`` packets of ``octets`` bytes of IPv6 that are all like ``first`` (``isatap_run``).
-
-        What ``first`` becomes, when it and so all of them just go on; None when they are to come one by one.
-        """
-        del count, octets
-        if source == TUN:
+    def receive_run(
+        self, first: bytes, source: Endpoint, count: int, octets: int, now: float
+    ) -> bytes | None:
+        """See :class:`IsatapEnd`."""
+        if source is TUN:
             verdict, _, packet, peer = self._flows.encapsulate(first, 0)
             if verdict is Verdict.FORWARD:
                 self.traffic(peer, now)
@@ -212,13 +198,15 @@ class IsatapHost:
 
     def on_timer(self, now: float) -> None:
         """Solicit, probe and expire whatever is due."""
-        for router in self.routers.values():
-            if self.locator and router.wants_solicitation(now):
+        own = self._own_address() if self.locator else b""
+        for router in self.routers.values() if own else ():
+            if router.wants_solicitation(now):
                 # To all routers: we cannot know which form of the link-local address the router has.
-                self._send(nd.build(self._link_local(), nd.ALL_ROUTERS, nd.RouterSolicitation()), router.v4)
-            if self.locator and router.wants_probe(now):
-                probe = nd.NeighbourSolicitation(router.address)
-                self._send(nd.build(self._link_local(), router.address, probe), router.v4)
+                question = nd.build(own, nd.ALL_ROUTERS, nd.RouterSolicitation())
+                self._send(question, self.locator, router.v4)
+            if router.wants_probe(now):
+                probe = nd.build(own, router.address, nd.NeighbourSolicitation(router.address))
+                self._send(probe, self.locator, router.v4)
         self._prefixes.expire(now)
         self._routes.expire(now)
         self._retire(now)
@@ -232,55 +220,34 @@ class IsatapHost:
         first = min(due)
         return None if math.isinf(first) else first
 
-    def transmit(self) -> Sequence[tuple[int, bytes]]:
-        """IPv4 packets for the underlay, IPv6 packets for the TUN device."""
-        out, self._out = self._out, []
-        return out
-
-    def events(self) -> Sequence[Event]:
-        """What the kernel and the fast path should hold."""
-        events, self._events = self._events, []
-        return events
-
     def next_solicitation(self) -> float:
         """When a router is solicited next (infinity: never)."""
         return min((router.next_rs for router in self.routers.values()), default=math.inf)
 
     # From the underlay
 
-    def _from_underlay(self, outer: bytes, now: float) -> None:
-        if len(outer) >= 20 and outer[9] == ipv4.ICMP:
-            self._icmp_error(outer, now)
-            return
-        verdict, reason, packet, peer = self._flows.decapsulate(outer)
-        if verdict is not Verdict.FORWARD:
-            self.drops.count(reason or Drop.MALFORMED, peer, now)
-        elif packet[6] in MAY_BE_ND and nd.message_type(packet) is not None:
-            self._neighbour(packet, peer, now)
-        else:
-            if peer not in self.routers and peer not in self.link.hosts and len(self.link.hosts) < MAX_PEERS:
-                self.link.register(peer)
-                self._events.append(PeerSeen(peer))
-            self._out.append((TUN, packet))
+    def _arrived(self, packet: bytes, locator: bytes, peer: bytes, now: float) -> None:
+        hosts = self.link.hosts
+        if peer not in self.routers and peer not in hosts and len(hosts) < MAX_PEERS:
+            self.link.register(peer)
+            self._events.append(PeerSeen(peer))
 
-    def _neighbour(self, packet: bytes, peer: bytes, now: float) -> None:
-        try:
-            header, message = nd.parse(packet)
-            if isinstance(message, nd.RouterAdvertisement):
-                self._advertisement(header.src, message, peer, now)
-            elif isinstance(message, nd.NeighbourSolicitation):
-                answer = answer_solicitation(header, message, self._addresses, router=False)
-                if answer is not None:
-                    self._send(answer, peer)
-            elif isinstance(message, nd.NeighbourAdvertisement):
-                router = self.routers.get(peer)
-                if router is not None and message.solicited and message.target == router.address:
-                    router.confirmed(now, 0.5 + self._random())
-                    self._settle(now)
-            else:
-                raise WireError("hosts discard router solicitations (RFC 4861 6.2.6)")
-        except WireError:
-            self.drops.count(Drop.ND_INVALID, peer, now)
+    def _neighbour(
+        self, header: ipv6.Ipv6, message: nd.Message, locator: bytes, peer: bytes, now: float
+    ) -> None:
+        if isinstance(message, nd.RouterAdvertisement):
+            self._advertisement(header.src, message, peer, now)
+        elif isinstance(message, nd.NeighbourSolicitation):
+            answer = answer_solicitation(header, message, self._addresses, router=False)
+            if answer is not None:
+                self._send(answer, self.locator, peer)
+        elif isinstance(message, nd.NeighbourAdvertisement):
+            router = self.routers.get(peer)
+            if router is not None and message.solicited and message.target == router.address:
+                router.confirmed(now, 0.5 + self._random())
+                self._settle(now)
+        else:
+            raise WireError("hosts discard router solicitations (RFC 4861 6.2.6)")
 
     def _advertisement(self, source: bytes, message: nd.RouterAdvertisement, peer: bytes, now: float) -> None:
         """RFC 5214 8.3.2: only from a router of the list, and with that router's own address as source."""
@@ -298,48 +265,22 @@ class IsatapHost:
         self._retire(now)
         self._settle(now)
 
-    def _icmp_error(self, outer: bytes, now: float) -> None:
+    def _undelivered(self, failure: FailedDelivery, now: float) -> None:
         """Doubt the router, and tell the application if enough was quoted (RFC 5214 7.2, RFC 4213 3.4)."""
-        try:
-            failure = failed_delivery(outer)
-        except WireError:
-            self.drops.count(Drop.MALFORMED, outer[12:16], now)
-            return
-        if failure is None or failure.locator != self.locator:
+        if failure.locator != self.locator:
             return
         router = self.routers.get(failure.peer)
         if router is not None:
             router.hint_failure(now)
         if failure.inner[8:24] in self._addresses and (router is not None or answerable(failure)):
-            self._refuse(failure.inner, icmpv6.ADDRESS_UNREACHABLE, now)
+            self._tell(failure.inner, self._own_address(), icmpv6.ADDRESS_UNREACHABLE, now)
 
-    # From the TUN device
+    # To others
 
-    def _from_tun(self, packet: bytes, now: float) -> None:
-        self._ident = ident = self._ident + 1 & 0xFFFF
-        verdict, reason, outer, peer = self._flows.encapsulate(packet, ident)
-        if verdict is Verdict.FORWARD:
-            self._out.append((UNDERLAY, outer))
-            self.traffic(peer, now)
-            return
-        if packet[24:25] == b"\xff":
-            return  # the kernel's own listener reports; this link has no multicast (RFC 5214 6.3)
-        self.drops.count(reason or Drop.MALFORMED, peer, now)
-        if reason is Drop.NO_NEIGHBOUR:
-            self._refuse(packet, icmpv6.ADDRESS_UNREACHABLE, now)
+    def _left(self, peer: bytes, size: int, now: float) -> None:
+        self.traffic(peer, now)
 
-    def _refuse(self, original: bytes, code: int, now: float) -> None:
-        if self._errors.take(now):
-            error = icmpv6.unreachable(self._link_local(), original[8:24], code, original)
-            if error is not None:
-                self._out.append((TUN, error))
-
-    def _send(self, packet: bytes, peer: bytes) -> None:
-        """Encapsulate a packet of our own."""
-        self._ident = ident = self._ident + 1 & 0xFFFF
-        self._out.append((UNDERLAY, ipv4.build(self.locator, peer, PROTOCOL, packet, ttl=TTL, ident=ident)))
-
-    def _link_local(self) -> bytes:
+    def _own_address(self) -> bytes:
         return isatap_link_local(self.locator)
 
     # From what we know to what the kernel should hold
@@ -365,7 +306,7 @@ class IsatapHost:
     def _settle_addresses(self, now: float) -> None:
         wanted: dict[bytes, tuple[float, float]] = {}
         if self.locator:
-            link_local = self._link_local()
+            link_local = self._own_address()
             wanted[link_local] = math.inf, math.inf
             for entry in self._prefixes:
                 wanted[entry.prefix[:8] + link_local[8:]] = entry.valid_until, entry.preferred_until

@@ -1,55 +1,32 @@
 """The ISATAP router (RFC 5214 8.2): advertisements, neighbours, errors and the slow path of the data.
 
-One packet's way, in the order of the functions below:
-
-* from the underlay, IPv4 as it came: a solicitation takes the fast lane or the long one and gets its answer
-  0 to 0.5 s later; an ICMPv4 error becomes an ICMPv6 error; anything else is checked and decapsulated by
-  :class:`LinkState`, Neighbour Discovery is served here, and the rest goes to the kernel;
-* from the TUN device, IPv6 that the kernel routed into the link: encapsulated by :class:`LinkState`, or
-  refused with an ICMPv6 error.
-
-The kernel routes, and decrements the hop limit. Endpoints are :data:`TUN` and :data:`UNDERLAY`.
+A packet's way is that of :mod:`manageout.protocol.isatap.end`, but for a solicitation of the usual shape, which takes a
+fast lane and gets its answer 0 to 0.5 s later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import ClassVar
 
 from manageout.errors import WireError
-from manageout.protocol.core.budget import Budget
-from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.advertising import Advertiser
-from manageout.protocol.isatap.errors import answerable, failed_delivery
+from manageout.protocol.isatap.end import TUN, UNDERLAY, Endpoint, IsatapEnd
+from manageout.protocol.isatap.errors import FailedDelivery, answerable
 from manageout.protocol.isatap.flows import Flows
 from manageout.protocol.isatap.link import LinkState, Verdict
-from manageout.protocol.isatap.nd import (
-    MAY_BE_ND,
-    PROTOCOL,
-    TTL,
-    answer_solicitation,
-    is_plain_solicitation,
-    link_local_forms,
-)
+from manageout.protocol.isatap.nd import answer_solicitation, is_plain_solicitation, link_local_forms
 from manageout.protocol.isatap.registry import Registry
-from manageout.wire import icmpv6, ipv4, nd
+from manageout.wire import icmpv6, ipv4, ipv6, nd
 from manageout.wire.address import embedded_isatap, isatap_link_local
-
-TUN, UNDERLAY = 0, 1
 
 HOP_LIMIT = 64
 MAX_WITHDRAWN = 8
 """Routes that one advertisement takes back; the oldest make room, and end with their lifetime."""
-
-_UNREACHABLE = {
-    Drop.NO_NEIGHBOUR: icmpv6.ADDRESS_UNREACHABLE,
-    Drop.HOST_NOT_ALLOWED: icmpv6.PROHIBITED,
-    Drop.SOURCE_ILLEGAL: icmpv6.POLICY,
-}
-"""Refusals of encapsulation that the sender is told about, with the code of Destination Unreachable."""
 
 
 @dataclass(frozen=True)
@@ -118,22 +95,24 @@ class HostForgotten:
 Event = HostSeen | HostForgotten
 
 
-class IsatapRouter:
+class IsatapRouter(IsatapEnd[Event]):
     """The machine. ``random`` returns a float in [0, 1)."""
+
+    told: ClassVar = {
+        Drop.NO_NEIGHBOUR: icmpv6.ADDRESS_UNREACHABLE,
+        Drop.HOST_NOT_ALLOWED: icmpv6.PROHIBITED,
+        Drop.SOURCE_ILLEGAL: icmpv6.POLICY,
+    }
 
     def __init__(
         self, config: RouterConfig, link: LinkState, registry: Registry, random: Callable[[], float]
     ) -> None:
+        super().__init__(link, random, config.max_drop_sources)
         self.registry = registry
-        self.drops = DropTable(config.max_drop_sources)
         self.solicitations = 0
         self.advertisements = 0
         self._advertiser = Advertiser(random)
         self.retires = self._advertiser.retires
-        self._errors = Budget(rate=200.0, burst=50.0)
-        self._ident = int(random() * 65536)
-        self._out: list[tuple[int, bytes]] = []
-        self._events: list[Event] = []
         self._second, self._in_second = 0, 0
         self._now = 0.0
         self.configure(config, link)
@@ -190,23 +169,13 @@ class IsatapRouter:
         """The hosts of the registry that are told to let go."""
         return filter(self.retires, self.registry.hosts)
 
-    # The five verbs
+    # Input, time and output
 
-    def receive(self, data: bytes, source: int, now: float) -> None:
-        """Take an IPv4 packet from the underlay or an IPv6 packet from the TUN device."""
-        if source == TUN:
-            self._from_tun(data, now)
-        elif is_plain_solicitation(data) and self.link.refusal(data[12:16]) is None:
-            self._plain_solicitation(data, now)
-        else:
-            self._from_underlay(data, now)
-
-    def receive_run(self, first: bytes, source: int, count: int, octets: int, now: float) -> bytes | None:
-        """Take ``count`` packets of ``octets`` bytes of IPv6 that are all like ``first`` (``isatap_run``).
-
-        What ``first`` becomes, when it and so all of them just go on; None when they are to come one by one.
-        """
-        if source == TUN:
+    def receive_run(
+        self, first: bytes, source: Endpoint, count: int, octets: int, now: float
+    ) -> bytes | None:
+        """See :class:`IsatapEnd`."""
+        if source is TUN:
             verdict, _, packet, peer = self._flows.encapsulate(first, 0)
             if verdict is not Verdict.FORWARD:
                 return None
@@ -229,16 +198,6 @@ class IsatapRouter:
         """When the next advertisement is due."""
         return self._advertiser.timer()
 
-    def transmit(self) -> Sequence[tuple[int, bytes]]:
-        """IPv4 packets for the underlay, IPv6 packets for the TUN device."""
-        out, self._out = self._out, []
-        return out
-
-    def events(self) -> Sequence[Event]:
-        """Hosts that came and went."""
-        events, self._events = self._events, []
-        return events
-
     def farewell(self, within: float, now: float) -> None:
         """Tell the hosts seen in the last ``within`` seconds that everything is gone (RFC 4861 6.2.5)."""
         for host in self.registry.active(within, now):
@@ -247,29 +206,24 @@ class IsatapRouter:
 
     # From the underlay
 
-    def _plain_solicitation(self, outer: bytes, now: float) -> None:
-        wanted = self._solicited.get(outer[16:20])
-        if wanted is None or outer[44:60] not in wanted:
-            self._from_underlay(outer, now)
-        else:
-            self._solicitation(outer[36:44], outer[16:20], now)
-
     def _from_underlay(self, outer: bytes, now: float) -> None:
-        if len(outer) >= 20 and outer[9] == ipv4.ICMP:
-            self._icmp_error(outer, now)
-            return
-        verdict, reason, packet, peer = self._flows.decapsulate(outer)
-        if verdict is not Verdict.FORWARD:
-            self.drops.count(reason or Drop.MALFORMED, peer, now)
-            if reason is Drop.SOURCE_MISMATCH:
-                self._stale_source(outer, now)
-            return
-        if packet[6] in MAY_BE_ND and nd.message_type(packet) is not None:
-            self._neighbour(packet, outer, peer, now)
+        locator = outer[16:20]
+        if (
+            is_plain_solicitation(outer)
+            and outer[44:60] in self._solicited.get(locator, ())
+            and self.link.refusal(outer[12:16]) is None
+        ):
+            self._solicitation(outer[36:44], locator, now)
         else:
-            self.registry.received(peer, len(packet), now)
-            self._meet(peer, outer[16:20])
-            self._out.append((TUN, packet))
+            super()._from_underlay(outer, now)
+
+    def _dropped(self, reason: Drop | None, outer: bytes, now: float) -> None:
+        if reason is Drop.SOURCE_MISMATCH:
+            self._stale_source(outer, now)
+
+    def _arrived(self, packet: bytes, locator: bytes, peer: bytes, now: float) -> None:
+        self.registry.received(peer, len(packet), now)
+        self._meet(peer, locator)
 
     def _meet(self, peer: bytes, locator: bytes) -> None:
         """See that the link knows a host that the registry knows, and its locator; forget who made way for it."""
@@ -288,24 +242,21 @@ class IsatapRouter:
 
     # Neighbour Discovery
 
-    def _neighbour(self, packet: bytes, outer: bytes, peer: bytes, now: float) -> None:
-        """Serve a Neighbour Discovery message that passed the checks of the link."""
-        try:
-            header, message = nd.parse(packet)
-            if isinstance(message, nd.RouterSolicitation):
-                if header.src == nd.UNSPECIFIED or header.dst not in self._solicited[outer[16:20]]:
-                    raise WireError("nobody to answer, or not for us")
-                self._solicitation(header.src[8:], outer[16:20], now)
-            elif isinstance(message, nd.NeighbourSolicitation):
-                # A sign of life, and no traffic: that is how one sees which hosts have let go.
-                self.registry.received(peer, 0, now, 0)
-                self._meet(peer, outer[16:20])
-                answer = answer_solicitation(header, message, self._own, router=True)
-                if answer is not None:
-                    self._send(answer, outer[16:20], peer)
-            # Advertisements: other routers' and our neighbours' need no answer (RFC 4861 6.2.7, 7.2.5).
-        except WireError:
-            self.drops.count(Drop.ND_INVALID, peer, now)
+    def _neighbour(
+        self, header: ipv6.Ipv6, message: nd.Message, locator: bytes, peer: bytes, now: float
+    ) -> None:
+        if isinstance(message, nd.RouterSolicitation):
+            if header.src == nd.UNSPECIFIED or header.dst not in self._solicited[locator]:
+                raise WireError("nobody to answer, or not for us")
+            self._solicitation(header.src[8:], locator, now)
+        elif isinstance(message, nd.NeighbourSolicitation):
+            # A sign of life, and no traffic: that is how one sees which hosts have let go.
+            self.registry.received(peer, 0, now, 0)
+            self._meet(peer, locator)
+            answer = answer_solicitation(header, message, self._own, router=True)
+            if answer is not None:
+                self._send(answer, locator, peer)
+        # Advertisements: other routers' and our neighbours' need no answer (RFC 4861 6.2.7, 7.2.5).
 
     def _solicitation(self, identifier: bytes, locator: bytes, now: float) -> None:
         """Note that a host is to be answered. ``identifier`` is its interface identifier (8 bytes)."""
@@ -323,8 +274,7 @@ class IsatapRouter:
         self._advertiser.answer(identifier + locator, now)
 
     def _advertise(self, key: bytes, farewell: bool = False) -> None:
-        self._ident = ident = self._ident + 1 & 0xFFFF
-        packet = self._advertiser.build(key, ident, farewell)
+        packet = self._advertiser.build(key, self._next_ident(), farewell)
         if packet is not None:
             self._out.append((UNDERLAY, packet))
             self.advertisements += 1
@@ -352,47 +302,22 @@ class IsatapRouter:
         if source[:8] + bytes(8) in self.config.retired:
             self._solicitation(source[8:], locator, now)
 
-    def _icmp_error(self, outer: bytes, now: float) -> None:
+    def _undelivered(self, failure: FailedDelivery, now: float) -> None:
         """RFC 4213 3.4: tell the inner source that the host cannot be reached, if enough was quoted."""
-        try:
-            failure = failed_delivery(outer)
-        except WireError:
-            self.drops.count(Drop.MALFORMED, outer[12:16], now)
+        source = self._addresses.get(failure.locator)
+        if source is None or not answerable(failure):
             return
-        if failure is None or failure.locator not in self._addresses or not answerable(failure):
-            return
-        if self.link.refusal(failure.peer) is not None:
-            return  # we have sent it nothing: the quotation is invented
-        self._tell_tun(failure.inner, failure.locator, icmpv6.ADDRESS_UNREACHABLE, now)
+        if self.link.refusal(failure.peer) is None:  # else we have sent it nothing: the quotation is invented
+            self._tell(failure.inner, source, icmpv6.ADDRESS_UNREACHABLE, now)
 
-    def _tell_tun(self, original: bytes, locator: bytes, code: int, now: float) -> None:
-        if self._errors.take(now):
-            error = icmpv6.unreachable(self._addresses[locator], original[8:24], code, original)
-            if error is not None:
-                self._out.append((TUN, error))
+    # To hosts
 
-    # From the TUN device
+    def _left(self, peer: bytes, size: int, now: float) -> None:
+        self.registry.sent(peer, size)
 
-    def _from_tun(self, packet: bytes, now: float) -> None:
-        self._ident = ident = self._ident + 1 & 0xFFFF
-        verdict, reason, outer, peer = self._flows.encapsulate(packet, ident)
-        if verdict is Verdict.FORWARD:
-            self._out.append((UNDERLAY, outer))
-            self.registry.sent(peer, len(packet))
-            return
-        if packet[24:25] == b"\xff":
-            return  # the kernel's own listener reports; this link has no multicast (RFC 5214 6.3)
-        self.drops.count(reason or Drop.MALFORMED, peer, now)
-        locator = self.config.locators[0]
-        if reason is Drop.TOO_BIG and self._errors.take(now):
-            error = icmpv6.packet_too_big(self._addresses[locator], packet[8:24], self.config.mtu, packet)
-            if error is not None:
-                self._out.append((TUN, error))
-        elif reason in _UNREACHABLE:
-            self._tell_tun(packet, locator, _UNREACHABLE[reason], now)
+    def _own_address(self) -> bytes:
+        return self._addresses[self.config.locators[0]]
 
     def _send(self, packet: bytes, locator: bytes, peer: bytes) -> None:
-        """Encapsulate a packet of our own."""
-        self._ident = ident = self._ident + 1 & 0xFFFF
-        self._out.append((UNDERLAY, ipv4.build(locator, peer, PROTOCOL, packet, ttl=TTL, ident=ident)))
+        super()._send(packet, locator, peer)
         self.registry.sent(peer, len(packet))

@@ -9,33 +9,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Self
 
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.packets.offload import header_for
 from manageout.linux.packets.rawsock import RawSocket
 from manageout.linux.packets.tun import Tun
+from manageout.protocol.isatap.end import TUN, UNDERLAY, IsatapEnd
 from manageout.protocol.isatap.link import LinkState
 from manageout.protocol.offload.cut import packets_of, segment
 from manageout.protocol.offload.join import SIZE
 from manageout.protocol.offload.runs import ARRIVING_SIZE, FEWEST, alike_arriving, alike_leaving, joined
 from manageout.service.process.tun_link import TunLink
 
-TUN, UNDERLAY = 0, 1
-
 log = logging.getLogger(__name__)
-
-
-class LinkMachine(Protocol):
-    """The part of the five verbs that packets need; events stay the driver's business."""
-
-    def receive(self, data: bytes, source: int, now: float) -> None: ...
-    def receive_run(self, first: bytes, source: int, count: int, octets: int, now: float) -> bytes | None: ...
-    def on_timer(self, now: float) -> None: ...
-    def timer(self) -> float | None: ...
-    def transmit(self) -> Sequence[tuple[int, bytes]]: ...
 
 
 class IsatapIo(TunLink):
@@ -44,7 +33,7 @@ class IsatapIo(TunLink):
     Raises :class:`NotPermitted` or :class:`KernelError` on entry.
     """
 
-    def __init__(self, machine: LinkMachine, tun: Tun, mtu: int, after: Callable[[], None]) -> None:
+    def __init__(self, machine: IsatapEnd[Any], tun: Tun, mtu: int, after: Callable[[], None]) -> None:
         super().__init__(tun, self._on_timer)
         self.machine = machine
         self.mtu = mtu
@@ -166,7 +155,7 @@ class IsatapIo(TunLink):
         """Send what the machine has."""
         underlay = []
         for destination, packet in self.machine.transmit():
-            if destination == UNDERLAY:
+            if destination is UNDERLAY:
                 underlay.append(packet)
             else:
                 self._write(packet)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.host import IsatapHost
-from manageout.protocol.isatap.router import TUN, UNDERLAY
 from manageout.wire import ipv4
 from tests.tools.machines.isatap import (
     HOST,
