@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from manageout.imports.names import Texts
+from manageout.imports.names import Row, texts
 
 _DOMAIN = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){1,30}")
 _POLICIES = ("ServerGpoName", "GpoName", "ClientGpoName", "AppServerGpoName")
 
 
-def of(row: dict[str, Any], texts: Texts) -> tuple[bool, str]:
+def of(row: Row) -> tuple[bool, str]:
     """The domain of the policies; else the first suffix for a whole domain; else the only one that is no host.
 
     And whether it is that of the policies.

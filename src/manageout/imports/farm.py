@@ -18,7 +18,7 @@ from manageout.doctor.read.sections import MAX_ROWS
 from manageout.doctor.read.text import lines, outputs
 from manageout.errors import ManageoutError
 from manageout.imports import domain as farm_domain
-from manageout.imports.names import FarmNames
+from manageout.imports.names import FarmNames, Row, texts
 from manageout.windows.text import any_address, ipv6_address, ipv6_network
 
 LINK_LOCAL = IPv6Network("fe80::/10")
@@ -26,7 +26,6 @@ DNS64_SUBNET = 0x3333
 MAX_NODES = 512
 MAX_MAPPINGS = 64
 """Prefixes of NAT64; a farm has one."""
-Row = dict[str, Any]
 
 _USED_WORDS = (
     "LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix EntrypointName "
@@ -133,13 +132,13 @@ _SERVERS = ("remoteAccess", "daServer")
 def _server(farm: Farm, source: str, computer: str, sections: Row) -> None:
     """What one machine says. ``computer``: its name, "" if nobody gives it one."""
     for row in _rows(sections, "entryPoints"):
-        farm.servers |= {name.partition(".")[0].lower() for name in _texts(row.get("Servers")) if name}
+        farm.servers |= {name.partition(".")[0].lower() for name in texts(row.get("Servers")) if name}
     for name in ("natTransition", "dnsTransition"):
         for row in _rows(sections, name):
             _mapping(farm, source, row)
     for name in (*_SERVERS, *_NAMES):
         for row in _rows(sections, name):
-            farm.names.add(row, _texts)
+            farm.names.add(row)
     nodes: list[Node] = []
     for section in _SERVERS:
         for row in _rows(sections, section):
@@ -158,13 +157,13 @@ def _node(farm: Farm, source: str, computer: str, row: Row, section: str) -> Nod
     node = Node(computer or entry or f"server {len(farm.nodes) + 1}", entry, named=named, source=source)
     node.balancing = _clean(row.get("LoadBalancing") or "") if "LoadBalancing" in row else None
     node.inner, node.cmdlets = str(row.get("InternalInterface") or ""), {section}
-    for text in _texts(row.get("InternalIPv6Prefix")):
+    for text in texts(row.get("InternalIPv6Prefix")):
         node.internal += _network(farm, source, "InternalIPv6Prefix", text)
-    for text in _texts(row.get("ClientIPv6Prefix"))[:1]:
+    for text in texts(row.get("ClientIPv6Prefix"))[:1]:
         found = _network(farm, source, "ClientIPv6Prefix", text)
         node.client = found[0] if found else None
-    node.connect = next((text.lower() for text in _texts(row.get("ConnectToAddress"))), "")
-    node.policy, node.domain = farm_domain.of(row, _texts)
+    node.connect = next((text.lower() for text in texts(row.get("ConnectToAddress"))), "")
+    node.policy, node.domain = farm_domain.of(row)
     farm.unread += [f"{source}: {_clean(key)}" for key in row if key not in _USED and key not in _OTHER]
     return node
 
@@ -208,7 +207,7 @@ def _same(one: Node, other: Node) -> bool:
 
 def _mapping(farm: Farm, source: str, row: Row) -> None:
     """``fd12::7777::/96,0.0.0.0/0``, alone or several."""
-    for text in _texts(row.get("PrefixMapping")):
+    for text in texts(row.get("PrefixMapping")):
         prefix = text.partition(",")[0].strip()
         if prefix and len(farm.nat64) < MAX_MAPPINGS:
             for one in _network(farm, source, "PrefixMapping", prefix):
@@ -292,16 +291,6 @@ def _rows(sections: Row, name: str) -> Iterator[Row]:
     rows = sections.get(name)
     listed = rows if isinstance(rows, list) else [rows]
     return (row for row in listed[:MAX_ROWS] if isinstance(row, dict))
-
-
-def _texts(value: object) -> list[str]:
-    """A list, or text that PowerShell has made of one: ``{a, b}``."""
-    if isinstance(value, list):
-        return [str(one).strip() for one in value]
-    text = str(value or "").strip()
-    if text.startswith("{") and text.endswith("}"):
-        return [part.strip() for part in re.split(r",\s+", text[1:-1]) if part.strip()]
-    return [text] if text else []
 
 
 def _network(farm: Farm, source: str, what: str, text: str) -> list[IPv6Network]:

@@ -6,7 +6,7 @@ A router before the farm needs little of it, the domain; whoever moves the clien
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +16,6 @@ from manageout.wire.address import is_address
 MAX_NAMES = 256
 _SUBJECT = re.compile(r"\[Subject\].{0,80}?\bCN=([\w.*-]{1,255})")
 Row = dict[str, Any]
-Texts = Callable[[object], list[str]]
-"""The texts of a value, which may be a list or what PowerShell prints of one."""
 
 
 @dataclass
@@ -42,7 +40,7 @@ class FarmNames:
     excluded: list[str] = field(default_factory=list)
     """IPv6 ranges that its DNS64 takes for no answer."""
 
-    def add(self, row: Row, texts: Texts) -> None:
+    def add(self, row: Row) -> None:
         """What one record says: of Get-RemoteAccess or Get-DAServer, NRPT, ISATAP or DNS64 cmdlets."""
         for namespace in texts(row.get("Namespace")):
             self._rule(namespace, texts(row.get("DirectAccessDnsServers")) or texts(row.get("NameServers")))
@@ -124,6 +122,16 @@ class FarmNames:
         lines += [f"#   exempt = [{exempt}]"] if exempt else []
         head = "# The clients' policy says, for a [rollout] table when they move to a gateway of this site file's:"
         return ["", head, *lines] if lines else []
+
+
+def texts(value: object) -> list[str]:
+    """A list, or text that PowerShell has made of one: ``{a, b}``."""
+    if isinstance(value, list):
+        return [str(one).strip() for one in value]
+    text = str(value or "").strip()
+    if text.startswith("{") and text.endswith("}"):
+        return [part.strip() for part in re.split(r",\s+", text[1:-1]) if part.strip()]
+    return [text] if text else []
 
 
 def _extend(known: list[str], more: Iterable[str]) -> None:

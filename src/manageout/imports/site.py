@@ -65,11 +65,12 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
     unread = list(dict.fromkeys(farm.unread))
     more = [f"and {len(unread) - SHOWN} more"] if len(unread) > SHOWN else []
     made = Imported(unread=[*unread[:SHOWN], *more])
-    site = IPv6Network((int(clients[0].network_address), 48), strict=False)
+    site = _prefix(farm, clients, made)
     domain = _domain(farm, made)
     known = f'domain = "{domain}"' if domain else "# domain = ?   (not known: the evidence names none)"
     lines = [_HEAD, *_cut(farm, made), "[site]", f'prefix = "{site}"', known]
-    made.taken.append(f"site {site}, of ClientIPv6Prefix {clients[0]}; domain {domain or 'unknown'}")
+    own = next((prefix for prefix in clients if _site_of(prefix) == site), clients[0])
+    made.taken.append(f"site {site}, of ClientIPv6Prefix {own}; domain {domain or 'unknown'}")
     lines += _isatap(farm, wishes, site, domain, made)
     for way in _ways(farm, wishes, made):
         mark = "# " if way.via is None else ""
@@ -93,6 +94,24 @@ def _cut(farm: Farm, made: Imported) -> list[str]:
     which = "; ".join(dict.fromkeys(farm.cut[:SHOWN]))
     made.left.insert(0, f"PowerShell has cut what it printed ({printable(which)}): {UNCUT}")
     return ["# ? lists were cut by PowerShell, so names or prefixes may be missing below"]
+
+
+def _prefix(farm: Farm, clients: Sequence[IPv6Network], made: Imported) -> IPv6Network:
+    """The /48 of the ISATAP link, else of most clients. Entry points may each have one of their own."""
+    links = [_site_of(prefix) for node in farm.nodes for prefix in node.internal if prefix.prefixlen == 64]
+    sites = Counter(map(_site_of, clients))
+    site = links[0] if links and links[0] in sites else sites.most_common(1)[0][0]
+    for node in farm.nodes:
+        if node.client is not None and _site_of(node.client) != site:
+            made.left.append(
+                f"{node.name}: its clients {node.client} are not of the site's {site}: this router leads to them all "
+                "the same; for one in that entry point's intranet give the files of its servers alone"
+            )
+    return site
+
+
+def _site_of(prefix: IPv6Network) -> IPv6Network:
+    return IPv6Network((int(prefix.network_address), 48), strict=False)
 
 
 def _domain(farm: Farm, made: Imported) -> str:

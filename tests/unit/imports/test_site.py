@@ -60,6 +60,32 @@ def test_sites_of_their_own_prefixes_and_a_server_without_a_file() -> None:
     assert "no file of the server da3: run the collector there and give it as well" in result.left
 
 
+def _entry_point(number: int, organisation: str) -> str:
+    text = bundle(number, EntrypointName=f"E{number}").replace("1000::/59", f"{0x1000 + number - 1:x}::/64")
+    return text.replace("2002:836b:1:", f"{organisation}:")
+
+
+def test_entry_points_of_several_organisation_prefixes() -> None:
+    texts = [_entry_point(1, "2002:1111:1"), _entry_point(2, "2002:836b:1"), _entry_point(3, "2002:836b:1")]
+    result = made(*texts)
+    assert parse(result.text).site.prefix == IPv6Network(
+        "2002:1111:1::/48"
+    )  # that of the link which is taken over
+    assert [line.partition(":")[0] for line in result.left if "are not of the site's" in line] == [
+        "DA2",
+        "DA3",
+    ]
+    assert len(routes(result.text)) == 3
+
+
+def test_the_prefix_of_most_entry_points_where_no_link_is_known() -> None:
+    texts = [_entry_point(1, "2002:1111:1"), _entry_point(2, "2002:836b:1"), _entry_point(3, "2002:836b:1")]
+    result = made(*(text.replace(":1::/64", ":1::/63") for text in texts))
+    assert parse(result.text).site.prefix == IPv6Network("2002:836b:1::/48")
+    assert any("of ClientIPv6Prefix 2002:836b:1:1001::/64" in line for line in result.taken)
+    assert [line.partition(":")[0] for line in result.left if "are not of the site's" in line] == ["DA1"]
+
+
 def test_two_servers_that_claim_the_same() -> None:
     result = made(bundle(1), bundle(1).replace("DA1", "DA9").replace("2::11", "2::19"))
     assert len(routes(result.text)) == 1
