@@ -6,12 +6,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import click
 
 from manageout.cli.show.options import FILE, json_option
-from manageout.cli.show.output import table
+from manageout.cli.show.table import Column, table
 from manageout.errors import LabError
 from manageout.lab import alone, draw, network, process, site, topology
 from manageout.lab.demo import steps
@@ -24,6 +24,32 @@ _topology = click.option(
     default="single",
     show_default=True,
     help="Gateway and ISATAP router in one machine, or in two.",
+)
+
+
+class Program(TypedDict):
+    """Something that runs on a node."""
+
+    name: str
+    pid: int
+
+
+class NodeRow(TypedDict):
+    """A node as ``lab list --json`` tells it."""
+
+    name: str
+    namespace: str
+    role: str
+    addresses: list[str]
+    running: list[Program]
+    directory: str
+
+
+NODES: tuple[Column[NodeRow], ...] = (
+    Column("NODE", lambda node: node["name"]),
+    Column("ROLE", lambda node: node["role"]),
+    Column("ADDRESSES", lambda node: node["addresses"]),
+    Column("RUNNING", lambda node: " ".join(each["name"] for each in node["running"])),
 )
 
 
@@ -86,29 +112,21 @@ def list_nodes(as_json: bool) -> None:
         click.echo(json.dumps({"topology": None, "nodes": []}) if as_json else "There is no lab.")
         return
     running = process.running()
-    nodes: list[dict[str, Any]] = [
-        {
-            "name": node.name,
-            "namespace": network.namespace(node.name),
-            "role": node.role,
-            "addresses": [*(str(port.address) for port in node.ports), *site.addresses6(node.name)],
-            "running": [{"name": each.name, "pid": each.pid} for each in running if each.node == node.name],
-            "directory": str(network.directory(node.name)),
-        }
+    nodes = [
+        NodeRow(
+            name=node.name,
+            namespace=network.namespace(node.name),
+            role=node.role,
+            addresses=[*(str(port.address) for port in node.ports), *site.addresses6(node.name)],
+            running=[Program(name=each.name, pid=each.pid) for each in running if each.node == node.name],
+            directory=str(network.directory(node.name)),
+        )
         for node in current.nodes
     ]
     if as_json:
         click.echo(json.dumps({"topology": current.name, "nodes": nodes}))
         return
-    rows = []
-    for node in nodes:
-        first, *others = node["addresses"]
-        programs = " ".join(each["name"] for each in node["running"])
-        rows += [
-            (node["name"], node["role"], first, programs or "-"),
-            *(("", "", other, "") for other in others),
-        ]
-    click.echo(table(("NODE", "ROLE", "ADDRESSES", "RUNNING"), rows))
+    click.echo(table(NODES, nodes))
 
 
 @lab.command()

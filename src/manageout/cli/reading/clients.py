@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import click
 
-from manageout.cli.show.fitted import fitted, reading_table
 from manageout.cli.show.output import ago, traffic
+from manageout.cli.show.table import Column, reading_table, table
 from manageout.service.process.rows import ClientRow
+
+
+def _addresses(client: ClientRow) -> list[str]:
+    """The one to call first: nobody behind the gateway can use the link-local one."""
+    return sorted(client["addresses"], key=lambda address: address.lower().startswith("fe80:"))
+
+
+COLUMNS: tuple[Column[ClientRow], ...] = (
+    Column("NAME", lambda client: client["name"]),
+    Column("ADDRESS", _addresses),
+    Column("FROM", lambda client: client["peer"], spare=3),
+    Column("SINCE", lambda client: ago(client["since"]), right=True),
+    Column("LAST SEEN", lambda client: ago(client["last_seen"]), right=True, spare=2),
+    Column("FRAMING", lambda client: client["framing"], spare=1),
+    Column("FROM IT", lambda client: traffic(client["rx_packets"], client["rx_bytes"]), right=True),
+    Column("TO IT", lambda client: traffic(client["tx_packets"], client["tx_bytes"]), right=True),
+)
 
 
 def render(clients: list[ClientRow], wide: bool = False) -> str:
     """Remote clients that are connected: certificate name, addresses, where from, since when, traffic."""
-    if not clients:
-        return "No client is connected."
-    headings = ("NAME", "ADDRESS", "FROM", "SINCE", "LAST SEEN", "FRAMING", "FROM IT", "TO IT")
-    rows = []
-    for client in clients:
-        # The one to call first: nobody behind the gateway can use the link-local one.
-        addresses = sorted(client.get("addresses", ()), key=_is_link_local) or ["-"]
-        rows.append(
-            (
-                client.get("name") or "-",
-                addresses[0],
-                client.get("peer") or "-",
-                ago(client.get("since")),
-                ago(client.get("last_seen")),
-                client.get("framing") or "-",
-                traffic(client["rx_packets"], client["rx_bytes"]),
-                traffic(client["tx_packets"], client["tx_bytes"]),
-            )
-        )
-        rows += [("", address, "", "", "", "", "", "") for address in addresses[1:]]
-    return fitted(headings, rows, right=(3, 4, 6, 7), spare=("FRAMING", "LAST SEEN", "FROM"), wide=wide)
-
-
-def _is_link_local(address: str) -> bool:
-    return address.lower().startswith("fe80:")
+    return table(COLUMNS, clients, wide=wide) if clients else "No client is connected."
 
 
 clients = click.command("clients")(reading_table(render, "clients"))

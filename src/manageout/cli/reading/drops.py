@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import click
 
-from manageout.cli.show.fitted import fitted, reading_table
 from manageout.cli.show.output import ago
+from manageout.cli.show.table import Column, reading_table, table
 from manageout.service.process.rows import DropRow
+
+COLUMNS: tuple[Column[DropRow], ...] = (
+    Column("COUNT", lambda row: str(row["count"]), right=True),
+    Column("REASON", lambda row: row["reason"]),
+    Column("FROM", lambda row: " ".join(filter(None, (row["source"], row.get("certificate"))))),
+    Column("TO", lambda row: " ".join(filter(None, (row.get("to"), row.get("service"))))),
+    Column("LAST", lambda row: ago(row.get("last")), right=True),
+    Column("MEANING", lambda row: row.get("meaning"), fold=True),
+)
 
 
 def render(drops: list[DropRow], wide: bool = False) -> str:
@@ -15,22 +24,7 @@ def render(drops: list[DropRow], wide: bool = False) -> str:
     A refused certificate is shown by its name and serial number, as it calls itself. Where the policy refuses,
     TO says which client, and which service of it.
     """
-    if not drops:
-        return "Nothing has been dropped."
-    rows = [
-        (
-            str(row["count"]),
-            row["reason"],
-            " ".join(filter(None, (row.get("source"), row.get("certificate")))) or "-",
-            " ".join(filter(None, (row.get("to"), row.get("service")))) or "-",
-            ago(row.get("last")),
-            row.get("meaning", ""),
-        )
-        for row in drops
-    ]
-    return fitted(
-        ("COUNT", "REASON", "FROM", "TO", "LAST", "MEANING"), rows, right=(0, 4), fold="MEANING", wide=wide
-    )
+    return table(COLUMNS, drops, wide=wide) if drops else "Nothing has been dropped."
 
 
 drops = click.command("drops")(reading_table(render, "drops"))

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import click
 
-from manageout.cli.show.fitted import fitted, reading_table
 from manageout.cli.show.output import ago, moment, traffic
+from manageout.cli.show.table import Column, reading_table, table
 from manageout.service.process.rows import HostRow
+
+COLUMNS: tuple[Column[HostRow], ...] = (
+    Column("IPV4", lambda host: host["ipv4"]),
+    Column("IPV6", lambda host: host["ipv6"], spare=2),
+    Column("NAME", lambda host: host["name"]),
+    Column("FIRST SEEN", lambda host: moment(host["first_seen"]), spare=1),
+    Column("LAST RS", lambda host: ago(host["last_rs"]), right=True, spare=3),
+    Column("LAST PACKET", lambda host: ago(host["last_packet"]), right=True),
+    Column("FROM IT", lambda host: traffic(host["rx_packets"], host["rx_bytes"]), right=True),
+    Column("TO IT", lambda host: traffic(host["tx_packets"], host["tx_bytes"]), right=True),
+)
 
 
 def render(hosts: list[HostRow], wide: bool = False) -> str:
     """ISATAP hosts that were seen: who they are, when, and how much they sent and received."""
     if not hosts:
         return "No ISATAP host has been seen yet."
-    headings = ("IPV4", "IPV6", "NAME", "FIRST SEEN", "LAST RS", "LAST PACKET", "FROM IT", "TO IT")
-    rows = [
-        (
-            host["ipv4"],
-            host.get("ipv6") or "-",
-            host.get("name") or "-",
-            moment(host.get("first_seen")),
-            ago(host.get("last_rs")),
-            ago(host.get("last_packet")),
-            traffic(host["rx_packets"], host["rx_bytes"]),
-            traffic(host["tx_packets"], host["tx_bytes"]),
-        )
-        for host in sorted(hosts, key=lambda host: [int(part) for part in host["ipv4"].split(".")])
-    ]
-    return fitted(headings, rows, right=(4, 5, 6, 7), spare=("FIRST SEEN", "IPV6", "LAST RS"), wide=wide)
+    return table(COLUMNS, sorted(hosts, key=lambda host: IPv4Address(host["ipv4"])), wide=wide)
 
 
 hosts = click.command("hosts")(reading_table(render, "hosts"))

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from manageout.cli.show.fitted import fitted
 from manageout.cli.show.options import PATH, json_option, socket_option, watch_option, wide_option
 from manageout.cli.show.output import ago, duration, moment, repeated
+from manageout.cli.show.table import Column, table
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.service.process import client
 from manageout.service.process.rows import LeasePeriod, LeaseRow
@@ -20,47 +20,39 @@ from manageout.service.state import lease_file
 DEFAULT_STATE_DIR = "/var/lib/manageout"
 
 
+HELD: tuple[Column[LeaseRow], ...] = (
+    Column("NAME", lambda row: row["name"]),
+    Column("IPV4", lambda row: (row["ipv4"] or "-") + "*" * row["fixed"]),
+    Column("STATE", lambda row: row["state"]),
+    Column("SINCE", lambda row: ago(row["since"]), right=True),
+    Column("ENDS IN", lambda row: _left(row["until"]), right=True),
+    Column("IPV6", lambda row: row["address"], spare=3),
+    Column("FROM", lambda row: row["peer"], spare=2),
+    Column("BY", lambda row: row["transport"], spare=1),
+)
+AUDIT: tuple[Column[LeasePeriod], ...] = (
+    Column("FROM", lambda row: moment(row["since"])),
+    Column("UNTIL", lambda row: moment(row["until"]) if row["until"] else "now"),
+    Column("IPV4", lambda row: row["ipv4"]),
+    Column("NAME", lambda row: row["name"]),
+    Column("IPV6", lambda row: row["address"], spare=3),
+    Column("PEER", lambda row: row["peer"], spare=4),
+    Column("BY", lambda row: row["transport"], spare=1),
+    Column("ENDED", lambda row: row["ended"], spare=2),
+)
+
+
 def render(leases: list[LeaseRow], wide: bool = False) -> str:
     """The table of leases."""
     if not leases:
         return "No client has, or lately had, an IPv4 address."
-    headings = ("NAME", "IPV4", "STATE", "SINCE", "ENDS IN", "IPV6", "FROM", "BY")
-    rows = [
-        (
-            row["name"],
-            (row["ipv4"] or "-") + ("*" if row.get("fixed") else ""),
-            row["state"],
-            ago(row.get("since")),
-            _left(row.get("until")),
-            row.get("address") or "-",
-            row.get("peer") or "-",
-            row.get("transport") or "-",
-        )
-        for row in leases
-    ]
-    note = "\n* fixed in the site file" if any(row.get("fixed") for row in leases) else ""
-    return fitted(headings, rows, right=(3, 4), spare=("BY", "FROM", "IPV6"), wide=wide) + note
+    note = "\n* fixed in the site file" if any(row["fixed"] for row in leases) else ""
+    return table(HELD, leases, wide=wide) + note
 
 
 def render_audit(periods: list[LeasePeriod], wide: bool = False) -> str:
     """The table of the audit log."""
-    if not periods:
-        return "No client has ever had an IPv4 address."
-    headings = ("FROM", "UNTIL", "IPV4", "NAME", "IPV6", "PEER", "BY", "ENDED")
-    rows = [
-        (
-            moment(row["since"]),
-            moment(row["until"]) if row["until"] else "now",
-            row["ipv4"],
-            row["name"],
-            row["address"] or "-",
-            row["peer"],
-            row["transport"],
-            row["ended"] or "-",
-        )
-        for row in periods
-    ]
-    return fitted(headings, rows, spare=("BY", "ENDED", "IPV6", "PEER"), wide=wide)
+    return table(AUDIT, periods, wide=wide) if periods else "No client has ever had an IPv4 address."
 
 
 def _left(until: float | None) -> str:

@@ -8,12 +8,18 @@ from typing import Any
 
 import click
 
-from manageout.cli.show.fitted import fitted
 from manageout.cli.show.output import ago, duration, moment, printable, reading
+from manageout.cli.show.table import Column, table
 from manageout.service.process.rows import Config, FindingRow, LinkRow, Status
 
 SOON = 30 * 86400
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+LINKS: tuple[Column[LinkRow], ...] = (
+    Column("LINK", lambda link: link["name"]),
+    Column("STATE", lambda link: "up" if link["up"] and link["carrier"] else "DOWN"),
+    Column("MTU", lambda link: str(link["mtu"]), right=True),
+    Column("ADDRESSES", lambda link: " ".join(link["addresses"]), fold=True),
+)
 _KNOWN = ("fast_path", "hosts", "clients", "certificate", "listen", "locators", "ready")
 
 
@@ -27,7 +33,7 @@ def render(status: Status) -> str:
     for name, role in status["roles"].items():
         lines += ["", click.style(name, bold=True), *_role(role)]
     if links := status["links"]:
-        lines += ["", _links(links)]
+        lines += ["", table(LINKS, links, wide=False)]
     lines += ["", *_drops(status)]
     held = ", ".join(privileges["capabilities"]) or "none"
     lines.append(_line("privileges", held + (", no new ones" if privileges["no_new_privs"] else "")))
@@ -98,19 +104,6 @@ def _certificate(certificate: Mapping[str, Any]) -> str:
     if left <= 0:
         return click.style(f"{text}: EXPIRED", fg="red")
     return click.style(f"{text}: in {duration(left)}", fg="yellow" if left < SOON else None)
-
-
-def _links(links: list[LinkRow]) -> str:
-    rows = [
-        (
-            link["name"],
-            "up" if link["up"] and link["carrier"] else "DOWN",
-            str(link["mtu"]),
-            " ".join(link["addresses"]),
-        )
-        for link in links
-    ]
-    return fitted(("LINK", "STATE", "MTU", "ADDRESSES"), rows, right=(2,), fold="ADDRESSES")
 
 
 def _drops(status: Status) -> list[str]:

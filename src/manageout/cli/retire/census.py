@@ -9,9 +9,9 @@ import click
 
 from manageout.cli.retire.options import retirement_options
 from manageout.cli.rollout.ad import Controller, controller_options
-from manageout.cli.show.fitted import listed, short
 from manageout.cli.show.options import FILE, PATH, json_option
-from manageout.cli.show.output import ago, size, table
+from manageout.cli.show.output import ago, size
+from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.census.census import Census, Sources, take
 from manageout.retire.retirement import Retirement
 from manageout.retire.rows import CensusHost, PolicySetting, PublishedName
@@ -93,19 +93,13 @@ def render(found: Census, now: float, limit: int | None = None) -> str:
     parts = [_head(found.figures, any(what.startswith("group policies") for what in found.unseen))]
     if found.hosts:
         rows = sorted(found.hosts.values(), key=lambda row: -row["last_seen"])
-        parts.append(
-            table(
-                ("HOST", "NAME", "SEEN BY", "LAST", "PACKETS", "BYTES"),
-                [_host(row, now) for row in rows[:limit]],
-                right=(3, 4, 5),
-            )
-        )
+        parts.append(table(_hosts(now), rows[:limit]))
         if limit is not None and len(rows) > limit:
             parts[-1] += f"\n({len(rows) - limit} more: --all)"
     if found.names:
-        parts.append(table(("NAME", "WHERE", "SAYS"), [_name(row) for row in found.names]))
+        parts.append(table(NAMES, found.names))
     if found.policies:
-        parts.append(table(("POLICY", "SAYS", "ISATAP"), [_policy(row) for row in found.policies]))
+        parts.append(table(POLICIES, found.policies))
     if found.unseen:
         parts.append(listed("Not seen:", found.unseen))
     parts.append("Next: manageout retire judge")
@@ -126,20 +120,32 @@ def _head(figures: dict[str, int], no_policies: bool) -> str:
     return "\n".join(lines)
 
 
-def _host(row: CensusHost, now: float) -> tuple[str, ...]:
-    where = ", ".join([*row["routers"], *(["DNS"] if row["records"] else [])])
-    mark = "*" if row["foreign"] else ""
-    last = ago(row["last_seen"], now)
-    name = short(row["name"] or "-", 30)
-    return row["ipv4"] + mark, name, short(where, 22), last, str(row["packets"]), size(row["bytes"])
+def _where(row: CensusHost) -> str:
+    return short(", ".join([*row["routers"], *(["DNS"] if row["records"] else [])]), 22)
 
 
-def _name(row: PublishedName) -> tuple[str, ...]:
-    says = ", ".join(row["values"]) or row["said"] or "-"
-    if row["blocked"]:
-        says = "blocked: the zone has it"
-    return short(row["name"], 36), short(row["place"], 30), short(says, 30)
+def _says(row: PublishedName) -> str:
+    return "blocked: the zone has it" if row["blocked"] else ", ".join(row["values"]) or row["said"] or "-"
 
 
-def _policy(row: PolicySetting) -> tuple[str, ...]:
-    return short(row["policy"], 30), short(row["what"], 54), row["turns"]
+def _hosts(now: float) -> tuple[Column[CensusHost], ...]:
+    return (
+        Column("HOST", lambda row: row["ipv4"] + "*" * row["foreign"]),
+        Column("NAME", lambda row: short(row["name"], 30)),
+        Column("SEEN BY", _where),
+        Column("LAST", lambda row: ago(row["last_seen"], now), right=True),
+        Column("PACKETS", lambda row: str(row["packets"]), right=True),
+        Column("BYTES", lambda row: size(row["bytes"]), right=True),
+    )
+
+
+NAMES: tuple[Column[PublishedName], ...] = (
+    Column("NAME", lambda row: short(row["name"], 36)),
+    Column("WHERE", lambda row: short(row["place"], 30)),
+    Column("SAYS", lambda row: short(_says(row), 30)),
+)
+POLICIES: tuple[Column[PolicySetting], ...] = (
+    Column("POLICY", lambda row: short(row["policy"], 30)),
+    Column("SAYS", lambda row: short(row["what"], 54)),
+    Column("ISATAP", lambda row: row["turns"]),
+)

@@ -1,25 +1,22 @@
-"""``manageout retire judge`` and ``status``."""
+"""``manageout retire judge``."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
 from manageout.cli.retire.options import force_option, retirement_options, usage_option
-from manageout.cli.show.fitted import fitted, listed, short
 from manageout.cli.show.options import FILE, json_option
-from manageout.cli.show.output import ago, duration, moment, table
+from manageout.cli.show.output import ago, duration
+from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.judge import HostVerdicts, LeaseGateway, caveats
 from manageout.retire.judge import judge as judged
 from manageout.retire.retirement import Retirement
 from manageout.retire.rows import HostVerdict, services
-from manageout.service.state.retire import LoggedStep
-from manageout.service.state.retire_phases import HINTS, RetireStep, next_phase, require_age
+from manageout.service.state.retire_phases import RetireStep, next_phase, require_age
 from manageout.service.state.usage_file import UsageFile
 from manageout.site.contradictions import read_site
 
@@ -102,8 +99,7 @@ def render(found: HostVerdicts, watched: float, now: float) -> str:
     callers = [row for row in found.verdicts.values() if row["class"] == "initiates"]
     if callers:
         callers.sort(key=lambda row: -row["calls"])
-        headings = ("HOST", "NAME", "CALLS", "LAST", "OPENS", "CLIENTS", "THEN BY")
-        parts.append(table(headings, [_caller(row, now) for row in callers], right=(2, 3, 5)))
+        parts.append(table(_callers(now), callers))
     obstacles = [
         line for row in callers if row["serves"] == "nothing" for line in _obstacles(row, found.blockers)
     ]
@@ -112,93 +108,31 @@ def render(found: HostVerdicts, watched: float, now: float) -> str:
     return "\n\n".join(parts)
 
 
-def _caller(row: HostVerdict, now: float) -> tuple[str, ...]:
+def _callers(now: float) -> tuple[Column[HostVerdict], ...]:
+    return (
+        Column("HOST", lambda row: row["ipv4"]),
+        Column("NAME", lambda row: short(row["name"], 20)),
+        Column("CALLS", lambda row: str(row["calls"]), right=True),
+        Column("LAST", lambda row: ago(row["last_call"], now), right=True),
+        Column("OPENS", _opens),
+        Column("CLIENTS", lambda row: str(len({each["client"] for each in row["opens"]})), right=True),
+        Column("THEN BY", _then),
+    )
+
+
+def _opens(row: HostVerdict) -> str:
     opened = services(row["opens"])
     more = f" +{len(opened) - SERVICES}" if len(opened) > SERVICES else ""
+    return " ".join(opened[:SERVICES]) + more
+
+
+def _then(row: HostVerdict) -> str:
     already = sum(row["already"].values())
     then = {"nothing": "nothing yet", "native": "native IPv6"}.get(row["serves"], row["serves"])
-    clients = {each["client"] for each in row["opens"]}
-    return (
-        row["ipv4"],
-        short(row["name"] or "-", 20),
-        str(row["calls"]),
-        ago(row["last_call"], now),
-        " ".join(opened[:SERVICES]) + more,
-        str(len(clients)),
-        then + (f" ({already} calls so)" if already else ""),
-    )
+    return then + (f" ({already} calls so)" if already else "")
 
 
 def _obstacles(row: HostVerdict, general: list[str]) -> list[str]:
     mine = [text for text in row["blockers"] if text not in general]
     more = [f"{row['ipv4']}: {len(mine) - LINES} more (--json)"] if len(mine) > LINES else []
     return [f"{row['ipv4']}: {text}" for text in mine[:LINES]] + more
-
-
-@click.command()
-@retirement_options()
-@json_option
-def status(retirement: Retirement, as_json: bool) -> None:
-    """How far the way out of ISATAP has been gone, who did what, and what comes next."""
-    answer = _status(retirement)
-    click.echo(json.dumps(answer) if as_json else render_status(answer, time.time()))
-
-
-def _status(retirement: Retirement) -> dict[str, Any]:
-    store = retirement.store
-    phase = store.phase()
-    return {
-        "phase": phase.value,
-        "next": HINTS[phase],
-        "watched": retirement.watched(0.0),
-        "evidence": retirement.evidence_age,
-        "members": [
-            {"network": str(each.network), "wave": each.wave, "since": each.since} for each in store.members()
-        ],
-        "entries": [_entry(entry) for entry in store.entries()],
-    }
-
-
-def _entry(entry: LoggedStep) -> dict[str, Any]:
-    return {
-        "number": entry.number,
-        "step": entry.step.value,
-        "phase": entry.phase.value,
-        "at": entry.at,
-        "since": entry.since,
-        "by": entry.by,
-        "forced": entry.forced,
-        "figures": entry.figures,
-    }
-
-
-def render_status(answer: dict[str, Any], now: float) -> str:
-    """The phase, the log, who retires, what is next."""
-    parts = [
-        f"Phase: {answer['phase']}\n"
-        f"Calls were watched for {duration(answer['watched'])}; each step wants {duration(answer['evidence'])}."
-    ]
-    if answer["entries"]:
-        rows = [
-            (
-                moment(each["at"]),
-                each["step"] + (" (forced)" if each["forced"] else ""),
-                each["by"],
-                _figures(each),
-            )
-            for each in answer["entries"]
-        ]
-        parts.append(fitted(("WHEN", "STEP", "BY", "RESULT"), rows, fold="RESULT"))
-    if answer["members"]:
-        rows3 = [(each["network"], each["wave"], ago(each["since"], now)) for each in answer["members"]]
-        parts.append(table(("RETIRES", "CHOSEN AS", "SINCE"), rows3, right=(2,)))
-    parts.append(f"Next: {answer['next']}")
-    return "\n\n".join(parts)
-
-
-def _figures(each: dict[str, Any]) -> str:
-    shown = {
-        "census": ("hosts", "seen in a week", "published names", "policies"),
-        "judge": ("initiate", "only hold an address", "gone", "served by nothing yet"),
-    }.get(each["step"], tuple(each["figures"]))
-    return ", ".join(f"{name} {each['figures'][name]}" for name in shown if name in each["figures"])

@@ -15,7 +15,7 @@ STEPS = {
     "remove": ("retire.remove:remove", "Records and policies go, too."),
     "undo": ("retire.pilot:undo", "Everything is as it was before the pilot."),
     "report": ("retire.report:report", "For the change board: a page, and Markdown."),
-    "status": ("retire.judge:status", "How far it is, who did what, and what comes next."),
+    "status": ("retire.status:status", "How far it is, who did what, and what comes next."),
 }
 """As :data:`manageout.cli.COMMANDS`, in the order of the way."""
 

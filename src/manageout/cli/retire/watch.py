@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from manageout.cli.retire.options import retirement_options, router_option, usage_option
-from manageout.cli.show.fitted import fitted, listed, short
 from manageout.cli.show.options import json_option, watch_option, wide_option
 from manageout.cli.show.output import ago, repeated
+from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.retirement import Retirement
 from manageout.retire.watch import HostState, Watched, figures, observe
 from manageout.words import counted
@@ -79,34 +79,24 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
     faulty = [each for each in found if each.fails or each.refused or each.state is HostState.SENDS]
     rest = [each for each in found if each not in faulty]
     shown = [*faulty, *(rest if everybody else rest[: max(0, SHOWN - len(faulty))])]
-    headings = ("HOST", "NAME", "WAVE", "STATE", "LAST PACKET", "PACKETS", "SERVED", "FAILS", "UNTRIED")
-    parts = [
-        "\n".join(head),
-        fitted(
-            headings,
-            [_row(each, now) for each in shown],
-            right=(4, 5, 6, 7, 8),
-            spare=("UNTRIED", "PACKETS", "WAVE"),
-            wide=wide,
-        ),
-    ]
+    parts = ["\n".join(head), table(_columns(now), shown, wide=wide)]
     if len(shown) < len(found):
         parts.append(f"and {len(found) - len(shown)} more: --all")
     details = [line for each in shown for line in _details(each, now)]
     return "\n\n".join([*parts, *([listed("To be looked at:", details)] if details else [])])
 
 
-def _row(each: Watched, now: float) -> tuple[str, ...]:
+def _columns(now: float) -> tuple[Column[Watched], ...]:
     return (
-        each.ipv4,
-        each.name or "-",
-        short(each.wave, 16),
-        each.state,
-        ago(each.last_packet, now),
-        str(each.packets),
-        str(len(each.served)),
-        str(len(each.fails)),
-        str(each.untried),
+        Column("HOST", lambda each: each.ipv4),
+        Column("NAME", lambda each: each.name),
+        Column("WAVE", lambda each: short(each.wave, 16), spare=3),
+        Column("STATE", lambda each: each.state),
+        Column("LAST PACKET", lambda each: ago(each.last_packet, now), right=True),
+        Column("PACKETS", lambda each: str(each.packets), right=True, spare=2),
+        Column("SERVED", lambda each: str(len(each.served)), right=True),
+        Column("FAILS", lambda each: str(len(each.fails)), right=True),
+        Column("UNTRIED", lambda each: str(each.untried), right=True, spare=1),
     )
 
 

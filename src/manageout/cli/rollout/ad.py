@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from manageout.cli.show.fitted import COLUMNS
 from manageout.cli.show.options import FOLDER, config_option, together
+from manageout.cli.show.table import COLUMNS
 from manageout.directory.ad.domain import Domain
 from manageout.rollout import publish as active_directory
 from manageout.rollout.targets import domain_of, policies

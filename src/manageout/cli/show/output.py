@@ -1,7 +1,4 @@
-"""How reading commands print: a table for people, ``--json`` for machines, ``--watch`` for both.
-
-The table is drawn here in a few lines rather than by rich, which would double the time of a command.
-"""
+"""How reading commands print: a table for people, ``--json`` for machines, ``--watch`` for both."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +16,6 @@ import click
 from manageout.cli.show.options import json_option, socket_option, together, watch_option
 from manageout.service.process import client
 from manageout.words import printable as printable
-
-Rows = Sequence[Sequence[str]]
 
 
 def reading(command: Callable[[Any], str], ask_for: str) -> Callable[..., None]:
@@ -50,21 +45,6 @@ def repeated(text: Callable[[], str], as_json: bool, watch: float | None) -> Non
             click.echo(clear + text())
             sys.stdout.flush()
             time.sleep(watch)
-
-
-def table(headings: Sequence[str], rows: Rows, right: Sequence[int] = ()) -> str:
-    """Columns padded to their widest cell; those numbered in ``right`` flush right."""
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [
-            cell.rjust(width) if number in right else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return "  ".join(padded).rstrip()
-
-    return "\n".join([click.style(line(headings), bold=True), *map(line, rows)])
 
 
 def ago(moment: float | None, now: float | None = None) -> str:

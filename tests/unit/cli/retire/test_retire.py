@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from manageout.cli.retire.judge import render_status
 from manageout.cli.retire.retire import STEPS, retire
-from manageout.cli.show.fitted import COLUMNS
 from manageout.errors import ManageoutError
 from tests.tools.commands import run
 
@@ -67,15 +65,3 @@ def test_what_may_be_asked_at_any_time(file: str, tmp_path: Path) -> None:
     assert "Nobody retires" in told("watch")
     assert "retirement.md is written" in told("report", "--output", str(tmp_path / "new"))
     assert "The retirement has not begun." in (tmp_path / "new" / "retirement.md").read_text()
-
-
-def test_status_fits_a_terminal() -> None:
-    figures = {"initiate": 1200, "only hold an address": 3400, "gone": 50, "served by nothing yet": 12}
-    entry = {"at": 1.8e9, "step": "judge", "forced": True, "by": "administrator@gateway", "figures": figures}
-    text = render_status(
-        {"phase": "judged", "watched": 0, "evidence": 0, "entries": [entry], "members": [], "next": "-"},
-        1.8e9,
-    )
-    assert max(map(len, text.splitlines())) <= COLUMNS
-    for words in ("initiate 1200", "nothing", "12"):
-        assert words in text

@@ -9,20 +9,14 @@ import sys
 import pytest
 
 from manageout.cli import cli
-from manageout.cli.show.output import ago, duration, moment, printable, size, table
+from manageout.cli.show.output import ago, duration, moment, printable, size
 from tests.tools.commands import MANAGEOUT, run
 from tests.unit.cli.reading.test_hosts import NEVER
 from tests.unit.conftest import Serve
 
 
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    text = table(("A", "BB"), [("1", "2"), ("333", "4")], right=(0,))
-    assert text.splitlines()[1:] == ["  1  2", "333  4"]
-
-
 def test_a_name_cannot_write_to_the_terminal() -> None:
     assert printable("evil\x1b[2J\u202e") == "evil?[2J?"
-    assert "\x1b" not in table(("N",), [("\x1b[31m",)]).splitlines()[1]
 
 
 def test_times_and_sizes() -> None:

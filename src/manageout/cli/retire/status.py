@@ -1,0 +1,94 @@
+"""``manageout retire status``: how far it is, who did what, and what comes next."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, TypedDict
+
+import click
+
+from manageout.cli.retire.options import retirement_options
+from manageout.cli.show.options import json_option
+from manageout.cli.show.output import ago, duration, moment
+from manageout.cli.show.table import Column, table
+from manageout.retire.retirement import Retirement
+from manageout.service.state.retire import LoggedStep, Member
+from manageout.service.state.retire_phases import HINTS, Phase, RetireStep
+
+FIGURES = {
+    RetireStep.CENSUS: ("hosts", "seen in a week", "published names", "policies"),
+    RetireStep.JUDGE: ("initiate", "only hold an address", "gone", "served by nothing yet"),
+}
+"""What is shown of a step's figures, where that is not all."""
+
+
+class WayOut(TypedDict):
+    """How far a site is."""
+
+    phase: Phase
+    next: str
+    watched: float
+    """Seconds for which calls were watched."""
+    evidence: float
+    """Seconds that each step wants."""
+    members: list[Member]
+    entries: list[LoggedStep]
+
+
+@click.command()
+@retirement_options()
+@json_option
+def status(retirement: Retirement, as_json: bool) -> None:
+    """How far the way out of ISATAP has been gone, who did what, and what comes next."""
+    store = retirement.store
+    phase = store.phase()
+    found = WayOut(
+        phase=phase,
+        next=HINTS[phase],
+        watched=retirement.watched(0.0),
+        evidence=retirement.evidence_age,
+        members=store.members(),
+        entries=store.entries(),
+    )
+    click.echo(json.dumps(_json(found)) if as_json else render_status(found, time.time()))
+
+
+def _json(found: WayOut) -> dict[str, Any]:
+    members = [each._asdict() | {"network": str(each.network)} for each in found["members"]]
+    return {**found, "members": members, "entries": [entry._asdict() for entry in found["entries"]]}
+
+
+def render_status(found: WayOut, now: float) -> str:
+    """The phase, the log, who retires, what is next."""
+    parts = [
+        f"Phase: {found['phase']}\n"
+        f"Calls were watched for {duration(found['watched'])}; each step wants {duration(found['evidence'])}."
+    ]
+    if found["entries"]:
+        parts.append(table(ENTRIES, found["entries"], wide=False))
+    if found["members"]:
+        parts.append(table(_members(now), found["members"]))
+    parts.append(f"Next: {found['next']}")
+    return "\n\n".join(parts)
+
+
+def _result(entry: LoggedStep) -> str:
+    shown = FIGURES.get(entry.step, tuple(entry.figures))
+    return ", ".join(f"{name} {entry.figures[name]}" for name in shown if name in entry.figures)
+
+
+ENTRIES: tuple[Column[LoggedStep], ...] = (
+    Column("WHEN", lambda entry: moment(entry.at)),
+    Column("STEP", lambda entry: entry.step + " (forced)" * entry.forced),
+    Column("BY", lambda entry: entry.by),
+    Column("RESULT", _result, fold=True),
+)
+
+
+def _members(now: float) -> tuple[Column[Member], ...]:
+    return (
+        Column("RETIRES", lambda each: str(each.network)),
+        Column("CHOSEN AS", lambda each: each.wave),
+        Column("SINCE", lambda each: ago(each.since, now), right=True),
+    )

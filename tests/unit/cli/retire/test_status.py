@@ -1,0 +1,37 @@
+"""``manageout retire status``: what it prints."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from manageout.cli.retire.status import WayOut, render_status
+from manageout.cli.show.table import COLUMNS
+from manageout.service.state.retire import LoggedStep, Member
+from manageout.service.state.retire_phases import Phase, RetireStep
+
+FIGURES = {
+    "initiate": 1200,
+    "only hold an address": 3400,
+    "gone": 50,
+    "served by nothing yet": 12,
+    "calls": 9,
+}
+ENTRY = LoggedStep(1, RetireStep.JUDGE, Phase.JUDGED, 1.8e9, 1.7e9, "administrator@gateway", True, FIGURES)
+
+
+def test_it_fits_a_terminal() -> None:
+    members = [Member(IPv4Network("10.0.1.0/24"), "helpdesk", 1.8e9 - 60)]
+    found = WayOut(phase=Phase.JUDGED, next="-", watched=0, evidence=604800, members=members, entries=[ENTRY])
+    text = render_status(found, 1.8e9)
+    assert max(map(len, text.splitlines())) <= COLUMNS
+    for words in (
+        "each step wants 7 d",
+        "judge (forced)",
+        "initiate 1200",
+        "nothing",
+        "12",
+        "10.0.1.0/24",
+        "60 s",
+    ):
+        assert words in text
+    assert "calls 9" not in text
