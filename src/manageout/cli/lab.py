@@ -27,7 +27,7 @@ _topology = click.option(
 )
 
 
-class Program(TypedDict):
+class LabProgram(TypedDict):
     """Something that runs on a node."""
 
     name: str
@@ -41,7 +41,7 @@ class NodeRow(TypedDict):
     namespace: str
     role: str
     addresses: list[str]
-    running: list[Program]
+    running: list[LabProgram]
     directory: str
 
 
@@ -118,7 +118,7 @@ def list_nodes(as_json: bool) -> None:
             namespace=network.namespace(node.name),
             role=node.role,
             addresses=[*(str(port.address) for port in node.ports), *site.addresses6(node.name)],
-            running=[Program(name=each.name, pid=each.pid) for each in running if each.node == node.name],
+            running=[LabProgram(name=each.name, pid=each.pid) for each in running if each.node == node.name],
             directory=str(network.directory(node.name)),
         )
         for node in current.nodes

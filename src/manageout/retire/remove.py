@@ -30,7 +30,7 @@ ATTEMPTS = 3
 Say = Callable[[str], None]
 
 
-class Removal(NamedTuple):
+class ScriptedRemoval(NamedTuple):
     """What a script is to take away."""
 
     records: list[ScriptRecord]
@@ -151,7 +151,7 @@ def our_policies(site: Site, plan: Plan) -> list[str]:
     return [policies(site, plan)[0].guid]
 
 
-def wanted(store: RetireStore, site: Site, plan: Plan) -> Removal:
+def wanted(store: RetireStore, site: Site, plan: Plan) -> ScriptedRemoval:
     """What scripts for Windows are to take away, from what the census found."""
     rule = rule_of(site, plan)
     records: dict[ScriptRecord, None] = {}
@@ -179,7 +179,7 @@ def wanted(store: RetireStore, site: Site, plan: Plan) -> Removal:
             values[ScriptValue(row["guid"].strip("{}"), row["policy"], name)] = None
         else:
             by_hand[f"policy {row['policy']}, {row['place']}: {row['what']}"] = None
-    return Removal(list(records), list(values), list(by_hand), bare)
+    return ScriptedRemoval(list(records), list(values), list(by_hand), bare)
 
 
 def restore(store: RetireStore, site: Site, domain: Callable[[], Domain], say: Say) -> list[str]:

@@ -26,7 +26,7 @@ _TABLES = (
     config.GatewayTable,
     config.IpHttpsTable,
     config.IsatapTable,
-    config.RouteTable,
+    config.IsatapRouteTable,
     config_translation.TranslationTable,
     config_translation.EamTable,
     config_names.Dns64Table,

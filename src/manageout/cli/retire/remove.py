@@ -14,7 +14,7 @@ from manageout.cli.show.output import printable
 from manageout.errors import ManageoutError
 from manageout.retire import remove as removal
 from manageout.retire import script
-from manageout.retire.remove import Removal
+from manageout.retire.remove import ScriptedRemoval
 from manageout.retire.retirement import Retirement
 from manageout.retire.watch import observe
 from manageout.service.state.retire_phases import Phase, RetireStep, next_phase, require_age
@@ -89,7 +89,7 @@ def _require(retirement: Retirement) -> bool:
     return forced or bool(bad)
 
 
-def _write(wanted: Removal, folder: Path) -> None:
+def _write(wanted: ScriptedRemoval, folder: Path) -> None:
     text = script.remove(wanted.records, wanted.values, wanted.by_hand, block=wanted.block)
     for name, content in (("remove.ps1", text), ("restore.ps1", script.restore())):
         files.save(folder / name, encoded(content), "--scripts")
@@ -101,7 +101,7 @@ def _write(wanted: Removal, folder: Path) -> None:
     _by_hand(wanted)
 
 
-def _show(wanted: Removal) -> None:
+def _show(wanted: ScriptedRemoval) -> None:
     for record in wanted.records:
         click.echo(f"remove.ps1 would remove {record.name} {record.kind} {record.address}")
     for value in wanted.values:
@@ -109,7 +109,7 @@ def _show(wanted: Removal) -> None:
     _by_hand(wanted)
 
 
-def _by_hand(wanted: Removal) -> None:
+def _by_hand(wanted: ScriptedRemoval) -> None:
     if wanted.by_hand:
         click.echo("Not touched, look at it yourself:")
     for line in wanted.by_hand[:SHOWN]:

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from manageout.site.complaints import Unfit
-from manageout.site.tables.types import DnsServer, Domain, Nat64Prefix, Table
+from manageout.site.tables.types import DnsServer, Domain, Nat64Prefix, TomlTable
 
 
-class Dns64PrefixTable(Table):
+class Dns64PrefixTable(TomlTable):
     """``[[dns64.prefixes]]``: a NAT64 prefix and the IPv4 addresses that are reached through it."""
 
     prefix: Nat64Prefix
@@ -21,7 +21,7 @@ class Dns64PrefixTable(Table):
     """Only for these addresses."""
 
 
-class Dns64Table(Table):
+class Dns64Table(TomlTable):
     """``[dns64]``: names for IPv6-only clients (RFC 6147), from the intranet's DNS servers."""
 
     upstreams: Annotated[tuple[DnsServer, ...], Field(min_length=1, max_length=8)]
@@ -42,7 +42,7 @@ class Dns64Table(Table):
     """Seconds that an expired answer is still given while no DNS server answers (RFC 8767); 0: never."""
 
 
-class NamesTable(Table):
+class NamesTable(TomlTable):
     """``[names]``: clients, and the ISATAP router's name, in the intranet's DNS, by dynamic update (RFC 2136)."""
 
     zone: Domain = ""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from manageout.site.complaints import Unfit
-from manageout.site.tables.types import Domain, Table
+from manageout.site.tables.types import Domain, TomlTable
 
 
 def _unit(value: str) -> str:
@@ -26,7 +26,7 @@ def _location(value: str) -> str:
 Unit = Annotated[str, AfterValidator(_unit)]
 
 
-class RolloutTable(Table):
+class RolloutTable(TomlTable):
     """``[rollout]``: Windows machines in Active Directory that get group policies from this site file."""
 
     prefix: str = "Manageout"

@@ -23,7 +23,7 @@ from manageout.site.tables.types import (
     Domain,
     LinkPrefix,
     Listener,
-    Table,
+    TomlTable,
     metrics_place,
     router_name,
     site_prefix,
@@ -32,7 +32,7 @@ from manageout.site.tables.types import (
 Preference = Literal["low", "medium", "high"]
 
 
-class SiteTable(Table):
+class SiteTable(TomlTable):
     """``[site]``: the intranet."""
 
     name: str = "site"
@@ -43,7 +43,7 @@ class SiteTable(Table):
     """DNS suffix of the intranet, for example ``corp.example``."""
 
 
-class IpHttpsTable(Table):
+class IpHttpsTable(TomlTable):
     """``[gateway.iphttps]``: limits and time-outs of the listener. Times in seconds."""
 
     server_header: str = "Microsoft-HTTPAPI/2.0"
@@ -76,7 +76,7 @@ class IpHttpsTable(Table):
     """Bytes queued for one slow client before packets to it are dropped."""
 
 
-class GatewayTable(Table):
+class GatewayTable(TomlTable):
     """``[gateway]``: this machine terminates the tunnels of remote clients."""
 
     node: Annotated[int, Field(ge=0, le=31)] = 0
@@ -119,7 +119,7 @@ class GatewayTable(Table):
         return value
 
 
-class RouteTable(Table):
+class IsatapRouteTable(TomlTable):
     """``[[isatap.routes]]``: a client prefix that another machine owns."""
 
     prefix: IPv6Network
@@ -128,7 +128,7 @@ class RouteTable(Table):
     """Next hop towards it, on a link of this machine."""
 
 
-class IsatapTable(Table):
+class IsatapTable(TomlTable):
     """``[isatap]``: this machine is an ISATAP router (RFC 5214)."""
 
     name: Annotated[str, AfterValidator(router_name)] = ""
@@ -141,7 +141,7 @@ class IsatapTable(Table):
     """The other ISATAP routers of this site. Their hosts may call from where a route leads to them, not the default."""
     prefix: LinkPrefix | None = None
     """The /64 of the ISATAP link; derived from the site prefix when left out."""
-    routes: tuple[RouteTable, ...] = ()
+    routes: tuple[IsatapRouteTable, ...] = ()
     """``[[isatap.routes]]`` tables: client prefixes of gateways on other machines."""
     advertise: tuple[IPv6Network, ...] = ()
     """Prefixes in Route Information options; the client prefixes when left out."""
@@ -180,7 +180,7 @@ class IsatapTable(Table):
         return value
 
 
-class DaemonTable(Table):
+class DaemonTable(TomlTable):
     """``[daemon]``: where the daemon keeps and shows things."""
 
     state_dir: Path = Path("/var/lib/manageout")
@@ -197,7 +197,7 @@ class DaemonTable(Table):
     """What goes to the log."""
 
 
-class Site(Table):
+class Site(TomlTable):
     """One site, one file."""
 
     site: SiteTable

@@ -15,14 +15,14 @@ from manageout.site.tables.types import (
     Network,
     Service,
     Source,
-    Table,
+    TomlTable,
 )
 from manageout.wire.special import ILLEGAL4
 
 RFC_1918 = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 
 
-class EamTable(Table):
+class EamTable(TomlTable):
     """``[[translation.eam]]``: an explicit address mapping (RFC 7757) for a machine that is no client."""
 
     ipv4: HostNetwork4
@@ -31,7 +31,7 @@ class EamTable(Table):
     """The same number of addresses, or more, on the IPv6 side."""
 
 
-class TranslationTable(Table):
+class TranslationTable(TomlTable):
     """``[translation]``: NAT64 inwards, and an intranet IPv4 address (a lease) for each client."""
 
     pool: IPv4Network
@@ -63,7 +63,7 @@ class TranslationTable(Table):
         return pool
 
 
-class ManagerTable(Table):
+class ManagerTable(TomlTable):
     """``[[policy.managers]]``: who may call which clients, and how."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -78,7 +78,7 @@ class ManagerTable(Table):
     """What may be opened: ``tcp/3389``, ``tcp/5985-5986``, ``icmp``, ``any``."""
 
 
-class PolicyTable(Table):
+class PolicyTable(TomlTable):
     """``[policy]``: what is allowed. Nobody may call clients until a ``[[policy.managers]]`` table says so."""
 
     hairpin: bool = False

@@ -33,7 +33,7 @@ _LIKE = {
 }
 
 
-class Table(BaseModel):
+class TomlTable(BaseModel):
     """Immutable; an option that it does not know is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from manageout.errors import ConfigError
 from manageout.site.complaints import Unfit
 from manageout.site.tables.site import parse
-from manageout.site.tables.types import Table, metrics_place, router_name, service, site_prefix
+from manageout.site.tables.types import TomlTable, metrics_place, router_name, service, site_prefix
 
 
-class Example(Table):
+class Example(TomlTable):
     value: int = 1
 
 
