@@ -15,7 +15,7 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 from manageout.service.dns64.dns64 import Dns64Service
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 from manageout.site.contradictions import read_site
 
 
@@ -38,11 +38,13 @@ def report(role: Dns64Service) -> str:
 async def serve(file: Path, clients: list[str]) -> None:
     """Until SIGTERM."""
     site, plan = read_site(file)
-    role = Dns64Service(site, plan)
+    connected = Presence()
+    role = Dns64Service(site, plan, connected)
+    connected.watch(role)
     for entry in clients:
         addresses, _, name = entry.partition("=")
         first, *others = (IPv6Address(address).packed for address in addresses.split(","))
-        role.present(Client(name, first, tuple(others), None, "192.0.2.1", "ip-https", 0.0))
+        connected.present(Client(name, first, tuple(others), None, "192.0.2.1", "ip-https", 0.0))
     loop = asyncio.get_running_loop()
 
     def asked() -> None:

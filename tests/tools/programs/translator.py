@@ -21,7 +21,7 @@ from manageout.service.policy.policy import PolicyService
 from manageout.service.process.control import ControlServer
 from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 from manageout.service.process.runtime import RuntimeDir
 from manageout.service.translate.translator import TranslatorService
 from manageout.site.contradictions import read_site
@@ -38,7 +38,11 @@ def client(text: str) -> Client:
 
 
 async def serve(
-    role: TranslatorService, policy: PolicyService, runtime: RuntimeDir, leases: list[str]
+    role: TranslatorService,
+    policy: PolicyService,
+    connected: Presence,
+    runtime: RuntimeDir,
+    leases: list[str],
 ) -> None:
     """Until a signal."""
     loop, end = asyncio.get_running_loop(), asyncio.Event()
@@ -49,16 +53,14 @@ async def serve(
         line = sys.stdin.readline().strip()
         if not line:
             loop.remove_reader(sys.stdin)
-        for watcher in (role, policy) if line else ():
-            if line[0] == "+":
-                watcher.present(client(line[1:]))
-            else:
-                watcher.absent(client(line[1:]))
+        elif line[0] == "+":
+            connected.present(client(line[1:]))
+        else:
+            connected.absent(client(line[1:]).identity)
 
     loop.add_reader(sys.stdin, command)
     for lease in leases:
-        role.present(client(lease))
-        policy.present(client(lease))
+        connected.present(client(lease))
     ready = role.ready.is_set, policy.ready.is_set
     handlers = {
         "status": lambda: {"roles": {role.name: {**role.status(), "ready": all(each() for each in ready)}}},
@@ -83,10 +85,13 @@ def main() -> None:
         try:
             wanted = daemon.desired_here(netlink, reconciler, site, plan)
             reconciler.apply(replace(wanted, devices=wanted.devices[-1:]))
+            connected = Presence()
             role = TranslatorService(site, plan, reconciler.tuns[XLAT_DEVICE], netlink)
-            policy = PolicyService(site, plan, reconciler.rules)
+            policy = PolicyService(site, plan, reconciler.rules, connected)
+            connected.watch(role)
+            connected.watch(policy)
             policy.start()
-            run_loop(serve(role, policy, runtime, leases))
+            run_loop(serve(role, policy, connected, runtime, leases))
         finally:
             reconciler.undo()
 

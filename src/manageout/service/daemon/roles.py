@@ -8,7 +8,7 @@ from pathlib import Path
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft.tables import RuleTables
 from manageout.linux.packets.tun import Tun
-from manageout.service.process.presence import Watcher
+from manageout.service.process.presence import Presence
 from manageout.service.process.role import Role
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
@@ -21,16 +21,16 @@ def roles_of(
     from manageout.service.policy.policy import PolicyService
     from manageout.service.usage.log import UsageLog
 
-    policy = PolicyService(site, plan, rules)
+    clients = Presence()
+    policy = PolicyService(site, plan, rules, clients)
     roles: list[Role] = [policy, UsageLog(site, plan, state_dir, policy.call)]
-    watchers: list[Watcher] = []
     if site.translation is not None:
         from manageout.service.translate.translator import TranslatorService
 
         translator = TranslatorService(site, plan, tuns[XLAT_DEVICE], netlink)
         roles.append(translator)
-        watchers.append(translator)
-    watchers.append(policy)
+        clients.watch(translator)
+    clients.watch(policy)
     if site.isatap is not None:
         from manageout.service.isatap.router import IsatapRouterService
 
@@ -42,19 +42,19 @@ def roles_of(
     if site.dns64 is not None:
         from manageout.service.dns64.dns64 import Dns64Service
 
-        dns64 = Dns64Service(site, plan)
+        dns64 = Dns64Service(site, plan, clients)
         roles.append(dns64)
-        watchers.append(dns64)
+        clients.watch(dns64)
     if site.names is not None and site.gateway is not None:
         from manageout.service.names.names import NamesService
 
-        names = NamesService(site, plan, state_dir)
+        names = NamesService(site, plan, state_dir, clients)
         roles.append(names)
-        watchers.append(names)
+        clients.watch(names)
     if site.gateway is not None:
         from manageout.service.iphttps.server import IpHttpsServerService
         from manageout.service.leases.keeper import LeaseKeeper
 
-        keeper = LeaseKeeper(site, plan, netlink, state_dir, watchers)
+        keeper = LeaseKeeper(site, plan, netlink, state_dir, clients)
         roles += [keeper, IpHttpsServerService(site, plan, tuns[IPHTTPS_DEVICE], keeper)]
     return {role.name: role for role in roles}

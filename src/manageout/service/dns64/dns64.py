@@ -23,7 +23,7 @@ from manageout.protocol.dns.forwarder import MAX_QUERY, Reply
 from manageout.protocol.dns.prefixes import Prefixes
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
 from manageout.service.process.rows import Json, RoleStatus
 from manageout.service.resolver.upstream import PORT, Upstreams, framed, read_message
@@ -66,21 +66,19 @@ def settings(site: Site, plan: Plan) -> Config:
     )
 
 
-class Dns64Service(Role):
+class Dns64Service(Role, Watcher):
     """The role; also told who is connected, for the clients that are excluded."""
 
     name = "dns64"
 
-    def __init__(self, site: Site, plan: Plan) -> None:
+    def __init__(self, site: Site, plan: Plan, clients: Presence) -> None:
         self.ready = asyncio.Event()
         self._address = plan.dns64
         self._machine = Dns64(settings(site, plan), random.SystemRandom().random, self._whose)
         self._patterns = _patterns(site)
-        self._names: dict[str, str] = {}
-        self._addresses: dict[str, list[str]] = {}
-        """Identity -> its addresses: each arrival must cost the same, however many are there."""
+        self._connected = clients
         self._excluded: set[str] = set()
-        self._leases: dict[str, bytes | None] = {}
+        """Addresses, as the system writes them, of clients that get no synthesised ones."""
         self._leasing = site.translation is not None
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._upstreams = Upstreams(self._machine, self._reply)
@@ -117,31 +115,33 @@ class Dns64Service(Role):
             raise ManageoutError("the DNS64 address has changed", "restart the daemon")
         self._machine.configure(settings(site, plan))
         self._patterns = _patterns(site)
-        self._excluded = {address for address, name in self._names.items() if self._is_excluded(name)}
+        self._excluded = {
+            text
+            for client in self._connected
+            if self._is_excluded(client.identity)
+            for text in _texts(client)
+        }
 
     # --- Who is connected -------------------------------------------------------------------------------
 
-    def present(self, client: Client) -> None:
+    def present(self, client: Client, before: Client | None) -> None:
         """It has arrived, or its addresses have changed."""
-        self.absent(client)
-        texts = [str(IPv6Address(address)) for address in (client.address, *client.others)]
-        self._addresses[client.identity] = texts
-        self._leases[client.identity] = client.lease
-        excluded = self._is_excluded(client.identity)
-        for text in texts:
-            self._names[text] = client.identity
-            (self._excluded.add if excluded else self._excluded.discard)(text)
+        if before is not None:
+            self.absent(before)
+        if self._is_excluded(client.identity):
+            self._excluded.update(_texts(client))
+        else:
+            self._excluded.difference_update(_texts(client))
 
     def absent(self, client: Client) -> None:
-        """It has gone."""
-        self._leases.pop(client.identity, None)
-        for text in self._addresses.pop(client.identity, ()):
-            if self._names.get(text) == client.identity:
-                del self._names[text]
+        """It has gone; an address that another client has by now stays as that one's."""
+        for address, text in zip(client.addresses, _texts(client), strict=True):
+            if self._connected.owner(address) in (None, client.identity):
                 self._excluded.discard(text)
 
-    def released(self, identity: str, lease: bytes | None) -> None:
-        """Its lease is nobody's: nothing to us."""
+    def _identity(self, source: str) -> str | None:
+        """Whose address this is; one of the link alone, with its zone, is nobody's."""
+        return None if "%" in source else self._connected.owner(IPv6Address(source).packed)
 
     def _is_excluded(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in self._patterns)
@@ -197,9 +197,9 @@ class Dns64Service(Role):
         if not (self._leasing and lease_name.asks(message)):
             self._machine.receive(message, client, now, tcp=tcp, excluded=source in self._excluded)
             return
-        identity = self._names.get(source)
-        lease = self._leases.get(identity) if identity is not None else None
-        reply = lease_name.answer(message, lease, known=identity is not None)
+        client_of = self._connected.get(self._identity(source) or "")
+        lease = client_of.lease if client_of is not None else None
+        reply = lease_name.answer(message, lease, known=client_of is not None)
         if reply is not None:
             self._reply(Reply(client, reply))
 
@@ -207,8 +207,8 @@ class Dns64Service(Role):
         """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
         source: str = writer.get_extra_info("peername")[0]
         full = len(self._connections) >= MAX_CONNECTIONS
-        others = [self._names.get(each, each) for each in self._connections.values()]
-        if full or others.count(self._names.get(source, source)) >= MAX_PER_CLIENT:
+        others = [self._identity(each) or each for each in self._connections.values()]
+        if full or others.count(self._identity(source) or source) >= MAX_PER_CLIENT:
             self._machine.counts["busy"] += 1
             writer.close()
             return
@@ -235,7 +235,7 @@ class Dns64Service(Role):
             address = self._connections.get(client, "")
         else:
             address = str(client[0]) if isinstance(client, tuple) else ""
-        return self._names.get(address, address)
+        return self._identity(address) or address
 
     def _reply(self, order: Reply) -> None:
         if isinstance(order.client, asyncio.StreamWriter):
@@ -298,6 +298,10 @@ class Dns64Service(Role):
             blocked[name] += count
         named = [({"name": name}, count) for name, count in blocked.items()]
         yield Metric("dns64_blocked", "Questions for names of the block list", "counter", named)
+
+
+def _texts(client: Client) -> list[str]:
+    return [str(IPv6Address(address)) for address in client.addresses]
 
 
 def _patterns(site: Site) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from itertools import islice
 from manageout.errors import ManageoutError
 from manageout.linux.packets.arp import who_has
 from manageout.service.process.finding import Finding
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Watcher
 
 ROUND = 60.0
 """Seconds between two rounds."""
@@ -45,7 +45,7 @@ SHOWN = 3
 log = logging.getLogger(__name__)
 
 
-class LeaseGuard:
+class LeaseGuard(Watcher):
     """A watcher. ``segment``: device and our address there, or None where nobody asks for leases by ARP.
     ``upcoming``: addresses that are next; ``changed`` is called when :attr:`taken` has."""
 
@@ -65,7 +65,6 @@ class LeaseGuard:
         """So many may be taken."""
         self.rounds = 0
         self._device = ""
-        self._here: dict[str, bytes | None] = {}
         self._held: dict[bytes, str] = {}
         """Leases that are somebody's, also while he is away; those asked for the longest time ago first."""
         self._new: dict[bytes, None] = {}
@@ -75,21 +74,16 @@ class LeaseGuard:
 
     # --- Watcher ----------------------------------------------------------------------------------------
 
-    def present(self, client: Client) -> None:
-        """It has got its lease now, or has had it."""
-        if client.lease is not None and self._here.get(client.identity) != client.lease:
+    def present(self, client: Client, before: Client | None) -> None:
+        """It has got its lease now, or has had it; while it was away another machine may have taken the address."""
+        if client.lease is not None and (before is None or before.lease != client.lease):
             self._held[client.lease] = client.identity
             self._new[client.lease] = None
             self._wake.set()
-        self._here[client.identity] = client.lease
 
-    def absent(self, client: Client) -> None:
-        """Another machine may take the address meanwhile."""
-        self._here.pop(client.identity, None)
-
-    def released(self, identity: str, lease: bytes | None) -> None:
+    def released(self, identity: str, lease: bytes) -> None:
         """Nobody's."""
-        if lease is not None and self._held.get(lease) == identity:
+        if self._held.get(lease) == identity:
             del self._held[lease]
             self._new.pop(lease, None)
             self.contested.pop(lease, None)

@@ -18,7 +18,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
@@ -34,7 +34,7 @@ from manageout.service.leases.writer import LeaseWriter
 from manageout.service.process.clock import Clock
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client, Watcher
+from manageout.service.process.presence import Client, Presence
 from manageout.service.process.role import Role
 from manageout.service.process.rows import LeasePeriod, LeaseRow, RoleStatus
 from manageout.service.state import lease_file
@@ -68,11 +68,12 @@ class LeaseKeeper(Role):
     name = "leases"
 
     def __init__(
-        self, site: Site, plan: Plan, netlink: Netlink, state_dir: Path, watchers: Sequence[Watcher] = ()
+        self, site: Site, plan: Plan, netlink: Netlink, state_dir: Path, clients: Presence | None = None
     ) -> None:
         self._netlink = netlink
         self.guard = LeaseGuard(self._segment, self._upcoming, self._taken_changed)
-        self._watchers = (*watchers, self.guard)
+        self.connected = Presence() if clients is None else clients
+        self.connected.watch(self.guard)
         self.ready = asyncio.Event()
         self._clock = Clock()
         self.attendance = Attendance()
@@ -80,7 +81,6 @@ class LeaseKeeper(Role):
         """Present, and without a lease for want of addresses; the first come is the first served."""
         self.denied = 0
         self._denied_told = -math.inf
-        self.told: dict[str, Client] = {}
         self._dirty: dict[str, None] = {}
         self._released: list[tuple[str, bytes]] = []
         self._reasons: dict[str, str] = {}
@@ -336,8 +336,8 @@ class LeaseKeeper(Role):
     def _leave(self, identity: str, now: float, audit: list[AuditRow]) -> None:
         self.waiting.pop(identity, None)
         if self.table is not None:
-            told = self.told.get(identity)
-            self.table.let_go(identity, now, told.address if told else b"")
+            client = self.connected.get(identity)
+            self.table.let_go(identity, now, client.address if client else b"")
         self._log_end(identity, now, audit)
         self._reasons.pop(identity, None)
 
@@ -393,21 +393,13 @@ class LeaseKeeper(Role):
 
     def _tell(self, batch: _Batch) -> None:
         for identity, client in batch.clients.items():
-            if client is None and identity in self.told:
-                self._each(lambda watcher, gone: watcher.absent(gone), self.told.pop(identity))
+            if client is None:
+                self.connected.absent(identity)
         for identity, v4 in batch.released:
-            self._each(lambda watcher, which: watcher.released(*which), (identity, v4))
-        for identity, client in batch.clients.items():
-            if client is not None and client != self.told.get(identity):
-                self.told[identity] = client
-                self._each(lambda watcher, here: watcher.present(here), client)
-
-    def _each(self, tell: Callable[[Watcher, Any], None], what: object) -> None:
-        for watcher in self._watchers:
-            try:
-                tell(watcher, what)
-            except Exception:  # the fault of one must not keep the others from hearing it
-                log.exception("%s was not told of %s", type(watcher).__name__, what)
+            self.connected.released(identity, v4)
+        for client in batch.clients.values():
+            if client is not None:
+                self.connected.present(client)
 
     # --- Time -------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def rows(keeper: LeaseKeeper) -> Iterator[LeaseRow]:
     leases = sorted(table, key=lambda lease: lease.v4) if table is not None else []
     for lease in leases:
         if table is not None and lease.state is not State.PAST:
-            client = keeper.told.get(lease.identity) if lease.state is State.HELD else None
+            client = keeper.connected.get(lease.identity) if lease.state is State.HELD else None
             stored = client is not None and client.lease == lease.v4
             row = _row(lease.identity, client)
             row["ipv4"], row["fixed"] = str(IPv4Address(lease.v4)), table.is_fixed(lease.v4)
@@ -51,7 +51,7 @@ def rows(keeper: LeaseKeeper) -> Iterator[LeaseRow]:
                 row["since"] = lease.since
             yield row
     for identity in list(keeper.waiting):
-        yield _row(identity, keeper.told.get(identity))
+        yield _row(identity, keeper.connected.get(identity))
 
 
 def _row(identity: str, client: Client | None) -> LeaseRow:

@@ -18,7 +18,7 @@ from manageout.protocol.names.registrar import Names, Outcome, Problem, StoredEn
 from manageout.service.names.own_names import own_names
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus, Severity
 from manageout.service.state.names import NamesStore
@@ -121,12 +121,12 @@ def _result(
     return done.result()
 
 
-class NamesService(Role):
+class NamesService(Role, Watcher):
     """The role; a watcher of clients."""
 
     name = "names"
 
-    def __init__(self, site: Site, plan: Plan, state_dir: Path) -> None:
+    def __init__(self, site: Site, plan: Plan, state_dir: Path, clients: Presence) -> None:
         """A key or keytab that cannot be used is a finding, tried again with each update: tunnels do without names.
 
         Raises :class:`ManageoutError` when the store cannot be used.
@@ -144,7 +144,7 @@ class NamesService(Role):
         """What could change the zone of before a reload, to take its records away."""
         self._store = NamesStore(state_dir)
         self._unstored: dict[str, StoredEntry | None] = {}
-        self._clients: dict[str, Client] = {}
+        self.connected = clients
         self._outcomes: Counter[str] = Counter()
         self._told: dict[str, str] = {}
         self._running: set[asyncio.Future[tuple[Outcome, Problem | None]]] = set()
@@ -153,15 +153,13 @@ class NamesService(Role):
 
     # --- Watcher ----------------------------------------------------------------------------------------
 
-    def present(self, client: Client) -> None:
+    def present(self, client: Client, before: Client | None = None) -> None:
         """Register it."""
-        self._clients[client.identity] = client
         self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
         self._wake.set()
 
     def absent(self, client: Client) -> None:
         """Remove its records, or wait for the end of its grace."""
-        self._clients.pop(client.identity, None)
         self.machine.absent(client.identity, time.monotonic())
         if client.lease is None:  # there is no grace that could end
             self.machine.released(client.identity, time.monotonic())
@@ -172,9 +170,9 @@ class NamesService(Role):
         translation = self._site.translation
         return None if translation is not None and translation.masquerade else client.lease
 
-    def released(self, identity: str, lease: bytes | None) -> None:
+    def released(self, identity: str, lease: bytes) -> None:
         """Remove its records, if they are still there and it has not returned."""
-        if identity not in self._clients:
+        if self.connected.get(identity) is None:
             self.machine.released(identity, time.monotonic())
             self._wake.set()
 
@@ -186,8 +184,8 @@ class NamesService(Role):
         The next start removes those of clients that do not; ``manageout names remove`` all, after the last one.
         """
         self.machine.restore(self._store.load(), time.monotonic())
-        for client in self._clients.values():  # they came before us
-            self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
+        for client in self.connected:  # they came before us
+            self.present(client)
         kerberos = self._site.names is not None and self._site.names.authentication == "kerberos"
         self._pool = ThreadPoolExecutor(1 if kerberos else WORKERS, thread_name_prefix="names")
         self._limit = 1 if kerberos else WORKERS
@@ -301,8 +299,8 @@ class NamesService(Role):
             self._updater, self._site, self._plan, self._fault = updater, site, plan, None
             self.machine.zone, self.machine.reverse = machine.zone, machine.reverse
             self.machine.keep_in_grace, self.machine.reserved = machine.keep_in_grace, machine.reserved
-            for client in self._clients.values():
-                self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
+            for client in self.connected:
+                self.present(client)
         self.machine.look_again(time.monotonic())
         self._wake.set()
 

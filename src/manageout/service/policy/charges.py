@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from manageout.linux.nft.sets import Change
 from manageout.service.policy.filter_tracking import OWNERS
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 
 KEEP = 180.0
 """Seconds: a laptop that changes its network is back within, a suspended one begins anew."""
@@ -23,36 +23,30 @@ MAX_LEFT = 65_536
 
 
 class Charges:
-    """Who holds what, and who has held it."""
+    """Who holds what, as ``clients`` knows, and who has held it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clients: Presence) -> None:
+        self.connected = clients
         self._numbers: dict[str, int] = {}
         self._free: list[int] = []
-        self._clients: dict[str, Client] = {}
-        self._payers: dict[bytes, str] = {}
-        """Who holds an address."""
         self._left: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
         """Addresses and leases that somebody has let go, the longest ago first."""
         self._kernel: dict[bytes, int] = {}
         self._touched: set[bytes] = set()
 
-    def present(self, client: Client, now: float) -> None:
+    def present(self, client: Client, before: Client | None, now: float) -> None:
         """It has arrived or has other addresses."""
-        before = self._clients.get(client.identity)
-        self._clients[client.identity] = client
         if client.identity not in self._numbers:
             self._numbers[client.identity] = self._free.pop() if self._free else len(self._numbers) + 1
         for address in _all_of(client):
-            self._payers[address] = client.identity
             self._left.pop(address, None)
-        self._touched.update(_counted_of(client))
+        self._touched.update(client.addresses)
         if before is not None:
-            self._leave(client.identity, set(_all_of(before)) - set(_all_of(client)), now)
+            self._leave(before, now)
 
     def absent(self, client: Client, now: float) -> None:
         """It has gone."""
-        before = self._clients.pop(client.identity, client)
-        self._leave(client.identity, _all_of(before), now)
+        self._leave(client, now)
 
     def due(self, now: float, keep: float = KEEP) -> set[bytes]:
         """Addresses and leases whose entries are to be forgotten now; told once."""
@@ -69,16 +63,18 @@ class Charges:
 
     def payer(self, address: bytes) -> str | None:
         """Who has this address or lease now."""
-        return self._payers.get(address)
+        return self.connected.owner(address)
 
     def holds(self, address: bytes) -> bool:
         """Whether somebody has this address or lease, or may come back for it."""
-        return address in self._payers or address in self._left
+        return self.payer(address) is not None or address in self._left
 
     def numbers(self) -> dict[bytes, int]:
         """What the map holds by what is known; no change of before remains to be made."""
         self._kernel = {
-            address: self._numbers[payer] for address, payer in self._payers.items() if len(address) == 16
+            address: self._numbers[payer]
+            for address, payer in self.connected.owners().items()
+            if len(address) == 16
         }
         self._touched.clear()
         return dict(self._kernel)
@@ -87,7 +83,7 @@ class Charges:
         """What has changed in the map since the last call: first what goes, then what comes."""
         gone, come = [], []
         for address in sorted(self._touched):
-            payer = self._payers.get(address)
+            payer = self.payer(address)
             wanted = self._numbers[payer] if payer is not None else None
             there = self._kernel.get(address)
             if there is not None and there != wanted:
@@ -99,24 +95,21 @@ class Charges:
         self._touched.clear()
         return gone + come
 
-    def _leave(self, identity: str, addresses: Collection[bytes], now: float) -> None:
-        for address in addresses:
-            if self._payers.get(address) == identity:
-                del self._payers[address]
+    def _leave(self, before: Client, now: float) -> None:
+        """What nobody has by now."""
+        for address in _all_of(before):
+            if self.payer(address) is None:
                 if len(address) == 16:
                     self._touched.add(address)
-                self._left[address] = now, identity
+                self._left[address] = now, before.identity
                 self._left.move_to_end(address)
 
     def _free_numbers(self) -> None:
-        kept = self._clients.keys() | {identity for _, identity in self._left.values()}
+        kept = {client.identity for client in self.connected}
+        kept |= {identity for _, identity in self._left.values()}
         for identity in self._numbers.keys() - kept:
             self._free.append(self._numbers.pop(identity))
 
 
-def _counted_of(client: Client) -> list[bytes]:
-    return [each for each in (client.address, *client.others) if each]
-
-
-def _all_of(client: Client) -> list[bytes]:
-    return [*_counted_of(client), *([client.lease] if client.lease else [])]
+def _all_of(client: Client) -> Iterable[bytes]:
+    return (*client.addresses, client.lease) if client.lease else client.addresses

@@ -21,7 +21,7 @@ from manageout.service.policy.filter_managers import (
     seen_as,
     to_set,
 )
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.state.holders import Holders
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -35,15 +35,14 @@ Element = tuple[str, bytes]
 """Set and key."""
 
 
-class Members:
+class Members(Watcher):
     """The members of every set, by what has been said of clients and names."""
 
-    def __init__(self, site: Site, plan: Plan, holders: Holders | None = None) -> None:
+    def __init__(self, site: Site, plan: Plan, clients: Presence, holders: Holders | None = None) -> None:
         """``holders``: who had an address last."""
         self._site, self._plan = site, plan
         self._holders = Holders() if holders is None else holders
-        self._clients: dict[str, Client] = {}
-        self._owners: dict[bytes, str] = {}
+        self.connected = clients
         self._inherited: set[bytes] = set()
         self._seen_open: set[bytes] = set()
         """Addresses of clients of an unknown holder that have connections from before the start."""
@@ -66,7 +65,7 @@ class Members:
         self._addresses = {name: known for name, known in self._addresses.items() if name in names}
         self._uses.clear()
         self._others = {}
-        for client in self._clients.values():
+        for client in self.connected:
             self._uses.update(self._of_client(client))
             self._map(client)
         for name, addresses in self._addresses.items():
@@ -101,13 +100,12 @@ class Members:
 
     # --- Clients ----------------------------------------------------------------------------------------
 
-    def present(self, client: Client) -> None:
+    def present(self, client: Client, before: Client | None) -> None:
         """It has arrived or has other addresses."""
-        before = self._clients.get(client.identity)
-        self._clients[client.identity] = client
-        if before is not None:
-            self._disown(before)
-        self._own(client)
+        for address in client.addresses:
+            if self._inherits(address, client.identity):
+                self._inherited.add(address)
+            self._holders.note(address, client.identity)
         self._move(self._of_client(before) if before else (), self._of_client(client))
         if before is not None:
             self._unmap(before)
@@ -116,15 +114,8 @@ class Members:
 
     def absent(self, client: Client) -> None:
         """It has gone."""
-        before = self._clients.pop(client.identity, None)
-        if before is not None:
-            self._disown(before)
-            self._move(self._of_client(before), ())
-            self._unmap(before)
-
-    def identity(self, address: bytes) -> str | None:
-        """Whose address this is, or whose lease."""
-        return self._owners.get(address)
+        self._move(self._of_client(client), ())
+        self._unmap(client)
 
     def inherited(self) -> set[bytes]:
         """Addresses that have come to another client than their last one, since the last call."""
@@ -133,7 +124,7 @@ class Members:
 
     def pushed_out(self) -> set[bytes]:
         """Addresses whose holder is no longer remembered, and that nobody has, since the last call."""
-        return {address for address in self._holders.pushed_out() if address not in self._owners}
+        return {address for address in self._holders.pushed_out() if self.connected.owner(address) is None}
 
     def seen_open(self, address: bytes) -> None:
         """It has a connection from before the start; whoever gets it must not inherit that."""
@@ -155,37 +146,20 @@ class Members:
             return True
         for number, manager in enumerate(self._site.policy.managers):
             if name == to_set(number):
-                identity = self._owners.get(address) or self._holders.of(address)
+                identity = self.connected.owner(address) or self._holders.of(address)
                 return identity is not None and any(_fits(identity, each) for each in manager.to)
             if name == names_set(number):
                 waiting = any(each in self.unresolved for each in names_of(manager))
                 return waiting or (name, address) in self._uses
         return (name, address) in self._uses
 
-    def __len__(self) -> int:
-        return len(self._clients)
-
-    def _own(self, client: Client) -> None:
-        for address in (client.address, *client.others):
-            self._owners[address] = client.identity
-            if self._inherits(address, client.identity):
-                self._inherited.add(address)
-            self._holders.note(address, client.identity)
-        if client.lease is not None:
-            self._owners[client.lease] = client.identity
-
     def _of_client(self, client: Client) -> list[Element]:
         sets = [CLIENTS] if self._site.translation is not None else []
         for number, manager in enumerate(self._site.policy.managers):
             if not calls_everybody(manager) and any(_fits(client.identity, each) for each in manager.to):
                 sets.append(to_set(number))
-        addresses = dict.fromkeys((client.address, *client.others))
+        addresses = dict.fromkeys(client.addresses)
         return [(name, address) for name in sets for address in addresses]
-
-    def _disown(self, before: Client) -> None:
-        for address in (before.address, *before.others, before.lease or b""):
-            if self._owners.get(address) == before.identity:
-                del self._owners[address]
 
     def _map(self, client: Client) -> None:
         """Its further addresses, to the one that has the lease; without translation there is no such map."""
@@ -195,7 +169,7 @@ class Members:
     def _unmap(self, before: Client) -> None:
         """Forget its further addresses, but for those that another client has by now."""
         for key in before.others:
-            if self._owners.get(key) in (None, before.identity):
+            if self.connected.owner(key) in (None, before.identity):
                 self._others.pop(key, None)
                 self._touched.add((OTHERS, key))
 

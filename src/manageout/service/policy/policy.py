@@ -39,7 +39,7 @@ from manageout.service.policy.untracked import Watch
 from manageout.service.process.finding import Finding
 from manageout.service.process.lookups import Address, intranet_resolver
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, RoleStatus, SessionRow
 from manageout.service.state.holders import Holders
@@ -66,12 +66,12 @@ class Mending(NamedTuple):
     reopen: Callable[[], None]
 
 
-class PolicyService(Role):
+class PolicyService(Role, Watcher):
     """The role, on every machine; a Watcher where there are clients. Raises :class:`ManageoutError`."""
 
     name = "policy"
 
-    def __init__(self, site: Site, plan: Plan, rules: RuleTables) -> None:
+    def __init__(self, site: Site, plan: Plan, rules: RuleTables, clients: Presence) -> None:
         self.ready = asyncio.Event()
         self.mending = Mending(lambda: None, lambda: None, lambda: None)
         """How the rules come back; the daemon sets it."""
@@ -80,12 +80,13 @@ class PolicyService(Role):
         self._site, self._plan = site, plan
         self._rules = rules
         self._sets = NftSets(TABLE, lambda: rules.writer)
-        self._members = Members(site, plan, Holders(site.daemon.state_dir / HOLDERS))
+        self._connected = clients
+        self._members = Members(site, plan, clients, Holders(site.daemon.state_dir / HOLDERS))
         self._names = ManagerNames(self._resolved, partial(intranet_resolver, site))
         self._names.configure(self._members.names(), partial(intranet_resolver, site))
         self._peers = PeerNames(partial(intranet_resolver, site))
-        self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
-        self._charges = Charges()
+        self._sessions = Sessions(site, plan, self._connected.owner, self._peers.name)
+        self._charges = Charges(clients)
         self._departed = Departed(site, plan, self._charges)
         self._untracked = Watch(site)
         self._revision = Revision(self._members)
@@ -145,7 +146,7 @@ class PolicyService(Role):
         self._peers.resolver = partial(intranet_resolver, site)
         self._expect_names()
         self._revision.rules_changed(site, plan)
-        self._sessions = Sessions(site, plan, self._members.identity, self._peers.name)
+        self._sessions = Sessions(site, plan, self._connected.owner, self._peers.name)
 
     def _expect_names(self) -> None:
         """Until they are resolved, any machine that has a connection may have one of them; then all is judged again."""
@@ -217,10 +218,10 @@ class PolicyService(Role):
 
     # --- Who is in the sets -----------------------------------------------------------------------------
 
-    def present(self, client: Client) -> None:
+    def present(self, client: Client, before: Client | None) -> None:
         """A client has arrived, or has other addresses."""
-        self._members.present(client)
-        self._charges.present(client, time.monotonic())
+        self._members.present(client, before)
+        self._charges.present(client, before, time.monotonic())
         self._revision.inherited(self._members.inherited())
         self._schedule()
 
@@ -229,9 +230,6 @@ class PolicyService(Role):
         self._members.absent(client)
         self._charges.absent(client, time.monotonic())
         self._schedule()
-
-    def released(self, identity: str, lease: bytes | None) -> None:
-        """Nothing to do: rules go by the clients that are there."""
 
     def _resolved(self, name: str, addresses: Collection[Address]) -> None:
         log.info("the manager %s is %s", name, ", ".join(map(str, addresses)) or "nowhere")
@@ -307,12 +305,12 @@ class PolicyService(Role):
             "policy_connections", "Connections that managers have begun, by rule.", "counter", allowed
         )
         yield Metric(
-            "policy_clients", "Clients that rules can name.", "gauge", [({}, float(len(self._members)))]
+            "policy_clients", "Clients that rules can name.", "gauge", [({}, float(len(self._connected)))]
         )
 
     def _source(self, key: bytes) -> str:
         """The client's name, or the address of the machine as the intranet knows it."""
-        return self._members.identity(key) or str(machine(key, self._site, self._plan)[0])
+        return self._connected.owner(key) or str(machine(key, self._site, self._plan)[0])
 
     def _counted(self, name: str) -> list[Counted]:
         try:

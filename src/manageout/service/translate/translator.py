@@ -22,7 +22,7 @@ from manageout.protocol.translate.whole import DIFFERENCE
 from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Watcher
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, Json, Nat64Row, RoleStatus
 from manageout.service.translate.io import TranslatorIo
@@ -42,7 +42,7 @@ SETTLE = 0.3
 log = logging.getLogger(__name__)
 
 
-class TranslatorService(Role):
+class TranslatorService(Role, Watcher):
     """Serves ``tun`` until cancelled. Raises :class:`ManageoutError` when it cannot start."""
 
     name = "translation"
@@ -52,7 +52,6 @@ class TranslatorService(Role):
         self._site, self._plan = site, plan
         self._tun, self._netlink = tun, netlink
         self._side = ipv4_side(netlink, site, plan)
-        self._clients: dict[str, Client] = {}
         self._held: dict[str, bytes] = {}
         """Identity -> lease, also of those who are away for a while."""
         self._translator = _translator(_mappings(site, plan, self._side))
@@ -155,12 +154,10 @@ class TranslatorService(Role):
 
     # --- Watcher ----------------------------------------------------------------------------------------
 
-    def present(self, client: Client) -> None:
+    def present(self, client: Client, before: Client | None) -> None:
         """Translate for ``client`` from now on."""
-        before = self._clients.get(client.identity)
         if before is not None and (before.address, before.lease) != (client.address, client.lease):
             self._forget(before)
-        self._clients[client.identity] = client
         if client.lease is None:
             return
         held = self._held.get(client.identity)
@@ -176,15 +173,10 @@ class TranslatorService(Role):
 
     def absent(self, client: Client) -> None:
         """Nobody is there, but the lease is nobody else's: callers are told so."""
-        before = self._clients.pop(client.identity, None)
-        if before is not None:
-            self._forget(before)
+        self._forget(client)
 
-    def released(self, identity: str, lease: bytes | None) -> None:
+    def released(self, identity: str, lease: bytes) -> None:
         """The lease is nobody's."""
-        before = self._clients.pop(identity, None)
-        if before is not None:
-            self._forget(before)
         held = self._held.pop(identity, None)
         if held is not None:
             self._arp.drop(held)
@@ -246,7 +238,12 @@ class TranslatorService(Role):
         io = self._io
         families = [({"from": f"ipv{version}"}, count) for version, count in io.packets.items()]
         octets = [({"from": f"ipv{version}"}, count) for version, count in io.octets.items()]
-        yield Metric("translation_leases", "Leases being translated", "gauge", [({}, len(self._clients))])
+        yield Metric(
+            "translation_leases",
+            "Leases being translated",
+            "gauge",
+            [({}, len(self._translator.mappings.leases))],
+        )
         yield Metric("translation_slow_packets", "Packets translated in Python", "counter", families)
         yield Metric("translation_slow_bytes", "Bytes translated in Python", "counter", octets)
         yield Metric("translation_errors_sent", "ICMP errors sent", "counter", [({}, io.errors)])

@@ -20,7 +20,7 @@ from manageout.protocol.names import registrar as machine
 from manageout.service.names import names
 from manageout.service.names.names import NamesService, remedy_of
 from manageout.service.names.removal import remove_names
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 from manageout.service.process.runtime import RuntimeDir
 from manageout.service.state.names import NamesStore
 from manageout.site.plan import plan
@@ -56,7 +56,15 @@ servers = ["{ADDRESS}:{PORT}"]
 
 def service(directory: Path, more: str = "", server: str = f"{ADDRESS}:{PORT}") -> NamesService:
     site = config.parse(SITE.replace(f"{ADDRESS}:{PORT}", server) + more)
-    return NamesService(site, plan(site), directory)
+    return watching(site, directory)
+
+
+def watching(site: config.Site, directory: Path) -> NamesService:
+    """Of the site, as the daemon makes it."""
+    connected = Presence()
+    role = NamesService(site, plan(site), directory, connected)
+    connected.watch(role)
+    return role
 
 
 @contextlib.asynccontextmanager
@@ -79,7 +87,7 @@ from tests.system.service.names.test_names import CLIENT, running, service
 
 async def main():
     async with running(service(Path(sys.argv[1]), sys.argv[2])) as role:
-        role.present(CLIENT)
+        role.connected.present(CLIENT)
         while role.status()["registered"] < 3:
             await asyncio.sleep(0.01)
         print("registered", flush=True)
@@ -112,11 +120,11 @@ until = partial(waiting.until, in_a_thread=True)
 def test_a_client_comes_and_goes(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: answers("130.0.0.10.in-addr.arpa", "PTR") == [f"{NAME}."])
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
             await until(lambda: role.status()["registered"] == 3)
-            role.absent(CLIENT)
+            role.connected.absent(CLIENT.identity)
             await until(lambda: answers(NAME, "AAAA") == [])
             await until(lambda: role.status()["waiting"] == 0)
             assert role.findings() == []
@@ -135,9 +143,9 @@ def test_packets_wait_for_no_sync_of_the_disk(tmp_path: Path, monkeypatch: pytes
 
     async def main() -> None:
         async with running(service(tmp_path)) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: stored(tmp_path) == 3)
-            role.absent(CLIENT)
+            role.connected.absent(CLIENT.identity)
         assert threads and threading.main_thread() not in threads
 
     monkeypatch.setattr(NamesStore, "write", noted)
@@ -158,14 +166,14 @@ def test_records_stay_over_a_restart_and_nothing_is_written_for_a_client_that_co
 ) -> None:
     async def stop() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
             if gone_first:  # the gateway's role that has the connections was the first to end
-                role.absent(CLIENT)
+                role.connected.absent(CLIENT.identity)
 
     async def back() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3 and not role.status()["waiting"])
 
     with bind(tmp_path / "named"):
@@ -186,13 +194,13 @@ def test_who_does_not_come_back_after_a_restart_loses_its_records(
 
     async def stop() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
-            role.present(other)
+            role.connected.present(CLIENT)
+            role.connected.present(other)
             await until(lambda: role.status()["registered"] == 6)
 
     async def back() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: answers(f"tablet.{ZONE}", "AAAA") == [])
             assert answers(NAME, "A") == ["10.0.0.130"]
 
@@ -205,7 +213,7 @@ def test_who_does_not_come_back_after_a_restart_loses_its_records(
 def test_after_the_last_stop_one_command_removes_everything(tmp_path: Path) -> None:
     async def stop() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
 
     file = tmp_path / "site.toml"
@@ -230,7 +238,7 @@ def test_after_the_last_stop_one_command_removes_everything(tmp_path: Path) -> N
 def test_what_a_server_that_is_down_keeps_is_said_and_kept_for_the_next_try(tmp_path: Path) -> None:
     async def stop() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
 
     site = config.parse(f'{SITE}[daemon]\nstate_dir = "{tmp_path}/state"\nruntime_dir = "{tmp_path}/run"\n')
@@ -257,7 +265,7 @@ def test_what_a_crash_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_name_of_somebody_else_is_a_finding(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.findings())
             (finding,) = role.findings()
             assert (finding.code, finding.severity) == ("NAME-TAKEN", "warning")
@@ -273,7 +281,7 @@ def test_a_server_that_refuses_is_a_finding_until_it_does_not(tmp_path: Path) ->
         key = tmp_path / "key"
         key.write_text(KEY)
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.findings())
             assert role.findings()[0].code == "DNS-REFUSED"
             site = config.parse(f'{SITE}authentication = "tsig"\nkey_file = "{key}"\n')
@@ -293,7 +301,7 @@ def test_a_key_that_cannot_be_used_is_a_finding_until_it_can(tmp_path: Path) -> 
         async with running(service(tmp_path / "state", more)) as role:
             (finding,) = role.findings()
             assert finding.code == "NAMES-UNUSABLE" and str(key) in finding.what
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.machine.entries[NAME].delay > 1)
             key.write_text(KEY)
             await until(lambda: role.status()["registered"] == 3)
@@ -306,7 +314,7 @@ def test_a_key_that_cannot_be_used_is_a_finding_until_it_can(tmp_path: Path) -> 
 def test_the_queue_waits_for_a_server_that_is_down(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.findings())
             assert role.findings()[0].code == "DNS-UNREACHABLE"
             with bind(tmp_path / "named"):
@@ -319,9 +327,9 @@ def test_without_a_lease_no_grace_is_waited_for(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state", 'keep = "grace"\n')) as role:
             client = CLIENT._replace(lease=None)
-            role.present(client)
+            role.connected.present(client)
             await until(lambda: role.status()["registered"] == 2)
-            role.absent(client)
+            role.connected.absent(client.identity)
             await until(lambda: answers(NAME, "AAAA") == [])
 
     with bind(tmp_path / "named"):
@@ -342,7 +350,7 @@ def test_a_remedy_has_the_values_of_the_file(tmp_path: Path) -> None:
 def test_metrics_count_outcomes(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
             found = {metric.name: list(metric.samples) for metric in role.metrics()}
             assert found["names_registered"] == [({}, 3)]
@@ -360,7 +368,7 @@ def test_another_zone_and_key_take_the_old_records_away(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with running(service(tmp_path / "state", table)) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
             site = config.parse(SITE + f'zone = "{other}"\n')
             role.reload(site, plan(site))
@@ -381,7 +389,7 @@ def test_records_that_the_new_key_cannot_remove_are_a_finding(tmp_path: Path) ->
 
     async def moved() -> None:
         async with running(service(tmp_path / "state", f'zone = "{other}"\n')) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(role.findings)
             (finding,) = role.findings()
             assert (finding.code, finding.severity) == ("NAMES-LEFT-BEHIND", "warning")
@@ -402,7 +410,9 @@ def test_a_full_disk_is_a_finding_and_heals(tmp_path: Path, monkeypatch: pytest.
             limit(role._store.database, 3)
             for number in range(60):
                 address = CLIENT.address[:-1] + bytes([number])
-                role.present(CLIENT._replace(identity=f"c{number}.{ZONE}", address=address, lease=None))
+                role.connected.present(
+                    CLIENT._replace(identity=f"c{number}.{ZONE}", address=address, lease=None)
+                )
             await until(role.findings)
             (finding,) = role.findings()
             assert (finding.code, finding.severity) == ("NAMES-NOT-STORED", "error")
@@ -419,7 +429,7 @@ def test_with_masquerade_nobody_is_told_of_the_lease(tmp_path: Path) -> None:
     async def main() -> None:
         hidden = '[translation]\npool = "10.0.0.128/26"\nmasquerade = true\n'
         async with running(service(tmp_path / "state", hidden)) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: answers(NAME, "AAAA"))
             assert not answers(NAME, "A")
             site = config.parse(SITE + hidden.replace("true", "false"))
@@ -438,19 +448,19 @@ def test_no_second_certificate_takes_a_connected_clients_name_at_another_gateway
 
     async def main() -> None:
         async with running(service(tmp_path / "one")) as one, running(service(tmp_path / "two")) as two:
-            one.present(CLIENT)
+            one.connected.present(CLIENT)
             await until(lambda: one.status()["registered"] == 3)
-            two.present(other)
+            two.connected.present(other)
             await until(two.findings)
             (finding,) = two.findings()
             assert finding.code == "NAME-TWICE" and "certificate" in finding.remedy
             assert answers(NAME, "A") == ["10.0.0.130"]
             await until(lambda: two.status()["waiting"] == 0)  # it is no heir, also when the owner leaves
-            one.present(other._replace(address=CLIENT.address[:-1] + b"\x67", lease=b"\n\0\0\x43"))
-            one.absent(CLIENT)
+            one.connected.present(other._replace(address=CLIENT.address[:-1] + b"\x67", lease=b"\n\0\0\x43"))
+            one.connected.absent(CLIENT.identity)
             await until(lambda: answers(NAME, "A") == [] and one.status()["waiting"] == 0)
             assert [finding.code for finding in one.findings()] == ["NAME-TWICE"]
-            one.present(CLIENT)
+            one.connected.present(CLIENT)
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
 
     with bind(tmp_path / "named"):
@@ -464,11 +474,11 @@ def test_the_owner_takes_its_name_from_another_gateway_and_keeps_it(tmp_path: Pa
 
     async def main() -> None:
         async with running(service(tmp_path / "one")) as one, running(service(tmp_path / "two")) as two:
-            two.present(other)
+            two.connected.present(other)
             await until(lambda: answers(NAME, "A") == ["10.0.0.66"])
-            one.present(CLIENT)
+            one.connected.present(CLIENT)
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
-            two.absent(other)
+            two.connected.absent(other.identity)
             await until(lambda: two.status()["waiting"] == 0)
             assert answers(NAME, "A") == ["10.0.0.130"] and answers(NAME, "AAAA") == [
                 "fd12:3456:789a:1000::10"

@@ -34,7 +34,7 @@ async def main():
     async with running(service(Path(sys.argv[1]), server=sys.argv[2])) as role:
         for number, name in enumerate(NAMES):
             address = CLIENT.address[:-1] + bytes([number])
-            role.present(CLIENT._replace(identity=name, address=address, lease=None))
+            role.connected.present(CLIENT._replace(identity=name, address=address, lease=None))
         print("present", flush=True)
         await asyncio.sleep(60)
 

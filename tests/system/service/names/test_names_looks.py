@@ -11,10 +11,17 @@ import pytest
 from manageout.directory.dns.update import exchange
 from manageout.directory.dns.zones import Place, Server
 from manageout.protocol.names import registrar as machine
-from manageout.service.names.names import NamesService
-from manageout.site.plan import plan
 from manageout.site.tables.site import parse
-from tests.system.service.names.test_names import CLIENT, NAME, SITE, killed, running, service, until
+from tests.system.service.names.test_names import (
+    CLIENT,
+    NAME,
+    SITE,
+    killed,
+    running,
+    service,
+    until,
+    watching,
+)
 from tests.tools.places.bind import ADDRESS, PORT, ZONE, answers, bind
 from tests.tools.programs.dns_between import between, forgotten
 
@@ -42,7 +49,7 @@ def test_what_a_clean_up_removes_is_registered_again(
 ) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
             await asyncio.to_thread(somebody)
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
@@ -59,7 +66,7 @@ def test_what_a_clean_up_removes_is_registered_again(
 def test_a_server_that_says_yes_and_forgets_is_a_finding(tmp_path: Path) -> None:
     async def main(server: str) -> None:
         async with running(service(tmp_path / "state", "reverse = false\n", server)) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(role.findings)
             (finding,) = role.findings()
             assert (finding.code, finding.severity) == ("DNS-FORGETS", "error")
@@ -73,7 +80,7 @@ def test_a_server_that_says_yes_and_forgets_is_a_finding(tmp_path: Path) -> None
 def test_what_somebody_else_has_put_there_meanwhile_stays(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(service(tmp_path / "state", "reverse = false\n")) as role:
-            role.present(CLIENT)
+            role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 1)
             await asyncio.to_thread(somebody, "A", "10.0.0.77")
             await until(role.findings)
@@ -94,7 +101,7 @@ def test_a_restart_looks_at_what_it_holds_to_be_there(
     async def after() -> None:
         async with running(service(tmp_path / "state", f'keep = "{keep}"\n')) as role:
             if keep == "disconnect":
-                role.present(CLIENT)
+                role.connected.present(CLIENT)
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
             await until(lambda: answers(NAME, "AAAA") == ["fd12:3456:789a:1000::10"])
             assert role.findings() == []
@@ -111,11 +118,11 @@ def test_a_client_at_two_gateways_is_where_it_came_last(tmp_path: Path) -> None:
     async def main() -> None:
         one = service(tmp_path / "one", "reverse = false\n")
         site = parse(SITE.replace("[gateway]", "[gateway]\nnode = 1") + "reverse = false\n")
-        two = NamesService(site, plan(site), tmp_path / "two")
+        two = watching(site, tmp_path / "two")
         async with running(one), running(two):
-            one.present(CLIENT)
+            one.connected.present(CLIENT)
             await until(lambda: one.status()["registered"] == 1)
-            two.present(second)
+            two.connected.present(second)
             await until(one.findings)
             assert [finding.code for finding in one.findings()] == ["NAME-TWICE"]
             assert answers(NAME, "AAAA") == ["fd12:3456:789a:1001::66"] and two.findings() == []

@@ -13,6 +13,7 @@ import pytest
 
 from manageout.service.policy.charges import KEEP, Charges
 from manageout.service.policy.departed import Departed
+from manageout.service.process.presence import Presence
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 
@@ -40,7 +41,7 @@ def without_descriptors() -> Iterator[None]:
 def test_a_process_out_of_descriptors() -> None:
     async def run() -> None:
         site = parse(SITE)
-        service = Departed(site, plan(site), Charges())
+        service = Departed(site, plan(site), Charges(Presence()))
         service.recount = True
         with without_descriptors():
             await service.look(time.monotonic())
@@ -54,7 +55,7 @@ def test_a_process_out_of_descriptors() -> None:
 def test_strangers_stay_to_be_forgotten(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         site = parse(SITE)
-        service = Departed(site, plan(site), Charges())
+        service = Departed(site, plan(site), Charges(Presence()))
         late = time.monotonic() + KEEP
         for _ in range(2):
             with without_descriptors():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address
 
 from manageout.service.dns64.dns64 import Dns64Service
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 
@@ -30,16 +30,18 @@ def client(identity: str, *others: str) -> Client:
 
 def test_exclusion_follows_the_client_and_not_the_address() -> None:
     site = parse(SITE)
-    service = Dns64Service(site, plan(site))
+    connected = Presence()
+    service = Dns64Service(site, plan(site), connected)
+    connected.watch(service)
     other = "fd12:3456:789a:1000::11"
-    service.present(client("tablet", other))
+    connected.present(client("tablet", other))
     assert service._excluded == {ADDRESS, other}
-    service.present(client("tablet"))
+    connected.present(client("tablet"))
     assert service._excluded == {ADDRESS}
     # Another machine has the address before the first is told to be gone.
-    service.present(client("laptop"))
+    connected.present(client("laptop"))
     assert service._excluded == set()
-    service.absent(client("tablet"))
-    assert service._names == {ADDRESS: "laptop"}
-    service.absent(client("laptop"))
-    assert not service._names and not service._addresses
+    connected.absent("tablet")
+    assert service._identity(ADDRESS) == "laptop"
+    connected.absent("laptop")
+    assert service._identity(ADDRESS) is None

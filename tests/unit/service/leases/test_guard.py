@@ -9,7 +9,7 @@ import pytest
 from manageout.errors import KernelError
 from manageout.service.leases import guard as lease_guard
 from manageout.service.leases.guard import PROXIES, LeaseGuard
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 
 ONE, TWO = b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"
 
@@ -26,6 +26,7 @@ class Scene:
     def __init__(self) -> None:
         self.changes = 0
         self.guard = LeaseGuard(lambda: None, lambda _: [], self.changed)
+        self.connected = Presence(self.guard)
 
     def changed(self) -> None:
         self.changes += 1
@@ -51,11 +52,11 @@ def test_an_address_that_nobody_has_yet_is_taken_until_it_is_silent_twice() -> N
 def test_of_a_lease_only_a_new_one_is_taken_away() -> None:
     scene = Scene()
     for number in (1, 2):
-        scene.guard.present(client(number))
+        scene.connected.present(client(number))
     scene.guard.heard({v4(1): ONE, v4(2): TWO}, [v4(2)], [v4(1), v4(2)])
     assert list(scene.guard.taken) == [v4(2)] and list(scene.guard.contested) == [v4(1)]
     assert scene.codes() == ["POOL-ADDRESS-TAKEN", "LEASE-CONTESTED"]
-    scene.guard.released("c1", v4(1))
+    scene.connected.released("c1", v4(1))
     assert scene.codes() == ["POOL-ADDRESS-TAKEN"]
 
 
@@ -80,12 +81,12 @@ def test_no_more_than_half_of_the_pool_is_taken(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_client_that_is_told_again_is_not_asked_for_again() -> None:
     scene = Scene()
-    scene.guard.present(client(1))
+    scene.connected.present(client(1))
     scene.guard._new.clear()
-    scene.guard.present(client(1)._replace(others=(bytes(16),)))
+    scene.connected.present(client(1)._replace(others=(bytes(16),)))
     assert not scene.guard._new
-    scene.guard.absent(client(1))
-    scene.guard.present(client(1))
+    scene.connected.absent(client(1).identity)
+    scene.connected.present(client(1))
     assert list(scene.guard._new) == [v4(1)]
 
 
@@ -94,6 +95,6 @@ def test_a_device_that_goes_at_that_moment_ends_nothing() -> None:
         raise KernelError("no network device e0")
 
     guard = LeaseGuard(gone, lambda _: [v4(1)], lambda: None)
-    guard.present(client(1))
+    guard.present(client(1), None)
     asyncio.run(guard._ask(True))
     assert list(guard._new) == [v4(1)]

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from manageout.errors import ManageoutError
 from manageout.linux.netlink.links import Netlink
 from manageout.service.leases import writer as lease_writer
 from manageout.service.leases.keeper import LeaseKeeper
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.site.plan import Plan, plan
 from manageout.site.tables.site import Site, parse
 
@@ -26,14 +25,14 @@ PEER = "198.51.100.7:5000"
 """Addresses of clients, their names, and where they come from."""
 
 
-class Told:
+class Told(Watcher):
     """A watcher that notes what it hears, and what is in the database then."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, str | None]] = []
         self.clients: dict[str, Client] = {}
 
-    def present(self, client: Client) -> None:
+    def present(self, client: Client, before: Client | None) -> None:
         self.clients[client.identity] = client
         self.heard.append(("present", client.identity, _text(client.lease)))
 
@@ -41,7 +40,7 @@ class Told:
         del self.clients[client.identity]
         self.heard.append(("absent", client.identity, _text(client.lease)))
 
-    def released(self, identity: str, lease: bytes | None) -> None:
+    def released(self, identity: str, lease: bytes) -> None:
         self.heard.append(("released", identity, _text(lease)))
 
 
@@ -61,11 +60,11 @@ class Scene:
         self,
         translation: str | None = "",
         gateway: str = "",
-        watchers: tuple[Any, ...] = (),
+        watchers: tuple[Watcher, ...] = (),
         netlink: Netlink | None = None,
     ) -> None:
         made = self.site(translation, gateway)
-        self.keeper = LeaseKeeper(*made, netlink or Netlink(), self.directory, (*watchers, self.told))
+        self.keeper = LeaseKeeper(*made, netlink or Netlink(), self.directory, Presence(*watchers, self.told))
 
     @staticmethod
     def site(translation: str | None = "", gateway: str = "") -> tuple[Site, Plan]:
@@ -146,7 +145,7 @@ def test_what_is_told_is_on_the_disk_before(scene: Scene) -> None:
     stored: list[object] = []
 
     class Reader(Told):
-        def present(self, client: Client) -> None:
+        def present(self, client: Client, before: Client | None) -> None:
             with sqlite3.connect(scene.directory / "leases.db") as db:
                 stored.append(db.execute("SELECT identity, state FROM leases").fetchall())
                 stored.append(db.execute("SELECT event, identity FROM audit").fetchall())
@@ -443,7 +442,7 @@ def test_after_leases_were_lost_new_ones_come_from_the_end_of_the_pool(scene: Sc
 
 def test_a_watcher_that_fails_does_not_keep_the_others_from_hearing(scene: Scene) -> None:
     class Broken(Told):
-        def present(self, client: Client) -> None:
+        def present(self, client: Client, before: Client | None) -> None:
             raise RuntimeError("broken")
 
     async def story(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from manageout.linux.nft.sets import Change
 from manageout.service.policy.members import Members
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 from manageout.service.state.holders import Holders
 from manageout.site.plan import plan
 from manageout.site.tables.site import Site, parse
@@ -26,8 +26,14 @@ def site(*tables: str) -> Site:
 
 
 def members(*tables: str) -> Members:
-    wanted = site(*tables)
-    return Members(wanted, plan(wanted))
+    return members_of(site(*tables))
+
+
+def members_of(wanted: Site, holders: Holders | None = None) -> Members:
+    connected = Presence()
+    who = Members(wanted, plan(wanted), connected, holders)
+    connected.watch(who)
+    return who
 
 
 def client(identity: str, address: bytes = STABLE, *others: bytes) -> Client:
@@ -40,43 +46,43 @@ def added(*elements: tuple[str, bytes]) -> list[Change]:
 
 def test_a_client_is_in_the_sets_whose_pattern_fits_whatever_the_case() -> None:
     who = members(manager("lap*"), manager("*.corp.example"), manager("tablet*"), manager("*"))
-    who.present(client("LAPTOP.corp.example"))
+    who.connected.present(client("LAPTOP.corp.example"))
     assert who.changes() == added(("m0_to", STABLE), ("m1_to", STABLE))
-    who.absent(client("LAPTOP.corp.example"))
+    who.connected.absent("LAPTOP.corp.example")
     assert who.changes() == [Change("m0_to", False, STABLE), Change("m1_to", False, STABLE)]
     assert who.changes() == []
 
 
 def test_all_its_addresses_count_and_the_others_are_rewritten() -> None:
     who = members(TRANSLATION, manager("lap*"))
-    who.present(client("laptop", STABLE, TEMPORARY))
+    who.connected.present(client("laptop", STABLE, TEMPORARY))
     assert who.changes() == [
         *added(("clients", STABLE), ("clients", TEMPORARY), ("m0_to", STABLE), ("m0_to", TEMPORARY)),
         Change("others", True, TEMPORARY, STABLE),
     ]
-    assert who.identity(TEMPORARY) == "laptop"
-    who.present(client("laptop", STABLE, ANOTHER))
+    assert who.connected.owner(TEMPORARY) == "laptop"
+    who.connected.present(client("laptop", STABLE, ANOTHER))
     assert Change("others", False, TEMPORARY) in who.changes()
-    assert who.identity(TEMPORARY) is None
+    assert who.connected.owner(TEMPORARY) is None
 
 
 def test_a_lease_is_its_holders() -> None:
     who, lease = members(TRANSLATION), bytes((10, 0, 8, 5))
     laptop, tablet = (client(name)._replace(lease=lease) for name in ("laptop", "tablet"))
-    who.present(laptop)
-    assert who.identity(lease) == "laptop"
-    who.present(tablet)
-    who.absent(laptop)
-    assert who.identity(lease) == "tablet"
-    who.absent(tablet)
-    assert who.identity(lease) is None
+    who.connected.present(laptop)
+    assert who.connected.owner(lease) == "laptop"
+    who.connected.present(tablet)
+    who.connected.absent(laptop.identity)
+    assert who.connected.owner(lease) == "tablet"
+    who.connected.absent(tablet.identity)
+    assert who.connected.owner(lease) is None
 
 
 def test_an_element_of_a_map_goes_before_it_comes_again() -> None:
     who = members(TRANSLATION)
-    who.present(client("laptop", STABLE, TEMPORARY))
+    who.connected.present(client("laptop", STABLE, TEMPORARY))
     who.changes()
-    who.present(client("laptop", ANOTHER, TEMPORARY))
+    who.connected.present(client("laptop", ANOTHER, TEMPORARY))
     changes = who.changes()
     gone, come = Change("others", False, TEMPORARY), Change("others", True, TEMPORARY, ANOTHER)
     assert changes.index(gone) < changes.index(come)
@@ -84,19 +90,19 @@ def test_an_element_of_a_map_goes_before_it_comes_again() -> None:
 
 def test_what_comes_and_goes_in_one_turn_is_no_change() -> None:
     who = members(TRANSLATION, manager("lap*"))
-    who.present(client("laptop", STABLE, TEMPORARY))
-    who.absent(client("laptop"))
+    who.connected.present(client("laptop", STABLE, TEMPORARY))
+    who.connected.absent("laptop")
     assert who.changes() == []
 
 
 def test_an_address_that_moves_to_another_client_stays() -> None:
     who = members(TRANSLATION, manager("lap*"))
-    who.present(client("laptop1", ANOTHER, STABLE))
+    who.connected.present(client("laptop1", ANOTHER, STABLE))
     who.changes()
-    who.present(client("laptop2", TEMPORARY, STABLE))
-    who.absent(client("laptop1"))
+    who.connected.present(client("laptop2", TEMPORARY, STABLE))
+    who.connected.absent("laptop1")
     assert Change("m0_to", False, STABLE) not in who.changes()
-    assert who.identity(STABLE) == "laptop2"
+    assert who.connected.owner(STABLE) == "laptop2"
     assert who.contents().others == {STABLE: TEMPORARY}
 
 
@@ -128,7 +134,7 @@ def test_two_names_with_one_address() -> None:
 
 def test_another_site_file_goes_on_with_who_is_there() -> None:
     who = members(TRANSLATION, manager("lap*"), manager("*", "helpdesk.corp.example"))
-    who.present(client("laptop", STABLE, TEMPORARY))
+    who.connected.present(client("laptop", STABLE, TEMPORARY))
     who.resolved("helpdesk.corp.example", [IPv6Address("2001:db8::1")])
     new = site(TRANSLATION, manager("nobody"), manager("LAPTOP", "helpdesk.corp.example"))
     contents = who.configure(new, plan(new))
@@ -139,17 +145,17 @@ def test_another_site_file_goes_on_with_who_is_there() -> None:
     }
     assert contents.others == {TEMPORARY: STABLE}
     assert who.changes() == []
-    who.absent(client("laptop"))
+    who.connected.absent("laptop")
     assert len(who.changes()) == 5
 
 
 def test_without_translation_there_is_no_map_also_after_a_reload() -> None:
     """To change one that is not there would look like rules that somebody took away."""
     who, wanted = members(manager("lap*")), site(manager("lap*"))
-    who.present(client("laptop", STABLE, TEMPORARY))
+    who.connected.present(client("laptop", STABLE, TEMPORARY))
     assert not who.configure(wanted, plan(wanted)).others
-    who.present(client("laptop", STABLE, ANOTHER))
-    who.absent(client("laptop"))
+    who.connected.present(client("laptop", STABLE, ANOTHER))
+    who.connected.absent("laptop")
     assert {change.set for change in who.changes()} == {"m0_to"}
 
 
@@ -163,9 +169,9 @@ def test_changes_lead_to_the_contents_whatever_happens() -> None:
         identity = dice.choice(["a", "b", "ab"])
         address, *others = dice.sample(free, dice.randint(1, 4))
         if dice.random() < 0.3:
-            who.absent(client(identity))
+            who.connected.absent(identity)
         else:
-            who.present(client(identity, address, *others))
+            who.connected.present(client(identity, address, *others))
         if dice.random() < 0.5:
             for change in who.changes():
                 assert ((change.set, change.key) in kernel) != change.add
@@ -180,12 +186,12 @@ def test_changes_lead_to_the_contents_whatever_happens() -> None:
 
 def test_an_address_that_comes_to_another_client_is_told_once() -> None:
     who = members(TRANSLATION)
-    who.present(client("laptop", STABLE, TEMPORARY))
-    who.absent(client("laptop", STABLE, TEMPORARY))
-    who.present(client("laptop", STABLE, ANOTHER))
+    who.connected.present(client("laptop", STABLE, TEMPORARY))
+    who.connected.absent("laptop")
+    who.connected.present(client("laptop", STABLE, ANOTHER))
     assert who.inherited() == set(), "its own"
-    who.absent(client("laptop", STABLE, ANOTHER))
-    who.present(client("tablet", ANOTHER, TEMPORARY))
+    who.connected.absent("laptop")
+    who.connected.present(client("tablet", ANOTHER, TEMPORARY))
     assert who.inherited() == {TEMPORARY, ANOTHER}
     assert who.inherited() == set()
 
@@ -195,12 +201,12 @@ def test_what_was_open_before_the_start_is_inherited_by_nobody() -> None:
     known, unknown, unheard = (prefix[last].packed for last in (7, 8, 9))
     holders = Holders()
     holders.note(known, "laptop")
-    who = Members(site(), plan(site()), holders)
+    who = members_of(site(), holders)
     for address in (known, unknown):
         who.seen_open(address)
-    who.present(client("laptop", known))
+    who.connected.present(client("laptop", known))
     assert who.inherited() == set(), "its own"
-    who.present(client("tablet", unknown, unheard))
+    who.connected.present(client("tablet", unknown, unheard))
     assert who.inherited() == {unknown}
 
 
@@ -208,7 +214,7 @@ def test_a_client_on_its_way_back_is_judged_by_its_name() -> None:
     holders = Holders()
     holders.note(STABLE, "LAPTOP.corp.example")
     wanted = site(manager("lap*"), manager("tab*"))
-    who = Members(wanted, plan(wanted), holders)
+    who = members_of(wanted, holders)
     assert [who.holds(name, STABLE) for name in ("m0_to", "m1_to")] == [True, False]
     assert not who.holds("m0_to", ANOTHER), "nobody knows whose it was"
 
