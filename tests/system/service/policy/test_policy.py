@@ -28,7 +28,8 @@ NATIVE = f"{str(SITE.network_address).removesuffix('::')}:2"
 def calls(node: str, address: object, port: int) -> bool:
     """Whether TCP connects."""
     script = f"exec 3<>/dev/tcp/{address}/{port}"
-    return network.run(node, ["timeout", "3", "bash", "-c", script], check=False).returncode == 0
+    patience = f"{3 * network.PATIENCE:g}"
+    return network.run(node, ["timeout", patience, "bash", "-c", script], check=False).returncode == 0
 
 
 def lease(node: str) -> IPv4Address:
