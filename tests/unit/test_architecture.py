@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -17,9 +18,27 @@ def test_the_pictures_are_drawn_from_this_code() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_files_on_the_ways_exist() -> None:
-    named = re.findall(r"`((?:bpf|scripts|[a-z]+)/[\w/.]+\.(?:py|c))`", PAGE.read_text())
-    assert len(named) > 40
-    assert not [
-        name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "src/manageout"))
-    ]
+def defined(path: Path) -> set[str]:
+    """Functions and classes of a file, methods as ``Class.method``."""
+    text = path.read_text()
+    if path.suffix == ".c":
+        return set(re.findall(r"^[\w\s()\"*]*?\b(\w+)\(struct ", text, re.MULTILINE))
+    found: set[str] = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            inside = (each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+            found.update(f"{node.name}.{each.name}" for each in inside)
+    return found
+
+
+def test_the_files_and_names_on_the_ways_exist() -> None:
+    named = re.findall(r"`((?:bpf|scripts|[a-z]+)/[\w/.]+\.(?:py|c|toml))(?:::([\w.]+))?`", PAGE.read_text())
+    assert len(named) > 60 and sum(bool(name) for _, name in named) > 50
+    missing = []
+    for file, name in named:
+        path = ROOT / file if (ROOT / file).exists() else ROOT / "src/manageout" / file
+        if not path.exists() or (name and name not in defined(path)):
+            missing.append(f"{file}::{name}")
+    assert not missing
