@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from manageout.retire.census.hosts import fresh
 from manageout.retire.rows import CensusHost, HostVerdict, OpenedService, service_name
 from manageout.service.policy.report import Way
-from manageout.service.state.usage_file import Usage
+from manageout.service.state.usage import Usage
 from manageout.service.usage.rows import MANY
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site

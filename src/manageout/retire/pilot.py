@@ -16,7 +16,7 @@ from manageout.retire.retirement import Operator
 from manageout.service.process.rows import HostRow
 from manageout.service.state.retire import LoggedStep, Member, RetireStore
 from manageout.service.state.retire_phases import RetireStep, next_phase, require_age
-from manageout.service.state.usage_file import Usage
+from manageout.service.state.usage import Usage
 
 SHOWN = 3
 

@@ -17,7 +17,7 @@ from manageout.retire.rows import HostVerdict, OpenedService, services
 from manageout.retire.watch import HostState, Watched, figures
 from manageout.service.state.retire import LoggedStep
 from manageout.service.state.retire_phases import Phase, RetireStep
-from manageout.service.state.usage_file import DAY, Day, Usage
+from manageout.service.state.usage import DAY, Day, Usage
 from manageout.words import counted, duration
 
 ISATAP = "ISATAP"

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from manageout.errors import ManageoutError
 from manageout.retire.watch import BASELINE, Observation
 from manageout.service.process import client
-from manageout.service.state import usage_file
+from manageout.service.state import usage
 from manageout.service.state.retire import Member, RetireStore
 from manageout.service.state.retire_phases import EVIDENCE_AGE
-from manageout.service.state.usage_file import UsageFile
+from manageout.service.state.usage import UsageFile
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -83,7 +83,7 @@ class Retirement:
         here = self.store.path.parent
         if self.usage:
             return [UsageFile(path.parent, path.name) for path in self.usage]
-        return [UsageFile(here)] if (here / usage_file.FILE).exists() else []
+        return [UsageFile(here)] if (here / usage.FILE).exists() else []
 
     def watched(self, since: float) -> float:
         """For how many seconds since ``since`` all records have watched calls."""

@@ -16,7 +16,7 @@ from manageout.retire.members import Index
 from manageout.retire.rows import Baseline, HostVerdict, service_name
 from manageout.service.process.rows import DropRow, HostRow
 from manageout.service.state.retire import Member
-from manageout.service.state.usage_file import DAY, Usage
+from manageout.service.state.usage import DAY, Usage
 
 BASELINE = "baseline"
 SETTLE = 45.0

@@ -20,7 +20,7 @@ from manageout.lab.topology import CLIENT_PREFIX, DNS_INTRANET, DOMAIN, HELPDESK
 from manageout.retire.watch import SETTLE, HostState, Observation, observe
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase
-from manageout.service.state.usage_file import UsageFile
+from manageout.service.state.usage import UsageFile
 from manageout.wire import icmpv6, ipv4, ipv6
 from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import AS_NOBODY, Lab, host, ping

@@ -10,7 +10,7 @@ import pytest
 from manageout.retire.census.hosts import fresh
 from manageout.retire.judge import HostVerdicts, LeaseGateway, caveats, judge, ready
 from manageout.retire.rows import HostVerdict
-from manageout.service.state.usage_file import DAY, Usage
+from manageout.service.state.usage import DAY, Usage
 from manageout.service.usage.rows import MANY
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse

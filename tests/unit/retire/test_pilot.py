@@ -13,7 +13,7 @@ from manageout.retire.pilot import undo, widen
 from manageout.retire.retirement import Operator
 from manageout.service.state.retire import LoggedStep, RetireStore
 from manageout.service.state.retire_phases import Phase, RetireStep
-from manageout.service.state.usage_file import DAY, Usage
+from manageout.service.state.usage import DAY, Usage
 
 NOW = 20_000.5 * DAY
 WEEK = 7.0 * DAY

@@ -13,7 +13,7 @@ from manageout.retire.report import Report, html, markdown
 from manageout.retire.watch import Flow, HostState, Watched
 from manageout.service.state.retire import LoggedStep
 from manageout.service.state.retire_phases import Phase, RetireStep
-from manageout.service.state.usage_file import DAY, Day
+from manageout.service.state.usage import DAY, Day
 
 START = datetime(2026, 9, 1, tzinfo=UTC).timestamp()
 FIRST = int(START // DAY)

@@ -9,7 +9,7 @@ import pytest
 
 from manageout.retire.watch import SETTLE, HostState, Observation, Watched, baseline, figures, observe
 from manageout.service.state.retire import Member
-from manageout.service.state.usage_file import DAY, Usage
+from manageout.service.state.usage import DAY, Usage
 
 START = 20_000 * DAY + 3600.0
 NOW = START + 3 * DAY

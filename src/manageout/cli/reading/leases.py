@@ -15,7 +15,7 @@ from manageout.cli.show.table import Column, table
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.service.process import client
 from manageout.service.process.rows import LeasePeriod, LeaseRow
-from manageout.service.state import lease_file
+from manageout.service.state.leases import stored_leases, stored_periods
 
 DEFAULT_STATE_DIR = "/var/lib/manageout"
 
@@ -108,5 +108,5 @@ def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[Any]:
 
 
 def _from_file(directory: Path, audit: bool) -> list[Any]:
-    read = lease_file.periods if audit else lease_file.leases
+    read = stored_periods if audit else stored_leases
     return list(read(directory))

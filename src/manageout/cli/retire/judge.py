@@ -17,7 +17,7 @@ from manageout.retire.judge import judge as judged
 from manageout.retire.retirement import Retirement
 from manageout.retire.rows import HostVerdict, services
 from manageout.service.state.retire_phases import RetireStep, next_phase, require_age
-from manageout.service.state.usage_file import UsageFile
+from manageout.service.state.usage import UsageFile
 from manageout.site.contradictions import read_site
 
 DAY = 86400

@@ -19,7 +19,7 @@ from manageout.retire.census import policies as census_policies
 from manageout.retire.census.hosts import ZoneAddresses
 from manageout.retire.rows import CensusHost, PolicySetting, PublishedName
 from manageout.service.process.rows import HostRow
-from manageout.service.state import host_file as registry_file
+from manageout.service.state.hosts import saved_hosts, stored_hosts
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -158,8 +158,8 @@ class _Taking:
     def _routers(self) -> dict[str, list[HostRow]]:
         """Rows by router."""
         prefix = self._plan.isatap_prefix.network_address.packed[:8]
-        routers = {path.stem: registry_file.saved(path) for path in self._sources.registries}
-        here = list(registry_file.stored(self._sources.state_dir, prefix))
+        routers = {path.stem: saved_hosts(path) for path in self._sources.registries}
+        here = list(stored_hosts(self._sources.state_dir, prefix))
         if here:
             routers[THIS_ROUTER] = here
         elif not routers:

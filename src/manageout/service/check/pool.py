@@ -13,7 +13,7 @@ from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.arp import who_has
 from manageout.protocol.leases.leases import machines_of
 from manageout.service.check.found import Found
-from manageout.service.state import lease_file
+from manageout.service.state.leases import stored_leases
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -109,7 +109,7 @@ def _sample(site: Site, block: IPv4Network) -> frozenset[bytes]:
 def _stored(directory: Path, block: IPv4Network) -> set[bytes]:
     """Addresses that clients have or lately had; none when the store cannot be read."""
     try:
-        rows = list(islice(lease_file.leases(directory), MAX_STORED))
+        rows = list(islice(stored_leases(directory), MAX_STORED))
     except ManageoutError:
         return set()
     return {address.packed for row in rows if (address := IPv4Address(row["ipv4"])) in block}

@@ -29,9 +29,9 @@ from manageout.service.iphttps.dial import Dialer, Gateway, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
 from manageout.service.iphttps.settings import ClientSettings
 from manageout.service.iphttps.uplink import UplinkWatch
+from manageout.service.process.loops import Timer
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, RoleStatus
-from manageout.service.process.timer import Timer
 from manageout.service.tls import contexts as tls
 from manageout.service.tls.stream import PLAIN, TlsStream
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from manageout.errors import BadArgument, ConnectError, WireError
 from manageout.protocol.iphttps.values import ConnectFault
-from manageout.service.process.addresses import Addresses
+from manageout.service.iphttps.addresses import HostAddresses
 from manageout.service.tls import contexts as tls
 from manageout.service.tls.stream import TlsStream
 from manageout.wire.iphttps import HeadParser, StatusHead, build_connect
@@ -72,7 +72,7 @@ class Dialer:
     ) -> None:
         """``device``: to which device a connection to an address must be bound, if it must."""
         self._gateway, self._proxy = gateway, proxy
-        self._addresses = Addresses((proxy or gateway).host, (proxy or gateway).port)
+        self._addresses = HostAddresses((proxy or gateway).host, (proxy or gateway).port)
         self._device = device
 
     def network_changed(self) -> None:

@@ -41,10 +41,10 @@ from manageout.service.iphttps.listeners import Inherited
 from manageout.service.iphttps.trust import Refusal, Trust
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.service.process.finding import Finding
+from manageout.service.process.loops import Timer
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import ClientRow, DropRow, RoleStatus
-from manageout.service.process.timer import Timer
 from manageout.service.tls.stream import PLAIN
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site

@@ -27,8 +27,7 @@ from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, HostRow, RoleStatus
-from manageout.service.state.host_file import host_row
-from manageout.service.state.hosts import RegistryStore
+from manageout.service.state.hosts import RegistryStore, host_row
 from manageout.site.plan import Plan
 from manageout.site.tables.site import IsatapTable, Site
 from manageout.wire.nd_options import Preference
@@ -265,7 +264,7 @@ class IsatapRouterService(Role):
 
     def findings(self) -> list[Finding]:
         """What somebody should look at."""
-        stored = self._store.database.findings("HOSTS", "after a restart those of now would be forgotten")
+        stored = self._store.findings("HOSTS", "after a restart those of now would be forgotten")
         found = [*self._retiring.findings(), *stored, *self._fast.findings()]
         if self._slow_hosts and self._fast.programs is not None:
             what = f"the fast path had no room for a host {self._slow_hosts} times: its packets take the slow path"

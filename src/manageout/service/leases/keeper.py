@@ -37,8 +37,13 @@ from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence
 from manageout.service.process.role import Role
 from manageout.service.process.rows import LeasePeriod, LeaseRow, RoleStatus
-from manageout.service.state import lease_file
-from manageout.service.state.leases import DAY, AuditRow, LeaseStore, StoredLease
+from manageout.service.state.leases import (
+    DAY,
+    AuditRow,
+    LeaseStore,
+    StoredLease,
+    stored_periods,
+)
 from manageout.service.translate.ipv4_side import ipv4_side, proxy_device
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -446,7 +451,7 @@ class LeaseKeeper(Role):
 
     def audit(self) -> Iterator[LeasePeriod]:
         """For ``manageout leases --audit``: the latest entries. Raises :class:`ManageoutError` likewise."""
-        return lease_file.periods(self._stored().path.parent, AUDIT_SHOWN)
+        return stored_periods(self._stored().path.parent, AUDIT_SHOWN)
 
     def _stored(self) -> LeaseStore:
         if self.store is None:

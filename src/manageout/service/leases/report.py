@@ -84,7 +84,7 @@ def findings(keeper: LeaseKeeper) -> list[Finding]:
             )
         )
     if keeper.store is not None:
-        found += keeper.store.database.findings("LEASES", "new ones wait")
+        found += keeper.store.findings("LEASES", "new ones wait")
         found += _audit_full(keeper.store)
     if (until := keeper.wary_until) is not None:
         found.append(_lost(until))

@@ -338,7 +338,7 @@ class NamesService(Role, Watcher):
         return found
 
     def _stored_badly(self) -> Iterator[Finding]:
-        return self._store.database.findings("NAMES", "after a crash some would stay in the DNS")
+        return self._store.findings("NAMES", "after a crash some would stay in the DNS")
 
     def _left_behind(self, names: list[str]) -> Iterator[Finding]:
         """Of a zone that the site had before, and that its key cannot change."""

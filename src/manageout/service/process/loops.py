@@ -1,4 +1,4 @@
-"""Event loops: the kind that the process uses, and one in a thread of its own."""
+"""Event loops: the kind that the process uses, one in a thread of its own, and when a machine wants to be called."""
 
 from __future__ import annotations
 
@@ -105,3 +105,32 @@ class LoopThread:
         self._thread.join(PATIENCE)
         if not self._thread.is_alive():
             self._inner.close()
+
+
+class Timer:
+    """Calls ``action`` once at the time that :meth:`at` was told last, by :func:`time.monotonic`."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
+        self._due: float | None = None
+        self._handle: asyncio.TimerHandle | None = None
+
+    def at(self, due: float | None) -> None:
+        """Call then; a time that has passed means at once, None not at all."""
+        if due == self._due:
+            return
+        self.cancel()
+        if due is not None:
+            self._due = due
+            delay = max(0.0, due - time.monotonic())
+            self._handle = asyncio.get_running_loop().call_later(delay, self._call)
+
+    def cancel(self) -> None:
+        """Not at all."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._due = self._handle = None
+
+    def _call(self) -> None:
+        self._due = self._handle = None
+        self._action()

@@ -10,7 +10,7 @@ from typing import Self
 
 from manageout.errors import ManageoutError
 from manageout.linux.packets.tun import Tun
-from manageout.service.process.timer import Timer
+from manageout.service.process.loops import Timer
 
 CHECK = 1.0
 """Seconds between looks at whether the device is still there."""

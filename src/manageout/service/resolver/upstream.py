@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from manageout.protocol.dns.forwarder import Ask, Forget, Forwarder, Reply
-from manageout.service.process.timer import Timer
+from manageout.service.process.loops import Timer
 from manageout.wire.host_port import HostPort
 
 PORT = 53

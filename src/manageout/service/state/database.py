@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from manageout.errors import ManageoutError, NotPermitted
 from manageout.service.process.files import set_aside
 from manageout.service.process.finding import Finding
 from manageout.words import said
@@ -285,6 +286,26 @@ class Database:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def stored(path: Path, query: str, *values: object, absent: ManageoutError | None = None) -> Iterator[Any]:
+    """Rows of a file that a daemon may be writing. Without the file: none, or ``absent`` is raised.
+
+    Raises :class:`ManageoutError`.
+    """
+    try:
+        if not path.exists():
+            if absent is not None:
+                raise absent
+            return
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)) as db:
+            yield from db.execute(query, values)
+    except PermissionError:
+        raise NotPermitted(f"not permitted to read {path}", "run as root") from None
+    except sqlite3.Error as error:
+        if _code(error) == sqlite3.SQLITE_CANTOPEN:
+            raise NotPermitted(f"not permitted to read {path}", "run as root") from None
+        raise ManageoutError(f"{path} cannot be read: {said(error)}", "see the daemon's log") from None
 
 
 _WAYS = (

@@ -11,15 +11,18 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from manageout.errors import ManageoutError
 from manageout.protocol.leases.leases import Lease, State
-from manageout.service.state.database import Database, Schema, sound
-from manageout.service.state.lease_file import FILE
+from manageout.service.process.rows import LeasePeriod, LeaseRow
+from manageout.service.state.database import Database, Schema, sound, stored
 
+FILE = "leases.db"
 DAY = 86400.0
 MAX_PERIODS = 1_000_000
 """That have ended and are in the log; with their index about 400 MB."""
@@ -65,6 +68,12 @@ _OPEN = """
 SELECT period, v4, identity, v6, transport, peer FROM audit
 WHERE event = 'held' AND period IN (SELECT period FROM running)
 """
+_STORED = "SELECT v4, identity, state, since, v6 FROM leases WHERE state != 'past' ORDER BY v4"
+_PERIODS = """
+SELECT held.v4, held.identity, held.v6, held.transport, held.peer, held.at, ended.at, ended.reason
+FROM audit AS held LEFT JOIN audit AS ended ON ended.period = held.period AND ended.event = 'ended'
+WHERE held.event = 'held' ORDER BY held.id DESC LIMIT ?
+"""
 _WRITE = "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)"
 # A commit that the disk reported as failed may have succeeded all the same, and is tried again.
 _AUDIT = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (period, event) DO NOTHING"
@@ -106,12 +115,11 @@ Changes = Mapping[bytes, StoredLease | None]
 """By address; None: nothing is known of it any more."""
 
 
-class LeaseStore:
+class LeaseStore(Database):
     """The file ``leases.db`` in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self.database = Database(directory / FILE, SCHEMA)
-        self.path = self.database.path
+        super().__init__(directory / FILE, SCHEMA)
         self.keep = math.inf
         """Seconds that an audit entry is kept after its period's end."""
         self.crowded_by = ""
@@ -120,23 +128,21 @@ class LeaseStore:
 
     def _past(self) -> Counter[str]:
         """Periods in the log that have ended, by identity."""
-        rows = self.database.rows(
-            "SELECT identity, count(*) FROM audit WHERE event = 'ended' GROUP BY identity"
-        )
+        rows = self.rows("SELECT identity, count(*) FROM audit WHERE event = 'ended' GROUP BY identity")
         return Counter({identity: count for identity, count in rows})
 
     def lost_at(self, now: float) -> float | None:
         """When leases were lost with a damaged file, or are not known now because of a newer one."""
-        lost = self.database.beside or self.database.aside is not None
+        lost = self.beside or self.aside is not None
         if lost:
-            with suppress(sqlite3.Error), self.database.transaction() as db:
+            with suppress(sqlite3.Error), self.transaction() as db:
                 db.execute("INSERT OR REPLACE INTO notes VALUES ('lost', ?)", (now,))
-        noted = self.database.rows("SELECT at FROM notes WHERE name = 'lost'")
+        noted = self.rows("SELECT at FROM notes WHERE name = 'lost'")
         return now if lost else max((float(row[0]) for row in noted if sound(row, _NUMBER)), default=None)
 
     def load(self) -> list[Lease]:
         """Every stored lease; of a damaged file, those that make sense."""
-        rows = self.database.rows("SELECT v4, identity, state, since, v6 FROM leases")
+        rows = self.rows("SELECT v4, identity, state, since, v6 FROM leases")
         return [
             Lease(v4, identity, State(state), since, v6)
             for v4, identity, state, since, v6 in (row for row in rows if sound(row, *_KINDS))
@@ -146,19 +152,19 @@ class LeaseStore:
     def next_period(self) -> int:
         """A number that no period in the log has, nor any above it."""
         query = "SELECT max(period) FROM audit WHERE typeof(period) = 'integer'"
-        return 1 + max((int(last or 0) for (last,) in self.database.rows(query)), default=0)
+        return 1 + max((int(last or 0) for (last,) in self.rows(query)), default=0)
 
     def open_periods(self, now: float) -> list[AuditRow]:
         """The ends, with an honest reason, of what a killed gateway has left open: to be committed."""
         return [
             AuditRow(period, "ended", now, v4, identity, v6, transport, peer, LOST)
-            for period, v4, identity, v6, transport, peer in self.database.rows(_OPEN)
+            for period, v4, identity, v6, transport, peer in self.rows(_OPEN)
             if sound((period, v4, identity, v6, transport, peer), int, bytes, str, bytes, str, str)
         ]
 
     def commit(self, changes: Changes, audit: Sequence[AuditRow]) -> None:
         """Store in one transaction; when it returns, it is on the disk. Raises :class:`sqlite3.Error`."""
-        with self.database.transaction() as db:
+        with self.transaction() as db:
             gone = ((v4,) for v4, lease in changes.items() if lease is None)
             db.executemany("DELETE FROM leases WHERE v4 = ?", gone)
             db.executemany(_WRITE, (lease for lease in changes.values() if lease is not None))
@@ -191,6 +197,47 @@ class LeaseStore:
             db.execute("DELETE FROM expired")
         return gone
 
-    def close(self) -> None:
-        """Fold the log into the file."""
-        self.database.close()
+
+# --- Read by commands, daemon or no daemon --------------------------------------------------------------
+
+
+def stored_leases(directory: Path) -> Iterator[LeaseRow]:
+    """What was stored last, in the form of the daemon's answer. Raises :class:`ManageoutError`."""
+    for v4, identity, state, since, v6 in _rows(directory, _STORED):
+        yield {
+            "name": identity,
+            "ipv4": str(IPv4Address(v4)),
+            "state": state,
+            "address": _text(v6),
+            "others": [],
+            "since": since,
+            "until": None,
+            "peer": None,
+            "transport": None,
+            "fixed": False,
+        }
+
+
+def stored_periods(directory: Path, limit: int = -1) -> Iterator[LeasePeriod]:
+    """Who held what from when to when, the latest first. ``until`` None: still. Raises :class:`ManageoutError`."""
+    for v4, identity, v6, transport, peer, since, until, reason in _rows(directory, _PERIODS, limit):
+        yield {
+            "name": identity,
+            "ipv4": str(IPv4Address(v4)),
+            "address": _text(v6),
+            "since": since,
+            "until": until,
+            "transport": transport,
+            "peer": peer,
+            "ended": reason,
+        }
+
+
+def _text(v6: bytes) -> str | None:
+    return str(IPv6Address(v6)) if v6 else None
+
+
+def _rows(directory: Path, query: str, *values: int) -> Iterator[Any]:
+    hint = "--state-dir is daemon.state_dir of the file"
+    absent = ManageoutError(f"there is no {directory / FILE}: no lease was ever given", hint)
+    return stored(directory / FILE, query, *values, absent=absent)

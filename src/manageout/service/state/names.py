@@ -22,16 +22,15 @@ _OWNED = "ALTER TABLE entries ADD COLUMN owned INTEGER NOT NULL DEFAULT 0;"
 SCHEMA = Schema("the names", (_FIRST, _OWNED))
 
 
-class NamesStore:
+class NamesStore(Database):
     """The file in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self.database = Database(directory / FILE, SCHEMA)
-        self.path = self.database.path
+        super().__init__(directory / FILE, SCHEMA)
 
     def load(self) -> list[StoredEntry]:
         """Every entry; of a damaged file, those that make sense."""
-        rows = self.database.rows("SELECT name, identity, wanted, known, owned FROM entries")
+        rows = self.rows("SELECT name, identity, wanted, known, owned FROM entries")
         found = []
         for name, identity, wanted, known, owned in (
             row for row in rows if sound(row, str, str, str, str, int)
@@ -43,7 +42,7 @@ class NamesStore:
     def write(self, changes: Iterable[tuple[str, StoredEntry | None]]) -> str:
         """Store, or remove where it is None; all of it or nothing. Why not, when a full disk refuses."""
         try:
-            with self.database.transaction() as db:
+            with self.transaction() as db:
                 for name, entry in changes:
                     if entry is None:
                         db.execute("DELETE FROM entries WHERE name = ?", (name,))
@@ -53,10 +52,6 @@ class NamesStore:
         except sqlite3.Error as error:
             return said(error)
         return ""
-
-    def close(self) -> None:
-        """At the end."""
-        self.database.close()
 
 
 def _text(records: Records) -> str:

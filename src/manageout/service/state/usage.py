@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from manageout.service.state.database import Database, Schema, sound
-from manageout.service.state.usage_file import COLUMNS, DAY, FILE, SAME_RUN, Usage
+from manageout.errors import ManageoutError
+from manageout.service.state.database import Database, Schema, sound, stored
+
+FILE = "usage.db"
+DAY = 86400
+SAME_RUN = 60.0
+"""Seconds: a restart that takes no longer is no gap."""
+
+COLUMNS = "day, manager, way, client, protocol, port, first, last, calls, unanswered, bytes"
+_ROWS = f"SELECT {COLUMNS} FROM usage WHERE last >= ? ORDER BY manager, way, client, protocol, port, day"  # noqa: S608 - a constant
+_DAYS = """
+SELECT day, way, count(DISTINCT manager), sum(calls), sum(bytes) FROM usage GROUP BY day, way ORDER BY day, way
+"""
+_RUNS = "SELECT begun, ended FROM runs ORDER BY begun"
 
 MAX_ROWS, MAX_RUNS = 200_000, 1000
 _PRUNED = 2
@@ -47,25 +60,59 @@ DELETE FROM usage WHERE (day, manager, way, client, protocol, port) IN (
 """
 
 
-class UsageStore:
+class Usage(NamedTuple):
+    """What one manager has opened to one service of one client on one day."""
+
+    day: int
+    """Since 1970, in UTC."""
+    manager: str
+    """IPv4 address, or IPv6 address where it has no other."""
+    way: str
+    """``ISATAP``, ``NAT46`` (by lease) or ``IPv6``."""
+    client: str
+    """Name in its certificate, or its address where only that is known; ``*``: more clients than are listed."""
+    protocol: str
+    port: int
+    """0: none, or more than are listed."""
+    first: float
+    last: float
+    """When a connection last began. Unix seconds, as all times here."""
+    calls: int
+    """Connections that began."""
+    unanswered: int
+    """Those of them that ended without any answer."""
+    bytes: int
+    """Both ways, of connections that have ended."""
+
+
+class Day(NamedTuple):
+    """One day, one way."""
+
+    day: int
+    way: str
+    managers: int
+    calls: int
+    bytes: int
+
+
+class UsageStore(Database):
     """The file ``usage.db`` in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self.database = Database(directory / FILE, SCHEMA)
-        self.path = self.database.path
+        super().__init__(directory / FILE, SCHEMA)
 
     def run(self, now: float) -> tuple[float, float]:
         """When the run that goes on at ``now`` began, and up to when connections are recorded (0: never)."""
         # What ends later than now was noted while the clock was ahead.
         query = "SELECT begun, ended FROM runs ORDER BY ended > ?, ended DESC LIMIT 1"
-        found = [row for row in self.database.rows(query, now) if sound(row, *_RUN)]
+        found = [row for row in self.rows(query, now) if sound(row, *_RUN)]
         begun, ended = found[0] if found else (now, 0.0)
         return (begun if 0 <= now - ended <= SAME_RUN else now), ended
 
     def keys(self, day: int) -> list[tuple[str, str, str, str, int]]:
         """Manager, way, client, protocol and port of every row of ``day``."""
         query = "SELECT manager, way, client, protocol, port FROM usage WHERE day = ?"
-        rows = (row for row in self.database.rows(query, day) if sound(row, *_KEY))
+        rows = (row for row in self.rows(query, day) if sound(row, *_KEY))
         return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
     def write(self, rows: Sequence[Usage], begun: float | None, now: float, oldest: int) -> bool:
@@ -74,7 +121,7 @@ class UsageStore:
         One transaction; None: nobody watches. False when that failed, which is logged once until it works again.
         """
         try:
-            with self.database.transaction() as db:
+            with self.transaction() as db:
                 added = sum(
                     db.execute(_ADD, row).fetchone()[0] == row.calls for row in rows if row.calls
                 )  # not to a row that is there
@@ -90,7 +137,7 @@ class UsageStore:
 
     def bound(self, days: int) -> None:
         """Keep to :data:`MAX_ROWS`, giving up whole days, and to :data:`MAX_RUNS`; with ``days`` 0, to nothing."""
-        with contextlib.suppress(sqlite3.Error), self.database.transaction() as db:
+        with contextlib.suppress(sqlite3.Error), self.transaction() as db:
             newest = "SELECT begun FROM runs ORDER BY begun DESC LIMIT ?"
             db.execute(f"DELETE FROM runs WHERE begun NOT IN ({newest})", (MAX_RUNS,))  # noqa: S608
             if not days:
@@ -101,11 +148,40 @@ class UsageStore:
                 db.execute("DELETE FROM usage WHERE day = ?", (day,))
                 _forget_runs(db, day)
 
-    def close(self) -> None:
-        """Fold the log into the file."""
-        self.database.close()
-
 
 def _forget_runs(db: sqlite3.Connection, day: int) -> None:
     """Those up to ``day``, of which calls have been given up: they are no evidence that nobody called."""
     db.execute("DELETE FROM runs WHERE ended < ?", ((day + 1) * DAY,))
+
+
+class UsageFile:
+    """The file in ``directory``. Every method raises :class:`ManageoutError`."""
+
+    def __init__(self, directory: Path, name: str = FILE) -> None:
+        self.path = directory / name
+
+    def rows(self, since: float = 0.0) -> Iterator[Usage]:
+        """Rows with a connection that began at ``since`` or later."""
+        return map(Usage._make, self._read(_ROWS, since))
+
+    def days(self) -> list[Day]:
+        """For a chart."""
+        return list(map(Day._make, self._read(_DAYS)))
+
+    def runs(self) -> list[tuple[float, float]]:
+        """When connections were watched: from, until."""
+        return [(begun, ended) for begun, ended in self._read(_RUNS)]
+
+    def watched(self, now: float, since: float = 0.0) -> float:
+        """For how many seconds between ``since`` and ``now`` connections were watched, all together.
+
+        By the time that passed: a run ends where somebody sets the clock. What lies in the future is no evidence. Until
+        a moment ago counts as until now, because the daemon notes that it goes on only so often.
+        """
+        runs = [(begun, now if 0 <= now - ended <= SAME_RUN else ended) for begun, ended in self.runs()]
+        return sum(max(0.0, min(ended, now) - max(begun, since)) for begun, ended in runs)
+
+    def _read(self, query: str, *values: object) -> Iterator[Any]:
+        hint = "run the daemon, with daemon.usage_days above 0; --state-dir is daemon.state_dir of the file"
+        absent = ManageoutError(f"there is no {self.path}: nobody has watched who opens connections", hint)
+        return stored(self.path, query, *values, absent=absent)

@@ -24,8 +24,7 @@ from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
-from manageout.service.state.usage import UsageStore
-from manageout.service.state.usage_file import DAY, Usage
+from manageout.service.state.usage import DAY, Usage, UsageStore
 from manageout.service.usage.rows import Key, UsageRows
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -209,7 +208,7 @@ class UsageLog(Role):
         found = list(self._clock.findings())
         if not self._days:
             return found
-        found += list(self._store.database.findings("USAGE", "a retirement is judged by them"))
+        found += list(self._store.findings("USAGE", "a retirement is judged by them"))
         if self._fault:
             what = f"who opens connections to clients is not recorded: {self._fault}"
             remedy = "a retirement is judged by it: check conntrack, or set daemon.usage_days = 0"

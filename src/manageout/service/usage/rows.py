@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from manageout.service.state.usage_file import DAY, Usage
+from manageout.service.state.usage import DAY, Usage
 
 PER_MANAGER, MAX_KEYS = 256, 50_000
 """Rows a day: of one manager, of all of them."""

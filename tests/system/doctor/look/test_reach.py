@@ -18,7 +18,7 @@ from manageout.lab import bind, network, process, servers, site
 from manageout.lab.demo.names import await_registered
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, HELPDESK, ISATAP_NAME, LAPTOP_NAME, REMOTE
-from manageout.service.state.usage_file import UsageFile
+from manageout.service.state.usage import UsageFile
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from tests.system.doctor.look.test_live import records

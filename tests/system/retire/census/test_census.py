@@ -13,10 +13,10 @@ import pytest
 from manageout.lab import bind, network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import APP, DNS_INTRANET, DOMAIN, HELPDESK, ISATAP_NAME, KIOSK, LAPTOP_NAME
-from manageout.service.state.host_file import stored
+from manageout.service.state.hosts import stored_hosts
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase, RetireStep
-from manageout.service.state.usage_file import UsageFile
+from manageout.service.state.usage import UsageFile
 from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import Lab
 
@@ -57,7 +57,7 @@ def records(lab: Lab) -> Iterator[None]:
 @pytest.fixture
 def fresh(lab: Lab) -> Iterator[RetireStore]:
     store = RetireStore(network.directory(lab.router) / "state")
-    wait_until("the registry is written", lambda: list(stored(store.path.parent, bytes(8))), 10)
+    wait_until("the registry is written", lambda: list(stored_hosts(store.path.parent, bytes(8))), 10)
     yield store
     store.path.unlink(missing_ok=True)
 

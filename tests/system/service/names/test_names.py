@@ -407,7 +407,7 @@ def test_a_full_disk_is_a_finding_and_heals(tmp_path: Path, monkeypatch: pytest.
 
     async def main() -> None:
         async with running(service(tmp_path / "state")) as role:
-            limit(role._store.database, 3)
+            limit(role._store, 3)
             for number in range(60):
                 address = CLIENT.address[:-1] + bytes([number])
                 role.connected.present(
@@ -417,7 +417,7 @@ def test_a_full_disk_is_a_finding_and_heals(tmp_path: Path, monkeypatch: pytest.
             (finding,) = role.findings()
             assert (finding.code, finding.severity) == ("NAMES-NOT-STORED", "error")
             assert str(tmp_path / "state") in finding.remedy
-            limit(role._store.database, 10000)
+            limit(role._store, 10000)
             await until(lambda: not role.findings() and role.status()["registered"] == 120)
             await until(lambda: stored(tmp_path / "state") == 120)
 

@@ -16,8 +16,7 @@ from manageout.protocol.names.registrar import NOTHING, StoredEntry
 from manageout.service.state.hosts import RegistryStore
 from manageout.service.state.leases import AuditRow, LeaseStore, StoredLease
 from manageout.service.state.names import NamesStore
-from manageout.service.state.usage import UsageStore
-from manageout.service.state.usage_file import Usage
+from manageout.service.state.usage import Usage, UsageStore
 
 PAGE = 4096
 STEPS = 48
@@ -94,13 +93,13 @@ def test_a_disk_that_fills_at_each_single_write(disk: Path, name: str, stop: boo
         kept = {1} | {number for number in range(2, 40) if write(second, number)}
         assert count(second) == len(kept), "what was said to be stored is"
         if len(kept) < 39:
-            assert [finding.severity for finding in second.database.findings("X", "so")] == ["error"]
+            assert [finding.severity for finding in second.findings("X", "so")] == ["error"]
         (disk / "filler").unlink()
         kept |= {number for number in range(2, 40) if write(second, number)}
-        assert kept == set(range(1, 40)) and not list(second.database.findings("X", "so"))
+        assert kept == set(range(1, 40)) and not list(second.findings("X", "so"))
         second.close()
         if not stop:
             first.close()
         third = make(disk)
-        assert count(third) == 39 and third.database.aside is None
+        assert count(third) == 39 and third.aside is None
         third.close()

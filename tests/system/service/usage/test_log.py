@@ -16,7 +16,7 @@ from manageout.lab.process import wait_until
 from manageout.lab.topology import HELPDESK, LAPTOP_NAME
 from manageout.linux.host import netns
 from manageout.service.process.clock import Clock
-from manageout.service.state.usage_file import DAY, Usage, UsageFile
+from manageout.service.state.usage import DAY, Usage, UsageFile
 from manageout.service.usage.log import UsageLog
 from manageout.site.contradictions import read_site
 from tests.tools.lab import Lab

@@ -12,7 +12,7 @@ from manageout.cli.reading import leases as module
 from manageout.errors import DaemonUnreachable
 from manageout.service.process.rows import LeasePeriod, LeaseRow
 from tests.tools.commands import run
-from tests.unit.service.state.test_lease_file import fill
+from tests.unit.service.state.test_leases import fill
 
 ROW: LeaseRow = {
     "name": "laptop.corp.example",

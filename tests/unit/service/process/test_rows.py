@@ -41,11 +41,11 @@ from manageout.service.process.rows import (
     RoleStatus,
     SessionRow,
 )
-from manageout.service.state import lease_file
-from manageout.service.state.host_file import host_row
+from manageout.service.state.hosts import host_row
+from manageout.service.state.leases import stored_periods
 from tests.tools.answers import faults
 from tests.unit.service.leases.test_keeper import A, Scene
-from tests.unit.service.state.test_lease_file import fill
+from tests.unit.service.state.test_leases import fill
 
 ROOT = Path(__file__).parents[4]
 V4 = b"\x0a\0\0\1"
@@ -76,7 +76,7 @@ class Everything(Role):
         return report.clients([ClientView(1, "laptop", peer, "own", now, now, (LAPTOP,), 1, 2, 3, 4)])
 
     def audit(self) -> Iterator[LeasePeriod]:
-        return lease_file.periods(self._directory, 9)
+        return stored_periods(self._directory, 9)
 
     def drops(self) -> Iterator[DropRow]:
         table, refused = DropTable(9), Refusals()

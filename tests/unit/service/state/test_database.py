@@ -21,8 +21,7 @@ from manageout.service.state import retire as retire_store
 from manageout.service.state import usage as usage_store
 from manageout.service.state.database import Database, Schema
 from manageout.service.state.hosts import RegistryStore
-from manageout.service.state.lease_file import periods
-from manageout.service.state.leases import LeaseStore
+from manageout.service.state.leases import LeaseStore, stored_periods
 from manageout.service.state.names import NamesStore
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.usage import UsageStore
@@ -124,7 +123,7 @@ def test_files_of_the_version_without_a_number_are_stepped_up(tmp_path: Path, na
     if name == "retire":
         store.keep("x", {"y": 1})  # a command writes, nobody else steps
     else:
-        assert not list(store.database.findings("X", ""))
+        assert not list(store.findings("X", ""))
         store.close()
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (schema.version,)
@@ -143,7 +142,7 @@ def test_what_old_files_say_is_understood(tmp_path: Path) -> None:
         ("tablet.corp.example", "past"),
     ]
     assert (leases.next_period(), [row.period for row in leases.open_periods(9.0)]) == (9, [8])
-    assert len(list(periods(tmp_path))) == 2
+    assert len(list(stored_periods(tmp_path))) == 2
     assert UsageStore(tmp_path).keys(20000) == [("10.0.1.30", "ISATAP", "laptop", "tcp", 3389)]
     assert len(list(RegistryStore(tmp_path).load())) == 2
     assert [entry.identity for entry in NamesStore(tmp_path).load()] == ["laptop"]

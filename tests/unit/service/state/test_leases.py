@@ -13,10 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from manageout.errors import ManageoutError
 from manageout.protocol.leases.leases import Lease, State
 from manageout.service.state import leases as lease_store
-from manageout.service.state.lease_file import FILE, periods
-from manageout.service.state.leases import DAY, LOST, SCHEMA, AuditRow, LeaseStore, StoredLease
+from manageout.service.state.leases import (
+    DAY,
+    FILE,
+    LOST,
+    SCHEMA,
+    AuditRow,
+    LeaseStore,
+    StoredLease,
+    stored_leases,
+    stored_periods,
+)
 
 NOW = 1_700_000_000.0
 V4, V6 = bytes((10, 0, 8, 1)), b"\xfd" + bytes(14) + b"\x01"
@@ -57,18 +67,18 @@ def test_a_commit_survives_sigkill(tmp_path: Path) -> None:
     store = LeaseStore(tmp_path)
     assert [lease.identity for lease in store.load()] == ["laptop"]
     store.commit({}, store.open_periods(NOW + 99))
-    (period,) = periods(tmp_path)
+    (period,) = stored_periods(tmp_path)
     assert (period["since"], period["until"], period["ended"]) == (NOW, NOW + 99, LOST)
 
 
 def test_a_period_has_a_beginning_and_an_end(tmp_path: Path) -> None:
     store = LeaseStore(tmp_path)
     store.commit({}, [HELD])
-    assert [row["until"] for row in periods(tmp_path)] == [None]
+    assert [row["until"] for row in stored_periods(tmp_path)] == [None]
     store.commit({}, [ENDED, HELD._replace(period=2, at=NOW + 90)])
     store.commit({}, store.open_periods(NOW + 100))
     assert store.open_periods(NOW + 200) == []
-    assert [(row["since"], row["until"], row["ended"]) for row in periods(tmp_path)] == [
+    assert [(row["since"], row["until"], row["ended"]) for row in stored_periods(tmp_path)] == [
         (NOW + 90, NOW + 100, LOST),
         (NOW, NOW + 60, "dead peer"),
     ]
@@ -86,13 +96,15 @@ def test_old_periods_make_way_and_those_that_last_do_not(tmp_path: Path) -> None
     for number in range(2, 12):
         store.commit({}, span(number, NOW + number, NOW + number + 1))
     store.commit({}, span(12, NOW + 12, NOW + 9 * DAY))  # it has ended within the time
-    assert len(list(periods(tmp_path))) == 12
+    assert len(list(stored_periods(tmp_path))) == 12
     later = NOW + 15 * DAY
     store.commit({}, [HELD._replace(period=13, at=later)])
-    assert len(list(periods(tmp_path))) == 11, "two for one: a wrong clock does not cost the log at once"
+    assert len(list(stored_periods(tmp_path))) == 11, (
+        "two for one: a wrong clock does not cost the log at once"
+    )
     for number in range(14, 20):
         store.commit({}, [HELD._replace(period=number, at=later)])
-    begun = [row["since"] for row in periods(tmp_path)]
+    begun = [row["since"] for row in stored_periods(tmp_path)]
     assert begun == [later] * 7 + [NOW + 12, NOW]
     store.close()
     assert LeaseStore(tmp_path).next_period() == 20
@@ -106,9 +118,9 @@ def test_the_audit_log_is_bounded_however_often_clients_return(
         store = LeaseStore(tmp_path)
         for number in range(start, start + 50):
             store.commit({}, span(number, NOW + number, NOW + number))
-            assert len(list(periods(tmp_path))) <= 21
+            assert len(list(stored_periods(tmp_path))) <= 21
         store.close()
-    assert next(iter(periods(tmp_path)))["since"] == NOW + 100
+    assert next(iter(stored_periods(tmp_path)))["since"] == NOW + 100
 
 
 def test_who_connects_again_and_again_rotates_out_its_own_periods_only(
@@ -127,10 +139,10 @@ def test_who_connects_again_and_again_rotates_out_its_own_periods_only(
         if number == 300:
             store.close()
             store = LeaseStore(tmp_path)
-    found = Counter(row["name"] for row in periods(tmp_path))
+    found = Counter(row["name"] for row in stored_periods(tmp_path))
     assert found["victim"] == 20 and 170 < found["hostile"] <= 181
     assert store.crowded_by == "hostile"
-    assert next(iter(periods(tmp_path)))["since"] == NOW + 420, "its newest are there"
+    assert next(iter(stored_periods(tmp_path)))["since"] == NOW + 420, "its newest are there"
 
 
 def test_what_was_lost_is_remembered_over_a_restart(tmp_path: Path) -> None:
@@ -155,7 +167,7 @@ def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
     store = LeaseStore(tmp_path)
     with pytest.raises(sqlite3.IntegrityError):
         store.commit({V4: LEASE}, [HELD, HELD._replace(event="neither")])
-    assert store.load() == [] and list(periods(tmp_path)) == []
+    assert store.load() == [] and list(stored_periods(tmp_path)) == []
     store.commit({V4: LEASE}, [HELD])
 
 
@@ -163,16 +175,14 @@ def test_a_commit_that_is_tried_again_changes_nothing(tmp_path: Path) -> None:
     store = LeaseStore(tmp_path)
     for _ in range(2):
         store.commit({V4: LEASE}, [HELD])
-    assert len(store.load()) == len(list(periods(tmp_path))) == 1
+    assert len(store.load()) == len(list(stored_periods(tmp_path))) == 1
 
 
 def test_an_unreadable_file_is_set_aside(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / FILE).write_bytes(b"no database " * 100)
         store = LeaseStore(tmp_path)
-        assert store.database.aside == tmp_path / (
-            "leases.unreadable" if number == 1 else "leases.unreadable-1"
-        )
+        assert store.aside == tmp_path / ("leases.unreadable" if number == 1 else "leases.unreadable-1")
         assert store.load() == []
         store.close()
 
@@ -193,3 +203,40 @@ def test_of_a_damaged_file_only_what_makes_sense_is_read(tmp_path: Path) -> None
     assert store.next_period() == 5
     assert [row.period for row in store.open_periods(5.0)] == [4]
     store.close()
+
+
+def fill(directory: Path, count: int = 3) -> LeaseStore:
+    store = LeaseStore(directory)
+    states = ("held", "grace", "past")
+    leases = [
+        StoredLease(bytes((10, 0, 8, n)), f"c{n}", states[n % 3], NOW, V6 if n else b"") for n in range(count)
+    ]
+    rows = [
+        AuditRow(n + 1, "held", NOW + n, lease.v4, lease.identity, V6, "ip-https", "p", "")
+        for n, lease in enumerate(leases)
+    ]
+    store.commit({lease.v4: lease for lease in leases}, rows)
+    return store
+
+
+def test_leases_by_address_without_those_that_are_only_remembered(tmp_path: Path) -> None:
+    fill(tmp_path)
+    rows = list(stored_leases(tmp_path))
+    assert [(row["name"], row["ipv4"], row["state"], row["address"]) for row in rows] == [
+        ("c0", "10.0.8.0", "held", None),
+        ("c1", "10.0.8.1", "grace", "fd00::1"),
+    ]
+
+
+def test_periods_the_latest_first_and_not_more_than_asked_for(tmp_path: Path) -> None:
+    fill(tmp_path).close()
+    assert [row["name"] for row in stored_periods(tmp_path)] == ["c2", "c1", "c0"]
+    assert [row["name"] for row in stored_periods(tmp_path, 2)] == ["c2", "c1"]
+
+
+def test_no_file_and_no_database_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ManageoutError, match="no lease was ever given"):
+        list(stored_leases(tmp_path))
+    (tmp_path / FILE).write_bytes(b"no database " * 100)
+    with pytest.raises(ManageoutError, match="cannot be read"):
+        list(stored_periods(tmp_path))

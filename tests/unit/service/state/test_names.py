@@ -37,10 +37,10 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
 
 def test_a_disk_that_refuses_says_so_and_can_be_tried_again(tmp_path: Path) -> None:
     store = NamesStore(tmp_path)
-    limit(store.database, 3)
+    limit(store, 3)
     many = [(f"{number}.{ENTRY.name}", ENTRY._replace(name=f"{number}.{ENTRY.name}")) for number in range(99)]
     assert "full" in store.write(many)
     assert store.load() == []
-    limit(store.database, 1000)
+    limit(store, 1000)
     assert store.write(many) == ""
     assert len(store.load()) == 99

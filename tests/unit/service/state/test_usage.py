@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from manageout.errors import ManageoutError
 from manageout.service.state import usage as usage_store
-from manageout.service.state.usage import SCHEMA, UsageStore
-from manageout.service.state.usage_file import DAY, FILE, Usage, UsageFile
+from manageout.service.state.usage import DAY, FILE, SCHEMA, Day, Usage, UsageFile, UsageStore
 from tests.unit.service.state.test_database import limit
 
 DAY_NUMBER = 20_000
@@ -155,13 +155,13 @@ def test_a_write_that_fails_is_told_and_changes_nothing(tmp_path: Path) -> None:
     store = UsageStore(tmp_path)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("PRAGMA max_page_count = 1")
-    limit(store.database, 4)
+    limit(store, 4)
     many = [RDP._replace(port=port) for port in range(5000)]
     assert not store.write(many, NOW, NOW, 0)
-    assert "full" in store.database.refusal
-    limit(store.database, 100000)
+    assert "full" in store.refusal
+    limit(store, 100000)
     assert store.write(many, NOW, NOW, 0)
-    assert (store.database.refusal, len(list(UsageFile(tmp_path).rows()))) == ("", 5000)
+    assert (store.refusal, len(list(UsageFile(tmp_path).rows()))) == ("", 5000)
 
 
 def test_of_a_damaged_file_only_what_makes_sense_is_read(tmp_path: Path) -> None:
@@ -186,3 +186,43 @@ def test_a_run_that_was_noted_while_the_clock_was_ahead_is_not_the_last_one(tmp_
         assert store.write([], begun, now, 0)
     assert store.run(2520.0) == (2010.0, 2500.0)
     store.close()
+
+
+CALLS = RDP._replace(calls=2, unanswered=1, bytes=500)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> UsageFile:
+    rows = [
+        CALLS,
+        CALLS._replace(port=22, last=NOW + 50),
+        CALLS._replace(manager="10.0.1.31", bytes=1),
+        CALLS._replace(way="NAT46"),
+        CALLS._replace(day=20_001, last=NOW + DAY),
+    ]
+    UsageStore(tmp_path).write(rows, NOW, NOW + 10, 0)
+    return UsageFile(tmp_path)
+
+
+def test_days_by_way(file: UsageFile) -> None:
+    assert file.days() == [
+        Day(20_000, "ISATAP", 2, 6, 1001),
+        Day(20_000, "NAT46", 1, 2, 500),
+        Day(20_001, "ISATAP", 1, 2, 500),
+    ]
+
+
+def test_rows_since(file: UsageFile) -> None:
+    assert [(row.day, row.port) for row in file.rows(NOW + 20)] == [(20_000, 22), (20_001, 3389)]
+
+
+def test_no_file_says_why_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ManageoutError, match="nobody has watched") as refusal:
+        UsageFile(tmp_path).watched(NOW)
+    assert "usage_days" in refusal.value.hint
+
+
+def test_a_damaged_file_is_a_clear_line(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"rubbish" * 1000)
+    with pytest.raises(ManageoutError, match="cannot be read"):
+        list(UsageFile(tmp_path).rows())

@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 
 from manageout.service.process.clock import Clock
-from manageout.service.state.usage import UsageStore
-from manageout.service.state.usage_file import DAY, Usage, UsageFile
+from manageout.service.state.usage import DAY, Usage, UsageFile, UsageStore
 from manageout.service.usage.log import UsageLog
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse

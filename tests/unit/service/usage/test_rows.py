@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manageout.service.state.usage_file import DAY, Usage
+from manageout.service.state.usage import DAY, Usage
 from manageout.service.usage import rows as usage_rows
 from manageout.service.usage.rows import MANY, PER_MANAGER, Key, UsageRows
 

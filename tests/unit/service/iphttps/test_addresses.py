@@ -1,4 +1,4 @@
-"""Addresses that answer, refuse or stay silent, with real sockets on the loopback device."""
+"""HostAddresses that answer, refuse or stay silent, with real sockets on the loopback device."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from manageout.errors import ConnectError
-from manageout.service.process import addresses
-from manageout.service.process.addresses import Addresses, _Address
+from manageout.service.iphttps import addresses
+from manageout.service.iphttps.addresses import HostAddresses, _Address
 
 
 def entry(address: str, port: int) -> _Address:
     return _Address(socket.AF_INET, socket.SOCK_STREAM, 0, (address, port))
 
 
-def connect(found: Addresses, patience: float = 2.0) -> socket.socket:
+def connect(found: HostAddresses, patience: float = 2.0) -> socket.socket:
     return asyncio.run(found.connect("gateway", patience, lambda address: None)).sock
 
 
@@ -37,7 +37,7 @@ def full() -> tuple[socket.socket, list[socket.socket]]:
 def test_an_address_that_nobody_answers_at_does_not_use_up_the_time_of_the_others() -> None:
     silent, fillers = full()
     with silent, socket.create_server(("127.0.0.2", 0)) as good:
-        found = Addresses("gateway", 443)
+        found = HostAddresses("gateway", 443)
         found._known = [entry(*silent.getsockname()), entry(*good.getsockname())]
         found._hanging = addresses.MAX_QUESTIONS  # no name server answers
         begun = time.monotonic()
@@ -51,7 +51,7 @@ def test_an_address_that_nobody_answers_at_does_not_use_up_the_time_of_the_other
 def test_an_address_that_refuses_hands_over_at_once_and_all_of_them_are_named() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # and no listen
-        found = Addresses("gateway", 443)
+        found = HostAddresses("gateway", 443)
         found._known = [entry("127.0.0.1", closed.getsockname()[1]), entry("127.0.0.2", 1)]
         found._hanging = addresses.MAX_QUESTIONS
         with pytest.raises(ConnectError, match=r"127\.0\.0\.1: Connection refused; 127\.0\.0\.2: Connection"):
@@ -60,7 +60,7 @@ def test_an_address_that_refuses_hands_over_at_once_and_all_of_them_are_named() 
 
 def test_a_family_that_this_kernel_lacks_is_a_fault_of_that_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as good:
-        found = Addresses("gateway", 443)
+        found = HostAddresses("gateway", 443)
         lacking = entry("127.0.0.9", 1)._replace(family=19)  # AF_ECONET, which Linux has no more
         found._known = [lacking, entry(*good.getsockname())]
         found._hanging = addresses.MAX_QUESTIONS
@@ -72,7 +72,7 @@ def test_a_family_that_this_kernel_lacks_is_a_fault_of_that_address() -> None:
 
 def test_an_address_whose_tls_was_no_good_comes_last() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.2", 0)) as two:
-        found = Addresses("gateway", 443)
+        found = HostAddresses("gateway", 443)
         found._known = [entry(*one.getsockname()), entry(*two.getsockname())]
         found._hanging = addresses.MAX_QUESTIONS
         with connect(found) as sock:
@@ -88,7 +88,7 @@ def test_an_address_whose_tls_was_no_good_comes_last() -> None:
 def test_a_name_server_that_hangs_costs_little_when_the_addresses_are_known() -> None:
     async def run() -> float:
         with socket.create_server(("127.0.0.1", 0)) as good:
-            found = Addresses("gateway", 443)
+            found = HostAddresses("gateway", 443)
             found._known = [entry(*good.getsockname())]
             never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             found._question = never
@@ -102,7 +102,7 @@ def test_a_name_server_that_hangs_costs_little_when_the_addresses_are_known() ->
 
 def test_a_name_server_that_hangs_at_the_first_time_is_a_fault_soon() -> None:
     async def run() -> None:
-        found = Addresses("gateway", 443)
+        found = HostAddresses("gateway", 443)
         found._question = asyncio.get_running_loop().create_future()
         with pytest.raises(ConnectError, match="no answer of the name server"):
             await found.connect("gateway", 0.1, lambda address: None)
@@ -112,6 +112,6 @@ def test_a_name_server_that_hangs_at_the_first_time_is_a_fault_soon() -> None:
 
 def test_what_is_no_name_is_said() -> None:
     with pytest.raises(ConnectError, match=r"gateway nowhere\.invalid: "):
-        connect(Addresses("nowhere.invalid", 443))
+        connect(HostAddresses("nowhere.invalid", 443))
     with pytest.raises(ConnectError, match="not a host name"):
-        connect(Addresses("a" * 70 + ".example", 443))
+        connect(HostAddresses("a" * 70 + ".example", 443))

@@ -46,7 +46,7 @@ class Made(NamedTuple):
     address: str
 
 
-class Addresses:
+class HostAddresses:
     """Where one host is reached."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -55,7 +55,7 @@ class Addresses:
         self._question: asyncio.Future[list[_Address]] | None = None
         self._hanging = 0
         self._last: set[str] = set()
-        """Addresses that answered, but not with a gateway's TLS."""
+        """HostAddresses that answered, but not with a gateway's TLS."""
 
     def forget_question(self) -> None:
         """Ask anew next time, whatever is being asked now."""
