@@ -23,8 +23,8 @@ TRANSLATED_MTU = TUNNEL_MTU - 20
 """The largest IPv4 packet that becomes one of the tunnel's."""
 IPV4_ECHO = 28
 """Bytes of headers in an IPv4 echo request."""
-SLOW_RATE = "6M"
-"""Bytes a second of the tablet's transfer, which then lasts some seconds."""
+SLOW_RATE = round(6_000_000 / network.PATIENCE**2)
+"""Bytes a second of the tablet's transfer, which then outlasts the laptop's return; a slow machine's return is long."""
 SOME_BYTES = 100_000
 DROP_SECONDS = 15.0
 VANISH_SECONDS = 10.0
