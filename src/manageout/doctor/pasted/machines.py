@@ -71,7 +71,8 @@ def host(part: Part) -> str:
     if part.kind == "ipconfig":
         return _of_ipconfig(part.lines)
     if part.kind == "systeminfo":
-        return next((_word(line) for line in part.lines[:3] if ":" in line), "")
+        name = next((_word(line) for line in part.lines[:3] if ":" in line), "")
+        return name if _HOST.fullmatch(name) else ""  # somebody may have filtered the lines
     if part.kind == "hostname" and len(part.lines) == 1:
         return part.lines[0] if _HOST.fullmatch(part.lines[0]) else ""
     return ""

@@ -79,6 +79,7 @@ def test_the_machine_that_was_spoken_of_last() -> None:
     )
     assert not prose.speaks_of_a_server(["our DA server is fine.", "from a client I see"])
     assert not prose.speaks_of_a_server(["what is this?"])
+    assert not prose.speaks_of_a_server(["we have two DA servers behind an F5"])
 
 
 def test_a_long_text_is_bounded() -> None:
