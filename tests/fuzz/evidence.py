@@ -16,7 +16,6 @@ from typing import Any
 from manageout.cli.show import findings as shown
 from manageout.doctor.diagnosis import MAX_QUOTE, MAX_QUOTES, diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.pasted.commands import KINDS
 from manageout.doctor.pasted.segments import Part, parts
 from manageout.doctor.powershell import records as powershell
 from manageout.doctor.read import bundle
@@ -84,7 +83,7 @@ def cut(data: bytes) -> None:
     rows = lines(decode(data))
     kept = 0
     for part in parts(rows):
-        assert part.kind in KINDS or not part.kind
+        assert part.kind in {*_KINDS, "powershell", ""}
         assert not part.lines or (part.lines[0] and part.lines[-1])
         kept += sum(map(bool, part.lines))
     assert kept <= sum(map(bool, rows))

@@ -6,8 +6,10 @@ Read is what an ISATAP router before the farm must know; everything else is name
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
@@ -27,33 +29,14 @@ MAX_NODES = 512
 MAX_MAPPINGS = 64
 """Prefixes of NAT64; a farm has one."""
 
-_USED_WORDS = (
-    "LoadBalancing InternalInterface InternalIPv6Prefix ClientIPv6Prefix EntrypointName "
-    "DnsSuffix DAInstallType DAStatus PrefixMapping ConnectToAddress NlsUrl Namespace GpoName ClientGpoName "
-    "ServerGpoName AppServerGpoName SslCertificate PSComputerName ServerURL Url DomainLocationDeterminationURL "
-    "DirectAccessDnsServers NameServers DnsIPAddress Router OnlySendAQuery ExclusionList"
+_PROPERTIES = frozenset(
+    word
+    for words in tomllib.loads(
+        files("manageout.imports").joinpath("properties.toml").read_text("utf-8")
+    ).values()
+    for word in words
 )
-_USED = frozenset(_USED_WORDS.split())
-# Documented, and nothing that a router before the farm needs.
-_OTHER_WORDS = (
-    "VpnStatus VpnS2SStatus InternetInterface "
-    "AppServerSecurityGroupNameList ConnectionType TrafficProtection "
-    "ClientSecurityGroupNameList OnlyRemoteComputers Downlevel ForceTunnel "
-    "ForceTunnelingNrptSuffix DownlevelSecurityGroupNameList DownlevelGpoName "
-    "EnableDAForAllNetworks SecureNameQueryFallback QueryPolicy UserAuthentication "
-    "ComputerCertAuthentication IPsecRootCertificate IntermediateRootCertificate TeredoState "
-    "IsSingleNic IsNatDeployed HealthCheck NlsLocation NlsCertificate NlsReachability "
-    "MgmtServer IPAssignmentMethod IPAddressRangeList IPv6Prefix AuthenticationType "
-    "RadiusServerList InstanceName State IPv4AddressPortPool InboundInterface OutboundInterface "
-    "TcpMappingTimeoutSeconds PolicyStore LatencyMilliseconds AlwaysSynthesize "
-    "AcceptInterface SendInterface Description ResolutionState ResolutionIntervalSeconds "
-    "DirectAccessProxyType DirectAccessProxyName DirectAccessEnabled NameEncoding "
-    "DirectAccessIPsecCARestriction DirectAccessQueryIPsecEncryption "
-    "DirectAccessQueryIPsecRequired DnsSecIPsecCARestriction DnsSecQueryIPsecEncryption "
-    "DnsSecQueryIPsecRequired DnsSecValidationRequired ConfigureClients RunspaceId PSShowComputerName "
-    "CimClass CimInstanceProperties CimSystemProperties IsMultiSite DeploymentType NatDeployed SingleNic UserAuth"
-)
-_OTHER = frozenset(_OTHER_WORDS.split())
+"""Those that are known, used or not."""
 _NAMES = (
     "nrpt", "nrptLocal", "clientNames", "isatap", "dnsTransition", "ncsi", "locationPage", "iphttpsConfiguration",
 )  # fmt: skip
@@ -164,7 +147,7 @@ def _node(farm: Farm, source: str, computer: str, row: Row, section: str) -> Nod
         node.client = found[0] if found else None
     node.connect = next((text.lower() for text in texts(row.get("ConnectToAddress"))), "")
     node.policy, node.domain = farm_domain.of(row)
-    farm.unread += [f"{source}: {_clean(key)}" for key in row if key not in _USED and key not in _OTHER]
+    farm.unread += [f"{source}: {_clean(key)}" for key in row if key not in _PROPERTIES]
     return node
 
 

@@ -10,6 +10,7 @@ from manageout.doctor.console import settings as netsh
 from manageout.doctor.console.ipconfig import kind_of
 from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import Facts, Interface, NrptRule, PrefixPolicy, Route, Seen
+from manageout.doctor.languages import either
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
 from manageout.windows.text import MAX_ADDRESSES, addresses, ipv6_address
@@ -255,8 +256,8 @@ def _profiles(facts: Facts, part: Part) -> bool:
     for line, after in pairwise([*part.lines, ""]):
         if RULE.match(after):
             title = line.strip(" :")
-        elif title and len(line.split()) == 2 and (word := line.split()[1].lower()) in _ON:
-            states.append((title, _ON[word], line.strip()))
+        elif title and len(line.split()) == 2 and (on := either(line.split()[1], "on", "off")) is not None:
+            states.append((title, on, line.strip()))
             title = ""
     outside = [one for one in states if "domain" not in one[0].lower() and "dom\u00e4n" not in one[0].lower()]
     if not outside:
@@ -264,10 +265,6 @@ def _profiles(facts: Facts, part: Part) -> bool:
     off = [f"{title}: {text}" for title, on, text in outside if not on]
     facts.firewall_off = Seen(bool(off), off[0] if off else f"{outside[0][0]}: {outside[0][2]}")
     return True
-
-
-_ON = {"on": True, "off": False, "ein": True, "aus": False, "actif": True, "inactif": False, "activar": True,
-       "desactivar": False, "启用": True, "关闭": False, "オン": True, "オフ": False}  # fmt: skip
 
 
 def _associations(facts: Facts, part: Part) -> bool:

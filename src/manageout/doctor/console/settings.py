@@ -1,8 +1,8 @@
 """Output of netsh, in any language: tables by their columns, lists of settings by their order.
 
-Labels are translated, keywords (``enabled``, ``disabled``) mostly are not; where they are, :data:`_STATES` knows
-the common languages. In the others, and where a code page has garbled the words, they are known by where they stand:
-every interface looks for neighbours, and nobody publishes a route to all multicast.
+Labels are translated, keywords (``enabled``, ``disabled``) mostly are not; where they are, ``languages.toml``
+knows the common languages. In the others, and where a code page has garbled the words, they are known by where they
+stand: every interface looks for neighbours, and nobody publishes a route to all multicast.
 """
 
 from __future__ import annotations
@@ -13,20 +13,11 @@ from ipaddress import IPv6Address, IPv6Network
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from manageout.doctor.languages import either
 from manageout.windows.text import ipv6_address, ipv6_network
 
 MAX_ROWS = 1000
 """Of a table; a server has some hundred routes."""
-_STATES = {
-    "enabled": True, "aktiviert": True, "activé": True, "habilitado": True, "abilitato": True, "ingeschakeld": True,
-    "włączony": True, "povoleno": True, "включен": True, "已启用": True, "已啟用": True, "有効": True, "사용": True,
-    "ativado": True, "engedélyezve": True, "ενεργό": True, "desabilitado": False, "letiltva": False, "ανενεργό": False,
-    "aktiverad": True, "aktiveret": True, "aktivert": True, "käytössä": True, "etkin": True,
-    "disabled": False, "deaktiviert": False, "désactivé": False, "deshabilitado": False, "disabilitato": False,
-    "uitgeschakeld": False, "wyłączony": False, "zakázáno": False, "отключен": False, "已禁用": False, "無効": False,
-    "已停用": False, "사용 안 함": False, "desativado": False, "inaktiverad": False, "deaktiveret": False,
-    "deaktivert": False, "ei käytössä": False, "devre dışı": False,
-}  # fmt: skip
 NUMBER = re.compile(r"[0-9]{1,9}")
 INTERFACE_ORDER = (
     "luid", "index", "state", "metric", "mtu", "reachable", "base_reachable", "retransmit", "dad", "site_length",
@@ -47,7 +38,7 @@ class Setting(NamedTuple):
     @property
     def on(self) -> bool | None:
         """True or False for enabled and disabled in a language that is known, else None."""
-        return _STATES.get(self.value.strip().lower())
+        return either(self.value, "enabled", "disabled")
 
 
 class InterfaceRow(NamedTuple):
@@ -142,36 +133,7 @@ _NARROW = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{3,10})\s+(\S+)\s
 
 def connected(state: str) -> bool | None:
     """What the column State says; None in a language that is not known."""
-    return _CONNECTED.get(state.lower())
-
-
-_CONNECTED = {
-    **dict.fromkeys(
-        (
-            "connected",
-            "verbunden",
-            "connect\u00e9",
-            "conectado",
-            "connesso",
-            "verbonden",
-            "\u5df2\u8fde\u63a5",
-            "\u5df2\u9023\u7dda",
-        ),
-        True,
-    ),
-    **dict.fromkeys(
-        (
-            "disconnected",
-            "getrennt",
-            "nicht verbunden",
-            "d\u00e9connect\u00e9",
-            "desconectado",
-            "disconnesso",
-            "verbroken",
-        ),
-        False,
-    ),
-}
+    return either(state, "connected", "disconnected")
 
 
 def routes(lines: list[str]) -> list[RouteRow]:
@@ -226,12 +188,10 @@ def prefix_policies(lines: list[str]) -> list[PolicyRow]:
 
 def published(row: RouteRow, rows: Iterable[RouteRow] = ()) -> bool:
     """Whether a route is advertised: ``Yes`` or ``Age``; in a language that is not known, not as multicast is."""
-    if (word := row.publish.lower()) in _PUBLISHED or word in _UNPUBLISHED:
-        return word in _PUBLISHED
-    never = {other.publish.lower() for other in rows if other.prefix == MULTICAST}
-    return bool(never) and word not in never
+    if (known := either(row.publish, "published", "unpublished")) is not None:
+        return known
+    never = {other.publish for other in rows if other.prefix == MULTICAST}
+    return bool(never) and row.publish not in never
 
 
 MULTICAST = IPv6Network("ff00::/8")
-_PUBLISHED = frozenset(("yes", "age", "ja", "oui", "sí", "si", "sì", "sim", "tak", "ano", "да", "是", "はい"))
-_UNPUBLISHED = frozenset(("no", "nein", "non", "não", "nie", "ne", "нет", "否", "いいえ"))

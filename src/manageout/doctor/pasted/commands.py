@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from importlib.resources import files
 
 MAX_COMMAND = 400
 """Characters of a command that are looked at and kept."""
-KINDS = frozenset(
-    {
-        "ipconfig", "displaydns", "isatap", "iphttps", "teredo", "clat", "6to4", "interface", "interfaces", "addresses",
-        "routes", "policies", "namespace", "advfirewall", "netsh", "nslookup", "dnscmd", "reg", "sc", "route", "ping",
-        "tracert", "pathping", "systeminfo", "gpresult", "certutil", "w32tm", "klist", "ver", "hostname", "powershell",
-        "opened",
-    }
-)  # fmt: skip
-"""Of outputs that are told apart. ``netsh`` is any other of netsh, ``powershell`` any cmdlet's, ``opened`` that of
-whatever opens a share or a port at an IPv4 address."""
-_VERBS = frozenset(
-    {
-        "get", "set", "test", "resolve", "new", "add", "remove", "show", "restart", "start", "stop", "enable",
-        "disable", "invoke", "clear", "import", "export", "format", "select", "where", "measure", "find", "reset",
-    }
-)  # fmt: skip
+_DATA = tomllib.loads(files("manageout.doctor.pasted").joinpath("commands.toml").read_text("utf-8"))
+TITLES: dict[str, str] = _DATA["titles"]
+"""What an output of a kind is called, where that is not the kind's name."""
+NO_MACHINES = frozenset(_DATA["no-machines"])
+"""Headings that look like names of machines, lower case."""
 _CMDLET = re.compile(r"\(?([A-Za-z]{3,12})-([A-Z]\w{2,60})\)?", re.ASCII)
 _NOISE = re.compile(
     r"^[\s#>$*=~_\-`'\"(\[]*(?:\d{1,2}[.)]\s+)?"
@@ -30,28 +21,7 @@ _NOISE = re.compile(
 )
 _ENDS = " \t:=~_`'\")]*"
 _PLACE = re.compile(r"[\w.*-]*[.:\d][\w.:%*-]*\.?|isatap|localhost|wpad", re.IGNORECASE)
-_ALONE = {
-    "ipconfig": re.compile(r"(?:\s*/\w{1,20}(?: [\w*.-]+)?)*"),
-    "netsh": re.compile(r".*\b(?:sh|sho|show|dump)\b[\w\s=:\\/.\"{}*,-]*"),
-    "route": re.compile(r"\s+(?:-[46]\s+)?print(?:\s+(?:-[46]|[\d.*:a-f/]+))*"),
-    "reg": re.compile(r"\s+query\s+\S.*"),
-    "sc": re.compile(r"\s+(?:\\\\\S+\s+)?(?:query|queryex|qc)(?:\s+\S+){0,3}"),
-    "systeminfo": re.compile(r"(?:\s+/\w+(?: \S+)?)*"),
-    "gpresult": re.compile(r"(?:\s+/\w+(?: \S+)?)+"),
-    "certutil": re.compile(r"\s+-.*"),
-    "w32tm": re.compile(r"\s+/.*"),
-    "klist": re.compile(r"(?:\s+(?:tickets|tgt|sessions|-li|-lh|purge).*)?"),
-    "dnscmd": re.compile(r"\s+.*/\w+.*"),
-    "hostname": re.compile(r""),
-    "ver": re.compile(r""),
-    "whoami": re.compile(r"(?:\s+/\w+)*"),
-    "arp": re.compile(r"\s+-\w.*"),
-    "netstat": re.compile(r"(?:\s+-\w+)*"),
-    "wmic": re.compile(r"\s+\w+.*"),
-    "telnet": re.compile(r"\s+[\d.]{7,15}(?:\s+\d{1,5})?"),
-    "getmac": re.compile(r"(?:\s+/\w+)*"),
-    "net": re.compile(r"\s+(?:start|stop|use|config|statistics|time)(?:\s+\S+){0,3}"),
-}
+_ALONE = {name: re.compile(pattern) for name, pattern in _DATA["alone"].items()}
 """What may stand behind a command that stands alone in a line, for prose to be none."""
 
 
@@ -65,7 +35,7 @@ def alone(line: str) -> str:
     line = line.strip().rstrip(_ENDS) if line else ""
     word, _, rest = line.partition(" ")
     name = word.lower().removesuffix(".exe")
-    if (match := _CMDLET.fullmatch(word)) and match[1].lower() in _VERBS:
+    if (match := _CMDLET.fullmatch(word)) and match[1].lower() in _DATA["verbs"]:
         return line if _looks_typed(rest) else ""
     pattern = _ALONE.get(name)
     if pattern is not None:
@@ -103,7 +73,8 @@ _OPTION = re.compile(
 
 
 def kind_of(command: str) -> str:
-    """One of :data:`KINDS`, or "" for a command that none of them is, and for none."""
+    """What tells its output from those of others: ``netsh`` for any other of netsh, ``powershell`` for any cmdlet,
+    ``opened`` for what opens a share or a port at an IPv4 address; "" for any other command, and for none."""
     words = command.lower().replace('"', " ").split()
     while words and words[0] in ("sudo", "cmd", "/c", "&", "cmd.exe", "start", "/wait"):
         words = words[1:]
@@ -114,20 +85,14 @@ def kind_of(command: str) -> str:
         return _netsh(words[1:])
     if name == "ipconfig":
         return "displaydns" if any(word.startswith("/displayd") for word in words) else "ipconfig"
-    if name in _NAMED:
+    if name in _DATA["named"]:
         return name
     if _OPENED.match(command):
         return "opened"
     found = _CMDLET.match(command.lstrip("(&$ "))
-    return "powershell" if (found and found[1].lower() in _VERBS) or _SHORT.match(command) else ""
+    return "powershell" if (found and found[1].lower() in _DATA["verbs"]) or _SHORT.match(command) else ""
 
 
-_NAMED = frozenset(
-    {
-        "nslookup", "dnscmd", "reg", "ping", "tracert", "pathping", "systeminfo", "gpresult", "certutil", "sc", "route",
-        "w32tm", "klist", "ver", "hostname",
-    }
-)  # fmt: skip
 _OPENED = re.compile(
     r"(?:net|dir|pushd|x?copy|robocopy|type|telnet|curl|mstsc)\b.*?(?:\\\\|[\s/:@])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])",
     re.I,
@@ -137,9 +102,6 @@ _SHORT = re.compile(
     r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
     re.I,
 )
-_NETSH = {
-    "isatap": "isatap", "teredo": "teredo", "httpstunnel": "iphttps", "6to4": "6to4", "clat": "clat",
-}  # fmt: skip
 
 
 def _netsh(words: list[str]) -> str:
@@ -155,11 +117,11 @@ def _netsh(words: list[str]) -> str:
     if not _short(words[0], "interface", 3) or len(words) < 2:
         return "netsh"
     context, rest = words[1], words[2:]
-    if context in ("ipv6", "ipv4", "ip") and rest and rest[0] in _NETSH:
-        return _NETSH[rest[0]]  # the old form: netsh interface ipv6 isatap show state
-    for name, kind in _NETSH.items():
+    if context in ("ipv6", "ipv4", "ip") and rest and rest[0] in _DATA["netsh"]:
+        return str(_DATA["netsh"][rest[0]])  # the old form: netsh interface ipv6 isatap show state
+    for name, kind in _DATA["netsh"].items():
         if _short(context, name, 3):
-            return kind
+            return str(kind)
     if context == "ipv6" and len(rest) > 1:
         return _ipv6(rest[1], rest[2:])
     return "netsh"

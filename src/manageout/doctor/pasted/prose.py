@@ -27,7 +27,8 @@ _SERVER = (
 )
 _OTHERS = r"client|laptop|notebook|helpdesk|workstation|manager|console|desktop|pcs?|hosts?|rechner|arbeitsplatz|poste"
 _MACHINE = re.compile(
-    rf"\b(?:(?P<server>{_SERVER})(?<!s)\b|{_SERVER}|(?:{_OTHERS})s?)\b|\b\w*(?:rechner|laptops?|clients?)\b", re.I
+    rf"\b(?:(?P<server>{_SERVER})(?<!s)\b|{_SERVER}|(?:{_OTHERS})s?)\b|\b\w*(?:rechner|laptops?|clients?)\b",
+    re.I,
 )
 """Several servers are none of which an output is."""
 _NAME = r"(?-i:(?=[\w-]*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14})(?:\.[\w-]+){0,8}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from manageout.doctor.pasted.commands import MAX_COMMAND, alone, elsewhere, kind_of
+from manageout.doctor.pasted.commands import MAX_COMMAND, NO_MACHINES, alone, elsewhere, kind_of
 from manageout.doctor.pasted.lines import PROMPT, UNIX
 from manageout.doctor.pasted.shapes import shape_at
 from manageout.doctor.powershell.records import GROUPS
@@ -23,7 +23,7 @@ class Part(NamedTuple):
     ``lines``: of the output, without blank ones at both ends; in PowerShell's lists a blank line may stand between.
     ``machine``: the name in a remote prompt (``[DA1]: PS C:\\>``) or in a heading (``=== DA1 ===``, ``on the
     server:``); empty for the machine that nobody names.
-    ``kind``: whose output it is, one of :data:`~manageout.doctor.pasted.commands.KINDS`; ``powershell`` when a
+    ``kind``: whose output it is, of :func:`~manageout.doctor.pasted.commands.kind_of`; ``powershell`` when a
     cmdlet was typed, or when it is a list or table as PowerShell prints them; empty when neither command nor
     shape is known, as for prose.
     ``router``: whether the heading calls the machine a DirectAccess server, a router or a gateway.
@@ -114,13 +114,6 @@ _TOLD = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"^(?=.*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14}(?:\.[\w-]+){0,8}$")
-_NO_NAMES = frozenset(
-    {
-        "ipv4", "ipv6", "6to4", "ip-https", "iphttps", "isatap", "teredo", "dns64", "nat64", "dns", "nrpt", "gpo",
-        "before", "after", "step1", "step2", "test1", "test2", "output", "end", "begin", "result", "results", "netsh",
-        "ipconfig", "route", "routes", "ping", "nslookup", "powershell", "cmd", "dhcp", "ras", "vpn", "http", "tcp",
-    }
-)  # fmt: skip
 
 
 def _heading(line: str, before: str) -> str:
@@ -153,7 +146,7 @@ def _named(match: re.Match[str]) -> str:
 
 
 def _is_name(word: str) -> bool:
-    return _NAME.match(word) is not None and word.lower() not in _NO_NAMES and not _SYSTEM.fullmatch(word)
+    return _NAME.match(word) is not None and word.lower() not in NO_MACHINES and not _SYSTEM.fullmatch(word)
 
 
 _SYSTEM = re.compile(r"win(?:dows)?-?(?:\d{1,2}|20\d\d)(?:-?\d\dh\d)?", re.IGNORECASE)

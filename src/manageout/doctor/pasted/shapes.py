@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from manageout.doctor.languages import means
 from manageout.doctor.powershell.delimited import DELIMITED, MARKDOWN_RULE
 
 MAX_LOOK = 6
@@ -36,14 +37,6 @@ _INDEXED = re.compile(r"^\S{2,30} ?\d{1,9} ?[:\uff1a] ?\S")
 _PROPERTY = re.compile(r"^[A-Z][A-Za-z0-9]+ *: ?")
 _CODE = re.compile(r"0x[0-9a-f]{1,8}")
 _ERROR = re.compile(r"^(?:[A-Z][a-z]+-[A-Z]\w+) ?: |^\s*\+ (?:CategoryInfo|FullyQualifiedErrorId)")
-
-
-ROUTER_LABELS = (
-    "router name", "routername", "nom du routeur", "nombre del enrutador", "nombre de enrutador", "nome router",
-    "nome do roteador", "nome do router", "nazwa routera", "název směrovače", "имя маршрутизатора", "reitittimen nimi",
-    "routernavn", "routernamn", "yönlendirici adı", "路由器名称", "路由器名稱", "ルーター名", "라우터 이름",
-)  # fmt: skip
-"""Of ``netsh interface isatap show router``, lower case."""
 
 
 class Shape(NamedTuple):
@@ -156,7 +149,7 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
         return UNKNOWN
     if _INDEXED.match(line) and any(RULE.match(one) for one in below[:3]):
         return Shape("addresses")
-    if _STATE.match(line) or line.replace("\uff1a", ":").partition(":")[0].strip().lower() in ROUTER_LABELS:
+    if _STATE.match(line) or means(line.replace("\uff1a", ":").partition(":")[0], "router-name"):
         return Shape("isatap")
     if _server(line, after):
         return Shape("nslookup")

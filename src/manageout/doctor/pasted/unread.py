@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from manageout.doctor.pasted.commands import TITLES
 from manageout.doctor.pasted.segments import Part
 
 MAX_NAME = 100
@@ -11,14 +12,6 @@ MAX_NAME = 100
 _MAIL = re.compile(
     r"(?:from|to|cc|sent|date|subject|von|an|gesendet|betreff|de|à|objet|para|asunto)\s?: ", re.I
 )
-_TITLES = {
-    "ipconfig": "ipconfig", "displaydns": "ipconfig /displaydns", "isatap": "netsh interface isatap",
-    "iphttps": "netsh interface httpstunnel", "teredo": "netsh interface teredo", "interface": "a netsh interface",
-    "interfaces": "netsh interface ipv6 show interfaces", "addresses": "netsh interface ipv6 show addresses",
-    "routes": "netsh interface ipv6 show route", "policies": "netsh interface ipv6 show prefixpolicies",
-    "namespace": "netsh namespace", "advfirewall": "netsh advfirewall", "reg": "reg query", "sc": "sc query",
-    "route": "route print", "powershell": "PowerShell",
-}  # fmt: skip
 
 
 def name(part: Part) -> str:
@@ -35,7 +28,7 @@ def name(part: Part) -> str:
     if "transcript start" in first.lower():
         return ""
     if part.kind:
-        return f"what looks like {_TITLES.get(part.kind, part.kind)}: {first}"
+        return f"what looks like {TITLES.get(part.kind, part.kind)}: {first}"
     return f"what begins with {first!r}" if _is_output(part.lines) else ""
 
 

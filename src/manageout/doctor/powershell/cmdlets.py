@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from manageout.doctor.powershell import delimited
 from manageout.doctor.powershell import json as powershell_json
 from manageout.doctor.powershell.records import Record, records
-from manageout.doctor.powershell.shapes import SHAPES, Shape
+from manageout.doctor.powershell.shapes import CMDLETS, DATA, Cmdlet
 from manageout.doctor.powershell.value import Value, value_of
 
 Row = dict[str, Any]
@@ -29,28 +29,11 @@ class Found(NamedTuple):
     cut: tuple[str, ...]
 
 
-_BY_CMDLET = {shape.cmdlet.lower(): shape for shape in SHAPES}
-WRITTEN = {name.lower(): name for shape in SHAPES for needs in shape.needs for name in needs}
+_BY_CMDLET = {shape.name.lower(): shape for shape in CMDLETS}
+WRITTEN = {name.lower(): name for shape in CMDLETS for needs in shape.needs for name in needs}
 """Properties by which a cmdlet is known, lower case -> as Windows writes them."""
 _CMDLET = re.compile(r"\b((?:get|test|resolve)-[a-z0-9]{3,60})\b", re.I)
-_ALIASES = {
-    "gsv": "get-service", "gip": "get-netipconfiguration", "tnc": "test-netconnection", "gp": "get-itemproperty",
-}  # fmt: skip
 _SERVICES = ("Running", "Stopped", "Paused", "StartPending", "StopPending", "ContinuePending", "PausePending")
-_NUMBERS = frozenset(
-    (
-        "ifindex",
-        "interfaceindex",
-        "nlmtu",
-        "prefixlength",
-        "osbuildnumber",
-        "buildnumber",
-        "build",
-        "precedence",
-        "label",
-        "remoteport",
-    )
-)
 _RENAMED = {"nlmtu(bytes)": "NlMtu", "resolutioninterval": "ResolutionIntervalSeconds"}
 _INDEX = {"adapters": "ifIndex", "interfaces": "ifIndex"}
 """As the collector calls the interface's index there; InterfaceIndex elsewhere."""
@@ -125,13 +108,13 @@ def cmdlet(command: str) -> str:
     if names:
         return str(names[-1]).lower()
     word = command.strip().partition(" ")[0].lower()
-    return _ALIASES.get(word, "")
+    return str(DATA["aliases"].get(word, ""))
 
 
-def _shape_of(record: Record, named: str) -> Shape | None:
+def _shape_of(record: Record, named: str) -> Cmdlet | None:
     have = {WRITTEN.get(name.lower(), name) for name in record.values}
     own = _BY_CMDLET.get(named)
-    candidates: list[Shape] = [own, *SHAPES] if own is not None else [*SHAPES]
+    candidates: list[Cmdlet] = [own, *CMDLETS] if own is not None else [*CMDLETS]
     for shape in candidates:
         if any(needs <= have for needs in shape.needs) and _may_be(shape, record):
             return shape
@@ -143,12 +126,12 @@ def _shape_of(record: Record, named: str) -> Shape | None:
     )
 
 
-def _may_be(shape: Shape, record: Record) -> bool:
+def _may_be(shape: Cmdlet, record: Record) -> bool:
     """Names that many things have mean a service only with its words."""
     return shape.section != "services" or any(value.text in _SERVICES for value in record.values.values())
 
 
-def _found(record: Record, shape: Shape) -> Found:
+def _found(record: Record, shape: Cmdlet) -> Found:
     row: Row = {}
     cut = []
     for name, value in record.values.items():
@@ -160,7 +143,7 @@ def _found(record: Record, shape: Shape) -> Found:
             written = _INDEX.get(shape.section, "InterfaceIndex")
         row[written] = _plain(written.lower(), value)
         cut += [written] if value.cut else []
-    return Found(shape.section, shape.cmdlet, row, record.quote, tuple(cut))
+    return Found(shape.section, shape.name, row, record.quote, tuple(cut))
 
 
 def _plain(name: str, value: Value) -> Any:
@@ -168,7 +151,7 @@ def _plain(name: str, value: Value) -> Any:
         return list(value.items)
     if value.text in ("True", "False"):
         return value.text == "True"
-    if name in _NUMBERS and value.text.isascii() and value.text.isdecimal() and len(value.text) < 19:
+    if name in DATA["numbers"] and value.text.isascii() and value.text.isdecimal() and len(value.text) < 19:
         return int(value.text)
     if name == "lasterrorcode":
         return _code(value.text)

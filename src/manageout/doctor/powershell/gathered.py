@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from manageout.doctor.facts import EVENTS, Facts, Seen
 from manageout.doctor.powershell import cmdlets
 from manageout.doctor.powershell import read as read_cmdlets
+from manageout.doctor.powershell.shapes import DATA
 from manageout.doctor.read.sections import MAX_ITEMS, MAX_ROWS, Row
 
 UNCUT = "$FormatEnumerationLimit = -1, then the command again with | Format-List"
@@ -26,19 +27,6 @@ _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
 _WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus")
 _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
-_ALONE = frozenset(
-    (
-        "location",
-        "iphttps",
-        "iphttpsConfiguration",
-        "isatap",
-        "teredo",
-        "teredoState",
-        "blockList",
-        "remoteAccess",
-    )
-)
-"""Of which a machine has one object."""
 _NOTHING = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}
 """Cmdlets that say something by printing nothing -> section."""
 
@@ -127,7 +115,7 @@ class _Machine:
                 self.tell(f"{one.cmdlet}: {name} is cut: the command again with | Format-List")
                 return
             self.tell(f"{one.cmdlet}: the list {name} is cut: {UNCUT}")
-        if one.section in _ALONE and rows and not one.row.keys() & rows[-1].keys():
+        if one.section in DATA["alone"] and rows and not one.row.keys() & rows[-1].keys():
             rows[-1].update(one.row)  # properties of one object, asked for one after the other
         elif len(rows) < MAX_ROWS:
             rows.append(dict(one.row))

@@ -19,23 +19,17 @@ from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system as text_system
 from manageout.doctor.console.netsh import HEX, named
 from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
+from manageout.doctor.languages import means
 from manageout.doctor.pasted import prose, unread
 from manageout.doctor.pasted.machines import Machines
 from manageout.doctor.pasted.segments import Part
-from manageout.doctor.pasted.shapes import ROUTER_LABELS, RULE
+from manageout.doctor.pasted.shapes import RULE
 from manageout.doctor.powershell.gathered import Gathered
 from manageout.doctor.read.text import outputs
 from manageout.windows.text import MAX_ADDRESSES
 
 MAX_UNREAD = 100
 """Parts that are named."""
-_DEFAULT = (
-    "default", "standard", "standaard", "par défaut", "predeterminado", "predefinito", "impostazione predefinita",
-    "padrão", "predefinição", "domyślny", "výchozí", "по умолчанию", "oletus", "alapértelmezett", "varsayılan",
-    "implicit", "προεπιλογή", "默认", "默认值", "預設", "預設值", "既定", "既定値", "기본값",
-)  # fmt: skip
-
-
 Reader = Callable[[Facts, Part], bool]
 """Adds to the facts what a part says; False when it says nothing that is known."""
 
@@ -243,11 +237,11 @@ def _isatap(facts: Facts, part: Part) -> bool:
     for setting in netsh.settings(part.lines):
         # "enabled (Group Policy)"
         label, value = setting.label.lower(), setting.value.partition(" (")[0].strip()
-        state = "default" if value.lower() in _DEFAULT else _WORDS.get(setting._replace(value=value).on)
+        state = "default" if means(value, "default") else _WORDS.get(setting._replace(value=value).on)
         if "isatap" in label and "." not in label and state is not None:
             facts.isatap_state = Seen(state, setting.text)
             known = True
-        elif (router or label in ROUTER_LABELS) and value and not HEX.match(value):
+        elif (router or means(label, "router-name")) and value and not HEX.match(value):
             if state is not None or " " not in value:
                 facts.isatap_router = Seen(value if state is None else "", setting.text)
                 known = True
@@ -271,7 +265,7 @@ def _teredo(facts: Facts, part: Part) -> bool:
             facts.teredo_type = Seen(value, setting.text)
         elif value in _TEREDO_STATES:
             facts.teredo_state = Seen(value, setting.text)
-        elif before in _TEREDO_STATES and "teredo" not in value and value not in _NO_ERROR:
+        elif before in _TEREDO_STATES and "teredo" not in value and not means(value, "no-error"):
             facts.teredo_error = Seen(setting.value, setting.text)
         before = value
     off = facts.teredo_type is not None and facts.teredo_type.value == "disabled"
@@ -280,13 +274,6 @@ def _teredo(facts: Facts, part: Part) -> bool:
 
 _TEREDO_TYPES = ("client", "enterpriseclient", "server", "natawareclient", "relay", "disabled", "default")
 _TEREDO_STATES = ("offline", "dormant", "probe", "qualified")
-_NO_ERROR = (
-    "", "-", "0", "0x0", "managed", "unmanaged",
-    "none", "aucun", "aucune", "keine", "keiner", "kein", "ninguno", "ninguna", "nenhum", "nenhuma", "nessuno",
-    "nessuna", "geen", "brak", "žádné", "žádná", "нет", "なし", "无", "無", "없음", "ingen", "inga", "ei mitään", "yok",
-    "nincs", "niciuna", "καμία", "κανένα",
-)  # fmt: skip
-"""What stands there when there is no error, or when the line is missing and the network's follows."""
 
 
 def _below(lines: list[str], heading: re.Pattern[str]) -> list[str]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manageout.doctor.pasted.commands import KINDS, alone, elsewhere, kind_of
+from manageout.doctor.pasted.commands import alone, elsewhere, kind_of
+from manageout.doctor.read.pasted import READERS
 
 
 @pytest.mark.parametrize(
@@ -81,5 +82,5 @@ def test_commands_that_ran_elsewhere(command: str, machine: str, there: str) -> 
 
 @given(st.text(max_size=100))
 def test_any_text(text: str) -> None:
-    assert kind_of(text) in KINDS | {""}
+    assert kind_of(text) in {*READERS, "powershell", ""}
     assert len(alone(text)) <= len(text)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manageout.doctor.pasted.commands import KINDS
 from manageout.doctor.pasted.shapes import shape_at
+from manageout.doctor.read.pasted import READERS
 from tests.unit.doctor.console.test_settings import INTERFACE, INTERFACES, POLICIES, ROUTES
 from tests.unit.doctor.languages import LANGUAGES, ipconfig
 
@@ -54,4 +54,4 @@ def test_shapes(text: str, kind: str) -> None:
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
 def test_any_lines(lines: list[str]) -> None:
-    assert shape_at(lines, 0).kind in KINDS | {""}
+    assert shape_at(lines, 0).kind in {*READERS, "powershell", ""}

@@ -8,7 +8,7 @@ import pytest
 
 from manageout.doctor.powershell.cmdlets import cmdlet, found
 from manageout.doctor.powershell.read import JUDGED
-from manageout.doctor.powershell.shapes import NOT_JUDGED, SHAPES
+from manageout.doctor.powershell.shapes import CMDLETS
 from manageout.doctor.read.sections import READERS
 from tests.unit.doctor.powershell_texts import INTERFACES, NRPT, SERVERS
 
@@ -28,22 +28,22 @@ def test_the_cmdlet_of_a_command(command: str, name: str) -> None:
 
 def test_every_shape_is_known_by_its_own_properties() -> None:
     """Properties of one cmdlet in a list without the command line are not taken for another's."""
-    for shape in SHAPES:
+    for shape in CMDLETS:
         for needs in shape.needs:
             text = [f"{name:<40} : Running" for name in sorted(needs)]
             one = found(text)[0]
-            assert one.cmdlet == shape.cmdlet, needs
+            assert one.cmdlet == shape.name, needs
 
 
 def test_every_section_has_its_reader() -> None:
     of_import = {"clientNames", "locationPage"}
-    assert {shape.section for shape in SHAPES} - JUDGED == {NOT_JUDGED, *of_import}
+    assert {shape.section for shape in CMDLETS} - JUDGED == {"", *of_import}
     assert READERS.keys() <= JUDGED
 
 
 def test_the_reference_names_every_cmdlet() -> None:
     page = (Path(__file__).parents[4] / "docs" / "reference" / "commands.md").read_text()
-    assert [shape.cmdlet for shape in SHAPES if f"`{shape.cmdlet}`" not in page] == []
+    assert [shape.name for shape in CMDLETS if f"`{shape.name}`" not in page] == []
 
 
 def test_values_become_what_the_collector_has() -> None:
@@ -71,4 +71,4 @@ def test_a_command_decides_where_the_properties_do_not() -> None:
 
 def test_what_nobody_knows_is_none() -> None:
     assert found(["Colour : red", "Taste  : sweet"]) == []
-    assert [one.section for one in found(SERVERS.split("\n"))] == [NOT_JUDGED, NOT_JUDGED]
+    assert [one.section for one in found(SERVERS.split("\n"))] == ["", ""]

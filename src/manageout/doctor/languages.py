@@ -1,0 +1,23 @@
+"""Words that Windows translates, by what they mean: those of ``languages.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+
+_WORDS = {
+    meaning: frozenset(words)
+    for meaning, words in tomllib.loads(
+        files("manageout.doctor").joinpath("languages.toml").read_text("utf-8")
+    ).items()
+}
+
+
+def means(word: str, meaning: str) -> bool:
+    """Whether ``word`` stands for ``meaning``, a key of the file, in some language."""
+    return word.strip().lower() in _WORDS[meaning]
+
+
+def either(word: str, yes: str, no: str) -> bool | None:
+    """True for a word of one meaning, False for one of the other, None for one of neither."""
+    return True if means(word, yes) else False if means(word, no) else None
