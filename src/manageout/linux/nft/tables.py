@@ -77,9 +77,13 @@ class RuleTables:
 
     def delete(self, guard: bool = True) -> None:
         """Remove all that are there, and who could own some; without ``guard`` that one stays."""
-        tables = (nft.TABLE, TIMEOUTS_TABLE, *((GUARD_TABLE,) if guard else ()))
+        tables = [GUARD_TABLE] if guard else []
+        if self._context is None:
+            tables += [nft.TABLE, TIMEOUTS_TABLE]
         try:
-            self._run({table: "" for table in tables}, _DELETE)
+            # Those that are owned vanish with their owner: which there are is not known when a load was broken off.
+            if tables:
+                self._run(dict.fromkeys(tables, ""), _DELETE)
         finally:
             if self._context is not None:
                 self._context.close()

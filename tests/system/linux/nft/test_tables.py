@@ -97,6 +97,25 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert nft.table_text(GUARD_TABLE) is not None
 
 
+def test_a_load_that_a_signal_breaks_off_leaves_nothing(
+    tables: RuleTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = libnftables.Context.run
+
+    def broken_off(self: libnftables.Context, commands: str, what: str) -> None:
+        """A handler that raises is called when the library returns."""
+        run(self, commands, what)
+        if "filter hook forward" in commands:
+            raise SystemExit
+
+    monkeypatch.setattr(libnftables.Context, "run", broken_off)
+    with pytest.raises(SystemExit):
+        tables.load(RULES % "", GUARD, TIMEOUTS % "100")
+    assert there() == {nft.TABLE, GUARD_TABLE, TIMEOUTS_TABLE}
+    tables.delete()
+    assert there() == set()
+
+
 def test_without_the_library_the_rules_are_shared(shared: RuleTables) -> None:
     shared.load(RULES % "", GUARD)
     assert not shared.owned and "libnone.so is not installed" in shared.shared
