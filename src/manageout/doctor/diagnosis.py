@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules.catalogue import RULES
-from manageout.doctor.rules.client import gateway
+from manageout.doctor.rules.evidence import gateway
 from manageout.doctor.rules.rule import Case, Rule, Severity, Variant
 
 MAX_QUOTES = 20
@@ -55,8 +55,8 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
 
 def _apply(one: Rule, facts: Facts) -> Iterator[Diagnosis]:
     name = facts.computer or facts.source
-    for found in islice(one.look(facts), MAX_QUOTES):
-        case = found if isinstance(found, Case) else Case(found)
+    cases = (found if isinstance(found, Case) else Case(found) for found in one.look(facts))
+    for case in islice((case for case in cases if case.seen), MAX_QUOTES):
         quotes = tuple(quote[:MAX_QUOTE] for quote in case.seen[:MAX_QUOTES])
         words = one.variants[case.variant] if case.variant else Variant()
         severity = case.severity or words.severity or one.severity

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.reach.reach import ClientAnswer, ReachFacts, ReachHop, Verdict, Way
-from manageout.service.probe.results import DnsAnswer, PathMtu
+from manageout.service.probe.results import BLOCKED, DnsAnswer, PathMtu
 
 LARGE: dict[str, int] = {"lease": 1260, "isatap": 1300}
 """Bytes of IPv4 that must pass: the clients' link has 1280, less or more the translated or added header."""
 NO_ROUTE = "Network is unreachable"
-BLOCKED = ("isatap", "wpad")
 RUN_ON = {
     "gateway": "run this on the gateway",
     "router": "run this on the ISATAP router",

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from manageout.doctor.facts import Facts, Lookup, Route
-from manageout.doctor.rules.isatap import CLAT, enabled, router_lookup
+from manageout.doctor.rules.evidence import holding, quotes, stated
+from manageout.doctor.rules.isatap import enabled, is_real, router_lookup
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import embedded_isatap
 
@@ -23,10 +24,10 @@ def _by_name(facts: Facts) -> dict[str, tuple[list[IPv4Address], list[IPv6Addres
     for lookup in facts.lookups:
         if lookup.name.lower() in routers:
             continue
-        four, six, quotes = found.setdefault(lookup.name.lower(), ([], [], []))
+        four, six, words = found.setdefault(lookup.name.lower(), ([], [], []))
         four += [address for address in lookup.addresses if isinstance(address, IPv4Address)]
         six += [address for address in lookup.addresses if isinstance(address, IPv6Address)]
-        quotes.append(lookup.quote)
+        words.append(lookup.quote)
     return found
 
 
@@ -39,12 +40,10 @@ def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
     listed = facts.block_list.value
     named = facts.isatap_policy_router or facts.isatap_router
     label = named.value.lower().split(".")[0] if named is not None else ""
-    records = [one.quote for one in facts.records if _first(one.name) == "isatap" and "isatap" in listed]
-    asked = [
-        one.quote for one in facts.lookups if _first(one.name) == "isatap" and not one.addresses and one.error
-    ]
+    records = [one for one in facts.records if _first(one.name) == "isatap" and "isatap" in listed]
+    asked = [one for one in facts.lookups if _first(one.name) == "isatap" and not one.addresses and one.error]
     if (label and label in listed) or records or (asked and "isatap" in listed):
-        yield (facts.block_list.quote, *records, *asked)
+        yield quotes(facts.block_list, *records, *asked)
 
 
 def _first(name: str) -> str:
@@ -64,20 +63,20 @@ def no_aaaa(facts: Facts) -> Iterator[Case]:
     server's own is none."""
     manages = facts.role == "manager" or (facts.role == "unknown" and enabled(facts))
     servers = {lookup.server for lookup in facts.lookups}
-    for four, six, quotes in _by_name(facts).values() if manages else ():
+    for four, six, words in _by_name(facts).values() if manages else ():
         if four and not six and not servers & set(map(str, four)):
-            yield Case(tuple(quotes), severity="warning" if facts.role == "unknown" else None)
+            yield Case(tuple(words), severity="warning" if facts.role == "unknown" else None)
 
 
 @rule("DNS-STALE-ISATAP")
 def stale_isatap(facts: Facts) -> Iterator[Case]:
     """AAAA with an ISATAP interface identifier of either u bit, for another than the machine itself; or in a zone."""
     own = {address for one in facts.interfaces for address in one.ipv6}
-    for name, (_, six, quotes) in _by_name(facts).items():
+    for name, (_, six, words) in _by_name(facts).items():
         found = [address for address in six if embedded_isatap(address.packed) and address not in own]
         if found:
             host, _, zone = name.partition(".")
-            yield Case(tuple(quotes), {"NAME": host, "ZONE": zone.rstrip("."), "ADDRESS": found[0]})
+            yield Case(tuple(words), {"NAME": host, "ZONE": zone.rstrip("."), "ADDRESS": found[0]})
     for record in facts.records:
         address = record.address
         if isinstance(address, IPv6Address) and embedded_isatap(address.packed) and address not in own:
@@ -90,13 +89,12 @@ def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     found = facts.value(DNSCACHE, "DisableNRPTForAdapterRegistration")
     modern = facts.build is not None and facts.build >= REGISTERS_NOT
     absent = facts.role == "client" and modern and found is None and "registry" in facts.sections
-    remote = facts.role == "client" or (
-        facts.role == "unknown" and not enabled(facts)
-    )  # ISATAP registers by itself
-    if absent or (remote and found is not None and found.value != 0):
-        yield (
-            found.quote if found else f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",
-        )
+    # ISATAP registers by itself.
+    remote = facts.role == "client" or (facts.role == "unknown" and not enabled(facts))
+    if absent:
+        yield (f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",)
+    elif remote and found is not None and found.value != 0:
+        yield (found.quote,)
 
 
 @rule("DNS-IPV4-LITERAL")
@@ -111,8 +109,7 @@ def ipv4_literal(facts: Facts) -> Iterator[Case]:
         if isinstance(address, IPv6Address) and not embedded_isatap(address.packed):
             inner = IPv4Address(address.packed[12:])
             if inner in failed:
-                told = (facts.clat.quote,) if facts.clat is not None else ()
-                yield Case((failed[inner], quote, *told), {"NAT64ADDRESS": address})
+                yield Case((failed[inner], quote, *quotes(facts.clat)), {"NAT64ADDRESS": address})
 
 
 def _failed_literals(facts: Facts) -> dict[IPv4Address | IPv6Address, str]:
@@ -130,10 +127,9 @@ def no_ipv4(facts: Facts) -> Iterator[Case]:
     """An IPv4 address that was typed could not be reached, and something shows a network without IPv4."""
     failed = {one: quote for one, quote in _failed_literals(facts).items() if isinstance(one, IPv4Address)}
     why = _six_only(facts)
-    if failed and why and not (facts.clat is not None and facts.clat.value):
+    if failed and why and not stated(facts.clat, True):
         address, quote = next(iter(failed.items()))
-        told = [facts.clat.quote] if facts.clat is not None else []
-        yield Case((quote, *why[:3], *told), {"ADDRESS": address})
+        yield Case((quote, *why[:3], *quotes(facts.clat)), {"ADDRESS": address})
 
 
 def _six_only(facts: Facts) -> list[str]:
@@ -141,11 +137,11 @@ def _six_only(facts: Facts) -> list[str]:
     if 4 in facts.defaults or any(one.answered and one.address.version == 4 for one in facts.pings):
         return []
     cards = [one for one in facts.interfaces if one.kind == "other"]
-    if any(_real(address) for one in cards for address in one.ipv4):
+    if any(is_real(address) for one in cards for address in one.ipv4):
         return []
     found = list(facts.no_ipv4)
     if six := next((one for one in cards if one.listed and one.ipv6), None):
-        found.append(f"{six.quote or six.name}: {six.printed(six.ipv6)}, and no IPv4 address")
+        found.append(f"{holding(six, six.ipv6)}, and no IPv4 address")
     found += [one.quote for one in facts.lookups if one.name.lower() == DNS64_NAME and _has_six(one)]
     if not found and any(one.unsent for one in facts.pings):
         found += [route.quote for route in facts.routes or [] if _by_card(facts, route)]
@@ -155,11 +151,6 @@ def _six_only(facts: Facts) -> list[str]:
 
 DNS64_NAME = "ipv4only.arpa"
 """Has IPv6 addresses from a DNS64 alone (RFC 7050)."""
-
-
-def _real(address: IPv4Address) -> bool:
-    """Neither the machine's own translator's (RFC 7335), nor made up by itself."""
-    return not (address in CLAT or address.is_loopback or address.is_link_local)
 
 
 def _has_six(lookup: Lookup) -> bool:

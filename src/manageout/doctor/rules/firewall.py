@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts, FirewallRule
+from manageout.doctor.rules.evidence import label, quotes, stated
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.wire.address import TEREDO
 
 rule = Theme()
 HTTPS = 443
 MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
+_OUTSIDE = {"any", "public", "private"}
+"""Profiles of which one holds outside the office."""
 
 
 @rule("FIREWALL-PROFILE")
@@ -23,16 +26,13 @@ def firewall_profile(facts: Facts) -> Iterator[Case]:
     office = [one for one in alone if not one.profiles & _OUTSIDE and not _elsewhere(one, alone)]
     if office and facts.role in ("client", "unknown") and (networks or facts.networks is None):
         sure = bool(outside) or facts.role == "client"
-        yield Case((*(one.quote for one in office), *outside), severity=None if sure else "warning")
+        yield Case((*quotes(*office), *outside), severity=None if sure else "warning")
     if not (_of_a_client(facts) or (facts.role == "unknown" and outside)):
         return
     for port in sorted({port for one in facts.firewall or [] if _for_managers(one) for port in one.ports}):
         rules = [one for one in facts.firewall or [] if port in one.ports]
         if not any(one.profiles & _OUTSIDE for one in rules):
-            yield Case((*(one.quote for one in rules), *outside))
-
-
-_OUTSIDE = frozenset({"any", "public", "private"})
+            yield Case((*quotes(*rules), *outside))
 
 
 def _elsewhere(one: FirewallRule, rules: list[FirewallRule]) -> bool:
@@ -58,12 +58,8 @@ def _for_managers(one: FirewallRule) -> bool:
 @rule("FIREWALL-CLOSED")
 def firewall_closed(facts: Facts) -> Iterator[tuple[str, ...]]:
     """All rules are there, and none is for the ports. A rule that was pasted alone says nothing of the others."""
-    if (
-        facts.role == "client"
-        and "rules" in facts.sections
-        and facts.firewall is not None
-        and not any(set(r.ports) & MANAGED for r in facts.firewall)
-    ):
+    whole = facts.role == "client" and "rules" in facts.sections and facts.firewall is not None
+    if whole and not any(set(one.ports) & MANAGED for one in facts.firewall or []):
         yield ("no inbound rule for TCP 22, 2701, 3389, 5985 or 5986",)
 
 
@@ -93,10 +89,8 @@ def _of_a_client(facts: Facts) -> bool:
 
 def _teredo_in_use(facts: Facts) -> str:
     """The words that say so; empty when nothing does."""
-    if facts.teredo_state is not None and facts.teredo_state.value == "qualified":
-        return facts.teredo_state.quote
-    held = [(one, address) for one in facts.interfaces for address in one.ipv6 if address in TEREDO]
-    return f"{held[0][0].quote or held[0][0].name}: {held[0][1]}" if held else ""
+    held = [f"{label(one)}: {each}" for one in facts.interfaces for each in one.ipv6 if each in TEREDO]
+    return next(iter((*stated(facts.teredo_state, "qualified"), *held)), "")
 
 
 _LOCAL = ("localsubnet", "localsubnet4", "localsubnet6")
@@ -105,19 +99,17 @@ _LOCAL = ("localsubnet", "localsubnet4", "localsubnet6")
 @rule("FIREWALL-OFF")
 def firewall_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Disabled in the private or the public profile of a client."""
-    if facts.role == "client" and facts.firewall_off is not None and facts.firewall_off.value:
-        yield (facts.firewall_off.quote,)
+    if facts.role == "client":
+        yield stated(facts.firewall_off, True)
 
 
 @rule("FIREWALL-NO-IPV6")
 def no_ipv6(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Of a managed port, no rule that applies outside has a scope with IPv6 from elsewhere."""
     for port in sorted(MANAGED) if facts.role == "client" else ():
-        rules = [
-            r for r in facts.firewall or [] if port in r.ports and r.profiles & {"any", "public", "private"}
-        ]
-        if rules and all(r.remote and all(map(_near, r.remote)) for r in rules):
-            yield tuple(r.quote for r in rules)
+        rules = [one for one in facts.firewall or [] if port in one.ports and one.profiles & _OUTSIDE]
+        if all(one.remote and all(map(_near, one.remote)) for one in rules):
+            yield quotes(*rules)
 
 
 def _near(scope: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.rules.client import gateway, inner, location
+from manageout.doctor.rules.evidence import gateway, inner, location, quotes, stated
 from manageout.doctor.rules.rule import Case, Look, Theme
 from manageout.windows.policies import IPHTTPS
 from manageout.wire.special import is_global6
@@ -41,10 +41,6 @@ def tunnel_up(facts: Facts) -> bool:
     return number(facts) == 0 and (held or bool(_ACTIVE.search(status)))
 
 
-def _quotes(facts: Facts) -> tuple[str, ...]:
-    return tuple(seen.quote for seen in (facts.iphttps_error, facts.iphttps_status) if seen is not None)
-
-
 ERRORS: dict[str, tuple[int, ...]] = {
     "IPHTTPS-CERTIFICATE": (
         0x103,
@@ -67,12 +63,8 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "IPHTTPS-WRONG-USAGE": (0x800B0110, 0x80090349),
     # ALGORITHM_MISMATCH, ILLEGAL_MESSAGE, INVALID_TOKEN, CERT_UNKNOWN, UNSUPPORTED_FUNCTION, WinHTTP's sum
     "IPHTTPS-TLS": (0x80090331, 0x80090326, 0x80090308, 0x80090327, 0x80090302, 0x2F8F),
-    "IPHTTPS-NAME": (
-        HOST_NOT_FOUND,
-        0x2AFA,
-        0x2AFB,
-        0x2EE7,
-    ),  # HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, WinHTTP
+    # HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, WinHTTP
+    "IPHTTPS-NAME": (HOST_NOT_FOUND, 0x2AFA, 0x2AFB, 0x2EE7),
     "IPHTTPS-NO-DATA": (0x2AFC,),
     "IPHTTPS-TIMEOUT": (0x274C, 0x2EE2),
     "IPHTTPS-REFUSED": (0x274D, 0x2746, 0x2745, 0x2EFD, 0x2EFE),  # REFUSED, RESET, ABORTED, WinHTTP
@@ -88,7 +80,7 @@ def _of(numbers: tuple[int, ...]) -> Look:
     def look(facts: Facts) -> Iterator[tuple[str, ...]]:
         """One of these codes."""
         if number(facts) in numbers:
-            yield _quotes(facts)
+            yield quotes(facts.iphttps_error, facts.iphttps_status)
 
     return look
 
@@ -98,21 +90,20 @@ for _code, _numbers in ERRORS.items():
 
 
 @rule("IPHTTPS-PROXY")
-def proxy(facts: Facts) -> Iterator[Case]:
+def proxy(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The code for a name that is not found, though a look-up found it, or with a proxy set."""
     if number(facts) not in (HOST_NOT_FOUND, 0x2EE7):
         return
     found = [
-        one.quote
+        one
         for one in facts.lookups
         if one.name.lower().rstrip(".") == gateway(facts).rstrip(".")
         and any(isinstance(address, IPv4Address) or is_global6(address) for address in one.addresses)
     ]
-    proxied = facts.proxy if facts.proxy is not None and facts.proxy.value else None
-    if found and gateway(facts):
-        yield Case((*_quotes(facts), *found, *((facts.proxy.quote,) if facts.proxy else ())))
-    elif proxied is not None:
-        yield Case((*_quotes(facts), proxied.quote))
+    if (found and gateway(facts)) or (facts.proxy is not None and facts.proxy.value):
+        yield quotes(
+            facts.iphttps_error, facts.iphttps_status, *(found if gateway(facts) else ()), facts.proxy
+        )
 
 
 @rule("IPHTTPS-OTHER")
@@ -120,30 +111,28 @@ def other_code(facts: Facts) -> Iterator[Case]:
     """Any other than 0 and the known ones."""
     code = number(facts)
     if code and code not in _KNOWN and facts.iphttps_error is not None:
-        yield Case(_quotes(facts), {"CODE": f"0x{facts.iphttps_error.value & 0xFFFFFFFF:x}"})
+        number_shown = f"0x{facts.iphttps_error.value & 0xFFFFFFFF:x}"
+        yield Case(quotes(facts.iphttps_error, facts.iphttps_status), {"CODE": number_shown})
 
 
 @rule("IPHTTPS-OFF")
 def off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """IPHTTPS_ClientState = 3."""
-    found = facts.value(IPHTTPS, "IPHTTPS_ClientState")
-    if found is not None and found.value == 3:
-        yield (found.quote,)
+    yield stated(facts.value(IPHTTPS, "IPHTTPS_ClientState"), 3)
 
 
 @rule("TEREDO-OFFLINE")
 def teredo(facts: Facts) -> Iterator[Case]:
     """Offline, still without an answer, or with an error though it is on; a note where IP-HTTPS is up. What has a
     state is not switched off."""
-    if facts.teredo_type is not None and facts.teredo_type.value in ("disabled", "default"):
+    if stated(facts.teredo_type, "disabled", "default"):
         return
     state = facts.teredo_state.value if facts.teredo_state is not None else ""
     if state in ("offline", "probe") or (facts.teredo_type is not None and facts.teredo_error is not None):
-        seen = (facts.teredo_type, facts.teredo_state, facts.teredo_error)
-        quotes = tuple(one.quote for one in seen if one is not None)
+        seen = quotes(facts.teredo_type, facts.teredo_state, facts.teredo_error)
         managed = facts.teredo_error is not None and "managed network" in facts.teredo_error.value.lower()
         variant = "managed-network" if managed else ""
-        yield Case(quotes, variant=variant, severity="note" if tunnel_up(facts) else None)
+        yield Case(seen, variant=variant, severity="note" if tunnel_up(facts) else None)
 
 
 @rule("IPHTTPS-NO-URL")
@@ -157,9 +146,8 @@ def no_url(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("IPSEC-NONE")
 def no_ipsec(facts: Facts) -> Iterator[tuple[str, ...]]:
     """No main mode association, though the tunnel is up, and no word that the machine is connected."""
-    if facts.ipsec is not None and facts.ipsec.value == 0 and tunnel_up(facts) and facts.inside is None:
-        status = (facts.iphttps_status,) if facts.iphttps_status is not None else ()
-        yield (facts.ipsec.quote, *(seen.quote for seen in status))
+    if stated(facts.ipsec, 0) and tunnel_up(facts) and facts.inside is None:
+        yield quotes(facts.ipsec, facts.iphttps_status)
 
 
 @rule("IPHTTPS-UNREACHED")

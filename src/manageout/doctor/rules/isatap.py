@@ -6,13 +6,22 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from manageout.doctor.facts import Facts, Interface, Lookup
+from manageout.doctor.rules.evidence import holding, label, quotes, stated
 from manageout.doctor.rules.rule import Case, Theme
+from manageout.service.probe.results import BLOCKED
 from manageout.wire.address import embedded_isatap
 from manageout.wire.special import is_global
 
 rule = Theme()
 OFF_BY_DEFAULT = 15063
 """Windows 10 1703: since then 'default' means off."""
+CLAT = IPv4Network("192.0.0.0/29")
+"""Addresses of the machine's own translator (RFC 7335)."""
+
+
+def is_real(address: IPv4Address) -> bool:
+    """Neither the machine's own translator's (RFC 7335), nor made up by itself."""
+    return not (address in CLAT or address.is_loopback or address.is_link_local)
 
 
 def wanted(facts: Facts) -> bool:
@@ -21,7 +30,7 @@ def wanted(facts: Facts) -> bool:
 
 
 def enabled(facts: Facts) -> bool:
-    return facts.isatap_state is not None and facts.isatap_state.value in ("enabled", "automatic")
+    return bool(stated(facts.isatap_state, "enabled", "automatic"))
 
 
 def active(facts: Facts) -> bool:
@@ -41,47 +50,55 @@ def router_lookup(facts: Facts) -> list[Lookup]:
     ]
 
 
+def _routers(facts: Facts) -> list[IPv4Address]:
+    """Of the router's name."""
+    return [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]
+
+
 def addressed(facts: Facts) -> list[Interface]:
     """ISATAP interfaces that hold an address."""
     return [one for one in facts.of_kind("isatap") if one.link_local or one.ipv6]
 
 
+def _embedded(one: Interface) -> list[IPv4Address]:
+    """In its link-local addresses: the machine's own."""
+    found = (embedded_isatap(address.packed) for address in one.link_local)
+    return [IPv4Address(inner) for inner in found if inner is not None]
+
+
+def _modern(facts: Facts) -> bool:
+    return facts.build is None or facts.build >= OFF_BY_DEFAULT
+
+
 @rule("ISATAP-POLICY-OFF")
 def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State = Disabled by policy."""
-    found = facts.isatap_policy_state
-    if wanted(facts) and found is not None and found.value == "disabled":
-        yield (found.quote,)
+    if wanted(facts):
+        yield stated(facts.isatap_policy_state, "disabled")
 
 
 @rule("ISATAP-POLICY-DEFAULT")
 def policy_default(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State = Default by policy on a system where that is off."""
-    found = facts.isatap_policy_state
-    modern = facts.build is None or facts.build >= OFF_BY_DEFAULT
-    if wanted(facts) and modern and found is not None and found.value == "default":
-        yield (found.quote,)
+    if wanted(facts) and _modern(facts):
+        yield stated(facts.isatap_policy_state, "default")
 
 
 @rule("ISATAP-DISABLED")
 def disabled(facts: Facts) -> Iterator[Case]:
     """State disabled; a note on a machine of which nothing else says that it is to have ISATAP."""
-    found = facts.isatap_state
     routers = (facts.isatap_router, facts.isatap_policy_router)
     told = facts.role == "manager" or facts.of_kind("isatap") or any(one and one.value for one in routers)
-    if wanted(facts) and found is not None and found.value == "disabled":
-        yield Case((found.quote,), variant="" if told else "not-wanted")
+    if wanted(facts):
+        yield Case(stated(facts.isatap_state, "disabled"), variant="" if told else "not-wanted")
 
 
 @rule("ISATAP-DEFAULT")
-def default_state(facts: Facts) -> Iterator[tuple[str, ...] | Case]:
+def default_state(facts: Facts) -> Iterator[Case]:
     """State default with a router name set, or in a role that needs it; of a machine of no known role a note."""
-    found, router = facts.isatap_state, facts.isatap_router
-    named = router is not None and bool(router.value)
-    modern = facts.build is None or facts.build >= OFF_BY_DEFAULT
-    if wanted(facts) and modern and found is not None and found.value == "default":
-        told = named or facts.role == "manager"
-        yield Case((found.quote,), severity=None if told else "note")
+    told = facts.role == "manager" or (facts.isatap_router is not None and facts.isatap_router.value)
+    if wanted(facts) and _modern(facts):
+        yield Case(stated(facts.isatap_state, "default"), severity=None if told else "note")
 
 
 @rule("ISATAP-NO-ADAPTER")
@@ -95,27 +112,17 @@ def no_adapter(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("ISATAP-NO-NAME")
 def no_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Every look-up of the router's name failed."""
-    lookups = router_lookup(facts)
-    resolved = any(isinstance(address, IPv4Address) for lookup in lookups for address in lookup.addresses)
-    if wanted(facts) and active(facts) and lookups and not resolved:
-        yield tuple(lookup.quote for lookup in lookups)
+    if wanted(facts) and active(facts) and not _routers(facts):
+        yield quotes(*router_lookup(facts))
 
 
 @rule("ISATAP-NO-ROUTER")
 def no_router(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Enabled, no name, no address."""
-    found = facts.isatap_router
     by_policy = facts.isatap_policy_router is not None and facts.isatap_policy_router.value
-    addressed = any(one.ipv6 for one in facts.of_kind("isatap"))
-    if (
-        wanted(facts)
-        and enabled(facts)
-        and found is not None
-        and not found.value
-        and not by_policy
-        and not addressed
-    ):
-        yield (found.quote,)
+    known = by_policy or any(one.ipv6 for one in facts.of_kind("isatap"))
+    if wanted(facts) and enabled(facts) and not known:
+        yield stated(facts.isatap_router, "")
 
 
 @rule("ISATAP-BARE-NAME")
@@ -131,7 +138,7 @@ def link_local_only(facts: Facts) -> Iterator[Case]:
     """A link-local address and no other on every ISATAP adapter."""
     live = addressed(facts)
     if wanted(facts) and live and not any(one.ipv6 for one in live):
-        quotes = tuple(f"{one.quote or one.name}: {one.printed(one.link_local)}" for one in live)
+        quotes = tuple(holding(one, one.link_local) for one in live)
         yield Case(quotes, variant="router-known" if _router_known(facts) else "")
 
 
@@ -143,10 +150,7 @@ def _router_known(facts: Facts) -> bool:
         isinstance(one.address, IPv4Address) and not one.literal and name in one.quote.lower()
         for one in facts.pings
     )
-    looked = any(
-        isinstance(address, IPv4Address) for one in router_lookup(facts) for address in one.addresses
-    )
-    return looked or pinged or name.replace(".", "").isdigit()
+    return bool(_routers(facts)) or pinged or name.replace(".", "").isdigit()
 
 
 @rule("ISATAP-NO-ROUTE")
@@ -157,24 +161,21 @@ def no_route(facts: Facts) -> Iterator[tuple[str, ...]]:
         return
     indexes = {one.index for one in live}
     if not any(route.next_hop is not None and route.interface in indexes for route in facts.routes):
-        yield tuple(f"{one.quote or one.name}: {one.printed(one.ipv6)}, no next hop" for one in live)
+        yield tuple(f"{holding(one, one.ipv6)}, no next hop" for one in live)
 
 
 @rule("ISATAP-DISCOVERY-OFF")
 def discovery_off(facts: Facts) -> Iterator[Case]:
     """RouterDiscovery disabled."""
-    for one in facts.of_kind("isatap"):
-        if wanted(facts) and one.router_discovery is not None and not one.router_discovery.value:
-            yield Case((one.router_discovery.quote,), {"N": one.index})
+    for one in facts.of_kind("isatap") if wanted(facts) else ():
+        yield Case(stated(one.router_discovery, False), {"N": one.index})
 
 
 @rule("ISATAP-FORWARDS")
 def forwards(facts: Facts) -> Iterator[Case]:
     """Forwarding or advertising on a host."""
-    for one in facts.of_kind("isatap"):
-        found = one.forwarding if one.forwarding and one.forwarding.value else one.advertising
-        if facts.role == "manager" and found is not None and found.value:
-            yield Case((found.quote,), {"N": one.index})
+    for one in facts.of_kind("isatap") if facts.role == "manager" else ():
+        yield Case(stated(one.forwarding, True) or stated(one.advertising, True), {"N": one.index})
 
 
 @rule("ISATAP-SEVERAL")
@@ -182,20 +183,14 @@ def several(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than one live adapter."""
     live = addressed(facts)
     if wanted(facts) and len(live) > 1:
-        yield tuple(one.quote or one.name for one in live)
+        yield tuple(label(one) for one in live)
 
 
 @rule("ISATAP-BEHIND-NAT")
 def behind_nat(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A private host and a public router."""
-    routers = [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]
-    own = [
-        v4
-        for one in addressed(facts)
-        for a in one.link_local
-        if (v4 := embedded_isatap(a.packed)) is not None
-    ]
-    private = [IPv4Address(v4) for v4 in own if not is_global(v4)]
+    routers = _routers(facts)
+    private = [own for one in addressed(facts) for own in _embedded(one) if not is_global(own.packed)]
     if wanted(facts) and private and routers and all(is_global(router.packed) for router in routers):
         yield (f"own address {private[0]}, router {routers[0]}",)
 
@@ -205,85 +200,57 @@ def mtu(facts: Facts) -> Iterator[Case]:
     """Outside 1280 to 1480."""
     for one in addressed(facts):
         if one.mtu is not None and not 1280 <= one.mtu <= 1480:
-            yield Case((f"{one.quote or one.name}: MTU {one.mtu}",), {"N": one.index})
+            yield Case((f"{label(one)}: MTU {one.mtu}",), {"N": one.index})
 
 
 @rule("ISATAP-CLIENT-TOO")
 def client_too(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP and IP-HTTPS on one machine."""
-    if enabled(facts) and facts.iphttps_url is not None and facts.isatap_state is not None:
-        yield facts.isatap_state.quote, facts.iphttps_url.quote
-
-
-BLOCKED = ("isatap", "wpad")
-"""Labels on the global query block list of a new DNS server."""
-CLAT = IPv4Network("192.0.0.0/29")
-"""Addresses of the machine's own translator (RFC 7335)."""
-
-
-def _routers(facts: Facts) -> list[IPv4Address]:
-    return [a for lookup in router_lookup(facts) for a in lookup.addresses if isinstance(a, IPv4Address)]
+    if enabled(facts) and facts.iphttps_url is not None:
+        yield quotes(facts.isatap_state, facts.iphttps_url)
 
 
 @rule("ISATAP-NAME-BLOCKED")
 def blocked(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A router's name whose first label is blocked by default, and no look-up of it found an address."""
     lookups = [one for one in router_lookup(facts) if one.name.lower().split(".")[0] in BLOCKED]
-    if wanted(facts) and active(facts) and lookups and not any(one.addresses for one in lookups):
-        yield tuple(lookup.quote for lookup in lookups)
+    if wanted(facts) and active(facts) and not any(one.addresses for one in lookups):
+        yield quotes(*lookups)
 
 
 @rule("ISATAP-DISCONNECTED")
 def disconnected(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Wanted, adapters are known, none of them holds an address though other interfaces do, or each is said to be
     disconnected."""
-    named = facts.isatap_router is not None and bool(facts.isatap_router.value)
-    old = facts.build is not None and facts.build < OFF_BY_DEFAULT
+    named = facts.isatap_router is not None and facts.isatap_router.value
     found = facts.of_kind("isatap")
-    if not wanted(facts) or not (enabled(facts) or (old and named)) or not found:
-        return
-    cut = all(one.connected is False for one in found)
-    if not addressed(facts) and (cut or any(one.ipv4 for one in facts.interfaces)):
-        yield tuple(one.quote or one.name for one in found)
+    cut = all(one.connected is False for one in found) or any(one.ipv4 for one in facts.interfaces)
+    if wanted(facts) and (enabled(facts) or (not _modern(facts) and named)) and cut and not addressed(facts):
+        yield tuple(label(one) for one in found)
 
 
 @rule("ISATAP-OVER-CLAT")
 def over_clat(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP is on, and every IPv4 address of the machine is one of the translator, or the machine says so."""
     own = [(one, address) for one in facts.interfaces for address in one.ipv4]
-    own += [
-        (one, IPv4Address(found))
-        for one in addressed(facts)
-        for address in one.link_local
-        if (found := embedded_isatap(address.packed)) is not None
-    ]
-    real = [
-        address
-        for one, address in own
-        if not (address in CLAT or address.is_loopback or address.is_link_local)
-    ]
-    told = facts.clat is not None and facts.clat.value
-    if not wanted(facts) or not (enabled(facts) or addressed(facts)) or real or not (own or told):
-        return
-    translated = [f"{one.quote or one.name}: {address}" for one, address in own if address in CLAT]
-    if translated or told:
-        yield (*([facts.clat.quote] if facts.clat is not None and told else []), *translated)
+    own += [(one, address) for one in addressed(facts) for address in _embedded(one)]
+    if wanted(facts) and (enabled(facts) or addressed(facts)) and not any(is_real(a) for _, a in own):
+        translated = [f"{label(one)}: {address}" for one, address in own if address in CLAT]
+        yield (*stated(facts.clat, True), *translated)
 
 
 @rule("ISATAP-SEVERAL-ROUTERS")
 def several_routers(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than one A record under the router's name, on a machine that is no server."""
     if wanted(facts) and len(set(_routers(facts))) > 1:
-        yield tuple(lookup.quote for lookup in router_lookup(facts))
+        yield quotes(*router_lookup(facts))
 
 
 @rule("ISATAP-OLD-ROUTER")
 def old_router(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A next hop of the ISATAP interface embeds an address that the name does not have."""
     routers = set(_routers(facts))
-    hops = [
-        (f"{one.quote or one.name}: next hop {hop}", hop) for one in addressed(facts) for hop in one.gateways
-    ]
+    hops = [(f"{label(one)}: next hop {hop}", hop) for one in addressed(facts) for hop in one.gateways]
     own = {one.index for one in addressed(facts)} | {0}
     hops += [
         (route.quote, route.next_hop)
@@ -296,7 +263,7 @@ def old_router(facts: Facts) -> Iterator[tuple[str, ...]]:
         if found is not None and IPv4Address(found) not in routers:
             old.setdefault(hop, quote)
     for quote in old.values():
-        yield quote, *(lookup.quote for lookup in router_lookup(facts))
+        yield quote, *quotes(*router_lookup(facts))
 
 
 @rule("ISATAP-NO-GATEWAY")
@@ -304,7 +271,7 @@ def no_gateway(facts: Facts) -> Iterator[tuple[str, ...]]:
     """An address beyond fe80, no gateway, and no routes in the evidence."""
     for one in addressed(facts):
         if wanted(facts) and facts.routes is None and one.ipv6 and not one.gateways:
-            yield (f"{one.quote or one.name}: {one.printed(one.ipv6)}",)
+            yield (holding(one, one.ipv6),)
 
 
 @rule("ISATAP-NAME-ELSEWHERE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from manageout.doctor.rules.client import host_of
+from manageout.doctor.rules.evidence import host_of
 from manageout.doctor.rules.rule import Theme
 from manageout.service.probe.results import Certificate, Live
 from manageout.words import counted, day

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from manageout.doctor.rules.machine import SKEW
 from manageout.doctor.rules.rule import Theme
@@ -17,8 +17,7 @@ _IPV4_FORWARDING = "net.ipv4.ip_forward"
 @rule.live("LIVE-CONFIG")
 def config(live: Live) -> Iterator[tuple[str, ...]]:
     """Faults when it was read."""
-    if live.faults:
-        yield live.faults[:20]
+    yield live.faults[:20]
 
 
 @rule.live("LIVE-DAEMON-DOWN")
@@ -38,12 +37,9 @@ def daemon_waiting(live: Live) -> Iterator[tuple[str, ...]]:
 @rule.live("LIVE-FORWARDING")
 def forwarding(live: Live) -> Iterator[tuple[str, ...]]:
     """A role that routes, and forwarding that is off."""
-    if live.kind not in ("gateway", "router"):
-        return
-    wanted = [_IPV6_FORWARDING, *([_IPV4_FORWARDING] if live.expected.translation else [])]
-    off = [name for name in wanted if live.sysctl(name) == "0"]
-    if off:
-        yield tuple(f"{name} = 0" for name in off)
+    names = (_IPV6_FORWARDING, *((_IPV4_FORWARDING,) if live.expected.translation else ()))
+    if live.kind in ("gateway", "router"):
+        yield tuple(f"{name} = 0" for name in names if live.sysctl(name) == "0")
 
 
 @rule.live("LIVE-IPV6-OFF")
@@ -56,12 +52,11 @@ def ipv6_off(live: Live) -> Iterator[tuple[str, ...]]:
 @rule.live("LIVE-RP-FILTER")
 def rp_filter(live: Live) -> Iterator[tuple[str, ...]]:
     """Strict, and the way back is another device, or none."""
-    found = [path for path in live.reverse_paths if path.strict and path.back != path.dev]
-    if found:
-        yield tuple(
-            f"{path.dev} is strict; the way back to {path.network} is {path.back or 'unknown'}"
-            for path in found
-        )
+    yield tuple(
+        f"{path.dev} is strict; the way back to {path.network} is {path.back or 'unknown'}"
+        for path in live.reverse_paths
+        if path.strict and path.back != path.dev
+    )
 
 
 @rule.live("LIVE-CONNTRACK-FULL")
@@ -72,50 +67,46 @@ def conntrack_full(live: Live) -> Iterator[tuple[str, ...]]:
         yield (f"{used} of {most} connections",)
 
 
-def _dropped(live: Live, whats: tuple[str, ...], result: str = "drop") -> list[Judged]:
-    return [judged for judged in live.filters if judged.what in whats and judged.result == result]
+def _dropped(live: Live, *whats: str) -> tuple[str, ...]:
+    return _quotes(judged for judged in live.filters if judged.what in whats and judged.result == "drop")
 
 
-def _quotes(found: list[Judged]) -> Iterator[tuple[str, ...]]:
-    if found:
-        yield tuple(f"{judged.packet}: {judged.rule}" for judged in found)
+def _quotes(found: Iterable[Judged]) -> tuple[str, ...]:
+    return tuple(f"{judged.packet}: {judged.rule}" for judged in found)
 
 
 @rule.live("LIVE-FILTER-41")
 def filter_41(live: Live) -> Iterator[tuple[str, ...]]:
     """Input or output."""
-    yield from _quotes(_dropped(live, ("protocol 41 in", "protocol 41 out")))
+    yield _dropped(live, "protocol 41 in", "protocol 41 out")
 
 
 @rule.live("LIVE-FILTER-TLS")
 def filter_tls(live: Live) -> Iterator[tuple[str, ...]]:
     """TCP to a listener, and its answer."""
-    yield from _quotes(_dropped(live, ("TLS in", "TLS out")))
+    yield _dropped(live, "TLS in", "TLS out")
 
 
 @rule.live("LIVE-FILTER-FORWARD")
 def filter_forward(live: Live) -> Iterator[tuple[str, ...]]:
     """Forwarded packets."""
-    yield from _quotes(_dropped(live, ("clients' packets", "leases' packets")))
+    yield _dropped(live, "clients' packets", "leases' packets")
 
 
 @rule.live("LIVE-FILTER-UNSURE")
 def filter_unsure(live: Live) -> Iterator[tuple[str, ...]]:
     """Any that cannot be decided."""
-    yield from _quotes([judged for judged in live.filters if judged.result == "maybe"])
+    yield _quotes(judged for judged in live.filters if judged.result == "maybe")
 
 
 @rule.live("LIVE-CLOCK")
 def clock(live: Live) -> Iterator[tuple[str, ...]]:
     """More than Kerberos and TSIG tolerate, against any other clock."""
-    for other in live.clocks:
-        if other.ahead is not None and abs(other.ahead) > SKEW:
-            way = "ahead of" if other.ahead > 0 else "behind"
-            yield (f"{abs(other.ahead):.0f} s {way} {other.server} ({other.how})",)
-    for gateway in live.gateways:
-        if gateway.ahead is not None and abs(gateway.ahead) > SKEW:
-            way = "ahead of" if gateway.ahead > 0 else "behind"
-            yield (f"{abs(gateway.ahead):.0f} s {way} {gateway.url} (HTTP Date)",)
+    others = [(other.ahead, f"{other.server} ({other.how})") for other in live.clocks]
+    others += [(gateway.ahead, f"{gateway.url} (HTTP Date)") for gateway in live.gateways]
+    for ahead, whose in others:
+        if ahead is not None and abs(ahead) > SKEW:
+            yield (f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} {whose}",)
 
 
 @rule.live("LIVE-CLOCK-FREE")
@@ -129,5 +120,4 @@ def clock_free(live: Live) -> Iterator[tuple[str, ...]]:
 @rule.live("LIVE-UNSEEN")
 def unseen(live: Live) -> Iterator[tuple[str, ...]]:
     """Probes that could not be made."""
-    if live.unseen:
-        yield live.unseen[:20]
+    yield live.unseen[:20]

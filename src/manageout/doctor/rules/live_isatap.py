@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.rules.rule import Theme
-from manageout.service.probe.results import Advertisement, Live, NextHop, RouterAnswer
+from manageout.service.probe.results import Advertisement, Live, RouterAnswer
 
 rule = Theme()
 
 OVERHEAD = 20
 """Bytes of the outer IPv4 header."""
 OWN = "it is this machine"
-_NO_ROUTE = "there is no route to it"
-_OFF = "it does not speak protocol 41"
-_WAYS = ("no answer", "host unreachable")
 
 
 def asked(live: Live) -> list[RouterAnswer]:
@@ -26,17 +23,16 @@ def _advertised(live: Live) -> list[tuple[RouterAnswer, Advertisement]]:
     return [(answer, answer.advertisement) for answer in asked(live) if answer.advertisement is not None]
 
 
-def _gone(live: Live, word: str) -> Iterator[tuple[str, ...]]:
-    found = [a for a in asked(live) if a.advertisement is None and word in a.error]
-    if found:
+def _gone(live: Live, *words: str) -> Iterator[tuple[str, ...]]:
+    for word in words:
+        found = [a for a in asked(live) if a.advertisement is None and word in a.error]
         yield tuple(f"router {answer.router}, asked by {answer.source}: {answer.error}" for answer in found)
 
 
 @rule.live("LIVE-ROUTER-SILENT")
 def router_silent(live: Live) -> Iterator[tuple[str, ...]]:
     """Three solicitations, no advertisement, and nobody complained."""
-    for word in _WAYS:
-        yield from _gone(live, word)
+    yield from _gone(live, "no answer", "host unreachable")
 
 
 @rule.live("LIVE-ROUTER-FILTERED")
@@ -48,13 +44,13 @@ def router_filtered(live: Live) -> Iterator[tuple[str, ...]]:
 @rule.live("LIVE-ROUTER-OFF")
 def router_off(live: Live) -> Iterator[tuple[str, ...]]:
     """ICMP protocol unreachable."""
-    yield from _gone(live, _OFF)
+    yield from _gone(live, "it does not speak protocol 41")
 
 
 @rule.live("LIVE-ROUTER-NO-WAY")
 def router_no_way(live: Live) -> Iterator[tuple[str, ...]]:
     """The kernel has none."""
-    yield from _gone(live, _NO_ROUTE)
+    yield from _gone(live, "there is no route to it")
 
 
 def _farewell(message: Advertisement) -> bool:
@@ -101,17 +97,13 @@ def other_prefix(live: Live) -> Iterator[tuple[str, ...]]:
         yield tuple(f"{who}: {', '.join(sorted(prefixes))}" for who, prefixes in found.items())
 
 
-def _lost(hop: NextHop) -> bool:
-    return hop.neighbour is not None and hop.neighbour.state in ("failed", "incomplete")
-
-
 @rule.live("LIVE-NEXT-HOP")
 def next_hop(live: Live) -> Iterator[tuple[str, ...]]:
     """The neighbour's state is failed."""
     for hop in live.hops:
-        if _lost(hop) and hop.neighbour is not None:
-            what = f"to {hop.target} through {hop.neighbour.address} on {hop.dev}"
-            yield (f"{what}: neighbour {hop.neighbour.state}",)
+        beside = hop.neighbour
+        if beside is not None and beside.state in ("failed", "incomplete"):
+            yield (f"to {hop.target} through {beside.address} on {hop.dev}: neighbour {beside.state}",)
 
 
 @rule.live("LIVE-MTU-BLACK-HOLE")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from manageout.doctor.rules.evidence import quotes
 from manageout.doctor.rules.rule import Theme
-from manageout.service.probe.results import DnsAnswer, Live, Record
+from manageout.service.probe.results import BLOCKED, DnsAnswer, Live, Record
 
 rule = Theme()
-
-_BLOCKED = ("isatap", "wpad")
-"""The query block list of Windows' DNS servers, as it is unless somebody has changed it."""
 
 
 def _answered(live: Live) -> dict[str, bool]:
@@ -36,7 +34,7 @@ def router_answers(live: Live) -> list[DnsAnswer]:
 def _blocked(live: Live, answer: DnsAnswer) -> bool:
     """A name of the block list without an answer from a server of the zone: such servers say nothing else."""
     label = answer.name.partition(".")[0].lower()
-    return label in _BLOCKED and not answer.records and answer.authoritative
+    return label in BLOCKED and not answer.records and answer.authoritative
 
 
 @rule.live("LIVE-DNS-NONE")
@@ -52,9 +50,7 @@ def none_answers(live: Live) -> Iterator[tuple[str, ...]]:
 @rule.live("LIVE-DNS-SILENT")
 def silent(live: Live) -> Iterator[tuple[str, ...]]:
     """Some are."""
-    lost = [server for server, heard in _answered(live).items() if not heard]
-    if lost:
-        yield tuple(_silence(live, server) for server in lost)
+    yield tuple(_silence(live, server) for server, heard in _answered(live).items() if not heard)
 
 
 @rule.live("LIVE-NAME-MISSING")
@@ -62,15 +58,14 @@ def name_missing(live: Live) -> Iterator[tuple[str, ...]]:
     """Asked and answered, and nowhere."""
     found = router_answers(live)
     if found and not any(a.records for a in found) and not any(_blocked(live, a) for a in found):
-        yield tuple(answer.quote for answer in found)
+        yield quotes(*found)
 
 
 @rule.live("LIVE-NAME-BLOCKED")
 def name_blocked(live: Live) -> Iterator[tuple[str, ...]]:
     """The bare name, and a server of its zone that has nothing."""
     found = [answer for answer in router_answers(live) if _blocked(live, answer)]
-    if found:
-        yield tuple(answer.quote for answer in found)
+    yield quotes(*found)
 
 
 @rule.live("LIVE-NAME-DIFFERS")
@@ -78,7 +73,7 @@ def name_differs(live: Live) -> Iterator[tuple[str, ...]]:
     """Other records, or none, on some of them."""
     found = router_answers(live)
     if len({answer.records for answer in found}) > 1:
-        yield tuple(answer.quote for answer in found)
+        yield quotes(*found)
 
 
 @rule.live("LIVE-NAME-ASTRAY")
@@ -87,27 +82,18 @@ def name_astray(live: Live) -> Iterator[tuple[str, ...]]:
     known = set(live.expected.routers)
     stray = [answer for answer in router_answers(live) if known and set(answer.records) - known]
     if stray:
-        yield (*(answer.quote for answer in stray), f"site file: {', '.join(sorted(known))}")
+        yield (*quotes(*stray), f"site file: {', '.join(sorted(known))}")
 
 
 @rule.live("LIVE-NAME-PUBLIC")
 def name_public(live: Live) -> Iterator[tuple[str, ...]]:
     """It has addresses on some server."""
     found = [a for a in live.answers if a.name.partition(".")[0].lower() == "isatap" and a.records]
-    if found:
-        yield tuple(answer.quote for answer in found)
+    yield quotes(*found)
 
 
 def _held(record: Record) -> list[DnsAnswer]:
     return [answer for answer in record.answers if answer.rcode]
-
-
-def _missing(live: Live, kinds: tuple[str, ...]) -> list[Record]:
-    return [
-        record
-        for record in live.records
-        if record.kind in kinds and (held := _held(record)) and not any(answer.records for answer in held)
-    ]
 
 
 _LIMIT = 20
@@ -116,11 +102,12 @@ _LIMIT = 20
 @rule.live("LIVE-RECORD-MISSING")
 def record_missing(live: Live) -> Iterator[tuple[str, ...]]:
     """No server has A or AAAA."""
-    lost = _missing(live, ("A", "AAAA"))
-    if lost:
-        yield tuple(
-            f"{r.client}: wants {r.kind} {', '.join(r.wanted)}; {_held(r)[0].quote}" for r in lost[:_LIMIT]
-        )
+    lost = [
+        f"{record.client}: wants {record.kind} {', '.join(record.wanted)}; {held[0].quote}"
+        for record in live.records
+        if record.kind != "PTR" and (held := _held(record)) and not any(answer.records for answer in held)
+    ]
+    yield tuple(lost[:_LIMIT])
 
 
 @rule.live("LIVE-RECORD-STALE")
@@ -133,8 +120,7 @@ def record_stale(live: Live) -> Iterator[tuple[str, ...]]:
         for answer in _held(record)
         if set(answer.records) - set(record.wanted)
     ]
-    if found:
-        yield tuple(found[:_LIMIT])
+    yield tuple(found[:_LIMIT])
 
 
 @rule.live("LIVE-RECORD-PTR")
@@ -147,5 +133,4 @@ def record_ptr(live: Live) -> Iterator[tuple[str, ...]]:
         for answer in _held(record)
         if set(answer.records) != set(record.wanted)
     ]
-    if found:
-        yield tuple(found[:_LIMIT])
+    yield tuple(found[:_LIMIT])

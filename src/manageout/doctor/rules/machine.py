@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.doctor.facts import Facts, Seen
+from manageout.doctor.rules.evidence import events, stated
 from manageout.doctor.rules.rule import Case, Theme
 
 rule = Theme()
@@ -23,6 +24,9 @@ BITS = {
 WRONG_ALL = 0xFFFFFFFF
 SKEW = 300.0
 """Seconds that Kerberos tolerates."""
+EARLIEST = 1_577_836_800.0
+"""2020-01-01: the collector did not exist before."""
+TOLERANCE = 600.0
 
 
 def disabled_components(facts: Facts) -> Seen[int] | None:
@@ -76,34 +80,28 @@ def cards_off(facts: Facts) -> Iterator[Case]:
 @rule("IPV6-WRONG-VALUE")
 def wrong_value(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The undocumented value."""
-    found = disabled_components(facts)
-    if found is not None and found.value == WRONG_ALL:
-        yield (found.quote,)
+    yield stated(disabled_components(facts), WRONG_ALL)
 
 
 @rule("IPHLPSVC-STOPPED")
 def helper_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
     """iphlpsvc is not running."""
-    found = facts.services.get("iphlpsvc")
-    if found is not None and not found.value:
-        yield (found.quote,)
+    yield stated(facts.services.get("iphlpsvc"), False)
 
 
 @rule("DNSCACHE-STOPPED")
 def resolver_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Dnscache is not running."""
-    found = facts.services.get("dnscache")
-    if found is not None and not found.value:
-        yield (found.quote,)
+    yield stated(facts.services.get("dnscache"), False)
 
 
 @rule("IPSEC-SERVICE")
 def ipsec_stopped(facts: Facts) -> Iterator[Case]:
     """One of the three on a machine that is no manager."""
-    found = {name: facts.services.get(name) for name in ("bfe", "mpssvc", "ikeext")}
-    off = [(name, seen.quote) for name, seen in found.items() if seen is not None and not seen.value]
-    if off and facts.role != "manager":
-        yield Case(tuple(quote for _, quote in off), {"NAME": off[0][0]})
+    off = {name: stated(facts.services.get(name), False) for name in ("bfe", "mpssvc", "ikeext")}
+    first = next((name for name, said in off.items() if said), None)
+    if facts.role != "manager":
+        yield Case(tuple(quote for said in off.values() for quote in said), {"NAME": first})
 
 
 @rule("CLOCK")
@@ -123,20 +121,13 @@ def clock_free(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("EVIDENCE")
 def evidence(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Sections that failed."""
-    if facts.unread:
-        yield tuple(facts.unread[:10])
-
-
-EARLIEST = 1_577_836_800.0
-"""2020-01-01: the collector did not exist before."""
-TOLERANCE = 600.0
+    yield tuple(facts.unread[:10])
 
 
 @rule("EVIDENCE-TWICE")
 def twice(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Two outputs of one command in a text."""
-    if facts.replaced:
-        yield tuple(facts.replaced)
+    yield tuple(facts.replaced)
 
 
 @rule("EVIDENCE-CLOCK")
@@ -151,4 +142,4 @@ def evidence_clock(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("ISATAP-EVENT-490")
 def event_490(facts: Facts) -> Iterator[tuple[str, ...]]:
     """In the event log."""
-    yield from ((line,) for line in facts.events if "0x490" in line)
+    yield from events(facts, "0x490")

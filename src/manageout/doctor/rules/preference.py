@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, PrefixPolicy
 from manageout.doctor.rules.dns import DNSCACHE
+from manageout.doctor.rules.evidence import quotes, stated
 from manageout.doctor.rules.isatap import active, router_lookup, wanted
 from manageout.doctor.rules.machine import ISATAP_OFF, TUNNELS_OFF, disabled_components
 from manageout.doctor.rules.rule import Case, Theme
@@ -14,17 +15,6 @@ from manageout.wire.address import written
 
 rule = Theme()
 PREFER_IPV4 = 0x20
-
-
-@rule("PREFER-IPV4")
-def prefers_ipv4(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """The bit on a manager, without those that switch tunnels off."""
-    found = disabled_components(facts)
-    bits = found.value & (PREFER_IPV4 | TUNNELS_OFF | ISATAP_OFF) if found is not None else 0
-    if found is not None and facts.role in ("manager", "unknown") and bits == PREFER_IPV4:
-        yield (found.quote,)
-
-
 WINDOWS_10, CURED = 10240, 15063
 OWN_ROWS = {
     IPv6Network("::1/128"): (50, 0),
@@ -37,6 +27,15 @@ OWN_ROWS = {
 """Prefix -> precedence and label, as Windows has them (RFC 6724 2.1)."""
 _VITAL = tuple(OWN_ROWS)[:3]
 """Rows of every version of the table (RFC 3484 2.1 too)."""
+
+
+@rule("PREFER-IPV4")
+def prefers_ipv4(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The bit on a manager, without those that switch tunnels off."""
+    found = disabled_components(facts)
+    bits = found.value & (PREFER_IPV4 | TUNNELS_OFF | ISATAP_OFF) if found is not None else 0
+    if found is not None and facts.role in ("manager", "unknown") and bits == PREFER_IPV4:
+        yield (found.quote,)
 
 
 def _precedence(policies: list[PrefixPolicy], address: IPv4Address | IPv6Address) -> PrefixPolicy | None:
@@ -88,34 +87,27 @@ def table_lost(facts: Facts) -> Iterator[Case]:
             f"netsh interface ipv6 add prefixpolicy {written(prefix)} {precedence} {label}"
             for prefix, (precedence, label) in missing.items()
         )
-        yield Case((*(policy.quote for policy in facts.policies or []), words), remedy=tuple(steps))
+        yield Case((*quotes(*facts.policies or []), words), remedy=tuple(steps))
 
 
 @rule("PREFER-NOWHERE")
 def nowhere(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A default route on an ISATAP interface whose label is that of global addresses."""
     policies = facts.policies or []
+    public = next((policy for policy in policies if policy.prefix.prefixlen == 0), None)
+    if public is None:
+        return
     for one in facts.of_kind("isatap"):
         default = [r for r in facts.routes or [] if r.interface == one.index and r.prefix.prefixlen == 0]
         own = [_precedence(policies, address) for address in one.ipv6]
-        public = next((policy for policy in policies if policy.prefix.prefixlen == 0), None)
-        if (
-            default
-            and public is not None
-            and any(policy is not None and policy.label == public.label for policy in own)
-        ):
-            yield default[0].quote, public.quote
+        if default and any(policy is not None and policy.label == public.label for policy in own):
+            yield quotes(default[0], public)
 
 
 @rule("RESOLVER-1511")
 def old_resolver(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Builds 10240 to 14393 as ISATAP hosts, without the value."""
-    found = facts.value(DNSCACHE, "DisableParallelAandAAAA")
-    if (
-        active(facts)
-        and wanted(facts)
-        and facts.build is not None
-        and WINDOWS_10 <= facts.build < CURED
-        and (found is None or found.value != 1)
-    ):
+    cured = stated(facts.value(DNSCACHE, "DisableParallelAandAAAA"), 1)
+    old = facts.build is not None and WINDOWS_10 <= facts.build < CURED
+    if old and not cured and active(facts) and wanted(facts):
         yield (f"Windows build {facts.build}",)

@@ -19,6 +19,7 @@ class Case(NamedTuple):
     """What a rule has seen once. ``names``: the values of the fields in its remedy, by their words."""
 
     seen: tuple[str, ...]
+    """Quotes; without any there is no case."""
     names: Mapping[str, object] = {}
     variant: str = ""
     """Of the rule's text, where it has several."""
@@ -41,7 +42,8 @@ class Variant(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """``look`` yields the quotes of each case that it sees, or a :class:`Case`; the rest is its text."""
+    """``look`` yields the quotes of each case that it sees (none: it sees nothing), or a :class:`Case`; the rest is
+    its text."""
 
     code: str
     severity: Severity

@@ -7,35 +7,16 @@ from collections.abc import Iterator
 from ipaddress import IPv6Network
 
 from manageout.doctor.facts import Facts, Interface, Seen
-from manageout.doctor.rules.client import gateway, location
+from manageout.doctor.rules.evidence import events, gateway, holding, label, location, quotes, stated
 from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
 from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Severity, Theme
 from manageout.windows.text import any_address
 
 rule = Theme()
-
-
-@rule("SERVER-HEALTH")
-def health(facts: Facts) -> Iterator[Case]:
-    """Components in error, or with a warning; what is switched off is no fault."""
-    bad = [seen for seen in facts.health.values() if seen.value in ("error", "critical", "warning")]
-    if bad:
-        worst: Severity = "error" if any(seen.value != "warning" for seen in bad) else "warning"
-        yield Case(tuple(seen.quote for seen in bad), severity=worst)
-
-
-@rule("SERVER-SETTINGS-ONLY")
-def settings_only(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Prefixes or load balancing in a text, without any interface or health."""
-    seen = (facts.load_balancing, facts.client_prefix, facts.internal_prefix)
-    quotes = tuple(one.quote for one in seen if one is not None)
-    if quotes and not (facts.sections or facts.interfaces or facts.routes or facts.health):
-        yield quotes
-
-
 FORGETS = 14393
 """Server 2016: since then the router's settings do not survive a restart."""
+NATIVE, SIX_TO_FOUR = IPv6Network("2000::/3"), IPv6Network("2002::/16")
 
 
 def is_server(facts: Facts) -> bool:
@@ -60,11 +41,6 @@ def _inner(facts: Facts) -> list[Interface]:
     return inner or [one for one in found if one.ipv6] or found
 
 
-def _off(one: Interface, name: str) -> bool:
-    found = getattr(one, name)
-    return found is not None and not found.value
-
-
 def _unpublished(facts: Facts, one: Interface) -> tuple[str, ...]:
     """What is known of the /64's route when it is not published; () when it is, or nothing is known."""
     if facts.routes is None or one.index is None:
@@ -73,7 +49,7 @@ def _unpublished(facts: Facts, one: Interface) -> tuple[str, ...]:
     own = [route for route in own if not route.prefix.is_link_local]
     if any(route.published is not False for route in own):
         return ()
-    return tuple(route.quote for route in own) or (f"no /64 route on {one.name or one.index}",)
+    return quotes(*own) or (f"no /64 route on {one.name or one.index}",)
 
 
 def _own_prefix(facts: Facts, one: Interface) -> str:
@@ -83,29 +59,42 @@ def _own_prefix(facts: Facts, one: Interface) -> str:
     return str(IPv6Network((int(one.ipv6[0]) >> 64 << 64, 64))) if one.ipv6 else ""
 
 
+@rule("SERVER-HEALTH")
+def health(facts: Facts) -> Iterator[Case]:
+    """Components in error, or with a warning; what is switched off is no fault."""
+    bad = [seen for seen in facts.health.values() if seen.value in ("error", "critical", "warning")]
+    worst: Severity = "error" if any(seen.value != "warning" for seen in bad) else "warning"
+    yield Case(quotes(*bad), severity=worst)
+
+
+@rule("SERVER-SETTINGS-ONLY")
+def settings_only(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Prefixes or load balancing in a text, without any interface or health."""
+    if not (facts.sections or facts.interfaces or facts.routes or facts.health):
+        yield quotes(facts.load_balancing, facts.client_prefix, facts.internal_prefix)
+
+
 @rule("SERVER-RESET")
 def reset(facts: Facts) -> Iterator[Case]:
     """All of them are off at once on a system that forgets."""
-    for one in _inner(facts):
-        lost = _off(one, "forwarding") and _off(one, "advertising")
-        if lost and (facts.build is None or facts.build >= FORGETS) and one.forwarding and one.advertising:
-            yield Case((one.forwarding.quote, one.advertising.quote), {"N": one.index})
+    for one in _inner(facts) if facts.build is None or facts.build >= FORGETS else ():
+        forwards, advertises = stated(one.forwarding, False), stated(one.advertising, False)
+        if forwards and advertises:
+            yield Case((*forwards, *advertises), {"N": one.index})
 
 
 @rule("SERVER-FORWARDING")
 def forwarding(facts: Facts) -> Iterator[Case]:
     """Forwarding off."""
     for one in _inner(facts):
-        if _off(one, "forwarding") and one.forwarding:
-            yield Case((one.forwarding.quote,), {"N": one.index})
+        yield Case(stated(one.forwarding, False), {"N": one.index})
 
 
 @rule("SERVER-ADVERTISING")
 def advertising(facts: Facts) -> Iterator[Case]:
     """Advertising off."""
     for one in _inner(facts):
-        if _off(one, "advertising") and one.advertising:
-            yield Case((one.advertising.quote,), {"N": one.index})
+        yield Case(stated(one.advertising, False), {"N": one.index})
 
 
 @rule("SERVER-ROUTE-UNPUBLISHED")
@@ -114,32 +103,23 @@ def unpublished(facts: Facts) -> Iterator[Case]:
     found = _inner(facts)
     for one in found:
         # Of several adapters those count that have a prefix.
-        if (len(found) == 1 or one.ipv6) and (quotes := _unpublished(facts, one)):
-            yield Case(quotes, {"N": one.index, "PREFIX": _own_prefix(facts, one)})
+        if len(found) == 1 or one.ipv6:
+            yield Case(_unpublished(facts, one), {"N": one.index, "PREFIX": _own_prefix(facts, one)})
 
 
 @rule("SERVER-CLIENTS-CUT")
 def clients_cut(facts: Facts) -> Iterator[Case]:
     """Forwarding or advertising off on the interface that clients connect to."""
     for one in facts.of_kind("iphttps") if is_server(facts) else ():
-        off = [
-            seen.quote for seen in (one.forwarding, one.advertising) if seen is not None and not seen.value
-        ]
-        if off:
-            yield Case(tuple(off), {"N": one.index})
+        yield Case((*stated(one.forwarding, False), *stated(one.advertising, False)), {"N": one.index})
 
 
 @rule("SERVER-NO-DEFAULT")
 def no_default(facts: Facts) -> Iterator[Case]:
     """AdvertiseDefaultRoute off while it advertises."""
     for one in _inner(facts):
-        if (
-            one.advertising
-            and one.advertising.value
-            and _off(one, "advertise_default")
-            and one.advertise_default
-        ):
-            yield Case((one.advertise_default.quote,), {"N": one.index})
+        if stated(one.advertising, True):
+            yield Case(stated(one.advertise_default, False), {"N": one.index})
 
 
 @rule("SERVER-NO-ISATAP")
@@ -148,7 +128,7 @@ def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
     listed = "adapters" in facts.sections or any(one.listed for one in facts.interfaces)
     listed |= len(facts.interfaces) > 2
     named = listed and all(one.name for one in facts.interfaces)
-    some = facts.load_balancing is not None and facts.load_balancing.value == "some"
+    some = stated(facts.load_balancing, "some")
     if is_server(facts) and named and not facts.of_kind("isatap") and not some and not _farm(facts):
         yield (f"{len(facts.interfaces)} interfaces, none of them ISATAP",)
 
@@ -158,7 +138,7 @@ def several(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than one, of which one at least has only a link-local address."""
     found = _isatap(facts)
     if len(found) > 1 and any(not one.ipv6 for one in found):
-        yield tuple(one.quote or one.name for one in found)
+        yield tuple(label(one) for one in found)
 
 
 @rule("SERVER-NAMED-BY-SUFFIX")
@@ -167,7 +147,7 @@ def named_by_suffix(facts: Facts) -> Iterator[tuple[str, ...]]:
     for one in _isatap(facts):
         tail = one.name.lower().rpartition("isatap.")[2]
         if "isatap." in one.name.lower() and "{" not in one.name and "." in tail:
-            yield (one.quote or one.name,)
+            yield (label(one),)
 
 
 @rule("SERVER-PUBLIC-INSIDE")
@@ -175,7 +155,7 @@ def public_inside(facts: Facts) -> Iterator[tuple[str, ...]]:
     """An ISATAP address with the u bit on a server."""
     for one in _isatap(facts):
         if any(address.packed[8:12] == b"\x02\x00\x5e\xfe" for address in (*one.link_local, *one.ipv6)):
-            yield (f"{one.quote or one.name}: {one.printed((*one.link_local, *one.ipv6))}",)
+            yield (holding(one, (*one.link_local, *one.ipv6)),)
 
 
 def _balancing(facts: Facts) -> Seen[str] | None:
@@ -184,9 +164,7 @@ def _balancing(facts: Facts) -> Seen[str] | None:
 
 
 def _farm(facts: Facts) -> bool:
-    return (facts.load_balancing is not None and facts.load_balancing.value == "external") or (
-        facts.sites or 0
-    ) > 1
+    return bool(stated(facts.load_balancing, "external")) or (facts.sites or 0) > 1
 
 
 @rule("FARM-EXTERNAL")
@@ -194,7 +172,7 @@ def external(facts: Facts) -> Iterator[tuple[str, ...]]:
     """External load balancing or several entry points, with ISATAP on the server itself."""
     if _farm(facts) and facts.of_kind("isatap"):
         sites = (f"{facts.sites} entry points",) if (facts.sites or 0) > 1 else ()
-        yield (*((facts.load_balancing.quote,) if facts.load_balancing else ()), *sites)
+        yield (*quotes(facts.load_balancing), *sites)
 
 
 @rule("FARM-EXTERNAL-NAMES")
@@ -203,8 +181,8 @@ def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
     addresses = {address for lookup in lookups for address in lookup.addresses if address.version == 4}
     told = _balancing(facts)
-    if (_farm(facts) or (told is not None and told.value == "external")) and len(addresses) > 1:
-        yield (*((told.quote,) if told else ()), *(lookup.quote for lookup in lookups))
+    if (_farm(facts) or stated(told, "external")) and len(addresses) > 1:
+        yield quotes(told, *lookups)
 
 
 @rule("FARM-NLB-NAMES")
@@ -212,28 +190,24 @@ def nlb_names(facts: Facts) -> Iterator[Case]:
     """NLB, and fewer than three addresses under the name; a note where the farm may be behind another balancer."""
     balancing = _balancing(facts)
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
-    if balancing is None or balancing.value not in ("nlb", "some") or not lookups:
-        return
     addresses = {address for lookup in lookups for address in lookup.addresses}
     told = facts.told.nodes | facts.told.virtual
     missing = [address for address in told if address not in addresses and address.version == 4]
-    if len(addresses) < 3 or (facts.told.nodes and addresses & told.keys() and missing):
+    few = 0 < len(addresses) < 3 or (facts.told.nodes and addresses & told.keys() and missing)
+    if few and stated(balancing, "nlb", "some"):
         words = (f"without {', '.join(map(str, missing))}",) if missing else ()
-        quotes = (balancing.quote, *(lookup.quote for lookup in lookups), *words)
-        yield Case(quotes, variant="other-balancer" if balancing.value == "some" else "")
+        variant = "other-balancer" if stated(balancing, "some") else ""
+        yield Case((*quotes(balancing, *lookups), *words), variant=variant)
 
 
 @rule("FARM-NODE-ADDRESS")
 def node_address(facts: Facts) -> Iterator[Case]:
     """A name that clients use, or the DNS server of a name rule, is a node's alone; of nodes that people have named."""
     nodes, virtual = facts.told.nodes, facts.told.virtual
-    used = [
-        (one.name, set(one.addresses), one.quote) for one in facts.lookups if _shared_name(facts, one.name)
-    ]
+    used = [(one.name, set(one.addresses), one.quote) for one in facts.lookups if _shared(facts, one.name)]
     for one in rules_known(facts):
-        used.append(
-            (one.namespace, {found for text in one.servers if (found := any_address(text))}, one.quote)
-        )
+        servers = {found for text in one.servers if (found := any_address(text))}
+        used.append((one.namespace, servers, one.quote))
     if facts.isatap_router is not None and (set_to := any_address(facts.isatap_router.value)) is not None:
         used.append(("the ISATAP router", {set_to}, facts.isatap_router.quote))
     for name, addresses, quote in used if virtual else ():
@@ -244,7 +218,7 @@ def node_address(facts: Facts) -> Iterator[Case]:
             yield Case((quote, own[0]), {"NAME": name, "VIRTUAL": right})
 
 
-def _shared_name(facts: Facts, name: str) -> bool:
+def _shared(facts: Facts, name: str) -> bool:
     """A name of the whole farm: the gateway's, the location server's, or one that is called so."""
     lower = name.lower().rstrip(".")
     return lower in (gateway(facts), location(facts)) or _OF_FARMS.match(lower) is not None
@@ -259,14 +233,10 @@ _OF_FARMS = re.compile(
 def client_prefix(facts: Facts) -> Iterator[Case]:
     """Load balanced with a /64."""
     balancing, prefix = facts.load_balancing, facts.client_prefix
-    if (
-        balancing is not None
-        and balancing.value != "none"
-        and prefix is not None
-        and prefix.value.prefixlen > 59
-    ):
-        wider = prefix.value.supernet(new_prefix=59).with_prefixlen
-        yield Case((balancing.quote, prefix.quote), {"PREFIX": wider})
+    if balancing is None or balancing.value == "none" or prefix is None or prefix.value.prefixlen <= 59:
+        return
+    wider = prefix.value.supernet(new_prefix=59).with_prefixlen
+    yield Case(quotes(balancing, prefix), {"PREFIX": wider})
 
 
 @rule("SERVER-PREFIX-DIFFERS")
@@ -280,67 +250,60 @@ def prefix_differs(facts: Facts) -> Iterator[tuple[str, ...]]:
             yield route.quote, wanted.quote
 
 
-NATIVE, SIX_TO_FOUR = IPv6Network("2000::/3"), IPv6Network("2002::/16")
-
-
 @rule("SERVER-POLICY-OFF")
 def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State by policy is Disabled, or Default where that is the same."""
-    found = facts.isatap_policy_state
     off = ("disabled", "default") if (facts.build or OFF_BY_DEFAULT) >= OFF_BY_DEFAULT else ("disabled",)
-    if is_server(facts) and found is not None and found.value in off:
-        yield (found.quote,)
+    if is_server(facts):
+        yield stated(facts.isatap_policy_state, *off)
 
 
 @rule("SERVER-NAME-UNPUBLISHED")
 def unpublished_name(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Every look-up of the router's name failed on the server."""
     lookups = router_lookup(facts)
-    if is_server(facts) and lookups and not any(lookup.addresses for lookup in lookups):
-        yield tuple(lookup.quote for lookup in lookups)
+    if is_server(facts) and not any(lookup.addresses for lookup in lookups):
+        yield quotes(*lookups)
 
 
 @rule("SERVER-TRANSLATION-OFF")
 def translation_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Either of them disabled."""
-    off = [seen.quote for seen in (facts.nat64, facts.dns64) if seen is not None and not seen.value]
-    if is_server(facts) and off:
-        yield tuple(off)
+    if is_server(facts):
+        yield (*stated(facts.nat64, False), *stated(facts.dns64, False))
 
 
 @rule("SERVER-DNS64-ONLY-A")
 def only_a(facts: Facts) -> Iterator[tuple[str, ...]]:
     """OnlySendAQuery where the internal prefix is neither 6to4 nor local."""
-    only, prefix = facts.dns64_only_a, facts.internal_prefix
-    if only is None or not only.value or prefix is None or not is_server(facts):
+    prefix = facts.internal_prefix
+    if prefix is None or not stated(facts.dns64_only_a, True) or not is_server(facts):
         return
     if prefix.value.subnet_of(NATIVE) and not prefix.value.subnet_of(SIX_TO_FOUR):
-        yield only.quote, prefix.quote
+        yield quotes(facts.dns64_only_a, prefix)
 
 
 @rule("FARM-TEREDO")
 def farm_teredo(facts: Facts) -> Iterator[tuple[str, ...]]:
     """TeredoState Enabled with third-party load balancing."""
-    teredo, balancing = facts.teredo_server, facts.load_balancing
-    if teredo is not None and teredo.value and balancing is not None and balancing.value == "external":
-        yield teredo.quote, balancing.quote
+    if stated(facts.teredo_server, True) and stated(facts.load_balancing, "external"):
+        yield quotes(facts.teredo_server, facts.load_balancing)
 
 
 @rule("SERVER-CERTIFICATE-ENDED")
 def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Its end, in whatever order of day and month, is past."""
-    ended = [one for one in facts.certificates.values() if facts.read_at and one.value < facts.read_at]
-    if ended:
-        yield tuple(one.quote for one in ended)
+    ended = (one for one in facts.certificates.values() if facts.read_at and one.value < facts.read_at)
+    yield quotes(*ended)
 
 
 @rule("SERVER-ERROR-87")
 def error_87(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Of PowerShell, pasted."""
-    yield from ((line,) for line in facts.events if "Windows System Error 87" in line)
+    yield from events(facts, "Windows System Error 87")
 
 
 @rule("SERVER-SCRIPT-NULL")
 def script_null(facts: Facts) -> Iterator[tuple[str, ...]]:
     """PowerShell's refusal of an empty index."""
-    yield from ((line,) for line in facts.events if "ParameterArgumentValidationError" in line)
+    yield from events(facts, "ParameterArgumentValidationError")

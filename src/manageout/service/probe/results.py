@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+BLOCKED = ("isatap", "wpad")
+"""First labels on the global query block list of Windows' DNS servers, unless somebody has changed it."""
+
 
 class DnsAnswer(NamedTuple):
     """One question to one DNS server. ``rcode``: NOERROR, NXDOMAIN, ...; empty when it said nothing."""
