@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
 from manageout.service.probe.results import (
     AdvertisedPrefix,
@@ -226,3 +227,7 @@ CASES: dict[str, Callable[[], Live]] = {
     ),
     "LIVE-CRL-FOREIGN": lambda: gateway(crls=(CRL._replace(signed=False),)),
 }
+
+
+def codes(live: Live) -> list[str]:
+    return [finding.code for finding in diagnose([facts(live)])]

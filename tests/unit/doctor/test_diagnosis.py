@@ -1,14 +1,18 @@
-"""Theme, and which findings are only consequences."""
+"""What rules find becomes diagnoses, the worst first, without what is only a consequence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
-from manageout.doctor.rules.rule import Rule, Theme
+from manageout.doctor.rules.catalogue import RULES
+from manageout.doctor.rules.rule import Rule
+from tests.unit.doctor.bundles import HEALTHY, MANAGER, Bundle, changed
+from tests.unit.doctor.rules.cases import CASES, codes, isatap, read, without_address
 
 
 def always(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -19,16 +23,16 @@ def made(code: str, *hides: str, severity: str = "error") -> Rule:
     return Rule(code, severity, "t", "c.", ("r",), frozenset(hides), always)  # type: ignore[arg-type]
 
 
-def codes(*rules: Rule) -> list[str]:
+def found_by(*rules: Rule) -> list[str]:
     return [finding.code for finding in diagnose([Facts("x")], rules)]
 
 
 def test_a_cause_hides_what_follows_from_it() -> None:
-    assert codes(made("A", "B"), made("B"), made("C")) == ["A", "C"]
+    assert found_by(made("A", "B"), made("B"), made("C")) == ["A", "C"]
 
 
 def test_a_hidden_cause_hides_on() -> None:
-    assert codes(made("A", "B"), made("B", "C"), made("C")) == ["A"]
+    assert found_by(made("A", "B"), made("B", "C"), made("C")) == ["A"]
 
 
 def test_what_is_not_there_hides_nothing() -> None:
@@ -37,11 +41,61 @@ def test_what_is_not_there_hides_nothing() -> None:
 
 
 def test_the_worst_first() -> None:
-    assert codes(made("A", severity="note"), made("B", severity="warning"), made("C")) == ["C", "B", "A"]
+    assert found_by(made("A", severity="note"), made("B", severity="warning"), made("C")) == ["C", "B", "A"]
 
 
-def test_a_code_is_taken_once() -> None:
-    rule = Theme()
-    rule("CLOCK")(always)
-    with pytest.raises(ValueError, match="twice"):
-        rule("CLOCK")(always)
+def test_there_are_many_rules_and_each_has_a_case() -> None:
+    assert len(RULES) >= 40
+    # test_live_rules and test_reach_rules have the others.
+    assert set(CASES) == {code for code in RULES if not code.startswith(("LIVE-", "REACH-"))}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_said_of_a_healthy_machine(name: str) -> None:
+    assert codes(HEALTHY[name]) == []
+
+
+NAMES = ("IP", "DisabledComponents", "ISATAP", "Teredo", "NAT64", "DNS64", "Windows", "DirectAccess")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_explains_itself(name: str) -> None:
+    rule = RULES[name]
+    assert rule.title[0].islower() or rule.title.startswith(NAMES)
+    assert rule.cause.endswith(".") and rule.remedy
+    assert rule.hides <= set(RULES)
+
+
+def test_findings_quote_what_was_seen() -> None:
+    for name, case in CASES.items():
+        for finding in diagnose([read(case())]):
+            assert finding.seen and all(finding.seen), name
+
+
+def test_what_is_hidden_is_told() -> None:
+    (finding,) = diagnose([read(CASES["ISATAP-NO-NAME"]())])
+    assert finding.hidden == ("ISATAP-LINK-LOCAL-ONLY",)
+
+
+def test_several_machines_the_worst_first() -> None:
+    found = diagnose([read(CASES[name]()) for name in ("EVIDENCE", "ISATAP-MTU", "IPHTTPS-NAME")])
+    assert [finding.severity for finding in found] == ["error", "warning", "note"]
+
+
+def any_row(value: Any) -> Bundle:
+    return changed(MANAGER, "adapters", value)
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [None, 7, "x"], [{"ifIndex": "x"}], {"ifIndex": 15}])
+def test_strange_sections_do_no_harm(value: object) -> None:
+    diagnose([read(any_row(value))])
+
+
+def test_no_remedy_sets_the_bare_name_again() -> None:
+    for name, wanted in (
+        ("isatap.corp.example", "ROUTER"),
+        ("mo-isatap.corp.example", "mo-isatap.corp.example"),
+    ):
+        machine = isatap(without_address(MANAGER), "Default", name)
+        (step, *_), *_ = [one.remedy for one in diagnose([read(machine)]) if one.code == "ISATAP-DEFAULT"]
+        assert step == f"Set-NetIsatapConfiguration -State Enabled -Router {wanted}"

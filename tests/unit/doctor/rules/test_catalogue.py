@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from manageout.doctor.diagnosis import own_names
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules import catalogue
@@ -95,24 +93,6 @@ def test_texts_keep_their_form() -> None:
         assert rule.hides <= set(RULES), f"{code} hides {rule.hides - set(RULES)}"
         for step in (step for remedy in remedies(rule) for step in remedy):
             assert step == step.strip() and "\n" not in step, step
-
-
-@pytest.mark.parametrize(
-    ("step", "names", "shown"),
-    [
-        ("set <N> on", {"N": 0}, "set 0 on"),
-        ("set <N> on", {"N": None}, "set N on"),
-        ("set <N> on", {}, "set N on"),
-        ("set <N> on", {"N": "a b"}, "set N on"),
-        ('set "<N>" on', {"N": "a b"}, 'set "a b" on'),
-        ('set "<N>" on', {"N": 'a" & b'}, 'set "N" on'),
-        ("set <N>:443 on", {"N": "<N>"}, "set N:443 on"),
-        ("isatap.{GUID}", {"GUID": "x"}, "isatap.{GUID}"),
-    ],
-)
-def test_a_field_is_filled_with_what_a_console_takes(step: str, names: dict[str, object], shown: str) -> None:
-    made = RULES["CLOCK"]._replace(remedy=(step,))
-    assert made.steps(names) == (shown,)
 
 
 def test_the_texts_are_loaded_by_whom_they_serve_alone() -> None:

@@ -6,14 +6,11 @@ import pytest
 
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.rules.catalogue import RULES
-from manageout.service.probe.results import Daemon, Live
-from tests.unit.doctor.live_cases import CASES, HEALTHY, HOST, NAME, answer, facts, gateway, host
+from manageout.service.probe.results import Daemon
+from tests.unit.doctor.live_cases import CASES, HEALTHY, codes, facts, gateway
+from tests.unit.doctor.rules.cases import theme
 
 LIVE = [code for code in RULES if code.startswith("LIVE-")]
-
-
-def codes(live: Live) -> list[str]:
-    return [finding.code for finding in diagnose([facts(live)])]
 
 
 def test_each_rule_has_a_case() -> None:
@@ -25,7 +22,7 @@ def test_nothing_is_said_of_a_healthy_machine(name: str) -> None:
     assert codes(HEALTHY[name]) == []
 
 
-@pytest.mark.parametrize("code", CASES)
+@pytest.mark.parametrize("code", theme("live_host"))
 def test_a_case_is_named_and_its_consequences_are_not(code: str) -> None:
     assert codes(CASES[code]()) == [code]
 
@@ -34,28 +31,6 @@ def test_a_case_is_named_and_its_consequences_are_not(code: str) -> None:
 def test_what_was_seen_is_quoted(code: str) -> None:
     (finding,) = diagnose([facts(CASES[code]())])
     assert finding.seen and all(finding.seen) and finding.computer
-
-
-def test_a_wildcard_covers_one_label() -> None:
-    shown = HOST.gateways[0].certificate
-    assert shown is not None
-    for names, right in (
-        (("*.corp.example",), True),
-        (("*.example",), False),
-        (("GATEWAY.corp.example",), True),
-    ):
-        changed = HOST.gateways[0]._replace(certificate=shown._replace(names=names))
-        assert ("LIVE-CERT-NAME" not in codes(host(gateways=(changed,)))) is right
-
-
-def test_a_server_that_knows_nothing_of_the_zone_differs() -> None:
-    refusing = answer(NAME, "A", server="10.0.0.11", rcode="REFUSED")
-    assert codes(host(answers=(*HOST.answers, refusing))) == ["LIVE-NAME-DIFFERS"]
-
-
-def test_a_farewell_is_no_fault() -> None:
-    (finding,) = diagnose([facts(CASES["LIVE-ROUTER-FAREWELL"]())])
-    assert finding.severity == "note" and finding.hidden == ("LIVE-ROUTER-NO-ROUTE",)
 
 
 def test_what_the_daemon_has_found_itself_is_told() -> None:
@@ -81,7 +56,3 @@ def test_one_cause_is_shown_once(code: str, seen: str) -> None:
     assert [finding.code for finding in diagnose([found])] == [seen]
     alone = facts(gateway(daemon=Daemon(True, findings=(row,))))
     assert [finding.code for finding in diagnose([alone])] == [code]
-
-
-def test_a_machine_without_any_name_server() -> None:
-    assert codes(host(servers=(), answers=())) == ["LIVE-DNS-NONE"]

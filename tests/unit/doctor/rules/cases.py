@@ -1,28 +1,23 @@
-"""Every rule has a case that fires it and machines on which it is silent; a root cause silences its consequences."""
+"""A case for each rule on Windows machines: evidence in which it alone has something to say."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
-
-import pytest
 
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts, Reached, Seen
 from manageout.doctor.read import json as read_json
 from manageout.doctor.read import pasted as read_text
-from manageout.doctor.rules.catalogue import RULES
+from manageout.doctor.rules.catalogue import MODULES
 from manageout.doctor.rules.dns import DNSCACHE
 from manageout.doctor.rules.machine import PARAMETERS
 from manageout.windows.policies import IPHTTPS, TRANSITION
-from tests.unit.doctor import fact_cases
 from tests.unit.doctor.bundles import (
     CARD,
     CLIENT,
     DNS,
-    HEALTHY,
     ISATAP,
     MANAGER,
     POLICIES,
@@ -33,6 +28,7 @@ from tests.unit.doctor.bundles import (
     interface,
 )
 from tests.unit.doctor.console.test_ipconfig import ENGLISH
+from tests.unit.doctor.rules import fact_cases
 
 NAME = "manageout-isatap.corp.example"
 
@@ -332,67 +328,15 @@ def codes(case: Bundle | Facts) -> list[str]:
     return [finding.code for finding in diagnose([read(case)])]
 
 
-def test_there_are_many_rules_and_each_has_a_case() -> None:
-    assert len(RULES) >= 40
-    # test_live_rules and test_reach_rules have the others.
-    assert set(CASES) == {code for code in RULES if not code.startswith(("LIVE-", "REACH-"))}
-
-
-@pytest.mark.parametrize("name", HEALTHY)
-def test_nothing_is_said_of_a_healthy_machine(name: str) -> None:
-    assert codes(HEALTHY[name]) == []
-
-
 BESIDE: dict[str, set[str]] = {"IPV6-WRONG-VALUE": {"TUNNELS-OFF"}}
 """Where a second finding is right beside the first."""
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_case_is_named_and_its_consequences_are_not(name: str) -> None:
-    assert set(codes(CASES[name]())) == {name} | BESIDE.get(name, set())
+def theme(name: str) -> list[str]:
+    """The codes of a module of rules."""
+    return sorted(MODULES[name].codes())
 
 
-NAMES = ("IP", "DisabledComponents", "ISATAP", "Teredo", "NAT64", "DNS64", "Windows", "DirectAccess")
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_a_rule_explains_itself(name: str) -> None:
-    rule = RULES[name]
-    assert rule.title[0].islower() or rule.title.startswith(NAMES)
-    assert rule.cause.endswith(".") and rule.remedy
-    assert rule.hides <= set(RULES)
-
-
-def test_findings_quote_what_was_seen() -> None:
-    for name, case in CASES.items():
-        for finding in diagnose([read(case())]):
-            assert finding.seen and all(finding.seen), name
-
-
-def test_what_is_hidden_is_told() -> None:
-    (finding,) = diagnose([read(CASES["ISATAP-NO-NAME"]())])
-    assert finding.hidden == ("ISATAP-LINK-LOCAL-ONLY",)
-
-
-def test_several_machines_the_worst_first() -> None:
-    found = diagnose([read(CASES[name]()) for name in ("EVIDENCE", "ISATAP-MTU", "IPHTTPS-NAME")])
-    assert [finding.severity for finding in found] == ["error", "warning", "note"]
-
-
-def any_row(value: Any) -> Bundle:
-    return changed(MANAGER, "adapters", value)
-
-
-@pytest.mark.parametrize("value", [None, 5, "x", [None, 7, "x"], [{"ifIndex": "x"}], {"ifIndex": 15}])
-def test_strange_sections_do_no_harm(value: object) -> None:
-    diagnose([read(any_row(value))])
-
-
-def test_no_remedy_sets_the_bare_name_again() -> None:
-    for name, wanted in (
-        ("isatap.corp.example", "ROUTER"),
-        ("mo-isatap.corp.example", "mo-isatap.corp.example"),
-    ):
-        machine = isatap(without_address(MANAGER), "Default", name)
-        (step, *_), *_ = [one.remedy for one in diagnose([read(machine)]) if one.code == "ISATAP-DEFAULT"]
-        assert step == f"Set-NetIsatapConfiguration -State Enabled -Router {wanted}"
+def alone(code: str) -> bool:
+    """Whether the rule's case is named, and its consequences are not."""
+    return set(codes(CASES[code]())) == {code} | BESIDE.get(code, set())

@@ -1,0 +1,92 @@
+"""DirectAccess servers and farms: each rule alone on its case, and evidence at its edges."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.doctor.bundles import CLIENT, SERVER, Bundle, changed, interface
+from tests.unit.doctor.judging import found
+from tests.unit.doctor.rules.cases import (
+    NAME,
+    alone,
+    clients_interface,
+    farm,
+    lookups,
+    server_interface,
+    theme,
+)
+
+
+@pytest.mark.parametrize("name", theme("server"))
+def test_a_case_is_named_and_its_consequences_are_not(name: str) -> None:
+    assert alone(name)
+
+
+@pytest.mark.parametrize(
+    "word", ["NotConfigured", "Not Configured", "Disabled", "None", "", "Nicht konfiguriert"]
+)
+def test_a_server_without_load_balancing_is_no_farm(word: str) -> None:
+    assert not [name for name in found(farm(LoadBalancing=word)) if name.startswith("FARM-")]
+
+
+@pytest.mark.parametrize("word", ["ThirdParty", "WindowsNLB", "NLB", "ExternalLoadBalancer"])
+def test_a_farm_with_a_64_is_told_its_own_59(word: str) -> None:
+    case = lookups(
+        farm(LoadBalancing=word, TeredoState="Disabled"), (NAME, "A", ["10.0.0.1", "10.0.0.2", "10.0.0.3"])
+    )
+    (step,) = found(case)["FARM-CLIENT-PREFIX"].remedy
+    assert step.startswith("Set-DAServer -ClientIPv6Prefix fd12:3456:789a:1000::/59 ")
+
+
+def test_the_reset_names_the_index_and_the_command() -> None:
+    told = found(server_interface(Forwarding="Disabled", Advertising="Disabled"))
+    assert (
+        told["SERVER-RESET"]
+        .remedy[0]
+        .startswith("Set-NetIPInterface -InterfaceIndex 15 -Forwarding Enabled -Advertising Enabled")
+    )
+
+
+def two_cards(**inner: str) -> Bundle:
+    """Adapter 15 is the internal card's, 16 that of the card outside, which is no router and need not be."""
+    on = {"Forwarding": "Enabled", "Advertising": "Enabled", "AdvertiseDefaultRoute": "Enabled"}
+    made = changed(SERVER, "interfaces", [interface(15, **(on | inner)), interface(16)])
+    outside = {
+        "Name": "isatap.{11111111-2222-3333-4444-555555555555}",
+        "InterfaceDescription": "Microsoft ISATAP Adapter #2",
+        "ifIndex": 16,
+        "Status": "Up",
+    }
+    made = changed(made, "adapters", lambda rows: [*rows, outside])
+    address = {"IPAddress": "fd99::5efe:10.9.0.1", "InterfaceIndex": 16}
+    made = changed(made, "addresses", lambda rows: [*rows, address])
+    return changed(made, "remoteAccess", lambda rows: [rows[0] | {"InternalInterface": "Ethernet0"}])
+
+
+def test_the_adapter_of_the_card_outside_need_not_forward() -> None:
+    assert not found(two_cards())
+    assert set(found(two_cards(Forwarding="Disabled", Advertising="Disabled"))) == {"SERVER-RESET"}
+
+
+def test_before_2016_nothing_is_lost_at_a_restart() -> None:
+    old = server_interface(Forwarding="Disabled", Advertising="Disabled") | {"build": 9600}
+    assert set(found(old)) == {"SERVER-FORWARDING", "SERVER-ADVERTISING"}
+
+
+def test_several_records_are_right_for_nlb_alone() -> None:
+    three = (NAME, "A", ["10.0.0.1", "10.0.0.2", "10.0.0.3"])
+    wide = {"ClientIPv6Prefix": "fd12:3456:789a:1000::/59", "TeredoState": "Disabled"}
+    assert not found(lookups(farm(LoadBalancing="WindowsNLB", **wide), three))
+    assert set(found(lookups(farm(LoadBalancing="ThirdParty", **wide), three))) == {"FARM-EXTERNAL-NAMES"}
+    one = (NAME, "A", ["10.0.0.1"])
+    assert set(found(lookups(farm(LoadBalancing="ThirdParty", **wide), one))) == {"FARM-EXTERNAL"}
+
+
+def test_the_interface_that_clients_connect_to() -> None:
+    assert not found(clients_interface())
+    for off in ({"Forwarding": "Disabled"}, {"Advertising": "Disabled"}):
+        told = found(clients_interface(**off))
+        assert set(told) == {"SERVER-CLIENTS-CUT"}
+        assert told["SERVER-CLIENTS-CUT"].remedy[0].startswith("Set-NetIPInterface -InterfaceIndex 7 ")
+    on_a_client = changed(CLIENT, "interfaces", [interface(20)])
+    assert not found(on_a_client)
