@@ -98,7 +98,15 @@ def wanted(
     except ConfigError as error:
         faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
     return live.LiveScope(
-        machine.ask, site, plan, faults, machine.servers, router, gateways, authorities, machine.directory
+        ask=machine.ask,
+        site=site,
+        plan=plan,
+        servers=machine.servers,
+        faults=faults,
+        router=router,
+        gateways=gateways,
+        authorities=authorities,
+        runtime_dir=machine.directory,
     )
 
 

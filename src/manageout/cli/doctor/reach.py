@@ -75,7 +75,17 @@ def reach(
             raise click.BadParameter("give a name or an address", param_hint=name)
     site, plan = machine.site()
     daemon = (machine.directory / "control.sock").exists()
-    seen = look(ReachScope(machine.ask, site, plan, host, client, service, machine.servers, daemon))
+    scope = ReachScope(
+        ask=machine.ask,
+        site=site,
+        plan=plan,
+        servers=machine.servers,
+        host=host,
+        client=client,
+        service=service,
+        socket_there=daemon,
+    )
+    seen = look(scope)
     walked = hops(seen)
     found = diagnose([Facts("(reach)", computer=seen.here, reach=seen, understood=True)])
     if as_json:

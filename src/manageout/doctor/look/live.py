@@ -8,13 +8,14 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-from manageout.doctor.look import records as live_records  # fmt: skip
+from manageout.doctor.look import records as live_records
+from manageout.doctor.look.gatherer import Gatherer, Scope
 from manageout.errors import ManageoutError
 from manageout.service.check import files as check_files
 from manageout.service.probe import certificate as probe_certificate
@@ -23,7 +24,7 @@ from manageout.service.probe import dns as probe_dns
 from manageout.service.probe import machine as live_host
 from manageout.service.probe import path as probe_path
 from manageout.service.probe import router as probe_router
-from manageout.service.probe.results import (  # fmt: skip
+from manageout.service.probe.results import (
     Certificate,
     Clock,
     Crl,
@@ -31,34 +32,30 @@ from manageout.service.probe.results import (  # fmt: skip
     DnsAnswer,
     Expected,
     GatewayAnswer,
+    Judged,
     Live,
     NextHop,
     PathMtu,
+    Record,
     RouterAnswer,
 )
 from manageout.service.process.finding import Finding
+from manageout.service.process.rows import HostRow
 from manageout.service.process.runtime import RuntimeDir
-from manageout.site.plan import Plan
-from manageout.site.tables.site import Site
 
 T = TypeVar("T")
 MAX_TARGETS = 16
 ACTIVE = 4
 """So many managers are pinged from their router, to see how wide the way is."""
 WORKERS = 16
-Ask = Callable[[str], Any]
 
 
-@dataclass(frozen=True)
-class LiveScope:
-    """What to look at. ``ask``: a control socket's answer to a command. The rest is what the user named."""
+@dataclass(frozen=True, kw_only=True)
+class LiveScope(Scope):
+    """What to look at; all but the site file's faults is what the user named."""
 
-    ask: Ask
-    site: Site | None = None
-    plan: Plan | None = None
     faults: tuple[str, ...] = ()
     """Of the site file, if it cannot be used."""
-    servers: tuple[str, ...] = ()
     router: str = ""
     """A name or an IPv4 address."""
     gateways: tuple[str, ...] = ()
@@ -67,92 +64,81 @@ class LiveScope:
     """Where the daemon's control socket, lock and note would be."""
 
 
-def look(wanted: LiveScope) -> Live:
+def look(scope: LiveScope) -> Live:
     """Everything, now. Raises BadArgument for a URL that is none."""
-    return _LiveLook(wanted).run()
+    return _LiveLook(scope).run()
 
 
-class _LiveLook:
+class _LiveLook(Gatherer):
     """One look at the machine."""
 
-    def __init__(self, wanted: LiveScope) -> None:
-        self._wanted, self._site, self._plan = wanted, wanted.site, wanted.plan
-        self._unseen: list[str] = []
-        self._up = False
-        """Whether the daemon answers."""
+    def __init__(self, scope: LiveScope) -> None:
+        super().__init__(scope)
+        self._scope = scope
 
     def run(self) -> Live:
-        status = self._status()
-        self._up = isinstance(status, dict)
-        kind = self._kind(status)
-        expected = self._expected(status, kind)
+        kind = self._kind()
+        expected = self._expected()
         servers = self._servers()
         answers = self._answers(expected, servers)
-        routers = self._routers(expected, kind, status, answers)
+        routers = self._routers(expected, kind, answers)
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            parts: dict[str, Any] = {
-                "routers": pool.submit(self._try, "ISATAP routers", self._solicit, routers),
-                "paths": pool.submit(self._try, "path MTU", self._paths, routers),
-                "hops": pool.submit(self._try, "next hops", self._hops, routers),
-                "records": pool.submit(self._try, "records of leases", self._records, servers),
-                "filters": pool.submit(self._try, "packet filter", self._filters, routers),
-                "certificates": pool.submit(self._try, "certificates", self._certificates),
-                "crls": pool.submit(self._try, "revocation lists", self._crls),
-                "gateways": pool.submit(self._try, "gateways", self._gateways),
-                "clocks": pool.submit(self._try, "clocks", self._clocks, servers),
-            }
-            found = {name: future.result() for name, future in parts.items()}
+
+            def later(
+                what: str, function: Callable[..., Iterable[T]], *given: object
+            ) -> Future[tuple[T, ...]]:
+                return pool.submit(self._tried, what, (), lambda: tuple(function(*given)))
+
+            advertised = later("ISATAP routers", self._solicit, routers)
+            paths = later("path MTU", self._paths, routers)
+            hops = later("next hops", self._hops, routers)
+            records = later("records of leases", self._records, servers)
+            filters = later("packet filter", self._filters, routers)
+            certificates = later("certificates", self._certificates)
+            crls = later("revocation lists", self._crls)
+            gateways = later("gateways", self._gateways)
+            clocks = later("clocks", self._clocks, servers)
         return Live(
             host=socket.gethostname(),
             taken=time.time(),
             kind=kind,
             expected=expected,
-            daemon=self._daemon(status),
+            daemon=self._daemon(),
             servers=servers,
             answers=answers,
+            routers=advertised.result(),
+            paths=paths.result(),
+            hops=hops.result(),
+            records=records.result(),
+            filters=filters.result(),
+            certificates=certificates.result(),
+            crls=crls.result(),
+            gateways=gateways.result(),
+            clocks=clocks.result(),
             sysctls=live_host.sysctls(),
             reverse_paths=live_host.reverse_paths(self._site) if self._site is not None else (),
             clock_set=check_files.clock_is_set(),
             unseen=tuple(self._unseen),
-            faults=self._wanted.faults,
-            **found,
+            faults=self._scope.faults,
         )
-
-    def _try(self, what: str, function: Callable[..., Iterable[T]], *arguments: object) -> tuple[T, ...]:
-        try:
-            return tuple(function(*arguments))
-        except ManageoutError as error:
-            if error.exit_code == 2:
-                raise
-            self._unseen.append(f"{what}: {error.message}")
-            return ()
 
     # What is here
 
-    def _status(self) -> dict[str, Any] | ManageoutError:
-        try:
-            answer = self._wanted.ask("status")
-        except ManageoutError as error:
-            return error
-        return answer if isinstance(answer, dict) else ManageoutError("the daemon's answer is no status")
-
-    def _kind(self, status: dict[str, Any] | ManageoutError) -> Literal["gateway", "router", "host", "plain"]:
+    def _kind(self) -> Literal["gateway", "router", "host", "plain"]:
         if self._site is not None:
             return "gateway" if self._site.gateway is not None else "router"
-        return "host" if isinstance(status, dict) and _host_role(status) else "plain"
+        return "host" if self._role("isatap-host") else "plain"
 
-    def _expected(self, status: dict[str, Any] | ManageoutError, kind: str) -> Expected:
+    def _expected(self) -> Expected:
         domain = probe_dns.search_domain()
         if self._site is None or self._plan is None:
-            name = self._wanted.router or (
-                _host_role(status).get("name", "") if isinstance(status, dict) else ""
-            )
+            name = self._scope.router or self._joined()[0]
             return Expected(router_name="" if _is_address(name) else name.rstrip("."), domain=domain)
         isatap = self._site.isatap
         return Expected(
-            router_name=self._wanted.router or (isatap.name if isatap else ""),
+            router_name=self._scope.router or (isatap.name if isatap else ""),
             domain=self._site.site.domain or domain,
-            routers=tuple(map(str, (*isatap.locators, *isatap.routers))) if isatap else (),
+            routers=self._locators(),
             isatap_prefix=str(self._plan.isatap_prefix) if isatap else "",
             isatap_mtu=isatap.mtu if isatap else 0,
             gateway=self._site.gateway is not None,
@@ -160,34 +146,35 @@ class _LiveLook:
             translation=self._site.translation is not None,
         )
 
-    def _daemon(self, status: dict[str, Any] | ManageoutError) -> Daemon | None:
-        if isinstance(status, ManageoutError):
-            if self._site is None:
-                return self._killed(status)
-            forbidden = status.exit_code == 4  # which is not down
-            if forbidden:
-                self._unseen.append(f"daemon: {status.message}")
-            return Daemon(forbidden, status.message)
-        roles = status.get("roles", {})
-        waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
-        return Daemon(True, "", waiting, tuple(map(Finding.of, status.get("findings", ()))))
+    def _daemon(self) -> Daemon | None:
+        if self._status is not None:
+            roles = self._status.get("roles", {})
+            waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
+            return Daemon(True, "", waiting, tuple(map(Finding.of, self._status.get("findings", ()))))
+        assert self._silence is not None, "one of both"
+        if self._site is None:
+            return self._killed(self._silence.message)
+        forbidden = self._silence.exit_code == 4  # which is not down
+        if forbidden:
+            self._unseen.append(f"daemon: {self._silence.message}")
+        return Daemon(forbidden, self._silence.message)
 
-    def _killed(self, status: ManageoutError) -> Daemon | None:
+    def _killed(self, silence: str) -> Daemon | None:
         """A note of what is to be undone, and nobody holds the lock: a daemon was here, whatever its site file."""
-        directory = self._wanted.runtime_dir
+        directory = self._scope.runtime_dir
         if directory is None:
             return None
         runtime = RuntimeDir(directory)
         if runtime.busy() or not runtime.remembered():
             return None
         left = f"{directory}/undo.json: a daemon was killed and has left things behind"
-        return Daemon(False, f"{left}; {status.message}")
+        return Daemon(False, f"{left}; {silence}")
 
     # Names
 
     def _servers(self) -> tuple[str, ...]:
-        if self._wanted.servers:
-            return self._wanted.servers
+        if self._scope.servers:
+            return self._scope.servers
         site = self._site
         listed = [*probe_dns.system_servers()]
         if site is not None:
@@ -202,30 +189,25 @@ class _LiveLook:
         questions = [(name, "A") for name in dict.fromkeys(names) if name]
         return tuple(probe_dns.ask_all(questions or [(".", "NS")], servers))
 
-    def _records(self, servers: tuple[str, ...]) -> Iterable[Any]:
+    def _records(self, servers: tuple[str, ...]) -> Iterable[Record]:
         site = self._site
-        if site is None or site.names is None or not self._up:
+        if site is None or site.names is None or self._status is None:
             return ()
         asked = site.names.servers or (site.dns64.upstreams if site.dns64 else ()) or servers
-        return live_records.records(self._wanted.ask("leases"), site, asked)
+        return live_records.records(self._scope.ask("leases"), site, asked)
 
     # Routers
 
     def _routers(
-        self,
-        expected: Expected,
-        kind: str,
-        status: dict[str, Any] | ManageoutError,
-        answers: tuple[DnsAnswer, ...],
+        self, expected: Expected, kind: str, answers: tuple[DnsAnswer, ...]
     ) -> tuple[IPv4Address, ...]:
         """Whom to solicit: as a host does, or whom the user names; routers do not answer one another."""
-        if _is_address(self._wanted.router):
-            return (IPv4Address(self._wanted.router),)
-        if kind in ("gateway", "router") and not self._wanted.router:
+        if _is_address(self._scope.router):
+            return (IPv4Address(self._scope.router),)
+        if kind in ("gateway", "router") and not self._scope.router:
             return ()
         texts = [text for a in answers if a.name == expected.router_name for text in a.records]
-        if isinstance(status, dict):
-            texts += _host_role(status).get("routers", {})
+        texts += self._joined()[1]
         return tuple(IPv4Address(text) for text in dict.fromkeys(texts) if _is_address(text))[:MAX_TARGETS]
 
     def _solicit(self, routers: tuple[IPv4Address, ...]) -> Iterable[RouterAnswer]:
@@ -249,9 +231,10 @@ class _LiveLook:
 
     def _active_hosts(self) -> list[IPv4Address]:
         """On an ISATAP router: the managers that it heard last."""
-        if not self._up or self._site is None or self._site.isatap is None:
+        if self._status is None or self._site is None or self._site.isatap is None:
             return []
-        rows = sorted(self._wanted.ask("hosts"), key=lambda row: row["last_packet"] or 0, reverse=True)
+        hosts: list[HostRow] = self._scope.ask("hosts")
+        rows = sorted(hosts, key=lambda row: row["last_packet"], reverse=True)
         return [IPv4Address(row["ipv4"]) for row in rows[:ACTIVE]]
 
     def _hops(self, routers: tuple[IPv4Address, ...]) -> Iterable[NextHop]:
@@ -260,7 +243,7 @@ class _LiveLook:
 
     # The machine
 
-    def _filters(self, routers: tuple[IPv4Address, ...]) -> Iterable[Any]:
+    def _filters(self, routers: tuple[IPv4Address, ...]) -> Iterable[Judged]:
         if legacy := live_host.legacy_tables():
             self._unseen.append(f"iptables-legacy: tables {', '.join(legacy)}; see iptables-legacy-save")
         return live_host.filters(self._site, self._plan, routers)
@@ -283,7 +266,7 @@ class _LiveLook:
         return [*lists, *(probe_certificate.crl_from_url(point) for point in points)]
 
     def _gateways(self) -> Iterable[GatewayAnswer]:
-        wanted = self._wanted
+        wanted = self._scope
         return [probe_certificate.gateway(url, wanted.authorities) for url in wanted.gateways[:MAX_TARGETS]]
 
     def _clocks(self, servers: tuple[str, ...]) -> Iterable[Clock]:
@@ -295,11 +278,6 @@ class _LiveLook:
                 yield probe_clock.tsig(server, zone, site.names.key_file)
         for address in _controllers(domain, servers):
             yield probe_clock.kerberos(address, domain)
-
-
-def _host_role(status: dict[str, Any]) -> dict[str, Any]:
-    role = status.get("roles", {}).get("isatap-host", {})
-    return role if isinstance(role, dict) else {}
 
 
 def _is_address(text: str) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
-from typing import Any
 
 from manageout.doctor.reach.reach import Target
 from manageout.errors import AddressError
 from manageout.service.probe import dns as probe_dns
 from manageout.service.probe.results import DnsAnswer
+from manageout.service.process.rows import ClientRow, DropRow, LeasePeriod, LeaseRow
 from manageout.site.tables.site import Site
 from manageout.wire.address import embedded_isatap
 
@@ -18,8 +18,6 @@ RECENT = 3600.0
 """Seconds within which a refusal is of today."""
 STRANGER = 600.0
 """The same, where nobody knows from where the client comes."""
-
-Rows = Sequence[dict[str, Any]]
 
 
 def full_name(name: str, domain: str) -> str:
@@ -64,47 +62,62 @@ def _named(
 
 
 def client(
-    text: str, domain: str, clients: Rows, leases: Rows, audit: Rows, drops: Rows
+    text: str,
+    domain: str,
+    clients: Sequence[ClientRow],
+    leases: Sequence[LeaseRow],
+    audit: Sequence[LeasePeriod],
+    drops: Sequence[DropRow],
 ) -> tuple[Target, str]:
     """CLIENT as the gateway knows it, and its identity."""
-    held = next((row for row in leases if _is(text, domain, row)), None)
-    identity = str(held["name"]) if held else ""
-    row = next((each for each in clients if _is(text, domain, each) or each["name"] == identity), None)
-    last = next((each for each in audit if _is(text, domain, each) or each["name"] == identity), None)
+
+    def meant(name: str, *addresses: str | None) -> bool:
+        lower = name.lower()
+        called = lower in (text.lower(), full_name(text, domain)) or lower.partition(".")[0] == text.lower()
+        return called or text in addresses
+
+    held = next(
+        (each for each in leases if meant(each["name"], each["ipv4"], each["address"], *each["others"])), None
+    )
+    identity = held["name"] if held else ""
+    row = next(
+        (each for each in clients if meant(each["name"], *each["addresses"]) or each["name"] == identity),
+        None,
+    )
+    last = next(
+        (
+            each
+            for each in audit
+            if meant(each["name"], each["ipv4"], each["address"]) or each["name"] == identity
+        ),
+        None,
+    )
     if row is not None:
-        identity = str(row["name"])
+        identity = row["name"]
     elif not identity:
-        identity = str(last["name"]) if last else text.lower()
-    lease = str(held["ipv4"] or "") if held else ""
-    state = str(held["state"]) if held else ""
+        identity = last["name"] if last else text.lower()
+    lease, state = (held["ipv4"] or "", held["state"]) if held else ("", "")
     name = full_name(identity, domain)
     if row is not None:
-        stable = [held["address"]] if held and held.get("address") else []
+        stable = [held["address"]] if held and held["address"] else []
         addresses = [address for address in (*stable, *row["addresses"]) if not address.startswith("fe80:")]
         unique = tuple(dict.fromkeys(addresses))
         quiet = max(0.0, time.time() - row["last_seen"])
         return Target(name, True, unique, lease, state, row["peer"], quiet), identity
-    peer, gone = (str(last["peer"]), last["until"] or last["since"]) if last else ("", None)
+    peer, gone = (last["peer"], last["until"] or last["since"]) if last else ("", None)
     said = tuple(_refusals(drops, peer, gone))
     return Target(name, False, (), lease, state, peer, None, said, bool(held or last)), identity
 
 
-def _is(text: str, domain: str, row: dict[str, Any]) -> bool:
-    name = str(row["name"]).lower()
-    if name in (text.lower(), full_name(text, domain)) or name.partition(".")[0] == text.lower():
-        return True
-    addresses = {*row.get("addresses", ()), *row.get("others", ()), row.get("address"), row.get("ipv4")}
-    return text in addresses
-
-
-def _refusals(drops: Rows, peer: str, gone: float | None) -> Iterable[str]:
+def _refusals(drops: Sequence[DropRow], peer: str, gone: float | None) -> Iterable[str]:
     """Certificates that were refused from where the client comes, since it has gone."""
     place = peer.rpartition(":")[0].strip("[]")
     since = time.time() - (RECENT if place else STRANGER)
     for row in drops:
-        late = row.get("last") is not None and row["last"] > max(gone or 0.0, since)
-        if row["reason"].startswith("certificate-") and late and _within(place, row.get("source") or ""):
-            ago = max(0.0, time.time() - row["last"])
+        last = row["last"] or 0.0
+        late = last > max(gone or 0.0, since)
+        if row["reason"].startswith("certificate-") and late and _within(place, row["source"]):
+            ago = max(0.0, time.time() - last)
             yield f"{row['reason']} from {row['source']}, {row['count']} times, last {ago:.0f} s ago"
 
 

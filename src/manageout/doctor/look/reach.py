@@ -17,6 +17,7 @@ from manageout.doctor.look import forwarding as reach_forwarding
 from manageout.doctor.look import pair as reach_pair
 from manageout.doctor.look import policy as reach_policy
 from manageout.doctor.look import site as reach_site
+from manageout.doctor.look.gatherer import Gatherer, Scope
 from manageout.doctor.reach.reach import (
     ClientAnswer,
     FilterRefusal,
@@ -38,14 +39,14 @@ from manageout.service.probe import path as probe_path
 from manageout.service.probe import router as probe_router
 from manageout.service.probe.filter import of_others
 from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnswer
+from manageout.service.process.rows import SessionRow
 from manageout.service.translate.ipv4_side import ipv4_side
-from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan, isatap_address
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, isatap_address
 from manageout.site.tables.site import Site
 from manageout.wire.address import is_address
 
 T = TypeVar("T")
 A = TypeVar("A")
-Ask = Callable[[str], Any]
 WORKERS = 8
 WAIT = 2.0
 _NOT_PERMITTED = "not permitted"
@@ -53,67 +54,61 @@ PATIENCE = 4.0
 """Seconds: a router that finds no machine says so after three."""
 
 
-@dataclass(frozen=True)
-class ReachScope:
-    """The pair. ``ask``: a control socket's answer to a command. ``service``: tcp/3389, icmp or nothing.
+@dataclass(frozen=True, kw_only=True)
+class ReachScope(Scope):
+    """The pair. ``service``: tcp/3389, icmp or nothing.
 
     ``socket_there``: there is a control socket, so that a daemon that does not answer is hung or dead.
     """
 
-    ask: Ask
-    site: Site | None
-    plan: Plan | None
     host: str
     client: str
     service: str = ""
-    servers: tuple[str, ...] = ()
     socket_there: bool = False
 
 
-def look(wanted: ReachScope) -> ReachFacts:
-    """Everything that can be seen from here."""
-    return _ReachLook(wanted).look()
+def look(scope: ReachScope) -> ReachFacts:
+    """Everything that can be seen from here. Raises :class:`NotPermitted` for a socket that is not for this user."""
+    return _ReachLook(scope).look()
 
 
-class _ReachLook:
+class _ReachLook(Gatherer):
     """One look; the machine's parts are gathered in the order in which they need one another."""
 
-    def __init__(self, wanted: ReachScope) -> None:
-        self._wanted, self._site, self._plan = wanted, wanted.site, wanted.plan
-        self._unseen: list[str] = []
-        self._identity = ""
-        self._daemon_error = ""
-        self._roles: dict[str, Any] = self._read_roles()
-        site = self._site
-        joined = str(self._roles.get("isatap-host", {}).get("name", ""))
+    def __init__(self, scope: ReachScope) -> None:
+        super().__init__(scope)
+        self._scope = scope
+        self._identity = self._daemon_error = ""
+        if self._silence is not None and not isinstance(self._silence, DaemonUnreachable):
+            raise self._silence
+        if self._silence is not None and (scope.site is not None or scope.socket_there):
+            self._daemon_error = self._silence.message
+        site, (joined, _) = scope.site, self._joined()
         self._domain = (
             (site.site.domain if site else "") or joined.partition(".")[2] or probe_dns.search_domain()
         )
-        own = site.isatap.name if site and site.isatap else ""
-        self._router_name = own or joined
+        self._router_name = (site.isatap.name if site and site.isatap else "") or joined
         upstreams = site.dns64.upstreams if site and site.dns64 else ()
-        self._servers = wanted.servers or tuple(upstreams) or tuple(probe_dns.system_servers())
+        self._servers = scope.servers or tuple(upstreams) or tuple(probe_dns.system_servers())
 
     def look(self) -> ReachFacts:
-        wanted, site = self._wanted, self._site
-        hosts, error, said = reach_pair.manager(wanted.host, self._domain, self._servers, site)
+        scope = self._scope
+        hosts, error, said = reach_pair.manager(scope.host, self._domain, self._servers, self._site)
         views = self._views(hosts)
         reach = ReachFacts(
-            wanted.host,
-            wanted.client,
-            wanted.service,
+            scope.host,
+            scope.client,
+            scope.service,
             socket.gethostname(),
             views,
             self._client(views),
             daemon_error=self._daemon_error,
             host_addresses=tuple(map(str, hosts)),
             host_error=error,
-            by_name=not is_address(wanted.client),
+            by_name=not is_address(scope.client),
             domain=self._domain,
             router_name=self._router_name,
-            locators=tuple(map(str, (*site.isatap.locators, *site.isatap.routers)))
-            if site and site.isatap
-            else (),
+            locators=self._locators(),
         )
         reach = reach._replace(dns=tuple(dict.fromkeys((*said, *self._dns(reach)))))
         if hosts and not self._daemon_error:
@@ -124,16 +119,6 @@ class _ReachLook:
         return reach._replace(unseen=tuple(dict.fromkeys(self._unseen)))
 
     # --- Who is who -------------------------------------------------------------------------------------
-
-    def _read_roles(self) -> dict[str, Any]:
-        try:
-            answer = self._wanted.ask("status")
-        except DaemonUnreachable as error:
-            if self._site is not None or self._wanted.socket_there:
-                self._daemon_error = error.message
-            return {}
-        roles = answer.get("roles", {}) if isinstance(answer, dict) else {}
-        return roles if isinstance(roles, dict) else {}
 
     def _views(self, hosts: Sequence[IPv4Address]) -> tuple[View, ...]:
         found: list[View] = []
@@ -146,10 +131,10 @@ class _ReachLook:
                 found.append("manager")
         return tuple(found)
 
-    def _rows(self, command: str) -> list[dict[str, Any]]:
+    def _rows(self, command: str) -> list[Any]:
         """Of the control socket; none where the daemon has no such thing."""
         try:
-            rows = self._wanted.ask(command)
+            rows = self._scope.ask(command)
         except ManageoutError as error:
             if error.exit_code != 1:
                 self._unseen.append(error.message)
@@ -157,7 +142,7 @@ class _ReachLook:
         return rows if isinstance(rows, list) else []
 
     def _client(self, views: Sequence[View]) -> Target:
-        given = self._wanted.client
+        given = self._scope.client
         if "gateway" not in views or self._daemon_error:
             self._identity = ""
             if is_address(given):
@@ -180,7 +165,7 @@ class _ReachLook:
     def _of_site(self, reach: ReachFacts, hosts: Sequence[IPv4Address]) -> ReachFacts:
         site, plan = self._site, self._plan
         if site is None or plan is None:
-            own = bool(self._roles.get("isatap-host"))
+            own = bool(self._role("isatap-host"))
             no_host = "manager" in reach.views and not own
             words = "this machine is no ISATAP host   (manageout join makes it one)"
             return reach._replace(isatap_unused=words if no_host else "")
@@ -193,14 +178,14 @@ class _ReachLook:
         if site.isatap is None:
             without = site.gateway is not None and site.gateway.isatap_router is None
             return reach._replace(isatap_unused="the site file names no ISATAP router" if without else "")
-        ready = bool(self._roles.get("isatap", {}).get("ready", True))
+        ready = bool(self._role("isatap").get("ready", True))
         isatap = reach_site.isatap(site.isatap, hosts[0], self._rows("hosts"), self._rows("drops"), ready)
         unused = not isatap.allowed and not isatap.refused and isatap.heard is None and not reach.lease_unused
         words = f"{hosts[0]} is not in isatap.hosts, and needs it not" if unused else ""
         return reach._replace(isatap=isatap, isatap_unused=words)
 
     def _policy(self, site: Site, hosts: Sequence[IPv4Address], names: Sequence[str]) -> PolicyVerdict:
-        return reach_policy.judge(site, hosts, names, self._identity, self._wanted.service)
+        return reach_policy.judge(site, hosts, names, self._identity, self._scope.service)
 
     # --- The way itself ---------------------------------------------------------------------------------
 
@@ -210,34 +195,29 @@ class _ReachLook:
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
             jobs: dict[str, Future[Any]] = {}
             if manager:
-                jobs["router"] = pool.submit(self._try, "router", None, self._router, reach)
-                jobs["answers"] = pool.submit(self._try, "client", (), self._from_here, reach)
-                jobs["paths"] = pool.submit(self._try, "path", (), self._paths_from_here, reach)
-                jobs["router_route"] = pool.submit(self._try, "route", None, self._route, reach)
+                jobs["router"] = pool.submit(self._tried, "router", None, self._router, reach)
+                jobs["answers"] = pool.submit(self._tried, "client", (), self._from_here, reach)
+                jobs["paths"] = pool.submit(self._tried, "path", (), self._paths_from_here, reach)
+                jobs["router_route"] = pool.submit(self._tried, "route", None, self._route, reach)
             elif reach.views:
-                jobs["host_echo"] = pool.submit(self._try, "ping", None, probe_path.echo, host)
-                jobs["paths"] = pool.submit(self._try, "path", (), self._path_to, reach, host)
-                jobs["forwarding"] = pool.submit(self._try, "forwarding", None, self._forwarding, reach, host)
-                jobs["filters"] = pool.submit(self._try, "packet filter", (), self._filters, reach, host)
+                jobs["host_echo"] = pool.submit(self._tried, "ping", None, probe_path.echo, host)
+                jobs["paths"] = pool.submit(self._tried, "path", (), self._path_to, reach, host)
+                jobs["forwarding"] = pool.submit(
+                    self._tried, "forwarding", None, self._forwarding, reach, host
+                )
+                jobs["filters"] = pool.submit(self._tried, "packet filter", (), self._filters, reach, host)
                 jobs["isatap"] = pool.submit(
-                    self._try, "protocol 41", reach.isatap, self._tunnel, reach, host
+                    self._tried, "protocol 41", reach.isatap, self._tunnel, reach, host
                 )
                 jobs["beyond"] = pool.submit(
-                    self._try, "ping through the router", None, self._beyond, reach, host
+                    self._tried, "ping through the router", None, self._beyond, reach, host
                 )
-                jobs["lease_way"] = pool.submit(self._try, "ARP", None, self._lease_way, reach)
-                jobs["answers"] = pool.submit(self._try, "client", (), self._as_manager, reach, host)
+                jobs["lease_way"] = pool.submit(self._tried, "ARP", None, self._lease_way, reach)
+                jobs["answers"] = pool.submit(self._tried, "client", (), self._as_manager, reach, host)
             found = {name: job.result() for name, job in jobs.items()}
         reach = reach._replace(**found, sessions=self._sessions(reach))
         by_lease = next((answer.echo for answer in reach.answers if answer.way == "lease"), None)
         return reach._replace(lease_ping=by_lease) if manager else reach
-
-    def _try(self, what: str, nothing: T, function: Callable[..., T], *arguments: object) -> T:
-        try:
-            return function(*arguments)
-        except ManageoutError as error:
-            self._unseen.append(f"{what}: {error.message}")
-            return nothing
 
     def _targets(self, reach: ReachFacts) -> list[tuple[Way, IPv4Address | IPv6Address]]:
         """The client's addresses as this manager finds them, one a way."""
@@ -248,7 +228,7 @@ class _ReachLook:
             for a in reach.about(reach.target.name, kind)
             for record in a.records
         ]
-        for text in texts if reach.by_name else [self._wanted.client]:
+        for text in texts if reach.by_name else [self._scope.client]:
             address = ip_address(text)
             way: Way = "lease" if isinstance(address, IPv4Address) else "isatap"
             if way == "lease" or not reach.isatap_unused:
@@ -256,13 +236,13 @@ class _ReachLook:
         return list(found.items())
 
     def _from_here(self, reach: ReachFacts) -> tuple[ClientAnswer, ...]:
-        port = _port(self._wanted.service)
+        port = _port(self._scope.service)
 
         def ask(way: Way, address: IPv4Address | IPv6Address) -> ClientAnswer:
             wait = PATIENCE if way == "lease" else WAIT
             with ThreadPoolExecutor(max_workers=1) as aside:
                 tcp = aside.submit(probe_path.tcp, address, port, wait) if port else None
-                echo = self._try(
+                echo = self._tried(
                     "ping", Echo(str(address), error=_NOT_PERMITTED), probe_path.echo, address, wait
                 )
                 return ClientAnswer(way, "this manager", echo, tcp.result() if tcp else None)
@@ -278,9 +258,8 @@ class _ReachLook:
     def _router(self, reach: ReachFacts) -> RouterAnswer | None:
         if reach.isatap_unused or self._site is not None:
             return None
-        known = self._roles.get("isatap-host", {}).get("routers", {})
         texts = [record for answer in reach.about(self._router_name, "A") for record in answer.records]
-        routers = [IPv4Address(text) for text in dict.fromkeys([*texts, *known])]
+        routers = [IPv4Address(text) for text in dict.fromkeys([*texts, *self._joined()[1]])]
         answers = probe_router.solicit(routers) if routers else []
         return next((each for each in answers if each.advertisement), answers[0] if answers else None)
 
@@ -352,7 +331,7 @@ class _ReachLook:
             return ()
         with Netlink() as netlink:
             out = netlink.route_get(IPv6Address(addresses[0])).dev
-        pair = reach_policy.Pair(str(host), addresses[0], reach.target.lease, self._wanted.service, out)
+        pair = reach_policy.Pair(str(host), addresses[0], reach.target.lease, self._scope.service, out)
         rules = of_others()
         return tuple(reach_policy.refused(rules, self._plan, self._ways(reach, host), pair))
 
@@ -363,7 +342,7 @@ class _ReachLook:
             or (reach.policy and reach.policy.fault)
         ):
             return ()
-        port, target = _port(self._wanted.service), IPv6Address(reach.target.addresses[0])
+        port, target = _port(self._scope.service), IPv6Address(reach.target.addresses[0])
 
         def ask(way: Way, source: IPv6Address) -> ClientAnswer:
             link = probe_client.Link(source, target, IPHTTPS_DEVICE)
@@ -379,9 +358,10 @@ class _ReachLook:
         """What goes on between both now."""
         if not self._identity or not reach.target.connected:
             return ()
+        sessions: list[SessionRow] = self._rows("sessions")
         return tuple(
             f"{row['protocol']}/{row['port']} {row['state']} by {row['through']}"
-            for row in self._rows("sessions")
+            for row in sessions
             if row["client"] == self._identity
             and row["peer"] in reach.host_addresses
             and row["begun_by"] == "manager"

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from manageout.service.probe import dns as probe_dns
 from manageout.service.probe.results import DnsAnswer, Record
+from manageout.service.process.rows import LeaseRow
 from manageout.site.tables.site import Site
 
 MAX_CLIENTS = 50
 """So many leases are looked at; beyond, one fault shows itself anyway."""
-Wanted = tuple[str, str, Literal["A", "AAAA", "PTR"], tuple[str, ...]]
+Due = tuple[str, str, Literal["A", "AAAA", "PTR"], tuple[str, ...]]
+"""Client, owner, kind and values of a record that should be there."""
 
 
-def records(leases: Sequence[dict[str, Any]], site: Site, servers: Sequence[str]) -> list[Record]:
+def records(leases: Sequence[LeaseRow], site: Site, servers: Sequence[str]) -> list[Record]:
     """For every lease that is held by somebody whose name is in our zone."""
     assert site.names is not None
     zone = (site.names.zone or site.site.domain).lower()
-    wanted: list[Wanted] = []
+    wanted: list[Due] = []
     for lease in leases[:MAX_CLIENTS]:
-        name = str(lease["name"])
+        name = lease["name"]
         if lease["state"] == "held" and name.lower().endswith(f".{zone}"):
             wanted += _of_lease(lease, name, site.names.reverse)
     answers = probe_dns.ask_all([(owner, kind) for _, owner, kind, _ in wanted], servers)
@@ -33,12 +35,12 @@ def records(leases: Sequence[dict[str, Any]], site: Site, servers: Sequence[str]
     ]
 
 
-def _of_lease(lease: dict[str, Any], name: str, reverse: bool) -> list[Wanted]:
-    address = lease.get("address")
-    forward: list[Wanted] = [(name, name, "A", (str(lease["ipv4"]),))]
-    if address:
-        forward.append((name, name, "AAAA", (str(address), *map(str, lease.get("others", ())))))
-    if not reverse:
-        return forward
-    held = [value for value in (lease["ipv4"], address) if value]
-    return [*forward, *((name, probe_dns.reverse_name(str(value)), "PTR", (name,)) for value in held)]
+def _of_lease(lease: LeaseRow, name: str, reverse: bool) -> list[Due]:
+    addresses = (*((lease["address"],) if lease["address"] else ()), *lease["others"])
+    due: list[Due] = [(name, name, "A", (str(lease["ipv4"]),))]
+    if addresses:
+        due.append((name, name, "AAAA", addresses))
+    held = [value for value in (lease["ipv4"], lease["address"]) if value]
+    if reverse:
+        due += [(name, probe_dns.reverse_name(value), "PTR", (name,)) for value in held]
+    return due

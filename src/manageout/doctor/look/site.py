@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from ipaddress import IPv4Address
-from typing import Any
 
-from manageout.doctor.look.pair import RECENT, Rows
+from manageout.doctor.look.pair import RECENT
 from manageout.doctor.reach.reach import Isatap
 from manageout.service.probe import certificate as probe_certificate
+from manageout.service.process.rows import DropRow, HostRow
 from manageout.site.tables.site import IsatapTable, Site
 
 
@@ -40,19 +41,21 @@ def certificate(site: Site) -> str:
     return ""
 
 
-def isatap(table: IsatapTable, host: IPv4Address, hosts: Rows, drops: Rows, ready: bool) -> Isatap:
+def isatap(
+    table: IsatapTable, host: IPv4Address, hosts: Sequence[HostRow], drops: Sequence[DropRow], ready: bool
+) -> Isatap:
     """The manager ``host`` as the ISATAP router of this machine knows it; rows as the daemon tells them."""
-    row: dict[str, Any] = next((each for each in hosts if each["ipv4"] == str(host)), {})
+    row = next((each for each in hosts if each["ipv4"] == str(host)), None)
     now, refused = time.time(), 0
     for drop in drops:
-        recent = (drop.get("last") or 0) > now - RECENT
+        recent = (drop["last"] or 0) > now - RECENT
         if recent and (drop["reason"], drop["source"]) == ("host-not-allowed", str(host)):
             refused += drop["count"]
-    last = max(row.get("last_rs") or 0, row.get("last_packet") or 0)
+    last = max(row["last_rs"], row["last_packet"]) if row is not None else 0.0
     return Isatap(
         any(host in network for network in table.hosts),
         max(0.0, now - last) if last else None,
         refused,
         ready=ready,
-        retires=bool(row.get("retires")),
+        retires=row is not None and row["retires"],
     )

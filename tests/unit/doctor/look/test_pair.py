@@ -28,7 +28,7 @@ services = ["any"]
 """)
 
 
-def row(**changes: Any) -> dict[str, Any]:
+def row(**changes: Any) -> Any:
     return {
         "name": NAME,
         "addresses": [OTHER, ADDRESS, "fe80::1"],
@@ -37,12 +37,17 @@ def row(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def lease(**changes: Any) -> dict[str, Any]:
+def lease(**changes: Any) -> Any:
     held = {"name": NAME, "ipv4": LEASE, "state": "held", "address": ADDRESS, "others": [OTHER]}
     return held | changes
 
 
-def drop(reason: str, source: str = "198.51.100.20", last: float | None = None) -> dict[str, Any]:
+def period(**changes: Any) -> Any:
+    past = {"name": NAME, "ipv4": LEASE, "address": ADDRESS, "since": 1.0, "until": 2.0, "peer": PEER}
+    return past | changes
+
+
+def drop(reason: str, source: str = "198.51.100.20", last: float | None = None) -> Any:
     return {"reason": reason, "source": source, "count": 2, "last": time.time() if last is None else last}
 
 
@@ -67,7 +72,7 @@ def test_a_client_that_waits_for_a_lease() -> None:
 
 
 def test_a_client_that_is_away() -> None:
-    past = {"name": NAME, "ipv4": LEASE, "address": ADDRESS, "since": 1.0, "until": 2.0, "peer": PEER}
+    past = period(until=2.0)
     found, _ = reach_pair.client("laptop", DOMAIN, [], [lease(state="grace")], [past], [])
     assert found.connected is False and found.known and found.peer == PEER and not found.refused
     unknown, identity = reach_pair.client("tablet", DOMAIN, [row()], [lease()], [past], [])
@@ -76,7 +81,7 @@ def test_a_client_that_is_away() -> None:
 
 def test_refusals_count_from_where_it_was_and_since_then() -> None:
     gone = time.time() - 60
-    past = {"name": NAME, "ipv4": LEASE, "address": ADDRESS, "since": 1.0, "until": gone, "peer": PEER}
+    past = period(until=gone)
     drops = [
         drop("certificate-revoked"),
         drop("certificate-expired", last=gone - 5),

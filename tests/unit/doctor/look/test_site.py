@@ -72,11 +72,11 @@ def test_a_certificate_that_cannot_be_read(tmp_path: Path) -> None:
     assert reach_site.certificate(parse(ROUTER)) == ""
 
 
-def row(**changes: Any) -> dict[str, Any]:
-    return {"ipv4": str(HOST), "last_rs": time.time() - 20, "last_packet": None, "retires": False} | changes
+def row(**changes: Any) -> Any:
+    return {"ipv4": str(HOST), "last_rs": time.time() - 20, "last_packet": 0.0, "retires": False} | changes
 
 
-def drop(**changes: Any) -> dict[str, Any]:
+def drop(**changes: Any) -> Any:
     return {"reason": "host-not-allowed", "source": str(HOST), "count": 3, "last": time.time()} | changes
 
 

@@ -49,7 +49,7 @@ def test_a_role_s_finding_reaches_the_doctor_through_the_socket(tmp_path: Path) 
     status = asyncio.run(main())
     found = Finding.of(status["findings"][0])  # type: ignore[index]
     assert (found.code, status["findings"]) == ("POOL-EXHAUSTED", [found._asdict()])
-    live = _LiveLook(LiveScope(ask=lambda command: status))._daemon(status)
+    live = _LiveLook(LiveScope(ask=lambda command: status))._daemon()
     assert live is not None and live.findings == (tuple(found),)
     assert found.what and found.remedy
 
