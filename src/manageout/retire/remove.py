@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from manageout.directory.ad.domain import Domain
-from manageout.directory.dns.isatap_records import IsatapRecords, Row, Rule, pointer
+from manageout.directory.dns.isatap_records import IsatapRecords, Removable, Row, pointer
 from manageout.directory.dns.router_record import RecordError
 from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.retire.script import ScriptRecord, ScriptValue
@@ -41,11 +41,11 @@ class ScriptedRemoval(NamedTuple):
     """The bare name is published here: it is to be blocked again."""
 
 
-def rule_of(site: Site, plan: Plan) -> Rule:
+def rule_of(site: Site, plan: Plan) -> Removable:
     """What is ISATAP's at this site. Raises :class:`ConfigError` without ``[isatap]``."""
     if site.isatap is None:
         raise ConfigError("site file", [Fault("isatap", "is required", "run this on the ISATAP router")])
-    return Rule(
+    return Removable(
         complete(site, site.isatap.name).lower() if site.isatap.name else "",
         frozenset((*site.isatap.locators, *site.isatap.routers)),
         f"manageout router {site.site.prefix}",
@@ -53,7 +53,7 @@ def rule_of(site: Site, plan: Plan) -> Rule:
     )
 
 
-def names(store: RetireStore, site: Site, rule: Rule) -> list[str]:
+def names(store: RetireStore, site: Site, rule: Removable) -> list[str]:
     """Every name at which something of ISATAP's may stand, as far as the census knows."""
     found = [rule.router_name] if rule.router_name else []
     if site.site.domain:
@@ -79,7 +79,7 @@ def remove_records(store: RetireStore, site: Site, plan: Plan, say: Say, *, dry:
 
 
 def _clear(
-    store: RetireStore, dns: IsatapRecords, rule: Rule, name: str, say: Say, dry: bool
+    store: RetireStore, dns: IsatapRecords, rule: Removable, name: str, say: Say, dry: bool
 ) -> Iterator[str]:
     for _ in range(ATTEMPTS):
         place, before = dns.read(name)
@@ -248,7 +248,7 @@ def _record(name: str, text: str) -> ScriptRecord | None:
         return None  # a CNAME
 
 
-def _covers(rule: Rule, record: ScriptRecord) -> bool:
+def _covers(rule: Removable, record: ScriptRecord) -> bool:
     return rule.covers(record.name, Row(record.kind, 0, record.address))
 
 

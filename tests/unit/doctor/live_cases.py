@@ -12,18 +12,18 @@ from manageout.service.probe.results import (
     AdvertisedRoute,
     Advertisement,
     Certificate,
-    Clock,
+    ClockReading,
     Crl,
     Daemon,
     DnsAnswer,
+    DueRecord,
     Expected,
     GatewayAnswer,
     Judged,
     Live,
-    Neighbour,
+    NeighbourState,
     NextHop,
     PathMtu,
-    Record,
     ReversePath,
     RouterAnswer,
 )
@@ -65,9 +65,9 @@ def silent(name: str, kind: str = "A", server: str = DNS) -> DnsAnswer:
     return DnsAnswer(name, kind, server, "", error="no answer in 2 s")
 
 
-def record(kind: str, wanted: str, *found: str) -> Record:
+def record(kind: str, wanted: str, *found: str) -> DueRecord:
     name = LAPTOP if kind != "PTR" else "129.0.0.10.in-addr.arpa"
-    return Record(LAPTOP, name, kind, (wanted,), (answer(name, kind, *found),))  # type: ignore[arg-type]
+    return DueRecord(LAPTOP, name, kind, (wanted,), (answer(name, kind, *found),))  # type: ignore[arg-type]
 
 
 CERTIFICATE = Certificate(
@@ -92,7 +92,7 @@ GATEWAY = Live(
         record("AAAA", ADDRESS, ADDRESS),
         record("PTR", LAPTOP, LAPTOP),
     ),
-    clocks=(Clock(DNS, "signed DNS", 0.2),),
+    clocks=(ClockReading(DNS, "signed DNS", 0.2),),
     clock_set=True,
 )
 HOST = Live(
@@ -104,7 +104,9 @@ HOST = Live(
     answers=(answer(NAME, "A", ROUTER), answer(BARE, "A")),
     routers=(ANSWER,),
     hops=(
-        NextHop(ROUTER, "eth0", "10.0.1.30", "10.0.1.1", Neighbour("10.0.1.1", "eth0", "reachable", "02::1")),
+        NextHop(
+            ROUTER, "eth0", "10.0.1.30", "10.0.1.1", NeighbourState("10.0.1.1", "eth0", "reachable", "02::1")
+        ),
     ),
     paths=(PathMtu(ROUTER, 1500, 1500),),
     gateways=(GatewayAnswer(URL, "198.51.100.10", CERTIFICATE._replace(place=URL), "", 403, 0.1),),
@@ -177,7 +179,9 @@ CASES: dict[str, Callable[[], Live]] = {
         )
     ),
     "LIVE-NEXT-HOP": lambda: host(
-        hops=(NextHop(ROUTER, "eth0", "10.0.1.30", "10.0.1.1", Neighbour("10.0.1.1", "eth0", "failed")),),
+        hops=(
+            NextHop(ROUTER, "eth0", "10.0.1.30", "10.0.1.1", NeighbourState("10.0.1.1", "eth0", "failed")),
+        ),
         routers=(RouterAnswer(ROUTER, "10.0.1.30", error="10.0.1.30 says: host unreachable"),),
     ),
     "LIVE-MTU-BLACK-HOLE": lambda: host(paths=(PathMtu(ROUTER, 1500, 1280),)),
@@ -201,7 +205,7 @@ CASES: dict[str, Callable[[], Live]] = {
     "LIVE-FILTER-FORWARD": lambda: filtering("leases' packets"),
     "LIVE-FILTER-UNSURE": lambda: filtering("TLS in", "maybe"),
     "LIVE-CLOCK": lambda: gateway(
-        clocks=(Clock(DNS, "Kerberos", -4000.0),),
+        clocks=(ClockReading(DNS, "Kerberos", -4000.0),),
         certificates=(CERTIFICATE._replace(not_before=NOW + 3000),),
         clock_set=False,
     ),

@@ -37,7 +37,7 @@ class Row(NamedTuple):
     text: str
 
 
-class Rule(NamedTuple):
+class Removable(NamedTuple):
     """What is ISATAP's, and so may be taken out."""
 
     router_name: str

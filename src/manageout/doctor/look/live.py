@@ -23,22 +23,8 @@ from manageout.service.probe import clock as probe_clock
 from manageout.service.probe import dns as probe_dns
 from manageout.service.probe import machine as live_host
 from manageout.service.probe import path as probe_path
+from manageout.service.probe import results
 from manageout.service.probe import router as probe_router
-from manageout.service.probe.results import (
-    Certificate,
-    Clock,
-    Crl,
-    Daemon,
-    DnsAnswer,
-    Expected,
-    GatewayAnswer,
-    Judged,
-    Live,
-    NextHop,
-    PathMtu,
-    Record,
-    RouterAnswer,
-)
 from manageout.service.process.finding import Finding
 from manageout.service.process.rows import HostRow
 from manageout.service.process.runtime import RuntimeDir
@@ -64,7 +50,7 @@ class LiveScope(Scope):
     """Where the daemon's control socket, lock and note would be."""
 
 
-def look(scope: LiveScope) -> Live:
+def look(scope: LiveScope) -> results.Live:
     """Everything, now. Raises BadArgument for a URL that is none."""
     return _LiveLook(scope).run()
 
@@ -76,7 +62,7 @@ class _LiveLook(Gatherer):
         super().__init__(scope)
         self._scope = scope
 
-    def run(self) -> Live:
+    def run(self) -> results.Live:
         kind = self._kind()
         expected = self._expected()
         servers = self._servers()
@@ -98,7 +84,7 @@ class _LiveLook(Gatherer):
             crls = later("revocation lists", self._crls)
             gateways = later("gateways", self._gateways)
             clocks = later("clocks", self._clocks, servers)
-        return Live(
+        return results.Live(
             host=socket.gethostname(),
             taken=time.time(),
             kind=kind,
@@ -129,13 +115,13 @@ class _LiveLook(Gatherer):
             return "gateway" if self._site.gateway is not None else "router"
         return "host" if self._role("isatap-host") else "plain"
 
-    def _expected(self) -> Expected:
+    def _expected(self) -> results.Expected:
         domain = probe_dns.search_domain()
         if self._site is None or self._plan is None:
             name = self._scope.router or self._joined()[0]
-            return Expected(router_name="" if _is_address(name) else name.rstrip("."), domain=domain)
+            return results.Expected(router_name="" if _is_address(name) else name.rstrip("."), domain=domain)
         isatap = self._site.isatap
-        return Expected(
+        return results.Expected(
             router_name=self._scope.router or (isatap.name if isatap else ""),
             domain=self._site.site.domain or domain,
             routers=self._locators(),
@@ -146,20 +132,20 @@ class _LiveLook(Gatherer):
             translation=self._site.translation is not None,
         )
 
-    def _daemon(self) -> Daemon | None:
+    def _daemon(self) -> results.Daemon | None:
         if self._status is not None:
             roles = self._status.get("roles", {})
             waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
-            return Daemon(True, "", waiting, tuple(map(Finding.of, self._status.get("findings", ()))))
+            return results.Daemon(True, "", waiting, tuple(map(Finding.of, self._status.get("findings", ()))))
         assert self._silence is not None, "one of both"
         if self._site is None:
             return self._killed(self._silence.message)
         forbidden = self._silence.exit_code == 4  # which is not down
         if forbidden:
             self._unseen.append(f"daemon: {self._silence.message}")
-        return Daemon(forbidden, self._silence.message)
+        return results.Daemon(forbidden, self._silence.message)
 
-    def _killed(self, silence: str) -> Daemon | None:
+    def _killed(self, silence: str) -> results.Daemon | None:
         """A note of what is to be undone, and nobody holds the lock: a daemon was here, whatever its site file."""
         directory = self._scope.runtime_dir
         if directory is None:
@@ -168,7 +154,7 @@ class _LiveLook(Gatherer):
         if runtime.busy() or not runtime.remembered():
             return None
         left = f"{directory}/undo.json: a daemon was killed and has left things behind"
-        return Daemon(False, f"{left}; {silence}")
+        return results.Daemon(False, f"{left}; {silence}")
 
     # Names
 
@@ -184,12 +170,12 @@ class _LiveLook(Gatherer):
             ]
         return tuple(dict.fromkeys(listed))[: probe_dns.MAX_SERVERS]
 
-    def _answers(self, expected: Expected, servers: tuple[str, ...]) -> tuple[DnsAnswer, ...]:
+    def _answers(self, expected: results.Expected, servers: tuple[str, ...]) -> tuple[results.DnsAnswer, ...]:
         names = [expected.router_name, f"isatap.{expected.domain}" if expected.domain else ""]
         questions = [(name, "A") for name in dict.fromkeys(names) if name]
         return tuple(probe_dns.ask_all(questions or [(".", "NS")], servers))
 
-    def _records(self, servers: tuple[str, ...]) -> Iterable[Record]:
+    def _records(self, servers: tuple[str, ...]) -> Iterable[results.DueRecord]:
         site = self._site
         if site is None or site.names is None or self._status is None:
             return ()
@@ -199,7 +185,7 @@ class _LiveLook(Gatherer):
     # Routers
 
     def _routers(
-        self, expected: Expected, kind: str, answers: tuple[DnsAnswer, ...]
+        self, expected: results.Expected, kind: str, answers: tuple[results.DnsAnswer, ...]
     ) -> tuple[IPv4Address, ...]:
         """Whom to solicit: as a host does, or whom the user names; routers do not answer one another."""
         if _is_address(self._scope.router):
@@ -210,7 +196,7 @@ class _LiveLook(Gatherer):
         texts += self._joined()[1]
         return tuple(IPv4Address(text) for text in dict.fromkeys(texts) if _is_address(text))[:MAX_TARGETS]
 
-    def _solicit(self, routers: tuple[IPv4Address, ...]) -> Iterable[RouterAnswer]:
+    def _solicit(self, routers: tuple[IPv4Address, ...]) -> Iterable[results.RouterAnswer]:
         return probe_router.solicit(routers) if routers else ()
 
     def _targets(self, routers: tuple[IPv4Address, ...]) -> list[IPv4Address | IPv6Address]:
@@ -223,7 +209,7 @@ class _LiveLook(Gatherer):
             found.append(site.gateway.isatap_router)
         return list(dict.fromkeys(found))[:MAX_TARGETS]
 
-    def _paths(self, routers: tuple[IPv4Address, ...]) -> Iterable[PathMtu]:
+    def _paths(self, routers: tuple[IPv4Address, ...]) -> Iterable[results.PathMtu]:
         targets = [*self._targets(routers), *self._active_hosts()]
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
             found = list(pool.map(_path, targets))
@@ -237,39 +223,39 @@ class _LiveLook(Gatherer):
         rows = sorted(hosts, key=lambda row: row["last_packet"], reverse=True)
         return [IPv4Address(row["ipv4"]) for row in rows[:ACTIVE]]
 
-    def _hops(self, routers: tuple[IPv4Address, ...]) -> Iterable[NextHop]:
+    def _hops(self, routers: tuple[IPv4Address, ...]) -> Iterable[results.NextHop]:
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
             return list(pool.map(probe_path.next_hop, self._targets(routers)))
 
     # The machine
 
-    def _filters(self, routers: tuple[IPv4Address, ...]) -> Iterable[Judged]:
+    def _filters(self, routers: tuple[IPv4Address, ...]) -> Iterable[results.Judged]:
         if legacy := live_host.legacy_tables():
             self._unseen.append(f"iptables-legacy: tables {', '.join(legacy)}; see iptables-legacy-save")
         return live_host.filters(self._site, self._plan, routers)
 
-    def _certificates(self) -> Iterable[Certificate]:
+    def _certificates(self) -> Iterable[results.Certificate]:
         gateway = self._site.gateway if self._site is not None else None
         if gateway is None:
             return ()
         files = [gateway.certificate, *([gateway.client_ca] if gateway.client_ca else ())]
         return [each for file in files for each in probe_certificate.all_from_file(file)]
 
-    def _crls(self) -> Iterable[Crl]:
+    def _crls(self) -> Iterable[results.Crl]:
         gateway = self._site.gateway if self._site is not None else None
         if gateway is None:
             return ()
-        lists: list[Crl] = []
+        lists: list[results.Crl] = []
         if gateway.client_crl is not None:
             lists += probe_certificate.crls_from_file(gateway.client_crl, gateway.client_ca)
         points = probe_certificate.revocation_points(gateway.certificate)[:4]
         return [*lists, *(probe_certificate.crl_from_url(point) for point in points)]
 
-    def _gateways(self) -> Iterable[GatewayAnswer]:
+    def _gateways(self) -> Iterable[results.GatewayAnswer]:
         wanted = self._scope
         return [probe_certificate.gateway(url, wanted.authorities) for url in wanted.gateways[:MAX_TARGETS]]
 
-    def _clocks(self, servers: tuple[str, ...]) -> Iterable[Clock]:
+    def _clocks(self, servers: tuple[str, ...]) -> Iterable[results.ClockReading]:
         site = self._site
         domain = site.site.domain if site is not None else probe_dns.search_domain()
         if site is not None and site.names is not None and site.names.key_file is not None:
@@ -287,7 +273,7 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _path(target: IPv4Address | IPv6Address) -> PathMtu | None:
+def _path(target: IPv4Address | IPv6Address) -> results.PathMtu | None:
     """None where there is no way at all, which the next hop tells."""
     try:
         return probe_path.path_mtu(target)

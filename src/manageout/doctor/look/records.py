@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from manageout.service.probe import dns as probe_dns
-from manageout.service.probe.results import DnsAnswer, Record
+from manageout.service.probe.results import DnsAnswer, DueRecord
 from manageout.service.process.rows import LeaseRow
 from manageout.site.tables.site import Site
 
@@ -16,7 +16,7 @@ Due = tuple[str, str, Literal["A", "AAAA", "PTR"], tuple[str, ...]]
 """Client, owner, kind and values of a record that should be there."""
 
 
-def records(leases: Sequence[LeaseRow], site: Site, servers: Sequence[str]) -> list[Record]:
+def records(leases: Sequence[LeaseRow], site: Site, servers: Sequence[str]) -> list[DueRecord]:
     """For every lease that is held by somebody whose name is in our zone."""
     assert site.names is not None
     zone = (site.names.zone or site.site.domain).lower()
@@ -30,7 +30,7 @@ def records(leases: Sequence[LeaseRow], site: Site, servers: Sequence[str]) -> l
     for answer in answers:
         by_question.setdefault((answer.name, answer.kind), []).append(answer)
     return [
-        Record(client, owner, kind, values, tuple(by_question.get((owner, kind), ())))
+        DueRecord(client, owner, kind, values, tuple(by_question.get((owner, kind), ())))
         for client, owner, kind, values in wanted
     ]
 

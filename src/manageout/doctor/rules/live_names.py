@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from manageout.doctor.rules.evidence import quotes
 from manageout.doctor.rules.rule import Theme
-from manageout.service.probe.results import BLOCKED, DnsAnswer, Live, Record
+from manageout.service.probe.results import BLOCKED, DnsAnswer, DueRecord, Live
 
 rule = Theme()
 
@@ -92,7 +92,7 @@ def name_public(live: Live) -> Iterator[tuple[str, ...]]:
     yield quotes(*found)
 
 
-def _held(record: Record) -> list[DnsAnswer]:
+def _held(record: DueRecord) -> list[DnsAnswer]:
     return [answer for answer in record.answers if answer.rcode]
 
 

@@ -21,7 +21,7 @@ import dns.rdatatype
 from manageout.directory.dns.tsig import KeySigner
 from manageout.directory.dns.zones import Server
 from manageout.errors import ManageoutError
-from manageout.service.probe.results import Clock
+from manageout.service.probe.results import ClockReading
 from manageout.words import said
 
 WAIT = 2.0
@@ -30,7 +30,7 @@ _KRB_ERROR, _SEQUENCE, _STIME, _SUSEC = 0x7E, 0x30, 0xA4, 0xA5
 _GENERAL_STRING, _GENERALIZED_TIME, _INTEGER = 0x1B, 0x18, 0x02
 
 
-def kerberos(address: str, realm: str, wait: float = WAIT) -> Clock:
+def kerberos(address: str, realm: str, wait: float = WAIT) -> ClockReading:
     """Ask the domain controller at ``address``; no account is used, and none is tried."""
     how = "Kerberos"
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -43,17 +43,17 @@ def kerberos(address: str, realm: str, wait: float = WAIT) -> Clock:
             sock.send(request)
             answer, now = sock.recv(4096), time.time()
     except TimeoutError:
-        return Clock(address, how, error=f"no answer in {wait:g} s")
+        return ClockReading(address, how, error=f"no answer in {wait:g} s")
     except OSError as error:
-        return Clock(address, how, error=said(error))
+        return ClockReading(address, how, error=said(error))
     try:
         told = _server_time(answer)
     except (ValueError, IndexError):
-        return Clock(address, how, error="the answer is no Kerberos error")
-    return Clock(address, how, (sent + now) / 2 - told)
+        return ClockReading(address, how, error="the answer is no Kerberos error")
+    return ClockReading(address, how, (sent + now) / 2 - told)
 
 
-def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> Clock:
+def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> ClockReading:
     """Ask a DNS server that shares a key with us, by a signed question that changes nothing."""
     how = "signed DNS"
     place = Server.parse(server)
@@ -70,15 +70,15 @@ def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> Clock:
         # Read without the key: a wrong clock is exactly what makes a signature worthless.
         message = dns.message.from_wire(answer, keyring=False)
     except TimeoutError:
-        return Clock(server, how, error=f"no answer in {wait:g} s")
+        return ClockReading(server, how, error=f"no answer in {wait:g} s")
     except ManageoutError as error:
-        return Clock(server, how, error=error.message)
+        return ClockReading(server, how, error=error.message)
     except (OSError, ValueError, dns.exception.DNSException) as error:
-        return Clock(server, how, error=said(error))
+        return ClockReading(server, how, error=said(error))
     told = _signed_at(message)
     if told is None:
-        return Clock(server, how, error="the answer is not signed with our key")
-    return Clock(server, how, (sent + now) / 2 - told)
+        return ClockReading(server, how, error="the answer is not signed with our key")
+    return ClockReading(server, how, (sent + now) / 2 - told)
 
 
 def _signed_at(message: dns.message.Message) -> float | None:

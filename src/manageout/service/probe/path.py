@@ -22,7 +22,7 @@ from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets import error_queue
 from manageout.linux.packets.error_queue import SocketError
-from manageout.service.probe.results import Echo, Neighbour, NextHop, PathMtu, TcpAnswer
+from manageout.service.probe.results import Echo, NeighbourState, NextHop, PathMtu, TcpAnswer
 from manageout.wire.checksum import checksum
 
 Address = IPv4Address | IPv6Address
@@ -138,7 +138,7 @@ def next_hop(target: Address, wait: float = WAIT) -> NextHop:
     return found._replace(neighbour=neighbour(hop.via or target, hop.dev, wait))
 
 
-def neighbour(address: Address, dev: str, wait: float = WAIT) -> Neighbour:
+def neighbour(address: Address, dev: str, wait: float = WAIT) -> NeighbourState:
     """The kernel's entry for ``address`` on ``dev``, after giving it a reason to look; ``wait`` is for a new entry.
 
     One that is merely remembered is verified first, which takes another three seconds when nobody is there.
@@ -155,7 +155,7 @@ def neighbour(address: Address, dev: str, wait: float = WAIT) -> Neighbour:
         elif time.monotonic() - begin >= patience.get(state, 0.0):
             break
         time.sleep(0.02)
-    return Neighbour(str(address), dev, state, entry.hardware if entry else "")
+    return NeighbourState(str(address), dev, state, entry.hardware if entry else "")
 
 
 def _entry(address: Address, dev: str) -> neighbours.NeighbourEntry | None:

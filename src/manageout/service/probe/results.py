@@ -110,7 +110,7 @@ class TcpAnswer(NamedTuple):
     error: str = ""
 
 
-class Neighbour(NamedTuple):
+class NeighbourState(NamedTuple):
     """The kernel's neighbour entry. ``state``: reachable, stale, delay, probe, incomplete, failed, permanent, noarp,
     or none where there is no entry."""
 
@@ -128,7 +128,7 @@ class NextHop(NamedTuple):
     source: str = ""
     via: str = ""
     """Empty: the target is on the link."""
-    neighbour: Neighbour | None = None
+    neighbour: NeighbourState | None = None
     error: str = ""
 
 
@@ -175,7 +175,7 @@ class GatewayAnswer(NamedTuple):
     """Why there is no TLS connection."""
 
 
-class Clock(NamedTuple):
+class ClockReading(NamedTuple):
     """Another machine's clock. ``ahead``: seconds by which ours is."""
 
     server: str
@@ -207,7 +207,7 @@ class ReversePath(NamedTuple):
     back: str
 
 
-class Record(NamedTuple):
+class DueRecord(NamedTuple):
     """A DNS record that a lease should have, and what each server has instead of it."""
 
     client: str
@@ -263,8 +263,8 @@ class Live(NamedTuple):
     certificates: tuple[Certificate, ...] = ()
     crls: tuple[Crl, ...] = ()
     gateways: tuple[GatewayAnswer, ...] = ()
-    records: tuple[Record, ...] = ()
-    clocks: tuple[Clock, ...] = ()
+    records: tuple[DueRecord, ...] = ()
+    clocks: tuple[ClockReading, ...] = ()
     clock_set: bool | None = None
     """Whether the kernel believes its clock."""
     unseen: tuple[str, ...] = ()
