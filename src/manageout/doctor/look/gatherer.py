@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from manageout.errors import ManageoutError
+from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.service.process.rows import RoleStatus, Status
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -43,7 +43,7 @@ class Gatherer:
             if isinstance(answer, dict):
                 self._status = answer  # type: ignore[assignment]
             else:
-                self._silence = ManageoutError("the daemon's answer is no status")
+                self._silence = DaemonUnreachable("the daemon's answer is no status")
 
     def _role(self, name: str) -> RoleStatus:
         """What a role says of itself; empty when there is no such role."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeVar
@@ -192,29 +192,31 @@ class _ReachLook(Gatherer):
     def _of_way(self, reach: ReachFacts, host: IPv4Address) -> ReachFacts:
         """Everything that sends packets, side by side."""
         manager = "manager" in reach.views
+        asks: dict[str, tuple[str, object, Callable[[ReachFacts, IPv4Address], object]]] = {}
+        if manager:
+            asks = {
+                "router": ("router", None, self._router),
+                "answers": ("client", (), self._from_here),
+                "paths": ("path", (), self._paths_from_here),
+                "router_route": ("route", None, self._route),
+            }
+        elif reach.views:
+            asks = {
+                "host_echo": ("ping", None, self._echo),
+                "paths": ("path", (), self._path_to),
+                "forwarding": ("forwarding", None, self._forwarding),
+                "filters": ("packet filter", (), self._filters),
+                "isatap": ("protocol 41", reach.isatap, self._tunnel),
+                "beyond": ("ping through the router", None, self._beyond),
+                "lease_way": ("ARP", None, self._lease_way),
+                "answers": ("client", (), self._as_manager),
+            }
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            jobs: dict[str, Future[Any]] = {}
-            if manager:
-                jobs["router"] = pool.submit(self._tried, "router", None, self._router, reach)
-                jobs["answers"] = pool.submit(self._tried, "client", (), self._from_here, reach)
-                jobs["paths"] = pool.submit(self._tried, "path", (), self._paths_from_here, reach)
-                jobs["router_route"] = pool.submit(self._tried, "route", None, self._route, reach)
-            elif reach.views:
-                jobs["host_echo"] = pool.submit(self._tried, "ping", None, probe_path.echo, host)
-                jobs["paths"] = pool.submit(self._tried, "path", (), self._path_to, reach, host)
-                jobs["forwarding"] = pool.submit(
-                    self._tried, "forwarding", None, self._forwarding, reach, host
-                )
-                jobs["filters"] = pool.submit(self._tried, "packet filter", (), self._filters, reach, host)
-                jobs["isatap"] = pool.submit(
-                    self._tried, "protocol 41", reach.isatap, self._tunnel, reach, host
-                )
-                jobs["beyond"] = pool.submit(
-                    self._tried, "ping through the router", None, self._beyond, reach, host
-                )
-                jobs["lease_way"] = pool.submit(self._tried, "ARP", None, self._lease_way, reach)
-                jobs["answers"] = pool.submit(self._tried, "client", (), self._as_manager, reach, host)
-            found = {name: job.result() for name, job in jobs.items()}
+            jobs = {
+                field: pool.submit(self._tried, what, nothing, function, reach, host)
+                for field, (what, nothing, function) in asks.items()
+            }
+            found: dict[str, Any] = {field: job.result() for field, job in jobs.items()}
         reach = reach._replace(**found, sessions=self._sessions(reach))
         by_lease = next((answer.echo for answer in reach.answers if answer.way == "lease"), None)
         return reach._replace(lease_ping=by_lease) if manager else reach
@@ -235,7 +237,7 @@ class _ReachLook(Gatherer):
                 found.setdefault(way, address)
         return list(found.items())
 
-    def _from_here(self, reach: ReachFacts) -> tuple[ClientAnswer, ...]:
+    def _from_here(self, reach: ReachFacts, _host: IPv4Address) -> tuple[ClientAnswer, ...]:
         port = _port(self._scope.service)
 
         def ask(way: Way, address: IPv4Address | IPv6Address) -> ClientAnswer:
@@ -249,13 +251,16 @@ class _ReachLook(Gatherer):
 
         return _each(ask, self._targets(reach))
 
-    def _paths_from_here(self, reach: ReachFacts) -> tuple[tuple[Way, PathMtu], ...]:
+    def _paths_from_here(self, reach: ReachFacts, _host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
         return _each(lambda way, address: (way, probe_path.path_mtu(address)), self._targets(reach))
+
+    def _echo(self, _reach: ReachFacts, host: IPv4Address) -> Echo:
+        return probe_path.echo(host)
 
     def _path_to(self, reach: ReachFacts, host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
         return (("both" if "gateway" in reach.views else "isatap", probe_path.path_mtu(host)),)
 
-    def _router(self, reach: ReachFacts) -> RouterAnswer | None:
+    def _router(self, reach: ReachFacts, _host: IPv4Address) -> RouterAnswer | None:
         if reach.isatap_unused or self._site is not None:
             return None
         texts = [record for answer in reach.about(self._router_name, "A") for record in answer.records]
@@ -263,7 +268,7 @@ class _ReachLook(Gatherer):
         answers = probe_router.solicit(routers) if routers else []
         return next((each for each in answers if each.advertisement), answers[0] if answers else None)
 
-    def _route(self, reach: ReachFacts) -> bool | None:
+    def _route(self, reach: ReachFacts, _host: IPv4Address) -> bool | None:
         for way, address in self._targets(reach):
             if way == "isatap":
                 return probe_path.next_hop(address, 0.1).dev == ISATAP_DEVICE
@@ -291,15 +296,11 @@ class _ReachLook(Gatherer):
         other = probe_path.echo(target, WAIT)
         return other if other.by else found
 
-    def _lease_way(self, reach: ReachFacts) -> LeaseWay | None:
+    def _lease_way(self, reach: ReachFacts, _host: IPv4Address) -> LeaseWay | None:
         site, plan = self._site, self._plan
-        if (
-            site is None
-            or plan is None
-            or plan.leases is None
-            or reach.lease_unused
-            or not reach.target.lease
-        ):
+        if site is None or plan is None or plan.leases is None:
+            return None
+        if reach.lease_unused or not reach.target.lease:
             return None
         with Netlink() as netlink:
             device = ipv4_side(netlink, site, plan).device_for(plan.leases) or ""
@@ -336,11 +337,8 @@ class _ReachLook(Gatherer):
         return tuple(reach_policy.refused(rules, self._plan, self._ways(reach, host), pair))
 
     def _as_manager(self, reach: ReachFacts, host: IPv4Address) -> tuple[ClientAnswer, ...]:
-        if (
-            "gateway" not in reach.views
-            or not reach.target.addresses
-            or (reach.policy and reach.policy.fault)
-        ):
+        forbidden = reach.policy is not None and reach.policy.fault
+        if "gateway" not in reach.views or not reach.target.addresses or forbidden:
             return ()
         port, target = _port(self._scope.service), IPv6Address(reach.target.addresses[0])
 
