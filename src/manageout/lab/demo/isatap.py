@@ -45,7 +45,7 @@ def _fast_path(run: Run) -> str:
 
 
 def _ping(run: Run) -> str:
-    result = network.run("helpdesk", ["ping", "-n", "-c", "5", "-i", "0.2", "-w", "10", str(run.laptop)])
+    result = network.run("helpdesk", ["ping", "-n", "-c", "5", "-i", "0.2", "-W", "10", str(run.laptop)])
     lines = result.stdout.strip().splitlines()
     if ", 5 received" not in result.stdout:
         raise LabError(f"packets were lost: {lines[-2]}")
