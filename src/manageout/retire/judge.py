@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from manageout.retire.census.hosts import fresh
 from manageout.retire.rows import CensusHost, HostVerdict, OpenedService, service_name
-from manageout.service.policy.report import Way
+from manageout.service.policy.sessions import Mechanism
 from manageout.service.state.usage import Usage
 from manageout.service.usage.rows import MANY
 from manageout.site.plan import Plan
@@ -61,7 +61,7 @@ def judge(
         if call.last < since:
             continue
         manager = natives.get(call.manager, call.manager)
-        if call.way == Way.ISATAP:
+        if call.way == Mechanism.ISATAP:
             by_isatap.setdefault(manager, []).append(call)
             clients.add(call.client)
         else:

@@ -41,7 +41,7 @@ class _Message(c.Structure):
 _libc = c.CDLL(None, use_errno=True)
 
 
-class Inbox:
+class ReceiveBatch:
     """Receives up to ``slots`` packets a call. Those of at most ``size`` bytes lie ``size`` bytes apart."""
 
     def __init__(self, sock: socket.socket, size: int, slots: int) -> None:
@@ -78,7 +78,7 @@ class Inbox:
         return b"".join((self.block[start : start + size], self._rest[slot][: length - size]))
 
 
-class Outbox:
+class SendBatch:
     """Sends packets of ``size`` bytes that lie ``size`` bytes apart in ``block``, one IPv4 header in front of each."""
 
     def __init__(self, sock: socket.socket, block: memoryview, size: int) -> None:

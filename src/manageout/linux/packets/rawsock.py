@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterable
 
 from manageout.errors import KernelError, NotPermitted
-from manageout.linux.packets.mmsg import Inbox, Outbox
+from manageout.linux.packets.mmsg import ReceiveBatch, SendBatch
 
 BATCH = 64
 PROTOCOL_41 = 41
@@ -63,13 +63,13 @@ class RawSocket:
         """For ``loop.add_reader``: data, ICMP errors."""
         return self._data.fileno(), self._icmp.fileno()
 
-    def inbox(self, size: int) -> Inbox:
+    def inbox(self, size: int) -> ReceiveBatch:
         """For packets of protocol 41, most of them of ``size`` bytes or fewer: many a system call."""
-        return Inbox(self._data, size, BATCH)
+        return ReceiveBatch(self._data, size, BATCH)
 
-    def outbox(self, block: memoryview, size: int) -> Outbox:
+    def outbox(self, block: memoryview, size: int) -> SendBatch:
         """For packets of ``size`` bytes that lie one behind the other in ``block``: many a system call."""
-        return Outbox(self._data, block, size)
+        return SendBatch(self._data, block, size)
 
     def receive(self, limit: int = BATCH) -> list[bytes]:
         """Up to ``limit`` waiting packets of protocol 41."""

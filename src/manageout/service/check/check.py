@@ -289,7 +289,7 @@ def _untracked(host: Host) -> Findings:
     """Whether rules of others bear that we leave our listeners untracked."""
     if shutil.which("nft") is None or privileges.Capability.NET_ADMIN not in privileges.effective():
         return  # told above
-    for fault in untracked.faults(host.site):
+    for fault in untracked.harm(host.site):
         yield _warning(*fault)
 
 

@@ -2,7 +2,8 @@
 
 Our table cannot overrule them: a packet passes when every table lets it. The kernel counts changes of the packet
 filter; when the count has moved and rules of others are not what they were, the packets that this machine needs are
-walked through them (:mod:`manageout.linux.nft.evaluate`), in a thread, and never for more than a fifth of the time.
+walked through them (:mod:`manageout.linux.nft.evaluate`), in a thread, and never for more than a fifth of the time;
+so is whether rules bear that we leave our listeners untracked (:mod:`manageout.service.policy.untracked`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from manageout.errors import ManageoutError
 from manageout.linux.nft.rules import NftRules
 from manageout.linux.nft.tables import OURS
+from manageout.service.policy import untracked
 from manageout.service.probe.machine import filters
 from manageout.service.probe.results import Judged, Kind
 from manageout.service.process.finding import Board, Trouble
@@ -87,6 +89,8 @@ class FilterWatch:
     async def _walk(self) -> None:
         judged = await asyncio.to_thread(filters, self._site, self._plan, ())
         self._board.show("filters", dropped(judged), time.monotonic())
+        harm = await asyncio.to_thread(untracked.harm, self._site)
+        self._board.show("untracked", untracked.troubles(harm), time.monotonic())
 
 
 def dropped(judged: Iterable[Judged]) -> Iterator[Trouble]:

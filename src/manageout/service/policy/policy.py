@@ -23,7 +23,6 @@ from manageout.linux.nft import program as nft
 from manageout.linux.nft.features import features
 from manageout.linux.nft.sets import Change, Counted, NftSets, TableMonitor
 from manageout.linux.nft.tables import RuleTables
-from manageout.service.policy import drops as policy_drops
 from manageout.service.policy.charges import Charges
 from manageout.service.policy.departed import Departed
 from manageout.service.policy.filter import REFUSALS, set_name
@@ -32,10 +31,9 @@ from manageout.service.policy.filter_tracking import counts_by_client
 from manageout.service.policy.guard import GUARDED
 from manageout.service.policy.machine_names import ManagerNames, PeerNames
 from manageout.service.policy.members import Members
-from manageout.service.policy.report import Lately, Troubles, findings, machine, rule_names, tracking_findings
+from manageout.service.policy.report import Lately, Troubles, drop_rows, findings, rule_names
 from manageout.service.policy.revision import Revision
-from manageout.service.policy.sessions import Call, Sessions
-from manageout.service.policy.untracked import Watch
+from manageout.service.policy.sessions import Call, Sessions, machine
 from manageout.service.process.finding import Finding
 from manageout.service.process.lookups import Address, intranet_resolver
 from manageout.service.process.metrics import Metric
@@ -88,7 +86,6 @@ class PolicyService(Role, Watcher):
         self._sessions = Sessions(site, plan, self._connected.owner, self._peers.name)
         self._charges = Charges(clients)
         self._departed = Departed(site, plan, self._charges)
-        self._untracked = Watch(site)
         self._revision = Revision(self._members)
         self._provisional = False
         self._gone = asyncio.Event()
@@ -119,7 +116,6 @@ class PolicyService(Role, Watcher):
                 group.create_task(self._revision.run(), name="policy-revision")
                 group.create_task(self._departed.run(), name="policy-departed")
                 group.create_task(self._mend(), name="policy-mend")
-                group.create_task(self._untracked.run(), name="policy-untracked")
         finally:
             self.ready.clear()
             loop.remove_reader(monitor.fileno())
@@ -142,7 +138,6 @@ class PolicyService(Role, Watcher):
         self._site, self._plan = site, plan
         self._names.configure(self._members.names(), partial(intranet_resolver, site))
         self._departed.configure(site, plan)
-        self._untracked.site = site
         self._peers.resolver = partial(intranet_resolver, site)
         self._expect_names()
         self._revision.rules_changed(site, plan)
@@ -278,8 +273,7 @@ class PolicyService(Role, Watcher):
         troubles = Troubles(
             self._removed, self._unloaded, self._rules.shared, self._revision.failure, guarded
         )
-        rows = findings(self._names.states, troubles)
-        return rows + tracking_findings(features(), self._untracked.found)
+        return list(findings(self._names.states, troubles, features()))
 
     def sessions(self) -> Iterator[SessionRow | None]:
         """For ``manageout sessions``: read while they are sent."""
@@ -291,7 +285,7 @@ class PolicyService(Role, Watcher):
 
     def drops(self) -> list[DropRow]:
         """Refused packets by reason and source, those of the policy also by client and service."""
-        return list(policy_drops.rows(self._counted, self._source, time.time()))
+        return list(drop_rows(self._counted, self._source, time.time()))
 
     def drop_totals(self) -> Mapping[str, int]:
         """Exact counts by reason; they only grow."""

@@ -1,47 +1,26 @@
-"""How the policy names machines, ways and rules to people."""
+"""What the policy tells people: rules by name, what is wrong, and what the packet filter has refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from manageout.linux.host import sysctl
 from manageout.linux.netlink import conntrack
 from manageout.linux.nft.features import Features
+from manageout.linux.nft.sets import Counted
+from manageout.protocol.core.drops import Drop
+from manageout.service.policy.filter import REFUSALS, set_name
+from manageout.service.policy.sessions import PROTOCOLS
 from manageout.service.process.finding import Finding
-from manageout.service.process.rows import Severity
-from manageout.site.plan import Plan
-from manageout.site.tables.site import Site
+from manageout.service.process.rows import DropRow
 from manageout.site.tables.translation import ManagerTable
-from manageout.wire.address import embedded_isatap, rfc6052_extract
 from manageout.words import counted
 
 CROWDED = 0.9
 """Of the kernel's table of connections."""
-
-
-class Way(StrEnum):
-    """Through what an IPv4 machine of the intranet and a client meet."""
-
-    NAT64 = "NAT64"
-    NAT46 = "NAT46"
-    ISATAP = "ISATAP"
-    IPV6 = "IPv6"
-
-
-def machine(packed: bytes, site: Site, plan: Plan) -> tuple[IPv4Address | IPv6Address, Way]:
-    """The address by which the intranet knows a machine, and the way to it; NAT64 stands for both directions."""
-    address = ip_address(packed)
-    if isinstance(address, IPv4Address):
-        return address, Way.NAT64
-    if site.translation is not None and address in plan.nat64:
-        return rfc6052_extract(plan.nat64, address) or address, Way.NAT64
-    v4 = embedded_isatap(packed) if address in plan.isatap_prefix else None
-    if v4 is not None:
-        return IPv4Address(v4), Way.ISATAP
-    return address, Way.IPV6
+_WIDTHS = {4: 4, 6: 16}
 
 
 def rule_name(number: int, manager: ManagerTable) -> str:
@@ -90,57 +69,41 @@ class Lately:
         return self._count - self._base if now - self._moved < self._seconds else 0
 
 
-def findings(names: Mapping[str, str], troubles: Troubles) -> list[Finding]:
+def findings(names: Mapping[str, str], troubles: Troubles, features: Features) -> Iterator[Finding]:
     """What an administrator should know. ``names``: state of each manager's name."""
-    return _rows(_found(names, troubles))
-
-
-def tracking_findings(features: Features, harm: Iterable[tuple[str, str]]) -> list[Finding]:
-    """The same of connection tracking. ``harm``: what rules of others do, and the remedy."""
-    return _rows(_of_tracking(features, harm))
-
-
-def _rows(found: Iterable[tuple[str, Severity, str, str]]) -> list[Finding]:
-    return [Finding(*row) for row in found]
-
-
-def _of_tracking(
-    features: Features, harm: Iterable[tuple[str, str]]
-) -> Iterator[tuple[str, Severity, str, str]]:
-    for what, remedy in harm:
-        yield "LISTENER-UNTRACKED", "error", what, remedy
-    update = "use a kernel and an nft of Debian 12 or later"
-    if not features.counts:
-        what = "this kernel cannot count connections (nft_connlimit): one client may fill the table of all"
-        yield "CONNECTIONS-UNLIMITED", "warning", what, update
-    if not features.timeouts:
-        what = "this kernel has no time-outs by rule (CONFIG_NF_CONNTRACK_TIMEOUT): idle connections stay for days"
-        yield "CONNECTIONS-STAY", "note", what, update
-
-
-def _found(names: Mapping[str, str], troubles: Troubles) -> Iterator[tuple[str, Severity, str, str]]:
     for name, state in names.items():
         if state:
             remedy = "correct its DNS record, or the name in [[policy.managers]]"
-            yield "MANAGER-NAME", "warning", f"the manager {name} {state}", remedy
+            yield Finding("MANAGER-NAME", "warning", f"the manager {name} {state}", remedy)
     yield from _of_rules(troubles)
+    yield from _of_tracking(features)
+
+
+def _of_tracking(features: Features) -> Iterator[Finding]:
     count, limit = sysctl.find(conntrack.COUNT), sysctl.find(conntrack.MAXIMUM)
     if count and limit and int(count) > CROWDED * int(limit):
         what = f"the kernel follows {count} connections and has room for {limit}: new ones soon fail"
-        yield "CONNECTIONS-FULL", "error", what, f"raise {conntrack.MAXIMUM}"
+        yield Finding("CONNECTIONS-FULL", "error", what, f"raise {conntrack.MAXIMUM}")
+    update = "use a kernel and an nft of Debian 12 or later"
+    if not features.counts:
+        what = "this kernel cannot count connections (nft_connlimit): one client may fill the table of all"
+        yield Finding("CONNECTIONS-UNLIMITED", "warning", what, update)
+    if not features.timeouts:
+        what = "this kernel has no time-outs by rule (CONFIG_NF_CONNTRACK_TIMEOUT): idle connections stay for days"
+        yield Finding("CONNECTIONS-STAY", "note", what, update)
 
 
-def _of_rules(troubles: Troubles) -> Iterator[tuple[str, Severity, str, str]]:
+def _of_rules(troubles: Troubles) -> Iterator[Finding]:
     if troubles.unloaded:
         what = f"the packet filter is not in force, so nothing passes: {troubles.unloaded}"
-        yield "RULES-MISSING", "error", what, "see the log; it is tried again every two seconds"
+        yield Finding("RULES-MISSING", "error", what, "see the log; it is tried again every two seconds")
     if troubles.unjudged:
         what = f"open connections could not be judged by the rules in force: {troubles.unjudged}"
-        yield "RULES-UNJUDGED", "error", what, "see the log; it is tried again every two seconds"
+        yield Finding("RULES-UNJUDGED", "error", what, "see the log; it is tried again every two seconds")
     if troubles.removed:
         times = counted(troubles.removed, "time")
         what = f"something removed or changed our packet filter or its guard, {times} so far; it was loaded again"
-        yield "RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only"
+        yield Finding("RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only")
     if troubles.guarded:
         what = (
             f"{counted(troubles.guarded, 'packet')} between devices that are not ours refused lately: this machine"
@@ -150,7 +113,45 @@ def _of_rules(troubles: Troubles) -> Iterator[tuple[str, Severity, str, str]]:
             "if it is to be one: net.ipv4.ip_forward=1 (net.ipv6.conf.all.forwarding=1) in /etc/sysctl.d,"
             " then stop the daemon, sysctl --system, start it"
         )
-        yield "FORWARDING-GUARDED", "warning", what, remedy
+        yield Finding("FORWARDING-GUARDED", "warning", what, remedy)
     if troubles.shared:
         what = f"other programs can remove our rules; packets stop until they are back ({troubles.shared})"
-        yield "RULES-SHARED", "note", what, "Linux 5.12 or later, and libnftables1 1.0 or later"
+        yield Finding("RULES-SHARED", "note", what, "Linux 5.12 or later, and libnftables1 1.0 or later")
+
+
+def drop_rows(
+    counted: Callable[[str], list[Counted]], who: Callable[[bytes], str], now: float
+) -> Iterator[DropRow]:
+    """``counted(set)`` reads a set of the filter, ``who(address)`` names a machine or client.
+
+    Sources are kept for longer than what they wanted, and further ones of a full set are only in the totals.
+    """
+    for reason in REFUSALS:
+        for version, width in _WIDTHS.items():
+            name = set_name(reason)
+            sources = counted(f"{name}{version}")
+            pairs = counted(f"{name}_to{version}") if reason is Drop.POLICY else []
+            told: Counter[bytes] = Counter()
+            for element in pairs:
+                source, to, service = _split(element.key, width)
+                told[source] += element.packets
+                row = _drop_row(reason, who(source), element, element.packets, now)
+                row["to"], row["service"] = who(to), service
+                yield row
+            for element in sources:
+                left = element.packets - told[element.key]
+                if left > 0:
+                    yield _drop_row(reason, who(element.key), element, left, now)
+
+
+def _drop_row(reason: Drop, source: str, element: Counted, count: int, now: float) -> DropRow:
+    last = None if element.age is None else now - element.age
+    return {"reason": reason.label, "source": source, "count": count, "last": last}
+
+
+def _split(key: bytes, width: int) -> tuple[bytes, bytes, str]:
+    """Source, destination and service of an element; every part takes whole words of four bytes."""
+    protocol = key[2 * width]
+    port = int.from_bytes(key[2 * width + 4 : 2 * width + 6], "big")
+    word = PROTOCOLS.get(protocol, str(protocol))
+    return key[:width], key[width : 2 * width], f"{word}/{port}" if port else word

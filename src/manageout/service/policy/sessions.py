@@ -6,17 +6,39 @@ Each translated session is two connections to the kernel; the one in IPv6 is rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv6Address
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 from manageout.linux.netlink.conntrack import ConntrackEntry, each_connection
-from manageout.service.policy.report import Way, machine
 from manageout.service.process.rows import SessionRow
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
-from manageout.wire.address import bounds
+from manageout.wire.address import bounds, embedded_isatap, rfc6052_extract
 
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp", 47: "gre", 50: "esp", 132: "sctp"}
+
+
+class Mechanism(StrEnum):
+    """Through what an IPv4 machine of the intranet and a client meet."""
+
+    NAT64 = "NAT64"
+    NAT46 = "NAT46"
+    ISATAP = "ISATAP"
+    IPV6 = "IPv6"
+
+
+def machine(packed: bytes, site: Site, plan: Plan) -> tuple[IPv4Address | IPv6Address, Mechanism]:
+    """The address by which the intranet knows a machine, and the way to it; NAT64 stands for both directions."""
+    address = ip_address(packed)
+    if isinstance(address, IPv4Address):
+        return address, Mechanism.NAT64
+    if site.translation is not None and address in plan.nat64:
+        return rfc6052_extract(plan.nat64, address) or address, Mechanism.NAT64
+    v4 = embedded_isatap(packed) if address in plan.isatap_prefix else None
+    if v4 is not None:
+        return IPv4Address(v4), Mechanism.ISATAP
+    return address, Mechanism.IPV6
 
 
 class Call(NamedTuple):
@@ -24,7 +46,7 @@ class Call(NamedTuple):
 
     manager: IPv4Address | IPv6Address
     """As the intranet knows it."""
-    way: Way
+    way: Mechanism
     client: str
     """Its name; empty where only its address is known."""
     client_address: str
@@ -77,7 +99,7 @@ class Sessions:
             "rx_bytes": sent[1],
             "tx_packets": received[0],
             "tx_bytes": received[1],
-            "through": str(Way.NAT46 if outbound and way is Way.NAT64 else way),
+            "through": str(Mechanism.NAT46 if outbound and way is Mechanism.NAT64 else way),
         }
 
     def call(self, connection: ConntrackEntry) -> Call | None:
@@ -91,8 +113,8 @@ class Sessions:
         ):
             return None
         manager, way = machine(source, self._site, self._plan)
-        if way is Way.NAT64:
-            way = Way.NAT46
+        if way is Mechanism.NAT64:
+            way = Mechanism.NAT46
         return Call(manager, way, self._identity(client) or "", str(IPv6Address(client)))
 
     def _concerns_us(self, source: bytes, destination: bytes) -> bool:

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from manageout.errors import ManageoutError
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, Hook, Packet, Ruleset
 from manageout.linux.nft.tables import OURS
 from manageout.service.probe import machine as live_host
+from manageout.service.process.finding import Trouble
 from manageout.site.tables.site import Site
 from manageout.wire.host_port import HostPort
-
-LOOK = 60.0
-"""Seconds: another firewall may be started at any time."""
-
-AGAIN = 2.0
-"""When they could not be read."""
-
-log = logging.getLogger(__name__)
 
 _TOO_BIG = {4: (ICMP, 3), 6: (ICMPV6, 2)}  # RFC 792, RFC 4443 3.2
 
 
-class Fault(NamedTuple):
+class Harm(NamedTuple):
     """A rule that does harm, and what to do."""
 
     what: str
     remedy: str
 
 
-def faults(site: Site) -> list[Fault]:
+def harm(site: Site) -> list[Harm]:
     """What the kernel holds now. Raises :class:`KernelError`, :class:`NotPermitted`."""
     objects, _ = nft.ruleset(OURS)
     with Netlink() as netlink:
@@ -43,7 +33,12 @@ def faults(site: Site) -> list[Fault]:
     return list(dict.fromkeys([*_dropped(Ruleset(objects), questions), *_translated(objects, site, own)]))
 
 
-def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterator[Fault]:
+def troubles(found: Iterable[Harm]) -> Iterator[Trouble]:
+    """A row each."""
+    return (Trouble("LISTENER-UNTRACKED", each.what, "error", each.what, each.remedy) for each in found)
+
+
+def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterator[Harm]:
     """What would pass if it were tracked."""
     for hook, packet in questions:
         state = "new" if hook == "input" else "established"
@@ -52,7 +47,7 @@ def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterat
             direction = "d" if hook == "input" else "s"
             accept = f"tcp {direction}port {port}" if port else "meta l4proto 41"
             what = f"TCP port {port}" if port else "protocol 41"
-            yield Fault(
+            yield Harm(
                 f"{rule} drops {what} ({hook}), because we leave it untracked",
                 f"accept there `{accept}` whatever its state, or `ct state untracked`",
             )
@@ -61,7 +56,7 @@ def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterat
             error = packet._replace(protocol=kind, icmp_type=number, dport=None, sport=None)
             if rule := _only_untracked(rules, hook, error, "related"):
                 word = "icmp type destination-unreachable" if kind == ICMP else "icmpv6 type packet-too-big"
-                yield Fault(
+                yield Harm(
                     f"{rule} drops ICMP errors about clients' TLS, which we leave untracked: large packets stop",
                     f"accept there `{word}` whatever its state, or `ct state untracked`",
                 )
@@ -75,7 +70,7 @@ def _only_untracked(rules: Ruleset, hook: Hook, packet: Packet, state: str) -> s
     return found.rule
 
 
-def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[Fault]:
+def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[Harm]:
     """Address translation to or from a port of ours needs tracking of its packets."""
     listeners = site.gateway.listen if site.gateway is not None else ()
     ports = {HostPort.parse(listener).port for listener in listeners}
@@ -87,7 +82,7 @@ def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[F
                 asked = sorted(ports & {port})
             if asked:
                 where = f"nft table {rule.get('family')} {rule.get('table')}, chain {rule.get('chain')}"
-                yield Fault(
+                yield Harm(
                     f"{where}: address translation of TCP port {asked[0]}, which we leave untracked, has no effect",
                     "leave it out: name every port that clients use in gateway.listen, or listen on another one",
                 )
@@ -120,24 +115,3 @@ def _asked(rule: dict[str, Any]) -> set[int]:
             each = right.get("set", []) if isinstance(right, dict) else [right]
             found |= {number for number in each if isinstance(number, int)}
     return found
-
-
-class Watch:
-    """Looks at them now and then, in a thread."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.found: list[Fault] = []
-
-    async def run(self) -> None:
-        """Serve until cancelled."""
-        while True:
-            wait = LOOK
-            try:
-                self.found = await asyncio.to_thread(faults, self.site)
-            except ManageoutError as error:
-                log.info("rules of others cannot be read now: %s (%s)", error.message, error.hint)
-                wait = AGAIN
-            except Exception:  # rules that somebody else wrote must not end the service
-                log.exception("rules of others cannot be judged")
-            await asyncio.sleep(wait)

@@ -29,7 +29,7 @@ MakeResolver = Callable[[], dns.asyncresolver.Resolver]
 """A new one each time follows changes of resolv.conf. Raises :class:`dns.resolver.NoResolverConfiguration`."""
 
 
-class Resolved(NamedTuple):
+class NameAnswer(NamedTuple):
     """What the DNS says of a name."""
 
     addresses: list[Address] | None
@@ -66,7 +66,7 @@ async def addresses_of(
     *,
     search: bool = False,
     lifetime: float | None = None,
-) -> Resolved:
+) -> NameAnswer:
     """The addresses of ``name``; none when there is no such name. ``search``: also in this machine's domains."""
     found: list[Address] = []
     ttl = math.inf
@@ -81,8 +81,8 @@ async def addresses_of(
             found += [ip_address(record.address) for record in answer]
     except (dns.exception.DNSException, OSError) as error:
         silent = isinstance(error, dns.exception.Timeout)
-        return Resolved(None, 0.0, "no DNS server answers" if silent else said(error))
-    return Resolved(found, ttl)
+        return NameAnswer(None, 0.0, "no DNS server answers" if silent else said(error))
+    return NameAnswer(found, ttl)
 
 
 async def names_of(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.linux.host import netns
-from manageout.linux.packets.mmsg import Inbox
+from manageout.linux.packets.mmsg import ReceiveBatch
 from manageout.linux.packets.rawsock import BATCH, RawSocket
 from manageout.wire import ipv4
 
@@ -24,7 +24,7 @@ def raw(namespaces: Callable[[str], str]) -> Iterator[RawSocket]:
         sock.close()
 
 
-def take(inbox: Inbox, wanted: int) -> list[bytes]:
+def take(inbox: ReceiveBatch, wanted: int) -> list[bytes]:
     """As many packets as are wanted, in as many calls as it takes."""
     got: list[bytes] = []
     for _ in range(1000):

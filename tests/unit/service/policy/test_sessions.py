@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
 
 from manageout.linux.netlink.conntrack import ConntrackEntry
-from manageout.service.policy.sessions import Sessions
+from manageout.service.policy.sessions import Mechanism, Sessions, machine
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 
@@ -28,6 +30,26 @@ def connection(source: bytes, destination: bytes, protocol: int = 6, port: int =
     return ConntrackEntry(
         protocol, source, 40000, destination, port, source, "established", 1e9, 1, 100, 2, 200
     )
+
+
+@pytest.mark.parametrize(
+    ("packet", "shown", "way"),
+    [
+        ("fd12:3456:789a:7777::a00:14", "10.0.0.20", Mechanism.NAT64),
+        ("fd12:3456:789a:1:0:5efe:a00:11e", "10.0.1.30", Mechanism.ISATAP),
+        ("fd12:3456:789a:1:200:5efe:c633:6407", "198.51.100.7", Mechanism.ISATAP),
+        ("fd12:3456:789a:1::7", "fd12:3456:789a:1::7", Mechanism.IPV6),
+        ("fd99::5efe:a00:1", "fd99::5efe:a00:1", Mechanism.IPV6),
+    ],
+)
+def test_a_machine_is_shown_as_the_intranet_knows_it(packet: str, shown: str, way: Mechanism) -> None:
+    address, through = machine(IPv6Address(packet).packed, SITE, plan(SITE))
+    assert (str(address), through) == (shown, way)
+
+
+def test_ipv4_stays_ipv4() -> None:
+    address = IPv4Address("10.0.0.20")
+    assert machine(address.packed, SITE, plan(SITE))[0] == address
 
 
 def test_a_client_reaches_a_server() -> None:

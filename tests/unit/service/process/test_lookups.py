@@ -9,7 +9,7 @@ import dns.asyncresolver
 import dns.resolver
 from dns.rdatatype import RdataType
 
-from manageout.service.process.lookups import Resolved, addresses_of, intranet_resolver, names_of
+from manageout.service.process.lookups import NameAnswer, addresses_of, intranet_resolver, names_of
 from manageout.site.tables.site import parse
 from tests.tools.dns_server import Zone, serving
 
@@ -25,8 +25,8 @@ ZONE: Zone = {
 def test_all_addresses_hold_as_long_as_the_shortest() -> None:
     async def main() -> None:
         async with serving(ZONE) as (_, make):
-            assert await addresses_of(make, NAME) == Resolved([V4, V6], 30.0)
-            assert await addresses_of(make, NAME, [RdataType.AAAA]) == Resolved([V6], 300.0)
+            assert await addresses_of(make, NAME) == NameAnswer([V4, V6], 30.0)
+            assert await addresses_of(make, NAME, [RdataType.AAAA]) == NameAnswer([V6], 300.0)
             assert (await addresses_of(make, "nobody.corp.example.")).addresses == []
 
     asyncio.run(main())
@@ -36,7 +36,7 @@ def test_who_is_not_answered_knows_nothing_and_says_so() -> None:
     async def main() -> None:
         async with serving(ZONE) as (server, make):
             server.silent = True
-            assert await addresses_of(make, NAME, lifetime=0.1) == Resolved(
+            assert await addresses_of(make, NAME, lifetime=0.1) == NameAnswer(
                 None, 0.0, "no DNS server answers"
             )
             assert await names_of(make, [V4], 0.1) == [""]

@@ -23,7 +23,7 @@ from manageout.protocol.iphttps.values import ClientView, Peer
 from manageout.protocol.isatap.registry import U_BIT, HostRecord
 from manageout.service.iphttps import report
 from manageout.service.iphttps.refusals import Refusals
-from manageout.service.policy import drops as policy_drops
+from manageout.service.policy.report import drop_rows
 from manageout.service.policy.sessions import Sessions
 from manageout.service.process import client
 from manageout.service.process.control import ControlServer
@@ -87,7 +87,7 @@ class Everything(Role):
         yield from report.packet_drops([(Drop.HAIRPIN, "laptop", 3)])
         pair = MANAGER + LAPTOP + bytes([6, 0, 0, 0]) + (3389).to_bytes(2, "big") + b"\0\0"
         sets = {"refused_policy_to6": [Counted(pair, 5, None)]}
-        yield from policy_drops.rows(lambda name: sets.get(name, []), bytes.hex, 100.0)
+        yield from drop_rows(lambda name: sets.get(name, []), bytes.hex, 100.0)
 
     def sessions(self) -> Iterator[SessionRow | None]:
         found = Sessions(*Scene.site(), lambda address: None, lambda address: "")

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from manageout.linux.nft.sets import Counted
-from manageout.service.policy.drops import rows
+from manageout.service.policy.report import drop_rows
 from manageout.service.process.rows import DropRow
 
 MANAGER, LAPTOP = IPv6Address("fd12::5efe:a00:128").packed, IPv6Address("fd12::7").packed
@@ -20,7 +20,7 @@ def pair(to: bytes, protocol: int, port: int) -> bytes:
 
 def shown(sets: dict[str, list[Counted]]) -> list[DropRow]:
     return list(
-        rows(lambda name: sets.get(name, []), lambda key: NAMES.get(key, str(ip_address(key))), 100.0)
+        drop_rows(lambda name: sets.get(name, []), lambda key: NAMES.get(key, str(ip_address(key))), 100.0)
     )
 
 
