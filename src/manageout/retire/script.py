@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from manageout.windows.powershell import filled, quoted
+from manageout.windows.powershell import quoted
+from manageout.windows.template import filled
 
 
 class ScriptRecord(NamedTuple):
@@ -33,7 +34,7 @@ def remove(
     if by_hand:
         about += ["", "Not touched by it, look at this yourself:", *(f"  {line}" for line in by_hand)]
     return filled(
-        "retire-remove",
+        "scripts/retire-remove.ps1",
         ABOUT="\n".join(f"# {line}".rstrip() for line in map(_one_line, about)),
         RECORDS=_table(map(tuple, records)),
         VALUES=_table(map(tuple, values)),

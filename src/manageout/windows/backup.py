@@ -12,15 +12,13 @@ from datetime import datetime
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
-from manageout.windows.gpo_report import report, security_descriptor
+from manageout.windows.gpo_report import DESCRIPTOR, report
 from manageout.windows.policies import REGISTRY_EXTENSION, Policy
 from manageout.windows.registry_pol import Record, build
+from manageout.windows.template import filled
 
 MANIFEST = "http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest"
-OPERATIONS = "http://www.microsoft.com/GroupPolicy/GPOOperations"
 REGISTRY_FILE = "DomainSysvol/GPO/Machine/registry.pol"
-VERSION = 0x0001_0001
-"""Of the computer half, in the directory and in SYSVOL."""
 _SPACE = uuid.UUID("0b0c6b0a-6d6f-5e1a-8b1e-6d616e616765")
 
 
@@ -72,55 +70,38 @@ def _guid(kind: str, domain: str, name: str) -> str:
 
 
 def _instance(backup: Backup, attributes: str) -> str:
-    fields = (
-        ("GPOGuid", backup.policy_guid),
-        ("GPODomain", backup.domain),
-        ("GPODomainGuid", _guid("domain", backup.domain, "")),
-        ("GPODomainController", ""),
-        ("BackupTime", f"{backup.made:%Y-%m-%dT%H:%M:%S}"),
-        ("ID", backup.backup_guid),
-        ("Comment", backup.policy.about),
-        ("GPODisplayName", backup.policy.name),
+    return filled(
+        "templates/instance.xml",
+        ATTRIBUTES=attributes,
+        DOMAINGUID=_text(_guid("domain", backup.domain, "")),
+        WHEN=_text(f"{backup.made:%Y-%m-%dT%H:%M:%S}"),
+        BACKUP=_text(backup.backup_guid),
+        ABOUT=_text(backup.policy.about),
+        **_own(backup),
     )
-    return f"<BackupInst{attributes}>{''.join(_element(*field) for field in fields)}</BackupInst>"
 
 
 def _scheme(backup: Backup) -> str:
-    policy = backup.policy
-    settings = (
-        ("ID", backup.policy_guid),
-        ("Domain", backup.domain),
-        ("SecurityDescriptor", security_descriptor().hex(" ")),
-        ("DisplayName", policy.name),
-        ("Options", "1"),  # no user half
-        ("UserVersionNumber", "0"),
-        ("MachineVersionNumber", str(VERSION)),
-        ("MachineExtensionGuids", policy.extensions),
-        ("UserExtensionGuids", ""),
-        ("WMIFilter", ""),
-    )
     source = f"\\\\{backup.domain}\\sysvol\\{backup.domain}\\Policies\\{backup.policy_guid}"
-    file = (
-        f"<FSObjectFile bkp:Path={quoteattr('%GPO_MACH_FSPATH%' + chr(92) + 'registry.pol')}"
-        f" bkp:SourceExpandedPath={quoteattr(source + chr(92) + 'Machine' + chr(92) + 'registry.pol')}"
-        f" bkp:Location={quoteattr(REGISTRY_FILE.replace('/', chr(92)))}/>"
-        # Templates that the policy brings along: none, and the console writes the line all the same.
-        f"<FSObjectFile bkp:Path={quoteattr('%GPO_FSPATH%' + chr(92) + 'Adm' + chr(92) + '*.*')}"
-        f" bkp:SourceExpandedPath={quoteattr(source + chr(92) + 'Adm' + chr(92) + '*.*')}/>"
-    )
-    return (
-        f'<GroupPolicyBackupScheme bkp:version="2.0" bkp:type="GroupPolicyBackupTemplate"'
-        f' xmlns:bkp="{OPERATIONS}" xmlns="{OPERATIONS}"><GroupPolicyObject><SecurityGroups/><FilePaths/>'
-        f"<GroupPolicyCoreSettings>{''.join(_element(*item) for item in settings)}</GroupPolicyCoreSettings>"
-        f'<GroupPolicyExtension bkp:ID="{REGISTRY_EXTENSION}" bkp:DescName="Registry">{file}</GroupPolicyExtension>'
-        "</GroupPolicyObject></GroupPolicyBackupScheme>"
+    return filled(
+        "templates/Backup.xml",
+        DESCRIPTOR=DESCRIPTOR.hex(" "),
+        EXTENSIONS=_text(backup.policy.extensions),
+        REGISTRY=REGISTRY_EXTENSION,
+        SOURCE=quoteattr(f"{source}\\Machine\\registry.pol"),
+        TEMPLATES=quoteattr(f"{source}\\Adm\\*.*"),
+        **_own(backup),
     )
 
 
-def _element(name: str, text: str) -> str:
+def _own(backup: Backup) -> dict[str, str]:
+    own = {"POLICY": backup.policy_guid, "DOMAIN": backup.domain, "NAME": backup.policy.name}
+    return {name: _text(text) for name, text in own.items()}
+
+
+def _text(text: str) -> str:
     """CDATA, as the console writes it; a text may hold the mark of its end."""
-    body = f"<![CDATA[{text.replace(']]>', ']]]]><![CDATA[>')}]]>"
-    return f"<{name}>{body}</{name}>"
+    return f"<![CDATA[{text.replace(']]>', ']]]]><![CDATA[>')}]]>"
 
 
 def _xml(body: str) -> bytes:

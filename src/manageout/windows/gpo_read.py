@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from manageout.errors import ManageoutError, WireError
 from manageout.windows.policies import TRANSITION
 from manageout.windows.registry_pol import Record, parse
+from manageout.windows.text import decoded
 
 Turns = Literal["on", "off", "router name", "unclear"]
 
@@ -63,16 +64,6 @@ def of_report(data: bytes) -> list[Setting]:
     if not policies:
         raise ManageoutError("no group policy is in the report", hint)
     return [setting for policy in policies for setting in _reported(policy)]
-
-
-def decoded(data: bytes) -> str:
-    """UTF-16 with its mark, else UTF-8, else Latin-1."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def _registry(data: bytes) -> Iterator[tuple[str, Turns]]:

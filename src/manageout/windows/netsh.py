@@ -10,9 +10,7 @@ import re
 from collections.abc import Sequence
 
 from manageout.errors import ManageoutError
-
-_KEPT = r"%ProgramData%\Manageout"
-_HEAD = ("@echo off", "setlocal", "net session >nul 2>&1 || (echo Run this as administrator. & exit /b 4)")
+from manageout.windows.template import filled
 
 
 def isatap_on(router: str, computers: Sequence[str] = ()) -> str:
@@ -20,53 +18,22 @@ def isatap_on(router: str, computers: Sequence[str] = ()) -> str:
 
     Raises :class:`ManageoutError` for a name that a batch file would not pass on as it is.
     """
-    steps = [
-        f'if not exist "{_KEPT}" mkdir "{_KEPT}"',
-        f'if not exist "{_KEPT}\\isatap-before.txt" (netsh interface isatap show state & '
-        f'netsh interface isatap show router) > "{_KEPT}\\isatap-before.txt"',
-        f"netsh interface isatap set router name={_safe(router)} state=enabled || exit /b 1",
-        "netsh interface isatap set state state=enabled || exit /b 1",
-        *_RESTART,
-        f"echo %COMPUTERNAME%: ISATAP is enabled with {_safe(router)}",
-    ]
-    return _file(steps, computers, "isatap-on.cmd")
+    return _file("isatap-on.cmd", computers, ROUTER=_safe(router))
 
 
 def isatap_off(computers: Sequence[str] = ()) -> str:
     """Sets Windows' defaults again; names the file with what was set before. Raises as :func:`isatap_on`."""
-    steps = [
-        "netsh interface isatap set router name=default state=default || exit /b 1",
-        "netsh interface isatap set state state=default || exit /b 1",
-        *_RESTART,
-        "echo %COMPUTERNAME%: ISATAP has Windows' defaults again",
-        f'if exist "{_KEPT}\\isatap-before.txt" echo What was set before stands in '
-        f'"{_KEPT}\\isatap-before.txt".',
-    ]
-    return _file(steps, computers, "isatap-off.cmd")
+    return _file("isatap-off.cmd", computers)
 
 
-_RESTART = (
-    "net stop iphlpsvc >nul 2>&1",
-    "net start iphlpsvc >nul || exit /b 1",
-)
-
-
-def _file(steps: Sequence[str], computers: Sequence[str], name: str) -> str:
-    if not computers:
-        return "\r\n".join((*_HEAD, *steps, "exit /b 0", ""))
-    loop = " ".join(_safe(computer) for computer in computers)
-    lines = [
-        "@echo off",
-        "setlocal",
-        'if /i "%~1"=="here" goto here',
-        "set failed=0",
-        f"for %%C in ({loop}) do (",
-        f'    psexec -accepteula -nobanner \\\\%%C -s -c -f "%~f0" here || (echo {name} failed on %%C & set failed=1)',
-        ")",
-        "exit /b %failed%",
-        ":here",
-    ]
-    return "\r\n".join((*lines, *_HEAD[2:], *steps, "exit /b 0", ""))
+def _file(name: str, computers: Sequence[str], **literals: str) -> str:
+    body = filled(f"scripts/{name}", **literals).rstrip()
+    if computers:
+        loop = " ".join(_safe(computer) for computer in computers)
+        text = filled("scripts/machines.cmd", COMPUTERS=loop, NAME=name, BODY=body)
+    else:
+        text = filled("scripts/machine.cmd", BODY=body)
+    return text.replace("\n", "\r\n")
 
 
 def _safe(name: str) -> str:

@@ -1,16 +1,15 @@
 """PowerShell scripts for chosen machines and for the domain: idempotent, each with its inverse.
 
-Their texts stand in ``scripts/*.ps1`` with ``@@NAME@@`` where a literal belongs.
+Their texts stand in ``scripts/*.ps1``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import NamedTuple
 
 from manageout.windows.policies import TCPIP_EXTENSION, Content, Policy
+from manageout.windows.template import filled
 
 _STORE = r"HKLM:\SOFTWARE\Manageout\Rollout"
 _BEGIN, _END = "# Manageout: begin", "# Manageout: end"
@@ -34,38 +33,38 @@ def quoted(text: str) -> str:
 def script(body: str, computers: Sequence[str], about: str) -> str:
     """``body`` for this machine, or for ``computers`` by PowerShell remoting; each told by name when it fails."""
     if not computers:
-        return filled("machine", ABOUT=_comment(about), BODY=body.rstrip())
+        return filled("scripts/machine.ps1", ABOUT=_comment(about), BODY=body.rstrip())
     names = ",\n    ".join(map(quoted, computers))
     inner = "\n".join(f"    {line}" if line else "" for line in body.splitlines())
-    return filled("machines", ABOUT=_comment(about), NAMES=f"@(\n    {names}\n)", BODY=inner)
+    return filled("scripts/machines.ps1", ABOUT=_comment(about), NAMES=f"@(\n    {names}\n)", BODY=inner)
 
 
 def isatap_on(router: str) -> str:
     """Body that makes a machine an ISATAP host of ``router``; what was set before is kept for the inverse."""
-    return filled("isatap-on", ROUTER=quoted(router), STORE=quoted(_STORE))
+    return filled("scripts/isatap-on.ps1", ROUTER=quoted(router), STORE=quoted(_STORE))
 
 
 def isatap_off() -> str:
     """Body that restores what :func:`isatap_on` found."""
-    return filled("isatap-off", STORE=quoted(_STORE))
+    return filled("scripts/isatap-off.ps1", STORE=quoted(_STORE))
 
 
 def hosts_on(lines: Sequence[str]) -> str:
     """Body that puts ``lines`` between marks into the HOSTS file, once."""
     wanted = ",\n    ".join(map(quoted, (_BEGIN, *lines, _END)))
-    return filled("hosts", WANTED=f"@(\n    {wanted}\n)", BEGIN=quoted(_BEGIN), END=quoted(_END))
+    return filled("scripts/hosts.ps1", WANTED=f"@(\n    {wanted}\n)", BEGIN=quoted(_BEGIN), END=quoted(_END))
 
 
 def hosts_off() -> str:
     """Body that takes out of the HOSTS file what :func:`hosts_on` has put in, and nothing else."""
-    return filled("hosts", WANTED="@()", BEGIN=quoted(_BEGIN), END=quoted(_END))
+    return filled("scripts/hosts.ps1", WANTED="@()", BEGIN=quoted(_BEGIN), END=quoted(_END))
 
 
 def domain(targets: Sequence[Target], name: str) -> str:
     """Create, fill, filter and link the policies in the domain ``name``; what they no longer have is taken out."""
     calls = "\n".join(_call(target) for target in targets)
     return filled(
-        "domain",
+        "scripts/domain.ps1",
         DOMAIN=quoted(name),
         TCPIP=quoted(TCPIP_EXTENSION),
         CALLS=calls.rstrip(),
@@ -75,7 +74,7 @@ def domain(targets: Sequence[Target], name: str) -> str:
 
 def domain_undo(targets: Sequence[Target], name: str) -> str:
     """Remove the policies that :func:`domain` has made; with them go their links."""
-    return filled("domain-undo", DOMAIN=quoted(name), NAMES=_names(targets))
+    return filled("scripts/domain-undo.ps1", DOMAIN=quoted(name), NAMES=_names(targets))
 
 
 def _names(targets: Sequence[Target]) -> str:
@@ -85,23 +84,17 @@ def _names(targets: Sequence[Target]) -> str:
 
 def name_rules() -> str:
     """For remote clients: removes the policy's key of name rules when it is empty, for it silences other rules."""
-    return filled("name-rules")
+    return filled("scripts/name-rules.ps1")
 
 
 def server_reset() -> str:
     """The start-up script for a Windows Server that is an ISATAP router."""
-    return filled("server-reset")
+    return filled("scripts/server-reset.ps1")
 
 
 def encoded(text: str) -> bytes:
     """UTF-8 with a byte order mark, without which Windows PowerShell reads the OEM code page."""
     return b"\xef\xbb\xbf" + text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
-
-
-def filled(name: str, **literals: str) -> str:
-    """The script ``scripts/NAME.ps1`` with its literals."""
-    text = files("manageout.windows").joinpath("scripts", f"{name}.ps1").read_text(encoding="utf-8")
-    return re.sub("@@([A-Z]+)@@", lambda match: literals[match[1]], text)
 
 
 def _call(target: Target) -> str:

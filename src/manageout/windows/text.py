@@ -1,7 +1,8 @@
-"""Addresses and dates in the texts of Windows' tools -> values. Pure, and bounded: texts come from strangers."""
+"""Bytes that Windows wrote -> text; addresses and dates in it -> values. Pure, and bounded: anybody may write them."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,29 @@ from math import inf
 Address = IPv4Address | IPv6Address
 MAX_ADDRESSES = 64
 """Of one list."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def decoded(data: bytes, otherwise: str = "latin-1") -> str:
+    """Text in whatever Windows wrote it: UTF-8, UTF-16 (a redirected PowerShell), else the code page ``otherwise``.
+
+    Never fails: what is no text becomes text that nobody knows.
+    """
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(name, "replace")
+    odd, even = data[1:4096:2].count(0), data[0:4096:2].count(0)
+    if max(odd, even) > max(len(data[:4096]) // 4, 1):
+        return data.decode("utf-16-le" if odd > even else "utf-16-be", "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode(otherwise, "replace")
 
 
 def any_address(text: str) -> Address | None:

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import pytest
 
-from manageout.windows.backup import MANIFEST, OPERATIONS, REGISTRY_FILE, Backup, render
+from manageout.windows.backup import MANIFEST, REGISTRY_FILE, Backup, render
 from manageout.windows.policies import isatap_managers
 from manageout.windows.registry_pol import parse
 
+OPERATIONS = "http://www.microsoft.com/GroupPolicy/GPOOperations"
 MADE = datetime(2026, 11, 23, 1, 2, 3)
 POLICY = isatap_managers("Manageout: ISATAP managers", "manageout-isatap.corp.example")
 BACKUP = Backup(POLICY, "corp.example", MADE)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from manageout.windows.gpo_report import SDDL, SETTINGS, TYPES, report, security_descriptor
+from manageout.windows.gpo_report import DESCRIPTOR, SDDL, report
 from manageout.windows.policies import Policy, isatap_managers, remote_clients
 
+SETTINGS = "http://www.microsoft.com/GroupPolicy/Settings"
+TYPES = "http://www.microsoft.com/GroupPolicy/Types"
 GUID = "{0B0C0D0E-0000-0000-0000-000000000015}"
 MADE = datetime(2026, 11, 23, 1, 2, 3)
 SYSTEM = Path("/usr/bin/python3")
@@ -61,7 +63,7 @@ def test_samba_reads_the_descriptor_as_the_report_says_it() -> None:
     if subprocess.run([SYSTEM, "-c", "import samba"], capture_output=True, check=False).returncode:
         pytest.skip("python3-samba is not installed")
     done = subprocess.run(
-        [SYSTEM, "-c", code, security_descriptor().hex(), SDDL], capture_output=True, text=True, check=True
+        [SYSTEM, "-c", code, DESCRIPTOR.hex(), SDDL], capture_output=True, text=True, check=True
     )
     binary, text = done.stdout.split()
     assert binary == text and binary.startswith("O:SYG:SYD:P(")

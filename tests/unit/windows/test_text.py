@@ -51,3 +51,19 @@ def test_the_end_of_a_day_in_every_order(words: str, day: tuple[int, int, int]) 
 def test_no_date() -> None:
     assert text.end_of("x") is None and text.end_of("10.0.0.1") is None
     assert text.end_of("99/99/9999") == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("Büro".encode(), "Büro"), ("Büro".encode("utf-8-sig"), "Büro"), ("Büro".encode("utf-16"), "Büro"),
+        ("policy".encode("utf-16-le"), "policy"), ("policy".encode("utf-16-be"), "policy"), (b"B\xfcro", "Büro"),
+        (b"", ""), (b"\xff\xfe\x00", "\ufffd"),
+    ],
+)  # fmt: skip
+def test_bytes_in_whatever_windows_wrote_them(data: bytes, words: str) -> None:
+    assert text.decoded(data) == words
+
+
+def test_the_code_page_of_a_console() -> None:
+    assert text.decoded(b"B\x81ro", "cp850") == "Büro"

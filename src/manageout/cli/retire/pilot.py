@@ -17,7 +17,7 @@ from manageout.retire import pilot as steps
 from manageout.retire.retirement import Retirement
 from manageout.service.state.retire import LoggedStep
 from manageout.service.state.retire_phases import RetireStep
-from manageout.windows.gpo_read import decoded
+from manageout.windows.text import decoded
 from manageout.words import counted
 
 

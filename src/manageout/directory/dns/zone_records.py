@@ -22,7 +22,7 @@ import dns.zone
 from manageout.directory.dns.tsig import KeySigner
 from manageout.directory.dns.zones import Server
 from manageout.errors import ManageoutError
-from manageout.windows.gpo_read import decoded
+from manageout.windows.text import decoded
 from manageout.wire.address import written
 from manageout.words import said
 

@@ -4,7 +4,6 @@ and web pages did to them (:mod:`~manageout.doctor.pasted.lines`).
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
 from itertools import islice
@@ -12,6 +11,7 @@ from itertools import islice
 from manageout.doctor.pasted import lines as paste
 from manageout.doctor.pasted.segments import Part, parts
 from manageout.doctor.powershell import table as powershell_table
+from manageout.windows.text import decoded
 from manageout.words import printable as printable
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -25,11 +25,6 @@ MAX_PARTS = 2000
 MAX_LINE = 1000
 """Characters of a line; no command prints longer ones."""
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _OWN_LINE = re.compile(
     r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|(?:PS )?[A-Za-z]:\\|[A-Za-z][\w.]*\s+:(?:\s|$)"
 )
@@ -40,22 +35,11 @@ _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def decode(data: bytes) -> str:
-    """Text in whatever Windows wrote it: UTF-8, UTF-16 (a redirected PowerShell), or the OEM code page 850.
-
-    Never fails: what is no text becomes text that no rule knows.
-    """
-    data = data[:MAX_BYTES]
-    for mark, name in _BOMS:
-        if data.startswith(mark):
-            return _clean(data[len(mark) :].decode(name, "replace"))
-    odd, even = data[1:4096:2].count(0), data[0:4096:2].count(0)
-    half = max(len(data[:4096]) // 4, 1)
-    if odd > half or even > half:
-        return _clean(data.decode("utf-16-le" if odd > even else "utf-16-be", "replace"))
-    try:
-        return _clean(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        return _clean(data.decode("cp850"))
+    """Text in whatever a console wrote it (the OEM code page 850 too), in plain characters. Never fails."""
+    text = decoded(data[:MAX_BYTES], otherwise="cp850")
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    text = text if text.isascii() else _TYPESET.sub(lambda match: _TYPED.get(match[0], ""), text)
+    return _CONTROL.sub("", text)
 
 
 def lines(text: str) -> list[str]:
@@ -115,12 +99,6 @@ def _cells(line: str) -> int:
     if line.isascii():
         return len(line)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
-
-
-def _clean(text: str) -> str:
-    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
-    text = text if text.isascii() else _TYPESET.sub(lambda match: _TYPED.get(match[0], ""), text)
-    return _CONTROL.sub("", text)
 
 
 _TYPED = {

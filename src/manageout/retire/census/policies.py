@@ -10,7 +10,8 @@ from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.retire.rows import PolicySetting
-from manageout.windows.gpo_read import Setting, decoded, of_files, of_report
+from manageout.windows.gpo_read import Setting, of_files, of_report
+from manageout.windows.text import decoded
 
 MAX_FILES, MAX_BYTES = 20_000, 64 << 20
 MAX_FILE = 1 << 20
