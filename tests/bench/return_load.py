@@ -18,7 +18,7 @@ from manageout.errors import ConnectError
 from manageout.protocol.iphttps import values as iphttps
 from manageout.protocol.iphttps.client import IpHttpsClient
 from manageout.protocol.iphttps.values import SERVER, ClientConfig, ConnectFault
-from manageout.service.iphttps.dial import Dialer, Gateway
+from manageout.service.iphttps.dial import Dialer, GatewayUrl
 from manageout.service.tls.stream import PLAIN, TlsStream
 from tests.bench.leases_load import context
 from tests.tools.places.iphttps import URL
@@ -35,7 +35,7 @@ class Remote:
         self, number: int, tls: ssl.SSLContext, group: asyncio.TaskGroup, told: Callable[[bool], None]
     ) -> None:
         self._tls, self._group, self._told = tls, group, told
-        gateway = Gateway.parse(URL)
+        gateway = GatewayUrl.parse(URL)
         self._dialer = Dialer(gateway, None)
         own = number.to_bytes(8, "big", signed=False)
         config = ClientConfig(gateway.host, gateway.path, vnet_hdr=True)

@@ -9,7 +9,7 @@ import click
 
 from manageout.cli.show.options import FOLDER, json_option
 from manageout.service.tls.certificates import now
-from manageout.service.tls.pki import Authority, Written
+from manageout.service.tls.pki import Authority, CertificateFiles
 from manageout.words import counted
 
 _directory = click.option(
@@ -131,7 +131,7 @@ def _print_files(*files: tuple[str, Path]) -> None:
         click.echo(f"{what:12} {path}")
 
 
-def _print_server_use(authority: Authority, files: Written) -> None:
+def _print_server_use(authority: Authority, files: CertificateFiles) -> None:
     click.echo("\nIn the site file:\n\n[gateway]")
     for key, path in (
         ("certificate", files.certificate),
@@ -142,7 +142,7 @@ def _print_server_use(authority: Authority, files: Written) -> None:
         click.echo(f'{key} = "{path.resolve()}"')
 
 
-def _print_client_use(authority: Authority, files: Written) -> None:
+def _print_client_use(authority: Authority, files: CertificateFiles) -> None:
     click.echo("\nCopy both and the authority's certificate to the client, and run there:\n")
     click.echo(
         f"  manageout connect https://GATEWAY/IPHTTPS --cert {files.certificate.name} --key {files.key.name}"

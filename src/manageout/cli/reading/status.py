@@ -10,7 +10,7 @@ import click
 
 from manageout.cli.show.output import ago, duration, moment, printable, reading
 from manageout.cli.show.table import Column, table
-from manageout.service.process.rows import Config, FindingRow, LinkRow, Status
+from manageout.service.process.rows import ConfigFile, FindingRow, LinkRow, Status
 
 SOON = 30 * 86400
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -46,7 +46,7 @@ def _line(label: str, value: str) -> str:
     return f"  {label:<14} {value}"
 
 
-def _config(config: Config | None) -> list[str]:
+def _config(config: ConfigFile | None) -> list[str]:
     if config is None:
         return []
     lines = [_line("config", f"{config['file']}, loaded {moment(config['loaded'])}")]

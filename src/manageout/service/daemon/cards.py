@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
 from manageout.linux.netlink.links import Address, Interface, Link, Netlink, Network
-from manageout.service.daemon.reconcile import Kind
+from manageout.service.daemon.reconcile import StepKind
 from manageout.service.process.finding import Trouble
 from manageout.site.plan import DEVICES
 from manageout.site.tables.site import Site
@@ -66,7 +66,7 @@ class Cards:
             if sysctl.find(name) == "0":
                 what = f"{dev} does not forward IPv4: packets to leases and answers to clients end there"
                 remedy = f"find who switches it off; then sysctl -w {name}=1"
-                yield Trouble(Kind.FORWARDING.value, name, "error", what, remedy)
+                yield Trouble(StepKind.FORWARDING.value, name, "error", what, remedy)
 
 
 def _places(site: Site) -> dict[Address, str]:

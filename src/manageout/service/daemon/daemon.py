@@ -30,7 +30,7 @@ from manageout.service.process.frame import serve
 from manageout.service.process.logs import set_up_logging
 from manageout.service.process.loops import run_loop
 from manageout.service.process.role import Role
-from manageout.service.process.rows import About, Config, Fault, Rejected
+from manageout.service.process.rows import About, ConfigFile, FileFault, RejectedFile
 from manageout.service.process.runtime import RuntimeDir
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
@@ -130,7 +130,7 @@ class _Daemon:
         self._file, self._site, self._plan = file, site, plan
         self._runtime, self._netlink, self._reconciler = runtime, netlink, reconciler
         self._loaded = time.time()
-        self._rejected: Rejected | None = None
+        self._rejected: RejectedFile | None = None
         self._roles = roles
         self._before = NOWHERE
         others = list(roles.values())
@@ -172,7 +172,7 @@ class _Daemon:
 
     def _reject(self, error: ManageoutError) -> None:
         found = error.faults if isinstance(error, ConfigError) else ()
-        faults: list[Fault] = [
+        faults: list[FileFault] = [
             {"what": f"{fault.path}: {fault.message}", "remedy": fault.hint} for fault in found
         ]
         text = "; ".join([error.message, *(fault["what"] for fault in faults)])
@@ -238,7 +238,7 @@ class _Daemon:
                 log.error("the old configuration is not wholly back: %s (%s)", named.message, named.hint)
 
     def _about(self) -> About:
-        config: Config = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
+        config: ConfigFile = {"file": str(self._file), "loaded": self._loaded, "rejected": self._rejected}
         return {"site": self._site.site.name, "config": config, "metrics": self._site.daemon.metrics}
 
 

@@ -37,7 +37,7 @@ class Device(NamedTuple):
     addresses: tuple[IPv6Interface, ...]
 
 
-class WantedRoute(NamedTuple):
+class DesiredRoute(NamedTuple):
     """A route through another machine, or into a device of ours."""
 
     prefix: IPv4Network | IPv6Network
@@ -53,7 +53,7 @@ class Desired:
     """The blueprint; :mod:`manageout.service.daemon.reconcile` makes the kernel equal to it."""
 
     devices: tuple[Device, ...]
-    routes: tuple[WantedRoute, ...]
+    routes: tuple[DesiredRoute, ...]
     sysctls: tuple[tuple[str, str], ...]
     filter: str
     """Body of the nftables table ``inet manageout``."""
@@ -93,17 +93,17 @@ def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Des
     if site.isatap is not None:
         addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
         devices.append(Device(ISATAP_DEVICE, site.isatap.mtu, True, addresses))
-        routes += [WantedRoute(route.prefix, route.via) for route in site.isatap.routes]
+        routes += [DesiredRoute(route.prefix, route.via) for route in site.isatap.routes]
     if site.gateway is not None:
         addresses = _interfaces((plan.gateway_link_local, plan.gateway_address))
         if site.dns64 is not None:
             addresses += (IPv6Interface(plan.dns64),)
         devices.append(Device(IPHTTPS_DEVICE, MTU, True, addresses))
         if site.gateway.isatap_router is not None:
-            routes.append(WantedRoute(plan.isatap_prefix, site.gateway.isatap_router))
+            routes.append(DesiredRoute(plan.isatap_prefix, site.gateway.isatap_router))
     if site.translation is not None:
         devices.append(Device(XLAT_DEVICE, XLAT_MTU, True, ()))
-        routes += [WantedRoute(prefix, dev=XLAT_DEVICE) for prefix in _translated(site, plan)]
+        routes += [DesiredRoute(prefix, dev=XLAT_DEVICE) for prefix in _translated(site, plan)]
         sysctls.append((IPV4_FORWARDING, "1"))
         if around.proxy is not None:
             sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))

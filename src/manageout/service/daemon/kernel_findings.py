@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from manageout.linux.netlink.links import Route
-from manageout.service.daemon.desired import WantedRoute
-from manageout.service.daemon.reconcile import Kind, Step
+from manageout.service.daemon.desired import DesiredRoute
+from manageout.service.daemon.reconcile import Step, StepKind
 from manageout.service.process.finding import Trouble
 
 REMEDIES = {
-    Kind.FORWARDING: "find who switches it off: grep -r forward /etc/sysctl.conf /etc/sysctl.d /etc/ufw;"
+    StepKind.FORWARDING: "find who switches it off: grep -r forward /etc/sysctl.conf /etc/sysctl.d /etc/ufw;"
     " then sysctl -w {about}=1",
-    Kind.IPV6: "find who switches it off: grep -r disable_ipv6 /etc/sysctl.conf /etc/sysctl.d;"
+    StepKind.IPV6: "find who switches it off: grep -r disable_ipv6 /etc/sysctl.conf /etc/sysctl.d;"
     " then sysctl -w {about}=0",
-    Kind.SETTING: "find who sets it: grep -r {last} /etc/sysctl.conf /etc/sysctl.d; then reload manageout",
-    Kind.DEVICE: "find who sets it down (NetworkManager, systemd-networkd: let them leave mo-* alone)",
-    Kind.ADDRESS: "find who takes it away (NetworkManager, systemd-networkd: let them leave mo-* alone)",
-    Kind.ROUTE: "see `ip route` and `ip -6 route`: the next hop must be on a link of this machine, and nobody may"
+    StepKind.SETTING: "find who sets it: grep -r {last} /etc/sysctl.conf /etc/sysctl.d; then reload manageout",
+    StepKind.DEVICE: "find who sets it down (NetworkManager, systemd-networkd: let them leave mo-* alone)",
+    StepKind.ADDRESS: "find who takes it away (NetworkManager, systemd-networkd: let them leave mo-* alone)",
+    StepKind.ROUTE: "see `ip route` and `ip -6 route`: the next hop must be on a link of this machine, and nobody may"
     " take routes of protocol 61 away (systemd-networkd: ManageForeignRoutes=no)",
 }
 
 
 def unmended(step: Step, why: str) -> Trouble:
     """A step that was not taken, or failed."""
-    warning = step.kind is Kind.SETTING
+    warning = step.kind is StepKind.SETTING
     remedy = REMEDIES.get(step.kind, "see the log").format(about=step.about, last=step.about.split("/")[-1])
     what = f"{step.about}: {why}; wanted: {step.text}"
     return Trouble(step.kind.value, step.about, "warning" if warning else "error", what, remedy)
 
 
-def overruled(routes: Iterable[tuple[WantedRoute, Route | None]]) -> Iterator[Trouble]:
+def overruled(routes: Iterable[tuple[DesiredRoute, Route | None]]) -> Iterator[Trouble]:
     """Ours, and those that packets follow instead."""
     for ours, other in routes:
         way = (
@@ -44,4 +44,4 @@ def overruled(routes: Iterable[tuple[WantedRoute, Route | None]]) -> Iterator[Tr
         remedy = (
             f"ip route show {ours.prefix}: another route with a smaller metric stands before ours; remove it"
         )
-        yield Trouble(Kind.ROUTE.value, f"{ours.prefix} overruled", "error", what, remedy)
+        yield Trouble(StepKind.ROUTE.value, f"{ours.prefix} overruled", "error", what, remedy)

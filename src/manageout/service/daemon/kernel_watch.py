@@ -31,7 +31,7 @@ from manageout.protocol.core.restraint import Restraint
 from manageout.service.daemon import advertised, kernel_findings
 from manageout.service.daemon.cards import Cards
 from manageout.service.daemon.desired import Desired, without_rules
-from manageout.service.daemon.reconcile import Kind, Reconciler, Step
+from manageout.service.daemon.reconcile import Reconciler, Step, StepKind
 from manageout.service.policy.filter_watch import FilterWatch
 from manageout.service.policy.surroundings import Surroundings
 from manageout.service.process.finding import Board, Finding, Trouble
@@ -51,7 +51,7 @@ LOOK = 10.0
 OURS, OURS_AT_ONCE = 0.5, 20.0
 """So many times a second, and at once, is one thing of ours put back; then there is a rest."""
 REST = 1.0
-_SHARED = frozenset(kind.value for kind in Kind if kind.shared)
+_SHARED = frozenset(kind.value for kind in StepKind if kind.shared)
 
 
 class KernelWatch(Role):

@@ -27,7 +27,7 @@ from manageout.linux.netlink.messages import Refused
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.tables import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
 from manageout.linux.packets.tun import Tun
-from manageout.service.daemon.desired import Desired, Device, WantedRoute
+from manageout.service.daemon.desired import Desired, DesiredRoute, Device
 from manageout.service.daemon.gate import Gate
 from manageout.service.policy.guard import IPV4_FORWARDING, IPV6_FORWARDING, Router
 from manageout.service.process.runtime import RuntimeDir
@@ -40,7 +40,7 @@ ONE_BY_ONE = 32
 log = logging.getLogger(__name__)
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     """What a step mends, as findings call it when it cannot be mended."""
 
     OTHER = ""
@@ -54,7 +54,7 @@ class Kind(StrEnum):
     @property
     def shared(self) -> bool:
         """Whether others may have a will of their own about it, or refuse it: a parameter of the kernel."""
-        return self in (Kind.FORWARDING, Kind.IPV6, Kind.SETTING)
+        return self in (StepKind.FORWARDING, StepKind.IPV6, StepKind.SETTING)
 
 
 class Step(NamedTuple):
@@ -62,7 +62,7 @@ class Step(NamedTuple):
 
     text: str
     act: Callable[[], object]
-    kind: Kind = Kind.OTHER
+    kind: StepKind = StepKind.OTHER
     about: str = ""
 
 
@@ -72,7 +72,7 @@ class Leftovers:
 
     sysctls: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Name -> (value before us, value that we set)."""
-    routes: set[WantedRoute] = field(default_factory=set)
+    routes: set[DesiredRoute] = field(default_factory=set)
     filter: bool = False
     learnt: dict[str, str] = field(default_factory=dict)
     """Device -> router of IPv6 default routes that turning forwarding on has removed."""
@@ -83,7 +83,7 @@ class Leftovers:
         found = runtime.remembered()
         try:
             routes = {
-                WantedRoute(ip_network(prefix), IPv6Address(via) if via else None, dev)
+                DesiredRoute(ip_network(prefix), IPv6Address(via) if via else None, dev)
                 for prefix, via, dev in found["routes"]
             }
             sysctls = {str(name): (str(old), str(ours)) for name, (old, ours) in found["sysctls"].items()}
@@ -192,20 +192,20 @@ class Reconciler:
             now = sysctl.find(name)  # those of connection tracking come with the packet filter
             if now != value:
                 yield self._setting(
-                    name, value, now, Kind.SETTING if name not in FORWARDING else Kind.FORWARDING
+                    name, value, now, StepKind.SETTING if name not in FORWARDING else StepKind.FORWARDING
                 )
 
     def _device_settings(self, desired: Desired) -> Iterator[Step]:
         """Parameters of our own devices that are right by themselves when these are made."""
         for device in desired.devices:
-            wanted = [(f"net/ipv6/conf/{device.name}/disable_ipv6", "0", Kind.IPV6)]
+            wanted = [(f"net/ipv6/conf/{device.name}/disable_ipv6", "0", StepKind.IPV6)]
             if (IPV4_FORWARDING, "1") in desired.sysctls:
-                wanted.append((f"net/ipv4/conf/{device.name}/forwarding", "1", Kind.FORWARDING))
+                wanted.append((f"net/ipv4/conf/{device.name}/forwarding", "1", StepKind.FORWARDING))
             for name, value, kind in wanted:
                 if (now := sysctl.find(name)) not in (None, value):
                     yield self._setting(name, value, now, kind)
 
-    def _setting(self, name: str, value: str, now: str | None, kind: Kind) -> Step:
+    def _setting(self, name: str, value: str, now: str | None, kind: StepKind) -> Step:
         text = f"set {name} = {value} (now {'not there' if now is None else now})"
         return Step(text, partial(self._set, name, value), kind, name)
 
@@ -253,7 +253,7 @@ class Reconciler:
                     yield self._address_step("add", self._netlink.add_address, device, address)
             if not self.gate.closed and not self._is_up(device):
                 up = partial(self._netlink.set_up, device.name, device.mtu)
-                yield Step(f"bring {device.name} up, MTU {device.mtu}", up, Kind.DEVICE, device.name)
+                yield Step(f"bring {device.name} up, MTU {device.mtu}", up, StepKind.DEVICE, device.name)
 
     def _create(self, device: Device) -> None:
         self.tuns[device.name] = Tun.open(device.name, device.mtu, device.vnet_hdr)
@@ -264,7 +264,7 @@ class Reconciler:
         self, verb: str, act: Callable[[str, Interface], None], device: Device, address: Interface
     ) -> Step:
         text = f"{verb} address {address} {'to' if verb == 'add' else 'from'} {device.name}"
-        return Step(text, partial(act, device.name, address), Kind.ADDRESS, f"{address} on {device.name}")
+        return Step(text, partial(act, device.name, address), StepKind.ADDRESS, f"{address} on {device.name}")
 
     def _link_route_steps(self, desired: Desired) -> Iterator[Step]:
         """The routes to clients and hosts on our links come with the addresses, but can be taken away without them.
@@ -278,7 +278,7 @@ class Reconciler:
                 if not self._is_linked(device.name, network):
                     add = partial(self._netlink.add_address, device.name, address)
                     text = f"add route {network} into {device.name}"
-                    yield Step(text, add, Kind.ROUTE, f"{network} on {device.name}")
+                    yield Step(text, add, StepKind.ROUTE, f"{network} on {device.name}")
 
     def _is_linked(self, dev: str, network: IPv6Network) -> bool:
         """Whether the kernel has its route to what is on a link. One question, unless others have a longer prefix."""
@@ -302,9 +302,11 @@ class Reconciler:
             if self.gate.closed and route.dev is not None:
                 continue  # there is no way into a device that is down
             if route not in have or route not in self._left.routes:
-                yield Step(f"add route {route}", partial(self._route, route), Kind.ROUTE, str(route.prefix))
+                yield Step(
+                    f"add route {route}", partial(self._route, route), StepKind.ROUTE, str(route.prefix)
+                )
 
-    def _have(self, wanted: Sequence[WantedRoute]) -> set[WantedRoute]:
+    def _have(self, wanted: Sequence[DesiredRoute]) -> set[DesiredRoute]:
         """Those of ``wanted`` that are there: one question each, for others may have a hundred thousand routes."""
         if len(wanted) <= ONE_BY_ONE:
             best = {route: self._netlink.best_route(route.prefix.network_address) for route in wanted}
@@ -315,7 +317,7 @@ class Reconciler:
         ]
         return {route for route in wanted if any(_same(route, found) for found in ours)}
 
-    def overruled(self, desired: Desired) -> Iterator[tuple[WantedRoute, Route | None]]:
+    def overruled(self, desired: Desired) -> Iterator[tuple[DesiredRoute, Route | None]]:
         """Routes of ours that packets do not follow, and which they follow instead, if one of the same prefix.
 
         Of so many as can be asked for singly. Somebody's longer prefix is for a part of ours, which may be meant.
@@ -328,11 +330,11 @@ class Reconciler:
             if best.prefix == route.prefix if best is not None else self._netlink.is_barred(somebody):
                 yield route, best
 
-    def _route(self, route: WantedRoute) -> None:
+    def _route(self, route: DesiredRoute) -> None:
         self._left.routes.add(route)
         self._netlink.replace_route(route.prefix, dev=route.dev, via=route.via)
 
-    def _remove(self, route: WantedRoute) -> None:
+    def _remove(self, route: DesiredRoute) -> None:
         self._netlink.delete_route(route.prefix, dev=route.dev, via=route.via)
         self._left.routes.discard(route)
 
@@ -388,10 +390,10 @@ def _by_the_guard(text: str) -> Leftovers | None:
 
 def _is_away(step: Step, error: ManageoutError) -> bool:
     """Whether it is a route whose next hop is on no link now."""
-    number = error.number if step.kind is Kind.ROUTE and isinstance(error, Refused) else 0
+    number = error.number if step.kind is StepKind.ROUTE and isinstance(error, Refused) else 0
     return number in (errno.ENETUNREACH, errno.EHOSTUNREACH)
 
 
-def _same(wanted: WantedRoute, found: Route) -> bool:
+def _same(wanted: DesiredRoute, found: Route) -> bool:
     way = found.via == wanted.via if wanted.via else found.dev == wanted.dev
     return way and found.prefix == wanted.prefix and found.protocol == PROTO

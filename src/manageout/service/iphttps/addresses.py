@@ -39,7 +39,7 @@ class _Address(NamedTuple):
     address: tuple[Any, ...]
 
 
-class Made(NamedTuple):
+class TcpConnection(NamedTuple):
     """A connection, and to which address: the socket itself no longer knows it once the other side has reset it."""
 
     sock: socket.socket
@@ -65,7 +65,7 @@ class HostAddresses:
         """Try the others first next time."""
         self._last.add(address)
 
-    async def connect(self, what: str, patience: float, device: Callable[[str], str | None]) -> Made:
+    async def connect(self, what: str, patience: float, device: Callable[[str], str | None]) -> TcpConnection:
         """TCP to the first address that answers. ``what``: what the host is. Raises :class:`ConnectError`."""
         found = await self._find(what, patience)
         self._last &= {entry.address[0] for entry in found}
@@ -149,10 +149,10 @@ def _look_up(host: str, port: int) -> list[_Address]:
 
 
 async def _race(
-    found: list[_Address], connect: Callable[[_Address], Coroutine[Any, Any, Made | None]]
-) -> Made | None:
+    found: list[_Address], connect: Callable[[_Address], Coroutine[Any, Any, TcpConnection | None]]
+) -> TcpConnection | None:
     """Connections begun one after the other, the next one sooner when one has failed; the first to be made."""
-    made: list[Made] = []
+    made: list[TcpConnection] = []
 
     async def attempt(entry: _Address) -> None:
         if (connection := await connect(entry)) is not None:
@@ -175,14 +175,14 @@ async def _race(
     return made[0] if made else None
 
 
-def _close(made: Iterable[Made]) -> None:
+def _close(made: Iterable[TcpConnection]) -> None:
     for connection in made:
         connection.sock.close()
 
 
 async def _open(
     entry: _Address, patience: float, device: Callable[[str], str | None], faults: list[str]
-) -> Made | None:
+) -> TcpConnection | None:
     try:
         sock = socket.socket(entry.family, entry.kind, entry.protocol)
     except OSError as error:  # no such family in this kernel, or no descriptor left
@@ -205,4 +205,4 @@ async def _open(
     except BaseException:
         sock.close()
         raise
-    return Made(sock, entry.address[0])
+    return TcpConnection(sock, entry.address[0])

@@ -25,7 +25,7 @@ from manageout.protocol.iphttps import values as iphttps
 from manageout.protocol.iphttps.client import IpHttpsClient
 from manageout.protocol.iphttps.uplink import MOVES_AT_ONCE, MOVES_PER_SECOND, Verdict
 from manageout.protocol.iphttps.values import SERVER, TUN, ClientConfig, ConnectFault
-from manageout.service.iphttps.dial import Dialer, Gateway, Proxy
+from manageout.service.iphttps.dial import Dialer, GatewayUrl, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
 from manageout.service.iphttps.settings import ClientSettings
 from manageout.service.iphttps.uplink import UplinkWatch
@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 class ClientOptions:
     """What the command line says, as values."""
 
-    gateway: Gateway
+    gateway: GatewayUrl
     proxy: Proxy | None
     context: Callable[[], ssl.SSLContext]
     """Reads the certificate files: they may have been replaced since the last attempt."""

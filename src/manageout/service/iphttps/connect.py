@@ -15,7 +15,7 @@ from manageout.protocol.host.name_policy import domain
 from manageout.protocol.offload.cut import MTU
 from manageout.service.iphttps import interface_id
 from manageout.service.iphttps.client import ClientOptions, IpHttpsClientService
-from manageout.service.iphttps.dial import Gateway, Proxy
+from manageout.service.iphttps.dial import GatewayUrl, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
 from manageout.service.process.frame import serve
 from manageout.service.process.logs import set_up_logging
@@ -93,7 +93,7 @@ def _client_options(options: ConnectOptions) -> ClientOptions:
     context = partial(tls.client_context, options.authorities, options.certificate, options.key)
     context()  # a file that is no good is better known now
     return ClientOptions(
-        Gateway.parse(options.url),
+        GatewayUrl.parse(options.url),
         Proxy.parse(options.proxy) if options.proxy else None,
         context,
         InterfaceId(interface_id.secret_of(options.certificate), chosen),
@@ -106,7 +106,7 @@ def _name_options(options: ConnectOptions) -> NameOptions:
     wishes = options.names
     location = LocationUrl.parse(wishes.location) if wishes.location else None
     # The way to the gateway cannot lead through its own tunnel, and the location is to be asked from outside.
-    hosts = [Gateway.parse(options.url).host, *([location.host] if location else [])]
+    hosts = [GatewayUrl.parse(options.url).host, *([location.host] if location else [])]
     always = [domain(host) for host in hosts if not _is_address(host)]
     return NameOptions(
         wishes.way,

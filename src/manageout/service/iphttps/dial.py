@@ -28,7 +28,7 @@ _Wait = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Gateway:
+class GatewayUrl:
     """Where to connect, from a URL such as ``https://gateway.corp.example/IPHTTPS``."""
 
     host: str
@@ -36,7 +36,7 @@ class Gateway:
     path: str
 
     @classmethod
-    def parse(cls, url: str) -> Gateway:
+    def parse(cls, url: str) -> GatewayUrl:
         """Raises :class:`BadArgument` for what cannot be a gateway's URL."""
         host, port, parts = _split(url, "https", 443)
         return cls(host, port, parts.path if parts.path not in ("", "/") else "/IPHTTPS")
@@ -66,7 +66,7 @@ class Dialer:
 
     def __init__(
         self,
-        gateway: Gateway,
+        gateway: GatewayUrl,
         proxy: Proxy | None,
         device: Callable[[str], str | None] = lambda address: None,
     ) -> None:
@@ -101,7 +101,7 @@ class Dialer:
         return stream
 
 
-async def _through(proxy: Proxy, gateway: Gateway, sock: socket.socket, patience: float) -> bytes:
+async def _through(proxy: Proxy, gateway: GatewayUrl, sock: socket.socket, patience: float) -> bytes:
     """CONNECT; returns bytes that came behind the proxy's answer: they are TLS already."""
     loop = asyncio.get_running_loop()
     parser = HeadParser()
@@ -130,7 +130,7 @@ async def _through(proxy: Proxy, gateway: Gateway, sock: socket.socket, patience
     return parser.rest
 
 
-async def _handshake(stream: TlsStream, gateway: Gateway, patience: float) -> None:
+async def _handshake(stream: TlsStream, gateway: GatewayUrl, patience: float) -> None:
     try:
         async with asyncio.timeout(HANDSHAKE_LIMIT), _readable(stream.sock) as wait:
             while not stream.handshake():

@@ -18,7 +18,7 @@ from manageout.errors import PkiError
 from manageout.protocol.core.drops import Drop
 from manageout.service.tls import certificates
 from manageout.service.tls import contexts as tls
-from manageout.service.tls.revocation import Issuer, Link, RevocationLists, issuer_of, links
+from manageout.service.tls.revocation import ChainLink, Issuer, RevocationLists, issuer_of, links
 from manageout.site.tables.site import GatewayTable
 
 MAX_SEEN = 64
@@ -33,7 +33,7 @@ class PeerCertificate(NamedTuple):
     """What stays in memory of a client's certificate, and of those above it."""
 
     named: certificates.Identities
-    chain: tuple[Link, ...]
+    chain: tuple[ChainLink, ...]
     """Itself first. Authorities may be revoked, and expire, while the client is connected."""
 
     @property
@@ -200,7 +200,7 @@ def describe(chain: Sequence[bytes]) -> str:
         return ""
 
 
-def _whose(link: Link, certificate: PeerCertificate) -> str:
+def _whose(link: ChainLink, certificate: PeerCertificate) -> str:
     return "client certificate" if link is certificate.chain[0] else f"its authority {link.name}"
 
 

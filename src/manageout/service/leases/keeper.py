@@ -31,7 +31,7 @@ from manageout.protocol.leases.leases import Lease, Leases, State
 from manageout.service.leases import report
 from manageout.service.leases.guard import LeaseGuard
 from manageout.service.leases.writer import LeaseWriter
-from manageout.service.process.clock import Clock
+from manageout.service.process.clock import SteadyClock
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence
@@ -80,7 +80,7 @@ class LeaseKeeper(Role):
         self.connected = Presence() if clients is None else clients
         self.connected.watch(self.guard)
         self.ready = asyncio.Event()
-        self._clock = Clock()
+        self._clock = SteadyClock()
         self.attendance = Attendance()
         self.waiting: dict[str, None] = {}
         """Present, and without a lease for want of addresses; the first come is the first served."""

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from manageout.errors import ManageoutError
-from manageout.service.iphttps.dial import Gateway
+from manageout.service.iphttps.dial import GatewayUrl
 from manageout.service.probe.dns import resolve
 from manageout.service.probe.results import Certificate, Crl, GatewayAnswer
 from manageout.service.tls import contexts as tls
@@ -110,7 +110,7 @@ def gateway(
 
     ``authorities``: PEM file that clients trust; the system's else. ``address``: instead of asking the DNS.
     """
-    place = Gateway.parse(url)
+    place = GatewayUrl.parse(url)
     if not address:
         found, error = resolve(place.host, wait)
         if not found:
@@ -122,7 +122,7 @@ def gateway(
     return answer._replace(verify=_verify(place, address, authorities, wait))
 
 
-def _greet(answer: GatewayAnswer, place: Gateway, wait: float) -> GatewayAnswer:
+def _greet(answer: GatewayAnswer, place: GatewayUrl, wait: float) -> GatewayAnswer:
     """TLS without judging the certificate, then one HTTP request of which the head is read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -140,7 +140,7 @@ def _greet(answer: GatewayAnswer, place: Gateway, wait: float) -> GatewayAnswer:
     return answer
 
 
-def _connect(context: ssl.SSLContext, place: Gateway, address: str, wait: float) -> ssl.SSLSocket:
+def _connect(context: ssl.SSLContext, place: GatewayUrl, address: str, wait: float) -> ssl.SSLSocket:
     plain = socket.create_connection((address, place.port), wait)
     try:
         return context.wrap_socket(plain, server_hostname=place.host)
@@ -149,7 +149,7 @@ def _connect(context: ssl.SSLContext, place: Gateway, address: str, wait: float)
         raise
 
 
-def _ask_http(answer: GatewayAnswer, stream: ssl.SSLSocket, place: Gateway, until: float) -> GatewayAnswer:
+def _ask_http(answer: GatewayAnswer, stream: ssl.SSLSocket, place: GatewayUrl, until: float) -> GatewayAnswer:
     """A path that no gateway serves, so that no tunnel begins."""
     request = f"GET /manageout-probe HTTP/1.1\r\nHost: {place.host}\r\nConnection: close\r\n\r\n"
     stream.sendall(request.encode("ascii", "replace"))
@@ -172,7 +172,7 @@ def _ask_http(answer: GatewayAnswer, stream: ssl.SSLSocket, place: Gateway, unti
     return answer
 
 
-def _verify(place: Gateway, address: str, authorities: Path | None, wait: float) -> str:
+def _verify(place: GatewayUrl, address: str, authorities: Path | None, wait: float) -> str:
     """Why a client would refuse the certificate; empty when it would not."""
     try:
         context = tls.client_context(authorities, None, None)

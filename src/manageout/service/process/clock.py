@@ -13,7 +13,7 @@ TOLERATED = 10.0
 SHOWN_FOR = 86400.0
 
 
-class Clock:
+class SteadyClock:
     """Unix time that goes on steadily from where the wall clock was, until :meth:`look` finds that this was set."""
 
     def __init__(

@@ -167,28 +167,28 @@ class Privileges(TypedDict):
     no_new_privs: bool
 
 
-class Fault(TypedDict):
+class FileFault(TypedDict):
     """One fault of a site file."""
 
     what: str
     remedy: str
 
 
-class Rejected(TypedDict):
+class RejectedFile(TypedDict):
     """A site file that a reload could not use."""
 
     at: float
     message: str
     remedy: str
-    faults: list[Fault]
+    faults: list[FileFault]
 
 
-class Config(TypedDict):
+class ConfigFile(TypedDict):
     """The site file."""
 
     file: str
     loaded: float
-    rejected: Rejected | None
+    rejected: RejectedFile | None
 
 
 class About(TypedDict, total=False):
@@ -197,7 +197,7 @@ class About(TypedDict, total=False):
     what: str
     """``daemon``, ``connect`` or ``ISATAP host``."""
     site: str
-    config: Config
+    config: ConfigFile
     metrics: str
     """Where Prometheus finds its figures."""
     url: str

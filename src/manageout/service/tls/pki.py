@@ -40,7 +40,7 @@ CRL_RENEW_DAYS = 30
 _RESERVED = frozenset({"ca", "crl", "index"})
 
 
-class Entry(NamedTuple):
+class IssuedCertificate(NamedTuple):
     """One certificate that was issued. Times are ISO 8601, UTC; ``revoked`` is empty while it is good."""
 
     name: str
@@ -57,7 +57,7 @@ class Entry(NamedTuple):
         return "expired" if datetime.fromisoformat(self.not_after) < certificates.now() else "good"
 
 
-class Written(NamedTuple):
+class CertificateFiles(NamedTuple):
     """The files of one certificate."""
 
     certificate: Path
@@ -132,7 +132,7 @@ class Authority:
         days: int = LEAF_DAYS,
         rsa_key: bool = False,
         force: bool = False,
-    ) -> Written:
+    ) -> CertificateFiles:
         """A certificate for ``name`` (a DNS name), for a gateway or for a client; ``dns`` adds names or IPs.
 
         Raises :class:`PkiError` when the name cannot be used, or its files exist and not ``force``.
@@ -147,7 +147,7 @@ class Authority:
                 f"gateways take no client called {(*odd, name)[0]!r}",
                 "use its DNS name, for example laptop.corp.example",
             )
-        files = Written(self.directory / f"{name}.pem", self.directory / f"{name}.key")
+        files = CertificateFiles(self.directory / f"{name}.pem", self.directory / f"{name}.key")
         with self._locked():
             if not force:
                 _refuse_existing(files, "choose another name, or replace it with --force")
@@ -155,7 +155,7 @@ class Authority:
             key = certificates.new_key(rsa_key)
             certificate = self._sign(name, key, server, dns, days)
             usage = "server" if server else "client"
-            entry = Entry(
+            entry = IssuedCertificate(
                 name,
                 f"{certificate.serial_number:x}",
                 usage,
@@ -168,7 +168,7 @@ class Authority:
             self._renew_crl()
         return files
 
-    def revoke(self, name: str) -> list[Entry]:
+    def revoke(self, name: str) -> list[IssuedCertificate]:
         """Revoke every certificate of ``name`` that is still good, and write the list anew.
 
         Raises :class:`PkiError` when there is none.
@@ -189,11 +189,11 @@ class Authority:
             self.write_crl()
         return hit
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[IssuedCertificate]:
         """Everything issued, oldest first. Raises :class:`PkiError` when the index is damaged."""
         path = self.directory / "index.json"
         try:
-            return [Entry(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
+            return [IssuedCertificate(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
         except (OSError, ValueError, TypeError) as error:
             raise PkiError(f"{path}: cannot be read: {said(error)}", "restore it from a backup") from None
 
@@ -257,7 +257,7 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
 
-    def _store(self, entries: Sequence[Entry]) -> None:
+    def _store(self, entries: Sequence[IssuedCertificate]) -> None:
         text = json.dumps([entry._asdict() for entry in entries], indent=1) + "\n"
         replace_file(self.directory / "index.json", text.encode(), 0o600)
 

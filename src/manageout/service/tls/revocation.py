@@ -34,7 +34,7 @@ class Issuer(NamedTuple):
     name: str
 
 
-class Link(NamedTuple):
+class ChainLink(NamedTuple):
     """One certificate of a chain: who issued it, and what it is called there."""
 
     issuer: Issuer
@@ -44,7 +44,7 @@ class Link(NamedTuple):
     """Seconds since the epoch."""
 
 
-class Standing(NamedTuple):
+class Revoked(NamedTuple):
     """What the lists say of one authority's certificates."""
 
     revoked: frozenset[int]
@@ -52,7 +52,7 @@ class Standing(NamedTuple):
     """When the first of its lists ends that has no successor here; None: never."""
 
 
-class List(NamedTuple):
+class RevocationList(NamedTuple):
     """One revocation list, read."""
 
     source: x509.CertificateRevocationList
@@ -71,16 +71,16 @@ class _Authority(NamedTuple):
     not_after: float
 
 
-def links(leaf: x509.Certificate, above: Sequence[bytes]) -> tuple[Link, ...]:
+def links(leaf: x509.Certificate, above: Sequence[bytes]) -> tuple[ChainLink, ...]:
     """Of a verified chain; ``above``: the authorities' certificates, DER, up to one that vouches for itself.
 
     Raises certificates.UNREADABLE.
     """
     authorities = [_authority(der) for der in above] or [_about(leaf)]
     end = leaf.not_valid_after_utc.timestamp()
-    found = [Link(authorities[0].issuer, leaf.serial_number, _name(leaf.subject), end)]
+    found = [ChainLink(authorities[0].issuer, leaf.serial_number, _name(leaf.subject), end)]
     for one, over in zip(authorities, [*authorities[1:], authorities[-1]], strict=True):
-        found.append(Link(over.issuer, one.serial, one.issuer.name, one.not_after))
+        found.append(ChainLink(over.issuer, one.serial, one.issuer.name, one.not_after))
     return tuple(found if above else found[:1])
 
 
@@ -103,9 +103,9 @@ def _about(certificate: x509.Certificate) -> _Authority:
 class RevocationLists:
     """All that a file holds."""
 
-    def __init__(self, found: Iterable[List] = ()) -> None:
+    def __init__(self, found: Iterable[RevocationList] = ()) -> None:
         self.all = tuple(found)
-        self._known: dict[bytes, Standing | None] = {}
+        self._known: dict[bytes, Revoked | None] = {}
 
     @classmethod
     def read(cls, path: Path) -> RevocationLists:
@@ -126,14 +126,14 @@ class RevocationLists:
         blocks = [part[part.index(_BEGIN) :] + _END for part in text.split(_END) if _BEGIN in part]
         return cls(_read(x509.load_pem_x509_crl(block)) for block in blocks)
 
-    def newest(self) -> list[List]:
+    def newest(self) -> list[RevocationList]:
         """Those without a successor here, as far as names tell whose they are."""
-        found: dict[tuple[str, bytes, bool], List] = {}
+        found: dict[tuple[str, bytes, bool], RevocationList] = {}
         for one in sorted(self.all, key=lambda each: each.made):
             found[one.issuer, one.scope, one.delta] = one
         return list(found.values())
 
-    def of(self, issuer: Issuer) -> Standing | None:
+    def of(self, issuer: Issuer) -> Revoked | None:
         """What they say of this authority; None when no list is signed by it."""
         try:
             return self._known[issuer.key]
@@ -143,7 +143,7 @@ class RevocationLists:
             found = self._known[issuer.key] = _standing([one for one in self.all if _signed(one, issuer)])
             return found
 
-    def revoked(self, chain: Iterable[Link]) -> Link | None:
+    def revoked(self, chain: Iterable[ChainLink]) -> ChainLink | None:
         """The first certificate of a chain that its authority has revoked."""
         for link in chain:
             standing = self.of(link.issuer)
@@ -151,7 +151,7 @@ class RevocationLists:
                 return link
         return None
 
-    def ended(self, chain: Iterable[Link], now: float) -> Issuer | None:
+    def ended(self, chain: Iterable[ChainLink], now: float) -> Issuer | None:
         """An authority of a chain of which nobody can say any more what it has revoked."""
         for link in chain:
             standing = self.of(link.issuer)
@@ -159,7 +159,7 @@ class RevocationLists:
                 return link.issuer
         return None
 
-    def foreign(self, issuers: Iterable[Issuer]) -> Iterator[List]:
+    def foreign(self, issuers: Iterable[Issuer]) -> Iterator[RevocationList]:
         """The lists that none of these has signed."""
         known = tuple(issuers)
         for one in self.all:
@@ -167,20 +167,20 @@ class RevocationLists:
                 yield one
 
 
-def _standing(lists: Sequence[List]) -> Standing | None:
+def _standing(lists: Sequence[RevocationList]) -> Revoked | None:
     """The newest list of each scope counts; a delta adds to them and never ends by itself."""
     if not lists:
         return None
-    newest: dict[bytes, List] = {}
+    newest: dict[bytes, RevocationList] = {}
     for one in sorted(lists, key=lambda each: each.made):
         if not one.delta:
             newest[one.scope] = one
     counted = [*newest.values(), *(one for one in lists if one.delta)]
     ends = [one.until for one in newest.values() if one.until is not None]
-    return Standing(frozenset().union(*(one.revoked for one in counted)), min(ends, default=None))
+    return Revoked(frozenset().union(*(one.revoked for one in counted)), min(ends, default=None))
 
 
-def _signed(one: List, issuer: Issuer) -> bool:
+def _signed(one: RevocationList, issuer: Issuer) -> bool:
     try:
         key = cast("CertificateIssuerPublicKeyTypes", load_der_public_key(issuer.key))
         return one.source.is_signature_valid(key)
@@ -188,7 +188,7 @@ def _signed(one: List, issuer: Issuer) -> bool:
         return False
 
 
-def _read(source: x509.CertificateRevocationList) -> List:
+def _read(source: x509.CertificateRevocationList) -> RevocationList:
     following = source.next_update_utc
     scope = b""
     delta = False
@@ -196,7 +196,7 @@ def _read(source: x509.CertificateRevocationList) -> List:
         if isinstance(extension.value, x509.IssuingDistributionPoint):
             scope = extension.value.public_bytes()
         delta = delta or isinstance(extension.value, x509.DeltaCRLIndicator)
-    return List(
+    return RevocationList(
         source,
         _name(source.issuer),
         scope,

@@ -19,7 +19,7 @@ from manageout.errors import ManageoutError
 from manageout.linux.netlink.conntrack import ConntrackEntry, connections, towards
 from manageout.linux.netlink.conntrack_events import ConnectionEvents
 from manageout.service.policy.sessions import PROTOCOLS, Call
-from manageout.service.process.clock import Clock
+from manageout.service.process.clock import SteadyClock
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
@@ -51,7 +51,7 @@ class UsageLog(Role):
         self._writer = ThreadPoolExecutor(1, "usage")
         self._events: ConnectionEvents | None = None
         self._fault = ""
-        self._clock = Clock()
+        self._clock = SteadyClock()
         now = self._clock.now()
         self._rows = UsageRows(now, self._store.keys(int(now // DAY)))
         self._tidied = 0

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from manageout.lab.process import wait_until
 from manageout.linux.netlink.links import Netlink
-from manageout.service.daemon.desired import WantedRoute
+from manageout.service.daemon.desired import DesiredRoute
 from manageout.service.daemon.reconcile import Reconciler
 from tests.system.service.daemon.test_reconcile import DEVICE, ROUTE, WANTED, reconciler
 from tests.tools.lab import machine_state
 from tests.tools.places.daemon import ROUTER, Place
 
 __all__ = ["reconciler"]
-INTO = WantedRoute(ROUTE.prefix, dev=DEVICE.name)
+INTO = DesiredRoute(ROUTE.prefix, dev=DEVICE.name)
 
 
 def up() -> bool:

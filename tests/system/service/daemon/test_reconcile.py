@@ -13,13 +13,13 @@ import pytest
 from manageout.errors import KernelError
 from manageout.linux.host import netns
 from manageout.linux.netlink.links import Netlink
-from manageout.service.daemon.desired import Desired, Device, WantedRoute
+from manageout.service.daemon.desired import Desired, DesiredRoute, Device
 from manageout.service.daemon.reconcile import Leftovers, Reconciler
 from manageout.service.process.runtime import RuntimeDir
 from tests.tools.lab import machine_state
 
 DEVICE = Device("mo-test0", 1280, False, (IPv6Interface("fe80::1/64"), IPv6Interface("fd00:1::1/64")))
-ROUTE = WantedRoute(IPv6Network("fd00:2::/64"), IPv6Address("fd00:1::2"))
+ROUTE = DesiredRoute(IPv6Network("fd00:2::/64"), IPv6Address("fd00:1::2"))
 RULES = "  chain forward { type filter hook forward priority 0; policy accept; \n }"
 WANTED = Desired((DEVICE,), (ROUTE,), (("net.ipv6.conf.all.forwarding", "1"),), RULES)
 REPEATED = ["load the packet filter table inet manageout"]

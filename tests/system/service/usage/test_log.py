@@ -15,7 +15,7 @@ from manageout.lab import network, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import HELPDESK, LAPTOP_NAME
 from manageout.linux.host import netns
-from manageout.service.process.clock import Clock
+from manageout.service.process.clock import SteadyClock
 from manageout.service.state.usage import DAY, Usage, UsageFile
 from manageout.service.usage.log import UsageLog
 from manageout.site.contradictions import read_site
@@ -115,7 +115,7 @@ def test_a_clock_that_is_set_makes_no_evidence_and_forgets_nothing(place: Place)
         nonlocal ahead
         made = read_site(place.file)
         role = UsageLog(*made, place.directory / "state", described.append)
-        role._clock = Clock(wall)
+        role._clock = SteadyClock(wall)
         task = asyncio.create_task(role.run())  # noqa: TID251 - ended below
         async with asyncio.timeout(30):
             await role.ready.wait()

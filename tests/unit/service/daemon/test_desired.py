@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
-from manageout.service.daemon.desired import Desired, WantedRoute, desired
+from manageout.service.daemon.desired import Desired, DesiredRoute, desired
 from manageout.service.policy.surroundings import Surroundings
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
@@ -48,10 +48,10 @@ def test_a_gateway_has_the_mtu_of_the_specification() -> None:
 def test_routes_to_the_other_half() -> None:
     route = '[[isatap.routes]]\nprefix = "fd12:3456:789a:1000::/64"\nvia = "fd12:3456:789a:2::1"\n'
     assert wanted(ROUTER, route).routes == (
-        WantedRoute(IPv6Network("fd12:3456:789a:1000::/64"), IPv6Address("fd12:3456:789a:2::1")),
+        DesiredRoute(IPv6Network("fd12:3456:789a:1000::/64"), IPv6Address("fd12:3456:789a:2::1")),
     )
     assert wanted(GATEWAY, 'isatap_router = "fd12:3456:789a:2::2"\n').routes == (
-        WantedRoute(IPv6Network("fd12:3456:789a:1::/64"), IPv6Address("fd12:3456:789a:2::2")),
+        DesiredRoute(IPv6Network("fd12:3456:789a:1::/64"), IPv6Address("fd12:3456:789a:2::2")),
     )
 
 
@@ -61,9 +61,9 @@ def test_what_is_translated_goes_into_a_device_of_its_own() -> None:
     device = result.devices[-1]
     assert (device.name, device.mtu, device.vnet_hdr, device.addresses) == ("mo-xlat0", 1500, True, ())
     assert result.routes == (
-        WantedRoute(IPv6Network("fd12:3456:789a:7777::/96"), dev="mo-xlat0"),
-        WantedRoute(IPv4Network("10.0.0.128/26"), dev="mo-xlat0"),
-        WantedRoute(IPv4Network("192.0.2.0/28"), dev="mo-xlat0"),
+        DesiredRoute(IPv6Network("fd12:3456:789a:7777::/96"), dev="mo-xlat0"),
+        DesiredRoute(IPv4Network("10.0.0.128/26"), dev="mo-xlat0"),
+        DesiredRoute(IPv4Network("192.0.2.0/28"), dev="mo-xlat0"),
     )
     assert ("net.ipv4.conf.all.forwarding", "1") in result.sysctls
     assert [str(route) for route in result.routes][1] == "10.0.0.128/26 into mo-xlat0"

@@ -10,19 +10,19 @@ import struct
 import pytest
 
 from manageout.errors import BadArgument, ConnectError
-from manageout.service.iphttps.dial import Dialer, Gateway, Proxy
+from manageout.service.iphttps.dial import Dialer, GatewayUrl, Proxy
 
 
 @pytest.mark.parametrize(
     ("url", "gateway"),
     [
-        ("https://gateway.corp.example", Gateway("gateway.corp.example", 443, "/IPHTTPS")),
-        ("https://gateway.corp.example:8443/IPTLS", Gateway("gateway.corp.example", 8443, "/IPTLS")),
-        ("https://[2001:db8::1]/x", Gateway("2001:db8::1", 443, "/x")),
+        ("https://gateway.corp.example", GatewayUrl("gateway.corp.example", 443, "/IPHTTPS")),
+        ("https://gateway.corp.example:8443/IPTLS", GatewayUrl("gateway.corp.example", 8443, "/IPTLS")),
+        ("https://[2001:db8::1]/x", GatewayUrl("2001:db8::1", 443, "/x")),
     ],
 )
-def test_gateways(url: str, gateway: Gateway) -> None:
-    assert Gateway.parse(url) == gateway
+def test_gateways(url: str, gateway: GatewayUrl) -> None:
+    assert GatewayUrl.parse(url) == gateway
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_gateways(url: str, gateway: Gateway) -> None:
 )
 def test_what_is_no_gateway(url: str) -> None:
     with pytest.raises(BadArgument) as caught:
-        Gateway.parse(url)
+        GatewayUrl.parse(url)
     assert "https://gateway.example.com/IPHTTPS" in caught.value.hint
 
 
@@ -62,7 +62,7 @@ def test_a_closed_port_is_called_refused() -> None:
     """What the kernel said, and not asyncio's words for every fault."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and no listen
-        gateway = Gateway("127.0.0.1", taken.getsockname()[1], "/IPHTTPS")
+        gateway = GatewayUrl("127.0.0.1", taken.getsockname()[1], "/IPHTTPS")
         with pytest.raises(ConnectError, match=r"127\.0\.0\.1: Connection refused"):
             asyncio.run(Dialer(gateway, None).dial(ssl.create_default_context(), 2.0, 2.0))
 
@@ -84,7 +84,7 @@ def test_a_connection_that_is_reset_at_once_is_a_failed_attempt(later: int) -> N
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
             loop.add_reader(listener, lambda: reset(listener.accept()[0], later))
-            gateway = Gateway("127.0.0.1", listener.getsockname()[1], "/IPHTTPS")
+            gateway = GatewayUrl("127.0.0.1", listener.getsockname()[1], "/IPHTTPS")
             try:
                 with pytest.raises(ConnectError, match="Connection reset by peer"):
                     await Dialer(gateway, None).dial(ssl.create_default_context(), 2.0, 2.0)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from manageout.service.process.clock import SHOWN_FOR, Clock
+from manageout.service.process.clock import SHOWN_FOR, SteadyClock
 from tests.unit.service.leases.test_keeper import LAPTOP, TABLET, A, B, Scene
 
 
 class Clocks:
     def __init__(self) -> None:
         self.passed, self.set = 0.0, 0.0
-        self.clock = Clock(lambda: 1e9 + self.passed + self.set, lambda: self.passed)
+        self.clock = SteadyClock(lambda: 1e9 + self.passed + self.set, lambda: self.passed)
 
 
 def test_time_passes() -> None:
@@ -59,7 +59,7 @@ def test_grace_goes_with_a_clock_that_is_set(
     async def run() -> None:
         scene = Scene(tmp_path)
         scene.make("grace = 600")
-        scene.keeper._clock = Clock(time.time)
+        scene.keeper._clock = SteadyClock(time.time)
         async with scene.running():
             scene.arrive(1, LAPTOP, A)
             await scene.quiet()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from manageout.service.process.clock import Clock
+from manageout.service.process.clock import SteadyClock
 from manageout.service.state.usage import DAY, Usage, UsageFile, UsageStore
 from manageout.service.usage.log import UsageLog
 from manageout.site.plan import plan
@@ -32,7 +32,7 @@ def test_a_start_while_the_clock_is_a_year_ahead_costs_few_rows(tmp_path: Path) 
     now = time.time()
     fill(tmp_path, now)
     log = role(tmp_path)
-    log._clock = Clock(lambda: time.time() + 365 * DAY)
+    log._clock = SteadyClock(lambda: time.time() + 365 * DAY)
     for _ in range(10):
         assert log._write([])
     assert len(list(UsageFile(tmp_path).rows())) == 70
