@@ -12,8 +12,8 @@ from manageout.doctor.reach.reach import (
     Isatap,
     LeaseWay,
     PolicyVerdict,
+    ReachedClient,
     ReachFacts,
-    Target,
 )
 from manageout.service.probe.results import Advertisement, DnsAnswer, Echo, PathMtu, RouterAnswer, TcpAnswer
 
@@ -33,7 +33,7 @@ def answer(name: str, kind: str, *records: str, rcode: str = "NOERROR", server: 
 SOA = answer(DOMAIN, "SOA", "ns.corp.example admin.corp.example 1 2 3 4 5")
 A, AAAA = answer(NAME, "A", LEASE), answer(NAME, "AAAA", ADDRESS)
 ROUTER_A = answer(ROUTER_NAME, "A", ROUTER)
-LAPTOP = Target(NAME, True, (ADDRESS,), LEASE, "held", "198.51.100.20:5000", 2.0)
+LAPTOP = ReachedClient(NAME, True, (ADDRESS,), LEASE, "held", "198.51.100.20:5000", 2.0)
 
 
 def said(way: str, result: str = "open", *, by: str = "", ping: bool = True, error: str = "") -> ClientAnswer:
@@ -69,7 +69,7 @@ MANAGER = ReachFacts(
     "tcp/80",
     "pc",
     ("manager",),
-    Target(NAME),
+    ReachedClient(NAME),
     host_addresses=(HOST,),
     domain=DOMAIN,
     router_name=ROUTER_NAME,
@@ -89,7 +89,7 @@ EVERYWHERE = ReachFacts(
     "",
     "box",
     (),
-    Target(NAME),
+    ReachedClient(NAME),
     host_addresses=(HOST,),
     domain=DOMAIN,
     dns=(SOA, A, AAAA),
@@ -128,7 +128,7 @@ def manager(**changes: Any) -> ReachFacts:
 
 def away(**changes: Any) -> ReachFacts:
     """The client is not connected, and its names are gone."""
-    target = Target(NAME, False, (), LEASE, "grace", "198.51.100.20:5000")._replace(
+    target = ReachedClient(NAME, False, (), LEASE, "grace", "198.51.100.20:5000")._replace(
         **changes.pop("target", {})
     )
     lost = (SOA, answer(NAME, "A", rcode="NXDOMAIN"), answer(NAME, "AAAA", rcode="NXDOMAIN"), ROUTER_A)

@@ -74,32 +74,18 @@ def reach(
         if not text.strip():
             raise click.BadParameter("give a name or an address", param_hint=name)
     site, plan = machine.site()
-    daemon = (machine.directory / "control.sock").exists()
+    there = (machine.directory / "control.sock").exists()
+    pair = {"host": host, "client": client, "service": service}
     scope = ReachScope(
-        ask=machine.ask,
-        site=site,
-        plan=plan,
-        servers=machine.servers,
-        host=host,
-        client=client,
-        service=service,
-        socket_there=daemon,
+        ask=machine.ask, site=site, plan=plan, servers=machine.servers, socket_there=there, **pair
     )
     seen = look(scope)
     walked = hops(seen)
     found = diagnose([Facts("(reach)", computer=seen.here, reach=seen, understood=True)])
     if as_json:
         rows = [hop._asdict() for hop in walked]
-        answer = {
-            "host": seen.host,
-            "client": seen.client,
-            "service": seen.service,
-            "views": seen.views,
-            "hops": rows,
-            "findings": [finding._asdict() for finding in found],
-            "unseen": seen.unseen,
-        }
-        click.echo(json.dumps(answer, indent=2))
+        told = {"findings": [finding._asdict() for finding in found], "unseen": seen.unseen}
+        click.echo(json.dumps({**pair, "views": seen.views, "hops": rows, **told}, indent=2))
     else:
         _print(seen, walked)
         show(found)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 
-from manageout.doctor.reach.reach import Target
+from manageout.doctor.reach.reach import ReachedClient
 from manageout.errors import AddressError
 from manageout.service.probe import dns as probe_dns
 from manageout.service.probe.results import DnsAnswer
@@ -68,7 +68,7 @@ def client(
     leases: Sequence[LeaseRow],
     audit: Sequence[LeasePeriod],
     drops: Sequence[DropRow],
-) -> tuple[Target, str]:
+) -> tuple[ReachedClient, str]:
     """CLIENT as the gateway knows it, and its identity."""
 
     def meant(name: str, *addresses: str | None) -> bool:
@@ -103,10 +103,10 @@ def client(
         addresses = [address for address in (*stable, *row["addresses"]) if not address.startswith("fe80:")]
         unique = tuple(dict.fromkeys(addresses))
         quiet = max(0.0, time.time() - row["last_seen"])
-        return Target(name, True, unique, lease, state, row["peer"], quiet), identity
+        return ReachedClient(name, True, unique, lease, state, row["peer"], quiet), identity
     peer, gone = (last["peer"], last["until"] or last["since"]) if last else ("", None)
     said = tuple(_refusals(drops, peer, gone))
-    return Target(name, False, (), lease, state, peer, None, said, bool(held or last)), identity
+    return ReachedClient(name, False, (), lease, state, peer, None, said, bool(held or last)), identity
 
 
 def _refusals(drops: Sequence[DropRow], peer: str, gone: float | None) -> Iterable[str]:

@@ -24,8 +24,8 @@ from manageout.doctor.reach.reach import (
     Isatap,
     LeaseWay,
     PolicyVerdict,
+    ReachedClient,
     ReachFacts,
-    Target,
     View,
     Way,
 )
@@ -141,13 +141,13 @@ class _ReachLook(Gatherer):
             return []
         return rows if isinstance(rows, list) else []
 
-    def _client(self, views: Sequence[View]) -> Target:
+    def _client(self, views: Sequence[View]) -> ReachedClient:
         given = self._scope.client
         if "gateway" not in views or self._daemon_error:
             self._identity = ""
             if is_address(given):
-                return Target(given, addresses=(given,) if ":" in given else ())
-            return Target(reach_pair.full_name(given, self._domain))
+                return ReachedClient(given, addresses=(given,) if ":" in given else ())
+            return ReachedClient(reach_pair.full_name(given, self._domain))
         rows = [self._rows(command) for command in ("clients", "leases", "audit", "drops")]
         target, self._identity = reach_pair.client(given, self._domain, *rows)
         return target

@@ -25,7 +25,7 @@ class ReachHop(NamedTuple):
     code: str = ""
 
 
-class Target(NamedTuple):
+class ReachedClient(NamedTuple):
     """The client as the gateway knows it."""
 
     name: str
@@ -105,7 +105,7 @@ class ReachFacts(NamedTuple):
     """tcp/3389, udp/161, icmp; empty: none was named."""
     here: str
     views: tuple[View, ...]
-    target: Target
+    target: ReachedClient
     daemon_error: str = ""
     """A site file is here, but its daemon does not answer."""
     host_addresses: tuple[str, ...] = ()
