@@ -42,3 +42,24 @@ def test_the_files_and_names_on_the_ways_exist() -> None:
         if not path.exists() or (name and name not in defined(path)):
             missing.append(f"{file}::{name}")
     assert not missing
+
+
+ELSEWHERE = {"receive", "on_timer", "transmit", "events", "timer", "KernelError", "WireError", "ssl"}
+"""Words in the docstrings of packages that are no modules."""
+
+
+def test_every_room_says_what_it_is_for_and_names_what_is_there() -> None:
+    package, silent, missing = ROOT / "src/manageout", [], []
+    for file in sorted(package.rglob("__init__.py")):
+        room = str(file.parent.relative_to(package))
+        text = ast.get_docstring(ast.parse(file.read_text())) or ""
+        if "/" in room and len(text.split()) < 15:
+            silent.append(room)
+        for name in re.findall(r"``([\w./]+?)(?:\.[A-Z_]+)?``", text):
+            around = (file.parent, file.parent.parent, package, ROOT)
+            path = name if "/" in name or name.endswith((".py", ".toml")) else name.replace(".", "/")
+            if name not in ELSEWHERE and not any(
+                (base / path).exists() or (base / f"{path}.py").exists() for base in around
+            ):
+                missing.append(f"{room}: {name}")
+    assert not silent and not missing

@@ -1,3 +1,6 @@
 """Active Directory, through Samba's bindings: ``domain`` starts ``gpo_samba`` and ``census_samba`` as programs of
-their own under the system's Python (they import nothing of ours), one JSON object in, one out.
+their own under the system's Python (they import nothing of ours), one JSON object in, one out ([MS-GPOL],
+[MS-GPREG]).
+
+What is written is read back; a policy is saved before it is changed.
 """

@@ -1,5 +1,6 @@
-"""What every process of ours has: ``loops``, ``logs``, ``runtime`` (one at a time, and its undo), ``control`` socket
-and its ``client``, ``overview`` and ``metrics``, and the rows (``finding``, ``presence``) that roles hand out.
+"""What every process of ours has: ``frame`` (roles beside one another, signals, READY), ``loops``, ``logs``,
+``runtime`` (one at a time, and its undo), ``control`` socket and its ``client``, ``overview`` and ``metrics``, and
+the ``rows`` that roles hand out.
 
 No role lives here, and none is imported.
 """
