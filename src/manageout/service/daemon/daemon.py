@@ -37,6 +37,11 @@ from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.words import said
 
+ROLE_TABLES = ("gateway", "isatap", "translation", "dns64", "names")
+"""Tables that there is a role for."""
+FIXED = ("state_dir", "runtime_dir", "metrics", "fast_path")
+"""Of ``[daemon]``: read at the start only."""
+
 log = logging.getLogger(__name__)
 
 
@@ -244,18 +249,14 @@ class _Daemon:
 
 def _refuse_restart_only(old: Site, new: Site) -> None:
     """Raise when something changed that only a restart can change."""
-    pairs: list[tuple[str, Callable[[Site], object]]] = [
-        ("the [gateway] table was added or removed", lambda site: site.gateway is None),
-        ("the [isatap] table was added or removed", lambda site: site.isatap is None),
-        ("the [translation] table was added or removed", lambda site: site.translation is None),
-        ("the [dns64] table was added or removed", lambda site: site.dns64 is None),
-        ("the [names] table was added or removed", lambda site: site.names is None),
-        ("daemon.state_dir changed", lambda site: site.daemon.state_dir),
-        ("daemon.runtime_dir changed", lambda site: site.daemon.runtime_dir),
-        ("daemon.metrics changed", lambda site: site.daemon.metrics),
-        ("daemon.fast_path changed", lambda site: site.daemon.fast_path),
+    reasons = [
+        f"the [{table}] table was added or removed"
+        for table in ROLE_TABLES
+        if (getattr(old, table) is None) != (getattr(new, table) is None)
     ]
-    reasons = [text for text, read in pairs if read(old) != read(new)]
+    reasons += [
+        f"daemon.{key} changed" for key in FIXED if getattr(old.daemon, key) != getattr(new.daemon, key)
+    ]
     if reasons:
         raise ManageoutError(f"{'; '.join(reasons)}: needs a restart", "systemctl restart manageout")
 

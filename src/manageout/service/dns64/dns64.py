@@ -28,7 +28,7 @@ from manageout.service.process.role import Role
 from manageout.service.process.rows import Json, RoleStatus
 from manageout.service.resolver.upstream import PORT, Upstreams, framed, read_message
 from manageout.site.plan import Plan
-from manageout.site.tables.site import Site
+from manageout.site.tables.site import Site, needed
 from manageout.wire import dns
 
 BATCH = 64
@@ -47,9 +47,7 @@ log = logging.getLogger(__name__)
 
 def settings(site: Site, plan: Plan) -> Config:
     """What the machine needs of the site."""
-    table = site.dns64
-    if table is None:
-        raise ManageoutError("the site has no [dns64]")
+    table = needed(site.dns64)
     anything = (IPv4Network("0.0.0.0/0"),)
     prefixes = [(each.prefix, each.ipv4) for each in table.prefixes]
     if not prefixes and site.translation is not None:

@@ -47,7 +47,7 @@ from manageout.service.process.role import Role
 from manageout.service.process.rows import ClientRow, DropRow, RoleStatus
 from manageout.service.tls.stream import PLAIN
 from manageout.site.plan import Plan
-from manageout.site.tables.site import Site
+from manageout.site.tables.site import Site, needed
 
 TUN_BATCH = 128
 WATCH = 2.0
@@ -62,9 +62,8 @@ log = logging.getLogger(__name__)
 
 def settings(site: Site, plan: Plan, *, vnet_hdr: bool) -> ServerConfig:
     """What the machine needs to know of a site file with a ``[gateway]`` table."""
-    if site.gateway is None:
-        raise ValueError("the site has no [gateway]")
-    limits = site.gateway.iphttps
+    gateway = needed(site.gateway)
+    limits = gateway.iphttps
     return ServerConfig(
         prefix=plan.client_prefix,
         link_local=plan.gateway_link_local,
@@ -73,9 +72,9 @@ def settings(site: Site, plan: Plan, *, vnet_hdr: bool) -> ServerConfig:
         dns=(plan.dns64,) if site.dns64 else (),
         search=(site.site.domain,) if site.dns64 and site.site.domain else (),
         nat64=(plan.nat64,) if site.translation else (),
-        mode=site.gateway.authentication,
+        mode=gateway.authentication,
         hairpin=site.policy.hairpin,
-        fixed={name.lower(): address for name, address in site.gateway.fixed.items()},
+        fixed={name.lower(): address for name, address in gateway.fixed.items()},
         paths=limits.paths,
         server_header=limits.server_header,
         own_framing=limits.own_framing,
@@ -95,13 +94,11 @@ class IpHttpsServerService(Role):
 
     def __init__(self, site: Site, plan: Plan, tun: Tun, keeper: LeaseKeeper) -> None:
         """``keeper`` is told who is here. Raises :class:`PkiError`."""
-        if site.gateway is None:
-            raise ValueError("the site has no [gateway]")
-        self._gateway = site.gateway
+        gateway = self._gateway = needed(site.gateway)
         self._tun = tun
         self._keeper = keeper
-        trust, inherited = Trust(site.gateway), Inherited(systemd.inherited_sockets())
-        self.acceptor = Acceptor(trust, site.gateway.iphttps, self._on_ready, self._evict, inherited)
+        trust, inherited = Trust(gateway), Inherited(systemd.inherited_sockets())
+        self.acceptor = Acceptor(trust, gateway.iphttps, self._on_ready, self._evict, inherited)
         config = settings(site, plan, vnet_hdr=tun.vnet_hdr)
         self.machine = IpHttpsServer(config, _http_date, random.random, keeper.keeper)
         self.ready = asyncio.Event()
@@ -136,14 +133,13 @@ class IpHttpsServerService(Role):
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Take a changed file; sessions that stay allowed go on. Raises before anything has changed."""
-        if site.gateway is None:
-            raise ValueError("the site has no [gateway]")
-        trust = Trust(site.gateway, self.acceptor.trust)
-        self.acceptor.listen(site.gateway.listen)
-        self._gateway = site.gateway
+        gateway = needed(site.gateway)
+        trust = Trust(gateway, self.acceptor.trust)
+        self.acceptor.listen(gateway.listen)
+        self._gateway = gateway
         self._replace_trust(trust)
         self._unread = ""
-        self.acceptor.admission.limits = site.gateway.iphttps
+        self.acceptor.admission.limits = gateway.iphttps
         config = settings(site, plan, vnet_hdr=self._tun.vnet_hdr)
         self.machine.reconfigure(config, time.monotonic())
         self._recheck()

@@ -29,7 +29,7 @@ from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, HostRow, RoleStatus
 from manageout.service.state.hosts import RegistryStore, host_row
 from manageout.site.plan import Plan
-from manageout.site.tables.site import IsatapTable, Site
+from manageout.site.tables.site import IsatapTable, Site, needed
 from manageout.wire.nd_options import Preference
 
 TICK = 1.0
@@ -76,7 +76,7 @@ class IsatapRouterService(Role):
     def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, state_dir: Path) -> None:
         self.ready = asyncio.Event()
         self._tun, self._netlink = tun, netlink
-        self._site, isatap = site, _table(site)
+        self._site, isatap = site, needed(site.isatap)
         self._store = RegistryStore(state_dir)
         self._registry = Registry(isatap.max_hosts, isatap.forget_after)
         self._registry.wall_offset = time.time() - time.monotonic()
@@ -119,7 +119,7 @@ class IsatapRouterService(Role):
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Go on with another site file; what hosts have stays theirs."""
-        isatap = _table(site)
+        isatap = needed(site.isatap)
         config, link = settings(isatap, plan)
         for v4, locator in self._machine.link.hosts.items():
             link.register(v4, locator)
@@ -133,7 +133,7 @@ class IsatapRouterService(Role):
             self._io.turn()
         self._io.mtu = isatap.mtu
         self._fast.reload()
-        moved = _in_programs(_table(self._site)) != _in_programs(isatap)
+        moved = _in_programs(needed(self._site.isatap)) != _in_programs(isatap)
         self._site = site
         if moved:
             self._fast.attach_again()
@@ -150,7 +150,7 @@ class IsatapRouterService(Role):
         if not self._site.daemon.fast_path:
             IsatapFastPath.remove_leftovers(self._attached)
             return None
-        isatap, link = _table(self._site), self._machine.link
+        isatap, link = needed(self._site.isatap), self._machine.link
         self._slow_hosts = 0
         setup = IsatapSetup(
             tun=self._tun.ifindex,
@@ -167,7 +167,7 @@ class IsatapRouterService(Role):
 
     def _underlays(self) -> list[int]:
         """The devices that hold a locator."""
-        locators = set(_table(self._site).locators)
+        locators = set(needed(self._site.isatap).locators)
         return [
             link.ifindex
             for link, addresses in self._netlink.holdings()
@@ -235,7 +235,7 @@ class IsatapRouterService(Role):
             self._registry.fast_path(v4, counters, last)
 
     def _say_farewell(self) -> None:
-        isatap = _table(self._site)
+        isatap = needed(self._site.isatap)
         if isatap.farewell:
             self._machine.farewell(isatap.prefix_valid, time.monotonic())
 
@@ -243,7 +243,7 @@ class IsatapRouterService(Role):
 
     def status(self) -> RoleStatus:
         """Short and flat."""
-        isatap, machine = _table(self._site), self._machine
+        isatap, machine = needed(self._site.isatap), self._machine
         return {
             "fast_path": self._fast.status(),
             "hosts": len(self._registry),
@@ -299,8 +299,3 @@ class IsatapRouterService(Role):
 def _in_programs(isatap: IsatapTable) -> tuple[object, ...]:
     """What is fixed when the programs are loaded."""
     return isatap.locators, isatap.mtu, isatap.max_hosts, isatap.max_drop_sources
-
-
-def _table(site: Site) -> IsatapTable:
-    assert site.isatap is not None, "roles_of makes this role only for a site with [isatap]"
-    return site.isatap

@@ -24,7 +24,7 @@ from manageout.service.process.rows import RoleStatus, Severity
 from manageout.service.state.names import NamesStore
 from manageout.site.plan import Plan
 from manageout.site.tables.names import NamesTable
-from manageout.site.tables.site import Site
+from manageout.site.tables.site import Site, needed
 
 if TYPE_CHECKING:
     from manageout.directory.dns.update import Signer, Updater
@@ -74,8 +74,7 @@ def remedy_of(code: str, table: NamesTable | None) -> str:
 
 def machine_of(site: Site) -> Names:
     """The machine for a site with a ``[names]`` table."""
-    table = site.names
-    assert table is not None
+    table = needed(site.names)
     zone = table.zone or site.site.domain
     return Names(zone, table.reverse, table.keep == "grace", reserved=own_names(site))
 
@@ -84,8 +83,7 @@ def updater_of(site: Site, plan: Plan) -> Updater:
     """What carries out the tasks. Raises :class:`ManageoutError` for a key or keytab that cannot be used."""
     from manageout.directory.dns.update import Updater
 
-    table = site.names
-    assert table is not None
+    table = needed(site.names)
     # All gateways of a site own its names together.
     mark = f"manageout {site.site.prefix}"
     return Updater(zones_of(site), signer_of(table), mark, table.ttl, plan.client_prefix)

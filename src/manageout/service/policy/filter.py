@@ -34,7 +34,7 @@ from manageout.service.policy.filter_text import (
 from manageout.service.policy.filter_tracking import tracking
 from manageout.service.policy.revision import REFUSED_MARK
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
-from manageout.site.tables.site import Site
+from manageout.site.tables.site import Site, needed
 
 # RFC 4890 4.3.1: errors that must pass, whoever sends them; and their like in IPv4.
 _ERRORS = "destination-unreachable, packet-too-big, time-exceeded, parameter-problem"
@@ -200,14 +200,14 @@ def _translated(site: Site, plan: Plan) -> Iterator[str]:
 
     Its IPv4 half passes unseen, also by connection tracking, unless that must masquerade.
     """
-    assert site.translation is not None, "the caller has looked"
+    table = needed(site.translation)
     between = "accept" if site.policy.hairpin else f"goto {set_name(Drop.HAIRPIN)}"
-    clients = embedded(plan.nat64, site.translation.pool)
+    clients = embedded(plan.nat64, table.pool)
     yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 accept"
-    yield f"oifname {XLAT_DEVICE} ip daddr {site.translation.pool} accept"
+    yield f"oifname {XLAT_DEVICE} ip daddr {table.pool} accept"
     yield f"iifname {XLAT_DEVICE} oifname {IPHTTPS_DEVICE} ip6 saddr {clients} {between}"
-    machines4 = [eam.ipv4 for eam in site.translation.eam]
-    machines6 = [eam.ipv6 for eam in site.translation.eam]
+    machines4 = [eam.ipv4 for eam in table.eam]
+    machines6 = [eam.ipv6 for eam in table.eam]
     intranet = _intranet4(site)
     if machines4 and intranet:
         reached = nets(embedded(plan.nat64, each) for each in intranet)
@@ -217,9 +217,8 @@ def _translated(site: Site, plan: Plan) -> Iterator[str]:
 
 
 def _isatap(site: Site, plan: Plan) -> Iterator[str]:
-    assert site.isatap is not None, "the caller has looked"
     own = plan.isatap_prefix
-    beyond = "::/0" if site.isatap.default_route else nets((*plan.advertised, plan.site))
+    beyond = "::/0" if needed(site.isatap).default_route else nets((*plan.advertised, plan.site))
     yield f"iifname {ISATAP_DEVICE} ip6 saddr {own} ip6 daddr {nets(_client_prefixes(site, plan))} goto managers"
     yield f"iifname {ISATAP_DEVICE} ip6 saddr {own} ip6 daddr {beyond} accept"
     yield f"oifname {ISATAP_DEVICE} ip6 saddr {beyond} ip6 daddr {own} accept"
@@ -299,11 +298,11 @@ def _clamp() -> Iterator[str]:
 
 def _source_addresses(site: Site, plan: Plan) -> Iterator[str]:
     """A client's further addresses have no lease: they are rewritten to the one that has."""
-    assert site.translation is not None, "the caller has looked"
+    table = needed(site.translation)
     yield "type nat hook postrouting priority srcnat; policy accept;"
     yield f"oifname {XLAT_DEVICE} snat ip6 to ip6 saddr map @{OTHERS}"
-    if site.translation.masquerade:
-        yield f'ip saddr {site.translation.pool} oifname != "mo-*" masquerade'
+    if table.masquerade:
+        yield f'ip saddr {table.pool} oifname != "mo-*" masquerade'
 
 
 def _intranet4(site: Site) -> list[IPv4Network]:

@@ -25,7 +25,7 @@ from manageout.linux.nft.features import Features
 from manageout.service.policy.filter_text import chain, set_of
 from manageout.service.resolver.upstream import PORT
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
-from manageout.site.tables.site import Site
+from manageout.site.tables.site import Site, needed
 from manageout.wire.host_port import HostPort
 
 OWNERS = "owners"
@@ -175,8 +175,7 @@ def _listeners(site: Site) -> Iterator[tuple[str, str, int]]:
 
 
 def _locators(site: Site) -> str:
-    assert site.isatap is not None, "the caller has looked"
-    return f"{{ {', '.join(map(str, site.isatap.locators))} }}"
+    return f"{{ {', '.join(map(str, needed(site.isatap).locators))} }}"
 
 
 # --- What is, and how much of it --------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from manageout.service.translate.io import TranslatorIo
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side, proxy_device
 from manageout.service.translate.lease_arp import LeaseArp
 from manageout.site.plan import Plan
-from manageout.site.tables.site import Site
+from manageout.site.tables.site import Site, needed
 from manageout.words import counted
 
 MOST_EXPLICIT = 256
@@ -252,9 +252,7 @@ class TranslatorService(Role, Watcher):
 
 
 def _mappings(site: Site, plan: Plan, side: Ipv4Side) -> Mappings:
-    table = site.translation
-    if table is None:
-        raise ManageoutError("the site has no [translation]")
+    table = needed(site.translation)
     return Mappings(
         plan.nat64,
         own4=side.own.packed,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -30,6 +30,8 @@ from manageout.site.tables.types import (
 )
 
 Preference = Literal["low", "medium", "high"]
+
+_T = TypeVar("_T")
 
 
 class SiteTable(TomlTable):
@@ -215,6 +217,12 @@ class Site(TomlTable):
         if self.gateway is None and self.isatap is None:
             raise Unfit("no role", "add a [gateway] table, an [isatap] table, or both")
         return self
+
+
+def needed(table: _T | None) -> _T:
+    """A table of the site file, for a role that is made because of it; no reload takes it away."""
+    assert table is not None, "the daemon makes roles by their tables, and refuses a reload without one"
+    return table
 
 
 def parse(text: str, source: str = "site.toml") -> Site:
