@@ -77,6 +77,23 @@ def test_nothing_is_left_for_later() -> None:
     assert not [name(path) for path, (text, _) in everything().items() if marks.search(text)]
 
 
+def test_only_linux_opens_raw_sockets_and_reads_mounts() -> None:
+    """``ctypes`` and ``fcntl`` are barred by a contract in pyproject.toml. The lab may: it is nobody's product."""
+    barred = {"SOCK_RAW", "AF_PACKET", "IPPROTO_RAW"}
+    found = []
+    for path, (_, tree) in everything().items():
+        if PACKAGE not in path.parents or path.relative_to(PACKAGE).parts[0] in ("linux", "lab"):
+            continue
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        names |= {
+            each.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for each in node.names
+        }
+        texts = [str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        if names & barred or any("/proc/self/mount" in text for text in texts):
+            found.append(name(path))
+    assert not found, "belongs into linux/packets or linux/host"
+
+
 def test_documents_that_are_named_exist() -> None:
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     links = {(page, link) for page in pages for link in re.findall(r"\]\(([^):#]+)\)", page.read_text())}

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from manageout.wire.address import is_address
+from manageout.wire.host_port import host_of
 
 MAX_NAMES = 256
 _SUBJECT = re.compile(r"\[Subject\].{0,80}?\bCN=([\w.*-]{1,255})")
@@ -49,7 +49,7 @@ class FarmNames:
             for namespace in texts(row.get("DnsSuffix")):
                 self._rule(namespace, texts(row["DnsIPAddress"]))
         _extend(self.gateways, (text.lower() for text in texts(row.get("ConnectToAddress"))))
-        _extend(self.gateways, (_host(text) for text in texts(row.get("ServerURL"))))
+        _extend(self.gateways, (host_of(text) for text in texts(row.get("ServerURL"))))
         for key in ("NlsUrl", "DomainLocationDeterminationURL", "Url"):
             _extend(self.locations, texts(row.get(key)))
         subject = _SUBJECT.search(str(row.get("SslCertificate") or "")[:400])
@@ -138,13 +138,6 @@ def _extend(known: list[str], more: Iterable[str]) -> None:
     for text in more:
         if text and text not in known and len(known) < MAX_NAMES:
             known.append(text)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _plain(text: str) -> bool:

@@ -125,7 +125,7 @@ def _host(word: str, names: Names) -> list[IPv4Network]:
     if seen is not None:
         return [IPv4Network(seen)]
     try:
-        rows = socket.getaddrinfo(word, None, socket.AF_INET, socket.SOCK_RAW)
+        rows = socket.getaddrinfo(word, None, socket.AF_INET, socket.SOCK_DGRAM)
     except (OSError, UnicodeError):
         raise ManageoutError(
             f"{word} is no group of [[policy.managers]], no network, and no host that was seen or is in the DNS",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from manageout.directory.ad.domain import Domain
-from manageout.directory.dns.isatap_records import IsatapRecords, Removable, Row, pointer
-from manageout.directory.dns.router_record import RecordError
+from manageout.directory.dns.conditional import DnsRow, RecordError
+from manageout.directory.dns.isatap_records import IsatapRecords, Removable, pointer
 from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.retire.script import ScriptRecord, ScriptValue
 from manageout.rollout import publish
@@ -118,7 +118,7 @@ def _clear_pointer(
         yield f"{reverse}: is being changed by somebody else at this moment"
 
 
-def _keep(store: RetireStore, name: str, rows: Iterable[Row]) -> None:
+def _keep(store: RetireStore, name: str, rows: Iterable[DnsRow]) -> None:
     key = f"{DNS}{name}"
     kept = [list(row) for row in rows]
     known = store.kept(key).get(key, [])
@@ -135,7 +135,7 @@ def remove_policies(
         there = domain.read({"guids": guids, "names": [], "groups": [], "units": []})["policies"]
         for guid, policy in there.items():
             if policy is not None:
-                say(f"would remove the policy {_title(policy) or guid}")
+                say(f"would remove the policy {(policy['attributes'] or {}).get('displayName', guid)}")
         return
     if not guids:
         return
@@ -201,7 +201,7 @@ def _restore_records(
     store: RetireStore, dns: IsatapRecords, names: dict[str, Any], say: Say
 ) -> Iterator[str]:
     for name, kept in names.items():
-        rows = [Row(*row) for row in kept]
+        rows = [DnsRow(*row) for row in kept]
         try:
             place = dns.read(name)[0]
             if place is None:
@@ -249,8 +249,4 @@ def _record(name: str, text: str) -> ScriptRecord | None:
 
 
 def _covers(rule: Removable, record: ScriptRecord) -> bool:
-    return rule.covers(record.name, Row(record.kind, 0, record.address))
-
-
-def _title(policy: dict[str, Any]) -> str:
-    return str((policy.get("attributes") or {}).get("displayName", ""))
+    return rule.covers(record.name, DnsRow(record.kind, 0, record.address))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.directory.ad.domain import Domain, Halfway
+from manageout.directory.ad.state import Questions, State
 from manageout.errors import ManageoutError
 from manageout.service.process.files import replace_file
 from manageout.windows import gpo
@@ -70,7 +71,7 @@ def undo(domain: Domain, backups: Path, say: Say) -> list[str]:
             f"nothing to undo: no backup of {domain.name} in {backups}", "name it with --backups"
         )
     file, backup = newest
-    questions = {
+    questions: Questions = {
         "guids": list(backup["before"]["policies"]),
         "names": [],
         "groups": [],
@@ -95,7 +96,7 @@ def pending(backups: Path, domain: str) -> bool:
 
 
 def _write(
-    domain: Domain, backups: Path, before: gpo.State, after: gpo.State, say: Say, *, undone: bool = False
+    domain: Domain, backups: Path, before: State, after: State, say: Say, *, undone: bool = False
 ) -> Path:
     file = _free(backups)
     made = _now()
@@ -114,7 +115,7 @@ def _write(
     return file
 
 
-def _by_hand(after: gpo.State, found: gpo.State) -> list[str]:
+def _by_hand(after: State, found: State) -> list[str]:
     lines = []
     for guid, policy in after["policies"].items():
         now = found["policies"].get(guid)
@@ -122,7 +123,7 @@ def _by_hand(after: gpo.State, found: gpo.State) -> list[str]:
             if policy is not now:
                 lines.append(f"{guid} is {'gone' if now is None else 'there again'}")
             continue
-        name = policy["attributes"]["displayName"]
+        name = (policy["attributes"] or {}).get("displayName", guid)
         if now["attributes"] != policy["attributes"]:
             lines.append(f"{name}: its object")
         if now["files"] != policy["files"]:

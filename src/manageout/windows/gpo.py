@@ -11,12 +11,11 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from manageout.directory.ad.state import Directory, LinkState, PolicyState, Questions, State
 from manageout.errors import ManageoutError, WireError
 from manageout.windows.registry_pol import parse
-
-State = dict[str, Any]
 
 REGISTRY = "Machine\\Registry.pol"
 VERSION_FILE = "GPT.INI"
@@ -46,7 +45,7 @@ class WantedPolicy(NamedTuple):
     unit: str
 
 
-def questions(wanted: Sequence[WantedPolicy]) -> dict[str, Any]:
+def questions(wanted: Sequence[WantedPolicy]) -> Questions:
     """What has to be read for ``wanted``."""
     return {
         "guids": [each.guid for each in wanted],
@@ -56,7 +55,7 @@ def questions(wanted: Sequence[WantedPolicy]) -> dict[str, Any]:
     }
 
 
-def refuse(wanted: Iterable[WantedPolicy], found: State) -> None:
+def refuse(wanted: Iterable[WantedPolicy], found: Directory) -> None:
     """Raises :class:`ManageoutError` when ``wanted`` cannot be published there."""
     for each in wanted:
         foreign = [guid for guid in found["names"][each.name] if guid.upper() != each.guid]
@@ -81,7 +80,7 @@ def refuse(wanted: Iterable[WantedPolicy], found: State) -> None:
             )
 
 
-def differences(wanted: Iterable[WantedPolicy], found: State) -> list[str]:
+def differences(wanted: Iterable[WantedPolicy], found: Directory) -> list[str]:
     """What differs, a line each; empty when the directory is as the site file says."""
     lines = []
     for each in wanted:
@@ -94,28 +93,28 @@ def differences(wanted: Iterable[WantedPolicy], found: State) -> list[str]:
     return lines
 
 
-def desired(wanted: Iterable[WantedPolicy], found: State, used: Mapping[str, int]) -> State:
+def desired(wanted: Iterable[WantedPolicy], found: Directory, used: Mapping[str, int]) -> State:
     """The state to write: only policies and links that differ. ``used``: highest version each GUID ever had."""
-    policies = {}
+    policies: dict[str, PolicyState | None] = {}
     for each in wanted:
         there = found["policies"][each.guid]
         if there is None or there["attributes"] is None or _differences(each, there, found):
             policies[each.guid] = _policy(each, there, found, used.get(each.guid, 0))
     links = {place: link for place, link in found["links"].items() if link is not None}
-    changed = {}
+    changed: dict[str, LinkState | None] = {}
     for each in wanted:
         for place in links:
             before = links[place]["gPLink"] or ""
             after = _linked(before, each, found) if _same(place, each.unit) else _without(before, each.guid)
             if after != before:
-                links[place] = changed[place] = {"gPLink": after or None}
+                links[place] = changed[place] = LinkState(gPLink=after or None)
     return {"policies": policies, "links": changed}
 
 
 def without(guids: Iterable[str], found: State) -> State:
     """The state in which these policies, and their links, are gone."""
     there = [guid for guid in guids if found["policies"].get(guid) is not None]
-    links = {}
+    links: dict[str, LinkState | None] = {}
     for place, link in found["links"].items():
         text = before = (link and link["gPLink"]) or ""
         for guid in there:
@@ -127,17 +126,20 @@ def without(guids: Iterable[str], found: State) -> State:
 
 def part(found: State, of: State) -> State:
     """What ``found`` holds of the policies and places that are in ``of``."""
-    return {kind: {key: found[kind].get(key) for key in of[kind]} for kind in ("policies", "links")}
+    return {
+        "policies": {guid: found["policies"].get(guid) for guid in of["policies"]},
+        "links": {place: found["links"].get(place) for place in of["links"]},
+    }
 
 
 def undone(before: State, found: State) -> State:
     """The state that restores ``before``, and leaves links that others have made since."""
-    links = {}
+    links: dict[str, LinkState | None] = {}
     for place, link in before["links"].items():
         now = found["links"].get(place)
         if now is None:
             continue  # the place itself is gone
-        text, was = now["gPLink"] or "", link["gPLink"] or ""
+        text, was = now["gPLink"] or "", (link and link["gPLink"]) or ""
         rest, rest_was = text, was
         for guid in before["policies"] | found["policies"]:
             rest, rest_was = _without(rest, guid), _without(rest_was, guid)
@@ -154,7 +156,7 @@ def undone(before: State, found: State) -> State:
     return {"policies": policies, "links": links}
 
 
-def version(policy: State | None) -> int:
+def version(policy: PolicyState | None) -> int:
     """The computer half's version; 0 for what is not there."""
     if policy is None or policy["attributes"] is None:
         return 0
@@ -168,7 +170,7 @@ def access(sid: str) -> str:
     return f"D:P{full}{read}(OA;CI;CR;{_APPLY};;{sid})"
 
 
-def _policy(wanted: WantedPolicy, there: State | None, found: State, used: int) -> State:
+def _policy(wanted: WantedPolicy, there: PolicyState | None, found: Directory, used: int) -> PolicyState:
     number = (max(version(there), used) + 1) & _MACHINE or 1
     user = 0
     if there and there["attributes"]:
@@ -180,14 +182,14 @@ def _policy(wanted: WantedPolicy, there: State | None, found: State, used: int) 
     }
     return {
         "attributes": attributes,
-        "security": access(found["groups"][wanted.group]),
+        "security": access(found["groups"][wanted.group] or ""),
         "files": {path: base64.b64encode(content).decode() for path, content in files.items()},
         "folders": ["Machine", "User"],
         "access": {},
     }
 
 
-def _attributes(wanted: WantedPolicy, found: State) -> dict[str, str]:
+def _attributes(wanted: WantedPolicy, found: Directory) -> dict[str, str]:
     domain = domain_of(found["base"])
     return {
         "displayName": wanted.name,
@@ -203,30 +205,30 @@ def domain_of(base: str) -> str:
     return ".".join(label.partition("=")[2] for label in base.split(",")).lower()
 
 
-def _differences(wanted: WantedPolicy, policy: State, found: State) -> list[str]:
+def _differences(wanted: WantedPolicy, policy: PolicyState, found: Directory) -> list[str]:
     lines = _object_lines(wanted, policy, found)
     if not policy["files"] and not policy["folders"]:
         return [*lines, "its folder in SYSVOL is not there: replication lags behind, or somebody removed it"]
     return lines + _folder_lines(wanted, policy)
 
 
-def _object_lines(wanted: WantedPolicy, policy: State, found: State) -> list[str]:
+def _object_lines(wanted: WantedPolicy, policy: PolicyState, found: Directory) -> list[str]:
     """Of the object in the directory, and its access list."""
     lines = []
-    expected, attributes = _attributes(wanted, found), policy["attributes"]
+    expected, attributes = _attributes(wanted, found), policy["attributes"] or {}
     for name in sorted((expected | attributes).keys() - {"versionNumber"}):
         is_, should = attributes.get(name), expected.get(name)
         if is_ != should and str(is_).lower() != str(should).lower():
             lines.append(f"{name} is {is_ or 'missing'}, should be {should or 'absent'}")
-    group = found["groups"][wanted.group]
-    if group is not None and _entries(policy["security"]) != _entries(access(group)):
-        lines += _access_lines(policy["security"], access(group))
+    group, security = found["groups"][wanted.group], policy["security"] or ""
+    if group is not None and _entries(security) != _entries(access(group)):
+        lines += _access_lines(security, access(group))
     elif policy["files"] and not policy["consistent"]:
         lines.append("the access list of its folder in SYSVOL does not match the directory's")
     return lines
 
 
-def _folder_lines(wanted: WantedPolicy, policy: State) -> list[str]:
+def _folder_lines(wanted: WantedPolicy, policy: PolicyState) -> list[str]:
     """Of the folder in SYSVOL."""
     files = {path.lower(): base64.b64decode(text) for path, text in policy["files"].items()}
     lines = _registry_lines(wanted.registry, files.get(REGISTRY.lower()))
@@ -237,7 +239,7 @@ def _folder_lines(wanted: WantedPolicy, policy: State) -> list[str]:
     ]
     text = files.get(VERSION_FILE.lower(), b"").decode("latin-1")
     number = re.search(r"(?im)^\s*version\s*=\s*(\d+)", text)
-    is_ = policy["attributes"].get("versionNumber")
+    is_ = (policy["attributes"] or {}).get("versionNumber")
     if number is None or number[1] != is_:
         lines.append(f"version {is_} in the directory, {number[1] if number else 'none'} in {VERSION_FILE}")
     return lines
@@ -304,7 +306,7 @@ def _part(value: object, begin: int = 0) -> str:
     return "..." * (first > 0) + text[first : first + PART] + "..." * (first + PART < len(text))
 
 
-def _misplaced(wanted: WantedPolicy, found: State) -> list[str]:
+def _misplaced(wanted: WantedPolicy, found: Directory) -> list[str]:
     lines = []
     for place, link in found["links"].items():
         text = (link and link["gPLink"]) or ""
@@ -318,7 +320,7 @@ def _misplaced(wanted: WantedPolicy, found: State) -> list[str]:
     return lines
 
 
-def _linked(text: str, wanted: WantedPolicy, found: State) -> str:
+def _linked(text: str, wanted: WantedPolicy, found: Directory) -> str:
     for each in _LINK.finditer(text):
         if wanted.guid.lower() in each[1].lower():
             options = int(each[2]) & ~_DISABLED

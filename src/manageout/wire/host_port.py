@@ -1,14 +1,23 @@
-"""Where something listens, as people write it: an address and a port."""
+"""Where something listens, as people write it: an address and a port, or a URL."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from manageout.errors import AddressError
 
 _WRITTEN = re.compile(r"(?:\[(?P<six>[^]]+)\]|(?P<four>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
+
+
+def host_of(url: str) -> str:
+    """The host in a URL, in lower case; empty without one, or when it is no URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 class HostPort(NamedTuple):

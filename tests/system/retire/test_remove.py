@@ -12,8 +12,8 @@ import dns.query
 import dns.update
 import pytest
 
-from manageout.directory.dns.isatap_records import IsatapRecords, Row
-from manageout.directory.dns.router_record import RecordError
+from manageout.directory.dns.conditional import DnsRow, RecordError
+from manageout.directory.dns.isatap_records import IsatapRecords
 from manageout.directory.dns.update import exchange
 from manageout.directory.dns.zones import Place, Server, Zones
 from manageout.errors import ConfigError
@@ -208,9 +208,9 @@ def test_what_changed_since_it_was_read_stays(tmp_path: Path) -> None:
         place, rows = records.read(f"helpdesk.{ZONE}")
         assert place is not None
         mine = [row for row in rows if row.text == ISATAP]
-        assert mine == [Row("AAAA", 44, ISATAP)]
+        assert mine == [DnsRow("AAAA", 44, ISATAP)]
         before = everything()
-        assert not records.remove(f"helpdesk.{ZONE}", place, [*mine, Row("AAAA", 44, "fd12:9::31")], mine)
+        assert not records.remove(f"helpdesk.{ZONE}", place, [*mine, DnsRow("AAAA", 44, "fd12:9::31")], mine)
         assert everything() == before
         assert records.remove(f"helpdesk.{ZONE}", place, rows, mine)
     with pytest.raises(RecordError) as refusal:

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from manageout.errors import AddressError
-from manageout.wire.host_port import HostPort
+from manageout.wire.host_port import HostPort, host_of
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,16 @@ def test_what_is_neither(text: str) -> None:
         HostPort.parse(text)
     with pytest.raises(AddressError):
         HostPort.parse(text, 53)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://DA.Corp.example:443/IPHTTPS", "da.corp.example"),
+        ("https://[fd00::1]/", "fd00::1"),
+        ("name", ""),
+        ("//[", ""),
+    ],
+)
+def test_the_host_in_a_url(url: str, host: str) -> None:
+    assert host_of(url) == host

@@ -9,13 +9,8 @@ from pathlib import Path
 import click
 
 from manageout.cli.show.options import config_option, json_option
-from manageout.directory.dns.router_record import (
-    Addresses,
-    ReadBack,
-    RecordError,
-    RouterRecord,
-    Standing,
-)
+from manageout.directory.dns.conditional import RecordError
+from manageout.directory.dns.router_record import Addresses, ReadBack, RouterName, RouterRecord
 from manageout.errors import ManageoutError
 from manageout.rollout import targets
 from manageout.service.names.names import remedy_of
@@ -73,7 +68,7 @@ def dns(
     ctx.exit(1 if any(one.fault for one in found) else 0)
 
 
-def _changed(site: Site, step: Callable[[], Standing]) -> Standing:
+def _changed(site: Site, step: Callable[[], RouterName]) -> RouterName:
     try:
         return step()
     except RecordError as error:
@@ -83,7 +78,7 @@ def _changed(site: Site, step: Callable[[], Standing]) -> Standing:
         raise ManageoutError(f"{error.message} ({error.code})", remedy) from None
 
 
-def _read(record: RouterRecord, wanted: Addresses, before: Standing | None, wait: float) -> list[ReadBack]:
+def _read(record: RouterRecord, wanted: Addresses, before: RouterName | None, wait: float) -> list[ReadBack]:
     """After an undo, what was never ours may stand there still."""
     kept = (before.addresses - (before.ours or frozenset())) if before and not wanted else frozenset()
     try:
@@ -93,7 +88,9 @@ def _read(record: RouterRecord, wanted: Addresses, before: Standing | None, wait
         raise ManageoutError(f"{error.message} ({error.code})", hint) from None
 
 
-def _rows(name: str, wanted: Addresses, before: Standing | None, found: list[ReadBack]) -> dict[str, object]:
+def _rows(
+    name: str, wanted: Addresses, before: RouterName | None, found: list[ReadBack]
+) -> dict[str, object]:
     return {
         "name": name,
         "wanted": [str(address) for address in sorted(wanted)],
@@ -110,7 +107,9 @@ def _rows(name: str, wanted: Addresses, before: Standing | None, found: list[Rea
     }
 
 
-def _print(name: str, wanted: Addresses, before: Standing | None, found: list[ReadBack], undo: bool) -> None:
+def _print(
+    name: str, wanted: Addresses, before: RouterName | None, found: list[ReadBack], undo: bool
+) -> None:
     texts = ", ".join(str(address) for address in sorted(wanted))
     if before is not None:
         if undo:
@@ -126,7 +125,7 @@ def _print(name: str, wanted: Addresses, before: Standing | None, found: list[Re
         click.echo(f"  {_REPLICATION}")
 
 
-def _removed(before: Standing) -> str:
+def _removed(before: RouterName) -> str:
     others = before.addresses - (before.ours or frozenset())
     kept = f"; {', '.join(map(str, sorted(others)))} stays, it is not ours" if others else ""
     if before.ours is None:

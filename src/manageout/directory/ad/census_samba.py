@@ -12,11 +12,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ldb
 from samba.dcerpc import dnsp
 from samba.ndr import ndr_unpack
+
+if TYPE_CHECKING:
+    from manageout.directory.ad.state import Census, CensusPolicy
 
 PAGE = 500
 MAX_FILE = 1 << 20
@@ -37,9 +40,9 @@ def _gpo_samba() -> Any:
     return module
 
 
-def policies(domain: Any) -> list[dict[str, Any]]:
+def policies(domain: Any) -> list[CensusPolicy]:
     """Policies with a file that says ISATAP, with these files and where they are linked."""
-    found = []
+    found: list[CensusPolicy] = []
     base = f"CN=Policies,CN=System,{domain.base}"
     for each in pages(domain, base, "(objectClass=groupPolicyContainer)", ["cn", "displayName"]):
         guid = str(each["cn"][0])
@@ -138,16 +141,15 @@ def main() -> None:
     wanted = json.load(sys.stdin)
     gpo_samba = _gpo_samba()
     try:
-        domain = gpo_samba.Domain(wanted)
+        domain = gpo_samba.Controller(wanted)
         found, zones = records(domain)
-        line: dict[str, Any] = {
-            "result": {
-                "server": domain.server,
-                "policies": policies(domain),
-                "records": found,
-                "zones": zones,
-            }
+        result: Census = {
+            "server": domain.server,
+            "policies": policies(domain),
+            "records": found,
+            "zones": zones,
         }
+        line: dict[str, object] = {"result": result}
     except Exception as error:
         refusal = gpo_samba.refused(error)
         line = {"error": str(refusal), "kind": refusal.kind, "left": None}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+from manageout.directory.ad.state import Census, Directory, Questions, State
 from manageout.errors import ManageoutError
 
 PYTHON = "/usr/bin/python3"
@@ -37,24 +38,24 @@ class Domain(NamedTuple):
     """Empty: the Kerberos ticket that is there."""
     password: str = ""
 
-    def read(self, questions: dict[str, Any]) -> dict[str, Any]:
+    def read(self, questions: Questions) -> Directory:
         """What is there. Raises :class:`ManageoutError`."""
-        return self._ask({"do": "read", **questions}, lambda step: None)
+        return cast(Directory, self._ask({"do": "read", **questions}, lambda step: None))
 
-    def put(self, before: dict[str, Any], after: dict[str, Any], say: Callable[[str], None]) -> None:
+    def put(self, before: State, after: State, say: Callable[[str], None]) -> None:
         """Make what ``before`` describes as ``after`` says; when that fails, as it was.
 
         Raises :class:`ManageoutError`; :class:`Halfway` when it could not be taken back.
         """
         self._ask({"do": "put", "before": before, "after": after}, say)
 
-    def census(self) -> dict[str, Any]:
+    def census(self) -> Census:
         """Policies that name ISATAP, and every address in the zones. Raises :class:`ManageoutError`."""
-        return self._ask({}, lambda step: None, _CENSUS)
+        return cast(Census, self._ask({}, lambda step: None, _CENSUS))
 
     def _ask(
-        self, request: dict[str, Any], say: Callable[[str], None], program: Path = _PROGRAM
-    ) -> dict[str, Any]:
+        self, request: Mapping[str, object], say: Callable[[str], None], program: Path = _PROGRAM
+    ) -> object:
         who = {"domain": self.name, "server": self.server, "user": self.user, "password": self.password}
         try:
             process = subprocess.Popen(
@@ -79,10 +80,9 @@ class Domain(NamedTuple):
         return _answer(answer, complaint)
 
 
-def _answer(answer: dict[str, Any], complaint: str) -> dict[str, Any]:
+def _answer(answer: dict[str, Any], complaint: str) -> object:
     if "result" in answer:
-        result: dict[str, Any] = answer["result"]
-        return result
+        return answer["result"]
     if "error" not in answer:
         last = complaint.splitlines()[-1] if complaint else "it ended without an answer"
         hint = "apt-get install python3-samba" if "ModuleNotFoundError" in complaint else _HINTS["fault"]

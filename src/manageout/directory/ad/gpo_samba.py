@@ -1,6 +1,6 @@
 """Group policies of a domain, read and written with Samba's own bindings.
 
-A program of its own, for the system's Python, which has them; it imports nothing of this package. One JSON object
+A program of its own, for the system's Python, which has them; it runs without this package. One JSON object
 comes in on standard input; on standard output goes a JSON object a line: steps ``{"step": TEXT}``, at last
 ``{"result": ...}`` or ``{"error": TEXT, "kind": KIND, "left": TEXT | null}``.
 """
@@ -11,8 +11,8 @@ import base64
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import ldb
 from samba import NTSTATUSError, param
@@ -32,6 +32,9 @@ from samba.ntacls import dsacl2fsacl
 from samba.samba3 import libsmb_samba_internal as libsmb
 from samba.samba3 import param as s3param
 from samba.samdb import SamDB
+
+if TYPE_CHECKING:
+    from manageout.directory.ad.state import Directory, LinkState, PolicyState, Questions, State
 
 ATTRIBUTES = (
     "displayName",
@@ -53,7 +56,7 @@ MAX_FILES, MAX_BYTES = 1000, 16 << 20
 COLLISIONS = (0xC0000035, 0xC0000103)
 
 
-class Refused(Exception):
+class SambaError(Exception):
     """With what is said to the user, and its kind."""
 
     def __init__(self, kind: str, text: str) -> None:
@@ -61,7 +64,7 @@ class Refused(Exception):
         self.kind = kind
 
 
-class Domain:
+class Controller:
     """One domain controller, by LDAP and SMB."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
@@ -76,7 +79,7 @@ class Domain:
         except ldb.LdbError as error:
             if not wanted.get("user") and "LDAP client internal error" in str(error):
                 text = f"no Kerberos ticket that fits, or {server} does not answer"
-                raise Refused("credentials", text) from error
+                raise SambaError("credentials", text) from error
             raise
         self.base = str(self.db.domain_dn())
         self.sid = security.dom_sid(self.db.get_domain_sid())
@@ -105,7 +108,7 @@ class Domain:
 
     # Reading
 
-    def read(self, wanted: dict[str, Any]) -> dict[str, Any]:
+    def read(self, wanted: Questions) -> Directory:
         """What the directory and SYSVOL hold of the policies, groups and places asked for."""
         guids = wanted["guids"]
         units = dict.fromkeys([*wanted["units"], *(place for guid in guids for place in self.places(guid))])
@@ -131,7 +134,7 @@ class Domain:
             return None
         return str(ndr_unpack(security.dom_sid, found[0]["objectSid"][0]))
 
-    def links(self, unit: str) -> dict[str, str | None] | None:
+    def links(self, unit: str) -> LinkState | None:
         """``gPLink`` of a place; None when there is no such place."""
         found = self.one(unit, ["gPLink"])
         return None if found is None else {"gPLink": str(found["gPLink"][0]) if "gPLink" in found else None}
@@ -153,7 +156,7 @@ class Domain:
         )
         return sorted(str(each["cn"][0]) for each in found)
 
-    def policy(self, guid: str) -> dict[str, Any] | None:
+    def policy(self, guid: str) -> PolicyState | None:
         """A policy as it is; None when there is neither object nor folder."""
         found = self.one(self.dn(guid), [*ATTRIBUTES, "nTSecurityDescriptor"])
         folder = self.folder(guid)
@@ -165,7 +168,7 @@ class Domain:
         sddl = None
         if found is not None:
             if "nTSecurityDescriptor" not in found:
-                raise Refused("rights", f"{guid}: its access list cannot be read with these rights")
+                raise SambaError("rights", f"{guid}: its access list cannot be read with these rights")
             sddl = ndr_unpack(security.descriptor, found["nTSecurityDescriptor"][0]).as_sddl(self.sid)
         access = {path: self.access(f"{folder}\\{path}" if path else folder) for path in paths}
         return {
@@ -201,23 +204,22 @@ class Domain:
                     files[path] = self.share.loadfile(f"{folder}\\{path}")
                     size += len(files[path])
                 if len(files) + len(folders) > MAX_FILES or size > MAX_BYTES:
-                    raise Refused("size", f"{folder} holds more than a policy can")
+                    raise SambaError("size", f"{folder} holds more than a policy can")
         return files, folders
 
     # Writing
 
-    def put(self, wanted: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    def put(self, before: State, after: State, say: Callable[[str], None]) -> dict[str, str]:
         """Make policies and links as they are told; when that fails, as they were."""
         touched: list[tuple[str, str]] = []
         try:
-            self._all(wanted["after"], say, touched)
+            self._all(after, say, touched)
         except Exception as error:
             refusal = refused(error)
             say("taking back what was done")
-            before = wanted["before"]
-            part = {
-                kind: {key: before[kind][key] for each, key in touched if each == kind}
-                for kind in ("links", "policies")
+            part: State = {
+                "policies": {key: before["policies"][key] for kind, key in touched if kind == "policies"},
+                "links": {key: before["links"][key] for kind, key in touched if kind == "links"},
             }
             try:
                 self._all(part, say, [])
@@ -227,7 +229,7 @@ class Domain:
             raise refusal from error
         return {}
 
-    def _all(self, state: dict[str, Any], say: Callable[[str], None], touched: list[tuple[str, str]]) -> None:
+    def _all(self, state: State, say: Callable[[str], None], touched: list[tuple[str, str]]) -> None:
         """Policies that go lose their links first; policies that come are linked last."""
         gone = [guid for guid, policy in state["policies"].items() if policy is None]
         if gone:
@@ -238,16 +240,19 @@ class Domain:
                 say(f"removing {guid}")
                 self._remove(guid)
             else:
-                say(f"writing {policy['attributes']['displayName']}")
+                say(f"writing {(policy['attributes'] or {})['displayName']}")
                 self._write(guid, policy)
         if not gone:
             self._links(state["links"], say, touched)
 
     def _links(
-        self, links: dict[str, Any], say: Callable[[str], None], touched: list[tuple[str, str]]
+        self,
+        links: Mapping[str, LinkState | None],
+        say: Callable[[str], None],
+        touched: list[tuple[str, str]],
     ) -> None:
         for unit, link in links.items():
-            if self.links(unit) != link:
+            if link is not None and self.links(unit) != link:
                 touched.append(("links", unit))
                 say(f"linking at {unit}")
                 self._replace(unit, {"gPLink": link["gPLink"]})
@@ -258,14 +263,14 @@ class Domain:
             message[name] = ldb.MessageElement([] if value is None else [value], ldb.FLAG_MOD_REPLACE, name)
         self.db.modify(message)
 
-    def _write(self, guid: str, policy: dict[str, Any]) -> None:
-        dn, folder, values = self.dn(guid), self.folder(guid), policy["attributes"]
+    def _write(self, guid: str, policy: PolicyState) -> None:
+        dn, folder, values = self.dn(guid), self.folder(guid), policy["attributes"] or {}
         if self.one(dn, ["cn"]) is None:
             self.db.add({"dn": dn, "objectClass": "groupPolicyContainer"})
         for child in ("User", "Machine"):
             if self.one(f"CN={child},{dn}", ["cn"]) is None:
                 self.db.add({"dn": f"CN={child},{dn}", "objectClass": "container"})
-        sddl = self._secure(dn, policy["security"])
+        sddl = self._secure(dn, policy["security"] or "")
         if policy["files"] or policy["access"]:
             self._write_folder(folder, policy, dsacl2fsacl(sddl, self.sid))
         elif self.share.chkpath(folder):  # there was none, because replication lagged behind
@@ -273,7 +278,7 @@ class Domain:
         # The version last: machines must not take it up before the rest is there.
         self._replace(dn, {name: values.get(name) for name in ATTRIBUTES})
 
-    def _write_folder(self, folder: str, policy: dict[str, Any], access: str) -> None:
+    def _write_folder(self, folder: str, policy: PolicyState, access: str) -> None:
         """``access``: for what has no access list of its own to be restored."""
         create_directory_hier(self.share, folder)
         self._allow(folder, policy["access"].get("") or access)
@@ -303,7 +308,7 @@ class Domain:
         protected = security.SECINFO_PROTECTED_DACL if "D:P" in sddl else security.SECINFO_UNPROTECTED_DACL
         self.share.set_acl(path, descriptor, WHOLE | protected)
 
-    def _fill(self, folder: str, policy: dict[str, Any]) -> None:
+    def _fill(self, folder: str, policy: PolicyState) -> None:
         files, folders = self.tree(folder)
         for path in sorted(set(files) - set(policy["files"]), reverse=True):
             self.share.unlink(f"{folder}\\{path}")
@@ -325,10 +330,10 @@ class Domain:
             self.share.deltree(folder)
 
 
-class Half(Refused):
+class Half(SambaError):
     """It failed, and what was there before could not be restored."""
 
-    def __init__(self, cause: Refused, left: str) -> None:
+    def __init__(self, cause: SambaError, left: str) -> None:
         super().__init__(cause.kind, str(cause))
         self.left = left
 
@@ -354,23 +359,23 @@ def _find(lp: Any, creds: Any, domain: str) -> str:
     return str(Net(creds=creds, lp=lp).finddc(domain=domain, flags=flags).pdc_dns_name)
 
 
-def refused(error: Exception) -> Refused:
+def refused(error: Exception) -> SambaError:
     """What an exception of Samba means."""
-    if isinstance(error, Refused):
+    if isinstance(error, SambaError):
         return error
     text = str(error.args[1] if len(error.args) > 1 else error)
     text = " ".join(text.split())
     code = error.args[0] if error.args else 0
     rights = (ldb.ERR_INSUFFICIENT_ACCESS_RIGHTS,) if isinstance(error, ldb.LdbError) else (0xC0000022,)
     if code in rights:
-        return Refused("rights", text)
+        return SambaError("rights", text)
     if code in COLLISIONS:
-        return Refused("collision", text)
+        return SambaError("collision", text)
     if "LOGON_FAILURE" in text or "INVALID_CREDENTIALS" in text or "Invalid credentials" in text:
-        return Refused("credentials", text)
+        return SambaError("credentials", text)
     if isinstance(error, ldb.LdbError | NTSTATUSError | OSError | RuntimeError):
-        return Refused("directory", text)
-    return Refused("fault", f"{type(error).__name__}: {text}")
+        return SambaError("directory", text)
+    return SambaError("fault", f"{type(error).__name__}: {text}")
 
 
 def main() -> None:
@@ -381,11 +386,11 @@ def main() -> None:
         print(json.dumps(line), flush=True)
 
     try:
-        domain = Domain(wanted)
+        domain = Controller(wanted)
         if wanted["do"] == "read":
             write(result=domain.read(wanted))
         else:
-            write(result=domain.put(wanted, lambda text: write(step=text)))
+            write(result=domain.put(wanted["before"], wanted["after"], lambda text: write(step=text)))
     except Exception as error:
         refusal = refused(error)
         write(error=str(refusal), kind=refusal.kind, left=getattr(refusal, "left", None))

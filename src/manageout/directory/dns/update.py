@@ -115,9 +115,9 @@ class Updater:
         self._replace(update, task, place)
         answer = self._send(update, place)
         if answer.rcode == dns.rcode.NXRRSET:
-            update = self._update(place)
-            update.absent(self._relative(task, place))
-            update.add(self._relative(task, place), self._ttl, "TXT", _quoted(self.mark(task.owner)))
+            update = dns.update.UpdateMessage(place.zone)
+            update.absent(relative(task.name, place))
+            update.add(relative(task.name, place), self._ttl, "TXT", _quoted(self.mark(task.owner)))
             self._replace(update, task, place)
             answer = self._send(update, place)
         if answer.rcode in _OTHERWISE:
@@ -133,7 +133,7 @@ class Updater:
             words = f"{task.name} has records that are not ours: they stay as they are"
             return Outcome.TAKEN, Problem("NAME-TAKEN", words)
         if exact or (found == self._mark and task.known):
-            update, name = self._marked(task, place, found), self._relative(task, place)
+            update, name = self._marked(task, place, found), relative(task.name, place)
             if not exact:
                 self._exactly(update, task, place)
             for kind in _ADDRESSES:
@@ -176,7 +176,7 @@ class Updater:
 
     def _removal(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
         """Everything at once, if exactly what we know of stands there."""
-        update, name = self._marked(task, place, mark), self._relative(task, place)
+        update, name = self._marked(task, place, mark), relative(task.name, place)
         self._exactly(update, task, place)
         for kind in _kinds(task.known):
             update.delete(name, kind)
@@ -185,7 +185,7 @@ class Updater:
 
     def _exactly(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
         """On condition that the name has the records that we know of, and no others."""
-        name = self._relative(task, place)
+        name = relative(task.name, place)
         for kind in _TYPES:
             texts = [text for one, text in task.known if one == kind]
             if texts:
@@ -195,7 +195,7 @@ class Updater:
 
     def _remove_in_steps(self, task: Task, place: Place, mark: str) -> tuple[Outcome, Problem | None]:
         """Less stands there, or something else: first our records one by one, then the mark if nothing is left."""
-        update, name = self._marked(task, place, mark), self._relative(task, place)
+        update, name = self._marked(task, place, mark), relative(task.name, place)
         for kind, text in sorted(task.known):
             update.delete(name, kind, text)
         answer = self._send(update, place)
@@ -214,18 +214,12 @@ class Updater:
         return self._judge(answer, task, place)
 
     def _marked(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
-        update = self._update(place)
-        update.present(self._relative(task, place), "TXT", _quoted(mark))
+        update = dns.update.UpdateMessage(place.zone)
+        update.present(relative(task.name, place), "TXT", _quoted(mark))
         return update
 
-    def _update(self, place: Place) -> dns.update.UpdateMessage:
-        return dns.update.UpdateMessage(place.zone)
-
-    def _relative(self, task: Task, place: Place) -> dns.name.Name:
-        return dns.name.from_text(task.name).relativize(dns.name.from_text(place.zone))
-
     def _replace(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
-        name = self._relative(task, place)
+        name = relative(task.name, place)
         for kind in _kinds(task.wanted | task.known):
             update.delete(name, kind)
         for kind, text in sorted(task.wanted):
@@ -246,7 +240,7 @@ class Updater:
         if answer.tsig_error and self._signer is not None:
             self._signer.reset()
         self._zones.forget()
-        return Outcome.FAILED, problem_of(answer, task, place)
+        return Outcome.FAILED, problem_of(answer, task.name, place)
 
 
 def over_tcp(wire: bytes, server: Server) -> bytes:
@@ -327,10 +321,15 @@ _CODES = {
 }
 
 
-def problem_of(answer: Answer, task: Task, place: Place) -> Problem:
+def relative(name: str, place: Place) -> dns.name.Name:
+    """As updates of the zone want it."""
+    return dns.name.from_text(name).relativize(dns.name.from_text(place.zone))
+
+
+def problem_of(answer: Answer, name: str, place: Place) -> Problem:
     """The finding for a refusal."""
     code, words = _refusal(answer)
-    return Problem(code, f"{task.name} in zone {place.zone} on {place.server.address}: {words}")
+    return Problem(code, f"{name} in zone {place.zone} on {place.server.address}: {words}")
 
 
 def _refusal(answer: Answer) -> tuple[str, str]:

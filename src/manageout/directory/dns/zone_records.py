@@ -88,8 +88,7 @@ def _refusal(zone: str, server: str, where: Server, key: KeySigner | None, rcode
 
 def _own_address(server: Server) -> str:
     """The address by which ``server`` knows this machine. Nothing is sent."""
-    family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+    with suppress(OSError), socket.socket(server.family, socket.SOCK_DGRAM) as asking:
         asking.connect((server.address, server.port))
         return str(asking.getsockname()[0])
     return "ADDRESS"

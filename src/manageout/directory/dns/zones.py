@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -33,6 +34,11 @@ class Server(NamedTuple):
 
     address: str
     port: int = 53
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """Of its address."""
+        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
 
     @classmethod
     def parse(cls, text: str) -> Server:

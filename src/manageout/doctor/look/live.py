@@ -17,14 +17,14 @@ from typing import Literal, TypeVar
 from manageout.doctor.look import records as live_records
 from manageout.doctor.look.gatherer import Gatherer, Scope
 from manageout.errors import ManageoutError
-from manageout.service.check import files as check_files
+from manageout.linux.host import clock
 from manageout.service.probe import certificate as probe_certificate
 from manageout.service.probe import clock as probe_clock
 from manageout.service.probe import dns as probe_dns
+from manageout.service.probe import isatap as probe_isatap
 from manageout.service.probe import machine as live_host
 from manageout.service.probe import path as probe_path
 from manageout.service.probe import results
-from manageout.service.probe import router as probe_router
 from manageout.service.process.finding import Finding
 from manageout.service.process.rows import HostRow
 from manageout.service.process.runtime import RuntimeDir
@@ -103,7 +103,7 @@ class _LiveLook(Gatherer):
             clocks=clocks.result(),
             sysctls=live_host.sysctls(),
             reverse_paths=live_host.reverse_paths(self._site) if self._site is not None else (),
-            clock_set=check_files.clock_is_set(),
+            clock_set=clock.is_set(),
             unseen=tuple(self._unseen),
             faults=self._scope.faults,
         )
@@ -197,7 +197,7 @@ class _LiveLook(Gatherer):
         return tuple(IPv4Address(text) for text in dict.fromkeys(texts) if _is_address(text))[:MAX_TARGETS]
 
     def _solicit(self, routers: tuple[IPv4Address, ...]) -> Iterable[results.RouterAnswer]:
-        return probe_router.solicit(routers) if routers else ()
+        return probe_isatap.solicit(routers) if routers else ()
 
     def _targets(self, routers: tuple[IPv4Address, ...]) -> list[IPv4Address | IPv6Address]:
         """Machines that packets of ours go to: routers; on a router the next hops of the site file."""

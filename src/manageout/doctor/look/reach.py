@@ -34,10 +34,9 @@ from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import Netlink
 from manageout.service.probe import client as probe_client
 from manageout.service.probe import dns as probe_dns
-from manageout.service.probe import host as probe_host
+from manageout.service.probe import isatap as probe_isatap
 from manageout.service.probe import path as probe_path
-from manageout.service.probe import router as probe_router
-from manageout.service.probe.filter import of_others
+from manageout.service.probe.machine import of_others
 from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnswer
 from manageout.service.process.rows import SessionRow
 from manageout.service.translate.ipv4_side import ipv4_side
@@ -265,7 +264,7 @@ class _ReachLook(Gatherer):
             return None
         texts = [record for answer in reach.about(self._router_name, "A") for record in answer.records]
         routers = [IPv4Address(text) for text in dict.fromkeys([*texts, *self._joined()[1]])]
-        answers = probe_router.solicit(routers) if routers else []
+        answers = probe_isatap.solicit(routers) if routers else []
         return next((each for each in answers if each.advertisement), answers[0] if answers else None)
 
     def _route(self, reach: ReachFacts, _host: IPv4Address) -> bool | None:
@@ -278,7 +277,7 @@ class _ReachLook(Gatherer):
         isatap, site = reach.isatap, self._site
         if isatap is None or site is None or site.isatap is None or not isatap.allowed or reach.isatap_unused:
             return isatap
-        found = any(probe_host.answers(host, locator) for locator in site.isatap.locators[:2])
+        found = any(probe_isatap.is_there(host, locator) for locator in site.isatap.locators[:2])
         return isatap._replace(answers=found)
 
     def _beyond(self, reach: ReachFacts, host: IPv4Address) -> Echo | None:
@@ -343,7 +342,7 @@ class _ReachLook(Gatherer):
         port, target = _port(self._scope.service), IPv6Address(reach.target.addresses[0])
 
         def ask(way: Way, source: IPv6Address) -> ClientAnswer:
-            link = probe_client.Link(source, target, IPHTTPS_DEVICE)
+            link = probe_client.ClientLink(source, target, IPHTTPS_DEVICE)
             with ThreadPoolExecutor(max_workers=1) as aside:
                 tcp = aside.submit(probe_client.open_tcp, link, port) if port else None
                 echo = probe_client.echo(link)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from manageout.doctor.facts import Facts, Interface, Reached, Seen
 from manageout.windows.policies import CONNECTIVITY
+from manageout.wire.host_port import host_of
 
 T = TypeVar("T")
 _INTRANETS = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
@@ -46,14 +46,6 @@ def holding(one: Interface, addresses: Iterable[IPv4Address | IPv6Address]) -> s
 def events(facts: Facts, mark: str) -> Iterable[tuple[str, ...]]:
     """Each line of event logs and pasted errors that holds ``mark``."""
     return ((line,) for line in facts.events if mark in line)
-
-
-def host_of(url: str) -> str:
-    """The host in a URL, lower case; empty without one, or when it is no URL."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def gateway(facts: Facts) -> str:

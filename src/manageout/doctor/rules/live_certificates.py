@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from manageout.doctor.rules.evidence import host_of
 from manageout.doctor.rules.rule import Theme
 from manageout.service.probe.results import Certificate, Live
+from manageout.wire.host_port import host_of
 from manageout.words import counted, day
 
 rule = Theme()

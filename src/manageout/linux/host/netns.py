@@ -92,6 +92,20 @@ def scratch() -> Iterator[None]:
         os.close(home)
 
 
+def is_of_machine() -> bool:
+    """Whether this process is in the network namespace of the machine (or container), not in one within it."""
+    try:
+        return os.readlink("/proc/1/ns/net") == os.readlink("/proc/self/ns/net")
+    except OSError:  # hidden from us
+        return False
+
+
+def is_mount(path: Path) -> bool:
+    """Whether the file is a mount of its own, as in containers and under ``ip netns exec``."""
+    with open("/proc/self/mountinfo") as mounts:
+        return any(line.split(" ")[4] == os.fspath(path) for line in mounts)
+
+
 def _enter(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

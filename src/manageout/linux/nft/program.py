@@ -14,10 +14,6 @@ TABLE = "inet manageout"
 
 NEEDED = "boot Linux 6.1 or later (Debian 12 has it), with nftables 1.0 or later"
 
-# We receive IPv4 (protocol 41, TLS) and forward IPv6; IPv4 only between leases and the intranet.
-_CONCERNS_US = {("inet", "input"), ("ip", "input"), ("inet", "forward"), ("ip6", "forward")}
-_CONCERNS_LEASES = {("ip", "forward")}
-
 
 def apply(ruleset: str) -> None:
     """Load ``ruleset`` in one transaction. Raises :class:`KernelError` with nft's first complaint."""
@@ -64,22 +60,6 @@ def table_text(table: str) -> str | None:
     """What the kernel holds for ``table``, or None when it is not there."""
     result = _run(["list", "table", *table.split()], None)
     return result.stdout if result.returncode == 0 else None
-
-
-def dropping_chains(leases: bool = False) -> list[tuple[str, str]]:
-    """("FAMILY NAME", hook) of chains that drop by default what we receive or forward. Needs CAP_NET_ADMIN.
-
-    ``leases``: we forward IPv4 too.
-    """
-    concern = _CONCERNS_US | (_CONCERNS_LEASES if leases else set())
-    listed = json.loads(_run(["-j", "list", "chains"], None).stdout or "{}").get("nftables", [])
-    chains = [item["chain"] for item in listed if "chain" in item]
-    found = [
-        (f"{chain['family']} {chain['table']}", chain["hook"])
-        for chain in chains
-        if chain.get("policy") == "drop" and (chain["family"], chain.get("hook")) in concern
-    ]
-    return sorted(set(found))
 
 
 def tables() -> list[str]:

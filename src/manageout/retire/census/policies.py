@@ -6,8 +6,8 @@ import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from manageout.directory.ad.state import CensusPolicy
 from manageout.errors import ManageoutError
 from manageout.retire.rows import PolicySetting
 from manageout.windows.gpo_read import Setting, of_files, of_report
@@ -20,7 +20,7 @@ _SUFFIXES = (".pol", ".xml", ".ps1", ".bat", ".cmd", ".vbs", ".ini", ".txt")
 _HINT = "give a folder that Backup-GPO wrote, or the file of Get-GPOReport -All -ReportType Xml -Path FILE"
 
 
-def of_directory(policies: list[dict[str, Any]]) -> list[PolicySetting]:
+def of_directory(policies: list[CensusPolicy]) -> list[PolicySetting]:
     """What :meth:`manageout.directory.ad.domain.Domain.census` has read."""
     rows = []
     for policy in policies:

@@ -17,17 +17,18 @@ from typing import NamedTuple
 
 from manageout.errors import KernelError
 from manageout.linux.host import privileges, sysctl, systemd
-from manageout.linux.netlink.links import RA, Link, Netlink
+from manageout.linux.netlink.links import RA, Netlink
 from manageout.service.check import dns as check_dns
 from manageout.service.check import files as check_files
 from manageout.service.check import kernel as check_kernel
 from manageout.service.check import names as check_names
 from manageout.service.check import needs as check_needs
 from manageout.service.check import pool as check_pool
-from manageout.service.check.found import Finding, Found, gathered
+from manageout.service.check.found import Finding, error, gathered, note, warning
 from manageout.service.daemon.desired import desired
 from manageout.service.policy import untracked
 from manageout.service.policy.surroundings import surroundings
+from manageout.service.probe import machine
 from manageout.service.process.runtime import RuntimeDir
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -66,53 +67,39 @@ def check(
         return [(title, gathered(partial(each, host))) for title, each in _CHECKS.items()]
 
 
-def _error(message: str, remedy: str) -> Finding:
-    return Finding("error", message, remedy)
-
-
-def _warning(message: str, remedy: str) -> Finding:
-    return Finding("warning", message, remedy)
-
-
-def _note(message: str, remedy: str = "") -> Finding:
-    return Finding("note", message, remedy)
-
-
 def _policy(host: Host) -> Findings:
     """What is legal in the file and yet perhaps not meant."""
     gateway, isatap = host.site.gateway, host.site.isatap
     if gateway and gateway.authentication == "none":
         remedy = 'set gateway.authentication = "certificates" and client_ca'
-        yield _warning("everybody on the Internet may connect a tunnel", remedy)
+        yield warning("everybody on the Internet may connect a tunnel", remedy)
     if gateway and not gateway.allow:
-        yield _warning("gateway.allow is empty: no client may connect", 'list certificate names, or "*"')
+        yield warning("gateway.allow is empty: no client may connect", 'list certificate names, or "*"')
     if isatap and not isatap.hosts:
-        yield _warning("isatap.hosts is empty: no host is answered", "list the managers' IPv4 addresses")
+        yield warning("isatap.hosts is empty: no host is answered", "list the managers' IPv4 addresses")
     for network in isatap.hosts if isatap else ():
         if network.num_addresses > BROAD:
             remedy = "list the managers only"
-            yield _warning(f"isatap.hosts {network} allows {counted(network.num_addresses, 'host')}", remedy)
+            yield warning(f"isatap.hosts {network} allows {counted(network.num_addresses, 'host')}", remedy)
     if isatap and (many := sum(network.num_addresses for network in isatap.hosts)) > isatap.max_hosts:
         what = f"isatap.hosts allows {counted(many, 'host')}, isatap.max_hosts remembers {isatap.max_hosts}"
-        yield _warning(
-            f"{what}: forged sources push others out", "list the managers only, or raise max_hosts"
-        )
+        yield warning(f"{what}: forged sources push others out", "list the managers only, or raise max_hosts")
     if isatap and not isatap.name:
-        yield _warning(
+        yield warning(
             "isatap.name is empty: `plan` cannot say what hosts resolve", "name it, never bare 'isatap'"
         )
     if isatap and not host.plan.advertised:
         remedy = "add [[isatap.routes]] for the gateway's client prefix, or a [gateway] table"
-        yield _warning("ISATAP hosts are told of no client prefix", remedy)
+        yield warning("ISATAP hosts are told of no client prefix", remedy)
     if isatap and isatap.default_route:
-        yield _note("ISATAP hosts will send all IPv6 through this router", "isatap.default_route = false")
+        yield note("ISATAP hosts will send all IPv6 through this router", "isatap.default_route = false")
 
 
 def _managers(host: Host) -> Findings:
     """Who may call clients, and whether a way leads there."""
     site = host.site
     if not site.policy.managers:
-        yield _note("nobody may call clients", "name the machines that may in [[policy.managers]]")
+        yield note("nobody may call clients", "name the machines that may in [[policy.managers]]")
     if site.translation is not None and not site.translation.masquerade:
         return  # every IPv4 machine reaches leases
     hosts = site.isatap.hosts if site.isatap is not None else ()
@@ -123,7 +110,7 @@ def _managers(host: Host) -> Findings:
             if not known and not behind_another:
                 what = f"policy.managers.{number}: {network} has no way to clients"
                 leases = "leave out masquerade" if site.translation else "give clients leases: [translation]"
-                yield _warning(what, f"list it in isatap.hosts, or {leases}")
+                yield warning(what, f"list it in isatap.hosts, or {leases}")
 
 
 def _prefix(host: Host) -> Findings:
@@ -131,23 +118,21 @@ def _prefix(host: Host) -> Findings:
     first = prefix.network_address.packed
     if first[0] == 0xFD and len(set(first[1:6])) < 3:
         remedy = "before anybody uses it, take a random one: `manageout plan --new`"
-        yield _warning(
-            f"{prefix} is not random: joined with another such site it collides (RFC 4193)", remedy
-        )
+        yield warning(f"{prefix} is not random: joined with another such site it collides (RFC 4193)", remedy)
     if first[0] == 0xFC:
-        yield _warning(
+        yield warning(
             f"{prefix}: fc00::/8 is not assigned", "take one below fd00::/8: `manageout plan --new`"
         )
     if first[:4] == b"\x20\x01\x0d\xb8":
-        yield _warning(f"{prefix} is for documentation only", "take your own, or `manageout plan --new`")
+        yield warning(f"{prefix} is for documentation only", "take your own, or `manageout plan --new`")
     if first[:2] == b"\x20\x02":
         embedded = IPv4Address(first[2:6])
         if not is_global(embedded.packed):
-            yield _warning(
+            yield warning(
                 f"{prefix} is 6to4 of {embedded}, which is not public", "see `manageout plan --public`"
             )
         elif embedded not in _own_addresses(host):
-            yield _note(f"{prefix} belongs to {embedded}, which this machine does not have")
+            yield note(f"{prefix} belongs to {embedded}, which this machine does not have")
 
 
 def _own_addresses(host: Host) -> set[object]:
@@ -160,7 +145,7 @@ def _locators(host: Host) -> Findings:
     for locator in isatap.locators if isatap else ():
         if locator not in own:
             remedy = "give an address that `ip -4 address` shows, or add it to a device"
-            yield _error(f"isatap.locators: {locator} is not on this machine", remedy)
+            yield error(f"isatap.locators: {locator} is not on this machine", remedy)
 
 
 def _underlay(host: Host) -> Findings:
@@ -169,37 +154,19 @@ def _underlay(host: Host) -> Findings:
     if isatap is None:
         return
     for locator in isatap.locators:
-        link = _link_of(host.netlink, locator)
-        if link is None:
-            continue
-        if link.mtu < isatap.mtu + ISATAP_OVERHEAD:
+        link = host.netlink.link(machine.device_of(host.netlink, locator))
+        if link is not None and link.mtu < isatap.mtu + ISATAP_OVERHEAD:
             needed = link.mtu - ISATAP_OVERHEAD
-            yield _warning(
-                f"{link.name} has MTU {link.mtu}: packets are fragmented", f"isatap.mtu = {needed}"
-            )
-        yield from _reverse_path(host, link, isatap.hosts)
-
-
-def _link_of(netlink: Netlink, locator: IPv4Address) -> Link | None:
-    for link in netlink.links():
-        if any(address.ip == locator for address in netlink.addresses(link.name)):
-            return link
-    return None
-
-
-def _reverse_path(host: Host, link: Link, hosts: tuple[IPv4Network, ...]) -> Findings:
-    modes = [sysctl.find(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", link.name)]
-    strict = max(int(mode or 0) for mode in modes) == 1
-    for network in hosts:
-        try:
-            back = host.netlink.route_get(network[0]).dev
-        except KernelError:
-            yield _error(f"there is no route to {network}", "add an IPv4 route: `ip route`")
-            continue
-        if strict and back != link.name:
-            yield _warning(
-                f"packets from {network} may come by {link.name}, but the way back is {back}: rp_filter drops them",
-                f"sysctl net.ipv4.conf.{link.name}.rp_filter=2 and net.ipv4.conf.all.rp_filter=2",
+            what = f"{link.name} has MTU {link.mtu}: packets are fragmented"
+            yield warning(what, f"isatap.mtu = {needed}")
+    for path in machine.reverse_paths(host.site, len(isatap.hosts)):
+        if not path.back:
+            yield error(f"there is no route to {path.network}", "add an IPv4 route: `ip route`")
+        elif path.drops:
+            yield warning(
+                f"packets from {path.network} may come by {path.dev}, but the way back is {path.back}: rp_filter drops "
+                "them",
+                f"sysctl net.ipv4.conf.{path.dev}.rp_filter=2 and net.ipv4.conf.all.rp_filter=2",
             )
 
 
@@ -218,26 +185,26 @@ def _routes(host: Host) -> Findings:
             hop = None
         if hop is None or hop.via is not None:
             remedy = "give this machine an IPv6 address on the link that it shares with the next hop"
-            yield _error(f"the next hop {via} to {prefix} is on no link of this machine", remedy)
+            yield error(f"the next hop {via} to {prefix} is on no link of this machine", remedy)
     around = surroundings(host.netlink, host.site, host.plan)
     for router in host.site.isatap.routers if host.site.isatap else ():
         default = host.netlink.best_route(router)
         if router not in around.towards and (default is None or default.dev not in around.underlays):
             what = f"isatap.routers: no route but the default one leads to {router}"
             remedy = f"add one where it is: ip route add {router} via ..."
-            yield _warning(f"{what}: calls of its hosts to clients of this gateway are refused", remedy)
+            yield warning(f"{what}: calls of its hosts to clients of this gateway are refused", remedy)
 
 
 def _forwarding(host: Host) -> Findings:
     """Forwarding turns off router advertisements on the other links, and removes default routes learnt from them."""
     forwarding = sysctl.find("net.ipv6.conf.all.forwarding")
     if forwarding is None:
-        yield _error("this kernel runs without IPv6", "boot it without ipv6.disable=1")
+        yield error("this kernel runs without IPv6", "boot it without ipv6.disable=1")
     if forwarding != "0":
         return
     for dev in sorted({str(route.dev) for route in host.netlink.routes(protocol=RA)}):
         if sysctl.find(f"net/ipv6/conf/{dev}/accept_ra") == "1":
-            yield _warning(
+            yield warning(
                 f"{dev} learns IPv6 routes from router advertisements; turning forwarding on ends that, and takes"
                 " the default route away at once",
                 f"sysctl net.ipv6.conf.{dev}.accept_ra=2, or configure the routes by hand",
@@ -246,15 +213,15 @@ def _forwarding(host: Host) -> Findings:
 
 def _devices(host: Host) -> Findings:
     if not Path("/dev/net/tun").exists():
-        yield _error("/dev/net/tun is missing: no TUN driver", "modprobe tun")
+        yield error("/dev/net/tun is missing: no TUN driver", "modprobe tun")
     for device in desired(host.site, host.plan).devices:
         if not host.running and host.netlink.index(device.name) is not None:
-            yield _error(f"the device name {device.name} is taken", f"ip link delete {device.name}")
+            yield error(f"the device name {device.name} is taken", f"ip link delete {device.name}")
 
 
 def _ports(host: Host) -> Findings:
     if host.running:
-        yield _note("our daemon is running: its ports are not tried")
+        yield note("our daemon is running: its ports are not tried")
         return
     places = [*(host.site.gateway.listen if host.site.gateway else ())]
     if not host.site.daemon.metrics.startswith("unix:") and host.site.daemon.metrics != "off":
@@ -262,16 +229,16 @@ def _ports(host: Host) -> Findings:
     kept = systemd.kept_places("manageout.socket")
     for listener in places:
         if listener in kept:
-            yield _note(f"{listener}: systemd listens there for us (manageout.socket)")
+            yield note(f"{listener}: systemd listens there for us (manageout.socket)")
             continue
         address, port = HostPort.parse(listener)
         family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         try:
             socket.create_server((str(address), port), family=family).close()
         except PermissionError:
-            yield _note(f"{listener}: not permitted to try", "run check as root")
-        except OSError as error:
-            yield _error(f"{listener}: {error.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
+            yield note(f"{listener}: not permitted to try", "run check as root")
+        except OSError as failure:
+            yield error(f"{listener}: {failure.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
 
 
 def _kept(host: Host) -> Findings:
@@ -282,7 +249,7 @@ def _kept(host: Host) -> Findings:
         remedy = (
             "write the same places into both; systemctl daemon-reload; systemctl restart manageout.socket"
         )
-        yield _error(f"manageout.socket listens on {place}, which gateway.listen does not name", remedy)
+        yield error(f"manageout.socket listens on {place}, which gateway.listen does not name", remedy)
 
 
 def _untracked(host: Host) -> Findings:
@@ -290,7 +257,7 @@ def _untracked(host: Host) -> Findings:
     if shutil.which("nft") is None or privileges.Capability.NET_ADMIN not in privileges.effective():
         return  # told above
     for fault in untracked.harm(host.site):
-        yield _warning(*fault)
+        yield warning(*fault)
 
 
 def _unreachable(host: Host) -> Findings:
@@ -304,7 +271,7 @@ def _unreachable(host: Host) -> Findings:
     ]
     if private:
         text = f"{WELL_KNOWN_NAT64} carries no private addresses: {', '.join(map(str, private))} cannot be reached"
-        yield _error(text, "leave translation.prefix out (RFC 6052 3.1)")
+        yield error(text, "leave translation.prefix out (RFC 6052 3.1)")
 
 
 def _name(host: Host) -> Findings:
@@ -313,27 +280,27 @@ def _name(host: Host) -> Findings:
     if isatap is None or not isatap.name:
         return
     try:
-        answers = socket.getaddrinfo(isatap.name, None, socket.AF_INET, socket.SOCK_RAW)
-    except OSError as error:
-        text = error.strerror or "no answer"
-        yield _warning(f"{isatap.name} does not resolve here: {text}", "create the records that `plan` shows")
+        answers = socket.getaddrinfo(isatap.name, None, socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError as failure:
+        text = failure.strerror or "no answer"
+        yield warning(f"{isatap.name} does not resolve here: {text}", "create the records that `plan` shows")
         return
     found = {IPv4Address(answer[4][0]) for answer in answers}
     for locator in set(isatap.locators) - found:
-        yield _warning(f"{isatap.name} does not lead to {locator}", "add an A record")
+        yield warning(f"{isatap.name} does not lead to {locator}", "add an A record")
     for stranger in found - set(isatap.locators) - set(isatap.routers):
         remedy = "remove the A record, or list it in isatap.routers"
-        yield _warning(f"{isatap.name} also leads to {stranger}, which is not of this site", remedy)
+        yield warning(f"{isatap.name} also leads to {stranger}, which is not of this site", remedy)
 
 
 def _privileges(host: Host) -> Findings:
     missing = set(map(int, privileges.DAEMON)) - privileges.effective()
     if missing:
         names = ", ".join(privileges.names(missing))
-        yield _note(f"you lack {names}: the daemon needs them", "run it as root or by systemd")
+        yield note(f"you lack {names}: the daemon needs them", "run it as root or by systemd")
 
 
-_CHECKS: dict[str, Callable[[Host], Iterable[Found]]] = {
+_CHECKS: dict[str, Callable[[Host], Iterable[Finding]]] = {
     "policy": _policy,
     "managers": _managers,
     "clients' names": lambda host: check_names.names(host.site),

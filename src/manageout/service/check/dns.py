@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import dns.exception
 import dns.message
-import dns.query
 import dns.rdatatype
 
 from manageout.directory.dns.update import Signer, SignerError, signed_question
 from manageout.directory.dns.zones import Place, Server, Unreachable
 from manageout.protocol.names.registrar import Problem
-from manageout.service.check.found import Found
+from manageout.service.check.found import Finding, error, warning
 from manageout.service.names.names import remedy_of, signer_of, zones_of
 from manageout.service.policy.filter_managers import names_of
 from manageout.service.policy.machine_names import manager_addresses
+from manageout.service.probe import dns as probe_dns
 from manageout.service.process.lookups import intranet_resolver
 from manageout.site.tables.names import NamesTable
 from manageout.site.tables.site import Site
@@ -31,30 +30,16 @@ KERBEROS_WAIT = 10.0
 AT_ONCE = 64
 
 
-def upstreams(site: Site) -> Iterator[Found]:
+def upstreams(site: Site) -> Iterator[Finding]:
     """The servers of ``[dns64]``, all asked at once."""
-    if site.dns64 is None:
-        return
-    servers = site.dns64.upstreams
-    with ThreadPoolExecutor(max_workers=min(16, len(servers))) as pool:
-        answers = list(pool.map(_answers, servers))
-    for server, answered in zip(servers, answers, strict=True):
-        if not answered:
-            remedy = f"try `dig @{Server.parse(server).address} .` here; mend dns64.upstreams"
-            yield "warning", f"DNS server {server} does not answer", remedy
+    servers = site.dns64.upstreams if site.dns64 is not None else ()
+    for answer in probe_dns.ask_all([(".", "NS")], servers):
+        if answer.error:
+            remedy = f"try `dig @{Server.parse(answer.server).address} .` here; mend dns64.upstreams"
+            yield warning(f"DNS server {answer.server} does not answer: {answer.error}", remedy)
 
 
-def _answers(server: str) -> bool:
-    place = Server.parse(server)
-    query = dns.message.make_query(".", dns.rdatatype.NS)
-    try:
-        dns.query.udp(query, place.address, WAIT, place.port)
-    except (dns.exception.DNSException, OSError):
-        return False
-    return True
-
-
-def updates(site: Site) -> Iterator[Found]:
+def updates(site: Site) -> Iterator[Finding]:
     """The key of ``[names]``, which must be there for the daemon to start, and the zone.
 
     Raises :class:`~manageout.errors.ManageoutError` for a key or keytab that cannot be used.
@@ -66,18 +51,14 @@ def updates(site: Site) -> Iterator[Found]:
     zone = table.zone or site.site.domain
     try:
         place = zones_of(site).place(f"manageout-check.{zone}")
-    except Unreachable as error:
-        yield "warning", f"the zone {zone} cannot be looked for: {error.message}", error.hint
+    except Unreachable as failure:
+        yield warning(f"the zone {zone} cannot be looked for: {failure.message}", failure.hint)
         return
     if place is None or place.zone.lower() != zone.lower():
         found = f", which belongs to {place.zone}" if place else ""
-        yield (
-            "warning",
-            f"no server holds the zone {zone}{found}",
-            "set names.zone to a zone of these servers",
-        )
+        yield warning(f"no server holds the zone {zone}{found}", "set names.zone to a zone of these servers")
     elif signer is not None and (problem := _refused(signer, place, table)) is not None:
-        yield "error", f"{problem.words} ({problem.code})", remedy_of(problem.code, table)
+        yield error(f"{problem.words} ({problem.code})", remedy_of(problem.code, table))
 
 
 def _refused(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
@@ -98,21 +79,19 @@ def _signed(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
             signer.sign(dns.message.make_query(place.zone, dns.rdatatype.SOA), place)
             return None
         return signed_question(signer, place)
-    except SignerError as error:
-        return Problem(error.code, error.message)
-    except (dns.exception.DNSException, OSError, EOFError) as error:
-        return Problem("DNS-UNREACHABLE", f"{place.server.address}: {said(error)}")
+    except SignerError as failure:
+        return Problem(failure.code, failure.message)
+    except (dns.exception.DNSException, OSError, EOFError) as failure:
+        return Problem("DNS-UNREACHABLE", f"{place.server.address}: {said(failure)}")
 
 
-def managers(site: Site) -> Iterator[Found]:
+def managers(site: Site) -> Iterator[Finding]:
     """The names in ``[[policy.managers]]``: one that has no address lets nobody in."""
     names = dict.fromkeys(name for manager in site.policy.managers for name in names_of(manager))
     for name, state in zip(names, asyncio.run(_states(site, names)), strict=True):
         if state:
-            yield (
-                "warning",
-                f"the manager {name} {state}",
-                "correct its DNS record, or the name in [[policy.managers]]",
+            yield warning(
+                f"the manager {name} {state}", "correct its DNS record, or the name in [[policy.managers]]"
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
 from collections.abc import Generator, Iterator
@@ -13,17 +12,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from manageout.errors import PkiError
-from manageout.service.check.found import Found
+from manageout.linux.host import clock
+from manageout.service.check.found import Finding, error, note, warning
 from manageout.service.iphttps import trust_report
 from manageout.service.tls.certificates import UNREADABLE, PrivateKey, load_certificates, load_key, names_of
 from manageout.service.tls.revocation import RevocationLists, issuer_of
 from manageout.site.tables.site import GatewayTable, Site
 
-SOON = 30 * 86400
-_TIME_ERROR = 5
 
-
-def certificates(site: Site) -> Iterator[Found]:
+def certificates(site: Site) -> Iterator[Finding]:
     """What is wrong with them, and with the clock that they are held against."""
     gateway = site.gateway
     if gateway is None:
@@ -31,33 +28,23 @@ def certificates(site: Site) -> Iterator[Found]:
     yield from _own(gateway)
     if gateway.authentication == "certificates" and gateway.client_ca is not None:
         yield from _authorities(gateway, gateway.client_ca)
-    if not clock_is_set():
-        yield (
-            "note",
-            "the clock is not synchronised, and certificates depend on it",
-            "run chrony or timesyncd",
-        )
+    if not clock.is_set():
+        yield note("the clock is not synchronised, and certificates depend on it", "run chrony or timesyncd")
 
 
-def clock_is_set() -> bool:
-    """Whether the kernel believes its clock (adjtimex(2))."""
-    buffer = ctypes.create_string_buffer(512)  # struct timex, zero: only read
-    return int(ctypes.CDLL(None).adjtimex(buffer)) != _TIME_ERROR
-
-
-def _closed(option: str, path: Path) -> Iterator[Found]:
+def _closed(option: str, path: Path) -> Iterator[Finding]:
     """What we may not read the daemon perhaps may: nothing is known then, least of all how to mend it."""
     try:
         with open(path, "rb"):
             return
     except PermissionError:
         if os.geteuid():
-            yield "note", f"{option} {path}: not permitted to read it", "run check as root"
+            yield note(f"{option} {path}: not permitted to read it", "run check as root")
     except OSError:
         return  # told by whoever reads it
 
 
-def _own(gateway: GatewayTable) -> Iterator[Found]:
+def _own(gateway: GatewayTable) -> Iterator[Finding]:
     certificate = yield from _certificate(gateway)
     key = yield from _key(gateway)
     if certificate is None or key is None:
@@ -65,46 +52,42 @@ def _own(gateway: GatewayTable) -> Iterator[Found]:
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
         remedy = "give the key that the certificate was issued for"
-        yield "error", f"{gateway.key} is not the key of {gateway.certificate}", remedy
+        yield error(f"{gateway.key} is not the key of {gateway.certificate}", remedy)
 
 
-def _certificate(gateway: GatewayTable) -> Generator[Found, None, x509.Certificate | None]:
+def _certificate(gateway: GatewayTable) -> Generator[Finding, None, x509.Certificate | None]:
     if closed := list(_closed("gateway.certificate", gateway.certificate)):
         yield from closed
         return None
     try:
         certificate, *above = load_certificates(gateway.certificate)
-    except PkiError as error:
-        yield "error", f"gateway.certificate {error.message}", error.hint
+    except PkiError as failure:
+        yield error(f"gateway.certificate {failure.message}", failure.hint)
         return None
     for each in (certificate, *above):
         yield from _validity(each, gateway.certificate)
     if not names_of(certificate):
-        yield (
-            "error",
-            f"{gateway.certificate} has no name",
-            "clients compare it with their URL: issue another",
-        )
+        yield error(f"{gateway.certificate} has no name", "clients compare it with their URL: issue another")
     yield from _usage(certificate, gateway.certificate)
     return certificate
 
 
-def _key(gateway: GatewayTable) -> Generator[Found, None, PrivateKey | None]:
+def _key(gateway: GatewayTable) -> Generator[Finding, None, PrivateKey | None]:
     if closed := list(_closed("gateway.key", gateway.key)):
         yield from closed
         return None
     try:
         key = load_key(gateway.key)
-    except PkiError as error:
-        yield "error", f"gateway.key {error.message}", error.hint
+    except PkiError as failure:
+        yield error(f"gateway.key {failure.message}", failure.hint)
         return None
     mode = gateway.key.stat().st_mode
     if mode & 0o007:
-        yield "warning", f"everybody on this machine can read {gateway.key}", f"chmod 600 {gateway.key}"
+        yield warning(f"everybody on this machine can read {gateway.key}", f"chmod 600 {gateway.key}")
     return key
 
 
-def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
+def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Finding]:
     """RFC 5280 4.2.1.12: without the extension a certificate is for everything."""
     try:
         usages = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
@@ -113,38 +96,35 @@ def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
     if usages & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
         return
     whose = "a client's" if ExtendedKeyUsageOID.CLIENT_AUTH in usages else "no server's"
-    yield (
-        "error",
+    yield error(
         f"gateway.certificate {path} is {whose} certificate: its extended key usage lacks server authentication, and "
         "Windows refuses it",
         "issue one for a server: `manageout pki issue NAME --server`",
     )
 
 
-def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Found]:
+def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Finding]:
     now, name = time.time(), ", ".join(names_of(certificate)) or "no name"
     ends, starts = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     if ends.timestamp() < now:
-        yield "error", f"{path} ({name}) expired on {ends:%Y-%m-%d}", "issue another: `manageout pki issue`"
-    elif ends.timestamp() < now + SOON:
-        yield "warning", f"{path} ({name}) expires on {ends:%Y-%m-%d}", "issue another soon"
+        yield error(f"{path} ({name}) expired on {ends:%Y-%m-%d}", "issue another: `manageout pki issue`")
+    elif ends.timestamp() < now + trust_report.SOON:
+        yield warning(f"{path} ({name}) expires on {ends:%Y-%m-%d}", "issue another soon")
     if starts.timestamp() > now:
-        yield (
-            "error",
-            f"{path} ({name}) is valid from {starts:%Y-%m-%d %H:%M} UTC only",
-            "check the clock: `date -u`",
+        yield error(
+            f"{path} ({name}) is valid from {starts:%Y-%m-%d %H:%M} UTC only", "check the clock: `date -u`"
         )
 
 
-def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
+def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Finding]:
     known = yield from _lists(gateway)
     if closed := list(_closed("gateway.client_ca", path)):
         yield from closed
         return
     try:
         found = load_certificates(path)
-    except PkiError as error:
-        yield "error", f"gateway.client_ca {error.message}", error.hint
+    except PkiError as failure:
+        yield error(f"gateway.client_ca {failure.message}", failure.hint)
         return
     for authority in found:
         yield from _validity(authority, path)
@@ -152,7 +132,7 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
     try:
         issuers = [issuer_of(each.public_bytes(Encoding.DER)) for each in found]
     except UNREADABLE:
-        yield "error", f"gateway.client_ca {path}: a key of a kind that we cannot use", "use RSA or ECDSA"
+        yield error(f"gateway.client_ca {path}: a key of a kind that we cannot use", "use RSA or ECDSA")
         return
     if known is None:
         return
@@ -160,14 +140,14 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Found]:
     for each in foreign:
         text = f"{gateway.client_crl}: the list of {each.issuer} is not of the authority {path}"
         if len(foreign) == len(known.all):
-            yield "error", text, "take the list of that authority"
+            yield error(text, "take the list of that authority")
         else:
-            yield "note", f"{text}, nor of another there", "it counts for clients that bring that authority"
+            yield note(f"{text}, nor of another there", "it counts for clients that bring that authority")
     for row in trust_report.lists(issuers, known, time.time()):
-        yield ("error" if row.severity == "error" else "warning"), row.what, row.remedy
+        yield (error if row.severity == "error" else warning)(row.what, row.remedy)
 
 
-def _lists(gateway: GatewayTable) -> Generator[Found, None, RevocationLists | None]:
+def _lists(gateway: GatewayTable) -> Generator[Finding, None, RevocationLists | None]:
     if gateway.client_crl is None:
         return RevocationLists()
     if closed := list(_closed("gateway.client_crl", gateway.client_crl)):
@@ -175,18 +155,17 @@ def _lists(gateway: GatewayTable) -> Generator[Found, None, RevocationLists | No
         return None
     try:
         return RevocationLists.read(gateway.client_crl)
-    except PkiError as error:
-        yield "error", f"gateway.client_crl {error.message}", error.hint
+    except PkiError as failure:
+        yield error(f"gateway.client_crl {failure.message}", failure.hint)
         return None
 
 
-def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Found]:
+def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Finding]:
     """Authorities often certify more than the machines that should connect."""
     if "*" not in gateway.allow:
         return
     whose = f"any of {authorities} authorities" if authorities > 1 else "the authority"
-    yield (
-        "warning" if authorities > 1 else "note",
+    yield (warning if authorities > 1 else note)(
         f'gateway.allow has "*": every client certificate of {whose} in gateway.client_ca lets in',
         'name those that may, for example allow = ["*.corp.example"]',
     )

@@ -7,9 +7,6 @@ from typing import Literal, NamedTuple
 
 from manageout.errors import ManageoutError
 
-Found = tuple[Literal["note", "warning", "error"], str, str]
-"""The fields of a :class:`Finding`."""
-
 
 class Finding(NamedTuple):
     """``note`` is worth knowing, ``warning`` will trouble somebody, ``error`` keeps the daemon from working."""
@@ -19,11 +16,26 @@ class Finding(NamedTuple):
     remedy: str
 
 
-def gathered(ask: Callable[[], Iterable[Found]]) -> list[Finding]:
+def error(message: str, remedy: str) -> Finding:
+    """What keeps the daemon from working."""
+    return Finding("error", message, remedy)
+
+
+def warning(message: str, remedy: str) -> Finding:
+    """What will trouble somebody."""
+    return Finding("warning", message, remedy)
+
+
+def note(message: str, remedy: str = "") -> Finding:
+    """What is worth knowing."""
+    return Finding("note", message, remedy)
+
+
+def gathered(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """What a check has found; when it could not go on, that comes last."""
     found: list[Finding] = []
     try:
-        found.extend(Finding(*each) for each in ask())
-    except ManageoutError as error:
-        found.append(Finding("error", error.message, error.hint))
+        found.extend(ask())
+    except ManageoutError as failure:
+        found.append(error(failure.message, failure.hint))
     return found

@@ -18,52 +18,54 @@ from manageout.linux.bpf.libbpf import Attachment, Object
 from manageout.linux.host import netns, privileges
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.features import features
-from manageout.service.check.found import Found
+from manageout.service.check.found import Finding, error, note, warning
 from manageout.service.daemon.desired import desired
+from manageout.service.policy import filter_watch
 from manageout.service.policy.surroundings import Surroundings
+from manageout.service.probe.machine import filters
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import WELL_KNOWN_NAT64
 
 
-def packet_filter(site: Site, plan: Plan) -> Iterator[Found]:
+def packet_filter(site: Site, plan: Plan) -> Iterator[Finding]:
     """Whether our rules can be loaded, and whose drop what must pass."""
     if shutil.which("nft") is None:
-        yield "error", "nft is not installed", "apt-get install nftables"
+        yield error("nft is not installed", "apt-get install nftables")
         return
     if privileges.Capability.NET_ADMIN not in privileges.effective():
-        yield "note", "not permitted to read the packet filter", "run check as root"
+        yield note("not permitted to read the packet filter", "run check as root")
         return
     try:
         nft.trial(nft.TABLE, desired(site, plan, Surroundings(features=features())).filter)
-    except KernelError as error:
-        yield "error", error.message, error.hint
-    for table, hook in nft.dropping_chains(leases=site.translation is not None):
-        text = f"table {table} drops by default what is {'forwarded' if hook == 'forward' else 'received'}"
-        if hook == "forward":
-            hint = 'accept iifname "mo-*" and oifname "mo-*" there: our table cannot overrule it'
-        else:
-            hint = "accept there protocol 41 from isatap.hosts, and TCP to gateway.listen"
-        yield "warning", text, hint
+    except KernelError as failure:
+        yield error(failure.message, failure.hint)
+    judged = filters(site, plan, ())
+    for row in filter_watch.dropped(judged):
+        yield warning(row.what, row.remedy)
+    for each in judged:
+        if each.result == "maybe":
+            what = f"another firewall may drop {each.what}: {each.rule} (such as {each.packet})"
+            yield note(what, "once it runs: nft monitor trace, with `meta nftrace set 1` in a rule")
 
 
-def fast_path(site: Site, plan: Plan) -> Iterator[Found]:
+def fast_path(site: Site, plan: Plan) -> Iterator[Finding]:
     """Whether eBPF will carry packets, and how it will be attached."""
     roles = {isatap_bpf.loaded: site.isatap is not None, xlat_bpf.loaded: site.translation is not None}
     wanted = [load for load, needed in roles.items() if needed and site.daemon.fast_path]
     if not wanted:
         return
     if not {privileges.Capability.BPF, privileges.Capability.PERFMON} <= privileges.effective():
-        yield "note", "not permitted to try eBPF", "run check as root"
+        yield note("not permitted to try eBPF", "run check as root")
         return
     ways = set()
     for load in wanted:
         ways.add((yield from _tried(load)))
     if site.translation is not None and not _short(plan.nat64):
         hint = "leave translation.prefix out, or use a /96 other than 64:ff9b::/96"
-        yield "warning", f"eBPF cannot translate {plan.nat64}: every packet goes through Python", hint
+        yield warning(f"eBPF cannot translate {plan.nat64}: every packet goes through Python", hint)
     if "clsact" in ways:
-        yield "note", "this kernel has no tcx: the fast path uses clsact", "Linux 6.6 or later"
+        yield note("this kernel has no tcx: the fast path uses clsact", "Linux 6.6 or later")
 
 
 def way(load: Callable[[], Object]) -> str:
@@ -74,13 +76,13 @@ def way(load: Callable[[], Object]) -> str:
             return attachment.way
 
 
-def _tried(load: Callable[[], Object]) -> Generator[Found, None, str]:
+def _tried(load: Callable[[], Object]) -> Generator[Finding, None, str]:
     try:
         return way(load)
-    except FastPathUnavailable as error:
-        yield "warning", f"no fast path, the daemon goes on without: {error.message}", error.hint
-    except NotPermitted as error:
-        yield "note", f"not tried whether eBPF can be attached: {error.message}", error.hint
+    except FastPathUnavailable as failure:
+        yield warning(f"no fast path, the daemon goes on without: {failure.message}", failure.hint)
+    except NotPermitted as failure:
+        yield note(f"not tried whether eBPF can be attached: {failure.message}", failure.hint)
     return ""
 
 

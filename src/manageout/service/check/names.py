@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from manageout.service.check.found import Found
+from manageout.service.check.found import Finding, warning
 from manageout.site.tables.site import GatewayTable, Site
 
 LONG = 256
@@ -16,7 +16,7 @@ _COMMON = re.compile(r"\s*cn\s*=\s*", re.IGNORECASE)
 _TOKEN = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
-def names(site: Site) -> Iterator[Found]:
+def names(site: Site) -> Iterator[Finding]:
     """Of clients, in whatever table."""
     gateway = site.gateway
     if gateway is not None and gateway.authentication == "certificates":
@@ -35,29 +35,29 @@ def _places(site: Site, gateway: GatewayTable) -> Iterator[tuple[str, str]]:
     )
 
 
-def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Found]:
+def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Finding]:
     allowed = (("gateway.allow", pattern) for pattern in gateway.allow)
     for path, text in (*allowed, *_places(site, gateway)):
         if found := _COMMON.match(text):
             what = f"{path}: {text!r} is no client's name: it is compared with a DNS name of the certificate"
-            yield "warning", what, f'write "{text[found.end() :]}"'
+            yield warning(what, f'write "{text[found.end() :]}"')
 
 
-def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Found]:
+def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Finding]:
     for path, text in _places(site, gateway):
         if _COMMON.match(text) or any(overlap(text.lower(), each.lower()) for each in gateway.allow):
             continue
         what = f"{path}: gateway.allow lets in no client whose name matches {text!r}"
-        yield "warning", what, "correct the one or the other"
+        yield warning(what, "correct the one or the other")
 
 
-def _reserved(site: Site) -> Iterator[Found]:
+def _reserved(site: Site) -> Iterator[Finding]:
     """A name in another zone, which no client could get anyway."""
     zone = (site.names.zone or site.site.domain).lower().strip(".") if site.names is not None else ""
     for name in site.names.reserved if site.names is not None and zone else ():
         if "." in name.strip(".") and not f".{name.lower().strip('.')}".endswith(f".{zone}"):
             what = f"names.reserved: {name} is not in the zone {zone}: it reserves nothing"
-            yield "warning", what, f"write its first label, or a name below {zone}"
+            yield warning(what, f"write its first label, or a name below {zone}")
 
 
 def overlap(one: str, other: str) -> bool:

@@ -9,26 +9,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manageout.directory.ad.domain import PYTHON
-from manageout.service.check.found import Found
+from manageout.service.check.found import Finding, error, note
 from manageout.site.tables.site import Site
 
 WAIT = 20.0
 
 
-def needs(site: Site) -> Iterator[Found]:
+def needs(site: Site) -> Iterator[Finding]:
     """What is missing for each table that is there."""
     if site.names is not None and site.names.authentication == "kerberos" and not _package("gssapi"):
         what = 'names.authentication = "kerberos" needs the Python package gssapi'
-        yield "error", what, "apt-get install python3-gssapi, or pip install 'manageout[ad]'"
+        yield error(what, "apt-get install python3-gssapi, or pip install 'manageout[ad]'")
     rollout = site.rollout
     if rollout is not None and (rollout.managers_group or rollout.clients_group) and not _samba():
         what = "rollout: `rollout gpo --publish` needs Samba's Python package; the folder needs nothing"
-        yield "note", what, "apt-get install python3-samba"
+        yield note(what, "apt-get install python3-samba")
     yield from _directory("daemon.state_dir", site.daemon.state_dir)
     yield from _directory("daemon.runtime_dir", site.daemon.runtime_dir)
 
 
-def restart(site: Site, roles: frozenset[str]) -> Iterator[Found]:
+def restart(site: Site, roles: frozenset[str]) -> Iterator[Finding]:
     """Tables that the running daemon does not serve yet, or still does; ``roles``: by its status, empty if unknown."""
     for table, served in _ROLES.items() if roles else ():
         wanted, there = getattr(site, table) is not None, bool(roles & served)
@@ -38,7 +38,7 @@ def restart(site: Site, roles: frozenset[str]) -> Iterator[Found]:
                 if wanted
                 else f"the running daemon still has [{table}]"
             )
-            yield "note", f"{what}: a reload does not change that", "systemctl restart manageout"
+            yield note(f"{what}: a reload does not change that", "systemctl restart manageout")
 
 
 _ROLES = {
@@ -64,14 +64,12 @@ def _samba() -> bool:
     return done.returncode == 0
 
 
-def _directory(option: str, path: Path) -> Iterator[Found]:
+def _directory(option: str, path: Path) -> Iterator[Finding]:
     """There, or to be made in what is there. Only root knows what the daemon may."""
     there = next(each for each in (path, *path.parents) if os.path.lexists(each))
     if not there.is_dir():
-        yield "error", f"{option} {path}: {there} is no directory", "choose another, or move that away"
+        yield error(f"{option} {path}: {there} is no directory", "choose another, or move that away")
     elif os.geteuid() == 0 and os.statvfs(there).f_flag & os.ST_RDONLY:
-        yield (
-            "error",
-            f"{option} {path}: its file system is read-only",
-            "choose another, or mount it read-write",
+        yield error(
+            f"{option} {path}: its file system is read-only", "choose another, or mount it read-write"
         )

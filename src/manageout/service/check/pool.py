@@ -12,7 +12,7 @@ from manageout.errors import ManageoutError, NotPermitted
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.arp import who_has
 from manageout.protocol.leases.leases import machines_of
-from manageout.service.check.found import Found
+from manageout.service.check.found import Finding, error, note, warning
 from manageout.service.state.leases import stored_leases
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import Plan
@@ -27,7 +27,7 @@ PROXIES = 4
 """One machine that answers for so many is a proxy for all of them."""
 
 
-def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Found]:
+def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Finding]:
     """What makes the pool unfit on this machine. Changes nothing; asks the link for two seconds at most."""
     block = plan.leases
     if site.translation is None or block is None:
@@ -36,48 +36,46 @@ def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Found]:
     yield from _among_managers(site, block)
     for address in sorted({address.ip for address in netlink.addresses()}, key=str):
         if address in block:
-            yield "error", f"{block} has {address}, this machine's own address", choose
+            yield error(f"{block} has {address}, this machine's own address", choose)
     for route in netlink.routes(AF_INET, protocol=None):
         if route.via is not None and route.via in block:
-            yield "error", f"{block} has {route.via}, a router: the way to {route.prefix}", choose
+            yield error(f"{block} has {route.via}, a router: the way to {route.prefix}", choose)
     side = ipv4_side(netlink, site, plan)
     for dev, subnets in side.connected.items():
         for subnet in subnets:
             if block.overlaps(subnet) and not block.subnet_of(subnet):
-                yield "error", f"{block} covers {subnet}, the subnet of {dev}", choose
+                yield error(f"{block} covers {subnet}, the subnet of {dev}", choose)
     asking = side.device_for(block)
     if asking is not None:
         yield from _in_use(site, block, asking, side.own)
     elif not site.translation.masquerade:
-        yield (
-            "note",
+        yield note(
             f"{block} is in no subnet of this machine: the intranet needs a route to it",
             "`manageout plan` prints it for routers",
         )
 
 
-def _among_managers(site: Site, block: IPv4Network) -> Iterator[Found]:
+def _among_managers(site: Site, block: IPv4Network) -> Iterator[Finding]:
     for number, manager in enumerate(site.policy.managers):
         for source in manager.source:
             if isinstance(source, IPv4Network) and source.overlaps(block):
-                yield (
-                    "warning",
+                yield warning(
                     f"policy.managers.{number}.from: {source} holds leases of {block}: clients of another gateway of "
                     "the site, who come from their leases, count as managers",
                     "name the managers' networks without translation.pool, or choose another pool",
                 )
 
 
-def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Found]:
+def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Finding]:
     """Ask by ARP for the addresses that clients have, had, or will get first."""
     asked = _sample(site, block)
     try:
         found = who_has(dev, own.packed, asked, WAIT)
     except NotPermitted:
-        yield "note", f"not permitted to ask on {dev} who has addresses of {block}", "run check as root"
+        yield note(f"not permitted to ask on {dev} who has addresses of {block}", "run check as root")
         return
-    except ManageoutError as error:
-        yield "note", error.message, error.hint
+    except ManageoutError as failure:
+        yield note(failure.message, failure.hint)
         return
     by_machine: dict[bytes, list[bytes]] = {}
     for v4, hardware in sorted(found.items()):
@@ -85,15 +83,13 @@ def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Itera
     for hardware, addresses in by_machine.items():
         name = hardware.hex(":")
         if len(addresses) > PROXIES:
-            yield (
-                "error",
+            yield error(
                 f"{name} on {dev} answers for {len(addresses)} of {len(asked)} addresses of {block}",
                 "turn off proxy ARP there, or choose another translation.pool",
             )
             continue
         for v4 in addresses:
-            yield (
-                "error",
+            yield error(
                 f"{IPv4Address(v4)} of the pool is in use by {name} on {dev}",
                 "give that machine another address, or choose another translation.pool",
             )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from manageout.errors import ManageoutError
 from manageout.protocol.names.claims import plain
 from manageout.service.tls.certificates import load_certificate, names_of
 from manageout.site.tables.site import Site
+from manageout.wire.host_port import host_of
 
 
 def own_names(site: Site) -> frozenset[str]:
@@ -28,7 +28,7 @@ def _of(site: Site) -> Iterator[str]:
     if site.rollout is not None:
         yield site.rollout.gateway_name
         for url in (site.rollout.location_url, *(text.partition(":")[2] for text in site.rollout.resources)):
-            yield (urlsplit(url).hostname or "") if "//" in url else url
+            yield host_of(url) if "//" in url else url
     for manager in site.policy.managers:  # whoever has the name has its permissions
         yield from (source for source in manager.source if isinstance(source, str))
     yield socket.gethostname().partition(".")[0]

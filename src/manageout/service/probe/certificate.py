@@ -17,19 +17,19 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from manageout.errors import ManageoutError
+from manageout.errors import ManageoutError, WireError
 from manageout.service.iphttps.dial import GatewayUrl
 from manageout.service.probe.dns import resolve
 from manageout.service.probe.results import Certificate, Crl, GatewayAnswer
 from manageout.service.tls import contexts as tls
 from manageout.service.tls.certificates import UNREADABLE, load_certificate, load_certificates, names_of
 from manageout.service.tls.revocation import RevocationLists
+from manageout.wire.iphttps import HeadParser, StatusHead
 from manageout.words import said
 
 WAIT = 5.0
 MAX_FILE = 4 << 20
 MAX_REVOKED = 1000
-_HEAD = 4096
 
 
 def from_file(path: Path) -> Certificate:
@@ -133,7 +133,8 @@ def _greet(answer: GatewayAnswer, place: GatewayUrl, wait: float) -> GatewayAnsw
                 seen = described(x509.load_der_x509_certificate(data), answer.url)
                 answer = answer._replace(certificate=seen)
             # A gateway that wants a client certificate ends the connection here, by an alert.
-            with contextlib.suppress(OSError):
+            # What answers something else than HTTP has a certificate all the same.
+            with contextlib.suppress(OSError, WireError):
                 return _ask_http(answer, stream, place, time.monotonic() + wait)
     except (OSError, *UNREADABLE) as error:
         return answer._replace(error=_words(error))
@@ -153,22 +154,18 @@ def _ask_http(answer: GatewayAnswer, stream: ssl.SSLSocket, place: GatewayUrl, u
     """A path that no gateway serves, so that no tunnel begins."""
     request = f"GET /manageout-probe HTTP/1.1\r\nHost: {place.host}\r\nConnection: close\r\n\r\n"
     stream.sendall(request.encode("ascii", "replace"))
-    head = b""
-    while b"\r\n\r\n" not in head and len(head) < _HEAD and (left := until - time.monotonic()) > 0:
+    parser = HeadParser()
+    while parser.head is None and (left := until - time.monotonic()) > 0:
         stream.settimeout(left)
-        if not (data := stream.recv(_HEAD)):
-            break
-        head += data
-    now = time.time()
-    first, *lines = head.decode("latin-1").split("\r\n")
-    words = first.split(" ")
-    if len(words) > 1 and words[0].startswith("HTTP/") and words[1].isdigit():
-        answer = answer._replace(status=int(words[1]))
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.lower() == "date":
-            with contextlib.suppress(ValueError, TypeError):
-                answer = answer._replace(ahead=now - parsedate_to_datetime(value.strip()).timestamp())
+        if not (data := stream.recv(4096)):
+            return answer
+        parser.feed(data)
+    now, head = time.time(), parser.head
+    if not isinstance(head, StatusHead):
+        return answer
+    answer = answer._replace(status=head.status)
+    with contextlib.suppress(ValueError, TypeError):
+        answer = answer._replace(ahead=now - parsedate_to_datetime(head.headers.get("date", "")).timestamp())
     return answer
 
 

@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import socket
 import struct
 import time
 from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import NamedTuple, TypeVar
 
-from manageout.errors import KernelError, NotPermitted, WireError
+from manageout.errors import WireError
 from manageout.linux.netlink.conntrack import PROBE_MARK
+from manageout.linux.packets import raw
+from manageout.linux.packets.raw import Incoming
+from manageout.service.probe import rounds
 from manageout.service.probe.results import Echo, TcpAnswer
 from manageout.wire import icmpv6, ipv6, tcp
 
 T = TypeVar("T")
 WAIT = 1.5
-TRIES = 3
-_IPV6 = 0x86DD
-_OUTGOING = 4
 _PORTS = (49152, 65535)
 _MSS = b"\x02\x04\x04\xc4"  # 1220: what fits into the link's 1280 bytes
 
@@ -41,7 +39,7 @@ _UNREACHABLE = {
 }
 
 
-class Link(NamedTuple):
+class ClientLink(NamedTuple):
     """A manager's address, a client's, and the device of the clients' link."""
 
     source: IPv6Address
@@ -49,7 +47,7 @@ class Link(NamedTuple):
     device: str
 
 
-def echo(link: Link, wait: float = WAIT) -> Echo:
+def echo(link: ClientLink, wait: float = WAIT) -> Echo:
     """Ping the client as the manager. Raises :class:`NotPermitted`."""
     ident = os.urandom(4)
     source, target = link.source.packed, link.target.packed
@@ -72,7 +70,7 @@ def echo(link: Link, wait: float = WAIT) -> Echo:
     )
 
 
-def open_tcp(link: Link, port: int, wait: float = WAIT) -> TcpAnswer:
+def open_tcp(link: ClientLink, port: int, wait: float = WAIT) -> TcpAnswer:
     """Try to open a TCP port of the client as the manager. Raises :class:`NotPermitted`."""
     source, target = link.source.packed, link.target.packed
     low, high = _PORTS
@@ -106,7 +104,7 @@ def open_tcp(link: Link, port: int, wait: float = WAIT) -> TcpAnswer:
     return found or TcpAnswer(str(link.target), port, "silent", wait, "", f"no answer in {wait:g} s")
 
 
-def _tcp(link: Link, header: tcp.Tcp) -> bytes:
+def _tcp(link: ClientLink, header: tcp.Tcp) -> bytes:
     source, target = link.source.packed, link.target.packed
     return ipv6.build(source, target, tcp.TCP, tcp.build(source, target, header._replace(options=b"")))
 
@@ -123,44 +121,22 @@ def _words(found: icmpv6.Icmpv6) -> str:
 
 
 def _exchange(
-    link: Link, packet: bytes, answers: Callable[[ipv6.Ipv6, bytes], T | None], wait: float
+    link: ClientLink, packet: bytes, answers: Callable[[ipv6.Ipv6, bytes], T | None], wait: float
 ) -> T | None:
-    """Send ``packet`` up to :data:`TRIES` times, until an incoming packet is an answer."""
-    with contextlib.closing(_listen(link.device)) as sniffer:
-        begin = time.monotonic()
-        for attempt in range(TRIES):
-            _send(link, packet)
-            until = begin + wait * (attempt + 1) / TRIES
-            while (left := until - time.monotonic()) > 0:
-                if not select.select([sniffer], [], [], left)[0]:
-                    break
-                data, place = sniffer.recvfrom(65535)
-                if place[2] == _OUTGOING:
-                    continue
-                with contextlib.suppress(WireError):
-                    header, body = ipv6.parse(data)
-                    if header.dst == link.source.packed and (found := answers(header, body)) is not None:
-                        return found
-    return None
+    """Send ``packet`` again and again, until an incoming packet is an answer."""
+    found: T | None = None
+
+    def take() -> bool:
+        nonlocal found
+        with contextlib.suppress(WireError):
+            header, body = ipv6.parse(incoming.read())
+            found = answers(header, body) if header.dst == link.source.packed else None
+        return found is not None
+
+    with contextlib.closing(Incoming(link.device)) as incoming:
+        rounds.ask(lambda: _send(link, packet), [incoming], take, wait)
+    return found
 
 
-def _listen(device: str) -> socket.socket:
-    try:
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_IPV6))
-    except PermissionError:
-        raise NotPermitted("not permitted to listen on the clients' link", "run as root") from None
-    try:
-        sock.bind((device, _IPV6))
-    except OSError as error:
-        sock.close()
-        raise KernelError(f"{device}: {error.strerror}", "is the daemon running?") from None
-    return sock
-
-
-def _send(link: Link, packet: bytes) -> None:
-    """As it is, source and all (ipv6(7), IPPROTO_RAW); it counts as sent by this machine, so no policy is asked."""
-    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.device.encode())
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, PROBE_MARK)
-        with contextlib.suppress(OSError):  # no route just now: then nobody answers
-            raw.sendto(packet, (str(link.target), 0))
+def _send(link: ClientLink, packet: bytes) -> None:
+    raw.send_marked(packet, str(link.target), link.device, PROBE_MARK)

@@ -33,15 +33,9 @@ _GENERAL_STRING, _GENERALIZED_TIME, _INTEGER = 0x1B, 0x18, 0x02
 def kerberos(address: str, realm: str, wait: float = WAIT) -> ClockReading:
     """Ask the domain controller at ``address``; no account is used, and none is tried."""
     how = "Kerberos"
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     request = _request(realm.upper().encode("ascii", "replace"))
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(wait)
-            sock.connect((address, KERBEROS_PORT))
-            sent = time.time()
-            sock.send(request)
-            answer, now = sock.recv(4096), time.time()
+        answer, moment = _exchange(Server(address, KERBEROS_PORT), request, wait)
     except TimeoutError:
         return ClockReading(address, how, error=f"no answer in {wait:g} s")
     except OSError as error:
@@ -50,7 +44,7 @@ def kerberos(address: str, realm: str, wait: float = WAIT) -> ClockReading:
         told = _server_time(answer)
     except (ValueError, IndexError):
         return ClockReading(address, how, error="the answer is no Kerberos error")
-    return ClockReading(address, how, (sent + now) / 2 - told)
+    return ClockReading(address, how, moment - told)
 
 
 def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> ClockReading:
@@ -60,13 +54,7 @@ def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> ClockRea
     query = dns.message.make_query(zone, dns.rdatatype.SOA)
     try:
         KeySigner(key_file).sign_query(query)
-        family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(wait)
-            sock.connect((place.address, place.port))
-            sent = time.time()
-            sock.send(query.to_wire())
-            answer, now = sock.recv(65535), time.time()
+        answer, moment = _exchange(place, query.to_wire(), wait)
         # Read without the key: a wrong clock is exactly what makes a signature worthless.
         message = dns.message.from_wire(answer, keyring=False)
     except TimeoutError:
@@ -78,7 +66,17 @@ def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> ClockRea
     told = _signed_at(message)
     if told is None:
         return ClockReading(server, how, error="the answer is not signed with our key")
-    return ClockReading(server, how, (sent + now) / 2 - told)
+    return ClockReading(server, how, moment - told)
+
+
+def _exchange(server: Server, message: bytes, wait: float) -> tuple[bytes, float]:
+    """The answer to a datagram, and when it was given by our clock. Raises :class:`OSError`."""
+    with socket.socket(server.family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(wait)
+        sock.connect((server.address, server.port))
+        sent = time.time()
+        sock.send(message)
+        return sock.recv(65535), (sent + time.time()) / 2
 
 
 def _signed_at(message: dns.message.Message) -> float | None:

@@ -56,8 +56,7 @@ def ask(name: str, kind: str, server: str, wait: float = WAIT) -> DnsAnswer:
     try:
         place = Server.parse(server)
         query = dns.message.make_query(name, kind)
-        family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+        with socket.socket(place.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
             sock.connect((place.address, place.port))  # so that a closed port is told
             answer = dns.query.udp(query, place.address, wait, place.port, ignore_trailing=True, sock=sock)
         if answer.flags & dns.flags.TC:

@@ -14,8 +14,9 @@ from socket import AF_INET, AF_INET6
 from manageout.errors import KernelError, ManageoutError
 from manageout.linux.host import sysctl
 from manageout.linux.netlink.links import Netlink
-from manageout.linux.nft.evaluate import PROTOCOL_41, TCP, Hook, Packet
-from manageout.service.probe.filter import of_others
+from manageout.linux.nft import program as nft
+from manageout.linux.nft.evaluate import PROTOCOL_41, TCP, Hook, Packet, Ruleset
+from manageout.linux.nft.tables import OURS
 from manageout.service.probe.results import Judged, Kind, ReversePath
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
@@ -45,29 +46,23 @@ def sysctls() -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found if value is not None)
 
 
-def reverse_paths(site: Site) -> tuple[ReversePath, ...]:
-    """The devices of our locators, and the way back to the managers."""
+def reverse_paths(site: Site, most: int = MAX_NETWORKS) -> tuple[ReversePath, ...]:
+    """The devices of our locators, and the way back to the first address of ``most`` of the managers' networks."""
     isatap = site.isatap
     if isatap is None:
         return ()
     found = []
     with Netlink() as netlink:
-        for locator in isatap.locators:
-            dev = device_of(netlink, locator)
-            if dev:
-                strict = _strict(dev)
-                for network in isatap.hosts[:MAX_NETWORKS]:
-                    back = _way(netlink, network[0])
-                    found.append(ReversePath(dev, strict, str(network), back))
+        for dev in filter(None, (device_of(netlink, locator) for locator in isatap.locators)):
+            modes = [sysctl.find(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", dev)]
+            strict = max(int(mode or 0) for mode in modes) == 1
+            for network in isatap.hosts[:most]:
+                found.append(ReversePath(dev, strict, str(network), _way(netlink, network[0])))
     return tuple(found)
 
 
-def _strict(dev: str) -> bool:
-    modes = [sysctl.find(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", dev)]
-    return max(int(mode or 0) for mode in modes) == 1
-
-
-def _way(netlink: Netlink, address: IPv4Address) -> str:
+def _way(netlink: Netlink, address: IPv4Address | IPv6Address) -> str:
+    """The device of the way to ``address``; empty when there is none."""
     try:
         return netlink.route_get(address).dev
     except KernelError:
@@ -98,6 +93,14 @@ def filters(site: Site | None, plan: Plan | None, routers: tuple[IPv4Address, ..
             judgement = ruleset.judge(hook, packet)
             found.append(Judged(what, _words(packet), judgement.result, judgement.rule))
     return tuple(found)
+
+
+def of_others() -> Ruleset:
+    """The packet filter that the kernel holds but for our own tables, about which the site file says more.
+
+    Raises :class:`NotPermitted` without CAP_NET_ADMIN, :class:`KernelError`.
+    """
+    return Ruleset(*nft.ruleset(OURS))
 
 
 def legacy_tables(root: Path = Path("/proc/net")) -> list[str]:
@@ -170,16 +173,18 @@ def _default_device(netlink: Netlink, version: int) -> str:
 
 def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[Question]:
     """First packets of connections that our own table would let through."""
-    if site.gateway is None:
+    isatap, gateway = site.isatap, site.gateway
+    manager = Packet(str(plan.isatap_prefix[0x10]), "", TCP, dport=3389, iif=ISATAP_DEVICE)
+    for route in isatap.routes[:MAX_NETWORKS] if isatap is not None else ():
+        if dev := _way(netlink, route.via):
+            yield "forward", "clients' packets", manager._replace(dst=str(route.prefix[0x10]), oif=dev)
+    if gateway is None:
         return
     client = str(plan.client_prefix[0x10])
-    if site.isatap is not None:
-        manager = str(plan.isatap_addresses[0])
-        yield (
-            "forward",
-            "clients' packets",
-            Packet(manager, client, TCP, dport=3389, iif=ISATAP_DEVICE, oif=IPHTTPS_DEVICE),
-        )
+    if isatap is not None:
+        yield "forward", "clients' packets", manager._replace(dst=client, oif=IPHTTPS_DEVICE)
+    elif gateway.isatap_router is not None and (dev := _way(netlink, gateway.isatap_router)):
+        yield "forward", "clients' packets", manager._replace(dst=client, iif=dev, oif=IPHTTPS_DEVICE)
     if site.translation is None or plan.leases is None:
         return
     server = str(rfc6052_embed(plan.nat64, IPv4Address("10.0.0.1")))

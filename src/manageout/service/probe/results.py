@@ -206,6 +206,11 @@ class ReversePath(NamedTuple):
     network: str
     back: str
 
+    @property
+    def drops(self) -> bool:
+        """What comes from there is dropped without a trace."""
+        return self.strict and self.back != self.dev
+
 
 class DueRecord(NamedTuple):
     """A DNS record that a lease should have, and what each server has instead of it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from manageout.errors import ManageoutError, NotPermitted
+from manageout.linux.host.lock import lock
 
 CONTROL_SOCKET = "control.sock"
 
@@ -36,13 +36,12 @@ class RuntimeDir:
     def busy(self) -> bool:
         """Whether another process holds the lock now. Makes nothing."""
         try:
-            with open(self.path / "lock") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            with open(self.path / "lock") as file:
+                return not lock(file.fileno(), shared=True)
         except FileNotFoundError:
             return False
         except OSError:
             return True
-        return False
 
     def __enter__(self) -> Self:
         try:
@@ -54,13 +53,11 @@ class RuntimeDir:
             raise NotPermitted(f"not permitted to write in {self.path}", "run as root") from None
         except OSError as error:
             raise ManageoutError(f"{self.path}: {error.strerror}", "choose another --runtime-dir") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(self._lock):
             owner = os.read(self._lock, 20).decode(errors="replace").strip() or "unknown"
             self._release()
             hint = "stop it first, or give this one another --runtime-dir"
-            raise ManageoutError(f"already running in {self.path} (process {owner})", hint) from None
+            raise ManageoutError(f"already running in {self.path} (process {owner})", hint)
         with contextlib.suppress(OSError):  # no room: the lock holds all the same
             os.ftruncate(self._lock, 0)
             os.write(self._lock, f"{os.getpid()}\n".encode())

@@ -23,6 +23,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Literal
 
 from manageout.errors import ManageoutError
+from manageout.linux.host import netns
 from manageout.linux.netlink.events import AddressMonitor
 from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import NamesSeen
@@ -114,7 +115,7 @@ class NamePolicyService(Role):
     def prepare(self) -> None:
         """Before any privilege is given up: undo what a dead process has left. Raises :class:`ManageoutError`."""
         # Now, because /proc/1 is hidden from a process without privileges.
-        self._may_touch = resolv_conf.machine_network() or resolv_conf.is_mounted()
+        self._may_touch = netns.is_of_machine() or netns.is_mount(resolv_conf.PATH)
         if self._options.way == "off" or not self._may_touch:
             return
         with contextlib.suppress(ManageoutError):  # another client has it: a fault if we need it ourselves

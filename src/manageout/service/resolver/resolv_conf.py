@@ -246,20 +246,6 @@ def recover_after_death(path: Path) -> None:
             return
 
 
-def machine_network() -> bool:
-    """Whether this process is in the network namespace of the machine (or container), not in one within it."""
-    try:
-        return os.readlink("/proc/1/ns/net") == os.readlink("/proc/self/ns/net")
-    except OSError:  # hidden from us
-        return False
-
-
-def is_mounted(path: Path = PATH) -> bool:
-    """Whether the file is a mount of its own, as in containers and under ``ip netns exec``."""
-    with open("/proc/self/mountinfo") as mounts:
-        return any(line.split(" ")[4] == os.fspath(path) for line in mounts)
-
-
 def servers_of(text: str) -> list[str]:
     """The addresses in ``nameserver`` lines."""
     found = []

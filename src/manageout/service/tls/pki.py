@@ -13,7 +13,6 @@ Keys are readable by their owner only. Every file is replaced in one step, and n
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from manageout.errors import PkiError
+from manageout.linux.host.lock import lock
 from manageout.service.process.files import replace_file
 from manageout.service.tls import certificates
 from manageout.words import said
@@ -268,7 +268,7 @@ class Authority:
         except OSError as error:
             raise PkiError(f"{self.directory}: {error.strerror}", "check its owner and mode") from None
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            lock(fd, wait=True)
             yield
         finally:
             os.close(fd)

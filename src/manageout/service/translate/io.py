@@ -12,7 +12,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from manageout.errors import KernelError, NotPermitted
+from manageout.linux.packets.raw import sender
 from manageout.linux.packets.tun import PLAIN, VNET_HDR, Tun
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
@@ -47,7 +47,7 @@ class TranslatorIo(TunLink):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._raw = {4: _raw(socket.AF_INET), 6: _raw(socket.AF_INET6)}
+        self._raw = {4: sender(socket.AF_INET), 6: sender(socket.AF_INET6)}
         self.read(self.tun.fd, self._from_tun)
         return self
 
@@ -143,16 +143,3 @@ def _source(packet: bytes) -> bytes:
     if version == 4 and len(packet) >= HEADER4:
         return packet[12:16]
     return packet[8:24] if version == 6 and len(packet) >= HEADER6 else b""
-
-
-def _raw(family: socket.AddressFamily) -> socket.socket:
-    try:
-        return socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_RAW)
-    except PermissionError:
-        raise NotPermitted(
-            "not permitted to open a raw socket", "run as root, or grant CAP_NET_RAW"
-        ) from None
-    except OSError as error:
-        raise KernelError(
-            f"raw sockets: {error.strerror}", "a Linux kernel with IPv4 and IPv6 is needed"
-        ) from None

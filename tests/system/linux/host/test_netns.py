@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +49,22 @@ def test_failures_are_told(namespaces: Callable[[str], str]) -> None:
         netns.run(NAME, ["ip", "link", "show", "absent"])
     assert "does not exist" in caught.value.message
     assert netns.run(NAME, ["false"], check=False).returncode == 1
+
+
+def test_whether_this_is_the_machines_own(namespaces: Callable[[str], str]) -> None:
+    with netns.inside(namespaces(NAME)):
+        assert not asked_in_a_child()
+    assert os.readlink("/proc/1/ns/net") != os.readlink("/proc/self/ns/net") or netns.is_of_machine()
+
+
+def asked_in_a_child() -> bool:
+    """``/proc/self`` is the process, of which only this thread has gone into the namespace."""
+    code = "from manageout.linux.host import netns; print(netns.is_of_machine())"
+    return (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "True\n"
+    )
+
+
+def test_whether_a_file_is_a_mount() -> None:
+    assert netns.is_mount(Path("/proc")) and not netns.is_mount(Path("/proc/self"))

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from manageout.errors import KernelError
+from manageout.errors import KernelError, NotPermitted
+from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.linux.nft import program as nft
+from manageout.linux.nft.evaluate import PROTOCOL_41, Packet, Ruleset
 from manageout.linux.nft.tables import OURS
 
 BODY = "chain forward { type filter hook forward priority 0; policy accept; %s\n }"
@@ -64,6 +66,7 @@ def test_a_trial_without_the_right_to_a_namespace(lost: str, error: str) -> None
     code = f"""
 from manageout.errors import KernelError, NotPermitted
 from manageout.linux.nft import program as nft
+from manageout.linux.nft.evaluate import PROTOCOL_41, Packet, Ruleset
 from manageout.linux.nft.tables import OURS
 nft.trial(nft.TABLE, {BODY % "ip6 daddr fd00::/8 drop"!r})
 nft.trial(nft.TABLE, {BODY % "what is this"!r})
@@ -71,22 +74,6 @@ nft.trial(nft.TABLE, {BODY % "what is this"!r})
     argv = ["setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}", sys.executable, "-c", code]
     told = subprocess.run(argv, capture_output=True, text=True, check=False).stderr.strip().splitlines()[-1]
     assert (error or "KernelError: Linux") in told and (error or "syntax error") in told
-
-
-def test_chains_that_drop_what_we_need() -> None:
-    nft.replace_table(nft.TABLE, BODY % "")
-    nft.apply(
-        "table ip6 a { chain f { type filter hook forward priority 0; policy drop; }\n }\n"
-        "table inet b { chain i { type filter hook input priority 0; policy drop; }\n }\n"
-        "table ip c { chain f { type filter hook forward priority 0; policy drop; }\n }\n"
-        "table ip6 d { chain i { type filter hook input priority 0; policy accept; }\n }\n"
-    )
-    assert nft.dropping_chains() == [("inet b", "input"), ("ip6 a", "forward")]
-    assert nft.dropping_chains(leases=True) == [
-        ("inet b", "input"),
-        ("ip c", "forward"),
-        ("ip6 a", "forward"),
-    ]
 
 
 def test_no_nft_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +104,24 @@ def test_a_table_asked_for_by_parts_is_the_same() -> None:
     for options in (("-n", "-j", "list"), ("-n", "-t", "-j", "list")):
         whole = nft.table_objects("inet t", terse="-t" in options)
         assert told(nft.by_parts("inet t", options)) == told(whole) and len(told(whole)) == 7
+
+
+def test_a_table_that_another_program_owns_is_read_all_the_same() -> None:
+    """Like that of firewalld since 2.2: nobody else can change it, and what it drops is told."""
+    with subprocess.Popen(
+        ["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as owner:
+        assert owner.stdin is not None
+        owner.stdin.write("add table inet theirs { flags owner; }\n")
+        owner.stdin.write("add chain inet theirs i { type filter hook input priority 0; policy drop; }\n")
+        owner.stdin.flush()
+        wait_until("it is there", lambda: "chain i" in (nft.table_text("inet theirs") or ""), 10)
+        found = Ruleset(*nft.ruleset()).judge("input", Packet("10.0.0.2", "10.0.0.1", PROTOCOL_41, iif="lo"))
+        assert (found.result, found.rule) == ("drop", "nft table inet theirs, chain i: policy drop")
+        with pytest.raises(NotPermitted):
+            nft.apply("insert rule inet theirs i meta l4proto 41 accept")
+        owner.stdin.close()
+    wait_until("it has gone with its owner", lambda: nft.table_text("inet theirs") is None, 10)
 
 
 def test_only_rules_of_others_are_asked_for() -> None:

@@ -127,7 +127,19 @@ def test_names_and_ports_that_are_taken(place: Place) -> None:
 def test_other_peoples_packet_filter(place: Place) -> None:
     place.run(["nft", "add table ip6 theirs"])
     place.run(["nft", "add chain ip6 theirs f { type filter hook forward priority 0; policy drop; }"])
-    assert "table ip6 theirs drops" in only(place, "packet filter")
+    assert "drops clients' packets: nft table ip6 theirs, chain f" in only(place, "packet filter")
+    place.run(["nft", "add rule ip6 theirs f iifname mo-isatap0 accept"])
+    assert check(place) == {}
+    place.run(["nft", "insert rule ip6 theirs f meta mark 7 drop"])
+    assert "may drop clients' packets" in only(place, "packet filter")
+
+
+def test_a_packet_filter_that_drops_by_default_and_lets_in_what_must_pass(place: Place) -> None:
+    place.run(["nft", "add table inet theirs"])
+    place.run(["nft", "add chain inet theirs i { type filter hook input priority 0; policy drop; }"])
+    assert "drops protocol 41 in: nft table inet theirs, chain i" in only(place, "packet filter")
+    place.run(["nft", "add rule inet theirs i meta l4proto 41 accept"])
+    assert check(place) == {}
 
 
 def test_beside_our_own_daemon_nothing_is_taken(place: Place) -> None:
@@ -176,7 +188,7 @@ def test_a_nat64_prefix_that_reaches_nothing_private(place: Place) -> None:
     found = check(place)
     assert "cannot be reached" in found["NAT64 prefix"][0]["message"]
     assert "every packet goes through Python" in found["fast path"][0]["message"]
-    assert "table ip theirs drops" in found["packet filter"][0]["message"]
+    assert "nft table ip theirs, chain f" in found["packet filter"][0]["message"]
 
 
 def test_more_hosts_than_the_registry_remembers(place: Place) -> None:

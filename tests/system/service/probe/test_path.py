@@ -17,9 +17,8 @@ from manageout.linux.host import netns
 from manageout.linux.netlink.links import Hop, Netlink
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import UDP, Packet
-from manageout.service.probe import filter as probe_filter
+from manageout.service.probe import machine as probe_machine
 from manageout.service.probe import path as probe_path
-from manageout.service.probe import router as probe_router
 
 NEAR, FAR, FAR6 = IPv4Address("10.1.0.1"), IPv4Address("10.2.0.2"), IPv6Address("fd02::2")
 NOBODY, NOBODY_NEAR = IPv4Address("10.2.0.99"), IPv4Address("10.1.0.99")
@@ -185,34 +184,6 @@ def test_ports_that_are_open_closed_and_forbidden(path: None, target: IPv4Addres
         assert (found.result, found.by) == ("prohibited", router)
 
 
-def test_routers_that_cannot_answer(path: None) -> None:
-    with netns.inside("mo-pa"):
-        off, own, none = probe_router.solicit([FAR, IPv4Address("10.1.0.2"), NOBODY_NEAR], wait=1.0)
-    assert off.error == "10.2.0.2 says: it does not speak protocol 41"
-    assert own.error == "it is this machine"
-    assert none.error
-
-
-def test_protocol_41_that_a_router_in_between_prohibits(path: None) -> None:
-    rule = ["pref", "10", "ipproto", "41", "prohibit"]
-    netns.run("mo-pm", ["ip", "rule", "add", *rule])
-    try:
-        with netns.inside("mo-pa"):
-            (found,) = probe_router.solicit([FAR], wait=0.6)
-    finally:
-        netns.run("mo-pm", ["ip", "rule", "del", *rule])
-    assert found.error == "10.1.0.1 says: prohibited (a packet filter refuses)"
-
-
-@pytest.mark.parametrize("verdict", ["drop", "reject with icmpx admin-prohibited"])
-def test_nftables_says_nothing_about_protocol_41(path: None, verdict: str) -> None:
-    """Linux checks the upper checksum before it rejects, and finds none that it knows: even reject is silent."""
-    body = f"chain f {{ type filter hook forward priority 0; policy accept;\n meta l4proto 41 {verdict}\n }}"
-    with rules("mo-pm", body), netns.inside("mo-pa"):
-        (found,) = probe_router.solicit([FAR], wait=0.3)
-    assert found.error == "no answer in 0.3 s" and found.advertisement is None
-
-
 # --- The packet filter: the walk and the kernel agree ---------------------------------------------------
 
 _MATCHES = (
@@ -276,7 +247,7 @@ def test_the_walk_says_what_the_kernel_does(path: None, seed: int) -> None:
     dice = random.Random(seed)
     body = _ruleset(dice)
     with rules("mo-pb", body), netns.inside("mo-pb"):
-        ruleset = probe_filter.of_others()
+        ruleset = probe_machine.of_others()
         for source in ("127.0.0.1", "127.0.0.2", "127.0.0.7"):
             for port in (7001, 7002, 7003, 7009):
                 judged = ruleset.judge("input", Packet(source, "127.0.0.1", UDP, port, 6009, iif="lo"))
@@ -288,6 +259,6 @@ def test_what_cannot_be_seen_from_outside_is_left_open(path: None) -> None:
     body = "chain i { type filter hook input priority 0; policy accept;\n meta mark 5 drop\n }"
     packet = Packet("127.0.0.1", "127.0.0.1", UDP, 7001, iif="lo")
     with rules("mo-pb", body), netns.inside("mo-pb"):
-        found = probe_filter.of_others().judge("input", packet)
+        found = probe_machine.of_others().judge("input", packet)
     assert found.result == "maybe"
     assert found.rule == "nft table inet test, chain i: meta mark 0x00000005 drop"

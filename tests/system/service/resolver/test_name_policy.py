@@ -120,9 +120,11 @@ def test_the_literal_of_a_running_client(place: NamesPlace) -> None:
     # Where no client runs, the DNS is asked: here, through the name policy, it is the home's.
     outside = sh(f"ip netns exec cl {sys.executable} {' '.join(argv)} {place.directory}/none")
     assert json.loads(outside)["prefix"] == "64:ff9b::/96"
-    # In the tunnel's namespace with the DNS64 itself as resolver.
-    RESOLV_CONF.write_text(f"nameserver {SITE_DNS}\n")
-    queried = sh(f"ip netns exec cl {sys.executable} {' '.join(argv)} {place.directory}/none")
+    # In the tunnel's namespace with the DNS64 itself as resolver: in a file of its own, for the client takes over
+    # whatever is written into the other, within two seconds.
+    (place.directory / "resolv.conf").write_text(f"nameserver {SITE_DNS}\n")
+    inside = f"mount --bind {place.directory}/resolv.conf /etc/resolv.conf && exec {sys.executable} {' '.join(argv)}"
+    queried = sh(f"ip netns exec cl unshare --mount sh -c '{inside} {place.directory}/none'")
     assert json.loads(queried)["ipv6"] == APP_LITERAL
 
 

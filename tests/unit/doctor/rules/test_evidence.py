@@ -11,13 +11,13 @@ from manageout.doctor.rules.evidence import (
     events,
     gateway,
     holding,
-    host_of,
     inner,
     label,
     location,
     quotes,
     stated,
 )
+from manageout.wire.host_port import host_of
 
 
 def test_only_what_is_there_is_quoted() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from manageout.directory.ad.state import CensusPolicy
 from manageout.errors import ManageoutError
 from manageout.retire.census import policies as census_policies
 from manageout.retire.census.policies import of_directory, of_path, turns_on
@@ -56,7 +57,7 @@ def test_scripts_in_a_backup_and_links_that_lead_out(tmp_path: Path) -> None:
 
 def test_what_a_directory_has_told() -> None:
     files = {"Machine\\Registry.pol": base64.b64encode(registry_file(ON)).decode()}
-    told = [
+    told: list[CensusPolicy] = [
         {"name": "Managers", "guid": "{1}", "links": ["OU=Workstations,DC=corp,DC=example"], "files": files}
     ]
     rows = of_directory(told)

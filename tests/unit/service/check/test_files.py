@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from manageout.service.check.files import certificates as check
-from manageout.service.check.files import clock_is_set
-from manageout.service.check.found import Found
+from manageout.service.check.found import Finding
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from manageout.site.tables.site import Site, parse
@@ -155,10 +154,6 @@ def test_letting_in_everybody_is_said_and_warned_of_with_several_authorities(
     assert severity == "warning" and "any of 2 authorities" in message
 
 
-def test_the_clock_is_read() -> None:
-    assert clock_is_set() in (True, False)
-
-
 def test_a_clients_certificate_is_no_servers(pki: Path, tmp_path: Path) -> None:
     authority = Authority.create(tmp_path / "pki", "Test CA")
     authority.issue(NAME, server=False)
@@ -221,7 +216,7 @@ def test_what_may_not_be_read_is_unknown_and_no_fault(pki: Path) -> None:
     assert options == {f"gateway.{option}" for option in ("certificate", "key", "client_ca", "client_crl")}
 
 
-def as_nobody(function: Callable[[], list[Found]]) -> list[Found]:
+def as_nobody(function: Callable[[], list[Finding]]) -> list[Finding]:
     """In a process that may read nothing of root's; pytest's folders are closed to others."""
     if os.geteuid():
         pytest.skip("needs root")
@@ -231,7 +226,7 @@ def as_nobody(function: Callable[[], list[Found]]) -> list[Found]:
         with os.fdopen(reading) as answer:
             text = answer.read()
         assert os.waitpid(child, 0)[1] == 0
-        return [(row[0], row[1], row[2]) for row in json.loads(text)]
+        return [Finding(*row) for row in json.loads(text)]
     try:
         os.setgroups([])
         os.setuid(65534)

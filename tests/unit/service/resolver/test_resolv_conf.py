@@ -12,7 +12,7 @@ import pytest
 
 from manageout.errors import ManageoutError
 from manageout.service.resolver import resolv_conf
-from manageout.service.resolver.resolv_conf import ResolvConf, is_mounted, machine_network, servers_of
+from manageout.service.resolver.resolv_conf import ResolvConf, servers_of
 
 STUB = "127.0.0.153"
 TEXT = "# by hand\nnameserver 192.168.1.1\nnameserver fe80::1%eth0\nsearch home.example\noptions ndots:2 rotate\n"
@@ -202,11 +202,6 @@ def test_the_guard_outlives_the_killed_and_does_nothing_for_the_others(file: Pat
 def test_servers() -> None:
     text = "nameserver 10.0.0.1\n nameserver ::1 # x\nnameserver\nnameserver name\n#nameserver 1.1.1.1\nserver 2.2.2.2"
     assert servers_of(text) == ["10.0.0.1", "::1"]
-
-
-def test_this_machine_can_be_asked() -> None:
-    assert isinstance(machine_network(), bool)
-    assert is_mounted(Path("/proc")) and not is_mounted(Path("/proc/self"))
 
 
 def test_a_file_that_is_too_long_to_be_kept_stays_as_it_is(file: Path) -> None:

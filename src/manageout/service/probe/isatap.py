@@ -1,13 +1,12 @@
-"""Solicit ISATAP routers over protocol 41, as a host would, and decode what they advertise.
+"""ISATAP over protocol 41: solicit routers as a host would, and ask hosts as their router would.
 
-The raw socket gets copies, so that this works beside a running daemon. Own addresses are not asked: the answer would
-have to come from ourselves.
+The raw socket gets copies, so that this works beside a running daemon. Own addresses are not solicited: the answer
+would have to come from ourselves.
 """
 
 from __future__ import annotations
 
 import contextlib
-import select
 import time
 from collections.abc import Container, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
@@ -16,13 +15,12 @@ from manageout.errors import ManageoutError, WireError
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.rawsock import PROTOCOL_41, RawSocket
 from manageout.protocol.isatap.nd import TTL, link_local_forms
+from manageout.service.probe import rounds
 from manageout.service.probe.results import AdvertisedPrefix, AdvertisedRoute, Advertisement, RouterAnswer
 from manageout.wire import icmpv4, ipv4, nd
 from manageout.wire.address import isatap_link_local
 
-WAIT = 2.0
-TRIES = 3
-"""Solicitations to each router within the time, since any may be lost."""
+WAIT, WAIT_FOR_HOST = 2.0, 1.5
 MAX_ROUTERS = 64
 
 _COMPLAINTS = {
@@ -75,15 +73,12 @@ def _exchange(
     raw: RawSocket, rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address], wait: float
 ) -> None:
     begin = time.monotonic()
-    poll = select.poll()
-    for descriptor in raw.filenos():
-        poll.register(descriptor, select.POLLIN)
-    for attempt in range(TRIES):
-        raw.send(_solicitations(rows, waiting))
-        until = begin + wait * (attempt + 1) / TRIES
-        while waiting and (left := until - time.monotonic()) > 0:
-            if poll.poll(left * 1000):
-                _take(raw, rows, waiting, time.monotonic() - begin)
+
+    def take() -> bool:
+        _take(raw, rows, waiting, time.monotonic() - begin)
+        return not waiting
+
+    rounds.ask(lambda: raw.send(_solicitations(rows, waiting)), raw.filenos(), take, wait)
     for router in waiting:
         if not rows[router].error:
             rows[router] = rows[router]._replace(error=f"no answer in {wait:g} s")
@@ -153,3 +148,31 @@ def advertisement(source: bytes, message: nd.RouterAdvertisement) -> Advertiseme
 
 def _network(option: nd.PrefixInformation | nd.RouteInformation | nd.Pref64) -> str:
     return str(IPv6Network((option.prefix, option.length)))
+
+
+def is_there(host: IPv4Address, locator: IPv4Address, wait: float = WAIT_FOR_HOST) -> bool:
+    """Whether the ISATAP host ``host`` advertises itself to the router ``locator``, which is ours.
+
+    Hosts answer a Neighbour Solicitation whatever their firewall says. Raises :class:`~manageout.errors.NotPermitted`
+    without CAP_NET_RAW.
+    """
+    packets = []
+    for target in link_local_forms(host.packed):
+        inner = nd.build(isatap_link_local(locator.packed), target, nd.NeighbourSolicitation(target))
+        packets.append(ipv4.build(locator.packed, host.packed, PROTOCOL_41, inner, ttl=TTL))
+    with contextlib.closing(RawSocket()) as raw:
+        data = raw.filenos()[:1]
+        return rounds.ask(
+            lambda: raw.send(packets),
+            data,
+            lambda: any(_is_answer(each, host) for each in raw.receive()),
+            wait,
+        )
+
+
+def _is_answer(packet: bytes, host: IPv4Address) -> bool:
+    with contextlib.suppress(WireError):
+        outer, inner = ipv4.parse(packet)
+        _, message = nd.parse(inner)
+        return outer.src == host.packed and isinstance(message, nd.NeighbourAdvertisement)
+    return False
