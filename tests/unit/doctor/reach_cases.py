@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
 from manageout.doctor.reach.reach import (
     ClientAnswer,
@@ -209,3 +210,7 @@ CASES: dict[str, Callable[[], ReachFacts]] = {
 
 def facts(reach: ReachFacts) -> Facts:
     return Facts("(reach)", computer=reach.here, reach=reach, understood=True)
+
+
+def codes(reach: ReachFacts) -> list[str]:
+    return [finding.code.removeprefix("REACH-") for finding in diagnose([facts(reach)])]
