@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from manageout.doctor.console.ipconfig import Kind
 from manageout.doctor.reach.reach import ReachFacts
 from manageout.service.probe.results import Live
 
@@ -22,7 +21,16 @@ EVENTS = (
     "ParameterArgumentValidationErrorNullNotAllowed,Set-NetIPInterface",
 )
 """What pasted errors and event logs are known by, in any language."""
+Kind = Literal["isatap", "teredo", "6to4", "iphttps", "other"]
+_TUNNELS: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
+MAX_INTERFACES = 500
 Role = Literal["manager", "client", "server", "dns", "unknown"]
+
+
+def kind_of(text: str) -> Kind:
+    """Of an interface, by a word in its name, title or description."""
+    lower = text.lower().replace("ip-https", "iphttps")
+    return next((kind for kind in _TUNNELS if kind in lower), "other")
 
 
 class Seen(NamedTuple, Generic[T]):
@@ -299,6 +307,20 @@ class Facts:
     def value(self, key: str, name: str) -> Seen[object] | None:
         """A registry value by key and name in any case."""
         return self.registry.get((key.lower(), name.lower()))
+
+    def named(self, name: str, index: int | None = None) -> Interface:
+        """The interface of that index, or of that name; made when there is none. Headings end in the name."""
+        lower = name.lower()
+        for one in self.interfaces:
+            own = one.name.lower()
+            alike = bool(own and lower) and (own.endswith(lower) or lower.endswith(own))
+            if (index is not None and one.index == index) or (alike and (index is None or one.index is None)):
+                one.index = index if one.index is None else one.index
+                return one
+        made = Interface(name, kind_of(name), index)
+        if len(self.interfaces) < MAX_INTERFACES:
+            self.interfaces.append(made)
+        return made
 
     def interface(self, index: int) -> Interface | None:
         """An interface by its index."""

@@ -12,15 +12,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal
 
-Kind = Literal["isatap", "teredo", "6to4", "iphttps", "other"]
-_TUNNELS: tuple[Kind, ...] = ("isatap", "teredo", "6to4", "iphttps")
-TUNNEL_ADDRESS = "00-00-00-00-00-00-00-E0"
+from manageout.doctor.facts import MAX_INTERFACES, Facts, Interface, kind_of
+from manageout.doctor.pasted.segments import Part
 
-MAX_ADAPTERS = 500
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _ADDRESS = re.compile(r"^([0-9A-Fa-f:.]+)(?:%(\d+))?(?:\((.*)\))?\s*$")
+_SHOWN = ("link_local", "ipv6", "ipv4", "gateways", "connected", "quote", "listed")
+"""What ipconfig alone says of an interface."""
 
 
 @dataclass
@@ -33,104 +32,115 @@ class _Entry:
 
 
 @dataclass
-class Adapter:
-    """One adapter as the machine shows it. ``text``: its lines, to be quoted."""
+class _Adapter:
+    """One that is being read. ``text``: its lines."""
 
     header: str
-    kind: Kind = "other"
-    description: str = ""
-    guid: str | None = None
-    """Of the network card that an ISATAP adapter belongs to, upper case, when the name tells it."""
-    tunnel: bool = False
-    link_local: list[tuple[IPv6Address, int | None]] = field(default_factory=list)
-    """With the interface's index."""
-    ipv6: list[IPv6Address] = field(default_factory=list)
-    ipv4: list[IPv4Address] = field(default_factory=list)
-    gateways: list[IPv4Address | IPv6Address] = field(default_factory=list)
-    shown: dict[IPv4Address | IPv6Address, str] = field(default_factory=dict)
-    """Addresses as the machine prints them."""
-    suffix: str = ""
-    """Of the DNS, when the first setting is one."""
-    text: list[str] = field(default_factory=list)
-
-    @property
-    def connected(self) -> bool:
-        """Whether it holds any address; without one Windows calls its medium disconnected."""
-        return bool(self.link_local or self.ipv6 or self.ipv4)
-
-    @property
-    def index(self) -> int | None:
-        """The interface's index, from the zone of a link-local address."""
-        return next((index for _, index in self.link_local if index is not None), None)
+    text: list[str]
+    interface: Interface
+    entries: list[_Entry] = field(default_factory=list)
 
 
-def kind_of(text: str) -> Kind:
-    """Of an interface, by a word in its name, title or description."""
-    lower = text.lower().replace("ip-https", "iphttps")
-    return next((kind for kind in _TUNNELS if kind in lower), "other")
+def read(facts: Facts, part: Part) -> bool:
+    """A whole output takes the place of one before; adapters that stand alone are added to it."""
+    adapters = parse(part.lines)
+    before = _listed(facts)
+    repeats = any(one.name in before for one in adapters)
+    again = bool(before) and bool(adapters) and (bool(part.command) or repeats)
+    if again:
+        _forget(facts)
+    for one in adapters:
+        interface = facts.named(one.name, one.index)
+        for name in (*_SHOWN, "kind", "guid", "description", "shown", "suffix"):
+            setattr(interface, name, getattr(one, name))
+    if again and before != (after := _listed(facts)):
+        gone = [name for name in before if before[name] != after.get(name)] or list(after)
+        facts.replaced.append(
+            f"{part.command or 'ipconfig'}, which was there before with other values: {gone[0]}"
+        )
+    return bool(adapters)
 
 
-def parse(lines: list[str]) -> list[Adapter]:
+def _listed(facts: Facts) -> dict[str, object]:
+    """What ipconfig said of each adapter."""
+    listed = (one for one in facts.interfaces if one.listed)
+    return {one.quote: (one.link_local, one.ipv6, one.ipv4, one.gateways) for one in listed}
+
+
+def _forget(facts: Facts) -> None:
+    """What ipconfig said before; what netsh says of an interface stays."""
+    facts.interfaces = [one for one in facts.interfaces if not one.listed or one.mtu or one.forwarding]
+    nothing = Interface("")
+    for one in (one for one in facts.interfaces if one.listed):
+        for name in _SHOWN:
+            value = getattr(nothing, name)
+            setattr(one, name, list(value) if isinstance(value, list) else value)
+
+
+def parse(lines: list[str]) -> list[Interface]:
     """The adapters in ``lines``; empty when it is no such output."""
-    adapters: list[Adapter] = []
-    entries: list[_Entry] = []
+    adapters: list[_Adapter] = []
     before = ""
     edge = min((len(line) - len(line.lstrip()) for line in lines if _DOTS.search(line)), default=0)
     for line in lines:
         if _is_header(line, before, adapters, bool(edge)):
-            if adapters:
-                _sort(adapters[-1], entries)
-            adapters.append(Adapter(line[:-1].strip(), text=[line]))
-            entries = []
+            header = line[:-1].strip()
+            adapters.append(_Adapter(header, [line], Interface(header, quote=header, listed=True)))
         elif adapters and line:
             adapters[-1].text.append(line)
-            _line(adapters[-1], entries, line, edge)
+            _line(adapters[-1], line, edge)
         before = line
-    if adapters:
-        _sort(adapters[-1], entries)
-    for adapter in adapters:
-        _classify(adapter)
     # Whatever ends in a colon may be a header; the dots behind a label are nobody else's.
-    return [adapter for adapter in adapters if any(_DOTS.search(line) for line in adapter.text)]
+    return [_finished(one) for one in adapters if any(_DOTS.search(line) for line in one.text)]
 
 
-def _is_header(line: str, before: str, adapters: list[Adapter], indented: bool) -> bool:
+def _finished(adapter: _Adapter) -> Interface:
+    one = adapter.interface
+    _sort(one, adapter.entries)
+    one.connected = bool(one.link_local or one.ipv6 or one.ipv4)  # without any its medium is disconnected
+    one.kind = kind_of(f"{one.name} {one.description}")
+    guid = _GUID.search(one.name) or _GUID.search(one.description)
+    one.guid = guid[1].upper() if guid is not None and one.kind == "isatap" else None
+    return one
+
+
+def _is_header(line: str, before: str, adapters: list[_Adapter], indented: bool) -> bool:
     """In German a label without a value may end in a colon too, right below the header."""
     if not line.endswith((":", "\uff1a")) or line[0].isspace() or _DOTS.search(line):
         return False
     below = bool(adapters) and before == adapters[-1].text[0]
-    return len(adapters) < MAX_ADAPTERS and (indented or not below) and bool(line[:-1].strip())
+    return len(adapters) < MAX_INTERFACES and (indented or not below) and bool(line[:-1].strip())
 
 
 _DOTS = re.compile(r"\. \.|\. ?:(?:\s|$)")
 
 
-def _line(adapter: Adapter, entries: list[_Entry], line: str, edge: int) -> None:
+def _line(adapter: _Adapter, line: str, edge: int) -> None:
     """Keep the addresses of a line; a line without a label belongs to the one before. ``edge``: where labels begin."""
+    one, entries = adapter.interface, adapter.entries
     label, colon, value = _split(line.replace("\uff1a", ":"))
     indent = len(label) - len(label.lstrip())
     if colon and (1 <= indent <= edge + 3 or not edge) and (not value or value[0].isspace()):
         value = value.strip()
         if len(entries) < 2 and _DOMAIN.fullmatch(value):
-            adapter.suffix = adapter.suffix or value
+            one.suffix = one.suffix or value
         entries.append(_Entry(label.strip(" ."), value))
     elif entries:
         value = line.strip()
     else:
         return
-    adapter.tunnel = adapter.tunnel or value == TUNNEL_ADDRESS
     match = _ADDRESS.match(value)
     try:
         if match is not None:
             index = int(match[2]) if match[2] else None
             address = ip_address(match[1])
-            adapter.shown.setdefault(address, value.partition("(")[0].strip())
+            one.shown.setdefault(address, value.partition("(")[0].strip())
             entries[-1].addresses.append((address, index, match[3] is not None))
             return
     except ValueError:
         return
-    if not adapter.description and _DESCRIPTION.search(value):
-        adapter.description = value
+    if not one.description and _DESCRIPTION.search(value):
+        one.description = value
 
 
 _DOMAIN = re.compile(r"(?=.*[A-Za-z])[\w-]{1,63}(?:\.[\w-]{1,63}){1,20}")
@@ -142,7 +152,7 @@ def _split(line: str) -> tuple[str, str, str]:
     return (line[: match.start()], ":", line[match.end() :]) if match else line.partition(":")
 
 
-def _sort(adapter: Adapter, entries: list[_Entry]) -> None:
+def _sort(one: Interface, entries: list[_Entry]) -> None:
     """Which addresses are its own, and which are gateways."""
     useful = [entry for entry in entries if entry.addresses or not entry.value]
     last = _last_own(useful)
@@ -150,13 +160,14 @@ def _sort(adapter: Adapter, entries: list[_Entry]) -> None:
         return
     for address, index, _ in (found for entry in useful[: last + 1] for found in entry.addresses):
         if isinstance(address, IPv4Address):
-            adapter.ipv4 += [] if _is_mask(address) else [address]
+            one.ipv4 += [] if _is_mask(address) else [address]
         elif address.is_link_local:
-            adapter.link_local.append((address, index))
+            one.link_local.append(address)
+            one.index = index if one.index is None else one.index
         else:
-            adapter.ipv6.append(address)
+            one.ipv6.append(address)
     if last + 1 < len(useful):
-        adapter.gateways += [address for address, _, _ in useful[last + 1].addresses]
+        one.gateways += [address for address, _, _ in useful[last + 1].addresses]
 
 
 def _last_own(entries: list[_Entry]) -> int | None:
@@ -186,11 +197,3 @@ def _is_mask(address: IPv4Address | IPv6Address) -> bool:
 
 
 _DESCRIPTION = re.compile(r"adapter|isatap|teredo|6to4|http|ethernet|adapt|карта", re.I)
-
-
-def _classify(adapter: Adapter) -> None:
-    adapter.kind = kind_of(f"{adapter.header} {adapter.description}")
-    if adapter.kind == "isatap" and (
-        guid := _GUID.search(adapter.header) or _GUID.search(adapter.description)
-    ):
-        adapter.guid = guid[1].upper()

@@ -7,31 +7,15 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 
 from manageout.doctor.console import settings as netsh
-from manageout.doctor.console.ipconfig import kind_of
 from manageout.doctor.console.settings import MAX_ROWS
-from manageout.doctor.facts import Facts, Interface, NrptRule, PrefixPolicy, Route, Seen
+from manageout.doctor.facts import Facts, Interface, NrptRule, Route, Seen, kind_of
 from manageout.doctor.languages import either
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
 from manageout.windows.text import MAX_ADDRESSES, addresses, ipv6_address
 
-MAX_INTERFACES = 500
 HEX = re.compile(r"^0x[0-9A-Fa-f]{1,8}$")
 _ISATAP = re.compile(r"isatap\.(\{[0-9A-Fa-f-]{36}\}|[\w.-]+)", re.IGNORECASE)
-
-
-def named(facts: Facts, header: str, index: int | None) -> Interface:
-    """The interface of that index, or of a name in which the header ends; made when there is none."""
-    for interface in facts.interfaces:
-        if index is not None and interface.index == index:
-            return interface
-        same = bool(interface.name) and header.lower().endswith(interface.name.lower())
-        if same and (index is None or interface.index is None):
-            return interface
-    made = Interface(header, index=index)
-    if len(facts.interfaces) < MAX_INTERFACES:
-        facts.interfaces.append(made)
-    return made
 
 
 def interface(facts: Facts, part: Part) -> bool:
@@ -41,10 +25,9 @@ def interface(facts: Facts, part: Part) -> bool:
     for number, found in enumerate(listed):
         index = int(netsh.NUMBER.match(found["index"].value)[0])  # type: ignore[index]
         title = titles[number] if len(titles) == len(listed) else ""
-        one = facts.interface(index) or named(facts, _name(title), index)
+        one = facts.named(_name(title), index)
         one.name = one.name or _name(title)
-        if one.kind == "other":
-            one.kind = kind_of(title)
+        one.kind = kind_of(title) if one.kind == "other" else one.kind
         for name in ("forwarding", "advertising", "advertise_default", "ignore_default", "router_discovery"):
             on = netsh.on(found, name)
             if on is not None:
@@ -67,11 +50,10 @@ def interfaces(facts: Facts, part: Part) -> bool:
     rows = netsh.interfaces(part.lines)
     loopback = next((row.state for row in rows if row.mtu > 0xFFFF), "")
     for row in rows:
-        one = facts.interface(row.number) or named(facts, row.name, row.number)
+        one = facts.named(row.name, row.number)
         one.index, one.mtu, one.name = row.number, row.mtu, row.name
-        if one.kind == "other":
-            one.kind = kind_of(row.name)
-        one.connected = row.state == loopback if loopback else netsh.connected(row.state)
+        one.kind = kind_of(row.name) if one.kind == "other" else one.kind
+        one.connected = row.state == loopback if loopback else either(row.state, "connected", "disconnected")
         if not one.quote or not one.listed:
             one.quote = row.text
     return bool(rows)
@@ -83,8 +65,7 @@ def addressed(facts: Facts, part: Part) -> bool:
     found = False
     for line in part.lines:
         if match := _TITLE.match(line):
-            one = named(facts, match[2], int(match[1]))
-            one.kind = kind_of(match[2]) if one.kind == "other" else one.kind
+            one = facts.named(match[2], int(match[1]))
         elif one is not None and len(line.split()) >= 5:
             found |= _address(one, line.split()[-1])
     return found
@@ -122,19 +103,16 @@ def routes(facts: Facts, part: Part) -> bool:
 def _numbered(facts: Facts, name: str, index: int) -> None:
     """An interface that was told by its name alone gets the number that the route on its link has; one of ISATAP is
     known from then on."""
-    for one in facts.interfaces:
-        if one.index is None and one.name.lower().endswith(name.lower()):
-            one.index = index
-            return
-    if kind_of(name) == "isatap" and len(facts.interfaces) < MAX_INTERFACES:
-        facts.interfaces.append(Interface(name, kind="isatap", index=index, connected=True))
+    if kind_of(name) == "isatap" or any(one.name.lower().endswith(name.lower()) for one in facts.interfaces):
+        one = facts.named(name, index)
+        one.connected = True if one.connected is None else one.connected
 
 
 def policies(facts: Facts, part: Part) -> bool:
     """``show prefixpolicies``."""
-    if rows := netsh.prefix_policies(part.lines):
-        facts.policies = [PrefixPolicy(*row[:3], row.text) for row in rows]
-    return bool(rows)
+    found = netsh.prefix_policies(part.lines)
+    facts.policies = found or facts.policies
+    return bool(found)
 
 
 def iphttps(facts: Facts, part: Part) -> bool:

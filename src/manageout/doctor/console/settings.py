@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, IPv6Network
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from manageout.doctor.facts import PrefixPolicy
 from manageout.doctor.languages import either
 from manageout.windows.text import ipv6_address, ipv6_network
 
@@ -45,7 +46,6 @@ class InterfaceRow(NamedTuple):
     """A row of ``show interfaces``. ``number``: the interface's index."""
 
     number: int
-    metric: int
     mtu: int
     state: str
     name: str
@@ -56,8 +56,6 @@ class RouteRow(NamedTuple):
     """A row of ``show route``. ``via``: a next hop, or the name of an interface."""
 
     publish: str
-    type: str
-    metric: int
     prefix: IPv6Network
     interface: int
     via: str
@@ -67,15 +65,6 @@ class RouteRow(NamedTuple):
     def next_hop(self) -> IPv6Address | None:
         """The next hop, when it is one."""
         return ipv6_address(self.via)
-
-
-class PolicyRow(NamedTuple):
-    """A row of ``show prefixpolicies`` (RFC 6724 2.1)."""
-
-    precedence: int
-    label: int
-    prefix: IPv6Network
-    text: str
 
 
 def settings(lines: list[str]) -> list[Setting]:
@@ -88,13 +77,8 @@ def settings(lines: list[str]) -> list[Setting]:
     return found
 
 
-def interface(lines: list[str]) -> dict[str, Setting]:
-    """The settings of ``show interface INDEX`` by the names of :data:`INTERFACE_ORDER`; empty if it is not that."""
-    return next(each_interface(lines), {})
-
-
 def each_interface(lines: list[str]) -> Iterator[dict[str, Setting]]:
-    """The same for several outputs, one behind the other."""
+    """The settings of each ``show interface INDEX``, by the names of :data:`INTERFACE_ORDER`."""
     found = settings(lines)
     starts = [number for number, one in enumerate(found) if _is_luid(one)]
     for start, end in pairwise([*starts[:MAX_ROWS], len(found)]):
@@ -107,7 +91,7 @@ def _is_luid(setting: Setting) -> bool:
 
 
 def on(found: dict[str, Setting], name: str) -> bool | None:
-    """Whether a setting of :func:`interface` is enabled, by the word or by that of the search for neighbours."""
+    """Whether a setting of :func:`each_interface` is enabled, by the word or by that of the search for neighbours."""
     setting, known = found.get(name), found.get("neighbour_discovery")
     if setting is None or setting.on is not None:
         return setting.on if setting is not None else None
@@ -120,7 +104,7 @@ def interfaces(lines: list[str]) -> list[InterfaceRow]:
     """The rows of ``show interfaces``."""
     rows = ((match, line) for line in lines if (match := _ROW.match(line) or _NARROW.match(line)))
     return [
-        InterfaceRow(int(m[1]), int(m[2]), int(m[3]), m[4], m[5].strip(), line.strip())
+        InterfaceRow(int(m[1]), int(m[3]), m[4], m[5].strip(), line.strip())
         for m, line in islice(rows, MAX_ROWS)
         if int(m[3]) >= 576
     ]
@@ -131,11 +115,6 @@ _NARROW = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{3,10})\s+(\S+)\s
 """Where a page has made one blank of many."""
 
 
-def connected(state: str) -> bool | None:
-    """What the column State says; None in a language that is not known."""
-    return either(state, "connected", "disconnected")
-
-
 def routes(lines: list[str]) -> list[RouteRow]:
     """The rows of ``show route`` as a table."""
     pattern = re.compile(r"^\s*(\S+)\s+(\S+)\s+([0-9]{1,9})\s+([0-9A-Fa-f:.]+/\d+)\s+([0-9]{1,9})\s+(\S.*)$")
@@ -144,8 +123,7 @@ def routes(lines: list[str]) -> list[RouteRow]:
         if (match := pattern.match(line)) and len(found) < MAX_ROWS:
             prefix = ipv6_network(match[4])
             if prefix is not None:
-                numbers = int(match[3]), prefix, int(match[5])
-                found.append(RouteRow(match[1], match[2], *numbers, match[6].strip(), line.strip()))
+                found.append(RouteRow(match[1], prefix, int(match[5]), match[6].strip(), line.strip()))
     return found
 
 
@@ -166,23 +144,21 @@ def _verbose(block: list[Setting]) -> list[RouteRow]:
         return []
     prefix = ipv6_network(block[0].value)
     text = ", ".join(one.text for one in (block[0], *block[2:5]))
-    via, publish, kind = (one.value for one in block[3:6])
-    if prefix is None:
-        return []
-    return [RouteRow(publish, kind, int(block[6].value), prefix, int(block[2].value), via, text)]
+    via, publish = block[3].value, block[4].value
+    return [RouteRow(publish, prefix, int(block[2].value), via, text)] if prefix is not None else []
 
 
-def prefix_policies(lines: list[str]) -> list[PolicyRow]:
+def prefix_policies(lines: list[str]) -> list[PrefixPolicy]:
     """The rows of ``show prefixpolicies``."""
     pattern = re.compile(r"^\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9A-Fa-f:.]+/\d+)\s*$")
-    found: list[PolicyRow] = []
+    found: list[PrefixPolicy] = []
     for line in lines[: 20 * MAX_ROWS]:
         if (
             len(found) < MAX_ROWS
             and (match := pattern.match(line))
             and (prefix := ipv6_network(match[3])) is not None
         ):
-            found.append(PolicyRow(int(match[1]), int(match[2]), prefix, line.strip()))
+            found.append(PrefixPolicy(int(match[1]), int(match[2]), prefix, line.strip()))
     return found
 
 

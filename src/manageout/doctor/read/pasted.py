@@ -17,7 +17,7 @@ from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import paths as text_paths
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system as text_system
-from manageout.doctor.console.netsh import HEX, named
+from manageout.doctor.console.netsh import HEX
 from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
 from manageout.doctor.languages import means
 from manageout.doctor.pasted import prose, unread
@@ -181,55 +181,6 @@ def _told(facts: Facts, part: Part) -> dict[str, Seen[Any]]:
     return {name: seen for name in _ONCE if (seen := getattr(facts, name)) is not None}
 
 
-def _adapters(facts: Facts, part: Part) -> bool:
-    """A whole output takes the place of one before; adapters that stand alone are added to it."""
-    adapters = ipconfig.parse(part.lines)
-    before = _shown(facts)
-    again = bool(before) and bool(adapters) and (bool(part.command) or _repeats(adapters, before))
-    if again:
-        _forget(facts)
-    for adapter in adapters:
-        interface = named(facts, adapter.header, adapter.index)
-        interface.kind, interface.guid, interface.description = (
-            adapter.kind,
-            adapter.guid,
-            adapter.description,
-        )
-        interface.index = interface.index or adapter.index
-        interface.link_local = [address for address, _ in adapter.link_local]
-        interface.ipv6, interface.ipv4, interface.gateways = adapter.ipv6, adapter.ipv4, adapter.gateways
-        interface.connected, interface.shown, interface.suffix = (
-            adapter.connected,
-            adapter.shown,
-            adapter.suffix,
-        )
-        interface.quote, interface.listed = adapter.header, True
-    if again and before != (after := _shown(facts)):
-        gone = [name for name in before if before[name] != after.get(name)] or list(after)
-        facts.replaced.append(
-            f"{part.command or 'ipconfig'}, which was there before with other values: {gone[0]}"
-        )
-    return bool(adapters)
-
-
-def _repeats(adapters: list[ipconfig.Adapter], before: dict[str, object]) -> bool:
-    return any(adapter.header in before for adapter in adapters)
-
-
-def _shown(facts: Facts) -> dict[str, object]:
-    """What ipconfig said of each adapter."""
-    listed = (one for one in facts.interfaces if one.listed)
-    return {one.quote: (one.link_local, one.ipv6, one.ipv4, one.gateways) for one in listed}
-
-
-def _forget(facts: Facts) -> None:
-    """What ipconfig said before; what netsh says of an interface stays."""
-    facts.interfaces = [one for one in facts.interfaces if not one.listed or one.mtu or one.forwarding]
-    for one in (one for one in facts.interfaces if one.listed):
-        one.link_local, one.ipv6, one.ipv4, one.gateways = [], [], [], []
-        one.connected, one.quote, one.listed = None, "", False
-
-
 def _isatap(facts: Facts, part: Part) -> bool:
     """``ISATAP State : x`` and the trio of ``show router``: name, state or relay, interval."""
     known = False
@@ -293,7 +244,7 @@ def _events(facts: Facts, part: Part) -> bool:
 
 
 READERS: dict[str, Reader] = {
-    "ipconfig": _adapters, "isatap": _isatap, "teredo": _teredo, "interface": text_netsh.interface,
+    "ipconfig": ipconfig.read, "isatap": _isatap, "teredo": _teredo, "interface": text_netsh.interface,
     "interfaces": text_netsh.interfaces, "addresses": text_netsh.addressed, "routes": text_netsh.routes,
     "policies": text_netsh.policies, "iphttps": text_netsh.iphttps, "namespace": text_netsh.namespace,
     "netsh": text_netsh.other, "advfirewall": text_firewall.read, "clat": text_netsh.clat,

@@ -13,8 +13,7 @@ from typing import Any
 
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system
-from manageout.doctor.console.ipconfig import kind_of
-from manageout.doctor.facts import Facts, FirewallRule, Interface, Lookup, NrptRule, PrefixPolicy, Route, Seen
+from manageout.doctor.facts import Facts, FirewallRule, Interface, Lookup, NrptRule, Route, Seen, kind_of
 from manageout.windows.policies import IPHTTPS
 
 MAX_ROWS = 1000
@@ -64,18 +63,7 @@ _CONNECTED = {"Up": True, "Disconnected": False, "Not Present": False, "Disabled
 
 
 def _at(facts: Facts, index: object, name: str = "") -> Interface:
-    number = index if isinstance(index, int) else None
-    found = facts.interface(number) if number is not None else None
-    if found is None and name:
-        # ipconfig's heading ends in the name: "Ethernet adapter Ethernet".
-        alike = (one for one in facts.interfaces if one.name.lower().endswith(name.lower()))
-        found = next((one for one in alike if number is None or one.index is None), None)
-        if found is not None:
-            found.index = number if found.index is None else found.index
-    if found is None:
-        found = Interface(name, index=number, kind=kind_of(name))
-        facts.interfaces.append(found)
-    return found
+    return facts.named(name, index if isinstance(index, int) else None)
 
 
 def _interfaces(facts: Facts, rows: Iterator[Row]) -> None:
@@ -314,8 +302,7 @@ def _entry_points(facts: Facts, rows: Iterator[Row]) -> None:
 
 
 def _prefix_policies(facts: Facts, rows: Iterator[Any]) -> None:
-    found = netsh.prefix_policies([str(row) for row in rows])
-    facts.policies = [PrefixPolicy(*row[:3], row.text) for row in found]
+    facts.policies = netsh.prefix_policies([str(row) for row in rows])
 
 
 def _lookups(facts: Facts, rows: Iterator[Row]) -> None:

@@ -74,9 +74,9 @@ def test_english() -> None:
     assert ethernet.gateways == [IPv4Address("10.0.1.1")]
     assert isatap.kind == "isatap" and isatap.guid == "CA09D971-1111-2222-3333-03491AA7CB73"
     assert isatap.ipv6 == [IPv6Address("fd12:3456:789a:1:0:5efe:10.0.1.30")]
-    assert isatap.link_local == [(IPv6Address("fe80::5efe:10.0.1.30"), 15)]
+    assert isatap.link_local == [IPv6Address("fe80::5efe:10.0.1.30")]
     assert isatap.gateways == [IPv6Address("fe80::5efe:10.0.0.1")]
-    assert isatap.tunnel and isatap.index == 15 and isatap.connected
+    assert isatap.index == 15 and isatap.connected
     assert teredo.kind == "teredo" and not teredo.connected
 
 

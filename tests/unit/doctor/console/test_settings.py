@@ -69,7 +69,7 @@ Precedence  Label  Prefix
 
 
 def test_an_interface_by_the_order_of_its_settings() -> None:
-    found = netsh.interface(INTERFACE.splitlines())
+    (found,) = netsh.each_interface(INTERFACE.splitlines())
     assert found["index"].value == "15"
     assert found["forwarding"].on is False and found["advertising"].on is True
     assert found["advertise_default"].text == "Advertise Default Route            : disabled"
@@ -78,12 +78,12 @@ def test_an_interface_by_the_order_of_its_settings() -> None:
 
 def test_an_interface_in_german() -> None:
     german = INTERFACE.replace("Forwarding      ", "Weiterleitung   ").replace("disabled", "deaktiviert")
-    assert netsh.interface(german.splitlines())["forwarding"].on is False
+    (found,) = netsh.each_interface(german.splitlines())
+    assert found["forwarding"].on is False
 
 
 def test_what_is_no_interface() -> None:
-    assert netsh.interface(POLICIES.splitlines()) == {}
-    assert netsh.interface([]) == {}
+    assert not list(netsh.each_interface(POLICIES.splitlines())) and not list(netsh.each_interface([]))
 
 
 def test_interfaces_whose_names_hold_blanks() -> None:
@@ -118,5 +118,6 @@ def test_values_with_colons() -> None:
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text: str) -> None:
     lines = text.splitlines()
-    for read in (netsh.settings, netsh.interface, netsh.interfaces, netsh.routes, netsh.prefix_policies):
+    list(netsh.each_interface(lines))
+    for read in (netsh.settings, netsh.interfaces, netsh.routes, netsh.prefix_policies):
         read(lines)
