@@ -64,7 +64,11 @@ def location(facts: Facts) -> str:
     return host_of(str(url.value)) if url is not None else ""
 
 
+def of_intranets(address: IPv4Address | IPv6Address) -> bool:
+    """Of the ranges that anybody may use inside."""
+    return any(address in one for one in _INTRANETS if one.version == address.version)
+
+
 def inner(well: Reached) -> bool:
     """An address of an intranet, at which no client outside looks for its gateway."""
-    found = well.address
-    return found is not None and any(found in one for one in _INTRANETS if one.version == found.version)
+    return well.address is not None and of_intranets(well.address)

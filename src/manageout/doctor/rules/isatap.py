@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from manageout.doctor.facts import Facts, Interface, Lookup
-from manageout.doctor.rules.evidence import holding, label, quotes, stated
+from manageout.doctor.rules.evidence import holding, label, of_intranets, quotes, stated
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.service.probe.results import BLOCKED
 from manageout.wire.address import embedded_isatap
@@ -278,7 +278,7 @@ def no_gateway(facts: Facts) -> Iterator[tuple[str, ...]]:
 def name_elsewhere(facts: Facts) -> Iterator[Case]:
     """None of its addresses is one that people gave as the server's."""
     told = facts.told.addresses | facts.told.nodes | facts.told.virtual
-    inner = [address for address in told if address.version == 4 and address.is_private]
+    inner = [address for address in told if address.version == 4 and of_intranets(address)]
     found = [lookup for lookup in router_lookup(facts) if lookup.addresses]
     if facts.told.addresses and inner and found and not any(set(inner) & set(one.addresses) for one in found):
         yield Case((found[0].quote, told[inner[0]]), {"NAME": found[0].name, "ADDRESS": inner[0]})
