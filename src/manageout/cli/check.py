@@ -12,7 +12,7 @@ import click
 from manageout.cli.show.options import config_option, json_option, runtime_dir_option
 from manageout.errors import ConfigError, ManageoutError
 from manageout.service.check.check import check as run_checks
-from manageout.service.check.found import Finding
+from manageout.service.check.found import Remark
 from manageout.service.process.client import ask
 from manageout.site.contradictions import read_site
 from manageout.site.lines import line_of
@@ -72,7 +72,7 @@ def _roles(directory: Path) -> list[str]:
         return []
 
 
-def _named(finding: Finding) -> str:
+def _named(finding: Remark) -> str:
     """The option of the site file that a finding is about: the first that it names. A host's name may look like one."""
     for text in (finding.message, finding.remedy):
         for match in _OPTION.finditer(text):
@@ -89,7 +89,7 @@ def _place(file: Path, path: str) -> dict[str, int]:
     return {"line": line} if line else {}
 
 
-def _lines(file: Path, title: str, found: list[Finding]) -> list[str]:
+def _lines(file: Path, title: str, found: list[Remark]) -> list[str]:
     if not found:
         return [f"{click.style('ok', fg='green')}       {title}"]
     lines = []
@@ -103,7 +103,7 @@ def _lines(file: Path, title: str, found: list[Finding]) -> list[str]:
     return lines
 
 
-def _summary(findings: list[Finding]) -> str:
+def _summary(findings: list[Remark]) -> str:
     counts = [
         f"{number} {severity}{'s' if number != 1 else ''}"
         for severity in _COLOURS

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from manageout.directory.ad.domain import Domain, Halfway
-from manageout.directory.ad.state import Questions, State
+from manageout.directory.ad.state import DomainState, Questions
 from manageout.errors import ManageoutError
 from manageout.service.process.files import replace_file
 from manageout.windows import gpo
@@ -96,7 +96,7 @@ def pending(backups: Path, domain: str) -> bool:
 
 
 def _write(
-    domain: Domain, backups: Path, before: State, after: State, say: Say, *, undone: bool = False
+    domain: Domain, backups: Path, before: DomainState, after: DomainState, say: Say, *, undone: bool = False
 ) -> Path:
     file = _free(backups)
     made = _now()
@@ -115,7 +115,7 @@ def _write(
     return file
 
 
-def _by_hand(after: State, found: State) -> list[str]:
+def _by_hand(after: DomainState, found: DomainState) -> list[str]:
     lines = []
     for guid, policy in after["policies"].items():
         now = found["policies"].get(guid)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from manageout.directory.ad.state import Directory, LinkState, PolicyState, Questions, State
+from manageout.directory.ad.state import Directory, DomainState, PlaceState, PolicyState, Questions
 from manageout.errors import ManageoutError, WireError
 from manageout.windows.registry_pol import parse
 
@@ -93,7 +93,7 @@ def differences(wanted: Iterable[WantedPolicy], found: Directory) -> list[str]:
     return lines
 
 
-def desired(wanted: Iterable[WantedPolicy], found: Directory, used: Mapping[str, int]) -> State:
+def desired(wanted: Iterable[WantedPolicy], found: Directory, used: Mapping[str, int]) -> DomainState:
     """The state to write: only policies and links that differ. ``used``: highest version each GUID ever had."""
     policies: dict[str, PolicyState | None] = {}
     for each in wanted:
@@ -101,20 +101,20 @@ def desired(wanted: Iterable[WantedPolicy], found: Directory, used: Mapping[str,
         if there is None or there["attributes"] is None or _differences(each, there, found):
             policies[each.guid] = _policy(each, there, found, used.get(each.guid, 0))
     links = {place: link for place, link in found["links"].items() if link is not None}
-    changed: dict[str, LinkState | None] = {}
+    changed: dict[str, PlaceState | None] = {}
     for each in wanted:
         for place in links:
             before = links[place]["gPLink"] or ""
             after = _linked(before, each, found) if _same(place, each.unit) else _without(before, each.guid)
             if after != before:
-                links[place] = changed[place] = LinkState(gPLink=after or None)
+                links[place] = changed[place] = PlaceState(gPLink=after or None)
     return {"policies": policies, "links": changed}
 
 
-def without(guids: Iterable[str], found: State) -> State:
+def without(guids: Iterable[str], found: DomainState) -> DomainState:
     """The state in which these policies, and their links, are gone."""
     there = [guid for guid in guids if found["policies"].get(guid) is not None]
-    links: dict[str, LinkState | None] = {}
+    links: dict[str, PlaceState | None] = {}
     for place, link in found["links"].items():
         text = before = (link and link["gPLink"]) or ""
         for guid in there:
@@ -124,7 +124,7 @@ def without(guids: Iterable[str], found: State) -> State:
     return {"policies": dict.fromkeys(there), "links": links}
 
 
-def part(found: State, of: State) -> State:
+def part(found: DomainState, of: DomainState) -> DomainState:
     """What ``found`` holds of the policies and places that are in ``of``."""
     return {
         "policies": {guid: found["policies"].get(guid) for guid in of["policies"]},
@@ -132,9 +132,9 @@ def part(found: State, of: State) -> State:
     }
 
 
-def undone(before: State, found: State) -> State:
+def undone(before: DomainState, found: DomainState) -> DomainState:
     """The state that restores ``before``, and leaves links that others have made since."""
-    links: dict[str, LinkState | None] = {}
+    links: dict[str, PlaceState | None] = {}
     for place, link in before["links"].items():
         now = found["links"].get(place)
         if now is None:

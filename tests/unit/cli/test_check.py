@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from manageout.cli.check import _named, check
-from manageout.service.check.found import Finding
+from manageout.service.check.found import Remark
 from tests.tools.commands import run
 
 
@@ -33,4 +33,4 @@ def test_a_broken_file_is_json_too(tmp_path: Path) -> None:
     ],
 )
 def test_which_option_a_finding_names(message: str, remedy: str, option: str) -> None:
-    assert _named(Finding("note", message, remedy)) == option
+    assert _named(Remark("note", message, remedy)) == option

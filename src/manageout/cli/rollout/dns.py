@@ -10,7 +10,7 @@ import click
 
 from manageout.cli.show.options import config_option, json_option
 from manageout.directory.dns.conditional import RecordError
-from manageout.directory.dns.router_record import Addresses, ReadBack, RouterName, RouterRecord
+from manageout.directory.dns.router_record import Addresses, NameRecords, ReadBack, RouterRecord
 from manageout.errors import ManageoutError
 from manageout.rollout import targets
 from manageout.service.names.names import remedy_of
@@ -68,7 +68,7 @@ def dns(
     ctx.exit(1 if any(one.fault for one in found) else 0)
 
 
-def _changed(site: Site, step: Callable[[], RouterName]) -> RouterName:
+def _changed(site: Site, step: Callable[[], NameRecords]) -> NameRecords:
     try:
         return step()
     except RecordError as error:
@@ -78,7 +78,7 @@ def _changed(site: Site, step: Callable[[], RouterName]) -> RouterName:
         raise ManageoutError(f"{error.message} ({error.code})", remedy) from None
 
 
-def _read(record: RouterRecord, wanted: Addresses, before: RouterName | None, wait: float) -> list[ReadBack]:
+def _read(record: RouterRecord, wanted: Addresses, before: NameRecords | None, wait: float) -> list[ReadBack]:
     """After an undo, what was never ours may stand there still."""
     kept = (before.addresses - (before.ours or frozenset())) if before and not wanted else frozenset()
     try:
@@ -89,7 +89,7 @@ def _read(record: RouterRecord, wanted: Addresses, before: RouterName | None, wa
 
 
 def _rows(
-    name: str, wanted: Addresses, before: RouterName | None, found: list[ReadBack]
+    name: str, wanted: Addresses, before: NameRecords | None, found: list[ReadBack]
 ) -> dict[str, object]:
     return {
         "name": name,
@@ -108,7 +108,7 @@ def _rows(
 
 
 def _print(
-    name: str, wanted: Addresses, before: RouterName | None, found: list[ReadBack], undo: bool
+    name: str, wanted: Addresses, before: NameRecords | None, found: list[ReadBack], undo: bool
 ) -> None:
     texts = ", ".join(str(address) for address in sorted(wanted))
     if before is not None:
@@ -125,7 +125,7 @@ def _print(
         click.echo(f"  {_REPLICATION}")
 
 
-def _removed(before: RouterName) -> str:
+def _removed(before: NameRecords) -> str:
     others = before.addresses - (before.ours or frozenset())
     kept = f"; {', '.join(map(str, sorted(others)))} stays, it is not ours" if others else ""
     if before.ours is None:

@@ -19,7 +19,7 @@ from samba.dcerpc import dnsp
 from samba.ndr import ndr_unpack
 
 if TYPE_CHECKING:
-    from manageout.directory.ad.state import Census, CensusPolicy
+    from manageout.directory.ad.state import CensusPolicy, DomainCensus
 
 PAGE = 500
 MAX_FILE = 1 << 20
@@ -141,9 +141,9 @@ def main() -> None:
     wanted = json.load(sys.stdin)
     gpo_samba = _gpo_samba()
     try:
-        domain = gpo_samba.Controller(wanted)
+        domain = gpo_samba.DomainController(wanted)
         found, zones = records(domain)
-        result: Census = {
+        result: DomainCensus = {
             "server": domain.server,
             "policies": policies(domain),
             "records": found,

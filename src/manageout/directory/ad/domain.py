@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from manageout.directory.ad.state import Census, Directory, Questions, State
+from manageout.directory.ad.state import Directory, DomainCensus, DomainState, Questions
 from manageout.errors import ManageoutError
 
 PYTHON = "/usr/bin/python3"
@@ -42,16 +42,16 @@ class Domain(NamedTuple):
         """What is there. Raises :class:`ManageoutError`."""
         return cast(Directory, self._ask({"do": "read", **questions}, lambda step: None))
 
-    def put(self, before: State, after: State, say: Callable[[str], None]) -> None:
+    def put(self, before: DomainState, after: DomainState, say: Callable[[str], None]) -> None:
         """Make what ``before`` describes as ``after`` says; when that fails, as it was.
 
         Raises :class:`ManageoutError`; :class:`Halfway` when it could not be taken back.
         """
         self._ask({"do": "put", "before": before, "after": after}, say)
 
-    def census(self) -> Census:
+    def census(self) -> DomainCensus:
         """Policies that name ISATAP, and every address in the zones. Raises :class:`ManageoutError`."""
-        return cast(Census, self._ask({}, lambda step: None, _CENSUS))
+        return cast(DomainCensus, self._ask({}, lambda step: None, _CENSUS))
 
     def _ask(
         self, request: Mapping[str, object], say: Callable[[str], None], program: Path = _PROGRAM

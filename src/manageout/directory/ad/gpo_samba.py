@@ -34,7 +34,7 @@ from samba.samba3 import param as s3param
 from samba.samdb import SamDB
 
 if TYPE_CHECKING:
-    from manageout.directory.ad.state import Directory, LinkState, PolicyState, Questions, State
+    from manageout.directory.ad.state import Directory, DomainState, PlaceState, PolicyState, Questions
 
 ATTRIBUTES = (
     "displayName",
@@ -64,7 +64,7 @@ class SambaError(Exception):
         self.kind = kind
 
 
-class Controller:
+class DomainController:
     """One domain controller, by LDAP and SMB."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ class Controller:
             return None
         return str(ndr_unpack(security.dom_sid, found[0]["objectSid"][0]))
 
-    def links(self, unit: str) -> LinkState | None:
+    def links(self, unit: str) -> PlaceState | None:
         """``gPLink`` of a place; None when there is no such place."""
         found = self.one(unit, ["gPLink"])
         return None if found is None else {"gPLink": str(found["gPLink"][0]) if "gPLink" in found else None}
@@ -209,7 +209,7 @@ class Controller:
 
     # Writing
 
-    def put(self, before: State, after: State, say: Callable[[str], None]) -> dict[str, str]:
+    def put(self, before: DomainState, after: DomainState, say: Callable[[str], None]) -> dict[str, str]:
         """Make policies and links as they are told; when that fails, as they were."""
         touched: list[tuple[str, str]] = []
         try:
@@ -217,7 +217,7 @@ class Controller:
         except Exception as error:
             refusal = refused(error)
             say("taking back what was done")
-            part: State = {
+            part: DomainState = {
                 "policies": {key: before["policies"][key] for kind, key in touched if kind == "policies"},
                 "links": {key: before["links"][key] for kind, key in touched if kind == "links"},
             }
@@ -229,7 +229,7 @@ class Controller:
             raise refusal from error
         return {}
 
-    def _all(self, state: State, say: Callable[[str], None], touched: list[tuple[str, str]]) -> None:
+    def _all(self, state: DomainState, say: Callable[[str], None], touched: list[tuple[str, str]]) -> None:
         """Policies that go lose their links first; policies that come are linked last."""
         gone = [guid for guid, policy in state["policies"].items() if policy is None]
         if gone:
@@ -247,7 +247,7 @@ class Controller:
 
     def _links(
         self,
-        links: Mapping[str, LinkState | None],
+        links: Mapping[str, PlaceState | None],
         say: Callable[[str], None],
         touched: list[tuple[str, str]],
     ) -> None:
@@ -386,7 +386,7 @@ def main() -> None:
         print(json.dumps(line), flush=True)
 
     try:
-        domain = Controller(wanted)
+        domain = DomainController(wanted)
         if wanted["do"] == "read":
             write(result=domain.read(wanted))
         else:

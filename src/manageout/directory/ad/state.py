@@ -31,20 +31,20 @@ class PolicyState(TypedDict):
     """Path -> SDDL, of what was read."""
 
 
-class LinkState(TypedDict):
+class PlaceState(TypedDict):
     """What is linked at a place; None: nothing ever was."""
 
     gPLink: str | None
 
 
-class State(TypedDict):
+class DomainState(TypedDict):
     """What can be written again: policies by GUID (None: there is none), links by place (None: no such place)."""
 
     policies: dict[str, PolicyState | None]
-    links: dict[str, LinkState | None]
+    links: dict[str, PlaceState | None]
 
 
-class Directory(State):
+class Directory(DomainState):
     """What was read."""
 
     server: str
@@ -65,7 +65,7 @@ class CensusPolicy(TypedDict):
     """Path -> content in base64."""
 
 
-class Census(TypedDict):
+class DomainCensus(TypedDict):
     """What names ISATAP, and every address in the zones: (name, kind, value)."""
 
     server: str

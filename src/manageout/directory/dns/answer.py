@@ -18,7 +18,7 @@ import dns.tsig
 import dns.update
 
 
-class Answer(NamedTuple):
+class UpdateAnswer(NamedTuple):
     """A server's answer to an update."""
 
     rcode: dns.rcode.Rcode
@@ -28,35 +28,35 @@ class Answer(NamedTuple):
     """BADKEY, BADSIG or BADTIME: what the server holds of our signature; BADSIG also if its own is wrong."""
 
 
-def read_answer(wire: bytes, update: dns.message.Message) -> Answer:
+def read_answer(wire: bytes, update: dns.message.Message) -> UpdateAnswer:
     """Read and judge ``wire``. Raises :class:`EOFError` for an answer to something else, and what dnspython raises."""
     try:
         answer = dns.message.from_wire(wire, keyring=update.keyring, request_mac=update.mac)
     except dns.tsig.PeerBadKey:
-        return Answer(dns.rcode.NOTAUTH, False, "BADKEY")
+        return UpdateAnswer(dns.rcode.NOTAUTH, False, "BADKEY")
     except dns.tsig.PeerBadSignature:
-        return Answer(dns.rcode.NOTAUTH, False, "BADSIG")
+        return UpdateAnswer(dns.rcode.NOTAUTH, False, "BADSIG")
     except dns.tsig.PeerBadTime:
-        return Answer(dns.rcode.NOTAUTH, False, "BADTIME")
+        return UpdateAnswer(dns.rcode.NOTAUTH, False, "BADTIME")
     except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.message.UnknownTSIGKey):
         return _otherwise_signed(wire, update)
     except dns.exception.FormError:  # not signed
         answer = dns.message.from_wire(wire, keyring=False)
     if answer.id != update.id:
         raise EOFError("the answer is to another question")
-    return Answer(answer.rcode(), answer.had_tsig)
+    return UpdateAnswer(answer.rcode(), answer.had_tsig)
 
 
-def _otherwise_signed(wire: bytes, update: dns.message.Message) -> Answer:
+def _otherwise_signed(wire: bytes, update: dns.message.Message) -> UpdateAnswer:
     """A signature that is not the RFC's: a refusal is believed, consent only if it is Samba's form."""
     answer = dns.message.from_wire(wire, keyring=False)
     if answer.id != update.id:
         raise EOFError("the answer is to another question")
     if answer.rcode() != dns.rcode.NOERROR:
-        return Answer(answer.rcode(), False)
+        return UpdateAnswer(answer.rcode(), False)
     if _samba_signed(wire, answer, update):
-        return Answer(answer.rcode(), True)
-    return Answer(dns.rcode.NOTAUTH, False, "BADSIG")
+        return UpdateAnswer(answer.rcode(), True)
+    return UpdateAnswer(dns.rcode.NOTAUTH, False, "BADSIG")
 
 
 def _samba_signed(wire: bytes, answer: dns.message.Message, update: dns.message.Message) -> bool:

@@ -16,7 +16,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.update
 
-from manageout.directory.dns.answer import Answer
+from manageout.directory.dns.answer import UpdateAnswer
 from manageout.directory.dns.update import Signer, SignerError, exchange, problem_of, relative
 from manageout.directory.dns.zones import TIMEOUT, Place, Unreachable, Zones
 from manageout.errors import ManageoutError
@@ -91,7 +91,7 @@ class ConditionalUpdates:
         except (dns.exception.DNSException, OSError, EOFError) as error:
             raise Silent(name, said(error)) from None
 
-    def _exchange(self, update: dns.update.UpdateMessage, place: Place) -> Answer:
+    def _exchange(self, update: dns.update.UpdateMessage, place: Place) -> UpdateAnswer:
         if self._signer is not None:
             self._signer.sign(update, place)
         return exchange(update, place)

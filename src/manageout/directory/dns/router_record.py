@@ -25,7 +25,7 @@ PAUSE = 0.25
 Addresses = frozenset[IPv4Address]
 
 
-class RouterName(NamedTuple):
+class NameRecords(NamedTuple):
     """What a server has at the name."""
 
     addresses: Addresses
@@ -52,15 +52,15 @@ class RouterRecord(ConditionalUpdates):
         self._mark, self._ttl = mark, ttl
         self.name = name.lower().rstrip(".")
 
-    def publish(self, wanted: Addresses) -> RouterName:
+    def publish(self, wanted: Addresses) -> NameRecords:
         """Our addresses are ``wanted``, and no others; what stood there before. Raises :class:`RecordError`."""
         return self._change(wanted)
 
-    def withdraw(self) -> RouterName:
+    def withdraw(self) -> NameRecords:
         """None of ours is left; what stood there before. Raises :class:`RecordError`."""
         return self._change(frozenset())
 
-    def look(self) -> RouterName:
+    def look(self) -> NameRecords:
         """What stands there, without changing it. Raises :class:`RecordError`."""
         return self.standing(self._place())
 
@@ -81,7 +81,7 @@ class RouterRecord(ConditionalUpdates):
             raise RecordError("DNS-NO-ZONE", f"no server here holds a zone for {self.name}")
         return place
 
-    def _change(self, wanted: Addresses) -> RouterName:
+    def _change(self, wanted: Addresses) -> NameRecords:
         place = self._place()
         for _ in range(ATTEMPTS):
             before = self.standing(place)
@@ -94,21 +94,21 @@ class RouterRecord(ConditionalUpdates):
             words = f"{self.name} is being changed by somebody else at this moment"
         raise RecordError("NAME-TAKEN", words)
 
-    def standing(self, place: Place) -> RouterName:
+    def standing(self, place: Place) -> NameRecords:
         """What the primary server has."""
         texts, addresses = ([row.text for row in self.rows(self.name, kind, place)] for kind in ("TXT", "A"))
         ours = None
         for text in texts:
             if self._is_mark(text):
                 ours = frozenset(_addresses(text.strip('"').removeprefix(self._mark).split()))
-        return RouterName(frozenset(_addresses(addresses)), ours, tuple(texts))
+        return NameRecords(frozenset(_addresses(addresses)), ours, tuple(texts))
 
     def _is_mark(self, text: str) -> bool:
         """With addresses behind it, or nothing: with anything else it is a client's."""
         rest = (text.strip('"') + " ").removeprefix(self._mark + " ").split()
         return (text.strip('"') + " ").startswith(self._mark + " ") and len(_addresses(rest)) == len(rest)
 
-    def _update(self, place: Place, before: RouterName, wanted: Addresses) -> dns.update.UpdateMessage:
+    def _update(self, place: Place, before: NameRecords, wanted: Addresses) -> dns.update.UpdateMessage:
         update, name = self.update(self.name, place)
         if before.ours is None:
             update.absent(name)

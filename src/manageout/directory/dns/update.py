@@ -24,7 +24,7 @@ import dns.rdata
 import dns.rdatatype
 import dns.update
 
-from manageout.directory.dns.answer import Answer, read_answer
+from manageout.directory.dns.answer import UpdateAnswer, read_answer
 from manageout.directory.dns.zones import Place, Server, Unreachable, Zones
 from manageout.errors import ManageoutError
 from manageout.protocol.names.registrar import NOTHING, Outcome, Problem, Records, Task
@@ -225,12 +225,12 @@ class Updater:
         for kind, text in sorted(task.wanted):
             update.add(name, self._ttl, kind, text)
 
-    def _send(self, update: dns.update.UpdateMessage, place: Place) -> Answer:
+    def _send(self, update: dns.update.UpdateMessage, place: Place) -> UpdateAnswer:
         if self._signer is not None:
             self._signer.sign(update, place)
         return exchange(update, place)
 
-    def _judge(self, answer: Answer, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
+    def _judge(self, answer: UpdateAnswer, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
         if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
             if self._signer is None or answer.authentic:
                 return Outcome.DONE, None
@@ -279,7 +279,7 @@ def _kinds(records: Records) -> list[str]:
     return sorted({kind for kind, _ in records})
 
 
-def exchange(update: dns.message.Message, place: Place) -> Answer:
+def exchange(update: dns.message.Message, place: Place) -> UpdateAnswer:
     """Send over TCP, and read the answer. Raises what sockets and dnspython raise."""
     return read_answer(over_tcp(update.to_wire(max_size=65535), place.server), update)
 
@@ -326,13 +326,13 @@ def relative(name: str, place: Place) -> dns.name.Name:
     return dns.name.from_text(name).relativize(dns.name.from_text(place.zone))
 
 
-def problem_of(answer: Answer, name: str, place: Place) -> Problem:
+def problem_of(answer: UpdateAnswer, name: str, place: Place) -> Problem:
     """The finding for a refusal."""
     code, words = _refusal(answer)
     return Problem(code, f"{name} in zone {place.zone} on {place.server.address}: {words}")
 
 
-def _refusal(answer: Answer) -> tuple[str, str]:
+def _refusal(answer: UpdateAnswer) -> tuple[str, str]:
     """Code and words."""
     unknown = "DNS-FAILED", f"the server answered {dns.rcode.to_text(answer.rcode)}"
     return _TSIG.get(answer.tsig_error) or _CODES.get(answer.rcode, unknown)

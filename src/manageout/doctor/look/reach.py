@@ -342,7 +342,7 @@ class _ReachLook(Gatherer):
         port, target = _port(self._scope.service), IPv6Address(reach.target.addresses[0])
 
         def ask(way: Way, source: IPv6Address) -> ClientAnswer:
-            link = probe_client.ClientLink(source, target, IPHTTPS_DEVICE)
+            link = probe_client.AsManager(source, target, IPHTTPS_DEVICE)
             with ThreadPoolExecutor(max_workers=1) as aside:
                 tcp = aside.submit(probe_client.open_tcp, link, port) if port else None
                 echo = probe_client.echo(link)

@@ -55,7 +55,7 @@ _RTA_CACHEINFO = 12
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_PREF = 1, 4, 5, 6, 7, 20
 
 
-class Link(NamedTuple):
+class NetworkLink(NamedTuple):
     """One network device. ``carrier`` is False for a TUN that nobody has opened."""
 
     ifindex: int
@@ -69,7 +69,7 @@ class Link(NamedTuple):
     tx_bytes: int
 
 
-class Route(NamedTuple):
+class KernelRoute(NamedTuple):
     """One route of the main table."""
 
     prefix: Network
@@ -109,12 +109,12 @@ class Netlink(rtnetlink.Socket):
         except OSError:
             return None
 
-    def links(self) -> list[Link]:
+    def links(self) -> list[NetworkLink]:
         """Every device of this network namespace."""
         body = _IFINFO.pack(0, 0, 0, 0, 0)
         return [_link(message.body) for message in self.dump(rtnetlink.GETLINK, body, "list links")]
 
-    def link(self, dev: str) -> Link | None:
+    def link(self, dev: str) -> NetworkLink | None:
         """One device, or None."""
         index = self.index(dev)
         if index is None:
@@ -144,7 +144,7 @@ class Netlink(rtnetlink.Socket):
         wanted = self._index(dev) if dev else None
         return [address for index, address in self._addresses(wanted or 0) if wanted in (None, index)]
 
-    def holdings(self) -> list[tuple[Link, list[Interface]]]:
+    def holdings(self) -> list[tuple[NetworkLink, list[Interface]]]:
         """Every device with its addresses, in two questions however many devices there are."""
         held: dict[int, list[Interface]] = {}
         for index, address in self._addresses():
@@ -220,7 +220,7 @@ class Netlink(rtnetlink.Socket):
             body = self._route(prefix, dev, via, metric)
             self.request(rtnetlink.DELROUTE, body, f"remove the route to {prefix}")
 
-    def routes(self, family: int = socket.AF_INET6, protocol: int | None = PROTO) -> list[Route]:
+    def routes(self, family: int = socket.AF_INET6, protocol: int | None = PROTO) -> list[KernelRoute]:
         """Routes of the main table; ``protocol`` None means everybody's."""
         names: dict[int, str] = {}
         body = _ROUTE.pack(family, 0, 0, 0, 0, protocol or 0, 0, 0, 0)
@@ -228,7 +228,7 @@ class Netlink(rtnetlink.Socket):
         found = [_read_route(message.body, names) for message in messages]
         return [route for route in found if route is not None and protocol in (None, route.protocol)]
 
-    def learnt_defaults(self) -> list[Route]:
+    def learnt_defaults(self) -> list[KernelRoute]:
         """IPv6 default routes from router advertisements."""
         return [route for route in self.routes(socket.AF_INET6, RA) if route.prefix.prefixlen == 0]
 
@@ -251,7 +251,7 @@ class Netlink(rtnetlink.Socket):
             ip_address(via) if via else None,
         )
 
-    def best_route(self, destination: Address, dev: str | None = None) -> Route | None:
+    def best_route(self, destination: Address, dev: str | None = None) -> KernelRoute | None:
         """The route of the main table that a packet to ``destination`` follows; None when it is not one of it.
 
         One question, however many routes there are. ``dev``: by that device, which link-local addresses need.
@@ -301,11 +301,11 @@ class Netlink(rtnetlink.Socket):
         return body
 
 
-def _link(body: bytes) -> Link:
+def _link(body: bytes) -> NetworkLink:
     _, _, index, flags, _ = _IFINFO.unpack_from(body)
     values = attributes(body[_IFINFO.size :])
     stats = struct.unpack_from("=QQQQ", values.get(_IFLA_STATS64, bytes(32)))
-    return Link(
+    return NetworkLink(
         index,
         values[_IFLA_NAME].rstrip(b"\0").decode(),
         bool(flags & _UP),
@@ -321,7 +321,7 @@ def _question(destination: Address, flags: int = 0) -> bytes:
     return body + attribute(_RTA_DST, destination.packed)
 
 
-def _read_route(body: bytes, names: dict[int, str]) -> Route | None:
+def _read_route(body: bytes, names: dict[int, str]) -> KernelRoute | None:
     family, length, _, _, table, protocol, _, kind, _ = _ROUTE.unpack_from(body)
     if table != _TABLE_MAIN or kind != _UNICAST or family not in (socket.AF_INET, socket.AF_INET6):
         return None
@@ -329,7 +329,7 @@ def _read_route(body: bytes, names: dict[int, str]) -> Route | None:
     raw = values.get(_RTA_DST, bytes(4 if family == socket.AF_INET else 16))
     dev, via = values.get(_RTA_OIF), values.get(_RTA_GATEWAY)
     metric = values.get(_RTA_PRIORITY)
-    return Route(
+    return KernelRoute(
         ip_network((raw, length)),
         _name(struct.unpack("=I", dev)[0], names) if dev else None,
         ip_address(via) if via else None,

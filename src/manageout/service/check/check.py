@@ -24,7 +24,7 @@ from manageout.service.check import kernel as check_kernel
 from manageout.service.check import names as check_names
 from manageout.service.check import needs as check_needs
 from manageout.service.check import pool as check_pool
-from manageout.service.check.found import Finding, error, gathered, note, warning
+from manageout.service.check.found import Remark, error, gathered, note, warning
 from manageout.service.daemon.desired import desired
 from manageout.service.policy import untracked
 from manageout.service.policy.surroundings import surroundings
@@ -42,7 +42,7 @@ BROAD = 4096
 """More hosts than this in isatap.hosts are hardly all managers."""
 
 
-class Host(NamedTuple):
+class Checked(NamedTuple):
     """What the checks look at."""
 
     site: Site
@@ -54,20 +54,20 @@ class Host(NamedTuple):
     """What the running daemon serves; empty when it was not asked, or did not answer."""
 
 
-Findings = Iterator[Finding]
+Findings = Iterator[Remark]
 
 
 def check(
     site: Site, plan: Plan, runtime_dir: Path | None = None, roles: Collection[str] = ()
-) -> list[tuple[str, list[Finding]]]:
+) -> list[tuple[str, list[Remark]]]:
     """Every check by its title, with what it found. ``roles``: those of the running daemon, by its status."""
     with Netlink() as netlink:
         running = RuntimeDir(runtime_dir or site.daemon.runtime_dir).busy()
-        host = Host(site, plan, netlink, running, frozenset(roles))
+        host = Checked(site, plan, netlink, running, frozenset(roles))
         return [(title, gathered(partial(each, host))) for title, each in _CHECKS.items()]
 
 
-def _policy(host: Host) -> Findings:
+def _policy(host: Checked) -> Findings:
     """What is legal in the file and yet perhaps not meant."""
     gateway, isatap = host.site.gateway, host.site.isatap
     if gateway and gateway.authentication == "none":
@@ -95,7 +95,7 @@ def _policy(host: Host) -> Findings:
         yield note("ISATAP hosts will send all IPv6 through this router", "isatap.default_route = false")
 
 
-def _managers(host: Host) -> Findings:
+def _managers(host: Checked) -> Findings:
     """Who may call clients, and whether a way leads there."""
     site = host.site
     if not site.policy.managers:
@@ -113,7 +113,7 @@ def _managers(host: Host) -> Findings:
                 yield warning(what, f"list it in isatap.hosts, or {leases}")
 
 
-def _prefix(host: Host) -> Findings:
+def _prefix(host: Checked) -> Findings:
     prefix = host.site.site.prefix
     first = prefix.network_address.packed
     if first[0] == 0xFD and len(set(first[1:6])) < 3:
@@ -135,11 +135,11 @@ def _prefix(host: Host) -> Findings:
             yield note(f"{prefix} belongs to {embedded}, which this machine does not have")
 
 
-def _own_addresses(host: Host) -> set[object]:
+def _own_addresses(host: Checked) -> set[object]:
     return {address.ip for address in host.netlink.addresses()}
 
 
-def _locators(host: Host) -> Findings:
+def _locators(host: Checked) -> Findings:
     isatap = host.site.isatap
     own = _own_addresses(host)
     for locator in isatap.locators if isatap else ():
@@ -148,7 +148,7 @@ def _locators(host: Host) -> Findings:
             yield error(f"isatap.locators: {locator} is not on this machine", remedy)
 
 
-def _underlay(host: Host) -> Findings:
+def _underlay(host: Checked) -> Findings:
     """The IPv4 path to the managers: MTU and reverse path filter."""
     isatap = host.site.isatap
     if isatap is None:
@@ -170,7 +170,7 @@ def _underlay(host: Host) -> Findings:
             )
 
 
-def _routes(host: Host) -> Findings:
+def _routes(host: Checked) -> Findings:
     """Next hops must be on a link of this machine."""
     wanted = [(r.prefix, r.via) for r in host.site.isatap.routes] if host.site.isatap else []
     if host.site.gateway and host.site.gateway.isatap_router:
@@ -195,7 +195,7 @@ def _routes(host: Host) -> Findings:
             yield warning(f"{what}: calls of its hosts to clients of this gateway are refused", remedy)
 
 
-def _forwarding(host: Host) -> Findings:
+def _forwarding(host: Checked) -> Findings:
     """Forwarding turns off router advertisements on the other links, and removes default routes learnt from them."""
     forwarding = sysctl.find("net.ipv6.conf.all.forwarding")
     if forwarding is None:
@@ -211,7 +211,7 @@ def _forwarding(host: Host) -> Findings:
             )
 
 
-def _devices(host: Host) -> Findings:
+def _devices(host: Checked) -> Findings:
     if not Path("/dev/net/tun").exists():
         yield error("/dev/net/tun is missing: no TUN driver", "modprobe tun")
     for device in desired(host.site, host.plan).devices:
@@ -219,7 +219,7 @@ def _devices(host: Host) -> Findings:
             yield error(f"the device name {device.name} is taken", f"ip link delete {device.name}")
 
 
-def _ports(host: Host) -> Findings:
+def _ports(host: Checked) -> Findings:
     if host.running:
         yield note("our daemon is running: its ports are not tried")
         return
@@ -241,7 +241,7 @@ def _ports(host: Host) -> Findings:
             yield error(f"{listener}: {failure.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
 
 
-def _kept(host: Host) -> Findings:
+def _kept(host: Checked) -> Findings:
     """systemd must listen where the site file says, or clients wait in vain."""
     if host.site.gateway is None:
         return
@@ -252,7 +252,7 @@ def _kept(host: Host) -> Findings:
         yield error(f"manageout.socket listens on {place}, which gateway.listen does not name", remedy)
 
 
-def _untracked(host: Host) -> Findings:
+def _untracked(host: Checked) -> Findings:
     """Whether rules of others bear that we leave our listeners untracked."""
     if shutil.which("nft") is None or privileges.Capability.NET_ADMIN not in privileges.effective():
         return  # told above
@@ -260,7 +260,7 @@ def _untracked(host: Host) -> Findings:
         yield warning(*fault)
 
 
-def _unreachable(host: Host) -> Findings:
+def _unreachable(host: Checked) -> Findings:
     """RFC 6052 3.1: nothing private under the Well-Known Prefix."""
     if host.site.translation is None or host.plan.nat64 != WELL_KNOWN_NAT64:
         return
@@ -274,7 +274,7 @@ def _unreachable(host: Host) -> Findings:
         yield error(text, "leave translation.prefix out (RFC 6052 3.1)")
 
 
-def _name(host: Host) -> Findings:
+def _name(host: Checked) -> Findings:
     """Whether the name that hosts resolve leads here."""
     isatap = host.site.isatap
     if isatap is None or not isatap.name:
@@ -293,14 +293,14 @@ def _name(host: Host) -> Findings:
         yield warning(f"{isatap.name} also leads to {stranger}, which is not of this site", remedy)
 
 
-def _privileges(host: Host) -> Findings:
+def _privileges(host: Checked) -> Findings:
     missing = set(map(int, privileges.DAEMON)) - privileges.effective()
     if missing:
         names = ", ".join(privileges.names(missing))
         yield note(f"you lack {names}: the daemon needs them", "run it as root or by systemd")
 
 
-_CHECKS: dict[str, Callable[[Host], Iterable[Finding]]] = {
+_CHECKS: dict[str, Callable[[Checked], Iterable[Remark]]] = {
     "policy": _policy,
     "managers": _managers,
     "clients' names": lambda host: check_names.names(host.site),

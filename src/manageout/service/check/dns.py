@@ -13,7 +13,7 @@ import dns.rdatatype
 from manageout.directory.dns.update import Signer, SignerError, signed_question
 from manageout.directory.dns.zones import Place, Server, Unreachable
 from manageout.protocol.names.registrar import Problem
-from manageout.service.check.found import Finding, error, warning
+from manageout.service.check.found import Remark, error, warning
 from manageout.service.names.names import remedy_of, signer_of, zones_of
 from manageout.service.policy.filter_managers import names_of
 from manageout.service.policy.machine_names import manager_addresses
@@ -30,7 +30,7 @@ KERBEROS_WAIT = 10.0
 AT_ONCE = 64
 
 
-def upstreams(site: Site) -> Iterator[Finding]:
+def upstreams(site: Site) -> Iterator[Remark]:
     """The servers of ``[dns64]``, all asked at once."""
     servers = site.dns64.upstreams if site.dns64 is not None else ()
     for answer in probe_dns.ask_all([(".", "NS")], servers):
@@ -39,7 +39,7 @@ def upstreams(site: Site) -> Iterator[Finding]:
             yield warning(f"DNS server {answer.server} does not answer: {answer.error}", remedy)
 
 
-def updates(site: Site) -> Iterator[Finding]:
+def updates(site: Site) -> Iterator[Remark]:
     """The key of ``[names]``, which must be there for the daemon to start, and the zone.
 
     Raises :class:`~manageout.errors.ManageoutError` for a key or keytab that cannot be used.
@@ -85,7 +85,7 @@ def _signed(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
         return Problem("DNS-UNREACHABLE", f"{place.server.address}: {said(failure)}")
 
 
-def managers(site: Site) -> Iterator[Finding]:
+def managers(site: Site) -> Iterator[Remark]:
     """The names in ``[[policy.managers]]``: one that has no address lets nobody in."""
     names = dict.fromkeys(name for manager in site.policy.managers for name in names_of(manager))
     for name, state in zip(names, asyncio.run(_states(site, names)), strict=True):

@@ -13,14 +13,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from manageout.errors import PkiError
 from manageout.linux.host import clock
-from manageout.service.check.found import Finding, error, note, warning
+from manageout.service.check.found import Remark, error, note, warning
 from manageout.service.iphttps import trust_report
 from manageout.service.tls.certificates import UNREADABLE, PrivateKey, load_certificates, load_key, names_of
 from manageout.service.tls.revocation import RevocationLists, issuer_of
 from manageout.site.tables.site import GatewayTable, Site
 
 
-def certificates(site: Site) -> Iterator[Finding]:
+def certificates(site: Site) -> Iterator[Remark]:
     """What is wrong with them, and with the clock that they are held against."""
     gateway = site.gateway
     if gateway is None:
@@ -32,7 +32,7 @@ def certificates(site: Site) -> Iterator[Finding]:
         yield note("the clock is not synchronised, and certificates depend on it", "run chrony or timesyncd")
 
 
-def _closed(option: str, path: Path) -> Iterator[Finding]:
+def _closed(option: str, path: Path) -> Iterator[Remark]:
     """What we may not read the daemon perhaps may: nothing is known then, least of all how to mend it."""
     try:
         with open(path, "rb"):
@@ -44,7 +44,7 @@ def _closed(option: str, path: Path) -> Iterator[Finding]:
         return  # told by whoever reads it
 
 
-def _own(gateway: GatewayTable) -> Iterator[Finding]:
+def _own(gateway: GatewayTable) -> Iterator[Remark]:
     certificate = yield from _certificate(gateway)
     key = yield from _key(gateway)
     if certificate is None or key is None:
@@ -55,7 +55,7 @@ def _own(gateway: GatewayTable) -> Iterator[Finding]:
         yield error(f"{gateway.key} is not the key of {gateway.certificate}", remedy)
 
 
-def _certificate(gateway: GatewayTable) -> Generator[Finding, None, x509.Certificate | None]:
+def _certificate(gateway: GatewayTable) -> Generator[Remark, None, x509.Certificate | None]:
     if closed := list(_closed("gateway.certificate", gateway.certificate)):
         yield from closed
         return None
@@ -72,7 +72,7 @@ def _certificate(gateway: GatewayTable) -> Generator[Finding, None, x509.Certifi
     return certificate
 
 
-def _key(gateway: GatewayTable) -> Generator[Finding, None, PrivateKey | None]:
+def _key(gateway: GatewayTable) -> Generator[Remark, None, PrivateKey | None]:
     if closed := list(_closed("gateway.key", gateway.key)):
         yield from closed
         return None
@@ -87,7 +87,7 @@ def _key(gateway: GatewayTable) -> Generator[Finding, None, PrivateKey | None]:
     return key
 
 
-def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Finding]:
+def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Remark]:
     """RFC 5280 4.2.1.12: without the extension a certificate is for everything."""
     try:
         usages = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
@@ -103,7 +103,7 @@ def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Finding]:
     )
 
 
-def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Finding]:
+def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Remark]:
     now, name = time.time(), ", ".join(names_of(certificate)) or "no name"
     ends, starts = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     if ends.timestamp() < now:
@@ -116,7 +116,7 @@ def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Finding]:
         )
 
 
-def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Finding]:
+def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
     known = yield from _lists(gateway)
     if closed := list(_closed("gateway.client_ca", path)):
         yield from closed
@@ -147,7 +147,7 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Finding]:
         yield (error if row.severity == "error" else warning)(row.what, row.remedy)
 
 
-def _lists(gateway: GatewayTable) -> Generator[Finding, None, RevocationLists | None]:
+def _lists(gateway: GatewayTable) -> Generator[Remark, None, RevocationLists | None]:
     if gateway.client_crl is None:
         return RevocationLists()
     if closed := list(_closed("gateway.client_crl", gateway.client_crl)):
@@ -160,7 +160,7 @@ def _lists(gateway: GatewayTable) -> Generator[Finding, None, RevocationLists | 
         return None
 
 
-def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Finding]:
+def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Remark]:
     """Authorities often certify more than the machines that should connect."""
     if "*" not in gateway.allow:
         return

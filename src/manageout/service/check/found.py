@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from manageout.errors import ManageoutError
 
 
-class Finding(NamedTuple):
+class Remark(NamedTuple):
     """``note`` is worth knowing, ``warning`` will trouble somebody, ``error`` keeps the daemon from working."""
 
     severity: Literal["note", "warning", "error"]
@@ -16,24 +16,24 @@ class Finding(NamedTuple):
     remedy: str
 
 
-def error(message: str, remedy: str) -> Finding:
+def error(message: str, remedy: str) -> Remark:
     """What keeps the daemon from working."""
-    return Finding("error", message, remedy)
+    return Remark("error", message, remedy)
 
 
-def warning(message: str, remedy: str) -> Finding:
+def warning(message: str, remedy: str) -> Remark:
     """What will trouble somebody."""
-    return Finding("warning", message, remedy)
+    return Remark("warning", message, remedy)
 
 
-def note(message: str, remedy: str = "") -> Finding:
+def note(message: str, remedy: str = "") -> Remark:
     """What is worth knowing."""
-    return Finding("note", message, remedy)
+    return Remark("note", message, remedy)
 
 
-def gathered(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def gathered(ask: Callable[[], Iterable[Remark]]) -> list[Remark]:
     """What a check has found; when it could not go on, that comes last."""
-    found: list[Finding] = []
+    found: list[Remark] = []
     try:
         found.extend(ask())
     except ManageoutError as failure:

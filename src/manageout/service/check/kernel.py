@@ -18,7 +18,7 @@ from manageout.linux.bpf.libbpf import Attachment, Object
 from manageout.linux.host import netns, privileges
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.features import features
-from manageout.service.check.found import Finding, error, note, warning
+from manageout.service.check.found import Remark, error, note, warning
 from manageout.service.daemon.desired import desired
 from manageout.service.policy import filter_watch
 from manageout.service.policy.surroundings import Surroundings
@@ -28,7 +28,7 @@ from manageout.site.tables.site import Site
 from manageout.wire.address import WELL_KNOWN_NAT64
 
 
-def packet_filter(site: Site, plan: Plan) -> Iterator[Finding]:
+def packet_filter(site: Site, plan: Plan) -> Iterator[Remark]:
     """Whether our rules can be loaded, and whose drop what must pass."""
     if shutil.which("nft") is None:
         yield error("nft is not installed", "apt-get install nftables")
@@ -49,7 +49,7 @@ def packet_filter(site: Site, plan: Plan) -> Iterator[Finding]:
             yield note(what, "once it runs: nft monitor trace, with `meta nftrace set 1` in a rule")
 
 
-def fast_path(site: Site, plan: Plan) -> Iterator[Finding]:
+def fast_path(site: Site, plan: Plan) -> Iterator[Remark]:
     """Whether eBPF will carry packets, and how it will be attached."""
     roles = {isatap_bpf.loaded: site.isatap is not None, xlat_bpf.loaded: site.translation is not None}
     wanted = [load for load, needed in roles.items() if needed and site.daemon.fast_path]
@@ -76,7 +76,7 @@ def way(load: Callable[[], Object]) -> str:
             return attachment.way
 
 
-def _tried(load: Callable[[], Object]) -> Generator[Finding, None, str]:
+def _tried(load: Callable[[], Object]) -> Generator[Remark, None, str]:
     try:
         return way(load)
     except FastPathUnavailable as failure:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from manageout.service.check.found import Finding, warning
+from manageout.service.check.found import Remark, warning
 from manageout.site.tables.site import GatewayTable, Site
 
 LONG = 256
@@ -16,7 +16,7 @@ _COMMON = re.compile(r"\s*cn\s*=\s*", re.IGNORECASE)
 _TOKEN = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
-def names(site: Site) -> Iterator[Finding]:
+def names(site: Site) -> Iterator[Remark]:
     """Of clients, in whatever table."""
     gateway = site.gateway
     if gateway is not None and gateway.authentication == "certificates":
@@ -35,7 +35,7 @@ def _places(site: Site, gateway: GatewayTable) -> Iterator[tuple[str, str]]:
     )
 
 
-def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Finding]:
+def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Remark]:
     allowed = (("gateway.allow", pattern) for pattern in gateway.allow)
     for path, text in (*allowed, *_places(site, gateway)):
         if found := _COMMON.match(text):
@@ -43,7 +43,7 @@ def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Finding]:
             yield warning(what, f'write "{text[found.end() :]}"')
 
 
-def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Finding]:
+def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Remark]:
     for path, text in _places(site, gateway):
         if _COMMON.match(text) or any(overlap(text.lower(), each.lower()) for each in gateway.allow):
             continue
@@ -51,7 +51,7 @@ def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Finding]:
         yield warning(what, "correct the one or the other")
 
 
-def _reserved(site: Site) -> Iterator[Finding]:
+def _reserved(site: Site) -> Iterator[Remark]:
     """A name in another zone, which no client could get anyway."""
     zone = (site.names.zone or site.site.domain).lower().strip(".") if site.names is not None else ""
     for name in site.names.reserved if site.names is not None and zone else ():

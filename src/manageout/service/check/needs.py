@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manageout.directory.ad.domain import PYTHON
-from manageout.service.check.found import Finding, error, note
+from manageout.service.check.found import Remark, error, note
 from manageout.site.tables.site import Site
 
 WAIT = 20.0
 
 
-def needs(site: Site) -> Iterator[Finding]:
+def needs(site: Site) -> Iterator[Remark]:
     """What is missing for each table that is there."""
     if site.names is not None and site.names.authentication == "kerberos" and not _package("gssapi"):
         what = 'names.authentication = "kerberos" needs the Python package gssapi'
@@ -28,7 +28,7 @@ def needs(site: Site) -> Iterator[Finding]:
     yield from _directory("daemon.runtime_dir", site.daemon.runtime_dir)
 
 
-def restart(site: Site, roles: frozenset[str]) -> Iterator[Finding]:
+def restart(site: Site, roles: frozenset[str]) -> Iterator[Remark]:
     """Tables that the running daemon does not serve yet, or still does; ``roles``: by its status, empty if unknown."""
     for table, served in _ROLES.items() if roles else ():
         wanted, there = getattr(site, table) is not None, bool(roles & served)
@@ -64,7 +64,7 @@ def _samba() -> bool:
     return done.returncode == 0
 
 
-def _directory(option: str, path: Path) -> Iterator[Finding]:
+def _directory(option: str, path: Path) -> Iterator[Remark]:
     """There, or to be made in what is there. Only root knows what the daemon may."""
     there = next(each for each in (path, *path.parents) if os.path.lexists(each))
     if not there.is_dir():

@@ -12,7 +12,7 @@ from manageout.errors import ManageoutError, NotPermitted
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.arp import who_has
 from manageout.protocol.leases.leases import machines_of
-from manageout.service.check.found import Finding, error, note, warning
+from manageout.service.check.found import Remark, error, note, warning
 from manageout.service.state.leases import stored_leases
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import Plan
@@ -27,7 +27,7 @@ PROXIES = 4
 """One machine that answers for so many is a proxy for all of them."""
 
 
-def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Finding]:
+def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Remark]:
     """What makes the pool unfit on this machine. Changes nothing; asks the link for two seconds at most."""
     block = plan.leases
     if site.translation is None or block is None:
@@ -55,7 +55,7 @@ def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Finding]:
         )
 
 
-def _among_managers(site: Site, block: IPv4Network) -> Iterator[Finding]:
+def _among_managers(site: Site, block: IPv4Network) -> Iterator[Remark]:
     for number, manager in enumerate(site.policy.managers):
         for source in manager.source:
             if isinstance(source, IPv4Network) and source.overlaps(block):
@@ -66,7 +66,7 @@ def _among_managers(site: Site, block: IPv4Network) -> Iterator[Finding]:
                 )
 
 
-def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Finding]:
+def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Remark]:
     """Ask by ARP for the addresses that clients have, had, or will get first."""
     asked = _sample(site, block)
     try:

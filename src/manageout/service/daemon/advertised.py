@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Address
 
 from manageout.linux.host import sysctl
-from manageout.linux.netlink.links import Netlink, Route
+from manageout.linux.netlink.links import KernelRoute, Netlink
 from manageout.service.process.finding import Trouble
 
 _SOMEBODY = IPv6Address("2001:db8::1")  # in the Internet (RFC 3849)
@@ -32,7 +32,7 @@ def _deaf(dev: str | None) -> bool:
     return forwards and sysctl.find(f"net/ipv6/conf/{dev}/accept_ra") == "1"
 
 
-def _ends(route: Route) -> Trouble:
+def _ends(route: KernelRoute) -> Trouble:
     what = (
         f"the IPv6 default route via {route.via} on {route.dev} ends in {route.expires:.0f} s: it was learnt from a"
         " router advertisement, and a machine that forwards takes no further ones"

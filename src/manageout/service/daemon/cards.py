@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
-from manageout.linux.netlink.links import Address, Interface, Link, Netlink, Network
+from manageout.linux.netlink.links import Address, Interface, Netlink, Network, NetworkLink
 from manageout.service.daemon.reconcile import StepKind
 from manageout.service.process.finding import Trouble
 from manageout.site.plan import DEVICES
@@ -43,7 +43,7 @@ class Cards:
                 rows += _card(card, f"by which {place} was reached", links.get(card))
         return [*rows, *self._forwarding(site)]
 
-    def _way(self, network: Network, holdings: list[tuple[Link, list[Interface]]]) -> str | None:
+    def _way(self, network: Network, holdings: list[tuple[NetworkLink, list[Interface]]]) -> str | None:
         for link, addresses in holdings:
             if link.name not in DEVICES and any(address.ip in network for address in addresses):
                 return link.name
@@ -94,7 +94,7 @@ def _intranet(site: Site) -> dict[str, Network]:
     return {f"the intranet {each}": each for each in site.policy.intranet[:MOST]}
 
 
-def _address(address: Address, place: str, holders: dict[Address, Link]) -> list[Trouble]:
+def _address(address: Address, place: str, holders: dict[Address, NetworkLink]) -> list[Trouble]:
     if address in holders:
         link = holders[address]
         return _card(link.name, f"which holds {address} ({place})", link)
@@ -103,7 +103,7 @@ def _address(address: Address, place: str, holders: dict[Address, Link]) -> list
     return [Trouble("UNDERLAY-GONE", str(address), "error", what, remedy)]
 
 
-def _card(name: str, use: str, link: Link | None) -> list[Trouble]:
+def _card(name: str, use: str, link: NetworkLink | None) -> list[Trouble]:
     if link is None:
         what, remedy = f"{name}, {use}, is gone", "bring the card back; the rest comes by itself"
         return [Trouble("UNDERLAY-GONE", name, "error", what, remedy)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from manageout.linux.netlink.links import Route
+from manageout.linux.netlink.links import KernelRoute
 from manageout.service.daemon.desired import DesiredRoute
 from manageout.service.daemon.reconcile import Step, StepKind
 from manageout.service.process.finding import Trouble
@@ -30,7 +30,7 @@ def unmended(step: Step, why: str) -> Trouble:
     return Trouble(step.kind.value, step.about, "warning" if warning else "error", what, remedy)
 
 
-def overruled(routes: Iterable[tuple[DesiredRoute, Route | None]]) -> Iterator[Trouble]:
+def overruled(routes: Iterable[tuple[DesiredRoute, KernelRoute | None]]) -> Iterator[Trouble]:
     """Ours, and those that packets follow instead."""
     for ours, other in routes:
         way = (

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
 from manageout.linux.netlink import neighbours
-from manageout.linux.netlink.links import KERNEL, PROTO, Interface, Netlink, Route
+from manageout.linux.netlink.links import KERNEL, PROTO, Interface, KernelRoute, Netlink
 from manageout.linux.netlink.messages import Refused
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.tables import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
@@ -317,7 +317,7 @@ class Reconciler:
         ]
         return {route for route in wanted if any(_same(route, found) for found in ours)}
 
-    def overruled(self, desired: Desired) -> Iterator[tuple[DesiredRoute, Route | None]]:
+    def overruled(self, desired: Desired) -> Iterator[tuple[DesiredRoute, KernelRoute | None]]:
         """Routes of ours that packets do not follow, and which they follow instead, if one of the same prefix.
 
         Of so many as can be asked for singly. Somebody's longer prefix is for a part of ours, which may be meant.
@@ -394,6 +394,6 @@ def _is_away(step: Step, error: ManageoutError) -> bool:
     return number in (errno.ENETUNREACH, errno.EHOSTUNREACH)
 
 
-def _same(wanted: DesiredRoute, found: Route) -> bool:
+def _same(wanted: DesiredRoute, found: KernelRoute) -> bool:
     way = found.via == wanted.via if wanted.via else found.dev == wanted.dev
     return way and found.prefix == wanted.prefix and found.protocol == PROTO

@@ -22,7 +22,7 @@ from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
 if TYPE_CHECKING:
-    from manageout.directory.dns.router_record import RouterName
+    from manageout.directory.dns.router_record import NameRecords
 
 LOOK_AGAIN = 3000.0
 RETRY = 60.0
@@ -87,7 +87,7 @@ class RouterRecordWatch(Role):
         return ""
 
     @staticmethod
-    def _standing(site: Site, name: str) -> RouterName:
+    def _standing(site: Site, name: str) -> NameRecords:
         from manageout.directory.dns.router_record import RouterRecord
         from manageout.service.names.names import zones_of
         from manageout.service.names.router_dns import mark_of

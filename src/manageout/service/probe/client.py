@@ -39,7 +39,7 @@ _UNREACHABLE = {
 }
 
 
-class ClientLink(NamedTuple):
+class AsManager(NamedTuple):
     """A manager's address, a client's, and the device of the clients' link."""
 
     source: IPv6Address
@@ -47,7 +47,7 @@ class ClientLink(NamedTuple):
     device: str
 
 
-def echo(link: ClientLink, wait: float = WAIT) -> Echo:
+def echo(link: AsManager, wait: float = WAIT) -> Echo:
     """Ping the client as the manager. Raises :class:`NotPermitted`."""
     ident = os.urandom(4)
     source, target = link.source.packed, link.target.packed
@@ -70,7 +70,7 @@ def echo(link: ClientLink, wait: float = WAIT) -> Echo:
     )
 
 
-def open_tcp(link: ClientLink, port: int, wait: float = WAIT) -> TcpAnswer:
+def open_tcp(link: AsManager, port: int, wait: float = WAIT) -> TcpAnswer:
     """Try to open a TCP port of the client as the manager. Raises :class:`NotPermitted`."""
     source, target = link.source.packed, link.target.packed
     low, high = _PORTS
@@ -104,7 +104,7 @@ def open_tcp(link: ClientLink, port: int, wait: float = WAIT) -> TcpAnswer:
     return found or TcpAnswer(str(link.target), port, "silent", wait, "", f"no answer in {wait:g} s")
 
 
-def _tcp(link: ClientLink, header: tcp.Tcp) -> bytes:
+def _tcp(link: AsManager, header: tcp.Tcp) -> bytes:
     source, target = link.source.packed, link.target.packed
     return ipv6.build(source, target, tcp.TCP, tcp.build(source, target, header._replace(options=b"")))
 
@@ -121,7 +121,7 @@ def _words(found: icmpv6.Icmpv6) -> str:
 
 
 def _exchange(
-    link: ClientLink, packet: bytes, answers: Callable[[ipv6.Ipv6, bytes], T | None], wait: float
+    link: AsManager, packet: bytes, answers: Callable[[ipv6.Ipv6, bytes], T | None], wait: float
 ) -> T | None:
     """Send ``packet`` again and again, until an incoming packet is an answer."""
     found: T | None = None
@@ -138,5 +138,5 @@ def _exchange(
     return found
 
 
-def _send(link: ClientLink, packet: bytes) -> None:
+def _send(link: AsManager, packet: bytes) -> None:
     raw.send_marked(packet, str(link.target), link.device, PROBE_MARK)

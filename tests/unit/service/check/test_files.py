@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from manageout.service.check.files import certificates as check
-from manageout.service.check.found import Finding
+from manageout.service.check.found import Remark
 from manageout.service.tls import certificates
 from manageout.service.tls.pki import Authority
 from manageout.site.tables.site import Site, parse
@@ -216,7 +216,7 @@ def test_what_may_not_be_read_is_unknown_and_no_fault(pki: Path) -> None:
     assert options == {f"gateway.{option}" for option in ("certificate", "key", "client_ca", "client_crl")}
 
 
-def as_nobody(function: Callable[[], list[Finding]]) -> list[Finding]:
+def as_nobody(function: Callable[[], list[Remark]]) -> list[Remark]:
     """In a process that may read nothing of root's; pytest's folders are closed to others."""
     if os.geteuid():
         pytest.skip("needs root")
@@ -226,7 +226,7 @@ def as_nobody(function: Callable[[], list[Finding]]) -> list[Finding]:
         with os.fdopen(reading) as answer:
             text = answer.read()
         assert os.waitpid(child, 0)[1] == 0
-        return [Finding(*row) for row in json.loads(text)]
+        return [Remark(*row) for row in json.loads(text)]
     try:
         os.setgroups([])
         os.setuid(65534)

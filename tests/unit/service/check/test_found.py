@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manageout.errors import KernelError
-from manageout.service.check.found import Finding, gathered
+from manageout.service.check.found import Remark, gathered
 
 
 def test_what_was_found_before_a_failure_is_told() -> None:
-    def found() -> Iterator[Finding]:
-        yield Finding("warning", "the pool overlaps", "choose another")
+    def found() -> Iterator[Remark]:
+        yield Remark("warning", "the pool overlaps", "choose another")
         raise KernelError("read the packet filter: nft failed", "needs nftables")
 
     assert gathered(found) == [
-        Finding("warning", "the pool overlaps", "choose another"),
-        Finding("error", "read the packet filter: nft failed", "needs nftables"),
+        Remark("warning", "the pool overlaps", "choose another"),
+        Remark("error", "read the packet filter: nft failed", "needs nftables"),
     ]
