@@ -5,16 +5,17 @@ from __future__ import annotations
 from manageout.doctor.rules.catalogue import RULES
 from manageout.doctor.rules.rule import Rule
 
-_THEMES = (
-    ("Any Windows machine", ("TUNNELS", "IPV6", "IPHLPSVC", "DNSCACHE", "CLOCK", "EVIDENCE")),
-    ("ISATAP hosts (managers)", ("ISATAP",)),
-    ("DirectAccess servers and farms", ("SERVER", "FARM")),
-    ("Names", ("DNS",)),
-    ("Which address is preferred", ("PREFER", "RESOLVER")),
-    ("Remote clients", ("IPHTTPS", "NRPT", "LOCATION", "IPSEC", "TEREDO", "FIREWALL", "NETWORK")),
-    ("Linux machines, live", ("LIVE",)),
-    ("From a manager to a client (doctor reach)", ("REACH",)),
-)
+_THEMES = {
+    "Any Windows machine": ("machine",),
+    "ISATAP hosts (managers)": ("isatap",),
+    "DirectAccess servers and farms": ("server",),
+    "Names": ("dns",),
+    "Which address is preferred": ("preference",),
+    "Remote clients": ("iphttps", "nrpt", "location", "firewall"),
+    "Linux machines, live": ("live_host", "live_names", "live_isatap", "live_certificates"),
+    "From a manager to a client (doctor reach)": ("reach",),
+}
+"""Heading -> themes of rules, which are their modules and texts."""
 _PROGRAMS = (
     "netsh", "reg", "manageout", "w32tm", "gpupdate", "gpresult", "ipconfig", "certutil", "repadmin", "apt-get",
     "cat", "chronyc", "curl", "date", "grep", "ip", "journalctl", "nft", "openssl", "ping", "sysctl", "systemctl",
@@ -47,9 +48,9 @@ Windows yet, but each comes from its documentation or from administrators who we
 def troubleshooting_text() -> str:
     """Markdown: every rule by theme, with severity, cause, remedy and what it hides."""
     parts = [_HEAD]
-    for title, prefixes in _THEMES:
+    for title, themes in _THEMES.items():
         parts.append(f"## {title}\n")
-        parts += [_rule(rule) for rule in RULES.values() if rule.code.split("-")[0] in prefixes]
+        parts += [_rule(rule) for rule in RULES.values() if rule.theme in themes]
     return "\n".join(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
+from typing import Any
 
 from manageout.doctor.rules import (
     dns,
@@ -22,7 +23,7 @@ from manageout.doctor.rules import (
     reach,
     server,
 )
-from manageout.doctor.rules.rule import Rule, Severity, Theme, Variant
+from manageout.doctor.rules.rule import Rule, Severity, Variant
 
 MODULES = {
     "isatap": isatap.rule,
@@ -40,7 +41,9 @@ MODULES = {
     "live_certificates": live_certificates.rule,
     "reach": reach.rule,
 }
-"""Each with a text of its name; in the order of the page."""
+"""Themes: each a module and its text; in the order in which rules are listed."""
+Groups = Mapping[str, Sequence[str]]
+"""Name -> codes, or names of other groups."""
 
 
 def _rules() -> Iterator[Rule]:
@@ -49,25 +52,27 @@ def _rules() -> Iterator[Rule]:
     groups: dict[str, list[str]] = {}
     for text in texts.values():
         groups |= text.pop("groups", {})
-    for name, text in texts.items():
+    for theme, text in texts.items():
         for code, words in text.items():
-            hides = frozenset(_codes(words.pop("hides", ()), groups)) - {code}
-            variants = {name: _variant(**each) for name, each in words.pop("variants", {}).items()}
-            yield _rule(code, MODULES[name], hides, variants, **words)
+            yield _rule(code, theme, groups, **words)
 
 
 def _rule(
     code: str,
-    rules: Theme,
-    hides: frozenset[str],
-    variants: Mapping[str, Variant],
+    theme: str,
+    groups: Groups,
     *,
     severity: Severity,
     title: str,
     cause: str,
     remedy: Sequence[str],
+    hides: Sequence[str] = (),
+    variants: Mapping[str, Mapping[str, Any]] = {},
 ) -> Rule:
-    return Rule(code, severity, title, _line(cause), tuple(remedy), hides, rules.look(code), variants)
+    hidden = frozenset(_codes(hides, groups)) - {code}
+    worded = {name: _variant(**each) for name, each in variants.items()}
+    look = MODULES[theme].look(code)
+    return Rule(code, severity, title, _line(cause), tuple(remedy), hidden, look, worded, theme)
 
 
 def _variant(cause: str = "", remedy: Sequence[str] = (), severity: Severity | None = None) -> Variant:
@@ -79,7 +84,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _codes(names: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _codes(names: Iterable[str], groups: Groups) -> Iterator[str]:
     """Codes as they are, and those of groups, which are lower case."""
     for name in names:
         if name.isupper():

@@ -55,7 +55,7 @@ def rp_filter(live: Live) -> Iterator[tuple[str, ...]]:
     yield tuple(
         f"{path.dev} is strict; the way back to {path.network} is {path.back or 'unknown'}"
         for path in live.reverse_paths
-        if path.strict and path.back != path.dev
+        if path.drops
     )
 
 

@@ -55,6 +55,8 @@ class Rule(NamedTuple):
     """Codes of what follows from this."""
     look: Look
     variants: Mapping[str, Variant] = {}
+    theme: str = ""
+    """Of its module and its text."""
 
     def steps(self, names: Mapping[str, object] = {}, variant: str = "") -> tuple[str, ...]:
         """The remedy with its fields filled."""
