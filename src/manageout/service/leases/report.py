@@ -4,42 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from manageout.protocol.leases.leases import State
+from manageout.service.leases.allotment import Allotment
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client
+from manageout.service.process.presence import Client, Presence
 from manageout.service.process.rows import LeaseRow, RoleStatus
 from manageout.service.state.leases import LeaseStore
 from manageout.words import counted, printable
 
-if TYPE_CHECKING:
-    from manageout.service.leases.keeper import LeaseKeeper
-
 SHOWN = (State.HELD, State.GRACE, State.QUARANTINE)
 
 
-def status(keeper: LeaseKeeper) -> RoleStatus:
+def status(pool: IPv4Network | None, allotment: Allotment) -> RoleStatus:
     """How many there are."""
-    table = keeper.table
+    table = allotment.table
     if table is None:
         return {"pool": None}
     counts = {state.value: table.count(state) for state in SHOWN}
-    return {"pool": str(keeper.plan.leases), **counts, "free": table.free, "waiting": len(keeper.waiting)}
+    return {"pool": str(pool), **counts, "free": table.free, "waiting": len(allotment.waiting)}
 
 
-def rows(keeper: LeaseKeeper) -> Iterator[LeaseRow]:
+def rows(allotment: Allotment, connected: Presence) -> Iterator[LeaseRow]:
     """One row a lease, by address; then the clients that are without one for want of addresses.
 
     A lease that is not on the disk yet is still waited for.
     """
-    table = keeper.table
+    table = allotment.table
     leases = sorted(table, key=lambda lease: lease.v4) if table is not None else []
     for lease in leases:
         if table is not None and lease.state is not State.PAST:
-            client = keeper.connected.get(lease.identity) if lease.state is State.HELD else None
+            client = connected.get(lease.identity) if lease.state is State.HELD else None
             stored = client is not None and client.lease == lease.v4
             row = _row(lease.identity, client)
             row["ipv4"], row["fixed"] = str(IPv4Address(lease.v4)), table.is_fixed(lease.v4)
@@ -50,8 +47,8 @@ def rows(keeper: LeaseKeeper) -> Iterator[LeaseRow]:
                 row["address"] = str(IPv6Address(lease.v6)) if lease.v6 else None
                 row["since"] = lease.since
             yield row
-    for identity in list(keeper.waiting):
-        yield _row(identity, keeper.connected.get(identity))
+    for identity in list(allotment.waiting):
+        yield _row(identity, connected.get(identity))
 
 
 def _row(identity: str, client: Client | None) -> LeaseRow:
@@ -70,40 +67,33 @@ def _row(identity: str, client: Client | None) -> LeaseRow:
     }
 
 
-def findings(keeper: LeaseKeeper) -> list[Finding]:
-    """What somebody should look at."""
-    found: list[Finding] = []
-    if keeper.waiting:
-        found.append(
-            Finding(
-                "POOL-EXHAUSTED",
-                "error",
-                f"{counted(len(keeper.waiting), 'client has', 'clients have')} no IPv4 address:"
-                f" all of {keeper.plan.leases} are taken",
-                "enlarge translation.pool (or block), or shorten translation.grace and translation.quarantine",
-            )
+def findings(pool: IPv4Network | None, allotment: Allotment) -> Iterator[Finding]:
+    """Of clients that get none."""
+    if waiting := len(allotment.waiting):
+        what = f"{counted(waiting, 'client has', 'clients have')} no IPv4 address: all of {pool} are taken"
+        remedy = (
+            "enlarge translation.pool (or block), or shorten translation.grace and translation.quarantine"
         )
-    if keeper.store is not None:
-        found += keeper.store.findings("LEASES", "new ones wait")
-        found += _audit_full(keeper.store)
-    if (until := keeper.wary_until) is not None:
-        found.append(_lost(until))
-    if keeper.unlogged:
-        what = f"{counted(keeper.unlogged, 'entry', 'entries')} of the audit log were lost while the disk refused"
+        yield Finding("POOL-EXHAUSTED", "error", what, remedy)
+    anonymous = allotment.attendance.anonymous
+    if allotment.table is not None and anonymous:
+        who = counted(anonymous, "client has", "clients have")
+        what = f"{who} no certificate, so no IPv4 address and no DNS name"
+        yield Finding("CLIENTS-WITHOUT-NAME", "warning", what, 'set gateway.authentication = "certificates"')
+
+
+def stored(store: LeaseStore, unlogged: int, wary_until: float | None) -> Iterator[Finding]:
+    """Of the file. ``unlogged``: entries of the audit log that a disk that refused has cost. ``wary_until``: others
+    may remember until then what was lost.
+    """
+    yield from store.findings("LEASES", "new ones wait")
+    yield from _audit_full(store)
+    if wary_until is not None:
+        yield _lost(wary_until)
+    if unlogged:
+        what = f"{counted(unlogged, 'entry', 'entries')} of the audit log were lost while the disk refused"
         remedy = "nothing: watch the disk of daemon.state_dir"
-        found.append(Finding("LEASES-AUDIT-INCOMPLETE", "warning", what, remedy))
-    found += keeper.guard.findings()
-    if keeper.table is not None and keeper.attendance.anonymous:
-        found.append(
-            Finding(
-                "CLIENTS-WITHOUT-NAME",
-                "warning",
-                f"{counted(keeper.attendance.anonymous, 'client has', 'clients have')} no certificate,"
-                " so no IPv4 address and no DNS name",
-                'set gateway.authentication = "certificates"',
-            )
-        )
-    return found
+        yield Finding("LEASES-AUDIT-INCOMPLETE", "warning", what, remedy)
 
 
 def _audit_full(store: LeaseStore) -> Iterator[Finding]:
@@ -129,17 +119,17 @@ def _lost(until: float) -> Finding:
     )
 
 
-def metrics(keeper: LeaseKeeper) -> Iterator[Metric]:
+def metrics(allotment: Allotment) -> Iterator[Metric]:
     """How full the pool is."""
-    table = keeper.table
+    table = allotment.table
     if table is None:
         return
     states = [({"state": state.value}, float(table.count(state))) for state in SHOWN]
     states.append(({"state": "free"}, float(table.free)))
     yield Metric("leases", "Intranet IPv4 addresses of the pool, by state.", "gauge", states)
     yield Metric(
-        "leases_waiting", "Clients that wait for an address.", "gauge", [({}, float(len(keeper.waiting)))]
+        "leases_waiting", "Clients that wait for an address.", "gauge", [({}, float(len(allotment.waiting)))]
     )
     yield Metric(
-        "leases_denied", "Clients that got no address at first.", "counter", [({}, float(keeper.denied))]
+        "leases_denied", "Clients that got no address at first.", "counter", [({}, float(allotment.denied))]
     )

@@ -256,7 +256,7 @@ def test_who_has_waited_is_served_before_who_comes_as_an_address_is_free(scene: 
         scene.arrive(3, "comes", A[:-1] + bytes((3,)))
         await scene.hears(lambda: "comes" in scene.told.clients)
         await scene.hears(lambda: scene.told.clients["waits"].lease)
-        assert list(scene.keeper.waiting) == ["comes"]
+        assert list(scene.keeper.allotment.waiting) == ["comes"]
 
     scene.make('pool = "10.0.8.0/30"\ngrace = 0\nquarantine = 0')
     play(scene, story)

@@ -69,7 +69,7 @@ def test_grace_goes_with_a_clock_that_is_set(
             scene.arrive(2, TABLET, B)
             await scene.quiet()
             assert {name: state for name, _, state in scene.rows()} == {LAPTOP: "grace", TABLET: "held"}
-            timer = scene.keeper.table.timer() if scene.keeper.table else None
+            timer = scene.keeper.allotment.table.timer() if scene.keeper.allotment.table else None
             assert timer is not None and 590 < timer - time.time() <= 600
 
     asyncio.run(run())
