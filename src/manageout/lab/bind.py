@@ -14,21 +14,8 @@ from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path
 from typing import NamedTuple
 
-from manageout.lab import network
+from manageout.lab import network, topology
 from manageout.lab.process import Process, start
-from manageout.lab.topology import (
-    APP,
-    DNS_HOME,
-    DNS_INTRANET,
-    DOMAIN,
-    GATEWAY_NAME,
-    GATEWAY_PUBLIC,
-    ISATAP_NAME,
-    LOCATION_NAME,
-    SEGMENTS,
-    SITE,
-    Topology,
-)
 
 UPDATE_KEY = "manageout"
 TTL = 60
@@ -58,23 +45,27 @@ def no_files() -> str:
     return f"pid-file none; session-keyfile none;{' lock-file none;' if 'lock-file' in known else ''}"
 
 
-def start_intranet(wanted: Topology) -> Process:
+def start_intranet(wanted: topology.Topology) -> Process:
     """The intranet's DNS server, on dc."""
-    found, names = records(wanted), [DOMAIN, *reverse_zones()]
+    found, names = records(wanted), [topology.DOMAIN, *reverse_zones()]
     zones = {zone: [record for record in found if record.name.endswith(f".{zone}")] for zone in names}
-    return _start("dc", DNS_INTRANET, zones)
+    return _start("dc", topology.DNS_INTRANET, zones)
 
 
 def start_home() -> Process:
     """The DNS server of the home router: of the site it knows what the Internet knows."""
-    return _start("home", DNS_HOME, {DOMAIN: [LabRecord(GATEWAY_NAME, "A", str(GATEWAY_PUBLIC))]})
+    return _start(
+        "home",
+        topology.DNS_HOME,
+        {topology.DOMAIN: [LabRecord(topology.GATEWAY_NAME, "A", str(topology.GATEWAY_PUBLIC))]},
+    )
 
 
-def records(wanted: Topology) -> list[LabRecord]:
+def records(wanted: topology.Topology) -> list[LabRecord]:
     """Names and addresses of the intranet's own machines, both ways."""
     found = [
-        LabRecord(LOCATION_NAME, "A", str(APP)),
-        LabRecord(ISATAP_NAME, "A", str(wanted.router_locator), ROUTER_TTL),
+        LabRecord(topology.LOCATION_NAME, "A", str(topology.APP)),
+        LabRecord(topology.ISATAP_NAME, "A", str(wanted.router_locator), ROUTER_TTL),
     ]
     for node in wanted.nodes:
         # The first one inside is the one by which a machine is known.
@@ -87,15 +78,15 @@ def records(wanted: Topology) -> list[LabRecord]:
 
 def host_name(node: str) -> str:
     """A machine's name in the DNS. Nobody may be called ``isatap``: all Windows machines with ISATAP would follow."""
-    return f"{'isatap-router' if node == 'isatap' else node}.{DOMAIN}"
+    return f"{'isatap-router' if node == 'isatap' else node}.{topology.DOMAIN}"
 
 
 def reverse_zones() -> list[str]:
     """The zones of the intranet's addresses, IPv4 and IPv6."""
-    inside = (SEGMENTS["intranet"], SEGMENTS["branch"])
+    inside = (topology.SEGMENTS["intranet"], topology.SEGMENTS["branch"])
     # All of them are /24.
     zones = [each.network_address.reverse_pointer.partition(".")[2] for each in inside]
-    return [*zones, _reverse6(SITE)]
+    return [*zones, _reverse6(topology.SITE)]
 
 
 def key_file() -> Path:
@@ -105,8 +96,8 @@ def key_file() -> Path:
 
 def set_router(*addresses: IPv4Address) -> None:
     """Replace the A records of the ISATAP router's name, by dynamic update."""
-    lines = [f"server {DNS_INTRANET}", f"update delete {ISATAP_NAME} A"]
-    lines += [f"update add {ISATAP_NAME} {ROUTER_TTL} A {address}" for address in addresses]
+    lines = [f"server {topology.DNS_INTRANET}", f"update delete {topology.ISATAP_NAME} A"]
+    lines += [f"update add {topology.ISATAP_NAME} {ROUTER_TTL} A {address}" for address in addresses]
     network.run("dc", ["nsupdate"], text="\n".join([*lines, "send"]) + "\n")
 
 
@@ -150,8 +141,11 @@ def _reverse6(prefix: IPv6Network) -> str:
 
 def _zone(zone: str, server: IPv4Address, content: Iterable[LabRecord]) -> str:
     """The text of a zone file."""
-    lines = [f"@ {TTL} SOA ns.{DOMAIN}. admin.{DOMAIN}. 1 3600 600 86400 5", f"@ {TTL} NS ns.{DOMAIN}."]
-    if zone == DOMAIN:
+    lines = [
+        f"@ {TTL} SOA ns.{topology.DOMAIN}. admin.{topology.DOMAIN}. 1 3600 600 86400 5",
+        f"@ {TTL} NS ns.{topology.DOMAIN}.",
+    ]
+    if zone == topology.DOMAIN:
         lines.append(f"ns {TTL} A {server}")
     return (
         "\n".join([*lines, *(f"{name}. {ttl} {type_} {value}" for name, type_, value, ttl in content)]) + "\n"

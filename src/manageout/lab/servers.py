@@ -13,16 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from manageout.lab import bind, network
+from manageout.lab import bind, network, topology
 from manageout.lab.process import Process, start, wait_until
-from manageout.lab.topology import (
-    APP,
-    DNS_INTRANET,
-    GATEWAY_NAME,
-    LOCATION_NAME,
-    REMOTE,
-    Topology,
-)
 
 START_SECONDS = 20.0
 PROGRAMS = {
@@ -49,12 +41,12 @@ _SSHD = """mount --bind "$0/shadow" /etc/shadow && mount --bind "$0" /run &&
 exec /usr/sbin/sshd -D -e -f /run/config"""
 
 
-def start_all(wanted: Topology, *, ad: bool = False) -> None:
+def start_all(wanted: topology.Topology, *, ad: bool = False) -> None:
     """Make their certificates, start every server and wait until each one listens. Raises :class:`LabError`."""
     network.require_programs(PROGRAMS)
     make_certificates()
     dc, home = _start_directory(wanted) if ad else bind.start_intranet(wanted), bind.start_home()
-    app = _start_web("app", str(APP), APP_PAGE)
+    app = _start_web("app", str(topology.APP), APP_PAGE)
     location = _start_location()
     laptop = _start_web("laptop", "::", "managed out\n")
     ssh = _start_sshd("laptop")
@@ -70,10 +62,10 @@ def start_all(wanted: Topology, *, ad: bool = False) -> None:
         wait_until(what, functools.partial(process.listens, port), START_SECONDS, [process])
 
 
-def _start_directory(wanted: Topology) -> Process:
+def _start_directory(wanted: topology.Topology) -> Process:
     from manageout.lab import samba
 
-    return samba.start_directory("dc", DNS_INTRANET, bind.records(wanted), shares=True)
+    return samba.start_directory("dc", topology.DNS_INTRANET, bind.records(wanted), shares=True)
 
 
 def pki_directory() -> Path:
@@ -86,9 +78,9 @@ def make_certificates() -> None:
     from manageout.service.tls.pki import Authority
 
     authority = Authority.create(pki_directory(), "Lab CA")
-    for name in (GATEWAY_NAME, LOCATION_NAME):
+    for name in (topology.GATEWAY_NAME, topology.LOCATION_NAME):
         authority.issue(name, server=True)
-    for name in REMOTE.values():
+    for name in topology.REMOTE.values():
         authority.issue(name, server=False)
 
 
@@ -129,9 +121,14 @@ def _start_location() -> Process:
     directory = network.directory("app") / "location"
     directory.mkdir(exist_ok=True)
     (directory / "index.html").write_text("inside\n")
-    files = [str(directory), *(str(pki_directory() / f"{LOCATION_NAME}.{kind}") for kind in ("pem", "key"))]
+    files = [
+        str(directory),
+        *(str(pki_directory() / f"{topology.LOCATION_NAME}.{kind}") for kind in ("pem", "key")),
+    ]
     return start(
-        "app", "location", [sys.executable, "-m", "manageout.lab.web", str(APP), str(HTTPS_PORT), *files]
+        "app",
+        "location",
+        [sys.executable, "-m", "manageout.lab.web", str(topology.APP), str(HTTPS_PORT), *files],
     )
 
 

@@ -16,39 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from manageout.errors import DaemonUnreachable
-from manageout.lab import bind, draw, network, samba, servers
+from manageout.lab import bind, draw, network, samba, servers, topology
 from manageout.lab.process import Process, start, wait_until
-from manageout.lab.topology import (
-    APP,
-    CLIENT_PREFIX,
-    DNS_INTRANET,
-    DOMAIN,
-    GATEWAY_INTRANET,
-    GATEWAY_NAME,
-    GATEWAY_PUBLIC,
-    HELPDESK,
-    ISATAP_NAME,
-    ISATAP_PREFIX,
-    LAPTOP_NAME,
-    LEASES,
-    LOCATION_NAME,
-    REMOTE,
-    ROUTER_INTRANET,
-    SITE,
-    Topology,
-)
 from manageout.linux.host import netns
 from manageout.service.process import client
 from manageout.site.contradictions import read_site
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, Plan
 
 READY_SECONDS = 75.0  # a client whose first attempt fails tries again after 30 s ([MS-IPHTTPS] 3.1.2.1)
-URL = f"https://{GATEWAY_NAME}:443/IPHTTPS"
-LOCATION_URL = f"https://{LOCATION_NAME}/"
+URL = f"https://{topology.GATEWAY_NAME}:443/IPHTTPS"
+LOCATION_URL = f"https://{topology.LOCATION_NAME}/"
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
 
-def up(wanted: Topology, *, fast_path: bool = True, ad: bool = False) -> None:
+def up(wanted: topology.Topology, *, fast_path: bool = True, ad: bool = False) -> None:
     """Everything: networks, servers, daemons, laptop connected, helpdesk joined.
 
     Raises :class:`LabError`; what was started is left for inspection and for ``lab down``.
@@ -61,30 +42,32 @@ def up(wanted: Topology, *, fast_path: bool = True, ad: bool = False) -> None:
 
 
 def write_site_file(
-    wanted: Topology, node: str, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
+    wanted: topology.Topology, node: str, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
 ) -> Path:
     """The configuration of the daemon on ``node``; ``locators`` if not the router's usual one."""
     pki, directory = servers.pki_directory(), network.directory(node)
-    tables: dict[str, dict[str, object]] = {"site": {"name": "lab", "prefix": SITE, "domain": DOMAIN}}
+    tables: dict[str, dict[str, object]] = {
+        "site": {"name": "lab", "prefix": topology.SITE, "domain": topology.DOMAIN}
+    }
     if node == "gateway":
         tables["gateway"] = {
-            "listen": [f"{GATEWAY_PUBLIC}:443"],
-            "certificate": pki / f"{GATEWAY_NAME}.pem",
-            "key": pki / f"{GATEWAY_NAME}.key",
+            "listen": [f"{topology.GATEWAY_PUBLIC}:443"],
+            "certificate": pki / f"{topology.GATEWAY_NAME}.pem",
+            "key": pki / f"{topology.GATEWAY_NAME}.key",
             "client_ca": pki / "ca.pem",
             "client_crl": pki / "crl.pem",
-            "allow": list(REMOTE.values()),
+            "allow": list(topology.REMOTE.values()),
         }
-        tables["translation"] = {"pool": LEASES}
-        tables["dns64"] = {"upstreams": [DNS_INTRANET]}
+        tables["translation"] = {"pool": topology.LEASES}
+        tables["dns64"] = {"upstreams": [topology.DNS_INTRANET]}
         tables["names"] = _credentials()
         if wanted.router != node:
-            tables["gateway"]["isatap_router"] = ROUTER_INTRANET.ip
+            tables["gateway"]["isatap_router"] = topology.ROUTER_INTRANET.ip
     if node == wanted.router:
         tables["isatap"] = {
-            "name": ISATAP_NAME,
+            "name": topology.ISATAP_NAME,
             "locators": list(locators) or [wanted.router_locator],
-            "hosts": [f"{HELPDESK}/32"],
+            "hosts": [f"{topology.HELPDESK}/32"],
         }
     if samba.keytab("dc").exists():
         tables["rollout"] = _rollout(node, wanted)
@@ -93,7 +76,7 @@ def write_site_file(
     for manager in _managers(node):
         text += f"\n[[policy.managers]]\n{_toml(manager)}"
     if node == wanted.router != "gateway":
-        route = _toml({"prefix": CLIENT_PREFIX, "via": GATEWAY_INTRANET.ip})
+        route = _toml({"prefix": topology.CLIENT_PREFIX, "via": topology.GATEWAY_INTRANET.ip})
         text += f"\n[[isatap.routes]]\n{route}"
     file = directory / "site.toml"
     file.write_text(text)
@@ -107,15 +90,15 @@ def _credentials() -> dict[str, object]:
     return {"authentication": "tsig", "key_file": bind.key_file()}
 
 
-def _rollout(node: str, wanted: Topology) -> dict[str, object]:
+def _rollout(node: str, wanted: topology.Topology) -> dict[str, object]:
     """The Windows machines of the domain that are told by policy."""
-    base = ",".join(f"DC={label}" for label in DOMAIN.split("."))
+    base = ",".join(f"DC={label}" for label in topology.DOMAIN.split("."))
     table: dict[str, object] = {}
     if node == wanted.router:
         table |= {"managers_group": samba.MANAGERS, "managers_unit": f"OU=Workstations,{base}"}
     if node == "gateway":
         table |= {"clients_group": samba.CLIENTS, "clients_unit": f"OU=Laptops,{base}"}
-        table |= {"gateway_name": GATEWAY_NAME, "location_url": LOCATION_URL}
+        table |= {"gateway_name": topology.GATEWAY_NAME, "location_url": LOCATION_URL}
     return table
 
 
@@ -123,24 +106,24 @@ def _managers(node: str) -> list[dict[str, object]]:
     """Who may call clients. A router apart leaves names and ports to the gateway, and app's calls do not pass it."""
     helpdesk: dict[str, object] = {
         "name": "helpdesk",
-        "from": [HELPDESK],
+        "from": [topology.HELPDESK],
         "services": ["icmp", "tcp/22", "tcp/80"],
     }
     if node != "gateway":
         return [helpdesk | {"services": ["any"]}]
     return [
         helpdesk,
-        {"name": "app", "from": [APP], "to": [LAPTOP_NAME], "services": ["icmp", "tcp/80"]},
+        {"name": "app", "from": [topology.APP], "to": [topology.LAPTOP_NAME], "services": ["icmp", "tcp/80"]},
     ]
 
 
-def daemon_nodes(wanted: Topology) -> list[str]:
+def daemon_nodes(wanted: topology.Topology) -> list[str]:
     """The nodes that run ``manageout run``."""
     return list(dict.fromkeys(["gateway", wanted.router]))
 
 
 def start_daemons(
-    wanted: Topology, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
+    wanted: topology.Topology, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
 ) -> list[Process]:
     """Gateway and ISATAP router, ready to serve."""
     started = []
@@ -167,7 +150,7 @@ def start_daemon(node: str) -> Process:
 
 def connect(*options: str, node: str = "laptop") -> Process:
     """``manageout connect`` on a remote client, up to its address."""
-    certificate, ca = servers.pki_directory() / REMOTE[node], servers.pki_directory() / "ca.pem"
+    certificate, ca = servers.pki_directory() / topology.REMOTE[node], servers.pki_directory() / "ca.pem"
     files = ["--cert", f"{certificate}.pem", "--key", f"{certificate}.key", "--ca", str(ca)]
     files += ["--location-url", LOCATION_URL]
     argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory(node)), *options]
@@ -187,7 +170,7 @@ def join(node: str, *, fast_path: bool) -> Process:
 def start_join(node: str, *, fast_path: bool) -> Process:
     """``manageout join``; it may not have an address yet."""
     options = ["--runtime-dir", str(network.directory(node)), *([] if fast_path else ["--no-ebpf"])]
-    return start(node, "join", [*MANAGEOUT, "join", ISATAP_NAME, *options])
+    return start(node, "join", [*MANAGEOUT, "join", topology.ISATAP_NAME, *options])
 
 
 def laptop_address() -> IPv6Address | None:
@@ -197,16 +180,20 @@ def laptop_address() -> IPv6Address | None:
 
 def client_address(node: str) -> IPv6Address | None:
     """The address of a remote client inside the tunnel."""
-    return _address(node, IPHTTPS_DEVICE, CLIENT_PREFIX)
+    return _address(node, IPHTTPS_DEVICE, topology.CLIENT_PREFIX)
 
 
 def lease(node: str) -> IPv4Address | None:
     """The intranet IPv4 address of a remote client, while it is connected."""
-    rows = [row for row in ask("gateway", "leases") if row["name"] == REMOTE[node] and row["state"] == "held"]
+    rows = [
+        row
+        for row in ask("gateway", "leases")
+        if row["name"] == topology.REMOTE[node] and row["state"] == "held"
+    ]
     return IPv4Address(rows[0]["ipv4"]) if rows else None
 
 
-def links(wanted: Topology) -> str:
+def links(wanted: topology.Topology) -> str:
     """Who speaks to the laptop now, drawn."""
     return draw.links(wanted, laptop_address(), host_address("helpdesk"), lease("laptop"))
 
@@ -218,7 +205,7 @@ def gateway_plan() -> Plan:
 
 def host_address(node: str) -> IPv6Address | None:
     """The ISATAP address of ``node``."""
-    return _address(node, ISATAP_DEVICE, ISATAP_PREFIX)
+    return _address(node, ISATAP_DEVICE, topology.ISATAP_PREFIX)
 
 
 def addresses6(node: str) -> list[str]:
@@ -252,7 +239,8 @@ def _address(node: str, device: str, prefix: IPv6Network) -> IPv6Address | None:
 
 def _has_route(node: str) -> bool:
     return any(
-        route.get("dev") == ISATAP_DEVICE for route in _ip(node, ["route", "get", str(CLIENT_PREFIX[1])])
+        route.get("dev") == ISATAP_DEVICE
+        for route in _ip(node, ["route", "get", str(topology.CLIENT_PREFIX[1])])
     )
 
 

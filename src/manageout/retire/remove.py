@@ -17,7 +17,7 @@ from manageout.directory.dns.isatap_records import IsatapRecords, Removable, poi
 from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.retire.script import ScriptRecord, ScriptValue
 from manageout.rollout import publish
-from manageout.rollout.targets import policies
+from manageout.rollout.targets import wanted_policies
 from manageout.service.names.names import signer_of, zones_of
 from manageout.service.names.router_dns import complete
 from manageout.service.state.retire import RetireStore
@@ -148,7 +148,7 @@ def our_policies(site: Site, plan: Plan) -> list[str]:
     """GUIDs of the policies for ISATAP hosts that this site file publishes."""
     if site.rollout is None or not site.rollout.managers_group or site.isatap is None:
         return []
-    return [policies(site, plan)[0].guid]
+    return [wanted_policies(site, plan)[0].guid]
 
 
 def wanted(store: RetireStore, site: Site, plan: Plan) -> ScriptedRemoval:

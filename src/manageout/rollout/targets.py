@@ -10,18 +10,8 @@ from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.site.plan import Plan
 from manageout.site.tables.rollout import RolloutTable
 from manageout.site.tables.site import Site
-from manageout.windows import backup, powershell
+from manageout.windows import backup, policies, powershell
 from manageout.windows.gpo import WantedPolicy
-from manageout.windows.policies import (
-    NRPT,
-    Content,
-    Policy,
-    firewall_rules,
-    isatap_managers,
-    isatap_sources,
-    remote_clients,
-    remote_clients_off,
-)
 from manageout.windows.powershell import Target
 from manageout.wire.host_port import HostPort
 
@@ -42,7 +32,7 @@ def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
     managers, clients = table.managers_unit or domain, table.clients_unit or domain
     found = []
     if table.managers_group and site.isatap:
-        policy = isatap_managers(f"{table.prefix}: ISATAP managers", site.isatap.name, on=on)
+        policy = policies.isatap_managers(f"{table.prefix}: ISATAP managers", site.isatap.name, on=on)
         found.append(Target(policy, table.managers_group, managers))
     if table.clients_group:
         if site.policy.managers:
@@ -58,7 +48,7 @@ def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
     return found
 
 
-def policies(site: Site, plan: Plan, *, on: bool = True) -> list[WantedPolicy]:
+def wanted_policies(site: Site, plan: Plan, *, on: bool = True) -> list[WantedPolicy]:
     """The same as Active Directory is to have them. Raises :class:`ConfigError`."""
     return [
         WantedPolicy(
@@ -149,7 +139,7 @@ def summary(wanted: Sequence[Target], site: IPv6Network) -> str:
                 lines += ["", f"`HKLM\\{key}`", "", "| value | type | content | why |", "|---|---|---|---|"]
             lines.append(f"| `{value.name}` | {value.kind} | {_shown(value.content)} | {value.reason} |")
         lines.append("")
-    if any(value.key.startswith(NRPT) for target in wanted for value in target.policy.values):
+    if any(value.key.startswith(policies.NRPT) for target in wanted for value in target.policy.values):
         lines += _NAME_RULES
     return "\n".join([*lines, *_address_choice(site), ""])
 
@@ -183,7 +173,7 @@ def _address_choice(site: IPv6Network) -> list[str]:
     ]
 
 
-def _shown(content: Content) -> str:
+def _shown(content: policies.Content) -> str:
     text = "; ".join(content) if isinstance(content, tuple) else str(content)
     return f"`{text}`".replace("|", "\\|") if text else "(empty)"
 
@@ -206,7 +196,7 @@ def _missing(site: Site, table: RolloutTable) -> list[Fault]:
     return faults
 
 
-def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:
+def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> policies.Policy:
     """What the managers may open, from where clients see them: ISATAP, NAT46, or IPv6 of their own."""
     sources: list[IPv4Network | IPv6Network] = []
     services: list[str] = []
@@ -219,21 +209,21 @@ def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:
                 network = (
                     source if isinstance(source, IPv4Network) else IPv4Network("0.0.0.0/0")
                 )  # a name: any
-                sources += isatap_sources(plan.isatap_prefix, [network]) if site.isatap else []
+                sources += policies.isatap_sources(plan.isatap_prefix, [network]) if site.isatap else []
                 if plan.leases and plan.nat64.prefixlen == 96:
                     base = int(plan.nat64.network_address) | int(network.network_address)
                     sources.append(IPv6Network((base, 96 + network.prefixlen)))
     name = f"{table.prefix}: firewall of remote clients"
-    return firewall_rules(name, services, list(dict.fromkeys(sources)), on=on)
+    return policies.firewall_rules(name, services, list(dict.fromkeys(sources)), on=on)
 
 
-def _clients(site: Site, plan: Plan, table: RolloutTable, on: bool) -> Policy:
+def _clients(site: Site, plan: Plan, table: RolloutTable, on: bool) -> policies.Policy:
     name = f"{table.prefix}: remote clients"
     if not on or site.gateway is None:
-        return remote_clients_off(name)
+        return policies.remote_clients_off(name)
     port = HostPort.parse(site.gateway.listen[0]).port
     location = table.location_url.removeprefix("https://").partition("/")[0].partition(":")[0]
-    return remote_clients(
+    return policies.remote_clients(
         name,
         f"https://{table.gateway_name}:{port}{site.gateway.iphttps.paths[0]}",
         [site.site.domain] if site.dns64 else [],

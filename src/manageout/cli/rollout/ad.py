@@ -15,7 +15,7 @@ from manageout.cli.show.options import FOLDER, config_option, together
 from manageout.cli.show.table import COLUMNS
 from manageout.directory.ad.domain import Domain
 from manageout.rollout import publish as active_directory
-from manageout.rollout.targets import domain_of, policies
+from manageout.rollout.targets import domain_of, wanted_policies
 from manageout.site.contradictions import read_site
 from manageout.site.tables.site import Site
 from manageout.words import counted
@@ -70,7 +70,7 @@ backups_option = click.option(
 def rollout_status(file: Path, controller: Controller, off: bool) -> None:
     """What differs between Active Directory and the site file; exit status 1 when anything does."""
     site, plan = read_site(file)
-    wanted = policies(site, plan, on=not off)
+    wanted = wanted_policies(site, plan, on=not off)
     domain = controller.domain(site)
     lines = active_directory.compare(domain, wanted)
     _show(lines)
@@ -97,7 +97,7 @@ def rollout_undo(file: Path, controller: Controller, backups: Path) -> None:
 def publish(file: Path, controller: Controller, backups: Path, *, dry_run: bool, on: bool) -> None:
     """For ``rollout gpo``; ``on``: not turned off."""
     site, plan = read_site(file)
-    wanted = policies(site, plan, on=on)
+    wanted = wanted_policies(site, plan, on=on)
     domain = controller.domain(site)
     if dry_run:
         _show(active_directory.compare(domain, wanted) or ["nothing differs"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import time
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from manageout.errors import LabError
 from manageout.lab import inject, network, process, servers, site
-from manageout.lab.run import DemoStep, Run, Skipped, download
+from manageout.lab.run import DROP_SECONDS, DemoStep, Run, dropped, fast_path, fetch, forbidden
 from manageout.lab.topology import HELPDESK, ISATAP_NAME, ISATAP_PREFIX, KIOSK
 from manageout.protocol.core.drops import Drop
 from manageout.site.plan import isatap_address
@@ -22,7 +21,6 @@ FORGED = 10
 COUNTED = 20
 COUNTED_BYTES = 1000
 COUNTER_SECONDS = 2.0
-DROP_SECONDS = 15.0
 ECHO_REQUEST = 128
 CLOSED_PORT = 3389
 """Remote desktop, which no table of the lab's site file allows."""
@@ -35,13 +33,7 @@ def join(run: Run) -> str:
 
 
 def _fast_path(run: Run) -> str:
-    role: dict[str, Any] = site.ask(run.topology.router, "status")["roles"]["isatap"]
-    state = role["fast_path"]
-    if state["on"] != run.fast_path:
-        if run.fast_path:
-            raise Skipped(f"not here: {state.get('reason')}")
-        raise LabError("the fast path is on although it was switched off")
-    return "eBPF on the ISATAP link" if run.fast_path else "off: every packet goes through Python"
+    return fast_path(run, run.topology.router, "isatap", "eBPF on the ISATAP link")
 
 
 def _ping(run: Run) -> str:
@@ -53,13 +45,7 @@ def _ping(run: Run) -> str:
 
 
 def _fetch(run: Run) -> str:
-    wanted = servers.make_download("laptop")
-    started = time.monotonic()
-    download("helpdesk", f"http://[{run.laptop}]/{servers.DOWNLOAD}", wanted)
-    speed = servers.DOWNLOAD_BYTES * 8 / (time.monotonic() - started) / 1e6
-    return (
-        f"{servers.DOWNLOAD_BYTES / 1e6:.0f} MB, SHA-256 {wanted[:16]}… as on the laptop, {speed:.0f} Mbit/s"
-    )
+    return fetch("helpdesk", f"[{run.laptop}]")
 
 
 def _ssh(run: Run) -> str:
@@ -71,12 +57,13 @@ def _ssh(run: Run) -> str:
 
 
 def _kiosk(run: Run) -> str:
-    before = _dropped(run, Drop.HOST_NOT_ALLOWED, KIOSK)
+    router = run.topology.router
+    before = dropped(router, Drop.HOST_NOT_ALLOWED, KIOSK)
     joining = site.start_join("kiosk", fast_path=run.fast_path)
     try:
         count = process.wait_until(
             "kiosk is refused",
-            lambda: _dropped(run, Drop.HOST_NOT_ALLOWED, KIOSK) - before,
+            lambda: dropped(router, Drop.HOST_NOT_ALLOWED, KIOSK) - before,
             DROP_SECONDS,
             [joining],
         )
@@ -90,13 +77,7 @@ def _kiosk(run: Run) -> str:
 
 def _policy(run: Run) -> str:
     # With a router apart, the gateway has the last word.
-    refused = functools.partial(_dropped, run, Drop.POLICY, HELPDESK, node="gateway")
-    before = refused()
-    try_it = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{run.laptop}/{CLOSED_PORT}"]
-    if network.run("helpdesk", try_it, check=False).returncode == 0:
-        raise LabError(f"helpdesk reached the laptop's port {CLOSED_PORT}")
-    count = process.wait_until("helpdesk is refused", lambda: refused() - before, DROP_SECONDS)
-    return f"tcp/{CLOSED_PORT}: no connection; {count} of its packets in drops: {Drop.POLICY.label}"
+    return f"tcp/{CLOSED_PORT}: {forbidden('helpdesk', HELPDESK, str(run.laptop), CLOSED_PORT)}"
 
 
 def _spoof(run: Run) -> str:
@@ -163,22 +144,17 @@ def _rows(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     return hosts[0], clients[0]
 
 
-def _dropped(run: Run, reason: Drop, source: IPv4Address, node: str = "") -> int:
-    """How many packets of ``source`` the daemon on ``node`` has dropped; the ISATAP router's unless told."""
-    rows = site.ask(node or run.topology.router, "drops")
-    return sum(row["count"] for row in rows if (row["reason"], row["source"]) == (reason.label, str(source)))
-
-
 def _refused(run: Run, packet: bytes, reason: Drop) -> None:
     """Send ``packet`` from helpdesk :data:`FORGED` times; each must be counted under ``reason``."""
-    before = _dropped(run, reason, HELPDESK)
+    router = run.topology.router
+    before = dropped(router, reason, HELPDESK)
     inject.send("helpdesk", run.topology.router_locator, [packet] * FORGED)
     process.wait_until(
         f"{FORGED} packets are dropped as {reason.label}",
-        lambda: _dropped(run, reason, HELPDESK) - before >= FORGED,
+        lambda: dropped(router, reason, HELPDESK) - before >= FORGED,
         DROP_SECONDS,
     )
-    if (count := _dropped(run, reason, HELPDESK) - before) != FORGED:
+    if (count := dropped(router, reason, HELPDESK) - before) != FORGED:
         raise LabError(f"{FORGED} packets were counted as {count}")
 
 

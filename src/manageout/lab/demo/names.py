@@ -6,23 +6,13 @@ import functools
 from ipaddress import IPv4Address, IPv6Address
 
 from manageout.errors import LabError
-from manageout.lab import network, process, site
+from manageout.lab import network, process, site, topology
 from manageout.lab.run import DemoStep, Run
-from manageout.lab.topology import (
-    APP,
-    APP_NAME,
-    DNS_INTRANET,
-    DOMAIN,
-    GATEWAY_NAME,
-    GATEWAY_PUBLIC,
-    LAPTOP_NAME,
-    REMOTE,
-)
 from manageout.wire.address import rfc6052_embed
 
 NAMES_SECONDS = 20.0
 """Within which records come and go: a first update that is answered late is tried again after a few seconds."""
-FOREIGN_NAME = f"printer.{DOMAIN}"
+FOREIGN_NAME = f"printer.{topology.DOMAIN}"
 
 
 def look_up(name: str, kind: str, *, node: str = "app", server: IPv4Address | None = None) -> list[str]:
@@ -34,7 +24,7 @@ def look_up(name: str, kind: str, *, node: str = "app", server: IPv4Address | No
 
 def registered(node: str) -> bool:
     """Whether the DNS has exactly the records that the connected client on ``node`` is to have."""
-    address, ipv4, name = site.client_address(node), site.lease(node), REMOTE[node]
+    address, ipv4, name = site.client_address(node), site.lease(node), topology.REMOTE[node]
     if address is None or ipv4 is None:
         return False
     wanted = {
@@ -54,29 +44,32 @@ def gone(name: str, *addresses: IPv4Address | IPv6Address) -> bool:
 
 def await_registered(node: str) -> None:
     """Wait until :func:`registered`; :class:`LabError` when it takes too long."""
-    what = f"{REMOTE[node]} is in the DNS of dc"
+    what = f"{topology.REMOTE[node]} is in the DNS of dc"
     process.wait_until(what, functools.partial(registered, node), NAMES_SECONDS)
 
 
 def _appear(run: Run) -> str:
     await_registered("laptop")
-    return f"dc says: {LAPTOP_NAME} A {site.lease('laptop')}, AAAA {run.laptop}, and both PTR"
+    return f"dc says: {topology.LAPTOP_NAME} A {site.lease('laptop')}, AAAA {run.laptop}, and both PTR"
 
 
 def _resolve(run: Run) -> str:
     nat64 = site.gateway_plan().nat64
-    wanted = str(rfc6052_embed(nat64, APP))
-    if (got := look_up(APP_NAME, "AAAA", node="laptop")) != [wanted]:
-        raise LabError(f"{APP_NAME} is {' '.join(got) or 'unknown'} on the laptop instead of {wanted}")
-    if (got := look_up(GATEWAY_NAME, "A", node="laptop")) != [str(GATEWAY_PUBLIC)]:
+    wanted = str(rfc6052_embed(nat64, topology.APP))
+    if (got := look_up(topology.APP_NAME, "AAAA", node="laptop")) != [wanted]:
         raise LabError(
-            f"{GATEWAY_NAME} is {' '.join(got) or 'unknown'} on the laptop: not its public address"
+            f"{topology.APP_NAME} is {' '.join(got) or 'unknown'} on the laptop instead of {wanted}"
         )
-    return f"{APP_NAME} is {wanted} by DNS64; {GATEWAY_NAME} stays {GATEWAY_PUBLIC}, by the home's DNS"
+    if (got := look_up(topology.GATEWAY_NAME, "A", node="laptop")) != [str(topology.GATEWAY_PUBLIC)]:
+        raise LabError(
+            f"{topology.GATEWAY_NAME} is {' '.join(got) or 'unknown'} on the laptop: not its public address"
+        )
+    outside = f"{topology.GATEWAY_NAME} stays {topology.GATEWAY_PUBLIC}, by the home's DNS"
+    return f"{topology.APP_NAME} is {wanted} by DNS64; {outside}"
 
 
 def _unsigned(run: Run) -> str:
-    lines = f"server {DNS_INTRANET}\nupdate add {FOREIGN_NAME} 60 A 10.0.0.66\nsend\n"
+    lines = f"server {topology.DNS_INTRANET}\nupdate add {FOREIGN_NAME} 60 A 10.0.0.66\nsend\n"
     result = network.run("app", ["nsupdate"], text=lines, check=False)
     if look_up(FOREIGN_NAME, "A"):
         raise LabError("anybody may write into the zone")
@@ -85,18 +78,18 @@ def _unsigned(run: Run) -> str:
 
 def _disappear(run: Run) -> str:
     held: dict[str, list[IPv4Address | IPv6Address]] = {}
-    for node in REMOTE:
+    for node in topology.REMOTE:
         ipv4 = site.lease(node)
         held[node] = [run.client(node), *([ipv4] if ipv4 else [])]
-    for node in REMOTE:
+    for node in topology.REMOTE:
         connected = process.find(node, "connect")
         if connected is None:
             raise LabError(f"the {node} is not connected")
         process.stop(connected)
     for node, addresses in held.items():
-        absent = functools.partial(gone, REMOTE[node], *addresses)
-        process.wait_until(f"{REMOTE[node]} is no longer in the DNS of dc", absent, NAMES_SECONDS)
-    return f"{' and '.join(REMOTE.values())} have left, and the DNS knows them no more"
+        absent = functools.partial(gone, topology.REMOTE[node], *addresses)
+        process.wait_until(f"{topology.REMOTE[node]} is no longer in the DNS of dc", absent, NAMES_SECONDS)
+    return f"{' and '.join(topology.REMOTE.values())} have left, and the DNS knows them no more"
 
 
 APPEAR: tuple[DemoStep, ...] = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 import signal
-import time
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -13,9 +12,8 @@ from manageout.errors import LabError
 from manageout.lab import network, process, servers, site
 from manageout.lab.demo.names import await_registered
 from manageout.lab.process import Process
-from manageout.lab.run import DemoStep, Run, Skipped, download
+from manageout.lab.run import DROP_SECONDS, DemoStep, Run, fast_path, fetch, forbidden
 from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE
-from manageout.protocol.core.drops import Drop
 from manageout.wire.address import rfc6052_embed
 
 TUNNEL_MTU = 1280
@@ -26,7 +24,6 @@ IPV4_ECHO = 28
 SLOW_RATE = round(6_000_000 / network.PATIENCE**2)
 """Bytes a second of the tablet's transfer, which then outlasts the laptop's return; a slow machine's return is long."""
 SOME_BYTES = 100_000
-DROP_SECONDS = 15.0
 VANISH_SECONDS = 10.0
 
 
@@ -36,13 +33,7 @@ def app_address() -> str:
 
 
 def _path(run: Run) -> str:
-    role: dict[str, Any] = site.ask("gateway", "status")["roles"]["translation"]
-    state = role["fast_path"]
-    if state["on"] != run.fast_path:
-        if run.fast_path:
-            raise Skipped(f"not here: {state.get('reason')}")
-        raise LabError("the fast path is on although it was switched off")
-    return "eBPF translates" if run.fast_path else "off: every packet goes through Python"
+    return fast_path(run, "gateway", "translation", "eBPF translates")
 
 
 def _open(run: Run) -> str:
@@ -63,28 +54,11 @@ def last_caller(node: str) -> IPv4Address | None:
 
 
 def _fetch(run: Run) -> str:
-    wanted = servers.make_download("laptop")
-    started = time.monotonic()
-    download("app", f"http://{LAPTOP_NAME}/{servers.DOWNLOAD}", wanted)
-    speed = servers.DOWNLOAD_BYTES * 8 / (time.monotonic() - started) / 1e6
-    what = f"{servers.DOWNLOAD_BYTES / 1e6:.0f} MB by IPv4 from {site.lease('laptop')}"
-    return f"{what}, SHA-256 {wanted[:16]}… as on the laptop, {speed:.0f} Mbit/s"
+    return fetch("app", LAPTOP_NAME, f" by IPv4 from {site.lease('laptop')}")
 
 
 def _refuse(run: Run) -> str:
-    before = _refused()
-    try_it = ["bash", "-c", f"exec 3<>/dev/tcp/{LAPTOP_NAME}/{servers.SSH_PORT}"]
-    if network.run("app", ["timeout", "2", *try_it], check=False).returncode == 0:
-        raise LabError("app reached the laptop's SSH server")
-    count = process.wait_until("app is refused", lambda: _refused() - before, DROP_SECONDS)
-    return f"no connection; {count} of its packets in drops: {Drop.POLICY.label}, from {APP}"
-
-
-def _refused() -> int:
-    rows = site.ask("gateway", "drops")
-    return sum(
-        row["count"] for row in rows if (row["reason"], row["source"]) == (Drop.POLICY.label, str(APP))
-    )
+    return f"{forbidden('app', APP, LAPTOP_NAME, servers.SSH_PORT)}, from {APP}"
 
 
 def _trace(run: Run) -> str:

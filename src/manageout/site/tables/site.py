@@ -15,37 +15,28 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 
 from manageout.errors import ConfigError, Fault
 from manageout.site.complaints import Unfit, describe
+from manageout.site.tables import types
 from manageout.site.tables.names import Dns64Table, NamesTable
 from manageout.site.tables.rollout import RolloutTable
 from manageout.site.tables.translation import PolicyTable, TranslationTable
-from manageout.site.tables.types import (
-    Balancer,
-    Domain,
-    LinkPrefix,
-    Listener,
-    TomlTable,
-    metrics_place,
-    router_name,
-    site_prefix,
-)
 
 Preference = Literal["low", "medium", "high"]
 
 _T = TypeVar("_T")
 
 
-class SiteTable(TomlTable):
+class SiteTable(types.TomlTable):
     """``[site]``: the intranet."""
 
     name: str = "site"
     """For people."""
-    prefix: Annotated[IPv6Network, AfterValidator(site_prefix)]
+    prefix: Annotated[IPv6Network, AfterValidator(types.site_prefix)]
     """The intranet's /48: its own, a 6to4 one, or a random unique local one (`manageout plan --new`)."""
-    domain: Domain = ""
+    domain: types.Domain = ""
     """DNS suffix of the intranet, for example ``corp.example``."""
 
 
-class IpHttpsTable(TomlTable):
+class IpHttpsTable(types.TomlTable):
     """``[gateway.iphttps]``: limits and time-outs of the listener. Times in seconds."""
 
     server_header: str = "Microsoft-HTTPAPI/2.0"
@@ -54,7 +45,7 @@ class IpHttpsTable(TomlTable):
     """URL paths that are answered; upper and lower case are the same."""
     own_framing: bool = True
     """Offer larger packets to our own clients; a stock client never sees it."""
-    proxies: tuple[Balancer, ...] = ()
+    proxies: tuple[types.Balancer, ...] = ()
     """Networks of balancers; they, and nobody else, must say by PROXY protocol version 2 for whom they connect."""
     max_connections: Annotated[int, Field(ge=1, le=65536)] = 4096
     """Clients at a time."""
@@ -78,12 +69,12 @@ class IpHttpsTable(TomlTable):
     """Bytes queued for one slow client before packets to it are dropped."""
 
 
-class GatewayTable(TomlTable):
+class GatewayTable(types.TomlTable):
     """``[gateway]``: this machine terminates the tunnels of remote clients."""
 
     node: Annotated[int, Field(ge=0, le=31)] = 0
     """Number of this gateway in a cluster; it numbers the client prefix."""
-    listen: Annotated[tuple[Listener, ...], Field(min_length=1)] = ("0.0.0.0:443",)
+    listen: Annotated[tuple[types.Listener, ...], Field(min_length=1)] = ("0.0.0.0:443",)
     """Where clients connect: ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``."""
     certificate: Path
     """PEM file: our certificate, then its intermediates."""
@@ -101,7 +92,7 @@ class GatewayTable(TomlTable):
     """Certificate names (with * and ?) that may connect; the first DNS name of a certificate counts."""
     fixed: dict[str, IPv6Address] = Field(default_factory=dict)
     """Certificate name -> the one address that client gets on the link (its /64 must be the node's)."""
-    prefix: LinkPrefix | None = None
+    prefix: types.LinkPrefix | None = None
     """Client link prefix of this node; derived from the site prefix when left out."""
     routes: tuple[IPv6Network, ...] = ()
     """Prefixes that clients send into the tunnel; the site prefix when left out."""
@@ -121,7 +112,7 @@ class GatewayTable(TomlTable):
         return value
 
 
-class IsatapRouteTable(TomlTable):
+class IsatapRouteTable(types.TomlTable):
     """``[[isatap.routes]]``: a client prefix that another machine owns."""
 
     prefix: IPv6Network
@@ -130,10 +121,10 @@ class IsatapRouteTable(TomlTable):
     """Next hop towards it, on a link of this machine."""
 
 
-class IsatapTable(TomlTable):
+class IsatapTable(types.TomlTable):
     """``[isatap]``: this machine is an ISATAP router (RFC 5214)."""
 
-    name: Annotated[str, AfterValidator(router_name)] = ""
+    name: Annotated[str, AfterValidator(types.router_name)] = ""
     """The DNS name that chosen hosts resolve; never the bare ``isatap``."""
     locators: Annotated[tuple[IPv4Address, ...], Field(min_length=1, max_length=8)]
     """Our own intranet IPv4 addresses; hosts send protocol 41 to one of them."""
@@ -141,7 +132,7 @@ class IsatapTable(TomlTable):
     """Only these are answered and forwarded; empty means nobody."""
     routers: tuple[IPv4Address, ...] = ()
     """The other ISATAP routers of this site. Their hosts may call from where a route leads to them, not the default."""
-    prefix: LinkPrefix | None = None
+    prefix: types.LinkPrefix | None = None
     """The /64 of the ISATAP link; derived from the site prefix when left out."""
     routes: tuple[IsatapRouteTable, ...] = ()
     """``[[isatap.routes]]`` tables: client prefixes of gateways on other machines."""
@@ -165,7 +156,7 @@ class IsatapTable(TomlTable):
     """Sources that are counted one by one in `manageout drops`."""
     rs_per_second: Annotated[int, Field(ge=1)] = 100000
     """Router solicitations answered in a second."""
-    retired: tuple[LinkPrefix, ...] = ()
+    retired: tuple[types.LinkPrefix, ...] = ()
     """Former link prefixes: advertised with lifetime 0, so that hosts drop their addresses in them."""
     farewell: bool = False
     """At a clean stop, tell every active host that prefix and routes are gone. Off: a restart goes unnoticed."""
@@ -182,14 +173,14 @@ class IsatapTable(TomlTable):
         return value
 
 
-class DaemonTable(TomlTable):
+class DaemonTable(types.TomlTable):
     """``[daemon]``: where the daemon keeps and shows things."""
 
     state_dir: Path = Path("/var/lib/manageout")
     """The registry of ISATAP hosts, leases with their audit log, names, and who called clients are kept here."""
     runtime_dir: Path = Path("/run/manageout")
     """The control socket is here; one daemon a directory."""
-    metrics: Annotated[str, AfterValidator(metrics_place)] = "127.0.0.1:9464"
+    metrics: Annotated[str, AfterValidator(types.metrics_place)] = "127.0.0.1:9464"
     """For Prometheus: ``ADDRESS:PORT`` on loopback, ``unix:/path``, or ``off``."""
     usage_days: Annotated[int, Field(ge=0, le=3650)] = 90
     """Days that it is kept who calls clients, for `manageout retire`; then it goes bit by bit. 0: not recorded."""
@@ -199,7 +190,7 @@ class DaemonTable(TomlTable):
     """What goes to the log."""
 
 
-class Site(TomlTable):
+class Site(types.TomlTable):
     """One site, one file."""
 
     site: SiteTable

@@ -8,37 +8,29 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, field_validator
 
 from manageout.site.complaints import Unfit
-from manageout.site.tables.types import (
-    HostNetwork4,
-    HostNetwork6,
-    Nat64Prefix,
-    Network,
-    Service,
-    Source,
-    TomlTable,
-)
+from manageout.site.tables import types
 from manageout.wire.special import ILLEGAL4
 
 RFC_1918 = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 
 
-class EamTable(TomlTable):
+class EamTable(types.TomlTable):
     """``[[translation.eam]]``: an explicit address mapping (RFC 7757) for a machine that is no client."""
 
-    ipv4: HostNetwork4
+    ipv4: types.HostNetwork4
     """The addresses on the IPv4 side."""
-    ipv6: HostNetwork6
+    ipv6: types.HostNetwork6
     """The same number of addresses, or more, on the IPv6 side."""
 
 
-class TranslationTable(TomlTable):
+class TranslationTable(types.TomlTable):
     """``[translation]``: NAT64 inwards, and an intranet IPv4 address (a lease) for each client."""
 
     pool: IPv4Network
     """Intranet addresses that nobody else uses; clients get theirs from it."""
     block: Annotated[int | None, Field(ge=8, le=32)] = None
     """Prefix length of one gateway's part of the pool; the node's number selects it. Left out: all of it."""
-    prefix: Nat64Prefix | None = None
+    prefix: types.Nat64Prefix | None = None
     """NAT64 prefix (RFC 6052); derived from the site prefix when left out."""
     grace: Annotated[float, Field(ge=0)] = 86400.0
     """Seconds that a disconnected client's lease is held for it."""
@@ -63,29 +55,29 @@ class TranslationTable(TomlTable):
         return pool
 
 
-class ManagerTable(TomlTable):
+class ManagerTable(types.TomlTable):
     """``[[policy.managers]]``: who may call which clients, and how."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     name: str = ""
     """For lists and counters; ``managers.N`` when left out."""
-    source: Annotated[tuple[Source, ...], Field(alias="from", min_length=1)]
+    source: Annotated[tuple[types.Source, ...], Field(alias="from", min_length=1)]
     """Intranet machines: networks, addresses, or DNS names."""
     to: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     """Certificate names (with * and ?) of the clients."""
-    services: Annotated[tuple[Service, ...], Field(min_length=1)]
+    services: Annotated[tuple[types.Service, ...], Field(min_length=1)]
     """What may be opened: ``tcp/3389``, ``tcp/5985-5986``, ``icmp``, ``any``."""
 
 
-class PolicyTable(TomlTable):
+class PolicyTable(types.TomlTable):
     """``[policy]``: what is allowed. Nobody may call clients until a ``[[policy.managers]]`` table says so."""
 
     hairpin: bool = False
     """Clients may talk to other clients of this gateway, also by link-local addresses and multicast."""
-    intranet: tuple[Network, ...] = RFC_1918
+    intranet: tuple[types.Network, ...] = RFC_1918
     """IPv4 and IPv6 destinations that clients may reach, beside the site prefix."""
-    gateway_services: tuple[Service, ...] = ()
+    gateway_services: tuple[types.Service, ...] = ()
     """What clients may open on the gateway itself, by whatever address of it, beside ICMP and its DNS64: "tcp/22"."""
     managers: tuple[ManagerTable, ...] = ()
     """``[[policy.managers]]`` tables."""
