@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -19,12 +20,15 @@ from pathlib import Path
 
 from manageout.errors import LabError
 from manageout.lab import network
+from manageout.lab.process import Process, wait_until
 from manageout.linux.host import netns
 
 INSIDE = "MANAGEOUT_LAB_ALONE"
 """Set in the environment of what runs alone."""
 PLACES = (netns.ROOT, network.STATE, network.ETC)
 _PR_SET_PDEATHSIG = 1
+ENDS = 30.0
+"""Seconds for the kernel to end all that runs inside."""
 _ENTER = """mount --make-rslave / 2>/dev/null
 for place in $PLACES; do mkdir -p "$place" && mount -t tmpfs -o mode=755 lab "$place" || exit; done
 exec "$@"
@@ -97,6 +101,10 @@ def _start(argv: Sequence[str], held: int) -> subprocess.Popen[bytes]:
     )
 
 
+def _ended(pid: int) -> bool:
+    return not Process("", "", pid).alive
+
+
 class _Caught:
     """What became of us."""
 
@@ -108,9 +116,14 @@ class _Caught:
         self.number = number
         inside = Path(f"/proc/{self.child}/task/{self.child}/children")
         with contextlib.suppress(OSError):
-            # Process 1 first: `unshare` waits for its end, which is that of all others.
-            for pid in list(map(int, inside.read_text().split())) or [self.child]:
+            # Stopped, for `unshare` whose child was killed says that it cannot unblock the signal by which.
+            os.kill(self.child, signal.SIGSTOP)
+            for pid in map(int, inside.read_text().split()):
                 os.kill(pid, signal.SIGKILL)
+                # Process 1, whose end is that of all others.
+                wait_until("the lab ends", functools.partial(_ended, pid), ENDS)
+        with contextlib.suppress(OSError):
+            os.kill(self.child, signal.SIGKILL)
 
 
 @contextlib.contextmanager

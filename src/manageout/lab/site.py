@@ -28,6 +28,9 @@ URL = f"https://{topology.GATEWAY_NAME}:443/IPHTTPS"
 LOCATION_URL = f"https://{topology.LOCATION_NAME}/"
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
+SiteValues = dict[str, object]
+"""Of a site file: paths and addresses are written as texts."""
+
 
 def up(wanted: topology.Topology, *, fast_path: bool = True, ad: bool = False) -> None:
     """Everything: networks, servers, daemons, laptop connected, helpdesk joined.
@@ -46,7 +49,7 @@ def write_site_file(
 ) -> Path:
     """The configuration of the daemon on ``node``; ``locators`` if not the router's usual one."""
     pki, directory = servers.pki_directory(), network.directory(node)
-    tables: dict[str, dict[str, object]] = {
+    tables: dict[str, SiteValues] = {
         "site": {"name": "lab", "prefix": topology.SITE, "domain": topology.DOMAIN}
     }
     if node == "gateway":
@@ -83,17 +86,17 @@ def write_site_file(
     return file
 
 
-def _credentials() -> dict[str, object]:
+def _credentials() -> SiteValues:
     """By what the gateway may write into the DNS of dc, whichever that is."""
     if samba.keytab("dc").exists():
         return {"authentication": "kerberos", "keytab": samba.keytab("dc"), "principal": samba.PRINCIPAL}
     return {"authentication": "tsig", "key_file": bind.key_file()}
 
 
-def _rollout(node: str, wanted: topology.Topology) -> dict[str, object]:
+def _rollout(node: str, wanted: topology.Topology) -> SiteValues:
     """The Windows machines of the domain that are told by policy."""
     base = ",".join(f"DC={label}" for label in topology.DOMAIN.split("."))
-    table: dict[str, object] = {}
+    table: SiteValues = {}
     if node == wanted.router:
         table |= {"managers_group": samba.MANAGERS, "managers_unit": f"OU=Workstations,{base}"}
     if node == "gateway":
@@ -102,9 +105,9 @@ def _rollout(node: str, wanted: topology.Topology) -> dict[str, object]:
     return table
 
 
-def _managers(node: str) -> list[dict[str, object]]:
+def _managers(node: str) -> list[SiteValues]:
     """Who may call clients. A router apart leaves names and ports to the gateway, and app's calls do not pass it."""
-    helpdesk: dict[str, object] = {
+    helpdesk: SiteValues = {
         "name": "helpdesk",
         "from": [topology.HELPDESK],
         "services": ["icmp", "tcp/22", "tcp/80"],
@@ -244,16 +247,14 @@ def _has_route(node: str) -> bool:
     )
 
 
-def _ip(node: str, arguments: Sequence[str]) -> list[dict[str, Any]]:
+def _ip(node: str, arguments: Sequence[str]) -> list[Any]:
     argv = netns.command(network.namespace(node), ["ip", "-6", "-json", *arguments])
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
-    found: list[dict[str, Any]] = (
-        json.loads(result.stdout) if result.returncode == 0 and result.stdout else []
-    )
+    found: list[Any] = json.loads(result.stdout) if result.returncode == 0 and result.stdout else []
     return found
 
 
-def _toml(values: dict[str, object]) -> str:
+def _toml(values: SiteValues) -> str:
     def value(item: object) -> str:
         if isinstance(item, list):
             return f"[{', '.join(map(value, item))}]"

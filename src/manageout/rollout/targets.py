@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.resources import files as resources
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from manageout.errors import ConfigError, Fault, ManageoutError
@@ -103,17 +105,9 @@ def router_name(site: Site, override: str | None, *, force: bool) -> str:
     return name
 
 
-def bare_name_consequences(name: str) -> list[str]:
+def bare_name_consequences(name: str) -> str:
     """What publishing the bare name means; for those who force it."""
-    return [
-        f"{name}: every machine of a suffix of that name with ISATAP in state Default (before Windows 10 1703)",
-        "  or Enabled gets an IPv6 address and a path through the router, not only the chosen ones.",
-        "DNS servers on Windows block the name. On each of them, after thought:",
-        "  Get-DnsServerGlobalQueryBlockList",
-        "  Set-DnsServerGlobalQueryBlockList -List wpad",
-        "and to block it again:",
-        "  Set-DnsServerGlobalQueryBlockList -List wpad,isatap",
-    ]
+    return _text("bare-name.txt", NAME=name).rstrip()
 
 
 def hosts_lines(site: Site, name: str) -> list[str]:
@@ -139,38 +133,16 @@ def summary(wanted: Sequence[Target], site: IPv6Network) -> str:
                 lines += ["", f"`HKLM\\{key}`", "", "| value | type | content | why |", "|---|---|---|---|"]
             lines.append(f"| `{value.name}` | {value.kind} | {_shown(value.content)} | {value.reason} |")
         lines.append("")
+    text = "\n".join([*lines, ""])
     if any(value.key.startswith(policies.NRPT) for target in wanted for value in target.policy.values):
-        lines += _NAME_RULES
-    return "\n".join([*lines, *_address_choice(site), ""])
+        text += _text("name-rules.md")
+    return text + _text("address-choice.md", SITE=str(site))
 
 
-_NAME_RULES = [
-    "## When the name rules are taken away",
-    "",
-    "While a machine has the key `DnsPolicyConfig` of group policy, Windows follows the rules in it alone, and those",
-    "of a VPN or another client on that machine are dead. The policies in `off`, `unpublish.ps1` and `rollout undo`",
-    "leave no rule, but the empty key may stay behind. `name-rules.ps1` removes it where it is empty;",
-    "`manageout doctor` says NRPT-OVERRIDDEN where it is there.",
-    "",
-]
-
-
-def _address_choice(site: IPv6Network) -> list[str]:
-    """Why no policy touches the table of prefix policies, and the lines for who must."""
-    return [
-        "## Not in these policies: the choice between IPv4 and IPv6",
-        "",
-        "Windows documents no policy for its table of prefix policies, and these policies do not touch it. It matters",
-        "on a manager when a client's name still has a stale A record: Windows ranks IPv4 above the site's prefix.",
-        "Remove the stale record; that mends every manager at once. Where that cannot be, on the manager:",
-        "",
-        f"    netsh interface ipv6 add prefixpolicy {site} 45 14",
-        "    netsh interface ipv6 show prefixpolicies",
-        "",
-        "The second line must still show Windows' own rows, such as `::1/128`. The inverse:",
-        "",
-        f"    netsh interface ipv6 delete prefixpolicy {site}",
-    ]
+def _text(name: str, **words: str) -> str:
+    """The file ``texts/NAME`` with its words."""
+    text = resources("manageout.rollout").joinpath("texts", name).read_text(encoding="utf-8")
+    return re.sub("@([A-Z]+)@", lambda match: words[match[1]], text)
 
 
 def _shown(content: policies.Content) -> str:

@@ -104,7 +104,7 @@ def test_the_bare_name_needs_force_and_has_consequences() -> None:
         with pytest.raises(ManageoutError, match="every Windows machine"):
             rollout.router_name(site(), name, force=False)
         assert rollout.router_name(site(), name, force=True) == name
-    text = "\n".join(rollout.bare_name_consequences("isatap"))
+    text = rollout.bare_name_consequences("isatap")
     assert "Set-DnsServerGlobalQueryBlockList -List wpad,isatap" in text
 
 

@@ -58,7 +58,7 @@ def dns(
     before = None
     if not only_check:
         if name.lower().startswith("isatap.") and not undo:
-            click.echo("\n".join(targets.bare_name_consequences(name)), err=True)
+            click.echo(targets.bare_name_consequences(name), err=True)
         before = _changed(site, lambda: record.withdraw() if undo else record.publish(wanted))
     found = _read(record, wanted, before, 0.0 if only_check else wait)
     if as_json:

@@ -157,7 +157,7 @@ def server_reset(output: Path | None) -> None:
 def _router(file: Path, override: str | None, force: bool) -> str:
     name = targets.router_name(read_site(file)[0], override, force=force)
     if name.lower().split(".")[0] == "isatap":
-        click.echo("\n".join(targets.bare_name_consequences(name)), err=True)
+        click.echo(targets.bare_name_consequences(name), err=True)
     return name
 
 

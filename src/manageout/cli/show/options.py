@@ -12,6 +12,7 @@ from manageout.service.process.client import DEFAULT_RUNTIME_DIR
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+_ENVIRONMENT = "MANAGEOUT_RUNTIME_DIR"
 DEFAULT_CONFIG = "/etc/manageout/site.toml"
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -39,14 +40,14 @@ config_option = click.option(
     envvar="MANAGEOUT_CONFIG",
     help="The site file.",
 )
-_RUNTIME_DIR: dict[str, Any] = {"type": PATH, "envvar": "MANAGEOUT_RUNTIME_DIR"}
 runtime_dir_option = click.option(
-    "--runtime-dir", **_RUNTIME_DIR, help="Instead of daemon.runtime_dir of the site file."
+    "--runtime-dir", type=PATH, envvar=_ENVIRONMENT, help="Instead of daemon.runtime_dir of the site file."
 )
 """Of a command that has the site file."""
 socket_option = click.option(
     "--runtime-dir",
-    **_RUNTIME_DIR,
+    type=PATH,
+    envvar=_ENVIRONMENT,
     default=DEFAULT_RUNTIME_DIR,
     show_default=True,
     help="Directory of the daemon's control socket.",

@@ -7,13 +7,13 @@ import functools
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any
 
 from manageout.errors import LabError
 from manageout.lab import inject, network, process, servers, site
 from manageout.lab.run import DROP_SECONDS, DemoStep, Run, dropped, fast_path, fetch, forbidden
 from manageout.lab.topology import HELPDESK, ISATAP_NAME, ISATAP_PREFIX, KIOSK
 from manageout.protocol.core.drops import Drop
+from manageout.service.process.rows import ClientRow, HostRow, Traffic
 from manageout.site.plan import isatap_address
 from manageout.wire import icmpv6, ipv6
 
@@ -22,6 +22,8 @@ COUNTED = 20
 COUNTED_BYTES = 1000
 COUNTER_SECONDS = 2.0
 ECHO_REQUEST = 128
+Counters = tuple[int, int, int, int]
+"""Packets and bytes from it, packets and bytes to it."""
 CLOSED_PORT = 3389
 """Remote desktop, which no table of the lab's site file allows."""
 
@@ -113,11 +115,11 @@ def count_pings(run: Run, packets: int, size: int) -> int:
     Raises :class:`LabError` when they do not.
     """
     octets = packets * (size + 48)
-    expected = {"rx_packets": packets, "rx_bytes": octets, "tx_packets": packets, "tx_bytes": octets}
+    expected = (packets, octets, packets, octets)
     argv = ["ping", "-n", "-c", str(packets), "-i", "0.01", "-s", str(size), str(run.laptop)]
     # Neighbour Discovery may fall into the measurement, truly counted as well: not three times in a row.
     for _ in range(3):
-        before = _rows(run)
+        before = list(map(_counters_of, _rows(run)))
         network.run("helpdesk", argv)
         # The last reply may come after ping has ended.
         moved = functools.partial(_moved_by, run, before, expected)
@@ -127,15 +129,19 @@ def count_pings(run: Run, packets: int, size: int) -> int:
     raise LabError(f"counters of {packets} pings of {size + 48} bytes did not move by {expected}")
 
 
-def _moved_by(run: Run, before: Sequence[dict[str, Any]], expected: dict[str, int]) -> bool:
+def _moved_by(run: Run, before: Sequence[Counters], expected: Counters) -> bool:
+    """Whether the counters of both ends are those ``before`` and ``expected`` more."""
     return all(
-        new[key] - old[key] == count
-        for old, new in zip(before, _rows(run), strict=True)
-        for key, count in expected.items()
+        tuple(now - then for then, now in zip(old, new, strict=True)) == expected
+        for old, new in zip(before, map(_counters_of, _rows(run)), strict=True)
     )
 
 
-def _rows(run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+def _counters_of(row: Traffic) -> Counters:
+    return row["rx_packets"], row["rx_bytes"], row["tx_packets"], row["tx_bytes"]
+
+
+def _rows(run: Run) -> tuple[HostRow, ClientRow]:
     """What ``hosts`` says of helpdesk and ``clients`` of the laptop."""
     hosts = [row for row in site.ask(run.topology.router, "hosts") if row["ipv4"] == str(HELPDESK)]
     clients = [row for row in site.ask("gateway", "clients") if str(run.laptop) in row["addresses"]]

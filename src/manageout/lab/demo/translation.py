@@ -6,7 +6,6 @@ import functools
 import re
 import signal
 from ipaddress import IPv4Address
-from typing import Any
 
 from manageout.errors import LabError
 from manageout.lab import network, process, servers, site
@@ -14,6 +13,7 @@ from manageout.lab.demo.names import await_registered
 from manageout.lab.process import Process
 from manageout.lab.run import DROP_SECONDS, DemoStep, Run, fast_path, fetch, forbidden
 from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE
+from manageout.service.process.rows import SessionRow
 from manageout.wire.address import rfc6052_embed
 
 TUNNEL_MTU = 1280
@@ -114,8 +114,8 @@ def _sessions(run: Run) -> str:
     return f"{who}, {row['protocol']}/{row['port']} through {row['through']}, {row['tx_bytes']} bytes so far"
 
 
-def _transfer_row() -> dict[str, Any] | None:
-    rows: list[dict[str, Any]] = site.ask("gateway", "sessions")
+def _transfer_row() -> SessionRow | None:
+    rows: list[SessionRow] = site.ask("gateway", "sessions")
     mine = (row for row in rows if row["port"] == servers.WEB_PORT and row["client"] == REMOTE["tablet"])
     return next((row for row in mine if row["tx_bytes"] > SOME_BYTES), None)
 

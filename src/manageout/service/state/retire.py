@@ -61,7 +61,7 @@ class LoggedStep(NamedTuple):
     """From when on what it rests upon, or has begun, is observed; the next step wants it to be old enough."""
     by: str
     forced: bool
-    figures: dict[str, Any]
+    figures: Mapping[str, Any]
     """For `status` and the report: numbers by name."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from manageout.site.complaints import Unfit
+from manageout.site.tables.complaints import Unfit
 from manageout.site.tables.types import DnsServer, Domain, Nat64Prefix, TomlTable
 
 

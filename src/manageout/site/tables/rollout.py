@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from manageout.site.complaints import Unfit
+from manageout.site.tables.complaints import Unfit
 from manageout.site.tables.types import Domain, TomlTable
 
 

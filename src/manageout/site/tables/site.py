@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from manageout.errors import ConfigError, Fault
-from manageout.site.complaints import Unfit, describe
 from manageout.site.tables import types
+from manageout.site.tables.complaints import Unfit, describe
 from manageout.site.tables.names import Dns64Table, NamesTable
 from manageout.site.tables.rollout import RolloutTable
 from manageout.site.tables.translation import PolicyTable, TranslationTable

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, field_validator
 
-from manageout.site.complaints import Unfit
 from manageout.site.tables import types
+from manageout.site.tables.complaints import Unfit
 from manageout.wire.special import ILLEGAL4
 
 RFC_1918 = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))

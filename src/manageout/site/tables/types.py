@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from manageout.errors import AddressError
-from manageout.site.complaints import Unfit
+from manageout.site.tables.complaints import Unfit
 from manageout.wire.address import rfc6052_octets, written
 from manageout.wire.host_port import HostPort
 from manageout.wire.special import ILLEGAL4, ILLEGAL6

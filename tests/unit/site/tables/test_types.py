@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from manageout.errors import ConfigError
-from manageout.site.complaints import Unfit
+from manageout.site.tables.complaints import Unfit
 from manageout.site.tables.site import parse
 from manageout.site.tables.types import TomlTable, metrics_place, router_name, service, site_prefix
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from manageout.errors import ConfigError, Fault
-from manageout.site.complaints import EXAMPLES
+from manageout.site.tables.complaints import texts
 from manageout.site.tables.site import Site, parse
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
@@ -112,5 +112,5 @@ def required(model: type[BaseModel], path: str = "") -> Iterator[str]:
 
 
 def test_whatever_is_required_has_an_example() -> None:
-    assert set(required(Site)) == set(EXAMPLES)
+    assert set(required(Site)) == set(texts()["examples"])
     assert only_fault(SITE + "[dns64]\n").hint.startswith('for example upstreams = ["10.0.0.10"]')

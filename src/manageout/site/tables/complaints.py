@@ -1,0 +1,88 @@
+"""pydantic's complaints in an administrator's words: what is wrong, and what to write instead."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from manageout.errors import Fault
+
+
+class Unfit(ValueError):
+    """Raised by our own validators: a message and the hint that goes with it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@cache
+def texts() -> dict[str, dict[str, Any]]:
+    """Kind of complaint -> what is wrong and the hint; path of a required option -> an example."""
+    file = files("manageout.site.tables").joinpath("complaints.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def describe(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """Every complaint of ``error`` about a ``model``, in the order of the file."""
+    items = error.errors(include_url=False)
+    # A list whose only member is wrong is also reported as too short: once is enough.
+    inside = {item["loc"][:-1] for item in items}
+    shown = [item for item in items if item["type"] != "too_short" or item["loc"] not in inside]
+    return [_fault(dict(item), model) for item in shown]
+
+
+def _fault(item: dict[str, Any], model: type[BaseModel]) -> Fault:
+    kind, location = item["type"], item["loc"]
+    path = ".".join(map(str, location)) or "(file)"
+    context = item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return Fault(path, "there is no such option", _spelling(location, model))
+    if kind in ("ip_v4_network", "ip_v6_network"):
+        kind_of = IPv4Network if kind == "ip_v4_network" else IPv6Network
+        if meant := _without_host_bits(item["input"], kind_of):
+            return Fault(path, f"{item['input']!r} has bits set behind the prefix", f"write {meant}")
+    if kind == "value_error" and isinstance(reason := context.get("error"), Unfit):
+        return Fault(path, str(reason), reason.hint)
+    if kind == "missing" and (
+        example := texts()["examples"].get(".".join(str(x) for x in location if isinstance(x, str)))
+    ):
+        return Fault(path, "is required", f"for example {example}")
+    message, hint = texts()["words"].get(kind, (item["msg"], "see `manageout check --reference`"))
+    values = {**context, "input": item["input"]}
+    return Fault(path, message.format(**values), hint.format(**values))
+
+
+def _without_host_bits(value: object, kind: type[IPv4Network | IPv6Network]) -> str | None:
+    try:
+        return str(kind(value, strict=False)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _spelling(location: Sequence[str | int], model: type[BaseModel]) -> str:
+    names = list(_table(location[:-1], model).model_fields)
+    near = get_close_matches(str(location[-1]), names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+
+
+def _table(location: Sequence[str | int], model: type[BaseModel]) -> type[BaseModel]:
+    """The model that describes the table at ``location``."""
+    for name in location:
+        if isinstance(name, str) and name in model.model_fields:
+            found = list(_models(model.model_fields[name].annotation))
+            model = found[0] if found else model
+    return model
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models(argument)]
