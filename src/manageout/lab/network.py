@@ -83,12 +83,7 @@ def run(
     timeout *= PATIENCE
     try:
         result = subprocess.run(
-            command(node, argv),
-            capture_output=True,
-            text=True,
-            input=text,
-            timeout=timeout,
-            check=False,
+            command(node, argv), capture_output=True, text=True, input=text, timeout=timeout, check=False
         )
     except subprocess.TimeoutExpired:
         raise LabError(f"{what}: not finished after {timeout:g} s") from None

@@ -13,8 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from manageout.lab import bind, network, topology
+from manageout.lab import bind, network, samba, topology
 from manageout.lab.process import Process, start, wait_until
+from manageout.service.tls.pki import Authority
 
 START_SECONDS = 20.0
 PROGRAMS = {
@@ -63,8 +64,6 @@ def start_all(wanted: topology.Topology, *, ad: bool = False) -> None:
 
 
 def _start_directory(wanted: topology.Topology) -> Process:
-    from manageout.lab import samba
-
     return samba.start_directory("dc", topology.DNS_INTRANET, bind.records(wanted), shares=True)
 
 
@@ -75,8 +74,6 @@ def pki_directory() -> Path:
 
 def make_certificates() -> None:
     """An authority, and certificates for the gateway, the location page and the remote clients."""
-    from manageout.service.tls.pki import Authority
-
     authority = Authority.create(pki_directory(), "Lab CA")
     for name in (topology.GATEWAY_NAME, topology.LOCATION_NAME):
         authority.issue(name, server=True)

@@ -55,12 +55,7 @@ SHOWN = 30
 @click.option("--all", "everything", is_flag=True, help=f"List every host, not the first {SHOWN}.")
 @json_option
 def census(
-    retirement: Retirement,
-    controller: Controller,
-    ad: bool,
-    everything: bool,
-    as_json: bool,
-    **sources: Any,
+    retirement: Retirement, controller: Controller, ad: bool, everything: bool, as_json: bool, **sources: Any
 ) -> None:
     """Count who has to do with ISATAP, and keep the result; changes nothing else.
 

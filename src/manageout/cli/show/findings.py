@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import click
 
 from manageout.cli.show.output import printable
-
-if TYPE_CHECKING:
-    from manageout.doctor.diagnosis import Diagnosis
-    from manageout.service.probe.results import Live
+from manageout.doctor.diagnosis import Diagnosis
+from manageout.doctor.report.live_report import lines
+from manageout.service.probe.results import Live
 
 WIDTH = 100
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -57,8 +55,6 @@ def _remedy(step: str) -> str:
 
 def report(live: Live) -> None:
     """What a look at a running machine found, before what is wrong with it."""
-    from manageout.doctor.report.live_report import lines
-
     for line in lines(live):
         click.echo(textwrap.fill(printable(line), WIDTH, subsequent_indent=" " * 14, break_on_hyphens=False))
     click.echo()
