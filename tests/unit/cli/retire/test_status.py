@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Network
 
+from manageout.cli.retire.retire import retire
 from manageout.cli.retire.status import WayOut, render_status
 from manageout.cli.show.table import COLUMNS
 from manageout.service.state.retire import LoggedStep, Member
 from manageout.service.state.retire_phases import Phase, RetireStep
+from tests.tools.commands import run
 
 FIGURES = {
     "initiate": 1200,
@@ -35,3 +38,9 @@ def test_it_fits_a_terminal() -> None:
     ):
         assert words in text
     assert "calls 9" not in text
+
+
+def test_before_the_first_step(file: str) -> None:
+    assert "Phase: not begun" in run(retire, "status", "--config", file).output
+    found = json.loads(run(retire, "status", "--json", "--config", file).output)
+    assert (found["next"], found["watched"], found["entries"]) == ("manageout retire census", 0.0, [])

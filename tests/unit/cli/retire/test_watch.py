@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from manageout.cli.retire.retire import retire
 from manageout.cli.retire.watch import render
 from manageout.retire.watch import Flow, HostState, Watched
+from tests.tools.commands import run
 
 NOW = 1_700_000_000.0
 LONG = "a-rather-long-name-of-a-machine.branch-office.corp.example"
@@ -60,3 +62,8 @@ def test_names_of_others_move_no_cursor() -> None:
 
 def test_one_is_one() -> None:
     assert render([host(1)], "", NOW).startswith("1 host: 1 let go")
+
+
+def test_before_the_first_step_and_without_a_router(file: str) -> None:
+    told = run(retire, "watch", "--config", file, code=3).output
+    assert told.startswith("The router cannot be asked") and "Nobody retires" in told
