@@ -37,9 +37,7 @@ def show(found: Iterable[Diagnosis]) -> None:
 
 def _title(finding: Diagnosis) -> str:
     words = f"{finding.severity} {finding.code} on {printable(finding.computer)}: {printable(finding.title)}"
-    return textwrap.fill(
-        words, WIDTH, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False
-    )
+    return _folded(words, "", _INDENT)
 
 
 def _remedy(step: str) -> str:
@@ -49,7 +47,7 @@ def _remedy(step: str) -> str:
         return line
     command, gap, about = step.partition("   (")
     if gap:
-        return f"  remedy  {command}\n{_INDENT}  ({about}"
+        return f"  remedy  {command}\n{_folded(f'({about}', _INDENT + '  ', _INDENT + '  ')}"
     return line if _COMMAND.match(step) else folded("remedy", step)
 
 
@@ -67,26 +65,19 @@ def wrong(found: Iterable[Diagnosis]) -> bool:
 
 def folded(label: str, text: str) -> str:
     """A labelled text in lines of the width."""
-    return textwrap.fill(
-        printable(text),
-        WIDTH,
-        initial_indent=f"  {label:<8}",
-        subsequent_indent=_INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return _folded(printable(text), f"  {label:<8}", _INDENT)
 
 
 def item(text: str) -> str:
     """A line of a list in lines of the width; a command at its end in one piece, for it is to be copied."""
     said, gap, command = text.rpartition(": ")
     apart = len(text) + 2 > WIDTH and gap and _COMMAND.match(command)
-    lines = textwrap.fill(
-        f"{said}:" if apart else text,
-        WIDTH,
-        initial_indent="  ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = _folded(f"{said}:" if apart else text, "  ", "    ")
     return f"{lines}\n      {command}" if apart else lines
+
+
+def _folded(text: str, first: str, others: str) -> str:
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.fill(text)
