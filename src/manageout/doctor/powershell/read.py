@@ -8,10 +8,11 @@ from ipaddress import IPv6Network
 from typing import Any
 
 from manageout.doctor.facts import Facts, FirewallRule, Lookup, Ping, PrefixPolicy, Reached, Record, Seen
-from manageout.doctor.read import sections_client
-from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, READERS, Reader, Row, add, edge_traversal
+from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, READERS, Readers, Row, add, edge_traversal
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY
 from manageout.windows.text import any_address, end_of
+
+_MORE = Readers()
 
 
 def read(facts: Facts, rows: dict[str, list[Row]]) -> None:
@@ -38,6 +39,7 @@ def _is_route(row: Row) -> bool:
     return ":" in prefix and any_address(prefix) is not None and ":" in hop and any_address(hop) is not None
 
 
+@_MORE.whole("daServer", "remoteAccess")
 def _server(facts: Facts, rows: Iterator[Row]) -> None:
     kept = list(rows)
     READERS["remoteAccess"](facts, iter(kept))
@@ -48,27 +50,28 @@ def _server(facts: Facts, rows: Iterator[Row]) -> None:
                 facts.certificates[name] = Seen(end, f"Get-RemoteAccess: {name} {match[0]}")
 
 
-def _load_balancer(facts: Facts, rows: Iterator[Row]) -> None:
+@_MORE.each("loadBalancer")
+def _load_balancer(facts: Facts, row: Row) -> None:
     """Get-RemoteAccessLoadBalancer: a cluster has virtual addresses, and NLB or another's balancer."""
-    for row in rows:
-        word = str(row.get("ThirdPartyLoadBalancer") or "")
-        virtual = row.get("InternalVirtualIPAddress") or row.get("InternetVirtualIPAddress")
-        if word == "Enabled" or (word == "Disabled" and virtual):
-            quote = f"Get-RemoteAccessLoadBalancer: ThirdPartyLoadBalancer {word}"
-            facts.load_balancing = Seen("external" if word == "Enabled" else "nlb", quote)
+    word = str(row.get("ThirdPartyLoadBalancer") or "")
+    virtual = row.get("InternalVirtualIPAddress") or row.get("InternetVirtualIPAddress")
+    if word == "Enabled" or (word == "Disabled" and virtual):
+        quote = f"Get-RemoteAccessLoadBalancer: ThirdPartyLoadBalancer {word}"
+        facts.load_balancing = Seen("external" if word == "Enabled" else "nlb", quote)
 
 
 _ENDS = re.compile(r"\[Not After\]\s+(\S{1,30}(?: \S{1,4}){0,3})")
 
 
-def _store(facts: Facts, rows: Iterator[Row]) -> None:
+@_MORE.each("store")
+def _store(facts: Facts, row: Row) -> None:
     """Get-ChildItem Cert:\\LocalMachine\\My: until when each certificate is valid."""
-    for row in rows:
-        if (end := end_of(str(row.get("NotAfter") or ""))) is not None:
-            subject = str(row.get("Subject") or row.get("Thumbprint") or "a certificate")
-            facts.store.append(Seen(end, f"{subject}: NotAfter {row['NotAfter']}"))
+    if (end := end_of(str(row.get("NotAfter") or ""))) is not None:
+        subject = str(row.get("Subject") or row.get("Thumbprint") or "a certificate")
+        facts.store.append(Seen(end, f"{subject}: NotAfter {row['NotAfter']}"))
 
 
+@_MORE.whole("networks")
 def _networks(facts: Facts, rows: Iterator[Row]) -> None:
     kept = list(rows)
     found = [(str(row.get("Name") or ""), str(row["NetworkCategory"])) for row in kept]
@@ -80,6 +83,7 @@ def _networks(facts: Facts, rows: Iterator[Row]) -> None:
             facts.no_ipv4.append(f"Get-NetConnectionProfile: IPv4Connectivity {four}, IPv6Connectivity {six}")
 
 
+@_MORE.whole("defaults")
 def _defaults(facts: Facts, rows: Iterator[Row]) -> None:
     """Default routes of Get-NetRoute; none of IPv4 where both were asked for says that there is none."""
     asked = ""
@@ -95,23 +99,23 @@ _BOTH = re.compile(r"0\.0\.0\.0/0")
 _FILTERED = re.compile(r"-(?:addressfamily|destinationprefix|interface\w+|nexthop)\b|::/0", re.I)
 
 
+@_MORE.whole("nrptLocal")
 def _local_rules(facts: Facts, rows: Iterator[Row]) -> None:
     """Get-DnsClientNrptRule."""
     names = ("Namespace", "NameServers", "DirectAccessDnsServers")
-    sections_client.READERS["nrptLocal"](
-        facts, ({**row, **{name: _list(row.get(name)) for name in names}} for row in rows)
-    )
+    READERS["nrptLocal"](facts, ({**row, **{name: _list(row.get(name)) for name in names}} for row in rows))
 
 
-def _records(facts: Facts, rows: Iterator[Row]) -> None:
+@_MORE.each("records")
+def _records(facts: Facts, row: Row) -> None:
     """Get-DnsServerResourceRecord: what the zone holds, whether or not it is answered."""
-    for row in rows:
-        kind, data = str(row.get("RecordType") or ""), str(row.get("RecordData") or "")
-        if kind in ("A", "AAAA", "") and (address := any_address(data)) is not None:
-            quote = f"Get-DnsServerResourceRecord: {row['HostName']} {kind} {data}"
-            facts.records.append(Record(str(row["HostName"]).lower(), address, quote))
+    kind, data = str(row.get("RecordType") or ""), str(row.get("RecordData") or "")
+    if kind in ("A", "AAAA", "") and (address := any_address(data)) is not None:
+        quote = f"Get-DnsServerResourceRecord: {row['HostName']} {kind} {data}"
+        facts.records.append(Record(str(row["HostName"]).lower(), address, quote))
 
 
+@_MORE.whole("resolved")
 def _resolved(facts: Facts, rows: Iterator[Row]) -> None:
     """Resolve-DnsName: the addresses of a name, of all rows with it; a row without any says only that it is known."""
     names: dict[str, list[Any]] = {}
@@ -133,46 +137,47 @@ def _resolved(facts: Facts, rows: Iterator[Row]) -> None:
         facts.lookups.append(Lookup(name, "", (), error, f"Resolve-DnsName {name}: {error}"))
 
 
-def _tcp(facts: Facts, rows: Iterator[Row]) -> None:
+@_MORE.each("tcp")
+def _tcp(facts: Facts, row: Row) -> None:
     """Test-NetConnection -Port: whether a TCP connection came about."""
-    for row in rows:
-        name, port, well = (
-            str(row.get("ComputerName") or ""),
-            row.get("RemotePort"),
-            row.get("TcpTestSucceeded"),
-        )
-        target = any_address(str(row.get("RemoteAddress") or name))
-        if target is not None and isinstance(row.get("PingSucceeded"), bool):
-            quote = f"Test-NetConnection {name}: PingSucceeded {row['PingSucceeded']}"
-            facts.pings.append(Ping(target, str(target) == name, row["PingSucceeded"], quote))
-        if name and isinstance(port, int) and isinstance(well, bool):
-            to = f" ({row['RemoteAddress']})" if row.get("RemoteAddress") else ""
-            quote = f"Test-NetConnection {name}{to} port {port}: TcpTestSucceeded {well}"
-            address = target if target is not None and row.get("RemoteAddress") else None
-            pinged = row.get("PingSucceeded") is True
-            quote += ", PingSucceeded True" if pinged else ""
-            facts.tcp[name.lower().rstrip("."), port] = Reached(well, quote, address, pinged)
+    name, port, well = (
+        str(row.get("ComputerName") or ""),
+        row.get("RemotePort"),
+        row.get("TcpTestSucceeded"),
+    )
+    target = any_address(str(row.get("RemoteAddress") or name))
+    if target is not None and isinstance(row.get("PingSucceeded"), bool):
+        quote = f"Test-NetConnection {name}: PingSucceeded {row['PingSucceeded']}"
+        facts.pings.append(Ping(target, str(target) == name, row["PingSucceeded"], quote))
+    if name and isinstance(port, int) and isinstance(well, bool):
+        to = f" ({row['RemoteAddress']})" if row.get("RemoteAddress") else ""
+        quote = f"Test-NetConnection {name}{to} port {port}: TcpTestSucceeded {well}"
+        address = target if target is not None and row.get("RemoteAddress") else None
+        pinged = row.get("PingSucceeded") is True
+        quote += ", PingSucceeded True" if pinged else ""
+        facts.tcp[name.lower().rstrip("."), port] = Reached(well, quote, address, pinged)
 
 
-def _ip_configuration(facts: Facts, rows: Iterator[Row]) -> None:
+@_MORE.each("ipConfiguration")
+def _ip_configuration(facts: Facts, row: Row) -> None:
     """Get-NetIPConfiguration: addresses and gateways of each interface."""
-    for row in rows:
-        alias, index = row.get("InterfaceAlias") or "", row.get("InterfaceIndex")
-        texts = [
-            text
-            for name in ("IPv6LinkLocalAddress", "IPv6Address", "IPv4Address")
-            for text in _list(row.get(name))
-        ]
-        own = {"InterfaceIndex": index, "InterfaceAlias": alias}
-        READERS["addresses"](
-            facts, ({**own, "IPAddress": text} for text in texts if any_address(text) is not None)
-        )
-        interface = facts.interface(index) if isinstance(index, int) else None
-        if interface is not None:
-            hops = [*_list(row.get("IPv6DefaultGateway")), *_list(row.get("IPv4DefaultGateway"))]
-            interface.gateways = [hop for text in hops if (hop := any_address(text)) is not None]
+    alias, index = row.get("InterfaceAlias") or "", row.get("InterfaceIndex")
+    texts = [
+        text
+        for name in ("IPv6LinkLocalAddress", "IPv6Address", "IPv4Address")
+        for text in _list(row.get(name))
+    ]
+    own = {"InterfaceIndex": index, "InterfaceAlias": alias}
+    READERS["addresses"](
+        facts, ({**own, "IPAddress": text} for text in texts if any_address(text) is not None)
+    )
+    interface = facts.interface(index) if isinstance(index, int) else None
+    if interface is not None:
+        hops = [*_list(row.get("IPv6DefaultGateway")), *_list(row.get("IPv4DefaultGateway"))]
+        interface.gateways = [hop for text in hops if (hop := any_address(text)) is not None]
 
 
+@_MORE.whole("prefixPolicy")
 def _prefix_policy(facts: Facts, rows: Iterator[Row]) -> None:
     facts.policies = [
         PrefixPolicy(
@@ -185,32 +190,33 @@ def _prefix_policy(facts: Facts, rows: Iterator[Row]) -> None:
     ]
 
 
-def _computer(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        name = row.get("CsDNSHostName") or row.get("CsName")
-        facts.computer = facts.computer or str(name or "")[:255]
-        for key in ("OsBuildNumber", "BuildNumber", "Build"):
-            facts.build = row[key] if isinstance(row.get(key), int) else facts.build
+@_MORE.each("computer")
+def _computer(facts: Facts, row: Row) -> None:
+    name = row.get("CsDNSHostName") or row.get("CsName")
+    facts.computer = facts.computer or str(name or "")[:255]
+    for key in ("OsBuildNumber", "BuildNumber", "Build"):
+        facts.build = row[key] if isinstance(row.get(key), int) else facts.build
 
 
-def _health(facts: Facts, rows: Iterator[Row]) -> None:
+@_MORE.each("health")
+def _health(facts: Facts, row: Row) -> None:
     """Get-RemoteAccessHealth: component -> Windows' own judgement."""
-    for row in rows:
-        component, state = str(row["Component"]), str(row["HealthState"])
-        server = f" of {row['RemoteAccessServer']}" if row.get("RemoteAccessServer") else ""
-        facts.health[component.lower()] = Seen(
-            state.lower(), f"Get-RemoteAccessHealth{server}: {component} {state}"
-        )
+    component, state = str(row["Component"]), str(row["HealthState"])
+    server = f" of {row['RemoteAccessServer']}" if row.get("RemoteAccessServer") else ""
+    facts.health[component.lower()] = Seen(
+        state.lower(), f"Get-RemoteAccessHealth{server}: {component} {state}"
+    )
 
 
-def _experience(facts: Facts, rows: Iterator[Row]) -> None:
+@_MORE.each("experience")
+def _experience(facts: Facts, row: Row) -> None:
     """The connectivity assistant's probes, as its registry key has them."""
-    for row in rows:
-        for text in _list(row.get("CorporateResources")):
-            key = rf"{ASSISTANT}\Probes"
-            facts.registry[key.lower(), text.lower()] = Seen(text, f"CorporateResources {text}")
+    for text in _list(row.get("CorporateResources")):
+        key = rf"{ASSISTANT}\Probes"
+        facts.registry[key.lower(), text.lower()] = Seen(text, f"CorporateResources {text}")
 
 
+@_MORE.whole("registry")
 def _item_property(facts: Facts, rows: Iterator[Row]) -> None:
     """Get-ItemProperty of the registry: its values, and in PSPath the key."""
     values = []
@@ -227,6 +233,7 @@ def _item_property(facts: Facts, rows: Iterator[Row]) -> None:
     READERS["registry"](facts, iter(values))
 
 
+@_MORE.whole("registryKey")
 def _key(facts: Facts, rows: Iterator[Row]) -> None:
     """Get-Item of a registry key: its values in one cell, ``DisabledComponents : 255``, one below the other."""
     values = []
@@ -240,18 +247,20 @@ def _key(facts: Facts, rows: Iterator[Row]) -> None:
 _VALUE = re.compile(r"([A-Za-z][\w.-]{0,100})\s*: (\{[^}]{0,300}\}|\S+)")
 
 
+@_MORE.whole("associations")
 def _associations(facts: Facts, rows: Iterator[Row]) -> None:
     count = sum(1 for _ in rows)
     facts.ipsec = Seen(count, f"Get-NetIPsecMainModeSA: {count or 'none'}")
 
 
-def _multi_site(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        points = row.get("DAEntryPoints")
-        if points:
-            facts.sites = len(points) if isinstance(points, list) else 1
+@_MORE.each("multiSite")
+def _multi_site(facts: Facts, row: Row) -> None:
+    points = row.get("DAEntryPoints")
+    if points:
+        facts.sites = len(points) if isinstance(points, list) else 1
 
 
+@_MORE.whole("ncsi")
 def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
     kept = list(rows)
     READERS["ncsi"](facts, iter(kept))
@@ -259,30 +268,6 @@ def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
         if url := row.get("DomainLocationDeterminationURL"):
             quote = f"DomainLocationDeterminationURL {url}"
             facts.registry[CONNECTIVITY.lower(), "domainlocationdeterminationurl"] = Seen(str(url), quote)
-
-
-_MORE: dict[str, Reader] = {
-    "daServer": _server,
-    "remoteAccess": _server,
-    "networks": _networks,
-    "defaults": _defaults,
-    "store": _store,
-    "loadBalancer": _load_balancer,
-    "nrptLocal": _local_rules,
-    "records": _records,
-    "resolved": _resolved,
-    "tcp": _tcp,
-    "ipConfiguration": _ip_configuration,
-    "prefixPolicy": _prefix_policy,
-    "computer": _computer,
-    "health": _health,
-    "experience": _experience,
-    "registry": _item_property,
-    "registryKey": _key,
-    "associations": _associations,
-    "multiSite": _multi_site,
-    "ncsi": _ncsi,
-}
 
 
 FEW = 10

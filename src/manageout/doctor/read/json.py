@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from manageout.doctor.facts import Facts, Seen
-from manageout.doctor.read import sections, sections_client
-from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, add
+from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, READERS, add
 from manageout.errors import ManageoutError
 
-READERS = {**sections.READERS, **sections_client.READERS}
 VERSION = 1
 MAX_TIME = 4e9
 """Unix time of the year 2096; whatever is beyond is no clock."""

@@ -25,6 +25,35 @@ Row = dict[str, Any]
 Reader = Callable[[Facts, Iterator[Row]], None]
 
 
+class Readers(dict[str, Reader]):
+    """Readers by their sections; in the order in which they are to read."""
+
+    def whole(self, *names: str) -> Callable[[Reader], Reader]:
+        """Decorate a function that reads all rows of these sections."""
+
+        def take(reader: Reader) -> Reader:
+            self.update(dict.fromkeys(names, reader))
+            return reader
+
+        return take
+
+    def each(self, *names: str) -> Callable[[Callable[[Facts, Row], None]], Reader]:
+        """Decorate a function that reads one row."""
+
+        def take(look: Callable[[Facts, Row], None]) -> Reader:
+            def read(facts: Facts, rows: Iterator[Row]) -> None:
+                for row in rows:
+                    look(facts, row)
+
+            return self.whole(*names)(read)
+
+        return take
+
+
+READERS = Readers()
+"""Of the collector's sections."""
+
+
 def add(facts: Facts, name: str, reader: Reader, rows: object) -> None:
     """What ``rows`` say; whatever is not as it should be is told, and ends that section alone."""
     listed = rows if isinstance(rows, list) else [rows]
@@ -36,26 +65,26 @@ def add(facts: Facts, name: str, reader: Reader, rows: object) -> None:
         facts.unread.append(f"{name}: not as the collector writes it")
 
 
-def _isatap(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        words = [f"{key} {row.get(key) or '(none)'}" for key in ("State", "Router") if key in row]
-        quote = f"Get-NetIsatapConfiguration: {', '.join(words)}"
-        if "State" in row:
-            facts.isatap_state = Seen(str(row["State"] or "default").lower(), quote)
-        if "Router" in row:
-            facts.isatap_router = Seen(str(row["Router"] or ""), quote)
+@READERS.each("isatap")
+def _isatap(facts: Facts, row: Row) -> None:
+    words = [f"{key} {row.get(key) or '(none)'}" for key in ("State", "Router") if key in row]
+    quote = f"Get-NetIsatapConfiguration: {', '.join(words)}"
+    if "State" in row:
+        facts.isatap_state = Seen(str(row["State"] or "default").lower(), quote)
+    if "Router" in row:
+        facts.isatap_router = Seen(str(row["Router"] or ""), quote)
 
 
-def _adapters(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        name, description = str(row.get("Name") or ""), str(row.get("InterfaceDescription") or "")
-        interface = _at(facts, row.get("ifIndex"), name)
-        interface.description = description
-        interface.kind = kind_of(f"{name} {description}")
-        interface.guid = str(row.get("InterfaceGuid") or "").strip("{}").upper() or None
-        interface.quote = f"adapter {name!r} ({description}), {row.get('Status')}"
-        if interface.connected is None:
-            interface.connected = _CONNECTED.get(str(row.get("Status")))
+@READERS.each("adapters")
+def _adapters(facts: Facts, row: Row) -> None:
+    name, description = str(row.get("Name") or ""), str(row.get("InterfaceDescription") or "")
+    interface = _at(facts, row.get("ifIndex"), name)
+    interface.description = description
+    interface.kind = kind_of(f"{name} {description}")
+    interface.guid = str(row.get("InterfaceGuid") or "").strip("{}").upper() or None
+    interface.quote = f"adapter {name!r} ({description}), {row.get('Status')}"
+    if interface.connected is None:
+        interface.connected = _CONNECTED.get(str(row.get("Status")))
 
 
 _CONNECTED = {"Up": True, "Disconnected": False, "Not Present": False, "Disabled": False}
@@ -66,6 +95,7 @@ def _at(facts: Facts, index: object, name: str = "") -> Interface:
     return facts.named(name, index if isinstance(index, int) else None)
 
 
+@READERS.whole("interfaces")
 def _interfaces(facts: Facts, rows: Iterator[Row]) -> None:
     pairs = (
         ("forwarding", "Forwarding"),
@@ -86,21 +116,22 @@ def _interfaces(facts: Facts, rows: Iterator[Row]) -> None:
         interface.mtu = row["NlMtu"] if isinstance(row.get("NlMtu"), int) else interface.mtu
 
 
-def _addresses(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        text, _, zone = str(row.get("IPAddress")).partition("%")
-        address = ip_address(text)
-        index = int(zone) if zone.isdecimal() and len(zone) < 10 else None
-        interface = _at(facts, row.get("InterfaceIndex", index), str(row.get("InterfaceAlias") or ""))
-        if isinstance(address, IPv4Address):
-            own: list[Any] = interface.ipv4
-        else:
-            own = interface.link_local if address.is_link_local else interface.ipv6
-        interface.shown[address] = str(row["IPAddress"])[:MAX_TEXT]
-        if address not in own:
-            own.append(address)
+@READERS.each("addresses")
+def _addresses(facts: Facts, row: Row) -> None:
+    text, _, zone = str(row.get("IPAddress")).partition("%")
+    address = ip_address(text)
+    index = int(zone) if zone.isdecimal() and len(zone) < 10 else None
+    interface = _at(facts, row.get("InterfaceIndex", index), str(row.get("InterfaceAlias") or ""))
+    if isinstance(address, IPv4Address):
+        own: list[Any] = interface.ipv4
+    else:
+        own = interface.link_local if address.is_link_local else interface.ipv6
+    interface.shown[address] = str(row["IPAddress"])[:MAX_TEXT]
+    if address not in own:
+        own.append(address)
 
 
+@READERS.whole("routes")
 def _routes(facts: Facts, rows: Iterator[Row]) -> None:
     facts.routes = []
     for row in rows:
@@ -122,19 +153,20 @@ def _routes(facts: Facts, rows: Iterator[Row]) -> None:
             known.append(route.next_hop)
 
 
-def _suffixes(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        if (interface := facts.interface(int(row["InterfaceIndex"]))) is not None:
-            interface.suffix = str(row.get("ConnectionSpecificSuffix") or "")
+@READERS.each("suffixes")
+def _suffixes(facts: Facts, row: Row) -> None:
+    if (interface := facts.interface(int(row["InterfaceIndex"]))) is not None:
+        interface.suffix = str(row.get("ConnectionSpecificSuffix") or "")
 
 
-def _services(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        start = f", start {row['StartType']}" if row.get("StartType") else ""
-        quote = f"service {row['Name']}: {row.get('Status')}{start}"
-        facts.services[str(row["Name"]).lower()] = Seen(str(row.get("Status")) == "Running", quote)
+@READERS.each("services")
+def _services(facts: Facts, row: Row) -> None:
+    start = f", start {row['StartType']}" if row.get("StartType") else ""
+    quote = f"service {row['Name']}: {row.get('Status')}{start}"
+    facts.services[str(row["Name"]).lower()] = Seen(str(row.get("Status")) == "Running", quote)
 
 
+@READERS.whole("registry")
 def _registry(facts: Facts, rows: Iterator[Row]) -> None:
     for row in rows:
         key, name = str(row["Key"]), str(row["Name"])
@@ -144,38 +176,26 @@ def _registry(facts: Facts, rows: Iterator[Row]) -> None:
     system.isatap_policy(facts)
 
 
-def _iphttps(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        if "LastErrorCode" in row:
-            code = int(row["LastErrorCode"] or 0)
-            facts.iphttps_error = Seen(code, f"IP-HTTPS last error 0x{code:x}")
-        if "InterfaceStatus" in row:
-            status = str(row["InterfaceStatus"] or "").strip()
-            facts.iphttps_status = Seen(status, f"IP-HTTPS status: {status}")
+@READERS.each("iphttps")
+def _iphttps(facts: Facts, row: Row) -> None:
+    if "LastErrorCode" in row:
+        code = int(row["LastErrorCode"] or 0)
+        facts.iphttps_error = Seen(code, f"IP-HTTPS last error 0x{code:x}")
+    if "InterfaceStatus" in row:
+        status = str(row["InterfaceStatus"] or "").strip()
+        facts.iphttps_status = Seen(status, f"IP-HTTPS status: {status}")
 
 
-def _iphttps_configuration(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        if row.get("ServerURL"):
-            facts.iphttps_url = Seen(str(row["ServerURL"]), f"IP-HTTPS URL {row['ServerURL']}")
-        if str(row.get("State")) == "Disabled":
-            quote = "Get-NetIPHttpsConfiguration: State Disabled"
-            facts.registry.setdefault((IPHTTPS.lower(), "iphttps_clientstate"), Seen(3, quote))
+@READERS.each("iphttpsConfiguration")
+def _iphttps_configuration(facts: Facts, row: Row) -> None:
+    if row.get("ServerURL"):
+        facts.iphttps_url = Seen(str(row["ServerURL"]), f"IP-HTTPS URL {row['ServerURL']}")
+    if str(row.get("State")) == "Disabled":
+        quote = "Get-NetIPHttpsConfiguration: State Disabled"
+        facts.registry.setdefault((IPHTTPS.lower(), "iphttps_clientstate"), Seen(3, quote))
 
 
-def _teredo(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        if "Type" in row:
-            facts.teredo_type = Seen(str(row["Type"] or "").lower(), f"Teredo type {row['Type']}")
-
-
-def _teredo_state(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        facts.teredo_state = Seen(str(row.get("State") or "").lower(), f"Teredo state {row.get('State')}")
-        if row.get("Error"):
-            facts.teredo_error = Seen(str(row["Error"]), f"Teredo error {row['Error']}")
-
-
+@READERS.whole("nrpt")
 def _nrpt(facts: Facts, rows: Iterator[Row]) -> None:
     facts.nrpt = []
     for row in rows:
@@ -193,22 +213,22 @@ def texts(value: object) -> list[str]:
     return [str(item)[:MAX_TEXT] for item in found if item]
 
 
-def _location(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        status = str(row.get("Status"))
-        if status in ("ConnectedLocally", "ConnectedRemotely"):
-            facts.inside = Seen(status == "ConnectedLocally", f"Get-DAConnectionStatus: {status}")
-        elif row.get("Status"):
-            words = f"{status} {row.get('Substatus') or ''}".strip()
-            facts.connection = Seen(words, f"Get-DAConnectionStatus: {words}")
+@READERS.each("location")
+def _location(facts: Facts, row: Row) -> None:
+    status = str(row.get("Status"))
+    if status in ("ConnectedLocally", "ConnectedRemotely"):
+        facts.inside = Seen(status == "ConnectedLocally", f"Get-DAConnectionStatus: {status}")
+    elif row.get("Status"):
+        words = f"{status} {row.get('Substatus') or ''}".strip()
+        facts.connection = Seen(words, f"Get-DAConnectionStatus: {words}")
 
 
-def _block_list(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        names = tuple(name.lower() for name in texts(row.get("List"))) if row.get("Enable") else ()
-        facts.block_list = Seen(
-            names, f"Get-DnsServerGlobalQueryBlockList: Enable {row.get('Enable')}, List {row.get('List')}"
-        )
+@READERS.each("blockList")
+def _block_list(facts: Facts, row: Row) -> None:
+    names = tuple(name.lower() for name in texts(row.get("List"))) if row.get("Enable") else ()
+    facts.block_list = Seen(
+        names, f"Get-DnsServerGlobalQueryBlockList: Enable {row.get('Enable')}, List {row.get('List')}"
+    )
 
 
 _BALANCING = (("nlb", "nlb"), ("networkload", "nlb"), ("thirdparty", "external"), ("external", "external"))
@@ -231,54 +251,66 @@ def no_balancing(word: object) -> bool:
     return re.sub(r"\W", "", str(word or "")).lower() in ("", "none", "disabled", "notconfigured")
 
 
-def _remote_access(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        if "LoadBalancing" in row:
-            kind = balancing(row["LoadBalancing"])
-            facts.load_balancing = Seen(kind, f"Get-RemoteAccess: LoadBalancing {row['LoadBalancing']}")
-        if inner := str(row.get("InternalInterface") or ""):
-            facts.internal_interface = Seen(inner, f"Get-RemoteAccess: InternalInterface {inner}")
-        for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
-            if found := texts(row.get(key)):
-                setattr(facts, name, Seen(IPv6Network(found[0], strict=False), f"{key} {found[0]}"))
+@READERS.each("remoteAccess")
+def _remote_access(facts: Facts, row: Row) -> None:
+    if "LoadBalancing" in row:
+        kind = balancing(row["LoadBalancing"])
+        facts.load_balancing = Seen(kind, f"Get-RemoteAccess: LoadBalancing {row['LoadBalancing']}")
+    if inner := str(row.get("InternalInterface") or ""):
+        facts.internal_interface = Seen(inner, f"Get-RemoteAccess: InternalInterface {inner}")
+    for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
+        if found := texts(row.get(key)):
+            setattr(facts, name, Seen(IPv6Network(found[0], strict=False), f"{key} {found[0]}"))
 
-        if row.get("TeredoState"):
-            quote = f"Get-RemoteAccess: TeredoState {row['TeredoState']}"
-            facts.teredo_server = Seen(str(row["TeredoState"]).lower() == "enabled", quote)
-
-
-def _translation(name: str, command: str) -> Callable[[Facts, Iterator[Row]], None]:
-    def read(facts: Facts, rows: Iterator[Row]) -> None:
-        for row in rows:
-            state = str(row.get("State") or "")
-            if state.lower() in ("enabled", "disabled"):
-                setattr(facts, name, Seen(state.lower() == "enabled", f"{command}: State {state}"))
-            if isinstance(only := row.get("OnlySendAQuery"), bool):
-                facts.dns64_only_a = Seen(only, f"{command}: OnlySendAQuery {only}")
-
-    return read
+    if row.get("TeredoState"):
+        quote = f"Get-RemoteAccess: TeredoState {row['TeredoState']}"
+        facts.teredo_server = Seen(str(row["TeredoState"]).lower() == "enabled", quote)
 
 
-def _nrpt_global(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        for name, key in (
-            ("nrpt_for", "EnableDAForAllNetworks"),
-            ("nrpt_fallback", "SecureNameQueryFallback"),
-        ):
-            if key not in row:
-                continue
-            word = str(row[key] or "")
-            setattr(facts, name, Seen(word.lower(), f"Get-DnsClientNrptGlobal: {key} {word}"))
+def _translation(name: str, command: str) -> Callable[[Facts, Row], None]:
+    def look(facts: Facts, row: Row) -> None:
+        state = str(row.get("State") or "")
+        if state.lower() in ("enabled", "disabled"):
+            setattr(facts, name, Seen(state.lower() == "enabled", f"{command}: State {state}"))
+        if isinstance(only := row.get("OnlySendAQuery"), bool):
+            facts.dns64_only_a = Seen(only, f"{command}: OnlySendAQuery {only}")
+
+    return look
 
 
-def _ncsi(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        name, address = (str(row.get(f"CorporateDNSProbeHost{key}") or "") for key in ("Name", "Address"))
-        if name and address:
-            quote = f"the probe: {name} must be {address}"
-            facts.probe = Seen((name.lower().rstrip("."), str(ip_address(address))), quote)
+READERS.each("natTransition")(_translation("nat64", "Get-NetNatTransitionConfiguration"))
+READERS.each("dnsTransition")(_translation("dns64", "Get-NetDnsTransitionConfiguration"))
 
 
+def _words(command: str, **names: str) -> Callable[[Facts, Row], None]:
+    """Properties whose words are kept, lower case; each with the name of its fact."""
+
+    def look(facts: Facts, row: Row) -> None:
+        for key, name in names.items():
+            if row.get(key):
+                setattr(facts, name, Seen(str(row[key]).lower(), f"{command}: {key} {row[key]}"))
+
+    return look
+
+
+READERS.each("teredo")(_words("Get-NetTeredoConfiguration", Type="teredo_type"))
+READERS.each("teredoState")(_words("Get-NetTeredoState", State="teredo_state", Error="teredo_error"))
+READERS.each("nrptGlobal")(
+    _words(
+        "Get-DnsClientNrptGlobal", EnableDAForAllNetworks="nrpt_for", SecureNameQueryFallback="nrpt_fallback"
+    )
+)
+
+
+@READERS.each("ncsi")
+def _ncsi(facts: Facts, row: Row) -> None:
+    name, address = (str(row.get(f"CorporateDNSProbeHost{key}") or "") for key in ("Name", "Address"))
+    if name and address:
+        quote = f"the probe: {name} must be {address}"
+        facts.probe = Seen((name.lower().rstrip("."), str(ip_address(address))), quote)
+
+
+@READERS.whole("firewall")
 def _profiles(facts: Facts, rows: Iterator[Row]) -> None:
     outside = [row for row in rows if str(row.get("Name")) in ("Private", "Public")]
     off = [str(row["Name"]) for row in outside if str(row.get("Enabled")).lower() in ("false", "0")]
@@ -286,34 +318,38 @@ def _profiles(facts: Facts, rows: Iterator[Row]) -> None:
         facts.firewall_off = Seen(bool(off), f"Get-NetFirewallProfile: off in {', '.join(off)}")
 
 
-def _offset(facts: Facts, rows: Iterator[Any]) -> None:
+@READERS.each("clock")
+def _offset(facts: Facts, row: Any) -> None:
     """What w32tm prints: by how much the other clock is ahead of this one."""
-    for row in rows:
-        if found := system.clock_error(str(row)[:MAX_TEXT], "the domain controller's"):
-            facts.clock_error = found
+    if found := system.clock_error(str(row)[:MAX_TEXT], "the domain controller's"):
+        facts.clock_error = found
 
 
+@READERS.whole("events")
 def _events(facts: Facts, rows: Iterator[Any]) -> None:
     facts.events += [str(row)[:MAX_TEXT] for row in islice(rows, MAX_ITEMS)]
 
 
+@READERS.whole("entryPoints")
 def _entry_points(facts: Facts, rows: Iterator[Row]) -> None:
     facts.sites = sum(1 for _ in rows)
 
 
+@READERS.whole("prefixPolicies")
 def _prefix_policies(facts: Facts, rows: Iterator[Any]) -> None:
     facts.policies = netsh.prefix_policies([str(row) for row in rows])
 
 
-def _lookups(facts: Facts, rows: Iterator[Row]) -> None:
-    for row in rows:
-        addresses = tuple(ip_address(text) for text in texts(row.get("Addresses")))
-        error = str(row.get("Error") or "")
-        words = ", ".join(map(str, addresses)) or error or "no address"
-        quote = f"Resolve-DnsName {row['Name']} -Type {row.get('Type')}: {words}"
-        facts.lookups.append(Lookup(str(row["Name"]), "", addresses, error, quote))
+@READERS.each("lookups")
+def _lookups(facts: Facts, row: Row) -> None:
+    addresses = tuple(ip_address(text) for text in texts(row.get("Addresses")))
+    error = str(row.get("Error") or "")
+    words = ", ".join(map(str, addresses)) or error or "no address"
+    quote = f"Resolve-DnsName {row['Name']} -Type {row.get('Type')}: {words}"
+    facts.lookups.append(Lookup(str(row["Name"]), "", addresses, error, quote))
 
 
+@READERS.whole("rules")
 def _rules(facts: Facts, rows: Iterator[Row]) -> None:
     facts.firewall = []
     for row in rows:
@@ -336,32 +372,42 @@ def edge_traversal(policy: object) -> bool | None:
     return None if policy in (None, "") else str(policy).lower() not in ("none", "block", "false", "0")
 
 
-READERS: dict[str, Reader] = {
-    "isatap": _isatap,
-    "adapters": _adapters,
-    "interfaces": _interfaces,
-    "addresses": _addresses,
-    "routes": _routes,
-    "suffixes": _suffixes,
-    "services": _services,
-    "registry": _registry,
-    "iphttps": _iphttps,
-    "iphttpsConfiguration": _iphttps_configuration,
-    "teredo": _teredo,
-    "teredoState": _teredo_state,
-    "nrpt": _nrpt,
-    "location": _location,
-    "blockList": _block_list,
-    "remoteAccess": _remote_access,
-    "entryPoints": _entry_points,
-    "prefixPolicies": _prefix_policies,
-    "lookups": _lookups,
-    "rules": _rules,
-    "nrptGlobal": _nrpt_global,
-    "ncsi": _ncsi,
-    "firewall": _profiles,
-    "natTransition": _translation("nat64", "Get-NetNatTransitionConfiguration"),
-    "dnsTransition": _translation("dns64", "Get-NetDnsTransitionConfiguration"),
-    "clock": _offset,
-    "events": _events,
-}
+_PROXY = re.compile(r":\s+(\S+:\d{1,5})\s*$")
+"""Of what netsh prints in whatever language: a host and a port behind a label."""
+
+
+@READERS.whole("nrptLocal")
+def _local(facts: Facts, rows: Iterator[Row]) -> None:
+    """The rules of the machine itself, which group policy's may silence."""
+    facts.nrpt_local = []
+    for row in rows:
+        direct = texts(row.get("DirectAccessDnsServers"))
+        enabled = bool(direct) or row.get("DirectAccessEnabled") is True
+        servers = (*direct, *texts(row.get("NameServers")))
+        words = ", ".join(servers) or "no server (an exemption)"
+        for namespace in texts(row.get("Namespace")):
+            quote = f"own name rule {namespace}: {words}"
+            facts.nrpt_local.append(NrptRule(namespace, servers, quote, enabled))
+
+
+@READERS.each("nrptPolicy")
+def _policy(facts: Facts, row: Row) -> None:
+    held = int(row["Rules"])
+    facts.nrpt_policy = Seen(held, f"DnsPolicyConfig of group policy is there, with {held or 'no'} rules")
+
+
+@READERS.each("ipsec")
+def _ipsec(facts: Facts, row: Row) -> None:
+    held = int(row["MainMode"])
+    if not row.get("Rules"):
+        return  # a client of ours: no rule asks for IPsec
+    facts.ipsec = Seen(held, f"Get-NetIPsecMainModeSA: {held or 'none'}")
+
+
+@READERS.whole("proxy")
+def _proxy(facts: Facts, rows: Iterator[Any]) -> None:
+    lines = [str(row)[:MAX_TEXT].strip() for row in rows]
+    found = [(match[1], line) for line in lines if (match := _PROXY.search(line))]
+    if any(lines):
+        value, line = found[0] if found else ("", "netsh winhttp show proxy: none")
+        facts.proxy = Seen(value, line)

@@ -1,4 +1,4 @@
-"""What the collector adds on clients: own name rules, the policy's key, IPsec, the proxy."""
+"""Sections of the collector: what it adds on clients, and rows that nobody wrote so."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from manageout.doctor.diagnosis import diagnose
-from manageout.doctor.read.sections_client import READERS
+from manageout.doctor.read.sections import READERS
 from tests.unit.doctor.bundles import CLIENT, Bundle, changed, facts
 
 VPN = [{"Namespace": [".vpn.example"], "NameServers": ["10.8.0.1"], "DirectAccessDnsServers": []}]
