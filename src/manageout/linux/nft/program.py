@@ -17,7 +17,7 @@ NEEDED = "boot Linux 6.1 or later (Debian 12 has it), with nftables 1.0 or later
 
 def apply(ruleset: str) -> None:
     """Load ``ruleset`` in one transaction. Raises :class:`KernelError` with nft's first complaint."""
-    _nft(["-f", "-"], ruleset, "load the packet filter rules")
+    _nft("load the packet filter rules", "-f", "-", text=ruleset)
 
 
 def trial(table: str, body: str) -> None:
@@ -65,7 +65,7 @@ def table_text(table: str) -> str | None:
 def tables() -> list[str]:
     """ "FAMILY NAME" of each that there is. Raises :class:`NotPermitted`, :class:`KernelError`."""
     return [
-        " ".join(line.split()[1:3]) for line in _listing("the packet filter", "list", "tables").splitlines()
+        " ".join(line.split()[1:3]) for line in _nft("read the packet filter", "list", "tables").splitlines()
     ]
 
 
@@ -77,7 +77,7 @@ def ruleset(but: Container[str] = ()) -> tuple[list[Any], dict[tuple[str, str, s
     """
     wanted = [table for table in tables() if table not in but]
     objects = [each for table in wanted for each in table_objects(table, terse=False)]
-    return objects, _texts(_listing("the packet filter", "-a", "list", "ruleset"))
+    return objects, _texts(_nft("read the packet filter", "-a", "list", "ruleset"))
 
 
 def table_objects(table: str, terse: bool = True) -> list[Any]:
@@ -117,18 +117,9 @@ def by_parts(table: str, options: Sequence[str]) -> list[Any]:
 def _objects(what: str, *words: str) -> list[Any] | None:
     """The objects that ``nft WORDS`` lists; None when that is no JSON."""
     try:
-        return json.loads(_listing(what, *words) or "{}").get("nftables", [])  # type: ignore[no-any-return]
+        return json.loads(_nft(f"read {what}", *words) or "{}").get("nftables", [])  # type: ignore[no-any-return]
     except ValueError:
         return None
-
-
-def _listing(what: str, *words: str) -> str:
-    found = _run(list(words), None)
-    if found.returncode:
-        complaint = next(iter(found.stderr.strip().splitlines()), "nft failed")
-        failure = NotPermitted if "not permitted" in found.stderr else KernelError
-        raise failure(f"read {what}: {complaint}", "run as root; needs nftables")
-    return found.stdout
 
 
 def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:
@@ -147,13 +138,14 @@ def _texts(listing: str) -> dict[tuple[str, str, str, int], str]:
     return texts
 
 
-def _nft(arguments: list[str], text: str | None, what: str) -> None:
-    result = _run(arguments, text)
+def _nft(what: str, *arguments: str, text: str | None = None) -> str:
+    """What ``nft ARGUMENTS`` prints. Raises :class:`NotPermitted`, :class:`KernelError` with nft's first complaint."""
+    result = _run(list(arguments), text)
     if result.returncode == 0:
-        return
-    complaint = next(iter(result.stderr.strip().splitlines()), "nft failed")
-    if "Operation not permitted" in result.stderr:
+        return result.stdout
+    if "not permitted" in result.stderr:
         raise NotPermitted(f"{what}: not permitted", "run as root, or with CAP_NET_ADMIN")
+    complaint = next(iter(result.stderr.strip().splitlines()), "nft failed")
     raise KernelError(f"{what}: {complaint}", "see `nft list ruleset`; the kernel needs nf_tables")
 
 
