@@ -248,7 +248,7 @@ TABLE = [
     Row("modules in the fullest folder", fullest, None, 14),
     Row("lines of the longest file", longest_file, 500, 400),
     Row("packages with more than a docstring", inhabited, None, 0),
-    Row("circles of imports", import_circles, 1, 0),
+    Row("circles of imports", import_circles, 0, 0),
     Row("dict[str, Any or object]", untyped, None, 20),
     Row("lines of the median function", median, 7, 6),
     Row("lines of 99 of 100 functions", p99, None, 30),
