@@ -25,6 +25,21 @@ class WireError(ManageoutError, ValueError):
     """Bytes that are not what they claim to be. The message names the field."""
 
 
+class HeadError(WireError):
+    """What is no HTTP head, or none that is taken. ``status`` is the answer that it deserves."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class OversizeError(WireError):
+    """A packet that announces more than the link carries."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"oversize packet: {size} bytes, at most {limit}")
+
+
 class Fault(NamedTuple):
     """One mistake in a configuration file: dotted path, what is wrong, how to mend it."""
 

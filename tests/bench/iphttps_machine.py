@@ -9,10 +9,11 @@ from statistics import median
 
 from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import TUN, Peer
-from manageout.protocol.offload.cut import PLAIN, segment
+from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import StockStream
-from manageout.wire import ipv6, tcp, udp
+from manageout.wire import ipv6, numbers, tcp, udp
 from manageout.wire.iphttps import SUPER_PACKET, build_record, build_request
+from manageout.wire.virtio import PLAIN
 from tests.tools.machines.iphttps import BEYOND, CONFIG, gua
 
 CLIENTS = 200
@@ -22,7 +23,7 @@ SIZE = 1280
 
 
 def _packet(src: bytes, dst: bytes) -> bytes:
-    return ipv6.build(src, dst, ipv6.UDP, udp.build(src, dst, 1000, 2000, bytes(SIZE - 48)))
+    return ipv6.build(src, dst, numbers.UDP, udp.build(src, dst, 1000, 2000, bytes(SIZE - 48)))
 
 
 def _server(vnet_hdr: bool, own: bool) -> IpHttpsServer:
@@ -79,7 +80,9 @@ def _segments() -> list[bytes]:
     segments = []
     for n in range(40):
         header = tcp.Tcp(80, 5000, n * 1220, 1, 0x10, 500, 0, b"")
-        segments.append(ipv6.build(BEYOND, gua(1), ipv6.TCP, tcp.build(BEYOND, gua(1), header, bytes(1220))))
+        segments.append(
+            ipv6.build(BEYOND, gua(1), numbers.TCP, tcp.build(BEYOND, gua(1), header, bytes(1220)))
+        )
     return segments
 
 

@@ -11,7 +11,7 @@ import pytest
 from manageout.linux.bpf.isatap import MAX_PREFIXES
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict
-from manageout.wire import ipv6
+from manageout.wire import ipv6, numbers
 from tests.differential.kernel import Kernel, in_namespace
 from tests.tools.packets.isatap import LOCATORS, SIBLING, Generator, isatap, state
 from tests.tools.this_kernel import since
@@ -84,7 +84,7 @@ def test_more_prefixes_than_the_fast_path_holds() -> None:
     prefixes = [bytes.fromhex(f"fd99999999990{n:03x}") for n in range(MAX_PREFIXES + 1)]
     link = LinkState(LinkRole.HOST, prefixes=prefixes, locators=LOCATORS[:1], routers=[SIBLING])
     packets = [
-        ipv6.build(isatap(prefix, LOCATORS[0]), isatap(prefix, SIBLING), ipv6.UDP, bytes(8))
+        ipv6.build(isatap(prefix, LOCATORS[0]), isatap(prefix, SIBLING), numbers.UDP, bytes(8))
         for prefix in prefixes
     ]
 

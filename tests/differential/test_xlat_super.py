@@ -7,20 +7,19 @@ from collections import Counter
 
 import pytest
 
-from manageout.linux.packets.tun import (
+from manageout.protocol.translate.mappings import Mappings
+from manageout.protocol.translate.whole import FastPath, Translation, Verdict, addresses, fold
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp
+from manageout.wire.virtio import (
     GSO_ECN,
     GSO_NONE,
     GSO_TCPV4,
     GSO_TCPV6,
     GSO_UDP_L4,
     NEEDS_CSUM,
-    VNET_HDR,
+    VNET_HEADER,
     VnetHdr,
-    unpack_vnet,
 )
-from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import FastPath, Translation, Verdict, addresses, fold
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import SEED
 from tests.differential.xlat_device import XlatDevice
@@ -85,15 +84,15 @@ def comparable(result: Translation) -> Translation:
     """Without the length of headers, which the kernel sets to what it happens to hold in one piece."""
     if not result.packet:
         return result
-    header = unpack_vnet(result.packet)._replace(hdr_len=0)
-    return result._replace(packet=header.pack() + result.packet[VNET_HDR:])
+    header = VnetHdr.unpack(result.packet)._replace(hdr_len=0)
+    return result._replace(packet=header.pack() + result.packet[VNET_HEADER:])
 
 
 def alike(twin: FastPath, device: XlatDevice, header: VnetHdr, packet: bytes) -> Translation | None:
     got = device.translate(header.pack(), packet)
     if got is None:
         return None
-    after = got.packet[VNET_HDR:]
+    after = got.packet[VNET_HEADER:]
     ident = int.from_bytes(after[4:6], "big") if after and after[0] >> 4 == 4 else 1
     expected = twin.translate_gso(header.pack(), packet, ident)
     assert comparable(got) == comparable(expected), f"{got.reason!r} {header} {packet.hex()}"
@@ -137,8 +136,8 @@ def test_an_echo_whose_checksum_is_unfinished() -> None:
             header = VnetHdr(NEEDS_CSUM, csum_start=40, csum_offset=2)
             result = device.translate(header.pack(), ipv6.build(client, server6, 58, bytes(body)))
             assert result is not None and result.verdict is Verdict.FORWARD
-            assert unpack_vnet(result.packet) == VnetHdr(NEEDS_CSUM, csum_start=20, csum_offset=2)
-            message = bytearray(ipv4.parse(result.packet[VNET_HDR:])[1])
+            assert VnetHdr.unpack(result.packet) == VnetHdr(NEEDS_CSUM, csum_start=20, csum_offset=2)
+            message = bytearray(ipv4.parse(result.packet[VNET_HEADER:])[1])
             assert bytes(message[2:4]) in (b"\0\0", b"\xff\xff")
             message[2:4] = b"\0\0"
             value = 0xFFFF - fold(int.from_bytes(message, "big"))

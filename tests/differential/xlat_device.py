@@ -18,10 +18,11 @@ import pytest
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.linux.host import sysctl
-from manageout.linux.packets.tun import VNET_HDR, Tun
+from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus, Translation, Verdict
+from manageout.wire.virtio import VNET_HEADER
 
 NAME = "mo-xlat0"
 SOL_PACKET, PACKET_VNET_HDR, PACKET_HOST = 263, 15, 0
@@ -90,7 +91,7 @@ class XlatDevice:
         """What has come in by the device; not what went out by it, which the socket sees as well."""
         while True:
             try:
-                data, (_, _, direction, _, _) = self._seeing.recvfrom(VNET_HDR + (1 << 17))
+                data, (_, _, direction, _, _) = self._seeing.recvfrom(VNET_HEADER + (1 << 17))
             except BlockingIOError:
                 return b""
             if direction == PACKET_HOST:

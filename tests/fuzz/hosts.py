@@ -15,9 +15,10 @@ from manageout.protocol.iphttps.values import (
 from manageout.protocol.isatap import end
 from manageout.protocol.isatap.end import UNDERLAY
 from manageout.protocol.isatap.host import AddressSet, IsatapHost, RouteSet
-from manageout.wire import icmpv4, ipv4, ipv6, nd, udp
+from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers, udp
 from manageout.wire.address import isatap_link_local
-from manageout.wire.iphttps import VNET_HEADER, PacketFramer, build_record, build_response
+from manageout.wire.iphttps import PacketFramer, build_record, build_response
+from manageout.wire.virtio import VNET_HEADER
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.fuzz.isatap import CLIENTS, HOST, LINK, LOCATOR, SIBLING, v6
@@ -51,11 +52,11 @@ CLIENT6 = CLIENTS.address[:15] + b"\7"
 
 
 def _datagram(source: bytes, target: bytes) -> bytes:
-    return ipv6.build(source, target, ipv6.UDP, udp.build(source, target, 1000, 2000, b"data"))
+    return ipv6.build(source, target, numbers.UDP, udp.build(source, target, 1000, 2000, b"data"))
 
 
 def _outer(source: bytes, inner: bytes) -> bytes:
-    return ipv4.build(source, HOST, ipv4.IPV6, inner)
+    return ipv4.build(source, HOST, numbers.PROTOCOL_41, inner)
 
 
 TO_HOST = [

@@ -10,17 +10,17 @@ from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import FRAMING_HEADER, TUN, Peer, ServerConfig
 from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import StockStream
-from manageout.wire import ipv6, nd, tcp, udp
+from manageout.wire import ipv6, nd, numbers, tcp, udp
 from manageout.wire.iphttps import (
     KEEPALIVE,
     PACKET,
     SUPER_PACKET,
-    VNET_HEADER,
     OwnFramer,
     PacketFramer,
     build_record,
     build_request,
 )
+from manageout.wire.virtio import VNET_HEADER
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.fuzz.wire import cuts, outcome
@@ -51,7 +51,7 @@ ME, OTHER = 1, 2
 
 
 def _datagram(source: bytes, target: bytes, payload: bytes = b"data") -> bytes:
-    return ipv6.build(source, target, ipv6.UDP, udp.build(source, target, 1000, 2000, payload))
+    return ipv6.build(source, target, numbers.UDP, udp.build(source, target, 1000, 2000, payload))
 
 
 def _dad(target: bytes) -> bytes:
@@ -71,12 +71,12 @@ TALK = [
     _datagram(MINE, THEIRS),
     _datagram(MINE, GATEWAY),
     _datagram(MINE_LL, v6("ff02::fb")),
-    ipv6.build(MINE, BEYOND, ipv6.ROUTING, bytes.fromhex("1100000100000000") + bytes(8)),
+    ipv6.build(MINE, BEYOND, numbers.ROUTING, bytes.fromhex("1100000100000000") + bytes(8)),
 ]
 _TCP = bytes.fromhex("04d20050 00000001 00000001 5010ffff 00000000")
 # virtio_net_hdr: flags, kind, header length, segment size, checksum start and offset, little-endian.
 SUPER_PACKETS = [
-    bytes.fromhex("0104 3c00 7805 2800 1000") + ipv6.build(MINE, BEYOND, ipv6.TCP, _TCP + bytes(1800)),
+    bytes.fromhex("0104 3c00 7805 2800 1000") + ipv6.build(MINE, BEYOND, numbers.TCP, _TCP + bytes(1800)),
     bytes.fromhex("0105 3000 0400 2800 0600") + _datagram(MINE, THEIRS, bytes(17)),
     bytes.fromhex("0100 3000 0000 2800 0600") + _datagram(MINE, THEIRS),
     bytes(VNET_HEADER) + _datagram(MINE, BEYOND),
@@ -203,7 +203,7 @@ def _run(sizes: list[int], flags: int = tcp.ACK, options: bytes = b"") -> bytes:
         bits = flags | (tcp.PSH if number == len(sizes) else 0)
         header = tcp.Tcp(1000, 80, sequence & 0xFFFFFFFF, 7, bits, 512, 0, options)
         packets.append(
-            ipv6.build(MINE, BEYOND, ipv6.TCP, tcp.build(MINE, BEYOND, header, bytes([number]) * size))
+            ipv6.build(MINE, BEYOND, numbers.TCP, tcp.build(MINE, BEYOND, header, bytes([number]) * size))
         )
         sequence += size
     return b"".join(packets)
@@ -214,7 +214,7 @@ RUNS = [_run([100] * 6), _run([100] * 4, options=STAMPS) + _run([40] * 5), _run(
 
 
 def _without_checksum(packet: bytes) -> bytes:
-    return packet[:56] + bytes(2) + packet[58:] if packet[6] == ipv6.TCP and len(packet) >= 60 else packet
+    return packet[:56] + bytes(2) + packet[58:] if packet[6] == numbers.TCP and len(packet) >= 60 else packet
 
 
 def stock_stream(data: bytes) -> None:

@@ -10,7 +10,7 @@ from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import IsatapRouter, RouterConfig
-from manageout.wire import icmpv4, ipv4, ipv6, nd, udp
+from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers, udp
 from manageout.wire.address import isatap_link_local
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
@@ -31,11 +31,11 @@ HOST6 = LINK[:8] + isatap_link_local(HOST)[8:]
 
 def _datagram(source: bytes, target: bytes, traffic_class: int = 0) -> bytes:
     payload = udp.build(source, target, 1000, 2000, b"data")
-    return ipv6.build(source, target, ipv6.UDP, payload, traffic_class=traffic_class)
+    return ipv6.build(source, target, numbers.UDP, payload, traffic_class=traffic_class)
 
 
 def _in_ipv4(source: bytes, inner: bytes, tos: int = 0) -> bytes:
-    return ipv4.build(source, LOCATOR, ipv4.IPV6, inner, tos=tos)
+    return ipv4.build(source, LOCATOR, numbers.PROTOCOL_41, inner, tos=tos)
 
 
 def _solicitations(v4: bytes) -> list[bytes]:
@@ -59,7 +59,7 @@ ARRIVING = [
     ipv4.build(
         HOST,
         LOCATOR,
-        ipv4.ICMP,
+        numbers.ICMP,
         icmpv4.unreachable(1, ipv4.build(LOCATOR, HOST, 41, _datagram(CLIENT, HOST6))),
     ),
 ]
@@ -115,7 +115,7 @@ def encapsulate(data: bytes) -> None:
         result = _consistent(lambda complete, link=link: link.encapsulate(data, 7, complete))  # type: ignore[misc]
         if result.verdict is Verdict.FORWARD:
             outer, inner = ipv4.parse(result.packet)
-            assert (outer.src, outer.dst, outer.protocol) == (LOCATOR, result.peer, ipv4.IPV6)
+            assert (outer.src, outer.dst, outer.protocol) == (LOCATOR, result.peer, numbers.PROTOCOL_41)
             assert outer.dst == HOST or link.role is LinkRole.HOST
             assert data.startswith(inner) and ipv6.parse(inner)
 
@@ -132,7 +132,7 @@ def _settle_router(router: IsatapRouter) -> None:
     for endpoint, packet in router.transmit():
         if endpoint == UNDERLAY:
             outer, inner = ipv4.parse(packet)
-            assert outer.src == LOCATOR and outer.dst == HOST and outer.protocol == ipv4.IPV6
+            assert outer.src == LOCATOR and outer.dst == HOST and outer.protocol == numbers.PROTOCOL_41
             ipv6.parse(inner)
         else:
             ipv6.parse(packet)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 
 from manageout.errors import WireError
-from manageout.protocol.offload import cut as segment
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translation, Translator, Verdict
 from manageout.protocol.translate.whole import segments
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp, virtio
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.vectors import names, vector
@@ -76,9 +75,9 @@ def to_ipv6(data: bytes) -> None:
 
 def super_packet(data: bytes) -> None:
     """A packet with its ``virtio_net_hdr``: translated, or taken apart first; never both."""
-    if len(data) < segment.HEADER.size:
+    if len(data) < virtio.HEADER.size:
         raise WireError("too short")
-    header, packet = data[: segment.HEADER.size], data[segment.HEADER.size :]
+    header, packet = data[: virtio.HEADER.size], data[virtio.HEADER.size :]
     result = TRANSLATOR.translate_gso(header, packet, 7)
     pieces = segments(header, packet)
     assert all(piece[0] >> 4 in (4, 6) for piece in pieces if piece)
@@ -121,11 +120,11 @@ TO4 += [vector("SIIT_udp_v6"), vector("SIIT_tcpsyn_v6"), vector("SIIT_echo_v6"),
 TO4 += [ipv6.build(CLIENT, SERVER, 44, bytes((17, 0, 0, 1, 0, 0, 0, 9)) + DATAGRAM)]
 TO4 += [ipv6.build(CLIENT, SERVER, 0, bytes((60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0)) + DATAGRAM)]
 _TCP = vector("SIIT_tcpsyn_v6") + bytes(3000)
-SUPER = [segment.HEADER.pack(1, 4, 64, 1200, 40, 16) + _TCP[:4] + (3024).to_bytes(2, "big") + _TCP[6:]]
+SUPER = [virtio.HEADER.pack(1, 4, 64, 1200, 40, 16) + _TCP[:4] + (3024).to_bytes(2, "big") + _TCP[6:]]
 SUPER += [
-    segment.HEADER.pack(1, 1, 40, 1200, 20, 16) + ipv4.build(SERVER4, LEASE, 6, _TCP[40:], dont_fragment=True)
+    virtio.HEADER.pack(1, 1, 40, 1200, 20, 16) + ipv4.build(SERVER4, LEASE, 6, _TCP[40:], dont_fragment=True)
 ]
-SUPER += [segment.PLAIN + packet for packet in (TO6[0], TO4[0])]
+SUPER += [virtio.PLAIN + packet for packet in (TO6[0], TO4[0])]
 
 
 def _repair4(data: bytearray) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from manageout.protocol.iphttps.client import IpHttpsClient
 from manageout.protocol.iphttps.values import TUN, ClientConfig
-from manageout.wire import icmpv6, ipv6, nd
+from manageout.wire import icmpv6, ipv6, nd, numbers
 from manageout.wire.iphttps import PACKET, SUPER_PACKET, OwnFramer, build_record
 from tests.tools.machines.iphttps import (
     BEYOND,
@@ -43,8 +43,8 @@ def packet(random: Random) -> bytes:
         lambda: nd.build(source, destination, nd.NeighbourSolicitation(target)),
         lambda: nd.build(source, nd.ALL_ROUTERS, nd.RouterSolicitation()),
         lambda: nd.build(source, destination, nd.RouterAdvertisement()),
-        lambda: ipv6.build(source, destination, ipv6.ROUTING, bytes((58, 0, 0, 1)) + random.randbytes(4)),
-        lambda: ipv6.build(source, destination, ipv6.ICMPV6, random.randbytes(random.randrange(40))),
+        lambda: ipv6.build(source, destination, numbers.ROUTING, bytes((58, 0, 0, 1)) + random.randbytes(4)),
+        lambda: ipv6.build(source, destination, numbers.ICMPV6, random.randbytes(random.randrange(40))),
         lambda: ipv6.build(
             source, destination, 58, icmpv6.build(source, destination, 128, 0, b"1234"), hop_limit=255
         ),

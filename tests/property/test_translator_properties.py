@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manageout.protocol.offload import cut as segment
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator, Verdict
 from manageout.protocol.translate.whole import HEAD as FRONT
 from manageout.protocol.translate.whole import segments
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp, virtio
 from tests.tools.packets import strategies as any_
 
 CLIENT, OTHER = (
@@ -161,10 +160,10 @@ def test_super_packets_translate_as_their_segments_do(
     ) % 0xFFFF or 0xFFFF
     body = bytes.fromhex("9c41005011223344000000005018ffff") + pseudo.to_bytes(2, "big") + b"\0\0" + payload
     if six:
-        packet, start, kind = ipv6.build(source, target, 6, body), 40, segment.GSO_TCPV6
+        packet, start, kind = ipv6.build(source, target, 6, body), 40, virtio.GSO_TCPV6
     else:
         packet, start, kind = ipv4.build(source, target, 6, body, dont_fragment=True, ident=ident), 20, 1
-    header = segment.HEADER.pack(1, kind, start + 20, size, start, 16)
+    header = virtio.HEADER.pack(1, kind, start + 20, size, start, 16)
     result = FAST.translate_gso(header, packet, ident)
     assert result.verdict is Verdict.FORWARD
     # The headers alone tell as much.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.errors import WireError
-from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, proxy, tcp, udp
+from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, numbers, proxy, tcp, udp
 from manageout.wire.checksum import checksum, pseudo4, pseudo6, sum16, transport_checksum6, update
 from manageout.wire.cursor import Cursor
 from manageout.wire.iphttps import (
@@ -167,21 +167,23 @@ def test_ipv6(
     assert ipv6.parse(packet + padding) == (wanted, payload)
 
 
-_extension = st.sampled_from((ipv6.DESTINATION_OPTIONS, ipv6.ROUTING, ipv6.MOBILITY, ipv6.AUTHENTICATION))
+_extension = st.sampled_from(
+    (numbers.DESTINATION_OPTIONS, numbers.ROUTING, numbers.MOBILITY, numbers.AUTHENTICATION)
+)
 
 
 @given(st.lists(st.tuples(_extension, st.integers(0, 3)), max_size=10), any_.data)
 def test_extension_headers(chain: list[tuple[int, int]], upper: bytes) -> None:
-    kinds = [kind for kind, _ in chain] + [ipv6.UDP]
+    kinds = [kind for kind, _ in chain] + [numbers.UDP]
     headers = b""
     for (kind, size), following in zip(chain, kinds[1:], strict=True):
         # The smallest Authentication header has 12 bytes; of it only multiples of 8 stand in IPv6.
-        length = 4 * (size * 2 + 4) if kind == ipv6.AUTHENTICATION else 8 * (size + 1)
-        units = length // 4 - 2 if kind == ipv6.AUTHENTICATION else size
+        length = 4 * (size * 2 + 4) if kind == numbers.AUTHENTICATION else 8 * (size + 1)
+        units = length // 4 - 2 if kind == numbers.AUTHENTICATION else size
         headers += bytes((following, units)) + bytes(length - 2)
     packet = ipv6.build(SOURCE, TARGET, kinds[0], headers + upper)
-    left = 0 if ipv6.ROUTING in kinds else None
-    assert ipv6.walk_extensions(packet) == ipv6.Extensions(ipv6.UDP, 40 + len(headers), None, left)
+    left = 0 if numbers.ROUTING in kinds else None
+    assert ipv6.walk_extensions(packet) == ipv6.Extensions(numbers.UDP, 40 + len(headers), None, left)
 
 
 @pytest.mark.parametrize("addresses", [any_.v4, any_.v6], ids=["v4", "v6"])

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from manageout.wire.address import ISATAP_IDS
+
 TRANSITION = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
 IPHTTPS = rf"{TRANSITION}\IPHTTPS\IPHTTPSInterface"
 FIREWALL = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
@@ -188,7 +190,7 @@ def isatap_sources(prefix: IPv6Network, networks: Iterable[IPv4Network]) -> list
     """ISATAP addresses of the hosts in ``networks`` within the link ``prefix`` (a /64), u bit clear and set."""
     found = []
     for network in networks:
-        for identifier in (0x0000_5EFE, 0x0200_5EFE):
+        for identifier in map(int.from_bytes, ISATAP_IDS):
             base = int(prefix.network_address) | identifier << 32 | int(network.network_address)
             found.append(IPv6Network((base, 96 + network.prefixlen)))
     return found

@@ -20,6 +20,8 @@ CONE = 0x8000
 _LINK_LOCAL = b"\xfe\x80" + bytes(6)
 _U_BIT = 0x0200_0000_0000_0000
 _ISATAP = 0x0000_5EFE_0000_0000
+ISATAP_IDS = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
+"""What stands before the IPv4 address in an identifier: u bit clear, and set. Receivers take both (RFC 5214 6.1)."""
 _LINUX_LOCAL_SCOPE = tuple(
     IPv4Network(text)
     for text in (
@@ -88,6 +90,11 @@ def isatap_interface_id(v4: IPv4Address) -> int:
     return _ISATAP | int(v4) | (0 if local else _U_BIT)
 
 
+def isatap_identifier(v4: bytes, u_bit: bool) -> bytes:
+    """The same (8 bytes) with the u bit given rather than derived."""
+    return ISATAP_IDS[u_bit] + v4
+
+
 def isatap_interface_id_rfc(v4: IPv4Address) -> int:
     """The same by the letter of RFC 5214 6.1: u = 1 only when the IPv4 address is globally unique."""
     return _ISATAP | int(v4) | (_U_BIT if is_global(v4.packed) else 0)
@@ -100,9 +107,7 @@ def isatap_link_local(v4: bytes) -> bytes:
 
 def embedded_isatap(v6: bytes) -> bytes | None:
     """The IPv4 address (4 bytes) in an ISATAP interface identifier of either u value, else None."""
-    if v6[9:12] == b"\x00\x5e\xfe" and v6[8] in (0, 2):
-        return bytes(v6[12:16])
-    return None
+    return bytes(v6[12:16]) if v6[8:12] in ISATAP_IDS else None
 
 
 # --- 6to4 (RFC 3056) ------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
-UDP = 17
+from manageout.wire.numbers import UDP
+
 _LONG = 2048
 
 Buffer = bytes | bytearray | memoryview

@@ -10,7 +10,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from manageout.errors import WireError
-from manageout.wire import ipv6
+from manageout.wire import ipv6, numbers
 from manageout.wire.checksum import checksum, pseudo6
 
 DESTINATION_UNREACHABLE, PACKET_TOO_BIG, TIME_EXCEEDED, PARAMETER_PROBLEM = 1, 2, 3, 4
@@ -46,7 +46,7 @@ def parse(src: bytes, dst: bytes, segment: bytes | memoryview) -> Icmpv6:
     """Read a message and check its checksum. Raises :class:`WireError`."""
     if len(segment) < 4:
         raise WireError(f"truncated ICMPv6 message: {len(segment)} bytes")
-    if checksum(segment, pseudo6(src, dst, len(segment), ipv6.ICMPV6)):
+    if checksum(segment, pseudo6(src, dst, len(segment), numbers.ICMPV6)):
         raise WireError("wrong ICMPv6 checksum")
     return Icmpv6(segment[0], segment[1], bytes(segment[4:]))
 
@@ -54,7 +54,7 @@ def parse(src: bytes, dst: bytes, segment: bytes | memoryview) -> Icmpv6:
 def build(src: bytes, dst: bytes, kind: int, code: int, body: bytes) -> bytes:
     """A message with its checksum, without the IPv6 header."""
     sum_over = _HEADER.pack(kind, code, 0) + body
-    value = checksum(sum_over, pseudo6(src, dst, len(sum_over), ipv6.ICMPV6))
+    value = checksum(sum_over, pseudo6(src, dst, len(sum_over), numbers.ICMPV6))
     return _HEADER.pack(kind, code, value) + body
 
 
@@ -84,7 +84,7 @@ def _error(src: bytes, dst: bytes, kind: int, code: int, word: int, original: by
         return None
     # RFC 4443 2.4 (c): as much of the original as fits into the minimum MTU.
     body = _WORD.pack(word) + original[:_QUOTE]
-    return ipv6.build(src, dst, ipv6.ICMPV6, build(src, dst, kind, code, body))
+    return ipv6.build(src, dst, numbers.ICMPV6, build(src, dst, kind, code, body))
 
 
 def _may_answer(original: bytes, to_multicast: bool) -> bool:
@@ -97,7 +97,7 @@ def _may_answer(original: bytes, to_multicast: bool) -> bool:
         return False
     if header.dst[0] == 0xFF and not to_multicast:  # 2.4 (e.3)
         return False
-    if upper.next_header != ipv6.ICMPV6:
+    if upper.next_header != numbers.ICMPV6:
         return True
     # 2.4 (e.1), (e.2): never to an error or a Redirect; a type that cannot be seen may be one.
     if (upper.fragment is not None and upper.fragment.offset) or upper.offset >= len(original):

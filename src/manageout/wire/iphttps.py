@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-from manageout.errors import WireError
+from manageout.errors import HeadError, OversizeError, WireError
+from manageout.wire.virtio import VNET_HEADER
 
 MAX_HEAD = 8192
 """Bytes of one HTTP head, its blank line included."""
@@ -62,7 +63,7 @@ class HeadParser:
     def feed(self, data: bytes | memoryview) -> None:
         """Take a stretch of the stream.
 
-        Raises :class:`WireError` as soon as this cannot become a head; the parser is then of no more use.
+        Raises :class:`HeadError` as soon as this cannot become a head; the parser is then of no more use.
         """
         if self.head is not None:
             self.rest += bytes(data)
@@ -73,9 +74,9 @@ class HeadParser:
         start = 2 if buffer.startswith(b"\r\n") else 0  # RFC 9112 2.2: ignore one empty line before it
         end = buffer.find(b"\r\n\r\n", max(start, searched))
         if _CONTROL.search(buffer, searched, end if end >= 0 else MAX_HEAD):
-            raise WireError("not HTTP: control character in the head")
+            raise HeadError("not HTTP: control character in the head")
         if end > MAX_HEAD - 4 or (end < 0 and len(buffer) >= MAX_HEAD):
-            raise WireError(f"HTTP head too long: more than {MAX_HEAD} bytes")
+            raise HeadError(f"HTTP head too long: more than {MAX_HEAD} bytes", 431)
         if end >= 0:
             self.head = _parse_head(buffer[start:end].decode("latin-1"))
             self.rest = bytes(buffer[end + 4 :])
@@ -90,7 +91,7 @@ def _parse_head(text: str) -> RequestHead | StatusHead:
         # RFC 9112 3.2.2: a server must accept the absolute form of a target.
         path = _ABSOLUTE.sub("", request[2]) or "/"
         return RequestHead(request[1], path, request[3], _parse_headers(lines))
-    raise WireError(f"not HTTP: {first[:60]!r}")
+    raise HeadError(f"not HTTP: {first[:60]!r}")
 
 
 def _parse_headers(lines: Iterable[str]) -> dict[str, str]:
@@ -99,7 +100,7 @@ def _parse_headers(lines: Iterable[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         # RFC 9112 5.1, 5.2: no white space before the colon, no folded lines; and no stray CR or LF (2.2).
         if not colon or not _TOKEN.fullmatch(name) or "\r" in value or "\n" in value:
-            raise WireError(f"broken HTTP header {line[:60]!r}")
+            raise HeadError(f"broken HTTP header {line[:60]!r}")
         key, value = name.lower(), value.strip(" \t")
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
@@ -193,7 +194,7 @@ class PacketFramer:
                 break
             size = 40 + (data[start + 4] << 8 | data[start + 5])
             if size > self._limit:
-                raise WireError(f"oversize packet: {size} bytes, at most {self._limit}")
+                raise OversizeError(size, self._limit)
             if end - start < size:
                 break
             packets.append(data[start : start + size])
@@ -258,8 +259,6 @@ class DeChunker:
 # --- Our own framing ------------------------------------------------------------------------------------
 
 PACKET, SUPER_PACKET, KEEPALIVE, RETURN = 0, 1, 2, 3
-VNET_HEADER = 10
-"""Bytes of ``struct virtio_net_hdr`` before a super-packet; its 16-bit fields are little-endian."""
 MAX_IPV6 = 40 + 65535
 MAX_KEEPALIVE = 64
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from manageout.errors import WireError
 from manageout.wire.checksum import checksum
 
-ICMP, TCP, UDP, IPV6 = 1, 6, 17, 41
 HEADER_LENGTH = 20
 
 _HEADER = Struct("!BBHHHBBH4s4s")

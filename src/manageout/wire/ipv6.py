@@ -6,9 +6,17 @@ from struct import Struct
 from typing import NamedTuple
 
 from manageout.errors import WireError
+from manageout.wire.numbers import (
+    AUTHENTICATION,
+    DESTINATION_OPTIONS,
+    FRAGMENT,
+    HIP,
+    HOP_BY_HOP,
+    MOBILITY,
+    ROUTING,
+    SHIM6,
+)
 
-HOP_BY_HOP, TCP, UDP, ROUTING, FRAGMENT, ESP, AUTHENTICATION = 0, 6, 17, 43, 44, 50, 51
-ICMPV6, NO_NEXT_HEADER, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6 = 58, 59, 60, 135, 139, 140
 HEADER_LENGTH = 40
 MINIMUM_MTU = 1280
 MAX_EXTENSIONS = 16

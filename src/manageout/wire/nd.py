@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from manageout.errors import WireError
-from manageout.wire import icmpv6, ipv6
+from manageout.wire import icmpv6, ipv6, numbers
 from manageout.wire.nd_options import (
     Dnssl,
     LinkLayer,
@@ -116,7 +116,7 @@ def message_type(packet: bytes | memoryview) -> int | None:
         upper = ipv6.walk_extensions(packet)
     except WireError:
         return None
-    if upper.next_header != ipv6.ICMPV6 or upper.offset >= len(packet):
+    if upper.next_header != numbers.ICMPV6 or upper.offset >= len(packet):
         return None
     if upper.fragment is not None and upper.fragment.offset:
         return None
@@ -135,7 +135,7 @@ def parse(packet: bytes | memoryview) -> tuple[ipv6.Ipv6, Message]:
     header, payload = ipv6.parse(packet)
     if header.hop_limit != HOP_LIMIT:
         raise WireError(f"ND hop limit is {header.hop_limit}, not 255")
-    if header.next_header != ipv6.ICMPV6:
+    if header.next_header != numbers.ICMPV6:
         payload = _behind_extensions(packet, payload)
     if header.src[0] == 0xFF:
         raise WireError("ND source is multicast")
@@ -152,7 +152,7 @@ def _behind_extensions(packet: bytes | memoryview, payload: bytes) -> bytes:
     upper = ipv6.walk_extensions(packet)
     if upper.fragment is not None:
         raise WireError("ND in a fragment (RFC 6980 5)")
-    if upper.next_header != ipv6.ICMPV6:
+    if upper.next_header != numbers.ICMPV6:
         raise WireError("not ICMPv6")
     return payload[upper.offset - ipv6.HEADER_LENGTH :]
 
@@ -228,7 +228,7 @@ def build(src: bytes, dst: bytes, message: Message) -> bytes:
     """A whole IPv6 packet, hop limit 255. Raises :class:`WireError` for an option that cannot be written."""
     kind, body = _body(message)
     segment = icmpv6.build(src, dst, kind, 0, body + build_options(message.options))
-    return ipv6.build(src, dst, ipv6.ICMPV6, segment, hop_limit=HOP_LIMIT)
+    return ipv6.build(src, dst, numbers.ICMPV6, segment, hop_limit=HOP_LIMIT)
 
 
 def _body(message: Message) -> tuple[int, bytes]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from manageout.errors import WireError
 from manageout.wire.checksum import checksum, pseudo6
+from manageout.wire.numbers import TCP
 
-TCP = 6
 HEADER_LENGTH = 20
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 

@@ -9,7 +9,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from manageout.errors import WireError
-from manageout.wire.checksum import UDP, checksum, pseudo6, transport_checksum6
+from manageout.wire.checksum import checksum, pseudo6, transport_checksum6
+from manageout.wire.numbers import UDP
 
 HEADER_LENGTH = 8
 

@@ -21,7 +21,7 @@ from manageout.retire.watch import SETTLE, HostState, Observation, observe
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase
 from manageout.service.state.usage import UsageFile
-from manageout.wire import icmpv6, ipv4, ipv6
+from manageout.wire import icmpv6, ipv4, ipv6, numbers
 from tests.tools.commands import MANAGEOUT
 from tests.tools.lab import AS_NOBODY, Lab, host, ping
 
@@ -78,7 +78,7 @@ def route() -> bool:
 def send_anyway(lab: Lab, source: IPv6Address, destination: IPv6Address) -> None:
     """An echo request through the router, from a helpdesk that has no route any more."""
     echo = icmpv6.build(source.packed, destination.packed, 128, 0, b"\x12\x34\x00\x01straggler")
-    inner = ipv6.build(source.packed, destination.packed, ipv6.ICMPV6, echo)
+    inner = ipv6.build(source.packed, destination.packed, numbers.ICMPV6, echo)
     packet = ipv4.build(HELPDESK.packed, lab.topology.router_locator.packed, 41, inner)
     script = (
         "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW); "

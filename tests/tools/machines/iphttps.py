@@ -8,7 +8,7 @@ from typing import Any
 
 from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import TUN, Close, Peer, ServerConfig, ServerEvent
-from manageout.wire import ipv6, nd, udp
+from manageout.wire import ipv6, nd, numbers, udp
 from manageout.wire.iphttps import PacketFramer, build_request
 
 PREFIX = IPv6Network("2001:db8:ff::/64")
@@ -34,7 +34,7 @@ def ll(number: int) -> bytes:
 
 
 def datagram(src: bytes, dst: bytes, payload: bytes = b"data", hop_limit: int = 64) -> bytes:
-    return ipv6.build(src, dst, ipv6.UDP, udp.build(src, dst, 1000, 2000, payload), hop_limit=hop_limit)
+    return ipv6.build(src, dst, numbers.UDP, udp.build(src, dst, 1000, 2000, payload), hop_limit=hop_limit)
 
 
 def dad(target: bytes) -> bytes:

@@ -13,7 +13,7 @@ from manageout.protocol.isatap.host import IsatapHost
 from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import IsatapRouter, RouterConfig
-from manageout.wire import icmpv6, ipv4, ipv6, nd, udp
+from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers, udp
 from manageout.wire.address import isatap_link_local
 
 WALL = 1_700_000_000.0
@@ -44,7 +44,7 @@ def isatap(address: bytes, prefix: bytes = PREFIX) -> bytes:
 
 
 def datagram(src: bytes, dst: bytes, payload: bytes = b"data", **fields: int) -> bytes:
-    return ipv6.build(src, dst, ipv6.UDP, udp.build(src, dst, 1000, 2000, payload), **fields)
+    return ipv6.build(src, dst, numbers.UDP, udp.build(src, dst, 1000, 2000, payload), **fields)
 
 
 def outer(src: bytes, dst: bytes, inner: bytes, **fields: Any) -> bytes:

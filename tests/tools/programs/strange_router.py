@@ -13,9 +13,10 @@ from ipaddress import IPv4Address
 from manageout.errors import WireError
 from manageout.lab import network
 from manageout.linux.host import netns
-from manageout.linux.packets.rawsock import PROTOCOL_41, RawSocket
+from manageout.linux.packets.rawsock import RawSocket
 from manageout.wire import ipv4, nd
 from manageout.wire.address import isatap_link_local
+from manageout.wire.numbers import PROTOCOL_41
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from manageout.protocol.iphttps.values import (
     RouteAdded,
     RouteRemoved,
 )
-from manageout.wire import ipv6, nd
+from manageout.wire import ipv6, nd, numbers
 from manageout.wire.iphttps import PacketFramer
 from tests.tools.machines.iphttps import BEYOND, CONFIG, GATEWAY_LL, datagram
 from tests.vectors import value, vector
@@ -291,13 +291,13 @@ def test_nothing_is_sent_while_the_link_is_down_or_full() -> None:
 
 def test_what_the_server_may_not_send() -> None:
     tunnel = Tunnel().ready()
-    routing = bytes((ipv6.UDP, 2, 0, 1)) + bytes(4) + BEYOND
+    routing = bytes((numbers.UDP, 2, 0, 1)) + bytes(4) + BEYOND
     tunnel.feed(
         datagram(BEYOND, nd.ALL_NODES)
         + datagram(BEYOND, BEYOND)
         + datagram(OWN, OWN)
         + datagram(nd.ALL_NODES, OWN)
-        + ipv6.build(BEYOND, OWN, ipv6.ROUTING, routing + datagram(BEYOND, OWN)[40:])
+        + ipv6.build(BEYOND, OWN, numbers.ROUTING, routing + datagram(BEYOND, OWN)[40:])
     )
     assert tunnel.kernel == []
     drops = {reason.name: count for reason, count in tunnel.client.drop_totals().items()}

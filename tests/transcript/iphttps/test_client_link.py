@@ -10,8 +10,9 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.client_link import ClientLink
 from manageout.protocol.iphttps.host import Host
 from manageout.protocol.iphttps.values import SERVER, TUN, Framing
-from manageout.protocol.offload.cut import HEADER, MTU, PLAIN
+from manageout.protocol.offload.cut import MTU
 from manageout.wire.iphttps import OwnFramer
+from manageout.wire.virtio import HEADER, PLAIN
 from tests.tools.machines.iphttps import BEYOND, datagram, gua
 
 GSO = HEADER.pack(1, 5, 48, 100, 40, 6)

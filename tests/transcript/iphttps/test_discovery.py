@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from manageout.protocol.iphttps.values import AddressBound, AddressReleased
-from manageout.wire import icmpv6, ipv6, nd
+from manageout.wire import icmpv6, ipv6, nd, numbers
 from tests.tools.machines.iphttps import (
     BEYOND,
     GATEWAY,
@@ -122,7 +122,7 @@ def test_router_messages_of_clients_are_never_accepted(mode: str) -> None:
     site.feed(1, nd.build(ll(1), nd.ALL_NODES, nd.RouterAdvertisement()))
     site.feed(1, nd.build(ll(1), GATEWAY_LL, nd.RouterAdvertisement()))
     redirect = icmpv6.build(ll(1), GATEWAY_LL, icmpv6.REDIRECT, 0, bytes(36))
-    site.feed(1, ipv6.build(ll(1), GATEWAY_LL, ipv6.ICMPV6, redirect, hop_limit=255))
+    site.feed(1, ipv6.build(ll(1), GATEWAY_LL, numbers.ICMPV6, redirect, hop_limit=255))
     assert site.drops() == {"FROM_CLIENT_FORBIDDEN": 3}
     assert site.packets(1) == site.packets(2) == site.kernel() == []
 
@@ -308,7 +308,7 @@ def test_a_claimant_that_disconnects_meanwhile_gets_nothing(mode: str) -> None:
 
 
 def multicasts() -> list[bytes]:
-    mld = ipv6.build(ll(1), ALL_MLD, ipv6.HOP_BY_HOP, MLD, hop_limit=1)
+    mld = ipv6.build(ll(1), ALL_MLD, numbers.HOP_BY_HOP, MLD, hop_limit=1)
     return [mld, datagram(ll(1), LLMNR), solicit(ll(1), ll(2)), solicit(gua(1), gua(2))]
 
 

@@ -9,9 +9,9 @@ from random import Random
 import pytest
 
 from manageout.protocol.iphttps.values import AddressBound
-from manageout.protocol.offload.cut import HEADER
-from manageout.wire import icmpv6, ipv6, tcp
+from manageout.wire import icmpv6, ipv6, numbers, tcp
 from manageout.wire.iphttps import PACKET, SUPER_PACKET, OwnFramer, build_record
+from manageout.wire.virtio import HEADER
 from tests.tools.machines.iphttps import BEYOND, GATEWAY, GATEWAY_LL, Site, dad, datagram, gua, ll
 
 both = pytest.mark.parametrize("mode", ["none", "certificates"])
@@ -59,7 +59,7 @@ def test_the_gateway_itself_can_be_reached(mode: str) -> None:
 def test_echo_and_errors_are_plain_data() -> None:
     site = two()
     echo = icmpv6.build(gua(1), BEYOND, icmpv6.ECHO_REQUEST, 0, b"12345678")
-    packet = ipv6.build(gua(1), BEYOND, ipv6.ICMPV6, echo)
+    packet = ipv6.build(gua(1), BEYOND, numbers.ICMPV6, echo)
     site.feed(1, packet)
     assert site.kernel() == [packet]
 
@@ -231,8 +231,8 @@ def test_nothing_too_long_reaches_a_stock_client() -> None:
 
 def with_routing_header(kind: int, left: int) -> Callable[[bytes, bytes], bytes]:
     def build(src: bytes, dst: bytes) -> bytes:
-        routing = bytes((ipv6.UDP, 2, kind, left)) + bytes(4) + BEYOND
-        return ipv6.build(src, dst, ipv6.ROUTING, routing + datagram(src, dst)[40:])
+        routing = bytes((numbers.UDP, 2, kind, left)) + bytes(4) + BEYOND
+        return ipv6.build(src, dst, numbers.ROUTING, routing + datagram(src, dst)[40:])
 
     return build
 
@@ -248,7 +248,7 @@ def test_source_routes_are_dropped(kind: int) -> None:
 
 def test_broken_extension_headers_are_dropped() -> None:
     site = two()
-    site.feed(1, ipv6.build(gua(1), BEYOND, ipv6.HOP_BY_HOP, b"\x11\xff" + bytes(6)))
+    site.feed(1, ipv6.build(gua(1), BEYOND, numbers.HOP_BY_HOP, b"\x11\xff" + bytes(6)))
     assert site.kernel() == [] and site.drops() == {"MALFORMED": 1}
 
 
@@ -274,7 +274,7 @@ def tcp_run(source: bytes, destination: bytes, count: int = 5) -> bytes:
     for n in range(count):
         header = tcp.Tcp(80, 5000, n * 1220, 1, 0x10, 500, 0, b"")
         segment = tcp.build(source, destination, header, bytes(1220))
-        stream += ipv6.build(source, destination, ipv6.TCP, segment)
+        stream += ipv6.build(source, destination, numbers.TCP, segment)
     return stream
 
 

@@ -11,9 +11,9 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.host.link_names import LinkNames, NamesSeen
 from manageout.protocol.host.slaac import RouteTable
 from manageout.protocol.iphttps.values import AddressBound, AddressReleased, Opened, Peer
-from manageout.protocol.offload.cut import HEADER, NEEDS_CSUM
 from manageout.wire import nd
 from manageout.wire.iphttps import KEEPALIVE, PACKET, SUPER_PACKET, OwnFramer, build_record, build_request
+from manageout.wire.virtio import HEADER, NEEDS_CSUM
 from tests.tools.machines.iphttps import BEYOND, DATE, Site, dad, datagram, gua
 from tests.vectors import value, vector
 

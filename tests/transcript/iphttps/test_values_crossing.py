@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.wire import ipv6, nd
+from manageout.wire import ipv6, nd, numbers
 from tests.tools.machines.iphttps import BEYOND, GATEWAY_LL, Site, advertise, dad, datagram, gua, ll
 from tests.transcript.iphttps.test_discovery import ALL_MLD, LLMNR, MLD, multicasts, solicit, two
 
@@ -30,7 +30,7 @@ def test_without_hairpin_clients_hear_of_each_other_only_to_find_duplicates(mode
         datagram(ll(1), ll(2)),
         datagram(gua(1), ll(2)),
         datagram(gua(1), gua(2)),
-        ipv6.build(nd.UNSPECIFIED, ALL_MLD, ipv6.HOP_BY_HOP, MLD, hop_limit=1),
+        ipv6.build(nd.UNSPECIFIED, ALL_MLD, numbers.HOP_BY_HOP, MLD, hop_limit=1),
     ]
     for packet in everything:
         site.feed(1, packet)
@@ -57,34 +57,38 @@ def test_nothing_rides_on_what_finds_duplicates() -> None:
 
 def fragment(src: bytes, dst: bytes, kind: int, data: bytes, offset: int = 0, more: bool = False) -> bytes:
     header = bytes((kind, 0)) + (offset // 8 << 3 | more).to_bytes(2, "big") + b"\0\0\0\7"
-    return ipv6.build(src, dst, ipv6.FRAGMENT, header + data, hop_limit=255)
+    return ipv6.build(src, dst, numbers.FRAGMENT, header + data, hop_limit=255)
 
 
 def router_messages(src: bytes, dst: bytes) -> dict[str, list[bytes]]:
     """A Router Advertisement in every form in which it was smuggled past a switch."""
     whole = nd.build(src, dst, nd.RouterAdvertisement(64, router_lifetime=1800))
     message = whole[40:]
-    options = bytes((ipv6.ICMPV6, 0, 1, 4, 0, 0, 0, 0))
+    options = bytes((numbers.ICMPV6, 0, 1, 4, 0, 0, 0, 0))
     return {
         "whole": [whole],
-        "behind options": [ipv6.build(src, dst, ipv6.DESTINATION_OPTIONS, options + message, hop_limit=255)],
-        "behind authentication": [
-            ipv6.build(src, dst, ipv6.AUTHENTICATION, bytes((58, 1)) + bytes(10) + message, hop_limit=255)
+        "behind options": [
+            ipv6.build(src, dst, numbers.DESTINATION_OPTIONS, options + message, hop_limit=255)
         ],
-        "atomic": [fragment(src, dst, ipv6.ICMPV6, message)],
+        "behind authentication": [
+            ipv6.build(src, dst, numbers.AUTHENTICATION, bytes((58, 1)) + bytes(10) + message, hop_limit=255)
+        ],
+        "atomic": [fragment(src, dst, numbers.ICMPV6, message)],
         "two fragments": [
-            fragment(src, dst, ipv6.ICMPV6, message[:8], more=True),
-            fragment(src, dst, ipv6.ICMPV6, message[8:], 8),
+            fragment(src, dst, numbers.ICMPV6, message[:8], more=True),
+            fragment(src, dst, numbers.ICMPV6, message[8:], 8),
         ],
         "in the second fragment": [
-            fragment(src, dst, ipv6.DESTINATION_OPTIONS, options, more=True),
-            fragment(src, dst, ipv6.DESTINATION_OPTIONS, message, 8),
+            fragment(src, dst, numbers.DESTINATION_OPTIONS, options, more=True),
+            fragment(src, dst, numbers.DESTINATION_OPTIONS, message, 8),
         ],
         "overlapping": [
-            fragment(src, dst, ipv6.DESTINATION_OPTIONS, options + b"\x80" + bytes(7), more=True),
-            fragment(src, dst, ipv6.DESTINATION_OPTIONS, message, 8),
+            fragment(src, dst, numbers.DESTINATION_OPTIONS, options + b"\x80" + bytes(7), more=True),
+            fragment(src, dst, numbers.DESTINATION_OPTIONS, message, 8),
         ],
-        "behind options in an atomic one": [fragment(src, dst, ipv6.DESTINATION_OPTIONS, options + message)],
+        "behind options in an atomic one": [
+            fragment(src, dst, numbers.DESTINATION_OPTIONS, options + message)
+        ],
     }
 
 
@@ -114,18 +118,18 @@ def test_multicast_in_fragments_is_never_forwarded(mode: str, hairpin: bool) -> 
     site = two(mode, hairpin=hairpin)
     data = datagram(ll(1), LLMNR, bytes(64))[40:]
     for offset, more in ((0, True), (8, False), (0, False)):
-        site.feed(1, fragment(ll(1), LLMNR, ipv6.UDP, data[offset : offset + 64], offset, more))
+        site.feed(1, fragment(ll(1), LLMNR, numbers.UDP, data[offset : offset + 64], offset, more))
     assert site.packets(2) == [] and site.drops() == {"FRAGMENT_ILLEGAL": 3}
 
 
 @both
 def test_rfc7112_a_first_fragment_has_all_headers_wherever_it_goes(mode: str) -> None:
     site = two(mode)
-    site.feed(1, fragment(gua(1), BEYOND, ipv6.TCP, bytes(16), more=True))
+    site.feed(1, fragment(gua(1), BEYOND, numbers.TCP, bytes(16), more=True))
     assert site.kernel() == [] and site.drops() == {"FRAGMENT_ILLEGAL": 1}
     good = [
-        fragment(gua(1), BEYOND, ipv6.TCP, bytes(24), more=True),
-        fragment(gua(1), BEYOND, ipv6.TCP, bytes(8), 24),
+        fragment(gua(1), BEYOND, numbers.TCP, bytes(24), more=True),
+        fragment(gua(1), BEYOND, numbers.TCP, bytes(8), 24),
     ]
     for packet in good:
         site.feed(1, packet)
@@ -135,8 +139,8 @@ def test_rfc7112_a_first_fragment_has_all_headers_wherever_it_goes(mode: str) ->
 def test_clients_that_may_talk_may_use_fragments() -> None:
     site = two("certificates", hairpin=True)
     pieces = [
-        fragment(ll(1), ll(2), ipv6.UDP, datagram(ll(1), ll(2), bytes(56))[40:], more=True),
-        fragment(ll(1), ll(2), ipv6.UDP, bytes(8), 64),
+        fragment(ll(1), ll(2), numbers.UDP, datagram(ll(1), ll(2), bytes(56))[40:], more=True),
+        fragment(ll(1), ll(2), numbers.UDP, bytes(8), 64),
     ]
     for piece in pieces:
         site.feed(1, piece)

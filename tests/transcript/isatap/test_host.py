@@ -21,7 +21,7 @@ from manageout.protocol.isatap.host import (
     RouteSet,
 )
 from manageout.protocol.isatap.prl import Reach
-from manageout.wire import icmpv4, icmpv6, ipv4, nd
+from manageout.wire import icmpv4, icmpv6, ipv4, nd, numbers
 from tests.tools.machines.isatap import (
     CLIENTS,
     HOST,
@@ -233,7 +233,7 @@ def test_an_icmp_error_about_the_router_is_a_reason_to_verify_it_at_once() -> No
     host.advertise(ROUTER)
     host.advertise(ROUTER_2)
     ((_, sent),) = host.tun(packet := datagram(isatap(HOST), LAPTOP))
-    error = ipv4.build(v4("10.0.1.1"), HOST, ipv4.ICMP, icmpv4.unreachable(1, sent))
+    error = ipv4.build(v4("10.0.1.1"), HOST, numbers.ICMP, icmpv4.unreachable(1, sent))
     ((to, told),) = host.underlay(error)
     assert to == TUN and error_of(told) == (1, icmpv6.ADDRESS_UNREACHABLE, packet)
     start = host.now

@@ -9,7 +9,7 @@ import pytest
 from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.nd import is_plain_solicitation, link_local_forms
 from manageout.protocol.isatap.router import HostForgotten, HostSeen
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, nd
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, nd, numbers
 from tests.tools.machines.isatap import (
     CLIENTS,
     HOST,
@@ -377,7 +377,7 @@ def test_a_spoofed_stale_source_is_not_answered() -> None:
 
 def icmp_error(quoted: bytes, kind: int = 3, code: int = 1, src: str = "10.0.0.254") -> bytes:
     message = icmpv4.build(icmpv4.Icmpv4(kind, code, 0, quoted))
-    return ipv4.build(v4(src), ROUTER, ipv4.ICMP, message)
+    return ipv4.build(v4(src), ROUTER, numbers.ICMP, message)
 
 
 def test_an_icmp_error_with_enough_quoted_becomes_an_icmpv6_error() -> None:

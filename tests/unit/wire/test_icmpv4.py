@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire import icmpv4, ipv4
+from manageout.wire import icmpv4, ipv4, numbers
 from tests.vectors import vector
 
 TUNNELLED = vector("ISATAP_v4_RA")
@@ -30,14 +30,14 @@ def test_fragmentation_needed(name: str, mtu: int) -> None:
     assert (message.type, message.code) == (icmpv4.DESTINATION_UNREACHABLE, icmpv4.FRAGMENTATION_NEEDED)
     assert message.is_error and message.next_hop_mtu == mtu
     header, rest = message.quoted()
-    assert (header.total_length, header.protocol, len(rest)) == (33, ipv4.UDP, 8)
+    assert (header.total_length, header.protocol, len(rest)) == (33, numbers.UDP, 8)
     assert icmpv4.unreachable(icmpv4.FRAGMENTATION_NEEDED, message.body, mtu) == segment(name)
 
 
 def test_an_error_about_a_tunnel_quotes_the_inner_packet() -> None:
     message = icmpv4.parse(icmpv4.unreachable(icmpv4.HOST_UNREACHABLE, TUNNELLED))
     header, inner = message.quoted()
-    assert (header.protocol, inner) == (ipv4.IPV6, vector("ND_RA_unicast_isatap"))
+    assert (header.protocol, inner) == (numbers.PROTOCOL_41, vector("ND_RA_unicast_isatap"))
     assert message.next_hop_mtu == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire import icmpv6, ipv6
+from manageout.wire import icmpv6, ipv6, numbers
 from tests.vectors import vector
 
 HOST = bytes.fromhex("20010db8cafe00000000000000000001")
@@ -40,7 +40,7 @@ def test_refuses() -> None:
 def read(packet: bytes | None) -> icmpv6.Icmpv6:
     assert packet is not None
     header, segment = ipv6.parse(packet)
-    assert (header.src, header.dst, header.next_header) == (ROUTER, HOST, ipv6.ICMPV6)
+    assert (header.src, header.dst, header.next_header) == (ROUTER, HOST, numbers.ICMPV6)
     return icmpv6.parse(ROUTER, HOST, segment)
 
 
@@ -68,7 +68,7 @@ DESTINATION_OPTIONS = bytes.fromhex("3a00010400000000")
     "original",
     [
         UDP,
-        to(SERVER, next_header=ipv6.ICMPV6, payload=ECHO),
+        to(SERVER, next_header=numbers.ICMPV6, payload=ECHO),
         to(SERVER, next_header=60, payload=DESTINATION_OPTIONS + ECHO),
         UDP[:48],
     ],
@@ -85,9 +85,11 @@ def test_may_answer(original: bytes) -> None:
         to(ALL_NODES),
         vector("SIIT_ptb_1400_v6"),
         to(
-            SERVER, next_header=ipv6.ICMPV6, payload=icmpv6.build(HOST, SERVER, icmpv6.REDIRECT, 0, bytes(36))
+            SERVER,
+            next_header=numbers.ICMPV6,
+            payload=icmpv6.build(HOST, SERVER, icmpv6.REDIRECT, 0, bytes(36)),
         ),
-        to(SERVER, next_header=ipv6.ICMPV6),  # its type cannot be seen
+        to(SERVER, next_header=numbers.ICMPV6),  # its type cannot be seen
         to(SERVER, next_header=60, payload=DESTINATION_OPTIONS),
         to(SERVER, next_header=44, payload=bytes.fromhex("3a00000800000001") + ECHO),
         to(SERVER, next_header=60, payload=b"\x3a\xff"),

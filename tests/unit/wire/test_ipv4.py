@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire import ipv4
+from manageout.wire import ipv4, numbers
 from tests.vectors import names, vector
 
 PACKETS = [
@@ -38,7 +38,7 @@ def test_vectors_survive_the_round_trip(name: str) -> None:
 
 def test_the_isatap_solicitation() -> None:
     header, payload = ipv4.parse(vector("ISATAP_v4_RS"))
-    assert (header.src, header.dst, header.protocol, header.ttl) == (SOURCE, TARGET, ipv4.IPV6, 64)
+    assert (header.src, header.dst, header.protocol, header.ttl) == (SOURCE, TARGET, numbers.PROTOCOL_41, 64)
     assert not header.dont_fragment and not header.is_fragment and header.tos == 0
     assert payload == vector("ND_RS_unicast_isatap")
 

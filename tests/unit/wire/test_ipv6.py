@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire import ipv6
+from manageout.wire import ipv6, numbers
 from tests.vectors import names, vector
 
 PACKETS = [
@@ -79,8 +79,8 @@ def test_without_extension_headers() -> None:
 
 def test_every_kind_in_one_chain() -> None:
     packet = chain(
-        ipv6.HOP_BY_HOP,
-        PLAIN_TO.format(ipv6.DESTINATION_OPTIONS),
+        numbers.HOP_BY_HOP,
+        PLAIN_TO.format(numbers.DESTINATION_OPTIONS),
         "2b01" + 14 * "00",  # destination options, 16 bytes
         "2c00000300000000",  # routing, 3 segments left
         "3300000112345678",  # fragment, offset 0, more
@@ -88,26 +88,26 @@ def test_every_kind_in_one_chain() -> None:
     )
     found = ipv6.walk_extensions(packet)
     assert found == ipv6.Extensions(
-        ipv6.ICMPV6, 92, ipv6.Fragment(0, True, 0x12345678), 3, behind_fragment=True
+        numbers.ICMPV6, 92, ipv6.Fragment(0, True, 0x12345678), 3, behind_fragment=True
     )
     assert packet[found.offset :] == b"upper layer"
 
 
 def test_a_later_fragment_ends_the_walk() -> None:
-    found = ipv6.walk_extensions(chain(ipv6.FRAGMENT, "3c000010000000ff", upper=b"any data"))
-    assert found == ipv6.Extensions(ipv6.DESTINATION_OPTIONS, 48, ipv6.Fragment(2, False, 0xFF), None)
+    found = ipv6.walk_extensions(chain(numbers.FRAGMENT, "3c000010000000ff", upper=b"any data"))
+    assert found == ipv6.Extensions(numbers.DESTINATION_OPTIONS, 48, ipv6.Fragment(2, False, 0xFF), None)
 
 
-@pytest.mark.parametrize("last", [ipv6.ESP, ipv6.NO_NEXT_HEADER])
+@pytest.mark.parametrize("last", [numbers.ESP, numbers.NO_NEXT_HEADER])
 def test_esp_and_no_next_header_end_it_too(last: int) -> None:
-    assert ipv6.walk_extensions(chain(ipv6.DESTINATION_OPTIONS, PLAIN_TO.format(last))).next_header == last
+    assert ipv6.walk_extensions(chain(numbers.DESTINATION_OPTIONS, PLAIN_TO.format(last))).next_header == last
 
 
 def test_the_routing_header_vector() -> None:
     """Not to be translated, since segments are left; the error points at byte 43."""
     packet = vector("SIIT_rh_segleft1_v6")
     found = ipv6.walk_extensions(packet)
-    assert found == ipv6.Extensions(ipv6.UDP, 64, None, 1)
+    assert found == ipv6.Extensions(numbers.UDP, 64, None, 1)
     assert packet[43] == 1
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire import icmpv6, ipv6, nd
+from manageout.wire import icmpv6, ipv6, nd, numbers
 from tests.vectors import names, vector
 
 
@@ -68,7 +68,7 @@ def test_what_is_no_neighbour_discovery() -> None:
         vector("SIIT_udp_v6"),
         vector("ND_RS_allrouters")[:40],
         vector("IPHTTPS_bad_version"),
-        ipv6.build(HOST, ROUTER, ipv6.FRAGMENT, later + rest),
+        ipv6.build(HOST, ROUTER, numbers.FRAGMENT, later + rest),
         b"",
     ):
         assert nd.message_type(packet) is None
@@ -91,7 +91,7 @@ def test_flags() -> None:
 def advertisement(flags: int, lifetime: int) -> bytes:
     body = bytes((64, flags)) + lifetime.to_bytes(2, "big") + bytes(8)
     segment = icmpv6.build(ROUTER, HOST, icmpv6.ROUTER_ADVERTISEMENT, 0, body)
-    return ipv6.build(ROUTER, HOST, ipv6.ICMPV6, segment, hop_limit=255)
+    return ipv6.build(ROUTER, HOST, numbers.ICMPV6, segment, hop_limit=255)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def raw(
     kind: int, body: bytes, *, src: bytes = HOST, dst: bytes = ROUTER, code: int = 0, hop_limit: int = 255
 ) -> bytes:
     segment = icmpv6.build(src, dst, kind, code, body)
-    return ipv6.build(src, dst, ipv6.ICMPV6, segment, hop_limit=hop_limit)
+    return ipv6.build(src, dst, numbers.ICMPV6, segment, hop_limit=hop_limit)
 
 
 RS, NS, NA = bytes(4), bytes(4) + GLOBAL, b"\x60\0\0\0" + GLOBAL
@@ -178,13 +178,13 @@ def test_fragments_are_discarded() -> None:
     segment = icmpv6.build(HOST, ROUTER, 133, 0, RS)
     atomic = bytes.fromhex("3a00000000000001")
     with pytest.raises(WireError, match="ND in a fragment"):
-        nd.parse(ipv6.build(HOST, ROUTER, ipv6.FRAGMENT, atomic + segment, hop_limit=255))
+        nd.parse(ipv6.build(HOST, ROUTER, numbers.FRAGMENT, atomic + segment, hop_limit=255))
 
 
 def test_other_extension_headers_are_passed() -> None:
     segment = icmpv6.build(HOST, ROUTER, 133, 0, RS)
     options = bytes.fromhex("3a00010400000000")
-    packet = ipv6.build(HOST, ROUTER, ipv6.DESTINATION_OPTIONS, options + segment, hop_limit=255)
+    packet = ipv6.build(HOST, ROUTER, numbers.DESTINATION_OPTIONS, options + segment, hop_limit=255)
     assert nd.parse(packet)[1] == nd.RouterSolicitation()
     assert nd.message_type(packet) == 133
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from manageout.wire import icmpv6, ipv4, ipv6, nd, tcp, udp
+from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers, tcp, udp
 
 pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
@@ -75,7 +75,7 @@ INNER = {
     "parameter problem": answered(icmpv6.parameter_problem(ROUTER, MANAGER, 0, 6, ECHO)),
 }
 PACKETS = INNER | {
-    f"{name} in IPv4": ipv4.build(SOURCE, TARGET, ipv4.IPV6, packet, ident=number)
+    f"{name} in IPv4": ipv4.build(SOURCE, TARGET, numbers.PROTOCOL_41, packet, ident=number)
     for number, (name, packet) in enumerate(INNER.items(), 1)
 }
 

@@ -8,13 +8,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal, NamedTuple
 
 from manageout.doctor.reach.reach import FilterRefusal, PolicyVerdict, Way
-from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, TCP, UDP, Packet, Ruleset
+from manageout.linux.nft.evaluate import Packet, Ruleset
 from manageout.service.policy.filter_managers import calls_everybody
 from manageout.service.policy.report import rule_name
 from manageout.site.plan import ISATAP_DEVICE, XLAT_DEVICE, Plan, isatap_address
 from manageout.site.tables.site import Site
 from manageout.site.tables.translation import ManagerTable
 from manageout.wire.address import rfc6052_embed
+from manageout.wire.numbers import ICMP, ICMPV6, PROTOCOL_41, TCP, UDP
 
 
 def judge(

@@ -12,6 +12,7 @@ from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
 from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Severity, Theme
 from manageout.windows.text import any_address
+from manageout.wire.address import ISATAP_IDS
 
 rule = Theme()
 FORGETS = 14393
@@ -154,7 +155,7 @@ def named_by_suffix(facts: Facts) -> Iterator[tuple[str, ...]]:
 def public_inside(facts: Facts) -> Iterator[tuple[str, ...]]:
     """An ISATAP address with the u bit on a server."""
     for one in _isatap(facts):
-        if any(address.packed[8:12] == b"\x02\x00\x5e\xfe" for address in (*one.link_local, *one.ipv6)):
+        if any(address.packed[8:12] == ISATAP_IDS[True] for address in (*one.link_local, *one.ipv6)):
             yield (holding(one, (*one.link_local, *one.ipv6)),)
 
 

@@ -15,7 +15,7 @@ from manageout.lab.topology import HELPDESK, ISATAP_NAME, ISATAP_PREFIX, KIOSK
 from manageout.protocol.core.drops import Drop
 from manageout.service.process.rows import ClientRow, HostRow, Traffic
 from manageout.site.plan import isatap_address
-from manageout.wire import icmpv6, ipv6
+from manageout.wire import icmpv6, ipv6, numbers
 
 FORGED = 10
 COUNTED = 20
@@ -166,7 +166,7 @@ def _refused(run: Run, packet: bytes, reason: Drop) -> None:
 
 def _echo(source: IPv6Address, target: IPv6Address, hop_limit: int = 64) -> bytes:
     message = icmpv6.build(source.packed, target.packed, ECHO_REQUEST, 0, bytes(4) + b"manageout")
-    return ipv6.build(source.packed, target.packed, ipv6.ICMPV6, message, hop_limit=hop_limit)
+    return ipv6.build(source.packed, target.packed, numbers.ICMPV6, message, hop_limit=hop_limit)
 
 
 def _kernel_counter(node: str, program: str, name: str) -> int:

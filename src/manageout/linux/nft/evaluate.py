@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal, NamedTuple
 
-PROTOCOL_41, TCP, UDP, ICMP, ICMPV6 = 41, 6, 17, 1, 58
+from manageout.wire.numbers import ICMP, ICMPV6, TCP, UDP
+
 MAX_DEPTH = 16
 """Of jumps (NFT_JUMP_STACK_SIZE)."""
 _STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}

@@ -6,8 +6,9 @@ raw socket shows them as they are, without the header that says so, so it is mad
 
 from __future__ import annotations
 
-from manageout.linux.packets.tun import GSO_TCPV6, NEEDS_CSUM, PLAIN, VnetHdr
-from manageout.wire.ipv6 import HEADER_LENGTH, ICMPV6, TCP, UDP
+from manageout.wire.ipv6 import HEADER_LENGTH
+from manageout.wire.numbers import ICMPV6, TCP, UDP
+from manageout.wire.virtio import GSO_TCPV6, NEEDS_CSUM, PLAIN, VnetHdr
 
 _CHECKSUM_AT = {TCP: 16, UDP: 6, ICMPV6: 2}
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 
 from manageout.errors import KernelError, NotPermitted
 from manageout.linux.packets.mmsg import ReceiveBatch, SendBatch
+from manageout.wire.numbers import PROTOCOL_41
 
 BATCH = 64
-PROTOCOL_41 = 41
 _LARGEST = 65535
 _BUFFER = 16 << 20
 

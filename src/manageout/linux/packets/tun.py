@@ -17,15 +17,14 @@ import os
 import socket
 import struct
 from pathlib import Path
-from typing import NamedTuple
 
 from manageout.errors import KernelError, NotPermitted
+from manageout.wire.virtio import PLAIN, VNET_HEADER
 
-VNET_HDR = 10
 QUEUE, SUPER_QUEUE = 5000, 500
 """Packets, or super-packets, that wait in the kernel while this process is busy: 6 or 32 MB at most."""
 MAX_PACKET = 65535 + 40
-READ_SIZE = VNET_HDR + MAX_PACKET
+READ_SIZE = VNET_HEADER + MAX_PACKET
 BATCH = 64
 
 # include/uapi/linux/if_tun.h
@@ -37,33 +36,6 @@ _IFF_NO_PI = 0x1000
 _IFF_VNET_HDR = 0x4000
 _IFF_TUN_EXCL = 0x8000
 _F_CSUM, _F_TSO4, _F_TSO6, _F_USO4, _F_USO6 = 0x01, 0x02, 0x04, 0x20, 0x40
-
-# include/uapi/linux/virtio_net.h
-NEEDS_CSUM, DATA_VALID = 1, 2
-GSO_NONE, GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, GSO_ECN = 0, 1, 3, 4, 5, 0x80
-_VNET = struct.Struct("=BBHHHH")
-PLAIN = bytes(VNET_HDR)
-"""The header of a packet without offload."""
-
-
-class VnetHdr(NamedTuple):
-    """``struct virtio_net_hdr``; lengths and offsets in bytes from the start of the packet."""
-
-    flags: int = 0
-    gso_type: int = GSO_NONE
-    hdr_len: int = 0
-    gso_size: int = 0
-    csum_start: int = 0
-    csum_offset: int = 0
-
-    def pack(self) -> bytes:
-        """As the kernel wants it (host byte order)."""
-        return _VNET.pack(*self)
-
-
-def unpack_vnet(data: bytes | bytearray | memoryview) -> VnetHdr:
-    """The header at the start of ``data`` (at least 10 bytes)."""
-    return VnetHdr(*_VNET.unpack_from(data))
 
 
 class Tun:
@@ -78,7 +50,10 @@ class Tun:
         """What :meth:`read_blocks` has read; good until it is called again."""
         self.oversize: list[bytes] = []
         """What :meth:`read_blocks` has read that is longer: the device's MTU was raised."""
-        header, self._rest = bytearray(VNET_HDR), memoryview(bytearray(MAX_PACKET - mtu if vnet_hdr else 0))
+        header, self._rest = (
+            bytearray(VNET_HEADER),
+            memoryview(bytearray(MAX_PACKET - mtu if vnet_hdr else 0)),
+        )
         self._slots = [
             [(header, self.blocks[at : at + mtu], self._rest) for at in range(start, start + block, mtu)]
             for start in range(0, len(room), block)
@@ -107,7 +82,7 @@ class Tun:
         try:
             fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
             if vnet_hdr:
-                fcntl.ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("i", VNET_HDR))
+                fcntl.ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("i", VNET_HEADER))
             tun = cls(fd, name, socket.if_nametoindex(name), vnet_hdr, mtu)
             _quieten(name, mtu)
         except OSError as error:
@@ -162,7 +137,7 @@ class Tun:
         :class:`KernelError` when the device has gone.
         """
         spans: list[tuple[int, int]] = []
-        mtu, full, readv, fd = self.mtu, self.mtu + VNET_HDR, os.readv, self.fd
+        mtu, full, readv, fd = self.mtu, self.mtu + VNET_HEADER, os.readv, self.fd
         start = at = 0
         self.oversize = []
         try:
@@ -175,7 +150,7 @@ class Tun:
                         if size > full:
                             self.oversize.append(b"".join((into[1], self._rest[: size - full])))
                         else:
-                            end += size - VNET_HDR
+                            end += size - VNET_HEADER
                         if start < end:
                             spans.append((start, end))
                         start = at

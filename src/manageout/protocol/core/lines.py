@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from manageout.protocol.core.budget import Budget
+from manageout.protocol.core.bucket import TokenBucket
 
 MAX_SOURCES = 2048
 
@@ -14,14 +14,14 @@ class Lines:
 
     def __init__(self, rate: float, burst: float, each_rate: float, each_burst: float) -> None:
         """Lines a second and at once, in all and for each source."""
-        self._all = Budget(rate, burst)
+        self._all = TokenBucket(rate, burst)
         self._each = each_rate, each_burst
-        self._sources: OrderedDict[str, Budget] = OrderedDict()
+        self._sources: OrderedDict[str, TokenBucket] = OrderedDict()
         self._unsaid = 0
 
     def take(self, source: str, now: float) -> int | None:
         """How many were left out since the last line, if there may be one about ``source``; None: leave it out too."""
-        budget = self._sources.pop(source, None) or Budget(*self._each)
+        budget = self._sources.pop(source, None) or TokenBucket(*self._each)
         self._sources[source] = budget
         if len(self._sources) > MAX_SOURCES:
             self._sources.popitem(last=False)

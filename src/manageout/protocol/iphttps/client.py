@@ -43,7 +43,6 @@ from manageout.wire.iphttps import (
     PACKET,
     RETURN,
     SUPER_PACKET,
-    VNET_HEADER,
     DeChunker,
     HeadParser,
     OwnFramer,
@@ -52,6 +51,7 @@ from manageout.wire.iphttps import (
     build_request,
     parse_return,
 )
+from manageout.wire.virtio import VNET_HEADER
 
 PASSING = (408, 429, 500, 502, 503, 504)
 """HTTP statuses that may be others a second later; every other refusal is final until somebody mends it."""

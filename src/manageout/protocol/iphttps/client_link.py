@@ -12,9 +12,10 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.host import Host
 from manageout.protocol.iphttps.link import ODD_HEADERS, hidden_by_extensions
 from manageout.protocol.iphttps.values import SERVER, TUN, Framing
-from manageout.protocol.offload.cut import MTU, PLAIN, alike, harmless, more, packets_of, segment
+from manageout.protocol.offload.cut import MTU, alike, harmless, more, packets_of, segment
 from manageout.wire import ipv6, nd
-from manageout.wire.iphttps import PACKET, SUPER_PACKET, VNET_HEADER, build_record
+from manageout.wire.iphttps import PACKET, SUPER_PACKET, build_record
+from manageout.wire.virtio import PLAIN, VNET_HEADER
 
 
 class ClientLink:

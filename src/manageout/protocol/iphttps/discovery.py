@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from manageout.errors import WireError
-from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.owners import Neighbours
 from manageout.protocol.iphttps.session import Outbox, Session
@@ -82,7 +82,7 @@ class Discovery:
         self._outbox = outbox
         self._sessions = sessions
         self._random = random
-        self._copies = Allowance(COPIES_PER_SECOND, COPIES_PER_SECOND)
+        self._copies = TokenBucket(COPIES_PER_SECOND, COPIES_PER_SECOND)
         self.configure(config)
 
     def configure(self, config: ServerConfig) -> None:

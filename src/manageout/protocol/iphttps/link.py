@@ -13,20 +13,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from manageout.errors import WireError
-from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.discovery import Discovery, is_link_local
 from manageout.protocol.iphttps.owners import Neighbours
-from manageout.protocol.iphttps.session import PLAIN, Outbox, Session
+from manageout.protocol.iphttps.session import Outbox, Session
 from manageout.protocol.iphttps.values import STRICT_LIMIT, ServerConfig
 from manageout.protocol.offload.cut import MTU, alike, more, packets_of, segment
-from manageout.wire import icmpv6, ipv6, nd
-from manageout.wire.iphttps import SUPER_PACKET, VNET_HEADER, build_record
+from manageout.wire import icmpv6, ipv6, nd, numbers
+from manageout.wire.iphttps import SUPER_PACKET, build_record
+from manageout.wire.numbers import (
+    ESP,
+    ICMPV6,
+    NO_NEXT_HEADER,
+    TCP,
+    UDP,
+)
+from manageout.wire.virtio import PLAIN, VNET_HEADER
 
 ERRORS_PER_SECOND, ERROR_BURST = 100.0, 50.0
-ODD_HEADERS = frozenset({ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.DESTINATION_OPTIONS, ipv6.ICMPV6, ipv6.FRAGMENT})
+ODD_HEADERS = frozenset(
+    {numbers.HOP_BY_HOP, numbers.ROUTING, numbers.DESTINATION_OPTIONS, numbers.ICMPV6, numbers.FRAGMENT}
+)
 """Next headers behind which Neighbour Discovery or a source route may hide."""
-_SHORTEST = {ipv6.TCP: 20, ipv6.UDP: 8, ipv6.ICMPV6: 8, ipv6.ESP: 8, ipv6.NO_NEXT_HEADER: 0}
+_SHORTEST = {TCP: 20, UDP: 8, ICMPV6: 8, ESP: 8, NO_NEXT_HEADER: 0}
 """Bytes of upper-layer headers."""
 _NOWHERE = bytes(8)
 """::/64 has the unspecified, loopback, IPv4-compatible and IPv4-mapped addresses; none is beyond the link."""
@@ -41,7 +51,7 @@ class Link:
         self._neighbours = neighbours
         self._discovery = discovery
         self._outbox = outbox
-        self._errors = Allowance(ERRORS_PER_SECOND, ERROR_BURST)
+        self._errors = TokenBucket(ERRORS_PER_SECOND, ERROR_BURST)
         self.configure(config)
 
     def configure(self, config: ServerConfig) -> None:

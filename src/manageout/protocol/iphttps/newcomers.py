@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple
 
-from manageout.protocol.core.budget import Budget
+from manageout.protocol.core.bucket import TokenBucket
 
 
 class Source(NamedTuple):
@@ -144,8 +144,8 @@ class Failures:
     def __init__(self) -> None:
         self._debts: OrderedDict[str, Debt] = OrderedDict()
         self._all = Debt(ALL_RATE, ALL_MOST)
-        self._fresh = Budget(FRESH_RATE, FRESH_BURST)
-        self._spare = Budget(SPARE_RATE, SPARE_BURST)
+        self._fresh = TokenBucket(FRESH_RATE, FRESH_BURST)
+        self._spare = TokenBucket(SPARE_RATE, SPARE_BURST)
         self._proven: OrderedDict[str, None] = OrderedDict()
 
     def may_try(self, source: Source, now: float) -> bool:
@@ -183,12 +183,12 @@ class Comings:
     """How often each certificate connects: one that does nothing else must not keep the others waiting."""
 
     def __init__(self) -> None:
-        self._names: OrderedDict[str, Budget] = OrderedDict()
+        self._names: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def may_come(self, name: str, at_a_time: int, now: float) -> bool:
         """Whether one more connection of ``name``, which may have ``at_a_time``, is to be served."""
         rate, burst = COMINGS_RATE * at_a_time, COMINGS_BURST * at_a_time
-        budget = self._names[name] = self._names.pop(name, Budget(rate, burst))
+        budget = self._names[name] = self._names.pop(name, TokenBucket(rate, burst))
         budget.adjust(rate, burst)
         if len(self._names) > MAX_NAMES:
             self._names.popitem(last=False)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from http import HTTPStatus
 from itertools import count
 from math import ceil, inf
 
-from manageout.errors import WireError
+from manageout.errors import HeadError, OversizeError, WireError
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.discovery import Discovery
 from manageout.protocol.iphttps.link import Link
@@ -36,7 +37,6 @@ from manageout.wire.iphttps import (
     KEEPALIVE,
     PACKET,
     SUPER_PACKET,
-    VNET_HEADER,
     HeadParser,
     RequestHead,
     build_record,
@@ -44,6 +44,7 @@ from manageout.wire.iphttps import (
     build_response,
     build_return,
 )
+from manageout.wire.virtio import VNET_HEADER
 
 TICK = 10.0
 """Seconds between two looks at a connection, where nothing asks for an earlier one."""
@@ -110,7 +111,7 @@ class IpHttpsServer:
         self._serial += 1
         entry = self._sessions[session] = Session(session, self._serial, peer, now)
         if self._config.mode == "certificates" and peer.identity is None:
-            self._refuse(entry, 403, "Forbidden", "no client certificate")
+            self._refuse(entry, 403, "no client certificate")
             return
         if peer.identity is not None:
             self._make_way(self._identities.setdefault(peer.identity, []), entry)
@@ -151,8 +152,8 @@ class IpHttpsServer:
         self._forget(session)
         self._events.append(Close(session.number, reason, drop))
 
-    def _refuse(self, session: Session, status: int, phrase: str, reason: str) -> None:
-        header = self._config.server_header
+    def _refuse(self, session: Session, status: int, reason: str) -> None:
+        phrase, header = HTTPStatus(status).phrase, self._config.server_header
         self._outbox.stream(session, build_refusal(status, phrase, header, self._date()))
         self._end(session, reason)
 
@@ -171,8 +172,8 @@ class IpHttpsServer:
         try:
             whole = self._stream(session, data, now)
         except WireError as error:
-            oversize = error.message.startswith("oversize")
-            self._end(session, error.message, Drop.OVERSIZE if oversize else Drop.NOT_IPV6)
+            drop = Drop.OVERSIZE if isinstance(error, OversizeError) else Drop.NOT_IPV6
+            self._end(session, error.message, drop)
             return
         if whole or not session.pending:
             session.half_since = 0.0
@@ -215,7 +216,7 @@ class IpHttpsServer:
         plain = [body for kind, body in records if kind == PACKET]
         for packet in plain:
             if len(packet) > STRICT_LIMIT:
-                raise WireError(f"oversize packet: {len(packet)} bytes, at most {STRICT_LIMIT}")
+                raise OversizeError(len(packet), STRICT_LIMIT)
         # Neighbour Discovery comes in plain records: what it binds, the others may use.
         if plain:
             self._link.from_client(session, plain, now)
@@ -236,23 +237,21 @@ class IpHttpsServer:
     def _head(self, session: Session, parser: HeadParser, data: bytes | memoryview, now: float) -> int:
         try:
             parser.feed(data)
-        except WireError as error:
-            too_long = "too long" in error.message
-            status, phrase = (431, "Request Header Fields Too Large") if too_long else (400, "Bad Request")
-            self._refuse(session, status, phrase, error.message)
+        except HeadError as error:
+            self._refuse(session, error.status, error.message)
             return 0
         head = parser.head
         if head is None:
             return 0
         if not isinstance(head, RequestHead):
-            self._refuse(session, 400, "Bad Request", "an HTTP answer, not a request")
+            self._refuse(session, 400, "an HTTP answer, not a request")
         elif head.method != "POST":
-            self._refuse(session, 405, "Method Not Allowed", f"method {head.method}, not POST")
+            self._refuse(session, 405, f"method {head.method}, not POST")
         elif head.path.partition("?")[0].lower() not in self._paths:
-            self._refuse(session, 404, "Not Found", f"path {head.path[:100]} is not served")
+            self._refuse(session, 404, f"path {head.path[:100]} is not served")
         elif "transfer-encoding" in head.headers:
             # 2.1: the body is bare packets, which no length but 2^64-1 describes. Chunks would stand in between.
-            self._refuse(session, 501, "Not Implemented", "request with a transfer coding")
+            self._refuse(session, 501, "request with a transfer coding")
         else:
             return self._accept(session, head, parser.rest, now)
         return 0
@@ -301,7 +300,7 @@ class IpHttpsServer:
         config = self._config
         if session.head is not None:
             reason = f"no HTTP head within {config.head_timeout:g} s"
-            self._refuse(session, 408, "Request Timeout", reason)
+            self._refuse(session, 408, reason)
             return
         if session.half_since and now >= session.half_since + config.stall_timeout:
             reason = f"a packet stayed half received for {config.stall_timeout:g} s"

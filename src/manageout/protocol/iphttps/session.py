@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from math import inf
 
-from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.values import STRICT_LIMIT, TUN, ClientView, Peer
 from manageout.protocol.offload.cut import more
 from manageout.protocol.offload.join import StockStream
-from manageout.wire.iphttps import (
-    PACKET,
-    SUPER_PACKET,
-    VNET_HEADER,
-    HeadParser,
-    OwnFramer,
-    PacketFramer,
-    build_record,
-)
+from manageout.wire.iphttps import PACKET, SUPER_PACKET, HeadParser, OwnFramer, PacketFramer, build_record
+from manageout.wire.virtio import PLAIN, VNET_HEADER
 
-PLAIN = bytes(VNET_HEADER)
-"""The ``virtio_net_hdr`` of a packet without offload."""
 ODD_PER_SECOND, ODD_BURST = 50.0, 100.0
 """Neighbour Discovery and multicast that one client may cause."""
 COPIES_PER_SECOND, COPIES_BURST = 400.0, 2_000.0
@@ -85,8 +76,8 @@ class Session:
         self.stock: StockStream | PacketFramer | None = None
         self.own: OwnFramer | None = None
         self.addresses: dict[bytes, Neighbour] = {}
-        self.allowance = Allowance(ODD_PER_SECOND, ODD_BURST)
-        self.copies = Allowance(COPIES_PER_SECOND, COPIES_BURST)
+        self.allowance = TokenBucket(ODD_PER_SECOND, ODD_BURST)
+        self.copies = TokenBucket(COPIES_PER_SECOND, COPIES_BURST)
         self.out: list[bytes] = []
         self.blocked = False
         self.returns = False

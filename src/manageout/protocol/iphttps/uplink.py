@@ -12,7 +12,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from manageout.protocol.core.budget import Budget
+from manageout.protocol.core.bucket import TokenBucket
 
 MOVES_PER_SECOND, MOVES_AT_ONCE = 0.5, 4.0
 """A way that flaps makes us connect anew, or ask, no more often."""
@@ -52,7 +52,7 @@ class Uplink:
         self._local = local
         self._used: Way | None = None
         self._lost = False
-        self._moves, self._checks = (Budget(MOVES_PER_SECOND, MOVES_AT_ONCE) for _ in range(2))
+        self._moves, self._checks = (TokenBucket(MOVES_PER_SECOND, MOVES_AT_ONCE) for _ in range(2))
 
     def connected(self, way: Way | None) -> None:
         """A connection was made over ``way``."""

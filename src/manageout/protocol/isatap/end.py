@@ -19,14 +19,14 @@ from enum import Enum
 from typing import ClassVar, Generic, TypeVar
 
 from manageout.errors import WireError
-from manageout.protocol.core.budget import Budget
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.isatap.errors import FailedDelivery, failed_delivery
 from manageout.protocol.isatap.flows import Flows
 from manageout.protocol.isatap.link import LinkState, Verdict
-from manageout.protocol.isatap.nd import MAY_BE_ND, PROTOCOL, TTL
-from manageout.wire import icmpv6, ipv4, ipv6, nd
+from manageout.protocol.isatap.nd import MAY_BE_ND, TTL
+from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers
 
 
 class Endpoint(Enum):
@@ -50,7 +50,7 @@ class IsatapEnd(ABC, Generic[EventT]):
     def __init__(self, link: LinkState, random: Callable[[], float], max_drop_sources: int) -> None:
         self.link, self._flows = link, Flows(link)
         self.drops = DropTable(max_drop_sources)
-        self._errors = Budget(rate=200.0, burst=50.0)
+        self._errors = TokenBucket(rate=200.0, burst=50.0)
         self._ident = int(random() * 65536)
         self._out: list[tuple[Endpoint, bytes]] = []
         self._events: list[EventT] = []
@@ -92,7 +92,7 @@ class IsatapEnd(ABC, Generic[EventT]):
     # From the underlay
 
     def _from_underlay(self, outer: bytes, now: float) -> None:
-        if len(outer) >= 20 and outer[9] == ipv4.ICMP:
+        if len(outer) >= 20 and outer[9] == numbers.ICMP:
             self._icmp_error(outer, now)
             return
         verdict, reason, packet, peer = self._flows.decapsulate(outer)
@@ -167,7 +167,7 @@ class IsatapEnd(ABC, Generic[EventT]):
 
     def _send(self, packet: bytes, locator: bytes, peer: bytes) -> None:
         """Encapsulate a packet of our own."""
-        outer = ipv4.build(locator, peer, PROTOCOL, packet, ttl=TTL, ident=self._next_ident())
+        outer = ipv4.build(locator, peer, numbers.PROTOCOL_41, packet, ttl=TTL, ident=self._next_ident())
         self._out.append((UNDERLAY, outer))
 
     def _next_ident(self) -> int:

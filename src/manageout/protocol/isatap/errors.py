@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from manageout.wire import icmpv4, ipv4, ipv6
+from manageout.wire import icmpv4, ipv4, ipv6, numbers
 from manageout.wire.address import embedded_isatap
 
 _EMPTY = (icmpv4.FRAGMENTATION_NEEDED, icmpv4.PORT_UNREACHABLE)
@@ -34,7 +34,7 @@ def failed_delivery(outer: bytes) -> FailedDelivery | None:
     if message.type == icmpv4.DESTINATION_UNREACHABLE and message.code in _EMPTY:
         return None
     header, inner = message.quoted()
-    if header.protocol != ipv4.IPV6:
+    if header.protocol != numbers.PROTOCOL_41:
         return None
     return FailedDelivery(header.src, header.dst, inner if len(inner) >= ipv6.HEADER_LENGTH else b"")
 

@@ -7,7 +7,7 @@ that is looked at. Whatever is not quite plain is left to the rules themselves; 
 from __future__ import annotations
 
 from manageout.protocol.isatap.link import LinkState, Result, Verdict, outer_header
-from manageout.wire.ipv6 import TCP, UDP
+from manageout.wire.numbers import TCP, UDP
 
 MAX_FLOWS = 4096
 _PLAIN = frozenset({TCP, UDP})

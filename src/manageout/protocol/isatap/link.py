@@ -51,9 +51,10 @@ from typing import NamedTuple
 
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix, PrefixTable
-from manageout.wire.ecn import ecn_decapsulate, ecn_encapsulate
+from manageout.protocol.isatap.ecn import ecn_decapsulate, ecn_encapsulate
+from manageout.wire.address import ISATAP_IDS
+from manageout.wire.numbers import ICMPV6, PROTOCOL_41
 
-PROTOCOL_41 = 41
 OUTER_HEADER = 20
 INNER_HEADER = 40
 OUTER_TTL = 64
@@ -61,9 +62,6 @@ LINK_LOCAL = bytes.fromhex("fe80000000000000")
 MAPPED = bytes(10) + b"\xff\xff"
 ZERO_96 = bytes(12)
 UNSPECIFIED = bytes(16)
-# RFC 5214 6.1: the universal bit may have either value on receipt.
-ISATAP_IDS = frozenset({b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe"})
-ICMPV6 = 58
 ND_TYPES = range(133, 138)
 ADMITTED_CACHE = 4096
 

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from manageout.protocol.isatap.registry import interface_id
-from manageout.wire import ipv4, ipv6, nd
-from manageout.wire.address import isatap_link_local
+from manageout.wire import ipv4, ipv6, nd, numbers
+from manageout.wire.address import ISATAP_IDS, isatap_identifier, isatap_link_local
 from manageout.wire.checksum import sum16
+from manageout.wire.numbers import (
+    PROTOCOL_41,
+)
 
-PROTOCOL = 41
-"""IPv6 in IPv4 (RFC 4213 3.5)."""
 TTL = 64
 MAY_BE_ND = frozenset(
-    {ipv6.ICMPV6, ipv6.HOP_BY_HOP, ipv6.ROUTING, ipv6.FRAGMENT, ipv6.AUTHENTICATION, ipv6.DESTINATION_OPTIONS}
+    {
+        numbers.ICMPV6,
+        numbers.HOP_BY_HOP,
+        numbers.ROUTING,
+        numbers.FRAGMENT,
+        numbers.AUTHENTICATION,
+        numbers.DESTINATION_OPTIONS,
+    }
 )
 """Next headers behind which Neighbour Discovery can be; the other packets need no closer look."""
 LINK_LOCAL_PREFIX = b"\xfe\x80" + bytes(6)
 
-_U_CLEAR, _U_SET = b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe"
 _RS_SHAPE = b"\x00\x08\x3a\xff"  # payload length 8, ICMPv6, hop limit 255
 _RS_LENGTH = 20 + 40 + 8
 _PSEUDO = 8 + 58  # length and next header of the pseudo-header
@@ -31,7 +37,7 @@ _PSEUDO = 8 + 58  # length and next header of the pseudo-header
 
 def link_local(v4: bytes, u_bit: bool) -> bytes:
     """``fe80::[02]00:5efe:v4`` with the u bit as given."""
-    return LINK_LOCAL_PREFIX + interface_id(v4, u_bit)
+    return LINK_LOCAL_PREFIX + isatap_identifier(v4, u_bit)
 
 
 def link_local_forms(v4: bytes) -> tuple[bytes, bytes]:
@@ -56,7 +62,7 @@ def is_plain_solicitation(outer: bytes) -> bool:
         and outer[20] >> 4 == 6
         and outer[28:36] == LINK_LOCAL_PREFIX
         and outer[40:44] == outer[12:16]
-        and outer[36:40] in (_U_CLEAR, _U_SET)
+        and outer[36:40] in ISATAP_IDS
         and (int.from_bytes(outer[28:], "big") + _PSEUDO) % 0xFFFF == 0
     )
 
@@ -74,7 +80,7 @@ class AdvertisementTemplate:
         self.size = len(inner_forms[0])
         """Bytes of the IPv6 packet."""
         self._locator = locator
-        outer = ipv4.build(locator, nobody, PROTOCOL, inner_forms[0], ttl=TTL)
+        outer = ipv4.build(locator, nobody, PROTOCOL_41, inner_forms[0], ttl=TTL)
         self._outer_sum = sum16(outer[:10] + outer[12:20])
         self._outer = outer[:4], outer[6:10]
         self._forms = tuple(

@@ -17,6 +17,8 @@ from array import array
 from collections.abc import Iterable, Iterator, KeysView, Sequence
 from typing import NamedTuple
 
+from manageout.wire.address import isatap_identifier
+
 U_BIT = 1
 """Flag: the host's interface identifier has the u bit set (0200:5efe)."""
 
@@ -44,12 +46,7 @@ class HostRecord(NamedTuple):
 
     def interface_id(self) -> bytes:
         """The 8 bytes that follow a prefix in this host's addresses (RFC 5214 6.1)."""
-        return interface_id(self.v4, bool(self.flags & U_BIT))
-
-
-def interface_id(v4: bytes, u_bit: bool) -> bytes:
-    """An ISATAP interface identifier with the u bit given rather than derived."""
-    return (b"\x02\x00\x5e\xfe" if u_bit else b"\x00\x00\x5e\xfe") + v4
+        return isatap_identifier(self.v4, bool(self.flags & U_BIT))
 
 
 class Registry:

@@ -1,8 +1,7 @@
 """Super-packets of a TUN device, taken apart: what a network card does elsewhere. Joining is ``stock_stream``'s.
 
-A super-packet is up to 64 KiB of one TCP or UDP flow with one header, behind a ``struct virtio_net_hdr`` (include/
-uapi/linux/virtio_net.h, host byte order) that says how it would be cut, and where a checksum is missing. A peer
-with stock framing, or a path that cannot carry them, gets packets instead.
+A super-packet is up to 64 KiB of one TCP or UDP flow with one header, behind a ``virtio_net_hdr``. A peer with stock
+framing, or a path that cannot carry them, gets packets instead.
 """
 
 from __future__ import annotations
@@ -11,14 +10,19 @@ from struct import Struct
 
 from manageout.errors import WireError
 from manageout.wire.checksum import checksum, pseudo6
-from manageout.wire.ipv6 import TCP, UDP, walk_extensions
+from manageout.wire.ipv6 import walk_extensions
+from manageout.wire.numbers import TCP, UDP
+from manageout.wire.virtio import (
+    DATA_VALID,
+    GSO_ECN,
+    GSO_NONE,
+    GSO_TCPV6,
+    GSO_UDP_L4,
+    HEADER,
+    NEEDS_CSUM,
+    PLAIN,
+)
 
-HEADER = Struct("=BBHHHH")
-"""flags, gso_type, hdr_len, gso_size, csum_start, csum_offset."""
-PLAIN = bytes(HEADER.size)
-NEEDS_CSUM, DATA_VALID = 1, 2
-GSO_NONE, GSO_TCPV6, GSO_UDP_L4 = 0, 4, 5
-GSO_ECN = 0x80
 MTU = 1280
 """Of the links whose packets come here: bytes, the least of IPv6 (RFC 8200 5; [MS-IPHTTPS] 3.2.3.1)."""
 MAX_LENGTH = 65535

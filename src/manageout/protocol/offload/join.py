@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from struct import Struct, pack
 
-from manageout.errors import WireError
-from manageout.protocol.offload.cut import GSO_TCPV6, HEADER, MAX_LENGTH, MTU, NEEDS_CSUM, PLAIN
+from manageout.errors import OversizeError, WireError
+from manageout.protocol.offload.cut import MAX_LENGTH, MTU
 from manageout.wire.checksum import pseudo6
-from manageout.wire.ipv6 import TCP
+from manageout.wire.numbers import TCP
+from manageout.wire.virtio import GSO_TCPV6, HEADER, NEEDS_CSUM, PLAIN
 
 _IPV6 = 40
 _WORD = Struct("!H")
@@ -66,7 +67,7 @@ class StockStream:
                 break
             size = _IPV6 + (whole[start + 4] << 8 | whole[start + 5])
             if size > limit:
-                raise WireError(f"oversize packet: {size} bytes, at most {limit}")
+                raise OversizeError(size, limit)
             after = start + size
             if after > end:
                 self._wanted = size

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from manageout.protocol.offload.cut import alike, size_of
 from manageout.protocol.offload.join import SIZE, join, run
 from manageout.wire.checksum import sum16
-from manageout.wire.ipv6 import TCP
+from manageout.wire.numbers import TCP
 
 FEWEST = 3
 """Packets that make a run."""

@@ -6,10 +6,10 @@ None is sent about an ICMP error, a later fragment, or to an address that is not
 from __future__ import annotations
 
 from manageout.errors import WireError
-from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.mappings import Mappings, illegal6
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, numbers
 from manageout.wire.special import illegal4
 
 PRECEDENCE = 0xC0
@@ -27,7 +27,7 @@ class Answers:
 
     def __init__(self, mappings: Mappings, rate: float, burst: float) -> None:
         self._maps = mappings
-        self._allowance = Allowance(rate, burst)
+        self._allowance = TokenBucket(rate, burst)
 
     def too_big4(self, original: bytes, mtu: int, now: float) -> bytes | None:
         """RFC 7915 4: Fragmentation Needed."""
@@ -76,12 +76,12 @@ class Answers:
         source, destination = original[12:16], original[16:20]
         if original[6] & 0x1F or original[7] or illegal4(source) or illegal4(destination):
             return None
-        about_error = original[9] == ipv4.ICMP and (
+        about_error = original[9] == numbers.ICMP and (
             len(original) <= start or original[start] not in _QUERIES4
         )
         if about_error or not self._allowance.take(now):
             return None
-        return ipv4.build(self._maps.own4, source, ipv4.ICMP, message, tos=PRECEDENCE)
+        return ipv4.build(self._maps.own4, source, numbers.ICMP, message, tos=PRECEDENCE)
 
     def _send6(self, original: bytes, packet: bytes | None, now: float) -> bytes | None:
         if packet is None or illegal6(original[8:24]) or not self._allowance.take(now):
@@ -91,6 +91,6 @@ class Answers:
 
 def _is_icmpv6(packet: bytes) -> bool:
     try:
-        return ipv6.walk_extensions(packet).next_header == ipv6.ICMPV6
+        return ipv6.walk_extensions(packet).next_header == numbers.ICMPV6
     except WireError:
         return True  # nobody can tell

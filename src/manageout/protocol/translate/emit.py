@@ -6,7 +6,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from manageout.protocol.translate.whole import DF_LIMIT, HEADER4, PACK6, header4
-from manageout.wire.ipv6 import FRAGMENT, Fragment
+from manageout.wire.ipv6 import Fragment
+from manageout.wire.numbers import FRAGMENT
 
 _FRAGMENT = Struct("!BBHI")
 _FRAGMENT_ROOM = 48

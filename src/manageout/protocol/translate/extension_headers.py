@@ -9,19 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from manageout.errors import WireError
-from manageout.wire.ipv6 import (
+from manageout.wire.ipv6 import HEADER_LENGTH, MAX_EXTENSIONS, Fragment, parse_header
+from manageout.wire.numbers import (
     AUTHENTICATION,
     DESTINATION_OPTIONS,
     FRAGMENT,
-    HEADER_LENGTH,
     HIP,
     HOP_BY_HOP,
-    MAX_EXTENSIONS,
     MOBILITY,
     ROUTING,
     SHIM6,
-    Fragment,
-    parse_header,
 )
 
 _SKIPPED = frozenset({HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS})

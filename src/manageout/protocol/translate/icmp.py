@@ -7,11 +7,12 @@ the translated quotation, with their extensions where the other family has a pla
 from __future__ import annotations
 
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate.icmp_extensions import join, split, with_interface
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.quote import Untranslatable, quote_to4, quote_to6
-from manageout.protocol.translate.whole import DIFFERENCE, ICMPV6, Mtus, adjusted
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
-from manageout.wire.icmp_extensions import join, split, with_interface
+from manageout.protocol.translate.whole import DIFFERENCE, ECHO4, ECHO6, Mtus, adjusted
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, numbers
+from manageout.wire.numbers import ICMPV6
 
 PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)
 """RFC 1191 7.1: what to guess when a router names no MTU."""
@@ -19,8 +20,6 @@ ROOM4 = 576 - 28
 ROOM6 = ipv6.MINIMUM_MTU - 48
 LEAST4 = 68
 """RFC 791 3.2: what every IPv4 link carries."""
-ECHO4 = {icmpv4.ECHO_REQUEST: icmpv6.ECHO_REQUEST, icmpv4.ECHO_REPLY: icmpv6.ECHO_REPLY}
-ECHO6 = {number: kind for kind, number in ECHO4.items()}
 ERRORS4 = frozenset({icmpv4.DESTINATION_UNREACHABLE, icmpv4.TIME_EXCEEDED, icmpv4.PARAMETER_PROBLEM})
 ERRORS6 = frozenset(range(1, 5))
 
@@ -31,7 +30,7 @@ _POINTER4 = {0: 0, 1: 1, 2: 4, 3: 4, 8: 7, 9: 6}
 _POINTER4 |= dict.fromkeys(range(12, 16), 8) | dict.fromkeys(range(16, 20), 24)
 _POINTER6 = {0: 0, 1: 1, 4: 2, 5: 2, 6: 9, 7: 8}
 _POINTER6 |= dict.fromkeys(range(8, 24), 12) | dict.fromkeys(range(24, 40), 16)
-_FRAGMENT = bytes((ipv6.FRAGMENT,))
+_FRAGMENT = bytes((numbers.FRAGMENT,))
 _NEXT_HEADER = 6  # the pointer to the field that names an unknown protocol
 
 

@@ -15,27 +15,23 @@ from manageout.protocol.translate.extension_headers import walk
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import (
     DF_LIMIT,
+    ECHO4,
+    ECHO6,
     HEADER4,
-    ICMP,
-    ICMPV6,
     PACK6,
-    TCP,
-    UDP,
     addresses,
     adjusted,
     header4,
 )
-from manageout.wire import ipv4, ipv6
+from manageout.wire import ipv4, ipv6, numbers
+from manageout.wire.numbers import ICMP, ICMPV6, IGMP, TCP, UDP
 from manageout.wire.special import illegal4
 
 FRAGMENT_HEADER = Struct("!BBHI")
-IGMP = 2
 # Numbers that would be read as something else behind the other header: IPv6 extension headers and ICMPv6 in
 # IPv4, ICMP and IGMP in IPv6. Nobody sends them; passed on, they would slip through rules about protocols.
 FOREIGN4 = frozenset({0, 43, 44, 58, 60, 135, 139, 140})
 FOREIGN6 = frozenset({ICMP, IGMP})
-_ECHO4 = {8: 128, 0: 129}
-_ECHO6 = {128: 8, 129: 0}
 _ERRORS4 = frozenset({3, 4, 5, 11, 12})
 
 
@@ -73,7 +69,7 @@ def quote_to6(maps: Mappings, quoted: bytes, *, turned: bool = False) -> bytes:
     if header.is_fragment:
         word = header.fragment_offset << 3 | header.more_fragments
         fragment = FRAGMENT_HEADER.pack(following, 0, word, header.ident)
-        following = ipv6.FRAGMENT
+        following = numbers.FRAGMENT
     word = 0x6000_0000 | header.tos << 20
     # A total length near 65535 outgrows the payload length with a Fragment header; no such packet can have been.
     length = min(0xFFFF, length + len(fragment))
@@ -125,7 +121,7 @@ def _body4(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes
         return body
     if body[0] in _ERRORS4:
         raise Untranslatable(Drop.ERROR_IN_ERROR)
-    kind = _ECHO4.get(body[0])
+    kind = ECHO4.get(body[0])
     if kind is None:
         raise Untranslatable(Drop.QUOTE_MALFORMED)
     return _put_checksum(bytes((kind,)) + body[1:], 2, body[0] << 8, (kind << 8) + new + length + ICMPV6)
@@ -139,7 +135,7 @@ def _body6(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes
         return body
     if body[0] < 128:
         raise Untranslatable(Drop.ERROR_IN_ERROR)
-    kind = _ECHO6.get(body[0])
+    kind = ECHO6.get(body[0])
     if kind is None:
         raise Untranslatable(Drop.QUOTE_MALFORMED)
     return _put_checksum(bytes((kind,)) + body[1:], 2, (body[0] << 8) + old + length + ICMPV6, kind << 8)

@@ -63,9 +63,6 @@ from manageout.protocol.translate.whole import (
     DIFFERENCE,
     HEADER4,
     HEADER6,
-    ICMP,
-    ICMPV6,
-    UDP,
     FastPath,
     Mtus,
     Translation,
@@ -75,6 +72,7 @@ from manageout.protocol.translate.whole import (
 )
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
 from manageout.wire.ipv6 import Fragment
+from manageout.wire.numbers import ICMP, ICMPV6, UDP
 from manageout.wire.special import illegal4
 
 __all__ = ["Mtus", "Translation", "Translator", "Verdict"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.extension_headers import Chain
-from manageout.protocol.translate.icmp import ECHO4, ECHO6, echo_to4, echo_to6, error_to4, error_to6
+from manageout.protocol.translate.icmp import echo_to4, echo_to6, error_to4, error_to6
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.quote import FOREIGN4, FOREIGN6, IGMP, Untranslatable
-from manageout.protocol.translate.whole import ICMP, ICMPV6, TCP, UDP, Mtus, addresses, upper_layer
+from manageout.protocol.translate.quote import FOREIGN4, FOREIGN6, Untranslatable
+from manageout.protocol.translate.whole import ECHO4, ECHO6, Mtus, addresses, upper_layer
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
 from manageout.wire.checksum import transport_checksum6
+from manageout.wire.numbers import ICMP, ICMPV6, IGMP, TCP, UDP
 
 UDP_HEADER = 8
 

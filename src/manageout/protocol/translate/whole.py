@@ -14,11 +14,12 @@ from typing import NamedTuple
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.offload import cut as segment
 from manageout.protocol.translate.mappings import Mappings, illegal6
+from manageout.wire import icmpv4, icmpv6, virtio
+from manageout.wire.numbers import ICMP, ICMPV6, TCP, UDP
 from manageout.wire.special import illegal4
 
 HEADER4, HEADER6 = 20, 40
 DIFFERENCE = HEADER6 - HEADER4
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 LARGEST4 = 0xFFFF
 HEAD = 128
 """Bytes that hold every header the fast path looks at."""
@@ -27,21 +28,20 @@ DF_LIMIT = 1260
 
 PACK4 = Struct("!BBHHHBBH4s4s")
 PACK6 = Struct("!IHBB16s16s")
-_ECHO4 = {8: 128, 0: 129}
-_ECHO6 = {128: 8, 129: 0}
+ECHO4 = {icmpv4.ECHO_REQUEST: icmpv6.ECHO_REQUEST, icmpv4.ECHO_REPLY: icmpv6.ECHO_REPLY}
+ECHO6 = {number: kind for kind, number in ECHO4.items()}
 _CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}
 _SHORTEST = {TCP: 20, UDP: 8, ICMP: 8, ICMPV6: 8}
-_GSO_TCPV4 = 1
 _GSO_KINDS = {
     6: {
-        segment.GSO_NONE: segment.GSO_NONE,
-        segment.GSO_TCPV6: _GSO_TCPV4,
-        segment.GSO_UDP_L4: segment.GSO_UDP_L4,
+        virtio.GSO_NONE: virtio.GSO_NONE,
+        virtio.GSO_TCPV6: virtio.GSO_TCPV4,
+        virtio.GSO_UDP_L4: virtio.GSO_UDP_L4,
     },
     4: {
-        segment.GSO_NONE: segment.GSO_NONE,
-        _GSO_TCPV4: segment.GSO_TCPV6,
-        segment.GSO_UDP_L4: segment.GSO_UDP_L4,
+        virtio.GSO_NONE: virtio.GSO_NONE,
+        virtio.GSO_TCPV4: virtio.GSO_TCPV6,
+        virtio.GSO_UDP_L4: virtio.GSO_UDP_L4,
     },
 }
 
@@ -134,13 +134,13 @@ class FastPath:
         is. SLOW: take it apart (:func:`segments`) and translate what it stands for.
         """
         size = size or len(packet)
-        flags, gso, header_length, piece, start, offset = segment.HEADER.unpack(vnet_header)
+        flags, gso, header_length, piece, start, offset = virtio.HEADER.unpack(vnet_header)
         version = packet[0] >> 4 if packet else 0
-        if not flags & segment.NEEDS_CSUM:
+        if not flags & virtio.NEEDS_CSUM:
             result = SLOW if gso else self._judge(packet, ident, size, False, size)
-            return result._replace(packet=segment.PLAIN + result.packet) if result.packet else result
+            return result._replace(packet=virtio.PLAIN + result.packet) if result.packet else result
         kinds = _GSO_KINDS.get(version)
-        kind = kinds.get(gso & ~segment.GSO_ECN) if kinds else None
+        kind = kinds.get(gso & ~virtio.GSO_ECN) if kinds else None
         ip = HEADER6 if version == 6 else HEADER4
         if kind is None or start != ip or len(packet) < ip:
             return SLOW
@@ -151,7 +151,7 @@ class FastPath:
             or len(packet) < ip + _SHORTEST[protocol]
         ):
             return SLOW
-        if kind and (kind == segment.GSO_UDP_L4) != (protocol == UDP):
+        if kind and (kind == virtio.GSO_UDP_L4) != (protocol == UDP):
             return SLOW
         upper = 8 if protocol == UDP else (packet[ip + 12] >> 4) * 4
         if kind and (not piece or upper < _SHORTEST[protocol] or ip + upper > len(packet)):
@@ -161,8 +161,8 @@ class FastPath:
         if result.verdict is not Verdict.FORWARD:
             return result
         change = -DIFFERENCE if version == 6 else DIFFERENCE
-        header = segment.HEADER.pack(
-            flags, kind | gso & segment.GSO_ECN, max(0, header_length + change), piece, start + change, offset
+        header = virtio.HEADER.pack(
+            flags, kind | gso & virtio.GSO_ECN, max(0, header_length + change), piece, start + change, offset
         )
         return result._replace(packet=header + result.packet)
 
@@ -260,7 +260,7 @@ def upper_layer(
     value = packet[field] << 8 | packet[field + 1]
     if protocol in (ICMP, ICMPV6):
         # ICMPv6 counts the pseudo-header, ICMP does not (RFC 7915 4.2, 5.2).
-        number = (_ECHO4 if protocol == ICMP else _ECHO6).get(packet[start])
+        number = (ECHO4 if protocol == ICMP else ECHO6).get(packet[start])
         if number is None or packet[start + 1] or partial or (protocol == ICMP) != (start == HEADER4):
             return None
         words = packet[start] << 8, number << 8
@@ -289,14 +289,14 @@ def segments(vnet_header: bytes, packet: bytes) -> list[bytes]:
     start = (packet[0] & 15) * 4 if len(packet) >= HEADER4 else 0
     if start < HEADER4 or len(packet) < start or packet[0] >> 4 != 4:
         return []
-    flags, gso, header_length, size, at, offset = segment.HEADER.unpack(vnet_header)
-    if not flags & segment.NEEDS_CSUM:
+    flags, gso, header_length, size, at, offset = virtio.HEADER.unpack(vnet_header)
+    if not flags & virtio.NEEDS_CSUM:
         return [] if gso else [packet]
     if at != start:
         return []
     # IPv4 addresses as ::a.b.c.d give the same pseudo-header sum, so IPv6's segmentation serves both.
-    kind = segment.GSO_TCPV6 | gso & segment.GSO_ECN if gso & ~segment.GSO_ECN == _GSO_TCPV4 else gso
-    header = segment.HEADER.pack(flags, kind, header_length, size, HEADER6, offset)
+    kind = virtio.GSO_TCPV6 | gso & virtio.GSO_ECN if gso & ~virtio.GSO_ECN == virtio.GSO_TCPV4 else gso
+    header = virtio.HEADER.pack(flags, kind, header_length, size, HEADER6, offset)
     source, destination = bytes(12) + packet[12:16], bytes(12) + packet[16:20]
     body = packet[start:]
     whole = PACK6.pack(0x6000_0000, len(body) & 0xFFFF, packet[9], 64, source, destination) + body

@@ -26,7 +26,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.events import KernelMonitor
 from manageout.linux.netlink.links import Netlink
-from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.restraint import Restraint
 from manageout.service.daemon import advertised, kernel_findings
 from manageout.service.daemon.cards import Cards
@@ -82,7 +82,7 @@ class KernelWatch(Role):
         self._board = Board()
         self._filters = FilterWatch(site, plan, self._board)
         self._restraint = Restraint()
-        self._ours: dict[tuple[str, str], Allowance] = {}
+        self._ours: dict[tuple[str, str], TokenBucket] = {}
         self._rests: dict[tuple[str, str], float] = {}
         """Until when something of ours is not put back, because it was too often."""
         self._refusals: dict[tuple[str, str], str] = {}
@@ -225,7 +225,7 @@ class KernelWatch(Role):
             self._refusals[key] = error.message
             return kernel_findings.unmended(step, error.message)
         self._refusals.pop(key, None)
-        if not self._ours.setdefault(key, Allowance(OURS, OURS_AT_ONCE)).take(now):
+        if not self._ours.setdefault(key, TokenBucket(OURS, OURS_AT_ONCE)).take(now):
             self._rests[key] = now + REST
         self._mended[step.kind.value or "OTHER"] += 1
         self._board.say(logging.WARNING, f"put back what somebody changed: {step.text}", now)

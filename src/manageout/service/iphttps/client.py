@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from manageout.errors import ConnectError, ManageoutError, PkiError
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
-from manageout.protocol.core.budget import Budget
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.iphttps import values as iphttps
 from manageout.protocol.iphttps.client import IpHttpsClient
@@ -90,7 +90,7 @@ class IpHttpsClientService(Role):
         )
         self.machine = IpHttpsClient(config, options.interface_id, random.random)
         self._uplink = UplinkWatch(netlink, tun.name, self._on_verdict, self._on_network_change)
-        self._changes = Budget(MOVES_PER_SECOND, MOVES_AT_ONCE)
+        self._changes = TokenBucket(MOVES_PER_SECOND, MOVES_AT_ONCE)
         self._dialer = Dialer(options.gateway, options.proxy, self._uplink.device)
         self._stream: TlsStream | None = None
         self._writing = False

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from typing import TypeVar
 
-from manageout.wire.address import rfc6052_embed
+from manageout.wire.address import ISATAP_IDS, rfc6052_embed
 
-_ISATAP = 0x00005EFE << 32
+_ISATAP = int.from_bytes(ISATAP_IDS[0]) << 32
 _U_BIT = 0x02000000 << 32
 
 Network = TypeVar("Network", IPv4Network, IPv6Network)

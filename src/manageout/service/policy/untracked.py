@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft import program as nft
-from manageout.linux.nft.evaluate import ICMP, ICMPV6, PROTOCOL_41, Hook, Packet, Ruleset
+from manageout.linux.nft.evaluate import Hook, Packet, Ruleset
 from manageout.linux.nft.tables import OURS
 from manageout.service.probe import machine as live_host
 from manageout.service.process.finding import Trouble
 from manageout.site.tables.site import Site
 from manageout.wire.host_port import HostPort
+from manageout.wire.numbers import ICMP, ICMPV6, PROTOCOL_41
 
 _TOO_BIG = {4: (ICMP, 3), 6: (ICMPV6, 2)}  # RFC 792, RFC 4443 3.2
 

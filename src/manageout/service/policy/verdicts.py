@@ -14,11 +14,12 @@ from ipaddress import IPv6Address, IPv6Network, ip_network
 from typing import Any, NamedTuple
 
 from manageout.linux.netlink.conntrack import Ends
-from manageout.linux.nft.evaluate import ICMPV6, Packet, Ruleset
+from manageout.linux.nft.evaluate import Packet, Ruleset
 from manageout.service.policy.filter_managers import fixed_sets
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import bounds
+from manageout.wire.numbers import ICMPV6
 
 REMEMBERED = 65_536
 """Addresses, and cases, that are remembered; then the memory starts anew."""

@@ -22,7 +22,7 @@ from manageout.linux.packets import raw
 from manageout.linux.packets.raw import Incoming
 from manageout.service.probe import rounds
 from manageout.service.probe.results import Echo, TcpAnswer
-from manageout.wire import icmpv6, ipv6, tcp
+from manageout.wire import icmpv6, ipv6, numbers, tcp
 
 T = TypeVar("T")
 WAIT = 1.5
@@ -55,7 +55,7 @@ def echo(link: AsManager, wait: float = WAIT) -> Echo:
     begin = time.monotonic()
 
     def answers(header: ipv6.Ipv6, body: bytes) -> Echo | None:
-        if header.next_header != ipv6.ICMPV6:
+        if header.next_header != numbers.ICMPV6:
             return None
         found = icmpv6.parse(header.src, header.dst, body)
         if header.src == target and found.type == icmpv6.ECHO_REPLY and found.body.startswith(ident):
@@ -64,7 +64,7 @@ def echo(link: AsManager, wait: float = WAIT) -> Echo:
             return Echo(str(link.target), None, str(IPv6Address(header.src)), _words(found))
         return None
 
-    packet = ipv6.build(source, target, ipv6.ICMPV6, message)
+    packet = ipv6.build(source, target, numbers.ICMPV6, message)
     return _exchange(link, packet, answers, wait) or Echo(
         str(link.target), None, "", f"no answer in {wait:g} s"
     )
@@ -82,13 +82,13 @@ def open_tcp(link: AsManager, port: int, wait: float = WAIT) -> TcpAnswer:
 
     def answers(header: ipv6.Ipv6, body: bytes) -> TcpAnswer | None:
         seconds = time.monotonic() - begin
-        if header.next_header == ipv6.ICMPV6:
+        if header.next_header == numbers.ICMPV6:
             found = icmpv6.parse(header.src, header.dst, body)
             if not _is_about(found, segment[:8]):
                 return None
             by = str(IPv6Address(header.src))
             return TcpAnswer(str(link.target), port, "prohibited", seconds, by, _words(found))
-        if header.next_header != tcp.TCP or header.src != target:
+        if header.next_header != numbers.TCP or header.src != target:
             return None
         sender, receiver, flags = _TCP.unpack_from(body.ljust(_TCP.size))
         if (sender, receiver) != (port, own):
@@ -100,13 +100,13 @@ def open_tcp(link: AsManager, port: int, wait: float = WAIT) -> TcpAnswer:
             return TcpAnswer(str(link.target), port, "open", seconds)
         return None
 
-    found = _exchange(link, ipv6.build(source, target, tcp.TCP, segment), answers, wait)
+    found = _exchange(link, ipv6.build(source, target, numbers.TCP, segment), answers, wait)
     return found or TcpAnswer(str(link.target), port, "silent", wait, "", f"no answer in {wait:g} s")
 
 
 def _tcp(link: AsManager, header: tcp.Tcp) -> bytes:
     source, target = link.source.packed, link.target.packed
-    return ipv6.build(source, target, tcp.TCP, tcp.build(source, target, header._replace(options=b"")))
+    return ipv6.build(source, target, numbers.TCP, tcp.build(source, target, header._replace(options=b"")))
 
 
 def _is_about(found: icmpv6.Icmpv6, beginning: bytes) -> bool:

@@ -13,12 +13,13 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.errors import ManageoutError, WireError
 from manageout.linux.netlink.links import Netlink
-from manageout.linux.packets.rawsock import PROTOCOL_41, RawSocket
+from manageout.linux.packets.rawsock import RawSocket
 from manageout.protocol.isatap.nd import TTL, link_local_forms
 from manageout.service.probe import rounds
 from manageout.service.probe.results import AdvertisedPrefix, AdvertisedRoute, Advertisement, RouterAnswer
 from manageout.wire import icmpv4, ipv4, nd
 from manageout.wire.address import isatap_link_local
+from manageout.wire.numbers import PROTOCOL_41
 
 WAIT, WAIT_FOR_HOST = 2.0, 1.5
 MAX_ROUTERS = 64

@@ -15,7 +15,7 @@ from manageout.errors import KernelError, ManageoutError
 from manageout.linux.host import sysctl
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft import program as nft
-from manageout.linux.nft.evaluate import PROTOCOL_41, TCP, Hook, Packet, Ruleset
+from manageout.linux.nft.evaluate import Hook, Packet, Ruleset
 from manageout.linux.nft.tables import OURS
 from manageout.service.probe.results import Judged, Kind, ReversePath
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side
@@ -23,6 +23,7 @@ from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 from manageout.wire.address import rfc6052_embed
 from manageout.wire.host_port import HostPort
+from manageout.wire.numbers import PROTOCOL_41, TCP
 
 SYSCTLS = (
     "net.ipv6.conf.all.forwarding",

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.fast_path import FastPath
-from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.restraint import Restraint
@@ -47,7 +47,7 @@ class RoleFastPath(Generic[Programs]):
     ) -> None:
         self._name, self._drops, self._load, self._leaving = name, drops, load, leaving
         self._restraint = Restraint()
-        self._loads = Allowance(LOADS, AT_ONCE)
+        self._loads = TokenBucket(LOADS, AT_ONCE)
         self._waits = False
         self._why_not = off
         self.programs: Programs | None = None

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast
 
-from manageout.protocol.core.allowance import Allowance
+from manageout.protocol.core.bucket import TokenBucket
 from manageout.service.process.rows import FindingRow, Severity
 
 LINES, BURST = 0.2, 20.0
@@ -51,7 +51,7 @@ class Board:
 
     def __init__(self) -> None:
         self._parts: dict[str, dict[tuple[str, str], Trouble]] = {}
-        self._lines = Allowance(LINES, BURST)
+        self._lines = TokenBucket(LINES, BURST)
         self._unsaid = 0
 
     def show(self, part: str, rows: Iterable[Trouble], now: float) -> None:

@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
@@ -23,8 +24,9 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from manageout.errors import ManageoutError, NotPermitted
+from manageout.errors import HeadError, ManageoutError, NotPermitted
 from manageout.wire.host_port import HostPort
+from manageout.wire.iphttps import HeadParser, RequestHead
 
 TIMEOUT = 10.0
 log = logging.getLogger(__name__)
@@ -97,7 +99,7 @@ class MetricsServer:
         try:
             async with asyncio.timeout(TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
-            writer.write(self._answer(head.decode("latin-1")))
+            writer.write(self._answer(head))
             async with asyncio.timeout(TIMEOUT):
                 await writer.drain()
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
@@ -105,26 +107,29 @@ class MetricsServer:
         finally:
             writer.close()
 
-    def _answer(self, head: str) -> bytes:
-        request, *lines = head.split("\r\n")
-        headers = dict(line.lower().split(":", 1) for line in lines if ":" in line)
-        method, _, rest = request.partition(" ")
-        path = rest.split(" ")[0].split("?")[0]
-        if method not in ("GET", "HEAD"):
-            return _response("405 Method Not Allowed", "text/plain", b"GET only\n")
-        if path != "/metrics":
-            return _response("404 Not Found", "text/plain", b"the figures are at /metrics\n")
-        encode, content_type = choose_encoder(headers.get("accept", ""))
+    def _answer(self, data: bytes) -> bytes:
+        parser = HeadParser()
+        try:
+            parser.feed(data)
+        except HeadError as error:
+            return _response(error.status, "text/plain", error.message.encode())
+        head = parser.head
+        if not isinstance(head, RequestHead) or head.method not in ("GET", "HEAD"):
+            return _response(405, "text/plain", b"GET only\n")
+        if head.path.partition("?")[0] != "/metrics":
+            return _response(404, "text/plain", b"the figures are at /metrics\n")
+        encode, content_type = choose_encoder(head.headers.get("accept", ""))
         try:
             body = encode(self._registry)
         except Exception:
             log.exception("metrics could not be collected")
-            return _response("500 Internal Server Error", "text/plain", b"see the daemon's log\n")
-        return _response("200 OK", content_type, body, with_body=method == "GET")
+            return _response(500, "text/plain", b"see the daemon's log\n")
+        return _response(200, content_type, body, with_body=head.method == "GET")
 
 
-def _response(status: str, content_type: str, body: bytes, with_body: bool = True) -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+def _response(status: int, content_type: str, body: bytes, with_body: bool = True) -> bytes:
+    phrase = HTTPStatus(status).phrase
+    head = f"HTTP/1.1 {status} {phrase}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Connection: close\r\n\r\n".encode() + (body if with_body else b"")
 
 

@@ -13,14 +13,15 @@ from types import TracebackType
 from typing import Self
 
 from manageout.linux.packets.raw import sender
-from manageout.linux.packets.tun import PLAIN, VNET_HDR, Tun
+from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import HEAD, HEADER4, HEADER6, Translation, Verdict, segments
 from manageout.service.process.tun_link import TunLink
+from manageout.wire.virtio import PLAIN, VNET_HEADER
 
-FRONT = VNET_HDR + HEAD
+FRONT = VNET_HEADER + HEAD
 MAX_SOURCES = 4096
 """Sources of drops that are remembered by address."""
 
@@ -66,8 +67,8 @@ class TranslatorIo(TunLink):
 
     def _translate(self, data: bytes, now: float) -> None:
         """One packet, or one super-packet, of which only the headers are looked at."""
-        size = len(data) - VNET_HDR
-        header, head = data[:VNET_HDR], data[VNET_HDR:FRONT]
+        size = len(data) - VNET_HEADER
+        header, head = data[:VNET_HEADER], data[VNET_HEADER:FRONT]
         ident, piece = self._ident, int.from_bytes(header[4:6], sys.byteorder)
         self._ident = (ident + 1 + (size // piece if header[1] and piece else 0)) % 0xFFFF
         result = self.translator.translate_gso(header, head, ident + 1, size)
@@ -80,7 +81,7 @@ class TranslatorIo(TunLink):
         elif result.verdict is Verdict.DROP:
             self._count(result, head, now)
         else:
-            packet = data[VNET_HDR:]
+            packet = data[VNET_HEADER:]
             for each in segments(header, packet) if header != PLAIN else (packet,):
                 self._slowly(each, now)
 

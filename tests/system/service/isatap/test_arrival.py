@@ -9,7 +9,7 @@ import pytest
 from manageout.lab import inject, network, process, site
 from manageout.lab.topology import HELPDESK, ISATAP_PREFIX
 from manageout.site.plan import IPHTTPS_DEVICE, isatap_address
-from manageout.wire import icmpv6, ipv6
+from manageout.wire import icmpv6, ipv6, numbers
 from tests.tools.lab import Lab, capture, frames, ping
 
 pytestmark = pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_internet_cannot_speak_for_an_intranet_host(lab: Lab) -> None:
     assert laptop and ping("helpdesk", laptop).returncode == 0
     source = isatap_address(ISATAP_PREFIX, HELPDESK)
     message = icmpv6.build(source.packed, laptop.packed, 128, 0, bytes(8))
-    packet = ipv6.build(source.packed, laptop.packed, ipv6.ICMPV6, message)
+    packet = ipv6.build(source.packed, laptop.packed, numbers.ICMPV6, message)
     locator = lab.topology.router_locator
     network.run("home", ["ip", "address", "add", f"{HELPDESK}/32", "dev", "lo"])
     network.run("home", ["ip", "route", "add", f"{locator}/32", "via", "198.51.100.10", "src", str(HELPDESK)])

@@ -31,7 +31,7 @@ from manageout.lab.topology import (
 )
 from manageout.protocol.core.drops import Drop
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, isatap_address
-from manageout.wire import icmpv6, ipv6
+from manageout.wire import icmpv6, ipv6, numbers
 from tests.tools.lab import Lab, capture, drops, frames, other_rules, ping
 
 ARRANGEMENTS = list(product(NAMES, (True, False)))
@@ -58,7 +58,7 @@ def laptop() -> IPv6Address:
 def echo(source: IPv6Address, target: IPv6Address, hop_limit: int = 64) -> bytes:
     """An echo request as a whole packet."""
     message = icmpv6.build(source.packed, target.packed, 128, 0, bytes(8))
-    return ipv6.build(source.packed, target.packed, ipv6.ICMPV6, message, hop_limit=hop_limit)
+    return ipv6.build(source.packed, target.packed, numbers.ICMPV6, message, hop_limit=hop_limit)
 
 
 def test_the_fast_path_is_as_asked_for(lab: Lab) -> None:

@@ -26,7 +26,7 @@ from manageout.lab.topology import (
 )
 from manageout.linux.netlink.conntrack import COUNT, MAXIMUM
 from manageout.service.policy.filter_tracking import BURST, ESTABLISHED, HOST_LIMIT, LIMIT, RATE
-from manageout.wire import ipv6, nd, udp
+from manageout.wire import ipv6, nd, numbers, udp
 from manageout.wire.address import rfc6052_embed
 from tests.tools.lab import Lab, drops, other_rules, ping, reload
 
@@ -129,7 +129,7 @@ def flood(target: IPv6Address) -> str:
         lines.append(nd.build(nd.UNSPECIFIED, nd.solicited_node(source), question))
         for port in range(2000, 2000 + PORTS):
             data = udp.build(source, target.packed, port, PORT, b"?")
-            lines.append(ipv6.build(source, target.packed, ipv6.UDP, data))
+            lines.append(ipv6.build(source, target.packed, numbers.UDP, data))
     return "\n".join(line.hex() for line in lines)
 
 

@@ -16,9 +16,10 @@ from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.linux.netlink.links import Hop, Netlink
 from manageout.linux.nft import program as nft
-from manageout.linux.nft.evaluate import UDP, Packet
+from manageout.linux.nft.evaluate import Packet
 from manageout.service.probe import machine as probe_machine
 from manageout.service.probe import path as probe_path
+from manageout.wire.numbers import UDP
 
 NEAR, FAR, FAR6 = IPv4Address("10.1.0.1"), IPv4Address("10.2.0.2"), IPv6Address("fd02::2")
 NOBODY, NOBODY_NEAR = IPv4Address("10.2.0.99"), IPv4Address("10.1.0.99")

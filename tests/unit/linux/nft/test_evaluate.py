@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from manageout.linux.nft.evaluate import MAX_DEPTH, PROTOCOL_41, TCP, Packet, Ruleset
+from manageout.linux.nft.evaluate import MAX_DEPTH, Packet, Ruleset
+from manageout.wire.numbers import PROTOCOL_41, TCP
 
 PACKET = Packet("10.0.1.30", "10.0.0.1", PROTOCOL_41, iif="eth0")
 SIX = Packet("fd00::1", "fd00::2", TCP, 3389, iif="mo-isatap0", oif="mo-iphttps0")

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.linux.packets.offload import header_for
-from manageout.linux.packets.tun import PLAIN
 from manageout.protocol.offload.cut import segment
-from manageout.wire import icmpv6, ipv6, udp
+from manageout.wire import icmpv6, ipv6, numbers, udp
 from manageout.wire.checksum import pseudo6, transport_checksum6
+from manageout.wire.virtio import PLAIN
 
 A, B = IPv6Address("2001:db8::1").packed, IPv6Address("2001:db8::2").packed
 MTU = 1280
@@ -27,12 +27,12 @@ def partial(packet: bytes, offset: int) -> bytes:
 
 def tcp_packet(payload: bytes) -> bytes:
     header = bytes.fromhex("04d2007b 00000001 00000002 5010 ffff 0000 0000")
-    check = transport_checksum6(A, B, ipv6.TCP, header + payload).to_bytes(2, "big")
-    return ipv6.build(A, B, ipv6.TCP, header[:16] + check + header[18:] + payload)
+    check = transport_checksum6(A, B, numbers.TCP, header + payload).to_bytes(2, "big")
+    return ipv6.build(A, B, numbers.TCP, header[:16] + check + header[18:] + payload)
 
 
 def udp_packet(payload: bytes) -> bytes:
-    return ipv6.build(A, B, ipv6.UDP, udp.build(A, B, 1, 2, payload))
+    return ipv6.build(A, B, numbers.UDP, udp.build(A, B, 1, 2, payload))
 
 
 def test_a_complete_packet_stays_as_it_is() -> None:
@@ -48,7 +48,7 @@ def test_a_missing_checksum_is_completed(payload: bytes) -> None:
 
 
 def test_icmpv6_is_completed_too() -> None:
-    packet = ipv6.build(A, B, ipv6.ICMPV6, icmpv6.build(A, B, 128, 0, b"\0\1\0\1ping"))
+    packet = ipv6.build(A, B, numbers.ICMPV6, icmpv6.build(A, B, 128, 0, b"\0\1\0\1ping"))
     header, same = header_for(partial(packet, 2), MTU)
     assert segment(header + same) == [packet]
 
@@ -61,7 +61,7 @@ def test_a_super_packet_becomes_packets_of_the_mtu(size: int) -> None:
     assert b"".join(piece[60:] for piece in packets) == data
     for piece in packets:
         assert len(piece) <= MTU
-        assert transport_checksum6(A, B, ipv6.TCP, piece[40:]) == 0
+        assert transport_checksum6(A, B, numbers.TCP, piece[40:]) == 0
 
 
 @given(st.binary(min_size=40, max_size=80))

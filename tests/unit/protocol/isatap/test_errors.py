@@ -8,7 +8,7 @@ import pytest
 
 from manageout.errors import WireError
 from manageout.protocol.isatap.errors import FailedDelivery, answerable, failed_delivery
-from manageout.wire import icmpv4, ipv4, ipv6
+from manageout.wire import icmpv4, ipv4, ipv6, numbers
 
 ROUTER, HOST = IPv4Address("10.0.0.1").packed, IPv4Address("10.0.1.30").packed
 INNER = ipv6.build(
@@ -18,7 +18,7 @@ SENT = ipv4.build(ROUTER, HOST, 41, INNER)
 
 
 def error(message: bytes) -> bytes:
-    return ipv4.build(HOST, ROUTER, ipv4.ICMP, message)
+    return ipv4.build(HOST, ROUTER, numbers.ICMP, message)
 
 
 def test_a_full_quotation_names_everybody() -> None:

@@ -12,7 +12,7 @@ from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap import flows as isatap_flows
 from manageout.protocol.isatap.flows import Flows
 from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
-from manageout.wire import ipv4, ipv6, udp
+from manageout.wire import ipv4, ipv6, numbers, udp
 
 PREFIX = IPv6Address("fd12:3456:789a:1::").packed
 ROUTER, HOSTS = (
@@ -35,7 +35,7 @@ def link() -> LinkState:
 
 def datagram(pair: tuple[bytes, bytes], payload: bytes, ecn: int) -> bytes:
     segment = udp.build(*pair, 1, 2, payload)
-    return ipv6.build(*pair, ipv6.UDP, segment, traffic_class=ecn)
+    return ipv6.build(*pair, numbers.UDP, segment, traffic_class=ecn)
 
 
 def repaired(outer: bytearray) -> bytes:

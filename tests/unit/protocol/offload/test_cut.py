@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import IPv6
 
-from manageout.protocol.offload.cut import HEADER, NEEDS_CSUM, PLAIN, harmless, more, segment
-from manageout.wire import ipv6, tcp, udp
+from manageout.protocol.offload.cut import harmless, more, segment
+from manageout.wire import ipv6, numbers, tcp, udp
 from manageout.wire.checksum import pseudo6
+from manageout.wire.virtio import HEADER, NEEDS_CSUM, PLAIN
 from tests.tools.machines.iphttps import BEYOND, gua
 
 OPTIONS = bytes.fromhex("0101080a0000000100000002")
@@ -28,7 +29,7 @@ def tcp_packet(
 ) -> bytes:
     header = tcp.Tcp(source, 5000, sequence & 0xFFFFFFFF, ack, flags, 500, 0, options)
     return ipv6.build(
-        gua(1), BEYOND, ipv6.TCP, tcp.build(gua(1), BEYOND, header, payload), traffic_class=0xB8
+        gua(1), BEYOND, numbers.TCP, tcp.build(gua(1), BEYOND, header, payload), traffic_class=0xB8
     )
 
 
@@ -67,7 +68,7 @@ def test_scapy_agrees_with_our_checksums() -> None:
         kept = read[TCP].chksum
         del read[TCP].chksum
         assert IPv6(bytes(read))[TCP].chksum == kept
-    datagram = ipv6.build(gua(1), BEYOND, ipv6.UDP, udp.build(gua(1), BEYOND, 1, 2, data))
+    datagram = ipv6.build(gua(1), BEYOND, numbers.UDP, udp.build(gua(1), BEYOND, 1, 2, data))
     for piece in segment(HEADER.pack(NEEDS_CSUM, 5, 48, 999, 40, 6) + partial(datagram, 46)):
         read = IPv6(piece)
         kept = read[UDP].chksum
@@ -79,7 +80,7 @@ def test_scapy_agrees_with_our_checksums() -> None:
 def test_a_missing_checksum_is_completed(payload: bytes) -> None:
     whole = tcp_packet(payload)
     assert segment(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 40, 16) + partial(whole, 56)) == [whole]
-    whole = ipv6.build(gua(1), BEYOND, ipv6.UDP, udp.build(gua(1), BEYOND, 1, 2, payload))
+    whole = ipv6.build(gua(1), BEYOND, numbers.UDP, udp.build(gua(1), BEYOND, 1, 2, payload))
     assert segment(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 40, 6) + partial(whole, 46)) == [whole]
 
 
@@ -106,7 +107,7 @@ def test_any_header_before_any_packet_is_survived(
 @pytest.mark.parametrize("length", [0, 1, 99, 100, 101, 5000])
 def test_what_a_super_packet_stands_for(length: int) -> None:
     supers = [super_tcp(bytes(length), 100)]
-    datagram = ipv6.build(gua(1), BEYOND, ipv6.UDP, udp.build(gua(1), BEYOND, 1, 2, bytes(length)))
+    datagram = ipv6.build(gua(1), BEYOND, numbers.UDP, udp.build(gua(1), BEYOND, 1, 2, bytes(length)))
     supers.append(HEADER.pack(NEEDS_CSUM, 5, 48, 100, 40, 6) + partial(datagram, 46))
     for data in supers:
         pieces = segment(data) or [data[10:]]
@@ -146,7 +147,7 @@ def test_a_peers_header_may_only_complete_the_checksum_of_its_own_transport() ->
     assert harmless(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 40, 16) + packet)
     assert harmless(HEADER.pack(NEEDS_CSUM, 4, 72, 100, 40, 16) + packet)
     options = ipv6.build(
-        gua(1), BEYOND, ipv6.DESTINATION_OPTIONS, bytes((6, 0, 1, 4, 0, 0, 0, 0)) + packet[40:]
+        gua(1), BEYOND, numbers.DESTINATION_OPTIONS, bytes((6, 0, 1, 4, 0, 0, 0, 0)) + packet[40:]
     )
     assert harmless(HEADER.pack(NEEDS_CSUM, 0, 0, 0, 48, 16) + options)
     for start, offset in ((0, 22), (8, 14), (40, 0), (40, 6), (44, 12), (65535, 16)):

@@ -7,9 +7,10 @@ import random
 import pytest
 
 from manageout.errors import WireError
-from manageout.protocol.offload.cut import PLAIN, segment
+from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import StockStream
-from manageout.wire import ipv6, tcp, udp
+from manageout.wire import ipv6, numbers, tcp, udp
+from manageout.wire.virtio import PLAIN
 
 A, B = (bytes.fromhex(f"fd12{'00' * 13}0{number}") for number in (1, 2))
 OPTIONS = b"\1\1\x08\x0a" + bytes(8)
@@ -22,7 +23,7 @@ def segments(
     for number in range(count):
         flags = 0x18 if psh_every and number % psh_every == psh_every - 1 else 0x10
         header = tcp.Tcp(80, port, first + number * payload & 0xFFFFFFFF, 7, flags, 500, 0, OPTIONS)
-        made.append(ipv6.build(A, B, ipv6.TCP, tcp.build(A, B, header, bytes([number & 0xFF]) * payload)))
+        made.append(ipv6.build(A, B, numbers.TCP, tcp.build(A, B, header, bytes([number & 0xFF]) * payload)))
     return made
 
 
@@ -71,7 +72,7 @@ def test_nothing_is_joined_when_told_so() -> None:
 
 def test_udp_and_pure_acknowledgments_pass() -> None:
     acks = segments(5, payload=0)
-    datagrams = [ipv6.build(A, B, ipv6.UDP, udp.build(A, B, 1, 2, bytes(64)))] * 5
+    datagrams = [ipv6.build(A, B, numbers.UDP, udp.build(A, B, 1, 2, bytes(64)))] * 5
     items = StockStream(1500).feed(b"".join(acks + datagrams))
     assert items == [PLAIN + packet for packet in acks + datagrams]
 

@@ -7,10 +7,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 import pytest
 
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.offload import cut as segment
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import FastPath, Mtus, Verdict, segments
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp, virtio
 from tests.vectors import vector
 
 
@@ -168,7 +167,7 @@ def super_packet(version: int, payload: bytes, size: int) -> tuple[bytes, bytes]
         if version == 6
         else ipv4.build(source, target, 6, body, dont_fragment=True, ident=9)
     )
-    return segment.HEADER.pack(1, kind, start + 20, size, start, 16), packet
+    return virtio.HEADER.pack(1, kind, start + 20, size, start, 16), packet
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -78,7 +78,7 @@ def test_openmetrics_when_asked() -> None:
         (b"GET / HTTP/1.1\r\n\r\n", "404"),
         (b"POST /metrics HTTP/1.1\r\n\r\n", "405"),
         (b"\r\n\r\n", "405"),
-        (b"\xff\xfe \x00\r\n\r\n", "405"),
+        (b"\xff\xfe \x00\r\n\r\n", "400"),
     ],
 )
 def test_other_requests(request_: bytes, status: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.protocol.translate.icmp_extensions import join, split, with_interface
 from manageout.wire.checksum import checksum
-from manageout.wire.icmp_extensions import join, split, with_interface
 
 EXTENSION = bytes.fromhex("20001a300008010161626364")
 QUOTE = bytes(range(128))

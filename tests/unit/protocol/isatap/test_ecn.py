@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.wire.ecn import ecn_decapsulate, ecn_encapsulate
+from manageout.protocol.isatap.ecn import ecn_decapsulate, ecn_encapsulate
 from tests.vectors import value
 
 TABLE: dict[str, int | str] = value("ECN_decap_table")

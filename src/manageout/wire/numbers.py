@@ -1,0 +1,9 @@
+"""Protocol numbers of IPv4 and next headers of IPv6, as IANA assigned them, under their usual names."""
+
+from __future__ import annotations
+
+HOP_BY_HOP, ICMP, IGMP, TCP, UDP = 0, 1, 2, 6, 17
+PROTOCOL_41 = 41
+"""IPv6 in IPv4 (RFC 4213 3.5)."""
+ROUTING, FRAGMENT, ESP, AUTHENTICATION, ICMPV6 = 43, 44, 50, 51, 58
+NO_NEXT_HEADER, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6 = 59, 60, 135, 139, 140
