@@ -187,8 +187,8 @@ def _zip(members: dict[str, bytes]) -> bytes:
 def _records() -> bytes:
     key = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
     contents: list[Any] = ["Enabled", 3, ["a", "b"]]
-    records = [registry_pol.Record.of(key, f"v{n}", content) for n, content in enumerate(contents)]
-    return registry_pol.build([*records, registry_pol.Record.deletion(key, "ISATAP_State")])
+    records = [registry_pol.RegistryRecord.of(key, f"v{n}", content) for n, content in enumerate(contents)]
+    return registry_pol.build([*records, registry_pol.RegistryRecord.deletion(key, "ISATAP_State")])
 
 
 _TEXTS = [part.encode() for part in (INTERFACE, INTERFACES, ROUTES, POLICIES)]

@@ -72,7 +72,7 @@ class Interface:
         return ", ".join(self.shown.get(address, str(address)) for address in addresses)
 
 
-class Route(NamedTuple):
+class WindowsRoute(NamedTuple):
     """An IPv6 route. ``interface``: 0 where it is not told. ``published``: it is advertised to hosts of the interface;
     None: not told."""
 
@@ -111,7 +111,7 @@ class NrptRule(NamedTuple):
     direct: bool = True
 
 
-class Record(NamedTuple):
+class HeldRecord(NamedTuple):
     """A record in a zone of the machine's own DNS server. ``name``: as the server lists it, mostly without the zone."""
 
     name: str
@@ -204,8 +204,8 @@ class Facts:
     isatap_router: Seen[str] | None = None
     isatap_policy_router: Seen[str] | None = None
     interfaces: list[Interface] = field(default_factory=list)
-    routes: list[Route] | None = None
-    active_routes: list[Route] = field(default_factory=list)
+    routes: list[WindowsRoute] | None = None
+    active_routes: list[WindowsRoute] = field(default_factory=list)
     """The same from a source that does not tell which are published (route print)."""
     policies: list[PrefixPolicy] | None = None
     lookups: list[Lookup] = field(default_factory=list)
@@ -237,7 +237,7 @@ class Facts:
     """Get-RemoteAccessHealth: component, lower case -> ok, warning, error, disabled, unknown."""
     block_list: Seen[tuple[str, ...]] | None = None
     """The DNS server's global query block list; empty when it is off."""
-    records: list[Record] = field(default_factory=list)
+    records: list[HeldRecord] = field(default_factory=list)
     """What a DNS server says that its zones hold (Get-DnsServerResourceRecord, dnscmd /enumrecords)."""
     iphttps_url: Seen[str] | None = None
     iphttps_error: Seen[int] | None = None

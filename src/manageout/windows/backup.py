@@ -14,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 
 from manageout.windows.gpo_report import DESCRIPTOR, report
 from manageout.windows.policies import REGISTRY_EXTENSION, Policy
-from manageout.windows.registry_pol import Record, build
+from manageout.windows.registry_pol import RegistryRecord, build
 from manageout.windows.template import filled
 
 MANIFEST = "http://www.microsoft.com/GroupPolicy/GPOOperations/Manifest"
@@ -62,7 +62,7 @@ def policy_guid(domain: str, name: str) -> str:
 
 def registry_file(policy: Policy) -> bytes:
     """``Registry.pol`` of a policy."""
-    return build(Record.of(value.key, value.name, value.content) for value in policy.values)
+    return build(RegistryRecord.of(value.key, value.name, value.content) for value in policy.values)
 
 
 def _guid(kind: str, domain: str, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from manageout.errors import ManageoutError, WireError
 from manageout.windows.policies import TRANSITION
-from manageout.windows.registry_pol import Record, parse
+from manageout.windows.registry_pol import RegistryRecord, parse
 from manageout.windows.text import decoded
 
 Turns = Literal["on", "off", "router name", "unclear"]
@@ -77,7 +77,7 @@ def _registry(data: bytes) -> Iterator[tuple[str, Turns]]:
             yield _value(record)
 
 
-def _value(record: Record) -> tuple[str, Turns]:
+def _value(record: RegistryRecord) -> tuple[str, Turns]:
     name, content = record.value, record.content()
     if name.lower().startswith(_DELETION):
         return f"{name[len(_DELETION) :]} is deleted", "off"

@@ -36,7 +36,7 @@ class Kind(IntEnum):
     QWORD = 11
 
 
-class Record(NamedTuple):
+class RegistryRecord(NamedTuple):
     """One value. ``key`` is below the hive that the file's folder implies (Machine: HKLM)."""
 
     key: str
@@ -45,7 +45,7 @@ class Record(NamedTuple):
     data: bytes
 
     @classmethod
-    def of(cls, key: str, value: str, content: str | int | Sequence[str]) -> Record:
+    def of(cls, key: str, value: str, content: str | int | Sequence[str]) -> RegistryRecord:
         """A value of the type that fits: text REG_SZ, number REG_DWORD, list of texts REG_MULTI_SZ.
 
         Raises :class:`ValueError` for a number that is no DWORD or a text with a NUL.
@@ -63,7 +63,7 @@ class Record(NamedTuple):
         return cls(key, value, Kind.MULTI_SZ, f"{data}\0".encode("utf-16-le"))
 
     @classmethod
-    def deletion(cls, key: str, value: str) -> Record:
+    def deletion(cls, key: str, value: str) -> RegistryRecord:
         """Deletes ``value``: a ``**del.`` record, whose data is one space."""
         return cls(key, f"**del.{value}", Kind.SZ, " \0".encode("utf-16-le"))
 
@@ -81,7 +81,7 @@ class Record(NamedTuple):
         return self.data
 
 
-def build(records: Iterable[Record]) -> bytes:
+def build(records: Iterable[RegistryRecord]) -> bytes:
     """The file. Raises :class:`ValueError` for data that the format cannot hold."""
     parts = [HEADER]
     for record in records:
@@ -93,7 +93,7 @@ def build(records: Iterable[Record]) -> bytes:
     return b"".join(parts)
 
 
-def parse(data: bytes) -> list[Record]:
+def parse(data: bytes) -> list[RegistryRecord]:
     """The records of a file, those without a value name too. Raises :class:`WireError` that names the fault."""
     if not data.startswith(HEADER[:4]):
         raise WireError("not a Registry.pol file: it does not begin with PReg")
@@ -102,7 +102,7 @@ def parse(data: bytes) -> list[Record]:
     version = int.from_bytes(cursor.take(4), "little")
     if version != 1:
         raise WireError(f"Registry.pol has version {version}, only 1 is known")
-    records: list[Record] = []
+    records: list[RegistryRecord] = []
     while cursor.remaining:
         _expect(cursor, _OPEN, len(records))
         key = _name(cursor, "key")
@@ -117,7 +117,7 @@ def parse(data: bytes) -> list[Record]:
             raise WireError(f"record {len(records)}: {size} bytes of data, at most {MAX_DATA} are allowed")
         content = cursor.take(size)
         _expect(cursor, _CLOSE, len(records))
-        records.append(Record(key, value, kind, content))
+        records.append(RegistryRecord(key, value, kind, content))
     return records
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from manageout.errors import ManageoutError
 from manageout.windows import gpo
-from manageout.windows.registry_pol import Record, build
+from manageout.windows.registry_pol import RegistryRecord, build
 
 BASE = "DC=corp,DC=example"
 UNIT = f"OU=Workstations,{BASE}"
@@ -18,7 +18,7 @@ SID = "S-1-5-21-1-2-3-1103"
 GUID = "{0B0C6B0A-6D6F-5E1A-8B1E-6D616E616765}"
 DN = f"CN={GUID},CN=Policies,CN=System,{BASE}"
 OTHER = f"[LDAP://CN={{31B2F340-016D-11D2-945F-00C04FB984F9}},CN=Policies,CN=System,{BASE};0]"
-REGISTRY = build([Record.of("Software\\A", "State", "Enabled")])
+REGISTRY = build([RegistryRecord.of("Software\\A", "State", "Enabled")])
 WANTED = gpo.WantedPolicy(GUID, "Manageout: managers", "[{A}{B}]", REGISTRY, "Managers", UNIT)
 
 
@@ -106,7 +106,7 @@ def test_what_was_changed_by_hand_is_named(where: tuple[str, ...], value: object
 
 def test_long_values_are_shown_where_they_differ() -> None:
     def registry(end: str) -> bytes:
-        return build([Record.of("K\\{1}", "Rule", "x" * 400 + end)])
+        return build([RegistryRecord.of("K\\{1}", "Rule", "x" * 400 + end)])
 
     (line,) = gpo._registry_lines(registry("new"), registry("old"))
     assert line.startswith("Rule is ...x") and "xold', should be ...x" in line and line.endswith("xnew'")
@@ -114,7 +114,7 @@ def test_long_values_are_shown_where_they_differ() -> None:
 
 
 def test_values_of_one_name_are_told_apart() -> None:
-    both = build([Record.of(f"K\\{{{n}}}", "Version", "1") for n in "AB"])
+    both = build([RegistryRecord.of(f"K\\{{{n}}}", "Version", "1") for n in "AB"])
     assert gpo._registry_lines(build([]), both) == [
         "{a}\\Version is there too: '1'",
         "{b}\\Version is there too: '1'",

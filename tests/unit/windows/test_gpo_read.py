@@ -7,13 +7,13 @@ import pytest
 from manageout.errors import ManageoutError
 from manageout.windows.gpo_read import Setting, of_files, of_report
 from manageout.windows.policies import TRANSITION
-from manageout.windows.registry_pol import Record, build
+from manageout.windows.registry_pol import RegistryRecord, build
 
 GUID = "{31B2F340-016D-11D2-945F-00C04FB984F9}"
 POL = "Machine\\Registry.pol"
 
 
-def registry(*records: Record) -> list[tuple[str, str]]:
+def registry(*records: RegistryRecord) -> list[tuple[str, str]]:
     found = of_files("Managers", GUID, {POL: build(records)})
     assert all(
         (each.policy, each.guid, each.place) == ("Managers", GUID, "Machine/Registry.pol") for each in found
@@ -26,24 +26,28 @@ def registry(*records: Record) -> list[tuple[str, str]]:
     [("Enabled", "on"), ("enabled", "on"), ("Disabled", "off"), ("Default", "off"), ("Sometimes", "unclear")],
 )
 def test_the_state(state: str, turns: str) -> None:
-    assert registry(Record.of(TRANSITION, "ISATAP_State", state)) == [(f"ISATAP_State = {state}", turns)]
+    assert registry(RegistryRecord.of(TRANSITION, "ISATAP_State", state)) == [
+        (f"ISATAP_State = {state}", turns)
+    ]
 
 
 def test_the_name_and_what_is_no_matter_of_isatap() -> None:
     found = registry(
-        Record.of(TRANSITION.upper(), "ISATAP_RouterName", "isatap.corp.example"),
-        Record.of(TRANSITION, "Teredo_State", "Disabled"),
-        Record.of(r"Software\Other", "ISATAP_State", "Enabled"),
+        RegistryRecord.of(TRANSITION.upper(), "ISATAP_RouterName", "isatap.corp.example"),
+        RegistryRecord.of(TRANSITION, "Teredo_State", "Disabled"),
+        RegistryRecord.of(r"Software\Other", "ISATAP_State", "Enabled"),
     )
     assert found == [("ISATAP_RouterName = isatap.corp.example", "router name")]
 
 
 def test_a_policy_that_is_disabled_deletes() -> None:
-    assert registry(Record.deletion(TRANSITION, "ISATAP_State")) == [("ISATAP_State is deleted", "off")]
+    assert registry(RegistryRecord.deletion(TRANSITION, "ISATAP_State")) == [
+        ("ISATAP_State is deleted", "off")
+    ]
 
 
 def test_a_value_of_another_type_is_told() -> None:
-    assert registry(Record.of(TRANSITION, "ISATAP_State", 1)) == [("ISATAP_State = 1", "unclear")]
+    assert registry(RegistryRecord.of(TRANSITION, "ISATAP_State", 1)) == [("ISATAP_State = 1", "unclear")]
 
 
 def test_a_file_that_cannot_be_read_is_told() -> None:

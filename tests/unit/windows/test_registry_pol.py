@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.errors import WireError
-from manageout.windows.registry_pol import HEADER, Kind, Record, build, parse
+from manageout.windows.registry_pol import HEADER, Kind, RegistryRecord, build, parse
 
 KEY = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -24,7 +24,7 @@ for entry in ndr_unpack(preg.file, sys.stdin.buffer.read()).entries:
 
 
 def test_the_layout_byte_by_byte() -> None:
-    data = build([Record.of("A", "b", 7)])
+    data = build([RegistryRecord.of("A", "b", 7)])
     assert data == (
         b"PReg\x01\0\0\0" b"[\0" b"A\0\0\0" b";\0" b"b\0\0\0" b";\0"
         b"\x04\0\0\0" b";\0" b"\x04\0\0\0" b";\0" b"\x07\0\0\0" b"]\0"
@@ -33,8 +33,8 @@ def test_the_layout_byte_by_byte() -> None:
 
 def test_what_the_transition_policy_looks_like() -> None:
     records = [
-        Record.of(KEY, "ISATAP_State", "Enabled"),
-        Record.of(KEY, "ISATAP_RouterName", "r.corp.example"),
+        RegistryRecord.of(KEY, "ISATAP_State", "Enabled"),
+        RegistryRecord.of(KEY, "ISATAP_RouterName", "r.corp.example"),
     ]
     assert records[0].data == "Enabled\0".encode("utf-16-le")
     assert parse(build(records)) == records
@@ -42,29 +42,33 @@ def test_what_the_transition_policy_looks_like() -> None:
 
 
 def test_types_and_contents() -> None:
-    assert Record.of("k", "v", ["a", "b"]).data == "a\0b\0\0".encode("utf-16-le")
-    assert Record.of("k", "v", ["a", "b"]).content() == ("a", "b")
-    assert Record.of("k", "v", []).content() == ()
-    assert Record.of("k", "v", 4294967295).content() == 4294967295
-    assert Record("k", "v", Kind.QWORD, bytes(8)).content() == 0
-    assert Record("k", "v", Kind.DWORD, b"\1").content() == b"\1"
-    assert Record("k", "v", 99, b"\1\2").content() == b"\1\2"
-    assert Record.deletion(KEY, "ISATAP_State") == Record(KEY, "**del.ISATAP_State", Kind.SZ, b" \0\0\0")
+    assert RegistryRecord.of("k", "v", ["a", "b"]).data == "a\0b\0\0".encode("utf-16-le")
+    assert RegistryRecord.of("k", "v", ["a", "b"]).content() == ("a", "b")
+    assert RegistryRecord.of("k", "v", []).content() == ()
+    assert RegistryRecord.of("k", "v", 4294967295).content() == 4294967295
+    assert RegistryRecord("k", "v", Kind.QWORD, bytes(8)).content() == 0
+    assert RegistryRecord("k", "v", Kind.DWORD, b"\1").content() == b"\1"
+    assert RegistryRecord("k", "v", 99, b"\1\2").content() == b"\1\2"
+    assert RegistryRecord.deletion(KEY, "ISATAP_State") == RegistryRecord(
+        KEY, "**del.ISATAP_State", Kind.SZ, b" \0\0\0"
+    )
 
 
 @pytest.mark.parametrize("content", [-1, 1 << 32, "a\0b", ["a\0"]])
 def test_what_the_registry_cannot_hold(content: str | int | list[str]) -> None:
     with pytest.raises(ValueError, match=r"DWORD|NUL"):
-        Record.of("k", "v", content)
+        RegistryRecord.of("k", "v", content)
 
 
 def test_data_may_look_like_marks() -> None:
-    record = Record("k", "v", Kind.BINARY, "];[;]".encode("utf-16-le"))
+    record = RegistryRecord("k", "v", Kind.BINARY, "];[;]".encode("utf-16-le"))
     assert parse(build([record, record])) == [record, record]
 
 
 def test_a_record_that_only_makes_a_key() -> None:
-    assert parse(build([Record("k", "", Kind.NONE, b"")])) == [Record("k", "", Kind.NONE, b"")]
+    assert parse(build([RegistryRecord("k", "", Kind.NONE, b"")])) == [
+        RegistryRecord("k", "", Kind.NONE, b"")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -77,14 +81,16 @@ def test_a_record_that_only_makes_a_key() -> None:
         (HEADER + b"[\0A\0", "truncated"),
         (HEADER + b"[\0\0\xd8\0\0", "not UTF-16"),
         (HEADER + b"[\0" + b"A\0" * 5000, "more than 4096"),
-        (build([Record.of("A", "b", 7)])[:-2] + b"}\0", "'\\]' is missing"),
-        (build([Record.of("A", "b", 7)])[:-1], "truncated"),
+        (build([RegistryRecord.of("A", "b", 7)])[:-2] + b"}\0", "'\\]' is missing"),
+        (build([RegistryRecord.of("A", "b", 7)])[:-1], "truncated"),
         (
-            build([Record.of("A", "b", 7)]).replace(b"\x04\0\0\0;\0\x07", b"\x05\0\0\0;\0\x07"),
+            build([RegistryRecord.of("A", "b", 7)]).replace(b"\x04\0\0\0;\0\x07", b"\x05\0\0\0;\0\x07"),
             "missing|truncated",
         ),
         (
-            build([Record.of("A", "b", 7)]).replace(b";\0\x04\0\0\0;\0\x07", b";\0\x04\0\x01\0;\0\x07"),
+            build([RegistryRecord.of("A", "b", 7)]).replace(
+                b";\0\x04\0\0\0;\0\x07", b";\0\x04\0\x01\0;\0\x07"
+            ),
             "at most 65535",
         ),
     ],
@@ -96,11 +102,13 @@ def test_broken_files_are_told_apart(data: bytes, words: str) -> None:
 
 def test_too_much_for_one_value() -> None:
     with pytest.raises(ValueError, match="at most 65535"):
-        build([Record("k", "v", Kind.BINARY, bytes(65536))])
+        build([RegistryRecord("k", "v", Kind.BINARY, bytes(65536))])
 
 
-@given(st.lists(st.builds(Record, TEXT, TEXT, st.integers(0, 11), st.binary(max_size=40)), max_size=4))
-def test_round_trip(records: list[Record]) -> None:
+@given(
+    st.lists(st.builds(RegistryRecord, TEXT, TEXT, st.integers(0, 11), st.binary(max_size=40)), max_size=4)
+)
+def test_round_trip(records: list[RegistryRecord]) -> None:
     assert parse(build(records)) == records
 
 
@@ -108,6 +116,6 @@ def test_samba_reads_what_we_write() -> None:
     python = "/usr/bin/python3"
     if subprocess.run([python, "-c", "import samba"], capture_output=True, check=False).returncode:
         pytest.skip("python3-samba is not installed")
-    records = [Record.of(KEY, "ISATAP_State", "Enabled"), Record.of(KEY, "n", 5)]
+    records = [RegistryRecord.of(KEY, "ISATAP_State", "Enabled"), RegistryRecord.of(KEY, "n", 5)]
     result = subprocess.run([python, "-c", SAMBA], input=build(records), capture_output=True, check=True)
     assert result.stdout.decode().splitlines() == [f"{KEY}|ISATAP_State|1|Enabled", f"{KEY}|n|4|5"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.doctor.facts import Facts, Lookup, Record, Seen
+from manageout.doctor.facts import Facts, HeldRecord, Lookup, Seen
 from manageout.doctor.pasted.segments import Part
 from manageout.windows.text import MAX_ADDRESSES, addresses
 from manageout.wire.address import is_address
@@ -174,7 +174,7 @@ def _records(facts: Facts, part: Part) -> bool:
         if (match := _RECORD.match(line)) and len(facts.records) < MAX_RECORDS:
             node = (top if match[1] == "@" else match[1]) or node
             for address in addresses(match[3]):
-                facts.records.append(Record(node or "@", address, line.strip(), zone))
+                facts.records.append(HeldRecord(node or "@", address, line.strip(), zone))
     return len(facts.records) > count
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console.settings import MAX_ROWS
-from manageout.doctor.facts import Facts, Interface, NrptRule, Route, Seen, kind_of
+from manageout.doctor.facts import Facts, Interface, NrptRule, Seen, WindowsRoute, kind_of
 from manageout.doctor.languages import either
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
@@ -94,7 +94,7 @@ def routes(facts: Facts, part: Part) -> bool:
             _numbered(facts, row.via, row.interface)
     if rows:
         facts.routes = [
-            Route(row.prefix, row.interface, row.next_hop, netsh.published(row, rows), row.text)
+            WindowsRoute(row.prefix, row.interface, row.next_hop, netsh.published(row, rows), row.text)
             for row in rows
         ]
     return bool(rows)
@@ -118,7 +118,7 @@ def policies(facts: Facts, part: Part) -> bool:
 def iphttps(facts: Facts, part: Part) -> bool:
     """``httpstunnel show interfaces``: role, URL, error, status, in whatever order they were pasted. A server's own URL
     is none to connect to."""
-    block: dict[str, netsh.Setting] = {}
+    block: dict[str, netsh.NetshSetting] = {}
     found = False
     for setting in [*netsh.settings(part.lines), None]:
         if setting is None or setting.label in block:
@@ -129,7 +129,7 @@ def iphttps(facts: Facts, part: Part) -> bool:
     return found
 
 
-def _tunnel(facts: Facts, block: list[netsh.Setting]) -> bool:
+def _tunnel(facts: Facts, block: list[netsh.NetshSetting]) -> bool:
     """The settings of one interface."""
     values = [setting.value.lower() for setting in block]
     url = next((one for one in block if _URL.match(one.value)), None)

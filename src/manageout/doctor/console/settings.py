@@ -29,7 +29,7 @@ INTERFACE_ORDER = (
 """The settings of ``show interface INDEX`` in the order in which every language prints them."""
 
 
-class Setting(NamedTuple):
+class NetshSetting(NamedTuple):
     """A line ``label : value``; ``text`` is the line to be quoted."""
 
     label: str
@@ -67,17 +67,17 @@ class RouteRow(NamedTuple):
         return ipv6_address(self.via)
 
 
-def settings(lines: list[str]) -> list[Setting]:
+def settings(lines: list[str]) -> list[NetshSetting]:
     """Every ``label : value``. Values may hold colons themselves, labels not."""
     found = []
     for line in lines:
         label, colon, value = line.replace("\uff1a", ":").partition(":")
         if colon and label.strip():
-            found.append(Setting(label.strip(), value.strip(), line.strip()))
+            found.append(NetshSetting(label.strip(), value.strip(), line.strip()))
     return found
 
 
-def each_interface(lines: list[str]) -> Iterator[dict[str, Setting]]:
+def each_interface(lines: list[str]) -> Iterator[dict[str, NetshSetting]]:
     """The settings of each ``show interface INDEX``, by the names of :data:`INTERFACE_ORDER`."""
     found = settings(lines)
     starts = [number for number, one in enumerate(found) if _is_luid(one)]
@@ -86,11 +86,11 @@ def each_interface(lines: list[str]) -> Iterator[dict[str, Setting]]:
             yield dict(zip(INTERFACE_ORDER, found[start:end], strict=False))
 
 
-def _is_luid(setting: Setting) -> bool:
+def _is_luid(setting: NetshSetting) -> bool:
     return re.fullmatch(r"[a-z]\w*_\d+", setting.value) is not None or "luid" in setting.label.lower()
 
 
-def on(found: dict[str, Setting], name: str) -> bool | None:
+def on(found: dict[str, NetshSetting], name: str) -> bool | None:
     """Whether a setting of :func:`each_interface` is enabled, by the word or by that of the search for neighbours."""
     setting, known = found.get(name), found.get("neighbour_discovery")
     if setting is None or setting.on is not None:
@@ -130,8 +130,8 @@ def routes(lines: list[str]) -> list[RouteRow]:
 def verbose_routes(lines: list[str]) -> list[RouteRow]:
     """The blocks of ``show route level=verbose``: destination, source, index, next hop, published, type, metric."""
     found: list[RouteRow] = []
-    block: list[Setting] = []
-    for setting in [*settings(lines), Setting("", "::/0", "")]:
+    block: list[NetshSetting] = []
+    for setting in [*settings(lines), NetshSetting("", "::/0", "")]:
         if ipv6_network(setting.value) is not None and "/" in setting.value and len(block) != 1:
             found += _verbose(block)
             block = []
@@ -139,7 +139,7 @@ def verbose_routes(lines: list[str]) -> list[RouteRow]:
     return found[:MAX_ROWS]
 
 
-def _verbose(block: list[Setting]) -> list[RouteRow]:
+def _verbose(block: list[NetshSetting]) -> list[RouteRow]:
     if len(block) < 7 or not NUMBER.fullmatch(block[2].value) or not NUMBER.fullmatch(block[6].value):
         return []
     prefix = ipv6_network(block[0].value)

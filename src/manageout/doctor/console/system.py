@@ -8,7 +8,7 @@ from ipaddress import IPv6Network
 
 from manageout.doctor.console.paths import unjudged
 from manageout.doctor.console.settings import MAX_ROWS
-from manageout.doctor.facts import Facts, NrptRule, Route, Seen
+from manageout.doctor.facts import Facts, NrptRule, Seen, WindowsRoute
 from manageout.doctor.pasted.segments import Part
 from manageout.windows.policies import NRPT, TRANSITION
 from manageout.windows.text import end_of, ipv6_address
@@ -154,7 +154,7 @@ def routes(facts: Facts, part: Part) -> bool:
     return bool(found) or any(line.startswith("=====") for line in part.lines)
 
 
-def _routes(lines: list[str]) -> Iterator[Route]:
+def _routes(lines: list[str]) -> Iterator[WindowsRoute]:
     for number, line in enumerate(lines[: 20 * MAX_ROWS]):
         if match := _ROUTE.match(line):
             text = line.strip()
@@ -167,7 +167,7 @@ def _routes(lines: list[str]) -> Iterator[Route]:
             except ValueError:
                 continue
             if int(match[1]):
-                yield Route(prefix, int(match[1]), ipv6_address(via), False, text)
+                yield WindowsRoute(prefix, int(match[1]), ipv6_address(via), False, text)
 
 
 _ROUTE = re.compile(r"^\s*(\d{1,9})\s+\d{1,10}\s+([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{1,3})(?:\s+(\S.*))?$")

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from manageout.doctor.powershell import delimited
 from manageout.doctor.powershell import json as powershell_json
-from manageout.doctor.powershell.records import Record, records
+from manageout.doctor.powershell.records import PrintedObject, records
 from manageout.doctor.powershell.shapes import CMDLETS, DATA, Cmdlet
-from manageout.doctor.powershell.value import Value, value_of
+from manageout.doctor.powershell.value import PrintedValue, value_of
 
 Row = dict[str, Any]
 
@@ -111,7 +111,7 @@ def cmdlet(command: str) -> str:
     return str(DATA["aliases"].get(word, ""))
 
 
-def _shape_of(record: Record, named: str) -> Cmdlet | None:
+def _shape_of(record: PrintedObject, named: str) -> Cmdlet | None:
     have = {WRITTEN.get(name.lower(), name) for name in record.values}
     own = _BY_CMDLET.get(named)
     candidates: list[Cmdlet] = [own, *CMDLETS] if own is not None else [*CMDLETS]
@@ -126,12 +126,12 @@ def _shape_of(record: Record, named: str) -> Cmdlet | None:
     )
 
 
-def _may_be(shape: Cmdlet, record: Record) -> bool:
+def _may_be(shape: Cmdlet, record: PrintedObject) -> bool:
     """Names that many things have mean a service only with its words."""
     return shape.section != "services" or any(value.text in _SERVICES for value in record.values.values())
 
 
-def _found(record: Record, shape: Cmdlet) -> Found:
+def _found(record: PrintedObject, shape: Cmdlet) -> Found:
     row: Row = {}
     cut = []
     for name, value in record.values.items():
@@ -146,7 +146,7 @@ def _found(record: Record, shape: Cmdlet) -> Found:
     return Found(shape.section, shape.name, row, record.quote, tuple(cut))
 
 
-def _plain(name: str, value: Value) -> Any:
+def _plain(name: str, value: PrintedValue) -> Any:
     if value.items is not None and not value.text.startswith("{{") and not _GUID.fullmatch(value.text):
         return list(value.items)
     if value.text in ("True", "False"):

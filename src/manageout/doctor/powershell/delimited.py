@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from manageout.doctor.powershell.records import MAX_PROPERTIES, MAX_RECORDS, Record
+from manageout.doctor.powershell.records import MAX_PROPERTIES, MAX_RECORDS, PrintedObject
 from manageout.doctor.powershell.value import value_of
 
 DELIMITED = re.compile(r'"[A-Za-z_][\w.]*"(?:([,;\t])"[A-Za-z_][\w.]*"(?:\1"[A-Za-z_][\w.]*")*)?\s*')
@@ -16,7 +16,7 @@ MARKDOWN_RULE = re.compile(r"\s*\|(?:\s*:?-{2,}:?\s*\|)+\s*")
 """The line below the names of a table's columns in Markdown."""
 
 
-def records(lines: Sequence[str]) -> list[Record]:
+def records(lines: Sequence[str]) -> list[PrintedObject]:
     """The rows of the first such table; empty when there is none."""
     for number, line in enumerate(lines):
         if match := DELIMITED.fullmatch(line):
@@ -34,7 +34,7 @@ def _table(lines: Sequence[str]) -> Iterator[str]:
         yield line
 
 
-def _joined(rows: Iterator[list[str]]) -> list[Record]:
+def _joined(rows: Iterator[list[str]]) -> list[PrintedObject]:
     """The first row has the names."""
     names = [name.strip(" `*") for name in next(rows)][:MAX_PROPERTIES]
     found = []
@@ -43,5 +43,5 @@ def _joined(rows: Iterator[list[str]]) -> list[Record]:
             break
         cells = [cell.strip(" `*") for cell in row]
         values = {name: value_of([cell]) for name, cell in zip(names, cells, strict=True)}
-        found.append(Record(values, ", ".join(cells)))
+        found.append(PrintedObject(values, ", ".join(cells)))
     return found

@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from manageout.doctor.powershell.records import MAX_PROPERTIES, MAX_RECORDS, Record
+from manageout.doctor.powershell.records import MAX_PROPERTIES, MAX_RECORDS, PrintedObject
 from manageout.doctor.powershell.shapes import DATA
-from manageout.doctor.powershell.value import MAX_ITEMS, Value
+from manageout.doctor.powershell.value import MAX_ITEMS, PrintedValue
 
 MAX_TEXT = 4096
 """Characters of a value."""
 
 
-def records(lines: Sequence[str]) -> list[Record]:
+def records(lines: Sequence[str]) -> list[PrintedObject]:
     """The objects of the first JSON text in ``lines``; empty when there is none, or it is not whole."""
     start = next((number for number, line in enumerate(lines) if line.lstrip()[:1] in ("{", "[")), None)
     if start is None:
@@ -28,23 +28,25 @@ def records(lines: Sequence[str]) -> list[Record]:
     return [_record(one) for one in listed[:MAX_RECORDS] if isinstance(one, dict) and one]
 
 
-def _record(found: dict[str, Any]) -> Record:
+def _record(found: dict[str, Any]) -> PrintedObject:
     values = {}
     for name, value in list(found.items())[:MAX_PROPERTIES]:
         words = DATA["enumerations"].get(name, {})
         if isinstance(value, int) and not isinstance(value, bool) and words.get("beside", name) in found:
             value = words.get(str(value), value)
         values[name] = _value(value)
-    return Record(values, ", ".join(f"{name} {value.text}" for name, value in list(values.items())[:3]))
+    return PrintedObject(
+        values, ", ".join(f"{name} {value.text}" for name, value in list(values.items())[:3])
+    )
 
 
-def _value(value: Any) -> Value:
+def _value(value: Any) -> PrintedValue:
     if isinstance(value, dict) and isinstance(value.get("value"), list):  # of Windows PowerShell 5.1
         value = value["value"]
     if isinstance(value, list):
         items = tuple(_text(one) for one in value[:MAX_ITEMS])
-        return Value(f"{{{', '.join(items)}}}"[:MAX_TEXT], items, len(value) > MAX_ITEMS)
-    return Value(_text(value))
+        return PrintedValue(f"{{{', '.join(items)}}}"[:MAX_TEXT], items, len(value) > MAX_ITEMS)
+    return PrintedValue(_text(value))
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Network
 from typing import Any
 
-from manageout.doctor.facts import Facts, FirewallRule, Lookup, Ping, PrefixPolicy, Reached, Record, Seen
+from manageout.doctor.facts import Facts, FirewallRule, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
 from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, READERS, Readers, Row, add, edge_traversal
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY
 from manageout.windows.text import any_address, end_of
@@ -112,7 +112,7 @@ def _records(facts: Facts, row: Row) -> None:
     kind, data = str(row.get("RecordType") or ""), str(row.get("RecordData") or "")
     if kind in ("A", "AAAA", "") and (address := any_address(data)) is not None:
         quote = f"Get-DnsServerResourceRecord: {row['HostName']} {kind} {data}"
-        facts.records.append(Record(str(row["HostName"]).lower(), address, quote))
+        facts.records.append(HeldRecord(str(row["HostName"]).lower(), address, quote))
 
 
 @_MORE.whole("resolved")

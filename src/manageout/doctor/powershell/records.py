@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from manageout.doctor.powershell import table as powershell_table
-from manageout.doctor.powershell.value import MAX_FRAGMENTS, Value, value_of
+from manageout.doctor.powershell.value import MAX_FRAGMENTS, PrintedValue, value_of
 
 MAX_RECORDS = 2000
 MAX_PROPERTIES = 300
@@ -32,13 +32,13 @@ _BARE = re.compile(
 )
 
 
-class Record(NamedTuple):
+class PrintedObject(NamedTuple):
     """One object. ``values``: property name -> value, in its order. ``quote``: the line it begins with.
 
     Without values: a row of a table of which nobody can tell the columns.
     """
 
-    values: dict[str, Value]
+    values: dict[str, PrintedValue]
     quote: str
 
 
@@ -51,7 +51,7 @@ class _Label(NamedTuple):
     value: str
 
 
-def records(lines: Sequence[str], command: str = "") -> list[Record]:
+def records(lines: Sequence[str], command: str = "") -> list[PrintedObject]:
     """The objects in ``lines``, at most :data:`MAX_RECORDS`. ``command``: what printed them, where that is known."""
     reader = _Reader()
     for block in _blocks(lines):
@@ -83,8 +83,8 @@ class _Reader:
     """Blocks of lines between blank ones -> records; the one that is being read may go on in the next block."""
 
     def __init__(self) -> None:
-        self.done: list[Record] = []
-        self.group: dict[str, Value] = {}
+        self.done: list[PrintedObject] = []
+        self.group: dict[str, PrintedValue] = {}
         """What a heading such as ``   ComputerName: DA1`` says of all below it."""
         self._fragments: dict[str, list[str]] = {}
         self._quote = ""
@@ -99,11 +99,11 @@ class _Reader:
             self._list(lines[: found.first])
             self._end()
             for row in islice(found.rows(), MAX_RECORDS):
-                self.done.append(Record({**self.group, **row.values} if row.values else {}, row.quote))
+                self.done.append(PrintedObject({**self.group, **row.values} if row.values else {}, row.quote))
             return
         self._list(lines)
 
-    def end(self) -> list[Record]:
+    def end(self) -> list[PrintedObject]:
         """All of them, those of headings that nothing followed too."""
         self._end()
         return self.done
@@ -176,7 +176,7 @@ class _Reader:
         if self._fragments:
             filled = max(NARROWEST - self._column - 2, 1)
             values = {name: value_of(fragments, filled) for name, fragments in self._fragments.items()}
-            self.done.append(Record({**self.group, **values}, self._quote))
+            self.done.append(PrintedObject({**self.group, **values}, self._quote))
         self._fragments, self._quote, self._last, self._single = {}, "", "", False
 
 
@@ -190,16 +190,16 @@ def _is_foreign(lines: list[str], columns: set[int]) -> bool:
     return False
 
 
-def _bare(lines: Sequence[str], command: str) -> list[Record]:
+def _bare(lines: Sequence[str], command: str) -> list[PrintedObject]:
     """The values of one property: ``(Get-X).Name``, ``Get-X | select -ExpandProperty Name``, ``Format-Wide Name``."""
     match = _BARE.search(command[-200:])
     name = match and (match[1] or match[2])
     if not name:
         return []
     wide = re.search(r"\b(?:fw|format-wide)\b", command, re.I) is not None
-    found: list[Record] = []
+    found: list[PrintedObject] = []
     for line in lines:
         for cell in re.split(r"\s{2,}", line.strip()) if wide else [line.strip()]:
             if cell and len(found) < MAX_RECORDS:
-                found.append(Record({name: value_of([cell])}, cell))
+                found.append(PrintedObject({name: value_of([cell])}, cell))
     return found

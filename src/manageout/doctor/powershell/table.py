@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from manageout.doctor.powershell.value import MAX_FRAGMENTS, Value, value_of
+from manageout.doctor.powershell.value import MAX_FRAGMENTS, PrintedValue, value_of
 
 MAX_COLUMNS = 60
 MAX_HEADING = 5
@@ -22,7 +22,7 @@ _FILLER = "\x00"
 class Row(NamedTuple):
     """``values``: empty cells too; none at all: the columns of this row are lost."""
 
-    values: dict[str, Value]
+    values: dict[str, PrintedValue]
     quote: str
 
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 MAX_FRAGMENTS = 200
 """Lines of a value."""
 MAX_ITEMS = 256
-"""Of a list; :data:`Value.cut` is set beyond."""
+"""Of a list; :data:`PrintedValue.cut` is set beyond."""
 ELLIPSES = ("...", "\u2026")
 """Of Windows PowerShell and of PowerShell 7."""
 
 
-class Value(NamedTuple):
+class PrintedValue(NamedTuple):
     """``items``: of a list, else None. ``cut``: there was more, that PowerShell or the console did not print."""
 
     text: str
@@ -29,7 +29,7 @@ class Value(NamedTuple):
         return [self.text] if self.text else []
 
 
-def value_of(fragments: Sequence[str], filled: int = 0, *, cell: bool = False) -> Value:
+def value_of(fragments: Sequence[str], filled: int = 0, *, cell: bool = False) -> PrintedValue:
     """The value on one line or on several. ``filled``: characters of a full line; ``cell``: of a table.
 
     ``$FormatEnumerationLimit`` cuts a list behind its fourth item, which is whole: ``{a, b, c, d...}``. A narrow column
@@ -38,7 +38,7 @@ def value_of(fragments: Sequence[str], filled: int = 0, *, cell: bool = False) -
     text = _joined(fragments, filled)
     if text.startswith("{"):
         return _list(text)
-    return Value(text, None, cell and (text.endswith(ELLIPSES) or text.startswith(ELLIPSES)))
+    return PrintedValue(text, None, cell and (text.endswith(ELLIPSES) or text.startswith(ELLIPSES)))
 
 
 def _joined(fragments: Sequence[str], filled: int) -> str:
@@ -51,7 +51,7 @@ def _joined(fragments: Sequence[str], filled: int) -> str:
     return text
 
 
-def _list(text: str) -> Value:
+def _list(text: str) -> PrintedValue:
     inside, whole = text[1:], text.endswith("}")
     inside = inside[:-1] if whole else inside
     ellipsis = next((one for one in ELLIPSES if inside.endswith(one)), "")
@@ -59,4 +59,4 @@ def _list(text: str) -> Value:
     items = [item.strip() for item in re.split(r",(?:\s+|$)", inside, maxsplit=MAX_ITEMS) if item.strip()]
     if not whole and not inside.rstrip().endswith(","):
         items = items[:-1]
-    return Value(text, tuple(items[:MAX_ITEMS]), bool(ellipsis) or not whole or len(items) > MAX_ITEMS)
+    return PrintedValue(text, tuple(items[:MAX_ITEMS]), bool(ellipsis) or not whole or len(items) > MAX_ITEMS)

@@ -13,7 +13,16 @@ from typing import Any
 
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system
-from manageout.doctor.facts import Facts, FirewallRule, Interface, Lookup, NrptRule, Route, Seen, kind_of
+from manageout.doctor.facts import (
+    Facts,
+    FirewallRule,
+    Interface,
+    Lookup,
+    NrptRule,
+    Seen,
+    WindowsRoute,
+    kind_of,
+)
 from manageout.windows.policies import IPHTTPS
 
 MAX_ROWS = 1000
@@ -145,7 +154,7 @@ def _routes(facts: Facts, rows: Iterator[Row]) -> None:
         where = f" interface {index or alias}" if index or alias else ""
         quote = f"route {prefix} next hop {hop}{where} Publish {row.get('Publish')}"
         published = str(row["Publish"]) in ("Yes", "Age") if row.get("Publish") else None
-        facts.routes.append(Route(prefix, index or 0, hop if int(hop) else None, published, quote))
+        facts.routes.append(WindowsRoute(prefix, index or 0, hop if int(hop) else None, published, quote))
     for route in facts.routes:
         interface = facts.interface(route.interface)
         known = interface.gateways if interface is not None else []

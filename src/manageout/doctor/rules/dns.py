@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.doctor.facts import Facts, Lookup, Route
+from manageout.doctor.facts import Facts, Lookup, WindowsRoute
 from manageout.doctor.rules.evidence import holding, quotes, stated
 from manageout.doctor.rules.isatap import enabled, is_real, router_lookup
 from manageout.doctor.rules.rule import Case, Theme
@@ -157,7 +157,7 @@ def _has_six(lookup: Lookup) -> bool:
     return any(isinstance(one, IPv6Address) for one in lookup.addresses)
 
 
-def _by_card(facts: Facts, route: Route) -> bool:
+def _by_card(facts: Facts, route: WindowsRoute) -> bool:
     """Whether it is a default route by a network card, no tunnel."""
     through = facts.interface(route.interface)
     card = through is None or through.kind == "other"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 LINK_LOCAL = b"\xfe\x80"
 
 
-class Seen(NamedTuple):
+class Attendee(NamedTuple):
     """One identity that is here."""
 
     address: bytes
@@ -105,7 +105,7 @@ class Attendance:
             del self._visits[connection.identity]
         return connection.identity
 
-    def seen(self, identity: str) -> Seen | None:
+    def seen(self, identity: str) -> Attendee | None:
         """How ``identity`` is here; None: not at all, or without a global address."""
         visit = self._visits.get(identity)
         if visit is None:
@@ -117,4 +117,4 @@ class Attendance:
         visit.address = next((wish for wish in wishes if wish and wish in held), next(iter(held)))
         connection = held[visit.address]
         others = tuple(address for address in held if address != visit.address)
-        return Seen(visit.address, others, connection.peer, connection.transport, visit.since)
+        return Attendee(visit.address, others, connection.peer, connection.transport, visit.since)

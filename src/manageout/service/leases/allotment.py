@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from itertools import islice
 from typing import NamedTuple
 
-from manageout.protocol.leases.attendance import Attendance, Seen
+from manageout.protocol.leases.attendance import Attendance, Attendee
 from manageout.protocol.leases.leases import Lease, Leases, State
 from manageout.service.process.presence import Client, Presence
 from manageout.service.state.leases import AuditRow, StoredLease
@@ -41,7 +41,7 @@ class Periods:
         self.reasons: dict[str, str] = {}
         """Why the present one of an identity ends, if it does."""
 
-    def begin(self, identity: str, lease: Lease, seen: Seen, now: float) -> None:
+    def begin(self, identity: str, lease: Lease, seen: Attendee, now: float) -> None:
         """It holds ``lease``, and is here as ``seen``; unless that was so before."""
         what = (lease.v4, identity, seen.address, seen.transport, seen.peer)
         before = self._open.get(identity)
@@ -157,7 +157,7 @@ class Allotment:
         self._periods.end(identity, now)
         self._periods.reasons.pop(identity, None)
 
-    def _serve(self, identity: str, seen: Seen, now: float) -> Client:
+    def _serve(self, identity: str, seen: Attendee, now: float) -> Client:
         lease = self.table.hold(identity, now) if self.table is not None else None
         if lease is not None and self.table is not None:
             self.waiting.pop(identity, None)

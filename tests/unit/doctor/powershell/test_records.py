@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.doctor.powershell.records import MAX_RECORDS, Record, records
+from manageout.doctor.powershell.records import MAX_RECORDS, PrintedObject, records
 from tests.unit.doctor.powershell_texts import (
     ANSWER,
     CERTIFICATE,
@@ -25,11 +25,11 @@ Interface Status           : IPHTTPS interface active
 """
 
 
-def cut(record: Record) -> list[str]:
+def cut(record: PrintedObject) -> list[str]:
     return [name for name, value in record.values.items() if value.cut]
 
 
-def read(text: str, command: str = "") -> list[Record]:
+def read(text: str, command: str = "") -> list[PrintedObject]:
     return records(text.split("\n"), command)
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from manageout.doctor.facts import Facts, Record, Seen
+from manageout.doctor.facts import Facts, HeldRecord, Seen
 from tests.unit.doctor.bundles import DNS, MANAGER, facts
 from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.rules.cases import NAME, alone, lookups, theme
@@ -21,7 +21,7 @@ def zone(*records: tuple[str, str]) -> Facts:
     machine = facts(DNS)
     for name, text in records:
         address = IPv6Address(text) if ":" in text else IPv4Address(text)
-        machine.records.append(Record(name, address, f"{name} {text}", "corp.example"))
+        machine.records.append(HeldRecord(name, address, f"{name} {text}", "corp.example"))
     return machine
 
 

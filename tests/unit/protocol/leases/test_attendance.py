@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manageout.protocol.leases.attendance import Attendance, Seen
+from manageout.protocol.leases.attendance import Attendance, Attendee
 
 A, B, C = (b"\xfd" + bytes(14) + bytes((n,)) for n in (1, 2, 3))
 LINK_LOCAL = b"\xfe\x80" + bytes(13) + b"\x01"
@@ -31,9 +31,9 @@ def test_a_client_without_a_global_address_is_not_here_yet() -> None:
 
 def test_the_first_address_is_the_stable_one_and_stays_it() -> None:
     here = attendance(A)
-    assert here.seen(NAME) == Seen(A, (), "192.0.2.1:5", "ip-https", 100.0)
+    assert here.seen(NAME) == Attendee(A, (), "192.0.2.1:5", "ip-https", 100.0)
     assert here.bound(1, B) == NAME
-    assert here.seen(NAME) == Seen(A, (B,), "192.0.2.1:5", "ip-https", 100.0)
+    assert here.seen(NAME) == Attendee(A, (B,), "192.0.2.1:5", "ip-https", 100.0)
 
 
 def test_another_one_takes_its_place_when_it_goes() -> None:
@@ -66,7 +66,7 @@ def test_a_second_connection_takes_over_without_absence() -> None:
     assert here.unbound(1, A) == NAME
     assert here.bound(2, A) == NAME
     assert here.closed(1) == NAME
-    assert here.seen(NAME) == Seen(A, (), "192.0.2.9:7", "ip-https", 100.0)
+    assert here.seen(NAME) == Attendee(A, (), "192.0.2.9:7", "ip-https", 100.0)
 
 
 def test_the_end_of_the_last_connection_is_the_end() -> None:
