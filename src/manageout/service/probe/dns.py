@@ -19,33 +19,28 @@ import dns.reversename
 
 from manageout.directory.dns.zones import Server
 from manageout.service.probe.results import DnsAnswer
+from manageout.service.resolver import resolv_conf, resolved
 from manageout.words import said
 
 WAIT = 2.0
 MAX_SERVERS = 16
 MAX_RECORDS = 64
 """Of one answer; no name here has more."""
-_STUBS = {
-    "127.0.0.53": Path("/run/systemd/resolve/resolv.conf"),
-    "127.0.0.54": Path("/run/systemd/resolve/resolv.conf"),
-}
-"""Servers of the machine itself, and where the true ones are listed."""
 _UNUSABLE = (dns.exception.DNSException, OSError, ValueError)
 
 
-def system_servers(path: Path = Path("/etc/resolv.conf")) -> list[str]:
+def system_servers(path: Path = resolv_conf.PATH) -> list[str]:
     """The name servers of ``path``, in order; those behind systemd-resolved in its place."""
     found: list[str] = []
-    for server in _listed(path):
-        behind = _listed(_STUBS[server]) if server in _STUBS else []
-        found += behind or [server]
+    for server in resolv_conf.servers_of(_text(path)):
+        found += (resolved.uplinks() if server in resolved.STUBS else []) or [server]
     return list(dict.fromkeys(found))[:MAX_SERVERS]
 
 
-def search_domain(path: Path = Path("/etc/resolv.conf")) -> str:
+def search_domain(path: Path = resolv_conf.PATH) -> str:
     """The first domain that ``path`` adds to short names; empty when there is none."""
-    for words in _words(path):
-        if words[0] in ("search", "domain") and len(words) > 1:
+    for words in map(str.split, _text(path).splitlines()):
+        if words and words[0] in ("search", "domain") and len(words) > 1:
             return words[1].rstrip(".")
     return ""
 
@@ -111,14 +106,9 @@ def reverse_name(address: str) -> str:
     return dns.reversename.from_address(address).to_text(omit_final_dot=True)
 
 
-def _listed(path: Path) -> list[str]:
-    return [words[1] for words in _words(path) if words[0] == "nameserver" and len(words) > 1]
-
-
-def _words(path: Path) -> Iterable[list[str]]:
+def _text(path: Path) -> str:
     try:
         with path.open(errors="replace") as file:
-            lines = file.read(65536).splitlines()
+            return file.read(resolv_conf.MAX_SIZE)
     except OSError:
-        return []
-    return [words for line in lines if (words := line.split()) and words[0][0] not in "#;"]
+        return ""

@@ -14,14 +14,15 @@ from manageout.errors import ManageoutError
 from manageout.service.resolver.resolv_conf import servers_of
 
 TIMEOUT = 10.0
-_OURS = ("127.0.0.53", "127.0.0.54")
+STUBS = ("127.0.0.53", "127.0.0.54")
+"""Where systemd-resolved listens."""
 UPLINKS = Path("/run/systemd/resolve/resolv.conf")
 """The servers of the other links, as systemd-resolved writes them."""
 
 
 def serves(servers: Sequence[str]) -> bool:
     """Whether the DNS servers of ``/etc/resolv.conf`` are systemd-resolved, and we can talk to it."""
-    return bool(servers) and all(server in _OURS for server in servers) and available()
+    return bool(servers) and all(server in STUBS for server in servers) and available()
 
 
 def uplinks() -> list[str]:
