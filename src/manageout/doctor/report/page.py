@@ -18,8 +18,8 @@ _THEMES = {
 """Heading -> themes of rules, which are their modules and texts."""
 _PROGRAMS = (
     "netsh", "reg", "manageout", "w32tm", "gpupdate", "gpresult", "ipconfig", "certutil", "repadmin", "apt-get",
-    "cat", "chronyc", "curl", "date", "grep", "ip", "journalctl", "nft", "openssl", "ping", "sysctl", "systemctl",
-    "timedatectl", "ss",
+    "cat", "chronyc", "curl", "date", "firewall-cmd", "grep", "ip", "journalctl", "nft", "openssl", "ping", "sysctl",
+    "systemctl", "timedatectl", "ss",
 )  # fmt: skip
 _HEAD = """# Troubleshooting
 
