@@ -17,6 +17,7 @@ from manageout.errors import KernelError
 from manageout.linux.netlink.events import AddressMonitor
 from manageout.linux.netlink.links import Netlink
 from manageout.protocol.iphttps.uplink import LATER, Address, Sleep, Uplink, Verdict, Way
+from manageout.service.process.loops import heard
 
 SETTLE = 0.2
 """Seconds from the first news to the look: changes come in groups, and at most so many looks are made."""
@@ -51,19 +52,16 @@ class UplinkWatch:
 
     async def run(self) -> None:
         """Watch."""
-        loop, monitor = asyncio.get_running_loop(), AddressMonitor(routes=True)
-        loop.add_reader(monitor.fileno(), self._news, monitor)
         sleep = Sleep(*_clocks())
         self._network = self._seen()
         try:
-            while True:
-                await asyncio.sleep(PULSE)
-                if sleep.slept(*_clocks()):
-                    log.info("this machine was suspended")
-                    self._after_sleep()
+            with heard(AddressMonitor(routes=True), self._news):
+                while True:
+                    await asyncio.sleep(PULSE)
+                    if sleep.slept(*_clocks()):
+                        log.info("this machine was suspended")
+                        self._after_sleep()
         finally:
-            loop.remove_reader(monitor.fileno())
-            monitor.close()
             if self._look is not None:
                 self._look.cancel()
 

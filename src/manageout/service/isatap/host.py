@@ -34,6 +34,7 @@ from manageout.protocol.isatap.prl import Reach
 from manageout.service.isatap.io import IsatapIo
 from manageout.service.isatap.router_name import RouterName
 from manageout.service.process.fast_path import RoleFastPath
+from manageout.service.process.loops import heard
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, RoleStatus
 from manageout.wire.nd import Preference
@@ -73,19 +74,14 @@ class IsatapHostService(Role):
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        monitor = AddressMonitor()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(monitor.fileno(), self._address_event, monitor)
         try:
-            with self._io:
+            with heard(AddressMonitor(), self._address_event), self._io:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._io.failure(), name="link")
                     group.create_task(self._follow_name(), name="name")
                     group.create_task(self._follow_locator(), name="locator")
                     group.create_task(self._follow_traffic(), name="traffic")
         finally:
-            loop.remove_reader(monitor.fileno())
-            monitor.close()
             self._fast.detach()
 
     # What may change around us

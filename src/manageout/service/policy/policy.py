@@ -36,6 +36,7 @@ from manageout.service.policy.revision import Revision
 from manageout.service.policy.sessions import Call, Sessions, machine
 from manageout.service.process.finding import Finding
 from manageout.service.process.lookups import Address, intranet_resolver
+from manageout.service.process.loops import heard
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
@@ -106,20 +107,17 @@ class PolicyService(Role, Watcher):
         """Serve until cancelled."""
         self.ready.set()
         self._flush()
-        loop, monitor = asyncio.get_running_loop(), TableMonitor(TABLE)
-        loop.add_reader(monitor.fileno(), self._on_removal, monitor)
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._names.run(), name="manager-names")
-                group.create_task(self._peers.run(), name="peer-names")
-                group.create_task(self._watch(), name="policy-rules")
-                group.create_task(self._revision.run(), name="policy-revision")
-                group.create_task(self._departed.run(), name="policy-departed")
-                group.create_task(self._mend(), name="policy-mend")
+            with heard(TableMonitor(TABLE), self._on_removal):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._names.run(), name="manager-names")
+                    group.create_task(self._peers.run(), name="peer-names")
+                    group.create_task(self._watch(), name="policy-rules")
+                    group.create_task(self._revision.run(), name="policy-revision")
+                    group.create_task(self._departed.run(), name="policy-departed")
+                    group.create_task(self._mend(), name="policy-mend")
         finally:
             self.ready.clear()
-            loop.remove_reader(monitor.fileno())
-            monitor.close()
             self._sets.close()
 
     # --- The rules --------------------------------------------------------------------------------------

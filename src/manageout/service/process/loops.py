@@ -9,11 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from manageout.errors import ManageoutError
 
+
+class Monitor(Protocol):
+    """Something of the kernel's that tells of changes."""
+
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
 _Ts = TypeVarTuple("_Ts")
+_Monitor = TypeVar("_Monitor", bound=Monitor)
 
 YIELD = 0.0001
 """Seconds for which one thread may keep another from running Python. The default, 5 ms, is what a packet would wait."""
@@ -32,6 +41,18 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop
+
+
+@contextlib.contextmanager
+def heard(monitor: _Monitor, told: Callable[[_Monitor], None]) -> Iterator[None]:
+    """Call ``told`` in this loop whenever ``monitor`` has something; at the end close it."""
+    loop = asyncio.get_running_loop()
+    loop.add_reader(monitor.fileno(), told, monitor)
+    try:
+        yield
+    finally:
+        loop.remove_reader(monitor.fileno())
+        monitor.close()
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:

@@ -29,6 +29,7 @@ from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.host.name_policy import Rules, reverse_zone
 from manageout.service.process.finding import Finding
+from manageout.service.process.loops import heard
 from manageout.service.process.role import Role
 from manageout.service.process.rows import Json, Nat64Row, RoleStatus
 from manageout.service.resolver import resolv_conf, resolved
@@ -139,21 +140,17 @@ class NamePolicyService(Role):
 
     async def run(self) -> None:
         """Keep the policy as it should be."""
-        monitor = AddressMonitor()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(monitor.fileno(), self._on_network_change, monitor)
         self._changed.set()
         self.ready.set()
         try:
-            async with asyncio.TaskGroup() as self._group:
-                self._group.create_task(self._settle(), name="settle")
-                self._group.create_task(self._discover(), name="nat64 prefix")
-                self._group.create_task(self._look(), name="resolv.conf")
-                if self._options.location is not None:
-                    self._group.create_task(self._locate(self._options.location), name="location")
+            with heard(AddressMonitor(), self._on_network_change):
+                async with asyncio.TaskGroup() as self._group:
+                    self._group.create_task(self._settle(), name="settle")
+                    self._group.create_task(self._discover(), name="nat64 prefix")
+                    self._group.create_task(self._look(), name="resolv.conf")
+                    if self._options.location is not None:
+                        self._group.create_task(self._locate(self._options.location), name="location")
         finally:
-            loop.remove_reader(monitor.fileno())
-            monitor.close()
             # What systemd-resolved was told goes with the device.
             try:
                 self._file.give_back()

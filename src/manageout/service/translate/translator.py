@@ -21,6 +21,7 @@ from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import DIFFERENCE
 from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.finding import Finding
+from manageout.service.process.loops import heard
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Watcher
 from manageout.service.process.role import Role
@@ -114,15 +115,14 @@ class TranslatorService(Role, Watcher):
 
     async def _follow_addresses(self) -> None:
         """An intranet device that appears later, or changes its address, is used from then on."""
-        loop, changed, monitor = asyncio.get_running_loop(), asyncio.Event(), AddressMonitor()
+        changed = asyncio.Event()
 
-        def note() -> None:
+        def note(monitor: AddressMonitor) -> None:
             if monitor.drain():
                 changed.set()
 
-        loop.add_reader(monitor.fileno(), note)
         changed.set()  # something may have happened since this role was made
-        try:
+        with heard(AddressMonitor(), note):
             while True:
                 await changed.wait()
                 await asyncio.sleep(SETTLE)
@@ -131,13 +131,8 @@ class TranslatorService(Role, Watcher):
                     if ipv4_side(self._netlink, self._site, self._plan) != self._side:
                         self._renew()
                         self.recheck(True)
-                except (
-                    ManageoutError
-                ) as error:  # a device that goes while it is looked at: the next change tells
+                except ManageoutError as error:  # a device that goes meanwhile: the next change tells
                     log.warning("%s (%s)", error.message, error.hint)
-        finally:
-            loop.remove_reader(monitor.fileno())
-            monitor.close()
 
     def _load_fast_path(self) -> XlatFastPath | None:
         self._setup = setup = self._fast_path_setup()

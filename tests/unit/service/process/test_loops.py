@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from manageout.service.process.loops import LoopThread, Timer, loop_factory
+from manageout.service.process.loops import LoopThread, Timer, heard, loop_factory
+from tests.tools.waiting import until
 
 
 def test_words_go_both_ways() -> None:
@@ -116,3 +118,21 @@ def test_what_is_cancelled_or_not_wanted_any_more_is_not_called() -> None:
         return calls
 
     assert asyncio.run(run()) == []
+
+
+def test_a_monitor_is_heard_until_the_end_and_closed() -> None:
+    ours, theirs = socket.socketpair()
+    heard_of = []
+
+    def told(monitor: socket.socket) -> None:
+        heard_of.append(monitor.recv(16))
+
+    async def main() -> None:
+        with heard(ours, told):
+            theirs.send(b"a change")
+            await until(lambda: heard_of)
+        assert ours.fileno() < 0
+
+    with theirs:
+        asyncio.run(main())
+    assert heard_of == [b"a change"]
