@@ -4,7 +4,7 @@ They are dictionaries from the role to the reader, because JSON makes nothing el
 these names. ``docs/reference/control.md`` and ``control.schema.json`` are made from here. Times are Unix seconds.
 """
 
-from __future__ import annotations
+# Not with annotations from __future__: each would be compiled once more, in every `manageout status`.
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
