@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console.settings import MAX_ROWS
-from manageout.doctor.facts import Facts, FirewallRule
+from manageout.doctor.facts import Facts
 from manageout.doctor.pasted.segments import Part
+from manageout.doctor.read.sections import Row, add_rules
 
 MAX_WORDS = 64
 """Ports or addresses of one rule."""
@@ -16,12 +18,11 @@ MAX_WORDS = 64
 
 def read(facts: Facts, part: Part) -> bool:
     """Rules, or what else ``advfirewall`` shows."""
-    blocks = list(_blocks(part.lines))
+    blocks = list(islice(_blocks(part.lines), MAX_ROWS))
     if not blocks:
         return text_netsh.other(facts, part)
-    rules = facts.firewall or []
-    rules += [rule for block in blocks if (rule := _rule(block)) is not None][: max(0, MAX_ROWS - len(rules))]
-    facts.firewall = rules
+    facts.firewall = facts.firewall or []  # none that lets anybody in is something too
+    add_rules(facts, (row for block in blocks if (row := _row(block)) is not None))
     if "name=all" in part.command.lower().replace('"', ""):
         facts.sections |= {"rules"}  # all of them: what is not there is not there
     return True
@@ -42,30 +43,21 @@ def _blocks(lines: list[str]) -> Iterator[dict[str, tuple[str, str]]]:
         yield block
 
 
-def _rule(block: dict[str, tuple[str, str]]) -> FirewallRule | None:
-    """One that is enabled, inbound, and allows."""
+def _row(block: dict[str, tuple[str, str]]) -> Row | None:
+    """One that is enabled, inbound, and allows, as the collector has it."""
     values = {label: value for label, (value, _) in block.items()}
     wanted = (("enabled", "yes"), ("direction", "in"), ("action", "allow"))
     if any(values.get(label, value).lower() != value for label, value in wanted):
         return None
-    name, remote = values["rule name"], values.get("remoteip", "")
-    edge = values.get("edge traversal", "").lower()
-    profiles = frozenset(word.strip().lower() for word in values.get("profiles", "").split(","))
-    shown = ", ".join(
-        text
-        for label in ("profiles", "remoteip", "edge traversal")
-        if (text := block.get(label, ("", ""))[1])
-    )
-    everywhere = profiles >= {"domain", "private", "public"}
-    return FirewallRule(
-        values.get("protocol", ""),
-        tuple(_words(values.get("localport", ""))),
-        profiles | {"any"} if everywhere else profiles,
-        tuple(_words(remote)),
-        None if not edge else edge not in ("no", "block"),
-        f"firewall rule {name!r}: {' '.join(shown.split())}",
-        name,
-    )
+    profiles = {word.strip().lower() for word in values.get("profiles", "").split(",")}
+    return {
+        "Name": values["rule name"],
+        "Protocol": values.get("protocol", ""),
+        "LocalPort": _words(values.get("localport", "")),
+        "RemoteAddress": _words(values.get("remoteip", "")),
+        "Profile": "Any" if profiles >= {"domain", "private", "public"} else values.get("profiles", ""),
+        "EdgeTraversalPolicy": values.get("edge traversal"),
+    }
 
 
 def _words(text: str) -> list[str]:

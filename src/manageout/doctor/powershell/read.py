@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ipaddress import IPv6Network
 from typing import Any
 
-from manageout.doctor.facts import Facts, FirewallRule, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
-from manageout.doctor.read.sections import MAX_ITEMS, MAX_TEXT, READERS, Readers, Row, add, edge_traversal
+from manageout.doctor.facts import Facts, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
+from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add, add_rules
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY
 from manageout.windows.text import any_address, end_of
 
@@ -308,23 +308,16 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
                     "RemoteAddress": _list(address.get("RemoteAddress") or address.get("RemoteIP")),
                 }
             )
-    if not whole:
-        return
-    before = facts.firewall or []
-    add(facts, "firewall rules", READERS["rules"], whole)
-    facts.firewall = [*before, *(facts.firewall or [])] or None
+    add_rules(facts, whole)
 
 
 def _without_filters(facts: Facts, rules: list[Row]) -> None:
     """A few rules whose ports and addresses were not pasted: their profiles say something all the same."""
     found = [row for row in rules if _allows(row) and row.get("Profile")]
-    for row in found if len(found) <= FEW else ():
-        name, profile = str(row.get("DisplayName") or row.get("Name") or ""), str(row["Profile"])
-        profiles = frozenset(word.strip().lower() for word in profile.split(","))
-        edge = edge_traversal(row.get("EdgeTraversalPolicy"))
-        quote = f"firewall rule {name!r}: {profile}"
-        rule = FirewallRule("", (), profiles, (), edge, quote, name[:MAX_TEXT], whole=False)
-        facts.firewall = [*(facts.firewall or []), rule]
+    if len(found) <= FEW:
+        add_rules(
+            facts, ({**row, "Name": row.get("DisplayName") or row.get("Name")} for row in found), whole=False
+        )
 
 
 def _allows(rule: Row) -> bool:

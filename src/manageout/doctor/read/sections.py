@@ -6,7 +6,7 @@ CIM's words, in no language. A property that is not there says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 from typing import Any
@@ -361,24 +361,27 @@ def _lookups(facts: Facts, row: Row) -> None:
 @READERS.whole("rules")
 def _rules(facts: Facts, rows: Iterator[Row]) -> None:
     facts.firewall = []
+    add_rules(facts, rows)
+
+
+def add_rules(facts: Facts, rows: Iterable[Row], *, whole: bool = True) -> None:
+    """Inbound rules that allow. ``whole``: with their ports and addresses."""
+    rules = facts.firewall or []
     for row in rows:
-        remote = ", ".join(texts(row.get("RemoteAddress")))
-        quote = f"firewall rule {row.get('Name')!r}: {row.get('Profile')}{remote and f', from {remote}'}"
-        facts.firewall.append(
-            FirewallRule(
-                str(row.get("Protocol")),
-                tuple(texts(row.get("LocalPort"))),
-                frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
-                tuple(texts(row.get("RemoteAddress"))),
-                edge_traversal(row.get("EdgeTraversalPolicy")),
-                quote,
-                str(row.get("Name") or "")[:MAX_TEXT],
-            )
+        edge, remote = row.get("EdgeTraversalPolicy"), texts(row.get("RemoteAddress"))
+        scope = f", from {', '.join(remote)}" if remote else ""
+        one = FirewallRule(
+            str(row.get("Protocol") or ""),
+            tuple(texts(row.get("LocalPort"))),
+            frozenset(word.strip().lower() for word in str(row.get("Profile")).split(",")),
+            tuple(remote),
+            None if edge in (None, "") else str(edge).lower() not in ("none", "no", "block", "false", "0"),
+            f"firewall rule {row.get('Name')!r}: {row.get('Profile')}{scope}",
+            str(row.get("Name") or "")[:MAX_TEXT],
+            whole,
         )
-
-
-def edge_traversal(policy: object) -> bool | None:
-    return None if policy in (None, "") else str(policy).lower() not in ("none", "block", "false", "0")
+        rules += [one] if len(rules) < MAX_ROWS else []
+        facts.firewall = rules
 
 
 _PROXY = re.compile(r":\s+(\S+:\d{1,5})\s*$")

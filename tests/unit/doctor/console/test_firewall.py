@@ -92,3 +92,8 @@ def test_what_is_no_rule_is_none() -> None:
         "Rule Name: a\nRule Name: b\n",
     ):
         assert not read(text).firewall
+
+
+def test_all_rules_none_of_which_lets_anybody_in() -> None:
+    found = read(rule(action="Block"), which="all")
+    assert found.firewall == [] and "rules" in found.sections
