@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
 SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format fuzz bpf clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
+.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -93,6 +93,10 @@ test: packages-test setup $(VENV)/directory check ## check, then every test (sys
 
 test-kernels: packages-kernels setup ## the tests that lean on the kernel, on Debian's kernels in QEMU: hours; KERNELS="bookworm"
 	scripts/test-kernels $(KERNELS)
+
+coverage: $(VENV)/development ## what each pure module's own test file reaches: build/coverage.md
+	@$(PIP) install 'coverage>=7.6'
+	@$(BIN)/python scripts/own_coverage.py
 
 fuzz: $(VENV)/development ## every decoder, FUZZ=1000000 inputs each
 	$(BIN)/python -m tests.fuzz --inputs $(FUZZ)
