@@ -15,8 +15,8 @@ import pytest
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
-from manageout.protocol.core.drops import Drop
-from manageout.protocol.isatap.link import LinkState, Result, Verdict
+from manageout.protocol.core.drops import Drop, Verdict
+from manageout.protocol.isatap.link import LinkState, Result
 
 T = TypeVar("T")
 ETHERNET_V4 = bytes(12) + b"\x08\x00"

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from manageout.linux.bpf.isatap import MAX_PREFIXES
-from manageout.protocol.core.drops import Drop
-from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict
+from manageout.protocol.core.drops import Drop, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState, Result
 from manageout.wire import ipv6, numbers
 from tests.differential.kernel import Kernel, in_namespace
 from tests.tools.packets.isatap import LOCATORS, SIBLING, Generator, isatap, state

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import FastPath, Mtus, Translation, Verdict
+from manageout.protocol.translate.whole import Mtus, Translation, WholePackets
 from manageout.wire import ipv4
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import PACKETS, SEED, binary
@@ -28,7 +28,7 @@ TABLES: dict[str, Callable[[], Mappings]] = {
 }
 
 
-def alike(twin: FastPath, kernel: XlatKernel, packet: bytes) -> Translation:
+def alike(twin: WholePackets, kernel: XlatKernel, packet: bytes) -> Translation:
     """The identification is the kernel's choice, so the twin is given it."""
     got = kernel.translate(packet)
     ident = int.from_bytes(got.packet[4:6], "big") if got.packet and got.packet[0] >> 4 == 4 else 1
@@ -44,7 +44,7 @@ def test_random_packets(table: str) -> None:
 
     def compare() -> None:
         maps = TABLES[table]()
-        generator, twin, kernel = Generator(SEED, maps), FastPath(maps, MTUS), XlatKernel(maps, MTUS)
+        generator, twin, kernel = Generator(SEED, maps), WholePackets(maps, MTUS), XlatKernel(maps, MTUS)
         for _ in range(PACKETS // len(TABLES)):
             packet = generator.packet()
             result = alike(twin, kernel, packet)
@@ -77,7 +77,7 @@ def test_vectors(table: str) -> None:
 
     def compare() -> None:
         maps = TABLES[table]()
-        twin, kernel = FastPath(maps, MTUS), XlatKernel(maps, MTUS)
+        twin, kernel = WholePackets(maps, MTUS), XlatKernel(maps, MTUS)
         for packet in packets:
             alike(twin, kernel, packet)
         kernel.path.close()
@@ -90,7 +90,7 @@ def test_cases() -> None:
 
     def compare() -> None:
         maps = mappings_of_the_cases()
-        twin, kernel = FastPath(maps, Mtus()), XlatKernel(maps, Mtus())
+        twin, kernel = WholePackets(maps, Mtus()), XlatKernel(maps, Mtus())
         for case in CASES:
             alike(twin, kernel, bytes.fromhex(case.packet))
         kernel.path.close()

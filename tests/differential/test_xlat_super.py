@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
+from manageout.protocol.core.drops import Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import FastPath, Translation, Verdict, addresses, fold
+from manageout.protocol.translate.whole import Translation, WholePackets, addresses, fold
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp
 from manageout.wire.virtio import (
     GSO_ECN,
@@ -88,7 +89,7 @@ def comparable(result: Translation) -> Translation:
     return result._replace(packet=header.pack() + result.packet[VNET_HEADER:])
 
 
-def alike(twin: FastPath, device: XlatDevice, header: VnetHdr, packet: bytes) -> Translation | None:
+def alike(twin: WholePackets, device: XlatDevice, header: VnetHdr, packet: bytes) -> Translation | None:
     got = device.translate(header.pack(), packet)
     if got is None:
         return None
@@ -104,7 +105,7 @@ def test_random_super_packets() -> None:
 
     def compare() -> None:
         maps = mappings()
-        generator, twin = SuperGenerator(SEED, maps), FastPath(maps, MTUS)
+        generator, twin = SuperGenerator(SEED, maps), WholePackets(maps, MTUS)
         with XlatDevice(maps, MTUS) as device:
             for _ in range(SUPER_PACKETS):
                 header, packet = generator.packet()

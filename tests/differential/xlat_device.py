@@ -19,9 +19,9 @@ from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
 from manageout.linux.host import sysctl
 from manageout.linux.packets.tun import Tun
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import Mtus, Translation, Verdict
+from manageout.protocol.translate.whole import Mtus, Translation
 from manageout.wire.virtio import VNET_HEADER
 
 NAME = "mo-xlat0"

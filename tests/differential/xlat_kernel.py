@@ -8,9 +8,9 @@ import pytest
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.xlat import XlatFastPath, XlatSetup
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import Mtus, Translation, Verdict
+from manageout.protocol.translate.whole import Mtus, Translation
 from tests.differential.kernel import CB, CONTEXT, ETHERNET, ETHERNET_V4, ETHERNET_V6, VERDICTS
 
 XLAT_VERDICTS = {answer: Verdict[verdict.name] for answer, verdict in VERDICTS.items()}

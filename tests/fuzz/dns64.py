@@ -9,7 +9,7 @@ import dns.message
 import dns.rrset
 
 from manageout.errors import WireError
-from manageout.protocol.dns.dns64 import Config, Dns64
+from manageout.protocol.dns.dns64 import Dns64, Dns64Config
 from manageout.protocol.dns.forwarder import Ask, Reply
 from manageout.protocol.dns.prefixes import Prefixes
 from manageout.wire import dns as wire
@@ -19,7 +19,7 @@ CLIENT = ("fd12:3456:789a:1000::5", 40000, 0, 0)
 PREFIXES = Prefixes(
     [(IPv6Network("fd12:3456:789a:7777::/96"), [IPv4Network("0.0.0.0/0")])], [IPv6Network("::ffff:0:0/96")]
 )
-CONFIG = Config(("10.0.0.10", "10.0.0.11"), PREFIXES, blocked=(wire.to_wire("isatap"),), cache_size=100)
+CONFIG = Dns64Config(("10.0.0.10", "10.0.0.11"), PREFIXES, blocked=(wire.to_wire("isatap"),), cache_size=100)
 NAME = "app.corp.example"
 LONG = 600.0
 """Seconds after which nothing is waited for any more."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv6Address
 
+from manageout.protocol.core.drops import Verdict
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.end import TUN, UNDERLAY
-from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState, Result
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import IsatapRouter, RouterConfig
 from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers, udp

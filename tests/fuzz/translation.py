@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 
 from manageout.errors import WireError
+from manageout.protocol.core.drops import Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.rules import Translation, Translator, Verdict
+from manageout.protocol.translate.rules import Translation, Translator
 from manageout.protocol.translate.whole import segments
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp, virtio
 from tests.fuzz import repair

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manageout.protocol.core.drops import Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.rules import Translator, Verdict
+from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import HEAD as FRONT
 from manageout.protocol.translate.whole import segments
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp, virtio

@@ -13,7 +13,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from manageout.protocol.dns.dns64 import Config, Dns64
+from manageout.protocol.dns.dns64 import Dns64, Dns64Config
 from manageout.protocol.dns.forwarder import Ask, Forget, Reply
 from manageout.protocol.dns.prefixes import Prefixes
 from manageout.wire import dns as wire
@@ -32,8 +32,8 @@ def config(
     blocked: Sequence[str] = (),
     cache_size: int = 100,
     serve_stale: float = 0.0,
-) -> Config:
-    return Config(
+) -> Dns64Config:
+    return Dns64Config(
         tuple(servers),
         Prefixes(prefixes, excluded),
         tuple(map(wire.to_wire, domains)),
@@ -46,7 +46,7 @@ def config(
 class World:
     """The machine, its orders and a clock."""
 
-    def __init__(self, settings: Config | None = None) -> None:
+    def __init__(self, settings: Dns64Config | None = None) -> None:
         self.machine = Dns64(settings or config(), random.Random(7).random, self.whose)
         self.owners: dict[object, str] = {}
         """Address of a client over UDP -> whose it is."""

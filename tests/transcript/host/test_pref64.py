@@ -20,7 +20,7 @@ from manageout.protocol.host.pref64 import (
     NAME,
     WELL_KNOWN,
     Answer,
-    Discovery,
+    Pref64Discovery,
     prefixes_of,
     query,
     read,
@@ -149,7 +149,7 @@ def test_any_bytes_are_survived(data: bytes) -> None:
 
 
 def test_rfc7050_3_asked_again_ten_seconds_before_the_end() -> None:
-    discovery = Discovery()
+    discovery = Pref64Discovery()
     assert discovery.ask_at == math.inf
     discovery.start(5)
     assert discovery.ask_at == 5
@@ -159,20 +159,20 @@ def test_rfc7050_3_asked_again_ten_seconds_before_the_end() -> None:
 
 
 def test_a_short_ttl_is_no_storm() -> None:
-    discovery = Discovery()
+    discovery = Pref64Discovery()
     discovery.note(Answer((SITE,), 0), 0)
     assert discovery.ask_at == 1
 
 
 def test_a_negative_answer_holds_for_its_ttl() -> None:
-    discovery = Discovery()
+    discovery = Pref64Discovery()
     discovery.note(Answer((SITE,), 600), 0)
     discovery.note(Answer((), 30), 590)
     assert (discovery.prefixes, discovery.origin, discovery.ask_at) == ((), "", 620)
 
 
 def test_silence_is_waited_out_longer_and_longer_and_what_was_known_holds() -> None:
-    discovery = Discovery()
+    discovery = Pref64Discovery()
     discovery.note(Answer((SITE,), 600), 0)
     waits = []
     for _ in range(8):
@@ -183,7 +183,7 @@ def test_silence_is_waited_out_longer_and_longer_and_what_was_known_holds() -> N
 
 
 def test_rfc8781_5_1_an_advertised_prefix_goes_first() -> None:
-    discovery = Discovery()
+    discovery = Pref64Discovery()
     discovery.note(Answer((IPv6Network("64:ff9b::/96"),), 600), 0)
     discovery.advertised = (SITE,)
     assert (discovery.prefixes, discovery.origin) == ((SITE,), "router advertisement")
@@ -192,7 +192,7 @@ def test_rfc8781_5_1_an_advertised_prefix_goes_first() -> None:
 
 
 def test_without_a_server_nothing_is_known() -> None:
-    discovery = Discovery()
+    discovery = Pref64Discovery()
     discovery.note(Answer((SITE,), 600), 0)
     discovery.stop()
     assert (discovery.prefixes, discovery.ask_at) == ((), math.inf)

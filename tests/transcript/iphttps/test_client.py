@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.protocol.iphttps.client import IpHttpsClient
 from manageout.protocol.iphttps.reconnect import SPREAD
 from manageout.protocol.iphttps.server import IpHttpsServer
@@ -16,7 +17,6 @@ from manageout.protocol.iphttps.values import (
     SERVER,
     TUN,
     AddressAdded,
-    AddressRemoved,
     ClientConfig,
     ClientEvent,
     Connect,
@@ -27,7 +27,6 @@ from manageout.protocol.iphttps.values import (
     LinkUp,
     Peer,
     RouteAdded,
-    RouteRemoved,
 )
 from manageout.wire import ipv6, nd, numbers
 from manageout.wire.iphttps import PacketFramer

@@ -9,17 +9,16 @@ from typing import Any
 
 import pytest
 
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import (
     TUN,
-    AddressRemoved,
     Connect,
     ConnectFault,
     Disconnect,
     Failed,
     LinkDown,
     RouteAdded,
-    RouteRemoved,
 )
 from manageout.wire import nd
 from manageout.wire.iphttps import build_return

@@ -5,15 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv6Address
 
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.protocol.iphttps.host import Host
-from manageout.protocol.iphttps.values import (
-    AddressAdded,
-    AddressRemoved,
-    ClientEvent,
-    Failed,
-    RouteAdded,
-    RouteRemoved,
-)
+from manageout.protocol.iphttps.values import AddressAdded, ClientEvent, Failed, RouteAdded
 from manageout.wire import nd
 from tests.tools.machines.iphttps import GATEWAY_LL, advertise, dad
 

@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.host import (
     HAND_OVER,
     LINGER,
-    AddressRemoved,
     AddressSet,
     LinkChanged,
     MtuChanged,
     PeerSeen,
     RouterChanged,
-    RouteRemoved,
     RouteSet,
 )
 from manageout.protocol.isatap.prl import Reach

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from manageout.protocol.core.prefixes import Prefix
+from manageout.protocol.host.slaac import RouteRemoved
 from manageout.protocol.isatap.advertising import INTERVAL, PER_SECOND, TIMES
 from manageout.protocol.isatap.end import TUN
-from manageout.protocol.isatap.host import AddressSet, RouteRemoved, RouteSet
+from manageout.protocol.isatap.host import AddressSet, RouteSet
 from manageout.wire import ipv4, nd
 from tests.tools.machines.isatap import (
     CLIENTS,

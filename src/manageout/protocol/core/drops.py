@@ -6,7 +6,15 @@ the two equal. Values never change meaning; new ones are appended.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import Enum, IntEnum
+
+
+class Verdict(Enum):
+    """What becomes of a packet. SLOW: the fast path leaves it to the slow path."""
+
+    FORWARD = "forward"
+    DROP = "drop"
+    SLOW = "slow"
 
 
 class Drop(IntEnum):

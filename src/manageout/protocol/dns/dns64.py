@@ -25,7 +25,7 @@ from manageout.errors import WireError
 from manageout.protocol.dns import answers
 from manageout.protocol.dns.cache import DnsCache, Key, aged, key_of
 from manageout.protocol.dns.forwarder import MAX_QUERY, MAX_TRIES, Forwarder, OwnQuestion, Patience, Reply
-from manageout.protocol.dns.job import Failed, Job, Question, Stage, Waiting, first, step, synthesises
+from manageout.protocol.dns.job import Job, NoData, Question, Stage, Waiting, first, step, synthesises
 from manageout.protocol.dns.prefixes import Prefixes
 from manageout.wire import dns
 
@@ -45,7 +45,7 @@ _ARPA = dns.to_wire("arpa")
 _TRANSFERS = (249, 250, 251, 252)  # TKEY, TSIG, IXFR, AXFR
 
 
-class Config(NamedTuple):
+class Dns64Config(NamedTuple):
     """What the site says. Names are in wire form and lower case."""
 
     servers: tuple[str, ...]
@@ -79,7 +79,9 @@ class Dns64(Forwarder[Inquiry]):
     patience = Patience(1.0, 0.5, 4.0)  # silent for so short a time is enough to notice that it is back
     max_tries = MAX_TRIES
 
-    def __init__(self, config: Config, random: Callable[[], float], source: Callable[[object], str]) -> None:
+    def __init__(
+        self, config: Dns64Config, random: Callable[[], float], source: Callable[[object], str]
+    ) -> None:
         super().__init__(random)
         self._source = source
         self.config = config
@@ -89,7 +91,7 @@ class Dns64(Forwarder[Inquiry]):
         self._begun: Counter[object] = Counter()
         self._events: list[Blocked] = []
 
-    def configure(self, config: Config) -> None:
+    def configure(self, config: Dns64Config) -> None:
         """Go on with other settings; questions under way end as they began."""
         self.config = config
         self.cache = DnsCache(config.cache_size, config.serve_stale)
@@ -191,10 +193,10 @@ class Dns64(Forwarder[Inquiry]):
             found = step(job, answer, self.config.prefixes)
         except WireError:
             self.counts["broken"] += 1
-            found = Failed(None)
+            found = NoData(None)
         if isinstance(found, Question):
             self._inquire(job, found, now)
-        elif isinstance(found, Failed):
+        elif isinstance(found, NoData):
             self._fail(job, found.answer, now)
         else:
             if job.stage is Stage.MADE:

@@ -39,7 +39,7 @@ class Question(NamedTuple):
     flags: int
 
 
-class Failed(NamedTuple):
+class NoData(NamedTuple):
     """The servers have nothing. ``answer``: what one gave as its reason, if any did."""
 
     answer: bytes | None
@@ -95,7 +95,7 @@ def first(job: Job, prefixes: Prefixes, exclude_domains: Sequence[bytes]) -> Que
     return Question(query.question, _flags(query))
 
 
-def step(job: Job, answer: bytes | None, prefixes: Prefixes) -> bytes | Question | Failed:
+def step(job: Job, answer: bytes | None, prefixes: Prefixes) -> bytes | Question | NoData:
     """The reply or the next question, after what the servers said; None: none of them said anything.
 
     Raises :class:`WireError` for an answer that cannot be read.
@@ -110,10 +110,10 @@ def step(job: Job, answer: bytes | None, prefixes: Prefixes) -> bytes | Question
         return _after_a(job, answer, prefixes)
     if stage is Stage.CHECK:
         # RFC 6147 5.5, (2) and RFC 4035 3.2.2: what is there with CD and not without it is bogus.
-        return _ask_a(job) if answer is None or failing(answer) else Failed(job.failure)
+        return _ask_a(job) if answer is None or failing(answer) else NoData(job.failure)
     if job.reverse is not None:
         if answer is None or failing(answer):
-            return Failed(None)
+            return NoData(None)
         return answers.reverse(job.query, job.reverse, answer)
     return _after_plain(job.query, answer, prefixes)
 
@@ -128,9 +128,9 @@ def _flags(query: dns.Query) -> int:
     return dns.RD | query.flags & (dns.AD | dns.CD)
 
 
-def _after_plain(query: dns.Query, answer: bytes | None, prefixes: Prefixes) -> bytes | Failed:
+def _after_plain(query: dns.Query, answer: bytes | None, prefixes: Prefixes) -> bytes | NoData:
     if answer is None or failing(answer):
-        return Failed(answer)
+        return NoData(answer)
     if query.type == dns.AAAA and synthesises(query) and answers.aaaa_records(answer, prefixes).excluded:
         return answers.without_excluded(query, answer, prefixes)
     return answers.forwarded(query, answer)
@@ -160,9 +160,9 @@ def _ask_a(job: Job) -> Question:
     return Question(job.query.question[:-4] + struct.pack(">HH", dns.A, dns.IN), _flags(job.query))
 
 
-def _after_a(job: Job, answer: bytes | None, prefixes: Prefixes) -> bytes | Failed:
+def _after_a(job: Job, answer: bytes | None, prefixes: Prefixes) -> bytes | NoData:
     if answer is None or failing(answer):
-        return Failed(answer)
+        return NoData(answer)
     if answer[3] & dns.RCODE == dns.NXDOMAIN:
         return answers.forwarded(job.query, answer)  # 5.1.6
     made = answers.synthesised(job.query, job.aaaa, answer, prefixes)
@@ -171,7 +171,7 @@ def _after_a(job: Job, answer: bytes | None, prefixes: Prefixes) -> bytes | Fail
         return made
     # 5.4: what was said about AAAA. The A answer is never the reply: what it has or proves is not about AAAA.
     if job.aaaa is None:
-        return Failed(job.failure)
+        return NoData(job.failure)
     if answers.aaaa_records(job.aaaa, prefixes).excluded:
         return answers.without_excluded(job.query, job.aaaa, prefixes, absence=answer)
     return answers.forwarded(job.query, job.aaaa)

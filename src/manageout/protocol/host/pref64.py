@@ -118,7 +118,7 @@ def _records(message: bytes, at: int) -> tuple[list[IPv6Address], list[int], flo
     return addresses, lives, negative
 
 
-class Discovery:
+class Pref64Discovery:
     """The prefixes of one link, kept fresh: ``ask_at`` says when the driver should ask, and then tells the result."""
 
     def __init__(self) -> None:

@@ -55,7 +55,7 @@ class Autoconfigured:
     preferred_until: float
 
 
-class PrefixTable:
+class SlaacPrefixes:
     """The /64 prefixes of one link, with the lifetimes of the address in each."""
 
     def __init__(self) -> None:
@@ -106,6 +106,19 @@ class PrefixTable:
     def next_expiry(self) -> float:
         """The earliest end of a valid lifetime (infinity when there is none)."""
         return min((entry.valid_until for entry in self._prefixes.values()), default=math.inf)
+
+
+class AddressRemoved(NamedTuple):
+    """Take the address (16 bytes) from the device."""
+
+    address: bytes
+
+
+class RouteRemoved(NamedTuple):
+    """No longer send this prefix into the device."""
+
+    prefix: bytes
+    length: int
 
 
 class Route(NamedTuple):

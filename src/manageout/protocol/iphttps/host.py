@@ -17,17 +17,23 @@ from dataclasses import dataclass
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.host.link_names import LinkNames, NamesSeen
-from manageout.protocol.host.slaac import INFINITE, Prefix, PrefixTable, RouteTable, remaining
+from manageout.protocol.host.slaac import (
+    INFINITE,
+    AddressRemoved,
+    Prefix,
+    RouteRemoved,
+    RouteTable,
+    SlaacPrefixes,
+    remaining,
+)
 from manageout.protocol.iphttps.owners import LINK_LOCAL
 from manageout.protocol.iphttps.values import (
     AddressAdded,
-    AddressRemoved,
     ClientEvent,
     ConnectFault,
     Failed,
     NamesChanged,
     RouteAdded,
-    RouteRemoved,
 )
 from manageout.wire import nd
 
@@ -75,7 +81,7 @@ class Host:
         self._fixed: bytes | None = None
         self._addresses: dict[bytes, Address] = {}
         """By the first 8 bytes of their prefix."""
-        self._prefixes = PrefixTable()
+        self._prefixes = SlaacPrefixes()
         self._routes: RouteTable[bytes] = RouteTable()
         self._told: dict[Prefix, nd.Preference] = {}
         self._names = LinkNames()
@@ -115,7 +121,7 @@ class Host:
         self.link_down()
         for subnet in list(self._addresses):
             self._remove(subnet)
-        self._prefixes = PrefixTable()
+        self._prefixes = SlaacPrefixes()
         self._routes = RouteTable()
         self._names = LinkNames()
         self._tell_routes()
@@ -238,7 +244,7 @@ class Host:
         here = {option.prefix[:8] for option in options if option.valid}
         for subnet in [subnet for subnet in self._addresses if subnet != LINK_LOCAL and subnet not in here]:
             self._remove(subnet)
-        self._prefixes, self._routes, self._names = PrefixTable(), RouteTable(), LinkNames()
+        self._prefixes, self._routes, self._names = SlaacPrefixes(), RouteTable(), LinkNames()
 
     def _next_expiry(self) -> float:
         return min(self._prefixes.next_expiry(), self._routes.next_expiry(), self._names.next_expiry())

@@ -32,7 +32,7 @@ class Way(NamedTuple):
     via: Address | None
 
 
-class Verdict(Enum):
+class Reaction(Enum):
     """What to do about the outer connection."""
 
     STAY = "stay"
@@ -58,27 +58,27 @@ class Uplink:
         """A connection was made over ``way``."""
         self._used, self._lost = way, False
 
-    def changed(self, way: Way | None, own: Collection[Address], now: float) -> Verdict:
+    def changed(self, way: Way | None, own: Collection[Address], now: float) -> Reaction:
         """Something has changed: ``way`` is how packets would leave now (None: not at all), ``own`` our addresses."""
         used = self._used
         if used is None or used.device in self._local:
             return self._check(now)  # a proxy on this machine, for example: its way is not ours to see
         if way is None:
             self._lost = True
-            return Verdict.STAY
+            return Reaction.STAY
         if way.device in self._local:
-            return Verdict.STAY
+            return Reaction.STAY
         if way.device != used.device or (used.source is not None and used.source not in own):
-            return Verdict.MOVE if self._moves.take(now) else Verdict.LATER
+            return Reaction.MOVE if self._moves.take(now) else Reaction.LATER
         if self._lost or way.via != used.via:
             verdict = self._check(now)
-            if verdict is Verdict.CHECK:
+            if verdict is Reaction.CHECK:
                 self._used, self._lost = way._replace(source=used.source), False
             return verdict
-        return Verdict.STAY
+        return Reaction.STAY
 
-    def _check(self, now: float) -> Verdict:
-        return Verdict.CHECK if self._checks.take(now) else Verdict.LATER
+    def _check(self, now: float) -> Reaction:
+        return Reaction.CHECK if self._checks.take(now) else Reaction.LATER
 
 
 class Sleep:

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.host.link_names import NamesSeen
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.wire.nd import Preference
 
 TUN = 0
@@ -195,25 +196,12 @@ class AddressAdded(NamedTuple):
     preferred: int
 
 
-class AddressRemoved(NamedTuple):
-    """Take the address from the device."""
-
-    address: bytes
-
-
 class RouteAdded(NamedTuple):
     """Send this prefix (16 bytes, length) into the device, until ``RouteRemoved``."""
 
     prefix: bytes
     length: int
     preference: Preference
-
-
-class RouteRemoved(NamedTuple):
-    """No longer send this prefix into the device."""
-
-    prefix: bytes
-    length: int
 
 
 class LinkUp(NamedTuple):

@@ -21,10 +21,10 @@ from typing import ClassVar, Generic, TypeVar
 from manageout.errors import WireError
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drop_table import DropTable
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.isatap.errors import FailedDelivery, failed_delivery
 from manageout.protocol.isatap.flows import Flows
-from manageout.protocol.isatap.link import LinkState, Verdict
+from manageout.protocol.isatap.link import LinkState
 from manageout.protocol.isatap.nd import MAY_BE_ND, TTL
 from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers
 

@@ -6,7 +6,8 @@ that is looked at. Whatever is not quite plain is left to the rules themselves; 
 
 from __future__ import annotations
 
-from manageout.protocol.isatap.link import LinkState, Result, Verdict, outer_header
+from manageout.protocol.core.drops import Verdict
+from manageout.protocol.isatap.link import LinkState, Result, outer_header
 from manageout.wire.numbers import TCP, UDP
 
 MAX_FLOWS = 4096

@@ -13,13 +13,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from manageout.errors import WireError
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.host.slaac import INFINITE, PrefixTable, RouteTable, remaining
+from manageout.protocol.host.slaac import (
+    INFINITE,
+    AddressRemoved,
+    RouteRemoved,
+    RouteTable,
+    SlaacPrefixes,
+    remaining,
+)
 from manageout.protocol.isatap.end import TUN, Endpoint, IsatapEnd
 from manageout.protocol.isatap.errors import FailedDelivery, answerable
 from manageout.protocol.isatap.flows import Flows
-from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.nd import answer_solicitation
 from manageout.protocol.isatap.prl import MAX_SOLICITATION_DELAY, PrlRouter, Reach
 from manageout.wire import icmpv6, ipv6, nd
@@ -45,13 +52,6 @@ class AddressSet:
 
 
 @dataclass(frozen=True, slots=True)
-class AddressRemoved:
-    """The address is no longer ours."""
-
-    address: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class RouteSet:
     """Reach a prefix through a router; ``via`` is its link-local address."""
 
@@ -60,14 +60,6 @@ class RouteSet:
     router: bytes
     via: bytes
     preference: nd.Preference
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRemoved:
-    """The prefix is no longer reached through the tunnel."""
-
-    prefix: bytes
-    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +113,7 @@ class IsatapHost(IsatapEnd[Event]):
         self.mtu = mtu
         self._random = random
         self._leaving: dict[bytes, float] = {}
-        self._prefixes = PrefixTable()
+        self._prefixes = SlaacPrefixes()
         self._routes: RouteTable[bytes] = RouteTable()
         # What the kernel was told, to find what changed.
         self._addresses: dict[bytes, tuple[float, float]] = {}

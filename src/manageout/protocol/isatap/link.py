@@ -46,10 +46,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import NamedTuple
 
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.core.prefixes import Prefix, PrefixTable
 from manageout.protocol.isatap.ecn import ecn_decapsulate, ecn_encapsulate
 from manageout.wire.address import ISATAP_IDS
@@ -73,14 +73,6 @@ class LinkRole(IntEnum):
 
     ROUTER = 0
     HOST = 1
-
-
-class Verdict(Enum):
-    """What becomes of a packet."""
-
-    FORWARD = "forward"
-    DROP = "drop"
-    SLOW = "slow"
 
 
 class Result(NamedTuple):

@@ -12,13 +12,13 @@ from itertools import chain
 from typing import ClassVar
 
 from manageout.errors import WireError
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.advertising import Advertiser
 from manageout.protocol.isatap.end import TUN, UNDERLAY, Endpoint, IsatapEnd
 from manageout.protocol.isatap.errors import FailedDelivery, answerable
 from manageout.protocol.isatap.flows import Flows
-from manageout.protocol.isatap.link import LinkState, Verdict
+from manageout.protocol.isatap.link import LinkState
 from manageout.protocol.isatap.nd import answer_solicitation, is_plain_solicitation, link_local_forms
 from manageout.protocol.isatap.registry import Registry
 from manageout.wire import icmpv6, ipv4, ipv6, nd

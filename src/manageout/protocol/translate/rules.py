@@ -63,10 +63,9 @@ from manageout.protocol.translate.whole import (
     DIFFERENCE,
     HEADER4,
     HEADER6,
-    FastPath,
     Mtus,
     Translation,
-    Verdict,
+    WholePackets,
     dropped,
     forwarded,
 )
@@ -75,13 +74,13 @@ from manageout.wire.ipv6 import Fragment
 from manageout.wire.numbers import ICMP, ICMPV6, UDP
 from manageout.wire.special import illegal4
 
-__all__ = ["Mtus", "Translation", "Translator", "Verdict"]
+__all__ = ["Mtus", "Translation", "Translator"]
 
 SOURCE_ROUTES = frozenset({131, 137})
 """IPv4 options LSRR and SSRR (RFC 791 3.1)."""
 
 
-class Translator(FastPath):
+class Translator(WholePackets):
     """Both speeds over one set of mappings.
 
     ``mtu4``, ``mtu6``: the next hops' MTUs, bytes. ``largest6``: what the IPv6 link carries in one piece; a larger

@@ -1,4 +1,4 @@
-"""The fast path of the translator: the pure twin of ``bpf/xlat.bpf.c``. ``translator`` holds its rules.
+"""Whole packets translated: the pure twin of ``bpf/xlat.bpf.c``, tried first on the slow path. ``rules`` has its rules.
 
 It takes whole TCP, UDP and echo packets without extension headers or options, between a lease and the NAT64
 prefix, and super-packets of TCP and UDP. Checksums change by difference, so that they still protect end to end.
@@ -7,11 +7,10 @@ prefix, and super-packets of TCP and UDP. Checksums change by difference, so tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from struct import Struct
 from typing import NamedTuple
 
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.offload import cut as segment
 from manageout.protocol.translate.mappings import Mappings, illegal6
 from manageout.wire import icmpv4, icmpv6, virtio
@@ -44,14 +43,6 @@ _GSO_KINDS = {
         virtio.GSO_UDP_L4: virtio.GSO_UDP_L4,
     },
 }
-
-
-class Verdict(Enum):
-    """What becomes of a packet."""
-
-    FORWARD = "forward"
-    DROP = "drop"
-    SLOW = "slow"
 
 
 class Translation(NamedTuple):
@@ -117,7 +108,7 @@ def addresses(*packed: bytes) -> int:
     return sum(int.from_bytes(address, "big") for address in packed)
 
 
-class FastPath:
+class WholePackets:
     """The rules over one set of mappings."""
 
     def __init__(self, mappings: Mappings, mtus: Mtus) -> None:

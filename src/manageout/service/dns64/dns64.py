@@ -18,7 +18,7 @@ from ipaddress import IPv4Network, IPv6Address
 
 from manageout.errors import ManageoutError
 from manageout.protocol.dns import lease_name
-from manageout.protocol.dns.dns64 import Config, Dns64
+from manageout.protocol.dns.dns64 import Dns64, Dns64Config
 from manageout.protocol.dns.forwarder import MAX_QUERY, Reply
 from manageout.protocol.dns.prefixes import Prefixes
 from manageout.service.process.finding import Finding
@@ -45,7 +45,7 @@ MAX_BLOCKED_CLIENTS = 1024
 log = logging.getLogger(__name__)
 
 
-def settings(site: Site, plan: Plan) -> Config:
+def settings(site: Site, plan: Plan) -> Dns64Config:
     """What the machine needs of the site."""
     table = needed(site.dns64)
     anything = (IPv4Network("0.0.0.0/0"),)
@@ -54,7 +54,7 @@ def settings(site: Site, plan: Plan) -> Config:
         prefixes = [(plan.nat64, anything)]
     domain = site.site.domain
     blocked = [*table.blocked, *(f"{name}.{domain}" for name in table.blocked if domain)]
-    return Config(
+    return Dns64Config(
         servers=table.upstreams,
         prefixes=Prefixes(prefixes, table.exclude_prefixes),
         exclude_domains=tuple(map(dns.to_wire, table.exclude_domains)),

@@ -23,7 +23,7 @@ from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.iphttps import values as iphttps
 from manageout.protocol.iphttps.client import IpHttpsClient
-from manageout.protocol.iphttps.uplink import MOVES_AT_ONCE, MOVES_PER_SECOND, Verdict
+from manageout.protocol.iphttps.uplink import MOVES_AT_ONCE, MOVES_PER_SECOND, Reaction
 from manageout.protocol.iphttps.values import SERVER, TUN, ClientConfig, ConnectFault
 from manageout.service.iphttps.dial import Dialer, GatewayUrl, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
@@ -176,10 +176,10 @@ class IpHttpsClientService(Role):
             self.machine.retry(time.monotonic())
             self._pump()
 
-    def _on_verdict(self, verdict: Verdict) -> None:
+    def _on_verdict(self, verdict: Reaction) -> None:
         """The way of the connection has changed, or this machine has slept."""
         self._dialer.network_changed()
-        if verdict is Verdict.MOVE:
+        if verdict is Reaction.MOVE:
             self.machine.moved(time.monotonic())
         else:
             self.machine.check(time.monotonic())

@@ -6,8 +6,8 @@ from ipaddress import IPv6Interface, IPv6Network
 from typing import Literal, cast
 
 from manageout.linux.netlink.links import Netlink
-from manageout.protocol.host.slaac import INFINITE
-from manageout.protocol.iphttps.values import AddressAdded, AddressRemoved, RouteAdded, RouteRemoved
+from manageout.protocol.host.slaac import INFINITE, AddressRemoved, RouteRemoved
+from manageout.protocol.iphttps.values import AddressAdded, RouteAdded
 
 Setting = AddressAdded | AddressRemoved | RouteAdded | RouteRemoved
 

@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from manageout.errors import KernelError
 from manageout.linux.netlink.events import AddressMonitor
 from manageout.linux.netlink.links import Netlink
-from manageout.protocol.iphttps.uplink import LATER, Address, Sleep, Uplink, Verdict, Way
+from manageout.protocol.iphttps.uplink import LATER, Address, Reaction, Sleep, Uplink, Way
 from manageout.service.process.loops import heard
 
 SETTLE = 0.2
@@ -37,7 +37,7 @@ class UplinkWatch:
         self,
         netlink: Netlink,
         tunnel: str,
-        on_verdict: Callable[[Verdict], None],
+        on_verdict: Callable[[Reaction], None],
         on_change: Callable[[], None],
     ) -> None:
         """``tunnel``: our device. ``on_verdict`` is told what to do with a connection; ``on_change``, while there is
@@ -102,9 +102,9 @@ class UplinkWatch:
             log.debug("addresses: %s", error.message)
             return
         verdict = self._uplink.changed(self._way(self._peer), own, time.monotonic())
-        if verdict is Verdict.LATER:
+        if verdict is Reaction.LATER:
             self._look = asyncio.get_running_loop().call_later(LATER, self._changed)
-        elif verdict is not Verdict.STAY:
+        elif verdict is not Reaction.STAY:
             self._on_verdict(verdict)
 
     def _seen(self) -> frozenset[object]:
@@ -125,7 +125,7 @@ class UplinkWatch:
     def _after_sleep(self) -> None:
         self._changed()
         if self._peer is not None:
-            self._on_verdict(Verdict.CHECK)
+            self._on_verdict(Reaction.CHECK)
 
     # --- The way ----------------------------------------------------------------------------------------
 

@@ -16,10 +16,9 @@ from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.netlink.events import AddressMonitor
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
-from manageout.protocol.host.slaac import INFINITE
+from manageout.protocol.host.slaac import INFINITE, AddressRemoved, RouteRemoved
 from manageout.protocol.isatap.host import (
     MIN_MTU,
-    AddressRemoved,
     AddressSet,
     Event,
     IsatapHost,
@@ -27,7 +26,6 @@ from manageout.protocol.isatap.host import (
     MtuChanged,
     PeerSeen,
     RouterChanged,
-    RouteRemoved,
     RouteSet,
 )
 from manageout.protocol.isatap.prl import Reach

@@ -95,7 +95,7 @@ class NamePolicyService(Role):
         """``addresses`` and ``routes`` of the tunnel ``device``, and whether it is ``connected``, at any time."""
         self.ready = asyncio.Event()
         self.stub = DnsStubService(device)
-        self.discovery = pref64.Discovery()
+        self.discovery = pref64.Pref64Discovery()
         self._options, self._device = options, device
         self._addresses, self._routes, self._connected = addresses, routes, connected
         self._file = path or ResolvConf()

@@ -15,9 +15,9 @@ from typing import Self
 from manageout.linux.packets.raw import sender
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drop_table import DropTable
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.rules import Translator
-from manageout.protocol.translate.whole import HEAD, HEADER4, HEADER6, Translation, Verdict, segments
+from manageout.protocol.translate.whole import HEAD, HEADER4, HEADER6, Translation, segments
 from manageout.service.process.tun_link import TunLink
 from manageout.wire.virtio import PLAIN, VNET_HEADER
 

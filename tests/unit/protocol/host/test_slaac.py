@@ -12,8 +12,8 @@ from manageout.protocol.host.slaac import (
     INFINITE,
     MAX_PREFIXES,
     MAX_ROUTES,
-    PrefixTable,
     RouteTable,
+    SlaacPrefixes,
     deadline,
     masked,
     remaining,
@@ -63,7 +63,7 @@ def test_masked() -> None:
     ],
 )
 def test_an_option_that_must_be_ignored(refused: PrefixInformation) -> None:
-    table = PrefixTable()
+    table = SlaacPrefixes()
     assert not table.update(refused, 0.0)
     assert len(table) == 0
 
@@ -81,7 +81,7 @@ def test_an_option_that_must_be_ignored(refused: PrefixInformation) -> None:
     ],
 )
 def test_the_two_hour_rule(left: int, told: int, then: float) -> None:
-    table = PrefixTable()
+    table = SlaacPrefixes()
     table.update(option(valid=left, preferred=0), 0.0)
     assert table.update(option(valid=told, preferred=0), 0.0)
     (entry,) = table
@@ -89,7 +89,7 @@ def test_the_two_hour_rule(left: int, told: int, then: float) -> None:
 
 
 def test_the_preferred_lifetime_always_follows() -> None:
-    table = PrefixTable()
+    table = SlaacPrefixes()
     table.update(option(), 0.0)
     table.update(option(valid=0, preferred=0), 100.0)
     (entry,) = table
@@ -97,7 +97,7 @@ def test_the_preferred_lifetime_always_follows() -> None:
 
 
 def test_prefixes_end_and_are_bounded() -> None:
-    table = PrefixTable()
+    table = SlaacPrefixes()
     for number in range(MAX_PREFIXES + 5):
         table.update(option(bytes([0x20, 1, 0, number, *bytes(12)]), valid=100 + number, preferred=1), 0.0)
     assert len(table) == MAX_PREFIXES

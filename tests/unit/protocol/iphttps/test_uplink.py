@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from manageout.protocol.iphttps.uplink import Sleep, Uplink, Verdict, Way
+from manageout.protocol.iphttps.uplink import Reaction, Sleep, Uplink, Way
 
 WIFI = Way("wlan0", IPv4Address("192.0.2.7"), IPv4Address("192.0.2.1"))
 CABLE = Way("eth0", IPv4Address("198.51.100.7"), IPv4Address("198.51.100.1"))
@@ -22,48 +22,48 @@ def own(*ways: Way) -> list[IPv4Address]:
 
 
 def test_the_same_way_stays() -> None:
-    assert uplink().changed(WIFI, own(WIFI), 0) is Verdict.STAY
+    assert uplink().changed(WIFI, own(WIFI), 0) is Reaction.STAY
 
 
 def test_another_device_moves_it_though_the_old_one_is_there() -> None:
-    assert uplink().changed(CABLE, own(WIFI, CABLE), 0) is Verdict.MOVE
+    assert uplink().changed(CABLE, own(WIFI, CABLE), 0) is Reaction.MOVE
 
 
 def test_an_address_that_has_gone_moves_it() -> None:
     other = WIFI._replace(source=IPv4Address("192.0.2.8"))
-    assert uplink().changed(other, own(other), 0) is Verdict.MOVE
+    assert uplink().changed(other, own(other), 0) is Reaction.MOVE
 
 
 def test_one_more_address_does_not_move_it() -> None:
     other = WIFI._replace(source=IPv4Address("192.0.2.8"))
-    assert uplink().changed(other, own(other, WIFI), 0) is Verdict.STAY
+    assert uplink().changed(other, own(other, WIFI), 0) is Reaction.STAY
 
 
 def test_without_any_way_there_is_nothing_to_do_until_it_is_back() -> None:
     found = uplink()
-    assert found.changed(None, [], 0) is Verdict.STAY
-    assert found.changed(WIFI, own(WIFI), 1) is Verdict.CHECK
-    assert found.changed(WIFI, own(WIFI), 2) is Verdict.STAY
+    assert found.changed(None, [], 0) is Reaction.STAY
+    assert found.changed(WIFI, own(WIFI), 1) is Reaction.CHECK
+    assert found.changed(WIFI, own(WIFI), 2) is Reaction.STAY
 
 
 def test_the_same_address_behind_another_router_is_doubted() -> None:
     found, other = uplink(), WIFI._replace(via=IPv4Address("192.0.2.2"))
-    assert found.changed(other, own(WIFI), 0) is Verdict.CHECK
-    assert found.changed(other, own(WIFI), 1) is Verdict.STAY
+    assert found.changed(other, own(WIFI), 0) is Reaction.CHECK
+    assert found.changed(other, own(WIFI), 1) is Reaction.STAY
 
 
 def test_the_tunnel_itself_is_no_way_and_a_proxy_here_hides_it() -> None:
-    assert uplink().changed(Way("mo-iphttps0", None, None), own(WIFI), 0) is Verdict.STAY
+    assert uplink().changed(Way("mo-iphttps0", None, None), own(WIFI), 0) is Reaction.STAY
     found = Uplink(("mo-iphttps0", "lo"))
     found.connected(Way("lo", IPv4Address("127.0.0.1"), None))
-    assert found.changed(Way("lo", IPv4Address("127.0.0.1"), None), [], 0) is Verdict.CHECK
+    assert found.changed(Way("lo", IPv4Address("127.0.0.1"), None), [], 0) is Reaction.CHECK
 
 
 def test_flapping_is_bounded() -> None:
     found, moves = uplink(), 0
     for step in range(200):  # 20 s, a change each tenth of a second
         way = (CABLE, WIFI)[step % 2]
-        if found.changed(way, own(WIFI, CABLE), step / 10) is Verdict.MOVE:
+        if found.changed(way, own(WIFI, CABLE), step / 10) is Reaction.MOVE:
             found.connected(way)
             moves += 1
     assert 4 < moves <= 15
@@ -72,7 +72,7 @@ def test_flapping_is_bounded() -> None:
 def test_questions_are_bounded_too() -> None:
     found = Uplink(("mo-iphttps0", "lo"))
     found.connected(Way("lo", IPv4Address("127.0.0.1"), None))
-    asked = sum(found.changed(None, [], step / 10) is Verdict.CHECK for step in range(200))
+    asked = sum(found.changed(None, [], step / 10) is Reaction.CHECK for step in range(200))
     assert 4 < asked <= 15
 
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manageout.protocol.core.drops import Verdict
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap import flows as isatap_flows
 from manageout.protocol.isatap.flows import Flows
-from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.wire import ipv4, ipv6, numbers, udp
 
 PREFIX = IPv6Address("fd12:3456:789a:1::").packed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkRole, LinkState, Result, Verdict, outer_header
+from manageout.protocol.isatap.link import LinkRole, LinkState, Result, outer_header
 from manageout.wire import ipv4, ipv6
 from manageout.wire.address import isatap_link_local
 from tests.vectors import value, vector

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.errors import WireError
+from manageout.protocol.core.drops import Verdict
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.isatap.link import LinkRole, LinkState, Verdict
+from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.nd import (
     AdvertisementTemplate,
     answer_solicitation,

@@ -6,9 +6,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.rules import Translation, Translator, Verdict
+from manageout.protocol.translate.rules import Translation, Translator
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
 from tests.unit.protocol.translate.test_whole import CLIENT, IDENTS, LEASE, SERVER, SERVER4, v4, v6
 from tests.vectors import vector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.protocol.translate.rules import Verdict
+from manageout.protocol.core.drops import Verdict
 from tests.tools.machines.translation import CASES, Case, translator
 
 

@@ -6,9 +6,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
-from manageout.protocol.core.drops import Drop
+from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import FastPath, Mtus, Verdict, segments
+from manageout.protocol.translate.whole import Mtus, WholePackets, segments
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp, virtio
 from tests.vectors import vector
 
@@ -37,7 +37,7 @@ def mappings() -> Mappings:
     return maps
 
 
-FAST = FastPath(mappings(), Mtus())
+FAST = WholePackets(mappings(), Mtus())
 IDENTS = {"udp": 0x1234, "tcpsyn": 0x1235, "echo": 0x1236}
 
 
