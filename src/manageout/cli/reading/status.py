@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from manageout.cli.show.output import ago, duration, moment, printable, reading
 from manageout.cli.show.table import Column, table
-from manageout.service.process.rows import ConfigFile, FindingRow, LinkRow, Status
+
+if TYPE_CHECKING:
+    from manageout.service.process.rows import ConfigFile, FindingRow, LinkRow, Status
 
 SOON = 30 * 86400
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
