@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from manageout.linux.packets.isatap_underlay import IsatapUnderlay
+from manageout.protocol.isatap.errors import FailedDelivery, failed_delivery
 from manageout.wire import icmpv4, ipv4
 
 HERE, THERE, NOBODY = (IPv4Address(f"10.77.0.{last}").packed for last in (1, 2, 9))
@@ -63,6 +64,15 @@ def test_no_proto_41_there_is_an_icmp_error_here(link: IsatapUnderlay) -> None:
     assert header.src == THERE
     assert (message.type, message.code) == (3, icmpv4.PROTOCOL_UNREACHABLE)
     assert message.quoted()[1] == INNER
+
+
+def test_rfc5214_7_2_an_arp_failure_is_told_as_an_icmp_error(link: IsatapUnderlay) -> None:
+    """The kernel tells itself: the machines need no ear for ARP."""
+    for limit, value in (("mcast_solicit", "1"), ("retrans_time_ms", "50")):
+        subprocess.run(["sysctl", "-q", f"net.ipv4.neigh.mo-raw0.{limit}={value}"], check=True)
+    link.send([ipv4.build(HERE, NOBODY, 41, INNER, ident=80)])
+    (error, *_) = waited(link.receive_errors)
+    assert failed_delivery(error) == FailedDelivery(HERE, NOBODY, INNER)
 
 
 def test_echoes_are_not_read(link: IsatapUnderlay) -> None:
