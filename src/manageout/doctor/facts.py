@@ -15,10 +15,13 @@ from manageout.doctor.reach.reach import ReachFacts
 from manageout.service.probe.results import Live
 
 T = TypeVar("T")
+CLOCK_EVENTS = ("0xc0000133", "0xC0000133", "KRB_AP_ERR_SKEW", "0x80090324", "SEC_E_TIME_SKEW")
+"""The clocks differ: STATUS_TIME_DIFFERENCE_AT_DC, Kerberos' 37 (RFC 4120 7.5.9), Schannel's."""
 EVENTS = (
     "0x490",
     "Windows System Error 87",
     "ParameterArgumentValidationErrorNullNotAllowed,Set-NetIPInterface",
+    *CLOCK_EVENTS,
 )
 """What pasted errors and event logs are known by, in any language."""
 Kind = Literal["isatap", "teredo", "6to4", "iphttps", "other"]
@@ -144,6 +147,40 @@ class Ping(NamedTuple):
     """It could not even be sent: the machine has no way there at all."""
 
 
+class Unreached(NamedTuple):
+    """A ping or a trace that ended before its target. ``router``: who said so, or was the last to answer. ``reason``:
+    net (it has no route), host (nobody answers on the target's link), loop, or silent. ``prefix``: the clients' one
+    that holds the target, where it is known."""
+
+    target: IPv4Address | IPv6Address | None
+    router: IPv4Address | IPv6Address | None
+    reason: str
+    quote: str
+    prefix: Seen[IPv6Network] | None = None
+
+
+class Filtered(NamedTuple):
+    """A group policy that the computer does not apply (gpresult). ``reason``: security, wmi, disabled, empty, other."""
+
+    name: str
+    reason: str
+    quote: str
+    groups: str = ""
+    """Those that the computer is in, as it lists them."""
+
+
+class Dropped(NamedTuple):
+    """Packets that the machine's firewall dropped, by its log or by an event. ``port``: of the destination; None
+    without ports. ``inbound``: None where it is not told."""
+
+    protocol: str
+    port: int | None
+    source: str
+    target: str
+    inbound: bool | None
+    quote: str
+
+
 class FirewallRule(NamedTuple):
     """An inbound rule that allows. ``profiles``: any, domain, private, public. ``edge``: edge traversal, None: not
     told. ``name``: by which netsh and Set-NetFirewallRule -DisplayName find it. ``whole``: ports and addresses are
@@ -225,6 +262,21 @@ class Facts:
     tcp: dict[tuple[str, int], Reached] = field(default_factory=dict)
     """By lower-case name or address, and port."""
     pings: list[Ping] = field(default_factory=list)
+    unreached: list[Unreached] = field(default_factory=list)
+    filtered: list[Filtered] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    ike: list[Seen[str]] = field(default_factory=list)
+    """IPsec negotiations that failed, by events: credentials, certificate, timeout, policy, other."""
+    nothing: dict[str, str] = field(default_factory=dict)
+    """What was asked and printed nothing: cmdlet, lower case (``cert:my`` for the store) -> quote."""
+    bound: Seen[str] | None = None
+    """Hash of the certificate at port 443, lower case (netsh http show sslcert)."""
+    bound_to: Seen[str] | None = None
+    """Hash of the certificate that DirectAccess is configured with, lower case."""
+    held: dict[str, Seen[bool | None]] | None = None
+    """The computer's own certificates when all were listed: hash, lower case -> whether the private key is there."""
+    date: Seen[float] | None = None
+    """When the evidence was taken, by its own words: local time as if it were UTC, in the earliest reading."""
     networks: Seen[frozenset[str]] | None = None
     """Categories of the networks that it is in, lower case: public, private, domainauthenticated."""
     certificates: dict[str, Seen[float]] = field(default_factory=dict)

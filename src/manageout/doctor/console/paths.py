@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
+from manageout.doctor.console.hops import pinged
+from manageout.doctor.console.hops import trace as hops
 from manageout.doctor.console.names import MAX_LOOKUPS
 from manageout.doctor.facts import Facts, Lookup, Ping, Reached
 from manageout.doctor.pasted.segments import Part
@@ -37,7 +39,13 @@ def ping(facts: Facts, part: Part) -> bool:
             if len(facts.lookups) < MAX_LOOKUPS:
                 facts.lookups.append(Lookup(name.rstrip("."), "", (), line.strip(), line.strip()))
             return True
-    return _answered(facts, part) or unjudged(facts, part)
+    told = pinged(facts, part)
+    return _answered(facts, part) or told or unjudged(facts, part)
+
+
+def trace(facts: Facts, part: Part) -> bool:
+    """``tracert``, ``pathping``."""
+    return hops(facts, part) or unjudged(facts, part)
 
 
 def _answered(facts: Facts, part: Part) -> bool:

@@ -8,7 +8,7 @@ from ipaddress import IPv6Network
 
 from manageout.doctor.console.paths import unjudged
 from manageout.doctor.console.settings import MAX_ROWS
-from manageout.doctor.facts import Facts, NrptRule, Seen, WindowsRoute
+from manageout.doctor.facts import CLOCK_EVENTS, Facts, NrptRule, Seen, WindowsRoute
 from manageout.doctor.pasted.segments import Part
 from manageout.windows.policies import NRPT, TRANSITION
 from manageout.windows.text import end_of, ipv6_address
@@ -198,19 +198,29 @@ def clock(facts: Facts, part: Part) -> bool:
     return bool(free) or unjudged(facts, part)
 
 
+def klist(facts: Facts, part: Part) -> bool:
+    """``klist``: tickets say little; that the clocks differ is read from any output."""
+    return any(mark in line for line in part.lines for mark in CLOCK_EVENTS) or unjudged(facts, part)
+
+
 def clock_error(line: str, whose: str) -> Seen[float] | None:
     """Seconds by which this clock is ahead of the other, when ``line`` is a row of ``w32tm /stripchart``."""
     match = _OFFSET.search(line)
     if match is None:
         return None
-    ahead = -float(match[1])
+    hours, minutes, seconds = (float(match[name] or 0) for name in ("hours", "minutes", "seconds"))
+    ahead = hours * 3600 + minutes * 60 + seconds
+    ahead = ahead if match["sign"] == "-" else -ahead
     way = "ahead of" if ahead > 0 else "behind"
     return Seen(ahead, f"the clock is {abs(ahead):.0f} s {way} {whose}")
 
 
 _FREE = re.compile(r"Local CMOS Clock|Free-running System Clock|^[^:]+: 3\(", re.I)
 """The leap indicator's value 3: not synchronised (RFC 5905 7.3)."""
-_OFFSET = re.compile(r"(?:, |\bo:)([+-]\d{1,12}\.\d{1,9})s")
+_OFFSET = re.compile(
+    r"(?:, |\bo:|\bNTP: )(?P<sign>[+-])(?:(?P<hours>\d{1,6}):(?P<minutes>\d\d):)?(?P<seconds>\d{1,12}\.\d{1,9})s"
+)
+"""Rows of ``/stripchart``, with and without ``/dataonly``, and of ``/monitor``; long offsets have hours."""
 
 
 def certificates(facts: Facts, part: Part) -> bool:
@@ -245,7 +255,7 @@ def policies(facts: Facts, part: Part) -> bool:
             facts.registry[place, name] = Seen(content, f"gpresult: {name} = {content}")
             known, key = True, ""
     _meaning(facts)
-    return known or unjudged(facts, part)
+    return known
 
 
 _BYTES = re.compile(r"\d{1,3}(?:, \d{1,3}){3,2000}")

@@ -160,6 +160,11 @@ _WHOLE = frozenset(
     {"ipconfig", "isatap", "iphttps", "teredo", "interface", "interfaces", "routes", "policies", "addresses", "sc"}
 )  # fmt: skip
 """Outputs each of whose blocks is known by its shape."""
+_LONG = frozenset({"gpresult", "event"})
+"""Outputs of many blocks, whose shapes are everybody's; they end where another clearly begins."""
+_CLEAR = frozenset(
+    {"tracert", "ping", "reg", "sc", "route", "certutil", "klist", "w32tm", "routes", "interfaces"}
+)
 
 
 def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
@@ -174,6 +179,7 @@ def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
             ended = begun and kind in _WHOLE  # whatever comes now is another's, though nobody says whose
             stays = not found and (kind == "powershell" or (bool(command) and not ended))
             stays = stays or (kind == "displaydns" and found == "ipconfig")
+            stays = stays or (kind in _LONG and found != kind and not fresh and found not in _CLEAR)
             if found == "powershell" and not kind and _heads(held):
                 kind = found
             if (found == kind and fresh and begun) or (found != kind and not stays):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from ipaddress import IPv6Address
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from manageout.doctor.console import ipconfig
 from manageout.doctor.console import names as text_names
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import paths as text_paths
+from manageout.doctor.console import policies as text_policies
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system as text_system
 from manageout.doctor.console.netsh import HEX
@@ -50,6 +52,7 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
     _said(lines, found, machines.known)
     if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
+    _prefixes(machines.known)
     for one in machines.known:
         _asked_of(one, machines.known)
         _finish(one)
@@ -83,6 +86,18 @@ def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
         failed[0].iphttps_error = told.error
         failed[0].iphttps_url = failed[0].iphttps_url or told.url
         failed[0].understood = True
+
+
+def _prefixes(machines: list[Facts]) -> None:
+    """Of which clients the targets are that were not reached: a server beside says it."""
+    known = [one.client_prefix for one in machines if one.client_prefix is not None]
+    for one in machines:
+        one.unreached = [
+            each._replace(prefix=next((seen for seen in known if each.target in seen.value), None))
+            if isinstance(each.target, IPv6Address)
+            else each
+            for each in one.unreached
+        ]
 
 
 def _follows(facts: Facts) -> bool:
@@ -251,9 +266,9 @@ READERS: dict[str, Reader] = {
     "nslookup": text_names.nslookup, "dnscmd": text_names.dnscmd, "displaydns": text_names.displaydns,
     "reg": text_system.registry, "sc": text_system.services, "route": text_system.routes,
     "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,
-    "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.unjudged,
-    "pathping": text_paths.unjudged, "gpresult": text_system.policies, "certutil": text_system.certificates,
-    "klist": text_paths.unjudged, "6to4": text_paths.unjudged,
+    "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.trace,
+    "pathping": text_paths.trace, "gpresult": text_policies.read, "certutil": text_system.certificates,
+    "klist": text_system.klist, "6to4": text_paths.unjudged,
     "opened": text_paths.opened,
 }  # fmt: skip
 """By the kind of a part; what is of no kind here may be a cmdlet's."""

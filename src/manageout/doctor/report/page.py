@@ -11,6 +11,7 @@ _THEMES = {
     "DirectAccess servers and farms": ("server",),
     "Names": ("dns",),
     "Which address is preferred": ("preference",),
+    "Ways, policies, certificates and logs that outputs show": ("outputs",),
     "Remote clients": ("iphttps", "nrpt", "location", "firewall"),
     "Linux machines, live": ("live_host", "live_names", "live_isatap", "live_certificates"),
     "From a manager to a client (doctor reach)": ("reach",),
@@ -19,19 +20,19 @@ _THEMES = {
 _PROGRAMS = (
     "netsh", "reg", "manageout", "w32tm", "gpupdate", "gpresult", "ipconfig", "certutil", "repadmin", "apt-get",
     "cat", "chronyc", "curl", "date", "firewall-cmd", "grep", "ip", "journalctl", "nft", "openssl", "ping", "sysctl",
-    "systemctl", "timedatectl", "ss",
+    "systemctl", "timedatectl", "ss", "tracert",
 )  # fmt: skip
 _HEAD = """# Troubleshooting
 
 `manageout doctor` finds these causes. On Windows, as administrator, run the script that `manageout doctor --collector`
 prints, and give the file it writes to `manageout doctor FILE`. Saved or pasted output of `ipconfig /all`, netsh,
-nslookup, dnscmd, reg query, sc, route print, systeminfo and cmdlets does too, in any of the languages that the doctor
-knows, as mails and web pages show it: with or without prompts, quoting marks, indentation and empty lines. Outputs of
-several machines are told apart by their host names, by remote prompts, and by headings such as `=== DA1 ===` or `on the
-server:`; of one output that is there twice the later counts. What could not be read is named, and what is known but not
-judged. On a Linux gateway, router, ISATAP host or any other machine, `manageout doctor --live` looks for itself, as
-root, and changes nothing; `manageout doctor --save FILE.zip` also keeps what it saw, without secrets, for somebody else
-to judge by `manageout doctor FILE.zip`.
+nslookup, dnscmd, reg query, sc, route print, systeminfo, ping, tracert, gpresult, w32tm and cmdlets does too, in any
+of the languages that the doctor knows, as mails and web pages show it: with or without prompts, quoting marks,
+indentation and empty lines. Outputs of several machines are told apart by their host names, by remote prompts, and by
+headings such as `=== DA1 ===` or `on the server:`; of one output that is there twice the later counts. What could not
+be read is named, and what is known but not judged. On a Linux gateway, router, ISATAP host or any other machine,
+`manageout doctor --live` looks for itself, as root, and changes nothing; `manageout doctor --save FILE.zip` also
+keeps what it saw, without secrets, for somebody else to judge by `manageout doctor FILE.zip`.
 A cause hides its consequences: of a chain only the first is shown.
 
 When one manager cannot reach one client, `manageout doctor reach HOST CLIENT --port 3389` walks the way between them,

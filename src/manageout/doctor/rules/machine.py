@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manageout.doctor.facts import Facts, Seen
-from manageout.doctor.rules.evidence import events, stated
+from manageout.doctor.facts import CLOCK_EVENTS, Facts, Seen
+from manageout.doctor.rules.evidence import events, quotes, stated
 from manageout.doctor.rules.rule import Case, Theme
 
 rule = Theme()
@@ -106,9 +106,10 @@ def ipsec_stopped(facts: Facts) -> Iterator[Case]:
 
 @rule("CLOCK")
 def clock(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """More than Kerberos tolerates."""
-    if facts.clock_error is not None and abs(facts.clock_error.value) > SKEW:
-        yield (facts.clock_error.quote,)
+    """More than Kerberos tolerates, or its own word that the clocks differ."""
+    off = facts.clock_error is not None and abs(facts.clock_error.value) > SKEW
+    told = tuple(line for line in facts.events if any(mark in line for mark in CLOCK_EVENTS))
+    yield (*(quotes(facts.clock_error) if off else ()), *told)
 
 
 @rule("CLOCK-FREE")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from manageout.doctor.console import system as text_system
 from manageout.doctor.facts import Facts
 from manageout.doctor.pasted.segments import Part
+from tests.unit.doctor.judging import pasted
 
 REG = r"""
 HKEY_LOCAL_MACHINE\SYSTEM\ControlSet001\Services\Tcpip6\Parameters
@@ -138,3 +139,34 @@ def test_no_text_breaks_it(text: str) -> None:
         text_system.clock,
     ):
         reader(Facts("x"), part(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("07:31:05, +02:12:47.3381925s", "7967 s behind"),
+        ("07:31:05, -00:06:01.5000000s", "362 s ahead"),
+        ("09:00:01, +7967.3381925s", "7967 s behind"),
+        ("09:00:01 d:+00.0312518s o:-431.0123400s  [      *      |         ]", "431 s ahead"),
+        ("    NTP: +901.2500000s offset from dc1.corp.example", "901 s behind"),
+    ],
+)
+def test_offsets_of_w32tm(text: str, seconds: str) -> None:
+    found = pasted(f"C:\\>w32tm /stripchart /computer:dc1 /dataonly\nTracking dc1 [10.0.0.2:123].\n{text}\n")
+    assert seconds in found["CLOCK"].seen[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "klist failed with 0xc0000133/-1073741517: whatever the language says",
+        "Fehler beim Aufruf der API LsaCallAuthenticationPackage: 0xc0000133",
+        "KRB_AP_ERR_SKEW",
+    ],
+)
+def test_klist_says_that_the_clocks_differ(line: str) -> None:
+    assert set(pasted(f"C:\\>klist get krbtgt\nCurrent LogonId is 0:0x3e7\n{line}\n")) == {"CLOCK"}
+
+
+def test_tickets_alone_are_not_judged_and_that_is_said() -> None:
+    assert set(pasted("C:\\>klist\n\nCurrent LogonId is 0:0x3e7\n\nCached Tickets: (0)\n")) == {"EVIDENCE"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.doctor.facts import Facts, Lookup, Ping, Reached, Seen, Told
+from manageout.doctor.facts import Facts, Filtered, Lookup, Ping, Reached, Seen, Told, Unreached
 from manageout.windows.policies import CONNECTIVITY
 
+TARGET, HOP = IPv6Address("2001:db8:77:d000::9"), IPv6Address("2001:db8:77:ff::2")
 CASES: dict[str, Callable[[], Facts]] = {
     "IPSEC-SERVICE": lambda: Facts("x", services={"mpssvc": Seen(False, "service mpssvc: Stopped")}),
     "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
@@ -53,4 +54,11 @@ CASES: dict[str, Callable[[], Facts]] = {
     "FIREWALL-PORT": lambda: Facts(
         "x", tcp={("laptop7.corp.example", 3389): Reached(False, "PingSucceeded True", pinged=True)}
     ),
+    "PATH-NO-ROUTE": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "net", "line")]),
+    "PATH-NO-NEIGHBOUR": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "host", "line")]),
+    "PATH-LOOP": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "loop", "line")]),
+    "PATH-SILENT": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "silent", "line")]),
+    "POLICY-DENIED": lambda: Facts("x", filtered=[Filtered("DA Clients", "security", "line")]),
+    "POLICY-WMI": lambda: Facts("x", filtered=[Filtered("DA Clients", "wmi", "line")]),
+    "POLICY-DISABLED": lambda: Facts("x", filtered=[Filtered("DA Clients", "disabled", "line")]),
 }
