@@ -215,6 +215,10 @@ class Told:
     """The line that says that the machine is outside, in a foreign network."""
     six_only: str = ""
     """The line that says that the network has IPv6 alone."""
+    hosts: dict[IPv6Address, str] = field(default_factory=dict)
+    """ISATAP addresses anywhere in the text, with the line: managers', as clients have none."""
+    direct: str = ""
+    """A line that speaks of DirectAccess."""
     error: Seen[int] | None = None
     url: Seen[str] | None = None
     """Of IP-HTTPS."""
@@ -279,6 +283,10 @@ class Facts:
     """When the evidence was taken, by its own words: local time as if it were UTC, in the earliest reading."""
     networks: Seen[frozenset[str]] | None = None
     """Categories of the networks that it is in, lower case: public, private, domainauthenticated."""
+    categories: dict[str, Seen[str]] = field(default_factory=dict)
+    """The same of each interface, by its alias in lower case."""
+    in_domain: Seen[frozenset[bool]] | None = None
+    """Of the firewall's profiles in force (netsh advfirewall show currentprofile): whether each is the domain's."""
     certificates: dict[str, Seen[float]] = field(default_factory=dict)
     """Of a DirectAccess server: property of Get-RemoteAccess -> Unix time at which it has ended in any reading."""
     store: list[Seen[float]] = field(default_factory=list)
@@ -301,6 +309,14 @@ class Facts:
     told: Told = field(default_factory=Told)
     defaults: dict[int, str] = field(default_factory=dict)
     """IP version -> a default route that was printed."""
+    gateways: dict[tuple[str, IPv4Address], str] = field(default_factory=dict)
+    """(interface as it was printed, next hop) of IPv4 default routes in tables of routes."""
+    edition: Seen[str] | None = None
+    """Of Windows, in the words of any language: Pro, Enterprise, Professionnel, or as EditionID has it."""
+    dns64_rules: dict[str, Seen[IPv6Address]] = field(default_factory=dict)
+    """DirectAccess' firewall rules for DNS64, by identifier: the address that they are for."""
+    remote_access: dict[str, Seen[str]] = field(default_factory=dict)
+    """Of a DirectAccess server: properties of Get-RemoteAccess, lower case."""
     no_ipv4: list[str] = field(default_factory=list)
     """Outputs that show the network's IPv6 and would show IPv4, and do not."""
     clat: Seen[bool] | None = None

@@ -1,15 +1,20 @@
-"""``netsh advfirewall firewall show rule``: inbound rules that allow. Labels in English; others stay unread."""
+"""``netsh advfirewall firewall show rule``: inbound rules that allow. Labels in English; in other languages settings
+are known by their order, which is the same in all.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import Facts
+from manageout.doctor.languages import either
 from manageout.doctor.pasted.segments import Part
+from manageout.doctor.pasted.shapes import RULE
 from manageout.doctor.read.sections import Row, add_rules
 
 MAX_WORDS = 64
@@ -18,7 +23,7 @@ MAX_WORDS = 64
 
 def read(facts: Facts, part: Part) -> bool:
     """Rules, or what else ``advfirewall`` shows."""
-    blocks = list(islice(_blocks(part.lines), MAX_ROWS))
+    blocks = list(islice(_blocks(part.lines), MAX_ROWS)) or list(islice(_foreign(part.lines), MAX_ROWS))
     if not blocks:
         return text_netsh.other(facts, part)
     facts.firewall = facts.firewall or []  # none that lets anybody in is something too
@@ -41,6 +46,59 @@ def _blocks(lines: list[str]) -> Iterator[dict[str, tuple[str, str]]]:
             block.setdefault(label, (setting.value, setting.text))
     if "action" in block:
         yield block
+
+
+_ORDER = ("enabled", "direction", "profiles", "grouping", "localip", "remoteip", "protocol")
+_PORTS = ("localport", "remoteport")
+
+
+def _foreign(lines: list[str]) -> Iterator[dict[str, tuple[str, str]]]:
+    """The same in another language: below a title and a rule, in netsh's order; a description may stand first."""
+    starts = [n for n, (line, rule) in enumerate(pairwise(lines)) if ":" in line and RULE.match(rule)]
+    for start, end in pairwise([*starts[:MAX_ROWS], len(lines)]):
+        title, *held = netsh.settings(lines[start:end])
+        while held and either(held[0].value, "published", "unpublished") is None:
+            held = held[1:]
+        if len(held) < len(_ORDER) + 2:
+            continue
+        words = dict(zip(_ORDER, held, strict=False))
+        rest = held[len(_ORDER) :]
+        if words["protocol"].value.upper() in ("TCP", "UDP"):
+            words |= zip(_PORTS, rest, strict=False)
+            rest = rest[len(_PORTS) :]
+        block = {label: (one.value, one.text) for label, one in words.items()}
+        block |= {
+            "rule name": (title.value, title.text),
+            "action": (_word(_BLOCKS, held[-1].value, "block", "allow"), ""),
+        }
+        block["enabled"] = (
+            ("no", "yes")[either(words["enabled"].value, "published", "unpublished") is True],
+            "",
+        )
+        block["direction"] = (_word(_OUT, words["direction"].value, "out", "in"), "")
+        block["profiles"] = (",".join(map(_profile, words["profiles"].value.split(","))), "")
+        if rest[:-1]:
+            block["edge traversal"] = (
+                "no" if either(rest[0].value, "published", "unpublished") is False else "yes",
+                "",
+            )
+        yield block
+
+
+def _word(pattern: re.Pattern[str], value: str, yes: str, no: str) -> str:
+    return yes if pattern.search(value) else no
+
+
+def _profile(word: str) -> str:
+    return next((name for name, pattern in _PROFILES.items() if pattern.match(word.strip())), "Public")
+
+
+_BLOCKS = re.compile(r"blo[ck]|sperr|spær|блок|阻止|封鎖|ブロック|차단|tilt|estä|engelle", re.I)
+_OUT = re.compile(r"out|ausg|sort|sal[ií]|saíd|usci|uitg|wyc|odch|исх|出|送信|아웃|utg|udg|kimen|giden", re.I)
+_PROFILES = {
+    "Domain": re.compile(r"dom|дом|域|網域|ドメイン|도메인|tartom|toim|etki", re.I),
+    "Private": re.compile(r"pri?[vy]|partic|част|专|專|私|プラ|개인|magán|yksit|özel|soukr", re.I),
+}
 
 
 def _row(block: dict[str, tuple[str, str]]) -> Row | None:

@@ -227,19 +227,27 @@ def clat(facts: Facts, part: Part) -> bool:
     return bool(off)
 
 
+_DOMAIN = re.compile(r"dom[aäeií]|домен|域|ドメイン|도메인|tartom|toimialue", re.I)
+
+
 def _profiles(facts: Facts, part: Part) -> bool:
     """``advfirewall show allprofiles``: domain, private, public in every language; ON and OFF in some."""
     title = ""
+    titles: list[str] = []
     states: list[tuple[str, bool, str]] = []
     for line, after in pairwise([*part.lines, ""]):
         if RULE.match(after):
             title = line.strip(" :")
+            titles.append(title)
         elif title and len(line.split()) == 2 and (on := either(line.split()[1], "on", "off")) is not None:
             states.append((title, on, line.strip()))
             title = ""
-    outside = [one for one in states if "domain" not in one[0].lower() and "dom\u00e4n" not in one[0].lower()]
+    outside = [one for one in states if not _DOMAIN.search(one[0])]
+    if "currentp" in part.command.lower() and titles:
+        inside = {bool(_DOMAIN.search(title)) for title in titles}
+        facts.in_domain = Seen(frozenset(inside), f"{part.command}: {', '.join(titles)}")
     if not outside:
-        return bool(states)
+        return bool(states or titles)
     off = [f"{title}: {text}" for title, on, text in outside if not on]
     facts.firewall_off = Seen(bool(off), off[0] if off else f"{outside[0][0]}: {outside[0][2]}")
     return True

@@ -86,6 +86,28 @@ def opened(facts: Facts, part: Part) -> bool:
     return True
 
 
+def fetched(facts: Facts, part: Part) -> bool:
+    """``curl``, ``Invoke-WebRequest`` of a page over https: that it came, and from which address where that is told."""
+    host = _PAGE.search(part.command)
+    came = next((line.strip() for line in part.lines if _STATUS.search(line)), "")
+    if host is None or not came:
+        return unjudged(facts, part)
+    address = next(
+        (
+            one
+            for word in re.split(r"[\s()\[\],]+", " ".join(part.lines)[:4000])
+            if (one := any_address(word))
+        ),
+        None,
+    )
+    quote = f"{part.command[:MAX_NAME]}: {came}"
+    facts.tcp[host[1].lower().rstrip("."), int(host[2] or 443)] = Reached(True, quote, address)
+    return True
+
+
+_PAGE = re.compile(r"https://([\w.-]{1,255})(?::(\d{1,5}))?", re.I)
+_STATUS = re.compile(r"^\s*(?:HTTP/[\d.]+ |StatusCode\s*:\s*|< HTTP/[\d.]+ )?(?:200|30[1278]|40[13])(?=\s|$)")
+"""What a web server answers that is there."""
 _TYPED = re.compile(
     r"(?:\\\\(\d{1,3}(?:\.\d{1,3}){3})\\|(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?:[ :](\d{1,5}))?)"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv6Network
+from ipaddress import IPv4Address, IPv6Network
 
 from manageout.doctor.console.paths import unjudged
 from manageout.doctor.console.settings import MAX_ROWS
@@ -151,6 +151,13 @@ def routes(facts: Facts, part: Part) -> bool:
     """
     found = list(_routes(part.lines))
     facts.active_routes = found or facts.active_routes
+    for line in part.lines:
+        if match := _DEFAULT.match(line):
+            where = match[2] or ""
+            if not where and any(hop == IPv4Address(match[1]) for _, hop in facts.gateways):
+                continue  # a persistent one, which is active
+            if len(facts.gateways) < MAX_ROWS:
+                facts.gateways[where, IPv4Address(match[1])] = line.strip()
     return bool(found) or any(line.startswith("=====") for line in part.lines)
 
 
@@ -170,16 +177,25 @@ def _routes(lines: list[str]) -> Iterator[WindowsRoute]:
                 yield WindowsRoute(prefix, int(match[1]), ipv6_address(via), False, text)
 
 
+_FOUR = r"((?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!\s)|(?=\s))){4})"
+_DEFAULT = re.compile(rf"^\s*0\.0\.0\.0\s+0\.0\.0\.0\s+{_FOUR}\s+(?:{_FOUR}\s+)?\S", re.ASCII)
+"""A default route of IPv4: by its next hop, of the card with an address; a persistent one tells no card."""
 _ROUTE = re.compile(r"^\s*(\d{1,9})\s+\d{1,10}\s+([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{1,3})(?:\s+(\S.*))?$")
 
 
 def build(facts: Facts, part: Part) -> bool:
     """``systeminfo``, ``ver``: Windows' version. Its numbers are the same in every language."""
     for line in part.lines:
+        if facts.edition is None and (match := EDITION.search(line)):
+            facts.edition = Seen(match[1], line.strip())
         if match := _VERSION.search(line):
             facts.build = int(match[1])
             return True
-    return False
+    return facts.edition is not None
+
+
+EDITION = re.compile(r"[:\uff1a]\s*\S{4,12} (Windows (?:\d{1,2}(?:\.\d)?|Vista) \S.{1,40}?)\s*$")
+"""The product's name in systeminfo, behind a label in any language."""
 
 
 _VERSION = re.compile(r"(?<![\d.])(?:10\.0|6\.[0-3])\.(\d{4,5})(?!\d)")

@@ -89,6 +89,8 @@ def kind_of(command: str) -> str:
         return name
     if _OPENED.match(command):
         return "opened"
+    if _FETCHED.match(command):
+        return "fetched"
     found = _CMDLET.match(command.lstrip("(&$ "))
     return "powershell" if (found and found[1].lower() in _DATA["verbs"]) or _SHORT.match(command) else ""
 
@@ -98,6 +100,10 @@ _OPENED = re.compile(
     re.I,
 )
 """What opens something at an IPv4 address."""
+_FETCHED = re.compile(
+    r"[($ ]*(?:\w+\s*=\s*)?(?:curl|wget|iwr|irm|invoke-(?:webrequest|restmethod))(?:\.exe)?\b.*https://", re.I
+)
+"""What gets a page."""
 _SHORT = re.compile(
     r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
     re.I,

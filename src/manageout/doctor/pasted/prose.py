@@ -94,6 +94,47 @@ def told(lines: Iterable[str]) -> Told:
     return found
 
 
+def hosts(lines: Iterable[str]) -> dict[IPv6Address, str]:
+    """ISATAP addresses with a prefix and an IPv4 address, anywhere in the text; scopes of rules are none."""
+    found: dict[IPv6Address, str] = {}
+    for line in lines:
+        if ":5efe:" in line.lower() and len(line) < MAX_LINE and len(found) < MAX_HOSTS:
+            for word in _SIX.findall(line):
+                six = next((one for one in addresses(word) if isinstance(one, IPv6Address)), None)
+                if six is not None and not six.is_link_local and six.packed[12]:
+                    found.setdefault(six, line.strip())
+    return found
+
+
+MAX_LINE, MAX_HOSTS = 2000, 64
+_SIX = re.compile(r"(?<![\w:.-])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:.]{6,60}[0-9A-Fa-f](?!\.?[\w:/%-])")
+
+
+def direct(lines: Iterable[str]) -> str:
+    """The first line that speaks of DirectAccess."""
+    return next((line.strip()[:400] for line in lines if _DIRECT.search(line)), "")
+
+
+_DIRECT = re.compile(r"direct ?access", re.I)
+
+
+def edition(lines: Iterable[str]) -> Seen[str] | None:
+    """Windows' edition as winver, the settings, dism and slmgr have it, in a line of its own."""
+    for line in lines:
+        match = _EDITION.fullmatch(line.strip()) if len(line) < 100 else None
+        if match is not None:
+            return Seen(match[1] or match[2], line.strip())
+    return None
+
+
+_EDITION = re.compile(
+    r"(?:(?:[\w ]{0,12}(?:[eé]di[tçzc]\w+|editie|wydanie|выпуск|utg[aå]va)|版本|エディション|에디션)\s*[:：]?\s+)?"
+    r"((?:Microsoft )?Windows (?:7|8|8\.1|10|11)(?: [^\W\d][\w-]{1,20}){1,4})"
+    r"|[\w ]{0,12}(?:[eé]di[tçzc]\w+|editie|wydanie|выпуск)\s*[:：]\s*([A-Z]\w{2,40})",
+    re.I,
+)
+
+
 def of_iphttps(line: str) -> bool:
     """Whether an error code in ``line`` is said to be IP-HTTPS's."""
     return _OF_IPHTTPS.search(line) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any
 
 from manageout.doctor.facts import Facts, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
@@ -78,6 +78,10 @@ def _networks(facts: Facts, rows: Iterator[Row]) -> None:
     words = ", ".join(f"{name} {category}".strip() for name, category in found)
     facts.networks = Seen(frozenset(one.lower() for _, one in found), f"Get-NetConnectionProfile: {words}")
     for row in kept:
+        if alias := str(row.get("InterfaceAlias") or ""):
+            category = str(row["NetworkCategory"])
+            quote = f"Get-NetConnectionProfile: {alias} {category}"
+            facts.categories[alias.lower()] = Seen(category.lower(), quote)
         four, six = (str(row.get(f"IPv{version}Connectivity") or "") for version in (4, 6))
         if six == "Internet" and four in ("Disconnected", "NoTraffic"):
             facts.no_ipv4.append(f"Get-NetConnectionProfile: IPv4Connectivity {four}, IPv6Connectivity {six}")
@@ -91,6 +95,9 @@ def _defaults(facts: Facts, rows: Iterator[Row]) -> None:
         prefix, asked = str(row["DestinationPrefix"]), str(row["Command"])
         quote = f"Get-NetRoute: {prefix} by {row.get('NextHop')}"
         facts.defaults[6 if ":" in prefix else 4] = quote
+        if isinstance(hop := any_address(str(row.get("NextHop"))), IPv4Address) and int(hop):
+            where = str(row.get("InterfaceAlias") or row.get("InterfaceIndex") or row.get("ifIndex") or "")
+            facts.gateways[where, hop] = quote + (f" on {where}" if where else "")
     if 4 not in facts.defaults and (_BOTH.search(asked) or not _FILTERED.search(asked)):
         facts.no_ipv4.append(f"{facts.defaults[6]}, and no 0.0.0.0/0")
 
@@ -196,6 +203,9 @@ def _computer(facts: Facts, row: Row) -> None:
     facts.computer = facts.computer or str(name or "")[:255]
     for key in ("OsBuildNumber", "BuildNumber", "Build"):
         facts.build = row[key] if isinstance(row.get(key), int) else facts.build
+    for key in ("OsName", "Caption", "WindowsProductName", "WindowsEditionId"):
+        if word := str(row.get(key) or ""):
+            facts.edition = Seen(word, f"{key} {word}")
 
 
 @_MORE.each("health")
@@ -280,12 +290,17 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     """A rule and its filters are three objects, printed one behind the other: the n-th of each belong together."""
     rules = sections.get("firewallRule", [])
     ports, addresses = sections.get("portFilter", []), sections.get("addressFilter", [])
+    if not rules and 0 < len(addresses) <= FEW:
+        rules = [{"Name": row.get("InstanceID"), "Profile": "Any"} for row in addresses]
+    ports, addresses = _by_instance(rules, ports), _by_instance(rules, addresses)
     if not ports and not addresses:
         rules = [{**row, **_own_ports(row)} for row in rules]
     together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
     rules = [row for row in rules if "LocalPort" not in row]
+    _dns64(facts, rules, addresses)
     if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
-        _without_filters(facts, rules)
+        beside = addresses if len(addresses) == len(rules) else []
+        _without_filters(facts, rules, beside)
         facts.unread.append(
             f"Get-NetFirewallRule {rules[0].get('DisplayName') or ''}: not judged without its ports and addresses; "
             "give each rule's Get-NetFirewallPortFilter and Get-NetFirewallAddressFilter, or the collector's file"
@@ -311,9 +326,41 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     add_rules(facts, whole)
 
 
-def _without_filters(facts: Facts, rules: list[Row]) -> None:
-    """A few rules whose ports and addresses were not pasted: their profiles say something all the same."""
-    found = [row for row in rules if _allows(row) and row.get("Profile")]
+def _dns64(facts: Facts, rules: list[Row], addresses: list[Row]) -> None:
+    """For which address DirectAccess' own rules for DNS64 are."""
+    for number, row in enumerate(addresses):
+        key = (
+            str(row.get("InstanceID") or (rules[number].get("Name") if number < len(rules) else ""))
+            .strip("{}")
+            .upper()
+        )
+        if key in DNS64_RULES:
+            local = _list(row.get("LocalAddress") or row.get("LocalIP"))
+            found = [
+                six for text in local if isinstance(six := any_address(text.partition("/")[0]), IPv6Address)
+            ]
+            if found:
+                facts.dns64_rules[key] = Seen(found[0], f"firewall rule {{{key}}}: LocalAddress {local[0]}")
+
+
+DNS64_RULES = ("0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A", "24FD98AA-178E-4B01-9220-D0DADA9C8503")
+"""A DirectAccess server's own, which let questions in to DNS64."""
+
+
+def _by_instance(rules: list[Row], filters: list[Row]) -> list[Row]:
+    """Filters in the order of their rules, where both have their identifiers."""
+    keys = [str(row.get("InstanceID") or row.get("ID") or row.get("Name") or "").lower() for row in rules]
+    own = {str(row.get("InstanceID") or "").lower(): row for row in filters}
+    return [own[key] for key in keys] if keys and all(key and key in own for key in keys) else filters
+
+
+def _without_filters(facts: Facts, rules: list[Row], addresses: list[Row]) -> None:
+    """A few rules whose ports were not pasted: their profiles and addresses say something all the same."""
+    remote = [_list(row.get("RemoteAddress") or row.get("RemoteIP")) for row in addresses] or [
+        [] for _ in rules
+    ]
+    both = [{**row, "RemoteAddress": scope} for row, scope in zip(rules, remote, strict=True)]
+    found = [row for row in both if _allows(row) and row.get("Profile")]
     if len(found) <= FEW:
         add_rules(
             facts, ({**row, "Name": row.get("DisplayName") or row.get("Name")} for row in found), whole=False

@@ -64,6 +64,9 @@ def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
     told = prose.told(lines)
     if any(one.load_balancing is not None for one in machines):
         told.balancing = None  # the server says it itself
+    told.hosts, told.direct = prose.hosts(lines), prose.direct(lines)
+    if len(machines) == 1 and machines[0].edition is None:
+        machines[0].edition = prose.edition(lines)
     for one in machines:
         one.told = told
         short = one.computer.partition(".")[0].lower()
@@ -269,6 +272,6 @@ READERS: dict[str, Reader] = {
     "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.trace,
     "pathping": text_paths.trace, "gpresult": text_policies.read, "certutil": text_system.certificates,
     "klist": text_system.klist, "6to4": text_paths.unjudged,
-    "opened": text_paths.opened,
+    "opened": text_paths.opened, "fetched": text_paths.fetched,
 }  # fmt: skip
 """By the kind of a part; what is of no kind here may be a cmdlet's."""

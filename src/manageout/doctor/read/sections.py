@@ -265,6 +265,10 @@ def _remote_access(facts: Facts, row: Row) -> None:
     if "LoadBalancing" in row:
         kind = balancing(row["LoadBalancing"])
         facts.load_balancing = Seen(kind, f"Get-RemoteAccess: LoadBalancing {row['LoadBalancing']}")
+    for key, value in islice(row.items(), MAX_ITEMS):
+        if value not in (None, "", []):
+            text = ", ".join(texts(value)) if isinstance(value, list) else str(value)[:MAX_TEXT]
+            facts.remote_access[key.lower()] = Seen(text, f"Get-RemoteAccess: {key} {text}")
     if inner := str(row.get("InternalInterface") or ""):
         facts.internal_interface = Seen(inner, f"Get-RemoteAccess: InternalInterface {inner}")
     for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):

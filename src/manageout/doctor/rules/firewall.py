@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, FirewallRule
 from manageout.doctor.rules.evidence import label, quotes, stated
@@ -12,6 +13,8 @@ from manageout.wire.address import TEREDO
 rule = Theme()
 HTTPS = 443
 MANAGED = frozenset({"22", "3389", "5985", "5986", "2701"})
+SERVICES = frozenset({"135", "139", "445", "5900", "RPC", "RPCEPMap", "RPC-EPMap", "RPC Endpoint Mapper"})
+"""What else managers use; Windows' own rules for it are for the local network, and nobody takes them for more."""
 _OUTSIDE = {"any", "public", "private"}
 """Profiles of which one holds outside the office."""
 
@@ -104,12 +107,55 @@ def firewall_off(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule("FIREWALL-NO-IPV6")
-def no_ipv6(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Of a managed port, no rule that applies outside has a scope with IPv6 from elsewhere."""
-    for port in sorted(MANAGED) if facts.role == "client" else ():
-        rules = [one for one in facts.firewall or [] if port in one.ports and one.profiles & _OUTSIDE]
+def no_ipv6(facts: Facts) -> Iterator[Case]:
+    """Of a managed service, no rule that applies outside has a scope with IPv6 from elsewhere; an error for rules that
+    somebody has asked about."""
+    for rules in _by_service(facts):
         if all(one.remote and all(map(_near, one.remote)) for one in rules):
-            yield quotes(*rules)
+            asked = "rules" not in facts.sections
+            yield Case(quotes(*rules), {"RULE": rules[0].name}, severity="error" if asked else None)
+
+
+@rule("FIREWALL-SCOPE-ELSEWHERE")
+def elsewhere(facts: Facts) -> Iterator[Case]:
+    """Managers' ISATAP addresses are known, and the rules with IPv6 scopes for a service hold none of them."""
+    own = {each for one in facts.interfaces for each in one.ipv6}
+    managers = {one: line for one, line in facts.told.hosts.items() if one not in own}
+    for rules in _by_service(facts) if managers else ():
+        scopes = [scope for one in rules for scope in one.remote]
+        six = [found for scope in scopes if (found := _range(scope)) is not None]
+        open_to_all = not all(one.remote for one in rules) or len(six) < sum(not _near(one) for one in scopes)
+        if six and not open_to_all and not any(low <= one <= high for one in managers for low, high in six):
+            manager, line = next(iter(managers.items()))
+            yield Case((*quotes(*rules), line), {"RULE": rules[0].name, "MANAGER": manager})
+
+
+def _by_service(facts: Facts) -> Iterator[list[FirewallRule]]:
+    """Of a client the rules that apply outside, by what they let in; of rules that were pasted alone of any machine
+    that may be one."""
+    asked = "rules" not in facts.sections
+    if facts.role != "client" and not (facts.role == "unknown" and asked):
+        return
+    found: dict[str, list[FirewallRule]] = {}
+    for one in facts.firewall or []:
+        echo = one.protocol.upper() in ("ICMPV6", "58")
+        wanted = set(one.ports) & (MANAGED | SERVICES if asked else MANAGED)
+        keys = wanted or ({"echo"} if echo and asked else set() if one.whole else {one.name})
+        for key in keys if one.profiles & _OUTSIDE else ():
+            found.setdefault(key, []).append(one)
+    yield from (found[key] for key in sorted(found))
+
+
+def _range(scope: str) -> tuple[IPv6Address, IPv6Address] | None:
+    """First and last address of a scope of IPv6: an address, a network or a range."""
+    try:
+        first, dash, last = scope.partition("-")
+        if dash:
+            return IPv6Address(first.strip()), IPv6Address(last.strip())
+        network = IPv6Network(scope, strict=False)
+        return network[0], network[-1]
+    except ValueError:
+        return None
 
 
 def _near(scope: str) -> bool:

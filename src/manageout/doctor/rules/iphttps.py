@@ -144,10 +144,12 @@ def no_url(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule("IPSEC-NONE")
-def no_ipsec(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """No main mode association, though the tunnel is up, and no word that the machine is connected."""
+def no_ipsec(facts: Facts) -> Iterator[Case]:
+    """No main mode association, though the tunnel is up, and no word that the machine is connected; an error where it
+    says that it is not."""
     if stated(facts.ipsec, 0) and tunnel_up(facts) and facts.inside is None:
-        yield quotes(facts.ipsec, facts.iphttps_status)
+        seen = quotes(facts.ipsec, facts.iphttps_status, facts.connection)
+        yield Case(seen, severity="error" if facts.connection is not None else None)
 
 
 @rule("IPHTTPS-UNREACHED")

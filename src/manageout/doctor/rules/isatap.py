@@ -9,6 +9,7 @@ from manageout.doctor.facts import Facts, Interface, Lookup
 from manageout.doctor.rules.evidence import holding, label, of_intranets, quotes, stated
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.service.probe.results import BLOCKED
+from manageout.windows.policies import TRANSITION
 from manageout.wire.address import embedded_isatap
 from manageout.wire.special import is_global
 
@@ -282,3 +283,18 @@ def name_elsewhere(facts: Facts) -> Iterator[Case]:
     found = [lookup for lookup in router_lookup(facts) if lookup.addresses]
     if facts.told.addresses and inner and found and not any(set(inner) & set(one.addresses) for one in found):
         yield Case((found[0].quote, told[inner[0]]), {"NAME": found[0].name, "ADDRESS": inner[0]})
+
+
+@rule("ISATAP-POLICY-KEY")
+def policy_key(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Values of ISATAP below ...\\Microsoft\\TCPIP\\v6Transition."""
+    wrong = TRANSITION.lower().replace("\\windows\\", "\\")
+    yield quotes(*(seen for (key, name), seen in facts.registry.items() if key == wrong and "isatap" in name))
+
+
+@rule("ISATAP-POLICY-TYPE")
+def policy_type(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """ISATAP_State is a number."""
+    found = facts.value(TRANSITION, "ISATAP_State")
+    if found is not None and isinstance(found.value, int):
+        yield (found.quote,)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 from manageout.doctor.facts import Facts
-from manageout.doctor.rules.evidence import inner, location, quotes, stated
-from manageout.doctor.rules.iphttps import tunnel_up
+from manageout.doctor.rules.evidence import inner, location, of_intranets, quotes, stated
+from manageout.doctor.rules.iphttps import no_ipsec, tunnel_up
 from manageout.doctor.rules.nrpt import covers
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.windows.policies import ASSISTANT
@@ -33,11 +34,14 @@ def stranded(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("LOCATION-FAILED")
 def failed(facts: Facts) -> Iterator[Case]:
     """Get-DAConnectionStatus with another status than connected."""
-    if facts.connection is None:
+    if facts.connection is None or (tunnel_up(facts) and any(probe(facts))):
         return
     word = next((word for word in _SUBSTATUS if word in facts.connection.value.lower()), "")
+    if word != _SUBSTATUS[0] and any(no_ipsec(facts)):
+        return  # it says more
     status = facts.iphttps_status if tunnel_up(facts) else None
     seen = quotes(facts.connection, status, facts.ipsec) if word else quotes(facts.connection)
+    word = "tunnel-up" if word == _SUBSTATUS[-1] and status is not None else word
     yield Case(seen, variant=word)
 
 
@@ -50,14 +54,17 @@ _SUBSTATUS = (
 
 
 @rule("LOCATION-PROBE")
-def probe(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Looked up, and the address is not among the answers."""
+def probe(facts: Facts) -> Iterator[Case]:
+    """Looked up, and the address is not among the answers; an error where the machine says that it is not connected
+    though its tunnel is up."""
     if facts.probe is None or stated(facts.inside, True):
         return
     name, address = facts.probe.value
     lookups = [lookup for lookup in facts.lookups if lookup.name.lower().rstrip(".") == name]
     if lookups and ip_address(address) not in {a for lookup in lookups for a in lookup.addresses}:
-        yield quotes(facts.probe, *lookups)
+        cause = facts.connection is not None and tunnel_up(facts)
+        said = quotes(facts.connection, facts.iphttps_status) if cause else ()
+        yield Case((*quotes(facts.probe, *lookups), *said), severity="error" if cause else None)
 
 
 @rule("LOCATION-NO-PING")
@@ -74,6 +81,30 @@ def assistant(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Get-DAConnectionStatus failed, or the service is stopped on a client."""
     if facts.inside is None and facts.connection is None:
         yield stated(facts.services.get("ncasvc"), False)
+
+
+@rule("LOCATION-PUBLIC")
+def public(facts: Facts) -> Iterator[Case]:
+    """The location server's name leads to an address of no intranet; an error where a machine that has an address of a
+    home network gets its page there, or believes that it is inside."""
+    if stated(facts.inside, False) or stated(facts.networks, frozenset({"domainauthenticated"})):
+        return
+    hosts = {location(facts)} if location(facts) else {n for n, _ in facts.tcp if _LIKELY.match(n)}
+    named = [one for one in facts.lookups if one.name.lower().rstrip(".") in hosts]
+    found = [one for one in named if one.addresses and not any(map(of_intranets, one.addresses))]
+    pages = [
+        well for (name, port), well in facts.tcp.items() if name in hosts and port == HTTPS and well.value
+    ]
+    open_pages = [well for well in pages if well.address is not None and not of_intranets(well.address)]
+    inside = stated(facts.inside, True)
+    if open_pages or found or (inside and facts.told.outside and any(one.address is None for one in pages)):
+        sure = bool(inside or open_pages)
+        said = (*inside, *quotes(*(open_pages or pages), *found))
+        yield Case(said, severity=None if sure else "warning")
+
+
+HTTPS = 443
+_LIKELY = re.compile(r"(?:nls|directaccess-nls|da-nls)[\w-]*\.")
 
 
 @rule("LOCATION-UNREACHED")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from manageout.doctor.facts import CLOCK_EVENTS, Facts, Seen
@@ -81,6 +82,32 @@ def cards_off(facts: Facts) -> Iterator[Case]:
 def wrong_value(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The undocumented value."""
     yield stated(disabled_components(facts), WRONG_ALL)
+
+
+CURRENT = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+_LESS = re.compile(
+    r"\b(?:pro|profes\w*|home|famil\w*|core\w*|starter|basic|premium|hogar|thuis|casa)\b|专业|專業|家庭|家用|домашн|професс|홈|프로",
+    re.I,
+)
+_MORE = re.compile(
+    r"enterpri|entrepri|корпорат|企业|企業|엔터프|ultimate|server|(?<!pro )educa|éduca|教育|образов", re.I
+)
+_PRO_EDUCATION = re.compile(r"pro(?:fessional)? ?education|专业教育", re.I)
+
+
+@rule("EDITION")
+def edition(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Pro, Home and their like, of what is meant as a client: by its settings, or by the text about it."""
+    found = facts.value(CURRENT, "EditionID") or facts.edition or facts.value(CURRENT, "ProductName")
+    name = str(found.value) if found is not None else ""
+    with_it = _MORE.search(name) and not _PRO_EDUCATION.search(name)
+    if found is None or with_it or not (_LESS.search(name) or _PRO_EDUCATION.search(name)):
+        return
+    manages = facts.of_kind("isatap") or facts.isatap_state or facts.isatap_router
+    told = facts.told.direct if facts.role == "unknown" and not manages else ""
+    meant = quotes(facts.iphttps_url, *(facts.nrpt or [])[:1]) if facts.role in ("client", "unknown") else ()
+    if facts.role == "client" or told or (meant and not manages):
+        yield (found.quote, *(meant or ((told,) if told else ())))
 
 
 @rule("IPHLPSVC-STOPPED")

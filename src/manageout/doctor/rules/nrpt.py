@@ -107,3 +107,9 @@ def nslookup(facts: Facts) -> Iterator[tuple[str, ...]]:
         failed = lookup.server and not lookup.addresses
         if failed and found is not None and found.servers and lookup.server not in found.servers:
             yield quotes(lookup, found)
+
+
+@rule("NRPT-ALWAYS")
+def always(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """EnableDAForAllNetworks EnableDA."""
+    yield stated(facts.nrpt_for, "enableda")

@@ -1,16 +1,25 @@
-"""A DirectAccess server, alone or in a farm: the ISATAP router, its name, translator, health, scripts."""
+"""A DirectAccess server, alone or in a farm: the ISATAP router, its name, translator, health, scripts, cards."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, Interface, Seen
-from manageout.doctor.rules.evidence import events, gateway, holding, label, location, quotes, stated
+from manageout.doctor.rules.evidence import (
+    events,
+    gateway,
+    holding,
+    label,
+    location,
+    of_intranets,
+    quotes,
+    stated,
+)
 from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
 from manageout.doctor.rules.nrpt import rules_known
-from manageout.doctor.rules.rule import Case, Severity, Theme
+from manageout.doctor.rules.rule import Case, Look, Severity, Theme
 from manageout.windows.text import any_address
 from manageout.wire.address import ISATAP_IDS
 
@@ -112,7 +121,13 @@ def unpublished(facts: Facts) -> Iterator[Case]:
 def clients_cut(facts: Facts) -> Iterator[Case]:
     """Forwarding or advertising off on the interface that clients connect to."""
     for one in facts.of_kind("iphttps") if is_server(facts) else ():
-        yield Case((*stated(one.forwarding, False), *stated(one.advertising, False)), {"N": one.index})
+        off = {
+            word: stated(seen, False)
+            for word, seen in (("Forwarding", one.forwarding), ("Advertising", one.advertising))
+        }
+        words = " ".join(f"-{word} Enabled" for word, said in off.items() if said)
+        step = f"Set-NetIPInterface -InterfaceIndex {one.index or 'N'} {words}"
+        yield Case((*off["Forwarding"], *off["Advertising"]), {"N": one.index}, remedy=(step,))
 
 
 @rule("SERVER-NO-DEFAULT")
@@ -268,10 +283,12 @@ def unpublished_name(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 @rule("SERVER-TRANSLATION-OFF")
-def translation_off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Either of them disabled."""
+def translation_off(facts: Facts) -> Iterator[Case]:
+    """Either of them disabled; what runs is not to be switched on."""
+    off = [("Nat", stated(facts.nat64, False)), ("Dns", stated(facts.dns64, False))]
+    steps = tuple(f"Set-Net{name}TransitionConfiguration -State Enabled" for name, said in off if said)
     if is_server(facts):
-        yield (*stated(facts.nat64, False), *stated(facts.dns64, False))
+        yield Case(tuple(quote for _, said in off for quote in said), remedy=steps)
 
 
 @rule("SERVER-DNS64-ONLY-A")
@@ -308,3 +325,166 @@ def error_87(facts: Facts) -> Iterator[tuple[str, ...]]:
 def script_null(facts: Facts) -> Iterator[tuple[str, ...]]:
     """PowerShell's refusal of an empty index."""
     yield from events(facts, "ParameterArgumentValidationError")
+
+
+DOMAIN = "domainauthenticated"
+DNS64 = IPv6Address("::3333:0:0:0:1")
+"""Within the deployment's /48."""
+_OUTER = re.compile(r"extern|internet|outside|\bwan\b|\bdmz\b|perimet|public|öffentlich", re.I)
+_INNER = re.compile(r"\bintern(?!et)|inside|\blan\b|intranet|corp", re.I)
+
+
+def _set(facts: Facts, name: str, *values: str) -> tuple[str, ...]:
+    """The quote of a property of Get-RemoteAccess that has one of the values, lower case."""
+    found = facts.remote_access.get(name)
+    return (found.quote,) if found is not None and found.value.lower() in values else ()
+
+
+def _alias(facts: Facts, name: str) -> str:
+    found = facts.remote_access.get(name)
+    return found.value if found is not None else ""
+
+
+@rule("SERVER-TWO-GATEWAYS")
+def two_gateways(facts: Facts) -> Iterator[Case]:
+    """IPv4 default routes by different next hops on different cards, of a server."""
+    cards: dict[str, tuple[IPv4Address, str]] = {}
+    for (where, hop), quote in facts.gateways.items():
+        cards.setdefault(where or str(hop), (hop, quote))
+    tunnels = ("isatap", "teredo", "iphttps", "6to4")
+    for one in facts.interfaces if not cards else ():
+        hops = [hop for hop in one.gateways if isinstance(hop, IPv4Address)]
+        if hops and one.kind not in tunnels:
+            cards[one.name] = hops[0], f"{label(one)}: default gateway {hops[0]}"
+    if is_server(facts) and len({hop for hop, _ in cards.values()}) > 1:
+        inner = _alias(facts, "internalinterface")
+        next_hop = next(
+            (hop for where, (hop, _) in cards.items() if inner and where.lower().endswith(inner.lower())),
+            None,
+        )
+        yield Case(tuple(quote for _, quote in cards.values()), {"INTERNAL": inner or None, "HOP": next_hop})
+
+
+def _outer(facts: Facts) -> list[Seen[str]]:
+    """What networks the card of the Internet is in; of a server with one card nothing."""
+    outer, inner = _alias(facts, "internetinterface"), _alias(facts, "internalinterface")
+    if stated(facts.internal_interface) or _set(facts, "issinglenic", "true") or (outer and outer == inner):
+        return []
+    return [
+        seen
+        for alias, seen in facts.categories.items()
+        if (alias == outer.lower() if outer else _OUTER.search(alias))
+    ]
+
+
+@rule("SERVER-EXTERNAL-DOMAIN")
+def external_domain(facts: Facts) -> Iterator[Case]:
+    """The card of the Internet is in the domain's profile."""
+    for seen in _outer(facts) if is_server(facts) else ():
+        yield Case(stated(seen, DOMAIN), {"EXTERNAL": _alias(facts, "internetinterface") or None})
+    outer, inner = _alias(facts, "internetinterface"), _alias(facts, "internalinterface")
+    if outer and inner and outer != inner and not facts.categories:
+        yield Case(stated(facts.in_domain, frozenset({True})), {"EXTERNAL": outer})
+
+
+@rule("SERVER-INTERNAL-PUBLIC")
+def internal_public(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The card of the intranet is in a public or private profile."""
+    inner = _alias(facts, "internalinterface").lower()
+    for alias, seen in facts.categories.items() if is_server(facts) else ():
+        if alias == inner if inner else _INNER.search(alias):
+            yield stated(seen, "public", "private")
+    if is_server(facts) and not facts.categories:
+        yield stated(facts.in_domain, frozenset({False}))
+
+
+@rule("SERVER-DNS64-RULES")
+def dns64_rules(facts: Facts) -> Iterator[Case]:
+    """DirectAccess' own firewall rules for DNS64 are for another address than the name rules' or the prefix's."""
+    prefix = facts.internal_prefix
+    asked = {found for one in facts.nrpt or [] for text in one.servers if (found := any_address(text))}
+    right = {one for one in asked if isinstance(one, IPv6Address)}
+    if not right and prefix is not None:
+        right = {IPv6Network((int(prefix.value.network_address) >> 80 << 80, 48))[int(DNS64)]}
+    wrong = [seen for seen in facts.dns64_rules.values() if right and seen.value not in right]
+    if wrong:
+        yield Case(quotes(*wrong, prefix), {"ADDRESS": next(iter(right))})
+
+
+_ON, _OFF = ("enabled", "true"), ("disabled", "false")
+SETTINGS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
+    "SERVER-TEREDO-NAT": (
+        {"teredostate": _ON, "isnatdeployed": _ON},
+        {"teredostate": _ON, "issinglenic": _ON},
+    ),
+    "SERVER-MANAGE-OUT-ONLY": ({"dainstalltype": ("manageout",)},),
+    "SERVER-DOWNLEVEL": ({"downlevel": _ON, "computercertauthentication": _OFF},),
+    "SERVER-NAP": ({"healthcheck": _ON},),
+    "SERVER-FORCE-TUNNEL": ({"forcetunnel": _ON},),
+}
+"""Code of a rule -> properties of Get-RemoteAccess that mean it together, in one of these ways."""
+
+
+def _settings(ways: tuple[dict[str, tuple[str, ...]], ...]) -> Look:
+    def look(facts: Facts) -> Iterator[tuple[str, ...]]:
+        """All of them, in one of the ways."""
+        told = ([_set(facts, name, *values) for name, values in way.items()] for way in ways)
+        yield next((tuple(quote for one in way for quote in one) for way in told if all(way)), ())
+
+    return look
+
+
+for _code, _ways in SETTINGS.items():
+    rule(_code)(_settings(_ways))
+
+
+@rule("SERVER-ALL-COMPUTERS")
+def all_computers(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The clients' group is that of all computers, and not only mobile ones."""
+    groups = facts.remote_access.get("clientsecuritygroupnamelist")
+    every = (
+        re.search(
+            r"\\(?:domain computers|domänencomputer|ordinateurs du domaine|equipos del dominio)\b",
+            groups.value,
+            re.I,
+        )
+        if groups
+        else None
+    )
+    if every and groups is not None:
+        yield (groups.quote, *_set(facts, "onlyremotecomputers", "false", "disabled"))
+
+
+@rule("SERVER-MULTISITE-CERTIFICATES")
+def multisite_certificates(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Several entry points without computer certificates."""
+    off = _set(facts, "computercertauthentication", "disabled")
+    if off and (facts.sites or 0) > 1:
+        yield (*off, f"{facts.sites} entry points")
+
+
+@rule("SERVER-CONNECT-NAME")
+def connect_name(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """ConnectToAddress is private, a single label, or of a name that exists inside alone."""
+    found = facts.remote_access.get("connecttoaddress")
+    host = found.value.lower().rstrip(".") if found is not None else ""
+    address = any_address(host)
+    inner = of_intranets(address) if address is not None else host.endswith((".local", ".lan", ".internal"))
+    if found is not None and host and (inner or (address is None and "." not in host)):
+        yield (found.quote,)
+
+
+@rule("SERVER-LOCATION-WILDCARD")
+def location_wildcard(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The location server is on the DirectAccess server, with a certificate for ``*``."""
+    found = facts.remote_access.get("nlscertificate")
+    if found is not None and (match := re.search(r"CN=\*\.[\w.-]{1,250}", found.value)):
+        yield (f"Get-RemoteAccess: NlsCertificate {match[0]}",)
+
+
+@rule("SERVER-LOCATION-UNREACHED")
+def location_unreached(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """NlsReachability."""
+    found = facts.remote_access.get("nlsreachability")
+    if found is not None and re.search(r"not|un|fail|false", found.value, re.I):
+        yield quotes(found, facts.remote_access.get("nlsurl"))

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
-from manageout.doctor.facts import Facts, Filtered, Lookup, Ping, Reached, Seen, Told, Unreached
-from manageout.windows.policies import CONNECTIVITY
+from manageout.doctor.facts import (
+    Facts,
+    Filtered,
+    FirewallRule,
+    Interface,
+    Lookup,
+    Ping,
+    Reached,
+    Seen,
+    Told,
+    Unreached,
+)
+from manageout.windows.policies import CONNECTIVITY, TRANSITION
+
+
+def of_server(sites: int | None = None, **said: str) -> Facts:
+    held = {name: Seen(value, f"Get-RemoteAccess: {name} {value}") for name, value in said.items()}
+    return Facts("x", role="server", sites=sites, remote_access=held)
+
 
 TARGET, HOP = IPv6Address("2001:db8:77:d000::9"), IPv6Address("2001:db8:77:ff::2")
 CASES: dict[str, Callable[[], Facts]] = {
@@ -61,4 +78,65 @@ CASES: dict[str, Callable[[], Facts]] = {
     "POLICY-DENIED": lambda: Facts("x", filtered=[Filtered("DA Clients", "security", "line")]),
     "POLICY-WMI": lambda: Facts("x", filtered=[Filtered("DA Clients", "wmi", "line")]),
     "POLICY-DISABLED": lambda: Facts("x", filtered=[Filtered("DA Clients", "disabled", "line")]),
+    "FIREWALL-SCOPE-ELSEWHERE": lambda: Facts(
+        "x",
+        firewall=[
+            FirewallRule(
+                "TCP", ("3389",), frozenset({"public"}), ("fd12:3456:789a:9::/64",), None, "rule RDP"
+            )
+        ],
+        told=Told(hosts={IPv6Address("fd12:3456:789a:1:0:5efe:a00:9"): "helpdesk has it"}),
+    ),
+    "LOCATION-PUBLIC": lambda: Facts(
+        "x",
+        inside=Seen(True, "Machine Location: Inside"),
+        registry={
+            (CONNECTIVITY.lower(), "domainlocationdeterminationurl"): Seen("https://nls.corp.example/", "url")
+        },
+        tcp={("nls.corp.example", 443): Reached(True, "200", IPv4Address("203.0.113.9"))},
+    ),
+    "EDITION": lambda: Facts("x", role="client", edition=Seen("Windows 11 Pro", "OS: Windows 11 Pro")),
+    "ISATAP-POLICY-KEY": lambda: Facts(
+        "x",
+        registry={
+            (r"software\policies\microsoft\tcpip\v6transition", "isatap_state"): Seen(
+                "Enabled", "ISATAP_State"
+            )
+        },
+    ),
+    "ISATAP-POLICY-TYPE": lambda: Facts(
+        "x", registry={(TRANSITION.lower(), "isatap_state"): Seen(2, "ISATAP_State 0x2")}
+    ),
+    "NRPT-ALWAYS": lambda: Facts("x", nrpt_for=Seen("enableda", "EnableDAForAllNetworks EnableDA")),
+    "SERVER-TWO-GATEWAYS": lambda: Facts(
+        "x",
+        role="server",
+        gateways={
+            ("10.0.0.2", IPv4Address("10.0.0.1")): "0.0.0.0 10.0.0.1",
+            ("203.0.113.2", IPv4Address("203.0.113.1")): "0.0.0.0 203.0.113.1",
+        },
+    ),
+    "SERVER-EXTERNAL-DOMAIN": lambda: Facts(
+        "x", role="server", categories={"wan": Seen("domainauthenticated", "WAN DomainAuthenticated")}
+    ),
+    "SERVER-INTERNAL-PUBLIC": lambda: Facts(
+        "x", role="server", categories={"lan": Seen("public", "LAN Public")}
+    ),
+    "SERVER-DNS64-RULES": lambda: Facts(
+        "x",
+        role="server",
+        internal_prefix=Seen(IPv6Network("fd12:3456:789a:1::/64"), "InternalIPv6Prefix"),
+        interfaces=[Interface("Office")],
+        dns64_rules={"0FDEEC95": Seen(IPv6Address("fdaa:3456:789a:3333::1"), "LocalAddress")},
+    ),
+    "SERVER-TEREDO-NAT": lambda: of_server(teredostate="Enabled", isnatdeployed="True"),
+    "SERVER-MANAGE-OUT-ONLY": lambda: of_server(dainstalltype="ManageOut"),
+    "SERVER-ALL-COMPUTERS": lambda: of_server(clientsecuritygroupnamelist=r"CORP\Domain Computers"),
+    "SERVER-DOWNLEVEL": lambda: of_server(downlevel="Enabled", computercertauthentication="Disabled"),
+    "SERVER-MULTISITE-CERTIFICATES": lambda: of_server(2, computercertauthentication="Disabled"),
+    "SERVER-NAP": lambda: of_server(healthcheck="Enabled"),
+    "SERVER-FORCE-TUNNEL": lambda: of_server(forcetunnel="Enabled"),
+    "SERVER-CONNECT-NAME": lambda: of_server(connecttoaddress="edge.corp.local"),
+    "SERVER-LOCATION-WILDCARD": lambda: of_server(nlscertificate="[Subject] CN=*.corp.example"),
+    "SERVER-LOCATION-UNREACHED": lambda: of_server(nlsreachability="Not reachable"),
 }

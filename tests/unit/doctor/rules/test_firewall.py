@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 import pytest
 
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Seen
-from tests.unit.doctor.judging import found
+from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.rules.cases import alone, theme
 
 
@@ -49,3 +49,159 @@ def test_edge_traversal_counts_where_teredo_is_in_use() -> None:
 def test_a_name_that_would_be_a_command_stays_a_word(name: str) -> None:
     told = found(with_edge(False, state="qualified", name=name))["FIREWALL-EDGE"]
     assert told.remedy[0] == 'netsh advfirewall firewall set rule name="RULE" dir=in new edge=yes'
+
+
+PIPED = """
+PS C:\\> Get-NetFirewallRule -DisplayName "Support {name}" | select DisplayName,Enabled,Profile,Action
+
+DisplayName : Support {name}
+Enabled     : True
+Profile     : Private, Public
+Action      : Allow
+
+PS C:\\> Get-NetFirewallRule -DisplayName "Support {name}" | Get-NetFirewallAddressFilter
+
+LocalAddress  : Any
+RemoteAddress : {scope}
+
+PS C:\\> Get-NetFirewallRule -DisplayName "Support {name}" | Get-NetFirewallPortFilter
+
+Protocol      : {protocol}
+LocalPort     : {port}
+RemotePort    : Any
+IcmpType      : Any
+DynamicTarget : Any
+"""
+NETSH = """
+C:\\>netsh advfirewall firewall show rule name="Support {name}"
+
+Rule Name:                            Support {name}
+----------------------------------------------------------------------
+Enabled:                              Yes
+Direction:                            In
+Profiles:                             Private,Public
+Grouping:
+LocalIP:                              Any
+RemoteIP:                             {scope}
+Protocol:                             {protocol}
+LocalPort:                            {port}
+RemotePort:                           Any
+Edge traversal:                       No
+Action:                               Allow
+Ok.
+"""
+FILTERS = """
+PS C:\\> Get-NetFirewallRule -DisplayName "Support {name}" | Get-NetFirewallAddressFilter | ft
+
+LocalAddress RemoteAddress
+------------ -------------
+Any          {scope}
+
+PS C:\\> Get-NetFirewallRule -DisplayName "Support {name}" | Get-NetFirewallPortFilter | ft Protocol,LocalPort
+
+Protocol LocalPort
+-------- ---------
+{protocol:8} {port}
+"""
+SERVICES = [
+    ("WinRM", "TCP", "5985"), ("RDP", "TCP", "3389"), ("SMB", "TCP", "445"), ("RPC", "TCP", "135"),
+    ("SCCM", "TCP", "2701"), ("echo", "ICMPv6", "Any"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", [PIPED, NETSH, FILTERS])
+@pytest.mark.parametrize(("name", "protocol", "port"), SERVICES)
+@pytest.mark.parametrize("scope", ["LocalSubnet", "10.44.0.0/16", "10.44.0.1-10.44.0.99"])
+def test_managers_come_from_no_local_network(
+    form: str, name: str, protocol: str, port: str, scope: str
+) -> None:
+    told = pasted(form.format(name=name, protocol=protocol, port=port, scope=scope))
+    assert told["FIREWALL-NO-IPV6"].severity == "error"
+
+
+@pytest.mark.parametrize("form", [PIPED, NETSH])
+@pytest.mark.parametrize("scope", ["Any", "fd55:1:2:1:0:5efe::/96", "fd55:1:2::/48"])
+def test_a_scope_with_the_managers_lets_them_in(form: str, scope: str) -> None:
+    said = "The helpdesk has fd55:1:2:1:0:5efe:10.44.7.19.\n"
+    told = pasted(said + form.format(name="RDP", protocol="TCP", port="3389", scope=scope))
+    assert not told.keys() & {"FIREWALL-NO-IPV6", "FIREWALL-SCOPE-ELSEWHERE"}
+
+
+@pytest.mark.parametrize("form", [PIPED, NETSH])
+@pytest.mark.parametrize("scope", ["fd55:1:2:9:0:5efe::/96", "fd99::1-fd99::ff", "2001:db8:7::/48"])
+def test_a_scope_without_the_managers_keeps_them_out(form: str, scope: str) -> None:
+    rule = form.format(name="RDP", protocol="TCP", port="3389", scope=scope)
+    told = pasted(f"The helpdesk has fd55:1:2:1:0:5efe:10.44.7.19.\n{rule}")["FIREWALL-SCOPE-ELSEWHERE"]
+    assert "fd55:1:2:1:0:5efe" in told.remedy[0]
+    assert "FIREWALL-SCOPE-ELSEWHERE" not in pasted(rule)  # nobody says where they are
+
+
+def test_filters_are_of_the_rule_with_their_identifier() -> None:
+    text = """
+PS C:\\> Get-NetFirewallRule -DisplayName "Support*" | fl Name,DisplayName,Enabled,Profile,Direction,Action
+
+Name        : {B-2}
+DisplayName : Support RDP
+Enabled     : True
+Profile     : Public
+Direction   : Inbound
+Action      : Allow
+
+Name        : {A-1}
+DisplayName : Support WinRM
+Enabled     : True
+Profile     : Public
+Direction   : Inbound
+Action      : Allow
+
+PS C:\\> Get-NetFirewallRule -DisplayName "Support*" | Get-NetFirewallAddressFilter | fl *
+
+InstanceID    : {A-1}
+LocalAddress  : Any
+RemoteAddress : fd55:1:2::/48
+
+InstanceID    : {B-2}
+LocalAddress  : Any
+RemoteAddress : LocalSubnet
+
+PS C:\\> Get-NetFirewallRule -DisplayName "Support*" | Get-NetFirewallPortFilter | fl *
+
+InstanceID : {A-1}
+Protocol   : TCP
+LocalPort  : 5985
+
+InstanceID : {B-2}
+Protocol   : TCP
+LocalPort  : 3389
+"""
+    assert "Support RDP" in pasted(text)["FIREWALL-NO-IPV6"].remedy[0]
+    assert "Support" not in str(
+        [one.seen for code, one in pasted(text).items() if code != "FIREWALL-NO-IPV6"]
+    )
+
+
+GERMAN = """
+C:\\>netsh advfirewall firewall show rule name="Support RDP"
+
+Regelname:                            Support RDP
+----------------------------------------------------------------------
+Aktiviert:                            {on}
+Richtung:                             {way}
+Profile:                              Domäne,Privat,Öffentlich
+Gruppierung:
+Lokales IP:                           Beliebig
+Remote-IP:                            {scope}
+Protokoll:                            TCP
+Lokaler Port:                         3389
+Remoteport:                           Beliebig
+Edgeausnahme:                         Nein
+Aktion:                               {action}
+OK.
+"""
+
+
+def test_netsh_in_another_language_is_known_by_its_order() -> None:
+    good = {"on": "Ja", "way": "Eingehend", "scope": "LocalSubnet", "action": "Zulassen"}
+    assert "FIREWALL-NO-IPV6" in pasted(GERMAN.format(**good))
+    for other in ({"on": "Nein"}, {"way": "Ausgehend"}, {"scope": "Beliebig"}, {"action": "Blocken"}):
+        assert "FIREWALL-NO-IPV6" not in pasted(GERMAN.format(**{**good, **other}))

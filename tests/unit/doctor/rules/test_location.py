@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.doctor.bundles import CLIENT, Bundle, changed
-from tests.unit.doctor.judging import found
+from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.rules.cases import alone, code, theme
 
 
@@ -42,8 +42,8 @@ def test_a_name_that_goes_into_the_tunnel_is_the_cause_while_it_is_down() -> Non
         ("NameResolutionFailure", "the DNS server that the name rules point to", "Resolve-DnsName NAME "),
         (
             "CouldNotContactDirectAccessServer",
-            "Neither IP-HTTPS nor",
-            "Test-NetConnection gateway.corp.example ",
+            "IP-HTTPS reaches the server",
+            "Get-NCSIPolicyConfiguration; ",
         ),
     ],
 )
@@ -69,3 +69,86 @@ def test_stranded_by_the_status_too() -> None:
     assert "LOCATION-STRANDED" not in found(
         located(code(0x274C), "Error", "CouldNotContactDirectAccessServer")
     )
+
+
+STATE = """
+At home, and it does not try:
+
+C:\\>netsh dnsclient show state
+
+Name Resolution Policy Table Options
+--------------------------------------------------------------------
+
+Network Location Behavior             : Let Network ID determine when Direct
+                                        Access settings are to be used
+
+Machine Location                      : {where} corporate network
+
+PS C:\\> (Get-NCSIPolicyConfiguration).DomainLocationDeterminationURL
+https://nls.quarry.example/
+
+"""
+PAGES = {
+    "curl": "C:\\>curl -sI https://nls.quarry.example/\nHTTP/1.1 200 OK\nServer: Microsoft-IIS/10.0\n",
+    "curl with address": 'C:\\>curl -sw "%{{http_code}} %{{remote_ip}}" https://nls.quarry.example\n200 {address}\n',
+    "web request": "PS C:\\> iwr https://nls.quarry.example/ -UseBasicParsing | fl StatusCode\n\nStatusCode : 200\n",
+    "tcp": "PS C:\\> Test-NetConnection nls.quarry.example -Port 443\n\nComputerName     : nls.quarry.example\n"
+    "RemoteAddress    : {address}\nRemotePort       : 443\nTcpTestSucceeded : True\n",
+    "nslookup": "C:\\>nslookup nls.quarry.example\nServer:  fritz.box\nAddress:  192.168.178.1\n\n"
+    "Name:    nls.quarry.example\nAddress:  {address}\n",
+}
+
+
+@pytest.mark.parametrize("form", PAGES)
+def test_the_location_server_on_the_internet(form: str) -> None:
+    text = STATE + PAGES[form]
+    assert pasted(text.format(where="Inside", address="203.0.113.80"))["LOCATION-PUBLIC"].severity == "error"
+
+
+@pytest.mark.parametrize("form", ["curl with address", "tcp", "nslookup"])
+def test_the_location_server_of_an_intranet_is_right(form: str) -> None:
+    text = STATE + PAGES[form]
+    assert "LOCATION-PUBLIC" not in pasted(text.format(where="Inside", address="10.44.0.9"))
+    assert "LOCATION-PUBLIC" not in pasted(text.format(where="Outside", address="203.0.113.80"))
+
+
+PROBE = """
+PS> Get-DAConnectionStatus
+
+Status    : Error
+Substatus : CouldNotContactDirectAccessServer
+
+PS> Get-NetIPHttpsState
+
+LastErrorCode   : {code}
+InterfaceStatus : {status}
+
+PS> Get-NCSIPolicyConfiguration
+
+CorporateDNSProbeHostAddress : fd44:2b7c:dd04:7777::7f00:1
+CorporateDNSProbeHostName    : directaccess-corpConnectivityHost.corp.quarry.example
+
+PS> nslookup directaccess-corpConnectivityHost.corp.quarry.example fd44:2b7c:dd04:3333::1
+Server:  UnKnown
+Address:  fd44:2b7c:dd04:3333::1
+
+*** UnKnown can't find directaccess-corpConnectivityHost.corp.quarry.example: Non-existent domain
+"""
+
+
+def test_the_probe_stands_above_the_status_that_comes_of_it() -> None:
+    told = pasted(PROBE.format(code="0x0", status="IPHTTPS interface active"))
+    assert told["LOCATION-PROBE"].severity == "error" and "LOCATION-FAILED" not in told
+    down = pasted(PROBE.format(code="0x274c", status="failed to connect to the IPHTTPS server"))
+    assert "LOCATION-PROBE" not in down and "IPHTTPS-TIMEOUT" in down
+
+
+def test_no_tunnel_is_missed_that_is_quoted_as_up() -> None:
+    up = found(located(CLIENT, "Error", "CouldNotContactDirectAccessServer"))["LOCATION-FAILED"]
+    assert "active" in str(up.seen) and "Neither IP-HTTPS" not in up.cause
+
+
+def test_a_tunnel_without_ipsec_is_named() -> None:
+    text = PROBE.partition("PS> Get-NCSI")[0].format(code="0x0", status="IPHTTPS interface active")
+    told = pasted(text + "PS> Get-NetIPsecMainModeSA\n\nPS> hostname\nNB-12\n")
+    assert told["IPSEC-NONE"].severity == "error" and "LOCATION-FAILED" not in told

@@ -90,3 +90,10 @@ def test_the_interface_that_clients_connect_to() -> None:
         assert told["SERVER-CLIENTS-CUT"].remedy[0].startswith("Set-NetIPInterface -InterfaceIndex 7 ")
     on_a_client = changed(CLIENT, "interfaces", [interface(20)])
     assert not found(on_a_client)
+
+
+def test_what_runs_is_not_to_be_switched_on() -> None:
+    steps = found(changed(SERVER, "natTransition", [{"State": "Disabled"}]))["SERVER-TRANSLATION-OFF"].remedy
+    assert steps == ("Set-NetNatTransitionConfiguration -State Enabled",)
+    steps = found(changed(SERVER, "dnsTransition", [{"State": "Disabled"}]))["SERVER-TRANSLATION-OFF"].remedy
+    assert steps == ("Set-NetDnsTransitionConfiguration -State Enabled",)

@@ -1,0 +1,242 @@
+"""A DirectAccess server's cards and settings, in pastes of several forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.doctor.judging import pasted
+
+SERVER = """
+PS C:\\> Get-RemoteAccess | fl InternetInterface, InternalInterface
+
+InternetInterface : Perimeter
+InternalInterface : Office
+"""
+
+
+ACTIVE = """
+C:\\>route print -4
+===========================================================================
+Schnittstellenliste
+ 11...00 15 5d 01 02 03 ......Microsoft Hyper-V Network Adapter
+===========================================================================
+
+IPv4-Routentabelle
+===========================================================================
+Aktive Routen:
+     Netzwerkziel    Netzwerkmaske          Gateway    Schnittstelle Metrik
+          0.0.0.0          0.0.0.0       172.20.5.1       172.20.5.9    271
+{more}        10.60.1.0    255.255.255.0   Auf Verbindung        10.60.1.7    271
+===========================================================================
+"""
+SECOND = "          0.0.0.0          0.0.0.0        10.60.1.1        10.60.1.7    271\n"
+PERSISTENT = """
+C:\\>route print -4
+===========================================================================
+Itinéraires persistants :
+  Adresse réseau    Masque réseau  Adresse passerelle Métrique
+          0.0.0.0          0.0.0.0       172.20.5.1  Par défaut
+          0.0.0.0          0.0.0.0        10.60.1.1       1
+===========================================================================
+"""
+NET_ROUTE = """
+PS C:\\> Get-NetRoute -DestinationPrefix 0.0.0.0/0 | ft ifIndex,InterfaceAlias,DestinationPrefix,NextHop
+
+ifIndex InterfaceAlias DestinationPrefix NextHop
+------- -------------- ----------------- -------
+      4 Perimeter      0.0.0.0/0         172.20.5.1
+      7 Office         0.0.0.0/0         10.60.1.1
+"""
+IPCONFIG = """
+C:\\>ipconfig
+
+Configuration IP de Windows
+
+Carte Ethernet Perimeter :
+
+   Adresse IPv4. . . . . . . . . . . . . .: 172.20.5.9
+   Masque de sous-réseau. . . . . . . . . : 255.255.255.0
+   Passerelle par défaut. . . . . . . . . : 172.20.5.1
+
+Carte Ethernet Office :
+
+   Adresse IPv4. . . . . . . . . . . . . .: 10.60.1.7
+   Masque de sous-réseau. . . . . . . . . : 255.255.255.0
+   Passerelle par défaut. . . . . . . . . : 10.60.1.1
+"""
+CONFIGURATION = """
+PS C:\\> Get-NetIPConfiguration
+
+InterfaceAlias       : Perimeter
+InterfaceIndex       : 4
+InterfaceDescription : Microsoft Hyper-V Network Adapter
+NetProfile.Name      : Network 2
+IPv4Address          : 172.20.5.9
+IPv4DefaultGateway   : 172.20.5.1
+DNSServer            : 10.60.1.10
+
+InterfaceAlias       : Office
+InterfaceIndex       : 7
+InterfaceDescription : Microsoft Hyper-V Network Adapter #2
+NetProfile.Name      : corp.marlin.example
+IPv4Address          : 10.60.1.7
+IPv4DefaultGateway   : 10.60.1.1
+DNSServer            : 10.60.1.10
+"""
+
+
+@pytest.mark.parametrize("text", [ACTIVE.format(more=SECOND), PERSISTENT, NET_ROUTE, IPCONFIG, CONFIGURATION])
+def test_two_default_gateways(text: str) -> None:
+    assert "SERVER-TWO-GATEWAYS" in pasted(SERVER + text)
+    assert "SERVER-TWO-GATEWAYS" not in pasted(text)  # a notebook in a dock has two
+
+
+def test_the_internal_card_loses_its_gateway() -> None:
+    steps = pasted(SERVER + NET_ROUTE)["SERVER-TWO-GATEWAYS"].remedy
+    assert steps[0].startswith('Remove-NetRoute -InterfaceAlias "Office" -DestinationPrefix 0.0.0.0/0')
+    assert "-NextHop 10.60.1.1" in steps[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ACTIVE.format(more=""),
+        ACTIVE.format(more="          0.0.0.0          0.0.0.0       172.20.5.2       172.20.5.9    281\n"),
+        IPCONFIG.replace("par défaut. . . . . . . . . : 10.60.1.1", "par défaut. . . . . . . . . :"),
+    ],
+)
+def test_one_card_with_a_gateway_is_right(text: str) -> None:
+    assert "SERVER-TWO-GATEWAYS" not in pasted(SERVER + text)
+
+
+TABLE = """
+PS C:\\> Get-NetConnectionProfile | ft InterfaceAlias,NetworkCategory
+
+InterfaceAlias NetworkCategory
+-------------- ---------------
+Perimeter      {outer}
+Office         {inner}
+"""
+LIST = """
+PS C:\\> Get-NetConnectionProfile
+
+Name             : Netz 3
+InterfaceAlias   : Perimeter
+InterfaceIndex   : 4
+NetworkCategory  : {outer}
+IPv4Connectivity : Internet
+IPv6Connectivity : NoTraffic
+
+Name             : corp.marlin.example
+InterfaceAlias   : Office
+InterfaceIndex   : 7
+NetworkCategory  : {inner}
+IPv4Connectivity : LocalNetwork
+IPv6Connectivity : NoTraffic
+"""
+
+
+@pytest.mark.parametrize("form", [TABLE, LIST])
+@pytest.mark.parametrize(
+    ("outer", "inner", "code"),
+    [
+        ("DomainAuthenticated", "DomainAuthenticated", {"SERVER-EXTERNAL-DOMAIN"}),
+        ("Public", "Private", {"SERVER-INTERNAL-PUBLIC"}),
+        ("Private", "Public", {"SERVER-INTERNAL-PUBLIC"}),
+        ("Public", "DomainAuthenticated", set()),
+    ],
+)
+def test_the_profiles_of_the_cards(form: str, outer: str, inner: str, code: set[str]) -> None:
+    told = pasted(SERVER + form.format(outer=outer, inner=inner))
+    assert {one for one in told if one in ("SERVER-EXTERNAL-DOMAIN", "SERVER-INTERNAL-PUBLIC")} == code
+
+
+CURRENT = """
+C:\\>netsh advfirewall show currentprofile
+
+{title}:
+----------------------------------------------------------------------
+State                                 ON
+"""
+
+
+def test_the_profile_in_force() -> None:
+    assert "SERVER-EXTERNAL-DOMAIN" in pasted(SERVER + CURRENT.format(title="Domain Profile Settings"))
+    french = pasted(SERVER + CURRENT.format(title="Paramètres Profil public"))
+    assert "SERVER-INTERNAL-PUBLIC" in french and "SERVER-EXTERNAL-DOMAIN" not in french
+
+
+def test_a_single_card_is_rightly_in_the_domain() -> None:
+    one = SERVER.replace("Perimeter", "Office") + TABLE.format(
+        outer="DomainAuthenticated", inner="DomainAuthenticated"
+    )
+    assert "SERVER-EXTERNAL-DOMAIN" not in pasted(one)
+
+
+RULES = """
+PS C:\\> Get-NetFirewallRule -Name "{{0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A}}" | Get-NetFirewallAddressFilter | fl *
+
+InstanceID    : {{0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A}}
+LocalAddress  : {address}
+RemoteAddress : Any
+
+PS C:\\> Get-RemoteAccess | fl InternalIPv6Prefix, ConnectToAddress
+
+InternalIPv6Prefix : {{fd31:7a2b:9c01:1::/64}}
+ConnectToAddress   : da.marlin.example
+"""
+
+
+def test_the_rules_for_an_old_dns64_address() -> None:
+    told = pasted(RULES.format(address="fdc4:29bd:abde:3333::1"))["SERVER-DNS64-RULES"]
+    assert "to fd31:7a2b:9c01:3333::1 in" in told.remedy[1]
+    assert "SERVER-DNS64-RULES" not in pasted(RULES.format(address="fd31:7a2b:9c01:3333::1"))
+
+
+def listed(**said: str) -> str:
+    width = max(map(len, said))
+    return "PS C:\\> Get-RemoteAccess | fl *\n\n" + "\n".join(
+        f"{name:{width}} : {value}" for name, value in {"DAStatus": "Installed", **said}.items()
+    )
+
+
+def table(**said: str) -> str:
+    rows = {"DAStatus": "Installed", **said}
+    width = {name: max(len(name), len(value)) + 1 for name, value in rows.items()}
+    lines = (
+        " ".join(f"{one:{width[name]}}" for name, one in zip(rows, words, strict=True)).rstrip()
+        for words in (rows.keys(), ["-" * len(name) for name in rows], rows.values())
+    )
+    return f"PS C:\\> Get-RemoteAccess | select {','.join(rows)}\n\n" + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("form", [listed, table])
+@pytest.mark.parametrize(
+    ("code", "bad", "good"),
+    [
+        ("SERVER-TEREDO-NAT", {"TeredoState": "Enabled", "IsNatDeployed": "True"}, {"TeredoState": "Disabled"}),
+        ("SERVER-TEREDO-NAT", {"TeredoState": "Enabled", "IsSingleNic": "True"}, {"IsSingleNic": "False"}),
+        ("SERVER-MANAGE-OUT-ONLY", {"DAInstallType": "ManageOut"}, {"DAInstallType": "FullInstall"}),
+        (
+            "SERVER-ALL-COMPUTERS",
+            {"ClientSecurityGroupNameList": "{MARLIN\\Domain Computers}"},
+            {"ClientSecurityGroupNameList": "{MARLIN\\DA-Notebooks}"},
+        ),
+        (
+            "SERVER-DOWNLEVEL",
+            {"Downlevel": "Enabled", "ComputerCertAuthentication": "Disabled"},
+            {"ComputerCertAuthentication": "Enabled"},
+        ),
+        ("SERVER-NAP", {"HealthCheck": "Enabled"}, {"HealthCheck": "Disabled"}),
+        ("SERVER-FORCE-TUNNEL", {"ForceTunnel": "Enabled"}, {"ForceTunnel": "Disabled"}),
+        ("SERVER-CONNECT-NAME", {"ConnectToAddress": "10.60.1.7"}, {"ConnectToAddress": "198.51.100.4"}),
+        ("SERVER-CONNECT-NAME", {"ConnectToAddress": "edge1"}, {"ConnectToAddress": "da.marlin.example"}),
+        ("SERVER-LOCATION-UNREACHED", {"NlsReachability": "Unreachable"}, {"NlsReachability": "Reachable"}),
+    ],
+)  # fmt: skip
+def test_what_the_deployment_is_set_to(
+    form: object, code: str, bad: dict[str, str], good: dict[str, str]
+) -> None:
+    assert callable(form)
+    assert code in pasted(form(**bad))
+    assert code not in pasted(form(**{**bad, **good}))
