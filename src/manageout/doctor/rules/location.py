@@ -89,6 +89,10 @@ def public(facts: Facts) -> Iterator[Case]:
     home network gets its page there, or believes that it is inside."""
     if stated(facts.inside, False) or stated(facts.networks, frozenset({"domainauthenticated"})):
         return
+    if any(
+        not of_intranets(each) and not each.is_link_local for one in facts.interfaces for each in one.ipv4
+    ):
+        return  # an intranet with public addresses
     hosts = {location(facts)} if location(facts) else {n for n, _ in facts.tcp if _LIKELY.match(n)}
     named = [one for one in facts.lookups if one.name.lower().rstrip(".") in hosts]
     found = [one for one in named if one.addresses and not any(map(of_intranets, one.addresses))]

@@ -92,6 +92,8 @@ _LESS = re.compile(
 _MORE = re.compile(
     r"enterpri|entrepri|корпорат|企业|企業|엔터프|ultimate|server|(?<!pro )educa|éduca|教育|образов", re.I
 )
+_OF_MANAGERS = re.compile(r"manage.?out|helpdesk|help desk|\badmin|console|isatap|directaccess clients", re.I)
+"""Who speaks so of DirectAccess sits at a manager, which may be of any edition."""
 _PRO_EDUCATION = re.compile(r"pro(?:fessional)? ?education|专业教育", re.I)
 
 
@@ -104,7 +106,8 @@ def edition(facts: Facts) -> Iterator[tuple[str, ...]]:
     if found is None or with_it or not (_LESS.search(name) or _PRO_EDUCATION.search(name)):
         return
     manages = facts.of_kind("isatap") or facts.isatap_state or facts.isatap_router
-    told = facts.told.direct if facts.role == "unknown" and not manages else ""
+    told = facts.told.direct if facts.role == "unknown" and not (manages or facts.told.hosts) else ""
+    told = "" if _OF_MANAGERS.search(told) else told
     meant = quotes(facts.iphttps_url, *(facts.nrpt or [])[:1]) if facts.role in ("client", "unknown") else ()
     if facts.role == "client" or told or (meant and not manages):
         yield (found.quote, *(meant or ((told,) if told else ())))

@@ -152,3 +152,12 @@ def test_a_tunnel_without_ipsec_is_named() -> None:
     text = PROBE.partition("PS> Get-NCSI")[0].format(code="0x0", status="IPHTTPS interface active")
     told = pasted(text + "PS> Get-NetIPsecMainModeSA\n\nPS> hostname\nNB-12\n")
     assert told["IPSEC-NONE"].severity == "error" and "LOCATION-FAILED" not in told
+
+
+def test_an_intranet_with_public_addresses_has_a_public_location_server() -> None:
+    own = "C:\\>ipconfig\n\nWindows IP Configuration\n\nEthernet adapter Office:\n\n"
+    own += "   IPv4 Address. . . . . . . . . . . : {own}\n"
+    own += "   Subnet Mask . . . . . . . . . . . : 255.255.255.0\n\n"
+    for address, named in (("203.0.113.14", False), ("192.168.178.4", True)):
+        text = (own + STATE + PAGES["nslookup"]).format(where="Inside", address="203.0.113.80", own=address)
+        assert ("LOCATION-PUBLIC" in pasted(text)) is named

@@ -90,3 +90,12 @@ def test_the_edition_of_a_client(form: str) -> None:
         assert "EDITION" not in pasted(EDITIONS[form].format(**words)), "of a machine that may be a manager"
     for words in (WITH, SCHOOL):
         assert "EDITION" not in pasted(ASKS + EDITIONS[form].format(**words)), words
+
+
+def test_a_manager_may_be_of_any_edition() -> None:
+    words = EDITIONS["CIM"].format(en="Pro")
+    for said in (
+        "From my admin PC I reach no DirectAccess laptop.\n\n",
+        "Manage-out to DirectAccess fails.\n\n",
+    ):
+        assert "EDITION" not in pasted(said + words)
