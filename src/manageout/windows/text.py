@@ -72,18 +72,83 @@ def ipv6_network(text: str) -> IPv6Network | None:
 
 
 def end_of(text: str) -> float | None:
-    """Unix time of the end of the latest day that the first date in ``text`` may mean, in any time zone: cultures write
-    day, month and year in three orders. None without a date; for ever where it is none of any calendar."""
+    """Unix time at which the first date in ``text`` is past in any time zone, in the latest of its readings: cultures
+    write day, month and year in three orders. Without a time of day the whole day counts. None without a date; for ever
+    where it is none of any calendar."""
+    read = _readings(text)
+    return None if read is None else max(read[0]).timestamp() + read[1] + ZONE if read[0] else inf
+
+
+def start_of(text: str) -> float | None:
+    """The earliest reading of the first date in ``text``, as if its time zone were UTC; months may be words."""
+    read = _readings(text) or _worded(text)
+    return min(read[0]).timestamp() if read and read[0] else None
+
+
+ZONE = 12 * 3600.0
+"""By which the westernmost time zone is behind."""
+
+
+def _readings(text: str) -> tuple[list[datetime], float] | None:
+    """The moments that a date of numbers may be, and the seconds by which its time of day may be later."""
+    text = (
+        text if text.isascii() else re.sub(r"[年月년월]\s?", "-", text).replace("日", " ").replace("일", " ")
+    )
     match = _DATE.search(text)
     if match is None:
         return None
     first, second, third = (int(part) for part in match.groups())
     orders = ((first, second, third),) if first > 31 else ((third, first, second), (third, second, first))
-    ends = []
+    time, later = _time(text[match.end() : match.end() + 40])
+    found = []
     for order in orders:
         with suppress(ValueError):
-            ends.append(datetime(*order, tzinfo=UTC) + timedelta(days=2))
-    return max(ends).timestamp() if ends else inf
+            found.append(datetime(*order, tzinfo=UTC) + time)
+    return found, later
 
 
+def _worded(text: str) -> tuple[list[datetime], float] | None:
+    """``maandag 30 november 2026``, ``Monday, November 30, 2026``."""
+    year = re.search(r"(?<!\d)20\d\d(?!\d)", text)
+    day = _DAY_MONTH.search(text) or _MONTH_DAY.search(text)
+    word = day["month"].lower() if day is not None else ""
+    month = _MONTHS.get(word, _MONTHS.get(word[:4], _MONTHS.get(word[:3])))
+    if year is None or day is None or month is None:
+        return None
+    time, later = _time(text[max(year.end(), day.end()) :])
+    with suppress(ValueError):
+        return [datetime(int(year[0]), month, int(day["day"]), tzinfo=UTC) + time], later
+    return None
+
+
+def _time(text: str) -> tuple[timedelta, float]:
+    match = _TIME.search(text)
+    if match is None:
+        return timedelta(), 86400.0
+    hour, word = int(match[1]), (match[4] or "").lower()
+    noon = word.startswith("p") and hour < 12
+    hour = hour % 12 if word.startswith("a") and hour == 12 else hour
+    unsure = bool(word) and word[0] not in "ap" and hour < 12  # a half of the day in another language
+    return timedelta(
+        hours=hour + 12 * noon, minutes=int(match[2]), seconds=int(match[3] or 0)
+    ), 43200.0 * unsure
+
+
+_DAY_MONTH = re.compile(r"(?<![\d:])(?P<day>\d{1,2})\.?\s+(?:de\s|d')?(?P<month>[^\W\d]{3,20})")
+_MONTH_DAY = re.compile(r"(?P<month>[^\W\d]{3,20})\s+(?P<day>\d{1,2})(?![\d:])")
+_TIME = re.compile(r"(?<!\d)(\d{1,2})[:.](\d\d)(?:[:.](\d\d))?(?:\s?([^\W\d][\w.]{0,3}))?", re.A)
+_MONTHS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "jan gen ene sty янв led oca tam", "feb fév fev lut фев úno şub hel", "mar mär maa mrt мар bře marzec",
+            "apr avr abr kwi апр dub nis huh", "may mai maj mei mag мая май kvě", "jun juin giu cze июн červen haz kes",
+            "jul juil lug lip июл červenec tem hei", "aug aoû ago sie авг srp ağu elo", "sep set wrz сен zář eyl syy",
+            "oct okt ott out paź окт říj eki lok", "nov lis ноя kas", "dec dez déc dic gru дек pro ara jou",
+        ),
+        1,
+    )
+    for word in words.split()
+}  # fmt: skip
+"""By their first letters; Czech has two that begin alike, which are whole."""
 _DATE = re.compile(r"(?<![\d.])(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})(?![\d.])", re.A)

@@ -48,6 +48,35 @@ def test_the_end_of_a_day_in_every_order(words: str, day: tuple[int, int, int]) 
     assert end is not None and 0 < end - datetime(*day, tzinfo=UTC).timestamp() <= 2 * 86400
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "maandag 30 november 2026 08:47:12", "Monday, November 30, 2026 8:47:12 AM", "2026年11月30日 8:47:12",
+        "lundi 30 novembre 2026 08:47:12", "Am 30.11.2026 um 08:47:12 erstellt",
+        "lunes, 30 de noviembre de 2026 8:47:12",
+        "poniedziałek, 30 listopada 2026 08:47:12", "понедельник, 30 ноября 2026 г. 8:47:12",
+        "martes 30 noviembre 2026 8:47:12",
+        "2026-11-30 08:47:12", "The current time is 11/30/2026 8:47:12 AM.", "2026년 11월 30일 8:47:12",
+    ],
+)  # fmt: skip
+def test_the_day_of_a_paste(words: str) -> None:
+    assert text.start_of(words) == datetime(2026, 11, 30, 8, 47, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("29-11-2026 10:03:41", datetime(2026, 11, 29, 22, 3, 41, tzinfo=UTC)),
+        ("11/29/2026 11:59:59 PM", datetime(2026, 11, 30, 11, 59, 59, tzinfo=UTC)),
+        ("11/29/2026 12:00:00 AM", datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)),
+        ("29/11/2026", datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)),
+        ("05/04/2026 10:00:00", datetime(2026, 5, 4, 22, 0, 0, tzinfo=UTC)),
+    ],
+)
+def test_an_end_with_its_time_has_no_grace_but_the_zone(words: str, end: datetime) -> None:
+    assert text.end_of(words) == end.timestamp()
+
+
 def test_no_date() -> None:
     assert text.end_of("x") is None and text.end_of("10.0.0.1") is None
     assert text.end_of("99/99/9999") == float("inf")

@@ -60,16 +60,12 @@ def trace(facts: Facts, part: Part) -> bool:
     if twice is not None:
         quote = "; ".join(line for one, line in hops if one in (known[twice - 1], known[twice]))
         _add(facts, Unreached(target, known[twice], "loop", quote))
-    elif len(hops) > 2 and all(_SILENT.match(_rest(line)) for _, line in hops[-3:]):
+    elif len(hops) > 2 and all(_SILENT.match(line.partition(" ")[2].strip()) for _, line in hops[-3:]):
         last = next(((one, line) for one, line in reversed(hops) if one is not None), None)
         first = next(line for one, line in hops[len(hops) - _trailing(hops) :] if one is None)
         quote = f"{last[1]}; then {first}" if last else first
         _add(facts, Unreached(target, last[0] if last else None, "silent", quote))
     return True
-
-
-def _rest(line: str) -> str:
-    return line.partition(" ")[2].strip()
 
 
 def _trailing(hops: list[tuple[IPv4Address | IPv6Address | None, str]]) -> int:

@@ -1,4 +1,4 @@
-"""Output of gpresult (/r, /v, /z, or its report as text) -> policies that are filtered out, and registry values.
+"""Output of gpresult (/r, /v, /z) -> policies that are filtered out, and registry values.
 
 In every language: headings have a rule below, and a policy that is not applied has its reason one step further in.
 """
@@ -16,39 +16,15 @@ from manageout.doctor.pasted.shapes import RULE
 MAX_KEPT = 200
 _USER = re.compile(
     r"user|benutzer|utilisateur|usuario|utente|gebruiker|użytkown|uživatel|använd|bruker|käyttäj|kullanıcı|"
-    r"felhaszn|пользоват|用户|使用者|ユーザー|사용자|χρήστ|utilizador|usuário",
-    re.I,
-)
+    r"felhaszn|пользоват|用户|使用者|ユーザー|사용자|χρήστ|utilizador|usuário", re.I)  # fmt: skip
 _REASONS = (
-    ("wmi", re.compile("wmi", re.I)),
-    (
-        "security",
-        re.compile(
-            r"secur|sicherh|sécur|segur|sicur|beveil|zabezp|bezpe|säker|sikker|sikker|suoja|turva|güven|bizton|"
-            r"безопас|安全|セキュリティ|보안|ασφάλ",
-            re.I,
-        ),
-    ),
-    (
-        "empty",
-        re.compile(
-            r"empty|leer|\bvide|vací|vazi|vuot|leeg|pust|prázd|\btom|tyhjä|boş|üres|пуст|空|비어|κεν", re.I
-        ),
-    ),
-    (
-        "disabled",
-        re.compile(
-            r"disab|deakt|désact|desh|desat|disatt|disabil|uitgesch|wyłącz|zakáz|inakt|käytöstä|devre|letilt|"
-            r"отключ|禁用|停用|無効|사용 안|απεν",
-            re.I,
-        ),
-    ),
-)
-_DENIED = re.compile(
-    r"^\s*(?:Reason Denied|Ablehnungsgrund|Grund für (?:die )?Verweigerung|Raison du refus)\s*:?\s+(\S.*)$"
-)
-_LINKED = re.compile(r"^\s*(\S.{0,100}?)\s*\[\{[0-9A-Fa-f-]{36}\}\]")
-"""A policy in the report (/h), and further below why it was not applied."""
+    ("wmi", "wmi"),
+    ("secur|sicherh|sécur|segur|sicur|beveil|zabezp|bezpe|säker|sikker|suoja|turva|güven|bizton|безопас|安全|セキュリティ|보안|ασφάλ",
+     "security"),
+    (r"empty|leer|\bvide|vací|vazi|vuot|leeg|pust|prázd|\btom|tyhjä|boş|üres|пуст|空|비어|κεν", "empty"),
+    ("disab|deakt|désact|desh|disatt|uitgesch|wyłącz|zakáz|inakt|devre|letilt|отключ|禁用|停用|無効|사용 안|απεν",
+     "disabled"),
+)  # fmt: skip
 
 
 def read(facts: Facts, part: Part) -> bool:
@@ -60,7 +36,7 @@ def read(facts: Facts, part: Part) -> bool:
 def _filtered(facts: Facts, lines: list[str]) -> bool:
     user = False
     found: list[Filtered] = []
-    linked, groups, headed = "", [""], False
+    groups, headed = [""], False
     for number, line in enumerate(lines):
         after = lines[number + 1] if number + 1 < len(lines) else ""
         if RULE.match(after):
@@ -69,13 +45,8 @@ def _filtered(facts: Facts, lines: list[str]) -> bool:
             continue
         if user:
             continue
-        if match := _LINKED.match(line):
-            linked = match[1]
-        elif (match := _DENIED.match(line)) and linked:
-            found.append(Filtered(linked, _reason(match[1]), f"{linked}: {line.strip()}"))
-        elif headed and line and ":" not in line and _deeper(after, line) and ":" in after:
-            value = after.partition(":")[2].strip()
-            words = " ".join(value.split())
+        if headed and line and ":" not in line and _deeper(after, line) and ":" in after:
+            words = after.partition(":")[2].strip()
             found.append(Filtered(line.strip(), _reason(words), f"{line.strip()}: {after.strip()}"))
         elif line[:1] == " " and not set(":()") & set(line) and not RULE.match(line):
             groups.append(line.strip())
@@ -95,4 +66,4 @@ def _deeper(after: str, line: str) -> bool:
 
 
 def _reason(words: str) -> str:
-    return next((name for name, pattern in _REASONS if pattern.search(words)), "other")
+    return next((name for pattern, name in _REASONS if re.search(pattern, words, re.I)), "other")

@@ -11,7 +11,7 @@ from manageout.doctor.console.settings import MAX_ROWS
 from manageout.doctor.facts import CLOCK_EVENTS, Facts, NrptRule, Seen, WindowsRoute
 from manageout.doctor.pasted.segments import Part
 from manageout.windows.policies import NRPT, TRANSITION
-from manageout.windows.text import end_of, ipv6_address
+from manageout.windows.text import ipv6_address
 
 MAX_VALUES = 5000
 """Of a registry export."""
@@ -237,21 +237,6 @@ _OFFSET = re.compile(
     r"(?:, |\bo:|\bNTP: )(?P<sign>[+-])(?:(?P<hours>\d{1,6}):(?P<minutes>\d\d):)?(?P<seconds>\d{1,12}\.\d{1,9})s"
 )
 """Rows of ``/stripchart``, with and without ``/dataonly``, and of ``/monitor``; long offsets have hours."""
-
-
-def certificates(facts: Facts, part: Part) -> bool:
-    """``certutil -store my``: the second date of each certificate is its end, in any language."""
-    if part.command and not re.search(r"\bmy\b", part.command, re.I):
-        return unjudged(facts, part)
-    dates: list[str] = []
-    for line in [*part.lines, "===="]:
-        if line.startswith("===="):
-            if len(dates) > 1 and (end := end_of(dates[1])) is not None and len(facts.store) < MAX_ROWS:
-                facts.store.append(Seen(end, dates[1].strip()))
-            dates = []
-        elif ":" in line and end_of(line.partition(":")[2]) is not None:
-            dates.append(line)
-    return bool(facts.store) or unjudged(facts, part)
 
 
 def policies(facts: Facts, part: Part) -> bool:

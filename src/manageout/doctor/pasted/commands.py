@@ -81,6 +81,8 @@ def kind_of(command: str) -> str:
     if not words:
         return ""
     name = words[0].rpartition("\\")[2].removesuffix(".exe")
+    if name == "netsh" and words[1:2] == ["http"] and words[-1:] != ["proxy"] and "sslcert" in words:
+        return "sslcert"
     if name == "netsh":
         return _netsh(words[1:])
     if name == "ipconfig":
@@ -105,7 +107,7 @@ _FETCHED = re.compile(
 )
 """What gets a page."""
 _SHORT = re.compile(
-    r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
+    r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|(?:dir|ls|gci)\b.{0,20}\bcert:|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
     re.I,
 )
 

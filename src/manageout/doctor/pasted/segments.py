@@ -160,7 +160,7 @@ _WHOLE = frozenset(
     {"ipconfig", "isatap", "iphttps", "teredo", "interface", "interfaces", "routes", "policies", "addresses", "sc"}
 )  # fmt: skip
 """Outputs each of whose blocks is known by its shape."""
-_LONG = frozenset({"gpresult", "event"})
+_LONG = frozenset({"gpresult", "pfirewall"})
 """Outputs of many blocks, whose shapes are everybody's; they end where another clearly begins."""
 _CLEAR = frozenset(
     {"tracert", "ping", "reg", "sc", "route", "certutil", "klist", "w32tm", "routes", "interfaces"}

@@ -45,6 +45,6 @@ def _is_output(lines: list[str]) -> bool:
     return False
 
 
-_SETTING = re.compile(r"\S {0,40}[:=] \S")
+_SETTING = re.compile(r"\S {0,40}[:=] {1,40}\S")
 _COLUMNS = re.compile(r"[^\s.!?,;:] {2,}\S")
 """Two blanks behind a sentence are none."""

@@ -27,6 +27,7 @@ _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
 _WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus")
 _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
+_WHOLE_STORE = re.compile(r"cert:\\*localmachine\\+my\\*[\"']?\s*(?:$|\|\s*(?:f[lt]|format|select)\b)", re.I)
 _NOTHING = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}
 """Cmdlets that say something by printing nothing -> section."""
 
@@ -42,7 +43,12 @@ class Gathered:
         """Add an output; whether anything in it was known. ``facts``: of the machine that printed it."""
         own = self._of(facts)
         if not any(lines):
-            section = _NOTHING.get(cmdlets.cmdlet(command))
+            asked = cmdlets.cmdlet(command)
+            if _WHOLE_STORE.search(command):
+                facts.nothing["cert:my"] = f"{command.strip()}: nothing"
+                facts.held, facts.understood = {}, True
+                return True
+            section = _NOTHING.get(asked)
             if section is not None:
                 own.rows.setdefault(section, [])
                 facts.understood = True
@@ -107,6 +113,9 @@ class _Machine:
         if not judged or (one.section == "routes" and _PARTIAL.search(command)):
             self.tell(f"{one.cmdlet}: known, nothing in it is judged")
             return
+        if one.section == "store":
+            one.row["Of"] = "server" if "sslcertificate" in command.lower() else ""
+            one.row["Whole"] = _WHOLE_STORE.search(command) is not None
         rows = self.rows.setdefault(one.section, [])
         for name in one.cut:
             if name.lower() not in cmdlets.WRITTEN or name in _WORDS or (one.section, name) in _TITLES:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any
 
+from manageout.doctor.console.certificates import bare
 from manageout.doctor.facts import Facts, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
 from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add, add_rules
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY
@@ -47,7 +48,9 @@ def _server(facts: Facts, rows: Iterator[Row]) -> None:
         for name in ("SslCertificate", "NlsCertificate"):
             match = _ENDS.search(str(row.get(name) or ""))
             if match is not None and (end := end_of(match[1])) is not None:
-                facts.certificates[name] = Seen(end, f"Get-RemoteAccess: {name} {match[0]}")
+                facts.certificates[name] = Seen(end, f"Get-RemoteAccess: {name} {match[0].strip()}")
+        if named := _THUMB.search(str(row.get("SslCertificate") or "")):
+            facts.bound_to = Seen(named[1].lower(), f"Get-RemoteAccess: SslCertificate {named[0]}")
 
 
 @_MORE.each("loadBalancer")
@@ -60,15 +63,30 @@ def _load_balancer(facts: Facts, row: Row) -> None:
         facts.load_balancing = Seen("external" if word == "Enabled" else "nlb", quote)
 
 
-_ENDS = re.compile(r"\[Not After\]\s+(\S{1,30}(?: \S{1,4}){0,3})")
+_ENDS = re.compile(r"\[Not After\]\s+(\S{1,30}(?: [^\s\[]{1,12}){0,3})")
+_THUMB = re.compile(r"\[Thumbprint\]\s+([0-9A-Fa-f]{40})")
 
 
 @_MORE.each("store")
 def _store(facts: Facts, row: Row) -> None:
-    """Get-ChildItem Cert:\\LocalMachine\\My: until when each certificate is valid."""
-    if (end := end_of(str(row.get("NotAfter") or ""))) is not None:
-        subject = str(row.get("Subject") or row.get("Thumbprint") or "a certificate")
-        facts.store.append(Seen(end, f"{subject}: NotAfter {row['NotAfter']}"))
+    """Get-ChildItem Cert:\\LocalMachine\\My, or the certificate of Get-RemoteAccess: its hash, key and end."""
+    named, end = bare(str(row.get("Thumbprint") or "")), end_of(str(row.get("NotAfter") or ""))
+    subject = str(row.get("Subject") or row.get("Thumbprint") or "a certificate")
+    quote = f"{subject}: NotAfter {row.get('NotAfter')}"
+    if row.get("Of"):
+        if named:
+            facts.bound_to = Seen(named, f"SslCertificate: {subject} {row['Thumbprint']}")
+        if end is not None:
+            facts.certificates["SslCertificate"] = Seen(end, f"SslCertificate {quote}")
+        return
+    if end is not None:
+        facts.store.append(Seen(end, quote))
+    if named and row.get("Whole"):
+        key = row.get("HasPrivateKey")
+        facts.held = facts.held or {}
+        facts.held[named] = Seen(
+            key if isinstance(key, bool) else None, f"{row['Thumbprint']} {subject}".strip()
+        )
 
 
 @_MORE.whole("networks")

@@ -11,8 +11,11 @@ from ipaddress import IPv6Address
 from itertools import pairwise
 from typing import Any
 
+from manageout.doctor.console import certificates as text_certificates
+from manageout.doctor.console import dates as text_dates
 from manageout.doctor.console import firewall as text_firewall
 from manageout.doctor.console import ipconfig
+from manageout.doctor.console import logs as text_logs
 from manageout.doctor.console import names as text_names
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import paths as text_paths
@@ -53,6 +56,9 @@ def read(facts: Facts, lines: list[str], others: Iterable[Facts] = ()) -> list[F
     if not any(one.understood or one.unread for one in machines.known):
         facts.unread.append("nothing in this text is the output of a command that is known")
     _prefixes(machines.known)
+    text_dates.taken(facts, found)
+    for one in machines.known[1:]:
+        one.date = one.date or facts.date
     for one in machines.known:
         _asked_of(one, machines.known)
         _finish(one)
@@ -172,6 +178,8 @@ def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
         if old is not None and old.value != seen.value and len(facts.replaced) < MAX_UNREAD:
             facts.replaced.append(f"{old.quote}; later {seen.quote}")
     known |= _events(facts, part)
+    known |= bool(part.lines) and text_dates.ASKED.match(part.command) is not None and part.kind != "w32tm"
+    known |= text_logs.ike(facts, part.lines)
     facts.understood |= known
     known = known or cmdlets.part(facts, part.lines, part.command)
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:
@@ -270,8 +278,9 @@ READERS: dict[str, Reader] = {
     "reg": text_system.registry, "sc": text_system.services, "route": text_system.routes,
     "systeminfo": text_system.build, "ver": text_system.build, "w32tm": text_system.clock,
     "hostname": text_system.hostname, "ping": text_paths.ping, "tracert": text_paths.trace,
-    "pathping": text_paths.trace, "gpresult": text_policies.read, "certutil": text_system.certificates,
-    "klist": text_system.klist, "6to4": text_paths.unjudged,
+    "pathping": text_paths.trace, "gpresult": text_policies.read, "certutil": text_certificates.store,
+    "klist": text_system.klist, "sslcert": text_certificates.bound, "pfirewall": text_logs.firewall,
+    "6to4": text_paths.unjudged,
     "opened": text_paths.opened, "fetched": text_paths.fetched,
 }  # fmt: skip
 """By the kind of a part; what is of no kind here may be a cmdlet's."""

@@ -26,7 +26,8 @@ MAX_LINE = 1000
 """Characters of a line; no command prints longer ones."""
 
 _OWN_LINE = re.compile(
-    r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|(?:PS )?[A-Za-z]:\\|[A-Za-z][\w.]*\s+:(?:\s|$)"
+    r"\S+\s+\S+\s+\d+\s+[0-9A-Fa-f:.]+/\d+\s|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]|"
+    r"(?:PS )?[A-Za-z]:\\|[A-Za-z][\w.]*\s+:(?:\s|$)"
 )
 _OPEN = re.compile(r"(?:\{[0-9A-Fa-f-]{8,36}|[0-9A-Fa-f]\([A-Za-z]{1,14})$")
 _CLOSES = re.compile(r"[0-9A-Fa-f-]{1,36}\}:?\s*$|[a-z]{1,14}\)\s*$")

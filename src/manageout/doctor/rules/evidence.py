@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from manageout.doctor.facts import Facts, Interface, Reached, Seen
 from manageout.windows.policies import CONNECTIVITY
+from manageout.windows.text import ZONE
 from manageout.wire.host_port import host_of
 
 T = TypeVar("T")
@@ -31,6 +32,13 @@ def quotes(*found: Quoted | None) -> tuple[str, ...]:
 def stated(found: Seen[T] | None, *values: T) -> tuple[str, ...]:
     """The quote of what is known and has one of the values; else nothing."""
     return (found.quote,) if found is not None and found.value in values else ()
+
+
+def ended(facts: Facts, end: Seen[float]) -> bool:
+    """Whether a certificate's end is past: by the evidence's own date, else by this machine's."""
+    if facts.date is not None:
+        return end.value - ZONE < facts.date.value
+    return facts.read_at is not None and end.value < facts.read_at
 
 
 def label(one: Interface) -> str:

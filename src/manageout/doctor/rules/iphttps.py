@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
+from manageout.doctor.rules.evidence import ended as past
 from manageout.doctor.rules.evidence import gateway, inner, location, quotes, stated
 from manageout.doctor.rules.rule import Case, Look, Theme
 from manageout.windows.policies import IPHTTPS
@@ -166,6 +167,6 @@ def unreached(facts: Facts) -> Iterator[Case]:
 @rule("IPHTTPS-OWN-CERTIFICATE")
 def own_certificate(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Every certificate in the computer's store has ended."""
-    ended = [one for one in facts.store if facts.read_at and one.value < facts.read_at]
+    ended = [one for one in facts.store if past(facts, one)]
     if ended and len(ended) == len(facts.store) and facts.role in ("client", "unknown"):
         yield tuple(one.quote for one in ended)

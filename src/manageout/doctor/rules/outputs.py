@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from manageout.doctor.facts import Facts, Filtered, Unreached
+from manageout.doctor.facts import Dropped, Facts, Filtered, Unreached
 from manageout.doctor.rules.rule import Case, Severity, Theme
 
 rule = Theme()
@@ -86,3 +86,56 @@ def disabled(facts: Facts) -> Iterator[Case]:
     for one in facts.filtered:
         if one.reason in ("disabled", "empty") and _OURS.search(one.name):
             yield Case((one.quote,), {"NAME": one.name})
+
+
+@rule("BINDING")
+def binding(facts: Facts) -> Iterator[Case]:
+    """Port 443 has another certificate than DirectAccess, or one that the computer does not hold."""
+    bound, ours, held = facts.bound, facts.bound_to, facts.held
+    if bound is None:
+        return
+    gone = held is not None and bound.value not in held
+    other = ours is not None and ours.value != bound.value
+    if gone or other:
+        seen = (bound.quote, *((ours.quote,) if ours is not None else ()))
+        listed = ", ".join(held or {}) or "none"
+        seen += (f"the computer's certificates: {listed}",) if gone else ()
+        yield Case(seen, {"THUMBPRINT": ours.value if ours is not None else None})
+
+
+@rule("CERTIFICATE-NONE")
+def none(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """The computer's store was listed, and is empty."""
+    if facts.nothing.get("cert:my") and facts.held is not None:
+        yield (facts.nothing["cert:my"],)
+
+
+@rule("IPSEC-CREDENTIALS")
+def credentials(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Failure reasons 13801 and 13806."""
+    yield tuple(one.quote for one in facts.ike if one.value in ("credentials", "certificate"))
+
+
+_WANTED: dict[tuple[str, int | None], str] = {
+    ("41", None): "ISATAP", ("TCP", 443): "IP-HTTPS", ("UDP", 3544): "Teredo", ("UDP", 500): "IPsec",
+    ("UDP", 4500): "IPsec", ("50", None): "IPsec", ("ESP", None): "IPsec",
+    **{("TCP", port): "managing" for port in (22, 135, 445, 2701, 3389, 5900, 5985, 5986)},
+}  # fmt: skip
+"""Protocol and port that matter here; what else a firewall drops is mostly noise of the network."""
+
+
+@rule("FIREWALL-DROPS")
+def drops(facts: Facts) -> Iterator[Case]:
+    """The firewall's own log, or events 5152 and 5157."""
+    groups: dict[tuple[str, int | None, bool], list[Dropped]] = {}
+    for one in facts.dropped:
+        protocol = "41" if one.protocol in ("41", "IPV6", "IPV6-ENCAP") else one.protocol
+        port = one.port if protocol in ("TCP", "UDP") else None
+        if (protocol, port) in _WANTED:
+            groups.setdefault((protocol, port, one.inbound is not False), []).append(one)
+    for (protocol, port, inbound), found in groups.items():
+        seen = (f"{found[0].quote} ({len(found)} times): {_WANTED[protocol, port]}",)
+        from_, to, direction = found[0].source, found[0].target, "Inbound" if inbound else "Outbound"
+        yield Case(
+            seen, {"PROTOCOL": protocol, "PORT": port, "DIRECTION": direction, "SOURCE": from_, "AT": to},
+            "" if port else "protocol")  # fmt: skip

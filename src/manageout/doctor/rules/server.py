@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, Interface, Seen
 from manageout.doctor.rules.evidence import (
+    ended,
     events,
     gateway,
     holding,
@@ -311,8 +312,9 @@ def farm_teredo(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("SERVER-CERTIFICATE-ENDED")
 def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Its end, in whatever order of day and month, is past."""
-    ended = (one for one in facts.certificates.values() if facts.read_at and one.value < facts.read_at)
-    yield quotes(*ended)
+    for one in facts.certificates.values():
+        if ended(facts, one):
+            yield quotes(one, facts.date)
 
 
 @rule("SERVER-ERROR-87")

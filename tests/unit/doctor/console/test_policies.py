@@ -86,12 +86,3 @@ def test_what_the_user_is_denied_is_no_matter() -> None:
         pasted(report("DA Clients", "Filterung:  Verweigert (Sicherheit)", computer="Benutzereinstellungen"))
         == {}
     )
-
-
-def test_the_report_as_text() -> None:
-    text = (
-        "C:\\>gpresult /h c:\\gp.html\n\nDenied GPOs\n"
-        "DA Clients [{8E5A1C0B-1111-4222-8333-123456789ABC}]\nLink Location corp.example/Laptops\n"
-        "Enforced No\nReason Denied Access Denied (Security Filtering)\n"
-    )
-    assert set(pasted(text)) == {"POLICY-DENIED"}

@@ -93,11 +93,12 @@ def test_a_rule_for_the_domain_profile_is_none_of_a_machine_in_the_office() -> N
 @pytest.mark.parametrize(
     ("written", "ended"),
     [("3/28/2021 9:12:40 PM", True), ("28.03.2021 21:12:40", True), ("2021-03-28 21:12:40", True),
-     ("28. 3. 2021", True), ("04/03/2021", False), ("03/04/2021", False), ("3/30/2021", False),
+     ("28. 3. 2021", True), ("04/03/2021", False), ("03/04/2021", False), ("3/30/2021", True),
+         ("3/31/2021", True), ("4/1/2021 8:04:12 AM", False),
      ("28/03/2564", False), ("99/99/9999", False)],
 )  # fmt: skip
 def test_the_end_of_a_certificate_in_every_order_of_day_and_month(written: str, ended: bool) -> None:
-    facts = Facts("x", read_at=1617200000.0)  # 2021-03-31
+    facts = Facts("x", read_at=1617200000.0)  # the paste says 2021-04-01, 8:04:11
     read_into(facts, lines(read("mixed/certificate-ended").replace("3/28/2021 9:12:40 PM", written)))
     assert ("SERVER-CERTIFICATE-ENDED" in {one.code for one in diagnose([facts])}) is ended
 

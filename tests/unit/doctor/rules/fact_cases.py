@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import (
+    Dropped,
     Facts,
     Filtered,
     FirewallRule,
@@ -139,4 +140,10 @@ CASES: dict[str, Callable[[], Facts]] = {
     "SERVER-CONNECT-NAME": lambda: of_server(connecttoaddress="edge.corp.local"),
     "SERVER-LOCATION-WILDCARD": lambda: of_server(nlscertificate="[Subject] CN=*.corp.example"),
     "SERVER-LOCATION-UNREACHED": lambda: of_server(nlsreachability="Not reachable"),
+    "BINDING": lambda: Facts("x", bound=Seen("aa" * 20, "hash"), bound_to=Seen("bb" * 20, "SslCertificate")),
+    "CERTIFICATE-NONE": lambda: Facts("x", nothing={"cert:my": "dir Cert: nothing"}, held={}),
+    "IPSEC-CREDENTIALS": lambda: Facts("x", ike=[Seen("credentials", "IKE authentication credentials")]),
+    "FIREWALL-DROPS": lambda: Facts(
+        "x", dropped=[Dropped("41", None, "10.0.0.5", "10.0.0.1", True, "DROP 41")]
+    ),
 }

@@ -1,0 +1,53 @@
+"""Output of netsh http show sslcert and certutil -store -> which certificate is bound, and which the computer holds."""
+
+from __future__ import annotations
+
+import re
+
+from manageout.doctor.console.paths import unjudged
+from manageout.doctor.console.settings import MAX_ROWS
+from manageout.doctor.facts import Facts, Seen
+from manageout.doctor.pasted.segments import Part
+from manageout.windows.text import end_of
+
+_HASH = re.compile(r"^[^:：]*[:：]\s*((?:[0-9a-f]{2} ?){20})$", re.I)
+_PORT = re.compile(r"[:：]\s+\S*:443$")
+_OTHER = re.compile(r"[:：]\s+\S*:\d{1,5}$")
+
+
+def bound(facts: Facts, part: Part) -> bool:
+    """``netsh http show sslcert``: the hash at port 443, below the line with the port, in any language."""
+    port = known = False
+    for line in part.lines:
+        if _OTHER.search(line):
+            port = _PORT.search(line) is not None
+        elif match := _HASH.match(line):
+            known = True
+            if port:
+                facts.bound = facts.bound or Seen(bare(match[1]), f"port 443: {line.strip()}")
+    return known or unjudged(facts, part)
+
+
+def bare(text: str) -> str:
+    """A hash as the programs compare it."""
+    return text.replace(" ", "").lower()
+
+
+def store(facts: Facts, part: Part) -> bool:
+    """``certutil -store my``: the second date of each certificate is its end, in any language."""
+    if part.command and not re.search(r"\bmy\b", part.command, re.I):
+        return unjudged(facts, part)
+    held: dict[str, Seen[bool | None]] = {}
+    dates: list[str] = []
+    for line in [*part.lines, "===="]:
+        if line.startswith("===="):
+            if len(dates) > 1 and (end := end_of(dates[1])) is not None and len(facts.store) < MAX_ROWS:
+                facts.store.append(Seen(end, dates[1].strip()))
+            dates = []
+        elif match := _HASH.match(line):
+            held[bare(match[1])] = Seen(None, line.strip())
+        elif ":" in line and end_of(line.partition(":")[2]) is not None:
+            dates.append(line)
+    if held and part.command:
+        facts.held = held
+    return bool(facts.store or held) or unjudged(facts, part)
