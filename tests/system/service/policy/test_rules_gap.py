@@ -148,15 +148,16 @@ def test_owned_rules_cannot_be_taken_away(lab: Lab) -> None:
         assert ask("two") == "two"
 
 
-def test_where_they_can_nothing_passes_meanwhile(lab: Lab, unowned: None) -> None:
+def test_where_they_can_nothing_passes_once_they_are_missed(lab: Lab, unowned: None) -> None:
     assert "RULES-SHARED" in codes()
     with other_rules("gateway", *OPEN), session(lab) as (ask, _):
         assert ask("one") == "one"
         with program("app", HAMMER, str(lease("laptop"))) as hammer:
             take_away()
             through, living = end(hammer)
-        assert living == 0
-        assert through == 0
+        assert living == 0, "what began before the rules were missed is refused"
+        # Were the devices up until the rules are back, eight callers would come through by hundreds.
+        assert through <= len(HARM) * 7
         assert ask("two") == "two", "what was allowed goes on"
 
 
