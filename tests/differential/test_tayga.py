@@ -137,11 +137,19 @@ def difference(maps: Mappings, packet: bytes, results: list[Translation], theirs
     if list(map(comparable, ours)) == list(map(comparable, theirs)):
         return "none"
     reasons = [result.reason for result in results if result.reason is not None]
+    if [udp_sum(made) for made in ours] == [b"\xff\xff"] and [udp_sum(made) for made in theirs] == [b"\0\0"]:
+        return "UDP checksums of 0"
     name = (DROPPED.get(reasons[0]) if reasons else None) or named(maps, packet)
     assert name, (
         f"{packet.hex()}\nours {reasons} {[p.hex() for p in ours]}\ntheirs {[p.hex() for p in theirs]}"
     )
     return name
+
+
+def udp_sum(packet: bytes) -> bytes:
+    """The checksum's field, if the packet is UDP without options or extension headers."""
+    at, protocol = (40, packet[6]) if packet[0] >> 4 == 6 else (20, packet[9])
+    return packet[at + 6 : at + 8] if protocol == UDP else b""
 
 
 def named(maps: Mappings, packet: bytes) -> str | None:

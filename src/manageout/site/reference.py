@@ -76,7 +76,9 @@ def _table(model: type[BaseModel], texts: dict[tuple[str, str], str]) -> Iterato
     for key, field in model.model_fields.items():
         name = field.alias or key
         if not _models(field.annotation):
-            text = texts.get((model.__name__, key), "").replace("``", "`").replace("|", "\\|")
+            text = (
+                " ".join(texts.get((model.__name__, key), "").split()).replace("``", "`").replace("|", "\\|")
+            )
             yield f"| `{name}` | {_value(field)} | {_default(field)} | {text} |"
 
 

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from manageout.errors import WireError
 from manageout.lab import network
 from manageout.linux.host import netns
-from manageout.linux.packets.rawsock import RawSocket
+from manageout.linux.packets.isatap_underlay import IsatapUnderlay
 from manageout.wire import ipv4, nd
 from manageout.wire.address import isatap_link_local
 from manageout.wire.numbers import PROTOCOL_41
@@ -23,7 +23,7 @@ from manageout.wire.numbers import PROTOCOL_41
 def advertising(node: str, address: IPv4Address, message: nd.RouterAdvertisement) -> Iterator[None]:
     """``address`` of ``node`` answers every solicitation with ``message`` while the block runs."""
     with netns.inside(network.namespace(node)):
-        raw = RawSocket()
+        raw = IsatapUnderlay()
     wake, end = os.pipe()
     thread = threading.Thread(target=_serve, args=(raw, wake, address.packed, message))
     thread.start()
@@ -37,7 +37,7 @@ def advertising(node: str, address: IPv4Address, message: nd.RouterAdvertisement
         os.close(end)
 
 
-def _serve(raw: RawSocket, wake: int, own: bytes, message: nd.RouterAdvertisement) -> None:
+def _serve(raw: IsatapUnderlay, wake: int, own: bytes, message: nd.RouterAdvertisement) -> None:
     while True:
         ready, _, _ = select.select([raw.filenos()[0], wake], [], [])
         if wake in ready:

@@ -19,7 +19,7 @@ from manageout.protocol.isatap.host import (
     RouterChanged,
     RouteSet,
 )
-from manageout.protocol.isatap.prl import Reach
+from manageout.protocol.isatap.potential_router import Reach
 from manageout.wire import icmpv4, icmpv6, ipv4, nd, numbers
 from tests.tools.machines.isatap import (
     CLIENTS,

@@ -1,4 +1,5 @@
-"""What all machines share: drops with their names, bounded counts, budgets, longest prefixes, lines for the log.
+"""What all machines share: drops with their names, bounded counts, budgets, longest prefixes, a limit for
+the log (``log_limit``).
 
 The features beside this package may import it; it imports none of them.
 """

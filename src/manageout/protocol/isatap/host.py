@@ -28,7 +28,7 @@ from manageout.protocol.isatap.errors import FailedDelivery, answerable
 from manageout.protocol.isatap.flows import Flows
 from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.nd import answer_solicitation
-from manageout.protocol.isatap.prl import MAX_SOLICITATION_DELAY, PrlRouter, Reach
+from manageout.protocol.isatap.potential_router import MAX_SOLICITATION_DELAY, PotentialRouter, Reach
 from manageout.wire import icmpv6, ipv6, nd
 from manageout.wire.address import embedded_isatap, isatap_link_local
 
@@ -108,7 +108,7 @@ class IsatapHost(IsatapEnd[Event]):
 
     def __init__(self, random: Callable[[], float], mtu: int = MIN_MTU) -> None:
         super().__init__(LinkState(LinkRole.HOST), random, MAX_DROP_SOURCES)
-        self.routers: dict[bytes, PrlRouter] = {}
+        self.routers: dict[bytes, PotentialRouter] = {}
         self.locator = b""
         self.mtu = mtu
         self._random = random
@@ -146,7 +146,7 @@ class IsatapHost(IsatapEnd[Event]):
             self.routers[v4].next_rs = math.inf
         for v4 in found:
             if v4 not in self.routers:
-                self.routers[v4] = PrlRouter(v4, now + self._random() * MAX_SOLICITATION_DELAY)
+                self.routers[v4] = PotentialRouter(v4, now + self._random() * MAX_SOLICITATION_DELAY)
             elif self._leaving.pop(v4, None) is not None:
                 self.routers[v4].restart(now)
         self._retire(now)
@@ -242,7 +242,7 @@ class IsatapHost(IsatapEnd[Event]):
             raise WireError("hosts discard router solicitations (RFC 4861 6.2.6)")
 
     def _advertisement(self, source: bytes, message: nd.RouterAdvertisement, peer: bytes, now: float) -> None:
-        """RFC 5214 8.3.2: only from a router of the list, and with that router's own address as source."""
+        """RFC 5214 8.3.3: only from a router of the list, and with that router's own address as source."""
         router = self.routers.get(peer)
         if router is None or peer in self._leaving or embedded_isatap(source) != peer:
             raise WireError("not from a router of the list")

@@ -29,8 +29,8 @@ from manageout.linux.netlink.links import Netlink
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.restraint import Restraint
 from manageout.service.daemon import advertised, kernel_findings
-from manageout.service.daemon.cards import Cards
 from manageout.service.daemon.desired import Desired, without_rules
+from manageout.service.daemon.network_cards import NetworkCards
 from manageout.service.daemon.reconcile import Reconciler, Step, StepKind
 from manageout.service.policy.filter_watch import FilterWatch
 from manageout.service.policy.surroundings import Surroundings
@@ -87,7 +87,7 @@ class KernelWatch(Role):
         """Until when something of ours is not put back, because it was too often."""
         self._refusals: dict[tuple[str, str], str] = {}
         """What the kernel said when something was last put back in vain."""
-        self._cards = Cards(netlink)
+        self._cards = NetworkCards(netlink)
         self._changed = asyncio.Event()
         self._looked = self._began = 0.0
         self._pause = PAUSE
@@ -137,7 +137,7 @@ class KernelWatch(Role):
         self._restraint.forget()
         self._ours.clear()
         self._rests.clear()
-        self._cards = Cards(self._netlink)
+        self._cards = NetworkCards(self._netlink)
         self._seen = self._around()
         self._look(time.monotonic())
 

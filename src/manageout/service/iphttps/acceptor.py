@@ -29,8 +29,8 @@ from manageout.protocol.core.drops import MEANING, Drop
 from manageout.protocol.iphttps.newcomers import Source
 from manageout.service.iphttps.balancers import Balancers, header_of_a_stranger, is_balancer
 from manageout.service.iphttps.connection import Admission, Connection, source_of
-from manageout.service.iphttps.lines import ConnectionLines
 from manageout.service.iphttps.listeners import Inherited, listen
+from manageout.service.iphttps.log_limit import LimitedLog
 from manageout.service.iphttps.refusals import Refusals
 from manageout.service.iphttps.trust import PeerCertificate, Refusal, Trust, refusal
 from manageout.service.process.loops import LoopThread
@@ -76,7 +76,7 @@ class Acceptor:
     ) -> None:
         self.trust = trust
         self.inherited = inherited or Inherited()
-        self._lines = ConnectionLines()
+        self._lines = LimitedLog()
         self.refused = Refusals(self._lines)
         self.admission = Admission(limits)
         self._ready, self._evict = ready, evict

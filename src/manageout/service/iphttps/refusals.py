@@ -8,7 +8,7 @@ from collections import Counter
 
 from manageout.protocol.core.drop_table import DropTable, SourceDrops
 from manageout.protocol.core.drops import Drop
-from manageout.service.iphttps.lines import ConnectionLines
+from manageout.service.iphttps.log_limit import LimitedLog
 
 MAX_SOURCES = 1024
 MAX_CERTIFICATES = 1024
@@ -17,12 +17,12 @@ MAX_CERTIFICATES = 1024
 class Refusals:
     """May be told and asked by any thread."""
 
-    def __init__(self, lines: ConnectionLines | None = None) -> None:
+    def __init__(self, lines: LimitedLog | None = None) -> None:
         self._lock = threading.Lock()
         self._sources = DropTable(MAX_SOURCES)
         # Apart, so that a stranger with many certificates hides nobody's address.
         self._certificates = DropTable(MAX_CERTIFICATES)
-        self._lines = lines or ConnectionLines()
+        self._lines = lines or LimitedLog()
 
     def count(self, drop: Drop, source: str, certificate: str = "") -> None:
         """Note one, without a line in the log; ``certificate`` as it calls itself, if one was seen."""

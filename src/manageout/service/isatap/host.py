@@ -28,7 +28,7 @@ from manageout.protocol.isatap.host import (
     RouterChanged,
     RouteSet,
 )
-from manageout.protocol.isatap.prl import Reach
+from manageout.protocol.isatap.potential_router import Reach
 from manageout.service.isatap.io import IsatapIo
 from manageout.service.isatap.router_name import RouterName
 from manageout.service.process.fast_path import RoleFastPath

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
+from manageout.linux.packets.isatap_underlay import IsatapUnderlay
 from manageout.linux.packets.offload import header_for
-from manageout.linux.packets.rawsock import RawSocket
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.isatap.end import TUN, UNDERLAY, IsatapEnd
 from manageout.protocol.isatap.link import LinkState
@@ -41,7 +41,7 @@ class IsatapIo(TunLink):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.raw = RawSocket()
+        self.raw = IsatapUnderlay()
         self._inbox = self.raw.inbox(ARRIVING_SIZE)
         self._outbox = self.raw.outbox(self.tun.blocks, self.tun.mtu) if self.tun.mtu == SIZE else None
         data, errors = self.raw.filenos()

@@ -27,8 +27,8 @@ from manageout.linux.netlink.links import Netlink
 from manageout.protocol.leases.leases import Lease, Leases
 from manageout.service.leases import report
 from manageout.service.leases.allotment import Allotment, Batch, Periods
-from manageout.service.leases.guard import LeaseGuard
-from manageout.service.leases.writer import LeaseWriter
+from manageout.service.leases.commit_queue import CommitQueue
+from manageout.service.leases.conflict_detection import ConflictDetection
 from manageout.service.process.clock import SteadyClock
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
@@ -73,9 +73,9 @@ class LeaseKeeper(Role):
         self, site: Site, plan: Plan, netlink: Netlink, state_dir: Path, clients: Presence | None = None
     ) -> None:
         self._netlink = netlink
-        self.guard = LeaseGuard(self._segment, self._upcoming, self._taken_changed)
+        self.conflicts = ConflictDetection(self._segment, self._upcoming, self._taken_changed)
         self.connected = Presence() if clients is None else clients
-        self.connected.watch(self.guard)
+        self.connected.watch(self.conflicts)
         self.ready = asyncio.Event()
         self._clock = SteadyClock()
         self._wary = False
@@ -85,7 +85,7 @@ class LeaseKeeper(Role):
         self._lost_at = self._store.lost_at(time.time()) if self._store is not None else None
         self.allotment = Allotment(self.connected, _periods(self._store))
         self._adopt(site, plan)
-        self._writer: LeaseWriter | None = None
+        self._writer: CommitQueue | None = None
         self._untold = Batch({}, [], [], {})
         """What is told when it is on the disk."""
         self._kept: dict[bytes, str] = {}
@@ -115,7 +115,7 @@ class LeaseKeeper(Role):
             "grace": table.grace,
             "quarantine": table.quarantine,
             "fixed": {name.lower(): v4.packed for name, v4 in table.fixed.items()},
-            "excluded": self._own | self.guard.taken.keys(),
+            "excluded": self._own | self.conflicts.taken.keys(),
             "from_end": self._wary,
         }
 
@@ -143,7 +143,7 @@ class LeaseKeeper(Role):
         table = self.allotment.table
         if table is None:
             return []
-        self.guard.room = (table.size + len(self.guard.taken)) // 2
+        self.conflicts.room = (table.size + len(self.conflicts.taken)) // 2
         return table.upcoming(count)
 
     def _taken_changed(self) -> None:
@@ -164,17 +164,17 @@ class LeaseKeeper(Role):
         """Serve until cancelled; then everybody counts as disconnected, which is stored, not told."""
         self._loop = asyncio.get_running_loop()
         if self._store is not None:
-            self._writer = LeaseWriter(self._store, self._committed)
+            self._writer = CommitQueue(self._store, self._committed)
         self.ready.set()
         self._schedule()
         try:
             async with asyncio.TaskGroup() as group:
                 if self.allotment.table is not None:
-                    group.create_task(self.guard.run(), name="leases-guard")
+                    group.create_task(self.conflicts.run(), name="leases-conflicts")
                 try:
                     await self._keep_looking()
                 finally:
-                    self.ready.clear()  # at once: while the guard ends nothing more is told
+                    self.ready.clear()  # at once: while the questions end nothing more is told
         finally:
             self._stop()
 
@@ -343,7 +343,7 @@ class LeaseKeeper(Role):
         if self._store is not None:
             lost = self._writer.lost if self._writer is not None else 0
             found += report.stored(self._store, lost, self.wary_until)
-        return found + self.guard.findings()
+        return found + self.conflicts.findings()
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.errors import ManageoutError, WireError
 from manageout.linux.netlink.links import Netlink
-from manageout.linux.packets.rawsock import RawSocket
+from manageout.linux.packets.isatap_underlay import IsatapUnderlay
 from manageout.protocol.isatap.nd import TTL, link_local_forms
 from manageout.service.probe import rounds
 from manageout.service.probe.results import AdvertisedPrefix, AdvertisedRoute, Advertisement, RouterAnswer
@@ -48,7 +48,7 @@ def solicit(
         rows = {router: _start(netlink, router, source, own) for router in routers}
     waiting = {router for router, row in rows.items() if not row.error}
     if waiting:
-        with contextlib.closing(RawSocket()) as raw:
+        with contextlib.closing(IsatapUnderlay()) as raw:
             _exchange(raw, rows, waiting, wait)
     return [rows[router] for router in routers]
 
@@ -71,7 +71,7 @@ def _start(
 
 
 def _exchange(
-    raw: RawSocket, rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address], wait: float
+    raw: IsatapUnderlay, rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address], wait: float
 ) -> None:
     begin = time.monotonic()
 
@@ -97,7 +97,7 @@ def _solicitations(rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Addre
 
 
 def _take(
-    raw: RawSocket, rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address], seconds: float
+    raw: IsatapUnderlay, rows: dict[IPv4Address, RouterAnswer], waiting: set[IPv4Address], seconds: float
 ) -> None:
     for packet in raw.receive():
         with contextlib.suppress(WireError):
@@ -161,7 +161,7 @@ def is_there(host: IPv4Address, locator: IPv4Address, wait: float = WAIT_FOR_HOS
     for target in link_local_forms(host.packed):
         inner = nd.build(isatap_link_local(locator.packed), target, nd.NeighbourSolicitation(target))
         packets.append(ipv4.build(locator.packed, host.packed, PROTOCOL_41, inner, ttl=TTL))
-    with contextlib.closing(RawSocket()) as raw:
+    with contextlib.closing(IsatapUnderlay()) as raw:
         data = raw.filenos()[:1]
         return rounds.ask(
             lambda: raw.send(packets),

@@ -64,7 +64,7 @@ class NamesTable(TomlTable):
     reserved: tuple[Domain, ...] = ()
     """Names in the zone, or first labels, that no client gets, beside those that machines trust and the site's own."""
     keep: Literal["disconnect", "grace"] = "disconnect"
-    """Records go when the client disconnects, or when its lease's grace period is over."""
+    """Records go when the client disconnects, or when its lease's grace period (translation.grace) is over."""
 
     @field_validator("key_file", "keytab")
     @classmethod

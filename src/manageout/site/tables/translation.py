@@ -33,7 +33,8 @@ class TranslationTable(types.TomlTable):
     prefix: types.Nat64Prefix | None = None
     """NAT64 prefix (RFC 6052); derived from the site prefix when left out."""
     grace: Annotated[float, Field(ge=0)] = 86400.0
-    """Seconds that a disconnected client's lease is held for it."""
+    """Seconds that a disconnected client's lease, and its stable IPv6 address, are held for it; then its DNS records
+    go where names.keep is "grace". Connections that it left open are forgotten after as long, three minutes at most."""
     quarantine: Annotated[float, Field(ge=0)] = 3600.0
     """Seconds after that before anybody else gets the address."""
     audit_days: Annotated[int, Field(ge=1, le=36500)] = 365

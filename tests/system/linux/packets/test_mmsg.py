@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.linux.host import netns
+from manageout.linux.packets.isatap_underlay import BATCH, IsatapUnderlay
 from manageout.linux.packets.mmsg import ReceiveBatch
-from manageout.linux.packets.rawsock import BATCH, RawSocket
 from manageout.wire import ipv4
 
 HERE, THERE = bytes([127, 0, 0, 1]), bytes([127, 0, 0, 2])
@@ -16,10 +16,10 @@ SIZE = 1280
 
 
 @pytest.fixture
-def raw(namespaces: Callable[[str], str]) -> Iterator[RawSocket]:
+def raw(namespaces: Callable[[str], str]) -> Iterator[IsatapUnderlay]:
     namespaces("mo-test-mmsg")
     with netns.inside("mo-test-mmsg"):
-        sock = RawSocket()
+        sock = IsatapUnderlay()
         yield sock
         sock.close()
 
@@ -34,7 +34,7 @@ def take(inbox: ReceiveBatch, wanted: int) -> list[bytes]:
     return got
 
 
-def test_short_and_long_packets_come_whole(raw: RawSocket) -> None:
+def test_short_and_long_packets_come_whole(raw: IsatapUnderlay) -> None:
     inbox = raw.inbox(20 + SIZE)
     bodies = [bytes([n]) * size for n, size in enumerate((0, 1, SIZE - 1, SIZE, SIZE + 1, 20_000, 65_000))]
     raw.send(ipv4.build(HERE, THERE, 41, body) for body in bodies)
@@ -42,7 +42,7 @@ def test_short_and_long_packets_come_whole(raw: RawSocket) -> None:
     assert inbox.receive() == []
 
 
-def test_more_than_a_call_takes(raw: RawSocket) -> None:
+def test_more_than_a_call_takes(raw: IsatapUnderlay) -> None:
     inbox = raw.inbox(20 + SIZE)
     bodies = [n.to_bytes(2, "big") for n in range(BATCH * 2 + 5)]
     raw.send(ipv4.build(HERE, THERE, 41, body) for body in bodies)
@@ -52,7 +52,7 @@ def test_more_than_a_call_takes(raw: RawSocket) -> None:
     assert [ipv4.parse(packet)[1] for packet in rest] == [*bodies[BATCH:], b"last"]
 
 
-def test_packets_of_a_block_get_a_header_each(raw: RawSocket) -> None:
+def test_packets_of_a_block_get_a_header_each(raw: IsatapUnderlay) -> None:
     inbox, block = raw.inbox(20 + SIZE), memoryview(bytearray(SIZE * 10))
     for slot in range(10):
         block[slot * SIZE : (slot + 1) * SIZE] = bytes([slot]) * SIZE
@@ -67,7 +67,7 @@ def test_packets_of_a_block_get_a_header_each(raw: RawSocket) -> None:
     assert not any(header.dont_fragment for header, _ in packets)
 
 
-def test_what_the_kernel_refuses_is_not_counted_as_sent(raw: RawSocket) -> None:
+def test_what_the_kernel_refuses_is_not_counted_as_sent(raw: IsatapUnderlay) -> None:
     outbox = raw.outbox(memoryview(bytearray(SIZE * 4)), SIZE)
     nowhere = bytes([192, 0, 2, 1])
     assert outbox.send(ipv4.build(HERE, nowhere, 41, bytes(SIZE))[:20], 0, 4) == 0

@@ -13,7 +13,7 @@ import pytest
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.links import Netlink
-from manageout.service.leases import writer as lease_writer
+from manageout.service.leases import commit_queue
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.site.plan import Plan, plan
@@ -399,7 +399,7 @@ def test_while_the_disk_refuses_leases_that_it_knows_are_served(scene: Scene) ->
 
 
 def test_entries_for_a_disk_that_refuses_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease_writer, "MAX_UNSTORED", 10)
+    monkeypatch.setattr(commit_queue, "MAX_UNSTORED", 10)
 
     async def story(scene: Scene) -> None:
         other = sqlite3.connect(scene.directory / "leases.db", isolation_level=None)

@@ -15,7 +15,7 @@ MAX_UNSTORED = 100_000
 """Entries of the audit log that wait for a disk that refuses; then the oldest are lost."""
 
 
-class LeaseWriter:
+class CommitQueue:
     """Writes to ``store``; what fails is tried again until it works, together with what has come meanwhile.
 
     ``ended`` is called in the event loop after each attempt, with whether all that was given before it is on the disk.

@@ -20,7 +20,7 @@ _ANYWHERE = (ip_network("203.0.113.1"), ip_network("2001:db8::1"))
 """Somebody in the Internet (RFC 5737, RFC 3849)."""
 
 
-class Cards:
+class NetworkCards:
     """Remembers by which card a way led while it was there: afterwards the kernel does not know."""
 
     def __init__(self, netlink: Netlink) -> None:

@@ -18,7 +18,7 @@ MAX_SOLICITATION_DELAY = 1.0
 SOLICITATION_INTERVAL = 4.0
 MAX_SOLICITATIONS = 3
 MIN_SOLICIT_INTERVAL = 120.0
-"""MinRouterSolicitInterval: the conservative default of RFC 5214 8.3.3."""
+"""MinRouterSolicitInterval (RFC 5214 8.3.1): the conservative default of 8.3.4."""
 REFRESH = 0.8
 """Part of the shortest lifetime after which it is asked for again."""
 
@@ -40,7 +40,7 @@ class Reach(Enum):
 
 
 @dataclass(slots=True)
-class PrlRouter:
+class PotentialRouter:
     """``next_rs`` and ``due`` are monotonic times of the next solicitation and the next change of ``reach``."""
 
     v4: bytes
@@ -61,7 +61,7 @@ class PrlRouter:
         self.tries, self.next_rs = 0, next_rs
 
     def wants_solicitation(self, now: float) -> bool:
-        """Whether one is due; if so, the next is scheduled (RFC 4861 6.3.7, RFC 5214 8.3.3)."""
+        """Whether one is due; if so, the next is scheduled (RFC 4861 6.3.7, RFC 5214 8.3.4)."""
         if now < self.next_rs:
             return False
         self.tries += 1

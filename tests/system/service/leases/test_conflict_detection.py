@@ -14,7 +14,7 @@ import pytest
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.linux.netlink.links import Netlink
-from manageout.service.leases import guard as lease_guard
+from manageout.service.leases import conflict_detection
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
@@ -57,7 +57,7 @@ class Machine:
 def machine(
     place: Place, namespaces: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Machine]:
-    monkeypatch.setattr(lease_guard, "ROUND", 0.3)
+    monkeypatch.setattr(conflict_detection, "ROUND", 0.3)
     namespaces(OTHER)
     place.run(["ip", "link", "set", "e1", "netns", OTHER])
     netns.run(OTHER, ["ip", "link", "set", "e1", "up"])
@@ -121,9 +121,9 @@ def test_a_returning_client_whose_address_another_machine_has_taken_gets_another
             await until(lambda: lease(keeper) == "10.0.0.129")
             keeper.closed(1)
             await until(lambda: keeper.connected.get(LAPTOP) is None)
-            begun = keeper.guard.rounds
+            begun = keeper.conflicts.rounds
             # Or it would be answered for while it is new.
-            await until(lambda: keeper.guard.rounds > begun + 1)
+            await until(lambda: keeper.conflicts.rounds > begun + 1)
             machine.give("10.0.0.129")
             await until(lambda: codes(keeper) == ["LEASE-CONTESTED"])
             keeper.opened(2, LAPTOP, "192.0.2.1:6")
@@ -142,13 +142,13 @@ def test_for_a_connected_client_it_is_told_and_nothing_is_taken_from_it(
         async with running(tmp_path) as keeper:
             keeper.opened(1, LAPTOP, "192.0.2.1:5")
             keeper.bound(1, SIX)
-            await until(lambda: lease(keeper) == "10.0.0.129" and keeper.guard.rounds > 1)
+            await until(lambda: lease(keeper) == "10.0.0.129" and keeper.conflicts.rounds > 1)
             machine.give("10.0.0.129")
             await until(lambda: codes(keeper) == ["LEASE-CONTESTED"])
             (finding,) = keeper.findings()
             assert finding.severity == "error" and machine.hardware in finding.what
-            rounds = keeper.guard.rounds
-            await until(lambda: keeper.guard.rounds > rounds + 1)
+            rounds = keeper.conflicts.rounds
+            await until(lambda: keeper.conflicts.rounds > rounds + 1)
             assert lease(keeper) == "10.0.0.129"
             machine.take("10.0.0.129")
             await until(lambda: codes(keeper) == [])
@@ -167,8 +167,8 @@ def test_one_machine_that_answers_for_everything_takes_no_address_away(
             keeper.opened(1, LAPTOP, "192.0.2.1:5")
             keeper.bound(1, SIX)
             await until(lambda: lease(keeper) == "10.0.0.129")
-            rounds = keeper.guard.rounds
-            await until(lambda: keeper.guard.rounds > rounds + 1)
+            rounds = keeper.conflicts.rounds
+            await until(lambda: keeper.conflicts.rounds > rounds + 1)
             assert lease(keeper) == "10.0.0.129" and codes(keeper) == ["POOL-PROXIED"]
 
     asyncio.run(main())

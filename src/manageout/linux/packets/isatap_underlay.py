@@ -34,7 +34,7 @@ _PASSING = frozenset(
 )  # fmt: skip
 
 
-class RawSocket:
+class IsatapUnderlay:
     """Sends and receives protocol 41. Both descriptors are non-blocking.
 
     Raises :class:`NotPermitted` without CAP_NET_RAW, :class:`KernelError` when the kernel has no such sockets.

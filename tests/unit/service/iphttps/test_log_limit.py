@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.service.iphttps.lines import ConnectionLines
+from manageout.service.iphttps.log_limit import LimitedLog
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> ConnectionLines:
+def lines(caplog: pytest.LogCaptureFixture) -> LimitedLog:
     caplog.set_level("INFO")
-    return ConnectionLines()
+    return LimitedLog()
 
 
 def test_a_stranger_who_comes_and_goes_writes_a_few_lines(
-    lines: ConnectionLines, caplog: pytest.LogCaptureFixture
+    lines: LimitedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(1000):
         lines.say("192.0.2.1", None, f"{number} connected")
@@ -27,7 +27,7 @@ def test_a_stranger_who_comes_and_goes_writes_a_few_lines(
 
 
 def test_clients_behind_one_nat_all_have_their_lines(
-    lines: ConnectionLines, caplog: pytest.LogCaptureFixture
+    lines: LimitedLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(500):
         lines.say("192.0.2.1", f"laptop{number}", "connected")
@@ -37,9 +37,7 @@ def test_clients_behind_one_nat_all_have_their_lines(
     assert len(caplog.messages) < 520
 
 
-def test_strangers_take_no_lines_from_clients(
-    lines: ConnectionLines, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_strangers_take_no_lines_from_clients(lines: LimitedLog, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(1000):
         lines.say(f"192.0.2.{number}", None, "x")
     before = len(caplog.messages)

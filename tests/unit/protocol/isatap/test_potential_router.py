@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from manageout.protocol.isatap.prl import PrlRouter, Reach, shortest_lifetime
+from manageout.protocol.isatap.potential_router import PotentialRouter, Reach, shortest_lifetime
 from manageout.wire import nd
 
 ADDRESS = bytes.fromhex("fe8000000000000000005efe0a000001")
 MESSAGE = nd.RouterAdvertisement(options=(nd.PrefixInformation(bytes(16), 64, True, True, 9000, 5000),))
 
 
-def confirmed(now: float = 0.0) -> PrlRouter:
-    router = PrlRouter(b"\x0a\0\0\1", now)
+def confirmed(now: float = 0.0) -> PotentialRouter:
+    router = PotentialRouter(b"\x0a\0\0\1", now)
     router.advertised(ADDRESS, MESSAGE, now)
     assert router.wants_probe(now)
     router.confirmed(now, 1.0)
@@ -20,7 +20,7 @@ def confirmed(now: float = 0.0) -> PrlRouter:
 
 
 def test_solicitations_are_paced() -> None:
-    router = PrlRouter(b"\x0a\0\0\1", 1.0)
+    router = PotentialRouter(b"\x0a\0\0\1", 1.0)
     assert not router.wants_solicitation(0.9)
     for now, following in ((1.0, 5.0), (5.0, 9.0), (9.0, 129.0), (129.0, 249.0)):
         assert router.wants_solicitation(now)
@@ -52,14 +52,14 @@ def test_traffic_and_hints_matter_only_in_their_states() -> None:
     assert router.reach is Reach.REACHABLE
     router.hint_failure(2.0)
     assert (router.reach, router.due) == (Reach.PROBE, 2.0)
-    new = PrlRouter(b"\x0a\0\0\2", 0.0)
+    new = PotentialRouter(b"\x0a\0\0\2", 0.0)
     new.hint_failure(2.0)
     new.confirmed(2.0, 1.0)
     assert new.reach is Reach.NEW
 
 
 def test_the_routers_own_times_are_used() -> None:
-    router = PrlRouter(b"\x0a\0\0\1", 0.0)
+    router = PotentialRouter(b"\x0a\0\0\1", 0.0)
     router.advertised(ADDRESS, nd.RouterAdvertisement(reachable_ms=10_000, retrans_ms=500), 0.0)
     router.wants_probe(0.0)
     assert router.due == 0.5

@@ -45,7 +45,7 @@ SHOWN = 3
 log = logging.getLogger(__name__)
 
 
-class LeaseGuard(Watcher):
+class ConflictDetection(Watcher):
     """A watcher. ``segment``: device and our address there, or None where nobody asks for leases by ARP.
     ``upcoming``: addresses that are next; ``changed`` is called when :attr:`taken` has."""
 

@@ -9,7 +9,7 @@ from manageout.protocol.core.bucket import TokenBucket
 MAX_SOURCES = 2048
 
 
-class Lines:
+class LogLimit:
     """A budget for each source and one for all of them; what does not fit is counted."""
 
     def __init__(self, rate: float, burst: float, each_rate: float, each_burst: float) -> None:
