@@ -30,9 +30,9 @@ Description:
         ("DROP 41 10.7.1.25 10.7.2.10 - - 68 - - - - - - - SEND", "-Direction Outbound -Protocol 41"),
         (
             "DROP TCP 198.51.100.7 10.7.2.10 50122 443 52 S 1 0 64240 - - - RECEIVE",
-            "-Protocol TCP -LocalPort 443",
+            "-LocalPort 443",
         ),
-        ("DROP TCP fd00::7 fd00::9 50122 3389 52 S 1 0 64240 - - - RECEIVE", "-Protocol TCP -LocalPort 3389"),
+        ("DROP TCP fd00::7 fd00::9 50122 3389 52 S 1 0 64240 - - - RECEIVE", "-LocalPort 3389"),
     ],
 )
 def test_drops_that_matter(row: str, words: str) -> None:
