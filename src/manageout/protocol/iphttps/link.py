@@ -22,13 +22,7 @@ from manageout.protocol.iphttps.values import STRICT_LIMIT, ServerConfig
 from manageout.protocol.offload.cut import MTU, alike, more, packets_of, segment
 from manageout.wire import icmpv6, ipv6, nd, numbers
 from manageout.wire.iphttps import SUPER_PACKET, build_record
-from manageout.wire.numbers import (
-    ESP,
-    ICMPV6,
-    NO_NEXT_HEADER,
-    TCP,
-    UDP,
-)
+from manageout.wire.numbers import ESP, ICMPV6, NO_NEXT_HEADER, TCP, UDP
 from manageout.wire.virtio import PLAIN, VNET_HEADER
 
 ERRORS_PER_SECOND, ERROR_BURST = 100.0, 50.0

@@ -12,9 +12,7 @@ from collections.abc import Container
 from manageout.wire import ipv4, ipv6, nd, numbers
 from manageout.wire.address import ISATAP_IDS, isatap_identifier, isatap_link_local
 from manageout.wire.checksum import sum16
-from manageout.wire.numbers import (
-    PROTOCOL_41,
-)
+from manageout.wire.numbers import PROTOCOL_41
 
 TTL = 64
 MAY_BE_ND = frozenset(

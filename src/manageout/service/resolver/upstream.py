@@ -7,7 +7,6 @@ hang on an epoll of our own, and that on the event loop: thousands come and go a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import select
@@ -45,24 +44,28 @@ class Upstreams:
         self._device, self._largest = device, largest
         self._sockets: dict[int, socket.socket] = {}
         self._numbers: dict[int, int] = {}
-        self._epoll = select.epoll()
+        """Descriptors of these."""
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._timer = Timer(self._on_timer)
 
     def open(self, group: asyncio.TaskGroup) -> None:
         """Work in the running loop; ``group`` holds the questions over TCP."""
         self._loop, self._group = asyncio.get_running_loop(), group
+        self._epoll = select.epoll()
         self._loop.add_reader(self._epoll.fileno(), self._ready)
 
     def close(self) -> None:
-        """Give up everything."""
+        """Give up everything, until it is opened again."""
         self._timer.cancel()
         self._loop.remove_reader(self._epoll.fileno())
-        for number in list(self._sockets):
+        for number in (*self._sockets, *self._tasks):
             self._forget(number)
         self._epoll.close()
 
     def pump(self) -> None:
         """Carry out what the machine wants, and ask when it wants to be called."""
+        if self._epoll.closed:
+            return  # the last words of clients over TCP
         while orders := self._machine.transmit():
             for order in orders:
                 match order:
@@ -79,13 +82,11 @@ class Upstreams:
         self.pump()
 
     def _ask(self, order: Ask) -> None:
+        if order.tcp:
+            self._tasks[order.number] = self._group.create_task(self._ask_tcp(order))
+            return
         try:
-            sock = self._sockets[order.number] = socket_to(
-                order.server, self._device if order.inside else "", tcp=order.tcp
-            )
-            if order.tcp:
-                self._group.create_task(self._ask_tcp(order, sock))
-                return
+            sock = self._sockets[order.number] = self._socket(order)
             sock.connect(endpoint(order.server))
             sock.send(order.message)
             number = sock.fileno()
@@ -98,13 +99,12 @@ class Upstreams:
 
     def _forget(self, number: int) -> None:
         """No answer to question ``number`` is wanted any more."""
-        sock = self._sockets.pop(number, None)
-        if sock is None:
-            return
-        if self._numbers.pop(sock.fileno(), None) is None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # ends a question over TCP
-        sock.close()  # which the epoll notices by itself
+        sock, task = self._sockets.pop(number, None), self._tasks.pop(number, None)
+        if sock is not None:
+            self._numbers.pop(sock.fileno(), None)
+            sock.close()  # which the epoll notices by itself
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
     def _ready(self) -> None:
         now = time.monotonic()
@@ -122,12 +122,15 @@ class Upstreams:
                 self._machine.answered(number, message, now)
         self.pump()
 
-    async def _ask_tcp(self, order: Ask, sock: socket.socket) -> None:
+    def _socket(self, order: Ask) -> socket.socket:
+        return socket_to(order.server, self._device if order.inside else "", tcp=order.tcp)
+
+    async def _ask_tcp(self, order: Ask) -> None:
         writer: asyncio.StreamWriter | None = None
         try:
-            await self._loop.sock_connect(sock, endpoint(order.server))
-            # The stream closes what it is given; the exchange keeps its own descriptor.
-            reader, writer = await asyncio.open_connection(sock=sock.dup())
+            with self._socket(order) as sock:
+                await self._loop.sock_connect(sock, endpoint(order.server))
+                reader, writer = await asyncio.open_connection(sock=sock.dup())
             writer.write(framed(order.message))
             answer = await read_message(reader)
         except (OSError, EOFError):
