@@ -154,13 +154,13 @@ class IsatapEnd(ABC, Generic[EventT]):
 
     @abstractmethod
     def _own_address(self) -> bytes:
-        """The source of errors."""
+        """The source of errors; empty while there is none."""
 
     # Packets of our own
 
     def _tell(self, original: bytes, source: bytes, code: int, now: float) -> None:
         """Destination Unreachable to the sender of ``original``, through the kernel."""
-        if self._errors.take(now):
+        if source and self._errors.take(now):
             error = icmpv6.unreachable(source, original[8:24], code, original)
             if error is not None:
                 self._out.append((TUN, error))

@@ -190,7 +190,7 @@ class IsatapHost(IsatapEnd[Event]):
 
     def on_timer(self, now: float) -> None:
         """Solicit, probe and expire whatever is due."""
-        own = self._own_address() if self.locator else b""
+        own = self._own_address()
         for router in self.routers.values() if own else ():
             if router.wants_solicitation(now):
                 # To all routers: we cannot know which form of the link-local address the router has.
@@ -273,7 +273,7 @@ class IsatapHost(IsatapEnd[Event]):
         self.traffic(peer, now)
 
     def _own_address(self) -> bytes:
-        return isatap_link_local(self.locator)
+        return isatap_link_local(self.locator) if self.locator else b""
 
     # From what we know to what the kernel should hold
 
