@@ -30,6 +30,7 @@ from manageout.service.resolver.upstream import PORT, Upstreams, framed, read_me
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site, needed
 from manageout.wire import dns
+from manageout.wire.host_port import HostPort
 
 BATCH = 64
 """Datagrams taken before anything else gets its turn."""
@@ -280,7 +281,8 @@ class Dns64Service(Role, Watcher):
         if len(silent) < len(servers):
             return []
         what = f"no DNS server answers the DNS64: {', '.join(silent)}"
-        remedy = f"try `dig @{silent[0].partition(':')[0]} .` on the gateway; mend dns64.upstreams"
+        host, port = HostPort.parse(silent[0], PORT)
+        remedy = f"try `dig @{host} -p {port} .` on the gateway; mend dns64.upstreams"
         return [Finding("DNS-SERVERS-SILENT", "error", what, remedy)]
 
     def metrics(self) -> Iterable[Metric]:

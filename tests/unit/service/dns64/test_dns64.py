@@ -1,13 +1,18 @@
-"""Who counts as an excluded client of the DNS64."""
+"""Who counts as an excluded client of the DNS64, and what it says of servers that are silent."""
 
 from __future__ import annotations
 
+import time
 from ipaddress import IPv6Address
 
+import pytest
+
+from manageout.protocol.dns.forwarder import Ask
 from manageout.service.dns64.dns64 import Dns64Service
 from manageout.service.process.presence import Client, Presence
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from manageout.wire import dns
 
 SITE = """
 [site]
@@ -45,3 +50,26 @@ def test_exclusion_follows_the_client_and_not_the_address() -> None:
     assert service._identity(ADDRESS) == "laptop"
     connected.absent("laptop")
     assert service._identity(ADDRESS) is None
+
+
+@pytest.mark.parametrize(
+    ("server", "asked"),
+    [
+        ("10.0.0.10", "dig @10.0.0.10 -p 53 ."),
+        ("10.0.0.10:5353", "dig @10.0.0.10 -p 5353 ."),
+        ("fd12::53", "dig @fd12::53 -p 53 ."),
+        ("[fd12::53]:5353", "dig @fd12::53 -p 5353 ."),
+    ],
+)
+def test_silent_servers_are_told_of_with_what_to_try(server: str, asked: str) -> None:
+    site = parse(SITE.replace("10.0.0.10", server))
+    service = Dns64Service(site, plan(site), Presence())
+    assert not service.findings()
+    query = b"\0\7\1\0\0\1" + bytes(6) + dns.to_wire("host.example") + b"\0\x01\0\x01"
+    now = time.monotonic()
+    service._machine.receive(query, ("fd12::1", 1000, 0, 0), now)
+    (ask,) = service._machine.transmit()
+    assert isinstance(ask, Ask)
+    service._machine.failed(ask.number, now)
+    (finding,) = service.findings()
+    assert finding.code == "DNS-SERVERS-SILENT" and server in finding.what and f"`{asked}`" in finding.remedy
