@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import heapq
 import struct
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -83,7 +84,7 @@ class Response(enum.Enum):
     """The server cannot or will not: another one may."""
 
 
-class Exchange:
+class Exchange(ABC):
     """A question under way: one server is asked, those in ``rest`` may follow, all before ``until``."""
 
     __slots__ = ("failure", "id", "rest", "server", "tcp", "tries", "until")
@@ -97,19 +98,19 @@ class Exchange:
         self.failure: bytes | None = None
         """What a server gave as its reason; told when no other has a better answer."""
 
+    @abstractmethod
     def body(self) -> bytes:
         """The message to a server, without its id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def judge(self, message: bytes) -> Response:
         """What ``message`` is to it; notes how to ask again, or the failure."""
-        raise NotImplementedError
 
 
 E = TypeVar("E", bound=Exchange)
 
 
-class Forwarder(Generic[E]):
+class Forwarder(ABC, Generic[E]):
     """Exchanges, their time, and orders for the driver. ``random``: uniform in [0, 1)."""
 
     patience: Patience
@@ -124,9 +125,9 @@ class Forwarder(Generic[E]):
         self._silent: dict[str, float] = {}
         self._last = 0
 
+    @abstractmethod
     def _ended(self, exchange: E, answer: bytes | None, now: float) -> None:
         """The good answer; else the best failure; None after nothing but silence."""
-        raise NotImplementedError
 
     # --- From clients -----------------------------------------------------------------------------------
 
