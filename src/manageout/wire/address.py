@@ -71,12 +71,12 @@ def written(address: IPv4Address | IPv6Address | IPv4Network | IPv6Network) -> s
     return str(address)
 
 
-# --- ISATAP (RFC 5214 6.1) ------------------------------------------------------------------------------
-
-
 def bounds(network: IPv4Network | IPv6Network) -> tuple[bytes, bytes]:
     """The first and the last address: what lies between them, byte by byte, is in ``network``."""
     return network.network_address.packed, network.broadcast_address.packed
+
+
+# --- ISATAP (RFC 5214 6.1) ------------------------------------------------------------------------------
 
 
 def isatap_interface_id(v4: IPv4Address) -> int:
