@@ -12,6 +12,7 @@ from manageout.cli.retire.options import retirement_options
 from manageout.cli.show.options import json_option
 from manageout.cli.show.output import ago, duration, moment
 from manageout.cli.show.table import Column, table
+from manageout.errors import ManageoutError
 from manageout.retire.retirement import Retirement
 from manageout.service.state.retire import LoggedStep, Member
 from manageout.service.state.retire_phases import HINTS, Phase, RetireStep
@@ -46,12 +47,20 @@ def status(retirement: Retirement, as_json: bool) -> None:
     found = WayOut(
         phase=phase,
         next=HINTS[phase],
-        watched=retirement.watched(0.0),
+        watched=_watched(retirement),
         evidence=retirement.evidence_age,
         members=store.members(),
         entries=store.entries(),
     )
     click.echo(json.dumps(_json(found)) if as_json else render_status(found, time.time()))
+
+
+def _watched(retirement: Retirement) -> float:
+    """A record of calls that cannot be read is no evidence, and keeps nobody from seeing the rest."""
+    try:
+        return retirement.watched(0.0)
+    except ManageoutError:
+        return 0.0
 
 
 def _json(found: WayOut) -> dict[str, Any]:

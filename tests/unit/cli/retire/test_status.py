@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv4Network
+from pathlib import Path
 
 from manageout.cli.retire.retire import retire
 from manageout.cli.retire.status import WayOut, render_status
@@ -44,3 +45,9 @@ def test_before_the_first_step(file: str) -> None:
     assert "Phase: not begun" in run(retire, "status", "--config", file).output
     found = json.loads(run(retire, "status", "--json", "--config", file).output)
     assert (found["next"], found["watched"], found["entries"]) == ("manageout retire census", 0.0, [])
+
+
+def test_a_damaged_record_of_calls_hides_nothing_else(file: str, tmp_path: Path) -> None:
+    (tmp_path / "usage.db").write_text("no database")
+    printed = run(retire, "status", "--config", file).output
+    assert "Phase: not begun" in printed and "watched for 0 s" in printed
