@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from manageout.cli.show.options import FILE, FOLDER, PATH, config_option, together
+from manageout.cli.show.options import FOLDER, PATH, config_option, together
 from manageout.retire.retirement import Retirement
 
 _state_dir = click.option("--state-dir", type=FOLDER, help="Instead of daemon.state_dir of the site file.")
@@ -20,7 +20,7 @@ force_option = click.option("--force", is_flag=True, help="Even if the evidence 
 usage_option = click.option(
     "--usage",
     multiple=True,
-    type=FILE,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Use this record of calls (usage.db of the gateway, or of each router) instead; repeatable.",
 )
 router_option = click.option(

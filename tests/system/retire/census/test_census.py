@@ -171,8 +171,8 @@ def test_judgement_by_the_record_of_the_gateway_knows_the_names_of_clients(
     found = answer(lab.router, "judge", "--force", "--gateway", gateway, "--usage", str(usage.path))
     assert LAPTOP_NAME in {each["client"] for each in found["verdicts"][0]["opens"]}
     missing = retire(lab.router, "judge", "--force", "--usage", "/nowhere/usage.db")
-    assert missing.returncode == 1
-    assert "there is no /nowhere/usage.db" in missing.stderr
+    assert missing.returncode == 2
+    assert "'/nowhere/usage.db' does not exist" in missing.stderr
 
 
 @LAB

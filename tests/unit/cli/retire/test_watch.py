@@ -26,6 +26,12 @@ def flow(way: str, unanswered: int = 0) -> Flow:
     return Flow(way, "laptop.corp.example", "tcp", 3389, 4, unanswered, NOW - 60)
 
 
+def test_a_record_that_is_not_there_is_no_finding(file: str) -> None:
+    """Exit code 1 would say that a host still sends."""
+    result = run(retire, "watch", "--config", file, "--usage", "/nowhere/usage.db", code=2)
+    assert "'/nowhere/usage.db' does not exist" in result.output
+
+
 def test_nobody_retires() -> None:
     assert "Nobody retires" in render([], "", NOW)
     assert render([], "nothing answers", NOW).startswith("The router cannot be asked")
