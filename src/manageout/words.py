@@ -14,10 +14,8 @@ def duration(seconds: float) -> str:
     """In the largest unit that fits: ``3 days``, ``5 hours``."""
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= size:
-            count = round(seconds / size)
-            return f"{count} {unit}{'s' if count != 1 else ''}"
-    count = round(seconds)
-    return f"{count} second{'s' if count != 1 else ''}"
+            return counted(round(seconds / size), unit)
+    return counted(round(seconds), "second")
 
 
 def said(error: BaseException) -> str:

@@ -12,7 +12,7 @@ import click
 
 from manageout.cli.show import files
 from manageout.cli.show.findings import item
-from manageout.cli.show.options import PATH, output_option
+from manageout.cli.show.options import FILE, PATH
 from manageout.doctor.read.text import MAX_BYTES, decode
 from manageout.errors import ManageoutError
 from manageout.imports.farm import Farm, add
@@ -42,7 +42,7 @@ Value = TypeVar("Value")
     metavar="SERVER|PREFIX=IPV6",
     help="The way to a server's clients; repeatable.",
 )
-@output_option
+@click.option("--output", "-o", type=FILE, help="A new file, not the screen.")
 def import_(
     evidence: tuple[Path, ...],
     locators: tuple[str, ...],

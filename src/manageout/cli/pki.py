@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.show.options import FOLDER, json_option
+from manageout.cli.show.options import FOLDER
 from manageout.service.tls.certificates import now
 from manageout.service.tls.pki import Authority, CertificateFiles
 from manageout.words import counted
@@ -102,7 +102,7 @@ def crl(directory: Path, days: int) -> None:
 
 @pki.command()
 @_directory
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, stable; times are of ISO 8601.")
 def show(directory: Path, as_json: bool) -> None:
     """List what was issued, and until when it is good."""
     authority = Authority(directory)

@@ -1,6 +1,6 @@
 """The lab's bare networks: namespaces, bridges, addresses, NAT; and everything's removal.
 
-LabNode N is the namespace ``mo-N``; segment S is the bridge ``br0`` in ``mo-seg-S``, so that anything else can
+Node N is the namespace ``mo-N``; segment S is the bridge ``br0`` in ``mo-seg-S``, so that anything else can
 be plugged in. What exists is told by names alone, not by a record: a lab that was cut short at any point is
 found and removed by :func:`down`. Files live in ``/run/manageout-lab`` and ``/etc/netns/mo-*``, nowhere else.
 """
