@@ -15,7 +15,6 @@ from manageout.cli.show.table import Column, table
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.service.process import client
 from manageout.service.process.rows import LeasePeriod, LeaseRow
-from manageout.service.state.leases import stored_leases, stored_periods
 
 DEFAULT_STATE_DIR = "/var/lib/manageout"
 
@@ -89,10 +88,9 @@ def leases(
         if state_dir is not None:
             return _from_file(state_dir, audit)
         try:
-            answer: list[Any] = client.ask(runtime_dir / "control.sock", "audit" if audit else "leases")
+            return list(client.ask(runtime_dir / "control.sock", "audit" if audit else "leases"))
         except DaemonUnreachable as error:
             return _without_daemon(error, audit)
-        return answer
 
     repeated(text, as_json, watch)
 
@@ -108,5 +106,7 @@ def _without_daemon(error: DaemonUnreachable, audit: bool) -> list[Any]:
 
 
 def _from_file(directory: Path, audit: bool) -> list[Any]:
-    read = stored_periods if audit else stored_leases
-    return list(read(directory))
+    # Which needs SQLite, and where the daemon answers nobody does.
+    from manageout.service.state.leases import stored_leases, stored_periods
+
+    return list(stored_periods(directory) if audit else stored_leases(directory))
