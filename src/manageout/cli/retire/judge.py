@@ -58,10 +58,11 @@ def judge(retirement: Retirement, gateway: Path | None, days: float, as_json: bo
 def _judged(retirement: Retirement, gateway: Path | None, after: float) -> tuple[HostVerdicts, float]:
     """Judge by calls since ``after`` and record it; also from when on calls were watched."""
     site, store, now = retirement.site, retirement.store, retirement.now
-    phase = next_phase(store.phase(), RetireStep.JUDGE)
+    step = RetireStep.JUDGE
+    phase = next_phase(store.phase(), step)
     records = retirement.records() or [UsageFile(store.path.parent)]
     since = now - min(record.watched(now) for record in records)
-    forced = require_age(RetireStep.JUDGE, since, now, retirement.evidence_age, retirement.force)
+    forced = require_age(step, since, now, retirement.evidence_age, retirement.force)
     served = LeaseGateway(*read_site(gateway)) if gateway else LeaseGateway(site, retirement.plan)
     calls = (row for record in records for row in record.rows())
     found = judged(store.found("host"), calls, served, after)
@@ -71,14 +72,7 @@ def _judged(retirement: Retirement, gateway: Path | None, after: float) -> tuple
         "blocker": {f"{n:03}": {"what": what} for n, what in enumerate(found.blockers)},
     }
     store.record(
-        RetireStep.JUDGE,
-        phase,
-        now,
-        retirement.by,
-        since=since,
-        forced=forced,
-        figures=found.figures,
-        found=rows,
+        step, phase, now, retirement.by, since=since, forced=forced, figures=found.figures, found=rows
     )
     return found, since
 
