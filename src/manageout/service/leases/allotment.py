@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from manageout.protocol.leases.attendance import Attendance, Attendee
-from manageout.protocol.leases.leases import Lease, Leases, State
+from manageout.protocol.leases.leases import Lease, Leases
 from manageout.service.process.presence import Client, Presence
 from manageout.service.state.leases import AuditRow, StoredLease
 
@@ -112,11 +112,14 @@ class Allotment:
         self._released += [(lease.identity, lease.v4) for lease in leases]
 
     def forbidden(self, leases: list[Lease], reason: str) -> None:
-        """Other rules hold, which these do not fit; everybody is looked at again."""
+        """Other rules hold, which these do not fit; everybody is looked at again.
+
+        What somebody here has lost is released as well, so before another may hear that he has it.
+        """
         for lease in leases:
             log.warning("%s loses its lease %s: %s", lease.identity, IPv4Address(lease.v4), reason)
             self._periods.reasons[lease.identity] = reason
-        self.gone([lease for lease in leases if lease.state is State.GRACE])
+        self.gone(leases)
         for identity in self.attendance.identities():
             self._touch(identity)
 

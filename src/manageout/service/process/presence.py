@@ -47,7 +47,7 @@ class Watcher:
         """It has disconnected; its lease is held for it. Not told when it returns at once elsewhere."""
 
     def released(self, identity: str, lease: bytes) -> None:
-        """Its time of grace is over: the lease is no longer its own."""
+        """Its time of grace is over, or other rules took it: the lease is no longer its own."""
 
 
 class Presence:

@@ -98,6 +98,21 @@ def test_no_more_than_asked_for_at_a_time() -> None:
     assert list(scene.batch(100.0, 1).clients) == ["two"] and scene.allotment.dirty == 0
 
 
+def test_an_address_that_rules_give_to_another_is_released_by_who_had_it() -> None:
+    """Both are here: watchers hear of it before they hear who has it now."""
+    scene = Scene()
+    for number, name in enumerate(("one", "two"), 1):
+        scene.arrive(number, name, 100.0)
+    scene.batch(100.0)
+    assert scene.leases() == {"one": FIRST, "two": SECOND} and scene.allotment.table is not None
+    block = IPv4Network("10.0.8.0/29")
+    lost = scene.allotment.table.configure(200.0, block, grace=3600, quarantine=0, fixed={"one": SECOND})
+    scene.allotment.forbidden(lost, "the site file changed")
+    found = scene.batch(200.0)
+    assert sorted(found.released) == [("one", FIRST), ("two", SECOND)]
+    assert scene.leases()["one"] == SECOND and scene.leases()["two"] not in (SECOND, None)
+
+
 def test_without_a_table_there_are_clients_and_no_leases() -> None:
     scene = Scene()
     scene.allotment.table = None
