@@ -35,11 +35,7 @@ from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence
 from manageout.service.process.role import Role
 from manageout.service.process.rows import LeasePeriod, LeaseRow, RoleStatus
-from manageout.service.state.leases import (
-    DAY,
-    LeaseStore,
-    stored_periods,
-)
+from manageout.service.state.leases import DAY, LeaseStore, stored_periods
 from manageout.service.translate.ipv4_side import ipv4_side, proxy_device
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -183,8 +179,8 @@ class LeaseKeeper(Role):
             await asyncio.sleep(LOOK)
             wary = self.wary_until is not None
             try:
-                changed = (self._own_addresses(), wary) != (self._own, self._wary)
-                if self.allotment.table is not None and changed:
+                gives = self.allotment.table is not None
+                if gives and (self._own_addresses(), wary) != (self._own, self._wary):
                     self.reload(self._site, self._plan, "it is this machine's own address")
             except (ManageoutError, OSError) as error:  # the next look is soon
                 log.warning("this machine's own addresses cannot be read: %s", said(error))

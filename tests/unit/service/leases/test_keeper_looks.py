@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from ipaddress import ip_interface
 
@@ -41,3 +42,27 @@ def test_a_look_at_our_addresses_that_the_kernel_refuses_is_left_out(
     play(scene, story)
     assert not refusing
     assert sum("own addresses cannot be read" in message for message in caplog.messages) == 2
+
+
+def test_without_leases_our_addresses_are_nobodys_concern(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lease_keeper, "LOOK", 0.01)
+    running = False
+
+    class Refusing(Netlink):
+        def addresses(self, dev: str | None = None) -> list[Interface]:
+            if running:
+                raise refused(errno.ENOMEM, "list addresses")
+            return super().addresses(dev)
+
+    async def story(scene: Scene) -> None:
+        nonlocal running
+        running = True
+        scene.arrive(1, LAPTOP, A)
+        await scene.hears(lambda: scene.told.heard == [("present", LAPTOP, None)])
+        await asyncio.sleep(0.1)
+
+    scene.make(None, netlink=Refusing())
+    play(scene, story)
+    assert caplog.messages == []
