@@ -45,7 +45,7 @@ def mark(bit: int) -> Action:
 def walk(
     chosen: Callable[[Ends], bool], change: Action, families: Iterable[int] = (AF_INET6,)
 ) -> Iterator[int]:
-    """Action the connections for which ``chosen`` is true, but for probes of ours; yields how many, slice by slice.
+    """Change the connections for which ``chosen`` is true, but for probes of ours; yields how many, slice by slice.
 
     Raises :class:`KernelError`, :class:`NotPermitted`.
     """
@@ -74,7 +74,7 @@ def forget_of(gone: Callable[[bytes], bool]) -> Iterator[int]:
 
 
 def _make(socket: NetfilterSocket, body: bytes, change: Action) -> bool:
-    """Action the connection of this message; False for a probe of ours, and when it has ended meanwhile.
+    """Change the connection of this message; False for a probe of ours, and when it has ended meanwhile.
 
     It is named by its tuple, and by its number, so that no later one of the same tuple is meant.
     """

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from manageout.service.state.leases import AuditRow, Changes, LeaseStore, StoredLease
-from manageout.words import said
 
 RETRY = 1.0
 """Seconds until a commit that failed is tried again."""
@@ -30,8 +29,6 @@ class CommitQueue:
         self._closed = False
         self.running = False
         """A commit is under way: give nothing until it has ended."""
-        self.failing = ""
-        """What the database says, while it refuses."""
         self.lost = 0
         """Entries of the audit log that were too many."""
 
@@ -59,9 +56,8 @@ class CommitQueue:
                 return
             self.running = False
             if (error := done.exception()) is None:
-                self._changes, self._audit, self.failing = {}, [], ""
+                self._changes, self._audit = {}, []
             else:
-                self.failing = said(error)
                 self._retry = loop.call_later(RETRY, self._begin)
             self._ended(error is None)
 
