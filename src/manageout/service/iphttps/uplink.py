@@ -53,9 +53,9 @@ class UplinkWatch:
     async def run(self) -> None:
         """Watch."""
         sleep = Sleep(*_clocks())
-        self._network = self._seen()
         try:
             with heard(AddressMonitor(routes=True), self._news):
+                self._network = self._seen()  # what changes from here on is news
                 while True:
                     await asyncio.sleep(PULSE)
                     if sleep.slept(*_clocks()):
