@@ -21,7 +21,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.events import KernelMonitor
@@ -57,9 +57,8 @@ _SHARED = frozenset(kind.value for kind in StepKind if kind.shared)
 class KernelWatch(Role):
     """The role, on every machine.
 
-    ``around`` says how the machine is; ``reload_rules`` loads the packet filter for it. ``others`` are the roles that
-    put something into the kernel themselves: those with ``recheck(changed)`` are asked to look at it, ``changed``
-    being whether links or addresses may be others than before.
+    ``around`` says how the machine is; ``reload_rules`` loads the packet filter for it. ``others`` are the other roles,
+    each of which is asked to look at what it has put into the kernel itself.
     """
 
     name = "kernel"
@@ -72,12 +71,12 @@ class KernelWatch(Role):
         reconciler: Reconciler,
         around: Callable[[], Surroundings],
         reload_rules: Callable[[], None],
-        others: Iterable[object],
+        others: Sequence[Role],
     ) -> None:
         self.ready = asyncio.Event()
         self._site, self._plan, self._netlink, self._reconciler = site, plan, netlink, reconciler
         self._around, self._reload_rules = around, reload_rules
-        self._rechecks = [role.recheck for role in others if hasattr(role, "recheck")]
+        self._others = others
         self._seen = around()
         self._board = Board()
         self._filters = FilterWatch(site, plan, self._board)
@@ -192,9 +191,9 @@ class KernelWatch(Role):
         return list(kernel_findings.overruled(self._reconciler.overruled(self._wanted())))
 
     def _recheck(self, changed: bool, now: float) -> None:
-        for recheck in self._rechecks:
+        for role in self._others:
             try:
-                recheck(changed)
+                role.recheck(changed)
             except (ManageoutError, OSError) as error:
                 self._board.say(logging.WARNING, f"a look at the kernel was not finished: {error}", now)
 

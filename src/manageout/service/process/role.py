@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
 from manageout.service.process.finding import Finding
@@ -21,19 +22,22 @@ from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
 
-class Role:
+class Role(ABC):
     """One job of a process. What a role has nothing of stays as it is here; None: it never has any."""
 
     name: str
     ready: asyncio.Event
     """Set once it serves."""
 
+    @abstractmethod
     async def run(self) -> None:
         """Serve until cancelled; clean up in ``finally``. Raises :class:`ManageoutError` when it cannot."""
-        raise NotImplementedError
 
-    def reload(self, site: Site, plan: Plan) -> None:
+    def reload(self, site: Site, plan: Plan) -> None:  # noqa: B027 - a role may read nothing of it
         """Go on with another site file; :class:`ManageoutError` when that cannot be."""
+
+    def recheck(self, changed: bool) -> None:  # noqa: B027 - a role may have put nothing there
+        """Look whether what it has put into the kernel is there; ``changed``: links or addresses may be others."""
 
     def status(self) -> RoleStatus:
         """For ``manageout status``: short and flat."""

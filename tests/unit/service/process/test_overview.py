@@ -66,6 +66,9 @@ class Finder(Role):
         self.ready = asyncio.Event()
         self._severities = severities
 
+    async def run(self) -> None:
+        """Serves nothing."""
+
     def findings(self) -> list[Finding]:
         return [Finding("A-CODE", kind, "w", "r") for kind in self._severities]
 

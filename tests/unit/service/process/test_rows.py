@@ -61,6 +61,9 @@ class Everything(Role):
         self.ready = asyncio.Event()
         self._directory = directory
 
+    async def run(self) -> None:
+        """Serves nothing."""
+
     def status(self) -> RoleStatus:
         return {"fast_path": {"on": True, "reason": ""}, "hosts": 1}
 
