@@ -36,17 +36,17 @@ async def serve(
 
     Raises :class:`ManageoutError` when one of them ends.
     """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can see that this process is there
+        loop.add_signal_handler(number, stop.set)
     overview = Overview(roles, netlink, about)
     figures = MetricsServer(metrics, overview.metrics)
     control = ControlServer(runtime.control_socket, overview.handlers())
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     async with figures, control, asyncio.TaskGroup() as group:
         privileges.raise_limits()
         privileges.keep_only(kept)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        if reload is not None:
+        if reload is not None:  # not before: it tells roles, which begin below
             loop.add_signal_handler(signal.SIGHUP, reload)
         jobs: dict[str, Coroutine[Any, Any, None]] = {name: _run(role) for name, role in roles.items()}
         jobs |= {"watch": _watch(overview), "announce": _announce(roles)}

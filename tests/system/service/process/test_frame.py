@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +55,31 @@ def test_connect(pair: Pair) -> None:
     pair.address()
     wait_until("privileges are given up", lambda: has_only(client.pid, said("connect")), 10)
     assert said("connect") == {f"CAP_{each.name}" for each in iphttps_connect.KEPT}
+
+
+def test_a_stop_is_heard_as_soon_as_there_is_something_to_see(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+from pathlib import Path
+from manageout.linux.netlink.links import Netlink
+from manageout.service.process.frame import serve
+from manageout.service.process.loops import run_loop
+from manageout.service.process.runtime import RuntimeDir
+
+class Stopped(RuntimeDir):
+    @property
+    def control_socket(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().control_socket
+
+with Stopped(Path(sys.argv[1])) as runtime, Netlink() as netlink:
+    run_loop(serve({}, runtime, netlink, dict, kept=()))
+print("stopped")
+"""
+    argv = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "stopped\n", "")
+    assert not (tmp_path / "control.sock").exists()
 
 
 def test_join(wire: Wire, namespaces: Callable[[str], str]) -> None:
