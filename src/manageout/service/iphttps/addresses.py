@@ -55,7 +55,7 @@ class HostAddresses:
         self._question: asyncio.Future[list[_Address]] | None = None
         self._hanging = 0
         self._last: set[str] = set()
-        """HostAddresses that answered, but not with a gateway's TLS."""
+        """Those that answered, but not with a gateway's TLS."""
 
     def forget_question(self) -> None:
         """Ask anew next time, whatever is being asked now."""

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Finding(NamedTuple):
-    """One trouble. It becomes JSON at the control socket only; `doctor --live` reads it back from there."""
+    """One of them. It becomes JSON at the control socket only; `doctor --live` reads it back from there."""
 
     code: str
     """Stable, in capitals: monitoring matches it."""
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """One finding. ``about`` tells rows with the same code apart."""
+    """A row of a :class:`Board`, which makes a finding of it; ``about`` tells rows with the same code apart."""
 
     code: str
     about: str
