@@ -123,42 +123,28 @@ class Overview:
 
     def hosts(self) -> Iterator[HostRow]:
         """ISATAP hosts. Raises :class:`ManageoutError` when this process can have none, as the following do."""
-        return self._joined(
-            [role.hosts() for role in self._roles.values()],
-            "no ISATAP router",
-            "the router's lists its hosts",
-        )
+        return self._joined(lambda role: role.hosts(), "no ISATAP router", "the router's lists its hosts")
 
     def clients(self) -> Iterator[ClientRow]:
         """Remote clients."""
-        return self._joined(
-            [role.clients() for role in self._roles.values()], "no gateway", "the gateway's lists its clients"
-        )
+        return self._joined(lambda role: role.clients(), "no gateway", "the gateway's lists its clients")
 
     def leases(self) -> Iterator[LeaseRow]:
         """IPv4 addresses of remote clients."""
-        return self._joined(
-            [role.leases() for role in self._roles.values()], "no gateway", "the gateway's lists the leases"
-        )
+        return self._joined(lambda role: role.leases(), "no gateway", "the gateway's lists the leases")
 
     def audit(self) -> Iterator[LeasePeriod]:
         """Who held which of them from when to when."""
-        return self._joined(
-            [role.audit() for role in self._roles.values()], "no gateway", "the gateway's lists the leases"
-        )
+        return self._joined(lambda role: role.audit(), "no gateway", "the gateway's lists the leases")
 
     def sessions(self) -> Iterator[SessionRow | None]:
         """Who is connected to whom, through this machine."""
-        lacking = "no gateway and no ISATAP router"
-        return self._joined(
-            [role.sessions() for role in self._roles.values()],
-            lacking,
-            "theirs list who is connected to whom",
-        )
+        lacking, hint = "no gateway and no ISATAP router", "theirs list who is connected to whom"
+        return self._joined(lambda role: role.sessions(), lacking, hint)
 
-    def _joined(self, parts: Iterable[Iterable[_T] | None], lacking: str, hint: str) -> Iterator[_T]:
+    def _joined(self, read: Callable[[Role], Iterable[_T] | None], lacking: str, hint: str) -> Iterator[_T]:
         """Rows of every role that has some, asked for as they are sent."""
-        found = [rows for rows in parts if rows is not None]
+        found = [rows for role in self._roles.values() if (rows := read(role)) is not None]
         if not found:
             what = self._about().get("what", "daemon")
             raise ManageoutError(f"this process ({what}) is {lacking}", f"ask another: --runtime-dir; {hint}")
