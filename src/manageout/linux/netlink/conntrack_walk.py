@@ -63,7 +63,7 @@ def walk(
 
 
 def forget_of(gone: Callable[[bytes], bool]) -> Iterator[int]:
-    """Forget every connection, in both families, one of whose addresses is ``gone``: :func:`walk`."""
+    """Forget the connections, in both families, one of whose addresses is ``gone``: a :func:`walk`."""
     return walk(
         lambda ends: (
             gone(ends.source) or gone(ends.destination) or gone(ends.seen_as) or gone(ends.answering)

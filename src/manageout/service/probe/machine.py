@@ -161,9 +161,9 @@ def _of_gateway(netlink: Netlink, site: Site) -> Iterator[Question]:
                 i.ip for i in netlink.addresses(dev) if i.version == own.version and not i.ip.is_link_local
             )
             own = next(held, own)
-        client = Packet(SOMEBODY[own.version], str(own), TCP, int(port), 50_000, iif=dev, state="untracked")
+        client = Packet(SOMEBODY[own.version], str(own), TCP, port, 50_000, iif=dev, state="untracked")
         yield "input", "TLS in", client
-        answer = Packet(client.dst, client.src, TCP, 50_000, int(port), oif=dev, state="untracked")
+        answer = Packet(client.dst, client.src, TCP, 50_000, port, oif=dev, state="untracked")
         yield "output", "TLS out", answer
 
 

@@ -67,9 +67,6 @@ def test_a_trial_without_the_right_to_a_namespace(lost: str, error: str) -> None
     code = f"""
 from manageout.errors import KernelError, NotPermitted
 from manageout.linux.nft import program as nft
-from manageout.linux.nft.evaluate import Packet, Ruleset
-from manageout.wire.numbers import PROTOCOL_41
-from manageout.linux.nft.tables import OURS
 nft.trial(nft.TABLE, {BODY % "ip6 daddr fd00::/8 drop"!r})
 nft.trial(nft.TABLE, {BODY % "what is this"!r})
 """
