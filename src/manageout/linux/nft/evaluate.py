@@ -99,7 +99,7 @@ class Ruleset:
         for _, place in sorted(chains):
             found = self._base(place, packet)
             if found.result == "drop":
-                return found if doubt is None else doubt
+                return found  # certainly, whatever a chain before it may do
             if found.result == "maybe":
                 doubt = doubt or found
         return doubt or Judgement("accept")

@@ -78,6 +78,11 @@ def test_a_refusal_after_a_doubt_is_still_a_doubt() -> None:
     assert Ruleset(objects).judge("input", PACKET).result == "maybe"
 
 
+def test_a_refusal_of_another_chain_is_certain_whatever_the_first_one_does() -> None:
+    objects = [base("a", prio=0), base("b", prio=10, policy="drop"), rule(MARK, DROP, chain="a")]
+    assert Ruleset(objects).judge("input", PACKET) == ("drop", "nft table inet t, chain b: policy drop")
+
+
 def test_a_limit_of_connections_is_not_reached_and_a_first_packet_has_no_status() -> None:
     key = {"meta": {"key": "priority"}}
     count = {"ct count": {"val": 10, "inv": True}}
