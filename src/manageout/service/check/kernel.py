@@ -43,10 +43,9 @@ def packet_filter(site: Site, plan: Plan) -> Iterator[Remark]:
     judged = filters(site, plan, ())
     for row in filter_watch.dropped(judged):
         yield warning(row.what, row.remedy)
-    for each in judged:
-        if each.result == "maybe":
-            what = f"another firewall may drop {each.what}: {each.rule} (such as {each.packet})"
-            yield note(what, "once it runs: nft monitor trace, with `meta nftrace set 1` in a rule")
+    for rule, kinds, packet in filter_watch.by_rule(judged, "maybe"):
+        what = f"another firewall may drop {', '.join(kinds)}: {rule} (such as {packet})"
+        yield note(what, "once it runs: nft monitor trace, with `meta nftrace set 1` in a rule")
 
 
 def fast_path(site: Site, plan: Plan) -> Iterator[Remark]:

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from manageout.errors import ManageoutError
 from manageout.linux.nft.rules import NftRules
@@ -95,12 +96,19 @@ class FilterWatch:
 
 def dropped(judged: Iterable[Judged]) -> Iterator[Trouble]:
     """A row for each rule or chain that drops what must pass."""
-    rules: dict[str, list[Judged]] = {}
-    for each in judged:
-        if each.result == "drop":
-            rules.setdefault(each.rule, []).append(each)
-    for rule, found in rules.items():
-        kinds: dict[Kind, None] = dict.fromkeys(each.what for each in found)
-        what = f"another firewall drops {', '.join(kinds)}: {rule} (such as {found[0].packet})"
+    for rule, kinds, packet in by_rule(judged, "drop"):
+        what = f"another firewall drops {', '.join(kinds)}: {rule} (such as {packet})"
         remedy = "; ".join(dict.fromkeys(REMEDIES[kind] for kind in kinds))
         yield Trouble("FILTER-BLOCKS", rule, "error", what, remedy)
+
+
+def by_rule(
+    judged: Iterable[Judged], result: Literal["drop", "maybe"]
+) -> Iterator[tuple[str, list[Kind], str]]:
+    """Each rule or chain whose doing ``result`` is, the kinds of packets that it meets, and one of them."""
+    rules: dict[str, list[Judged]] = {}
+    for each in judged:
+        if each.result == result:
+            rules.setdefault(each.rule, []).append(each)
+    for rule, found in rules.items():
+        yield rule, list(dict.fromkeys(each.what for each in found)), found[0].packet

@@ -134,6 +134,16 @@ def test_other_peoples_packet_filter(place: Place) -> None:
     assert "may drop clients' packets" in only(place, "packet filter")
 
 
+def test_a_doubt_is_told_once_for_all_that_it_is_about(place: Place) -> None:
+    place.run(["nft", "add table inet theirs"])
+    for hook in ("input", "output"):
+        place.run(["nft", f"add chain inet theirs {hook} {{ type filter hook {hook} priority 0; }}"])
+    place.run(["nft", "add rule inet theirs input meta mark 7 drop"])
+    place.write(ROUTER.replace('"10.0.1.30/32"', '"10.0.1.30/32", "10.0.1.31/32"'), place.gateway)
+    messages = [row["message"] for row in check(place)["packet filter"]]
+    assert len(messages) == 1 and "may drop protocol 41 in, TLS in: nft table inet theirs" in messages[0]
+
+
 def test_a_packet_filter_that_drops_by_default_and_lets_in_what_must_pass(place: Place) -> None:
     place.run(["nft", "add table inet theirs"])
     place.run(["nft", "add chain inet theirs i { type filter hook input priority 0; policy drop; }"])
