@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from itertools import islice
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 
@@ -84,16 +85,10 @@ def filters(site: Site | None, plan: Plan | None, routers: tuple[IPv4Address, ..
     with Netlink() as netlink:
         questions = [*_of_host(netlink, routers)]
         if site is not None and plan is not None:
-            questions += [
-                *_of_router(netlink, site),
-                *_of_gateway(netlink, site),
-                *_forwarded(netlink, site, plan),
-            ]
-        found = []
-        for hook, what, packet in questions:
-            judgement = ruleset.judge(hook, packet)
-            found.append(Judged(what, _words(packet), judgement.result, judgement.rule))
-    return tuple(found)
+            questions += [*untracked(netlink, site), *_forwarded(netlink, site, plan)]
+    return tuple(
+        Judged(kind, _words(packet), *ruleset.judge(hook, packet)) for hook, kind, packet in questions
+    )
 
 
 def of_others() -> Ruleset:
@@ -182,10 +177,14 @@ def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[Question]:
     if gateway is None:
         return
     client = str(plan.client_prefix[0x10])
-    if isatap is not None:
-        yield "forward", "clients' packets", manager._replace(dst=client, oif=IPHTTPS_DEVICE)
-    elif gateway.isatap_router is not None and (dev := _way(netlink, gateway.isatap_router)):
-        yield "forward", "clients' packets", manager._replace(dst=client, iif=dev, oif=IPHTTPS_DEVICE)
+    callers = [(manager.src, ISATAP_DEVICE)] if isatap is not None else []
+    if gateway.isatap_router is not None:
+        callers.append((manager.src, _way(netlink, gateway.isatap_router)))
+    callers += [(str(source), _way(netlink, source)) for source in _native_managers(site, plan)]
+    for source, dev in callers:
+        if dev:
+            call = manager._replace(src=source, dst=client, iif=dev, oif=IPHTTPS_DEVICE)
+            yield "forward", "clients' packets", call
     if site.translation is None or plan.leases is None:
         return
     server = str(rfc6052_embed(plan.nat64, IPv4Address("10.0.0.1")))
@@ -199,6 +198,14 @@ def _forwarded(netlink: Netlink, site: Site, plan: Plan) -> Iterator[Question]:
         if not site.translation.masquerade:
             back = Packet(somebody, lease, TCP, dport=3389, iif=dev, oif=XLAT_DEVICE)
             yield "forward", "leases' packets", back
+
+
+def _native_managers(site: Site, plan: Plan) -> list[IPv6Address]:
+    """Of managers that no transition technology brings here, the first address of each network."""
+    ours = (plan.isatap_prefix, plan.client_prefix, plan.nat64)
+    sources = (source for manager in site.policy.managers for source in manager.source)
+    native = (each for each in sources if isinstance(each, IPv6Network) and not any(map(each.overlaps, ours)))
+    return [each[0] for each in islice(native, MAX_NETWORKS)]
 
 
 def _somebody(netlink: Netlink, site: Site, plan: Plan, side: Ipv4Side) -> tuple[str, str] | None:

@@ -144,6 +144,18 @@ def test_a_doubt_is_told_once_for_all_that_it_is_about(place: Place) -> None:
     assert len(messages) == 1 and "may drop protocol 41 in, TLS in: nft table inet theirs" in messages[0]
 
 
+def test_a_packet_filter_that_keeps_managers_with_ipv6_of_their_own_from_clients(place: Place) -> None:
+    manager = '[[policy.managers]]\nfrom = ["fd99::/64", "10.0.1.30"]\nservices = ["any"]\n'
+    place.write(place.gateway, manager)
+    assert "packet filter" not in check(place)
+    place.run(["nft", "add table ip6 theirs"])
+    place.run(["nft", "add chain ip6 theirs f { type filter hook forward priority 0; policy drop; }"])
+    messages = [row["message"] for row in check(place)["packet filter"]]
+    assert len(messages) == 1 and "drops clients' packets: nft table ip6 theirs, chain f" in messages[0]
+    place.run(["nft", "add rule ip6 theirs f iifname e0 oifname mo-iphttps0 accept"])
+    assert "packet filter" not in check(place)
+
+
 def test_a_packet_filter_that_drops_by_default_and_lets_in_what_must_pass(place: Place) -> None:
     place.run(["nft", "add table inet theirs"])
     place.run(["nft", "add chain inet theirs i { type filter hook input priority 0; policy drop; }"])
