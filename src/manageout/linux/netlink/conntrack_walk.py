@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from manageout.linux.netlink import conntrack, netfilter
 from manageout.linux.netlink.conntrack import Ends
-from manageout.linux.netlink.messages import Refused, attribute, nested
+from manageout.linux.netlink.messages import absent, attribute, nested
 from manageout.linux.netlink.netfilter import NetfilterSocket
 
 SLICE = 0.001
@@ -84,10 +84,8 @@ def _make(socket: NetfilterSocket, body: bytes, change: Action) -> bool:
     named = netfilter.body(body[0], nested(conntrack.ORIGINAL, values[conntrack.ORIGINAL]))
     if _ID in values:
         named += attribute(_ID, values[_ID])
-    try:
+    done = False
+    with absent(ENOENT):
         socket.request(change.kind, named + change.body, change.what)
-    except Refused as error:
-        if error.number != ENOENT:
-            raise
-        return False
-    return True
+        done = True
+    return done

@@ -59,8 +59,7 @@ def ask(name: str, kind: str, server: str, wait: float = WAIT) -> DnsAnswer:
     except dns.exception.Timeout:
         return DnsAnswer(name, kind, server, "", error=f"no answer in {wait:g} s")
     except _UNUSABLE as error:
-        words = said(error)
-        return DnsAnswer(name, kind, server, "", error=words)
+        return DnsAnswer(name, kind, server, "", error=said(error))
     wanted = dns.rdatatype.from_text(kind)
     found = [item.to_text() for rrset in answer.answer if rrset.rdtype == wanted for item in rrset]
     records = tuple(sorted(text.rstrip(".") for text in found)[:MAX_RECORDS])

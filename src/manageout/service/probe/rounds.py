@@ -5,19 +5,15 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-
-class Readable(Protocol):
-    """Anything that ``poll`` takes."""
-
-    def fileno(self) -> int:
-        """Its descriptor."""
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 
 def ask(
     send: Callable[[], object],
-    sockets: Iterable[Readable | int],
+    sockets: Iterable[FileDescriptorLike],
     take: Callable[[], bool],
     wait: float,
     tries: int = 3,
