@@ -45,17 +45,6 @@ def trial(table: str, body: str) -> None:
     raise KernelError(f"Linux {platform.release()} refuses the packet filter's rule{rule}: {reason}", NEEDED)
 
 
-def replace_table(table: str, body: str) -> None:
-    """Make ``table`` ("FAMILY NAME") hold exactly ``body``, in one transaction."""
-    # The first line creates the table when it is missing, because deleting a missing one is an error.
-    apply(f"table {table} {{ }}\ndelete table {table}\ntable {table} {{\n{body}\n}}\n")
-
-
-def delete_table(table: str) -> None:
-    """Remove ``table`` if it is there."""
-    apply(f"table {table} {{ }}\ndelete table {table}\n")
-
-
 def table_text(table: str) -> str | None:
     """What the kernel holds for ``table``, or None when it is not there."""
     result = _run(["list", "table", *table.split()], None)

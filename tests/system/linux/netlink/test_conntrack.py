@@ -14,6 +14,7 @@ from manageout.linux.host import netns, sysctl
 from manageout.linux.netlink import conntrack, conntrack_walk
 from manageout.linux.netlink.conntrack import ConntrackEntry
 from manageout.linux.nft import program as nft
+from tests.tools.packet_filter import replace_table
 
 ONE = socket.inet_pton(socket.AF_INET6, "::1")
 BODY = """
@@ -28,7 +29,7 @@ def tracked(namespaces: Callable[[str], str]) -> Iterator[None]:
     name = namespaces("mo-test-tracked")
     subprocess.run(["ip", "-n", name, "address", "add", "fd00::1/128", "dev", "lo", "nodad"], check=True)
     with netns.inside(name):
-        nft.replace_table(nft.TABLE, BODY)
+        replace_table(nft.TABLE, BODY)
         sysctl.set(conntrack.ACCOUNTING, 1)
         sysctl.set(conntrack.TIMESTAMPS, 1)
         yield

@@ -15,6 +15,7 @@ from manageout.linux.host import netns, sysctl
 from manageout.linux.netlink import conntrack
 from manageout.linux.netlink.conntrack_events import ConnectionEvents, Event
 from manageout.linux.nft import program as nft
+from tests.tools.packet_filter import replace_table
 
 BODY = "chain output { type filter hook output priority 0; ct state established accept; }"
 PREFIXES = [IPv6Network("fd00:0:0:1000::/59"), IPv6Network("fd01::7/128")]
@@ -36,7 +37,7 @@ def tracked(namespaces: Callable[[str], str]) -> Iterator[None]:
             ["ip", "-n", name, "address", "add", f"{address}/128", "dev", "lo", "nodad"], check=True
         )
     with netns.inside(name):
-        nft.replace_table(nft.TABLE, BODY)
+        replace_table(nft.TABLE, BODY)
         sysctl.set(conntrack.ACCOUNTING, 1)
         sysctl.set(conntrack.TIMESTAMPS, 1)
         yield

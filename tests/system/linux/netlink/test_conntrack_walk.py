@@ -15,6 +15,7 @@ from manageout.linux.netlink.messages import attribute, attribute_list
 from manageout.linux.netlink.netfilter import NetfilterSocket
 from manageout.linux.nft import program as nft
 from tests.system.linux.netlink.test_conntrack import BODY, MARKED, found, sent_to, tracked
+from tests.tools.packet_filter import replace_table
 
 __all__ = ["tracked"]
 
@@ -66,7 +67,7 @@ def test_a_bit_in_the_mark_leaves_the_other_bits() -> None:
     sent_to(9)
     sent_to(10)
     assert sum(walk(to_9, mark(0x1))) == sum(walk(to_9, mark(0x40000000))) == 1
-    nft.replace_table(nft.TABLE, BODY + MARKED)
+    replace_table(nft.TABLE, BODY + MARKED)
     sent_to(10)
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender, pytest.raises(PermissionError):
         sender.bind(("::", next(each.source_port for each in found() if each.port == 9)))

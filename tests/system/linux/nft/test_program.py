@@ -16,6 +16,7 @@ from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import Packet, Ruleset
 from manageout.linux.nft.tables import OURS
 from manageout.wire.numbers import PROTOCOL_41
+from tests.tools.packet_filter import delete_table, replace_table
 
 BODY = "chain forward { type filter hook forward priority 0; policy accept; %s\n }"
 
@@ -32,21 +33,21 @@ def ruleset() -> str:
 
 def test_a_table_is_replaced_and_deleted() -> None:
     nft.apply("table ip6 theirs { chain c { }\n }")
-    nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
-    nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd01::/16 drop")
+    replace_table(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
+    replace_table(nft.TABLE, BODY % "ip6 daddr fd01::/16 drop")
     text = nft.table_text(nft.TABLE)
     assert text and "fd01::/16" in text and "fd00::/8" not in text
     for _ in range(2):
-        nft.delete_table(nft.TABLE)
+        delete_table(nft.TABLE)
     assert nft.table_text(nft.TABLE) is None
     assert "theirs" in ruleset()
 
 
 def test_a_refused_replacement_changes_nothing() -> None:
-    nft.replace_table(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
+    replace_table(nft.TABLE, BODY % "ip6 daddr fd00::/8 drop")
     before = ruleset()
     with pytest.raises(KernelError) as caught:
-        nft.replace_table(nft.TABLE, BODY % "what is this")
+        replace_table(nft.TABLE, BODY % "what is this")
     assert "syntax error" in caught.value.message
     assert ruleset() == before
 
@@ -78,7 +79,7 @@ nft.trial(nft.TABLE, {BODY % "what is this"!r})
 def test_no_nft_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(KernelError) as caught:
-        nft.delete_table(nft.TABLE)
+        delete_table(nft.TABLE)
     assert caught.value.hint == "apt-get install nftables"
 
 

@@ -15,6 +15,7 @@ from manageout.linux.host import netns
 from manageout.linux.netlink.messages import Refused
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.sets import Change, NftSets, TableMonitor
+from tests.tools.packet_filter import delete_table, replace_table
 
 BODY = """
 set names { type ipv6_addr; }
@@ -33,7 +34,7 @@ ONE, TWO, THREE = (bytes(15) + bytes([last]) for last in (1, 2, 3))
 @pytest.fixture
 def sets(namespaces: Callable[[str], str]) -> Iterator[NftSets]:
     with netns.inside(namespaces("mo-test-sets")):
-        nft.replace_table(nft.TABLE, BODY)
+        replace_table(nft.TABLE, BODY)
         made = NftSets("manageout")
         yield made
         made.close()
@@ -70,7 +71,7 @@ def test_all_of_it_or_nothing(sets: NftSets) -> None:
 
 
 def test_without_the_table(sets: NftSets) -> None:
-    nft.delete_table(nft.TABLE)
+    delete_table(nft.TABLE)
     assert sets.counters() == {}
     with pytest.raises(KernelError):
         sets.counted("names")

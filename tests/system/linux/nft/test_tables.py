@@ -14,6 +14,7 @@ from manageout.linux.nft import libnftables
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.sets import Change, NftSets
 from manageout.linux.nft.tables import GUARD_TABLE, TIMEOUTS_TABLE, RuleTables
+from tests.tools.packet_filter import replace_table
 
 RULES = """set names { type ipv6_addr; }
 chain forward { type filter hook forward priority 0; policy accept; %s
@@ -77,8 +78,8 @@ def test_a_refused_load_changes_nothing(tables: RuleTables) -> None:
 
 
 def test_what_a_killed_one_left_is_replaced(tables: RuleTables) -> None:
-    nft.replace_table(nft.TABLE, "set old { type ipv6_addr; }")
-    nft.replace_table(GUARD_TABLE, GUARD)
+    replace_table(nft.TABLE, "set old { type ipv6_addr; }")
+    replace_table(GUARD_TABLE, GUARD)
     tables.load(RULES % "")
     assert "old" not in (nft.table_text(nft.TABLE) or "")
     assert nft.table_text(GUARD_TABLE) is None

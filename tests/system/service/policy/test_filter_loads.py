@@ -19,6 +19,7 @@ from manageout.service.policy.filter_tracking import timeouts
 from manageout.site.contradictions import contradictions
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools.packet_filter import replace_table
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
@@ -78,8 +79,8 @@ def test_every_kind_of_site() -> None:
     assert len(chosen) > 200
     for text in random.Random(1).sample(chosen, 60):
         site = parse(text)
-        nft.replace_table(nft.TABLE, table(site, plan(site), ["e0", "e1"], towards=["e0"]))
-        nft.replace_table(TIMEOUTS_TABLE, timeouts(site, ALL))
+        replace_table(nft.TABLE, table(site, plan(site), ["e0", "e1"], towards=["e0"]))
+        replace_table(TIMEOUTS_TABLE, timeouts(site, ALL))
 
 
 def test_many_clients_and_what_was_counted() -> None:
@@ -88,7 +89,7 @@ def test_many_clients_and_what_was_counted() -> None:
     others = dict(zip(keys[10000:], keys, strict=False))
     counters = {set_name(reason): number for number, reason in enumerate(REFUSALS, 5)}
     contents = Contents({CLIENTS: keys, "m0_to": keys}, others, counters)
-    nft.replace_table(nft.TABLE, table(site, plan(site), (), contents))
+    replace_table(nft.TABLE, table(site, plan(site), (), contents))
     sets = NftSets("manageout")
     assert {element.key for element in sets.counted(CLIENTS)} == set(keys)
     assert {element.key for element in sets.counted("others")} == set(others)

@@ -18,6 +18,7 @@ from manageout.service.policy.verdicts import Verdicts, packet
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, plan
 from manageout.site.tables.site import Site, parse
 from manageout.wire.address import rfc6052_embed
+from tests.tools.packet_filter import replace_table
 
 SITE = """
 [site]
@@ -58,7 +59,7 @@ def holds(name: str, address: bytes) -> bool:
 def site(namespaces: Callable[[str], str]) -> Iterator[Site]:
     with netns.inside(namespaces("mo-test-verdicts")):
         made = parse(SITE)
-        nft.replace_table(nft.TABLE, table(made, plan(made), (), Contents(HELD)))
+        replace_table(nft.TABLE, table(made, plan(made), (), Contents(HELD)))
         yield made
 
 

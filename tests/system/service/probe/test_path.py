@@ -15,11 +15,11 @@ from manageout.errors import KernelError
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.linux.netlink.links import Hop, Netlink
-from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import Packet
 from manageout.service.probe import machine as probe_machine
 from manageout.service.probe import path as probe_path
 from manageout.wire.numbers import UDP
+from tests.tools.packet_filter import delete_table, replace_table
 
 NEAR, FAR, FAR6 = IPv4Address("10.1.0.1"), IPv4Address("10.2.0.2"), IPv6Address("fd02::2")
 NOBODY, NOBODY_NEAR = IPv4Address("10.2.0.99"), IPv4Address("10.1.0.99")
@@ -77,12 +77,12 @@ def path() -> Iterator[None]:
 @contextmanager
 def rules(name: str, body: str) -> Iterator[None]:
     with netns.inside(name):
-        nft.replace_table("inet test", body)
+        replace_table("inet test", body)
     try:
         yield
     finally:
         with netns.inside(name):
-            nft.delete_table("inet test")
+            delete_table("inet test")
 
 
 @pytest.mark.parametrize(("target", "router"), [(FAR, "10.1.0.1"), (FAR6, "fd01::1")])
