@@ -50,6 +50,12 @@ def test_it_is_powershell(name: str) -> None:
     assert faults(PARSER.parse(SCRIPTS[name].encode()).root_node) == []
 
 
+def test_a_group_that_is_written_with_its_domain_keeps_its_policy() -> None:
+    """CORP\\Managers is set, and the domain tells it as Managers of CORP: it is no other group, to be taken out."""
+    written = '@($entry.Trustee.Name, "$($entry.Trustee.Domain)\\$($entry.Trustee.Name)")'
+    assert written in SCRIPTS["domain"] and "$Group -notin $written" in SCRIPTS["domain"]
+
+
 def test_the_collector_is_powershell() -> None:
     text = files("manageout.windows").joinpath("scripts", "collect.ps1").read_bytes()
     assert faults(PARSER.parse(text).root_node) == []

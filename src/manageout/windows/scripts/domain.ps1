@@ -39,7 +39,8 @@ function Set-ManageoutPolicy {
     # Computers must still be able to read it (MS16-072).
     Set-GPPermission -Domain $Domain -Guid $policy.Id -TargetName $everybody -TargetType Group -PermissionLevel GpoRead -Replace | Out-Null
     foreach ($entry in Get-GPPermission -Domain $Domain -Guid $policy.Id -All) {
-        if ($entry.Permission -eq 'GpoApply' -and $entry.Trustee.SidType -eq 'Group' -and $entry.Trustee.Name -ne $Group) {
+        $written = @($entry.Trustee.Name, "$($entry.Trustee.Domain)\$($entry.Trustee.Name)")
+        if ($entry.Permission -eq 'GpoApply' -and $entry.Trustee.SidType -eq 'Group' -and $Group -notin $written) {
             Set-GPPermission -Domain $Domain -Guid $policy.Id -TargetName $entry.Trustee.Name -TargetType Group -PermissionLevel None -Replace | Out-Null
         }
     }
