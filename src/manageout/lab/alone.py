@@ -115,7 +115,7 @@ class _Caught:
         """A signal: end everything, now."""
         self.number = number
         inside = Path(f"/proc/{self.child}/task/{self.child}/children")
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, LabError):
             # Stopped, for `unshare` whose child was killed says that it cannot unblock the signal by which.
             os.kill(self.child, signal.SIGSTOP)
             for pid in map(int, inside.read_text().split()):
