@@ -14,6 +14,7 @@ import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,24 +101,6 @@ def modules_used() -> dict[Parts, set[Parts]]:
     return found
 
 
-def circles(graph: dict[Parts, set[Parts]]) -> list[set[Parts]]:
-    """Modules that import one another, at whatever distance."""
-    reached: dict[Parts, set[Parts]] = {}
-    for start in graph:
-        seen: set[Parts] = set()
-        ahead = [start]
-        while ahead:
-            for target in graph[ahead.pop()] - seen:
-                seen.add(target)
-                ahead.append(target)
-        reached[start] = seen
-    found: list[set[Parts]] = []
-    for module, seen in reached.items():
-        if module in seen and not any(module in circle for circle in found):
-            found.append({other for other in seen if module in reached[other]})
-    return found
-
-
 def _dotted(parts: Parts) -> str:
     return ".".join(parts)
 
@@ -164,9 +147,12 @@ def inhabited() -> Measured:
 
 
 def import_circles() -> Measured:
-    """Circles of modules."""
-    found = circles(modules_used())
-    return Measured(len(found), [" <-> ".join(sorted(map(_dotted, circle))) for circle in found])
+    """Whether modules import one another, at whatever distance: the first circle that is found."""
+    try:
+        TopologicalSorter(modules_used()).prepare()
+    except CycleError as error:
+        return Measured(1, [" <- ".join(map(_dotted, error.args[1]))])
+    return Measured(0)
 
 
 def untyped() -> Measured:

@@ -7,13 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from manageout.lab import network, samba
+from manageout.lab.bind import LabRecord
 from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
 from tests.tools.commands import MANAGEOUT
 
@@ -40,16 +42,23 @@ print(json.dumps([[e.keyname, e.valuename, e.type, str(e.data)] for e in file.en
 """
 
 
-@pytest.fixture(scope="module")
-def domain() -> Iterator[None]:
+@contextmanager
+def serving(records: Sequence[LabRecord]) -> Iterator[None]:
+    """The directory on ``dc``, with ``records`` in its DNS."""
     if shutil.which("samba") is None or shutil.which("smbclient") is None:
         pytest.skip("samba-ad-dc or smbclient is not installed")
     network.up(topology("single"))
     try:
-        samba.start_directory("dc", DNS_INTRANET, [], shares=True)
+        samba.start_directory("dc", DNS_INTRANET, records, shares=True)
         yield
     finally:
         network.down()
+
+
+@pytest.fixture(scope="module")
+def domain() -> Iterator[None]:
+    with serving([]):
+        yield
 
 
 @pytest.fixture

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from manageout.lab import network, samba
+from manageout.lab import samba
 from manageout.lab.bind import LabRecord
-from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+from manageout.lab.topology import DOMAIN
 from manageout.retire.remove import restore
 from manageout.service.state.retire import RetireStore
 from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.site.contradictions import read_site
 from tests.tools.commands import MANAGEOUT
+from tests.tools.places import gpo
+from tests.tools.places.gpo import NAME, SERVER, SITE, UNIT
 
-SITE = """
-[site]
-prefix = "fd12:3456:789a::/48"
-domain = "corp.example"
-[isatap]
-locators = ["10.0.0.5"]
-name = "manageout-isatap.corp.example"
-[rollout]
-managers_group = "ISATAP Managers"
-managers_unit = "OU=Workstations,DC=corp,DC=example"
-"""
-NAME = "Manageout: ISATAP managers"
-UNIT = "OU=Workstations,DC=corp,DC=example"
-SERVER = f"dc.{DOMAIN}"
 ISATAP = "fd12:3456:789a:1:0:5efe:a00:11e"
 RECORDS = [
     LabRecord(f"manageout-isatap.{DOMAIN}", "A", "10.0.0.5"),
@@ -47,14 +32,8 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def domain() -> Iterator[None]:
-    if shutil.which("samba") is None or shutil.which("smbclient") is None:
-        pytest.skip("samba-ad-dc or smbclient is not installed")
-    network.up(topology("single"))
-    try:
-        samba.start_directory("dc", DNS_INTRANET, RECORDS, shares=True)
+    with gpo.serving(RECORDS):
         yield
-    finally:
-        network.down()
 
 
 @pytest.fixture
@@ -64,13 +43,7 @@ def folder(domain: None, tmp_path: Path) -> Path:
 
 
 def run(argv: list[str], password: str = samba.PASSWORD) -> subprocess.CompletedProcess[str]:
-    setting = {
-        "KRB5_CONFIG": str(samba.krb5_conf("dc")),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "MANAGEOUT_PASSWORD": password,
-    }
-    environment = [f"{name}={value}" for name, value in setting.items()]
-    return network.run("helpdesk", ["env", *environment, *argv], check=False)
+    return gpo.run(argv, MANAGEOUT_PASSWORD=password)
 
 
 def manageout(folder: Path, *argv: str, password: str = samba.PASSWORD) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 
 import pytest
@@ -26,12 +26,21 @@ from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus
 from manageout.wire import icmpv6, ipv4, ipv6, tcp, udp
-from tests.system.linux.bpf.test_isatap import CONTEXT, INGRESS_IFINDEX, programs
+from tests.system.linux.bpf.test_isatap import (
+    CONTEXT,
+    DROP,
+    ETHERNET,
+    FORWARD,
+    INGRESS_IFINDEX,
+    NAME,
+    ONWARD,
+    SLOW,
+    inside,
+    programs,
+)
 from tests.tools.this_kernel import TCX, track_connections
 
-FORWARD, DROP, SLOW = 7, 2, -1
-NAME = "mo-test-xlat"
-ETHERNET, ONWARD = b"\x02\0\0\0\0\x01" + bytes(6), bytes(range(12))
+assert inside  # the namespace around each test
 NAT64 = IPv6Network("fd12:3456:789a:64::/96")
 SERVER, ROUTER, LEASE, OTHER_LEASE = (
     bytes([10, *rest]) for rest in ((0, 0, 20), (0, 0, 1), (9, 0, 5), (9, 0, 6))
@@ -39,20 +48,6 @@ SERVER, ROUTER, LEASE, OTHER_LEASE = (
 CLIENT = bytes.fromhex("fd123456789a10000000000000000005")
 OTHER = CLIENT[:15] + b"\x06"
 SERVER6 = NAT64.network_address.packed[:12] + SERVER
-
-
-@pytest.fixture(autouse=True)
-def inside(namespaces: Callable[[str], str]) -> Iterator[None]:
-    namespaces(NAME)
-    for line in (
-        "link add u0 address 02:00:00:00:00:01 type veth peer name u1",
-        "link set u0 up",
-        "link set u1 up",
-        "addr add 10.0.0.1/24 dev u0",
-    ):
-        netns.run(NAME, ["ip", *line.split()])
-    with netns.inside(NAME):
-        yield
 
 
 @pytest.fixture

@@ -41,6 +41,10 @@ CLIENT = Client(
     "ip-https",
     0.0,
 )
+NAMESAKE = CLIENT._replace(
+    identity="laptop.branch.example", address=CLIENT.address[:-1] + b"\x66", lease=b"\n\0\0\x42"
+)
+"""It has the same first label."""
 SITE = f"""
 [site]
 prefix = "fd12:3456:789a::/48"
@@ -441,22 +445,21 @@ def test_with_masquerade_nobody_is_told_of_the_lease(tmp_path: Path) -> None:
 
 
 def test_no_second_certificate_takes_a_connected_clients_name_at_another_gateway(tmp_path: Path) -> None:
-    """Both gateways have the same key, zone and site; ``laptop.branch.example`` has the same first label."""
-    other = CLIENT._replace(
-        identity="laptop.branch.example", address=CLIENT.address[:-1] + b"\x66", lease=b"\n\0\0\x42"
-    )
+    """Both gateways have the same key, zone and site."""
 
     async def main() -> None:
         async with running(service(tmp_path / "one")) as one, running(service(tmp_path / "two")) as two:
             one.connected.present(CLIENT)
             await until(lambda: one.status()["registered"] == 3)
-            two.connected.present(other)
+            two.connected.present(NAMESAKE)
             await until(two.findings)
             (finding,) = two.findings()
             assert finding.code == "NAME-TWICE" and "certificate" in finding.remedy
             assert answers(NAME, "A") == ["10.0.0.130"]
             await until(lambda: two.status()["waiting"] == 0)  # it is no heir, also when the owner leaves
-            one.connected.present(other._replace(address=CLIENT.address[:-1] + b"\x67", lease=b"\n\0\0\x43"))
+            one.connected.present(
+                NAMESAKE._replace(address=CLIENT.address[:-1] + b"\x67", lease=b"\n\0\0\x43")
+            )
             one.connected.absent(CLIENT.identity)
             await until(lambda: answers(NAME, "A") == [] and one.status()["waiting"] == 0)
             assert [finding.code for finding in one.findings()] == ["NAME-TWICE"]
@@ -468,17 +471,13 @@ def test_no_second_certificate_takes_a_connected_clients_name_at_another_gateway
 
 
 def test_the_owner_takes_its_name_from_another_gateway_and_keeps_it(tmp_path: Path) -> None:
-    other = CLIENT._replace(
-        identity="laptop.branch.example", address=CLIENT.address[:-1] + b"\x66", lease=b"\n\0\0\x42"
-    )
-
     async def main() -> None:
         async with running(service(tmp_path / "one")) as one, running(service(tmp_path / "two")) as two:
-            two.connected.present(other)
+            two.connected.present(NAMESAKE)
             await until(lambda: answers(NAME, "A") == ["10.0.0.66"])
             one.connected.present(CLIENT)
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
-            two.connected.absent(other.identity)
+            two.connected.absent(NAMESAKE.identity)
             await until(lambda: two.status()["waiting"] == 0)
             assert answers(NAME, "A") == ["10.0.0.130"] and answers(NAME, "AAAA") == [
                 "fd12:3456:789a:1000::10"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,19 +10,6 @@ from manageout.linux.host import netns
 from tests.tools.places.translation import CLIENT, LEASE, SERVER, TranslationPlace, namespace, nat64
 
 PROTOCOL_41, SCTP = 41, 132
-
-
-@pytest.fixture(params=[True, False], ids=["ebpf", "python"])
-def place(
-    request: pytest.FixtureRequest, namespaces: Callable[[str], str], tmp_path: Path
-) -> Iterator[TranslationPlace]:
-    """With both clients' leases, on one of the paths."""
-    made = TranslationPlace(namespaces, tmp_path)
-    try:
-        made.start(fast_path=request.param)
-        yield made
-    finally:
-        made.stop()
 
 
 def raw(node: str, address: str, protocol: int) -> socket.socket:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,35 +40,12 @@ LARGEST = 1280 - 48
 """UDP payload of an IPv6 packet of 1280 bytes."""
 
 
-@pytest.fixture(params=[True, False], ids=["ebpf", "python"])
-def place(
-    request: pytest.FixtureRequest, namespaces: Callable[[str], str], tmp_path: Path
-) -> Iterator[TranslationPlace]:
-    """With both clients' leases, on one of the paths."""
-    made = TranslationPlace(namespaces, tmp_path)
-    try:
-        made.start(fast_path=request.param)
-        yield made
-    finally:
-        made.stop()
-
-
 @pytest.fixture(autouse=True)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     """Shows the translator's log where a test fails."""
     yield
     with contextlib.suppress(FileNotFoundError):
         sys.stderr.write((tmp_path / "log").read_text())
-
-
-@pytest.fixture
-def bare(namespaces: Callable[[str], str], tmp_path: Path) -> Iterator[TranslationPlace]:
-    """Nothing started."""
-    made = TranslationPlace(namespaces, tmp_path)
-    try:
-        yield made
-    finally:
-        made.stop()
 
 
 def carried(sender: socket.socket, receiver: socket.socket, size: int, to: tuple[str, int]) -> bool:
