@@ -205,45 +205,51 @@ def external_names(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("FARM-NLB-NAMES")
 def nlb_names(facts: Facts) -> Iterator[Case]:
     """NLB, and fewer than three addresses under the name; a note where the farm may be behind another balancer."""
-    balancing = _balancing(facts)
+    balancing, setting = _balancing(facts), facts.isatap_policy_router or facts.isatap_router
     lookups = [lookup for lookup in router_lookup(facts) if lookup.addresses]
     addresses = {address for lookup in lookups for address in lookup.addresses}
     told = facts.told.nodes | facts.told.virtual
+    if setting is not None and (literal := any_address(setting.value)) is not None:
+        addresses.add(literal)
     missing = [address for address in told if address not in addresses and address.version == 4]
     few = 0 < len(addresses) < 3 or (facts.told.nodes and addresses & told.keys() and missing)
     if few and stated(balancing, "nlb", "some"):
         words = (f"without {', '.join(map(str, missing))}",) if missing else ()
         variant = "other-balancer" if stated(balancing, "some") else ""
-        yield Case((*quotes(balancing, *lookups), *words), variant=variant)
+        seen = quotes(balancing, *lookups, None if lookups else setting)
+        yield Case((*seen, *words), variant=variant)
 
 
 @rule("FARM-NODE-ADDRESS")
 def node_address(facts: Facts) -> Iterator[Case]:
-    """A name that clients use, or the DNS server of a name rule, is a node's alone; of nodes that people have named."""
+    """A name that clients use, or the DNS server of a name rule, is a node's alone; of nodes that people have named.
+    The ISATAP router's name is rightly of each node: FARM-NLB-NAMES judges it."""
     nodes, virtual = facts.told.nodes, facts.told.virtual
     used = [(one.name, set(one.addresses), one.quote) for one in facts.lookups if _shared(facts, one.name)]
     for one in rules_known(facts):
         servers = {found for text in one.servers if (found := any_address(text))}
         used.append((one.namespace, servers, one.quote))
-    if facts.isatap_router is not None and (set_to := any_address(facts.isatap_router.value)) is not None:
-        used.append(("the ISATAP router", {set_to}, facts.isatap_router.quote))
     for name, addresses, quote in used if virtual else ():
         own = [nodes[one] for one in addresses if one in nodes]
         if own and not addresses & virtual.keys():
-            versions = {address.version for address in addresses}
-            right = next((one for one in virtual if one.version in versions), None)
+            alike = {(address.version, of_intranets(address)) for address in addresses}
+            right = next((one for one in virtual if (one.version, of_intranets(one)) in alike), None)
             yield Case((quote, own[0]), {"NAME": name, "VIRTUAL": right})
 
 
 def _shared(facts: Facts, name: str) -> bool:
     """A name of the whole farm: the gateway's, the location server's, or one that is called so."""
     lower = name.lower().rstrip(".")
+    if name in {one.name for one in router_lookup(facts)} or "isatap" in lower.partition(".")[0]:
+        return False
     return lower in (gateway(facts), location(facts)) or _OF_FARMS.match(lower) is not None
 
 
 _OF_FARMS = re.compile(
-    r"(?:nls|da|directaccess|ra|remote|remoteaccess|vpn|gw|gateway|access|iphttps)(?:-?[a-z]+)?\."
+    r"(?:nls|da|directaccess|ra|remote|remote-?access|vpn|gw|gateway|access|iphttps)"
+    r"(?:-?(?:nls|gw|gateway|access|vip|cluster))?\."
 )
+"""Without what a node's own name may end in (``da-a``, ``remote-server``): that rightly leads to the node."""
 
 
 @rule("FARM-CLIENT-PREFIX")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.doctor.bundles import CLIENT, SERVER, Bundle, changed, interface
-from tests.unit.doctor.judging import found
+from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.rules.cases import (
     NAME,
     alone,
@@ -97,3 +97,65 @@ def test_what_runs_is_not_to_be_switched_on() -> None:
     assert steps == ("Set-NetNatTransitionConfiguration -State Enabled",)
     steps = found(changed(SERVER, "dnsTransition", [{"State": "Disabled"}]))["SERVER-TRANSLATION-OFF"].remedy
     assert steps == ("Set-NetDnsTransitionConfiguration -State Enabled",)
+
+
+FARM = """
+Two DirectAccess nodes with NLB: node 1 is {prefix}.11, node 2 is {prefix}.12, VIP {prefix}.10.
+{more}
+C:\\>nslookup {name}
+Server:  dc1.corp.example
+Address:  10.5.0.2
+
+Name:    {name}
+Addresses:  {prefix}.11
+          {prefix}.12
+
+"""
+SETTING = """
+PS C:\\> Get-NetIsatapConfiguration
+
+State  : Enabled
+Router : {router}
+
+"""
+
+
+def farms(text: str) -> set[str]:
+    return {code for code in pasted(text) if code.startswith("FARM-")}
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("da-isatap.corp.example", ""),
+        ("isatap.corp.example", ""),
+        ("gw.corp.example", SETTING.format(router="gw.corp.example")),
+    ],
+)
+def test_the_routers_name_is_rightly_of_each_node(name: str, more: str) -> None:
+    """With NLB it has every node's own address: no word that it ought to lead to the virtual one alone."""
+    assert farms(FARM.format(name=name, more=more, prefix="10.5.1")) == {"FARM-NLB-NAMES"}
+
+
+def test_a_router_that_is_set_by_one_nodes_address_needs_a_name_of_all() -> None:
+    text = FARM.partition("C:")[0].format(more=SETTING.format(router="10.5.1.11"), prefix="10.5.1")
+    assert farms(text) == {"FARM-NLB-NAMES"}
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("directaccess-nls.corp.example", {"FARM-NODE-ADDRESS"}),
+        ("remote.corp.example", {"FARM-NODE-ADDRESS"}),
+        ("da-east.corp.example", set()),
+        ("dave.corp.example", set()),
+    ],
+)
+def test_a_nodes_own_name_rightly_leads_to_it(name: str, codes: set[str]) -> None:
+    assert farms(FARM.format(name=name, more="", prefix="10.5.1")) == codes
+
+
+def test_what_is_found_outside_belongs_to_the_virtual_address_outside() -> None:
+    text = FARM.format(name="da.corp.example", more="", prefix="203.0.113")
+    text = text.replace("VIP 203", "internal VIP 10.5.1.10, external VIP 203")
+    assert pasted(text)["FARM-NODE-ADDRESS"].remedy[0] == "let da.corp.example lead to 203.0.113.10"
