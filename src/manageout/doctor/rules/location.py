@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from manageout.doctor.facts import Facts
+from manageout.doctor.facts import Facts, Lookup
 from manageout.doctor.rules.evidence import inner, location, of_intranets, quotes, stated
 from manageout.doctor.rules.iphttps import no_ipsec, tunnel_up
-from manageout.doctor.rules.nrpt import covers
+from manageout.doctor.rules.nrpt import covers, passed_by
 from manageout.doctor.rules.rule import Case, Theme
 from manageout.windows.policies import ASSISTANT
 
@@ -55,16 +55,36 @@ _SUBSTATUS = (
 
 @rule("LOCATION-PROBE")
 def probe(facts: Facts) -> Iterator[Case]:
-    """Looked up, and the address is not among the answers; an error where the machine says that it is not connected
-    though its tunnel is up."""
-    if facts.probe is None or stated(facts.inside, True):
+    """Looked up as the name rules say, and the address is not among the answers; an error where the machine says that
+    it is not connected though its tunnel is up."""
+    if stated(facts.inside, True):
         return
-    name, address = facts.probe.value
-    lookups = [lookup for lookup in facts.lookups if lookup.name.lower().rstrip(".") == name]
-    if lookups and ip_address(address) not in {a for lookup in lookups for a in lookup.addresses}:
+    asked = [lookup for lookup in facts.lookups if passed_by(facts, lookup) is None]
+    if facts.probe is not None:
+        name, address = facts.probe.value
+        lookups = [lookup for lookup in asked if lookup.name.lower().rstrip(".") == name]
+        wrong = ip_address(address) not in {a for lookup in lookups for a in lookup.addresses}
+    else:
+        lookups = [lookup for lookup in asked if lookup.name.lower().startswith(f"{PROBE}.")]
+        wrong = not any(lookup.addresses for lookup in lookups) and _zone_known(asked, lookups)
+    if lookups and wrong:
         cause = facts.connection is not None and tunnel_up(facts)
         said = quotes(facts.connection, facts.iphttps_status) if cause else ()
         yield Case((*quotes(facts.probe, *lookups), *said), severity="error" if cause else None)
+
+
+PROBE = "directaccess-corpconnectivityhost"
+"""What DirectAccess calls the name that must be answered, where the policy does not show it."""
+
+
+def _zone_known(asked: list[Lookup], failed: list[Lookup]) -> bool:
+    """Whether a server that did not find the name found another of its zone: others do not know the intranet's."""
+    known = {(one.server, _zone(one)) for one in asked if one.addresses}
+    return any((one.server, _zone(one)) in known for one in failed)
+
+
+def _zone(lookup: Lookup) -> str:
+    return lookup.name.lower().rstrip(".").partition(".")[2]
 
 
 @rule("LOCATION-NO-PING")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
 
-from manageout.doctor.facts import Facts, NrptRule
+from manageout.doctor.facts import Facts, Lookup, NrptRule
 from manageout.doctor.rules.evidence import gateway, location, location_url, quotes, stated
 from manageout.doctor.rules.iphttps import tunnel_up
 from manageout.doctor.rules.rule import Theme
@@ -99,13 +99,18 @@ def fallback(facts: Facts) -> Iterator[tuple[str, ...]]:
     yield stated(facts.nrpt_fallback, "fallbackunsecure")
 
 
+def passed_by(facts: Facts, lookup: Lookup) -> NrptRule | None:
+    """The rule with servers that a look-up at another server did not follow."""
+    found = rule_of(facts, lookup.name.rstrip("."))
+    past = found is not None and found.servers and lookup.server and lookup.server not in found.servers
+    return found if past else None
+
+
 @rule("NRPT-NSLOOKUP")
 def nslookup(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A failed nslookup of a name for which there is a rule with servers, at another server."""
     for lookup in facts.lookups:
-        found = rule_of(facts, lookup.name)
-        failed = lookup.server and not lookup.addresses
-        if failed and found is not None and found.servers and lookup.server not in found.servers:
+        if not lookup.addresses and (found := passed_by(facts, lookup)) is not None:
             yield quotes(lookup, found)
 
 

@@ -143,6 +143,52 @@ def test_the_probe_stands_above_the_status_that_comes_of_it() -> None:
     assert "LOCATION-PROBE" not in down and "IPHTTPS-TIMEOUT" in down
 
 
+RESOLVED = """PS C:\\> Resolve-DnsName directaccess-WebProbeHost.corp.quarry.example -Server dc1
+
+Name                                           Type   TTL   Section    IPAddress
+----                                           ----   ---   -------    ---------
+directaccess-WebProbeHost.corp.quarry.example  A      3600  Answer     10.12.0.40
+
+"""
+MISSING = """PS C:\\> Resolve-DnsName directaccess-corpConnectivityHost.corp.quarry.example -Server dc1
+Resolve-DnsName : directaccess-corpConnectivityHost.corp.quarry.example : DNS name does not exist
+At line:1 char:1
+
+"""
+
+
+def test_the_probes_well_known_name_is_enough_where_its_zone_is_known() -> None:
+    told = pasted(MISSING + RESOLVED)["LOCATION-PROBE"]
+    assert told.severity == "warning" and "A 127.0.0.1" in told.remedy[0]
+    found_it = RESOLVED.replace(
+        "WebProbeHost.corp.quarry.example ", "corpConnectivityHost.corp.quarry.example"
+    )
+    assert "LOCATION-PROBE" not in pasted(found_it + RESOLVED)
+
+
+@pytest.mark.parametrize("other", ["", RESOLVED.replace("corp.quarry", "sales.quarry")])
+def test_a_server_that_knows_nothing_of_the_zone_is_no_witness(other: str) -> None:
+    """As that of a hotel, which is asked by nslookup or without the name rules."""
+    assert "LOCATION-PROBE" not in pasted(MISSING + other)
+
+
+RULES = """PS> Get-DnsClientNrptPolicy
+
+Namespace              : .corp.quarry.example
+DirectAccessDnsServers : {server}
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("server", "code"), [("fd44:2b7c:dd04:3333::1", "LOCATION-PROBE"), ("fd99::1", "NRPT-NSLOOKUP")]
+)
+def test_a_probe_that_was_asked_past_the_name_rules_says_nothing(server: str, code: str) -> None:
+    text = PROBE.format(code="0x0", status="IPHTTPS interface active").partition("PS> Get-NCSI")
+    told = set(pasted(RULES.format(server=server) + "".join(text[1:])))
+    assert told & {"LOCATION-PROBE", "NRPT-NSLOOKUP"} == {code}
+
+
 def test_no_tunnel_is_missed_that_is_quoted_as_up() -> None:
     up = found(located(CLIENT, "Error", "CouldNotContactDirectAccessServer"))["LOCATION-FAILED"]
     assert "active" in str(up.seen) and "Neither IP-HTTPS" not in up.cause
