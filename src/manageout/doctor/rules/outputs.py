@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from manageout.doctor.facts import Dropped, Facts, Filtered, Unreached
+from manageout.doctor.facts import Dropped, Facts, Filtered, Role, Unreached
 from manageout.doctor.rules.rule import Case, Severity, Theme
 
 rule = Theme()
@@ -55,9 +55,21 @@ _OURS = re.compile(
 """Names of policies that are about what is judged here."""
 
 
-def _severity(one: Filtered) -> Severity | None:
-    """Policies for others are denied everywhere."""
-    return None if _OURS.search(one.name) else "note"
+_FOR: dict[Role, re.Pattern[str]] = {
+    "server": re.compile(r"server|serveur|servidor|serwer|(?<![a-z])srv", re.I),
+    "client": re.compile(r"client|direct ?access|(?<![a-z])da(?![a-z])|ip-?https|nrpt", re.I),
+    "manager": re.compile(r"isatap|manage.?out", re.I),
+}
+"""Role -> names of policies that are for it; what is for servers is for nobody else."""
+
+
+def _severity(facts: Facts, one: Filtered) -> Severity | None:
+    """Policies for others are denied everywhere: DirectAccess links those of its servers and of its clients to the
+    whole domain, and each computer but those is denied."""
+    role: Role = "manager" if facts.role == "unknown" and facts.of_kind("isatap") else facts.role
+    named = [each for each, names in _FOR.items() if names.search(one.name)]
+    others = named and role not in (named[:1] if "server" in named else [*named, "unknown"])
+    return "note" if others or not _OURS.search(one.name) else None
 
 
 def _seen(one: Filtered) -> tuple[str, ...]:
@@ -69,7 +81,7 @@ def denied(facts: Facts) -> Iterator[Case]:
     """By security filtering."""
     for one in facts.filtered:
         if one.reason == "security":
-            yield Case(_seen(one), {"NAME": one.name}, severity=_severity(one))
+            yield Case(_seen(one), {"NAME": one.name}, severity=_severity(facts, one))
 
 
 @rule("POLICY-WMI")
@@ -77,7 +89,7 @@ def wmi(facts: Facts) -> Iterator[Case]:
     """By its WMI filter."""
     for one in facts.filtered:
         if one.reason == "wmi":
-            yield Case((one.quote,), {"NAME": one.name}, severity=_severity(one))
+            yield Case((one.quote,), {"NAME": one.name}, severity=_severity(facts, one))
 
 
 @rule("POLICY-DISABLED")
@@ -85,7 +97,7 @@ def disabled(facts: Facts) -> Iterator[Case]:
     """The link or the policy is switched off, or it holds nothing for computers though its name is one of ours."""
     for one in facts.filtered:
         if one.reason in ("disabled", "empty") and _OURS.search(one.name):
-            yield Case((one.quote,), {"NAME": one.name})
+            yield Case((one.quote,), {"NAME": one.name}, severity=_severity(facts, one))
 
 
 @rule("BINDING")
