@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 
 from manageout.doctor.facts import Dropped, Facts, Filtered, Role, Unreached
+from manageout.doctor.rules.evidence import of_intranets, stated
 from manageout.doctor.rules.rule import Case, Severity, Theme
+from manageout.windows.text import any_address
 
 rule = Theme()
 
@@ -116,10 +119,13 @@ def binding(facts: Facts) -> Iterator[Case]:
 
 
 @rule("CERTIFICATE-NONE")
-def none(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """The computer's store was listed, and is empty."""
+def none(facts: Facts) -> Iterator[Case]:
+    """The computer's store was listed, and is empty; a note where nothing says that IPsec or the connection fails, as
+    managers need none, nor clients of the Kerberos proxy."""
+    silent = facts.role != "manager" and stated(facts.ipsec, 0)
+    failed = facts.ike or facts.connection or silent or facts.role == "server"
     if facts.nothing.get("cert:my") and facts.held is not None:
-        yield (facts.nothing["cert:my"],)
+        yield Case((facts.nothing["cert:my"],), severity=None if failed else "note")
 
 
 @rule("IPSEC-CREDENTIALS")
@@ -138,16 +144,31 @@ _WANTED: dict[tuple[str, int | None], str] = {
 
 @rule("FIREWALL-DROPS")
 def drops(facts: Facts) -> Iterator[Case]:
-    """The firewall's own log, or events 5152 and 5157."""
-    groups: dict[tuple[str, int | None, bool], list[Dropped]] = {}
+    """The firewall's own log, or events 5152 and 5157; a note of what may be a neighbour, for managers reach clients
+    over IPv6."""
+    groups: dict[tuple[str, int | None, bool, bool], list[Dropped]] = {}
     for one in facts.dropped:
         protocol = "41" if one.protocol in ("41", "IPV6", "IPV6-ENCAP") else one.protocol
         port = one.port if protocol in ("TCP", "UDP") else None
-        if (protocol, port) in _WANTED:
-            groups.setdefault((protocol, port, one.inbound is not False), []).append(one)
-    for (protocol, port, inbound), found in groups.items():
-        seen = (f"{found[0].quote} ({len(found)} times): {_WANTED[protocol, port]}",)
+        inbound, six = one.inbound is not False, isinstance(any_address(one.source), IPv6Address)
+        if (what := _WANTED.get((protocol, port))) and not (inbound and _noise(facts, what, one)):
+            near = what == "managing" and inbound and not six
+            groups.setdefault((protocol, port, inbound, near), []).append(one)
+    for (protocol, port, inbound, near), found in groups.items():
+        what = _WANTED[protocol, port]
+        seen = (f"{found[0].quote} ({len(found)} times): {what}",)
         from_, to, direction = found[0].source, found[0].target, "Inbound" if inbound else "Outbound"
+        variant = "protocol" if port is None else "outbound" if not inbound else ""
         yield Case(
             seen, {"PROTOCOL": protocol, "PORT": port, "DIRECTION": direction, "SOURCE": from_, "AT": to},
-            "" if port else "protocol")  # fmt: skip
+            "managing" if inbound and what == "managing" else variant, "note" if near else None)  # fmt: skip
+
+
+def _noise(facts: Facts, what: str, one: Dropped) -> bool:
+    """What comes in from anywhere and is rightly dropped: attempts of the Internet at ports of managing, and at a
+    client's that only servers have open."""
+    source = any_address(one.source)
+    if what != "managing":
+        return facts.role == "client" and what != "ISATAP"
+    inner = source is not None and (source.version == 6 or of_intranets(source))
+    return not inner or (source is not None and source.is_link_local)

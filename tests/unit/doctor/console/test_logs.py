@@ -42,6 +42,37 @@ def test_drops_that_matter(row: str, words: str) -> None:
     assert "(2 times)" in found["FIREWALL-DROPS"].seen[0]
 
 
+@pytest.mark.parametrize(
+    ("row", "severity"),
+    [
+        ("DROP TCP 198.51.100.7 192.168.1.9 50122 445 52 S 1 0 64240 - - - RECEIVE", ""),
+        ("DROP TCP 198.51.100.7 192.168.1.9 50122 3389 52 S 1 0 64240 - - - RECEIVE", ""),
+        ("DROP TCP fe80::7 fe80::9 50122 445 52 S 1 0 64240 - - - RECEIVE", ""),
+        ("DROP TCP 192.168.1.30 192.168.1.9 50122 445 52 S 1 0 64240 - - - RECEIVE", "note"),
+        ("DROP TCP fd12::1:0:5efe:10.0.0.9 fd12:0:0:1000::9 50122 3389 52 S 1 0 9 - - - RECEIVE", "error"),
+        ("DROP TCP 192.168.1.9 198.51.100.7 50122 443 52 S 1 0 64240 - - - SEND", "error"),
+    ],
+)  # fmt: skip
+def test_what_comes_of_the_internet_to_ports_of_managing_is_rightly_dropped(row: str, severity: str) -> None:
+    told = pasted(LOG + f"2026-05-24 09:14:02 {row}\n")
+    assert {code: one.severity for code, one in told.items()} == (
+        {"FIREWALL-DROPS": severity} if severity else {}
+    )
+
+
+def test_a_rule_for_managers_lets_in_nobody_else_and_one_outbound_names_the_other_end() -> None:
+    inbound = "DROP TCP fd00::7 fd00::9 50122 3389 52 S 1 0 64240 - - - RECEIVE"
+    outbound = "DROP TCP 10.7.1.9 198.51.100.7 50122 443 52 S 1 0 64240 - - - SEND"
+    steps = [
+        pasted(LOG + f"2026-05-24 09:14:02 {row}\n")["FIREWALL-DROPS"].remedy[0]
+        for row in (inbound, outbound)
+    ]
+    assert (
+        "-RemoteAddress PREFIX" in steps[0]
+        and "-Direction Outbound -Protocol TCP -RemotePort 443" in steps[1]
+    )
+
+
 def test_noise_is_no_fault() -> None:
     rows = "2026-05-24 09:14:02 DROP UDP 10.7.1.25 10.7.255.255 137 137 78 - - - - - - - RECEIVE\n"
     rows += "2026-05-24 09:14:03 ALLOW TCP 10.7.1.25 10.7.2.10 50000 443 0 - 0 0 0 - - - RECEIVE\n"

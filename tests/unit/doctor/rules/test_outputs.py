@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.doctor.facts import Facts, Filtered, Role
+from manageout.doctor.facts import Facts, Filtered, Role, Seen
 from tests.unit.doctor.judging import found
 
 
@@ -44,3 +44,22 @@ def test_a_policy_is_rightly_kept_from_machines_that_it_is_not_for(
     """DirectAccess links both of its policies to the whole domain."""
     (told,) = found(Facts("x", role=role, filtered=[Filtered(name, reason, "line")])).values()
     assert told.code.startswith("POLICY-") and told.severity == severity
+
+
+@pytest.mark.parametrize(
+    ("fields", "severity"),
+    [
+        ({}, "note"),
+        ({"role": "manager"}, "note"),
+        ({"role": "client", "inside": Seen(False, "ConnectedRemotely")}, "note"),
+        ({"connection": Seen("Error", "Status: Error")}, "error"),
+        ({"ike": [Seen("credentials", "IKE authentication credentials")]}, "error"),
+        ({"role": "server"}, "error"),
+    ],
+)
+def test_an_empty_store_is_a_fault_where_something_fails(fields: dict[str, object], severity: str) -> None:
+    """Clients of the Kerberos proxy have no certificate, nor have managers."""
+    machine = Facts("x", nothing={"cert:my": "dir Cert: nothing"}, held={})
+    for name, value in fields.items():
+        setattr(machine, name, value)
+    assert found(machine)["CERTIFICATE-NONE"].severity == severity
