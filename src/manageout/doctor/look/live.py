@@ -136,7 +136,8 @@ class _LiveLook(Gatherer):
         if self._status is not None:
             roles = self._status.get("roles", {})
             waiting = tuple(name for name, role in roles.items() if not role.get("ready", True))
-            return results.Daemon(True, "", waiting, tuple(map(Finding.of, self._status.get("findings", ()))))
+            findings = tuple(Finding.of(row)[:4] for row in self._status.get("findings", ()))
+            return results.Daemon(True, "", waiting, findings)
         assert self._silence is not None, "one of both"
         if self._site is None:
             return self._killed(self._silence.message)

@@ -257,7 +257,7 @@ def _untracked(host: Checked) -> Findings:
     if shutil.which("nft") is None or privileges.Capability.NET_ADMIN not in privileges.effective():
         return  # told above
     for fault in untracked.harm(host.site):
-        yield warning(*fault)
+        yield warning(fault.what, fault.remedy)
 
 
 def _unreachable(host: Checked) -> Findings:

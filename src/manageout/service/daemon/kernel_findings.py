@@ -6,31 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from manageout.linux.netlink.links import KernelRoute
 from manageout.service.daemon.desired import DesiredRoute
-from manageout.service.daemon.reconcile import Step, StepKind
-from manageout.service.process.finding import Trouble
-
-REMEDIES = {
-    StepKind.FORWARDING: "find who switches it off: grep -r forward /etc/sysctl.conf /etc/sysctl.d /etc/ufw;"
-    " then sysctl -w {about}=1",
-    StepKind.IPV6: "find who switches it off: grep -r disable_ipv6 /etc/sysctl.conf /etc/sysctl.d;"
-    " then sysctl -w {about}=0",
-    StepKind.SETTING: "find who sets it: grep -r {last} /etc/sysctl.conf /etc/sysctl.d; then reload manageout",
-    StepKind.DEVICE: "find who sets it down (NetworkManager, systemd-networkd: let them leave mo-* alone)",
-    StepKind.ADDRESS: "find who takes it away (NetworkManager, systemd-networkd: let them leave mo-* alone)",
-    StepKind.ROUTE: "see `ip route` and `ip -6 route`: the next hop must be on a link of this machine, and nobody may"
-    " take routes of protocol 61 away (systemd-networkd: ManageForeignRoutes=no)",
-}
+from manageout.service.daemon.reconcile import Step
+from manageout.service.process.finding import Finding, finding
 
 
-def unmended(step: Step, why: str) -> Trouble:
+def unmended(step: Step, why: str) -> Finding:
     """A step that was not taken, or failed."""
-    warning = step.kind is StepKind.SETTING
-    remedy = REMEDIES.get(step.kind, "see the log").format(about=step.about, last=step.about.split("/")[-1])
-    what = f"{step.about}: {why}; wanted: {step.text}"
-    return Trouble(step.kind.value, step.about, "warning" if warning else "error", what, remedy)
+    last = step.about.split("/")[-1]
+    return finding(step.kind.value, step.about, why=why, wanted=step.text, last=last)
 
 
-def overruled(routes: Iterable[tuple[DesiredRoute, KernelRoute | None]]) -> Iterator[Trouble]:
+def overruled(routes: Iterable[tuple[DesiredRoute, KernelRoute | None]]) -> Iterator[Finding]:
     """Ours, and those that packets follow instead."""
     for ours, other in routes:
         way = (
@@ -40,8 +26,5 @@ def overruled(routes: Iterable[tuple[DesiredRoute, KernelRoute | None]]) -> Iter
             if other
             else "nowhere"
         )
-        what = f"packets to {ours.prefix} go {way}, not {ours}"
-        remedy = (
-            f"ip route show {ours.prefix}: another route with a smaller metric stands before ours; remove it"
-        )
-        yield Trouble(StepKind.ROUTE.value, f"{ours.prefix} overruled", "error", what, remedy)
+        about = f"{ours.prefix} overruled"
+        yield finding("ROUTE-TAKEN.overruled", about, prefix=ours.prefix, way=way, ours=ours)

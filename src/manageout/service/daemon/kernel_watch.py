@@ -34,7 +34,7 @@ from manageout.service.daemon.network_cards import NetworkCards
 from manageout.service.daemon.reconcile import Reconciler, Step, StepKind
 from manageout.service.policy.filter_watch import FilterWatch
 from manageout.service.policy.surroundings import Surroundings
-from manageout.service.process.finding import Board, Finding, Trouble
+from manageout.service.process.finding import Board, Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
@@ -186,7 +186,7 @@ class KernelWatch(Role):
             self._reload_rules()
         self._seen = around
 
-    def _overruled(self) -> list[Trouble]:
+    def _overruled(self) -> list[Finding]:
         """Routes of ours that are there, but that no packet follows."""
         return list(kernel_findings.overruled(self._reconciler.overruled(self._wanted())))
 
@@ -199,9 +199,9 @@ class KernelWatch(Role):
 
     # --- Mending ----------------------------------------------------------------------------------------
 
-    def _mend(self, now: float, steps: Iterator[Step]) -> list[Trouble]:
+    def _mend(self, now: float, steps: Iterator[Step]) -> list[Finding]:
         """Take the steps that may be taken; what stays wrong."""
-        rows: list[Trouble] = []
+        rows: list[Finding] = []
         wrong: set[Hashable] = set()
         for step in steps:
             key = (step.kind.value, step.about)
@@ -212,7 +212,7 @@ class KernelWatch(Role):
             self._restraint.found_right(left)
         return rows
 
-    def _take(self, step: Step, key: tuple[str, str], now: float) -> Trouble | None:
+    def _take(self, step: Step, key: tuple[str, str], now: float) -> Finding | None:
         if step.kind.shared and not self._restraint.may(key, now):
             why = self._refusals.get(key, "set otherwise again and again")
             return kernel_findings.unmended(step, f"{why}; left so")

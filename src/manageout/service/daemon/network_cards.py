@@ -8,8 +8,7 @@ from ipaddress import ip_network
 from manageout.errors import ManageoutError
 from manageout.linux.host import sysctl
 from manageout.linux.netlink.links import Address, Interface, Netlink, Network, NetworkLink
-from manageout.service.daemon.reconcile import StepKind
-from manageout.service.process.finding import Trouble
+from manageout.service.process.finding import Finding, finding
 from manageout.site.plan import DEVICES
 from manageout.site.tables.site import Site
 from manageout.wire.host_port import HostPort
@@ -27,7 +26,7 @@ class NetworkCards:
         self._netlink = netlink
         self._ways: dict[str, str] = {}
 
-    def look(self, site: Site) -> list[Trouble]:
+    def look(self, site: Site) -> list[Finding]:
         """What is wrong now. Raises :class:`ManageoutError`."""
         holdings = self._netlink.holdings()
         links = {link.name: link for link, _ in holdings}
@@ -53,7 +52,7 @@ class NetworkCards:
             return None
         return None if dev in DEVICES or dev == "lo" else dev
 
-    def _forwarding(self, site: Site) -> Iterator[Trouble]:
+    def _forwarding(self, site: Site) -> Iterator[Finding]:
         """In IPv4 each device forwards what it receives, or does not; it may be meant for one that we do not need."""
         if site.translation is None:
             return
@@ -64,9 +63,7 @@ class NetworkCards:
         ):  # private networks that are not here go the default way
             name = f"net/ipv4/conf/{dev}/forwarding"
             if sysctl.find(name) == "0":
-                what = f"{dev} does not forward IPv4: packets to leases and answers to clients end there"
-                remedy = f"find who switches it off; then sysctl -w {name}=1"
-                yield Trouble(StepKind.FORWARDING.value, name, "error", what, remedy)
+                yield finding("FORWARDING-OFF.card", name, dev=dev)
 
 
 def _places(site: Site) -> dict[Address, str]:
@@ -94,26 +91,16 @@ def _intranet(site: Site) -> dict[str, Network]:
     return {f"the intranet {each}": each for each in site.policy.intranet[:MOST]}
 
 
-def _address(address: Address, place: str, holders: dict[Address, NetworkLink]) -> list[Trouble]:
+def _address(address: Address, place: str, holders: dict[Address, NetworkLink]) -> list[Finding]:
     if address in holders:
         link = holders[address]
         return _card(link.name, f"which holds {address} ({place})", link)
-    what = f"{address} ({place}) is on no device of this machine: its card, or the address, is gone"
-    remedy = f"bring the card back, or: ip address add {address}/LENGTH dev DEVICE; the rest comes by itself"
-    return [Trouble("UNDERLAY-GONE", str(address), "error", what, remedy)]
+    return [finding("UNDERLAY-GONE.address", str(address), place=place)]
 
 
-def _card(name: str, use: str, link: NetworkLink | None) -> list[Trouble]:
+def _card(name: str, use: str, link: NetworkLink | None) -> list[Finding]:
     if link is None:
-        what, remedy = f"{name}, {use}, is gone", "bring the card back; the rest comes by itself"
-        return [Trouble("UNDERLAY-GONE", name, "error", what, remedy)]
+        return [finding("UNDERLAY-GONE", name, use=use)]
     if not link.up:
-        return [
-            Trouble("UNDERLAY-DOWN", name, "error", f"{name}, {use}, is set down", f"ip link set {name} up")
-        ]
-    if not link.carrier:
-        what = f"{name}, {use}, has no carrier"
-        return [
-            Trouble("UNDERLAY-DOWN", name, "error", what, f"look at cable and switch: ip link show {name}")
-        ]
-    return []
+        return [finding("UNDERLAY-DOWN", name, use=use)]
+    return [] if link.carrier else [finding("UNDERLAY-DOWN.carrier", name, use=use)]

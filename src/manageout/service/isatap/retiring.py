@@ -13,7 +13,7 @@ from pathlib import Path
 from manageout.errors import ManageoutError
 from manageout.protocol.core.prefixes import Prefix
 from manageout.service.process.files import replace_file
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.state.retire import RetireStore
 
 TOLD = "retire.told"
@@ -68,8 +68,7 @@ class Retiring:
         """What somebody should look at."""
         if self.fault is None:
             return []
-        what = f"who retires cannot be read, what was known holds: {self.fault.message}"
-        return [Finding("RETIRE-UNREADABLE", "warning", what, self.fault.hint)]
+        return [finding("RETIRE-UNREADABLE", why=self.fault.message, hint=self.fault.hint)]
 
     def _look(self) -> Stamp | None:
         try:

@@ -23,7 +23,7 @@ from manageout.service.isatap.host_names import HostNames
 from manageout.service.isatap.io import IsatapIo
 from manageout.service.isatap.retiring import Retiring
 from manageout.service.process.fast_path import RoleFastPath
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, HostRow, RoleStatus
@@ -267,9 +267,7 @@ class IsatapRouterService(Role):
         stored = self._store.findings("HOSTS", "after a restart those of now would be forgotten")
         found = [*self._retiring.findings(), *stored, *self._fast.findings()]
         if self._slow_hosts and self._fast.programs is not None:
-            what = f"the fast path had no room for a host {self._slow_hosts} times: its packets take the slow path"
-            remedy = "reload, which makes its tables anew; if it comes back, set isatap.max_hosts higher"
-            found.append(Finding("ISATAP-FAST-PATH-FULL", "warning", what, remedy))
+            found.append(finding("ISATAP-FAST-PATH-FULL", times=self._slow_hosts))
         return found
 
     def drops(self) -> list[DropRow]:

@@ -20,7 +20,7 @@ from manageout.linux.nft.tables import OURS
 from manageout.service.policy import untracked
 from manageout.service.probe.machine import filters
 from manageout.service.probe.results import Judged, Kind
-from manageout.service.process.finding import Board, Trouble
+from manageout.service.process.finding import Board, Finding, finding
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -91,15 +91,14 @@ class FilterWatch:
         judged = await asyncio.to_thread(filters, self._site, self._plan, ())
         self._board.show("filters", dropped(judged), time.monotonic())
         harm = await asyncio.to_thread(untracked.harm, self._site)
-        self._board.show("untracked", untracked.troubles(harm), time.monotonic())
+        self._board.show("untracked", harm, time.monotonic())
 
 
-def dropped(judged: Iterable[Judged]) -> Iterator[Trouble]:
+def dropped(judged: Iterable[Judged]) -> Iterator[Finding]:
     """A row for each rule or chain that drops what must pass."""
     for rule, kinds, packet in by_rule(judged, "drop"):
-        what = f"another firewall drops {', '.join(kinds)}: {rule} (such as {packet})"
-        remedy = "; ".join(dict.fromkeys(REMEDIES[kind] for kind in kinds))
-        yield Trouble("FILTER-BLOCKS", rule, "error", what, remedy)
+        remedies = "; ".join(dict.fromkeys(REMEDIES[kind] for kind in kinds))
+        yield finding("FILTER-BLOCKS", rule, kinds=", ".join(kinds), packet=packet, remedies=remedies)
 
 
 def by_rule(

@@ -13,7 +13,7 @@ from manageout.linux.nft.sets import Counted
 from manageout.protocol.core.drops import Drop
 from manageout.service.policy.filter import REFUSALS, set_name
 from manageout.service.policy.sessions import PROTOCOLS
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.rows import DropRow
 from manageout.site.tables.translation import ManagerTable
 from manageout.words import counted
@@ -73,8 +73,7 @@ def findings(names: Mapping[str, str], troubles: Troubles, features: Features) -
     """What an administrator should know. ``names``: state of each manager's name."""
     for name, state in names.items():
         if state:
-            remedy = "correct its DNS record, or the name in [[policy.managers]]"
-            yield Finding("MANAGER-NAME", "warning", f"the manager {name} {state}", remedy)
+            yield finding("MANAGER-NAME", name=name, state=state)
     yield from _of_rules(troubles)
     yield from _of_tracking(features)
 
@@ -82,41 +81,24 @@ def findings(names: Mapping[str, str], troubles: Troubles, features: Features) -
 def _of_tracking(features: Features) -> Iterator[Finding]:
     count, limit = sysctl.find(conntrack.COUNT), sysctl.find(conntrack.MAXIMUM)
     if count and limit and int(count) > CROWDED * int(limit):
-        what = f"the kernel follows {count} connections and has room for {limit}: new ones soon fail"
-        yield Finding("CONNECTIONS-FULL", "error", what, f"raise {conntrack.MAXIMUM}")
-    update = "use a kernel and an nft of Debian 12 or later"
+        yield finding("CONNECTIONS-FULL", count=count, limit=limit, parameter=conntrack.MAXIMUM)
     if not features.counts:
-        what = "this kernel cannot count connections (nft_connlimit): one client may fill the table of all"
-        yield Finding("CONNECTIONS-UNLIMITED", "warning", what, update)
+        yield finding("CONNECTIONS-UNLIMITED")
     if not features.timeouts:
-        what = "this kernel has no time-outs by rule (CONFIG_NF_CONNTRACK_TIMEOUT): idle connections stay for days"
-        yield Finding("CONNECTIONS-STAY", "note", what, update)
+        yield finding("CONNECTIONS-STAY")
 
 
 def _of_rules(troubles: Troubles) -> Iterator[Finding]:
     if troubles.unloaded:
-        what = f"the packet filter is not in force, so nothing passes: {troubles.unloaded}"
-        yield Finding("RULES-MISSING", "error", what, "see the log; it is tried again every two seconds")
+        yield finding("RULES-MISSING", why=troubles.unloaded)
     if troubles.unjudged:
-        what = f"open connections could not be judged by the rules in force: {troubles.unjudged}"
-        yield Finding("RULES-UNJUDGED", "error", what, "see the log; it is tried again every two seconds")
+        yield finding("RULES-UNJUDGED", why=troubles.unjudged)
     if troubles.removed:
-        times = counted(troubles.removed, "time")
-        what = f"something removed or changed our packet filter or its guard, {times} so far; it was loaded again"
-        yield Finding("RULES-REMOVED", "warning", what, "let other firewalls flush their own tables only")
+        yield finding("RULES-REMOVED", times=counted(troubles.removed, "time"))
     if troubles.guarded:
-        what = (
-            f"{counted(troubles.guarded, 'packet')} between devices that are not ours refused lately: this machine"
-            " was no router when the daemon started (Docker and libvirt switch forwarding on only if it is off)"
-        )
-        remedy = (
-            "if it is to be one: net.ipv4.ip_forward=1 (net.ipv6.conf.all.forwarding=1) in /etc/sysctl.d,"
-            " then stop the daemon, sysctl --system, start it"
-        )
-        yield Finding("FORWARDING-GUARDED", "warning", what, remedy)
+        yield finding("FORWARDING-GUARDED", packets=counted(troubles.guarded, "packet"))
     if troubles.shared:
-        what = f"other programs can remove our rules; packets stop until they are back ({troubles.shared})"
-        yield Finding("RULES-SHARED", "note", what, "Linux 5.12 or later, and libnftables1 1.0 or later")
+        yield finding("RULES-SHARED", why=troubles.shared)
 
 
 def drop_rows(

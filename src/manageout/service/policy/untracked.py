@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.evaluate import Hook, Packet, Ruleset
 from manageout.linux.nft.tables import OURS
 from manageout.service.probe import machine as live_host
-from manageout.service.process.finding import Trouble
+from manageout.service.process.finding import Finding, finding
 from manageout.site.tables.site import Site
 from manageout.wire.host_port import HostPort
 from manageout.wire.numbers import ICMP, ICMPV6, PROTOCOL_41
@@ -18,15 +18,8 @@ from manageout.wire.numbers import ICMP, ICMPV6, PROTOCOL_41
 _TOO_BIG = {4: (ICMP, 3), 6: (ICMPV6, 2)}  # RFC 792, RFC 4443 3.2
 
 
-class Harm(NamedTuple):
-    """A rule that does harm, and what to do."""
-
-    what: str
-    remedy: str
-
-
-def harm(site: Site) -> list[Harm]:
-    """What the kernel holds now. Raises :class:`KernelError`, :class:`NotPermitted`."""
+def harm(site: Site) -> list[Finding]:
+    """The rules that do harm, of what the kernel holds now. Raises :class:`KernelError`, :class:`NotPermitted`."""
     objects, _ = nft.ruleset(OURS)
     with Netlink() as netlink:
         questions = [(hook, packet) for hook, _, packet in live_host.untracked(netlink, site)]
@@ -34,12 +27,7 @@ def harm(site: Site) -> list[Harm]:
     return list(dict.fromkeys([*_dropped(Ruleset(objects), questions), *_translated(objects, site, own)]))
 
 
-def troubles(found: Iterable[Harm]) -> Iterator[Trouble]:
-    """A row each."""
-    return (Trouble("LISTENER-UNTRACKED", each.what, "error", each.what, each.remedy) for each in found)
-
-
-def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterator[Harm]:
+def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterator[Finding]:
     """What would pass if it were tracked."""
     for hook, packet in questions:
         state = "new" if hook == "input" else "established"
@@ -48,19 +36,13 @@ def _dropped(rules: Ruleset, questions: Sequence[tuple[Hook, Packet]]) -> Iterat
             direction = "d" if hook == "input" else "s"
             accept = f"tcp {direction}port {port}" if port else "meta l4proto 41"
             what = f"TCP port {port}" if port else "protocol 41"
-            yield Harm(
-                f"{rule} drops {what} ({hook}), because we leave it untracked",
-                f"accept there `{accept}` whatever its state, or `ct state untracked`",
-            )
+            yield finding("LISTENER-UNTRACKED", rule=rule, packet=what, hook=hook, accept=accept)
         if hook == "input" and packet.protocol != PROTOCOL_41:
             kind, number = _TOO_BIG[packet.version]
             error = packet._replace(protocol=kind, icmp_type=number, dport=None, sport=None)
             if rule := _only_untracked(rules, hook, error, "related"):
                 word = "icmp type destination-unreachable" if kind == ICMP else "icmpv6 type packet-too-big"
-                yield Harm(
-                    f"{rule} drops ICMP errors about clients' TLS, which we leave untracked: large packets stop",
-                    f"accept there `{word}` whatever its state, or `ct state untracked`",
-                )
+                yield finding("LISTENER-UNTRACKED.errors", rule=rule, accept=word)
 
 
 def _only_untracked(rules: Ruleset, hook: Hook, packet: Packet, state: str) -> str:
@@ -71,7 +53,7 @@ def _only_untracked(rules: Ruleset, hook: Hook, packet: Packet, state: str) -> s
     return found.rule
 
 
-def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[Harm]:
+def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[Finding]:
     """Address translation to or from a port of ours needs tracking of its packets."""
     listeners = site.gateway.listen if site.gateway is not None else ()
     ports = {HostPort.parse(listener).port for listener in listeners}
@@ -83,10 +65,7 @@ def _translated(objects: Sequence[Any], site: Site, own: set[str]) -> Iterator[H
                 asked = sorted(ports & {port})
             if asked:
                 where = f"nft table {rule.get('family')} {rule.get('table')}, chain {rule.get('chain')}"
-                yield Harm(
-                    f"{where}: address translation of TCP port {asked[0]}, which we leave untracked, has no effect",
-                    "leave it out: name every port that clients use in gateway.listen, or listen on another one",
-                )
+                yield finding("LISTENER-UNTRACKED.nat", where=where, port=asked[0])
 
 
 def _rule(item: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.words import duration
 
 TOLERATED = 10.0
@@ -50,11 +50,5 @@ class SteadyClock:
         if self._jump is not None and self._steady() - self._jump[2] < SHOWN_FOR:
             jump, wall, _ = self._jump
             moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(wall))
-            what = (
-                f"the clock was set {'ahead' if jump > 0 else 'back'} by {duration(abs(jump))}, to {moment}, "
-                "or this machine slept: what was watched is counted by the time that really passed"
-            )
-            remedy = (
-                "see that the clock is kept: timedatectl, chronyc tracking; leases and certificates go by it"
-            )
-            yield Finding("CLOCK-JUMPED", "warning", what, remedy)
+            where = "ahead" if jump > 0 else "back"
+            yield finding("CLOCK-JUMPED", where=where, by=duration(abs(jump)), moment=moment)

@@ -19,7 +19,7 @@ from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.restraint import Restraint
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.rows import DropRow, RoleStatus
 from manageout.wire.address import written
 
@@ -116,13 +116,7 @@ class RoleFastPath(Generic[Programs]):
 
     def findings(self) -> list[Finding]:
         """What was left."""
-        if not self._restraint.left:
-            return []
-        what = f"{self._name}: somebody detaches our eBPF program again and again: packets go through Python, slowly"
-        remedy = (
-            "find who does (bpftool net, tc filter show dev DEVICE ingress), then systemctl reload manageout"
-        )
-        return [Finding("FAST-PATH-DETACHED", "warning", what, remedy)]
+        return [finding("FAST-PATH-DETACHED", role=self._name)] if self._restraint.left else []
 
     def drops(self) -> list[DropRow]:
         """Refused packets by reason and source, of both paths; what only the fast path knows has no ``last``."""

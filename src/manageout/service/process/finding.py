@@ -1,10 +1,17 @@
-"""What a role wants somebody to look at: told on demand, or on a board that tells the log as well."""
+"""What a role wants somebody to look at: told on demand, or on a board that tells the log as well.
+
+Its words stand in findings.toml, which is read when there is something to find. docs/reference/findings.md explains
+each code of it.
+"""
 
 from __future__ import annotations
 
 import logging
+import tomllib
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, cast
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple, cast
 
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.service.process.rows import FindingRow, Severity
@@ -23,6 +30,8 @@ class Finding(NamedTuple):
     severity: Severity
     what: str
     remedy: str
+    about: str = ""
+    """Tells those with the same code on a :class:`Board` apart, if ``what`` does not; it is not shown."""
 
     def shown(self) -> FindingRow:
         """For the control socket."""
@@ -32,32 +41,36 @@ class Finding(NamedTuple):
     def of(cls, row: object) -> Finding:
         """As read from another process, whatever that says."""
         found = row if isinstance(row, dict) else {}
-        code, severity, what, remedy = (str(found.get(field, "")) for field in cls._fields)
+        code, severity, what, remedy = (str(found.get(field, "")) for field in FindingRow.__annotations__)
         return cls(code, cast(Severity, severity), what, remedy)
 
 
-class Trouble(NamedTuple):
-    """A row of a :class:`Board`, which makes a finding of it; ``about`` tells rows with the same code apart."""
+@cache
+def texts() -> dict[str, dict[str, str]]:
+    """findings.toml."""
+    return tomllib.loads(files(__package__).joinpath("findings.toml").read_text(encoding="utf-8"))
 
-    code: str
-    about: str
-    severity: Literal["error", "warning"]
-    what: str
-    remedy: str
+
+def finding(key: str, /, about: str = "", **values: object) -> Finding:
+    """What findings.toml says under ``key``, a code or ``CODE.variant``; ``about`` and ``values`` fill the braces."""
+    code = key.partition(".")[0]
+    text = texts().get(code, {}) | texts()[key]
+    code, what, remedy = (each.format(about=about, **values) for each in (code, text["what"], text["remedy"]))
+    return Finding(code, cast(Severity, text["severity"]), what, remedy, about)
 
 
 class Board:
     """The rows that stand, by the part of the look that found them. The log hears of what comes and what goes."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, dict[tuple[str, str], Trouble]] = {}
+        self._parts: dict[str, dict[tuple[str, str], Finding]] = {}
         self._lines = TokenBucket(LINES, BURST)
         self._unsaid = 0
 
-    def show(self, part: str, rows: Iterable[Trouble], now: float) -> None:
+    def show(self, part: str, rows: Iterable[Finding], now: float) -> None:
         """``rows`` are all that ``part`` has found now."""
         before = self._parts.get(part, {})
-        after = {(row.code, row.about): row for row in rows}
+        after = {(row.code, row.about or row.what): row for row in rows}
         self._parts[part] = after
         for key, row in after.items():
             if key not in before:
@@ -65,7 +78,7 @@ class Board:
                 self.say(level, f"{row.code}: {row.what} ({row.remedy})", now)
         for key, row in before.items():
             if key not in after:
-                self.say(logging.INFO, f"{row.code}: {row.about} is right again", now)
+                self.say(logging.INFO, f"{row.code}: {row.about or row.what} is right again", now)
 
     def say(self, level: int, text: str, now: float) -> None:
         """A line in the log, unless there were too many."""
@@ -79,5 +92,4 @@ class Board:
 
     def findings(self) -> list[Finding]:
         """All of them."""
-        rows = [row for part in self._parts.values() for row in part.values()]
-        return [Finding(row.code, row.severity, row.what, row.remedy) for row in rows]
+        return [row for part in self._parts.values() for row in part.values()]

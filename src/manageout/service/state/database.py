@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError, NotPermitted
 from manageout.service.process.files import set_aside
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.words import said
 
 log = logging.getLogger(__name__)
@@ -256,26 +256,19 @@ class Database:
         """What somebody should look at. ``code``: what the codes begin with; ``consequence``: of a full disk."""
         what, place = self.schema.what, self.path.parent
         if self.refusal and not self.beside:
-            yield Finding(
-                f"{code}-NOT-STORED",
-                "error",
-                f"{what} cannot be stored, {consequence}: {self.refusal}",
-                f"make room on the disk of {place}, or make it writable; it is tried again all the time",
+            yield finding(
+                "{store}-NOT-STORED",
+                store=code,
+                things=what,
+                consequence=consequence,
+                refusal=self.refusal,
+                place=place,
             )
         if self.beside:
-            yield Finding(
-                f"{code}-NOT-KEPT",
-                "error",
-                f"{self.beside}: it is left as it is, and {what} are kept in memory, which the next stop forgets",
-                f"go back to the version that wrote it, or move it out of {place}; then restart",
-            )
+            yield finding("{store}-NOT-KEPT", store=code, things=what, why=self.beside, place=place)
         if self.aside is not None:
-            yield Finding(
-                f"{code}-UNREADABLE",
-                "warning",
-                f"{what} were damaged on disk, {self.rescued} rows of them could be read and are kept: {self.aside}",
-                "keep that file as long as you may need it, or remove it; then restart",
-            )
+            aside, rescued = self.aside, self.rescued
+            yield finding("{store}-UNREADABLE", store=code, things=what, rescued=rescued, aside=aside)
 
     def close(self) -> None:
         """Fold the log into the file."""

@@ -20,7 +20,7 @@ from manageout.linux.netlink.conntrack import ConntrackEntry, connections, towar
 from manageout.linux.netlink.conntrack_events import ConnectionEvents
 from manageout.service.policy.sessions import PROTOCOLS, Call
 from manageout.service.process.clock import SteadyClock
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
@@ -210,9 +210,7 @@ class UsageLog(Role):
             return found
         found += list(self._store.findings("USAGE", "a retirement is judged by them"))
         if self._fault:
-            what = f"who opens connections to clients is not recorded: {self._fault}"
-            remedy = "a retirement is judged by it: check conntrack, or set daemon.usage_days = 0"
-            found.append(Finding("USAGE-NOT-RECORDED", "warning", what, remedy))
+            found.append(finding("USAGE-NOT-RECORDED", why=self._fault))
         return found
 
     def metrics(self) -> Iterator[Metric]:

@@ -7,12 +7,15 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
+
+import pytest
 
 from manageout.doctor.look.live import LiveScope, _LiveLook
 from manageout.linux.netlink.links import Netlink
 from manageout.service.process import client
 from manageout.service.process.control import ControlServer
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Board, Finding, finding, texts
 from manageout.service.process.overview import Overview
 from manageout.service.process.rows import About
 from tests.unit.service.leases.test_keeper import A, Scene
@@ -24,7 +27,7 @@ FULL = Finding("LEASES-NOT-STORED", "error", "leases cannot be stored: the disk 
 
 
 def test_a_row_of_another_process_is_taken_as_it_is() -> None:
-    assert Finding.of(FULL._asdict()) == FULL
+    assert Finding.of(FULL.shown()) == FULL
     odd: object
     for odd in (None, [], "x", {"code": 7}):
         assert all(isinstance(field, str) for field in Finding.of(odd))
@@ -48,9 +51,9 @@ def test_a_role_s_finding_reaches_the_doctor_through_the_socket(tmp_path: Path) 
 
     status = asyncio.run(main())
     found = Finding.of(status["findings"][0])  # type: ignore[index]
-    assert (found.code, status["findings"]) == ("POOL-EXHAUSTED", [found._asdict()])
+    assert (found.code, status["findings"]) == ("POOL-EXHAUSTED", [found.shown()])
     live = _LiveLook(LiveScope(ask=lambda command: status))._daemon()
-    assert live is not None and live.findings == (tuple(found),)
+    assert live is not None and live.findings == (found[:4],)
     assert found.what and found.remedy
 
 
@@ -78,9 +81,9 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
 
 
 def codes() -> set[str]:
-    """Every word that has the form of a code, and what a database's name and ending make together."""
-    found, stores, endings = set(), set(), set()
-    for name, tree in trees():
+    """Every word that has the form of a code, and those of findings.toml; a store's for each of the stores."""
+    found, stores = {key.partition(".")[0] for key in texts()} - {""}, set()
+    for _, tree in trees():
         strings = [
             node.value
             for node in ast.walk(tree)
@@ -88,19 +91,77 @@ def codes() -> set[str]:
         ]
         found |= {text for text in strings if CODE.fullmatch(text)}
         stores |= {code for call in calls(tree, "findings") if (code := first(call))}
-        if name == "database.py":
-            endings = {text for text in strings if re.fullmatch(r"(-[A-Z]+)+", text)}
-    assert stores and endings
-    return found | {f"{store}{ending}" for store in stores for ending in endings}
+    assert stores
+    endings = {code for code in found if code.startswith("{store}")}
+    assert endings
+    return (found - endings) | {code.format(store=store) for store in stores for code in endings}
+
+
+def fields(key: str) -> set[str]:
+    """The names in the braces of what a finding says, but for ``about``, which may stay empty."""
+    text = texts().get(key.partition(".")[0], {}) | texts()[key]
+    parsed = Formatter().parse(" ".join((key, text["what"], text["remedy"])))
+    return {name for _, name, _, _ in parsed if name} - {"about"}
+
+
+def test_every_text_is_said_by_somebody_and_every_brace_of_it_filled() -> None:
+    """Where the code stands in a variable, the call must fill all that no other call says."""
+    given: dict[str, list[set[str]]] = {}
+    for name, tree in trees():
+        for call in calls(tree, "finding"):
+            key = first(call)
+            assert key in texts() or not isinstance(call.args[0], ast.Constant), f"{name}: {key}"
+            given.setdefault(key, []).append({str(each.arg) for each in call.keywords})
+    variables = given.pop("", [])
+    for key, calls_of_it in given.items():
+        assert all(values == fields(key) for values in calls_of_it), key
+    bases = {key.partition(".")[0] for key in given if "." in key}
+    for key, text in texts().items():
+        whole = {"severity", "what", "remedy"} <= text.keys()
+        if key not in given and (whole or key not in bases):
+            assert whole and any(fields(key) <= values for values in variables), key
+
+
+def test_every_severity_is_known_and_every_text_is_one_line() -> None:
+    for key, text in texts().items():
+        whole = texts().get(key.partition(".")[0], {}) | text
+        assert whole["severity"] in ("error", "warning", "note"), key
+        assert set(whole) == {"severity", "what", "remedy"} or "." not in key, key
+        assert not any("\n" in words or "  " in words for words in whole.values()), key
+
+
+def test_a_text_s_code_and_words_are_filled_and_braces_in_what_is_filled_in_stay() -> None:
+    odd = finding("{store}-NOT-KEPT", store="NAMES", things="names", why="{odd}", place="/x")
+    assert (odd.code, odd.severity) == ("NAMES-NOT-KEPT", "error")
+    assert odd.what.startswith("{odd}: it is left") and "move it out of /x" in odd.remedy
+    lost = finding("RA-ROUTE.lost", "eth0", via="fe80::1")
+    assert (lost.code, lost.severity, lost.about) == ("RA-ROUTE", "warning", "eth0")
+    assert "fe80::1 on eth0" in lost.what and "eth0.accept_ra" in lost.remedy
+
+
+def test_a_board_tells_rows_of_one_code_apart_by_what_they_are_about_or_say(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    board = Board()
+    rows = [finding("UNDERLAY-GONE", name, use="x") for name in ("eth0", "eth1")]
+    harm = [finding("LISTENER-UNTRACKED.errors", rule=rule, accept="x") for rule in ("r1", "r2")]
+    board.show("cards", rows, 0.0)
+    board.show("untracked", harm, 0.0)
+    assert board.findings() == rows + harm
+    with caplog.at_level("INFO"):
+        board.show("cards", rows[:1], 1.0)
+        board.show("untracked", harm[:1], 1.0)
+    assert "UNDERLAY-GONE: eth1 is right again" in caplog.text
+    assert "LISTENER-UNTRACKED: r2 drops ICMP errors about" in caplog.text
 
 
 def test_every_code_has_its_form() -> None:
     """So that :func:`codes` sees it, and monitoring can match it."""
     for name, tree in trees():
-        for call in calls(tree, "Finding", "Row", "Problem", "RecordError", "SignerError"):
+        for call in calls(tree, "Finding", "finding", "Row", "Problem", "RecordError", "SignerError"):
             code = first(call)
-            if code and name not in ("check.py", "found.py"):  # whose findings have no code
-                assert CODE.fullmatch(code), f"{name}: {code}"
+            if code and not code.startswith("{store}-"):
+                assert CODE.fullmatch(code.partition(".")[0]), f"{name}: {code}"
 
 
 def test_the_page_has_every_code_with_cause_and_remedy_and_no_other() -> None:
