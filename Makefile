@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
 SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
+.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf wheel clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -66,6 +66,10 @@ setup: $(VENV)/runtime bpf ## install; the command is then .venv/bin/manageout
 
 bpf: $(VENV)/runtime ## compile the eBPF programs (only what changed)
 	@$(BIN)/python build_bpf.py
+
+# Of the last commit: the same sources give the same bytes, whenever they are built.
+wheel: $(VENV)/runtime ## the Python wheel for this platform, eBPF objects inside, and the sources: dist/
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m hatchling build -d dist
 
 # --- running ---------------------------------------------------------------------------------------------
 

@@ -18,20 +18,22 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
 OUTPUT = ROOT / "src" / "manageout" / "bpf"
+_SOURCES_ARE_HERE = f"-ffile-prefix-map={ROOT}=."
 
 
 def _compiler() -> list[str]:
     chosen = os.environ.get("BPF_CC")
     if chosen:
         multiarch = sysconfig.get_config_var("MULTIARCH") or ""
-        return [*shlex.split(chosen), "-target", "bpfel", f"-I/usr/include/{multiarch}"]
+        return [*shlex.split(chosen), "-target", "bpfel", _SOURCES_ARE_HERE, f"-I/usr/include/{multiarch}"]
     import ziglang
 
     headers = Path(ziglang.__file__).parent / "lib" / "libc" / "include"
+    # The last map that fits is taken, and the headers may lie in a virtual environment below the sources.
     return [
         sys.executable, "-m", "ziglang", "cc", "-target", "bpfel-freestanding", "-nostdinc",
         f"-isystem{headers / 'x86-linux-any'}", f"-isystem{headers / 'any-linux-any'}",
-        f"-ffile-prefix-map={headers}=/zig",
+        _SOURCES_ARE_HERE, f"-ffile-prefix-map={headers}=/zig",
     ]  # fmt: skip
 
 
@@ -51,7 +53,7 @@ def compile_all() -> list[Path]:
             [
                 *_compiler(), "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Werror",
                 "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fno-stack-protector",
-                f"-ffile-prefix-map={ROOT}=.", f"-I{ROOT / 'bpf' / 'lib'}", f"-I{ROOT / 'bpf'}",
+                f"-I{ROOT / 'bpf' / 'lib'}", f"-I{ROOT / 'bpf'}",
                 "-c", str(source), "-o", str(partial),
             ],
             check=True,
@@ -67,8 +69,10 @@ class BpfBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before the files of the wheel are collected."""
-        del version
         build_data["artifacts"] += [str(path.relative_to(ROOT)) for path in compile_all()]
+        if version == "standard":  # an editable one holds no object, only where the sources are
+            platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+            build_data.update(pure_python=False, tag=f"py3-none-{platform}")
 
 
 if __name__ == "__main__":

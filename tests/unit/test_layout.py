@@ -19,7 +19,14 @@ MAX_FILE = 500
 MAX_FUNCTION = 60
 
 ELSEWHERE = TESTS / "unit" / "elsewhere.toml"
-OF_THE_WHOLE = {"test_architecture", "test_build_bpf", "test_house", "test_layout", "test_security"}
+OF_THE_WHOLE = {
+    "test_architecture",
+    "test_build_bpf",
+    "test_distributions",
+    "test_house",
+    "test_layout",
+    "test_security",
+}
 
 
 @cache
