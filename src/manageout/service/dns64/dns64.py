@@ -21,7 +21,7 @@ from manageout.protocol.dns import lease_name
 from manageout.protocol.dns.dns64 import Dns64, Dns64Config
 from manageout.protocol.dns.forwarder import MAX_QUERY, Reply
 from manageout.protocol.dns.prefixes import Prefixes
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
@@ -280,10 +280,8 @@ class Dns64Service(Role, Watcher):
         silent = self._machine.silent(servers, time.monotonic())
         if len(silent) < len(servers):
             return []
-        what = f"no DNS server answers the DNS64: {', '.join(silent)}"
         host, port = HostPort.parse(silent[0], PORT)
-        remedy = f"try `dig @{host} -p {port} .` on the gateway; mend dns64.upstreams"
-        return [Finding("DNS-SERVERS-SILENT", "error", what, remedy)]
+        return [finding("DNS-SERVERS-SILENT", servers=", ".join(silent), host=host, port=port)]
 
     def metrics(self) -> Iterable[Metric]:
         """What Prometheus may know."""

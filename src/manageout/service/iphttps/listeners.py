@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from manageout.errors import KernelError, NotPermitted
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.wire.host_port import HostPort
 
 DEFER = 1
@@ -58,12 +58,10 @@ class Inherited:
         for where in self._sockets.keys() - places.keys():
             unused[_shown(self._sockets[where])] = ", but gateway.listen does not name it"
         for shown, why in sorted(unused.items()):
-            what = f"systemd listens on {shown} for us{why}: who connects there waits in vain"
-            yield Finding("LISTEN-UNUSED", "error", what, _REMEDY)
+            yield finding("LISTEN-UNUSED", place=shown, why=why, remedy=_REMEDY)
         if self._sockets or self._unfit:
             for listener in sorted(places[where] for where in places.keys() - self._sockets.keys()):
-                what = f"systemd does not listen on {listener} for us: who connects there while we restart is refused"
-                yield Finding("LISTEN-NOT-KEPT", "note", what, _REMEDY)
+                yield finding("LISTEN-NOT-KEPT", place=listener, remedy=_REMEDY)
 
 
 def listen(listener: str, ours: Iterable[str] = ()) -> socket.socket:

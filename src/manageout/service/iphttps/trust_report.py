@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from manageout.service.iphttps.trust import Trust
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.tls.certificates import names_of
 from manageout.service.tls.revocation import Issuer, RevocationLists
@@ -18,12 +18,9 @@ SOON = 30 * 86400.0
 
 def findings(trust: Trust, now: float, unread: str = "") -> list[Finding]:
     """What somebody should look at; ``unread``: why files that have changed could not be read."""
-    found = [*_own(trust, now), *_authorities(trust, now), *_lists(trust, now)]
+    found = [*_own(trust, now), *_authorities(trust, now), *lists(trust.issuers(), trust.lists, now)]
     if unread:
-        remedy = "mend the file; until then nothing that has changed in it holds, revocations included"
-        found.append(
-            Finding("CERTIFICATES-UNREADABLE", "error", f"the old ones stay in use: {unread}", remedy)
-        )
+        found.append(finding("CERTIFICATES-UNREADABLE", why=unread))
     return found
 
 
@@ -75,48 +72,19 @@ def _authorities(trust: Trust, now: float) -> Iterator[Finding]:
 
 
 def _certificate(whose: str, then: str, end: float, now: float, remedy: str) -> Finding:
-    if end < now:
-        return Finding("CERTIFICATE-EXPIRED", "error", f"{whose} expired on {_day(end)}: {then}", remedy)
-    what = f"{whose} expires in {_left(end, now)} ({_day(end)}); then {then}"
-    return Finding("CERTIFICATE-EXPIRES", "warning", what, remedy)
-
-
-def _lists(trust: Trust, now: float) -> Iterator[Finding]:
-    return lists(trust.issuers(), trust.lists, now)
+    code = "CERTIFICATE-EXPIRED" if end < now else "CERTIFICATE-EXPIRES"
+    return finding(code, whose=whose, then=then, day=_day(end), left=_left(end, now), remedy=remedy)
 
 
 def lists(issuers: Iterable[Issuer], known: RevocationLists, now: float) -> Iterator[Finding]:
     """Of which authorities there is no list, and whose end soon or have ended."""
-    remedy = (
-        "where that authority's key is, `manageout pki crl` (another authority: have it publish one); copy the list to"
-        " gateway.client_crl, it is read at once"
-    )
     for issuer in issuers:
         standing = known.of(issuer)
         if standing is None:
-            yield Finding(
-                "REVOCATION-LIST-MISSING",
-                "warning",
-                f"gateway.client_crl has no list of the authority {issuer.name}:"
-                " what it has revoked still connects",
-                "add its list to that file (PEM, one after the other): `manageout pki crl` makes ours",
-            )
-        elif standing.until is not None and standing.until < now:
-            yield Finding(
-                "REVOCATION-LIST-ENDED",
-                "error",
-                f"the revocation list of {issuer.name} expired on {_day(standing.until)}: no client of it"
-                " can connect, who is connected stays",
-                remedy,
-            )
-        elif standing.until is not None and standing.until < now + SOON:
-            yield Finding(
-                "REVOCATION-LIST-EXPIRES",
-                "warning",
-                f"the revocation list of {issuer.name} expires in {_left(standing.until, now)}"
-                f" ({_day(standing.until)}); then no client of it can connect",
-                remedy,
-            )
+            yield finding("REVOCATION-LIST-MISSING", issuer=issuer.name)
+        elif (end := standing.until) is not None and end < now + SOON:
+            code = "REVOCATION-LIST-ENDED" if end < now else "REVOCATION-LIST-EXPIRES"
+            yield finding(code, issuer=issuer.name, day=_day(end), left=_left(end, now))
 
 
 def _left(end: float, now: float) -> str:

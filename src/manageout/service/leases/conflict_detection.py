@@ -22,7 +22,7 @@ from itertools import islice
 
 from manageout.errors import ManageoutError
 from manageout.linux.packets.arp import who_has
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.presence import Client, Watcher
 
 ROUND = 60.0
@@ -196,19 +196,15 @@ class ConflictDetection(Watcher):
     def findings(self) -> list[Finding]:
         """One of each kind."""
         found = []
-        choose = "give that machine another address, or choose another translation.pool"
         if self.taken:
-            what = f"in use by other machines on {self._device}, so skipped: {_listed(self.taken)}"
-            found.append(Finding("POOL-ADDRESS-TAKEN", "warning", what, choose))
+            found.append(finding("POOL-ADDRESS-TAKEN", device=self._device, addresses=_listed(self.taken)))
         leases = {v4: each for v4, each in self.contested.items() if v4 in self._held}
         leases = {v4: each for v4, each in leases.items() if each not in self.proxies}
         if leases:
-            what = f"other machines on {self._device} answer for addresses of clients: {_listed(leases)}"
-            found.append(Finding("LEASE-CONTESTED", "error", what, choose))
+            found.append(finding("LEASE-CONTESTED", device=self._device, addresses=_listed(leases)))
         for hardware, count in self.proxies.items():
-            what = f"{hardware.hex(':')} on {self._device} answers ARP for {count} addresses of the pool"
-            remedy = "turn off proxy ARP there, or choose another translation.pool"
-            found.append(Finding("POOL-PROXIED", "error", what, remedy))
+            who = hardware.hex(":")
+            found.append(finding("POOL-PROXIED", hardware=who, device=self._device, count=count))
         return found
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from manageout.protocol.leases.leases import State
 from manageout.service.leases.allotment import Allotment
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence
 from manageout.service.process.rows import LeaseRow, RoleStatus
@@ -70,16 +70,10 @@ def _row(identity: str, client: Client | None) -> LeaseRow:
 def findings(pool: IPv4Network | None, allotment: Allotment) -> Iterator[Finding]:
     """Of clients that get none."""
     if waiting := len(allotment.waiting):
-        what = f"{counted(waiting, 'client has', 'clients have')} no IPv4 address: all of {pool} are taken"
-        remedy = (
-            "enlarge translation.pool (or block), or shorten translation.grace and translation.quarantine"
-        )
-        yield Finding("POOL-EXHAUSTED", "error", what, remedy)
+        yield finding("POOL-EXHAUSTED", clients=counted(waiting, "client has", "clients have"), pool=pool)
     anonymous = allotment.attendance.anonymous
     if allotment.table is not None and anonymous:
-        who = counted(anonymous, "client has", "clients have")
-        what = f"{who} no certificate, so no IPv4 address and no DNS name"
-        yield Finding("CLIENTS-WITHOUT-NAME", "warning", what, 'set gateway.authentication = "certificates"')
+        yield finding("CLIENTS-WITHOUT-NAME", clients=counted(anonymous, "client has", "clients have"))
 
 
 def stored(store: LeaseStore, unlogged: int, wary_until: float | None) -> Iterator[Finding]:
@@ -87,36 +81,12 @@ def stored(store: LeaseStore, unlogged: int, wary_until: float | None) -> Iterat
     may remember until then what was lost.
     """
     yield from store.findings("LEASES", "new ones wait")
-    yield from _audit_full(store)
-    if wary_until is not None:
-        yield _lost(wary_until)
-    if unlogged:
-        what = f"{counted(unlogged, 'entry', 'entries')} of the audit log were lost while the disk refused"
-        remedy = "nothing: watch the disk of daemon.state_dir"
-        yield Finding("LEASES-AUDIT-INCOMPLETE", "warning", what, remedy)
-
-
-def _audit_full(store: LeaseStore) -> Iterator[Finding]:
     if store.crowded_by:
-        what = (
-            f"the audit log is full: the oldest connections of {printable(store.crowded_by)} make way, which has the"
-            " most, before translation.audit_days are over"
-        )
-        remedy = f"see why it connects so often: manageout leases --audit; its entries are in {store.path} until then"
-        yield Finding("LEASES-AUDIT-FULL", "warning", what, remedy)
-
-
-def _lost(until: float) -> Finding:
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(until))
-    return Finding(
-        "LEASES-LOST",
-        "warning",
-        "leases were lost with their file: clients may get another address than before, and an address may come to"
-        f" another client than intranet hosts remember. Until {when} new ones come from the end of the pool, where"
-        " it was used last",
-        "look at DNS records, firewalls and open sessions that name addresses of the pool; translation.fixed promises"
-        " one to a client",
-    )
+        yield finding("LEASES-AUDIT-FULL", client=printable(store.crowded_by), file=store.path)
+    if wary_until is not None:
+        yield finding("LEASES-LOST", until=time.strftime("%Y-%m-%d %H:%M", time.localtime(wary_until)))
+    if unlogged:
+        yield finding("LEASES-AUDIT-INCOMPLETE", entries=counted(unlogged, "entry", "entries"))
 
 
 def metrics(allotment: Allotment) -> Iterator[Metric]:

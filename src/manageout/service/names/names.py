@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from manageout.errors import ManageoutError
 from manageout.protocol.names.registrar import Names, Outcome, Problem, StoredEntry, Task
 from manageout.service.names.own_names import own_names
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding, texts
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
-from manageout.service.process.rows import RoleStatus, Severity
+from manageout.service.process.rows import RoleStatus
 from manageout.service.state.names import NamesStore
 from manageout.site.plan import Plan
 from manageout.site.tables.names import NamesTable
@@ -42,34 +42,16 @@ SHOWN = 3
 
 log = logging.getLogger(__name__)
 
-REMEDIES = {
-    "NAME-TAKEN": "give clients a zone of their own (names.zone), or remove the other record if it is stale",
-    "NAME-TWICE": "give each client a certificate with a name of its own in the zone",
-    "NAME-UNFIT": "give the client a certificate with a DNS name that is neither the site's own nor one machines trust",
-    "DNS-NO-ZONE": "set names.zone to a zone of these servers",
-    "DNS-UNREACHABLE": "see that the DNS servers answer over TCP port 53 from this machine",
-    "DNS-UNSIGNED": "a proxy or firewall may be changing DNS messages in between",
-    "DNS-BAD-KEY": "put the key of names.key_file into the server's configuration, under the same name",
-    "DNS-BAD-SIGNATURE": "compare the secret of names.key_file with the server's",
-    "DNS-BAD-TIME": "set the clock: chronyc makestep, or timedatectl",
-    "DNS-REFUSED": 'allow updates for our key or account; secure-only zones need authentication = "kerberos"',
-    "DNS-NOT-AUTHORITATIVE": "set names.servers to the zone's primary server",
-    "DNS-NOT-ZONE": "set names.zone to the zone that the server holds",
-    "DNS-FORGETS": "find what removes it there: scavenging, a clean-up, a zone restored or written by another server",
-    "DNS-FAILED": "see the DNS server's log",
-    "KERBEROS-NO-KDC": "see that a domain controller answers on port 88, and /etc/krb5.conf",
-    "KERBEROS-CLOCK": "set the clock: within 5 minutes of the domain controller's",
-    "KERBEROS-ACCOUNT": "export the account's keytab again: its password has changed, or the account is gone",
-    "KERBEROS-REFUSED": "see the DNS server's log; the account needs the right to create records",
-    "KERBEROS-FAILED": "try: {kinit}; then kvno with the DNS/ name that is said here",
-}
-
 
 def remedy_of(code: str, table: NamesTable | None) -> str:
     """What mends a trouble of updates, in the values of the site file."""
+    return _finding(code, "", table).remedy
+
+
+def _finding(code: str, what: str, table: NamesTable | None) -> Finding:
     keytab, principal = (table.keytab, table.principal) if table else (None, "")
     kinit = f"kinit -k -t {keytab} {principal}" if principal else f"klist -k {keytab}, kinit -k -t {keytab}"
-    return REMEDIES.get(code, "see the DNS server's log").replace("{kinit}", kinit)
+    return finding(code if code in texts() else "DNS-FAILED", what=what, kinit=kinit)._replace(code=code)
 
 
 def machine_of(site: Site) -> Names:
@@ -331,8 +313,7 @@ class NamesService(Role, Watcher):
             each = list(dict.fromkeys(problem.words for problem in problems))
             words = "; ".join(each[:SHOWN])
             more = f"; and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
-            severity: Severity = "warning" if code.startswith("NAME-") else "error"
-            found.append(Finding(code, severity, words + more, remedy_of(code, self._site.names)))
+            found.append(_finding(code, words + more, self._site.names))
         return found
 
     def _stored_badly(self) -> Iterator[Finding]:
@@ -342,9 +323,7 @@ class NamesService(Role, Watcher):
         """Of a zone that the site had before, and that its key cannot change."""
         if names:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            what = f"records of the zone of before cannot be removed: {', '.join(names[:SHOWN])}{more}"
-            remedy = f"let our key change that zone too, or remove them there: update delete {names[0]}"
-            yield Finding("NAMES-LEFT-BEHIND", "warning", what, remedy)
+            yield finding("NAMES-LEFT-BEHIND", names=", ".join(names[:SHOWN]) + more, first=names[0])
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from manageout.errors import ManageoutError
 from manageout.service.names.router_dns import addresses_of, complete
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
@@ -102,12 +102,7 @@ class RouterRecordWatch(Role):
 
     def findings(self) -> list[Finding]:
         """What an administrator should know."""
-        if not self._fault:
-            return []
-        remedy = (
-            "manageout rollout dns publishes it again; if it was withdrawn on purpose, take isatap.name away"
-        )
-        return [Finding("ROUTER-NAME-LOST", "error", self._fault, remedy)]
+        return [finding("ROUTER-NAME-LOST", what=self._fault)] if self._fault else []
 
     def metrics(self) -> Iterator[Metric]:
         """For Prometheus."""

@@ -12,6 +12,7 @@ from typing import Any
 from manageout.errors import ManageoutError
 from manageout.linux.host import privileges, systemd
 from manageout.linux.netlink.links import Netlink
+from manageout.service.process import finding
 from manageout.service.process.control import ControlServer
 from manageout.service.process.metrics import MetricsServer
 from manageout.service.process.overview import SAMPLE, Overview
@@ -36,6 +37,7 @@ async def serve(
 
     Raises :class:`ManageoutError` when one of them ends.
     """
+    finding.texts()  # as long as its file is of this version: an upgrade may replace it while we run
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can see that this process is there

@@ -28,7 +28,7 @@ from manageout.linux.netlink.events import AddressMonitor
 from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.host.name_policy import Rules, reverse_zone
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.loops import heard
 from manageout.service.process.role import Role
 from manageout.service.process.rows import Json, Nat64Row, RoleStatus
@@ -385,7 +385,4 @@ class NamePolicyService(Role):
 
     def findings(self) -> list[Finding]:
         """The policy that cannot be carried out."""
-        if not self._fault:
-            return []
-        what = f"names of the site are not resolved through the tunnel: {self._fault}"
-        return [Finding("NAME-POLICY-FAILED", "error", what, self._remedy)]
+        return [finding("NAME-POLICY-FAILED", why=self._fault, remedy=self._remedy)] if self._fault else []

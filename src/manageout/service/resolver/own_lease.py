@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from manageout.protocol.dns import lease_name
-from manageout.service.process.finding import Finding
+from manageout.service.process.finding import Finding, finding
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
 from manageout.service.resolver.stub import exchange
@@ -69,8 +69,4 @@ class OwnLease(Role):
 
     def findings(self) -> list[Finding]:
         """The want of one."""
-        if self.known != lease_name.NONE:
-            return []
-        what = "the gateway has no IPv4 address for us: no IPv4-only machine of the intranet can be reached, or call us"
-        remedy = "on the gateway, `manageout status` says why: POOL-EXHAUSTED, LEASES-NOT-STORED"
-        return [Finding("NO-LEASE", "warning", what, remedy)]
+        return [finding("NO-LEASE")] if self.known == lease_name.NONE else []
