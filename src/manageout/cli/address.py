@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import click
 
-from manageout.cli.show.options import json_option, socket_option
+from manageout.cli.options import options
+from manageout.cli.show.options import json_option
 from manageout.errors import AddressError, ManageoutError
 from manageout.service.process.client import ask
 from manageout.wire import address as wire
@@ -46,13 +47,7 @@ def address() -> None:
 
 @address.command()
 @click.argument("ipv4", type=_v4)
-@click.option(
-    "--prefix",
-    type=_prefix,
-    metavar="PREFIX",
-    help="The /64 of the ISATAP link, for the host's address on it.",
-)
-@json_option
+@options("address.isatap", prefix=_prefix)
 def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None:
     """The ISATAP addresses of IPV4 (RFC 5214), as Linux and Windows form them."""
     if not int(ipv4) or int(ipv4) >= 0xE0000000:
@@ -74,17 +69,7 @@ def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None
 
 @address.command()
 @click.argument("address", type=_any)
-@click.option(
-    "--prefix",
-    "chosen",
-    type=_prefix,
-    metavar="PREFIX",
-    help="The NAT64 prefix; without it that of a running `manageout connect` or gateway, else what the DNS says, "
-    f"else {wire.WELL_KNOWN_NAT64}.",
-)
-@click.option("--offline", is_flag=True, help="Ask neither a running process nor the DNS.")
-@socket_option
-@json_option
+@options("address.nat64", prefix=_prefix)
 def nat64(
     address: IPv4Address | IPv6Address,
     chosen: IPv6Network | None,
@@ -173,8 +158,7 @@ def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
 @click.argument("server", type=_v4)
 @click.argument("client", type=_v4)
 @click.argument("port", type=click.IntRange(0, 65535))
-@click.option("--cone", is_flag=True, help="Set the cone flag, which RFC 5991 retired.")
-@json_option
+@options("address.teredo")
 def teredo(server: IPv4Address, client: IPv4Address, port: int, cone: bool, as_json: bool) -> None:
     """The Teredo address of a client: its SERVER, and its mapped IPv4 address and PORT (RFC 4380)."""
     flags = wire.CONE if cone else 0
@@ -187,15 +171,7 @@ def teredo(server: IPv4Address, client: IPv4Address, port: int, cone: bool, as_j
 
 @address.command()
 @click.argument("address", type=_any)
-@click.option(
-    "--nat64",
-    "prefixes",
-    type=_prefix,
-    metavar="PREFIX",
-    multiple=True,
-    help="A NAT64 prefix to try; repeatable.",
-)
-@json_option
+@options("address.explain", prefix=_prefix)
 def explain(address: IPv4Address | IPv6Address, prefixes: tuple[IPv6Network, ...], as_json: bool) -> None:
     """Say what ADDRESS is and which IPv4 address lies in it."""
     try:

@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from manageout.cli.show.options import config_option, json_option, runtime_dir_option
+from manageout.cli.options import options
 from manageout.errors import ConfigError, ManageoutError
 from manageout.service.check.check import check as run_checks
 from manageout.service.check.found import Remark
@@ -24,10 +24,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 @click.command()
-@config_option
-@runtime_dir_option
-@json_option
-@click.option("--reference", is_flag=True, help="Print every option of a site file instead; needs no file.")
+@options("check")
 @click.pass_context
 def check(ctx: click.Context, file: Path, runtime_dir: Path | None, as_json: bool, reference: bool) -> None:
     """Validate the site file, and hold it against this machine. Changes nothing.

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import click
 
+from manageout.cli.options import options
 from manageout.cli.show import files
 from manageout.cli.show.findings import item
-from manageout.cli.show.options import FILE, PATH
+from manageout.cli.show.options import PATH
 from manageout.doctor.read.text import MAX_BYTES, decode
 from manageout.errors import ManageoutError
 from manageout.imports.farm import Farm, add
@@ -23,26 +24,7 @@ Value = TypeVar("Value")
 
 @click.command("import")
 @click.argument("evidence", nargs=-1, type=PATH)
-@click.option(
-    "--locator",
-    "locators",
-    multiple=True,
-    required=True,
-    metavar="IPV4",
-    help="Of the router to be; repeatable.",
-)
-@click.option("--name", default="", help="The router's DNS name; manageout-isatap.DOMAIN when left out.")
-@click.option(
-    "--host", "hosts", multiple=True, metavar="NETWORK", help="Managers that it answers; repeatable."
-)
-@click.option(
-    "--via",
-    "vias",
-    multiple=True,
-    metavar="SERVER|PREFIX=IPV6",
-    help="The way to a server's clients; repeatable.",
-)
-@click.option("--output", "-o", type=FILE, help="A new file, not the screen.")
+@options("import")
 def import_(
     evidence: tuple[Path, ...],
     locators: tuple[str, ...],

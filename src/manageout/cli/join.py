@@ -8,21 +8,14 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.show.options import log_level_option, socket_option
+from manageout.cli.options import options
 from manageout.errors import ManageoutError
 from manageout.service.isatap.join import run
 
 
 @click.command()
 @click.argument("name")
-@click.option("--device", default="mo-isatap0", show_default=True, help="Name of the tunnel device.")
-@socket_option
-@click.option("--no-ebpf", is_flag=True, help="Carry every packet in user space.")
-@click.option(
-    "--metric", type=click.IntRange(1), default=1024, show_default=True, help="Metric of the routes."
-)
-@click.option("--force", is_flag=True, help="Accept the bare name `isatap`.")
-@log_level_option
+@options("join")
 def join(
     name: str, device: str, runtime_dir: Path, no_ebpf: bool, metric: int, force: bool, log_level: str
 ) -> None:

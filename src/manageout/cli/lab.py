@@ -10,21 +10,13 @@ from typing import TypedDict
 
 import click
 
-from manageout.cli.show.options import FILE, json_option
+from manageout.cli.options import options
+from manageout.cli.show.options import json_option
 from manageout.cli.show.table import Column, table
 from manageout.errors import LabError
 from manageout.lab import alone, draw, network, process, site, topology
 from manageout.lab.demo import steps
 from manageout.words import counted
-
-_topology = click.option(
-    "--topology",
-    "name",
-    type=click.Choice(["single", "external-router"]),
-    default="single",
-    show_default=True,
-    help="Gateway and ISATAP router in one machine, or in two.",
-)
 
 
 class LabProgram(TypedDict):
@@ -58,14 +50,8 @@ def lab() -> None:
     """A whole site on this machine, in network namespaces named mo-*. Needs root."""
 
 
-_ad = click.option("--ad", is_flag=True, help="dc is an Active Directory domain controller (Samba).")
-
-
 @lab.command()
-@_topology
-@_ad
-@click.option("--bare", is_flag=True, help="Only the networks: no server, no daemon.")
-@click.option("--no-ebpf", is_flag=True, help="Daemons without the eBPF fast path.")
+@options("lab.up")
 def up(name: str, ad: bool, bare: bool, no_ebpf: bool) -> None:
     """Build the lab and start everything in it."""
     wanted = topology.topology(name)
@@ -130,10 +116,7 @@ def list_nodes(as_json: bool) -> None:
 
 
 @lab.command()
-@_topology
-@_ad
-@click.option("--no-ebpf", is_flag=True, help="Only the run without the eBPF fast path.")
-@click.option("--json", "file", type=FILE, help="Write the steps to FILE.")
+@options("lab.demo")
 def demo(name: str, ad: bool, no_ebpf: bool, file: Path | None) -> None:
     """Show it all, step by step, with and without eBPF. Nothing of it is seen outside, nor left, however it ends."""
     if not alone.is_inside():

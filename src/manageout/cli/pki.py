@@ -7,20 +7,11 @@ from pathlib import Path
 
 import click
 
+from manageout.cli.options import options
 from manageout.cli.show.options import FOLDER
 from manageout.service.tls.certificates import now
 from manageout.service.tls.pki import Authority, CertificateFiles
 from manageout.words import counted
-
-_directory = click.option(
-    "--dir",
-    "directory",
-    type=FOLDER,
-    default=Path("pki"),
-    show_default=True,
-    envvar="MANAGEOUT_PKI_DIR",
-    help="The authority's directory.",
-)
 
 
 @click.group()
@@ -30,9 +21,7 @@ def pki() -> None:
 
 @pki.command()
 @click.argument("directory", type=FOLDER, default=Path("pki"))
-@click.option("--name", default="Manageout CA", show_default=True, help="Common name of the authority.")
-@click.option("--rsa", "rsa_key", is_flag=True, help="RSA-2048 instead of ECDSA P-256.")
-@click.option("--force", is_flag=True, help="Replace an authority that exists; all it issued becomes void.")
+@options("pki.init")
 def init(directory: Path, name: str, rsa_key: bool, force: bool) -> None:
     """Make a certificate authority in DIRECTORY."""
     authority = Authority.create(directory, name, rsa_key=rsa_key, force=force)
@@ -48,14 +37,7 @@ def init(directory: Path, name: str, rsa_key: bool, force: bool) -> None:
 
 @pki.command()
 @click.argument("name")
-@_directory
-@click.option("--server/--client", default=False, help="For a gateway, or for a client (the default).")
-@click.option(
-    "--dns", multiple=True, metavar="NAME", help="A further DNS name or IP address; may be repeated."
-)
-@click.option("--days", type=click.IntRange(1, 36500), default=825, show_default=True, help="Validity.")
-@click.option("--rsa", "rsa_key", is_flag=True, help="RSA-2048 instead of ECDSA P-256, for old Windows.")
-@click.option("--force", is_flag=True, help="Replace files that exist; the old certificate stays good.")
+@options("pki.issue")
 def issue(
     name: str, directory: Path, server: bool, dns: tuple[str, ...], days: int, rsa_key: bool, force: bool
 ) -> None:
@@ -71,7 +53,7 @@ def issue(
 
 @pki.command()
 @click.argument("name")
-@_directory
+@options("pki.revoke")
 def revoke(name: str, directory: Path) -> None:
     """Revoke every good certificate of NAME.
 
@@ -86,8 +68,7 @@ def revoke(name: str, directory: Path) -> None:
 
 
 @pki.command()
-@_directory
-@click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="Validity.")
+@options("pki.crl")
 def crl(directory: Path, days: int) -> None:
     """Make the revocation list anew, before it expires, without revoking anything.
 
@@ -101,8 +82,7 @@ def crl(directory: Path, days: int) -> None:
 
 
 @pki.command()
-@_directory
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable, stable; times are of ISO 8601.")
+@options("pki.show")
 def show(directory: Path, as_json: bool) -> None:
     """List what was issued, and until when it is good."""
     authority = Authority(directory)

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.show.options import config_option, json_option
+from manageout.cli.options import options
 from manageout.site import advice
 from manageout.site.contradictions import read_site
 from manageout.wire.special import is_global
 
 
 @click.command()
-@config_option
-@json_option
-@click.option("--new", "new", is_flag=True, help="Propose a random site prefix; needs no file.")
-@click.option("--public", metavar="IPV4", help="Propose the 6to4 prefix of a public address; needs no file.")
+@options("plan")
 def plan(file: Path, as_json: bool, new: bool, public: str | None) -> None:
     """Addresses, routes, DNS names, firewall rules and Windows settings that follow from the site file.
 

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.show.options import config_option, runtime_dir_option
+from manageout.cli.options import options
 from manageout.service.daemon import daemon
 
 
 @click.command()
-@config_option
-@runtime_dir_option
-@click.option("--dry-run", is_flag=True, help="Print what would be done to the kernel, in order; do nothing.")
+@options("run")
 def run(file: Path, runtime_dir: Path | None, dry_run: bool) -> None:
     """The daemon: take every role that the site file names, in the foreground.
 

@@ -15,8 +15,9 @@ from manageout.cli.doctor import live as this_machine
 from manageout.cli.doctor.explain import explain as explain_code
 from manageout.cli.doctor.explain import print_rules
 from manageout.cli.doctor.reach import reach
+from manageout.cli.options import options
 from manageout.cli.show.findings import WIDTH, report, show, wrong
-from manageout.cli.show.options import PATH, json_option
+from manageout.cli.show.options import PATH
 from manageout.cli.show.output import printable
 from manageout.doctor.diagnosis import Diagnosis, diagnose
 from manageout.doctor.facts import Facts
@@ -39,27 +40,8 @@ class Doctor(click.Command):
 
 @click.command(cls=Doctor)
 @click.argument("evidence", nargs=-1, type=PATH)
-@click.option("--live", is_flag=True, help="Look at this Linux machine and what it reaches, now.")
-@click.option("--save", type=PATH, metavar="FILE.zip", help="Look, and save it all for somebody else.")
-@this_machine.machine_options
-@click.option("--router", default="", metavar="NAME|ADDRESS", help="ISATAP router to solicit.")
-@click.option(
-    "--gateway",
-    "gateways",
-    multiple=True,
-    metavar="URL",
-    help="Gateway to try, as a client would. Repeatable.",
-)
-@click.option("--ca", "authorities", type=PATH, help="Authorities that clients of --gateway trust (PEM).")
-@click.option(
-    "--collector", is_flag=True, help="Print the PowerShell script that gathers evidence on Windows."
-)
-@click.option(
-    "--explain", metavar="CODE", help="Say what a code means, and in what words people complain of it."
-)
-@click.option("--rules", "list_rules", is_flag=True, help="List every rule.")
-@click.option("--markdown", is_flag=True, help="With --rules: the troubleshooting page.")
-@json_option
+@options("doctor")
+@this_machine.with_machine
 @click.pass_context
 def doctor(
     ctx: click.Context,

@@ -12,7 +12,7 @@ import click
 import dns.exception
 import dns.name
 
-from manageout.cli.show.options import DEFAULT_CONFIG, PATH, together
+from manageout.cli.show.options import DEFAULT_CONFIG
 from manageout.doctor.diagnosis import Diagnosis
 from manageout.doctor.facts import Facts
 from manageout.doctor.look import live, support_bundle
@@ -65,25 +65,16 @@ class ThisMachine:
             return None
 
 
-def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_machine(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--config``, ``--runtime-dir`` and ``--server`` of what looks at this machine; it gets a ``machine``."""
 
     @functools.wraps(command)
-    def with_machine(
+    def looking(
         *arguments: Any, file: Path | None, runtime_dir: Path | None, servers: tuple[str, ...], **others: Any
     ) -> Any:
         return command(*arguments, machine=ThisMachine(file, runtime_dir, servers), **others)
 
-    usual = f"{DEFAULT_CONFIG}, else the running daemon's"
-    where = "Directory of the control socket. [as in the site file]"
-    instead = "Name server to ask, instead of the usual ones. Repeatable."
-    return together(
-        click.option(
-            "--config", "-c", "file", type=PATH, envvar="MANAGEOUT_CONFIG", help=f"The site file. [{usual}]"
-        ),
-        click.option("--runtime-dir", type=PATH, envvar="MANAGEOUT_RUNTIME_DIR", help=where),
-        click.option("--server", "servers", multiple=True, metavar="ADDRESS", help=instead),
-    )(with_machine)
+    return looking
 
 
 def wanted(

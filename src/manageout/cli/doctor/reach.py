@@ -8,9 +8,9 @@ import textwrap
 
 import click
 
-from manageout.cli.doctor.live import ThisMachine, machine_options
+from manageout.cli.doctor.live import ThisMachine, with_machine
+from manageout.cli.options import options
 from manageout.cli.show.findings import WIDTH, show, wrong
-from manageout.cli.show.options import json_option
 from manageout.cli.show.output import printable
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
@@ -57,8 +57,8 @@ def _service(ctx: click.Context, parameter: click.Parameter, text: str | None) -
     callback=_service,
     help="What is to be opened: 3389/tcp, udp/161, icmp.",
 )
-@machine_options
-@json_option
+@options("reach")
+@with_machine
 @click.pass_context
 def reach(
     ctx: click.Context, /, host: str, client: str, service: str, machine: ThisMachine, as_json: bool

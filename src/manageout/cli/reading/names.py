@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.show.options import config_option, runtime_dir_option
+from manageout.cli.options import options
 from manageout.service.names.removal import remove_names
 from manageout.site.contradictions import read_site
 
@@ -17,8 +17,7 @@ def names() -> None:
 
 
 @names.command()
-@config_option
-@runtime_dir_option
+@options("names.remove")
 @click.pass_context
 def remove(ctx: click.Context, file: Path, runtime_dir: Path | None) -> None:
     """Remove every record that this gateway has put there, after it was stopped for good.

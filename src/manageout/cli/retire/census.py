@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from manageout.cli.retire.options import retirement_options
-from manageout.cli.rollout.ad import Controller, controller_options
-from manageout.cli.show.options import FILE, PATH, json_option
+from manageout.cli.options import options
+from manageout.cli.retire.options import with_retirement
+from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show.output import ago, size
 from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.census.census import Census, Sources, take
@@ -22,38 +22,9 @@ SHOWN = 30
 
 
 @click.command()
-@retirement_options()
-@click.option(
-    "--registry",
-    "registries",
-    multiple=True,
-    type=FILE,
-    help="`manageout hosts --json` of another router; repeatable.",
-)
-@click.option(
-    "--dns", "servers", multiple=True, metavar="ADDRESS", help="Ask this DNS server too; repeatable."
-)
-@click.option("--zone", "zones", multiple=True, metavar="NAME", help="Transfer this zone too; repeatable.")
-@click.option(
-    "--zone-file",
-    "zone_files",
-    multiple=True,
-    type=FILE,
-    help="A zone file, or a list of names and addresses; repeatable.",
-)
-@click.option(
-    "--tsig", "key_file", type=FILE, help="Key file for the transfers; names.key_file when left out."
-)
-@click.option(
-    "--policies",
-    multiple=True,
-    type=PATH,
-    help="A folder of Backup-GPO, or a file of Get-GPOReport -ReportType Xml; repeatable.",
-)
-@click.option("--ad", is_flag=True, help="Read zones and group policies from Active Directory.")
-@controller_options
-@click.option("--all", "everything", is_flag=True, help=f"List every host, not the first {SHOWN}.")
-@json_option
+@options("retire.census")
+@with_retirement
+@with_controller
 def census(
     retirement: Retirement, controller: Controller, ad: bool, everything: bool, as_json: bool, **sources: Any
 ) -> None:

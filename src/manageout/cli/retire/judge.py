@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.retire.options import force_option, retirement_options, usage_option
-from manageout.cli.show.options import FILE, json_option
+from manageout.cli.options import options
+from manageout.cli.retire.options import with_retirement
 from manageout.cli.show.output import ago, duration
 from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.judge import HostVerdicts, LeaseGateway, caveats
@@ -27,16 +27,8 @@ SERVICES, LINES = 2, 5
 
 
 @click.command()
-@retirement_options(force_option, usage_option)
-@click.option(
-    "--gateway",
-    type=FILE,
-    help="The site file of the gateway that gives leases, where that is another machine.",
-)
-@click.option(
-    "--days", type=click.FloatRange(min=0.01), default=30, show_default=True, help="Look back so far."
-)
-@json_option
+@options("retire.judge")
+@with_retirement
 def judge(retirement: Retirement, gateway: Path | None, days: float, as_json: bool) -> None:
     """Who really calls clients by ISATAP, who only holds an address, and what will serve the former instead.
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.retire.options import force_option, retirement_options, router_option, usage_option
-from manageout.cli.rollout.ad import Controller, controller_options
-from manageout.cli.show.options import json_option
+from manageout.cli.options import options
+from manageout.cli.retire.options import with_retirement
+from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show.output import printable
 from manageout.errors import ManageoutError
 from manageout.retire import members, remove
@@ -38,8 +38,8 @@ def _words_of(words: tuple[str, ...]) -> list[str]:
 
 @click.command()
 @click.argument("hosts", nargs=-1, required=True, metavar="WHO...")
-@retirement_options(force_option, usage_option, router_option)
-@json_option
+@options("retire.pilot")
+@with_retirement
 def pilot(retirement: Retirement, hosts: tuple[str, ...], as_json: bool) -> None:
     """Chosen hosts let go of ISATAP by themselves: the router tells them that prefix and routes are gone.
 
@@ -52,9 +52,8 @@ def pilot(retirement: Retirement, hosts: tuple[str, ...], as_json: bool) -> None
 
 @click.command()
 @click.argument("hosts", nargs=-1, metavar="WHO...")
-@click.option("--all", "everybody", is_flag=True, help="Every host that isatap.hosts allows.")
-@retirement_options(force_option, usage_option, router_option)
-@json_option
+@options("retire.forward")
+@with_retirement
 def forward(retirement: Retirement, hosts: tuple[str, ...], everybody: bool, as_json: bool) -> None:
     """The next hosts let go, or all of them. Refused while something fails for those before.
 
@@ -113,9 +112,9 @@ def _tell(retirement: Retirement, entry: LoggedStep, fault: str, as_json: bool) 
 
 
 @click.command()
-@retirement_options(router_option)
-@controller_options
-@json_option
+@options("retire.undo")
+@with_retirement
+@with_controller
 def undo(retirement: Retirement, controller: Controller, as_json: bool) -> None:
     """Everything is as it was before the pilot: hosts come back at once, names and policies too.
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.retire.options import force_option, retirement_options, router_option, usage_option
-from manageout.cli.rollout.ad import Controller, controller_options
+from manageout.cli.options import options
+from manageout.cli.retire.options import with_retirement
+from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show import files
-from manageout.cli.show.options import FOLDER
 from manageout.cli.show.output import printable
 from manageout.errors import ManageoutError
 from manageout.retire import remove as removal
@@ -26,20 +26,9 @@ FINDING = 1
 
 
 @click.command()
-@retirement_options(force_option, usage_option, router_option)
-@controller_options
-@click.option(
-    "--dns", is_flag=True, help="Take the records out of the DNS, as [names] says, by exact record."
-)
-@click.option("--policies", is_flag=True, help="Remove the policy that `rollout gpo --publish` has written.")
-@click.option(
-    "--scripts",
-    type=FOLDER,
-    default=Path("retire-scripts"),
-    show_default=True,
-    help="Folder for remove.ps1 and its inverse.",
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would go; write nothing.")
+@options("retire.remove")
+@with_retirement
+@with_controller
 def remove(
     retirement: Retirement, controller: Controller, dns: bool, policies: bool, scripts: Path, dry_run: bool
 ) -> None:

@@ -6,24 +6,17 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.retire.options import retirement_options, router_option, usage_option
+from manageout.cli.options import options
+from manageout.cli.retire.options import with_retirement
 from manageout.cli.show import files
-from manageout.cli.show.options import FOLDER
 from manageout.retire.report import Report, days, html, markdown
 from manageout.retire.retirement import Retirement
 from manageout.retire.watch import observe
 
 
 @click.command()
-@retirement_options(usage_option, router_option)
-@click.option(
-    "--output",
-    "-o",
-    type=FOLDER,
-    default=Path(),
-    show_default="here",
-    help="Folder for retirement.html and retirement.md.",
-)
+@options("retire.report")
+@with_retirement
 def report(retirement: Retirement, output: Path) -> None:
     """A report for the change board, as a web page that stands alone and as Markdown.
 

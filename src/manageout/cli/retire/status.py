@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 
 import click
 
-from manageout.cli.retire.options import retirement_options
-from manageout.cli.show.options import json_option
+from manageout.cli.options import options
+from manageout.cli.retire.options import with_retirement
 from manageout.cli.show.output import ago, duration, moment
 from manageout.cli.show.table import Column, table
 from manageout.errors import ManageoutError
@@ -38,8 +38,8 @@ class WayOut(TypedDict):
 
 
 @click.command()
-@retirement_options()
-@json_option
+@options("retire.status")
+@with_retirement
 def status(retirement: Retirement, as_json: bool) -> None:
     """How far the way out of ISATAP has been gone, who did what, and what comes next."""
     store = retirement.store

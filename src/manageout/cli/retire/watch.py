@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from manageout.cli.retire.options import retirement_options, router_option, usage_option
-from manageout.cli.show.options import json_option, watch_option, wide_option
+from manageout.cli.options import options
+from manageout.cli.retire.options import with_retirement
 from manageout.cli.show.output import ago, repeated
 from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.retirement import Retirement
@@ -22,13 +22,8 @@ _NOBODY = "Nobody retires. `manageout retire status` says what comes next."
 
 
 @click.command()
-@retirement_options(usage_option, router_option)
-@click.option(
-    "--all", "everybody", is_flag=True, help=f"Every host, not only {SHOWN} and those with a fault."
-)
-@json_option
-@watch_option
-@wide_option
+@options("retire.watch")
+@with_retirement
 def watch(retirement: Retirement, everybody: bool, as_json: bool, watch: float | None, wide: bool) -> None:
     """Who has let go, who still sends, what fails, and what serves them now.
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from manageout.cli.show.options import FOLDER, config_option, together
+from manageout.cli.options import options
 from manageout.cli.show.table import COLUMNS
 from manageout.directory.ad.domain import Domain
 from manageout.rollout import publish as active_directory
@@ -40,33 +40,19 @@ class Controller(NamedTuple):
         return Domain(name, self.server, self.user, password)
 
 
-def controller_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_controller(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--server`` and ``--user``, which the command gets as a ``controller``."""
 
     @functools.wraps(command)
-    def with_controller(*arguments: Any, server: str, user: str, **others: Any) -> Any:
+    def controlled(*arguments: Any, server: str, user: str, **others: Any) -> Any:
         return command(*arguments, controller=Controller(server, user), **others)
 
-    who = "Ask for this account's password (or take MANAGEOUT_PASSWORD); else the Kerberos ticket."
-    return together(
-        click.option("--server", default="", metavar="NAME", help="Domain controller; else found by DNS."),
-        click.option("--user", default="", metavar="NAME", help=who),
-    )(with_controller)
-
-
-backups_option = click.option(
-    "--backups",
-    type=FOLDER,
-    default=Path("gpo-backups"),
-    show_default=True,
-    help="Folder in which what was there before is kept.",
-)
+    return controlled
 
 
 @click.command("status")
-@config_option
-@controller_options
-@click.option("--off", is_flag=True, help="They should be turned off, as `gpo --publish --off` did.")
+@options("rollout.status")
+@with_controller
 def rollout_status(file: Path, controller: Controller, off: bool) -> None:
     """What differs between Active Directory and the site file; exit status 1 when anything does."""
     site, plan = read_site(file)
@@ -81,9 +67,8 @@ def rollout_status(file: Path, controller: Controller, off: bool) -> None:
 
 
 @click.command("undo")
-@config_option
-@controller_options
-@backups_option
+@options("rollout.undo")
+@with_controller
 def rollout_undo(file: Path, controller: Controller, backups: Path) -> None:
     """Restore in Active Directory what was there before the last `rollout gpo --publish`."""
     site = read_site(file)[0]

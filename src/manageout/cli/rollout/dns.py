@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from manageout.cli.show.options import config_option, json_option
+from manageout.cli.options import options
 from manageout.directory.dns.conditional import RecordError
 from manageout.directory.dns.router_record import Addresses, NameRecords, ReadBack, RouterRecord
 from manageout.errors import ManageoutError
@@ -22,19 +22,7 @@ _REPLICATION = "secondaries and other domain controllers may follow later: run i
 
 
 @click.command()
-@config_option
-@click.option("--undo", is_flag=True, help="Take out our records and nothing else.")
-@click.option("--check", "only_check", is_flag=True, help="Change nothing: only ask every name server.")
-@click.option("--router", metavar="NAME", help="Instead of isatap.name.")
-@click.option("--force", is_flag=True, help="Also for the bare name isatap.")
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0, max=3600),
-    default=10.0,
-    show_default=True,
-    help="Seconds for the zone's other servers to follow.",
-)
-@json_option
+@options("rollout.dns")
 @click.pass_context
 def dns(
     ctx: click.Context,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from manageout.cli.options import options
 from manageout.cli.rollout import ad
 from manageout.cli.rollout.dns import dns
 from manageout.cli.show import files
-from manageout.cli.show.options import FOLDER, config_option, output_option, together
 from manageout.rollout import targets
 from manageout.site.contradictions import read_site
 from manageout.windows import netsh as batch
@@ -33,20 +33,8 @@ def rollout() -> None:
     """
 
 
-_machines = together(
-    config_option,
-    click.option("--undo", is_flag=True, help="The inverse instead."),
-    click.option(
-        "--computer", "computers", multiple=True, metavar="NAME", help="For this machine; repeatable."
-    ),
-    click.option("--router", metavar="NAME", help="Instead of isatap.name."),
-    click.option("--force", is_flag=True, help="Also for the bare name isatap."),
-    output_option,
-)
-
-
 @rollout.command()
-@_machines
+@options("rollout.powershell")
 def powershell(
     file: Path, undo: bool, computers: tuple[str, ...], router: str | None, force: bool, output: Path | None
 ) -> None:
@@ -58,7 +46,7 @@ def powershell(
 
 
 @rollout.command()
-@_machines
+@options("rollout.netsh")
 def netsh(
     file: Path, undo: bool, computers: tuple[str, ...], router: str | None, force: bool, output: Path | None
 ) -> None:
@@ -68,8 +56,7 @@ def netsh(
 
 
 @rollout.command("hosts-file")
-@_machines
-@click.option("--lines", "only_lines", is_flag=True, help="Only the lines, no script.")
+@options("rollout.hosts-file")
 def hosts_file(
     file: Path,
     undo: bool,
@@ -95,20 +82,8 @@ def hosts_file(
 
 
 @rollout.command()
-@config_option
-@click.option(
-    "--output",
-    "-o",
-    type=FOLDER,
-    default=Path("gpo"),
-    show_default=True,
-    help="Folder; files of an earlier rendering in it are replaced.",
-)
-@click.option("--publish", is_flag=True, help="Write them into Active Directory instead.")
-@click.option("--dry-run", is_flag=True, help="With --publish: only show what differs.")
-@click.option("--off", is_flag=True, help="With --publish: the same policies, turned off.")
-@ad.controller_options
-@ad.backups_option
+@options("rollout.gpo")
+@ad.with_controller
 def gpo(
     file: Path,
     output: Path,
@@ -144,7 +119,7 @@ rollout.add_command(ad.rollout_undo)
 
 
 @rollout.command("server-reset")
-@output_option
+@options("rollout.server-reset")
 def server_reset(output: Path | None) -> None:
     """The start-up script for a Windows Server that is kept as ISATAP router and forgets its settings.
 

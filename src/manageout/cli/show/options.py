@@ -40,10 +40,6 @@ config_option = click.option(
     envvar="MANAGEOUT_CONFIG",
     help="The site file.",
 )
-runtime_dir_option = click.option(
-    "--runtime-dir", type=PATH, envvar=_ENVIRONMENT, help="Instead of daemon.runtime_dir of the site file."
-)
-"""Of a command that has the site file."""
 socket_option = click.option(
     "--runtime-dir",
     type=PATH,
@@ -52,7 +48,6 @@ socket_option = click.option(
     show_default=True,
     help="Directory of the daemon's control socket.",
 )
-"""Of a command that only asks, or that is itself asked there."""
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Machine-readable, stable; times are Unix seconds."
 )
@@ -65,7 +60,3 @@ watch_option = click.option(
     help="Repeat, every two seconds unless told; with --json one line each time.",
 )
 wide_option = click.option("--wide", is_flag=True, help="Every column, however wide the table becomes.")
-output_option = click.option("--output", "-o", type=FILE, help="A file, not the screen.")
-log_level_option = click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
-)

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from manageout.cli.retire.options import force_option, retirement_options, router_option, usage_option, who
+from manageout.cli.options import options
+from manageout.cli.retire.options import who, with_retirement
 from manageout.retire.retirement import Retirement
 from tests.tools.commands import run
 
@@ -23,22 +24,23 @@ runtime_dir = "/nowhere/run"
 
 
 @click.command()
-@retirement_options(force_option, usage_option, router_option)
-def step(retirement: Retirement) -> None:
+@options("retire.pilot")
+@with_retirement
+def step(retirement: Retirement, as_json: bool) -> None:
     click.echo(f"{retirement.store.path} {retirement.runtime_dir} {retirement.force} {len(retirement.usage)}")
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("given", "says"),
     [
         ([], "/nowhere/state/retire.db /nowhere/run False 0"),
         (["--force", "--state-dir", "/a", "--runtime-dir", "/b"], "/a/retire.db /b True 0"),
     ],
 )
-def test_what_is_not_given_is_as_the_site_file_says(tmp_path: Path, options: list[str], says: str) -> None:
+def test_what_is_not_given_is_as_the_site_file_says(tmp_path: Path, given: list[str], says: str) -> None:
     file = tmp_path / "site.toml"
     file.write_text(SITE)
-    result = run(step, "--config", str(file), *options)
+    result = run(step, "--config", str(file), *given)
     assert result.output.strip() == says
 
 

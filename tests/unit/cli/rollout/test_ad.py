@@ -6,7 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from manageout.cli.rollout.ad import Controller, controller_options
+from manageout.cli.options import options
+from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.errors import ConfigError
 from manageout.site.tables.site import parse
 from tests.tools.commands import run
@@ -16,8 +17,9 @@ WITH_DOMAIN = SITE.replace("[isatap]", 'domain = "corp.example"\n[isatap]')
 
 
 @click.command()
-@controller_options
+@options("shared.controller")
 @click.option("--other", default="x")
+@with_controller
 def command(controller: Controller, other: str) -> None:
     click.echo(f"{controller.domain(parse(WITH_DOMAIN))[:3]} {other}")
 

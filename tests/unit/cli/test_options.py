@@ -1,0 +1,57 @@
+"""Options that are declared in a table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from manageout.cli.options import _tables, options
+from tests.tools.commands import run
+
+CODE = Path(__file__).parents[3] / "src" / "manageout" / "cli"
+
+
+def tables(found: dict[str, Any], above: str = "") -> list[str]:
+    """Names of the tables of options, but for the shared ones."""
+    if any(key.startswith("-") or value == "shared" for key, value in found.items()):
+        return [above]
+    inner = (tables(table, f"{above}.{name}".strip(".")) for name, table in found.items() if name != "shared")
+    return [name for names in inner for name in names]
+
+
+def test_each_table_is_that_of_one_command() -> None:
+    used = [
+        name for path in CODE.rglob("*.py") for name in re.findall(r'@options\("([\w.-]+)"', path.read_text())
+    ]
+    assert sorted({*used} - {"rollout.machines"}) == sorted(tables(_tables())), (
+        "a table that nobody reads, or none"
+    )
+
+
+def test_flags_numbers_and_shared_options() -> None:
+    @click.command()
+    @options("retire.judge")
+    def command(**given: object) -> None:
+        click.echo(repr(given))
+
+    said = run(command, "--days", "0.5", "--force").output
+    assert "'days': 0.5" in said and "'force': True" in said and "'usage': ()" in said
+    assert "0.001 is not in the range" in run(command, "--days", "0.001", code=2).output
+    assert "does not exist" in run(command, "--usage", "/nowhere", code=2).output
+    usage = run(command, "--help").output
+    places = [
+        usage.index(name) for name in ("--config", "--state-dir", "--force", "--usage", "--gateway", "--json")
+    ]
+    assert places == sorted(places)
+
+
+def test_a_type_that_only_one_command_has() -> None:
+    @click.command()
+    @options("address.isatap", prefix=lambda text: text.upper())
+    def command(prefix: str | None, as_json: bool) -> None:
+        click.echo(f"{prefix} {as_json}")
+
+    assert run(command, "--prefix", "fd12::/64").output == "FD12::/64 False\n"
