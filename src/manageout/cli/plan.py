@@ -11,6 +11,7 @@ import click
 from manageout.cli.options import options
 from manageout.site import advice
 from manageout.site.contradictions import read_site
+from manageout.wire.address import sixtofour_prefix
 from manageout.wire.special import is_global
 
 
@@ -22,7 +23,7 @@ def plan(file: Path, as_json: bool, new: bool, public: str | None) -> None:
     Reads the file only: nothing is changed and no name is resolved.
     """
     if new or public:
-        prefix = advice.prefix_of(_address(public)) if public else advice.new_prefix()
+        prefix = sixtofour_prefix(_address(public)) if public else advice.new_prefix()
         click.echo(json.dumps({"prefix": str(prefix)}) if as_json else f'[site]\nprefix = "{prefix}"')
         return
     sections = advice.advice(*read_site(file))

@@ -1,10 +1,10 @@
-"""Advice for farms, from the site file."""
+"""What is advised for farms, from the site file."""
 
 from __future__ import annotations
 
+from manageout.site.advice import advice
 from manageout.site.plan import plan
 from manageout.site.tables.site import Site, parse
-from manageout.site.topologies import name_commands, topologies
 
 SITE = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
@@ -20,8 +20,20 @@ def route(prefix: str, via: str) -> str:
     return f'[[isatap.routes]]\nprefix = "fd12:3456:789a:{prefix}"\nvia = "fd12:3456:789a:2::{via}"\n'
 
 
+def lines_of(found: Site, title: str) -> list[tuple[str, str]]:
+    return next((section.lines for section in advice(found, plan(found)) if section.title == title), [])
+
+
+def topologies(found: Site) -> list[tuple[str, str]]:
+    return lines_of(found, "Farms: what works")
+
+
+def name_commands(found: Site) -> list[tuple[str, str]]:
+    return lines_of(found, "The router's name as commands")
+
+
 def own(found: Site) -> str:
-    return dict(topologies(found, plan(found)))["this file"]
+    return dict(topologies(found))["this file"]
 
 
 def test_what_the_file_is() -> None:
@@ -35,14 +47,14 @@ def test_what_the_file_is() -> None:
 
 def test_every_kind_of_farm_is_there() -> None:
     found = site(ROUTER)
-    labels = {label for label, _ in topologies(found, plan(found))}
+    labels = {label for label, _ in topologies(found)}
     assert {"one server", "NLB", "external load balancer", "several sites"} <= labels
-    assert topologies(site(GATEWAY), plan(site(GATEWAY))) == []
+    assert topologies(site(GATEWAY)) == []
 
 
 def test_one_way_for_a_whole_cluster_is_doubted() -> None:
     found = site(ROUTER, route("1000::/59", "11"))
-    assert "fd12:3456:789a:1000::/59 is more" in dict(topologies(found, plan(found)))["to be sure of"]
+    assert "fd12:3456:789a:1000::/59 is more" in dict(topologies(found))["to be sure of"]
 
 
 def test_records_as_commands() -> None:
