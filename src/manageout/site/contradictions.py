@@ -11,6 +11,7 @@ from manageout.errors import ConfigError, Fault
 from manageout.site import plan
 from manageout.site.plan import Plan
 from manageout.site.tables import site as config
+from manageout.site.tables.complaints import worded
 from manageout.site.tables.site import GatewayTable, IsatapTable, Site
 from manageout.wire.address import written
 from manageout.wire.host_port import HostPort
@@ -40,6 +41,10 @@ def contradictions(site: Site, derived: Plan) -> list[Fault]:
     return [fault for check in checks for fault in check(site, derived)]
 
 
+def _fault(path: str, kind: str, /, **values: object) -> Fault:
+    return Fault(path, *worded(kind, **values))
+
+
 def _prefixes(site: Site, derived: Plan) -> Iterator[Fault]:
     """Every prefix has one meaning: none lies within another."""
     used: list[tuple[str, IPv6Network]] = [
@@ -57,7 +62,7 @@ def _prefixes(site: Site, derived: Plan) -> Iterator[Fault]:
         for other, taken in used[:number]:
             # A node's own /64 within a route to the aggregate of all nodes is how clusters are written.
             if prefix.overlaps(taken) and not (other == "gateway.prefix" and taken != prefix):
-                yield Fault(path, f"{prefix} overlaps {other} ({taken})", "give each its own prefix")
+                yield _fault(path, "prefixes_overlap", prefix=prefix, other=other, taken=taken)
 
 
 def _gateway(site: Site, derived: Plan) -> Iterator[Fault]:
@@ -70,15 +75,11 @@ def _gateway(site: Site, derived: Plan) -> Iterator[Fault]:
         ("gateway.iphttps.paths", gateway.iphttps.paths),
     ):
         if len(set(values)) != len(values):
-            yield Fault(path, "the same entry twice", "remove one")
+            yield _fault(path, "entry_twice")
     if gateway.isatap_router and site.isatap:
-        yield Fault(
-            "gateway.isatap_router",
-            "this machine is itself the ISATAP router",
-            "remove it, or the [isatap] table",
-        )
+        yield _fault("gateway.isatap_router", "router_here")
     if gateway.isatap_router and gateway.isatap_router in derived.client_prefix:
-        yield Fault("gateway.isatap_router", "lies in the client prefix", "name its address on the intranet")
+        yield _fault("gateway.isatap_router", "router_among_clients")
 
 
 def _fixed(gateway: GatewayTable, derived: Plan) -> Iterator[Fault]:
@@ -87,13 +88,12 @@ def _fixed(gateway: GatewayTable, derived: Plan) -> Iterator[Fault]:
     for name, address in gateway.fixed.items():
         path = f"gateway.fixed.{name}"
         if address not in derived.client_prefix:
-            yield Fault(
-                path, f"{written(address)} is not in {derived.client_prefix}", f"for example {example}"
-            )
+            prefix = derived.client_prefix
+            yield _fault(path, "fixed_elsewhere", address=written(address), prefix=prefix, example=example)
         elif address in (derived.gateway_address, derived.client_prefix[0]):
-            yield Fault(path, f"{address} is the gateway's own", f"for example {example}")
+            yield _fault(path, "fixed_gateway", address=address, example=example)
         elif address in holders:
-            yield Fault(path, f"{address} is already that of {holders[address]}", "one address, one client")
+            yield _fault(path, "fixed_twice", address=address, holder=holders[address])
         holders[address] = name
 
 
@@ -104,26 +104,20 @@ def _isatap(site: Site, derived: Plan) -> Iterator[Fault]:
     yield from _locators(isatap)
     for number, route in enumerate(isatap.routes):
         if route.via in route.prefix:
-            yield Fault(
-                f"isatap.routes.{number}.via",
-                f"{route.via} lies in the prefix that it is the way to",
-                "name the gateway's address on a link that this machine shares with it",
-            )
+            yield _fault(f"isatap.routes.{number}.via", "via_within", via=route.via)
         if route.via.is_link_local or route.via.is_multicast:
-            yield Fault(f"isatap.routes.{number}.via", f"{route.via} names no link", "use a global address")
+            yield _fault(f"isatap.routes.{number}.via", "via_no_link", via=route.via)
 
 
 def _locators(isatap: IsatapTable) -> Iterator[Fault]:
     for number, locator in enumerate(isatap.locators):
         path = f"isatap.locators.{number}"
         if locator.is_multicast or locator.is_loopback or locator.is_unspecified or locator.is_reserved:
-            yield Fault(
-                path, f"{locator} is no address of a machine", "name an intranet address of this machine"
-            )
+            yield _fault(path, "locator_no_machine", locator=locator)
         if locator in isatap.locators[:number]:
-            yield Fault(path, f"{locator} is there twice", "remove one")
+            yield _fault(path, "locator_twice", locator=locator)
         if locator in isatap.routers:
-            yield Fault("isatap.routers", f"{locator} is this machine", "list only the other routers")
+            yield _fault("isatap.routers", "locator_of_router", locator=locator)
 
 
 def _translation(site: Site, derived: Plan) -> Iterator[Fault]:
@@ -131,29 +125,26 @@ def _translation(site: Site, derived: Plan) -> Iterator[Fault]:
     if table is None or block is None:
         return
     if site.gateway is None:
-        yield Fault(
-            "translation", "needs a gateway", "clients get leases: add a [gateway] table, or remove this"
-        )
+        yield _fault("translation", "leases_without_gateway")
     if table.block is not None and table.block < table.pool.prefixlen:
-        yield Fault("translation.block", f"is larger than {table.pool}", f"at least {table.pool.prefixlen}")
+        yield _fault("translation.block", "block_too_large", pool=table.pool)
     elif not block.subnet_of(table.pool):
         nodes = 2 ** (block.prefixlen - table.pool.prefixlen)
-        hint = f"{table.pool} has {nodes} blocks of /{block.prefixlen}: enlarge the pool, or set translation.block"
-        yield Fault("gateway.node", "has no block in translation.pool", hint)
+        length = block.prefixlen
+        yield _fault("gateway.node", "node_without_block", pool=table.pool, nodes=nodes, length=length)
     for what, machine in _machines(site):
         if machine in table.pool:
-            yield Fault("translation.pool", f"holds {machine}, {what}", "choose addresses nobody uses")
+            yield _fault("translation.pool", "pool_holds", machine=machine, what=what)
     holders: dict[object, str] = {}
     for name, address in table.fixed.items():
         path = f"translation.fixed.{name}"
         if address not in block:
-            yield Fault(
-                path, f"{address} is not in {block}", f"for example {block[min(10, block.num_addresses - 1)]}"
-            )
+            example = block[min(10, block.num_addresses - 1)]
+            yield _fault(path, "fixed_elsewhere", address=address, prefix=block, example=example)
         elif address in holders:
-            yield Fault(path, f"{address} is already that of {holders[address]}", "one address, one client")
+            yield _fault(path, "fixed_twice", address=address, holder=holders[address])
         elif block.prefixlen < 31 and address in (block[0], block[-1]):
-            yield Fault(path, f"{address} is no address of a machine", f"{block[1]} to {block[-2]} are")
+            yield _fault(path, "fixed_no_machine", address=address, first=block[1], last=block[-2])
         holders[address] = name
 
 
@@ -163,20 +154,14 @@ def _explicit_mappings(site: Site, derived: Plan) -> Iterator[Fault]:
     for number, entry in enumerate(site.translation.eam if site.translation else ()):
         path = f"translation.eam.{number}"
         if 32 - entry.ipv4.prefixlen > 128 - entry.ipv6.prefixlen:
-            yield Fault(
-                f"{path}.ipv4",
-                f"{entry.ipv4} has more addresses than {entry.ipv6}",
-                "enlarge `ipv6` (RFC 7757 3.2)",
-            )
+            yield _fault(f"{path}.ipv4", "eam_sizes", ipv4=entry.ipv4, ipv6=entry.ipv6)
         if site.translation and entry.ipv4.subnet_of(site.translation.pool):
-            hint = f"choose addresses outside of {site.translation.pool}"
-            yield Fault(f"{path}.ipv4", f"{entry.ipv4} lies in translation.pool, which is for clients", hint)
+            yield _fault(f"{path}.ipv4", "eam_in_pool", ipv4=entry.ipv4, pool=site.translation.pool)
         if entry.ipv6.subnet_of(derived.client_prefix):
-            hint = "clients have leases: use translation.fixed"
-            yield Fault(f"{path}.ipv6", f"{entry.ipv6} is of clients ({derived.client_prefix})", hint)
+            yield _fault(f"{path}.ipv6", "eam_of_clients", ipv6=entry.ipv6, prefix=derived.client_prefix)
         for key, network in (("ipv4", entry.ipv4), ("ipv6", entry.ipv6)):
             if network in seen:
-                yield Fault(f"{path}.{key}", f"{network} is mapped already by {seen[network]}", "remove one")
+                yield _fault(f"{path}.{key}", "eam_twice", network=network, path=seen[network])
             seen[network] = path
 
 
@@ -203,20 +188,16 @@ def _machines(site: Site) -> Iterator[tuple[str, object]]:
 
 def _names(site: Site, derived: Plan) -> Iterator[Fault]:
     if site.dns64 is not None and site.gateway is None:
-        yield Fault("dns64", "needs a gateway", "it serves clients: add a [gateway] table, or remove this")
+        yield _fault("dns64", "dns64_without_gateway")
     if site.names is not None and site.gateway is None and not (site.isatap and site.isatap.name):
-        hint = "it is for clients and for isatap.name: add either, or remove this"
-        yield Fault("names", "needs a gateway or the router's name", hint)
+        yield _fault("names", "names_of_nobody")
     for number, server in enumerate(site.dns64.upstreams if site.dns64 else ()):
         if HostPort.parse(server, 53).address == derived.dns64:
-            hint = "name a DNS server of the intranet"
-            yield Fault(f"dns64.upstreams.{number}", f"{server} is the DNS64 itself", hint)
+            yield _fault(f"dns64.upstreams.{number}", "upstream_is_dns64", server=server)
     if site.names is not None and not (site.names.zone or site.site.domain):
-        yield Fault("names.zone", "is required without site.domain", "for example corp.example")
+        yield _fault("names.zone", "zone_unknown")
     if site.names is not None and not site.names.servers and site.dns64 is None:
-        yield Fault(
-            "names.servers", "is required without a [dns64] table", "name the zone's primary DNS server"
-        )
+        yield _fault("names.servers", "server_unknown")
 
 
 def _managers(site: Site, derived: Plan) -> Iterator[Fault]:
@@ -226,8 +207,6 @@ def _managers(site: Site, derived: Plan) -> Iterator[Fault]:
             continue
         path = f"policy.managers.{number}.to"
         if site.gateway is None:
-            hint = 'write to = ["*"] here, and the names in the gateway\'s file: it judges every packet too'
-            yield Fault(path, "a router without a gateway does not know the clients' names", hint)
+            yield _fault(path, "names_unknown_to_router")
         elif site.gateway.authentication == "none":
-            hint = 'write to = ["*"], or set gateway.authentication to "certificates"'
-            yield Fault(path, "clients without certificates have no names", hint)
+            yield _fault(path, "names_without_certificates")

@@ -6,7 +6,7 @@ import ast
 import inspect
 from collections.abc import Iterator
 from ipaddress import IPv6Network
-from itertools import chain
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -15,44 +15,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from manageout.site.tables import names as config_names
-from manageout.site.tables import rollout as config_rollout
-from manageout.site.tables import site as config
-from manageout.site.tables import translation as config_translation
+from manageout.site.tables.complaints import models, texts
+from manageout.site.tables.site import Site
 from manageout.wire.address import written
-
-_TABLES = (
-    config.SiteTable,
-    config.GatewayTable,
-    config.IpHttpsTable,
-    config.IsatapTable,
-    config.IsatapRouteTable,
-    config_translation.TranslationTable,
-    config_translation.EamTable,
-    config_names.Dns64Table,
-    config_names.Dns64PrefixTable,
-    config_names.NamesTable,
-    config_translation.PolicyTable,
-    config_translation.ManagerTable,
-    config_rollout.RolloutTable,
-    config.DaemonTable,
-)
-_NAMES = {
-    "IPv4Address": "IPv4 address",
-    "IPv6Address": "IPv6 address",
-    "IPv4Network": "IPv4 prefix",
-    "IPv6Network": "IPv6 prefix",
-    "str": "text",
-    "Path": "file name",
-    "bool": "true or false",
-    "int": "whole number",
-    "float": "number",
-}
 
 
 def reference_text() -> str:
     """Markdown: one table of options for each table of the file."""
-    texts = _field_texts()
     parts = [
         "# The site file",
         "",
@@ -60,12 +29,20 @@ def reference_text() -> str:
         "machine a gateway, an `[isatap]` table makes it an ISATAP router; it can be both. Only options without",
         "a default must be given. This page is printed by `manageout check --reference`.",
     ]
-    for model in _TABLES:
-        parts += ["", *_table(model, texts)]
+    for model in _tables(Site):
+        parts += ["", *_table(model)]
     return "\n".join(parts) + "\n"
 
 
-def _table(model: type[BaseModel], texts: dict[tuple[str, str], str]) -> Iterator[str]:
+def _tables(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """The tables below a table, each before those within it."""
+    for field in model.model_fields.values():
+        for inner in models(field.annotation):
+            yield inner
+            yield from _tables(inner)
+
+
+def _table(model: type[BaseModel]) -> Iterator[str]:
     heading, _, rest = (model.__doc__ or "").replace("``", "`").partition(": ")
     yield f"## {heading}"
     yield ""
@@ -73,19 +50,11 @@ def _table(model: type[BaseModel], texts: dict[tuple[str, str], str]) -> Iterato
     yield ""
     yield "| option | value | default | |"
     yield "|---|---|---|---|"
+    texts = _field_texts(model)
     for key, field in model.model_fields.items():
-        name = field.alias or key
-        if not _models(field.annotation):
-            text = (
-                " ".join(texts.get((model.__name__, key), "").split()).replace("``", "`").replace("|", "\\|")
-            )
-            yield f"| `{name}` | {_value(field)} | {_default(field)} | {text} |"
-
-
-def _models(annotation: Any) -> bool:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return True
-    return any(_models(argument) for argument in get_args(annotation))
+        if not models(field.annotation):
+            text = texts.get(key, "").replace("``", "`").replace("|", "\\|")
+            yield f"| `{field.alias or key}` | {_value(field)} | {_default(field)} | {text} |"
 
 
 def _value(field: FieldInfo) -> str:
@@ -114,7 +83,7 @@ def _words(annotation: Any) -> str:
         return " or ".join(map(_words, kinds))
     if origin is not None:
         return _words(arguments[0])
-    return _NAMES[annotation.__name__]
+    return str(texts()["kinds"][annotation.__name__])
 
 
 def _written(item: object) -> str:
@@ -133,26 +102,18 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
         return "`[" + ", ".join(f'"{_written(item)}"' for item in default) + "]`"
-    if isinstance(default, dict):
-        return "`{}`"
     if isinstance(default, str | Path):
         return f'`"{default}"`'
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
-def _field_texts() -> dict[tuple[str, str], str]:
-    """(class, field) -> the string literal under the field."""
+def _field_texts(model: type[BaseModel]) -> dict[str, str]:
+    """Field -> the string literal under it."""
+    (table,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(table, ast.ClassDef)
     found = {}
-    sources = map(inspect.getsource, (config, config_translation, config_names, config_rollout))
-    for item in chain.from_iterable(ast.parse(source).body for source in sources):
-        if not isinstance(item, ast.ClassDef):
-            continue
-        for field, text in zip(item.body, item.body[1:], strict=False):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                found[item.name, field.target.id] = str(text.value.value)
+    for field, text in pairwise(table.body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                found[name] = " ".join(words.split())
     return found

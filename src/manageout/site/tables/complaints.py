@@ -15,19 +15,25 @@ from pydantic import BaseModel, ValidationError
 from manageout.errors import Fault
 
 
-class Unfit(ValueError):
-    """Raised by our own validators: a message and the hint that goes with it."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 @cache
 def texts() -> dict[str, dict[str, Any]]:
-    """Kind of complaint -> what is wrong and the hint; path of a required option -> an example."""
+    """Kind of complaint -> what is wrong and the hint; path of a required option -> an example; kinds of values."""
     file = files("manageout.site.tables").joinpath("complaints.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def worded(kind: str, **values: object) -> tuple[str, str]:
+    """What is wrong, and the hint, with ``values`` filled in."""
+    message, hint = texts()["words"][kind]
+    return message.format(**values), hint.format(**values)
+
+
+class Unfit(ValueError):
+    """Raised by our own validators: the kind of complaint, the value, and what else is told of it."""
+
+    def __init__(self, kind: str, value: object = None, **values: object) -> None:
+        message, self.hint = worded(kind, input=value, **values)
+        super().__init__(message)
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
@@ -55,9 +61,9 @@ def _fault(item: dict[str, Any], model: type[BaseModel]) -> Fault:
         example := texts()["examples"].get(".".join(str(x) for x in location if isinstance(x, str)))
     ):
         return Fault(path, "is required", f"for example {example}")
-    message, hint = texts()["words"].get(kind, (item["msg"], "see `manageout check --reference`"))
-    values = {**context, "input": item["input"]}
-    return Fault(path, message.format(**values), hint.format(**values))
+    if kind not in texts()["words"]:
+        return Fault(path, item["msg"], "see `manageout check --reference`")
+    return Fault(path, *worded(kind, **{**context, "input": item["input"]}))
 
 
 def _without_host_bits(value: object, kind: type[IPv4Network | IPv6Network]) -> str | None:
@@ -77,12 +83,13 @@ def _table(location: Sequence[str | int], model: type[BaseModel]) -> type[BaseMo
     """The model that describes the table at ``location``."""
     for name in location:
         if isinstance(name, str) and name in model.model_fields:
-            found = list(_models(model.model_fields[name].annotation))
+            found = list(models(model.model_fields[name].annotation))
             model = found[0] if found else model
     return model
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models(annotation: Any) -> list[type[BaseModel]]:
+    """The tables of which a field is one, or a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for argument in get_args(annotation) for found in _models(argument)]
+    return [found for argument in get_args(annotation) for found in models(argument)]

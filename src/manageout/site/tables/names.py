@@ -71,5 +71,5 @@ class NamesTable(TomlTable):
     def _needed(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         needed = {"key_file": "tsig", "keytab": "kerberos"}[info.field_name or ""]
         if value is None and info.data.get("authentication") == needed:
-            raise Unfit(f'authentication = "{needed}" needs it', "name the file")
+            raise Unfit("key_file_needed", needed)
         return value

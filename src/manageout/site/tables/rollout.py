@@ -13,13 +13,13 @@ from manageout.site.tables.types import Domain, TomlTable
 def _unit(value: str) -> str:
     parts = [part.partition("=")[0].strip().upper() for part in value.replace("\\,", "").split(",")]
     if not parts or not set(parts) <= {"OU", "DC", "CN"} or parts[-1] != "DC":
-        raise Unfit(f"{value!r} is no distinguished name", "for example OU=Laptops,DC=corp,DC=example")
+        raise Unfit("no_unit", value)
     return value
 
 
 def _location(value: str) -> str:
     if not value.startswith("https://"):
-        raise Unfit(f"{value!r} is no https URL", "for example https://nls.corp.example/")
+        raise Unfit("no_location", value)
     return value
 
 

@@ -105,10 +105,7 @@ class GatewayTable(types.TomlTable):
     @classmethod
     def _certificates_need_a_ca(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is None and info.data.get("authentication") == "certificates":
-            raise Unfit(
-                'authentication = "certificates" needs it',
-                "name the file with the CA that signs your clients' certificates",
-            )
+            raise Unfit("ca_needed")
         return value
 
 
@@ -169,7 +166,7 @@ class IsatapTable(types.TomlTable):
     @classmethod
     def _preferred_within_valid(cls, value: int, info: ValidationInfo) -> int:
         if value > info.data.get("prefix_valid", value):
-            raise Unfit("must not exceed prefix_valid", f"at most {info.data['prefix_valid']}")
+            raise Unfit("preferred_too_long", valid=info.data["prefix_valid"])
         return value
 
 
@@ -199,14 +196,14 @@ class Site(types.TomlTable):
     translation: TranslationTable | None = None
     dns64: Dns64Table | None = None
     names: NamesTable | None = None
-    rollout: RolloutTable | None = None
     policy: PolicyTable = PolicyTable()
+    rollout: RolloutTable | None = None
     daemon: DaemonTable = DaemonTable()
 
     @model_validator(mode="after")
     def _at_least_one_role(self) -> Site:
         if self.gateway is None and self.isatap is None:
-            raise Unfit("no role", "add a [gateway] table, an [isatap] table, or both")
+            raise Unfit("no_role")
         return self
 
 

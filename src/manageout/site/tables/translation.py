@@ -50,9 +50,9 @@ class TranslationTable(types.TomlTable):
     @classmethod
     def _usable(cls, pool: IPv4Network) -> IPv4Network:
         if not 8 <= pool.prefixlen <= 30:
-            raise Unfit(f"a pool is a /8 to /30, this is a /{pool.prefixlen}", "for example 10.0.8.0/22")
+            raise Unfit("no_pool", pool)
         if any(pool.overlaps(each) for each in ILLEGAL4):
-            raise Unfit(f"{pool} holds no addresses of machines", "for example 10.0.8.0/22")
+            raise Unfit("unusable_pool", pool)
         return pool
 
 

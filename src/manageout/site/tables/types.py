@@ -26,13 +26,6 @@ NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
 _USABLE = (IPv6Network("2000::/3"), IPv6Network("fc00::/7"))
 
 
-_LIKE = {
-    bool: ("neither true nor false", "write true or false, without quotes"),
-    int: ("not a whole number", "write digits only, without quotes"),
-    float: ("not a number", "write it without quotes"),
-}
-
-
 class TomlTable(BaseModel):
     """Immutable; an option that it does not know is a fault."""
 
@@ -43,21 +36,17 @@ class TomlTable(BaseModel):
     def _of_its_kind(cls, value: object, info: ValidationInfo) -> object:
         """TOML has numbers and booleans: a text such as "yes" is neither, and a boolean is no number."""
         annotation = cls.model_fields[info.field_name or ""].annotation
-        kinds = {bool, int, float} & {annotation, *get_args(annotation)}
+        kinds = [kind for kind in (bool, int, float) if kind in (annotation, *get_args(annotation))]
         alike = isinstance(value, str) or isinstance(value, bool) != (bool in kinds)
         if kinds and isinstance(value, str | bool | int) and alike:
-            what, hint = next(words for kind, words in _LIKE.items() if kind in kinds)
-            raise Unfit(f"{value!r} is {what}", hint)
+            raise Unfit(f"{kinds[0].__name__}_type", value)
         return value
 
 
 def router_name(name: str) -> str:
     """A unique DNS name for ISATAP routers, or none. Raises :class:`Unfit`, also for the bare ``isatap``."""
     if name.lower() == "isatap" or name.lower().startswith("isatap."):
-        raise Unfit(
-            "every Windows host looks for the name 'isatap', and DNS servers block it",
-            "choose a unique one, for example manageout-isatap.corp.example",
-        )
+        raise Unfit("bare_isatap")
     if name:
         _domain(name)
     return name
@@ -67,68 +56,61 @@ def _listener(value: str) -> str:
     try:
         host, port = HostPort.parse(value)
     except AddressError as error:
-        raise Unfit(error.message, error.hint) from None
+        raise Unfit("bad_address", error) from None
     if not port or (isinstance(host, IPv6Address) and host.scope_id is not None):
-        raise Unfit(f"{value!r} has no port, or a zone", "for example 0.0.0.0:443 or [::]:443")
+        raise Unfit("no_port", value)
     if isinstance(host, IPv6Address) and host.ipv4_mapped is not None:
-        raise Unfit(f"{value!r} is an IPv4 address", f"write {host.ipv4_mapped}:{port}")
+        raise Unfit("mapped_listener", value, meant=f"{host.ipv4_mapped}:{port}")
     return value
 
 
 def metrics_place(value: str) -> str:
     """Where the metrics are served: loopback, a Unix socket, nowhere. Raises :class:`Unfit`."""
-    hint = 'write "127.0.0.1:9464", "[::1]:9464", "unix:/run/manageout/metrics.sock" or "off"'
     if value == "off" or value.startswith("unix:/"):
         return value
     try:
         host = HostPort.parse(_listener(value)).address
     except ValueError:
-        raise Unfit(f"{value!r} is not a place for the metrics", hint) from None
+        raise Unfit("no_metrics_place", value) from None
     if not host.is_loopback:
-        raise Unfit(f"{host} is not a loopback address, and metrics have no password", hint)
+        raise Unfit("open_metrics", host)
     return value
 
 
 def site_prefix(prefix: IPv6Network) -> IPv6Network:
     """A usable /48. Raises :class:`Unfit`."""
-    example = "`manageout plan --new` proposes one"
     if prefix.prefixlen != 48:
-        raise Unfit(f"the site prefix is a /48, this is a /{prefix.prefixlen}", example)
+        raise Unfit("no_site_prefix", prefix)
     if not any(prefix.subnet_of(space) for space in _USABLE):
-        raise Unfit(f"{written(prefix)} is neither global (2000::/3) nor unique local (fc00::/7)", example)
+        raise Unfit("unusable_site_prefix", written(prefix))
     return prefix
 
 
 def _subnet64(prefix: IPv6Network) -> IPv6Network:
     if prefix.prefixlen != 64:
-        raise Unfit(
-            f"a link prefix is a /64, this is a /{prefix.prefixlen}", "addresses form themselves in a /64"
-        )
+        raise Unfit("no_link_prefix", prefix)
     return prefix
 
 
 def _hosts4(network: IPv4Network) -> IPv4Network:
     if any(network.subnet_of(each) for each in ILLEGAL4):
-        raise Unfit(f"{network} holds no addresses of machines", "for example 10.0.8.0/24")
+        raise Unfit("no_hosts4", network)
     return network
 
 
 def _hosts6(network: IPv6Network) -> IPv6Network:
     if any(network.subnet_of(each) for each in ILLEGAL6):
-        raise Unfit(
-            f"{written(network)} holds no addresses of machines", "for example one of the site prefix"
-        )
+        raise Unfit("no_hosts6", written(network))
     return network
 
 
 def _nat64_prefix(prefix: IPv6Network) -> IPv6Network:
     if prefix.prefixlen not in NAT64_LENGTHS:
-        lengths = ", ".join(map(str, NAT64_LENGTHS))
-        raise Unfit(f"a /{prefix.prefixlen} is no NAT64 prefix", f"its length is one of {lengths} (RFC 6052)")
+        raise Unfit("no_nat64_prefix", prefix)
     try:
         rfc6052_octets(prefix)
     except AddressError as error:
-        raise Unfit(error.message, error.hint) from None
+        raise Unfit("bad_address", error) from None
     return prefix
 
 
@@ -138,9 +120,7 @@ def service(value: str) -> str:
         return value
     match = re.fullmatch(r"(?:tcp|udp)/(\d{1,5})(?:-(\d{1,5}))?", value)
     if not match or not 0 < int(match[1]) <= int(match[2] or match[1]) < 65536:
-        raise Unfit(
-            f"{value!r} is no protocol and port", 'write "tcp/3389", "udp/5000-5010", "icmp" or "any"'
-        )
+        raise Unfit("no_service", value)
     return value
 
 
@@ -151,9 +131,7 @@ def _dns_server(value: str) -> str:
         try:
             return _listener(value)
         except ValueError:
-            raise Unfit(
-                f"{value!r} is no address of a DNS server", "for example 10.0.0.10 or [fd12::1]:53"
-            ) from None
+            raise Unfit("no_dns_server", value) from None
     return value
 
 
@@ -162,7 +140,7 @@ def _domain(value: str) -> str:
     labels = name.split(".")
     fine = all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels)
     if not fine or len(name) > 253 or labels[-1].isdecimal():
-        raise Unfit(f"{value!r} is no DNS name", "for example corp.example")
+        raise Unfit("no_domain", value)
     return name
 
 
@@ -173,10 +151,7 @@ def _source(value: object) -> IPv4Network | IPv6Network | str:
     except ValueError:
         if not re.search(r"[:/]|^[0-9.]*$", str(value)):
             return _domain(str(value))
-        raise Unfit(
-            f"{value!r} is no network, address or DNS name",
-            "for example 10.0.1.0/24 or helpdesk.corp.example",
-        ) from None
+        raise Unfit("no_source", value) from None
 
 
 def _network(value: object) -> object:
@@ -190,17 +165,13 @@ def _network(value: object) -> object:
     try:
         meant = ip_network(value, strict=False)
     except ValueError:
-        raise Unfit(
-            f"{value!r} is no network or address", "for example 10.0.1.0/24 or fd12:3456:789a::/48"
-        ) from None
-    raise Unfit(f"{value!r} has bits set behind the prefix", f"write {meant}")
+        raise Unfit("no_network", value) from None
+    raise Unfit("host_bits", value, meant=meant)
 
 
 def _balancer(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     if not network.prefixlen:
-        raise Unfit(
-            f"{network} is everybody, who could then claim any address", "name the balancers' own addresses"
-        )
+        raise Unfit("everybody_balances", network)
     return network
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from pydantic_core.core_schema import ErrorType
 
+from manageout import site
 from manageout.errors import ConfigError, Fault
 from manageout.site.tables.complaints import texts
 from manageout.site.tables.site import Site, parse
@@ -114,3 +118,12 @@ def required(model: type[BaseModel], path: str = "") -> Iterator[str]:
 def test_whatever_is_required_has_an_example() -> None:
     assert set(required(Site)) == set(texts()["examples"])
     assert only_fault(SITE + "[dns64]\n").hint.startswith('for example upstreams = ["10.0.0.10"]')
+
+
+def test_every_complaint_has_words_and_all_words_are_said() -> None:
+    sources = "".join(path.read_text() for path in Path(site.__path__[0]).rglob("*.py"))
+    made = set(re.findall(r'(?:Unfit|_fault)\((?:f?"[^"]*", )?(?:path, )?"(\w+)"', sources))
+    custom = {"ip_v4_address", "ip_v6_address", "ip_v4_network", "ip_v6_network", "path_type"}
+    pydantics = custom | set(typing.get_args(ErrorType))
+    assert len(made) > 40 and made <= texts()["words"].keys()
+    assert texts()["words"].keys() <= made | pydantics
