@@ -24,7 +24,7 @@ def report(role: Dns64Service) -> str:
     metrics = {
         f"{metric.name}{''.join(f' {value}' for value in labels.values())}": value
         for metric in role.metrics()
-        for labels, value in metric.samples
+        for labels, value in metric.labelled()
     }
     return json.dumps(
         {

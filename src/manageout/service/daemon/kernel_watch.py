@@ -243,5 +243,5 @@ class KernelWatch(Role):
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
         rows = [({"code": code}, float(count)) for code, count in self._mended.items()]
-        yield Metric("kernel_put_back", "Things of the kernel that were put back, by kind.", "counter", rows)
-        yield Metric("kernel_looks", "Looks at all of it.", "counter", [({}, float(self._looks))])
+        yield Metric("kernel_put_back", rows)
+        yield Metric("kernel_looks", self._looks)

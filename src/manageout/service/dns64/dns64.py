@@ -287,15 +287,15 @@ class Dns64Service(Role, Watcher):
         """What Prometheus may know."""
         machine, cache = self._machine, self._machine.cache
         lookups = [({"cache": "hit"}, cache.hits), ({"cache": "miss"}, cache.misses)]
-        yield Metric("dns64_queries", "Questions of clients", "counter", lookups)
+        yield Metric("dns64_queries", lookups)
         kinds = [({"kind": kind}, count) for kind, count in sorted(machine.counts.items())]
-        yield Metric("dns64_events", "What else happened to questions", "counter", kinds)
-        yield Metric("dns64_cached", "Answers that are kept", "gauge", [({}, len(cache))])
+        yield Metric("dns64_events", kinds)
+        yield Metric("dns64_cached", len(cache))
         blocked: Counter[str] = Counter()
         for (_, name), count in self._blocked.items():
             blocked[name] += count
         named = [({"name": name}, count) for name, count in blocked.items()]
-        yield Metric("dns64_blocked", "Questions for names of the block list", "counter", named)
+        yield Metric("dns64_blocked", named)
 
 
 def _texts(client: Client) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv6Address
 
 from manageout.protocol.core.drops import Drop
@@ -73,16 +73,10 @@ def totals(packets: Mapping[Drop, int], refused: Refusals) -> dict[str, int]:
 
 def metrics(views: Sequence[ClientView]) -> Iterator[Metric]:
     """Gauges and counters; a client that has gone takes its counters with it."""
-    yield Metric("iphttps_clients", "Connected clients.", "gauge", [({}, float(len(views)))])
-    for name, attribute in (("receive", "bytes_in"), ("transmit", "bytes_out")):
-        yield Metric(
-            f"iphttps_client_{name}_bytes",
-            f"Bytes of IPv6 packets, {name} direction of the gateway.",
-            "counter",
-            [({"client": view.name}, float(getattr(view, attribute))) for view in _by_name(views)],
-        )
-
-
-def _by_name(views: Sequence[ClientView]) -> Iterable[ClientView]:
-    """One view a name, the latest: a label must not appear twice."""
-    return {view.name: view for view in views}.values()
+    yield Metric("iphttps_clients", len(views))
+    # One view a name, the latest: a label must not appear twice.
+    latest = {view.name: view for view in views}
+    received = [({"client": name}, view.bytes_in) for name, view in latest.items()]
+    yield Metric("iphttps_client_receive_bytes", received)
+    sent = [({"client": name}, view.bytes_out) for name, view in latest.items()]
+    yield Metric("iphttps_client_transmit_bytes", sent)

@@ -26,28 +26,18 @@ def findings(trust: Trust, now: float, unread: str = "") -> list[Finding]:
 
 def metrics(trust: Trust) -> Iterator[Metric]:
     """When authorities and their lists end; a list that has no end is not there."""
-    yield Metric(
-        "authority_expiry_seconds",
-        "Unix time when the certificate of an authority of clients ends.",
-        "gauge",
-        [({"authority": name}, end) for name, end in _soonest(trust.issuers()).items()],
-    )
+    yield Metric("authority_expiry_seconds", _soonest(trust.issuers()))
     lists = {issuer: standing.until for issuer in trust.issuers() if (standing := trust.lists.of(issuer))}
     ends = {issuer: until for issuer, until in lists.items() if until is not None}
-    yield Metric(
-        "revocation_list_expiry_seconds",
-        "Unix time when the revocation list of an authority ends; its clients cannot connect then.",
-        "gauge",
-        [({"authority": name}, end) for name, end in _soonest(ends).items()],
-    )
+    yield Metric("revocation_list_expiry_seconds", _soonest(ends))
 
 
-def _soonest(ends: dict[Issuer, float]) -> dict[str, float]:
-    """One value a name: a label must not appear twice."""
+def _soonest(ends: dict[Issuer, float]) -> list[tuple[dict[str, str], float]]:
+    """One sample a name: a label must not appear twice."""
     found: dict[str, float] = {}
     for issuer, end in ends.items():
         found[issuer.name] = min(end, found.get(issuer.name, end))
-    return found
+    return [({"authority": name}, end) for name, end in found.items()]
 
 
 def _own(trust: Trust, now: float) -> Iterator[Finding]:

@@ -281,17 +281,11 @@ class IsatapRouterService(Role):
     def metrics(self) -> Iterable[Metric]:
         """Hosts and Neighbour Discovery."""
         machine = self._machine
-        yield Metric("isatap_hosts", "ISATAP hosts in the registry.", "gauge", [({}, len(self._registry))])
-        yield Metric(
-            "isatap_solicitations", "Router solicitations.", "counter", [({}, machine.solicitations)]
-        )
-        yield Metric(
-            "isatap_advertisements", "Router advertisements.", "counter", [({}, machine.advertisements)]
-        )
-        retiring = sum(1 for _ in machine.retiring())
-        yield Metric("isatap_retiring", "Hosts that are told to let go.", "gauge", [({}, retiring)])
-        on = float(self._fast.programs is not None)
-        yield Metric("isatap_fast_path", "1 when eBPF carries the packets.", "gauge", [({}, on)])
+        yield Metric("isatap_hosts", len(self._registry))
+        yield Metric("isatap_solicitations", machine.solicitations)
+        yield Metric("isatap_advertisements", machine.advertisements)
+        yield Metric("isatap_retiring", sum(1 for _ in machine.retiring()))
+        yield Metric("isatap_fast_path", self._fast.programs is not None)
 
 
 def _in_programs(isatap: IsatapTable) -> tuple[object, ...]:

@@ -96,10 +96,6 @@ def metrics(allotment: Allotment) -> Iterator[Metric]:
         return
     states = [({"state": state.value}, float(table.count(state))) for state in SHOWN]
     states.append(({"state": "free"}, float(table.free)))
-    yield Metric("leases", "Intranet IPv4 addresses of the pool, by state.", "gauge", states)
-    yield Metric(
-        "leases_waiting", "Clients that wait for an address.", "gauge", [({}, float(len(allotment.waiting)))]
-    )
-    yield Metric(
-        "leases_denied", "Clients that got no address at first.", "counter", [({}, float(allotment.denied))]
-    )
+    yield Metric("leases", states)
+    yield Metric("leases_waiting", len(allotment.waiting))
+    yield Metric("leases_denied", allotment.denied)

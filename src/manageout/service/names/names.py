@@ -327,11 +327,7 @@ class NamesService(Role, Watcher):
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
-        yield Metric(
-            "names_registered", "Owner names in the DNS as wanted.", "gauge", [({}, self.machine.registered)]
-        )
-        yield Metric(
-            "names_waiting", "Owner names still to be changed.", "gauge", [({}, self.machine.waiting)]
-        )
-        samples = [({"outcome": outcome}, float(count)) for outcome, count in sorted(self._outcomes.items())]
-        yield Metric("names_updates", "DNS updates by outcome.", "counter", samples)
+        yield Metric("names_registered", self.machine.registered)
+        yield Metric("names_waiting", self.machine.waiting)
+        outcomes = sorted(self._outcomes.items())
+        yield Metric("names_updates", [({"outcome": outcome}, count) for outcome, count in outcomes])

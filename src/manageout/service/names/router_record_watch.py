@@ -106,9 +106,4 @@ class RouterRecordWatch(Role):
 
     def metrics(self) -> Iterator[Metric]:
         """For Prometheus."""
-        yield Metric(
-            "router_name_lost",
-            "Whether the ISATAP router's name is gone or lacks an address.",
-            "gauge",
-            [({}, float(bool(self._fault)))],
-        )
+        yield Metric("router_name_lost", bool(self._fault))

@@ -293,12 +293,8 @@ class PolicyService(Role, Watcher):
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
         allowed = [({"rule": name}, float(count)) for name, count in self._calls()]
-        yield Metric(
-            "policy_connections", "Connections that managers have begun, by rule.", "counter", allowed
-        )
-        yield Metric(
-            "policy_clients", "Clients that rules can name.", "gauge", [({}, float(len(self._connected)))]
-        )
+        yield Metric("policy_connections", allowed)
+        yield Metric("policy_clients", len(self._connected))
 
     def _source(self, key: bytes) -> str:
         """The client's name, or the address of the machine as the intranet knows it."""

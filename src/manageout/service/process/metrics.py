@@ -3,6 +3,8 @@
 Nothing is counted here: the collector asks the roles at the moment of the scrape, so the data path has no
 metric calls. The HTTP server is ours because prometheus-client's runs in a thread, where reading the state of
 the event loop would be a race.
+
+What each figure is stands in ``metrics.toml``.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ import contextlib
 import logging
 import os
 import socket
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -36,26 +40,34 @@ class Metric(NamedTuple):
     """One figure of a role. ``name`` is without the prefix ``manageout_`` and without ``_total``."""
 
     name: str
-    help: str
-    kind: Literal["counter", "gauge"]
-    samples: Iterable[tuple[Mapping[str, str], float]]
-    """Labels and the number, for example ``[({"reason": "loop"}, 3)]``; ``[({}, 3)]`` without labels."""
+    samples: float | Iterable[tuple[Mapping[str, str], float]]
+    """The number; or labels and the number, for example ``[({"reason": "loop"}, 3)]``."""
+
+    def labelled(self) -> Iterable[tuple[Mapping[str, str], float]]:
+        """Labels and the number of each sample."""
+        return [({}, self.samples)] if isinstance(self.samples, int | float) else self.samples
+
+
+_FAMILIES = {"gauge": GaugeMetricFamily, "counter": CounterMetricFamily}
 
 
 class _RoleCollector(Collector):
     def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
         self._read = read
+        # Not at the first scrape: an upgrade may replace the file while we run.
+        self._kinds = tomllib.loads(files(__package__).joinpath("metrics.toml").read_text("utf-8"))
 
     def collect(self) -> Iterator[Family]:
         """What every role says now; the same name from two roles becomes one family."""
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for metric in self._read():
             name = f"manageout_{metric.name}"
-            for labels, value in metric.samples:
+            for labels, value in metric.labelled():
                 family = families.get(name)
                 if family is None:
-                    make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-                    family = families[name] = make(name, metric.help, labels=list(labels))
+                    kind = next(kind for kind, names in self._kinds.items() if metric.name in names)
+                    text = self._kinds[kind][metric.name]
+                    family = families[name] = _FAMILIES[kind](name, text, labels=list(labels))
                 family.add_metric([str(text) for text in labels.values()], value)
         yield from families.values()
 

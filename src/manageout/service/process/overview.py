@@ -183,18 +183,18 @@ class Overview:
     def metrics(self) -> Iterable[Metric]:
         """Ours, then those of the roles."""
         drops = [({"reason": reason}, float(count)) for reason, count in self.drop_totals().items()]
-        yield Metric("drops", "Packets that were refused, by reason.", "counter", drops)
-        yield Metric("start_time_seconds", "Unix time of the start.", "gauge", [({}, self._started)])
-        yield Metric("build_info", "Version.", "gauge", [({"version": __version__}, 1.0)])
+        yield Metric("drops", drops)
+        yield Metric("start_time_seconds", self._started)
+        yield Metric("build_info", [({"version": __version__}, 1.0)])
         expiries = []
         for name, role in self._roles.items():
             certificate = role.status().get("certificate")
             if isinstance(certificate, dict):
                 expiries.append(({"role": name}, float(certificate["not_after"])))
-        yield Metric("certificate_expiry_seconds", "Unix time when it ends.", "gauge", expiries)
+        yield Metric("certificate_expiry_seconds", expiries)
         found = Counter((row["code"], row["severity"]) for row in self.findings())
         labelled = [({"code": code, "severity": kind}, float(n)) for (code, kind), n in found.items()]
-        yield Metric("findings", "What `manageout status` shows as found.", "gauge", labelled)
+        yield Metric("findings", labelled)
         for role in self._roles.values():
             yield from role.metrics()
 

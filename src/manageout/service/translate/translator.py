@@ -233,17 +233,11 @@ class TranslatorService(Role, Watcher):
         io = self._io
         families = [({"from": f"ipv{version}"}, count) for version, count in io.packets.items()]
         octets = [({"from": f"ipv{version}"}, count) for version, count in io.octets.items()]
-        yield Metric(
-            "translation_leases",
-            "Leases being translated",
-            "gauge",
-            [({}, len(self._translator.mappings.leases))],
-        )
-        yield Metric("translation_slow_packets", "Packets translated in Python", "counter", families)
-        yield Metric("translation_slow_bytes", "Bytes translated in Python", "counter", octets)
-        yield Metric("translation_errors_sent", "ICMP errors sent", "counter", [({}, io.errors)])
-        on = float(self._fast.programs is not None)
-        yield Metric("translation_fast_path", "Whether eBPF translates", "gauge", [({}, on)])
+        yield Metric("translation_leases", len(self._translator.mappings.leases))
+        yield Metric("translation_slow_packets", families)
+        yield Metric("translation_slow_bytes", octets)
+        yield Metric("translation_errors_sent", io.errors)
+        yield Metric("translation_fast_path", self._fast.programs is not None)
 
 
 def _mappings(site: Site, plan: Plan, side: Ipv4Side) -> Mappings:

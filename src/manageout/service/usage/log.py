@@ -215,9 +215,7 @@ class UsageLog(Role):
 
     def metrics(self) -> Iterator[Metric]:
         """For Prometheus."""
-        yield Metric(
-            "usage_recorded", "Calls of clients that were recorded.", "counter", [({}, self._recorded)]
-        )
+        yield Metric("usage_recorded", self._recorded)
 
 
 def client_prefixes(plan: Plan) -> tuple[IPv6Network, ...]:

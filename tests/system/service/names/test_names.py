@@ -356,7 +356,7 @@ def test_metrics_count_outcomes(tmp_path: Path) -> None:
         async with running(service(tmp_path / "state")) as role:
             role.connected.present(CLIENT)
             await until(lambda: role.status()["registered"] == 3)
-            found = {metric.name: list(metric.samples) for metric in role.metrics()}
+            found = {metric.name: list(metric.labelled()) for metric in role.metrics()}
             assert found["names_registered"] == [({}, 3)]
             assert found["names_updates"] == [({"outcome": "done"}, 3.0)]
 

@@ -55,7 +55,7 @@ def test_what_a_clean_up_removes_is_registered_again(
             await until(lambda: answers(NAME, "A") == ["10.0.0.130"])
             await until(lambda: role.status()["registered"] == 3)
             assert role.findings() == [] and answers(NAME, "AAAA") == ["fd12:3456:789a:1000::10"]
-            counts = {metric.name: list(metric.samples) for metric in role.metrics()}
+            counts = {metric.name: list(metric.labelled()) for metric in role.metrics()}
             assert ({"outcome": "restored"}, 1.0) in counts["names_updates"]
 
     with bind(tmp_path / "named"):

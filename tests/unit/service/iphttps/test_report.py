@@ -32,7 +32,7 @@ def test_drops_have_one_shape() -> None:
 
 def test_a_name_that_is_connected_twice_has_one_label() -> None:
     metrics = {
-        metric.name: list(metric.samples) for metric in report.metrics([VIEW, VIEW._replace(bytes_in=7)])
+        metric.name: list(metric.labelled()) for metric in report.metrics([VIEW, VIEW._replace(bytes_in=7)])
     }
     assert metrics["iphttps_clients"] == [({}, 2.0)]
     assert metrics["iphttps_client_receive_bytes"] == [({"client": "laptop"}, 7.0)]

@@ -68,7 +68,7 @@ def test_files_that_cannot_be_read_are_found(trust: Trust) -> None:
 
 
 def test_metrics_say_when(trust: Trust) -> None:
-    found = {metric.name: metric.samples for metric in metrics(trust)}
+    found = {metric.name: metric.labelled() for metric in metrics(trust)}
     ((labels, until),) = found["revocation_list_expiry_seconds"]
     assert labels == {"authority": "CN=CA"} and 99 * DAY < until - time.time() < 101 * DAY
     ((labels, until),) = found["authority_expiry_seconds"]

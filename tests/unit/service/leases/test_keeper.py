@@ -235,7 +235,7 @@ def test_an_exhausted_pool_is_a_finding_and_the_next_free_address_goes_to_who_wa
         assert scene.told.clients["c"].lease is None
         assert scene.codes() == ["POOL-EXHAUSTED"]
         assert scene.rows()[2] == ("c", None, "waiting")
-        figures = {metric.name: list(metric.samples) for metric in scene.keeper.metrics()}
+        figures = {metric.name: list(metric.labelled()) for metric in scene.keeper.metrics()}
         assert figures["leases_denied"] == figures["leases_waiting"] == [({}, 1.0)]
         scene.keeper.closed(1)
         await scene.hears(lambda: scene.told.clients["c"].lease)

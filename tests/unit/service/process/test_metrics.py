@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,12 +14,15 @@ import pytest
 from manageout.errors import ManageoutError
 from manageout.service.process.metrics import Metric, MetricsServer
 
+SERVICE = Path(__file__).parents[4] / "src" / "manageout" / "service"
+
 
 def read() -> Iterable[Metric]:
-    yield Metric("drops", "Refused.", "counter", [({"reason": "loop"}, 3), ({"reason": 'a"\n'}, 1)])
-    yield Metric("hosts", "Hosts.", "gauge", [({}, 2)])
-    yield Metric("hosts", "Hosts.", "gauge", [({}, 5)])
-    yield Metric("nothing", "None.", "gauge", [])
+    yield Metric("drops", [({"reason": "loop"}, 3), ({"reason": 'a"\n'}, 1)])
+    yield Metric("isatap_hosts", 2)
+    yield Metric("isatap_hosts", 5)
+    yield Metric("isatap_fast_path", True)
+    yield Metric("leases", [])
 
 
 async def ask(where: str, request: bytes) -> str:
@@ -50,18 +55,28 @@ def test_figures_on_loopback() -> None:
     assert text.startswith("HTTP/1.1 200 OK\r\n")
     for line in (
         'manageout_drops_total{reason="loop"} 3.0',
-        "manageout_hosts 2.0",
+        "manageout_isatap_hosts 2.0",
         "# TYPE manageout_drops_total counter",
     ):
         assert line in text
     assert r'reason="a\"\n"' in text
-    assert "nothing" not in text
+    assert "manageout_isatap_fast_path 1.0" in text and "# TYPE manageout_isatap_fast_path gauge" in text
+    assert "manageout_leases" not in text, "of which there is none"
+
+
+def test_every_figure_is_explained_and_every_explanation_somebody_s() -> None:
+    kinds = tomllib.loads((SERVICE / "process" / "metrics.toml").read_text())
+    assert set(kinds) == {"gauge", "counter"} and not kinds["gauge"].keys() & kinds["counter"].keys()
+    made = set()
+    for path in SERVICE.rglob("*.py"):
+        made |= set(re.findall(r'\bMetric\(\s*f?"(\w*)', path.read_text()))
+    assert made == {*kinds["gauge"], *kinds["counter"]}
 
 
 def test_figures_on_a_unix_socket_which_goes_with_the_server(tmp_path: Path) -> None:
     path = tmp_path / "metrics.sock"
     socket.socket(socket.AF_UNIX).bind(str(path))  # left by a killed process
-    assert "manageout_hosts" in answer(f"unix:{path}")
+    assert "manageout_isatap_hosts" in answer(f"unix:{path}")
     assert not path.exists()
 
 

@@ -98,7 +98,7 @@ def test_what_roles_find_is_told_the_worst_first_and_counted() -> None:
         found: Any = overview.status()["findings"]
     assert [row["severity"] for row in found] == ["error", "warning", "note", "note"]
     (metric,) = [metric for metric in overview.metrics() if metric.name == "findings"]
-    counts = {labels["severity"]: number for labels, number in metric.samples}
+    counts = {labels["severity"]: number for labels, number in metric.labelled()}
     assert counts == {"error": 1.0, "warning": 1.0, "note": 2.0}
 
 
