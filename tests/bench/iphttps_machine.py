@@ -11,10 +11,11 @@ from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import TUN, Peer
 from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import StockStream
-from manageout.wire import ipv6, numbers, tcp, udp
+from manageout.wire import ipv6, numbers, tcp
 from manageout.wire.iphttps import SUPER_PACKET, build_record, build_request
 from manageout.wire.virtio import PLAIN
 from tests.tools.machines.iphttps import BEYOND, CONFIG, gua
+from tests.tools.packets import udp
 
 CLIENTS = 200
 BATCH = 64

@@ -20,9 +20,10 @@ from manageout.linux.host import netns
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.link import LinkRole, LinkState
-from manageout.wire import ipv4, ipv6, udp
+from manageout.wire import ipv4, ipv6
 from tests.bench.isatap_forwarding import PAYLOAD, RUNS, TUNNELLED, lab, packets
 from tests.bench.report import Result, alternate
+from tests.tools.packets import udp
 
 HOSTS = (10, 1_000, 100_000)
 NAMES = ("isatap_decapsulate_ns", "isatap_encapsulate_ns", *(f"isatap_pps_{count}_hosts" for count in HOSTS))

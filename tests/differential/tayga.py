@@ -18,7 +18,8 @@ import pytest
 
 from manageout.linux.host import sysctl
 from manageout.protocol.translate.mappings import Mappings
-from manageout.wire import icmpv4, ipv4
+from manageout.wire import ipv4
+from tests.tools.packets.icmpv4 import echo4
 from tests.tools.packets.translation import HOSTS4
 
 NAME = "tayga0"
@@ -81,7 +82,7 @@ class Tayga:
 
     def _until_mark(self, patience: int) -> list[bytes]:
         self._number = self._number + 1 & 0xFFFF
-        echo = icmpv4.echo(MARK, self._number, b"")
+        echo = echo4(MARK, self._number, b"")
         self._send(ipv4.build(HOSTS4[0], self._lease, 1, echo, dont_fragment=True))
         mark = MARK.to_bytes(2, "big") + self._number.to_bytes(2, "big")
         came: list[bytes] = []

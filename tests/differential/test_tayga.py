@@ -16,7 +16,7 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import Translation
-from manageout.wire.checksum import checksum, pseudo6
+from manageout.wire.checksum import checksum, pseudo
 from tests.differential.kernel import in_namespace
 from tests.differential.tayga import Tayga
 from tests.differential.test_isatap import SEED
@@ -166,8 +166,8 @@ def named(maps: Mappings, packet: bytes) -> str | None:
     if protocol == UDP and body[6:8] == b"\0\0":
         return "UDP without a checksum"
     if protocol in (ICMP, ICMPV6):
-        pseudo = pseudo6(packet[8:24], packet[24:40], len(body), ICMPV6) if is_ipv6 else 0
-        if checksum(body, pseudo):
+        partial = pseudo(packet[8:24], packet[24:40], len(body), ICMPV6) if is_ipv6 else 0
+        if checksum(body, partial):
             return "wrong ICMP checksums"
         return "errors about echo replies" if body[:1] in (b"\x00", b"\x81") else "ICMP errors"
     if is_ipv6 and protocol in (0, 43, 60):

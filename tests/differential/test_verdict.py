@@ -7,7 +7,7 @@ from pathlib import Path
 
 from manageout.linux.bpf import fast_path
 from manageout.linux.bpf import isatap as isatap_bpf
-from manageout.protocol.core.drops import MEANING, Drop
+from manageout.protocol.core.drops import Drop
 from manageout.protocol.isatap.link import LinkRole
 
 LIB = Path(__file__).parents[2] / "bpf" / "lib"
@@ -33,7 +33,7 @@ def test_drop_reasons() -> None:
 
 
 def test_every_reason_has_a_meaning() -> None:
-    assert set(MEANING) == set(Drop)
+    assert all(drop.meaning for drop in Drop)
 
 
 def test_roles_and_direct() -> None:

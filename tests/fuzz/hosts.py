@@ -15,13 +15,14 @@ from manageout.protocol.iphttps.values import (
 from manageout.protocol.isatap import end
 from manageout.protocol.isatap.end import UNDERLAY
 from manageout.protocol.isatap.host import AddressSet, IsatapHost, RouteSet
-from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers, udp
+from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers
 from manageout.wire.address import isatap_link_local
 from manageout.wire.iphttps import PacketFramer, build_record, build_response
 from manageout.wire.virtio import VNET_HEADER
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.fuzz.isatap import CLIENTS, HOST, LINK, LOCATOR, SIBLING, v6
+from tests.tools.packets import udp
 
 OPTIONS = (
     nd.Mtu(1400),

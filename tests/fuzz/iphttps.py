@@ -10,7 +10,7 @@ from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import FRAMING_HEADER, TUN, Peer, ServerConfig
 from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import StockStream
-from manageout.wire import ipv6, nd, numbers, tcp, udp
+from manageout.wire import ipv6, nd, numbers, tcp
 from manageout.wire.iphttps import (
     KEEPALIVE,
     PACKET,
@@ -24,6 +24,7 @@ from manageout.wire.virtio import VNET_HEADER
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.fuzz.wire import cuts, outcome
+from tests.tools.packets import udp
 
 
 def v6(text: str) -> bytes:

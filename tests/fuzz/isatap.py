@@ -11,10 +11,11 @@ from manageout.protocol.isatap.end import TUN, UNDERLAY
 from manageout.protocol.isatap.link import LinkRole, LinkState, Result
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import IsatapRouter, RouterConfig
-from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers, udp
+from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers
 from manageout.wire.address import isatap_link_local
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
+from tests.tools.packets import udp
 
 
 def v6(text: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from manageout.wire.checksum import checksum, pseudo6
+from manageout.wire.checksum import checksum, pseudo
 
 SOURCE = bytes.fromhex("20010db8cafe00000000000000000001")
 TARGET = bytes.fromhex("0064ff9b0000000000000000c0000250")
@@ -40,7 +40,7 @@ def repair_nd(data: bytearray) -> None:
     data[6], data[7] = 58, 255
     data[41] = 0
     put(data, 42, 0)
-    put(data, 42, checksum(data[40:], pseudo6(bytes(data[8:24]), bytes(data[24:40]), len(data) - 40, 58)))
+    put(data, 42, checksum(data[40:], pseudo(bytes(data[8:24]), bytes(data[24:40]), len(data) - 40, 58)))
 
 
 def repair_tunnelled(data: bytearray) -> None:
@@ -63,7 +63,7 @@ def repair_segment(offset: int, protocol: int, length_at: int | None = None) -> 
         if length_at is not None:
             put(data, length_at, len(data))
         put(data, offset, 0)
-        put(data, offset, checksum(data, pseudo6(SOURCE, TARGET, len(data), protocol)) or 0xFFFF)
+        put(data, offset, checksum(data, pseudo(SOURCE, TARGET, len(data), protocol)) or 0xFFFF)
 
     return repair
 

@@ -9,9 +9,11 @@ from manageout.protocol.core.drops import Verdict
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translation, Translator
 from manageout.protocol.translate.whole import segments
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp, virtio
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, virtio
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
+from tests.tools.packets import udp
+from tests.tools.packets.icmpv4 import echo4, parameter_problem4
 from tests.vectors import names, vector
 
 CLIENT = bytes.fromhex("20010db8cafe00000000000000000001")
@@ -95,7 +97,7 @@ def _errors() -> tuple[list[bytes], list[bytes]]:
     four = [
         icmpv4.unreachable(4, quoted4, 1300),
         icmpv4.time_exceeded(quoted4),
-        icmpv4.parameter_problem(8, quoted4),
+        parameter_problem4(8, quoted4),
     ]
     four.append(icmpv4.build(icmpv4.Icmpv4(3, 1, 32 << 16, quoted4 + extension)))
     six = [
@@ -110,7 +112,7 @@ def _errors() -> tuple[list[bytes], list[bytes]]:
 
 ERRORS4, ERRORS6 = _errors()
 DATAGRAM = udp.build(CLIENT, SERVER, 1, 2, b"data")
-TO6 = [ipv4.build(SERVER4, LEASE, 17, DATAGRAM), ipv4.build(SERVER4, LEASE, 1, icmpv4.echo(1, 2, b"data"))]
+TO6 = [ipv4.build(SERVER4, LEASE, 17, DATAGRAM), ipv4.build(SERVER4, LEASE, 1, echo4(1, 2, b"data"))]
 TO6 += [ipv4.build(SERVER4, LEASE, 17, DATAGRAM, options=bytes((1, 131, 7, 8, 10, 0, 0, 1))), *ERRORS4]
 TO6 += [
     vector(name)

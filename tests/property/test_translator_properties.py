@@ -14,8 +14,10 @@ from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import HEAD as FRONT
 from manageout.protocol.translate.whole import segments
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp, virtio
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, virtio
 from tests.tools.packets import strategies as any_
+from tests.tools.packets import udp
+from tests.tools.packets.icmpv4 import echo4
 
 CLIENT, OTHER = (
     bytes.fromhex("20010db8cafe00000000000000000001"),
@@ -67,7 +69,7 @@ def bodies(draw: st.DrawFn, src: bytes, dst: bytes) -> tuple[int, bytes]:
         )
         return 6, tcp.build(src, dst, header, payload)
     if kind == "echo4":
-        return 1, icmpv4.echo(draw(ports), draw(ports), payload, reply=draw(st.booleans()))
+        return 1, echo4(draw(ports), draw(ports), payload, reply=draw(st.booleans()))
     if kind == "echo6" and len(src) == 16:
         return 58, icmpv6.build(src, dst, draw(st.integers(128, 129)), 0, bytes(4) + payload)
     return draw(any_.u8), payload

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, nd, tcp, udp
+from manageout.wire import icmpv6, ipv4, ipv6, nd
 from tests.tools.packets import strategies as any_
+from tests.tools.packets import tcp, udp
+from tests.tools.packets.icmpv4 import echo4
 
 inet = pytest.importorskip("scapy.layers.inet", reason="scapy is not installed")
 inet6 = pytest.importorskip("scapy.layers.inet6", reason="scapy is not installed")
@@ -92,7 +94,7 @@ def test_tcp(
 @few
 @given(any_.u16, any_.u16, any_.data)
 def test_echo(ident: int, sequence: int, payload: bytes) -> None:
-    assert icmpv4.echo(ident, sequence, payload) == bytes(
+    assert echo4(ident, sequence, payload) == bytes(
         inet.ICMP(type=8, id=ident, seq=sequence) / packet.Raw(payload)
     )
 

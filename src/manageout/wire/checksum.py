@@ -1,4 +1,4 @@
-"""The Internet checksum: whole (RFC 1071) and by difference (RFC 1624).
+"""The Internet checksum (RFC 1071).
 
 A big-endian integer modulo 0xffff is its ones' complement word sum, because 2**16 = 1 (mod 0xffff). Zero has
 two names in that arithmetic: a sum is 0 only when every word was 0, and 0xffff otherwise.
@@ -41,39 +41,21 @@ def sum16(data: Buffer) -> int:
 def checksum(data: Buffer, initial: int = 0) -> int:
     """The value to put into a header whose checksum field is zero in ``data``.
 
-    ``initial``: a partial sum, as of :func:`pseudo6`. Over data with its checksum in place, the result is 0
+    ``initial``: a partial sum, as of :func:`pseudo`. Over data with its checksum in place, the result is 0
     when that checksum is right.
     """
     return 0xFFFF - _fold(_words(data) + initial)
 
 
-def pseudo6(src: bytes, dst: bytes, length: int, next_header: int) -> int:
-    """Partial sum of the IPv6 pseudo-header (RFC 8200 8.1), not folded."""
-    return int.from_bytes(src, "big") + int.from_bytes(dst, "big") + length + next_header
+def pseudo(src: bytes, dst: bytes, length: int, protocol: int) -> int:
+    """Partial sum of the pseudo-header of IPv6 (RFC 8200 8.1) or IPv4 (RFC 9293 3.1), not folded.
 
-
-def pseudo4(src: bytes, dst: bytes, length: int, protocol: int) -> int:
-    """Partial sum of the IPv4 pseudo-header (RFC 9293 3.1), not folded."""
+    The two sum alike, because a sum does not see how wide its fields are.
+    """
     return int.from_bytes(src, "big") + int.from_bytes(dst, "big") + length + protocol
 
 
-def update(old_checksum: int, old: bytes, new: bytes) -> int:
-    """The checksum after words ``old`` became ``new``: HC' = ~(~HC + ~m + m') (RFC 1624, equation 3).
-
-    Both have the same even length and begin at an even offset of the summed data. For UDP, the caller maps 0
-    to 0xffff.
-    """
-    inverted = int.from_bytes(old, "big") ^ ((1 << 8 * len(old)) - 1)
-    return 0xFFFF - _fold((old_checksum ^ 0xFFFF) + inverted + int.from_bytes(new, "big"))
-
-
-def transport_checksum6(src: bytes, dst: bytes, next_header: int, segment: Buffer) -> int:
-    """Checksum of ``segment`` (its field zero) over IPv6; UDP never gets 0 (RFC 8200 8.1)."""
-    value = checksum(segment, pseudo6(src, dst, len(segment), next_header))
-    return value or (0xFFFF if next_header == UDP else 0)
-
-
-def transport_checksum4(src: bytes, dst: bytes, protocol: int, segment: Buffer) -> int:
-    """Checksum of ``segment`` (its field zero) over IPv4; UDP never gets 0, which means none (RFC 768)."""
-    value = checksum(segment, pseudo4(src, dst, len(segment), protocol))
+def transport_checksum(src: bytes, dst: bytes, protocol: int, segment: Buffer) -> int:
+    """Checksum of ``segment`` (its field zero); UDP never gets 0, which means none (RFC 768, RFC 8200 8.1)."""
+    value = checksum(segment, pseudo(src, dst, len(segment), protocol))
     return value or (0xFFFF if protocol == UDP else 0)

@@ -40,14 +40,6 @@ class Cursor:
         """Next 2 bytes."""
         return self._integer(2)
 
-    def u32(self) -> int:
-        """Next 4 bytes."""
-        return self._integer(4)
-
-    def u64(self) -> int:
-        """Next 8 bytes."""
-        return self._integer(8)
-
     def take(self, count: int) -> bytes:
         """Next ``count`` bytes."""
         start = self._advance(count)

@@ -65,11 +65,6 @@ def build(message: Icmpv4) -> bytes:
     return _HEADER.pack(message.type, message.code, value, message.word) + message.body
 
 
-def echo(ident: int, sequence: int, data: bytes, *, reply: bool = False) -> bytes:
-    """An echo request or reply."""
-    return build(Icmpv4(ECHO_REPLY if reply else ECHO_REQUEST, 0, ident << 16 | sequence, data))
-
-
 def unreachable(code: int, original: bytes, next_hop_mtu: int = 0) -> bytes:
     """Destination Unreachable; ``next_hop_mtu`` (bytes) goes with Fragmentation Needed (RFC 1191 4)."""
     return build(Icmpv4(DESTINATION_UNREACHABLE, code, next_hop_mtu, original[:_QUOTE]))
@@ -78,8 +73,3 @@ def unreachable(code: int, original: bytes, next_hop_mtu: int = 0) -> bytes:
 def time_exceeded(original: bytes, code: int = 0) -> bytes:
     """Time Exceeded: code 0 in transit, 1 in reassembly."""
     return build(Icmpv4(TIME_EXCEEDED, code, 0, original[:_QUOTE]))
-
-
-def parameter_problem(pointer: int, original: bytes, code: int = 0) -> bytes:
-    """Parameter Problem at byte ``pointer`` of ``original``."""
-    return build(Icmpv4(PARAMETER_PROBLEM, code, pointer << 24, original[:_QUOTE]))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from manageout.errors import WireError
 from manageout.wire import ipv6, numbers
-from manageout.wire.checksum import checksum, pseudo6
+from manageout.wire.checksum import checksum, pseudo
 
 DESTINATION_UNREACHABLE, PACKET_TOO_BIG, TIME_EXCEEDED, PARAMETER_PROBLEM = 1, 2, 3, 4
 ECHO_REQUEST, ECHO_REPLY = 128, 129
@@ -46,7 +46,7 @@ def parse(src: bytes, dst: bytes, segment: bytes | memoryview) -> Icmpv6:
     """Read a message and check its checksum. Raises :class:`WireError`."""
     if len(segment) < 4:
         raise WireError(f"truncated ICMPv6 message: {len(segment)} bytes")
-    if checksum(segment, pseudo6(src, dst, len(segment), numbers.ICMPV6)):
+    if checksum(segment, pseudo(src, dst, len(segment), numbers.ICMPV6)):
         raise WireError("wrong ICMPv6 checksum")
     return Icmpv6(segment[0], segment[1], bytes(segment[4:]))
 
@@ -54,7 +54,7 @@ def parse(src: bytes, dst: bytes, segment: bytes | memoryview) -> Icmpv6:
 def build(src: bytes, dst: bytes, kind: int, code: int, body: bytes) -> bytes:
     """A message with its checksum, without the IPv6 header."""
     sum_over = _HEADER.pack(kind, code, 0) + body
-    value = checksum(sum_over, pseudo6(src, dst, len(sum_over), numbers.ICMPV6))
+    value = checksum(sum_over, pseudo(src, dst, len(sum_over), numbers.ICMPV6))
     return _HEADER.pack(kind, code, value) + body
 
 

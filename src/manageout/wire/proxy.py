@@ -18,8 +18,8 @@ FIXED = 16
 MAX_BODY = 2048
 """Bytes behind them that are read; the addresses are 36 at most, the rest are TLVs."""
 _V1 = b"PROXY "
-_LOCAL, _PROXY = 0x20, 0x21
-_TCP4, _TCP6 = 0x11, 0x21
+LOCAL, PROXY = 0x20, 0x21
+TCP4, TCP6 = 0x11, 0x21
 
 
 class Proxied(NamedTuple):
@@ -37,7 +37,7 @@ def missing(data: bytes | bytearray) -> int:
     start = bytes(data[: len(SIGNATURE)])
     if not SIGNATURE.startswith(start):
         raise WireError("version 1 of the PROXY protocol" if start[:6] == _V1 else "no PROXY protocol header")
-    if len(data) > 12 and data[12] not in (_LOCAL, _PROXY):
+    if len(data) > 12 and data[12] not in (LOCAL, PROXY):
         raise WireError(f"PROXY protocol with version and command {data[12]:#04x}")
     if len(data) < FIXED:
         return FIXED - len(data)
@@ -51,17 +51,17 @@ def parse(data: bytes | bytearray) -> Proxied | None:
     """A whole header; None for LOCAL, where the balancer speaks for itself. Raises :class:`WireError`."""
     if missing(data) != 0:
         raise WireError("not one PROXY protocol header")
-    if data[12] == _LOCAL:
+    if data[12] == LOCAL:
         return None  # whatever stands behind it is to be ignored
     reader = Cursor(bytes(data), "PROXY protocol header")
     reader.skip(13)
     family = reader.u8()
     body = reader.sub(reader.u16())
     address: IPv4Address | IPv6Address
-    if family == _TCP4:
+    if family == TCP4:
         address = IPv4Address(body.take(4))
         body.skip(4)
-    elif family == _TCP6:
+    elif family == TCP6:
         six = IPv6Address(body.take(16))
         body.skip(16)
         address = six.ipv4_mapped or six  # one client has one address, whatever the listener is
@@ -85,15 +85,3 @@ def _skip_extras(body: Cursor) -> None:
 def begins(data: bytes) -> bool:
     """Whether the first bytes of a stream are those of a header of either version; TLS never begins so."""
     return bool(data) and (SIGNATURE.startswith(data[:12]) or data[:6] == _V1)
-
-
-def build(source: Proxied | None, target: Proxied | None = None, extras: bytes = b"") -> bytes:
-    """A header; both of one family. None: LOCAL."""
-    if source is None or target is None:
-        body, family = extras, 0
-    else:
-        ports = source.port.to_bytes(2, "big") + target.port.to_bytes(2, "big")
-        body = source.address.packed + target.address.packed + ports + extras
-        family = _TCP4 if source.address.version == 4 else _TCP6
-    command = _LOCAL if source is None else _PROXY
-    return SIGNATURE + bytes((command, family)) + len(body).to_bytes(2, "big") + body

@@ -6,7 +6,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from manageout.errors import WireError
-from manageout.wire.checksum import checksum, pseudo6
+from manageout.wire.checksum import checksum, pseudo
 from manageout.wire.numbers import TCP
 
 HEADER_LENGTH = 20
@@ -28,21 +28,6 @@ class Tcp(NamedTuple):
     options: bytes
 
 
-def parse(src: bytes, dst: bytes, segment: bytes | memoryview) -> tuple[Tcp, bytes]:
-    """Read a segment: header and payload. Raises :class:`WireError` for a wrong offset or checksum."""
-    if len(segment) < HEADER_LENGTH:
-        raise WireError(f"truncated TCP header: {len(segment)} bytes")
-    source, destination, sequence, acknowledgement, word, window, _, urgent = _HEADER.unpack_from(segment)
-    offset = (word >> 12) * 4
-    if not HEADER_LENGTH <= offset <= len(segment):
-        raise WireError(f"TCP data offset {offset} of {len(segment)} bytes")
-    if checksum(segment, pseudo6(src, dst, len(segment), TCP)):
-        raise WireError("wrong TCP checksum")
-    options = bytes(segment[HEADER_LENGTH:offset])
-    header = Tcp(source, destination, sequence, acknowledgement, word & 0xFF, window, urgent, options)
-    return header, bytes(segment[offset:])
-
-
 def build(src: bytes, dst: bytes, header: Tcp, payload: bytes = b"") -> bytes:
     """A segment with its checksum. Raises :class:`WireError` for options that do not fit."""
     size = len(header.options)
@@ -55,4 +40,4 @@ def build(src: bytes, dst: bytes, header: Tcp, payload: bytes = b"") -> bytes:
         return _HEADER.pack(*fixed, word, header.window, value, header.urgent) + header.options
 
     length = HEADER_LENGTH + size + len(payload)
-    return pack(checksum(pack(0) + payload, pseudo6(src, dst, length, TCP))) + payload
+    return pack(checksum(pack(0) + payload, pseudo(src, dst, length, TCP))) + payload

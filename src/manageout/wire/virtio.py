@@ -30,8 +30,3 @@ class VnetHdr(NamedTuple):
     def pack(self) -> bytes:
         """As the kernel wants it."""
         return HEADER.pack(*self)
-
-    @classmethod
-    def unpack(cls, data: bytes | bytearray | memoryview) -> VnetHdr:
-        """The header at the start of ``data`` (at least 10 bytes)."""
-        return cls(*HEADER.unpack_from(data))

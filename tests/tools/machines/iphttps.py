@@ -8,8 +8,9 @@ from typing import Any
 
 from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import TUN, Close, Peer, ServerConfig, ServerEvent
-from manageout.wire import ipv6, nd, numbers, udp
+from manageout.wire import ipv6, nd, numbers
 from manageout.wire.iphttps import PacketFramer, build_request
+from tests.tools.packets import udp
 
 PREFIX = IPv6Network("2001:db8:ff::/64")
 GATEWAY_LL = IPv6Address("fe80::1").packed

@@ -13,8 +13,9 @@ from manageout.protocol.isatap.host import IsatapHost
 from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.isatap.registry import Registry
 from manageout.protocol.isatap.router import IsatapRouter, RouterConfig
-from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers, udp
+from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers
 from manageout.wire.address import isatap_link_local
+from tests.tools.packets import udp
 
 WALL = 1_700_000_000.0
 

@@ -7,7 +7,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp
+from tests.tools.packets import udp
 
 NAT64 = IPv6Network("fd12:3456:789a:64::/96")
 POOL = IPv4Network("10.9.0.0/16")

@@ -15,8 +15,7 @@ DATA = bytes(range(1, 20))
 @pytest.mark.parametrize("data", [DATA, memoryview(DATA)])
 def test_reads_in_order(data: bytes | memoryview) -> None:
     cursor = Cursor(data)
-    assert (cursor.u8(), cursor.u16(), cursor.u32()) == (1, 0x0203, 0x04050607)
-    assert cursor.u64() == 0x08090A0B0C0D0E0F
+    assert (cursor.u8(), cursor.u16(), cursor.take(12)) == (1, 0x0203, DATA[3:15])
     assert cursor.remaining == 4
     cursor.skip(1)
     assert cursor.take(1) == b"\x11"
@@ -37,8 +36,6 @@ def test_a_sub_cursor_ends_where_it_should() -> None:
 READS: list[Callable[[Cursor], object]] = [
     Cursor.u8,
     Cursor.u16,
-    Cursor.u32,
-    Cursor.u64,
     lambda cursor: cursor.take(1),
     lambda cursor: cursor.skip(1),
     lambda cursor: cursor.sub(1),

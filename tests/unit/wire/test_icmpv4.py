@@ -6,6 +6,7 @@ import pytest
 
 from manageout.errors import WireError
 from manageout.wire import icmpv4, ipv4, numbers
+from tests.tools.packets.icmpv4 import echo4, parameter_problem4
 from tests.vectors import vector
 
 TUNNELLED = vector("ISATAP_v4_RA")
@@ -18,8 +19,8 @@ def segment(name: str) -> bytes:
 def test_echo() -> None:
     packet = segment("SIIT_echo_v4")
     assert icmpv4.parse(packet) == icmpv4.Icmpv4(icmpv4.ECHO_REQUEST, 0, 0xBEEF0007, b"abcdefgh")
-    assert icmpv4.echo(0xBEEF, 7, b"abcdefgh") == packet
-    assert icmpv4.parse(icmpv4.echo(1, 2, b"", reply=True)).type == icmpv4.ECHO_REPLY
+    assert echo4(0xBEEF, 7, b"abcdefgh") == packet
+    assert icmpv4.parse(echo4(1, 2, b"", reply=True)).type == icmpv4.ECHO_REPLY
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_extensions_behind_a_quotation_are_left_out() -> None:
 
 def test_the_other_errors() -> None:
     assert icmpv4.parse(icmpv4.time_exceeded(TUNNELLED, 1)).code == 1
-    problem = icmpv4.parse(icmpv4.parameter_problem(20, TUNNELLED))
+    problem = icmpv4.parse(parameter_problem4(20, TUNNELLED))
     assert (problem.type, problem.word) == (icmpv4.PARAMETER_PROBLEM, 20 << 24)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers, tcp, udp
+from manageout.wire import icmpv6, ipv4, ipv6, nd, numbers, tcp
+from tests.tools.packets import udp
 
 pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 

@@ -8,7 +8,8 @@ import pytest
 
 from manageout.errors import WireError
 from manageout.wire import proxy
-from manageout.wire.proxy import FIXED, MAX_BODY, SIGNATURE, Proxied, begins, build, missing, parse
+from manageout.wire.proxy import FIXED, MAX_BODY, SIGNATURE, Proxied, begins, missing, parse
+from tests.tools.packets.proxy import proxy_header as build
 
 # As the specification lays it out, without TLVs.
 V4 = SIGNATURE + bytes.fromhex("2111000c c633641e c633640a b0c2 01bb")

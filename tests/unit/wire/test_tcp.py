@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire import ipv4, ipv6, tcp
+from manageout.wire import ipv4, ipv6
+from tests.tools.packets import tcp
 from tests.vectors import vector
 
 SYN = tcp.Tcp(40001, 80, 0x11223344, 0, tcp.SYN, 65535, 0, bytes.fromhex("020405a0"))

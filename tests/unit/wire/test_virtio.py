@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from manageout.wire.virtio import GSO_TCPV6, NEEDS_CSUM, PLAIN, VNET_HEADER, VnetHdr
+from manageout.wire.virtio import GSO_TCPV6, HEADER, NEEDS_CSUM, PLAIN, VNET_HEADER, VnetHdr
 
 
 def test_fields_are_in_the_hosts_byte_order() -> None:
     header = VnetHdr(NEEDS_CSUM, GSO_TCPV6, 60, 1220, 40, 16)
     words = b"".join(value.to_bytes(2, sys.byteorder) for value in (60, 1220, 40, 16))
     assert header.pack() == b"\1\4" + words
-    assert VnetHdr.unpack(header.pack() + b"packet") == header
+    assert VnetHdr(*HEADER.unpack_from(header.pack() + b"packet")) == header
 
 
 def test_a_packet_without_offload() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 
 from manageout.errors import WireError
-from manageout.wire.checksum import checksum, pseudo6
+from manageout.wire.checksum import checksum, pseudo
 from manageout.wire.ipv6 import walk_extensions
 from manageout.wire.numbers import TCP, UDP
 from manageout.wire.virtio import (
@@ -97,7 +97,7 @@ def _segment_tcp(packet: bytes, start: int, size: int) -> list[bytes]:
     before_flags, options = packet[start + 8 : start + 13], packet[start + 18 : end]
     window, ports = packet[start + 14 : start + 16], packet[start : start + 4]
     # What the segments have in common, summed once: addresses, ports, and header without sequence and flags.
-    common = pseudo6(packet[8:24], packet[24:40], end - start, TCP) + int.from_bytes(ports, "big")
+    common = pseudo(packet[8:24], packet[24:40], end - start, TCP) + int.from_bytes(ports, "big")
     common += int.from_bytes(before_flags + b"\0" + window + b"\0\0" + options, "big")
     pieces: list[bytes] = []
     extensions, fixed = end - _IPV6, packet[6:start]
@@ -132,7 +132,7 @@ def _segment_tcp(packet: bytes, start: int, size: int) -> list[bytes]:
 def _segment_udp(packet: bytes, start: int, size: int) -> list[bytes]:
     end = start + 8
     ports = packet[start : start + 4]
-    common = pseudo6(packet[8:24], packet[24:40], 0, UDP) + int.from_bytes(ports, "big")
+    common = pseudo(packet[8:24], packet[24:40], 0, UDP) + int.from_bytes(ports, "big")
     pieces: list[bytes] = []
     for at in range(end, len(packet), size):
         payload = packet[at : at + size]

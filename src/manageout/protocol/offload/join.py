@@ -14,7 +14,7 @@ from struct import Struct, pack
 
 from manageout.errors import OversizeError, WireError
 from manageout.protocol.offload.cut import MAX_LENGTH, MTU
-from manageout.wire.checksum import pseudo6
+from manageout.wire.checksum import pseudo
 from manageout.wire.numbers import TCP
 from manageout.wire.virtio import GSO_TCPV6, HEADER, NEEDS_CSUM, PLAIN
 
@@ -161,7 +161,7 @@ def join(whole: bytes, start: int, header: int, tail: int, end: int) -> bytes:
     rest = (memoryview(whole)[tail + header : end],) if end > tail else ()
     payload = SIZE - header
     length = header - _IPV6 + count * payload + sum(map(len, rest))
-    partial = pseudo6(whole[start + 8 : start + 24], whole[start + 24 : start + 40], length, TCP) % 0xFFFF
+    partial = pseudo(whole[start + 8 : start + 24], whole[start + 24 : start + 40], length, TCP) % 0xFFFF
     head = (
         HEADER.pack(NEEDS_CSUM, GSO_TCPV6, header, payload, _IPV6, 16),
         whole[start : start + 4],

@@ -14,7 +14,7 @@ from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.quote import FOREIGN4, FOREIGN6, Untranslatable
 from manageout.protocol.translate.whole import ECHO4, ECHO6, Mtus, addresses, upper_layer
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
-from manageout.wire.checksum import transport_checksum6
+from manageout.wire.checksum import transport_checksum
 from manageout.wire.numbers import ICMP, ICMPV6, IGMP, TCP, UDP
 
 UDP_HEADER = 8
@@ -51,7 +51,7 @@ class Transport:
         length = datagram[4] << 8 | datagram[5]
         if not UDP_HEADER <= length <= len(datagram):
             raise Untranslatable(Drop.MALFORMED)
-        value = transport_checksum6(src6, dst6, UDP, datagram[:length])
+        value = transport_checksum(src6, dst6, UDP, datagram[:length])
         return b"".join((datagram[:6], value.to_bytes(2, "big"), datagram[8:]))
 
     def _icmp6(self, body: bytes, src6: bytes, dst6: bytes, new: int, turned: bool) -> bytes:

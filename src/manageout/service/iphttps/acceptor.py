@@ -25,7 +25,7 @@ from typing import TypeVarTuple
 
 from manageout.errors import ManageoutError
 from manageout.linux.packets.tcp import tune
-from manageout.protocol.core.drops import MEANING, Drop
+from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.newcomers import Source
 from manageout.service.iphttps.balancers import Balancers, header_of_a_stranger, is_balancer
 from manageout.service.iphttps.connection import Admission, Connection, source_of
@@ -322,7 +322,7 @@ class Acceptor:
     def _say(self, connection: Connection, drop: Drop) -> None:
         """Tell a client that TLS has accepted why we do not: there are no alerts for that any more."""
         server = self.admission.limits.server_header
-        phrase = MEANING[drop].partition(": ")[2]
+        phrase = drop.meaning.partition(": ")[2]
         with contextlib.suppress(OSError):  # ssl.SSLError among them
             connection.stream.send([build_refusal(403, phrase, server, formatdate(usegmt=True))])
 

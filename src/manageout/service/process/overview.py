@@ -14,7 +14,7 @@ from manageout import __version__
 from manageout.errors import ManageoutError
 from manageout.linux.host import privileges
 from manageout.linux.netlink.links import Netlink
-from manageout.protocol.core.drops import MEANING, Drop
+from manageout.protocol.core.drops import Drop
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import (
@@ -38,7 +38,7 @@ HISTORY = 300.0
 SAMPLE = 15.0
 
 SEVERITIES = ("error", "warning", "note")
-MEANINGS = {drop.label: MEANING[drop] for drop in Drop}
+MEANINGS = {drop.label: drop.meaning for drop in Drop}
 
 
 class DropHistory:

@@ -27,8 +27,9 @@ from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.link import LinkRole, LinkState
-from manageout.wire import ipv4, ipv6, tcp, udp
+from manageout.wire import ipv4, ipv6, tcp
 from tests.tools.lab import AS_NOBODY
+from tests.tools.packets import udp
 from tests.tools.this_kernel import TCX, track_connections
 
 LINK = bytes.fromhex("fd123456789a0001")

@@ -25,7 +25,7 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus
-from manageout.wire import icmpv6, ipv4, ipv6, tcp, udp
+from manageout.wire import icmpv6, ipv4, ipv6, tcp
 from tests.system.linux.bpf.test_isatap import (
     CONTEXT,
     DROP,
@@ -38,6 +38,7 @@ from tests.system.linux.bpf.test_isatap import (
     inside,
     programs,
 )
+from tests.tools.packets import udp
 from tests.tools.this_kernel import TCX, track_connections
 
 assert inside  # the namespace around each test

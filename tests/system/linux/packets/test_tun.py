@@ -9,7 +9,7 @@ import pytest
 
 from manageout.errors import KernelError
 from manageout.linux.packets.tun import Tun
-from manageout.wire.virtio import GSO_TCPV6, PLAIN, VnetHdr
+from manageout.wire.virtio import GSO_TCPV6, HEADER, PLAIN, VnetHdr
 from tests.tools.places.iphttps import in_namespace, sh
 
 MTU = 1280
@@ -81,7 +81,7 @@ def test_super_packets_with_offloads_and_none_without(opened: Tuns) -> None:
     tun.set_offloads(False)
     assert not tun.offloads
     header = VnetHdr(1, GSO_TCPV6, 60, 1220, 40, 16)
-    assert VnetHdr.unpack(header.pack()) == header
+    assert VnetHdr(*HEADER.unpack_from(header.pack())) == header
 
 
 def test_a_name_that_is_taken_or_too_long(opened: Tuns) -> None:

@@ -15,6 +15,7 @@ import pytest
 from manageout.lab.process import wait_until
 from manageout.wire import proxy
 from manageout.wire.iphttps import build_request
+from tests.tools.packets.proxy import proxy_header
 from tests.tools.places.iphttps import GATEWAY_NAME, GATEWAY_V4, Pair, Running, in_namespace, sh
 
 REQUEST = build_request("/IPHTTPS", GATEWAY_NAME)
@@ -129,7 +130,9 @@ def all_is_read() -> bool:
 
 
 def header(source: str) -> bytes:
-    return proxy.build(proxy.Proxied(IPv4Address(source), 40000), proxy.Proxied(IPv4Address(GATEWAY_V4), 443))
+    return proxy_header(
+        proxy.Proxied(IPv4Address(source), 40000), proxy.Proxied(IPv4Address(GATEWAY_V4), 443)
+    )
 
 
 def test_clients_behind_haproxy_are_known_by_their_own_address(place: Place) -> None:
@@ -170,7 +173,7 @@ def test_a_stranger_who_sends_a_header_is_refused(place: Place) -> None:
     for first in (
         header("203.0.113.5"),
         b"PROXY TCP4 203.0.113.5 198.51.100.10 40000 443\r\n",
-        proxy.build(None),
+        proxy_header(None),
     ):
         assert place.through("cl2", first=first, address=GATEWAY_V4) == b""
     assert wait_until("counted", lambda: place.rows("proxy-stranger").get(place.second) == 3)
@@ -196,14 +199,14 @@ def test_a_balancer_must_say_whom_it_connects_for(place: Place) -> None:
         slow.sendall(header("203.0.113.5")[:20])
         assert slow.recv(10) == b""
     wait_until("counted", partial(counted, place, 5))
-    for check in (b"", proxy.build(None)):  # a health check of either kind
+    for check in (b"", proxy_header(None)):  # a health check of either kind
         with place.plain("lb", GATEWAY_V4) as sock:
             sock.sendall(check)
             sock.shutdown(socket.SHUT_WR)
             with contextlib.suppress(ConnectionResetError):  # it has left before it was accepted
                 assert sock.recv(10) == b""
     with place.plain("lb", GATEWAY_V4) as silent:  # it ends after handshake_timeout
-        silent.sendall(proxy.build(None))
+        silent.sendall(proxy_header(None))
         assert silent.recv(10) == b""
     assert counted(place, 5)
     answer = place.through("lb", first=header("203.0.113.5"), address=GATEWAY_V4)
@@ -213,11 +216,11 @@ def test_a_balancer_must_say_whom_it_connects_for(place: Place) -> None:
 
 def test_a_balancer_that_speaks_for_itself_is_met_like_anybody(place: Place) -> None:
     """LOCAL, and then TLS: a health check that wants more than an open port."""
-    answer = place.through("lb", "check.corp.example", proxy.build(None), GATEWAY_V4)
+    answer = place.through("lb", "check.corp.example", proxy_header(None), GATEWAY_V4)
     assert answer.startswith(b"HTTP/1.1 200")
     assert place.ask("clients")[0]["peer"].partition(":")[0] == place.balancer
     sock = place.plain("lb", GATEWAY_V4)
-    sock.sendall(proxy.build(None))
+    sock.sendall(proxy_header(None))
     context = ssl.create_default_context(cafile=str(place.ca.certificate_path))
     with contextlib.suppress(OSError), context.wrap_socket(sock, server_hostname=GATEWAY_NAME) as tls:
         assert tls.recv(1) == b""

@@ -26,9 +26,10 @@ from manageout.lab.topology import (
 )
 from manageout.linux.netlink.conntrack import COUNT, MAXIMUM
 from manageout.service.policy.filter_tracking import BURST, ESTABLISHED, HOST_LIMIT, LIMIT, RATE
-from manageout.wire import ipv6, nd, numbers, udp
+from manageout.wire import ipv6, nd, numbers
 from manageout.wire.address import rfc6052_embed
 from tests.tools.lab import Lab, drops, other_rules, ping, reload
+from tests.tools.packets import udp
 
 pytestmark = pytest.mark.parametrize("lab", [("single", True)], indirect=True)
 PORT = 7000

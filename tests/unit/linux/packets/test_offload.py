@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from manageout.linux.packets.offload import header_for
 from manageout.protocol.offload.cut import segment
-from manageout.wire import icmpv6, ipv6, numbers, udp
-from manageout.wire.checksum import pseudo6, transport_checksum6
+from manageout.wire import icmpv6, ipv6, numbers
+from manageout.wire.checksum import pseudo, transport_checksum
 from manageout.wire.virtio import PLAIN
+from tests.tools.packets import udp
 
 A, B = IPv6Address("2001:db8::1").packed, IPv6Address("2001:db8::2").packed
 MTU = 1280
@@ -20,14 +21,14 @@ MTU = 1280
 def partial(packet: bytes, offset: int) -> bytes:
     """The packet with its checksum left to a network card."""
     segment_length = len(packet) - 40
-    value = pseudo6(A, B, segment_length, packet[6]) % 0xFFFF or 0xFFFF
+    value = pseudo(A, B, segment_length, packet[6]) % 0xFFFF or 0xFFFF
     at = 40 + offset
     return packet[:at] + value.to_bytes(2, "big") + packet[at + 2 :]
 
 
 def tcp_packet(payload: bytes) -> bytes:
     header = bytes.fromhex("04d2007b 00000001 00000002 5010 ffff 0000 0000")
-    check = transport_checksum6(A, B, numbers.TCP, header + payload).to_bytes(2, "big")
+    check = transport_checksum(A, B, numbers.TCP, header + payload).to_bytes(2, "big")
     return ipv6.build(A, B, numbers.TCP, header[:16] + check + header[18:] + payload)
 
 
@@ -61,7 +62,7 @@ def test_a_super_packet_becomes_packets_of_the_mtu(size: int) -> None:
     assert b"".join(piece[60:] for piece in packets) == data
     for piece in packets:
         assert len(piece) <= MTU
-        assert transport_checksum6(A, B, numbers.TCP, piece[40:]) == 0
+        assert transport_checksum(A, B, numbers.TCP, piece[40:]) == 0
 
 
 @given(st.binary(min_size=40, max_size=80))

@@ -9,6 +9,7 @@ import pytest
 from manageout.errors import WireError
 from manageout.protocol.isatap.errors import FailedDelivery, answerable, failed_delivery
 from manageout.wire import icmpv4, ipv4, ipv6, numbers
+from tests.tools.packets.icmpv4 import echo4
 
 ROUTER, HOST = IPv4Address("10.0.0.1").packed, IPv4Address("10.0.1.30").packed
 INNER = ipv6.build(
@@ -39,7 +40,7 @@ def test_old_routers_quote_too_little() -> None:
         icmpv4.unreachable(icmpv4.FRAGMENTATION_NEEDED, SENT, 1000),
         icmpv4.unreachable(icmpv4.PORT_UNREACHABLE, SENT),
         icmpv4.unreachable(1, ipv4.build(ROUTER, HOST, 17, bytes(8))),
-        icmpv4.echo(1, 1, b"ping"),
+        echo4(1, 1, b"ping"),
     ],
 )
 def test_what_is_no_failure_of_ours(message: bytes) -> None:

@@ -13,7 +13,8 @@ from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap import flows as isatap_flows
 from manageout.protocol.isatap.flows import Flows
 from manageout.protocol.isatap.link import LinkRole, LinkState
-from manageout.wire import ipv4, ipv6, numbers, udp
+from manageout.wire import ipv4, ipv6, numbers
+from tests.tools.packets import udp
 
 PREFIX = IPv6Address("fd12:3456:789a:1::").packed
 ROUTER, HOSTS = (

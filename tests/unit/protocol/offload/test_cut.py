@@ -11,10 +11,11 @@ from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import IPv6
 
 from manageout.protocol.offload.cut import harmless, more, segment
-from manageout.wire import ipv6, numbers, tcp, udp
-from manageout.wire.checksum import pseudo6
+from manageout.wire import ipv6, numbers
+from manageout.wire.checksum import pseudo
 from manageout.wire.virtio import HEADER, NEEDS_CSUM, PLAIN
 from tests.tools.machines.iphttps import BEYOND, gua
+from tests.tools.packets import tcp, udp
 
 OPTIONS = bytes.fromhex("0101080a0000000100000002")
 
@@ -35,7 +36,7 @@ def tcp_packet(
 
 def partial(packet: bytes, field: int) -> bytes:
     """The packet as the kernel hands it over: the pseudo-header's sum in place of the checksum."""
-    value = pseudo6(packet[8:24], packet[24:40], len(packet) - 40, packet[6]) % 0xFFFF or 0xFFFF
+    value = pseudo(packet[8:24], packet[24:40], len(packet) - 40, packet[6]) % 0xFFFF or 0xFFFF
     return packet[:field] + value.to_bytes(2, "big") + packet[field + 2 :]
 
 

@@ -9,8 +9,9 @@ import pytest
 from manageout.errors import WireError
 from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import StockStream
-from manageout.wire import ipv6, numbers, tcp, udp
+from manageout.wire import ipv6, numbers, tcp
 from manageout.wire.virtio import PLAIN
+from tests.tools.packets import udp
 
 A, B = (bytes.fromhex(f"fd12{'00' * 13}0{number}") for number in (1, 2))
 OPTIONS = b"\1\1\x08\x0a" + bytes(8)

@@ -10,7 +10,8 @@ from manageout.protocol.isatap.link import outer_header
 from manageout.protocol.offload.cut import segment
 from manageout.protocol.offload.join import SIZE
 from manageout.protocol.offload.runs import ARRIVING_SIZE, alike_arriving, alike_leaving, intact, joined
-from manageout.wire import ipv6, tcp, udp
+from manageout.wire import ipv6, tcp
+from tests.tools.packets import udp
 
 HOST, ROUTER = bytes([10, 0, 1, 30]), bytes([10, 0, 0, 1])
 HOST6 = bytes.fromhex("fd123456789a000100005efe0a00011e")

@@ -6,6 +6,7 @@ import pytest
 
 from manageout.protocol.translate.answers import Answers
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from tests.tools.packets.icmpv4 import echo4
 from tests.unit.protocol.translate.test_rules import OWN4, OWN6, datagram4, datagram6, mappings
 from tests.unit.protocol.translate.test_whole import CLIENT, LEASE, SERVER, SERVER4, v4
 
@@ -43,7 +44,7 @@ def test_rfc1812_4_3_2_7_never_about(original: bytes) -> None:
 
 
 def test_rfc1812_4_3_2_7_about_a_query() -> None:
-    assert made().time_exceeded4(ipv4.build(SERVER4, LEASE, 1, icmpv4.echo(1, 1, b"")), 0.0) is not None
+    assert made().time_exceeded4(ipv4.build(SERVER4, LEASE, 1, echo4(1, 1, b"")), 0.0) is not None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from manageout.protocol.core.drops import Drop
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from tests.tools.packets.icmpv4 import echo4
 from tests.unit.protocol.translate.test_rules import ROUTER4, datagram4, datagram6, made, passed, refused
 from tests.unit.protocol.translate.test_whole import CLIENT, LEASE, SERVER, SERVER4, v4, v6
 
@@ -92,7 +93,7 @@ def test_rfc7915_4_2_other_types_are_dropped(kind: int) -> None:
 
 @pytest.mark.parametrize(("kind", "becomes"), [(8, 128), (0, 129)])
 def test_rfc7915_4_2_echo(kind: int, becomes: int) -> None:
-    packet = ipv4.build(SERVER4, LEASE, 1, icmpv4.echo(5, 6, b"odd", reply=not kind))
+    packet = ipv4.build(SERVER4, LEASE, 1, echo4(5, 6, b"odd", reply=not kind))
     header, body = ipv6.parse(passed(made().to_ipv6(packet, 0)))
     message = icmpv6.parse(header.src, header.dst, body)
     assert message == (becomes, 0, bytes.fromhex("00050006") + b"odd")

@@ -6,7 +6,9 @@ import pytest
 
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.quote import Untranslatable, quote_to4, quote_to6
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from tests.tools.packets import udp
+from tests.tools.packets.icmpv4 import echo4
 from tests.unit.protocol.translate.test_rules import mappings
 from tests.unit.protocol.translate.test_whole import CLIENT, LEASE, SERVER, SERVER4
 
@@ -30,7 +32,7 @@ def test_rfc7915_5_3_lengths_come_from_the_quoted_header(left: int) -> None:
 
 def test_echo_both_ways() -> None:
     request6 = ipv6.build(CLIENT, SERVER, 58, icmpv6.build(CLIENT, SERVER, 128, 0, b"\0\1\0\2data"))
-    request4 = ipv4.build(LEASE, SERVER4, 1, icmpv4.echo(1, 2, b"data"))
+    request4 = ipv4.build(LEASE, SERVER4, 1, echo4(1, 2, b"data"))
     assert quote_to4(MAPS, request6) == request4
     assert quote_to6(MAPS, request4) == request6
     assert quote_to4(MAPS, request6[:40]) == request4[:20]

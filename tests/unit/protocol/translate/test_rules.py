@@ -9,7 +9,9 @@ import pytest
 from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translation, Translator
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from tests.tools.packets import tcp, udp
+from tests.tools.packets.icmpv4 import echo4
 from tests.unit.protocol.translate.test_whole import CLIENT, IDENTS, LEASE, SERVER, SERVER4, v4, v6
 from tests.vectors import vector
 
@@ -150,7 +152,7 @@ def test_rfc3927_7_link_local_addresses_are_not_forwarded() -> None:
     outside = v4("169.254.7.7")
     there = ipv6.build(CLIENT, v6("64:ff9b::169.254.7.7"), 17, datagram6()[40:])
     assert refused(made().to_ipv4(there, 7, 0), Drop.DESTINATION_ILLEGAL) is None
-    echo = icmpv4.echo(1, 2, b"data")
+    echo = echo4(1, 2, b"data")
     for protocol, body in ((17, datagram4()[20:]), (1, echo)):
         packet = ipv4.build(outside, LEASE, protocol, body)
         assert refused(made().to_ipv6(packet, 0), Drop.SOURCE_ILLEGAL) is None

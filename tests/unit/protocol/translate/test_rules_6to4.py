@@ -9,7 +9,8 @@ import pytest
 from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, udp
+from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
+from tests.tools.packets import udp
 from tests.unit.protocol.translate.test_rules import OWN4, OWN6, datagram6, error6, made, passed, refused
 from tests.unit.protocol.translate.test_whole import CLIENT, LEASE, SERVER, SERVER4, v4, v6
 from tests.vectors import vector

@@ -10,8 +10,9 @@ from manageout.protocol.translate.quote import FOREIGN4, FOREIGN6, Untranslatabl
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.transport import Transport
 from manageout.protocol.translate.whole import Mtus
-from manageout.wire import ipv4, ipv6, udp
+from manageout.wire import ipv4, ipv6
 from manageout.wire.ipv6 import Fragment
+from tests.tools.packets import udp
 from tests.unit.protocol.translate.test_rules import mappings
 from tests.unit.protocol.translate.test_whole import CLIENT, LEASE, SERVER, SERVER4
 

@@ -8,8 +8,11 @@ import pytest
 
 from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import Mtus, WholePackets, segments
-from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, tcp, udp, virtio
+from manageout.protocol.translate.whole import Mtus, WholePackets, adjusted, segments
+from manageout.wire import icmpv6, ipv4, ipv6, virtio
+from manageout.wire.checksum import checksum
+from tests.tools.packets import tcp, udp
+from tests.tools.packets.icmpv4 import echo4
 from tests.vectors import vector
 
 
@@ -75,7 +78,7 @@ def test_round_trip_through_both(protocol: int) -> None:
 
 
 def test_echo_4_to_6() -> None:
-    packet = ipv4.build(SERVER4, LEASE, 1, icmpv4.echo(1, 2, b"data"))
+    packet = ipv4.build(SERVER4, LEASE, 1, echo4(1, 2, b"data"))
     header, body = ipv6.parse(FAST.fast(packet, 7).packet)
     message = icmpv6.parse(header.src, header.dst, body)
     assert (message.type, message.body) == (128, bytes.fromhex("00010002") + b"data")
@@ -133,15 +136,15 @@ def slow_ones() -> list[bytes]:
         ipv6.build(CLIENT, SERVER, 17, zero),
         ipv6.build(CLIENT, SERVER, 17, datagram[:7]),
         ipv6.build(CLIENT, SERVER, 58, icmpv6.build(CLIENT, SERVER, 1, 0, bytes(60))),
-        ipv6.build(CLIENT, SERVER, 1, icmpv4.echo(1, 2, b"")),
+        ipv6.build(CLIENT, SERVER, 1, echo4(1, 2, b"")),
         ipv6.build(CLIENT, SERVER, 44, bytes(8) + datagram),
         ipv6.build(CLIENT, SERVER, 17, udp.build(CLIENT, SERVER, 1, 2, bytes(1500))),
         ipv4.build(SERVER4, LEASE, 17, datagram, options=b"\1\1\1\0"),
         ipv4.build(SERVER4, LEASE, 17, datagram, more_fragments=True),
         ipv4.build(SERVER4, LEASE, 17, datagram, ttl=1),
         ipv4.build(SERVER4, LEASE, 17, big),
-        ipv4.build(SERVER4, LEASE, 58, icmpv4.echo(1, 2, b"")),
-        ipv4.build(v4("127.0.0.1"), LEASE, 1, icmpv4.echo(1, 2, b"")),
+        ipv4.build(SERVER4, LEASE, 58, echo4(1, 2, b"")),
+        ipv4.build(v4("127.0.0.1"), LEASE, 1, echo4(1, 2, b"")),
     ]
 
 
@@ -195,3 +198,15 @@ def test_odd_super_packets_are_slow(version: int, at: int, value: int) -> None:
 def test_super_packet_too_large_for_the_next_hop_is_slow() -> None:
     header, packet = super_packet(6, bytes(5000), 1480)
     assert FAST.translate_gso(header, packet, 9).verdict is Verdict.SLOW
+
+
+def test_rfc_1624_example() -> None:
+    """Section 4: the case that equation 2 of RFC 1141 gets wrong."""
+    assert adjusted(0xDD2F, 0x5555, 0x3285) == 0x0000
+
+
+def test_a_checksum_is_adjusted_over_several_words() -> None:
+    old, new, rest = b"\x0a\x00\x00\x05", b"\x0a\x00\x01\x1e", bytes(range(20))
+    assert adjusted(checksum(rest + old), int.from_bytes(old, "big"), int.from_bytes(new, "big")) == checksum(
+        rest + new
+    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire import ipv4, ipv6, udp
-from manageout.wire.checksum import pseudo6, sum16
+from manageout.wire import ipv4, ipv6
+from manageout.wire.checksum import pseudo, sum16
+from tests.tools.packets import udp
 from tests.vectors import vector
 
 
@@ -36,7 +37,7 @@ def test_no_checksum_is_allowed_over_ipv4_alone() -> None:
 
 def test_a_checksum_of_zero_is_written_as_ones() -> None:
     src = dst = bytes(16)
-    rest = 0xFFFF - sum16((pseudo6(src, dst, 10, 17) + 1 + 2 + 10).to_bytes(8, "big"))
+    rest = 0xFFFF - sum16((pseudo(src, dst, 10, 17) + 1 + 2 + 10).to_bytes(8, "big"))
     segment = udp.build(src, dst, 1, 2, rest.to_bytes(2, "big"))
     assert segment[6:8] == b"\xff\xff"
     assert udp.parse(src, dst, segment) == (udp.Udp(1, 2), rest.to_bytes(2, "big"))

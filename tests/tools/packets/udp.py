@@ -9,7 +9,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from manageout.errors import WireError
-from manageout.wire.checksum import checksum, pseudo6, transport_checksum6
+from manageout.wire.checksum import checksum, pseudo, transport_checksum
 from manageout.wire.numbers import UDP
 
 HEADER_LENGTH = 8
@@ -37,7 +37,7 @@ def parse(src: bytes, dst: bytes, segment: bytes | memoryview) -> tuple[Udp, byt
         raise WireError(f"UDP length {length} of {len(segment)} bytes")
     if not value and len(src) == 16:
         raise WireError("UDP over IPv6 without a checksum")
-    if value and checksum(segment[:length], pseudo6(src, dst, length, UDP)):
+    if value and checksum(segment[:length], pseudo(src, dst, length, UDP)):
         raise WireError("wrong UDP checksum")
     return Udp(source, destination), bytes(segment[HEADER_LENGTH:length])
 
@@ -47,5 +47,5 @@ def build(src: bytes, dst: bytes, source: int, destination: int, payload: bytes)
     length = HEADER_LENGTH + len(payload)
     if length > 0xFFFF:
         raise WireError(f"UDP payload of {len(payload)} bytes")
-    value = transport_checksum6(src, dst, UDP, _HEADER.pack(source, destination, length, 0) + payload)
+    value = transport_checksum(src, dst, UDP, _HEADER.pack(source, destination, length, 0) + payload)
     return _HEADER.pack(source, destination, length, value) + payload
