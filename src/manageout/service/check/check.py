@@ -24,7 +24,7 @@ from manageout.service.check import kernel as check_kernel
 from manageout.service.check import names as check_names
 from manageout.service.check import needs as check_needs
 from manageout.service.check import pool as check_pool
-from manageout.service.check.found import Remark, error, gathered, note, warning
+from manageout.service.check.found import Remark, gathered, remark
 from manageout.service.daemon.desired import desired
 from manageout.service.policy import untracked
 from manageout.service.policy.surroundings import surroundings
@@ -71,35 +71,29 @@ def _policy(host: Checked) -> Findings:
     """What is legal in the file and yet perhaps not meant."""
     gateway, isatap = host.site.gateway, host.site.isatap
     if gateway and gateway.authentication == "none":
-        remedy = 'set gateway.authentication = "certificates" and client_ca'
-        yield warning("everybody on the Internet may connect a tunnel", remedy)
+        yield remark("everybody-connects")
     if gateway and not gateway.allow:
-        yield warning("gateway.allow is empty: no client may connect", 'list certificate names, or "*"')
+        yield remark("nobody-connects")
     if isatap and not isatap.hosts:
-        yield warning("isatap.hosts is empty: no host is answered", "list the managers' IPv4 addresses")
+        yield remark("no-hosts")
     for network in isatap.hosts if isatap else ():
         if network.num_addresses > BROAD:
-            remedy = "list the managers only"
-            yield warning(f"isatap.hosts {network} allows {counted(network.num_addresses, 'host')}", remedy)
+            yield remark("broad-hosts", network=network, hosts=counted(network.num_addresses, "host"))
     if isatap and (many := sum(network.num_addresses for network in isatap.hosts)) > isatap.max_hosts:
-        what = f"isatap.hosts allows {counted(many, 'host')}, isatap.max_hosts remembers {isatap.max_hosts}"
-        yield warning(f"{what}: forged sources push others out", "list the managers only, or raise max_hosts")
+        yield remark("too-many-hosts", hosts=counted(many, "host"), most=isatap.max_hosts)
     if isatap and not isatap.name:
-        yield warning(
-            "isatap.name is empty: `plan` cannot say what hosts resolve", "name it, never bare 'isatap'"
-        )
+        yield remark("no-router-name")
     if isatap and not host.plan.advertised:
-        remedy = "add [[isatap.routes]] for the gateway's client prefix, or a [gateway] table"
-        yield warning("ISATAP hosts are told of no client prefix", remedy)
+        yield remark("no-client-prefix")
     if isatap and isatap.default_route:
-        yield note("ISATAP hosts will send all IPv6 through this router", "isatap.default_route = false")
+        yield remark("default-router")
 
 
 def _managers(host: Checked) -> Findings:
     """Who may call clients, and whether a way leads there."""
     site = host.site
     if not site.policy.managers:
-        yield note("nobody may call clients", "name the machines that may in [[policy.managers]]")
+        yield remark("nobody-calls")
     if site.translation is not None and not site.translation.masquerade:
         return  # every IPv4 machine reaches leases
     hosts = site.isatap.hosts if site.isatap is not None else ()
@@ -108,31 +102,25 @@ def _managers(host: Checked) -> Findings:
         for network in manager.source:
             known = not isinstance(network, IPv4Network) or any(network.overlaps(each) for each in hosts)
             if not known and not behind_another:
-                what = f"policy.managers.{number}: {network} has no way to clients"
                 leases = "leave out masquerade" if site.translation else "give clients leases: [translation]"
-                yield warning(what, f"list it in isatap.hosts, or {leases}")
+                yield remark("manager-without-way", number=number, network=network, leases=leases)
 
 
 def _prefix(host: Checked) -> Findings:
     prefix = host.site.site.prefix
     first = prefix.network_address.packed
     if first[0] == 0xFD and len(set(first[1:6])) < 3:
-        remedy = "before anybody uses it, take a random one: `manageout plan --new`"
-        yield warning(f"{prefix} is not random: joined with another such site it collides (RFC 4193)", remedy)
+        yield remark("prefix-not-random", prefix=prefix)
     if first[0] == 0xFC:
-        yield warning(
-            f"{prefix}: fc00::/8 is not assigned", "take one below fd00::/8: `manageout plan --new`"
-        )
+        yield remark("prefix-not-assigned", prefix=prefix)
     if first[:4] == b"\x20\x01\x0d\xb8":
-        yield warning(f"{prefix} is for documentation only", "take your own, or `manageout plan --new`")
+        yield remark("prefix-of-documents", prefix=prefix)
     if first[:2] == b"\x20\x02":
         embedded = IPv4Address(first[2:6])
         if not is_global(embedded.packed):
-            yield warning(
-                f"{prefix} is 6to4 of {embedded}, which is not public", "see `manageout plan --public`"
-            )
+            yield remark("prefix-6to4-private", prefix=prefix, address=embedded)
         elif embedded not in _own_addresses(host):
-            yield note(f"{prefix} belongs to {embedded}, which this machine does not have")
+            yield remark("prefix-6to4-foreign", prefix=prefix, address=embedded)
 
 
 def _own_addresses(host: Checked) -> set[object]:
@@ -144,8 +132,7 @@ def _locators(host: Checked) -> Findings:
     own = _own_addresses(host)
     for locator in isatap.locators if isatap else ():
         if locator not in own:
-            remedy = "give an address that `ip -4 address` shows, or add it to a device"
-            yield error(f"isatap.locators: {locator} is not on this machine", remedy)
+            yield remark("locator-not-here", locator=locator)
 
 
 def _underlay(host: Checked) -> Findings:
@@ -156,18 +143,12 @@ def _underlay(host: Checked) -> Findings:
     for locator in isatap.locators:
         link = host.netlink.link(machine.device_of(host.netlink, locator))
         if link is not None and link.mtu < isatap.mtu + ISATAP_OVERHEAD:
-            needed = link.mtu - ISATAP_OVERHEAD
-            what = f"{link.name} has MTU {link.mtu}: packets are fragmented"
-            yield warning(what, f"isatap.mtu = {needed}")
+            yield remark("fragments", dev=link.name, mtu=link.mtu, needed=link.mtu - ISATAP_OVERHEAD)
     for path in machine.reverse_paths(host.site, len(isatap.hosts)):
         if not path.back:
-            yield error(f"there is no route to {path.network}", "add an IPv4 route: `ip route`")
+            yield remark("no-route-to-managers", network=path.network)
         elif path.drops:
-            yield warning(
-                f"packets from {path.network} may come by {path.dev}, but the way back is {path.back}: rp_filter drops "
-                "them",
-                f"sysctl net.ipv4.conf.{path.dev}.rp_filter=2 and net.ipv4.conf.all.rp_filter=2",
-            )
+            yield remark("reverse-path", network=path.network, dev=path.dev, back=path.back)
 
 
 def _routes(host: Checked) -> Findings:
@@ -184,44 +165,37 @@ def _routes(host: Checked) -> Findings:
         except KernelError:
             hop = None
         if hop is None or hop.via is not None:
-            remedy = "give this machine an IPv6 address on the link that it shares with the next hop"
-            yield error(f"the next hop {via} to {prefix} is on no link of this machine", remedy)
+            yield remark("next-hop-not-here", via=via, prefix=prefix)
     around = surroundings(host.netlink, host.site, host.plan)
     for router in host.site.isatap.routers if host.site.isatap else ():
         default = host.netlink.best_route(router)
         if router not in around.towards and (default is None or default.dev not in around.underlays):
-            what = f"isatap.routers: no route but the default one leads to {router}"
-            remedy = f"add one where it is: ip route add {router} via ..."
-            yield warning(f"{what}: calls of its hosts to clients of this gateway are refused", remedy)
+            yield remark("no-route-to-router", router=router)
 
 
 def _forwarding(host: Checked) -> Findings:
     """Forwarding turns off router advertisements on the other links, and removes default routes learnt from them."""
     forwarding = sysctl.find("net.ipv6.conf.all.forwarding")
     if forwarding is None:
-        yield error("this kernel runs without IPv6", "boot it without ipv6.disable=1")
+        yield remark("no-ipv6")
     if forwarding != "0":
         return
     for dev in sorted({str(route.dev) for route in host.netlink.routes(protocol=RA)}):
         if sysctl.find(f"net/ipv6/conf/{dev}/accept_ra") == "1":
-            yield warning(
-                f"{dev} learns IPv6 routes from router advertisements; turning forwarding on ends that, and takes"
-                " the default route away at once",
-                f"sysctl net.ipv6.conf.{dev}.accept_ra=2, or configure the routes by hand",
-            )
+            yield remark("routes-end", dev=dev)
 
 
 def _devices(host: Checked) -> Findings:
     if not Path("/dev/net/tun").exists():
-        yield error("/dev/net/tun is missing: no TUN driver", "modprobe tun")
+        yield remark("no-tun")
     for device in desired(host.site, host.plan).devices:
         if not host.running and host.netlink.index(device.name) is not None:
-            yield error(f"the device name {device.name} is taken", f"ip link delete {device.name}")
+            yield remark("device-taken", dev=device.name)
 
 
 def _ports(host: Checked) -> Findings:
     if host.running:
-        yield note("our daemon is running: its ports are not tried")
+        yield remark("ports-not-tried")
         return
     places = [*(host.site.gateway.listen if host.site.gateway else ())]
     if not host.site.daemon.metrics.startswith("unix:") and host.site.daemon.metrics != "off":
@@ -229,16 +203,16 @@ def _ports(host: Checked) -> Findings:
     kept = systemd.kept_places("manageout.socket")
     for listener in places:
         if listener in kept:
-            yield note(f"{listener}: systemd listens there for us (manageout.socket)")
+            yield remark("port-of-systemd", listener=listener)
             continue
         address, port = HostPort.parse(listener)
         family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         try:
             socket.create_server((str(address), port), family=family).close()
         except PermissionError:
-            yield note(f"{listener}: not permitted to try", "run check as root")
+            yield remark("not-permitted", what=listener, do="try")
         except OSError as failure:
-            yield error(f"{listener}: {failure.strerror}", f"see who has it: ss -ltnp 'sport = :{port}'")
+            yield remark("port-taken", listener=listener, why=failure.strerror, port=port)
 
 
 def _kept(host: Checked) -> Findings:
@@ -246,10 +220,7 @@ def _kept(host: Checked) -> Findings:
     if host.site.gateway is None:
         return
     for place in set(systemd.kept_places("manageout.socket")) - set(host.site.gateway.listen):
-        remedy = (
-            "write the same places into both; systemctl daemon-reload; systemctl restart manageout.socket"
-        )
-        yield error(f"manageout.socket listens on {place}, which gateway.listen does not name", remedy)
+        yield remark("socket-unit-differs", place=place)
 
 
 def _untracked(host: Checked) -> Findings:
@@ -257,7 +228,7 @@ def _untracked(host: Checked) -> Findings:
     if shutil.which("nft") is None or privileges.Capability.NET_ADMIN not in privileges.effective():
         return  # told above
     for fault in untracked.harm(host.site):
-        yield warning(fault.what, fault.remedy)
+        yield Remark("warning", fault.what, fault.remedy)
 
 
 def _unreachable(host: Checked) -> Findings:
@@ -270,8 +241,8 @@ def _unreachable(host: Checked) -> Findings:
         if isinstance(each, IPv4Network) and not all(is_global(each[end].packed) for end in (0, -1))
     ]
     if private:
-        text = f"{WELL_KNOWN_NAT64} carries no private addresses: {', '.join(map(str, private))} cannot be reached"
-        yield error(text, "leave translation.prefix out (RFC 6052 3.1)")
+        networks = ", ".join(map(str, private))
+        yield remark("private-under-well-known", prefix=WELL_KNOWN_NAT64, networks=networks)
 
 
 def _name(host: Checked) -> Findings:
@@ -282,22 +253,19 @@ def _name(host: Checked) -> Findings:
     try:
         answers = socket.getaddrinfo(isatap.name, None, socket.AF_INET, socket.SOCK_DGRAM)
     except OSError as failure:
-        text = failure.strerror or "no answer"
-        yield warning(f"{isatap.name} does not resolve here: {text}", "create the records that `plan` shows")
+        yield remark("name-not-resolved", name=isatap.name, why=failure.strerror or "no answer")
         return
     found = {IPv4Address(answer[4][0]) for answer in answers}
     for locator in set(isatap.locators) - found:
-        yield warning(f"{isatap.name} does not lead to {locator}", "add an A record")
+        yield remark("name-lacks-locator", name=isatap.name, locator=locator)
     for stranger in found - set(isatap.locators) - set(isatap.routers):
-        remedy = "remove the A record, or list it in isatap.routers"
-        yield warning(f"{isatap.name} also leads to {stranger}, which is not of this site", remedy)
+        yield remark("name-of-stranger", name=isatap.name, stranger=stranger)
 
 
 def _privileges(host: Checked) -> Findings:
     missing = set(map(int, privileges.DAEMON)) - privileges.effective()
     if missing:
-        names = ", ".join(privileges.names(missing))
-        yield note(f"you lack {names}: the daemon needs them", "run it as root or by systemd")
+        yield remark("lacking-privileges", names=", ".join(privileges.names(missing)))
 
 
 _CHECKS: dict[str, Callable[[Checked], Iterable[Remark]]] = {

@@ -13,11 +13,12 @@ import dns.rdatatype
 from manageout.directory.dns.update import Signer, SignerError, signed_question
 from manageout.directory.dns.zones import Place, Server, Unreachable
 from manageout.protocol.names.registrar import Problem
-from manageout.service.check.found import Remark, error, warning
+from manageout.service.check.found import Remark, remark
 from manageout.service.names.names import remedy_of, signer_of, zones_of
 from manageout.service.policy.filter_managers import names_of
 from manageout.service.policy.machine_names import manager_addresses
 from manageout.service.probe import dns as probe_dns
+from manageout.service.process.finding import finding
 from manageout.service.process.lookups import intranet_resolver
 from manageout.site.tables.names import NamesTable
 from manageout.site.tables.site import Site
@@ -35,8 +36,8 @@ def upstreams(site: Site) -> Iterator[Remark]:
     servers = site.dns64.upstreams if site.dns64 is not None else ()
     for answer in probe_dns.ask_all([(".", "NS")], servers):
         if answer.error:
-            remedy = f"try `dig @{Server.parse(answer.server).address} .` here; mend dns64.upstreams"
-            yield warning(f"DNS server {answer.server} does not answer: {answer.error}", remedy)
+            address = Server.parse(answer.server).address
+            yield remark("dns-silent", server=answer.server, why=answer.error, address=address)
 
 
 def updates(site: Site) -> Iterator[Remark]:
@@ -52,13 +53,14 @@ def updates(site: Site) -> Iterator[Remark]:
     try:
         place = zones_of(site).place(f"manageout-check.{zone}")
     except Unreachable as failure:
-        yield warning(f"the zone {zone} cannot be looked for: {failure.message}", failure.hint)
+        yield remark("zone-not-sought", zone=zone, why=failure.message, hint=failure.hint)
         return
     if place is None or place.zone.lower() != zone.lower():
         found = f", which belongs to {place.zone}" if place else ""
-        yield warning(f"no server holds the zone {zone}{found}", "set names.zone to a zone of these servers")
+        yield remark("no-zone", zone=zone, found=found)
     elif signer is not None and (problem := _refused(signer, place, table)) is not None:
-        yield error(f"{problem.words} ({problem.code})", remedy_of(problem.code, table))
+        hint = remedy_of(problem.code, table)
+        yield remark("update-refused", words=problem.words, code=problem.code, hint=hint)
 
 
 def _refused(signer: Signer, place: Place, table: NamesTable) -> Problem | None:
@@ -90,9 +92,8 @@ def managers(site: Site) -> Iterator[Remark]:
     names = dict.fromkeys(name for manager in site.policy.managers for name in names_of(manager))
     for name, state in zip(names, asyncio.run(_states(site, names)), strict=True):
         if state:
-            yield warning(
-                f"the manager {name} {state}", "correct its DNS record, or the name in [[policy.managers]]"
-            )
+            told = finding("MANAGER-NAME", name=name, state=state)
+            yield Remark("warning", told.what, told.remedy)
 
 
 async def _states(site: Site, names: Collection[str]) -> list[str]:

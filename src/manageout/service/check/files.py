@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from manageout.errors import PkiError
 from manageout.linux.host import clock
-from manageout.service.check.found import Remark, error, note, warning
+from manageout.service.check.found import Remark, failed, remark
 from manageout.service.iphttps import trust_report
 from manageout.service.tls.certificates import UNREADABLE, PrivateKey, load_certificates, load_key, names_of
 from manageout.service.tls.revocation import RevocationLists, issuer_of
@@ -29,7 +29,7 @@ def certificates(site: Site) -> Iterator[Remark]:
     if gateway.authentication == "certificates" and gateway.client_ca is not None:
         yield from _authorities(gateway, gateway.client_ca)
     if not clock.is_set():
-        yield note("the clock is not synchronised, and certificates depend on it", "run chrony or timesyncd")
+        yield remark("clock-not-set")
 
 
 def _closed(option: str, path: Path) -> Iterator[Remark]:
@@ -39,7 +39,7 @@ def _closed(option: str, path: Path) -> Iterator[Remark]:
             return
     except PermissionError:
         if os.geteuid():
-            yield note(f"{option} {path}: not permitted to read it", "run check as root")
+            yield remark("not-permitted", what=f"{option} {path}", do="read it")
     except OSError:
         return  # told by whoever reads it
 
@@ -51,8 +51,7 @@ def _own(gateway: GatewayTable) -> Iterator[Remark]:
         return
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
-        remedy = "give the key that the certificate was issued for"
-        yield error(f"{gateway.key} is not the key of {gateway.certificate}", remedy)
+        yield remark("wrong-key", key=gateway.key, certificate=gateway.certificate)
 
 
 def _certificate(gateway: GatewayTable) -> Generator[Remark, None, x509.Certificate | None]:
@@ -62,12 +61,12 @@ def _certificate(gateway: GatewayTable) -> Generator[Remark, None, x509.Certific
     try:
         certificate, *above = load_certificates(gateway.certificate)
     except PkiError as failure:
-        yield error(f"gateway.certificate {failure.message}", failure.hint)
+        yield failed(failure, "gateway.certificate ")
         return None
     for each in (certificate, *above):
         yield from _validity(each, gateway.certificate)
     if not names_of(certificate):
-        yield error(f"{gateway.certificate} has no name", "clients compare it with their URL: issue another")
+        yield remark("nameless-certificate", path=gateway.certificate)
     yield from _usage(certificate, gateway.certificate)
     return certificate
 
@@ -79,11 +78,11 @@ def _key(gateway: GatewayTable) -> Generator[Remark, None, PrivateKey | None]:
     try:
         key = load_key(gateway.key)
     except PkiError as failure:
-        yield error(f"gateway.key {failure.message}", failure.hint)
+        yield failed(failure, "gateway.key ")
         return None
     mode = gateway.key.stat().st_mode
     if mode & 0o007:
-        yield warning(f"everybody on this machine can read {gateway.key}", f"chmod 600 {gateway.key}")
+        yield remark("readable-key", key=gateway.key)
     return key
 
 
@@ -96,24 +95,18 @@ def _usage(certificate: x509.Certificate, path: Path) -> Iterator[Remark]:
     if usages & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
         return
     whose = "a client's" if ExtendedKeyUsageOID.CLIENT_AUTH in usages else "no server's"
-    yield error(
-        f"gateway.certificate {path} is {whose} certificate: its extended key usage lacks server authentication, and "
-        "Windows refuses it",
-        "issue one for a server: `manageout pki issue NAME --server`",
-    )
+    yield remark("not-for-servers", path=path, whose=whose)
 
 
 def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Remark]:
     now, name = time.time(), ", ".join(names_of(certificate)) or "no name"
     ends, starts = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     if ends.timestamp() < now:
-        yield error(f"{path} ({name}) expired on {ends:%Y-%m-%d}", "issue another: `manageout pki issue`")
+        yield remark("expired", path=path, name=name, ends=ends)
     elif ends.timestamp() < now + trust_report.SOON:
-        yield warning(f"{path} ({name}) expires on {ends:%Y-%m-%d}", "issue another soon")
+        yield remark("expires", path=path, name=name, ends=ends)
     if starts.timestamp() > now:
-        yield error(
-            f"{path} ({name}) is valid from {starts:%Y-%m-%d %H:%M} UTC only", "check the clock: `date -u`"
-        )
+        yield remark("not-yet-valid", path=path, name=name, starts=starts)
 
 
 def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
@@ -124,7 +117,7 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
     try:
         found = load_certificates(path)
     except PkiError as failure:
-        yield error(f"gateway.client_ca {failure.message}", failure.hint)
+        yield failed(failure, "gateway.client_ca ")
         return
     for authority in found:
         yield from _validity(authority, path)
@@ -132,19 +125,16 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
     try:
         issuers = [issuer_of(each.public_bytes(Encoding.DER)) for each in found]
     except UNREADABLE:
-        yield error(f"gateway.client_ca {path}: a key of a kind that we cannot use", "use RSA or ECDSA")
+        yield remark("odd-key", path=path)
         return
     if known is None:
         return
     foreign = list(known.foreign(issuers))
     for each in foreign:
-        text = f"{gateway.client_crl}: the list of {each.issuer} is not of the authority {path}"
-        if len(foreign) == len(known.all):
-            yield error(text, "take the list of that authority")
-        else:
-            yield note(f"{text}, nor of another there", "it counts for clients that bring that authority")
+        key = "foreign-list" if len(foreign) == len(known.all) else "other-list"
+        yield remark(key, file=gateway.client_crl, issuer=each.issuer, path=path)
     for row in trust_report.lists(issuers, known, time.time()):
-        yield (error if row.severity == "error" else warning)(row.what, row.remedy)
+        yield Remark(row.severity, row.what, row.remedy)
 
 
 def _lists(gateway: GatewayTable) -> Generator[Remark, None, RevocationLists | None]:
@@ -156,7 +146,7 @@ def _lists(gateway: GatewayTable) -> Generator[Remark, None, RevocationLists | N
     try:
         return RevocationLists.read(gateway.client_crl)
     except PkiError as failure:
-        yield error(f"gateway.client_crl {failure.message}", failure.hint)
+        yield failed(failure, "gateway.client_crl ")
         return None
 
 
@@ -164,8 +154,4 @@ def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Remark]:
     """Authorities often certify more than the machines that should connect."""
     if "*" not in gateway.allow:
         return
-    whose = f"any of {authorities} authorities" if authorities > 1 else "the authority"
-    yield (warning if authorities > 1 else note)(
-        f'gateway.allow has "*": every client certificate of {whose} in gateway.client_ca lets in',
-        'name those that may, for example allow = ["*.corp.example"]',
-    )
+    yield remark("any-client-of-many" if authorities > 1 else "any-client-of-one", authorities=authorities)

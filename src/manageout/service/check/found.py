@@ -1,34 +1,33 @@
-"""What checks tell."""
+"""What checks tell. The words stand in remarks.toml."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple, cast
 
 from manageout.errors import ManageoutError
+from manageout.service.process.finding import texts
+from manageout.service.process.rows import Severity
 
 
 class Remark(NamedTuple):
     """``note`` is worth knowing, ``warning`` will trouble somebody, ``error`` keeps the daemon from working."""
 
-    severity: Literal["note", "warning", "error"]
+    severity: Severity
     message: str
     remedy: str
 
 
-def error(message: str, remedy: str) -> Remark:
-    """What keeps the daemon from working."""
-    return Remark("error", message, remedy)
+def remark(key: str, /, **values: object) -> Remark:
+    """What remarks.toml says under ``key``, with ``values`` in the braces."""
+    text = texts(__package__, "remarks.toml")[key]
+    what, remedy = (text[each].format(**values) for each in ("what", "remedy"))
+    return Remark(cast(Severity, text["severity"]), what, remedy)
 
 
-def warning(message: str, remedy: str) -> Remark:
-    """What will trouble somebody."""
-    return Remark("warning", message, remedy)
-
-
-def note(message: str, remedy: str = "") -> Remark:
-    """What is worth knowing."""
-    return Remark("note", message, remedy)
+def failed(failure: ManageoutError, whose: str = "") -> Remark:
+    """What keeps the daemon from working, in the words of ``failure``."""
+    return Remark("error", whose + failure.message, failure.hint)
 
 
 def gathered(ask: Callable[[], Iterable[Remark]]) -> list[Remark]:
@@ -37,5 +36,5 @@ def gathered(ask: Callable[[], Iterable[Remark]]) -> list[Remark]:
     try:
         found.extend(ask())
     except ManageoutError as failure:
-        found.append(error(failure.message, failure.hint))
+        found.append(failed(failure))
     return found

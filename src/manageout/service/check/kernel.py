@@ -18,7 +18,7 @@ from manageout.linux.bpf.libbpf import Attachment, Object
 from manageout.linux.host import netns, privileges
 from manageout.linux.nft import program as nft
 from manageout.linux.nft.features import features
-from manageout.service.check.found import Remark, error, note, warning
+from manageout.service.check.found import Remark, failed, remark
 from manageout.service.daemon.desired import desired
 from manageout.service.policy import filter_watch
 from manageout.service.policy.surroundings import Surroundings
@@ -31,21 +31,20 @@ from manageout.wire.address import WELL_KNOWN_NAT64
 def packet_filter(site: Site, plan: Plan) -> Iterator[Remark]:
     """Whether our rules can be loaded, and whose drop what must pass."""
     if shutil.which("nft") is None:
-        yield error("nft is not installed", "apt-get install nftables")
+        yield remark("no-nft")
         return
     if privileges.Capability.NET_ADMIN not in privileges.effective():
-        yield note("not permitted to read the packet filter", "run check as root")
+        yield remark("filter-not-read")
         return
     try:
         nft.trial(nft.TABLE, desired(site, plan, Surroundings(features=features())).filter)
     except KernelError as failure:
-        yield error(failure.message, failure.hint)
+        yield failed(failure)
     judged = filters(site, plan, ())
     for row in filter_watch.dropped(judged):
-        yield warning(row.what, row.remedy)
+        yield Remark("warning", row.what, row.remedy)
     for rule, kinds, packet in filter_watch.by_rule(judged, "maybe"):
-        what = f"another firewall may drop {', '.join(kinds)}: {rule} (such as {packet})"
-        yield note(what, "once it runs: nft monitor trace, with `meta nftrace set 1` in a rule")
+        yield remark("filter-may-block", kinds=", ".join(kinds), rule=rule, packet=packet)
 
 
 def fast_path(site: Site, plan: Plan) -> Iterator[Remark]:
@@ -55,16 +54,15 @@ def fast_path(site: Site, plan: Plan) -> Iterator[Remark]:
     if not wanted:
         return
     if not {privileges.Capability.BPF, privileges.Capability.PERFMON} <= privileges.effective():
-        yield note("not permitted to try eBPF", "run check as root")
+        yield remark("bpf-not-tried")
         return
     ways = set()
     for load in wanted:
         ways.add((yield from _tried(load)))
     if site.translation is not None and not _short(plan.nat64):
-        hint = "leave translation.prefix out, or use a /96 other than 64:ff9b::/96"
-        yield warning(f"eBPF cannot translate {plan.nat64}: every packet goes through Python", hint)
+        yield remark("bpf-not-this-prefix", prefix=plan.nat64)
     if "clsact" in ways:
-        yield note("this kernel has no tcx: the fast path uses clsact", "Linux 6.6 or later")
+        yield remark("no-tcx")
 
 
 def way(load: Callable[[], Object]) -> str:
@@ -79,9 +77,9 @@ def _tried(load: Callable[[], Object]) -> Generator[Remark, None, str]:
     try:
         return way(load)
     except FastPathUnavailable as failure:
-        yield warning(f"no fast path, the daemon goes on without: {failure.message}", failure.hint)
+        yield remark("no-fast-path", why=failure.message, hint=failure.hint)
     except NotPermitted as failure:
-        yield note(f"not tried whether eBPF can be attached: {failure.message}", failure.hint)
+        yield remark("bpf-not-attached", why=failure.message, hint=failure.hint)
     return ""
 
 

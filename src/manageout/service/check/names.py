@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from manageout.service.check.found import Remark, warning
+from manageout.service.check.found import Remark, remark
 from manageout.site.tables.site import GatewayTable, Site
 
 LONG = 256
@@ -39,16 +39,13 @@ def _written_as_subject(site: Site, gateway: GatewayTable) -> Iterator[Remark]:
     allowed = (("gateway.allow", pattern) for pattern in gateway.allow)
     for path, text in (*allowed, *_places(site, gateway)):
         if found := _COMMON.match(text):
-            what = f"{path}: {text!r} is no client's name: it is compared with a DNS name of the certificate"
-            yield warning(what, f'write "{text[found.end() :]}"')
+            yield remark("written-as-subject", path=path, text=text, rest=text[found.end() :])
 
 
 def _matching_nobody(site: Site, gateway: GatewayTable) -> Iterator[Remark]:
     for path, text in _places(site, gateway):
-        if _COMMON.match(text) or any(overlap(text.lower(), each.lower()) for each in gateway.allow):
-            continue
-        what = f"{path}: gateway.allow lets in no client whose name matches {text!r}"
-        yield warning(what, "correct the one or the other")
+        if not _COMMON.match(text) and not any(overlap(text.lower(), each.lower()) for each in gateway.allow):
+            yield remark("matches-nobody", path=path, text=text)
 
 
 def _reserved(site: Site) -> Iterator[Remark]:
@@ -56,8 +53,7 @@ def _reserved(site: Site) -> Iterator[Remark]:
     zone = (site.names.zone or site.site.domain).lower().strip(".") if site.names is not None else ""
     for name in site.names.reserved if site.names is not None and zone else ():
         if "." in name.strip(".") and not f".{name.lower().strip('.')}".endswith(f".{zone}"):
-            what = f"names.reserved: {name} is not in the zone {zone}: it reserves nothing"
-            yield warning(what, f"write its first label, or a name below {zone}")
+            yield remark("reserves-nothing", name=name, zone=zone)
 
 
 def overlap(one: str, other: str) -> bool:

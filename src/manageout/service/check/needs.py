@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manageout.directory.ad.domain import PYTHON
-from manageout.service.check.found import Remark, error, note
+from manageout.service.check.found import Remark, remark
 from manageout.site.tables.site import Site
 
 WAIT = 20.0
@@ -18,12 +18,10 @@ WAIT = 20.0
 def needs(site: Site) -> Iterator[Remark]:
     """What is missing for each table that is there."""
     if site.names is not None and site.names.authentication == "kerberos" and not _package("gssapi"):
-        what = 'names.authentication = "kerberos" needs the Python package gssapi'
-        yield error(what, "apt-get install python3-gssapi, or pip install 'manageout[ad]'")
+        yield remark("no-gssapi")
     rollout = site.rollout
     if rollout is not None and (rollout.managers_group or rollout.clients_group) and not _samba():
-        what = "rollout: `rollout gpo --publish` needs Samba's Python package; the folder needs nothing"
-        yield note(what, "apt-get install python3-samba")
+        yield remark("no-samba")
     yield from _directory("daemon.state_dir", site.daemon.state_dir)
     yield from _directory("daemon.runtime_dir", site.daemon.runtime_dir)
 
@@ -33,12 +31,7 @@ def restart(site: Site, roles: frozenset[str]) -> Iterator[Remark]:
     for table, served in _ROLES.items() if roles else ():
         wanted, there = getattr(site, table) is not None, bool(roles & served)
         if wanted != there:
-            what = (
-                f"[{table}] is new to the running daemon"
-                if wanted
-                else f"the running daemon still has [{table}]"
-            )
-            yield note(f"{what}: a reload does not change that", "systemctl restart manageout")
+            yield remark("table-new" if wanted else "table-gone", table=table)
 
 
 _ROLES = {
@@ -68,8 +61,6 @@ def _directory(option: str, path: Path) -> Iterator[Remark]:
     """There, or to be made in what is there. Only root knows what the daemon may."""
     there = next(each for each in (path, *path.parents) if os.path.lexists(each))
     if not there.is_dir():
-        yield error(f"{option} {path}: {there} is no directory", "choose another, or move that away")
+        yield remark("no-directory", option=option, path=path, there=there)
     elif os.geteuid() == 0 and os.statvfs(there).f_flag & os.ST_RDONLY:
-        yield error(
-            f"{option} {path}: its file system is read-only", "choose another, or mount it read-write"
-        )
+        yield remark("read-only-directory", option=option, path=path)

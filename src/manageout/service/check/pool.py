@@ -12,7 +12,7 @@ from manageout.errors import ManageoutError, NotPermitted
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.arp import who_has
 from manageout.protocol.leases.leases import machines_of
-from manageout.service.check.found import Remark, error, note, warning
+from manageout.service.check.found import Remark, remark
 from manageout.service.state.leases import stored_leases
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import Plan
@@ -32,38 +32,30 @@ def pool(site: Site, plan: Plan, netlink: Netlink) -> Iterator[Remark]:
     block = plan.leases
     if site.translation is None or block is None:
         return
-    choose = "choose a translation.pool of addresses that nobody has"
     yield from _among_managers(site, block)
     for address in sorted({address.ip for address in netlink.addresses()}, key=str):
         if address in block:
-            yield error(f"{block} has {address}, this machine's own address", choose)
+            yield remark("pool-has-own", block=block, address=address)
     for route in netlink.routes(AF_INET, protocol=None):
         if route.via is not None and route.via in block:
-            yield error(f"{block} has {route.via}, a router: the way to {route.prefix}", choose)
+            yield remark("pool-has-router", block=block, via=route.via, prefix=route.prefix)
     side = ipv4_side(netlink, site, plan)
     for dev, subnets in side.connected.items():
         for subnet in subnets:
             if block.overlaps(subnet) and not block.subnet_of(subnet):
-                yield error(f"{block} covers {subnet}, the subnet of {dev}", choose)
+                yield remark("pool-covers-subnet", block=block, subnet=subnet, dev=dev)
     asking = side.device_for(block)
     if asking is not None:
         yield from _in_use(site, block, asking, side.own)
     elif not site.translation.masquerade:
-        yield note(
-            f"{block} is in no subnet of this machine: the intranet needs a route to it",
-            "`manageout plan` prints it for routers",
-        )
+        yield remark("pool-needs-route", block=block)
 
 
 def _among_managers(site: Site, block: IPv4Network) -> Iterator[Remark]:
     for number, manager in enumerate(site.policy.managers):
         for source in manager.source:
             if isinstance(source, IPv4Network) and source.overlaps(block):
-                yield warning(
-                    f"policy.managers.{number}.from: {source} holds leases of {block}: clients of another gateway of "
-                    "the site, who come from their leases, count as managers",
-                    "name the managers' networks without translation.pool, or choose another pool",
-                )
+                yield remark("pool-of-managers", number=number, source=source, block=block)
 
 
 def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Iterator[Remark]:
@@ -72,10 +64,10 @@ def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Itera
     try:
         found = who_has(dev, own.packed, asked, WAIT)
     except NotPermitted:
-        yield note(f"not permitted to ask on {dev} who has addresses of {block}", "run check as root")
+        yield remark("pool-not-asked", dev=dev, block=block)
         return
     except ManageoutError as failure:
-        yield note(failure.message, failure.hint)
+        yield Remark("note", failure.message, failure.hint)
         return
     by_machine: dict[bytes, list[bytes]] = {}
     for v4, hardware in sorted(found.items()):
@@ -83,16 +75,11 @@ def _in_use(site: Site, block: IPv4Network, dev: str, own: IPv4Address) -> Itera
     for hardware, addresses in by_machine.items():
         name = hardware.hex(":")
         if len(addresses) > PROXIES:
-            yield error(
-                f"{name} on {dev} answers for {len(addresses)} of {len(asked)} addresses of {block}",
-                "turn off proxy ARP there, or choose another translation.pool",
-            )
+            count, of = len(addresses), len(asked)
+            yield remark("pool-proxied", name=name, dev=dev, count=count, asked=of, block=block)
             continue
         for v4 in addresses:
-            yield error(
-                f"{IPv4Address(v4)} of the pool is in use by {name} on {dev}",
-                "give that machine another address, or choose another translation.pool",
-            )
+            yield remark("pool-in-use", address=IPv4Address(v4), name=name, dev=dev)
 
 
 def _sample(site: Site, block: IPv4Network) -> frozenset[bytes]:

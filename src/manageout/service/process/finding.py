@@ -46,9 +46,9 @@ class Finding(NamedTuple):
 
 
 @cache
-def texts() -> dict[str, dict[str, str]]:
-    """findings.toml."""
-    return tomllib.loads(files(__package__).joinpath("findings.toml").read_text(encoding="utf-8"))
+def texts(package: str = __package__, file: str = "findings.toml") -> dict[str, dict[str, str]]:
+    """Severity, what and remedy by key."""
+    return tomllib.loads(files(package).joinpath(file).read_text(encoding="utf-8"))
 
 
 def finding(key: str, /, about: str = "", **values: object) -> Finding:

@@ -97,37 +97,50 @@ def codes() -> set[str]:
     return (found - endings) | {code.format(store=store) for store in stores for code in endings}
 
 
-def fields(key: str) -> set[str]:
+TEXTS = {"finding": texts(), "remark": texts("manageout.service.check", "remarks.toml")}
+"""What the daemon finds, and what `manageout check` does, by the function that fills the braces."""
+
+
+def whole(table: dict[str, dict[str, str]], key: str) -> dict[str, str]:
+    """A variant with what it takes from its code."""
+    return table.get(key.partition(".")[0], {}) | table[key]
+
+
+def fields(table: dict[str, dict[str, str]], key: str) -> set[str]:
     """The names in the braces of what a finding says, but for ``about``, which may stay empty."""
-    text = texts().get(key.partition(".")[0], {}) | texts()[key]
+    text = whole(table, key)
     parsed = Formatter().parse(" ".join((key, text["what"], text["remedy"])))
     return {name for _, name, _, _ in parsed if name} - {"about"}
 
 
-def test_every_text_is_said_by_somebody_and_every_brace_of_it_filled() -> None:
+@pytest.mark.parametrize("function", TEXTS)
+def test_every_text_is_said_by_somebody_and_every_brace_of_it_filled(function: str) -> None:
     """Where the code stands in a variable, the call must fill all that no other call says."""
+    table = TEXTS[function]
     given: dict[str, list[set[str]]] = {}
     for name, tree in trees():
-        for call in calls(tree, "finding"):
+        for call in calls(tree, function):
             key = first(call)
-            assert key in texts() or not isinstance(call.args[0], ast.Constant), f"{name}: {key}"
+            assert key in table or not isinstance(call.args[0], ast.Constant), f"{name}: {key}"
             given.setdefault(key, []).append({str(each.arg) for each in call.keywords})
     variables = given.pop("", [])
     for key, calls_of_it in given.items():
-        assert all(values == fields(key) for values in calls_of_it), key
+        assert all(values == fields(table, key) for values in calls_of_it), key
     bases = {key.partition(".")[0] for key in given if "." in key}
-    for key, text in texts().items():
-        whole = {"severity", "what", "remedy"} <= text.keys()
-        if key not in given and (whole or key not in bases):
-            assert whole and any(fields(key) <= values for values in variables), key
+    for key, text in table.items():
+        complete = {"severity", "what", "remedy"} <= text.keys()
+        if key not in given and (complete or key not in bases):
+            assert complete and any(fields(table, key) <= values for values in variables), key
 
 
-def test_every_severity_is_known_and_every_text_is_one_line() -> None:
-    for key, text in texts().items():
-        whole = texts().get(key.partition(".")[0], {}) | text
-        assert whole["severity"] in ("error", "warning", "note"), key
-        assert set(whole) == {"severity", "what", "remedy"} or "." not in key, key
-        assert not any("\n" in words or "  " in words for words in whole.values()), key
+@pytest.mark.parametrize("function", TEXTS)
+def test_every_severity_is_known_and_every_text_is_one_line(function: str) -> None:
+    table = TEXTS[function]
+    for key in table:
+        text = whole(table, key)
+        assert text["severity"] in ("error", "warning", "note"), key
+        assert text.keys() == {"severity", "what", "remedy"} or "." not in key, key
+        assert not any("\n" in words or "  " in words for words in text.values()), key
 
 
 def test_a_text_s_code_and_words_are_filled_and_braces_in_what_is_filled_in_stay() -> None:
