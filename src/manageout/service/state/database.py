@@ -16,6 +16,7 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,12 @@ from manageout.words import said
 log = logging.getLogger(__name__)
 
 Rows = list[tuple[Any, ...]]
+
+
+def statements(file: str) -> dict[str, str]:
+    """What a file beside this one has below each of its lines ``-- name: NAME``."""
+    _, *parts = files(__package__).joinpath(file).read_text(encoding="utf-8").split("-- name: ")
+    return {name: text.strip() for name, _, text in (part.partition("\n") for part in parts)}
 
 
 class Schema(NamedTuple):

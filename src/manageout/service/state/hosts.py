@@ -16,7 +16,7 @@ from typing import Any, cast
 from manageout.errors import ManageoutError
 from manageout.protocol.isatap.registry import HostRecord
 from manageout.service.process.rows import HostRow
-from manageout.service.state.database import Database, Schema, sound, stored
+from manageout.service.state.database import Database, Schema, sound, statements, stored
 
 FILE = "isatap-hosts.db"
 MAX_BYTES = 256 << 20
@@ -24,16 +24,9 @@ MAX_BYTES = 256 << 20
 _TIMES = ("first_seen", "last_rs", "last_packet")
 _COUNTS = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")
 
-_FIRST = """
-CREATE TABLE IF NOT EXISTS hosts (
-  v4 BLOB PRIMARY KEY, flags INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_rs INTEGER NOT NULL,
-  last_packet INTEGER NOT NULL, packets_in INTEGER NOT NULL, bytes_in INTEGER NOT NULL,
-  packets_out INTEGER NOT NULL, bytes_out INTEGER NOT NULL, name TEXT NOT NULL, name_checked INTEGER NOT NULL
-) STRICT, WITHOUT ROWID
-"""
+_SQL = statements("hosts.sql")
 _PRAGMAS = ("synchronous = NORMAL", "cache_size = -256")  # KiB: it is written, hardly read
-SCHEMA = Schema("the ISATAP hosts", (_FIRST,), _PRAGMAS)
-_WRITE = "INSERT OR REPLACE INTO hosts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SCHEMA = Schema("the ISATAP hosts", (_SQL["step 1"],), _PRAGMAS)
 _KINDS = (bytes, *[int] * 8, str, int)
 
 
@@ -53,7 +46,7 @@ class RegistryStore(Database):
         try:
             with self.transaction() as db:
                 db.executemany("DELETE FROM hosts WHERE v4 = ?", ((v4,) for v4 in removed))
-                db.executemany(_WRITE, changed)
+                db.executemany(_SQL["write"], changed)
         except sqlite3.Error:
             return False
         return True

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from manageout.errors import ManageoutError
 from manageout.protocol.leases.leases import Lease, State
 from manageout.service.process.rows import LeasePeriod, LeaseRow
-from manageout.service.state.database import Database, Schema, sound, stored
+from manageout.service.state.database import Database, Schema, sound, statements, stored
 
 FILE = "leases.db"
 DAY = 86400.0
@@ -30,53 +30,11 @@ _PRUNED = 2
 """Old periods that make way for a new entry: a wrong clock must not cost the whole log at once."""
 LOST = "unknown: the gateway ended without notice, at this time or earlier"
 
-_FIRST = """
-CREATE TABLE IF NOT EXISTS leases (
-  v4 BLOB PRIMARY KEY, identity TEXT NOT NULL, state TEXT NOT NULL, since REAL NOT NULL, v6 BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS audit (
-  id INTEGER PRIMARY KEY, period INTEGER NOT NULL, event TEXT NOT NULL CHECK (event IN ('held', 'ended')),
-  at REAL NOT NULL, v4 BLOB NOT NULL, identity TEXT NOT NULL, v6 BLOB NOT NULL, transport TEXT NOT NULL,
-  peer TEXT NOT NULL, reason TEXT NOT NULL, UNIQUE (period, event)
-) STRICT;
-CREATE TABLE IF NOT EXISTS running (period INTEGER PRIMARY KEY) STRICT;
-CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
-  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-CREATE INDEX IF NOT EXISTS audit_by_end ON audit (at) WHERE event = 'ended';
-CREATE TABLE IF NOT EXISTS expired (period INTEGER PRIMARY KEY) STRICT;
-DROP TRIGGER IF EXISTS audit_is_not_shortened;
-CREATE TRIGGER IF NOT EXISTS audit_keeps_its_time BEFORE DELETE ON audit
-  WHEN OLD.period NOT IN (SELECT period FROM expired)
-  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-"""
-_SECOND = """
-CREATE INDEX audit_by_identity ON audit (identity, at) WHERE event = 'ended';
-CREATE TABLE notes (name TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID;
-"""
-SCHEMA = Schema("the leases", (_FIRST, _SECOND), ("synchronous = FULL",))
+_SQL = statements("leases.sql")
+SCHEMA = Schema("the leases", (_SQL["step 1"], _SQL["step 2"]), ("synchronous = FULL",))
 _STATES = frozenset(State)
 _NUMBER = (int, float)
 _KINDS = (bytes, str, str, _NUMBER, bytes)
-_EXPIRE = """
-INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND at < ? ORDER BY at LIMIT ?
-"""
-_EXPIRE_OF = """
-INSERT INTO expired SELECT period FROM audit WHERE event = 'ended' AND identity = ? ORDER BY at LIMIT ?
-"""
-_TAKE = "DELETE FROM audit WHERE period IN (SELECT period FROM expired) RETURNING event, identity"
-_OPEN = """
-SELECT period, v4, identity, v6, transport, peer FROM audit
-WHERE event = 'held' AND period IN (SELECT period FROM running)
-"""
-_STORED = "SELECT v4, identity, state, since, v6 FROM leases WHERE state != 'past' ORDER BY v4"
-_PERIODS = """
-SELECT held.v4, held.identity, held.v6, held.transport, held.peer, held.at, ended.at, ended.reason
-FROM audit AS held LEFT JOIN audit AS ended ON ended.period = held.period AND ended.event = 'ended'
-WHERE held.event = 'held' ORDER BY held.id DESC LIMIT ?
-"""
-_WRITE = "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)"
-# A commit that the disk reported as failed may have succeeded all the same, and is tried again.
-_AUDIT = "INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (period, event) DO NOTHING"
 
 
 class AuditRow(NamedTuple):
@@ -128,8 +86,7 @@ class LeaseStore(Database):
 
     def _past(self) -> Counter[str]:
         """Periods in the log that have ended, by identity."""
-        rows = self.rows("SELECT identity, count(*) FROM audit WHERE event = 'ended' GROUP BY identity")
-        return Counter({identity: count for identity, count in rows})
+        return Counter({identity: count for identity, count in self.rows(_SQL["ended by identity"])})
 
     def lost_at(self, now: float) -> float | None:
         """When leases were lost with a damaged file, or are not known now because of a newer one."""
@@ -158,7 +115,7 @@ class LeaseStore(Database):
         """The ends, with an honest reason, of what a killed gateway has left open: to be committed."""
         return [
             AuditRow(period, "ended", now, v4, identity, v6, transport, peer, LOST)
-            for period, v4, identity, v6, transport, peer in self.rows(_OPEN)
+            for period, v4, identity, v6, transport, peer in self.rows(_SQL["open periods"])
             if sound((period, v4, identity, v6, transport, peer), int, bytes, str, bytes, str, str)
         ]
 
@@ -167,8 +124,8 @@ class LeaseStore(Database):
         with self.transaction() as db:
             gone = ((v4,) for v4, lease in changes.items() if lease is None)
             db.executemany("DELETE FROM leases WHERE v4 = ?", gone)
-            db.executemany(_WRITE, (lease for lease in changes.values() if lease is not None))
-            db.executemany(_AUDIT, audit)
+            db.executemany(_SQL["write"], (lease for lease in changes.values() if lease is not None))
+            db.executemany(_SQL["log"], audit)
             begun = ((row.period,) for row in audit if row.event == "held")
             db.executemany("INSERT OR IGNORE INTO running VALUES (?)", begun)
             ended = ((row.period,) for row in audit if row.event == "ended")
@@ -188,11 +145,13 @@ class LeaseStore(Database):
         if self._ended.total() < MAX_PERIODS * 0.9:
             self.crowded_by = ""
         if self._ended.total() < MAX_PERIODS:
-            db.execute(_EXPIRE, (audit[-1].at - self.keep, many))
+            db.execute(_SQL["expire"], (audit[-1].at - self.keep, many))
         else:
             self.crowded_by = max(self._ended, key=self._ended.__getitem__)
-            db.execute(_EXPIRE_OF, (self.crowded_by, many))
-        gone = Counter(identity for event, identity in db.execute(_TAKE).fetchall() if event == "ended")
+            db.execute(_SQL["expire of identity"], (self.crowded_by, many))
+        gone = Counter(
+            identity for event, identity in db.execute(_SQL["take expired"]).fetchall() if event == "ended"
+        )
         if gone:
             db.execute("DELETE FROM expired")
         return gone
@@ -203,7 +162,7 @@ class LeaseStore(Database):
 
 def stored_leases(directory: Path) -> Iterator[LeaseRow]:
     """What was stored last, in the form of the daemon's answer. Raises :class:`ManageoutError`."""
-    for v4, identity, state, since, v6 in _rows(directory, _STORED):
+    for v4, identity, state, since, v6 in _rows(directory, _SQL["stored"]):
         yield {
             "name": identity,
             "ipv4": str(IPv4Address(v4)),
@@ -220,7 +179,7 @@ def stored_leases(directory: Path) -> Iterator[LeaseRow]:
 
 def stored_periods(directory: Path, limit: int = -1) -> Iterator[LeasePeriod]:
     """Who held what from when to when, the latest first. ``until`` None: still. Raises :class:`ManageoutError`."""
-    for v4, identity, v6, transport, peer, since, until, reason in _rows(directory, _PERIODS, limit):
+    for v4, identity, v6, transport, peer, since, until, reason in _rows(directory, _SQL["periods"], limit):
         yield {
             "name": identity,
             "ipv4": str(IPv4Address(v4)),

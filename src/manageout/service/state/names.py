@@ -9,17 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from manageout.protocol.names.registrar import Records, StoredEntry
-from manageout.service.state.database import Database, Schema, sound
+from manageout.service.state.database import Database, Schema, sound, statements
 from manageout.words import said
 
 FILE = "names.db"
-_FIRST = """
-CREATE TABLE IF NOT EXISTS entries (
-  name TEXT PRIMARY KEY, identity TEXT NOT NULL, wanted TEXT NOT NULL, known TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-_OWNED = "ALTER TABLE entries ADD COLUMN owned INTEGER NOT NULL DEFAULT 0;"
-SCHEMA = Schema("the names", (_FIRST, _OWNED))
+_SQL = statements("names.sql")
+SCHEMA = Schema("the names", (_SQL["step 1"], _SQL["step 2"]))
 
 
 class NamesStore(Database):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError, NotPermitted
-from manageout.service.state.database import Schema, newer, version_of
+from manageout.service.state.database import Schema, newer, statements, version_of
 from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.words import said
 
@@ -26,27 +26,8 @@ FILE = "retire.db"
 KEEP = 4
 """Entries with their rows; of older ones only the figures are kept, and the rows of the first."""
 
-_FIRST = """
-CREATE TABLE IF NOT EXISTS steps (
-  id INTEGER PRIMARY KEY, step TEXT NOT NULL, phase TEXT NOT NULL, at REAL NOT NULL, since REAL NOT NULL,
-  by TEXT NOT NULL, forced INTEGER NOT NULL, figures TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS found (
-  step INTEGER NOT NULL REFERENCES steps, kind TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,
-  PRIMARY KEY (step, kind, key)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS members (
-  network TEXT PRIMARY KEY, wave TEXT NOT NULL, since REAL NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-"""
-SCHEMA = Schema("the steps of the retirement", (_FIRST,))
-_PRUNE = """
-DELETE FROM found WHERE step NOT IN (SELECT id FROM steps ORDER BY id DESC LIMIT ?)
-AND step NOT IN (SELECT min(step) FROM found GROUP BY kind)
-AND step NOT IN (SELECT max(step) FROM found GROUP BY kind)
-"""
-_INSERT = "INSERT INTO steps VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
+_SQL = statements("retire.sql")
+SCHEMA = Schema("the steps of the retirement", (_SQL["step 1"],))
 
 
 class LoggedStep(NamedTuple):
@@ -136,7 +117,7 @@ class RetireStore:
         values = (step, phase, at, at if since is None else since, by, int(forced), json.dumps(figures or {}))
         rows = [(kind, key, row) for kind, group in (found or {}).items() for key, row in group.items()]
         with self._write() as db:
-            number = db.execute(_INSERT, values).lastrowid
+            number = db.execute(_SQL["write"], values).lastrowid
             texts = ((number, kind, key, json.dumps(row)) for kind, key, row in rows)
             db.executemany("INSERT INTO found VALUES (?, ?, ?, ?)", texts)
             if members is not None:
@@ -145,7 +126,7 @@ class RetireStore:
                     "INSERT OR REPLACE INTO members VALUES (?, ?, ?)",
                     ((str(member.network), member.wave, member.since) for member in members),
                 )
-            db.execute(_PRUNE, (KEEP,))
+            db.execute(_SQL["prune"], (KEEP,))
         return LoggedStep(number or 0, step, phase, at, values[3], by, forced, dict(figures or {}))
 
     def keep(self, key: str, value: object) -> None:

@@ -13,51 +13,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from manageout.errors import ManageoutError
-from manageout.service.state.database import Database, Schema, sound, stored
+from manageout.service.state.database import Database, Schema, sound, statements, stored
 
 FILE = "usage.db"
 DAY = 86400
 SAME_RUN = 60.0
 """Seconds: a restart that takes no longer is no gap."""
 
-COLUMNS = "day, manager, way, client, protocol, port, first, last, calls, unanswered, bytes"
-_ROWS = f"SELECT {COLUMNS} FROM usage WHERE last >= ? ORDER BY manager, way, client, protocol, port, day"  # noqa: S608 - a constant
-_DAYS = """
-SELECT day, way, count(DISTINCT manager), sum(calls), sum(bytes) FROM usage GROUP BY day, way ORDER BY day, way
-"""
-_RUNS = "SELECT begun, ended FROM runs ORDER BY begun"
-
 MAX_ROWS, MAX_RUNS = 200_000, 1000
 _PRUNED = 2
 """Old rows that make way for a new one."""
 
-_FIRST = """
-CREATE TABLE IF NOT EXISTS usage (
-  day INTEGER NOT NULL, manager TEXT NOT NULL, way TEXT NOT NULL, client TEXT NOT NULL, protocol TEXT NOT NULL,
-  port INTEGER NOT NULL, first REAL NOT NULL, last REAL NOT NULL, calls INTEGER NOT NULL, unanswered INTEGER NOT NULL,
-  bytes INTEGER NOT NULL, PRIMARY KEY (day, manager, way, client, protocol, port)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS runs (begun REAL PRIMARY KEY, ended REAL NOT NULL) STRICT;
-"""
-SCHEMA = Schema("the calls of managers", (_FIRST,), ("synchronous = NORMAL",))
+_SQL = statements("usage.sql")
+SCHEMA = Schema("the calls of managers", (_SQL["step 1"],), ("synchronous = NORMAL",))
 _KEY, _RUN = (str, str, str, str, int), ((int, float), (int, float))
-_ADD = f"""
-INSERT INTO usage ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (day, manager, way, client, protocol, port) DO UPDATE SET
-  first = min(first, excluded.first), last = max(last, excluded.last), calls = calls + excluded.calls,
-  unanswered = unanswered + excluded.unanswered, bytes = bytes + excluded.bytes
-RETURNING calls
-"""  # noqa: S608 - a constant
-# What ended after its row was given up is not taken up again.
-_END = """
-UPDATE usage SET unanswered = unanswered + ?, bytes = bytes + ?
-WHERE day = ? AND manager = ? AND way = ? AND client = ? AND protocol = ? AND port = ?
-"""
-_PRUNE = """
-DELETE FROM usage WHERE (day, manager, way, client, protocol, port) IN (
-  SELECT day, manager, way, client, protocol, port FROM usage WHERE day < ? ORDER BY day LIMIT ?
-) RETURNING day
-"""
 
 
 class Usage(NamedTuple):
@@ -103,9 +72,7 @@ class UsageStore(Database):
 
     def run(self, now: float) -> tuple[float, float]:
         """When the run that goes on at ``now`` began, and up to when connections are recorded (0: never)."""
-        # What ends later than now was noted while the clock was ahead.
-        query = "SELECT begun, ended FROM runs ORDER BY ended > ?, ended DESC LIMIT 1"
-        found = [row for row in self.rows(query, now) if sound(row, *_RUN)]
+        found = [row for row in self.rows(_SQL["latest run"], now) if sound(row, *_RUN)]
         begun, ended = found[0] if found else (now, 0.0)
         return (begun if 0 <= now - ended <= SAME_RUN else now), ended
 
@@ -123,12 +90,14 @@ class UsageStore(Database):
         try:
             with self.transaction() as db:
                 added = sum(
-                    db.execute(_ADD, row).fetchone()[0] == row.calls for row in rows if row.calls
+                    db.execute(_SQL["add"], row).fetchone()[0] == row.calls for row in rows if row.calls
                 )  # not to a row that is there
-                db.executemany(_END, ((row.unanswered, row.bytes, *row[:6]) for row in rows if not row.calls))
+                db.executemany(
+                    _SQL["end"], ((row.unanswered, row.bytes, *row[:6]) for row in rows if not row.calls)
+                )
                 if begun is not None:
                     db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?)", (begun, now))
-                gone = db.execute(_PRUNE, (oldest, _PRUNED * added if rows else 1)).fetchall()
+                gone = db.execute(_SQL["prune"], (oldest, _PRUNED * added if rows else 1)).fetchall()
                 if gone:
                     _forget_runs(db, max(day for (day,) in gone))
         except sqlite3.Error:
@@ -138,8 +107,7 @@ class UsageStore(Database):
     def bound(self, days: int) -> None:
         """Keep to :data:`MAX_ROWS`, giving up whole days, and to :data:`MAX_RUNS`; with ``days`` 0, to nothing."""
         with contextlib.suppress(sqlite3.Error), self.transaction() as db:
-            newest = "SELECT begun FROM runs ORDER BY begun DESC LIMIT ?"
-            db.execute(f"DELETE FROM runs WHERE begun NOT IN ({newest})", (MAX_RUNS,))  # noqa: S608
+            db.execute(_SQL["prune runs"], (MAX_RUNS,))
             if not days:
                 db.execute("DELETE FROM usage")
                 db.execute("DELETE FROM runs")
@@ -162,15 +130,15 @@ class UsageFile:
 
     def rows(self, since: float = 0.0) -> Iterator[Usage]:
         """Rows with a connection that began at ``since`` or later."""
-        return map(Usage._make, self._read(_ROWS, since))
+        return map(Usage._make, self._read(_SQL["rows"], since))
 
     def days(self) -> list[Day]:
         """For a chart."""
-        return list(map(Day._make, self._read(_DAYS)))
+        return list(map(Day._make, self._read(_SQL["days"])))
 
     def runs(self) -> list[tuple[float, float]]:
         """When connections were watched: from, until."""
-        return [(begun, ended) for begun, ended in self._read(_RUNS)]
+        return [(begun, ended) for begun, ended in self._read("SELECT begun, ended FROM runs ORDER BY begun")]
 
     def watched(self, now: float, since: float = 0.0) -> float:
         """For how many seconds between ``since`` and ``now`` connections were watched, all together.

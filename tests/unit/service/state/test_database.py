@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +22,7 @@ from manageout.service.state import leases as lease_store
 from manageout.service.state import names as names_store
 from manageout.service.state import retire as retire_store
 from manageout.service.state import usage as usage_store
-from manageout.service.state.database import Database, Schema
+from manageout.service.state.database import Database, Schema, statements
 from manageout.service.state.hosts import RegistryStore
 from manageout.service.state.leases import LeaseStore, stored_periods
 from manageout.service.state.names import NamesStore
@@ -320,3 +323,15 @@ def test_a_lock_of_somebody_else_passes(path: Path) -> None:
     with pytest.raises(sqlite3.Error) if database.beside else closing(other):
         put(database, "a")
     database.close()
+
+
+@pytest.mark.parametrize("name", ["hosts", "leases", "names", "retire", "usage"])
+def test_every_statement_of_a_file_fits_its_schema_and_is_used(name: str) -> None:
+    found = statements(f"{name}.sql")
+    module = importlib.import_module(f"manageout.service.state.{name}")
+    asked = set(re.findall(r'_SQL\["([^"]+)"\]', inspect.getsource(module)))
+    assert set(found) == asked
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        module.SCHEMA.bring_up(db)
+        for text in (text for title, text in found.items() if not title.startswith("step ")):
+            db.execute(f"EXPLAIN {text}", (0,) * text.count("?"))

@@ -1,0 +1,7 @@
+-- name: step 1
+CREATE TABLE IF NOT EXISTS entries (
+  name TEXT PRIMARY KEY, identity TEXT NOT NULL, wanted TEXT NOT NULL, known TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- name: step 2
+ALTER TABLE entries ADD COLUMN owned INTEGER NOT NULL DEFAULT 0;
