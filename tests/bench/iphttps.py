@@ -18,6 +18,7 @@ NAMES = (
     "iphttps_down_vs_ocserv",
     "iphttps_up_vs_ocserv",
     "iphttps_own_framing_vs_raw_tls",
+    "iphttps_own_beside_stock",
     "iphttps_client_bytes",
 )
 LIMITS = "max_per_source = 60000\nmax_handshakes = 60000\nmax_per_certificate = 60000"
@@ -89,6 +90,8 @@ def measure(wanted: frozenset[str]) -> Iterator[Result]:
             yield from _stock(pair, down, up)
         if "iphttps_own_framing_vs_raw_tls" in wanted:
             yield from _own(pair)
+        if "iphttps_own_beside_stock" in wanted:
+            yield _beside_stock(pair)
         gateway.stop()
         if "iphttps_client_bytes" in wanted:
             yield _idle(pair)
@@ -136,6 +139,28 @@ def _own(pair: Pair) -> Iterator[Result]:
     yield compared("iphttps_own_framing_vs_raw_tls", slower, speed["raw"], "Gbit/s", "one TLS stream")
     for running in (client, iperf, server):
         running.stop()
+
+
+def _beside_stock(pair: Pair) -> Result:
+    """An own client's download while a stock client is connected that does nothing."""
+    pair.add_client("cl2")
+    client = pair.start_client("laptop.corp.example")
+    pair.address()
+    iperf = _iperf_server(pair, GATEWAY_V6)
+
+    def beside() -> float:
+        stock = pair.start_client("tablet.corp.example", "--stock", namespace="cl2")
+        pair.address("cl2")
+        try:
+            return _iperf(GATEWAY_V6, True)
+        finally:
+            stock.stop()
+
+    say("IP-HTTPS, own framing beside a stock client, Gbit/s")
+    speed = alternate(RUNS, beside=beside, alone=partial(_iperf, GATEWAY_V6, True))
+    for running in (client, iperf):
+        running.stop()
+    return compared("iphttps_own_beside_stock", speed["beside"], speed["alone"], "Gbit/s", "without it")
 
 
 def _idle(pair: Pair) -> Result:

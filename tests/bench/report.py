@@ -41,6 +41,7 @@ TARGETS: dict[str, Target] = {
     "iphttps_down_vs_ocserv": Target(2.0, 4.0),
     "iphttps_up_vs_ocserv": Target(2.0, 4.0),
     "iphttps_own_framing_vs_raw_tls": Target(0.4, 0.7),
+    "iphttps_own_beside_stock": Target(0.92, 1.0),
     "iphttps_flood_p99_ms": Target(5.0, 1.0, smaller=True),
     "iphttps_flood_newcomers": Target(100.0, 100.0),
     "iphttps_move_gap": Target(3.0, 1.0, smaller=True),

@@ -20,8 +20,10 @@ LINK_LOCAL = IPv6Network("fe80::/64")
 
 ISATAP_DEVICE = "mo-isatap0"
 IPHTTPS_DEVICE = "mo-iphttps0"
+STOCK_DEVICE = "mo-iphttps1"
+"""Packets for stock clients wait here; addresses, routes and rules name the other one only."""
 XLAT_DEVICE = "mo-xlat0"
-DEVICES = frozenset({ISATAP_DEVICE, IPHTTPS_DEVICE, XLAT_DEVICE})
+DEVICES = frozenset({ISATAP_DEVICE, IPHTTPS_DEVICE, STOCK_DEVICE, XLAT_DEVICE})
 """Ours."""
 
 

@@ -13,6 +13,7 @@ from ipaddress import IPv6Network
 
 from manageout.errors import FastPathUnavailable, KernelError, NotPermitted
 from manageout.linux.bpf import isatap as isatap_bpf
+from manageout.linux.bpf import stock as stock_bpf
 from manageout.linux.bpf import xlat as xlat_bpf
 from manageout.linux.bpf.libbpf import Attachment, Object
 from manageout.linux.host import netns, privileges
@@ -49,7 +50,11 @@ def packet_filter(site: Site, plan: Plan) -> Iterator[Remark]:
 
 def fast_path(site: Site, plan: Plan) -> Iterator[Remark]:
     """Whether eBPF will carry packets, and how it will be attached."""
-    roles = {isatap_bpf.loaded: site.isatap is not None, xlat_bpf.loaded: site.translation is not None}
+    roles = {
+        isatap_bpf.loaded: site.isatap is not None,
+        xlat_bpf.loaded: site.translation is not None,
+        stock_bpf.loaded: site.gateway is not None,
+    }
     wanted = [load for load, needed in roles.items() if needed and site.daemon.fast_path]
     if not wanted:
         return

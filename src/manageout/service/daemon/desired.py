@@ -21,7 +21,7 @@ from manageout.service.policy.guard import (
     lasting_rules,
 )
 from manageout.service.policy.surroundings import NOWHERE, Surroundings
-from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, STOCK_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 
 XLAT_MTU = 1500  # the intranet's; the translator itself says what is too big for the clients' link
@@ -98,7 +98,7 @@ def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Des
         addresses = _interfaces((plan.gateway_link_local, plan.gateway_address))
         if site.dns64 is not None:
             addresses += (IPv6Interface(plan.dns64),)
-        devices.append(Device(IPHTTPS_DEVICE, MTU, True, addresses))
+        devices += [Device(IPHTTPS_DEVICE, MTU, True, addresses), Device(STOCK_DEVICE, MTU, True, ())]
         if site.gateway.isatap_router is not None:
             routes.append(DesiredRoute(plan.isatap_prefix, site.gateway.isatap_router))
     if site.translation is not None:

@@ -10,7 +10,7 @@ from manageout.linux.nft.tables import RuleTables
 from manageout.linux.packets.tun import Tun
 from manageout.service.process.presence import Presence
 from manageout.service.process.role import Role
-from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
+from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, STOCK_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
 
 
@@ -56,5 +56,6 @@ def roles_of(
         from manageout.service.leases.keeper import LeaseKeeper
 
         keeper = LeaseKeeper(site, plan, netlink, state_dir, clients)
-        roles += [keeper, IpHttpsServerService(site, plan, tuns[IPHTTPS_DEVICE], keeper)]
+        tun, stock = tuns[IPHTTPS_DEVICE], tuns[STOCK_DEVICE]
+        roles += [keeper, IpHttpsServerService(site, plan, tun, stock, keeper)]
     return {role.name: role for role in roles}

@@ -4,7 +4,7 @@ The way of the bytes::
 
     accept -> admission -> TLS handshake -> trust -> machine.open     (all but the last in the acceptor's thread)
     socket readable -> decrypt  -> machine.receive       \\
-    TUN readable    -> packets  -> machine.receive_many   > _pump: transmit to sockets and TUN, events, timer
+    TUNs readable   -> packets  -> machine.receive_many   > _pump: transmit to sockets and TUN, events, timer
     timer           ->             machine.on_timer      /
 """
 
@@ -38,6 +38,7 @@ from manageout.service.iphttps import report, trust_report
 from manageout.service.iphttps.acceptor import Acceptor
 from manageout.service.iphttps.connection import Connection
 from manageout.service.iphttps.listeners import Inherited
+from manageout.service.iphttps.stock_device import StockDevice
 from manageout.service.iphttps.trust import Refusal, Trust
 from manageout.service.leases.keeper import LeaseKeeper
 from manageout.service.process.finding import Finding
@@ -92,18 +93,19 @@ class IpHttpsServerService(Role):
 
     name = "iphttps"
 
-    def __init__(self, site: Site, plan: Plan, tun: Tun, keeper: LeaseKeeper) -> None:
-        """``keeper`` is told who is here. Raises :class:`PkiError`."""
+    def __init__(self, site: Site, plan: Plan, tun: Tun, stock: Tun, keeper: LeaseKeeper) -> None:
+        """``stock``: for the packets of stock clients. ``keeper`` is told who is here. Raises :class:`PkiError`."""
         gateway = self._gateway = needed(site.gateway)
         self._tun = tun
+        self._stock = StockDevice(tun, stock, site.daemon.fast_path)
         self._keeper = keeper
         trust, inherited = Trust(gateway), Inherited(systemd.inherited_sockets())
         self.acceptor = Acceptor(trust, gateway.iphttps, self._on_ready, self._evict, inherited)
         config = settings(site, plan, vnet_hdr=tun.vnet_hdr)
         self.machine = IpHttpsServer(config, _http_date, random.random, keeper.keeper)
+        self._tuns = tun, stock
         self.ready = asyncio.Event()
         self._connections: dict[int, Connection] = {}
-        self._framings = {"stock": 0, "own": 0}
         self._plain = memoryview(bytearray(PLAIN))
         self._timer = Timer(self._on_timer)
         self._rechecked = time.monotonic()
@@ -117,7 +119,9 @@ class IpHttpsServerService(Role):
         loop = self._loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[None] = loop.create_future()
         self.acceptor.listen(self._gateway.listen)
-        loop.add_reader(self._tun.fd, self._on_tun)
+        self._stock.attach()
+        for tun in self._tuns:
+            loop.add_reader(tun.fd, self._on_tun, tun)
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -142,6 +146,7 @@ class IpHttpsServerService(Role):
         self.acceptor.admission.limits = gateway.iphttps
         config = settings(site, plan, vnet_hdr=self._tun.vnet_hdr)
         self.machine.reconfigure(config, time.monotonic())
+        self._stock.reload()
         self._recheck()
         self._pump()
 
@@ -149,10 +154,12 @@ class IpHttpsServerService(Role):
         self.acceptor.stop()
         self.machine.shutdown(time.monotonic(), returning=True)
         self._pump()
-        self._loop.remove_reader(self._tun.fd)
+        for tun in self._tuns:
+            self._loop.remove_reader(tun.fd)
         self._timer.cancel()
         for connection in list(self._connections.values()):
             self._drop(connection, "the gateway stopped")
+        self._stock.detach()
         self.ready.clear()
 
     async def _watch(self) -> None:
@@ -233,15 +240,7 @@ class IpHttpsServerService(Role):
         connection.stream.close()
         self.acceptor.left(connection)
         if connection.framing:
-            self._framings[connection.framing] -= 1
-            self._choose_offloads()
-
-    def _choose_offloads(self) -> None:
-        """Super-packets only while no stock client is there: cutting them up costs more than it saves."""
-        if self._tun.vnet_hdr:
-            wanted = self._framings["own"] > 0 and not self._framings["stock"]
-            if wanted != bool(self._tun.offloads):
-                self._tun.set_offloads(wanted)
+            self._stock.left(connection.number, connection.framing)
 
     # --- Packets ----------------------------------------------------------------------------------------
 
@@ -265,16 +264,17 @@ class IpHttpsServerService(Role):
             return
         self._pump()
 
-    def _on_tun(self) -> None:
+    def _on_tun(self, tun: Tun) -> None:
         try:
-            if self._tun.vnet_hdr and not self._tun.offloads:
-                spans = self._tun.read_blocks()
-                self.machine.receive_blocks(self._tun.blocks, spans, time.monotonic())
+            if tun.vnet_hdr and not tun.offloads:
+                spans = tun.read_blocks()
+                self.machine.receive_blocks(tun.blocks, spans, time.monotonic())
             else:
-                self.machine.receive_many(self._tun.read_batch(TUN_BATCH), TUN, time.monotonic())
+                self.machine.receive_many(tun.read_batch(TUN_BATCH), TUN, time.monotonic())
         except KernelError as error:  # the device has gone
-            self._loop.remove_reader(self._tun.fd)
-            self._failure.set_exception(error)
+            self._loop.remove_reader(tun.fd)
+            if not self._failure.done():
+                self._failure.set_exception(error)
             return
         self._pump()
 
@@ -297,16 +297,18 @@ class IpHttpsServerService(Role):
             return
         if isinstance(event, AddressBound):
             self._keeper.bound(event.session, event.address)
+            if connection.framing == "stock":
+                self._stock.bound(event.session, event.address)
         elif isinstance(event, AddressReleased):
             self._keeper.unbound(event.session, event.address)
+            self._stock.released(event.session, event.address)
         elif isinstance(event, Close):
             self.acceptor.say(connection, f"disconnected: {event.reason}")
             self._drop(connection, event.reason)
         elif isinstance(event, Opened):
             connection.framing = event.framing
             self.acceptor.established(connection)
-            self._framings[event.framing] += 1
-            self._choose_offloads()
+            self._stock.opened(event.framing)
             self._keeper.opened(event.session, event.identity, report.place(*connection.peer))
             self.acceptor.say(connection, "connected")
 
@@ -340,6 +342,11 @@ class IpHttpsServerService(Role):
             connection.writing = False
             self._loop.remove_writer(connection.stream)
 
+    def recheck(self, changed: bool) -> None:
+        """Whether the program that sorts out the packets of stock clients is there."""
+        if self.ready.is_set():
+            self._stock.recheck()
+
     def _on_timer(self) -> None:
         self.machine.on_timer(time.monotonic())
         self._pump()
@@ -351,6 +358,7 @@ class IpHttpsServerService(Role):
         return {
             "ready": self.ready.is_set(),
             "clients": len(self.machine.clients()),
+            "fast_path": self._stock.fast.status(),
             "handshakes": self.acceptor.admission.handshakes,
             "listen": self.acceptor.listeners,
             "certificate": {
@@ -379,7 +387,8 @@ class IpHttpsServerService(Role):
     def findings(self) -> list[Finding]:
         """What somebody should look at."""
         certificates = trust_report.findings(self.acceptor.trust, time.time(), self._unread)
-        return [*certificates, *self.acceptor.inherited.findings(self._gateway.listen)]
+        sockets = self.acceptor.inherited.findings(self._gateway.listen)
+        return [*certificates, *sockets, *self._stock.fast.findings()]
 
 
 def _http_date() -> str:

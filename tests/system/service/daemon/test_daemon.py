@@ -72,6 +72,7 @@ def test_dry_run_says_what_and_does_nothing(place: Place) -> None:
     assert words == [
         "create device mo-isatap0, MTU 1280",
         "create device mo-iphttps0, MTU 1280",
+        "create device mo-iphttps1, MTU 1280",
         "load the packet filter tables inet manageout, inet manageout_guard, inet manageout_timeouts",
         "set net.ipv6.conf.all.forwarding = 1 (now 0)",
         "set net.netfilter.nf_conntrack_acct = 1 (now 0)",
@@ -82,6 +83,7 @@ def test_dry_run_says_what_and_does_nothing(place: Place) -> None:
         "add address fe80::1/64 to mo-iphttps0",
         f"add address {PREFIX}:1000::1/64 to mo-iphttps0",
         "bring mo-iphttps0 up, MTU 1280",
+        "bring mo-iphttps1 up, MTU 1280",
         f"add route {PREFIX}:1001::/64 via fd99::2",
     ]
 

@@ -40,8 +40,9 @@ def test_a_router() -> None:
 
 
 def test_a_gateway_has_the_mtu_of_the_specification() -> None:
-    (device,) = wanted(GATEWAY).devices
+    device, stock = wanted(GATEWAY).devices
     assert (device.name, device.mtu, device.vnet_hdr) == ("mo-iphttps0", 1280, True)
+    assert stock == ("mo-iphttps1", 1280, True, ())
     assert device.addresses == (IPv6Interface("fe80::1/64"), IPv6Interface("fd12:3456:789a:1000::1/64"))
 
 
