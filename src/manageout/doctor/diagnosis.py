@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from manageout.doctor.facts import Facts
+from manageout.doctor.facts import Facts, Role
 from manageout.doctor.rules.catalogue import RULES
 from manageout.doctor.rules.evidence import gateway
 from manageout.doctor.rules.rule import Case, Rule, Severity, Variant
@@ -50,12 +51,55 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
         found += _without_consequences([f for one in chosen for f in _apply(one, facts)], chosen)
         codes = {finding.code for finding in found}
         found += [told for told in _told(facts) if not codes & SEEN_HERE.get(told.code, frozenset())]
+    if all(finding.severity == "note" for finding in found):
+        told = list(found)
+        found += [left for facts in machines for left in _left(facts, chosen, told)]
     return sorted(found, key=lambda finding: (_ORDER[finding.severity], finding.computer, finding.code))
 
 
+_ROLES: dict[Role, str] = {"server": "a DirectAccess server", "client": "a DirectAccess client"}
+"""Those by which rules judge that nobody may have named."""
+_LACKS = frozenset({"SERVER-NO-ISATAP"})
+"""What is seen by what is not there: any other machine lacks it too."""
+
+
+def _left(facts: Facts, rules: Sequence[Rule], told: Sequence[Diagnosis]) -> Iterator[Diagnosis]:
+    """Where nothing is wrong: what was read of a text, and no rule has judged. What fails is no health only because
+    nobody asks about it, nor is what would be a fault on a machine of some role when nobody says which it has."""
+    evidence = next((one for one in rules if one.code == "EVIDENCE"), None)
+    if evidence is None or facts.sections or facts.live is not None:
+        return
+    codes, quoted = {one.code for one in told}, {quote for one in told for quote in one.seen}
+    failed = tuple(quote for quote in _failed(facts) if quote[:MAX_QUOTE] not in quoted)
+    yield from _cases(evidence, facts, [Case(failed, variant="open")])
+    follows = any(one.gateways for one in facts.of_kind("isatap"))  # as a manager's does
+    if facts.role == "unknown" and not follows:
+        yield from _cases(evidence, facts, [Case(tuple(_supposed(facts, rules, codes)), variant="role")])
+
+
+def _failed(facts: Facts) -> Iterator[str]:
+    yield from (look.quote for look in facts.lookups if look.error and not look.addresses)
+    yield from (reached.quote for reached in facts.tcp.values() if not reached.value)
+    yield from (seen.quote for seen in facts.unreached)
+    yield from (seen.quote for seen in facts.ike)
+
+
+def _supposed(facts: Facts, rules: Sequence[Rule], told: set[str]) -> Iterator[str]:
+    for role, words in _ROLES.items():
+        supposed = replace(facts, role=role)
+        found = [finding for one in rules for finding in _apply(one, supposed)]
+        for finding in _without_consequences(found, rules):
+            if finding.severity != "note" and finding.code not in _LACKS | told:
+                yield f"on {words}: {finding.title}: {finding.seen[0]}"
+
+
 def _apply(one: Rule, facts: Facts) -> Iterator[Diagnosis]:
+    yield from _cases(one, facts, one.look(facts))
+
+
+def _cases(one: Rule, facts: Facts, looked: Iterable[tuple[str, ...] | Case]) -> Iterator[Diagnosis]:
     name = facts.computer or facts.source
-    cases = (found if isinstance(found, Case) else Case(found) for found in one.look(facts))
+    cases = (found if isinstance(found, Case) else Case(found) for found in looked)
     for case in islice((case for case in cases if case.seen), MAX_QUOTES):
         quotes = tuple(quote[:MAX_QUOTE] for quote in case.seen[:MAX_QUOTES])
         words = one.variants[case.variant] if case.variant else Variant()

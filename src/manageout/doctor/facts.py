@@ -213,6 +213,8 @@ class Told:
     """nlb or external."""
     outside: str = ""
     """The line that says that the machine is outside, in a foreign network."""
+    inside: str = ""
+    """The line that says that it is in the office."""
     six_only: str = ""
     """The line that says that the network has IPv6 alone."""
     hosts: dict[IPv6Address, str] = field(default_factory=dict)
@@ -306,6 +308,8 @@ class Facts:
     """The proxy of the system account (netsh winhttp show proxy); empty for direct access."""
     ipsec: Seen[int] | None = None
     """Main mode associations (Get-NetIPsecMainModeSA, netsh advfirewall monitor show mmsa); 0 when there is none."""
+    whole: bool = False
+    """Whether ipconfig's own heading was pasted with its adapters: then it is not an excerpt."""
     told: Told = field(default_factory=Told)
     defaults: dict[int, str] = field(default_factory=dict)
     """IP version -> a default route that was printed."""

@@ -12,6 +12,7 @@ from manageout.doctor.facts import Facts
 from manageout.doctor.rules.catalogue import RULES
 from manageout.doctor.rules.rule import Rule
 from tests.unit.doctor.bundles import HEALTHY, MANAGER, Bundle, changed
+from tests.unit.doctor.judging import pasted
 from tests.unit.doctor.rules.cases import CASES, codes, isatap, read, without_address
 
 
@@ -99,3 +100,41 @@ def test_no_remedy_sets_the_bare_name_again() -> None:
         machine = isatap(without_address(MANAGER), "Default", name)
         (step, *_), *_ = [one.remedy for one in diagnose([read(machine)]) if one.code == "ISATAP-DEFAULT"]
         assert step == f"Set-NetIsatapConfiguration -State Enabled -Router {wanted}"
+
+
+FORWARDS = """C:\\>netsh interface ipv6 show interface 17
+
+Interface isatap.{5C1B7A02-3D6E-4B11-9E0A-7B0A5F2E6D10} Parameters
+----------------------------------------------
+IfLuid                             : tunnel_5
+IfIndex                            : 17
+State                              : connected
+Metric                             : 50
+Link MTU                           : 1280 bytes
+Reachable Time                     : 28500 ms
+Base Reachable Time                : 30000 ms
+Retransmission Interval            : 1000 ms
+DAD Transmits                      : 0
+Site Prefix Length                 : 64
+Site Id                            : 1
+Forwarding                         : disabled
+Advertising                        : disabled
+Neighbor Discovery                 : enabled
+"""
+
+
+def test_what_is_a_fault_of_some_machines_alone_is_told_where_nobody_says_which_it_is() -> None:
+    (told,) = pasted(FORWARDS).values()
+    assert (told.code, told.severity) == ("EVIDENCE", "note")
+    assert told.seen[0].startswith(
+        "on a DirectAccess server: the Windows ISATAP router has lost its settings"
+    )
+    assert set(pasted(f"on the DA server:\n\n{FORWARDS}")) == {"SERVER-RESET"}
+
+
+def test_what_failed_and_no_rule_has_judged_is_told() -> None:
+    text = "PS C:\\> Test-NetConnection app.corp.example -Port 8443\n\nComputerName     : app.corp.example\n"
+    text += "RemoteAddress    : 10.0.0.7\nRemotePort       : 8443\nTcpTestSucceeded : {}\n"
+    (told,) = pasted(text.format(False)).values()
+    assert told.code == "EVIDENCE" and "TcpTestSucceeded False" in told.seen[0]
+    assert not pasted(text.format(True))

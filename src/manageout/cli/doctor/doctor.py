@@ -126,7 +126,7 @@ def _print(machines: list[Facts], found: list[Diagnosis]) -> None:
             report(facts.live)
     show(found)
     names = ", ".join(f"{printable(facts.computer or facts.source)} ({_kind(facts)})" for facts in machines)
-    words = f"looked at {names}" if wrong(found) else _nothing(machines, names, bool(found))
+    words = f"looked at {names}" if wrong(found) else _nothing(machines, names, found)
     click.echo(textwrap.fill(words, WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
@@ -134,9 +134,10 @@ def _kind(facts: Facts) -> str:
     return "role unknown" if facts.kind == "unknown" else facts.kind
 
 
-def _nothing(machines: list[Facts], names: str, notes: bool) -> str:
+def _nothing(machines: list[Facts], names: str, notes: list[Diagnosis]) -> str:
     """Nobody is to take what was left out, or is only noted, for health."""
-    dropped = sum(len(facts.unread) for facts in machines)
+    named = sum(len(one.seen) for one in notes if one.code == "EVIDENCE")
+    dropped = max(named, sum(len(facts.unread) for facts in machines))
     if dropped:
         some = "one part was" if dropped == 1 else f"{dropped} parts were"
         return f"no fault in what could be read from {names}; {some} not: see EVIDENCE above"

@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from manageout.doctor.facts import MAX_INTERFACES, Facts, Interface, kind_of
 from manageout.doctor.pasted.segments import Part
+from manageout.doctor.pasted.shapes import shape_at
 
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _ADDRESS = re.compile(r"^([0-9A-Fa-f:.]+)(?:%(\d+))?(?:\((.*)\))?\s*$")
@@ -44,6 +45,7 @@ class _Adapter:
 def read(facts: Facts, part: Part) -> bool:
     """A whole output takes the place of one before; adapters that stand alone are added to it."""
     adapters = parse(part.lines)
+    facts.whole |= len(adapters) > 1 and shape_at(part.lines, 0).fresh
     before = _listed(facts)
     repeats = any(one.name in before for one in adapters)
     again = bool(before) and bool(adapters) and (bool(part.command) or repeats)

@@ -35,6 +35,8 @@ def ping(facts: Facts, part: Part) -> bool:
             and not (_BRACKET.search(line) or is_address(target))
         ):
             name = target  # the one line in which it says so, in another language
+        whole = (look.name for look in facts.lookups if look.addresses and name)
+        name = next((one for one in whole if one.lower().startswith(f"{name.lower()}.")), name)
         if "." in name:
             if len(facts.lookups) < MAX_LOOKUPS:
                 facts.lookups.append(Lookup(name.rstrip("."), "", (), line.strip(), line.strip()))
@@ -56,7 +58,7 @@ def _answered(facts: Facts, part: Part) -> bool:
     word = bracket[1] if bracket else next((one for one in heading.split() if is_address(one)), target)
     if not is_address(word) or len(facts.pings) >= MAX_LOOKUPS:
         return False
-    came = next((line.strip() for line in part.lines[1:] if _TIME.search(line)), "")
+    came = next((line.strip() for line in part.lines if _TIME.search(line)), "")
     after = came or next((line.strip() for line in part.lines[1:] if line.strip()), "")
     address = ip_address(word.partition("%")[0])
     unsent = after.startswith("PING:")
@@ -87,10 +89,11 @@ def opened(facts: Facts, part: Part) -> bool:
 
 
 def fetched(facts: Facts, part: Part) -> bool:
-    """``curl``, ``Invoke-WebRequest`` of a page over https: that it came, and from which address where that is told."""
+    """``curl``, ``Invoke-WebRequest`` of a page over https: whether it came, and from which address if that is told."""
     host = _PAGE.search(part.command)
     came = next((line.strip() for line in part.lines if _STATUS.search(line)), "")
-    if host is None or not came:
+    lost = "" if came else next((line.strip() for line in part.lines if _LOST.search(line)), "")
+    if host is None or not (came or lost):
         return unjudged(facts, part)
     address = next(
         (
@@ -100,14 +103,19 @@ def fetched(facts: Facts, part: Part) -> bool:
         ),
         None,
     )
-    quote = f"{part.command[:MAX_NAME]}: {came}"
-    facts.tcp[host[1].lower().rstrip("."), int(host[2] or 443)] = Reached(True, quote, address)
+    quote = f"{part.command[:MAX_NAME]}: {came or lost}"
+    place = host[1].lower().rstrip("."), int(host[2] or 443)
+    facts.tcp.setdefault(place, Reached(bool(came), quote, address))
     return True
 
 
 _PAGE = re.compile(r"https://([\w.-]{1,255})(?::(\d{1,5}))?", re.I)
 _STATUS = re.compile(r"^\s*(?:HTTP/[\d.]+ |StatusCode\s*:\s*|< HTTP/[\d.]+ )?(?:200|30[1278]|40[13])(?=\s|$)")
 """What a web server answers that is there."""
+_LOST = re.compile(
+    r"curl: \((?:6|7|28|35|56|60)\)|onnect to the remote server|Remoteserver|serveur distant|servidor remoto|"
+    r"server remoto|timed out|Timeout|not be resolved|\], (?:WebException|HttpRequestException)", re.I)  # fmt: skip
+"""No page came, for whatever reason; what the server itself answers has a number in brackets."""
 _TYPED = re.compile(
     r"(?:\\\\(\d{1,3}(?:\.\d{1,3}){3})\\|(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?:[ :](\d{1,5}))?)"
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from manageout.doctor.facts import Facts
 from manageout.doctor.pasted.segments import ROLE, Part
 from manageout.doctor.pasted.shapes import DOTTED
+from manageout.windows.text import any_address
 
 MAX_MACHINES = 50
 """In one text."""
@@ -82,7 +83,8 @@ def _of_ipconfig(lines: list[str]) -> str:
     """The first value before the first adapter, in any language."""
     for line in lines[:60]:
         if DOTTED.search(line):
-            return _word(line)
+            name = _word(line)
+            return "" if any_address(name) is not None else name  # somebody may have filtered the lines
         if line.endswith((":", "\uff1a")):
             return ""
     return ""

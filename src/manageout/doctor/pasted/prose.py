@@ -18,19 +18,38 @@ MAX_SAID = 2000
 """Lines that are looked at."""
 _OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}")
 _HINT = re.compile(
-    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa)\b|öffentlich"
+    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|internal)\b|öffentlich"
     r"|balanc|lastverteil|répartit|knoten|0x[0-9a-f]|/iphttps",
     re.I,
 )
 _SERVER = (
-    r"(?:(?:da|directaccess|uag)[ -]?(?:server|gateway|node|box|knoten|serveur|servidor)|isatap[ -]?router)s?"
+    r"(?:(?:da|directaccess|uag)[ -]?(?:server|gateway|node|box|vm|host|knoten|serveur|servidor)"
+    r"|(?:serveur|servidor|serwer|nodo|nœud) (?:da|directaccess|uag)|isatap[ -]?router|(?:routeur|router) isatap)"
 )
-_OTHERS = r"client|laptop|notebook|helpdesk|workstation|manager|console|desktop|pcs?|hosts?|rechner|arbeitsplatz|poste"
+_OTHERS = (
+    r"client|laptop|notebook|helpdesk|workstation|manager|console|desktop|pc|host|rechner|arbeitsplatz|poste|"
+    r"station|equipo|portátil|portable|ordenador|ordinateur|klient|cliente|box"
+)
 _MACHINE = re.compile(
-    rf"\b(?:(?P<server>{_SERVER})(?<!s)\b|{_SERVER}|(?:{_OTHERS})s?)\b|\b\w*(?:rechner|laptops?|clients?)\b",
+    rf"\b(?:(?P<server>{_SERVER})|{_SERVER}s|(?:helpdesk[ -])?(?:{_OTHERS})(?P<many>s?))\b"
+    r"|\b\w*(?:rechner|laptops?|clients?)\b",
     re.I,
 )
 """Several servers are none of which an output is."""
+_ARTICLE = (
+    r"(?:(?:the|a|my|our|this|one|dem|der|den|die|das|einem|unserem|diesem|unser|mein|unsere|meine|le|la|un|une|el|mon|"
+    r"ma|notre|ce|mi|nuestro|il|lo)\s+)?"
+)
+_PLACE = re.compile(
+    r"(?:^|[\s(])(?:on|from|at|auf|am|an|vom|von|sur|depuis|dans|en|desde|del|du|op|su|sul|na|no)\s+"
+    rf"{_ARTICLE}(?:[\w'-]+\s+){{0,2}}$",
+    re.I,
+)
+_SUBJECT = re.compile(
+    r"(?:^|[.:;!?]\s)\W*(?:(?:hi|hello|hallo|bonjour|hola|moin),?\s+)?(?:(?:and|und|et|y|here(?: is|'s)?|this is|"
+    rf"das ist|dies ist|hier|voici|c'est)\s+)*{_ARTICLE}(?:[\w'-]+\s+){{0,1}}$",
+    re.I,
+)
 _NAME = r"(?-i:(?=[\w-]*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14})(?:\.[\w-]+){0,8}"
 _CALLED = re.compile(
     rf"\b{_SERVER}\b(?:\s*[:=]|,)?\s+\(?(?:is|ist|est|es|named|called|namens|heißt|s'appelle)?\s*\(?(?P<after>{_NAME})\b"
@@ -60,6 +79,12 @@ _OUTSIDE = re.compile(
     r"(?:public|öffentliche[sn]?) (?:network|wi-?fi|profile?|netzwerk|netz))\b",
     re.I,
 )
+_INSIDE = re.compile(
+    r"\b(?:in (?:the|our) (?:office|lan|building)|inside the (?:lan|network|corp)|"
+    r"on (?:the|our) (?:lan|corp\w* network)|office pcs?|im (?:büro|firmennetz|lan|hause)|au bureau|en la oficina|"
+    r"internal pcs?|on-?prem)\b",
+    re.I,
+)
 _SIX_ONLY = re.compile(
     r"(?:ipv6|v6)[ -]?only|(?:nur|only|seulement|solo|uniquement) (?:an )?(?:ipv6|v6)\b", re.I
 )
@@ -84,6 +109,8 @@ def told(lines: Iterable[str]) -> Told:
             (found.virtual if shared else found.nodes).setdefault(address, line.strip())
         if _OUTSIDE.search(line):
             found.outside = found.outside or line.strip()
+        if _INSIDE.search(line):
+            found.inside = found.inside or line.strip()
         if _SIX_ONLY.search(line):
             found.six_only = found.six_only or line.strip()
         if (url := _URL.search(line)) is not None:
@@ -141,12 +168,16 @@ def of_iphttps(line: str) -> bool:
 
 
 def speaks_of_a_server(lines: Iterable[str]) -> bool:
-    """Whether the machine that was spoken of last in ``lines``, which stand above an output, is a server."""
-    last = None
+    """Whether the machine that ``lines``, which stand above an output, say it is of is a server: the last one at which
+    somebody is said to sit, or of which a sentence speaks; else the last one."""
+    last = placed = None
     for line in _said(lines, _MACHINE):
         for match in _MACHINE.finditer(line):
-            last = match
-    return last is not None and last["server"] is not None
+            last, before = match, line[: match.start()]
+            one = match["server"] is not None or match["many"] == ""
+            placed = match if one and (_PLACE.search(before) or _SUBJECT.search(before)) else placed
+    chosen = placed or last
+    return chosen is not None and chosen["server"] is not None
 
 
 def _said(lines: Iterable[str], hint: re.Pattern[str]) -> Iterator[str]:

@@ -71,6 +71,13 @@ def _typed(line: str, before: str) -> tuple[str, str] | None:
         machine = match["remote"] or (match["at"] or "").rpartition("@")[2].strip()
         there, command = elsewhere(match["command"].strip()[:MAX_COMMAND])
         return command, there or machine
+    if (
+        ">" in line
+        and (match := _NAMED.match(line))
+        and match[1].lower() not in _PROGRAMS
+        and kind_of(match[2])
+    ):
+        return elsewhere(match[2].strip()[:MAX_COMMAND])[1], match[1]
     if match := _CONTEXT.match(line):
         return f"{match[1]} {match[2]}", ""
     if ("$" in line or "#" in line) and (match := UNIX.match(line)):
@@ -82,6 +89,9 @@ def _typed(line: str, before: str) -> tuple[str, str] | None:
     return (command, "") if command else None
 
 
+_NAMED = re.compile(r"^\s*\[?([A-Za-z][\w.-]{1,60})\]?(?:[: ]+(?:PS|[A-Za-z]:[^>|<\"*?:]{0,200}))?> ?(\S.*)$")
+"""A prompt that somebody has made of a machine's name, or of what it is."""
+_PROGRAMS = frozenset({"netsh", "nslookup", "ps", "cmd", "diskpart", "ftp", "telnet", "powershell"})
 _CONTEXT = re.compile(r"^(netsh(?: [a-z0-9]{2,20}){0,4})>\s?(.{0,200})$")
 """netsh's own prompt, with the context that was entered."""
 
@@ -92,10 +102,15 @@ _FRAMED = re.compile(
 )
 ROLE = (
     r"server|client|gateway|router|manager|helpdesk|console|workstation|laptop|notebook|host|dc|domain controller|"
-    r"node ?\d*|pc|machine|dns server|serveur|servidor|cliente|poste|arbeitsplatz|konsole"
+    r"node ?\d*|pc|machine|dns server|serveur|servidor|cliente|poste|arbeitsplatz|konsole|box|station|equipo|portátil|"
+    r"portable|ordinateur|rechner|routeur|serwer|vm"
 )
 """What a heading calls a machine without a name."""
-_ROUTER = re.compile(r"\b(?:da|directaccess|isatap)\b|router|gateway", re.IGNORECASE)
+_ROUTER = re.compile(
+    r"^(?!.*(?:client|laptop|notebook|helpdesk|manager|workstation|\bpcs?\b|host|portable|portátil))"
+    r".*(?:\b(?:da|directaccess|isatap)\b|router|gateway)",
+    re.IGNORECASE,
+)
 _ON = re.compile(
     r"^(?!.*\b(?:wrote|schrieb|a écrit|escribió)\b)(?:(?:and|then|but|und|dann|et|puis|y)\s+)?"
     r"(?:on|from|at|auf|am|vom|von|sur|depuis|en|desde|del)\s+(?:(?:the|a|my|our|dem|der|den|le|la|el)\s+)?"
@@ -105,7 +120,9 @@ _ON = re.compile(
 )
 """A machine's role, name or both at the beginning of a short sentence: "and on the DA server (2012 R2) I see:"."""
 _ALONE = re.compile(
-    rf"^(?P<role>(?:DA[ -]|DirectAccess[ -]|ISATAP[ -]|the )?(?:{ROLE}))(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
+    r"^(?:(?:and|und|et|y)\s+)?(?:(?:the|our|my|der|die|das|unser|mein|le|la|el|notre|nuestro)\s+)?(?P<role>"
+    r"(?:(?:DA|DirectAccess|ISATAP|helpdesk|help desk|management|mgmt|admin|support|test|remote|user'?s|windows|win|"
+    rf"\d{{1,2}})[ -]?){{0,3}}(?:{ROLE})(?: (?:DA|DirectAccess|ISATAP))?)(?:\s+\(?(?P<name>[\w.-]{{2,60}})\)?)?"
     r"\s*(?:\([^()]{1,60}\)\s*)?:$",
     re.I,
 )

@@ -34,7 +34,11 @@ WRITTEN = {name.lower(): name for shape in CMDLETS for needs in shape.needs for 
 """Properties by which a cmdlet is known, lower case -> as Windows writes them."""
 _CMDLET = re.compile(r"\b((?:get|test|resolve)-[a-z0-9]{3,60})\b", re.I)
 _SERVICES = ("Running", "Stopped", "Paused", "StartPending", "StopPending", "ContinuePending", "PausePending")
-_RENAMED = {"nlmtu(bytes)": "NlMtu", "resolutioninterval": "ResolutionIntervalSeconds"}
+_RENAMED = {
+    "nlmtu(bytes)": "NlMtu", "resolutioninterval": "ResolutionIntervalSeconds", "ifalias": "InterfaceAlias",
+    "ifdesc": "InterfaceDescription",
+}  # fmt: skip
+"""As tables print properties, and aliases of them, lower case -> as Windows writes them."""
 _INDEX = {"adapters": "ifIndex", "interfaces": "ifIndex"}
 """As the collector calls the interface's index there; InterfaceIndex elsewhere."""
 
@@ -47,53 +51,84 @@ def found(lines: Sequence[str], command: str = "") -> list[Found]:
 def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], list[str]]:
     """The same, and in words the objects of which nobody knows what they are."""
     named = cmdlet(command)
-    known: list[Found] = _of_command(lines, command)
     strange: list[str] = []
     printed = powershell_json.records(lines) or delimited.records(lines) or records(lines, command)
+    known: list[Found] = _of_command(lines, command, printed)
     for record in printed:
+        if known and known[0].section == "registry":
+            break
         shape = _shape_of(record, named)
         if not record.values:
             strange.append(f"a row whose columns are lost: {record.quote[:60]}")
             continue
         if shape is not None:
-            known.append(_found(record, shape))
+            known.append(_completed(_found(record, shape), command))
         elif len(record.values) > 1:  # one alone is prose
             names = ", ".join(islice(record.values, 4))
             strange.append(f"an object with {names}: no cmdlet is known that prints it")
     return known, list(dict.fromkeys(strange))
 
 
-def _of_command(lines: Sequence[str], command: str) -> list[Found]:
-    """A bare value of which the command alone says what it is: of the registry, or of a test of TCP."""
+def _of_command(lines: Sequence[str], command: str, printed: Sequence[PrintedObject]) -> list[Found]:
+    """What the command alone says: the key of a registry's values, and what a bare value is."""
     value = next((line.strip() for line in reversed(lines) if line.strip()), "")
     if not value or len(command) > 2000:
         return []
-    if (match := _REGISTRY.search(command)) and " " not in value:
-        path = f"Registry::HKEY_LOCAL_MACHINE\\{match[1].strip()}"
-        name = _PROPERTY.search(command)
-        row: Row = {"PSPath": path, (name[1] or name[2]): _plain("", value_of([value]))} if name else {}
-        return [Found("registry", "Get-ItemProperty", row, value, ())] if row else []
+    if match := _REGISTRY.search(command):
+        return _of_registry(printed, command, match[1].strip(), value)
+    if (match := _BUILD.fullmatch(value)) and _VERSION.search(command):
+        return [Found("computer", "Get-CimInstance", {"Build": int(match[1] or match[2])}, value, ())]
     if value == "False" and (unc := _UNC.search(command)):
-        row = {
-            "ComputerName": unc[1],
-            "RemoteAddress": unc[1],
-            "RemotePort": 445,
-            "TcpTestSucceeded": False,
-        }
-        return [Found("tcp", "Test-Path", row, value, ())]
+        return [_tcp(unc[1], 445, False, value, RemoteAddress=unc[1])]
     if value in ("True", "False") and "quiet" in command.lower() and (target := _TCP.search(command)):
-        words = target[1].lower()
-        port = next((number for name, number in _PORTS.items() if name in command.lower()), None)
-        if digits := re.search(r"-p(?:ort)?\s+([0-9]{1,5})\b", command, re.I):
-            port = int(digits[1])
-        if port is not None:
-            row = {"ComputerName": words, "RemotePort": port, "TcpTestSucceeded": value == "True"}
-            return [Found("tcp", "Test-NetConnection", row, value, ())]
+        port = _port(command)
+        return [_tcp(target[1].lower(), port, value == "True", value)] if port is not None else []
     return []
 
 
+def _tcp(name: str, port: int, well: bool, quote: str, **more: object) -> Found:
+    row = {"ComputerName": name, "RemotePort": port, "TcpTestSucceeded": well, **more}
+    return Found("tcp", "Test-NetConnection", row, quote, ())
+
+
+def _port(command: str) -> int | None:
+    """Of Test-NetConnection."""
+    if digits := _PORT.search(command):
+        return int(digits[1])
+    return next((number for name, number in _PORTS.items() if name in command.lower()), None)
+
+
+def _completed(one: Found, command: str) -> Found:
+    """What was selected without the name and the port that the command has."""
+    target = _TCP.search(command[:2000]) if one.section == "tcp" else None
+    if target is not None:
+        one.row.setdefault("ComputerName", target[1])
+        if "RemotePort" not in one.row and (port := _port(command)) is not None:
+            one.row["RemotePort"] = port
+    return one
+
+
+def _of_registry(printed: Sequence[PrintedObject], command: str, key: str, value: str) -> list[Found]:
+    """Values without the properties by which a key is known, or one bare."""
+    path = {"PSPath": f"Registry::HKEY_LOCAL_MACHINE\\{key}"}
+    name = _PROPERTY.search(command)
+    if " " not in value and name and ":" not in value:
+        row = {**path, (name[1] or name[2]): _plain("", value_of([value]))}
+        return [Found("registry", "Get-ItemProperty", row, value, ())]
+    return [
+        Found("registry", "Get-ItemProperty", path | {name: _plain("", each) for name, each in one.values.items()},
+              one.quote, ())
+        for one in printed
+        if one.values and all(name.isidentifier() for name in one.values)
+    ]  # fmt: skip
+
+
+_BUILD = re.compile(r"10\.0\.(\d{5})(?:\.\d+)?|(\d{5})")
+_VERSION = re.compile(r"win32_operatingsystem|osversion|buildnumber|get-computerinfo|currentbuild", re.I)
+_PORT = re.compile(r"-p(?:ort)?\s+([0-9]{1,5})\b", re.I)
 _REGISTRY = re.compile(
-    r"get-itemproperty(?:value)?\b[^|]*?[\s\"'](?:hklm:|registry::hkey_local_machine)\\+([^\"'|)]{1,300})",
+    r"(?:get-itemproperty(?:value)?|gpv?)\b[^|]*?[\s\"'](?:hklm:|registry::hkey_local_machine)\\+"
+    r"([^\"'|)]{1,300}?)(?:\s+-\w|\s*[\"'|)]|\s*$)",
     re.I,
 )
 _PROPERTY = re.compile(r"-name\s+[\"']?([\w-]{1,100})|\)\.([\w-]{1,100})\s*$", re.I)
@@ -112,7 +147,7 @@ def cmdlet(command: str) -> str:
 
 
 def _shape_of(record: PrintedObject, named: str) -> Cmdlet | None:
-    have = {WRITTEN.get(name.lower(), name) for name in record.values}
+    have = {_RENAMED.get(name.lower()) or WRITTEN.get(name.lower(), name) for name in record.values}
     own = _BY_CMDLET.get(named)
     candidates: list[Cmdlet] = [own, *CMDLETS] if own is not None else [*CMDLETS]
     for shape in candidates:

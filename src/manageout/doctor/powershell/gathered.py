@@ -26,6 +26,9 @@ _ASKED = re.compile(r"\bresolve-dnsname\s+(?:-name\s+)?[\"']?([\w.-]{1,255})", r
 _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.-]{1,100}))?$")
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
 _WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus")
+_OF_INTERFACES = ("adapters", "interfaces", "suffixes")
+"""Sections whose rows say something of one interface."""
+_WHICH = ("ifIndex", "InterfaceIndex", "InterfaceAlias", "Name", "InterfaceDescription")
 _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
 _WHOLE_STORE = re.compile(r"cert:\\*localmachine\\+my\\*[\"']?\s*(?:$|\|\s*(?:f[lt]|format|select)\b)", re.I)
 _NOTHING = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}
@@ -112,6 +115,9 @@ class _Machine:
             self.rows.setdefault("defaults", []).append({**one.row, "Command": command})
         if not judged or (one.section == "routes" and _PARTIAL.search(command)):
             self.tell(f"{one.cmdlet}: known, nothing in it is judged")
+            return
+        if one.section in _OF_INTERFACES and not any(one.row.get(name) for name in _WHICH):
+            self.tell(f"{one.cmdlet}: not told of which interface: the command again with | Format-List *")
             return
         if one.section == "store":
             one.row["Of"] = "server" if "sslcertificate" in command.lower() else ""

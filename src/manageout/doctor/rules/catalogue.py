@@ -24,6 +24,7 @@ from manageout.doctor.rules import (
     reach,
     server,
 )
+from manageout.doctor.rules.evidence import Way, meant
 from manageout.doctor.rules.rule import Rule, Severity, Variant
 
 MODULES = {
@@ -70,9 +71,12 @@ def _rule(
     remedy: Sequence[str],
     hides: Sequence[str] = (),
     variants: Mapping[str, Mapping[str, Any]] = {},
+    when: Sequence[Way] = (),
 ) -> Rule:
     hidden = frozenset(_codes(hides, groups)) - {code}
     worded = {name: _variant(**each) for name, each in variants.items()}
+    if when:
+        MODULES[theme](code)(meant(when))
     look = MODULES[theme].look(code)
     return Rule(code, severity, title, _line(cause), tuple(remedy), hidden, look, worded, theme)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Protocol, TypeVar
 
@@ -72,6 +73,15 @@ def location(facts: Facts) -> str:
     return host_of(str(url.value)) if url is not None else ""
 
 
+_LIKELY = re.compile(r"(?:nls|directaccess-nls|da-nls)[\w-]*\.")
+
+
+def locations(facts: Facts) -> set[str]:
+    """The host of the location server, or where no URL is known the names that look like it."""
+    tried = {name for name, _ in facts.tcp if _LIKELY.match(name)}
+    return {location(facts)} if location(facts) else tried
+
+
 def of_intranets(address: IPv4Address | IPv6Address) -> bool:
     """Of the ranges that anybody may use inside."""
     return any(address in one for one in _INTRANETS if one.version == address.version)
@@ -80,3 +90,35 @@ def of_intranets(address: IPv4Address | IPv6Address) -> bool:
 def inner(well: Reached) -> bool:
     """An address of an intranet, at which no client outside looks for its gateway."""
     return well.address is not None and of_intranets(well.address)
+
+
+Way = Mapping[str, Sequence[object]]
+"""Facts by their names -> the values, in small letters, of which each must have one; ``roles``: of which machines."""
+
+
+def meant(ways: Sequence[Way]) -> Callable[[Facts], Iterator[tuple[str, ...]]]:
+    """What a text's ``when`` judges: everything that one of the ways names has one of its values."""
+
+    def look(facts: Facts) -> Iterator[tuple[str, ...]]:
+        for way in ways:
+            named = {where: values for where, values in way.items() if where != "roles"}
+            said = [_said(facts, where, values) for where, values in named.items()]
+            if facts.role in way.get("roles", [facts.role]) and all(said):
+                yield tuple(quote for one in said for quote in one)
+                return
+
+    return look
+
+
+def _said(facts: Facts, where: str, values: Sequence[object]) -> tuple[str, ...]:
+    """``fact``, ``table.key``, ``registry.KEY\\NAME``, or lines of events that hold one of the values."""
+    table, _, key = where.partition(".")
+    held = getattr(facts, table)
+    if table == "events":
+        return tuple(line for line in held if any(str(mark) in line for mark in values))
+    path, _, name = key.rpartition("\\")
+    found = facts.value(path, name) if table == "registry" else held.get(key) if key else held
+    value = (
+        found.value.lower() if found is not None and isinstance(found.value, str) else found and found.value
+    )
+    return (found.quote,) if found is not None and value in values else ()

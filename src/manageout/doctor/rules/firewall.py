@@ -99,13 +99,6 @@ def _teredo_in_use(facts: Facts) -> str:
 _LOCAL = ("localsubnet", "localsubnet4", "localsubnet6")
 
 
-@rule("FIREWALL-OFF")
-def firewall_off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Disabled in the private or the public profile of a client."""
-    if facts.role == "client":
-        yield stated(facts.firewall_off, True)
-
-
 @rule("FIREWALL-NO-IPV6")
 def no_ipv6(facts: Facts) -> Iterator[Case]:
     """Of a managed service, no rule that applies outside has a scope with IPv6 from elsewhere; an error for rules that

@@ -7,14 +7,15 @@ Codes are called as in Windows' headers. Sockets (10000 and more), WinHTTP (1200
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules.evidence import ended as past
 from manageout.doctor.rules.evidence import gateway, inner, location, quotes, stated
 from manageout.doctor.rules.rule import Case, Look, Theme
-from manageout.windows.policies import IPHTTPS
 from manageout.wire.special import is_global6
 
 rule = Theme()
@@ -42,42 +43,14 @@ def tunnel_up(facts: Facts) -> bool:
     return number(facts) == 0 and (held or bool(_ACTIVE.search(status)))
 
 
-ERRORS: dict[str, tuple[int, ...]] = {
-    "IPHTTPS-CERTIFICATE": (
-        0x103,
-        0x90320,
-        0x8009030D,
-        0x8009030E,
-    ),  # STILL_ACTIVE, INCOMPLETE_, UNKNOWN_ and NO_CREDENTIALS
-    # CERT_E_UNTRUSTEDROOT, _CHAINING, _UNTRUSTEDCA, TRUST_E_CERT_SIGNATURE, SEC_E_UNTRUSTED_ROOT, WinHTTP
-    "IPHTTPS-UNTRUSTED": (0x800B0109, 0x800B010A, 0x800B0112, 0x80096004, 0x80090325, 0x2F0D),
-    "IPHTTPS-EXPIRED": (
-        0x800B0101,
-        0x800B0102,
-        0x80090328,
-        0x2F05,
-    ),  # _EXPIRED, _VALIDITYPERIODNESTING, SEC_E_CERT_EXPIRED
-    "IPHTTPS-WRONG-NAME": (0x800B010F, 0x80090322, 0x2F06),  # and SEC_E_WRONG_PRINCIPAL
-    # and CRYPT_E_NO_REVOCATION_CHECK, CERT_E_REVOCATION_FAILURE, WinHTTP
-    "IPHTTPS-REVOCATION": (0x80092013, 0x80092012, 0x800B010E, 0x2F19),
-    "IPHTTPS-REVOKED": (0x800B010C, 0x80092010, 0x2F8A),
-    "IPHTTPS-WRONG-USAGE": (0x800B0110, 0x80090349),
-    # ALGORITHM_MISMATCH, ILLEGAL_MESSAGE, INVALID_TOKEN, CERT_UNKNOWN, UNSUPPORTED_FUNCTION, WinHTTP's sum
-    "IPHTTPS-TLS": (0x80090331, 0x80090326, 0x80090308, 0x80090327, 0x80090302, 0x2F8F),
-    # HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, WinHTTP
-    "IPHTTPS-NAME": (HOST_NOT_FOUND, 0x2AFA, 0x2AFB, 0x2EE7),
-    "IPHTTPS-NO-DATA": (0x2AFC,),
-    "IPHTTPS-TIMEOUT": (0x274C, 0x2EE2),
-    "IPHTTPS-REFUSED": (0x274D, 0x2746, 0x2745, 0x2EFD, 0x2EFE),  # REFUSED, RESET, ABORTED, WinHTTP
-    "IPHTTPS-NO-WAY": (0x2751, 0x2743, 0x2742),  # HOSTUNREACH, NETUNREACH, NETDOWN
-    "IPHTTPS-CREATE": (0x34,),
-    "IPHTTPS-INSTALL": (0x643,),
-}
+ERRORS: dict[str, list[int]] = tomllib.loads(
+    files("manageout.doctor.rules").joinpath("iphttps_errors.toml").read_text("utf-8")
+)
 """Code of a rule -> the last errors that mean it."""
 _KNOWN = frozenset().union(*ERRORS.values())
 
 
-def _of(numbers: tuple[int, ...]) -> Look:
+def _of(numbers: list[int]) -> Look:
     def look(facts: Facts) -> Iterator[tuple[str, ...]]:
         """One of these codes."""
         if number(facts) in numbers:
@@ -114,12 +87,6 @@ def other_code(facts: Facts) -> Iterator[Case]:
     if code and code not in _KNOWN and facts.iphttps_error is not None:
         number_shown = f"0x{facts.iphttps_error.value & 0xFFFFFFFF:x}"
         yield Case(quotes(facts.iphttps_error, facts.iphttps_status), {"CODE": number_shown})
-
-
-@rule("IPHTTPS-OFF")
-def off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """IPHTTPS_ClientState = 3."""
-    yield stated(facts.value(IPHTTPS, "IPHTTPS_ClientState"), 3)
 
 
 @rule("TEREDO-OFFLINE")

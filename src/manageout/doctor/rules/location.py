@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 from manageout.doctor.facts import Facts, Lookup
-from manageout.doctor.rules.evidence import inner, location, of_intranets, quotes, stated
+from manageout.doctor.rules.evidence import inner, locations, of_intranets, quotes, stated
 from manageout.doctor.rules.iphttps import no_ipsec, tunnel_up
 from manageout.doctor.rules.nrpt import covers, passed_by
 from manageout.doctor.rules.rule import Case, Theme
@@ -113,7 +112,7 @@ def public(facts: Facts) -> Iterator[Case]:
         not of_intranets(each) and not each.is_link_local for one in facts.interfaces for each in one.ipv4
     ):
         return  # an intranet with public addresses
-    hosts = {location(facts)} if location(facts) else {n for n, _ in facts.tcp if _LIKELY.match(n)}
+    hosts = locations(facts)
     named = [one for one in facts.lookups if one.name.lower().rstrip(".") in hosts]
     found = [one for one in named if one.addresses and not any(map(of_intranets, one.addresses))]
     pages = [
@@ -128,14 +127,16 @@ def public(facts: Facts) -> Iterator[Case]:
 
 
 HTTPS = 443
-_LIKELY = re.compile(r"(?:nls|directaccess-nls|da-nls)[\w-]*\.")
 
 
 @rule("LOCATION-UNREACHED")
 def location_unreached(facts: Facts) -> Iterator[Case]:
-    """Its name led to an address of the intranet, TCP 443 failed there, and the machine is not known to be outside."""
-    host = location(facts)
-    well = facts.tcp.get((host, 443)) if host else None
-    outside = tunnel_up(facts) or stated(facts.inside, False)
-    if well is not None and not well.value and inner(well) and not outside:
-        yield Case((well.quote,), {"NAME": host})
+    """Its name led to an address of the intranet, or the machine stands inside, TCP 443 failed there, and the machine
+    is not known to be outside."""
+    outside = (
+        tunnel_up(facts) or facts.told.outside or (stated(facts.inside, False) and not facts.told.inside)
+    )
+    for host in locations(facts) if not outside else ():
+        well = facts.tcp.get((host, HTTPS))
+        if well is not None and not well.value and (inner(well) or facts.told.inside):
+            yield Case((well.quote, *(() if inner(well) else (facts.told.inside,))), {"NAME": host})

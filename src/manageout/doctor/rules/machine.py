@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from manageout.doctor.facts import CLOCK_EVENTS, Facts, Seen
-from manageout.doctor.rules.evidence import events, quotes, stated
+from manageout.doctor.rules.evidence import quotes, stated
 from manageout.doctor.rules.rule import Case, Theme
 
 rule = Theme()
@@ -113,18 +113,6 @@ def edition(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (found.quote, *(meant or ((told,) if told else ())))
 
 
-@rule("IPHLPSVC-STOPPED")
-def helper_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """iphlpsvc is not running."""
-    yield stated(facts.services.get("iphlpsvc"), False)
-
-
-@rule("DNSCACHE-STOPPED")
-def resolver_stopped(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Dnscache is not running."""
-    yield stated(facts.services.get("dnscache"), False)
-
-
 @rule("IPSEC-SERVICE")
 def ipsec_stopped(facts: Facts) -> Iterator[Case]:
     """One of the three on a machine that is no manager."""
@@ -140,13 +128,6 @@ def clock(facts: Facts) -> Iterator[tuple[str, ...]]:
     off = facts.clock_error is not None and abs(facts.clock_error.value) > SKEW
     told = tuple(line for line in facts.events if any(mark in line for mark in CLOCK_EVENTS))
     yield (*(quotes(facts.clock_error) if off else ()), *told)
-
-
-@rule("CLOCK-FREE")
-def clock_free(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """w32tm calls the machine's own clock its source."""
-    if facts.clock_free is not None:
-        yield (facts.clock_free.quote,)
 
 
 @rule("EVIDENCE")
@@ -168,9 +149,3 @@ def evidence_clock(facts: Facts) -> Iterator[tuple[str, ...]]:
         return
     if not EARLIEST <= facts.clock.value <= facts.read_at + TOLERANCE:
         yield (facts.clock.quote,)
-
-
-@rule("ISATAP-EVENT-490")
-def event_490(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """In the event log."""
-    yield from events(facts, "0x490")

@@ -61,12 +61,6 @@ def _ipv4_only(texts: tuple[str, ...]) -> bool:
         return False
 
 
-@rule("NRPT-OFF")
-def rules_off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """DisableDA."""
-    yield stated(facts.nrpt_for, "disableda")
-
-
 @rule("NRPT-OVERRIDDEN")
 def overridden(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The key is there, and rules of the machine itself are not in effect; or it is there and empty."""
@@ -93,12 +87,6 @@ def ipv4_server(facts: Facts) -> Iterator[tuple[str, ...]]:
     yield from ((one.quote,) for one in rules_known(facts) if one.direct and _ipv4_only(one.servers))
 
 
-@rule("NRPT-FALLBACK")
-def fallback(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """FallbackUnsecure."""
-    yield stated(facts.nrpt_fallback, "fallbackunsecure")
-
-
 def passed_by(facts: Facts, lookup: Lookup) -> NrptRule | None:
     """The rule with servers that a look-up at another server did not follow."""
     found = rule_of(facts, lookup.name.rstrip("."))
@@ -112,9 +100,3 @@ def nslookup(facts: Facts) -> Iterator[tuple[str, ...]]:
     for lookup in facts.lookups:
         if not lookup.addresses and (found := passed_by(facts, lookup)) is not None:
             yield quotes(lookup, found)
-
-
-@rule("NRPT-ALWAYS")
-def always(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """EnableDAForAllNetworks EnableDA."""
-    yield stated(facts.nrpt_for, "enableda")

@@ -9,7 +9,6 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from manageout.doctor.facts import Facts, Interface, Seen
 from manageout.doctor.rules.evidence import (
     ended,
-    events,
     gateway,
     holding,
     label,
@@ -20,7 +19,7 @@ from manageout.doctor.rules.evidence import (
 )
 from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
 from manageout.doctor.rules.nrpt import rules_known
-from manageout.doctor.rules.rule import Case, Look, Severity, Theme
+from manageout.doctor.rules.rule import Case, Severity, Theme
 from manageout.windows.text import any_address
 from manageout.wire.address import ISATAP_IDS
 
@@ -141,9 +140,10 @@ def no_default(facts: Facts) -> Iterator[Case]:
 
 @rule("SERVER-NO-ISATAP")
 def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A single server with interfaces, none of them ISATAP's; what shows one or two may have been asked for those."""
-    listed = "adapters" in facts.sections or any(one.listed for one in facts.interfaces)
-    listed |= len(facts.interfaces) > 2
+    """A single server with interfaces, none of them ISATAP's; what shows one or two may have been asked for those, and
+    of ipconfig a part may have been pasted."""
+    excerpt = any(one.listed for one in facts.interfaces)
+    listed = "adapters" in facts.sections or facts.whole or (len(facts.interfaces) > 2 and not excerpt)
     named = listed and all(one.name for one in facts.interfaces)
     some = stated(facts.load_balancing, "some")
     if is_server(facts) and named and not facts.of_kind("isatap") and not some and not _farm(facts):
@@ -308,31 +308,12 @@ def only_a(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield quotes(facts.dns64_only_a, prefix)
 
 
-@rule("FARM-TEREDO")
-def farm_teredo(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """TeredoState Enabled with third-party load balancing."""
-    if stated(facts.teredo_server, True) and stated(facts.load_balancing, "external"):
-        yield quotes(facts.teredo_server, facts.load_balancing)
-
-
 @rule("SERVER-CERTIFICATE-ENDED")
 def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Its end, in whatever order of day and month, is past."""
     for one in facts.certificates.values():
         if ended(facts, one):
             yield quotes(one, facts.date)
-
-
-@rule("SERVER-ERROR-87")
-def error_87(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Of PowerShell, pasted."""
-    yield from events(facts, "Windows System Error 87")
-
-
-@rule("SERVER-SCRIPT-NULL")
-def script_null(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """PowerShell's refusal of an empty index."""
-    yield from events(facts, "ParameterArgumentValidationError")
 
 
 DOMAIN = "domainauthenticated"
@@ -417,33 +398,6 @@ def dns64_rules(facts: Facts) -> Iterator[Case]:
     wrong = [seen for seen in facts.dns64_rules.values() if right and seen.value not in right]
     if wrong:
         yield Case(quotes(*wrong, prefix), {"ADDRESS": next(iter(right))})
-
-
-_ON, _OFF = ("enabled", "true"), ("disabled", "false")
-SETTINGS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
-    "SERVER-TEREDO-NAT": (
-        {"teredostate": _ON, "isnatdeployed": _ON},
-        {"teredostate": _ON, "issinglenic": _ON},
-    ),
-    "SERVER-MANAGE-OUT-ONLY": ({"dainstalltype": ("manageout",)},),
-    "SERVER-DOWNLEVEL": ({"downlevel": _ON, "computercertauthentication": _OFF},),
-    "SERVER-NAP": ({"healthcheck": _ON},),
-    "SERVER-FORCE-TUNNEL": ({"forcetunnel": _ON},),
-}
-"""Code of a rule -> properties of Get-RemoteAccess that mean it together, in one of these ways."""
-
-
-def _settings(ways: tuple[dict[str, tuple[str, ...]], ...]) -> Look:
-    def look(facts: Facts) -> Iterator[tuple[str, ...]]:
-        """All of them, in one of the ways."""
-        told = ([_set(facts, name, *values) for name, values in way.items()] for way in ways)
-        yield next((tuple(quote for one in way for quote in one) for way in told if all(way)), ())
-
-    return look
-
-
-for _code, _ways in SETTINGS.items():
-    rule(_code)(_settings(_ways))
 
 
 @rule("SERVER-ALL-COMPUTERS")

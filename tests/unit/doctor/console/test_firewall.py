@@ -81,7 +81,7 @@ def test_a_rule_for_managers_is_judged_wherever_it_is() -> None:
     assert codes(read(rule(profiles="Domain"))) == {"FIREWALL-PROFILE"}
     assert codes(read(rule(remote=BOTH.split(",")[0]))) == {"FIREWALL-SCOPE"}
     assert codes(read(rule(profiles="Domain,Private,Public"))) == set()
-    assert codes(read(rule(profiles="Domain", remote="Any"))) == set()  # of nobody knows what machine
+    assert codes(read(rule(profiles="Domain", remote="Any"))) == {"EVIDENCE"}  # of nobody knows what machine
 
 
 def test_what_is_no_rule_is_none() -> None:

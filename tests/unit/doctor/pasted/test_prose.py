@@ -85,3 +85,31 @@ def test_the_machine_that_was_spoken_of_last() -> None:
 def test_a_long_text_is_bounded() -> None:
     line = "DA server EDGE1 10.1.2.3 " * 20
     assert prose.told([line] * (prose.MAX_SAID + 1000)).servers == {"edge1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("auf dem DirectAccess-Server (2016) bekommen die Helpdesk-PCs nur noch fe80. Anbei:", True),
+        ("Serveur DA edge à deux cartes. Depuis ce matin rien ne répond plus.", True),
+        ("Sur notre serveur DirectAccess, depuis le redémarrage :", True),
+        ("en el servidor DA veo esto", True),
+        ("Our DA server lost its routes. The helpdesk PCs have only fe80.", True),
+        ("ISATAP router (2012 R2), hosts get only link-local.", True),
+        ("my laptop cannot reach the DA server, here is what I see on my laptop:", False),
+        ("On the DA server all is fine. My PC has no address:", False),
+        ("ipconfig von meinem Laptop, der den DA-Server nicht erreicht", False),
+        ("The user's laptop is outside. Ping to the DA server works.", False),
+        ("From a client that talks to our DA server:", False),
+    ],
+)
+def test_of_which_machine_an_output_is(text: str, server: bool) -> None:
+    assert prose.speaks_of_a_server([text]) is server
+
+
+@pytest.mark.parametrize(
+    "line", ["Office PC, in the LAN! thinks it is outside", "der Rechner steht im Büro, im LAN"]
+)
+def test_that_it_stands_inside(line: str) -> None:
+    assert prose.told([line]).inside == line
+    assert not prose.told(["the laptop is in a hotel"]).inside

@@ -22,7 +22,8 @@ def cut(text: str) -> list[tuple[str, str, str]]:
     [("C:\\>", ""), ("C:\\Windows\\system32>", ""), ("PS C:\\> ", ""), ("PS C:\\Users\\x y> ", ""), ("PS>", ""),
      ("[DA1]: PS C:\\> ", "DA1"), ("[da1.corp.example]: PS C:\\Users\\x\\Documents> ", "da1.corp.example"),
      ("PS HKLM:\\> ", ""), ("\\\\server\\share>", ""), ("D:\\tools (x86)>", ""), ("x@da1:~$ ", ""),
-     ("corp\\x@DA1 C:\\Users\\x>", "DA1"), ("(venv) PS C:\\> ", "")],
+     ("corp\\x@DA1 C:\\Users\\x>", "DA1"), ("(venv) PS C:\\> ", ""), ("DA-N1> ", "DA-N1"), ("helpdesk>", "helpdesk"),
+     ("DA1 C:\\>", "DA1")],
 )  # fmt: skip
 def test_prompts(prompt: str, machine: str) -> None:
     assert cut(f"{prompt}ipconfig /all\nx\n{prompt}\n") == [
@@ -83,7 +84,9 @@ def test_prose_is_a_part_of_no_kind() -> None:
      ("*** client ***", "client"), ("=== DA1 (DirectAccess server) ===", "DA1"), ("=== Server: DA1 ===", "DA1"),
      ("Computer: HELP7", "HELP7"),
      ("and on the DA server (2012 R2) you asked for this:", "da server"), ("und auf dem DC:", "dc"),
-     ("and on filesrv03 itself:", "filesrv03"), ("Client LAPTOP7 (Windows 10 22H2):", "LAPTOP7")],
+     ("and on filesrv03 itself:", "filesrv03"), ("Client LAPTOP7 (Windows 10 22H2):", "LAPTOP7"),
+     ("and the helpdesk box:", "helpdesk box"), ("DA client:", "da client"), ("y en el servidor DA:", "servidor"),
+     ("sur le poste helpdesk:", "poste helpdesk"), ("our DA server:", "da server")],
 )  # fmt: skip
 def test_headings_that_name_a_machine(heading: str, machine: str) -> None:
     assert cut(f"{heading}\n\nISATAP State : enabled\n")[0][0] == machine
@@ -95,7 +98,7 @@ def test_headings_that_name_a_machine(heading: str, machine: str) -> None:
     "- x -",
      "Server:  dc.corp.example", "IPv6:",
      "On Wi-Fi at home I get this:", "On Windows-11 it says:", "On Win10:", "On Thu the server team wrote:",
-     "Settings:"],
+     "Settings:", "Default Server:", "Reply from server:"],
 )  # fmt: skip
 def test_headings_that_name_none(heading: str) -> None:
     assert {machine for machine, *_ in cut(f"{heading}\n\nISATAP State : enabled\n")} == {""}
@@ -118,3 +121,13 @@ def test_no_line_is_lost(text: str) -> None:
 def test_the_cache_has_the_heading_of_ipconfig(command: str) -> None:
     text = "Windows IP Configuration\n\n    a.corp.example\n    -------\n    Record Name . . . . . : a.corp.example\n"
     assert [kind for *_, kind in cut(command + text)][-1] == "displaydns"
+
+
+def test_a_heading_with_the_word_directaccess_is_no_servers_for_that() -> None:
+    text = "{}:\n\nISATAP State : enabled\n"
+    assert [part.router for part in parts(lines(text.format("DA client")))] == [False]
+    assert [part.router for part in parts(lines(text.format("DA server")))] == [True]
+
+
+def test_prose_with_an_angle_is_no_prompt() -> None:
+    assert cut("helpdesk> nothing works\n") == [("", "", "")]

@@ -72,3 +72,48 @@ def test_a_command_decides_where_the_properties_do_not() -> None:
 def test_what_nobody_knows_is_none() -> None:
     assert found(["Colour : red", "Taste  : sweet"]) == []
     assert [one.section for one in found(SERVERS.split("\n"))] == ["", ""]
+
+
+KEY = "Get-ItemProperty {}HKLM:\\System\\CurrentControlSet\\Services\\Dnscache\\Parameters{}"
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        (KEY.format("", "") + " | fl DisableNRPT*", ["DisableNRPTForAdapterRegistration : 1"]),
+        (
+            KEY.format("-Path '", "'") + " | select Dis*",
+            ["DisableNRPTForAdapterRegistration", "-" * 33, " " * 32 + "1"],
+        ),
+        (
+            KEY.format("", "") + " -Name DisableNRPTForAdapterRegistration",
+            ["DisableNRPTForAdapterRegistration : 1"],
+        ),
+        ("(" + KEY.format("", "") + ").DisableNRPTForAdapterRegistration", ["1"]),
+        ("gp" + KEY.format("", "")[16:] + " | fl", ["DisableNRPTForAdapterRegistration : 1"]),
+    ],
+)
+def test_values_whose_key_the_command_has(command: str, lines: list[str]) -> None:
+    (one,) = found(lines, command)
+    assert one.section == "registry" and one.row["PSPath"].endswith("\\Services\\Dnscache\\Parameters")
+    assert str(one.row["DisableNRPTForAdapterRegistration"]) == "1"
+
+
+@pytest.mark.parametrize(
+    "command", ["(Get-CimInstance Win32_OperatingSystem).Version", "[Environment]::OSVersion.Version"]
+)
+def test_a_bare_build(command: str) -> None:
+    (one,) = found(["10.0.22631"], command)
+    assert one.row == {"Build": 22631}
+
+
+def test_what_was_selected_without_the_name_that_was_tested() -> None:
+    lines = [
+        "RemoteAddress TcpTestSucceeded",
+        "------------- ----------------",
+        "10.77.3.9                False",
+    ]
+    (one,) = found(
+        lines, "Test-NetConnection nls.corp.example -Port 443 | select RemoteAddress,TcpTestSucceeded"
+    )
+    assert (one.row["ComputerName"], one.row["RemotePort"]) == ("nls.corp.example", 443)

@@ -154,7 +154,7 @@ DA2                 21 isatap.{D0B3F5F4-2B1A-4C37-8E0D-7C0E5C9F1E02}    Enabled 
     ("text", "codes"),
     [
         (NODES, ["SERVER-ADVERTISING"]),
-        (NODES.replace(" Enabled    Disabled", "Disabled    Disabled"), []),  # as on every host
+        (NODES.replace(" Enabled    Disabled", "Disabled    Disabled"), ["EVIDENCE"]),  # as on every host
     ],
 )
 def test_what_forwards_and_has_no_router_itself_is_one(text: str, codes: list[str]) -> None:
