@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from manageout.imports.texts import phrase
 from manageout.wire.address import is_address
 from manageout.wire.host_port import host_of
 
@@ -87,25 +88,13 @@ class FarmNames:
 
     def left(self) -> list[str]:
         """What a person should know of it."""
-        lines = []
-        if self.only_a:
-            lines.append(
-                "the farm's DNS64 asks for IPv4 addresses alone, so clients reach IPv6 servers through the "
-                "translator: Set-NetDnsTransitionConfiguration -OnlySendAQuery $false"
-            )
-        for gateway in self.gateways:
-            if is_address(gateway):
-                named = f" (their certificate is for {self.certificates[0]})" if self.certificates else ""
-                lines.append(
-                    f"clients connect to the address {gateway}: a gateway of ours needs a name that leads there, "
-                    f"rollout.gateway_name{named}"
-                )
-        for router in self.routers:
-            lines.append(
-                f"ISATAP hosts are told {router} today: keep it until they are told the new name, and never point it "
-                "at the new router for all at once"
-            )
-        return lines
+        named = f" (their certificate is for {self.certificates[0]})" if self.certificates else ""
+        addresses = [gateway for gateway in self.gateways if is_address(gateway)]
+        return [
+            *([phrase("only-a")] if self.only_a else []),
+            *(phrase("gateway-address", gateway=address, named=named) for address in addresses),
+            *(phrase("old-router-name", router=router) for router in self.routers),
+        ]
 
     def comment(self) -> list[str]:
         """For the site file: what [rollout] will want when the clients move to a gateway."""

@@ -14,10 +14,11 @@ from manageout.doctor.read.sections import balancing, no_balancing
 from manageout.errors import ConfigError, ManageoutError
 from manageout.imports.domain import is_domain
 from manageout.imports.farm import Farm, Node
+from manageout.imports.texts import phrase
 from manageout.site.contradictions import contradictions
 from manageout.site.plan import ISATAP_SUBNET, plan, subnet
 from manageout.site.tables import site as config
-from manageout.words import printable
+from manageout.words import counted, printable
 
 SERVICES = ("icmp", "tcp/22", "tcp/3389", "tcp/5985-5986")
 SHOWN = 40
@@ -54,13 +55,13 @@ def site_of(farm: Farm, wishes: Wishes) -> Imported:
     """Raises :class:`ManageoutError` when nothing in ``farm`` leads to a site file."""
     clients = [node.client for node in farm.nodes if node.client is not None]
     if not clients:
-        hint = "give the collector's file of a DirectAccess server, or the text of Get-RemoteAccess"
+        hint = phrase("nothing")
         if farm.cut:
             hint = f"PowerShell has cut {printable('; '.join(farm.cut[:5]))}: {UNCUT}"
         elif strange := [line for line in farm.unread if "ClientIPv6Prefix " in line]:
-            hint = f"not an IPv6 prefix, so give it as the server prints it: {strange[0]}"
+            hint = phrase("strange-prefix", line=strange[0])
         elif farm.nodes:
-            hint = "it is blank where the computer is not of that entry point: run it on the server itself"
+            hint = phrase("blank-prefix")
         raise ManageoutError("no ClientIPv6Prefix there", hint)
     unread = list(dict.fromkeys(farm.unread))
     more = [f"and {len(unread) - SHOWN} more"] if len(unread) > SHOWN else []
@@ -92,7 +93,7 @@ def _cut(farm: Farm, made: Imported) -> list[str]:
     if not farm.cut:
         return []
     which = "; ".join(dict.fromkeys(farm.cut[:SHOWN]))
-    made.left.insert(0, f"PowerShell has cut what it printed ({printable(which)}): {UNCUT}")
+    made.left.insert(0, phrase("cut", which=printable(which), uncut=UNCUT))
     return ["# ? lists were cut by PowerShell, so names or prefixes may be missing below"]
 
 
@@ -103,10 +104,7 @@ def _prefix(farm: Farm, clients: Sequence[IPv6Network], made: Imported) -> IPv6N
     site = links[0] if links and links[0] in sites else sites.most_common(1)[0][0]
     for node in farm.nodes:
         if node.client is not None and _site_of(node.client) != site:
-            made.left.append(
-                f"{node.name}: its clients {node.client} are not of the site's {site}: this router leads to them all "
-                "the same; for one in that entry point's intranet give the files of its servers alone"
-            )
+            made.left.append(phrase("other-site", node=node.name, client=node.client, site=site))
     return site
 
 
@@ -117,23 +115,18 @@ def _site_of(prefix: IPv6Network) -> IPv6Network:
 def _domain(farm: Farm, made: Imported) -> str:
     found = list(dict.fromkeys(node.domain for node in farm.nodes if is_domain(node.domain)))
     if len(found) > 1:
-        made.left.append(
-            f"the servers are of the domains {', '.join(found)}: {found[0]} is taken as the site's"
-        )
+        made.left.append(phrase("several-domains", domains=", ".join(found), first=found[0]))
     domain = next((domain for domain in (*found, farm.names.domain) if is_domain(domain)), "")
     others = [name for name in farm.names.suffixes if name.strip(".") != domain]
     if domain and others and not any(node.policy for node in farm.nodes):
-        made.left.append(
-            f"clients have the suffixes {', '.join(farm.names.suffixes)}, and no policy's name tells which is the "
-            f"site's domain: {domain} is taken"
-        )
+        made.left.append(phrase("several-suffixes", suffixes=", ".join(farm.names.suffixes), domain=domain))
     return domain
 
 
 def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Imported) -> list[str]:
     name = wishes.name or (f"manageout-isatap.{domain}" if domain else "")
     if not name:
-        made.left.append("no domain was found: give --name, or hosts must be told the router's address")
+        made.left.append(phrase("no-domain"))
     listed = ", ".join(f'"{locator}"' for locator in wishes.locators)
     known = (
         f"name = {json.dumps(name)}" if name else "# name = ?   (not known: without a domain there is none)"
@@ -141,30 +134,21 @@ def _isatap(farm: Farm, wishes: Wishes, site: IPv6Network, domain: str, made: Im
     lines = ["", "[isatap]", known, f"locators = [{listed}]"]
     lines.append(f"hosts = [{', '.join(json.dumps(str(host)) for host in wishes.hosts)}]")
     if not wishes.hosts:
-        made.left.append(
-            "isatap.hosts is empty, so nobody is answered: list the managers' addresses (--host)"
-        )
+        made.left.append(phrase("no-hosts"))
     own = subnet(site, ISATAP_SUBNET)
     links = [prefix for node in farm.nodes for prefix in node.internal if prefix.prefixlen == 64]
     if links:
         if links[0] != own:
             lines.append(f'prefix = "{links[0]}"')
         made.taken.append(f"ISATAP link {links[0]}, of InternalIPv6Prefix")
-        made.left.append(
-            f"turn ISATAP off on every server of the farm before the router starts, it takes {links[0]} over: "
-            "Set-NetIsatapConfiguration -State Disabled"
-        )
+        made.left.append(phrase("isatap-off", link=links[0]))
         if others := ", ".join(str(link) for link in dict.fromkeys(links) if link != links[0]):
-            made.left.append(
-                f"servers have other links too, {others}: this file has one, and managers get addresses in {links[0]}"
-            )
+            made.left.append(phrase("other-links", others=others, link=links[0]))
     elif not any(node.internal for node in farm.nodes):
         lines.append(f"# prefix = ?   (not known: no InternalIPv6Prefix; {own} until it is said)")
-        made.left.append(
-            f"no InternalIPv6Prefix in the evidence: isatap.prefix is not known, {own} is used till then"
-        )
+        made.left.append(phrase("no-internal-prefix", own=own))
     else:
-        made.left.append(f"the farm names no /64 for ISATAP: {own} is used; add it to InternalIPv6Prefix")
+        made.left.append(phrase("no-isatap-prefix", own=own))
     return lines
 
 
@@ -175,19 +159,14 @@ def _ways(farm: Farm, wishes: Wishes, made: Imported) -> list[_Way]:
     shared = Counter(way for node in farm.nodes for way in node.ways)
     for node in farm.nodes:
         if node.client is None:
-            made.left.append(
-                f"{node.name}: no ClientIPv6Prefix; a named entry point has blank ones elsewhere"
-            )
+            made.left.append(phrase("no-client-prefix", node=node.name))
             continue
         for prefix in node.slices or ([] if node.client.prefixlen < 64 else [node.client]):
             ways.append(_way(node, prefix, wishes, used, shared))
     ways += _named_by_prefix(farm, wishes, used, {way.prefix for way in ways})
     for node in farm.nodes:
         if node.client and not any(way.prefix.subnet_of(node.client) for way in ways):
-            made.left.append(
-                f"{node.name}: which /64 of {node.client} is its own is not known: run the collector on it, "
-                "or give --via PREFIX=ADDRESS"
-            )
+            made.left.append(phrase("own-slice", node=node.name, client=node.client))
     if unknown := sorted(set(wishes.vias) - used):
         raise _no_way(farm, unknown[0], ways)
     return _distinct(ways, made)
@@ -197,13 +176,11 @@ def _no_way(farm: Farm, key: str, ways: Sequence[_Way]) -> ManageoutError:
     """What is wrong with a --via that led to no route."""
     for node in farm.nodes:
         if node.client is not None and node.name.lower() == key:
-            hint = "run the collector on it, or give --via PREFIX=ADDRESS with that /64"
-            return ManageoutError(
-                f"--via {node.name}: which /64 of {node.client} is its own is not known", hint
-            )
+            words = phrase("via-no-slice", node=node.name, client=node.client)
+            return ManageoutError(words, phrase("give-slice"))
     known = dict.fromkeys([*(node.name for node in farm.nodes), *(str(way.prefix) for way in ways)])
     hint = f"there are {printable(', '.join(list(known)[:SHOWN]))}"
-    return ManageoutError(f"--via {key}: no such server or client prefix", hint)
+    return ManageoutError(phrase("via-nobody", key=key), hint)
 
 
 def _way(
@@ -238,16 +215,11 @@ def _distinct(ways: Sequence[_Way], made: Imported) -> list[_Way]:
         other = kept.get(way.prefix)
         if other is not None:
             if other.via != way.via or way.via is None:
-                made.left.append(
-                    f"{way.prefix} is said to be that of {other.node} and of {way.node}: only {other.node} is taken"
-                )
+                made.left.append(phrase("twice", prefix=way.prefix, first=other.node, second=way.node))
             continue
         kept[way.prefix] = way
         if way.via is None:
-            made.left.append(
-                f"{way.node}: no address inside is known by which {way.prefix} is reached: give its internal card "
-                f"one on a link with the router, and --via {way.prefix}=ADDRESS"
-            )
+            made.left.append(phrase("no-way", node=way.node, prefix=way.prefix))
         else:
             made.taken.append(f"clients {way.prefix} by {way.via} ({way.node})")
     return list(kept.values())
@@ -256,7 +228,7 @@ def _distinct(ways: Sequence[_Way], made: Imported) -> list[_Way]:
 def _policy(wishes: Wishes, made: Imported) -> list[str]:
     if not wishes.hosts:
         return []
-    made.left.append(f"managers may open {', '.join(SERVICES)} on every client: see [[policy.managers]]")
+    made.left.append(phrase("services", services=", ".join(SERVICES)))
     hosts = ", ".join(f'"{host}"' for host in wishes.hosts)
     services = ", ".join(f'"{service}"' for service in SERVICES)
     return ["", "[[policy.managers]]", 'name = "managers"', f"from = [{hosts}]", f"services = [{services}]"]
@@ -267,24 +239,16 @@ def _kind(farm: Farm, made: Imported) -> None:
     told = [node.balancing for node in farm.nodes if node.balancing is not None]
     balanced = {word for word in told if balancing(word) != "none"}
     strange = {word for word in told if balancing(word) == "none" and not no_balancing(word)}
-    words = f"{len(farm.nodes)} server{'s' if len(farm.nodes) != 1 else ''}"
     none = "none" if told and not strange else "unknown"
+    words = counted(len(farm.nodes), "server")
     made.taken.append(
         f"{words}; balancing {', '.join(sorted(balanced)) or none}; entry points {len(points) or 1}"
     )
     if not told:
-        made.left.append(
-            "whether the servers are balanced is not known: give Get-RemoteAccess of each as well"
-        )
-    for word in sorted(strange):
-        made.left.append(
-            f"whether the servers are balanced is not known: LoadBalancing {printable(word)} is a strange word"
-        )
+        made.left.append(phrase("balancing-unknown"))
+    made.left += [phrase("balancing-strange", word=printable(word)) for word in sorted(strange)]
     missing = farm.servers - {node.name.partition(".")[0].lower() for node in farm.nodes}
-    for name in sorted(missing):
-        made.left.append(f"no file of the server {name}: run the collector there and give it as well")
+    made.left += [phrase("no-file", name=name) for name in sorted(missing)]
     if farm.nat64:
-        made.taken.append(
-            f"NAT64 {farm.nat64[0]}: the servers go on translating, the router does not need it"
-        )
-    made.left.append("then: `manageout plan` prints the way back for each server")
+        made.taken.append(phrase("nat64", prefix=farm.nat64[0]))
+    made.left.append(phrase("next"))

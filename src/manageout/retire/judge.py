@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from manageout.retire.census.hosts import fresh
 from manageout.retire.rows import CensusHost, HostVerdict, OpenedService, service_name
@@ -22,6 +21,7 @@ from manageout.service.usage.rows import MANY
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.site.tables.translation import ManagerTable
+from manageout.wire.address import is_address
 
 TRANSLATED = ("tcp", "udp", "icmp")
 MAX_OPENS = 100
@@ -145,7 +145,9 @@ def _forbidden(
         + ("" if each["client"] == MANY else f" of {each['client']}")
         for each in opens
         if not any(
-            _from(sources, names, manager) and _to(each["client"], manager) and _service(each, manager)
+            _from(sources, names, manager)
+            and _to(each["client"], manager)
+            and manager.allows(each["protocol"], each["port"])
             for manager in site.policy.managers
         )
     ]
@@ -196,38 +198,16 @@ def _opens(calls: Iterable[Usage]) -> list[OpenedService]:
 
 
 def _from(sources: list[Address], names: set[str], manager: ManagerTable) -> bool:
-    for source in manager.source:
-        if isinstance(source, str):
-            if source in names:
-                return True
-        elif any(address in source for address in sources):
-            return True
-    return False
+    return any(
+        source in names if isinstance(source, str) else any(address in source for address in sources)
+        for source in manager.source
+    )
 
 
 def _to(client: str, manager: ManagerTable) -> bool:
     """A client of whom only the address is known, or "many": only a rule for everybody is sure to mean it."""
-    named = client != MANY and not _is_address(client)
-    return any(pattern == "*" or (named and fnmatchcase(client, pattern.lower())) for pattern in manager.to)
-
-
-def _service(each: OpenedService, manager: ManagerTable) -> bool:
-    protocol, port = each["protocol"], each["port"]
-    for service in manager.services:
-        kind, _, ports = service.partition("/")
-        if kind == "any" or (kind == protocol and not ports):
-            return True
-        first, _, last = ports.partition("-")
-        if kind == protocol and int(first) <= port <= int(last or first):
-            return True
-    return False
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return isinstance(ip_address(text), IPv4Address | IPv6Address)
-    except ValueError:
-        return False
+    named = client != MANY and not is_address(client)
+    return manager.calls(client) if named else "*" in manager.to
 
 
 def _figures(found: HostVerdicts) -> dict[str, int]:

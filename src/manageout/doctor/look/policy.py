@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal, NamedTuple
 
 from manageout.doctor.reach.reach import FilterRefusal, PolicyVerdict, Way
 from manageout.linux.nft.evaluate import Packet, Ruleset
-from manageout.service.policy.filter_managers import calls_everybody
 from manageout.service.policy.report import rule_name
 from manageout.site.plan import ISATAP_DEVICE, XLAT_DEVICE, Plan, isatap_address
 from manageout.site.tables.site import Site
-from manageout.site.tables.translation import ManagerTable
 from manageout.wire.address import rfc6052_embed
 from manageout.wire.numbers import ICMP, ICMPV6, PROTOCOL_41, TCP, UDP
 
@@ -35,10 +32,11 @@ def judge(
     if not tables:
         return PolicyVerdict("host", f"no [[policy.managers]] table names {who}")
     listed = ", ".join(name for name, _ in tables)
-    calling = [(name, table) for name, table in tables if not client or _calls(table, client)]
+    calling = [(name, table) for name, table in tables if not client or table.calls(client)]
     if not calling:
         return PolicyVerdict("client", f"{listed}: not {client}")
-    allowed = [name for name, table in calling if not service or _allows(table, service)]
+    kind, _, port = service.partition("/")
+    allowed = [name for name, table in calling if not service or table.allows(kind, int(port or 0))]
     services = "; ".join(f"{name}: {', '.join(table.services)}" for name, table in calling)
     if not allowed:
         return PolicyVerdict("service", f"{service} is not among {services}")
@@ -49,22 +47,6 @@ def _is_from(source: object, host: Sequence[IPv4Address], names: set[str]) -> bo
     if isinstance(source, IPv4Network):
         return any(address in source for address in host)
     return isinstance(source, str) and source.lower() in names
-
-
-def _calls(table: ManagerTable, client: str) -> bool:
-    return calls_everybody(table) or any(fnmatchcase(client.lower(), each.lower()) for each in table.to)
-
-
-def _allows(table: ManagerTable, service: str) -> bool:
-    kind, _, port = service.partition("/")
-    for each in table.services:
-        known, _, ports = each.partition("/")
-        if each in ("any", service) or (known == kind and not ports):
-            return True
-        low, _, high = ports.partition("-")
-        if known == kind and port and low and int(low) <= int(port) <= int(high or low):
-            return True
-    return False
 
 
 class Pair(NamedTuple):

@@ -12,9 +12,11 @@ import platform
 import shutil
 import subprocess
 import time
+import tomllib
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -28,43 +30,14 @@ from manageout.service.probe.results import Live
 from manageout.service.process.files import replace_file
 from manageout.words import said
 
-CONTROL = ("status", "hosts", "clients", "leases", "audit", "sessions", "drops", "nat64")
-"""What is asked on the control socket."""
 MAX_ROWS = 5000
-"""Of one of these answers."""
+"""Of one answer of the control socket."""
 MAX_MEMBER = 3 * 1024 * 1024
 """Characters of one file in the archive."""
 MAX_TOTAL = 16 * 1024 * 1024
 """Characters of all of them; the last ones are cut."""
 WAIT = 10.0
 """Seconds for one program."""
-
-_SYSCTLS = r"^net\.(ipv[46]|netfilter)\..*(forward|rp_filter|accept_ra|disable|mtu|conntrack_(max|count))"
-_KERNEL = {
-    "links.txt": ("ip", "-details", "-statistics", "link"),
-    "addresses.txt": ("ip", "address"),
-    "routes4.txt": ("ip", "-4", "route", "show", "table", "all"),
-    "routes6.txt": ("ip", "-6", "route", "show", "table", "all"),
-    "rules.txt": ("ip", "rule"),
-    "neighbours.txt": ("ip", "neigh"),
-    "filter.txt": ("nft", "-s", "list", "ruleset"),
-    "sockets.txt": ("ss", "-tulnp"),
-    "sysctl.txt": ("sysctl", "-a", "--pattern", _SYSCTLS),
-    "journal.txt": ("journalctl", "-u", "manageout", "-n", "500", "--no-pager", "-o", "short-iso"),
-}  # fmt: skip
-_FILES = {"resolv.conf": Path("/etc/resolv.conf"), "os-release": Path("/etc/os-release")}
-_README = """manageout {version}, {moment}: what `manageout doctor --save` found on {host}.
-
-Read it with:  manageout doctor THIS_FILE
-
-live.json      what the probes found; the doctor judges it anew
-findings.json  what it said then
-control/       what the daemon told: status, hosts, clients, leases, audit, sessions, drops
-kernel/        links, addresses, routes, packet filter, kernel parameters, journal
-site.toml      the site file; plan.txt what follows from it
-
-Private keys, passwords, tokens and shared keys were removed. Names and addresses of machines were not.
-"""
 
 
 def save(path: Path, wanted: LiveScope, live: Live, found: Sequence[Diagnosis], site_file: Path) -> None:
@@ -82,8 +55,9 @@ def save(path: Path, wanted: LiveScope, live: Live, found: Sequence[Diagnosis], 
 def _members(
     wanted: LiveScope, live: Live, found: Sequence[Diagnosis], site_file: Path
 ) -> Iterator[tuple[str, str]]:
+    holds = tomllib.loads(files("manageout.doctor.look").joinpath("support_bundle.toml").read_text("utf-8"))
     moment = datetime.fromtimestamp(live.taken, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    yield "README.txt", _README.format(version=__version__, moment=moment, host=live.host)
+    yield "README.txt", holds["readme"].format(version=__version__, moment=moment, host=live.host)
     yield live_json.FILE, live_json.to_json(live)
     yield "findings.json", json.dumps([finding._asdict() for finding in found], indent=1)
     yield "versions.txt", _versions()
@@ -91,12 +65,12 @@ def _members(
     if wanted.plan is not None:
         rows = (f"{name}: {value}" for name, value in vars(wanted.plan).items())
         yield "plan.txt", "\n".join(rows) + "\n"
-    for command in CONTROL:
+    for command in holds["control"]:
         yield f"control/{command}.json", _answer(wanted, command)
-    for name, argv in _KERNEL.items():
+    for name, argv in holds["programs"].items():
         yield f"kernel/{name}", _output(argv)
-    for name, file in _FILES.items():
-        yield f"kernel/{name}", _text(file)
+    for name, file in holds["files"].items():
+        yield f"kernel/{name}", _text(Path(file))
 
 
 def _answer(wanted: LiveScope, command: str) -> str:

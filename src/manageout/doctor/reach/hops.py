@@ -21,32 +21,36 @@ RUN_ON = {
 }
 
 
+Row = tuple[str, Verdict, str, str]
+"""What, verdict, words, and the code of the finding that explains a failure."""
+
+
 def hops(reach: ReachFacts) -> list[ReachHop]:
     """Every hop in order; a broken daemon or an unknown manager ends the walk."""
-    found = list(_ends(reach))
-    if any(hop.verdict == "fails" for hop in found):
-        return found
-    return [
-        *found,
-        *_names(reach),
-        *_policy(reach),
-        *_connection(reach),
-        *_forwarding(reach),
-        *_lease(reach),
-        *_isatap(reach),
-    ]
+    ways: dict[Way, Iterator[Row]] = {"both": _both(reach), "lease": _lease(reach), "isatap": _isatap(reach)}
+    found = [ReachHop("both", *row) for row in _ends(reach)]
+    if not any(hop.verdict == "fails" for hop in found):
+        found += [ReachHop(way, *row) for way, rows in ways.items() for row in rows]
+    return found
 
 
-def _ends(reach: ReachFacts) -> Iterator[ReachHop]:
+def _both(reach: ReachFacts) -> Iterator[Row]:
+    yield from _names(reach)
+    yield from _policy(reach)
+    yield from _connection(reach)
+    yield from _forwarding(reach)
+
+
+def _ends(reach: ReachFacts) -> Iterator[Row]:
     if reach.daemon_error:
-        yield ReachHop("both", "daemon", "fails", reach.daemon_error, "REACH-DAEMON-DOWN")
+        yield "daemon", "fails", reach.daemon_error, "REACH-DAEMON-DOWN"
     if reach.host_addresses:
         given = "" if reach.host in reach.host_addresses else f"{reach.host} is "
-        yield ReachHop("both", "manager", "ok", f"{given}{', '.join(reach.host_addresses)}")
+        yield "manager", "ok", f"{given}{', '.join(reach.host_addresses)}", ""
     elif _silent(reach) or _strangers(reach):
-        yield ReachHop("both", "manager", "unseen", f"{reach.host}: {reach.host_error}")
+        yield "manager", "unseen", f"{reach.host}: {reach.host_error}", ""
     else:
-        yield ReachHop("both", "manager", "fails", f"{reach.host}: {reach.host_error}", "REACH-HOST-UNKNOWN")
+        yield "manager", "fails", f"{reach.host}: {reach.host_error}", "REACH-HOST-UNKNOWN"
 
 
 # --- Names ----------------------------------------------------------------------------------------------
@@ -64,19 +68,18 @@ def _strangers(reach: ReachFacts) -> list[DnsAnswer]:
     return [a for a in reach.about(reach.domain, "SOA") if a.rcode and not a.records]
 
 
-def _names(reach: ReachFacts) -> Iterator[ReachHop]:
+def _names(reach: ReachFacts) -> Iterator[Row]:
     if not reach.by_name:
-        yield ReachHop("both", "client's name", "unused", "the client was given by address")
+        yield "client's name", "unused", "the client was given by address", ""
     elif silent := _silent(reach):
-        yield ReachHop("both", "name servers", "fails", "; ".join(silent), "REACH-DNS-SILENT")
+        yield "name servers", "fails", "; ".join(silent), "REACH-DNS-SILENT"
     elif strangers := _strangers(reach):
-        words = "; ".join(answer.quote for answer in strangers)
-        yield ReachHop("both", "name servers", "fails", words, "REACH-DNS-WRONG")
+        yield "name servers", "fails", "; ".join(answer.quote for answer in strangers), "REACH-DNS-WRONG"
     else:
         yield from _records(reach)
 
 
-def _records(reach: ReachFacts) -> Iterator[ReachHop]:
+def _records(reach: ReachFacts) -> Iterator[Row]:
     target = reach.target
     held = (target.lease,) if target.lease and target.lease_state == "held" else ()
     for kind, wanted, lasting in (("A", held, not reach.lease_unused), ("AAAA", target.addresses, True)):
@@ -87,61 +90,54 @@ def _records(reach: ReachFacts) -> Iterator[ReachHop]:
             continue
         if wanted and stale:
             words = f"it holds {', '.join(wanted)}; " + "; ".join(answer.quote for answer in stale)
-            yield ReachHop("both", what, "fails", words, "REACH-NAME-STALE")
+            yield what, "fails", words, "REACH-NAME-STALE"
         elif all(answer.records for answer in answers):
             known = "" if target.connected else "; whether it is right, only the gateway knows"
-            yield ReachHop("both", what, "ok", seen + known)
+            yield what, "ok", seen + known, ""
         elif wanted or target.connected is None:
             yield from _missing(reach, what, kind, seen)
 
 
-def _missing(reach: ReachFacts, what: str, kind: str, seen: str) -> Iterator[ReachHop]:
+def _missing(reach: ReachFacts, what: str, kind: str, seen: str) -> Iterator[Row]:
     """Away from the gateway one of both records is enough: there may be no leases, or no IPv6."""
     other = "AAAA" if kind == "A" else "A"
     if reach.target.connected is None and any(a.records for a in reach.about(reach.target.name, other)):
-        yield ReachHop("both", what, "unseen", f"{seen}; whether there should be one, only the gateway knows")
+        yield what, "unseen", f"{seen}; whether there should be one, only the gateway knows", ""
     else:
-        yield ReachHop("both", what, "fails", seen, "REACH-NAME-MISSING")
+        yield what, "fails", seen, "REACH-NAME-MISSING"
 
 
 # --- Permission and connection --------------------------------------------------------------------------
 
 
-def _policy(reach: ReachFacts) -> Iterator[ReachHop]:
+def _policy(reach: ReachFacts) -> Iterator[Row]:
     if reach.policy is None:
-        yield ReachHop("both", "policy", "unseen", RUN_ON["gateway"])
+        yield "policy", "unseen", RUN_ON["gateway"], ""
     elif reach.policy.fault:
-        yield ReachHop(
-            "both", "policy", "fails", reach.policy.words, f"REACH-POLICY-{reach.policy.fault.upper()}"
-        )
+        yield "policy", "fails", reach.policy.words, f"REACH-POLICY-{reach.policy.fault.upper()}"
     else:
-        yield ReachHop("both", "policy", "ok", reach.policy.words)
+        yield "policy", "ok", reach.policy.words, ""
 
 
-def _connection(reach: ReachFacts) -> Iterator[ReachHop]:
+def _connection(reach: ReachFacts) -> Iterator[Row]:
     target = reach.target
     if reach.certificate:
-        yield ReachHop(
-            "both", "gateway's certificate", "fails", reach.certificate, "REACH-GATEWAY-CERTIFICATE"
-        )
+        yield "gateway's certificate", "fails", reach.certificate, "REACH-GATEWAY-CERTIFICATE"
     if target.connected is None:
-        yield ReachHop("both", "client connected", "unseen", RUN_ON["gateway"])
+        yield "client connected", "unseen", RUN_ON["gateway"], ""
     elif target.connected:
         since = "" if target.quiet is None else f", last heard of {target.quiet:.0f} s ago"
         words = f"{target.name} from {target.peer}{since}: {', '.join(target.addresses)}"
-        yield ReachHop("both", "client connected", "ok", words)
+        yield "client connected", "ok", words, ""
     elif target.refused:
-        yield ReachHop(
-            "both", "client connected", "fails", "; ".join(target.refused), "REACH-CLIENT-CERTIFICATE"
-        )
+        yield "client connected", "fails", "; ".join(target.refused), "REACH-CLIENT-CERTIFICATE"
     elif not target.known:
         words = f"no client of that name has been here: {target.name}"
-        yield ReachHop("both", "client connected", "fails", words, "REACH-CLIENT-UNKNOWN")
+        yield "client connected", "fails", words, "REACH-CLIENT-UNKNOWN"
     else:
         lease = f"; its lease {target.lease} is kept for it" if target.lease_state == "grace" else ""
         last = f", last from {target.peer}" if target.peer else ""
-        yield ReachHop(
-            "both",
+        yield (
             "client connected",
             "fails",
             f"{target.name} is not connected{last}{lease}",
@@ -149,61 +145,59 @@ def _connection(reach: ReachFacts) -> Iterator[ReachHop]:
         )
 
 
-def _forwarding(reach: ReachFacts) -> Iterator[ReachHop]:
+def _forwarding(reach: ReachFacts) -> Iterator[Row]:
     """What the gateway's own questions do not go through."""
     if reach.forwarding:
-        yield ReachHop("both", "forwarding here", "fails", "; ".join(reach.forwarding), "REACH-FORWARDING")
+        yield "forwarding here", "fails", "; ".join(reach.forwarding), "REACH-FORWARDING"
     elif reach.forwarding is not None:
         words = "the kernel forwards, has this gateway's rules, and a route to the client"
-        yield ReachHop("both", "forwarding here", "ok", words)
+        yield "forwarding here", "ok", words, ""
 
 
 # --- The two ways ---------------------------------------------------------------------------------------
 
 
-def _lease(reach: ReachFacts) -> Iterator[ReachHop]:
+def _lease(reach: ReachFacts) -> Iterator[Row]:
     if reach.lease_unused:
-        yield ReachHop("lease", "way by the lease", "unused", reach.lease_unused)
+        yield "way by the lease", "unused", reach.lease_unused, ""
         return
     target = reach.target
     if target.connected:
         if target.lease_state == "held":
-            yield ReachHop("lease", "lease", "ok", f"{target.lease} is held")
+            yield "lease", "ok", f"{target.lease} is held", ""
         else:
             words = f"{target.name} has none: {target.lease_state or 'no pool'}"
-            yield ReachHop("lease", "lease", "fails", words, "REACH-NO-LEASE")
+            yield "lease", "fails", words, "REACH-NO-LEASE"
     yield from _to_lease(reach)
     yield from _path(reach, "lease")
 
 
-def _to_lease(reach: ReachFacts) -> Iterator[ReachHop]:
+def _to_lease(reach: ReachFacts) -> Iterator[Row]:
     way, ping = reach.lease_way, reach.lease_ping
     if way is not None and reach.target.lease_state == "held":
         if not way.device:
-            yield ReachHop("lease", "intranet to gateway", "unseen", "a routed pool: " + RUN_ON["manager"])
+            yield "intranet to gateway", "unseen", "a routed pool: " + RUN_ON["manager"], ""
         elif way.answers:
             words = f"this gateway answers ARP for {reach.target.lease} on {way.device}"
-            yield ReachHop("lease", "intranet to gateway", "ok", words)
+            yield "intranet to gateway", "ok", words, ""
         else:
             words = f"nobody answers ARP for {reach.target.lease} on {way.device}"
-            yield ReachHop("lease", "intranet to gateway", "fails", words, "REACH-LEASE-NO-WAY")
+            yield "intranet to gateway", "fails", words, "REACH-LEASE-NO-WAY"
     elif ping is not None:
         if ping.seconds is not None:
-            yield ReachHop(
-                "lease", "lease answers", "ok", f"ping {ping.target}: {ping.seconds * 1000:.1f} ms"
-            )
+            yield "lease answers", "ok", f"ping {ping.target}: {ping.seconds * 1000:.1f} ms", ""
         elif ping.by and not ping.error.startswith("prohibited"):
             words = f"ping {ping.target}: {ping.by} says {ping.error}"
-            yield ReachHop("lease", "way to the lease", "fails", words, _nobody(reach, "lease", ping.by))
+            yield "way to the lease", "fails", words, _nobody(reach, "lease", ping.by)
 
 
-def _isatap(reach: ReachFacts) -> Iterator[ReachHop]:
+def _isatap(reach: ReachFacts) -> Iterator[Row]:
     if reach.isatap_unused:
-        yield ReachHop("isatap", "way by ISATAP", "unused", reach.isatap_unused)
+        yield "way by ISATAP", "unused", reach.isatap_unused, ""
         return
     if reach.isatap is not None and reach.isatap.allowed and reach.isatap.retires:
         words = f"{', '.join(reach.host_addresses)} is told to let go of ISATAP (manageout retire)"
-        yield ReachHop("isatap", "way by ISATAP", "unused", words)
+        yield "way by ISATAP", "unused", words, ""
         return
     yield from _router_name(reach)
     yield from _router(reach)
@@ -212,7 +206,7 @@ def _isatap(reach: ReachFacts) -> Iterator[ReachHop]:
     yield from _path(reach, "isatap")
 
 
-def _router_name(reach: ReachFacts) -> Iterator[ReachHop]:
+def _router_name(reach: ReachFacts) -> Iterator[Row]:
     if _silent(reach) or _strangers(reach):
         return
     answers = [answer for answer in reach.about(reach.router_name, "A") if answer.rcode]
@@ -221,17 +215,17 @@ def _router_name(reach: ReachFacts) -> Iterator[ReachHop]:
     label = reach.router_name.partition(".")[0].lower()
     stray = [a for a in answers if reach.locators and set(a.records) - set(reach.locators)]
     if lost and label in BLOCKED and lost[0].authoritative:
-        yield ReachHop("isatap", "router's name", "fails", seen, "REACH-ROUTER-BLOCKED")
+        yield "router's name", "fails", seen, "REACH-ROUTER-BLOCKED"
     elif lost:
-        yield ReachHop("isatap", "router's name", "fails", seen, "REACH-ROUTER-NAME")
+        yield "router's name", "fails", seen, "REACH-ROUTER-NAME"
     elif stray:
         words = f"{seen}; the site file says {', '.join(reach.locators)}"
-        yield ReachHop("isatap", "router's name", "fails", words, "REACH-ROUTER-ASTRAY")
+        yield "router's name", "fails", words, "REACH-ROUTER-ASTRAY"
     elif answers:
-        yield ReachHop("isatap", "router's name", "ok", seen)
+        yield "router's name", "ok", seen, ""
 
 
-def _router(reach: ReachFacts) -> Iterator[ReachHop]:
+def _router(reach: ReachFacts) -> Iterator[Row]:
     answer = reach.router
     if answer is None:
         if reach.isatap is None:
@@ -239,103 +233,91 @@ def _router(reach: ReachFacts) -> Iterator[ReachHop]:
         return
     asked = f"{answer.router}, asked by {answer.source or 'this machine'}"
     if answer.advertisement is not None and reach.router_route is False:
-        yield ReachHop(
-            "isatap", "ISATAP router", "fails", f"{asked}: no route to the client", "REACH-NO-ROUTE"
-        )
+        yield "ISATAP router", "fails", f"{asked}: no route to the client", "REACH-NO-ROUTE"
     elif answer.advertisement is not None:
-        yield ReachHop("isatap", "ISATAP router", "ok", f"{asked}: it advertises")
+        yield "ISATAP router", "ok", f"{asked}: it advertises", ""
     elif "does not speak" in answer.error:
-        yield ReachHop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-OFF")
+        yield "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-OFF"
     elif "manager" not in reach.views:
-        yield ReachHop("isatap", "ISATAP router", "unseen", f"it answers managers only: {RUN_ON['router']}")
+        yield "ISATAP router", "unseen", f"it answers managers only: {RUN_ON['router']}", ""
     elif "packet filter" in answer.error:
-        yield ReachHop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-PROTOCOL-41")
+        yield "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-PROTOCOL-41"
     else:
-        yield ReachHop("isatap", "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-SILENT")
+        yield "ISATAP router", "fails", f"{asked}: {answer.error}", "REACH-ROUTER-SILENT"
 
 
-def _beyond(reach: ReachFacts) -> ReachHop:
+def _beyond(reach: ReachFacts) -> Row:
     """The ISATAP router is another machine; the gateway can look through it."""
     ping = reach.beyond
     if ping is not None and ping.seconds is not None:
         words = f"the manager answers a ping to {ping.target} through it"
-        return ReachHop("isatap", "ISATAP router", "ok", words)
+        return "ISATAP router", "ok", words, ""
     if ping is not None and ping.by and ping.error == NO_ROUTE:
         words = f"ping {ping.target}: {ping.by} says {ping.error}"
-        return ReachHop("isatap", "ISATAP router", "fails", words, "REACH-ROUTER-OFF")
+        return "ISATAP router", "fails", words, "REACH-ROUTER-OFF"
     seen = f"ping {ping.target}: {ping.error}; " if ping is not None else ""
-    return ReachHop("isatap", "ISATAP router", "unseen", f"{seen}{RUN_ON['router']}")
+    return "ISATAP router", "unseen", f"{seen}{RUN_ON['router']}", ""
 
 
-def _registered(reach: ReachFacts) -> Iterator[ReachHop]:
+def _registered(reach: ReachFacts) -> Iterator[Row]:
     known = reach.isatap
     assert known is not None, "the caller has looked"
     heard = "never" if known.heard is None else f"{known.heard:.0f} s ago"
     who = ", ".join(reach.host_addresses)
     if not known.allowed:
         words = f"isatap.hosts does not hold {who}; {known.refused} packets of it were refused lately"
-        yield ReachHop("isatap", "ISATAP host allowed", "fails", words, "REACH-ISATAP-HOSTS")
+        yield "ISATAP host allowed", "fails", words, "REACH-ISATAP-HOSTS"
         return
     if not known.ready:
-        yield ReachHop(
-            "isatap", "ISATAP host allowed", "unseen", "the daemon's router is not ready yet: try again"
-        )
+        yield "ISATAP host allowed", "unseen", "the daemon's router is not ready yet: try again", ""
         return
-    yield ReachHop("isatap", "ISATAP host allowed", "ok", f"{who} is in isatap.hosts")
+    yield "ISATAP host allowed", "ok", f"{who} is in isatap.hosts", ""
     if known.answers:
-        yield ReachHop("isatap", "protocol 41", "ok", f"{who} answers through the tunnel")
+        yield "protocol 41", "ok", f"{who} answers through the tunnel", ""
     elif known.answers is None:
-        yield ReachHop("isatap", "protocol 41", "unseen", f"{who} was last heard of {heard}")
+        yield "protocol 41", "unseen", f"{who} was last heard of {heard}", ""
     elif known.heard is None and not reach.lease_unused:
-        words = f"{who} has never been an ISATAP host here, and need not be"
-        yield ReachHop("isatap", "protocol 41", "unused", words)
+        yield "protocol 41", "unused", f"{who} has never been an ISATAP host here, and need not be", ""
     elif known.heard is None:
-        yield ReachHop("isatap", "protocol 41", "fails", f"{who} has never come", "REACH-ISATAP-NEVER")
+        yield "protocol 41", "fails", f"{who} has never come", "REACH-ISATAP-NEVER"
     elif reach.host_echo is not None and reach.host_echo.seconds is not None:
         words = f"{who} answers a ping, but nothing through the tunnel; last heard of there {heard}"
-        yield ReachHop("isatap", "protocol 41", "fails", words, "REACH-PROTOCOL-41")
+        yield "protocol 41", "fails", words, "REACH-PROTOCOL-41"
     else:
         words = f"{who} answers neither a ping nor through the tunnel; last heard of {heard}"
-        yield ReachHop("isatap", "protocol 41", "unseen", words)
+        yield "protocol 41", "unseen", words, ""
 
 
 # --- Packet filter, size, and what the client says ------------------------------------------------------
 
 
-def _path(reach: ReachFacts, way: Way) -> Iterator[ReachHop]:
+def _path(reach: ReachFacts, way: Way) -> Iterator[Row]:
     for refused in reach.filters:
         if refused.way == way:
-            yield ReachHop(
-                way, "packet filter here", "fails", f"{refused.packet}: {refused.rule}", "REACH-FILTER"
-            )
+            yield "packet filter here", "fails", f"{refused.packet}: {refused.rule}", "REACH-FILTER"
     for each, path in reach.paths:
         if each in (way, "both"):
             yield _size(way, path)
     answers = [answer for answer in reach.answers if answer.way == way]
     for answer in answers:
-        yield _answered(reach, way, answer)
+        verdict, words, code = _said(reach, answer)
+        now = f"; now: {'; '.join(reach.sessions)}" if reach.sessions and verdict == "ok" else ""
+        yield "client answers", verdict, f"asked by {answer.asked_as}: {words}{now}", code
     if not answers and reach.target.connected is not False:
         forbidden = reach.policy is not None and reach.policy.fault
         here = "run this as root, or on the manager" if "gateway" in reach.views else RUN_ON["manager"]
-        words = "not tried: the policy forbids it" if forbidden else here
-        yield ReachHop(way, "client answers", "unseen", words)
+        yield "client answers", "unseen", "not tried: the policy forbids it" if forbidden else here, ""
 
 
-def _size(way: Way, path: PathMtu) -> ReachHop:
+def _size(way: Way, path: PathMtu) -> Row:
     needed = LARGE[way]
     if path.mtu is None:
-        return ReachHop(way, "large packets", "unseen", f"{path.target}: {path.error}")
+        return "large packets", "unseen", f"{path.target}: {path.error}", ""
     words = f"to {path.target}: {path.mtu} bytes are answered"
     if path.black_hole and path.mtu < needed:
         more = f"{words}, {path.first} are not, and nobody says so; {needed} are needed"
-        return ReachHop(way, "large packets", "fails", more, "REACH-MTU")
-    return ReachHop(way, "large packets", "ok", words)
-
-
-def _answered(reach: ReachFacts, way: Way, answer: ClientAnswer) -> ReachHop:
-    verdict, words, code = _said(reach, answer)
-    sessions = f"; now: {'; '.join(reach.sessions)}" if reach.sessions and verdict == "ok" else ""
-    return ReachHop(way, "client answers", verdict, f"asked by {answer.asked_as}: {words}{sessions}", code)
+        return "large packets", "fails", more, "REACH-MTU"
+    return "large packets", "ok", words, ""
 
 
 def _said(reach: ReachFacts, answer: ClientAnswer) -> tuple[Verdict, str, str]:

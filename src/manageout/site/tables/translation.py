@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
@@ -69,6 +70,21 @@ class ManagerTable(types.TomlTable):
     """Certificate names (with * and ?) of the clients."""
     services: Annotated[tuple[types.Service, ...], Field(min_length=1)]
     """What may be opened: ``tcp/3389``, ``tcp/5985-5986``, ``icmp``, ``any``."""
+
+    def calls(self, identity: str) -> bool:
+        """Whether it lets somebody call the client of that certificate name."""
+        return any(fnmatchcase(identity.lower(), pattern.lower()) for pattern in self.to)
+
+    def allows(self, protocol: str, port: int) -> bool:
+        """Whether it lets them open this; port 0: a protocol without ports, or any of them."""
+        for service in self.services:
+            kind, _, ports = service.partition("/")
+            first, _, last = ports.partition("-")
+            if kind == "any" or (
+                kind == protocol and (not ports or int(first) <= port <= int(last or first))
+            ):
+                return True
+        return False
 
 
 class PolicyTable(types.TomlTable):
