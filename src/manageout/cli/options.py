@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator
-from functools import cache, reduce
+from functools import cache, reduce, wraps
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,22 @@ _TYPES = {
 def options(name: str, **types: Callable[[str], Any]) -> Callable[[common.Decorated], common.Decorated]:
     """The options of the table ``name``, as one decorator; ``types``: that it names, and only this command has."""
     return common.together(*_of(name, types))
+
+
+def taking(
+    name: str, make: Callable[..., Any], *given: str
+) -> Callable[[common.Decorated], Callable[..., Any]]:
+    """What ``make`` returns for these options, as far as a command has them, is its parameter ``name`` instead."""
+
+    def decorate(command: common.Decorated) -> Callable[..., Any]:
+        @wraps(command)
+        def with_it(*arguments: Any, **others: Any) -> Any:
+            mine = {option: others.pop(option) for option in given if option in others}
+            return command(*arguments, **{name: make(**mine)}, **others)
+
+        return with_it
+
+    return decorate
 
 
 @cache

@@ -138,58 +138,41 @@ def figures(found: Iterable[Watched]) -> dict[str, int]:
     }
 
 
-class _Host:
-    def __init__(
-        self,
-        ipv4: str,
-        member: Member,
-        host: HostRow | None,
-        verdict: HostVerdict | None,
-        kept: Baseline | None,
-    ) -> None:
-        self.ipv4, self.member, self.kept = ipv4, member, kept
-        self.opened = verdict["opens"] if verdict else []
-        self.name = (host and host["name"]) or (verdict["name"] if verdict else "")
-        self.packets = host["rx_packets"] if host else 0
-        self.last_packet = host["last_packet"] if host else 0.0
-        self.last_rs = host["last_rs"] if host else 0.0
-        self.settled = member.since + SETTLE
+class _Host(NamedTuple):
+    ipv4: str
+    member: Member
+    host: HostRow | None
+    verdict: HostVerdict | None
+    kept: Baseline | None
 
     def watched(self, usage: Sequence[Usage], drops: Iterable[DropRow], now: float) -> Watched:
+        host, verdict, settled = self.host, self.verdict, self.member.since + SETTLE
         before, after = self._split(usage)
-        packets = max(0, self.packets - (self.kept["packets"] if self.kept else 0))
-        still = tuple(flow for flow in after if flow.way == ISATAP and flow.last > self.settled)
-        last = self.last_packet
-        fails = tuple(flow for flow in after if self._fails(flow, before))
+        packets = max(0, (host["rx_packets"] if host else 0) - (self.kept["packets"] if self.kept else 0))
+        last = host["last_packet"] if host else 0.0
+        still = tuple(flow for flow in after if flow.way == ISATAP and flow.last > settled)
+        fails = tuple(flow for flow in after if _fails(flow, before))
         past = [flow for flow in after if flow.last <= now + SKEW]  # the future speaks against, never for
         served = tuple(flow for flow in past if flow.way != ISATAP and flow.calls > flow.unanswered)
-        used = {(each["client"], each["protocol"], each["port"]) for each in self.opened}
-        reasons = [
+        opened = verdict["opens"] if verdict else []
+        used = {(each["client"], each["protocol"], each["port"]) for each in opened}
+        refused = tuple(
             f"{row['reason']} ({row['count']})"
             for row in drops
-            if row["source"] == self.ipv4 and (row["last"] or 0) > self.settled
-        ]
-        return Watched(
-            self.ipv4,
-            self.name,
-            self.member.wave,
-            self.member.since,
-            self._state(packets, last, bool(still), bool(past), now),
-            packets,
-            last,
-            still,
-            served,
-            fails,
-            tuple(reasons),
-            len(used - {flow[1:4] for flow in after}),
+            if row["source"] == self.ipv4 and (row["last"] or 0) > settled
         )
+        name = (host and host["name"]) or (verdict["name"] if verdict else "")
+        sends = bool(still) or (packets > 0 and last > settled)
+        state = HostState.SENDS if sends else self._state(bool(past), now)
+        untried = len(used - {flow[1:4] for flow in after})
+        member = (self.member.wave, self.member.since)
+        return Watched(self.ipv4, name, *member, state, packets, last, still, served, fails, refused, untried)
 
-    def _state(self, packets: int, last: float, still: bool, active: bool, now: float) -> HostState:
-        if still or (packets and last > self.settled):
-            return HostState.SENDS
-        if now < self.settled:
+    def _state(self, active: bool, now: float) -> HostState:
+        """Of a host that does not send by ISATAP any more."""
+        if now < self.member.since + SETTLE:
             return HostState.TOLD
-        signs = (last, self.last_rs)
+        signs = (self.host["last_packet"], self.host["last_rs"]) if self.host else ()
         alive = any(self.member.since <= sign <= now + SKEW for sign in signs)
         return HostState.LET_GO if alive or active else HostState.SILENT
 
@@ -218,8 +201,9 @@ class _Host:
         flows = [Flow(*key, *sums) for key, sums in sorted(after.items())]
         return {each: (before[each, True], before[each, False]) for each in services}, flows
 
-    def _fails(self, flow: Flow, before: Mapping[Service, tuple[int, int]]) -> bool:
-        """Unanswered now; what was not answered before either is no fault of the retirement."""
-        calls, unanswered = before.get((flow.client, flow.protocol, flow.port), (0, 0))
-        was_well = not calls or unanswered < HALF * calls
-        return flow.unanswered >= HALF * flow.calls and flow.unanswered > 0 and was_well
+
+def _fails(flow: Flow, before: Mapping[Service, tuple[int, int]]) -> bool:
+    """Unanswered now; what was not answered before either is no fault of the retirement."""
+    calls, unanswered = before.get((flow.client, flow.protocol, flow.port), (0, 0))
+    was_well = not calls or unanswered < HALF * calls
+    return flow.unanswered >= HALF * flow.calls and flow.unanswered > 0 and was_well

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import click
 import dns.exception
 import dns.name
 
+from manageout.cli.options import taking
 from manageout.cli.show.options import DEFAULT_CONFIG
 from manageout.doctor.diagnosis import Diagnosis
 from manageout.doctor.facts import Facts
@@ -65,16 +64,7 @@ class ThisMachine:
             return None
 
 
-def with_machine(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config``, ``--runtime-dir`` and ``--server`` of what looks at this machine; it gets a ``machine``."""
-
-    @functools.wraps(command)
-    def looking(
-        *arguments: Any, file: Path | None, runtime_dir: Path | None, servers: tuple[str, ...], **others: Any
-    ) -> Any:
-        return command(*arguments, machine=ThisMachine(file, runtime_dir, servers), **others)
-
-    return looking
+with_machine = taking("machine", ThisMachine, "file", "runtime_dir", "servers")
 
 
 def wanted(

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import pwd
 import socket
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
+from manageout.cli.options import taking
 from manageout.retire.retirement import Retirement
-
-STEP_OPTIONS = ("state_dir", "runtime_dir", "usage", "force")
-
-
-def with_retirement(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config``, ``--state-dir``, and of ``--runtime-dir``, ``--usage`` and ``--force`` what the command has, as a
-    :class:`Retirement`."""
-
-    @functools.wraps(command)
-    def retiring(file: Path, **others: Any) -> Any:
-        given = {name: others.pop(name) for name in STEP_OPTIONS if name in others}
-        return command(Retirement.read(file, who(), **given), **others)
-
-    return retiring
 
 
 def who() -> str:
@@ -36,3 +19,11 @@ def who() -> str:
         except KeyError:
             name = str(os.getuid())
     return f"{name}@{socket.gethostname()}"
+
+
+with_retirement = taking(
+    "retirement",
+    lambda **given: Retirement.read(by=who(), **given),
+    *("file", "state_dir", "runtime_dir", "usage", "force"),
+)
+"""``--config``, ``--state-dir``, and of ``--runtime-dir``, ``--usage`` and ``--force`` what the command has."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
-from manageout.cli.options import options
+from manageout.cli.options import options, taking
 from manageout.cli.show.table import COLUMNS
 from manageout.directory.ad.domain import Domain
 from manageout.rollout import publish as active_directory
@@ -40,14 +39,7 @@ class Controller(NamedTuple):
         return Domain(name, self.server, self.user, password)
 
 
-def with_controller(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--server`` and ``--user``, which the command gets as a ``controller``."""
-
-    @functools.wraps(command)
-    def controlled(*arguments: Any, server: str, user: str, **others: Any) -> Any:
-        return command(*arguments, controller=Controller(server, user), **others)
-
-    return controlled
+with_controller = taking("controller", Controller, "server", "user")
 
 
 @click.command("status")
