@@ -5,12 +5,15 @@ One content, two forms: a page that stands alone, and Markdown.
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from manageout.retire.chart import Line, Mark, chart
 from manageout.retire.rows import HostVerdict, OpenedService, services
@@ -30,15 +33,6 @@ SHOWN = 500
 """Hosts in the table; the rest is counted."""
 WEEK = 7
 _MARKED = (RetireStep.PILOT, RetireStep.FORWARD, RetireStep.REMOVE, RetireStep.UNDO)
-
-_WORDS = {
-    Phase.NOT_BEGUN: "The retirement has not begun.",
-    Phase.COUNTED: "The hosts are counted; nothing has been changed.",
-    Phase.JUDGED: "The hosts are counted and judged; at present nothing is changed.",
-    Phase.PILOT: "A part of the hosts has been told to let go of ISATAP.",
-    Phase.RETIRED: "All hosts have been told to let go of ISATAP; names and policies are still there.",
-    Phase.REMOVED: "All hosts have been told to let go of ISATAP; names and policies are removed.",
-}
 
 
 class Report(NamedTuple):
@@ -98,23 +92,32 @@ def html(report: Report) -> str:
     return page.replace("@TITLE@", escape(_title(report))).replace("@BODY@", "\n".join(body))
 
 
+@cache
+def _texts() -> dict[str, Any]:
+    return tomllib.loads(files("manageout.retire").joinpath("report.toml").read_text("utf-8"))
+
+
+def _said(name: str, **words: object) -> str:
+    return str(_texts()["words"][name].format(**words))
+
+
+def _table(name: str, rows: Rows, **words: object) -> ReportTable:
+    found = _texts()["tables"][name]
+    return ReportTable(found["title"], found["words"].format(**words), found["headings"], rows)
+
+
 def _title(report: Report) -> str:
-    return f"Retirement of ISATAP: {report.site}"
+    return _said("title", site=report.site)
 
 
 def _summary(report: Report) -> Iterator[str]:
-    yield f"Made {_moment(report.made)}. {_WORDS[report.phase]}"
-    sums = figures(report.watched)
+    yield _said("made", moment=_moment(report.made), phase=_texts()["phases"][report.phase])
     if report.watched:
-        yield (
-            f"{counted(sums['hosts'], 'host')} told to let go. Have let go: {sums['let_go']}; still sending by "
-            f"ISATAP: {sums['still_sends']}; not heard of since: {sums['not_heard']}; being told at this moment: "
-            f"{sums['being_told']}. Reached clients another way since: {sums['served']}; with something that fails "
-            f"now and worked before: {sums['failing']}."
-        )
+        sums = figures(report.watched)
+        yield _said("told", **sums | {"hosts": counted(sums["hosts"], "host")})
     if report.router_fault:
-        yield f"The router could not be asked for this report: {report.router_fault}."
-    yield "One command, manageout retire undo, brings everything back as it was before the pilot."
+        yield _said("router", fault=report.router_fault)
+    yield _said("undo")
 
 
 def _tables(report: Report) -> Iterator[ReportTable]:
@@ -140,32 +143,23 @@ def _figures(report: Report) -> ReportTable:
                 for name, value in first.items()
             ]
     rows += _a_day(report)
-    words = (
-        "Before: the first census and judgement, and calls until the pilot. Now: the latest, and calls since."
-    )
-    return ReportTable("Figures before and now", words, ("", "Before", "Now"), rows)
+    return _table("figures", rows)
 
 
 def _a_day(report: Report) -> Iterator[list[str]]:
     """Calls and callers on an average day when calls were recorded, until the first change and since the last."""
-    changes = [
-        entry.at
-        for entry in report.entries
-        if entry.step in (RetireStep.PILOT, RetireStep.FORWARD, RetireStep.UNDO)
-    ]
+    steps = (RetireStep.PILOT, RetireStep.FORWARD, RetireStep.UNDO)
+    changes = [int(entry.at // DAY) for entry in report.entries if entry.step in steps]
     looked = _looked(report.runs)
     if not looked:
         return
-    first, last = (int(changes[0] // DAY), int(changes[-1] // DAY)) if changes else (max(looked) + 1, None)
+    first, last = (changes[0], changes[-1]) if changes else (max(looked) + 1, None)
     before = [day for day in looked if day < first] or [day for day in looked if day == first]
     after = [day for day in looked if last is not None and day > last][-WEEK:]
-    reads: tuple[tuple[str, Callable[[Day], int]], ...] = (
-        ("callers a day", lambda day: day.managers),
-        ("calls a day", lambda day: day.calls),
-    )
     for way, words, _, _ in WAYS:
-        for title, read in reads:
-            yield [f"{title}, by {words}", _mean(report, way, before, read), _mean(report, way, after, read)]
+        for title, read in (("callers", attrgetter("managers")), ("calls", attrgetter("calls"))):
+            means = [_mean(report, way, days, read) for days in (before, after)]
+            yield [f"{title} a day, by {words}", *means]
 
 
 def _mean(report: Report, way: str, days: Sequence[int], read: Callable[[Day], int]) -> str:
@@ -213,9 +207,7 @@ def _hosts(report: Report) -> ReportTable:
         for each in found[:SHOWN]
     ]
     more = f" {len(found) - SHOWN} more are not listed." if len(found) > SHOWN else ""
-    words = f"What fails first, then who still sends, who was not heard, who let go. In brackets: connections.{more}"
-    heads = ("Host", "Chosen as, since", "State", "Opened before", "Served now", "Fails")
-    return ReportTable("Hosts that were told", words, heads, rows)
+    return _table("hosts", rows, more=more)
 
 
 def _callers(report: Report) -> ReportTable:
@@ -226,18 +218,12 @@ def _callers(report: Report) -> ReportTable:
             _named(row["name"], row["ipv4"]),
             str(row["calls"]),
             _services(row["opens"]),
-            {"nothing": "NOTHING YET", "native": "native IPv6", "lease": "lease (NAT46)"}.get(
-                row["serves"], row["serves"]
-            ),
+            _texts()["then"].get(row["serves"], row["serves"]),
             "; ".join(row["blockers"][:2]) if row["serves"] == "nothing" else "",
         ]
         for row in callers[:SHOWN]
     ]
-    words = (
-        f"{counted(len(callers), 'host')} opened connections to clients by ISATAP, and what serves them then."
-    )
-    heads = ("Host", "Calls", "Opens", "Then by", "In the way")
-    return ReportTable("Who calls clients by ISATAP", words, heads, rows)
+    return _table("callers", rows, hosts=counted(len(callers), "host"))
 
 
 def _services(opens: list[OpenedService]) -> str:
@@ -258,8 +244,7 @@ def _timeline(report: Report) -> ReportTable:
         for entry in report.entries
     ]
     forced = sum(1 for entry in report.entries if entry.forced)
-    words = f"{counted(len(rows), 'step')}; {forced or 'none'} forced before the evidence was old enough."
-    return ReportTable("What was done", words, ("When", "Step", "By", "Phase after it", "Figures"), rows)
+    return _table("timeline", rows, steps=counted(len(rows), "step"), forced=forced or "none")
 
 
 # --- The chart --------------------------------------------------------------------------------------------
@@ -268,26 +253,21 @@ def _timeline(report: Report) -> ReportTable:
 def _chart(report: Report) -> str:
     looked = _looked(report.runs)
     if not looked:
-        return "<p>There is no record of calls to draw.</p>"
+        return f"<p>{_said('no-chart')}</p>"
     first, last = looked[0], looked[-1]
     seen = set(looked)
     counts = {(day.day, day.way): day.managers for day in report.days}
-    lines = [
-        Line(
-            words,
-            colour,
-            dash,
-            [float(counts.get((day, way), 0)) if day in seen else None for day in range(first, last + 1)],
-        )
-        for way, words, colour, dash in WAYS
-    ]
+
+    def values(way: str) -> list[float | None]:
+        return [float(counts.get((day, way), 0)) if day in seen else None for day in range(first, last + 1)]
+
+    lines = [Line(words, colour, dash, values(way)) for way, words, colour, dash in WAYS]
     marks = [
         Mark(entry.at, str(entry.figures.get("chosen", "")) or entry.step)
         for entry in report.entries
         if entry.step in _MARKED and entry.at // DAY >= first
     ]
-    span = duration((last - first + 1) * DAY)
-    what = f"Hosts that opened connections to clients, each day of {span}, by ISATAP, lease and native IPv6"
+    what = _said("chart", span=duration((last - first + 1) * DAY))
     legend = "".join(
         f'<span><svg width="28" height="8"><line x1="0" x2="28" y1="4" y2="4" stroke="{line.colour}" '
         f'stroke-width="2" stroke-dasharray="{line.dash}"/></svg> {escape(line.name)}</span>'
