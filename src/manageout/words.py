@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -40,3 +42,12 @@ def day(moment: float) -> str:
         return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError, OSError):
         return f"{moment:g}"
+
+
+@cache
+def toml_of(package: str, file: str) -> dict[str, Any]:
+    """A file of texts beside the code of a package; read when it is first wanted."""
+    import tomllib
+    from importlib.resources import files
+
+    return tomllib.loads(files(package).joinpath(file).read_text("utf-8"))

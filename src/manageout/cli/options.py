@@ -5,16 +5,16 @@ Those of commands that read stand in :mod:`manageout.cli.show.options`: such com
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
-from functools import cache, reduce, wraps
-from importlib.resources import files
+from functools import reduce, wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import click
 
 from manageout.cli.show import options as common
+from manageout.words import toml_of
 
 Table = dict[str, Any]
 Types = dict[str, Callable[[str], Any]]
@@ -38,10 +38,9 @@ def options(name: str, **types: Callable[[str], Any]) -> Callable[[common.Decora
     return common.together(*_of(name, types))
 
 
-def taking(
-    name: str, make: Callable[..., Any], *given: str
-) -> Callable[[common.Decorated], Callable[..., Any]]:
-    """What ``make`` returns for these options, as far as a command has them, is its parameter ``name`` instead."""
+def taking(name: str, make: Callable[..., Any]) -> Callable[[common.Decorated], Callable[..., Any]]:
+    """Options that ``make`` takes, as far as a command has them, become its parameter ``name``: what that returns."""
+    given = tuple(signature(make).parameters)
 
     def decorate(command: common.Decorated) -> Callable[..., Any]:
         @wraps(command)
@@ -54,13 +53,8 @@ def taking(
     return decorate
 
 
-@cache
-def _tables() -> Table:
-    return tomllib.loads(files("manageout.cli").joinpath("options.toml").read_text("utf-8"))
-
-
 def _of(name: str, types: Types) -> Iterator[Callable[[Any], Any]]:
-    table: Table = reduce(dict.__getitem__, name.split("."), _tables())
+    table: Table = reduce(dict.__getitem__, name.split("."), toml_of("manageout.cli", "options.toml"))
     for words, entry in table.items():
         if entry == "shared":
             yield from [_COMMON[words]] if words in _COMMON else _of(f"shared.{words}", types)

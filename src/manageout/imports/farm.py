@@ -6,10 +6,8 @@ Read is what an ISATAP router before the farm must know; everything else is name
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.resources import files
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
@@ -22,6 +20,7 @@ from manageout.errors import ManageoutError
 from manageout.imports import domain as farm_domain
 from manageout.imports.names import FarmNames, Row, texts
 from manageout.windows.text import any_address, ipv6_address, ipv6_network
+from manageout.words import toml_of
 
 LINK_LOCAL = IPv6Network("fe80::/10")
 DNS64_SUBNET = 0x3333
@@ -30,11 +29,7 @@ MAX_MAPPINGS = 64
 """Prefixes of NAT64; a farm has one."""
 
 _PROPERTIES = frozenset(
-    word
-    for words in tomllib.loads(
-        files("manageout.imports").joinpath("properties.toml").read_text("utf-8")
-    ).values()
-    for word in words
+    word for words in toml_of("manageout.imports", "properties.toml").values() for word in words
 )
 """Those that are known, used or not."""
 _NAMES = (

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from importlib.resources import files
+from manageout.words import toml_of
 
 
 def phrase(name: str, /, **words: object) -> str:
     """The text of that name with its words."""
-    return _texts()[name].format(**words)
-
-
-@cache
-def _texts() -> dict[str, str]:
-    return tomllib.loads(files("manageout.imports").joinpath("texts.toml").read_text("utf-8"))
+    return str(toml_of("manageout.imports", "texts.toml")[name].format(**words))

@@ -5,15 +5,14 @@ One content, two forms: a page that stands alone, and Markdown.
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import partial
 from html import escape
 from importlib.resources import files
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from manageout.retire.chart import Line, Mark, chart
 from manageout.retire.rows import HostVerdict, OpenedService, services
@@ -21,7 +20,7 @@ from manageout.retire.watch import HostState, Watched, figures
 from manageout.service.state.retire import LoggedStep
 from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.service.state.usage import DAY, Day, Usage
-from manageout.words import counted, duration
+from manageout.words import counted, duration, toml_of
 
 ISATAP = "ISATAP"
 WAYS = (
@@ -92,9 +91,7 @@ def html(report: Report) -> str:
     return page.replace("@TITLE@", escape(_title(report))).replace("@BODY@", "\n".join(body))
 
 
-@cache
-def _texts() -> dict[str, Any]:
-    return tomllib.loads(files("manageout.retire").joinpath("report.toml").read_text("utf-8"))
+_texts = partial(toml_of, "manageout.retire", "report.toml")
 
 
 def _said(name: str, **words: object) -> str:

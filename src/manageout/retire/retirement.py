@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -56,17 +59,17 @@ class Retirement:
     def read(
         cls,
         file: Path,
-        by: str,
+        by: str = "",
         *,
         state_dir: Path | None = None,
         runtime_dir: Path | None = None,
         usage: tuple[Path, ...] = (),
         force: bool = False,
     ) -> Retirement:
-        """By the site file, but for what is given. Raises :class:`ManageoutError`."""
+        """By the site file, but for what is given; ``by`` whoever runs this. Raises :class:`ManageoutError`."""
         site, plan = read_site(file)
         store = RetireStore(state_dir or site.daemon.state_dir)
-        return cls(site, plan, store, runtime_dir or site.daemon.runtime_dir, usage, force, by)
+        return cls(site, plan, store, runtime_dir or site.daemon.runtime_dir, usage, force, by or who())
 
     @property
     def evidence_age(self) -> float:
@@ -120,3 +123,14 @@ class Retirement:
                     f"the router has not taken it up in {PATIENCE:.0f} s: see `manageout status` and its log"
                 )
             time.sleep(0.1)
+
+
+def who() -> str:
+    """Who runs this command, for the log: ``anna@router``, also behind sudo."""
+    name = os.environ.get("SUDO_USER", "")
+    if not name:
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from manageout.cli.options import _tables, options
+from manageout.cli.options import options, taking
+from manageout.words import toml_of
 from tests.tools.commands import run
 
 CODE = Path(__file__).parents[3] / "src" / "manageout" / "cli"
@@ -26,9 +27,9 @@ def test_each_table_is_that_of_one_command() -> None:
     used = [
         name for path in CODE.rglob("*.py") for name in re.findall(r'@options\("([\w.-]+)"', path.read_text())
     ]
-    assert sorted({*used} - {"rollout.machines"}) == sorted(tables(_tables())), (
-        "a table that nobody reads, or none"
-    )
+    assert sorted({*used} - {"rollout.machines"}) == sorted(
+        tables(toml_of("manageout.cli", "options.toml"))
+    ), "a table that nobody reads, or none"
 
 
 def test_flags_numbers_and_shared_options() -> None:
@@ -55,3 +56,17 @@ def test_a_type_that_only_one_command_has() -> None:
         click.echo(f"{prefix} {as_json}")
 
     assert run(command, "--prefix", "fd12::/64").output == "FD12::/64 False\n"
+
+
+def test_what_options_make_is_one_parameter_and_what_a_command_lacks_has_its_default() -> None:
+    def joined(cert: str, key: str = "none") -> str:
+        return f"{cert}+{key}"
+
+    @click.command()
+    @click.option("--cert")
+    @click.option("--other")
+    @taking("pair", joined)
+    def command(pair: str, other: str) -> None:
+        click.echo(f"{pair} {other}")
+
+    assert run(command, "--cert", "a", "--other", "b").output == "a+none b\n"

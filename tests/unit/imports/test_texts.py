@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from manageout.imports.texts import _texts, phrase
+from manageout.imports.texts import phrase
+from manageout.words import toml_of
 
 CODE = Path(__file__).parents[3] / "src" / "manageout" / "imports"
 
@@ -16,7 +17,7 @@ def test_texts_are_those_that_are_said() -> None:
     said = {
         name for path in CODE.glob("*.py") for name in re.findall(r'phrase\("([\w-]+)"', path.read_text())
     }
-    assert said == set(_texts())
+    assert said == set(toml_of("manageout.imports", "texts.toml"))
 
 
 def test_what_a_server_says_is_no_template() -> None:

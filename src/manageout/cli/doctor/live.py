@@ -64,7 +64,7 @@ class ThisMachine:
             return None
 
 
-with_machine = taking("machine", ThisMachine, "file", "runtime_dir", "servers")
+with_machine = taking("machine", ThisMachine)
 
 
 def wanted(

@@ -39,7 +39,7 @@ class Controller(NamedTuple):
         return Domain(name, self.server, self.user, password)
 
 
-with_controller = taking("controller", Controller, "server", "user")
+with_controller = taking("controller", Controller)
 
 
 @click.command("status")

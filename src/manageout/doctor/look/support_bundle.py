@@ -12,11 +12,9 @@ import platform
 import shutil
 import subprocess
 import time
-import tomllib
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from manageout.doctor.report import live_json
 from manageout.errors import ManageoutError
 from manageout.service.probe.results import Live
 from manageout.service.process.files import replace_file
-from manageout.words import said
+from manageout.words import said, toml_of
 
 MAX_ROWS = 5000
 """Of one answer of the control socket."""
@@ -55,7 +53,7 @@ def save(path: Path, wanted: LiveScope, live: Live, found: Sequence[Diagnosis], 
 def _members(
     wanted: LiveScope, live: Live, found: Sequence[Diagnosis], site_file: Path
 ) -> Iterator[tuple[str, str]]:
-    holds = tomllib.loads(files("manageout.doctor.look").joinpath("support_bundle.toml").read_text("utf-8"))
+    holds = toml_of("manageout.doctor.look", "support_bundle.toml")
     moment = datetime.fromtimestamp(live.taken, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     yield "README.txt", holds["readme"].format(version=__version__, moment=moment, host=live.host)
     yield live_json.FILE, live_json.to_json(live)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 
 from manageout.doctor.rules.catalogue import RULES
 from manageout.doctor.rules.rule import Rule
-
-_FOLDER = files("manageout.doctor.report")
+from manageout.words import toml_of
 
 
 def troubleshooting_text() -> str:
     """Markdown: every rule by theme, with severity, cause, remedy and what it hides."""
-    told = tomllib.loads(_FOLDER.joinpath("page.toml").read_text("utf-8"))
-    parts = [_FOLDER.joinpath("page.md").read_text("utf-8")]
+    told = toml_of("manageout.doctor.report", "page.toml")
+    parts = [files("manageout.doctor.report").joinpath("page.md").read_text("utf-8")]
     for title, themes in told["themes"].items():
         parts.append(f"## {title}\n")
         parts += [_rule(rule, told["programs"]) for rule in RULES.values() if rule.theme in themes]

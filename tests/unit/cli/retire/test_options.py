@@ -8,8 +8,8 @@ import click
 import pytest
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import who, with_retirement
-from manageout.retire.retirement import Retirement
+from manageout.cli.retire.options import with_retirement
+from manageout.retire.retirement import Retirement, who
 from tests.tools.commands import run
 
 SITE = """
