@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from manageout.wire.address import ISATAP_IDS
+from manageout.words import toml_of
 
 TRANSITION = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
 IPHTTPS = rf"{TRANSITION}\IPHTTPS\IPHTTPSInterface"
@@ -76,22 +77,10 @@ class Policy(NamedTuple):
 
 def isatap_managers(name: str, router: str, *, on: bool = True) -> Policy:
     """ISATAP on for chosen machines, with a router name of their own; or off for them."""
-    state = Value(
-        TRANSITION,
-        "ISATAP_State",
-        "Enabled" if on else "Disabled",
-        "Since Windows 10 1703 'Default' means off" if on else "Takes the ISATAP interfaces away",
-    )
     if not on:
-        return Policy(name, "Turns ISATAP off.", (state,), transition=True)
-    router_value = Value(
-        TRANSITION,
-        "ISATAP_RouterName",
-        router,
-        "A name that only these machines look for; the bare 'isatap' would catch every machine",
-    )
+        return Policy(name, "Turns ISATAP off.", _values(TRANSITION, "isatap-off"), transition=True)
     about = f"Makes its members ISATAP hosts of the router {router}."
-    return Policy(name, about, (state, router_value), transition=True)
+    return Policy(name, about, _values(TRANSITION, "isatap-on", router=router), transition=True)
 
 
 def firewall_rules(
@@ -145,16 +134,11 @@ def remote_clients(
     Without namespaces there is no name rule at all: any, even an exemption, silences those that others have set.
     """
     spaces = list(dict.fromkeys(namespaces))
-    values = [
-        Value(IPHTTPS, "IPHTTPS_ClientUrl", url, "Our gateway; the name must be the one in its certificate"),
-        Value(IPHTTPS, "IPHTTPS_ClientState", 2, "2: on, also where a direct path might exist"),
-    ]
-    for namespace in spaces:
-        values += _nrpt(f".{namespace.strip('.')}", dns, f"Names in {namespace} are asked of the gateway")
-    for exemption in dict.fromkeys(exempt if spaces else ()):
-        values += _nrpt(
-            exemption.strip("."), "", f"{exemption} is asked of the local resolver, as if not connected"
-        )
+    values = [*_values(IPHTTPS, "iphttps-on", url=url)]
+    for each in spaces:
+        values += _nrpt("name-rule", each, f".{each.strip('.')}", dns=dns)
+    for each in dict.fromkeys(exempt if spaces else ()):
+        values += _nrpt("name-exemption", each, each.strip("."))
     if location:
         reason = "Answers only inside; then the name rules are off"
         values.append(Value(CONNECTIVITY, "DomainLocationDeterminationUrl", location, reason))
@@ -167,23 +151,26 @@ def remote_clients(
 
 def remote_clients_off(name: str) -> Policy:
     """The same turned off: IP-HTTPS disabled; without the other values Windows resolves names as before."""
-    values = (Value(IPHTTPS, "IPHTTPS_ClientState", 3, "3: off"),)
+    values = _values(IPHTTPS, "iphttps-off")
     return Policy(name, "Disconnects its members from the gateway.", values, transition=True)
 
 
-def _nrpt(namespace: str, dns: str, reason: str) -> list[Value]:
-    """One rule; an empty server list is an exemption."""
+def _nrpt(kind: str, name: str, namespace: str, dns: str = "") -> tuple[Value, ...]:
+    """One rule."""
     key = rf"{NRPT}\{{{str(uuid.uuid5(_OWN, namespace)).upper()}}}"
-    return [
-        Value(key, "Version", 1, reason),
-        Value(key, "ConfigOptions", 4, "4: a DirectAccess rule"),
-        Value(key, "Name", (namespace,), "A leading dot: everything below it; without: this very name"),
-        Value(key, "DirectAccessDNSServers", dns, "DNS64 of the gateway" if dns else "None: an exemption"),
-        Value(key, "DirectAccessProxyType", 0 if dns else 1, "0: no web proxy inside; 1: the machine's own"),
-        Value(key, "DirectAccessQueryIPSECRequired", 0, "The tunnel is TLS already"),
-        Value(key, "DirectAccessQueryIPSECEncryption", 0, "As above"),
-        Value(key, "IPSECCARestriction", "", "No certificate authority to restrict"),
-    ]
+    return _values(key, kind, name=name, namespace=namespace, dns=dns)
+
+
+def _values(key: str, kind: str, **words: str) -> tuple[Value, ...]:
+    """The values of the table ``kind``, with what the site says in their texts."""
+
+    def filled(content: str | int | list[str]) -> Content:
+        if isinstance(content, list):
+            return tuple(text.format(**words) for text in content)
+        return content.format(**words) if isinstance(content, str) else content
+
+    rows = toml_of("manageout.windows", "policies.toml")[kind].items()
+    return tuple(Value(key, name, filled(content), why.format(**words)) for name, (content, why) in rows)
 
 
 def isatap_sources(prefix: IPv6Network, networks: Iterable[IPv4Network]) -> list[IPv6Network]:
