@@ -32,11 +32,16 @@ def track_connections() -> None:
     nft.trial("inet mo-test-tracking", "chain tracked { ct state new accept; }")
 
 
+AES_GCM = ["aead", "rfc4106(gcm(aes))", f"0x{bytes(range(20)).hex()}", "128"]
+"""For ``ip xfrm state``: one key for all, which is nobody's."""
+
+_STATE = ["ip", "xfrm", "state", "add", "src", "::1", "dst", "::1", "proto", "esp", "spi", "256"]
 _TRIED = {
     "sit": ["ip", "link", "add", "probe", "type", "sit", "local", "10.0.0.1"],
     "netem": ["tc", "qdisc", "add", "dev", "lo", "root", "netem"],
     "vrf": ["ip", "link", "add", "probe", "type", "vrf", "table", "7"],
     "br_netfilter": ["sysctl", "net.bridge.bridge-nf-call-iptables"],
+    "esp6": [*_STATE, *AES_GCM],
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -47,7 +47,8 @@ _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
 
-_IFLA_NAME, _IFLA_MTU, _IFLA_STATS64 = 3, 4, 23
+_IFLA_NAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_STATS64 = 3, 4, 10, 18, 23
+_INFO_SLAVE_KIND = 4
 _FIB_MATCH = 0x2000
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
 _CACHEINFO = struct.Struct("=8xi")  # struct rta_cacheinfo; USER_HZ is 100
@@ -67,6 +68,8 @@ class NetworkLink(NamedTuple):
     tx_packets: int
     rx_bytes: int
     tx_bytes: int
+    vrf: int = 0
+    """The index of the VRF that it is in: its IPv4 and IPv6 routes are not those of the main table."""
 
 
 class KernelRoute(NamedTuple):
@@ -232,11 +235,17 @@ class Netlink(rtnetlink.Socket):
         """IPv6 default routes from router advertisements."""
         return [route for route in self.routes(socket.AF_INET6, RA) if route.prefix.prefixlen == 0]
 
-    def route_get(self, destination: Address) -> Hop:
-        """Where a packet to ``destination`` would go; :class:`KernelError` when nowhere."""
+    def route_get(self, destination: Address, vrf: int = 0) -> Hop:
+        """Where a packet to ``destination`` would go, by the routes of a VRF if it is given.
+
+        :class:`KernelError` when nowhere.
+        """
         what = f"find the route to {destination}"
+        body = _question(destination)
+        if vrf:
+            body += attribute(_RTA_OIF, struct.pack("=I", vrf))
         try:
-            message = self.get(rtnetlink.GETROUTE, _question(destination), what)
+            message = self.get(rtnetlink.GETROUTE, body, what)
         except NotPermitted:  # everybody may ask
             raise KernelError(f"{what}: a route of the kind prohibit", "see `ip route`") from None
         values = attributes(message.body[_ROUTE.size :])
@@ -305,14 +314,24 @@ def _link(body: bytes) -> NetworkLink:
     _, _, index, flags, _ = _IFINFO.unpack_from(body)
     values = attributes(body[_IFINFO.size :])
     stats = struct.unpack_from("=QQQQ", values.get(_IFLA_STATS64, bytes(32)))
+    rx_packets, tx_packets, rx_bytes, tx_bytes = stats
     return NetworkLink(
         index,
         values[_IFLA_NAME].rstrip(b"\0").decode(),
         bool(flags & _UP),
         bool(flags & _CARRIER),
         struct.unpack("=I", values[_IFLA_MTU])[0],
-        *stats,
+        rx_packets,
+        tx_packets,
+        rx_bytes,
+        tx_bytes,
+        _vrf(values),
     )
+
+
+def _vrf(values: Mapping[int, bytes]) -> int:
+    kind = attributes(values.get(_IFLA_LINKINFO, b"")).get(_INFO_SLAVE_KIND, b"")
+    return struct.unpack("=I", values[_IFLA_MASTER])[0] if kind.rstrip(b"\0") == b"vrf" else 0
 
 
 def _question(destination: Address, flags: int = 0) -> bytes:

@@ -20,7 +20,7 @@ BATCH = 64
 _LARGEST = 65535
 _BUFFER = 16 << 20
 
-_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE, _SO_BINDTOIFINDEX = 32, 33, 62
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT, _IP_PKTINFO = 10, 0, 8
 _SOL_RAW, _ICMP_FILTER = 255, 1
 # Destination Unreachable, Time Exceeded, Parameter Problem: the types that report a packet of ours.
@@ -58,6 +58,12 @@ class IsatapUnderlay:
         self._view = memoryview(self._buffer)
         self.refused = 0
         """Packets that the kernel would not send."""
+
+    def bind(self, vrf: int) -> None:
+        """Send by the routes of this VRF, an interface index, and hear what arrives in it; 0: of the main table."""
+        for sock in (self._data, self._icmp):
+            with contextlib.suppress(OSError):  # it has just gone
+                sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, vrf)
 
     def filenos(self) -> tuple[int, int]:
         """For ``loop.add_reader``: data, ICMP errors."""

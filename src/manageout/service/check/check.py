@@ -6,6 +6,7 @@ shown. A check that cannot be made (no privilege) says so instead of passing sil
 
 from __future__ import annotations
 
+import errno
 import shutil
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -136,12 +137,16 @@ def _locators(host: Checked) -> Findings:
 
 
 def _underlay(host: Checked) -> Findings:
-    """The IPv4 path to the managers: MTU and reverse path filter."""
+    """The IPv4 path to the managers: MTU, VRF and reverse path filter."""
     isatap = host.site.isatap
     if isatap is None:
         return
-    for locator in isatap.locators:
-        link = host.netlink.link(machine.device_of(host.netlink, locator))
+    links = [host.netlink.link(machine.device_of(host.netlink, locator)) for locator in isatap.locators]
+    if len({link.vrf for link in links if link is not None}) > 1:
+        yield remark("vrfs-differ")
+    for link in links:
+        if link is not None and link.vrf:
+            yield remark("vrf-is-slow", dev=link.name)
         if link is not None and link.mtu < isatap.mtu + ISATAP_OVERHEAD:
             yield remark("fragments", dev=link.name, mtu=link.mtu, needed=link.mtu - ISATAP_OVERHEAD)
     for path in machine.reverse_paths(host.site, len(isatap.hosts)):
@@ -193,6 +198,19 @@ def _devices(host: Checked) -> Findings:
             yield remark("device-taken", dev=device.name)
 
 
+def _vrf(host: Checked) -> Findings:
+    """Between our devices and those of a VRF the kernel has no way; only ISATAP's own packets need none."""
+    gateway = host.site.gateway
+    listen = {HostPort.parse(each).address for each in gateway.listen} if gateway is not None else set()
+    inside = host.site.policy.intranet if gateway is not None else ()
+    for link, held in host.netlink.holdings() if gateway is not None else ():
+        addresses = {each.ip for each in held if link.vrf and not each.ip.is_link_local}
+        places = [f"gateway.listen {each}" for each in sorted(listen & addresses, key=str)]
+        places += [f"policy.intranet {each}" for each in inside if any(one in each for one in addresses)]
+        if places:
+            yield remark("gateway-in-vrf", dev=link.name, places=", ".join(places))
+
+
 def _ports(host: Checked) -> Findings:
     if host.running:
         yield remark("ports-not-tried")
@@ -212,7 +230,10 @@ def _ports(host: Checked) -> Findings:
         except PermissionError:
             yield remark("not-permitted", what=listener, do="try")
         except OSError as failure:
-            yield remark("port-taken", listener=listener, why=failure.strerror, port=port)
+            if failure.errno == errno.EADDRNOTAVAIL:
+                yield remark("no-such-address", listener=listener, why=failure.strerror)
+            else:
+                yield remark("port-taken", listener=listener, why=failure.strerror, port=port)
 
 
 def _kept(host: Checked) -> Findings:
@@ -281,6 +302,7 @@ _CHECKS: dict[str, Callable[[Checked], Iterable[Remark]]] = {
     "NAT64 prefix": _unreachable,
     "forwarding": _forwarding,
     "devices": _devices,
+    "VRF": _vrf,
     "ports": _ports,
     "socket unit": _kept,
     "packet filter": lambda host: check_kernel.packet_filter(host.site, host.plan),

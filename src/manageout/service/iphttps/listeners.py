@@ -87,6 +87,8 @@ def listen(listener: str, ours: Iterable[str] = ()) -> socket.socket:
     except OSError as error:
         sock.close()
         hint = f"see who has it: ss -ltnp 'sport = :{port}'; or change gateway.listen"
+        if error.errno == errno.EADDRNOTAVAIL:
+            hint = "see `ip address`: no device has this address, or one in a VRF; or change gateway.listen"
         if error.errno == errno.EADDRINUSE:
             hint += "; if systemd has it (manageout.socket), start manageout.service, not the program by hand"
             if (wider := next((each for each in ours if _overlap(each, listener)), None)) is not None:

@@ -65,6 +65,8 @@ class IsatapHostService(Role):
         off = "not attached yet" if fast_path else "switched off by --no-ebpf"
         self._fast = RoleFastPath("ISATAP", self._machine.drops, self._load_fast_path, off=off)
         self._underlay = ""
+        self._lost = False
+        """There is no route to any router, which was said."""
         self._silent: set[bytes] = set()
         self._sent: dict[bytes, int] = {}
         self._routes: dict[str, str] = {}
@@ -131,6 +133,7 @@ class IsatapHostService(Role):
             except KernelError:
                 continue
             if isinstance(hop.src, IPv4Address):
+                self._lost = False
                 if hop.src.packed != self._machine.locator:
                     log.info("our IPv4 address is %s on %s", hop.src, hop.dev)
                 self._machine.set_locator(hop.src.packed, time.monotonic())
@@ -138,8 +141,9 @@ class IsatapHostService(Role):
                     self._underlay = hop.dev
                     self._fast.attach_again()
                 return
-        if self._machine.routers and self._machine.locator:
-            log.warning("no route to any router: waiting for one")
+        if self._machine.routers and not self._lost:
+            self._lost = True
+            log.warning("no route to any router: waiting for one (those of a VRF do not count)")
             self._machine.set_locator(b"", time.monotonic())
 
     async def _follow_traffic(self) -> None:

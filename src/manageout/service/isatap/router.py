@@ -13,7 +13,7 @@ from pathlib import Path
 
 from manageout.linux.bpf.isatap import Added, IsatapFastPath, IsatapSetup
 from manageout.linux.host.memory import give_back
-from manageout.linux.netlink.links import Netlink
+from manageout.linux.netlink.links import Netlink, NetworkLink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.link import LinkRole, LinkState
@@ -102,6 +102,7 @@ class IsatapRouterService(Role):
         try:
             self._fast.attach()
             with self._io:
+                self._bind()
                 self.ready.set()
                 try:
                     async with asyncio.TaskGroup() as group:
@@ -133,6 +134,7 @@ class IsatapRouterService(Role):
             self._io.turn()
         self._io.mtu = isatap.mtu
         self._fast.reload()
+        self._bind()
         moved = _in_programs(needed(self._site.isatap)) != _in_programs(isatap)
         self._site = site
         if moved:
@@ -142,6 +144,8 @@ class IsatapRouterService(Role):
 
     def recheck(self, changed: bool) -> None:
         """Whether the programs are where they were put; ``changed``: links or addresses may be others."""
+        if changed and self.ready.is_set():
+            self._bind()
         if self._site.daemon.fast_path and self.ready.is_set():
             self._fast.recheck((changed or self._fast.lost) and self._underlays() != self._attached)
 
@@ -166,13 +170,22 @@ class IsatapRouterService(Role):
         self._registry.settle()
 
     def _underlays(self) -> list[int]:
+        return [link.ifindex for link in self._holders()]
+
+    def _holders(self) -> list[NetworkLink]:
         """The devices that hold a locator."""
         locators = set(needed(self._site.isatap).locators)
         return [
-            link.ifindex
+            link
             for link, addresses in self._netlink.holdings()
             if any(address.ip in locators for address in addresses)
         ]
+
+    def _bind(self) -> None:
+        """Where locators are in a VRF, hosts are reached by its routes; while their card is away, as before."""
+        vrfs = {link.vrf for link in self._holders()}
+        if len(vrfs) == 1:
+            self._io.raw.bind(vrfs.pop())
 
     def _after(self) -> None:
         """Tell the fast path and the names of hosts that came and went."""

@@ -279,11 +279,12 @@ def _to_gateway(site: Site, plan: Plan) -> Iterator[str]:
 def _arrival(locators: Iterable[IPv4Address], underlays: Iterable[str]) -> str:
     """RFC 5214 7.3 rule 1: protocol 41 to a locator counts only on the device that holds it.
 
-    The Internet side of a gateway thus cannot speak for an intranet host.
+    The Internet side of a gateway thus cannot speak for an intranet host. In a VRF the packet came by the VRF's own
+    device, and that is its second one.
     """
     devices = ", ".join(f'"{name}"' for name in underlays)
-    addresses = ", ".join(map(str, locators))
-    return f"meta l4proto 41 ip daddr {{ {addresses} }} iifname != {{ {devices} }} counter drop"
+    to = f"meta l4proto 41 ip daddr {{ {', '.join(map(str, locators))} }}"
+    return f"{to} iifname != {{ {devices} }} meta sdifname != {{ {devices} }} counter drop"
 
 
 def _clamp() -> Iterator[str]:

@@ -56,17 +56,20 @@ def reverse_paths(site: Site, most: int = MAX_NETWORKS) -> tuple[ReversePath, ..
     found = []
     with Netlink() as netlink:
         for dev in filter(None, (device_of(netlink, locator) for locator in isatap.locators)):
+            link = netlink.link(dev)
             modes = [sysctl.find(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", dev)]
             strict = max(int(mode or 0) for mode in modes) == 1
             for network in isatap.hosts[:most]:
-                found.append(ReversePath(dev, strict, str(network), _way(netlink, network[0])))
+                found.append(
+                    ReversePath(dev, strict, str(network), _way(netlink, network[0], link.vrf if link else 0))
+                )
     return tuple(found)
 
 
-def _way(netlink: Netlink, address: IPv4Address | IPv6Address) -> str:
+def _way(netlink: Netlink, address: IPv4Address | IPv6Address, vrf: int = 0) -> str:
     """The device of the way to ``address``; empty when there is none."""
     try:
-        return netlink.route_get(address).dev
+        return netlink.route_get(address, vrf).dev
     except KernelError:
         return ""
 

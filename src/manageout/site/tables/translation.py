@@ -69,7 +69,7 @@ class ManagerTable(types.TomlTable):
     to: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     """Certificate names (with * and ?) of the clients."""
     services: Annotated[tuple[types.Service, ...], Field(min_length=1)]
-    """What may be opened: ``tcp/3389``, ``tcp/5985-5986``, ``icmp``, ``any``."""
+    """What may be opened: ``tcp/3389``, ``tcp/5985-5986``, ``icmp``, ``any``; IPsec (ESP) is ``any`` only."""
 
     def calls(self, identity: str) -> bool:
         """Whether it lets somebody call the client of that certificate name."""

@@ -150,8 +150,8 @@ def test_the_device_goes_while_the_path_is_looked_at(
     namespaces: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Disturbed(Netlink):
-        def route_get(self, destination: IPv4Address | IPv6Address) -> Hop:
-            hop = super().route_get(destination)
+        def route_get(self, destination: IPv4Address | IPv6Address, vrf: int = 0) -> Hop:
+            hop = super().route_get(destination, vrf)
             subprocess.run(["ip", "link", "delete", "e0"], check=True)
             return hop
 

@@ -171,7 +171,10 @@ def test_what_is_refused_is_counted_by_source_and_said_to_those_who_ask_rightly(
 def test_protocol_41_counts_only_where_the_locator_is() -> None:
     site = parse(SITE + ROUTER)
     rules = table(site, plan(site), ["eth1"])
-    assert 'meta l4proto 41 ip daddr { 10.0.0.1, 10.0.0.2 } iifname != { "eth1" } counter drop' in rules
+    assert (
+        'meta l4proto 41 ip daddr { 10.0.0.1, 10.0.0.2 } iifname != { "eth1" } meta sdifname != { "eth1" } counter drop'
+        in rules
+    )
     assert "l4proto 41" not in "".join(chain(wanted(ROUTER), "input"))
 
 
