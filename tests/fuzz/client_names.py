@@ -13,8 +13,8 @@ from manageout.protocol.dns.stub import DnsStub
 from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import MAX_NAMES, MAX_PREFIXES, MAX_SERVERS, LinkNames
 from manageout.protocol.host.name_policy import Rules
-from manageout.wire import nd_options
-from manageout.wire.nd_options import Dnssl, Pref64, Rdnss
+from manageout.wire import nd
+from manageout.wire.nd import Dnssl, Pref64, Rdnss
 from tests.fuzz.engine import Target
 
 _QUESTION = dns.message.make_query("app.corp.example", "AAAA", use_edns=0, id=0x1234).to_wire()
@@ -78,7 +78,7 @@ def run_pref64(data: bytes) -> None:
 def run_options(data: bytes) -> None:
     """Options of an advertisement never fill more than their places."""
     names = LinkNames()
-    names.update(nd_options.parse_options(data), 0.0)
+    names.update(nd.parse_options(data), 0.0)
     seen = names.seen()
     limits = (MAX_SERVERS, MAX_NAMES, MAX_PREFIXES)
     assert all(len(part) <= limit for part, limit in zip(seen, limits, strict=True))
@@ -92,5 +92,5 @@ TARGETS = (
     Target("client-question", run_question, [_QUESTION, _ASKED]),
     Target("client-answer", run_answer, [_answer(_QUESTION, "fd12::a00:14")]),
     Target("client-pref64", run_pref64, [_answer(_ASKED, "fd12::7777:c000:aa", "fd12::7777:c000:ab")]),
-    Target("client-options", run_options, [nd_options.build_options(_OPTIONS)]),
+    Target("client-options", run_options, [nd.build_options(_OPTIONS)]),
 )

@@ -17,11 +17,12 @@ from manageout.protocol.isatap.end import UNDERLAY
 from manageout.protocol.isatap.host import AddressSet, IsatapHost, RouteSet
 from manageout.wire import icmpv4, ipv4, ipv6, nd, numbers
 from manageout.wire.address import isatap_link_local
-from manageout.wire.iphttps import PacketFramer, build_record, build_response
+from manageout.wire.iphttps import build_record, build_response
 from manageout.wire.virtio import VNET_HEADER
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.fuzz.isatap import CLIENTS, HOST, LINK, LOCATOR, SIBLING, v6
+from tests.tools.machines.framer import PacketFramer
 from tests.tools.packets import udp
 
 OPTIONS = (

@@ -16,7 +16,6 @@ from manageout.wire.iphttps import (
     PACKET,
     SUPER_PACKET,
     OwnFramer,
-    PacketFramer,
     build_record,
     build_request,
 )
@@ -24,6 +23,7 @@ from manageout.wire.virtio import VNET_HEADER
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.fuzz.wire import cuts, outcome
+from tests.tools.machines.framer import PacketFramer
 from tests.tools.packets import udp
 
 
@@ -229,6 +229,10 @@ def stock_stream(data: bytes) -> None:
             assert list(map(_without_checksum, parts)) == [
                 _without_checksum(p) for found in packets for p in found
             ]
+    singles, other = outcome(cuts(data), StockStream(1500, vnet_hdr=False))
+    assert (error is None) == (other is None)
+    if error is None:
+        assert [p for found in singles for p in found] == [p for found in packets for p in found]
     if error is not None:
         raise error
 

@@ -10,9 +10,10 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Protocol, TypeVar
 
 from manageout.errors import WireError
-from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, proxy
+from manageout.protocol.offload.join import StockStream
+from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, proxy
 from manageout.wire.cursor import Cursor
-from manageout.wire.iphttps import DeChunker, HeadParser, OwnFramer, PacketFramer, build_record
+from manageout.wire.iphttps import DeChunker, HeadParser, OwnFramer, build_record
 from tests.fuzz import repair
 from tests.fuzz.engine import Target
 from tests.fuzz.repair import SOURCE, TARGET
@@ -163,10 +164,10 @@ def neighbour_discovery(data: bytes) -> None:
 
 def options(data: bytes) -> None:
     """Round trip of the values."""
-    found = nd_options.parse_options(data)
-    again = nd_options.build_options(found)
+    found = nd.parse_options(data)
+    again = nd.build_options(found)
     assert len(again) <= len(data)
-    assert nd_options.parse_options(again) == found
+    assert nd.parse_options(again) == found
 
 
 # --- Streams --------------------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ def head(data: bytes) -> None:
 
 def framer(data: bytes) -> None:
     """Packets come out alike however the stream is cut, and together they are the stream."""
-    whole, parts = PacketFramer(1500), PacketFramer(1500)
+    whole, parts = StockStream(1500, vnet_hdr=False), StockStream(1500, vnet_hdr=False)
     found, error = outcome([data], whole)
     pieces, other = outcome(cuts(data), parts)
     packets = [packet for piece in pieces for packet in piece]

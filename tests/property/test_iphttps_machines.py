@@ -64,7 +64,7 @@ class Promises:
 
     def check(self, source: int) -> None:
         """After input from ``source`` (a client, or ``TUN``)."""
-        held = {address: c.session for c in self.site.server.clients() for address in c.addresses}
+        held = {address: c.number for c in self.site.server.clients() for address in c.addresses}
         for data in self.site.kernel():
             if source != TUN:
                 sent_by_gateway = data[8:24] == GATEWAY

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manageout.errors import WireError
+from manageout.protocol.offload.join import StockStream
 from manageout.protocol.translate.whole import adjusted
-from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, nd_options, numbers, proxy
+from manageout.wire import address, icmpv4, icmpv6, ipv4, ipv6, nd, numbers, proxy
 from manageout.wire.checksum import checksum, pseudo, sum16, transport_checksum
 from manageout.wire.cursor import Cursor
 from manageout.wire.iphttps import (
@@ -22,7 +23,6 @@ from manageout.wire.iphttps import (
     DeChunker,
     HeadParser,
     OwnFramer,
-    PacketFramer,
     RequestHead,
     build_record,
     build_request,
@@ -50,9 +50,9 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
     "icmpv6 error": lambda data: icmpv6.unreachable(SOURCE, TARGET, 0, data),
     "nd": nd.parse,
     "nd type": nd.message_type,
-    "nd options": nd_options.parse_options,
+    "nd options": nd.parse_options,
     "head": lambda data: HeadParser().feed(data),
-    "framer": lambda data: PacketFramer(1500).feed(data),
+    "framer": lambda data: StockStream(1500, vnet_hdr=False).feed(data),
     "records": lambda data: OwnFramer().feed(data),
     "chunks": lambda data: DeChunker().feed(data),
     "cursor": lambda data: [Cursor(data).u8(), Cursor(data).u16(), Cursor(data).sub(3)],
@@ -228,7 +228,7 @@ def test_icmpv6(src: bytes, dst: bytes, kind: int, code: int, body: bytes) -> No
 
 @given(any_.options)
 def test_nd_options(options: tuple[nd.Option, ...]) -> None:
-    assert nd_options.parse_options(nd_options.build_options(options)) == options
+    assert nd.parse_options(nd.build_options(options)) == options
 
 
 @given(any_.link_local, any_.unicast6, any_.message)
@@ -266,7 +266,7 @@ def cut(data: bytes, drawn: st.DataObject) -> list[bytes]:
 
 @given(st.lists(_packet, max_size=6), st.data())
 def test_packets_in_a_stream(packets: list[bytes], drawn: st.DataObject) -> None:
-    framer = PacketFramer(65575)
+    framer = StockStream(65575, vnet_hdr=False)
     assert [p for piece in cut(b"".join(packets), drawn) for p in framer.feed(piece)] == packets
     assert framer.pending == 0
 

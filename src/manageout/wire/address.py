@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 
 from manageout.errors import AddressError
-from manageout.wire.special import is_global, is_global6
+from manageout.wire.special import is_global, is_global6, networks4
 
 SIXTOFOUR = IPv6Network("2002::/16")
 TEREDO = IPv6Network("2001::/32")
@@ -22,22 +22,10 @@ _U_BIT = 0x0200_0000_0000_0000
 _ISATAP = 0x0000_5EFE_0000_0000
 ISATAP_IDS = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 """What stands before the IPv4 address in an identifier: u bit clear, and set. Receivers take both (RFC 5214 6.1)."""
-_LINUX_LOCAL_SCOPE = tuple(
-    IPv4Network(text)
-    for text in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "224.0.0.0/4",
-        "255.255.255.255/32",
-    )
-)
+_LINUX_LOCAL_SCOPE = networks4("""
+    0.0.0.0/8 10.0.0.0/8 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.2.0/24 192.88.99.0/24
+    192.168.0.0/16 198.18.0.0/15 224.0.0.0/4 255.255.255.255/32
+""")
 
 # RFC 6052 2.2: where the four IPv4 octets lie, by prefix length; octet 8 ("u") is always left out.
 _RFC6052_OCTETS = {

@@ -95,6 +95,19 @@ def parse_query(message: bytes) -> Query:
     return Query(message[:2], flags, question, name, kind, klass, edns, dnssec, version, size)
 
 
+def build_query(number: int, name: bytes, kind: int) -> bytes:
+    """A question of our own for the records of type ``kind`` at ``name`` (wire form); checking is not disabled."""
+    head = number.to_bytes(2, "big") + struct.pack(">HHHHH", RD, 1, 0, 0, 0)
+    return head + name + struct.pack(">HH", kind, IN)
+
+
+def rcode_of_answer(message: bytes, asked: bytes) -> int | None:
+    """The response code of the answer to ``asked``, made by :func:`build_query`; None when it is none."""
+    end = len(asked)  # the question comes back as it was
+    fits = message[:2] == asked[:2] and message[HEADER:end] == asked[HEADER:] and message[4:6] == b"\0\1"
+    return message[3] & RCODE if fits and message[2] & QR >> 8 else None
+
+
 def has_opt(message: bytes) -> bool:
     """Whether there is an OPT record in a message that need not be a query with one question."""
     try:

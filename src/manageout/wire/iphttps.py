@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-from manageout.errors import HeadError, OversizeError, WireError
+from manageout.errors import HeadError, WireError
 from manageout.wire.virtio import VNET_HEADER
 
 MAX_HEAD = 8192
@@ -150,61 +150,6 @@ def _build_head(first: str, headers: Iterable[Header]) -> bytes:
     return "\r\n".join((*lines, "", "")).encode("ascii")
 
 
-# --- Stock framing ([MS-IPHTTPS] 3.1.5.3, 3.2.5.2) ------------------------------------------------------
-
-
-class PacketFramer:
-    """Splits a stream into IPv6 packets; nothing but the Payload Length marks their ends."""
-
-    __slots__ = ("_limit", "_pending", "_wanted")
-
-    def __init__(self, max_packet: int) -> None:
-        """``max_packet``: bytes, header included, that one packet may announce."""
-        self._limit = max_packet
-        self._pending = bytearray()
-        self._wanted = 0
-
-    @property
-    def pending(self) -> int:
-        """Bytes held of a packet that is not yet whole."""
-        return len(self._pending)
-
-    def feed(self, data: bytes | memoryview) -> list[bytes]:
-        """The packets that ``data`` completes, in order.
-
-        Raises :class:`WireError` at a byte that cannot begin an IPv6 packet, or at a length over the limit.
-        The stream cannot be followed behind it.
-        """
-        if self._pending:
-            self._pending += data
-            if len(self._pending) < self._wanted:
-                return []
-            data = bytes(self._pending)
-            self._pending.clear()
-        elif type(data) is not bytes:
-            data = bytes(data)
-        packets: list[bytes] = []
-        start, end = 0, len(data)
-        size = 6
-        while start < end:
-            if data[start] >> 4 != 6:
-                raise WireError(f"not IPv6: version {data[start] >> 4} in the stream")
-            if end - start < 6:
-                size = 6
-                break
-            size = 40 + (data[start + 4] << 8 | data[start + 5])
-            if size > self._limit:
-                raise OversizeError(size, self._limit)
-            if end - start < size:
-                break
-            packets.append(data[start : start + size])
-            start += size
-        if start < end:
-            self._pending += data[start:]
-            self._wanted = size
-        return packets
-
-
 class DeChunker:
     """Takes chunked transfer coding off a stream (RFC 9112 7.1), should a server use it against the rule."""
 
@@ -264,6 +209,13 @@ MAX_KEEPALIVE = 64
 
 _RECORD = Struct("!IB")
 _RETURN = Struct("!II")
+_BOUNDS = {
+    PACKET: (40, MAX_IPV6),
+    SUPER_PACKET: (VNET_HEADER + 40, VNET_HEADER + MAX_IPV6),
+    KEEPALIVE: (0, MAX_KEEPALIVE),
+    RETURN: (_RETURN.size, _RETURN.size),
+}
+"""Bytes of a record's body, by its type."""
 
 
 class OwnFramer:
@@ -329,17 +281,10 @@ def _size_of(data: bytearray | memoryview, start: int) -> int:
 
 
 def _check_length(kind: int, length: int) -> None:
-    if kind == PACKET:
-        fits = 40 <= length <= MAX_IPV6
-    elif kind == SUPER_PACKET:
-        fits = VNET_HEADER + 40 <= length <= VNET_HEADER + MAX_IPV6
-    elif kind == KEEPALIVE:
-        fits = length <= MAX_KEEPALIVE
-    elif kind == RETURN:
-        fits = length == _RETURN.size
-    else:
+    if kind not in _BOUNDS:
         raise WireError(f"unknown record type {kind}")
-    if not fits:
+    least, most = _BOUNDS[kind]
+    if not least <= length <= most:
         raise WireError(f"record of type {kind} with {length} bytes")
 
 

@@ -6,16 +6,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from manageout.errors import WireError
-from manageout.wire.numbers import (
-    AUTHENTICATION,
-    DESTINATION_OPTIONS,
-    FRAGMENT,
-    HIP,
-    HOP_BY_HOP,
-    MOBILITY,
-    ROUTING,
-    SHIM6,
-)
+from manageout.wire.numbers import AUTHENTICATION, EXTENSIONS, FRAGMENT, HOP_BY_HOP, ROUTING
 
 HEADER_LENGTH = 40
 MINIMUM_MTU = 1280
@@ -24,8 +15,6 @@ MAX_EXTENSIONS = 16
 
 _HEADER = Struct("!IHBB16s16s")
 _FRAGMENT = Struct("!BBHI")
-# Extension headers that begin with next header and a length in units of 8 bytes, the first not counted.
-_PLAIN = frozenset({HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6})
 
 
 class Ipv6(NamedTuple):
@@ -114,7 +103,7 @@ def walk_extensions(packet: bytes | memoryview) -> Extensions:
     segments_left: int | None = None
     behind = False
     for _ in range(MAX_EXTENSIONS + 1):
-        if kind not in _PLAIN and kind not in (FRAGMENT, AUTHENTICATION):
+        if kind not in EXTENSIONS:
             return Extensions(kind, offset, fragment, segments_left, behind)
         if offset + 8 > end:
             raise WireError(f"truncated IPv6 extension header {kind}")

@@ -8,63 +8,42 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
-_NOT_GLOBAL = (
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.0.2.0/24",
-    "192.88.99.2/32",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "224.0.0.0/3",
-)
+
+def networks4(text: str) -> tuple[IPv4Network, ...]:
+    """As written one behind the other."""
+    return tuple(map(IPv4Network, text.split()))
+
+
+def networks6(text: str) -> tuple[IPv6Network, ...]:
+    """The same of IPv6."""
+    return tuple(map(IPv6Network, text.split()))
+
+
+_NOT_GLOBAL = networks4("""
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
+    192.0.2.0/24 192.88.99.2/32 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24
+    224.0.0.0/3
+""")
 _PORT_CONTROL_ANYCAST = bytes((192, 0, 0, 9))
 _TURN_ANYCAST = bytes((192, 0, 0, 10))
 _GLOBAL_ALL_THE_SAME = (_PORT_CONTROL_ANYCAST, _TURN_ANYCAST)
 """RFC 7723 and RFC 8155, inside 192.0.0.0/24."""
 
 
-_NOT_GLOBAL6 = tuple(
-    IPv6Network(text)
-    for text in (
-        "::/127",
-        "::ffff:0:0/96",
-        "64:ff9b:1::/48",
-        "100::/64",
-        "100:0:0:1::/64",
-        "2001::/23",
-        "2001:db8::/32",
-        "3fff::/20",
-        "5f00::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "ff00::/8",
-    )
-)
-_GLOBAL6_ALL_THE_SAME = tuple(
-    IPv6Network(text)
-    for text in (
-        "2001:1::1/128",
-        "2001:1::2/128",
-        "2001:1::3/128",
-        "2001:3::/32",
-        "2001:4:112::/48",
-        "2001:20::/28",
-        "2001:30::/28",
-    )
-)
+_NOT_GLOBAL6 = networks6("""
+    ::/127 ::ffff:0:0/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001:db8::/32
+    3fff::/20 5f00::/16 fc00::/7 fe80::/10 ff00::/8
+""")
+_GLOBAL6_ALL_THE_SAME = networks6("""
+    2001:1::1/128 2001:1::2/128 2001:1::3/128 2001:3::/32 2001:4:112::/48 2001:20::/28
+    2001:30::/28
+""")
 
 
 def _by_first_octet() -> dict[int, list[tuple[int, int]]]:
     """The networks that may hold an address: bits, and how many are left out."""
     found: dict[int, list[tuple[int, int]]] = {}
-    for network in map(IPv4Network, _NOT_GLOBAL):
+    for network in _NOT_GLOBAL:
         shift = 32 - network.prefixlen
         entry = int(network.network_address) >> shift, shift
         for octet in range(network[0].packed[0], network[-1].packed[0] + 1):
@@ -90,8 +69,8 @@ def is_global6(address: IPv6Address) -> bool:
     return not special or any(address in network for network in _GLOBAL6_ALL_THE_SAME)
 
 
-ILLEGAL4 = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
-ILLEGAL6 = tuple(map(IPv6Network, ("::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8")))
+ILLEGAL4 = networks4("0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 224.0.0.0/3")
+ILLEGAL6 = networks6("::/96 ::ffff:0:0/96 fe80::/10 ff00::/8")
 """What no router forwards."""
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from manageout.protocol.iphttps.server import IpHttpsServer
 from manageout.protocol.iphttps.values import TUN, Close, Peer, ServerConfig, ServerEvent
 from manageout.wire import ipv6, nd, numbers
-from manageout.wire.iphttps import PacketFramer, build_request
+from manageout.wire.iphttps import build_request
+from tests.tools.machines.framer import PacketFramer
 from tests.tools.packets import udp
 
 PREFIX = IPv6Network("2001:db8:ff::/64")

@@ -10,6 +10,7 @@ import ssl
 import sys
 from pathlib import Path
 
+from manageout.protocol.offload.join import StockStream
 from manageout.wire import iphttps
 
 
@@ -26,7 +27,7 @@ def main(host: str, pki: Path, name: str) -> None:
         for line in sys.stdin:
             stream.sendall(bytes.fromhex(line))
         stream.settimeout(0.5)
-        framer = iphttps.PacketFramer(1500)
+        framer = StockStream(1500, vnet_hdr=False)
         rest = answer.partition(b"\r\n\r\n")[2]
         try:
             while True:

@@ -9,7 +9,7 @@ from manageout.protocol.host.link_names import MAX_NAMES, MAX_PREFIXES, MAX_SERV
 from manageout.protocol.iphttps.host import Host
 from manageout.protocol.iphttps.values import NamesChanged
 from manageout.wire import nd
-from manageout.wire.nd_options import Dnssl, Option, Pref64, Rdnss
+from manageout.wire.nd import Dnssl, Option, Pref64, Rdnss
 from tests.tools.machines.iphttps import GATEWAY_LL
 
 SERVER = IPv6Address("fd12:3456:789a:3333::1").packed

@@ -29,7 +29,7 @@ from manageout.protocol.iphttps.values import (
     RouteAdded,
 )
 from manageout.wire import ipv6, nd, numbers
-from manageout.wire.iphttps import PacketFramer
+from tests.tools.machines.framer import PacketFramer
 from tests.tools.machines.iphttps import BEYOND, CONFIG, GATEWAY_LL, datagram
 from tests.vectors import value, vector
 
@@ -414,7 +414,7 @@ def test_joined_a_returning_client_keeps_its_addresses() -> None:
     assert joined.client.addresses == {FIXED, OWN_LL}
     assert not [event for event in joined.events if isinstance(event, AddressRemoved)]
     old, new = joined.server.clients()
-    assert old.addresses == () and set(new.addresses) == {FIXED, OWN_LL}
+    assert old.addresses == {} and set(new.addresses) == {FIXED, OWN_LL}
 
 
 def test_joined_counters_agree() -> None:

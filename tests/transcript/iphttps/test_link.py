@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from ipaddress import IPv6Address
 from random import Random
 
@@ -287,7 +288,7 @@ def test_stock_segments_become_one_super_packet_for_the_kernel() -> None:
 
 def test_joined_segments_are_counted_each_wherever_they_go() -> None:
     site = two(vnet_hdr=True, hairpin=True)
-    before = {client.session: client for client in site.server.clients()}
+    before = {client.number: copy(client) for client in site.server.clients()}
     site.feed(1, tcp_run(gua(1), BEYOND))
     site.feed(1, tcp_run(gua(1), gua(2)))
     assert len(site.packets(2)) == 5
@@ -311,7 +312,7 @@ def test_super_packets_of_the_kernel_are_counted_by_piece_when_dropped() -> None
 
 def test_a_super_packet_is_cut_for_a_stock_client_and_counted_in_pieces() -> None:
     site = two(vnet_hdr=True)
-    before = site.server.clients()[0]
+    before = copy(site.server.clients()[0])
     site.tell_kernel_side(HEADER.pack(1, 5, 48, 100, 40, 6) + datagram(BEYOND, gua(1), bytes(250)))
     assert [len(packet) for packet in site.packets(1)] == [148, 148, 98]
     client = site.server.clients()[0]

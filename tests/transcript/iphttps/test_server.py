@@ -443,7 +443,7 @@ def test_counters_are_exact() -> None:
     (client,) = site.server.clients()
     assert (client.packets_in, client.bytes_in) == (8, 64 + 7 * 148)
     assert (client.packets_out, client.bytes_out) == (5, 5 * 1048)
-    assert (client.name, client.addresses[0], client.since) == ("client1.example", gua(1), 1000.0)
+    assert (client.name, next(iter(client.addresses)), client.since) == ("client1.example", gua(1), 1000.0)
 
 
 def test_the_newest_connections_of_a_certificate_win() -> None:
@@ -456,7 +456,7 @@ def test_the_newest_connections_of_a_certificate_win() -> None:
     assert site.drops() == {"TOO_MANY_OF_CERTIFICATE": 1}
     site.server.closed(3, "gone", site.now)
     site.connect(4, "laptop.example")
-    assert {view.session for view in site.server.clients()} == {2, 4, 11, 12, 13}
+    assert {view.number for view in site.server.clients()} == {2, 4, 11, 12, 13}
 
 
 def test_without_certificates_nobody_is_the_same() -> None:
@@ -479,4 +479,4 @@ def test_a_smaller_limit_holds_from_the_next_connection_on() -> None:
     site.server.reconfigure(replace(site.config, max_per_identity=1), site.now)
     assert len(site.server.clients()) == 3
     site.connect(4, "laptop.example")
-    assert [view.session for view in site.server.clients()] == [4]
+    assert [view.number for view in site.server.clients()] == [4]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
+from types import MappingProxyType
 
 import pytest
 
@@ -20,7 +21,9 @@ def v4(last: int) -> bytes:
 
 
 def leases(
-    block: IPv4Network = BLOCK, fixed: Mapping[str, bytes] | None = None, excluded: tuple[bytes, ...] = ()
+    block: IPv4Network = BLOCK,
+    fixed: Mapping[str, bytes] = MappingProxyType({}),
+    excluded: tuple[bytes, ...] = (),
 ) -> Leases:
     return Leases(block, grace=GRACE, quarantine=QUARANTINE, fixed=fixed, excluded=excluded)
 
@@ -40,7 +43,7 @@ def ended(table: Leases, identity: str = "a") -> float:
     return NOW + GRACE + QUARANTINE
 
 
-def restored(table: Leases, now: float, fixed: Mapping[str, bytes] | None = None) -> Leases:
+def restored(table: Leases, now: float, fixed: Mapping[str, bytes] = MappingProxyType({})) -> Leases:
     """A table that was made from what ``table`` has stored."""
     stored: dict[bytes, Lease] = {}
     for address, lease in table.take_changes().items():

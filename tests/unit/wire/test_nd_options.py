@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manageout.errors import WireError
-from manageout.wire.nd_options import (
+from manageout.wire.nd import (
     INFINITE,
     Dnssl,
     LinkLayer,

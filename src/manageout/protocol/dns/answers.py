@@ -36,6 +36,7 @@ RESOLVER_ARPA = wire.to_wire("resolver.arpa")
 ABSENCE_TTL = 600
 """Seconds for names that we say do not exist: a site file may be changed."""
 _POINTER = b"\xc0\x0c"
+_HEAD = struct.Struct(">HHHHH")
 _NOBODY = wire.to_wire("nobody.invalid")
 _SOA = wire.to_wire("sns.dns.icann.org") + wire.to_wire("noc.dns.icann.org")
 _SOA += struct.pack(">IIIII", 2025010100, 7200, 3600, 604800, 3600)
@@ -48,27 +49,36 @@ class Addresses(NamedTuple):
     excluded: int
 
 
-def flags_of(query: wire.Query, *, rcode: int = wire.NOERROR, authentic: bool = False) -> bytes:
+def flags_of(query: wire.Query, rcode: int = wire.NOERROR, authentic: bool = False) -> int:
     """Our flags: an answer from a resolver to ``query``."""
     flags = wire.QR | wire.RA | query.flags & (wire.RD | wire.CD) | rcode & wire.RCODE
     # RFC 6840 5.8: said to those who ask for it.
-    if authentic and (query.dnssec or query.flags & wire.AD):
-        flags |= wire.AD
-    return struct.pack(">H", flags)
+    return flags | wire.AD if authentic and (query.dnssec or query.flags & wire.AD) else flags
+
+
+def _message(
+    query: wire.Query,
+    flags: int,
+    records: bytes = b"",
+    answers: int = 0,
+    authorities: int = 0,
+    additional: int = 0,
+    extended: int = 0,
+) -> bytes:
+    """A whole answer: ``records``, how many in which section, and an OPT record where the client sent one."""
+    opt = wire.opt_record(OUR_SIZE, dnssec=query.dnssec, extended=extended) if query.edns else b""
+    head = _HEAD.pack(flags, 1, answers, authorities, additional + query.edns)
+    return query.id + head + query.question + records + opt
 
 
 def error(query: wire.Query, rcode: int) -> bytes:
     """An answer without records."""
-    opt = wire.opt_record(OUR_SIZE, dnssec=query.dnssec, extended=rcode >> 4) if query.edns else b""
-    counts = struct.pack(">HHHH", 1, 0, 0, 1 if opt else 0)
-    return query.id + flags_of(query, rcode=rcode) + counts + query.question + opt
+    return _message(query, flags_of(query, rcode), extended=rcode >> 4)
 
 
 def truncated(reply: bytes, query: wire.Query) -> bytes:
     """``reply`` for a client that must ask again over TCP."""
-    opt = wire.opt_record(OUR_SIZE, dnssec=query.dnssec) if query.edns else b""
-    flags = struct.pack(">H", int.from_bytes(reply[2:4], "big") | wire.TC)
-    return reply[:2] + flags + struct.pack(">HHHH", 1, 0, 0, 1 if opt else 0) + query.question + opt
+    return _message(query, int.from_bytes(reply[2:4], "big") | wire.TC)
 
 
 def local(
@@ -82,10 +92,8 @@ def local(
 ) -> bytes:
     """Our own data: ``answers`` of type ``kind`` at the name asked; ``authority``: one SOA record."""
     body = [_POINTER + struct.pack(">HHIH", kind, query.klass, ttl, len(value)) + value for value in answers]
-    opt = wire.opt_record(OUR_SIZE, dnssec=query.dnssec) if query.edns else b""
-    counts = struct.pack(">HHHH", 1, len(body), 1 if authority else 0, 1 if opt else 0)
-    head = query.id + flags_of(query, rcode=rcode) + counts
-    return head + query.question + b"".join(body) + authority + opt
+    records = b"".join(body) + authority
+    return _message(query, flags_of(query, rcode), records, len(body), 1 if authority else 0)
 
 
 def absent(query: wire.Query, zone: bytes, rcode: int) -> bytes:
@@ -126,10 +134,8 @@ def forwarded(query: wire.Query, answer: bytes) -> bytes:
         end = record.end
     rcode = answer[3] & wire.RCODE
     authentic = bool(answer[3] & wire.AD)
-    opt = wire.opt_record(OUR_SIZE, dnssec=query.dnssec, extended=extended) if query.edns else b""
-    counts = struct.pack(">HHHH", 1, answers, authorities, kept + (1 if opt else 0))
-    head = query.id + flags_of(query, rcode=rcode, authentic=authentic) + counts
-    return head + query.question + answer[at:end] + opt
+    flags = flags_of(query, rcode, authentic)
+    return _message(query, flags, answer[at:end], answers, authorities, kept, extended)
 
 
 def aaaa_records(answer: bytes, prefixes: Prefixes) -> Addresses:
@@ -209,9 +215,7 @@ def synthesised(query: wire.Query, negative: bytes | None, answer: bytes, prefix
     if not values:
         return None
     body = [_POINTER + struct.pack(">HHIH", wire.AAAA, wire.IN, ttl, 16) + v6 for v6, ttl in values]
-    opt = wire.opt_record(OUR_SIZE, dnssec=query.dnssec) if query.edns else b""
-    counts = struct.pack(">HHHH", 1, len(body), 0, 1 if opt else 0)
-    return query.id + flags_of(query, authentic=authentic) + counts + query.question + b"".join(body) + opt
+    return _message(query, flags_of(query, authentic=authentic), b"".join(body), len(body))
 
 
 def _synthesised_chain(
@@ -296,7 +300,7 @@ def _render(query: wire.Query, message: dns.message.Message, *, authentic: bool)
     ]
     flags = wire.DO if query.dnssec else 0
     message.use_edns(0 if query.edns else False, flags, payload=OUR_SIZE)
-    message.flags = dns.flags.Flag(int.from_bytes(flags_of(query, authentic=authentic), "big"))
+    message.flags = dns.flags.Flag(flags_of(query, authentic=authentic))
     message.set_rcode(rcode if query.edns else rcode & wire.RCODE)  # type: ignore[arg-type]
     message.request_payload = 65535
     try:

@@ -21,8 +21,7 @@ _END = dns.HEADER + len(_WIRE)
 
 def question(number: int) -> bytes:
     """The query, with the identifier ``number``."""
-    head = number.to_bytes(2, "big") + b"\1\0\0\1" + bytes(6)
-    return head + _WIRE + TXT.to_bytes(2, "big") + dns.IN.to_bytes(2, "big")
+    return dns.build_query(number, _WIRE, TXT)
 
 
 def asks(message: bytes) -> bool:
@@ -48,8 +47,7 @@ def answer(message: bytes, lease: bytes | None, *, known: bool = True) -> bytes 
 
 def read(message: bytes, asked: bytes) -> str | None:
     """The lease or :data:`NONE`, as ``message`` says in answer to ``asked``; None when it says neither."""
-    fits = message[:2] == asked[:2] and message[dns.HEADER : len(asked)] == asked[dns.HEADER :]
-    if not fits or not message[2] & dns.QR >> 8 or message[3] & dns.RCODE or message[4:6] != b"\0\1":
+    if dns.rcode_of_answer(message, asked) != dns.NOERROR:
         return None
     try:
         for record in dns.records(message, len(asked), int.from_bytes(message[6:8], "big")):

@@ -16,7 +16,7 @@ from manageout.errors import AddressError, BadArgument
 from manageout.protocol.host.name_policy import domain
 from manageout.protocol.host.slaac import Prefix, deadline
 from manageout.wire.address import rfc6052_octets
-from manageout.wire.nd_options import Dnssl, Option, Pref64, Rdnss
+from manageout.wire.nd import Dnssl, Option, Pref64, Rdnss
 
 MAX_SERVERS = 3
 """RFC 8106 5.3.1: hosts should keep at least three."""

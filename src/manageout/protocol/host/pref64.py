@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.errors import AddressError, WireError
+from manageout.wire import dns
 from manageout.wire.address import rfc6052_embed, rfc6052_extract
-from manageout.wire.dns import AAAA, HEADER, IN, NOERROR, NXDOMAIN, RCODE, SOA, records, to_wire
 
 NAME = "ipv4only.arpa"
 WELL_KNOWN = (IPv4Address("192.0.0.170"), IPv4Address("192.0.0.171"))
@@ -30,9 +30,8 @@ MAX_PREFIXES = 8
 
 
 def query(number: int) -> bytes:
-    """A question for the AAAA records of ``ipv4only.arpa``; checking is not disabled (RFC 7050 3: CD=0)."""
-    head = number.to_bytes(2, "big") + b"\1\0\0\1" + bytes(6)
-    return head + to_wire(NAME) + AAAA.to_bytes(2, "big") + IN.to_bytes(2, "big")
+    """A question for the AAAA records of ``ipv4only.arpa`` (RFC 7050 3: CD=0)."""
+    return dns.build_query(number, dns.to_wire(NAME), dns.AAAA)
 
 
 def prefixes_of(addresses: Iterable[IPv6Address]) -> list[IPv6Network]:
@@ -87,12 +86,10 @@ class Answer:
 
 def read(message: bytes, asked: bytes) -> Answer | None:
     """The answer to ``asked``; None when it is none (another question, an error of the server, nonsense)."""
-    end = len(asked)  # the question comes back as it was
-    fits = message[:2] == asked[:2] and message[HEADER:end] == asked[HEADER:] and message[4:6] == b"\0\1"
-    if not fits or not message[2] & 0x80 or message[3] & RCODE not in (NOERROR, NXDOMAIN):
+    if dns.rcode_of_answer(message, asked) not in (dns.NOERROR, dns.NXDOMAIN):
         return None
     try:
-        addresses, lives, negative = _records(message, end)
+        addresses, lives, negative = _records(message, len(asked))
     except WireError:
         return None
     prefixes = prefixes_of(addresses)
@@ -107,13 +104,13 @@ def _records(message: bytes, at: int) -> tuple[list[IPv6Address], list[int], flo
     addresses: list[IPv6Address] = []
     lives: list[int] = []
     negative = NO_ANSWER_TTL
-    for record in records(message, at, count):
+    for record in dns.records(message, at, count):
         data = message[record.data : record.end]
         ttl = min(MAX_TTL, record.ttl)
-        if (record.type, record.klass, len(data)) == (AAAA, IN, 16):
+        if (record.type, record.klass, len(data)) == (dns.AAAA, dns.IN, 16):
             addresses.append(IPv6Address(data))
             lives.append(ttl)
-        elif (record.type, record.klass) == (SOA, IN) and len(data) > 20:
+        elif (record.type, record.klass) == (dns.SOA, dns.IN) and len(data) > 20:
             negative = float(min(ttl, int.from_bytes(data[-4:], "big")))  # RFC 2308 5
     return addresses, lives, negative
 

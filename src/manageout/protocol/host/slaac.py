@@ -12,9 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from manageout.wire.nd import Preference, PrefixInformation, RouteInformation, RouterAdvertisement
+from manageout.wire.nd import (
+    INFINITE,
+    Preference,
+    PrefixInformation,
+    RouteInformation,
+    RouterAdvertisement,
+    masked,
+)
 
-INFINITE = 0xFFFFFFFF
 TWO_HOURS = 7200.0
 LINK_LOCAL = b"\xfe\x80"
 MULTICAST = b"\xff"
@@ -38,12 +44,6 @@ def deadline(lifetime: int, now: float) -> float:
 def remaining(until: float, now: float) -> int:
     """Whole seconds until a deadline, as a lifetime for a packet or the kernel."""
     return INFINITE if math.isinf(until) else max(0, min(INFINITE - 1, round(until - now)))
-
-
-def masked(prefix: bytes, length: int) -> bytes:
-    """``prefix`` with every bit behind ``length`` cleared (RFC 4861 4.6.2: the receiver ignores them)."""
-    bits = 128 - length
-    return (int.from_bytes(prefix, "big") >> bits << bits).to_bytes(16, "big")
 
 
 @dataclass(slots=True)

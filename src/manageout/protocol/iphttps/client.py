@@ -13,44 +13,12 @@ from ipaddress import IPv6Address
 
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps import reconnect, values
 from manageout.protocol.iphttps.client_link import ClientLink
 from manageout.protocol.iphttps.host import Host, InterfaceId
-from manageout.protocol.iphttps.reconnect import (
-    LONGEST_RETURN,
-    UNANSWERED_ALLOWED,
-    QuickReconnect,
-    Reconnect,
-    StockReconnect,
-)
 from manageout.protocol.iphttps.states import TRANSITIONS, ClientState, Trigger
-from manageout.protocol.iphttps.values import (
-    ADDRESS_HEADER,
-    FRAMING_HEADER,
-    RETURN_HEADER,
-    STRICT_LIMIT,
-    TUN,
-    ClientConfig,
-    ClientEvent,
-    Connect,
-    ConnectFault,
-    Disconnect,
-    Failed,
-    LinkDown,
-    LinkUp,
-)
 from manageout.protocol.offload.join import StockStream
-from manageout.wire.iphttps import (
-    PACKET,
-    RETURN,
-    SUPER_PACKET,
-    DeChunker,
-    HeadParser,
-    OwnFramer,
-    PacketFramer,
-    StatusHead,
-    build_request,
-    parse_return,
-)
+from manageout.wire import iphttps as wire
 from manageout.wire.virtio import VNET_HEADER
 
 PASSING = (408, 429, 500, 502, 503, 504)
@@ -62,17 +30,21 @@ PROBES_IN_DEAD_TIME = 10
 class IpHttpsClient:
     """One tunnel. Endpoints: ``TUN`` and ``SERVER``."""
 
-    def __init__(self, config: ClientConfig, interface_id: InterfaceId, random: Callable[[], float]) -> None:
+    def __init__(
+        self, config: values.ClientConfig, interface_id: InterfaceId, random: Callable[[], float]
+    ) -> None:
         """``interface_id``: see :data:`~manageout.protocol.iphttps.host.InterfaceId`; ``random``: 0 <= x < 1."""
         self._config = config
         self.state = ClientState.DISABLED
-        self._events: list[ClientEvent] = []
+        self._events: list[values.ClientEvent] = []
         self._own_packets: list[bytes] = []
         """Neighbour Discovery that ``_host`` wants to send."""
         self._host = Host(interface_id, random, self._own_packets, self._events)
         self.link = ClientLink(self._host, config.vnet_hdr)
         """The packet path, with the counters of the tunnel."""
-        self._reconnect: Reconnect = StockReconnect(random) if config.stock_retry else QuickReconnect(random)
+        self._reconnect: reconnect.Reconnect = (
+            reconnect.StockReconnect(random) if config.stock_retry else reconnect.QuickReconnect(random)
+        )
         self._random = random
         self._attempt_at = 0.0
         self._unanswered = 0
@@ -81,10 +53,10 @@ class IpHttpsClient:
 
     def _reset(self) -> None:
         """Forget what belongs to one connection."""
-        self._head: HeadParser | None = None
-        self._chunks: DeChunker | None = None
-        self._stock: StockStream | PacketFramer | None = None
-        self._own: OwnFramer | None = None
+        self._head: wire.HeadParser | None = None
+        self._chunks: wire.DeChunker | None = None
+        self._stock: StockStream | None = None
+        self._own: wire.OwnFramer | None = None
         self._answer_by = self._alive_by = math.inf
         self._heard = 0.0
         self._next_probe = 0.0
@@ -113,7 +85,7 @@ class IpHttpsClient:
         connected = self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP)
         if self._move(Trigger.DISABLE):
             if connected:
-                self._events.append(Disconnect("disabled"))
+                self._events.append(values.Disconnect("disabled"))
             self._reset()
             self._host.stop()
             self._own_packets.clear()
@@ -129,8 +101,8 @@ class IpHttpsClient:
         """The way of the connection is gone, or no longer the best: connect over the other at once."""
         if self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
             reason = "this machine's network has changed"
-            self._events.append(Disconnect(reason))
-            self._lost(reason, ConnectFault.OTHER, now, after=0.0)
+            self._events.append(values.Disconnect(reason))
+            self._lost(reason, values.ConnectFault.OTHER, now, after=0.0)
         else:
             self.retry(now)
 
@@ -147,16 +119,16 @@ class IpHttpsClient:
         if not self._move(Trigger.CONNECTED):
             return
         self._reset()
-        self._head = HeadParser()
+        self._head = wire.HeadParser()
         config = self._config
         patience = config.response_timeout if config.stock_retry else self._reconnect.talk_patience
         self._heard, self._answer_by = now, now + patience
-        extra = [(FRAMING_HEADER, "1" if config.vnet_hdr else "0")] if config.own_framing else []
+        extra = [(values.FRAMING_HEADER, "1" if config.vnet_hdr else "0")] if config.own_framing else []
         if config.own_framing and not config.stock_retry:
-            extra.append((RETURN_HEADER, "1"))
-        self.link.stream.append(build_request(config.path, config.host, extra))
+            extra.append((values.RETURN_HEADER, "1"))
+        self.link.stream.append(wire.build_request(config.path, config.host, extra))
 
-    def failed(self, fault: ConnectFault, reason: str, now: float, *, refused: bool = False) -> None:
+    def failed(self, fault: values.ConnectFault, reason: str, now: float, *, refused: bool = False) -> None:
         """The attempt that ``Connect`` asked for came to nothing. ``refused``: and the next one will."""
         if self.state is ClientState.LINK_DOWN:
             self._lost(reason, fault, now, refused=refused)
@@ -169,12 +141,12 @@ class IpHttpsClient:
         if self.state is ClientState.ESTABLISHED:
             # A server that reads our certificate after the handshake may end the connection without a word.
             self._unanswered += 1
-            refused = refused or self._unanswered >= UNANSWERED_ALLOWED
-            self._lost(reason, ConnectFault.OTHER, now, hint, refused=refused)
+            refused = refused or self._unanswered >= reconnect.UNANSWERED_ALLOWED
+            self._lost(reason, values.ConnectFault.OTHER, now, hint, refused=refused)
         elif self.state is ClientState.LINK_UP and self._return is not None:
-            self._lost("the gateway is restarting", ConnectFault.OTHER, now, after=self._return)
+            self._lost("the gateway is restarting", values.ConnectFault.OTHER, now, after=self._return)
         elif self.state is ClientState.LINK_UP:
-            self._lost(reason, ConnectFault.OTHER, now, hint)
+            self._lost(reason, values.ConnectFault.OTHER, now, hint)
 
     def congested(self, full: bool) -> None:
         """The driver holds more unsent bytes than it may (or no longer does)."""
@@ -182,12 +154,12 @@ class IpHttpsClient:
 
     def _connect(self, after: float, now: float) -> None:
         self._attempt_at = now + after
-        self._events.append(Connect(after, self._reconnect.patience, self._reconnect.talk_patience))
+        self._events.append(values.Connect(after, self._reconnect.patience, self._reconnect.talk_patience))
 
     def _lost(
         self,
         reason: str,
-        fault: ConnectFault,
+        fault: values.ConnectFault,
         now: float,
         hint: str = "",
         *,
@@ -202,7 +174,9 @@ class IpHttpsClient:
             self._own_packets.clear()
             self._host.link_down()
             was_up = before is ClientState.LINK_UP
-            self._events.append(LinkDown(reason, hint) if was_up else Failed(reason, fault, hint))
+            self._events.append(
+                values.LinkDown(reason, hint) if was_up else values.Failed(reason, fault, hint)
+            )
             if after is None:
                 spent = 0.0 if was_up else max(0.0, now - self._attempt_at)
                 after = self._reconnect.failed(now, spent, refused)
@@ -214,19 +188,19 @@ class IpHttpsClient:
         self,
         reason: str,
         now: float,
-        fault: ConnectFault = ConnectFault.OTHER,
+        fault: values.ConnectFault = values.ConnectFault.OTHER,
         hint: str = "",
         *,
         refused: bool = False,
     ) -> None:
-        self._events.append(Disconnect(reason))
+        self._events.append(values.Disconnect(reason))
         self._lost(reason, fault, now, hint, refused=refused)
 
     # --- From the server --------------------------------------------------------------------------------
 
     def receive(self, data: bytes | memoryview, source: int, now: float) -> None:
         """Bytes of the stream from ``SERVER``, or one packet from ``TUN``."""
-        if source == TUN:
+        if source == values.TUN:
             self.link.from_kernel((bytes(data),))
         elif self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
             self._heard, self._alive_by = now, math.inf
@@ -240,7 +214,7 @@ class IpHttpsClient:
 
     def receive_many(self, packets: Sequence[bytes], source: int, now: float) -> None:
         """Like :meth:`receive`, for a batch."""
-        if source == TUN:
+        if source == values.TUN:
             self.link.from_kernel(packets)
         else:
             self.receive(b"".join(packets), source, now)
@@ -263,12 +237,12 @@ class IpHttpsClient:
                 raise WireError("the server ended the stream")
         if self._own is not None:
             records = self._own.feed(data)
-            self.link.from_server([body for kind, body in records if kind == PACKET], now, 0)
-            self.link.super_packets([body for kind, body in records if kind == SUPER_PACKET], now)
+            self.link.from_server([body for kind, body in records if kind == wire.PACKET], now, 0)
+            self.link.super_packets([body for kind, body in records if kind == wire.SUPER_PACKET], now)
             for kind, body in records:
-                if kind == RETURN:
-                    after, spread = parse_return(body)
-                    self._return = min(after + spread * self._random(), LONGEST_RETURN)
+                if kind == wire.RETURN:
+                    after, spread = wire.parse_return(body)
+                    self._return = min(after + spread * self._random(), reconnect.LONGEST_RETURN)
             return len(records)
         if self._stock is not None:
             packets = self._stock.feed(data)
@@ -276,12 +250,12 @@ class IpHttpsClient:
             return len(packets)
         return 0
 
-    def _answer(self, parser: HeadParser, data: bytes | memoryview, now: float) -> int:
+    def _answer(self, parser: wire.HeadParser, data: bytes | memoryview, now: float) -> int:
         parser.feed(data)
         head = parser.head
         if head is None:
             return 0
-        if not isinstance(head, StatusHead):
+        if not isinstance(head, wire.StatusHead):
             raise WireError("not an HTTP answer")
         if head.status != 200:
             reason = f"the server answered {head.status} {head.reason}".rstrip()
@@ -291,29 +265,27 @@ class IpHttpsClient:
         self._head, self._answer_by, self._unanswered = None, math.inf, 0
         # Against the rule, but seen behind proxies: a coded body.
         if "chunked" in head.headers.get("transfer-encoding", "").lower():
-            self._chunks = DeChunker()
-        own = self._config.own_framing and head.headers.get(FRAMING_HEADER.lower()) == "1"
+            self._chunks = wire.DeChunker()
+        own = self._config.own_framing and head.headers.get(values.FRAMING_HEADER.lower()) == "1"
         if own and self._config.vnet_hdr:
-            self._own = OwnFramer()
+            self._own = wire.OwnFramer()
         else:
-            config = self._config
-            joins = config.coalesce
-            self._stock = StockStream(STRICT_LIMIT, joins) if config.vnet_hdr else PacketFramer(STRICT_LIMIT)
+            self._stock = StockStream(values.STRICT_LIMIT, self._config.coalesce, self._config.vnet_hdr)
         self._move(Trigger.ANSWERED)
         self._reconnect.succeeded(now)
         self.link.framing = "own" if self._own else "stock"
-        self._events.append(LinkUp(self.link.framing))
+        self._events.append(values.LinkUp(self.link.framing))
         self._host.link_up(fixed, now, whole=self._own is not None)
         return self._feed(parser.rest, now) if parser.rest else 1
 
-    def _fixed(self, head: StatusHead) -> bytes | None:
-        text = head.headers.get(ADDRESS_HEADER.lower())
+    def _fixed(self, head: wire.StatusHead) -> bytes | None:
+        text = head.headers.get(values.ADDRESS_HEADER.lower())
         if text is None or not self._config.own_framing:
             return None
         try:
             return IPv6Address(text).packed
         except ValueError:
-            raise WireError(f"{ADDRESS_HEADER}: {text[:60]!r} is no IPv6 address") from None
+            raise WireError(f"{values.ADDRESS_HEADER}: {text[:60]!r} is no IPv6 address") from None
 
     # --- From the kernel --------------------------------------------------------------------------------
 
@@ -338,7 +310,7 @@ class IpHttpsClient:
         config = self._config
         if now >= self._answer_by:
             hint = "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"
-            self._give_up("the server does not answer the request", now, ConnectFault.TIMED_OUT, hint)
+            self._give_up("the server does not answer the request", now, values.ConnectFault.TIMED_OUT, hint)
         elif now >= self._half_since + config.stall_timeout:
             self._give_up(f"a packet stayed half received for {config.stall_timeout:g} s", now)
         elif self.state is ClientState.LINK_UP:
@@ -352,8 +324,8 @@ class IpHttpsClient:
             reason = (
                 "the gateway does not answer any more: the way to it has changed, or this machine has slept"
             )
-            self._events.append(Disconnect(reason))
-            self._lost(reason, ConnectFault.OTHER, now, after=0.0)
+            self._events.append(values.Disconnect(reason))
+            self._lost(reason, values.ConnectFault.OTHER, now, after=0.0)
         elif now >= self._heard + dead_after * 1.5:
             self._give_up(f"dead server: silent for {dead_after * 1.5:g} s", now)
         elif now >= self._heard + dead_after and now >= self._next_probe:
@@ -369,7 +341,7 @@ class IpHttpsClient:
             self._own_packets.clear()
         return self.link.take()
 
-    def events(self) -> list[ClientEvent]:
+    def events(self) -> list[values.ClientEvent]:
         """What happened, in order."""
         taken = self._events.copy()
         self._events.clear()

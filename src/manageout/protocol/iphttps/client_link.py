@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.host import Host
 from manageout.protocol.iphttps.link import ODD_HEADERS, hidden_by_extensions
+from manageout.protocol.iphttps.traffic import Traffic
 from manageout.protocol.iphttps.values import SERVER, TUN, Framing
-from manageout.protocol.offload.cut import MTU, alike, harmless, more, packets_of, segment
+from manageout.protocol.offload.cut import harmless, more, segment, stretches
 from manageout.wire import ipv6, nd
 from manageout.wire.iphttps import PACKET, SUPER_PACKET, build_record
 from manageout.wire.virtio import PLAIN, VNET_HEADER
 
 
-class ClientLink:
+class ClientLink(Traffic):
     """The packet path and its counters."""
 
     def __init__(self, host: Host, vnet_hdr: bool) -> None:
+        super().__init__()
         self._host = host
         self._vnet_hdr = vnet_hdr
         self.framing: Framing | None = None
@@ -32,12 +34,10 @@ class ClientLink:
         self.tun: list[bytes] = []
         """What waits for the server, and for the kernel."""
         self.drops: dict[Drop, int] = {}
-        self.packets_in = self.bytes_in = self.packets_out = self.bytes_out = 0
 
     def send(self, packets: Sequence[bytes]) -> None:
         """Packets of our own to the server."""
-        self.packets_out += len(packets)
-        self.bytes_out += sum(map(len, packets))
+        self.left(packets)
         own = self.framing == "own"
         self.stream += [build_record(PACKET, packet) if own else packet for packet in packets]
 
@@ -74,18 +74,7 @@ class ClientLink:
                 and packet[source:destination] not in mine
             ) or self._odd(packet, now, header):
                 passed.append(packet)
-        self.packets_in += len(passed)
-        self.bytes_in += sum(map(len, passed)) - header * len(passed)
-        if header:
-            for packet in passed:
-                if packet[1]:  # gso_type: a super-packet
-                    further, size = more(packet)
-                    self.packets_in += further
-                    self.bytes_in += size
-        if header or not self._vnet_hdr:
-            self.tun += passed
-        else:
-            self.tun += [PLAIN + packet for packet in passed]
+        self.tun += self.arrived(passed, header, self._vnet_hdr)
 
     def _odd(self, data: bytes, now: float, header: int) -> bool:
         """Anything but plain data for us. True: let it go to the kernel."""
@@ -136,36 +125,25 @@ class ClientLink:
             else:
                 pieces = [packet[header:]] if packet.startswith(PLAIN) else segment(packet)
                 out += pieces
-                self.packets_out += len(pieces)
-                self.bytes_out += sum(map(len, pieces))
+                self.left(pieces)
                 continue
             self.packets_out += 1
             self.bytes_out += len(packet) - header
 
     def from_kernel_blocks(self, data: memoryview, spans: Sequence[tuple[int, int]]) -> None:
         """Packets of MTU bytes back to back (the last of a stretch may be shorter), without headers."""
-        singles: list[bytes] = []
-        header = PLAIN if self._vnet_hdr else b""
         usable = self.framing == "stock" and not self.full
-        for start, end in spans:
-            block = data[start:end]
-            if (
-                end - start <= MTU
-                or not usable
-                or block[24] == 0xFF
-                or bytes(block[8:24]) not in self._host.assigned
-                or not alike(block, MTU)
-            ):
-                singles += [header + packet for packet in packets_of(block, MTU)]
-                continue
-            if singles:
-                self.from_kernel(singles)
-                singles = []
-            self.stream.append(bytes(block))
-            self.packets_out += -(-(end - start) // MTU)
-            self.bytes_out += end - start
-        if singles:
-            self.from_kernel(singles)
+        mine = self._host.assigned
+
+        def goes_on(block: memoryview) -> bool:
+            return usable and block[24] != 0xFF and bytes(block[8:24]) in mine
+
+        for stretch in stretches(data, spans, goes_on, PLAIN if self._vnet_hdr else b""):
+            if isinstance(stretch, list):
+                self.from_kernel(stretch)
+            else:
+                self.stream.append(bytes(stretch))
+                self.left_in_a_block(len(stretch))
 
     def _why_not(self, packet: bytes) -> Drop:
         if len(packet) < ipv6.HEADER_LENGTH or packet[0] >> 4 != 6:

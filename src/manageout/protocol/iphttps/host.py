@@ -16,25 +16,10 @@ from dataclasses import dataclass
 
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.host import slaac
 from manageout.protocol.host.link_names import LinkNames, NamesSeen
-from manageout.protocol.host.slaac import (
-    INFINITE,
-    AddressRemoved,
-    Prefix,
-    RouteRemoved,
-    RouteTable,
-    SlaacPrefixes,
-    remaining,
-)
+from manageout.protocol.iphttps import values
 from manageout.protocol.iphttps.owners import LINK_LOCAL
-from manageout.protocol.iphttps.values import (
-    AddressAdded,
-    ClientEvent,
-    ConnectFault,
-    Failed,
-    NamesChanged,
-    RouteAdded,
-)
 from manageout.wire import nd
 
 RETRANS_TIMER = 1.0
@@ -68,7 +53,7 @@ class Host:
         interface_id: InterfaceId,
         random: Callable[[], float],
         out: list[bytes],
-        events: list[ClientEvent],
+        events: list[values.ClientEvent],
     ) -> None:
         self.assigned: set[bytes] = set()
         """The addresses that may be used now; read on the packet path."""
@@ -81,9 +66,9 @@ class Host:
         self._fixed: bytes | None = None
         self._addresses: dict[bytes, Address] = {}
         """By the first 8 bytes of their prefix."""
-        self._prefixes = SlaacPrefixes()
-        self._routes: RouteTable[bytes] = RouteTable()
-        self._told: dict[Prefix, nd.Preference] = {}
+        self._prefixes = slaac.SlaacPrefixes()
+        self._routes: slaac.RouteTable[bytes] = slaac.RouteTable()
+        self._told: dict[slaac.Prefix, nd.Preference] = {}
         self._names = LinkNames()
         self._told_names = NamesSeen()
         self._up = self._whole = False
@@ -121,8 +106,8 @@ class Host:
         self.link_down()
         for subnet in list(self._addresses):
             self._remove(subnet)
-        self._prefixes = SlaacPrefixes()
-        self._routes = RouteTable()
+        self._prefixes = slaac.SlaacPrefixes()
+        self._routes = slaac.RouteTable()
         self._names = LinkNames()
         self._tell_routes()
         self._tell_names()
@@ -170,7 +155,7 @@ class Host:
         self._solicited += 1
         if self._solicited == SOLICIT_TRIES + 1:
             reason = "no router advertisement: does the server publish a prefix?"
-            self._events.append(Failed(reason, ConnectFault.NO_PREFIX))
+            self._events.append(values.Failed(reason, values.ConnectFault.NO_PREFIX))
         doubled = SOLICIT_FIRST * 2.0 ** max(0, self._solicited - SOLICIT_TRIES)
         self._solicit_at = now + min(doubled, SOLICIT_LAST) * (0.9 + 0.2 * self._random())  # RFC 7559 2
 
@@ -244,7 +229,7 @@ class Host:
         here = {option.prefix[:8] for option in options if option.valid}
         for subnet in [subnet for subnet in self._addresses if subnet != LINK_LOCAL and subnet not in here]:
             self._remove(subnet)
-        self._prefixes, self._routes, self._names = SlaacPrefixes(), RouteTable(), LinkNames()
+        self._prefixes, self._routes, self._names = slaac.SlaacPrefixes(), slaac.RouteTable(), LinkNames()
 
     def _next_expiry(self) -> float:
         return min(self._prefixes.next_expiry(), self._routes.next_expiry(), self._names.next_expiry())
@@ -273,13 +258,13 @@ class Host:
             self._detect(self._choose(subnet, address.duplicates + 1), now)
         else:
             address.detecting = None
-            self._events.append(Failed("every address tried is in use by another client", 0))
+            self._events.append(values.Failed("every address tried is in use by another client", 0))
 
     def _withdraw(self, address: Address) -> None:
         if address.assigned:
             address.assigned = False
             self.assigned.discard(address.address)
-            self._events.append(AddressRemoved(address.address))
+            self._events.append(slaac.AddressRemoved(address.address))
 
     def _remove(self, subnet: bytes) -> None:
         address = self._addresses.pop(subnet, None)
@@ -288,24 +273,27 @@ class Host:
 
     def _tell_address(self, address: Address, now: float) -> None:
         subnet = address.address[:8]
-        valid = preferred = INFINITE
+        valid = preferred = nd.INFINITE
         for entry in self._prefixes:
             if entry.prefix[:8] == subnet:
-                valid, preferred = remaining(entry.valid_until, now), remaining(entry.preferred_until, now)
-        self._events.append(AddressAdded(address.address, valid, preferred))
+                valid, preferred = (
+                    slaac.remaining(entry.valid_until, now),
+                    slaac.remaining(entry.preferred_until, now),
+                )
+        self._events.append(values.AddressAdded(address.address, valid, preferred))
 
     def _tell_routes(self) -> None:
         chosen = self._routes.choose(lambda _: True)
         for prefix in [prefix for prefix in self._told if prefix not in chosen]:
             del self._told[prefix]
-            self._events.append(RouteRemoved(*prefix))
+            self._events.append(slaac.RouteRemoved(*prefix))
         for prefix, (_, route) in chosen.items():
             if self._told.get(prefix) != route.preference:
                 self._told[prefix] = route.preference
-                self._events.append(RouteAdded(*prefix, route.preference))
+                self._events.append(values.RouteAdded(*prefix, route.preference))
 
     def _tell_names(self) -> None:
         seen = self._names.seen()
         if seen != self._told_names:
             self._told_names = seen
-            self._events.append(NamesChanged(seen))
+            self._events.append(values.NamesChanged(seen))

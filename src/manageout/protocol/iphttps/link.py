@@ -19,7 +19,7 @@ from manageout.protocol.iphttps.discovery import Discovery, is_link_local
 from manageout.protocol.iphttps.owners import Neighbours
 from manageout.protocol.iphttps.session import Outbox, Session
 from manageout.protocol.iphttps.values import STRICT_LIMIT, ServerConfig
-from manageout.protocol.offload.cut import MTU, alike, more, packets_of, segment
+from manageout.protocol.offload.cut import more, segment, stretches
 from manageout.wire import icmpv6, ipv6, nd, numbers
 from manageout.wire.iphttps import SUPER_PACKET, build_record
 from manageout.wire.numbers import ESP, ICMPV6, NO_NEXT_HEADER, TCP, UDP
@@ -80,18 +80,7 @@ class Link:
             else:
                 holder.used = now
                 passed.append(packet)
-        session.packets_in += len(passed)
-        session.bytes_in += sum(map(len, passed)) - header * len(passed)
-        if header:
-            for packet in passed:
-                if packet[1]:  # gso_type: a super-packet
-                    further, size = more(packet)
-                    session.packets_in += further
-                    session.bytes_in += size
-        if header or not self._vnet_hdr:
-            self._outbox.tun += passed
-        else:
-            self._outbox.tun += [PLAIN + packet for packet in passed]
+        self._outbox.tun += session.arrived(passed, header, self._vnet_hdr)
 
     def _odd(self, session: Session, data: bytes, now: float, header: int) -> bool:
         """Anything but plain data. True: let it go to the kernel; False: it was served, relayed or dropped."""
@@ -231,36 +220,26 @@ class Link:
 
     def from_kernel_blocks(self, data: memoryview, spans: Sequence[tuple[int, int]], now: float) -> None:
         """Packets of MTU bytes back to back (the last of a stretch may be shorter), without headers."""
-        singles: list[bytes] = []
-        header = PLAIN if self._vnet_hdr else b""
-        for start, end in spans:
-            block = data[start:end]
-            holder = self._neighbours.owners.get(bytes(block[24:40])) if end - start > MTU else None
-            if (
-                holder is None
-                or holder.session.stock is None
-                or holder.session.blocked
-                or not alike(block, MTU)
-            ):
-                singles += [header + packet for packet in packets_of(block, MTU)]
+        owner = self._neighbours.owners.get
+
+        def goes_on(block: memoryview) -> bool:
+            holder = owner(bytes(block[24:40]))
+            return holder is not None and holder.session.stock is not None and not holder.session.blocked
+
+        for stretch in stretches(data, spans, goes_on, PLAIN if self._vnet_hdr else b""):
+            if isinstance(stretch, list):
+                self.from_kernel(stretch, now)
                 continue
-            if singles:
-                self.from_kernel(singles, now)
-                singles = []
-            session = holder.session
-            self._outbox.stream(session, bytes(block))
-            session.packets_out += -(-(end - start) // MTU)
-            session.bytes_out += end - start
-        if singles:
-            self.from_kernel(singles, now)
+            session = self._neighbours.owners[bytes(stretch[24:40])].session
+            self._outbox.stream(session, bytes(stretch))
+            session.left_in_a_block(len(stretch))
 
     def _cut(self, session: Session, packet: bytes) -> None:
         pieces = segment(packet)
         if not pieces:
             self._outbox.drop(Drop.MALFORMED, session.name)
         session.out += pieces
-        session.packets_out += len(pieces)
-        session.bytes_out += sum(map(len, pieces))
+        session.left(pieces)
 
     def _nobody(self, data: bytes, now: float, header: int) -> None:
         """A packet of the kernel that no client is there for."""

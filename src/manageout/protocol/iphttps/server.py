@@ -15,35 +15,13 @@ from math import ceil, inf
 
 from manageout.errors import HeadError, OversizeError, WireError
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps import values
 from manageout.protocol.iphttps.discovery import Discovery
 from manageout.protocol.iphttps.link import Link
 from manageout.protocol.iphttps.owners import Neighbours
 from manageout.protocol.iphttps.session import Outbox, Session
-from manageout.protocol.iphttps.values import (
-    ADDRESS_HEADER,
-    FRAMING_HEADER,
-    RETURN_HEADER,
-    STRICT_LIMIT,
-    TUN,
-    ClientView,
-    Close,
-    Opened,
-    Peer,
-    ServerConfig,
-    ServerEvent,
-)
 from manageout.protocol.offload.cut import harmless
-from manageout.wire.iphttps import (
-    KEEPALIVE,
-    PACKET,
-    SUPER_PACKET,
-    HeadParser,
-    RequestHead,
-    build_record,
-    build_refusal,
-    build_response,
-    build_return,
-)
+from manageout.wire import iphttps as wire
 from manageout.wire.virtio import VNET_HEADER
 
 TICK = 10.0
@@ -64,7 +42,7 @@ class IpHttpsServer:
 
     def __init__(
         self,
-        config: ServerConfig,
+        config: values.ServerConfig,
         date: Callable[[], str],
         random: Callable[[], float],
         keeper: Callable[[bytes], str | None] = lambda address: None,
@@ -80,7 +58,7 @@ class IpHttpsServer:
         """The sessions of each identity, the oldest first."""
         self._up: dict[int, Session] = {}
         """Those of ``_sessions`` that carry packets."""
-        self._events: list[ServerEvent] = []
+        self._events: list[values.ServerEvent] = []
         self._wakes: list[tuple[float, int, Session]] = []
         self._serial = 0
         self._order = count()
@@ -88,7 +66,7 @@ class IpHttpsServer:
         self._header = VNET_HEADER if config.vnet_hdr else 0
         self._build(config)
 
-    def _build(self, config: ServerConfig) -> None:
+    def _build(self, config: values.ServerConfig) -> None:
         own = frozenset({config.address.packed, config.link_local.packed})
         prefix = config.prefix.network_address.packed[:8]
         self._neighbours = Neighbours(prefix, own, self._events, self._keeper)
@@ -96,7 +74,7 @@ class IpHttpsServer:
         self._link = Link(config, self._neighbours, self._discovery, self._outbox)
         self._apply(config)
 
-    def _apply(self, config: ServerConfig) -> None:
+    def _apply(self, config: values.ServerConfig) -> None:
         self._config = config
         self._paths = frozenset(path.lower() for path in config.paths)
         reserved = {address.packed: name for name, address in config.fixed.items()}
@@ -106,7 +84,7 @@ class IpHttpsServer:
 
     # --- Connections ------------------------------------------------------------------------------------
 
-    def open(self, session: int, peer: Peer, now: float) -> None:
+    def open(self, session: int, peer: values.Peer, now: float) -> None:
         """A connection has finished TLS; its HTTP head comes next. ``session`` must never have been used."""
         self._serial += 1
         entry = self._sessions[session] = Session(session, self._serial, peer, now)
@@ -150,11 +128,11 @@ class IpHttpsServer:
         if drop is not None:
             self._outbox.drop(drop, session.name)
         self._forget(session)
-        self._events.append(Close(session.number, reason, drop))
+        self._events.append(values.Close(session.number, reason, drop))
 
     def _refuse(self, session: Session, status: int, reason: str) -> None:
         phrase, header = HTTPStatus(status).phrase, self._config.server_header
-        self._outbox.stream(session, build_refusal(status, phrase, header, self._date()))
+        self._outbox.stream(session, wire.build_refusal(status, phrase, header, self._date()))
         self._end(session, reason)
 
     # --- Input ------------------------------------------------------------------------------------------
@@ -162,7 +140,7 @@ class IpHttpsServer:
     def receive(self, data: bytes | memoryview, source: int, now: float) -> None:
         """Bytes of a connection's stream, or one packet of the kernel (``TUN``)."""
         self._outbox.now = now
-        if source == TUN:
+        if source == values.TUN:
             self._link.from_kernel((bytes(data),), now)
             return
         session = self._sessions.get(source)
@@ -197,7 +175,7 @@ class IpHttpsServer:
 
     def receive_many(self, packets: Sequence[bytes], source: int, now: float) -> None:
         """Like :meth:`receive`, for a batch; the fast way for packets of the kernel."""
-        if source == TUN:
+        if source == values.TUN:
             self._outbox.now = now
             self._link.from_kernel(packets, now)
         else:
@@ -212,19 +190,19 @@ class IpHttpsServer:
         self._link.from_kernel_blocks(data, spans, now)
 
     def _records(self, session: Session, records: list[tuple[int, bytes]], now: float) -> None:
-        supers = self._harmless(session, [body for kind, body in records if kind == SUPER_PACKET])
-        plain = [body for kind, body in records if kind == PACKET]
+        supers = self._harmless(session, [body for kind, body in records if kind == wire.SUPER_PACKET])
+        plain = [body for kind, body in records if kind == wire.PACKET]
         for packet in plain:
-            if len(packet) > STRICT_LIMIT:
-                raise OversizeError(len(packet), STRICT_LIMIT)
+            if len(packet) > values.STRICT_LIMIT:
+                raise OversizeError(len(packet), values.STRICT_LIMIT)
         # Neighbour Discovery comes in plain records: what it binds, the others may use.
         if plain:
             self._link.from_client(session, plain, now)
         if supers:
             self._link.from_client(session, supers, now, VNET_HEADER)
         for kind, body in records:
-            if kind == KEEPALIVE and not session.blocked:
-                self._outbox.stream(session, build_record(KEEPALIVE, body))
+            if kind == wire.KEEPALIVE and not session.blocked:
+                self._outbox.stream(session, wire.build_record(wire.KEEPALIVE, body))
 
     def _harmless(self, session: Session, supers: list[bytes]) -> list[bytes]:
         kept = [packet for packet in supers if harmless(packet)]
@@ -234,7 +212,7 @@ class IpHttpsServer:
 
     # --- The HTTP exchange (3.2.5.1) --------------------------------------------------------------------
 
-    def _head(self, session: Session, parser: HeadParser, data: bytes | memoryview, now: float) -> int:
+    def _head(self, session: Session, parser: wire.HeadParser, data: bytes | memoryview, now: float) -> int:
         try:
             parser.feed(data)
         except HeadError as error:
@@ -243,7 +221,7 @@ class IpHttpsServer:
         head = parser.head
         if head is None:
             return 0
-        if not isinstance(head, RequestHead):
+        if not isinstance(head, wire.RequestHead):
             self._refuse(session, 400, "an HTTP answer, not a request")
         elif head.method != "POST":
             self._refuse(session, 405, f"method {head.method}, not POST")
@@ -256,19 +234,19 @@ class IpHttpsServer:
             return self._accept(session, head, parser.rest, now)
         return 0
 
-    def _accept(self, session: Session, head: RequestHead, rest: bytes, now: float) -> int:
+    def _accept(self, session: Session, head: wire.RequestHead, rest: bytes, now: float) -> int:
         config = self._config
-        asked = head.headers.get(FRAMING_HEADER.lower())
+        asked = head.headers.get(values.FRAMING_HEADER.lower())
         own = asked == "1" and config.own_framing and config.vnet_hdr
-        extra = [(FRAMING_HEADER, "1")] if own else []
+        extra = [(values.FRAMING_HEADER, "1")] if own else []
         fixed = config.fixed.get(session.identity or "")
         if asked is not None and fixed is not None:
-            extra.append((ADDRESS_HEADER, str(fixed)))
-        self._outbox.stream(session, build_response(config.server_header, self._date(), extra))
+            extra.append((values.ADDRESS_HEADER, str(fixed)))
+        self._outbox.stream(session, wire.build_response(config.server_header, self._date(), extra))
         session.establish(own, config.vnet_hdr, config.coalesce)
-        session.returns = own and RETURN_HEADER.lower() in head.headers
+        session.returns = own and values.RETURN_HEADER.lower() in head.headers
         self._up[session.number] = session
-        self._events.append(Opened(session.number, session.identity, "own" if own else "stock"))
+        self._events.append(values.Opened(session.number, session.identity, session.framing))
         session.next_ra = self._discovery.next_advertisement(now)
         self._schedule(session, now + TICK)
         return self._stream(session, rest, now) if rest else 1
@@ -348,13 +326,13 @@ class IpHttpsServer:
         spread = min(len(self._up) * RETURN_EACH, RETURN_SPREAD)
         for session in self._up.values():
             if returning and session.returns:
-                self._outbox.stream(session, build_return(RETURN_AFTER, spread))
+                self._outbox.stream(session, wire.build_return(RETURN_AFTER, spread))
             else:
                 self._discovery.advertise(session, farewell=True)
         for session in list(self._sessions.values()):
             self._end(session, reason)
 
-    def reconfigure(self, config: ServerConfig, now: float) -> None:
+    def reconfigure(self, config: values.ServerConfig, now: float) -> None:
         """Use ``config`` from now on. ``vnet_hdr`` belongs to the device and cannot change."""
         before = self._config
         if config.mode != before.mode:
@@ -377,15 +355,15 @@ class IpHttpsServer:
         """For each end point its chunks: stream bytes of a session, or packets for ``TUN``, one write each."""
         return self._outbox.take()
 
-    def events(self) -> list[ServerEvent]:
+    def events(self) -> list[values.ServerEvent]:
         """What happened, in order."""
         taken = self._events.copy()
         self._events.clear()
         return taken
 
-    def clients(self) -> list[ClientView]:
-        """Who is connected, by time of connection."""
-        return [session.view() for session in self._up.values()]
+    def clients(self) -> list[Session]:
+        """Who is connected, by time of connection; to be read only."""
+        return list(self._up.values())
 
     def drops(self) -> list[tuple[Drop, str, int]]:
         """Reason, client (``""``: the kernel's side) and count, the latest first; bounded."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import inf
 
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.iphttps.values import STRICT_LIMIT, TUN, ClientView, Peer
+from manageout.protocol.iphttps.traffic import Traffic
+from manageout.protocol.iphttps.values import STRICT_LIMIT, TUN, Framing, Peer
 from manageout.protocol.offload.cut import more
 from manageout.protocol.offload.join import StockStream
-from manageout.wire.iphttps import PACKET, SUPER_PACKET, HeadParser, OwnFramer, PacketFramer, build_record
+from manageout.wire.iphttps import PACKET, SUPER_PACKET, HeadParser, OwnFramer, build_record
 from manageout.wire.virtio import PLAIN, VNET_HEADER
 
 ODD_PER_SECOND, ODD_BURST = 50.0, 100.0
@@ -20,73 +22,50 @@ COPIES_PER_SECOND, COPIES_BURST = 400.0, 2_000.0
 MAX_DROP_SOURCES = 4096
 
 
+@dataclass(slots=True, eq=False)
 class Neighbour:
     """One address and the connection that holds it."""
 
-    __slots__ = ("address", "probes", "session", "used")
-
-    def __init__(self, address: bytes, session: Session, now: float) -> None:
-        self.address = address
-        self.session = session
-        self.used = now
-        """When the client last sent from it, or answered for it."""
-        self.probes = 0
-        """Unanswered solicitations for it."""
+    address: bytes
+    session: Session
+    used: float
+    """When the client last sent from it, or answered for it."""
+    probes: int = 0
+    """Unanswered solicitations for it."""
 
 
-class Session:
+@dataclass(slots=True, eq=False)
+class Session(Traffic):
     """A connection. ``head`` is there until the HTTP exchange is done, one of the framers after it."""
 
-    __slots__ = (
-        "addresses",
-        "allowance",
-        "blocked",
-        "bytes_in",
-        "bytes_out",
-        "copies",
-        "half_since",
-        "head",
-        "identity",
-        "last_seen",
-        "name",
-        "next_probe",
-        "next_ra",
-        "number",
-        "out",
-        "own",
-        "packets_in",
-        "packets_out",
-        "peer",
-        "returns",
-        "serial",
-        "since",
-        "stock",
-        "wake",
-    )
+    number: int
+    serial: int
+    """Later connections have higher ones."""
+    peer: Peer
+    since: float
+    """Monotonic time at which the connection was opened."""
+    identity: str | None = field(init=False)
+    name: str = field(init=False)
+    last_seen: float = field(init=False)
+    next_ra: float = field(init=False)
+    next_probe: float = field(init=False)
+    head: HeadParser | None = field(default_factory=HeadParser)
+    stock: StockStream | None = None
+    own: OwnFramer | None = None
+    addresses: dict[bytes, Neighbour] = field(default_factory=dict)
+    allowance: TokenBucket = field(default_factory=lambda: TokenBucket(ODD_PER_SECOND, ODD_BURST))
+    copies: TokenBucket = field(default_factory=lambda: TokenBucket(COPIES_PER_SECOND, COPIES_BURST))
+    out: list[bytes] = field(default_factory=list)
+    blocked: bool = False
+    returns: bool = False
+    """It understands when it is to come back."""
+    half_since: float = 0.0
+    """Since when a packet is half received; 0: none is."""
+    wake: float = inf
 
-    def __init__(self, number: int, serial: int, peer: Peer, now: float) -> None:
-        self.number = number
-        self.serial = serial
-        """Later connections have higher ones."""
-        self.peer = peer
-        self.identity = peer.identity
-        self.name = peer.name
-        self.since = self.last_seen = now
-        self.head: HeadParser | None = HeadParser()
-        self.stock: StockStream | PacketFramer | None = None
-        self.own: OwnFramer | None = None
-        self.addresses: dict[bytes, Neighbour] = {}
-        self.allowance = TokenBucket(ODD_PER_SECOND, ODD_BURST)
-        self.copies = TokenBucket(COPIES_PER_SECOND, COPIES_BURST)
-        self.out: list[bytes] = []
-        self.blocked = False
-        self.returns = False
-        """It understands when it is to come back."""
-        self.half_since = 0.0
-        """Since when a packet is half received; 0: none is."""
-        self.wake = inf
-        self.next_ra = self.next_probe = now
-        self.packets_in = self.bytes_in = self.packets_out = self.bytes_out = 0
+    def __post_init__(self) -> None:
+        self.identity, self.name = self.peer.identity, self.peer.name
+        self.last_seen = self.next_ra = self.next_probe = self.since
 
     def establish(self, own: bool, vnet_hdr: bool = False, joins: bool = True) -> None:
         """The HTTP exchange is done: packets from here on. ``joins``: make super-packets for the kernel."""
@@ -94,7 +73,7 @@ class Session:
         if own:
             self.own = OwnFramer()
         else:
-            self.stock = StockStream(STRICT_LIMIT, joins) if vnet_hdr else PacketFramer(STRICT_LIMIT)
+            self.stock = StockStream(STRICT_LIMIT, joins, vnet_hdr)
 
     @property
     def pending(self) -> int:
@@ -102,21 +81,10 @@ class Session:
         framer = self.own or self.stock
         return framer.pending if framer else 0
 
-    def view(self) -> ClientView:
-        """As shown in lists."""
-        return ClientView(
-            session=self.number,
-            name=self.name,
-            peer=self.peer,
-            framing="own" if self.own else "stock",
-            since=self.since,
-            last_seen=self.last_seen,
-            addresses=tuple(self.addresses),
-            packets_in=self.packets_in,
-            bytes_in=self.bytes_in,
-            packets_out=self.packets_out,
-            bytes_out=self.bytes_out,
-        )
+    @property
+    def framing(self) -> Framing:
+        """How its packets are carried."""
+        return "own" if self.own else "stock"
 
 
 class Outbox:

@@ -115,25 +115,6 @@ class Close(NamedTuple):
 ServerEvent = Opened | AddressBound | AddressReleased | Close
 
 
-class ClientView(NamedTuple):
-    """One connected client, for lists. A super-packet counts as the packets that it stands for."""
-
-    session: int
-    name: str
-    peer: Peer
-    framing: Framing
-    since: float
-    """Monotonic time at which the connection was opened."""
-    last_seen: float
-    addresses: tuple[bytes, ...]
-    packets_in: int
-    """From the client, accepted."""
-    bytes_in: int
-    packets_out: int
-    """To the client."""
-    bytes_out: int
-
-
 # The client.
 
 

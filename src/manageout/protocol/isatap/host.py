@@ -15,14 +15,7 @@ from typing import ClassVar
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.core.prefixes import Prefix
-from manageout.protocol.host.slaac import (
-    INFINITE,
-    AddressRemoved,
-    RouteRemoved,
-    RouteTable,
-    SlaacPrefixes,
-    remaining,
-)
+from manageout.protocol.host import slaac
 from manageout.protocol.isatap.end import TUN, Endpoint, IsatapEnd
 from manageout.protocol.isatap.errors import FailedDelivery, answerable
 from manageout.protocol.isatap.flows import Flows
@@ -91,9 +84,9 @@ class PeerSeen:
 
 Event = (
     AddressSet
-    | AddressRemoved
+    | slaac.AddressRemoved
     | RouteSet
-    | RouteRemoved
+    | slaac.RouteRemoved
     | RouterChanged
     | MtuChanged
     | LinkChanged
@@ -113,8 +106,8 @@ class IsatapHost(IsatapEnd[Event]):
         self.mtu = mtu
         self._random = random
         self._leaving: dict[bytes, float] = {}
-        self._prefixes = SlaacPrefixes()
-        self._routes: RouteTable[bytes] = RouteTable()
+        self._prefixes = slaac.SlaacPrefixes()
+        self._routes: slaac.RouteTable[bytes] = slaac.RouteTable()
         # What the kernel was told, to find what changed.
         self._addresses: dict[bytes, tuple[float, float]] = {}
         self._installed: dict[Prefix, RouteSet] = {}
@@ -286,7 +279,7 @@ class IsatapHost(IsatapEnd[Event]):
             if self.locator
         }
         for gone in self._installed.keys() - routes.keys():
-            self._events.append(RouteRemoved(*gone))
+            self._events.append(slaac.RouteRemoved(*gone))
         self._events += [route for prefix, route in routes.items() if self._installed.get(prefix) != route]
         self._installed = routes
         for v4, router in self.routers.items():
@@ -303,11 +296,11 @@ class IsatapHost(IsatapEnd[Event]):
             for entry in self._prefixes:
                 wanted[entry.prefix[:8] + link_local[8:]] = entry.valid_until, entry.preferred_until
         for gone in self._addresses.keys() - wanted.keys():
-            self._events.append(AddressRemoved(gone))
+            self._events.append(slaac.AddressRemoved(gone))
         for address, (valid, preferred) in wanted.items():
             if self._addresses.get(address) != (valid, preferred):
-                life = remaining(valid, now) or INFINITE
-                self._events.append(AddressSet(address, life, remaining(preferred, now)))
+                life = slaac.remaining(valid, now) or nd.INFINITE
+                self._events.append(AddressSet(address, life, slaac.remaining(preferred, now)))
         self._addresses = wanted
 
     def _settle_link(self) -> None:
@@ -319,7 +312,6 @@ class IsatapHost(IsatapEnd[Event]):
             self.link.configure(
                 prefixes=prefixes,
                 locators=[self.locator] if self.locator else [],
-                allowed=[],
                 routers=self.routers,
                 routes=routes,
             )

@@ -47,7 +47,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.core.prefixes import Prefix, PrefixTable
@@ -97,50 +97,42 @@ def is_host_address(v4: bytes) -> bool:
     return v4[0] not in (0, 127) and v4[0] < 224
 
 
+class LinkSetup(TypedDict, total=False):
+    """What is configured of a link; what is left out is empty."""
+
+    prefixes: Iterable[bytes]
+    """The first 8 bytes of each /64 on the link."""
+    locators: Iterable[bytes]
+    """Our own IPv4 addresses, the first being the usual source."""
+    allowed: Iterable[Prefix]
+    """The allow-list (a router's; a host ignores it)."""
+    routers: Iterable[bytes]
+    """The potential router list (a router: its siblings; a host: the routers it uses, which are always registered
+    peers)."""
+    routes: Iterable[tuple[Prefix, bytes]]
+    """Prefix -> IPv4 end point for what is off-link."""
+
+
 class LinkState:
-    """What the path knows; the fast path's maps hold the same.
+    """What the path knows, as the fast path's maps do. ``hosts``: registered peer -> the locator it talks to."""
 
-    ``prefixes`` are the first 8 bytes of each /64 on the link; ``locators`` our own IPv4 addresses, the first
-    being the usual source; ``allowed`` the allow-list (a router's; a host ignores it); ``routers`` the
-    potential router list (a router: its siblings; a host: the routers it uses, which are always registered
-    peers); ``routes`` prefix -> IPv4 end point for what is off-link; ``hosts`` registered peer -> the locator
-    it talks to.
-    """
-
-    def __init__(
-        self,
-        role: LinkRole,
-        *,
-        prefixes: Iterable[bytes] = (),
-        locators: Iterable[bytes] = (),
-        allowed: Iterable[Prefix] = (),
-        routers: Iterable[bytes] = (),
-        routes: Iterable[tuple[Prefix, bytes]] = (),
-    ) -> None:
+    def __init__(self, role: LinkRole, **setup: Unpack[LinkSetup]) -> None:
         self.role = role
         self.hosts: dict[bytes, bytes] = {}
         self.routers: frozenset[bytes] = frozenset()
-        self.configure(prefixes=prefixes, locators=locators, allowed=allowed, routers=routers, routes=routes)
+        self.configure(**setup)
 
-    def configure(
-        self,
-        *,
-        prefixes: Iterable[bytes],
-        locators: Iterable[bytes],
-        allowed: Iterable[Prefix],
-        routers: Iterable[bytes],
-        routes: Iterable[tuple[Prefix, bytes]],
-    ) -> None:
+    def configure(self, **setup: Unpack[LinkSetup]) -> None:
         """Replace everything but the registered hosts; those no longer admitted are forgotten."""
-        self.prefixes = frozenset(prefix[:8] for prefix in prefixes)
-        self.locators = tuple(dict.fromkeys(locators))
-        self.allowed = PrefixTable((prefix, True) for prefix in allowed)
-        members = frozenset(routers)
+        self.prefixes = frozenset(prefix[:8] for prefix in setup.get("prefixes", ()))
+        self.locators = tuple(dict.fromkeys(setup.get("locators", ())))
+        self.allowed = PrefixTable((prefix, True) for prefix in setup.get("allowed", ()))
+        members = frozenset(setup.get("routers", ()))
         if self.role is LinkRole.HOST:
             for departed in self.routers.difference(members):
                 self.forget(departed)
         self.routers = members
-        self.routes = PrefixTable(routes)
+        self.routes = PrefixTable(setup.get("routes", ()))
         self._own = {locator: locator for locator in self.locators}  # so that all hosts share its bytes
         self._admitted: dict[bytes, Drop | None] = {}
         for host, locator in list(self.hosts.items()):

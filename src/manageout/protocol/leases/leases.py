@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network
 from itertools import chain, islice
+from typing import NotRequired, TypedDict, Unpack
 
 
 class State(StrEnum):
@@ -45,44 +46,37 @@ class Lease:
     """The stable IPv6 address that the holder had; empty: none yet."""
 
 
+class LeaseRules(TypedDict):
+    """What may be given, and for how long. Times in seconds."""
+
+    grace: float
+    quarantine: float
+    fixed: NotRequired[Mapping[str, bytes]]
+    """Identity -> the one address for it."""
+    excluded: NotRequired[Collection[bytes]]
+    """Addresses of the block that nobody gets."""
+    from_end: NotRequired[bool]
+    """Give those first that would come last, because it is not known who had the others."""
+
+
 class Leases:
     """The table. What is to be stored is in :meth:`take_changes`."""
 
-    def __init__(
-        self,
-        block: IPv4Network,
-        *,
-        grace: float,
-        quarantine: float,
-        fixed: Mapping[str, bytes] | None = None,
-        excluded: Collection[bytes] = (),
-        from_end: bool = False,
-    ) -> None:
-        """``fixed``: identity -> the one address for it; ``excluded``: addresses of ``block`` that nobody gets.
-
-        ``from_end``: give those first that would come last, because it is not known who had the others.
-        """
+    def __init__(self, block: IPv4Network, **rules: Unpack[LeaseRules]) -> None:
         self._by_v4: dict[bytes, Lease] = {}
         self._by_identity: dict[str, Lease] = {}
         self._by_v6: dict[bytes, Lease] = {}
         # One queue a state, oldest first: all leases stay equally long in it.
         self._queues: dict[State, dict[bytes, Lease]] = {state: {} for state in State}
         self._changed: dict[bytes, Lease | None] = {}
-        self._set(block, grace, quarantine, fixed or {}, excluded, from_end)
+        self._set(block, rules)
 
-    def _set(
-        self,
-        block: IPv4Network,
-        grace: float,
-        quarantine: float,
-        fixed: Mapping[str, bytes],
-        excluded: Collection[bytes],
-        from_end: bool,
-    ) -> None:
-        self._from_end = from_end
+    def _set(self, block: IPv4Network, rules: LeaseRules) -> None:
+        self._from_end = rules.get("from_end", False)
         self._first, self._last = machines_of(block)
-        self._grace, self._quarantine = grace, quarantine
-        self._excluded = frozenset(excluded)
+        self._grace, self._quarantine = rules["grace"], rules["quarantine"]
+        self._excluded = frozenset(rules.get("excluded", ()))
+        fixed = rules.get("fixed", {})
         self._fixed = {identity: v4 for identity, v4 in fixed.items() if v4 not in self._excluded}
         self._reserved = frozenset(self._fixed.values())
         self._fresh = self._never_given()
@@ -261,9 +255,7 @@ class Leases:
         """
         leases = list(stored)
         for lease in leases:
-            lease.since = min(
-                lease.since, now
-            )  # the clock was set back: never wait longer than a whole period
+            lease.since = min(lease.since, now)  # a clock set back: never wait longer than a whole period
             if lease.state is State.HELD:
                 lease.state, lease.since = State.GRACE, now
                 self._changed[lease.v4] = lease
@@ -276,19 +268,9 @@ class Leases:
         self._fresh = self._never_given()
         return lost
 
-    def configure(
-        self,
-        now: float,
-        block: IPv4Network,
-        *,
-        grace: float,
-        quarantine: float,
-        fixed: Mapping[str, bytes] | None = None,
-        excluded: Collection[bytes] = (),
-        from_end: bool = False,
-    ) -> list[Lease]:
+    def configure(self, now: float, block: IPv4Network, **rules: Unpack[LeaseRules]) -> list[Lease]:
         """Go on with other rules; returns copies of the leases that their holders have lost by that."""
-        self._set(block, grace, quarantine, fixed or {}, excluded, from_end)
+        self._set(block, rules)
         return self._drop_misfits(now)
 
     def _drop_misfits(self, now: float) -> list[Lease]:

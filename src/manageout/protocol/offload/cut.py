@@ -6,22 +6,14 @@ framing, or a path that cannot carry them, gets packets instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 
 from manageout.errors import WireError
+from manageout.wire import virtio
 from manageout.wire.checksum import checksum, pseudo
 from manageout.wire.ipv6 import walk_extensions
 from manageout.wire.numbers import TCP, UDP
-from manageout.wire.virtio import (
-    DATA_VALID,
-    GSO_ECN,
-    GSO_NONE,
-    GSO_TCPV6,
-    GSO_UDP_L4,
-    HEADER,
-    NEEDS_CSUM,
-    PLAIN,
-)
 
 MTU = 1280
 """Of the links whose packets come here: bytes, the least of IPv6 (RFC 8200 5; [MS-IPHTTPS] 3.2.3.1)."""
@@ -32,7 +24,7 @@ MAX_SEGMENTS = 128
 
 _IPV6 = 40
 _CHECKSUM_AT = {TCP: 16, UDP: 6}
-_GSO_PROTOCOL = {GSO_TCPV6: TCP, GSO_UDP_L4: UDP}
+_GSO_PROTOCOL = {virtio.GSO_TCPV6: TCP, virtio.GSO_UDP_L4: UDP}
 _WORD = Struct("!H")
 _SEQUENCE = Struct("!I")
 _FIN_PSH, _CWR = 0x09, 0x80
@@ -44,18 +36,18 @@ def harmless(data: bytes) -> bool:
     The kernel puts a checksum wherever the header tells it to, which could be over a source address that was
     checked, and cuts as finely as it is told to, which would multiply packets.
     """
-    if data.startswith(PLAIN):
+    if data.startswith(virtio.PLAIN):
         return True
-    flags, gso_type, _, size, start, offset = HEADER.unpack_from(data)
-    kind = gso_type & ~GSO_ECN
-    if not flags & NEEDS_CSUM:
-        return flags in (0, DATA_VALID) and gso_type == GSO_NONE
+    flags, gso_type, _, size, start, offset = virtio.HEADER.unpack_from(data)
+    kind = gso_type & ~virtio.GSO_ECN
+    if not flags & virtio.NEEDS_CSUM:
+        return flags in (0, virtio.DATA_VALID) and gso_type == virtio.GSO_NONE
     try:
-        upper = walk_extensions(data[HEADER.size :])
+        upper = walk_extensions(data[virtio.HEADER.size :])
     except WireError:
         return False
     fits = start == upper.offset and upper.fragment is None and offset == _CHECKSUM_AT.get(upper.next_header)
-    if kind == GSO_NONE:
+    if kind == virtio.GSO_NONE:
         return fits
     return fits and _GSO_PROTOCOL.get(kind) == upper.next_header and size > 0 and more(data)[0] < MAX_SEGMENTS
 
@@ -65,18 +57,18 @@ def segment(data: bytes) -> list[bytes]:
 
     A header that does not fit its packet yields no packet at all; the kernel makes none.
     """
-    flags, gso_type, _, size, start, offset = HEADER.unpack_from(data)
-    packet = data[HEADER.size :]
-    kind = gso_type & ~GSO_ECN
-    if not flags & NEEDS_CSUM:
-        return [packet] if kind == GSO_NONE else []
+    flags, gso_type, _, size, start, offset = virtio.HEADER.unpack_from(data)
+    packet = data[virtio.HEADER.size :]
+    kind = gso_type & ~virtio.GSO_ECN
+    if not flags & virtio.NEEDS_CSUM:
+        return [packet] if kind == virtio.GSO_NONE else []
     if start < _IPV6 or start + offset + 2 > len(packet):
         return []
-    if kind == GSO_NONE:
+    if kind == virtio.GSO_NONE:
         return [_complete(packet, start, start + offset)]
-    if kind == GSO_TCPV6 and size and len(packet) >= start + 20:
+    if kind == virtio.GSO_TCPV6 and size and len(packet) >= start + 20:
         return _segment_tcp(packet, start, size)
-    if kind == GSO_UDP_L4 and size and len(packet) >= start + 8:
+    if kind == virtio.GSO_UDP_L4 and size and len(packet) >= start + 8:
         return _segment_udp(packet, start, size)
     return []
 
@@ -146,16 +138,16 @@ def _segment_udp(packet: bytes, start: int, size: int) -> list[bytes]:
 
 def more(data: bytes) -> tuple[int, int]:
     """How many packets and bytes a super-packet stands for beyond the one that it is; (0, 0) for a packet."""
-    if len(data) < HEADER.size or not data[1]:
+    if len(data) < virtio.HEADER.size or not data[1]:
         return 0, 0
-    _, gso_type, _, size, start, _ = HEADER.unpack_from(data)
+    _, gso_type, _, size, start, _ = virtio.HEADER.unpack_from(data)
     if not size:
         return 0, 0
-    total = len(data) - HEADER.size
-    if gso_type & ~GSO_ECN == GSO_UDP_L4:
+    total = len(data) - virtio.HEADER.size
+    if gso_type & ~virtio.GSO_ECN == virtio.GSO_UDP_L4:
         end = start + 8
     else:
-        at = HEADER.size + start + 12
+        at = virtio.HEADER.size + start + 12
         end = start + (data[at] >> 4) * 4 if at < len(data) else total
     count = max(0, -(-(total - end) // size) - 1)
     return count, count * end
@@ -188,6 +180,28 @@ def packets_of(block: memoryview, size: int) -> list[bytes]:
     """The packets back to back in ``block``, each of ``size`` bytes (the last may have fewer), less what is cut off."""
     starts = range(0, len(block) - _IPV6 + 1, size)
     return [bytes(block[at : at + size]) for at in starts if size_of(block, at) <= size]
+
+
+def stretches(
+    data: memoryview, spans: Sequence[tuple[int, int]], goes_on: Callable[[memoryview], bool], header: bytes
+) -> Iterator[memoryview | list[bytes]]:
+    """Packets of MTU bytes back to back (the last of a span may be shorter), in order.
+
+    A block of several that are alike and, by ``goes_on``, go on as they are; and between such blocks lists of packets,
+    each behind ``header``.
+    """
+    singles: list[bytes] = []
+    for start, end in spans:
+        block = data[start:end]
+        if end - start > MTU and goes_on(block) and alike(block, MTU):
+            if singles:
+                yield singles
+                singles = []
+            yield block
+        else:
+            singles += [header + packet for packet in packets_of(block, MTU)]
+    if singles:
+        yield singles
 
 
 def size_of(block: memoryview, at: int) -> int:

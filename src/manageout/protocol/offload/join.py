@@ -1,9 +1,9 @@
 """A stock stream into packets and super-packets for a TUN device, at a fraction of a microsecond a packet.
 
-The framing rule is :class:`manageout.wire.iphttps.PacketFramer`'s. In bulk transfer a stretch of the stream is a
-run: TCP segments of one flow with one length, whose headers differ in nothing but sequence number, checksum and
-a last PSH. One regular expression with back-references finds the end of a run, at the speed of C, and the run is
-joined into one super-packet as the kernel's GRO would, with one difference: the segments' checksums are not
+Nothing but the Payload Length marks the ends of packets ([MS-IPHTTPS] 3.1.5.3, 3.2.5.2). In bulk transfer a stretch of
+the stream is a run: TCP segments of one flow with one length, whose headers differ in nothing but sequence number,
+checksum and a last PSH. One regular expression with back-references finds the end of a run, at the speed of C, and the
+run is joined into one super-packet as the kernel's GRO would, with one difference: the segments' checksums are not
 looked at. TLS has already vouched for every byte since the sender (``docs/adr/0006-iphttps-throughput.md``).
 """
 
@@ -31,16 +31,20 @@ _FEWEST = 3
 
 
 class StockStream:
-    """Splits a stream; every item has a ``virtio_net_hdr`` in front."""
+    """Splits a stream; every item has a ``virtio_net_hdr`` in front, or nothing."""
 
-    __slots__ = ("_limit", "_pending", "_wanted", "joins")
+    __slots__ = ("_header", "_limit", "_pending", "_wanted", "joins")
 
-    def __init__(self, limit: int, joins: bool = True) -> None:
-        """``limit``: bytes, header included, that one packet may announce; ``joins``: make super-packets."""
+    def __init__(self, limit: int, joins: bool = True, vnet_hdr: bool = True) -> None:
+        """``limit``: bytes, header included, that one packet may announce; ``joins``: make super-packets.
+
+        Without ``vnet_hdr`` there are only packets.
+        """
         self._limit = limit
+        self._header = PLAIN if vnet_hdr else b""
         self._pending = b""
         self._wanted = 0
-        self.joins = joins
+        self.joins = joins and vnet_hdr
 
     @property
     def pending(self) -> int:
@@ -59,7 +63,7 @@ class StockStream:
             return []
         self._wanted = 0
         items: list[bytes] = []
-        start, end, limit, joins = 0, len(whole), self._limit, self.joins
+        start, end, limit, joins, header = 0, len(whole), self._limit, self.joins, self._header
         while start < end:
             if whole[start] >> 4 != 6:
                 raise WireError(f"not IPv6: version {whole[start] >> 4} in the stream")
@@ -80,14 +84,14 @@ class StockStream:
                 and whole[start + 6] == TCP
                 and whole[start : start + 44] == whole[after : after + 44]
             ):
-                count, header = run(whole, start, end)
+                count, length = run(whole, start, end)
                 if count >= _FEWEST:
                     tail = start + count * SIZE
-                    after = tail + _shorter(whole, start, tail, header, end)
-                    items.append(join(whole, start, header, tail, after))
+                    after = tail + _shorter(whole, start, tail, length, end)
+                    items.append(join(whole, start, length, tail, after))
                     start = after
                     continue
-            items.append(PLAIN + whole[start:after])
+            items.append(header + whole[start:after] if header else whole[start:after])
             start = after
         if start < end:
             self._pending = whole[start:]

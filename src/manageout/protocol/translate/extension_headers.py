@@ -10,19 +10,7 @@ from typing import NamedTuple
 
 from manageout.errors import WireError
 from manageout.wire.ipv6 import HEADER_LENGTH, MAX_EXTENSIONS, Fragment, parse_header
-from manageout.wire.numbers import (
-    AUTHENTICATION,
-    DESTINATION_OPTIONS,
-    FRAGMENT,
-    HIP,
-    HOP_BY_HOP,
-    MOBILITY,
-    ROUTING,
-    SHIM6,
-)
-
-_SKIPPED = frozenset({HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS})
-_EXTENSIONS = _SKIPPED | {FRAGMENT, AUTHENTICATION, MOBILITY, HIP, SHIM6}
+from manageout.wire.numbers import EXTENSIONS, FRAGMENT, HOP_BY_HOP, ROUTING, SKIPPED
 
 
 class Chain(NamedTuple):
@@ -44,7 +32,7 @@ def walk(packet: bytes) -> Chain:
     kind, offset = header.next_header, HEADER_LENGTH
     segments_left_at: int | None = None
     for _ in range(MAX_EXTENSIONS + 1):
-        if kind not in _SKIPPED and kind != FRAGMENT:
+        if kind not in SKIPPED and kind != FRAGMENT:
             return Chain(kind, offset, None, segments_left_at, False)
         if offset + 8 > end or (kind == HOP_BY_HOP and offset != HEADER_LENGTH):
             raise WireError(f"IPv6 extension header {kind} is cut off or out of place")
@@ -55,7 +43,7 @@ def walk(packet: bytes) -> Chain:
                 word >> 3, bool(word & 1), int.from_bytes(packet[offset + 4 : offset + 8], "big")
             )
             # The data of a later fragment is no header, but its next header field still says what came first.
-            return Chain(following, offset + 8, fragment, segments_left_at, following in _EXTENSIONS)
+            return Chain(following, offset + 8, fragment, segments_left_at, following in EXTENSIONS)
         if kind == ROUTING and packet[offset + 3] and segments_left_at is None:
             segments_left_at = offset + 3
         offset += (packet[offset + 1] + 1) * 8

@@ -11,18 +11,9 @@ from struct import Struct
 
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.translate import whole
 from manageout.protocol.translate.extension_headers import walk
 from manageout.protocol.translate.mappings import Mappings
-from manageout.protocol.translate.whole import (
-    DF_LIMIT,
-    ECHO4,
-    ECHO6,
-    HEADER4,
-    PACK6,
-    addresses,
-    adjusted,
-    header4,
-)
 from manageout.wire import ipv4, ipv6, numbers
 from manageout.wire.numbers import ICMP, ICMPV6, IGMP, TCP, UDP
 from manageout.wire.special import illegal4
@@ -62,7 +53,7 @@ def quote_to6(maps: Mappings, quoted: bytes, *, turned: bool = False) -> bytes:
     body = quoted[header.header_length : header.total_length]
     length = header.total_length - header.header_length
     if not header.fragment_offset:
-        old, new = addresses(header.src, header.dst), addresses(src6, dst6)
+        old, new = whole.addresses(header.src, header.dst), whole.addresses(src6, dst6)
         body = _body4(header.protocol, body, old, new, length)
     following = ICMPV6 if header.protocol == ICMP else header.protocol
     fragment = b""
@@ -73,7 +64,7 @@ def quote_to6(maps: Mappings, quoted: bytes, *, turned: bool = False) -> bytes:
     word = 0x6000_0000 | header.tos << 20
     # A total length near 65535 outgrows the payload length with a Fragment header; no such packet can have been.
     length = min(0xFFFF, length + len(fragment))
-    return PACK6.pack(word, length, following, header.ttl, src6, dst6) + fragment + body
+    return whole.PACK6.pack(word, length, following, header.ttl, src6, dst6) + fragment + body
 
 
 def quote_to4(maps: Mappings, quoted: bytes) -> bytes:
@@ -88,16 +79,15 @@ def quote_to4(maps: Mappings, quoted: bytes) -> bytes:
     src4, dst4 = _quoted4(maps, header.src), _quoted4(maps, header.dst)
     body = quoted[chain.offset : ipv6.HEADER_LENGTH + header.payload_length]
     length = ipv6.HEADER_LENGTH + header.payload_length - chain.offset
-    fragment, ident, word = chain.fragment, 0, 0x4000 if HEADER4 + length > DF_LIMIT else 0
+    fragment, ident, word = chain.fragment, 0, 0x4000 if whole.HEADER4 + length > whole.DF_LIMIT else 0
     if fragment is not None:
         ident, word = fragment.ident & 0xFFFF, fragment.more << 13 | fragment.offset
     if fragment is None or not fragment.offset:
-        body = _body6(
-            chain.next_header, body, addresses(header.src, header.dst), addresses(src4, dst4), length
-        )
+        old, new = whole.addresses(header.src, header.dst), whole.addresses(src4, dst4)
+        body = _body6(chain.next_header, body, old, new, length)
     protocol = ICMP if chain.next_header == ICMPV6 else chain.next_header
-    total = min(0xFFFF, HEADER4 + length)
-    return header4(header.traffic_class, total, ident, word, header.hop_limit, protocol, src4, dst4) + body
+    total, tos = min(0xFFFF, whole.HEADER4 + length), header.traffic_class
+    return whole.header4(tos, total, ident, word, header.hop_limit, protocol, src4, dst4) + body
 
 
 def _refused(maps: Mappings, v4: bytes, mapped: bytes | None) -> bool:
@@ -121,7 +111,7 @@ def _body4(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes
         return body
     if body[0] in _ERRORS4:
         raise Untranslatable(Drop.ERROR_IN_ERROR)
-    kind = ECHO4.get(body[0])
+    kind = whole.ECHO4.get(body[0])
     if kind is None:
         raise Untranslatable(Drop.QUOTE_MALFORMED)
     return _put_checksum(bytes((kind,)) + body[1:], 2, body[0] << 8, (kind << 8) + new + length + ICMPV6)
@@ -135,7 +125,7 @@ def _body6(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes
         return body
     if body[0] < 128:
         raise Untranslatable(Drop.ERROR_IN_ERROR)
-    kind = ECHO6.get(body[0])
+    kind = whole.ECHO6.get(body[0])
     if kind is None:
         raise Untranslatable(Drop.QUOTE_MALFORMED)
     return _put_checksum(bytes((kind,)) + body[1:], 2, (body[0] << 8) + old + length + ICMPV6, kind << 8)
@@ -153,5 +143,5 @@ def _transport(protocol: int, body: bytes, old: int, new: int) -> bytes:
 def _put_checksum(body: bytes, at: int, old: int, new: int) -> bytes:
     if len(body) < at + 2:
         return body  # cut off before the checksum
-    value = adjusted(body[at] << 8 | body[at + 1], old, new)
+    value = whole.adjusted(body[at] << 8 | body[at + 1], old, new)
     return b"".join((body[:at], value.to_bytes(2, "big"), body[at + 2 :]))

@@ -7,27 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv6Address
 
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.iphttps.values import ClientView
+from manageout.protocol.iphttps.session import Session
 from manageout.service.iphttps.refusals import Refusals
 from manageout.service.process.metrics import Metric
 from manageout.service.process.rows import ClientRow, DropRow
 
 
-def clients(views: Sequence[ClientView]) -> Iterator[ClientRow]:
+def clients(sessions: Sequence[Session]) -> Iterator[ClientRow]:
     """One row a connected client; times since the epoch."""
     epoch = time.time() - time.monotonic()
-    for view in views:
+    for session in sessions:
         yield {
-            "name": view.name,
-            "addresses": [str(IPv6Address(address)) for address in view.addresses],
-            "peer": place(view.peer.address, view.peer.port),
-            "since": epoch + view.since,
-            "last_seen": epoch + view.last_seen,
-            "framing": view.framing,
-            "rx_packets": view.packets_in,
-            "rx_bytes": view.bytes_in,
-            "tx_packets": view.packets_out,
-            "tx_bytes": view.bytes_out,
+            "name": session.name,
+            "addresses": [str(IPv6Address(address)) for address in session.addresses],
+            "peer": place(session.peer.address, session.peer.port),
+            "since": epoch + session.since,
+            "last_seen": epoch + session.last_seen,
+            "framing": session.framing,
+            "rx_packets": session.packets_in,
+            "rx_bytes": session.bytes_in,
+            "tx_packets": session.packets_out,
+            "tx_bytes": session.bytes_out,
         }
 
 
@@ -71,12 +71,12 @@ def totals(packets: Mapping[Drop, int], refused: Refusals) -> dict[str, int]:
     return {reason.label: count for reason, count in {**packets, **refused.totals}.items()}
 
 
-def metrics(views: Sequence[ClientView]) -> Iterator[Metric]:
+def metrics(sessions: Sequence[Session]) -> Iterator[Metric]:
     """Gauges and counters; a client that has gone takes its counters with it."""
-    yield Metric("iphttps_clients", len(views))
-    # One view a name, the latest: a label must not appear twice.
-    latest = {view.name: view for view in views}
-    received = [({"client": name}, view.bytes_in) for name, view in latest.items()]
+    yield Metric("iphttps_clients", len(sessions))
+    # One session a name, the latest: a label must not appear twice.
+    latest = {session.name: session for session in sessions}
+    received = [({"client": name}, session.bytes_in) for name, session in latest.items()]
     yield Metric("iphttps_client_receive_bytes", received)
-    sent = [({"client": name}, view.bytes_out) for name, view in latest.items()]
+    sent = [({"client": name}, session.bytes_out) for name, session in latest.items()]
     yield Metric("iphttps_client_transmit_bytes", sent)

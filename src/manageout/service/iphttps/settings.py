@@ -6,8 +6,9 @@ from ipaddress import IPv6Interface, IPv6Network
 from typing import Literal, cast
 
 from manageout.linux.netlink.links import Netlink
-from manageout.protocol.host.slaac import INFINITE, AddressRemoved, RouteRemoved
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.protocol.iphttps.values import AddressAdded, RouteAdded
+from manageout.wire.nd import INFINITE
 
 Setting = AddressAdded | AddressRemoved | RouteAdded | RouteRemoved
 

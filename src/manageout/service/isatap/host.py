@@ -16,7 +16,7 @@ from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.linux.netlink.events import AddressMonitor
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
-from manageout.protocol.host.slaac import INFINITE, AddressRemoved, RouteRemoved
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.protocol.isatap.host import (
     MIN_MTU,
     AddressSet,
@@ -35,7 +35,7 @@ from manageout.service.process.fast_path import RoleFastPath
 from manageout.service.process.loops import heard
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, RoleStatus
-from manageout.wire.nd import Preference
+from manageout.wire.nd import INFINITE, Preference
 
 POLL = 5.0
 """Seconds between looks at the routing table; a change of an address is noticed at once."""

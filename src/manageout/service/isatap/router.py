@@ -30,7 +30,7 @@ from manageout.service.process.rows import DropRow, HostRow, RoleStatus
 from manageout.service.state.hosts import RegistryStore, host_row
 from manageout.site.plan import Plan
 from manageout.site.tables.site import IsatapTable, Site, needed
-from manageout.wire.nd_options import Preference
+from manageout.wire.nd import Preference
 
 TICK = 1.0
 FLUSH = 4000

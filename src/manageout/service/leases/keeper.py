@@ -20,11 +20,10 @@ import time
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import TypedDict
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.links import Netlink
-from manageout.protocol.leases.leases import Lease, Leases
+from manageout.protocol.leases.leases import Lease, LeaseRules, Leases
 from manageout.service.leases import report
 from manageout.service.leases.allotment import Allotment, Batch, Periods
 from manageout.service.leases.commit_queue import CommitQueue
@@ -38,7 +37,7 @@ from manageout.service.process.rows import LeasePeriod, LeaseRow, RoleStatus
 from manageout.service.state.leases import DAY, LeaseStore, stored_periods
 from manageout.service.translate.ipv4_side import ipv4_side, proxy_device
 from manageout.site.plan import Plan
-from manageout.site.tables.site import Site
+from manageout.site.tables.site import Site, needed
 from manageout.words import said
 
 BATCH = 500
@@ -48,16 +47,6 @@ LOOK = 30.0
 """Seconds between two looks at the clock, which may be set, and at this machine's own addresses."""
 
 log = logging.getLogger(__name__)
-
-
-class _Rules(TypedDict, total=False):
-    """Of :class:`Leases`."""
-
-    grace: float
-    quarantine: float
-    fixed: dict[str, bytes]
-    excluded: frozenset[bytes]
-    from_end: bool
 
 
 class LeaseKeeper(Role):
@@ -102,10 +91,8 @@ class LeaseKeeper(Role):
         if self._store is not None and site.translation is not None:
             self._store.keep = site.translation.audit_days * DAY
 
-    def _rules(self) -> _Rules:
-        table = self._site.translation
-        if table is None:
-            return {}
+    def _rules(self) -> LeaseRules:
+        table = needed(self._site.translation)
         self._wary = self.wary_until is not None
         return {
             "grace": table.grace,

@@ -19,7 +19,7 @@ import pytest
 from manageout.lab.process import wait_until
 from manageout.linux.host import netns
 from manageout.wire import nd
-from manageout.wire.nd_options import Mtu, Preference, PrefixInformation, RouteInformation
+from manageout.wire.nd import Mtu, Preference, PrefixInformation, RouteInformation
 from tests.system.service.isatap.test_join import HOST, PREFIX, ROUTER, SERVER, Wire, stream, wires
 from tests.tools.this_kernel import require
 

@@ -9,16 +9,21 @@ import pytest
 
 from manageout.protocol.host.slaac import (
     DEFAULT,
-    INFINITE,
     MAX_PREFIXES,
     MAX_ROUTES,
     RouteTable,
     SlaacPrefixes,
     deadline,
-    masked,
     remaining,
 )
-from manageout.wire.nd import Preference, PrefixInformation, RouteInformation, RouterAdvertisement
+from manageout.wire.nd import (
+    INFINITE,
+    Preference,
+    PrefixInformation,
+    RouteInformation,
+    RouterAdvertisement,
+    masked,
+)
 
 P1 = IPv6Address("2001:db8:0:1::").packed
 P2 = IPv6Address("2001:db8:0:2::").packed

@@ -48,9 +48,16 @@ def test_drops_are_bounded_by_client_and_exact_in_total() -> None:
     assert len(outbox.drops.by_source()) == MAX_DROP_SOURCES
 
 
-def test_the_view_of_a_session() -> None:
-    view = session(7, own=True).view()
-    assert (view.session, view.name, view.framing, view.since) == (7, "192.0.2.1", "own", 5.0)
+def test_what_is_seen_of_a_session() -> None:
+    seen = session(7, own=True)
+    assert (seen.number, seen.name, seen.framing, seen.since, seen.last_seen) == (
+        7,
+        "192.0.2.1",
+        "own",
+        5.0,
+        5.0,
+    )
+    assert session(8, own=False).framing == "stock"
 
 
 def test_a_client_that_does_not_read_is_not_remembered() -> None:

@@ -8,7 +8,7 @@ from manageout.protocol.core.drops import Drop
 from manageout.service.isatap.router import settings
 from manageout.site import plan
 from manageout.site.tables import site as config
-from manageout.wire.nd_options import Preference
+from manageout.wire.nd import Preference
 
 TEXT = """
 [site]

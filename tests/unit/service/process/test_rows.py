@@ -19,7 +19,8 @@ from manageout.linux.netlink.links import Netlink
 from manageout.linux.nft.sets import Counted
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop
-from manageout.protocol.iphttps.values import ClientView, Peer
+from manageout.protocol.iphttps.session import Neighbour, Session
+from manageout.protocol.iphttps.values import Peer
 from manageout.protocol.isatap.registry import U_BIT, HostRecord
 from manageout.service.iphttps import report
 from manageout.service.iphttps.refusals import Refusals
@@ -76,7 +77,9 @@ class Everything(Role):
     def clients(self) -> Iterator[ClientRow]:
         now = time.monotonic()
         peer = Peer("2001:db8::1", 5, "laptop")
-        return report.clients([ClientView(1, "laptop", peer, "own", now, now, (LAPTOP,), 1, 2, 3, 4)])
+        session = Session(1, 1, peer, now)
+        session.addresses[LAPTOP] = Neighbour(LAPTOP, session, now)
+        return report.clients([session])
 
     def audit(self) -> Iterator[LeasePeriod]:
         return stored_periods(self._directory, 9)
