@@ -6,7 +6,6 @@ Those to the servers are in :mod:`manageout.service.resolver.upstream`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fnmatch
 import logging
 import random
@@ -26,7 +25,8 @@ from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
 from manageout.service.process.rows import Json, RoleStatus
-from manageout.service.resolver.upstream import PORT, Upstreams, framed, read_message
+from manageout.service.resolver.listener import DnsListener, unbound
+from manageout.service.resolver.upstream import PORT
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site, needed
 from manageout.wire import dns
@@ -39,7 +39,6 @@ LARGEST = MAX_QUERY + 1
 BUFFER = 1 << 20
 MAX_CONNECTIONS = 256
 MAX_PER_CLIENT = 16
-IDLE_TIMEOUT = 10.0
 BIND_SECONDS = 10.0
 MAX_BLOCKED_CLIENTS = 1024
 
@@ -65,7 +64,7 @@ def settings(site: Site, plan: Plan) -> Dns64Config:
     )
 
 
-class Dns64Service(Role, Watcher):
+class Dns64Service(DnsListener[Dns64], Role, Watcher):
     """The role; also told who is connected, for the clients that are excluded."""
 
     name = "dns64"
@@ -73,46 +72,28 @@ class Dns64Service(Role, Watcher):
     def __init__(self, site: Site, plan: Plan, clients: Presence) -> None:
         self.ready = asyncio.Event()
         self._address = plan.dns64
-        self._machine = Dns64(settings(site, plan), random.SystemRandom().random, self._whose)
+        super().__init__(Dns64(settings(site, plan), random.SystemRandom().random, self._whose))
         self._patterns = _patterns(site)
         self._connected = clients
         self._excluded: set[str] = set()
         """Addresses, as the system writes them, of clients that get no synthesised ones."""
         self._leasing = site.translation is not None
         self._blocked: Counter[tuple[str, str]] = Counter()
-        self._upstreams = Upstreams(self._machine, self._reply)
-        self._connections: dict[asyncio.StreamWriter, str] = {}
-        self._udp: socket.socket | None = None
 
     async def run(self) -> None:
         """Serve until cancelled. Raises :class:`ManageoutError` when the address cannot be had."""
-        self._loop = asyncio.get_running_loop()
         udp = await self._bind(socket.SOCK_DGRAM)
         tcp = await self._bind(socket.SOCK_STREAM)
-        server = await asyncio.start_server(self._serve, sock=tcp)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-        self._udp = udp
-        self._loop.add_reader(udp, self._on_clients, udp)
-        self.ready.set()
-        log.info("DNS64 at %s, from %s", self._address, ", ".join(self._machine.config.servers))
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._upstreams.open(group)
-                await self._loop.create_future()
-        finally:
-            self._loop.remove_reader(udp)
-            server.close()
-            for writer in list(self._connections):
-                writer.close()
-            self._upstreams.close()
-            udp.close()
-            self._udp = None
+        self.ready.set()  # what comes from here on waits in the sockets
+        log.info("DNS64 at %s, from %s", self._address, ", ".join(self.machine.config.servers))
+        await self._listen(udp, tcp)
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Other servers, prefixes, names; the cache begins anew."""
         if plan.dns64 != self._address:
             raise ManageoutError("the DNS64 address has changed", "restart the daemon")
-        self._machine.configure(settings(site, plan))
+        self.machine.configure(settings(site, plan))
         self._patterns = _patterns(site)
         self._excluded = {
             text
@@ -151,10 +132,8 @@ class Dns64Service(Role, Watcher):
         """A socket at our address, which may have to come up first."""
         deadline = time.monotonic() + BIND_SECONDS
         while True:
-            sock = socket.socket(socket.AF_INET6, kind | socket.SOCK_NONBLOCK)
+            sock = unbound(str(self._address), kind)
             try:
-                if kind is socket.SOCK_STREAM:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind((str(self._address), PORT))
             except OSError as error:
                 sock.close()
@@ -170,7 +149,7 @@ class Dns64Service(Role, Watcher):
             await asyncio.sleep(0.1)
 
     def _on_clients(self, udp: socket.socket) -> None:
-        machine, excluded, now = self._machine, self._excluded, time.monotonic()
+        machine, excluded, now = self.machine, self._excluded, time.monotonic()
         quick, receive, send = machine.quick, udp.recvfrom, udp.sendto
         slow = False
         for _ in range(BATCH):
@@ -194,7 +173,7 @@ class Dns64Service(Role, Watcher):
     def _receive(self, message: bytes, source: str, client: object, now: float, *, tcp: bool = False) -> None:
         """For the machine, unless somebody asks for its own lease."""
         if not (self._leasing and lease_name.asks(message)):
-            self._machine.receive(message, client, now, tcp=tcp, excluded=source in self._excluded)
+            self.machine.receive(message, client, now, tcp=tcp, excluded=source in self._excluded)
             return
         client_of = self._connected.get(self._identity(source) or "")
         lease = client_of.lease if client_of is not None else None
@@ -202,31 +181,13 @@ class Dns64Service(Role, Watcher):
         if reply is not None:
             self._reply(Reply(client, reply))
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One client over TCP; several questions may be under way (RFC 7766 6.2.1.1)."""
-        source: str = writer.get_extra_info("peername")[0]
-        full = len(self._connections) >= MAX_CONNECTIONS
+    def _welcome(self, source: str) -> bool:
         others = [self._identity(each) or each for each in self._connections.values()]
+        full = len(others) >= MAX_CONNECTIONS
         if full or others.count(self._identity(source) or source) >= MAX_PER_CLIENT:
-            self._machine.counts["busy"] += 1
-            writer.close()
-            return
-        self._connections[writer] = source
-        try:
-            while True:
-                async with asyncio.timeout(IDLE_TIMEOUT):
-                    message = await read_message(reader)
-                now = time.monotonic()
-                self._receive(message, source, writer, now, tcp=True)
-                self._pump()
-                async with asyncio.timeout(IDLE_TIMEOUT):
-                    await writer.drain()
-        except (OSError, EOFError, TimeoutError):
-            pass
-        finally:
-            self._connections.pop(writer, None)
-            self._machine.gone(writer)
-            writer.close()
+            self.machine.counts["busy"] += 1
+            return False
+        return True
 
     def _whose(self, client: object) -> str:
         """The identity of a client, which may have many addresses; without one, the address it has asked from."""
@@ -236,17 +197,9 @@ class Dns64Service(Role, Watcher):
             address = str(client[0]) if isinstance(client, tuple) else ""
         return self._identity(address) or address
 
-    def _reply(self, order: Reply) -> None:
-        if isinstance(order.client, asyncio.StreamWriter):
-            if not order.client.is_closing():
-                order.client.write(framed(order.message))
-        elif self._udp is not None and isinstance(order.client, tuple):
-            with contextlib.suppress(OSError):  # the client has gone, or reads too slowly
-                self._udp.sendto(order.message, order.client)
-
     def _pump(self) -> None:
-        self._upstreams.pump()
-        for event in self._machine.events():
+        super()._pump()
+        for event in self.machine.events():
             self._note_blocked(event.client, event.name)
 
     # --- Report -----------------------------------------------------------------------------------------
@@ -258,7 +211,7 @@ class Dns64Service(Role, Watcher):
 
     def status(self) -> RoleStatus:
         """For ``manageout status``."""
-        machine, cache = self._machine, self._machine.cache
+        machine, cache = self.machine, self.machine.cache
         silent = machine.silent(machine.config.servers, time.monotonic())
         shown: dict[str, Json] = {
             "address": str(self._address),
@@ -276,8 +229,8 @@ class Dns64Service(Role, Watcher):
 
     def findings(self) -> list[Finding]:
         """Servers that do not answer."""
-        servers = self._machine.config.servers
-        silent = self._machine.silent(servers, time.monotonic())
+        servers = self.machine.config.servers
+        silent = self.machine.silent(servers, time.monotonic())
         if len(silent) < len(servers):
             return []
         host, port = HostPort.parse(silent[0], PORT)
@@ -285,7 +238,7 @@ class Dns64Service(Role, Watcher):
 
     def metrics(self) -> Iterable[Metric]:
         """What Prometheus may know."""
-        machine, cache = self._machine, self._machine.cache
+        machine, cache = self.machine, self.machine.cache
         lookups = [({"cache": "hit"}, cache.hits), ({"cache": "miss"}, cache.misses)]
         yield Metric("dns64_queries", lookups)
         kinds = [({"kind": kind}, count) for kind, count in sorted(machine.counts.items())]

@@ -2,5 +2,5 @@
 
 Gateway: ``listeners`` (or ``balancers``) -> ``acceptor`` (handshakes in a thread, ``trust`` judges) ->
 ``connection`` -> ``server`` (the role, the TUN device). Client: ``dial`` -> ``client`` -> ``settings`` on the
-device; ``connect`` is the process. A refusal has a name (``refusals``) before it has a line (``log_limit``).
+device; ``connect`` is the process. A refusal has a name (``refusals``) before it has a line.
 """

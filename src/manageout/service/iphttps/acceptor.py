@@ -30,10 +30,10 @@ from manageout.protocol.iphttps.newcomers import Source
 from manageout.service.iphttps.balancers import Balancers, header_of_a_stranger, is_balancer
 from manageout.service.iphttps.connection import Admission, Connection, source_of
 from manageout.service.iphttps.listeners import Inherited, listen
-from manageout.service.iphttps.log_limit import LimitedLog
-from manageout.service.iphttps.refusals import Refusals
+from manageout.service.iphttps.refusals import LimitedLog, Refusals
 from manageout.service.iphttps.trust import PeerCertificate, Refusal, Trust, refusal
 from manageout.service.process.loops import LoopThread
+from manageout.service.tls.stream import TlsStream
 from manageout.site.tables.site import IpHttpsTable
 from manageout.wire.iphttps import build_refusal
 from manageout.words import said
@@ -209,16 +209,17 @@ class Acceptor:
         if (oldest := self.admission.who_yields(source)) is not None:
             self._make_room(*oldest)
         self._last_number += 1
-        self.trust.relieve()
+        trust = self.trust  # once: the other thread may replace it at any moment
+        trust.relieve()
         try:
             tune(sock)
-            connection = Connection(self._last_number, sock, peer, source, self.trust, now)
+            stream = TlsStream(sock, trust.context, server_side=True)
         except Exception as error:  # its place is not counted yet: nothing would ever release it
             sock.close()
             self.refused.tell(Drop.TLS_FAILED, source.name, peer[0], f"TLS cannot begin: {said(error)}")
             return
-        self.admission.enter(connection.number, source)
-        self._begin(connection)
+        self.admission.enter(self._last_number, source)
+        self._begin(Connection(self._last_number, stream, peer, source, trust, now))
 
     def _make_room(self, number: int, source: Source) -> None:
         if (connection := self._handshakes.get(number)) is not None:

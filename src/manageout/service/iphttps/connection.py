@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.iphttps.newcomers import Comings, Failures, Places, Source
@@ -18,44 +19,23 @@ LEAST = 8 * 1024
 """Bytes that are read of it at once however long they take."""
 
 
+@dataclass(slots=True, eq=False)
 class Connection:
     """One accepted connection; its number is that of the machine's session."""
 
-    __slots__ = (
-        "begun",
-        "certificate",
-        "framing",
-        "number",
-        "peer",
-        "share",
-        "source",
-        "stream",
-        "trust",
-        "writing",
-    )
-
-    def __init__(
-        self,
-        number: int,
-        sock: socket.socket,
-        peer: tuple[str, int],
-        source: Source,
-        trust: Trust,
-        now: float,
-    ) -> None:
-        self.number = number
-        self.peer = peer
-        self.source = source
-        self.trust = trust
-        """What judges its handshake."""
-        self.begun = now
-        self.stream = TlsStream(sock, trust.context, server_side=True)
-        self.certificate: PeerCertificate | None = None
-        self.framing = ""
-        self.writing = False
-        """The event loop watches for room in the socket."""
-        self.share = RECEIVE
-        """Bytes that are read at once."""
+    number: int
+    stream: TlsStream
+    peer: tuple[str, int]
+    source: Source
+    trust: Trust
+    """What judges its handshake."""
+    begun: float
+    certificate: PeerCertificate | None = None
+    framing: str = ""
+    writing: bool = False
+    """The event loop watches for room in the socket."""
+    share: int = RECEIVE
+    """Bytes that are read at once."""
 
     def served(self, size: int, seconds: float) -> None:
         """How long ``size`` bytes took: 128 KiB are 100 packets, or 26,000 records of one that is a nuisance."""

@@ -42,10 +42,7 @@ PacketDrops = Sequence[tuple[Drop, str, int]]
 
 def packet_drops(drops: PacketDrops) -> list[DropRow]:
     """One row a reason and client."""
-    return [
-        {"reason": reason.label, "source": name, "count": count, "last": None}
-        for reason, name, count in drops
-    ]
+    return [DropRow(reason=why.label, source=name, count=count, last=None) for why, name, count in drops]
 
 
 def refusals(table: Refusals) -> list[DropRow]:
@@ -54,12 +51,7 @@ def refusals(table: Refusals) -> list[DropRow]:
     rows: list[DropRow] = []
     for item in table.by_source():
         source, _, certificate = item.source.decode(errors="replace").partition(" ")
-        row: DropRow = {
-            "reason": item.reason.label,
-            "source": source,
-            "count": item.times,
-            "last": epoch + item.last,
-        }
+        row = DropRow(reason=item.reason.label, source=source, count=item.times, last=epoch + item.last)
         if certificate:
             row["certificate"] = certificate
         rows.append(row)

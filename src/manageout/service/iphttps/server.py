@@ -23,17 +23,9 @@ from manageout.errors import KernelError, ManageoutError
 from manageout.linux.host import systemd
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drops import Drop
+from manageout.protocol.iphttps import values as iphttps
 from manageout.protocol.iphttps.server import IpHttpsServer
-from manageout.protocol.iphttps.values import (
-    TUN,
-    AddressBound,
-    AddressReleased,
-    Close,
-    Opened,
-    Peer,
-    ServerConfig,
-    ServerEvent,
-)
+from manageout.protocol.iphttps.values import TUN
 from manageout.service.iphttps import report, trust_report
 from manageout.service.iphttps.acceptor import Acceptor
 from manageout.service.iphttps.connection import Connection
@@ -61,11 +53,11 @@ _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.I
 log = logging.getLogger(__name__)
 
 
-def settings(site: Site, plan: Plan, *, vnet_hdr: bool) -> ServerConfig:
+def settings(site: Site, plan: Plan, *, vnet_hdr: bool) -> iphttps.ServerConfig:
     """What the machine needs to know of a site file with a ``[gateway]`` table."""
     gateway = needed(site.gateway)
     limits = gateway.iphttps
-    return ServerConfig(
+    return iphttps.ServerConfig(
         prefix=plan.client_prefix,
         link_local=plan.gateway_link_local,
         address=plan.gateway_address,
@@ -213,7 +205,7 @@ class IpHttpsServerService(Role):
         self._connections[connection.number] = connection
         # A renewed certificate may write the same name in other letters (RFC 4343).
         identity = connection.certificate.identity.lower() if connection.certificate else None
-        self.machine.open(connection.number, Peer(*connection.peer, identity), time.monotonic())
+        self.machine.open(connection.number, iphttps.Peer(*connection.peer, identity), time.monotonic())
         self._loop.add_reader(connection.stream, self._on_client, connection)
         self._on_client(connection)  # what came behind the handshake is in OpenSSL already
 
@@ -291,21 +283,21 @@ class IpHttpsServerService(Role):
             self._obey(event)
         self._timer.at(self.machine.timer())
 
-    def _obey(self, event: ServerEvent) -> None:
+    def _obey(self, event: iphttps.ServerEvent) -> None:
         connection = self._connections.get(event.session)
         if connection is None:
             return
-        if isinstance(event, AddressBound):
+        if isinstance(event, iphttps.AddressBound):
             self._keeper.bound(event.session, event.address)
             if connection.framing == "stock":
                 self._stock.bound(event.session, event.address)
-        elif isinstance(event, AddressReleased):
+        elif isinstance(event, iphttps.AddressReleased):
             self._keeper.unbound(event.session, event.address)
             self._stock.released(event.session, event.address)
-        elif isinstance(event, Close):
+        elif isinstance(event, iphttps.Close):
             self.acceptor.say(connection, f"disconnected: {event.reason}")
             self._drop(connection, event.reason)
-        elif isinstance(event, Opened):
+        elif isinstance(event, iphttps.Opened):
             connection.framing = event.framing
             self.acceptor.established(connection)
             self._stock.opened(event.framing)

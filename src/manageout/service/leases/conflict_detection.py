@@ -12,7 +12,6 @@ Whoever forges ARP on this segment can still do harm (nothing here defends again
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from itertools import islice
 from manageout.errors import ManageoutError
 from manageout.linux.packets.arp import who_has
 from manageout.service.process.finding import Finding, finding
+from manageout.service.process.loops import woken
 from manageout.service.process.presence import Client, Watcher
 
 ROUND = 60.0
@@ -100,10 +100,7 @@ class ConflictDetection(Watcher):
                 due = now + ROUND
             await self._ask(whole)
             if not self._new:
-                # Not wait_for: it loses a cancellation that comes together with the event (Python 3.11).
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, due - time.monotonic())):
-                        await self._wake.wait()
+                await woken(self._wake, max(0.0, due - time.monotonic()))
             self._wake.clear()
             await asyncio.sleep(SOON)
 

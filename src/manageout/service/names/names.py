@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from manageout.errors import ManageoutError
 from manageout.protocol.names.registrar import Names, Outcome, Problem, StoredEntry, Task
 from manageout.service.names.own_names import own_names
 from manageout.service.process.finding import Finding, finding, texts
+from manageout.service.process.loops import woken
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence, Watcher
 from manageout.service.process.role import Role
@@ -188,10 +188,7 @@ class NamesService(Role, Watcher):
         timeout = None if due is None else max(0.0, due - time.monotonic())
         if self._unstored:
             timeout = RETRY if timeout is None else min(timeout, RETRY)
-        with contextlib.suppress(TimeoutError):
-            # Not wait_for: before Python 3.12 it forgets a stop that comes together with the event.
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
+        await woken(self._wake, timeout)
         await asyncio.sleep(BATCH)
         self._wake.clear()
 

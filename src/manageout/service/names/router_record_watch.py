@@ -7,7 +7,6 @@ there is gone or lies. A name that nobody has published yet is no trouble.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from manageout.errors import ManageoutError
 from manageout.service.names.router_dns import addresses_of, complete
 from manageout.service.process.finding import Finding, finding
+from manageout.service.process.loops import woken
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
@@ -58,9 +58,7 @@ class RouterRecordWatch(Role):
                     log.warning("%s", wrong)
                 self._fault, wait = wrong, RETRY if wrong else LOOK_AGAIN
             self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
+            await woken(self._wake, wait)
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Another name, perhaps; looks at once."""

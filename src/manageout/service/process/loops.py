@@ -55,6 +55,18 @@ def heard(monitor: _Monitor, told: Callable[[_Monitor], None]) -> Iterator[None]
         monitor.close()
 
 
+async def woken(event: asyncio.Event, patience: float | None) -> bool:
+    """Whether ``event`` is set within ``patience`` seconds; None: however long that takes.
+
+    Not wait_for: before Python 3.12 it forgets a cancellation that comes together with the event.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run ``main`` on uvloop if it is installed; the first failure of a task comes out by itself."""
     try:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from manageout.errors import BadArgument, ManageoutError, WireError
+from manageout.service.process.loops import woken
 from manageout.service.tls import contexts as tls
 from manageout.wire.iphttps import HeadParser, StatusHead
 
@@ -66,12 +67,10 @@ async def watch(
     """A verdict now, after each change of the network (``moved``, which is cleared), and now and then."""
     waits: list[float] = [0.0, *PROBES_AFTER_CHANGE]
     while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(waits.pop(0) if waits else PROBE_EVERY):
-                await moved.wait()
-                moved.clear()
-                waits = [*PROBES_AFTER_CHANGE]
-                continue
+        if await woken(moved, waits.pop(0) if waits else PROBE_EVERY):
+            moved.clear()
+            waits = [*PROBES_AFTER_CHANGE]
+            continue
         try:
             yield await probe(url, context, own)
         except ManageoutError as error:  # the authorities' file

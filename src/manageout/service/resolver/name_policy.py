@@ -29,7 +29,7 @@ from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.host.name_policy import Rules, reverse_zone
 from manageout.service.process.finding import Finding, finding
-from manageout.service.process.loops import heard
+from manageout.service.process.loops import heard, woken
 from manageout.service.process.role import Role
 from manageout.service.process.rows import Json, Nat64Row, RoleStatus
 from manageout.service.resolver import resolv_conf, resolved
@@ -202,9 +202,7 @@ class NamePolicyService(Role):
     async def _settle(self) -> None:
         known: tuple[str, ...] = ()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RETRY if self._fault else None):
-                    await self._changed.wait()
+            await woken(self._changed, RETRY if self._fault else None)
             self._changed.clear()
             wanted = self._wanted()
             servers = self.site_servers()
@@ -322,9 +320,7 @@ class NamePolicyService(Role):
         while True:
             wait = self.discovery.ask_at - time.monotonic()
             if wait > 0 or self.discovery.advertised:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(1.0, min(wait, pref64.MAX_TTL))):
-                        await self._asked.wait()
+                await woken(self._asked, max(1.0, min(wait, pref64.MAX_TTL)))
                 self._asked.clear()
                 continue
             before = self.discovery.prefixes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +20,7 @@ from manageout.errors import PkiError
 from manageout.service.process.files import replace_file
 from manageout.words import plain
 
+_Loaded = TypeVar("_Loaded")
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 UNREADABLE = (
@@ -31,6 +33,10 @@ UNREADABLE = (
 )
 """What reading a strange certificate can raise."""
 NO_NAME = "has no DNS name among its subject alternative names"
+_KEY_USES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -44,19 +50,19 @@ BACKDATE = timedelta(minutes=10)
 
 def load_certificate(path: Path) -> x509.Certificate:
     """The first certificate of a PEM file. Raises :class:`PkiError`."""
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, *UNREADABLE) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
-        raise PkiError(f"{path}: {reason}", "give a readable PEM file") from None
+    return _loaded(path, x509.load_pem_x509_certificate, "a PEM certificate")
 
 
 def load_certificates(path: Path) -> list[x509.Certificate]:
     """All certificates of a PEM file, at least one. Raises :class:`PkiError`."""
+    return _loaded(path, x509.load_pem_x509_certificates, "a PEM certificate")
+
+
+def _loaded(path: Path, load: Callable[[bytes], _Loaded], what: str) -> _Loaded:
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
+        return load(path.read_bytes())
     except (OSError, *UNREADABLE) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a PEM certificate"
+        reason = error.strerror if isinstance(error, OSError) else f"not {what}"
         raise PkiError(f"{path}: {reason}", "give a readable PEM file") from None
 
 
@@ -176,24 +182,9 @@ def authority_key(key: PrivateKey) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
-def key_usage(
-    *,
-    digital_signature: bool = False,
-    key_encipherment: bool = False,
-    key_cert_sign: bool = False,
-    crl_sign: bool = False,
-) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        content_commitment=False,
-        key_encipherment=key_encipherment,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def key_usage(**uses: bool) -> x509.KeyUsage:
+    """As :class:`x509.KeyUsage`, which wants to be told all of them."""
+    return x509.KeyUsage(**(dict.fromkeys(_KEY_USES, False) | uses))
 
 
 def pem(certificate: x509.Certificate) -> bytes:

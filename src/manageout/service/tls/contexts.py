@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import tomllib
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,37 +23,7 @@ from manageout.service.tls.openssl import limit_groups, switch_off_sessions
 MAX_SESSIONS = 64
 """Kept sessions, where they cannot be helped, after which the context is made anew."""
 
-# OpenSSL's X509_V_ERR_* numbers (x509_vfy.h) that an administrator can do something about.
-_VERIFY_WORDS = {
-    2: "its issuer is not known",
-    9: "not yet valid",
-    10: "expired",
-    18: "self-signed",
-    19: "self-signed authority in its chain",
-    20: "its issuer is not known",
-    21: "its issuer is not known",
-    26: "not made for this purpose (extended key usage)",
-    62: "made for another name",
-    64: "made for another address",
-}
-_OTHER_WORDS = {
-    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no client certificate",
-    "HTTP_REQUEST": "plain HTTP instead of TLS",
-    "WRONG_VERSION_NUMBER": "not TLS",
-    "UNSUPPORTED_PROTOCOL": "TLS older than 1.2",
-    "NO_SHARED_CIPHER": "no cipher in common",
-    "UNEXPECTED_EOF_WHILE_READING": "the connection ended",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the other side wants a client certificate",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the other side says: our certificate is revoked",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the other side says: our certificate has expired",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "the other side refuses our certificate",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the other side refuses our certificate",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the other side says: our certificate is not made for clients",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the other side refuses the handshake (it may want a client certificate)",
-    "TLSV1_ALERT_UNKNOWN_CA": "the other side does not know the issuer of our certificate",
-    "TLSV1_ALERT_ACCESS_DENIED": "the other side does not let us in",
-}
-
+_WORDS = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
 _TOO_WEAK = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
 """What the system's security level forbids (SSL_CTX_set_security_level(3))."""
 
@@ -59,11 +31,11 @@ _TOO_WEAK = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
 def explain(error: ssl.SSLError | OSError, whose: str) -> str:
     """One phrase for a failed handshake; ``whose`` certificate a verification error is about."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        words = _VERIFY_WORDS.get(error.verify_code, error.verify_message)
+        words = _WORDS["verification"].get(str(error.verify_code), error.verify_message)
         return f"{whose} certificate: {words}"
     if isinstance(error, ssl.SSLError):
         reason = error.reason or ""
-        return _OTHER_WORDS.get(reason) or reason.replace("_", " ").lower() or "TLS failed"
+        return _WORDS["reasons"].get(reason) or reason.replace("_", " ").lower() or "TLS failed"
     return error.strerror or type(error).__name__
 
 

@@ -70,6 +70,12 @@ class Authority:
     def __init__(self, directory: Path) -> None:
         """Raises :class:`PkiError` when there is none, or it cannot be read."""
         self.directory = directory
+        self.certificate_path = directory / "ca.pem"
+        """Of the authority; clients and gateways trust it."""
+        self.key_path = directory / "ca.key"
+        """Of the authority; it belongs on no gateway."""
+        self.crl_path = directory / "crl.pem"
+        """The revocation list."""
         self.crl_renewed = False
         """Whether :meth:`issue` had to make the revocation list anew."""
         if not self.certificate_path.exists():
@@ -80,21 +86,6 @@ class Authority:
             raise PkiError(
                 f"{self.key_path} does not belong to {self.certificate_path}", "restore both files"
             )
-
-    @property
-    def certificate_path(self) -> Path:
-        """Of the authority; clients and gateways trust it."""
-        return self.directory / "ca.pem"
-
-    @property
-    def key_path(self) -> Path:
-        """Of the authority; it belongs on no gateway."""
-        return self.directory / "ca.key"
-
-    @property
-    def crl_path(self) -> Path:
-        """The revocation list."""
-        return self.directory / "crl.pem"
 
     @classmethod
     def create(cls, directory: Path, name: str, *, rsa_key: bool = False, force: bool = False) -> Authority:

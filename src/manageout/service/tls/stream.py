@@ -98,8 +98,14 @@ class TlsStream:
         0 when nothing whole has arrived. Raises EOFError at the end of the stream, ssl.SSLError, OSError.
         OpenSSL may have something to say to what came (a refused renegotiation, new keys): see ``queued``.
         """
-        # Nothing new, and after the handshake the first packets may be waiting in OpenSSL.
-        self._fill(most)
+        try:
+            got = self.sock.recv_into(_raw, most)
+        except BlockingIOError:
+            pass  # after the handshake the first packets may be waiting in OpenSSL
+        else:
+            if not got:
+                raise EOFError
+            self._incoming.write(_raw[:got])
         try:
             return self._decrypt(plain)
         finally:
@@ -199,14 +205,4 @@ class TlsStream:
         if not data:
             raise EOFError
         self.feed(data)
-        return True
-
-    def _fill(self, most: int) -> bool:
-        try:
-            got = self.sock.recv_into(_raw, most)
-        except BlockingIOError:
-            return False
-        if not got:
-            raise EOFError
-        self._incoming.write(_raw[:got])
         return True

@@ -9,7 +9,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from manageout.service.resolver import stub as dns_stub
+from manageout.service.resolver import listener
 from manageout.service.resolver.stub import DnsStubService
 from manageout.service.resolver.upstream import PORT
 
@@ -47,7 +47,7 @@ def test_several_questions_in_one_connection() -> None:
 
 def test_who_does_not_read_is_not_served_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """His answers would fill the memory."""
-    monkeypatch.setattr(dns_stub, "IDLE_TIMEOUT", 0.5)
+    monkeypatch.setattr(listener, "IDLE_TIMEOUT", 0.5)
 
     async def run() -> int:
         async with served() as service:

@@ -67,9 +67,9 @@ def test_silent_servers_are_told_of_with_what_to_try(server: str, asked: str) ->
     assert not service.findings()
     query = b"\0\7\1\0\0\1" + bytes(6) + dns.to_wire("host.example") + b"\0\x01\0\x01"
     now = time.monotonic()
-    service._machine.receive(query, ("fd12::1", 1000, 0, 0), now)
-    (ask,) = service._machine.transmit()
+    service.machine.receive(query, ("fd12::1", 1000, 0, 0), now)
+    (ask,) = service.machine.transmit()
     assert isinstance(ask, Ask)
-    service._machine.failed(ask.number, now)
+    service.machine.failed(ask.number, now)
     (finding,) = service.findings()
     assert finding.code == "DNS-SERVERS-SILENT" and server in finding.what and f"`{asked}`" in finding.remedy

@@ -11,7 +11,7 @@ from manageout.protocol.iphttps.newcomers import SOURCE_MOST, SPARE_BURST, Sourc
 from manageout.service.iphttps.connection import LEAST, TURN, Admission, Connection, source_of
 from manageout.service.iphttps.trust import Trust
 from manageout.service.tls.pki import Authority
-from manageout.service.tls.stream import RECEIVE
+from manageout.service.tls.stream import RECEIVE, TlsStream
 from manageout.site.tables.site import GatewayTable, IpHttpsTable
 
 A, B, C = (Source((name,)) for name in "abc")
@@ -34,7 +34,8 @@ def test_who_keeps_the_others_waiting_is_read_in_smaller_parts(tmp_path: Path) -
     left, right = socket.socketpair()
     with left, right:
         trust = Trust(GatewayTable.model_validate(table))
-        connection = Connection(1, left, ("192.0.2.1", 50000), A, trust, 0.0)
+        stream = TlsStream(left, trust.context, server_side=True)
+        connection = Connection(1, stream, ("192.0.2.1", 50000), A, trust, 0.0)
         assert connection.share == RECEIVE
         for _ in range(10):
             connection.served(connection.share, TURN * 2)
