@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -10,6 +11,11 @@ from typing import Any
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 client``, ``2 clients``; ``many`` where an s does not do it."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def listed(items: Sequence[str], most: int) -> str:
+    """``a, b, c and 2 more``."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
 
 
 def duration(seconds: float) -> str:

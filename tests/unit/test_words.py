@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from manageout.words import counted, printable, said
+from manageout.words import counted, listed, printable, said
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_faults_have_no_number_and_are_never_empty(error: Exception, text: str) 
 def test_nothing_moves_a_cursor() -> None:
     assert printable("dc.corp\x1b[31m\nx") == "dc.corp?[31m?x"
     assert printable("Käthe") == "Käthe"
+
+
+def test_a_long_list_says_how_much_is_left_out() -> None:
+    assert listed(["a", "b"], 3) == "a, b"
+    assert listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert listed([], 2) == ""

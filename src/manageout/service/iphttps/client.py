@@ -123,6 +123,7 @@ class IpHttpsClientService(Role):
             self.machine.disable(time.monotonic())
             with contextlib.suppress(ManageoutError):  # the device may be what has failed
                 self._carry_out()
+            self._timer.cancel()
             self._hang_up()
 
     async def _connect(self, wanted: iphttps.Connect) -> None:

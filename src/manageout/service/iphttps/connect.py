@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from manageout.errors import BadArgument
@@ -26,6 +26,7 @@ from manageout.service.resolver.location import LocationUrl
 from manageout.service.resolver.name_policy import NameOptions, NamePolicyService, Way
 from manageout.service.resolver.own_lease import OwnLease
 from manageout.service.tls import contexts as tls
+from manageout.wire.address import is_address
 
 KEPT = (privileges.Capability.NET_ADMIN, privileges.Capability.NET_BIND_SERVICE)
 """For the device, and for port 53 of the DNS stub."""
@@ -107,7 +108,7 @@ def _name_options(options: ConnectOptions) -> NameOptions:
     location = LocationUrl.parse(wishes.location) if wishes.location else None
     # The way to the gateway cannot lead through its own tunnel, and the location is to be asked from outside.
     hosts = [GatewayUrl.parse(options.url).host, *([location.host] if location else [])]
-    always = [domain(host) for host in hosts if not _is_address(host)]
+    always = [domain(host) for host in hosts if not is_address(host)]
     return NameOptions(
         wishes.way,
         tuple(map(domain, wishes.domains)),
@@ -124,11 +125,3 @@ def _dns_server(text: str) -> IPv6Address:
     except ValueError:
         hint = "give the one that `manageout plan` shows on the gateway"
         raise BadArgument(f"--dns: {text!r} is no IPv6 address", hint) from None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

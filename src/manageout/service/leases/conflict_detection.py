@@ -24,6 +24,7 @@ from manageout.linux.packets.arp import who_has
 from manageout.service.process.finding import Finding, finding
 from manageout.service.process.loops import woken
 from manageout.service.process.presence import Client, Watcher
+from manageout.words import listed
 
 ROUND = 60.0
 """Seconds between two rounds."""
@@ -207,4 +208,4 @@ class ConflictDetection(Watcher):
 
 def _listed(addresses: dict[bytes, bytes]) -> str:
     rows = [f"{IPv4Address(v4)} by {hardware.hex(':')}" for v4, hardware in sorted(addresses.items())]
-    return ", ".join(rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+    return listed(rows, SHOWN)

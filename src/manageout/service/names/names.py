@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from manageout.service.state.names import NamesStore
 from manageout.site.plan import Plan
 from manageout.site.tables.names import NamesTable
 from manageout.site.tables.site import Site, needed
+from manageout.words import listed
 
 if TYPE_CHECKING:
     from manageout.directory.dns.update import Signer, Updater
@@ -303,7 +304,9 @@ class NamesService(Role, Watcher):
                 left.append(name)
             else:
                 kinds.setdefault(problem.code, []).append(problem)
-        found = [*self._stored_badly(), *self._left_behind(left)]
+        found = [*self._store.findings("NAMES", "after a crash some would stay in the DNS")]
+        if left:  # of a zone that the site had before, and that its key cannot change
+            found.append(finding("NAMES-LEFT-BEHIND", names=listed(left, SHOWN), first=left[0]))
         if self._fault is not None:
             found.append(Finding("NAMES-UNUSABLE", "error", self._fault.message, self._fault.hint))
         for code, problems in sorted(kinds.items()):
@@ -312,15 +315,6 @@ class NamesService(Role, Watcher):
             more = f"; and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
             found.append(_finding(code, words + more, self._site.names))
         return found
-
-    def _stored_badly(self) -> Iterator[Finding]:
-        return self._store.findings("NAMES", "after a crash some would stay in the DNS")
-
-    def _left_behind(self, names: list[str]) -> Iterator[Finding]:
-        """Of a zone that the site had before, and that its key cannot change."""
-        if names:
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            yield finding("NAMES-LEFT-BEHIND", names=", ".join(names[:SHOWN]) + more, first=names[0])
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""

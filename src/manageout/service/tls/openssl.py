@@ -22,11 +22,7 @@ GROUPS = (b"X25519MLKEM768:X25519:P-256:P-384:P-521", b"X25519:P-256:P-384:P-521
 
 def switch_off_sessions(context: ssl.SSLContext) -> bool:
     """Keep no sessions; False when this Python does not let us, and nothing has changed."""
-    library, pointer = _library(), _inside(context)
-    if library is None or not _is_context(library, pointer):
-        return False
-    library.SSL_CTX_ctrl(pointer, _SET_MODE, _OFF, None)
-    return bool(library.SSL_CTX_ctrl(pointer, _GET_MODE, 0, None) == _OFF)
+    return _control(context, _SET_MODE, _OFF) is not None and _control(context, _GET_MODE) == _OFF
 
 
 def limit_groups(context: ssl.SSLContext) -> None:
@@ -38,20 +34,18 @@ def limit_groups(context: ssl.SSLContext) -> None:
 
 def offer(context: ssl.SSLContext, names: bytes) -> bool:
     """Use these groups; False when that cannot be, and nothing has changed."""
-    library, pointer = _library(), _inside(context)
-    if library is None or not _is_context(library, pointer):
-        return False
-    return bool(library.SSL_CTX_ctrl(pointer, _SET_GROUPS, 0, names) == 1)
+    return _control(context, _SET_GROUPS, text=names) == 1
 
 
-def _inside(context: ssl.SSLContext) -> ctypes.c_void_p:
-    """CPython's context is an object header and then a pointer to OpenSSL's, in every version and build so far."""
-    return ctypes.c_void_p.from_address(id(context) + object.__basicsize__)
-
-
-def _is_context(library: ctypes.CDLL, pointer: ctypes.c_void_p) -> bool:
-    """Whether it is so here: seen from the mode, which is known, before anything is written."""
-    return library.SSL_CTX_ctrl(pointer, _GET_MODE, 0, None) in (_SERVER, _OFF)
+def _control(context: ssl.SSLContext, command: int, number: int = 0, text: bytes | None = None) -> int | None:
+    """SSL_CTX_ctrl(3); None where what is inside of ``context`` is not what we take it for."""
+    library = _library()
+    # CPython's context is an object header and then a pointer to OpenSSL's, in every version and build so far.
+    pointer = ctypes.c_void_p.from_address(id(context) + object.__basicsize__)
+    # Whether it is so here is seen from the mode, which is known, before anything is written.
+    if library is None or library.SSL_CTX_ctrl(pointer, _GET_MODE, 0, None) not in (_SERVER, _OFF):
+        return None
+    return int(library.SSL_CTX_ctrl(pointer, command, number, text))
 
 
 def _library() -> ctypes.CDLL | None:
