@@ -29,7 +29,7 @@ class StockDevice:
         self._framings: Counter[str] = Counter()
         self._held: dict[int, set[bytes]] = {}
         """Sessions of stock clients, and the addresses of each."""
-        self.fast = RoleFastPath("IP-HTTPS", DropTable(1), self._load)
+        self.fast = RoleFastPath("the IP-HTTPS gateway", DropTable(1), self._load)
 
     def _load(self) -> StockFastPath | None:
         if not self._allowed:
