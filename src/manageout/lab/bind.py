@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from manageout.lab import network, topology
 from manageout.lab.process import Process, start
+from manageout.lab.topology import filled
 
-UPDATE_KEY = "manageout"
-TTL = 60
 ROUTER_TTL = 2
 """Seconds; short, so that a changed router address is followed while one watches."""
 
@@ -32,7 +31,7 @@ class LabRecord(NamedTuple):
     name: str
     type: str
     value: str
-    ttl: int = TTL
+    ttl: int = topology.TTL
 
 
 @functools.cache
@@ -104,34 +103,19 @@ def set_router(*addresses: IPv4Address) -> None:
 def _start(node: str, address: IPv4Address, zones: Mapping[str, Iterable[LabRecord]]) -> Process:
     directory = network.directory(node) / "named"
     directory.mkdir(exist_ok=True)
-    lines = [
-        "options {",
-        f'directory "{directory}"; {no_files()}',
-        f"listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no;",
-        "};",
-        "controls { };",
-        _update_key(),
-    ]
-    # BIND 9.20 lets nobody transfer a zone unless told, and before it everybody.
-    those = f"{{ {address}; key {UPDATE_KEY}; }}"
-    update = f"allow-update {those}; allow-transfer {those};"
+    file = key_file()
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(filled("servers.update_key", secret=base64.b64encode(os.urandom(32)).decode()))
+    values = {"directory": directory, "address": address, "no_files": no_files(), "key": file.read_text()}
+    text = filled("servers.named", **values)
     for zone, content in zones.items():
         (directory / f"{zone}.zone").write_text(_zone(zone, address, content))
-        lines.append(f'zone "{zone}" {{ type primary; file "{zone}.zone"; {update} }};')
-    (directory / "named.conf").write_text("\n".join(lines) + "\n")
+        text += filled("servers.named_zone", zone=zone, address=address)
+    (directory / "named.conf").write_text(text)
     (directory / "named").touch()
     binary = ["sh", "-c", _NAMED, str(directory / "named")]
     return start(node, "named", [*binary, "-g", "-4", "-n", "1", "-c", str(directory / "named.conf")])
-
-
-def _update_key() -> str:
-    """The text of :func:`key_file`, which is made when it is not there."""
-    file = key_file()
-    if not file.exists():
-        secret = base64.b64encode(os.urandom(32)).decode()
-        file.touch(mode=0o600)
-        file.write_text(f'key "{UPDATE_KEY}" {{ algorithm hmac-sha256; secret "{secret}"; }};\n')
-    return file.read_text()
 
 
 def _reverse6(prefix: IPv6Network) -> str:
@@ -141,12 +125,6 @@ def _reverse6(prefix: IPv6Network) -> str:
 
 def _zone(zone: str, server: IPv4Address, content: Iterable[LabRecord]) -> str:
     """The text of a zone file."""
-    lines = [
-        f"@ {TTL} SOA ns.{topology.DOMAIN}. admin.{topology.DOMAIN}. 1 3600 600 86400 5",
-        f"@ {TTL} NS ns.{topology.DOMAIN}.",
-    ]
-    if zone == topology.DOMAIN:
-        lines.append(f"ns {TTL} A {server}")
-    return (
-        "\n".join([*lines, *(f"{name}. {ttl} {type_} {value}" for name, type_, value, ttl in content)]) + "\n"
-    )
+    own = f"ns {topology.TTL} A {server}\n" if zone == topology.DOMAIN else ""
+    rows = "".join(f"{name}. {ttl} {type_} {value}\n" for name, type_, value, ttl in content)
+    return filled("servers.zone") + own + rows

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from itertools import zip_longest
 
-from manageout.lab.topology import APP, CLIENT_PREFIX, GATEWAY_NAME, ISATAP_PREFIX, LEASES, Topology
+from manageout.lab.topology import APP, CLIENT_PREFIX, GATEWAY_NAME, ISATAP_PREFIX, LEASES, Topology, filled
 
 
 def picture(topology: Topology, *, ad: bool = False) -> str:
     """Segments and nodes; with ``ad`` dc is an Active Directory domain controller."""
-    return "\n".join(_nodes(external=topology.router != "gateway", dc="AD, DNS" if ad else "DNS"))
-
-
-def _nodes(*, external: bool, dc: str) -> list[str]:
-    intranet = [f".10 dc ({dc})", ".20 app (IPv4-only web)", ".128/26 leases of clients"]
-    if external:
-        intranet.insert(0, ".2 isatap (ISATAP router)")
-    branch = [".30 helpdesk (allowed)", ".40 kiosk (not allowed)"]
-    lines = [
-        "      home              internet                    intranet                branch",
-        " 192.168.1.0/24      198.51.100.0/24              10.0.0.0/24             10.0.1.0/24",
-        "┌────────┐     ┌──────┐         ┌─────────┐                     ┌──────┐",
-        "│ laptop ├──┬──┤ home ├─────────┤ gateway ├────┬────────────────┤ core ├─────┐",
-        "└────────┘.2│.1└──────┘.20   .10└─────────┘.1  │            .254└──────┘.1   │",
-        " tablet .3 ─┘     NAT                          │                             │",
-    ]
-    for left, right in zip_longest(_plugs(intranet), _plugs(branch), fillvalue=""):
-        lines.append(f"{'':47}{left:30}{right}".rstrip())
-    return lines
-
-
-def _plugs(nodes: list[str]) -> list[str]:
-    return [*(f"├─ {node}" for node in nodes[:-1]), f"└─ {nodes[-1]}"]
+    return filled(f"pictures.{topology.name}", dc=f"{'(AD, DNS)' if ad else '(DNS)':20}").rstrip()
 
 
 def links(

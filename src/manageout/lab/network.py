@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from manageout.errors import LabError, NotPermitted
-from manageout.lab.topology import NAMES, SEGMENTS, LabNode, Topology, topology
+from manageout.lab.topology import NAMES, SEGMENTS, LabNode, Topology, programs, topology
 from manageout.linux.host import netns
 
 STATE = Path("/run/manageout-lab")
@@ -31,14 +31,6 @@ PATIENCE = float(os.environ.get("MANAGEOUT_LAB_PATIENCE", "1"))
 """How many times longer to wait for anything: an emulated machine is slow."""
 DNS_NODE = "dc"
 """Where the intranet's DNS server is."""
-PROGRAMS = {
-    "ip": "iproute2",
-    "nsenter": "util-linux",
-    "unshare": "util-linux",
-    "ethtool": "ethtool",
-    "nft": "nftables",
-}
-"""Program -> Debian package."""
 
 _BRIDGE = "forward_delay 0 stp_state 0 mcast_snooping 0"
 # Mounts the node's own /etc files, as `ip netns exec` does, but leaves /sys alone and works in a chroot whose
@@ -99,8 +91,9 @@ def require_root() -> None:
         raise NotPermitted("the lab makes network namespaces, which needs root", "run it with sudo")
 
 
-def require_programs(packages: Mapping[str, str]) -> None:
-    """Raise :class:`LabError` unless every program is there; ``packages`` says which Debian package has it."""
+def require_programs(part: str) -> None:
+    """Raise :class:`LabError` unless every program of a part of the lab is there; it names their Debian packages."""
+    packages = programs(part)
     missing = [program for program in packages if shutil.which(program, path=_path()) is None]
     if missing:
         wanted = " ".join(dict.fromkeys(packages[program] for program in missing))
@@ -127,7 +120,7 @@ def up(wanted: Topology) -> None:
     Raises :class:`LabError` if a complete lab is there. The remains of an incomplete one are removed first.
     """
     require_root()
-    require_programs(PROGRAMS)
+    require_programs("network")
     with _lock() as lock:
         require_none()
         _clear()

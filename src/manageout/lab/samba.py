@@ -16,23 +16,12 @@ from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.bind import LabRecord, reverse_zones
 from manageout.lab.process import Process, start, wait_until
-from manageout.lab.topology import DOMAIN
+from manageout.lab.topology import DOMAIN, REALM, filled
 
-PROGRAMS = {
-    "samba": "samba-ad-dc",
-    "samba-tool": "samba-ad-dc",
-    "ldbsearch": "ldb-tools",
-    "kinit": "krb5-user",
-}
-"""Program -> Debian package."""
-REALM = DOMAIN.upper()
 WORKGROUP = REALM.partition(".")[0]
 PASSWORD = "Passw0rd!x"  # noqa: S105 - the lab's Administrator
 LOGIN = f"{WORKGROUP}/Administrator%{PASSWORD}"
 """For the option -U of Samba's programs."""
-ACCOUNT = "manageout"
-PRINCIPAL = f"{ACCOUNT}@{REALM}"
-MANAGERS, CLIENTS = "ISATAP Managers", "Remote Clients"
 START_SECONDS = 30.0
 PORTS = (53, 88, 135, 389)
 """DNS, Kerberos, the end-point mapper, LDAP."""
@@ -54,18 +43,6 @@ for line in sys.stdin:
         if end.code:
             sys.exit(f"samba-tool {line}")
 """
-_DIRECTORY = f"""\
-ou create OU=Workstations
-ou create OU=Laptops
-group add '{MANAGERS}'
-group add '{CLIENTS}'
-computer create helpdesk --computerou=OU=Workstations
-computer create laptop --computerou=OU=Laptops
-group addmembers '{MANAGERS}' helpdesk$
-group addmembers '{CLIENTS}' laptop$
-user create {ACCOUNT} --random-password
-user setexpiry {ACCOUNT} --noexpiry
-"""
 
 
 def start_directory(
@@ -75,16 +52,16 @@ def start_directory(
 
     With ``shares`` it serves SYSVOL too, where group policies live. Raises :class:`LabError`.
     """
-    network.require_programs(PROGRAMS)
+    network.require_programs("samba")
     if importlib.util.find_spec("gssapi") is None:
         raise LabError(
             "the gateway needs Kerberos for this domain", "pip install 'manageout[ad]', or make demo-ad"
         )
     _provision(node, address, shares)
-    commands = [*_DIRECTORY.splitlines(), f"domain exportkeytab {keytab(node)} --principal={ACCOUNT}"]
-    if shares:  # a service of Samba's that does not run here would register it
-        commands.append(f"spn add ldap/{node}.{DOMAIN} {node.upper()}$")
-    _tool(node, commands)
+    commands = filled("servers.directory", keytab=keytab(node))
+    if shares:
+        commands += filled("servers.directory_shares", node=node, NODE=node.upper())
+    _tool(node, commands.splitlines())
     process = serve(node, shares=shares)
     _tool(node, _dns(address, records), "-U", LOGIN)
     return process
@@ -126,20 +103,11 @@ def _settings(node: str) -> str:
 def _provision(node: str, address: IPv4Address, shares: bool) -> None:
     directory = _directory(node)
     (directory / "run").mkdir(parents=True, exist_ok=True)
-    krb5_conf(node).write_text(
-        f"[libdefaults]\ndefault_realm = {REALM}\ndns_lookup_kdc = true\ndns_canonicalize_hostname = false\n"
-    )
+    krb5_conf(node).write_text(filled("servers.krb5"))
     base = directory / "base.conf"
-    base.write_text(
-        f"[global]\ninterfaces = {address}\nbind interfaces only = yes\n"
-        f"logging = file\nlog file = {directory}/log.samba\n"
-        f"pid directory = {directory}/run\nncalrpc dir = {directory}/run/ncalrpc\n"
-        + ("" if shares else f"winbindd socket directory = {directory}/run/winbindd\n")
-        + f"ntp signd socket directory = {directory}/run/ntp_signd\n"
-        # Not every file system has the extended attributes that Windows' access lists are kept in.
-        f"posix:eadb = {directory}/private/eadb.tdb\n"
-        f"server services = ldap, cldap, kdc, dns, rpc{', s3fs, winbindd' if shares else ''}\n"
-    )
+    more = "servers.samba_shares" if shares else "servers.samba_alone"
+    text = filled("servers.samba", directory=directory, address=address) + filled(more, directory=directory)
+    base.write_text(text)
     options = {
         "configfile": base,
         "targetdir": directory,

@@ -18,22 +18,10 @@ from manageout.lab.process import Process, start, wait_until
 from manageout.service.tls.pki import Authority
 
 START_SECONDS = 20.0
-PROGRAMS = {
-    "named": "bind9",
-    "dig": "bind9-dnsutils",
-    "sshd": "openssh-server",
-    "ssh-keygen": "openssh-client",
-    "curl": "curl",
-    "ping": "iputils-ping",
-    "tracepath": "iputils-tracepath",
-    "traceroute": "traceroute",
-}
-"""Program -> Debian package, of the servers and of those who call them."""
 DNS_PORT = 53
 WEB_PORT = 80
 HTTPS_PORT = 443
 APP_PAGE = "IPv4 only\n"
-SSH_PORT = 22
 DOWNLOAD = "image.bin"
 DOWNLOAD_BYTES = 50_000_000
 
@@ -44,9 +32,13 @@ exec /usr/sbin/sshd -D -e -f /run/config"""
 
 def start_all(wanted: topology.Topology, *, ad: bool = False) -> None:
     """Make their certificates, start every server and wait until each one listens. Raises :class:`LabError`."""
-    network.require_programs(PROGRAMS)
+    network.require_programs("servers")
     make_certificates()
-    dc, home = _start_directory(wanted) if ad else bind.start_intranet(wanted), bind.start_home()
+    if ad:
+        dc = samba.start_directory("dc", topology.DNS_INTRANET, bind.records(wanted), shares=True)
+    else:
+        dc = bind.start_intranet(wanted)
+    home = bind.start_home()
     app = _start_web("app", str(topology.APP), APP_PAGE)
     location = _start_location()
     laptop = _start_web("laptop", "::", "managed out\n")
@@ -57,14 +49,10 @@ def start_all(wanted: topology.Topology, *, ad: bool = False) -> None:
         (app, WEB_PORT),
         (location, HTTPS_PORT),
         (laptop, WEB_PORT),
-        (ssh, SSH_PORT),
+        (ssh, topology.SSH_PORT),
     ):
         what = f"{process.name} on {process.node} listens on port {port}"
         wait_until(what, functools.partial(process.listens, port), START_SECONDS, [process])
-
-
-def _start_directory(wanted: topology.Topology) -> Process:
-    return samba.start_directory("dc", topology.DNS_INTRANET, bind.records(wanted), shares=True)
 
 
 def pki_directory() -> Path:
@@ -136,13 +124,9 @@ def _start_sshd(node: str) -> Process:
         _keygen(directory / name)
     (directory / "authorized_keys").write_text((directory / "user_key.pub").read_text())
     (directory / "known_hosts").write_text(f"laptop {(directory / 'host_key.pub').read_text()}")
-    (directory / "shadow").write_text("root:*:20000:0:99999:7:::\nsshd:*:20000:0:99999:7:::\n")
+    (directory / "shadow").write_text(topology.filled("servers.shadow"))
     (directory / "node").write_text(f"{node}\n")
-    (directory / "config").write_text(
-        f"Port {SSH_PORT}\nListenAddress ::\nHostKey /run/host_key\nAuthorizedKeysFile /run/authorized_keys\n"
-        "PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\n"
-        "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-    )
+    (directory / "config").write_text(topology.filled("servers.sshd"))
     return start(node, "sshd", ["sh", "-c", _SSHD, str(directory)])
 
 

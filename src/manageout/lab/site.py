@@ -28,9 +28,6 @@ URL = f"https://{topology.GATEWAY_NAME}:443/IPHTTPS"
 LOCATION_URL = f"https://{topology.LOCATION_NAME}/"
 MANAGEOUT = (sys.executable, "-m", "manageout")
 
-SiteValues = dict[str, object]
-"""Of a site file: paths and addresses are written as texts."""
-
 
 def up(wanted: topology.Topology, *, fast_path: bool = True, ad: bool = False) -> None:
     """Everything: networks, servers, daemons, laptop connected, helpdesk joined.
@@ -48,76 +45,37 @@ def write_site_file(
     wanted: topology.Topology, node: str, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
 ) -> Path:
     """The configuration of the daemon on ``node``; ``locators`` if not the router's usual one."""
-    pki, directory = servers.pki_directory(), network.directory(node)
-    tables: dict[str, SiteValues] = {
-        "site": {"name": "lab", "prefix": topology.SITE, "domain": topology.DOMAIN}
+    gateway, router, apart = node == "gateway", node == wanted.router, wanted.router != "gateway"
+    directory, domain = network.directory(node), samba.keytab("dc").exists()
+    parts = {
+        "site": True,
+        "gateway": gateway,
+        "behind_router": gateway and apart,
+        "translation": gateway,
+        "kerberos": gateway and domain,
+        "tsig": gateway and not domain,
+        "isatap": router,
+        "rollout": domain,
+        "rollout_managers": domain and router,
+        "rollout_clients": domain and gateway,
+        "daemon": True,
+        "managers_of_gateway": gateway,
+        "managers_of_router": not gateway,
+        "routes": router and apart,
     }
-    if node == "gateway":
-        tables["gateway"] = {
-            "listen": [f"{topology.GATEWAY_PUBLIC}:443"],
-            "certificate": pki / f"{topology.GATEWAY_NAME}.pem",
-            "key": pki / f"{topology.GATEWAY_NAME}.key",
-            "client_ca": pki / "ca.pem",
-            "client_crl": pki / "crl.pem",
-            "allow": list(topology.REMOTE.values()),
-        }
-        tables["translation"] = {"pool": topology.LEASES}
-        tables["dns64"] = {"upstreams": [topology.DNS_INTRANET]}
-        tables["names"] = _credentials()
-        if wanted.router != node:
-            tables["gateway"]["isatap_router"] = topology.ROUTER_INTRANET.ip
-    if node == wanted.router:
-        tables["isatap"] = {
-            "name": topology.ISATAP_NAME,
-            "locators": list(locators) or [wanted.router_locator],
-            "hosts": [f"{topology.HELPDESK}/32"],
-        }
-    if samba.keytab("dc").exists():
-        tables["rollout"] = _rollout(node, wanted)
-    tables["daemon"] = {"state_dir": directory / "state", "fast_path": fast_path}
-    text = "\n".join(f"[{name}]\n{_toml(values)}" for name, values in tables.items())
-    for manager in _managers(node):
-        text += f"\n[[policy.managers]]\n{_toml(manager)}"
-    if node == wanted.router != "gateway":
-        route = _toml({"prefix": topology.CLIENT_PREFIX, "via": topology.GATEWAY_INTRANET.ip})
-        text += f"\n[[isatap.routes]]\n{route}"
+    values = {
+        "pki": servers.pki_directory(),
+        "keytab": samba.keytab("dc"),
+        "key_file": bind.key_file(),
+        "locators": ", ".join(f'"{each}"' for each in locators or [wanted.router_locator]),
+        "state": directory / "state",
+        "fast_path": str(fast_path).lower(),
+    }
     file = directory / "site.toml"
-    file.write_text(text)
+    file.write_text(
+        "".join(topology.filled(f"site.{part}", **values) for part, is_in in parts.items() if is_in)
+    )
     return file
-
-
-def _credentials() -> SiteValues:
-    """By what the gateway may write into the DNS of dc, whichever that is."""
-    if samba.keytab("dc").exists():
-        return {"authentication": "kerberos", "keytab": samba.keytab("dc"), "principal": samba.PRINCIPAL}
-    return {"authentication": "tsig", "key_file": bind.key_file()}
-
-
-def _rollout(node: str, wanted: topology.Topology) -> SiteValues:
-    """The Windows machines of the domain that are told by policy."""
-    base = ",".join(f"DC={label}" for label in topology.DOMAIN.split("."))
-    table: SiteValues = {}
-    if node == wanted.router:
-        table |= {"managers_group": samba.MANAGERS, "managers_unit": f"OU=Workstations,{base}"}
-    if node == "gateway":
-        table |= {"clients_group": samba.CLIENTS, "clients_unit": f"OU=Laptops,{base}"}
-        table |= {"gateway_name": topology.GATEWAY_NAME, "location_url": LOCATION_URL}
-    return table
-
-
-def _managers(node: str) -> list[SiteValues]:
-    """Who may call clients. A router apart leaves names and ports to the gateway, and app's calls do not pass it."""
-    helpdesk: SiteValues = {
-        "name": "helpdesk",
-        "from": [topology.HELPDESK],
-        "services": ["icmp", "tcp/22", "tcp/80"],
-    }
-    if node != "gateway":
-        return [helpdesk | {"services": ["any"]}]
-    return [
-        helpdesk,
-        {"name": "app", "from": [topology.APP], "to": [topology.LAPTOP_NAME], "services": ["icmp", "tcp/80"]},
-    ]
 
 
 def daemon_nodes(wanted: topology.Topology) -> list[str]:
@@ -252,12 +210,3 @@ def _ip(node: str, arguments: Sequence[str]) -> list[Any]:
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     found: list[Any] = json.loads(result.stdout) if result.returncode == 0 and result.stdout else []
     return found
-
-
-def _toml(values: SiteValues) -> str:
-    def value(item: object) -> str:
-        if isinstance(item, list):
-            return f"[{', '.join(map(value, item))}]"
-        return json.dumps(item) if isinstance(item, (bool, int)) else json.dumps(str(item))
-
-    return "".join(f"{key} = {value(item)}\n" for key, item in values.items())

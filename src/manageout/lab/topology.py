@@ -1,13 +1,21 @@
 """The two networks of the lab as data: segments, nodes, addresses, routes. Nothing here touches the kernel.
 
-Every interface is named after the segment that it is plugged into. The addresses are those of the guide
-(docs/guide/lab.md); a node's IPv6 beside what our own daemons add exists only where a line below says so.
+The nodes stand in topologies.toml, and what is written for their programs in texts.toml. Every interface is named after
+the segment that it is plugged into. The addresses are those of the guide (docs/guide/lab.md); a node's IPv6 beside what
+our own daemons add exists only where a line there says so.
 """
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from string import Template
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from manageout.errors import LabError
 
@@ -32,8 +40,17 @@ APP = IPv4Address("10.0.0.20")
 LEASES = IPv4Network("10.0.0.128/26")
 """Within the intranet's own segment: the gateway answers ARP for them."""
 # Between the gateway and a router of its own, over the intranet (external-router only).
-GATEWAY_INTRANET = IPv6Interface("fd12:3456:789a:2::1/64")
-ROUTER_INTRANET = IPv6Interface("fd12:3456:789a:2::2/64")
+GATEWAY_INTRANET = IPv6Address("fd12:3456:789a:2::1")
+ROUTER_INTRANET = IPv6Address("fd12:3456:789a:2::2")
+# In Active Directory, and the key of BIND's dynamic updates.
+BASE = ",".join(f"DC={label}" for label in DOMAIN.split("."))
+REALM = DOMAIN.upper()
+ACCOUNT = "manageout"
+PRINCIPAL = f"{ACCOUNT}@{REALM}"
+MANAGERS, CLIENTS = "ISATAP Managers", "Remote Clients"
+UPDATE_KEY = "manageout"
+TTL = 60
+SSH_PORT = 22
 
 SEGMENTS = {
     "internet": IPv4Network("198.51.100.0/24"),
@@ -100,66 +117,28 @@ class Topology:
     @property
     def router_link(self) -> IPv6Address | None:
         """The ISATAP router's native IPv6 address towards the gateway, if it is a node of its own."""
-        return ROUTER_INTRANET.ip if self.router == "isatap" else None
+        return ROUTER_INTRANET if self.router == "isatap" else None
 
 
 def topology(name: str) -> Topology:
     """The lab called ``name``; raises :class:`LabError`."""
     if name not in NAMES:
         raise LabError(f"no topology {name}", f"there are: {', '.join(NAMES)}")
-    external = name == "external-router"
-    gateway6 = GATEWAY_INTRANET if external else None
-    branch = (SEGMENTS["branch"], IPv4Address("10.0.0.254"))
-    nodes = [
-        _remote("laptop", "remote client", 2),
-        _remote("tablet", "second remote client", 3),
-        LabNode(
-            "home",
-            "home router with NAT",
-            (_port("internet", 20), _port("home", 1)),
-            forwarding=True,
-            masquerade="internet",
-            resolver=DNS_HOME,
-        ),
-        LabNode(
-            "gateway",
-            "IP-HTTPS gateway" if external else "IP-HTTPS gateway and ISATAP router",
-            (_port("internet", 10), _port("intranet", 1, gateway6)),
-            (branch,),
-            resolver=DNS_INTRANET,
-        ),
-        _intranet("dc", "DNS server", 10),
-        _intranet("app", "IPv4-only web server", 20),
-        LabNode(
-            "core",
-            "intranet router",
-            (_port("intranet", 254), _port("branch", 1)),
-            forwarding=True,
-            resolver=DNS_INTRANET,
-        ),
-        _branch("helpdesk", "allowed manager", 30),
-        _branch("kiosk", "not allowed", 40),
-    ]
-    if external:
-        nodes.insert(4, _intranet("isatap", "ISATAP router", 2, ROUTER_INTRANET))
-    return Topology(name, tuple(nodes))
+    rows = [row for row in _read("topologies")["nodes"] if row.get("only", name) == name]
+    return Topology(name, TypeAdapter(tuple[LabNode, ...]).validate_python(rows))
 
 
-def _port(segment: str, host: int, address6: IPv6Interface | None = None) -> Port:
-    network = SEGMENTS[segment]
-    return Port(segment, IPv4Interface((network[host], network.prefixlen)), address6)
+def filled(name: str, **values: object) -> str:
+    """The text ``TABLE.NAME`` of texts.toml with what stands for ``$NAME``: ``values``, and the names above."""
+    table, _, key = name.partition(".")
+    return Template(_read("texts")[table][key]).substitute(globals(), **values)
 
 
-def _remote(name: str, role: str, host: int) -> LabNode:
-    default = ((IPv4Network("0.0.0.0/0"), DNS_HOME),)
-    return LabNode(name, role, (_port("home", host),), default, resolver=DNS_HOME)
+def programs(table: str) -> dict[str, str]:
+    """Program -> Debian package, of those that a part of the lab needs."""
+    return dict(_read("texts")["programs"][table])
 
 
-def _intranet(name: str, role: str, host: int, address6: IPv6Interface | None = None) -> LabNode:
-    routes = ((SEGMENTS["branch"], IPv4Address("10.0.0.254")),)
-    return LabNode(name, role, (_port("intranet", host, address6),), routes, resolver=DNS_INTRANET)
-
-
-def _branch(name: str, role: str, host: int) -> LabNode:
-    default = ((IPv4Network("0.0.0.0/0"), IPv4Address("10.0.1.1")),)
-    return LabNode(name, role, (_port("branch", host),), default, resolver=DNS_INTRANET)
+@cache
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("manageout.lab").joinpath(f"{name}.toml").read_text("utf-8"))

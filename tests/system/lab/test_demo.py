@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from manageout.lab import samba
 from manageout.lab.demo.steps import steps_of
-from manageout.lab.topology import NAMES
+from manageout.lab.topology import NAMES, programs
 from tests.tools.commands import MANAGEOUT, manageout
 from tests.tools.lab import machine_state
 
@@ -21,7 +20,7 @@ from tests.tools.lab import machine_state
 @pytest.mark.parametrize("ad", [False, True], ids=["bind", "ad"])
 @pytest.mark.parametrize("name", NAMES)
 def test_demo(name: str, ad: bool, tmp_path: Path) -> None:
-    if ad and (missing := [program for program in samba.PROGRAMS if shutil.which(program) is None]):
+    if ad and (missing := [program for program in programs("samba") if shutil.which(program) is None]):
         pytest.skip(f"needs {', '.join(missing)}: Debian's samba-ad-dc, ldb-tools, krb5-user")
     if ad:
         pytest.importorskip("gssapi", reason="needs the extra manageout[ad]")

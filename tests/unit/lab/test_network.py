@@ -8,10 +8,12 @@ from manageout.errors import LabError, NotPermitted
 from manageout.lab import network
 
 
-def test_missing_programs_are_told_with_their_packages() -> None:
-    network.require_programs({"sh": "dash"})
+def test_missing_programs_are_told_with_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = {"good": {"sh": "dash"}, "bad": {"no-such-1": "one", "sh": "dash", "no-such-2": "one"}}
+    monkeypatch.setattr(network, "programs", needed.__getitem__)
+    network.require_programs("good")
     with pytest.raises(LabError, match="the lab needs no-such-1, no-such-2") as caught:
-        network.require_programs({"no-such-1": "one", "sh": "dash", "no-such-2": "one"})
+        network.require_programs("bad")
     assert caught.value.hint == "apt-get install one"
 
 

@@ -6,12 +6,11 @@ from manageout.errors import LabError
 from manageout.lab import network, samba
 from manageout.lab.run import DemoStep, Run
 from manageout.lab.site import MANAGEOUT
-from manageout.lab.topology import DNS_INTRANET, DOMAIN, ISATAP_NAME
+from manageout.lab.topology import BASE, CLIENTS, DNS_INTRANET, DOMAIN, ISATAP_NAME, MANAGERS
 from manageout.words import counted
 
-PLACES = {"helpdesk": ("Workstations", samba.MANAGERS), "laptop": ("Laptops", samba.CLIENTS)}
+PLACES = {"helpdesk": ("Workstations", MANAGERS), "laptop": ("Laptops", CLIENTS)}
 """Computer -> its organisational unit and group."""
-BASE = ",".join(f"DC={label}" for label in DOMAIN.split("."))
 SERVER = f"dc.{DOMAIN}"
 POLICY = "Manageout: ISATAP managers"
 

@@ -12,7 +12,7 @@ from manageout.lab import network, process, servers, site
 from manageout.lab.demo.names import await_registered
 from manageout.lab.process import Process
 from manageout.lab.run import DROP_SECONDS, DemoStep, Run, fast_path, fetch, forbidden
-from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE
+from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE, SSH_PORT
 from manageout.service.process.rows import SessionRow
 from manageout.wire.address import rfc6052_embed
 
@@ -58,7 +58,7 @@ def _fetch(run: Run) -> str:
 
 
 def _refuse(run: Run) -> str:
-    return f"{forbidden('app', APP, LAPTOP_NAME, servers.SSH_PORT)}, from {APP}"
+    return f"{forbidden('app', APP, LAPTOP_NAME, SSH_PORT)}, from {APP}"
 
 
 def _trace(run: Run) -> str:

@@ -15,7 +15,7 @@ import pytest
 from manageout.errors import ManageoutError
 from manageout.lab import network, samba
 from manageout.lab.bind import LabRecord
-from manageout.lab.topology import DNS_INTRANET, DOMAIN, topology
+from manageout.lab.topology import DNS_INTRANET, DOMAIN, PRINCIPAL, REALM, topology
 from manageout.linux.host import netns
 from manageout.protocol.names.registrar import NOTHING, Records, Task
 from manageout.service.probe import clock as probe_clock
@@ -63,7 +63,7 @@ def domain() -> Iterator[None]:
         network.down()
 
 
-def perform(*tasks: Task, keytab: Path | None = None, principal: str = samba.PRINCIPAL) -> list[list[str]]:
+def perform(*tasks: Task, keytab: Path | None = None, principal: str = PRINCIPAL) -> list[list[str]]:
     """On the gateway, as its daemon does it."""
     rows = [(task.name, sorted(task.wanted), sorted(task.known), task.owner) for task in tasks]
     text = "".join(f"{row!r}\n" for row in rows)
@@ -142,7 +142,7 @@ def test_a_name_of_a_real_machine_is_left_alone(domain: None) -> None:
 
 
 def test_an_unknown_account(domain: None) -> None:
-    ((outcome, code, words),) = perform(Task(NAME, FORWARD, NOTHING), principal=f"nobody@{samba.REALM}")
+    ((outcome, code, words),) = perform(Task(NAME, FORWARD, NOTHING), principal=f"nobody@{REALM}")
     assert outcome == "FAILED" and code.startswith("KERBEROS-")
     assert "Major" not in words and "Minor" not in words
 
@@ -158,8 +158,8 @@ def test_check_tries_the_keytab(domain: None, tmp_path: Path) -> None:
         argv = ["env", *environment, sys.executable, "-c", CHECK]
         return network.run("gateway", argv, text=site, timeout=60).stdout.splitlines()
 
-    assert found(samba.PRINCIPAL) == []
-    (line,) = found(f"nobody@{samba.REALM}")
+    assert found(PRINCIPAL) == []
+    (line,) = found(f"nobody@{REALM}")
     assert line.startswith("error|") and "KERBEROS-" in line and "Major" not in line
 
 
@@ -191,7 +191,7 @@ def test_the_routers_name_comes_changes_and_goes(domain: None, tmp_path: Path) -
             f'[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "{DOMAIN}"\n'
             f'[isatap]\nname = "{name}"\nlocators = ["10.0.0.1"]\nrouters = [{routers}]\n'
             f'[names]\nservers = ["{DNS_INTRANET}"]\nauthentication = "kerberos"\n'
-            f'keytab = "{samba.keytab("dc")}"\nprincipal = "{samba.PRINCIPAL}"\n'
+            f'keytab = "{samba.keytab("dc")}"\nprincipal = "{PRINCIPAL}"\n'
         )
         argv = [*MANAGEOUT, "rollout", "dns", "-c", str(file), *options]
         return network.run("gateway", ["env", *environment, *argv], timeout=60).stdout
