@@ -23,6 +23,7 @@ from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.wire import ipv4, ipv6
 from tests.bench.isatap_forwarding import PAYLOAD, RUNS, TUNNELLED, lab, packets
 from tests.bench.report import Result, alternate
+from tests.tools import bpf
 from tests.tools.packets import udp
 
 HOSTS = (10, 1_000, 100_000)
@@ -116,15 +117,14 @@ def run_programs(tun: Tun) -> Iterator[Result]:
         ):
             kind = b"\x08\x00" if packet[0] >> 4 == 4 else b"\x86\xdd"
             frame = bytes(12) + kind + packet
-            if path.program(program).test_run(frame)[0] != FORWARD:
+            if bpf.run(path.program(program), frame)[0] != FORWARD:
                 raise AssertionError(f"{program} does not forward the packet")
             yield Result(name, steady(path, program, frame), "ns")
 
 
 def steady(path: IsatapFastPath, program: str, frame: bytes) -> float:
     """A test run changes the packet in place, so that only its first run forwards: single runs, many of them."""
-    run = path.program(program).test_run
-    taken = sorted(run(frame)[3] for _ in range(20_000))
+    taken = sorted(bpf.run(path.program(program), frame)[3] for _ in range(20_000))
     return float(taken[len(taken) // 2])
 
 

@@ -17,6 +17,7 @@ from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
 from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.isatap.link import LinkState, Result
+from tests.tools import bpf
 
 T = TypeVar("T")
 ETHERNET_V4 = bytes(12) + b"\x08\x00"
@@ -77,7 +78,7 @@ class Kernel:
 
     def _run(self, program: str, frame: bytes) -> tuple[Verdict, Drop | None, bytes]:
         context = bytes(CONTEXT)
-        answer, out, after, _ = self.path.program(program).test_run(frame, context)
+        answer, out, after, _ = bpf.run(self.path.program(program), frame, context)
         verdict = VERDICTS[answer]
         reason = Drop(struct.unpack_from("=I", after, CB)[0]) if verdict is Verdict.DROP else None
         return verdict, reason, out

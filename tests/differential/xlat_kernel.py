@@ -12,6 +12,7 @@ from manageout.protocol.core.drops import Drop, Verdict
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.whole import Mtus, Translation
 from tests.differential.kernel import CB, CONTEXT, ETHERNET, ETHERNET_V4, ETHERNET_V6, VERDICTS
+from tests.tools import bpf
 
 XLAT_VERDICTS = {answer: Verdict[verdict.name] for answer, verdict in VERDICTS.items()}
 
@@ -29,7 +30,7 @@ class XlatKernel:
         # BPF_PROG_TEST_RUN wants a whole header of the family that the frame names; the program looks for itself.
         is_ipv6 = packet[0] >> 4 == 6 and len(packet) >= 40
         frame = (ETHERNET_V6 if is_ipv6 else ETHERNET_V4) + packet
-        answer, out, after, _ = self.path.program("tun_out").test_run(frame, bytes(CONTEXT))
+        answer, out, after, _ = bpf.run(self.path.program("tun_out"), frame, bytes(CONTEXT))
         verdict = XLAT_VERDICTS[answer]
         reason = Drop(struct.unpack_from("=I", after, CB)[0]) if verdict is Verdict.DROP else None
         return Translation(verdict, reason, out[ETHERNET:] if verdict is Verdict.FORWARD else b"")

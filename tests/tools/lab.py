@@ -11,11 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from manageout.lab import network, process, site
-from manageout.lab.topology import Topology
+from manageout.lab import bind, network, process, site
+from manageout.lab.topology import DNS_INTRANET, ISATAP_NAME, Topology
 from manageout.linux.host import netns
 
 # Somebody without any privilege but to read: a checkout below /root is closed to others.
@@ -137,3 +138,10 @@ def other_rules(node: str, old: str, new: str) -> Iterator[None]:
         yield
     finally:
         reload(node, text)
+
+
+def set_router(*addresses: IPv4Address) -> None:
+    """Replace the A records of the ISATAP router's name in the lab, by dynamic update."""
+    lines = [f"server {DNS_INTRANET}", f"update delete {ISATAP_NAME} A"]
+    lines += [f"update add {ISATAP_NAME} {bind.ROUTER_TTL} A {address}" for address in addresses]
+    network.run("dc", ["nsupdate"], text="\n".join([*lines, "send"]) + "\n")

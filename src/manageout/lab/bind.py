@@ -93,13 +93,6 @@ def key_file() -> Path:
     return network.STATE / "update.key"
 
 
-def set_router(*addresses: IPv4Address) -> None:
-    """Replace the A records of the ISATAP router's name, by dynamic update."""
-    lines = [f"server {topology.DNS_INTRANET}", f"update delete {topology.ISATAP_NAME} A"]
-    lines += [f"update add {topology.ISATAP_NAME} {ROUTER_TTL} A {address}" for address in addresses]
-    network.run("dc", ["nsupdate"], text="\n".join([*lines, "send"]) + "\n")
-
-
 def _start(node: str, address: IPv4Address, zones: Mapping[str, Iterable[LabRecord]]) -> Process:
     directory = network.directory(node) / "named"
     directory.mkdir(exist_ok=True)

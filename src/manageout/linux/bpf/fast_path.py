@@ -73,10 +73,7 @@ class FastPath(ABC):
 
     def _load(self, config: bytes, sizes: Mapping[str, int]) -> None:
         """``config``: the constants; ``sizes``: what the maps of this object's own may hold."""
-        shared = {
-            "drops": self._setup.max_drop_sources,
-            "flows": MAX_FLOWS if self.direct else 1,
-        }
+        shared = {"drops": self._setup.max_drop_sources, "flows": MAX_FLOWS if self.direct else 1}
         self._object = libbpf.load(self.OBJECT, config, {**sizes, **shared})
         self._settings = self._object.map("settings")
 
@@ -95,11 +92,6 @@ class FastPath(ABC):
     def _put(self, name: str, ifindex: int) -> None:
         egress = name.endswith("_out")
         self._attachments.append(Attachment(self.program(name), ifindex, egress, self._setup.tcx, self.SLOT))
-
-    @property
-    def attached_by(self) -> str:
-        """``tcx`` or ``clsact``."""
-        return "tcx" if all(attachment.link >= 0 for attachment in self._attachments) else "clsact"
 
     @property
     def attached(self) -> bool:

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.host import privileges
@@ -25,7 +25,7 @@ from manageout.linux.host.privileges import Capability
 
 BPF_TCX_INGRESS = 46
 BPF_TCX_EGRESS = 47
-BPF_ANY, BPF_NOEXIST, BPF_EXIST = 0, 1, 2
+BPF_ANY, BPF_NOEXIST = 0, 1
 _CLSACT_INGRESS, _CLSACT_EGRESS = 1, 2
 _TC_REPLACE = 1
 # "mo": by this handle and priority we know filters of ours that outlived their process.
@@ -67,7 +67,6 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "bpf_tc_detach": (_int, [_pointer, _pointer]),
     "bpf_tc_query": (_int, [_pointer, _pointer]),
     "bpf_obj_get_info_by_fd": (_int, [_int, _pointer, _pointer]),
-    "bpf_prog_test_run_opts": (_int, [_int, _pointer]),
     "libbpf_num_possible_cpus": (_int, []),
 }
 
@@ -84,26 +83,6 @@ class _TcOpts(c.Structure):
         ("prog_id", _u32),
         ("handle", _u32),
         ("priority", _u32),
-    )
-
-
-class _TestRunOpts(c.Structure):
-    _fields_ = (
-        ("size", _size),
-        ("data_in", _text),
-        ("data_out", _pointer),
-        ("data_size_in", _u32),
-        ("data_size_out", _u32),
-        ("ctx_in", _pointer),
-        ("ctx_out", _pointer),
-        ("ctx_size_in", _u32),
-        ("ctx_size_out", _u32),
-        ("retval", _u32),
-        ("repeat", _int),
-        ("duration", _u32),
-        ("flags", _u32),
-        ("cpu", _u32),
-        ("batch_size", _u32),
     )
 
 
@@ -156,11 +135,13 @@ def _verifier_line(log: str) -> str:
     return f"refused by the verifier: {lines[-1]}" if lines else ""
 
 
-class Map:
+class Map(NamedTuple):
     """A map of a loaded object; keys and values are packed bytes. A per-CPU map's value holds all CPUs'."""
 
-    def __init__(self, fd: int, name: str, key_size: int, value_size: int) -> None:
-        self.fd, self.name, self.key_size, self.value_size = fd, name, key_size, value_size
+    fd: int
+    name: str
+    key_size: int
+    value_size: int
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> bool:
         """Set an entry; False when ``flags`` forbid it (it exists, or does not) or the map is full."""
@@ -213,28 +194,11 @@ class Map:
             start = cursor
 
 
-class Program:
+class Program(NamedTuple):
     """A program of a loaded object."""
 
-    def __init__(self, fd: int, name: str) -> None:
-        self.fd, self.name = fd, name
-
-    def test_run(self, data: bytes, context: bytes = b"", repeat: int = 1) -> tuple[int, bytes, bytes, int]:
-        """BPF_PROG_TEST_RUN: (return value, packet, context, ns a run)."""
-        out = c.create_string_buffer(len(data) + 256)
-        seen = c.create_string_buffer(context, len(context)) if context else None
-        options = _TestRunOpts(
-            c.sizeof(_TestRunOpts), data, c.addressof(out), len(data), len(out), repeat=repeat
-        )
-        if seen is not None:
-            options.ctx_in = options.ctx_out = c.addressof(seen)
-            options.ctx_size_in = options.ctx_size_out = len(context)
-        code = -_libbpf().bpf_prog_test_run_opts(self.fd, c.byref(options))
-        if code:
-            raise _failure(f"test run of {self.name}", code)
-        after = seen.raw if seen is not None else b""
-        retval = c.c_int32(options.retval).value
-        return retval, out.raw[: options.data_size_out], after, int(options.duration)
+    fd: int
+    name: str
 
 
 class Attachment:

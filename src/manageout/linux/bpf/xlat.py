@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.bpf import libbpf
@@ -30,20 +29,6 @@ _SETTINGS = struct.Struct("=6I4s4s12s")
 _SOURCE = struct.Struct("=HH16s")
 _NO_POOL = b"\1\0\0\0", bytes(4)
 """Network and mask that no address matches."""
-
-
-class LeaseTraffic(NamedTuple):
-    """What a client has sent and got. Bytes are those of IPv6; a super-packet counts as the packets it becomes."""
-
-    v6: bytes
-    v4: bytes
-    rx_packets: int
-    """From the client, and so the bytes."""
-    rx_bytes: int
-    tx_packets: int
-    tx_bytes: int
-    last: float
-    """When it was heard from, by the monotonic clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,14 +124,6 @@ class XlatFastPath(FastPath):
     def _forget(self, v6: bytes, v4: bytes) -> None:
         self._by_v6.delete(v6)
         self._by_v4.delete(v4)
-
-    def counters(self) -> Iterator[LeaseTraffic]:
-        """Of every lease."""
-        back = {v4: _LEASE4.unpack(value) for v4, value in self._by_v4.items()}
-        for v6, value in self._by_v6.items():
-            packets, size, seen, v4, _ = _LEASE6.unpack(value)
-            tx_packets, tx_bytes, *_ = back.get(v4, (0, 0))
-            yield LeaseTraffic(v6, v4, packets, size, tx_packets, tx_bytes, seen / 1e9)
 
     def drops(self) -> Iterator[tuple[Drop, bytes, int]]:
         """(reason, source of 4 or 16 bytes, packets), the most recent sources only; ``::`` for one unreadable."""

@@ -28,6 +28,7 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.core.prefixes import Prefix
 from manageout.protocol.isatap.link import LinkRole, LinkState
 from manageout.wire import ipv4, ipv6, tcp
+from tests.tools import bpf
 from tests.tools.lab import AS_NOBODY
 from tests.tools.packets import udp
 from tests.tools.this_kernel import TCX, track_connections
@@ -92,7 +93,7 @@ class Path41(IsatapFastPath):
         context = bytearray(CONTEXT)
         struct.pack_into("=II", context, INGRESS_IFINDEX, came_in, self.underlay)
         frame = ethernet + protocol + packet
-        answer, out, _, _ = self.program(program).test_run(frame, bytes(context))
+        answer, out, _, _ = bpf.run(self.program(program), frame, bytes(context))
         return answer, out
 
 
@@ -344,7 +345,7 @@ class TestDirect:
 @pytest.mark.parametrize(("tcx", "by"), [pytest.param(True, "tcx", marks=TCX), (False, "clsact")])
 def test_attached_and_gone(tun: Tun, tcx: bool, by: str) -> None:
     with Path41(tun, state(HOST), tcx=tcx) as path:
-        assert path.attached_by == by
+        assert bpf.ways(path) == {by}
         assert (programs("u0"), programs("mo-isatap0")) == (2, 1)
     assert (programs("u0"), programs("mo-isatap0")) == (0, 0)
     assert "clsact" not in subprocess.run(["tc", "qdisc"], capture_output=True, text=True, check=True).stdout

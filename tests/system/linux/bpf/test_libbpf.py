@@ -8,9 +8,10 @@ from importlib import resources
 import pytest
 
 from manageout.errors import FastPathUnavailable
-from manageout.linux.bpf.libbpf import BPF_EXIST, BPF_NOEXIST, Object
+from manageout.linux.bpf.libbpf import BPF_NOEXIST, Object
 
 CONFIG = 24
+BPF_EXIST = 2
 
 
 @pytest.fixture

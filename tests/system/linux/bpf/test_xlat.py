@@ -38,6 +38,7 @@ from tests.system.linux.bpf.test_isatap import (
     inside,
     programs,
 )
+from tests.tools import bpf
 from tests.tools.packets import udp
 from tests.tools.this_kernel import TCX, track_connections
 
@@ -79,7 +80,7 @@ class Path64(XlatFastPath):
         protocol = b"\x08\x00" if packet[0] >> 4 == 4 else b"\x86\xdd"
         context = bytearray(CONTEXT)
         struct.pack_into("=II", context, INGRESS_IFINDEX, came_in, self.underlay)
-        answer, out, _, _ = self.program(program).test_run(ethernet + protocol + packet, bytes(context))
+        answer, out, _, _ = bpf.run(self.program(program), ethernet + protocol + packet, bytes(context))
         return answer, out
 
     def answer(self, packet: bytes) -> int:
@@ -113,7 +114,7 @@ def test_counters_are_exact_and_survive_a_sync(tun: Tun) -> None:
             assert path.answer(back(size=100)) == FORWARD
         maps.set_lease(OTHER, OTHER_LEASE)
         path.sync(maps)
-        rows = {row.v6: row[1:] for row in path.counters()}
+        rows = {row.v6: row[1:] for row in bpf.lease_counters(path)}
         assert rows[CLIENT][:5] == (LEASE, 7, 7 * 56, 5, 5 * 148)
         assert rows[OTHER][:5] == (OTHER_LEASE, 0, 0, 0, 0)
         assert 0 <= time.monotonic() - rows[CLIENT][5] < 60
@@ -150,7 +151,7 @@ def test_setting_a_lease_undoes_what_either_had_as_it_does_in_mappings(tun: Tun)
         ):
             maps.set_lease(v6, v4)
             assert path.set_lease(v6, v4)
-            assert {row.v6: row.v4 for row in path.counters()} == maps.leases
+            assert {row.v6: row.v4 for row in bpf.lease_counters(path)} == maps.leases
 
 
 def test_a_lease_outside_the_pool_is_no_destination_of_the_fast_path(tun: Tun) -> None:
@@ -230,7 +231,7 @@ class TestDirect:
             self.let(path, out())
             assert self.went(path, out()) == ONWARD + b"\x3e", "the hop of the kernel counts"
             assert self.went(path, out(client=OTHER))[:12] == ETHERNET
-            assert {row.v6: row.rx_packets for row in path.counters()} == {CLIENT: 3, OTHER: 1}
+            assert {row.v6: row.rx_packets for row in bpf.lease_counters(path)} == {CLIENT: 3, OTHER: 1}
 
     def test_the_kernel_is_asked_again_after_two_seconds(self, tun: Tun) -> None:
         with Path64(tun, mappings()) as path:
@@ -282,7 +283,7 @@ class TestDirect:
             udp.parse(header.src, header.dst, segment)
             assert path.run("underlay_in", back(ttl=2))[0] == SLOW
             assert path.run("underlay_in", back(size=100))[0] == FORWARD
-            assert next(path.counters())[4:6] == (3, 2 * 56 + 148)
+            assert next(bpf.lease_counters(path))[4:6] == (3, 2 * 56 + 148)
 
     def test_off(self, tun: Tun) -> None:
         for direct, devices in ((False, [socket.if_nametoindex("u0")]), (True, [])):
@@ -297,7 +298,7 @@ def test_attached_and_gone_beside_the_tunnel(tun: Tun, tcx: bool, by: str) -> No
     link = LinkState(LinkRole.ROUTER, prefixes=[CLIENT[:8]], locators=[ROUTER])
     underlays = (socket.if_nametoindex("u0"),)
     with Path64(tun, mappings(), tcx=tcx) as path, Tun.open("mo-isatap0", 1280) as other:
-        assert path.attached_by == by
+        assert bpf.ways(path) == {by}
         assert (programs("u0"), programs("mo-xlat0")) == (2, 1)
         with IsatapFastPath(IsatapSetup(tun=other.ifindex, underlays=underlays, tcx=tcx), link):
             assert programs("u0") == 4

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from manageout.lab import bind, network, process, servers, site
+from manageout.lab import network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import topology
-from tests.tools.lab import Lab
+from tests.tools.lab import Lab, set_router
 
 SECOND = IPv4Address("10.0.0.3")
 
@@ -43,7 +43,7 @@ def routers() -> list[str]:
 def test_join_follows_the_record(two_locators: Lab) -> None:
     address, laptop = site.host_address("helpdesk"), site.laptop_address()
     pinging = process.start("helpdesk", "ping", ["ping", "-n", "-i", "0.1", "-w", "60", str(laptop)])
-    bind.set_router(SECOND)
+    set_router(SECOND)
     wait_until("helpdesk follows", lambda: routers() == [str(SECOND)], 40, [pinging])
     process.stop(pinging, signal.SIGINT)
     answered = {int(number) for number in re.findall(r"icmp_seq=(\d+)", pinging.log.read_text())}
@@ -53,6 +53,6 @@ def test_join_follows_the_record(two_locators: Lab) -> None:
 
 
 def test_a_name_that_vanishes_changes_nothing(two_locators: Lab) -> None:
-    bind.set_router()
+    set_router()
     laptop = site.laptop_address()
     assert network.run("helpdesk", ["ping", "-n", "-c", "40", "-i", "0.1", str(laptop)]).returncode == 0

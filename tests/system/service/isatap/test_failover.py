@@ -9,10 +9,10 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from manageout.lab import bind, network, process, servers, site
+from manageout.lab import network, process, servers, site
 from manageout.lab.process import wait_until
 from manageout.lab.topology import HELPDESK, topology
-from tests.tools.lab import Lab, host, ping
+from tests.tools.lab import Lab, host, ping, set_router
 
 ROUTERS = {"gateway": IPv4Address("10.0.0.1"), "isatap": IPv4Address("10.0.0.2")}
 SECONDS = 60.0
@@ -25,7 +25,7 @@ def two_routers(request: pytest.FixtureRequest) -> Iterator[Lab]:
     try:
         network.up(wanted)
         servers.start_all(wanted)
-        bind.set_router(*ROUTERS.values())
+        set_router(*ROUTERS.values())
         files = {node: site.write_site_file(wanted, node, fast_path=request.param) for node in ROUTERS}
         text = files["gateway"].read_text()
         files["gateway"].write_text(
