@@ -81,19 +81,10 @@ def _start(argv: Sequence[str], held: int) -> subprocess.Popen[bytes]:
         if os.getppid() != us:
             os._exit(1)
 
-    alone = [
-        "unshare",
-        "--mount",
-        "--propagation",
-        "unchanged",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-    ]
+    mounts = ["--mount", "--propagation", "unchanged", "--mount-proc"]
     places = " ".join(map(str, PLACES))
     return subprocess.Popen(
-        [*alone, "sh", "-c", _ENTER, "lab", *argv],
+        ["unshare", *mounts, "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "lab", *argv],
         env={**os.environ, INSIDE: "1", "PLACES": places},
         pass_fds=[held],
         preexec_fn=die_with_us,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from manageout.directory.ad.domain import Domain
 from manageout.directory.dns.conditional import DnsRow, RecordError
-from manageout.directory.dns.isatap_records import IsatapRecords, Removable, pointer
+from manageout.directory.dns.isatap_records import IsatapRecords, Removable
 from manageout.errors import ConfigError, Fault, ManageoutError
 from manageout.retire.script import ScriptRecord, ScriptValue
 from manageout.rollout import publish
@@ -100,7 +100,7 @@ def _clear(
     for row in rows:
         say(f"removed {name} {row.kind} {row.text}")
         if row.kind == "AAAA":
-            yield from _clear_pointer(store, dns, pointer(row.text), name, say)
+            yield from _clear_pointer(store, dns, IPv6Address(row.text).reverse_pointer, name, say)
 
 
 def _clear_pointer(

@@ -1,15 +1,11 @@
 """What a domain's policies and zones say about ISATAP, read with Samba's own bindings; changes nothing.
 
-A program of its own like gpo_samba.py, whose connection it uses. One JSON object in, ``{"result": ...}`` or
-``{"error": TEXT, "kind": KIND, "left": null}`` out.
+Loaded by gpo_samba.py, beside which it lies, under the system's Python; it runs without this package.
 """
 
 from __future__ import annotations
 
 import base64
-import importlib.util
-import json
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -31,13 +27,10 @@ PARTS = 4
 """Of a control with a cookie: name, criticality, size, cookie."""
 
 
-def _gpo_samba() -> Any:
-    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "gpo_samba.py")
-    spec = importlib.util.spec_from_file_location("gpo_samba", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def census(domain: Any) -> DomainCensus:
+    """All of it, by the connection of gpo_samba.py."""
+    found, zones = records(domain)
+    return {"server": domain.server, "policies": policies(domain), "records": found, "zones": zones}
 
 
 def policies(domain: Any) -> list[CensusPolicy]:
@@ -134,27 +127,3 @@ def pages(domain: Any, base: str, words: str, attributes: list[str]) -> Iterator
         cookie = parts[0][-1] if parts and len(parts[0]) == PARTS else ""
         if not cookie:
             return
-
-
-def main() -> None:
-    """One request."""
-    wanted = json.load(sys.stdin)
-    gpo_samba = _gpo_samba()
-    try:
-        domain = gpo_samba.DomainController(wanted)
-        found, zones = records(domain)
-        result: DomainCensus = {
-            "server": domain.server,
-            "policies": policies(domain),
-            "records": found,
-            "zones": zones,
-        }
-        line: dict[str, object] = {"result": result}
-    except Exception as error:
-        refusal = gpo_samba.refused(error)
-        line = {"error": str(refusal), "kind": refusal.kind, "left": None}
-    print(json.dumps(line), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,7 @@ from manageout.errors import ManageoutError
 
 PYTHON = "/usr/bin/python3"
 """The system's: Samba's bindings come with Samba only."""
-_PROGRAM, _CENSUS = (Path(__file__).with_name(name) for name in ("gpo_samba.py", "census_samba.py"))
+_PROGRAM = Path(__file__).with_name("gpo_samba.py")
 _HINTS = {
     "credentials": "try --user NAME with its password, or get a ticket: kinit NAME",
     "rights": "the account must be a Domain Admin",
@@ -51,15 +51,13 @@ class Domain(NamedTuple):
 
     def census(self) -> DomainCensus:
         """Policies that name ISATAP, and every address in the zones. Raises :class:`ManageoutError`."""
-        return cast(DomainCensus, self._ask({}, lambda step: None, _CENSUS))
+        return cast(DomainCensus, self._ask({"do": "census"}, lambda step: None))
 
-    def _ask(
-        self, request: Mapping[str, object], say: Callable[[str], None], program: Path = _PROGRAM
-    ) -> object:
+    def _ask(self, request: Mapping[str, object], say: Callable[[str], None]) -> object:
         who = {"domain": self.name, "server": self.server, "user": self.user, "password": self.password}
         try:
             process = subprocess.Popen(
-                [PYTHON, "-I", str(program)],
+                [PYTHON, "-I", str(_PROGRAM)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import runpy
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -389,6 +390,9 @@ def main() -> None:
         domain = DomainController(wanted)
         if wanted["do"] == "read":
             write(result=domain.read(wanted))
+        elif wanted["do"] == "census":
+            beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "census_samba.py")
+            write(result=runpy.run_path(beside)["census"](domain))
         else:
             write(result=domain.put(wanted["before"], wanted["after"], lambda text: write(step=text)))
     except Exception as error:

@@ -71,8 +71,3 @@ class IsatapRecords(ConditionalUpdates):
         for row in rows:
             update.add(owner, row.ttl, row.kind, row.text)
         self.send(name, update, place)
-
-
-def pointer(address: str) -> str:
-    """The name of which the PTR record of ``address`` is."""
-    return IPv6Address(address).reverse_pointer

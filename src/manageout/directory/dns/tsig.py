@@ -75,13 +75,9 @@ class KeySigner:
         """For a zone transfer."""
         return {self._key.name: self._key}
 
-    def sign(self, update: dns.message.Message, place: Place) -> None:
-        """The same key for every server."""
+    def sign(self, update: dns.message.Message, place: Place | None = None) -> None:
+        """The same key for every server, for updates and questions."""
         update.use_tsig({self._key.name: self._key})
-
-    def sign_query(self, query: dns.message.Message) -> None:
-        """The same for a question."""
-        query.use_tsig({self._key.name: self._key})
 
     def reset(self) -> None:
         """A shared key does not end."""

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from manageout.errors import FastPathUnavailable
 from manageout.linux.host import privileges
+from manageout.linux.host.library import library
 from manageout.linux.host.privileges import Capability
 
 BPF_TCX_INGRESS = 46
@@ -39,36 +40,7 @@ _NEEDED = {int(each) for each in (Capability.NET_ADMIN, Capability.BPF, Capabili
 _LINK_INFO = 64
 
 _PRINT = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
-_pointer, _int, _size, _text, _u32 = c.c_void_p, c.c_int, c.c_size_t, c.c_char_p, c.c_uint32
-
-_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
-    "libbpf_set_print": (_pointer, [_PRINT]),
-    "bpf_object__open_mem": (_pointer, [_text, _size, _pointer]),
-    "bpf_object__load": (_int, [_pointer]),
-    "bpf_object__close": (None, [_pointer]),
-    "bpf_object__find_map_by_name": (_pointer, [_pointer, _text]),
-    "bpf_object__find_program_by_name": (_pointer, [_pointer, _text]),
-    "bpf_map__fd": (_int, [_pointer]),
-    "bpf_map__type": (_int, [_pointer]),
-    "bpf_map__key_size": (_u32, [_pointer]),
-    "bpf_map__value_size": (_u32, [_pointer]),
-    "bpf_map__set_max_entries": (_int, [_pointer, _u32]),
-    "bpf_map__set_initial_value": (_int, [_pointer, _text, _size]),
-    "bpf_program__fd": (_int, [_pointer]),
-    "bpf_map_update_elem": (_int, [_int, _text, _text, c.c_uint64]),
-    "bpf_map_lookup_elem": (_int, [_int, _text, _pointer]),
-    "bpf_map_delete_elem": (_int, [_int, _text]),
-    "bpf_map_get_next_key": (_int, [_int, _text, _pointer]),
-    "bpf_map_lookup_batch": (_int, [_int, _pointer, _pointer, _pointer, _pointer, _pointer, _pointer]),
-    "bpf_link_create": (_int, [_int, _int, _int, _pointer]),
-    "bpf_tc_hook_create": (_int, [_pointer]),
-    "bpf_tc_hook_destroy": (_int, [_pointer]),
-    "bpf_tc_attach": (_int, [_pointer, _pointer]),
-    "bpf_tc_detach": (_int, [_pointer, _pointer]),
-    "bpf_tc_query": (_int, [_pointer, _pointer]),
-    "bpf_obj_get_info_by_fd": (_int, [_int, _pointer, _pointer]),
-    "libbpf_num_possible_cpus": (_int, []),
-}
+_int, _size, _u32 = c.c_int, c.c_size_t, c.c_uint32
 
 
 class _TcHook(c.Structure):
@@ -89,14 +61,11 @@ class _TcOpts(c.Structure):
 @cache
 def _libbpf() -> c.CDLL:
     try:
-        library = c.CDLL("libbpf.so.1", use_errno=True)
+        found = library("libbpf.so.1")
     except OSError:
         raise FastPathUnavailable("libbpf.so.1 is not there", "apt install libbpf1") from None
-    for name, (result, arguments) in _SIGNATURES.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    library.libbpf_set_print(_collect)
-    return library
+    found.libbpf_set_print(_collect)
+    return found
 
 
 _log: list[str] = []
@@ -106,7 +75,7 @@ def _keep(level: int, template: bytes, arguments: int) -> int:
     """libbpf's own messages (level 0 warning, 1 info) and the verifier's log; 2, debug, is left out."""
     if level < 2:
         buffer = c.create_string_buffer(1 << 16)
-        c.CDLL(None).vsnprintf(buffer, _size(len(buffer)), template, _pointer(arguments))
+        c.CDLL(None).vsnprintf(buffer, _size(len(buffer)), template, c.c_void_p(arguments))
         _log.append(buffer.value.decode(errors="replace"))
     return 0
 
@@ -317,11 +286,11 @@ class Object:
 
     def map(self, name: str) -> Map:
         """A map, after loading."""
-        pointer, library = self._map(name), _libbpf()
-        value_size = library.bpf_map__value_size(pointer)
-        if library.bpf_map__type(pointer) in _PER_CPU:
-            value_size = (value_size + 7) // 8 * 8 * library.libbpf_num_possible_cpus()
-        return Map(library.bpf_map__fd(pointer), name, library.bpf_map__key_size(pointer), value_size)
+        pointer, libbpf = self._map(name), _libbpf()
+        value_size = libbpf.bpf_map__value_size(pointer)
+        if libbpf.bpf_map__type(pointer) in _PER_CPU:
+            value_size = (value_size + 7) // 8 * 8 * libbpf.libbpf_num_possible_cpus()
+        return Map(libbpf.bpf_map__fd(pointer), name, libbpf.bpf_map__key_size(pointer), value_size)
 
     def program(self, name: str) -> Program:
         """A program, after loading."""

@@ -63,31 +63,21 @@ def command(name: str, argv: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def inside(name: str) -> Iterator[None]:
-    """This thread within ``name`` for a block. Raises :class:`KernelError`, :class:`NotPermitted`."""
+def inside(name: str | None) -> Iterator[None]:
+    """This thread within ``name`` for a block; within a new namespace, which ends with the block, for None.
+
+    Raises :class:`KernelError`, :class:`NotPermitted`.
+    """
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _enter(ROOT / name)
+        if name is None:
+            _call("unshare", _CLONE_NEWNET)
+        else:
+            _enter(ROOT / name)
         try:
             yield
         finally:
-            _set(home)
-    finally:
-        os.close(home)
-
-
-@contextmanager
-def scratch() -> Iterator[None]:
-    """This thread within a new namespace, which ends with the block. Raises :class:`NotPermitted`."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(_CLONE_NEWNET):
-            raise NotPermitted(f"make a network namespace: {os.strerror(ctypes.get_errno())}", "run as root")
-        try:
-            yield
-        finally:
-            _set(home)
+            _call("setns", home, _CLONE_NEWNET)
     finally:
         os.close(home)
 
@@ -112,15 +102,15 @@ def _enter(path: Path) -> None:
     except FileNotFoundError:
         raise KernelError(f"no network namespace {path.name}", "see `ip netns`") from None
     try:
-        _set(descriptor)
+        _call("setns", descriptor, _CLONE_NEWNET)
     finally:
         os.close(descriptor)
 
 
-def _set(descriptor: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(descriptor, _CLONE_NEWNET):
-        raise NotPermitted(f"enter a network namespace: {os.strerror(ctypes.get_errno())}", "run as root")
+def _call(function: str, *arguments: int) -> None:
+    if ctypes.CDLL(None, use_errno=True)[function](*arguments):
+        what = "make" if function == "unshare" else "enter"
+        raise NotPermitted(f"{what} a network namespace: {os.strerror(ctypes.get_errno())}", "run as root")
 
 
 def _ip(arguments: Sequence[str]) -> str:

@@ -27,12 +27,8 @@ class Capability(IntEnum):
 
 
 DAEMON = (
-    Capability.NET_BIND_SERVICE,
-    Capability.NET_ADMIN,
-    Capability.NET_RAW,
-    Capability.PERFMON,
-    Capability.BPF,
-)
+    Capability.NET_BIND_SERVICE, Capability.NET_ADMIN, Capability.NET_RAW, Capability.PERFMON, Capability.BPF,
+)  # fmt: skip
 """What the daemon goes on with: port 443, devices and routes, protocol 41, eBPF."""
 
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _AMBIENT_LOWER = 24, 38, 47, 3

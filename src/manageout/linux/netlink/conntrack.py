@@ -40,17 +40,9 @@ _TCP, _TCP_STATE = 1, 1
 _SEEN_REPLY = 0x2
 
 TCP_STATES = (
-    "none",
-    "syn-sent",
-    "syn-received",
-    "established",
-    "fin-wait",
-    "close-wait",
-    "last-ack",
-    "time-wait",
-    "closed",
+    "none", "syn-sent", "syn-received", "established", "fin-wait", "close-wait", "last-ack", "time-wait", "closed",
     "listen",
-)
+)  # fmt: skip
 
 
 class Ends(NamedTuple):

@@ -15,15 +15,9 @@ from collections.abc import Collection
 from manageout.linux.netlink import messages as rtnetlink
 from manageout.linux.netlink.links import KERNEL, PROTO, Network
 
-_GROUPS = (
-    rtnetlink.GROUP_LINK
-    | rtnetlink.GROUP_IPV4_ADDRESS
-    | rtnetlink.GROUP_IPV6_ADDRESS
-    | rtnetlink.GROUP_IPV4_ROUTE
-    | rtnetlink.GROUP_IPV6_ROUTE
-    | rtnetlink.GROUP_IPV4_NETCONF
-    | rtnetlink.GROUP_IPV6_NETCONF
-)
+_ADDRESSES = rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS | rtnetlink.GROUP_IPV6_ADDRESS
+_ROUTES = rtnetlink.GROUP_IPV4_ROUTE | rtnetlink.GROUP_IPV6_ROUTE
+_NETCONF = rtnetlink.GROUP_IPV4_NETCONF | rtnetlink.GROUP_IPV6_NETCONF
 _BUFFER = 1 << 20
 _MOST = 4096
 """Messages looked at in one go; with more the answer is "look at everything"."""
@@ -53,10 +47,7 @@ class AddressMonitor(rtnetlink.Socket):
 
     def __init__(self, routes: bool = False) -> None:
         """``routes``: and when a route did."""
-        groups = rtnetlink.GROUP_LINK | rtnetlink.GROUP_IPV4_ADDRESS | rtnetlink.GROUP_IPV6_ADDRESS
-        if routes:
-            groups |= rtnetlink.GROUP_IPV4_ROUTE | rtnetlink.GROUP_IPV6_ROUTE
-        super().__init__(groups)
+        super().__init__(_ADDRESSES | _ROUTES if routes else _ADDRESSES)
 
     def drain(self) -> bool:
         """Empty the socket; True when there was anything. Read the addresses afterwards."""
@@ -68,7 +59,7 @@ class KernelMonitor(rtnetlink.Socket):
     """Wait on ``fileno()``, then :meth:`drain`."""
 
     def __init__(self) -> None:
-        super().__init__(_GROUPS)
+        super().__init__(_ADDRESSES | _ROUTES | _NETCONF)
         self.option(socket.SO_RCVBUF, _BUFFER)
         self.narrow(_PROGRAM)
 

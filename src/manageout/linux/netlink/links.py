@@ -166,15 +166,14 @@ class Netlink(rtnetlink.Socket):
         self,
         dev: str,
         address: Interface,
-        nodad: bool = True,
         valid: int | None = None,
         preferred: int | None = None,
         prefix_route: bool = True,
     ) -> None:
-        """Add ``address`` or refresh its lifetimes (seconds; None means for ever)."""
+        """Add ``address`` or refresh its lifetimes (seconds; None means for ever). Nobody is asked for duplicates."""
         body = self._address(dev, address)
         if address.version == 6:
-            flags = (_NODAD if nodad else 0) | (0 if prefix_route else _NOPREFIXROUTE)
+            flags = _NODAD if prefix_route else _NODAD | _NOPREFIXROUTE
             body += attribute(_IFA_FLAGS, struct.pack("=I", flags))
         if valid is not None or preferred is not None:
             valid = FOREVER if valid is None else valid
@@ -210,11 +209,7 @@ class Netlink(rtnetlink.Socket):
         self.request(rtnetlink.NEWROUTE, body, what, rtnetlink.CREATE_OR_REPLACE)
 
     def delete_route(
-        self,
-        prefix: Network,
-        dev: str | None = None,
-        via: Address | None = None,
-        metric: int = 1024,
+        self, prefix: Network, dev: str | None = None, via: Address | None = None, metric: int = 1024
     ) -> None:
         """Remove our route to ``prefix`` if it is there."""
         if dev is not None and self.index(dev) is None:
@@ -254,11 +249,7 @@ class Netlink(rtnetlink.Socket):
         if dev is None:
             raise KernelError(f"{what}: its device has just gone", "see `ip link`")
         source, via = values.get(_RTA_PREFSRC), values.get(_RTA_GATEWAY)
-        return Hop(
-            dev,
-            ip_address(source) if source else None,
-            ip_address(via) if via else None,
-        )
+        return Hop(dev, ip_address(source) if source else None, ip_address(via) if via else None)
 
     def best_route(self, destination: Address, dev: str | None = None) -> KernelRoute | None:
         """The route of the main table that a packet to ``destination`` follows; None when it is not one of it.
@@ -276,10 +267,9 @@ class Netlink(rtnetlink.Socket):
 
     def is_barred(self, destination: Address) -> bool:
         """Whether a route of the kind "blackhole", "unreachable" or "prohibit" meets a packet to ``destination``."""
+        question = _question(destination, _FIB_MATCH)
         try:
-            self.get(
-                rtnetlink.GETROUTE, _question(destination, _FIB_MATCH), f"find the route to {destination}"
-            )
+            self.get(rtnetlink.GETROUTE, question, f"find the route to {destination}")
         except NotPermitted:
             return True
         except rtnetlink.Refused as error:

@@ -13,7 +13,6 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from manageout.errors import KernelError, NotPermitted
@@ -169,9 +168,7 @@ class Socket:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def be_strict(self) -> None:

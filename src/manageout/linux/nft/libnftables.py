@@ -10,11 +10,11 @@ For one thread only: messages on a netlink socket must not mix.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import socket
 
 from manageout.errors import KernelError, NotPermitted
+from manageout.linux.host.library import library
 from manageout.linux.netlink import messages as rtnetlink
 from manageout.linux.netlink.netfilter import NETFILTER
 
@@ -27,7 +27,10 @@ class Context:
     """One context of the library. Raises :class:`KernelError` without the library."""
 
     def __init__(self) -> None:
-        self._library = _library()
+        try:
+            self._library = library(LIBRARY)
+        except OSError:
+            raise KernelError(f"{LIBRARY} is not installed", "apt-get install libnftables1") from None
         before = _netfilter_sockets()
         self._context = self._library.nft_ctx_new(0)
         if not self._context:
@@ -60,22 +63,6 @@ class Context:
         """Give the sockets back; tables that they own vanish."""
         self.socket.close()
         self._library.nft_ctx_free(self._context)
-
-
-def _library() -> ctypes.CDLL:
-    try:
-        library = ctypes.CDLL(LIBRARY)
-    except OSError:
-        raise KernelError(f"{LIBRARY} is not installed", "apt-get install libnftables1") from None
-    library.nft_ctx_new.restype = ctypes.c_void_p
-    library.nft_ctx_new.argtypes = [ctypes.c_uint32]
-    library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-    for name in ("nft_ctx_buffer_error", "nft_ctx_buffer_output", "nft_ctx_free"):
-        getattr(library, name).argtypes = [ctypes.c_void_p]
-    for name in ("nft_ctx_get_error_buffer", "nft_ctx_get_output_buffer"):
-        getattr(library, name).argtypes = [ctypes.c_void_p]
-        getattr(library, name).restype = ctypes.c_char_p
-    return library
 
 
 def _netfilter_sockets() -> set[int]:

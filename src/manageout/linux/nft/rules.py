@@ -36,10 +36,7 @@ class NftRules(NetfilterSocket):
         return hash(found) if found else None
 
     def _parts(
-        self,
-        read: Callable[[int, bytes, str], Iterable[Message]],
-        family: int = 0,
-        table: str = "",
+        self, read: Callable[[int, bytes, str], Iterable[Message]], family: int = 0, table: str = ""
     ) -> Iterator[tuple[str, tuple[bytes, ...]]]:
         """What tells each chain and rule from others, with the name of its table. ``table``: rules of others are many,
         so let the kernel leave them out.

@@ -12,7 +12,8 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from manageout.errors import KernelError, NotPermitted
+from manageout.errors import KernelError
+from manageout.linux.packets import raw
 from manageout.linux.packets.mmsg import ReceiveBatch, SendBatch
 from manageout.wire.numbers import PROTOCOL_41
 
@@ -41,9 +42,9 @@ class IsatapUnderlay:
     """
 
     def __init__(self) -> None:
-        self._data = _open(PROTOCOL_41)
+        self._data = raw.opened(socket.AF_INET, PROTOCOL_41)
         try:
-            self._icmp = _open(socket.IPPROTO_ICMP)
+            self._icmp = raw.opened(socket.AF_INET, socket.IPPROTO_ICMP)
         except BaseException:
             self._data.close()
             raise
@@ -128,15 +129,3 @@ class IsatapUnderlay:
         """Give both sockets back."""
         self._data.close()
         self._icmp.close()
-
-
-def _open(protocol: int) -> socket.socket:
-    flags = socket.SOCK_RAW | socket.SOCK_NONBLOCK
-    try:
-        return socket.socket(socket.AF_INET, flags, protocol)
-    except PermissionError:
-        raise NotPermitted(
-            "not permitted to open a raw socket", "run as root, or grant CAP_NET_RAW"
-        ) from None
-    except OSError as error:
-        raise KernelError(f"raw sockets: {error.strerror}", "a Linux kernel with IPv4 is needed") from None

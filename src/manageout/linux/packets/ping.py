@@ -11,7 +11,6 @@ import struct
 import time
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
-from types import TracebackType
 from typing import Self
 
 from manageout.errors import KernelError, NotPermitted
@@ -66,9 +65,7 @@ class Pinger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._sock.close()
 
     def answered(self, sizes: Iterable[int], wait: float) -> set[int]:

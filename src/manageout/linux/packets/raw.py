@@ -12,10 +12,10 @@ IPV6 = 0x86DD
 _OUTGOING = 4
 
 
-def sender(family: socket.AddressFamily) -> socket.socket:
-    """A socket that sends whole packets (IPPROTO_RAW). Raises :class:`NotPermitted`, :class:`KernelError`."""
+def opened(family: socket.AddressFamily, protocol: int = socket.IPPROTO_RAW) -> socket.socket:
+    """A raw socket; that of IPPROTO_RAW sends whole packets. Raises :class:`NotPermitted`, :class:`KernelError`."""
     try:
-        return socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_RAW)
+        return socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
     except PermissionError:
         hint = "run as root, or grant CAP_NET_RAW"
         raise NotPermitted("not permitted to open a raw socket", hint) from None
@@ -29,7 +29,7 @@ def send_marked(packet: bytes, target: str, device: str, mark: int) -> None:
 
     Without a route just now nobody gets it. Raises :class:`NotPermitted`, :class:`KernelError`.
     """
-    with sender(socket.AF_INET6) as raw, contextlib.suppress(OSError):
+    with opened(socket.AF_INET6) as raw, contextlib.suppress(OSError):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
         raw.sendto(packet, (target, 0))

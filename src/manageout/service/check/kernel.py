@@ -72,7 +72,7 @@ def fast_path(site: Site, plan: Plan) -> Iterator[Remark]:
 
 def way(load: Callable[[], Object]) -> str:
     """How programs are attached: ``tcx`` or ``clsact``. Raises :class:`FastPathUnavailable`, :class:`NotPermitted`."""
-    with closing(load()) as loaded, netns.scratch():
+    with closing(load()) as loaded, netns.inside(None):
         attachment = Attachment(loaded.program("tun_out"), socket.if_nametoindex("lo"), egress=True)
         with closing(attachment):
             return attachment.way

@@ -39,7 +39,7 @@ class ClientSettings:
                 address = IPv6Interface((event.address, 64))
                 # Duplicate Address Detection is the machine's: the kernel's would wait for nothing.
                 lifetimes = {"valid": _life(event.valid), "preferred": _life(event.preferred)}
-                netlink.add_address(device, address, nodad=True, prefix_route=False, **lifetimes)
+                netlink.add_address(device, address, prefix_route=False, **lifetimes)
                 self.addresses[str(address.ip)] = None
             case AddressRemoved():
                 address = IPv6Interface((event.address, 64))

@@ -53,7 +53,7 @@ def tsig(server: str, zone: str, key_file: Path, wait: float = WAIT) -> ClockRea
     place = Server.parse(server)
     query = dns.message.make_query(zone, dns.rdatatype.SOA)
     try:
-        KeySigner(key_file).sign_query(query)
+        KeySigner(key_file).sign(query)
         answer, moment = _exchange(place, query.to_wire(), wait)
         # Read without the key: a wrong clock is exactly what makes a signature worthless.
         message = dns.message.from_wire(answer, keyring=False)

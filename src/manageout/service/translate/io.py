@@ -12,7 +12,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from manageout.linux.packets.raw import sender
+from manageout.linux.packets import raw
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.drop_table import DropTable
 from manageout.protocol.core.drops import Drop, Verdict
@@ -48,7 +48,7 @@ class TranslatorIo(TunLink):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._raw = {4: sender(socket.AF_INET), 6: sender(socket.AF_INET6)}
+        self._raw = {4: raw.opened(socket.AF_INET), 6: raw.opened(socket.AF_INET6)}
         self.read(self.tun.fd, self._from_tun)
         return self
 
@@ -56,8 +56,8 @@ class TranslatorIo(TunLink):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
-        for raw in self._raw.values():
-            raw.close()
+        for sender in self._raw.values():
+            sender.close()
 
     def _from_tun(self) -> None:
         now = time.monotonic()
