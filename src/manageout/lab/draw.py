@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.lab.topology import APP, CLIENT_PREFIX, GATEWAY_NAME, ISATAP_PREFIX, LEASES, Topology, filled
+from manageout.lab.topology import CLIENT_PREFIX, Topology, filled
 
 
 def picture(topology: Topology, *, ad: bool = False) -> str:
@@ -19,22 +19,14 @@ def links(
     lease: IPv4Address | None = None,
 ) -> str:
     """Who speaks to the laptop, by which addresses and over what; ``lease`` is its IPv4 address inside."""
-    router = f"{topology.router} {topology.router_locator}"
-    lines = [
-        f"  laptop    {laptop or '(not connected)'}",
-        f"    ║ IP-HTTPS: TLS to {GATEWAY_NAME}, through the NAT   [{CLIENT_PREFIX}]",
-        f"  gateway   {CLIENT_PREFIX[1]}",
-    ]
-    if topology.router_link:
-        lines += ["    │ IPv6 route over the intranet", f"  isatap    {topology.router_link}"]
-    lines += [
-        f"    ║ ISATAP: protocol 41 to {router}, over routed IPv4   [{ISATAP_PREFIX}]",
-        f"  helpdesk  {helpdesk or '(not joined)'}",
-    ]
-    if lease:
-        lines += [
-            f"  laptop    {lease} inside, its lease",
-            f"    │ plain IPv4, which the gateway translates   [{LEASES}]",
-            f"  app       {APP}",
-        ]
-    return "\n".join(lines)
+    values = {
+        "laptop": laptop or "(not connected)",
+        "gateway": CLIENT_PREFIX[1],
+        "router": topology.router,
+        "locator": topology.router_locator,
+        "router_link": topology.router_link,
+        "helpdesk": helpdesk or "(not joined)",
+        "lease": lease,
+    }
+    parts = {"laptop": True, "router_apart": topology.router_link, "helpdesk": True, "lease": lease}
+    return "".join(filled(f"links.{part}", **values) for part, is_in in parts.items() if is_in).rstrip()

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from manageout.errors import LabError, NotPermitted
-from manageout.lab.topology import NAMES, SEGMENTS, LabNode, Topology, programs, topology
+from manageout.lab.topology import NAMES, SEGMENTS, LabNode, Topology, filled, programs, topology
 from manageout.linux.host import netns
 
 STATE = Path("/run/manageout-lab")
@@ -289,13 +289,7 @@ def _node_script(node: LabNode) -> str:
     if node.forwarding:
         lines.append("echo 1 >/proc/sys/net/ipv4/ip_forward")
     if node.masquerade:
-        lines += [
-            "nft -f - <<END",
-            "add table ip nat",
-            "add chain ip nat postrouting { type nat hook postrouting priority srcnat; }",
-            f"add rule ip nat postrouting oifname {node.masquerade} masquerade",
-            "END",
-        ]
+        lines += ["nft -f - <<END", filled("servers.nat", segment=node.masquerade), "END"]
     return "\n".join(lines) + "\n"
 
 

@@ -108,19 +108,9 @@ def _provision(node: str, address: IPv4Address, shares: bool) -> None:
     more = "servers.samba_shares" if shares else "servers.samba_alone"
     text = filled("servers.samba", directory=directory, address=address) + filled(more, directory=directory)
     base.write_text(text)
-    options = {
-        "configfile": base,
-        "targetdir": directory,
-        "realm": REALM,
-        "domain": WORKGROUP,
-        "host-name": node,
-        "host-ip": address,
-        "adminpass": PASSWORD,
-        "server-role": "dc",
-        "dns-backend": "SAMBA_INTERNAL",
-    }
-    argv = ["samba-tool", "domain", "provision", "--quiet"]
-    network.run(node, [*argv, *(f"--{name}={value}" for name, value in options.items())])
+    values = {"base": base, "directory": directory, "node": node, "address": address}
+    options = filled("servers.provision", domain=WORKGROUP, password=PASSWORD, **values)
+    network.run(node, ["samba-tool", "domain", "provision", "--quiet", *options.split()])
     file = Path(_settings(node))
     # It takes the machine's own resolver for where to forward to.
     lines = [line for line in file.read_text().splitlines() if "dns forwarder" not in line]

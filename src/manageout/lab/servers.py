@@ -81,16 +81,8 @@ def make_download(node: str) -> str:
 def ssh_command(address: str, remote: str) -> list[str]:
     """The command that runs ``remote`` on the laptop from helpdesk, with the lab's throw-away keys."""
     directory = network.directory("laptop") / "sshd"
-    options = {
-        "IdentityFile": str(directory / "user_key"),
-        "UserKnownHostsFile": str(directory / "known_hosts"),
-        "IdentitiesOnly": "yes",
-        "BatchMode": "yes",
-        "ConnectTimeout": "10",
-        "HostKeyAlias": "laptop",
-    }
-    flags = [argument for key, value in options.items() for argument in ("-o", f"{key}={value}")]
-    return ["ssh", "-F", "none", *flags, f"root@{address}", remote]
+    options = topology.filled("servers.ssh", directory=directory)
+    return ["ssh", *options.split(), f"root@{address}", remote]
 
 
 def _start_web(node: str, address: str, text: str) -> Process:

@@ -16,15 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ldb
-from samba import NTSTATUSError, param
+from samba import NTSTATUSError, credentials, param
 from samba.auth import system_session
-from samba.credentials import (
-    AUTO_USE_KERBEROS,
-    MUST_USE_KERBEROS,
-    SMB_SIGNING_REQUIRED,
-    SPECIFIED,
-    Credentials,
-)
 from samba.dcerpc import nbt, security
 from samba.ndr import ndr_pack, ndr_unpack
 from samba.net import Net
@@ -38,15 +31,9 @@ if TYPE_CHECKING:
     from manageout.directory.ad.state import Directory, DomainState, PlaceState, PolicyState, Questions
 
 ATTRIBUTES = (
-    "displayName",
-    "flags",
-    "gPCFileSysPath",
-    "gPCFunctionalityVersion",
-    "gPCMachineExtensionNames",
-    "gPCUserExtensionNames",
-    "gPCWQLFilter",
-    "versionNumber",
-)
+    "displayName", "flags", "gPCFileSysPath", "gPCFunctionalityVersion", "gPCMachineExtensionNames",
+    "gPCUserExtensionNames", "gPCWQLFilter", "versionNumber",
+)  # fmt: skip
 WHOLE = security.SECINFO_OWNER | security.SECINFO_GROUP | security.SECINFO_DACL
 DACL_START = "D:"
 FOLDER = 0x10
@@ -86,7 +73,7 @@ class DomainController:
         self.sid = security.dom_sid(self.db.get_domain_sid())
         s3 = s3param.get_context()
         s3.load(os.devnull)
-        creds.set_smb_signing(SMB_SIGNING_REQUIRED)
+        creds.set_smb_signing(credentials.SMB_SIGNING_REQUIRED)
         self.share = libsmb.Conn(server, "sysvol", lp=s3, creds=creds)
 
     def dn(self, guid: str) -> str:
@@ -125,12 +112,8 @@ class DomainController:
     def group(self, name: str) -> str | None:
         """The SID of a security group."""
         text = ldb.binary_encode(name)
-        found = self.db.search(
-            self.base,
-            ldb.SCOPE_SUBTREE,
-            f"(&(objectClass=group)(|(sAMAccountName={text})(cn={text})))",
-            attrs=["objectSid"],
-        )
+        words = f"(&(objectClass=group)(|(sAMAccountName={text})(cn={text})))"
+        found = self.db.search(self.base, ldb.SCOPE_SUBTREE, words, attrs=["objectSid"])
         if len(found) != 1:
             return None
         return str(ndr_unpack(security.dom_sid, found[0]["objectSid"][0]))
@@ -142,19 +125,15 @@ class DomainController:
 
     def places(self, guid: str) -> list[str]:
         """Where the policy is linked."""
-        found = self.db.search(
-            self.base, ldb.SCOPE_SUBTREE, f"(gPLink=*{ldb.binary_encode(guid)}*)", attrs=["cn"]
-        )
+        words = f"(gPLink=*{ldb.binary_encode(guid)}*)"
+        found = self.db.search(self.base, ldb.SCOPE_SUBTREE, words, attrs=["cn"])
         return sorted(str(each.dn) for each in found)
 
     def named(self, name: str) -> list[str]:
         """GUIDs of the policies of that name."""
-        found = self.db.search(
-            f"CN=Policies,CN=System,{self.base}",
-            ldb.SCOPE_ONELEVEL,
-            f"(&(objectClass=groupPolicyContainer)(displayName={ldb.binary_encode(name)}))",
-            attrs=["cn"],
-        )
+        place = f"CN=Policies,CN=System,{self.base}"
+        words = f"(&(objectClass=groupPolicyContainer)(displayName={ldb.binary_encode(name)}))"
+        found = self.db.search(place, ldb.SCOPE_ONELEVEL, words, attrs=["cn"])
         return sorted(str(each["cn"][0]) for each in found)
 
     def policy(self, guid: str) -> PolicyState | None:
@@ -340,18 +319,18 @@ class Half(SambaError):
 
 
 def _credentials(wanted: dict[str, Any], lp: Any) -> Any:
-    creds = Credentials()
+    creds = credentials.Credentials()
     creds.guess(lp)
     if wanted.get("user"):
         creds.parse_string(wanted["user"])
         creds.set_password(wanted["password"])
         creds.set_domain(creds.get_domain() if "\\" in wanted["user"] else "")
         creds.set_realm(wanted["domain"].upper())
-        creds.set_kerberos_state(AUTO_USE_KERBEROS)
+        creds.set_kerberos_state(credentials.AUTO_USE_KERBEROS)
     else:
-        creds.set_kerberos_state(MUST_USE_KERBEROS)
+        creds.set_kerberos_state(credentials.MUST_USE_KERBEROS)
         cache = os.environ.get("KRB5CCNAME") or f"FILE:/tmp/krb5cc_{os.getuid()}"
-        creds.set_named_ccache(cache, SPECIFIED, lp)
+        creds.set_named_ccache(cache, credentials.SPECIFIED, lp)
     return creds
 
 

@@ -7,20 +7,11 @@ removed after a crash, and redistributed by a routing daemon.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import struct
 from collections.abc import Iterator, Mapping
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-    ip_address,
-    ip_interface,
-    ip_network,
-)
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Literal, NamedTuple
 
 from manageout.errors import KernelError, NotPermitted
@@ -33,9 +24,9 @@ KERNEL = 2
 RA = 9
 """The protocol of routes that were learnt from router advertisements (RTPROT_RA)."""
 
-Address = IPv4Address | IPv6Address
-Interface = IPv4Interface | IPv6Interface
-Network = IPv4Network | IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FOREVER = 0xFFFFFFFF
 _UP, _CARRIER = 0x1, 0x10000

@@ -134,37 +134,19 @@ class Ruleset:
                 verdict = self._verdict(statement, packet, place)
                 if verdict is None:
                     continue
-                found = self._follow(verdict, rule, place, packet, possible, depth)
-                if found == "return":
-                    if certain:
-                        return None
-                    break
-                if isinstance(found, Judgement):
-                    if certain:
-                        return found
+                kind, target = verdict
+                if kind in ("jump", "goto"):
+                    found = self._walk((*place[:2], target), packet, possible, depth + 1)
+                elif kind == "return":
+                    found = None
+                else:
+                    result: Result = "accept" if kind == "accept" else "drop"
+                    found = Judgement(result, f"{_where(place)}: {self._text(rule, place, kind)}")
+                if certain and (found is not None or kind in ("goto", "return")):
+                    return found
+                if found is not None:
                     possible.append(found)
-                if certain and verdict[0] == "goto":
-                    return None
                 break
-        return None
-
-    def _follow(
-        self,
-        verdict: tuple[str, str],
-        rule: Json,
-        place: tuple[str, str, str],
-        packet: Packet,
-        possible: list[Judgement],
-        depth: int,
-    ) -> Judgement | Literal["return"] | None:
-        kind, target = verdict
-        if kind == "return":
-            return "return"
-        if kind in ("jump", "goto"):
-            return self._walk((*place[:2], target), packet, possible, depth + 1)
-        if kind in ("accept", "drop", "reject"):
-            result: Result = "accept" if kind == "accept" else "drop"
-            return Judgement(result, f"{_where(place)}: {self._text(rule, place, kind)}")
         return None
 
     def _text(self, rule: Json, place: tuple[str, str, str], kind: str) -> str:

@@ -10,16 +10,8 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from manageout.linux.netlink.messages import (
-    Message,
-    Request,
-    Socket,
-    attribute,
-    attribute_list,
-    attributes,
-    nested,
-    text,
-)
+from manageout.linux.netlink import messages as netlink
+from manageout.linux.netlink.messages import Message, Request
 from manageout.linux.netlink.netfilter import NetfilterSocket, body, values
 
 TIMEOUT_MILLISECONDS = 3_600_000
@@ -66,7 +58,7 @@ class Counted(NamedTuple):
 class NftSets(NetfilterSocket):
     """The sets of one table of family inet. Every method raises :class:`KernelError`, :class:`NotPermitted`."""
 
-    def __init__(self, table: str, writer: Callable[[], Socket | None] = lambda: None) -> None:
+    def __init__(self, table: str, writer: Callable[[], netlink.Socket | None] = lambda: None) -> None:
         """``table``: its name without the family. ``writer``: the socket that may change it, if only one may."""
         super().__init__()
         self._table = table
@@ -81,8 +73,8 @@ class NftSets(NetfilterSocket):
 
     def counters(self) -> dict[str, tuple[int, int]]:
         """Packets and bytes of every named counter; none without the table."""
-        kind = attribute(_OBJECT_TYPE, struct.pack("!I", _COUNTER))
-        asked = body(_INET, text(_OBJECT_TABLE, self._table), kind)
+        kind = netlink.attribute(_OBJECT_TYPE, struct.pack("!I", _COUNTER))
+        asked = body(_INET, netlink.text(_OBJECT_TABLE, self._table), kind)
         found: dict[str, tuple[int, int]] = {}
         for message in self.dump(_GET_OBJECT, asked, f"read the counters of {self._table}"):
             told = values(message.body)
@@ -91,7 +83,7 @@ class NftSets(NetfilterSocket):
 
     def counted(self, name: str) -> list[Counted]:
         """The elements of the set ``name``, whose elements have counters and a timeout."""
-        asked = body(_INET, text(_LIST_TABLE, self._table), text(_LIST_SET, name))
+        asked = body(_INET, netlink.text(_LIST_TABLE, self._table), netlink.text(_LIST_SET, name))
         messages = self.dump(_GET_ELEMENT, asked, f"read the set {name} of {self._table}")
         return [_counted(element) for message in messages for element in _elements(message.body)]
 
@@ -105,25 +97,27 @@ class NftSets(NetfilterSocket):
                 start = end
 
     def _request(self, changes: Sequence[Change]) -> Request:
-        elements = (nested(1, _element(change)) for change in changes)
-        named = text(_LIST_TABLE, self._table), text(_LIST_SET, changes[0].set)
-        asked = body(_INET, *named, nested(_LIST_ELEMENTS, *elements))
+        elements = (netlink.nested(1, _element(change)) for change in changes)
+        named = netlink.text(_LIST_TABLE, self._table), netlink.text(_LIST_SET, changes[0].set)
+        asked = body(_INET, *named, netlink.nested(_LIST_ELEMENTS, *elements))
         return Request(_NEW_ELEMENT, asked, _CREATE) if changes[0].add else Request(_DELETE_ELEMENT, asked)
 
 
 def _element(change: Change) -> bytes:
-    key = nested(_KEY, attribute(_VALUE, change.key))
-    return key if change.value is None else key + nested(_DATA, attribute(_VALUE, change.value))
+    key = netlink.nested(_KEY, netlink.attribute(_VALUE, change.key))
+    return (
+        key if change.value is None else key + netlink.nested(_DATA, netlink.attribute(_VALUE, change.value))
+    )
 
 
 def _elements(message: bytes) -> Iterator[dict[int, bytes]]:
     listed = values(message).get(_LIST_ELEMENTS, b"")
-    return (attributes(element) for _, element in attribute_list(listed))
+    return (netlink.attributes(element) for _, element in netlink.attribute_list(listed))
 
 
 def _counted(element: dict[int, bytes]) -> Counted:
-    key = attributes(element[_KEY])[_VALUE]
-    expression = attributes(element.get(_EXPRESSION, b""))
+    key = netlink.attributes(element[_KEY])[_VALUE]
+    expression = netlink.attributes(element.get(_EXPRESSION, b""))
     packets, _ = _counter(expression.get(_EXPRESSION_DATA, b""))
     left = element.get(_EXPIRATION)
     age = None if left is None else max(0, TIMEOUT_MILLISECONDS - int.from_bytes(left, "big")) / 1000
@@ -131,7 +125,7 @@ def _counted(element: dict[int, bytes]) -> Counted:
 
 
 def _counter(data: bytes) -> tuple[int, int]:
-    told = attributes(data)
+    told = netlink.attributes(data)
     packets, size = told.get(_PACKETS, b""), told.get(_BYTES, b"")
     return int.from_bytes(packets, "big"), int.from_bytes(size, "big")
 
