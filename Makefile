@@ -8,13 +8,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet
-SOURCES := src tests scripts build_bpf.py
+SOURCES := src tests scripts packaging build_bpf.py
 FUZZ ?= 1000000
 WORKERS ?= 3
 # Each worker has namespaces of its own, within those of the whole; system tests wait more than they compute.
 SIDE_BY_SIDE := --tx '$(WORKERS)*popen//python=scripts/private $(BIN)/python' --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf wheel clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
+.PHONY: help setup demo demo-ad test check lint type contracts bench bench-beside format coverage fuzz bpf wheel package test-package clean packages-demo packages-ad packages-test packages-bench packages-kernels packages-kernels-inside test-kernels
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,6 +70,14 @@ bpf: $(VENV)/runtime ## compile the eBPF programs (only what changed)
 # Of the last commit: the same sources give the same bytes, whenever they are built.
 wheel: $(VENV)/runtime ## the Python wheel for this platform, eBPF objects inside, and the sources: dist/
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m hatchling build -d dist
+
+# Each suite's is built on an empty machine of that suite: root, debootstrap.
+package: ## the Debian packages of the last commit, for SUITES="bookworm trixie": dist/
+	@scripts/debian packaging/build-deb
+
+test-package: ## install, upgrade, downgrade, remove and purge them on such machines, then start the units under systemd
+	@scripts/debian packaging/test-deb
+	@for suite in $${SUITES:-bookworm trixie}; do scripts/booted "$${MACHINES:-build/machines}/$$suite/root" packaging/test-units; done
 
 # --- running ---------------------------------------------------------------------------------------------
 

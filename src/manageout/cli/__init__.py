@@ -37,6 +37,8 @@ COMMANDS = {
     "retire": ("retire.retire:retire", "The way out of ISATAP: census, pilot, watch, undo."),
     "import": ("import_:import_", "A site file from an existing DirectAccess farm."),
     "pki": ("pki:pki", "Certificates for gateways and clients."),
+    "backup": ("backup:backup", "Site file, keys and state into one file."),
+    "restore": ("backup:restore", "Bring back what `backup` has written."),
     "lab": ("lab:lab", "A whole site on this machine, in network namespaces."),
 }
 """Name -> module below this package and click command in it, one line for ``--help``."""

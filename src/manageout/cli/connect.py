@@ -8,11 +8,13 @@ from dataclasses import replace
 import click
 
 from manageout.cli.options import options, taking
+from manageout.cli.show.settings import settings_option
 from manageout.service.iphttps.connect import ConnectOptions, NameWishes, run
 
 
 @click.command()
 @click.argument("url")
+@settings_option
 @options("connect")
 @taking("names", NameWishes)
 @taking("wanted", ConnectOptions)

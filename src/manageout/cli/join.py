@@ -9,12 +9,14 @@ from pathlib import Path
 import click
 
 from manageout.cli.options import options
+from manageout.cli.show.settings import settings_option
 from manageout.errors import ManageoutError
 from manageout.service.isatap.join import run
 
 
 @click.command()
 @click.argument("name")
+@settings_option
 @options("join")
 def join(
     name: str, device: str, runtime_dir: Path, no_ebpf: bool, metric: int, force: bool, log_level: str

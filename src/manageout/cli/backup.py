@@ -1,0 +1,39 @@
+"""``manageout backup`` and ``manageout restore``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from manageout.cli.options import options
+from manageout.cli.show.options import FILE
+from manageout.service.process.runtime import RuntimeDir
+from manageout.service.state import backup as archive
+from manageout.site.tables.site import load
+
+
+@click.command()
+@options("backup")
+@click.argument("target", metavar="FILE", type=FILE)
+def backup(file: Path, target: Path, without_secrets: bool) -> None:
+    """Copy the site file, the files that it names and all state into FILE, also while the daemon runs.
+
+    FILE is a tar that only its owner may read: the gateway's key is in it.
+    """
+    names = archive.save(file, load(file), target, secrets=not without_secrets)
+    click.echo(f"{target} holds {', '.join(names)}")
+
+
+@click.command()
+@options("restore")
+@click.argument("source", metavar="FILE", type=FILE)
+def restore(file: Path, source: Path, force: bool) -> None:
+    """Bring back what `manageout backup` has written to FILE; the daemon must not run.
+
+    Nothing is written unless everything can be read. Owners and modes become root's, 0600.
+    """
+    site, kept = archive.load(source, file)
+    with RuntimeDir(site.daemon.runtime_dir):  # nobody writes meanwhile, or takes what was there for what is
+        archive.put_back(kept, force=force)
+    click.echo("\n".join(f"{each.path} is written" for each in kept))
