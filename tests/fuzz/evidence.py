@@ -30,6 +30,7 @@ from manageout.imports.site import Wishes, site_of
 from manageout.site.tables import site as config
 from manageout.windows import registry_pol
 from tests.fuzz.engine import Target
+from tests.tools.registry_pol import deletion
 from tests.unit.doctor import live_cases, powershell_texts
 from tests.unit.doctor.bundles import HEALTHY
 from tests.unit.doctor.console import test_names as test_text_names
@@ -188,7 +189,7 @@ def _records() -> bytes:
     key = r"Software\Policies\Microsoft\Windows\TCPIP\v6Transition"
     contents: list[Any] = ["Enabled", 3, ["a", "b"]]
     records = [registry_pol.RegistryRecord.of(key, f"v{n}", content) for n, content in enumerate(contents)]
-    return registry_pol.build([*records, registry_pol.RegistryRecord.deletion(key, "ISATAP_State")])
+    return registry_pol.build([*records, deletion(key, "ISATAP_State")])
 
 
 _TEXTS = [part.encode() for part in (INTERFACE, INTERFACES, ROUTES, POLICIES)]

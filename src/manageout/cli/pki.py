@@ -25,12 +25,8 @@ def pki() -> None:
 def init(directory: Path, name: str, rsa_key: bool, force: bool) -> None:
     """Make a certificate authority in DIRECTORY."""
     authority = Authority.create(directory, name, rsa_key=rsa_key, force=force)
-    _print_files(
-        ("authority", authority.certificate_path),
-        ("its key", authority.key_path),
-        ("revocations", authority.crl_path),
-    )
-    _print_life(authority)
+    _print_files(("authority", authority.certificate_path), ("its key", authority.key_path))
+    _print_revocations(authority)
     click.echo(f"\nKeep {authority.key_path} off the gateway. Next, with your gateway's public DNS name:")
     click.echo(f"  manageout pki issue gateway.example.com --server --dir {directory}")
 
@@ -46,8 +42,7 @@ def issue(
     files = authority.issue(name, server=server, dns=dns, days=days, rsa_key=rsa_key, force=force)
     _print_files(("certificate", files.certificate), ("its key", files.key))
     if authority.crl_renewed:
-        _print_files(("revocations", authority.crl_path))
-        _print_life(authority, "made anew, copy it to client_crl on every gateway: it")
+        _print_revocations(authority, "made anew, copy it to client_crl on every gateway: it")
     _print_server_use(authority, files) if server else _print_client_use(authority, files)
 
 
@@ -62,8 +57,7 @@ def revoke(name: str, directory: Path) -> None:
     authority = Authority(directory)
     for entry in authority.revoke(name):
         click.echo(f"revoked      {entry.name} (serial {entry.serial})")
-    _print_files(("revocations", authority.crl_path))
-    _print_life(authority)
+    _print_revocations(authority)
     click.echo("\nCopy it to client_crl on every gateway: it is read again when it changes.")
 
 
@@ -76,8 +70,7 @@ def crl(directory: Path, days: int) -> None:
     """
     authority = Authority(directory)
     authority.write_crl(days)
-    _print_files(("revocations", authority.crl_path))
-    _print_life(authority)
+    _print_revocations(authority)
     click.echo("\nCopy it to client_crl on every gateway: it is read again when it changes.")
 
 
@@ -97,7 +90,8 @@ def show(directory: Path, as_json: bool) -> None:
         click.echo(f"{entry.state:12} {entry.usage:7} {entry.not_after[:10]}  {entry.name}")
 
 
-def _print_life(authority: Authority, what: str = "it") -> None:
+def _print_revocations(authority: Authority, what: str = "it") -> None:
+    _print_files(("revocations", authority.crl_path))
     until = authority.crl_valid_until()
     days = counted(round((until - now()).total_seconds() / 86400), "day")
     renew = f"manageout pki crl --dir {authority.directory}"
@@ -113,12 +107,9 @@ def _print_files(*files: tuple[str, Path]) -> None:
 
 def _print_server_use(authority: Authority, files: CertificateFiles) -> None:
     click.echo("\nIn the site file:\n\n[gateway]")
-    for key, path in (
-        ("certificate", files.certificate),
-        ("key", files.key),
-        ("client_ca", authority.certificate_path),
-        ("client_crl", authority.crl_path),
-    ):
+    keys = {"certificate": files.certificate, "key": files.key}
+    keys |= {"client_ca": authority.certificate_path, "client_crl": authority.crl_path}
+    for key, path in keys.items():
         click.echo(f'{key} = "{path.resolve()}"')
 
 

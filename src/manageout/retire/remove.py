@@ -19,7 +19,7 @@ from manageout.retire.script import ScriptRecord, ScriptValue
 from manageout.rollout import publish
 from manageout.rollout.targets import wanted_policies
 from manageout.service.names.names import signer_of, zones_of
-from manageout.service.names.router_dns import complete
+from manageout.service.names.router_dns import complete, mark_of
 from manageout.service.state.retire import RetireStore
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
@@ -48,7 +48,7 @@ def rule_of(site: Site, plan: Plan) -> Removable:
     return Removable(
         complete(site, site.isatap.name).lower() if site.isatap.name else "",
         frozenset((*site.isatap.locators, *site.isatap.routers)),
-        f"manageout router {site.site.prefix}",
+        mark_of(site),
         (plan.isatap_prefix, *site.isatap.retired),
     )
 

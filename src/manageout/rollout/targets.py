@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files as resources
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 
 from manageout.errors import ConfigError, Fault, ManageoutError
+from manageout.service.names.router_dns import routers_of
 from manageout.site.plan import Plan
 from manageout.site.tables.rollout import RolloutTable
 from manageout.site.tables.site import Site
@@ -42,27 +43,18 @@ def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
         if site.gateway:
             found.append(Target(_clients(site, plan, table, on), table.clients_group, clients))
     if not found:
-        hint = (
-            'name a group, for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
-        )
-        fault = Fault("rollout", "asks for no policy", hint)
-        raise ConfigError(_SOURCE, [fault])
+        hint = 'for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
+        raise ConfigError(_SOURCE, [Fault("rollout", "asks for no policy", f"name a group, {hint}")])
     return found
 
 
 def wanted_policies(site: Site, plan: Plan, *, on: bool = True) -> list[WantedPolicy]:
     """The same as Active Directory is to have them. Raises :class:`ConfigError`."""
-    return [
-        WantedPolicy(
-            backup.policy_guid(site.site.domain, policy.name),
-            policy.name,
-            policy.extensions,
-            backup.registry_file(policy),
-            group,
-            unit,
-        )
-        for policy, group, unit in targets(site, plan, on=on)
-    ]
+    found = []
+    for policy, group, unit in targets(site, plan, on=on):
+        guid, registry = backup.policy_guid(site.site.domain, policy.name), backup.registry_file(policy)
+        found.append(WantedPolicy(guid, policy.name, policy.extensions, registry, group, unit))
+    return found
 
 
 def folder(site: Site, plan: Plan, made: datetime) -> dict[str, bytes]:
@@ -112,11 +104,7 @@ def bare_name_consequences(name: str) -> str:
 
 def hosts_lines(site: Site, name: str) -> list[str]:
     """A HOSTS line for each router of the site. Raises :class:`ConfigError` without an ``[isatap]`` table."""
-    if site.isatap is None:
-        hint = 'the routers\' addresses, for example [isatap] with locators = ["10.0.0.5"]'
-        raise ConfigError(_SOURCE, [Fault("isatap", "is required", hint)])
-    routers: Sequence[IPv4Address] = (*site.isatap.locators, *site.isatap.routers)
-    return [f"{address} {name}" for address in routers]
+    return [f"{address} {name}" for address in routers_of(site)]
 
 
 def summary(wanted: Sequence[Target], site: IPv6Network) -> str:
@@ -159,9 +147,8 @@ def _missing(site: Site, table: RolloutTable) -> list[Fault]:
         faults.append(Fault("isatap.name", "is required for rollout.managers_group", hint))
     if table.clients_group and not site.gateway and not site.policy.managers:
         hint = 'say who may call clients, for example from = ["10.0.1.30"] and services = ["tcp/3389"]'
-        faults.append(
-            Fault("policy.managers", "is required for rollout.clients_group without [gateway]", hint)
-        )
+        why = "is required for rollout.clients_group without [gateway]"
+        faults.append(Fault("policy.managers", why, hint))
     if table.clients_group and site.gateway and not table.gateway_name:
         hint = 'the name in its certificate, for example gateway_name = "gateway.corp.example"'
         faults.append(Fault("rollout.gateway_name", "is required for rollout.clients_group", hint))
@@ -178,9 +165,8 @@ def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> policies
             if isinstance(source, IPv6Network):
                 sources.append(source)
             else:
-                network = (
-                    source if isinstance(source, IPv4Network) else IPv4Network("0.0.0.0/0")
-                )  # a name: any
+                # A name: any.
+                network = source if isinstance(source, IPv4Network) else IPv4Network("0.0.0.0/0")
                 sources += policies.isatap_sources(plan.isatap_prefix, [network]) if site.isatap else []
                 if plan.leases and plan.nat64.prefixlen == 96:
                     base = int(plan.nat64.network_address) | int(network.network_address)

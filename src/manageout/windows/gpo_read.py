@@ -100,25 +100,17 @@ def _lines(data: bytes) -> Iterator[str]:
 
 def _reported(policy: ElementTree.Element) -> Iterator[Setting]:
     """The templates' names are translated, but ISATAP stays in every language."""
-    name = next((each.text or "" for each in policy if _tag(each) == "Name"), "")
-    guid = next(
-        (each.text or "" for each in policy.iter() if _tag(each) == "Identifier" and len(each) == 0), ""
-    )
+    name = _child(policy, "Name")
+    identifiers = (each for each in policy.iter() if _tag(each) == "Identifier" and len(each) == 0)
+    guid = next((each.text or "" for each in identifiers), "")
     for each in policy.iter():
-        if _tag(each) != "Policy":
-            continue
-        title = next((child.text or "" for child in each if _tag(child) == "Name"), "")
+        title = _child(each, "Name") if _tag(each) == "Policy" else ""
         if "isatap" not in title.lower():
             continue
-        enabled = (
-            next((child.text or "" for child in each if _tag(child) == "State"), "").lower() == "enabled"
-        )
+        enabled = _child(each, "State").lower() == "enabled"
         values = _values(each)
-        what = (
-            f"{title} = {', '.join(values)}"
-            if values and enabled
-            else f"{title}: {'on' if enabled else 'off'}"
-        )
+        state = f": {'on' if enabled else 'off'}"
+        what = f"{title} = {', '.join(values)}" if values and enabled else title + state
         yield Setting(name, guid, "report", what[:_MAX_LINE], _reported_turns(enabled, values))
 
 
@@ -129,10 +121,8 @@ def _values(policy: ElementTree.Element) -> list[str]:
         if _tag(each) == "EditText":
             found += [child.text or "" for child in each if _tag(child) == "Value"]
         elif _tag(each) == "DropDownList":
-            choices = [child for child in each if _tag(child) == "Value"]
-            found += [
-                inner.text or "" for child in choices for inner in child.iter() if _tag(inner) == "Name"
-            ]
+            choices = (inner for child in each if _tag(child) == "Value" for inner in child.iter())
+            found += [inner.text or "" for inner in choices if _tag(inner) == "Name"]
     return [value for value in found if value]
 
 
@@ -145,6 +135,11 @@ def _reported_turns(enabled: bool, values: list[str]) -> Turns:
     if words & {"disabled", "disable", "default"}:
         return "off"
     return "router name" if any("." in value and " " not in value for value in values) else "unclear"
+
+
+def _child(element: ElementTree.Element, tag: str) -> str:
+    """The text of its first child of that name."""
+    return next((each.text or "" for each in element if _tag(each) == tag), "")
 
 
 def _tag(element: ElementTree.Element) -> str:

@@ -62,11 +62,6 @@ class RegistryRecord(NamedTuple):
             return cls(key, value, Kind.SZ, data.encode("utf-16-le"))
         return cls(key, value, Kind.MULTI_SZ, f"{data}\0".encode("utf-16-le"))
 
-    @classmethod
-    def deletion(cls, key: str, value: str) -> RegistryRecord:
-        """Deletes ``value``: a ``**del.`` record, whose data is one space."""
-        return cls(key, f"**del.{value}", Kind.SZ, " \0".encode("utf-16-le"))
-
     def content(self) -> str | int | tuple[str, ...] | bytes:
         """The data in Python's terms; bytes where the type or the data does not fit."""
         if self.kind == Kind.DWORD and len(self.data) == 4:

@@ -8,6 +8,7 @@ from manageout.errors import ManageoutError
 from manageout.windows.gpo_read import Setting, of_files, of_report
 from manageout.windows.policies import TRANSITION
 from manageout.windows.registry_pol import RegistryRecord, build
+from tests.tools.registry_pol import deletion
 
 GUID = "{31B2F340-016D-11D2-945F-00C04FB984F9}"
 POL = "Machine\\Registry.pol"
@@ -41,9 +42,7 @@ def test_the_name_and_what_is_no_matter_of_isatap() -> None:
 
 
 def test_a_policy_that_is_disabled_deletes() -> None:
-    assert registry(RegistryRecord.deletion(TRANSITION, "ISATAP_State")) == [
-        ("ISATAP_State is deleted", "off")
-    ]
+    assert registry(deletion(TRANSITION, "ISATAP_State")) == [("ISATAP_State is deleted", "off")]
 
 
 def test_a_value_of_another_type_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from manageout.errors import ConfigError, Fault
@@ -40,9 +41,14 @@ def record_of(site: Site, name: str) -> RouterRecord:
     return RouterRecord(zones_of(site), signer_of(table), mark_of(site), table.ttl, complete(site, name))
 
 
-def addresses_of(site: Site) -> Addresses:
+def routers_of(site: Site) -> tuple[IPv4Address, ...]:
     """Every ISATAP router of the site. Raises :class:`ConfigError` without an ``[isatap]`` table."""
     if site.isatap is None:
         hint = 'the routers\' addresses, for example [isatap] with locators = ["10.0.0.5"]'
         raise ConfigError("site file", [Fault("isatap", "is required", hint)])
-    return frozenset((*site.isatap.locators, *site.isatap.routers))
+    return (*site.isatap.locators, *site.isatap.routers)
+
+
+def addresses_of(site: Site) -> Addresses:
+    """The same, as a record has them."""
+    return frozenset(routers_of(site))
