@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
-from manageout.cli.options import options
+from manageout.cli.options import ADDRESS, IPV4, options
 from manageout.cli.show.options import json_option
 from manageout.errors import AddressError, ManageoutError
 from manageout.service.process.client import ask
@@ -19,25 +18,6 @@ from manageout.wire import address as wire
 from manageout.wire.special import is_global
 
 Lines = Sequence[tuple[str, str]]
-Value = TypeVar("Value")
-
-
-def _reader(read: Callable[[str], Value], wanted: str) -> Callable[[str], Value]:
-    """An argument type: what ``read`` makes of the text, or one line says why not."""
-
-    def convert(text: str) -> Value:
-        try:
-            return read(text)
-        except ValueError as error:
-            why = ": it has host bits set" if "host bits" in str(error) else ""
-            raise click.BadParameter(f"{text!r} is not {wanted}{why}") from None
-
-    return convert
-
-
-_v4 = _reader(IPv4Address, "an IPv4 address, such as 10.0.0.1")
-_any = _reader(ip_address, "an IPv4 or IPv6 address")
-_prefix = _reader(IPv6Network, "an IPv6 prefix, such as fd12:3456:789a:1::/64")
 
 
 @click.group()
@@ -46,8 +26,8 @@ def address() -> None:
 
 
 @address.command()
-@click.argument("ipv4", type=_v4)
-@options("address.isatap", prefix=_prefix)
+@click.argument("ipv4", type=IPV4)
+@options("address.isatap")
 def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None:
     """The ISATAP addresses of IPV4 (RFC 5214), as Linux and Windows form them."""
     if not int(ipv4) or int(ipv4) >= 0xE0000000:
@@ -68,8 +48,8 @@ def isatap(ipv4: IPv4Address, prefix: IPv6Network | None, as_json: bool) -> None
 
 
 @address.command()
-@click.argument("address", type=_any)
-@options("address.nat64", prefix=_prefix)
+@click.argument("address", type=ADDRESS)
+@options("address.nat64")
 def nat64(
     address: IPv4Address | IPv6Address,
     chosen: IPv6Network | None,
@@ -135,7 +115,7 @@ def _translate(
 
 
 @address.command(name="6to4")
-@click.argument("address", type=_any)
+@click.argument("address", type=ADDRESS)
 @json_option
 def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
     """The 6to4 prefix of an IPv4 address, or the IPv4 address in a 6to4 address (RFC 3056)."""
@@ -155,8 +135,8 @@ def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
 
 
 @address.command()
-@click.argument("server", type=_v4)
-@click.argument("client", type=_v4)
+@click.argument("server", type=IPV4)
+@click.argument("client", type=IPV4)
 @click.argument("port", type=click.IntRange(0, 65535))
 @options("address.teredo")
 def teredo(server: IPv4Address, client: IPv4Address, port: int, cone: bool, as_json: bool) -> None:
@@ -170,8 +150,8 @@ def teredo(server: IPv4Address, client: IPv4Address, port: int, cone: bool, as_j
 
 
 @address.command()
-@click.argument("address", type=_any)
-@options("address.explain", prefix=_prefix)
+@click.argument("address", type=ADDRESS)
+@options("address.explain")
 def explain(address: IPv4Address | IPv6Address, prefixes: tuple[IPv6Network, ...], as_json: bool) -> None:
     """Say what ADDRESS is and which IPv4 address lies in it."""
     try:

@@ -8,16 +8,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import reduce, wraps
 from inspect import signature
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from manageout.cli.show import options as common
 from manageout.words import toml_of
 
+Value = TypeVar("Value")
 Table = dict[str, Any]
 Types = dict[str, Callable[[str], Any]]
+
+
+def reader(read: Callable[[str], Value], wanted: str) -> Callable[[str], Value]:
+    """An argument type: what ``read`` makes of the text, or one line says why not."""
+
+    def convert(text: str) -> Value:
+        try:
+            return read(text)
+        except ValueError as error:
+            why = ": it has host bits set" if "host bits" in str(error) else ""
+            raise click.BadParameter(f"{text!r} is not {wanted}{why}") from None
+
+    return convert
+
+
+IPV4 = reader(IPv4Address, "an IPv4 address, such as 10.0.0.1")
+ADDRESS = reader(ip_address, "an IPv4 or IPv6 address")
+PREFIX = reader(IPv6Network, "an IPv6 prefix, such as fd12:3456:789a:1::/64")
 _COMMON = {
     "config": common.config_option,
     "socket": common.socket_option,
@@ -29,6 +49,9 @@ _TYPES = {
     "path": common.PATH,
     "file": common.FILE,
     "folder": common.FOLDER,
+    "ipv4": IPV4,
+    "network": reader(IPv4Network, "an IPv4 network, such as 10.0.1.0/24"),
+    "prefix": PREFIX,
     "existing": click.Path(path_type=Path, dir_okay=False, exists=True),
 }
 

@@ -51,11 +51,13 @@ def test_flags_numbers_and_shared_options() -> None:
 
 def test_a_type_that_only_one_command_has() -> None:
     @click.command()
-    @options("address.isatap", prefix=lambda text: text.upper())
-    def command(prefix: str | None, as_json: bool) -> None:
-        click.echo(f"{prefix} {as_json}")
+    @options("import", via=lambda text: text.upper())
+    def command(vias: tuple[str, ...], locators: tuple[object, ...], **_others: object) -> None:
+        click.echo(f"{vias} {locators}")
 
-    assert run(command, "--prefix", "fd12::/64").output == "FD12::/64 False\n"
+    told = run(command, "--via", "a=b", "--locator", "10.0.0.1").output
+    assert told == "('A=B',) (IPv4Address('10.0.0.1'),)\n"
+    assert "'10.0.0' is not an IPv4 address, such as" in run(command, "--locator", "10.0.0", code=2).output
 
 
 def test_what_options_make_is_one_parameter_and_what_a_command_lacks_has_its_default() -> None:

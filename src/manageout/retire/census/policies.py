@@ -10,6 +10,7 @@ from pathlib import Path
 from manageout.directory.ad.state import CensusPolicy
 from manageout.errors import ManageoutError
 from manageout.retire.rows import PolicySetting
+from manageout.service.process.files import read_bounded
 from manageout.windows.gpo_read import Setting, of_files, of_report
 from manageout.windows.text import decoded
 
@@ -34,12 +35,9 @@ def of_path(path: Path) -> list[PolicySetting]:
     try:
         if path.is_dir():
             return _of_folder(path)
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ManageoutError(f"{path}: {error.strerror}", _HINT) from None
-    if len(data) > MAX_BYTES:
-        raise ManageoutError(f"{path} has more than {MAX_BYTES >> 20} MB", "export fewer policies at a time")
+    data = read_bounded(path, MAX_BYTES, _HINT, "export fewer policies at a time")
     try:
         return _rows(of_report(data), [])
     except ManageoutError as error:

@@ -32,6 +32,21 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
         raise ManageoutError(f"{path}: {error.strerror}", hint) from None
 
 
+def read_bounded(path: Path, most: int, hint: str, smaller: str = "") -> bytes:
+    """A file that somebody gives, at most ``most`` bytes. Raises :class:`ManageoutError` with ``hint``.
+
+    ``smaller``: the hint for one that is too large, if that is another.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise ManageoutError(f"{path}: {error.strerror}", hint) from None
+    if len(data) > most:
+        raise ManageoutError(f"{path} has more than {most >> 20} MB", smaller or hint)
+    return data
+
+
 def _sync(directory: Path) -> None:
     """The new name is in the directory, which has blocks of its own."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

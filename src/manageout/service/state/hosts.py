@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from manageout.errors import ManageoutError
 from manageout.protocol.isatap.registry import HostRecord
+from manageout.service.process.files import read_bounded
 from manageout.service.process.rows import HostRow
 from manageout.service.state.database import Database, Schema, sound, statements, stored
 
@@ -96,14 +97,7 @@ def saved_hosts(path: Path) -> list[HostRow]:
     """What `manageout hosts --json` printed on another router. Raises :class:`ManageoutError`."""
     hint = "save there: manageout hosts --json > FILE"
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ManageoutError(f"{path}: {error.strerror}", hint) from None
-    if len(data) > MAX_BYTES:
-        raise ManageoutError(f"{path} has more than {MAX_BYTES >> 20} MB", hint)
-    try:
-        rows = json.loads(data)
+        rows = json.loads(read_bounded(path, MAX_BYTES, hint))
     except (ValueError, RecursionError):
         raise ManageoutError(f"{path} is not JSON", hint) from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "ipv4" in row for row in rows):
