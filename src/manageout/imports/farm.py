@@ -152,12 +152,10 @@ def _known(farm: Farm, node: Node) -> Node:
         if _same(one, node):
             if node.named and not one.named:
                 one.name, one.named = node.name, True
-            one.entry_point, one.connect = one.entry_point or node.entry_point, one.connect or node.connect
-            one.balancing = one.balancing or node.balancing
-            one.internal, one.client = one.internal or node.internal, one.client or node.client
             if node.policy and not one.policy:
                 one.policy, one.domain = True, node.domain
-            one.domain, one.inner = one.domain or node.domain, one.inner or node.inner
+            for name in ("entry_point", "connect", "balancing", "internal", "client", "domain", "inner"):
+                setattr(one, name, getattr(one, name) or getattr(node, name))
             one.cmdlets |= node.cmdlets
             return one
     if len(farm.nodes) == MAX_NODES:
@@ -171,10 +169,8 @@ def _same(one: Node, other: Node) -> bool:
     if one.named and other.named:
         names = sorted((one.name.lower(), other.name.lower()), key=len)
         return names[0] == names[1] or (names[1].startswith(f"{names[0]}.") and "." not in names[0])
-    for ours, theirs in (
-        (one.client, other.client), (one.internal, other.internal), (one.entry_point, other.entry_point),
-        (one.connect, other.connect),
-    ):  # fmt: skip
+    for name in ("client", "internal", "entry_point", "connect"):
+        ours, theirs = getattr(one, name), getattr(other, name)
         if ours and theirs and ours != theirs:
             return False
     shared = one.client is not None and one.client == other.client

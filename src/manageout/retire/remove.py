@@ -160,15 +160,13 @@ def wanted(store: RetireStore, site: Site, plan: Plan) -> ScriptedRemoval:
     for row in store.found("name"):
         for text in row["values"]:
             bare |= row["name"].partition(".")[0] == "isatap"
-            made = _record(row["name"], text)
-            if made is not None and _covers(rule, made):
+            if made := _record(rule, row["name"], text):
                 records[made] = None
             else:
                 by_hand[f"{row['name']} -> {text} ({row['place']}): no router of this site"] = None
     for host in store.found("host"):
         for each in host.get("records", ()):
-            made = _record(each["name"], each["address"])
-            if made is not None and _covers(rule, made):
+            if made := _record(rule, each["name"], each["address"]):
                 records[made] = None
     values: dict[ScriptValue, None] = {}
     for row in store.found("policy"):
@@ -241,12 +239,10 @@ def updates_of(site: Site) -> IsatapRecords:
     return IsatapRecords(zones_of(site), signer_of(site.names))
 
 
-def _record(name: str, text: str) -> ScriptRecord | None:
+def _record(rule: Removable, name: str, text: str) -> ScriptRecord | None:
+    """A record that is ISATAP's and this site's; None for any other, such as a CNAME."""
     try:
-        return ScriptRecord(name, "AAAA" if isinstance(ip_address(text), IPv6Address) else "A", text)
+        kind = "AAAA" if isinstance(ip_address(text), IPv6Address) else "A"
     except ValueError:
-        return None  # a CNAME
-
-
-def _covers(rule: Removable, record: ScriptRecord) -> bool:
-    return rule.covers(record.name, DnsRow(record.kind, 0, record.address))
+        return None
+    return ScriptRecord(name, kind, text) if rule.covers(name, DnsRow(kind, 0, text)) else None

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from math import inf
 
+from manageout.words import toml_of
+
 Address = IPv4Address | IPv6Address
 MAX_ADDRESSES = 64
 """Of one list."""
@@ -112,7 +114,9 @@ def _worded(text: str) -> tuple[list[datetime], float] | None:
     year = re.search(r"(?<!\d)20\d\d(?!\d)", text)
     day = _DAY_MONTH.search(text) or _MONTH_DAY.search(text)
     word = day["month"].lower() if day is not None else ""
-    month = _MONTHS.get(word, _MONTHS.get(word[:4], _MONTHS.get(word[:3])))
+    names = toml_of("manageout.windows", "months.toml")["months"]
+    known = {short: number for number, words in enumerate(names, 1) for short in words.split()}
+    month = known.get(word, known.get(word[:4], known.get(word[:3])))
     if year is None or day is None or month is None:
         return None
     time, later = _time(text[max(year.end(), day.end()) :])
@@ -137,18 +141,4 @@ def _time(text: str) -> tuple[timedelta, float]:
 _DAY_MONTH = re.compile(r"(?<![\d:])(?P<day>\d{1,2})\.?\s+(?:de\s|d')?(?P<month>[^\W\d]{3,20})")
 _MONTH_DAY = re.compile(r"(?P<month>[^\W\d]{3,20})\s+(?P<day>\d{1,2})(?![\d:])")
 _TIME = re.compile(r"(?<!\d)(\d{1,2})[:.](\d\d)(?:[:.](\d\d))?(?:\s?([^\W\d][\w.]{0,3}))?", re.A)
-_MONTHS = {
-    word: number
-    for number, words in enumerate(
-        (
-            "jan gen ene sty янв led oca tam", "feb fév fev lut фев úno şub hel", "mar mär maa mrt мар bře marzec",
-            "apr avr abr kwi апр dub nis huh", "may mai maj mei mag мая май kvě", "jun juin giu cze июн červen haz kes",
-            "jul juil lug lip июл červenec tem hei", "aug aoû ago sie авг srp ağu elo", "sep set wrz сен zář eyl syy",
-            "oct okt ott out paź окт říj eki lok", "nov lis ноя kas", "dec dez déc dic gru дек pro ara jou",
-        ),
-        1,
-    )
-    for word in words.split()
-}  # fmt: skip
-"""By their first letters; Czech has two that begin alike, which are whole."""
 _DATE = re.compile(r"(?<![\d.])(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})(?![\d.])", re.A)

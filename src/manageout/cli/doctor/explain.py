@@ -23,22 +23,25 @@ def explain(code: str, as_json: bool) -> None:
         _of_the_daemon(code, as_json)
         return
     hidden_by = sorted(other.code for other in RULES.values() if rule.code in other.hides)
-    said = about(rule.code)
+    words = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cause": rule.cause}
+    lists = {
+        "remedy": rule.steps(),
+        "hides": sorted(rule.hides),
+        "hidden_by": hidden_by,
+        "said": about(rule.code),
+    }
     if as_json:
-        words = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cause": rule.cause}
-        lists = {"remedy": rule.steps(), "hides": sorted(rule.hides), "hidden_by": hidden_by, "said": said}
         click.echo(json.dumps(words | lists, indent=2))
         return
     click.echo(f"{rule.severity} {rule.code}: {rule.title}")
     click.echo(folded("cause", rule.cause))
-    for step in rule.steps():
+    for step in lists["remedy"]:
         click.echo(f"  remedy  {step}")
-    for one in said:
+    for one in lists["said"]:
         click.echo(folded("said", one))
-    if rule.hides:
-        click.echo(folded("hence", ", ".join(sorted(rule.hides))))
-    if hidden_by:
-        click.echo(folded("unless", ", ".join(hidden_by)))
+    for label, codes in (("hence", lists["hides"]), ("unless", hidden_by)):
+        if codes:
+            click.echo(folded(label, ", ".join(codes)))
 
 
 def _of_the_daemon(code: str, as_json: bool) -> None:
@@ -66,10 +69,8 @@ def print_rules(as_json: bool, markdown: bool) -> None:
         click.echo(troubleshooting_text(), nl=False)
         return
     if as_json:
-        rows = [
-            {"code": r.code, "severity": r.severity, "title": r.title, "cause": r.cause}
-            for r in RULES.values()
-        ]
+        shown = ("code", "severity", "title", "cause")
+        rows = [{name: getattr(rule, name) for name in shown} for rule in RULES.values()]
         click.echo(json.dumps(rows, indent=2))
         return
     width = max(map(len, RULES))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from manageout.cli.show.output import ago, traffic
-from manageout.cli.show.table import Column, reading_table, table
+from manageout.cli.show.options import wide_option
+from manageout.cli.show.output import ago, reading, traffic
+from manageout.cli.show.table import Column, table
 from manageout.service.process.rows import ClientRow
 
 
@@ -31,4 +32,4 @@ def render(clients: list[ClientRow], wide: bool = False) -> str:
     return table(COLUMNS, clients, wide=wide) if clients else "No client is connected."
 
 
-clients = click.command("clients")(reading_table(render, "clients"))
+clients = click.command("clients")(reading(render, "clients", wide_option))

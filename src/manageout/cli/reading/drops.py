@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from manageout.cli.show.output import ago
-from manageout.cli.show.table import Column, reading_table, table
+from manageout.cli.show.options import wide_option
+from manageout.cli.show.output import ago, reading
+from manageout.cli.show.table import Column, table
 from manageout.service.process.rows import DropRow
 
 COLUMNS: tuple[Column[DropRow], ...] = (
@@ -27,4 +28,4 @@ def render(drops: list[DropRow], wide: bool = False) -> str:
     return table(COLUMNS, drops, wide=wide) if drops else "Nothing has been dropped."
 
 
-drops = click.command("drops")(reading_table(render, "drops"))
+drops = click.command("drops")(reading(render, "drops", wide_option))

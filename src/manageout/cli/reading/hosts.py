@@ -6,8 +6,9 @@ from ipaddress import IPv4Address
 
 import click
 
-from manageout.cli.show.output import ago, moment, traffic
-from manageout.cli.show.table import Column, reading_table, table
+from manageout.cli.show.options import wide_option
+from manageout.cli.show.output import ago, moment, reading, traffic
+from manageout.cli.show.table import Column, table
 from manageout.service.process.rows import HostRow
 
 COLUMNS: tuple[Column[HostRow], ...] = (
@@ -29,4 +30,4 @@ def render(hosts: list[HostRow], wide: bool = False) -> str:
     return table(COLUMNS, sorted(hosts, key=lambda host: IPv4Address(host["ipv4"])), wide=wide)
 
 
-hosts = click.command("hosts")(reading_table(render, "hosts"))
+hosts = click.command("hosts")(reading(render, "hosts", wide_option))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from manageout.cli.show.output import ago, traffic
-from manageout.cli.show.table import Column, reading_table, table
+from manageout.cli.show.options import wide_option
+from manageout.cli.show.output import ago, reading, traffic
+from manageout.cli.show.table import Column, table
 from manageout.service.process.rows import SessionRow
 
 COLUMNS: tuple[Column[SessionRow], ...] = (
@@ -31,4 +32,4 @@ def render(sessions: list[SessionRow], wide: bool = False) -> str:
     return table(COLUMNS, ordered, wide=wide)
 
 
-sessions = click.command("sessions")(reading_table(render, "sessions"))
+sessions = click.command("sessions")(reading(render, "sessions", wide_option))

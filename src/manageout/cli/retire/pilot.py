@@ -11,14 +11,17 @@ from manageout.cli.options import options
 from manageout.cli.retire.options import with_retirement
 from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show.output import printable
-from manageout.errors import ManageoutError
 from manageout.retire import members, remove
 from manageout.retire import pilot as steps
 from manageout.retire.retirement import Retirement
+from manageout.service.process.files import read_bounded
 from manageout.service.state.retire import LoggedStep
 from manageout.service.state.retire_phases import RetireStep
 from manageout.windows.text import decoded
 from manageout.words import counted
+
+MAX_BYTES = 16 << 20
+"""Of a file of names."""
 
 
 def _words_of(words: tuple[str, ...]) -> list[str]:
@@ -28,10 +31,7 @@ def _words_of(words: tuple[str, ...]) -> list[str]:
         if not word.startswith("@"):
             found.append(word)
             continue
-        try:
-            text = decoded(Path(word[1:]).read_bytes())
-        except OSError as error:
-            raise ManageoutError(f"{word[1:]}: {error.strerror}", "one name or address a line") from None
+        text = decoded(read_bounded(Path(word[1:]), MAX_BYTES, "one name or address a line"))
         found += [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return found
 

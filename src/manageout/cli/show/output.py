@@ -18,20 +18,21 @@ from manageout.service.process import client
 from manageout.words import printable as printable
 
 
-def reading(command: Callable[[Any], str], ask_for: str) -> Callable[..., None]:
-    """The body of a reading command: ask, then print ``command(answer)`` or JSON, once or repeatedly."""
+def reading(command: Callable[..., str], ask_for: str, *more: Callable[[Any], Any]) -> Callable[..., None]:
+    """The body of a reading command: ask, then print ``command(answer)`` or JSON, once or repeatedly.
 
-    def body(runtime_dir: Path, as_json: bool, watch: float | None) -> None:
-        repeated(lambda: asked(runtime_dir, ask_for, command, as_json), as_json, watch)
+    ``more``: options that ``command`` takes.
+    """
+
+    def body(runtime_dir: Path, as_json: bool, watch: float | None, **others: bool) -> None:
+        def text() -> str:
+            answer = client.ask(runtime_dir / "control.sock", ask_for)
+            return json.dumps(answer) if as_json else command(answer, **others)
+
+        repeated(text, as_json, watch)
 
     body.__doc__ = command.__doc__
-    return together(socket_option, json_option, watch_option)(body)
-
-
-def asked(runtime_dir: Path, ask_for: str, command: Callable[[Any], str], as_json: bool) -> str:
-    """What the daemon answers, as JSON or by ``command``."""
-    answer = client.ask(runtime_dir / "control.sock", ask_for)
-    return json.dumps(answer) if as_json else command(answer)
+    return together(socket_option, json_option, watch_option, *more)(body)
 
 
 def repeated(text: Callable[[], str], as_json: bool, watch: float | None) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import click
 
-from manageout.cli.show.options import json_option, socket_option, together, watch_option, wide_option
-from manageout.cli.show.output import asked, printable, repeated
+from manageout.cli.show.output import printable
 
 Row = TypeVar("Row")
 Grid = list[list[str]]
@@ -114,18 +112,6 @@ def _cut(cells: list[str], excess: int) -> list[str]:
     head = (room - 1) * 2 // 3
     shortened = f"{longest[:head]}…{longest[len(longest) - (room - 1 - head) :]}"
     return [shortened if cell is longest else cell for cell in cells]
-
-
-def reading_table(command: Callable[..., str], ask_for: str) -> Callable[..., None]:
-    """The body of a command that reads a table: ``command(rows, wide)``."""
-
-    def body(runtime_dir: Path, as_json: bool, watch: float | None, wide: bool) -> None:
-        repeated(
-            lambda: asked(runtime_dir, ask_for, lambda rows: command(rows, wide), as_json), as_json, watch
-        )
-
-    body.__doc__ = command.__doc__
-    return together(socket_option, json_option, watch_option, wide_option)(body)
 
 
 def short(text: str, width: int) -> str:
