@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from manageout.errors import LabError
-from manageout.lab import network, servers, site
-from manageout.lab.process import wait_until
+from manageout.lab import network, process, servers, site
 from manageout.lab.topology import Topology
 from manageout.protocol.core.drops import Drop
 
@@ -58,6 +58,14 @@ class Run:
         return address
 
 
+def disconnect(node: str, sign: signal.Signals = signal.SIGTERM) -> None:
+    """End the connection of a remote client; :class:`LabError` without one."""
+    connected = process.find(node, "connect")
+    if connected is None:
+        raise LabError(f"the {node} is not connected")
+    process.stop(connected, sign)
+
+
 def fast_path(run: Run, node: str, role: str, words: str) -> str:
     """``words`` if the role's fast path is on; :class:`LabError` when it is not as the run wants it."""
     state = site.ask(node, "status")["roles"][role]["fast_path"]
@@ -95,7 +103,7 @@ def forbidden(node: str, source: IPv4Address, host: str, port: int) -> str:
     try_it = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}"]
     if network.run(node, try_it, check=False).returncode == 0:
         raise LabError(f"{node} reached the laptop's port {port}")
-    count = wait_until(
+    count = process.wait_until(
         f"{node} is refused", lambda: dropped("gateway", Drop.POLICY, source) - before, DROP_SECONDS
     )
     return f"no connection; {count} of its packets in drops: {Drop.POLICY.label}"

@@ -16,7 +16,6 @@ import dns.rcode
 import dns.rdatatype
 import dns.update
 
-from manageout.directory.dns.answer import UpdateAnswer
 from manageout.directory.dns.update import Signer, SignerError, exchange, problem_of, relative
 from manageout.directory.dns.zones import TIMEOUT, Place, Unreachable, Zones
 from manageout.errors import ManageoutError
@@ -70,7 +69,7 @@ class ConditionalUpdates:
 
     def send(self, name: str, update: dns.update.UpdateMessage, place: Place) -> bool:
         """Whether it is done; false when the name is not as its prerequisites say."""
-        answer = self.guarded(name, lambda: self._exchange(update, place))
+        answer = self.guarded(name, lambda: exchange(update, place, self._signer))
         if answer.rcode in _OTHERWISE:
             return False
         if answer.rcode != dns.rcode.NOERROR or answer.tsig_error:
@@ -90,11 +89,6 @@ class ConditionalUpdates:
             raise RecordError("DNS-UNREACHABLE", error.message) from None
         except (dns.exception.DNSException, OSError, EOFError) as error:
             raise Silent(name, said(error)) from None
-
-    def _exchange(self, update: dns.update.UpdateMessage, place: Place) -> UpdateAnswer:
-        if self._signer is not None:
-            self._signer.sign(update, place)
-        return exchange(update, place)
 
 
 def _rows(name: str, kind: str, place: Place) -> Iterator[DnsRow]:

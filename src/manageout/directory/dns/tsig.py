@@ -34,35 +34,33 @@ class KeySigner:
     """Signs with the key in ``path``. Raises :class:`ManageoutError` that names the fault of the file."""
 
     def __init__(self, path: Path) -> None:
-        hint = "make one with: tsig-keygen -a hmac-sha256 manageout"
+        def fault(
+            words: str, hint: str = "make one with: tsig-keygen -a hmac-sha256 manageout"
+        ) -> ManageoutError:
+            return ManageoutError(f"names.key_file {path}: {words}", hint)
+
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not text"
-            raise ManageoutError(f"names.key_file {path}: {reason}", hint) from None
+            raise fault(str(error.strerror) if isinstance(error, OSError) else "not text") from None
         found = list(_KEY.finditer(_COMMENT.sub(lambda comment: comment[1] or " ", text)))
         if len(found) > 1:
             names = ", ".join(key[1] for key in found[:5])
-            raise ManageoutError(
-                f"names.key_file {path}: holds {len(found)} keys: {names}", "leave one in it"
-            )
+            raise fault(f"holds {len(found)} keys: {names}", "leave one in it")
         match = found[0] if found else None
         algorithm = match and _ALGORITHM.search(match[2])
         secret = match and _SECRET.search(match[2])
         if not match or not algorithm or not secret:
-            raise ManageoutError(f"names.key_file {path}: holds no key with algorithm and secret", hint)
+            raise fault("holds no key with algorithm and secret")
         if algorithm[1].lower() not in _KNOWN:
-            known = ", ".join(_KNOWN)
-            raise ManageoutError(
-                f"names.key_file {path}: algorithm {algorithm[1]} is not used", f"one of {known}"
-            )
+            raise fault(f"algorithm {algorithm[1]} is not used", f"one of {', '.join(_KNOWN)}")
         try:
             name = dns.name.from_text(match[1])
             data = base64.b64decode("".join(secret[1].split()), validate=True)
         except (dns.exception.DNSException, binascii.Error):
-            raise ManageoutError(f"names.key_file {path}: name or secret cannot be read", hint) from None
+            raise fault("name or secret cannot be read") from None
         if not data:
-            raise ManageoutError(f"names.key_file {path}: the secret is empty", hint)
+            raise fault("the secret is empty")
         self._key = dns.tsig.Key(name, data, _KNOWN[algorithm[1].lower()])
 
     @property

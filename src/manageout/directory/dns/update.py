@@ -111,15 +111,15 @@ class Updater:
 
     def _set(self, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
         """Where our mark is: replace. Where nothing is: add. Else it is somebody's."""
-        update = self._marked(task, place, self.mark(task.owner))
-        self._replace(update, task, place)
-        answer = self._send(update, place)
+        update, name = self._marked(task, place, self.mark(task.owner))
+        self._replace(update, name, task)
+        answer = exchange(update, place, self._signer)
         if answer.rcode == dns.rcode.NXRRSET:
             update = dns.update.UpdateMessage(place.zone)
-            update.absent(relative(task.name, place))
-            update.add(relative(task.name, place), self._ttl, "TXT", _quoted(self.mark(task.owner)))
-            self._replace(update, task, place)
-            answer = self._send(update, place)
+            update.absent(name)
+            update.add(name, self._ttl, "TXT", _quoted(self.mark(task.owner)))
+            self._replace(update, name, task)
+            answer = exchange(update, place, self._signer)
         if answer.rcode in _OTHERWISE:
             return self._take_over(task, place)
         return self._judge(answer, task, place)
@@ -133,15 +133,15 @@ class Updater:
             words = f"{task.name} has records that are not ours: they stay as they are"
             return Outcome.TAKEN, Problem("NAME-TAKEN", words)
         if exact or (found == self._mark and task.known):
-            update, name = self._marked(task, place, found), relative(task.name, place)
+            update, name = self._marked(task, place, found)
             if not exact:
-                self._exactly(update, task, place)
+                _exactly(update, name, task)
             for kind in _ADDRESSES:
                 update.delete(name, kind)
             update.delete(name, "TXT", _quoted(found))
             update.add(name, self._ttl, "TXT", _quoted(self.mark(task.owner)))
-            self._replace(update, task, place)
-            answer = self._send(update, place)
+            self._replace(update, name, task)
+            answer = exchange(update, place, self._signer)
             if answer.rcode not in (dns.rcode.NXRRSET, *_OTHERWISE):
                 return self._judge(answer, task, place)
         words = f"{task.name} is the name of another client of this site"
@@ -163,10 +163,15 @@ class Updater:
         result: tuple[Outcome, Problem | None] = Outcome.DONE, None
         if task.known == NOTHING:
             return result
-        for mark in dict.fromkeys(
-            (self.mark(task.owner), self._mark)
-        ):  # or as it was before clients were named
-            answer = self._send(self._removal(task, place, mark), place)
+        # Or as it was before clients were named.
+        for mark in dict.fromkeys((self.mark(task.owner), self._mark)):
+            # Everything at once, if exactly what we know of stands there.
+            update, name = self._marked(task, place, mark)
+            _exactly(update, name, task)
+            for kind in _kinds(task.known):
+                update.delete(name, kind)
+            update.delete(name, "TXT", _quoted(mark))
+            answer = exchange(update, place, self._signer)
             if answer.rcode not in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
                 return self._judge(answer, task, place)
             result = self._remove_in_steps(task, place, mark)
@@ -174,61 +179,37 @@ class Updater:
                 break
         return result
 
-    def _removal(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
-        """Everything at once, if exactly what we know of stands there."""
-        update, name = self._marked(task, place, mark), relative(task.name, place)
-        self._exactly(update, task, place)
-        for kind in _kinds(task.known):
-            update.delete(name, kind)
-        update.delete(name, "TXT", _quoted(mark))
-        return update
-
-    def _exactly(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
-        """On condition that the name has the records that we know of, and no others."""
-        name = relative(task.name, place)
-        for kind in _TYPES:
-            texts = [text for one, text in task.known if one == kind]
-            if texts:
-                update.present(name, kind, *texts)
-            else:
-                update.absent(name, kind)
-
     def _remove_in_steps(self, task: Task, place: Place, mark: str) -> tuple[Outcome, Problem | None]:
         """Less stands there, or something else: first our records one by one, then the mark if nothing is left."""
-        update, name = self._marked(task, place, mark), relative(task.name, place)
+        update, name = self._marked(task, place, mark)
         for kind, text in sorted(task.known):
             update.delete(name, kind, text)
-        answer = self._send(update, place)
+        answer = exchange(update, place, self._signer)
         if answer.rcode == dns.rcode.NXRRSET:
             return Outcome.DONE, None  # nothing of ours is there
         outcome, problem = self._judge(answer, task, place)
         if outcome is not Outcome.DONE:
             return outcome, problem
-        update = self._marked(task, place, mark)
+        update, name = self._marked(task, place, mark)
         for kind in _TYPES:
             update.absent(name, kind)
         update.delete(name, "TXT", _quoted(mark))
-        answer = self._send(update, place)
+        answer = exchange(update, place, self._signer)
         if answer.rcode in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
             return Outcome.DONE, None
         return self._judge(answer, task, place)
 
-    def _marked(self, task: Task, place: Place, mark: str) -> dns.update.UpdateMessage:
-        update = dns.update.UpdateMessage(place.zone)
-        update.present(relative(task.name, place), "TXT", _quoted(mark))
-        return update
+    def _marked(self, task: Task, place: Place, mark: str) -> tuple[dns.update.UpdateMessage, dns.name.Name]:
+        """An update on condition that ``mark`` is there, and the name in it."""
+        update, name = dns.update.UpdateMessage(place.zone), relative(task.name, place)
+        update.present(name, "TXT", _quoted(mark))
+        return update, name
 
-    def _replace(self, update: dns.update.UpdateMessage, task: Task, place: Place) -> None:
-        name = relative(task.name, place)
+    def _replace(self, update: dns.update.UpdateMessage, name: dns.name.Name, task: Task) -> None:
         for kind in _kinds(task.wanted | task.known):
             update.delete(name, kind)
         for kind, text in sorted(task.wanted):
             update.add(name, self._ttl, kind, text)
-
-    def _send(self, update: dns.update.UpdateMessage, place: Place) -> UpdateAnswer:
-        if self._signer is not None:
-            self._signer.sign(update, place)
-        return exchange(update, place)
 
     def _judge(self, answer: UpdateAnswer, task: Task, place: Place) -> tuple[Outcome, Problem | None]:
         if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
@@ -241,6 +222,15 @@ class Updater:
             self._signer.reset()
         self._zones.forget()
         return Outcome.FAILED, problem_of(answer, task.name, place)
+
+
+def _exactly(update: dns.update.UpdateMessage, name: dns.name.Name, task: Task) -> None:
+    """On condition that the name has the records that we know of, and no others."""
+    for kind in _TYPES:
+        if texts := [text for one, text in task.known if one == kind]:
+            update.present(name, kind, *texts)
+        else:
+            update.absent(name, kind)
 
 
 def over_tcp(wire: bytes, server: Server) -> bytes:
@@ -279,8 +269,10 @@ def _kinds(records: Records) -> list[str]:
     return sorted({kind for kind, _ in records})
 
 
-def exchange(update: dns.message.Message, place: Place) -> UpdateAnswer:
-    """Send over TCP, and read the answer. Raises what sockets and dnspython raise."""
+def exchange(update: dns.message.Message, place: Place, signer: Signer | None = None) -> UpdateAnswer:
+    """Sign, send over TCP, and read the answer. Raises what sockets and dnspython raise, and :class:`SignerError`."""
+    if signer is not None:
+        signer.sign(update, place)
     return read_answer(over_tcp(update.to_wire(max_size=65535), place.server), update)
 
 
@@ -301,8 +293,7 @@ def signed_question(signer: Signer, place: Place) -> Problem | None:
     Raises what sockets and dnspython raise, and :class:`SignerError`.
     """
     query = dns.message.make_query(place.zone, dns.rdatatype.SOA)
-    signer.sign(query, place)
-    answer = exchange(query, place)
+    answer = exchange(query, place, signer)
     if answer.rcode == dns.rcode.NOERROR and not answer.tsig_error:
         return None
     code, words = _refusal(answer)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from manageout.errors import LabError
 from manageout.lab import network, process, site, topology
-from manageout.lab.run import DemoStep, Run
+from manageout.lab.run import DemoStep, Run, disconnect
 from manageout.wire.address import rfc6052_embed
 
 NAMES_SECONDS = 20.0
@@ -82,10 +82,7 @@ def _disappear(run: Run) -> str:
         ipv4 = site.lease(node)
         held[node] = [run.client(node), *([ipv4] if ipv4 else [])]
     for node in topology.REMOTE:
-        connected = process.find(node, "connect")
-        if connected is None:
-            raise LabError(f"the {node} is not connected")
-        process.stop(connected)
+        disconnect(node)
     for node, addresses in held.items():
         absent = functools.partial(gone, topology.REMOTE[node], *addresses)
         process.wait_until(f"{topology.REMOTE[node]} is no longer in the DNS of dc", absent, NAMES_SECONDS)

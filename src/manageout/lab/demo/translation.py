@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import signal
 from ipaddress import IPv4Address
@@ -11,7 +10,7 @@ from manageout.errors import LabError
 from manageout.lab import network, process, servers, site
 from manageout.lab.demo.names import await_registered
 from manageout.lab.process import Process
-from manageout.lab.run import DROP_SECONDS, DemoStep, Run, fast_path, fetch, forbidden
+from manageout.lab.run import DROP_SECONDS, DemoStep, Run, disconnect, fast_path, fetch, forbidden
 from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE, SSH_PORT
 from manageout.service.process.rows import SessionRow
 from manageout.wire.address import rfc6052_embed
@@ -131,7 +130,8 @@ def _return(run: Run) -> str:
     wanted = servers.make_download("app")
     transfer = _start_transfer()
     before = site.lease("laptop")
-    _cut_off("laptop")
+    disconnect("laptop", signal.SIGKILL)
+    process.wait_until("the gateway notices that the laptop is gone", _laptop_is_offline, VANISH_SECONDS)
     site.connect()
     await_registered("laptop")
     if (after := site.lease("laptop")) != before:
@@ -144,17 +144,8 @@ def _return(run: Run) -> str:
     return f"lease {after} as before; the tablet's transfer went on meanwhile, whole"
 
 
-def _cut_off(node: str) -> None:
-    connected = process.find(node, "connect")
-    if connected is None:
-        raise LabError(f"the {node} is not connected")
-    process.stop(connected, signal.SIGKILL)
-    absent = functools.partial(_offline, node)
-    process.wait_until(f"the gateway notices that the {node} is gone", absent, VANISH_SECONDS)
-
-
-def _offline(node: str) -> bool:
-    return not any(row["name"].startswith(f"{node}.") for row in site.ask("gateway", "clients"))
+def _laptop_is_offline() -> bool:
+    return not any(row["name"] == LAPTOP_NAME for row in site.ask("gateway", "clients"))
 
 
 STEPS: tuple[DemoStep, ...] = (

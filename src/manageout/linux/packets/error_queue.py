@@ -8,7 +8,8 @@ from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import NamedTuple
 
-_IP_RECVERR, _IPV6_RECVERR = 11, 25
+_RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+"""IP_RECVERR and IPV6_RECVERR."""
 _LOCAL = 1
 _MAX_WAITING = 64
 # struct sock_extended_err: errno, origin, type, code, padding, info (an MTU), data; the offender follows.
@@ -27,10 +28,7 @@ class SocketError(NamedTuple):
 
 def enable(sock: socket.socket) -> None:
     """Have the kernel queue errors about what ``sock`` sends."""
-    if sock.family == socket.AF_INET:
-        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-    else:
-        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+    sock.setsockopt(*_RECVERR[sock.family], 1)
 
 
 def take(sock: socket.socket) -> list[SocketError]:
@@ -42,7 +40,7 @@ def take(sock: socket.socket) -> list[SocketError]:
         except OSError:
             break
         for level, kind, data in ancillary:
-            if (level, kind) in ((socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)):
+            if (level, kind) in _RECVERR.values():
                 found.append(_read(data))
     return found
 

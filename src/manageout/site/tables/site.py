@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 
 from manageout.errors import ConfigError, Fault
 from manageout.site.tables import types
-from manageout.site.tables.complaints import Unfit, describe
+from manageout.site.tables.complaints import Unfit, describe, worded
 from manageout.site.tables.names import Dns64Table, NamesTable
 from manageout.site.tables.rollout import RolloutTable
 from manageout.site.tables.translation import PolicyTable, TranslationTable
@@ -221,13 +221,9 @@ def parse(text: str, source: str = "site.toml") -> Site:
     try:
         data: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        fault = Fault("(file)", f"not valid TOML: {error}", "values need quotes unless they are numbers")
-        raise ConfigError(source, [fault]) from None
+        raise ConfigError(source, [Fault("(file)", *worded("no_toml", reason=error))]) from None
     except (ValueError, RecursionError):  # what tomllib leaves to Python
-        fault = Fault(
-            "(file)", "not valid TOML: too deep, or a number too long", "see docs/guide/first-site.md"
-        )
-        raise ConfigError(source, [fault]) from None
+        raise ConfigError(source, [Fault("(file)", *worded("too_much_toml"))]) from None
     try:
         return Site.model_validate(data)
     except ValidationError as error:
@@ -240,6 +236,5 @@ def load(path: Path) -> Site:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        hint = "give the file with --config, or create it: see docs/guide/first-site.md"
-        raise ConfigError(str(path), [Fault("(file)", f"cannot be read: {reason}", hint)]) from None
+        raise ConfigError(str(path), [Fault("(file)", *worded("unreadable", reason=reason))]) from None
     return parse(text, str(path))
