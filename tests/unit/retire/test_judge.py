@@ -14,11 +14,12 @@ from manageout.service.state.usage import DAY, Usage
 from manageout.service.usage.rows import MANY
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools import site_file
+from tests.tools.site_file import GATEWAY
 
 NOW = 20_000.0 * DAY
 SINCE = NOW - 30 * DAY
-HEAD = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+HEAD = site_file.SITE
 POOL = '[translation]\npool = "10.0.8.0/24"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.5"]\n'
 HELPDESK = '[[policy.managers]]\nfrom = ["10.0.1.0/24"]\nservices = ["tcp/3389", "tcp/5985-5986", "icmp"]\n'

@@ -5,9 +5,8 @@ from __future__ import annotations
 from manageout.site.advice import Section, advice
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools.site_file import GATEWAY, SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nname = "mo-isatap.corp"\nlocators = ["10.0.0.1"]\nhosts = ["10.0.1.30/32"]\n'
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from manageout.site.advice import advice
 from manageout.site.plan import plan
 from manageout.site.tables.site import Site, parse
+from tests.tools import site_file
+from tests.tools.site_file import GATEWAY
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+SITE = site_file.SITE + site_file.DOMAIN
 ROUTER = '[isatap]\nname = "mo-isatap.corp.example"\nlocators = ["10.0.0.1"]\nrouters = ["10.0.0.2"]\n'
 NAMES = '[names]\nservers = ["10.0.0.10"]\n'
 

@@ -10,9 +10,8 @@ from manageout.errors import ConfigError
 from manageout.site.contradictions import contradictions, read_site
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools.site_file import GATEWAY, SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1"]\nhosts = ["10.0.1.30/32"]\n'
 
 

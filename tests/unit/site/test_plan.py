@@ -7,9 +7,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from manageout.site.plan import Plan, isatap_address, plan, subnet
 from manageout.site.tables.site import parse
 from manageout.wire.address import embedded_isatap
+from tests.tools.site_file import GATEWAY, SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\n'
 
 

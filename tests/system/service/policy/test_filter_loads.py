@@ -20,9 +20,8 @@ from manageout.site.contradictions import contradictions
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 from tests.tools.packet_filter import replace_table
+from tests.tools.site_file import GATEWAY, SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\n'
 LEASES = (
     '[translation]\npool = "10.0.8.0/22"\n%s[[translation.eam]]\nipv4 = "10.0.20.1"\nipv6 = "2001:db8::1"\n'

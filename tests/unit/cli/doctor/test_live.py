@@ -9,9 +9,10 @@ import pytest
 from manageout.cli.doctor import live as module
 from manageout.cli.doctor.live import ThisMachine, valid_router, wanted
 from manageout.errors import ConfigError, ManageoutError
+from tests.tools import site_file
 from tests.unit.conftest import Serve
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n[isatap]\nlocators = ["10.0.0.1"]\n'
+SITE = site_file.SITE + site_file.ROUTER
 
 
 @pytest.fixture(autouse=True)

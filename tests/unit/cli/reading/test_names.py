@@ -8,10 +8,11 @@ import pytest
 
 from manageout.cli.reading.names import names
 from manageout.errors import ManageoutError
+from tests.tools import site_file
 from tests.tools.commands import run
+from tests.tools.site_file import GATEWAY
 
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n' + GATEWAY
+SITE = site_file.SITE + site_file.DOMAIN + GATEWAY
 
 
 def test_without_the_table_of_names_it_is_refused(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from manageout.cli.options import options
 from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.errors import ConfigError
 from manageout.site.tables.site import parse
+from tests.tools import site_file
 from tests.tools.commands import run
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n[isatap]\nlocators = ["10.0.0.1"]\n'
+SITE = site_file.SITE + site_file.ROUTER
 WITH_DOMAIN = SITE.replace("[isatap]", 'domain = "corp.example"\n[isatap]')
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from manageout.cli.rollout.rollout import rollout
 from manageout.errors import ConfigError, ManageoutError
-from tests.tools import commands
+from tests.tools import commands, site_file
+from tests.tools.site_file import GATEWAY
 
 SITE = """
 [site]
@@ -89,10 +90,9 @@ def test_a_folder_that_cannot_be_made(file: str, tmp_path: Path) -> None:
         run("gpo", "-c", file, "-o", str(tmp_path / "x" / "y"))
 
 
-BARE = '[site]\nprefix = "fd12:3456:789a::/48"\ndomain = "corp.example"\n'
-ROUTER = BARE + '[isatap]\nlocators = ["10.0.0.1"]\n'
+BARE = site_file.SITE + site_file.DOMAIN
+ROUTER = BARE + site_file.ROUTER
 MANAGER = '[[policy.managers]]\nfrom = ["10.0.1.30"]\nservices = ["tcp/3389"]\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from manageout.service.daemon.desired import Desired, DesiredRoute, desired
 from manageout.service.policy.surroundings import Surroundings
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools.site_file import GATEWAY, SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\nmtu = 1400\n'
 
 

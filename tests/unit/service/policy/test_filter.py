@@ -7,9 +7,8 @@ from manageout.service.policy.filter_managers import Contents
 from manageout.service.policy.filter_text import pair_rules
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools.site_file import GATEWAY, SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\nmtu = 1400\n'
 ONE_OF_TWO = 'routers = ["10.0.0.3"]\n'
 TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'

@@ -7,8 +7,9 @@ from ipaddress import IPv6Address, IPv6Network
 from manageout.service.policy.filter_managers import Contents, managers, seen_as
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools import site_file
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+SITE = site_file.SITE + site_file.GATEWAY
 TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 
 

@@ -8,8 +8,8 @@ from manageout.service.policy.filter_managers import Contents
 from manageout.service.policy.filter_tracking import class_id, timeouts
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
+from tests.tools.site_file import SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
 GATEWAY = '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\nlisten = [%s]\n'
 ROUTER = '[isatap]\nlocators = ["10.0.0.1", "10.0.0.2"]\n'
 TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'

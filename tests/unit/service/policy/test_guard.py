@@ -6,7 +6,8 @@ import pytest
 
 from manageout.service.policy.guard import Router
 from manageout.service.policy.surroundings import Surroundings
-from tests.unit.service.daemon.test_desired import GATEWAY, ROUTER, TRANSLATION, wanted
+from tests.tools.site_file import GATEWAY
+from tests.unit.service.daemon.test_desired import ROUTER, TRANSLATION, wanted
 
 OTHERS = 'iifname != "mo-*" oifname != "mo-*"'
 FOUR, SIX = f"meta nfproto ipv4 {OTHERS}", f"meta nfproto ipv6 {OTHERS}"

@@ -11,8 +11,9 @@ from manageout.service.process.presence import Client, Presence
 from manageout.service.state.holders import Holders
 from manageout.site.plan import plan
 from manageout.site.tables.site import Site, parse
+from tests.tools import site_file
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+SITE = site_file.SITE + site_file.GATEWAY
 TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 STABLE, TEMPORARY, ANOTHER = (bytes(15) + bytes([last]) for last in (1, 2, 3))
 

@@ -15,10 +15,11 @@ from manageout import site
 from manageout.errors import ConfigError, Fault
 from manageout.site.tables.complaints import texts
 from manageout.site.tables.site import Site, parse
+from tests.tools import site_file
+from tests.tools.site_file import SITE
 
-SITE = '[site]\nprefix = "fd12:3456:789a::/48"\n'
-GATEWAY = SITE + '[gateway]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
-ROUTER = SITE + '[isatap]\nlocators = ["10.0.0.1"]\n'
+GATEWAY = SITE + site_file.GATEWAY
+ROUTER = SITE + site_file.ROUTER
 
 
 def only_fault(text: str) -> Fault:

@@ -6,8 +6,9 @@ import pytest
 
 from manageout.errors import ConfigError
 from manageout.site.tables.site import parse
+from tests.tools import site_file
 
-HEAD = '[site]\nprefix = "fd12:3456:789a::/48"\n[isatap]\nlocators = ["10.0.0.1"]\n[rollout]\n'
+HEAD = site_file.SITE + site_file.ROUTER + "[rollout]\n"
 
 
 def faults(text: str) -> list[str]:
