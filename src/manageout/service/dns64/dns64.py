@@ -20,11 +20,9 @@ from manageout.protocol.dns import lease_name
 from manageout.protocol.dns.dns64 import Dns64, Dns64Config
 from manageout.protocol.dns.forwarder import MAX_QUERY, Reply
 from manageout.protocol.dns.prefixes import Prefixes
+from manageout.service.process import presence, role, rows
 from manageout.service.process.finding import Finding, finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client, Presence, Watcher
-from manageout.service.process.role import Role
-from manageout.service.process.rows import Json, RoleStatus
 from manageout.service.resolver.listener import DnsListener, unbound
 from manageout.service.resolver.upstream import PORT
 from manageout.site.plan import Plan
@@ -64,12 +62,12 @@ def settings(site: Site, plan: Plan) -> Dns64Config:
     )
 
 
-class Dns64Service(DnsListener[Dns64], Role, Watcher):
+class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
     """The role; also told who is connected, for the clients that are excluded."""
 
     name = "dns64"
 
-    def __init__(self, site: Site, plan: Plan, clients: Presence) -> None:
+    def __init__(self, site: Site, plan: Plan, clients: presence.Presence) -> None:
         self.ready = asyncio.Event()
         self._address = plan.dns64
         super().__init__(Dns64(settings(site, plan), random.SystemRandom().random, self._whose))
@@ -104,7 +102,7 @@ class Dns64Service(DnsListener[Dns64], Role, Watcher):
 
     # --- Who is connected -------------------------------------------------------------------------------
 
-    def present(self, client: Client, before: Client | None) -> None:
+    def present(self, client: presence.Client, before: presence.Client | None) -> None:
         """It has arrived, or its addresses have changed."""
         if before is not None:
             self.absent(before)
@@ -113,7 +111,7 @@ class Dns64Service(DnsListener[Dns64], Role, Watcher):
         else:
             self._excluded.difference_update(_texts(client))
 
-    def absent(self, client: Client) -> None:
+    def absent(self, client: presence.Client) -> None:
         """It has gone; an address that another client has by now stays as that one's."""
         for address, text in zip(client.addresses, _texts(client), strict=True):
             if self._connected.owner(address) in (None, client.identity):
@@ -209,11 +207,11 @@ class Dns64Service(DnsListener[Dns64], Role, Watcher):
         if key in self._blocked or len(self._blocked) < MAX_BLOCKED_CLIENTS:
             self._blocked[key] += 1
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """For ``manageout status``."""
         machine, cache = self.machine, self.machine.cache
         silent = machine.silent(machine.config.servers, time.monotonic())
-        shown: dict[str, Json] = {
+        shown: dict[str, rows.Json] = {
             "address": str(self._address),
             "servers": [f"{each} (silent)" if each in silent else each for each in machine.config.servers],
             "prefixes": [str(prefix) for prefix in machine.config.prefixes.all],
@@ -251,7 +249,7 @@ class Dns64Service(DnsListener[Dns64], Role, Watcher):
         yield Metric("dns64_blocked", named)
 
 
-def _texts(client: Client) -> list[str]:
+def _texts(client: presence.Client) -> list[str]:
     return [str(IPv6Address(address)) for address in client.addresses]
 
 

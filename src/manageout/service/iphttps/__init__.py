@@ -1,6 +1,6 @@
 """IP-HTTPS's drivers.
 
 Gateway: ``listeners`` (or ``balancers``) -> ``acceptor`` (handshakes in a thread, ``trust`` judges) ->
-``connection`` -> ``server`` (the role, the TUN device). Client: ``dial`` -> ``client`` -> ``settings`` on the
-device; ``connect`` is the process. A refusal has a name (``refusals``) before it has a line.
+``connection`` -> ``server`` (the role, the TUN devices). Client: ``dial`` -> ``client``, which sets up its device;
+``connect`` is the process. A refusal has a name (``refusals``) before it has a line.
 """

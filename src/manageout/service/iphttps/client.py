@@ -15,25 +15,26 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Interface, IPv6Network
+from typing import Literal, cast
 
 from manageout.errors import ConnectError, ManageoutError, PkiError
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.host.link_names import NamesSeen
+from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
 from manageout.protocol.iphttps import values as iphttps
 from manageout.protocol.iphttps.client import IpHttpsClient
 from manageout.protocol.iphttps.uplink import MOVES_AT_ONCE, MOVES_PER_SECOND, Reaction
 from manageout.protocol.iphttps.values import SERVER, TUN, ClientConfig, ConnectFault
 from manageout.service.iphttps.dial import Dialer, GatewayUrl, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
-from manageout.service.iphttps.settings import ClientSettings
 from manageout.service.iphttps.uplink import UplinkWatch
-from manageout.service.process.loops import Timer
-from manageout.service.process.role import Role
-from manageout.service.process.rows import DropRow, RoleStatus
+from manageout.service.process import loops, role, rows
 from manageout.service.tls import contexts as tls
 from manageout.service.tls.stream import PLAIN, TlsStream
+from manageout.wire.nd import INFINITE
 
 TUN_BATCH = 128
 SEND_BUFFER = 1 << 20
@@ -50,6 +51,53 @@ _TCP_OPTIONS = (
 log = logging.getLogger(__name__)
 
 
+class ClientSettings:
+    """What is put on one device, as the machine says. ``addresses`` and ``routes`` are what it has now, for lists."""
+
+    def __init__(self, netlink: Netlink, device: str) -> None:
+        self._netlink = netlink
+        self._device = device
+        self.addresses: dict[str, None] = {}
+        self.routes: dict[str, None] = {}
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is an address with which the intranet can be reached."""
+        return bool(self.own_address())
+
+    def own_address(self) -> str:
+        """An address with which the intranet can be reached, or nothing."""
+        return next((address for address in self.addresses if not address.startswith("fe80:")), "")
+
+    def apply(self, event: iphttps.AddressAdded | AddressRemoved | iphttps.RouteAdded | RouteRemoved) -> None:
+        """Raises :class:`KernelError`."""
+        netlink, device = self._netlink, self._device
+        match event:
+            case iphttps.AddressAdded():
+                address = IPv6Interface((event.address, 64))
+                # Duplicate Address Detection is the machine's: the kernel's would wait for nothing.
+                lifetimes = {"valid": _life(event.valid), "preferred": _life(event.preferred)}
+                netlink.add_address(device, address, prefix_route=False, **lifetimes)
+                self.addresses[str(address.ip)] = None
+            case AddressRemoved():
+                address = IPv6Interface((event.address, 64))
+                netlink.delete_address(device, address)
+                self.addresses.pop(str(address.ip), None)
+            case iphttps.RouteAdded():
+                prefix = IPv6Network((event.prefix, event.length))
+                preference = cast(Literal["low", "medium", "high"], event.preference.name.lower())
+                netlink.replace_route(prefix, device, preference=preference)
+                self.routes[str(prefix)] = None
+            case RouteRemoved():
+                prefix = IPv6Network((event.prefix, event.length))
+                netlink.delete_route(prefix, device)
+                self.routes.pop(str(prefix), None)
+
+
+def _life(lifetime: int) -> int | None:
+    return None if lifetime >= INFINITE else lifetime
+
+
 @dataclass(frozen=True)
 class ClientOptions:
     """What the command line says, as values."""
@@ -64,7 +112,7 @@ class ClientOptions:
     """Try again as the specification says, not as we do."""
 
 
-class IpHttpsClientService(Role):
+class IpHttpsClientService(role.Role):
     """Runs until cancelled. Raises :class:`ManageoutError` when it cannot go on."""
 
     name = "iphttps-client"
@@ -95,7 +143,7 @@ class IpHttpsClientService(Role):
         self._stream: TlsStream | None = None
         self._writing = False
         self._plain = memoryview(bytearray(PLAIN))
-        self._timer = Timer(self._on_timer)
+        self._timer = loops.Timer(self._on_timer)
         self._dial: asyncio.Task[None] | None = None
         """The attempt that waits or goes on."""
         self._framing, self._trouble, self._remedy, self._since = "", "", "", 0.0
@@ -314,7 +362,7 @@ class IpHttpsClientService(Role):
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """Short and flat."""
         machine, up = self.machine, bool(self._framing)
         return {
@@ -335,7 +383,7 @@ class IpHttpsClientService(Role):
     def _why_down(self) -> dict[str, str]:
         return {"trouble": self._trouble} | ({"remedy": self._remedy} if self._remedy else {})
 
-    def drops(self) -> list[DropRow]:
+    def drops(self) -> list[rows.DropRow]:
         """Both directions together."""
         totals = self.drop_totals().items()
         return [{"reason": reason, "source": "", "count": count, "last": None} for reason, count in totals]

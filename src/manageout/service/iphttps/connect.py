@@ -17,10 +17,7 @@ from manageout.service.iphttps import interface_id
 from manageout.service.iphttps.client import ClientOptions, IpHttpsClientService
 from manageout.service.iphttps.dial import GatewayUrl, Proxy
 from manageout.service.iphttps.interface_id import InterfaceId
-from manageout.service.process.frame import serve
-from manageout.service.process.logs import set_up_logging
-from manageout.service.process.loops import run_loop
-from manageout.service.process.rows import About
+from manageout.service.process import frame, logs, loops, rows
 from manageout.service.process.runtime import RuntimeDir
 from manageout.service.resolver.location import LocationUrl
 from manageout.service.resolver.name_policy import NameOptions, NamePolicyService, Way
@@ -61,7 +58,7 @@ class ConnectOptions:
 
 def run(options: ConnectOptions, log_level: str) -> None:
     """Connect, and stay connected until SIGINT or SIGTERM. Raises :class:`ManageoutError`."""
-    set_up_logging(log_level)
+    logs.set_up_logging(log_level)
     client, wishes = _client_options(options), _name_options(options)
     privileges.require(privileges.Capability.NET_ADMIN, "make a tunnel device")
     with (
@@ -85,8 +82,8 @@ def run(options: ConnectOptions, log_level: str) -> None:
         )
         names.prepare()
         roles = {role.name: role for role in (service, names, lease)}
-        about: About = {"what": "connect", "url": options.url}
-        run_loop(serve(roles, runtime, netlink, lambda: about, kept=KEPT))
+        about: rows.About = {"what": "connect", "url": options.url}
+        loops.run_loop(frame.serve(roles, runtime, netlink, lambda: about, kept=KEPT))
 
 
 def _client_options(options: ConnectOptions) -> ClientOptions:

@@ -33,11 +33,9 @@ from manageout.service.iphttps.listeners import Inherited
 from manageout.service.iphttps.stock_device import StockDevice
 from manageout.service.iphttps.trust import Refusal, Trust
 from manageout.service.leases.keeper import LeaseKeeper
+from manageout.service.process import loops, role, rows
 from manageout.service.process.finding import Finding
-from manageout.service.process.loops import Timer
 from manageout.service.process.metrics import Metric
-from manageout.service.process.role import Role
-from manageout.service.process.rows import ClientRow, DropRow, RoleStatus
 from manageout.service.tls.stream import PLAIN
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site, needed
@@ -80,7 +78,7 @@ def settings(site: Site, plan: Plan, *, vnet_hdr: bool) -> iphttps.ServerConfig:
     )
 
 
-class IpHttpsServerService(Role):
+class IpHttpsServerService(role.Role):
     """The role. Built before :meth:`run`, so that faults of files and ports are known at once."""
 
     name = "iphttps"
@@ -99,7 +97,7 @@ class IpHttpsServerService(Role):
         self.ready = asyncio.Event()
         self._connections: dict[int, Connection] = {}
         self._plain = memoryview(bytearray(PLAIN))
-        self._timer = Timer(self._on_timer)
+        self._timer = loops.Timer(self._on_timer)
         self._rechecked = time.monotonic()
         self._unread = ""
         self._told: set[str] = set()
@@ -345,7 +343,7 @@ class IpHttpsServerService(Role):
 
     # --- What others may know ---------------------------------------------------------------------------
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """For ``manageout status``."""
         return {
             "ready": self.ready.is_set(),
@@ -359,11 +357,11 @@ class IpHttpsServerService(Role):
             },
         }
 
-    def clients(self) -> Iterator[ClientRow]:
+    def clients(self) -> Iterator[rows.ClientRow]:
         """For ``manageout clients``."""
         return report.clients(self.machine.clients())
 
-    def drops(self) -> list[DropRow]:
+    def drops(self) -> list[rows.DropRow]:
         """For ``manageout drops``: packets by client, and refused connections by source."""
         return report.packet_drops(self.machine.drops()) + report.refusals(self.acceptor.refused)
 

@@ -28,12 +28,10 @@ from manageout.service.leases import report
 from manageout.service.leases.allotment import Allotment, Batch, Periods
 from manageout.service.leases.commit_queue import CommitQueue
 from manageout.service.leases.conflict_detection import ConflictDetection
-from manageout.service.process.clock import SteadyClock
+from manageout.service.process import clock, role, rows
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.presence import Client, Presence
-from manageout.service.process.role import Role
-from manageout.service.process.rows import LeasePeriod, LeaseRow, RoleStatus
 from manageout.service.state.leases import DAY, LeaseStore, stored_periods
 from manageout.service.translate.ipv4_side import ipv4_side, proxy_device
 from manageout.site.plan import Plan
@@ -49,7 +47,7 @@ LOOK = 30.0
 log = logging.getLogger(__name__)
 
 
-class LeaseKeeper(Role):
+class LeaseKeeper(role.Role):
     """The role. Raises :class:`ManageoutError` when the leases cannot be stored."""
 
     name = "leases"
@@ -62,7 +60,7 @@ class LeaseKeeper(Role):
         self.connected = Presence() if clients is None else clients
         self.connected.watch(self.conflicts)
         self.ready = asyncio.Event()
-        self._clock = SteadyClock()
+        self._clock = clock.SteadyClock()
         self._wary = False
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -300,16 +298,16 @@ class LeaseKeeper(Role):
         """Something that happened is not yet stored and told."""
         return self._scheduled or self.allotment.dirty > 0 or (self._writer is not None and self._writer.busy)
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """For ``manageout status``."""
         return report.status(self._plan.leases, self.allotment)
 
-    def leases(self) -> Iterator[LeaseRow]:
+    def leases(self) -> Iterator[rows.LeaseRow]:
         """For ``manageout leases``. Raises :class:`ManageoutError` without translation."""
         self._stored()
         return report.rows(self.allotment, self.connected)
 
-    def audit(self) -> Iterator[LeasePeriod]:
+    def audit(self) -> Iterator[rows.LeasePeriod]:
         """For ``manageout leases --audit``: the latest entries. Raises :class:`ManageoutError` likewise."""
         return stored_periods(self._stored().path.parent, AUDIT_SHOWN)
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manageout.errors import ManageoutError
+from manageout.protocol.names.claims import plain
 from manageout.protocol.names.registrar import Names, Outcome, Problem, StoredEntry, Task
-from manageout.service.names.own_names import own_names
+from manageout.service.process import loops, presence, role, rows
 from manageout.service.process.finding import Finding, finding, texts
-from manageout.service.process.loops import woken
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client, Presence, Watcher
-from manageout.service.process.role import Role
-from manageout.service.process.rows import RoleStatus
 from manageout.service.state.names import NamesStore
+from manageout.service.tls.certificates import load_certificate, names_of
 from manageout.site.plan import Plan
 from manageout.site.tables.names import NamesTable
 from manageout.site.tables.site import Site, needed
+from manageout.wire.host_port import host_of
 from manageout.words import listed
 
 if TYPE_CHECKING:
@@ -60,6 +61,33 @@ def machine_of(site: Site) -> Names:
     table = needed(site.names)
     zone = table.zone or site.site.domain
     return Names(zone, table.reverse, table.keep == "grace", reserved=own_names(site))
+
+
+def own_names(site: Site) -> frozenset[str]:
+    """Names of the site's own machines, as far as its file tells: no client gets one, also while nobody has it.
+
+    Whole names, or first labels where the file has only those.
+    """
+    return frozenset(plain(name) for name in _own_names(site) if name)
+
+
+def _own_names(site: Site) -> Iterator[str]:
+    if site.names is not None:
+        yield from site.names.reserved
+    if site.dns64 is not None:
+        yield from site.dns64.blocked
+    if site.isatap is not None:
+        yield site.isatap.name
+    if site.rollout is not None:
+        yield site.rollout.gateway_name
+        for url in (site.rollout.location_url, *(text.partition(":")[2] for text in site.rollout.resources)):
+            yield host_of(url) if "//" in url else url
+    for manager in site.policy.managers:  # whoever has the name has its permissions
+        yield from (source for source in manager.source if isinstance(source, str))
+    yield socket.gethostname().partition(".")[0]
+    if site.gateway is not None:
+        with contextlib.suppress(ManageoutError):
+            yield from names_of(load_certificate(site.gateway.certificate))
 
 
 def updater_of(site: Site, plan: Plan) -> Updater:
@@ -102,12 +130,12 @@ def _result(
     return done.result()
 
 
-class NamesService(Role, Watcher):
+class NamesService(role.Role, presence.Watcher):
     """The role; a watcher of clients."""
 
     name = "names"
 
-    def __init__(self, site: Site, plan: Plan, state_dir: Path, clients: Presence) -> None:
+    def __init__(self, site: Site, plan: Plan, state_dir: Path, clients: presence.Presence) -> None:
         """A key or keytab that cannot be used is a finding, tried again with each update: tunnels do without names.
 
         Raises :class:`ManageoutError` when the store cannot be used.
@@ -134,19 +162,19 @@ class NamesService(Role, Watcher):
 
     # --- Watcher ----------------------------------------------------------------------------------------
 
-    def present(self, client: Client, before: Client | None = None) -> None:
+    def present(self, client: presence.Client, before: presence.Client | None = None) -> None:
         """Register it."""
         self.machine.present(client.identity, client.address, self._lease(client), time.monotonic())
         self._wake.set()
 
-    def absent(self, client: Client) -> None:
+    def absent(self, client: presence.Client) -> None:
         """Remove its records, or wait for the end of its grace."""
         self.machine.absent(client.identity, time.monotonic())
         if client.lease is None:  # there is no grace that could end
             self.machine.released(client.identity, time.monotonic())
         self._wake.set()
 
-    def _lease(self, client: Client) -> bytes | None:
+    def _lease(self, client: presence.Client) -> bytes | None:
         """For the A record: none with masquerade, where nobody reaches the lease."""
         translation = self._site.translation
         return None if translation is not None and translation.masquerade else client.lease
@@ -189,7 +217,7 @@ class NamesService(Role, Watcher):
         timeout = None if due is None else max(0.0, due - time.monotonic())
         if self._unstored:
             timeout = RETRY if timeout is None else min(timeout, RETRY)
-        await woken(self._wake, timeout)
+        await loops.woken(self._wake, timeout)
         await asyncio.sleep(BATCH)
         self._wake.clear()
 
@@ -284,7 +312,7 @@ class NamesService(Role, Watcher):
 
     # --- What others may know ---------------------------------------------------------------------------
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """For ``manageout status``."""
         table = self._site.names
         return {

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 
 from manageout.errors import ManageoutError
 from manageout.service.names.router_dns import addresses_of, complete
+from manageout.service.process import loops, role, rows
 from manageout.service.process.finding import Finding, finding
-from manageout.service.process.loops import woken
 from manageout.service.process.metrics import Metric
-from manageout.service.process.role import Role
-from manageout.service.process.rows import RoleStatus
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -31,7 +29,7 @@ RETRY = 60.0
 log = logging.getLogger(__name__)
 
 
-class RouterRecordWatch(Role):
+class RouterRecordWatch(role.Role):
     """The role, where the file has ``[isatap]`` with a name, and ``[names]``."""
 
     name = "router-name"
@@ -58,7 +56,7 @@ class RouterRecordWatch(Role):
                     log.warning("%s", wrong)
                 self._fault, wait = wrong, RETRY if wrong else LOOK_AGAIN
             self._wake.clear()
-            await woken(self._wake, wait)
+            await loops.woken(self._wake, wait)
 
     def reload(self, site: Site, plan: Plan) -> None:
         """Another name, perhaps; looks at once."""
@@ -94,7 +92,7 @@ class RouterRecordWatch(Role):
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """For ``manageout status``."""
         return {"published_by_us": self._published and not self._fault}
 

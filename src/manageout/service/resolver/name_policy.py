@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -28,15 +27,13 @@ from manageout.linux.netlink.events import AddressMonitor
 from manageout.protocol.host import pref64
 from manageout.protocol.host.link_names import NamesSeen
 from manageout.protocol.host.name_policy import Rules, reverse_zone
+from manageout.service.process import loops, role, rows
 from manageout.service.process.finding import Finding, finding
-from manageout.service.process.loops import heard, woken
-from manageout.service.process.role import Role
-from manageout.service.process.rows import Json, Nat64Row, RoleStatus
 from manageout.service.resolver import resolv_conf, resolved
 from manageout.service.resolver.location import Location, LocationUrl, watch
 from manageout.service.resolver.resolv_conf import Guard, ResolvConf
 from manageout.service.resolver.resolved import Resolved
-from manageout.service.resolver.stub import ADDRESSES, DnsStubService, exchange
+from manageout.service.resolver.stub import ADDRESSES, DnsStubService, ask
 from manageout.service.tls import contexts as tls
 
 Way = Literal["auto", "resolved", "stub", "off"]
@@ -77,7 +74,7 @@ class Wanted:
     exempt: tuple[str, ...] = ()
 
 
-class NamePolicyService(Role):
+class NamePolicyService(role.Role):
     """Runs until cancelled, then leaves the resolver as it was. Shown as the role ``name-policy``."""
 
     name = "name-policy"
@@ -143,7 +140,7 @@ class NamePolicyService(Role):
         self._changed.set()
         self.ready.set()
         try:
-            with heard(AddressMonitor(), self._on_network_change):
+            with loops.heard(AddressMonitor(), self._on_network_change):
                 async with asyncio.TaskGroup() as self._group:
                     self._group.create_task(self._settle(), name="settle")
                     self._group.create_task(self._discover(), name="nat64 prefix")
@@ -202,7 +199,7 @@ class NamePolicyService(Role):
     async def _settle(self) -> None:
         known: tuple[str, ...] = ()
         while True:
-            await woken(self._changed, RETRY if self._fault else None)
+            await loops.woken(self._changed, RETRY if self._fault else None)
             self._changed.clear()
             wanted = self._wanted()
             servers = self.site_servers()
@@ -320,37 +317,30 @@ class NamePolicyService(Role):
         while True:
             wait = self.discovery.ask_at - time.monotonic()
             if wait > 0 or self.discovery.advertised:
-                await woken(self._asked, max(1.0, min(wait, pref64.MAX_TTL)))
+                await loops.woken(self._asked, max(1.0, min(wait, pref64.MAX_TTL)))
                 self._asked.clear()
                 continue
             before = self.discovery.prefixes
-            self.discovery.note(await self._ask(), time.monotonic())
+            servers = self.site_servers()
+            found = await ask(servers, self._device, pref64.query, pref64.read, pref64.ANSWER_TIMEOUT)
+            self.discovery.note(found, time.monotonic())
             if self.discovery.prefixes != before:
                 self._changed.set()
 
-    async def _ask(self) -> pref64.Answer | None:
-        for server in self.site_servers():
-            asked = pref64.query(secrets.randbelow(0x10000))
-            message = await exchange(server, self._device, asked, pref64.ANSWER_TIMEOUT)
-            answer = pref64.read(message, asked) if message else None
-            if answer is not None:
-                return answer
-        return None
-
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def nat64(self) -> Nat64Row:
+    def nat64(self) -> rows.Nat64Row:
         """For ``manageout address nat64``: the prefixes in use and where they come from."""
         return {
             "prefixes": [str(prefix) for prefix in self.discovery.prefixes],
             "from": self.discovery.origin,
         }
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """Short and flat."""
         applied, counts = self._applied, self.stub.machine.counts
         state = "off" if applied.reason else "on"
-        shown: dict[str, Json] = {"policy": "failed" if self._fault else state}
+        shown: dict[str, rows.Json] = {"policy": "failed" if self._fault else state}
         shown["reason"] = self._fault or applied.reason or self._why_on()
         if self._options.location is not None and self._location is not None:
             where = "inside" if self._location.inside else "outside"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Sequence
 
 from manageout.protocol.dns import lease_name
+from manageout.service.process import role, rows
 from manageout.service.process.finding import Finding, finding
-from manageout.service.process.role import Role
-from manageout.service.process.rows import RoleStatus
-from manageout.service.resolver.stub import exchange
+from manageout.service.resolver.stub import ask
 
 FIRST, EVERY = 1.0, 30.0
 """Seconds between two questions: at first, doubling until there is an answer, and then."""
@@ -20,7 +18,7 @@ PATIENCE = 2.0
 log = logging.getLogger(__name__)
 
 
-class OwnLease(Role):
+class OwnLease(role.Role):
     """Asks the site's DNS again and again, from the address ``source()``; "" while there is nothing to ask with."""
 
     name = "lease"
@@ -47,12 +45,8 @@ class OwnLease(Role):
             await asyncio.sleep(wait)
 
     async def _ask(self, servers: Sequence[str]) -> str | None:
-        for server in servers:
-            asked = lease_name.question(secrets.randbelow(0x10000))
-            message = await exchange(server, self._device, asked, PATIENCE, self._source())
-            if message is not None:
-                return lease_name.read(message, asked)
-        return None
+        source, question, read = self._source(), lease_name.question, lease_name.read
+        return await ask(servers, self._device, question, read, PATIENCE, source)
 
     def _note(self, known: str | None) -> None:
         self.known = known
@@ -63,7 +57,7 @@ class OwnLease(Role):
 
     # --- What is shown ----------------------------------------------------------------------------------
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """Short and flat."""
         return {"ipv4": self.known or "not told by the gateway"}
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from manageout.errors import ManageoutError
 from manageout.protocol.dns.stub import DnsStub
@@ -24,6 +26,8 @@ MAX_CONNECTIONS = 32
 LARGEST = 65535
 """Bytes of a message: the clients say how many they take over UDP."""
 _BATCH = 64
+
+_Answer = TypeVar("_Answer")
 
 
 class DnsStubService(DnsListener[DnsStub]):
@@ -100,3 +104,21 @@ async def exchange(
                 return await loop.sock_recv(sock, LARGEST)
     except (OSError, TimeoutError):
         return None
+
+
+async def ask(
+    servers: Iterable[str],
+    device: str,
+    question: Callable[[int], bytes],
+    read: Callable[[bytes, bytes], _Answer | None],
+    patience: float,
+    source: str = "",
+) -> _Answer | None:
+    """What ``read`` makes of the answer to ``question`` of the first server that gives one; the rest as above."""
+    for server in servers:
+        asked = question(secrets.randbelow(0x10000))
+        message = await exchange(server, device, asked, patience, source)
+        answer = read(message, asked) if message is not None else None
+        if answer is not None:
+            return answer
+    return None

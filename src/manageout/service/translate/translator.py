@@ -19,13 +19,9 @@ from manageout.protocol.offload.cut import MTU
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.rules import Translator
 from manageout.protocol.translate.whole import DIFFERENCE
-from manageout.service.process.fast_path import RoleFastPath
+from manageout.service.process import fast_path, loops, presence, role, rows
 from manageout.service.process.finding import Finding
-from manageout.service.process.loops import heard
 from manageout.service.process.metrics import Metric
-from manageout.service.process.presence import Client, Watcher
-from manageout.service.process.role import Role
-from manageout.service.process.rows import DropRow, Json, Nat64Row, RoleStatus
 from manageout.service.translate.io import TranslatorIo
 from manageout.service.translate.ipv4_side import Ipv4Side, ipv4_side, proxy_device
 from manageout.service.translate.lease_arp import LeaseArp
@@ -43,7 +39,7 @@ SETTLE = 0.3
 log = logging.getLogger(__name__)
 
 
-class TranslatorService(Role, Watcher):
+class TranslatorService(role.Role, presence.Watcher):
     """Serves ``tun`` until cancelled. Raises :class:`ManageoutError` when it cannot start."""
 
     name = "translation"
@@ -60,7 +56,7 @@ class TranslatorService(Role, Watcher):
         self._arp = LeaseArp(proxy_device(self._side, site, plan))
         self._explicit: set[bytes] = set()
         self._setup = self._fast_path_setup()
-        self._fast = RoleFastPath("the translator", self._io.drops, self._load_fast_path)
+        self._fast = fast_path.RoleFastPath("the translator", self._io.drops, self._load_fast_path)
 
     # --- Life -------------------------------------------------------------------------------------------
 
@@ -122,7 +118,7 @@ class TranslatorService(Role, Watcher):
                 changed.set()
 
         changed.set()  # something may have happened since this role was made
-        with heard(AddressMonitor(), note):
+        with loops.heard(AddressMonitor(), note):
             while True:
                 await changed.wait()
                 await asyncio.sleep(SETTLE)
@@ -149,7 +145,7 @@ class TranslatorService(Role, Watcher):
 
     # --- Watcher ----------------------------------------------------------------------------------------
 
-    def present(self, client: Client, before: Client | None) -> None:
+    def present(self, client: presence.Client, before: presence.Client | None) -> None:
         """Translate for ``client`` from now on."""
         if before is not None and (before.address, before.lease) != (client.address, client.lease):
             self._forget(before)
@@ -166,7 +162,7 @@ class TranslatorService(Role, Watcher):
             log.warning("the fast path has no room for %s", client.identity)
         self._arp.hold(client.lease)
 
-    def absent(self, client: Client) -> None:
+    def absent(self, client: presence.Client) -> None:
         """Nobody is there, but the lease is nobody else's: callers are told so."""
         self._forget(client)
 
@@ -176,7 +172,7 @@ class TranslatorService(Role, Watcher):
         if held is not None:
             self._arp.drop(held)
 
-    def _forget(self, client: Client) -> None:
+    def _forget(self, client: presence.Client) -> None:
         if client.lease is not None and self._translator.mappings.leases.get(client.address) == client.lease:
             self._translator.mappings.clear_lease(client.address)
             if self._fast.programs is not None:
@@ -203,10 +199,10 @@ class TranslatorService(Role, Watcher):
 
     # --- Report -----------------------------------------------------------------------------------------
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """For ``manageout status``."""
         mappings = self._translator.mappings
-        shown: dict[str, Json] = {
+        shown: dict[str, rows.Json] = {
             "fast_path": self._fast.status(),
             "prefix": str(mappings.pref64),
             "pool": str(mappings.pool) if mappings.pool else "",
@@ -216,7 +212,7 @@ class TranslatorService(Role, Watcher):
             shown["arp"] = f"{self._arp.dev}, {counted(len(self._arp), 'address', 'addresses')}"
         return shown
 
-    def drops(self) -> list[DropRow]:
+    def drops(self) -> list[rows.DropRow]:
         """Rows of reason, source, count, last."""
         return self._fast.drops()
 
@@ -224,7 +220,7 @@ class TranslatorService(Role, Watcher):
         """Count by reason."""
         return self._fast.drop_totals()
 
-    def nat64(self) -> Nat64Row:
+    def nat64(self) -> rows.Nat64Row:
         """For ``manageout address nat64``."""
         return {"prefixes": [str(self._plan.nat64)], "from": "the site file"}
 

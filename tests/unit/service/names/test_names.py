@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from manageout.service.names.own_names import own_names
+from manageout.service.names.names import own_names
 from manageout.service.tls.pki import Authority
 from manageout.site.tables.site import parse
 
