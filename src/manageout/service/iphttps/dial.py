@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -23,8 +22,6 @@ PASSING = (500, 502, 503, 504)
 HANDSHAKE_LIMIT = 30.0
 """Seconds for the whole TLS handshake, however it drips."""
 EXAMPLES = {"https": "https://gateway.example.com/IPHTTPS", "http": "http://proxy.example.com:8080"}
-
-_Wait = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -131,11 +128,14 @@ async def _through(proxy: Proxy, gateway: GatewayUrl, sock: socket.socket, patie
 
 
 async def _handshake(stream: TlsStream, gateway: GatewayUrl, patience: float) -> None:
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(stream, readable.set)
     try:
-        async with asyncio.timeout(HANDSHAKE_LIMIT), _readable(stream.sock) as wait:
+        async with asyncio.timeout(HANDSHAKE_LIMIT):
             while not stream.handshake():
                 async with asyncio.timeout(patience):
-                    await wait()
+                    await readable.wait()
+                readable.clear()
     except TimeoutError:
         raise ConnectError(f"gateway {gateway.host}: no TLS answer", "", ConnectFault.TIMED_OUT) from None
     except ssl.SSLCertVerificationError as error:
@@ -148,21 +148,8 @@ async def _handshake(stream: TlsStream, gateway: GatewayUrl, patience: float) ->
     except (OSError, EOFError) as error:
         words = getattr(error, "strerror", None) or "the connection ended in the TLS handshake"
         raise ConnectError(f"gateway {gateway.host}: {words}", "", ConnectFault.TLS) from None
-
-
-@contextlib.asynccontextmanager
-async def _readable(sock: socket.socket) -> AsyncIterator[_Wait]:
-    loop, event = asyncio.get_running_loop(), asyncio.Event()
-
-    async def wait() -> None:
-        await event.wait()
-        event.clear()
-
-    loop.add_reader(sock, event.set)
-    try:
-        yield wait
     finally:
-        loop.remove_reader(sock)
+        loop.remove_reader(stream)
 
 
 def _split(url: str, scheme: str, default_port: int) -> tuple[str, int, SplitResult]:

@@ -66,14 +66,13 @@ class Trust:
         """
         self._gateway = gateway
         self._files = self._fingerprint()
-        with_clients = gateway.authentication == "certificates"
-        client_ca = gateway.client_ca if with_clients else None
-        client_crl = gateway.client_crl if with_clients else None
+        self.required = gateway.authentication == "certificates"
+        client_ca = self._client_ca = gateway.client_ca if self.required else None
+        client_crl = gateway.client_crl if self.required else None
         self.context = self._context()
         self.authorities = certificates.load_certificates(client_ca) if client_ca else []
         self._fingerprints = frozenset(one.fingerprint(hashes.SHA256()) for one in self.authorities)
         self._issuers = _issuers(self.authorities)
-        self.required = with_clients
         self._common_name = gateway.common_name
         self._allow = tuple(pattern.lower() for pattern in gateway.allow)
         self._lists_read = client_crl, tls.fingerprint(client_crl)
@@ -105,9 +104,7 @@ class Trust:
                 log.warning("%s; TLS sessions stay in memory (%s)", error.message, error.hint)
 
     def _context(self) -> ssl.SSLContext:
-        gateway = self._gateway
-        client_ca = gateway.client_ca if gateway.authentication == "certificates" else None
-        return tls.server_context(gateway.certificate, gateway.key, client_ca)
+        return tls.server_context(self._gateway.certificate, self._gateway.key, self._client_ca)
 
     def lets_in_all_of(self, old: Trust) -> bool:
         """Whether every authority of ``old`` still counts; if not, everybody has to show a certificate again."""

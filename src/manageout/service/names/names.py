@@ -121,15 +121,6 @@ def signer_of(table: NamesTable) -> Signer | None:
     return None
 
 
-def _result(
-    task: Task, done: asyncio.Future[tuple[Outcome, Problem | None]]
-) -> tuple[Outcome, Problem | None]:
-    if (error := done.exception()) is not None:
-        log.error("update of %s failed inside", task.name, exc_info=error)
-        return Outcome.FAILED, Problem("DNS-FAILED", f"{task.name}: internal error: {error}")
-    return done.result()
-
-
 class NamesService(role.Role, presence.Watcher):
     """The role; a watcher of clients."""
 
@@ -254,7 +245,12 @@ class NamesService(role.Role, presence.Watcher):
         self._running.discard(done)
         if done.cancelled():
             return
-        outcome, problem = _result(task, done)
+        if (error := done.exception()) is not None:
+            log.error("update of %s failed inside", task.name, exc_info=error)
+            outcome: Outcome = Outcome.FAILED
+            problem: Problem | None = Problem("DNS-FAILED", f"{task.name}: internal error: {error}")
+        else:
+            outcome, problem = done.result()
         self._outcomes[outcome.value] += 1
         self._tell(task, outcome, problem)
         self.machine.finished(task, outcome, problem, time.monotonic())

@@ -22,7 +22,7 @@ UPLINKS = Path("/run/systemd/resolve/resolv.conf")
 
 def serves(servers: Sequence[str]) -> bool:
     """Whether the DNS servers of ``/etc/resolv.conf`` are systemd-resolved, and we can talk to it."""
-    return bool(servers) and all(server in STUBS for server in servers) and available()
+    return bool(servers) and set(servers) <= set(STUBS) and shutil.which("resolvectl") is not None
 
 
 def uplinks() -> list[str]:
@@ -31,11 +31,6 @@ def uplinks() -> list[str]:
         return servers_of(UPLINKS.read_text(errors="replace"))
     except OSError:
         return []
-
-
-def available() -> bool:
-    """Whether ``resolvectl`` is installed."""
-    return shutil.which("resolvectl") is not None
 
 
 class Resolved:

@@ -86,26 +86,6 @@ class DnsStubService(DnsListener[DnsStub]):
         return ":" not in self.address or source == self.address
 
 
-async def exchange(
-    server: str, device: str, message: bytes, patience: float, source: str = ""
-) -> bytes | None:
-    """One question over UDP through ``device`` (any, if empty), and the first message that comes back; or None.
-
-    ``source``: the address to ask from, if the kernel must not choose.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        with socket_to(server, device, tcp=False) as sock:
-            if source:
-                sock.bind((source, 0))
-            async with asyncio.timeout(patience):
-                await loop.sock_connect(sock, endpoint(server))
-                await loop.sock_sendall(sock, message)
-                return await loop.sock_recv(sock, LARGEST)
-    except (OSError, TimeoutError):
-        return None
-
-
 async def ask(
     servers: Iterable[str],
     device: str,
@@ -114,11 +94,24 @@ async def ask(
     patience: float,
     source: str = "",
 ) -> _Answer | None:
-    """What ``read`` makes of the answer to ``question`` of the first server that gives one; the rest as above."""
+    """What ``read`` makes of the answer to ``question`` (of an identifier) of the first server that gives one, or None.
+
+    Over UDP through ``device``, ``patience`` seconds each; ``source``: the address to ask from, if the kernel must not
+    choose.
+    """
+    loop = asyncio.get_running_loop()
     for server in servers:
         asked = question(secrets.randbelow(0x10000))
-        message = await exchange(server, device, asked, patience, source)
-        answer = read(message, asked) if message is not None else None
+        try:
+            with socket_to(server, device, tcp=False) as sock:
+                if source:
+                    sock.bind((source, 0))
+                async with asyncio.timeout(patience):
+                    await loop.sock_connect(sock, endpoint(server))
+                    await loop.sock_sendall(sock, asked)
+                    answer = read(await loop.sock_recv(sock, LARGEST), asked)
+        except (OSError, TimeoutError):
+            continue
         if answer is not None:
             return answer
     return None
