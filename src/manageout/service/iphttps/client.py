@@ -107,9 +107,8 @@ class ClientOptions:
     context: Callable[[], ssl.SSLContext]
     """Reads the certificate files: they may have been replaced since the last attempt."""
     interface_id: InterfaceId
-    own_framing: bool = True
-    stock_retry: bool = False
-    """Try again as the specification says, not as we do."""
+    stock: bool = False
+    """Packets and attempts as the specification says, not as we do."""
 
 
 class IpHttpsClientService(role.Role):
@@ -132,9 +131,9 @@ class IpHttpsClientService(role.Role):
         config = ClientConfig(
             options.gateway.host,
             options.gateway.path,
-            options.own_framing,
+            not options.stock,
             vnet_hdr=tun.vnet_hdr,
-            stock_retry=options.stock_retry,
+            stock_retry=options.stock,
         )
         self.machine = IpHttpsClient(config, options.interface_id, random.random)
         self._uplink = UplinkWatch(netlink, tun.name, self._on_verdict, self._on_network_change)
@@ -191,7 +190,7 @@ class IpHttpsClientService(role.Role):
         self._pump()
 
     def _connected(self, stream: TlsStream) -> None:
-        if not self._options.stock_retry:
+        if not self._options.stock:
             for option, value in _TCP_OPTIONS:
                 stream.sock.setsockopt(socket.IPPROTO_TCP, option, value)
         self._stream, self._remedy = stream, ""

@@ -95,8 +95,7 @@ def _client_options(options: ConnectOptions) -> ClientOptions:
         Proxy.parse(options.proxy) if options.proxy else None,
         context,
         InterfaceId(interface_id.secret_of(options.certificate), chosen),
-        own_framing=not options.stock,
-        stock_retry=options.stock,
+        options.stock,
     )
 
 

@@ -196,9 +196,8 @@ class ConflictDetection(Watcher):
         found = []
         if self.taken:
             found.append(finding("POOL-ADDRESS-TAKEN", device=self._device, addresses=_listed(self.taken)))
-        leases = {v4: each for v4, each in self.contested.items() if v4 in self._held}
-        leases = {v4: each for v4, each in leases.items() if each not in self.proxies}
-        if leases:
+        contested = {v4: who for v4, who in self.contested.items() if v4 in self._held}
+        if leases := {v4: who for v4, who in contested.items() if who not in self.proxies}:
             found.append(finding("LEASE-CONTESTED", device=self._device, addresses=_listed(leases)))
         for hardware, count in self.proxies.items():
             who = hardware.hex(":")

@@ -145,13 +145,8 @@ class Authority:
             entries = self.entries()
             key = certificates.new_key(rsa_key)
             certificate = self._sign(name, key, server, dns, days)
-            usage = "server" if server else "client"
-            entry = IssuedCertificate(
-                name,
-                f"{certificate.serial_number:x}",
-                usage,
-                certificates.iso(certificate.not_valid_after_utc),
-            )
+            usage, end = "server" if server else "client", certificates.iso(certificate.not_valid_after_utc)
+            entry = IssuedCertificate(name, f"{certificate.serial_number:x}", usage, end)
             # The index first: a certificate that exists can then always be revoked.
             self._store([*entries, entry])
             certificates.write_key(files.key, key)
@@ -169,12 +164,8 @@ class Authority:
             hit = [e for e in entries if e.name.lower() == name.lower() and e.state == "good"]
             if not hit:
                 known = any(e.name.lower() == name.lower() for e in entries)
-                raise PkiError(
-                    f"{name}: no certificate that could be revoked"
-                    if known
-                    else f"{name}: never issued here",
-                    f"see: manageout pki show --dir {self.directory}",
-                )
+                why = "no certificate that could be revoked" if known else "never issued here"
+                raise PkiError(f"{name}: {why}", f"see: manageout pki show --dir {self.directory}")
             revoked = certificates.iso(certificates.now())
             self._store([e._replace(revoked=revoked) if e in hit else e for e in entries])
             self.write_crl()
