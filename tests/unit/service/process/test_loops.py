@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from manageout.service.process.loops import LoopThread, Timer, heard, loop_factory
+from manageout.service.process.loops import LoopThread, Timer, heard, loop_factory, woken
 from tests.tools.waiting import until
 
 
@@ -136,3 +136,20 @@ def test_a_monitor_is_heard_until_the_end_and_closed() -> None:
     with theirs:
         asyncio.run(main())
     assert heard_of == [b"a change"]
+
+
+def test_who_waits_for_an_event_hears_whether_it_came_and_can_be_cancelled() -> None:
+    async def main() -> None:
+        event = asyncio.Event()
+        assert not await woken(event, 0.01)
+        event.set()
+        assert await woken(event, 0.01) and await woken(event, None)
+        event.clear()
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(woken(event, None))
+            await asyncio.sleep(0)
+            event.set()
+            waiting.cancel()
+        assert waiting.cancelled()
+
+    asyncio.run(main())
