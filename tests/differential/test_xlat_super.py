@@ -20,12 +20,12 @@ from manageout.wire.virtio import (
     HEADER,
     NEEDS_CSUM,
     VNET_HEADER,
-    VnetHdr,
 )
 from tests.differential.kernel import in_namespace
 from tests.differential.test_isatap import SEED
 from tests.differential.xlat_device import XlatDevice
 from tests.tools.packets.translation import HOSTS4, MTUS, TROUBLES4, mappings
+from tests.tools.packets.virtio import VnetHdr
 from tests.tools.this_kernel import linux
 
 pytestmark = pytest.mark.system

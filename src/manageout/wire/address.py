@@ -29,12 +29,7 @@ _LINUX_LOCAL_SCOPE = networks4("""
 
 # RFC 6052 2.2: where the four IPv4 octets lie, by prefix length; octet 8 ("u") is always left out.
 _RFC6052_OCTETS = {
-    32: (4, 5, 6, 7),
-    40: (5, 6, 7, 9),
-    48: (6, 7, 9, 10),
-    56: (7, 9, 10, 11),
-    64: (9, 10, 11, 12),
-    96: (12, 13, 14, 15),
+    length: tuple(at for at in range(length // 8, 16) if at != 8)[:4] for length in (32, 40, 48, 56, 64, 96)
 }
 
 
@@ -152,7 +147,7 @@ class TeredoAddress(NamedTuple):
 # --- RFC 6052 -------------------------------------------------------------------------------------------
 
 
-def rfc6052_octets(prefix: IPv6Network) -> tuple[int, int, int, int]:
+def rfc6052_octets(prefix: IPv6Network) -> tuple[int, ...]:
     octets = _RFC6052_OCTETS.get(prefix.prefixlen)
     if octets is None:
         raise AddressError(
@@ -278,14 +273,9 @@ def _explain_nat64(prefix: IPv6Network, v4: IPv4Address) -> list[tuple[str, str]
 
 
 def _scope(address: IPv4Address | IPv6Address) -> str:
-    if address.is_unspecified:
-        return "unspecified"
-    if address.is_loopback:
-        return "loopback"
-    if address.is_multicast:
-        return "multicast"
-    if address.is_link_local:
-        return "link-local"
+    for scope in ("unspecified", "loopback", "multicast", "link_local"):
+        if getattr(address, f"is_{scope}"):
+            return scope.replace("_", "-")
     if isinstance(address, IPv6Address) and address in IPv6Network("fc00::/7"):
         return "unique local"
     if isinstance(address, IPv4Address):

@@ -13,17 +13,8 @@ from typing import NamedTuple
 from manageout.errors import WireError
 
 HEADER = 12
-QR, OPCODE, AA, TC, RD, RA, AD, CD, RCODE = (
-    0x8000,
-    0x7800,
-    0x0400,
-    0x0200,
-    0x0100,
-    0x0080,
-    0x0020,
-    0x0010,
-    0x000F,
-)
+QR, OPCODE, AA, TC, RD = 0x8000, 0x7800, 0x0400, 0x0200, 0x0100
+RA, AD, CD, RCODE = 0x0080, 0x0020, 0x0010, 0x000F
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = range(6)
 BADVERS = 16
 A, NS, CNAME, SOA, PTR, AAAA, DNAME, OPT, DS, RRSIG = 1, 2, 5, 6, 12, 28, 39, 41, 43, 46

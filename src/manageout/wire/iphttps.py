@@ -17,6 +17,8 @@ from manageout.wire.virtio import VNET_HEADER
 
 MAX_HEAD = 8192
 """Bytes of one HTTP head, its blank line included."""
+MAX_SIZE_LINE = 256
+"""Bytes of the line that says how long a chunk is, chunk extensions included."""
 ENDLESS = 2**64 - 1
 """The Content-Length that means "without end" ([MS-IPHTTPS] 3.1.5.2)."""
 
@@ -158,47 +160,41 @@ class DeChunker:
         """The last chunk was seen: the other side has ended the stream."""
         self._buffer = bytearray()
         self._left = 0
-        """Bytes of the present chunk still to come, its final CRLF included."""
+        """Bytes of the present chunk still to come."""
+        self._before = b""
+        """What stands before the next size: the line end behind a chunk."""
 
     def feed(self, data: bytes | memoryview) -> bytes:
         """The content in ``data``. Raises :class:`WireError` for broken framing."""
-        if self.done:
-            return b""
-        self._buffer += data
-        content = bytearray()
-        position = 0
-        while not self.done and position < len(self._buffer):
+        content, buffer = bytearray(), self._buffer
+        if not self.done:
+            buffer += data
+        while buffer and not self.done:
             if self._left:
-                position += self._take(position, content)
+                stretch = buffer[: self._left]
+                content += stretch
+                self._left -= len(stretch)
+                del buffer[: len(stretch)]
                 continue
-            end = self._buffer.find(b"\r\n", position, position + 256)
+            start = len(self._before)
+            if not buffer.startswith(self._before[: len(buffer)]):
+                raise WireError("chunk does not end with a line end")
+            end = buffer.find(b"\r\n", start, start + MAX_SIZE_LINE)
             if end < 0:
-                if len(self._buffer) - position >= 256:
+                if len(buffer) - start >= MAX_SIZE_LINE:
                     raise WireError("chunk size line too long")
                 break
-            self._left = self._size(self._buffer[position:end])
+            self._left, self._before = _chunk_size(bytes(buffer[start:end])), b"\r\n"
             self.done = not self._left
-            position = end + 2
-        del self._buffer[:position]
+            del buffer[: end + 2]
         return bytes(content)
 
-    def _take(self, position: int, content: bytearray) -> int:
-        stretch = self._buffer[position : position + self._left]
-        text = max(0, self._left - 2)
-        content += stretch[:text]
-        ending = b"\r\n"[max(0, 2 - self._left) :]
-        if not ending.startswith(stretch[text:]):
-            raise WireError("chunk does not end with a line end")
-        self._left -= len(stretch)
-        return len(stretch)
 
-    @staticmethod
-    def _size(line: bytearray) -> int:
-        digits = bytes(line).partition(b";")[0].strip(b" \t")
-        if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", digits):
-            raise WireError(f"broken chunk size {bytes(line[:40])!r}")
-        size = int(digits, 16)
-        return size + 2 if size else 0
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip(b" \t")
+    if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", digits):
+        raise WireError(f"broken chunk size {line[:40]!r}")
+    return int(digits, 16)
 
 
 # --- Our own framing ------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
+from typing import NamedTuple
 
 from manageout.errors import WireError
 from manageout.wire import icmpv6, ipv6, numbers
@@ -51,16 +51,14 @@ class Preference(IntEnum):
     HIGH = 1
 
 
-@dataclass(frozen=True, slots=True)
-class LinkLayer:
+class LinkLayer(NamedTuple):
     """Source (type 1) or target (type 2) link-layer address, padding included."""
 
     type: int
     address: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixInformation:
+class PrefixInformation(NamedTuple):
     """Lifetimes in seconds, 0xffffffff for ever."""
 
     prefix: bytes
@@ -71,15 +69,13 @@ class PrefixInformation:
     preferred: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mtu:
+class Mtu(NamedTuple):
     """MTU of the link, bytes."""
 
     mtu: int
 
 
-@dataclass(frozen=True, slots=True)
-class RouteInformation:
+class RouteInformation(NamedTuple):
     """A more specific route through the sender; lifetime in seconds, 0 withdraws it."""
 
     prefix: bytes
@@ -88,24 +84,21 @@ class RouteInformation:
     lifetime: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rdnss:
+class Rdnss(NamedTuple):
     """DNS servers; lifetime in seconds, 0 withdraws them."""
 
     lifetime: int
     addresses: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Dnssl:
+class Dnssl(NamedTuple):
     """DNS search list; names without the last dot."""
 
     lifetime: int
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pref64:
+class Pref64(NamedTuple):
     """NAT64 prefix; lifetime in seconds, a multiple of 8 up to 65528."""
 
     prefix: bytes
@@ -113,8 +106,7 @@ class Pref64:
     lifetime: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownOption:
+class UnknownOption(NamedTuple):
     """An option we do not know, or must ignore; ``body`` is what follows the two bytes of type and length."""
 
     type: int
@@ -287,15 +279,13 @@ def _build_pref64(option: Pref64) -> bytes:
     return _PREF64.pack(scaled << 3 | _PREF64_LENGTHS.index(option.length), prefix)
 
 
-@dataclass(frozen=True, slots=True)
-class RouterSolicitation:
+class RouterSolicitation(NamedTuple):
     """Type 133."""
 
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RouterAdvertisement:
+class RouterAdvertisement(NamedTuple):
     """Type 134. ``router_lifetime`` in seconds; 0: not a default router. 0 elsewhere: unspecified."""
 
     hop_limit: int = 0
@@ -308,16 +298,14 @@ class RouterAdvertisement:
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NeighbourSolicitation:
+class NeighbourSolicitation(NamedTuple):
     """Type 135."""
 
     target: bytes
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NeighbourAdvertisement:
+class NeighbourAdvertisement(NamedTuple):
     """Type 136."""
 
     target: bytes

@@ -69,17 +69,12 @@ def parse(data: bytes | bytearray) -> Proxied | None:
         raise WireError(f"PROXY protocol for family and protocol {family:#04x}, not TCP")
     port = body.u16()
     body.skip(2)
-    _skip_extras(body)
+    while body.remaining:  # TLVs say nothing to us, but must be whole
+        body.skip(1)
+        body.skip(body.u16())
     if address.is_unspecified or address.is_multicast or not port:
         raise WireError(f"PROXY protocol for {address} port {port}")
     return Proxied(address, port)
-
-
-def _skip_extras(body: Cursor) -> None:
-    """TLVs say nothing to us, but must be whole."""
-    while body.remaining:
-        body.skip(1)
-        body.skip(body.u16())
 
 
 def begins(data: bytes) -> bool:

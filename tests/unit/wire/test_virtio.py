@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from manageout.wire.virtio import GSO_TCPV6, HEADER, NEEDS_CSUM, PLAIN, VNET_HEADER, VnetHdr
+from manageout.wire.virtio import GSO_TCPV6, HEADER, NEEDS_CSUM, PLAIN, VNET_HEADER
+from tests.tools.packets.virtio import VnetHdr
 
 
 def test_fields_are_in_the_hosts_byte_order() -> None:

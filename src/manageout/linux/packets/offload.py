@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from manageout.wire.ipv6 import HEADER_LENGTH
 from manageout.wire.numbers import ICMPV6, TCP, UDP
-from manageout.wire.virtio import GSO_TCPV6, NEEDS_CSUM, PLAIN, VnetHdr
+from manageout.wire.virtio import GSO_NONE, GSO_TCPV6, HEADER, NEEDS_CSUM, PLAIN
 
 _CHECKSUM_AT = {TCP: 16, UDP: 6, ICMPV6: 2}
 
@@ -29,10 +29,10 @@ def header_for(packet: bytes, mtu: int) -> tuple[bytes, bytes]:
     if len(packet) > mtu and kind == TCP:
         headers = HEADER_LENGTH + (packet[HEADER_LENGTH + 12] >> 4) * 4
         size = mtu - headers
-        header = VnetHdr(NEEDS_CSUM, GSO_TCPV6, headers, size, HEADER_LENGTH, offset)
-        return header.pack(), packet[:at] + partial + packet[at + 2 :]
+        header = HEADER.pack(NEEDS_CSUM, GSO_TCPV6, headers, size, HEADER_LENGTH, offset)
+        return header, packet[:at] + partial + packet[at + 2 :]
     if packet[at : at + 2] == partial:
-        return VnetHdr(NEEDS_CSUM, csum_start=HEADER_LENGTH, csum_offset=offset).pack(), packet
+        return HEADER.pack(NEEDS_CSUM, GSO_NONE, 0, 0, HEADER_LENGTH, offset), packet
     return PLAIN, packet
 
 

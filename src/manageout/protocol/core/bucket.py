@@ -17,6 +17,18 @@ class TokenBucket:
         self._left = max(0.0, self._left + burst - self._burst)
         self._rate, self._burst = rate, burst
 
+    def left(self, now: float) -> float:
+        """How much there is to take."""
+        return min(self._burst, self._left + max(0.0, now - self._at) * self._rate)
+
+    def full(self, now: float) -> bool:
+        """Whether nothing was taken, or long ago."""
+        return self.left(now) >= self._burst
+
+    def drain(self, now: float) -> None:
+        """Take 1, or what there is."""
+        self._left, self._at = max(0.0, self.left(now) - 1), now
+
     def take(self, now: float, cost: float = 1.0) -> bool:
         """Use ``cost`` if so much is left; a cost above ``burst`` is met by a full bucket. A clock may go back."""
         self._left = min(self._burst, self._left + max(0.0, now - self._at) * self._rate)

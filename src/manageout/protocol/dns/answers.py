@@ -23,6 +23,7 @@ import dns.rrset
 from manageout.errors import WireError
 from manageout.protocol.dns.prefixes import Prefixes, Reverse
 from manageout.wire import dns as wire
+from manageout.wire.address import rfc6052_embed
 
 OUR_SIZE = 1232
 """Bytes that we take over UDP, and say so (RFC 6891 6.2.5): no fragments on any path of an intranet."""
@@ -113,7 +114,7 @@ def well_known(query: wire.Query, prefixes: Prefixes, *, excluded: bool) -> byte
     if kind in (wire.A, wire.ANY):  # RFC 8482 4.1: one set of those that there are
         kind, values = wire.A, [v4.packed for v4 in known]
     elif kind == wire.AAAA and not excluded:
-        values = [prefixes.embed(each, v4).packed for each in prefixes.all for v4 in known]
+        values = [rfc6052_embed(each, v4).packed for each in prefixes.all for v4 in known]
     elif kind == wire.SOA:
         values = [_SOA]
     return local(query, values, kind, WELL_KNOWN_TTL, authority=b"" if values else soa)

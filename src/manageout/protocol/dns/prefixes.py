@@ -45,10 +45,6 @@ class Prefixes:
         ]
         self._known: dict[bytes, tuple[bytes, ...]] = {}
 
-    def embed(self, prefix: IPv6Network, v4: IPv4Address) -> IPv6Address:
-        """``v4`` in ``prefix``."""
-        return rfc6052_embed(prefix, v4)
-
     def excludes(self, address: bytes) -> bool:
         """Whether an AAAA record with ``address`` counts as absent."""
         value = int.from_bytes(address, "big")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Network
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from manageout.errors import AddressError, BadArgument
 from manageout.protocol.host.name_policy import domain
@@ -45,6 +45,9 @@ class LinkNames:
         self._search: dict[str, float] = {}
         self._nat64: dict[Prefix, float] = {}
 
+    def _tables(self) -> tuple[dict[Any, float], ...]:
+        return self._servers, self._search, self._nat64
+
     def update(self, options: Iterable[Option], now: float) -> None:
         """Take the options of one advertisement."""
         for option in options:
@@ -61,14 +64,13 @@ class LinkNames:
 
     def expire(self, now: float) -> None:
         """Forget what has ended."""
-        _drop_ended(self._servers, now)
-        _drop_ended(self._search, now)
-        _drop_ended(self._nat64, now)
+        for table in self._tables():
+            for entry in [entry for entry, until in table.items() if until <= now]:
+                del table[entry]
 
     def next_expiry(self) -> float:
         """When the first entry ends (infinity when there is none)."""
-        tables = (self._servers, self._search, self._nat64)
-        return min((until for table in tables for until in table.values()), default=math.inf)
+        return min((until for table in self._tables() for until in table.values()), default=math.inf)
 
     def seen(self) -> NamesSeen:
         """Everything that holds."""
@@ -101,8 +103,3 @@ def _holds_ipv4(option: Pref64) -> bool:
     except AddressError:
         return False
     return any(option.prefix[:4]) and option.prefix[0] != 0xFF
-
-
-def _drop_ended(table: dict[Entry, float], now: float) -> None:
-    for entry in [entry for entry, until in table.items() if until <= now]:
-        del table[entry]

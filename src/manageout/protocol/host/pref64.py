@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import NamedTuple
 
 from manageout.errors import AddressError, WireError
 from manageout.wire import dns
@@ -41,18 +41,12 @@ def prefixes_of(addresses: Iterable[IPv6Address]) -> list[IPv6Network]:
     the prefix must be the same.
     """
     addresses = list(addresses)
-    found: dict[IPv6Network, None] = {}
-    unclear: list[list[IPv6Network]] = []
-    for address in addresses:
-        places = _places(address)
-        if len(places) == 1:
-            found[places[0]] = None
-        elif places:
-            unclear.append(places)
-    for places in unclear:
-        if not any(place in found for place in places):
+    places = [_places(address) for address in addresses]
+    found = dict.fromkeys(each[0] for each in places if len(each) == 1)
+    for several in (each for each in places if len(each) > 1):
+        if not any(place in found for place in several):
             # Every address of a prefix must fit: only then is it the one.
-            fitting = [place for place in places if _complete(place, addresses)]
+            fitting = [place for place in several if _complete(place, addresses)]
             if len(fitting) == 1:
                 found[fitting[0]] = None
     return list(found)[:MAX_PREFIXES]
@@ -76,8 +70,7 @@ def _complete(network: IPv6Network, addresses: list[IPv6Address]) -> bool:
     return all(rfc6052_embed(network, known) in addresses for known in WELL_KNOWN)
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What an answer says: prefixes, and seconds for which it holds."""
 
     prefixes: tuple[IPv6Network, ...]

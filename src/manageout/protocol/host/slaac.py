@@ -12,14 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from manageout.wire.nd import (
-    INFINITE,
-    Preference,
-    PrefixInformation,
-    RouteInformation,
-    RouterAdvertisement,
-    masked,
-)
+from manageout.wire import nd
 
 TWO_HOURS = 7200.0
 LINK_LOCAL = b"\xfe\x80"
@@ -33,17 +26,17 @@ Prefix = tuple[bytes, int]
 """Network (16 bytes, host bits zero) and length in bits."""
 DEFAULT: Prefix = (bytes(16), 0)
 
-_RANK = {Preference.HIGH: 0, Preference.MEDIUM: 1, Preference.LOW: 2}
+_RANK = {nd.Preference.HIGH: 0, nd.Preference.MEDIUM: 1, nd.Preference.LOW: 2}
 
 
 def deadline(lifetime: int, now: float) -> float:
     """When a lifetime (seconds, 0xffffffff for ever) ends."""
-    return math.inf if lifetime >= INFINITE else now + lifetime
+    return math.inf if lifetime >= nd.INFINITE else now + lifetime
 
 
 def remaining(until: float, now: float) -> int:
     """Whole seconds until a deadline, as a lifetime for a packet or the kernel."""
-    return INFINITE if math.isinf(until) else max(0, min(INFINITE - 1, round(until - now)))
+    return nd.INFINITE if math.isinf(until) else max(0, min(nd.INFINITE - 1, round(until - now)))
 
 
 @dataclass(slots=True)
@@ -64,13 +57,7 @@ class SlaacPrefixes:
     def __iter__(self) -> Iterator[Autoconfigured]:
         return iter(self._prefixes.values())
 
-    def __contains__(self, prefix: bytes) -> bool:
-        return prefix in self._prefixes
-
-    def __len__(self) -> int:
-        return len(self._prefixes)
-
-    def update(self, option: PrefixInformation, now: float) -> bool:
+    def update(self, option: nd.PrefixInformation, now: float) -> bool:
         """Take one Prefix Information option. True when a lifetime changed, or a prefix is new.
 
         RFC 4862 5.5.3 (a)-(e): not autonomous, link-local, preferred > valid or another length than 64 are
@@ -80,7 +67,7 @@ class SlaacPrefixes:
         usable = option.autonomous and option.length == 64 and option.preferred <= option.valid
         if not usable or option.prefix.startswith((LINK_LOCAL, MULTICAST)):
             return False
-        prefix = masked(option.prefix, 64)
+        prefix = nd.masked(option.prefix, 64)
         valid, preferred = deadline(option.valid, now), deadline(option.preferred, now)
         known = self._prefixes.get(prefix)
         if known is None:
@@ -124,7 +111,7 @@ class RouteRemoved(NamedTuple):
 class Route(NamedTuple):
     """One router's offer of a prefix."""
 
-    preference: Preference
+    preference: nd.Preference
     until: float
 
 
@@ -134,18 +121,18 @@ class RouteTable(Generic[Router]):
     def __init__(self) -> None:
         self._routes: dict[Prefix, dict[Router, Route]] = {}
 
-    def update(self, router: Router, message: RouterAdvertisement, now: float) -> None:
+    def update(self, router: Router, message: nd.RouterAdvertisement, now: float) -> None:
         """Take the default route and every Route Information option of a Router Advertisement.
 
         RFC 4191 3.1: an option for ::/0 overrides the header; lifetime 0 removes the route.
         """
         self._set(router, DEFAULT, message.preference, message.router_lifetime, now)
         for option in message.options:
-            if isinstance(option, RouteInformation):
-                prefix = (masked(option.prefix, option.length), option.length)
+            if isinstance(option, nd.RouteInformation):
+                prefix = (nd.masked(option.prefix, option.length), option.length)
                 self._set(router, prefix, option.preference, option.lifetime, now)
 
-    def _set(self, router: Router, prefix: Prefix, preference: Preference, life: int, now: float) -> None:
+    def _set(self, router: Router, prefix: Prefix, preference: nd.Preference, life: int, now: float) -> None:
         if life == 0:
             offers = self._routes.get(prefix)
             if offers is not None and offers.pop(router, None) is not None and not offers:
@@ -184,7 +171,7 @@ class RouteTable(Generic[Router]):
             (prefix, length): choice
             for (prefix, length), choice in chosen.items()
             if (prefix, length) in alive
-            or not any(length > other and masked(prefix, other) == shorter for shorter, other in alive)
+            or not any(length > other and nd.masked(prefix, other) == shorter for shorter, other in alive)
         }
 
     def next_expiry(self) -> float:

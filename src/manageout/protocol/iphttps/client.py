@@ -17,6 +17,7 @@ from manageout.protocol.iphttps import reconnect, values
 from manageout.protocol.iphttps.client_link import ClientLink
 from manageout.protocol.iphttps.host import Host, InterfaceId
 from manageout.protocol.iphttps.states import TRANSITIONS, ClientState, Trigger
+from manageout.protocol.iphttps.values import Failed
 from manageout.protocol.offload.join import StockStream
 from manageout.wire import iphttps as wire
 from manageout.wire.virtio import VNET_HEADER
@@ -100,9 +101,7 @@ class IpHttpsClient:
     def moved(self, now: float) -> None:
         """The way of the connection is gone, or no longer the best: connect over the other at once."""
         if self.state in (ClientState.ESTABLISHED, ClientState.LINK_UP):
-            reason = "this machine's network has changed"
-            self._events.append(values.Disconnect(reason))
-            self._lost(reason, values.ConnectFault.OTHER, now, after=0.0)
+            self._lost(Failed("this machine's network has changed"), now, hang_up=True, after=0.0)
         else:
             self.retry(now)
 
@@ -131,7 +130,7 @@ class IpHttpsClient:
     def failed(self, fault: values.ConnectFault, reason: str, now: float, *, refused: bool = False) -> None:
         """The attempt that ``Connect`` asked for came to nothing. ``refused``: and the next one will."""
         if self.state is ClientState.LINK_DOWN:
-            self._lost(reason, fault, now, refused=refused)
+            self._lost(Failed(reason, fault), now, refused=refused)
 
     def closed(self, reason: str, now: float, hint: str = "", *, refused: bool = False) -> None:
         """The transport was lost. Ignored when the machine gave it up itself (``Disconnect``).
@@ -142,11 +141,11 @@ class IpHttpsClient:
             # A server that reads our certificate after the handshake may end the connection without a word.
             self._unanswered += 1
             refused = refused or self._unanswered >= reconnect.UNANSWERED_ALLOWED
-            self._lost(reason, values.ConnectFault.OTHER, now, hint, refused=refused)
+            self._lost(Failed(reason, hint=hint), now, refused=refused)
         elif self.state is ClientState.LINK_UP and self._return is not None:
-            self._lost("the gateway is restarting", values.ConnectFault.OTHER, now, after=self._return)
+            self._lost(Failed("the gateway is restarting"), now, after=self._return)
         elif self.state is ClientState.LINK_UP:
-            self._lost(reason, values.ConnectFault.OTHER, now, hint)
+            self._lost(Failed(reason, hint=hint), now)
 
     def congested(self, full: bool) -> None:
         """The driver holds more unsent bytes than it may (or no longer does)."""
@@ -158,43 +157,31 @@ class IpHttpsClient:
 
     def _lost(
         self,
-        reason: str,
-        fault: values.ConnectFault,
+        failure: Failed,
         now: float,
-        hint: str = "",
         *,
         refused: bool = False,
+        hang_up: bool = False,
         after: float | None = None,
     ) -> None:
-        """``after``: seconds until the next attempt, where that is known; the schedule is then not asked."""
-        before = self.state
+        """``hang_up``: the transport is still there, and is given up. ``after``: seconds until the next attempt, where
+        that is known; the schedule is then not asked.
+        """
+        if hang_up:
+            self._events.append(values.Disconnect(failure.reason))
+        was_up = self.state is ClientState.LINK_UP
         if self._move(Trigger.LOST):
             self._reset()
             self.link.stream.clear()
             self._own_packets.clear()
             self._host.link_down()
-            was_up = before is ClientState.LINK_UP
-            self._events.append(
-                values.LinkDown(reason, hint) if was_up else values.Failed(reason, fault, hint)
-            )
+            self._events.append(values.LinkDown(failure.reason, failure.hint) if was_up else failure)
             if after is None:
                 spent = 0.0 if was_up else max(0.0, now - self._attempt_at)
                 after = self._reconnect.failed(now, spent, refused)
             else:
                 self._reconnect.restart()
             self._connect(after, now)
-
-    def _give_up(
-        self,
-        reason: str,
-        now: float,
-        fault: values.ConnectFault = values.ConnectFault.OTHER,
-        hint: str = "",
-        *,
-        refused: bool = False,
-    ) -> None:
-        self._events.append(values.Disconnect(reason))
-        self._lost(reason, fault, now, hint, refused=refused)
 
     # --- From the server --------------------------------------------------------------------------------
 
@@ -208,7 +195,7 @@ class IpHttpsClient:
                 whole = self._feed(data, now)
             except WireError as error:
                 # 3.1.5.3 says discard; behind a bad byte there is no next packet to find.
-                self._give_up(error.message, now, refused=self._head is not None)
+                self._lost(Failed(error.message), now, hang_up=True, refused=self._head is not None)
                 return
             self._note_half(whole, now)
 
@@ -259,7 +246,8 @@ class IpHttpsClient:
             raise WireError("not an HTTP answer")
         if head.status != 200:
             reason = f"the server answered {head.status} {head.reason}".rstrip()
-            self._give_up(reason, now, hint=_remedy(head.status), refused=head.status not in PASSING)
+            failure = Failed(reason, hint=_remedy(head.status))
+            self._lost(failure, now, hang_up=True, refused=head.status not in PASSING)
             return 0
         fixed = self._fixed(head)
         self._head, self._answer_by, self._unanswered = None, math.inf, 0
@@ -310,9 +298,11 @@ class IpHttpsClient:
         config = self._config
         if now >= self._answer_by:
             hint = "is it an IP-HTTPS gateway? a web server or a proxy may be in its place"
-            self._give_up("the server does not answer the request", now, values.ConnectFault.TIMED_OUT, hint)
+            failure = Failed("the server does not answer the request", values.ConnectFault.TIMED_OUT, hint)
+            self._lost(failure, now, hang_up=True)
         elif now >= self._half_since + config.stall_timeout:
-            self._give_up(f"a packet stayed half received for {config.stall_timeout:g} s", now)
+            failure = Failed(f"a packet stayed half received for {config.stall_timeout:g} s")
+            self._lost(failure, now, hang_up=True)
         elif self.state is ClientState.LINK_UP:
             self._watch(now)
         self._host.on_timer(now)
@@ -324,10 +314,9 @@ class IpHttpsClient:
             reason = (
                 "the gateway does not answer any more: the way to it has changed, or this machine has slept"
             )
-            self._events.append(values.Disconnect(reason))
-            self._lost(reason, values.ConnectFault.OTHER, now, after=0.0)
+            self._lost(Failed(reason), now, hang_up=True, after=0.0)
         elif now >= self._heard + dead_after * 1.5:
-            self._give_up(f"dead server: silent for {dead_after * 1.5:g} s", now)
+            self._lost(Failed(f"dead server: silent for {dead_after * 1.5:g} s"), now, hang_up=True)
         elif now >= self._heard + dead_after and now >= self._next_probe:
             self._host.probe()
             self._next_probe = min(now + dead_after / PROBES_IN_DEAD_TIME, self._heard + dead_after * 1.5)

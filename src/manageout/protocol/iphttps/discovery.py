@@ -96,16 +96,13 @@ class Discovery:
         prefix = nd.PrefixInformation(
             config.prefix.network_address.packed, 64, True, True, PREFIX_VALID, PREFIX_PREFERRED
         )
-        self._advertisement = self._advertise(config, prefix, ROUTE_LIFETIME)
-        self._farewell = self._advertise(config, prefix, 0)
-
-    @staticmethod
-    def _advertise(
-        config: ServerConfig, prefix: nd.PrefixInformation, lifetime: int
-    ) -> nd.RouterAdvertisement:
         # Router lifetime 0: the tunnel must not capture the client's Internet traffic (RFC 4191 covers routes).
-        options = (nd.Mtu(MTU), prefix, *_site_options(config, lifetime))
-        return nd.RouterAdvertisement(CURRENT_HOP_LIMIT, options=options)
+        self._advertisement, self._farewell = (
+            nd.RouterAdvertisement(
+                CURRENT_HOP_LIMIT, options=(nd.Mtu(MTU), prefix, *_site_options(config, lifetime))
+            )
+            for lifetime in (ROUTE_LIFETIME, 0)
+        )
 
     # --- From a client ----------------------------------------------------------------------------------
 

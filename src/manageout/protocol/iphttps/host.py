@@ -283,14 +283,12 @@ class Host:
         self._events.append(values.AddressAdded(address.address, valid, preferred))
 
     def _tell_routes(self) -> None:
-        chosen = self._routes.choose(lambda _: True)
-        for prefix in [prefix for prefix in self._told if prefix not in chosen]:
-            del self._told[prefix]
-            self._events.append(slaac.RouteRemoved(*prefix))
-        for prefix, (_, route) in chosen.items():
-            if self._told.get(prefix) != route.preference:
-                self._told[prefix] = route.preference
-                self._events.append(values.RouteAdded(*prefix, route.preference))
+        chosen = self._routes.choose(lambda _: True).items()
+        routes = {prefix: route.preference for prefix, (_, route) in chosen}
+        self._events += [slaac.RouteRemoved(*prefix) for prefix in self._told if prefix not in routes]
+        new = {prefix: how for prefix, how in routes.items() if self._told.get(prefix) != how}
+        self._events += [values.RouteAdded(*prefix, how) for prefix, how in new.items()]
+        self._told = routes
 
     def _tell_names(self) -> None:
         seen = self._names.seen()

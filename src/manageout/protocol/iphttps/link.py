@@ -26,9 +26,7 @@ from manageout.wire.numbers import ESP, ICMPV6, NO_NEXT_HEADER, TCP, UDP
 from manageout.wire.virtio import PLAIN, VNET_HEADER
 
 ERRORS_PER_SECOND, ERROR_BURST = 100.0, 50.0
-ODD_HEADERS = frozenset(
-    {numbers.HOP_BY_HOP, numbers.ROUTING, numbers.DESTINATION_OPTIONS, numbers.ICMPV6, numbers.FRAGMENT}
-)
+ODD_HEADERS = numbers.SKIPPED | {numbers.ICMPV6, numbers.FRAGMENT}
 """Next headers behind which Neighbour Discovery or a source route may hide."""
 _SHORTEST = {TCP: 20, UDP: 8, ICMPV6: 8, ESP: 8, NO_NEXT_HEADER: 0}
 """Bytes of upper-layer headers."""

@@ -8,6 +8,7 @@ against a source whose handshakes end well: hundreds of clients share one NAT.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from manageout.protocol.core.bucket import TokenBucket
@@ -24,15 +25,13 @@ class Source(NamedTuple):
         return self.nets[0]
 
 
+@dataclass(slots=True)
 class _Net:
     """A net that holds places: through the narrower nets in it, or by itself."""
 
-    __slots__ = ("held", "members", "nets")
-
-    def __init__(self) -> None:
-        self.held = 0
-        self.nets: dict[str, _Net] = {}
-        self.members: OrderedDict[int, None] = OrderedDict()
+    held: int = 0
+    nets: dict[str, _Net] = field(default_factory=dict)
+    members: OrderedDict[int, None] = field(default_factory=OrderedDict)
 
 
 class Places:
@@ -99,29 +98,6 @@ class Places:
         return None if number is None else (number, self._sources[number])
 
 
-class Debt:
-    """A bucket that fails fill, and time empties at ``rate`` a second; full at ``most``."""
-
-    __slots__ = ("_at", "_level", "most", "rate")
-
-    def __init__(self, rate: float, most: float) -> None:
-        self.rate, self.most = rate, most
-        self._level, self._at = 0.0, 0.0
-
-    def empty(self, now: float) -> bool:
-        """Whether there was none, or long ago."""
-        return self._level <= (now - self._at) * self.rate
-
-    def full(self, now: float) -> bool:
-        """Whether one more would be too many."""
-        return self._level - (now - self._at) * self.rate > self.most - 1
-
-    def add(self, now: float) -> None:
-        """One more; what is above the brim is lost, so that a full one is usable again within ``1 / rate``."""
-        self._level = min(self.most, max(0.0, self._level - (now - self._at) * self.rate) + 1)
-        self._at = now
-
-
 SOURCE_RATE, SOURCE_MOST = 2.0, 128.0
 """Failures that one IPv4 address or /64 may have: a second, and at once. Twice as many for its /56, four times for its
 /48."""
@@ -142,34 +118,39 @@ class Failures:
     """Handshakes that failed or never ended, counted by source and in total, in bounded memory."""
 
     def __init__(self) -> None:
-        self._debts: OrderedDict[str, Debt] = OrderedDict()
-        self._all = Debt(ALL_RATE, ALL_MOST)
+        self._allowances: OrderedDict[str, TokenBucket] = OrderedDict()
+        """Failures that each net may still have."""
+        self._all = TokenBucket(ALL_RATE, ALL_MOST)
         self._fresh = TokenBucket(FRESH_RATE, FRESH_BURST)
         self._spare = TokenBucket(SPARE_RATE, SPARE_BURST)
         self._proven: OrderedDict[str, None] = OrderedDict()
 
     def may_try(self, source: Source, now: float) -> bool:
         """Whether a handshake of ``source`` may begin."""
-        debts = [debt for net in source.nets if (debt := self._debts.get(net))]
-        if not any(debt.full(now) for debt in debts):
-            if source.name in self._proven or not self._all.full(now):
+        known = [allowance for net in source.nets if (allowance := self._allowances.get(net))]
+        if all(allowance.left(now) >= 1 for allowance in known):
+            if source.name in self._proven or self._all.left(now) >= 1:
                 return True
-            if all(debt.empty(now) for debt in debts) and self._fresh.take(now):
+            if all(allowance.full(now) for allowance in known) and self._fresh.take(now):
                 return True
         return self._spare.take(now)
 
     def failed(self, source: Source, now: float) -> None:
-        """A handshake came to nothing. The nets around a source answer for what it may have, not for all it does."""
-        self._all.add(now)
+        """A handshake came to nothing. The nets around a source answer for what it may have, not for all it does.
+
+        What is too many is not counted, so that a source is served again within ``1 / rate``.
+        """
+        self._all.drain(now)
         for size, net in enumerate(source.nets):
-            debt = self._debts.pop(net, None) or Debt(SOURCE_RATE * 2**size, SOURCE_MOST * 2**size)
-            self._debts[net] = debt
-            spent = debt.full(now)
-            debt.add(now)
+            allowance = self._allowances.pop(net, None)
+            allowance = allowance or TokenBucket(SOURCE_RATE * 2**size, SOURCE_MOST * 2**size)
+            self._allowances[net] = allowance
+            spent = allowance.left(now) < 1
+            allowance.drain(now)
             if spent:
                 break
-        while len(self._debts) > MAX_NETS:
-            self._debts.popitem(last=False)
+        while len(self._allowances) > MAX_NETS:
+            self._allowances.popitem(last=False)
 
     def proved(self, source: Source) -> None:
         """A handshake of ``source`` ended well."""

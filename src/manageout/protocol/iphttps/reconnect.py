@@ -7,8 +7,8 @@ for a second is missed for half a minute. Ours is back within four seconds of th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 JITTER = 0.1
 """Up to so much is added to a long wait, so that a fleet does not return in lockstep. Not in the specification."""
@@ -38,17 +38,16 @@ UNANSWERED_ALLOWED = 3
 """So many connections in a row may end without a word; then it is taken for a refusal (a certificate, in TLS 1.3)."""
 
 
-class Reconnect(Protocol):
+class Reconnect(ABC):
     """Waits between attempts."""
 
-    @property
-    def patience(self) -> float:
-        """Seconds that the next attempt waits for an answer of anybody: a name server, TCP."""
+    patience = SLOW_PATIENCE
+    """Seconds that the next attempt waits for an answer of anybody: a name server, TCP."""
+    talk_patience = SLOW_TALK_PATIENCE
+    """Seconds that it waits for the gateway's words, or a proxy's."""
+    _since: float | None = None
 
-    @property
-    def talk_patience(self) -> float:
-        """Seconds that it waits for the gateway's words, or a proxy's."""
-
+    @abstractmethod
     def failed(self, now: float, spent: float = 0.0, refused: bool = False) -> float:
         """An attempt failed after ``spent`` seconds, or a connection was lost: seconds until the next attempt.
 
@@ -57,24 +56,23 @@ class Reconnect(Protocol):
 
     def succeeded(self, now: float) -> None:
         """A connection was made."""
+        self.restart()
 
     def restart(self) -> None:
         """The next failure is a first one: the user, or this machine's network, begins anew."""
+        self._since = None
 
 
-class StockReconnect:
+class StockReconnect(Reconnect):
     """The specification's: the first at once after 30 s, then as long as failures have lasted, to 15 min.
 
     With attempts that fail at once: 30, 30, 60, 120, 240, 480, 900, 900 s.
     """
 
-    patience, talk_patience = SLOW_PATIENCE, SLOW_TALK_PATIENCE
-
     def __init__(self, random: Callable[[], float], first: float = 30.0, last: float = 900.0) -> None:
         """``random``: 0.0 <= x < 1.0; ``first`` and ``last``: bounds of a wait without jitter, seconds."""
         self._random = random
         self._first, self._last = first, last
-        self._since: float | None = None
 
     def failed(self, now: float, spent: float = 0.0, refused: bool = False) -> float:
         """See :class:`Reconnect`."""
@@ -83,16 +81,8 @@ class StockReconnect:
         wait = min(max(now - self._since, self._first), self._last)
         return wait * (1 + JITTER * self._random())
 
-    def succeeded(self, now: float) -> None:
-        """See :class:`Reconnect`."""
-        self._since = None
 
-    def restart(self) -> None:
-        """See :class:`Reconnect`."""
-        self._since = None
-
-
-class QuickReconnect:
+class QuickReconnect(Reconnect):
     """Ours. An attempt that nobody answered has waited already: its ``spent`` seconds count."""
 
     def __init__(self, random: Callable[[], float]) -> None:
@@ -102,7 +92,7 @@ class QuickReconnect:
 
     def restart(self) -> None:
         """See :class:`Reconnect`."""
-        self._since: float | None = None
+        super().restart()
         self._tries = 0
         self._up: float | None = None
         self._brief = 0

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from http import HTTPStatus
 from itertools import count
 from math import ceil, inf
+from operator import attrgetter
 
 from manageout.errors import HeadError, OversizeError, WireError
 from manageout.protocol.core.drops import Drop
@@ -35,6 +36,7 @@ RETURN_EACH, RETURN_SPREAD = 0.003, 2.5
 """Seconds for each returning client, more than one handshake takes; and for all of them, so that nobody waits long."""
 PROBES_IN_DEAD_TIME = 10
 """A silent client is probed so many times in ``dead_after``, until half of it is over."""
+_place = attrgetter("prefix", "link_local", "address")
 
 
 class IpHttpsServer:
@@ -337,11 +339,7 @@ class IpHttpsServer:
         before = self._config
         if config.mode != before.mode:
             self.shutdown(now, "the authentication mode was changed")  # 3.2.7.1
-        elif (config.prefix, config.link_local, config.address) != (
-            before.prefix,
-            before.link_local,
-            before.address,
-        ):
+        elif _place(config) != _place(before):
             self.shutdown(now, "the addresses of the link were changed")
         else:
             self._apply(config)

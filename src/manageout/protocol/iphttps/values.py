@@ -208,19 +208,9 @@ class Failed(NamedTuple):
     """An attempt failed, or the link is of no use. ``windows_code`` as in :class:`ConnectFault`, 0: none."""
 
     reason: str
-    windows_code: int
+    windows_code: int = ConnectFault.OTHER
     hint: str = ""
 
 
-ClientEvent = (
-    Connect
-    | Disconnect
-    | AddressAdded
-    | AddressRemoved
-    | RouteAdded
-    | RouteRemoved
-    | NamesChanged
-    | LinkUp
-    | LinkDown
-    | Failed
-)
+Configuration = AddressAdded | AddressRemoved | RouteAdded | RouteRemoved | NamesChanged
+ClientEvent = Configuration | Connect | Disconnect | LinkUp | LinkDown | Failed

@@ -9,7 +9,6 @@ the host's interface identifier and our locator.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -102,12 +101,12 @@ class Advertiser:
 
     def timer(self) -> float | None:
         """The next slot with somebody in it."""
-        slot = min(self._slots) * SLOT if self._slots else math.inf
-        paced = (
-            self._paced + SLOT if self._round is not None else self._next_round if self._rounds else math.inf
-        )
-        due = min(slot, paced)
-        return None if due == math.inf else due
+        due = [min(self._slots) * SLOT] if self._slots else []
+        if self._round is not None:
+            due.append(self._paced + SLOT)
+        elif self._rounds:
+            due.append(self._next_round)
+        return min(due, default=None)
 
     def build(self, key: bytes, ident: int, farewell: bool = False) -> bytes | None:
         """The outer packet for a key; None when the locator was removed while the host waited."""

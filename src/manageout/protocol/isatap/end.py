@@ -63,10 +63,8 @@ class IsatapEnd(ABC, Generic[EventT]):
             self._from_underlay(data, now)
 
     @abstractmethod
-    def receive_run(
-        self, first: bytes, source: Endpoint, count: int, octets: int, now: float
-    ) -> bytes | None:
-        """Take ``count`` packets of ``octets`` bytes of IPv6 that are all like ``first`` (``offload.runs``).
+    def receive_run(self, first: bytes, source: Endpoint, count: int, size: int, now: float) -> bytes | None:
+        """Take ``count`` packets of ``size`` bytes of IPv6 that are all like ``first`` (``offload.runs``).
 
         What ``first`` becomes, when it and so all of them just go on; None when they are to come one by one.
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop, Verdict
@@ -35,8 +35,7 @@ LINGER = 2.0
 """Seconds that packets from a router are still taken after another has taken over."""
 
 
-@dataclass(frozen=True, slots=True)
-class AddressSet:
+class AddressSet(NamedTuple):
     """Add the address (a /64 is on the link with it) or refresh its lifetimes, in seconds."""
 
     address: bytes
@@ -44,8 +43,7 @@ class AddressSet:
     preferred: int
 
 
-@dataclass(frozen=True, slots=True)
-class RouteSet:
+class RouteSet(NamedTuple):
     """Reach a prefix through a router; ``via`` is its link-local address."""
 
     prefix: bytes
@@ -55,16 +53,14 @@ class RouteSet:
     preference: nd.Preference
 
 
-@dataclass(frozen=True, slots=True)
-class RouterChanged:
+class RouterChanged(NamedTuple):
     """What we think of a router."""
 
     v4: bytes
     reach: Reach
 
 
-@dataclass(frozen=True, slots=True)
-class MtuChanged:
+class MtuChanged(NamedTuple):
     """The routers advertise another link MTU, in bytes."""
 
     mtu: int
@@ -75,23 +71,14 @@ class LinkChanged:
     """Prefixes, locator, routers or routes of ``link`` are others now."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerSeen:
+class PeerSeen(NamedTuple):
     """Another host of the link talks to us."""
 
     v4: bytes
 
 
-Event = (
-    AddressSet
-    | slaac.AddressRemoved
-    | RouteSet
-    | slaac.RouteRemoved
-    | RouterChanged
-    | MtuChanged
-    | LinkChanged
-    | PeerSeen
-)
+Configuration = AddressSet | slaac.AddressRemoved | RouteSet | slaac.RouteRemoved
+Event = Configuration | RouterChanged | MtuChanged | LinkChanged | PeerSeen
 
 
 class IsatapHost(IsatapEnd[Event]):
@@ -167,9 +154,7 @@ class IsatapHost(IsatapEnd[Event]):
 
     # Input, time and output
 
-    def receive_run(
-        self, first: bytes, source: Endpoint, count: int, octets: int, now: float
-    ) -> bytes | None:
+    def receive_run(self, first: bytes, source: Endpoint, count: int, size: int, now: float) -> bytes | None:
         """See :class:`IsatapEnd`."""
         if source is TUN:
             verdict, _, packet, peer = self._flows.encapsulate(first, 0)

@@ -15,16 +15,7 @@ from manageout.wire.checksum import sum16
 from manageout.wire.numbers import PROTOCOL_41
 
 TTL = 64
-MAY_BE_ND = frozenset(
-    {
-        numbers.ICMPV6,
-        numbers.HOP_BY_HOP,
-        numbers.ROUTING,
-        numbers.FRAGMENT,
-        numbers.AUTHENTICATION,
-        numbers.DESTINATION_OPTIONS,
-    }
-)
+MAY_BE_ND = numbers.SKIPPED | {numbers.ICMPV6, numbers.FRAGMENT, numbers.AUTHENTICATION}
 """Next headers behind which Neighbour Discovery can be; the other packets need no closer look."""
 LINK_LOCAL_PREFIX = b"\xfe\x80" + bytes(6)
 

@@ -58,8 +58,7 @@ class Registry:
         self.wall_offset = 0.0
         self._rows: dict[bytes, int] = {}
         self._keys: list[bytes] = []
-        self._flags = bytearray()
-        self._dirty = bytearray()
+        self._flags, self._dirty = array("B"), array("B")
         self._dirty_keys: list[bytes] = []
         self._removed: dict[bytes, None] = {}
         self._evicted: list[bytes] = []
@@ -70,9 +69,8 @@ class Registry:
         # Packets in, bytes in, packets out, bytes out: the slow path's, then the fast path's reading.
         self._slow = tuple(array("Q") for _ in range(4))
         self._fast = tuple(array("Q") for _ in range(4))
-        self._columns: tuple[array[int], ...] = (
-            self._first_seen, self._last_rs, self._last_packet, self._name_checked, *self._slow, *self._fast,
-        )  # fmt: skip
+        times = self._first_seen, self._last_rs, self._last_packet, self._name_checked
+        self._columns = self._flags, self._dirty, *times, *self._slow, *self._fast
         self._names: dict[bytes, str] = {}
         self._next_clearing = -math.inf
 
@@ -316,8 +314,6 @@ class Registry:
         self._rows[v4] = row
         self._keys.append(v4)
         if row == len(self._flags):
-            self._flags.extend(bytes(_GROWTH))
-            self._dirty.extend(bytes(_GROWTH))
             for column in self._columns:
                 column.frombytes(bytes(_GROWTH * column.itemsize))
         self._removed.pop(v4, None)
@@ -332,8 +328,8 @@ class Registry:
         if row != last:
             moved = self._keys[row] = self._keys[last]
             self._rows[moved] = row
-            for column in (self._flags, self._dirty, *self._columns):
+            for column in self._columns:
                 column[row] = column[last]
         self._keys.pop()
-        for column in (self._flags, self._dirty, *self._columns):
+        for column in self._columns:
             column[last] = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop, Verdict
@@ -52,8 +52,8 @@ class RouterConfig:
     def advertisement(self, farewell: bool = False) -> nd.RouterAdvertisement:
         """The Router Advertisement; ``farewell`` is the one with every lifetime 0 (RFC 4861 6.2.5)."""
         lifetime = 0 if farewell else self.router_lifetime
-        prefixes = [nd.PrefixInformation(prefix, 64, True, True, 0, 0) for prefix in self.retired]
         valid, preferred = (0, 0) if farewell else (self.valid, self.preferred)
+        routes = {route: lifetime for route in self.advertised} | dict.fromkeys(self.withdrawn, 0)
         return nd.RouterAdvertisement(
             hop_limit=HOP_LIMIT,
             preference=self.preference,
@@ -61,12 +61,8 @@ class RouterConfig:
             options=(
                 nd.Mtu(self.mtu),
                 nd.PrefixInformation(self.prefix, 64, True, True, valid, preferred),
-                *prefixes,
-                *(
-                    nd.RouteInformation(prefix, size, self.preference, lifetime)
-                    for prefix, size in self.advertised
-                ),
-                *(nd.RouteInformation(prefix, size, self.preference, 0) for prefix, size in self.withdrawn),
+                *(nd.PrefixInformation(prefix, 64, True, True, 0, 0) for prefix in self.retired),
+                *(nd.RouteInformation(*route, self.preference, life) for route, life in routes.items()),
             ),
         )
 
@@ -77,16 +73,14 @@ class RouterConfig:
         return replace(self, withdrawn=(*gone, *older)[:MAX_WITHDRAWN])
 
 
-@dataclass(frozen=True, slots=True)
-class HostSeen:
+class HostSeen(NamedTuple):
     """A host that is new, or that now talks to another locator of ours."""
 
     v4: bytes
     locator: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HostForgotten:
+class HostForgotten(NamedTuple):
     """A host left the registry."""
 
     v4: bytes
@@ -159,10 +153,8 @@ class IsatapRouter(IsatapEnd[Event]):
             record, locator = self.registry.record(v4), self.link.hosts.get(v4)
             if record is None or locator is None or self.link.refusal(v4) is not None:
                 continue
-            if (
-                max(record.last_rs, record.last_packet)
-                >= self.registry.wall_offset + self._now - self.config.valid
-            ):
+            oldest = self.registry.wall_offset + self._now - self.config.valid
+            if max(record.last_rs, record.last_packet) >= oldest:
                 yield record.interface_id() + locator
 
     def retiring(self) -> Iterator[bytes]:
@@ -171,20 +163,18 @@ class IsatapRouter(IsatapEnd[Event]):
 
     # Input, time and output
 
-    def receive_run(
-        self, first: bytes, source: Endpoint, count: int, octets: int, now: float
-    ) -> bytes | None:
+    def receive_run(self, first: bytes, source: Endpoint, count: int, size: int, now: float) -> bytes | None:
         """See :class:`IsatapEnd`."""
         if source is TUN:
             verdict, _, packet, peer = self._flows.encapsulate(first, 0)
             if verdict is not Verdict.FORWARD:
                 return None
-            self.registry.sent(peer, octets, count)
+            self.registry.sent(peer, size, count)
             return packet
         verdict, _, packet, peer = self._flows.decapsulate(first)
         if verdict is not Verdict.FORWARD or self.link.hosts.get(peer) != first[16:20]:
             return None
-        self.registry.received(peer, octets, now, count)
+        self.registry.received(peer, size, now, count)
         return packet
 
     def on_timer(self, now: float) -> None:

@@ -92,7 +92,7 @@ def _segment_tcp(packet: bytes, start: int, size: int) -> list[bytes]:
     common = pseudo(packet[8:24], packet[24:40], end - start, TCP) + int.from_bytes(ports, "big")
     common += int.from_bytes(before_flags + b"\0" + window + b"\0\0" + options, "big")
     pieces: list[bytes] = []
-    extensions, fixed = end - _IPV6, packet[6:start]
+    extensions, begin, fixed = end - _IPV6, packet[:4], packet[6:start]
     for at in range(end, len(packet), size):
         payload = packet[at : at + size]
         last = at + size >= len(packet)
@@ -101,23 +101,9 @@ def _segment_tcp(packet: bytes, start: int, size: int) -> list[bytes]:
             bits &= ~_CWR  # RFC 3168 6.1.2: once a window
         number = _SEQUENCE.pack((sequence + at - end) & 0xFFFFFFFF)
         value = checksum(payload, common + len(payload) + int.from_bytes(number, "big") + bits)
-        pieces.append(
-            b"".join(
-                (
-                    packet[:4],
-                    _WORD.pack(extensions + len(payload)),
-                    fixed,
-                    ports,
-                    number,
-                    before_flags,
-                    bytes((bits,)),
-                    window,
-                    _WORD.pack(value),
-                    options,
-                    payload,
-                )
-            )
-        )
+        length, check, flag = _WORD.pack(extensions + len(payload)), _WORD.pack(value), bytes((bits,))
+        parts = begin, length, fixed, ports, number, before_flags, flag, window, check, options, payload
+        pieces.append(b"".join(parts))
     return pieces
 
 
@@ -162,17 +148,11 @@ def alike(block: memoryview, size: int) -> bool:
     count, rest = divmod(len(block), size)
     whole = len(block) - rest
     words, step = block[:whole].cast("Q"), size // 8
+    shorter = rest >= _IPV6 and size_of(block, whole) == rest and block[whole + 8 : whole + 40] == block[8:40]
     return (
         size_of(block, 0) == size
         and all(bytes(words[at::step]) == bytes(block[8 * at : 8 * at + 8]) * count for at in range(5))
-        and (
-            not rest
-            or (
-                rest >= _IPV6
-                and size_of(block, whole) == rest
-                and block[whole + 8 : whole + 40] == block[8:40]
-            )
-        )
+        and (not rest or shorter)
     )
 
 

@@ -70,9 +70,7 @@ class Out4(NamedTuple):
         room = (limit - HEADER4) // 8 * 8
         return [
             self._piece(
-                body[at : at + room],
-                ident,
-                (more or at + room < len(body)) << 13 | (offset + at // 8) & 0x1FFF,
+                body[at : at + room], ident, (more or at + room < len(body)) << 13 | offset + at // 8 & 0x1FFF
             )
             for at in range(0, len(body), room)
         ]

@@ -35,19 +35,12 @@ class Fragments:
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, _Datagram] = {}
-        self._held = 0
+        self.held = 0
+        """Bytes that wait."""
         self._sources: dict[bytes, int] = {}
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._waiting
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def held(self) -> int:
-        """Bytes that wait."""
-        return self._held
 
     def timer(self) -> float | None:
         """When :meth:`expire` has something to do."""
@@ -80,7 +73,7 @@ class Fragments:
             self._sources[source] = self._sources.get(source, 0) + 1
         if datagram.pieces.get(offset) == data:
             return None  # a duplicate
-        if self._held + len(data) > MAX_BYTES or len(datagram.pieces) >= MAX_PIECES:
+        if self.held + len(data) > MAX_BYTES or len(datagram.pieces) >= MAX_PIECES:
             self._forget(key)
             return Drop.FRAGMENTS_FULL
         if self._overlaps(datagram, offset, end, more):
@@ -88,7 +81,7 @@ class Fragments:
             return Drop.FRAGMENT_OVERLAP
         datagram.pieces[offset] = data
         datagram.held += len(data)
-        self._held += len(data)
+        self.held += len(data)
         if not more:
             datagram.end = end
         if datagram.held != datagram.end:
@@ -108,7 +101,7 @@ class Fragments:
 
     def _forget(self, key: Hashable) -> None:
         datagram = self._waiting.pop(key)
-        self._held -= datagram.held
+        self.held -= datagram.held
         left = self._sources[datagram.source] - 1
         if left:
             self._sources[datagram.source] = left

@@ -1,6 +1,6 @@
 """ICMP messages, by the tables of RFC 7915 4.2 and 5.2. What stands in no table is dropped.
 
-Echo messages change by difference, so that their checksum still protects end to end. Errors are written anew around
+Echo messages are ``whole.echo``'s. Errors are written anew around
 the translated quotation, with their extensions where the other family has a place for them (RFC 4884).
 """
 
@@ -10,9 +10,8 @@ from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.icmp_extensions import join, split, with_interface
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.quote import Untranslatable, quote_to4, quote_to6
-from manageout.protocol.translate.whole import DIFFERENCE, ECHO4, ECHO6, Mtus, adjusted
+from manageout.protocol.translate.whole import DIFFERENCE, Mtus
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6, numbers
-from manageout.wire.numbers import ICMPV6
 
 PLATEAUS = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68)
 """RFC 1191 7.1: what to guess when a router names no MTU."""
@@ -32,23 +31,6 @@ _POINTER6 = {0: 0, 1: 1, 4: 2, 5: 2, 6: 9, 7: 8}
 _POINTER6 |= dict.fromkeys(range(8, 24), 12) | dict.fromkeys(range(24, 40), 16)
 _FRAGMENT = bytes((numbers.FRAGMENT,))
 _NEXT_HEADER = 6  # the pointer to the field that names an unknown protocol
-
-
-def echo_to6(message: bytes, new: int) -> bytes:
-    """An echo message, for addresses that sum to ``new``."""
-    kind = ECHO4[message[0]]
-    return _echo(message, kind, message[0] << 8, (kind << 8) + new + len(message) + ICMPV6)
-
-
-def echo_to4(message: bytes, old: int) -> bytes:
-    """An echo message, from addresses that sum to ``old``."""
-    kind = ECHO6[message[0]]
-    return _echo(message, kind, (message[0] << 8) + old + len(message) + ICMPV6, kind << 8)
-
-
-def _echo(message: bytes, kind: int, old: int, new: int) -> bytes:
-    value = adjusted(message[2] << 8 | message[3], old, new)
-    return bytes((kind, message[1], value >> 8, value & 255)) + message[4:]
 
 
 def error_to6(maps: Mappings, mtus: Mtus, message: icmpv4.Icmpv4, turned: bool) -> tuple[int, int, bytes]:

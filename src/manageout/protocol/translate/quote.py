@@ -54,7 +54,7 @@ def quote_to6(maps: Mappings, quoted: bytes, *, turned: bool = False) -> bytes:
     length = header.total_length - header.header_length
     if not header.fragment_offset:
         old, new = whole.addresses(header.src, header.dst), whole.addresses(src6, dst6)
-        body = _body4(header.protocol, body, old, new, length)
+        body = _body(header.protocol, body, old, new, length)
     following = ICMPV6 if header.protocol == ICMP else header.protocol
     fragment = b""
     if header.is_fragment:
@@ -84,7 +84,7 @@ def quote_to4(maps: Mappings, quoted: bytes) -> bytes:
         ident, word = fragment.ident & 0xFFFF, fragment.more << 13 | fragment.offset
     if fragment is None or not fragment.offset:
         old, new = whole.addresses(header.src, header.dst), whole.addresses(src4, dst4)
-        body = _body6(chain.next_header, body, old, new, length)
+        body = _body(chain.next_header, body, old, new, length)
     protocol = ICMP if chain.next_header == ICMPV6 else chain.next_header
     total, tos = min(0xFFFF, whole.HEADER4 + length), header.traffic_class
     return whole.header4(tos, total, ident, word, header.hop_limit, protocol, src4, dst4) + body
@@ -103,32 +103,18 @@ def _quoted4(maps: Mappings, v6: bytes) -> bytes:
     return v4
 
 
-def _body4(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes:
-    """What is left of an IPv4 packet's transport segment of ``length`` bytes."""
-    if protocol != ICMP:
+def _body(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes:
+    """What is left of a transport segment of ``length`` bytes."""
+    if protocol not in (ICMP, ICMPV6):
         return _transport(protocol, body, old, new)
     if not body:
         return body
-    if body[0] in _ERRORS4:
+    if body[0] in _ERRORS4 if protocol == ICMP else body[0] < 128:
         raise Untranslatable(Drop.ERROR_IN_ERROR)
-    kind = whole.ECHO4.get(body[0])
-    if kind is None:
+    translated = whole.echo(body, protocol, old, new, length)
+    if translated is None:
         raise Untranslatable(Drop.QUOTE_MALFORMED)
-    return _put_checksum(bytes((kind,)) + body[1:], 2, body[0] << 8, (kind << 8) + new + length + ICMPV6)
-
-
-def _body6(protocol: int, body: bytes, old: int, new: int, length: int) -> bytes:
-    """What is left of an IPv6 packet's transport segment of ``length`` bytes."""
-    if protocol != ICMPV6:
-        return _transport(protocol, body, old, new)
-    if not body:
-        return body
-    if body[0] < 128:
-        raise Untranslatable(Drop.ERROR_IN_ERROR)
-    kind = whole.ECHO6.get(body[0])
-    if kind is None:
-        raise Untranslatable(Drop.QUOTE_MALFORMED)
-    return _put_checksum(bytes((kind,)) + body[1:], 2, (body[0] << 8) + old + length + ICMPV6, kind << 8)
+    return translated
 
 
 def _transport(protocol: int, body: bytes, old: int, new: int) -> bytes:

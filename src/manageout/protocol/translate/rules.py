@@ -156,9 +156,8 @@ class Translator(WholePackets):
             return [dropped(Drop.SOURCE_ROUTE, self._answers.unreachable4(packet, 5, now))]
         dst6 = self.mappings.explicit6(header.dst)
         if dst6 is None:
-            return [
-                dropped(Drop.UNKNOWN_LEASE, self._answers.unreachable4(packet, icmpv4.HOST_UNREACHABLE, now))
-            ]
+            answer = self._answers.unreachable4(packet, icmpv4.HOST_UNREACHABLE, now)
+            return [dropped(Drop.UNKNOWN_LEASE, answer)]
         src6 = self._source6(header.src, body if error else b"", turned, error)
         if src6 is None:
             return [self._dropped4(Drop.NOT_GLOBAL, packet, now)]
@@ -188,13 +187,8 @@ class Translator(WholePackets):
             segment = self._transport.to6(header, body, src6, dst6, turned)
         except Untranslatable as untranslatable:
             return [self._dropped4(untranslatable.reason, packet, now)]
-        out = Out6(
-            header.tos,
-            header.ttl - (not turned),
-            ICMPV6 if header.protocol == ICMP else header.protocol,
-            src6,
-            dst6,
-        )
+        following = ICMPV6 if header.protocol == ICMP else header.protocol
+        out = Out6(header.tos, header.ttl - (not turned), following, src6, dst6)
         return self._emit6(packet, header, out, segment, now)
 
     def _refused4(self, header: ipv4.Ipv4, error: bool) -> Drop | None:
@@ -239,17 +233,14 @@ class Translator(WholePackets):
         self, packet: bytes, header: ipv4.Ipv4, out: Out6, segment: bytes, now: float
     ) -> list[Translation]:
         """RFC 7915 4 and 4.1: sizes, DF, and the Fragment header."""
-        extra = HEADER6 + 8 * header.is_fragment
-        if header.dont_fragment:
-            if extra + len(segment) > self.mtus.mtu6:
-                mtu = self.mtus.mtu6 - DIFFERENCE - 8 * header.is_fragment
-                return [dropped(Drop.TOO_BIG, self._answers.too_big4(packet, mtu, now))]
-        elif extra + len(segment) > self.mtus.fragment6 or header.is_fragment:
+        limit = self.mtus.mtu6 if header.dont_fragment else self.mtus.fragment6
+        large = HEADER6 + 8 * header.is_fragment + len(segment) > limit
+        if large and header.dont_fragment:
+            mtu = limit - DIFFERENCE - 8 * header.is_fragment
+            return [dropped(Drop.TOO_BIG, self._answers.too_big4(packet, mtu, now))]
+        if large or header.is_fragment:
             offset, more = header.fragment_offset, header.more_fragments
-            return forwarded(out.fragments(segment, offset, more, header.ident, self.mtus.fragment6))
-        if header.is_fragment:
-            offset, more = header.fragment_offset, header.more_fragments
-            return forwarded(out.fragments(segment, offset, more, header.ident, self.mtus.mtu6))
+            return forwarded(out.fragments(segment, offset, more, header.ident, limit))
         return forwarded([out.packet(segment)])
 
     # --- 6 to 4 -----------------------------------------------------------------------------------------
@@ -385,12 +376,7 @@ def _whole4(header: ipv4.Ipv4, data: bytes) -> bytes:
 
 def _whole6(header: ipv6.Ipv6, data: bytes) -> bytes:
     return ipv6.build(
-        header.src,
-        header.dst,
-        ICMPV6,
-        data,
-        hop_limit=header.hop_limit,
-        traffic_class=header.traffic_class,
+        header.src, header.dst, ICMPV6, data, hop_limit=header.hop_limit, traffic_class=header.traffic_class
     )
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.extension_headers import Chain
-from manageout.protocol.translate.icmp import echo_to4, echo_to6, error_to4, error_to6
+from manageout.protocol.translate.icmp import error_to4, error_to6
 from manageout.protocol.translate.mappings import Mappings
 from manageout.protocol.translate.quote import FOREIGN4, FOREIGN6, Untranslatable
-from manageout.protocol.translate.whole import ECHO4, ECHO6, Mtus, addresses, upper_layer
+from manageout.protocol.translate.whole import Mtus, addresses, echo, upper_layer
 from manageout.wire import icmpv4, icmpv6, ipv4, ipv6
 from manageout.wire.checksum import transport_checksum
 from manageout.wire.numbers import ICMP, ICMPV6, IGMP, TCP, UDP
@@ -57,8 +57,8 @@ class Transport:
     def _icmp6(self, body: bytes, src6: bytes, dst6: bytes, new: int, turned: bool) -> bytes:
         if len(body) < 8:
             raise Untranslatable(Drop.MALFORMED)
-        if body[0] in ECHO4:
-            return echo_to6(body, new)
+        if (translated := echo(body, ICMP, 0, new, len(body))) is not None:
+            return translated
         try:
             message = icmpv4.parse(body)
         except WireError:
@@ -88,8 +88,8 @@ class Transport:
     def _icmp4(self, header: ipv6.Ipv6, body: bytes, old: int, router: bytes | None) -> bytes:
         if len(body) < 8:
             raise Untranslatable(Drop.MALFORMED)
-        if body[0] in ECHO6:
-            return echo_to4(body, old)
+        if (translated := echo(body, ICMPV6, old, 0, len(body))) is not None:
+            return translated
         try:
             message = icmpv6.parse(header.src, header.dst, body)
         except WireError:

@@ -31,17 +31,10 @@ ECHO4 = {icmpv4.ECHO_REQUEST: icmpv6.ECHO_REQUEST, icmpv4.ECHO_REPLY: icmpv6.ECH
 ECHO6 = {number: kind for kind, number in ECHO4.items()}
 _CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}
 _SHORTEST = {TCP: 20, UDP: 8, ICMP: 8, ICMPV6: 8}
+_SAME = {virtio.GSO_NONE: virtio.GSO_NONE, virtio.GSO_UDP_L4: virtio.GSO_UDP_L4}
 _GSO_KINDS = {
-    6: {
-        virtio.GSO_NONE: virtio.GSO_NONE,
-        virtio.GSO_TCPV6: virtio.GSO_TCPV4,
-        virtio.GSO_UDP_L4: virtio.GSO_UDP_L4,
-    },
-    4: {
-        virtio.GSO_NONE: virtio.GSO_NONE,
-        virtio.GSO_TCPV4: virtio.GSO_TCPV6,
-        virtio.GSO_UDP_L4: virtio.GSO_UDP_L4,
-    },
+    6: _SAME | {virtio.GSO_TCPV6: virtio.GSO_TCPV4},
+    4: _SAME | {virtio.GSO_TCPV4: virtio.GSO_TCPV6},
 }
 
 
@@ -250,17 +243,9 @@ def upper_layer(
     field = start + _CHECKSUM_AT[protocol]
     value = packet[field] << 8 | packet[field + 1]
     if protocol in (ICMP, ICMPV6):
-        # ICMPv6 counts the pseudo-header, ICMP does not (RFC 7915 4.2, 5.2).
-        number = (ECHO4 if protocol == ICMP else ECHO6).get(packet[start])
-        if number is None or packet[start + 1] or partial or (protocol == ICMP) != (start == HEADER4):
+        if packet[start + 1] or partial or (protocol == ICMP) != (start == HEADER4):
             return None
-        words = packet[start] << 8, number << 8
-        pseudo = (size or len(packet)) - start + ICMPV6
-        if protocol == ICMP:
-            value = adjusted(value, words[0], words[1] + new + pseudo)
-        else:
-            value = adjusted(value, words[0] + old + pseudo, words[1])
-        return bytes((number, 0, value >> 8, value & 255)) + packet[start + 4 :]
+        return echo(packet[start:], protocol, old, new, (size or len(packet)) - start)
     if partial:
         # The field holds the pseudo-header's sum itself, not inverted.
         value = fold(value + (0xFFFF - fold(old)) + new)
@@ -271,6 +256,23 @@ def upper_layer(
         if protocol == UDP:
             value = value or 0xFFFF
     return b"".join((packet[start:field], value.to_bytes(2, "big"), packet[field + 2 :]))
+
+
+def echo(message: bytes, protocol: int, old: int, new: int, length: int) -> bytes | None:
+    """An echo message of ICMP or ICMPv6 as the other's, or what is left of one of ``length`` bytes; None: no echo."""
+    kind = (ECHO4 if protocol == ICMP else ECHO6).get(message[0])
+    if kind is None:
+        return None
+    if len(message) < 4:  # cut off before the checksum
+        return bytes((kind,)) + message[1:]
+    before, after = message[0] << 8, kind << 8
+    # ICMPv6 counts the pseudo-header, ICMP does not (RFC 7915 4.2, 5.2).
+    if protocol == ICMP:
+        after += new + length + ICMPV6
+    else:
+        before += old + length + ICMPV6
+    value = adjusted(message[2] << 8 | message[3], before, after)
+    return bytes((kind, message[1], value >> 8, value & 255)) + message[4:]
 
 
 def segments(vnet_header: bytes, packet: bytes) -> list[bytes]:

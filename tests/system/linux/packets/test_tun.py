@@ -9,7 +9,8 @@ import pytest
 
 from manageout.errors import KernelError
 from manageout.linux.packets.tun import Tun
-from manageout.wire.virtio import GSO_TCPV6, HEADER, PLAIN, VnetHdr
+from manageout.wire.virtio import GSO_TCPV6, HEADER, PLAIN
+from tests.tools.packets.virtio import VnetHdr
 from tests.tools.places.iphttps import in_namespace, sh
 
 MTU = 1280

@@ -70,7 +70,7 @@ def test_masked() -> None:
 def test_an_option_that_must_be_ignored(refused: PrefixInformation) -> None:
     table = SlaacPrefixes()
     assert not table.update(refused, 0.0)
-    assert len(table) == 0
+    assert len(list(table)) == 0
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_prefixes_end_and_are_bounded() -> None:
     table = SlaacPrefixes()
     for number in range(MAX_PREFIXES + 5):
         table.update(option(bytes([0x20, 1, 0, number, *bytes(12)]), valid=100 + number, preferred=1), 0.0)
-    assert len(table) == MAX_PREFIXES
+    assert len(list(table)) == MAX_PREFIXES
     assert table.next_expiry() == 100.0
     assert table.expire(100.0) == [bytes([0x20, 1, *bytes(14)])]
-    assert len(table) == MAX_PREFIXES - 1
+    assert len(list(table)) == MAX_PREFIXES - 1
 
 
 def test_routes_are_chosen_by_reachability_then_preference_then_age() -> None:

@@ -134,7 +134,7 @@ def test_memory_is_bounded() -> None:
     for number in range(MAX_NETS + 100):
         failures.failed(Source((str(number),)), 1.0)
         failures.proved(Source((str(number),)))
-    assert len(failures._debts) == MAX_NETS
+    assert len(failures._allowances) == MAX_NETS
     assert len(failures._proven) <= MAX_NETS
 
 
