@@ -71,19 +71,17 @@ class Discovery:
 
     def __init__(
         self,
-        config: ServerConfig,
         neighbours: Neighbours,
         outbox: Outbox,
         sessions: Mapping[int, Session],
         random: Callable[[], float],
     ) -> None:
-        """``sessions``: those that carry packets."""
+        """``sessions``: those that carry packets. To be configured before it is used."""
         self._neighbours = neighbours
         self._outbox = outbox
         self._sessions = sessions
         self._random = random
         self._copies = TokenBucket(COPIES_PER_SECOND, COPIES_PER_SECOND)
-        self.configure(config)
 
     def configure(self, config: ServerConfig) -> None:
         """Speak by this configuration from now on."""

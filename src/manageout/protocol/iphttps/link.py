@@ -37,14 +37,12 @@ _NOWHERE = bytes(8)
 class Link:
     """The packet path. What is to be sent is collected in ``outbox``."""
 
-    def __init__(
-        self, config: ServerConfig, neighbours: Neighbours, discovery: Discovery, outbox: Outbox
-    ) -> None:
+    def __init__(self, neighbours: Neighbours, discovery: Discovery, outbox: Outbox) -> None:
+        """To be configured before it is used."""
         self._neighbours = neighbours
         self._discovery = discovery
         self._outbox = outbox
         self._errors = TokenBucket(ERRORS_PER_SECOND, ERROR_BURST)
-        self.configure(config)
 
     def configure(self, config: ServerConfig) -> None:
         """Forward by this configuration from now on."""

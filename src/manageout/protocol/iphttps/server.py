@@ -72,8 +72,8 @@ class IpHttpsServer:
         own = frozenset({config.address.packed, config.link_local.packed})
         prefix = config.prefix.network_address.packed[:8]
         self._neighbours = Neighbours(prefix, own, self._events, self._keeper)
-        self._discovery = Discovery(config, self._neighbours, self._outbox, self._up, self._random)
-        self._link = Link(config, self._neighbours, self._discovery, self._outbox)
+        self._discovery = Discovery(self._neighbours, self._outbox, self._up, self._random)
+        self._link = Link(self._neighbours, self._discovery, self._outbox)
         self._apply(config)
 
     def _apply(self, config: values.ServerConfig) -> None:
