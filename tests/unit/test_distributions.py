@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+
+from manageout.site.contradictions import contradictions
+from manageout.site.plan import plan
+from manageout.site.tables.site import parse
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,3 +68,22 @@ def test_the_wheel_is_of_a_platform_and_has_every_object(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         objects = {Path(name).name for name in archive.namelist() if name.endswith(".o")}
     assert objects == {source.name[:-2] + ".o" for source in (ROOT / "bpf").glob("*.bpf.c")}
+
+
+def test_the_packaged_example_is_a_site_file_and_that_of_the_guide() -> None:
+    text = (ROOT / "packaging" / "etc" / "site.toml.example").read_text()
+    site = parse(text)
+    assert contradictions(site, plan(site)) == []
+    guide = (ROOT / "docs" / "guide" / "first-site.md").read_text()
+    assert parse(guide.partition("```toml\n")[2].partition("```")[0]) == site
+
+
+def test_what_the_package_needs_is_pinned_with_hashes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = {re.split(r"[<>=]", need)[0] for need in project["project"]["dependencies"]}
+    tools = {re.split(r"[<>=]", need)[0] for need in project["build-system"]["requires"]}
+    for name, needs in (("requirements", wanted), ("requirements-build", wanted | tools)):
+        entries = re.split(r"^(?=\w)", (ROOT / "packaging" / f"{name}.txt").read_text(), flags=re.M)
+        pinned = {entry.split("==")[0] for entry in entries if "==" in entry and "--hash=sha256:" in entry}
+        assert len(pinned) == len([entry for entry in entries if entry.strip()])
+        assert needs <= pinned
