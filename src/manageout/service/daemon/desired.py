@@ -9,17 +9,10 @@ from typing import NamedTuple
 
 from manageout.linux.netlink.conntrack import ACCOUNTING, TIMESTAMPS
 from manageout.protocol.offload.cut import MTU
+from manageout.service.policy import guard
 from manageout.service.policy.filter import table
 from manageout.service.policy.filter_text import chain
 from manageout.service.policy.filter_tracking import timeouts
-from manageout.service.policy.guard import (
-    GUARDED,
-    IPV4_FORWARDING,
-    IPV6_FORWARDING,
-    guard_rules,
-    guard_sets,
-    lasting_rules,
-)
 from manageout.service.policy.surroundings import NOWHERE, Surroundings
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, STOCK_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
@@ -71,17 +64,19 @@ class Desired:
 
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
-    sets = guard_sets(site, around.before)
+    sets = guard.sets(site, around.before)
     towards = sorted({*around.underlays, *around.towards.values()})
     rules = [table(site, plan, around.underlays, around.contents, around.features, towards), *sets]
-    rules.append(f"  counter {GUARDED} {{ packets {around.contents.counters.get(GUARDED, 0)} bytes 0 }}")
-    rules.append(chain("guard", guard_rules(site, around.before)))
-    lasting = lasting_rules(site, around.before)
-    guard = "\n".join([*sets, chain("guard", lasting)]) if lasting else ""
+    rules.append(
+        f"  counter {guard.GUARDED} {{ packets {around.contents.counters.get(guard.GUARDED, 0)} bytes 0 }}"
+    )
+    rules.append(chain("guard", guard.rules(site, around.before)))
+    lasting = guard.lasting_rules(site, around.before)
+    outliving = "\n".join([*sets, chain("guard", lasting)]) if lasting else ""
     return replace(
         without_rules(site, plan, around),
         filter="\n".join(rules),
-        guard=guard,
+        guard=outliving,
         timeouts=timeouts(site, around.features),
     )
 
@@ -89,7 +84,7 @@ def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
 def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """The same without the packet filter, which may be long: what is compared with the kernel again and again."""
     devices, routes = [], []
-    sysctls = [(IPV6_FORWARDING, "1"), (ACCOUNTING, "1"), (TIMESTAMPS, "1")]
+    sysctls = [(guard.IPV6_FORWARDING, "1"), (ACCOUNTING, "1"), (TIMESTAMPS, "1")]
     if site.isatap is not None:
         addresses = _interfaces((*plan.isatap_link_locals, *plan.isatap_addresses))
         devices.append(Device(ISATAP_DEVICE, site.isatap.mtu, True, addresses))
@@ -104,7 +99,7 @@ def without_rules(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Des
     if site.translation is not None:
         devices.append(Device(XLAT_DEVICE, XLAT_MTU, True, ()))
         routes += [DesiredRoute(prefix, dev=XLAT_DEVICE) for prefix in _translated(site, plan)]
-        sysctls.append((IPV4_FORWARDING, "1"))
+        sysctls.append((guard.IPV4_FORWARDING, "1"))
         if around.proxy is not None:
             sysctls.append((f"net/ipv4/neigh/{around.proxy}/proxy_delay", "0"))
     return Desired(tuple(devices), tuple(routes), tuple(sysctls), "")

@@ -17,17 +17,7 @@ from manageout.linux.netlink.events import AddressMonitor
 from manageout.linux.netlink.links import Netlink
 from manageout.linux.packets.tun import Tun
 from manageout.protocol.host.slaac import AddressRemoved, RouteRemoved
-from manageout.protocol.isatap.host import (
-    MIN_MTU,
-    AddressSet,
-    Event,
-    IsatapHost,
-    LinkChanged,
-    MtuChanged,
-    PeerSeen,
-    RouterChanged,
-    RouteSet,
-)
+from manageout.protocol.isatap import host
 from manageout.protocol.isatap.potential_router import Reach
 from manageout.service.isatap.io import IsatapIo
 from manageout.service.isatap.router_name import RouterName
@@ -58,8 +48,8 @@ class IsatapHostService(Role):
         self.ready = asyncio.Event()
         self._tun, self._netlink = tun, netlink
         self._want_fast, self._metric = fast_path, metric
-        self._machine = IsatapHost(random.random, MIN_MTU)
-        self._io = IsatapIo(self._machine, tun, MIN_MTU, self._after)
+        self._machine = host.IsatapHost(random.random, host.MIN_MTU)
+        self._io = IsatapIo(self._machine, tun, host.MIN_MTU, self._after)
         self._router_name = RouterName(router)
         self._changed = asyncio.Event()
         off = "not attached yet" if fast_path else "switched off by --no-ebpf"
@@ -150,10 +140,10 @@ class IsatapHostService(Role):
         """Packets that the fast path sent to a router are a reason to verify it (RFC 4861 7.3.3)."""
         while True:
             await asyncio.sleep(COUNTERS)
-            for host in self._fast.programs.counters() if self._fast.programs else ():
-                if host.v4 in self._machine.routers and host.tx_packets > self._sent.get(host.v4, 0):
-                    self._machine.traffic(host.v4, time.monotonic())
-                    self._sent[host.v4] = host.tx_packets
+            for peer in self._fast.programs.counters() if self._fast.programs else ():
+                if peer.v4 in self._machine.routers and peer.tx_packets > self._sent.get(peer.v4, 0):
+                    self._machine.traffic(peer.v4, time.monotonic())
+                    self._sent[peer.v4] = peer.tx_packets
             self._io.turn()
 
     # The fast path
@@ -174,9 +164,9 @@ class IsatapHostService(Role):
     def _after(self) -> None:
         changed = False
         for event in self._machine.events():
-            if isinstance(event, LinkChanged):
+            if isinstance(event, host.LinkChanged):
                 changed = True
-            elif isinstance(event, PeerSeen):
+            elif isinstance(event, host.PeerSeen):
                 if self._fast.programs is not None:
                     self._fast.programs.add_host(event.v4)
             else:
@@ -184,11 +174,11 @@ class IsatapHostService(Role):
         if changed and self._fast.programs is not None:
             self._fast.programs.sync(self._machine.link)
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: host.Event) -> None:
         """Make the kernel hold what the machine says. Raises :class:`KernelError`."""
         device, netlink = self._tun.name, self._netlink
         match event:
-            case AddressSet():
+            case host.AddressSet():
                 address = IPv6Interface((event.address, 64))
                 valid, preferred = _life(event.valid), _life(event.preferred)
                 netlink.add_address(device, address, valid=valid, preferred=preferred)
@@ -197,7 +187,7 @@ class IsatapHostService(Role):
                 address = IPv6Interface((event.address, 64))
                 netlink.delete_address(device, address)
                 self._addresses.pop(str(address), None)
-            case RouteSet():
+            case host.RouteSet():
                 prefix, via = IPv6Network((event.prefix, event.length)), IPv6Address(event.via)
                 netlink.replace_route(prefix, device, via, self._metric, _preference(event.preference))
                 self._routes[str(prefix)] = str(IPv4Address(event.router))
@@ -207,9 +197,9 @@ class IsatapHostService(Role):
                 netlink.delete_route(prefix, device, metric=self._metric)
                 self._routes.pop(str(prefix), None)
                 log.info("%s is not reached through the tunnel any more", prefix)
-            case RouterChanged():
+            case host.RouterChanged():
                 self._router_changed(IPv4Address(event.v4), event.reach)
-            case MtuChanged():
+            case host.MtuChanged():
                 netlink.set_up(device, event.mtu)
                 self._io.mtu = event.mtu
 

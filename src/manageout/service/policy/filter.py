@@ -20,17 +20,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from manageout.linux.netlink.conntrack import PROBE_MARK
 from manageout.linux.nft.features import ALL, Features
 from manageout.protocol.core.drops import Drop
+from manageout.service.policy import filter_text as text
 from manageout.service.policy.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers, service_rules
-from manageout.service.policy.filter_text import (
-    addresses,
-    chain,
-    embedded,
-    mapping,
-    nets,
-    pair_rules,
-    pair_sets,
-    source_sets,
-)
 from manageout.service.policy.filter_tracking import tracking
 from manageout.service.policy.revision import REFUSED_MARK
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
@@ -76,26 +67,28 @@ def table(
     """
     sets, manager_chains = managers(site, plan, contents, set_name(Drop.POLICY))
     for reason in REFUSALS:
-        sets += source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
-    sets += pair_sets(set_name(Drop.POLICY))
-    chains = [chain("forward", _forward(site, plan, contents.torn, towards))]
+        sets += text.source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
+    sets += text.pair_sets(set_name(Drop.POLICY))
+    chains = [text.chain("forward", _forward(site, plan, contents.torn, towards))]
     if site.gateway is not None:
-        chains.append(chain("whence", _whence(site, plan)))
-        chains.append(chain("from_clients", _from_clients(site, plan)))
+        chains.append(text.chain("whence", _whence(site, plan)))
+        chains.append(text.chain("from_clients", _from_clients(site, plan)))
     chains += manager_chains
     if site.gateway is not None:
-        chains.append(chain("to_gateway", _to_gateway(site, plan)))
-    chains += [chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()]
+        chains.append(text.chain("to_gateway", _to_gateway(site, plan)))
     chains += [
-        chain("output", [*_OUTPUT, *_false_reports(site)]),
-        chain("input", _input(site, plan, underlays)),
+        text.chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()
+    ]
+    chains += [
+        text.chain("output", [*_OUTPUT, *_false_reports(site)]),
+        text.chain("input", _input(site, plan, underlays)),
     ]
     if site.gateway is not None:
-        chains.append(chain("mss", _clamp()))
+        chains.append(text.chain("mss", _clamp()))
     if site.translation is not None:
-        sets.append(addresses(CLIENTS, contents.members.get(CLIENTS, ())))
-        sets.append(mapping(OTHERS, contents.others))
-        chains.append(chain("postrouting", _source_addresses(site, plan)))
+        sets.append(text.addresses(CLIENTS, contents.members.get(CLIENTS, ())))
+        sets.append(text.mapping(OTHERS, contents.others))
+        chains.append(text.chain("postrouting", _source_addresses(site, plan)))
     limits = tracking(site, plan, features, contents.owners, set_name(Drop.CONNECTION_LIMIT))
     return "\n".join([*sets, *limits[0], *chains, *limits[1]])
 
@@ -119,7 +112,7 @@ def _whence(site: Site, plan: Plan) -> Iterator[str]:
     anew = f"ip6 daddr {plan.client_prefix} ct state != {{ established, related }}"
     yield f"iifname != {IPHTTPS_DEVICE} {anew} {but}{astray}"
     if plan.leases is not None and site.translation is not None:
-        shown = nets([plan.leases, *(each.ipv4 for each in site.translation.eam)])
+        shown = text.nets([plan.leases, *(each.ipv4 for each in site.translation.eam)])
         yield f'iifname != "mo-*" ip daddr {shown} {astray}'
 
 
@@ -140,7 +133,7 @@ def _forward(site: Site, plan: Plan, torn: bool, towards: Sequence[str]) -> Iter
     if site.translation is not None:
         yield from _translated(site, plan)
     if site.gateway is not None:
-        yield f"oifname {IPHTTPS_DEVICE} ip6 daddr {nets([plan.client_prefix])} goto managers"
+        yield f"oifname {IPHTTPS_DEVICE} ip6 daddr {text.nets([plan.client_prefix])} goto managers"
     if site.isatap is not None:
         yield from _isatap(site, plan)
     yield f"goto {set_name(Drop.FOREIGN)}"
@@ -167,7 +160,7 @@ def _strange_errors(site: Site) -> Iterator[str]:
         elsewhere = f"iifname != {IPHTTPS_DEVICE} oifname != {IPHTTPS_DEVICE} "
         yield f"{elsewhere}icmpv6 type {{ {_ERRORS} }} accept"
     if site.translation is not None and site.translation.eam:
-        machines = nets(eam.ipv4 for eam in site.translation.eam)
+        machines = text.nets(eam.ipv4 for eam in site.translation.eam)
         yield f"oifname {XLAT_DEVICE} ip daddr {machines} icmp type {{ {_ERRORS4} }} accept"
 
 
@@ -181,17 +174,17 @@ def _from_clients(site: Site, plan: Plan) -> Iterator[str]:
         yield f"oifname {XLAT_DEVICE} ip6 saddr != @{CLIENTS} goto {set_name(Drop.UNKNOWN_CLIENT)}"
     prefixes = [each.prefix for each in site.dns64.prefixes] if site.dns64 else []
     if site.translation is not None:
-        yield f"ip6 daddr {embedded(plan.nat64, site.translation.pool)} {between}"
+        yield f"ip6 daddr {text.embedded(plan.nat64, site.translation.pool)} {between}"
         prefixes.append(plan.nat64)
     for prefix in dict.fromkeys(prefixes):
         # An ISATAP router would take a tunnelling client for an ISATAP host, and for a manager if its lease is one.
         yield f"ip6 daddr {prefix} meta l4proto 41 {outside}"
-        reached = [embedded(prefix, each) for each in _intranet4(site)]
+        reached = [text.embedded(prefix, each) for each in _intranet4(site)]
         if reached:
-            yield f"ip6 daddr {nets(reached)} accept"
+            yield f"ip6 daddr {text.nets(reached)} accept"
         yield f"ip6 daddr {prefix} {outside}"
     intranet = [each for each in site.policy.intranet if isinstance(each, IPv6Network)]
-    yield f"ip6 daddr {nets([*plan.client_routes, plan.isatap_prefix, plan.site, *intranet])} accept"
+    yield f"ip6 daddr {text.nets([*plan.client_routes, plan.isatap_prefix, plan.site, *intranet])} accept"
     yield outside
 
 
@@ -202,7 +195,7 @@ def _translated(site: Site, plan: Plan) -> Iterator[str]:
     """
     table = needed(site.translation)
     between = "accept" if site.policy.hairpin else f"goto {set_name(Drop.HAIRPIN)}"
-    clients = embedded(plan.nat64, table.pool)
+    clients = text.embedded(plan.nat64, table.pool)
     yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 accept"
     yield f"oifname {XLAT_DEVICE} ip daddr {table.pool} accept"
     yield f"iifname {XLAT_DEVICE} oifname {IPHTTPS_DEVICE} ip6 saddr {clients} {between}"
@@ -210,16 +203,16 @@ def _translated(site: Site, plan: Plan) -> Iterator[str]:
     machines6 = [eam.ipv6 for eam in table.eam]
     intranet = _intranet4(site)
     if machines4 and intranet:
-        reached = nets(embedded(plan.nat64, each) for each in intranet)
-        yield f"oifname {XLAT_DEVICE} ip saddr {nets(intranet)} ip daddr {nets(machines4)} accept"
-        yield f"oifname {XLAT_DEVICE} ip6 saddr {nets(machines6)} ip6 daddr {reached} accept"
-        yield f"iifname {XLAT_DEVICE} ip6 saddr {reached} ip6 daddr {nets(machines6)} accept"
+        reached = text.nets(text.embedded(plan.nat64, each) for each in intranet)
+        yield f"oifname {XLAT_DEVICE} ip saddr {text.nets(intranet)} ip daddr {text.nets(machines4)} accept"
+        yield f"oifname {XLAT_DEVICE} ip6 saddr {text.nets(machines6)} ip6 daddr {reached} accept"
+        yield f"iifname {XLAT_DEVICE} ip6 saddr {reached} ip6 daddr {text.nets(machines6)} accept"
 
 
 def _isatap(site: Site, plan: Plan) -> Iterator[str]:
     own = plan.isatap_prefix
-    beyond = "::/0" if needed(site.isatap).default_route else nets((*plan.advertised, plan.site))
-    yield f"iifname {ISATAP_DEVICE} ip6 saddr {own} ip6 daddr {nets(_client_prefixes(site, plan))} goto managers"
+    beyond = "::/0" if needed(site.isatap).default_route else text.nets((*plan.advertised, plan.site))
+    yield f"iifname {ISATAP_DEVICE} ip6 saddr {own} ip6 daddr {text.nets(_client_prefixes(site, plan))} goto managers"
     yield f"iifname {ISATAP_DEVICE} ip6 saddr {own} ip6 daddr {beyond} accept"
     yield f"oifname {ISATAP_DEVICE} ip6 saddr {beyond} ip6 daddr {own} accept"
 
@@ -241,7 +234,7 @@ def _refusal(reason: Drop, verdict: str) -> Iterator[str]:
     yield f"update @{name}4 {{ ip saddr counter }}"
     yield f"update @{name}6 {{ ip6 saddr counter }}"
     if reason is Drop.POLICY:
-        yield from pair_rules(name)
+        yield from text.pair_rules(name)
     yield f"counter name {name} {verdict}"
 
 
@@ -254,7 +247,7 @@ def _input(site: Site, plan: Plan, underlays: Sequence[str]) -> Iterator[str]:
     if site.translation is not None:
         pool = site.translation.pool
         yield f"iifname {XLAT_DEVICE} ip saddr {pool} goto to_gateway"
-        yield f"iifname {XLAT_DEVICE} ip6 saddr {embedded(plan.nat64, pool)} goto to_gateway"
+        yield f"iifname {XLAT_DEVICE} ip6 saddr {text.embedded(plan.nat64, pool)} goto to_gateway"
     if site.dns64 is not None:  # ours is no open resolver
         yield f'ip6 daddr {plan.dns64} iifname != "mo-*" iifname != "lo" counter drop'
 

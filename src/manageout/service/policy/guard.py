@@ -41,14 +41,14 @@ class Router(NamedTuple):
     """The same in IPv6 (``force_forwarding``, Linux 6.17)."""
 
 
-def guard_sets(site: Site, before: Router) -> list[str]:
+def sets(site: Site, before: Router) -> list[str]:
     """The sets of either chain."""
     if not list(_matches(site, before)):
         return []
     return [set_of(_BRIDGES, "iface_index . iface_index", BRIDGES, "10m")]
 
 
-def guard_rules(site: Site, before: Router) -> Iterator[str]:
+def rules(site: Site, before: Router) -> Iterator[str]:
     """The chain in the table of the rules."""
     yield _HOOK.format("filter - 1")
     matches = list(_matches(site, before))

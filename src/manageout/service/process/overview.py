@@ -15,23 +15,9 @@ from manageout.errors import ManageoutError
 from manageout.linux.host import privileges
 from manageout.linux.netlink.links import Netlink
 from manageout.protocol.core.drops import Drop
+from manageout.service.process import rows
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
-from manageout.service.process.rows import (
-    ANSWERS,
-    About,
-    ClientRow,
-    DropRow,
-    FindingRow,
-    HostRow,
-    LeasePeriod,
-    LeaseRow,
-    LinkRow,
-    Nat64Row,
-    RecentDrops,
-    SessionRow,
-    Status,
-)
 
 _T = TypeVar("_T")
 HISTORY = 300.0
@@ -53,7 +39,7 @@ class DropHistory:
         while len(self._samples) > 1 and self._samples[1][0] <= now - HISTORY:
             self._samples.popleft()
 
-    def recent(self, now: float, totals: dict[str, int]) -> RecentDrops:
+    def recent(self, now: float, totals: dict[str, int]) -> rows.RecentDrops:
         """Growth since the oldest sample."""
         start, before = self._samples[0] if self._samples else (now, {})
         growth = {reason: count - before.get(reason, 0) for reason, count in totals.items()}
@@ -67,10 +53,10 @@ class LastSeen:
     def __init__(self) -> None:
         self._known: dict[tuple[str | None, ...], tuple[int, float]] = {}
 
-    def fill(self, rows: Iterable[DropRow], now: float) -> None:
+    def fill(self, drops: Iterable[rows.DropRow], now: float) -> None:
         """Give every row without a ``last`` the time when its count was first seen to be what it is."""
         known: dict[tuple[str | None, ...], tuple[int, float]] = {}
-        for row in rows:
+        for row in drops:
             if row.get("last") is None:
                 key = (row["reason"], row["source"], row.get("to"), row.get("service"))
                 count, last = self._known.get(key, (0, now))
@@ -82,7 +68,7 @@ class LastSeen:
 class Overview:
     """Reads the roles on demand. ``about`` adds what only the process knows (configuration, reloads)."""
 
-    def __init__(self, roles: Mapping[str, Role], netlink: Netlink, about: Callable[[], About]) -> None:
+    def __init__(self, roles: Mapping[str, Role], netlink: Netlink, about: Callable[[], rows.About]) -> None:
         self._roles = roles
         self._netlink = netlink
         self._about = about
@@ -98,11 +84,11 @@ class Overview:
 
     def handlers(self) -> dict[str, Callable[[], object]]:
         """For the control socket: those of :data:`~manageout.service.process.rows.ANSWERS`."""
-        return {command: getattr(self, command) for command in ANSWERS}
+        return {command: getattr(self, command) for command in rows.ANSWERS}
 
-    def status(self) -> Status:
+    def status(self) -> rows.Status:
         """Everything on one screen."""
-        about: About = {"what": "daemon", **self._about()}
+        about: rows.About = {"what": "daemon", **self._about()}
         return {
             **about,
             "version": __version__,
@@ -121,55 +107,55 @@ class Overview:
             },
         }
 
-    def hosts(self) -> Iterator[HostRow]:
+    def hosts(self) -> Iterator[rows.HostRow]:
         """ISATAP hosts. Raises :class:`ManageoutError` when this process can have none, as the following do."""
         return self._joined(lambda role: role.hosts(), "no ISATAP router", "the router's lists its hosts")
 
-    def clients(self) -> Iterator[ClientRow]:
+    def clients(self) -> Iterator[rows.ClientRow]:
         """Remote clients."""
         return self._joined(lambda role: role.clients(), "no gateway", "the gateway's lists its clients")
 
-    def leases(self) -> Iterator[LeaseRow]:
+    def leases(self) -> Iterator[rows.LeaseRow]:
         """IPv4 addresses of remote clients."""
         return self._joined(lambda role: role.leases(), "no gateway", "the gateway's lists the leases")
 
-    def audit(self) -> Iterator[LeasePeriod]:
+    def audit(self) -> Iterator[rows.LeasePeriod]:
         """Who held which of them from when to when."""
         return self._joined(lambda role: role.audit(), "no gateway", "the gateway's lists the leases")
 
-    def sessions(self) -> Iterator[SessionRow | None]:
+    def sessions(self) -> Iterator[rows.SessionRow | None]:
         """Who is connected to whom, through this machine."""
         lacking, hint = "no gateway and no ISATAP router", "theirs list who is connected to whom"
         return self._joined(lambda role: role.sessions(), lacking, hint)
 
     def _joined(self, read: Callable[[Role], Iterable[_T] | None], lacking: str, hint: str) -> Iterator[_T]:
         """Rows of every role that has some, asked for as they are sent."""
-        found = [rows for role in self._roles.values() if (rows := read(role)) is not None]
+        found = [some for role in self._roles.values() if (some := read(role)) is not None]
         if not found:
             what = self._about().get("what", "daemon")
             raise ManageoutError(f"this process ({what}) is {lacking}", f"ask another: --runtime-dir; {hint}")
         return chain.from_iterable(found)
 
-    def nat64(self) -> Nat64Row:
+    def nat64(self) -> rows.Nat64Row:
         """The NAT64 prefixes that hold here, and who says so."""
         for role in self._roles.values():
             if (found := role.nat64()) is not None:
                 return {"process": self._about().get("what", "daemon"), **found}
         raise ManageoutError("this process knows no NAT64 prefix", "ask `manageout connect` or a gateway")
 
-    def findings(self) -> list[FindingRow]:
+    def findings(self) -> list[rows.FindingRow]:
         """What somebody should look at, the worst first."""
-        rows = [row for role in self._roles.values() for row in role.findings()]
-        return [row.shown() for row in sorted(rows, key=lambda row: SEVERITIES.index(row.severity))]
+        found = [row for role in self._roles.values() for row in role.findings()]
+        return [row.shown() for row in sorted(found, key=lambda row: SEVERITIES.index(row.severity))]
 
-    def drops(self) -> list[DropRow]:
+    def drops(self) -> list[rows.DropRow]:
         """Counters by reason and source, each with its meaning, the latest first."""
-        rows = self._drops()
-        self._last_seen.fill(rows, time.time())
-        rows.sort(key=lambda row: row["last"] or 0.0, reverse=True)
-        return [{**row, "meaning": MEANINGS.get(row["reason"], "")} for row in rows]
+        found = self._drops()
+        self._last_seen.fill(found, time.time())
+        found.sort(key=lambda row: row["last"] or 0.0, reverse=True)
+        return [{**row, "meaning": MEANINGS.get(row["reason"], "")} for row in found]
 
-    def _drops(self) -> list[DropRow]:
+    def _drops(self) -> list[rows.DropRow]:
         return [row for role in self._roles.values() for row in role.drops()]
 
     def drop_totals(self) -> dict[str, int]:
@@ -198,10 +184,10 @@ class Overview:
         for role in self._roles.values():
             yield from role.metrics()
 
-    def _links(self) -> list[LinkRow]:
+    def _links(self) -> list[rows.LinkRow]:
         ours = [link for link in self._netlink.links() if link.name.startswith("mo-")]
         addresses = [[str(address) for address in self._netlink.addresses(link.name)] for link in ours]
         return [
-            cast(LinkRow, link._asdict() | {"addresses": held})
+            cast(rows.LinkRow, link._asdict() | {"addresses": held})
             for link, held in zip(ours, addresses, strict=True)
         ]

@@ -6,18 +6,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
+from manageout.service.process import rows
 from manageout.service.process.finding import Finding
 from manageout.service.process.metrics import Metric
-from manageout.service.process.rows import (
-    ClientRow,
-    DropRow,
-    HostRow,
-    LeasePeriod,
-    LeaseRow,
-    Nat64Row,
-    RoleStatus,
-    SessionRow,
-)
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -39,7 +30,7 @@ class Role(ABC):
     def recheck(self, changed: bool) -> None:  # noqa: B027 - a role may have put nothing there
         """Look whether what it has put into the kernel is there; ``changed``: links or addresses may be others."""
 
-    def status(self) -> RoleStatus:
+    def status(self) -> rows.RoleStatus:
         """For ``manageout status``: short and flat."""
         return {}
 
@@ -47,7 +38,7 @@ class Role(ABC):
         """What somebody should look at."""
         return ()
 
-    def drops(self) -> Iterable[DropRow]:
+    def drops(self) -> Iterable[rows.DropRow]:
         """What was refused, by reason and source."""
         return ()
 
@@ -59,26 +50,26 @@ class Role(ABC):
         """What does not follow from the above."""
         return ()
 
-    def hosts(self) -> Iterator[HostRow] | None:
+    def hosts(self) -> Iterator[rows.HostRow] | None:
         """ISATAP hosts."""
         return None
 
-    def clients(self) -> Iterator[ClientRow] | None:
+    def clients(self) -> Iterator[rows.ClientRow] | None:
         """Remote clients that are connected."""
         return None
 
-    def leases(self) -> Iterator[LeaseRow] | None:
+    def leases(self) -> Iterator[rows.LeaseRow] | None:
         """IPv4 addresses of remote clients. Raises :class:`ManageoutError` when none are given."""
         return None
 
-    def audit(self) -> Iterator[LeasePeriod] | None:
+    def audit(self) -> Iterator[rows.LeasePeriod] | None:
         """Who held which of them from when to when. Raises :class:`ManageoutError` likewise."""
         return None
 
-    def sessions(self) -> Iterator[SessionRow | None] | None:
+    def sessions(self) -> Iterator[rows.SessionRow | None] | None:
         """Who is connected to whom; None instead of a row: nothing to tell, and it took time."""
         return None
 
-    def nat64(self) -> Nat64Row | None:
+    def nat64(self) -> rows.Nat64Row | None:
         """The NAT64 prefixes that hold here, and who says so."""
         return None
