@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -18,6 +19,8 @@ from manageout.service.iphttps import trust_report
 from manageout.service.tls.certificates import UNREADABLE, PrivateKey, load_certificates, load_key, names_of
 from manageout.service.tls.revocation import RevocationLists, issuer_of
 from manageout.site.tables.site import GatewayTable, Site
+
+_T = TypeVar("_T")
 
 
 def certificates(site: Site) -> Iterator[Remark]:
@@ -32,16 +35,23 @@ def certificates(site: Site) -> Iterator[Remark]:
         yield remark("clock-not-set")
 
 
-def _closed(option: str, path: Path) -> Iterator[Remark]:
-    """What we may not read the daemon perhaps may: nothing is known then, least of all how to mend it."""
+def _loaded(option: str, path: Path, load: Callable[[Path], _T]) -> Generator[Remark, None, _T | None]:
+    """What is in a file of ``[gateway]``; None when it cannot be read, which is told."""
     try:
         with open(path, "rb"):
-            return
+            pass
     except PermissionError:
         if os.geteuid():
-            yield remark("not-permitted", what=f"{option} {path}", do="read it")
+            # What we may not read the daemon perhaps may: nothing is known then, least of all how to mend it.
+            yield remark("not-permitted", what=f"gateway.{option} {path}", do="read it")
+            return None
     except OSError:
-        return  # told by whoever reads it
+        pass  # told by whoever reads it
+    try:
+        return load(path)
+    except PkiError as failure:
+        yield failed(failure, f"gateway.{option} ")
+        return None
 
 
 def _own(gateway: GatewayTable) -> Iterator[Remark]:
@@ -55,15 +65,11 @@ def _own(gateway: GatewayTable) -> Iterator[Remark]:
 
 
 def _certificate(gateway: GatewayTable) -> Generator[Remark, None, x509.Certificate | None]:
-    if closed := list(_closed("gateway.certificate", gateway.certificate)):
-        yield from closed
+    found = yield from _loaded("certificate", gateway.certificate, load_certificates)
+    if found is None:
         return None
-    try:
-        certificate, *above = load_certificates(gateway.certificate)
-    except PkiError as failure:
-        yield failed(failure, "gateway.certificate ")
-        return None
-    for each in (certificate, *above):
+    certificate = found[0]
+    for each in found:
         yield from _validity(each, gateway.certificate)
     if not names_of(certificate):
         yield remark("nameless-certificate", path=gateway.certificate)
@@ -72,16 +78,8 @@ def _certificate(gateway: GatewayTable) -> Generator[Remark, None, x509.Certific
 
 
 def _key(gateway: GatewayTable) -> Generator[Remark, None, PrivateKey | None]:
-    if closed := list(_closed("gateway.key", gateway.key)):
-        yield from closed
-        return None
-    try:
-        key = load_key(gateway.key)
-    except PkiError as failure:
-        yield failed(failure, "gateway.key ")
-        return None
-    mode = gateway.key.stat().st_mode
-    if mode & 0o007:
+    key = yield from _loaded("key", gateway.key, load_key)
+    if key is not None and gateway.key.stat().st_mode & 0o007:
         yield remark("readable-key", key=gateway.key)
     return key
 
@@ -110,14 +108,11 @@ def _validity(certificate: x509.Certificate, path: Path) -> Iterator[Remark]:
 
 
 def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
-    known = yield from _lists(gateway)
-    if closed := list(_closed("gateway.client_ca", path)):
-        yield from closed
-        return
-    try:
-        found = load_certificates(path)
-    except PkiError as failure:
-        yield failed(failure, "gateway.client_ca ")
+    known: RevocationLists | None = RevocationLists()
+    if gateway.client_crl is not None:
+        known = yield from _loaded("client_crl", gateway.client_crl, RevocationLists.read)
+    found = yield from _loaded("client_ca", path, load_certificates)
+    if found is None:
         return
     for authority in found:
         yield from _validity(authority, path)
@@ -135,19 +130,6 @@ def _authorities(gateway: GatewayTable, path: Path) -> Iterator[Remark]:
         yield remark(key, file=gateway.client_crl, issuer=each.issuer, path=path)
     for row in trust_report.lists(issuers, known, time.time()):
         yield Remark(row.severity, row.what, row.remedy)
-
-
-def _lists(gateway: GatewayTable) -> Generator[Remark, None, RevocationLists | None]:
-    if gateway.client_crl is None:
-        return RevocationLists()
-    if closed := list(_closed("gateway.client_crl", gateway.client_crl)):
-        yield from closed
-        return None
-    try:
-        return RevocationLists.read(gateway.client_crl)
-    except PkiError as failure:
-        yield failed(failure, "gateway.client_crl ")
-        return None
 
 
 def _everybody(gateway: GatewayTable, authorities: int) -> Iterator[Remark]:

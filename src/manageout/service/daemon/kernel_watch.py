@@ -25,16 +25,16 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from manageout.errors import ManageoutError
 from manageout.linux.netlink.events import KernelMonitor
-from manageout.linux.netlink.links import Netlink
+from manageout.linux.netlink.links import KernelRoute, Netlink
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.restraint import Restraint
-from manageout.service.daemon import advertised, kernel_findings
-from manageout.service.daemon.desired import Desired, without_rules
+from manageout.service.daemon import advertised
+from manageout.service.daemon.desired import Desired, DesiredRoute, without_rules
 from manageout.service.daemon.network_cards import NetworkCards
 from manageout.service.daemon.reconcile import Reconciler, Step, StepKind
 from manageout.service.policy.filter_watch import FilterWatch
 from manageout.service.policy.surroundings import Surroundings
-from manageout.service.process.finding import Board, Finding
+from manageout.service.process.finding import Board, Finding, finding
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
@@ -188,7 +188,7 @@ class KernelWatch(Role):
 
     def _overruled(self) -> list[Finding]:
         """Routes of ours that are there, but that no packet follows."""
-        return list(kernel_findings.overruled(self._reconciler.overruled(self._wanted())))
+        return list(_overruled(self._reconciler.overruled(self._wanted())))
 
     def _recheck(self, changed: bool, now: float) -> None:
         for role in self._others:
@@ -215,14 +215,14 @@ class KernelWatch(Role):
     def _take(self, step: Step, key: tuple[str, str], now: float) -> Finding | None:
         if step.kind.shared and not self._restraint.may(key, now):
             why = self._refusals.get(key, "set otherwise again and again")
-            return kernel_findings.unmended(step, f"{why}; left so")
+            return _unmended(step, f"{why}; left so")
         if now < self._rests.get(key, 0.0):
-            return kernel_findings.unmended(step, "taken away again and again")
+            return _unmended(step, "taken away again and again")
         try:
             self._reconciler.act(step)
         except ManageoutError as error:
             self._refusals[key] = error.message
-            return kernel_findings.unmended(step, error.message)
+            return _unmended(step, error.message)
         self._refusals.pop(key, None)
         if not self._ours.setdefault(key, TokenBucket(OURS, OURS_AT_ONCE)).take(now):
             self._rests[key] = now + REST
@@ -245,3 +245,23 @@ class KernelWatch(Role):
         rows = [({"code": code}, float(count)) for code, count in self._mended.items()]
         yield Metric("kernel_put_back", rows)
         yield Metric("kernel_looks", self._looks)
+
+
+def _unmended(step: Step, why: str) -> Finding:
+    """A step that was not taken, or failed."""
+    last = step.about.split("/")[-1]
+    return finding(step.kind.value, step.about, why=why, wanted=step.text, last=last)
+
+
+def _overruled(routes: Iterable[tuple[DesiredRoute, KernelRoute | None]]) -> Iterator[Finding]:
+    """Ours, and those that packets follow instead."""
+    for ours, other in routes:
+        way = (
+            f"via {other.via} on {other.dev}"
+            if other and other.via
+            else f"on {other.dev}"
+            if other
+            else "nowhere"
+        )
+        about = f"{ours.prefix} overruled"
+        yield finding("ROUTE-TAKEN.overruled", about, prefix=ours.prefix, way=way, ours=ours)

@@ -20,7 +20,7 @@ REMEMBERED = "1h"
 
 def chain(name: str, rules: Iterable[str]) -> str:
     """A chain; a base chain's first rule is its hook."""
-    return _block(f"chain {name}", rules)
+    return block(f"chain {name}", rules)
 
 
 def nets(prefixes: Iterable[Network]) -> str:
@@ -30,45 +30,37 @@ def nets(prefixes: Iterable[Network]) -> str:
 
 def networks(name: str, members: Collection[IPv6Network]) -> str:
     """A named set of IPv6 networks."""
-    elements = _elements(map(str, collapse_addresses(members)))
-    return _block(f"set {name}", ["type ipv6_addr; flags interval;", *elements])
+    listed = elements(map(str, collapse_addresses(members)))
+    return block(f"set {name}", ["type ipv6_addr; flags interval;", *listed])
 
 
 def addresses(name: str, members: Collection[bytes]) -> str:
     """A named set of IPv6 addresses, which come and go."""
-    return _block(f"set {name}", ["type ipv6_addr;", *_elements(map(_address, members))])
+    return block(f"set {name}", ["type ipv6_addr;", *elements(map(_address, members))])
 
 
 def mapping(name: str, members: Mapping[bytes, bytes]) -> str:
     """A named map from IPv6 address to IPv6 address."""
     pairs = (f"{_address(key)} : {_address(value)}" for key, value in members.items())
-    return _block(f"map {name}", ["type ipv6_addr : ipv6_addr;", *_elements(pairs)])
+    return block(f"map {name}", ["type ipv6_addr : ipv6_addr;", *elements(pairs)])
 
 
 def set_of(name: str, kind: str, size: int, timeout: str = "") -> str:
     """A named set that rules fill; its elements go after ``timeout``, if there is one."""
     flags = f"flags dynamic,timeout; timeout {timeout};" if timeout else "flags dynamic;"
-    return _block(f"set {name}", [f"type {kind}; size {size}; {flags}"])
+    return block(f"set {name}", [f"type {kind}; size {size}; {flags}"])
 
 
 def source_sets(name: str, packets: int = 0) -> list[str]:
     """Two sets that count packets by source, and the counter of all of them, which goes on at ``packets``."""
-    limits = f"size {SOURCES}; flags dynamic,timeout; timeout {REMEMBERED};"
-    return [
-        _block(f"set {name}4", [f"type ipv4_addr; {limits}"]),
-        _block(f"set {name}6", [f"type ipv6_addr; {limits}"]),
-        _block(f"counter {name}", [f"packets {packets} bytes 0"]),
-    ]
+    sets = [set_of(f"{name}{version}", f"ipv{version}_addr", SOURCES, REMEMBERED) for version in (4, 6)]
+    return [*sets, block(f"counter {name}", [f"packets {packets} bytes 0"])]
 
 
 def pair_sets(name: str) -> list[str]:
     """Two sets that count packets by source, destination, protocol and port."""
-    key = "{0} . {0} . inet_proto . inet_service"
-    limits = f"size {SOURCES}; flags dynamic,timeout; timeout {REMEMBERED};"
-    return [
-        _block(f"set {name}_to{version}", [f"type {key.format(kind)}; {limits}"])
-        for version, kind in (("4", "ipv4_addr"), ("6", "ipv6_addr"))
-    ]
+    key = "ipv{0}_addr . ipv{0}_addr . inet_proto . inet_service"
+    return [set_of(f"{name}_to{version}", key.format(version), SOURCES, REMEMBERED) for version in (4, 6)]
 
 
 def pair_rules(name: str) -> Iterator[str]:
@@ -97,11 +89,13 @@ def as_isatap(prefix: IPv6Network, network: IPv4Network) -> list[IPv6Network]:
     return [IPv6Network((value, 96 + network.prefixlen)) for value in (base, base | _U_BIT)]
 
 
-def _block(head: str, lines: Iterable[str]) -> str:
+def block(head: str, lines: Iterable[str]) -> str:
+    """An object of the table."""
     return f"  {head} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
 
 
-def _elements(texts: Iterable[str]) -> list[str]:
+def elements(texts: Iterable[str]) -> list[str]:
+    """Of a set or map, if there are any."""
     listed = ", ".join(texts)
     return [f"elements = {{ {listed} }}"] if listed else []
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from manageout.linux.nft.features import Features
-from manageout.service.policy.filter_text import chain, set_of
+from manageout.service.policy.filter_text import block, chain, elements, set_of
 from manageout.service.resolver.upstream import PORT
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site, needed
@@ -194,7 +194,7 @@ def _questions(servers: Sequence[str]) -> Iterator[str]:
 def _timeout(name: str, family: str, protocol: str, states: Mapping[str, int]) -> str:
     policy = ", ".join(f"{state} : {seconds}" for state, seconds in states.items())
     lines = (f"protocol {protocol}; l3proto {family};", f"policy = {{ {policy} }};")
-    return f"  ct timeout {name}_{family} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
+    return block(f"ct timeout {name}_{family}", lines)
 
 
 def _first_packets(hook: str) -> Iterator[str]:
@@ -208,10 +208,8 @@ def _counted(site: Site, owners: Mapping[bytes, int]) -> Iterator[str]:
     if _anonymous(site):
         yield from _sets_of("client", "ipv6_addr")
         return
-    pairs = ", ".join(f"{ip_address(key)} : {class_id(number)}" for key, number in owners.items())
-    elements = [f"elements = {{ {pairs} }}"] if pairs else []
-    lines = ["type ipv6_addr : classid;", *elements]
-    yield f"  map {OWNERS} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
+    pairs = (f"{ip_address(key)} : {class_id(number)}" for key, number in owners.items())
+    yield block(f"map {OWNERS}", ["type ipv6_addr : classid;", *elements(pairs)])
     yield from _sets_of("client", "classid")
 
 

@@ -20,7 +20,7 @@ from manageout.linux.nft.tables import OURS
 from manageout.service.policy import untracked
 from manageout.service.probe.machine import filters
 from manageout.service.probe.results import Judged, Kind
-from manageout.service.process.finding import Board, Finding, finding
+from manageout.service.process.finding import Board, Finding, finding, texts
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
@@ -32,21 +32,6 @@ SHARE = 4
 NAMES = {table.partition(" ")[2] for table in OURS}
 AGAIN = 60.0
 """Seconds until everything is walked again: members of sets change without their rules."""
-
-_FORWARD = (
-    'accept iifname "mo-*" and oifname "mo-*" there (ufw route allow in on DEVICE, and out on DEVICE, for each mo-*;'
-    " firewalld: a policy from and to the zones of mo-* and of the intranet)"
-)
-REMEDIES: dict[Kind, str] = {
-    "protocol 41 in": "accept protocol 41 from isatap.hosts there, not by `ct state`"
-    " (ufw allow in proto ipv6 from NETWORK)",
-    "protocol 41 out": "accept protocol 41 to isatap.hosts there",
-    "TLS in": "accept TCP to gateway.listen there, not by `ct state`, for it is untracked (ufw allow 443/tcp;"
-    " firewall-cmd --add-service=https)",
-    "TLS out": "let out what gateway.listen answers, not by `ct state`, for it is untracked",
-    "clients' packets": _FORWARD,
-    "leases' packets": _FORWARD,
-}
 
 
 class FilterWatch:
@@ -97,7 +82,7 @@ class FilterWatch:
 def dropped(judged: Iterable[Judged]) -> Iterator[Finding]:
     """A row for each rule or chain that drops what must pass."""
     for rule, kinds, packet in by_rule(judged, "drop"):
-        remedies = "; ".join(dict.fromkeys(REMEDIES[kind] for kind in kinds))
+        remedies = "; ".join(dict.fromkeys(texts()[f"FILTER-BLOCKS.{kind}"]["remedy"] for kind in kinds))
         yield finding("FILTER-BLOCKS", rule, kinds=", ".join(kinds), packet=packet, remedies=remedies)
 
 

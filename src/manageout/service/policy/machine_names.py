@@ -89,24 +89,15 @@ class ManagerNames:
 
     async def _look_up(self, name: str) -> None:
         state, addresses, ttl = await manager_addresses(self.resolver, name)
-        self._again(name, ttl)
-        self._say(name, state)
-        if addresses is None:
-            return
-        if name in self._due and set(addresses) != set(self._known.get(name, ())):
-            self._known[name] = addresses
-            self._found(name, addresses)
-
-    def _again(self, name: str, seconds: float) -> None:
-        if name in self._due:
-            self._due[name] = self._clock() + min(max(seconds, SHORTEST), LONGEST)
-
-    def _say(self, name: str, state: str) -> None:
         if name not in self._due:
             return
+        self._due[name] = self._clock() + min(max(ttl, SHORTEST), LONGEST)
         if state and state != self.states.get(name):
             log.warning("the manager %s %s; see [[policy.managers]]", name, state)
         self.states[name] = state
+        if addresses is not None and set(addresses) != set(self._known.get(name, ())):
+            self._known[name] = addresses
+            self._found(name, addresses)
 
 
 class PeerNames:

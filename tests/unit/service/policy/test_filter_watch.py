@@ -6,13 +6,14 @@ from typing import get_args
 
 import pytest
 
-from manageout.service.policy.filter_watch import REMEDIES, dropped
+from manageout.service.policy.filter_watch import dropped
 from manageout.service.probe.results import Judged, Kind
+from manageout.service.process.finding import texts
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_every_kind_of_packet_has_a_remedy(kind: Kind) -> None:
-    assert REMEDIES[kind]
+    assert texts()[f"FILTER-BLOCKS.{kind}"]["remedy"]
 
 
 def test_a_row_for_each_rule_with_all_that_it_drops() -> None:

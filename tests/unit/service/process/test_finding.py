@@ -128,6 +128,8 @@ def test_every_text_is_said_by_somebody_and_every_brace_of_it_filled(function: s
         assert all(values == fields(table, key) for values in calls_of_it), key
     bases = {key.partition(".")[0] for key in given if "." in key}
     for key, text in table.items():
+        if key.startswith("FILTER-BLOCKS."):
+            continue  # remedies, one for each kind of packet: a finding joins them
         complete = {"severity", "what", "remedy"} <= text.keys()
         if key not in given and (complete or key not in bases):
             assert complete and any(fields(table, key) <= values for values in variables), key
