@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
+from string import Template
 from typing import TypeVar
 
 from manageout.wire.address import ISATAP_IDS, rfc6052_embed
@@ -16,6 +19,30 @@ Network = TypeVar("Network", IPv4Network, IPv6Network)
 SOURCES = 1024
 """Refused sources that a set holds; further ones are only counted."""
 REMEMBERED = "1h"
+
+
+@cache
+def _template(file: str) -> list[tuple[list[str], str]]:
+    """The facts before each line, and the line."""
+    found = []
+    for line in map(str.strip, files(__package__).joinpath(file).read_text(encoding="utf-8").splitlines()):
+        facts, rule = line[1:].split("] ", 1) if line.startswith("[") else ("", line)
+        if rule and not rule.startswith("#"):
+            found.append((facts.split(), rule))
+    return found
+
+
+def chains(file: str, facts: Mapping[str, bool], values: Mapping[str, object]) -> list[str]:
+    """Those of ``file`` whose facts hold; it says itself what its lines mean."""
+    found: dict[str, list[str]] = {}
+    rules: list[str] | None = None
+    for asked, rule in _template(file):
+        there = all(facts[fact.removeprefix("!")] != fact.startswith("!") for fact in asked)
+        if rule.startswith("chain "):
+            rules = found.setdefault(rule.removeprefix("chain "), []) if there else None
+        elif there and rules is not None:
+            rules += Template(rule).substitute(values).splitlines()
+    return [chain(name, rules) for name, rules in found.items()]
 
 
 def chain(name: str, rules: Iterable[str]) -> str:

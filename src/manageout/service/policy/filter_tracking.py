@@ -18,14 +18,13 @@ All this looks at the first packet of a connection only, after every rule has ac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from manageout.linux.nft.features import Features
 from manageout.service.policy.filter_text import block, chain, elements, set_of
 from manageout.service.resolver.upstream import PORT
-from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
-from manageout.site.tables.site import Site, needed
+from manageout.site.tables.site import IsatapTable, Site
 from manageout.wire.host_port import HostPort
 
 OWNERS = "owners"
@@ -71,33 +70,30 @@ def class_id(number: int) -> str:
 
 def counts_by_client(site: Site, features: Features) -> bool:
     """Whether the table has the map :data:`OWNERS`."""
-    return features.counts and site.gateway is not None and not _anonymous(site)
+    return features.counts and site.gateway is not None and not anonymous(site)
 
 
-def tracking(
-    site: Site, plan: Plan, features: Features, owners: Mapping[bytes, int], refused: str
-) -> tuple[list[str], list[str]]:
-    """(sets and objects, chains). ``refused``: the chain for who has reached the limit."""
-    sets: list[str] = []
-    chains = [chain(name, rules) for name, rules in _by_protocol(site).items()]
-    chains += [
-        chain("untracked_in", _untracked_in(site, plan)),
-        chain("untracked_out", _untracked_out(site)),
-    ]
-    if not features.counts:
-        return sets, chains
-    sets += _sets_of("host", "ipv6_addr")
-    chains.append(chain("host_limit", _over("host", "ip6 saddr", refused, HOST_LIMIT, HOST_RATE, HOST_BURST)))
-    if site.gateway is not None:
-        sets += _counted(site, owners)
-        chains.append(chain("client_limit", _client_limit(site, refused)))
-        if site.translation is not None:
-            sets += _sets_of("lease", "ipv4_addr")
-            chains.append(chain("lease_limit", _over("lease", "ip saddr", refused)))
-    chains += [
-        chain(f"begun_{hook}", [*_first_packets(hook), *_limits(site, hook)]) for hook in ("forward", "input")
-    ]
-    return sets, chains
+def counted(site: Site, owners: Mapping[bytes, int]) -> list[str]:
+    """The sets that count connections, where the kernel can."""
+    sets = _sets_of("host", "ipv6_addr")
+    if site.gateway is not None and anonymous(site):
+        sets += _sets_of("client", "ipv6_addr")
+    elif site.gateway is not None:
+        pairs = (f"{ip_address(key)} : {class_id(number)}" for key, number in owners.items())
+        sets.append(block(f"map {OWNERS}", ["type ipv6_addr : classid;", *elements(pairs)]))
+        sets += _sets_of("client", "classid")
+    if site.gateway is not None and site.translation is not None:
+        sets += _sets_of("lease", "ipv4_addr")
+    return sets
+
+
+def values(site: Site, chains: Iterable[str]) -> dict[str, str]:
+    """For filter.nft. ``chains``: those of :func:`untracked`."""
+    return {
+        "untracked": ", ".join(f"{name.removeprefix('untracked_')} : jump {name}" for name in chains),
+        "from_listeners": "\n".join(_from_listeners(site)),
+        "client": "ip6 saddr" if anonymous(site) else "meta priority",
+    }
 
 
 def timeouts(site: Site, features: Features) -> str:
@@ -125,7 +121,7 @@ def timeouts(site: Site, features: Features) -> str:
 # --- What is not tracked ----------------------------------------------------------------------------------
 
 
-def _by_protocol(site: Site) -> dict[str, list[str]]:
+def untracked(site: Site) -> dict[str, list[str]]:
     """Chains for what may be for us: packets of other protocols pass all of these rules by one look."""
     found: dict[str, list[str]] = {}
     for family, host, port in _listeners(site):
@@ -135,35 +131,17 @@ def _by_protocol(site: Site) -> dict[str, list[str]]:
         about = f"{_ERRORS[family]} {_NOT_OURS} {to} {protocol} 6 {source_port} {port} notrack"
         found.setdefault("untracked_icmp" if family == "ip" else "untracked_icmpv6", []).append(about)
     if site.isatap is not None:
-        found["untracked_41"] = [f"ip daddr {_locators(site)} notrack"]
-        to = f"ip daddr {_locators(site)}"
+        to = f"ip daddr {locators(site.isatap)}"
+        found["untracked_41"] = [f"{to} notrack"]
         about = f"{_ERRORS['ip']} {_NOT_OURS} {to} {_QUOTED['ip'][0]} 41 notrack"
         found.setdefault("untracked_icmp", []).append(about)
     return found
 
 
-def _untracked_in(site: Site, plan: Plan) -> Iterator[str]:
-    yield "type filter hook prerouting priority raw; policy accept;"
-    ways = [f"{name.removeprefix('untracked_')} : jump {name}" for name in _by_protocol(site)]
-    if ways:
-        yield f"meta l4proto vmap {{ {', '.join(ways)} }}"
-    if site.gateway is not None:
-        yield f"iifname {IPHTTPS_DEVICE} ip6 saddr fe80::/10 notrack"
-    if site.translation is not None and not site.translation.masquerade:
-        # The IPv4 half of translated flows: the other half has their state. Those with this machine itself have two.
-        yield f"iifname {XLAT_DEVICE} meta nfproto ipv4 fib daddr type != local notrack"
-        yield f"ip daddr {plan.leases} notrack"
-
-
-def _untracked_out(site: Site) -> Iterator[str]:
-    yield "type filter hook output priority raw; policy accept;"
+def _from_listeners(site: Site) -> Iterator[str]:
     for family, host, port in _listeners(site):
         source = f"{family} saddr {host}" if host else f"meta nfproto {_FAMILIES[family]}"
         yield f"tcp sport {port} {_NOT_OURS.replace('iif', 'oif')} {source} notrack"
-    if site.isatap is not None:
-        yield f"meta l4proto 41 ip saddr {_locators(site)} notrack"
-    if site.gateway is not None:
-        yield f"oifname {IPHTTPS_DEVICE} ip6 daddr fe80::/10 notrack"
 
 
 def _listeners(site: Site) -> Iterator[tuple[str, str, int]]:
@@ -174,8 +152,9 @@ def _listeners(site: Site) -> Iterator[tuple[str, str, int]]:
         yield ("ip" if address.version == 4 else "ip6"), text, port
 
 
-def _locators(site: Site) -> str:
-    return f"{{ {', '.join(map(str, needed(site.isatap).locators))} }}"
+def locators(isatap: IsatapTable) -> str:
+    """A set of them."""
+    return f"{{ {', '.join(map(str, isatap.locators))} }}"
 
 
 # --- What is, and how much of it --------------------------------------------------------------------------
@@ -204,38 +183,6 @@ def _first_packets(hook: str) -> Iterator[str]:
     yield 'iifname != "mo-*" ' + ('oifname != "mo-*" ' if hook == "forward" else "") + "accept"
 
 
-def _counted(site: Site, owners: Mapping[bytes, int]) -> Iterator[str]:
-    if _anonymous(site):
-        yield from _sets_of("client", "ipv6_addr")
-        return
-    pairs = (f"{ip_address(key)} : {class_id(number)}" for key, number in owners.items())
-    yield block(f"map {OWNERS}", ["type ipv6_addr : classid;", *elements(pairs)])
-    yield from _sets_of("client", "classid")
-
-
-def _limits(site: Site, hook: str) -> Iterator[str]:
-    if site.gateway is not None:
-        yield f"iifname {IPHTTPS_DEVICE} goto client_limit"
-        if site.translation is not None:
-            yield f"iifname {XLAT_DEVICE} ip saddr {site.translation.pool} goto lease_limit"
-        if hook == "forward":
-            yield f"oifname {IPHTTPS_DEVICE} goto host_limit"
-    if site.isatap is not None:
-        yield f"iifname {ISATAP_DEVICE} goto host_limit"
-
-
-def _client_limit(site: Site, refused: str) -> Iterator[str]:
-    if _anonymous(site):  # nobody is anybody: an address is all there is
-        yield from _over("client", "ip6 saddr", refused)
-        return
-    # Only the priority of a packet can carry the number to the count without being seen elsewhere: it leaves as it
-    # came from our device.
-    yield "meta priority set none"
-    yield f"meta priority set ip6 saddr map @{OWNERS}"
-    yield from _over("client", "meta priority", refused)
-    yield "meta priority set none"
-
-
 def _sets_of(name: str, kind: str) -> list[str]:
     return [
         set_of(f"{name}_connections", kind, CLIENTS_COUNTED),
@@ -243,13 +190,6 @@ def _sets_of(name: str, kind: str) -> list[str]:
     ]
 
 
-def _over(
-    name: str, key: str, refused: str, limit: int = LIMIT, rate: int = RATE, burst: int = BURST
-) -> Iterator[str]:
-    over = f"limit rate over {rate}/second burst {burst} packets"
-    yield f"update @{name}_rates {{ {key} {over} }} goto {refused}"
-    yield f"add @{name}_connections {{ {key} ct count over {limit} }} goto {refused}"
-
-
-def _anonymous(site: Site) -> bool:
+def anonymous(site: Site) -> bool:
+    """Whether nobody has to say who he is."""
     return site.gateway is not None and site.gateway.authentication == "none"

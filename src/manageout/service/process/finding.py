@@ -1,6 +1,6 @@
 """What a role wants somebody to look at: told on demand, or on a board that tells the log as well.
 
-Its words stand in findings.toml, which is read when there is something to find. docs/reference/findings.md explains
+Its words stand in findings.toml, which a process reads as it starts. docs/reference/findings.md explains
 each code of it.
 """
 

@@ -6,7 +6,16 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from manageout.service.policy.filter_text import as_isatap, embedded, mapping, nets, networks, source_sets
+from manageout.service.policy import filter_text
+from manageout.service.policy.filter_text import (
+    as_isatap,
+    chains,
+    embedded,
+    mapping,
+    nets,
+    networks,
+    source_sets,
+)
 from manageout.wire.address import rfc6052_extract
 
 
@@ -43,3 +52,30 @@ def test_sets_have_no_overlapping_members() -> None:
 
 def test_sets_of_sources_are_bounded() -> None:
     assert all("size 1024; flags dynamic,timeout; timeout 1h;" in text for text in source_sets("s")[:2])
+
+
+FACTS = {"gateway": True, "torn": False}
+
+
+def test_lines_are_there_when_their_facts_hold_and_a_fact_nobody_knows_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[tuple[list[str], str]] = [
+        ([], "chain one"),
+        (["gateway", "!torn"], "$a accept"),
+        (["torn"], "$never accept"),
+        ([], "$more"),
+        (["!gateway"], "chain two"),
+        ([], "$never drop"),
+    ]
+    monkeypatch.setattr(filter_text, "_template", lambda file: lines)
+    found = chains("x.nft", FACTS, {"a": "tcp", "more": "drop\nreturn"})
+    assert found == ["  chain one {\n    tcp accept\n    drop\n    return\n  }"]
+    with pytest.raises(KeyError):
+        chains("x.nft", {"gateway": True}, {"a": "tcp", "more": ""})
+
+
+def test_a_template_has_facts_rules_and_reasons() -> None:
+    rules = filter_text._template("filter.nft")
+    assert ([], "chain forward") in rules and (["gateway"], "chain whence") in rules
+    assert not any(rule.startswith(("#", "[")) for _, rule in rules)
