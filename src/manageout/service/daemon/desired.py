@@ -11,7 +11,6 @@ from manageout.linux.netlink.conntrack import ACCOUNTING, TIMESTAMPS
 from manageout.protocol.offload.cut import MTU
 from manageout.service.policy import guard
 from manageout.service.policy.filter import table
-from manageout.service.policy.filter_text import chain
 from manageout.service.policy.filter_tracking import timeouts
 from manageout.service.policy.surroundings import NOWHERE, Surroundings
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, STOCK_DEVICE, XLAT_DEVICE, Plan
@@ -64,19 +63,13 @@ class Desired:
 
 def desired(site: Site, plan: Plan, around: Surroundings = NOWHERE) -> Desired:
     """Everything that ``site`` needs from the kernel of this machine."""
-    sets = guard.sets(site, around.before)
     towards = sorted({*around.underlays, *around.towards.values()})
-    rules = [table(site, plan, around.underlays, around.contents, around.features, towards), *sets]
-    rules.append(
-        f"  counter {guard.GUARDED} {{ packets {around.contents.counters.get(guard.GUARDED, 0)} bytes 0 }}"
-    )
-    rules.append(chain("guard", guard.rules(site, around.before)))
-    lasting = guard.lasting_rules(site, around.before)
-    outliving = "\n".join([*sets, chain("guard", lasting)]) if lasting else ""
+    rules = [table(site, plan, around.underlays, around.contents, around.features, towards)]
+    rules += guard.objects(site, around.before, around.contents.counters.get(guard.GUARDED, 0))
     return replace(
         without_rules(site, plan, around),
         filter="\n".join(rules),
-        guard=outliving,
+        guard="\n".join(guard.lasting_objects(site, around.before)),
         timeouts=timeouts(site, around.features),
     )
 

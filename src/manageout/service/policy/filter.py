@@ -82,7 +82,7 @@ def table(
     facts = _facts(site, plan) | {"underlays": bool(underlays), "torn": contents.torn}
     facts |= {"counts": features.counts, "untracked": bool(untracked)}
     values = _CONSTANTS | _values(site, plan, underlays, towards) | tracking.values(site, untracked)
-    chains += text.chains("filter.nft", facts, values)
+    chains += text.objects("filter.nft", facts, values)
     chains += [
         text.chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()
     ]

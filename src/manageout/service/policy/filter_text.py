@@ -22,27 +22,29 @@ REMEMBERED = "1h"
 
 
 @cache
-def _template(file: str) -> list[tuple[list[str], str]]:
-    """The facts before each line, and the line."""
+def _template(file: str) -> list[tuple[bool, list[str], str]]:
+    """Whether a line stands inside an object, the facts before it, and the line."""
     found = []
-    for line in map(str.strip, files(__package__).joinpath(file).read_text(encoding="utf-8").splitlines()):
-        facts, rule = line[1:].split("] ", 1) if line.startswith("[") else ("", line)
+    for line in files(__package__).joinpath(file).read_text(encoding="utf-8").splitlines():
+        rule, facts = line.strip(), ""
+        if rule.startswith("["):
+            facts, rule = rule[1:].split("] ", 1)
         if rule and not rule.startswith("#"):
-            found.append((facts.split(), rule))
+            found.append((line.startswith(" "), facts.split(), rule))
     return found
 
 
-def chains(file: str, facts: Mapping[str, bool], values: Mapping[str, object]) -> list[str]:
-    """Those of ``file`` whose facts hold; it says itself what its lines mean."""
+def objects(file: str, facts: Mapping[str, bool], values: Mapping[str, object]) -> list[str]:
+    """Those of ``file`` whose facts hold; filter.nft says what its lines mean."""
     found: dict[str, list[str]] = {}
     rules: list[str] | None = None
-    for asked, rule in _template(file):
+    for inside, asked, rule in _template(file):
         there = all(facts[fact.removeprefix("!")] != fact.startswith("!") for fact in asked)
-        if rule.startswith("chain "):
-            rules = found.setdefault(rule.removeprefix("chain "), []) if there else None
+        if not inside:
+            rules = found.setdefault(rule, []) if there else None
         elif there and rules is not None:
             rules += Template(rule).substitute(values).splitlines()
-    return [chain(name, rules) for name, rules in found.items()]
+    return [block(head, rules) for head, rules in found.items()]
 
 
 def chain(name: str, rules: Iterable[str]) -> str:

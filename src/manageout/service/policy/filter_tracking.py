@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from manageout.linux.nft.features import Features
-from manageout.service.policy.filter_text import block, chain, elements, set_of
+from manageout.service.policy.filter_text import block, elements, objects, set_of
 from manageout.service.resolver.upstream import PORT
 from manageout.site.tables.site import IsatapTable, Site
 from manageout.wire.host_port import HostPort
@@ -41,17 +41,6 @@ HOST_LIMIT, HOST_RATE, HOST_BURST = 4096, 500, 2000
 
 ESTABLISHED = 7440
 """Seconds: RFC 5382 5 asks for 2 h 4 min at least, that a keepalive each two hours is enough."""
-_TCP = {
-    "syn_sent": 30,
-    "syn_recv": 30,
-    "established": ESTABLISHED,
-    "fin_wait": 60,
-    "time_wait": 5,
-    "close": 5,
-}
-_UDP = {"unreplied": 20, "replied": 120}  # RFC 4787 4.3: two minutes for who was answered
-_QUESTION = {"unreplied": 5, "replied": 5}  # longer than any is waited for
-_TIMEOUTS = {"tcp": _TCP, "udp": _UDP}
 _FAMILIES = {"ip": "ipv4", "ip6": "ipv6"}
 
 _NOT_OURS = 'iifname != "lo" iifname != "mo-*"'
@@ -100,22 +89,9 @@ def timeouts(site: Site, features: Features) -> str:
     """The body of the table of time-outs; empty where the kernel has none."""
     if not features.timeouts:
         return ""
-    families = ("ip6", "ip") if site.translation is not None else ("ip6",)
-    parts = [
-        _timeout(protocol, family, protocol, policy)
-        for family in families
-        for protocol, policy in _TIMEOUTS.items()
-    ]
-    if site.dns64 is not None:
-        parts += [_timeout("dns", family, "udp", _QUESTION) for family in _FAMILIES]
-        parts.append(chain("begun_output", _questions(site.dns64.upstreams)))
-    lasting = [
-        f'meta nfproto {_FAMILIES[family]} meta l4proto {protocol} ct timeout set "{protocol}_{family}"'
-        for family in families
-        for protocol in _TIMEOUTS
-    ]
-    parts += [chain(f"begun_{hook}", [*_first_packets(hook), *lasting]) for hook in ("forward", "input")]
-    return "\n".join(parts)
+    facts = {"translation": site.translation is not None, "dns64": site.dns64 is not None}
+    questions = "\n".join(_questions(site.dns64.upstreams)) if site.dns64 is not None else ""
+    return "\n".join(objects("timeouts.nft", facts, {"established": ESTABLISHED, "questions": questions}))
 
 
 # --- What is not tracked ----------------------------------------------------------------------------------
@@ -161,26 +137,10 @@ def locators(isatap: IsatapTable) -> str:
 
 
 def _questions(servers: Sequence[str]) -> Iterator[str]:
-    """What the DNS64 asks for clients has a port of its own each time: that entry is no one's, and so must not stay."""
-    yield "type filter hook output priority filter + 1; policy accept;"
-    yield "ct state != new accept"
     for server in servers:
         host, port = HostPort.parse(server, PORT)
         family = "ip6" if host.version == 6 else "ip"
         yield f'{family} daddr {host} udp dport {port} ct timeout set "dns_{family}"'
-
-
-def _timeout(name: str, family: str, protocol: str, states: Mapping[str, int]) -> str:
-    policy = ", ".join(f"{state} : {seconds}" for state, seconds in states.items())
-    lines = (f"protocol {protocol}; l3proto {family};", f"policy = {{ {policy} }};")
-    return block(f"ct timeout {name}_{family}", lines)
-
-
-def _first_packets(hook: str) -> Iterator[str]:
-    yield f"type filter hook {hook} priority filter + 1; policy accept;"
-    yield "ct state != new accept"
-    yield "ct status & confirmed == confirmed accept"
-    yield 'iifname != "mo-*" ' + ('oifname != "mo-*" ' if hook == "forward" else "") + "accept"
 
 
 def _sets_of(name: str, kind: str) -> list[str]:

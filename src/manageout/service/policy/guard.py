@@ -8,10 +8,9 @@ long as forwarding does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from manageout.service.policy.filter_text import set_of
+from manageout.service.policy import filter_text
 from manageout.site.tables.site import Site
 
 IPV4_FORWARDING = "net.ipv4.conf.all.forwarding"
@@ -19,15 +18,6 @@ IPV6_FORWARDING = "net.ipv6.conf.all.forwarding"
 
 GUARDED = "guarded"
 """The counter of what the guard has dropped."""
-_OTHERS = 'iifname != "mo-*" oifname != "mo-*"'
-_BRIDGES = "bridges"
-BRIDGES = 4096
-"""Bridges of this machine that are told apart; what further ones pass on is dropped."""
-_BRIDGED = (
-    f'{_OTHERS} meta iifkind "bridge" update @{_BRIDGES} {{ meta iif . meta iif }}',
-    f"{_OTHERS} meta iif . meta oif @{_BRIDGES} accept",
-)
-_HOOK = "type filter hook forward priority {}; policy accept;"
 
 
 class Router(NamedTuple):
@@ -41,36 +31,24 @@ class Router(NamedTuple):
     """The same in IPv6 (``force_forwarding``, Linux 6.17)."""
 
 
-def sets(site: Site, before: Router) -> list[str]:
-    """The sets of either chain."""
-    if not list(_matches(site, before)):
+def objects(site: Site, before: Router, packets: int) -> list[str]:
+    """For the table of the rules. ``packets``: what the counter goes on at."""
+    return _objects(site, before, False, {"packets": packets, "counter": f"counter name {GUARDED}"})
+
+
+def lasting_objects(site: Site, before: Router) -> list[str]:
+    """For the table that outlives us; none where there is nothing to guard."""
+    return _objects(site, before, True, {"counter": "counter"})
+
+
+def _objects(site: Site, before: Router, lasting: bool, values: dict[str, object]) -> list[str]:
+    # What only turning forwarding on would forward.
+    facts = {"ipv4": site.translation is not None and not before.ipv4, "ipv6": not before.ipv6}
+    facts |= {"guarded": any(facts.values()), "lasting": lasting}
+    if lasting and not facts["guarded"]:
         return []
-    return [set_of(_BRIDGES, "iface_index . iface_index", BRIDGES, "10m")]
-
-
-def rules(site: Site, before: Router) -> Iterator[str]:
-    """The chain in the table of the rules."""
-    yield _HOOK.format("filter - 1")
-    matches = list(_matches(site, before))
-    if matches:
-        yield from _BRIDGED
-    for match in matches:
-        yield f"{match} counter name {GUARDED} drop"
-
-
-def lasting_rules(site: Site, before: Router) -> list[str]:
-    """The chain in the table that outlives us; none where there is nothing to guard."""
-    matches = list(_matches(site, before))
-    drops = (f"{match} counter drop" for match in matches)
-    return [_HOOK.format("filter"), *_BRIDGED, *drops] if matches else []
-
-
-def _matches(site: Site, before: Router) -> Iterator[str]:
-    """What only turning forwarding on would forward."""
-    if site.translation is not None and not before.ipv4:
-        yield f"meta nfproto ipv4 {_OTHERS}{_but(before.devices4)}"
-    if not before.ipv6:
-        yield f"meta nfproto ipv6 {_OTHERS}{_but(before.devices6)}"
+    values |= {"but4": _but(before.devices4), "but6": _but(before.devices6)}
+    return filter_text.objects("guard.nft", facts, values)
 
 
 def _but(devices: tuple[str, ...]) -> str:

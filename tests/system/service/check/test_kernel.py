@@ -34,7 +34,7 @@ def test_a_rule_that_the_kernel_refuses_is_an_error(place: Place, monkeypatch: p
     with netns.inside(NAME):
         assert list(check_kernel.packet_filter(site, plan(site))) == []
         monkeypatch.setattr(
-            "manageout.service.policy.filter_text.chains",
+            "manageout.service.policy.filter_text.objects",
             lambda *_: ["  chain x {\n    type filter hook output priority filter; masquerade\n  }"],
         )
         ((severity, message, remedy),) = check_kernel.packet_filter(site, plan(site))

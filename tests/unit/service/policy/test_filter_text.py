@@ -9,11 +9,11 @@ import pytest
 from manageout.service.policy import filter_text
 from manageout.service.policy.filter_text import (
     as_isatap,
-    chains,
     embedded,
     mapping,
     nets,
     networks,
+    objects,
     source_sets,
 )
 from manageout.wire.address import rfc6052_extract
@@ -60,22 +60,23 @@ FACTS = {"gateway": True, "torn": False}
 def test_lines_are_there_when_their_facts_hold_and_a_fact_nobody_knows_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lines: list[tuple[list[str], str]] = [
-        ([], "chain one"),
-        (["gateway", "!torn"], "$a accept"),
-        (["torn"], "$never accept"),
-        ([], "$more"),
-        (["!gateway"], "chain two"),
-        ([], "$never drop"),
+    lines: list[tuple[bool, list[str], str]] = [
+        (False, [], "chain one"),
+        (True, ["gateway", "!torn"], "$a accept"),
+        (True, ["torn"], "$never accept"),
+        (True, [], "$more"),
+        (False, ["!gateway"], "chain two"),
+        (True, [], "$never drop"),
     ]
     monkeypatch.setattr(filter_text, "_template", lambda file: lines)
-    found = chains("x.nft", FACTS, {"a": "tcp", "more": "drop\nreturn"})
+    found = objects("x.nft", FACTS, {"a": "tcp", "more": "drop\nreturn"})
     assert found == ["  chain one {\n    tcp accept\n    drop\n    return\n  }"]
     with pytest.raises(KeyError):
-        chains("x.nft", {"gateway": True}, {"a": "tcp", "more": ""})
+        objects("x.nft", {"gateway": True}, {"a": "tcp", "more": ""})
 
 
 def test_a_template_has_facts_rules_and_reasons() -> None:
     rules = filter_text._template("filter.nft")
-    assert ([], "chain forward") in rules and (["gateway"], "chain whence") in rules
-    assert not any(rule.startswith(("#", "[")) for _, rule in rules)
+    assert (False, [], "chain forward") in rules and (False, ["gateway"], "chain whence") in rules
+    assert (True, [], "goto refused_foreign") in rules
+    assert not any(rule.startswith(("#", "[")) for _, _, rule in rules)
