@@ -111,16 +111,16 @@ def _facts(site: Site, plan: Plan) -> dict[str, bool]:
     }
 
 
-def _values(site: Site, plan: Plan, underlays: Sequence[str], towards: Sequence[str]) -> dict[str, object]:
+def _values(site: Site, plan: Plan, underlays: Sequence[str], towards: Sequence[str]) -> dict[str, str]:
     """What the site says; nothing of a table that it has not is asked for."""
     between = "accept" if site.policy.hairpin else f"goto {set_name(Drop.HAIRPIN)}"
     intranet6 = [each for each in site.policy.intranet if isinstance(each, IPv6Network)]
-    found: dict[str, object] = {
-        "clients": plan.client_prefix,
-        "hosts": plan.isatap_prefix,
+    found = {
+        "clients": str(plan.client_prefix),
+        "hosts": str(plan.isatap_prefix),
         "all_clients": text.nets(_client_prefixes(site, plan)),
-        "nat64": plan.nat64,
-        "dns64": plan.dns64,
+        "nat64": str(plan.nat64),
+        "dns64": str(plan.dns64),
         "between": between,
         "into_ipv4": "\n".join(_into_ipv4(site, plan)),
         "intranet": text.nets([*plan.client_routes, plan.isatap_prefix, plan.site, *intranet6]),
@@ -135,14 +135,14 @@ def _values(site: Site, plan: Plan, underlays: Sequence[str], towards: Sequence[
     return found if site.translation is None else found | _of_translation(site, plan, site.translation)
 
 
-def _of_translation(site: Site, plan: Plan, table: TranslationTable) -> dict[str, object]:
+def _of_translation(site: Site, plan: Plan, table: TranslationTable) -> dict[str, str]:
     machines = [each.ipv4 for each in table.eam]
     leases = [plan.leases] if plan.leases is not None else []
     intranet = _intranet4(site)
     return {
-        "pool": table.pool,
-        "pool6": text.embedded(plan.nat64, table.pool),
-        "leases": plan.leases,
+        "pool": str(table.pool),
+        "pool6": str(text.embedded(plan.nat64, table.pool)),
+        "leases": str(plan.leases),
         "leases_and_eam": text.nets([*leases, *machines]),
         "eam4": text.nets(machines),
         "eam6": text.nets(each.ipv6 for each in table.eam),

@@ -33,7 +33,7 @@ class Router(NamedTuple):
 
 def objects(site: Site, before: Router, packets: int) -> list[str]:
     """For the table of the rules. ``packets``: what the counter goes on at."""
-    return _objects(site, before, False, {"packets": packets, "counter": f"counter name {GUARDED}"})
+    return _objects(site, before, False, {"packets": str(packets), "counter": f"counter name {GUARDED}"})
 
 
 def lasting_objects(site: Site, before: Router) -> list[str]:
@@ -41,7 +41,7 @@ def lasting_objects(site: Site, before: Router) -> list[str]:
     return _objects(site, before, True, {"counter": "counter"})
 
 
-def _objects(site: Site, before: Router, lasting: bool, values: dict[str, object]) -> list[str]:
+def _objects(site: Site, before: Router, lasting: bool, values: dict[str, str]) -> list[str]:
     # What only turning forwarding on would forward.
     facts = {"ipv4": site.translation is not None and not before.ipv4, "ipv6": not before.ipv6}
     facts |= {"guarded": any(facts.values()), "lasting": lasting}
