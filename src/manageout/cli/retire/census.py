@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import with_retirement
+from manageout.cli.retire.options import said, with_retirement
 from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show.output import ago, size
 from manageout.cli.show.table import Column, listed, short, table
@@ -73,17 +73,13 @@ def render(found: Census, now: float, limit: int | None = None) -> str:
 
 
 def _head(figures: dict[str, int], no_policies: bool) -> str:
-    hosts, names = counted(figures["hosts"], "host"), counted(figures["published names"], "name")
     policies = counted(figures["policies"], "group policy", "group policies")
-    day, month = figures["seen in a day"], figures["seen in 30 days"]
-    strangers = figures["of other routers"]
-    lines = [
-        f"{hosts} with an ISATAP address: {day} seen in the last day, {month} in 30 days,",
-        f"{figures['only in the DNS']} only in the DNS; {strangers} with an address of another router.",
-        f"{names} published; "
-        + ("group policies were not looked at." if no_policies else f"{policies} set it."),
-    ]
-    return "\n".join(lines)
+    words = {
+        "hosts": counted(figures["hosts"], "host"),
+        "names": counted(figures["published names"], "name"),
+        "policies": "group policies were not looked at." if no_policies else f"{policies} set it.",
+    }
+    return said("census", **figures | words)
 
 
 def _where(row: CensusHost) -> str:

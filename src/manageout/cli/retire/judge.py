@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import with_retirement
+from manageout.cli.retire.options import said, with_retirement
 from manageout.cli.show.output import ago, duration
 from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.judge import HostVerdicts, LeaseGateway, caveats
@@ -71,17 +71,7 @@ def _judged(retirement: Retirement, gateway: Path | None, after: float) -> tuple
 
 def render(found: HostVerdicts, watched: float, now: float) -> str:
     """Figures, who calls whom, and what stands in the way."""
-    figures = found.figures
-    then = (
-        f"{figures['served by native IPv6']} will be served by native IPv6, {figures['served by a lease']} by a lease, "
-        f"{figures['served by nothing yet']} by nothing yet"
-    )
-    parts = [
-        f"Calls were watched for {duration(watched)}. Of the hosts\n"
-        f"  {figures['initiate']:5} call clients by ISATAP: {then}\n"
-        f"  {figures['only hold an address']:5} only hold an address\n"
-        f"  {figures['gone']:5} are gone"
-    ]
+    parts = [said("judge", watched=duration(watched), **found.figures)]
     callers = [row for row in found.verdicts.values() if row["class"] == "initiates"]
     if callers:
         callers.sort(key=lambda row: -row["calls"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import with_retirement
+from manageout.cli.retire.options import said, with_retirement
 from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show.output import printable
 from manageout.retire import members, remove
@@ -102,13 +102,9 @@ def _tell(retirement: Retirement, entry: LoggedStep, fault: str, as_json: bool) 
         if each.since == entry.at:
             click.echo(f"{printable(each.wave)}: {each.network} retires")
     click.echo(f"{counted(entry.figures['hosts'], 'known host')} in all; phase: {entry.phase}")
-    click.echo(
-        fault or "The router tells them now, three times within a minute. Next: manageout retire watch"
-    )
+    click.echo(fault or said("told"))
     if others:
-        click.echo(
-            f"This site has other routers ({', '.join(others)}): run the same steps there, or hosts listen to them"
-        )
+        click.echo(said("others", routers=", ".join(others)))
 
 
 @click.command()
@@ -122,20 +118,20 @@ def undo(retirement: Retirement, controller: Controller, as_json: bool) -> None:
     next undo; scripts that were run on Windows have their own inverse (restore.ps1 beside remove.ps1).
     """
     site, store = retirement.site, retirement.store
-    said: list[str] = []
+    restored: list[str] = []
     entry, left = steps.undo(
         store,
         retirement.operator,
-        lambda: remove.restore(store, site, lambda: controller.domain(site), said.append),
+        lambda: remove.restore(store, site, lambda: controller.domain(site), restored.append),
     )
     fault = retirement.taken_up([])
     if as_json:
-        answer = {"phase": entry.phase, "restored": said, "left": left, "router": fault}
+        answer = {"phase": entry.phase, "restored": restored, "left": left, "router": fault}
         click.echo(json.dumps(answer))
     else:
-        for line in said:
+        for line in restored:
             click.echo(line)
-        click.echo(fault or "The router tells its hosts now, three times within a minute: they come back.")
+        click.echo(fault or said("told-back"))
         for line in left:
             click.echo(f"not restored: {line}")
         click.echo("Run it again when that is mended." if left else f"Phase: {entry.phase}")

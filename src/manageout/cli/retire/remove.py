@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import with_retirement
+from manageout.cli.retire.options import said, with_retirement
 from manageout.cli.rollout.ad import Controller, with_controller
 from manageout.cli.show import files
 from manageout.cli.show.output import printable
@@ -82,11 +82,8 @@ def _write(wanted: ScriptedRemoval, folder: Path) -> None:
     text = script.remove(wanted.records, wanted.values, wanted.by_hand, block=wanted.block)
     for name, content in (("remove.ps1", text), ("restore.ps1", script.restore())):
         files.save(folder / name, encoded(content), "--scripts")
-    click.echo(
-        f"{folder}/remove.ps1 takes away {counted(len(wanted.records), 'record')} and "
-        f"{counted(len(wanted.values), 'setting')} of policies; "
-        f"{folder}/restore.ps1 is its inverse"
-    )
+    records, settings = counted(len(wanted.records), "record"), counted(len(wanted.values), "setting")
+    click.echo(said("scripts", folder=folder, records=records, settings=settings))
     _by_hand(wanted)
 
 

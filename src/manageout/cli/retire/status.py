@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import with_retirement
+from manageout.cli.retire.options import said, with_retirement
 from manageout.cli.show.output import ago, duration, moment
 from manageout.cli.show.table import Column, table
 from manageout.errors import ManageoutError
@@ -70,10 +70,8 @@ def _json(found: WayOut) -> dict[str, Any]:
 
 def render_status(found: WayOut, now: float) -> str:
     """The phase, the log, who retires, what is next."""
-    parts = [
-        f"Phase: {found['phase']}\n"
-        f"Calls were watched for {duration(found['watched'])}; each step wants {duration(found['evidence'])}."
-    ]
+    ages = {name: duration(found[name]) for name in ("watched", "evidence")}
+    parts = [said("status", phase=found["phase"], **ages)]
     if found["entries"]:
         parts.append(table(ENTRIES, found["entries"], wide=False))
     if found["members"]:

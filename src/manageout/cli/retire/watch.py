@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from manageout.cli.options import options
-from manageout.cli.retire.options import with_retirement
+from manageout.cli.retire.options import said, with_retirement
 from manageout.cli.show.output import ago, repeated
 from manageout.cli.show.table import Column, listed, short, table
 from manageout.retire.retirement import Retirement
@@ -65,12 +65,8 @@ def render(found: list[Watched], fault: str, now: float, everybody: bool = False
     if not found:
         return "\n".join([*head, _NOBODY])
     sums = figures(found)
-    head.append(
-        f"{counted(sums['hosts'], 'host')}: {sums['let_go']} let go, {sums['being_told']} being told, "
-        f"{'not seen who still sends' if fault else str(sums['still_sends']) + ' still send'}, "
-        f"{sums['not_heard']} not heard;\n"
-        f"{sums['served']} served another way, {sums['failing']} with something that fails"
-    )
+    sending = "not seen who still sends" if fault else f"{sums['still_sends']} still send"
+    head.append(said("watch", sending=sending, **sums | {"hosts": counted(sums["hosts"], "host")}))
     faulty = [each for each in found if each.fails or each.refused or each.state is HostState.SENDS]
     rest = [each for each in found if each not in faulty]
     shown = [*faulty, *(rest if everybody else rest[: max(0, SHOWN - len(faulty))])]
