@@ -10,6 +10,7 @@ from typing import get_args
 import click
 
 from manageout.cli.options import options
+from manageout.cli.show.output import COLOURS
 from manageout.errors import ConfigError, ManageoutError
 from manageout.service.check.check import check as run_checks
 from manageout.service.check.found import Remark
@@ -20,7 +21,6 @@ from manageout.site.reference import reference_text
 from manageout.site.tables.site import Site
 
 _OPTION = re.compile(r"(?<![\w.-])([a-z0-9]+)\.([a-z_]+)(?:\.[\w-]+)*")
-_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 @click.command()
@@ -91,7 +91,7 @@ def _lines(file: Path, title: str, found: list[Remark]) -> list[str]:
         return [f"{click.style('ok', fg='green')}       {title}"]
     lines = []
     for finding in found:
-        mark = click.style(f"{finding.severity:<8}", fg=_COLOURS[finding.severity])
+        mark = click.style(f"{finding.severity:<8}", fg=COLOURS[finding.severity])
         line = _place(file, _named(finding)).get("line")
         where = f" (line {line})" if line else ""
         lines.append(f"{mark} {title}: {finding.message}{where}")
@@ -103,7 +103,7 @@ def _lines(file: Path, title: str, found: list[Remark]) -> list[str]:
 def _summary(findings: list[Remark]) -> str:
     counts = [
         f"{number} {severity}{'s' if number != 1 else ''}"
-        for severity in _COLOURS
+        for severity in COLOURS
         if (number := sum(finding.severity == severity for finding in findings))
     ]
     return f"\n{', '.join(counts) or 'nothing found'}"

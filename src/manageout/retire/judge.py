@@ -83,9 +83,8 @@ def judge(
 def caveats(site: Site) -> list[str]:
     """What the record of this router's calls cannot know."""
     if site.isatap is not None and site.isatap.default_route:
-        return [
-            "isatap.default_route is on: what hosts send elsewhere than to clients is not recorded, ask them"
-        ]
+        unknown = "what hosts send elsewhere than to clients is not recorded, ask them"
+        return [f"isatap.default_route is on: {unknown}"]
     return []
 
 
@@ -93,9 +92,8 @@ def general_blockers(gateway: LeaseGateway, clients: int) -> list[str]:
     """Why nobody can call clients by their leases. ``clients``: that were called."""
     translation, leases = gateway.site.translation, gateway.plan.leases
     if gateway.site.gateway is None:
-        return [
-            "this site file is no gateway's, so nobody has a lease: give the gateway's file with --gateway"
-        ]
+        remedy = "give the gateway's file with --gateway"
+        return [f"this site file is no gateway's, so nobody has a lease: {remedy}"]
     if translation is None or leases is None:
         return ["clients have no leases: the gateway's site file has no [translation] table"]
     found = []

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manageout.cli.show.output import ago, duration, moment, printable, reading
+from manageout.cli.show.output import COLOURS, ago, duration, moment, printable, reading
 from manageout.cli.show.table import Column, table
 
 if TYPE_CHECKING:
     from manageout.service.process.rows import ConfigFile, FindingRow, LinkRow, Status
 
 SOON = 30 * 86400
-_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 LINKS: tuple[Column[LinkRow], ...] = (
     Column("LINK", lambda link: link["name"]),
     Column("STATE", lambda link: "up" if link["up"] and link["carrier"] else "DOWN"),
@@ -65,7 +64,7 @@ def _config(config: ConfigFile | None) -> list[str]:
 def _findings(findings: list[FindingRow]) -> list[str]:
     lines = []
     for found in findings:
-        mark = click.style(found["severity"], fg=_COLOURS[found["severity"]])
+        mark = click.style(found["severity"], fg=COLOURS[found["severity"]])
         lines += [
             f"  {mark} {found['code']}: {printable(found['what'])}",
             f"    {printable(found['remedy'])}",

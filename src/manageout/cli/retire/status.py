@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 import click
 
@@ -24,7 +24,7 @@ FIGURES = {
 """What is shown of a step's figures, where that is not all."""
 
 
-class WayOut(TypedDict):
+class WayOut(NamedTuple):
     """How far a site is."""
 
     phase: Phase
@@ -44,14 +44,8 @@ def status(retirement: Retirement, as_json: bool) -> None:
     """How far the way out of ISATAP has been gone, who did what, and what comes next."""
     store = retirement.store
     phase = store.phase()
-    found = WayOut(
-        phase=phase,
-        next=HINTS[phase],
-        watched=_watched(retirement),
-        evidence=retirement.evidence_age,
-        members=store.members(),
-        entries=store.entries(),
-    )
+    ages = _watched(retirement), retirement.evidence_age
+    found = WayOut(phase, HINTS[phase], *ages, store.members(), store.entries())
     click.echo(json.dumps(_json(found)) if as_json else render_status(found, time.time()))
 
 
@@ -64,19 +58,19 @@ def _watched(retirement: Retirement) -> float:
 
 
 def _json(found: WayOut) -> dict[str, Any]:
-    members = [each._asdict() | {"network": str(each.network)} for each in found["members"]]
-    return {**found, "members": members, "entries": [entry._asdict() for entry in found["entries"]]}
+    members = [each._asdict() | {"network": str(each.network)} for each in found.members]
+    return found._asdict() | {"members": members, "entries": [entry._asdict() for entry in found.entries]}
 
 
 def render_status(found: WayOut, now: float) -> str:
     """The phase, the log, who retires, what is next."""
-    ages = {name: duration(found[name]) for name in ("watched", "evidence")}
-    parts = [said("status", phase=found["phase"], **ages)]
-    if found["entries"]:
-        parts.append(table(ENTRIES, found["entries"], wide=False))
-    if found["members"]:
-        parts.append(table(_members(now), found["members"]))
-    parts.append(f"Next: {found['next']}")
+    watched, evidence = duration(found.watched), duration(found.evidence)
+    parts = [said("status", phase=found.phase, watched=watched, evidence=evidence)]
+    if found.entries:
+        parts.append(table(ENTRIES, found.entries, wide=False))
+    if found.members:
+        parts.append(table(_members(now), found.members))
+    parts.append(f"Next: {found.next}")
     return "\n\n".join(parts)
 
 

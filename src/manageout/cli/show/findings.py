@@ -8,13 +8,12 @@ from collections.abc import Iterable
 
 import click
 
-from manageout.cli.show.output import printable
+from manageout.cli.show.output import COLOURS, printable
 from manageout.doctor.diagnosis import Diagnosis
 from manageout.doctor.report.live_report import lines
 from manageout.service.probe.results import Live
 
 WIDTH = 100
-_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _INDENT = " " * 10
 _COMMAND = re.compile(r"(reg|netsh|nft|ip|[A-Z][a-z]+-[A-Z]\w+) ")
 
@@ -22,7 +21,7 @@ _COMMAND = re.compile(r"(reg|netsh|nft|ip|[A-Z][a-z]+-[A-Z]\w+) ")
 def show(found: Iterable[Diagnosis]) -> None:
     """Each finding: what, what was seen, why, what mends it, and what else it explains."""
     for finding in found:
-        mark = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
+        mark = click.style(finding.severity, fg=COLOURS[finding.severity], bold=True)
         click.echo(_title(finding).replace(finding.severity, mark, 1))
         for quote in finding.seen:
             click.echo(folded("seen", quote))

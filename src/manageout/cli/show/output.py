@@ -17,6 +17,9 @@ from manageout.cli.show.options import json_option, socket_option, together, wat
 from manageout.service.process import client
 from manageout.words import printable as printable
 
+COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+"""Of severities."""
+
 
 def reading(command: Callable[..., str], ask_for: str, *more: Callable[[Any], Any]) -> Callable[..., None]:
     """The body of a reading command: ask, then print ``command(answer)`` or JSON, once or repeatedly.
