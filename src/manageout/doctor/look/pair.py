@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from typing import TypeVar
 
 from manageout.doctor.reach.reach import ReachedClient
 from manageout.errors import AddressError
@@ -14,6 +15,7 @@ from manageout.service.process.rows import ClientRow, DropRow, LeasePeriod, Leas
 from manageout.site.tables.site import Site
 from manageout.wire.address import embedded_isatap
 
+Row = TypeVar("Row", ClientRow, LeaseRow, LeasePeriod)
 RECENT = 3600.0
 """Seconds within which a refusal is of today."""
 STRANGER = 600.0
@@ -71,27 +73,21 @@ def client(
 ) -> tuple[ReachedClient, str]:
     """CLIENT as the gateway knows it, and its identity."""
 
-    def meant(name: str, *addresses: str | None) -> bool:
-        lower = name.lower()
-        called = lower in (text.lower(), full_name(text, domain)) or lower.partition(".")[0] == text.lower()
-        return called or text in addresses
+    identity = ""
 
-    held = next(
-        (each for each in leases if meant(each["name"], each["ipv4"], each["address"], *each["others"])), None
-    )
+    def first(rows: Sequence[Row], addresses: Callable[[Row], Iterable[str | None]]) -> Row | None:
+        """Who is meant, or has the identity that is known by now."""
+        for each in rows:
+            name = each["name"].lower()
+            called = name in (text.lower(), full_name(text, domain)) or name.partition(".")[0] == text.lower()
+            if called or text in addresses(each) or (identity and each["name"] == identity):
+                return each
+        return None
+
+    held = first(leases, lambda each: (each["ipv4"], each["address"], *each["others"]))
     identity = held["name"] if held else ""
-    row = next(
-        (each for each in clients if meant(each["name"], *each["addresses"]) or each["name"] == identity),
-        None,
-    )
-    last = next(
-        (
-            each
-            for each in audit
-            if meant(each["name"], each["ipv4"], each["address"]) or each["name"] == identity
-        ),
-        None,
-    )
+    row = first(clients, lambda each: each["addresses"])
+    last = first(audit, lambda each: (each["ipv4"], each["address"]))
     if row is not None:
         identity = row["name"]
     elif not identity:

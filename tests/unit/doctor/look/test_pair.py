@@ -65,6 +65,11 @@ def test_a_certificate_name_without_a_domain() -> None:
     assert (found.name, identity, found.lease) == (NAME, "laptop", "")
 
 
+def test_a_client_without_a_certificate_is_not_taken_for_one_that_is_away() -> None:
+    found, identity = reach_pair.client("laptop", DOMAIN, [row(name="")], [], [period(name="")], [])
+    assert (found.connected, found.known, identity) == (False, False, "laptop")
+
+
 def test_a_client_that_waits_for_a_lease() -> None:
     waiting = lease(ipv4=None, state="waiting")
     found, _ = reach_pair.client("laptop", DOMAIN, [row()], [waiting], [], [])
