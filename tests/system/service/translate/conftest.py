@@ -21,7 +21,7 @@ def bare(namespaces: Callable[[str], str], tmp_path: Path) -> Iterator[Translati
 
 
 @pytest.fixture(params=[True, False], ids=["ebpf", "python"])
-def place(request: pytest.FixtureRequest, bare: TranslationPlace) -> TranslationPlace:
+def translated(request: pytest.FixtureRequest, bare: TranslationPlace) -> TranslationPlace:
     """With both clients' leases, on one of the paths."""
     bare.start(fast_path=request.param)
     return bare

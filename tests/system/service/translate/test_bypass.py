@@ -23,7 +23,7 @@ def raw(node: str, address: str, protocol: int) -> socket.socket:
     return opened
 
 
-def test_a_client_does_not_become_an_isatap_host(place: TranslationPlace) -> None:
+def test_a_client_does_not_become_an_isatap_host(translated: TranslationPlace) -> None:
     """Any other protocol passes (RFC 7915 5.1), and shows that the tunnelled packet would have been there by now."""
     with (
         raw("client", CLIENT, PROTOCOL_41) as tunnel,

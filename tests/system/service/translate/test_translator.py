@@ -57,16 +57,16 @@ def carried(sender: socket.socket, receiver: socket.socket, size: int, to: tuple
     return False
 
 
-def ping(place: TranslationPlace, node: str, to: str, *options: str) -> str:
+def ping(translated: TranslationPlace, node: str, to: str, *options: str) -> str:
     """What ping says."""
-    return place.run(node, "ping", "-n", "-c", "1", "-W", "2", *options, to, check=False)
+    return translated.run(node, "ping", "-n", "-c", "1", "-W", "2", *options, to, check=False)
 
 
-def fetched(place: TranslationPlace, ends: tuple[str, str, str, str], size: int) -> bool:
+def fetched(translated: TranslationPlace, ends: tuple[str, str, str, str], size: int) -> bool:
     """Whether ``size`` bytes come unharmed by TCP from a server; (client's node, address, server's node, address)."""
     node, to, serving, listening = ends
     data = hashlib.sha256(str(size).encode()).digest() * (size // 32)
-    with place.socket(serving, socket.SOCK_STREAM, listening, 8000) as server:
+    with translated.socket(serving, socket.SOCK_STREAM, listening, 8000) as server:
         server.listen()
 
         def serve() -> None:
@@ -77,7 +77,7 @@ def fetched(place: TranslationPlace, ends: tuple[str, str, str, str], size: int)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with place.socket(node, socket.SOCK_STREAM, "::" if ":" in to else "0.0.0.0") as asking:
+        with translated.socket(node, socket.SOCK_STREAM, "::" if ":" in to else "0.0.0.0") as asking:
             asking.connect((to, 8000))
             got = b""
             while piece := asking.recv(1 << 18):
@@ -86,17 +86,17 @@ def fetched(place: TranslationPlace, ends: tuple[str, str, str, str], size: int)
     return got == data
 
 
-def test_tcp_both_ways(place: TranslationPlace) -> None:
-    assert fetched(place, ("client", nat64(SERVER), "server", "0.0.0.0"), 5_000_000)
-    assert fetched(place, ("server", LEASE, "client", "::"), 5_000_000)
-    assert fetched(place, ("client", nat64(FAR), "far", "0.0.0.0"), 500_000)
-    assert fetched(place, ("far", LEASE, "client", "::"), 500_000)
+def test_tcp_both_ways(translated: TranslationPlace) -> None:
+    assert fetched(translated, ("client", nat64(SERVER), "server", "0.0.0.0"), 5_000_000)
+    assert fetched(translated, ("server", LEASE, "client", "::"), 5_000_000)
+    assert fetched(translated, ("client", nat64(FAR), "far", "0.0.0.0"), 500_000)
+    assert fetched(translated, ("far", LEASE, "client", "::"), 500_000)
 
 
-def test_the_server_sees_the_lease_and_the_client_the_server(place: TranslationPlace) -> None:
+def test_the_server_sees_the_lease_and_the_client_the_server(translated: TranslationPlace) -> None:
     with (
-        place.socket("client", socket.SOCK_DGRAM, CLIENT) as inside,
-        place.socket("server", socket.SOCK_DGRAM, SERVER, 7000) as server,
+        translated.socket("client", socket.SOCK_DGRAM, CLIENT) as inside,
+        translated.socket("server", socket.SOCK_DGRAM, SERVER, 7000) as server,
     ):
         inside.sendto(b"question", (nat64(SERVER), 7000))
         data, source = server.recvfrom(100)
@@ -105,19 +105,19 @@ def test_the_server_sees_the_lease_and_the_client_the_server(place: TranslationP
         assert inside.recvfrom(100)[1][0] == f"fd12:3456:789a:7777::{0x0A00:x}:{20:x}"
 
 
-def test_ping_both_ways_of_every_size(place: TranslationPlace) -> None:
+def test_ping_both_ways_of_every_size(translated: TranslationPlace) -> None:
     for size in ("0", "56", "1232", "1233", "3000", "20000", "65507"):
-        assert "1 received" in ping(place, "client", nat64(SERVER), "-M", "dont", "-s", size), size
-        assert "1 received" in ping(place, "server", LEASE, "-M", "dont", "-s", size), size
-        assert "1 received" in ping(place, "client", nat64(FAR), "-M", "dont", "-s", size), size
-        assert "1 received" in ping(place, "far", LEASE, "-M", "dont", "-s", size), size
+        assert "1 received" in ping(translated, "client", nat64(SERVER), "-M", "dont", "-s", size), size
+        assert "1 received" in ping(translated, "server", LEASE, "-M", "dont", "-s", size), size
+        assert "1 received" in ping(translated, "client", nat64(FAR), "-M", "dont", "-s", size), size
+        assert "1 received" in ping(translated, "far", LEASE, "-M", "dont", "-s", size), size
 
 
 @pytest.mark.parametrize("mode", [NEVER, ALWAYS])
-def test_the_largest_datagram_from_ipv4_and_one_byte_more(place: TranslationPlace, mode: int) -> None:
+def test_the_largest_datagram_from_ipv4_and_one_byte_more(translated: TranslationPlace, mode: int) -> None:
     with (
-        place.socket("server", socket.SOCK_DGRAM, SERVER) as server,
-        place.socket("client", socket.SOCK_DGRAM, CLIENT, 7000) as inside,
+        translated.socket("server", socket.SOCK_DGRAM, SERVER) as server,
+        translated.socket("client", socket.SOCK_DGRAM, CLIENT, 7000) as inside,
     ):
         server.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, mode)
         assert carried(server, inside, LARGEST, (LEASE, 7000))
@@ -146,20 +146,20 @@ def carried_again(server: socket.socket, inside: socket.socket) -> bool:
     return len(inside.recv(65535)) == LARGEST
 
 
-def test_the_largest_datagram_from_a_client_and_more(place: TranslationPlace) -> None:
-    with place.socket("client", socket.SOCK_DGRAM, CLIENT) as inside:
+def test_the_largest_datagram_from_a_client_and_more(translated: TranslationPlace) -> None:
+    with translated.socket("client", socket.SOCK_DGRAM, CLIENT) as inside:
         for node, address in (("server", SERVER), ("far", FAR)):
-            with place.socket(node, socket.SOCK_DGRAM, address, 7000) as server:
+            with translated.socket(node, socket.SOCK_DGRAM, address, 7000) as server:
                 # Behind the router's 1,000 bytes the packets are cut up by IPv4: they carry no DF.
                 for size in (952, 953, LARGEST, LARGEST + 1, 1473, 8000, 65507):
                     assert carried(inside, server, size, (nat64(address), 7000)), (node, size)
 
 
-def test_udp_without_a_checksum(place: TranslationPlace) -> None:
+def test_udp_without_a_checksum(translated: TranslationPlace) -> None:
     so_no_check = 11
     with (
-        place.socket("server", socket.SOCK_DGRAM, SERVER) as server,
-        place.socket("client", socket.SOCK_DGRAM, CLIENT, 7000) as inside,
+        translated.socket("server", socket.SOCK_DGRAM, SERVER) as server,
+        translated.socket("client", socket.SOCK_DGRAM, CLIENT, 7000) as inside,
     ):
         server.setsockopt(socket.SOL_SOCKET, so_no_check, 1)
         server.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, NEVER)
@@ -168,32 +168,35 @@ def test_udp_without_a_checksum(place: TranslationPlace) -> None:
 
 
 @pytest.mark.parametrize("method", ["-I", "-T", "-U"])
-def test_traceroute_both_ways(place: TranslationPlace, method: str) -> None:
+def test_traceroute_both_ways(translated: TranslationPlace, method: str) -> None:
     options = ("-n", "-q", "1", "-w", "2", "-m", "8", method)
-    there = place.run("client", "traceroute", "-6", *options, nat64(FAR))
+    there = translated.run("client", "traceroute", "-6", *options, nat64(FAR))
     hops = re.findall(r"^ *\d+ +(\S+)", there, re.MULTILINE)
     # Kernel, translator, kernel of the gateway; the router; the end.
     assert hops[-2:] == ["fd12:3456:789a:7777::a00:fe", "fd12:3456:789a:7777::a00:914"], there
     assert set(hops[:-2]) <= {"fd12:3456:789a:1000::1", "fd12:3456:789a:7777::a00:1"}, there
-    back = place.run("far", "traceroute", "-4", *options, LEASE)
+    back = translated.run("far", "traceroute", "-4", *options, LEASE)
     hops = re.findall(r"^ *\d+ +(\S+)", back, re.MULTILINE)
     assert hops[0] == "10.0.9.254" and hops[-1] == LEASE, back
     assert set(hops[1:-1]) == {GATEWAY}, back
 
 
-def test_tracepath_finds_the_mtu_both_ways(place: TranslationPlace) -> None:
-    assert "pmtu 1260" in place.run("server", "tracepath", "-4", "-n", "-m", "8", LEASE)
-    assert "pmtu 1280" in place.run("client", "tracepath", "-6", "-n", "-m", "8", nat64(SERVER))
+def test_tracepath_finds_the_mtu_both_ways(translated: TranslationPlace) -> None:
+    assert "pmtu 1260" in translated.run("server", "tracepath", "-4", "-n", "-m", "8", LEASE)
+    assert "pmtu 1280" in translated.run("client", "tracepath", "-6", "-n", "-m", "8", nat64(SERVER))
 
 
-def test_a_closed_port_is_told_both_ways(place: TranslationPlace) -> None:
+def test_a_closed_port_is_told_both_ways(translated: TranslationPlace) -> None:
     for node, own, to in (("client", CLIENT, nat64(SERVER)), ("server", SERVER, LEASE)):
-        with place.socket(node, socket.SOCK_DGRAM, own) as asking:
+        with translated.socket(node, socket.SOCK_DGRAM, own) as asking:
             asking.connect((to, 9))
             asking.send(b"x")
             with pytest.raises(ConnectionRefusedError):
                 asking.recv(10)
-        with place.socket(node, socket.SOCK_STREAM, own) as asking, pytest.raises(ConnectionRefusedError):
+        with (
+            translated.socket(node, socket.SOCK_STREAM, own) as asking,
+            pytest.raises(ConnectionRefusedError),
+        ):
             asking.connect((to, 9))
 
 
@@ -203,7 +206,7 @@ def test_a_closed_port_is_told_both_ways(place: TranslationPlace) -> None:
     ids=["to IPv4", "to IPv6"],
 )
 def test_what_is_not_translated_is_told(
-    place: TranslationPlace, node: str, protocol: int, to: str, told: tuple[int, int]
+    translated: TranslationPlace, node: str, protocol: int, to: str, told: tuple[int, int]
 ) -> None:
     """IGMP from IPv6, ICMPv6 from IPv4: RFC 7915 4.4, 5.4."""
     is_ipv6 = ":" in to
@@ -222,42 +225,44 @@ def test_what_is_not_translated_is_told(
                 return
 
 
-def test_from_client_to_client_by_lease(place: TranslationPlace) -> None:
-    assert "1 received" in ping(place, "client", nat64(OTHER_LEASE))
+def test_from_client_to_client_by_lease(translated: TranslationPlace) -> None:
+    assert "1 received" in ping(translated, "client", nat64(OTHER_LEASE))
     with (
-        place.socket("client", socket.SOCK_DGRAM, CLIENT) as one,
-        place.socket("other", socket.SOCK_DGRAM, OTHER, 7000) as other,
+        translated.socket("client", socket.SOCK_DGRAM, CLIENT) as one,
+        translated.socket("other", socket.SOCK_DGRAM, OTHER, 7000) as other,
     ):
         one.sendto(b"x", (nat64(OTHER_LEASE), 7000))
         source = other.recvfrom(10)[1][0]
         assert source == "fd12:3456:789a:7777::a00:82"
 
 
-def test_arp_is_answered_for_held_leases_only(place: TranslationPlace) -> None:
-    assert "1 received" in ping(place, "server", LEASE)
-    assert "Unreachable" in ping(place, "server", FREE_LEASE, "-W", "5")
-    assert place.run("gateway", "ip", "neigh", "show", "proxy").count(" proxy") == 2
+def test_arp_is_answered_for_held_leases_only(translated: TranslationPlace) -> None:
+    assert "1 received" in ping(translated, "server", LEASE)
+    assert "Unreachable" in ping(translated, "server", FREE_LEASE, "-W", "5")
+    assert translated.run("gateway", "ip", "neigh", "show", "proxy").count(" proxy") == 2
     # Gone for a while: the address stays ours, and callers are told.
-    place.lease(f"-{OTHER}={OTHER_LEASE}")
-    assert f"From {GATEWAY} icmp_seq=1 Destination Host Unreachable" in ping(place, "server", OTHER_LEASE)
-    assert place.drops()["unknown-lease", SERVER] == 1
-    place.lease(f"+{OTHER}={OTHER_LEASE}")
-    assert "1 received" in ping(place, "server", OTHER_LEASE)
+    translated.lease(f"-{OTHER}={OTHER_LEASE}")
+    assert f"From {GATEWAY} icmp_seq=1 Destination Host Unreachable" in ping(
+        translated, "server", OTHER_LEASE
+    )
+    assert translated.drops()["unknown-lease", SERVER] == 1
+    translated.lease(f"+{OTHER}={OTHER_LEASE}")
+    assert "1 received" in ping(translated, "server", OTHER_LEASE)
 
 
-def test_an_address_without_a_lease_stays_inside(place: TranslationPlace) -> None:
+def test_an_address_without_a_lease_stays_inside(translated: TranslationPlace) -> None:
     stranger = "fd12:3456:789a:1000::66"
-    place.run("client", "ip", "address", "add", f"{stranger}/64", "dev", "t0", "nodad")
-    assert "0 received" in ping(place, "client", nat64(SERVER), "-I", stranger)
-    assert place.drops()["unknown-client", stranger] == 1
+    translated.run("client", "ip", "address", "add", f"{stranger}/64", "dev", "t0", "nodad")
+    assert "0 received" in ping(translated, "client", nat64(SERVER), "-I", stranger)
+    assert translated.drops()["unknown-client", stranger] == 1
     # Nor does one that pretends to be an IPv4 host.
     pretended = "fd12:3456:789a:7777::a00:63"
-    place.run("client", "ip", "address", "add", f"{pretended}/128", "dev", "t0", "nodad")
-    assert "0 received" in ping(place, "client", nat64(SERVER), "-I", pretended)
-    assert place.dropped("wrong-way") == 1
+    translated.run("client", "ip", "address", "add", f"{pretended}/128", "dev", "t0", "nodad")
+    assert "0 received" in ping(translated, "client", nat64(SERVER), "-I", pretended)
+    assert translated.dropped("wrong-way") == 1
 
 
-def test_a_flood_of_fragments_harms_nobody(place: TranslationPlace) -> None:
+def test_a_flood_of_fragments_harms_nobody(translated: TranslationPlace) -> None:
     with netns.inside(namespace("server")):
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     with raw:
@@ -269,8 +274,8 @@ def test_a_flood_of_fragments_harms_nobody(place: TranslationPlace) -> None:
             )  # the kernel fills in the sum
             with contextlib.suppress(OSError):
                 raw.sendto(first, (LEASE, 0))
-    assert "1 received" in ping(place, "server", LEASE)
-    assert fetched(place, ("server", LEASE, "client", "::"), 100_000)
+    assert "1 received" in ping(translated, "server", LEASE)
+    assert fetched(translated, ("server", LEASE, "client", "::"), 100_000)
 
 
 @pytest.mark.parametrize("fast_path", [True, False])
