@@ -7,17 +7,14 @@ our own daemons add exists only where a line there says so.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from string import Template
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from manageout.errors import LabError
+from manageout.words import toml_of
 
 SITE = IPv6Network("fd12:3456:789a::/48")
 CLIENT_PREFIX = IPv6Network("fd12:3456:789a:1000::/64")
@@ -124,21 +121,18 @@ def topology(name: str) -> Topology:
     """The lab called ``name``; raises :class:`LabError`."""
     if name not in NAMES:
         raise LabError(f"no topology {name}", f"there are: {', '.join(NAMES)}")
-    rows = [row for row in _read("topologies")["nodes"] if row.get("only", name) == name]
+    rows = [
+        row for row in toml_of("manageout.lab", "topologies.toml")["nodes"] if row.get("only", name) == name
+    ]
     return Topology(name, TypeAdapter(tuple[LabNode, ...]).validate_python(rows))
 
 
 def filled(name: str, **values: object) -> str:
     """The text ``TABLE.NAME`` of texts.toml with what stands for ``$NAME``: ``values``, and the names above."""
     table, _, key = name.partition(".")
-    return Template(_read("texts")[table][key]).substitute(globals(), **values)
+    return Template(toml_of("manageout.lab", "texts.toml")[table][key]).substitute(globals(), **values)
 
 
 def programs(table: str) -> dict[str, str]:
     """Program -> Debian package, of those that a part of the lab needs."""
-    return dict(_read("texts")["programs"][table])
-
-
-@cache
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("manageout.lab").joinpath(f"{name}.toml").read_text("utf-8"))
+    return dict(toml_of("manageout.lab", "texts.toml")["programs"][table])

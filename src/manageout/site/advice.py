@@ -6,14 +6,13 @@ The words stand in advice.toml; here is which of them concern a site, and what i
 from __future__ import annotations
 
 import secrets
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from ipaddress import IPv6Network
 from typing import NamedTuple
 
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
+from manageout.words import toml_of
 
 Values = Mapping[str, object]
 
@@ -32,7 +31,7 @@ def new_prefix() -> IPv6Network:
 
 def advice(site: Site, plan: Plan) -> list[Section]:
     """Every section that concerns ``site``."""
-    table = tomllib.loads(files("manageout.site").joinpath("advice.toml").read_text("utf-8"))
+    table = toml_of("manageout.site", "advice.toml")
     values, cases = (
         _values(site, plan),
         {**_of_both(site), **_of_isatap(site, plan), **_of_gateway(site, plan)},

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes as c
-import tomllib
 from functools import cache
-from importlib.resources import files
+
+from manageout.words import toml_of
 
 _TYPES = {
     "none": None, "pointer": c.c_void_p, "text": c.c_char_p, "int": c.c_int, "size": c.c_size_t,
@@ -17,8 +17,7 @@ _TYPES = {
 def library(name: str) -> c.CDLL:
     """The library, with ``errno`` kept. Raises :class:`OSError` where there is none."""
     loaded = c.CDLL(name, use_errno=True)
-    table = tomllib.loads(files("manageout.linux").joinpath("libraries.toml").read_text("utf-8"))
-    for function, (result, *arguments) in table[name].items():
+    for function, (result, *arguments) in toml_of("manageout.linux", "libraries.toml")[name].items():
         declared = getattr(loaded, function)
         declared.restype, declared.argtypes = _TYPES[result], [_TYPES[each] for each in arguments]
     return loaded

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from functools import cache
-from importlib.resources import files
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from manageout.errors import Fault
+from manageout.words import toml_of
 
 
-@cache
 def texts() -> dict[str, dict[str, Any]]:
     """Kind of complaint -> what is wrong and the hint; path of a required option -> an example; kinds of values."""
-    file = files("manageout.site.tables").joinpath("complaints.toml")
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    return toml_of("manageout.site.tables", "complaints.toml")
 
 
 def worded(kind: str, **values: object) -> tuple[str, str]:
