@@ -227,14 +227,10 @@ class Netlink(rtnetlink.Socket):
         :class:`KernelError` when nowhere.
         """
         what = f"find the route to {destination}"
-        body = _question(destination)
-        if vrf:
-            body += attribute(_RTA_OIF, struct.pack("=I", vrf))
         try:
-            message = self.get(rtnetlink.GETROUTE, body, what)
+            values = attributes(self._ask(destination, 0, vrf)[_ROUTE.size :])
         except NotPermitted:  # everybody may ask
             raise KernelError(f"{what}: a route of the kind prohibit", "see `ip route`") from None
-        values = attributes(message.body[_ROUTE.size :])
         out = values.get(_RTA_OIF)
         dev = _name(struct.unpack("=I", out)[0], {}) if out else None
         if dev is None:
@@ -247,25 +243,30 @@ class Netlink(rtnetlink.Socket):
 
         One question, however many routes there are. ``dev``: by that device, which link-local addresses need.
         """
-        body = _question(destination, _FIB_MATCH)
-        if dev is not None:
-            body += attribute(_RTA_OIF, struct.pack("=I", self._index(dev)))
+        index = 0 if dev is None else self._index(dev)
         try:
-            message = self.get(rtnetlink.GETROUTE, body, f"find the route to {destination}")
+            return _read_route(self._ask(destination, _FIB_MATCH, index), {})
         except (rtnetlink.Refused, NotPermitted):  # the latter: a route of the kind "prohibit"
             return None
-        return _read_route(message.body, {})
 
     def is_barred(self, destination: Address) -> bool:
         """Whether a route of the kind "blackhole", "unreachable" or "prohibit" meets a packet to ``destination``."""
-        question = _question(destination, _FIB_MATCH)
         try:
-            self.get(rtnetlink.GETROUTE, question, f"find the route to {destination}")
+            self._ask(destination, _FIB_MATCH)
         except NotPermitted:
             return True
         except rtnetlink.Refused as error:
             return error.number in (errno.EINVAL, errno.EHOSTUNREACH)
         return False
+
+    def _ask(self, destination: Address, flags: int, index: int = 0) -> bytes:
+        """The route to ``destination``, by the device or VRF of that ``index``."""
+        family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+        body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, flags)
+        body += attribute(_RTA_DST, destination.packed)
+        if index:
+            body += attribute(_RTA_OIF, struct.pack("=I", index))
+        return self.get(rtnetlink.GETROUTE, body, f"find the route to {destination}").body
 
     def _index(self, dev: str) -> int:
         index = self.index(dev)
@@ -313,12 +314,6 @@ def _link(body: bytes) -> NetworkLink:
 def _vrf(values: Mapping[int, bytes]) -> int:
     kind = attributes(values.get(_IFLA_LINKINFO, b"")).get(_INFO_SLAVE_KIND, b"")
     return struct.unpack("=I", values[_IFLA_MASTER])[0] if kind.rstrip(b"\0") == b"vrf" else 0
-
-
-def _question(destination: Address, flags: int = 0) -> bytes:
-    family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
-    body = _ROUTE.pack(family, destination.max_prefixlen, 0, 0, 0, 0, 0, 0, flags)
-    return body + attribute(_RTA_DST, destination.packed)
 
 
 def _read_route(body: bytes, names: dict[int, str]) -> KernelRoute | None:
