@@ -215,6 +215,10 @@ class Told:
     """The line that says that the machine is outside, in a foreign network."""
     inside: str = ""
     """The line that says that it is in the office."""
+    internet: str = ""
+    """A line that complains of the Internet."""
+    isatap: str = ""
+    """A line that speaks of ISATAP."""
     six_only: str = ""
     """The line that says that the network has IPv6 alone."""
     hosts: dict[IPv6Address, str] = field(default_factory=dict)
@@ -273,6 +277,14 @@ class Facts:
     dropped: list[Dropped] = field(default_factory=list)
     ike: list[Seen[str]] = field(default_factory=list)
     """IPsec negotiations that failed, by events: credentials, certificate, timeout, policy, other."""
+    logged: dict[str, Seen[int]] = field(default_factory=dict)
+    """Events of the logs that rules judge: kind (``console/events.toml``) -> the first one's number."""
+    extensions: list[Seen[str]] = field(default_factory=list)
+    """Group policies without the extension that tells IP Helper of its settings, by name, where it is known."""
+    keyless: list[str] = field(default_factory=list)
+    """The computer's certificates without a private key, each by its quote."""
+    keyed: bool = False
+    """Whether some certificate has one."""
     nothing: dict[str, str] = field(default_factory=dict)
     """What was asked and printed nothing: cmdlet, lower case (``cert:my`` for the store) -> quote."""
     bound: Seen[str] | None = None
@@ -344,6 +356,10 @@ class Facts:
     teredo_server: Seen[bool] | None = None
     load_balancing: Seen[str] | None = None
     """Of a DirectAccess server: none, nlb, external, or some (one of the two)."""
+    nat64_pool: Seen[bool] | None = None
+    """Whether NAT64 has IPv4 addresses to translate to."""
+    site_ranges: list[Seen[tuple[str, ...]]] = field(default_factory=list)
+    """Of entry points: the prefixes that clients prefer there (Get-DAEntryPointTableItem)."""
     internal_interface: Seen[str] | None = None
     """Of a DirectAccess server: the alias of the card of the intranet (Get-RemoteAccess InternalInterface)."""
     sites: int | None = None

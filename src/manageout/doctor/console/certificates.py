@@ -11,6 +11,12 @@ from manageout.doctor.pasted.segments import Part
 from manageout.windows.text import end_of
 
 _HASH = re.compile(r"^[^:：]*[:：]\s*((?:[0-9a-f]{2} ?){20})$", re.I)
+_NO_KEY = re.compile(
+    r"no key provider|private key for decryption|Missing stored keyset|0x80090016|Schlüsselanbieterinf|"
+    r"privat\w* Schlüssel .*nicht|fournisseur de cl|clé privée|proveedor de claves|clave privada", re.I)  # fmt: skip
+_KEY = re.compile(
+    r"\s*(?:provider|anbieter|fournisseur|proveedor|provedor|key container|schlüsselcontainer)\s*=", re.I
+)
 _PORT = re.compile(r"[:：]\s+\S*:443$")
 _OTHER = re.compile(r"[:：]\s+\S*:\d{1,5}$")
 
@@ -39,6 +45,7 @@ def store(facts: Facts, part: Part) -> bool:
         return unjudged(facts, part)
     held: dict[str, Seen[bool | None]] = {}
     dates: list[str] = []
+    last = "a certificate"
     for line in [*part.lines, "===="]:
         if line.startswith("===="):
             if len(dates) > 1 and (end := end_of(dates[1])) is not None and len(facts.store) < MAX_ROWS:
@@ -46,6 +53,13 @@ def store(facts: Facts, part: Part) -> bool:
             dates = []
         elif match := _HASH.match(line):
             held[bare(match[1])] = Seen(None, line.strip())
+            last = line.strip()
+        elif _NO_KEY.search(line):
+            facts.keyless += (
+                [f"{last}: {line.strip()}"] if not any(last in one for one in facts.keyless) else []
+            )
+        elif " = " in line and _KEY.match(line):
+            facts.keyed = True
         elif ":" in line and end_of(line.partition(":")[2]) is not None:
             dates.append(line)
     if held and part.command:

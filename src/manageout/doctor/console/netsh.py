@@ -170,9 +170,10 @@ def namespace(facts: Facts, part: Part) -> bool:
             found[going] = found[going]._replace(servers=(*found[going].servers, *more))
         else:
             going = ""
-    if found and not (facts.nrpt and _configured(part)):
+    empty = not found and "eff" in part.command.lower() and any(part.lines)
+    if (empty and facts.nrpt is None) or (found and not (facts.nrpt and _configured(part))):
         facts.nrpt = list(found.values())
-    return bool(found)
+    return bool(found) or empty
 
 
 _NAMESPACE = re.compile(r"(?<![\w-])(\.?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,30})(?![\w.-])", re.I | re.A)

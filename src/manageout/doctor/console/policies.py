@@ -9,9 +9,10 @@ import re
 
 from manageout.doctor.console import system
 from manageout.doctor.console.paths import unjudged
-from manageout.doctor.facts import Facts, Filtered
+from manageout.doctor.facts import Facts, Filtered, Seen
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
+from manageout.windows.policies import REGISTRY_EXTENSION, TCPIP_EXTENSION
 
 MAX_KEPT = 200
 _USER = re.compile(
@@ -67,3 +68,45 @@ def _deeper(after: str, line: str) -> bool:
 
 def _reason(words: str) -> str:
     return next((name for pattern, name in _REASONS if re.search(pattern, words, re.I)), "other")
+
+
+_EXTENSIONS = re.compile(r"\[\{[0-9A-F-]{36}\}[^\s<]*", re.I)
+_NAME_OF = re.compile(r"(?:displayname|gpodisplayname)\W{1,12}(?:CDATA\[)?([^\]<>]{2,80})", re.I)
+
+
+def extensions(facts: Facts, lines: list[str]) -> bool:
+    """``gPCMachineExtensionNames``, wherever it is printed: a policy of registry values without the TCPIP extension."""
+    found, name = False, ""
+    for number, line in enumerate(lines if REGISTRY_EXTENSION in "\n".join(lines).upper() else ()):
+        if match := _NAME_OF.search(line):
+            name = match[1].strip(" :")
+        if REGISTRY_EXTENSION not in line.upper() or (match := _EXTENSIONS.search(line)) is None:
+            continue
+        found, held = True, match[0]
+        for more in lines[number + 1 : number + 8] if not held.endswith("]") else ():
+            held += more.strip()
+            if held.endswith("]"):
+                break
+        row = line[: match.start()].strip()
+        own = name if not row or row.rstrip(" :").lower().endswith("names") else row
+        if TCPIP_EXTENSION not in held.upper() and len(facts.extensions) < MAX_KEPT:
+            facts.extensions.append(Seen(own, f"{own}: {held}" if own else held))
+    return found
+
+
+_POLICY = re.compile(r"^(\S.{0,80}?) \[\{[0-9A-F-]{36}\}\]$", re.I)
+_REASON = re.compile(
+    r"^(?:reason denied|grund\b.{0,30}|raison\b.{0,30}|motivo\b.{0,30})(?:\t|\s{2,}|:)\s*(\S.*)$", re.I
+)
+
+
+def report(facts: Facts, lines: list[str]) -> bool:
+    """``gpresult /h``, copied out of the page: a policy's name with its identifier, and below it why it is denied."""
+    name, found = "", False
+    for line in lines if " [{" in "\n".join(lines) else ():
+        if match := _POLICY.match(line.strip()):
+            name = match[1]
+        elif name and (match := _REASON.match(line.strip())):
+            facts.filtered.append(Filtered(name, _reason(match[1]), f"{name}: {match[1]}"))
+            found, name = True, ""
+    return found

@@ -22,6 +22,8 @@ _HIVES = ("hkey_local_machine\\", "hklm\\", "computer\\hkey_local_machine\\", "h
 _DNS = r"system\currentcontrolset\services\dns\parameters"
 _NRPT_POLICY = NRPT.lower()
 _SERVICES = "system\\currentcontrolset\\services\\"
+_STATE_WORDS = ("default", "automatic", "enabled", "disabled")
+"""Of MSFT_NetISATAPConfiguration, by its numbers."""
 _DISABLED = 4
 """Start of a service that nobody may start."""
 
@@ -92,6 +94,9 @@ def isatap_policy(facts: Facts) -> None:
     """What group policy says of ISATAP in the registry's values."""
     if state := facts.value(TRANSITION, "ISATAP_State"):
         facts.isatap_policy_state = Seen(str(state.value).lower(), state.quote)
+    own = facts.value(rf"{_SERVICES}iphlpsvc\config", "IsatapState")
+    if facts.isatap_state is None and own is not None and own.value in (0, 1, 2, 3):
+        facts.isatap_state = Seen(_STATE_WORDS[int(str(own.value))], own.quote)
     if router := facts.value(TRANSITION, "ISATAP_RouterName"):
         facts.isatap_policy_router = Seen(str(router.value), router.quote)
 

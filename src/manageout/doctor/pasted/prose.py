@@ -18,7 +18,9 @@ MAX_SAID = 2000
 """Lines that are looked at."""
 _OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}")
 _HINT = re.compile(
-    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|internal)\b|öffentlich"
+    r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|"
+    r"hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|"
+    r"internal|internet|browsing|surfen|navegar|web ?\w*|serveur|servidor)\b|öffentlich"
     r"|balanc|lastverteil|répartit|knoten|0x[0-9a-f]|/iphttps",
     re.I,
 )
@@ -85,6 +87,9 @@ _INSIDE = re.compile(
     r"internal pcs?|on-?prem)\b",
     re.I,
 )
+_INTERNET = re.compile(
+    r"\b(?:internet|web ?sites?|web ?pages?|browsing|webseiten|surfen|sites web|navegar)\b", re.I
+)
 _SIX_ONLY = re.compile(
     r"(?:ipv6|v6)[ -]?only|(?:nur|only|seulement|solo|uniquement) (?:an )?(?:ipv6|v6)\b", re.I
 )
@@ -109,6 +114,8 @@ def told(lines: Iterable[str]) -> Told:
             (found.virtual if shared else found.nodes).setdefault(address, line.strip())
         if _OUTSIDE.search(line):
             found.outside = found.outside or line.strip()
+        found.isatap = found.isatap or (line.strip() if "isatap" in line.lower() else "")
+        found.internet = found.internet or (line.strip() if _INTERNET.search(line) else "")
         if _INSIDE.search(line):
             found.inside = found.inside or line.strip()
         if _SIX_ONLY.search(line):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from manageout.doctor.languages import means
 from manageout.doctor.powershell.delimited import DELIMITED, MARKDOWN_RULE
+from manageout.doctor.powershell.shapes import KNOWN
 
 MAX_LOOK = 6
 """Lines below that are looked at to know a line."""
@@ -30,13 +31,17 @@ _ROW = {
     "addresses": re.compile(rf"^\s*(?:[^\s:(]+\s+){{4}}{_ADDRESS}\s*$"),
 }
 _TEREDO = ("client", "enterpriseclient", "natawareclient", "default", "disabled", "server")
-_TEREDO_SERVER = re.compile(r"\S \S.*[:\uff1a]\s*\S*(?:teredo|\.)\S*")
+_PORT = re.compile(r"[:\uff1a]\s+\d{1,5}\s*$")
+"""Behind an address in events; nslookup prints none."""
+_TEREDO_SERVER = re.compile(r"[^\s:] [^\s:][^:]*[:\uff1a]\s*\S*(?:teredo|\.)\S*")
 """Below the type, its server: a label of two words in most languages."""
 _INDEXED = re.compile(r"^\S{2,30} ?\d{1,9} ?[:\uff1a] ?\S")
 """The title of an interface's table of addresses: "Interface 12: Ethernet"."""
 _PROPERTY = re.compile(r"^[A-Z][A-Za-z0-9]+ *: ?")
 _CODE = re.compile(r"0x[0-9a-f]{1,8}")
-_ERROR = re.compile(r"^(?:[A-Z][a-z]+-[A-Z]\w+) ?: |^\s*\+ (?:CategoryInfo|FullyQualifiedErrorId)")
+_ERROR = re.compile(
+    r"^(?!Ereignis-ID)(?:[A-Z][a-z]+-[A-Z]\w+) ?: |^\s*\+ (?:CategoryInfo|FullyQualifiedErrorId)"
+)
 
 
 class Shape(NamedTuple):
@@ -135,6 +140,9 @@ def _ruled(line: str, rule: str, below: Sequence[str]) -> Shape:
 def _of_powershell(names: str, rule: str) -> bool:
     """Each dash below a letter of a property's name, and nowhere else."""
     columns = [(match.start(), match.end()) for match in re.finditer("-+", rule)]
+    words = names.split()
+    if len(words) == len(columns) > 1 and all(word.lower() in KNOWN for word in words):
+        return True
     if len(names) != columns[-1][1] or any(not _NAME.fullmatch(names[a:b]) for a, b in columns):
         return False
     return all(names[a:b].isspace() for (_, a), (b, _) in pairwise(columns))
@@ -151,7 +159,7 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
         return Shape("addresses")
     if _STATE.match(line) or means(line.replace("\uff1a", ":").partition(":")[0], "router-name"):
         return Shape("isatap")
-    if _server(line, after):
+    if _server(line, after) and not _PORT.search("".join(below[1:2])):
         return Shape("nslookup")
     if LUID.search(line) or line.lstrip().lower().startswith("ifluid"):
         return Shape("interface", fresh=True)

@@ -78,6 +78,8 @@ def _of_command(lines: Sequence[str], command: str, printed: Sequence[PrintedObj
         return _of_registry(printed, command, match[1].strip(), value)
     if (match := _BUILD.fullmatch(value)) and _VERSION.search(command):
         return [Found("computer", "Get-CimInstance", {"Build": int(match[1] or match[2])}, value, ())]
+    if value.isdecimal() and len(value) < 5 and re.search(r"mainmodesa\b.*\.count\s*$", command, re.I):
+        return [Found("ipsec", "Get-NetIPsecMainModeSA", {"MainMode": int(value), "Rules": 1}, value, ())]
     if value == "False" and (unc := _UNC.search(command)):
         return [_tcp(unc[1], 445, False, value, RemoteAddress=unc[1])]
     if value in ("True", "False") and "quiet" in command.lower() and (target := _TCP.search(command)):
@@ -142,7 +144,9 @@ def cmdlet(command: str) -> str:
     names = _CMDLET.findall(command[:2000])
     if names:
         return str(names[-1]).lower()
-    word = command.strip().partition(" ")[0].lower()
+    word = command.strip("( ").partition(" ")[0].lower()
+    if word in ("dir", "ls", "gci") and "cert:" in command.lower():
+        return "get-childitem"
     return str(DATA["aliases"].get(word, ""))
 
 
@@ -153,7 +157,7 @@ def _shape_of(record: PrintedObject, named: str) -> Cmdlet | None:
     for shape in candidates:
         if any(needs <= have for needs in shape.needs) and _may_be(shape, record):
             return shape
-    if own is not None and any(needs & have for needs in own.needs):
+    if own is not None and (own.section in DATA["forgiving"] or any(needs & have for needs in own.needs)):
         return own
     status = next((value.text for name, value in record.values.items() if name.lower() == "status"), "")
     return (

@@ -25,13 +25,17 @@ _UNRESOLVED = re.compile(r"Resolve-DnsName\s?: ([\w.-]{1,255}) ?: (\S.{0,200})")
 _ASKED = re.compile(r"\bresolve-dnsname\s+(?:-name\s+)?[\"']?([\w.-]{1,255})", re.I)
 _FAILED = re.compile(r"FullyQualifiedErrorId\s*:\s*([^,]{1,100}?)\s*(?:,\s*([\w.-]{1,100}))?$")
 _TERM = re.compile(r"CategoryInfo\s*:\s*ObjectNotFound:\s*\(([\w-]{1,80}):String\)")
-_WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus")
+_WORDS = ("InterfaceAlias", "InterfaceDescription", "DisplayName", "InterfaceStatus", "Message")
 _OF_INTERFACES = ("adapters", "interfaces", "suffixes")
 """Sections whose rows say something of one interface."""
 _WHICH = ("ifIndex", "InterfaceIndex", "InterfaceAlias", "Name", "InterfaceDescription")
 _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
 _WHOLE_STORE = re.compile(r"cert:\\*localmachine\\+my\\*[\"']?\s*(?:$|\|\s*(?:f[lt]|format|select)\b)", re.I)
-_NOTHING = {"get-dnsclientnrptpolicy": "nrpt", "get-netipsecmainmodesa": "associations"}
+_NOTHING = {
+    "get-dnsclientnrptpolicy": "nrpt",
+    "get-netipsecmainmodesa": "associations",
+    "get-daconnectionstatus": "connection",
+}
 """Cmdlets that say something by printing nothing -> section."""
 
 
@@ -52,6 +56,8 @@ class Gathered:
                 facts.held, facts.understood = {}, True
                 return True
             section = _NOTHING.get(asked)
+            if section is not None:
+                facts.nothing[asked] = f"{command.strip()}: nothing"
             if section is not None:
                 own.rows.setdefault(section, [])
                 facts.understood = True
@@ -126,6 +132,7 @@ class _Machine:
         for name in one.cut:
             if name.lower() not in cmdlets.WRITTEN or name in _WORDS or (one.section, name) in _TITLES:
                 continue  # nobody judges it, or its beginning will do
+            one.row["Cut"] = True
             if not isinstance(one.row[name], list):
                 self.tell(f"{one.cmdlet}: {name} is cut: the command again with | Format-List")
                 return

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any
 
+from manageout.doctor.console import events as text_events
 from manageout.doctor.console.certificates import bare
-from manageout.doctor.facts import Facts, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
+from manageout.doctor.facts import Facts, Filtered, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
 from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add, add_rules
-from manageout.windows.policies import ASSISTANT, CONNECTIVITY
+from manageout.windows.policies import ASSISTANT, CONNECTIVITY, TRANSITION
 from manageout.windows.text import any_address, end_of
 
 _MORE = Readers()
@@ -81,12 +82,40 @@ def _store(facts: Facts, row: Row) -> None:
         return
     if end is not None:
         facts.store.append(Seen(end, quote))
+    if isinstance(row.get("HasPrivateKey"), bool):
+        facts.keyed |= row["HasPrivateKey"]
+        facts.keyless += [] if row["HasPrivateKey"] else [f"{subject}: HasPrivateKey False"]
     if named and row.get("Whole"):
         key = row.get("HasPrivateKey")
         facts.held = facts.held or {}
         facts.held[named] = Seen(
             key if isinstance(key, bool) else None, f"{row['Thumbprint']} {subject}".strip()
         )
+
+
+@_MORE.each("logged")
+def _logged(facts: Facts, row: Row) -> None:
+    """Get-WinEvent, Get-EventLog."""
+    number = next((str(row[key]) for key in ("Id", "EventID", "InstanceID") if row.get(key)), "")
+    source, message = str(row.get("ProviderName") or row.get("Source") or ""), str(row.get("Message") or "")
+    if number.isdecimal() and len(number) < 6:
+        text_events.add(facts, int(number), source, f"event {number} {source}: {message[:200]}")
+
+
+@_MORE.each("siteRanges")
+def _site_ranges(facts: Facts, row: Row) -> None:
+    ranges = tuple(_list(row["EntryPointRange"]))
+    quote = f"{row.get('EntryPointName') or 'an entry point'}: EntryPointRange {', '.join(ranges)}"
+    facts.site_ranges += [Seen(ranges, quote)] if ranges and not row.get("Cut") else []
+
+
+@_MORE.each("gpo")
+def _gpo(facts: Facts, row: Row) -> None:
+    """Get-GPO, and the links of Get-GPInheritance."""
+    status = str(row.get("GpoStatus") or f"Enabled {row.get('Enabled')}")
+    if status in ("AllSettingsDisabled", "ComputerSettingsDisabled", "Enabled False"):
+        name = str(row["DisplayName"])
+        facts.filtered.append(Filtered(name, "disabled", f"{name}: {status}"))
 
 
 @_MORE.whole("networks")
@@ -242,6 +271,13 @@ def _experience(facts: Facts, row: Row) -> None:
     for text in _list(row.get("CorporateResources")):
         key = rf"{ASSISTANT}\Probes"
         facts.registry[key.lower(), text.lower()] = Seen(text, f"CorporateResources {text}")
+    command = "Get-DAClientExperienceConfiguration"
+    if str(row.get("PreferLocalNamesAllowed")) == "True":
+        words = f"{command}: PreferLocalNamesAllowed True"
+        facts.registry[ASSISTANT.lower(), "namepreferenceallowed"] = Seen(1, words)
+    if str(row.get("ForceTunneling")) in ("Enabled", "True"):
+        words = f"{command}: ForceTunneling {row['ForceTunneling']}"
+        facts.registry[TRANSITION.lower(), "force_tunneling"] = Seen("Enabled", words)
 
 
 @_MORE.whole("registry")

@@ -24,3 +24,7 @@ CMDLETS = tuple(
     for one in DATA["cmdlets"]
 )
 """The first that fits is taken."""
+KNOWN = frozenset(
+    name.lower() for each in (DATA["columns"], *(n for one in CMDLETS for n in one.needs)) for name in each
+) - {"prefix"}
+"""But one that netsh's tables have too: properties by which a cmdlet is known, lower case."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from manageout.doctor.powershell.shapes import KNOWN
 from manageout.doctor.powershell.value import MAX_FRAGMENTS, PrintedValue, value_of
 
 MAX_COLUMNS = 60
@@ -107,6 +108,8 @@ def _names(heading: list[str], spans: list[tuple[int, int]]) -> list[str]:
     words = heading[0].split()
     if len(heading) == 1 and [len(word) for word in words] == [end - start for start, end in spans]:
         names = words
+    elif len(heading) == 1 and len(words) == len(spans) > 1 and all(word.lower() in KNOWN for word in words):
+        names = words  # somebody has changed the names of columns, or the dashes
     else:
         if any(_outside(line, spans) for line in heading):
             return []
@@ -142,7 +145,28 @@ def _cells(line: str, spans: list[tuple[int, int]]) -> list[str] | None:
         found = re.split(gap, line.strip(), maxsplit=len(spans))
         if len(found) == len(spans):
             return found
-    return None
+    if len(line.split()) == 1:
+        return [line.strip(), *[""] * (len(spans) - 1)]
+    return _nearest(line, [start for start, _ in spans[1:]])
+
+
+MAX_OFF = 24
+"""Characters by which a cell may stand beside its column, when somebody has changed its text."""
+
+
+def _nearest(line: str, starts: list[int]) -> list[str] | None:
+    """Cut at the gaps that are nearest to where the columns begin; wider gaps are rather between cells."""
+    gaps = [match for match in re.finditer(r"\s+", line) if match.start() > 0 and match.end() < len(line)]
+    cells, begin = [], 0
+    for number, start in enumerate(starts):
+        left = len(starts) - number - 1
+        open_ = gaps[: len(gaps) - left] if left else gaps
+        best = min(open_, key=lambda gap: abs(gap.end() - start) - 3 * (len(gap[0]) > 1), default=None)
+        if best is None or abs(best.end() - start) > MAX_OFF:
+            return None
+        cells.append(line[begin : best.start()].strip())
+        begin, gaps = best.end(), [gap for gap in gaps if gap.start() > best.start()]
+    return [*cells, line[begin:].strip()]
 
 
 def _widened(line: str) -> str:

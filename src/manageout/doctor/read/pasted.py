@@ -13,6 +13,7 @@ from typing import Any
 
 from manageout.doctor.console import certificates as text_certificates
 from manageout.doctor.console import dates as text_dates
+from manageout.doctor.console import events as text_events
 from manageout.doctor.console import firewall as text_firewall
 from manageout.doctor.console import ipconfig
 from manageout.doctor.console import logs as text_logs
@@ -180,6 +181,9 @@ def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
     known |= _events(facts, part)
     known |= bool(part.lines) and text_dates.ASKED.match(part.command) is not None and part.kind != "w32tm"
     known |= text_logs.ike(facts, part.lines)
+    known |= text_events.read(facts, part.lines)
+    known |= text_events.dropped(facts, part.lines)
+    known |= text_policies.extensions(facts, part.lines) | text_policies.report(facts, part.lines)
     facts.understood |= known
     known = known or cmdlets.part(facts, part.lines, part.command)
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:

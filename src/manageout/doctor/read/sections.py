@@ -285,6 +285,9 @@ def _translation(name: str, command: str) -> Callable[[Facts, Row], None]:
         state = str(row.get("State") or "")
         if state.lower() in ("enabled", "disabled"):
             setattr(facts, name, Seen(state.lower() == "enabled", f"{command}: State {state}"))
+        if name == "nat64" and "IPv4AddressPortPool" in row:
+            pool = ", ".join(texts(row["IPv4AddressPortPool"])) or "empty"
+            facts.nat64_pool = Seen(pool != "empty", f"{command}: IPv4AddressPortPool {pool}")
         if isinstance(only := row.get("OnlySendAQuery"), bool):
             facts.dns64_only_a = Seen(only, f"{command}: OnlySendAQuery {only}")
 

@@ -121,4 +121,4 @@ def _said(facts: Facts, where: str, values: Sequence[object]) -> tuple[str, ...]
     value = (
         found.value.lower() if found is not None and isinstance(found.value, str) else found and found.value
     )
-    return (found.quote,) if found is not None and value in values else ()
+    return (found.quote,) if found is not None and (not values or value in values) else ()

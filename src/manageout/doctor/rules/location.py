@@ -10,7 +10,7 @@ from manageout.doctor.rules.evidence import inner, locations, of_intranets, quot
 from manageout.doctor.rules.iphttps import no_ipsec, tunnel_up
 from manageout.doctor.rules.nrpt import covers, passed_by
 from manageout.doctor.rules.rule import Case, Theme
-from manageout.windows.policies import ASSISTANT
+from manageout.windows.policies import ASSISTANT, TRANSITION
 
 rule = Theme()
 
@@ -140,3 +140,21 @@ def location_unreached(facts: Facts) -> Iterator[Case]:
         well = facts.tcp.get((host, HTTPS))
         if well is not None and not well.value and (inner(well) or facts.told.inside):
             yield Case((well.quote, *(() if inner(well) else (facts.told.inside,))), {"NAME": host})
+
+
+@rule("LOCATION-NOT-SET-UP")
+def not_set_up(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Get-DAConnectionStatus printed nothing, and nothing shows settings of DirectAccess."""
+    quote = facts.nothing.get("get-daconnectionstatus")
+    has = facts.iphttps_url is not None or facts.nrpt or facts.probe is not None or facts.role == "server"
+    if quote and not has:
+        yield (quote,)
+
+
+@rule("CLIENT-FORCE-TUNNEL")
+def force_tunnel(facts: Facts) -> Iterator[Case]:
+    """By policy; a warning where somebody complains of the Internet."""
+    found = facts.value(TRANSITION, "Force_Tunneling")
+    if found is not None and str(found.value).lower() in ("enabled", "1", "true"):
+        told = facts.told.internet
+        yield Case((found.quote, *((told,) if told else ())), severity="warning" if told else None)

@@ -8,7 +8,8 @@ from ipaddress import IPv4Address, ip_address
 from manageout.doctor.facts import Facts, Lookup, NrptRule
 from manageout.doctor.rules.evidence import gateway, location, location_url, quotes, stated
 from manageout.doctor.rules.iphttps import tunnel_up
-from manageout.doctor.rules.rule import Theme
+from manageout.doctor.rules.rule import Case, Theme
+from manageout.windows.policies import ASSISTANT
 
 rule = Theme()
 
@@ -100,3 +101,22 @@ def nslookup(facts: Facts) -> Iterator[tuple[str, ...]]:
     for lookup in facts.lookups:
         if not lookup.addresses and (found := passed_by(facts, lookup)) is not None:
             yield quotes(lookup, found)
+
+
+@rule("NRPT-DISCONNECTED")
+def disconnected(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """No rule in effect though the tunnel is up, of a client that has the button, or does not say where it is."""
+    allowed = stated(facts.value(ASSISTANT, "NamePreferenceAllowed"), 1)
+    outside = stated(facts.inside, False) if allowed else facts.inside is None
+    if facts.nrpt == [] and tunnel_up(facts) and (outside or facts.inside is None):
+        yield (*allowed, *quotes(facts.iphttps_status))
+
+
+@rule("NRPT-NO-DOT")
+def no_dot(facts: Facts) -> Iterator[Case]:
+    """A rule with servers for the name of a domain: another rule is for a name below it, and none for the domain."""
+    rules = [one for one in rules_known(facts) if one.direct or not one.servers]
+    for one in rules if not any(each.namespace.startswith(".") and each.servers for each in rules) else ():
+        below = [each for each in rules if each.namespace.lower().endswith(f".{one.namespace.lower()}")]
+        if one.servers and below:
+            yield Case((one.quote, below[0].quote), {"DOMAIN": one.namespace})

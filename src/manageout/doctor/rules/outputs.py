@@ -172,3 +172,17 @@ def _noise(facts: Facts, what: str, one: Dropped) -> bool:
         return facts.role == "client" and what != "ISATAP"
     inner = source is not None and (source.version == 6 or of_intranets(source))
     return not inner or (source is not None and source.is_link_local)
+
+
+@rule("CERTIFICATE-NO-KEY")
+def no_key(facts: Facts) -> Iterator[Case]:
+    """Listed without a private key; a warning where another certificate has one."""
+    yield Case(tuple(facts.keyless), severity="warning" if facts.keyed else None)
+
+
+@rule("POLICY-EXTENSION")
+def extension(facts: Facts) -> Iterator[Case]:
+    """A policy of ISATAP by its name, or by what is said of it."""
+    for one in facts.extensions:
+        if _OURS.search(one.value) or (not one.value and facts.told.isatap):
+            yield Case((one.quote,), {"NAME": one.value or None})

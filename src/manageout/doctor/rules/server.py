@@ -417,6 +417,12 @@ def all_computers(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield (groups.quote, *_set(facts, "onlyremotecomputers", "false", "disabled"))
 
 
+@rule("SITE-RANGE")
+def site_range(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Prefixes of an entry point, and no single address among them."""
+    yield from ((one.quote,) for one in facts.site_ranges if not any("/128" in each for each in one.value))
+
+
 @rule("SERVER-MULTISITE-CERTIFICATES")
 def multisite_certificates(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Several entry points without computer certificates."""

@@ -115,7 +115,7 @@ SerialNumber           : 12
 
 
 def test_rows_that_cannot_be_read_are_named() -> None:
-    text = SERVICES + "a_very_long_name_of_a_service Running is it one?\n"
+    text = SERVICES + "a_very_long_name_of_a_service_that_goes_on_and_on Running is it one?\n"
     assert any(line.startswith("a row whose columns are lost: a_very") for line in read(text).unread)
 
 

@@ -202,8 +202,8 @@ def test_prose_above_a_list() -> None:
 
 
 def test_a_row_whose_columns_are_lost_is_no_object_and_not_dropped() -> None:
-    text = "Name      Status  DisplayName\n----      ------  -----------\na_very_long_name_of_a_service Running x y z\n"
-    (one,) = read(text)
+    text = "Name      Status  DisplayName\n----      ------  -----------\n{} Running x y z\n"
+    (one,) = read(text.format("a_very_long_name_of_a_service_that_goes_on"))
     assert one.values == {} and one.quote.startswith("a_very")
 
 

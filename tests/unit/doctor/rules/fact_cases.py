@@ -12,13 +12,14 @@ from manageout.doctor.facts import (
     FirewallRule,
     Interface,
     Lookup,
+    NrptRule,
     Ping,
     Reached,
     Seen,
     Told,
     Unreached,
 )
-from manageout.windows.policies import CONNECTIVITY, TRANSITION
+from manageout.windows.policies import CONNECTIVITY, IPHTTPS, TRANSITION
 
 
 def of_server(sites: int | None = None, **said: str) -> Facts:
@@ -143,6 +144,36 @@ CASES: dict[str, Callable[[], Facts]] = {
     "BINDING": lambda: Facts("x", bound=Seen("aa" * 20, "hash"), bound_to=Seen("bb" * 20, "SslCertificate")),
     "CERTIFICATE-NONE": lambda: Facts("x", nothing={"cert:my": "dir Cert: nothing"}, held={}),
     "IPSEC-CREDENTIALS": lambda: Facts("x", ike=[Seen("credentials", "IKE authentication credentials")]),
+    "CERTIFICATE-NO-KEY": lambda: Facts("x", keyless=["CN=lt-44: HasPrivateKey False"]),
+    "POLICY-EXTENSION": lambda: Facts(
+        "x", extensions=[Seen("ISATAP hosts", "[{35378EAC-...}{D02B1F72-...}]")]
+    ),
+    "POLICY-UNREAD": lambda: Facts("x", logged={"policy": Seen(1129, "event 1129")}),
+    "TLS-EVENTS": lambda: Facts("x", logged={"tls": Seen(36874, "event 36874")}),
+    "TLS-KEY": lambda: Facts("x", logged={"tls-key": Seen(36870, "event 36870")}),
+    "IPSEC-EVENTS": lambda: Facts("x", logged={"ipsec": Seen(4653, "event 4653")}),
+    "REGISTRATION-EVENTS": lambda: Facts("x", logged={"registration": Seen(8018, "event 8018")}),
+    "NRPT-DISCONNECTED": lambda: Facts(
+        "x", nrpt=[], iphttps_error=Seen(0, "0x0"), iphttps_status=Seen("IPHTTPS interface active", "active")
+    ),
+    "NRPT-NO-DOT": lambda: Facts(
+        "x",
+        nrpt=[
+            NrptRule("corp.example", ("fd12:3456:789a:3333::1",), "corp.example"),
+            NrptRule("nls.corp.example", (), "nls.corp.example"),
+        ],
+    ),
+    "LOCATION-NOT-SET-UP": lambda: Facts(
+        "x", nothing={"get-daconnectionstatus": "Get-DAConnectionStatus: nothing"}
+    ),
+    "CLIENT-FORCE-TUNNEL": lambda: Facts(
+        "x", registry={(TRANSITION.lower(), "force_tunneling"): Seen("Enabled", "Force_Tunneling Enabled")}
+    ),
+    "IPHTTPS-POLICY-VALUE": lambda: Facts(
+        "x", registry={(IPHTTPS.lower(), "iphttps_clientstate"): Seen(1, "IPHTTPS_ClientState 0x1")}
+    ),
+    "SERVER-NAT64-POOL": lambda: Facts("x", nat64_pool=Seen(False, "IPv4AddressPortPool empty")),
+    "SITE-RANGE": lambda: Facts("x", site_ranges=[Seen(("2001:db8:2:1::/64",), "Paris: EntryPointRange")]),
     "FIREWALL-DROPS": lambda: Facts(
         "x", dropped=[Dropped("41", None, "10.0.0.5", "10.0.0.1", True, "DROP 41")]
     ),

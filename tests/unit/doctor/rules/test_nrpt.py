@@ -50,3 +50,35 @@ def test_own_name_rules_that_are_not_in_effect_as_they_are_pasted() -> None:
     assert "NRPT-OVERRIDDEN" in pasted(own + effective)
     assert "NRPT-OVERRIDDEN" not in pasted(own + effective + both)
     assert "NRPT-OVERRIDDEN" not in pasted(effective + both)
+
+
+RULES = """PS C:\\> Get-DnsClientNrptPolicy | ft Namespace,DirectAccessDnsServers
+
+Namespace               DirectAccessDnsServers
+---------               ----------------------
+{}    fd12:9a44:d0e1:3333::1
+nls.corp.contoso.example
+"""
+
+
+def test_a_rule_for_a_domain_begins_with_a_dot() -> None:
+    assert set(pasted(RULES.format("corp.contoso.example"))) == {"NRPT-NO-DOT"}
+    assert not pasted(RULES.format(".corp.contoso.example"))
+    assert not pasted(RULES.format("app.corp.contoso.example"))
+
+
+UP = "PS C:\\> Get-NetIPHttpsState\n\nLastErrorCode   : 0x0\nInterfaceStatus : IPHTTPS interface active\n\n"
+
+
+def test_no_rule_is_in_effect_though_the_tunnel_is_up() -> None:
+    nothing = "PS C:\\> Get-DnsClientNrptPolicy\nPS C:\\>\n"
+    allowed = (
+        "PS C:\\> Get-DAClientExperienceConfiguration | fl Prefer*\n\nPreferLocalNamesAllowed : True\n\n"
+    )
+    found = pasted(UP + allowed + nothing)
+    assert (
+        set(found) == {"NRPT-DISCONNECTED"}
+        and "PreferLocalNamesAllowed True" in found["NRPT-DISCONNECTED"].seen[0]
+    )
+    assert not pasted(UP + allowed + RULES.format(".corp.contoso.example"))
+    assert not pasted(allowed + nothing)  # as inside
