@@ -17,11 +17,13 @@ _LOGGED = re.compile(
     r"(?P<source>[0-9A-Fa-f:.]+) (?P<target>[0-9A-Fa-f:.]+) (?:\d+|-) (?P<port>\d{1,5}|-)(?P<rest>.*)$"
 )
 _IKE = (
-    (r"IKE.{0,80}(?:certific|Zertifikat|сертиф|证书|憑證|証明書|인증서|certyfikat)|\b13806\b|0x35ee", "certificate"),
+    (r"(?:IKE|no valid|kein gültiges).{0,80}"
+     r"(?:certific|Zertifikat|сертиф|证书|憑證|証明書|인증서|certyfikat)|\b13806\b|0x35ee",
+     "certificate"),
     (r"IKE.{0,60}(?:credential|anmelde|identification|credencia|credenzial|poświadcz|учетн|凭据|認証)|\b13801\b|0x35e9",
      "credentials"),
 )  # fmt: skip
-_MARKS = ("IKE", "1380", "0x35e")
+_MARKS = ("IKE", "1380", "0x35e", "achine certificate", "omputerzertifikat")
 
 
 def firewall(facts: Facts, part: Part) -> bool:

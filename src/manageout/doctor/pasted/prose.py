@@ -49,7 +49,8 @@ _PLACE = re.compile(
 )
 _SUBJECT = re.compile(
     r"(?:^|[.:;!?]\s)\W*(?:(?:hi|hello|hallo|bonjour|hola|moin),?\s+)?(?:(?:and|und|et|y|here(?: is|'s)?|this is|"
-    rf"das ist|dies ist|hier|voici|c'est)\s+)*{_ARTICLE}(?:[\w'-]+\s+){{0,1}}$",
+    r"das ist|dies ist|hier|voici|c'est|[\w.-]+(?: \([^)]{1,40}\))? (?:is|ist|est|es))\s+)*"
+    rf"{_ARTICLE}(?:[\w'-]+\s+){{0,1}}$",
     re.I,
 )
 _NAME = r"(?-i:(?=[\w-]*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14})(?:\.[\w-]+){0,8}"

@@ -96,6 +96,9 @@ _WORDS = (
     ("Query result:", "dnscmd"), ("Query results:", "dnscmd"), ("Reply from ", "ping"), ("Antwort von ", "ping"),
     ("====================", "route"), ("Microsoft Windows [Vers", "ver"), ("Leap Indicator", "w32tm"),
     ("================ ", "certutil"), ("Current LogonId is", "klist"), ("RSOP ", "gpresult"),
+    ("COMPUTER SETTINGS", "gpresult"), ("COMPUTEREINSTELLUNGEN", "gpresult"), ("PARAMÈTRES DE L'ORD", "gpresult"),
+    ("CONFIGURACIÓN DE EQUIPO", "gpresult"), ("The following GPOs were ", "gpresult"),
+    ("Folgende herausgefilter", "gpresult"),
     ("Microsoft (R) Windows (R", "gpresult"), ("KeyName: ", "gpresult"), ("#Version: 1.", "pfirewall"),
 )  # fmt: skip
 _CONFIGURATION = re.compile(r"windows.{0,4}ip|ip.{0,12}windows|ip.*(?:config|конфиг)|(?:config|конфиг).*ip")

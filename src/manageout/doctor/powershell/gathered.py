@@ -39,6 +39,22 @@ _NOTHING = {
 """Cmdlets that say something by printing nothing -> section."""
 
 
+_INDEX = re.compile(r"-(?:interfaceindex|ifindex)\s+(\d{1,9})\b", re.I)
+_ALIAS = re.compile(
+    r"-(?:interfacealias|ifalias|name)\s+[\"']?([^\"'|*\s-][^\"'|*]{0,80}?)(?:[\"'|*]|\s+-|\s*$)", re.I
+)
+
+
+def _asked_for(section: str, command: str) -> Row:
+    """The interface that the command names, where the properties by which it is known were not printed."""
+    found: Row = {}
+    if match := _INDEX.search(command):
+        found["ifIndex" if section in ("adapters", "interfaces") else "InterfaceIndex"] = int(match[1])
+    if match := _ALIAS.search(command):
+        found["Name" if section == "adapters" else "InterfaceAlias"] = match[1].strip()
+    return found
+
+
 class Gathered:
     """``machine_of``: the facts of a machine by its name."""
 
@@ -122,6 +138,10 @@ class _Machine:
         if not judged or (one.section == "routes" and _PARTIAL.search(command)):
             self.tell(f"{one.cmdlet}: known, nothing in it is judged")
             return
+        if one.section in (*_OF_INTERFACES, "routes", "addresses") and not any(
+            one.row.get(n) for n in _WHICH
+        ):
+            one.row.update(_asked_for(one.section, command))
         if one.section in _OF_INTERFACES and not any(one.row.get(name) for name in _WHICH):
             self.tell(f"{one.cmdlet}: not told of which interface: the command again with | Format-List *")
             return

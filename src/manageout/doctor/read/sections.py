@@ -24,6 +24,7 @@ from manageout.doctor.facts import (
     kind_of,
 )
 from manageout.windows.policies import IPHTTPS
+from manageout.wire.address import embedded_isatap
 
 MAX_ROWS = 1000
 """Of one section; a server has a few hundred routes."""
@@ -135,6 +136,8 @@ def _addresses(facts: Facts, row: Row) -> None:
         own: list[Any] = interface.ipv4
     else:
         own = interface.link_local if address.is_link_local else interface.ipv6
+    if interface.kind == "other" and isinstance(address, IPv6Address) and embedded_isatap(address.packed):
+        interface.kind = "isatap"  # nobody else forms such an address (RFC 5214 6.1)
     interface.shown[address] = str(row["IPAddress"])[:MAX_TEXT]
     if address not in own:
         own.append(address)
@@ -154,6 +157,13 @@ def _routes(facts: Facts, rows: Iterator[Row]) -> None:
         where = f" interface {index or alias}" if index or alias else ""
         quote = f"route {prefix} next hop {hop}{where} Publish {row.get('Publish')}"
         published = str(row["Publish"]) in ("Yes", "Age") if row.get("Publish") else None
+        own = (
+            prefix.prefixlen == 128
+            and prefix.is_link_local
+            and embedded_isatap(prefix.network_address.packed)
+        )
+        if index and own and (one := facts.named("", index)).kind == "other":
+            one.kind = "isatap"
         facts.routes.append(WindowsRoute(prefix, index or 0, hop if int(hop) else None, published, quote))
     for route in facts.routes:
         interface = facts.interface(route.interface)

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules.evidence import ended as past
-from manageout.doctor.rules.evidence import gateway, inner, location, quotes, stated
+from manageout.doctor.rules.evidence import gateway, inner, locations, quotes, stated
 from manageout.doctor.rules.rule import Case, Look, Theme
 from manageout.wire.special import is_global6
 
@@ -126,7 +126,7 @@ def unreached(facts: Facts) -> Iterator[Case]:
     if facts.iphttps_error is not None and facts.iphttps_error.value:
         return
     for (name, port), well in facts.tcp.items():
-        unknown = not gateway(facts) and name != location(facts) and not inner(well)
+        unknown = not gateway(facts) and name not in locations(facts) and not inner(well)
         if port == 443 and not well.value and (unknown or gateway(facts) == name):
             yield Case((well.quote,), {"NAME": name})
 

@@ -96,6 +96,7 @@ def test_a_long_text_is_bounded() -> None:
         ("en el servidor DA veo esto", True),
         ("Our DA server lost its routes. The helpdesk PCs have only fe80.", True),
         ("ISATAP router (2012 R2), hosts get only link-local.", True),
+        ("DA1 (2019) ist unser ISATAP-Router, Clients bekommen kein Präfix.", True),
         ("my laptop cannot reach the DA server, here is what I see on my laptop:", False),
         ("On the DA server all is fine. My PC has no address:", False),
         ("ipconfig von meinem Laptop, der den DA-Server nicht erreicht", False),

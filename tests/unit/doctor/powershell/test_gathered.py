@@ -175,3 +175,25 @@ def test_headings_of_groups_name_the_machines() -> None:
     found = {one.computer: (one.connection, one.inside) for one in machines}
     assert sorted(found) == ["DA1", "DA2"]
     assert found["DA1"][0] is not None and found["DA2"][0] is None and found["DA2"][1] is not None
+
+
+def test_the_interface_is_the_one_that_was_asked_for() -> None:
+    text = "PS C:\\> Get-NetIPInterface {} -AddressFamily IPv6 | select Forwarding,Advertising,IgnoreDefaultRoutes\n\n"
+    text += "Forwarding Advertising IgnoreDefaultRoutes\n---------- ----------- -------------------\n"
+    text += "  Disabled    Disabled            Disabled\n"
+    (one,) = read(text.format("-InterfaceIndex 14")).interfaces
+    assert one.index == 14 and one.forwarding is not None
+    (one,) = read(text.format("-InterfaceAlias 'isatap.corp.example'")).interfaces
+    assert (one.name, one.kind) == ("isatap.corp.example", "isatap")
+    assert not read(text.format("")).interfaces
+
+
+def test_an_address_of_isatap_tells_what_its_interface_is() -> None:
+    text = (
+        "PS C:\\> Get-NetIPAddress | ft IPAddress,PrefixLength\n\nIPAddress                  PrefixLength\n"
+    )
+    text += "---------                  ------------\n{}            128\n"
+    (one,) = read(text.format("fe80::5efe:10.40.2.17%12 ")).interfaces
+    assert one.kind == "isatap"
+    (one,) = read(text.format("fe80::5e0e:10.40.2.17%12 ")).interfaces
+    assert one.kind == "other"
