@@ -16,7 +16,7 @@ from manageout.windows.text import addresses
 
 MAX_SAID = 2000
 """Lines that are looked at."""
-_OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}")
+_OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}|/\d{1,3}\s+\d")
 _HINT = re.compile(
     r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|"
     r"hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|"
