@@ -67,7 +67,7 @@ def test_while_the_rules_cannot_be_loaded_it_stays_closed(place: Place, tmp_path
         return place.run(["ip", "-o", "link", "show", "up"]).stdout.count("mo-")
 
     before = place.state()
-    assert "RULES-SHARED" in codes() and devices_up() == 2
+    assert "RULES-SHARED" in codes() and devices_up() == 3
     (tools / "broken").touch()
     place.run(["nft", "flush", "ruleset"])
     wait_until("it is told", lambda: "RULES-MISSING" in codes(), 10)
@@ -76,7 +76,7 @@ def test_while_the_rules_cannot_be_loaded_it_stays_closed(place: Place, tmp_path
     wait_until("a reload fails", lambda: "reload rejected" in place.log(), 10)
     assert devices_up() == 0, "nor does a reload open it"
     (tools / "broken").unlink()
-    wait_until("all is well", lambda: "RULES-MISSING" not in codes() and devices_up() == 2, 20)
+    wait_until("all is well", lambda: "RULES-MISSING" not in codes() and devices_up() == 3, 20)
     after = place.state()
     assert {part for part in before if after[part] != before[part]} <= {"nft"}
     assert place.stop(daemon) == 0
