@@ -39,6 +39,12 @@ def bare(text: str) -> str:
     return text.replace(" ", "").lower()
 
 
+def _is_empty(lines: list[str]) -> bool:
+    """The heading and the last line alone; an error has its number."""
+    filled = [line for line in lines if line.strip()]
+    return 0 < len(filled) < 3 and not any("====" in line or "0x" in line for line in filled)
+
+
 def store(facts: Facts, part: Part) -> bool:
     """``certutil -store my``: the second date of each certificate is its end, in any language."""
     if part.command and not re.search(r"\bmy\b", part.command, re.I):
@@ -62,6 +68,8 @@ def store(facts: Facts, part: Part) -> bool:
             facts.keyed = True
         elif ":" in line and end_of(line.partition(":")[2]) is not None:
             dates.append(line)
-    if held and part.command:
+    if part.command and (held or _is_empty(part.lines)):
         facts.held = held
+        facts.nothing |= {} if held else {"cert:my": f"{part.command}: nothing"}
+        return True
     return bool(facts.store or held) or unjudged(facts, part)

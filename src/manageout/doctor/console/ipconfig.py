@@ -85,6 +85,10 @@ def parse(lines: list[str]) -> list[Interface]:
     before = ""
     edge = min((len(line) - len(line.lstrip()) for line in lines if _DOTS.search(line)), default=0)
     for line in lines:
+        if not adapters and ":5efe:" in line.lower() and _DOTS.search(line):
+            adapters.append(
+                _Adapter("", [], Interface("isatap", quote=line.strip(), listed=True))
+            )  # find "5efe"
         if _is_header(line, before, adapters, bool(edge)):
             header = line[:-1].strip()
             adapters.append(_Adapter(header, [line], Interface(header, quote=header, listed=True)))
@@ -110,7 +114,7 @@ def _is_header(line: str, before: str, adapters: list[_Adapter], indented: bool)
     """In German a label without a value may end in a colon too, right below the header."""
     if not line.endswith((":", "\uff1a")) or line[0].isspace() or _DOTS.search(line):
         return False
-    below = bool(adapters) and before == adapters[-1].text[0]
+    below = bool(adapters) and [before] == adapters[-1].text[:1]
     return len(adapters) < MAX_INTERFACES and (indented or not below) and bool(line[:-1].strip())
 
 

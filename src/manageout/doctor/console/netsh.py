@@ -22,19 +22,37 @@ def interface(facts: Facts, part: Part) -> bool:
     """``show interface INDEX``, one or several. The title holds the interface's name, in any language."""
     titles = [line for line, rule in pairwise(part.lines) if RULE.match(rule)]
     listed = list(netsh.each_interface(part.lines))
+    asked = _ASKED.search(part.command) if len(listed) == 1 else None
     for number, found in enumerate(listed):
-        index = int(netsh.NUMBER.match(found["index"].value)[0])  # type: ignore[index]
+        index = (
+            int(match[0])
+            if "index" in found and (match := netsh.NUMBER.match(found["index"].value))
+            else None
+        )
         title = titles[number] if len(titles) == len(listed) else ""
-        one = facts.named(_name(title), index)
-        one.name = one.name or _name(title)
-        one.kind = kind_of(title) if one.kind == "other" else one.kind
-        for name in ("forwarding", "advertising", "advertise_default", "ignore_default", "router_discovery"):
-            on = netsh.on(found, name)
+        name = _name(title)
+        if asked is not None and asked[1].isdecimal():
+            index = int(asked[1]) if index is None else index
+        elif asked is not None:
+            name = name or asked[1]
+        if index is None and not name:
+            continue
+        one = facts.named(name, index)
+        one.name = one.name or name
+        one.kind = kind_of(title or name) if one.kind == "other" else one.kind
+        for key in ("forwarding", "advertising", "advertise_default", "ignore_default", "router_discovery"):
+            on = netsh.on(found, key)
             if on is not None:
-                setattr(one, name, Seen(on, found[name].text))
-        mtu = netsh.NUMBER.match(found["mtu"].value)
-        one.mtu = int(mtu[0]) if mtu else None
+                setattr(one, key, Seen(on, found[key].text))
+        mtu = netsh.NUMBER.match(found["mtu"].value) if "mtu" in found else None
+        one.mtu = int(mtu[0]) if mtu else one.mtu
     return bool(listed)
+
+
+_ASKED = re.compile(
+    r"\bsho?w? int\w* (?:interface=)?[\"']?(\d{1,9}|[^\"'|\s=]*[^\"'|=]{0,60}?)[\"']?\s*(?:$|\|)", re.I
+)
+"""The interface that is named behind ``show interface``."""
 
 
 def _name(title: str) -> str:

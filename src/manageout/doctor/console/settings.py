@@ -1,16 +1,19 @@
-"""Output of netsh, in any language: tables by their columns, lists of settings by their order.
+"""Output of netsh, in any language: tables by their columns, lists of settings by their labels.
 
 Labels are translated, keywords (``enabled``, ``disabled``) mostly are not; where they are, ``languages.toml``
 knows the common languages. In the others, and where a code page has garbled the words, they are known by where they
-stand: every interface looks for neighbours, and nobody publishes a route to all multicast.
+stand, when the list is whole: every interface looks for neighbours, and nobody publishes a route to all multicast.
+People leave lines out, and then a place says nothing.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from ipaddress import IPv6Address, IPv6Network
-from itertools import islice, pairwise
+from itertools import islice
 from typing import NamedTuple
 
 from manageout.doctor.facts import PrefixPolicy
@@ -79,15 +82,42 @@ def settings(lines: list[str]) -> list[NetshSetting]:
 
 def each_interface(lines: list[str]) -> Iterator[dict[str, NetshSetting]]:
     """The settings of each ``show interface INDEX``, by the names of :data:`INTERFACE_ORDER`."""
-    found = settings(lines)
-    starts = [number for number, one in enumerate(found) if _is_luid(one)]
-    for start, end in pairwise([*starts[:MAX_ROWS], len(found)]):
-        if end - start >= 12 and NUMBER.fullmatch(found[start + 1].value):
-            yield dict(zip(INTERFACE_ORDER, found[start:end], strict=False))
+    block: list[NetshSetting] = []
+    names: set[str] = set()
+    count = 0
+    for line in [*lines, "IfLuid:"]:
+        for one in settings([line]):
+            name = _labelled(one.label, _INTERFACE)
+            if (name in names and name) or (name == "luid" and block):
+                if (found := _settings_of(block)) and (count := count + 1) <= MAX_ROWS:
+                    yield found
+                block, names = [], set()
+            block.append(one)
+            names.add(name)
 
 
-def _is_luid(setting: NetshSetting) -> bool:
-    return re.fullmatch(r"[a-z]\w*_\d+", setting.value) is not None or "luid" in setting.label.lower()
+def _settings_of(block: list[NetshSetting]) -> dict[str, NetshSetting]:
+    """By their labels; by their places where no label is known and none is missing."""
+    found = {name: one for one in block if (name := _labelled(one.label, _INTERFACE))}
+    if found.keys() - {"luid", "index", "mtu"}:
+        return found
+    whole = dict(zip(INTERFACE_ORDER, block, strict=False))
+    numbers = ("index", "metric", "mtu", "dad", "site_length", "site_id", "router_lifetime", "hop_limit")
+    complete = all(name in whole and NUMBER.match(whole[name].value) for name in numbers)
+    return whole if complete else {}
+
+
+def _labelled(label: str, known: dict[str, re.Pattern[str]]) -> str:
+    """Which setting a label means, in a language that is known; "" for none."""
+    return next((name for name, pattern in known.items() if pattern.fullmatch(label.lower())), "")
+
+
+_INTERFACE, _ROUTE = (
+    {name: re.compile(pattern) for name, pattern in table.items()}
+    for table in tomllib.loads(
+        files("manageout.doctor.console").joinpath("labels.toml").read_text("utf-8")
+    ).values()
+)
 
 
 def on(found: dict[str, NetshSetting], name: str) -> bool | None:
@@ -132,7 +162,9 @@ def verbose_routes(lines: list[str]) -> list[RouteRow]:
     found: list[RouteRow] = []
     block: list[NetshSetting] = []
     for setting in [*settings(lines), NetshSetting("", "::/0", "")]:
-        if ipv6_network(setting.value) is not None and "/" in setting.value and len(block) != 1:
+        known = _labelled(setting.label, _ROUTE)
+        prefix = ipv6_network(setting.value) is not None and "/" in setting.value and not known
+        if known == "prefix" or (prefix and (len(block) != 1 or not setting.label)):
             found += _verbose(block)
             block = []
         block.append(setting)
@@ -140,12 +172,19 @@ def verbose_routes(lines: list[str]) -> list[RouteRow]:
 
 
 def _verbose(block: list[NetshSetting]) -> list[RouteRow]:
-    if len(block) < 7 or not NUMBER.fullmatch(block[2].value) or not NUMBER.fullmatch(block[6].value):
+    """By their labels, else by their places in a block that is whole."""
+    named = {name: one for one in block if (name := _labelled(one.label, _ROUTE))}
+    if len(block) > 6 and not named and NUMBER.fullmatch(block[6].value):
+        named = dict(zip(("prefix", "source", "interface", "via", "publish"), block, strict=False))
+    if not named.keys() >= {"prefix", "interface", "publish"} or not NUMBER.fullmatch(
+        named["interface"].value
+    ):
         return []
-    prefix = ipv6_network(block[0].value)
-    text = ", ".join(one.text for one in (block[0], *block[2:5]))
-    via, publish = block[3].value, block[4].value
-    return [RouteRow(publish, prefix, int(block[2].value), via, text)] if prefix is not None else []
+    prefix = ipv6_network(named["prefix"].value)
+    via = named["via"].value if "via" in named else ""
+    told = [named[name].text for name in ("prefix", "interface", "via", "publish") if name in named]
+    row = (int(named["interface"].value), via, ", ".join(told))
+    return [RouteRow(named["publish"].value, prefix, *row)] if prefix is not None else []
 
 
 def prefix_policies(lines: list[str]) -> list[PrefixPolicy]:

@@ -43,11 +43,21 @@ def registry(facts: Facts, part: Part) -> bool:
             facts.registry[place, match[1].lower()] = Seen(value, line.strip())
             known = True
     _meaning(facts)
+    if not known and part.command and any(part.lines):
+        known = _ABSENT.match(part.lines[0]) is not None and not _REFUSED.search(part.lines[0])
     if rules:
         held = len(rules - {_NRPT_POLICY})
         facts.nrpt_policy = Seen(held, f"reg query: {held} rules below {_NRPT_POLICY.rpartition(chr(92))[2]}")
         _name_rules(facts, rules)
     return known
+
+
+_ABSENT = re.compile(r"(?:ERR|FEHL|ОШ|FOUT|BŁ|CHYB|错误|エラー)\w*\s?[:\uff1a] \S", re.I)
+"""What reg says of a key or value that is not there, which is an answer."""
+_REFUSED = re.compile(
+    r"denied|verweigert|refus|denegado|negato|syntax|sintaxis|ungültig|invalid|network path|netzwerkpfad",
+    re.I,
+)
 
 
 def _typed_key(command: str) -> str:

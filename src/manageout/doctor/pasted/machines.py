@@ -8,13 +8,16 @@ from collections.abc import Iterable
 from manageout.doctor.facts import Facts
 from manageout.doctor.pasted.segments import ROLE, Part
 from manageout.doctor.pasted.shapes import DOTTED
-from manageout.windows.text import any_address
 
 MAX_MACHINES = 50
 """In one text."""
 _ROLE = re.compile(rf"\b(?:{ROLE})$")
 """Lower case, as the segments give it."""
 _HOST = re.compile(r"[\w.-]{1,255}")
+_NO_HOST = re.compile(
+    r"dhcp|netbios|(?:[0-9A-F]{2}-){5,7}[0-9A-F]{2}$|(?:\d{1,3}\.){3}\d{1,3}$|^\s+\S.*\.\w*[^\W\d]$", re.I
+)
+"""Other lines of ipconfig: a hardware address, an IPv4 address, a suffix (a host's name is one label)."""
 
 
 class Machines:
@@ -84,7 +87,9 @@ def _of_ipconfig(lines: list[str]) -> str:
     for line in lines[:60]:
         if DOTTED.search(line):
             name = _word(line)
-            return "" if any_address(name) is not None else name  # somebody may have filtered the lines
+            return (
+                name if _HOST.fullmatch(name) and not _NO_HOST.search(line) else ""
+            )  # lines may be left out
         if line.endswith((":", "\uff1a")):
             return ""
     return ""

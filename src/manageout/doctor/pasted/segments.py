@@ -197,6 +197,7 @@ def _cut(command: str, lines: list[str], machine: str) -> Iterator[Part]:
             stays = not found and (kind == "powershell" or (bool(command) and not ended))
             stays = stays or (kind == "displaydns" and found == "ipconfig")
             stays = stays or (kind in _LONG and found != kind and not fresh and found not in _CLEAR)
+            stays = stays or (kind in ("interface", "reg") and found == "powershell" and not begun)
             stays = stays or (kind == "fetched" and found == "powershell")
             if found == "powershell" and not kind and _heads(held):
                 kind = found

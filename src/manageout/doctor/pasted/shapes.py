@@ -17,6 +17,15 @@ DOTTED = re.compile(r"\S ?\. \.|\. ?: |\. ?:$|\. \. ")
 RULE = re.compile(r"^\s*-{3,}[- ]*$")
 """The line below a heading."""
 LUID = re.compile(r":\s*(?:[a-z]\w*_\d+)\s*$")
+_DESTINATION = re.compile(
+    r"\s*(?:destination prefix|ziel-?pr\S{1,3}fix|pr\S{1,2}fixe de (?:la )?destination|prefijo de destino)\s*:",
+    re.I,
+)
+"""The first label of a route that netsh prints as a list."""
+_OF_INTERFACE = re.compile(
+    r"\s*(?:ifluid|advertise default route|ignore default routes|advertised router lifetime|router discovery"
+    r"|neighbor discovery|standardroute ank\S+|standardrouten ignorieren)\s*:", re.I)  # fmt: skip
+"""Labels that no other output has."""
 _STATE = re.compile(r"^[^:.\uff1a]*isatap[^:.\uff1a]*[:\uff1a]\s*\S", re.IGNORECASE)
 _ADDRESS = r"(?:[0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*(?:%\w+)?)"
 _SERVER = re.compile(r"^\s*[^\s:][^:]{1,40}?\s?[:\uff1a]\s+\S+\s*$")
@@ -128,7 +137,11 @@ def _ruled(line: str, rule: str, below: Sequence[str]) -> Shape:
         return Shape("clat", fresh=True)
     if any("https://" in one for one in below):
         return Shape("iphttps", fresh=True)
-    if LUID.search(first) or "luid" in first.lower():
+    if (
+        LUID.search(first)
+        or first.lower().lstrip().startswith(("ifluid", "ifindex"))
+        or any(map(_OF_INTERFACE.match, below))
+    ):
         return Shape("interface", fresh=True)
     for kind, pattern in _ROW.items():
         if pattern.match(first):
@@ -158,13 +171,15 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
     """A line ``label : value``."""
     if ":" not in line and "\uff1a" not in line:
         return UNKNOWN
+    if _DESTINATION.match(line) and not line[0].isspace() and not _aligned(line, after):
+        return Shape("routes")
     if _INDEXED.match(line) and any(RULE.match(one) for one in below[:3]):
         return Shape("addresses")
-    if _STATE.match(line) or means(line.replace("\uff1a", ":").partition(":")[0], "router-name"):
+    if _is_state(line) or means(line.replace("\uff1a", ":").partition(":")[0], "router-name"):
         return Shape("isatap")
     if _server(line, after) and not _PORT.search("".join(below[1:2])):
         return Shape("nslookup")
-    if LUID.search(line) or line.lstrip().lower().startswith("ifluid"):
+    if LUID.search(line) or _OF_INTERFACE.match(line):
         return Shape("interface", fresh=True)
     value = line.partition(":")[2].strip().lower()
     if _CODE.fullmatch(value) and ("error code" in line.lower() or any("https://" in one for one in below)):
@@ -181,6 +196,12 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
     if _PROPERTY.match(line) and (_PROPERTY.match(after) or not after) and _aligned(line, after):
         return Shape("powershell")
     return _header(below[:1])
+
+
+def _is_state(line: str) -> bool:
+    """A few words and a state; a sentence is none."""
+    label, _, value = line.replace("\uff1a", ":").partition(":")
+    return _STATE.match(line) is not None and len(label.split()) < 6 and len(value.split()) < 5
 
 
 def _server(line: str, after: str) -> bool:

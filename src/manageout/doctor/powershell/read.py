@@ -352,12 +352,18 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
     rules = [row for row in rules if "LocalPort" not in row]
     _dns64(facts, rules, addresses)
+    both = list(zip(rules, addresses, strict=False)) if len(rules) == len(addresses) != len(ports) else []
+    if both:  # DirectAccess' own are judged by their addresses alone
+        kept = [(rule, beside) for rule, beside in both if _identifier(rule) not in facts.dns64_rules]
+        rules, addresses = [rule for rule, _ in kept], [beside for _, beside in kept]
     if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
         beside = addresses if len(addresses) == len(rules) else []
         _without_filters(facts, rules, beside)
+        missing = "ports" if beside else "ports and addresses"
+        filters = "Get-NetFirewallPortFilter" + ("" if beside else " and Get-NetFirewallAddressFilter")
         facts.unread.append(
-            f"Get-NetFirewallRule {rules[0].get('DisplayName') or ''}: not judged without its ports and addresses; "
-            "give each rule's Get-NetFirewallPortFilter and Get-NetFirewallAddressFilter, or the collector's file"
+            f"Get-NetFirewallRule {rules[0].get('DisplayName') or ''}: not judged without its {missing}; "
+            f"give each rule's {filters}, or the collector's file"
         )
         rules, ports, addresses = [], [], []
     whole = []
@@ -383,11 +389,7 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
 def _dns64(facts: Facts, rules: list[Row], addresses: list[Row]) -> None:
     """For which address DirectAccess' own rules for DNS64 are."""
     for number, row in enumerate(addresses):
-        key = (
-            str(row.get("InstanceID") or (rules[number].get("Name") if number < len(rules) else ""))
-            .strip("{}")
-            .upper()
-        )
+        key = _identifier(row) or _identifier(rules[number] if number < len(rules) else {})
         if key in DNS64_RULES:
             local = _list(row.get("LocalAddress") or row.get("LocalIP"))
             found = [
@@ -395,6 +397,10 @@ def _dns64(facts: Facts, rules: list[Row], addresses: list[Row]) -> None:
             ]
             if found:
                 facts.dns64_rules[key] = Seen(found[0], f"firewall rule {{{key}}}: LocalAddress {local[0]}")
+
+
+def _identifier(row: Row) -> str:
+    return str(row.get("InstanceID") or row.get("Name") or "").strip("{}").upper()
 
 
 DNS64_RULES = ("0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A", "24FD98AA-178E-4B01-9220-D0DADA9C8503")

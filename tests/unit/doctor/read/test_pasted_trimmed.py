@@ -1,0 +1,148 @@
+"""Outputs of which people have left lines out, or the command and the heading."""
+
+from __future__ import annotations
+
+import pytest
+
+from manageout.doctor.facts import Facts
+from manageout.doctor.read import pasted as read_text
+from tests.unit.doctor.judging import found
+
+TITLE = "Interface isatap.{9D2C1F4E-6A1B-4D0E-8B74-2F0C5E7AB101} Parameters\n" + "-" * 46 + "\n"
+
+
+def one(text: str) -> Facts:
+    machine = Facts("(pasted)")
+    read_text.read(machine, text.splitlines())
+    return machine
+
+
+def listed(*words: str) -> str:
+    return "".join("{:35}: {}\n".format(*word.split("=")) for word in words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("IfLuid=tunnel_9", "IfIndex=17", "State=connected", "Metric=25", "Link MTU=1280 bytes", "Forwarding=enabled",
+         "Advertising=enabled", "Neighbor Discovery=enabled", "Router Discovery=enabled",
+         "Ignore Default Routes=disabled", "Advertised Router Lifetime=1800 seconds",
+         "Advertise Default Route=disabled"),
+        ("IfLuid=tunnel_9", "IfIndex=17", "Status=verbunden", "Weiterleitung=aktiviert", "Ankündigung=aktiviert",
+         "Nachbarermittlung=aktiviert", "Standardroute ankündigen=deaktiviert"),
+        ("IfIndex=17", "Transfert=activé", "Annonces=activé", "Annoncer l'itinéraire par défaut=désactivé"),
+        ("IfIndex=17", "Reenvío=habilitado", "Anunciar=habilitado", "Anunciar ruta predeterminada=deshabilitado"),
+        ("Advertise Default Route=disabled", "Advertising=enabled", "Forwarding=enabled"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["", "C:\\>netsh int ipv6 sh int 17\n\n"])
+def test_the_settings_of_an_interface_by_their_labels(words: tuple[str, ...], command: str) -> None:
+    (interface,) = one(command + TITLE + listed(*words)).interfaces
+    assert interface.forwarding and interface.forwarding.value is True
+    assert interface.advertising and interface.advertising.value is True
+    assert interface.advertise_default and interface.advertise_default.value is False
+    assert interface.kind == "isatap"
+
+
+def test_places_say_nothing_where_lines_are_missing_and_no_label_is_known() -> None:
+    words = ["IfLuid=tunnel_9", "IfIndex=17", *(f"Ярлык {n}=disabled" for n in range(14))]
+    assert one("C:\\>netsh int ipv6 sh int 17\n\n" + TITLE + listed(*words)).interfaces == []
+
+
+def test_an_interface_that_only_the_command_names() -> None:
+    text = "C:\\>netsh int ipv6 show int 17 | findstr /i forw\n" + listed("Forwarding=disabled")
+    (interface,) = one(text).interfaces
+    assert interface.index == 17 and interface.forwarding and interface.forwarding.value is False
+
+
+VERBOSE = """\
+Destination Prefix:       fdb0:66e2:9f4d:1::/64
+Source Prefix:            ::/0
+Interface Index:          14
+Gateway/Interface Name:   isatap.{0C4E8B91-1D5B-47E5-B1D5-3B9C7F1F3A62}
+Publish:                  No
+Type:                     Manual
+Metric:                   256
+SitePrefixLength:         0
+
+Destination Prefix:       fdb0:66e2:9f4d:1000::/64
+Interface Index:          12
+Gateway/Interface Name:   fdb0:66e2:9f4d:5::20
+Publish:                  Yes
+"""
+
+
+def test_routes_as_lists_are_known_by_their_labels_without_the_command() -> None:
+    machine = one(VERBOSE)
+    assert machine.routes is not None and not machine.unread
+    assert [(route.interface, route.published) for route in machine.routes] == [(14, False), (12, True)]
+    german = VERBOSE.replace("Destination Prefix", "Zielpräfix").replace(
+        "Interface Index", "Schnittstellenindex"
+    )
+    german = (
+        german.replace("Publish", "Veröffentlichen").replace(" No\n", " Nein\n").replace(" Yes\n", " Ja\n")
+    )
+    machine = one(german)
+    assert [route.published for route in machine.routes or ()] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["   IPv4 Address. . . . . . . . . . . : 10.8.0.51(Preferred)", "   Physical Address. . . : 00-15-5D-0A-3C-01",
+     "   DHCP Enabled. . . . . . . . . . . : No", "   Connection-specific DNS Suffix  . : corp.example"],
+)  # fmt: skip
+def test_a_line_that_is_left_of_ipconfig_names_no_machine(line: str) -> None:
+    assert one(f"DA1: internal NIC\n{line}\n").computer == ""
+    assert one("C:\\>ipconfig /all\n\n   Host Name . . . . . . . . . . . . : DA1\n").computer == "DA1"
+
+
+def test_what_is_left_of_an_isatap_adapter() -> None:
+    text = 'C:\\>ipconfig | find "5efe"\n   IPv6 Address. . . . . . . . . . . : 2002:51a9:140a:1:0:5efe:10.14.2.77\n'
+    text += "   Link-local IPv6 Address . . . . . : fe80::5efe:10.14.2.77%9\n"
+    text += "   Default Gateway . . . . . . . . . : fe80::5efe:10.14.0.20%9\n"
+    machine = one(text)
+    (isatap,) = machine.of_kind("isatap")
+    assert not machine.unread and len(isatap.ipv6) == len(isatap.link_local) == len(isatap.gateways) == 1
+
+
+def test_a_sentence_about_isatap_is_no_output() -> None:
+    text = 'The host has its ISATAP address but cannot get to a client, "PING: transmit failed. General failure."\n\n'
+    assert one(text + "C:\\>ver\n\nMicrosoft Windows [Version 10.0.19045]\n").unread == []
+    state = one("ISATAP State                        : disabled\n").isatap_state
+    assert state and state.value == "disabled"
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["ERROR: The system was unable to find the specified registry key or value.",
+     "FEHLER: Der angegebene Registrierungsschlüssel bzw. Wert wurde nicht gefunden.",
+     "ERREUR : le système n'a pas trouvé la clé ou la valeur de Registre spécifiée."],
+)  # fmt: skip
+def test_a_key_that_is_not_there_is_an_answer(error: str) -> None:
+    command = "C:\\>reg query HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\TCPIP\\v6Transition\n"
+    assert one(f"{command}\n{error}\n").unread == []
+    assert one(f"{command}ERROR: Access is denied.\n").unread
+    assert one(f"{command}FEHLER: Zugriff verweigert\n").unread
+
+
+def test_an_empty_store_of_certutil() -> None:
+    text = 'C:\\>certutil -store My\nMy "Personal"\nCertUtil: -store command completed successfully.\n'
+    machine = one(text)
+    assert not machine.unread and machine.held == {} and "CERTIFICATE-NONE" in found(machine)
+    failed = one("C:\\>certutil -store My\nCertUtil: -store command FAILED: 0x80070005\n")
+    assert failed.held is None and failed.unread
+
+
+RULE = (
+    "Name        : {%s}\nDisplayName : DNS\nEnabled     : True\nDirection   : Inbound\nAction      : Allow\n"
+)
+SCOPE = "\n\nLocalAddress  : fd90:7d1c:22e4:3333::1\nRemoteAddress : Any\n\n"
+
+
+def test_rules_of_dns64_need_no_ports() -> None:
+    own = RULE % "0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A" + SCOPE
+    command = "PS C:\\> Get-NetFirewallRule | % { $_ | fl; $_ | Get-NetFirewallAddressFilter | fl }\n\n"
+    machine = one(command + own)
+    assert machine.dns64_rules and not machine.unread
+    (told,) = one(command + own + RULE % "11111111-1EA6-4042-8BA6-6EF5336DE91A" + SCOPE).unread
+    assert "without its ports;" in told and "AddressFilter" not in told
