@@ -331,6 +331,9 @@ class Facts:
     """Of Windows, in the words of any language: Pro, Enterprise, Professionnel, or as EditionID has it."""
     dns64_rules: dict[str, Seen[IPv6Address]] = field(default_factory=dict)
     """DirectAccess' firewall rules for DNS64, by identifier: the address that they are for."""
+    entry_points: dict[str, dict[str, Seen[str]]] = field(default_factory=dict)
+    """Of a multisite deployment: name -> properties of its Get-RemoteAccess or Get-DAServer, lower case; those of the
+    first are the machine's own too."""
     remote_access: dict[str, Seen[str]] = field(default_factory=dict)
     """Of a DirectAccess server: properties of Get-RemoteAccess, lower case."""
     no_ipv4: list[str] = field(default_factory=list)

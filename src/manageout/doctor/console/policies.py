@@ -46,6 +46,9 @@ def _filtered(facts: Facts, lines: list[str]) -> bool:
             continue
         if user:
             continue
+        if _SIFTED.search(line) and ":" not in line:
+            headed, groups = True, []
+            continue
         if headed and line and ":" not in line and _deeper(after, line) and ":" in after:
             words = after.partition(":")[2].strip()
             found.append(Filtered(line.strip(), _reason(words), f"{line.strip()}: {after.strip()}"))
@@ -54,6 +57,10 @@ def _filtered(facts: Facts, lines: list[str]) -> bool:
     member = ", ".join(one for one in groups if one)[:400]
     facts.filtered += [one._replace(groups=member) for one in found[:MAX_KEPT] if "(" in one.quote]
     return headed or bool(found)
+
+
+_SIFTED = re.compile(r"filtered out|herausgefiltert|\bfiltr", re.I)
+"""The heading, where its rule was left out."""
 
 
 def _outer(line: str, lines: list[str]) -> bool:

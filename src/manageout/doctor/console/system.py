@@ -39,7 +39,7 @@ def registry(facts: Facts, part: Part) -> bool:
                 rules.add(key)
         elif (match := _VALUE.match(line)) and len(facts.registry) < MAX_VALUES:
             value = _content(match[2], (match[3] or "").strip())
-            place = key or _key(_typed_key(part.command))
+            place = key or _key(_typed_key(part.command)) or _PLACES.get(match[1].lower(), "")
             facts.registry[place, match[1].lower()] = Seen(value, line.strip())
             known = True
     _meaning(facts)
@@ -52,6 +52,13 @@ def registry(facts: Facts, part: Part) -> bool:
     return known
 
 
+_PLACES = {
+    "disabledcomponents": rf"{_SERVICES}tcpip6\parameters",
+    "disableparallelaandaaaa": rf"{_SERVICES}dnscache\parameters",
+    "enableglobalqueryblocklist": _DNS,
+    "globalqueryblocklist": _DNS,
+}
+"""Keys of values that no other key has, for a row that stands alone."""
 _ABSENT = re.compile(r"(?:ERR|FEHL|ОШ|FOUT|BŁ|CHYB|错误|エラー)\w*\s?[:\uff1a] \S", re.I)
 """What reg says of a key or value that is not there, which is an answer."""
 _REFUSED = re.compile(

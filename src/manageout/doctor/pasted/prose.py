@@ -19,14 +19,17 @@ MAX_SAID = 2000
 _OUTPUT = re.compile(r"\. \.|^\s*(?:\S+\s+){1,4}[:=]\s|^\s*[-=*]{3,}|\bREG_|^\s*(?:\d+\s+){2}|/\d{1,3}\s+\d")
 _HINT = re.compile(
     r"\b(?:da|directaccess|isatap|uag|nlb|vips?|dips?|cluster|f5|big-?ip|kemp|netscaler|citrix|haproxy|server|ipv6|v6|"
-    r"hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|"
+    r"edge|remote|hotel|hotspot|airport|home|hause|daheim|unterwegs|public|maison|casa|office|lan|büro|bureau|oficina|inside|"
     r"internal|internet|browsing|surfen|navegar|web ?\w*|serveur|servidor)\b|öffentlich"
     r"|balanc|lastverteil|répartit|knoten|0x[0-9a-f]|/iphttps",
     re.I,
 )
 _SERVER = (
-    r"(?:(?:da|directaccess|uag)[ -]?(?:server|gateway|node|box|vm|host|knoten|serveur|servidor)"
-    r"|(?:serveur|servidor|serwer|nodo|nœud) (?:da|directaccess|uag)|isatap[ -]?router|(?:routeur|router) isatap)"
+    r"(?:(?:da|directaccess|uag)(?: 20\d\d(?: ?r2)?)?[ -]?(?:edge[ -]?)?"
+    r"(?:server|gateway|node|box|vm|host|knoten|serveur|servidor)|edge[ -]server|edge topology"
+    r"|(?:server|serveur|servidor|serwer|nodo|nœud)(?: 20\d\d(?: ?r2)?)?(?: de)? (?:da|directaccess|uag)"
+    r"|server:? [\w-]+ \([^()]{0,40}directaccess|remote ?access[ -]server|directaccess 20\d\d"
+    r"|isatap[ -]?router|(?:routeur|router) isatap)"
 )
 _OTHERS = (
     r"client|laptop|notebook|helpdesk|workstation|manager|console|desktop|pc|host|rechner|arbeitsplatz|poste|"
@@ -50,9 +53,14 @@ _PLACE = re.compile(
 _SUBJECT = re.compile(
     r"(?:^|[.:;!?]\s)\W*(?:(?:hi|hello|hallo|bonjour|hola|moin),?\s+)?(?:(?:and|und|et|y|here(?: is|'s)?|this is|"
     r"das ist|dies ist|hier|voici|c'est|[\w.-]+(?: \([^)]{1,40}\))? (?:is|ist|est|es))\s+)*"
-    rf"{_ARTICLE}(?:[\w'-]+\s+){{0,1}}$",
+    rf"{_ARTICLE}(?:[\w'-]+\s+){{0,1}}\(?$",
     re.I,
 )
+_WELL = re.compile(
+    r"[\s,](?:\S+\s){0,3}(?:fine|gives|ok|okay|works?|healthy|green|funciona|bien|fonctionne|marche|läuft|geht)\b",
+    re.I,
+)
+"""What is said of a machine that is not the one to look at."""
 _NAME = r"(?-i:(?=[\w-]*[\d-]|[A-Z]{3})[A-Za-z][A-Za-z0-9-]{1,14})(?:\.[\w-]+){0,8}"
 _CALLED = re.compile(
     rf"\b{_SERVER}\b(?:\s*[:=]|,)?\s+\(?(?:is|ist|est|es|named|called|namens|heißt|s'appelle)?\s*\(?(?P<after>{_NAME})\b"
@@ -183,6 +191,7 @@ def speaks_of_a_server(lines: Iterable[str]) -> bool:
         for match in _MACHINE.finditer(line):
             last, before = match, line[: match.start()]
             one = match["server"] is not None or match["many"] == ""
+            one &= placed is None or not _WELL.match(line, match.end())
             placed = match if one and (_PLACE.search(before) or _SUBJECT.search(before)) else placed
     chosen = placed or last
     return chosen is not None and chosen["server"] is not None

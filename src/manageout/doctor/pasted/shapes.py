@@ -39,6 +39,7 @@ _ROW = {
     "interfaces": re.compile(r"^\s*\d{1,9}\s+\d{1,9}\s+\d{3,10}\s+\S+\s+\S"),
     "addresses": re.compile(rf"^\s*(?:[^\s:(]+\s+){{4}}{_ADDRESS}\s*$"),
 }
+_REGISTERED = re.compile(r"^\s*\S+\s+REG_(?:DWORD|SZ|MULTI_SZ|EXPAND_SZ|BINARY)\s")
 _TEREDO = ("client", "enterpriseclient", "natawareclient", "default", "disabled", "server")
 _PORT = re.compile(r"[:\uff1a]\s+\d{1,5}\s*$")
 """Behind an address in events; nslookup prints none."""
@@ -78,6 +79,8 @@ def shape_at(lines: Sequence[str], number: int) -> Shape:
         return _ruled(line, after, below[1:])
     if line.endswith((":", "\uff1a")):
         return _header(below)
+    if _REGISTERED.search(line):
+        return Shape("reg")
     for kind, pattern in _ROW.items():
         if kind != "addresses" and pattern.match(line) and not _on_link(after):
             return Shape(kind)
@@ -101,7 +104,8 @@ def _first_words(line: str) -> Shape | None:
 
 
 _WORDS = (
-    ("HKEY_", "reg"), ("SERVICE_NAME", "sc"), ("[SC] ", "sc"), ("*** ", "nslookup"), ("DNS request timed", "nslookup"),
+    ("HKEY_", "reg"), ("HKLM\\", "reg"),
+    ("SERVICE_NAME", "sc"), ("[SC] ", "sc"), ("*** ", "nslookup"), ("DNS request timed", "nslookup"),
     ("Query result:", "dnscmd"), ("Query results:", "dnscmd"), ("Reply from ", "ping"), ("Antwort von ", "ping"),
     ("====================", "route"), ("Microsoft Windows [Vers", "ver"), ("Leap Indicator", "w32tm"),
     ("================ ", "certutil"), ("Current LogonId is", "klist"), ("RSOP ", "gpresult"),
@@ -189,7 +193,12 @@ def _setting(line: str, after: str, below: Sequence[str]) -> Shape:
         return Shape("iphttps", fresh=role)
     if "Microsoft Windows " in after and re.match(r"[^:]{3,30}:\s{3,}", line):
         return Shape("systeminfo", fresh=True)
-    if value.partition(" ")[0] in _TEREDO and _TEREDO_SERVER.search(after):
+    states = {one.partition(":")[2].strip().lower() for one in below}
+    if (
+        value.partition(" ")[0] in _TEREDO
+        and not line.lstrip().startswith("ClientType")
+        and (_TEREDO_SERVER.search(after) or states & {"offline", "dormant", "qualified"})
+    ):
         return Shape("teredo", fresh=True)
     if _ERROR.match(line):
         return Shape("powershell")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +24,7 @@ from manageout.doctor.console import policies as text_policies
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console import system as text_system
 from manageout.doctor.console.netsh import HEX
-from manageout.doctor.facts import EVENTS, Facts, Interface, Lookup, Seen
+from manageout.doctor.facts import EVENTS, Facts, Interface, Kind, Lookup, Seen
 from manageout.doctor.languages import means
 from manageout.doctor.pasted import prose, unread
 from manageout.doctor.pasted.machines import Machines
@@ -82,7 +82,7 @@ def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
             one.role = "server"
     first = next((number for number, part in enumerate(parts) if part.kind or part.command), 0)
     above = [line for part in parts[:first] for line in part.lines]
-    alone = machines[0] if len(machines) == 1 and not machines[0].computer else None
+    alone = machines[0] if len(machines) == 1 and not (machines[0].computer and told.servers) else None
     if (
         alone is not None
         and alone.role == "unknown"
@@ -139,6 +139,8 @@ def _label(name: str) -> str:
 
 def _finish(facts: Facts) -> None:
     """What only the whole text tells: the role, and routes of which nobody says whether they are published."""
+    if facts.role == "unknown" and _serves(facts):
+        facts.role = "server"
     if facts.role == "unknown" and facts.load_balancing is None:
         isatap = facts.of_kind("isatap")
         tunnels = [*isatap, *facts.of_kind("iphttps")]
@@ -162,6 +164,25 @@ def _finish(facts: Facts) -> None:
         and facts.load_balancing is None
     ):
         facts.routes = facts.active_routes
+
+
+def _serves(facts: Facts) -> bool:
+    """A DirectAccess server by its addresses: P::1 and P::2 where clients come in by IP-HTTPS, P::1 on the ISATAP link;
+    or by ways out to the internet and to the intranet, where the text speaks of DirectAccess."""
+
+    def ends(kind: Kind) -> list[set[int]]:
+        return [{int(six) & (1 << 64) - 1 for six in one.ipv6} for one in facts.of_kind(kind)]
+
+    if any({1, 2} <= held for held in ends("iphttps")) or any(1 in held for held in ends("isatap")):
+        return True
+    client = (
+        facts.iphttps_url is not None or facts.nrpt or any(one.gateways for one in facts.of_kind("isatap"))
+    )
+    hops = {hop for _, hop in facts.gateways} | {
+        hop for one in facts.of_kind("other") for hop in one.gateways
+    }
+    outside = {hop.is_global for hop in hops if isinstance(hop, IPv4Address)}
+    return bool(facts.told.direct) and not client and outside == {True, False}
 
 
 def _forwards(one: Interface) -> bool:
@@ -246,13 +267,23 @@ def _teredo(facts: Facts, part: Part) -> bool:
             facts.teredo_type = Seen(value, setting.text)
         elif value in _TEREDO_STATES:
             facts.teredo_state = Seen(value, setting.text)
-        elif before in _TEREDO_STATES and "teredo" not in value and not means(value, "no-error"):
+        elif _is_error(setting.label, before) and "teredo" not in value and not means(value, "no-error"):
             facts.teredo_error = Seen(setting.value, setting.text)
         before = value
     off = facts.teredo_type is not None and facts.teredo_type.value == "disabled"
     return off or facts.teredo_state is not None
 
 
+def _is_error(label: str, before: str) -> bool:
+    """By its label; in a language that is not known by its place, behind the state."""
+    return _ERROR.search(label) is not None or (before in _TEREDO_STATES and not _NO_ERROR.search(label))
+
+
+_ERROR = re.compile(r"^(?:error|fehler|erreur)\b", re.I)
+_NO_ERROR = re.compile(
+    r"client|kunde|nat\b|nat\S|net|r\S{1,2}seau|\bred\b|typ|tipo|port|serv|mapping|local", re.I
+)
+"""Labels of the lines behind the error's; people leave that one out."""
 _TEREDO_TYPES = ("client", "enterpriseclient", "server", "natawareclient", "relay", "disabled", "default")
 _TEREDO_STATES = ("offline", "dormant", "probe", "qualified")
 

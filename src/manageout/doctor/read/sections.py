@@ -272,13 +272,16 @@ def no_balancing(word: object) -> bool:
 
 @READERS.each("remoteAccess")
 def _remote_access(facts: Facts, row: Row) -> None:
+    if point := str(row.get("EntrypointName") or "")[:MAX_TEXT]:
+        if len(facts.entry_points) < MAX_ITEMS:
+            facts.entry_points.setdefault(point, {}).update(_properties(row, f"Get-RemoteAccess of {point}"))
+        facts.sites = max(facts.sites or 0, len(facts.entry_points))
+        if point != next(iter(facts.entry_points)):
+            return
     if "LoadBalancing" in row:
         kind = balancing(row["LoadBalancing"])
         facts.load_balancing = Seen(kind, f"Get-RemoteAccess: LoadBalancing {row['LoadBalancing']}")
-    for key, value in islice(row.items(), MAX_ITEMS):
-        if value not in (None, "", []):
-            text = ", ".join(texts(value)) if isinstance(value, list) else str(value)[:MAX_TEXT]
-            facts.remote_access[key.lower()] = Seen(text, f"Get-RemoteAccess: {key} {text}")
+    facts.remote_access |= _properties(row, "Get-RemoteAccess")
     if inner := str(row.get("InternalInterface") or ""):
         facts.internal_interface = Seen(inner, f"Get-RemoteAccess: InternalInterface {inner}")
     for name, key in (("internal_prefix", "InternalIPv6Prefix"), ("client_prefix", "ClientIPv6Prefix")):
@@ -288,6 +291,16 @@ def _remote_access(facts: Facts, row: Row) -> None:
     if row.get("TeredoState"):
         quote = f"Get-RemoteAccess: TeredoState {row['TeredoState']}"
         facts.teredo_server = Seen(str(row["TeredoState"]).lower() == "enabled", quote)
+
+
+def _properties(row: Row, command: str) -> dict[str, Seen[str]]:
+    """What is printed of an object, by names in lower case."""
+    found = {}
+    for key, value in islice(row.items(), MAX_ITEMS):
+        if value not in (None, "", []):
+            text = ", ".join(texts(value)) if isinstance(value, list) else str(value)[:MAX_TEXT]
+            found[key.lower()] = Seen(text, f"{command}: {key} {text}")
+    return found
 
 
 def _translation(name: str, command: str) -> Callable[[Facts, Row], None]:

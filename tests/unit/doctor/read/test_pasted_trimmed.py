@@ -146,3 +146,69 @@ def test_rules_of_dns64_need_no_ports() -> None:
     assert machine.dns64_rules and not machine.unread
     (told,) = one(command + own + RULE % "11111111-1EA6-4042-8BA6-6EF5336DE91A" + SCOPE).unread
     assert "without its ports;" in told and "AddressFilter" not in told
+
+
+def test_every_entry_point_is_kept() -> None:
+    text = "PS> foreach($e in 'Lyon','Madrid'){Get-RemoteAccess -EntrypointName $e | fl}\n\n"
+    for name, balancing, prefix in (("Lyon", "Enabled", "1000::/59"), ("Madrid", "Disabled", "1010::/64")):
+        text += f"EntrypointName     : {name}\nConnectToAddress   : {name}.example.com\n"
+        text += f"LoadBalancing      : {balancing}\n"
+        text += f"ClientIPv6Prefix   : fd90:7d1c:22e4:{prefix}\n\n\n"
+    machine = one(text)
+    points = {name: held["clientipv6prefix"].value for name, held in machine.entry_points.items()}
+    assert points == {"Lyon": "fd90:7d1c:22e4:1000::/59", "Madrid": "fd90:7d1c:22e4:1010::/64"}
+    assert machine.client_prefix and machine.client_prefix.value.prefixlen == 59
+    assert machine.load_balancing and machine.load_balancing.value != "none" and machine.sites == 2
+
+
+def adapter(name: str, *addresses: str) -> str:
+    lines = "".join(f"   IPv6 Address. . . . . . . . . . . : {one}\n" for one in addresses)
+    return f"Tunnel adapter {name}:\n\n{lines}   Default Gateway . . . . . . . . . :\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        (adapter("IPHTTPSInterface", "2002:51a9:140a:1000::1", "2002:51a9:140a:1000::2"), "server"),
+        (adapter("isatap.corp.example", "fd12:3456:789a:1::1"), "server"),
+        (adapter("IPHTTPSInterface", "2002:51a9:140a:1000:e1c0:7f2:81d6:2bb9"), "unknown"),
+        (adapter("isatap.corp.example", "fd12:3456:789a:1:0:5efe:10.0.0.1"), "unknown"),
+    ],
+)
+def test_a_server_by_its_addresses(text: str, role: str) -> None:
+    assert one(text).role == role
+
+
+WAYS = "0.0.0.0  0.0.0.0  81.169.20.1  81.169.20.10  15\n0.0.0.0  0.0.0.0  10.2.0.1  10.2.0.25  15\n"
+
+
+def test_a_server_by_its_two_ways_out() -> None:
+    routes = "C:\\>route print -4\n" + WAYS.replace("  ", "     ") + "\n"
+    assert one("DirectAccess is slow.\n\n" + routes).role == "server"
+    assert one("The internet is slow.\n\n" + routes).role == "unknown"
+    assert one("DirectAccess is slow.\n\n" + routes.replace("81.169.20.1 ", "192.168.0.1 ")).role == "unknown"
+
+
+@pytest.mark.parametrize(
+    "row", ["    DisabledComponents    REG_DWORD    0xff",
+            "HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip6\\Parameters\n"
+            "DisabledComponents REG_DWORD 0xff"])  # fmt: skip
+def test_a_value_of_the_registry_without_its_command(row: str) -> None:
+    assert "TUNNELS-OFF" in found(one(f"my helpdesk PC has no ISATAP adapter\n\n{row}\n"))
+
+
+def test_teredo_without_its_heading_and_server() -> None:
+    machine = one(
+        "Type     : enterpriseclient\nState    : offline\nError    : client is in a managed network\n"
+    )
+    assert machine.teredo_state and machine.teredo_state.value == "offline"
+    trimmed = one(
+        "C:\\>netsh int ter sh st\nType     : client\nState    : qualified\nNAT      : restricted\n"
+    )
+    assert trimmed.teredo_state and trimmed.teredo_error is None
+
+
+def test_what_gpresult_filtered_without_the_rule_below_the_heading() -> None:
+    text = "    The following GPOs were not applied because they were filtered out\n        ISATAP Clients\n"
+    (gone,) = one(text + "            Filtering:  Denied (Security)\n").filtered
+    assert gone.name == "ISATAP Clients"
