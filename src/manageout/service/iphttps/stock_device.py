@@ -89,7 +89,7 @@ class StockDevice:
                 self.fast.programs.discard(address)
 
     def _choose_offloads(self) -> None:
-        apart = self.fast.programs is not None
+        apart = self.fast.programs is not None and not self.fast.lost
         wanted = self._framings["own"] > 0 and (apart or not self._framings["stock"])
         if self._shared.vnet_hdr and wanted != bool(self._shared.offloads):
             self._shared.set_offloads(wanted)

@@ -102,3 +102,20 @@ def test_with_the_program_detached_by_somebody_both_are_served(pair: Pair) -> No
         detach(number)
     assert download("cl2")[0] in (0, 1)  # or it is there again
     wait_until("the program is there again", lambda: of_stock(download("cl2")))
+
+
+@TCX
+def test_with_the_program_left_detached_there_is_one_device(pair: Pair) -> None:
+    """Three times it is put back, then left so: super-packets that nobody redirects would be cut up in Python."""
+    running = pair.start_gateway()
+    start(pair, "cl")
+    start(pair, "cl2", "--stock")
+
+    def detached() -> bool:
+        for number in links_of(running.pid):
+            detach(number)
+        return "FAST-PATH-DETACHED" in {row["code"] for row in pair.ask("status")["findings"]}
+
+    wait_until("it is left so", detached, 30)
+    number, length = download("cl2")
+    assert number == 0 and length <= LARGEST
