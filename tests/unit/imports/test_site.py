@@ -114,7 +114,7 @@ def test_nothing_to_go_by() -> None:
 def test_of_much_rubbish_the_first_is_named() -> None:
     text = PASTED + "".join(f"Novel{n} : x\nNovel{n} : x\n" for n in range(100))
     unread = made(text).unread
-    assert len(unread) == 41 and unread[-1] == "and 61 more" and "an object with Novel1, Novel2" in unread[1]
+    assert len(unread) == 41 and unread[-1] == "and 61 more" and unread[1] == "file1: Novel0"
 
 
 def test_names_are_told_and_kept_for_the_day_of_the_move() -> None:

@@ -44,7 +44,7 @@ def ended(facts: Facts, end: Seen[float]) -> bool:
 
 def label(one: Interface) -> str:
     """How the evidence calls an interface."""
-    return one.quote or one.name
+    return one.quote or one.name or f"interface {one.index or 'without a name'}"
 
 
 def holding(one: Interface, addresses: Iterable[IPv4Address | IPv6Address]) -> str:

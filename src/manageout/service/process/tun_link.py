@@ -45,7 +45,7 @@ class TunLink:
         """Wait for the error that ends the link, and raise it."""
         assert self._failed is not None, "inside the with block"
         while not self._failed.done():
-            self.tun.require()
+            self._guarded(self.tun.require)
             await asyncio.wait({self._failed}, timeout=CHECK)
         self._failed.result()
 
@@ -56,7 +56,7 @@ class TunLink:
             self._stop_reading()
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(error)
-                self._failed.exception()  # whoever waits may meet the same in another way first
+                self._failed.exception()  # told to whoever waits; without that asyncio would complain
 
     def _stop_reading(self) -> None:
         while self._readers:
