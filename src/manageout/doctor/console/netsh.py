@@ -161,12 +161,13 @@ def _tunnel(facts: Facts, block: list[netsh.NetshSetting]) -> bool:
     if place is not None and (facts.role != "server" or int(values[place], 16)):
         facts.iphttps_error = Seen(int(values[place], 16), block[place].text)
         near = (*block[place + 1 : place + 2], *block[max(place - 1, 0) : place])
-        beside = [one for one in near if one is not url and one.value.lower() not in ("client", "server", "")]
+        beside = [one for one in near if one is not url and one.value.lower() not in _NO_STATUS]
         if beside:
             facts.iphttps_status = Seen(beside[0].value, beside[0].text)
     return url is not None or place is not None
 
 
+_NO_STATUS = ("client", "server", "", "none", "certificates")
 _URL = re.compile(r"https://.*/ip", re.IGNORECASE)
 
 

@@ -243,6 +243,8 @@ def _isatap(facts: Facts, part: Part) -> bool:
         if "isatap" in label and "." not in label and state is not None:
             facts.isatap_state = Seen(state, setting.text)
             known = True
+        elif router and _NO_ROUTER.search(label):
+            router = False  # the name's line was left out
         elif (router or means(label, "router-name")) and value and not HEX.match(value):
             if state is not None or " " not in value:
                 facts.isatap_router = Seen(value if state is None else "", setting.text)
@@ -251,6 +253,7 @@ def _isatap(facts: Facts, part: Part) -> bool:
     return known
 
 
+_NO_ROUTER = re.compile(r"relay|relais|retransm|interval|auflösung|r\S{1,2}solution|resoluci", re.I)
 _WORDS: dict[bool | None, str] = {True: "enabled", False: "disabled"}
 
 

@@ -212,3 +212,20 @@ def test_what_gpresult_filtered_without_the_rule_below_the_heading() -> None:
     text = "    The following GPOs were not applied because they were filtered out\n        ISATAP Clients\n"
     (gone,) = one(text + "            Filtering:  Denied (Security)\n").filtered
     assert gone.name == "ISATAP Clients"
+
+
+def test_a_router_whose_name_was_left_out_is_not_known() -> None:
+    command = "C:\\>netsh int isatap show router\n"
+    assert one(command + listed("Use Relay=enabled", "Resolution Interval=default")).isatap_router is None
+    named = one(command + listed("Router Name=default", "Use Relay=enabled")).isatap_router
+    assert named and named.value == ""
+
+
+def test_how_a_client_shows_itself_is_no_status_of_its_tunnel() -> None:
+    text = "C:\\>netsh int httpstunnel show int\n" + listed(
+        "URL=https://da.example.com:443/IPHTTPS",
+        "Client authentication mode=certificates",
+        "Last Error Code=0x2af9",
+    )
+    machine = one(text)
+    assert machine.iphttps_error and machine.iphttps_error.value == 0x2AF9 and machine.iphttps_status is None
