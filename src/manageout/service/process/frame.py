@@ -37,7 +37,6 @@ async def serve(
 
     Raises :class:`ManageoutError` when one of them ends.
     """
-    finding.texts()  # as long as its file is of this version: an upgrade may replace it while we run
     finding.texts()  # not at the first finding: an upgrade may replace the file while we run
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
