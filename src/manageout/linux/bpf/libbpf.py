@@ -113,9 +113,10 @@ class Map(NamedTuple):
     value_size: int
 
     def update(self, key: bytes, value: bytes, flags: int = BPF_ANY) -> bool:
-        """Set an entry; False when ``flags`` forbid it (it exists, or does not) or the map is full."""
+        """Set an entry; False when ``flags`` forbid it (it exists, or does not) or there is no room."""
         code = -_libbpf().bpf_map_update_elem(self.fd, key, value, flags)
-        if code in (errno.EEXIST, errno.ENOENT, errno.E2BIG, errno.ENOSPC):
+        # ENOMEM: of a map that takes its memory entry by entry (BPF_F_NO_PREALLOC).
+        if code in (errno.EEXIST, errno.ENOENT, errno.E2BIG, errno.ENOSPC, errno.ENOMEM):
             return False
         if code:
             raise _failure(f"map {self.name}", code)
