@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import NamedTuple
 
 from manageout.doctor.facts import Facts, Role
@@ -94,7 +94,23 @@ def _supposed(facts: Facts, rules: Sequence[Rule], told: set[str]) -> Iterator[s
 
 
 def _apply(one: Rule, facts: Facts) -> Iterator[Diagnosis]:
-    yield from _cases(one, facts, one.look(facts))
+    """Cases with the same words are one finding, with how many they are."""
+    alike: dict[tuple[object, ...], list[Diagnosis]] = {}
+    for each in _cases(one, facts, one.look(facts)):
+        alike.setdefault((each.severity, each.cause, len(each.remedy)), []).append(each)
+    yield from (_grouped(each) for each in alike.values())
+
+
+def _grouped(alike: list[Diagnosis]) -> Diagnosis:
+    """The steps stay in order: the first ones of all, then the second ones."""
+    if len(alike) == 1:
+        return alike[0]
+    seen = dict.fromkeys(
+        quote for quotes in zip_longest(*(one.seen for one in alike)) for quote in quotes if quote
+    )
+    steps = dict.fromkeys(step for same in zip(*(one.remedy for one in alike), strict=True) for step in same)
+    title = f"{alike[0].title} ({len(alike)} times)"
+    return alike[0]._replace(title=title, seen=tuple(seen)[:MAX_QUOTES], remedy=tuple(steps))
 
 
 def _cases(one: Rule, facts: Facts, looked: Iterable[tuple[str, ...] | Case]) -> Iterator[Diagnosis]:

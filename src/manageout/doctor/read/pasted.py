@@ -200,13 +200,14 @@ def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
         if old is not None and old.value != seen.value and len(facts.replaced) < MAX_UNREAD:
             facts.replaced.append(f"{old.quote}; later {seen.quote}")
     known |= _events(facts, part)
-    known |= bool(part.lines) and text_dates.ASKED.match(part.command) is not None and part.kind != "w32tm"
+    dated = bool(part.lines) and text_dates.ASKED.match(part.command) is not None and part.kind != "w32tm"
+    known |= dated and ";" not in part.command  # what another command printed is below
     known |= text_logs.ike(facts, part.lines)
     known |= text_events.read(facts, part.lines)
     known |= text_events.dropped(facts, part.lines)
     known |= text_policies.extensions(facts, part.lines) | text_policies.report(facts, part.lines)
-    facts.understood |= known
-    known = known or cmdlets.part(facts, part.lines, part.command)
+    facts.understood |= known or dated
+    known = known or cmdlets.part(facts, part.lines, part.command) or dated
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:
         facts.unread.append(name)
 

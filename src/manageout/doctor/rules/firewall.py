@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, FirewallRule
 from manageout.doctor.rules.evidence import label, quotes, stated
-from manageout.doctor.rules.rule import Case, Theme
+from manageout.doctor.rules.rule import Case, Severity, Theme
 from manageout.wire.address import TEREDO
 
 rule = Theme()
@@ -68,11 +68,28 @@ def firewall_closed(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 @rule("FIREWALL-SCOPE")
 def firewall_scope(facts: Facts) -> Iterator[Case]:
-    """A scope with the one and without the other; a note where it is that of private addresses, as most are."""
+    """A scope with the one and without the other; a note where it is that of private addresses, as most are, and an
+    error where a manager is known that comes from the other."""
+    whole = not any(elsewhere(facts))  # which says more
     for one in facts.firewall or []:
         text = " ".join(one.remote).lower()
         if _of_a_client(facts) and (":0:5efe:" in text) != (":200:5efe:" in text):
-            yield Case((one.quote,), severity="note" if ":0:5efe:" in text else None)
+            shut = [
+                line for each, line in facts.told.hosts.items() if whole and not _let_in(facts, one, each)
+            ]
+            note: Severity | None = "note" if ":0:5efe:" in text else None
+            yield Case((one.quote, *shut), variant="shut" if shut else "", severity=None if shut else note)
+
+
+def _let_in(facts: Facts, rule: FirewallRule, address: IPv6Address) -> bool:
+    """By this rule, or by another for the same."""
+    alike = [one for one in facts.firewall or [] if (one.protocol, one.ports) == (rule.protocol, rule.ports)]
+    scopes = [_range(scope) for one in alike for scope in one.remote]
+    if not all(one.remote for one in alike) or any(
+        scope.lower() == "any" for one in alike for scope in one.remote
+    ):
+        return True
+    return any(found is not None and found[0] <= address <= found[1] for found in scopes)
 
 
 @rule("FIREWALL-EDGE")

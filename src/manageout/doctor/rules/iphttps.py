@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules.evidence import ended as past
-from manageout.doctor.rules.evidence import gateway, inner, locations, quotes, stated
+from manageout.doctor.rules.evidence import gateway, holding, inner, locations, quotes, stated
 from manageout.doctor.rules.rule import Case, Look, Theme
 from manageout.wire.special import is_global6
 
@@ -137,3 +137,14 @@ def own_certificate(facts: Facts) -> Iterator[tuple[str, ...]]:
     ended = [one for one in facts.store if past(facts, one)]
     if ended and len(ended) == len(facts.store) and facts.role in ("client", "unknown"):
         yield tuple(one.quote for one in ended)
+
+
+@rule("TEREDO-PAIR")
+def teredo_pair(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A Teredo server's card with several public IPv4 addresses, no two of them consecutive; a single one may be all
+    that was pasted."""
+    on = stated(facts.teredo_server, True)
+    cards = [(one, {each for each in one.ipv4 if each.is_global}) for one in facts.interfaces if on]
+    held = {each for _, found in cards for each in found}
+    if not any(each + 1 in held for each in held):
+        yield from ((*on, holding(one, sorted(found))) for one, found in cards if len(found) > 1)

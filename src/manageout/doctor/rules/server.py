@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from itertools import combinations
 
 from manageout.doctor.facts import Facts, Interface, Seen
 from manageout.doctor.rules.evidence import (
@@ -415,6 +416,26 @@ def all_computers(facts: Facts) -> Iterator[tuple[str, ...]]:
     )
     if every and groups is not None:
         yield (groups.quote, *_set(facts, "onlyremotecomputers", "false", "disabled"))
+
+
+@rule("SITE-CLIENT-PREFIXES")
+def client_prefixes(facts: Facts) -> Iterator[Case]:
+    """ClientIPv6Prefix of two entry points, one in the other or the same."""
+    known = {
+        site: (prefix, seen.quote)
+        for site, properties in facts.entry_points.items()
+        if (seen := properties.get("clientipv6prefix")) and (prefix := _prefix(seen.value))
+    }
+    for (_, (one, first)), (site, (other, second)) in combinations(known.items(), 2):
+        if one.overlaps(other):
+            yield Case((first, second), {"SITE": site})
+
+
+def _prefix(text: str) -> IPv6Network | None:
+    try:
+        return IPv6Network(text.strip("{} "), strict=False)
+    except ValueError:
+        return None
 
 
 @rule("SITE-RANGE")

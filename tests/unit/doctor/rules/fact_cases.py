@@ -173,6 +173,19 @@ CASES: dict[str, Callable[[], Facts]] = {
         "x", registry={(IPHTTPS.lower(), "iphttps_clientstate"): Seen(1, "IPHTTPS_ClientState 0x1")}
     ),
     "SERVER-NAT64-POOL": lambda: Facts("x", nat64_pool=Seen(False, "IPv4AddressPortPool empty")),
+    "SITE-CLIENT-PREFIXES": lambda: Facts(
+        "x",
+        entry_points={
+            "Lyon": {"clientipv6prefix": Seen("2001:db8:2:1000::/59", "Lyon: ClientIPv6Prefix")},
+            "Madrid": {"clientipv6prefix": Seen("2001:db8:2:1010::/64", "Madrid: ClientIPv6Prefix")},
+        },
+    ),
+    "TEREDO-PAIR": lambda: Facts(
+        "x",
+        role="server",
+        teredo_server=Seen(True, "TeredoState Enabled"),
+        interfaces=[Interface("Internet", ipv4=[IPv4Address("81.169.20.10"), IPv4Address("81.169.20.13")])],
+    ),
     "SITE-RANGE": lambda: Facts("x", site_ranges=[Seen(("2001:db8:2:1::/64",), "Paris: EntryPointRange")]),
     "FIREWALL-DROPS": lambda: Facts(
         "x", dropped=[Dropped("41", None, "10.0.0.5", "10.0.0.1", True, "DROP 41")]

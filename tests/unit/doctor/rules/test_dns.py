@@ -6,7 +6,9 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts, HeldRecord, Seen
+from manageout.doctor.read import pasted as read_text
 from tests.unit.doctor.bundles import DNS, MANAGER, facts
 from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.rules.cases import NAME, alone, lookups, theme
@@ -87,3 +89,26 @@ def test_the_node_that_dnscmd_was_asked_for() -> None:
     assert "DNS-BLOCKED" in pasted(blocked + asked.format("isatap"))
     assert "DNS-BLOCKED" not in pasted(blocked + asked.format("router"))
     assert "DNS-BLOCKED" not in pasted(blocked + asked.format("@"))
+
+
+RECORDS = """
+PS> Get-DnsServerResourceRecord -ZoneName corp.example -RRType AAAA
+
+HostName RecordType Type Timestamp            TimeToLive RecordData
+-------- ---------- ---- ---------            ---------- ----------
+app01    AAAA       28   3/14/2023 9:00:00 AM 00:20:00   fd11:4c0a:93e7:1:0:5efe:10.12.2.11
+fs02     AAAA       28   2/27/2023 6:00:00 PM 00:20:00   {second}
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "names"),
+    [("fd11:4c0a:93e7:1:0:5efe:10.12.2.30", ["app01", "fs02"]), ("fd11:4c0a:93e7:1::30", ["app01"])],
+)
+def test_stale_records_of_a_zone_are_one_finding_with_their_number(second: str, names: list[str]) -> None:
+    machine = Facts("(pasted)")
+    read_text.read(machine, RECORDS.format(second=second).splitlines())
+    (told,) = [one for one in diagnose([machine]) if one.code == "DNS-STALE-ISATAP"]
+    assert ("(2 times)" in told.title) == (len(names) == 2)
+    assert [step.split("-Name ")[1].split()[0] for step in told.remedy[1:]] == names
+    assert len(told.seen) == len(names)

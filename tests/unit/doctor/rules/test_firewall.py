@@ -6,7 +6,9 @@ from ipaddress import IPv6Address
 
 import pytest
 
+from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts, FirewallRule, Interface, Seen
+from manageout.doctor.read.bundle import read_pasted
 from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.rules.cases import alone, theme
 
@@ -205,3 +207,44 @@ def test_netsh_in_another_language_is_known_by_its_order() -> None:
     assert "FIREWALL-NO-IPV6" in pasted(GERMAN.format(**good))
     for other in ({"on": "Nein"}, {"way": "Ausgehend"}, {"scope": "Beliebig"}, {"action": "Blocken"}):
         assert "FIREWALL-NO-IPV6" not in pasted(GERMAN.format(**{**good, **other}))
+
+
+MANAGERS = """
+== HD-01 ==
+C:\\>ipconfig
+Tunnel adapter isatap.corp.example:
+
+   IPv6 Address. . . . . . . . . . . : 2002:51a9:140a:1:0:5efe:10.14.2.31
+   Link-local IPv6 Address . . . . . : fe80::5efe:10.14.2.31%15
+
+== HD-02 ==
+C:\\>ipconfig
+Tunnel adapter isatap.corp.example:
+
+   IPv6 Address. . . . . . . . . . . : 2002:51a9:140a:1:{manager}
+   Link-local IPv6 Address . . . . . : fe80::{manager}%12
+
+Firewall rule on the client, from the GPO:
+
+Rule Name:                            Manage-out ICMPv6
+----------------------------------------------------------------------
+Enabled:                              Yes
+Direction:                            In
+Profiles:                             Private,Public
+LocalIP:                              Any
+RemoteIP:                             2002:51a9:140a:1:0:5efe::/96
+Protocol:                             ICMPv6
+Edge traversal:                       Yes
+Action:                               Allow
+"""
+
+
+@pytest.mark.parametrize(
+    ("manager", "severity"), [("200:5efe:141.20.33.7", "error"), ("0:5efe:10.14.2.32", "note")]
+)
+def test_a_manager_that_the_scope_shuts_out(manager: str, severity: str) -> None:
+    told = [
+        one for one in diagnose(read_pasted(MANAGERS.format(manager=manager))) if one.code == "FIREWALL-SCOPE"
+    ]
+    assert [one.severity for one in told] == [severity]
+    assert (manager in told[0].seen[-1]) == (severity == "error")

@@ -240,3 +240,59 @@ def test_what_the_deployment_is_set_to(
     assert callable(form)
     assert code in pasted(form(**bad))
     assert code not in pasted(form(**{**bad, **good}))
+
+
+TEREDO = """
+C:\\>ipconfig /all
+
+Ethernet adapter Internet:
+
+   IPv4 Address. . . . . . . . . . . : 81.169.20.10(Preferred)
+   Subnet Mask . . . . . . . . . . . : 255.255.255.240
+   IPv4 Address. . . . . . . . . . . : 81.169.20.{last}(Preferred)
+   Subnet Mask . . . . . . . . . . . : 255.255.255.240
+   Default Gateway . . . . . . . . . : 81.169.20.1
+
+PS C:\\> (Get-RemoteAccess).TeredoState
+{state}
+"""
+
+
+def test_a_teredo_server_needs_two_consecutive_addresses() -> None:
+    told = pasted(TEREDO.format(last=13, state="Enabled"))["TEREDO-PAIR"]
+    assert told.severity == "error" and "81.169.20.10, 81.169.20.13" in told.seen[1]
+
+
+@pytest.mark.parametrize(("last", "state"), [(11, "Enabled"), (9, "Enabled"), (13, "Disabled")])
+def test_consecutive_addresses_and_no_teredo(last: int, state: str) -> None:
+    assert "TEREDO-PAIR" not in pasted(TEREDO.format(last=last, state=state))
+
+
+SITES = """
+PS> foreach($e in 'Lyon','Madrid'){Get-RemoteAccess -EntrypointName $e | fl EntrypointName,ClientIPv6Prefix}
+
+
+EntrypointName     : Lyon
+ConnectToAddress   : da-lyon.corvel.eu
+LoadBalancing      : Enabled
+ClientIPv6Prefix   : fd90:7d1c:22e4:1000::/59
+
+
+
+
+EntrypointName     : Madrid
+ConnectToAddress   : da-madrid.corvel.eu
+LoadBalancing      : Disabled
+ClientIPv6Prefix   : PREFIX
+"""
+
+
+@pytest.mark.parametrize("prefix", ["fd90:7d1c:22e4:1010::/64", "fd90:7d1c:22e4:1000::/59"])
+def test_client_prefixes_of_two_entry_points_that_overlap(prefix: str) -> None:
+    told = pasted(SITES.replace("PREFIX", prefix))["SITE-CLIENT-PREFIXES"]
+    assert [line.rpartition(" ")[2] for line in told.seen] == ["fd90:7d1c:22e4:1000::/59", prefix]
+    assert told.severity == "error" and '"Madrid"' in told.remedy[1]
+
+
+def test_client_prefixes_side_by_side() -> None:
+    assert "SITE-CLIENT-PREFIXES" not in pasted(SITES.replace("PREFIX", "fd90:7d1c:22e4:1020::/64"))
