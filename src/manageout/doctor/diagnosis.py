@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import NamedTuple
 
 from manageout.doctor.facts import Facts, Role
@@ -13,6 +13,8 @@ from manageout.doctor.rules.evidence import gateway
 from manageout.doctor.rules.rule import Case, Rule, Severity, Variant
 
 MAX_QUOTES = 20
+MAX_BESIDE = 32
+"""Other machines that a rule may look at."""
 MAX_QUOTE = 400
 """Characters of a quote that are shown."""
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -47,6 +49,9 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
     """What is wrong with each machine, the worst first; a root cause silences its consequences there."""
     chosen = list(RULES.values() if rules is None else rules)
     found: list[Diagnosis] = []
+    machines = [
+        replace(one, beside=tuple(b for b in machines if b is not one)[:MAX_BESIDE]) for one in machines
+    ]
     for facts in machines:
         found += _without_consequences([f for one in chosen for f in _apply(one, facts)], chosen)
         codes = {finding.code for finding in found}
@@ -105,9 +110,7 @@ def _grouped(alike: list[Diagnosis]) -> Diagnosis:
     """The steps stay in order: the first ones of all, then the second ones."""
     if len(alike) == 1:
         return alike[0]
-    seen = dict.fromkeys(
-        quote for quotes in zip_longest(*(one.seen for one in alike)) for quote in quotes if quote
-    )
+    seen = dict.fromkeys(quote for one in alike for quote in one.seen)
     steps = dict.fromkeys(step for same in zip(*(one.remedy for one in alike), strict=True) for step in same)
     title = f"{alike[0].title} ({len(alike)} times)"
     return alike[0]._replace(title=title, seen=tuple(seen)[:MAX_QUOTES], remedy=tuple(steps))

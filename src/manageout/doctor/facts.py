@@ -6,7 +6,7 @@ a finding quotes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -369,6 +369,8 @@ class Facts:
     """Entry points of a DirectAccess deployment."""
     internal_prefix: Seen[IPv6Network] | None = None
     client_prefix: Seen[IPv6Network] | None = None
+    beside: Sequence[Facts] = field(default=(), repr=False, compare=False)
+    """Other machines of the same evidence."""
     live: Live | None = None
     """A running Linux machine instead, by the probes."""
     reach: ReachFacts | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
 
 from manageout.doctor.facts import Seen, Told
 from manageout.doctor.pasted.lines import PROMPT
@@ -151,6 +152,18 @@ def hosts(lines: Iterable[str]) -> dict[IPv6Address, str]:
 
 MAX_LINE, MAX_HOSTS = 2000, 64
 _SIX = re.compile(r"(?<![\w:.-])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:.]{6,60}[0-9A-Fa-f](?!\.?[\w:/%-])")
+
+
+def marked(lines: Iterable[str]) -> dict[IPv4Address | IPv6Address, str]:
+    """Addresses in outputs beside which somebody has written that they are a farm's virtual ones."""
+    marks = filter(None, (_MARKED.search(line) for line in lines if len(line) < MAX_LINE))
+    return {one: match.string.strip() for match in islice(marks, MAX_HOSTS) for one in addresses(match[1])}
+
+
+_MARKED = re.compile(
+    r"[:：]\s(\d{1,3}(?:\.\d{1,3}){3})(?:\([^)]{1,30}\))?\s{0,40}(?:<[-=]{1,3}|←|#)[^:]{0,40}?(?:\bvip\b|virtual|virtuel)",
+    re.I,
+)
 
 
 def direct(lines: Iterable[str]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, Lookup, WindowsRoute
-from manageout.doctor.rules.evidence import holding, quotes, stated
+from manageout.doctor.rules.evidence import around, holding, of_intranets, quotes, stated
 from manageout.doctor.rules.isatap import enabled, is_real, router_lookup
+from manageout.doctor.rules.nrpt import covers, rules_known
 from manageout.doctor.rules.rule import Case, Theme
-from manageout.wire.address import embedded_isatap
+from manageout.wire.address import TEREDO, embedded_isatap
 
 rule = Theme()
 REGISTERS_NOT = 19041
@@ -81,6 +82,36 @@ def stale_isatap(facts: Facts) -> Iterator[Case]:
         address = record.address
         if isinstance(address, IPv6Address) and embedded_isatap(address.packed) and address not in own:
             yield Case((record.quote,), {"NAME": record.name, "ZONE": record.zone, "ADDRESS": address})
+
+
+def native_names(facts: Facts) -> tuple[str, ...]:
+    """Quotes of names of the intranet that lead to IPv6 addresses of hosts' own, on any machine here: neither ISATAP's
+    nor NAT64's nor a client's. A name is of the intranet by its address, a name rule, or a client's failure."""
+    looks = [one for where in around(facts) for one in where.lookups]
+    missed = {_plain(one) for one in looks if not one.addresses}
+    spaces = [rule.namespace for where in around(facts) for rule in rules_known(where) if rule.servers]
+    named = missed | {_plain(one) for one in looks if any(covers(space, _plain(one)) for space in spaces)}
+    pairs = [(one, address) for one in looks for address in one.addresses if _native(facts, address)]
+    found = [one.quote for one, address in pairs if _plain(one) in named or of_intranets(address)]
+    found += [one.quote for where in around(facts) for one in where.records if _native(facts, one.address)]
+    return tuple(dict.fromkeys(found))
+
+
+def _plain(one: Lookup) -> str:
+    return one.name.lower().rstrip(".")
+
+
+def _native(facts: Facts, address: object) -> bool:
+    if not isinstance(address, IPv6Address) or address.is_link_local or embedded_isatap(address.packed):
+        return False
+    clients = facts.client_prefix is not None and address in facts.client_prefix.value
+    subnet = int(address) >> 64 & 0xFFFF
+    return not (clients or subnet in _OF_DIRECTACCESS or address in TEREDO or address in SIX_TO_FOUR)
+
+
+SIX_TO_FOUR = IPv6Network("2002::/16")
+_OF_DIRECTACCESS = {0x3333, 0x7777, *range(0x1000, 0x1020)}
+"""The fourth group of DNS64's address, of NAT64's prefix and of clients' /59, in a deployment's /48."""
 
 
 @rule("DNS-REGISTRATION-OFF")

@@ -73,6 +73,11 @@ def location(facts: Facts) -> str:
     return host_of(str(url.value)) if url is not None else ""
 
 
+def around(facts: Facts) -> tuple[Facts, ...]:
+    """The machine, and the others of its evidence."""
+    return facts, *facts.beside
+
+
 _LIKELY = re.compile(r"(?:nls|directaccess-nls|da-nls)[\w-]*\.")
 
 
@@ -80,6 +85,23 @@ def locations(facts: Facts) -> set[str]:
     """The host of the location server, or where no URL is known the names that look like it."""
     tried = {name for name, _ in facts.tcp if _LIKELY.match(name)}
     return {location(facts)} if location(facts) else tried
+
+
+def location_certificates(facts: Facts, host: str) -> list[tuple[Facts, Seen[float]]]:
+    """Those in the stores of any machine here whose common name is ``host``, or its domain with a ``*``."""
+    names = {host, f"*.{host.partition('.')[2]}"}
+    held = [(where, one) for where in around(facts) for one in where.store]
+    return [each for each in held if names & set(_COMMON.findall(each[1].quote.lower()))]
+
+
+def own_certificates(facts: Facts) -> list[Seen[float]]:
+    """A machine's own, without those of the location server's page."""
+    hosts = {host for one in around(facts) for host in locations(one)}
+    pages = [one for host in hosts for _, one in location_certificates(facts, host)]
+    return [one for one in facts.store if one not in pages]
+
+
+_COMMON = re.compile(r"\bcn ?= ?([\w*.-]{1,255})")
 
 
 def of_intranets(address: IPv4Address | IPv6Address) -> bool:

@@ -74,9 +74,7 @@ def firewall_scope(facts: Facts) -> Iterator[Case]:
     for one in facts.firewall or []:
         text = " ".join(one.remote).lower()
         if _of_a_client(facts) and (":0:5efe:" in text) != (":200:5efe:" in text):
-            shut = [
-                line for each, line in facts.told.hosts.items() if whole and not _let_in(facts, one, each)
-            ]
+            shut = [line for six, line in facts.told.hosts.items() if whole and not _let_in(facts, one, six)]
             note: Severity | None = "note" if ":0:5efe:" in text else None
             yield Case((one.quote, *shut), variant="shut" if shut else "", severity=None if shut else note)
 
@@ -84,12 +82,8 @@ def firewall_scope(facts: Facts) -> Iterator[Case]:
 def _let_in(facts: Facts, rule: FirewallRule, address: IPv6Address) -> bool:
     """By this rule, or by another for the same."""
     alike = [one for one in facts.firewall or [] if (one.protocol, one.ports) == (rule.protocol, rule.ports)]
-    scopes = [_range(scope) for one in alike for scope in one.remote]
-    if not all(one.remote for one in alike) or any(
-        scope.lower() == "any" for one in alike for scope in one.remote
-    ):
-        return True
-    return any(found is not None and found[0] <= address <= found[1] for found in scopes)
+    scopes = [scope.lower() for one in alike for scope in one.remote or ("any",)]
+    return "any" in scopes or any(low <= address <= high for low, high in filter(None, map(_range, scopes)))
 
 
 @rule("FIREWALL-EDGE")

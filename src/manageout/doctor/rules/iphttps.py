@@ -14,7 +14,15 @@ from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
 from manageout.doctor.rules.evidence import ended as past
-from manageout.doctor.rules.evidence import gateway, holding, inner, locations, quotes, stated
+from manageout.doctor.rules.evidence import (
+    gateway,
+    holding,
+    inner,
+    locations,
+    own_certificates,
+    quotes,
+    stated,
+)
 from manageout.doctor.rules.rule import Case, Look, Theme
 from manageout.wire.special import is_global6
 
@@ -133,9 +141,10 @@ def unreached(facts: Facts) -> Iterator[Case]:
 
 @rule("IPHTTPS-OWN-CERTIFICATE")
 def own_certificate(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Every certificate in the computer's store has ended."""
-    ended = [one for one in facts.store if past(facts, one)]
-    if ended and len(ended) == len(facts.store) and facts.role in ("client", "unknown"):
+    """Every certificate in the computer's store has ended; those of the location server's page are others."""
+    store = own_certificates(facts)
+    ended = [one for one in store if past(facts, one)]
+    if ended and len(ended) == len(store) and facts.role in ("client", "unknown"):
         yield tuple(one.quote for one in ended)
 
 

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from manageout.doctor.facts import Facts, Lookup
-from manageout.doctor.rules.evidence import inner, locations, of_intranets, quotes, stated
+from manageout.doctor.rules.evidence import (
+    ended,
+    inner,
+    location_certificates,
+    locations,
+    of_intranets,
+    quotes,
+    stated,
+)
 from manageout.doctor.rules.iphttps import no_ipsec, tunnel_up
 from manageout.doctor.rules.nrpt import covers, passed_by
 from manageout.doctor.rules.rule import Case, Theme
@@ -50,6 +58,16 @@ _SUBSTATUS = (
     "couldnotcontactdirectaccessserver",
 )
 """Of Get-DAConnectionStatus, lower case; each has words of its own."""
+
+
+@rule("LOCATION-EXPIRED")
+def expired(facts: Facts) -> Iterator[Case]:
+    """Every certificate for the location server's name, in a store of any machine here, has ended."""
+    for host in sorted(locations(facts)):
+        held = location_certificates(facts, host)
+        if held and all(ended(where, one) for where, one in held):
+            tried = [one for place, one in facts.tcp.items() if place == (host, HTTPS) and not one.value]
+            yield Case(quotes(*(one for _, one in held), held[0][0].date, *tried), {"NAME": host})
 
 
 @rule("LOCATION-PROBE")

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from itertools import combinations
 
 from manageout.doctor.facts import Facts, Interface, Seen
+from manageout.doctor.rules.dns import SIX_TO_FOUR, native_names
 from manageout.doctor.rules.evidence import (
     ended,
     gateway,
@@ -21,13 +22,13 @@ from manageout.doctor.rules.evidence import (
 from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
 from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Severity, Theme
-from manageout.windows.text import any_address
+from manageout.windows.text import any_address, ipv6_network
 from manageout.wire.address import ISATAP_IDS
 
 rule = Theme()
 FORGETS = 14393
 """Server 2016: since then the router's settings do not survive a restart."""
-NATIVE, SIX_TO_FOUR = IPv6Network("2000::/3"), IPv6Network("2002::/16")
+NATIVE = IPv6Network("2000::/3")
 
 
 def is_server(facts: Facts) -> bool:
@@ -218,7 +219,8 @@ def nlb_names(facts: Facts) -> Iterator[Case]:
         words = (f"without {', '.join(map(str, missing))}",) if missing else ()
         variant = "other-balancer" if stated(balancing, "some") else ""
         seen = quotes(balancing, *lookups, None if lookups else setting)
-        yield Case((*seen, *words), variant=variant)
+        steps = tuple(f"register an A record of the router's name for {address} too" for address in missing)
+        yield Case((*seen, *words), variant=variant, remedy=steps)
 
 
 @rule("FARM-NODE-ADDRESS")
@@ -300,13 +302,18 @@ def translation_off(facts: Facts) -> Iterator[Case]:
 
 
 @rule("SERVER-DNS64-ONLY-A")
-def only_a(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """OnlySendAQuery where the internal prefix is neither 6to4 nor local."""
+def only_a(facts: Facts) -> Iterator[Case]:
+    """OnlySendAQuery: an error where a host inside has IPv6 of its own, a warning where the internal prefix is neither
+    6to4 nor local; else, of a paste, it is told."""
     prefix = facts.internal_prefix
-    if prefix is None or not stated(facts.dns64_only_a, True) or not is_server(facts):
+    if not stated(facts.dns64_only_a, True) or not is_server(facts):
         return
-    if prefix.value.subnet_of(NATIVE) and not prefix.value.subnet_of(SIX_TO_FOUR):
-        yield quotes(facts.dns64_only_a, prefix)
+    if found := native_names(facts):
+        yield Case(quotes(facts.dns64_only_a) + found, variant="native")
+    elif prefix and prefix.value.subnet_of(NATIVE) and not prefix.value.subnet_of(SIX_TO_FOUR):
+        yield Case(quotes(facts.dns64_only_a, prefix))
+    elif not facts.sections:
+        yield Case(quotes(facts.dns64_only_a), variant="usual")
 
 
 @rule("SERVER-CERTIFICATE-ENDED")
@@ -424,18 +431,11 @@ def client_prefixes(facts: Facts) -> Iterator[Case]:
     known = {
         site: (prefix, seen.quote)
         for site, properties in facts.entry_points.items()
-        if (seen := properties.get("clientipv6prefix")) and (prefix := _prefix(seen.value))
+        if (seen := properties.get("clientipv6prefix")) and (prefix := ipv6_network(seen.value.strip("{}")))
     }
     for (_, (one, first)), (site, (other, second)) in combinations(known.items(), 2):
         if one.overlaps(other):
             yield Case((first, second), {"SITE": site})
-
-
-def _prefix(text: str) -> IPv6Network | None:
-    try:
-        return IPv6Network(text.strip("{} "), strict=False)
-    except ValueError:
-        return None
 
 
 @rule("SITE-RANGE")

@@ -31,6 +31,14 @@ TARGET, HOP = IPv6Address("2001:db8:77:d000::9"), IPv6Address("2001:db8:77:ff::2
 CASES: dict[str, Callable[[], Facts]] = {
     "IPSEC-SERVICE": lambda: Facts("x", services={"mpssvc": Seen(False, "service mpssvc: Stopped")}),
     "LOCATION-ASSISTANT": lambda: Facts("x", services={"ncasvc": Seen(False, "service NcaSvc: Stopped")}),
+    "LOCATION-EXPIRED": lambda: Facts(
+        "x",
+        read_at=1.8e9,
+        registry={
+            (CONNECTIVITY.lower(), "domainlocationdeterminationurl"): Seen("https://nls.corp.example/", "url")
+        },
+        store=[Seen(1e9, "CN=nls.corp.example: NotAfter 9/9/2001")],
+    ),
     "LOCATION-UNREACHED": lambda: Facts(
         "x",
         registry={

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.doctor.diagnosis import Diagnosis, diagnose
+from manageout.doctor.read.bundle import read_pasted
 from tests.unit.doctor.bundles import CLIENT, Bundle, changed
 from tests.unit.doctor.judging import found, pasted
 from tests.unit.doctor.rules.cases import alone, code, theme
@@ -207,3 +209,60 @@ def test_an_intranet_with_public_addresses_has_a_public_location_server() -> Non
     for address, named in (("203.0.113.14", False), ("192.168.178.4", True)):
         text = (own + STATE + PAGES["nslookup"]).format(where="Inside", address="203.0.113.80", own=address)
         assert ("LOCATION-PUBLIC" in pasted(text)) is named
+
+
+PAGE = """
+PS C:\\> Get-NCSIPolicyConfiguration
+
+Description                     : NCSI Configuration
+CorporateDNSProbeHostAddress    : fd77:19c2:4e10:7777::7f00:1
+CorporateDNSProbeHostName       : directaccess-corpConnectivityHost.corp.example
+CorporateSitePrefixList         : fd77:19c2:4e10:1::/64
+CorporateWebsiteProbeURL        : http://directaccess-WebProbeHost.corp.example
+DomainLocationDeterminationURL  : https://nls.corp.example/insideoutside
+
+
+PS C:\\> Invoke-WebRequest https://nls.corp.example/insideoutside -UseBasicParsing
+Invoke-WebRequest : The underlying connection was closed: Could not establish trust relationship for the SSL/TLS.
+At line:1 char:1
+    + CategoryInfo          : InvalidOperation: (System.Net.HttpWebRequest:) [Invoke-WebRequest], WebException
+    + FullyQualifiedErrorId : WebCmdletWebResponseException,Microsoft.PowerShell.Commands.InvokeWebRequestCommand
+{status}
+Then on the web server WEB04 (the NLS):
+
+PS C:\\Users\\adm> Get-Date; dir Cert:\\LocalMachine\\My | ft Subject,NotAfter,HasPrivateKey -AutoSize
+
+30 November 2026 08:41:17
+
+Subject                          NotAfter            HasPrivateKey
+-------                          --------            -------------
+CN=nls.corp.example              {end}          True
+{more}
+"""
+STATUS = """
+PS C:\\> Get-DAConnectionStatus
+
+
+Status    : Error
+Substatus : CouldNotContactDirectAccessServer
+
+"""
+
+
+def told(status: str, end: str, more: str = "") -> list[Diagnosis]:
+    return diagnose(read_pasted(PAGE.format(status=status, end=end, more=more)))
+
+
+@pytest.mark.parametrize("status", ["", STATUS])
+@pytest.mark.parametrize("more", ["", "CN=WEB04.corp.example     14/06/2027 10:12:40     True"])
+def test_the_location_servers_certificate_has_expired(status: str, more: str) -> None:
+    worst = [one for one in told(status, "28/11/2026 23:59:59", more) if one.severity != "note"]
+    assert [one.code for one in worst] == ["LOCATION-EXPIRED"]
+    assert "CN=nls.corp.example: NotAfter 28/11/2026 23:59:59" in worst[0].seen
+
+
+def test_the_location_servers_certificate_is_valid_or_has_a_successor() -> None:
+    newer = "CN=nls.corp.example              28/11/2027 23:59:59          True"
+    for found_ in (told(STATUS, "28/11/2027 23:59:59"), told(STATUS, "28/11/2026 23:59:59", newer)):
+        codes = {one.code for one in found_}
+        assert "LOCATION-EXPIRED" not in codes and "LOCATION-FAILED" in codes

@@ -159,3 +159,32 @@ def test_what_is_found_outside_belongs_to_the_virtual_address_outside() -> None:
     text = FARM.format(name="da.corp.example", more="", prefix="203.0.113")
     text = text.replace("VIP 203", "internal VIP 10.5.1.10, external VIP 203")
     assert pasted(text)["FARM-NODE-ADDRESS"].remedy[0] == "let da.corp.example lead to 203.0.113.10"
+
+
+MARKED = """
+NLB cluster of two DA servers.
+
+DA1: internal NIC
+   IPv4 Address. . . . . . . . . . . : 10.8.0.51(Preferred)
+   IPv4 Address. . . . . . . . . . . : 10.8.0.50(Preferred)   <- internal VIP
+
+C:\\>nslookup fox-isatap
+Server:  dc1.corp.example
+Address:  10.8.0.10
+
+Name:    fox-isatap.corp.example
+Addresses:  10.8.0.51
+          10.8.0.52
+          {third}
+
+C:\\>netsh int isatap show router
+Router Name                         : fox-isatap.corp.example
+Use Relay                           : enabled
+Resolution Interval                 : default
+"""
+
+
+def test_the_address_that_the_routers_name_lacks_is_named() -> None:
+    told = pasted(MARKED.format(third=""))["FARM-NLB-NAMES"]
+    assert told.seen[-1] == "without 10.8.0.50" and "10.8.0.50" in told.remedy[0]
+    assert "FARM-NLB-NAMES" not in pasted(MARKED.format(third="10.8.0.50"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.doctor.diagnosis import diagnose
+from manageout.doctor.read.bundle import read_pasted
 from tests.unit.doctor.judging import pasted
 
 SERVER = """
@@ -296,3 +298,44 @@ def test_client_prefixes_of_two_entry_points_that_overlap(prefix: str) -> None:
 
 def test_client_prefixes_side_by_side() -> None:
     assert "SITE-CLIENT-PREFIXES" not in pasted(SITES.replace("PREFIX", "fd90:7d1c:22e4:1020::/64"))
+
+
+ONLY_A = """
+DA client:
+PS C:\\> Resolve-DnsName app6.corp.example -Server 2001:db8:40:3333::1
+Resolve-DnsName : app6.corp.example : DNS name does not exist
+At line:1 char:1
++ Resolve-DnsName app6.corp.example -Server 2001:db8:40:3333::1
+
+inside:
+PS C:\\> Resolve-DnsName app6.corp.example
+
+Name                                           Type   TTL   Section    IPAddress
+----                                           ----   ---   -------    ---------
+app6.corp.example                              AAAA   1200  Answer     {address}
+
+DA server:
+PS C:\\> Get-NetDnsTransitionConfiguration
+
+State                  : Enabled
+OnlySendAQuery         : {only}
+LatencyMilliseconds    : 200
+AlwaysSynthesize       : False
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "only", "severity"),
+    [
+        ("2001:db8:40:12::61", "True", ["error"]),
+        ("2001:db8:40:1:0:5efe:a0c:20b", "True", ["note"]),
+        ("2001:db8:40:7777::a0c:20b", "True", ["note"]),
+        ("2001:db8:40:1000::61", "True", ["note"]),
+        ("2001:db8:40:12::61", "False", []),
+    ],
+)
+def test_dns64_that_hides_a_native_address(address: str, only: str, severity: list[str]) -> None:
+    machines = read_pasted(ONLY_A.format(address=address, only=only))
+    told = [one for one in diagnose(machines) if one.code == "SERVER-DNS64-ONLY-A"]
+    assert [one.severity for one in told] == severity
+    assert all((address in " ".join(one.seen)) == (one.severity == "error") for one in told)
