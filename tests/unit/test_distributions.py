@@ -55,8 +55,7 @@ def test_sources_are_the_same_again_and_hold_nothing_built(sdist: Path, tmp_path
 
 
 def test_the_wheel_of_the_unpacked_sources_is_the_same(sdist: Path, wheel: Path, tmp_path: Path) -> None:
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", sdist, "-C", tmp_path], check=True)  # filters of tarfile: Python 3.11.4
     (unpacked,) = tmp_path.iterdir()
     again = build(unpacked, tmp_path / "wheel", "wheel", 0o077)
     assert again.name == wheel.name

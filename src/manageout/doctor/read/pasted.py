@@ -33,6 +33,7 @@ from manageout.doctor.pasted.shapes import RULE
 from manageout.doctor.powershell.gathered import Gathered
 from manageout.doctor.read.text import outputs
 from manageout.windows.text import MAX_ADDRESSES
+from manageout.wire.special import is_global
 
 MAX_UNREAD = 100
 """Parts that are named."""
@@ -182,7 +183,7 @@ def _serves(facts: Facts) -> bool:
     hops = {hop for _, hop in facts.gateways} | {
         hop for one in facts.of_kind("other") for hop in one.gateways
     }
-    outside = {hop.is_global for hop in hops if isinstance(hop, IPv4Address)}
+    outside = {is_global(hop.packed) for hop in hops if isinstance(hop, IPv4Address)}
     return bool(facts.told.direct) and not client and outside == {True, False}
 
 
