@@ -29,6 +29,10 @@ _NAMED = re.compile(
     re.I,
 )
 """In prose; numbers of three digits are anything."""
+_NONE = re.compile(
+    r"\b(?:no|without|kein\w*|ohne|aucun\w*|sans|ning[uú]n\w*|sin)\s+(?:[^\s,.;:]+\s+)?$", re.I
+)
+"""Behind such a word somebody says that there is none."""
 _SPOKEN = re.compile(r"[Ee]vent|EVENT|reignis|v[ée]nement|ebeurtenis")
 """Without such a word there is none."""
 _SOURCE = re.compile(r"^\s*(?:source|quelle|origen|origine|bron|provider ?name)\s*[:：]\s*(\S.{0,80})$", re.I)
@@ -46,7 +50,7 @@ def read(facts: Facts, lines: Sequence[str]) -> bool:
         elif labelled and (match := _NUMBER.match(line)):
             found |= add(facts, int(match[1]), source, _message(lines, line))
         elif ("ve" in line or "vé" in line or "reignis" in line) and (match := _NAMED.search(line)):
-            for number in filter(None, match.groups()):
+            for number in filter(None, match.groups() if not _NONE.search(line[: match.start()]) else ()):
                 found |= _kind(int(number), "") != "" and add(facts, int(number), "", line.strip())
     return found
 

@@ -189,7 +189,8 @@ def namespace(facts: Facts, part: Part) -> bool:
             found[going] = found[going]._replace(servers=(*found[going].servers, *more))
         else:
             going = ""
-    empty = not found and "eff" in part.command.lower() and any(part.lines)
+    refused = any("show" in line.lower() for line in part.lines)  # what netsh does not know it repeats
+    empty = not found and "eff" in part.command.lower() and any(part.lines) and not refused
     if (empty and facts.nrpt is None) or (found and not (facts.nrpt and _configured(part))):
         facts.nrpt = list(found.values())
     return bool(found) or empty

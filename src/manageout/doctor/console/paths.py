@@ -92,7 +92,8 @@ def fetched(facts: Facts, part: Part) -> bool:
     """``curl``, ``Invoke-WebRequest`` of a page over https: whether it came, and from which address if that is told."""
     host = _PAGE.search(part.command)
     came = next((line.strip() for line in part.lines if _STATUS.search(line)), "")
-    lost = "" if came else next((line.strip() for line in part.lines if _LOST.search(line)), "")
+    answered = came or any(map(_ANSWERED.search, part.lines))
+    lost = "" if answered else next((line.strip() for line in part.lines if _LOST.search(line)), "")
     if host is None or not (came or lost):
         return unjudged(facts, part)
     address = next(
@@ -105,7 +106,8 @@ def fetched(facts: Facts, part: Part) -> bool:
     )
     quote = f"{part.command[:MAX_NAME]}: {came or lost}"
     place = host[1].lower().rstrip("."), int(host[2] or 443)
-    facts.tcp.setdefault(place, Reached(bool(came), quote, address))
+    if came or place not in facts.tcp:
+        facts.tcp[place] = Reached(bool(came), quote, address)
     return True
 
 
@@ -113,9 +115,11 @@ _PAGE = re.compile(r"https://([\w.-]{1,255})(?::(\d{1,5}))?", re.I)
 _STATUS = re.compile(r"^\s*(?:HTTP/[\d.]+ |StatusCode\s*:\s*|< HTTP/[\d.]+ )?(?:200|30[1278]|40[13])(?=\s|$)")
 """What a web server answers that is there."""
 _LOST = re.compile(
-    r"curl: \((?:6|7|28|35|56|60)\)|onnect to the remote server|Remoteserver|serveur distant|servidor remoto|"
+    r"curl: \((?:6|7|28|56)\)|onnect to the remote server|Remoteserver|serveur distant|servidor remoto|"
     r"server remoto|timed out|Timeout|not be resolved|\], (?:WebException|HttpRequestException)", re.I)  # fmt: skip
-"""No page came, for whatever reason; what the server itself answers has a number in brackets."""
+"""No connection came about. A certificate that curl does not take (35, 60) has come by one."""
+_ANSWERED = re.compile(r"\([45]\d\d\)")
+"""An error that the server itself answers."""
 _TYPED = re.compile(
     r"(?:\\\\(\d{1,3}(?:\.\d{1,3}){3})\\|(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?:[ :](\d{1,5}))?)"
 )

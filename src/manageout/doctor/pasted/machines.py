@@ -15,8 +15,8 @@ _ROLE = re.compile(rf"\b(?:{ROLE})$")
 """Lower case, as the segments give it."""
 _HOST = re.compile(r"[\w.-]{1,255}")
 _NO_HOST = re.compile(
-    r"dhcp|netbios|(?:[0-9A-F]{2}-){5,7}[0-9A-F]{2}$|(?:\d{1,3}\.){3}\d{1,3}$|^\s+\S.*\.\w*[^\W\d]$", re.I
-)
+    r"^[^:\uff1a]*(?:dhcp|netbios)|(?:[0-9A-F]{2}-){5,7}[0-9A-F]{2}$|(?:\d{1,3}\.){3}\d{1,3}$|"
+    r"^\s+\S.*\.\w*[^\W\d]$", re.I)  # fmt: skip
 """Other lines of ipconfig: a hardware address, an IPv4 address, a suffix (a host's name is one label)."""
 
 

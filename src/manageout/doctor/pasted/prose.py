@@ -125,7 +125,9 @@ def told(lines: Iterable[str]) -> Told:
         if _OUTSIDE.search(line):
             found.outside = found.outside or line.strip()
         found.isatap = found.isatap or (line.strip() if "isatap" in line.lower() else "")
-        found.internet = found.internet or (line.strip() if _INTERNET.search(line) else "")
+        spoken = _INTERNET.search(line)
+        if spoken and not _WELL.match(line, spoken.end()):
+            found.internet = found.internet or line.strip()
         if _INSIDE.search(line):
             found.inside = found.inside or line.strip()
         if _SIX_ONLY.search(line):

@@ -54,9 +54,10 @@ def sorted_out(lines: Sequence[str], command: str = "") -> tuple[list[Found], li
     strange: list[str] = []
     printed = powershell_json.records(lines) or delimited.records(lines) or records(lines, command)
     known: list[Found] = _of_command(lines, command, printed)
+    bare = any(len(one.row) == 2 and one.quote in one.row.values() for one in known)
     for record in printed:
-        if known and known[0].section == "registry":
-            break
+        if known and known[0].section == "registry" and (bare or _of_a_key(record)):
+            continue
         shape = _shape_of(record, named)
         if not record.values:
             strange.append(f"a row whose columns are lost: {record.quote[:60]}")
@@ -121,8 +122,18 @@ def _of_registry(printed: Sequence[PrintedObject], command: str, key: str, value
         Found("registry", "Get-ItemProperty", path | {name: _plain("", each) for name, each in one.values.items()},
               one.quote, ())
         for one in printed
-        if one.values and all(name.isidentifier() for name in one.values)
+        if _of_a_key(one)
     ]  # fmt: skip
+
+
+def _of_a_key(record: PrintedObject) -> bool:
+    """Not what another command of the line has printed."""
+    shape = _shape_of(record, "")
+    return (
+        bool(record.values)
+        and all(name.isidentifier() for name in record.values)
+        and (shape is None or shape.section == "registry")
+    )
 
 
 _BUILD = re.compile(r"10\.0\.(\d{5})(?:\.\d+)?|(\d{5})")

@@ -31,6 +31,7 @@ _OF_INTERFACES = ("adapters", "interfaces", "suffixes")
 _WHICH = ("ifIndex", "InterfaceIndex", "InterfaceAlias", "Name", "InterfaceDescription")
 _TITLES = (("adapters", "Name"), ("services", "Name"), ("services", "DisplayName"))
 _WHOLE_STORE = re.compile(r"cert:\\*localmachine\\+my\\*[\"']?\s*(?:$|\|\s*(?:f[lt]|format|select)\b)", re.I)
+_CERTIFICATES, _OWN_STORE = re.compile(r"\bcert:", re.I), re.compile(r"localmachine\\+my\b", re.I)
 _NOTHING = {
     "get-dnsclientnrptpolicy": "nrpt",
     "get-netipsecmainmodesa": "associations",
@@ -81,6 +82,8 @@ class Gathered:
         found, strange = cmdlets.sorted_out(lines, command)
         if (name := _denied(found, command)) is not None:
             own.rows.setdefault("resolved", []).append({"Name": name, "Error": "no record of that type"})
+        if found:
+            facts.nothing.pop(cmdlets.cmdlet(command), None)  # the later output counts
         begun: set[tuple[int, str]] = set()
         for one in found:
             name = str(one.row.get("PSComputerName") or "")
@@ -147,6 +150,7 @@ class _Machine:
             return
         if one.section == "store":
             one.row["Of"] = "server" if "sslcertificate" in command.lower() else ""
+            one.row["Other"] = _CERTIFICATES.search(command) and not _OWN_STORE.search(command)
             one.row["Whole"] = _WHOLE_STORE.search(command) is not None
         rows = self.rows.setdefault(one.section, [])
         for name in one.cut:

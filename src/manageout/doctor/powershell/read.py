@@ -82,7 +82,7 @@ def _store(facts: Facts, row: Row) -> None:
         return
     if end is not None:
         facts.store.append(Seen(end, quote))
-    if isinstance(row.get("HasPrivateKey"), bool):
+    if isinstance(row.get("HasPrivateKey"), bool) and not row.get("Other"):
         facts.keyed |= row["HasPrivateKey"]
         facts.keyless += [] if row["HasPrivateKey"] else [f"{subject}: HasPrivateKey False"]
     if named and row.get("Whole"):

@@ -164,8 +164,9 @@ def location_unreached(facts: Facts) -> Iterator[Case]:
 def not_set_up(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Get-DAConnectionStatus printed nothing, and nothing shows settings of DirectAccess."""
     quote = facts.nothing.get("get-daconnectionstatus")
-    has = facts.iphttps_url is not None or facts.nrpt or facts.probe is not None or facts.role == "server"
-    if quote and not has:
+    known = facts.iphttps_url is not None or facts.nrpt or facts.probe is not None
+    other = facts.of_kind("iphttps") or facts.role in ("server", "manager")
+    if quote and not (known or other):
         yield (quote,)
 
 

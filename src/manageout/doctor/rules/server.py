@@ -441,7 +441,9 @@ def client_prefixes(facts: Facts) -> Iterator[Case]:
 @rule("SITE-RANGE")
 def site_range(facts: Facts) -> Iterator[tuple[str, ...]]:
     """Prefixes of an entry point, and no single address among them."""
-    yield from ((one.quote,) for one in facts.site_ranges if not any("/128" in each for each in one.value))
+    for one in facts.site_ranges:
+        if not any("/" not in each or each.endswith("/128") for each in one.value):
+            yield (one.quote,)
 
 
 @rule("SERVER-MULTISITE-CERTIFICATES")
