@@ -76,6 +76,10 @@ def _database(path: Path) -> bytes:
         closing(sqlite3.connect(":memory:")) as copy,
     ):
         source.backup(copy)
+        if copy.execute("PRAGMA quick_check").fetchone() != (
+            "ok",
+        ):  # nothing of such a backup would come back
+            raise sqlite3.DatabaseError("it is damaged")
         data = copy.serialize()
     return data[:18] + b"\1\1" + data[20:]  # no log beside it: bytes 18 and 19 of the file format
 

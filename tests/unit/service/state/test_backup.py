@@ -111,6 +111,19 @@ def test_a_database_is_whole_while_it_is_written(site: Path) -> None:
     assert count(site.parent / "state" / hosts.FILE) == 1
 
 
+def test_no_backup_is_taken_of_what_would_not_be_brought_back(site: Path) -> None:
+    with closing(opened(site)) as db:
+        for number in range(1000):
+            add(db, number)
+    file = site.parent / "state" / hosts.FILE
+    data = bytearray(file.read_bytes())
+    data[2 * 4096 : 5 * 4096] = bytes([0xEE]) * (3 * 4096)
+    file.write_bytes(data)
+    with pytest.raises(ManageoutError, match=rf"{hosts.FILE}: (it is damaged|.* malformed)"):
+        take(site)
+    assert not (site.parent / "backup.tar").exists()
+
+
 def test_what_was_written_after_the_backup_does_not_come_back_from_the_log(site: Path) -> None:
     with closing(opened(site)) as db:
         add(db, 1)
