@@ -141,7 +141,8 @@ def _underlay(host: Checked) -> Findings:
     isatap = host.site.isatap
     if isatap is None:
         return
-    links = [host.netlink.link(machine.device_of(host.netlink, locator)) for locator in isatap.locators]
+    devices = dict.fromkeys(machine.device_of(host.netlink, locator) for locator in isatap.locators)
+    links = [host.netlink.link(dev) for dev in devices]
     if len({link.vrf for link in links if link is not None}) > 1:
         yield remark("vrfs-differ")
     for link in links:

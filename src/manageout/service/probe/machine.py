@@ -55,7 +55,7 @@ def reverse_paths(site: Site, most: int = MAX_NETWORKS) -> tuple[ReversePath, ..
         return ()
     found = []
     with Netlink() as netlink:
-        for dev in filter(None, (device_of(netlink, locator) for locator in isatap.locators)):
+        for dev in filter(None, dict.fromkeys(device_of(netlink, locator) for locator in isatap.locators)):
             link = netlink.link(dev)
             modes = [sysctl.find(f"net/ipv4/conf/{name}/rp_filter") for name in ("all", dev)]
             strict = max(int(mode or 0) for mode in modes) == 1

@@ -79,6 +79,16 @@ def test_it_says_when_nobody_may_call_clients(place: Place) -> None:
     assert "nobody may call clients" in result.stdout
 
 
+def test_what_is_wrong_with_a_device_is_told_once_however_many_locators_it_holds(place: Place) -> None:
+    place.run(["ip", "address", "add", "10.0.0.7/24", "dev", "e0"])
+    place.write(ROUTER.replace('"10.0.0.1"', '"10.0.0.1", "10.0.0.7"'), ROUTE)
+    place.run(["ip", "link", "set", "e0", "mtu", "1290"])
+    assert "MTU 1290" in only(place, "path to the managers")
+    place.run(["ip", "link", "set", "e0", "mtu", "1500"])
+    place.run(["ip", "route", "delete", "10.0.1.0/24"])
+    assert "no route to 10.0.1.30/32" in only(place, "path to the managers")
+
+
 def test_the_path_to_the_managers(place: Place) -> None:
     place.run(["ip", "link", "set", "e0", "mtu", "1290"])
     assert "MTU 1290" in only(place, "path to the managers")
