@@ -134,9 +134,9 @@ class IsatapRouterService(Role):
             self._io.turn()
         self._io.mtu = isatap.mtu
         self._fast.reload()
-        self._bind()
         moved = _in_programs(needed(self._site.isatap)) != _in_programs(isatap)
         self._site = site
+        self._bind()
         if moved:
             self._fast.attach_again()
         elif self._fast.programs is not None:
