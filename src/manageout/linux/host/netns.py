@@ -83,10 +83,18 @@ def inside(name: str | None) -> Iterator[None]:
 
 
 def is_of_machine() -> bool:
-    """Whether this process is in the network namespace of the machine (or container), not in one within it."""
+    """Whether this process is in the network namespace of the machine (or container), not in one within it.
+
+    A service with few capabilities may not look at process 1: it is in the machine's unless its unit names another.
+    """
     try:
         return os.readlink("/proc/1/ns/net") == os.readlink("/proc/self/ns/net")
     except OSError:  # hidden from us
+        if os.environ.get("SYSTEMD_EXEC_PID") != str(os.getpid()):
+            return False
+    try:
+        return not any(os.path.samefile("/proc/self/ns/net", ROOT / name) for name in names())
+    except OSError:
         return False
 
 

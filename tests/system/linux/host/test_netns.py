@@ -66,5 +66,23 @@ def asked_in_a_child() -> bool:
     )
 
 
+def as_service(*within: str, unit: bool = True) -> str:
+    """What is answered to a process of few capabilities, from which process 1 is hidden; ``unit``: of systemd."""
+    code = "from manageout.linux.host import netns; print(netns.is_of_machine())"
+    started = "export SYSTEMD_EXEC_PID=$$; " if unit else "unset SYSTEMD_EXEC_PID; "
+    script = f'{started}! readlink /proc/1/ns/net || exit 9; exec "$0" -c "$1"'
+    argv = [*within, "setpriv", "--bounding-set=-all,+net_admin", "sh", "-c", script, sys.executable, code]
+    # A process 1 of its own, which keeps all that there is.
+    apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh"]
+    return subprocess.run([*apart, *argv], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_service_that_may_not_look_at_process_1(namespaces: Callable[[str], str]) -> None:
+    inside = f"--net={netns.ROOT / namespaces(NAME)}"
+    assert as_service() == "True\n"
+    assert as_service("nsenter", inside) == "False\n"
+    assert as_service(unit=False) == "False\n", "who is not started by systemd may be anywhere"
+
+
 def test_whether_a_file_is_a_mount() -> None:
     assert netns.is_mount(Path("/proc")) and not netns.is_mount(Path("/proc/self"))
