@@ -25,6 +25,7 @@ OF_THE_WHOLE = {
     "test_distributions",
     "test_house",
     "test_layout",
+    "test_maintainer_scripts",
     "test_security",
 }
 
