@@ -76,12 +76,14 @@ def _database(path: Path) -> bytes:
         closing(sqlite3.connect(":memory:")) as copy,
     ):
         source.backup(copy)
-        if copy.execute("PRAGMA quick_check").fetchone() != (
-            "ok",
-        ):  # nothing of such a backup would come back
+        if not _sound(copy):  # nothing of such a backup would come back
             raise sqlite3.DatabaseError("it is damaged")
         data = copy.serialize()
     return data[:18] + b"\1\1" + data[20:]  # no log beside it: bytes 18 and 19 of the file format
+
+
+def _sound(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("PRAGMA quick_check").fetchone() == ("ok",))
 
 
 def _places(site: Site) -> dict[str, Path]:
@@ -128,9 +130,8 @@ def _members(source: Path) -> dict[str, bytes]:
                     raise _unfit(source, f"{member.name!r} is no file, there twice, or one too many")
                 members[member.name] = reader.read()
     except OSError as error:
-        raise ManageoutError(
-            f"{source}: {error.strerror or error}", "give a file of manageout backup"
-        ) from None
+        hint = "give a file of manageout backup"
+        raise ManageoutError(f"{source}: {error.strerror or error}", hint) from None
     except (tarfile.TarError, ValueError, EOFError) as error:
         raise _unfit(source, str(error)) from None
     return members
@@ -143,10 +144,10 @@ def _check_database(source: Path, name: Path, data: bytes) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
         try:
             db.deserialize(data)
-            version, sound = version_of(db), db.execute("PRAGMA quick_check").fetchone()
+            version, sound = version_of(db), _sound(db)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _unfit(source, f"{name}: {error}") from None
-    if sound != ("ok",):
+    if not sound:
         raise _unfit(source, f"{name} is damaged")
     if version > schema.version:
         raise ManageoutError(newer(name, version, schema.version), "install that version, then restore")
@@ -155,19 +156,14 @@ def _check_database(source: Path, name: Path, data: bytes) -> None:
 def put_back(kept: list[Kept], *, force: bool) -> None:
     """Write each file to its place, for root only; with ``force`` over others. Raises :class:`ManageoutError`."""
     try:
-        there = [
-            str(each.path) for each in kept if each.path.exists() and each.path.read_bytes() != each.data
-        ]
+        there = [path for _, path, data in kept if path.exists() and path.read_bytes() != data]
         if there and not force:
             hint = "back them up, then restore with --force"
-            raise ManageoutError(f"others are there already: {', '.join(there)}", hint)
+            raise ManageoutError(f"others are there already: {', '.join(map(str, there))}", hint)
         for each in kept:
             each.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             if each.path.name in DATABASES:
-                for log in (
-                    "-wal",
-                    "-shm",
-                ):  # of the database that stands there: its last changes would be added
+                for log in ("-wal", "-shm"):  # of what stands there: its last changes would be added
                     each.path.with_name(each.path.name + log).unlink(missing_ok=True)
             replace_file(each.path, each.data, 0o644 if each.name == SITE else 0o600)
     except OSError as error:
