@@ -17,7 +17,6 @@ The packet filter of ours is watched by :mod:`manageout.service.policy.policy`, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter
@@ -35,6 +34,7 @@ from manageout.service.daemon.reconcile import Reconciler, Step, StepKind
 from manageout.service.policy.filter_watch import FilterWatch
 from manageout.service.policy.surroundings import Surroundings
 from manageout.service.process.finding import Board, Finding, finding
+from manageout.service.process.loops import woken
 from manageout.service.process.metrics import Metric
 from manageout.service.process.role import Role
 from manageout.service.process.rows import RoleStatus
@@ -118,11 +118,8 @@ class KernelWatch(Role):
 
         loop.add_reader(monitor.fileno(), wake)
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GLANCE):
-                    await self._changed.wait()
             concerns = False
-            if self._changed.is_set():
+            if await woken(self._changed, GLANCE):
                 await asyncio.sleep(max(DEBOUNCE, self._looked + self._pause - time.monotonic()))
                 concerns = monitor.drain(self._wanted().prefixes)
                 self._changed.clear()

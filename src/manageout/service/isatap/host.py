@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -22,7 +21,7 @@ from manageout.protocol.isatap.potential_router import Reach
 from manageout.service.isatap.io import IsatapIo
 from manageout.service.isatap.router_name import RouterName
 from manageout.service.process.fast_path import RoleFastPath
-from manageout.service.process.loops import heard
+from manageout.service.process.loops import heard, woken
 from manageout.service.process.role import Role
 from manageout.service.process.rows import DropRow, RoleStatus
 from manageout.wire.nd import INFINITE, Preference
@@ -90,10 +89,7 @@ class IsatapHostService(Role):
     async def _follow_locator(self) -> None:
         """Our IPv4 address is the one from which the kernel would send to the router."""
         while True:
-            # Not wait_for: before Python 3.12 that loses a cancellation which comes together with the event.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL):
-                    await self._changed.wait()
+            await woken(self._changed, POLL)
             self._changed.clear()
             self._find_locator()
             self._io.turn()

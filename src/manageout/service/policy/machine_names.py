@@ -7,7 +7,6 @@ nothing; while no server answers, what was known last goes on.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import OrderedDict
@@ -15,6 +14,7 @@ from collections.abc import Callable, Collection
 
 from manageout.service.process import lookups
 from manageout.service.process.lookups import AT_ONCE, Address, MakeResolver
+from manageout.service.process.loops import woken
 
 SHORTEST, LONGEST = 5.0, 3600.0
 """Seconds between two looks at a manager's name, whatever its TTL says."""
@@ -83,9 +83,7 @@ class ManagerNames:
                     group.create_task(self._look_up(name))
             pause = min(self._due.values(), default=now + LONGEST) - self._clock()
             if pause > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._changed.wait()
+                await woken(self._changed, pause)
 
     async def _look_up(self, name: str) -> None:
         state, addresses, ttl = await manager_addresses(self.resolver, name)
