@@ -306,7 +306,8 @@ def only_a(facts: Facts) -> Iterator[Case]:
     """OnlySendAQuery: an error where a host inside has IPv6 of its own, a warning where the internal prefix is neither
     6to4 nor local; else, of a paste, it is told."""
     prefix = facts.internal_prefix
-    if not stated(facts.dns64_only_a, True) or not is_server(facts):
+    alone = facts.role == "unknown" and stated(facts.dns64, True)  # nobody else runs it
+    if not stated(facts.dns64_only_a, True) or not (is_server(facts) or alone):
         return
     if found := native_names(facts):
         yield Case(quotes(facts.dns64_only_a) + found, variant="native")

@@ -339,3 +339,13 @@ def test_dns64_that_hides_a_native_address(address: str, only: str, severity: li
     told = [one for one in diagnose(machines) if one.code == "SERVER-DNS64-ONLY-A"]
     assert [one.severity for one in told] == severity
     assert all((address in " ".join(one.seen)) == (one.severity == "error") for one in told)
+
+
+@pytest.mark.parametrize(
+    ("state", "only_a", "told"), [("Enabled", True, ["note"]), ("Enabled", False, []), ("Disabled", True, [])]
+)
+def test_dns64_that_nobody_calls_a_server(state: str, only_a: bool, told: list[str]) -> None:
+    """Its output alone: it was read, and "nothing wrong" was said of it."""
+    text = f"PS C:\\> Get-NetDnsTransitionConfiguration\n\nState : {state}\nOnlySendAQuery : {only_a}\n"
+    found = diagnose(read_pasted(text))
+    assert [one.severity for one in found if one.code == "SERVER-DNS64-ONLY-A"] == told
