@@ -15,6 +15,10 @@ from manageout.doctor.console.logs import MAX_KEPT
 from manageout.doctor.facts import Dropped, Facts, Seen
 from manageout.windows.text import any_address
 
+MAX_UNREAD = 50
+"""Events that are named."""
+MAX_BEHIND = 30
+"""Lines behind an event's number among which its message is."""
 KINDS: dict[str, dict[str, object]] = tomllib.loads(
     files("manageout.doctor.console").joinpath("events.toml").read_text("utf-8")
 )
@@ -43,21 +47,23 @@ _BLOCKED = re.compile(r"\b515[27]\b|Filtering Platform|Filterplattform|plateform
 def read(facts: Facts, lines: Sequence[str]) -> bool:
     """Events with labels of their own, and those that prose has the number of. False when there is none."""
     found, source = False, ""
-    for line in lines if _SPOKEN.search("\n".join(lines)) else ():
+    for place, line in enumerate(lines if _SPOKEN.search("\n".join(lines)) else ()):
         labelled = ":" in line or "：" in line
         if labelled and (match := _SOURCE.match(line)):
             source = match[1].strip()
         elif labelled and (match := _NUMBER.match(line)):
-            found |= add(facts, int(match[1]), source, _message(lines, line))
+            add(facts, int(match[1]), source, _message(line, lines[place + 1 : place + MAX_BEHIND]))
+            found = True
         elif ("ve" in line or "vé" in line or "reignis" in line) and (match := _NAMED.search(line)):
             for number in filter(None, match.groups() if not _NONE.search(line[: match.start()]) else ()):
-                found |= _kind(int(number), "") != "" and add(facts, int(number), "", line.strip())
+                if _kind(int(number), ""):
+                    add(facts, int(number), "", line.strip())
+                    found = True
     return found
 
 
-def _message(lines: Sequence[str], number: str) -> str:
+def _message(number: str, behind: Sequence[str]) -> str:
     """The first sentence behind the number, as the line that says most."""
-    behind = list(lines)[list(lines).index(number) + 1 :]
     said = next((line.strip() for line in behind if len(line.split()) > 5), "")
     return f"{number.strip()}: {said}" if said else number.strip()
 
@@ -70,7 +76,7 @@ def _kind(number: int, source: str) -> str:
     return ""
 
 
-def add(facts: Facts, number: int, source: str, quote: str) -> bool:
+def add(facts: Facts, number: int, source: str, quote: str) -> None:
     """Keep an event, or say that none of the rules looks at it."""
     kind = _kind(number, source)
     if kind:
@@ -80,10 +86,6 @@ def add(facts: Facts, number: int, source: str, quote: str) -> bool:
         and (words := f"event {number} ({source or 'of no source'})") not in facts.unread
     ):
         facts.unread.append(words)
-    return True
-
-
-MAX_UNREAD = 50
 
 
 def dropped(facts: Facts, lines: Sequence[str]) -> bool:

@@ -90,3 +90,10 @@ def test_a_packet_that_was_blocked(number: int) -> None:
     found = pasted(BLOCKED.format(number=number, protocol=41))
     assert set(found) == {"FIREWALL-DROPS"} and "10.20.1.15" in found["FIREWALL-DROPS"].seen[0]
     assert "FIREWALL-DROPS" not in pasted(BLOCKED.format(number=number, protocol=2))
+
+
+def test_an_event_is_quoted_with_its_own_message() -> None:
+    """Not with that of an event of the same number before it."""
+    other = VIEWER.format(source="SomethingElse", number=1058).replace("Something", "Quite another thing")
+    found = pasted(f"{other}\n{VIEWER.format(source='GroupPolicy', number=1058)}")
+    assert "Something of which" in found["POLICY-UNREAD"].seen[0]
