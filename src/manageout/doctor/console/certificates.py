@@ -61,9 +61,8 @@ def store(facts: Facts, part: Part) -> bool:
             held[bare(match[1])] = Seen(None, line.strip())
             last = line.strip()
         elif _NO_KEY.search(line):
-            facts.keyless += (
-                [f"{last}: {line.strip()}"] if not any(last in one for one in facts.keyless) else []
-            )
+            if len(facts.keyless) < MAX_ROWS and not any(last in one for one in facts.keyless):
+                facts.keyless.append(f"{last}: {line.strip()}")
         elif " = " in line and _KEY.match(line):
             facts.keyed = True
         elif ":" in line and end_of(line.partition(":")[2]) is not None:

@@ -113,7 +113,7 @@ def report(facts: Facts, lines: list[str]) -> bool:
     for line in lines if " [{" in "\n".join(lines) else ():
         if match := _POLICY.match(line.strip()):
             name = match[1]
-        elif name and (match := _REASON.match(line.strip())):
+        elif name and len(facts.filtered) < MAX_KEPT and (match := _REASON.match(line.strip())):
             facts.filtered.append(Filtered(name, _reason(match[1]), f"{name}: {match[1]}"))
             found, name = True, ""
     return found

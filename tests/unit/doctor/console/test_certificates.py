@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.doctor.console import certificates
+from manageout.doctor.console.settings import MAX_ROWS
+from manageout.doctor.facts import Facts
+from manageout.doctor.pasted.segments import Part
 from tests.unit.doctor.judging import pasted
 
 NEW, OLD = "3FA1C90B7712D6E4508AB2CF19E7D0446B8C21FB", "91D0BE3377AA02C1F5649E8810CD7B3EF2A654C1"
@@ -78,3 +82,11 @@ def test_certutil_lists_the_store() -> None:
 def test_an_empty_store_is_evidence() -> None:
     empty = "PS C:\\> Get-ChildItem Cert:\\LocalMachine\\My\nPS C:\\>\n"
     assert set(pasted(empty)) == {"CERTIFICATE-NONE"}
+
+
+def test_certificates_without_keys_are_kept_as_far_as_a_table_goes() -> None:
+    """Each was searched for in all of those before it."""
+    rows = "".join(f"Cert Hash(sha1): {n:040x}\nMissing stored keyset\n" for n in range(MAX_ROWS + 5))
+    machine = Facts("(pasted)")
+    certificates.store(machine, Part("certutil -store my", rows.splitlines()))
+    assert len(machine.keyless) == MAX_ROWS
