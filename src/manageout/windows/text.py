@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from math import inf
 
@@ -114,8 +115,7 @@ def _worded(text: str) -> tuple[list[datetime], float] | None:
     year = re.search(r"(?<!\d)20\d\d(?!\d)", text)
     day = _DAY_MONTH.search(text) or _MONTH_DAY.search(text)
     word = day["month"].lower() if day is not None else ""
-    names = toml_of("manageout.windows", "months.toml")["months"]
-    known = {short: number for number, words in enumerate(names, 1) for short in words.split()}
+    known = _months()
     month = known.get(word, known.get(word[:4], known.get(word[:3])))
     if year is None or day is None or month is None:
         return None
@@ -123,6 +123,13 @@ def _worded(text: str) -> tuple[list[datetime], float] | None:
     with suppress(ValueError):
         return [datetime(int(year[0]), month, int(day["day"]), tzinfo=UTC) + time], later
     return None
+
+
+@cache
+def _months() -> dict[str, int]:
+    """By their first letters."""
+    names = toml_of("manageout.windows", "months.toml")["months"]
+    return {short: number for number, words in enumerate(names, 1) for short in words.split()}
 
 
 def _time(text: str) -> tuple[timedelta, float]:
