@@ -5,11 +5,11 @@ The table stands in complaints.toml, and the reference page is made of it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
+
+from manageout.words import toml_of
 
 
 class Complaint(NamedTuple):
@@ -33,7 +33,7 @@ brackets are the comment threads of Hicks, "ISATAP Recommendations for DirectAcc
 @cache
 def complaints() -> dict[str, list[Complaint]]:
     """By the heading of their theme."""
-    table = tomllib.loads(files("manageout.doctor").joinpath("complaints.toml").read_text("utf-8"))
+    table = toml_of("manageout.doctor", "complaints.toml")
     return {title: [_complaint(**row) for row in table[theme]] for theme, title in table["themes"].items()}
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
+from manageout.words import toml_of
 
 _WORDS = {
-    meaning: frozenset(words)
-    for meaning, words in tomllib.loads(
-        files("manageout.doctor").joinpath("languages.toml").read_text("utf-8")
-    ).items()
+    meaning: frozenset(words) for meaning, words in toml_of("manageout.doctor", "languages.toml").items()
 }
 
 

@@ -7,21 +7,18 @@ Labels are translated, numbers and the names of sources are not.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
-from importlib.resources import files
 
 from manageout.doctor.console.logs import MAX_KEPT
 from manageout.doctor.facts import Dropped, Facts, Seen
 from manageout.windows.text import any_address
+from manageout.words import toml_of
 
 MAX_UNREAD = 50
 """Events that are named."""
 MAX_BEHIND = 30
 """Lines behind an event's number among which its message is."""
-KINDS: dict[str, dict[str, object]] = tomllib.loads(
-    files("manageout.doctor.console").joinpath("events.toml").read_text("utf-8")
-)
+KINDS = toml_of("manageout.doctor.console", "events.toml")
 _NUMBER = re.compile(
     r"^\s*(?:event[ -]?id|ereignis-?id|id de l.[ée]v[ée]nement|id\.? del? evento|identificador de evento|id evento|"
     r"gebeurtenis-?id)\s*[:：]\s*(\d{1,5})\b",
@@ -70,8 +67,8 @@ def _message(number: str, behind: Sequence[str]) -> str:
 
 def _kind(number: int, source: str) -> str:
     for kind, what in KINDS.items():
-        known = not source or re.search(str(what["source"]), source, re.I)
-        if known and number in what["numbers"]:  # type: ignore[operator]
+        known = not source or re.search(what["source"], source, re.I)
+        if known and number in what["numbers"]:
             return kind
     return ""
 

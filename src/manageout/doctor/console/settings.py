@@ -9,9 +9,7 @@ People leave lines out, and then a place says nothing.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 from ipaddress import IPv6Address, IPv6Network
 from itertools import islice
 from typing import NamedTuple
@@ -19,6 +17,7 @@ from typing import NamedTuple
 from manageout.doctor.facts import PrefixPolicy
 from manageout.doctor.languages import either
 from manageout.windows.text import ipv6_address, ipv6_network
+from manageout.words import toml_of
 
 MAX_ROWS = 1000
 """Of a table; a server has some hundred routes."""
@@ -114,9 +113,7 @@ def _labelled(label: str, known: dict[str, re.Pattern[str]]) -> str:
 
 _INTERFACE, _ROUTE = (
     {name: re.compile(pattern) for name, pattern in table.items()}
-    for table in tomllib.loads(
-        files("manageout.doctor.console").joinpath("labels.toml").read_text("utf-8")
-    ).values()
+    for table in toml_of("manageout.doctor.console", "labels.toml").values()
 )
 
 

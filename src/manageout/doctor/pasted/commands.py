@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from importlib.resources import files
+
+from manageout.words import toml_of
 
 MAX_COMMAND = 400
 """Characters of a command that are looked at and kept."""
-_DATA = tomllib.loads(files("manageout.doctor.pasted").joinpath("commands.toml").read_text("utf-8"))
+_DATA = toml_of("manageout.doctor.pasted", "commands.toml")
 TITLES: dict[str, str] = _DATA["titles"]
 """What an output of a kind is called, where that is not the kind's name."""
 NO_MACHINES = frozenset(_DATA["no-machines"])

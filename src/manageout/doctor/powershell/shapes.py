@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
 from typing import NamedTuple
+
+from manageout.words import toml_of
 
 
 class Cmdlet(NamedTuple):
@@ -18,7 +18,7 @@ class Cmdlet(NamedTuple):
     needs: tuple[frozenset[str], ...]
 
 
-DATA = tomllib.loads(files("manageout.doctor.powershell").joinpath("cmdlets.toml").read_text("utf-8"))
+DATA = toml_of("manageout.doctor.powershell", "cmdlets.toml")
 CMDLETS = tuple(
     Cmdlet(one["name"], one["section"], tuple(frozenset(needs.split()) for needs in one["needs"]))
     for one in DATA["cmdlets"]

@@ -7,9 +7,7 @@ Codes are called as in Windows' headers. Sockets (10000 and more), WinHTTP (1200
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
-from importlib.resources import files
 from ipaddress import IPv4Address
 
 from manageout.doctor.facts import Facts
@@ -25,6 +23,7 @@ from manageout.doctor.rules.evidence import (
 )
 from manageout.doctor.rules.rule import Case, Look, Theme
 from manageout.wire.special import is_global, is_global6
+from manageout.words import toml_of
 
 rule = Theme()
 HOST_NOT_FOUND = 0x2AF9
@@ -51,9 +50,7 @@ def tunnel_up(facts: Facts) -> bool:
     return number(facts) == 0 and (held or bool(_ACTIVE.search(status)))
 
 
-ERRORS: dict[str, list[int]] = tomllib.loads(
-    files("manageout.doctor.rules").joinpath("iphttps_errors.toml").read_text("utf-8")
-)
+ERRORS: dict[str, list[int]] = toml_of("manageout.doctor.rules", "iphttps_errors.toml")
 """Code of a rule -> the last errors that mean it."""
 _KNOWN = frozenset().union(*ERRORS.values())
 
