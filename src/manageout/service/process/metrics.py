@@ -14,10 +14,8 @@ import contextlib
 import logging
 import os
 import socket
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -31,6 +29,7 @@ from prometheus_client.registry import Collector
 from manageout.errors import HeadError, ManageoutError, NotPermitted
 from manageout.wire.host_port import HostPort
 from manageout.wire.iphttps import HeadParser, RequestHead
+from manageout.words import toml_of
 
 TIMEOUT = 10.0
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class _RoleCollector(Collector):
     def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
         self._read = read
         # Not at the first scrape: an upgrade may replace the file while we run.
-        self._kinds = tomllib.loads(files(__package__).joinpath("metrics.toml").read_text("utf-8"))
+        self._kinds = toml_of("manageout.service.process", "metrics.toml")
 
     def collect(self) -> Iterator[Family]:
         """What every role says now; the same name from two roles becomes one family."""

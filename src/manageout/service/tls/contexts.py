@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import tomllib
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from manageout.errors import PkiError
 from manageout.service.tls.openssl import limit_groups, switch_off_sessions
+from manageout.words import toml_of
 
 MAX_SESSIONS = 64
 """Kept sessions, where they cannot be helped, after which the context is made anew."""
 
-_WORDS = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
+_WORDS = toml_of("manageout.service.tls", "words.toml")
 _TOO_WEAK = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
 """What the system's security level forbids (SSL_CTX_set_security_level(3))."""
 
