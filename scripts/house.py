@@ -229,7 +229,7 @@ def without_a_test() -> Measured:
 
 
 TABLE = [
-    Row("code lines", code, 42_610, 38_400),
+    Row("code lines", code, 43_200, 38_400),
     Row("lines of data and templates", data, None),
     Row("modules in the fullest folder", fullest, 18, 14),
     Row("lines of the longest file", longest_file, 500, 400),
