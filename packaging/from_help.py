@@ -12,7 +12,7 @@ from click.shell_completion import get_completion_class
 from click_man.core import write_man_pages
 
 from manageout import __version__
-from manageout.cli import cli
+from manageout.cli.commands import cli
 
 
 def imported(group: click.Group) -> click.Group:

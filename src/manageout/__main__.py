@@ -1,6 +1,6 @@
 """``python -m manageout``: the same as the ``manageout`` command."""
 
-from manageout.cli import main
+from manageout.cli.commands import main
 
 if __name__ == "__main__":
     main()

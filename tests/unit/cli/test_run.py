@@ -26,24 +26,3 @@ def test_no_file(tmp_path: Path) -> None:
     result = manageout("run", "--config", str(tmp_path / "absent.toml"))
     assert result.returncode == 1
     assert "cannot be read" in result.stderr
-
-
-def test_help_and_version_and_suggestion() -> None:
-    assert "--dry-run" in manageout("run", "--help").stdout
-    assert manageout("--version").stdout.startswith("manageout ")
-    result = manageout("rnu")
-    assert result.returncode == 2
-    assert "did you mean `manageout run`?" in result.stderr
-    assert len(result.stderr.splitlines()) == 2
-
-
-def test_nothing_to_do_is_help() -> None:
-    result = manageout()
-    assert result.returncode == 2
-    assert result.stderr.startswith("Usage: manageout ")
-
-
-def test_a_wrong_option_is_one_line_and_a_hint() -> None:
-    result = manageout("status", "--colour")
-    assert result.returncode == 2
-    assert result.stderr.splitlines()[1] == "  see `manageout status --help`"

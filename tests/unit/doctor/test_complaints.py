@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from manageout.cli import COMMANDS
+from manageout.cli.commands import COMMANDS
 from manageout.doctor.complaints import about, complaints, complaints_text
 from manageout.doctor.rules.catalogue import RULES
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from manageout.cli import COMMANDS, cli
+from manageout.cli.commands import COMMANDS, cli
 from manageout.site.contradictions import contradictions
 from manageout.site.plan import plan
 from manageout.site.reference import reference_text

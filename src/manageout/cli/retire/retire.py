@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from manageout.cli import Commands
+from manageout.cli.commands import Commands
 
 STEPS = {
     "census": ("retire.census:census", "Who has to do with ISATAP: hosts, records, names, policies."),
@@ -17,7 +17,7 @@ STEPS = {
     "report": ("retire.report:report", "For the change board: a page, and Markdown."),
     "status": ("retire.status:status", "How far it is, who did what, and what comes next."),
 }
-"""As :data:`manageout.cli.COMMANDS`, in the order of the way."""
+"""As :data:`manageout.cli.commands.COMMANDS`, in the order of the way."""
 
 
 @click.group(cls=Commands, table=STEPS)

@@ -284,7 +284,7 @@ def test_systemd_hears_when_it_serves_and_when_it_stops(place: Place) -> None:
 
 BUGGY = """
 import sys
-from manageout.cli import main
+from manageout.cli.commands import main
 from manageout.service.usage.log import UsageLog
 
 def reload(self, site, plan):

@@ -42,7 +42,7 @@ def test_closed_nothing_comes_up_and_open_all_is_as_before(reconciler: Reconcile
 UNOWNED = """
 from manageout.linux.nft import libnftables
 libnftables.LIBRARY = "libnone.so"  # as on a machine without it
-from manageout.cli import main
+from manageout.cli.commands import main
 main()
 """
 NFT = """#!/bin/sh

@@ -357,7 +357,7 @@ def test_old_drops_of_connect_are_not_recent_ones(pair: Pair) -> None:
     pair.ca.issue("laptop.corp.example", server=False)
     hurried = (
         "import manageout.service.process.overview as overview; overview.HISTORY, overview.SAMPLE = 1.0, 0.2\n"
-        "from manageout.cli import cli; cli()"
+        "from manageout.cli.commands import cli; cli()"
     )
     files = pair.ca.directory / "laptop.corp.example"
     argv = ["connect", URL, "--cert", f"{files}.pem", "--key", f"{files}.key"]

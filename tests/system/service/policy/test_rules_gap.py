@@ -27,7 +27,7 @@ UNOWNED = """
 import sys
 from manageout.linux.nft import libnftables
 libnftables.LIBRARY = "libnone.so"  # as on a machine without it
-from manageout.cli import main
+from manageout.cli.commands import main
 main()
 """
 # Eight at a time until told to end; whatever connects is kept, and asked at the end whether it still lives.

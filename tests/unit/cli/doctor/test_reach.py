@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from manageout.cli import cli
+from manageout.cli.commands import cli
 from manageout.cli.doctor.doctor import doctor
 from manageout.errors import ManageoutError
 from tests.tools.commands import run

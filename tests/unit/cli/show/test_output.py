@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from manageout.cli import cli
+from manageout.cli.commands import cli
 from manageout.cli.show.output import ago, duration, moment, printable, size
 from tests.tools.commands import MANAGEOUT, run
 from tests.unit.cli.reading.test_hosts import NEVER
@@ -61,7 +61,7 @@ def test_reading_commands_import_nothing_heavy(command: str) -> None:
     """150 ms is what `manageout status` may take in all; asyncio or pydantic alone would spend it."""
     code = (
         "import sys; sys.argv[1:] = [sys.argv[1], '--runtime-dir', '/nowhere']\n"
-        "from manageout.cli import main\n"
+        "from manageout.cli.commands import main\n"
         "try: main()\nfinally: print(' '.join(sys.modules))"
     )
     result = subprocess.run(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from manageout.cli import cli
+from manageout.cli.commands import cli
 from manageout.cli.show.table import COLUMNS, Column, table
 from tests.tools.commands import run
 from tests.unit.cli.reading.test_hosts import NEVER

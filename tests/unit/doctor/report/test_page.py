@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from manageout.cli import COMMANDS
+from manageout.cli.commands import COMMANDS
 from manageout.cli.rollout.rollout import rollout
 from manageout.doctor.report.page import troubleshooting_text
 from manageout.doctor.rules.catalogue import RULES
