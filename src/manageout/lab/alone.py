@@ -7,8 +7,6 @@ When we die, `unshare` is killed by the kernel, and with it process 1, and with 
 and files lie on file systems that only they see, and go with the last of them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import functools

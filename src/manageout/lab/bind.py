@@ -3,8 +3,6 @@
 A zone takes updates from its own node, and those that are signed with the gateway's key.
 """
 
-from __future__ import annotations
-
 import base64
 import functools
 import os

@@ -1,7 +1,5 @@
 """The lab as a picture of plain text, with the addresses in use."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv6Address
 
 from manageout.lab.topology import CLIENT_PREFIX, Topology, filled

@@ -4,8 +4,6 @@ Each input line is one inner packet in hex; it leaves as the payload of an IPv4 
 header the kernel makes. :func:`send` is the other end of the pipe.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 from collections.abc import Iterable

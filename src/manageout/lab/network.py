@@ -5,8 +5,6 @@ be plugged in. What exists is told by names alone, not by a record: a lab that w
 found and removed by :func:`down`. Files live in ``/run/manageout-lab`` and ``/etc/netns/mo-*``, nowhere else.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -4,8 +4,6 @@ Each writes to ``/run/manageout-lab/NODE/NAME.log`` and has its pid in ``NAME.pi
 command (``lab list``, a test) finds it again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

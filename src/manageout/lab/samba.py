@@ -4,8 +4,6 @@ The domain is corp.example. Its zones take secure updates only (Samba's default)
 ordinary one, is the gateway's, and has a keytab.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 from collections.abc import Iterable, Sequence

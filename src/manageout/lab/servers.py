@@ -4,8 +4,6 @@ All of them keep to their node's directory. They are ordinary programs with ordi
 that is what manage-out must work with.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os

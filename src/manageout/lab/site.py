@@ -3,8 +3,6 @@
 Everything is started as a user would start it, by ``manageout`` commands with their own runtime directories.
 """
 
-from __future__ import annotations
-
 import functools
 import ipaddress
 import json

@@ -5,8 +5,6 @@ the segment that it is plugged into. The addresses are those of the guide (docs/
 our own daemons add exists only where a line there says so.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from string import Template

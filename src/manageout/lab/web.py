@@ -3,8 +3,6 @@
 Arguments: address, port, directory, certificate and key (PEM files).
 """
 
-from __future__ import annotations
-
 import functools
 import ssl
 import sys

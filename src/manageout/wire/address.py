@@ -3,10 +3,8 @@
 Functions on packet paths take and give bytes (4 or 16); the others take ``ipaddress`` objects.
 """
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from manageout.errors import AddressError
 from manageout.wire.special import is_global, is_global6, networks4
@@ -131,7 +129,7 @@ class TeredoAddress(NamedTuple):
         return IPv6Address(int(TEREDO.network_address) | int(self.server) << 64 | self.identifier())
 
     @classmethod
-    def parse(cls, v6: IPv6Address) -> TeredoAddress | None:
+    def parse(cls, v6: IPv6Address) -> Self | None:
         """Read an address; None when it is not in ``2001::/32``."""
         if v6 not in TEREDO:
             return None

@@ -4,8 +4,6 @@ A big-endian integer modulo 0xffff is its ones' complement word sum, because 2**
 two names in that arithmetic: a sum is 0 only when every word was 0, and 0xffff otherwise.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 from manageout.wire.numbers import UDP

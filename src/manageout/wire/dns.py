@@ -4,8 +4,6 @@ Enough to answer from a cache and to pass answers on without taking them apart (
 Anything that does not add up is a :class:`WireError`.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,10 +1,8 @@
 """Where something listens, as people write it: an address and a port, or a URL."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from manageout.errors import AddressError
@@ -32,7 +30,7 @@ class HostPort(NamedTuple):
         return str(self.address)
 
     @classmethod
-    def parse(cls, text: str, port: int | None = None) -> HostPort:
+    def parse(cls, text: str, port: int | None = None) -> Self:
         """``10.0.0.10:5353`` or ``[fd12::1]:53``; an address alone, bare or not, where ``port`` is the usual one.
 
         Raises :class:`AddressError`.

@@ -1,7 +1,5 @@
 """ICMPv4: echo, and the errors that report on our tunnels (RFC 792, 1191)."""
 
-from __future__ import annotations
-
 from struct import Struct
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ An error is made only where RFC 4443 2.4 (e) allows one: the functions return No
 may be sent is the caller's business (2.4 (f)).
 """
 
-from __future__ import annotations
-
 from struct import Struct
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Heads are written by hand, because HTTP libraries would chunk a body without end
 clients, which a stock client never meets, is at the end: records that may carry super-packets.
 """
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence

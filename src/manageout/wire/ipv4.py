@@ -1,7 +1,5 @@
 """The IPv4 header (RFC 791)."""
 
-from __future__ import annotations
-
 from struct import Struct
 from typing import NamedTuple
 

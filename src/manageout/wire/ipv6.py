@@ -1,7 +1,5 @@
 """The IPv6 header and the walk over its extension headers (RFC 8200)."""
 
-from __future__ import annotations
-
 from struct import Struct
 from typing import NamedTuple
 

@@ -9,8 +9,6 @@ kept as :class:`UnknownOption`. Only what RFC 4861 discards a whole packet for r
 the end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from struct import Struct

@@ -1,7 +1,5 @@
 """Protocol numbers of IPv4 and next headers of IPv6, as IANA assigned them, under their usual names."""
 
-from __future__ import annotations
-
 HOP_BY_HOP, ICMP, IGMP, TCP, UDP = 0, 1, 2, 6, 17
 PROTOCOL_41 = 41
 """IPv6 in IPv4 (RFC 4213 3.5)."""

@@ -4,8 +4,6 @@ One header before everything else: 12 bytes of signature, version and command, f
 two ports, then TLVs, which are skipped. Version 1, which is text, is known only well enough to be named.
 """
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 

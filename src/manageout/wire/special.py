@@ -4,8 +4,6 @@ It is the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8
 2.7). ``ipaddress`` has a copy of its own, which is another one in each version of Python.
 """
 
-from __future__ import annotations
-
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 

@@ -1,7 +1,5 @@
 """The TCP header over IPv4 and IPv6 (RFC 9293 3.1)."""
 
-from __future__ import annotations
-
 from struct import Struct
 from typing import NamedTuple
 

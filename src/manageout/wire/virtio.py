@@ -3,8 +3,6 @@
 It says how a super-packet would be cut, and where a checksum is missing (virtio 1.2, 5.1.6).
 """
 
-from __future__ import annotations
-
 from struct import Struct
 
 HEADER = Struct("=BBHHHH")

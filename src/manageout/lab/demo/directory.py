@@ -1,7 +1,5 @@
 """The demo's steps for a lab with Active Directory: a real domain, with everybody and our group policies in place."""
 
-from __future__ import annotations
-
 from manageout.errors import LabError
 from manageout.lab import network, samba
 from manageout.lab.run import DemoStep, Run

@@ -1,7 +1,5 @@
 """The demo's steps of manage-out by ISATAP: what a manager can do, what others cannot, and what is counted."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 from collections.abc import Sequence

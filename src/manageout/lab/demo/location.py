@@ -1,7 +1,5 @@
 """The demo's step of places: the laptop is carried into the office, and home again."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import subprocess

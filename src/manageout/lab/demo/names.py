@@ -1,7 +1,5 @@
 """The demo's steps of names: clients come and go in the intranet's real DNS, and resolve what is inside."""
 
-from __future__ import annotations
-
 import functools
 from ipaddress import IPv4Address, IPv6Address
 

@@ -5,8 +5,6 @@ one line of detail; it fails by raising :class:`LabError`. The steps after a fai
 was vital.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The demo's steps of translation: IPv4-only machines and remote clients reach one another, by name."""
 
-from __future__ import annotations
-
 import re
 import signal
 from ipaddress import IPv4Address

@@ -1,7 +1,5 @@
 """The kernel's clock."""
 
-from __future__ import annotations
-
 import ctypes
 
 _TIME_ERROR = 5

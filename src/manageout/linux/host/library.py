@@ -1,7 +1,5 @@
 """C libraries of the system by ctypes, with their functions as ``linux/libraries.toml`` declares them."""
 
-from __future__ import annotations
-
 import ctypes as c
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Files that one process at a time may hold (flock(2)); the lock ends with the last copy of the descriptor."""
 
-from __future__ import annotations
-
 import fcntl
 
 

@@ -1,7 +1,5 @@
 """Memory that the C library keeps after use."""
 
-from __future__ import annotations
-
 import ctypes
 
 

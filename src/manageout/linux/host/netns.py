@@ -5,8 +5,6 @@
 a chroot whose root is no mount point.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import subprocess

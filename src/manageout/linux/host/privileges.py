@@ -3,8 +3,6 @@
 Capabilities belong to threads, so :func:`keep_only` must run before any other thread is started.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import resource

@@ -4,8 +4,6 @@ Names are dotted (``net.ipv6.conf.all.forwarding``); a name with a slash is a pa
 dot in their name.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

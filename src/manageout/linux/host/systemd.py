@@ -1,7 +1,5 @@
 """Tell systemd how we are (sd_notify(3)); does nothing when systemd does not listen."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket

@@ -1,7 +1,5 @@
 """The kernel's table of connections, read by ctnetlink: one row at a time, for there may be a million."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv6Network

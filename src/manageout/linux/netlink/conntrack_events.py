@@ -5,8 +5,6 @@ puts the addresses of an IPv6 connection (first the original tuple, in it first 
 form passes, for the reader judges again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import struct
 from collections.abc import Iterable, Iterator

@@ -3,8 +3,6 @@
 Other work comes in between the slices, so none takes long. Only what a look needs is read.
 """
 
-from __future__ import annotations
-
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -6,8 +6,6 @@ those that took the place of another one; of the latter two :meth:`KernelMonitor
 stranger's routes wake nobody.
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 from collections.abc import Collection

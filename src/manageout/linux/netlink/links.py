@@ -4,8 +4,6 @@ Routes that we add carry the protocol number :data:`PROTO`, so that they can be 
 removed after a crash, and redistributed by a routing daemon.
 """
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import socket

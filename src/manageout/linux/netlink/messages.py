@@ -3,8 +3,6 @@
 Written out rather than taken from pyroute2: docs/adr/0003 has the figures.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import errno

@@ -6,8 +6,6 @@ and removed. The kernel answers for them only with forwarding on; ``proxy_arp`` 
 every address that we have a route to.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import socket

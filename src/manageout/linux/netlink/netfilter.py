@@ -1,7 +1,5 @@
 """nfnetlink: netlink for the packet filter and for connection tracking. Each message begins with struct nfgenmsg."""
 
-from __future__ import annotations
-
 import struct
 
 from manageout.linux.netlink.messages import Socket, attributes

@@ -4,8 +4,6 @@ The ruleset is what ``nft -n -j list ruleset`` prints. Matches that cannot be de
 xtables' own) are open; then an answer may be "maybe". Address translation is not followed.
 """
 
-from __future__ import annotations
-
 import functools
 import operator
 import re

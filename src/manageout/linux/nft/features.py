@@ -1,7 +1,5 @@
 """What of nftables this machine's kernel and ``nft`` can do beyond the ordinary."""
 
-from __future__ import annotations
-
 import shutil
 from functools import cache
 from typing import NamedTuple

@@ -7,8 +7,6 @@ the members of their sets, have to go through one socket that lives as long as t
 For one thread only: messages on a netlink socket must not mix.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket

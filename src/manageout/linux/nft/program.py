@@ -1,7 +1,5 @@
 """nftables, by the ``nft`` program: one table of our own, replaced as a whole, deleted at the end."""
 
-from __future__ import annotations
-
 import json
 import platform
 import subprocess

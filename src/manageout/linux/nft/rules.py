@@ -1,7 +1,5 @@
 """Whether rules of the packet filter changed, by netlink: without a process, and without reading what they say."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from manageout.linux.netlink.messages import Message, text

@@ -4,8 +4,6 @@ The ``nft`` program would cost a process for each client that comes or goes; thi
 changes of a turn. The rules themselves go through :mod:`manageout.linux.nft.program`.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple

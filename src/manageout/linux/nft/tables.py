@@ -7,8 +7,6 @@ lose a time-out whose object is replaced. ``inet manageout_guard`` belongs to no
 for as long as its settings do.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable
 

@@ -4,8 +4,6 @@ Questions come from an address of ours rather than from none (as probes of RFC 5
 those for its own addresses only, and not for what it is a proxy for.
 """
 
-from __future__ import annotations
-
 import contextlib
 import select
 import socket

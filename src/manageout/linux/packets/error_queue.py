@@ -1,7 +1,5 @@
 """ICMP errors about what a socket has sent: who said what (IP_RECVERR, ip(7) and ipv6(7))."""
 
-from __future__ import annotations
-
 import socket
 import sys
 from ipaddress import IPv4Address, IPv6Address

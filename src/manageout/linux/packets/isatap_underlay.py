@@ -4,8 +4,6 @@ Whole IPv4 packets go in and out. What arrives here was not taken by the fast pa
 it and checked its header.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import socket

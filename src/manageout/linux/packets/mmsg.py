@@ -3,8 +3,6 @@
 The structures that the kernel wants are laid out once; a call then costs Python nothing for each packet.
 """
 
-from __future__ import annotations
-
 import ctypes as c
 import mmap
 import socket

@@ -4,8 +4,6 @@ Virtual links pass on super-packets, and packets whose checksum their sender's k
 raw socket shows them as they are, without the header that says so, so it is made up again for the TUN.
 """
 
-from __future__ import annotations
-
 from manageout.wire.ipv6 import HEADER_LENGTH
 from manageout.wire.numbers import ICMPV6, TCP, UDP
 from manageout.wire.virtio import GSO_NONE, GSO_TCPV6, HEADER, NEEDS_CSUM, PLAIN

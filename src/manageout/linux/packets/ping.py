@@ -1,7 +1,5 @@
 """Echo requests of chosen sizes to one machine, with DF (icmp(7)): raw sockets, else those of a group that may ping."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -1,7 +1,5 @@
 """Packets sent as they are, source and all, and packets of one kind read as they come in (raw(7), packet(7))."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 

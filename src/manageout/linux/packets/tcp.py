@@ -1,7 +1,5 @@
 """TCP sockets that carry a tunnel."""
 
-from __future__ import annotations
-
 import socket
 
 _TCP_OPTIONS = (

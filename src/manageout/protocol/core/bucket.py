@@ -1,7 +1,5 @@
 """A token bucket: how much may be done in a while, or caused by somebody (RFC 4443 2.4 (f) for ICMPv6 errors)."""
 
-from __future__ import annotations
-
 
 class TokenBucket:
     """``burst`` at once, ``rate`` a second on average."""

@@ -1,7 +1,5 @@
 """Counts of dropped packets: exact in total, by source in bounded memory."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import NamedTuple
 

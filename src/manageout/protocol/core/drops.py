@@ -4,8 +4,6 @@ Values below 64 are shared with the fast path: ``bpf/lib/verdict.h`` holds the s
 the two equal. Values never change meaning; new ones are appended.
 """
 
-from __future__ import annotations
-
 from enum import Enum, IntEnum
 from typing import Self
 

@@ -1,7 +1,5 @@
 """Names and when each is due: the first is found without a look at the others."""
 
-from __future__ import annotations
-
 from heapq import heapify, heappop, heappush
 
 SPARE = 1000

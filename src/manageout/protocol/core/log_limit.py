@@ -1,7 +1,5 @@
 """Which lines about somebody may be written: nobody decides how fast the log grows but we."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 
 from manageout.protocol.core.bucket import TokenBucket

@@ -1,7 +1,5 @@
 """Longest-prefix match over packed addresses: the slow, obvious twin of the kernel's LPM trie."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 

@@ -1,7 +1,5 @@
 """Not to fight: a setting that others own too is put back a few times, then left as it is until it is right again."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Hashable
 

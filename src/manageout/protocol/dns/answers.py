@@ -4,8 +4,6 @@ Every function returns a whole message for the client's question; the caller put
 answers are put together on the wire; those with chains, signatures or further sections go through dnspython.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address

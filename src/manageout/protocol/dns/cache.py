@@ -6,8 +6,6 @@ bytes of a query without its number, and holds what to send for the rest of the 
 again costs one look-up and no parsing. Lifetimes count down a second at a time.
 """
 
-from __future__ import annotations
-
 import struct
 from typing import NamedTuple
 

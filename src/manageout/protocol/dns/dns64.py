@@ -14,8 +14,6 @@ last for a while. The steps of one question are in :mod:`manageout.protocol.dns.
 We do not validate: a validating server does (5.5), and its AD bit and SERVFAIL are passed on.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence

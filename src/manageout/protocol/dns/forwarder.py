@@ -5,8 +5,6 @@ server that is silent comes last for a while. What is sent, and what is an answe
 :class:`Exchange`: the DNS64 asks questions of its own (:class:`OwnQuestion`), the stub passes messages on.
 """
 
-from __future__ import annotations
-
 import enum
 import heapq
 import struct

@@ -8,8 +8,6 @@
     A         addresses: the reply is made of them. Nothing: what there was to AAAA (5.4)
 """
 
-from __future__ import annotations
-
 import enum
 import struct
 from collections.abc import Sequence

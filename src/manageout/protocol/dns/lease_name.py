@@ -4,8 +4,6 @@ Also for people: ``Resolve-DnsName lease.manageout.internal -Type TXT``. Other D
 (``internal`` is for private use), so nothing is told of them.
 """
 
-from __future__ import annotations
-
 from ipaddress import AddressValueError, IPv4Address
 
 from manageout.errors import WireError

@@ -1,7 +1,5 @@
 """Which IPv6 addresses stand for which IPv4 ones, and which do not count (RFC 6147 5.1.4, 5.1.7; RFC 6052)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network

@@ -9,8 +9,6 @@ runs the network here must not be able to play the intranet.
 There is no cache: the programs on this machine and the gateway have theirs.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

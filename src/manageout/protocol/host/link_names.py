@@ -5,8 +5,6 @@ flood of options fills no memory; and only what can be what it claims to be is k
 file, where a name with a line break would be a line of its own.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Network

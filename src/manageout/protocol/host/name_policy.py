@@ -4,8 +4,6 @@ A rule is a domain, and covers the domain and everything below it. The most spec
 rule covers are resolved as they would be without a tunnel. Names are compared in ASCII, without regard to case.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from ipaddress import IPv6Address
 

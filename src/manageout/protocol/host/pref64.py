@@ -5,8 +5,6 @@ where they lie tells the prefix and its length. A prefix that a router advertise
 and its lifetime is told (RFC 8781 5).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network

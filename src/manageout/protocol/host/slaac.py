@@ -5,8 +5,6 @@ identifier, and ``router`` is whatever it names its routers by. Nothing here sen
 do.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ TCP, the way through an HTTP proxy, and TLS are the driver's: it connects when t
 ``iphttps_host``, waits between attempts in ``reconnect``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address

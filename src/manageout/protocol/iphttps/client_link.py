@@ -4,8 +4,6 @@ The kernel gets what is addressed to one of our addresses, and no Neighbour Disc
 server gets what the kernel sends from one of our addresses, while the link is up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from manageout.protocol.core.drops import Drop

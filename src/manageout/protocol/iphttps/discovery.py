@@ -13,8 +13,6 @@ Redirects and Router Advertisements of clients are dropped in both (RFC 4861 all
 of Duplicate Address Detection is written anew, without options: nothing else can ride on it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 

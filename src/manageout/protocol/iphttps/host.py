@@ -8,8 +8,6 @@ Addresses and routes outlive a lost connection, so that TCP connections through 
 detected as duplicates anew when it is back, and used meanwhile.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

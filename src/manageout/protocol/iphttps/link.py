@@ -8,8 +8,6 @@ destination on the link. From the kernel: the holder of the destination address,
 The link is no router: the kernel counts hop limits. Only between two clients there is no kernel in the way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from manageout.errors import WireError

@@ -7,8 +7,6 @@ last is for clients without certificates, who cannot be told from a stranger oth
 the address of one certificate to another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ for a second is missed for half a minute. Ours is back within four seconds of th
 :data:`QUICK_FOR` seconds after the loss; what cannot mend itself soon is tried slowly.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 

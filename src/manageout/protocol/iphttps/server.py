@@ -5,8 +5,6 @@ This file has the connections and their time-outs; the packets are in ``iphttps_
 in ``iphttps_nd``, and who holds which address in ``neighbours``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from http import HTTPStatus

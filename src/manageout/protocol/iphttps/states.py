@@ -1,7 +1,5 @@
 """The states of an IP-HTTPS client, as a table ([MS-IPHTTPS] 3.1.1, figure 6)."""
 
-from __future__ import annotations
-
 from enum import Enum
 
 

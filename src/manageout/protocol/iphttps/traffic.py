@@ -1,7 +1,5 @@
 """What one end of an IP-HTTPS link has exchanged, counted in packets: a super-packet is what it stands for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ by another device, it will carry nothing more, or no longer the best way: TCP wo
 the same again after it was gone, or leads over another router, the connection may live: the gateway is asked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address

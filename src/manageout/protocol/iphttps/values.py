@@ -4,8 +4,6 @@
 the driver chooses and never uses twice. For the client there is one other endpoint, ``SERVER``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum

@@ -7,8 +7,6 @@ is computed for a host before its turn, so that packets do not wait. A *key* is 
 the host's interface identifier and our locator.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 

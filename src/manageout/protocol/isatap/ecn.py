@@ -1,7 +1,5 @@
 """Explicit Congestion Notification through a tunnel (RFC 6040)."""
 
-from __future__ import annotations
-
 NOT_ECT, ECT_1, ECT_0, CE = range(4)
 
 # RFC 6040 4.2, figure 4: row = inner, column = outer, in the order of the code points; None is "drop".

@@ -11,8 +11,6 @@ The kernel routes, and decrements the hop limit. After each input the driver sen
 returns, does what :meth:`IsatapEnd.events` say, and calls :meth:`IsatapEnd.on_timer` at :meth:`IsatapEnd.timer`.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum

@@ -1,7 +1,5 @@
 """ICMP errors of the ISATAP link: what ICMPv4 errors mean for IPv6 (RFC 4213 3.4)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from manageout.wire import icmpv4, ipv4, ipv6, numbers

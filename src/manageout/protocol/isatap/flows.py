@@ -4,8 +4,6 @@ Every verdict on a TCP or UDP packet follows from its addresses, its ECN marks a
 that is looked at. Whatever is not quite plain is left to the rules themselves; a test holds both equal.
 """
 
-from __future__ import annotations
-
 from manageout.protocol.core.drops import Verdict
 from manageout.protocol.isatap.link import LinkState, Result, outer_header
 from manageout.wire.numbers import TCP, UDP

@@ -5,8 +5,6 @@ The driver resolves names and knows the machine's IPv4 address; it tells by :met
 :mod:`manageout.protocol.isatap.end`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

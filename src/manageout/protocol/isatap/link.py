@@ -42,8 +42,6 @@ Leaving (encapsulate): inner IPv6 packet from the kernel -> outer IPv4 packet
     TTL 64, no DF, TOS only the inner ECN field (RFC 6040 normal mode), source the locator the peer talks to.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable
 from enum import IntEnum

@@ -5,8 +5,6 @@ must mean exactly what the long way (``LinkState.decapsulate`` and ``nd.parse``)
 that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container
 
 from manageout.wire import ipv4, ipv6, nd, numbers

@@ -6,8 +6,6 @@ Reachability is the state machine of RFC 4861 7.3.2 for a neighbour whose addres
                              \\--3 probes unanswered--> UNREACHABLE --advertisement--> PROBE
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from enum import Enum

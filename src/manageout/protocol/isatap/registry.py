@@ -10,8 +10,6 @@ first of those with which there never was traffic both ways. Whoever was answere
 minute, stays; only where all are such, whoever sent least makes way, because a stranger can forge that too.
 """
 
-from __future__ import annotations
-
 import math
 from array import array
 from collections.abc import Iterable, Iterator, KeysView, Sequence

@@ -5,8 +5,6 @@ its global addresses is the stable one: the fixed one, else that of the last tim
 else the one bound first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -14,8 +14,6 @@ addresses that never were anybody's, then those that are ``PAST`` for the longes
 ``now`` is Unix time, because leases outlive the process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum

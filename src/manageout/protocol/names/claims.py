@@ -6,8 +6,6 @@ that client is away. Or a second certificate ``laptop.branch.example`` would bec
 what people type for it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 

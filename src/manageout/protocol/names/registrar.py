@@ -7,8 +7,6 @@ What is as wanted is looked at soon after it was written, after a restart, and t
 restored, or say yes and forget.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

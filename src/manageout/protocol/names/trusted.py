@@ -6,8 +6,6 @@ anybody having typed or configured it. Names that people type (``mail``, ``www``
 Names that begin with an underscore (SRV) never fit a client.
 """
 
-from __future__ import annotations
-
 _WINDOWS = (
     "isatap",  # RFC 5214: the router of every Windows host that has ISATAP on
     "wpad",  # the proxy of everybody

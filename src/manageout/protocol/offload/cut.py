@@ -4,8 +4,6 @@ A super-packet is up to 64 KiB of one TCP or UDP flow with one header, behind a 
 framing, or a path that cannot carry them, gets packets instead.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 

@@ -7,8 +7,6 @@ run is joined into one super-packet as the kernel's GRO would, with one differen
 looked at. TLS has already vouched for every byte since the sender (``docs/adr/0006-iphttps-throughput.md``).
 """
 
-from __future__ import annotations
-
 import re
 from struct import Struct, pack
 

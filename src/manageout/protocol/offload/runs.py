@@ -5,8 +5,6 @@ at the others are equal; and on the way to the TUN device a run becomes one supe
 would make it, after its checksums were found right.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from manageout.protocol.offload.cut import alike, size_of

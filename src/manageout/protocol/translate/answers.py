@@ -3,8 +3,6 @@
 None is sent about an ICMP error, a later fragment, or to an address that is not one host's (RFC 1812 4.3.2.7).
 """
 
-from __future__ import annotations
-
 from manageout.errors import WireError
 from manageout.protocol.core.bucket import TokenBucket
 from manageout.protocol.core.drops import Drop

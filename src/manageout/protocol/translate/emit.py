@@ -1,7 +1,5 @@
 """Translated packets put together, whole or in fragments (RFC 7915 4.1 and 5.1)."""
 
-from __future__ import annotations
-
 from struct import Struct
 from typing import NamedTuple
 

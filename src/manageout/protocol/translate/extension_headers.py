@@ -4,8 +4,6 @@ Hop-by-Hop Options, Routing and Destination Options are skipped, a Fragment head
 comes is the IPv4 protocol, an Authentication header too: that is why this is not ``wire.ipv6.walk_extensions``.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from manageout.errors import WireError

@@ -4,8 +4,6 @@ Only ICMP and UDP without a checksum need it: everything else is translated frag
 fragments overlap is thrown away whole (RFC 5722 3), so is one that is not complete in time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 

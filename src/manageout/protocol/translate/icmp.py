@@ -4,8 +4,6 @@ Echo messages are ``whole.echo``'s. Errors are written anew around
 the translated quotation, with their extensions where the other family has a place for them (RFC 4884).
 """
 
-from __future__ import annotations
-
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.icmp_extensions import join, split, with_interface
 from manageout.protocol.translate.mappings import Mappings

@@ -4,8 +4,6 @@ An extended error carries the length of its quotation: in words of 4 bytes in th
 checksum (ICMPv4), in words of 8 bytes in the first (ICMPv6). The quotation has then at least 128 bytes.
 """
 
-from __future__ import annotations
-
 from struct import Struct
 
 from manageout.wire.checksum import checksum

@@ -4,8 +4,6 @@ Look-up order, both ways: lease, explicit mapping by longest prefix, NAT64 prefi
 of a /128 to a /32, so that the order is RFC 7757's longest prefix match. The fast path's maps hold the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 

@@ -5,8 +5,6 @@ stays as it is; its lengths come from its own header, for the quotation is cut s
 within its transport header; and it must not be an ICMP error itself.
 """
 
-from __future__ import annotations
-
 from struct import Struct
 
 from manageout.errors import WireError

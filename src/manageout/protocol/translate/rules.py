@@ -45,8 +45,6 @@ above 65535 bytes.
 What the slow path adds, in order, is written at the methods below.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from manageout.errors import WireError

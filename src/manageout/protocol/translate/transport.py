@@ -4,8 +4,6 @@ RFC 7915 4.5 and 5.5: TCP, UDP and ICMP must work; a transport whose checksum ca
 all the same.
 """
 
-from __future__ import annotations
-
 from manageout.errors import WireError
 from manageout.protocol.core.drops import Drop
 from manageout.protocol.translate.extension_headers import Chain

@@ -4,8 +4,6 @@ It takes whole TCP, UDP and echo packets without extension headers or options, b
 prefix, and super-packets of TCP and UDP. Checksums change by difference, so that they still protect end to end.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple
