@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from manageout.cli.options import options
 from manageout.cli.show.options import FILE
+from manageout.errors import ConfigError
 from manageout.service.process.runtime import RuntimeDir
 from manageout.service.state import backup as archive
-from manageout.site.tables.site import load
+from manageout.site.tables.site import DaemonTable, load
 
 
 @click.command()
@@ -31,9 +34,20 @@ def backup(file: Path, target: Path, without_secrets: bool) -> None:
 def restore(file: Path, source: Path, force: bool) -> None:
     """Bring back what `manageout backup` has written to FILE; the daemon must not run.
 
-    Nothing is written unless everything can be read. Owners and modes become root's, 0600.
+    Nothing is written unless everything can be read. All becomes root's, mode 0600, the site file 0644.
     """
     site, kept = archive.load(source, file)
-    with RuntimeDir(site.daemon.runtime_dir):  # nobody writes meanwhile, or takes what was there for what is
+    with ExitStack() as locks:  # nobody writes meanwhile, or takes what was there for what is
+        for directory in sorted({site.daemon.runtime_dir, *_of_what_is_there(file)}):
+            locks.enter_context(RuntimeDir(directory))
         archive.put_back(kept, force=force)
     click.echo("\n".join(f"{each.path} is written" for each in kept))
+
+
+def _of_what_is_there(file: Path) -> Iterator[Path]:
+    """The runtime directory of a daemon that may run with the ``file`` that is to be replaced."""
+    if file.exists():
+        try:
+            yield load(file).daemon.runtime_dir
+        except ConfigError:  # a running one may have read it before it was broken
+            yield DaemonTable().runtime_dir

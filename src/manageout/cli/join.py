@@ -19,7 +19,14 @@ from manageout.service.isatap.join import run
 @settings_option
 @options("join")
 def join(
-    name: str, device: str, runtime_dir: Path, no_ebpf: bool, metric: int, force: bool, log_level: str
+    name: str,
+    device: str,
+    runtime_dir: Path,
+    no_ebpf: bool,
+    metric: int,
+    force: bool,
+    dry_run: bool,
+    log_level: str,
 ) -> None:
     """Be an ISATAP host: find the routers of NAME (a DNS name or an IPv4 address) and use their prefixes.
 
@@ -33,6 +40,8 @@ def join(
         )
     if re.fullmatch(r"[0-9.]+|.*:.*", name):
         _want_address(name)
+    if dry_run:
+        return
     run(name, device, runtime_dir, fast_path=not no_ebpf, metric=metric, log_level=log_level)
 
 

@@ -112,8 +112,6 @@ def _isatap(site: Site, derived: Plan) -> Iterator[Fault]:
 def _locators(isatap: IsatapTable) -> Iterator[Fault]:
     for number, locator in enumerate(isatap.locators):
         path = f"isatap.locators.{number}"
-        if locator.is_multicast or locator.is_loopback or locator.is_unspecified or locator.is_reserved:
-            yield _fault(path, "locator_no_machine", locator=locator)
         if locator in isatap.locators[:number]:
             yield _fault(path, "locator_twice", locator=locator)
         if locator in isatap.routers:

@@ -28,6 +28,14 @@ def test_what_cannot_be_is_named(options: list[str], says: str) -> None:
     assert refused.value.hint and refused.value.exit_code == 2
 
 
+@pytest.mark.parametrize("options", [["--dns", "10.0.0.10"], ["--proxy", "x"], ["--iid", "::1"]])
+def test_a_dry_run_names_what_cannot_be_and_reads_no_certificate(options: list[str]) -> None:
+    files = [URL, "--dry-run", "--cert", "/none.pem", "--ca", "/none.pem", "--runtime-dir", "/proc/none"]
+    assert run(connect, *files).output == ""
+    with pytest.raises(BadArgument):
+        run(connect, *files, *options)
+
+
 @pytest.mark.parametrize(
     ("given", "used"), [([], "the.environment"), (["--proxy", "the.option"], "the.option")]
 )

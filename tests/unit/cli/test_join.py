@@ -26,6 +26,11 @@ def test_the_command_line_shows_two_lines() -> None:
     assert result.stderr.count("\n") == 2 and "Traceback" not in result.stderr
 
 
+def test_a_dry_run_makes_nothing() -> None:
+    assert run(join, "10.0.0.1", "--dry-run", "--runtime-dir", "/proc/none").output == ""
+    assert "is not the address of a host" in run(join, "0.0.0.0", "--dry-run", code=2).output
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -86,6 +86,16 @@ def run(options: ConnectOptions, log_level: str) -> None:
         loops.run_loop(frame.serve(roles, runtime, netlink, lambda: about, kept=KEPT))
 
 
+def judge(options: ConnectOptions) -> None:
+    """Whether they can be used, but for the files that they name. Raises :class:`ManageoutError`."""
+    GatewayUrl.parse(options.url)
+    if options.proxy:
+        Proxy.parse(options.proxy)
+    if options.interface_id is not None:
+        interface_id.parse(options.interface_id)
+    _name_options(options)
+
+
 def _client_options(options: ConnectOptions) -> ClientOptions:
     chosen = interface_id.parse(options.interface_id) if options.interface_id is not None else None
     context = partial(tls.client_context, options.authorities, options.certificate, options.key)

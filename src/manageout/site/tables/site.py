@@ -123,7 +123,7 @@ class IsatapTable(types.TomlTable):
 
     name: Annotated[str, AfterValidator(types.router_name)] = ""
     """The DNS name that chosen hosts resolve; never the bare ``isatap``."""
-    locators: Annotated[tuple[IPv4Address, ...], Field(min_length=1, max_length=8)]
+    locators: Annotated[tuple[types.Locator, ...], Field(min_length=1, max_length=8)]
     """Our own intranet IPv4 addresses; hosts send protocol 41 to one of them."""
     hosts: tuple[IPv4Network, ...] = ()
     """Only these are answered and forwarded; empty means nobody."""

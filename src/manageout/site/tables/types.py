@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, get_args
 
 from pydantic import (
@@ -98,6 +98,12 @@ def _hosts4(network: IPv4Network) -> IPv4Network:
     return network
 
 
+def _locator(address: IPv4Address) -> IPv4Address:
+    if address.is_multicast or address.is_loopback or address.is_unspecified or address.is_reserved:
+        raise Unfit("locator_no_machine", address)
+    return address
+
+
 def _hosts6(network: IPv6Network) -> IPv6Network:
     if any(network.subnet_of(each) for each in ILLEGAL6):
         raise Unfit("no_hosts6", written(network))
@@ -178,6 +184,7 @@ def _balancer(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Balancer = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), AfterValidator(_balancer)]
 Listener = Annotated[str, AfterValidator(_listener)]
+Locator = Annotated[IPv4Address, AfterValidator(_locator)]
 LinkPrefix = Annotated[IPv6Network, AfterValidator(_subnet64)]
 HostNetwork4 = Annotated[IPv4Network, AfterValidator(_hosts4)]
 HostNetwork6 = Annotated[IPv6Network, AfterValidator(_hosts6)]

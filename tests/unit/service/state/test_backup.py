@@ -160,6 +160,16 @@ def test_nothing_is_brought_back_under_a_running_daemon(site: Path) -> None:
         run(restore, "--config", str(site), str(target), "--force")
 
 
+def test_nor_below_a_daemon_of_the_site_file_that_would_be_replaced(site: Path) -> None:
+    target = site.parent / "backup.tar"
+    run(backup, "--config", str(site), str(target))
+    other = site.read_text().replace(f"{site.parent}/run", f"{site.parent}/other")
+    site.write_text(other)
+    with RuntimeDir(site.parent / "other"), pytest.raises(ManageoutError, match="already running"):
+        run(restore, "--config", str(site), str(target), "--force")
+    assert site.read_text() == other
+
+
 @pytest.mark.parametrize(
     ("members", "why"),
     [

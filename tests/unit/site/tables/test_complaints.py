@@ -54,6 +54,15 @@ def only_fault(text: str) -> Fault:
         (GATEWAY.replace('key = "k"\n', ""), "gateway.key", "is required", "for example key = "),
         (GATEWAY + "fixed = 1\n", "gateway.fixed", "not a table", "KEY = VALUE"),
         (GATEWAY + 'listen = ["443"]\n', "gateway.listen.0", "not ADDRESS:PORT", "for example"),
+        *(
+            (
+                ROUTER.replace("10.0.0.1", address),
+                "isatap.locators.0",
+                f"{address} is no address of a",
+                "name an",
+            )
+            for address in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255")
+        ),
         (
             ROUTER.replace('"10.0.0.1"', ", ".join(f'"10.0.0.{n}"' for n in range(1, 10))),
             "isatap.locators",
