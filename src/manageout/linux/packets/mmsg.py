@@ -1,4 +1,6 @@
-"""Many packets a system call, in and out of a raw IPv4 socket: ``recvmmsg`` and ``sendmmsg`` over fixed slots.
+"""Many packets a system call: ``recvmmsg`` and ``sendmmsg`` over fixed slots.
+
+For raw IPv4 sockets there are two ends, and for a UDP server over IPv6 one of questions and their answers.
 
 The structures that the kernel wants are laid out once; a call then costs Python nothing for each packet.
 """
@@ -10,6 +12,8 @@ import struct
 
 _LARGEST = 65535
 _HEADER = 20
+_NAME6 = struct.Struct("=2xHI16sI")
+"""``struct sockaddr_in6``: port, flow, address, zone; the first two in network order."""
 
 
 class _Vector(c.Structure):
@@ -103,3 +107,61 @@ class SendBatch:
         self._name.raw = struct.pack("=HH4s8x", socket.AF_INET, 0, header[16:20])
         first = c.addressof(self._messages) + slot * c.sizeof(_Message)
         return max(0, int(_libc.sendmmsg(self._fd, c.c_void_p(first), count, socket.MSG_DONTWAIT)))
+
+
+class Datagrams:
+    """A UDP socket over IPv6 whose answers go out of the slots that their questions have come into."""
+
+    def __init__(self, sock: socket.socket, size: int, slots: int) -> None:
+        """Questions of more than ``size`` bytes are cut off there; answers have ``size`` at most."""
+        self._fd, self._size, self._slots = sock.fileno(), size, slots
+        self._block = memoryview(bytearray(slots * size))
+        self._names = memoryview(bytearray(slots * _NAME6.size))
+        self._vectors, self._messages = (_Vector * slots)(), (_Message * slots)()
+        block, names = (c.addressof(c.c_char.from_buffer(room)) for room in (self._block, self._names))
+        for slot, message in enumerate(self._messages):
+            self._vectors[slot] = _Vector(block + slot * size, size)
+            message.header.vectors = c.addressof(self._vectors) + slot * c.sizeof(_Vector)
+            message.header.vector_count = 1
+            message.header.name, message.header.name_length = names + slot * _NAME6.size, _NAME6.size
+        step, at = c.sizeof(_Message) // 4, _Message.length.offset // 4
+        self._received = memoryview(self._messages).cast("B").cast("I")[at::step]
+        self._room = memoryview(self._vectors).cast("B").cast("L")[1::2]
+        self._full = memoryview(struct.pack("L", size) * slots).cast("L")
+
+    def receive(self) -> list[bytes]:
+        """The questions that wait, slot by slot. An error reads as nothing there: the next call has it."""
+        self._room[:] = self._full
+        count = _libc.recvmmsg(self._fd, self._messages, self._slots, socket.MSG_DONTWAIT, None)
+        lengths = self._received[: max(0, count)].tolist()
+        block, size = self._block, self._size
+        return [
+            bytes(block[start : start + length])
+            for start, length in zip(range(0, len(block), size), lengths, strict=False)
+        ]
+
+    def source(self, slot: int) -> bytes:
+        """The 16 bytes of the address that a question came from."""
+        return bytes(self._names[slot * _NAME6.size + 8 : slot * _NAME6.size + 24])
+
+    def name(self, slot: int) -> tuple[str, int, int, int]:
+        """The same as ``recvfrom`` tells it."""
+        port, flow, address, zone = _NAME6.unpack_from(self._names, slot * _NAME6.size)
+        return socket.inet_ntop(socket.AF_INET6, address), socket.ntohs(port), socket.ntohl(flow), zone
+
+    def answer(self, slot: int, message: bytes) -> None:
+        """Have this ready in place of the question."""
+        start, length = slot * self._size, len(message)
+        self._block[start : start + length] = message
+        self._room[slot] = length
+
+    def send(self, start: int, end: int) -> int:
+        """Send the answers of these slots; how many the kernel did not take."""
+        refused = 0
+        while start < end:
+            first = c.addressof(self._messages) + start * c.sizeof(_Message)
+            sent = _libc.sendmmsg(self._fd, c.c_void_p(first), end - start, socket.MSG_DONTWAIT)
+            if sent <= 0:  # the first one failed: its client has gone, or the device is full
+                refused, sent = refused + 1, 1
+            start += sent
+        return refused

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address
 
 from manageout.errors import ManageoutError
+from manageout.linux.packets.mmsg import Datagrams
 from manageout.protocol.dns import lease_name
 from manageout.protocol.dns.dns64 import Dns64, Dns64Config
 from manageout.protocol.dns.forwarder import MAX_QUERY, Reply
@@ -73,8 +74,8 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
         super().__init__(Dns64(settings(site, plan), random.SystemRandom().random, self._whose))
         self._patterns = _patterns(site)
         self._connected = clients
-        self._excluded: set[str] = set()
-        """Addresses, as the system writes them, of clients that get no synthesised ones."""
+        self._excluded: set[bytes] = set()
+        """Addresses of clients that get no synthesised ones."""
         self._leasing = site.translation is not None
         self._blocked: Counter[tuple[str, str]] = Counter()
 
@@ -83,6 +84,7 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
         udp = await self._bind(socket.SOCK_DGRAM)
         tcp = await self._bind(socket.SOCK_STREAM)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        self._datagrams = Datagrams(udp, LARGEST, BATCH)
         self.ready.set()  # what comes from here on waits in the sockets
         log.info("DNS64 at %s, from %s", self._address, ", ".join(self.machine.config.servers))
         await self._listen(udp, tcp)
@@ -93,12 +95,8 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
             raise ManageoutError("the DNS64 address has changed", "restart the daemon")
         self.machine.configure(settings(site, plan))
         self._patterns = _patterns(site)
-        self._excluded = {
-            text
-            for client in self._connected
-            if self._is_excluded(client.identity)
-            for text in _texts(client)
-        }
+        excluded = (client for client in self._connected if self._is_excluded(client.identity))
+        self._excluded = {address for client in excluded for address in client.addresses}
 
     # --- Who is connected -------------------------------------------------------------------------------
 
@@ -107,15 +105,15 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
         if before is not None:
             self.absent(before)
         if self._is_excluded(client.identity):
-            self._excluded.update(_texts(client))
+            self._excluded.update(client.addresses)
         else:
-            self._excluded.difference_update(_texts(client))
+            self._excluded.difference_update(client.addresses)
 
     def absent(self, client: presence.Client) -> None:
         """It has gone; an address that another client has by now stays as that one's."""
-        for address, text in zip(client.addresses, _texts(client), strict=True):
+        for address in client.addresses:
             if self._connected.owner(address) in (None, client.identity):
-                self._excluded.discard(text)
+                self._excluded.discard(address)
 
     def _identity(self, source: str) -> str | None:
         """Whose address this is; one of the link alone, with its zone, is nobody's."""
@@ -147,31 +145,29 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
             await asyncio.sleep(0.1)
 
     def _on_clients(self, udp: socket.socket) -> None:
-        machine, excluded, now = self.machine, self._excluded, time.monotonic()
-        quick, receive, send = machine.quick, udp.recvfrom, udp.sendto
-        slow = False
-        for _ in range(BATCH):
-            try:
-                message, source = receive(LARGEST)
-            except OSError:
-                break
-            if not excluded or source[0] not in excluded:
-                reply = quick(message, now)
-                if reply is not None:
-                    try:
-                        send(reply, source)
-                    except OSError:  # the client has gone, or the device is full
-                        machine.counts["unsent"] += 1
-                    continue
-            self._receive(message, source[0], source, now)
-            slow = True
+        machine, datagrams, now = self.machine, self._datagrams, time.monotonic()
+        excluded, quick, answer, unsent = self._excluded, machine.quick, datagrams.answer, 0
+        slow = begin = slot = 0
+        for slot, message in enumerate(datagrams.receive(), 1):
+            at = slot - 1
+            reply = quick(message, now) if not excluded or datagrams.source(at) not in excluded else None
+            if reply is not None:
+                answer(at, reply)
+                continue
+            unsent += datagrams.send(begin, at)
+            begin, slow = slot, slow + 1
+            client = datagrams.name(at)
+            self._receive(message, client[0], client, now)
+        if unsent := unsent + datagrams.send(begin, slot):
+            machine.counts["unsent"] += unsent
         if slow:
             self._pump()
 
     def _receive(self, message: bytes, source: str, client: object, now: float, *, tcp: bool = False) -> None:
         """For the machine, unless somebody asks for its own lease."""
         if not (self._leasing and lease_name.asks(message)):
-            self.machine.receive(message, client, now, tcp=tcp, excluded=source in self._excluded)
+            excluded = bool(self._excluded) and IPv6Address(source).packed in self._excluded
+            self.machine.receive(message, client, now, tcp=tcp, excluded=excluded)
             return
         client_of = self._connected.get(self._identity(source) or "")
         lease = client_of.lease if client_of is not None else None
@@ -247,10 +243,6 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
             blocked[name] += count
         named = [({"name": name}, count) for name, count in blocked.items()]
         yield Metric("dns64_blocked", named)
-
-
-def _texts(client: presence.Client) -> list[str]:
-    return [str(IPv6Address(address)) for address in client.addresses]
 
 
 def _patterns(site: Site) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import select
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from manageout.linux.host import netns
 from manageout.linux.packets.isatap_underlay import BATCH, IsatapUnderlay
-from manageout.linux.packets.mmsg import ReceiveBatch
+from manageout.linux.packets.mmsg import Datagrams, ReceiveBatch
 from manageout.wire import ipv4
 
 HERE, THERE = bytes([127, 0, 0, 1]), bytes([127, 0, 0, 2])
@@ -71,3 +73,66 @@ def test_what_the_kernel_refuses_is_not_counted_as_sent(raw: IsatapUnderlay) -> 
     outbox = raw.outbox(memoryview(bytearray(SIZE * 4)), SIZE)
     nowhere = bytes([192, 0, 2, 1])
     assert outbox.send(ipv4.build(HERE, nowhere, 41, bytes(SIZE))[:20], 0, 4) == 0
+
+
+@pytest.fixture
+def served(namespaces: Callable[[str], str]) -> Iterator[tuple[socket.socket, list[socket.socket]]]:
+    """A server at ``::1``, and three clients at addresses of their own that know no other."""
+    namespaces("mo-test-mmsg")
+    with netns.inside("mo-test-mmsg"):
+        socks = [socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) for _ in range(4)]
+        for number, sock in enumerate(socks[1:], 1):
+            netns.run("mo-test-mmsg", ["ip", "address", "add", f"fd12::{number}/128", "dev", "lo", "nodad"])
+            sock.bind((f"fd12::{number}", 0))
+            sock.settimeout(10)
+        socks[0].bind(("::1", 0))
+        for sock in socks[1:]:
+            sock.connect(socks[0].getsockname())
+        yield socks[0], socks[1:]
+        for sock in socks:
+            sock.close()
+
+
+def serve(server: socket.socket, datagrams: Datagrams, count: int) -> Iterator[tuple[int, bytes]]:
+    """Slot and question of so many, in as many calls as it takes; refused ones are those of slot -1."""
+    while count > 0:
+        select.select([server], [], [], 10)
+        questions = datagrams.receive()
+        assert questions
+        yield from enumerate(questions)
+        yield from [(-1, b"")] * datagrams.send(0, len(questions))
+        count -= len(questions)
+
+
+def test_answers_go_to_whoever_asked(served: tuple[socket.socket, list[socket.socket]]) -> None:
+    server, clients = served
+    datagrams = Datagrams(server, 16, 8)
+    assert datagrams.receive() == []
+    for turn in range(3):  # the answers of one turn say nothing about the room of the next
+        for number, client in enumerate(clients):
+            client.send(bytes([turn, number]) * (4 + 8 * number))
+        for slot, question in serve(server, datagrams, 3):
+            number = question[1]
+            assert question == (bytes([turn, number]) * (4 + 8 * number))[:16]
+            name = clients[number].getsockname()
+            assert datagrams.name(slot) == name
+            assert datagrams.source(slot) == socket.inet_pton(socket.AF_INET6, name[0])
+            datagrams.answer(slot, bytes([turn + number]) * (1 + number))
+        assert [client.recv(64) for client in clients] == [bytes([turn + n]) * (1 + n) for n in range(3)]
+
+
+def test_who_cannot_be_answered_keeps_nobody_else_waiting(
+    served: tuple[socket.socket, list[socket.socket]],
+) -> None:
+    server, clients = served
+    datagrams, refused = Datagrams(server, 16, 8), 0
+    for client in clients:
+        client.send(b"question")
+    netns.run("mo-test-mmsg", ["ip", "address", "delete", "fd12::2/128", "dev", "lo"])
+    for slot, _ in serve(server, datagrams, 3):
+        if slot < 0:
+            refused += 1
+        else:
+            datagrams.answer(slot, b"answer")
+    assert refused == 1
+    assert [client.recv(64) for client in (clients[0], clients[2])] == [b"answer"] * 2
