@@ -19,6 +19,7 @@ from pathlib import Path
 from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.process import Process, wait_until
+from manageout.lab.topology import text_of
 from manageout.linux.host import netns
 
 INSIDE = "MANAGEOUT_LAB_ALONE"
@@ -27,11 +28,6 @@ PLACES = (netns.ROOT, network.STATE, network.ETC)
 _PR_SET_PDEATHSIG = 1
 ENDS = 30.0
 """Seconds for the kernel to end all that runs inside."""
-_ENTER = """mount --make-rslave / 2>/dev/null
-for place in $PLACES; do mkdir -p "$place" && mount -t tmpfs -o mode=755 lab "$place" || exit; done
-exec "$@"
-"""
-_JANITOR = 'cat >/dev/null; rmdir "$@" 2>/dev/null; true'
 
 
 def is_inside() -> bool:
@@ -47,9 +43,8 @@ def run(argv: Sequence[str]) -> int:
     missing = [str(place) for place in PLACES if not place.exists()]
     ended, held = os.pipe()
     try:
-        janitor = subprocess.Popen(
-            ["sh", "-c", _JANITOR, "janitor", *missing], stdin=ended, start_new_session=True
-        )
+        argv_janitor = ["sh", "-c", text_of("scripts.janitor"), "janitor", *missing]
+        janitor = subprocess.Popen(argv_janitor, stdin=ended, start_new_session=True)
         with _signals() as caught:
             child = _start(argv, held)
             os.close(held)
@@ -82,7 +77,18 @@ def _start(argv: Sequence[str], held: int) -> subprocess.Popen[bytes]:
     mounts = ["--mount", "--propagation", "unchanged", "--mount-proc"]
     places = " ".join(map(str, PLACES))
     return subprocess.Popen(
-        ["unshare", *mounts, "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "lab", *argv],
+        [
+            "unshare",
+            *mounts,
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "sh",
+            "-c",
+            text_of("scripts.alone"),
+            "lab",
+            *argv,
+        ],
         env={**os.environ, INSIDE: "1", "PLACES": places},
         pass_fds=[held],
         preexec_fn=die_with_us,

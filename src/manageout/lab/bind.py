@@ -14,13 +14,10 @@ from typing import NamedTuple
 
 from manageout.lab import network, topology
 from manageout.lab.process import Process, start
-from manageout.lab.topology import filled
+from manageout.lab.topology import filled, text_of
 
 ROUTER_TTL = 2
 """Seconds; short, so that a changed router address is followed while one watches."""
-
-# AppArmor confines the path /usr/sbin/named to /etc/bind and /var/cache/bind; another path is not confined.
-_NAMED = 'mount --bind "$(command -v named)" "$0" && exec "$0" "$@"'
 
 
 class LabRecord(NamedTuple):
@@ -105,7 +102,7 @@ def _start(node: str, address: IPv4Address, zones: Mapping[str, Iterable[LabReco
         text += filled("servers.named_zone", zone=zone, address=address)
     (directory / "named.conf").write_text(text)
     (directory / "named").touch()
-    binary = ["sh", "-c", _NAMED, str(directory / "named")]
+    binary = ["sh", "-c", text_of("scripts.named"), str(directory / "named")]
     return start(node, "named", [*binary, "-g", "-4", "-n", "1", "-c", str(directory / "named.conf")])
 
 

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from manageout.lab.topology import CLIENT_PREFIX, Topology, filled
+from manageout.lab.topology import CLIENT_PREFIX, Topology, filled, parts
 
 
 def picture(topology: Topology, *, ad: bool = False) -> str:
@@ -26,5 +26,5 @@ def links(
         "helpdesk": helpdesk or "(not joined)",
         "lease": lease,
     }
-    parts = {"laptop": True, "router_apart": topology.router_link, "helpdesk": True, "lease": lease}
-    return "".join(filled(f"links.{part}", **values) for part, is_in in parts.items() if is_in).rstrip()
+    facts = ["apart"] * (topology.router_link is not None) + ["leased"] * (lease is not None)
+    return parts("links", facts, **values).rstrip()

@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from manageout.errors import LabError, NotPermitted
-from manageout.lab.topology import NAMES, SEGMENTS, LabNode, Topology, filled, programs, topology
+from manageout.lab.topology import NAMES, SEGMENTS, LabNode, Topology, filled, programs, text_of, topology
 from manageout.linux.host import netns
 
 STATE = Path("/run/manageout-lab")
@@ -31,12 +32,6 @@ DNS_NODE = "dc"
 """Where the intranet's DNS server is."""
 
 _BRIDGE = "forward_delay 0 stp_state 0 mcast_snooping 0"
-# Mounts the node's own /etc files, as `ip netns exec` does, but leaves /sys alone and works in a chroot whose
-# root is no mount point (the first line then fails, and such a chroot has nothing to propagate to).
-_ENTER = """mount --make-rslave / 2>/dev/null
-for file in /etc/netns/"$0"/*; do mount --bind "$file" "/etc/${file##*/}" || exit; done
-exec "$@"
-"""
 
 
 def namespace(node: str) -> str:
@@ -58,7 +53,17 @@ def command(node: str, argv: Sequence[str]) -> list[str]:
     """The command line that runs ``argv`` on ``node``: its network, its resolver, its runtime directory."""
     environment = ["env", f"PATH={_path()}", f"MANAGEOUT_RUNTIME_DIR={directory(node)}"]
     network = ["nsenter", f"--net={netns.ROOT / namespace(node)}", "--"]
-    mounts = ["unshare", "--mount", "--propagation", "unchanged", "--", "sh", "-c", _ENTER, namespace(node)]
+    mounts = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "unchanged",
+        "--",
+        "sh",
+        "-c",
+        text_of("scripts.node"),
+        namespace(node),
+    ]
     return [*network, *mounts, *environment, *argv]
 
 
@@ -179,7 +184,8 @@ def _build(wanted: Topology, lock: int) -> None:
     (STATE / "topology").write_text(wanted.name + "\n")
     for node in wanted.nodes:
         directory(node.name).mkdir()
-        _write_resolver(node)
+        if node.resolver is not None:
+            write_resolver(node.name, node.resolver)
     _finish([_start(["ip", "-batch", "-"], _links(wanted), lock)])
     scripts = {segment_namespace(name): _segment_script(name, wanted) for name in SEGMENTS}
     scripts |= {namespace(node.name): _node_script(node) for node in wanted.nodes}
@@ -241,11 +247,14 @@ def _lock() -> Iterator[int]:
         time.sleep(0.05)
 
 
-def _write_resolver(node: LabNode) -> None:
-    if node.resolver is not None:
-        etc = ETC / namespace(node.name)
-        etc.mkdir(parents=True, exist_ok=True)
-        (etc / "resolv.conf").write_text(f"nameserver {node.resolver}\nsearch corp.example\n")
+def write_resolver(node: str, address: IPv4Address) -> None:
+    """Let the programs of ``node`` ask the DNS server at ``address``.
+
+    Written in place, as by a DHCP client: the file is mounted into every program of the node.
+    """
+    etc = ETC / namespace(node)
+    etc.mkdir(parents=True, exist_ok=True)
+    (etc / "resolv.conf").write_text(f"nameserver {address}\nsearch corp.example\n")
 
 
 def _links(wanted: Topology) -> str:

@@ -1,13 +1,9 @@
 """One pass through the demo, as its steps see it, and what several of them do."""
 
-from __future__ import annotations
-
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
 
 from manageout.errors import LabError
 from manageout.lab import network, process, servers, site
@@ -15,16 +11,6 @@ from manageout.lab.topology import Topology
 from manageout.protocol.core.drops import Drop
 
 DROP_SECONDS = 15.0
-
-
-class DemoStep(NamedTuple):
-    """``act`` returns one line of detail, or raises :class:`LabError`."""
-
-    name: str
-    act: Callable[[Run], str]
-    needs_ad: bool = False
-    vital: bool = False
-    """When it fails, there is nothing to try the others with."""
 
 
 class Skipped(LabError):
@@ -58,6 +44,12 @@ class Run:
         return address
 
 
+def expect(holds: object, otherwise: str, hint: str = "") -> None:
+    """Go on if it ``holds``; :class:`LabError` if not."""
+    if not holds:
+        raise LabError(otherwise, hint)
+
+
 def disconnect(node: str, sign: signal.Signals = signal.SIGTERM) -> None:
     """End the connection of a remote client; :class:`LabError` without one."""
     connected = process.find(node, "connect")
@@ -84,8 +76,7 @@ def fetch(node: str, host: str, how: str = "") -> str:
     url = f"http://{host}/{servers.DOWNLOAD}"
     pipe = f"set -o pipefail; curl --globoff --silent --show-error --fail {limit} '{url}' | sha256sum"
     got = network.run(node, ["bash", "-c", pipe], timeout=90).stdout.split()[0]
-    if got != wanted:
-        raise LabError(f"SHA-256 differs: {got} instead of {wanted}")
+    expect(got == wanted, f"SHA-256 differs: {got} instead of {wanted}")
     speed = servers.DOWNLOAD_BYTES * 8 / (time.monotonic() - started) / 1e6
     size = f"{servers.DOWNLOAD_BYTES / 1e6:.0f} MB{how}"
     return f"{size}, SHA-256 {wanted[:16]}… as on the laptop, {speed:.0f} Mbit/s"
@@ -101,8 +92,7 @@ def forbidden(node: str, source: IPv4Address, host: str, port: int) -> str:
     """See that ``node`` cannot open ``port``, and how many packets the gateway's policy has refused."""
     before = dropped("gateway", Drop.POLICY, source)
     try_it = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}"]
-    if network.run(node, try_it, check=False).returncode == 0:
-        raise LabError(f"{node} reached the laptop's port {port}")
+    expect(network.run(node, try_it, check=False).returncode, f"{node} reached the laptop's port {port}")
     count = process.wait_until(
         f"{node} is refused", lambda: dropped("gateway", Drop.POLICY, source) - before, DROP_SECONDS
     )

@@ -14,7 +14,7 @@ from manageout.errors import LabError
 from manageout.lab import network
 from manageout.lab.bind import LabRecord, reverse_zones
 from manageout.lab.process import Process, start, wait_until
-from manageout.lab.topology import DOMAIN, REALM, filled
+from manageout.lab.topology import DOMAIN, REALM, filled, text_of
 
 WORKGROUP = REALM.partition(".")[0]
 PASSWORD = "Passw0rd!x"  # noqa: S105 - the lab's Administrator
@@ -26,21 +26,6 @@ PORTS = (53, 88, 135, 389)
 SMB = 445
 
 _PYTHON = "/usr/bin/python3"  # Samba's modules are Debian's, not the virtual environment's
-# Samba's file server asks winbind, by a socket whose place is fixed when it is built.
-_OWN_RUN = """mkdir -p /run/samba && mount -t tmpfs tmpfs /run/samba && exec "$@"
-"""
-# Every line of input is one samba-tool command; one interpreter for all saves its start, which is most of the time.
-# The program itself is run, as the classes below it changed between 4.17 and 4.22.
-_BATCH = """import runpy, shlex, shutil, sys
-program = shutil.which("samba-tool")
-for line in sys.stdin:
-    sys.argv = ["samba-tool", *shlex.split(line)]
-    try:
-        runpy.run_path(program, run_name="__main__")
-    except SystemExit as end:
-        if end.code:
-            sys.exit(f"samba-tool {line}")
-"""
 
 
 def start_directory(
@@ -68,7 +53,7 @@ def start_directory(
 def serve(node: str, *, shares: bool = False) -> Process:
     """Start the domain controller that :func:`start_directory` has made on ``node``, again."""
     argv = ["samba", "-F", "--no-process-group", "--debug-stdout", "-s", _settings(node)]
-    process = start(node, "samba", ["sh", "-c", _OWN_RUN, "sh", *argv] if shares else argv)
+    process = start(node, "samba", ["sh", "-c", text_of("scripts.samba"), "sh", *argv] if shares else argv)
     for port in (*PORTS, SMB) if shares else PORTS:
         listens = functools.partial(process.listens, port)
         wait_until(f"samba on {node} listens on port {port}", listens, START_SECONDS, [process])
@@ -130,5 +115,8 @@ def _dns(address: IPv4Address, records: Iterable[LabRecord]) -> list[str]:
 def _tool(node: str, commands: Iterable[str], *options: str) -> None:
     """Run samba-tool commands, one a line."""
     more = " ".join([f"--configfile={_settings(node)}", *options])
-    text = "".join(f"{command} {more}\n" for command in commands)
-    network.run(node, [_PYTHON, "-c", _BATCH], text=text)
+    network.run(
+        node,
+        [_PYTHON, "-c", text_of("scripts.samba_batch")],
+        text="".join(f"{command} {more}\n" for command in commands),
+    )

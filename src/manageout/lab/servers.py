@@ -23,10 +23,6 @@ APP_PAGE = "IPv4 only\n"
 DOWNLOAD = "image.bin"
 DOWNLOAD_BYTES = 50_000_000
 
-# sshd insists on /run/sshd, and refuses root where its password is locked.
-_SSHD = """mount --bind "$0/shadow" /etc/shadow && mount --bind "$0" /run &&
-exec /usr/sbin/sshd -D -e -f /run/config"""
-
 
 def start_all(wanted: topology.Topology, *, ad: bool = False) -> None:
     """Make their certificates, start every server and wait until each one listens. Raises :class:`LabError`."""
@@ -78,8 +74,7 @@ def make_download(node: str) -> str:
 
 def ssh_command(address: str, remote: str) -> list[str]:
     """The command that runs ``remote`` on the laptop from helpdesk, with the lab's throw-away keys."""
-    directory = network.directory("laptop") / "sshd"
-    options = topology.filled("servers.ssh", directory=directory)
+    options = topology.filled("servers.ssh", directory=network.directory("laptop") / "sshd")
     return ["ssh", *options.split(), f"root@{address}", remote]
 
 
@@ -117,7 +112,7 @@ def _start_sshd(node: str) -> Process:
     (directory / "shadow").write_text(topology.filled("servers.shadow"))
     (directory / "node").write_text(f"{node}\n")
     (directory / "config").write_text(topology.filled("servers.sshd"))
-    return start(node, "sshd", ["sh", "-c", _SSHD, str(directory)])
+    return start(node, "sshd", ["sh", "-c", topology.text_of("scripts.sshd"), str(directory)])
 
 
 def _keygen(path: Path) -> None:

@@ -43,24 +43,9 @@ def write_site_file(
     wanted: topology.Topology, node: str, *, fast_path: bool, locators: Sequence[IPv4Address] = ()
 ) -> Path:
     """The configuration of the daemon on ``node``; ``locators`` if not the router's usual one."""
-    gateway, router, apart = node == "gateway", node == wanted.router, wanted.router != "gateway"
-    directory, domain = network.directory(node), samba.keytab("dc").exists()
-    parts = {
-        "site": True,
-        "gateway": gateway,
-        "behind_router": gateway and apart,
-        "translation": gateway,
-        "kerberos": gateway and domain,
-        "tsig": gateway and not domain,
-        "isatap": router,
-        "rollout": domain,
-        "rollout_managers": domain and router,
-        "rollout_clients": domain and gateway,
-        "daemon": True,
-        "managers_of_gateway": gateway,
-        "managers_of_router": not gateway,
-        "routes": router and apart,
-    }
+    directory = network.directory(node)
+    facts = [node, "domain" if samba.keytab("dc").exists() else "no domain"]
+    facts += ["router"] * (node == wanted.router) + ["apart"] * (wanted.router != "gateway")
     values = {
         "pki": servers.pki_directory(),
         "keytab": samba.keytab("dc"),
@@ -70,9 +55,7 @@ def write_site_file(
         "fast_path": str(fast_path).lower(),
     }
     file = directory / "site.toml"
-    file.write_text(
-        "".join(topology.filled(f"site.{part}", **values) for part, is_in in parts.items() if is_in)
-    )
+    file.write_text(topology.parts("site", facts, **values))
     return file
 
 
@@ -114,8 +97,7 @@ def connect(*options: str, node: str = "laptop") -> Process:
     files += ["--location-url", LOCATION_URL]
     argv = [*MANAGEOUT, "connect", URL, *files, "--runtime-dir", str(network.directory(node)), *options]
     process = start(node, "connect", argv)
-    connected = functools.partial(client_address, node)
-    wait_until(f"the {node} connects", connected, READY_SECONDS, [process])
+    wait_until(f"the {node} connects", functools.partial(client_address, node), READY_SECONDS, [process])
     return process
 
 

@@ -5,6 +5,7 @@ the segment that it is plugged into. The addresses are those of the guide (docs/
 our own daemons add exists only where a line there says so.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from string import Template
@@ -125,10 +126,22 @@ def topology(name: str) -> Topology:
     return Topology(name, TypeAdapter(tuple[LabNode, ...]).validate_python(rows))
 
 
-def filled(name: str, **values: object) -> str:
-    """The text ``TABLE.NAME`` of texts.toml with what stands for ``$NAME``: ``values``, and the names above."""
+def text_of(name: str) -> str:
+    """The text ``TABLE.NAME`` of texts.toml as it stands there."""
     table, _, key = name.partition(".")
-    return Template(toml_of("manageout.lab", "texts.toml")[table][key]).substitute(globals(), **values)
+    return str(toml_of("manageout.lab", "texts.toml")[table][key])
+
+
+def filled(name: str, **values: object) -> str:
+    """That text with what stands for ``$NAME``: ``values``, and the names above."""
+    return Template(text_of(name)).substitute(globals(), **values)
+
+
+def parts(table: str, facts: Collection[str], **values: object) -> str:
+    """The texts of a table for which the table "when" names no fact that is not among ``facts``, in order."""
+    texts = toml_of("manageout.lab", "texts.toml")
+    wanted = (each for each in texts[table] if set(texts["when"].get(each, ())) <= set(facts))
+    return "".join(filled(f"{table}.{each}", **values) for each in wanted)
 
 
 def programs(table: str) -> dict[str, str]:

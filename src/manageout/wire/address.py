@@ -67,8 +67,7 @@ def isatap_interface_id(v4: IPv4Address) -> int:
     """
     if not int(v4):
         raise AddressError("0.0.0.0 has no ISATAP address", "give the IPv4 address of an interface")
-    local = any(v4 in network for network in _LINUX_LOCAL_SCOPE)
-    return _ISATAP | int(v4) | (0 if local else _U_BIT)
+    return _ISATAP | int(v4) | (0 if any(v4 in network for network in _LINUX_LOCAL_SCOPE) else _U_BIT)
 
 
 def isatap_identifier(v4: bytes, u_bit: bool) -> bytes:

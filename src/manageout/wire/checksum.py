@@ -55,5 +55,4 @@ def pseudo(src: bytes, dst: bytes, length: int, protocol: int) -> int:
 
 def transport_checksum(src: bytes, dst: bytes, protocol: int, segment: Buffer) -> int:
     """Checksum of ``segment`` (its field zero); UDP never gets 0, which means none (RFC 768, RFC 8200 8.1)."""
-    value = checksum(segment, pseudo(src, dst, len(segment), protocol))
-    return value or (0xFFFF if protocol == UDP else 0)
+    return checksum(segment, pseudo(src, dst, len(segment), protocol)) or (0xFFFF if protocol == UDP else 0)

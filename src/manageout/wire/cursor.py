@@ -28,17 +28,13 @@ class Cursor:
         self._position = start + count
         return start
 
-    def _integer(self, count: int) -> int:
-        start = self._advance(count)
-        return int.from_bytes(self._data[start : start + count], "big")
-
     def u8(self) -> int:
         """Next byte."""
         return self._data[self._advance(1)]
 
     def u16(self) -> int:
         """Next 2 bytes."""
-        return self._integer(2)
+        return int.from_bytes(self.take(2), "big")
 
     def take(self, count: int) -> bytes:
         """Next ``count`` bytes."""

@@ -125,9 +125,7 @@ def parse_options(data: bytes) -> tuple[Option, ...]:
         kind, units = cursor.u8(), cursor.u8()
         if not units:
             raise WireError(f"ND option {kind} has length 0")
-        body = cursor.take(units * 8 - 2)
-        reader = _OPTION_READERS.get(kind)
-        options.append((reader(kind, body) if reader else None) or UnknownOption(kind, body))
+        options.append(_read_option(kind, cursor.take(units * 8 - 2)))
     return tuple(options)
 
 
@@ -137,85 +135,54 @@ def masked(prefix: bytes, length: int) -> bytes:
     return (int.from_bytes(prefix.ljust(16, b"\0"), "big") & keep).to_bytes(16, "big")
 
 
-def _read_prefix(_: int, body: bytes) -> Option | None:
-    if len(body) != 30 or body[0] > 128:
-        return None
-    length, flags, valid, preferred, prefix = _PREFIX.unpack(body)
-    on_link, autonomous = bool(flags & _ON_LINK), bool(flags & _AUTONOMOUS)
-    return PrefixInformation(masked(prefix, length), length, on_link, autonomous, valid, preferred)
+def _read_option(kind: int, body: bytes) -> Option:
+    if kind in (SOURCE_LINK_LAYER, TARGET_LINK_LAYER):
+        return LinkLayer(kind, body)
+    if kind == PREFIX_INFORMATION and len(body) == 30 and body[0] <= 128:
+        length, flags, valid, preferred, prefix = _PREFIX.unpack(body)
+        on_link, autonomous = bool(flags & _ON_LINK), bool(flags & _AUTONOMOUS)
+        return PrefixInformation(masked(prefix, length), length, on_link, autonomous, valid, preferred)
+    if kind == MTU and len(body) == 6:
+        return Mtu(_SHORT_WORD.unpack(body)[0])
+    if kind == ROUTE_INFORMATION:
+        length, flags, lifetime = _ROUTE.unpack_from(body)
+        bits, prefix = flags >> 3 & 3, body[6:]
+        # RFC 4191 2.3: the reserved preference, and a prefix longer than the option holds, void the option.
+        if bits != 2 and length <= 128 and length <= len(prefix) * 8 <= 128:
+            return RouteInformation(masked(prefix, length), length, Preference(bits), lifetime)
+    if kind == RDNSS and len(body) > 6 and len(body) % 16 == 6:  # RFC 8106 5.3.1: odd, and at least 3
+        addresses = tuple(body[start : start + 16] for start in range(6, len(body), 16))
+        return Rdnss(_SHORT_WORD.unpack_from(body)[0], addresses)
+    if kind == DNSSL and (names := _parse_names(body[6:])):
+        return Dnssl(_SHORT_WORD.unpack_from(body)[0], names)
+    if kind == PREF64 and len(body) == 14:
+        word, prefix = _PREF64.unpack(body)
+        if word & 7 < len(_PREF64_LENGTHS):  # RFC 8781 4: other codes void the option
+            length = _PREF64_LENGTHS[word & 7]
+            return Pref64(masked(prefix, length), length, (word >> 3) * 8)
+    return UnknownOption(kind, body)
 
 
-def _read_mtu(_: int, body: bytes) -> Option | None:
-    return Mtu(_SHORT_WORD.unpack(body)[0]) if len(body) == 6 else None
-
-
-def _read_route(_: int, body: bytes) -> Option | None:
-    length, flags, lifetime = _ROUTE.unpack_from(body)
-    bits = flags >> 3 & 3
-    prefix = body[6:]
-    # RFC 4191 2.3: the reserved preference, and a prefix longer than the option holds, void the option.
-    if bits == 2 or length > 128 or len(prefix) > 16 or len(prefix) * 8 < length:
-        return None
-    return RouteInformation(masked(prefix, length), length, Preference(bits), lifetime)
-
-
-def _read_rdnss(_: int, body: bytes) -> Option | None:
-    addresses = body[6:]
-    if not addresses or len(addresses) % 16:  # RFC 8106 5.3.1: the length must be odd and at least 3
-        return None
-    split = tuple(addresses[start : start + 16] for start in range(0, len(addresses), 16))
-    return Rdnss(_SHORT_WORD.unpack_from(body)[0], split)
-
-
-def _read_dnssl(_: int, body: bytes) -> Option | None:
-    try:
-        names = _parse_names(Cursor(body[6:], "name"))
-    except WireError:
-        return None
-    return Dnssl(_SHORT_WORD.unpack_from(body)[0], names) if names else None
-
-
-def _read_pref64(_: int, body: bytes) -> Option | None:
-    if len(body) != 14:
-        return None
-    word, prefix = _PREF64.unpack(body)
-    if word & 7 >= len(_PREF64_LENGTHS):  # RFC 8781 4: other codes void the option
-        return None
-    length = _PREF64_LENGTHS[word & 7]
-    return Pref64(masked(prefix, length), length, (word >> 3) * 8)
-
-
-def _parse_names(cursor: Cursor) -> tuple[str, ...]:
-    """Uncompressed names up to the zero padding (RFC 8106 5.2). Raises :class:`WireError`."""
+def _parse_names(data: bytes) -> tuple[str, ...]:
+    """Uncompressed names up to the zero padding (RFC 8106 5.2); none at all if one is broken."""
     names: list[str] = []
     labels: list[str] = []
-    while cursor.remaining:
-        size = cursor.u8()
-        if size:
-            label = cursor.take(size)
-            if size > 63 or not label.isascii() or b"." in label:
-                raise WireError("not a label")
+    at = 0
+    while at < len(data):
+        label = data[at + 1 : at + 1 + data[at]]
+        if len(label) < data[at] or len(label) > 63 or not label.isascii() or b"." in label:
+            return ()
+        at += 1 + len(label)
+        if label:
             labels.append(label.decode("ascii"))
         elif labels:
             names.append(".".join(labels))
             labels = []
-        elif any(cursor.rest()):
-            raise WireError("the padding is not zero")
-    if labels or any(len(name) > 253 for name in names):
-        raise WireError("not a name")
-    return tuple(names)
-
-
-_OPTION_READERS: dict[int, Callable[[int, bytes], Option | None]] = {
-    SOURCE_LINK_LAYER: LinkLayer,
-    TARGET_LINK_LAYER: LinkLayer,
-    PREFIX_INFORMATION: _read_prefix,
-    MTU: _read_mtu,
-    ROUTE_INFORMATION: _read_route,
-    RDNSS: _read_rdnss,
-    DNSSL: _read_dnssl,
-    PREF64: _read_pref64,
-}
+        elif any(data[at:]):
+            return ()
+        else:
+            break
+    return () if labels or any(len(name) > 253 for name in names) else tuple(names)
 
 
 # --- Options, written -----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from manageout.errors import LabError
 from manageout.lab import network, samba
-from manageout.lab.run import DemoStep, Run
+from manageout.lab.run import Run, expect
 from manageout.lab.site import MANAGEOUT
 from manageout.lab.topology import BASE, CLIENTS, DNS_INTRANET, DOMAIN, ISATAP_NAME, MANAGERS
 from manageout.words import counted
@@ -13,7 +13,7 @@ SERVER = f"dc.{DOMAIN}"
 POLICY = "Manageout: ISATAP managers"
 
 
-def _domain(run: Run) -> str:
+def domain(run: Run) -> str:
     for computer, (unit, group) in PLACES.items():
         found = _search(f"(sAMAccountName={computer}$)", "memberOf")
         wanted = (f"dn: CN={computer},OU={unit},{BASE}", f"memberOf: CN={group},CN=Users,{BASE}")
@@ -23,33 +23,31 @@ def _domain(run: Run) -> str:
     return f"{DOMAIN}: {places}"
 
 
-def _published(run: Run) -> str:
+def published(run: Run) -> str:
     """Group policies, looked at by Samba's programs, which had no part in writing them."""
     before = _policies()
     _rollout(run, "gpo", "--publish")
     guid = _guid()
-    _expect(_tool("gpo", "getlink", f"OU=Workstations,{BASE}"), guid)
+    _says(_tool("gpo", "getlink", f"OU=Workstations,{BASE}"), guid)
     _tool("gpo", "aclcheck")
     path = f"{DOMAIN}\\Policies\\{guid}\\Machine\\Registry.pol"
     argv = ["smbclient", f"//{SERVER}/sysvol", "-U", samba.LOGIN, "-c", f'get "{path}" /dev/stdout']
     text = network.run("helpdesk", [*_environment(), "sh", "-c", '"$@" | tr -d "\\0"', "sh", *argv]).stdout
-    _expect(text, ISATAP_NAME)
+    _says(text, ISATAP_NAME)
     linked = counted(_policies() - before, "policy", "policies")
     return f"{linked} linked, access lists consistent; Registry.pol names {ISATAP_NAME}"
 
 
-def _undone(run: Run) -> str:
+def undone(run: Run) -> str:
     """What somebody changes by hand is shown; undo leaves the directory as it was before us."""
     dn = f"CN={_guid()},CN=Policies,CN=System,{BASE}"
     change = f"dn: {dn}\nchangetype: modify\nreplace: displayName\ndisplayName: Mine now\n"
     argv = ["ldbmodify", "-H", f"ldap://{DNS_INTRANET}", "-U", samba.LOGIN]
     network.run("helpdesk", argv, text=change)
-    drift = _rollout(run, "status", fails=True)
-    _expect(drift, "displayName is Mine now")
+    _says(_rollout(run, "status", fails=True), "displayName is Mine now")
     _rollout(run, "undo")
-    if _policies() != 2:  # the domain's own
-        raise LabError("policies are left after the undo")
-    _expect(_rollout(run, "status", fails=True), f"{POLICY}: not in the directory")
+    expect(_policies() == 2, "policies are left after the undo")  # the domain's own two
+    _says(_rollout(run, "status", fails=True), f"{POLICY}: not in the directory")
     return "the drift is shown line by line; undone: only the domain's own policies are left"
 
 
@@ -62,8 +60,8 @@ def _rollout(run: Run, command: str, *options: str, fails: bool = False) -> str:
     if command != "status":
         argv += ["--backups", str(directory / "gpo-backups")]
     result = network.run("helpdesk", argv, check=False)
-    if bool(result.returncode) is not fails:
-        raise LabError(f"rollout {command} ended with {result.returncode}", result.stdout + result.stderr)
+    said = result.stdout + result.stderr
+    expect(bool(result.returncode) is fails, f"rollout {command} ended with {result.returncode}", said)
     return result.stdout
 
 
@@ -86,19 +84,11 @@ def _environment() -> list[str]:
     return ["env", f"KRB5_CONFIG={samba.krb5_conf('dc')}"]
 
 
-def _expect(text: str, wanted: str) -> None:
-    if wanted not in text:
-        raise LabError(f"{wanted!r} is not there", text)
+def _says(text: str, wanted: str) -> None:
+    expect(wanted in text, f"{wanted!r} is not there", text)
 
 
 def _search(what: str, *attributes: str) -> list[str]:
     """The lines that an LDAP search of the Administrator finds, asked from helpdesk."""
     argv = ["ldbsearch", "-H", f"ldap://{DNS_INTRANET}", "-U", samba.LOGIN, what, *attributes]
     return network.run("helpdesk", argv).stdout.splitlines()
-
-
-STEPS: tuple[DemoStep, ...] = (
-    DemoStep("the domain is in place", _domain, needs_ad=True),
-    DemoStep("policies for Windows are published", _published, needs_ad=True),
-    DemoStep("a change by hand shows; all is undone", _undone, needs_ad=True),
-)

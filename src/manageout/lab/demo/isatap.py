@@ -8,7 +8,7 @@ from pathlib import Path
 
 from manageout.errors import LabError
 from manageout.lab import inject, network, process, servers, site
-from manageout.lab.run import DROP_SECONDS, DemoStep, Run, dropped, fast_path, fetch, forbidden
+from manageout.lab.run import DROP_SECONDS, Run, dropped, expect, fast_path, fetch, forbidden
 from manageout.lab.topology import HELPDESK, ISATAP_NAME, ISATAP_PREFIX, KIOSK
 from manageout.protocol.core.drops import Drop
 from manageout.service.process.rows import ClientRow, HostRow, Traffic
@@ -32,31 +32,30 @@ def join(run: Run) -> str:
     return f"{site.host_address('helpdesk')} from {ISATAP_NAME}"
 
 
-def _fast_path(run: Run) -> str:
+def on_fast_path(run: Run) -> str:
     return fast_path(run, run.topology.router, "isatap", "eBPF on the ISATAP link")
 
 
-def _ping(run: Run) -> str:
+def ping(run: Run) -> str:
     result = network.run("helpdesk", ["ping", "-n", "-c", "5", "-i", "0.2", "-W", "10", str(run.laptop)])
     lines = result.stdout.strip().splitlines()
-    if ", 5 received" not in result.stdout:
-        raise LabError(f"packets were lost: {lines[-2]}")
+    expect(", 5 received" in result.stdout, f"packets were lost: {lines[-2]}")
     return f"5 of 5 answered, {lines[-1].removeprefix('rtt ')}"
 
 
-def _fetch(run: Run) -> str:
+def fetch_file(run: Run) -> str:
     return fetch("helpdesk", f"[{run.laptop}]")
 
 
-def _ssh(run: Run) -> str:
+def ssh(run: Run) -> str:
     result = network.run("helpdesk", servers.ssh_command(str(run.laptop), "cat /run/node; echo $SSH_CLIENT"))
     node, client = result.stdout.splitlines()
-    if node != "laptop" or client.split()[0] != str(site.host_address("helpdesk")):
-        raise LabError(f"the command answered {node!r}, and saw {client!r}")
+    right = node == "laptop" and client.split()[0] == str(site.host_address("helpdesk"))
+    expect(right, f"the command answered {node!r}, and saw {client!r}")
     return f"it ran on {node} and saw us as {client.split()[0]}"
 
 
-def _kiosk(run: Run) -> str:
+def kiosk(run: Run) -> str:
     router = run.topology.router
     before = dropped(router, Drop.HOST_NOT_ALLOWED, KIOSK)
     joining = site.start_join("kiosk", fast_path=run.fast_path)
@@ -70,37 +69,35 @@ def _kiosk(run: Run) -> str:
     finally:
         if joining.alive:
             process.stop(joining)
-    if address := site.host_address("kiosk"):
-        raise LabError(f"kiosk got the address {address}")
+    expect(not (address := site.host_address("kiosk")), f"kiosk got the address {address}")
     return f"no address; {count} of its packets in drops: {Drop.HOST_NOT_ALLOWED.label}"
 
 
-def _policy(run: Run) -> str:
+def policy(run: Run) -> str:
     # With a router apart, the gateway has the last word.
     return f"tcp/{CLOSED_PORT}: {forbidden('helpdesk', HELPDESK, str(run.laptop), CLOSED_PORT)}"
 
 
-def _spoof(run: Run) -> str:
+def spoof(run: Run) -> str:
     other = isatap_address(ISATAP_PREFIX, IPv4Address("10.0.1.99"))
     echoes = _kernel_counter("laptop", "web", "Icmp6InEchos")
     _refused(run, _echo(other, run.laptop), Drop.SOURCE_MISMATCH)
-    if _kernel_counter("laptop", "web", "Icmp6InEchos") != echoes:
-        raise LabError("a spoofed packet reached the laptop")
+    after = _kernel_counter("laptop", "web", "Icmp6InEchos")
+    expect(after == echoes, "a spoofed packet reached the laptop")
     return f"{FORGED} from {other}, sent by {HELPDESK}: {Drop.SOURCE_MISMATCH.label}, none forwarded"
 
 
-def _loop(run: Run) -> str:
+def loop(run: Run) -> str:
     # The destination's 6to4 router would be ourselves: RFC 6324 section 2.
     again = IPv6Address(b"\x20\x02" + run.topology.router_locator.packed + bytes(9) + b"\x01")
     forwarded = _kernel_counter(run.topology.router, "run", "Ip6OutForwDatagrams")
-    source = isatap_address(ISATAP_PREFIX, HELPDESK)
-    _refused(run, _echo(source, again, hop_limit=255), Drop.LOOP)
-    if _kernel_counter(run.topology.router, "run", "Ip6OutForwDatagrams") != forwarded:
-        raise LabError("a looping packet was forwarded")
+    _refused(run, _echo(isatap_address(ISATAP_PREFIX, HELPDESK), again, hop_limit=255), Drop.LOOP)
+    after = _kernel_counter(run.topology.router, "run", "Ip6OutForwDatagrams")
+    expect(after == forwarded, "a looping packet was forwarded")
     return f"{FORGED} to {again}: {Drop.LOOP.label}, none forwarded"
 
 
-def _counters(run: Run) -> str:
+def counters(run: Run) -> str:
     names = [row["name"] for row in _rows(run)]
     octets = count_pings(run, COUNTED, COUNTED_BYTES)
     moved = f"+{COUNTED} packets, +{octets} bytes each way"
@@ -143,8 +140,7 @@ def _rows(run: Run) -> tuple[HostRow, ClientRow]:
     """What ``hosts`` says of helpdesk and ``clients`` of the laptop."""
     hosts = [row for row in site.ask(run.topology.router, "hosts") if row["ipv4"] == str(HELPDESK)]
     clients = [row for row in site.ask("gateway", "clients") if str(run.laptop) in row["addresses"]]
-    if not hosts or not clients:
-        raise LabError(f"{'hosts' if not hosts else 'clients'} does not list who is there")
+    expect(hosts and clients, f"{'hosts' if not hosts else 'clients'} does not list who is there")
     return hosts[0], clients[0]
 
 
@@ -158,8 +154,8 @@ def _refused(run: Run, packet: bytes, reason: Drop) -> None:
         lambda: dropped(router, reason, HELPDESK) - before >= FORGED,
         DROP_SECONDS,
     )
-    if (count := dropped(router, reason, HELPDESK) - before) != FORGED:
-        raise LabError(f"{FORGED} packets were counted as {count}")
+    count = dropped(router, reason, HELPDESK) - before
+    expect(count == FORGED, f"{FORGED} packets were counted as {count}")
 
 
 def _echo(source: IPv6Address, target: IPv6Address, hop_limit: int = 64) -> bytes:
@@ -176,17 +172,3 @@ def _kernel_counter(node: str, program: str, name: str) -> int:
         if line.split()[0] == name:
             return int(line.split()[1])
     raise LabError(f"the kernel has no counter {name}")
-
-
-STEPS: tuple[DemoStep, ...] = (
-    DemoStep("helpdesk joins", join),
-    DemoStep("fast path", _fast_path),
-    DemoStep("helpdesk pings the laptop", _ping),
-    DemoStep("helpdesk fetches a file by HTTP", _fetch),
-    DemoStep("helpdesk runs a command by SSH", _ssh),
-    DemoStep("helpdesk's other services are refused", _policy),
-    DemoStep("kiosk is refused", _kiosk),
-    DemoStep("spoofed inner source is refused", _spoof),
-    DemoStep("loop packet (RFC 6324) is refused", _loop),
-    DemoStep("hosts and clients count truly", _counters),
-)

@@ -2,34 +2,32 @@
 
 import contextlib
 import functools
-import subprocess
 from collections.abc import Iterator
 from ipaddress import IPv4Interface
 
-from manageout.errors import LabError
 from manageout.lab import network, process, site
 from manageout.lab.demo.names import look_up
-from manageout.lab.run import DemoStep, Run
+from manageout.lab.run import Run, expect
 from manageout.lab.topology import APP, APP_NAME, DNS_HOME, DNS_INTRANET, SEGMENTS
+from manageout.linux.host import netns
 
 DESK = IPv4Interface((SEGMENTS["intranet"][77], SEGMENTS["intranet"].prefixlen))
 DEVICE = "office"
 NOTICE_SECONDS = 20.0
 
 
-def _carry(run: Run) -> str:
+def carry(run: Run) -> str:
     outside = _reason("on")
     with _in_the_office():
         inside = process.wait_until(
             "the laptop knows that it is inside", functools.partial(_reason, "off"), NOTICE_SECONDS
         )
         found = look_up(APP_NAME, "A", node="laptop") + look_up(APP_NAME, "AAAA", node="laptop")
-        if found != [str(APP)]:
-            raise LabError(f"inside, {APP_NAME} is {' '.join(found) or 'unknown'} instead of {APP}")
+        said = f"inside, {APP_NAME} is {' '.join(found) or 'unknown'} instead of {APP}"
+        expect(found == [str(APP)], said)
     back = functools.partial(_reason, "on")
     process.wait_until("the laptop knows that it is outside again", back, NOTICE_SECONDS)
-    if not outside:
-        raise LabError("the policy of names was off outside")
+    expect(outside, "the policy of names was off outside")
     return f"{outside}; in the office {inside}, and dc answers; outside again"
 
 
@@ -44,28 +42,13 @@ def _in_the_office() -> Iterator[None]:
     """A cable to the intranet, and the resolver that DHCP would bring, as long as the block runs."""
     segment = network.segment_namespace("intranet")
     add = ["link", "add", DEVICE, "netns", network.namespace("laptop")]
-    _ip(*add, "type", "veth", "peer", "name", "laptop", "netns", segment)
+    netns.ip(*add, "type", "veth", "peer", "name", "laptop", "netns", segment)
     try:
-        _ip("-n", segment, "link", "set", "laptop", "master", "br0", "up")
-        _ip("-n", network.namespace("laptop"), "address", "add", str(DESK), "dev", DEVICE)
-        _ip("-n", network.namespace("laptop"), "link", "set", DEVICE, "up")
-        _resolver(str(DNS_INTRANET))
+        netns.ip("-n", segment, "link", "set", "laptop", "master", "br0", "up")
+        netns.ip("-n", network.namespace("laptop"), "address", "add", str(DESK), "dev", DEVICE)
+        netns.ip("-n", network.namespace("laptop"), "link", "set", DEVICE, "up")
+        network.write_resolver("laptop", DNS_INTRANET)
         yield
     finally:
-        _ip("-n", network.namespace("laptop"), "link", "delete", DEVICE)
-        _resolver(str(DNS_HOME))
-
-
-def _resolver(address: str) -> None:
-    # Written in place, as by a DHCP client: the file is mounted into every program of the node.
-    file = network.ETC / network.namespace("laptop") / "resolv.conf"
-    file.write_text(f"nameserver {address}\nsearch corp.example\n")
-
-
-def _ip(*arguments: str) -> None:
-    result = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise LabError(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
-
-
-STEPS: tuple[DemoStep, ...] = (DemoStep("laptop goes to the office and back", _carry),)
+        netns.ip("-n", network.namespace("laptop"), "link", "delete", DEVICE)
+        network.write_resolver("laptop", DNS_HOME)

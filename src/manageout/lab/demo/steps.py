@@ -1,23 +1,30 @@
 """The demo: what the product is for, step by step, each with its proof.
 
-A run builds the lab, goes through :data:`STEPS` in order and removes it. A step is a function from the run to
+A run builds the lab, goes through the steps of steps.toml in order and removes it. A step is a function from the run to
 one line of detail; it fails by raising :class:`LabError`. The steps after a failed one are still tried, unless it
 was vital.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import NamedTuple
 
 from manageout.errors import ManageoutError
 from manageout.lab import draw, network, servers, site
-from manageout.lab.demo import directory as steps_directory
-from manageout.lab.demo import isatap as steps_isatap
-from manageout.lab.demo import location as steps_location
-from manageout.lab.demo import names as steps_names
-from manageout.lab.demo import translation as steps_translation
-from manageout.lab.run import DemoStep, Run, Skipped
+from manageout.lab.demo.isatap import join
+from manageout.lab.run import Run, Skipped
 from manageout.lab.topology import Topology
+from manageout.words import toml_of
+
+
+class DemoStep(NamedTuple):
+    """``act`` returns one line of detail, or raises :class:`LabError`."""
+
+    name: str
+    act: Callable[[Run], str]
+    vital: bool
+    """When it fails, there is nothing to try the others with."""
 
 
 class StepOutcome(NamedTuple):
@@ -67,10 +74,9 @@ def perform(run: Run, say: Callable[[str], object]) -> list[StepOutcome]:
         except ManageoutError as error:
             verdict, detail = "failed", "\n".join(filter(None, (error.message, error.hint)))
             broken = name if vital else broken
-        seconds = round(time.monotonic() - started, 3)
-        outcomes.append(StepOutcome(run.name, name, verdict, seconds, detail))
+        outcomes.append(StepOutcome(run.name, name, verdict, round(time.monotonic() - started, 3), detail))
         say(_line(outcomes[-1]))
-        if act is steps_isatap.join and verdict == "ok":
+        if act is join and verdict == "ok":
             say(f"\n{site.links(run.topology)}\n")
     return outcomes
 
@@ -81,30 +87,24 @@ def _line(outcome: StepOutcome) -> str:
     return f"  {mark} {outcome.name:<38} {outcome.verdict:<7} {outcome.seconds:6.2f} s  {detail}"
 
 
-def _start(run: Run) -> str:
+def start(run: Run) -> str:
     servers.start_all(run.topology, ad=run.ad)
     dns = "Active Directory, BIND" if run.ad else "BIND"
     daemons = site.start_daemons(run.topology, fast_path=run.fast_path)
     return f"manageout run on {' and '.join(daemon.node for daemon in daemons)}; {dns}, sshd, web servers"
 
 
-def _connect(run: Run) -> str:
+def connect(run: Run) -> str:
     site.connect()
     return f"{run.laptop} through the NAT, by IP-HTTPS only"
 
 
-STEPS: tuple[DemoStep, ...] = (
-    DemoStep("servers and daemons start", _start, vital=True),
-    DemoStep("laptop connects", _connect, vital=True),
-    *steps_directory.STEPS,
-    *steps_isatap.STEPS,
-    *steps_names.APPEAR,
-    *steps_translation.STEPS,
-    *steps_location.STEPS,
-    *steps_names.DISAPPEAR,
-)
+def steps_of(*, ad: bool) -> list[DemoStep]:
+    """The steps of a run, in order."""
+    rows = toml_of("manageout.lab.demo", "steps.toml")["steps"]
+    return [_step(*row) for row in rows if ad or "ad" not in row]
 
 
-def steps_of(*, ad: bool) -> list[tuple[str, Callable[[Run], str], bool]]:
-    """Name and function of the steps of a run, in order; and whether the others need it."""
-    return [(step.name, step.act, step.vital) for step in STEPS if ad or not step.needs_ad]
+def _step(name: str, place: str, *marks: str) -> DemoStep:
+    module, _, function = place.partition(".")
+    return DemoStep(name, getattr(import_module(f"{__package__}.{module}"), function), "vital" in marks)

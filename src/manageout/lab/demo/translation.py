@@ -4,11 +4,10 @@ import re
 import signal
 from ipaddress import IPv4Address
 
-from manageout.errors import LabError
 from manageout.lab import network, process, servers, site
 from manageout.lab.demo.names import await_registered
 from manageout.lab.process import Process
-from manageout.lab.run import DROP_SECONDS, DemoStep, Run, disconnect, fast_path, fetch, forbidden
+from manageout.lab.run import DROP_SECONDS, Run, disconnect, expect, fast_path, fetch, forbidden
 from manageout.lab.topology import APP, APP_NAME, LAPTOP_NAME, REMOTE, SSH_PORT
 from manageout.service.process.rows import SessionRow
 from manageout.wire.address import rfc6052_embed
@@ -29,17 +28,15 @@ def app_address() -> str:
     return str(rfc6052_embed(site.gateway_plan().nat64, APP))
 
 
-def _path(run: Run) -> str:
+def on_fast_path(run: Run) -> str:
     return fast_path(run, "gateway", "translation", "eBPF translates")
 
 
-def _open(run: Run) -> str:
+def open_app(run: Run) -> str:
     page = network.run("laptop", ["curl", "--silent", "--show-error", "--fail", f"http://{APP_NAME}/"]).stdout
-    if page != servers.APP_PAGE:
-        raise LabError(f"http://{APP_NAME}/ is {page!r}")
-    seen = last_caller("app")
-    if seen != site.lease("laptop"):
-        raise LabError(f"app saw {seen} instead of the laptop's lease {site.lease('laptop')}")
+    expect(page == servers.APP_PAGE, f"http://{APP_NAME}/ is {page!r}")
+    seen, lease = last_caller("app"), site.lease("laptop")
+    expect(seen == lease, f"app saw {seen} instead of the laptop's lease {lease}")
     return f"http://{APP_NAME}/ answered; app, without IPv6, saw the laptop as {seen}"
 
 
@@ -50,20 +47,20 @@ def last_caller(node: str) -> IPv4Address | None:
     return IPv4Address(callers[-1]) if callers else None
 
 
-def _fetch(run: Run) -> str:
+def fetch_file(run: Run) -> str:
     return fetch("app", LAPTOP_NAME, f" by IPv4 from {site.lease('laptop')}")
 
 
-def _refuse(run: Run) -> str:
+def refuse(run: Run) -> str:
     return f"{forbidden('app', APP, LAPTOP_NAME, SSH_PORT)}, from {APP}"
 
 
-def _trace(run: Run) -> str:
+def traces(run: Run) -> str:
     outward = trace("app", ["traceroute", "-4", "-n", "-I", LAPTOP_NAME])
     inward = trace("laptop", ["traceroute", "-6", "-n", "-I", APP_NAME])
     for who, hops, wanted in (("app", outward, str(site.lease("laptop"))), ("laptop", inward, app_address())):
-        if hops[-1] != wanted or "*" in hops or len(hops) < 2:
-            raise LabError(f"from {who}: {' → '.join(hops)}, which should end at {wanted}")
+        right = hops[-1] == wanted and "*" not in hops and len(hops) >= 2
+        expect(right, f"from {who}: {' → '.join(hops)}, which should end at {wanted}")
     return f"app → {' → '.join(outward)}\nlaptop → {' → '.join(inward)}"
 
 
@@ -73,33 +70,31 @@ def trace(node: str, argv: list[str]) -> list[str]:
     return [line.split()[1] for line in lines]
 
 
-def _path_mtu(run: Run) -> str:
-    fits, edge = TRANSLATED_MTU - IPV4_ECHO, []
-    if "1 received" not in _ping_df("app", LAPTOP_NAME, fits):
-        raise LabError(f"{TRANSLATED_MTU} bytes from app are lost")
-    told = _ping_df("app", LAPTOP_NAME, fits + 1)
-    if f"mtu = {TRANSLATED_MTU}" not in told and f"mtu={TRANSLATED_MTU}" not in told:
-        raise LabError(f"app is not told of {TRANSLATED_MTU} bytes:\n{told}")
-    edge.append(f"app is told {TRANSLATED_MTU} (IPv4)")
+def path_mtu(run: Run) -> str:
+    fits = TRANSLATED_MTU - IPV4_ECHO
+    expect("1 received" in _ping_df(fits), f"{TRANSLATED_MTU} bytes from app are lost")
+    told = _ping_df(fits + 1)
+    is_told = f"mtu={TRANSLATED_MTU}" in told.replace("mtu = ", "mtu=")
+    expect(is_told, f"app is not told of {TRANSLATED_MTU} bytes:\n{told}")
     probe = network.run("laptop", ["tracepath", "-6", "-n", "-m", "6", APP_NAME]).stdout
-    if f"Resume: pmtu {TUNNEL_MTU}" not in probe or "reached" not in probe:
-        raise LabError(f"the laptop's tracepath:\n{probe}")
-    edge.append(f"the laptop {TUNNEL_MTU} (IPv6)")
-    return f"{', '.join(edge)}; both as large as the tunnel takes"
+    right = f"Resume: pmtu {TUNNEL_MTU}" in probe and "reached" in probe
+    expect(right, f"the laptop's tracepath:\n{probe}")
+    both = "both as large as the tunnel takes"
+    return f"app is told {TRANSLATED_MTU} (IPv4), the laptop {TUNNEL_MTU} (IPv6); {both}"
 
 
-def _ping_df(node: str, target: str, size: int) -> str:
-    argv = ["ping", "-4", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", str(size), target]
-    return network.run(node, argv, check=False).stdout
+def _ping_df(size: int) -> str:
+    argv = ["ping", "-4", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", str(size), LAPTOP_NAME]
+    return network.run("app", argv, check=False).stdout
 
 
-def _tablet(run: Run) -> str:
+def tablet(run: Run) -> str:
     site.connect(node="tablet")
     await_registered("tablet")
     return f"{run.client('tablet')}, lease {site.lease('tablet')}"
 
 
-def _sessions(run: Run) -> str:
+def sessions(run: Run) -> str:
     servers.make_download("app")
     transfer = _start_transfer()
     try:
@@ -124,7 +119,7 @@ def _start_transfer() -> Process:
     return process.start("tablet", "transfer", ["bash", "-c", f"set -o pipefail; {pipe}"])
 
 
-def _return(run: Run) -> str:
+def come_back(run: Run) -> str:
     wanted = servers.make_download("app")
     transfer = _start_transfer()
     before = site.lease("laptop")
@@ -132,28 +127,12 @@ def _return(run: Run) -> str:
     process.wait_until("the gateway notices that the laptop is gone", _laptop_is_offline, VANISH_SECONDS)
     site.connect()
     await_registered("laptop")
-    if (after := site.lease("laptop")) != before:
-        raise LabError(f"the laptop had {before} and now has {after}")
-    if not transfer.alive:
-        raise LabError("the tablet's transfer was over too soon to tell", transfer.tail())
+    expect((after := site.lease("laptop")) == before, f"the laptop had {before} and now has {after}")
+    expect(transfer.alive, "the tablet's transfer was over too soon to tell", transfer.tail())
     process.wait_until("the tablet's transfer ends", lambda: not transfer.alive, 60.0)
-    if wanted not in transfer.tail():
-        raise LabError("the tablet's transfer was harmed", transfer.tail())
+    expect(wanted in transfer.tail(), "the tablet's transfer was harmed", transfer.tail())
     return f"lease {after} as before; the tablet's transfer went on meanwhile, whole"
 
 
 def _laptop_is_offline() -> bool:
     return not any(row["name"] == LAPTOP_NAME for row in site.ask("gateway", "clients"))
-
-
-STEPS: tuple[DemoStep, ...] = (
-    DemoStep("translation's fast path", _path),
-    DemoStep("laptop opens app by name", _open),
-    DemoStep("app fetches a file from the laptop", _fetch),
-    DemoStep("app's SSH is refused by policy", _refuse),
-    DemoStep("traceroute, both ways", _trace),
-    DemoStep("path MTU, both ways", _path_mtu),
-    DemoStep("tablet connects", _tablet),
-    DemoStep("sessions are listed", _sessions),
-    DemoStep("laptop drops and returns", _return),
-)

@@ -31,19 +31,19 @@ def exists(name: str) -> bool:
 def create(name: str) -> None:
     """Make ``name`` with its loopback up; one that is there stays."""
     if not exists(name):
-        _ip(["netns", "add", name])
+        ip("netns", "add", name)
     run(name, ["ip", "link", "set", "lo", "up"])
 
 
 def delete(name: str) -> None:
     """Remove ``name`` if it is there. Processes inside keep it alive until they end."""
     if exists(name):
-        _ip(["netns", "delete", name])
+        ip("netns", "delete", name)
 
 
 def pids(name: str) -> list[int]:
     """Processes inside ``name``."""
-    return [int(line) for line in _ip(["netns", "pids", name]).split()] if exists(name) else []
+    return [int(line) for line in ip("netns", "pids", name).split()] if exists(name) else []
 
 
 def run(name: str, argv: Sequence[str], check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -119,7 +119,8 @@ def _call(function: str, *arguments: int) -> None:
         raise NotPermitted(f"{what} a network namespace: {os.strerror(ctypes.get_errno())}", "run as root")
 
 
-def _ip(arguments: Sequence[str]) -> str:
+def ip(*arguments: str) -> str:
+    """What ``ip`` says; raises :class:`NotPermitted` or :class:`KernelError`."""
     result = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
         complaint = result.stderr.strip().splitlines() or [f"exit status {result.returncode}"]

@@ -190,8 +190,7 @@ def is_probe(values: dict[int, bytes]) -> bool:
 
 def _state(protocol: int, values: dict[int, bytes]) -> str:
     if protocol == TCP:
-        inner = attributes(attributes(values.get(_PROTOCOL_STATE, b"")).get(_TCP, b""))
-        state = _number(inner, _TCP_STATE)
+        state = _number(attributes(attributes(values.get(_PROTOCOL_STATE, b"")).get(_TCP, b"")), _TCP_STATE)
         return TCP_STATES[state] if state < len(TCP_STATES) else str(state)
     return "replied" if _number(values, _STATUS) & _SEEN_REPLY else "unreplied"
 

@@ -86,5 +86,4 @@ def _concerns(message: rtnetlink.Message, watched: Collection[tuple[bytes, int]]
     if message.body[5] == PROTO:
         return True
     length = message.body[1]
-    destination = rtnetlink.attributes(message.body[12:]).get(1, b"")
-    return (destination, length) in watched
+    return (rtnetlink.attributes(message.body[12:]).get(1, b""), length) in watched

@@ -126,8 +126,7 @@ class Netlink(rtnetlink.Socket):
 
     def set_down(self, dev: str) -> None:
         """Take ``dev`` down; its IPv6 addresses and its routes go with that."""
-        body = _IFINFO.pack(0, 0, self._index(dev), 0, _UP)
-        self.request(rtnetlink.NEWLINK, body, f"take {dev} down")
+        self.request(rtnetlink.NEWLINK, _IFINFO.pack(0, 0, self._index(dev), 0, _UP), f"take {dev} down")
 
     # Addresses
 
@@ -168,8 +167,7 @@ class Netlink(rtnetlink.Socket):
             valid = FOREVER if valid is None else valid
             preferred = valid if preferred is None else preferred
             body += attribute(_IFA_CACHEINFO, struct.pack("=IIII", preferred, valid, 0, 0))
-        what = f"add {address} to {dev}"
-        self.request(rtnetlink.NEWADDR, body, what, rtnetlink.CREATE_OR_REPLACE)
+        self.request(rtnetlink.NEWADDR, body, f"add {address} to {dev}", rtnetlink.CREATE_OR_REPLACE)
 
     def delete_address(self, dev: str, address: Interface) -> None:
         """Remove ``address`` from ``dev`` if it is there."""
@@ -293,20 +291,11 @@ class Netlink(rtnetlink.Socket):
 def _link(body: bytes) -> NetworkLink:
     _, _, index, flags, _ = _IFINFO.unpack_from(body)
     values = attributes(body[_IFINFO.size :])
-    stats = struct.unpack_from("=QQQQ", values.get(_IFLA_STATS64, bytes(32)))
-    rx_packets, tx_packets, rx_bytes, tx_bytes = stats
-    return NetworkLink(
-        index,
-        values[_IFLA_NAME].rstrip(b"\0").decode(),
-        bool(flags & _UP),
-        bool(flags & _CARRIER),
-        struct.unpack("=I", values[_IFLA_MTU])[0],
-        rx_packets,
-        tx_packets,
-        rx_bytes,
-        tx_bytes,
-        _vrf(values),
-    )
+    name, stats = values[_IFLA_NAME].rstrip(b"\0").decode(), values.get(_IFLA_STATS64, bytes(32))
+    (mtu,) = struct.unpack("=I", values[_IFLA_MTU])
+    rx_packets, tx_packets, rx_bytes, tx_bytes = struct.unpack_from("=QQQQ", stats)
+    up, carrier, vrf = bool(flags & _UP), bool(flags & _CARRIER), _vrf(values)
+    return NetworkLink(index, name, up, carrier, mtu, rx_packets, tx_packets, rx_bytes, tx_bytes, vrf)
 
 
 def _vrf(values: Mapping[int, bytes]) -> int:
@@ -320,16 +309,12 @@ def _read_route(body: bytes, names: dict[int, str]) -> KernelRoute | None:
         return None
     values = attributes(body[_ROUTE.size :])
     raw = values.get(_RTA_DST, bytes(4 if family == socket.AF_INET else 16))
-    dev, via = values.get(_RTA_OIF), values.get(_RTA_GATEWAY)
-    metric = values.get(_RTA_PRIORITY)
-    return KernelRoute(
-        ip_network((raw, length)),
-        _name(struct.unpack("=I", dev)[0], names) if dev else None,
-        ip_address(via) if via else None,
-        struct.unpack("=I", metric)[0] if metric else 0,
-        protocol,
-        _expires(values.get(_RTA_CACHEINFO, b"")),
-    )
+    out, gateway, priority = (values.get(each) for each in (_RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY))
+    dev = _name(struct.unpack("=I", out)[0], names) if out else None
+    via = ip_address(gateway) if gateway else None
+    metric = struct.unpack("=I", priority)[0] if priority else 0
+    expires = _expires(values.get(_RTA_CACHEINFO, b""))
+    return KernelRoute(ip_network((raw, length)), dev, via, metric, protocol, expires)
 
 
 def _expires(cache: bytes) -> float | None:

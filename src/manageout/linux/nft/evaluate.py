@@ -111,8 +111,7 @@ class Ruleset:
             found = Judgement(policy, f"{_where(place)}: policy {policy}")
         if all(each.result == found.result for each in possible):
             return found
-        refusal = next(each for each in (*possible, found) if each.result == "drop")
-        return Judgement("maybe", refusal.rule)
+        return Judgement("maybe", next(each for each in (*possible, found) if each.result == "drop").rule)
 
     def _walk(
         self, place: tuple[str, str, str], packet: Packet, possible: list[Judgement], depth: int

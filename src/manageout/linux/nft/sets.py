@@ -83,7 +83,8 @@ class NftSets(NetfilterSocket):
         """The elements of the set ``name``, whose elements have counters and a timeout."""
         asked = body(_INET, netlink.text(_LIST_TABLE, self._table), netlink.text(_LIST_SET, name))
         messages = self.dump(_GET_ELEMENT, asked, f"read the set {name} of {self._table}")
-        return [_counted(element) for message in messages for element in _elements(message.body)]
+        listed = (values(message.body).get(_LIST_ELEMENTS, b"") for message in messages)
+        return [_counted(element) for data in listed for _, element in netlink.attribute_list(data)]
 
     def _requests(self, changes: Sequence[Change]) -> Iterator[Request]:
         """Neighbours that concern the same set share a message."""
@@ -102,21 +103,16 @@ class NftSets(NetfilterSocket):
 
 
 def _element(change: Change) -> bytes:
-    key = netlink.nested(_KEY, netlink.attribute(_VALUE, change.key))
-    return (
-        key if change.value is None else key + netlink.nested(_DATA, netlink.attribute(_VALUE, change.value))
+    parts = ((_KEY, change.key), (_DATA, change.value))
+    return b"".join(
+        netlink.nested(kind, netlink.attribute(_VALUE, value)) for kind, value in parts if value is not None
     )
 
 
-def _elements(message: bytes) -> Iterator[dict[int, bytes]]:
-    listed = values(message).get(_LIST_ELEMENTS, b"")
-    return (netlink.attributes(element) for _, element in netlink.attribute_list(listed))
-
-
-def _counted(element: dict[int, bytes]) -> Counted:
+def _counted(data: bytes) -> Counted:
+    element = netlink.attributes(data)
     key = netlink.attributes(element[_KEY])[_VALUE]
-    expression = netlink.attributes(element.get(_EXPRESSION, b""))
-    packets, _ = _counter(expression.get(_EXPRESSION_DATA, b""))
+    packets, _ = _counter(netlink.attributes(element.get(_EXPRESSION, b"")).get(_EXPRESSION_DATA, b""))
     left = element.get(_EXPIRATION)
     age = None if left is None else max(0, TIMEOUT_MILLISECONDS - int.from_bytes(left, "big")) / 1000
     return Counted(key, packets, age)

@@ -103,15 +103,12 @@ class RuleTables:
             nft.apply("".join(_replaced(table, body) for table, body in bodies.items()))
             return
         texts = (
-            _replaced(table, body) if table == GUARD_TABLE else self._owned(table, body)
+            _replaced(table, body, *(() if table == GUARD_TABLE else ("flags owner;", table in self._held)))
             for table, body in bodies.items()
         )
         self._context.run("".join(texts), what)
         for table, body in bodies.items():
             (self._held.add if body and table != GUARD_TABLE else self._held.discard)(table)
-
-    def _owned(self, table: str, body: str) -> str:
-        return _replaced(table, body, "flags owner;", table in self._held)
 
     def _look(self, table: str) -> int | None:
         if self._reader is None:

@@ -89,8 +89,7 @@ class IsatapUnderlay:
         take, buffer, view = sock.recv_into, self._buffer, self._view
         with contextlib.suppress(BlockingIOError):
             while len(packets) < limit:
-                size = take(buffer)
-                packets.append(bytes(view[:size]))
+                packets.append(bytes(view[: take(buffer)]))
         return packets
 
     def send(self, packets: Iterable[bytes]) -> None:

@@ -23,18 +23,12 @@ def header_for(packet: bytes, mtu: int) -> tuple[bytes, bytes]:
     if offset is None or length < offset + 2:
         return PLAIN, packet
     at = HEADER_LENGTH + offset
-    partial = _pseudo_sum(packet, length, kind)
+    # The folded sum of the pseudo-header, as it stands in an incomplete checksum field.
+    partial = ((int.from_bytes(packet[8:40], "big") + length + kind) % 0xFFFF or 0xFFFF).to_bytes(2, "big")
     if len(packet) > mtu and kind == TCP:
         headers = HEADER_LENGTH + (packet[HEADER_LENGTH + 12] >> 4) * 4
-        size = mtu - headers
-        header = HEADER.pack(NEEDS_CSUM, GSO_TCPV6, headers, size, HEADER_LENGTH, offset)
+        header = HEADER.pack(NEEDS_CSUM, GSO_TCPV6, headers, mtu - headers, HEADER_LENGTH, offset)
         return header, packet[:at] + partial + packet[at + 2 :]
     if packet[at : at + 2] == partial:
         return HEADER.pack(NEEDS_CSUM, GSO_NONE, 0, 0, HEADER_LENGTH, offset), packet
     return PLAIN, packet
-
-
-def _pseudo_sum(packet: bytes, length: int, kind: int) -> bytes:
-    """The folded sum of the pseudo-header, as it stands in an incomplete checksum field."""
-    total = int.from_bytes(packet[8:40], "big") + length + kind
-    return (total % 0xFFFF or 0xFFFF).to_bytes(2, "big")

@@ -88,15 +88,13 @@ class Pinger:
         for one in self.said:
             if is_too_big(one, self._version):
                 continue  # about larger packets of somebody else: raw sockets hear of all errors
-            said = PROHIBITED if is_prohibition(one, self._version) else os.strerror(one.number)
-            return one.by, said
+            return one.by, (PROHIBITED if is_prohibition(one, self._version) else os.strerror(one.number))
         return ("this machine", self.unsent) if self.unsent else ("", otherwise)
 
     def _send(self, size: int) -> int | None:
         self._next = self._next + 1 & 0xFFFF
         body = bytes(max(size - HEADERS[self._version], 0))
-        kind = _REQUEST[self._version]
-        packet = struct.pack("!BBHHH", kind, 0, 0, self._id, self._next) + body
+        packet = struct.pack("!BBHHH", _REQUEST[self._version], 0, 0, self._id, self._next) + body
         if self._version == 4:
             packet = packet[:2] + checksum(packet).to_bytes(2, "big") + packet[4:]
         try:
@@ -127,8 +125,7 @@ class Pinger:
 
 def _open(target: Address) -> tuple[bool, socket.socket]:
     """A raw socket, else one for unprivileged pings."""
-    four = target.version == 4
-    family, protocol = (socket.AF_INET, 1) if four else (socket.AF_INET6, 58)
+    family, protocol = (socket.AF_INET, 1) if target.version == 4 else (socket.AF_INET6, 58)
     for kind in (socket.SOCK_RAW, socket.SOCK_DGRAM):
         with contextlib.suppress(PermissionError):
             return kind == socket.SOCK_RAW, socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)

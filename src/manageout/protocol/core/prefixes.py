@@ -20,8 +20,7 @@ class PrefixTable(Generic[V]):
         self._by_length: dict[int, tuple[int, dict[int, V]]] = {}
         self._entries: dict[Prefix, V] = {}
         for prefix, value in entries:
-            bits = len(prefix.address) * 8
-            shift = bits - prefix.length
+            shift = len(prefix.address) * 8 - prefix.length
             network = int.from_bytes(prefix.address, "big") >> shift
             _, known = self._by_length.setdefault(prefix.length, (shift, {}))
             known[network] = value

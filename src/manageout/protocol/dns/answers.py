@@ -127,13 +127,12 @@ def forwarded(query: wire.Query, answer: bytes) -> bytes:
     for number, record in enumerate(wire.records(answer, at, answers + authorities + additional)):
         if record.type == wire.OPT:
             if number != answers + authorities + additional - 1:
-                return _through_codec(query, answer)
+                return _render(query, _parse(answer), authentic=bool(answer[3] & wire.AD))
             end, extended, kept = record.start, record.ttl >> 24 & 0xFF, additional - 1
             break
         end = record.end
     rcode = answer[3] & wire.RCODE
-    authentic = bool(answer[3] & wire.AD)
-    flags = flags_of(query, rcode, authentic)
+    flags = flags_of(query, rcode, bool(answer[3] & wire.AD))
     return _message(query, flags, answer[at:end], answers, authorities, kept, extended)
 
 
@@ -142,8 +141,7 @@ def aaaa_records(answer: bytes, prefixes: Prefixes) -> Addresses:
     usable = excluded = 0
     (count,) = struct.unpack_from(">H", answer, 6)
     if count:
-        at = wire.skip_name(answer, wire.HEADER) + 4
-        for record in wire.records(answer, at, count):
+        for record in wire.records(answer, wire.skip_name(answer, wire.HEADER) + 4, count):
             if record.type == wire.AAAA and record.klass == wire.IN and record.end - record.data == 16:
                 if prefixes.excludes(answer[record.data : record.end]):
                     excluded += 1
@@ -186,8 +184,7 @@ def soa_ttl(answer: bytes | None) -> int:
     """How long absence may be believed (RFC 2308 5), or :data:`NO_SOA_TTL` (RFC 6147 5.1.7)."""
     if answer is not None:
         answers, authorities = struct.unpack_from(">HH", answer, 6)
-        at = wire.skip_name(answer, wire.HEADER) + 4
-        for record in wire.records(answer, at, answers + authorities):
+        for record in wire.records(answer, wire.skip_name(answer, wire.HEADER) + 4, answers + authorities):
             if record.type == wire.SOA and record.end - record.data >= 20:
                 return min(record.ttl, int.from_bytes(answer[record.end - 4 : record.end], "big"))
     return NO_SOA_TTL
@@ -284,11 +281,6 @@ def _parse(answer: bytes) -> dns.message.Message:
         return dns.message.from_wire(answer, ignore_trailing=True)
     except (dns.exception.DNSException, ValueError) as fault:
         raise WireError(f"DNS message: {fault}") from None
-
-
-def _through_codec(query: wire.Query, answer: bytes) -> bytes:
-    message = _parse(answer)
-    return _render(query, message, authentic=bool(answer[3] & wire.AD))
 
 
 def _render(query: wire.Query, message: dns.message.Message, *, authentic: bool) -> bytes:

@@ -39,8 +39,7 @@ def answer(message: bytes, lease: bytes | None, *, known: bool = True) -> bytes 
     if not known:
         return error(query, dns.REFUSED)
     text = str(IPv4Address(lease)) if lease else NONE
-    values = [bytes([len(text)]) + text.encode()] if query.type == TXT else []
-    return local(query, values, TXT)
+    return local(query, ([bytes([len(text)]) + text.encode()] if query.type == TXT else []), TXT)
 
 
 def read(message: bytes, asked: bytes) -> str | None:

@@ -57,5 +57,4 @@ def reverse_zone(prefix: Prefix) -> str | None:
     network, length = prefix
     if length % 4 or not length:
         return None
-    digits = IPv6Address(network).reverse_pointer.split(".")
-    return ".".join(digits[32 - length // 4 :])
+    return ".".join(IPv6Address(network).reverse_pointer.split(".")[32 - length // 4 :])

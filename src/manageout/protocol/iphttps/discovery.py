@@ -235,8 +235,7 @@ class Discovery:
 
     def _defend(self, session: Session, target: bytes) -> None:
         """The proxy NA (3.2.5.2.2): as the holder; R must be 0, no link-layer option, so O is 0 as well."""
-        answer = nd.NeighbourAdvertisement(target)
-        self._outbox.packet(session, nd.build(target, nd.ALL_NODES, answer))
+        self._outbox.packet(session, nd.build(target, nd.ALL_NODES, nd.NeighbourAdvertisement(target)))
 
     def settle(self, now: float) -> None:
         """Close the contests that are over at ``now``."""
@@ -276,5 +275,4 @@ class Discovery:
 
     def probe(self, session: Session, target: bytes) -> None:
         """Ask a client, unicast, whether it still has ``target`` (RFC 4861 7.3.3)."""
-        question = nd.NeighbourSolicitation(target)
-        self._outbox.packet(session, nd.build(self.source, target, question))
+        self._outbox.packet(session, nd.build(self.source, target, nd.NeighbourSolicitation(target)))

@@ -124,8 +124,7 @@ class Host:
     def timer(self) -> float:
         """When :meth:`on_timer` wants to be called; infinity for never."""
         detecting = (a.detecting for a in self._addresses.values() if a.detecting is not None)
-        expiry = self._next_expiry()
-        return min(self._solicit_at, expiry, min(detecting, default=math.inf))
+        return min(self._solicit_at, self._next_expiry(), min(detecting, default=math.inf))
 
     def on_timer(self, now: float) -> None:
         """Do what is due at ``now``."""

@@ -94,8 +94,7 @@ class Neighbours:
 
     def _bind(self, address: bytes, session: Session, now: float) -> None:
         self.release(address)
-        neighbour = Neighbour(address, session, now)
-        self.owners[address] = session.addresses[address] = neighbour
+        self.owners[address] = session.addresses[address] = Neighbour(address, session, now)
         self._events.append(AddressBound(session.number, address))
 
     def release(self, address: bytes) -> None:

@@ -76,8 +76,7 @@ class StockReconnect(Reconnect):
         """See :class:`Reconnect`."""
         if self._since is None:
             self._since = now
-        wait = min(max(now - self._since, self._first), self._last)
-        return wait * (1 + JITTER * self._random())
+        return min(max(now - self._since, self._first), self._last) * (1 + JITTER * self._random())
 
 
 class QuickReconnect(Reconnect):

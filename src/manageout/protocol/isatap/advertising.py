@@ -109,8 +109,7 @@ class Advertiser:
     def build(self, key: bytes, ident: int, farewell: bool = False) -> bytes | None:
         """The outer packet for a key; None when the locator was removed while the host waited."""
         v4 = key[4:8]
-        templates = self._farewells if farewell or self.retires(v4) else self._templates
-        template = templates.get(key[8:])
+        template = (self._farewells if farewell or self.retires(v4) else self._templates).get(key[8:])
         return None if template is None else template.address(v4, key[0] == 2, ident)
 
     def _note(self, key: bytes, moment: float) -> None:

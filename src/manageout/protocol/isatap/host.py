@@ -170,8 +170,7 @@ class IsatapHost(IsatapEnd[Event]):
         for router in self.routers.values() if own else ():
             if router.wants_solicitation(now):
                 # To all routers: we cannot know which form of the link-local address the router has.
-                question = nd.build(own, nd.ALL_ROUTERS, nd.RouterSolicitation())
-                self._send(question, self.locator, router.v4)
+                self._send(nd.build(own, nd.ALL_ROUTERS, nd.RouterSolicitation()), self.locator, router.v4)
             if router.wants_probe(now):
                 probe = nd.build(own, router.address, nd.NeighbourSolicitation(router.address))
                 self._send(probe, self.locator, router.v4)

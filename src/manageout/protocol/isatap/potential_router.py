@@ -125,8 +125,7 @@ class PotentialRouter:
 
 def shortest_lifetime(message: RouterAdvertisement) -> float:
     """The first lifetime to end, in seconds: router, prefixes (valid and preferred), routes; infinity if none."""
-    finite = (float(life) for life in _lifetimes(message) if 0 < life < 0xFFFFFFFF)
-    return min(finite, default=math.inf)
+    return min((float(life) for life in _lifetimes(message) if 0 < life < 0xFFFFFFFF), default=math.inf)
 
 
 def offers(message: RouterAdvertisement) -> bool:

@@ -140,8 +140,7 @@ class IsatapRouter(IsatapEnd[Event]):
         changed = before.symmetric_difference(self.retiring())
         records = (self.registry.record(v4) for v4 in changed if self.link.refusal(v4) is None)
         names = [record.interface_id() for record in records if record is not None]
-        keys = [name + locator for name in names for locator in self.config.locators]
-        self._advertiser.tell(keys, now)
+        self._advertiser.tell([name + locator for name in names for locator in self.config.locators], now)
 
     def announce(self, now: float) -> None:
         """The advertisement has changed: tell every host that may have the old one, at a bounded pace."""

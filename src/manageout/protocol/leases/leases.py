@@ -200,11 +200,6 @@ class Leases:
         self._queues[state][lease.v4] = lease
         self._changed[lease.v4] = lease
 
-    def _allowed(self, v4: bytes, identity: str) -> bool:
-        """Whether ``identity`` may hold ``v4``."""
-        wanted = self._fixed.get(identity)
-        return v4 == wanted if wanted is not None else self._inside(v4) and v4 not in self._reserved
-
     def _inside(self, v4: bytes) -> bool:
         return self._first <= int.from_bytes(v4, "big") <= self._last and v4 not in self._excluded
 
@@ -282,9 +277,11 @@ class Leases:
         return lost
 
     def _fits(self, lease: Lease) -> bool:
-        if self._by_identity.get(lease.identity) is lease:
-            return self._allowed(lease.v4, lease.identity)
-        return self._inside(lease.v4)
+        """Whether its identity may hold the address, or nobody does and it is one of the block."""
+        current = self._by_identity.get(lease.identity) is lease
+        if current and (wanted := self._fixed.get(lease.identity)) is not None:
+            return lease.v4 == wanted
+        return self._inside(lease.v4) and not (current and lease.v4 in self._reserved)
 
     def _leave_behind(self, lease: Lease, now: float) -> None:
         """Its holder has, or will have, another one: the address is nobody's, and is not given away at once."""

@@ -74,8 +74,7 @@ def segment(data: bytes) -> list[bytes]:
 def _complete(packet: bytes, start: int, field: int) -> bytes:
     # CHECKSUM_PARTIAL: the field holds the sum of the pseudo-header, to be included. 0 would mean "none" in
     # UDP; 0xffff is the same number to every protocol.
-    value = checksum(packet[start:]) or 0xFFFF
-    return b"".join((packet[:field], _WORD.pack(value), packet[field + 2 :]))
+    return b"".join((packet[:field], _WORD.pack(checksum(packet[start:]) or 0xFFFF), packet[field + 2 :]))
 
 
 def _segment_tcp(packet: bytes, start: int, size: int) -> list[bytes]:
@@ -113,8 +112,7 @@ def _segment_udp(packet: bytes, start: int, size: int) -> list[bytes]:
     for at in range(end, len(packet), size):
         payload = packet[at : at + size]
         length = 8 + len(payload)
-        value = checksum(payload, common + 2 * length) or 0xFFFF
-        udp = ports + _WORD.pack(length) + _WORD.pack(value)
+        udp = ports + _WORD.pack(length) + _WORD.pack(checksum(payload, common + 2 * length) or 0xFFFF)
         total = _WORD.pack(start - _IPV6 + length)
         pieces.append(b"".join((packet[:4], total, packet[6:start], udp, payload)))
     return pieces

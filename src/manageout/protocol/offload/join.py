@@ -125,8 +125,7 @@ def run(whole: bytes, start: int, end: int) -> tuple[int, int]:
     if found is None:
         return 1, 0
     count = min((found.end() - start) // SIZE, len(payloads))
-    words = memoryview(whole)[start : start + count * SIZE].cast("I")
-    sequences = bytes(words[11 :: SIZE // 4])
+    sequences = bytes(memoryview(whole)[start : start + count * SIZE].cast("I")[11 :: SIZE // 4])
     first = _SEQUENCE.unpack_from(sequences)[0]
     payload = SIZE - header
     # Where the numbers wrap, the run ends as well.

@@ -56,8 +56,7 @@ def with_interface(extension: bytes, v6: bytes) -> bytes:
         return extension
     added = _OBJECT.pack(_OBJECT.size, _INTERFACE_INFORMATION, _WITH_ADDRESS, _AFI_IPV6, 0, v6)
     objects = extension[_HEADER.size :] + added
-    value = checksum(_WITHOUT_CHECKSUM + objects)
-    return _HEADER.pack(_VERSION, value) + objects
+    return _HEADER.pack(_VERSION, checksum(_WITHOUT_CHECKSUM + objects)) + objects
 
 
 def _is_right(extension: bytes) -> bool:
