@@ -37,9 +37,9 @@ def plain(text: str, longest: int = 80) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in text[:longest])
 
 
-def printable(text: str) -> str:
+def printable(text: str, instead: str = "?") -> str:
     """``text`` without control characters, for a terminal or a log: names come from certificates and DNS."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
 
 
 def day(moment: float) -> str:
@@ -48,6 +48,12 @@ def day(moment: float) -> str:
         return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError, OSError):
         return f"{moment:g}"
+
+
+def texts(package: str, name: str, /, **words: object) -> list[str]:
+    """Those of that name in a package's ``texts.toml``, such as an error's message and hint, with their words."""
+    found = toml_of(package, "texts.toml")[name]
+    return [text.format(**words) for text in ([found] if isinstance(found, str) else found)]
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 
@@ -69,12 +70,8 @@ def nat64(
         prefix, v4, v6 = _translate(address, prefixes)
     except AddressError as error:
         raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="'--prefix'") from None
-    lines = [
-        ("IPv6", wire.written(v6)),
-        ("IPv4", str(v4)),
-        ("prefix", wire.written(prefix)),
-        ("prefix from", origin),
-    ]
+    lines = [("IPv6", wire.written(v6)), ("IPv4", str(v4)), ("prefix", wire.written(prefix))]
+    lines.append(("prefix from", origin))
     lines += [("prefixes too", ", ".join(map(wire.written, prefixes[1:])))] if prefixes[1:] else []
     if prefix == wire.WELL_KNOWN_NAT64 and not is_global(v4.packed):
         lines.append(("note", "not a global IPv4 address: translators drop it in this prefix (RFC 6052 3.1)"))
@@ -83,14 +80,10 @@ def nat64(
 
 def _discover(runtime_dir: Path) -> tuple[list[IPv6Network], str]:
     """The NAT64 prefixes of where we are, and who says so."""
-    try:
+    with suppress(ManageoutError):
         answer = ask(runtime_dir / "control.sock", "nat64")
-    except ManageoutError:
-        answer = {"prefixes": []}
-    if answer["prefixes"]:
-        return [
-            IPv6Network(prefix) for prefix in answer["prefixes"]
-        ], f"{answer['process']} ({answer['from']})"
+        if answer["prefixes"]:
+            return list(map(IPv6Network, answer["prefixes"])), f"{answer['process']} ({answer['from']})"
     from manageout.service.resolver.nat64_query import prefixes  # which the others need not wait for
 
     if found := prefixes():
@@ -109,9 +102,7 @@ def _translate(
         if extracted is not None:
             return prefix, extracted, address
     where = " or ".join(map(wire.written, prefixes))
-    raise click.BadParameter(
-        f"{wire.written(address)} is not in {where}; give --prefix", param_hint="'ADDRESS'"
-    )
+    raise _outside(address, f"{where}; give --prefix")
 
 
 @address.command(name="6to4")
@@ -124,9 +115,7 @@ def sixtofour(address: IPv4Address | IPv6Address, as_json: bool) -> None:
     else:
         embedded = wire.embedded_sixtofour(address.packed)
         if embedded is None:
-            raise click.BadParameter(
-                f"{wire.written(address)} is not in {wire.SIXTOFOUR}", param_hint="'ADDRESS'"
-            )
+            raise _outside(address, wire.SIXTOFOUR)
         v4 = IPv4Address(embedded)
     lines = [("prefix", str(wire.sixtofour_prefix(v4))), ("IPv4", str(v4))]
     if not is_global(v4.packed):
@@ -159,6 +148,10 @@ def explain(address: IPv4Address | IPv6Address, prefixes: tuple[IPv6Network, ...
     except AddressError as error:
         raise click.BadParameter(f"{error.message}; {error.hint}", param_hint="'--nat64'") from None
     _print(lines, as_json)
+
+
+def _outside(address: IPv6Address, where: object) -> click.BadParameter:
+    return click.BadParameter(f"{wire.written(address)} is not in {where}", param_hint="'ADDRESS'")
 
 
 def _identifier(value: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import get_args
 
@@ -19,6 +20,7 @@ from manageout.site.contradictions import read_site
 from manageout.site.lines import line_of
 from manageout.site.reference import reference_text
 from manageout.site.tables.site import Site
+from manageout.words import counted
 
 _OPTION = re.compile(r"(?<![\w.-])([a-z0-9]+)\.([a-z_]+)(?:\.[\w-]+)*")
 
@@ -101,9 +103,6 @@ def _lines(file: Path, title: str, found: list[Remark]) -> list[str]:
 
 
 def _summary(findings: list[Remark]) -> str:
-    counts = [
-        f"{number} {severity}{'s' if number != 1 else ''}"
-        for severity in COLOURS
-        if (number := sum(finding.severity == severity for finding in findings))
-    ]
-    return f"\n{', '.join(counts) or 'nothing found'}"
+    counts: Counter[str] = Counter(finding.severity for finding in findings)
+    words = [counted(counts[severity], severity) for severity in COLOURS if counts[severity]]
+    return f"\n{', '.join(words) or 'nothing found'}"

@@ -123,11 +123,11 @@ def main() -> None:
 
 def _bug(error: Exception) -> ManageoutError:
     """What nobody foresaw, with the place where it happened."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f"{os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}" if frame else "?"
+    from traceback import extract_tb
+
+    frame = extract_tb(error.__traceback__)[-1]
     detail = f"{type(error).__name__}: {error}".splitlines()[0]
+    place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
     return ManageoutError(
         f"internal error: {detail} ({place})", "please report it; MANAGEOUT_DEBUG=1 shows more"
     )

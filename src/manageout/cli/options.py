@@ -39,7 +39,6 @@ IPV4 = reader(IPv4Address, "an IPv4 address, such as 10.0.0.1")
 ADDRESS = reader(ip_address, "an IPv4 or IPv6 address")
 PREFIX = reader(IPv6Network, "an IPv6 prefix, such as fd12:3456:789a:1::/64")
 _COMMON = {
-    "config": common.config_option,
     "socket": common.socket_option,
     "json": common.json_option,
     "watch": common.watch_option,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from manageout.words import toml_of
+from manageout.words import texts
 
 
 def phrase(name: str, /, **words: object) -> str:
     """The text of that name with its words."""
-    return str(toml_of("manageout.imports", "texts.toml")[name].format(**words))
+    return texts("manageout.imports", name, **words)[0]

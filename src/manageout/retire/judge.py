@@ -9,12 +9,12 @@ allow them, else by nothing yet, and then each obstacle is named.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from manageout.retire.census.hosts import fresh
-from manageout.retire.rows import CensusHost, HostVerdict, OpenedService, service_name
+from manageout.retire.rows import CensusHost, HostVerdict, OpenedService, service_name, services
 from manageout.service.policy.sessions import Mechanism
 from manageout.service.state.usage import Usage
 from manageout.service.usage.rows import MANY
@@ -108,18 +108,10 @@ def general_blockers(gateway: LeaseGateway, clients: int) -> list[str]:
 def lease_blockers(host: CensusHost, opens: Iterable[OpenedService], site: Site) -> list[str]:
     """Services that ``host`` has called and may not, or cannot, call by lease."""
     opens = list(opens)
-    v4 = IPv4Address(host["ipv4"])
-    found = [
-        f"{service_name(each['protocol'], each['port'])} is not translated: it needs native IPv6"
-        for each in opens
-        if each["protocol"] not in TRANSLATED
-    ]
+    strange = services([each for each in opens if each["protocol"] not in TRANSLATED])
+    found = [f"{name} is not translated: it needs native IPv6" for name in strange]
     translated = [each for each in opens if each["protocol"] in TRANSLATED]
-    found += [
-        f"no [[policy.managers]] table lets {v4} call {words} by lease"
-        for words in _forbidden(host, [v4], translated, site)
-    ]
-    return list(dict.fromkeys(found))
+    return found + _forbidden(host, [IPv4Address(host["ipv4"])], translated, site, " by lease")
 
 
 def native_blockers(host: CensusHost, opens: Iterable[OpenedService], site: Site) -> list[str]:
@@ -127,28 +119,21 @@ def native_blockers(host: CensusHost, opens: Iterable[OpenedService], site: Site
     addresses = [IPv6Address(text) for text in host["native"]]
     if not addresses:
         return ["the DNS knows no native IPv6 address of it"]
-    if site.gateway is None:
-        return []
-    words = _forbidden(host, addresses, opens, site)
-    return [f"no [[policy.managers]] table lets {addresses[0]} call {each}" for each in dict.fromkeys(words)]
+    return _forbidden(host, addresses, opens, site) if site.gateway is not None else []
 
 
 def _forbidden(
-    host: CensusHost, addresses: Iterable[Address], opens: Iterable[OpenedService], site: Site
+    host: CensusHost, sources: Sequence[Address], opens: Iterable[OpenedService], site: Site, way: str = ""
 ) -> list[str]:
     names = {host["name"].lower(), *(record["name"] for record in host["records"])} - {""}
-    sources = list(addresses)
-    return [
-        service_name(each["protocol"], each["port"])
-        + ("" if each["client"] == MANY else f" of {each['client']}")
-        for each in opens
-        if not any(
-            _from(sources, names, manager)
-            and _to(each["client"], manager)
-            and manager.allows(each["protocol"], each["port"])
-            for manager in site.policy.managers
-        )
-    ]
+    tables = [table for table in site.policy.managers if _from(sources, names, table)]
+    found: dict[str, None] = {}
+    for each in opens:
+        protocol, port, client = each["protocol"], each["port"], each["client"]
+        if not any(_to(client, table) and table.allows(protocol, port) for table in tables):
+            what = service_name(protocol, port) + ("" if client == MANY else f" of {client}")
+            found[f"no [[policy.managers]] table lets {sources[0]} call {what}{way}"] = None
+    return list(found)
 
 
 def _verdict(
@@ -195,7 +180,7 @@ def _opens(calls: Iterable[Usage]) -> list[OpenedService]:
     return sorted(found.values(), key=lambda row: (-row["calls"], row["client"], row["port"]))
 
 
-def _from(sources: list[Address], names: set[str], manager: ManagerTable) -> bool:
+def _from(sources: Sequence[Address], names: set[str], manager: ManagerTable) -> bool:
     return any(
         source in names if isinstance(source, str) else any(address in source for address in sources)
         for source in manager.source

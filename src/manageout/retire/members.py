@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Any
 
 from manageout.errors import ManageoutError
 from manageout.service.state.retire import Member
 from manageout.site.tables.site import Site
+from manageout.words import texts
 
 EVERYBODY = "everybody"
+_texts = partial(texts, "manageout.retire")
 Names = Mapping[str, str]
 """Name of a host, lower case and without the domain -> its IPv4 address."""
 
@@ -21,17 +24,12 @@ def chosen(site: Site, words: Iterable[str], names: Names) -> dict[str, list[IPv
 
     In this order: ``[[policy.managers]]`` of that name, a network or address, a host that was seen, a name in the DNS.
     """
-    allowed = site.isatap.hosts if site.isatap else ()
     found: dict[str, list[IPv4Network]] = {}
     for word in words:
         meant = _group(site, word, names) or _network(word) or _host(word, names)
-        mine = [part for network in meant for part in _within(network, allowed)]
+        mine = [part for network in meant for part in _within(network, everybody(site))]
         if not mine:
-            what = ", ".join(map(str, meant))
-            raise ManageoutError(
-                f"{word}: {what} is not in isatap.hosts, so it has no ISATAP to give up",
-                "`manageout hosts` lists who was seen",
-            )
+            raise ManageoutError(*_texts("no-isatap", word=word, meant=", ".join(map(str, meant))))
         found[word] = list(dict.fromkeys(mine))
     return found
 
@@ -53,14 +51,9 @@ def everybody(site: Site) -> list[IPv4Network]:
 
 def joined(before: Sequence[Member], wanted: Mapping[str, Sequence[IPv4Network]], now: float) -> list[Member]:
     """``before`` and those who are new; who retires already keeps wave and time."""
-    known = {member.network for member in before}
-    new = {
-        network: Member(network, wave, now)
-        for wave, networks in wanted.items()
-        for network in networks
-        if network not in known
-    }
-    return [*before, *new.values()]
+    known = {member.network: member for member in before}
+    new = {one: Member(one, wave, now) for wave, networks in wanted.items() for one in networks}
+    return [*before, *(member for network, member in new.items() if network not in known)]
 
 
 class Index:
@@ -81,10 +74,8 @@ class Index:
             number = int(IPv4Address(ipv4))
         except AddressValueError:
             return None
-        found = [
-            known[number >> shift] for shift, known in self._by_length.items() if number >> shift in known
-        ]
-        return min(found, key=lambda member: member.since, default=None)
+        found = (known.get(number >> shift) for shift, known in self._by_length.items())
+        return min(filter(None, found), key=lambda member: member.since, default=None)
 
 
 def groups_left(site: Site, members: Sequence[Member]) -> list[str]:
@@ -92,8 +83,7 @@ def groups_left(site: Site, members: Sequence[Member]) -> list[str]:
     left = []
     for manager in site.policy.managers:
         networks = [source for source in manager.source if isinstance(source, IPv4Network)]
-        allowed = site.isatap.hosts if site.isatap else ()
-        mine = [part for network in networks for part in _within(network, allowed)]
+        mine = [part for network in networks for part in _within(network, everybody(site))]
         if any(not any(part.subnet_of(member.network) for member in members) for part in mine):
             left.append(manager.name)
     return list(dict.fromkeys(left))
@@ -102,12 +92,11 @@ def groups_left(site: Site, members: Sequence[Member]) -> list[str]:
 def _group(site: Site, word: str, names: Names) -> list[IPv4Network]:
     found: list[IPv4Network] = []
     for manager in site.policy.managers:
-        if manager.name == word:
-            for source in manager.source:
-                if isinstance(source, IPv4Network):
-                    found.append(source)
-                elif isinstance(source, str):
-                    found += _host(source, names)
+        for source in manager.source if manager.name == word else ():
+            if isinstance(source, IPv4Network):
+                found.append(source)
+            elif isinstance(source, str):
+                found += _host(source, names)
     return found
 
 
@@ -116,7 +105,7 @@ def _network(word: str) -> list[IPv4Network]:
         return [IPv4Network(word)]
     except ValueError as error:
         if word.replace(".", "").replace("/", "").isdigit():
-            raise ManageoutError(f"{word}: {error}", "write 10.0.1.30 or 10.0.1.0/24") from None
+            raise ManageoutError(*_texts("no-network", word=word, fault=error)) from None
         return []
 
 
@@ -127,10 +116,7 @@ def _host(word: str, names: Names) -> list[IPv4Network]:
     try:
         rows = socket.getaddrinfo(word, None, socket.AF_INET, socket.SOCK_DGRAM)
     except (OSError, UnicodeError):
-        raise ManageoutError(
-            f"{word} is no group of [[policy.managers]], no network, and no host that was seen or is in the DNS",
-            "`manageout hosts` lists who was seen",
-        ) from None
+        raise ManageoutError(*_texts("nobody", word=word)) from None
     return [IPv4Network(address) for address in dict.fromkeys(str(row[4][0]) for row in rows)]
 
 

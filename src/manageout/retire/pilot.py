@@ -6,6 +6,7 @@ Raises :class:`ManageoutError` where a step is refused; then nothing has changed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from ipaddress import IPv4Network
 
 from manageout.errors import ManageoutError
@@ -44,16 +45,8 @@ def widen(
     known, index = {row["ipv4"] for row in [*hosts, *store.found("host")]}, Index(members)
     told = sum(1 for text in known if index.get(text))
     figures = {"hosts": told, "networks": len(members), "chosen": ", ".join(wanted)}
-    return store.record(
-        step,
-        phase,
-        who.now,
-        who.by,
-        forced=forced,
-        figures=figures,
-        found={retire_watch.BASELINE: rows},
-        members=members,
-    )
+    record = partial(store.record, step, phase, who.now, who.by, forced=forced)
+    return record(figures=figures, found={retire_watch.BASELINE: rows}, members=members)
 
 
 def _require_evidence(store: RetireStore, step: RetireStep, who: Operator) -> bool:
@@ -81,10 +74,8 @@ def _require_well(
         before = [member for member in seen.members if member not in new]
         watched = retire_watch.observe(seen._replace(members=before), who.now)
         fails = [f"{each.ipv4} ({each.name or 'no name'}): {each.fails[0]}" for each in watched if each.fails]
-    for found, words, command in (
-        (lost, "would be left without a way", "judge"),
-        (fails, "fails since the last step", "watch"),
-    ):
+    told = ((lost, "would be left without a way", "judge"), (fails, "fails since the last step", "watch"))
+    for found, words, command in told:
         if found and not who.force:
             more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
             hint = f"mend that first (`manageout retire {command}` lists all), or insist with --force"

@@ -5,6 +5,7 @@ One content, two forms: a page that stands alone, and Markdown.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from manageout.retire.watch import HostState, Watched, figures
 from manageout.service.state.retire import LoggedStep
 from manageout.service.state.retire_phases import Phase, RetireStep
 from manageout.service.state.usage import DAY, Day, Usage
-from manageout.words import counted, duration, toml_of
+from manageout.words import counted, duration, listed, printable, toml_of
 
 ISATAP = "ISATAP"
 WAYS = (
@@ -83,7 +84,7 @@ def html(report: Report) -> str:
         if table.rows:
             head = "".join(f"<th>{escape(text)}</th>" for text in table.headings)
             rows = "\n".join(
-                "<tr>" + "".join(f"<td>{escape(_plain(cell))}</td>" for cell in row) + "</tr>"
+                "<tr>" + "".join(f"<td>{escape(printable(cell, ' '))}</td>" for cell in row) + "</tr>"
                 for row in table.rows
             )
             body.append(f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
@@ -131,16 +132,11 @@ def _tables(report: Report) -> Iterator[ReportTable]:
 def _figures(report: Report) -> ReportTable:
     rows: list[list[str]] = []
     for step in (RetireStep.CENSUS, RetireStep.JUDGE):
-        entries = [entry for entry in report.entries if entry.step is step]
-        if entries:
-            first, last = entries[0].figures, entries[-1].figures
-            again = len(entries) > 1
-            rows += [
-                [f"{step}: {name}", str(value), str(last.get(name, "-")) if again else "not taken again"]
-                for name, value in first.items()
-            ]
-    rows += _a_day(report)
-    return _table("figures", rows)
+        first, *again = [entry.figures for entry in report.entries if entry.step is step] or [{}]
+        for name, value in first.items():
+            now = str(again[-1].get(name, "-")) if again else "not taken again"
+            rows.append([f"{step}: {name}", str(value), now])
+    return _table("figures", [*rows, *_a_day(report)])
 
 
 def _a_day(report: Report) -> Iterator[list[str]]:
@@ -224,9 +220,7 @@ def _callers(report: Report) -> ReportTable:
 
 
 def _services(opens: list[OpenedService]) -> str:
-    names = services(opens)
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return (", ".join(names[:4]) + more) if names else "-"
+    return listed(services(opens), 4) or "-"
 
 
 def _timeline(report: Report) -> ReportTable:
@@ -289,14 +283,7 @@ def _pipes(cells: Iterable[str]) -> str:
 
 def _cell(text: str) -> str:
     """Names come from others: none of them makes a table, a link or a tag."""
-    plain = _plain(text)
-    for mark in "\\`|<>[]*_":
-        plain = plain.replace(mark, f"\\{mark}")
-    return plain
-
-
-def _plain(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
+    return re.sub(r"[\\`|<>\[\]*_]", r"\\\g<0>", printable(text, " "))
 
 
 def _named(name: str, ipv4: str) -> str:

@@ -22,6 +22,7 @@ from manageout.service.state.usage import UsageFile
 from manageout.site.contradictions import read_site
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
+from manageout.words import texts
 
 PATIENCE = 5.0
 """Seconds in which a running router takes up who retires; it looks once a second."""
@@ -112,16 +113,14 @@ class Retirement:
             try:
                 status = client.ask(self.runtime_dir / "control.sock", "status")
             except ManageoutError as error:
-                return f"{error.message}: the router takes it up when it starts"
+                return texts("manageout.retire", "down", fault=error.message)[0]
             role = status.get("roles", {}).get("isatap")
             if role is None:
-                return "the daemon here is no ISATAP router: run this on the router"
+                return texts("manageout.retire", "no-role")[0]
             if set(map(IPv4Network, role.get("retiring", ()))) == wanted:
                 return ""
             if time.monotonic() >= deadline:
-                return (
-                    f"the router has not taken it up in {PATIENCE:.0f} s: see `manageout status` and its log"
-                )
+                return texts("manageout.retire", "not-taken-up", seconds=PATIENCE)[0]
             time.sleep(0.1)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from typing import NamedTuple
 
 from manageout.windows.powershell import quoted
 from manageout.windows.template import filled
+from manageout.words import printable
 
 
 class ScriptRecord(NamedTuple):
@@ -35,7 +35,7 @@ def remove(
         about += ["", "Not touched by it, look at this yourself:", *(f"  {line}" for line in by_hand)]
     return filled(
         "scripts/retire-remove.ps1",
-        ABOUT="\n".join(f"# {line}".rstrip() for line in map(_one_line, about)),
+        ABOUT="\n".join(f"# {printable(line, ' ')}".rstrip() for line in about),
         RECORDS=_table(map(tuple, records)),
         VALUES=_table(map(tuple, values)),
         BLOCK="$true" if block else "$false",
@@ -44,14 +44,9 @@ def remove(
 
 def restore() -> str:
     """``restore.ps1``, the inverse."""
-    place = files("manageout.windows").joinpath("scripts", "retire-restore.ps1")
-    return place.read_text(encoding="utf-8")
+    return filled("scripts/retire-restore.ps1")
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> str:
     lines = [f"    ,@({', '.join(map(quoted, row))})" for row in rows]
     return "@(\n" + "\n".join(lines) + "\n)" if lines else "@()"
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -8,17 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from manageout.directory.ad.domain import Domain, Halfway
-from manageout.directory.ad.state import DomainState, Questions
+from manageout.directory.ad.state import DomainState
 from manageout.errors import ManageoutError
 from manageout.service.process.files import replace_file
 from manageout.windows import gpo
+from manageout.words import texts
 
 Say = Callable[[str], None]
 Backup = dict[str, Any]
+_texts = partial(texts, "manageout.rollout")
 
 
 def compare(domain: Domain, wanted: Sequence[gpo.WantedPolicy]) -> list[str]:
@@ -41,10 +44,7 @@ def publish(domain: Domain, wanted: Sequence[gpo.WantedPolicy], backups: Path, s
     file = _write(domain, backups, gpo.part(found, after), after, say)
     left = gpo.differences(wanted, domain.read(gpo.questions(wanted)))
     if left:
-        raise ManageoutError(
-            f"written, but what is read back differs: {left[0]}",
-            f"another domain controller may have answered; backup: {file}",
-        )
+        raise ManageoutError(*_texts("not-as-written", left=left[0], file=file))
     return file
 
 
@@ -53,7 +53,7 @@ def remove(domain: Domain, guids: Sequence[str], backups: Path, say: Say) -> Pat
 
     Raises as :func:`publish`.
     """
-    found = domain.read({"guids": list(guids), "names": [], "groups": [], "units": []})
+    found = domain.read(gpo.of(guids))
     after = gpo.without(guids, found)
     if not after["policies"]:
         return None
@@ -67,25 +67,17 @@ def undo(domain: Domain, backups: Path, say: Say) -> list[str]:
     """
     newest = next((each for each in _all(backups, domain.name) if not each[1]["undone"]), None)
     if newest is None:
-        raise ManageoutError(
-            f"nothing to undo: no backup of {domain.name} in {backups}", "name it with --backups"
-        )
+        raise ManageoutError(*_texts("nothing-to-undo", domain=domain.name, backups=backups))
     file, backup = newest
-    questions: Questions = {
-        "guids": list(backup["before"]["policies"]),
-        "names": [],
-        "groups": [],
-        "units": list(backup["before"]["links"]),
-    }
+    questions = gpo.of(backup["before"]["policies"], backup["before"]["links"])
     found = domain.read(questions)
     after = gpo.undone(backup["before"], found)
     changed = _by_hand(backup["after"], found)
     if after["policies"] or after["links"]:
         _write(domain, backups, gpo.part(found, after), after, say, undone=True)
     left = gpo.undone(backup["before"], domain.read(questions))
-    if left["policies"] or left["links"]:
-        what = next(iter([*left["policies"], *left["links"]]))
-        raise ManageoutError(f"restored, but what is read back differs: {what}", f"backup: {file}")
+    if rest := [*left["policies"], *left["links"]]:
+        raise ManageoutError(*_texts("not-restored", left=rest[0], file=file))
     _save(file, backup | {"undone": _now()})
     return changed
 
@@ -98,17 +90,14 @@ def pending(backups: Path, domain: str) -> bool:
 def _write(
     domain: Domain, backups: Path, before: DomainState, after: DomainState, say: Say, *, undone: bool = False
 ) -> Path:
-    file = _free(backups)
-    made = _now()
+    file, made = _free(backups), _now()
     backup = {"domain": domain.name, "made": made, "before": before, "after": after}
     _save(file, backup | {"undone": made if undone else None})
     try:
         domain.put(before, after, say)
     except Halfway as error:
         _save(file, backup | {"undone": None})
-        raise Halfway(
-            error.message, f"when it can be reached again: manageout rollout undo; what was there: {file}"
-        ) from None
+        raise Halfway(*_texts("halfway", fault=error.message, file=file)) from None
     except ManageoutError:
         file.unlink()
         raise
@@ -120,14 +109,11 @@ def _by_hand(after: DomainState, found: DomainState) -> list[str]:
     for guid, policy in after["policies"].items():
         now = found["policies"].get(guid)
         if policy is None or now is None:
-            if policy is not now:
-                lines.append(f"{guid} is {'gone' if now is None else 'there again'}")
+            lines += [] if policy is now else [f"{guid} is {'gone' if now is None else 'there again'}"]
             continue
         name = (policy["attributes"] or {}).get("displayName", guid)
-        if now["attributes"] != policy["attributes"]:
-            lines.append(f"{name}: its object")
-        if now["files"] != policy["files"]:
-            lines.append(f"{name}: its files")
+        lines += [f"{name}: its object"] if now["attributes"] != policy["attributes"] else []
+        lines += [f"{name}: its files"] if now["files"] != policy["files"] else []
     return lines
 
 
@@ -148,7 +134,7 @@ def _all(backups: Path, domain: str) -> Iterator[tuple[Path, Backup]]:
             backup = json.loads(file.read_text())
             fits = backup["domain"] == domain and {"before", "after", "undone"} <= backup.keys()
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ManageoutError(f"{file}: no backup: {error}", "move it away") from None
+            raise ManageoutError(*_texts("no-backup", file=file, fault=error)) from None
         if fits:
             yield file, backup
 
@@ -157,7 +143,7 @@ def _free(backups: Path) -> Path:
     try:
         backups.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ManageoutError(f"{backups}: {error.strerror}", "choose another --backups") from None
+        raise ManageoutError(*_texts("no-folder", backups=backups, fault=error.strerror)) from None
     return backups / f"gpo-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z.json"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from importlib.resources import files as resources
 from ipaddress import IPv4Network, IPv6Network
 
@@ -17,9 +18,10 @@ from manageout.windows import backup, policies, powershell
 from manageout.windows.gpo import WantedPolicy
 from manageout.windows.powershell import Target
 from manageout.wire.host_port import HostPort
+from manageout.words import texts
 
 _SOURCE = "site file"
-_NO_DOMAIN = Fault("site.domain", "is required for policies", 'for example domain = "corp.example"')
+_texts = partial(texts, "manageout.rollout")
 
 
 def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
@@ -43,8 +45,7 @@ def targets(site: Site, plan: Plan, *, on: bool = True) -> list[Target]:
         if site.gateway:
             found.append(Target(_clients(site, plan, table, on), table.clients_group, clients))
     if not found:
-        hint = 'for example managers_group = "ISATAP Managers" or clients_group = "Remote Clients"'
-        raise ConfigError(_SOURCE, [Fault("rollout", "asks for no policy", f"name a group, {hint}")])
+        raise ConfigError(_SOURCE, [Fault("rollout", *_texts("no-policy"))])
     return found
 
 
@@ -76,7 +77,7 @@ def folder(site: Site, plan: Plan, made: datetime) -> dict[str, bytes]:
 def domain_of(site: Site) -> str:
     """The domain of its policies. Raises :class:`ConfigError` when there is none."""
     if not site.site.domain:
-        raise ConfigError(_SOURCE, [_NO_DOMAIN])
+        raise ConfigError(_SOURCE, [_fault("site.domain")])
     return site.site.domain
 
 
@@ -87,13 +88,9 @@ def router_name(site: Site, override: str | None, *, force: bool) -> str:
     """
     name = override or (site.isatap.name if site.isatap else "")
     if not name:
-        fault = Fault("isatap.name", "is required", 'for example name = "manageout-isatap.corp.example"')
-        raise ConfigError(_SOURCE, [fault])
+        raise ConfigError(_SOURCE, [Fault("isatap.name", *_texts("no-name"))])
     if name.lower().split(".")[0] == "isatap" and not force:
-        raise ManageoutError(
-            f"{name!r} is the name that every Windows machine with ISATAP looks for, not only the chosen ones",
-            "use a unique name; --force takes it all the same and says what happens then",
-        )
+        raise ManageoutError(*_texts("bare-name", name=name))
     return name
 
 
@@ -139,38 +136,32 @@ def _shown(content: policies.Content) -> str:
 
 
 def _missing(site: Site, table: RolloutTable) -> list[Fault]:
-    faults = []
-    if not site.site.domain:
-        faults.append(_NO_DOMAIN)
-    if table.managers_group and not (site.isatap and site.isatap.name):
-        hint = 'for example name = "manageout-isatap.corp.example"'
-        faults.append(Fault("isatap.name", "is required for rollout.managers_group", hint))
-    if table.clients_group and not site.gateway and not site.policy.managers:
-        hint = 'say who may call clients, for example from = ["10.0.1.30"] and services = ["tcp/3389"]'
-        why = "is required for rollout.clients_group without [gateway]"
-        faults.append(Fault("policy.managers", why, hint))
-    if table.clients_group and site.gateway and not table.gateway_name:
-        hint = 'the name in its certificate, for example gateway_name = "gateway.corp.example"'
-        faults.append(Fault("rollout.gateway_name", "is required for rollout.clients_group", hint))
-    return faults
+    lacks = {
+        "site.domain": not site.site.domain,
+        "isatap.name": table.managers_group and not (site.isatap and site.isatap.name),
+        "policy.managers": table.clients_group and not site.gateway and not site.policy.managers,
+        "rollout.gateway_name": table.clients_group and site.gateway and not table.gateway_name,
+    }
+    return [_fault(path) for path, lacking in lacks.items() if lacking]
+
+
+def _fault(path: str) -> Fault:
+    return Fault(path, *_texts(path))
 
 
 def _firewall(site: Site, plan: Plan, table: RolloutTable, on: bool) -> policies.Policy:
     """What the managers may open, from where clients see them: ISATAP, NAT46, or IPv6 of their own."""
     sources: list[IPv4Network | IPv6Network] = []
-    services: list[str] = []
-    for manager in site.policy.managers:
-        services += manager.services
-        for source in manager.source:
-            if isinstance(source, IPv6Network):
-                sources.append(source)
-            else:
-                # A name: any.
-                network = source if isinstance(source, IPv4Network) else IPv4Network("0.0.0.0/0")
-                sources += policies.isatap_sources(plan.isatap_prefix, [network]) if site.isatap else []
-                if plan.leases and plan.nat64.prefixlen == 96:
-                    base = int(plan.nat64.network_address) | int(network.network_address)
-                    sources.append(IPv6Network((base, 96 + network.prefixlen)))
+    for source in (source for manager in site.policy.managers for source in manager.source):
+        if isinstance(source, IPv6Network):
+            sources.append(source)
+            continue
+        network = source if isinstance(source, IPv4Network) else IPv4Network("0.0.0.0/0")  # a name: any
+        sources += policies.isatap_sources(plan.isatap_prefix, [network]) if site.isatap else []
+        if plan.leases and plan.nat64.prefixlen == 96:
+            base = int(plan.nat64.network_address) | int(network.network_address)
+            sources.append(IPv6Network((base, 96 + network.prefixlen)))
+    services = [service for manager in site.policy.managers for service in manager.services]
     name = f"{table.prefix}: firewall of remote clients"
     return policies.firewall_rules(name, services, list(dict.fromkeys(sources)), on=on)
 

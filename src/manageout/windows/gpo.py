@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial, reduce
 from typing import NamedTuple
 
 from manageout.directory.ad.state import Directory, DomainState, PlaceState, PolicyState, Questions
 from manageout.errors import ManageoutError, WireError
 from manageout.windows.registry_pol import parse
+from manageout.words import texts
 
 REGISTRY = "Machine\\Registry.pol"
 VERSION_FILE = "GPT.INI"
@@ -30,6 +32,7 @@ _LINK = re.compile(r"\[LDAP://([^;\]]*);(\d+)\]", re.IGNORECASE)
 _DISABLED = 1
 PART = 60
 """Characters that are shown of a long value."""
+_texts = partial(texts, "manageout.windows")
 
 
 class WantedPolicy(NamedTuple):
@@ -55,29 +58,24 @@ def questions(wanted: Sequence[WantedPolicy]) -> Questions:
     }
 
 
+def of(guids: Iterable[str], places: Iterable[str] = ()) -> Questions:
+    """What has to be read of these policies, and of links at these places."""
+    return {"guids": [*guids], "names": [], "groups": [], "units": [*places]}
+
+
 def refuse(wanted: Iterable[WantedPolicy], found: Directory) -> None:
     """Raises :class:`ManageoutError` when ``wanted`` cannot be published there."""
     for each in wanted:
         foreign = [guid for guid in found["names"][each.name] if guid.upper() != each.guid]
         if foreign:
-            raise ManageoutError(
-                f"a policy named {each.name!r} is there, and is not ours: {foreign[0]}",
-                "rename or remove it, or choose another rollout.prefix; it is not touched",
-            )
+            raise ManageoutError(*_texts("foreign-name", name=each.name, guid=foreign[0]))
         policy = found["policies"][each.guid]
         if policy is not None and policy["attributes"] is None:
-            raise ManageoutError(
-                f"{each.name}: SYSVOL has the folder {each.guid}, the directory has no policy of it",
-                "wait for replication, then remove the folder, or: manageout rollout undo",
-            )
+            raise ManageoutError(*_texts("folder-alone", name=each.name, guid=each.guid))
         if found["groups"][each.group] is None:
-            raise ManageoutError(
-                f"no security group {each.group!r} in {found['base']}", "make it, or correct [rollout]"
-            )
+            raise ManageoutError(*_texts("no-group", group=each.group, base=found["base"]))
         if found["links"][each.unit] is None:
-            raise ManageoutError(
-                f"no place {each.unit!r} in the directory", "make the unit, or correct [rollout]"
-            )
+            raise ManageoutError(*_texts("no-place", unit=each.unit))
 
 
 def differences(wanted: Iterable[WantedPolicy], found: Directory) -> list[str]:
@@ -104,7 +102,7 @@ def desired(wanted: Iterable[WantedPolicy], found: Directory, used: Mapping[str,
     changed: dict[str, PlaceState | None] = {}
     for each in wanted:
         for place in links:
-            before = links[place]["gPLink"] or ""
+            before = _text(links[place])
             after = _linked(before, each, found) if _same(place, each.unit) else _without(before, each.guid)
             if after != before:
                 links[place] = changed[place] = PlaceState(gPLink=after or None)
@@ -114,13 +112,7 @@ def desired(wanted: Iterable[WantedPolicy], found: Directory, used: Mapping[str,
 def without(guids: Iterable[str], found: DomainState) -> DomainState:
     """The state in which these policies, and their links, are gone."""
     there = [guid for guid in guids if found["policies"].get(guid) is not None]
-    links: dict[str, PlaceState | None] = {}
-    for place, link in found["links"].items():
-        text = before = (link and link["gPLink"]) or ""
-        for guid in there:
-            text = _without(text, guid)
-        if text != before:
-            links[place] = {"gPLink": text or None}
+    links = _changed(found["links"], lambda _, text: reduce(_without, there, text))
     return {"policies": dict.fromkeys(there), "links": links}
 
 
@@ -134,26 +126,31 @@ def part(found: DomainState, of: DomainState) -> DomainState:
 
 def undone(before: DomainState, found: DomainState) -> DomainState:
     """The state that restores ``before``, and leaves links that others have made since."""
-    links: dict[str, PlaceState | None] = {}
-    for place, link in before["links"].items():
-        now = found["links"].get(place)
-        if now is None:
-            continue  # the place itself is gone
-        text, was = now["gPLink"] or "", (link and link["gPLink"]) or ""
-        rest, rest_was = text, was
-        for guid in before["policies"] | found["policies"]:
-            rest, rest_was = _without(rest, guid), _without(rest_was, guid)
+    guids = before["policies"] | found["policies"]
+
+    def links(place: str, text: str) -> str:
+        was = _text(before["links"][place])
+        rest, rest_was = reduce(_without, guids, text), reduce(_without, guids, was)
         if rest == rest_was:
-            target = was
-        else:
-            ours = [each.group(0) for each in _LINK.finditer(was) if each.group(0) not in rest_was]
-            target = "".join(ours) + rest
-        if target != text:
-            links[place] = {"gPLink": target or None}
-    policies = {
-        guid: policy for guid, policy in before["policies"].items() if found["policies"].get(guid) != policy
-    }
-    return {"policies": policies, "links": links}
+            return was
+        return "".join(each[0] for each in _LINK.finditer(was) if each[0] not in rest_was) + rest
+
+    # A place that is gone itself is left so.
+    places = {place: link for place in before["links"] if (link := found["links"].get(place)) is not None}
+    policies = {guid: old for guid, old in before["policies"].items() if found["policies"].get(guid) != old}
+    return {"policies": policies, "links": _changed(places, links)}
+
+
+def _changed(
+    links: Mapping[str, PlaceState | None], after: Callable[[str, str], str]
+) -> dict[str, PlaceState | None]:
+    """The places whose links are others ``after``, which is given the place and its text."""
+    both = {place: (_text(link), after(place, _text(link))) for place, link in links.items()}
+    return {place: PlaceState(gPLink=new or None) for place, (old, new) in both.items() if new != old}
+
+
+def _text(link: PlaceState | None) -> str:
+    return (link and link["gPLink"]) or ""
 
 
 def version(policy: PolicyState | None) -> int:
@@ -309,8 +306,7 @@ def _part(value: object, begin: int = 0) -> str:
 def _misplaced(wanted: WantedPolicy, found: Directory) -> list[str]:
     lines = []
     for place, link in found["links"].items():
-        text = (link and link["gPLink"]) or ""
-        ours = [each for each in _LINK.finditer(text) if wanted.guid.lower() in each[1].lower()]
+        ours = [each for each in _LINK.finditer(_text(link)) if wanted.guid.lower() in each[1].lower()]
         if not _same(place, wanted.unit):
             lines += [f"linked at {place} too"] if ours else []
         elif not ours:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from manageout.cli.doctor.explain import explain as explain_code
 from manageout.cli.doctor.explain import print_rules
 from manageout.cli.doctor.reach import reach
 from manageout.cli.options import options
-from manageout.cli.show.findings import WIDTH, report, show, wrong
+from manageout.cli.show.findings import report, show, wrong
 from manageout.cli.show.options import PATH
 from manageout.cli.show.output import printable
+from manageout.cli.show.table import folded
 from manageout.doctor.diagnosis import Diagnosis, diagnose
 from manageout.doctor.facts import Facts
 from manageout.doctor.read import bundle
@@ -127,7 +127,7 @@ def _print(machines: list[Facts], found: list[Diagnosis]) -> None:
     show(found)
     names = ", ".join(f"{printable(facts.computer or facts.source)} ({_kind(facts)})" for facts in machines)
     words = f"looked at {names}" if wrong(found) else _nothing(machines, names, found)
-    click.echo(textwrap.fill(words, WIDTH, break_long_words=False, break_on_hyphens=False))
+    click.echo(folded(words))
 
 
 def _kind(facts: Facts) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,11 @@ class ThisMachine:
         """The usual site file if it is there, else the one by which the daemon runs, if we may read it."""
         if Path(DEFAULT_CONFIG).exists():
             return Path(DEFAULT_CONFIG)
-        try:
+        with suppress(ManageoutError, OSError):
             named = self.ask("status").get("config") or {}
-            path = Path(named["file"]) if "file" in named else None
-            return path if path is not None and path.exists() else None
-        except (ManageoutError, OSError):
-            return None
+            if "file" in named and Path(named["file"]).exists():
+                return Path(named["file"])
+        return None
 
 
 with_machine = taking("machine", ThisMachine)
@@ -72,23 +72,16 @@ def wanted(
 ) -> live.LiveScope:
     """What to look at; a site file with faults is one of the things to find."""
     valid_router(router)
-    faults: tuple[str, ...] = ()
-    site = plan = None
+    scope = live.LiveScope(
+        ask=machine.ask, servers=machine.servers, router=router, gateways=gateways, authorities=authorities
+    )
     try:
         site, plan = machine.site()
+        scope = replace(scope, site=site, plan=plan)
     except ConfigError as error:
         faults = tuple(f"{error.source}: {fault.path}: {fault.message}" for fault in error.faults)
-    return live.LiveScope(
-        ask=machine.ask,
-        site=site,
-        plan=plan,
-        servers=machine.servers,
-        faults=faults,
-        router=router,
-        gateways=gateways,
-        authorities=authorities,
-        runtime_dir=machine.directory,
-    )
+        scope = replace(scope, faults=faults)
+    return replace(scope, runtime_dir=machine.directory)
 
 
 def look(what: live.LiveScope) -> Facts:
@@ -104,16 +97,15 @@ def save(path: Path, what: live.LiveScope, machine: Facts, found: list[Diagnosis
     click.echo(f"saved {path}: secrets are removed, names and addresses are not", err=True)
 
 
-def valid_server(text: str) -> str:
+def valid_server(text: str) -> None:
     """A name server as in the site file. Raises :class:`ManageoutError`."""
     try:
         HostPort.parse(text, 53)
     except ValueError:
         raise ManageoutError(f"{text!r} is no address of a name server", "for example 10.0.0.10") from None
-    return text
 
 
-def valid_router(text: str) -> str:
+def valid_router(text: str) -> None:
     """A DNS name or an IPv4 address. Raises :class:`ManageoutError`."""
     try:
         if ":" in text or (text and not dns.name.from_text(text).labels[0]):
@@ -121,4 +113,3 @@ def valid_router(text: str) -> str:
     except (dns.exception.DNSException, ValueError, UnicodeError):
         hint = "for example manageout-isatap.corp.example, or 10.0.0.1"
         raise ManageoutError(f"{text!r} is neither a name nor an IPv4 address", hint) from None
-    return text

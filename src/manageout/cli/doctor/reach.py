@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 
 import click
 
 from manageout.cli.doctor.live import ThisMachine, with_machine
 from manageout.cli.options import options
-from manageout.cli.show.findings import WIDTH, show, wrong
+from manageout.cli.show.findings import show, wrong
 from manageout.cli.show.output import printable
+from manageout.cli.show.table import folded
 from manageout.doctor.diagnosis import diagnose
 from manageout.doctor.facts import Facts
 from manageout.doctor.look.reach import ReachScope, look
@@ -32,10 +32,8 @@ little can be seen from here: run it on the gateway, the ISATAP router or the ma
 _PORT = re.compile(r"(?:(tcp|udp)/)?([0-9]{1,5})|([0-9]{1,5})/(tcp|udp)|icmp", re.IGNORECASE)
 
 
-def _service(ctx: click.Context, parameter: click.Parameter, text: str | None) -> str:
+def _service(text: str) -> str:
     """``3389``, ``3389/tcp``, ``tcp/3389``, ``udp/161`` or ``icmp`` -> as in the site file."""
-    if text is None:
-        return ""
     found = _PORT.fullmatch(text)
     if found is None:
         raise click.BadParameter(f"{text!r} is no port, such as 3389/tcp, udp/161 or icmp")
@@ -50,18 +48,11 @@ def _service(ctx: click.Context, parameter: click.Parameter, text: str | None) -
 @click.command()
 @click.argument("host")
 @click.argument("client")
-@click.option(
-    "--port",
-    "service",
-    metavar="PORT",
-    callback=_service,
-    help="What is to be opened: 3389/tcp, udp/161, icmp.",
-)
-@options("reach")
+@options("reach", service=_service)
 @with_machine
 @click.pass_context
 def reach(
-    ctx: click.Context, /, host: str, client: str, service: str, machine: ThisMachine, as_json: bool
+    ctx: click.Context, /, host: str, client: str, service: str | None, machine: ThisMachine, as_json: bool
 ) -> None:
     """Say hop by hop why the manager HOST cannot reach the remote client CLIENT. Names or addresses.
 
@@ -75,7 +66,7 @@ def reach(
             raise click.BadParameter("give a name or an address", param_hint=name)
     site, plan = machine.site()
     there = (machine.directory / "control.sock").exists()
-    pair = {"host": host, "client": client, "service": service}
+    pair = {"host": host, "client": client, "service": service or ""}
     scope = ReachScope(
         ask=machine.ask, site=site, plan=plan, servers=machine.servers, socket_there=there, **pair
     )
@@ -105,13 +96,7 @@ def _print(seen: ReachFacts, walked: list[ReachHop]) -> None:
             before = hop.way
         word, colour = _VERDICTS[hop.verdict]
         head = f"  {word:<9} {hop.what:<22} "
-        text = textwrap.fill(
-            head + printable(hop.words),
-            WIDTH,
-            subsequent_indent=" " * len(head),
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
+        text = folded(head + printable(hop.words), "", " " * len(head))
         click.echo(text.replace(f"  {word}", f"  {click.style(word, fg=colour)}", 1) if colour else text)
     for line in seen.unseen:
         click.echo(f"  not seen  {printable(line)}")

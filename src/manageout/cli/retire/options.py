@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manageout.cli.options import taking
 from manageout.retire.retirement import Retirement
-from manageout.words import toml_of
+from manageout.words import texts
 
 with_retirement = taking("retirement", Retirement.read)
 """Of ``--config``, ``--state-dir``, ``--runtime-dir``, ``--usage`` and ``--force`` those that the command has."""
@@ -12,4 +12,4 @@ with_retirement = taking("retirement", Retirement.read)
 
 def said(name: str, **words: object) -> str:
     """The text of that name with its words."""
-    return str(toml_of("manageout.cli.retire", "texts.toml")[name].format(**words))
+    return texts("manageout.cli.retire", name, **words)[0]

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import click
 
+from manageout.cli.show import table
 from manageout.cli.show.output import COLOURS, printable
 from manageout.doctor.diagnosis import Diagnosis
 from manageout.doctor.report.live_report import lines
 from manageout.service.probe.results import Live
 
-WIDTH = 100
 _INDENT = " " * 10
 _COMMAND = re.compile(r"(reg|netsh|nft|ip|[A-Z][a-z]+-[A-Z]\w+) ")
 
@@ -36,24 +36,26 @@ def show(found: Iterable[Diagnosis]) -> None:
 
 def _title(finding: Diagnosis) -> str:
     words = f"{finding.severity} {finding.code} on {printable(finding.computer)}: {printable(finding.title)}"
-    return _folded(words, "", _INDENT)
+    return table.folded(words, "", _INDENT)
 
 
 def _remedy(step: str) -> str:
     """The command in one piece, for it is to be copied; what is said about it may go below."""
     line = f"  remedy  {step}"
-    if len(line) <= WIDTH:
+    if len(line) <= table.COLUMNS:
         return line
     command, gap, about = step.partition("   (")
     if gap:
-        return f"  remedy  {command}\n{_folded(f'({about}', _INDENT + '  ', _INDENT + '  ')}"
+        return f"  remedy  {command}\n{table.folded(f'({about}', _INDENT + '  ', _INDENT + '  ')}"
     return line if _COMMAND.match(step) else folded("remedy", step)
 
 
 def report(live: Live) -> None:
     """What a look at a running machine found, before what is wrong with it."""
     for line in lines(live):
-        click.echo(textwrap.fill(printable(line), WIDTH, subsequent_indent=" " * 14, break_on_hyphens=False))
+        click.echo(
+            textwrap.fill(printable(line), table.COLUMNS, subsequent_indent=" " * 14, break_on_hyphens=False)
+        )
     click.echo()
 
 
@@ -64,19 +66,12 @@ def wrong(found: Iterable[Diagnosis]) -> bool:
 
 def folded(label: str, text: str) -> str:
     """A labelled text in lines of the width."""
-    return _folded(printable(text), f"  {label:<8}", _INDENT)
+    return table.folded(printable(text), f"  {label:<8}", _INDENT)
 
 
 def item(text: str) -> str:
     """A line of a list in lines of the width; a command at its end in one piece, for it is to be copied."""
     said, gap, command = text.rpartition(": ")
-    apart = len(text) + 2 > WIDTH and gap and _COMMAND.match(command)
-    lines = _folded(f"{said}:" if apart else text, "  ", "    ")
+    apart = len(text) + 2 > table.COLUMNS and gap and _COMMAND.match(command)
+    lines = table.folded(f"{said}:" if apart else text, "  ", "    ")
     return f"{lines}\n      {command}" if apart else lines
-
-
-def _folded(text: str, first: str, others: str) -> str:
-    wrapper = textwrap.TextWrapper(
-        WIDTH, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
-    )
-    return wrapper.fill(text)

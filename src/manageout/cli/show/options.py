@@ -30,16 +30,6 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Decorated], Decorated]
     return decorate
 
 
-config_option = click.option(
-    "--config",
-    "-c",
-    "file",
-    type=PATH,
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    envvar="MANAGEOUT_CONFIG",
-    help="The site file.",
-)
 socket_option = click.option(
     "--runtime-dir",
     type=PATH,

@@ -121,7 +121,11 @@ def short(text: str, width: int) -> str:
 
 def listed(title: str, texts: Iterable[str]) -> str:
     """A title, and texts below it, folded at :data:`COLUMNS`."""
-    wrapper = textwrap.TextWrapper(
-        COLUMNS, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    )
-    return "\n".join([title, *(wrapper.fill(printable(text)) for text in texts)])
+    return "\n".join([title, *(folded(printable(text), "  ", "    ") for text in texts)])
+
+
+def folded(text: str, first: str = "", others: str = "") -> str:
+    """Lines of at most :data:`COLUMNS`; words stay whole, for they may be commands or addresses."""
+    wrapper = textwrap.TextWrapper(COLUMNS, initial_indent=first, subsequent_indent=others)
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.fill(text)

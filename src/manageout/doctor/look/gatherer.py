@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 
 T = TypeVar("T")
+WORKERS = 16
 Ask = Callable[[str], Any]
 """A control socket's answer to a command: one of :mod:`manageout.service.process.rows`."""
 
@@ -62,6 +64,12 @@ class Gatherer:
         """Where the router's name may lead to, as far as the site file says."""
         isatap = self._site.isatap if self._site is not None else None
         return tuple(map(str, (*isatap.locators, *isatap.routers))) if isatap is not None else ()
+
+    def _side_by_side(self, looks: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """Field -> what its look found; a look: the arguments of :meth:`_tried`."""
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            jobs = {field: pool.submit(self._tried, *look) for field, look in looks.items()}
+            return {field: job.result() for field, job in jobs.items()}
 
     def _tried(self, what: str, nothing: T, function: Callable[..., T], *arguments: object) -> T:
         try:

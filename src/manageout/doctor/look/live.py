@@ -8,14 +8,14 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from manageout.doctor.look import records as live_records
-from manageout.doctor.look.gatherer import Gatherer, Scope
+from manageout.doctor.look.gatherer import WORKERS, Gatherer, Scope
 from manageout.errors import ManageoutError
 from manageout.linux.host import clock
 from manageout.service.probe import certificate as probe_certificate
@@ -33,7 +33,6 @@ T = TypeVar("T")
 MAX_TARGETS = 16
 ACTIVE = 4
 """So many managers are pinged from their router, to see how wide the way is."""
-WORKERS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,27 +62,21 @@ class _LiveLook(Gatherer):
         self._scope = scope
 
     def run(self) -> results.Live:
-        kind = self._kind()
-        expected = self._expected()
-        servers = self._servers()
+        kind, expected, servers = self._kind(), self._expected(), self._servers()
         answers = self._answers(expected, servers)
         routers = self._routers(expected, kind, answers)
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-
-            def later(
-                what: str, function: Callable[..., Iterable[T]], *given: object
-            ) -> Future[tuple[T, ...]]:
-                return pool.submit(self._tried, what, (), lambda: tuple(function(*given)))
-
-            advertised = later("ISATAP routers", self._solicit, routers)
-            paths = later("path MTU", self._paths, routers)
-            hops = later("next hops", self._hops, routers)
-            records = later("records of leases", self._records, servers)
-            filters = later("packet filter", self._filters, routers)
-            certificates = later("certificates", self._certificates)
-            crls = later("revocation lists", self._crls)
-            gateways = later("gateways", self._gateways)
-            clocks = later("clocks", self._clocks, servers)
+        looks: dict[str, tuple[str, Callable[..., Iterable[object]], *tuple[object, ...]]] = {
+            "routers": ("ISATAP routers", self._solicit, routers),
+            "paths": ("path MTU", self._paths, routers),
+            "hops": ("next hops", self._hops, routers),
+            "records": ("records of leases", self._records, servers),
+            "filters": ("packet filter", self._filters, routers),
+            "certificates": ("certificates", self._certificates),
+            "crls": ("revocation lists", self._crls),
+            "gateways": ("gateways", self._gateways),
+            "clocks": ("clocks", self._clocks, servers),
+        }
+        found = self._side_by_side({field: (what, (), _all, *look) for field, (what, *look) in looks.items()})
         return results.Live(
             host=socket.gethostname(),
             taken=time.time(),
@@ -92,20 +85,12 @@ class _LiveLook(Gatherer):
             daemon=self._daemon(),
             servers=servers,
             answers=answers,
-            routers=advertised.result(),
-            paths=paths.result(),
-            hops=hops.result(),
-            records=records.result(),
-            filters=filters.result(),
-            certificates=certificates.result(),
-            crls=crls.result(),
-            gateways=gateways.result(),
-            clocks=clocks.result(),
             sysctls=live_host.sysctls(),
             reverse_paths=live_host.reverse_paths(self._site) if self._site is not None else (),
             clock_set=clock.is_set(),
             unseen=tuple(self._unseen),
             faults=self._scope.faults,
+            **found,
         )
 
     # What is here
@@ -164,11 +149,8 @@ class _LiveLook(Gatherer):
             return self._scope.servers
         site = self._site
         listed = [*probe_dns.system_servers()]
-        if site is not None:
-            listed += [
-                *(site.dns64.upstreams if site.dns64 else ()),
-                *(site.names.servers if site.names else ()),
-            ]
+        listed += site.dns64.upstreams if site and site.dns64 else ()
+        listed += site.names.servers if site and site.names else ()
         return tuple(dict.fromkeys(listed))[: probe_dns.MAX_SERVERS]
 
     def _answers(self, expected: results.Expected, servers: tuple[str, ...]) -> tuple[results.DnsAnswer, ...]:
@@ -236,19 +218,18 @@ class _LiveLook(Gatherer):
         return live_host.filters(self._site, self._plan, routers)
 
     def _certificates(self) -> Iterable[results.Certificate]:
-        gateway = self._site.gateway if self._site is not None else None
+        gateway = self._site.gateway if self._site else None
         if gateway is None:
             return ()
         files = [gateway.certificate, *([gateway.client_ca] if gateway.client_ca else ())]
         return [each for file in files for each in probe_certificate.all_from_file(file)]
 
     def _crls(self) -> Iterable[results.Crl]:
-        gateway = self._site.gateway if self._site is not None else None
+        gateway = self._site.gateway if self._site else None
         if gateway is None:
             return ()
-        lists: list[results.Crl] = []
-        if gateway.client_crl is not None:
-            lists += probe_certificate.crls_from_file(gateway.client_crl, gateway.client_ca)
+        file = gateway.client_crl
+        lists = probe_certificate.crls_from_file(file, gateway.client_ca) if file is not None else []
         points = probe_certificate.revocation_points(gateway.certificate)[:4]
         return [*lists, *(probe_certificate.crl_from_url(point) for point in points)]
 
@@ -265,6 +246,10 @@ class _LiveLook(Gatherer):
                 yield probe_clock.tsig(server, zone, site.names.key_file)
         for address in _controllers(domain, servers):
             yield probe_clock.kerberos(address, domain)
+
+
+def _all(look: Callable[..., Iterable[T]], *given: object) -> tuple[T, ...]:
+    return tuple(look(*given))
 
 
 def _is_address(text: str) -> bool:

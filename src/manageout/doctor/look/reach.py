@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeVar
 
@@ -18,17 +19,8 @@ from manageout.doctor.look import pair as reach_pair
 from manageout.doctor.look import policy as reach_policy
 from manageout.doctor.look import site as reach_site
 from manageout.doctor.look.gatherer import Gatherer, Scope
-from manageout.doctor.reach.reach import (
-    ClientAnswer,
-    FilterRefusal,
-    Isatap,
-    LeaseWay,
-    PolicyVerdict,
-    ReachedClient,
-    ReachFacts,
-    View,
-    Way,
-)
+from manageout.doctor.reach import reach as walk
+from manageout.doctor.reach.reach import ReachFacts, Way
 from manageout.errors import DaemonUnreachable, ManageoutError
 from manageout.linux.netlink import neighbours
 from manageout.linux.netlink.links import Netlink
@@ -37,16 +29,13 @@ from manageout.service.probe import dns as probe_dns
 from manageout.service.probe import isatap as probe_isatap
 from manageout.service.probe import path as probe_path
 from manageout.service.probe.machine import of_others
-from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnswer
-from manageout.service.process.rows import SessionRow
+from manageout.service.probe.results import DnsAnswer, Echo, PathMtu, RouterAnswer, TcpAnswer
 from manageout.service.translate.ipv4_side import ipv4_side
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, isatap_address
-from manageout.site.tables.site import Site
 from manageout.wire.address import is_address
 
 T = TypeVar("T")
 A = TypeVar("A")
-WORKERS = 8
 WAIT = 2.0
 _NOT_PERMITTED = "not permitted"
 PATIENCE = 4.0
@@ -83,9 +72,8 @@ class _ReachLook(Gatherer):
         if self._silence is not None and (scope.site is not None or scope.socket_there):
             self._daemon_error = self._silence.message
         site, (joined, _) = scope.site, self._joined()
-        self._domain = (
-            (site.site.domain if site else "") or joined.partition(".")[2] or probe_dns.search_domain()
-        )
+        own = site.site.domain if site else ""
+        self._domain = own or joined.partition(".")[2] or probe_dns.search_domain()
         self._router_name = (site.isatap.name if site and site.isatap else "") or joined
         upstreams = site.dns64.upstreams if site and site.dns64 else ()
         self._servers = scope.servers or tuple(upstreams) or tuple(probe_dns.system_servers())
@@ -119,8 +107,8 @@ class _ReachLook(Gatherer):
 
     # --- Who is who -------------------------------------------------------------------------------------
 
-    def _views(self, hosts: Sequence[IPv4Address]) -> tuple[View, ...]:
-        found: list[View] = []
+    def _views(self, hosts: Sequence[IPv4Address]) -> tuple[walk.View, ...]:
+        found: list[walk.View] = []
         if self._site is not None and self._site.gateway is not None:
             found.append("gateway")
         if self._site is not None and self._site.isatap is not None:
@@ -140,13 +128,13 @@ class _ReachLook(Gatherer):
             return []
         return rows if isinstance(rows, list) else []
 
-    def _client(self, views: Sequence[View]) -> ReachedClient:
+    def _client(self, views: Sequence[walk.View]) -> walk.ReachedClient:
         given = self._scope.client
         if "gateway" not in views or self._daemon_error:
             self._identity = ""
             if is_address(given):
-                return ReachedClient(given, addresses=(given,) if ":" in given else ())
-            return ReachedClient(reach_pair.full_name(given, self._domain))
+                return walk.ReachedClient(given, addresses=(given,) if ":" in given else ())
+            return walk.ReachedClient(reach_pair.full_name(given, self._domain))
         rows = [self._rows(command) for command in ("clients", "leases", "audit", "drops")]
         target, self._identity = reach_pair.client(given, self._domain, *rows)
         return target
@@ -170,7 +158,7 @@ class _ReachLook(Gatherer):
             return reach._replace(isatap_unused=words if no_host else "")
         names = (reach.host, reach_pair.full_name(reach.host, self._domain))
         reach = reach._replace(
-            policy=self._policy(site, hosts, names),
+            policy=reach_policy.judge(site, hosts, names, self._identity, reach.service),
             lease_unused=reach_site.no_lease(site),
             certificate=reach_site.certificate(site) if reach.target.connected is False else "",
         )
@@ -182,9 +170,6 @@ class _ReachLook(Gatherer):
         unused = not isatap.allowed and not isatap.refused and isatap.heard is None and not reach.lease_unused
         words = f"{hosts[0]} is not in isatap.hosts, and needs it not" if unused else ""
         return reach._replace(isatap=isatap, isatap_unused=words)
-
-    def _policy(self, site: Site, hosts: Sequence[IPv4Address], names: Sequence[str]) -> PolicyVerdict:
-        return reach_policy.judge(site, hosts, names, self._identity, self._scope.service)
 
     # --- The way itself ---------------------------------------------------------------------------------
 
@@ -201,7 +186,7 @@ class _ReachLook(Gatherer):
             }
         elif reach.views:
             asks = {
-                "host_echo": ("ping", None, self._echo),
+                "host_echo": ("ping", None, lambda _, host: probe_path.echo(host)),
                 "paths": ("path", (), self._path_to),
                 "forwarding": ("forwarding", None, self._forwarding),
                 "filters": ("packet filter", (), self._filters),
@@ -210,12 +195,7 @@ class _ReachLook(Gatherer):
                 "lease_way": ("ARP", None, self._lease_way),
                 "answers": ("client", (), self._as_manager),
             }
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-            jobs = {
-                field: pool.submit(self._tried, what, nothing, function, reach, host)
-                for field, (what, nothing, function) in asks.items()
-            }
-            found: dict[str, Any] = {field: job.result() for field, job in jobs.items()}
+        found = self._side_by_side({field: (*ask, reach, host) for field, ask in asks.items()})
         reach = reach._replace(**found, sessions=self._sessions(reach))
         by_lease = next((answer.echo for answer in reach.answers if answer.way == "lease"), None)
         return reach._replace(lease_ping=by_lease) if manager else reach
@@ -223,12 +203,8 @@ class _ReachLook(Gatherer):
     def _targets(self, reach: ReachFacts) -> list[tuple[Way, IPv4Address | IPv6Address]]:
         """The client's addresses as this manager finds them, one a way."""
         found: dict[Way, IPv4Address | IPv6Address] = {}
-        texts = [
-            record
-            for kind in ("A", "AAAA")
-            for a in reach.about(reach.target.name, kind)
-            for record in a.records
-        ]
+        answers = [*reach.about(reach.target.name, "A"), *reach.about(reach.target.name, "AAAA")]
+        texts = [record for answer in answers for record in answer.records]
         for text in texts if reach.by_name else [self._scope.client]:
             address = ip_address(text)
             way: Way = "lease" if isinstance(address, IPv4Address) else "isatap"
@@ -236,25 +212,20 @@ class _ReachLook(Gatherer):
                 found.setdefault(way, address)
         return list(found.items())
 
-    def _from_here(self, reach: ReachFacts, _host: IPv4Address) -> tuple[ClientAnswer, ...]:
+    def _from_here(self, reach: ReachFacts, _host: IPv4Address) -> tuple[walk.ClientAnswer, ...]:
         port = _port(self._scope.service)
 
-        def ask(way: Way, address: IPv4Address | IPv6Address) -> ClientAnswer:
+        def ask(way: Way, address: IPv4Address | IPv6Address) -> walk.ClientAnswer:
             wait = PATIENCE if way == "lease" else WAIT
-            with ThreadPoolExecutor(max_workers=1) as aside:
-                tcp = aside.submit(probe_path.tcp, address, port, wait) if port else None
-                echo = self._tried(
-                    "ping", Echo(str(address), error=_NOT_PERMITTED), probe_path.echo, address, wait
-                )
-                return ClientAnswer(way, "this manager", echo, tcp.result() if tcp else None)
+            silent = Echo(str(address), error=_NOT_PERMITTED)
+            echo = partial(self._tried, "ping", silent, probe_path.echo, address, wait)
+            tcp = partial(probe_path.tcp, address, port, wait) if port else None
+            return _answer(way, "this manager", echo, tcp)
 
         return _each(ask, self._targets(reach))
 
     def _paths_from_here(self, reach: ReachFacts, _host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
         return _each(lambda way, address: (way, probe_path.path_mtu(address)), self._targets(reach))
-
-    def _echo(self, _reach: ReachFacts, host: IPv4Address) -> Echo:
-        return probe_path.echo(host)
 
     def _path_to(self, reach: ReachFacts, host: IPv4Address) -> tuple[tuple[Way, PathMtu], ...]:
         return (("both" if "gateway" in reach.views else "isatap", probe_path.path_mtu(host)),)
@@ -273,7 +244,7 @@ class _ReachLook(Gatherer):
                 return probe_path.next_hop(address, 0.1).dev == ISATAP_DEVICE
         return None
 
-    def _tunnel(self, reach: ReachFacts, host: IPv4Address) -> Isatap | None:
+    def _tunnel(self, reach: ReachFacts, host: IPv4Address) -> walk.Isatap | None:
         isatap, site = reach.isatap, self._site
         if isatap is None or site is None or site.isatap is None or not isatap.allowed or reach.isatap_unused:
             return isatap
@@ -295,7 +266,7 @@ class _ReachLook(Gatherer):
         other = probe_path.echo(target, WAIT)
         return other if other.by else found
 
-    def _lease_way(self, reach: ReachFacts, _host: IPv4Address) -> LeaseWay | None:
+    def _lease_way(self, reach: ReachFacts, _host: IPv4Address) -> walk.LeaseWay | None:
         site, plan = self._site, self._plan
         if site is None or plan is None or plan.leases is None:
             return None
@@ -304,7 +275,7 @@ class _ReachLook(Gatherer):
         with Netlink() as netlink:
             device = ipv4_side(netlink, site, plan).device_for(plan.leases) or ""
         lease = IPv4Address(reach.target.lease).packed
-        return LeaseWay(device, (device, lease) in neighbours.proxied())
+        return walk.LeaseWay(device, (device, lease) in neighbours.proxied())
 
     def _ways(self, reach: ReachFacts, host: IPv4Address) -> dict[Way, IPv6Address]:
         """As which IPv6 address the client sees the manager, for each way that the pair may use."""
@@ -317,14 +288,11 @@ class _ReachLook(Gatherer):
         """The gateway's questions leave it as its own packets: look apart at what a manager's go through."""
         if "gateway" not in reach.views or not reach.target.addresses:
             return None
+        client, manager = IPv6Address(reach.target.addresses[0]), None if reach.lease_unused else host
         with Netlink() as netlink:
-            return tuple(
-                reach_forwarding.faults(
-                    netlink, IPv6Address(reach.target.addresses[0]), None if reach.lease_unused else host
-                )
-            )
+            return tuple(reach_forwarding.faults(netlink, client, manager))
 
-    def _filters(self, reach: ReachFacts, host: IPv4Address) -> tuple[FilterRefusal, ...]:
+    def _filters(self, reach: ReachFacts, host: IPv4Address) -> tuple[walk.FilterRefusal, ...]:
         addresses = [*reach.target.addresses]
         addresses += [r for answer in reach.about(reach.target.name, "AAAA") for r in answer.records]
         if not addresses or self._plan is None:
@@ -335,19 +303,17 @@ class _ReachLook(Gatherer):
         rules = of_others()
         return tuple(reach_policy.refused(rules, self._plan, self._ways(reach, host), pair))
 
-    def _as_manager(self, reach: ReachFacts, host: IPv4Address) -> tuple[ClientAnswer, ...]:
+    def _as_manager(self, reach: ReachFacts, host: IPv4Address) -> tuple[walk.ClientAnswer, ...]:
         forbidden = reach.policy is not None and reach.policy.fault
         if "gateway" not in reach.views or not reach.target.addresses or forbidden:
             return ()
         port, target = _port(self._scope.service), IPv6Address(reach.target.addresses[0])
 
-        def ask(way: Way, source: IPv6Address) -> ClientAnswer:
+        def ask(way: Way, source: IPv6Address) -> walk.ClientAnswer:
             link = probe_client.AsManager(source, target, IPHTTPS_DEVICE)
-            with ThreadPoolExecutor(max_workers=1) as aside:
-                tcp = aside.submit(probe_client.open_tcp, link, port) if port else None
-                echo = probe_client.echo(link)
-                asked = f"the gateway as {source}, past its own forwarding and filter"
-                return ClientAnswer(way, asked, echo, tcp.result() if tcp else None)
+            asked = f"the gateway as {source}, past its own forwarding and filter"
+            tcp = partial(probe_client.open_tcp, link, port) if port else None
+            return _answer(way, asked, partial(probe_client.echo, link), tcp)
 
         return _each(ask, list(self._ways(reach, host).items()))
 
@@ -355,21 +321,28 @@ class _ReachLook(Gatherer):
         """What goes on between both now."""
         if not self._identity or not reach.target.connected:
             return ()
-        sessions: list[SessionRow] = self._rows("sessions")
-        return tuple(
+        wanted = (self._identity, "manager", "established")
+        found = [
             f"{row['protocol']}/{row['port']} {row['state']} by {row['through']}"
-            for row in sessions
-            if row["client"] == self._identity
+            for row in self._rows("sessions")
+            if (row["client"], row["begun_by"], row["state"]) == wanted
             and row["peer"] in reach.host_addresses
-            and row["begun_by"] == "manager"
-            and row["state"] == "established"
-        )[:4]
+        ]
+        return tuple(found[:4])
 
 
 def _each(function: Callable[[Way, A], T], targets: Sequence[tuple[Way, A]]) -> tuple[T, ...]:
     """Of every way, side by side."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         return tuple(pool.map(lambda target: function(*target), targets))
+
+
+def _answer(
+    way: Way, asked: str, echo: Callable[[], Echo], tcp: Callable[[], TcpAnswer] | None
+) -> walk.ClientAnswer:
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        opened = aside.submit(tcp) if tcp else None
+        return walk.ClientAnswer(way, asked, echo(), opened.result() if opened else None)
 
 
 def _port(service: str) -> int | None:

@@ -55,12 +55,10 @@ class Census:
 
     def found(self) -> dict[str, Mapping[str, Mapping[str, object]]]:
         """For :meth:`manageout.service.state.retire.RetireStore.record`."""
-        return {
-            "host": self.hosts,
-            "name": {f"{row['name']} {row['place']}": row for row in self.names},
-            "policy": {f"{number:05}": row for number, row in enumerate(self.policies)},
-            "unseen": {f"{number:05}": {"what": what} for number, what in enumerate(self.unseen)},
-        }
+        names = {f"{row['name']} {row['place']}": row for row in self.names}
+        policies = {f"{number:05}": row for number, row in enumerate(self.policies)}
+        unseen = {f"{number:05}": {"what": what} for number, what in enumerate(self.unseen)}
+        return {"host": self.hosts, "name": names, "policy": policies, "unseen": unseen}
 
 
 def take(site: Site, plan: Plan, sources: Sources, now: float) -> Census:
@@ -93,22 +91,20 @@ class _Taking:
             self._keep(path.name, from_file(path, self._zones[0] if self._zones else ""))
         self._transfers()
         routers = self._routers()
-        census_names.name([row for rows in routers.values() for row in rows], self._answering, MAX_LOOKUPS)
+        rows = [row for found in routers.values() for row in found]
+        census_names.name(rows, self._answering, MAX_LOOKUPS)
         if any(zone not in self._published for zone in self._zones):
-            rows = (row for rows in routers.values() for row in rows)
             self._keep("", census_names.lookups(rows, self._answering, MAX_LOOKUPS))
         prefixes = [self._plan.isatap_prefix, *(self._site.isatap.retired if self._site.isatap else ())]
         census.hosts = census_hosts.combined(routers, self._addresses, prefixes)
         census.names = census_names.published(self._wanted, self._servers, self._published)
         if not self._answering:
             census.unseen.append("who publishes the names: no DNS server answers here, give --dns")
-        answering = [row for row in census.names if row["values"]]
+        on = {row["guid"] or row["policy"] for row in census.policies if census_policies.turns_on(row)}
         census.figures = {
             **census_hosts.figures(census.hosts.values(), now),
-            "published names": len({row["name"] for row in answering}),
-            "policies": len(
-                {row["guid"] or row["policy"] for row in census.policies if census_policies.turns_on(row)}
-            ),
+            "published names": len({row["name"] for row in census.names if row["values"]}),
+            "policies": len(on),
             "unseen sources": len(census.unseen),
         }
         return census
@@ -143,12 +139,10 @@ class _Taking:
                 self._census.unseen.append(f"{text}; {fault.hint if fault else 'give --dns'}")
 
     def _key(self) -> KeySigner | None:
-        table = self._site.names
-        if self._sources.key_file is not None:
-            return KeySigner(self._sources.key_file)
-        return (
-            KeySigner(table.key_file) if table and table.authentication == "tsig" and table.key_file else None
-        )
+        table, file = self._site.names, self._sources.key_file
+        if file is None and table and table.authentication == "tsig":
+            file = table.key_file
+        return KeySigner(file) if file is not None else None
 
     def _keep(self, place: str, records: Iterable[ZoneRecord]) -> None:
         found = census_names.interesting(self._addresses.add(bounded(records)), self._wanted)
@@ -163,8 +157,6 @@ class _Taking:
         if here:
             routers[THIS_ROUTER] = here
         elif not routers:
-            where = self._sources.state_dir
-            self._census.unseen.append(
-                f"no registry of ISATAP hosts in {where}: run it on the router, or --registry"
-            )
+            what = f"no registry of ISATAP hosts in {self._sources.state_dir}"
+            self._census.unseen.append(f"{what}: run it on the router, or --registry")
         return routers

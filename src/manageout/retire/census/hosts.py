@@ -24,8 +24,6 @@ class ZoneAddresses:
     def __init__(self) -> None:
         self._by_name: dict[str, list[IPv6Address]] = defaultdict(list)
         self._isatap: dict[IPv4Address, dict[IPv6Address, str]] = defaultdict(dict)
-        self.records = 0
-        """With an ISATAP interface identifier."""
 
     def add(self, records: Iterable[ZoneRecord]) -> Iterator[ZoneRecord]:
         """Keep what is of use, and pass all of them on."""
@@ -38,9 +36,7 @@ class ZoneAddresses:
     def _add(self, name: str, address: IPv6Address) -> None:
         v4 = embedded_isatap(address.packed)
         if v4 is not None:
-            known = self._isatap[IPv4Address(v4)]
-            self.records += address not in known
-            known.setdefault(address, name)
+            self._isatap[IPv4Address(v4)].setdefault(address, name)
         elif len(self._by_name[name]) < MAX_NATIVE and address not in self._by_name[name]:
             self._by_name[name].append(address)
 

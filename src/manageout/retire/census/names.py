@@ -24,11 +24,8 @@ def names(site: Site, zones: Iterable[str]) -> list[str]:
 
 def servers(site: Site, given: Sequence[str]) -> list[str]:
     """Those given, of the site file, of this machine, and of the domain's NS records; each once."""
-    known = [
-        *given,
-        *(site.dns64.upstreams if site.dns64 else ()),
-        *(site.names.servers if site.names else ()),
-    ]
+    known = [*given, *(site.dns64.upstreams if site.dns64 else ())]
+    known += site.names.servers if site.names else ()
     known = list(dict.fromkeys([*known, *probe_dns.system_servers()]))
     found = list(known)
     if site.site.domain and known:
@@ -73,13 +70,12 @@ def lookups(hosts: Iterable[HostRow], asked: Sequence[str], limit: int) -> Itera
 
 
 def _of_zones(wanted: Sequence[str], zones: Mapping[str, Sequence[ZoneRecord]]) -> list[PublishedName]:
-    rows = []
-    for zone, records in zones.items():
-        for name in wanted:
-            values = sorted({record.value for record in records if record.name == name})
-            if values:
-                found = PublishedName(name=name, place=f"zone {zone}", values=values, said="", blocked=False)
-                rows.append(found)
+    rows = [
+        PublishedName(name=name, place=f"zone {zone}", values=sorted(values), said="", blocked=False)
+        for zone, records in zones.items()
+        for name in wanted
+        if (values := {record.value for record in records if record.name == name})
+    ]
     return rows
 
 

@@ -50,12 +50,9 @@ def _of_folder(path: Path) -> list[PolicySetting]:
         raise ManageoutError(f"{path}: no backup of a group policy below it", _HINT)
     rows: list[PolicySetting] = []
     for info in infos:
-        text = decoded(_start(info))
-        root = info.parent / FILES
-        files = {}
-        if root.is_dir():
-            wanted = [each for each in _walk(root) if each.suffix.lower() in _SUFFIXES]
-            files = {str(each.relative_to(root)): data for each in wanted if _says(data := _start(each))}
+        text, root = decoded(_start(info)), info.parent / FILES
+        wanted = [each for each in _walk(root) if each.suffix.lower() in _SUFFIXES] if root.is_dir() else []
+        files = {str(each.relative_to(root)): data for each in wanted if _says(data := _start(each))}
         rows += _rows(of_files(_field(text, "GPODisplayName"), _field(text, "GPOGuid"), files), [])
     return rows
 
@@ -63,9 +60,8 @@ def _of_folder(path: Path) -> list[PolicySetting]:
 def _walk(path: Path) -> Iterator[Path]:
     for number, each in enumerate(sorted(path.rglob("*"))):
         if number >= MAX_FILES:
-            raise ManageoutError(
-                f"{path} has more than {MAX_FILES} files", "give the folder of the backups only"
-            )
+            words = f"{path} has more than {MAX_FILES} files"
+            raise ManageoutError(words, "give the folder of the backups only")
         if each.is_file() and not each.is_symlink():
             yield each
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from manageout.cli.show.findings import WIDTH, show
+from manageout.cli.show.findings import show
+from manageout.cli.show.table import COLUMNS
 from manageout.doctor.diagnosis import Diagnosis
 from manageout.doctor.rules.catalogue import RULES
 
@@ -28,5 +29,5 @@ def test_what_is_said_about_a_command_goes_below_it(capsys: pytest.CaptureFixtur
 def test_every_rule_fits(capsys: pytest.CaptureFixture[str]) -> None:
     for rule in RULES.values():
         lines = shown(capsys, rule.title, *rule.steps())
-        broad = [line for line in lines if len(line) > WIDTH and "\\Services\\" not in line]
+        broad = [line for line in lines if len(line) > COLUMNS and "\\Services\\" not in line]
         assert not broad, (rule.code, broad)
