@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
+from complaints import PAGE, complaints, page
 from manageout.cli.commands import COMMANDS
-from manageout.doctor.complaints import about, complaints, complaints_text
+from manageout.doctor.complaints import about
 from manageout.doctor.rules.catalogue import RULES
 
 ALL = [complaint for rows in complaints().values() for complaint in rows]
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "complaints.md"
 THREADS = set(range(1, 25)) - {9}
 """Of the article, those of which a fault or a question is known."""
 
 
 def test_the_page_is_as_the_table_is() -> None:
-    assert PAGE.read_text() == complaints_text(), (
-        "python -c 'from manageout.doctor.complaints import complaints_text as t; print(t(), end=\"\")' > "
-        "docs/reference/complaints.md"
-    )
+    assert PAGE.read_text() == page(), "python scripts/complaints.py"
 
 
 @pytest.mark.parametrize("complaint", ALL, ids=lambda one: one.words[:40])
