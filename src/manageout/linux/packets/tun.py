@@ -26,6 +26,8 @@ QUEUE, SUPER_QUEUE = 5000, 500
 MAX_PACKET = 65535 + 40
 READ_SIZE = VNET_HEADER + MAX_PACKET
 BATCH = 64
+TURN = 256 * 1024
+"""Bytes of packets after which no further one is read: 128 super-packets would be 8 MB, and all else would wait."""
 
 # include/uapi/linux/if_tun.h
 _TUNSETIFF = 0x400454CA
@@ -113,15 +115,17 @@ class Tun:
         return self.fd
 
     def read_batch(self, limit: int = BATCH) -> list[bytes]:
-        """Up to ``limit`` waiting packets (each with its ``virtio_net_hdr`` if asked for at open).
+        """Waiting packets, up to ``limit`` or about :data:`TURN` bytes (each with its ``virtio_net_hdr`` if asked for).
 
         Empty when none waits. Raises :class:`KernelError` when the device has gone.
         """
         packets: list[bytes] = []
-        append, read, fd = packets.append, os.read, self.fd
+        append, read, fd, room = packets.append, os.read, self.fd, TURN
         try:
-            while len(packets) < limit:
-                append(read(fd, READ_SIZE))
+            while room > 0 and len(packets) < limit:
+                packet = read(fd, READ_SIZE)
+                append(packet)
+                room -= len(packet)
         except BlockingIOError:
             pass
         except OSError as error:

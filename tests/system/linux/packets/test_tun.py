@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from manageout.errors import KernelError
-from manageout.linux.packets.tun import Tun
+from manageout.linux.packets.tun import TURN, Tun
 from manageout.wire.virtio import GSO_TCPV6, HEADER, PLAIN
 from tests.tools.packets.virtio import VnetHdr
 from tests.tools.places.iphttps import in_namespace, sh
@@ -73,6 +73,14 @@ def test_blocks_are_cut_only_behind_short_packets(opened: Tuns) -> None:
     assert tun.read_blocks() == []
     datagrams(*[MTU] * 60)
     assert tun.read_blocks() == [(0, 51 * MTU), (51 * MTU, 60 * MTU)]
+
+
+def test_a_turn_ends_by_bytes_however_many_packets_wait(opened: Tuns) -> None:
+    tun = opened(True)
+    datagrams(*[MTU] * 300)
+    first = tun.read_batch(1000)
+    assert len(first) == TURN // (10 + MTU) + 1
+    assert len(first) + len(tun.read_batch(1000)) == 300
 
 
 def test_super_packets_with_offloads_and_none_without(opened: Tuns) -> None:
