@@ -9,20 +9,20 @@ connection that was let through; what cannot come from there; then who may begin
     anything else                         refused
 
 ICMP errors pass with the connection that they are about. Traffic between other devices is not ours to judge. What is
-refused is counted by reason, and by source in bounded sets. The rules themselves stand in filter.nft.
+refused is counted by reason, and by source in bounded sets (refused.nft). The rules themselves stand in filter.nft.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from manageout.linux.netlink.conntrack import PROBE_MARK
 from manageout.linux.nft.features import ALL, Features
 from manageout.protocol.core.drops import Drop
 from manageout.service.policy import filter_text as text
 from manageout.service.policy import filter_tracking as tracking
-from manageout.service.policy.filter_managers import CLIENTS, EMPTY, OTHERS, Contents, managers, service_rules
+from manageout.service.policy.filter_managers import CLIENTS, EMPTY, Contents, managers, service_rules
 from manageout.service.policy.revision import REFUSED_MARK
 from manageout.site.plan import IPHTTPS_DEVICE, ISATAP_DEVICE, XLAT_DEVICE, Plan
 from manageout.site.tables.site import Site
@@ -69,25 +69,24 @@ def table(
     """The whole table. ``contents``: members of its sets that are known by now; ``towards``: devices by which other
     ISATAP routers are reached.
     """
-    sets, chains = managers(site, plan, contents, set_name(Drop.POLICY))
-    for reason in REFUSALS:
-        sets += text.source_sets(set_name(reason), contents.counters.get(set_name(reason), 0))
-    sets += text.pair_sets(set_name(Drop.POLICY))
-    if site.translation is not None:
-        sets.append(text.addresses(CLIENTS, contents.members.get(CLIENTS, ())))
-        sets.append(text.mapping(OTHERS, contents.others))
-    if features.counts:
-        sets += tracking.counted(site, contents.owners)
+    found = managers(site, plan, contents, set_name(Drop.POLICY))
+    for reason, verdict in REFUSALS.items():
+        name = set_name(reason)
+        refusal = {"name": name, "verdict": verdict, "packets": contents.counters.get(name, 0)}
+        found += text.objects("refused.nft", {"policy": reason is Drop.POLICY}, refusal)
     untracked = tracking.untracked(site)
     facts = _facts(site, plan) | {"underlays": bool(underlays), "torn": contents.torn}
     facts |= {"counts": features.counts, "untracked": bool(untracked)}
-    values = _CONSTANTS | _values(site, plan, underlays, towards) | tracking.values(site, untracked)
-    chains += text.objects("filter.nft", facts, values)
-    chains += [
-        text.chain(set_name(reason), _refusal(reason, verdict)) for reason, verdict in REFUSALS.items()
-    ]
-    chains += [text.chain(name, rules) for name, rules in untracked.items()]
-    return "\n".join([*sets, *chains])
+    values = _CONSTANTS | _values(site, plan, underlays, towards) | tracking.values(site, untracked, contents)
+    values |= {
+        "client_addresses": text.addresses(contents.members.get(CLIENTS, ())),
+        "further_addresses": text.pairs({key: ip_address(to) for key, to in contents.others.items()}),
+    }
+    found += text.objects("filter.nft", facts, values)
+    found += [text.chain(name, rules) for name, rules in untracked.items()]
+    return "\n".join(
+        sorted(found, key=lambda each: each.startswith("  chain "))
+    )  # sets before who names them
 
 
 def set_name(reason: Drop) -> str:
@@ -172,16 +171,6 @@ def _client_prefixes(site: Site, plan: Plan) -> Iterator[IPv6Network]:
         yield from (route.prefix for route in site.isatap.routes)
     # Who advertises the whole site does not mean that all of it is clients.
     yield from (prefix for prefix in plan.advertised if not plan.isatap_prefix.subnet_of(prefix))
-
-
-def _refusal(reason: Drop, verdict: str) -> Iterator[str]:
-    """Two rules for the source, because a full set ends its rule."""
-    name = set_name(reason)
-    yield f"update @{name}4 {{ ip saddr counter }}"
-    yield f"update @{name}6 {{ ip6 saddr counter }}"
-    if reason is Drop.POLICY:
-        yield from text.pair_rules(name)
-    yield f"counter name {name} {verdict}"
 
 
 def _intranet4(site: Site) -> list[IPv4Network]:

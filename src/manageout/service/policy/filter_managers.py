@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
-from manageout.service.policy.filter_text import addresses, as_isatap, chain, embedded, networks
+from manageout.service.policy import filter_text as text
 from manageout.site.plan import Plan
 from manageout.site.tables.site import Site
 from manageout.site.tables.translation import ManagerTable
@@ -72,18 +72,22 @@ def calls_everybody(manager: ManagerTable) -> bool:
     return EVERYBODY in manager.to
 
 
-def managers(site: Site, plan: Plan, contents: Contents, refused: str) -> tuple[list[str], list[str]]:
-    """(sets and counters, chains). Whoever fits no table goes to the chain ``refused``."""
-    sets: list[str] = []
-    chains: list[str] = []
+def managers(site: Site, plan: Plan, contents: Contents, refused: str) -> list[str]:
+    """Sets, counters and chains. Whoever fits no table goes to the chain ``refused``."""
+    found: list[str] = []
     ways: list[str] = []
     for number, manager in enumerate(site.policy.managers):
-        sets += _sets(number, manager, site, plan, contents)
-        accept = f"counter name {counter(number)} accept"
-        chains.append(chain(counter(number), service_rules(manager.services, accept)))
+        facts = {"names": bool(names_of(manager)), "some": not calls_everybody(manager)}
+        values = {
+            "chain": counter(number),
+            "given": text.elements(collapse_addresses(_given(manager, site, plan))),
+            "named": text.addresses(contents.members.get(names_set(number), ())),
+            "called": text.addresses(contents.members.get(to_set(number), ())),
+            "services": "\n".join(service_rules(manager.services, f"counter name {counter(number)} accept")),
+        }
+        found += text.objects("manager.nft", facts, values)
         ways += _ways(number, manager)
-    ways.append(f"goto {refused}")
-    return sets, [*chains, chain("managers", ways)]
+    return [*found, text.chain("managers", [*ways, f"goto {refused}"])]
 
 
 def seen_as(source: IPv4Network | IPv6Network, site: Site, plan: Plan) -> Iterator[IPv6Network]:
@@ -95,18 +99,9 @@ def seen_as(source: IPv4Network | IPv6Network, site: Site, plan: Plan) -> Iterat
         inside = site.translation is not None and plan.nat64 != source and plan.nat64.subnet_of(source)
         yield from source.address_exclude(plan.nat64) if inside else (source,)
         return
-    yield from as_isatap(plan.isatap_prefix, source)
+    yield from text.as_isatap(plan.isatap_prefix, source)
     if site.translation is not None and not site.translation.masquerade:
-        yield embedded(plan.nat64, source)
-
-
-def _sets(number: int, manager: ManagerTable, site: Site, plan: Plan, contents: Contents) -> Iterator[str]:
-    yield networks(from_set(number), _given(manager, site, plan))
-    if names_of(manager):
-        yield addresses(names_set(number), contents.members.get(names_set(number), ()))
-    if not calls_everybody(manager):
-        yield addresses(to_set(number), contents.members.get(to_set(number), ()))
-    yield f"  counter {counter(number)} {{ }}"
+        yield text.embedded(plan.nat64, source)
 
 
 def fixed_sets(site: Site, plan: Plan) -> dict[str, list[IPv6Network]]:

@@ -1,8 +1,8 @@
-"""The words of nftables: chains, sets, networks, and where IPv4 networks lie within IPv6."""
+"""The words of nftables: objects from templates, networks, members, and where IPv4 networks lie within IPv6."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
@@ -15,10 +15,6 @@ _ISATAP = int.from_bytes(ISATAP_IDS[0]) << 32
 _U_BIT = 0x02000000 << 32
 
 Network = TypeVar("Network", IPv4Network, IPv6Network)
-
-SOURCES = 1024
-"""Refused sources that a set holds; further ones are only counted."""
-REMEMBERED = "1h"
 
 
 @cache
@@ -41,7 +37,7 @@ def objects(file: str, facts: Mapping[str, bool], values: Mapping[str, object]) 
     for inside, asked, rule in _template(file):
         there = all(facts[fact.removeprefix("!")] != fact.startswith("!") for fact in asked)
         if not inside:
-            rules = found.setdefault(rule, []) if there else None
+            rules = found.setdefault(Template(rule).substitute(values), []) if there else None
         elif there and rules is not None:
             rules += Template(rule).substitute(values).splitlines()
     return [block(head, rules) for head, rules in found.items()]
@@ -55,50 +51,6 @@ def chain(name: str, rules: Iterable[str]) -> str:
 def nets(prefixes: Iterable[Network]) -> str:
     """An anonymous set without overlapping members."""
     return "{ " + ", ".join(map(str, collapse_addresses(prefixes))) + " }"
-
-
-def networks(name: str, members: Collection[IPv6Network]) -> str:
-    """A named set of IPv6 networks."""
-    listed = elements(map(str, collapse_addresses(members)))
-    return block(f"set {name}", ["type ipv6_addr; flags interval;", *listed])
-
-
-def addresses(name: str, members: Collection[bytes]) -> str:
-    """A named set of IPv6 addresses, which come and go."""
-    return block(f"set {name}", ["type ipv6_addr;", *elements(map(_address, members))])
-
-
-def mapping(name: str, members: Mapping[bytes, bytes]) -> str:
-    """A named map from IPv6 address to IPv6 address."""
-    pairs = (f"{_address(key)} : {_address(value)}" for key, value in members.items())
-    return block(f"map {name}", ["type ipv6_addr : ipv6_addr;", *elements(pairs)])
-
-
-def set_of(name: str, kind: str, size: int, timeout: str = "") -> str:
-    """A named set that rules fill; its elements go after ``timeout``, if there is one."""
-    flags = f"flags dynamic,timeout; timeout {timeout};" if timeout else "flags dynamic;"
-    return block(f"set {name}", [f"type {kind}; size {size}; {flags}"])
-
-
-def source_sets(name: str, packets: int = 0) -> list[str]:
-    """Two sets that count packets by source, and the counter of all of them, which goes on at ``packets``."""
-    sets = [set_of(f"{name}{version}", f"ipv{version}_addr", SOURCES, REMEMBERED) for version in (4, 6)]
-    return [*sets, block(f"counter {name}", [f"packets {packets} bytes 0"])]
-
-
-def pair_sets(name: str) -> list[str]:
-    """Two sets that count packets by source, destination, protocol and port."""
-    key = "ipv{0}_addr . ipv{0}_addr . inet_proto . inet_service"
-    return [set_of(f"{name}_to{version}", key.format(version), SOURCES, REMEMBERED) for version in (4, 6)]
-
-
-def pair_rules(name: str) -> Iterator[str]:
-    """Fill the sets of :func:`pair_sets`; other protocols than TCP and UDP have port 0."""
-    ported = "meta l4proto { tcp, udp }"
-    for version, ip in (("4", "ip"), ("6", "ip6")):
-        ends = f"{ip} saddr . {ip} daddr . meta l4proto"
-        yield f"{ported} update @{name}_to{version} {{ {ends} . th dport counter }}"
-        yield f"{ported.replace('{', '!= {', 1)} update @{name}_to{version} {{ {ends} . 0 counter }}"
 
 
 def embedded(prefix: IPv6Network, network: IPv4Network) -> IPv6Network:
@@ -123,11 +75,17 @@ def block(head: str, lines: Iterable[str]) -> str:
     return f"  {head} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }"
 
 
-def elements(texts: Iterable[str]) -> list[str]:
-    """Of a set or map, if there are any."""
-    listed = ", ".join(texts)
-    return [f"elements = {{ {listed} }}"] if listed else []
+def elements(members: Iterable[object]) -> str:
+    """The line with the members of a set, if there are any."""
+    listed = ", ".join(map(str, members))
+    return f"elements = {{ {listed} }}" if listed else ""
 
 
-def _address(packed: bytes) -> str:
-    return str(ip_address(packed))
+def addresses(members: Iterable[bytes]) -> str:
+    """The same of packed addresses."""
+    return elements(map(ip_address, members))
+
+
+def pairs(members: Mapping[bytes, object]) -> str:
+    """The line with the members of a map from packed addresses."""
+    return elements(f"{ip_address(key)} : {value}" for key, value in members.items())

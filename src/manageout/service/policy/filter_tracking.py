@@ -18,11 +18,11 @@ All this looks at the first packet of a connection only, after every rule has ac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import ip_address
+from collections.abc import Iterable, Iterator, Sequence
 
 from manageout.linux.nft.features import Features
-from manageout.service.policy.filter_text import block, elements, objects, set_of
+from manageout.service.policy.filter_managers import Contents
+from manageout.service.policy.filter_text import objects, pairs
 from manageout.service.resolver.upstream import PORT
 from manageout.site.tables.site import IsatapTable, Site
 from manageout.wire.host_port import HostPort
@@ -35,7 +35,6 @@ entries of a machine with 2 GB of memory (``nf_conntrack_max`` 262,144)."""
 RATE, BURST = 100, 500
 """Connections that it may open a second, and at once: those that have ended are not counted any more, and stay for a
 few seconds."""
-CLIENTS_COUNTED = 65_535
 HOST_LIMIT, HOST_RATE, HOST_BURST = 4096, 500, 2000
 """The same of a machine inside that calls clients, or of an ISATAP host: one that pushes software calls many."""
 
@@ -62,26 +61,14 @@ def counts_by_client(site: Site, features: Features) -> bool:
     return features.counts and site.gateway is not None and not anonymous(site)
 
 
-def counted(site: Site, owners: Mapping[bytes, int]) -> list[str]:
-    """The sets that count connections, where the kernel can."""
-    sets = _sets_of("host", "ipv6_addr")
-    if site.gateway is not None and anonymous(site):
-        sets += _sets_of("client", "ipv6_addr")
-    elif site.gateway is not None:
-        pairs = (f"{ip_address(key)} : {class_id(number)}" for key, number in owners.items())
-        sets.append(block(f"map {OWNERS}", ["type ipv6_addr : classid;", *elements(pairs)]))
-        sets += _sets_of("client", "classid")
-    if site.gateway is not None and site.translation is not None:
-        sets += _sets_of("lease", "ipv4_addr")
-    return sets
-
-
-def values(site: Site, chains: Iterable[str]) -> dict[str, str]:
+def values(site: Site, chains: Iterable[str], contents: Contents) -> dict[str, str]:
     """For filter.nft. ``chains``: those of :func:`untracked`."""
     return {
         "untracked": ", ".join(f"{name.removeprefix('untracked_')} : jump {name}" for name in chains),
         "from_listeners": "\n".join(_from_listeners(site)),
         "client": "ip6 saddr" if anonymous(site) else "meta priority",
+        "client_key": "ipv6_addr" if anonymous(site) else "classid",
+        "client_numbers": pairs({key: class_id(number) for key, number in contents.owners.items()}),
     }
 
 
@@ -141,13 +128,6 @@ def _questions(servers: Sequence[str]) -> Iterator[str]:
         host, port = HostPort.parse(server, PORT)
         family = "ip6" if host.version == 6 else "ip"
         yield f'{family} daddr {host} udp dport {port} ct timeout set "dns_{family}"'
-
-
-def _sets_of(name: str, kind: str) -> list[str]:
-    return [
-        set_of(f"{name}_connections", kind, CLIENTS_COUNTED),
-        set_of(f"{name}_rates", kind, CLIENTS_COUNTED, "1m"),
-    ]
 
 
 def anonymous(site: Site) -> bool:

@@ -71,7 +71,6 @@ class PolicyService(Role, Watcher):
     name = "policy"
 
     def __init__(self, site: Site, plan: Plan, rules: RuleTables, clients: Presence) -> None:
-        self.ready = asyncio.Event()
         self.mending = Mending(lambda: None, lambda: None, lambda: None)
         """How the rules come back; the daemon sets it."""
         self.torn = False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from manageout.linux.host import netns
 from manageout.service.check import kernel as check_kernel
+from manageout.service.policy import filter_text
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 from tests.system.service.check.test_check import check
@@ -33,10 +36,13 @@ def test_a_rule_that_the_kernel_refuses_is_an_error(place: Place, monkeypatch: p
     site = parse(SITE)
     with netns.inside(NAME):
         assert list(check_kernel.packet_filter(site, plan(site))) == []
-        monkeypatch.setattr(
-            "manageout.service.policy.filter_text.objects",
-            lambda *_: ["  chain x {\n    type filter hook output priority filter; masquerade\n  }"],
-        )
+        real = filter_text.objects
+
+        def with_another(file: str, *rest: Any) -> list[str]:
+            another = "  chain x {\n    type filter hook output priority filter; masquerade\n  }"
+            return [*real(file, *rest), *([another] if file == "filter.nft" else [])]
+
+        monkeypatch.setattr(filter_text, "objects", with_another)
         ((severity, message, remedy),) = check_kernel.packet_filter(site, plan(site))
     assert severity == "error" and "masquerade" in message and "Linux 6.1 or later" in remedy
 

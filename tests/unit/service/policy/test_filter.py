@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from manageout.service.policy.filter import table
+from manageout.service.policy.filter import REFUSALS, table
 from manageout.service.policy.filter_managers import Contents
-from manageout.service.policy.filter_text import pair_rules
 from manageout.site.plan import plan
 from manageout.site.tables.site import parse
 from tests.tools.site_file import GATEWAY, SITE
@@ -161,10 +160,28 @@ def test_what_is_refused_is_counted_by_source_and_said_to_those_who_ask_rightly(
     assert chain(wanted(GATEWAY), "refused_policy") == [
         "update @refused_policy4 { ip saddr counter }",
         "update @refused_policy6 { ip6 saddr counter }",
-        *pair_rules("refused_policy"),
+        *(
+            f"meta l4proto {those} update @refused_policy_to{n}"
+            f" {{ {ip} saddr . {ip} daddr . meta l4proto . {port} counter }}"
+            for n, ip in ((4, "ip"), (6, "ip6"))
+            for those, port in (("{ tcp, udp }", "th dport"), ("!= { tcp, udp }", "0"))
+        ),
         "counter name refused_policy reject with icmpx admin-prohibited",
     ]
     assert chain(wanted(GATEWAY), "refused_wrong_way")[-1] == "counter name refused_wrong_way drop"
+
+
+def test_sets_of_sources_are_bounded() -> None:
+    text = wanted(GATEWAY, ROUTER, TRANSLATION)
+    sets = [each for each in text.split("\n  }") if each.strip().startswith("set refused_")]
+    assert len(sets) == 2 * len(REFUSALS) + 2
+    assert all("size 1024; flags dynamic,timeout; timeout 1h;" in each for each in sets)
+
+
+def test_what_rules_name_stands_before_them() -> None:
+    heads = [line for line in wanted(GATEWAY, ROUTER, TRANSLATION).splitlines() if line.endswith("{")]
+    kinds = ["chain" if head.startswith("  chain ") else "set" for head in heads]
+    assert kinds == sorted(kinds, reverse=True)
 
 
 def test_protocol_41_counts_only_where_the_locator_is() -> None:

@@ -15,7 +15,7 @@ TRANSLATION = '[translation]\npool = "10.0.8.0/24"\n'
 
 def rendered(*tables: str) -> str:
     site = parse(SITE + "".join(tables))
-    return "\n".join([part for parts in managers(site, plan(site), Contents(), "nobody") for part in parts])
+    return "\n".join(managers(site, plan(site), Contents(), "nobody"))
 
 
 def manager(source: str, to: str = "*", services: str = "tcp/22") -> str:

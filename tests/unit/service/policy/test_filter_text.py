@@ -7,15 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 
 from manageout.service.policy import filter_text
-from manageout.service.policy.filter_text import (
-    as_isatap,
-    embedded,
-    mapping,
-    nets,
-    networks,
-    objects,
-    source_sets,
-)
+from manageout.service.policy.filter_text import as_isatap, elements, embedded, nets, objects, pairs
 from manageout.wire.address import rfc6052_extract
 
 
@@ -45,13 +37,8 @@ def test_isatap_forms() -> None:
 def test_sets_have_no_overlapping_members() -> None:
     inside, around = IPv6Network("fd12:3456:789a:2::/64"), IPv6Network("fd12:3456:789a::/48")
     assert nets([inside, around, inside]) == "{ fd12:3456:789a::/48 }"
-    assert "elements = { fd12:3456:789a::/48 }" in networks("s", [inside, around])
-    assert "elements" not in networks("s", [])
-    assert "elements" not in mapping("m", {})
-
-
-def test_sets_of_sources_are_bounded() -> None:
-    assert all("size 1024; flags dynamic,timeout; timeout 1h;" in text for text in source_sets("s")[:2])
+    assert elements([inside, 1]) == "elements = { fd12:3456:789a:2::/64, 1 }"
+    assert elements([]) == pairs({}) == ""
 
 
 FACTS = {"gateway": True, "torn": False}
@@ -61,7 +48,7 @@ def test_lines_are_there_when_their_facts_hold_and_a_fact_nobody_knows_is_an_err
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lines: list[tuple[bool, list[str], str]] = [
-        (False, [], "chain one"),
+        (False, [], "chain $name"),
         (True, ["gateway", "!torn"], "$a accept"),
         (True, ["torn"], "$never accept"),
         (True, [], "$more"),
@@ -69,10 +56,10 @@ def test_lines_are_there_when_their_facts_hold_and_a_fact_nobody_knows_is_an_err
         (True, [], "$never drop"),
     ]
     monkeypatch.setattr(filter_text, "_template", lambda file: lines)
-    found = objects("x.nft", FACTS, {"a": "tcp", "more": "drop\nreturn"})
+    found = objects("x.nft", FACTS, {"name": "one", "a": "tcp", "more": "drop\nreturn"})
     assert found == ["  chain one {\n    tcp accept\n    drop\n    return\n  }"]
     with pytest.raises(KeyError):
-        objects("x.nft", {"gateway": True}, {"a": "tcp", "more": ""})
+        objects("x.nft", {"gateway": True}, {"name": "one", "a": "tcp", "more": ""})
 
 
 def test_a_template_has_facts_rules_and_reasons() -> None:
