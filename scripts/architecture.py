@@ -83,9 +83,12 @@ def client_states() -> str:
 
 def retirement() -> str:
     """The phases of a retirement."""
-    from manageout.service.state.retire_phases import NEXT
+    from manageout.service.state.retire_phases import RetireStep
+    from manageout.words import toml_of
 
-    return _states({(a.value, what.value): b.value for (a, what), b in NEXT.items() if a is not b})
+    phases = toml_of("manageout.service.state", "phases.toml").items()
+    ways = {(here, step.value): about[step] for here, about in phases for step in RetireStep if step in about}
+    return _states({way: there for way, there in ways.items() if way[0] != there})
 
 
 DRAWN: dict[str, Callable[[], str]] = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from manageout.errors import Fault
 from manageout.words import toml_of
+
+_Value = TypeVar("_Value")
 
 
 def texts() -> dict[str, dict[str, Any]]:
@@ -30,6 +32,19 @@ class Unfit(ValueError):
     def __init__(self, kind: str, value: object = None, **values: object) -> None:
         message, self.hint = worded(kind, input=value, **values)
         super().__init__(message)
+
+
+def fits(
+    kind: str, holds: Callable[[Any], bool], shown: Callable[[Any], object] = lambda value: value
+) -> AfterValidator:
+    """For a field whose values ``holds`` must be true of; the complaint tells of the value as it is ``shown``."""
+
+    def checked(value: _Value) -> _Value:
+        if not holds(value):
+            raise Unfit(kind, shown(value))
+        return value
+
+    return AfterValidator(checked)
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> list[Fault]:

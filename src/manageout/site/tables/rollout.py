@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator
-
-from manageout.site.tables.complaints import Unfit
+from manageout.site.tables.complaints import fits
 from manageout.site.tables.types import Domain, TomlTable
 
 
-def _unit(value: str) -> str:
+def _is_unit(value: str) -> bool:
     parts = [part.partition("=")[0].strip().upper() for part in value.replace("\\,", "").split(",")]
-    if not parts or not set(parts) <= {"OU", "DC", "CN"} or parts[-1] != "DC":
-        raise Unfit("no_unit", value)
-    return value
+    return set(parts) <= {"OU", "DC", "CN"} and parts[-1] == "DC"
 
 
-def _location(value: str) -> str:
-    if not value.startswith("https://"):
-        raise Unfit("no_location", value)
-    return value
-
-
-Unit = Annotated[str, AfterValidator(_unit)]
+Unit = Annotated[str, fits("no_unit", _is_unit)]
 
 
 class RolloutTable(TomlTable):
@@ -41,7 +31,7 @@ class RolloutTable(TomlTable):
     """Organisational unit where their policies are linked; the domain itself when left out."""
     gateway_name: Domain = ""
     """The gateway's public DNS name, as in its certificate."""
-    location_url: Annotated[str, AfterValidator(_location)] = ""
+    location_url: Annotated[str, fits("no_location", lambda url: url.startswith("https://"))] = ""
     """HTTPS URL that answers only inside the intranet; Windows clients ask it where they are."""
     exempt: tuple[Domain, ...] = ()
     """Names in site.domain that clients look up locally; the gateway's and the location's always are."""

@@ -30,7 +30,7 @@ class SiteTable(types.TomlTable):
 
     name: str = "site"
     """For people."""
-    prefix: Annotated[IPv6Network, AfterValidator(types.site_prefix)]
+    prefix: types.SitePrefix
     """The intranet's /48: its own, a 6to4 one, or a random unique local one (`manageout plan --new`)."""
     domain: types.Domain = ""
     """DNS suffix of the intranet, for example ``corp.example``."""

@@ -6,11 +6,9 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field
 
 from manageout.site.tables import types
-from manageout.site.tables.complaints import Unfit
-from manageout.wire.special import ILLEGAL4
 
 RFC_1918 = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 
@@ -27,7 +25,7 @@ class EamTable(types.TomlTable):
 class TranslationTable(types.TomlTable):
     """``[translation]``: NAT64 inwards, and an intranet IPv4 address (a lease) for each client."""
 
-    pool: IPv4Network
+    pool: types.Pool
     """Intranet addresses that nobody else uses; clients get theirs from it."""
     block: Annotated[int | None, Field(ge=8, le=32)] = None
     """Prefix length of one gateway's part of the pool; the node's number selects it. Left out: all of it."""
@@ -46,15 +44,6 @@ class TranslationTable(types.TomlTable):
     """Clients appear with the gateway's own IPv4 address: no route to the pool, but nobody can call them."""
     eam: tuple[EamTable, ...] = ()
     """``[[translation.eam]]`` tables."""
-
-    @field_validator("pool")
-    @classmethod
-    def _usable(cls, pool: IPv4Network) -> IPv4Network:
-        if not 8 <= pool.prefixlen <= 30:
-            raise Unfit("no_pool", pool)
-        if any(pool.overlaps(each) for each in ILLEGAL4):
-            raise Unfit("unusable_pool", pool)
-        return pool
 
 
 class ManagerTable(types.TomlTable):

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from manageout.errors import AddressError
-from manageout.site.tables.complaints import Unfit
+from manageout.site.tables.complaints import Unfit, fits
 from manageout.wire.address import rfc6052_octets, written
 from manageout.wire.host_port import HostPort
 from manageout.wire.special import ILLEGAL4, ILLEGAL6
@@ -77,42 +77,7 @@ def metrics_place(value: str) -> str:
     return value
 
 
-def site_prefix(prefix: IPv6Network) -> IPv6Network:
-    """A usable /48. Raises :class:`Unfit`."""
-    if prefix.prefixlen != 48:
-        raise Unfit("no_site_prefix", prefix)
-    if not any(prefix.subnet_of(space) for space in _USABLE):
-        raise Unfit("unusable_site_prefix", written(prefix))
-    return prefix
-
-
-def _subnet64(prefix: IPv6Network) -> IPv6Network:
-    if prefix.prefixlen != 64:
-        raise Unfit("no_link_prefix", prefix)
-    return prefix
-
-
-def _hosts4(network: IPv4Network) -> IPv4Network:
-    if any(network.subnet_of(each) for each in ILLEGAL4):
-        raise Unfit("no_hosts4", network)
-    return network
-
-
-def _locator(address: IPv4Address) -> IPv4Address:
-    if address.is_multicast or address.is_loopback or address.is_unspecified or address.is_reserved:
-        raise Unfit("locator_no_machine", address)
-    return address
-
-
-def _hosts6(network: IPv6Network) -> IPv6Network:
-    if any(network.subnet_of(each) for each in ILLEGAL6):
-        raise Unfit("no_hosts6", written(network))
-    return network
-
-
 def _nat64_prefix(prefix: IPv6Network) -> IPv6Network:
-    if prefix.prefixlen not in NAT64_LENGTHS:
-        raise Unfit("no_nat64_prefix", prefix)
     try:
         rfc6052_octets(prefix)
     except AddressError as error:
@@ -175,20 +140,33 @@ def _network(value: object) -> object:
     raise Unfit("host_bits", value, meant=meant)
 
 
-def _balancer(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    if not network.prefixlen:
-        raise Unfit("everybody_balances", network)
-    return network
+def _is_machine(address: IPv4Address) -> bool:
+    return not (address.is_multicast or address.is_loopback or address.is_unspecified or address.is_reserved)
 
+
+_HOSTS6 = fits("no_hosts6", lambda network: not any(map(network.subnet_of, ILLEGAL6)), written)
+_NAT64 = fits("no_nat64_prefix", lambda prefix: prefix.prefixlen in NAT64_LENGTHS)
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-Balancer = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), AfterValidator(_balancer)]
+Balancer = Annotated[Network, fits("everybody_balances", lambda network: network.prefixlen > 0)]
 Listener = Annotated[str, AfterValidator(_listener)]
-Locator = Annotated[IPv4Address, AfterValidator(_locator)]
-LinkPrefix = Annotated[IPv6Network, AfterValidator(_subnet64)]
-HostNetwork4 = Annotated[IPv4Network, AfterValidator(_hosts4)]
-HostNetwork6 = Annotated[IPv6Network, AfterValidator(_hosts6)]
-Nat64Prefix = Annotated[IPv6Network, AfterValidator(_hosts6), AfterValidator(_nat64_prefix)]
+Locator = Annotated[IPv4Address, fits("locator_no_machine", _is_machine)]
+SitePrefix = Annotated[
+    IPv6Network,
+    fits("no_site_prefix", lambda prefix: prefix.prefixlen == 48),
+    fits("unusable_site_prefix", lambda prefix: any(map(prefix.subnet_of, _USABLE)), written),
+]
+LinkPrefix = Annotated[IPv6Network, fits("no_link_prefix", lambda prefix: prefix.prefixlen == 64)]
+HostNetwork4 = Annotated[
+    IPv4Network, fits("no_hosts4", lambda network: not any(map(network.subnet_of, ILLEGAL4)))
+]
+HostNetwork6 = Annotated[IPv6Network, _HOSTS6]
+Nat64Prefix = Annotated[IPv6Network, _HOSTS6, _NAT64, AfterValidator(_nat64_prefix)]
+Pool = Annotated[
+    IPv4Network,
+    fits("no_pool", lambda pool: 8 <= pool.prefixlen <= 30),
+    fits("unusable_pool", lambda pool: not any(map(pool.overlaps, ILLEGAL4))),
+]
 DnsServer = Annotated[str, AfterValidator(_dns_server)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Service = Annotated[str, AfterValidator(service)]

@@ -132,7 +132,7 @@ def test_whatever_is_required_has_an_example() -> None:
 
 def test_every_complaint_has_words_and_all_words_are_said() -> None:
     sources = "".join(path.read_text() for path in Path(site.__path__[0]).rglob("*.py"))
-    made = set(re.findall(r'(?:Unfit|_fault|worded)\((?:f?"[^"]*", )?(?:path, )?"(\w+)"', sources))
+    made = set(re.findall(r'(?:Unfit|fits|_fault|worded)\((?:f?"[^"]*", )?(?:path, )?"(\w+)"', sources))
     custom = {"ip_v4_address", "ip_v6_address", "ip_v4_network", "ip_v6_network", "path_type"}
     pydantics = custom | set(typing.get_args(ErrorType))
     assert len(made) > 40 and made <= texts()["words"].keys()

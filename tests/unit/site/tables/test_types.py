@@ -5,12 +5,12 @@ from __future__ import annotations
 from ipaddress import IPv6Network
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from manageout.errors import ConfigError
 from manageout.site.tables.complaints import Unfit
 from manageout.site.tables.site import parse
-from manageout.site.tables.types import TomlTable, metrics_place, router_name, service, site_prefix
+from manageout.site.tables.types import SitePrefix, TomlTable, metrics_place, router_name, service
 
 
 class Example(TomlTable):
@@ -45,12 +45,14 @@ def test_values_come_back_as_they_were() -> None:
     assert router_name("manageout-isatap.corp.example") == "manageout-isatap.corp.example"
     assert metrics_place("[::1]:9464") == "[::1]:9464"
     assert service("tcp/3389") == "tcp/3389"
-    assert site_prefix(IPv6Network("2002:c633:640a::/48")) == IPv6Network("2002:c633:640a::/48")
 
 
-def test_a_site_prefix_is_a_48() -> None:
-    with pytest.raises(Unfit):
-        site_prefix(IPv6Network("fd12:3456:789a::/64"))
+def test_a_site_prefix_is_a_48_that_may_be_used() -> None:
+    prefix: TypeAdapter[IPv6Network] = TypeAdapter(SitePrefix)
+    assert prefix.validate_python("2002:c633:640a::/48") == IPv6Network("2002:c633:640a::/48")
+    for unfit in ("fd12:3456:789a::/64", "fe80::/48"):
+        with pytest.raises(ValidationError, match=r"this is a /64|neither global"):
+            prefix.validate_python(unfit)
 
 
 SITE = """
