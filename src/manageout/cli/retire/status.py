@@ -15,7 +15,7 @@ from manageout.cli.show.table import Column, table
 from manageout.errors import ManageoutError
 from manageout.retire.retirement import Retirement
 from manageout.service.state.retire import LoggedStep, Member
-from manageout.service.state.retire_phases import HINTS, Phase, RetireStep
+from manageout.service.state.retire_phases import Phase, RetireStep, hint
 
 FIGURES = {
     RetireStep.CENSUS: ("hosts", "seen in a week", "published names", "policies"),
@@ -45,7 +45,7 @@ def status(retirement: Retirement, as_json: bool) -> None:
     store = retirement.store
     phase = store.phase()
     ages = _watched(retirement), retirement.evidence_age
-    found = WayOut(phase, HINTS[phase], *ages, store.members(), store.entries())
+    found = WayOut(phase, hint(phase), *ages, store.members(), store.entries())
     click.echo(json.dumps(_json(found)) if as_json else render_status(found, time.time()))
 
 

@@ -1,4 +1,4 @@
-"""The way out of ISATAP as a state machine: which step may follow which, and how old its evidence must be. Pure.
+"""The way out of ISATAP as a state machine (phases.toml): which step may follow which, how old its evidence must be.
 
     not begun -census-> counted -judge-> judged -pilot-> pilot -forward-> retired -remove-> removed
                                            ^---------------- undo ----------------------------'
@@ -8,10 +8,12 @@ A census and a judgement may be taken again at any time: after the pilot has beg
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import cast
 
 from manageout.errors import ManageoutError
-from manageout.words import duration
+from manageout.words import duration, toml_of
 
 EVIDENCE_AGE = 7 * 86400
 
@@ -40,41 +42,23 @@ class Phase(StrEnum):
     """Names and policies are gone too."""
 
 
-_AFTERWARDS = (Phase.PILOT, Phase.RETIRED, Phase.REMOVED)
-NEXT: dict[tuple[Phase, RetireStep], Phase] = {
-    **{(phase, RetireStep.CENSUS): Phase.COUNTED for phase in (Phase.NOT_BEGUN, Phase.COUNTED, Phase.JUDGED)},
-    **{(phase, RetireStep.CENSUS): phase for phase in _AFTERWARDS},
-    **{(phase, RetireStep.JUDGE): Phase.JUDGED for phase in (Phase.COUNTED, Phase.JUDGED)},
-    **{(phase, RetireStep.JUDGE): phase for phase in _AFTERWARDS},
-    (Phase.JUDGED, RetireStep.PILOT): Phase.PILOT,
-    (Phase.PILOT, RetireStep.PILOT): Phase.PILOT,
-    (Phase.PILOT, RetireStep.FORWARD): Phase.PILOT,
-    **{(phase, RetireStep.REMOVE): Phase.REMOVED for phase in (Phase.RETIRED, Phase.REMOVED)},
-    **{(phase, RetireStep.UNDO): Phase.JUDGED for phase in _AFTERWARDS},
-}
-HINTS = {
-    Phase.NOT_BEGUN: "manageout retire census",
-    Phase.COUNTED: "manageout retire judge",
-    Phase.JUDGED: "manageout retire pilot GROUP|NETWORK|HOST",
-    Phase.PILOT: "manageout retire watch, then manageout retire forward (or undo)",
-    Phase.RETIRED: "manageout retire watch, then manageout retire remove (or undo)",
-    Phase.REMOVED: "nothing; manageout retire undo brings everything back",
-}
-"""What comes next."""
+def _about(phase: Phase) -> Mapping[str, str]:
+    return cast(Mapping[str, str], toml_of("manageout.service.state", "phases.toml")[phase])
+
+
+def hint(phase: Phase) -> str:
+    """What comes next."""
+    return _about(phase)["hint"]
 
 
 def next_phase(phase: Phase, step: RetireStep, whole: bool = False) -> Phase:
     """What ``step`` leads to. ``whole``: it goes forward with everybody. Raises :class:`ManageoutError`."""
-    try:
-        return Phase.RETIRED if whole and NEXT[phase, step] is Phase.PILOT else NEXT[phase, step]
-    except KeyError:
+    if (led := _about(phase).get(step)) is None:
+        fault = f"{step} cannot follow here: the site is {_about(phase)['words']}"
         if step is RetireStep.UNDO:
-            raise ManageoutError(
-                "nothing to undo: nobody retires, and nothing is removed", f"next: {HINTS[phase]}"
-            ) from None
-        raise ManageoutError(
-            f"{step} cannot follow here: the site is {_words(phase)}", f"next: {HINTS[phase]}"
-        ) from None
+            fault = "nothing to undo: nobody retires, and nothing is removed"
+        raise ManageoutError(fault, f"next: {hint(phase)}")
+    return Phase.RETIRED if whole and led == Phase.PILOT else Phase(led)
 
 
 def require_age(step: RetireStep, since: float, now: float, wanted: float, force: bool) -> bool:
@@ -91,14 +75,3 @@ def require_age(step: RetireStep, since: float, now: float, wanted: float, force
             f"wait {duration(wanted - age)}, or insist with --force (that is noted)",
         )
     return True
-
-
-def _words(phase: Phase) -> str:
-    return {
-        Phase.NOT_BEGUN: "not counted yet",
-        Phase.COUNTED: "counted, not judged",
-        Phase.JUDGED: "judged, without a pilot",
-        Phase.PILOT: "in its pilot",
-        Phase.RETIRED: "retired",
-        Phase.REMOVED: "through with it",
-    }[phase]
