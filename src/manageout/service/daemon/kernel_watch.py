@@ -73,7 +73,6 @@ class KernelWatch(Role):
         reload_rules: Callable[[], None],
         others: Sequence[Role],
     ) -> None:
-        self.ready = asyncio.Event()
         self._site, self._plan, self._netlink, self._reconciler = site, plan, netlink, reconciler
         self._around, self._reload_rules = around, reload_rules
         self._others = others

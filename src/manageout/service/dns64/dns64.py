@@ -69,7 +69,6 @@ class Dns64Service(DnsListener[Dns64], role.Role, presence.Watcher):
     name = "dns64"
 
     def __init__(self, site: Site, plan: Plan, clients: presence.Presence) -> None:
-        self.ready = asyncio.Event()
         self._address = plan.dns64
         super().__init__(Dns64(settings(site, plan), random.SystemRandom().random, self._whose))
         self._patterns = _patterns(site)

@@ -44,7 +44,6 @@ class IsatapHostService(Role):
     def __init__(
         self, router: str, tun: Tun, netlink: Netlink, *, fast_path: bool = True, metric: int = 1024
     ) -> None:
-        self.ready = asyncio.Event()
         self._tun, self._netlink = tun, netlink
         self._want_fast, self._metric = fast_path, metric
         self._machine = host.IsatapHost(random.random, host.MIN_MTU)

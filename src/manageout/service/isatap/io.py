@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 from manageout.linux.bpf.isatap import IsatapFastPath, IsatapSetup
@@ -51,10 +50,8 @@ class IsatapIo(TunLink):
         self.turn()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         self.send()
         self.raw.close()
 

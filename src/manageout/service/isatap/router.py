@@ -74,7 +74,6 @@ class IsatapRouterService(Role):
     name = "isatap"
 
     def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink, state_dir: Path) -> None:
-        self.ready = asyncio.Event()
         self._tun, self._netlink = tun, netlink
         self._site, isatap = site, needed(site.isatap)
         self._store = RegistryStore(state_dir)

@@ -59,7 +59,6 @@ class LeaseKeeper(role.Role):
         self.conflicts = ConflictDetection(self._segment, self._upcoming, self._taken_changed)
         self.connected = Presence() if clients is None else clients
         self.connected.watch(self.conflicts)
-        self.ready = asyncio.Event()
         self._clock = clock.SteadyClock()
         self._wary = False
         self._scheduled = False

@@ -149,7 +149,6 @@ class NamesService(role.Role, presence.Watcher):
         self._told: dict[str, str] = {}
         self._running: set[asyncio.Future[tuple[Outcome, Problem | None]]] = set()
         self._wake = asyncio.Event()
-        self.ready = asyncio.Event()
 
     # --- Watcher ----------------------------------------------------------------------------------------
 

@@ -35,7 +35,6 @@ class RouterRecordWatch(role.Role):
     name = "router-name"
 
     def __init__(self, site: Site, plan: Plan) -> None:
-        self.ready = asyncio.Event()
         self._site = site
         self._published = False
         """It has been seen since the start."""

@@ -17,7 +17,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from prometheus_client import CollectorRegistry
@@ -97,9 +96,7 @@ class MetricsServer:
             self._server = await asyncio.start_server(self._serve, sock=listener, limit=8192)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         if self._server is not None:
             self._server.close()
         if self.where.startswith("unix:"):

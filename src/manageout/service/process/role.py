@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 from manageout.service.process import rows
 from manageout.service.process.finding import Finding
@@ -17,8 +18,11 @@ class Role(ABC):
     """One job of a process. What a role has nothing of stays as it is here; None: it never has any."""
 
     name: str
-    ready: asyncio.Event
-    """Set once it serves."""
+
+    @cached_property
+    def ready(self) -> asyncio.Event:
+        """Set once it serves."""
+        return asyncio.Event()
 
     @abstractmethod
     async def run(self) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from manageout.errors import ManageoutError, NotPermitted
@@ -63,9 +62,7 @@ class RuntimeDir:
             os.write(self._lock, f"{os.getpid()}\n".encode())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         # The lock file stays: removing it would let two processes lock two files of the same name.
         os.ftruncate(self._lock, 0)
         self._release()

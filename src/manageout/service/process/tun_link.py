@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
 from typing import Self
 
 from manageout.errors import ManageoutError
@@ -30,9 +29,7 @@ class TunLink:
         self._failed = self._loop.create_future()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stop_reading()
         self.timer.cancel()
 

@@ -90,7 +90,6 @@ class NamePolicyService(role.Role):
         path: ResolvConf | None = None,
     ) -> None:
         """``addresses`` and ``routes`` of the tunnel ``device``, and whether it is ``connected``, at any time."""
-        self.ready = asyncio.Event()
         self.stub = DnsStubService(device)
         self.discovery = pref64.Pref64Discovery()
         self._options, self._device = options, device

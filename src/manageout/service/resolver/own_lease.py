@@ -24,7 +24,6 @@ class OwnLease(role.Role):
     name = "lease"
 
     def __init__(self, device: str, servers: Callable[[], Sequence[str]], source: Callable[[], str]) -> None:
-        self.ready = asyncio.Event()
         self.known: str | None = None
         """The lease, :data:`~manageout.protocol.dns.lease_name.NONE`, or None while nobody says."""
         self._device, self._servers, self._source = device, servers, source

@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from types import TracebackType
 from typing import Self
 
 from manageout.linux.packets import raw
@@ -52,10 +51,8 @@ class TranslatorIo(TunLink):
         self.read(self.tun.fd, self._from_tun)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         for sender in self._raw.values():
             sender.close()
 

@@ -45,7 +45,6 @@ class TranslatorService(role.Role, presence.Watcher):
     name = "translation"
 
     def __init__(self, site: Site, plan: Plan, tun: Tun, netlink: Netlink) -> None:
-        self.ready = asyncio.Event()
         self._site, self._plan = site, plan
         self._tun, self._netlink = tun, netlink
         self._side = ipv4_side(netlink, site, plan)

@@ -44,7 +44,6 @@ class UsageLog(Role):
     name = "usage"
 
     def __init__(self, site: Site, plan: Plan, state_dir: Path, describe: Describe) -> None:
-        self.ready = asyncio.Event()
         self._describe = describe
         self._days, self._prefixes = site.daemon.usage_days, client_prefixes(plan)
         self._store = UsageStore(state_dir)
