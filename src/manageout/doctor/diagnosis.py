@@ -46,7 +46,8 @@ SEEN_HERE = {
 
 
 def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> list[Diagnosis]:
-    """What is wrong with each machine, the worst first; a root cause silences its consequences there."""
+    """What is wrong with each machine, the worst first; a root cause silences its consequences there, and stands before
+    what it may have led to elsewhere."""
     chosen = list(RULES.values() if rules is None else rules)
     found: list[Diagnosis] = []
     machines = [
@@ -59,7 +60,14 @@ def diagnose(machines: Sequence[Facts], rules: Iterable[Rule] | None = None) -> 
     if all(finding.severity == "note" for finding in found):
         told = list(found)
         found += [left for facts in machines for left in _left(facts, chosen, told)]
-    return sorted(found, key=lambda finding: (_ORDER[finding.severity], finding.computer, finding.code))
+    return sorted(found, key=_place)
+
+
+def _place(finding: Diagnosis) -> tuple[int, bool, str, str]:
+    """The worst first, and why something fails before that it does, on whichever machine."""
+    rule = RULES.get(finding.code)
+    symptom = rule is not None and rule.symptom
+    return _ORDER[finding.severity], symptom, finding.computer, finding.code
 
 
 _ROLES: dict[Role, str] = {"server": "a DirectAccess server", "client": "a DirectAccess client"}

@@ -169,6 +169,14 @@ class Filtered(NamedTuple):
     """Those that the computer is in, as it lists them."""
 
 
+class Linked(NamedTuple):
+    """A group policy at a domain or organisational unit (gPLink). ``identifier``: of the policy, lower case."""
+
+    identifier: str
+    enabled: bool
+    quote: str
+
+
 class Dropped(NamedTuple):
     """Packets that the machine's firewall dropped, by its log or by an event. ``port``: of the destination; None
     without ports. ``inbound``: None where it is not told."""
@@ -274,6 +282,11 @@ class Facts:
     pings: list[Ping] = field(default_factory=list)
     unreached: list[Unreached] = field(default_factory=list)
     filtered: list[Filtered] = field(default_factory=list)
+    links: list[Linked] = field(default_factory=list)
+    policy_names: dict[str, str] = field(default_factory=dict)
+    """Of group policies, by identifier."""
+    blocked: list[Seen[tuple[str, ...]]] = field(default_factory=list)
+    """Organisational units that inherit no policies: those that they have all the same, by name or identifier."""
     dropped: list[Dropped] = field(default_factory=list)
     ike: list[Seen[str]] = field(default_factory=list)
     """IPsec negotiations that failed, by events: credentials, certificate, timeout, policy, other."""
@@ -329,8 +342,10 @@ class Facts:
     """(interface as it was printed, next hop) of IPv4 default routes in tables of routes."""
     edition: Seen[str] | None = None
     """Of Windows, in the words of any language: Pro, Enterprise, Professionnel, or as EditionID has it."""
-    dns64_rules: dict[str, Seen[IPv6Address]] = field(default_factory=dict)
-    """DirectAccess' firewall rules for DNS64, by identifier: the address that they are for."""
+    dns64_rules: dict[str, Seen[tuple[IPv6Address, ...]]] = field(default_factory=dict)
+    """DirectAccess' firewall rules for DNS64, by identifier or name: the addresses that they are for."""
+    translated: list[Seen[IPv6Network]] = field(default_factory=list)
+    """Prefixes that NAT64 and DNS64 translate to and from (PrefixMapping)."""
     entry_points: dict[str, dict[str, Seen[str]]] = field(default_factory=dict)
     """Of a multisite deployment: name -> properties of its Get-RemoteAccess or Get-DAServer, lower case; those of the
     first are the machine's own too."""

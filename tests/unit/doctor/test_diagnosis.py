@@ -12,7 +12,7 @@ from manageout.doctor.facts import Facts
 from manageout.doctor.rules.catalogue import RULES
 from manageout.doctor.rules.rule import Rule
 from tests.unit.doctor.bundles import HEALTHY, MANAGER, Bundle, changed
-from tests.unit.doctor.judging import pasted
+from tests.unit.doctor.judging import pasted, pasted_all
 from tests.unit.doctor.rules.cases import CASES, codes, isatap, read, without_address
 
 
@@ -138,3 +138,37 @@ def test_what_failed_and_no_rule_has_judged_is_told() -> None:
     (told,) = pasted(text.format(False)).values()
     assert told.code == "EVIDENCE" and "TcpTestSucceeded False" in told.seen[0]
     assert not pasted(text.format(True))
+
+
+SERVER = """
+on the DA server:
+C:\\>netsh interface ipv6 show interface 14
+
+Interface isatap.corp.example Parameters
+----------------------------------------------
+IfLuid                             : tunnel_4
+IfIndex                            : 14
+Forwarding                         : enabled
+Advertising                        : disabled
+Advertise Default Route            : enabled
+"""
+HOST = """
+A-HELPDESK:
+PS C:\\> Get-NetIsatapConfiguration | fl
+
+State  : Enabled
+Router : da-isatap.corp.example
+
+PS C:\\> ipconfig
+
+Tunnel adapter isatap.corp.example:
+
+   Link-local IPv6 Address . . . . . : fe80::5efe:10.21.9.40%8
+   Default Gateway . . . . . . . . . :
+"""
+
+
+@pytest.mark.parametrize("text", [SERVER + HOST, HOST + SERVER])
+def test_why_stands_before_that_on_whichever_machine(text: str) -> None:
+    told = [one.code for one in pasted_all(text).values() if one.severity == "error"]
+    assert told == ["SERVER-ADVERTISING", "ISATAP-LINK-LOCAL-ONLY"]

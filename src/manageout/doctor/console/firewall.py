@@ -11,11 +11,13 @@ from itertools import islice, pairwise
 from manageout.doctor.console import netsh as text_netsh
 from manageout.doctor.console import settings as netsh
 from manageout.doctor.console.settings import MAX_ROWS
-from manageout.doctor.facts import Facts
+from manageout.doctor.facts import Facts, Seen
 from manageout.doctor.languages import either
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
 from manageout.doctor.read.sections import Row, add_rules
+from manageout.windows.deployment import is_dns64
+from manageout.windows.text import ipv6_address
 
 MAX_WORDS = 64
 """Ports or addresses of one rule."""
@@ -28,6 +30,10 @@ def read(facts: Facts, part: Part) -> bool:
         return text_netsh.other(facts, part)
     facts.firewall = facts.firewall or []  # none that lets anybody in is something too
     add_rules(facts, (row for block in blocks if (row := _row(block)) is not None))
+    for block in blocks:
+        name, (local, text) = block["rule name"][0], block.get("localip", ("", ""))
+        if found := tuple(filter(is_dns64, map(ipv6_address, _words(local)))):
+            facts.dns64_rules[name] = Seen(found, f"firewall rule {name}: {text}")
     if "name=all" in part.command.lower().replace('"', ""):
         facts.sections |= {"rules"}  # all of them: what is not there is not there
     return True

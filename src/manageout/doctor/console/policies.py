@@ -9,7 +9,7 @@ import re
 
 from manageout.doctor.console import system
 from manageout.doctor.console.paths import unjudged
-from manageout.doctor.facts import Facts, Filtered, Seen
+from manageout.doctor.facts import Facts, Filtered, Linked, Seen
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.shapes import RULE
 from manageout.windows.policies import REGISTRY_EXTENSION, TCPIP_EXTENSION
@@ -117,3 +117,69 @@ def report(facts: Facts, lines: list[str]) -> bool:
             facts.filtered.append(Filtered(name, _reason(match[1]), f"{name}: {match[1]}"))
             found, name = True, ""
     return found
+
+
+_LINK = re.compile(r"\[LDAP://cn=\{([0-9A-F-]{36})\},[^\[\];]{1,400};(\d{1,9})\]", re.I)
+_IDENTIFIER = re.compile(r"\{([0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12})\}", re.I)
+_CONTAINER = re.compile(r"^\s*(?:dn|distinguishedname|name|ou|path|adspath)\s*[:=]\s*(\S.{0,200})$", re.I)
+_BLOCKS = re.compile(r"^\s*gpoptions\s*[:=]\s*1\s*$", re.I)
+_CALLED = re.compile(
+    r"^\s*(?:displayname|name|cn|dn|distinguishedname|objectguid|id)\s*[:=]\s*|^\s*(?:dn|cn)=", re.I
+)
+MAX_BROKEN = 60
+"""Lines into which a console may have broken a list of links."""
+
+
+def links(facts: Facts, lines: list[str]) -> bool:
+    """``gPLink`` and ``gPOptions`` as ADSI, dsquery, ldifde and Get-ADOrganizationalUnit print them ([MS-GPOL] 2.2.2):
+    the first bit of a link's options switches it off, the second one enforces it. And the names of policies."""
+    if not any("LDAP://" in line or "options" in line.lower() for line in lines):
+        return _names(facts, lines)
+    found, block = False, []
+    for line in [*lines, ""]:
+        if line.strip():
+            block.append(line)
+        elif block:
+            found |= _container(facts, block)
+            block = []
+    return found
+
+
+def _container(facts: Facts, block: list[str]) -> bool:
+    """One domain or organisational unit."""
+    name = next((match[1].strip() for line in block if (match := _CONTAINER.match(line))), "")
+    words = f"{name}: " if name else ""
+    first = next((number for number, line in enumerate(block) if "[LDAP://" in line), len(block))
+    listed = "".join(line.strip() for line in block[first : first + MAX_BROKEN])
+    own = []
+    for match in _LINK.finditer(listed):
+        own.append(match[1].lower())
+        quote = f"{words}gPLink [LDAP://cn={{{match[1]}}},...;{match[2]}]"
+        if len(facts.links) < MAX_KEPT:
+            facts.links.append(Linked(own[-1], not int(match[2]) & 1, quote))
+    blocks = next((line.strip() for line in block if _BLOCKS.match(line)), "")
+    if blocks and len(facts.blocked) < MAX_KEPT:
+        facts.blocked.append(Seen(tuple(own), f"{words}{blocks}"))
+    return bool(own or blocks)
+
+
+def _names(facts: Facts, lines: list[str]) -> bool:
+    """A policy's name beside its identifier, in one line or in one block; no output by itself."""
+    identifier = name = ""
+    for line in lines:
+        if not line.strip():
+            identifier = name = ""
+        elif "{" in line and (match := _IDENTIFIER.search(line)) and len(facts.policy_names) < MAX_KEPT:
+            identifier = match[1].lower()
+            rest = _CALLED.sub("", line.replace(match[0], " "), count=1)
+            beside = " ".join(rest.partition(",")[0].strip(" :=,;[]").split())
+            name = beside if re.search(r"[^\W\d_]{3}", beside) else name
+        elif match := _DISPLAYED.match(line):
+            name = match[1].strip()
+        if identifier and name:
+            facts.policy_names.setdefault(identifier, name[:MAX_NAME])
+    return False
+
+
+MAX_NAME = 200
+_DISPLAYED = re.compile(r"^\s*displayname\s*[:=]\s*(\S.*)$", re.I)

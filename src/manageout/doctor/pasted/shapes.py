@@ -150,10 +150,10 @@ def _ruled(line: str, rule: str, below: Sequence[str]) -> Shape:
     for kind, pattern in _ROW.items():
         if pattern.match(first):
             return Shape(kind, fresh=kind != "addresses")
+    if (":" in line and ":" in first) or "profil" in line.lower():
+        return Shape("advfirewall")  # of a group that may be DirectAccess
     if any("directaccess" in one.lower() or "dnssec" in one.lower() for one in below):
         return Shape("namespace")
-    if (":" in line and ":" in first) or "profil" in line.lower():
-        return Shape("advfirewall")
     return UNKNOWN
 
 

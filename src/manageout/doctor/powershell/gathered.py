@@ -198,7 +198,8 @@ class _Machine:
     def finish(self) -> None:
         read_cmdlets.read(self.facts, self.rows)
         servers = self.server or self.rows.keys() & {"remoteAccess", "daServer", "health", "natTransition"}
-        if self.facts.role == "unknown" and servers:
+        translates = self.facts.dns64 is not None and self.facts.dns64.value
+        if self.facts.role == "unknown" and (servers or translates):
             self.facts.role = "server"
         elif self.facts.role == "unknown" and "location" in self.rows:
             self.facts.role = "client"

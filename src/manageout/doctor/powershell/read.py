@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Network
 from typing import Any
 
 from manageout.doctor.console import events as text_events
 from manageout.doctor.console.certificates import bare
 from manageout.doctor.facts import Facts, Filtered, HeldRecord, Lookup, Ping, PrefixPolicy, Reached, Seen
 from manageout.doctor.read.sections import MAX_ITEMS, READERS, Readers, Row, add, add_rules
+from manageout.windows.deployment import is_dns64
 from manageout.windows.policies import ASSISTANT, CONNECTIVITY, TRANSITION
-from manageout.windows.text import any_address, end_of
+from manageout.windows.text import any_address, end_of, ipv6_address
 
 _MORE = Readers()
 
@@ -113,9 +114,25 @@ def _site_ranges(facts: Facts, row: Row) -> None:
 def _gpo(facts: Facts, row: Row) -> None:
     """Get-GPO, and the links of Get-GPInheritance."""
     status = str(row.get("GpoStatus") or f"Enabled {row.get('Enabled')}")
+    name, version = str(row["DisplayName"]), str(row.get("ComputerVersion") or "")
+    facts.policy_names[str(row.get("Id") or row.get("GpoId") or "").strip("{}").lower()] = name
     if status in ("AllSettingsDisabled", "ComputerSettingsDisabled", "Enabled False"):
-        name = str(row["DisplayName"])
         facts.filtered.append(Filtered(name, "disabled", f"{name}: {status}"))
+    if (match := _VERSIONS.search(version)) and (match[1] == "0" or match[1] != match[2]):
+        reason = "empty" if match[1] == "0" else "behind"
+        facts.filtered.append(Filtered(name, reason, f"{name}: ComputerVersion {match[0]}"))
+
+
+_VERSIONS = re.compile(r"AD[^:]{0,20}: (\d{1,9}),[^:]{1,30}: (\d{1,9})")
+
+
+@_MORE.each("inheritance")
+def _inheritance(facts: Facts, row: Row) -> None:
+    """Get-GPInheritance of a unit that inherits nothing."""
+    if str(row.get("GpoInheritanceBlocked")) in ("Yes", "True"):
+        own = (*_list(row.get("GpoLinks")), *_list(row.get("InheritedGpoLinks")))
+        quote = f"{row.get('Path') or row.get('Name')}: GpoInheritanceBlocked {row['GpoInheritanceBlocked']}"
+        facts.blocked.append(Seen(own, quote))
 
 
 @_MORE.whole("networks")
@@ -351,11 +368,11 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
         rules = [{**row, **_own_ports(row)} for row in rules]
     together = [row for row in rules if "LocalPort" in row]  # Select-Object has put them into one
     rules = [row for row in rules if "LocalPort" not in row]
-    _dns64(facts, rules, addresses)
-    both = list(zip(rules, addresses, strict=False)) if len(rules) == len(addresses) != len(ports) else []
-    if both:  # DirectAccess' own are judged by their addresses alone
-        kept = [(rule, beside) for rule, beside in both if _identifier(rule) not in facts.dns64_rules]
-        rules, addresses = [rule for rule, _ in kept], [beside for _, beside in kept]
+    own = _dns64(facts, rules, addresses)
+    if len(rules) == len(addresses) != len(ports):  # DirectAccess' own are judged by their addresses alone
+        rules, addresses = (
+            [row for n, row in enumerate(each) if n not in own] for each in (rules, addresses)
+        )
     if rules and (len(rules) != len(ports) or len(addresses) not in (0, len(rules))):
         beside = addresses if len(addresses) == len(rules) else []
         _without_filters(facts, rules, beside)
@@ -386,17 +403,20 @@ def _firewall(facts: Facts, sections: dict[str, list[Row]]) -> None:
     add_rules(facts, whole)
 
 
-def _dns64(facts: Facts, rules: list[Row], addresses: list[Row]) -> None:
-    """For which address DirectAccess' own rules for DNS64 are."""
+def _dns64(facts: Facts, rules: list[Row], addresses: list[Row]) -> set[int]:
+    """For which addresses DirectAccess' own rules for DNS64 are, known by their identifiers, or by such an address;
+    which they are."""
+    own = set()
     for number, row in enumerate(addresses):
-        key = _identifier(row) or _identifier(rules[number] if number < len(rules) else {})
-        if key in DNS64_RULES:
-            local = _list(row.get("LocalAddress") or row.get("LocalIP"))
-            found = [
-                six for text in local if isinstance(six := any_address(text.partition("/")[0]), IPv6Address)
-            ]
-            if found:
-                facts.dns64_rules[key] = Seen(found[0], f"firewall rule {{{key}}}: LocalAddress {local[0]}")
+        beside = rules[number] if number < len(rules) else {}
+        key = _identifier(row) or _identifier(beside) or str(beside.get("DisplayName") or number + 1)
+        local = _list(row.get("LocalAddress") or row.get("LocalIP"))
+        found = tuple(six for text in local if (six := ipv6_address(text)) is not None)
+        if found and (key in DNS64_RULES or any(map(is_dns64, found))):
+            own.add(number)
+            name = f"{{{key}}}" if key in DNS64_RULES else key
+            facts.dns64_rules[key] = Seen(found, f"firewall rule {name}: LocalAddress {', '.join(local)}")
+    return own
 
 
 def _identifier(row: Row) -> str:

@@ -208,6 +208,7 @@ def _one(facts: Facts, part: Part, cmdlets: Gathered) -> None:
     known |= text_events.read(facts, part.lines)
     known |= text_events.dropped(facts, part.lines)
     known |= text_policies.extensions(facts, part.lines) | text_policies.report(facts, part.lines)
+    known |= text_policies.links(facts, part.lines)
     facts.understood |= known or dated
     known = known or cmdlets.part(facts, part.lines, part.command) or dated
     if not known and (name := unread.name(part)) and len(facts.unread) < MAX_UNREAD:

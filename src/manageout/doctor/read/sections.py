@@ -24,6 +24,7 @@ from manageout.doctor.facts import (
     kind_of,
 )
 from manageout.windows.policies import IPHTTPS
+from manageout.windows.text import ipv6_network
 from manageout.wire.address import embedded_isatap
 
 MAX_ROWS = 1000
@@ -311,6 +312,9 @@ def _translation(name: str, command: str) -> Callable[[Facts, Row], None]:
         if name == "nat64" and "IPv4AddressPortPool" in row:
             pool = ", ".join(texts(row["IPv4AddressPortPool"])) or "empty"
             facts.nat64_pool = Seen(pool != "empty", f"{command}: IPv4AddressPortPool {pool}")
+        for word in texts(row.get("PrefixMapping")):
+            if (prefix := ipv6_network(word.partition(",")[0])) is not None:
+                facts.translated.append(Seen(prefix, f"{command}: PrefixMapping {prefix}"))
         if isinstance(only := row.get("OnlySendAQuery"), bool):
             facts.dns64_only_a = Seen(only, f"{command}: OnlySendAQuery {only}")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+from manageout.doctor.reach import rules as reach
 from manageout.doctor.rules import (
     dns,
     firewall,
@@ -21,7 +22,7 @@ from manageout.doctor.rules import (
     nrpt,
     outputs,
     preference,
-    reach,
+    prefixes,
     server,
 )
 from manageout.doctor.rules.evidence import Way, meant
@@ -36,6 +37,7 @@ MODULES = {
     "location": location.rule,
     "firewall": firewall.rule,
     "server": server.rule,
+    "prefixes": prefixes.rule,
     "machine": machine.rule,
     "outputs": outputs.rule,
     "live_host": live_host.rule,
@@ -72,13 +74,14 @@ def _rule(
     hides: Sequence[str] = (),
     variants: Mapping[str, Mapping[str, Any]] = {},
     when: Sequence[Way] = (),
+    symptom: bool = False,
 ) -> Rule:
     hidden = frozenset(_codes(hides, groups)) - {code}
     worded = {name: _variant(**each) for name, each in variants.items()}
     if when:
         MODULES[theme](code)(meant(when))
     look = MODULES[theme].look(code)
-    return Rule(code, severity, title, _line(cause), tuple(remedy), hidden, look, worded, theme)
+    return Rule(code, severity, title, _line(cause), tuple(remedy), hidden, look, worded, theme, symptom)
 
 
 def _variant(cause: str = "", remedy: Sequence[str] = (), severity: Severity | None = None) -> Variant:

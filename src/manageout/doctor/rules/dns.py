@@ -10,6 +10,7 @@ from manageout.doctor.rules.evidence import around, holding, of_intranets, quote
 from manageout.doctor.rules.isatap import enabled, is_real, router_lookup
 from manageout.doctor.rules.nrpt import covers, rules_known
 from manageout.doctor.rules.rule import Case, Theme
+from manageout.windows.deployment import CLIENTS, DNS64, NAT64, subnet
 from manageout.wire.address import TEREDO, embedded_isatap
 
 rule = Theme()
@@ -105,13 +106,11 @@ def _native(facts: Facts, address: object) -> bool:
     if not isinstance(address, IPv6Address) or address.is_link_local or embedded_isatap(address.packed):
         return False
     clients = facts.client_prefix is not None and address in facts.client_prefix.value
-    subnet = int(address) >> 64 & 0xFFFF
-    return not (clients or subnet in _OF_DIRECTACCESS or address in TEREDO or address in SIX_TO_FOUR)
+    own = subnet(address) in (DNS64, NAT64, *CLIENTS)
+    return not (clients or own or address in TEREDO or address in SIX_TO_FOUR)
 
 
 SIX_TO_FOUR = IPv6Network("2002::/16")
-_OF_DIRECTACCESS = {0x3333, 0x7777, *range(0x1000, 0x1020)}
-"""The fourth group of DNS64's address, of NAT64's prefix and of clients' /59, in a deployment's /48."""
 
 
 @rule("DNS-REGISTRATION-OFF")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 from manageout.doctor.facts import Dropped, Facts, Filtered, Role, Unreached
-from manageout.doctor.rules.evidence import of_intranets, stated
+from manageout.doctor.rules.evidence import around, of_intranets, stated
 from manageout.doctor.rules.rule import Case, Severity, Theme
 from manageout.windows.text import any_address
 
@@ -101,6 +101,48 @@ def disabled(facts: Facts) -> Iterator[Case]:
     for one in facts.filtered:
         if one.reason in ("disabled", "empty") and _OURS.search(one.name):
             yield Case((one.quote,), {"NAME": one.name}, severity=_severity(facts, one))
+
+
+@rule("POLICY-LINK")
+def link(facts: Facts) -> Iterator[Case]:
+    """A link of a policy of ours that is switched off; a doubt where nobody says which policy it is, and a note where
+    the text speaks of neither ISATAP nor DirectAccess."""
+    on = {one.identifier for one in facts.links if one.enabled}
+    for one in facts.links:
+        name = _policy(facts, one.identifier)
+        if one.enabled or one.identifier in on or (name and not _OURS.search(name)):
+            continue
+        unknown: Severity = "warning" if facts.told.isatap or facts.told.direct else "note"
+        seen = (one.quote, f"{{{one.identifier}}} is {name}") if name else (one.quote,)
+        yield Case(seen, {"GUID": one.identifier}, severity=None if name else unknown)
+
+
+def _policy(facts: Facts, identifier: str) -> str:
+    """Its name, as any machine here knows it."""
+    return next(
+        (where.policy_names[identifier] for where in around(facts) if identifier in where.policy_names), ""
+    )
+
+
+@rule("POLICY-BLOCKED")
+def blocked(facts: Facts) -> Iterator[Case]:
+    """A unit that inherits no policies, and has none of ours all the same; a warning where the text is about them."""
+    for one in facts.blocked:
+        own = [_policy(facts, word) or ("" if _IDENTIFIER.fullmatch(word) else word) for word in one.value]
+        if not any(map(_OURS.search, own)):
+            spoken = all(own) and (facts.told.isatap or facts.told.direct)
+            yield Case((one.quote,), severity="warning" if spoken else None)
+
+
+_IDENTIFIER = re.compile(r"[0-9a-f-]{36}")
+
+
+@rule("POLICY-BEHIND")
+def behind(facts: Facts) -> Iterator[Case]:
+    """The versions in the directory and in SYSVOL differ."""
+    for one in facts.filtered:
+        if one.reason == "behind" and _OURS.search(one.name):
+            yield Case((one.quote,), {"NAME": one.name})
 
 
 @rule("BINDING")

@@ -7,10 +7,11 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from manageout.doctor.facts import Facts, PrefixPolicy
 from manageout.doctor.rules.dns import DNSCACHE
-from manageout.doctor.rules.evidence import quotes, stated
+from manageout.doctor.rules.evidence import around, quotes, stated
 from manageout.doctor.rules.isatap import active, router_lookup, wanted
 from manageout.doctor.rules.machine import ISATAP_OFF, TUNNELS_OFF, disabled_components
 from manageout.doctor.rules.rule import Case, Theme
+from manageout.windows.deployment import CLIENTS, subnet
 from manageout.wire.address import written
 
 rule = Theme()
@@ -46,26 +47,66 @@ def _precedence(policies: list[PrefixPolicy], address: IPv4Address | IPv6Address
 
 
 @rule("PREFER-STALE-A")
-def stale_a(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A and AAAA for one name, and the A's precedence is higher."""
+def stale_a(facts: Facts) -> Iterator[Case]:
+    """A and AAAA for one name, and the A's precedence is higher; by Windows' own table where none is known and the AAAA
+    is a client's. An error where the A was called in vain."""
+    names = _named(facts)
+    failed = {
+        one.address: one.quote for one in facts.pings if not (one.answered or one.literal or one.forced)
+    }
+    told = set()
+    for name, addresses in names.items():
+        table = _OWN_TABLE if any(map(_is_client, addresses)) else []
+        table = facts.policies if facts.policies is not None else table
+        found = {a.version: policy for a in addresses if (policy := _precedence(table, a)) is not None}
+        if 4 in found and 6 in found and found[4].precedence > found[6].precedence:
+            vain = tuple(failed[each] for each in addresses if each.version == 4 and each in failed)
+            words = f"{name}: {', '.join(map(str, addresses))}"
+            told.add(name)
+            yield Case((words, found[4].quote, found[6].quote, *vain), severity="error" if vain else None)
+    if facts.policies is None:
+        yield from _chosen(facts, {name: each for name, each in names.items() if name not in told})
+
+
+_OWN_TABLE = [
+    PrefixPolicy(*row, prefix, f"Windows' own prefix policy {prefix} precedence {row[0]} label {row[1]}")
+    for prefix, row in OWN_ROWS.items()
+]
+
+
+def _named(facts: Facts) -> dict[str, list[IPv4Address | IPv6Address]]:
+    """Addresses by name: those that the machine has looked up, and of DNS servers here, what they hold of names that
+    the machine has called, or of clients. Records mostly have a first label alone."""
     routers = {lookup.name.lower() for lookup in router_lookup(facts)}
     names: dict[str, list[IPv4Address | IPv6Address]] = {}
     for lookup in facts.lookups:
         if lookup.name.lower() not in routers:
             names.setdefault(lookup.name.lower(), []).extend(lookup.addresses)
-    for name, addresses in names.items():
-        found = {
-            a.version: policy
-            for a in addresses
-            if (policy := _precedence(facts.policies or [], a)) is not None
-        }
-        if 4 in found and 6 in found and found[4].precedence > found[6].precedence:
-            yield f"{name}: {', '.join(map(str, addresses))}", found[4].quote, found[6].quote
-    if facts.policies is None:
-        yield from _chosen(facts, names)
+    called = {_first(name): name for name in (*names, *_called(facts))}
+    clients = {_first(one.name) for one in facts.records if _is_client(one.address)}
+    clients -= {_first(name) for where in facts.beside for name in _called(where)}  # it is told there
+    for record in (record for where in around(facts) for record in where.records):
+        label = _first(record.name)
+        if label in called or label in clients:
+            held = names.setdefault(called.get(label, record.name), [])
+            held += [record.address] if record.address not in held else []
+    return names
 
 
-def _chosen(facts: Facts, names: dict[str, list[IPv4Address | IPv6Address]]) -> Iterator[tuple[str, ...]]:
+def _called(facts: Facts) -> Iterator[str]:
+    yield from (look.name for look in facts.lookups)
+    yield from (ping.name for ping in facts.pings if ping.name)
+
+
+def _first(name: str) -> str:
+    return name.lower().partition(".")[0]
+
+
+def _is_client(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and subnet(address) in CLIENTS
+
+
+def _chosen(facts: Facts, names: dict[str, list[IPv4Address | IPv6Address]]) -> Iterator[Case]:
     """A name that ping took for an IPv4 address in vain, though it has an IPv6 address too."""
     six = {one.name: one.quote for one in facts.pings if one.name and one.address.version == 6}
     for name, addresses in names.items():
@@ -73,7 +114,7 @@ def _chosen(facts: Facts, names: dict[str, list[IPv4Address | IPv6Address]]) -> 
         six |= {name: f"{name}: {', '.join(known)}"} if known else {}
     for one in facts.pings:
         if one.name in six and one.address.version == 4 and not (one.answered or one.forced):
-            yield one.quote, six[one.name]
+            yield Case((one.quote, six[one.name]), severity="error")
 
 
 @rule("PREFER-TABLE-LOST")

@@ -57,6 +57,8 @@ class Rule(NamedTuple):
     variants: Mapping[str, Variant] = {}
     theme: str = ""
     """Of its module and its text."""
+    symptom: bool = False
+    """It says that something fails more than why: what else is found is shown before it."""
 
     def steps(self, names: Mapping[str, object] = {}, variant: str = "") -> tuple[str, ...]:
         """The remedy with its fields filled."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
-from itertools import combinations
+from ipaddress import IPv4Address, IPv6Network
 
 from manageout.doctor.facts import Facts, Interface, Seen
 from manageout.doctor.rules.dns import SIX_TO_FOUR, native_names
 from manageout.doctor.rules.evidence import (
     ended,
     gateway,
-    holding,
     label,
     location,
     of_intranets,
@@ -22,8 +20,7 @@ from manageout.doctor.rules.evidence import (
 from manageout.doctor.rules.isatap import OFF_BY_DEFAULT, router_lookup
 from manageout.doctor.rules.nrpt import rules_known
 from manageout.doctor.rules.rule import Case, Severity, Theme
-from manageout.windows.text import any_address, ipv6_network
-from manageout.wire.address import ISATAP_IDS
+from manageout.windows.text import any_address
 
 rule = Theme()
 FORGETS = 14393
@@ -35,14 +32,15 @@ def is_server(facts: Facts) -> bool:
     return facts.role == "server" or facts.load_balancing is not None
 
 
-def _isatap(facts: Facts) -> list[Interface]:
+def isatap(facts: Facts) -> list[Interface]:
+    """The ISATAP interfaces of a server."""
     return facts.of_kind("isatap") if is_server(facts) else []
 
 
 def _inner(facts: Facts) -> list[Interface]:
     """The ISATAP interfaces that hosts of the intranet use. There is one for each card, and those of the others are
     rightly no routers: the one with the internal card's GUID counts; if it is not known, those with an address."""
-    found = _isatap(facts)
+    found = isatap(facts)
     alias = facts.internal_interface.value.lower() if facts.internal_interface is not None else ""
     guids = {one.guid for one in facts.interfaces if alias and one.name.lower() == alias and one.guid}
     inner = [
@@ -141,7 +139,7 @@ def no_default(facts: Facts) -> Iterator[Case]:
 
 
 @rule("SERVER-NO-ISATAP")
-def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
+def noisatap(facts: Facts) -> Iterator[tuple[str, ...]]:
     """A single server with interfaces, none of them ISATAP's; what shows one or two may have been asked for those, and
     of ipconfig a part may have been pasted."""
     excerpt = any(one.listed for one in facts.interfaces)
@@ -155,7 +153,7 @@ def no_isatap(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("SERVER-SEVERAL")
 def several(facts: Facts) -> Iterator[tuple[str, ...]]:
     """More than one, of which one at least has only a link-local address."""
-    found = _isatap(facts)
+    found = isatap(facts)
     if len(found) > 1 and any(not one.ipv6 for one in found):
         yield tuple(label(one) for one in found)
 
@@ -163,18 +161,10 @@ def several(facts: Facts) -> Iterator[tuple[str, ...]]:
 @rule("SERVER-NAMED-BY-SUFFIX")
 def named_by_suffix(facts: Facts) -> Iterator[tuple[str, ...]]:
     """No brace in the name."""
-    for one in _isatap(facts):
+    for one in isatap(facts):
         tail = one.name.lower().rpartition("isatap.")[2]
         if "isatap." in one.name.lower() and "{" not in one.name and "." in tail:
             yield (label(one),)
-
-
-@rule("SERVER-PUBLIC-INSIDE")
-def public_inside(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """An ISATAP address with the u bit on a server."""
-    for one in _isatap(facts):
-        if any(address.packed[8:12] == ISATAP_IDS[True] for address in (*one.link_local, *one.ipv6)):
-            yield (holding(one, (*one.link_local, *one.ipv6)),)
 
 
 def _balancing(facts: Facts) -> Seen[str] | None:
@@ -255,27 +245,6 @@ _OF_FARMS = re.compile(
 """Without what a node's own name may end in (``da-a``, ``remote-server``): that rightly leads to the node."""
 
 
-@rule("FARM-CLIENT-PREFIX")
-def client_prefix(facts: Facts) -> Iterator[Case]:
-    """Load balanced with a /64."""
-    balancing, prefix = facts.load_balancing, facts.client_prefix
-    if balancing is None or balancing.value == "none" or prefix is None or prefix.value.prefixlen <= 59:
-        return
-    wider = prefix.value.supernet(new_prefix=59).with_prefixlen
-    yield Case(quotes(balancing, prefix), {"PREFIX": wider})
-
-
-@rule("SERVER-PREFIX-DIFFERS")
-def prefix_differs(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A published /64 on the ISATAP interface outside of InternalIPv6Prefix."""
-    wanted = facts.internal_prefix
-    indexes = {one.index for one in _isatap(facts)}
-    for route in facts.routes or []:
-        own = route.interface in indexes and route.published and route.prefix.prefixlen == 64
-        if wanted is not None and own and not route.prefix.subnet_of(wanted.value):
-            yield route.quote, wanted.quote
-
-
 @rule("SERVER-POLICY-OFF")
 def policy_off(facts: Facts) -> Iterator[tuple[str, ...]]:
     """ISATAP_State by policy is Disabled, or Default where that is the same."""
@@ -306,8 +275,7 @@ def only_a(facts: Facts) -> Iterator[Case]:
     """OnlySendAQuery: an error where a host inside has IPv6 of its own, a warning where the internal prefix is neither
     6to4 nor local; else, of a paste, it is told."""
     prefix = facts.internal_prefix
-    alone = facts.role == "unknown" and stated(facts.dns64, True)  # nobody else runs it
-    if not stated(facts.dns64_only_a, True) or not (is_server(facts) or alone):
+    if not stated(facts.dns64_only_a, True) or not is_server(facts):
         return
     if found := native_names(facts):
         yield Case(quotes(facts.dns64_only_a) + found, variant="native")
@@ -326,10 +294,8 @@ def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 
 DOMAIN = "domainauthenticated"
-DNS64 = IPv6Address("::3333:0:0:0:1")
-"""Within the deployment's /48."""
-_OUTER = re.compile(r"extern|internet|outside|\bwan\b|\bdmz\b|perimet|public|öffentlich", re.I)
-_INNER = re.compile(r"\bintern(?!et)|inside|\blan\b|intranet|corp", re.I)
+OUTER = re.compile(r"extern|internet|outside|\bwan\b|\bdmz\b|perimet|public|öffentlich", re.I)
+INNER = re.compile(r"\bintern(?!et)|inside|\blan\b|intranet|corp", re.I)
 
 
 def _set(facts: Facts, name: str, *values: str) -> tuple[str, ...]:
@@ -338,7 +304,7 @@ def _set(facts: Facts, name: str, *values: str) -> tuple[str, ...]:
     return (found.quote,) if found is not None and found.value.lower() in values else ()
 
 
-def _alias(facts: Facts, name: str) -> str:
+def card_named(facts: Facts, name: str) -> str:
     found = facts.remote_access.get(name)
     return found.value if found is not None else ""
 
@@ -355,7 +321,7 @@ def two_gateways(facts: Facts) -> Iterator[Case]:
         if hops and one.kind not in tunnels:
             cards[one.name] = hops[0], f"{label(one)}: default gateway {hops[0]}"
     if is_server(facts) and len({hop for hop, _ in cards.values()}) > 1:
-        inner = _alias(facts, "internalinterface")
+        inner = card_named(facts, "internalinterface")
         next_hop = next(
             (hop for where, (hop, _) in cards.items() if inner and where.lower().endswith(inner.lower())),
             None,
@@ -365,13 +331,13 @@ def two_gateways(facts: Facts) -> Iterator[Case]:
 
 def _outer(facts: Facts) -> list[Seen[str]]:
     """What networks the card of the Internet is in; of a server with one card nothing."""
-    outer, inner = _alias(facts, "internetinterface"), _alias(facts, "internalinterface")
+    outer, inner = card_named(facts, "internetinterface"), card_named(facts, "internalinterface")
     if stated(facts.internal_interface) or _set(facts, "issinglenic", "true") or (outer and outer == inner):
         return []
     return [
         seen
         for alias, seen in facts.categories.items()
-        if (alias == outer.lower() if outer else _OUTER.search(alias))
+        if (alias == outer.lower() if outer else OUTER.search(alias))
     ]
 
 
@@ -379,8 +345,8 @@ def _outer(facts: Facts) -> list[Seen[str]]:
 def external_domain(facts: Facts) -> Iterator[Case]:
     """The card of the Internet is in the domain's profile."""
     for seen in _outer(facts) if is_server(facts) else ():
-        yield Case(stated(seen, DOMAIN), {"EXTERNAL": _alias(facts, "internetinterface") or None})
-    outer, inner = _alias(facts, "internetinterface"), _alias(facts, "internalinterface")
+        yield Case(stated(seen, DOMAIN), {"EXTERNAL": card_named(facts, "internetinterface") or None})
+    outer, inner = card_named(facts, "internetinterface"), card_named(facts, "internalinterface")
     if outer and inner and outer != inner and not facts.categories:
         yield Case(stated(facts.in_domain, frozenset({True})), {"EXTERNAL": outer})
 
@@ -388,25 +354,12 @@ def external_domain(facts: Facts) -> Iterator[Case]:
 @rule("SERVER-INTERNAL-PUBLIC")
 def internal_public(facts: Facts) -> Iterator[tuple[str, ...]]:
     """The card of the intranet is in a public or private profile."""
-    inner = _alias(facts, "internalinterface").lower()
+    inner = card_named(facts, "internalinterface").lower()
     for alias, seen in facts.categories.items() if is_server(facts) else ():
-        if alias == inner if inner else _INNER.search(alias):
+        if alias == inner if inner else INNER.search(alias):
             yield stated(seen, "public", "private")
     if is_server(facts) and not facts.categories:
         yield stated(facts.in_domain, frozenset({False}))
-
-
-@rule("SERVER-DNS64-RULES")
-def dns64_rules(facts: Facts) -> Iterator[Case]:
-    """DirectAccess' own firewall rules for DNS64 are for another address than the name rules' or the prefix's."""
-    prefix = facts.internal_prefix
-    asked = {found for one in facts.nrpt or [] for text in one.servers if (found := any_address(text))}
-    right = {one for one in asked if isinstance(one, IPv6Address)}
-    if not right and prefix is not None:
-        right = {IPv6Network((int(prefix.value.network_address) >> 80 << 80, 48))[int(DNS64)]}
-    wrong = [seen for seen in facts.dns64_rules.values() if right and seen.value not in right]
-    if wrong:
-        yield Case(quotes(*wrong, prefix), {"ADDRESS": next(iter(right))})
 
 
 @rule("SERVER-ALL-COMPUTERS")
@@ -424,27 +377,6 @@ def all_computers(facts: Facts) -> Iterator[tuple[str, ...]]:
     )
     if every and groups is not None:
         yield (groups.quote, *_set(facts, "onlyremotecomputers", "false", "disabled"))
-
-
-@rule("SITE-CLIENT-PREFIXES")
-def client_prefixes(facts: Facts) -> Iterator[Case]:
-    """ClientIPv6Prefix of two entry points, one in the other or the same."""
-    known = {
-        site: (prefix, seen.quote)
-        for site, properties in facts.entry_points.items()
-        if (seen := properties.get("clientipv6prefix")) and (prefix := ipv6_network(seen.value.strip("{}")))
-    }
-    for (_, (one, first)), (site, (other, second)) in combinations(known.items(), 2):
-        if one.overlaps(other):
-            yield Case((first, second), {"SITE": site})
-
-
-@rule("SITE-RANGE")
-def site_range(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Prefixes of an entry point, and no single address among them."""
-    for one in facts.site_ranges:
-        if not any("/" not in each or each.endswith("/128") for each in one.value):
-            yield (one.quote,)
 
 
 @rule("SERVER-MULTISITE-CERTIFICATES")

@@ -190,7 +190,7 @@ CASES: dict[str, Callable[[], Bundle | Facts]] = {
         SERVER, "adapters", lambda rows: [rows[0], rows[1] | {"Name": "isatap.corp.example"}]),
     "SERVER-PUBLIC-INSIDE": lambda: changed(
         SERVER, "addresses", lambda rows: [*rows, {"IPAddress": "fe80::200:5efe:8.8.8.8%15", "InterfaceIndex": 15}]),
-    "SERVER-PREFIX-DIFFERS": lambda: farm(InternalIPv6Prefix=["fd99:1:1:1::/64"]),
+    "SERVER-PREFIX-DIFFERS": lambda: farm(InternalIPv6Prefix=["fd12:3456:789a:5::/64"]),
     "FARM-EXTERNAL": lambda: farm(
         LoadBalancing="ThirdParty", ClientIPv6Prefix="fd12:3456:789a:1000::/59", TeredoState="Disabled"),
     "FARM-NLB-NAMES": lambda: farm(LoadBalancing="WindowsNLB", ClientIPv6Prefix="fd12:3456:789a:1000::/59"),

@@ -11,6 +11,7 @@ from manageout.doctor.facts import (
     Filtered,
     FirewallRule,
     Interface,
+    Linked,
     Lookup,
     NrptRule,
     Ping,
@@ -87,6 +88,11 @@ CASES: dict[str, Callable[[], Facts]] = {
     "PATH-SILENT": lambda: Facts("x", unreached=[Unreached(TARGET, HOP, "silent", "line")]),
     "POLICY-DENIED": lambda: Facts("x", filtered=[Filtered("DA Clients", "security", "line")]),
     "POLICY-WMI": lambda: Facts("x", filtered=[Filtered("DA Clients", "wmi", "line")]),
+    "POLICY-LINK": lambda: Facts(
+        "x", links=[Linked("a-guid", False, "gPLink")], policy_names={"a-guid": "ISATAP hosts"}
+    ),
+    "POLICY-BLOCKED": lambda: Facts("x", blocked=[Seen((), "gPOptions 1")]),
+    "POLICY-BEHIND": lambda: Facts("x", filtered=[Filtered("DA Clients", "behind", "line")]),
     "POLICY-DISABLED": lambda: Facts("x", filtered=[Filtered("DA Clients", "disabled", "line")]),
     "FIREWALL-SCOPE-ELSEWHERE": lambda: Facts(
         "x",
@@ -137,7 +143,14 @@ CASES: dict[str, Callable[[], Facts]] = {
         role="server",
         internal_prefix=Seen(IPv6Network("fd12:3456:789a:1::/64"), "InternalIPv6Prefix"),
         interfaces=[Interface("Office")],
-        dns64_rules={"0FDEEC95": Seen(IPv6Address("fdaa:3456:789a:3333::1"), "LocalAddress")},
+        dns64_rules={"0FDEEC95": Seen((IPv6Address("fdaa:3456:789a:3333::1"),), "LocalAddress")},
+    ),
+    "SERVER-OLD-PREFIX": lambda: Facts(
+        "x",
+        role="server",
+        internal_prefix=Seen(IPv6Network("fd12:3456:789a:1::/64"), "InternalIPv6Prefix"),
+        interfaces=[Interface("Office")],
+        translated=[Seen(IPv6Network("fdaa:3456:789a:7777::/96"), "PrefixMapping")],
     ),
     "SERVER-TEREDO-NAT": lambda: of_server(teredostate="Enabled", isnatdeployed="True"),
     "SERVER-MANAGE-OUT-ONLY": lambda: of_server(dainstalltype="ManageOut"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manageout.doctor.facts import Facts, Filtered, Role, Seen
-from tests.unit.doctor.judging import found, pasted
+from tests.unit.doctor.judging import found, pasted, pasted_all
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,95 @@ CertUtil: -store command completed successfully.
 )
 def test_what_certutil_says_of_a_key(line: str, codes: set[str]) -> None:
     assert set(pasted(CERTUTIL.format(line))) == codes
+
+
+OURS, OTHER = "8d1f40a7-52c6-4e1b-9a70-3b64c1d9e205", "c0a5e7f3-16b2-4d8e-8f44-7a92d05b3c18"
+POLICY = """
+PS C:\\> Get-GPO -Guid {{{0}}}
+
+DisplayName      : {1}
+Id               : {0}
+GpoStatus        : AllSettingsEnabled
+ComputerVersion  : AD Version: {2}, SysVol Version: {3}
+"""
+LINKED = (
+    "[LDAP://cn={{8D1F40A7-52C6-4E1B-9A70-3B64C1D9E205}},cn=policies,cn=system,DC=corp,DC=example;{0}]"
+    "[LDAP://cn={{C0A5E7F3-16B2-4D8E-8F44-7A92D05B3C18}},cn=policies,cn=system,DC=corp,DC=example;0]"
+)
+UNIT = {
+    "Get-ADOrganizationalUnit": "PS C:\\> Get-ADOrganizationalUnit OU=Admins,DC=corp,DC=example -Properties gPLink\n\n"
+    f"DistinguishedName : OU=Admins,DC=corp,DC=example\ngPLink            : {LINKED}\nName              : Admins\n",
+    "wrapped": "PS C:\\> Get-ADObject OU=Admins,DC=corp,DC=example -Properties * | fl gPLink,gPOptions\n\n"
+    f"gPLink    : {LINKED[:60]}\n            {LINKED[60:120]}\n            {LINKED[120:]}\ngPOptions : 0\n",
+    "dsquery": "C:\\>dsquery * OU=Admins,DC=corp,DC=example -scope base -attr name gPLink\n"
+    f"  name      gPLink\n  Admins    {LINKED}\n",
+    "ldifde": f"dn: OU=Admins,DC=corp,DC=example\nchangetype: add\ngPLink: \n {LINKED[:70]}\n {LINKED[70:]}\n",
+    "ADSI": "PS C:\\> ([ADSI]'LDAP://OU=Admins,DC=corp,DC=example').gPLink\n" + LINKED + "\n",
+}
+
+
+@pytest.mark.parametrize("form", UNIT.values(), ids=UNIT.keys())
+@pytest.mark.parametrize(("options", "off"), [(0, False), (1, True), (2, False), (3, True)])
+def test_links_by_their_options(form: str, options: int, off: bool) -> None:
+    told = pasted_all(form.format(options) + POLICY.format(OURS, "ISATAP Managers", 3, 3))
+    assert ("POLICY-LINK" in told) == off
+    assert "EVIDENCE" not in told
+
+
+def test_a_link_of_another_policy_is_no_matter() -> None:
+    text = UNIT["ADSI"].format(1) + POLICY.format(OURS, "Screen savers", 3, 3)
+    assert "POLICY-LINK" not in pasted(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "severity"), [("No printers.", "note"), ("The ISATAP policy is missing.", "warning")]
+)
+def test_a_link_of_a_policy_that_nobody_names(words: str, severity: str) -> None:
+    assert pasted(f"{words}\n\n{UNIT['ADSI'].format(1)}")["POLICY-LINK"].severity == severity
+
+
+def test_a_name_beside_an_identifier() -> None:
+    text = UNIT["ADSI"].format(1) + (
+        "C:\\>dsquery * CN=Policies,CN=System,DC=corp,DC=example -attr displayName name\n"
+        f"  displayName       name\n  Printers          {{{OTHER}}}\n  ISATAP Managers   {{{OURS}}}\n"
+    )
+    assert pasted(text)["POLICY-LINK"].seen[1] == f"{{{OURS}}} is ISATAP Managers"
+
+
+BLOCKS = """The DirectAccess policy is not applied.
+
+PS C:\\> Get-GPInheritance -Target OU=Field,DC=corp,DC=example
+
+Name                  : field
+ContainerType         : OU
+Path                  : ou=field,dc=corp,dc=example
+GpoInheritanceBlocked : {}
+GpoLinks              : {{{}}}
+InheritedGpoLinks     : {{{}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "own", "inherited", "told"),
+    [("Yes", "Printers", "", True), ("Yes", "", "", True), ("No", "Printers", "", False),
+     ("Yes", "DirectAccess Clients", "DirectAccess Clients", False),
+     ("Yes", "Printers", "DirectAccess Clients", False)],
+)  # fmt: skip
+def test_a_unit_that_inherits_nothing(state: str, own: str, inherited: str, told: bool) -> None:
+    assert ("POLICY-BLOCKED" in pasted(BLOCKS.format(state, own, inherited))) == told
+
+
+def test_the_option_of_a_unit_that_inherits_nothing() -> None:
+    text = "The DirectAccess policy is missing.\n\nC:\\>ldifde -f con -d OU=Field,DC=corp,DC=example\n"
+    text += "dn: OU=Field,DC=corp,DC=example\ngPOptions: {}\n"
+    assert pasted(text.format(1))["POLICY-BLOCKED"].severity == "warning"
+    assert "POLICY-BLOCKED" not in pasted(text.format(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "directory", "folder", "code"),
+    [("ISATAP Managers", 0, 0, {"POLICY-DISABLED"}), ("ISATAP Managers", 4, 3, {"POLICY-BEHIND"}),
+     ("ISATAP Managers", 4, 4, set()), ("Printers", 4, 3, set()), ("Printers", 0, 0, set())],
+)  # fmt: skip
+def test_versions_of_a_policy(name: str, directory: int, folder: int, code: set[str]) -> None:
+    assert set(pasted(POLICY.format(OURS, name, directory, folder))) == code

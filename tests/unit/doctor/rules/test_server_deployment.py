@@ -175,26 +175,6 @@ def test_a_single_card_is_rightly_in_the_domain() -> None:
     assert "SERVER-EXTERNAL-DOMAIN" not in pasted(one)
 
 
-RULES = """
-PS C:\\> Get-NetFirewallRule -Name "{{0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A}}" | Get-NetFirewallAddressFilter | fl *
-
-InstanceID    : {{0FDEEC95-1EA6-4042-8BA6-6EF5336DE91A}}
-LocalAddress  : {address}
-RemoteAddress : Any
-
-PS C:\\> Get-RemoteAccess | fl InternalIPv6Prefix, ConnectToAddress
-
-InternalIPv6Prefix : {{fd31:7a2b:9c01:1::/64}}
-ConnectToAddress   : da.marlin.example
-"""
-
-
-def test_the_rules_for_an_old_dns64_address() -> None:
-    told = pasted(RULES.format(address="fdc4:29bd:abde:3333::1"))["SERVER-DNS64-RULES"]
-    assert "to fd31:7a2b:9c01:3333::1 in" in told.remedy[1]
-    assert "SERVER-DNS64-RULES" not in pasted(RULES.format(address="fd31:7a2b:9c01:3333::1"))
-
-
 def listed(**said: str) -> str:
     width = max(map(len, said))
     return "PS C:\\> Get-RemoteAccess | fl *\n\n" + "\n".join(
@@ -268,36 +248,6 @@ def test_a_teredo_server_needs_two_consecutive_addresses() -> None:
 @pytest.mark.parametrize(("last", "state"), [(11, "Enabled"), (9, "Enabled"), (13, "Disabled")])
 def test_consecutive_addresses_and_no_teredo(last: int, state: str) -> None:
     assert "TEREDO-PAIR" not in pasted(TEREDO.format(last=last, state=state))
-
-
-SITES = """
-PS> foreach($e in 'Lyon','Madrid'){Get-RemoteAccess -EntrypointName $e | fl EntrypointName,ClientIPv6Prefix}
-
-
-EntrypointName     : Lyon
-ConnectToAddress   : da-lyon.corvel.eu
-LoadBalancing      : Enabled
-ClientIPv6Prefix   : fd90:7d1c:22e4:1000::/59
-
-
-
-
-EntrypointName     : Madrid
-ConnectToAddress   : da-madrid.corvel.eu
-LoadBalancing      : Disabled
-ClientIPv6Prefix   : PREFIX
-"""
-
-
-@pytest.mark.parametrize("prefix", ["fd90:7d1c:22e4:1010::/64", "fd90:7d1c:22e4:1000::/59"])
-def test_client_prefixes_of_two_entry_points_that_overlap(prefix: str) -> None:
-    told = pasted(SITES.replace("PREFIX", prefix))["SITE-CLIENT-PREFIXES"]
-    assert [line.rpartition(" ")[2] for line in told.seen] == ["fd90:7d1c:22e4:1000::/59", prefix]
-    assert told.severity == "error" and '"Madrid"' in told.remedy[1]
-
-
-def test_client_prefixes_side_by_side() -> None:
-    assert "SITE-CLIENT-PREFIXES" not in pasted(SITES.replace("PREFIX", "fd90:7d1c:22e4:1020::/64"))
 
 
 ONLY_A = """

@@ -1,0 +1,144 @@
+"""The addresses that a DirectAccess deployment is made of: its prefixes, and what still carries an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv6Address, IPv6Network
+from itertools import combinations
+
+from manageout.doctor.facts import Facts, Interface
+from manageout.doctor.rules.evidence import around, holding, quotes
+from manageout.doctor.rules.nrpt import rules_known
+from manageout.doctor.rules.rule import Case, Theme
+from manageout.doctor.rules.server import INNER, OUTER, card_named, is_server, isatap
+from manageout.windows.deployment import CLIENTS, NAT64, deployment, dns64_of, is_dns64, subnet
+from manageout.windows.text import ipv6_address, ipv6_network
+from manageout.wire.address import ISATAP_IDS
+from manageout.wire.special import is_global
+
+rule = Theme()
+
+
+@rule("SERVER-PUBLIC-INSIDE")
+def public_inside(facts: Facts) -> Iterator[Case]:
+    """An ISATAP address with the u bit on a server; a warning where only the card shows it, for some have public
+    addresses inside by design."""
+    shown = False
+    for one in isatap(facts):
+        if any(address.packed[8:12] == ISATAP_IDS[True] for address in (*one.link_local, *one.ipv6)):
+            shown = True
+            yield Case((holding(one, (*one.link_local, *one.ipv6)),))
+    for one in _inner_cards(facts) if is_server(facts) and not shown else ():
+        public = [address for address in one.ipv4 if is_global(address.packed)]
+        if public:
+            yield Case((holding(one, public),), variant="card")
+
+
+def _inner_cards(facts: Facts) -> list[Interface]:
+    """The cards of the intranet: as the deployment says, by their names, or by DNS64's address; of a server with one
+    card none."""
+    outer, inner = (
+        card_named(facts, "internetinterface").lower(),
+        card_named(facts, "internalinterface").lower(),
+    )
+    if outer and outer == inner:
+        return []
+    cards = [one for one in facts.of_kind("other") if not OUTER.search(one.name)]
+    if inner:
+        return [one for one in cards if one.name.lower().endswith(inner)]
+    return [one for one in cards if INNER.search(one.name) or any(map(is_dns64, one.ipv6))]
+
+
+@rule("FARM-CLIENT-PREFIX")
+def client_prefix(facts: Facts) -> Iterator[Case]:
+    """Load balanced with a /64."""
+    balancing, prefix = facts.load_balancing, facts.client_prefix
+    if balancing is None or balancing.value == "none" or prefix is None or prefix.value.prefixlen <= 59:
+        return
+    wider = prefix.value.supernet(new_prefix=59).with_prefixlen
+    yield Case(quotes(balancing, prefix), {"PREFIX": wider})
+
+
+def _today(facts: Facts) -> tuple[set[IPv6Network], tuple[str, ...]]:
+    """The /48 that the deployment has now, and the words that say so: its own settings; else DNS64's address on a card;
+    else what the name rules of any machine here ask; else where NAT64 translates to."""
+    told = facts.remote_access.get("internalipv6prefix") or facts.internal_prefix
+    if told is not None:
+        listed = [ipv6_network(word.strip("{},")) for word in str(told.value).split()]
+        return {deployment(one.network_address) for one in listed if one is not None}, quotes(told)
+    for found in (_held(facts), _asked(facts), _translated(facts)):
+        if found:
+            return {deployment(address) for address in found}, tuple(dict.fromkeys(found.values()))
+    return set(), ()
+
+
+def _held(facts: Facts) -> dict[IPv6Address, str]:
+    return {six: holding(one, [six]) for one in facts.of_kind("other") for six in one.ipv6 if is_dns64(six)}
+
+
+def _asked(facts: Facts) -> dict[IPv6Address, str]:
+    rules = [one for where in around(facts) for one in rules_known(where)]
+    return {
+        six: one.quote for one in rules for text in one.servers if is_dns64(six := ipv6_address(text)) and six
+    }
+
+
+def _translated(facts: Facts) -> dict[IPv6Address, str]:
+    addresses = [(one.value.network_address, one.quote) for one in facts.translated]
+    return {address: quote for address, quote in addresses if subnet(address) == NAT64}
+
+
+@rule("SERVER-PREFIX-DIFFERS")
+def prefix_differs(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """A published /64 on the ISATAP interface outside of InternalIPv6Prefix, or of the deployment's /48."""
+    prefix = facts.internal_prefix
+    wanted, quotes_ = ({prefix.value}, quotes(prefix)) if prefix is not None else _today(facts)
+    indexes = {one.index for one in isatap(facts)}
+    for route in facts.routes or []:
+        own = route.interface in indexes and route.published and route.prefix.prefixlen == 64
+        if wanted and own and not any(map(route.prefix.subnet_of, wanted)):
+            yield (route.quote, *quotes_)
+
+
+@rule("SERVER-DNS64-RULES")
+def dns64_rules(facts: Facts) -> Iterator[Case]:
+    """DirectAccess' own firewall rules for DNS64 are for another deployment's addresses than today's."""
+    now, said = _today(facts)
+    wrong = [
+        seen for seen in facts.dns64_rules.values() if now and not now & set(map(deployment, seen.value))
+    ]
+    if wrong:
+        yield Case((*quotes(*wrong), *said), {"ADDRESS": dns64_of(min(now))})
+
+
+@rule("SERVER-OLD-PREFIX")
+def old_prefix(facts: Facts) -> Iterator[Case]:
+    """What DirectAccess has put below its /48 is below another one than today's."""
+    now, said = _today(facts)
+    parts = {**_held(facts), **_translated(facts), **_asked(facts)}
+    if (clients := facts.client_prefix) is not None and subnet(clients.value.network_address) in CLIENTS:
+        parts[clients.value.network_address] = clients.quote
+    old = [quote for address, quote in parts.items() if now and deployment(address) not in now]
+    if is_server(facts) or facts.dns64_rules:
+        yield Case((*dict.fromkeys(old), *said) if old else (), {"PREFIX": min(now, default=None)})
+
+
+@rule("SITE-CLIENT-PREFIXES")
+def client_prefixes(facts: Facts) -> Iterator[Case]:
+    """ClientIPv6Prefix of two entry points, one in the other or the same."""
+    known = {
+        site: (prefix, seen.quote)
+        for site, properties in facts.entry_points.items()
+        if (seen := properties.get("clientipv6prefix")) and (prefix := ipv6_network(seen.value.strip("{}")))
+    }
+    for (_, (one, first)), (site, (other, second)) in combinations(known.items(), 2):
+        if one.overlaps(other):
+            yield Case((first, second), {"SITE": site})
+
+
+@rule("SITE-RANGE")
+def site_range(facts: Facts) -> Iterator[tuple[str, ...]]:
+    """Prefixes of an entry point, and no single address among them."""
+    for one in facts.site_ranges:
+        if not any("/" not in each or each.endswith("/128") for each in one.value):
+            yield (one.quote,)
