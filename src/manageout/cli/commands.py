@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("run:run", "The daemon: every role that the site file names."),
     "plan": ("plan:plan", "Addresses, routes and names that follow from the site file."),
     "check": ("check:check", "Validate the site file and this machine."),
+    "stop": ("stop:stop", "End the daemon; --clean leaves nothing of it."),
     "status": ("reading.status:status", "What the daemon does and how it fares."),
     "hosts": ("reading.hosts:hosts", "ISATAP hosts that were seen."),
     "clients": ("reading.clients:clients", "Remote clients that are connected."),

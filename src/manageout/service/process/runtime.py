@@ -92,6 +92,13 @@ class RuntimeDir:
             what = f"{file}: cannot note what has to be undone: {error.strerror}"
             raise ManageoutError(what, "make room there") from None
 
+    def forget(self) -> None:
+        """Remove the directory with what we keep in it. Only where no other process is to come after this one."""
+        with contextlib.suppress(OSError):  # whatever else is in it stays
+            for name in ("undo.json", "undo.new", "torn", CONTROL_SOCKET, "lock"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
+
     @property
     def torn(self) -> bool:
         """Whether the rules of the packet filter were gone once since the machine has started."""
