@@ -233,6 +233,8 @@ class Told:
     """ISATAP addresses anywhere in the text, with the line: managers', as clients have none."""
     direct: str = ""
     """A line that speaks of DirectAccess."""
+    build: Seen[int] | None = None
+    """Of Windows, by the one release that is spoken of."""
     error: Seen[int] | None = None
     url: Seen[str] | None = None
     """Of IP-HTTPS."""
@@ -277,6 +279,9 @@ class Facts:
     """Lower-case name -> running."""
     registry: dict[tuple[str, str], Seen[object]] = field(default_factory=dict)
     """(key, value), lower case, without the hive."""
+    absent: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The same of what was looked for and is not there -> the words that say so; the value "" for the key itself, and
+    ``*`` for whatever a key does not list."""
     tcp: dict[tuple[str, int], Reached] = field(default_factory=dict)
     """By lower-case name or address, and port."""
     pings: list[Ping] = field(default_factory=list)
@@ -408,6 +413,11 @@ class Facts:
         """What kind of machine, for people."""
         return self.live.kind if self.live is not None else self.role
 
+    @property
+    def version(self) -> Seen[int] | None:
+        """Windows' build: as the machine says, else as people do."""
+        return Seen(self.build, f"Windows build {self.build}") if self.build else self.told.build
+
     def of_kind(self, kind: Kind) -> list[Interface]:
         """The interfaces of one kind."""
         return [interface for interface in self.interfaces if interface.kind == kind]
@@ -415,6 +425,24 @@ class Facts:
     def value(self, key: str, name: str) -> Seen[object] | None:
         """A registry value by key and name in any case."""
         return self.registry.get((key.lower(), name.lower()))
+
+    def lack(self, key: str, name: str, quote: str) -> None:
+        """Keep that a registry value is not there."""
+        if len(self.absent) < MAX_INTERFACES:
+            self.absent[key.strip("\\").lower(), name.lower()] = quote
+
+    def lacks(self, key: str, name: str, listed: bool = False) -> tuple[str, ...]:
+        """The words that say that a registry value is not there; () when it is, or when nobody has looked for it.
+        ``listed``: also when its key was listed without it."""
+        place, value = key.lower(), name.lower()
+        if (place, value) in self.registry:
+            return ()
+        return tuple(
+            quote
+            for (where, asked), quote in self.absent.items()
+            if (where == place and (listed if asked == "*" else asked in value))
+            or (not asked and place.startswith(f"{where}\\"))
+        )[:1]
 
     def named(self, name: str, index: int | None = None) -> Interface:
         """The interface of that index, or of that name; made when there is none. Headings end in the name."""

@@ -60,7 +60,11 @@ def read(facts: Facts, part: Part) -> bool:
         facts.replaced.append(
             f"{part.command or 'ipconfig'}, which was there before with other values: {gone[0]}"
         )
-    return bool(adapters)
+    return bool(adapters) or _ACTS.search(part.command) is not None
+
+
+_ACTS = re.compile(r"/(?:registerdns|flushdns|renew6?|release6?)\b", re.I)
+"""What does something, and shows nothing."""
 
 
 def _listed(facts: Facts) -> dict[str, object]:

@@ -43,8 +43,7 @@ def registry(facts: Facts, part: Part) -> bool:
             facts.registry[place, match[1].lower()] = Seen(value, line.strip())
             known = True
     _meaning(facts)
-    if not known and part.command and any(part.lines):
-        known = _ABSENT.match(part.lines[0]) is not None and not _REFUSED.search(part.lines[0])
+    known |= _absent(facts, part, known)
     if rules:
         held = len(rules - {_NRPT_POLICY})
         facts.nrpt_policy = Seen(held, f"reg query: {held} rules below {_NRPT_POLICY.rpartition(chr(92))[2]}")
@@ -52,14 +51,38 @@ def registry(facts: Facts, part: Part) -> bool:
     return known
 
 
+def _absent(facts: Facts, part: Part, known: bool) -> bool:
+    """What was asked for and is not there: by reg's own words, by a list without it, or by a filter that let nothing
+    through."""
+    key, first = _key(_typed_key(part.command)), next(iter(part.lines), "")
+    asked, sifted = _WANTED.search(part.command), "|" in part.command
+    gone = _ABSENT.match(first) is not None and not _REFUSED.search(first)
+    if not key or not (gone or (sifted and not first) or (known and not asked)):
+        return False
+    if gone or asked:
+        name = (asked[1] or asked[2]) if asked else ""
+        facts.lack(key, name, f"{part.command}: {first.strip() or 'nothing'}")
+    elif "/" not in part.command and not any(map(_CUT.search, part.lines)):
+        facts.lack(key, "*", f"{part.command}: does not list it")
+    return gone or not first
+
+
+_WANTED = re.compile(
+    r"/v\s+[\"']?([\w-]{1,100})|\|\s*find(?:str)?\b(?:\s+/\w+)*\s+[\"']?([\w-]{4,100})", re.I
+)
+_CUT = re.compile(r"\.\.\.|\[|…|^\s*<")
+"""What people write where they have left lines out."""
 _PLACES = {
+    "disablenrptforadapterregistration": rf"{_SERVICES}dnscache\parameters",
     "disabledcomponents": rf"{_SERVICES}tcpip6\parameters",
     "disableparallelaandaaaa": rf"{_SERVICES}dnscache\parameters",
     "enableglobalqueryblocklist": _DNS,
     "globalqueryblocklist": _DNS,
 }
 """Keys of values that no other key has, for a row that stands alone."""
-_ABSENT = re.compile(r"(?:ERR|FEHL|ОШ|FOUT|BŁ|CHYB|错误|エラー)\w*\s?[:\uff1a] \S", re.I)
+_ABSENT = re.compile(
+    r"(?:reg(?:\.exe)?\s?: )?(?:ERR|FEHL|ОШ|FOUT|BŁ|CHYB|错误|エラー)\w*\s?[:\uff1a] \S", re.I
+)
 """What reg says of a key or value that is not there, which is an answer."""
 _REFUSED = re.compile(
     r"denied|verweigert|refus|denegado|negato|syntax|sintaxis|ungültig|invalid|network path|netzwerkpfad",

@@ -107,7 +107,7 @@ _FETCHED = re.compile(
 )
 """What gets a page."""
 _SHORT = re.compile(
-    r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|(?:dir|ls|gci)\b.{0,20}\bcert:|gcim\b|gwmi\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
+    r"(?:\$\w+\s*=\s*|\()?\s*(?:Get|Resolve|Test)-\w+|(?:dir|ls|gci)\b.{0,20}\bcert:|gcim\b|gwmi\b|gpv?\b|gsv\b|gip\b|tnc\b|\$\w+\s*(?:\||$)",
     re.I,
 )
 

@@ -14,6 +14,7 @@ from itertools import islice
 from manageout.doctor.facts import Seen, Told
 from manageout.doctor.pasted.lines import PROMPT
 from manageout.windows.text import addresses
+from manageout.words import toml_of
 
 MAX_SAID = 2000
 """Lines that are looked at."""
@@ -191,6 +192,36 @@ _EDITION = re.compile(
     r"|[\w ]{0,12}(?:[eé]di[tçzc]\w+|editie|wydanie|выпуск)\s*[:：]\s*([A-Z]\w{2,40})",
     re.I,
 )
+
+
+def build(lines: Iterable[str]) -> Seen[int] | None:
+    """Windows' build by the release that the text speaks of (``Win10 22H2``, ``version 2004``), where it is one alone;
+    Windows 11 without one is its first."""
+    found: dict[int, str] = {}
+    for line in lines:
+        spoken = [*_RELEASE.finditer(line)] if len(line) < MAX_LINE else []
+        for match in spoken:
+            release = (match["of"] or match["alone"] or "").lower()
+            number = RELEASES["11" if match["eleven"] else "10"].get(release, RELEASES["11"].get(release, 0))
+            number = number or (RELEASES["11"]["21h2"] if match["eleven"] else 0)
+            if number:
+                found.setdefault(number, line.strip())
+        for bare in _BARE.findall(line) if spoken else ():
+            found.setdefault(RELEASES["10"][bare], line.strip())
+    (number, quote), *others = found.items() or [(0, "")]
+    return Seen(number, quote) if number and not others else None
+
+
+RELEASES: dict[str, dict[str, int]] = toml_of("manageout.doctor.pasted", "releases.toml")
+"""Windows -> release, lower case -> build."""
+_RELEASE = re.compile(
+    r"\b(?:(?:(?:win(?:dows)?[ -]?|w)(?:(?P<eleven>11)|10)|version|release)\b"
+    r"(?:[ ,(]+(?:enterprise|pro|professional|education|ent|version|v\.?|ltsc)\b){0,3}"
+    r"(?:[ ,(]{1,3}v?(?P<of>\d\dh[12]|15(?:07|11)|1607|170[39]|180[39]|190[39]|2004)\b)?|(?P<alone>2\dh[12])\b)",
+    re.I,
+)
+_BARE = re.compile(r"\b(?:15(?:07|11)|1607|170[39]|180[39]|190[39]|2004)\b")
+"""Numbers that beside a release are others."""
 
 
 def of_iphttps(line: str) -> bool:

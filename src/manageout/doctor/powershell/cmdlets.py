@@ -75,7 +75,7 @@ def _of_command(lines: Sequence[str], command: str, printed: Sequence[PrintedObj
     value = next((line.strip() for line in reversed(lines) if line.strip()), "")
     if not value or len(command) > 2000:
         return []
-    if match := _REGISTRY.search(command):
+    if match := REGISTRY.search(command):
         return _of_registry(printed, command, match[1].strip(), value)
     if (match := _BUILD.fullmatch(value)) and _VERSION.search(command):
         return [Found("computer", "Get-CimInstance", {"Build": int(match[1] or match[2])}, value, ())]
@@ -139,11 +139,12 @@ def _of_a_key(record: PrintedObject) -> bool:
 _BUILD = re.compile(r"10\.0\.(\d{5})(?:\.\d+)?|(\d{5})")
 _VERSION = re.compile(r"win32_operatingsystem|osversion|buildnumber|get-computerinfo|currentbuild", re.I)
 _PORT = re.compile(r"-p(?:ort)?\s+([0-9]{1,5})\b", re.I)
-_REGISTRY = re.compile(
+REGISTRY = re.compile(
     r"(?:get-itemproperty(?:value)?|gpv?)\b[^|]*?[\s\"'](?:hklm:|registry::hkey_local_machine)\\+"
-    r"([^\"'|)]{1,300}?)(?:\s+-\w|\s*[\"'|)]|\s*$)",
+    r"([^\"'|)]{1,300}?)(?:\s+-\w|\s+\w{4,100}\s*(?:$|[-|])|\s*[\"'|)]|\s*$)",
     re.I,
 )
+"""A registry key that a cmdlet reads."""
 _PROPERTY = re.compile(r"-name\s+[\"']?([\w-]{1,100})|\)\.([\w-]{1,100})\s*$", re.I)
 _TCP = re.compile(r"\b(?:test-netconnection|tnc)\s+(?:-computername\s+|-cn\s+)?[\"']?([\w.:-]{1,255})", re.I)
 _UNC = re.compile(r"\btest-path\b[^|]{0,80}?\\\\([\d.]{7,15})\\", re.I)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from manageout.doctor.facts import EVENTS, Facts, Seen
-from manageout.doctor.powershell import cmdlets
+from manageout.doctor.powershell import cmdlets, registry
 from manageout.doctor.powershell import read as read_cmdlets
 from manageout.doctor.powershell.shapes import DATA
 from manageout.doctor.read.sections import MAX_ITEMS, MAX_ROWS, Row
@@ -72,6 +72,7 @@ class Gathered:
                 facts.nothing["cert:my"] = f"{command.strip()}: nothing"
                 facts.held, facts.understood = {}, True
                 return True
+            registry.absent(facts, lines, command, ())
             section = _NOTHING.get(asked)
             if section is not None:
                 facts.nothing[asked] = f"{command.strip()}: nothing"
@@ -95,7 +96,7 @@ class Gathered:
             machine.add(one, command)
         for words in strange if found else ():
             own.tell(words)
-        failed = own.failed(lines)
+        failed = registry.absent(facts, lines, command, found) or own.failed(lines)
         if not failed and _OF_SERVERS.search(command):
             own.server = True  # also when its properties are printed bare
         facts.understood |= failed

@@ -308,7 +308,7 @@ def _item_property(facts: Facts, rows: Iterator[Row]) -> None:
         # A long path comes in two lines, and a key such as "Windows NT" has a blank of its own.
         key = key.replace("\\WindowsNT\\", "\\Windows NT\\").replace("\\SessionManager", "\\Session Manager")
         for name, value in row.items():
-            if not name.startswith("PS"):
+            if not name.startswith("PS") and (value != "" or (key.lower(), name.lower()) not in facts.absent):
                 number = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value)
                 values.append({"Key": key, "Name": name, "Value": int(value) if number else value})
     READERS["registry"](facts, iter(values))

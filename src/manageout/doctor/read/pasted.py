@@ -73,7 +73,7 @@ def _said(lines: list[str], parts: list[Part], machines: list[Facts]) -> None:
     if any(one.load_balancing is not None for one in machines):
         told.balancing = None  # the server says it itself
     told.virtual |= {one: line for one, line in prose.marked(lines).items() if one not in told.virtual}
-    told.hosts, told.direct = prose.hosts(lines), prose.direct(lines)
+    told.hosts, told.direct, told.build = prose.hosts(lines), prose.direct(lines), prose.build(lines)
     if len(machines) == 1 and machines[0].edition is None:
         machines[0].edition = prose.edition(lines)
     for one in machines:

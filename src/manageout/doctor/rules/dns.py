@@ -9,7 +9,7 @@ from manageout.doctor.facts import Facts, Lookup, WindowsRoute
 from manageout.doctor.rules.evidence import around, holding, of_intranets, quotes, stated
 from manageout.doctor.rules.isatap import enabled, is_real, router_lookup
 from manageout.doctor.rules.nrpt import covers, rules_known
-from manageout.doctor.rules.rule import Case, Theme
+from manageout.doctor.rules.rule import Case, Severity, Theme
 from manageout.windows.deployment import CLIENTS, DNS64, NAT64, subnet
 from manageout.wire.address import TEREDO, embedded_isatap
 
@@ -114,17 +114,28 @@ SIX_TO_FOUR = IPv6Network("2002::/16")
 
 
 @rule("DNS-REGISTRATION-OFF")
-def registration_off(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """A client of such a build without the value; or one with it set, for only such a build knows it."""
+def registration_off(facts: Facts) -> Iterator[Case]:
+    """A client of such a build without the value; or one with it set, for only such a build knows it. An error where a
+    name has been asked in vain for its IPv6 address."""
     found = facts.value(DNSCACHE, "DisableNRPTForAdapterRegistration")
-    modern = facts.build is not None and facts.build >= REGISTERS_NOT
-    absent = facts.role == "client" and modern and found is None and "registry" in facts.sections
+    told = facts.version
     # ISATAP registers by itself.
     remote = facts.role == "client" or (facts.role == "unknown" and not enabled(facts))
-    if absent:
-        yield (f"Windows build {facts.build}, no DisableNRPTForAdapterRegistration",)
-    elif remote and found is not None and found.value != 0:
-        yield (found.quote,)
+    unnamed = [one for where in around(facts) for one in where.lookups if one.error == NO_TYPE]
+    severity: Severity | None = "error" if unnamed else None
+    listed = facts.role == "client" or bool(unnamed)
+    absent = facts.lacks(DNSCACHE, "DisableNRPTForAdapterRegistration", listed)
+    if facts.role == "client" and "registry" in facts.sections and found is None and told is not None:
+        absent = ("no DisableNRPTForAdapterRegistration",)
+    if remote and found is not None and found.value != 0:
+        yield Case((found.quote, *quotes(*unnamed)), severity=severity)
+    elif remote and absent and (told is None or told.value >= REGISTERS_NOT):
+        variant = "" if told is not None else "version-unknown"
+        yield Case((*absent, *quotes(told, *unnamed)), variant=variant, severity=severity)
+
+
+NO_TYPE = "no record of that type"
+"""Of a name that is there, or that was asked of the zone's own server."""
 
 
 @rule("DNS-IPV4-LITERAL")

@@ -96,10 +96,19 @@ def disabled(facts: Facts) -> Iterator[Case]:
 
 @rule("ISATAP-DEFAULT")
 def default_state(facts: Facts) -> Iterator[Case]:
-    """State default with a router name set, or in a role that needs it; of a machine of no known role a note."""
-    told = facts.role == "manager" or (facts.isatap_router is not None and facts.isatap_router.value)
-    if wanted(facts) and _modern(facts):
-        yield Case(stated(facts.isatap_state, "default"), severity=None if told else "note")
+    """State default with a router name set, in a role that needs it, or where its policy was looked for; of a machine
+    of no known role a note. Nothing sets a state where there is no policy, and nobody tells the local one."""
+    absent = facts.lacks(TRANSITION, "ISATAP_State") if facts.isatap_policy_state is None else ()
+    told = (
+        absent or facts.role == "manager" or (facts.isatap_router is not None and facts.isatap_router.value)
+    )
+    if not wanted(facts) or not _modern(facts):
+        return
+    if facts.isatap_state is not None:
+        said = stated(facts.isatap_state, "default")
+        yield Case((*said, *absent) if said else (), severity=None if told else "note")
+    elif absent and facts.told.isatap and not addressed(facts):
+        yield Case((*absent, facts.told.isatap), variant="no-policy", severity="warning")
 
 
 @rule("ISATAP-NO-ADAPTER")

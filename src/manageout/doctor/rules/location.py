@@ -18,7 +18,7 @@ from manageout.doctor.rules.evidence import (
 from manageout.doctor.rules.iphttps import no_ipsec, tunnel_up
 from manageout.doctor.rules.nrpt import covers, passed_by
 from manageout.doctor.rules.rule import Case, Theme
-from manageout.windows.policies import ASSISTANT, TRANSITION
+from manageout.windows.policies import ASSISTANT, CONNECTIVITY, IPHTTPS, NRPT, TRANSITION
 
 rule = Theme()
 
@@ -162,12 +162,24 @@ def location_unreached(facts: Facts) -> Iterator[Case]:
 
 @rule("LOCATION-NOT-SET-UP")
 def not_set_up(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Get-DAConnectionStatus printed nothing, and nothing shows settings of DirectAccess."""
-    quote = facts.nothing.get("get-daconnectionstatus")
+    """Get-DAConnectionStatus printed nothing, or the policy's keys are not there, and nothing shows settings of
+    DirectAccess."""
+    absent = [
+        quote
+        for (key, name), quote in facts.absent.items()
+        if key in _CLIENTS and name in ("", _CLIENTS[key])
+    ]
+    quote = facts.nothing.get("get-daconnectionstatus") or next(iter(absent), "")
     known = facts.iphttps_url is not None or facts.nrpt or facts.probe is not None
-    other = facts.of_kind("iphttps") or facts.role in ("server", "manager")
+    other = facts.of_kind("iphttps") or facts.role in ("server", "manager") or facts.of_kind("isatap")
     if quote and not (known or other):
         yield (quote,)
+
+
+_CLIENTS = {
+    IPHTTPS.lower(): "iphttps_clienturl", NRPT.lower(): "", CONNECTIVITY.lower(): "domainlocationdeterminationurl",
+}  # fmt: skip
+"""Keys of the clients' policy, each with a value that it must hold."""
 
 
 @rule("CLIENT-FORCE-TUNNEL")

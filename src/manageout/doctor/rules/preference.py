@@ -147,12 +147,15 @@ def nowhere(facts: Facts) -> Iterator[tuple[str, ...]]:
 
 @rule("RESOLVER-1511")
 def old_resolver(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Builds 10240 to 14393 as ISATAP hosts, without the value; or where a name is not found that has an address."""
+    """Builds 10240 to 14393 as ISATAP hosts, without the value; or where the value was looked for, or a name is not
+    found that has an address."""
     cured = stated(facts.value(DNSCACHE, "DisableParallelAandAAAA"), 1)
-    old = facts.build is not None and WINDOWS_10 <= facts.build < CURED
+    absent = facts.lacks(DNSCACHE, "DisableParallelAandAAAA")
+    version = facts.version
+    old = version is not None and WINDOWS_10 <= version.value < CURED
     found = {one.name.lower() for one in facts.lookups if any(a.version == 6 for a in one.addresses)}
     vain = [
         one.quote for one in facts.lookups if one.error and not one.addresses and one.name.lower() in found
     ]
-    if old and not cured and wanted(facts) and (active(facts) or vain):
-        yield (f"Windows build {facts.build}", *vain)
+    if old and not cured and wanted(facts) and (active(facts) or vain or absent):
+        yield (*quotes(version), *absent, *vain)
