@@ -322,7 +322,11 @@ class Facts:
     certificates: dict[str, Seen[float]] = field(default_factory=dict)
     """Of a DirectAccess server: property of Get-RemoteAccess -> Unix time at which it has ended in any reading."""
     store: list[Seen[float]] = field(default_factory=list)
-    """The machine's own certificates: Unix time at which each has ended in any reading."""
+    """Certificates in the computer's store: Unix time at which each has ended in any reading; the words have the names
+    that each is for (:func:`~manageout.doctor.rules.evidence.names`)."""
+    tls: dict[str, Seen[str]] = field(default_factory=dict)
+    """By host, lower case: why the certificate that it showed was not taken: expired, untrusted, name, revocation,
+    other."""
     clock_free: Seen[bool] | None = None
     """Whether the clock follows no other (w32tm /query /status)."""
     health: dict[str, Seen[str]] = field(default_factory=dict)

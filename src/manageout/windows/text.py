@@ -101,13 +101,19 @@ def _readings(text: str) -> tuple[list[datetime], float] | None:
     if match is None:
         return None
     first, second, third = (int(part) for part in match.groups())
-    orders = ((first, second, third),) if first > 31 else ((third, first, second), (third, second, first))
+    orders = ((first, second, third),) if first > 31 else ((third, second, first), (third, first, second))
+    orders = orders[:1] if "." in match[0] else orders  # with points the day is the first
     time, later = _time(text[match.end() : match.end() + 40])
     found = []
     for order in orders:
         with suppress(ValueError):
             found.append(datetime(*order, tzinfo=UTC) + time)
+    if day := _WEEKDAY.search(text[: match.start()]):
+        found = [one for one in found if f"{one:%a}" == day[1].title()] or found
     return found, later
+
+
+_WEEKDAY = re.compile(r"\b(mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? $", re.I)
 
 
 def _worded(text: str) -> tuple[list[datetime], float] | None:

@@ -17,6 +17,9 @@ _NO_KEY = re.compile(
 _KEY = re.compile(
     r"\s*(?:provider|anbieter|fournisseur|proveedor|provedor|key container|schlüsselcontainer)\s*=", re.I
 )
+_NAMED = re.compile(r"\bCN ?=|\bDNS[ -][^\s=]{1,12}=|\b1\.3\.6\.1\.5\.5\.7\.3\.2\b", re.I)
+"""A name that the certificate is for, or the usage of clients."""
+MAX_NAMES = 8
 _PORT = re.compile(r"[:：]\s+\S*:443$")
 _OTHER = re.compile(r"[:：]\s+\S*:\d{1,5}$")
 
@@ -51,12 +54,15 @@ def store(facts: Facts, part: Part) -> bool:
         return unjudged(facts, part)
     held: dict[str, Seen[bool | None]] = {}
     dates: list[str] = []
+    named: list[str] = []
     last = "a certificate"
     for line in [*part.lines, "===="]:
         if line.startswith("===="):
             if len(dates) > 1 and (end := end_of(dates[1])) is not None and len(facts.store) < MAX_ROWS:
-                facts.store.append(Seen(end, dates[1].strip()))
-            dates = []
+                facts.store.append(Seen(end, "; ".join([*named[:MAX_NAMES], dates[1].strip()])))
+            dates, named = [], []
+        elif len(dates) > 1 and _NAMED.search(line):
+            named.append(line.strip())  # the issuer stands above the dates
         elif match := _HASH.match(line):
             held[bare(match[1])] = Seen(None, line.strip())
             last = line.strip()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from manageout.doctor.console.hops import pinged
 from manageout.doctor.console.hops import trace as hops
 from manageout.doctor.console.names import MAX_LOOKUPS
-from manageout.doctor.facts import Facts, Lookup, Ping, Reached
+from manageout.doctor.facts import Facts, Lookup, Ping, Reached, Seen
 from manageout.doctor.pasted.segments import Part
 from manageout.doctor.pasted.unread import MAX_NAME
 from manageout.windows.text import any_address
@@ -94,6 +95,11 @@ def fetched(facts: Facts, part: Part) -> bool:
     came = next((line.strip() for line in part.lines if _STATUS.search(line)), "")
     answered = came or any(map(_ANSWERED.search, part.lines))
     lost = "" if answered else next((line.strip() for line in part.lines if _LOST.search(line)), "")
+    if host is not None and not came and (refused := certificate(part.lines)) is not None:
+        facts.tls.setdefault(
+            host[1].lower(), refused._replace(quote=f"{part.command[:MAX_NAME]}: {refused.quote}")
+        )
+        return True
     if host is None or not (came or lost):
         return unjudged(facts, part)
     address = next(
@@ -111,6 +117,31 @@ def fetched(facts: Facts, part: Part) -> bool:
     return True
 
 
+def certificate(lines: Iterable[str]) -> Seen[str] | None:
+    """Why a certificate was not taken, in the words of curl, PowerShell, certutil, browsers and openssl."""
+    for line in lines:
+        for reason, pattern in _REFUSED.items():
+            if pattern.search(line):
+                return Seen(reason, line.strip())
+    return None
+
+
+_REFUSED = {
+    "expired": re.compile(
+        r"CERT_E?_?EXPIRED|0x80090328|0x800b0101|ERR_CERT_DATE|certificate has expired|Zertifikat ist abgelaufen|"
+        r"certificat a expiré|certificado ha (?:caducado|expirado)", re.I),
+    "revocation": re.compile(r"0x8009201[23]|REVOCATION_OFFLINE|NO_REVOCATION_CHECK|ERR_CERT_\w*REVOCATION", re.I),
+    "name": re.compile(
+        r"WRONG_PRINCIPAL|0x80090322|0x800b010f|CN_NO_MATCH|ERR_CERT_COMMON_NAME|"
+        r"subject name .{0,40}does ?n[o']t match|no alternative certificate subject name", re.I),
+    "untrusted": re.compile(
+        r"UNTRUSTED_?ROOT|0x80090325|0x800b0109|ERR_CERT_AUTHORITY|self[- ]signed cert|unable to get local issuer|"
+        r"untrusted root", re.I),
+    "other": re.compile(
+        r"trust relationship|Vertrauensstellung|relation d'approbation|relación de confianza|"
+        r"remote certificate is invalid|Remotezertifikat ist|SSL connection could not be established", re.I),
+}  # fmt: skip
+"""The codes are those of Schannel and of certificate chains, and in no language."""
 _PAGE = re.compile(r"https://([\w.-]{1,255})(?::(\d{1,5}))?", re.I)
 _STATUS = re.compile(r"^\s*(?:HTTP/[\d.]+ |StatusCode\s*:\s*|< HTTP/[\d.]+ )?(?:200|30[1278]|40[13])(?=\s|$)")
 """What a web server answers that is there."""

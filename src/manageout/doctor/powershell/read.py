@@ -74,6 +74,9 @@ def _store(facts: Facts, row: Row) -> None:
     """Get-ChildItem Cert:\\LocalMachine\\My, or the certificate of Get-RemoteAccess: its hash, key and end."""
     named, end = bare(str(row.get("Thumbprint") or "")), end_of(str(row.get("NotAfter") or ""))
     subject = str(row.get("Subject") or row.get("Thumbprint") or "a certificate")
+    subject += "".join(f", DNS={name.strip('{}')}" for name in _list(row.get("DnsNameList")))
+    if usages := ", ".join(_list(row.get("EnhancedKeyUsageList"))):
+        subject += f" ({usages})"
     quote = f"{subject}: NotAfter {row.get('NotAfter')}"
     if row.get("Of"):
         if named:

@@ -83,25 +83,67 @@ _LIKELY = re.compile(r"(?:nls|directaccess-nls|da-nls)[\w-]*\.")
 
 def locations(facts: Facts) -> set[str]:
     """The host of the location server, or where no URL is known the names that look like it."""
-    tried = {name for name, _ in facts.tcp if _LIKELY.match(name)}
-    return {location(facts)} if location(facts) else tried
+    tried = (
+        {name for name, _ in facts.tcp}
+        | facts.tls.keys()
+        | {each for one in facts.store for each in names(one)}
+    )
+    return {location(facts)} if location(facts) else {name for name in tried if _LIKELY.match(name)}
+
+
+def gateways(facts: Facts) -> set[str]:
+    """The names at which clients look for the server, by any machine here, or by what people say."""
+    found = {gateway(one) for one in around(facts)}
+    found |= {host_of(one.told.url.value) for one in around(facts) if one.told.url is not None}
+    to = [one.remote_access.get("connecttoaddress") for one in around(facts)]
+    return (found | {one.value.lower() for one in to if one is not None}) - {""}
+
+
+def names(one: Seen[float]) -> set[str]:
+    """Those that a certificate is for."""
+    return set(_NAME.findall(one.quote.lower()))
 
 
 def location_certificates(facts: Facts, host: str) -> list[tuple[Facts, Seen[float]]]:
     """Those in the stores of any machine here whose common name is ``host``, or its domain with a ``*``."""
-    names = {host, f"*.{host.partition('.')[2]}"}
     held = [(where, one) for where in around(facts) for one in where.store]
-    return [each for each in held if names & set(_COMMON.findall(each[1].quote.lower()))]
+    return [each for each in held if _is_for(each[1], {host})]
+
+
+def _is_for(one: Seen[float], hosts: set[str]) -> bool:
+    """Whether a certificate is for one of the hosts, by its own name or its domain's ``*``."""
+    return bool(names(one) & {name for host in hosts for name in (host, f"*.{host.partition('.')[2]}")})
+
+
+def gateway_certificates(facts: Facts) -> list[Seen[float]]:
+    """Those of the server that clients connect to: for its name, or for one that looks like it where none is known. A
+    name of a machine here is that machine's own."""
+    hosts, own = gateways(facts), {one.computer.partition(".")[0].lower() for one in around(facts)}
+    return [
+        one
+        for one in facts.store
+        if (_is_for(one, hosts) if hosts else any(map(_PUBLIC.match, names(one))))
+        and not {name.partition(".")[0] for name in names(one)} & own
+        and not _OF_CLIENTS.search(one.quote)
+    ]
 
 
 def own_certificates(facts: Facts) -> list[Seen[float]]:
-    """A machine's own, without those of the location server's page."""
+    """A machine's own, without those of the location server's page and of the gateway."""
     hosts = {host for one in around(facts) for host in locations(one)}
     pages = [one for host in hosts for _, one in location_certificates(facts, host)]
+    pages += gateway_certificates(facts) if facts.role != "client" else []
     return [one for one in facts.store if one not in pages]
 
 
-_COMMON = re.compile(r"\bcn ?= ?([\w*.-]{1,255})")
+_NAME = re.compile(r"\b(?:cn|dns(?:[ -]name)?) ?= ?([\w*.-]{1,255})")
+_PUBLIC = re.compile(
+    r"(?:da|directaccess|ra|remote|remote-?access|vpn|gw|gateway|access|edge|iphttps|ip-https)\d{0,2}(?:-?gw)?\."
+)
+_OF_CLIENTS = re.compile(
+    r"client ?auth|1\.3\.6\.1\.5\.5\.7\.3\.2\b|authentification du client|autenticación del cliente", re.I
+)
+"""The usage of machines' own."""
 
 
 def of_intranets(address: IPv4Address | IPv6Address) -> bool:

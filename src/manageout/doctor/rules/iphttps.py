@@ -14,6 +14,7 @@ from manageout.doctor.facts import Facts
 from manageout.doctor.rules.evidence import ended as past
 from manageout.doctor.rules.evidence import (
     gateway,
+    gateways,
     holding,
     inner,
     locations,
@@ -55,17 +56,27 @@ ERRORS: dict[str, list[int]] = toml_of("manageout.doctor.rules", "iphttps_errors
 _KNOWN = frozenset().union(*ERRORS.values())
 
 
-def _of(numbers: list[int]) -> Look:
+_SHOWN = {
+    "IPHTTPS-EXPIRED": "expired", "IPHTTPS-REVOCATION": "revocation", "IPHTTPS-WRONG-NAME": "name",
+    "IPHTTPS-UNTRUSTED": "untrusted",
+}  # fmt: skip
+"""Code of a rule -> the same as other programs say it."""
+
+
+def _of(numbers: list[int], shown: str) -> Look:
     def look(facts: Facts) -> Iterator[tuple[str, ...]]:
-        """One of these codes."""
+        """One of these codes; or what another program says of the gateway's certificate, where it has none itself."""
         if number(facts) in numbers:
             yield quotes(facts.iphttps_error, facts.iphttps_status)
+        elif not number(facts):
+            hosts = gateways(facts) or facts.tls.keys() - locations(facts)
+            yield quotes(*(why for host, why in facts.tls.items() if why.value == shown and host in hosts))
 
     return look
 
 
 for _code, _numbers in ERRORS.items():
-    rule(_code)(_of(_numbers))
+    rule(_code)(_of(_numbers, _SHOWN.get(_code, "-")))
 
 
 @rule("IPHTTPS-PROXY")

@@ -9,7 +9,9 @@ from manageout.doctor.facts import Facts, Lookup
 from manageout.doctor.rules.evidence import (
     ended,
     inner,
+    location,
     location_certificates,
+    location_url,
     locations,
     of_intranets,
     quotes,
@@ -63,11 +65,23 @@ _SUBSTATUS = (
 @rule("LOCATION-EXPIRED")
 def expired(facts: Facts) -> Iterator[Case]:
     """Every certificate for the location server's name, in a store of any machine here, has ended."""
-    for host in sorted(locations(facts)):
+    elsewhere = not location(facts) and any(map(location, facts.beside))
+    for host in sorted(locations(facts)) if not elsewhere else ():
         held = location_certificates(facts, host)
         if held and all(ended(where, one) for where, one in held):
             tried = [one for place, one in facts.tcp.items() if place == (host, HTTPS) and not one.value]
             yield Case(quotes(*(one for _, one in held), held[0][0].date, *tried), {"NAME": host})
+
+
+@rule("LOCATION-REFUSED")
+def refused(facts: Facts) -> Iterator[Case]:
+    """The location server's page was asked for, and its certificate not taken."""
+    for host, why in facts.tls.items():
+        if host in locations(facts):
+            yield Case((why.quote, *quotes(location_url(facts))), {"NAME": host}, _REFUSED.get(why.value, ""))
+
+
+_REFUSED = {"revocation": "revocation", "expired": "expired"}
 
 
 @rule("LOCATION-PROBE")

@@ -11,6 +11,7 @@ from manageout.doctor.rules.dns import SIX_TO_FOUR, native_names
 from manageout.doctor.rules.evidence import (
     ended,
     gateway,
+    gateway_certificates,
     label,
     location,
     of_intranets,
@@ -287,8 +288,10 @@ def only_a(facts: Facts) -> Iterator[Case]:
 
 @rule("SERVER-CERTIFICATE-ENDED")
 def certificate_ended(facts: Facts) -> Iterator[tuple[str, ...]]:
-    """Its end, in whatever order of day and month, is past."""
-    for one in facts.certificates.values():
+    """Its end, in whatever order of day and month, is past; one in the store of which there is none that is newer."""
+    held = [] if facts.role in ("client", "manager") else gateway_certificates(facts)
+    held = held if all(ended(facts, one) for one in held) else []
+    for one in (*facts.certificates.values(), *held):
         if ended(facts, one):
             yield quotes(one, facts.date)
 

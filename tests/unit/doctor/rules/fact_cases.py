@@ -40,6 +40,9 @@ CASES: dict[str, Callable[[], Facts]] = {
         },
         store=[Seen(1e9, "CN=nls.corp.example: NotAfter 9/9/2001")],
     ),
+    "LOCATION-REFUSED": lambda: Facts(
+        "x", tls={"nls.corp.example": Seen("untrusted", "curl https://nls.corp.example/: untrusted root")}
+    ),
     "LOCATION-UNREACHED": lambda: Facts(
         "x",
         registry={

@@ -265,4 +265,4 @@ def test_the_location_servers_certificate_is_valid_or_has_a_successor() -> None:
     newer = "CN=nls.corp.example              28/11/2027 23:59:59          True"
     for found_ in (told(STATUS, "28/11/2027 23:59:59"), told(STATUS, "28/11/2026 23:59:59", newer)):
         codes = {one.code for one in found_}
-        assert "LOCATION-EXPIRED" not in codes and "LOCATION-FAILED" in codes
+        assert codes == {"LOCATION-REFUSED"}
