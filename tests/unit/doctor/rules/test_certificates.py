@@ -40,9 +40,7 @@ EnhancedKeyUsageList : {{{}}}
 
 """
 CLIENT, SERVER = "Client Authentication (1.3.6.1.5.5.7.3.2)", "Server Authentication (1.3.6.1.5.5.7.3.1)"
-URL = """C:\\>reg query HKLM\\Software\\Policies\\Microsoft\\Windows\\NetworkConnectivityStatusIndicator\\CorporateConnectivity
-
-HKEY_LOCAL_MACHINE\\Software\\Policies\\Microsoft\\Windows\\NetworkConnectivityStatusIndicator\\CorporateConnectivity
+URL = """HKEY_LOCAL_MACHINE\\Software\\Policies\\Microsoft\\Windows\\NetworkConnectivityStatusIndicator\\CorporateConnectivity
     DomainLocationDeterminationUrl    REG_SZ    https://inside.corp.example/
 
 """
