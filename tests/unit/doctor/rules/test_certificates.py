@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from manageout.windows.policies import CONNECTIVITY
 from tests.unit.doctor.judging import pasted
 from tests.unit.doctor.read.test_pasted_pastes import judged
 
@@ -40,7 +41,7 @@ EnhancedKeyUsageList : {{{}}}
 
 """
 CLIENT, SERVER = "Client Authentication (1.3.6.1.5.5.7.3.2)", "Server Authentication (1.3.6.1.5.5.7.3.1)"
-URL = """HKEY_LOCAL_MACHINE\\Software\\Policies\\Microsoft\\Windows\\NetworkConnectivityStatusIndicator\\CorporateConnectivity
+URL = f"""HKEY_LOCAL_MACHINE\\{CONNECTIVITY}
     DomainLocationDeterminationUrl    REG_SZ    https://inside.corp.example/
 
 """
