@@ -3,8 +3,6 @@
 The words stand in advice.toml; here is which of them concern a site, and what is filled in.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from ipaddress import IPv6Network

@@ -1,7 +1,5 @@
 """A site file as a whole: read, derive the plan, and hold the one against the other."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network

@@ -1,8 +1,6 @@
 """Where in a site file something stands, for messages; tomllib does not tell. Knows tables and keys at the start of
 a line, and of what stands within a value the line on which the value begins."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

@@ -4,8 +4,6 @@ The numbers are those of DirectAccess 2012 and later, so that administrators rec
 overridden in the file, because an existing farm has its own.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 

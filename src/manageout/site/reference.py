@@ -1,7 +1,5 @@
 """The reference of the site file, from the models and the texts under their fields: never out of date."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A domain's group policies, through Samba's bindings in a process of their own."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Mapping

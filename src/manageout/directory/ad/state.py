@@ -1,8 +1,6 @@
 """What goes through the pipe to Samba's bindings: JSON objects as types. Programs of the system's Python know them only
 while they are checked."""
 
-from __future__ import annotations
-
 from typing import NotRequired, TypedDict
 
 

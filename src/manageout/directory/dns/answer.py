@@ -5,8 +5,6 @@ request's MAC where RFC 8945 4.3.1 puts it: the code of an answer is taken howev
 unless the signature is right in one of these forms.
 """
 
-from __future__ import annotations
-
 import struct
 from typing import Any, NamedTuple
 

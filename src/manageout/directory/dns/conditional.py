@@ -3,8 +3,6 @@
 Every update has what was read at the name as its prerequisite, so that nothing can come in between.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 

@@ -4,8 +4,6 @@ A security context is agreed on with the server in TKEY queries (RFC 2930, mode 
 of our choice. Deviations of Windows that matter ([MS-GSSA]) are handled by dnspython and in ``dns_update``.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 import uuid

@@ -1,7 +1,5 @@
 """Take out of the DNS exactly the records that are ISATAP's, and put the same ones back, with their TTLs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import NamedTuple

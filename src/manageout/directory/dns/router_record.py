@@ -4,8 +4,6 @@ Beside them stands a TXT record that names the site and the addresses that we ha
 somebody else's and stays.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """TSIG with a shared key (RFC 8945), from a file as ``tsig-keygen`` writes it."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

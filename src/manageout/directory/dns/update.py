@@ -6,8 +6,6 @@ that in the same step (RFC 2136 3.2): so neither a machine nor another client of
 its name. Only the client that is called exactly like the name takes it from another client.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import socket

@@ -1,7 +1,5 @@
 """The addresses in a zone: by zone transfer, from a zone file, from a list. Raises :class:`ManageoutError` only."""
 
-from __future__ import annotations
-
 import re
 import socket
 from collections.abc import Iterable, Iterator

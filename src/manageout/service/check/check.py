@@ -4,8 +4,6 @@ Each check is a function that yields findings; the table at the end names them i
 shown. A check that cannot be made (no privilege) says so instead of passing silently.
 """
 
-from __future__ import annotations
-
 import errno
 import shutil
 import socket

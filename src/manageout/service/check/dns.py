@@ -1,7 +1,5 @@
 """The DNS as ``manageout check`` sees it: servers that answer, and a key or keytab that can be used."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Collection, Iterator

@@ -1,7 +1,5 @@
 """The certificate files of a gateway, as ``manageout check`` sees them: readable, matching, in time."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Generator, Iterator

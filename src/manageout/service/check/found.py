@@ -1,7 +1,5 @@
 """What checks tell. The words stand in remarks.toml."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 

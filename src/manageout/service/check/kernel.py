@@ -3,8 +3,6 @@
 They are tried where no packet passes, in a network namespace made for it.
 """
 
-from __future__ import annotations
-
 import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator

@@ -1,7 +1,5 @@
 """Names in the site file as ``manageout check`` sees them: patterns that nobody can match, names that mean nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase

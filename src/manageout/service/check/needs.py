@@ -1,7 +1,5 @@
 """What a table of the site file needs on this machine beside the daemon, for ``manageout check``: packages, places."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import subprocess

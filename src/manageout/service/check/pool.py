@@ -1,7 +1,5 @@
 """The pool of leases as ``manageout check`` sees it: addresses that nobody else may have."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from itertools import islice

@@ -5,8 +5,6 @@ default routes that were learnt there at once, and one that is learnt neverthele
 2 for a while, ends with its lifetime. A gateway whose way into the IPv6 Internet it was then answers nobody.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Address
 

@@ -5,8 +5,6 @@ desired, open the sockets that may be taken, give up privileges, run the roles, 
 backwards.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

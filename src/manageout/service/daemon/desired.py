@@ -1,7 +1,5 @@
 """Site and plan -> what the kernel should hold: devices, addresses, routes, parameters, packet filter. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Interface, IPv6Network

@@ -6,8 +6,6 @@ begun meanwhile is judged. A device that is down takes no packet from the kernel
 program that redirects into it.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection
 

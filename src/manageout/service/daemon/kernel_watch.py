@@ -14,8 +14,6 @@ The packet filter of ours is watched by :mod:`manageout.service.policy.policy`, 
 :mod:`manageout.service.policy.filter_watch`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """The cards of this machine that it needs, which are not ours to mend: gone, down, without carrier, not forwarding."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from ipaddress import ip_network
 

@@ -1,7 +1,5 @@
 """Which roles a site file names; each is imported only where it is."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

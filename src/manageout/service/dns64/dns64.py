@@ -3,8 +3,6 @@
 Those to the servers are in :mod:`manageout.service.resolver.upstream`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import fnmatch
 import logging

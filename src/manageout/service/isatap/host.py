@@ -1,7 +1,5 @@
 """``manageout join``: be an ISATAP host. One machine, its sockets, the router's name, the kernel's routes."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

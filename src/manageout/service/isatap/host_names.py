@@ -1,7 +1,5 @@
 """PTR names of ISATAP hosts: looked up in the background, few at a time, cached in the registry."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

@@ -5,8 +5,6 @@ The TUN has a ``virtio_net_hdr``.
 Router and host share it. Readiness -> a batch into the machine -> everything it wants sent -> one timer.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """``manageout join``: everything around the ISATAP host, from the lock to the last trace."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from pathlib import Path

@@ -4,8 +4,6 @@ The file is looked at every second, so nobody has to tell the daemon, and no com
 have been told stands in a file of its own: so after a restart those that no longer retire hear of it, too.
 """
 
-from __future__ import annotations
-
 import logging
 from ipaddress import IPv4Network
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The ISATAP router as a role of the daemon: machine, sockets, fast path, registry on disk, names."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

@@ -1,7 +1,5 @@
 """The router's name: all its IPv4 addresses, and when to ask again (RFC 5214 8.3.2)."""
 
-from __future__ import annotations
-
 import logging
 import math
 import random

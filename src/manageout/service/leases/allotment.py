@@ -3,8 +3,6 @@
 What happens to an identity makes it dirty; :meth:`Allotment.batch` works off some of the dirty at a time.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from ipaddress import IPv4Address

@@ -1,7 +1,5 @@
 """Commits of the lease store, one at a time in a thread of their own: a sync of the disk must not stop packets."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

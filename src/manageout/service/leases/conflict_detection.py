@@ -9,8 +9,6 @@ Whoever forges ARP on this segment can still do harm (nothing here defends again
 :data:`PROXIES` addresses for each machine, and half of the pool in all.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

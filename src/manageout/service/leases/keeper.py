@@ -11,8 +11,6 @@ for the next one, so that many connections share one sync of the disk. While the
 there from before keep it or come back to it, the others are told without one, and what is taken away is told at once.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sqlite3

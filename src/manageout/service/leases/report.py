@@ -1,7 +1,5 @@
 """What ``manageout leases``, ``status`` and Prometheus are told about the leases."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address

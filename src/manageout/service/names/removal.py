@@ -1,7 +1,5 @@
 """Take every record of clients out of the intranet's DNS, when this gateway stops for good."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import NamedTuple

@@ -6,8 +6,6 @@ forgotten after the same time, unless its client is back by then: so it cannot l
 address, or by coming anew.
 """
 
-from __future__ import annotations
-
 import struct
 from collections import OrderedDict
 from collections.abc import Iterable

@@ -6,8 +6,6 @@ which packets are served; so it is read only when somebody has gone, and not mor
 A new table of the rules counts from 0 what clients open. So after each load, what one has above the limit is forgotten.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

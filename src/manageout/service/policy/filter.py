@@ -12,8 +12,6 @@ ICMP errors pass with the connection that they are about. Traffic between other 
 refused is counted by reason, and by source in bounded sets (refused.nft). The rules themselves stand in filter.nft.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 

@@ -7,8 +7,6 @@ Each table becomes a chain, reached from ``managers`` by source and destination,
     mN_to     addresses of connected clients whose certificate name fits; none is needed for "*"
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses

@@ -1,7 +1,5 @@
 """The words of nftables: objects from templates, networks, members, and where IPv4 networks lie within IPv6."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files

@@ -16,8 +16,6 @@ The policy rests on that table, which the whole machine shares. So:
 All this looks at the first packet of a connection only, after every rule has accepted it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from manageout.linux.nft.features import Features

@@ -6,8 +6,6 @@ walked through them (:mod:`manageout.linux.nft.evaluate`), in a thread, and neve
 so is whether rules bear that we leave our listeners untracked (:mod:`manageout.service.policy.untracked`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -6,8 +6,6 @@ instance. The same rules are in the table of the rules, and in one of their own 
 long as forwarding does.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from manageout.service.policy import filter_text

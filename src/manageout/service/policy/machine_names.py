@@ -4,8 +4,6 @@ Rules open doors by what DNS says, so an answer counts only as long as it lives.
 nothing; while no server answers, what was known last goes on.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

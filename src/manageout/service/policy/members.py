@@ -3,8 +3,6 @@
 A change is an element that comes or goes; whoever asks for :meth:`Members.changes` has to make it in the kernel.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase

@@ -5,8 +5,6 @@ sets hold at that moment (:meth:`PolicyService.contents`). Between two loads cli
 change: those elements are changed one by one, at the end of the loop's turn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

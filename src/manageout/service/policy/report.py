@@ -1,7 +1,5 @@
 """What the policy tells people: rules by name, what is wrong, and what the packet filter has refused."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple

@@ -11,8 +11,6 @@ The filter asks for permission once, when a connection begins. So the open ones 
 There may be 250,000 of them: they are looked through in slices, between which packets are served.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterator

@@ -3,8 +3,6 @@
 Each translated session is two connections to the kernel; the one in IPv6 is read, where both ends are known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address

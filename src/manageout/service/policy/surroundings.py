@@ -1,7 +1,5 @@
 """How this machine is, as far as the kernel state that we want depends on it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Whether rules of others bear that our listeners are not tracked: what fits ``ct state new`` does not fit them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

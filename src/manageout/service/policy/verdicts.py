@@ -6,8 +6,6 @@ ports. A case is what is left of a connection then. 250,000 connections are a fe
 microseconds.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv6Address, IPv6Network, ip_network

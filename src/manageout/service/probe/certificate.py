@@ -1,7 +1,5 @@
 """Certificates and revocation lists: those in files, and those that a gateway's URL leads to."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import ssl

@@ -6,8 +6,6 @@ refuses what it has not begun. A port that opens is closed again at once. They c
 them for the manager's calls.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import struct

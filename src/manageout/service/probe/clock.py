@@ -5,8 +5,6 @@ server tells its own in the signature of an answer (RFC 8945 4.2). Both are aske
 counted half.
 """
 
-from __future__ import annotations
-
 import calendar
 import os
 import socket

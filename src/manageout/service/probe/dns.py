@@ -1,7 +1,5 @@
 """Ask each DNS server by itself, rather than whichever the resolver picks."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

@@ -4,8 +4,6 @@ The raw socket gets copies, so that this works beside a running daemon. Own addr
 would have to come from ourselves.
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Container, Sequence

@@ -3,8 +3,6 @@
 Only tables of others are asked of the packet filter: ours judges clients by policy, which is no obstacle.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network

@@ -3,8 +3,6 @@
 Echoes need a raw socket (root), or a group that may ping; the rest needs nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -4,8 +4,6 @@ Addresses and prefixes are text in their usual form, times are Unix seconds, dur
 says in words why there is no answer; it is empty when there is one.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 BLOCKED = ("isatap", "wpad")

@@ -3,8 +3,6 @@
 A plain socket, because asyncio would cost more start-up time than everything else in ``manageout status``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

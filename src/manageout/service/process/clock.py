@@ -1,7 +1,5 @@
 """The wall clock, held against the monotonic one: time that is evidence must have passed, not been set."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 

@@ -6,8 +6,6 @@ one, nobody else. Packets come first: rows are asked for in slices of :data:`SLI
 whoever asks, and each user has so many connections only.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import grp

@@ -1,7 +1,5 @@
 """Files that others may read at any time are replaced in one step; unreadable ones are set aside, never deleted."""
 
-from __future__ import annotations
-
 import errno
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """How every process of ours runs: its roles beside one another, what it shows, and how it is told to stop."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal

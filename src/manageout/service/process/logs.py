@@ -1,7 +1,5 @@
 """The log of every process: lines that nobody outside can forge, with priorities where the journal reads them."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

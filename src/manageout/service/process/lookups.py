@@ -1,7 +1,5 @@
 """Questions to the DNS in the background: of which server, and one line for people when nobody answers."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import Callable, Sequence

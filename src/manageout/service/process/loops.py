@@ -1,7 +1,5 @@
 """Event loops: the kind that the process uses, one in a thread of its own, and when a machine wants to be called."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

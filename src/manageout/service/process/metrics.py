@@ -7,8 +7,6 @@ the event loop would be a race.
 What each figure is stands in ``metrics.toml``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

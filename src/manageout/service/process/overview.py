@@ -1,7 +1,5 @@
 """What a process tells about itself: the answers of the control socket and the figures for Prometheus."""
 
-from __future__ import annotations
-
 import os
 import socket
 import time

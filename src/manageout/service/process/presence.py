@@ -4,8 +4,6 @@ The transports say which identity holds which IPv6 address; the keeper of leases
 :class:`Client` an identity in :class:`Presence`, which tells every :class:`Watcher`, in the order of events.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple

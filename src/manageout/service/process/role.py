@@ -1,7 +1,5 @@
 """What a process asks of its roles."""
 
-from __future__ import annotations
-
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """The runtime directory: one process at a time, its lock, and what it must undo if it was killed."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """A TUN device on the loop: who reads it, its timer, and the error that ends it (the device was removed)."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from functools import partial

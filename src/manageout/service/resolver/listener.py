@@ -1,7 +1,5 @@
 """A DNS server's clients, over UDP and TCP at one address: those of the DNS64 and those of a laptop's stub."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

@@ -9,8 +9,6 @@ Carried out through systemd-resolved where ``/etc/resolv.conf`` leads to it, els
 that file over. The NAT64 prefix, for IPv4 literals, comes from the advertisement or from a question (RFC 7050).
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -3,8 +3,6 @@
 Plain sockets, because asyncio or a DNS library would cost more start-up time than the answer takes.
 """
 
-from __future__ import annotations
-
 import secrets
 import socket
 import time

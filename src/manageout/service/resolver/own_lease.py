@@ -1,7 +1,5 @@
 """A client's own IPv4 address in the intranet, as its gateway tells it; shown as the role ``lease``."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Sequence

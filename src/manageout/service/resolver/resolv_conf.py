@@ -7,8 +7,6 @@ be replaced, it is written in place. A file that somebody else has written meanw
 older one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import ipaddress

@@ -3,8 +3,6 @@
 What is set belongs to the tunnel's link: it vanishes with the device, also when this process is killed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from collections.abc import Sequence

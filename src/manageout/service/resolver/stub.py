@@ -5,8 +5,6 @@ random port the kernel chooses; one to the site's servers is tied to the tunnel 
 through the network that the machine is in.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import secrets

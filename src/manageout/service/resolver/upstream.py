@@ -4,8 +4,6 @@ So its port is random and it takes answers from that server alone (RFC 5452 4.5)
 hang on an epoll of our own, and that on the event loop: thousands come and go a second, too many to register there.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import logging

@@ -5,8 +5,6 @@ One tar: ``site.toml``; ``state/NAME``, each database by SQLite's backup, so tha
 whoever brings it back trusts it as he trusts that file.
 """
 
-from __future__ import annotations
-
 import io
 import sqlite3
 import tarfile

@@ -10,8 +10,6 @@ A damaged file is set aside, never deleted, and whatever can still be read of it
 place only when it is whole.
 """
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence

@@ -8,8 +8,6 @@ machine, whose connections end with it. When it cannot be written it is emptied:
 known inherits nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

@@ -4,8 +4,6 @@ Every write happens in one worker thread. A file that cannot be read is set asid
 is full costs persistence only: the router goes on.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence

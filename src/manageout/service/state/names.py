@@ -1,7 +1,5 @@
 """The registrar's entries on disk, so that records of clients are neither forgotten nor left behind by a crash."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import sqlite3

@@ -6,8 +6,6 @@ at start and at reload, and what an undo needs. Commands write it, the daemon on
 journal, not WAL, and belongs to the owner of the directory.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

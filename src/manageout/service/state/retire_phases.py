@@ -6,8 +6,6 @@
 A census and a judgement may be taken again at any time: after the pilot has begun they change no phase.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import cast

@@ -4,8 +4,6 @@ One worker thread writes. A file that cannot be read is set aside, never deleted
 What is old goes a few rows at a time: a clock that is wrong at the start must not cost the whole record at once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence

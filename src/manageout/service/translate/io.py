@@ -4,8 +4,6 @@ What the translator says itself, and what bears its own address, leaves by raw s
 from an address of this machine would be taken for a forgery (RFC 1812 5.3.7).
 """
 
-from __future__ import annotations
-
 import socket
 import sys
 import time

@@ -1,7 +1,5 @@
 """What this machine is on the IPv4 intranet: its own address there, and who answers ARP for the leases."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import NamedTuple
 

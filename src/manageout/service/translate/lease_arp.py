@@ -1,7 +1,5 @@
 """Who answers ARP for the leases: the kernel, by one proxy entry for each lease that is held."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Clients come and go as told by the keeper of leases (:class:`~manageout.service.process.presence.Watcher`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

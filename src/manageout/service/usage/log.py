@@ -5,8 +5,6 @@ The kernel tells of each connection when it begins and, with its bytes, when it 
 manager, way, client and service; a manager that calls very many, such as a scanner, is summed up in one.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

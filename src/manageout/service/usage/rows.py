@@ -1,7 +1,5 @@
 """Calls of managers, summed up in a bounded number of rows a day until they are written. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from manageout.service.state.usage import DAY, Usage

@@ -1,7 +1,5 @@
 """pydantic's complaints in an administrator's words: what is wrong, and what to write instead."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network

@@ -1,7 +1,5 @@
 """The tables ``[dns64]`` and ``[names]``: what clients resolve, and how clients are found by name."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal

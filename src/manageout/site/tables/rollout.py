@@ -1,7 +1,5 @@
 """The table ``[rollout]``: which Windows machines are told what, and by which policies."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from manageout.site.tables.complaints import fits

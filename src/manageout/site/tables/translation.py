@@ -1,7 +1,5 @@
 """The tables ``[translation]`` and ``[policy]``: IPv4 for remote clients, and who may do what."""
 
-from __future__ import annotations
-
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated

@@ -1,7 +1,5 @@
 """What the tables of the site file are made of: values with their own checks, and the strict table."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, get_args
