@@ -27,6 +27,7 @@ OF_THE_WHOLE = {
     "test_layout",
     "test_maintainer_scripts",
     "test_security",
+    "test_units",
 }
 
 

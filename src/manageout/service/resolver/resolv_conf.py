@@ -161,7 +161,7 @@ class ResolvConf:
         try:
             self._put(text, mode)
         except OSError as error:
-            hint = "the directory must be writable; or --resolver off"
+            hint = "install systemd-resolved, or let the service write the directory, or --resolver off"
             raise ManageoutError(f"{self._path}: {error.strerror}", hint) from None
 
     def _put(self, text: str, mode: int) -> None:
@@ -177,8 +177,8 @@ class ResolvConf:
         except OSError as error:
             # On a full disk there is room where more stands already: what is given back is shorter than ours.
             fits = error.errno in _FULL and len(data) <= self._path.stat().st_size
-            if error.errno not in _IN_PLACE and not fits:
-                raise
+            if (error.errno not in _IN_PLACE and not fits) or self._path.is_symlink():
+                raise  # a link leads to another program's file, and could not be put back
             _write_in_place(self._path, data)
 
     @contextlib.contextmanager

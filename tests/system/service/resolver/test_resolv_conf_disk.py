@@ -78,3 +78,17 @@ def test_a_file_that_is_mounted_into_a_read_only_directory(
     assert f"\nnameserver {STUB}\n" in outside.read_text()
     ours.give_back()
     assert outside.read_text() == TEXT and stat.S_ISREG(file.stat().st_mode)
+
+
+def test_a_link_in_a_read_only_directory_is_not_written_through(file: Path) -> None:
+    """It leads to another program's file, and could not be put back."""
+    theirs = file.with_name("theirs")
+    file.rename(theirs)
+    file.symlink_to("theirs")
+    mount("--bind", str(theirs), str(theirs))
+    mount("-o", "remount,ro", str(file.parent))
+    ours = ResolvConf(file)
+    with pytest.raises(ManageoutError, match="Read-only") as caught:
+        ours.take(STUB)
+    assert "systemd-resolved" in caught.value.hint and not ours.taken
+    assert theirs.read_text() == TEXT
